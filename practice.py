@@ -1,27 +1,9 @@
 """Write the derivatives yourself; they are marked, and the usual mistakes are named.
 
     python practice.py              the current exercise: what to write and where; marks it
-    python practice.py --watch      marks it again whenever you save the file
-    python practice.py next         to the next exercise that has not passed: one that you left out in this part of the
-                                    list, if this one has passed, then on (it never moves on by itself)
     python practice.py 7            to exercise 7; its name, dz1, works too
-    python practice.py hint         one more hint; there are three for each exercise (hint, run, reset, solution and
-                                    review take the number or name of an exercise; without one, it is the current one)
-    python practice.py list         all exercises, and what is done
-    python practice.py run          runs the current file as a program (a case, tape_train); trains own_network, own_gpt
-    python practice.py look         own_network, own_gpt: the first steps of its training, array by array
-    python practice.py reset        the stub again; what you had is kept beside it
-    python practice.py solution     after you have passed, or after the third hint: the lines, and why
-    python practice.py train        makes one program of your lines for the MLP, my_practice/my_network.py, and runs it
-    python practice.py prove        your lines and PyTorch take the same 200 steps, side by side: is it the same run?
-    python practice.py prove tape   the same with your own tape; resnet, vit, gpt, llama, or a chapter: with its lines
-    python practice.py read PICTURE your own network, of exercise own_network, reads a photograph or a drawing
-    python practice.py review       what you have passed comes back after some days: write it again
-    python practice.py fault        a copy of the project with a fault in it, my_practice/fault: find it there, and say
-                                    where and what it is: python practice.py fault mlp_np.py:61 gradient
-    python practice.py mark FOLDER  for a teacher: the work of a class as a table (CSV). It runs what people wrote: in
-                                    a sandbox where bubblewrap works, and elsewhere with your rights
-    python practice.py check FILE   for whoever writes an exercise: does its file do what it says?
+    python practice.py --watch      marks it again whenever you save the file
+    python practice.py COMMAND      one of the commands below; `python practice.py COMMAND -h` explains it
 
 Your files are in my_practice, which git ignores: an update of the repository never touches them.
 
@@ -54,35 +36,112 @@ with program.needing("requirements-np.txt"):
     from support.files import replacing
     from support.options import Parser, integer
 
-# What each command takes. The number or name of an exercise takes what `next` takes.
-TAKES = {
-    "next": ("watch", "seed", "printed"), "hint": ("which",), "list": (), "run": ("which",), "look": ("which",),
-    "reset": ("which",), "solution": ("which",), "train": (), "prove": ("which",), "read": ("which",),
-    "review": ("which", "seed", "printed"), "mark": ("which", "seed", "only", "out", "feedback"),
-    "check": ("which", "seed"), "fault": ("which", "suspect", "seed"),
+# {a command: (what may follow it, what it does, what else its own -h says)}
+COMMANDS = {
+    "next": ("", "to the next exercise that has not passed",
+             "If this one has passed, it goes back to what you left out in this part of the list, and then on. It "
+             "never moves on by itself."),
+    "hint": ("[WHICH]", "one more hint", "There are three for each exercise."),
+    "list": ("", "all exercises, and what is done", ""),
+    "run": ("[WHICH]", "runs the current file as a program (a case, tape_train); trains own_network, own_gpt", ""),
+    "look": ("[WHICH]", "own_network, own_gpt: the first steps of its training, array by array", ""),
+    "reset": ("[WHICH]", "the stub again; what you had is kept beside it", ""),
+    "solution": ("[WHICH]", "after you have passed, or after the third hint: the lines, and why", ""),
+    "train": ("", "makes one program of your lines for the MLP, my_practice/my_network.py, and runs it", ""),
+    "prove": ("[NETWORK]", "your lines and PyTorch take the same 200 steps, side by side: is it the same run?", ""),
+    "read": ("PICTURE", "your own network, of exercise own_network, reads a photograph or a drawing", ""),
+    "review": ("[WHICH]", "what you have passed comes back after some days: write it again", ""),
+    "fault": ("[PLACE SUSPECT]", "a copy of the project with a fault in it, my_practice/fault: find it there",
+              "Then say where and what it is: `python practice.py fault mlp_np.py:61 gradient`."),
+    "mark": ("FOLDER", "for a teacher: the work of a class as a table (CSV)",
+             "It runs what people wrote: in a sandbox where bubblewrap works, and elsewhere with your rights."),
+    "check": ("FILE", "for whoever writes an exercise: does its file do what it says?", ""),
 }  # fmt: skip
+EXERCISE = "exercise"  # the command that is meant where none is typed
 
 
 def main(argv=None):
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add("command", nargs="?", help=f"{', '.join(TAKES)}, or the number or name of an exercise")
-    add("which", nargs="?", help="an exercise; a folder (mark), a network (prove), a picture (read)")
-    add("suspect", nargs="?", help=argparse.SUPPRESS)  # of fault
-    add("--watch", action="store_true", default=None, help="mark again whenever the file is saved")
-    add("--seed", type=integer(0, 2**64 - 1), metavar="N", help="the inputs of an earlier run, which printed N")
-    add("--printed", action="store_true", default=None, help="show all that your code printed, and not the beginning")
-    add("--folder", type=named, help="where your files are (my_practice)")
-    add("--exercises", type=named, metavar="FOLDER", help="other exercises than this project's; their files are run")
-    add("--only", metavar="NAMES", help="mark only these: dz1,da1 or chapter2")
-    add("--out", metavar="FILE", help="mark writes its table into this file, and not onto the screen: marks.csv")
-    add("--feedback", metavar="DIR", help="mark also writes what it says to each person, into this folder")
-    options = parser.parse_args(argv)
+    options = parse_options(argv)
     show.typed_as = show.PROGRAM + (f" --exercises {options.exercises}" if options.exercises else "")
     try:
         return act(options)
     except UserError as error:
         raise UserError(show.as_typed(error)) from None
+
+
+def parse_options(argv=None):
+    """Return the command and its options, as attributes. Raises UserError if they make no sense.
+
+    The options that all commands have may stand before the command, too.
+    """
+    shared = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    shared.add_argument("--folder", type=named, help="where your files are (my_practice)")
+    text = "other exercises than this project's; their files are run"
+    shared.add_argument("--exercises", type=named, metavar="FOLDER", help=text)
+    options = argparse.Namespace(folder=None, exercises=None)
+    _, words = shared.parse_known_args(argv, options)
+    _, unknown = make_parser(shared).parse_known_args(with_command(words), options)
+    if unknown:
+        name = (options.which or "") if options.command == EXERCISE else options.command
+        what = unknown[0] if unknown[0].startswith("-") else "further word"
+        help_of = f"python practice.py {name or 1} -h"
+        raise UserError(f"{name or 'an exercise'} takes no {what}: `{help_of}` says what it takes")
+    return options
+
+
+def with_command(words):
+    """Words of a command line, the command first: EXERCISE if there is none."""
+    if words[:1] in (["-h"], ["--help"]):
+        return words
+    command = next((word for word in words if word in COMMANDS), EXERCISE)
+    if words and words[0] != command and not words[0].startswith("-"):
+        command = EXERCISE  # the first word is its number or name
+    if command in words:
+        words = [*words]
+        words.remove(command)
+    return [command, *words]
+
+
+def make_parser(shared):
+    """Return the parser of the command line. shared: a parser with the options of all commands."""
+    parser = Parser(
+        prog="practice.py",
+        usage="%(prog)s [COMMAND, or the number or name of an exercise] [options]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[shared],
+    )
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
+    text = "The exercise of that number or name, or the current one: what to write and where; marks it."
+    commands.add_parser(EXERCISE, usage="practice.py [WHICH] [options]", description=text, parents=[shared])
+    for name, (words, help, more) in COMMANDS.items():
+        usage = " ".join(["practice.py", name, *words.split(), "[options]"])
+        text = f"{help[0].upper()}{help[1:]}. {more}".replace("?.", "?")
+        commands.add_parser(name, usage=usage, help=help, description=text, parents=[shared])
+
+    def add(names, option, **how):
+        for name in names.split():
+            commands.choices[name].add_argument(option, **how)
+
+    text = "the number or name of an exercise; without one, it is the current one"
+    add(f"{EXERCISE} hint run look reset solution review", "which", nargs="?", metavar="WHICH", help=text)
+    text = "mlp (if you name none), resnet, vit, gpt, llama; tape: with your own tape; or a chapter: with its lines"
+    add("prove", "network", nargs="?", metavar="NETWORK", help=text)
+    add("read", "picture", nargs="?", metavar="PICTURE", help="a file")
+    add("fault", "place", nargs="?", metavar="PLACE", help="a file and a line: mlp_np.py:61")
+    add("fault", "suspect", nargs="?", metavar="SUSPECT", help="what is wrong there: a word that `fault` lists")
+    add("mark", "submissions", nargs="?", metavar="FOLDER", help="it has a folder or an archive for each person")
+    add("check", "file", nargs="?", metavar="FILE", help="the file of an exercise")
+    add(f"{EXERCISE} next", "--watch", action="store_true", help="mark again whenever the file is saved")
+    seed = {"type": integer(0, 2**64 - 1), "metavar": "N"}
+    add(f"{EXERCISE} next review mark check", "--seed", help="the inputs of an earlier run, which printed N", **seed)
+    add("fault", "--seed", help="another fault, the same one for the same N", **seed)
+    text = "show all that your code printed, and not the beginning"
+    add(f"{EXERCISE} next review", "--printed", action="store_true", help=text)
+    add("mark", "--only", metavar="NAMES", help="mark only these: dz1,da1 or chapter2")
+    add("mark", "--out", metavar="FILE", help="write the table into this file, and not onto the screen: marks.csv")
+    add("mark", "--feedback", metavar="DIR", help="also write what is said to each person, into this folder")
+    return parser
 
 
 def act(options):
@@ -91,42 +150,39 @@ def act(options):
     if options.exercises:
         catalogue = Catalogue(options.exercises)
         folder = options.folder or catalogue.path.with_name(f"my_{catalogue.path.name}")
-    command, seed, is_ours = options.command, options.seed, catalogue is OURS
+    command = options.command
     if command == "check":
-        return check.check(catalogue, options.which, seed or 0)
+        return check.check(catalogue, options.file, options.seed or 0)
     exercises = catalogue.exercises
     for line in catalogue.broken:
         print(line, file=sys.stderr)
     if not exercises:
         raise UserError(f"there is no exercise in {catalogue.path}")
-    if command in ("train", "prove", "read") and not is_ours:
+    if command in ("train", "prove", "read") and catalogue is not OURS:
         raise UserError(f"{command} is for this project's own exercises")
-    for name in ("which", "suspect", "watch", "seed", "only", "out", "feedback", "printed"):
-        if getattr(options, name) is not None and name not in TAKES.get(command, TAKES["next"]):
-            what = "further word" if name in ("which", "suspect") else f"--{name}"
-            raise UserError(f"{command or 'an exercise'} takes no {what}; -h lists the commands")
     if command == "mark":
-        return classroom.mark_all(catalogue, options.which, seed or 0, options.only, options.feedback, options.out)
+        how = options.only, options.feedback, options.out
+        return classroom.mark_all(catalogue, options.submissions, options.seed or 0, *how)
     if command == "fault":
-        return fault(folder / "fault", options.which, options.suspect, seed)
+        return fault(folder / "fault", options.place, options.suspect, options.seed)
     work = Work(folder, catalogue)
     if command == "prove":
-        return prove.prove(work.folder, options.which or "mlp")
+        return prove.prove(work.folder, options.network or "mlp")
     if command == "read":
-        return read(work, options.which)
-    which = catalogue.find(options.which) if options.which else None
+        return read(work, options.picture)
     if command == "list":
         return list_all(work)
     if command == "train":
         return train(work)
+    which = catalogue.find(options.which) if getattr(options, "which", None) else None
     if command == "review":
-        return come_back(work, which, seed, options.printed)
+        return come_back(work, which, options.seed, options.printed)
     if action := {"hint": hint, "run": run_file, "look": look, "reset": reset, "solution": solution}.get(command):
         return action(work, which or work.current)
-    exercise = choose(work, command)
+    exercise = choose(work, which, command)
     if options.watch:
-        watch(work, seed)
-    mark(work, exercise, seed, all_of_it=options.printed)
+        watch(work, options.seed)
+    mark(work, exercise, options.seed, all_of_it=options.printed)
     say_due(work)
 
 
@@ -137,15 +193,13 @@ def named(folder):
     return Path(folder)
 
 
-def choose(work, command):
+def choose(work, which, command):
     """The exercise that is asked for; it becomes the current one, and has a file."""
-    exercise = work.current
+    exercise = which or work.current
     if command == "next":
         exercise = following(work, exercise)
         if exercise is None:
             raise UserError("from here on nothing is left; `python practice.py list` shows what you left out before")
-    elif command:
-        exercise = work.catalogue.find(command)
     work.note("current", exercise.name)
     work.path(exercise)
     return exercise

@@ -1,8 +1,9 @@
 """For whoever writes an exercise: does its file do what it says? `python practice.py check FILE`.
 
-Its inputs are drawn, each of its mistakes gets the verdict that its row says, and no single edit of its answer (of an
-operator, a bound, an axis, a number or a condition) is right in 50 draws: otherwise it would pass for some learner.
-An exercise without inputs is of another kind, which says itself what is tried (marker/kind.py).
+First, is the author right? Each gradient is compared with central differences of the loss that the file states, and
+each other result with what the inputs say. Then each of the mistakes gets the verdict that its row says, and no single
+edit of the answer (of an operator, a bound, an axis, a number or a condition) is right in 50 draws: otherwise it would
+pass for some learner. An exercise without inputs is of another kind, which says itself what is tried (marker/kind.py).
 """
 
 import ast
@@ -27,13 +28,15 @@ from marker.equal import agree, sizes
 from marker.finders import repair
 from marker.finders.edits import edits_of, made
 from marker.finders.repair import harmless
-from marker.kind import Outcome
+from marker.kind import Kind, Outcome
 from marker.trial import as_array, call, describe, right_results
 from support.errors import UserError
 
 SECONDS = 1  # of computing, in which inputs are drawn
 DRAWS = 50  # seeds, each with all its trials
-SEEDS = 3  # for which each mistake is judged
+SEEDS = 3  # for which each mistake is judged, and slopes are compared
+ENTRIES = 20  # of a gradient that are compared with slopes, in each trial
+SLOPE = 2e-5  # of the largest slope: so far may a gradient be off, or two differences from each other
 # The kinds of edits that are slips of anybody's. (What is missing or has another name is a mistake of its own.)
 KINDS = {
     "a sign", "an operation", "parentheses", "an exponent", "a loop", "an index", "a size", "an axis", "a constant",
@@ -71,16 +74,20 @@ def check(catalogue, file, seed=0):
 
 def problems(exercise, seed=0, draws=DRAWS):
     """What is wrong with an exercise, as texts."""
+    if type(exercise.kind).solved is Kind.solved:  # the answer is a function's lines, and not a whole file
+        yield from other_lines(exercise)
     if not exercise.inputs:
         yield from exercise.kind.problems(exercise, partial(marked, exercise, seed))
         return
     if text := not_drawn(exercise, seed):
         yield text
         return
-    if not right_in_all(exercise, compiled(counting(exercise.filled(exercise.answer))), [exercise.draw(seed)]):
-        yield f"the answer is not right for the inputs that are drawn (seed {seed})"
+    wrong = [*wrong_results(exercise, seed)]
+    yield from wrong
+    if wrong:
         return
     yield from misnamed(exercise, seed)
+    yield from misnamed_when_written(exercise, seed)
     if not exercise.needs_torch:
         yield from (str(survivor) for survivor in survivors(exercise, seed, draws) if not survivor.reason)
 
@@ -126,6 +133,89 @@ def where(exercise, stack):
     return f"{Path(own[-1].filename).name}, line {own[-1].lineno}, `{line}`"
 
 
+# ---- is the author right? --------------------------------------------------------------------------------------------
+def other_lines(exercise):
+    """Yield a text for each function below the line that takes or returns something else than the stub's function."""
+    for name in {"answer", "in_numpy"} & exercise.functions.keys():
+        function, stub = exercise.functions[name], exercise.function
+        takes = [argument.arg for argument in function.args.args]
+        if name == "answer" and takes != [*exercise.takes]:
+            yield f"`{name}` takes {', '.join(takes)}, and `{stub.name}` takes {', '.join(exercise.takes)}"
+        returned, line = ast.unparse(function.body[-1]), ast.unparse(stub.body[-1])
+        if returned != line:
+            yield f"`{name}` ends with `{returned}`, and `{stub.name}` with `{line}`"
+
+
+def wrong_results(exercise, seed):
+    """Yield a text for each result of the answer that is wrong, or that nothing proves."""
+    yield from unproven_results(exercise, seed)
+    yield from wrong_slopes(exercise, seed)
+    answer = compiled(counting(exercise.filled(exercise.answer)))
+    for one in range(seed, seed + SEEDS):
+        if not right_in_all(exercise, answer, [[*exercise.drawing(one)]]):
+            yield f"the answer is not right for the inputs that are drawn (seed {one})"
+            return
+
+
+def unproven_results(exercise, seed):
+    """Yield a text for each result that neither a loss nor a second way proves, and for each loss of no result."""
+    losses = {f"d{name}" for name in exercise.loss}
+    for name in sorted(losses - set(exercise.gives)):
+        yield f"LOSS has {name[1:]!r}, and no result is called {name}"
+    for name in exercise.gives:
+        for draw in (*exercise.inputs, *exercise.further):
+            g = draw(np.random.default_rng(seed))
+            has_loss = name in losses and name[1:] not in vars(g).get("constants", ())
+            if not has_loss and not hasattr(g, name):
+                loss = f"LOSS has no {name[1:]!r}, and " if name.startswith("d") else ""
+                yield f"nothing proves {name}: {loss}the function that draws the inputs does not compute {name}"
+                break
+
+
+def wrong_slopes(exercise, seed, seeds=SEEDS):
+    """Yield a text for each gradient that is not the slope of its loss in some draw, or has no slope in any."""
+    wrong, compared = {}, set()
+    for one in range(seed, seed + seeds):
+        for g in exercise.drawing(one):
+            for name in (name for name in exercise.gives if name[1:] in vars(g).get("losses", {})):
+                try:
+                    text, entries = compare_with_slopes(g, name, np.random.default_rng(one))
+                except Exception as error:
+                    text, entries = f"the loss of {name[1:]}: {type(error).__name__}: {error}", 0
+                compared |= {name} if entries else set()
+                if text:
+                    wrong.setdefault(name, f"{text} (seed {one})")
+    yield from wrong.values()
+    for name in sorted({f"d{name}" for name in exercise.loss} & set(exercise.gives) - compared - wrong.keys()):
+        yield f"nothing proves {name}: its loss has a kink at each entry that was tried"
+
+
+def compare_with_slopes(g, name, rng, most=ENTRIES, h=1e-6):
+    """Compare some entries of a gradient with the central differences of its loss.
+
+    Returns (what is wrong, or "", and how many entries were compared). Entries beside a kink are left out: there the
+    differences to both sides are not the same.
+    """
+    loss, array, right = g.losses[name[1:]], getattr(g, name[1:]), np.asarray(getattr(g, name))
+    if right.shape != array.shape:
+        return f"{name} has the shape {right.shape}, and {name[1:]} has {array.shape}", 0
+    entries = [np.unravel_index(i, array.shape) for i in rng.permutation(array.size)[:most]]
+    middle, slopes = loss(array), []
+    for at in entries:
+        above, below = array.copy(), array.copy()
+        above[at] += h
+        below[at] -= h
+        left = (middle - loss(below)) / (array[at] - below[at])
+        slopes.append((left, (loss(above) - middle) / (above[at] - array[at])))
+    off = SLOPE * np.abs(slopes).max()
+    smooth = [(at, np.mean(both)) for at, both in zip(entries, slopes, strict=True) if np.ptp(both) <= off]
+    for at, slope in smooth:
+        if not abs(slope - right[at]) <= off:
+            where = f"{name}[{', '.join(str(int(i)) for i in at)}]"
+            return f"{where} is {right[at]:.6g}, and the slope of the loss there is {slope:.6g}", len(smooth)
+    return "", len(smooth)
+
+
 # ---- mistakes --------------------------------------------------------------------------------------------------------
 def misnamed(exercise, seed, seeds=SEEDS):
     """A text for each mistake whose numbers are right, or get another name than its own."""
@@ -139,6 +229,14 @@ def misnamed(exercise, seed, seeds=SEEDS):
             elif verdict.name != mistake.name:
                 wrong.setdefault(mistake.name, f"the mistake {mistake.name!r} is called {verdict.name!r} (seed {one})")
     yield from wrong.values()
+
+
+def misnamed_when_written(exercise, seed):
+    """Yield a text for each mistake that gets another name than its own if it is written as its row says."""
+    for name, lines in exercise.written:
+        verdict = marked(exercise, seed, exercise.filled(lines))
+        if verdict.name != name:
+            yield f"the mistake {name!r}, as a learner writes it, is called {verdict.words!r} (seed {seed})"
 
 
 def judged(exercise, seed, values):

@@ -1,19 +1,24 @@
 """What an exercise is: its file, read and put to use.
 
-Above the line CUT is the stub, as it is handed out. Below it are the functions that draw the inputs, a right answer,
-three hints, and the mistakes that have a name. A mistake is a change of the right answer, as a learner would type it.
-So the marker knows what a function with this mistake returns, for any inputs, without a function for each of them.
+Above the line CUT is a right file, of which the stub that is handed out is made (marker/statement.py). Below it are the
+loss, three hints, the mistakes that have a name, and whatever else `Exercise` documents. A mistake is a change of the
+answer, as a learner would type it. So the marker knows what a function with this mistake returns, for any inputs,
+without a function for each of them.
+
+Two other forms are read, too. In the older one, the stub itself is above the line, and a function `answer` below it. Of
+another kind than a function, the stub itself is above the line.
 """
 
 import ast
 import copy
+import inspect
 import re
 import textwrap
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from itertools import permutations
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,10 +27,12 @@ from marker.budget import LINES, SPEND, Budget, Stopped, counted
 from marker.equal import agree, sizes
 from marker.function import Function
 from marker.kind import Kind
+from marker.statement import body_of, shapes_in, split_answer
 from marker.verdict import OF_PYTHON
 from marker.words import MISTAKES, Words
 
 CUT = "# ---- what follows is not handed out "
+SIZES = 3, 4, 5, 7, 9, 11, 13  # of the arrays that are drawn in the stub's shapes: none is twice another
 DRAWS = 100  # after which a size that is always the same is a constant
 
 
@@ -41,6 +48,7 @@ class Folder(NamedTuple):
     path: Any = None  # where it is
 
 
+LEARNERS = "    > "  # begins a line of a mistake as a learner writes it
 ALONE = re.compile(r"^\[(.*?)\] ")
 
 
@@ -71,10 +79,15 @@ class Tool(NamedTuple):
 class Exercise:
     """One exercise. Each attribute in lower case below is what its file says in capitals, or else this."""
 
-    # Functions of a random generator that return the inputs and the right results as attributes. Whole numbers among
-    # them are sizes; one whose name begins with _ is not spoken of. Some of these functions also return
-    # `losses`, {an array's name: the loss as a function of that array}: what its gradient is the derivative of; or
-    # `kinks`, the names of arrays some of whose entries are beside 0, where the function has a kink.
+    # The loss whose derivatives the results are: {an array's name: a function whose arguments are that array and others
+    # of a draw, by name}. {"z": loss} says that dz is the derivative of loss(z, ...) with respect to z. `practice.py
+    # check` compares it with central differences.
+    loss = {}  # noqa: RUF012
+    # Functions of a random generator that return the inputs as attributes. Without any, each argument is drawn from the
+    # normal distribution, in the shape that the stub gives. Whole numbers among them are sizes; one whose name begins
+    # with _ is not spoken of. A result that is not among them is the answer's; one that is, is compared with the
+    # answer's, and should be computed in a second way. `kinks` are the names of arrays some of whose entries are beside
+    # 0, where the function has a kink; `constants` those of which this draw has no loss.
     inputs = ()
     # The same, for unusual inputs, such as rows far from 0. These trials come once all numbers are right in those
     # before, and so they cost no other mistake its name.
@@ -85,7 +98,7 @@ class Exercise:
     may_change = ()  # the arguments that the function may change in place
     tool = None  # a `Tool`, if the numbers alone are not enough
     hints = ""  # numbered, from a question to nearly the line; read as a tuple
-    mistakes = ""  # see `mistakes_in`; read as [(name, change, question)]
+    mistakes = ""  # see `mistakes_in`; read as [(name, change, question)], and `written`
     harmless = ""  # rows `old -> new | reason`: edits of the answer that are right in all draws, and no mistake
     exchanged = "In which order does the function return them?"  # what is asked if one result is in another's place
     why = docs = line = ""  # what `solution` says
@@ -96,30 +109,39 @@ class Exercise:
     def __init__(self, file, folder=None):
         """file: a Path. folder: the `Folder` in which it is; without one, its sizes have no names."""
         self.file, self.name, self.folder = file, file.stem, folder or Folder()
-        stub, cut, below = file.read_text(encoding="utf-8").partition(CUT)
+        top, cut, below = file.read_text(encoding="utf-8").partition(CUT)
         if not cut:
             raise ValueError(f"the line {CUT.strip()!r} is missing")
-        self.stub = stub.rstrip() + "\n"
-        below = stub.count("\n") * "\n" + f"# {below}"  # so that errors say which line of the file it is
-        said = {}
+        below = top.count("\n") * "\n" + f"# {below}"  # so that errors say which line of the file it is
+        said = {"np": np}
         exec(compile(below, file, "exec"), said)
+        tree = ast.parse(below)
         said = {name: value for name, value in said.items() if name.isupper()}
         self.kind = next((value for value in said.values() if isinstance(value, Kind)), self.kind)
         others = self.folder.says | self.kind.says
         for name, value in (others | said).items():
-            if not hasattr(Exercise, name.lower()) and name not in others and value is not self.kind:
-                raise ValueError(f"it says {name}, which the class Exercise in marker/exercise.py does not know")
+            is_known = is_setting(name) or name in others or value is self.kind
+            if not is_known and name in imported_names(tree):  # a constant of another file
+                continue
+            if not is_known:
+                text = f"it says {name}, which the class Exercise in marker/exercise.py does not know"
+                raise ValueError(f"{text}; constants of your own are in lower case")
             text = isinstance(value, str) and name not in ("HINTS", "MISTAKES", "HARMLESS", "WRONG", "RIGHT")
             setattr(self, name.lower(), unwrapped(value) if text else value)
         if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
             raise ValueError("INPUTS is no list of functions")
         self.drawn = self.drawn_fresh = None, []  # a seed, and what `draw` and `fresh` made of it
         self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])
-        self.mistakes = mistakes_in(self.mistakes)
-        functions = {node.name: node for node in ast.parse(below).body if isinstance(node, ast.FunctionDef)}
-        self.answer = body(below, functions.get("answer"))  # what the learner should write
-        # The same in NumPy: the mistakes are changes of this.
-        self.formula = body(below, functions.get("in_numpy")) or self.answer
+        self.mistakes, self.written = mistakes_in(self.mistakes)
+        # The functions below the line, of which `in_numpy` is the answer for the mistakes, which are changes of it.
+        self.functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        if isinstance(self.kind, Function) and "answer" not in self.functions:
+            self.stub, self.answer = split_answer(top.rstrip() + "\n")
+        else:
+            self.stub, self.answer = top.rstrip() + "\n", body_of(below, self.functions.get("answer"))
+        self.formula = body_of(below, self.functions.get("in_numpy")) or self.answer
+        if isinstance(self.kind, Function) and not self.inputs and self.has_all_shapes:
+            self.inputs = (self.draw_by_shapes,)
         self.check()
 
     def check(self):
@@ -208,14 +230,56 @@ class Exercise:
         return self.drawn_fresh[1]
 
     def drawing(self, seed):
-        for trial, given in enumerate((*self.inputs, *self.further)):
+        for trial, draw in enumerate((*self.inputs, *self.further)):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
-            first, second, tries = given(rng), given(rng), 0
+            first, second, tries = draw(rng), draw(rng), 0
             while (alike := sizes(first).items() & sizes(second).items()) and tries < DRAWS:
-                second, tries = given(rng), tries + 1
+                second, tries = draw(rng), tries + 1
             if alike:
-                first, second = apart(given, rng, first)
-            yield from (first, second)
+                first, second = apart(draw, rng, first)
+            yield from map(self.completed, (first, second))
+
+    def completed(self, g):
+        """A draw, to which the results that it lacks are added, which are the answer's, and `losses`."""
+        missing = [name for name in self.gives if not hasattr(g, name)]
+        if missing:
+            names = {"np": np, **vars(g), **self.given(g), SPEND: Budget(LINES).spend}
+            try:
+                with np.errstate(all="ignore"):
+                    exec(counted(self.formula), names)
+            except Stopped:
+                raise ValueError(f"the answer runs more than {LINES:,} lines") from None
+            vars(g).update({name: names[name] for name in missing})
+        if self.loss:
+            varied = self.loss.keys() - set(vars(g).get("constants", ()))
+            g.losses = {name: partial(self.loss_of, g, name) for name in varied}
+        return g
+
+    def loss_of(self, g, name, array):
+        """The loss of a draw, with this array in place of the one of that name."""
+        function = self.loss[name]
+        return function(**{other: getattr(g, other) for other in arguments_of(function)} | {name: array})
+
+    def draw_by_shapes(self, rng):
+        """Numbers from the normal distribution for each argument, in the shape that the stub gives."""
+        axes = [axis for name in self.takes for axis in self.shapes[name]]
+        names = [axis for axis in dict.fromkeys(axes) if not axis.isdecimal()]
+        if len(names) > len(SIZES):
+            raise ValueError(f"its arguments have more than {len(SIZES)} sizes: draw them by INPUTS")
+        lengths = dict(zip(names, rng.choice(SIZES[: len(names) + 2], len(names), replace=False).tolist(), strict=True))
+        shapes = {name: [lengths.get(axis) or int(axis) for axis in self.shapes[name]] for name in self.takes}
+        return SimpleNamespace(**lengths, **{name: rng.normal(size=shape) for name, shape in shapes.items()})
+
+    @property
+    def has_all_shapes(self):
+        """Whether the stub says the shape of each argument, by names of sizes and numbers."""
+        shapes = [self.shapes.get(name, ("?",)) for name in self.takes]
+        return all(re.fullmatch(r"\w+", size) for shape in shapes for size in shape)
+
+    @cached_property
+    def shapes(self):
+        """{an argument: the sizes of its axes, as text}, for those whose shape the stub says: `z, da (B, H)`."""
+        return shapes_in(ast.get_docstring(self.tree, clean=False) or "", self.takes)
 
     def given(self, g):
         """The arguments of one call: arrays and lists of its own, which it may modify freely."""
@@ -292,16 +356,32 @@ class Exercise:
     @cached_property
     def size_names(self):
         """{the name of a size: what it is}, for a learner who takes it for a variable."""
-        text, found = ast.get_docstring(self.tree), {}
-        shapes = re.findall(r"^ {4}(\w+)(?:, \w+)* +\(([^()]*)\)", text, re.M)
+        found = {}
         for size, what in self.all_counts.items():
             found[size] = OF_PYTHON.text("a size", size=size, what=what)
-            for array, shape in reversed(shapes):
-                if array in self.takes and size in (axes := shape.replace(",", " ").split()):
-                    axis = axes.index(size)
-                    where = f"{array}.shape[{axis}]" if axis else f"len({array})"
-                    found[size] = OF_PYTHON.text("a size: where", size=size, what=what, where=where)
+            arrays = [array for array, axes in self.shapes.items() if size in axes]
+            if arrays:
+                axis = self.shapes[arrays[0]].index(size)
+                where = f"{arrays[0]}.shape[{axis}]" if axis else f"len({arrays[0]})"
+                found[size] = OF_PYTHON.text("a size: where", size=size, what=what, where=where)
         return found
+
+
+def is_setting(name):
+    """Whether a file may say this name, in capitals: whether the class Exercise documents it."""
+    value = vars(Exercise).get(name.lower(), Exercise.check)
+    return not isinstance(value, (cached_property, property, type(Exercise.check)))
+
+
+def imported_names(tree):
+    """The names that the `from ... import` lines of a file define."""
+    imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
+    return {alias.asname or alias.name for node in imports for alias in node.names}
+
+
+def arguments_of(function):
+    """The names of a function's arguments."""
+    return tuple(inspect.signature(function).parameters)
 
 
 def digits(a):
@@ -339,35 +419,34 @@ def change(formula, to, output):
     return formula
 
 
-def body(text, function):
-    """The lines of a function in a text, without its last statement, `return`; "" if there are none."""
-    if not function or len(function.body) < 2:
-        return ""
-    first, *_, last = function.body
-    return textwrap.dedent("\n".join(text.splitlines()[first.lineno - 1 : last.lineno - 1])).strip("\n")
-
-
 def unwrapped(text):
     """A paragraph in one line. What is indented stays: a picture."""
     return re.sub(r"\n(?! {4})", " ", text.strip("\n"))
 
 
 def mistakes_in(text):
-    """The mistakes of an exercise, as (name, change, question).
+    """Return the mistakes of an exercise, [(name, change, question)], and [(name, the mistake as a learner writes it)].
 
         a mistake's name | its change
                 which goes on here if it is long
             The question, which may take several lines.
+            > what a learner with this mistake writes, a line or several
+            > that each begin so
 
     Several mistakes above one question share it. A question may begin with a sentence in [brackets], which is left out
-    where there is another mistake, too: "[Yours is right for weights.] Is a bias a weight?"
+    where there is another mistake, too: "[Yours is right for weights.] Is a bias a weight?" `practice.py check` runs
+    what a learner writes, and expects the name.
     """
-    found, question = [], ""
+    mistakes, written, question = [], [], ""
     for row in reversed(re.split(r"\n(?=\S)", text.strip())):
         head, *lines = row.split("\n")
+        learners = [line[6:] for line in lines if line.startswith(LEARNERS)]
+        lines = [line for line in lines if not line.startswith(LEARNERS)]
         head = " ".join([head, *(line.strip() for line in lines if line.startswith(" " * 8))])
         question = " ".join(line.strip() for line in lines if not line.startswith(" " * 8)) or question
         if head:
             name, _, to = head.partition(" | ")
-            found.append((name, to, question))
-    return found[::-1]
+            mistakes.append((name, to, question))
+            if learners:
+                written.append((name, "\n".join(learners)))
+    return mistakes[::-1], written[::-1]

@@ -41,7 +41,7 @@ class Function(Kind):
         if not exercise.answer:
             raise ValueError("it has no function `answer`, with lines before its `return`")
         if not exercise.inputs:
-            raise ValueError("it has no INPUTS: functions of a random generator that draw what the function is given")
+            raise ValueError("it has no INPUTS, and its stub does not say the shape of each argument: `z (B, H)`")
 
     def run(self, attempt, notes):
         exercise, module, rights = attempt.exercise, attempt.module, []

@@ -38,6 +38,7 @@ with program.needing("requirements/site.txt"):
     from exercises.case import SUSPECTS, Case, recorded, shorter
     from exercises.catalogue import BROKEN, BY_NAME, OURS, PARTS
     from marker import marking
+    from marker.statement import terms_of
     from page import desk
     from page.build import COMPUTED, ROOT
     from page.bundle import FOLDER, MODULES, bundle, call, fill, icon, install, licences
@@ -480,8 +481,6 @@ def needed(exercise):
     return "PyTorch" if exercise.needs_torch else exercise.needs
 
 
-NAME = r"[\w.]+(?:\([\w, ]*\))?(?: \([\w, +]*\))?"  # with the arguments of a function, or the shape of an array
-NAMES = re.compile(rf"{NAME}(?:, {NAME})*")
 FORMULA = re.compile(r"[]=@*/[]| [-+] |\w\(")
 
 
@@ -499,34 +498,12 @@ def shown_as(block, takes):
         return table(
             "turned", [[f"<code>{html.escape(cell)}</code>" for cell in row] for row in zip(*rows, strict=True)]
         )
-    if terms := terms_of(lines, takes):
+    if terms := terms_of(block, takes):
         rows = (f"<dt><code>{html.escape(names)}</code></dt><dd>{inline(said)}</dd>" for names, said in terms)
         return f'<dl class="terms">{"".join(rows)}</dl>'
     if FORMULA.search(block):
         return f'<p class="formulas">{"".join(f"<code>{html.escape(line)}</code>" for line in lines)}</p>'
     return f"<ul>{''.join(f'<li>{inline(line)}</li>' for line in lines)}</ul>"
-
-
-def terms_of(lines, takes):
-    """[(names and a shape, what they are)], if these lines say that; else nothing."""
-    found = []
-    for line in lines:
-        if line.startswith(" "):  # it goes on
-            found[-1][1] += f" {line.strip()}"
-            continue
-        cells = re.split("  +", line)
-        name, _, rest = cells[0].partition(" ")
-        if name in takes and rest and not rest.startswith("(") and not NAMES.fullmatch(cells[0]):
-            cells[:1] = name, rest  # there was no room for two spaces
-        if len(cells) == 4 and {*re.sub(r" \(.*?\)", "", cells[2]).split(", ")} <= {*takes}:  # two in one line
-            found.append([cells[0], cells[1]])
-            cells = cells[2:]
-        if not NAMES.fullmatch(cells[0]) or (cells[1:2] and cells[1].startswith(",")):
-            return []
-        if len(cells) > 1 and re.fullmatch(r"\([^()]*\)", cells[1]):
-            cells[:2] = [" ".join(cells[:2])]
-        found.append([cells[0], ", ".join(cells[1:])])
-    return found
 
 
 def inline(text):

@@ -42,8 +42,6 @@ write             | text None, weights None, temperature 0.8, seed 0, top None, 
 look              | picture None, label None, test None, weights None, digit None, patch None, out learning_curves, \\
                     training None
 plot runs         | runs ['runs'], out experiments/comparison.png
-practice          | command None, which None, suspect None, watch None, seed None, folder None, exercises None, \\
-                    only None, out None, feedback None, printed None
 page.build        | weights None, out ROOT/page/index.html
 page.site OUT     | out OUT
 lab.twins         | what mlp

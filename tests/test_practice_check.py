@@ -1,8 +1,11 @@
 """`python practice.py check FILE`: whoever writes an exercise is told what is wrong with its file."""
 
+import copy
 import re
 import shutil
+import textwrap
 
+import numpy as np
 import pytest
 
 import practice
@@ -10,7 +13,8 @@ from conftest import ROOT, in_turn, rows
 from exercises.catalogue import BY_NAME, EXERCISES
 from marker import check, runner
 from marker.catalogue import Catalogue
-from marker.exercise import change
+from marker.exercise import Exercise, change
+from practice_answers import in_the_older_form
 
 WRITTEN = [exercise for exercise in EXERCISES if exercise.inputs]
 
@@ -22,7 +26,7 @@ import numpy as np
 
 def mean_of_row(a):
     """Return a mean for each row, (N,)."""
-    m = ...
+    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)
     return m
 
 
@@ -38,12 +42,6 @@ def rows(rng):
 
 INPUTS = [rows]
 
-
-def answer(a):
-    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)
-    return m
-
-
 HINTS = """
 1. One.
 2. Two.
@@ -58,7 +56,7 @@ the last entry, too | a.mean(axis=1)
 EDITS = [
     ("a=a, m=", "a=a, degree=2, m=", "nothing to look at"),  # a constant is no size
     ("    N, K = rng", "    N, K = 3\n    N, K = rng", "mean_of_row.py, line 17, `N, K = 3`: TypeError"),
-    ("a = rng.normal(size=(N, K))", "a = np.ones((N, K))", "line 18, `a = np.ones((N, K))`: NameError"),
+    ("a = rng.normal(size=(N, K))", "a = nq.ones((N, K))", "line 18, `a = nq.ones((N, K))`: NameError"),
     ("rng.normal(size=(N, K))", "rng.normal(size=(N, 1)).repeat(K, 1)", "gives the right numbers (seed"),
     (
         "the last entry, too |",
@@ -68,10 +66,75 @@ EDITS = [
     (".sum(axis=1) /", ".sum(axis=-1) /", "nothing to look at"),
     ("def mean_of_row", "class mean_of_row", "its stub has no title, or no function"),
     ("[rows]", "[]", "it has no INPUTS"),
+    ("INPUTS = [rows]", "SHAPES = 3\nINPUTS = [rows]", "it says SHAPES, which the class Exercise"),
+    ("from types", "from marker.equal import BESIDE\nfrom types", "nothing to look at"),
     ("a[:, :-1].mean(axis=1))", "a[:, :-1].max(axis=1))", "the answer is not right"),
+    (", m=a[:, :-1].mean(axis=1)", "", "nothing proves m: the function that draws the"),
+    ("    m = a[:, :-1]", "    # k = ...\n    m = a[:, :-1]", "its dots set k, and it returns m"),
+    ("    return m", "    return a.min()", "the last line of `mean_of_row` should return its results by name"),
     ("    m = a[:, :-1].sum", "    m = a[:, 0 : -1].sum", "nothing to look at"),
     ("    m = a[:, :-1].sum", "    m = np.where(a.max() > 50, 0, 1) * a[:, :-1].sum", "`a.max() > 50` -> `"),
 ]
+
+
+# An exercise with a loss: arrays are drawn in the shapes of the stub, and the right result is that of the answer.
+WITH_LOSS = '''"""Back through a softplus, dz.
+
+    z, da (B, H)   da is the derivative of the loss with respect to a = log(1 + exp(z))
+"""
+
+import numpy as np
+
+
+def softplus(z, da):
+    """Return dz (B, H)."""
+    dz = da / (1 + np.exp(-z))
+    return dz
+
+
+# ---- what follows is not handed out ----
+LOSS = {"z": lambda z, da: (np.log(1 + np.exp(z)) * da).sum()}
+
+HINTS = """
+1. One.
+2. Two.
+3. Three.
+"""
+
+MISTAKES = """
+the mask of a ReLU | da * (z > 0)
+    Is the slope 0 for z = -1?
+    > dz = da.copy()
+    > dz[z <= 0] = 0
+"""
+'''
+OF_LOSSES = [
+    ("z, da (B, H)", "z, da (B, H)", "nothing to look at"),
+    ("da / (1 + np.exp(-z))", "da * np.exp(z)", ", and the slope of the loss there is "),
+    ("da / (1 + np.exp(-z))", "da / (1.001 + np.exp(-z))", ", and the slope of the loss there is "),
+    ("da / (1 + np.exp(-z))", "da.sum(axis=0)", "dz has the shape "),
+    ("da / (1 + np.exp(-z))", "da / (1 + np.exp(-q))", "softplus.py: NameError: name 'q' is not defined"),
+    ("dz = da", "while True: z.sum()\n    dz = da", "softplus.py: ValueError: the answer runs more than 20,000 lines"),
+    ("np.log(1 + np.exp(z))", "np.maximum(z, 0)", "dz["),
+    ("lambda z, da: (", "lambda z, da, q: (", "the loss of z: AttributeError: "),
+    ("lambda z, da: (", "lambda z, da: np.nan * (", "nothing proves dz: its loss has a kink at each entry"),
+    ('{"z": lambda', '{"y": lambda', "LOSS has 'y', and no result is called dy"),
+    ('{"z": lambda', '{"y": lambda', "nothing proves dz: LOSS has no 'z', and the function that draws"),
+    ("z, da (B, H)", "z, da (B, H + 1)", "it has no INPUTS, and its stub does not say the shape of each"),
+    ("z, da (B, H)", "z, da (C, D, E, F, G, H, I, J)", "ValueError: its arguments have more than 7 sizes"),
+    ("dz[z <= 0] = 0", "dz[da <= 0] = 0", "'the mask of a ReLU', as a learner writes it, is called"),
+]
+
+# The same, with a kink: of entries beside it, nothing is said.
+RELU = (WITH_LOSS.replace("softplus", "relu").replace("da / (1 + np.exp(-z))", "da * (z > 0)")
+        .replace("np.log(1 + np.exp(z))", "np.maximum(z, 0)").replace("da * (z > 0)\n    Is", "1 * da\n    Is")
+        .replace("dz[z <= 0] = 0", "pass"))  # fmt: skip
+
+
+@pytest.fixture
+def marked_here(monkeypatch):
+    """Files are marked in this process, for speed."""
+    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
 
 
 def write(folder, old, new):
@@ -85,7 +148,141 @@ def test_what_is_wrong_is_said_with_its_line(old, new, said, tmp_path, capsys):
     path = write(tmp_path, old, new)
     status = practice.main(["--exercises", str(tmp_path), "check", str(path)])
     out = capsys.readouterr().out
-    assert said in out and bool(status) == ("nothing" not in out), out
+    assert said in out and bool(status) == ("nothing to look at" not in out), out
+
+
+@pytest.mark.parametrize(("old", "new", "said"), OF_LOSSES)
+def test_what_the_loss_says_of_the_author_is_said(old, new, said, tmp_path, capsys, marked_here):
+    assert old in WITH_LOSS
+    (path := tmp_path / "softplus.py").write_text(WITH_LOSS.replace(old, new, 1))
+    status = practice.main(["--exercises", str(tmp_path), "check", str(path)])
+    out = capsys.readouterr().out
+    assert said in out and bool(status) == ("nothing to look at" not in out), out
+
+
+def test_the_examples_of_contributing_are_exercises(tmp_path):
+    """With hints, and with a function around the inputs that are drawn."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("**an exercise**")[2]
+    whole, draw = (textwrap.dedent(block) for block in re.findall(r"^   ```\n(.*?)^   ```$", text, re.M | re.S)[:2])
+    hints = WITH_LOSS[WITH_LOSS.index("HINTS") : WITH_LOSS.index("MISTAKES")]
+    (tmp_path / "softplus.py").write_text(f"{whole}\n{hints}")
+    top = (
+        whole.partition("LOSS")[0]
+        .replace("def softplus(z, da)", "def accuracy(p, y)")
+        .replace("return dz", "return accuracy")
+    )
+    top = top.replace("dz = da / (1 + np.exp(-z))", "accuracy = (p.argmax(axis=1) == y).mean()")
+    draw = f"from types import SimpleNamespace\n\n{draw}\nINPUTS = [draw]\n"
+    mistake = 'MISTAKES = """\nthe smallest read | argmax -> argmin\n    Which is read?\n"""\n'
+    (tmp_path / "accuracy.py").write_text(f"{top}\n{draw}\n{hints}\n{mistake}")
+    catalogue = Catalogue(tmp_path)
+    assert [one.name for one in catalogue.exercises] == ["accuracy", "softplus"] and not catalogue.broken
+    for exercise in catalogue.exercises:
+        assert [*check.problems(exercise)] == [], exercise.name
+
+
+def test_an_entry_beside_a_kink_is_left_out(tmp_path):
+    """There the slope of a step is that of neither side; the rest is still compared."""
+    draw = """
+from types import SimpleNamespace
+
+def draw(rng):
+    B, H = rng.choice([3, 4, 5, 7], 2, replace=False).tolist()
+    z, da = rng.normal(size=(2, B, H))
+    z[0, :2] = 1e-9, -1e-9
+    return SimpleNamespace(B=B, H=H, z=z, da=da)
+
+INPUTS = [draw]
+"""
+    for old, new in (("", ""), ("da * (z > 0)", "da * (z > 0.1)"), ("da * (z > 0)", "da * 1.001 * (z > 0)")):
+        (tmp_path / "relu.py").write_text(RELU.replace(old, new, 1) + draw)
+        exercise = Catalogue(tmp_path).exercise("relu")
+        wrong = [*check.wrong_slopes(exercise, 0)]
+        assert bool(wrong) == bool(old) and not any("[0, 0]" in text or "[0, 1]" in text for text in wrong), wrong
+
+
+@pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
+def test_each_result_is_proven_by_a_loss_or_in_a_second_way(exercise):
+    assert [*check.other_lines(exercise)] == []
+    assert [*check.unproven_results(exercise, 0)] == []
+    assert [*check.wrong_slopes(exercise, 0)] == []
+
+
+def without_its_mistakes(exercise, answer):
+    """A copy of an exercise with another answer, and with nothing that depends on the answer."""
+    other = copy.copy(exercise)
+    vars(other).update(answer=answer, formula=answer, mistakes=[], written=[], harmless="", drawn=(None, []))
+    return other
+
+
+def first_array(exercise):
+    """Code for the first of an exercise's arguments that has numbers."""
+    given = exercise.given(exercise.draw(0)[0])
+    arrays = {name: "" for name, value in given.items() if isinstance(value, np.ndarray)}
+    tensors = {name: ".value" for name, value in given.items() if hasattr(value, "value")}
+    return "".join(next(iter((arrays | tensors).items())))
+
+
+# Of these, the last line is handed out.
+WITH_PLAY = "tape_relu", "tape_max", "tape_matmul", "tape_order"
+
+
+def problems_of(exercise, answer):
+    """What `check` says of the author of another answer."""
+    other = without_its_mistakes(exercise, answer)
+    said = check.not_drawn(other, 0)
+    problems = [said] if said else [*check.wrong_results(other, 0)]
+    assert not any("kink" in text for text in problems)
+    return problems
+
+
+# PyTorch takes seconds to begin.
+WITHOUT_TORCH = [pytest.param(e, id=e.name, marks=pytest.mark.slow if e.needs_torch else ()) for e in WRITTEN]
+
+
+@pytest.mark.parametrize("exercise", WITHOUT_TORCH)
+def test_an_exponential_in_place_of_the_answer_is_reported(exercise):
+    z = first_array(exercise) if exercise.name != "learning_rate" else "t"
+    answer = "\n".join(f"{name} = np.exp({z})" for name in exercise.gives)
+    if exercise.name in WITH_PLAY:
+        answer = f"y = order = np.exp({z})\n{exercise.answer.splitlines()[-1]}"
+    assert problems_of(exercise, answer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
+def test_each_result_that_is_off_by_a_thousandth_is_reported(exercise):
+    if exercise.name in WITH_PLAY:
+        return
+    for name in exercise.gives:
+        problems = problems_of(exercise, f"{exercise.answer}\n{name} = {name} + np.abs({name}).max() / 1000")
+        assert any(f"{name}[" in text or f"{name} " in text or "not right" in text for text in problems), name
+
+
+def test_an_answer_with_other_arguments_or_another_return_is_said(tmp_path, capsys):
+    """In the older form both are typed twice."""
+    (path := tmp_path / "mean_of_row.py").write_text(in_the_older_form(FILE))
+    assert not practice.main(["--exercises", str(tmp_path), "check", str(path)])
+    for old, new, words in (
+        ("def answer(a)", "def answer(b)", "`answer` takes b, and `mean_of_row` takes a"),
+        (
+            "    return m",
+            "    return nonsense",
+            "`answer` ends with `return nonsense`, and `mean_of_row` with `return m`",
+        ),
+    ):
+        head, _, tail = in_the_older_form(FILE).rpartition(old)
+        path.write_text(f"{head}{new}{tail}")
+        assert practice.main(["--exercises", str(tmp_path), "check", str(path)])
+        assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
+def test_a_file_in_the_older_form_is_the_same_exercise(exercise, tmp_path):
+    (path := tmp_path / exercise.file.name).write_text(in_the_older_form(exercise.file.read_text()))
+    older = Exercise(path, exercise.folder)
+    for field in ("stub", "answer", "formula", "takes", "gives", "hints", "mistakes", "title", "size_names"):
+        assert getattr(older, field) == getattr(exercise, field), field
 
 
 @pytest.mark.slow
@@ -118,6 +315,7 @@ def test_this_projects_own_are_checked_by_their_path(capsys):
         ("", "", "nothing to look at"),
         ("161 / 36", "170 / 36", "the answer should get the mark 'passed', and gets 'another mean': Its mean is"),
         ("larger = ...", "larger = max(rng.integers(1, 7, 2))", "the stub should get the mark 'not written', and gets"),
+        ("answer(rng)", "answer(rng, n)", "`answer` takes rng, n, and `two_dice` takes rng"),
     ],
 )
 def test_of_another_kind_the_stub_and_the_answer_are_marked(old, new, said, tmp_path, capsys, monkeypatch):

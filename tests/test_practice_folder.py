@@ -12,6 +12,7 @@ from marker import check, marking, runner
 from marker.catalogue import Catalogue
 from marker.runner import HOW
 from marker.verdict import PLACES
+from practice_answers import in_the_older_form
 from practice_answers import write as write_ours
 from support.errors import UserError
 
@@ -75,6 +76,31 @@ def test_what_somebody_writes_gets_its_mark(name, body, mark, words, tmp_path):
     found = marking.verdict(exercise, 3, runner.report(exercise, written(name, body, tmp_path), 3))
     assert found.words == mark and words in found.text, found.text
     assert "images" not in found.text.replace(PLACES["a factor: of a size"], "")
+
+
+@pytest.fixture
+def older(tmp_path):
+    """The same subject, in files of the older form: the stub above the line, and the answer in a function below it."""
+    shutil.copytree(STATISTICS, folder := tmp_path / "older")
+    for name in ("weighted_mean", "correlation", "ridge_weights"):
+        path = folder / f"{name}.py"
+        path.write_text(in_the_older_form(path.read_text()))
+        assert "def answer(" in path.read_text()
+    return Catalogue(folder)
+
+
+def test_a_folder_in_the_older_form_hands_out_the_same(older):
+    assert [one.stub for one in older.exercises] == [one.stub for one in SUBJECT.exercises] and not older.broken
+
+
+@pytest.mark.slow
+def test_a_folder_in_the_older_form_marks_as_the_newer_one(older, tmp_path):
+    """With the folder's own finder, too."""
+    for name, body, mark, *_ in (row.values for row in rows(WRITTEN)):
+        path = written(name, body, tmp_path)
+        exercise, newer = older.by_name[name], SUBJECT.by_name[name]
+        found = marking.verdict(exercise, 3, runner.report(exercise, path, 3))
+        assert found.words == mark and found == marking.verdict(newer, 3, runner.report(newer, path, 3))
 
 
 def test_it_is_practised_as_this_projects_own(learner, tmp_path):

@@ -1,6 +1,5 @@
 """The MLP of mlp_np.py, a derivative at a time. mlp_np.py itself computes what is right."""
 
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -43,24 +42,12 @@ def both_passes(model, x, y):
     g.p = dlogits * B + g.onehot
     g.dlogits, g.da1, g.dz1 = dlogits, model.da1, model.dz1
     vars(g).update({f"d{name}": gradient for name, gradient in grads.items()})
-    g.losses = losses(g, "W1", "b1", "z1", "a1", "W2", "b2", "logits")
     return g
 
 
-def losses(g, *names):
-    """{name: the loss as a function of that array}, for a network with any number of hidden layers."""
-
-    def loss(name, array):
-        arrays, n = vars(g) | {name: array}, 1
-        a = g.x
-        while f"W{n + 1}" in arrays:
-            z = array if name == f"z{n}" else a @ arrays[f"W{n}"] + arrays[f"b{n}"]
-            a = array if name == f"a{n}" else np.maximum(z, 0)
-            n += 1
-        logits = array if name == "logits" else a @ arrays[f"W{n}"] + arrays[f"b{n}"]
-        return softmax_cross_entropy(logits, g.y)[0]
-
-    return {name: partial(loss, name) for name in names}
+def cross_entropy(logits, y):
+    """The mean cross-entropy."""
+    return softmax_cross_entropy(logits, y)[0]
 
 
 def beside_zero(rng, z, b):

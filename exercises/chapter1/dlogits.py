@@ -16,7 +16,9 @@ import numpy as np
 
 def dlogits(p, y):
     """Return dlogits (B, 10). Do not change p itself: p.copy() is an array of your own."""
-    dlogits = ...
+    dlogits = p.copy()
+    dlogits[np.arange(len(y)), y] -= 1
+    dlogits /= len(y)
     return dlogits
 
 
@@ -24,15 +26,8 @@ def dlogits(p, y):
 from exercises import chapter1
 
 INPUTS = [chapter1.few_digits, chapter1.surprised]
+LOSS = {"logits": chapter1.cross_entropy}
 ENTRYWISE = "logits"
-
-
-def answer(p, y):
-    dlogits = p.copy()
-    dlogits[np.arange(len(y)), y] -= 1
-    dlogits /= len(y)
-    return dlogits
-
 
 HINTS = """
 1. For one image the loss is log(sum(exp(logits))) - logits[y]. What is the derivative of each of the two terms with

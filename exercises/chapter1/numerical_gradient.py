@@ -17,21 +17,7 @@ import numpy as np
 
 def numerical_gradient(f, array, h):
     """Return the slopes, an array of the shape of `array`."""
-    gradient = ...  # this takes several lines: a loop over all entries
-    return gradient
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from functools import partial
-
-from exercises import chapter1
-
-INPUTS = [chapter1.curve, partial(chapter1.curve, axes=1)]
-ARGUMENTS = chapter1.moving
-ENTRYWISE = "array"
-
-
-def answer(f, array, h):
+    # gradient = ...  # this takes several lines: a loop over all entries
     gradient = np.zeros_like(array)
     for i in np.ndindex(array.shape):
         kept = array[i]
@@ -43,6 +29,15 @@ def answer(f, array, h):
         array[i] = kept
     return gradient
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
+from exercises import chapter1
+
+INPUTS = [chapter1.curve, partial(chapter1.curve, axes=1)]
+ARGUMENTS = chapter1.moving
+ENTRYWISE = "array"
 
 HINTS = """
 1. f() reads `array` whenever it is called. How do you find out what f() would be if one entry were a little larger? Or

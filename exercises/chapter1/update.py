@@ -20,8 +20,8 @@ import numpy as np
 
 def update(old_p, old_v, dp, lr, momentum):
     """Return the new velocity and the new parameter. (Here you may change old_v and old_p in place, but not dp.)"""
-    v = ...
-    p = ...
+    v = momentum * old_v + dp
+    p = old_p - lr * v
     return v, p
 
 
@@ -32,13 +32,6 @@ from exercises import chapter1
 
 INPUTS = [chapter1.one_step, partial(chapter1.one_step, axes=1)]
 MAY_CHANGE = ["old_p", "old_v"]
-
-
-def answer(old_p, old_v, dp, lr, momentum):
-    v = momentum * old_v + dp
-    p = old_p - lr * v
-    return v, p
-
 
 HINTS = """
 1. A ball rolls downhill: it keeps a share of its speed (which number is the share?), and the slope adds to it. Then it

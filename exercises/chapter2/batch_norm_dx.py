@@ -19,23 +19,37 @@ import numpy as np
 
 def batch_norm_dx(dy, xhat, gamma, inverse):
     """Return dx (B, H, W, C)."""
-    dx = ...  # this may take several lines
-    return dx
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter2
-
-INPUTS = [chapter2.normalised]
-COUNTS = {"H": "rows of pixels"}
-
-
-def answer(dy, xhat, gamma, inverse):
+    # dx = ...  # this may take several lines
     mean = dy.mean(axis=(0, 1, 2))
     along = (dy * xhat).mean(axis=(0, 1, 2))
     dx = gamma * inverse * (dy - mean - xhat * along)
     return dx
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from types import SimpleNamespace
+
+from resnet_np import BatchNorm
+
+
+def normalise(x):
+    return (x - x.mean(axis=(0, 1, 2))) / np.sqrt(x.var(axis=(0, 1, 2)) + BatchNorm.eps)
+
+
+def draw(rng):
+    """A batch normalisation in the middle of a network."""
+    *others, C = shape = rng.choice([2, 3, 4, 5, 7], 4, replace=False).tolist()
+    gamma, dy = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C), rng.normal(0.5, 1, shape)
+    x = rng.normal(rng.normal(0, 2, C), rng.uniform(0.5, 3, C), shape)
+    inverse = 1 / np.sqrt(x.var(axis=(0, 1, 2)) + BatchNorm.eps)
+    return SimpleNamespace(
+        B=shape[0], n=int(np.prod(others)), x=x, dy=dy, xhat=normalise(x), gamma=gamma, inverse=inverse
+    )
+
+
+INPUTS = [draw]
+LOSS = {"x": lambda x, gamma, dy: (gamma * normalise(x) * dy).sum()}
+COUNTS = {"H": "rows of pixels"}
 
 HINTS = """
 1. x reaches y in three ways: directly, through the mean, and through the variance. The direct one gives dy gamma

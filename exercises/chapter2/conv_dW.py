@@ -15,18 +15,7 @@ import numpy as np
 
 def conv_dW(padded, dy):
     """Return dW (3, 3, C, O)."""
-    dW = ...  # this takes several lines; loops are welcome
-    return dW
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter2
-
-INPUTS = [chapter2.convolution]
-COUNTS = {"H": "rows of pixels"}
-
-
-def answer(padded, dy):
+    # dW = ...  # this takes several lines; loops are welcome
     dW = np.zeros((3, 3, padded.shape[3], dy.shape[3]))
     for u in range(3):
         for v in range(3):
@@ -34,6 +23,13 @@ def answer(padded, dy):
             dW[u, v] = seen.reshape(-1, seen.shape[3]).T @ dy.reshape(-1, dy.shape[3])
     return dW
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter2
+
+INPUTS = [chapter2.convolution]
+LOSS = {"W": lambda x, W, dy: (chapter2.convolve(x, W) * dy).sum()}
+COUNTS = {"H": "rows of pixels"}
 
 HINTS = """
 1. y[b, i, j, o] = sum over u, v, c of padded[b, i + u, j + v, c] W[u, v, c, o]. Which y does one weight W[u, v, c, o]

@@ -15,18 +15,7 @@ import numpy as np
 
 def conv_dx(dy, W):
     """Return dx (B, H, W, C)."""
-    dx = ...  # this takes several lines; loops are welcome
-    return dx
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter2
-
-INPUTS = [chapter2.convolution]
-COUNTS = {"H": "rows of pixels"}
-
-
-def answer(dy, W):
+    # dx = ...  # this takes several lines; loops are welcome
     B, height, width, O = dy.shape
     padded = np.pad(dy, ((0, 0), (1, 1), (1, 1), (0, 0)))
     dx = np.zeros((B, height, width, W.shape[2]))
@@ -35,6 +24,13 @@ def answer(dy, W):
             dx += padded[:, 2 - u : 2 - u + height, 2 - v : 2 - v + width] @ W[u, v].T
     return dx
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter2
+
+INPUTS = [chapter2.convolution]
+LOSS = {"x": lambda x, W, dy: (chapter2.convolve(x, W) * dy).sum()}
+COUNTS = {"H": "rows of pixels"}
 
 HINTS = """
 1. y[i, j] = sum over u, v of x[i + u - 1, j + v - 1] W[u, v]. Turn it round: which y does x[i, j] contribute to, and

@@ -15,28 +15,6 @@ import numpy as np
 
 def backward(x, z1, a1, W2, z2, a2, W3, dlogits):
     """Return dz2 (B, G), dW2 (H, G), dz1 (B, H) and dW1 (784, H)."""
-    dz2 = ...
-    dW2 = ...
-    dz1 = ...
-    dW1 = ...
-    return dz2, dW2, dz1, dW1
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from functools import partial
-
-from exercises import chapter2
-
-INPUTS = [chapter2.two_hidden, partial(chapter2.two_hidden, edge=True)]
-HARMLESS = """
-z1 > 0 -> z1 >= 0 | exactly at 0 the ReLU has a kink: any slope from 0 to 1 will do
-z2 > 0 -> z2 >= 0 | the same
-z1 > 0 -> a1 > 0 | a ReLU's output is positive exactly where its input is
-z2 > 0 -> a2 > 0 | the same
-"""
-
-
-def answer(x, z1, a1, W2, z2, a2, W3, dlogits):
     da2 = dlogits @ W3.T
     dz2 = da2 * (z2 > 0)
     dW2 = a1.T @ dz2
@@ -45,6 +23,35 @@ def answer(x, z1, a1, W2, z2, a2, W3, dlogits):
     dW1 = x.T @ dz1
     return dz2, dW2, dz1, dW1
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
+from exercises import chapter2
+from exercises.chapter1 import cross_entropy
+
+
+def of_z2(z2, W3, b3, y):
+    return cross_entropy(np.maximum(z2, 0) @ W3 + b3, y)
+
+
+def of_z1(z1, W2, b2, W3, b3, y):
+    return of_z2(np.maximum(z1, 0) @ W2 + b2, W3, b3, y)
+
+
+INPUTS = [chapter2.two_hidden, partial(chapter2.two_hidden, edge=True)]
+LOSS = {
+    "z2": of_z2,
+    "W2": lambda a1, W2, b2, W3, b3, y: of_z2(a1 @ W2 + b2, W3, b3, y),
+    "z1": of_z1,
+    "W1": lambda x, W1, b1, W2, b2, W3, b3, y: of_z1(x @ W1 + b1, W2, b2, W3, b3, y),
+}
+HARMLESS = """
+z1 > 0 -> z1 >= 0 | exactly at 0 the ReLU has a kink: any slope from 0 to 1 will do
+z2 > 0 -> z2 >= 0 | the same
+z1 > 0 -> a1 > 0 | a ReLU's output is positive exactly where its input is
+z2 > 0 -> a2 > 0 | the same
+"""
 
 HINTS = """
 1. Walk back: logits, a2, z2, a1, z1. Which earlier exercise is each of these steps?

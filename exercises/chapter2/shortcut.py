@@ -17,25 +17,45 @@ import numpy as np
 
 def block_dx(dy, x, y, branch):
     """Return dx (B, H, W, C)."""
-    dx = ...
-    return dx
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from functools import partial
-
-from exercises import chapter2
-
-INPUTS = [chapter2.residual, partial(chapter2.residual, edge=True)]
-HARMLESS = "y > 0 -> y != 0 | a ReLU gives nothing below 0"
-COUNTS = {"H": "rows of pixels"}
-
-
-def answer(dy, x, y, branch):
     dz2 = dy * (y > 0)
     dx = branch(dz2) + dz2
     return dx
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from copy import deepcopy
+from functools import partial
+from types import SimpleNamespace
+
+from marker.equal import BESIDE
+from resnet_np import Block
+
+
+def draw(rng, edge=False):
+    """A residual block: resnet_np.Block itself. `branch` is the way back through its two convolutions.
+
+    edge: one of its results is so close to 0 that no other threshold than 0 will do.
+    """
+    B, C = rng.choice([2, 3, 4, 5], 2, replace=False).tolist()
+    block = Block(rng, C, C, stride=1)
+    x, dy = rng.normal(size=(2, B, 4, 5, C))
+    y = block.forward(x)
+    first, second = block.layers["first"], block.layers["second"]
+    if edge:
+        channel, beta = y[..., 0], second.layers["norm"].params["beta"]
+        beta[0] -= rng.choice(channel[channel > 0]) - BESIDE
+        y = block.forward(x)
+
+    def branch(dz2):
+        return first.backward(second.backward(dz2) * (block.a1 > 0))
+
+    return SimpleNamespace(B=B, C=C, x=x, y=y, dy=dy, block=block, branch=branch)
+
+
+INPUTS = [draw, partial(draw, edge=True)]
+LOSS = {"x": lambda x, dy, block: (deepcopy(block).forward(x) * dy).sum()}  # `branch` needs what `forward` has kept
+HARMLESS = "y > 0 -> y != 0 | a ReLU gives nothing below 0"
+COUNTS = {"H": "rows of pixels"}
 
 HINTS = """
 1. y = max(z2, 0) and z2 = f(x) + x. What is dz2? And to which of its terms does a sum pass its gradient?

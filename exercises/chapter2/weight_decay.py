@@ -14,8 +14,9 @@ import numpy as np
 
 def update(old_p, old_v, dp, lr, momentum, weight_decay):
     """Return the new velocity and the new parameter. (You may change old_v and old_p in place, but not dp.)"""
-    v = ...
-    p = ...
+    decay = weight_decay * old_p * (old_p.ndim > 1)
+    v = momentum * old_v + dp + decay
+    p = old_p - lr * v
     return v, p
 
 
@@ -26,14 +27,6 @@ from exercises import chapter1
 
 INPUTS = [partial(chapter1.one_step, decays=True), partial(chapter1.one_step, axes=1, decays=True)]
 MAY_CHANGE = ["old_p", "old_v"]
-
-
-def answer(old_p, old_v, dp, lr, momentum, weight_decay):
-    decay = weight_decay * old_p * (old_p.ndim > 1)
-    v = momentum * old_v + dp + decay
-    p = old_p - lr * v
-    return v, p
-
 
 HINTS = """
 1. The loss gets one more term, weight_decay / 2 times the sum of the squares of all weights. What does that add to the

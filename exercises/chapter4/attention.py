@@ -21,19 +21,9 @@ import numpy as np
 
 def attention_backward(q, k, v, weights, dmixed):
     """Return dq, dk and dv, (B, h, T, d) each."""
-    dq = ...  # this takes several lines
-    dk = ...
-    dv = ...
-    return dq, dk, dv
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter4
-
-INPUTS = [chapter4.attended]
-
-
-def answer(q, k, v, weights, dmixed):
+    # dq = ...  # this takes several lines
+    # dk = ...
+    # dv = ...
     dweights = dmixed @ v.swapaxes(2, 3)
     mean = (dweights * weights).sum(axis=-1, keepdims=True)
     dscores = weights * (dweights - mean) / np.sqrt(q.shape[-1])
@@ -42,6 +32,31 @@ def answer(q, k, v, weights, dmixed):
     dv = weights.swapaxes(2, 3) @ dmixed
     return dq, dk, dv
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from types import SimpleNamespace
+
+from mlp_np import softmax
+
+
+def weights_of(q, k):
+    return softmax(q @ k.swapaxes(2, 3) / np.sqrt(q.shape[-1]))
+
+
+def draw(rng):
+    """Attention in the middle of a network. All numbers differ."""
+    (B, h), (T, d) = rng.permutation([2, 3]).tolist(), rng.permutation([5, 7]).tolist()
+    q, k, v, dmixed = rng.normal(size=(4, B, h, T, d))
+    weights = weights_of(q, k)
+    return SimpleNamespace(B=B, h=h, T=T, d=d, q=q, k=k, v=v, weights=weights, mixed=weights @ v, dmixed=dmixed)
+
+
+def loss(q, k, v, dmixed):
+    return (weights_of(q, k) @ v * dmixed).sum()
+
+
+INPUTS = [draw]
+LOSS = {"q": loss, "k": loss, "v": loss}
 
 HINTS = """
 1. mixed = weights v is a matrix product, for each image and each head. `dW2_db2` and `da1` went back through one, to

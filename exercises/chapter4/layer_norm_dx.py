@@ -20,24 +20,36 @@ import numpy as np
 
 def layer_norm_dx(dy, xhat, gamma, inverse):
     """Return dx (B, T, C)."""
-    dx = ...  # this may take several lines
-    return dx
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter4
-
-INPUTS = [chapter4.layer_normalised]
-ENTRYWISE = "x"
-
-
-def answer(dy, xhat, gamma, inverse):
+    # dx = ...  # this may take several lines
     dxhat = dy * gamma
     mean = dxhat.mean(axis=-1, keepdims=True)
     along = (dxhat * xhat).mean(axis=-1, keepdims=True)
     dx = inverse * (dxhat - mean - xhat * along)
     return dx
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from types import SimpleNamespace
+
+from vit_np import LayerNorm
+
+
+def normalise(x):
+    return (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(x.var(axis=-1, keepdims=True) + LayerNorm.eps)
+
+
+def draw(rng):
+    """A layer normalisation in the middle of a network."""
+    (B, T), C = rng.choice([2, 3, 5], 2, replace=False).tolist(), int(rng.choice([7, 9]))
+    gamma, beta = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C), rng.normal(size=C)
+    x = rng.normal(rng.normal(0, 2, (B, T, 1)), rng.uniform(0.5, 3, (B, T, 1)), (B, T, C))
+    dy, inverse = rng.normal(0.5, 1, (B, T, C)), 1 / np.sqrt(x.var(axis=-1, keepdims=True) + LayerNorm.eps)
+    return SimpleNamespace(B=B, T=T, C=C, x=x, dy=dy, xhat=normalise(x), inverse=inverse, gamma=gamma, beta=beta)
+
+
+INPUTS = [draw]
+LOSS = {"x": lambda x, gamma, beta, dy: ((gamma * normalise(x) + beta) * dy).sum()}
+ENTRYWISE = "x"
 
 HINTS = """
 1. Begin at the end: y = gamma xhat + beta, so what is dxhat? From there on each patch is alone, and x reaches xhat as

@@ -16,22 +16,28 @@ import numpy as np
 
 def softmax_backward(dweights, weights):
     """Return dscores (B, T, T)."""
-    dscores = ...  # this may take several lines
-    return dscores
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter4
-
-INPUTS = [chapter4.weighted]
-ENTRYWISE = "scores"
-
-
-def answer(dweights, weights):
+    # dscores = ...  # this may take several lines
     mean = (dweights * weights).sum(axis=-1, keepdims=True)
     dscores = weights * (dweights - mean)
     return dscores
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from types import SimpleNamespace
+
+from mlp_np import softmax
+
+
+def draw(rng):
+    """A softmax in the middle of attention, for one head."""
+    B, T = rng.choice([3, 4, 5, 7], 2, replace=False).tolist()
+    scores, dweights = rng.normal(0, 1.5, (B, T, T)), rng.normal(0.5, 1, (B, T, T))
+    return SimpleNamespace(B=B, T=T, scores=scores, weights=softmax(scores), dweights=dweights)
+
+
+INPUTS = [draw]
+LOSS = {"scores": lambda scores, dweights: (softmax(scores) * dweights).sum()}
+ENTRYWISE = "scores"
 
 HINTS = """
 1. Take one row. If scores[j] grows a little, what happens to weights[j]? And to each other weights[i]? (The quotient

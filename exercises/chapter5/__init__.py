@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 
 import autograd_np
-from exercises.autograd import differentiated
 from exercises.chapter1 import beside_zero
 from exercises.tape import Recorded, Tensor, play, value_of, walk, youngest_first
 from exercises.words import TABLES
@@ -20,13 +19,6 @@ TOOLS = dict(TABLES["Tools"])
 
 def two_sizes(rng, choices=(3, 4, 5, 7, 9)):
     return rng.choice(choices, 2, replace=False).tolist()
-
-
-def product(rng):
-    """Two factors, and the gradient of their product."""
-    B, H = two_sizes(rng)
-    a, b, dy = rng.normal(size=(3, B, H))
-    return SimpleNamespace(B=B, H=H, a=a, b=b, dy=dy, **differentiated(lambda a, b: a * b, dy, a=a, b=b))
 
 
 def used_often(rng, handed_on=0):
@@ -71,8 +63,11 @@ def graph(rng, formula):
     pairs = [(0, 1), *((int(rng.integers(n)), int(rng.integers(n))) for n in range(3, 7))]
     g = SimpleNamespace(B=B, H=H, a=a, b=b, c=c, d=d, W=rng.normal(size=(H, 6)), pairs=pairs, calls=calls)
     g.function = partial(formula, g)
-    vars(g).update(differentiated(g.function, 1.0, a=a, b=b))
     return g
+
+
+def loss_of_graph(a, b, function):
+    return function(autograd_np.Tensor(a), autograd_np.Tensor(b)).value
 
 
 def calls(loss, step=1):
@@ -86,25 +81,6 @@ def to_walk(g):
     return {"loss": loss, "a": a, "b": b, "order": youngest_first(loss), "walk": partial(walk, loss, (a, b))}
 
 
-def broadcast(rng, shape, whole):
-    """An array that was stretched to the shape of dy, which is `whole`: letters of B, T and C, and 1."""
-    sizes = dict(zip("BTC", rng.permutation([2, 3, 4, 5, 7])[:3].tolist(), strict=True))
-    a, dy = (rng.normal(size=[sizes.get(letter, 1) for letter in letters]) for letters in (shape, whole))
-    right = differentiated(lambda a: a + np.zeros(dy.shape), dy, a=a)
-    return SimpleNamespace(**sizes, a=a, dy=dy, shape=a.shape, **right)
-
-
-def relu(rng, edge=False):
-    """An array of both signs. edge: four of its entries are so close to 0 that no other threshold than 0 will do."""
-    B, H = two_sizes(rng)
-    a, dy = rng.normal(size=(2, B, H))
-    if edge:
-        four = np.unravel_index(rng.choice(a.size, 4, replace=False), a.shape)
-        a[four], dy[four] = BESIDE * np.array([1, 1, -1, -1]), np.abs(dy[four]) * [1, -1, 1, -1]
-    right = differentiated(lambda a: a.relu(), dy, a=a) | ({"kinks": ["a"]} if edge else {})
-    return SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=Tensor, **right)
-
-
 def maximum(rng):
     """An array in whose first rows two and three entries are equal, and the largest; a third has no positive entry."""
     B, H = two_sizes(rng, (4, 5, 7, 9))
@@ -114,19 +90,10 @@ def maximum(rng):
     a[2] -= 9
     is_largest = a == a.max(axis=1, keepdims=True)
     parts = is_largest / is_largest.sum(axis=1, keepdims=True)
-    right = differentiated(lambda a: (a * parts).sum(axis=1), dy, a=a)  # the mean of the largest is the largest
-    right |= {"losses": {}}  # where entries are equal, a slope depends on the direction
-    return SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=Tensor, **right)
-
-
-def matmul(rng, constant):
-    """Two matrices; the first of them is a constant, as the images are, or is not."""
-    B, H, K = rng.choice([3, 4, 5, 7], 3, replace=False).tolist()
-    a, b, dy = rng.normal(size=(B, H)), rng.normal(size=(H, K)), rng.normal(size=(B, K))
-    right = differentiated(lambda a, b: a @ b, dy, a=a, b=b)
-    if constant:
-        right |= {"da": np.zeros_like(a), "losses": {"b": right["losses"]["b"]}}
-    return SimpleNamespace(B=B, H=H, K=K, a=a, b=b, dy=dy, constant=constant, Tensor=Tensor, value_of=value_of, **right)
+    tensor = autograd_np.Tensor(a)
+    y = (tensor * parts).sum(axis=1)  # the mean of the largest is the largest
+    y.backward(dy)
+    return SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=Tensor, value=y.value, da=tensor.grad)
 
 
 def to_record(g):
@@ -199,5 +166,3 @@ def to_train(g):
 WITHOUT = "without the tape"
 TAPE = Tool(WITHOUT, TOOLS[WITHOUT], tape_doubled, lambda g: trained(g.x, g.y, g.first, 2 * g.lr, g.steps))
 GRAPHS = tuple(partial(graph, formula=formula) for formula in (diamond, fork, tangle))
-SHAPES = (("C", "BC"), ("B1", "BC"), ("BC", "BC"), ("T1", "BTC"), ("B1C", "BTC"), ("11", "BC"), ("C", "BTC"))
-STRETCHED = tuple(partial(broadcast, shape=shape, whole=whole) for shape, whole in SHAPES)

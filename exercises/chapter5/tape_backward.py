@@ -19,19 +19,8 @@ import numpy as np
 
 def backward(loss, order, a, b):
     """Walk, and return the gradients of the leaves: da (B, H) and db (B, H)."""
-    da = ...  # this takes several lines
-    db = ...
-    return da, db
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter5
-
-INPUTS = chapter5.GRAPHS
-ARGUMENTS = chapter5.to_walk
-
-
-def answer(loss, order, a, b):
+    # da = ...  # this takes several lines
+    # db = ...
     loss.grad = np.ones_like(loss.value)
     for node in order:
         for parent, share in node.edges:
@@ -40,6 +29,13 @@ def answer(loss, order, a, b):
     da, db = a.grad, b.grad
     return da, db
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter5
+
+INPUTS = chapter5.GRAPHS
+LOSS = {"a": chapter5.loss_of_graph, "b": chapter5.loss_of_graph}
+ARGUMENTS = chapter5.to_walk
 
 HINTS = """
 1. If the loss grows by 1, by how much does the loss grow? That is where loss.grad begins. Then two loops, one inside

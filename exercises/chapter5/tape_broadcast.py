@@ -19,24 +19,31 @@ import numpy as np
 
 def unbroadcast(dy, shape):
     """Return da, an array of that shape."""
-    da = ...  # this may take several lines
-    return da
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter5
-
-INPUTS = chapter5.STRETCHED
-COUNTS = {"B": "rows"}
-
-
-def answer(dy, shape):
+    # da = ...  # this may take several lines
     front = tuple(range(dy.ndim - len(shape)))
     da = dy.sum(axis=front)
     ones = tuple(axis for axis, length in enumerate(shape) if length == 1)
     da = da.sum(axis=ones, keepdims=True)
     return da
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+from types import SimpleNamespace
+
+shapes = (("C", "BC"), ("B1", "BC"), ("BC", "BC"), ("T1", "BTC"), ("B1C", "BTC"), ("11", "BC"), ("C", "BTC"))
+
+
+def draw(rng, shape, whole):
+    """An array that was stretched to the shape of dy, which is `whole`: letters of B, T and C, and 1."""
+    sizes = dict(zip("BTC", rng.permutation([2, 3, 4, 5, 7])[:3].tolist(), strict=True))
+    a, dy = (rng.normal(size=[sizes.get(letter, 1) for letter in letters]) for letters in (shape, whole))
+    return SimpleNamespace(**sizes, a=a, dy=dy, shape=a.shape)
+
+
+INPUTS = [partial(draw, shape=shape, whole=whole) for shape, whole in shapes]
+LOSS = {"a": lambda a, dy: ((a + np.zeros(dy.shape)) * dy).sum()}
+COUNTS = {"B": "rows"}
 
 HINTS = """
 1. b1[j] is added in each of B rows, so it reaches the loss along B paths. What does the chain rule do with several

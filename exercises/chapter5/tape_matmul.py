@@ -20,28 +20,41 @@ from exercises.tape import Tensor, value_of
 
 def matmul(a, b, play):
     """Record y = a @ b. Return its value (B, K), da (B, H) and db (H, K)."""
-    y = ...  # this may take several lines; isinstance(a, Tensor) says whether a is one
+    # y = ...  # this may take several lines; isinstance(a, Tensor) says whether a is one
+    left, right = value_of(a), value_of(b)
+    edges = [(a, lambda dy: dy @ right.T), (b, lambda dy: left.T @ dy)]
+    y = Tensor(left @ right, *(edge for edge in edges if isinstance(edge[0], Tensor)))
+    # handed out:
     value, da, db = play(y)
     return value, da, db
 
 
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from functools import partial
+from types import SimpleNamespace
 
-from exercises import chapter5
+from exercises import chapter5, tape
 
-INPUTS = [partial(chapter5.matmul, constant=True), partial(chapter5.matmul, constant=False)]
+
+def draw(rng, constant):
+    """Two matrices; the first of them is a constant, as the images are, or is not."""
+    B, H, K = rng.choice([3, 4, 5, 7], 3, replace=False).tolist()
+    a, b, dy = rng.normal(size=(B, H)), rng.normal(size=(H, K)), rng.normal(size=(B, K))
+    g = SimpleNamespace(B=B, H=H, K=K, a=a, b=b, dy=dy, constant=constant, value=np.einsum("bh,hk->bk", a, b))
+    g.Tensor, g.value_of = tape.Tensor, tape.value_of
+    if constant:
+        g.da, g.constants = np.zeros_like(a), ["a"]
+    return g
+
+
+def loss(a, b, dy):
+    return (a @ b * dy).sum()
+
+
+INPUTS = [partial(draw, constant=True), partial(draw, constant=False)]
+LOSS = {"a": loss, "b": loss}
 EXCHANGED = "Which share belongs to which parent?"
 ARGUMENTS = chapter5.to_record
-
-
-def answer(a, b, play):
-    left, right = value_of(a), value_of(b)
-    edges = [(a, lambda dy: dy @ right.T), (b, lambda dy: left.T @ dy)]
-    y = Tensor(left @ right, *(edge for edge in edges if isinstance(edge[0], Tensor)))
-    value, da, db = play(y)
-    return value, da, db
-
 
 HINTS = """
 1. You have written both shares before: logits = a1 @ W2 has the parents a1 and W2, and their gradients were `da1` and

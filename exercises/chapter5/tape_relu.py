@@ -19,28 +19,40 @@ from exercises.tape import Tensor
 
 def relu(a, play):
     """Record y = max(a, 0). Return its value (B, H) and da (B, H)."""
-    y = ...
+    # y = ...
+    y = Tensor(np.maximum(a.value, 0), (a, lambda dy: dy * (a.value > 0)))
+    # handed out:
     value, da = play(y)
     return value, da
 
 
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from functools import partial
+from types import SimpleNamespace
 
-from exercises import chapter5
+from exercises import chapter5, tape
+from marker.equal import BESIDE
 
-INPUTS = [chapter5.relu, partial(chapter5.relu, edge=True)]
+
+def draw(rng, edge=False):
+    """An array of both signs. edge: four of its entries are so close to 0 that no other threshold than 0 will do."""
+    B, H = chapter5.two_sizes(rng)
+    a, dy = rng.normal(size=(2, B, H))
+    if edge:
+        four = np.unravel_index(rng.choice(a.size, 4, replace=False), a.shape)
+        a[four], dy[four] = BESIDE * np.array([1, 1, -1, -1]), np.abs(dy[four]) * [1, -1, 1, -1]
+    g = SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=tape.Tensor, value=np.where(a > 0, a, 0))
+    if edge:
+        g.kinks = ["a"]
+    return g
+
+
+INPUTS = [draw, partial(draw, edge=True)]
+LOSS = {"a": lambda a, dy: (np.maximum(a, 0) * dy).sum()}
 HARMLESS = "a.value > 0 -> a.value >= 0 | exactly at 0 the ReLU has a kink: any slope from 0 to 1 will do"
 EXCHANGED = "Which share belongs to which parent?"
 ARGUMENTS = chapter5.to_record
 ENTRYWISE = "a"
-
-
-def answer(a, play):
-    y = Tensor(np.maximum(a.value, 0), (a, lambda dy: dy * (a.value > 0)))
-    value, da = play(y)
-    return value, da
-
 
 HINTS = """
 1. Two things are noted: the array of y; and for its one parent, a, what a gradient dy of y adds to the gradient of a.

@@ -36,10 +36,45 @@ class Tensor:
 
 def train(x, y, W1, b1, W2, b2, lr, steps):
     """Return W1, b1, W2 and b2 after that many steps, as arrays."""
-    W1 = ...  # a loop over the steps, in place of these four lines
-    b1 = ...
-    W2 = ...
-    b2 = ...
+
+    # W1 = ...  # a loop over the steps, in place of these four lines
+    # b1 = ...
+    # W2 = ...
+    # b2 = ...
+    def matmul(a, b):
+        left, right = getattr(a, "value", a), b.value
+        return Tensor(left @ right, (a, lambda dy: dy @ right.T), (b, lambda dy: left.T @ dy))
+
+    def add(a, b):
+        missing = tuple(range(a.value.ndim - b.value.ndim))
+        return Tensor(a.value + b.value, (a, lambda dy: dy), (b, lambda dy: dy.sum(axis=missing)))
+
+    def relu(a):
+        return Tensor(np.maximum(a.value, 0), (a, lambda dy: dy * (a.value > 0)))
+
+    def order(loss):
+        found = {loss}
+        while more := {parent for node in found for parent, _ in node.edges if hasattr(parent, "edges")} - found:
+            found |= more
+        return sorted(found, key=lambda node: -node.number)
+
+    def backward(loss):
+        loss.grad = np.ones_like(loss.value)
+        for node in order(loss):
+            for parent, share in node.edges:
+                if hasattr(parent, "edges"):
+                    dparent = share(node.grad)
+                    parent.grad = dparent if parent.grad is None else parent.grad + dparent
+
+    weights = [Tensor(p) for p in (W1, b1, W2, b2)]
+    for _ in range(steps):
+        z1 = add(matmul(x, weights[0]), weights[1])
+        a1 = add(relu(add(relu(z1), weights[1])), z1)
+        backward(cross_entropy(add(matmul(a1, weights[2]), weights[3]), y))
+        for w in weights:
+            w.value = w.value - lr * w.grad
+            w.grad = None
+    W1, b1, W2, b2 = (w.value for w in weights)
     return W1, b1, W2, b2
 
 
@@ -98,45 +133,6 @@ INPUTS = [chapter5.few_steps, partial(chapter5.few_steps, edge=True)]
 TOOL = chapter5.TAPE
 RUNS = "now let it learn to read"
 ARGUMENTS = chapter5.to_train
-
-
-def answer(x, y, W1, b1, W2, b2, lr, steps):
-    def matmul(a, b):
-        left, right = getattr(a, "value", a), b.value
-        return Tensor(left @ right, (a, lambda dy: dy @ right.T), (b, lambda dy: left.T @ dy))
-
-    def add(a, b):
-        missing = tuple(range(a.value.ndim - b.value.ndim))
-        return Tensor(a.value + b.value, (a, lambda dy: dy), (b, lambda dy: dy.sum(axis=missing)))
-
-    def relu(a):
-        return Tensor(np.maximum(a.value, 0), (a, lambda dy: dy * (a.value > 0)))
-
-    def order(loss):
-        found = {loss}
-        while more := {parent for node in found for parent, _ in node.edges if hasattr(parent, "edges")} - found:
-            found |= more
-        return sorted(found, key=lambda node: -node.number)
-
-    def backward(loss):
-        loss.grad = np.ones_like(loss.value)
-        for node in order(loss):
-            for parent, share in node.edges:
-                if hasattr(parent, "edges"):
-                    dparent = share(node.grad)
-                    parent.grad = dparent if parent.grad is None else parent.grad + dparent
-
-    weights = [Tensor(p) for p in (W1, b1, W2, b2)]
-    for _ in range(steps):
-        z1 = add(matmul(x, weights[0]), weights[1])
-        a1 = add(relu(add(relu(z1), weights[1])), z1)
-        backward(cross_entropy(add(matmul(a1, weights[2]), weights[3]), y))
-        for w in weights:
-            w.value = w.value - lr * w.grad
-            w.grad = None
-    W1, b1, W2, b2 = (w.value for w in weights)
-    return W1, b1, W2, b2
-
 
 HINTS = """
 1. In each step: make Tensors of the four arrays, compute the loss with your operations, call backward(loss), and then

@@ -15,25 +15,6 @@ def sizes_of(rng, number, smallest=3):
     return (smallest + rng.permutation(number + 3)[:number]).tolist()
 
 
-def looked_up(rng, without_last=False):
-    """An embedding in the middle of a training. Some words occur several times, and one not at all.
-
-    The first word occurs, and so does the last; without_last: not the last one, nor another.
-    """
-    B, T, V, C = sizes_of(rng, 4, smallest=4)
-    layer, dy = Embedding(rng, V, C), rng.normal(size=(B, T, C))
-    absent = int(rng.integers(1, V - 1))
-    present = [word for word in range(V - without_last) if word != absent]
-    x = rng.choice(present, (B, T))
-    x[:, 1] = x[:, 0]  # a word twice in each text
-    x[rng.integers(B), 2:4] = rng.permutation([present[0], present[-1]])
-    E = layer.params["E"]
-    layer.forward(x)
-    layer.backward(dy)
-    loss = {"E": lambda E: (E[x] * dy).sum()}
-    return SimpleNamespace(B=B, T=T, V=V, C=C, E=E, x=x, dy=dy, dE=layer.grads["E"], losses=loss)
-
-
 def far(rows):
     """How far from 0 each of so many rows lies: exp overflows, or is 0, unless the row's own largest is subtracted."""
     return np.resize([-800.0, 0, 800], rows)
@@ -50,29 +31,6 @@ def hidden(rng, apart=False):
     if apart:
         scores += far(T)[:, np.newaxis] + 2000 * np.triu(np.ones((T, T)), 1)
     return SimpleNamespace(B=B, T=T, scores=scores, weights=CausalSoftmax().forward(scores))
-
-
-def hidden_backward(rng, apart=False):
-    """The same in the middle of a training: the way back through softmax and mask."""
-    g = hidden(rng, apart)
-    softmax, g.dweights = CausalSoftmax(), rng.normal(0.5, 1, g.scores.shape)
-
-    def loss(scores):
-        return (softmax.forward(scores) * g.dweights).sum()
-
-    loss(g.scores)
-    g.dscores, g.losses = softmax.backward(g.dweights), {"scores": loss}
-    return g
-
-
-def placed(rng):
-    """The positions of a few texts."""
-    B, T, C = sizes_of(rng, 3)
-    layer, x, dy = Positions(rng, T, C), rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C))
-    layer.forward(x)
-    layer.backward(dy)
-    P, loss = layer.params["P"], {"P": lambda P: ((x + P) * dy).sum()}
-    return SimpleNamespace(B=B, T=T, C=C, P=P, x=x, dy=dy, dP=layer.grads["P"], losses=loss)
 
 
 def texts(rng):
@@ -147,24 +105,6 @@ def followed(rng, without_last=False):
     y = rng.integers(0, V - without_last, N)
     p = np.array([np.bincount(y[x == j], minlength=V) / max((x == j).sum(), 1) for j in range(W)])
     return SimpleNamespace(N=N, W=W, V=V, x=x, y=y, p=p)
-
-
-def predicted(rng, apart=False):
-    """What a network says at each place of some texts, and what comes next there.
-
-    apart: the rows of a text lie far from 0, and from each other. One right word has a p of 2e-9 or less: no guard
-    against log(0) may begin above that.
-    """
-    B, T, V = sizes_of(rng, 3)
-    logits, y = rng.normal(0, 1.5, (B, T, V)), rng.integers(0, V, (B, T))
-    if apart:
-        logits[0, 0, y[0, 0]] = logits[0, 0].min() - 20
-        logits += far(T)[:, np.newaxis]
-    loss, dlogits = softmax_cross_entropy(logits.reshape(-1, V), y.ravel())
-    losses = {"logits": lambda logits: softmax_cross_entropy(logits.reshape(-1, V), y.ravel())[0]}
-    return SimpleNamespace(
-        B=B, T=T, V=V, logits=logits, y=y, loss=loss, dlogits=dlogits.reshape(B, T, V), losses=losses
-    )
 
 
 def kept(rng, apart=False):

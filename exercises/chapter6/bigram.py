@@ -15,7 +15,11 @@ import numpy as np
 
 def bigram(x, y, W, V):
     """Return p (W, V): row j has the shares of the words that follow word j."""
-    p = ...  # this takes several lines
+    # p = ...  # this takes several lines
+    counts = np.zeros((W, V))
+    np.add.at(counts, (x, y), 1)
+    total = counts.sum(axis=1, keepdims=True)
+    p = counts / np.maximum(total, 1)
     return p
 
 
@@ -26,15 +30,6 @@ from exercises import chapter6
 
 INPUTS = [chapter6.followed, partial(chapter6.followed, without_last=True)]
 COUNTS = {"N": "pairs"}
-
-
-def answer(x, y, W, V):
-    counts = np.zeros((W, V))
-    np.add.at(counts, (x, y), 1)
-    total = counts.sum(axis=1, keepdims=True)
-    p = counts / np.maximum(total, 1)
-    return p
-
 
 HINTS = """
 1. How often does word k follow word j? Count first, in a table (W, V), and divide then. By what, so that a row adds up

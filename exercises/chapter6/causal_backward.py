@@ -14,22 +14,7 @@ import numpy as np
 
 def causal_backward(scores, dweights):
     """Return dscores (B, T, T)."""
-    dscores = ...  # this takes several lines
-    return dscores
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from functools import partial
-
-from exercises import chapter6
-
-INPUTS = [chapter6.hidden_backward]
-FURTHER = [partial(chapter6.hidden_backward, apart=True)]
-COUNTS = {"B": "texts", "T": "places"}
-ENTRYWISE = "scores"
-
-
-def answer(scores, dweights):
+    # dscores = ...  # this takes several lines
     seen = np.tri(scores.shape[1], dtype=bool)
     shown = np.where(seen, scores, -np.inf)
     exp = np.exp(shown - shown.max(axis=-1, keepdims=True))
@@ -38,6 +23,26 @@ def answer(scores, dweights):
     dscores = weights * (dweights - mean)
     return dscores
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+
+from exercises import chapter6
+from gpt_np import CausalSoftmax
+
+
+def draw(rng, apart=False):
+    """The scores of `causal_mask` in the middle of a training: the way back through softmax and mask."""
+    g = chapter6.hidden(rng, apart)
+    g.dweights = rng.normal(0.5, 1, g.scores.shape)
+    return g
+
+
+INPUTS = [draw]
+FURTHER = [partial(draw, apart=True)]
+LOSS = {"scores": lambda scores, dweights: (CausalSoftmax().forward(scores) * dweights).sum()}
+COUNTS = {"B": "texts", "T": "places"}
+ENTRYWISE = "scores"
 
 HINTS = """
 1. If a hidden score grows, does any weight change? If one that is seen grows, which weights of its row change?

@@ -17,25 +17,39 @@ import numpy as np
 
 def embedding_backward(E, x, dy):
     """Return dE (V, C)."""
-    dE = ...  # this takes several lines
+    # dE = ...  # this takes several lines
+    dE = np.zeros_like(E)
+    np.add.at(dE, x, dy)
     return dE
 
 
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from functools import partial
+from types import SimpleNamespace
 
 from exercises import chapter6
+from gpt_np import Embedding
 
-INPUTS = [chapter6.looked_up, partial(chapter6.looked_up, without_last=True)]
+
+def draw(rng, without_last=False):
+    """An embedding in the middle of a training. Some words occur several times, and one not at all.
+
+    The first word occurs, and so does the last; without_last: not the last one, nor another.
+    """
+    B, T, V, C = chapter6.sizes_of(rng, 4, smallest=4)
+    E, dy = Embedding(rng, V, C).params["E"], rng.normal(size=(B, T, C))
+    absent = int(rng.integers(1, V - 1))
+    present = [word for word in range(V - without_last) if word != absent]
+    x = rng.choice(present, (B, T))
+    x[:, 1] = x[:, 0]  # a word twice in each text
+    x[rng.integers(B), 2:4] = rng.permutation([present[0], present[-1]])
+    return SimpleNamespace(B=B, T=T, V=V, C=C, E=E, x=x, dy=dy)
+
+
+INPUTS = [draw, partial(draw, without_last=True)]
+LOSS = {"E": lambda E, x, dy: (E[x] * dy).sum()}
 COUNTS = {"B": "texts", "T": "words", "C": "numbers", "V": "words"}
 ENTRYWISE = "E"
-
-
-def answer(E, x, dy):
-    dE = np.zeros_like(E)
-    np.add.at(dE, x, dy)
-    return dE
-
 
 HINTS = """
 1. Take one row of E. At which places does it reach the loss? What do you do with several ways to the loss?

@@ -15,7 +15,13 @@ import numpy as np
 
 def kept_keys(q, k, v, kept_k, kept_v):
     """Return mixed (B, d)."""
-    mixed = ...  # this takes several lines
+    # mixed = ...  # this takes several lines
+    keys = np.concatenate([kept_k, k[:, None]], axis=1)
+    values = np.concatenate([kept_v, v[:, None]], axis=1)
+    scores = (keys * q[:, None]).sum(axis=2) / np.sqrt(q.shape[1])
+    exp = np.exp(scores - scores.max(axis=1, keepdims=True))
+    weights = exp / exp.sum(axis=1, keepdims=True)
+    mixed = (weights[:, :, None] * values).sum(axis=1)
     return mixed
 
 
@@ -27,17 +33,6 @@ from exercises import chapter6
 INPUTS = [chapter6.kept]
 FURTHER = [partial(chapter6.kept, apart=True)]
 COUNTS = {"B": "texts", "t": "words so far", "d": "channels of a head"}
-
-
-def answer(q, k, v, kept_k, kept_v):
-    keys = np.concatenate([kept_k, k[:, None]], axis=1)
-    values = np.concatenate([kept_v, v[:, None]], axis=1)
-    scores = (keys * q[:, None]).sum(axis=2) / np.sqrt(q.shape[1])
-    exp = np.exp(scores - scores.max(axis=1, keepdims=True))
-    weights = exp / exp.sum(axis=1, keepdims=True)
-    mixed = (weights[:, :, None] * values).sum(axis=1)
-    return mixed
-
 
 HINTS = """
 1. How many keys does the new word look at: t, or t + 1? May it look at itself?

@@ -24,7 +24,15 @@ import numpy as np
 
 def next_word(logits, temperature, u):
     """Return words (B,), whole numbers from 0 to V - 1."""
-    words = ...  # this takes several lines
+    # words = ...  # this takes several lines
+    if temperature == 0:
+        words = logits.argmax(axis=1)
+    else:
+        scores = logits - logits.max(axis=1, keepdims=True)
+        exp = np.exp(scores / temperature)
+        p = exp / exp.sum(axis=1, keepdims=True)
+        ends = p.cumsum(axis=1)
+        words = (u[:, None] >= ends[:, :-1]).sum(axis=1)
     return words
 
 
@@ -41,19 +49,6 @@ ends[:, :-1] -> ends[:, :] | the same
 """
 FURTHER = [partial(chapter6.drawn, temperature=0.5, apart=True)]
 COUNTS = {"B": "texts", "V": "words"}
-
-
-def answer(logits, temperature, u):
-    if temperature == 0:
-        words = logits.argmax(axis=1)
-    else:
-        scores = logits - logits.max(axis=1, keepdims=True)
-        exp = np.exp(scores / temperature)
-        p = exp / exp.sum(axis=1, keepdims=True)
-        ends = p.cumsum(axis=1)
-        words = (u[:, None] >= ends[:, :-1]).sum(axis=1)
-    return words
-
 
 HINTS = """
 1. Where does the part of word k end on the line? How many parts end before u?
@@ -90,10 +85,23 @@ the running sum over the texts | cumsum(axis=1) -> cumsum(axis=0) & ends[:, :-1]
     Each text has a line of its own. Along which axis do its words lie side by side?
 the parts in the reverse order | u[:, None] >= -> 1 - u[:, None] >=
     Whose part begins at 0 on the line: that of word 0, or of the last word?
-one word too far | words = words + 1
+one word too far | ends[:, :-1]).sum(axis=1) -> ends[:, :-1]).sum(axis=1) + 1
     If u is 0, no part ends before it. Which word should that be?
-one word too early | words = np.maximum(words - 1, 0)
+    > if temperature == 0:
+    >     words = logits.argmax(axis=1)
+    > else:
+    >     exp = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
+    >     p = exp / exp.sum(axis=1, keepdims=True)
+    >     begins = np.cumsum(p, axis=1) - p
+    >     words = (u[:, None] >= begins).sum(axis=1)
+one word too early | ends[:, :-1]).sum(axis=1) -> ends[:, 1:]).sum(axis=1)
     If u falls just beyond the end of the first part, which word should that be?
+    > if temperature == 0:
+    >     words = logits.argmax(axis=1)
+    > else:
+    >     exp = np.exp((logits - logits.max(axis=1, keepdims=True)) / temperature)
+    >     p = exp / exp.sum(axis=1, keepdims=True)
+    >     words = np.array([np.searchsorted(row[1:], one, "right") for row, one in zip(np.cumsum(p, axis=1), u)])
 p where its running sum belongs | p.cumsum(axis=1) -> p
 p where its running sum belongs | words = (p > u[:, None]).argmax(axis=1)
     Where on the line does the part of word 3 end? Which probabilities lie before it?

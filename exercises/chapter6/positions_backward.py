@@ -16,22 +16,28 @@ import numpy as np
 
 def positions_backward(P, dy):
     """Return dP (T, C)."""
-    dP = ...
+    dP = dy.sum(axis=0)
     return dP
 
 
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter6
+from types import SimpleNamespace
 
-INPUTS = [chapter6.placed]
+from exercises import chapter6
+from vit_np import Positions
+
+
+def draw(rng):
+    """The positions of a few texts."""
+    B, T, C = chapter6.sizes_of(rng, 3)
+    P, x, dy = Positions(rng, T, C).params["P"], rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C))
+    return SimpleNamespace(B=B, T=T, C=C, P=P, x=x, dy=dy)
+
+
+INPUTS = [draw]
+LOSS = {"P": lambda P, x, dy: ((x + P) * dy).sum()}
 COUNTS = {"B": "texts", "T": "places", "C": "numbers"}
 ENTRYWISE = "P"
-
-
-def answer(P, dy):
-    dP = dy.sum(axis=0)
-    return dP
-
 
 HINTS = """
 1. Take one entry of P. Which entries of y does it move, and by how much each?

@@ -12,22 +12,8 @@ import numpy as np
 
 def text_loss(logits, y):
     """Return loss, a number, and dlogits (B, T, V)."""
-    loss = ...  # this takes several lines
-    dlogits = ...
-    return loss, dlogits
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from functools import partial
-
-from exercises import chapter6
-
-INPUTS = [chapter6.predicted]
-FURTHER = [partial(chapter6.predicted, apart=True)]
-COUNTS = {"B": "texts", "T": "places", "V": "words"}
-
-
-def answer(logits, y):
+    # loss = ...  # this takes several lines
+    # dlogits = ...
     B, T, V = logits.shape
     rows, words = logits.reshape(B * T, V), y.ravel()
     exp = np.exp(rows - rows.max(axis=1, keepdims=True))
@@ -37,6 +23,37 @@ def answer(logits, y):
     dlogits = (p / (B * T)).reshape(B, T, V)
     return loss, dlogits
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+from types import SimpleNamespace
+
+from exercises import chapter6
+from mlp_np import softmax_cross_entropy
+
+
+def cross_entropy(logits, y):
+    return softmax_cross_entropy(logits.reshape(-1, logits.shape[-1]), y.ravel())[0]
+
+
+def draw(rng, apart=False):
+    """What a network says at each place of some texts, and what comes next there.
+
+    apart: the rows of a text lie far from 0, and from each other. One right word has a p of 2e-9 or less: no guard
+    against log(0) may begin above that.
+    """
+    B, T, V = chapter6.sizes_of(rng, 3)
+    logits, y = rng.normal(0, 1.5, (B, T, V)), rng.integers(0, V, (B, T))
+    if apart:
+        logits[0, 0, y[0, 0]] = logits[0, 0].min() - 20
+        logits += chapter6.far(T)[:, np.newaxis]
+    return SimpleNamespace(B=B, T=T, V=V, logits=logits, y=y, loss=cross_entropy(logits, y))
+
+
+INPUTS = [draw]
+FURTHER = [partial(draw, apart=True)]
+LOSS = {"logits": cross_entropy}
+COUNTS = {"B": "texts", "T": "places", "V": "words"}
 
 HINTS = """
 1. How is a place of a text different from an image that is read? If you lay all places of all texts below one another,

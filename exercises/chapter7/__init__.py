@@ -27,57 +27,6 @@ def headed(rng):
     return SimpleNamespace(B=B, T=T, h=h, d=d, C=C, qkv=qkv, q=q, k=k, v=v, mixed=mixed, y=merge(mixed))
 
 
-def dropped(rng, p=None, behind_relu=False):
-    """Dropout in the middle of a network. Some of the numbers that decide are p itself, or right beside it.
-
-    behind_relu: some entries of x are exactly 0.
-    """
-    B, T, C = sizes_of(rng, *[[3, 4, 5, 6, 7, 8]] * 3)
-    p = rng.uniform(0.1, 0.4) if p is None else p
-    x, dy, u = rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C)), rng.random((B, T, C))
-    x = np.maximum(x, 0) if behind_relu else x
-    near = rng.permutation(u.size)[:9].reshape(3, 3)
-    for places, value in zip(near, (p, p - BESIDE, p + BESIDE), strict=True):
-        u.flat[places] = max(value, 0)
-    mask = np.where(u < p, 0, 1 / (1 - p))
-    loss = {"x": lambda x: (x * mask * dy).sum()}
-    return SimpleNamespace(B=B, T=T, C=C, p=p, x=x, dy=dy, u=u, y=x * mask, dx=dy * mask, losses=loss)
-
-
-def normal_below(z):
-    """How likely a number drawn from the normal distribution is below each entry of z."""
-    return np.vectorize(math.erf)(z / math.sqrt(2)) / 2 + 0.5
-
-
-def bent(rng):
-    """Activations of GELU in the middle of a network; some z lie where GELU falls."""
-    B, H = sizes_of(rng, *[[3, 4, 5, 6, 7, 8, 9]] * 2)
-    z, da = rng.normal(0, 1.5, (B, H)), rng.normal(size=(B, H))
-    z.flat[rng.permutation(z.size)[:3]] = np.array([-3.1, -1.3, 2.7]) + rng.uniform(-0.2, 0.2, 3)
-    Phi, bell = normal_below(z), np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-    loss = {"z": lambda z: (z * normal_below(z) * da).sum()}
-    return SimpleNamespace(B=B, H=H, z=z, da=da, Phi=Phi, a=z * Phi, dz=da * (Phi + z * bell), losses=loss)
-
-
-def tied(rng):
-    """One table at both ends of a network. Some words occur several times in the texts, and one not at all."""
-    B, T, V, C = sizes_of(rng, *[[4, 5, 6, 7, 8, 9]] * 4)
-    layer, de, a = Embedding(rng, V, C), rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C))
-    dlogits, E = rng.normal(0, 0.5, (B, T, V)), layer.params["E"]
-    absent = int(rng.integers(1, V - 1))
-    x = rng.choice([word for word in range(V) if word != absent], (B, T))
-    x[:, 1] = x[:, 0]  # a word twice in each text
-    layer.forward(x)
-    layer.backward(de)
-    dE = layer.grads["E"] + np.einsum("btv,btc->vc", dlogits, a)
-
-    def loss(E, a=a):
-        return (E[x] * de).sum() + ((a @ E.T) * dlogits).sum()
-
-    return SimpleNamespace(B=B, T=T, V=V, C=C, E=E, x=x, de=de, a=a, dlogits=dlogits, dE=dE, da=dlogits @ E,
-                           losses={"E": loss, "a": partial(loss, E)})  # fmt: skip
-
-
 def one_step(rng, axes=2, t=None):
     """A parameter and its two running means in the middle of a training, or at step t.
 

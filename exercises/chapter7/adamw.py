@@ -21,9 +21,14 @@ import numpy as np
 
 def adamw(old_p, old_m, old_s, dp, t, lr, beta1, beta2, eps, weight_decay):
     """Return m, s and the new p. (You may change old_p, old_m and old_s in place, but not dp.)"""
-    m = ...
-    s = ...
-    p = ...  # this may take several lines
+    # m = ...
+    # s = ...
+    # p = ...  # this may take several lines
+    m = beta1 * old_m + (1 - beta1) * dp
+    s = beta2 * old_s + (1 - beta2) * dp**2
+    mean, square = m / (1 - beta1**t), s / (1 - beta2**t)
+    decay = weight_decay * old_p * (old_p.ndim > 1)
+    p = old_p - lr * decay - lr * mean / (np.sqrt(square) + eps)
     return m, s, p
 
 
@@ -35,16 +40,6 @@ from exercises import chapter7
 INPUTS = [chapter7.one_step, partial(chapter7.one_step, axes=1)]
 FURTHER = [partial(chapter7.one_step, axes=4), partial(chapter7.one_step, t=1)]
 MAY_CHANGE = ["old_p", "old_m", "old_s"]
-
-
-def answer(old_p, old_m, old_s, dp, t, lr, beta1, beta2, eps, weight_decay):
-    m = beta1 * old_m + (1 - beta1) * dp
-    s = beta2 * old_s + (1 - beta2) * dp**2
-    mean, square = m / (1 - beta1**t), s / (1 - beta2**t)
-    decay = weight_decay * old_p * (old_p.ndim > 1)
-    p = old_p - lr * decay - lr * mean / (np.sqrt(square) + eps)
-    return m, s, p
-
 
 HINTS = """
 1. The first two results are lines of the text. For the third, take away two things from old_p: the step, and a share of
@@ -68,8 +63,14 @@ the decay without the learning rate | - lr * decay -> - decay
     Where the learning rate is 0, should anything move?
 growth in place of decay | - lr * decay -> + lr * decay
     Which way should the weights go: towards 0, or away from it?
-the new weights shrink | p = p - lr * weight_decay * (p - old_p) * (old_p.ndim > 1)
+the new weights shrink | p = old_p - lr * decay - lr * mean / (np.sqrt(square) + eps) ->
+        p = old_p - lr * mean / (np.sqrt(square) + eps); p = p - lr * weight_decay * p * (old_p.ndim > 1)
     Of which weights is a share taken away: those before the step, or those after it?
+    > m = beta1 * old_m + (1 - beta1) * dp
+    > s = beta2 * old_s + (1 - beta2) * dp**2
+    > p = old_p - lr * m / (1 - beta1**t) / (np.sqrt(s / (1 - beta2**t)) + eps)
+    > if p.ndim > 1:
+    >     p *= 1 - lr * weight_decay
 the decay divided by the root, too | - lr * decay - lr * mean / -> - lr * (mean + decay) /
     AdamW shrinks the weights beside the division. Is your decay outside of it?
 the mean not divided | m / (1 - beta1**t) -> m

@@ -13,8 +13,12 @@ import numpy as np
 
 def clip_norm(dW, db, most):
     """Return clipped_dW (I, O) and clipped_db (O,). (You may change dW and db in place.)"""
-    clipped_dW = ...  # this takes several lines
-    clipped_db = ...
+    # clipped_dW = ...  # this takes several lines
+    # clipped_db = ...
+    norm = np.sqrt((dW**2).sum() + (db**2).sum())
+    factor = min(1, most / norm)
+    clipped_dW = factor * dW
+    clipped_db = factor * db
     return clipped_dW, clipped_db
 
 
@@ -23,15 +27,6 @@ from exercises import chapter7
 
 INPUTS = chapter7.CLIPPED
 MAY_CHANGE = ["dW", "db"]
-
-
-def answer(dW, db, most):
-    norm = np.sqrt((dW**2).sum() + (db**2).sum())
-    factor = min(1, most / norm)
-    clipped_dW = factor * dW
-    clipped_db = factor * db
-    return clipped_dW, clipped_db
-
 
 HINTS = """
 1. How long is a vector whose entries are all entries of dW and of db? What do you multiply it by to make it as long as

@@ -14,28 +14,44 @@ import numpy as np
 
 def dropout(x, dy, u, p):
     """Return y and dx, (B, T, C) each."""
-    y = ...
-    dx = ...
-    return y, dx
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from functools import partial
-
-from exercises import chapter7
-
-INPUTS = [chapter7.dropped]
-FURTHER = [partial(chapter7.dropped, p=0.0), partial(chapter7.dropped, behind_relu=True)]
-COUNTS = {"B": "texts", "T": "places", "C": "channels"}
-ENTRYWISE = "x"
-
-
-def answer(x, dy, u, p):
     mask = (u >= p) / (1 - p)
     y = x * mask
     dx = dy * mask
     return y, dx
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from functools import partial
+from types import SimpleNamespace
+
+from exercises import chapter7
+from marker.equal import BESIDE
+
+
+def forward(x, u, p):
+    return np.where(u < p, 0, x / (1 - p))
+
+
+def draw(rng, p=None, behind_relu=False):
+    """Dropout in the middle of a network. Some of the numbers that decide are p itself, or right beside it.
+
+    behind_relu: some entries of x are exactly 0.
+    """
+    B, T, C = chapter7.sizes_of(rng, *[[3, 4, 5, 6, 7, 8]] * 3)
+    p = rng.uniform(0.1, 0.4) if p is None else p
+    x, dy, u = rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C)), rng.random((B, T, C))
+    x = np.maximum(x, 0) if behind_relu else x
+    near = rng.permutation(u.size)[:9].reshape(3, 3)
+    for places, value in zip(near, (p, p - BESIDE, p + BESIDE), strict=True):
+        u.flat[places] = max(value, 0)
+    return SimpleNamespace(B=B, T=T, C=C, p=p, x=x, dy=dy, u=u, y=forward(x, u, p))
+
+
+INPUTS = [draw]
+FURTHER = [partial(draw, p=0.0), partial(draw, behind_relu=True)]
+LOSS = {"x": lambda x, u, p, dy: (forward(x, u, p) * dy).sum()}
+COUNTS = {"B": "texts", "T": "places", "C": "channels"}
+ENTRYWISE = "x"
 
 HINTS = """
 1. By which number is an entry multiplied if it is dropped, and by which one if it is kept? Does that number depend on

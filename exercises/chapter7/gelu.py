@@ -16,25 +16,42 @@ import numpy as np
 
 def gelu(z, da, Phi):
     """Return a and dz, (B, H) each."""
-    a = ...
-    dz = ...  # this may take several lines
-    return a, dz
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter7
-
-INPUTS = [chapter7.bent]
-COUNTS = {"B": "rows"}
-ENTRYWISE = "z"
-
-
-def answer(z, da, Phi):
+    # a = ...
+    # dz = ...  # this may take several lines
     bell = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     a = z * Phi
     dz = da * (Phi + z * bell)
     return a, dz
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+import math
+from types import SimpleNamespace
+
+from exercises import chapter7
+
+
+def normal_below(z):
+    """How likely a number drawn from the normal distribution is below each entry of z."""
+    return np.vectorize(math.erf)(z / math.sqrt(2)) / 2 + 0.5
+
+
+def forward(z):
+    return z * normal_below(z)
+
+
+def draw(rng):
+    """Activations of GELU in the middle of a network; some z lie where GELU falls."""
+    B, H = chapter7.sizes_of(rng, *[[3, 4, 5, 6, 7, 8, 9]] * 2)
+    z, da = rng.normal(0, 1.5, (B, H)), rng.normal(size=(B, H))
+    z.flat[rng.permutation(z.size)[:3]] = np.array([-3.1, -1.3, 2.7]) + rng.uniform(-0.2, 0.2, 3)
+    return SimpleNamespace(B=B, H=H, z=z, da=da, Phi=normal_below(z), a=forward(z))
+
+
+INPUTS = [draw]
+LOSS = {"z": lambda z, da: (forward(z) * da).sum()}
+COUNTS = {"B": "rows"}
+ENTRYWISE = "z"
 
 HINTS = """
 1. a is a product of two functions of z. How does one differentiate a product?

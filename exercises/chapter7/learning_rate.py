@@ -16,7 +16,12 @@ import numpy as np
 
 def learning_rate(t, lr, least, warm, steps):
     """Return the learning rate of step t, a number."""
-    rate = ...  # this takes several lines
+    # rate = ...  # this takes several lines
+    share = min((t - warm) / (steps - warm), 1)
+    cosine = (1 + np.cos(np.pi * share)) / 2
+    rate = least + (lr - least) * cosine
+    if t < warm:
+        rate = lr * (t + 1) / (warm + 1)
     return rate
 
 
@@ -25,16 +30,6 @@ from exercises import chapter7
 
 INPUTS = chapter7.SCHEDULED
 FURTHER = chapter7.AT_EDGES
-
-
-def answer(t, lr, least, warm, steps):
-    share = min((t - warm) / (steps - warm), 1)
-    cosine = (1 + np.cos(np.pi * share)) / 2
-    rate = least + (lr - least) * cosine
-    if t < warm:
-        rate = lr * (t + 1) / (warm + 1)
-    return rate
-
 
 HINTS = """
 1. There are three parts. In the second, which share of the way from `warm` to `steps` is behind at step t? It should be

@@ -15,9 +15,13 @@ import numpy as np
 
 def split_heads(qkv, h):
     """Return q, k and v, (B, h, T, d) each."""
-    q = ...  # this may take several lines
-    k = ...
-    v = ...
+    # q = ...  # this may take several lines
+    # k = ...
+    # v = ...
+    B, T, width = qkv.shape
+    d = width // (3 * h)
+    thirds = np.split(qkv, 3, axis=2)
+    q, k, v = [third.reshape(B, T, h, d).swapaxes(1, 2) for third in thirds]
     return q, k, v
 
 
@@ -26,15 +30,6 @@ from exercises import chapter7
 
 INPUTS = [chapter7.headed]
 COUNTS = {"B": "texts", "T": "places", "C": "channels", "d": "channels of a head"}
-
-
-def answer(qkv, h):
-    B, T, width = qkv.shape
-    d = width // (3 * h)
-    thirds = np.split(qkv, 3, axis=2)
-    q, k, v = [third.reshape(B, T, h, d).swapaxes(1, 2) for third in thirds]
-    return q, k, v
-
 
 HINTS = """
 1. Begin with one place of one text: a row of 3 C numbers. Where in it is the query of the second head? Which axis has

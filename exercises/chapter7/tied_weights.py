@@ -21,25 +21,39 @@ import numpy as np
 
 def tied_weights(E, x, de, a, dlogits):
     """Return dE (V, C) and da (B, T, C)."""
-    dE = ...  # this takes several lines
-    da = ...
-    return dE, da
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter7
-
-INPUTS = [chapter7.tied]
-COUNTS = {"B": "texts", "T": "words", "C": "numbers", "V": "words"}
-
-
-def answer(E, x, de, a, dlogits):
+    # dE = ...  # this takes several lines
+    # da = ...
     V, C = E.shape
     dE = dlogits.reshape(x.size, V).T @ a.reshape(x.size, C)
     np.add.at(dE, x, de)
     da = dlogits @ E
     return dE, da
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from types import SimpleNamespace
+
+from exercises import chapter7
+from gpt_np import Embedding
+
+
+def draw(rng):
+    """One table at both ends of a network. Some words occur several times in the texts, and one not at all."""
+    B, T, V, C = chapter7.sizes_of(rng, *[[4, 5, 6, 7, 8, 9]] * 4)
+    layer, de, a = Embedding(rng, V, C), rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C))
+    dlogits, absent = rng.normal(0, 0.5, (B, T, V)), int(rng.integers(1, V - 1))
+    x = rng.choice([word for word in range(V) if word != absent], (B, T))
+    x[:, 1] = x[:, 0]  # a word twice in each text
+    return SimpleNamespace(B=B, T=T, V=V, C=C, E=layer.params["E"], x=x, de=de, a=a, dlogits=dlogits)
+
+
+def loss(E, x, de, a, dlogits):
+    return (E[x] * de).sum() + (a @ E.T * dlogits).sum()
+
+
+INPUTS = [draw]
+LOSS = {"E": loss, "a": loss}
+COUNTS = {"B": "texts", "T": "words", "C": "numbers", "V": "words"}
 
 HINTS = """
 1. E is one array, but by how many ways does it reach the loss? What do you do with several ways?

@@ -20,26 +20,37 @@ import numpy as np
 
 def lora_backward(x, W, A, B, scale, dy):
     """Return dx (N, I), dA (I, r) and dB (r, O)."""
-    dx = ...  # this may take several lines
-    dA = ...
-    dB = ...
-    return dx, dA, dB
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter8
-
-INPUTS = [chapter8.adapted]
-COUNTS = {"N": "rows", "I": "inputs", "O": "outputs", "r": "columns of A"}
-
-
-def answer(x, W, A, B, scale, dy):
+    # dx = ...  # this may take several lines
+    # dA = ...
+    # dB = ...
     dthin = scale * dy @ B.T
     dA = x.T @ dthin
     dB = scale * (x @ A).T @ dy
     dx = dy @ W.T + dthin @ A.T
     return dx, dA, dB
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from types import SimpleNamespace
+
+from exercises import chapter8
+
+
+def draw(rng):
+    """A linear layer that stays as it is, with two thin matrices beside it."""
+    N, I, O, r = chapter8.sizes_of(rng, [3, 4, 5, 6, 7], [4, 5, 6, 7, 8], [4, 5, 6, 7, 8, 9], [2, 3])
+    x, dy, W = rng.normal(size=(N, I)), rng.normal(size=(N, O)), rng.normal(size=(I, O))
+    A, B, scale = rng.normal(size=(I, r)), rng.normal(size=(r, O)), float(rng.uniform(1.5, 4))
+    return SimpleNamespace(N=N, I=I, O=O, r=r, x=x, W=W, A=A, B=B, scale=scale, dy=dy)
+
+
+def loss(x, W, A, B, scale, dy):
+    return ((x @ W + scale * (x @ A @ B)) * dy).sum()
+
+
+INPUTS = [draw]
+LOSS = {"x": loss, "A": loss, "B": loss}
+COUNTS = {"N": "rows", "I": "inputs", "O": "outputs", "r": "columns of A"}
 
 HINTS = """
 1. x reaches y in two ways. One is an ordinary linear layer. The other is a chain of two of them: first A, then B. What

@@ -20,18 +20,7 @@ import numpy as np
 
 def merge_tokens(words, first, second, new):
     """Return joined: the words after this step, an array."""
-    joined = ...  # this takes several lines
-    return joined
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter8
-
-INPUTS = chapter8.MERGED
-COUNTS = {"B": "texts", "N": "words"}
-
-
-def answer(words, first, second, new):
+    # joined = ...  # this takes several lines
     joined, i = [], 0
     while i < len(words):
         pair = i + 1 < len(words) and words[i] == first and words[i + 1] == second
@@ -40,6 +29,12 @@ def answer(words, first, second, new):
     joined = np.array(joined)
     return joined
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter8
+
+INPUTS = chapter8.MERGED
+COUNTS = {"B": "texts", "N": "words"}
 
 HINTS = """
 1. Each step of your loop looks at one place. How many words does it use up if there is a pair, and how many if not?

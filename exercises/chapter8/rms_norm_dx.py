@@ -20,24 +20,37 @@ import numpy as np
 
 def rms_norm_dx(dy, xhat, gamma, inverse):
     """Return dx (B, T, C)."""
-    dx = ...  # this may take several lines
-    return dx
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter8
-
-INPUTS = [chapter8.rms_normalised]
-COUNTS = {"B": "texts", "T": "places"}
-ENTRYWISE = "x"
-
-
-def answer(dy, xhat, gamma, inverse):
+    # dx = ...  # this may take several lines
     dxhat = dy * gamma
     along = (dxhat * xhat).mean(axis=-1, keepdims=True)
     dx = inverse * (dxhat - xhat * along)
     return dx
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from types import SimpleNamespace
+
+from exercises import chapter8
+
+
+def inverse_of(x, eps=0.3):
+    """eps is large enough to be seen."""
+    return 1 / np.sqrt((x * x).mean(axis=-1, keepdims=True) + eps)
+
+
+def draw(rng):
+    """An RMSNorm in the middle of a network. Its means are not 0."""
+    B, T, C = chapter8.sizes_of(rng, [2, 3, 5], [2, 3, 4, 5], [7, 8, 9])
+    gamma = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C)
+    x = rng.normal(rng.normal(0, 2, (B, T, 1)), rng.uniform(0.5, 3, (B, T, 1)), (B, T, C))
+    dy, inverse = rng.normal(0.5, 1, (B, T, C)), inverse_of(x)
+    return SimpleNamespace(B=B, T=T, C=C, x=x, dy=dy, xhat=x * inverse, gamma=gamma, inverse=inverse)
+
+
+INPUTS = [draw]
+LOSS = {"x": lambda x, gamma, dy: (x * inverse_of(x) * gamma * dy).sum()}
+COUNTS = {"B": "texts", "T": "places"}
+ENTRYWISE = "x"
 
 HINTS = """
 1. Begin at the end: y = gamma xhat, so what is dxhat? Then x reaches xhat = x inverse in two ways: directly, and

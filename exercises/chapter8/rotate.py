@@ -18,19 +18,8 @@ import numpy as np
 
 def rotate(x, dy, base):
     """Return y and dx, (B, T, d) each."""
-    y = ...  # this takes several lines
-    dx = ...
-    return y, dx
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter8
-
-INPUTS = [chapter8.rotated]
-COUNTS = {"B": "texts", "T": "places", "d": "channels"}
-
-
-def answer(x, dy, base):
+    # y = ...  # this takes several lines
+    # dx = ...
     B, T, d = x.shape
     angles = np.arange(T)[:, None] * base ** (-np.arange(0, d, 2) / d)
     cos, sin = np.cos(angles), np.sin(angles)
@@ -41,6 +30,31 @@ def answer(x, dy, base):
     dx[..., 1::2] = dy[..., 1::2] * cos - dy[..., ::2] * sin
     return y, dx
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from types import SimpleNamespace
+
+from exercises import chapter8
+
+
+def forward(x, base):
+    """A pair of channels is a complex number, and a turn is a product."""
+    T, d = x.shape[1:]
+    turn = np.exp(1j * np.arange(T)[:, np.newaxis] * base ** (-np.arange(0, d, 2) / d))  # (T, d / 2)
+    z = (x[..., ::2] + 1j * x[..., 1::2]) * turn
+    return np.stack([z.real, z.imag], axis=-1).reshape(x.shape)
+
+
+def draw(rng):
+    """Queries and their turn, in the middle of attention."""
+    B, T, d = chapter8.sizes_of(rng, [2, 3, 4, 5], [3, 4, 5, 7], [6, 8, 10])
+    x, dy, base = rng.normal(size=(B, T, d)), rng.normal(size=(B, T, d)), float(rng.uniform(50, 200))
+    return SimpleNamespace(B=B, T=T, d=d, x=x, dy=dy, base=base, y=forward(x, base))
+
+
+INPUTS = [draw]
+LOSS = {"x": lambda x, base, dy: (forward(x, base) * dy).sum()}
+COUNTS = {"B": "texts", "T": "places", "d": "channels"}
 
 HINTS = """
 1. Where does a turn take the point (a, b)? It is a times where (1, 0) goes, plus b times where (0, 1) goes. And which

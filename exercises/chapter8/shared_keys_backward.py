@@ -17,19 +17,8 @@ import numpy as np
 
 def shared_keys_backward(q, k, dscores):
     """Return dq (B, h, T, d) and dk (B, s, T, d)."""
-    dq = ...  # this takes several lines
-    dk = ...
-    return dq, dk
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter8
-
-INPUTS = [chapter8.shared]
-COUNTS = {"B": "texts", "h": "heads of queries", "s": "heads of keys", "T": "places", "d": "channels of a head"}
-
-
-def answer(q, k, dscores):
+    # dq = ...  # this takes several lines
+    # dk = ...
     B, h, T, d = q.shape
     s = k.shape[1]
     g = h // s
@@ -39,6 +28,31 @@ def answer(q, k, dscores):
     dk = of_each.reshape(B, s, g, T, d).sum(axis=2)
     return dq, dk
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from types import SimpleNamespace
+
+from exercises import chapter8
+
+
+def draw(rng):
+    """The scores of attention whose heads share keys."""
+    B, s, g = (int(n) for n in rng.permutation([2, 3, 4]))
+    T, d = chapter8.sizes_of(rng, [5, 6, 7], [5, 6, 7])
+    h = s * g
+    q, k, dscores = rng.normal(size=(B, h, T, d)), rng.normal(size=(B, s, T, d)), rng.normal(size=(B, h, T, T))
+    return SimpleNamespace(B=B, h=h, s=s, g=g, T=T, d=d, q=q, k=k, dscores=dscores)
+
+
+def loss(q, k, dscores, B, h, s, g, T, d):
+    q, k = q.reshape(B, s, g, T, d), k.reshape(B, s, 1, T, d)
+    scores = (q @ k.swapaxes(3, 4) / np.sqrt(d)).reshape(B, h, T, T)
+    return (scores * dscores).sum()
+
+
+INPUTS = [draw]
+LOSS = {"q": loss, "k": loss}
+COUNTS = {"B": "texts", "h": "heads of queries", "s": "heads of keys", "T": "places", "d": "channels of a head"}
 
 HINTS = """
 1. Begin with s = h, where each head has its own key: that is `attention`, and dk = dscores.T q / sqrt(d). By how many

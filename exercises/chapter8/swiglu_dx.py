@@ -18,18 +18,7 @@ import numpy as np
 
 def swiglu_dx(x, dy, Wg, Wu, Wd):
     """Return dx (N, C)."""
-    dx = ...  # this takes several lines
-    return dx
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter8
-
-INPUTS = [chapter8.gated]
-COUNTS = {"N": "rows", "C": "channels", "H": "hidden units"}
-
-
-def answer(x, dy, Wg, Wu, Wd):
+    # dx = ...  # this takes several lines
     a, u = x @ Wg, x @ Wu
     sigmoid = 1 / (1 + np.exp(-a))
     dproduct = dy @ Wd.T
@@ -39,6 +28,29 @@ def answer(x, dy, Wg, Wu, Wd):
     dx = da @ Wg.T + du @ Wu.T
     return dx
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from types import SimpleNamespace
+
+from exercises import chapter8
+
+
+def draw(rng):
+    """A SwiGLU in the middle of a network."""
+    N, C, H = chapter8.sizes_of(rng, [2, 3, 4, 5], [3, 4, 5, 6], [6, 7, 8, 9])
+    x, dy = rng.normal(size=(N, C)), rng.normal(size=(N, C))
+    Wg, Wu, Wd = (rng.normal(0, 1.2 / np.sqrt(len_in), (len_in, out)) for len_in, out in ((C, H), (C, H), (H, C)))
+    return SimpleNamespace(N=N, C=C, H=H, x=x, dy=dy, Wg=Wg, Wu=Wu, Wd=Wd)
+
+
+def loss(x, Wg, Wu, Wd, dy):
+    a = x @ Wg
+    return (a / (1 + np.exp(-a)) * (x @ Wu) @ Wd * dy).sum()
+
+
+INPUTS = [draw]
+LOSS = {"x": loss}
+COUNTS = {"N": "rows", "C": "channels", "H": "hidden units"}
 
 HINTS = """
 1. Walk back: first through Wd, then through a product of two factors, then through silu on one of the two ways, and at

@@ -16,19 +16,7 @@ import numpy as np
 
 def top_p(p, enough):
     """Return kept (B, V); each row adds up to 1."""
-    kept = ...  # this takes several lines
-    return kept
-
-
-# ---- what follows is not handed out ----------------------------------------------------------------------------------
-from exercises import chapter8
-
-INPUTS = [chapter8.likely]
-FURTHER = [chapter8.likely_in_halves]
-COUNTS = {"B": "texts", "V": "words"}
-
-
-def answer(p, enough):
+    # kept = ...  # this takes several lines
     order = np.argsort(-p, axis=1)
     ranked = np.take_along_axis(p, order, axis=1)
     before = ranked.cumsum(axis=1) - ranked
@@ -38,6 +26,13 @@ def answer(p, enough):
     kept = kept / kept.sum(axis=1, keepdims=True)
     return kept
 
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter8
+
+INPUTS = [chapter8.likely]
+FURTHER = [chapter8.likely_in_halves]
+COUNTS = {"B": "texts", "V": "words"}
 
 HINTS = """
 1. Sort a row, the likeliest first, and add up as you go. Which word is the last that is kept: the one before the sum

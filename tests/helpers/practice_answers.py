@@ -1,10 +1,12 @@
 """What learners write into the stubs: right answers in many styles, wrong ones and their marks."""
 
+import ast
 import re
 import textwrap
 
 from exercises.catalogue import BY_NAME
 from marker.program import with_functions
+from marker.statement import split_answer
 
 RIGHT = {e.name: e.answer for e in BY_NAME.values() if e.answer}
 WHOLE = {name for name in RIGHT if not BY_NAME[name].inputs}  # programs, and no lines of one function
@@ -24,6 +26,16 @@ def write(folder, name, body=None):
     path = folder / f"{name}.py"
     path.write_text(filled(name, RIGHT[name] if body is None else body), encoding="utf-8")
     return path
+
+
+def in_the_older_form(text):
+    """An exercise's file as it was written before: the stub above the line, and the answer in a function below it."""
+    top, cut, below = text.partition("# ---- what follows is not handed out")
+    stub, answer = split_answer(top.rstrip() + "\n")
+    function = next(node for node in ast.parse(stub).body if isinstance(node, ast.FunctionDef))
+    arguments, last = ast.unparse(function.args), ast.unparse(function.body[-1])
+    lines = textwrap.indent(f"{answer}\n{last}", "    ")
+    return f"{stub}\n\n{cut}{below}\n\ndef answer({arguments}):\n{lines}\n"
 
 
 # Other ways to write the same, as learners do: with loops, einsum, views, recursion.

@@ -11,7 +11,8 @@ import numpy as np
 
 def correlation(x):
     """Return the correlations of all pairs of columns, (p, p). (Not by np.corrcoef.)"""
-    r = ...
+    z = (x - x.mean(axis=0)) / x.std(axis=0)
+    r = z.T @ z / len(x)
     return r
 
 
@@ -19,13 +20,6 @@ def correlation(x):
 from _inputs import correlated
 
 INPUTS = [correlated]
-
-
-def answer(x):
-    z = (x - x.mean(axis=0)) / x.std(axis=0)
-    r = z.T @ z / len(x)
-    return r
-
 
 HINTS = """
 1. What is the mean of a column of standard scores, and what is its standard deviation?

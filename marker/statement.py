@@ -1,0 +1,98 @@
+"""The part of an exercise's file that is above the line: a right file, the stub made of it, and what its text says."""
+
+import ast
+import re
+import textwrap
+
+NAME = r"[\w.]+(?:\([\w, ]*\))?(?: \([\w, +]*\))?"  # with the arguments of a function, or the shape of an array
+NAMES = re.compile(rf"{NAME}(?:, {NAME})*")
+SHAPED = re.compile(r"([A-Za-z_]\w*)(?: \(([^()]*)\))?(?:, |$)")
+DOTS = re.compile(r"    # (\w+) = \.\.\.")
+HANDED_OUT = "    # handed out:"  # in an answer: the lines after it, up to `return`, are in the stub, too
+
+
+def split_answer(text):
+    """Return (the stub, the answer) of a right file.
+
+    In place of the answer, the stub has `name = ...` for each result; or, if the answer has comments of the form
+    `# dz = ...  # this may take several lines`, what these say. ValueError if the file has no function with an answer.
+    """
+    function = next((node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)), None)
+    if not function or not ast.get_docstring(function) or len(function.body) < 3:
+        raise ValueError("its stub has no title, or no function, or no answer between the docstring and `return`")
+    docstring, *_, last = function.body
+    names = returned_names(function)
+    if not names:
+        raise ValueError(f"the last line of `{function.name}` should return its results by name: `return dz`")
+    lines = text.splitlines()
+    before, after = lines[: docstring.end_lineno], lines[last.lineno - 1 :]
+    written, handed_out = lines[docstring.end_lineno : last.lineno - 1], []
+    if any(re.match(r"    \w+ = \.\.\.", line) for line in written):
+        raise ValueError("above the line there are dots: put the answer in their place, and the stub is made of it")
+    if HANDED_OUT in written:
+        end = written.index(HANDED_OUT)
+        written, handed_out = written[:end], written[end + 1 :]
+    dots = [line for line in written if DOTS.match(line)]
+    set_by_dots = [DOTS.match(line)[1] for line in dots]
+    if dots and not handed_out and {*set_by_dots} != {*names}:
+        raise ValueError(f"its dots set {', '.join(set_by_dots)}, and it returns {', '.join(names)}")
+    answer = [line for line in written if line not in dots]
+    dots = [line.replace("# ", "", 1) for line in dots] or [f"    {name} = ..." for name in names]
+    stub = "\n".join([*before, *dots, *handed_out, *after])
+    return f"{stub}\n", textwrap.dedent("\n".join(answer + handed_out)).strip("\n")
+
+
+def returned_names(function):
+    """The names of the results that an `ast.FunctionDef` returns in its last line; () if that returns no names."""
+    last = function.body[-1]
+    value = last.value if isinstance(last, ast.Return) else None
+    values = value.elts if isinstance(value, ast.Tuple) else [value]
+    return tuple(node.id for node in values) if all(isinstance(node, ast.Name) for node in values) else ()
+
+
+def body_of(text, function):
+    """The lines of a function in a text, without its last statement, `return`; "" if there are none."""
+    if not function or len(function.body) < 2:
+        return ""
+    first, *_, last = function.body
+    return textwrap.dedent("\n".join(text.splitlines()[first.lineno - 1 : last.lineno - 1])).strip("\n")
+
+
+def terms_of(block, takes):
+    """[[names with their shapes, what they are]] in an indented block of a statement; [] if it says nothing of names.
+
+    takes: the names of the function's arguments.
+    """
+    terms = []
+    for line in (line[4:] for line in block.splitlines()):
+        if line.startswith(" ") and terms:  # the line before goes on
+            terms[-1][1] += f" {line.strip()}"
+            continue
+        cells = re.split("  +", line)
+        name, _, rest = cells[0].partition(" ")
+        if name in takes and rest and not rest.startswith("(") and not NAMES.fullmatch(cells[0]):
+            cells[:1] = name, rest  # there was no room for two spaces
+        if len(cells) == 4 and {*re.sub(r" \(.*?\)", "", cells[2]).split(", ")} <= {*takes}:  # two in one line
+            terms.append([cells[0], cells[1]])
+            cells = cells[2:]
+        if not NAMES.fullmatch(cells[0]) or (cells[1:2] and cells[1].startswith(",")):
+            return []
+        if len(cells) > 1 and re.fullmatch(r"\([^()]*\)", cells[1]):
+            cells[:2] = [" ".join(cells[:2])]
+        terms.append([cells[0], ", ".join(cells[1:])])
+    return terms
+
+
+def shapes_in(docstring, takes):
+    """{an argument: the sizes of its axes, as text} for those whose shape a statement says: `z, da (B, H)`."""
+    shapes = {}
+    for block in docstring.split("\n\n"):
+        if not block.startswith("    "):
+            continue
+        for names, _ in terms_of(block, takes) or [[line, ""] for line in block.splitlines()]:
+            rows = SHAPED.findall(names)
+            for i, (name, _) in enumerate(rows):
+                shape = next((shape for _, shape in rows[i:] if shape), "")  # its own, or that of the next name
+                if shape and name in takes:
+                    shapes.setdefault(name, tuple(size.strip() for size in shape.split(",") if size.strip()))
+    return shapes
