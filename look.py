@@ -114,33 +114,46 @@ def look_at_writer(model, options, checkpoint, arguments):
     """Have it write a digit, or a text, and draw what it thought. UserError if it writes names, or if a picture was
     named."""
     network, source = f"{options.network.title(options)} of {checkpoint.path}", options.source
-    if source.of == "names":
+    draw = source.pick(images=draw_digit, names=None, texts=draw_text)
+    if draw is None:
         raise UserError(f"look.py draws digits and texts, and {network} writes names: write.py says what")
     if source.cut_by:
         raise UserError(f"look.py draws what it thought of each letter, and {network} writes words of many")
     if arguments.picture or arguments.test is not None:
         raise UserError(f"{network} writes, and reads no picture: --digit D asks it for one")
-    if arguments.digit is not None and source.of == "texts":
+    if arguments.digit is not None and draw is draw_text:
         raise UserError(f"--digit is for a network that writes digits, and {network} writes texts")
     if arguments.patch is not None and arguments.patch >= source.places:
         raise UserError(f"--patch {arguments.patch}: there are {source.places}, from 0")
     out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
     file = out / f"written_{name}.png"
     check_output("--out", file, ".png", checkpoint.path)
-    if source.of == "texts":
-        shown, draw = f"{source.places} letters", inside.written_text
-        steps = gpt_steps(model, options, np.array([[texts.beginning(source)]])) | {"letters": source.letters}
-    else:
-        digit = DIGIT if arguments.digit is None else arguments.digit
-        shown, draw = source.called(digit), inside.written
-        steps = gpt_steps(model, options, source.tokenizer.first([digit])) | {"vocabulary": texts.vocabulary()}
-        steps["image"] = texts.images_of(steps["words"][np.newaxis])[0]
-    if arguments.patch is not None:
-        steps["place"] = arguments.patch
-    drawing.save(draw(steps, f"{options.network.title(options)}: it has written {shown}"), file)
+    figure, shown = draw(model, options, arguments)
+    drawing.save(figure, file)
     print(f"{network} has written {shown}")
     print(f"see {file}")
     return None
+
+
+def draw_digit(model, options, arguments):
+    """(the figure of a digit that the network writes, the digit in words)."""
+    digit = DIGIT if arguments.digit is None else arguments.digit
+    shown = options.source.called(digit)
+    steps = gpt_steps(model, options, options.source.tokenizer.first([digit])) | {"vocabulary": texts.vocabulary()}
+    steps["image"] = texts.images_of(steps["words"][np.newaxis])[0]
+    if arguments.patch is not None:
+        steps["place"] = arguments.patch
+    return inside.written(steps, f"{options.network.title(options)}: it has written {shown}"), shown
+
+
+def draw_text(model, options, arguments):
+    """(the figure of a text that the network writes, its length in words)."""
+    source = options.source
+    shown = f"{source.places} letters"
+    steps = gpt_steps(model, options, np.array([[texts.beginning(source)]])) | {"letters": source.letters}
+    if arguments.patch is not None:
+        steps["place"] = arguments.patch
+    return inside.written_text(steps, f"{options.network.title(options)}: it has written {shown}"), shown
 
 
 def gpt_steps(model, options, begun, temperature=0.8, seed=0):
@@ -252,15 +265,9 @@ def unusual_draws(dataset, options, steps, plan):
     dataset.mark(drawn, options, 0, steps)
     again = drawn_again(int(drawn.sum()), steps, plan, options)
     marks = [("x", again[0].upper() + again[1:], "")] if again else []
-    if options.source.of == "images" and (share := known_tests(dataset)) > LEAK:
+    if (share := dataset.known_tests()) > LEAK:
         marks.append(("x", f"Of the test images {share:.0%} are among the training images", ""))
     return marks
-
-
-def known_tests(dataset):
-    """The share of the test images that are training images, too, to the last pixel."""
-    known = {image.tobytes() for image in dataset.train_images}
-    return np.mean([image.tobytes() in known for image in dataset.test_images])
 
 
 def last_step(options, checkpoint):
@@ -450,13 +457,8 @@ def in_words(marks):
 
 def shown(x, labels, options):
     """A few examples as the network gets them, as pictures (n, h, w) or texts, and what each is called."""
-    source, x = options.source, x[:SHOWN]
-    if source.of == "texts":
-        return [source.as_letters(row)[:LETTERS] for row in x], None
-    if source.of == "names":
-        return texts.names_of(x[:, 1:]), None
-    pictures = x if x.ndim == 3 else texts.images_of(np.pad(x[:, 1:], ((0, 0), (0, 1))))  # the last word is never in x
-    return pictures, [source.classes[label] for label in labels[:SHOWN]]
+    source, few = options.source, slice(SHOWN)
+    return source.display(x[few], LETTERS), source.name_labels(labels if labels is None else labels[few])
 
 
 # --- One image, there and back -------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ class Run:
         self.interrupts, self.signal = Interrupts(), None  # received by this process; agreed on by all of them
         self.seconds, self.error = 0.0, None
         counts = f"{dataset.n_train} training and {dataset.n_test} {self.tested}"
-        self.say(f"{options.dataset}: {counts} {options.source.of}")
+        self.say(f"{options.dataset}: {counts} {options.source.noun}")
         size, where = sum(p.size for p in params.values()), place.where if place else ""
         self.say(f"{self.title}: {size:,} parameters, seed {options.seed}, {options.dtype}{where}")
         if checkpoint and options.source.news:
@@ -198,7 +198,7 @@ class Run:
         if self.first:
             self.files.keep_others(self.continued and self.continued.path)
             self.count_examples()
-            facts, letters = self.options.source.kept()
+            facts, letters = self.options.source.checkpoint_facts()
             options, arrays = opt.run_options(self.options) | {"data": facts}, arrays | {"data": letters}
             save_checkpoint(self.files.checkpoint, options, arrays, self.history, outdated=self.files.curves)
             save_history(self.files.history, options, self.history, self.place.record if self.place else {})
@@ -248,7 +248,7 @@ class Plan(NamedTuple):
 def make_plan(options, examples):
     """The `Plan` for this many training images; UserError where they are too few for a batch."""
     if options.batch_size > examples:
-        few = f"the {examples} training {options.source.of}: take a smaller one"
+        few = f"the {examples} training {options.source.noun}: take a smaller one"
         raise UserError(f"--batch-size {options.batch_size} is more than {few}")
     steps_per_epoch = examples // options.batch_size
     steps = options.steps or options.epochs * steps_per_epoch
@@ -262,7 +262,7 @@ def drawn_again(different, step, plan, options):
     """
     if different >= (drawn := options.batch_size * min(step, plan.steps_per_epoch)):
         return ""
-    return f"only {different:,} different {options.source.of} were drawn: {drawn:,} draws should have repeated none"
+    return f"only {different:,} different {options.source.noun} were drawn: {drawn:,} draws should have repeated none"
 
 
 def check_history(checkpoint, plan):
