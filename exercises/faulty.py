@@ -15,9 +15,10 @@ FOUND = ROOT / "exercises" / "faults.json"  # what each step of docs/debugging.m
 PROGRAMS = (
     "*.py",
     "requirements*.txt",
-    *(f"{room}/**/*.*" for room in ("loading", "support", "lab", "exercises", "marker", "desk")),
+    "requirements/*.txt",
+    *(f"{room}/**/*.*" for room in ("loading", "support", "views", "lab", "exercises", "marker", "desk")),
 )
-DATA = ("mnist", "names")
+DATA = ("datasets/mnist", "datasets/names")
 SECRET = ".fault"  # which fault it is: a digest, so that nobody reads it by chance
 
 
@@ -42,7 +43,7 @@ def hand_out(folder, name):
                 shutil.copyfile(path, copy)
     for path in (path for room in DATA for path in (ROOT / room).iterdir()):
         copy = folder / path.relative_to(ROOT)
-        copy.parent.mkdir(exist_ok=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(path, copy)  # 11 MB
         except OSError:  # this drive has no links

@@ -16,10 +16,10 @@ with program.needing("requirements-np.txt"):
     from exercises.own import Reading
     from exercises.words import explained
     from exercises.writer import Writing
-    from look import FIRST, in_words, size, unusual_array
     from marker.derivatives import matched
     from marker.nests import floats
     from support.errors import UserError
+    from views.training import FIRST, in_words, size, unusual_array
 
 
 def examples_of(name):

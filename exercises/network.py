@@ -30,7 +30,7 @@ import numpy as np
 
 
 def load(file, start):
-    with gzip.open(f"mnist/{file}-ubyte.gz") as opened:
+    with gzip.open(f"datasets/mnist/{file}-ubyte.gz") as opened:
         return np.frombuffer(opened.read()[start:], np.uint8)
 
 

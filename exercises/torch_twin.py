@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from support.names import parameters
+from support.torch_names import parameters
 
 
 def main(path):

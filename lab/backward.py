@@ -19,8 +19,8 @@ with program.needing("requirements-np.txt"):
     from main_np import update
     from mlp_np import MLP, softmax, softmax_cross_entropy
     from support.drawing import INK, MONO, TEST, TRAIN, style
-    from support.inside import SIGNED
     from support.options import Parser
+    from views.parts import SIGNED
 
 HEIGHT, LR = 560, 0.001
 TOP, BOTTOM = 112, 528  # of the columns

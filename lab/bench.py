@@ -32,7 +32,7 @@ with program.needing("requirements-np.txt"):
     from support.history import machine, processor
     from support.options import Parser, changed
     from support.place import Place
-    from support.run import make_plan
+    from support.schedule import make_plan
 
 THREADS = (1, 2)
 NUMPY, PYTORCH, COMPILED, JAX, SCIKIT_LEARN = "NumPy", "PyTorch", "PyTorch, compiled", "JAX", "scikit-learn"
@@ -189,7 +189,7 @@ def measure():
     try:
         versions = {name: importlib.metadata.version(name.lower()) for name in (JAX, SCIKIT_LEARN)}
     except ImportError as error:
-        raise UserError(f"{error.name} is not installed: pip install -r requirements-bench.txt") from None
+        raise UserError(f"{error.name} is not installed: pip install -r requirements/bench.txt") from None
     found, missing = {}, {}
     for n in range(1, ROUNDS + 1):
         print(f"round {n} of {ROUNDS}", file=sys.stderr)

@@ -19,7 +19,7 @@ with program.needing("requirements-np.txt"):
     import main_np
     from loading.network import make
     from loading.options import parse_options
-    from support.run import make_plan
+    from support.schedule import make_plan
 
 STEPS = 200
 LEARNED = 0.1  # of log K

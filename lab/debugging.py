@@ -11,15 +11,15 @@ from support import program
 with program.needing("requirements-np.txt"):
     import numpy as np
 
-    import look
     from lab import by_heart, find_lr
     from lab.results import ROOT, load_results, markdown, save_result
     from loading.options import parse_options
     from networks import NETWORKS
-    from support import drawing, inside
+    from support import drawing
     from support.drawing import TEST, TRAIN, new_figure, style, style_axes
     from support.history import machine
     from support.options import Parser
+    from views import training, training_picture
 
 TOLD = ("mlp", "vit", "gpt")  # networks of the table
 HEARTS = (1, 10, 20, by_heart.STEPS)  # steps whose loss is told
@@ -43,12 +43,12 @@ def of_network(model):
 def looked_at(words, steps):
     """What look.py --training says of the first steps of a run, and its numbers. Of PICTURED, it also draws them."""
     options = parse_options("np", *words.split())
-    seen = look.first_steps(options, steps)
+    seen = training.first_steps(options, steps)
     if words == PICTURED:
-        figure = inside.training(seen, options.network.title(options), look.in_words(seen["marks"]))
+        figure = training_picture.draw_training(seen, options.network.title(options), training.in_words(seen["marks"]))
         drawing.save(figure, ROOT / "png" / "training.png")
     return {
-        "first loss": seen["losses"][0], "said": look.in_words(seen["marks"]), "layers": seen["layers"],
+        "first loss": seen["losses"][0], "said": training.in_words(seen["marks"]), "layers": seen["layers"],
         "steps": {name: array["step"] for name, array in seen["arrays"].items() if array["step"]},
     }  # fmt: skip
 

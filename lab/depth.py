@@ -23,7 +23,7 @@ with program.needing("requirements.txt"):
     from support.history import machine
     from support.options import Parser
     from support.place import Place
-    from support.run import learning_rate, make_plan
+    from support.schedule import learning_rate, make_plan
 
 BLOCKS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
 

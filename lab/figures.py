@@ -34,8 +34,8 @@ with program.needing("requirements-np.txt"):
     from support.errors import UserError
     from support.files import replacing
     from support.history import load_history
-    from support.inside import SIGNED
     from support.options import Parser
+    from views.parts import SIGNED
 
 WIDTH = 800  # of every picture, in points, which are the units of all positions and sizes here
 GREY, GREYISH, FRAME = "#737373", "#f6f6f6", "#d0d0d0"

@@ -21,9 +21,9 @@ with program.needing("requirements-np.txt"):
     from loading.options import parse_options
     from support.drawing import GRID, INK, TEST, TRAIN, style
     from support.files import replacing
-    from support.inside import SIGNED
     from support.options import Parser
-    from support.run import learning_rate, make_plan
+    from support.schedule import learning_rate, make_plan
+    from views.parts import SIGNED
 
 OPTIONS = ("--hidden", 16, "--init", "geohot", "--epochs", 1)
 PIXELS = 800  # the width of the film

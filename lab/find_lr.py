@@ -18,7 +18,7 @@ with program.needing("requirements-np.txt"):
     from support.drawing import INK, TEST, TRAIN, new_figure, powers_of_ten, style, style_axes
     from support.errors import UserError
     from support.files import check_output, open_folder
-    from support.run import make_plan
+    from support.schedule import make_plan
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1e2, 320  # the rates, in so many steps: 40 for each factor of ten
 KEPT = 0.9  # of a running mean of the loss goes into the next

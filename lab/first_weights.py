@@ -18,7 +18,7 @@ with program.needing("requirements-np.txt"):
     from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
     from support.history import machine
     from support.options import Parser
-    from support.run import learning_rate, make_plan
+    from support.schedule import learning_rate, make_plan
     from support.threads import kept_array
 
 EPOCHS = 4

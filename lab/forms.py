@@ -125,7 +125,7 @@ class InPyTorch:
 
     def __init__(self, options, checkpoint=None):
         import main_torch
-        from support.names import parameters
+        from support.torch_names import parameters
 
         self.train_step = main_torch.train_step
         self.model, self.optimizer = main_torch.build(options, checkpoint)
@@ -167,7 +167,7 @@ class InPyTorch:
         import torch
         import torch.nn.functional as F
 
-        from support.names import tensors_of
+        from support.torch_names import tensors_of
 
         for group, tensors in tensors_of(self.model).items():
             for name, tensor in tensors.items():
@@ -179,7 +179,7 @@ class InPyTorch:
 
     def kept(self):
         """As of `InNumPy`."""
-        from support.names import to_numpy
+        from support.torch_names import to_numpy
 
         return to_numpy(self.model, self.optimizer)
 

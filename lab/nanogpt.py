@@ -28,7 +28,7 @@ with program.needing("requirements.txt"):
     from loading.options import parse_options
     from support.history import machine
     from support.options import Parser, integer
-    from support.run import learning_rate, make_plan
+    from support.schedule import learning_rate, make_plan
 
 WIDTH, BLOCKS, HEADS, BATCH, STEPS = 128, 4, 4, 12, 2000
 RATE, LEAST, WARM, BETAS, DECAY, LONGEST = 1e-3, 1e-4, 100, (0.9, 0.99), 0.1, 1.0

@@ -34,7 +34,7 @@ with program.needing("requirements-np.txt"):
     from support.history import History
     from support.lockstep import departure, differs
     from support.options import changed, run_options
-    from support.run import learning_rate, make_plan
+    from support.schedule import learning_rate, make_plan
     from support.slopes import true_loss
 
 STEPS = 6

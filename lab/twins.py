@@ -32,7 +32,7 @@ with program.needing("requirements.txt"):
     from support.lockstep import largest_difference
     from support.options import Parser, changed
     from support.rounding import above
-    from support.run import learning_rate, make_plan
+    from support.schedule import learning_rate, make_plan
     from support.threads import kept_array
 
 HELD = 1e-9  # the largest difference, in float64, that is rounding

@@ -1,8 +1,8 @@
 """The words of which the GPT's texts are made, found by k-means: `python -m lab.words` (a minute).
 
 They are the 128 small pictures of 4 x 4 pixels by which the patches of the first 30,000 training images can be replaced
-with the least squared error, about: mnist/words-idx3-ubyte, in the format of MNIST's own files. No --hold-out ever
-holds these images out. All numbers are whole, so that every machine finds the same words.
+with the least squared error, about: datasets/mnist/words-idx3-ubyte, in the format of MNIST's own files. No --hold-out
+ever holds these images out. All numbers are whole, so that every machine finds the same words.
 """
 
 import hashlib

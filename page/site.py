@@ -3,7 +3,7 @@
 The page with the network is its front. The lessons are pages made of docs/*.md, with an editor where they say "Write
 it"; practise.html has all exercises. They are run and marked in the reader's browser, by CPython with NumPy in
 WebAssembly and this project's own marker. Everything comes from the site's own address, and needs only a server of
-files. This needs requirements-site.txt and npm.
+files. This needs requirements/site.txt and npm.
 """
 
 import base64
@@ -25,7 +25,7 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-site.txt"):
+with program.needing("requirements/site.txt"):
     import numpy as np
     from markdown_it import MarkdownIt
     from mdit_py_plugins.anchors import anchors_plugin

@@ -24,12 +24,13 @@ def find(path, url, sha256):
         if hashlib.sha256(content).hexdigest() == sha256:
             return content
     if not url:
-        raise UserError(f"{path} is missing or damaged: `git checkout -- {path.parent.name}` brings it back")
+        folder = "/".join(path.parts[-3:-1])  # datasets/mnist
+        raise UserError(f"{path} is damaged or missing: `git checkout -- {folder}` restores it")
     content, reason = fetch(url)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UserError(f"cannot fetch {url} ({reason}): run again later, or put the file at {path}")
     with suppress(OSError, UserError):  # a folder that cannot be written is no reason to stop
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as kept:
             kept.write(content)
     return content

@@ -135,7 +135,7 @@ class ModelFile:
     """
 
     def __init__(self, path):
-        with program.needing("requirements-llm.txt"):
+        with program.needing("requirements/llm.txt"):
             from gguf import GGML_QUANT_SIZES
         self.path = path
         try:

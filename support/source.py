@@ -80,7 +80,7 @@ class Source:
     def content(self):
         """What is read: {"arrays": a list, "classes" or "letters": what comes with them, "sha256": the sum of it}."""
         if self.sums:
-            folder = ROOT / self.name
+            folder = dataset_folder(self.name)
             found = [find(folder / file, self.url and self.url + file, sha256) for file, sha256 in self.sums.items()]
         else:
             found = self.own_files()
@@ -357,6 +357,12 @@ def facts_in(kept, arrays):
     """The facts of the data in a checkpoint, for `Sources.find`; {} if that is older. ValueError, KeyError or TypeError
     if they make no sense."""
     return KINDS[kept["of"]].facts_in(kept, arrays) if kept else {}
+
+
+def dataset_folder(name):
+    """The folder of a dataset that is bundled or fetched. One that was fetched into the root before is left there."""
+    folder, earlier = ROOT / "datasets" / name, ROOT / name
+    return earlier if earlier.is_dir() and not folder.exists() else folder
 
 
 class Sources(dict):

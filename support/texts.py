@@ -239,7 +239,8 @@ def windows(words, places, name, what="letters"):
 
 # --- Images as texts --------------------------------------------------------------------------------------------------
 
-WORDS = Path(__file__).resolve().parent.parent / "mnist" / "words-idx3-ubyte"  # `python -m lab.words` makes it
+# `python -m lab.words` makes it.
+WORDS = Path(__file__).resolve().parent.parent / "datasets" / "mnist" / "words-idx3-ubyte"
 WORDS_SHA256 = "b90fbd67325f450062a4704d3607844209263d6720dd7e32b928f6e22c908f3e"
 
 

@@ -39,7 +39,7 @@ class BytePairs:
             raise UserError(f"cuts texts by the rule {cut!r}, which is not known here: known is {', '.join(CUTS)}")
         if {*kinds} - {NORMAL, CONTROL} or len(kinds) != len(words):
             raise ValueError
-        with program.needing("requirements-llm.txt"):
+        with program.needing("requirements/llm.txt"):
             import regex
         self.cuts = [regex.compile(f"({pattern})") for pattern in CUTS[cut]]
         of_letter = {letter: byte for byte, letter in enumerate(letters_of_bytes())}

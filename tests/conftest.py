@@ -306,15 +306,15 @@ def project_files():
 @pytest.fixture
 def another_project(tmp_path):
     """A copy of the project, without its pages, to which a test may add files."""
-    copied, left_out = tmp_path / "project", ("mnist/", "page/", "tests/")
+    copied, left_out = tmp_path / "project", ("datasets/mnist/", "page/", "tests/")
     for path in project_files():
         if not path.startswith(left_out):
             (copied / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / path, copied / path)
     try:
-        (copied / "mnist").symlink_to(ROOT / "mnist")
+        (copied / "datasets" / "mnist").symlink_to(ROOT / "datasets" / "mnist")
     except OSError:  # on Windows not everybody may make a link
-        shutil.copytree(ROOT / "mnist", copied / "mnist")
+        shutil.copytree(ROOT / "datasets" / "mnist", copied / "datasets" / "mnist")
     return copied
 
 

@@ -57,8 +57,8 @@ write.SIZE, write.MARGIN  | 4, 16
 write.OUT, write.LETTERS  | written.png, 300
 look.MOST, look.WRONG     | 64, 24
 look.TEST, look.DIGIT     | 247, 2
-look.GUESS, look.INPUT, look.SPREAD         | (0.5, 2), (0.05, 10), (0.01, 100)
-look.LEAK, look.DEAD, look.ALIKE, look.STEP | 0.01, 0.25, 0.0001, (1e-05, 0.2)
+views.training.GUESS, views.training.INPUT, views.training.SPREAD         | (0.5, 2), (0.05, 10), (0.01, 100)
+views.training.LEAK, views.training.DEAD, views.training.ALIKE, views.training.STEP | 0.01, 0.25, 0.0001, (1e-05, 0.2)
 support.texts.PATCH       | 4
 support.texts.PLACES      | {'images': 49, 'names': 12, 'texts': 64}
 """

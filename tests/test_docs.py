@@ -26,7 +26,7 @@ from loading.options import parse_options
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
 from support.history import History, load_history
 from support.rounding import above
-from support.run import Plan
+from support.schedule import Plan
 from tiny_model import write_model
 
 README, CONTRIBUTING, TEACHING = "README.md", "CONTRIBUTING.md", "docs/teaching.md"

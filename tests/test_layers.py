@@ -17,7 +17,7 @@ import vit_torch
 from autograd_np import Tensor
 from layers_np import Linear, Network, channel_sum, row_max, row_sum, walk
 from mlp_np import relative_difference, softmax
-from support.names import parameters
+from support.torch_names import parameters
 
 IMAGES = [(2, 5, 6, 3), (1, 4, 4, 2), (3, 7, 3, 1), (2, 2, 5, 1), (1, 1, 1, 2)]  # B, height, width, C
 TOKENS = [(2, 5, 6), (1, 4, 4), (3, 7, 3), (1, 1, 4), (2, 2, 9)]  # B, T, C

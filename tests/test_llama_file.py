@@ -550,7 +550,7 @@ def test_a_package_that_is_missing_is_asked_for(package, tiny, monkeypatch, caps
     with pytest.raises(SystemExit) as ended:
         write.main(["the", "--weights", str(tiny)])
     assert ended.value.code == 2
-    assert f"{package} is not installed: python -m pip install -r requirements-llm.txt\n" in capsys.readouterr().err
+    assert f"{package} is not installed: python -m pip install -r requirements/llm.txt\n" in capsys.readouterr().err
 
 
 @pytest.mark.slow

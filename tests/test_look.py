@@ -20,9 +20,10 @@ from loading.options import parse_options
 from mlp_np import MLP, softmax, softmax_cross_entropy
 from networks import NETWORKS
 from resnet_np import ResNet
-from support import drawing, inside, texts
+from support import drawing, texts
 from support.errors import UserError
 from support.ink import Seen
+from views import answers, parts
 from vit_np import ViT
 
 KINDS = ("forward", "backward", "weights", "confusion", "mistakes")
@@ -181,8 +182,8 @@ def test_the_attention_that_is_drawn(vit, mnist):
 def test_rows_beside_scales_of_other_numbers_stand_below_each_other():
     figure, places = drawing.new_figure(4, 4), []
     for part, most in zip(figure.subfigures(2, 1), (0.9, 0.66), strict=True):
-        row = inside.places(part, 1, 2, 2)
-        inside.scale(part, row[0].imshow([[0]], vmin=0, vmax=most), row)
+        row = parts.places(part, 1, 2, 2)
+        parts.scale(part, row[0].imshow([[0]], vmin=0, vmax=most), row)
         places.append(row)
     figure.draw_without_rendering()
     one, other = ([axes.get_window_extent().x0 for axes in row] for row in places)
@@ -273,24 +274,24 @@ def test_of_two_classes_there_are_two_unless_another_is_said(said, shown, most, 
 @pytest.mark.slow
 def test_answers_and_mistakes_of_any_number():
     for counts in (np.diag(np.full(10, 1000)), np.full((10, 10), 1234)):
-        figure = inside.confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
+        figure = answers.confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
         assert_legible(figure)
         assert len(figure.axes[0].texts) == np.count_nonzero(counts)
         blue, red = figure.axes[0].images[0].get_array() > 0, figure.axes[0].images[0].get_array() < 0
         assert (blue == np.eye(10)).all() and (red == (counts > 0) - np.eye(10)).all()
     for n in (0, 1, 24):
         words = [1] * n, [7] * n, [0.99999] * n, f"its {n} most confident mistakes of {n}"
-        assert_legible(inside.mistakes(np.zeros((n, 28, 28), np.uint8), *words))
+        assert_legible(answers.mistakes(np.zeros((n, 28, 28), np.uint8), *words))
     none = "no digit found in a.png: it should be darker or lighter than the paper"
     for shape, problem in [((320, 200), none), ((1, 320), none), ((320, 1), "")]:
         seen = Seen(np.full(shape, 99, np.uint8), np.zeros(shape, np.uint8), np.zeros((28, 28), np.uint8), problem)
-        figure = inside.prediction(seen, np.array([0.99997, *[0.000003] * 9]), "digit: 0")
+        figure = answers.prediction(seen, np.array([0.99997, *[0.000003] * 9]), "digit: 0")
         assert_legible(figure)
         said = "no answer: no digit found" if problem else "digit: 0"
         assert said in [text.get_text() for text in figure.texts]  # its title
         reason = "it should be darker or lighter\nthan the paper"
         assert [text.get_text() for text in figure.axes[3].texts][:1] == [reason if problem else "0.9999"]
-    red, white, blue = inside.SIGNED([0.0, 0.5, 1.0])
+    red, white, blue = parts.SIGNED([0.0, 0.5, 1.0])
     assert white[:3] == pytest.approx(1, abs=0.01) and blue[2] > blue[0] and red[0] > red[2]
 
 

@@ -15,10 +15,10 @@ from conftest import SMALL, slow_but
 from layers_np import walk
 from loading.options import parse_options
 from mlp_np import softmax_cross_entropy
-from support import inside
 from support.errors import UserError
 from support.history import History
-from support.run import learning_rate
+from support.schedule import learning_rate
+from views import training, training_picture
 
 QUICK = ("--steps", "300", "--batch-size", "50")
 
@@ -36,7 +36,7 @@ def options_of(*words):
 def test_the_numbers_of_the_first_steps_are_those_of_the_run(small):
     """What is said of step 3 is computed here once more, with the MLP's own formulas."""
     options = options_of("--hidden", 20, "--dtype", "float64", *QUICK)
-    seen = look.first_steps(options, 3)
+    seen = training.first_steps(options, 3)
     network, optimizer = main_np.build(options)
     for step, (x, y) in enumerate(data.batches(small, options, 0, 3)):
         before = {name: p.copy() for name, p in network.params.items()}
@@ -54,20 +54,20 @@ def test_the_numbers_of_the_first_steps_are_those_of_the_run(small):
     moved = network.params["W2"] - W2
     assert seen["arrays"]["W2"]["step"] == pytest.approx(np.linalg.norm(moved) / np.linalg.norm(W2))
     assert seen["arrays"]["b2"]["step"] is None and seen["classes"] == 10
-    assert np.array_equal(seen["examples"], x[: look.SHOWN])
-    assert seen["labels"] == [str(digit) for digit in y[: look.SHOWN]]
+    assert np.array_equal(seen["examples"], x[: training.SHOWN])
+    assert seen["labels"] == [str(digit) for digit in y[: training.SHOWN]]
     assert seen["where"].startswith("step 3 of 300, rate ")
 
 
 @pytest.mark.parametrize("model", slow_but(["mlp"], SMALL))
 def test_each_network_as_it_is_has_nothing_out_of_the_ordinary(model):
     options = options_of("--model", model, *SMALL[model].split(), *QUICK)
-    seen = look.first_steps(options, 4)
+    seen = training.first_steps(options, 4)
     assert seen["marks"] == []
     assert seen["arrays"].keys() == main_np.build(options)[0].params.keys()
-    layers = look.make("np", options).layers if model != "mlp" else seen["layers"]
+    layers = training.make("np", options).layers if model != "mlp" else seen["layers"]
     assert seen["layers"].keys() == layers.keys()
-    assert_legible(inside.training(seen, "a title", ["No number is out of the ordinary."]))
+    assert_legible(training_picture.draw_training(seen, "a title", ["No number is out of the ordinary."]))
 
 
 # What is wrong with a run, and what is then said of it.
@@ -83,23 +83,23 @@ WRONG["--lr 30 --schedule constant"] = "Units that are 0 for all images of the b
 @pytest.mark.parametrize("words", WRONG)
 def test_what_is_out_of_the_ordinary_is_said(words):
     with np.errstate(all="ignore"):
-        seen = look.first_steps(options_of("--hidden", 20, *QUICK, *words.split()), 20)
-    said = look.in_words(seen["marks"])
+        seen = training.first_steps(options_of("--hidden", 20, *QUICK, *words.split()), 20)
+    said = training.in_words(seen["marks"])
     assert any(sentence.startswith(WRONG[words]) for sentence in said), said
     if words == "--lr 1e9":  # with numbers that cannot be drawn; the others look like those above
-        assert_legible(inside.training(seen, "a title", said))
+        assert_legible(training_picture.draw_training(seen, "a title", said))
 
 
 def test_a_first_loss_that_is_not_finite_is_said(monkeypatch):
     step = main_np.train_step
     monkeypatch.setattr(main_np, "train_step", lambda *of: step(*of) and (np.inf, 0.0))
-    said = look.in_words(look.first_steps(options_of("--hidden", 8, *QUICK), 3)["marks"])
+    said = training.in_words(training.first_steps(options_of("--hidden", 8, *QUICK), 3)["marks"])
     assert said[0].startswith("The first loss is inf, where equal scores give log 10 = 2.303")
 
 
 def test_each_mark_has_its_cause():
     def outputs(a):
-        return [what for what, _ in look.unusual_output(np.array(a, float))]
+        return [what for what, _ in training.unusual_output(np.array(a, float))]
 
     fine = [[1.0, 0.0], [0.0, 2.0]]
     assert outputs(fine) == []
@@ -109,15 +109,15 @@ def test_each_mark_has_its_cause():
     assert outputs(1e3 * np.array(fine)) == ["An unusual spread"]
 
     def arrays(gradient, step):
-        return [what.split(",")[0] for what, _ in look.unusual_array(gradient, step)]
+        return [what.split(",")[0] for what, _ in training.unusual_array(gradient, step)]
 
     assert arrays(1.0, 1e-3) == arrays(1.0, None) == []
     assert arrays(0.0, 1e-3) == ["No gradient arrives"]
     assert arrays(np.nan, None) == ["A gradient that is not finite"]
     assert arrays(1.0, 0.5) == arrays(1.0, 1e-7) == ["An unusual step"]
-    assert [*look.unusual_array(1.0, 1e-7, share=1e-3)] == []  # while the rate rises
+    assert [*training.unusual_array(1.0, 1e-7, share=1e-3)] == []  # while the rate rises
     marks = [(f"W{i}", "No gradient arrives", "") for i in range(6)]
-    assert look.in_words(marks) == ["No gradient arrives: W0, W1, W2, W3 and 2 more."]
+    assert training.in_words(marks) == ["No gradient arrives: W0, W1, W2, W3 and 2 more."]
 
 
 def trained(out, *words):
@@ -129,8 +129,8 @@ def trained(out, *words):
 def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small, tmp_path, capsys):
     """Of a network with batch normalisation, which computes otherwise in testing."""
     path = trained(tmp_path, "--model", "resnet", *SMALL["resnet"].split())
-    options, checkpoint = look.read("np", path)
-    seen = look.last_step(options, checkpoint)
+    options, checkpoint = training.read("np", path)
+    seen = training.last_step(options, checkpoint)
     ((x, y),) = data.batches(small, options, 29, 30)
     network, optimizer = main_np.build(options, checkpoint)
     before = {name: p.copy() for name, p in network.params.items()}
@@ -148,21 +148,21 @@ def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small,
 @pytest.mark.slow
 def test_a_network_that_kept_no_momentum_shows_no_step_and_a_run_without_a_step_its_first_batch(small, tmp_path):
     path = trained(tmp_path, "--hidden", "8")
-    options, checkpoint = look.read("np", path)
-    seen = look.last_step(options, checkpoint._replace(groups=checkpoint.groups | {"momentum": {}}))
+    options, checkpoint = training.read("np", path)
+    seen = training.last_step(options, checkpoint._replace(groups=checkpoint.groups | {"momentum": {}}))
     assert {array["step"] for array in seen["arrays"].values()} == {None}
     assert "128 training images" in seen["where"]
-    assert_legible(inside.training(seen, "a title", ["No number is out of the ordinary."]))
-    seen = look.last_step(options, checkpoint._replace(history=History()))
+    assert_legible(training_picture.draw_training(seen, "a title", ["No number is out of the ordinary."]))
+    seen = training.last_step(options, checkpoint._replace(history=History()))
     first, _ = next(data.batches(small, options, 0, 1))
-    assert np.array_equal(seen["examples"], first[: look.SHOWN])
+    assert np.array_equal(seen["examples"], first[: training.SHOWN])
 
 
-@pytest.mark.parametrize(("argv", "steps"), [(["--training", "3"], 3), (["--training", "--seed", "0"], look.FIRST)])
+@pytest.mark.parametrize(("argv", "steps"), [(["--training", "3"], 3), (["--training", "--seed", "0"], training.FIRST)])
 def test_a_number_of_steps_is_that_of_a_new_run(argv, steps, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(look, "first_steps", lambda options, steps: {"where": steps, "marks": [], "labels": None})
-    monkeypatch.setattr(look.inside, "training", lambda *_: None)
-    monkeypatch.setattr(look.drawing, "save", lambda *_: None)
+    monkeypatch.setattr(training, "first_steps", lambda options, steps: {"where": steps, "marks": [], "labels": None})
+    monkeypatch.setattr(training_picture, "draw_training", lambda *_: None)
+    monkeypatch.setattr(training.drawing, "save", lambda *_: None)
     look.main([*argv, "--out", str(tmp_path)])
     title, said, _ = capsys.readouterr().out.splitlines()
     assert title.endswith(f", {steps}") and said.endswith("Whether the texts are right, only you can see.")
@@ -181,23 +181,23 @@ def test_two_runs_at_once_are_refused(tmp_path):
 
 def test_to_look_changes_nothing(small):
     """The layers of the network that is looked at compute as before."""
-    model = look.make("np", options := options_of("--model", "vit", *SMALL["vit"].split()))
+    model = training.make("np", options := options_of("--model", "vit", *SMALL["vit"].split()))
     batch = small.train_images[:5], small.train_labels[:5].astype(np.int64)
-    look.both_ways(model, options, batch)
+    training.both_ways(model, options, batch)
     assert not any("forward" in vars(layer) for layer in walk(model.layers).values())
 
 
 def test_what_a_step_does_besides_is_in_what_is_shown(monkeypatch):
     """A clipped norm, say: it is main_np.train_step whose gradients are shown."""
     options, compute_loss = options_of("--hidden", 8, *QUICK), main_np.compute_loss
-    before = look.first_steps(options, 2)
+    before = training.first_steps(options, 2)
 
     def small(logits, y):
         loss, dlogits, *counts = compute_loss(logits, y)
         return loss, 1e-9 * dlogits, *counts
 
     monkeypatch.setattr(main_np, "compute_loss", small)
-    after = look.first_steps(options, 2)
+    after = training.first_steps(options, 2)
     for name in before["arrays"]:
         assert after["arrays"][name]["gradient"] < 1e-6 * before["arrays"][name]["gradient"]
     assert next(what for _, what, _ in after["marks"]).startswith("An unusual step")
@@ -206,11 +206,11 @@ def test_what_a_step_does_besides_is_in_what_is_shown(monkeypatch):
 def test_what_a_layer_puts_out_is_what_forward_leaves_of_the_last_batch(tmp_path, small):
     """No gradient is taken for it. A run that has learned has nothing unusual to say."""
     path = trained(tmp_path, "--hidden", "64")
-    options, checkpoint = look.read("np", path)
-    seen = look.last_step(options, checkpoint)
+    options, checkpoint = training.read("np", path)
+    seen = training.last_step(options, checkpoint)
     assert [*seen["layers"]] == ["z1", "a1", "logits"] and seen["marks"] == []
     ((x, _),) = data.batches(small, options, 29, 30)
-    assert np.array_equal(seen["examples"], x[: look.SHOWN])
+    assert np.array_equal(seen["examples"], x[: training.SHOWN])
     assert seen["where"] == "after 30 steps: the last batch again, rate 0.1 (the highest)"
 
 
@@ -220,18 +220,18 @@ def equal_columns(rng, fan_in, fan_out):
 
 def test_units_that_are_all_alike_are_said(monkeypatch):
     monkeypatch.setitem(mlp_np.INITS, "he", equal_columns)
-    said = look.in_words(look.first_steps(options_of("--hidden", 20, *QUICK), 3)["marks"])
+    said = training.in_words(training.first_steps(options_of("--hidden", 20, *QUICK), 3)["marks"])
     assert any(words.startswith("The same in all units (are their first weights alike?): z1") for words in said), said
 
 
 def test_a_loss_below_zero_and_examples_that_come_again_are_said(monkeypatch, small):
     step = main_np.train_step
     monkeypatch.setattr(main_np, "train_step", lambda *of: step(*of) and (-0.5, 0.0))
-    said = look.in_words(look.first_steps(options_of("--hidden", 8, *QUICK), 2)["marks"])
+    said = training.in_words(training.first_steps(options_of("--hidden", 8, *QUICK), 2)["marks"])
     assert "The loss is -0.5 in step 1, and -log p is never below 0." in said
     right = data.stream
     monkeypatch.setattr(data, "stream", lambda *key: SimpleNamespace(permutation=lambda n: right(*key).permutation(60)))
-    said = look.in_words(look.first_steps(options_of("--hidden", 8, *QUICK), 2)["marks"])
+    said = training.in_words(training.first_steps(options_of("--hidden", 8, *QUICK), 2)["marks"])
     assert any(words.startswith("Only 60 different images were drawn: 100 draws should") for words in said)
 
 
@@ -245,7 +245,7 @@ right_backward = mlp_np.MLP.backward
 def test_test_images_that_are_to_be_learned_are_said(monkeypatch, small):
     def said(dataset):
         monkeypatch.setattr(data, "load", lambda *of: dataset)
-        return look.in_words(look.first_steps(options_of("--hidden", 20, *QUICK), 2)["marks"])
+        return training.in_words(training.first_steps(options_of("--hidden", 20, *QUICK), 2)["marks"])
 
     both = (np.concatenate(pair) for pair in zip(small[:2], small[2:], strict=True))
     assert "Of the test images 100% are among the training images: x." in said(small._make([*both, *small[2:]]))
@@ -257,7 +257,7 @@ def test_test_images_that_are_to_be_learned_are_said(monkeypatch, small):
 def test_gradients_that_are_not_those_of_the_loss_and_a_loss_that_is_none_are_said(monkeypatch):
     said, options = "`python main_np.py --prove` says where it begins", options_of("--hidden", 8, *QUICK)
     monkeypatch.setattr(mlp_np.MLP, "backward", half_a_gradient)
-    assert look.in_words(look.first_steps(options, 2)["marks"]) == [
+    assert training.in_words(training.first_steps(options, 2)["marks"]) == [
         f"The gradients are not those of the loss ({said})."
     ]
     monkeypatch.setattr(mlp_np.MLP, "backward", right_backward)
@@ -268,4 +268,6 @@ def test_gradients_that_are_not_those_of_the_loss_and_a_loss_that_is_none_are_sa
         return 1.1 * loss, 1.1 * dlogits, *counts
 
     monkeypatch.setattr(main_np, "compute_loss", larger)
-    assert look.in_words(look.first_steps(options, 2)["marks"]) == [f"The loss is not the mean of -log p[y] ({said})."]
+    assert training.in_words(training.first_steps(options, 2)["marks"]) == [
+        f"The loss is not the mean of -log p[y] ({said})."
+    ]

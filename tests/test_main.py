@@ -67,7 +67,7 @@ def test_a_run_learns_writes_what_it_says_and_needs_little_memory(tmp_path, hidd
 
 NEEDS = [
     *((script, "torch", "requirements.txt") for script in ("main_torch.py", "lab.twins", "lab.depth")),
-    ("page.site", "markdown_it", "requirements-site.txt"),
+    ("page.site", "markdown_it", "requirements/site.txt"),
 ]
 
 

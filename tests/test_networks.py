@@ -29,9 +29,9 @@ from support import options as opt
 from support import texts
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
-from support.names import parameters, to_numpy
 from support.options import changed, option
 from support.run import FILES
+from support.torch_names import parameters, to_numpy
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
 FEW_UNITS = [f"{model} {SMALL.get(model, '')}" for model in NETWORKS]

@@ -132,22 +132,22 @@ def listed(path):
 
 def test_what_is_imported_is_required():
     """By whatever runs without PyTorch; the file of a model that people use needs two packages more."""
-    names = {requirement.name for path in ("np", "llm") for requirement in listed(f"requirements-{path}.txt")}
+    names = {requirement.name for requirement in listed("requirements-np.txt") | listed("requirements/llm.txt")}
     alone = [name for name in MODULES if folder(name) not in ("lab", "page") and "torch" not in reached(name)]
     imported = {found.partition(".")[0].replace("PIL", "pillow") for name in alone for found in imports(name)}
     assert imported - {folder(name) for name in MODULES} - sys.stdlib_module_names == names
 
 
 def test_uv_and_pip_read_the_same_lists_and_install_the_same_versions():
-    """uv.lock was made of them, and requirements-lock.txt of it; and a download comes from where everybody gets it."""
+    """uv.lock was made of them, and requirements/lock.txt of it; and a download comes from where everybody gets it."""
     tomllib = pytest.importorskip("tomllib", reason="comes with Python 3.11")
     table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project, dev = table["project"], table["dependency-groups"]["dev"]
     needed, (llm, torch) = project["dependencies"], project["optional-dependencies"].values()
     assert {*map(Requirement, needed)} == listed("requirements-np.txt")
     assert {*map(Requirement, torch)} == listed("requirements.txt")
-    assert {*map(Requirement, llm)} == listed("requirements-llm.txt")
-    assert {*map(Requirement, dev)} == listed("requirements-dev.txt") | listed("requirements-site.txt")
+    assert {*map(Requirement, llm)} == listed("requirements/llm.txt")
+    assert {*map(Requirement, dev)} == listed("requirements/dev.txt") | listed("requirements/site.txt")
     text = (ROOT / "uv.lock").read_text(encoding="utf-8")
     lock = tomllib.loads(text)
     assert lock["requires-python"] == project["requires-python"]
@@ -156,8 +156,8 @@ def test_uv_and_pip_read_the_same_lists_and_install_the_same_versions():
         locked = sorted((entry["name"], entry["specifier"]) for entry in entries)
         assert locked == sorted((r.name, str(r.specifier)) for r in map(Requirement, asked))
     versions = {(package["name"], package["version"]) for package in lock["package"]} - {(project["name"], "0")}
-    exported = {(r.name, str(r.specifier).removeprefix("==")) for r in listed("requirements-lock.txt")}
-    assert exported == versions, "uv export ... > requirements-lock.txt, as its first lines say"
+    exported = {(r.name, str(r.specifier).removeprefix("==")) for r in listed("requirements/lock.txt")}
+    assert exported == versions, "uv export ... > requirements/lock.txt, as its first lines say"
     assert set(re.findall("https?://([^/]+)/", text)) == {"pypi.org", "files.pythonhosted.org"}
 
 

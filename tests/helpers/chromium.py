@@ -259,7 +259,7 @@ def draw(page, digits, style=0, size=0.8, right=0.0, down=0.0):
 def site(tmp_path_factory, npm):
     """The site's folder, built once for all processes that test."""
     if not importlib.util.find_spec("mdit_py_plugins"):
-        missing("needs requirements-site.txt")
+        missing("needs requirements/site.txt")
     plain = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0"}  # a locale whose encoding is not UTF-8, as on Windows
 
     def make(out):

@@ -21,7 +21,8 @@ from support.errors import UserError
 from support.history import History, load_history, save_history
 from support.options import run_options
 from support.pictures import DIGITS
-from support.run import Plan, check_history, make_plan
+from support.run import check_history
+from support.schedule import Plan, make_plan
 
 
 def save(path, *argv):

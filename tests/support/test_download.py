@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import re
+import shutil
 import socketserver
 import threading
 import time
@@ -131,8 +132,8 @@ def test_what_is_not_whole_is_fetched_and_kept_if_it_can_be(find, server, tmp_pa
 
 
 def test_what_is_bundled_is_the_published_one_or_one_line(server, tmp_path, monkeypatch):
-    published = (ROOT / "mnist" / "README.md").read_text()
-    contents = {f"/{file}": (ROOT / "mnist" / file).read_bytes() for file in data.BUNDLED["mnist"]["sums"]}
+    published = (ROOT / "datasets" / "mnist" / "README.md").read_text()
+    contents = {f"/{file}": (ROOT / "datasets" / "mnist" / file).read_bytes() for file in data.BUNDLED["mnist"]["sums"]}
     assert all(hashlib.sha256(gzip.decompress(content)).hexdigest() in published for content in contents.values())
     server.answer = lambda path: [HEAD % len(contents[path]), contents[path]]
     monkeypatch.setattr(download, "SECONDS", 30)
@@ -142,8 +143,21 @@ def test_what_is_bundled_is_the_published_one_or_one_line(server, tmp_path, monk
     monkeypatch.setattr(source, "ROOT", tmp_path)
     monkeypatch.setitem(data.SOURCES, "mnist", open_source("mnist", **data.BUNDLED["mnist"]))  # not read yet
     assert data.load("fashion_mnist").test_labels[:3].tolist() == [7, 2, 1]  # MNIST's files stand in for its own
-    (tmp_path / "mnist").mkdir()
-    (tmp_path / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(b"half")
-    with pytest.raises(UserError, match=r"train.* is missing or damaged: `git checkout -- mnist` brings it back"):
+    assert {path.name for path in (tmp_path / "datasets" / "fashion_mnist").iterdir()} == {
+        *data.BUNDLED["mnist"]["sums"]
+    }
+    (tmp_path / "datasets" / "mnist").mkdir()
+    (tmp_path / "datasets" / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(b"half")
+    with pytest.raises(UserError, match=r"train.* is damaged or missing: `git checkout -- datasets/mnist` restores it"):
         data.load("mnist")
     assert len(server.asked) == 4
+
+
+def test_a_dataset_that_was_fetched_into_the_root_is_not_fetched_again(server, tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "datasets" / "mnist", tmp_path / "fashion_mnist")
+    monkeypatch.setattr(source, "ROOT", tmp_path)
+    monkeypatch.setitem(
+        data.SOURCES, "fashion_mnist", data.Source("fashion_mnist", **data.BUNDLED["mnist"], url=server.url)
+    )
+    assert data.load("fashion_mnist").test_labels[:3].tolist() == [7, 2, 1]
+    assert not server.asked

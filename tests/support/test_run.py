@@ -19,7 +19,8 @@ from support.errors import UserError
 from support.history import History, save_history
 from support.options import run_options
 from support.rounding import above, probability
-from support.run import FILES, Files, Interrupts, Plan, Run, drawn_again, learning_rate
+from support.run import FILES, Files, Interrupts, Run
+from support.schedule import Plan, drawn_again, learning_rate
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 2340])
@@ -72,8 +73,11 @@ def test_a_number_in_a_few_digits_stays_true():
 
 def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsys):
     for words in ("DefaultCPUAllocator: can't allocate memory", "CUDA out of memory.", "A: not enough memory: you", ""):
-        assert ending.run(Mock(side_effect=RuntimeError(words) if words else MemoryError)) == 2
+        fail = Mock(side_effect=RuntimeError(words) if words else MemoryError)
+        assert ending.run(fail, has_batch_size=True) == 2
         assert re.fullmatch(".*: not enough memory: lower --batch-size.*\n", capsys.readouterr().err)
+        assert ending.run(fail) == 2
+        assert re.fullmatch(".*: not enough memory: close other programs.*\n", capsys.readouterr().err)
     broken = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
     assert ending.run(Mock(side_effect=broken("No working C++ compiler found\n\nSet ..."))) == 2
     assert re.fullmatch(".*: --compile: .*No working C.*: leave --compile out\n", capsys.readouterr().err)

@@ -1,0 +1,44 @@
+"""How many steps a run has, and the learning rate of each."""
+
+import math
+from typing import NamedTuple
+
+from support.errors import UserError
+
+
+class Plan(NamedTuple):
+    steps_per_epoch: int
+    steps: int  # of the whole run
+    stop: int  # where this call ends: at `steps`, or before with --stop-after
+
+
+def make_plan(options, examples):
+    """The `Plan` for this many training images; UserError where they are too few for a batch."""
+    if options.batch_size > examples:
+        few = f"the {examples} training {options.source.noun}: take a smaller one"
+        raise UserError(f"--batch-size {options.batch_size} is more than {few}")
+    steps_per_epoch = examples // options.batch_size
+    steps = options.steps or options.epochs * steps_per_epoch
+    return Plan(steps_per_epoch, steps, min(steps, (options.stop_after or steps) * steps_per_epoch))
+
+
+def drawn_again(different, step, plan, options):
+    """In words, that the batches repeat examples within an epoch; "" if they do not.
+
+    different: examples that were drawn in so many steps.
+    """
+    if different >= (drawn := options.batch_size * min(step, plan.steps_per_epoch)):
+        return ""
+    return f"only {different:,} different {options.source.noun} were drawn: {drawn:,} draws should have repeated none"
+
+
+def learning_rate(step, steps, options):
+    """The learning rate of step 0, ..., steps - 1.
+
+    The first gradients are large and point every which way, so the rate rises for a tenth of the run; then it
+    falls in a straight line to 0, so that the noise of single batches averages out in the weights that remain.
+    """
+    if options.schedule == "constant":
+        return options.lr
+    warmup = math.ceil(steps / 10)
+    return options.lr * min((step + 1) / warmup, (steps - step) / (steps - warmup + 1))

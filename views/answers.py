@@ -1,0 +1,94 @@
+"""Pictures of a network's answers, and of the weights of its first layer."""
+
+import math
+import textwrap
+
+import numpy as np
+
+from support.drawing import new_figure, style
+from support.rounding import probability
+from views.parts import (
+    SIGNED,
+    bars,
+    beyond,
+    folded,
+    largest,
+    more_lines,
+    picture_axes,
+    places,
+    show_signed,
+    write,
+)
+
+
+@style()
+def prediction(seen, p, answer, names=range(10)):
+    """What predict.py makes of a picture: what was given, what was taken for ink, what the network saw, and says.
+
+    seen: as support.ink.see gives it; p (10,); answer in words; names: of the ten classes, here and below. If the
+    picture is refused, it says why in place of an answer.
+    """
+    title = "no answer: " + seen.problem.partition(" in ")[0].rstrip(",") if seen.problem else answer
+    figure = new_figure(10 + beyond(names), 3.8, title)
+    given, ink, image, said = figure.subplots(1, 4, width_ratios=(3, 3, 3, 4))
+    picture_axes(given, "what was given", " ").imshow(seen.picture, cmap="gray", vmin=0, vmax=255)
+    picture_axes(ink, "what was taken for ink", " ").imshow(255 - seen.ink, cmap="gray", vmin=0, vmax=255)
+    size = "28 x 28 pixels"
+    picture_axes(image, "what it would be shown" if seen.problem else "what the network saw", size)
+    image.imshow(seen.image, cmap="gray", vmin=0, vmax=255)
+    if seen.problem:
+        write(said, textwrap.fill(seen.problem.rpartition(": ")[2], 30))  # the first half is the title
+    else:
+        bars(said, p, "what it says", "probabilities", probability, names=names)
+    return figure
+
+
+@style()
+def weights(title, images, labels, note):
+    """First-layer weights as images: (n, h, w), with a label under each."""
+    rows, labels = math.ceil(len(images) / 8), folded(labels)
+    figure = new_figure(8, (0.95 + more_lines(labels)) * rows + 1.2, title)
+    show_signed(figure, images, labels, min(0.7, 2.4 / rows))
+    figure.supxlabel(f"{note}\nblue: above 0, red: below 0", fontsize=10)
+    return figure
+
+
+@style()
+def confusion(counts, title, names=range(10), kind="digit"):
+    """How often each class was read as each: counts (K, K), the true classes down, the answers across.
+
+    kind: what the classes are called.
+    """
+    figure = new_figure(8, 8, title)
+    axes = figure.add_subplot()
+    mistakes = counts * (1 - np.eye(len(counts), dtype=int))
+    # Right answers are blue and mistakes red, each on its own scale; otherwise the mistakes would be too pale to see.
+    shade = 0.35 * np.diag(np.diag(counts)) / largest(np.diag(counts)) - 0.8 * mistakes / largest(mistakes)
+    axes.imshow(shade, cmap=SIGNED, vmin=-1, vmax=1)
+    for true, said in np.argwhere(counts):
+        weight = "bold" if true == said else "normal"
+        axes.text(said, true, f"{counts[true, said]:,}", ha="center", va="center", fontsize=11, fontweight=weight)
+    for axis, name in ((axes.xaxis, "what the network says"), (axes.yaxis, f"the true {kind}")):
+        axis.set_label_text(name, fontsize=11)
+        axis.set_ticks(range(len(counts)), names)
+        axis.set_ticks(np.arange(0.5, len(counts) - 1), minor=True)
+    axes.grid(which="minor")
+    axes.tick_params(labelsize=11)
+    if max(len(str(name)) for name in names) > 1:
+        axes.tick_params("x", rotation=90)
+    figure.supxlabel(
+        "blue: read right, red: misread; the more images, the darker, each on a scale of its own", fontsize=10
+    )
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+@style()
+def mistakes(images, true, said, p, title):
+    """Misread images (n, 28, 28), with the true classes, the answers and their probabilities."""
+    rows = max(1, math.ceil(len(images) / 6))
+    captions = folded(map("{} read as {}: {:.3f}".format, true, said, p), 18)
+    figure = new_figure(8, (1.6 + more_lines(captions)) * rows + 0.7, title)
+    for axes, image, caption in zip(places(figure, rows, 6, len(images)), images, captions, strict=False):
+        picture_axes(axes, caption).imshow(image, cmap="gray_r", vmin=0, vmax=255)
+    return figure

@@ -1,0 +1,128 @@
+"""The picture of a step of a training: examples, the loss so far, what each layer and each array gets."""
+
+import math
+import textwrap
+
+import numpy as np
+from matplotlib.ticker import LogLocator, NullLocator
+
+from support.drawing import INK, TEST, TRAIN, aside, head, new_figure, powers_of_ten, style, style_axes
+from views.parts import (
+    folded,
+    more_lines,
+    picture_axes,
+    places,
+    write,
+)
+
+ROW = 0.24  # inches for a layer
+ROOM = 0.1  # of a power of ten, so that no dot is cut by the end of its axis
+FAR = 10  # times log K: a loss above that is drawn on a logarithmic axis
+
+
+@style()
+def draw_training(seen, title, said):
+    """A step of a training: a few examples, the loss so far, what each layer puts out, what each array gets.
+
+    seen: as look.py's `seen_at` gives it; said: what is out of the ordinary, in sentences. Where it is, is red.
+    """
+    layers, rows, marked = seen["layers"], by_layer(seen["arrays"]), {place for place, *_ in seen["marks"]}
+    lines = [line for sentence in said for line in textwrap.wrap(sentence, 90)]
+    heights = [
+        0.2 * len(lines) + 0.75,
+        1.8 if seen["labels"] is None else 1.5 + more_lines(folded(seen["labels"])),
+        2.0,
+        ROW * len(layers) + 1.0,
+        ROW * len(rows) + 1.0,
+    ]
+    figure = new_figure(8, sum(heights))
+    top, above, middle, outputs, arrays = figure.subfigures(5, 1, height_ratios=heights)
+    head(top, f"{title}\n{seen['where']}", 13)
+    axes = top.subplots()
+    axes.set_axis_off()
+    color = TEST if marked else INK
+    axes.text(0, 1, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=11, color=color)
+    show_examples(above, seen["examples"], seen["labels"])
+    show_losses(middle.subplots(), np.array(seen["losses"]), seen["classes"])
+
+    head(outputs, "what each layer puts out")
+    left, right = outputs.subplots(1, 2, sharey=True)
+    colors = [TEST if name in marked else TRAIN for name in layers]
+    by_name(left, layers, "its spread (standard deviation)")
+    sizes(left, [[(layer["spread"], False)] for layer in layers.values()], colors)
+    by_name(right, layers, "the share of it that is 0")
+    right.barh(range(len(layers)), [layer["zeros"] for layer in layers.values()], color=colors, height=0.5)
+    right.set_xlim(0, 1)
+
+    head(arrays, "what each array gets (rings: biases and other vectors)")
+    left, right = arrays.subplots(1, 2, sharey=True)
+    colors = [TEST if marked & {*names} else TRAIN for names in rows.values()]
+    found = [[seen["arrays"][name] for name in names] for names in rows.values()]
+    by_name(left, rows, "the size of its gradient")
+    sizes(left, [[(array["gradient"], array["is_vector"]) for array in row] for row in found], colors)
+    by_name(right, rows, "its step / its weights; dashed: 0.001")
+    sizes(right, [[(array["step"], array["is_vector"]) for array in row] for row in found], colors, 1e-3)
+    return figure
+
+
+def by_layer(names):
+    """The names of arrays, "blocks.0.first.W", by the layer that they belong to; "W1" is one for itself."""
+    found = {}
+    for name in names:
+        found.setdefault(name.rpartition(".")[0] or name, []).append(name)
+    return found
+
+
+def by_name(axes, names, label):
+    """Axes with a row for each name, the first at the top."""
+    axes.set_yticks(range(len(names)), names, fontsize=9)
+    axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=label)
+    axes.grid(axis="x")
+    axes.spines[:].set_visible(False)
+
+
+def sizes(axes, rows, colors, rule=None):
+    """Dots on a logarithmic axis: a row of (number, whether it is a ring) for each name. None, 0 and nan have no dot.
+
+    rule: where a dashed line is.
+    """
+    drawn = [(y, value, ring) for y, row in enumerate(rows) for value, ring in row if value and np.isfinite(value)]
+    values = [value for _, value, _ in drawn] + [rule] * bool(rule)
+    powers_of_ten(axes.xaxis)
+    axes.xaxis.set_major_locator(LogLocator(10, numticks=6))
+    axes.xaxis.set_minor_locator(NullLocator())
+    if values:
+        low, high = math.log10(min(values)) - ROOM, math.log10(max(values)) + ROOM
+        axes.set_xlim(10.0 ** math.floor(low), 10.0 ** math.ceil(high))
+    for y, value, ring in drawn:
+        axes.plot(value, y, "o", color=colors[y], markerfacecolor="white" if ring else colors[y], markersize=6)
+    if rule:
+        axes.axvline(rule, color=INK, linewidth=0.8, linestyle="--")
+
+
+def show_losses(axes, losses, classes):
+    """The loss of each step, and that of equal scores; a loss that is not finite has a place at the top."""
+    style_axes(axes, "", "loss", f"steps; dashed: log {classes}, the loss of equal scores")
+    steps, finite = np.arange(1, len(losses) + 1), np.isfinite(losses)
+    axes.plot(steps[finite], losses[finite], ".-" if len(losses) < 60 else "-", color=TRAIN, linewidth=1.5)
+    axes.axhline(np.log(classes), color=INK, linewidth=0.8, linestyle="--")
+    if losses[finite].max(initial=0) > FAR * np.log(classes):
+        powers_of_ten(axes.yaxis)
+    else:
+        low = 1.1 * losses[finite].min(initial=0)  # below 0 only if it is no cross-entropy
+        axes.set_ylim(low, 1.1 * max(np.log(classes), losses[finite].max(initial=0)))
+    for step in steps[~finite]:
+        axes.plot(step, axes.get_ylim()[1], "x", color=TEST, clip_on=False)
+        aside(axes, f"{losses[step - 1]:.3g}", (step, axes.get_ylim()[1]), -8, color=TEST)
+
+
+def show_examples(figure, examples, labels):
+    """The first examples of a batch, as the network gets them: pictures, or texts."""
+    head(figure, "the first examples of the batch, as the network gets them")
+    if labels is None:
+        write(figure.subplots(), "\n".join(text.replace("\n", " ") for text in examples))
+        return
+    grid = places(figure, 1, len(examples), len(examples))
+    for axes, picture, label in zip(grid, examples, folded(labels), strict=True):
+        picture_axes(axes).imshow(picture, cmap="gray_r")
+        axes.set_xlabel(label, fontsize=9)
