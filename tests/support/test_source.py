@@ -23,7 +23,7 @@ from support import ink, pictures, program, sheet, texts
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.pictures import FILES
-from support.source import Source, facts_in, open_source
+from support.source import facts_in, open_source
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
 CLASSES = ("apple", "pear")
@@ -512,11 +512,13 @@ def test_colour_that_is_lost_is_said_once(tmp_path, capsys):
 
 
 def test_what_a_program_asks_of_one_kind_of_source_it_may_ask_of_another():
-    """Beside what an image is like, or how letters are joined: `pick` gives a program what it does with them."""
+    """It asks of none which kind it is: `pick` gives a program what it does with each."""
     kinds = [data.SOURCES[name] for name in ("mnist", "names", "shakespeare")]
-    common = {name for name in dir(Source) if not name.startswith("_")}
     for source, word in zip(kinds, ("digit", "name", "text"), strict=True):
-        assert {name for name in common if not hasattr(source, name)} == set() and source.kind == word
-        assert source.pick(images="digit", names="name", texts="text") == word
+        assert source.kind == word and source.pick(images="digit", names="name", texts="text") == word
         assert [source.is_like(other) for other in kinds] == [other is source for other in kinds]
+        assert len(source.name_labels([3]) or []) == len(source.classes[:1])
     assert [source.tokenizer.suits(text) for text in ("20", "Mac") for source in kinds] == [1, 0, 1, 0, 1, 1]
+    for source in kinds[1:]:
+        with pytest.raises(UserError, match=f"has {source.noun}, and no pictures"):
+            source.read("x.png")
