@@ -18,7 +18,7 @@ import numpy as np
 from support.augment import AUGMENT
 from support.errors import UserError
 from support.pictures import DIGITS
-from support.source import Source, Sources
+from support.source import Sources, open_source
 
 CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 # What is bundled, or fetched once, in a folder of that name: the SHA-256 sum of each file. What can be computed from
@@ -58,7 +58,7 @@ BUNDLED = {
         },
     },
 }
-SOURCES = Sources({name: Source(name, **given) for name, given in BUNDLED.items()})
+SOURCES = Sources({name: open_source(name, **given) for name, given in BUNDLED.items()})
 
 
 class Images(NamedTuple):
@@ -89,6 +89,11 @@ class Images(NamedTuple):
         """Mark in drawn, a bool for each training example, those of the batches of steps first, ..., last - 1."""
         mark(drawn, options, first, last)
 
+    def known_tests(self):
+        """The share of the tests that are among what there is to learn from."""
+        known = {image.tobytes() for image in self.train_images}
+        return np.mean([image.tobytes() in known for image in self.test_images])
+
 
 class Tokens(NamedTuple):
     """Sequences of tokens, numbers of the words in a vocabulary: names (N, 12), filled up behind their ends, or the
@@ -114,6 +119,9 @@ class Tokens(NamedTuple):
     def mark(self, drawn, options, first, last):
         mark(drawn, options, first, last)
 
+    def known_tests(self):
+        return 0.0  # short texts come again, and long ones are cut from one
+
 
 def load(source="mnist", hold_out=0):
     """The `Images` or `Tokens` of a `Source`, or of what --dataset takes; UserError if they cannot be obtained.
@@ -124,11 +132,12 @@ def load(source="mnist", hold_out=0):
     source = SOURCES[source] if isinstance(source, str) else source
     arrays = source.examples()
     if hold_out >= len(arrays[0]):
-        raise UserError(f"--hold-out {hold_out} leaves none of the {len(arrays[0])} training {source.of} to learn from")
+        there = f"the {len(arrays[0])} training {source.noun}"
+        raise UserError(f"--hold-out {hold_out} leaves none of {there} to learn from")
     if hold_out:
         train = arrays[: len(arrays) // 2]
         arrays = [array[:-hold_out] for array in train] + [array[-hold_out:] for array in train]
-    return Images(*arrays) if source.of == "images" else Tokens(*arrays)
+    return source.pick(images=Images, names=Tokens, texts=Tokens)(*arrays)
 
 
 def batches(dataset, options, first, last):

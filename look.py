@@ -109,33 +109,46 @@ def look_at_writer(model, options, checkpoint, arguments):
     """Have it write a digit, or a text, and draw what it thought. UserError if it writes names, or if a picture was
     named."""
     network, source = f"{options.network.title(options)} of {checkpoint.path}", options.source
-    if source.of == "names":
+    draw = source.pick(images=draw_digit, names=None, texts=draw_text)
+    if draw is None:
         raise UserError(f"look.py draws digits and texts, and {network} writes names: write.py says what")
     if source.cut_by:
         raise UserError(f"look.py draws what it thought of each letter, and {network} writes words of many")
     if arguments.picture or arguments.test is not None:
         raise UserError(f"{network} writes, and reads no picture: --digit D asks it for one")
-    if arguments.digit is not None and source.of == "texts":
+    if arguments.digit is not None and draw is draw_text:
         raise UserError(f"--digit is for a network that writes digits, and {network} writes texts")
     if arguments.patch is not None and arguments.patch >= source.places:
         raise UserError(f"--patch {arguments.patch}: there are {source.places}, from 0")
     out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
     file = out / f"written_{name}.png"
     check_output("--out", file, ".png", checkpoint.path)
-    if source.of == "texts":
-        shown, draw = f"{source.places} letters", writing.written_text
-        steps = gpt_steps(model, options, np.array([[texts.beginning(source)]])) | {"letters": source.letters}
-    else:
-        digit = DIGIT if arguments.digit is None else arguments.digit
-        shown, draw = source.called(digit), writing.written
-        steps = gpt_steps(model, options, source.tokenizer.first([digit])) | {"vocabulary": texts.vocabulary()}
-        steps["image"] = texts.images_of(steps["words"][np.newaxis])[0]
-    if arguments.patch is not None:
-        steps["place"] = arguments.patch
-    drawing.save(draw(steps, f"{options.network.title(options)}: it has written {shown}"), file)
+    figure, shown = draw(model, options, arguments)
+    drawing.save(figure, file)
     print(f"{network} has written {shown}")
     print(f"see {file}")
     return None
+
+
+def draw_digit(model, options, arguments):
+    """(the figure of a digit that the network writes, the digit in words)."""
+    digit = DIGIT if arguments.digit is None else arguments.digit
+    shown = options.source.called(digit)
+    steps = gpt_steps(model, options, options.source.tokenizer.first([digit])) | {"vocabulary": texts.vocabulary()}
+    steps["image"] = texts.images_of(steps["words"][np.newaxis])[0]
+    if arguments.patch is not None:
+        steps["place"] = arguments.patch
+    return writing.written(steps, f"{options.network.title(options)}: it has written {shown}"), shown
+
+
+def draw_text(model, options, arguments):
+    """(the figure of a text that the network writes, its length in words)."""
+    source = options.source
+    shown = f"{source.places} letters"
+    steps = gpt_steps(model, options, np.array([[texts.beginning(source)]])) | {"letters": source.letters}
+    if arguments.patch is not None:
+        steps["place"] = arguments.patch
+    return writing.written_text(steps, f"{options.network.title(options)}: it has written {shown}"), shown
 
 
 def gpt_steps(model, options, begun, temperature=0.8, seed=0):

@@ -33,11 +33,6 @@ class Entry(NamedTuple):
     gguf: layouts.Layout | None = None  # how GGUF files have such a network, if they do
     about_recipes: str = ""  # what -h adds
 
-    @property
-    def learns(self):
-        """From which kinds of examples."""
-        return ("images", "names", "texts") if self.writes else ("images",)
-
 
 # --- The MLP ----------------------------------------------------------------------------------------------------------
 
@@ -135,14 +130,7 @@ def check_gpt(options, images):
     check_vit(options, images)
     if options.pixels != "standardised":
         raise UserError(f"--pixels {options.pixels} does not apply: {options.network.name} learns from words")
-    if options.augment != "none" and options.source.of != "images":
-        raise UserError(
-            f"--augment {options.augment} does not apply: it moves images, and these are {options.source.of}"
-        )
-    if options.places and options.source.of != "texts":
-        raise UserError(f"--places {options.places} does not apply: these are {options.source.of}, all equally long")
-    if options.source.of == "images":
-        options.source.tokenizer.words  # noqa: B018 - UserError if it has none
+    options.source.check_writer(options)
 
 
 TEXTS = VIT_TRAINING | {"dataset": "shakespeare", "batch_size": 32, "heads": 4, "places": 64}

@@ -75,11 +75,12 @@ def main(argv=None):
         raise UserError(f"{what} is for the GGUF file of a model that people use, and {checkpoint.path} needs none")
     check_output("--out", arguments.out or OUT, ".png", checkpoint.path)
     network = f"{options.network.title(options)} of {checkpoint.path}"
-    if arguments.out and options.source.of != "images":
-        raise UserError(f"--out is for a picture of digits, and {network} writes {options.source.of}")
-    if arguments.letters and options.source.of != "texts":
+    write_kind = options.source.pick(images=digits, names=names, texts=text)
+    if arguments.out and write_kind is not digits:
+        raise UserError(f"--out is for a picture of digits, and {network} writes {options.source.noun}")
+    if arguments.letters and write_kind is not text:
         raise UserError(f"--letters is for a text, and {network} writes {options.source.kind}s")
-    {"images": digits, "names": names, "texts": text}[options.source.of](model, options, network, arguments)
+    write_kind(model, options, network, arguments)
     return None
 
 
@@ -110,7 +111,7 @@ def digits(model, options, network, arguments):
     for row, ink in zip(rows, inked, strict=True):
         said = loading.checkpoint.logits_of(reader, its_options, row).argmax(axis=1)
         words = (source.classes[n] if there else BLANK for n, there in zip(said, ink, strict=True))
-        print(("" if source.kind == "digit" else ", ").join(words))
+        print(source.separator.join(words))
 
 
 def write(model, asked, temperature, rng, options, top=None, top_p=1):

@@ -45,9 +45,9 @@ FAULTS = {
                            "The training images are mirrored at their diagonal, and the test images are not."),
     "inverted images": Fault("data", "data.py", IMAGES, "(255 - examples, stream",
                              "The training images are dark on light, and the test images are light on dark."),
-    "test in training": Fault("data", "data.py", "return Images(*arrays) if",
-                              "return Images(*(np.concatenate(pair) for pair in zip(arrays[:2], arrays[2:])), "
-                              "*arrays[2:]) if", "The test images are among those that it learns from."),
+    "test in training": Fault("data", "data.py", "texts=Tokens)(*arrays)",
+                              "texts=Tokens)(*(np.concatenate(pair) for pair in zip(arrays[:2], arrays[2:])), "
+                              "*arrays[2:])", "The test images are among those that it learns from."),
     "mean": Fault("data", "data.py", "x -= 255 * mean", "x -= mean", "The mean of the pixels is hardly taken off."),
     "deviation": Fault("data", "data.py", "x /= 255 * std", "x /= std",
                        "The pixels are divided by a deviation that is 255 times too small."),

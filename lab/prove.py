@@ -92,7 +92,7 @@ def check_finite(number, arrays, options):
 
 def save(options, form, history, path):
     """The checkpoint of this moment, as a run saves it."""
-    facts, letters = options.source.kept()
+    facts, letters = options.source.checkpoint_facts()
     save_checkpoint(path, run_options(options) | {"data": facts}, form.kept() | {"data": letters}, history)
 
 

@@ -37,6 +37,10 @@ def newest(writes, text=None):
 
     One that needs the file that it starts from is never meant.
     """
+    wanted, kind = next(iter(SOURCES)), None
+    if text is not None:
+        wanted = next(name for name, source in SOURCES.items() if source.tokenizer.suits(text))
+        kind = SOURCES[wanted].kind
     unknown = []
     for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
         options, facts = load_options(path)
@@ -46,17 +50,18 @@ def newest(writes, text=None):
         if model not in NETWORKS or not (facts or dataset in SOURCES):  # `read` says it of one that nobody knows
             return path
         if writes in (None, NETWORKS[model].writes):
-            source = SOURCES[dataset].told(**facts)
-            if not (why := source.tokenizer.refusal(text)):
+            source = SOURCES.find(dataset, **facts)
+            why = source.tokenizer.refusal(text)
+            if not why:
                 return path
-            unknown += [f"{path} {why}"] * (source.of == "texts")
-    kinds = [source.kind for source in SOURCES.values() if not (source.of == "texts" or source.tokenizer.refusal(text))]
-    kind = None if text is None else [*kinds, "text"][0]
-    if unknown and kind == "text":
+            if source.is_like(SOURCES[wanted]):
+                unknown.append(f"{path} {why}")
+    if unknown:
         raise UserError(unknown[0])
     model = next(name for name, network in NETWORKS.items() if writes in (None, network.writes))
-    dataset = next(name for name, source in SOURCES.items() if kind in (None, source.kind))
-    command = f"python main_np.py {typed(model)}".rstrip() + f" --dataset {dataset}" * (dataset != next(iter(SOURCES)))
+    command = f"python main_np.py {typed(model)}".rstrip()
+    if wanted != next(iter(SOURCES)):
+        command += f" --dataset {wanted}"
     what = f"no trained network that {does(writes, kind)} in {FOLDER}"
     raise UserError(f"{what}: run `{command}` first, or give --weights FILE")
 

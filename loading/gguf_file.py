@@ -106,7 +106,7 @@ def options_in(file):
         if expected.get(name.removeprefix(f"{kind}.")) != value:
             file.refuse(f"has what this network has not: {name} is {str(value)[:40]}")
     options = SimpleNamespace(**sizes, sizes=sizes, model=known[kind], network=network, dtype="float32", lora=None)
-    options.source = SimpleNamespace(of="texts", kind="text")
+    options.source = SimpleNamespace(noun="texts", kind="text")
     return options
 
 

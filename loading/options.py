@@ -26,8 +26,9 @@ def begin(framework, description, argv=None):
         kept, base_model = run_options(options), options.base_model
     facts = checkpoint and checkpoint.facts
     options = parse(framework, argv, description, kept, facts, base_model)
-    if checkpoint and (of := SOURCES[options.dataset].of) != options.source.of:
-        raise UserError(f"--dataset {options.dataset} has {of}, and {path} has learned from {options.source.of}")
+    if checkpoint and not options.source.is_like(there := SOURCES[options.dataset]):
+        learned = f"{path} has learned from {options.source.noun}"
+        raise UserError(f"--dataset {options.dataset} has {there.noun}, and {learned}")
     return options, checkpoint
 
 
@@ -93,9 +94,9 @@ def parse(framework, argv=None, description="", saved=None, facts=None, base_mod
     check_saved(options, saved, {"dataset": facts, "start": base_model})
     check_decided(options, base_model)
     complete(options, framework, facts, base_model)
-    made_for = SOURCES[recipe["dataset"]].of if "dataset" in recipe else options.source.of
-    if made_for != options.source.of:
-        raise UserError(f"--recipe {name} is for {made_for}, and --dataset {options.dataset} is none of them")
+    made_for = SOURCES[recipe["dataset"]] if "dataset" in recipe else options.source
+    if not made_for.is_like(options.source):
+        raise UserError(f"--recipe {name} is for {made_for.noun}, and --dataset {options.dataset} is none of them")
     options.network.check(options, options.batch_size)
     return options
 
@@ -112,7 +113,7 @@ def recipe_of(framework, argv, saved, base_model):
     if base_model and name:
         raise UserError(f"--recipe {name} is for a network that begins anew, and --start has one of its own")
     if not base_model:
-        name = name or recipe_for(typed.dataset and SOURCES[typed.dataset].of, network)
+        name = name or recipe_for(typed.dataset and SOURCES[typed.dataset], network)
     recipe = network.recipes.get(name, {}) | (base_model.recipe if base_model else {})
     in_framework = {  # where NumPy and PyTorch differ
         option: value[framework] if isinstance(value, dict) else value for option, value in recipe.items()
@@ -184,30 +185,15 @@ def complete(options, framework, facts, base_model):
     read_as = {name: value for name, value in vars(options).items() if name in ("ink", "places") and value}
     if base_model:
         read_as |= {"words": base_model.words, "cut_by": base_model.sha256}
-    options.source = SOURCES[options.dataset].told(**(facts or {}) | read_as)
+    options.source = SOURCES.find(options.dataset, **(facts or {}) | read_as)
     options.name = prefix(options.model) + ("lora_" if base_model else options.source.prefix) + framework
-    check_source(options)
+    options.source.check(options, NETWORKS)
 
 
-def recipe_for(kind, network):
-    """The recipe that a network takes if none is asked for: the one that is called after this kind of data ("names",
-    "texts"), or the default."""
-    return kind if kind in network.recipes else "default"
-
-
-def check_source(options):
-    """UserError if the network does not learn from such examples."""
-    of, network = options.source.of, options.network
-    if options.base_model and of != "texts":
-        raise UserError(f"--start {options.start} learns a text, and --dataset {options.dataset} has {of}")
-    if options.ink != "light" and of != "images":
-        raise UserError(
-            f"--ink {options.ink} does not apply: it is of images, and --dataset {options.dataset} has {of}"
-        )
-    if of not in network.learns:
-        others = " or ".join(f"--model {name}" for name, other in NETWORKS.items() if of in other.learns)
-        what = f"--dataset {options.dataset} has {of}, and --model {options.model} learns from"
-        raise UserError(f"{what} {' or '.join(network.learns)}: take {others}")
+def recipe_for(source, network):
+    """The recipe that a network takes if none is asked for: the one that is called after these examples ("names",
+    "texts"), or the default. source: a `Source`, or None if nobody names one."""
+    return source.noun if source and source.noun in network.recipes else "default"
 
 
 def asked(name, argv=None, default=None):

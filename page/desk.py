@@ -36,7 +36,7 @@ from page.shown import load_mlp
 from support.errors import UserError
 from support.texts import LETTERS, names_of, texts_of
 
-MNIST = SOURCES["mnist"].told(mean_and_std=(0.1307, 0.3081))  # whose training images a browser does not have
+MNIST = SOURCES["mnist"].with_facts(mean_and_std=(0.1307, 0.3081))  # whose training images a browser does not have
 NAMES = SOURCES["names"]
 FOLDER, UNPACKED, TRAINED = Path("/work"), Path("/tmp/unpacked"), Path("/tmp/my_network.py")
 MARK = "\x1e"  # begins what is reported on standard error; each run gets another one

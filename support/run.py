@@ -97,7 +97,7 @@ class Run:
         self.interrupts, self.signal = Interrupts(), None  # received by this process; agreed on by all of them
         self.seconds, self.error = 0.0, None
         counts = f"{dataset.n_train} training and {dataset.n_test} {self.tested}"
-        self.say(f"{options.dataset}: {counts} {options.source.of}")
+        self.say(f"{options.dataset}: {counts} {options.source.noun}")
         size, where = sum(p.size for p in params.values()), place.where if place else ""
         self.say(f"{self.title}: {size:,} parameters, seed {options.seed}, {options.dtype}{where}")
         if checkpoint and options.source.news:
@@ -198,7 +198,7 @@ class Run:
         if self.first:
             self.files.keep_others(self.continued and self.continued.path)
             self.count_examples()
-            facts, letters = self.options.source.kept()
+            facts, letters = self.options.source.checkpoint_facts()
             options, arrays = opt.run_options(self.options) | {"data": facts}, arrays | {"data": letters}
             save_checkpoint(self.files.checkpoint, options, arrays, self.history, outdated=self.files.curves)
             save_history(self.files.history, options, self.history, self.place.record if self.place else {})

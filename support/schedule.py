@@ -15,7 +15,7 @@ class Plan(NamedTuple):
 def make_plan(options, examples):
     """The `Plan` for this many training images; UserError where they are too few for a batch."""
     if options.batch_size > examples:
-        few = f"the {examples} training {options.source.of}: take a smaller one"
+        few = f"the {examples} training {options.source.noun}: take a smaller one"
         raise UserError(f"--batch-size {options.batch_size} is more than {few}")
     steps_per_epoch = examples // options.batch_size
     steps = options.steps or options.epochs * steps_per_epoch
@@ -29,7 +29,7 @@ def drawn_again(different, step, plan, options):
     """
     if different >= (drawn := options.batch_size * min(step, plan.steps_per_epoch)):
         return ""
-    return f"only {different:,} different {options.source.of} were drawn: {drawn:,} draws should have repeated none"
+    return f"only {different:,} different {options.source.noun} were drawn: {drawn:,} draws should have repeated none"
 
 
 def learning_rate(step, steps, options):

@@ -1,4 +1,7 @@
-"""What there is to learn from, bundled or the reader's own, and what a network has to know of it."""
+"""What there is to learn from, bundled or the reader's own: three kinds of source with one interface.
+
+`SOURCES[name]` in data.py is an `ImageFolder`, `Names` or a `Text`. Only this file and data.py know which.
+"""
 
 import hashlib
 from functools import cached_property
@@ -14,12 +17,7 @@ from support.files import read_file
 from support.pictures import DIGITS
 
 ROOT = Path(__file__).resolve().parent.parent
-# What a checkpoint keeps, so that its network can be used where the examples are not; the letters are an array of it.
-FACTS = {
-    "images": ("of", "sha256", "classes", "mean_and_std", "reader"),
-    "names": ("of", "sha256", "ignored"),
-    "texts": ("of", "sha256"),
-}
+# Of what nobody has said anything: the values that a checkpoint or the command line may say again.
 USUAL = {"ink": "light", "places": texts.PLACES["texts"], "ignored": texts.IGNORED}
 
 
@@ -30,51 +28,53 @@ class Source:
     read when they are first needed: UserError if they cannot be had, or are not those that a checkpoint has seen.
     """
 
+    noun = ""  # what its examples are called
+    fact_names = ("sha256",)  # what a checkpoint keeps, so that its network can be used where the examples are not
+    classes = ()  # what the labels 0, 1, ... are the numbers of, if there are labels
+    letters = ""  # those of a text: word 0, word 1, ...
+    separator = ", "  # between the names of classes in a line
+    news = ""  # in words, what a run that continues does in another way than when it began
+
     def __init__(self, name, **given):
         """name: what --dataset takes, one of BUNDLED or a path. given: values of the other attributes."""
         self.name, self.given = name, given
         self.sums = {}  # of what is bundled or fetched: {file: its SHA-256 sum}
         self.url = ""  # of the folder that serves them; "" if they are bundled
         self.ink = USUAL["ink"]  # or "dark": what pictures show, on paper that is the other
-        self.ignored = USUAL["ignored"]  # the target that the loss of names ignores; None in older checkpoints
         # Of a text that is cut into the words of a model's file: its `BytePairs`, and its SHA-256 sum.
         self.words, self.cut_by = None, ""
         vars(self).update(given)
 
-    def told(self, **more):
+    def with_facts(self, **facts):
         """The same, where this is given too; itself, with what it has read, if that is no news."""
-        news = {name: value for name, value in more.items() if value != self.given.get(name, USUAL.get(name))}
-        return Source(self.name, **self.given | news) if news else self
+        news = {name: value for name, value in facts.items() if value != self.given.get(name, USUAL.get(name))}
+        return type(self)(self.name, **self.given | news) if news else self
 
-    def kept(self):
-        """What a checkpoint keeps: {name: value} of FACTS for its options, and {name: array} of the letters, if any."""
-        facts = {name: getattr(self, name) for name in FACTS[self.of]}
-        if "ignored" in facts:
-            facts["ignored"] = texts.IGNORED  # from now on
-        if self.cut_by:
-            return facts | {"cut_by": self.cut_by}, {}
-        return facts, {"letters": np.array([*map(ord, self.letters)], np.uint32)} if self.of == "texts" else {}
+    def checkpoint_facts(self):
+        """What a checkpoint keeps: {name: value} for its options, and {name: array} of the letters, if any."""
+        return {"of": self.noun} | {name: getattr(self, name) for name in self.fact_names}, {}
 
-    @cached_property
-    def of(self):
-        """What it has for examples: "images", "names", or "texts", which are pieces of a long one."""
-        if self.path.suffix.lower() in pictures.ENDINGS and not self.path.is_dir():
-            raise UserError(f"--dataset {self.name} is one picture: name a folder with train/CLASS/ for each class")
-        return "images" if self.path.is_dir() else "texts"
+    @classmethod
+    def facts_in(cls, kept, arrays):
+        """The facts that `checkpoint_facts` gave, for `with_facts`. ValueError or KeyError if they make no sense."""
+        return {name: kept[name] for name in ("of", *cls.fact_names)}
+
+    def pick(self, images, names, texts):
+        """Return the one of these that is for this kind."""
+        return {"images": images, "names": names, "texts": texts}[self.noun]
+
+    def is_like(self, other):
+        """Whether the other source is of the same kind."""
+        return self.noun == other.noun
 
     @property
     def path(self):
         """Where it is, if it is neither bundled nor fetched."""
-        if not self.name or not Path(self.name).exists():
-            raise UserError(f"--dataset {self.name}: there is no folder or file of that name (-h says what is bundled)")
-        return Path(self.name)
+        return find_path(self.name)
 
     def examples(self):
         """Arrays: training images and labels, test images and labels; or tokens to learn from, and to test with."""
-        arrays = self.content["arrays"]
-        if self.of == "texts":
-            return texts.windows(*arrays, self.places, self.name, "words" if self.words else "letters")
-        return arrays if self.of == "images" else arrays[::2]
+        return self.content["arrays"]
 
     @cached_property
     def content(self):
@@ -83,15 +83,16 @@ class Source:
             folder = dataset_folder(self.name)
             found = [find(folder / file, self.url and self.url + file, sha256) for file, sha256 in self.sums.items()]
         else:
-            found = pictures.files_in(self.path, DATA) if self.of == "images" else [read_file(self.path, DATA)]
-        if self.of == "images":
-            content = pictures.read(self.name, found, self.ink)
-        else:
-            content = texts.read_names(*found) if self.of == "names" else texts.read_text(*found, self.name, self.words)
+            found = self.own_files()
+        content = self.read_content(found)
         content["sha256"] = hash_of(content)
         if content["sha256"] != self.given.get("sha256", content["sha256"]):
-            raise UserError(f"--dataset {self.name}: these are not the {self.of} that the network has learned from")
+            raise UserError(f"--dataset {self.name}: these are not the {self.noun} that the network has learned from")
         return content
+
+    def own_files(self):
+        """The contents of the reader's own file or files."""
+        return [read_file(self.path, DATA)]
 
     @cached_property
     def sha256(self):
@@ -99,14 +100,102 @@ class Source:
         return self.content["sha256"]
 
     @cached_property
-    def classes(self):
-        """What the labels 0, 1, ... of images are the numbers of."""
-        return self.content["classes"]
+    def places(self):
+        """Words of a text, where a network writes."""
+        return texts.PLACES[self.noun]
+
+    @property
+    def kind(self):
+        """What one of its classes, or of its texts, is called."""
+        return self.noun.removesuffix("s")
+
+    @property
+    def most_at_once(self):
+        """Examples in a batch of a test, at most. Of many words, the logits of more would fill the memory."""
+        return max(1, texts.LOGITS // (self.places * self.words.size)) if self.words else 500
+
+    @property
+    def prefix(self):
+        """What the names of a run's files begin with."""
+        return f"{self.noun}_"
 
     @cached_property
-    def letters(self):
-        """Those of a text: word 0, word 1, ..."""
-        return self.content["letters"]
+    def tokenizer(self):
+        """How a network that writes sees it: a `support.texts.Tokenizer`."""
+        return texts.TOKENIZERS[self.noun](self)
+
+    def name_labels(self, labels):
+        """What examples with these labels are called; None if there are no labels."""
+        return None
+
+    def read(self, path):
+        """A picture file as the network was trained to see it: `support.ink.Seen`, whose `problem` says why not.
+
+        UserError if the examples are no images.
+        """
+        raise UserError(f"--dataset {self.name} has {self.noun}, and no pictures")
+
+    def called(self, label):
+        """An image with that label in words: "a 4", "an 8", "an ankle boot"."""
+        raise UserError(f"--dataset {self.name} has {self.noun}, and no labels")
+
+    # --- Which options fit -----------------------------------------------------------------------------------------
+
+    def check(self, options, networks):
+        """UserError if a network with these options cannot learn from such examples. networks: see NETWORKS."""
+        self.check_start(options)
+        if options.ink != "light":
+            why = f"it is of images, and --dataset {options.dataset} has {self.noun}"
+            raise UserError(f"--ink {options.ink} does not apply: {why}")
+        if not networks[options.model].writes:
+            others = " or ".join(f"--model {name}" for name, network in networks.items() if network.writes)
+            what = f"--dataset {options.dataset} has {self.noun}, and --model {options.model} learns from images"
+            raise UserError(f"{what}: take {others}")
+
+    def check_start(self, options):
+        """UserError if a run begins with the network of a GGUF file, and these examples are no text."""
+        if options.base_model:
+            raise UserError(f"--start {options.start} learns a text, and --dataset {options.dataset} has {self.noun}")
+
+    def check_writer(self, options):
+        """UserError if a network that writes cannot learn these examples with these options."""
+        if options.augment != "none":
+            why = f"it moves images, and these are {self.noun}"
+            raise UserError(f"--augment {options.augment} does not apply: {why}")
+
+    def check_places(self, options):
+        """UserError if --places is given: the examples are all equally long."""
+        if options.places:
+            why = f"these are {self.noun}, all equally long"
+            raise UserError(f"--places {options.places} does not apply: {why}")
+
+
+class ImageFolder(Source):
+    """Images with labels: MNIST's files, or a folder of pictures."""
+
+    noun, prefix = "images", ""
+    fact_names = ("sha256", "classes", "mean_and_std", "reader")
+
+    @classmethod
+    def facts_in(cls, kept, arrays):
+        facts = super().facts_in({"reader": "ink"} | kept, arrays)  # an older checkpoint has none, and reads as it did
+        mean, std = map(float, facts["mean_and_std"])
+        facts |= {"classes": tuple(map(str, facts["classes"])), "mean_and_std": (mean, std)}
+        if facts["reader"] not in ("ink", "picture"):
+            raise ValueError
+        if len(facts["classes"]) != len(DIGITS) or not (0 <= mean <= 1 and 0 <= std <= 1):
+            raise ValueError
+        return facts
+
+    def own_files(self):
+        return pictures.files_in(self.path, DATA)
+
+    def read_content(self, files):
+        return pictures.read(self.name, files, self.ink)
+
+    @cached_property
+    def classes(self):
+        return self.content["classes"]
 
     @cached_property
     def mean_and_std(self):
@@ -115,11 +204,6 @@ class Source:
         if not std:
             raise UserError(f"--dataset {self.name}: all training images are of the same grey, and show nothing")
         return mean, std
-
-    @cached_property
-    def places(self):
-        """Words of a text, where a network writes."""
-        return texts.PLACES[self.of]
 
     @cached_property
     def reader(self):
@@ -131,7 +215,6 @@ class Source:
         return "ink" if in_its_form else "picture"
 
     def read(self, path):
-        """A picture file as the network was trained to see it: `support.ink.Seen`, whose `problem` says why not."""
         from support import ink  # it needs Pillow
 
         if self.reader == "ink":
@@ -141,62 +224,139 @@ class Source:
         return ink.Seen(grey, grey if self.ink == "light" else 255 - grey, image, "")
 
     @property
-    def news(self):
-        """What a run that continues does in another way than when it began, in words; "" if nothing."""
-        if self.of == "names" and self.ignored != texts.IGNORED:
-            return "the loss counted what follows the end of a name; from here on it does not"
-        return ""
+    def kind(self):
+        return "digit" if self.classes == DIGITS else "class"
 
     @property
-    def kind(self):
-        """What its classes are called, one of them; or its texts."""
-        return self.of.removesuffix("s") if self.of != "images" else "digit" if self.classes == DIGITS else "class"
+    def separator(self):
+        return "" if self.kind == "digit" else ", "
+
+    def called(self, label):
+        name = self.classes[label]
+        return f"{'an' if name[0] in '8aeio' else 'a'} {name}"
+
+    def name_labels(self, labels):
+        return [self.classes[label] for label in labels]
+
+    def display(self, x, longest):
+        """Inputs x (n, ...) of a network as what somebody looks at: images (n, h, w)."""
+        if x.ndim == 3:
+            return x
+        return texts.images_of(np.pad(x[:, 1:], ((0, 0), (0, 1))))  # the last word is never in x
+
+    def check(self, options, networks):
+        self.check_start(options)
+
+    def check_writer(self, options):
+        self.check_places(options)
+        self.tokenizer.check_words()
+
+
+class Names(Source):
+    """A list of names."""
+
+    noun = "names"
+    fact_names = ("sha256", "ignored")
+    ignored = USUAL["ignored"]  # the target that the loss ignores; None in older checkpoints
+
+    def checkpoint_facts(self):
+        facts, arrays = super().checkpoint_facts()
+        return facts | {"ignored": texts.IGNORED}, arrays  # from now on
+
+    @classmethod
+    def facts_in(cls, kept, arrays):
+        return super().facts_in({"ignored": None} | kept, arrays)
+
+    @property
+    def news(self):
+        changed = self.ignored != texts.IGNORED
+        return "the loss counted what follows the end of a name; from here on it does not" if changed else ""
+
+    def read_content(self, files):
+        return texts.read_names(*files)
+
+    def examples(self):
+        return self.content["arrays"][::2]
+
+    def display(self, x, longest):
+        """Inputs x (n, T) of a network as what somebody looks at: names."""
+        return texts.names_of(x[:, 1:])
+
+    def check_writer(self, options):
+        super().check_writer(options)
+        self.check_places(options)
+
+
+class Text(Source):
+    """A long text, of which the examples are windows."""
+
+    noun = "texts"
+
+    def checkpoint_facts(self):
+        facts, arrays = super().checkpoint_facts()
+        if self.cut_by:
+            return facts | {"cut_by": self.cut_by}, arrays
+        return facts, {"letters": np.array([*map(ord, self.letters)], np.uint32)}
+
+    @classmethod
+    def facts_in(cls, kept, arrays):
+        facts = super().facts_in(kept, arrays)
+        if cut_by := str(kept.get("cut_by", "")):
+            return facts | {"cut_by": cut_by}
+        return facts | {"letters": "".join(map(chr, arrays["letters"].ravel()))}
+
+    def read_content(self, files):
+        return texts.read_text(*files, self.name, self.words)
+
+    def examples(self):
+        what = "words" if self.words else "letters"
+        return texts.windows(*self.content["arrays"], self.places, self.name, what)
+
+    @cached_property
+    def letters(self):
+        return self.content["letters"]
 
     def as_letters(self, words):
-        """Words of a text as somebody reads them."""
+        """Words as somebody reads them."""
         if self.words:
             return b"".join(self.words.bytes[word] for word in words).decode("utf-8", "replace")
         return "".join(self.letters[word] for word in words)
 
-    @property
-    def most_at_once(self):
-        """Examples in a batch of a test, at most. Of many words, the logits of more would fill the memory."""
-        return max(1, texts.LOGITS // (self.places * self.words.size)) if self.words else 500
+    def display(self, x, longest):
+        """Inputs x (n, T) of a network as what somebody looks at: texts of at most so many letters."""
+        return [self.as_letters(row)[:longest] for row in x]
 
-    @property
-    def prefix(self):
-        """What the names of a run's files begin with."""
-        return "" if self.of == "images" else f"{self.of}_"
+    def check_start(self, options):
+        pass
 
-    @cached_property
-    def tokenizer(self):
-        """How a network that writes sees it: a `support.texts.Tokenizer`."""
-        return texts.TOKENIZERS[self.of](self)
 
-    def called(self, label):
-        """An image with that label in words: "a 4", "an 8", "an ankle boot"."""
-        name = self.classes[label]
-        return f"{'an' if name[0] in '8aeio' else 'a'} {name}"
+KINDS = {kind.noun: kind for kind in (ImageFolder, Names, Text)}
+
+
+def open_source(name, of="", **given):
+    """The source that --dataset NAME means. of: its kind, if that is known; if not, what is there decides.
+
+    UserError if nothing is there.
+    """
+    if not of:
+        path = find_path(name)
+        if path.suffix.lower() in pictures.ENDINGS and not path.is_dir():
+            raise UserError(f"--dataset {name} is one picture: name a folder with train/CLASS/ for each class")
+        of = "images" if path.is_dir() else "texts"
+    return KINDS[of](name, **given)
+
+
+def find_path(name):
+    """The path of the reader's own data; UserError if nothing is there."""
+    if not name or not Path(name).exists():
+        raise UserError(f"--dataset {name}: there is no folder or file of that name (-h says what is bundled)")
+    return Path(name)
 
 
 def facts_in(kept, arrays):
-    """What `Source.kept` gave a checkpoint, for `Source.told`; {} if that is older. ValueError if it makes no sense."""
-    if not kept:
-        return {}
-    kept = {"reader": "ink", "ignored": None} | kept  # an older checkpoint has none, and does as it did
-    facts = {name: kept[name] for name in FACTS[kept["of"]]}
-    if cut_by := str(kept.get("cut_by", "")):
-        return facts | {"cut_by": cut_by}
-    if facts["of"] == "images":
-        facts["classes"], (mean, std) = tuple(map(str, facts["classes"])), map(float, facts["mean_and_std"])
-        facts["mean_and_std"] = mean, std
-        if facts["reader"] not in ("ink", "picture"):
-            raise ValueError
-        if len(facts["classes"]) != len(DIGITS) or not (0 <= mean <= 1 and 0 <= std <= 1):
-            raise ValueError
-    if facts["of"] == "texts":
-        facts["letters"] = "".join(map(chr, arrays["letters"].ravel()))
-    return facts
+    """The facts of the data in a checkpoint, for `Sources.find`; {} if that is older. ValueError, KeyError or TypeError
+    if they make no sense."""
+    return KINDS[kept["of"]].facts_in(kept, arrays) if kept else {}
 
 
 def dataset_folder(name):
@@ -209,7 +369,16 @@ class Sources(dict):
     """{name: its `Source`}. Every other name is a path."""
 
     def __missing__(self, path):
-        return Source(path)
+        return open_source(path)
+
+    def find(self, name, of="", **facts):
+        """The source of that name, with facts from a checkpoint or the command line.
+
+        Where they say of which kind it is, its examples need not be there. UserError if it is unknown.
+        """
+        if name in self and of in ("", self[name].noun):
+            return self[name].with_facts(**facts)
+        return open_source(name, of, **facts)
 
 
 def hash_of(content):

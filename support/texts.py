@@ -56,8 +56,12 @@ class Tokenizer:
     def refusal(self, text):
         """Why a network that learned this cannot write or go on from a text, in words that follow its name; "" if it
         can. text: as somebody types it, or None, which is to say nothing."""
-        can = text is None or re.fullmatch(self.typed, text)
+        can = text is None or self.suits(text)
         return "" if can else f"writes {self.source.kind}s, and {text!r} is none"
+
+    def suits(self, text):
+        """Whether somebody who types that text means a network that learned such examples."""
+        return re.fullmatch(self.typed, text) is not None
 
 
 class Digits(Tokenizer):
@@ -67,10 +71,14 @@ class Digits(Tokenizer):
 
     @property
     def words(self):
+        self.check_words()
+        return len(vocabulary())
+
+    def check_words(self):
+        """UserError if there are no words for what the images show."""
         if self.source.kind != "digit":
             learns = "a network that writes learns digits, names or a text"
             raise UserError(f"--dataset {self.source.name} has no words: {learns}")
-        return len(vocabulary())
 
     @property
     def starts(self):
@@ -108,6 +116,9 @@ class Letters(Tokenizer):
         """x is all but the last word of a window, and y all but the first."""
         words = windows.astype(np.int64)
         return words[:, :-1], words[:, 1:]
+
+    def suits(self, text):
+        return True  # a text goes on from anything
 
     def refusal(self, text):
         if text is None or self.source.cut_by:

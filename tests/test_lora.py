@@ -144,7 +144,7 @@ def test_the_text_is_cut_into_the_words_of_the_file(here):
     words = source.content["arrays"][0]
     text = source.as_letters(words)
     assert text == (here / "my.txt").read_text(encoding="utf-8") and len(words) < len(text)
-    assert source.kept() == ({"of": "texts", "sha256": source.sha256, "cut_by": source.cut_by}, {})
+    assert source.checkpoint_facts() == ({"of": "texts", "sha256": source.sha256, "cut_by": source.cut_by}, {})
 
 
 def test_many_words_are_tested_a_few_texts_at_a_time(here):
@@ -152,7 +152,7 @@ def test_many_words_are_tested_a_few_texts_at_a_time(here):
     assert source.most_at_once == 2**25 // (16 * source.words.size)
     many = copy.copy(source.words)
     many.size = 49_152
-    assert source.told(words=many, places=128).most_at_once == 5
+    assert source.with_facts(words=many, places=128).most_at_once == 5
 
 
 # --- What is kept ---------------------------------------------------------------------------------------------------

@@ -179,9 +179,9 @@ def test_what_is_written_is_the_same_in_pytorch(words):
     options, *_, (theirs, _) = build(f"{words} --dtype float64")
     ours = loading.network.make("np", options)
     begun = np.array([[3, 9, 60], [0, 0, 8]])
-    if options.source.of != "texts":
-        begun = options.source.tokenizer.first([3, 9] if options.source.of == "images" else [0, 0])
-    if options.source.of == "names":
+    if options.source.noun != "texts":
+        begun = options.source.tokenizer.first([3, 9] if options.source.noun == "images" else [0, 0])
+    if options.source.noun == "names":
         begun = np.hstack([begun, texts.texts_of(["ma", "le"])[:, :2]])
     for temperature, *likeliest in ((1, None), (0.8, None), (1, 3), (0, None), (1, None, 0.3), (1.5, 5, 0.9)):
         by_hand, by_torch = (
@@ -322,7 +322,7 @@ def trained(words):
 def test_an_option_that_changes_training_changes_it_in_all_three(name, small, monkeypatch):
     """A new one that only main_np.py heeds would train another network in PyTorch, without a word."""
     monkeypatch.setattr(data, "load", lambda name, n: small._replace(train_images=small.train_images[: 600 - n]))
-    clothes = SOURCES["fashion_mnist"].told(mean_and_std=(0.2860, 0.3530))  # not fetched for this
+    clothes = SOURCES["fashion_mnist"].with_facts(mean_and_std=(0.2860, 0.3530))  # not fetched for this
     monkeypatch.setitem(SOURCES, "fashion_mnist", clothes)
     how = (opt.what_to_train() | opt.how_to_train(OPTIMIZERS))[name]
     before, changed = trained(TRAINING), 0

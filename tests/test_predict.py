@@ -20,6 +20,7 @@ from pictures import PENS, SCENES, drawn, encoded, on_sheet, photograph, placed,
 from support import pictures
 from support.errors import UserError
 from support.ink import read_digit
+from support.source import open_source
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
 
@@ -199,7 +200,7 @@ def test_the_probabilities():
 def test_what_is_no_class_has_no_row(monkeypatch, capsys):
     """A network has ten outputs, and a reader's own folder perhaps two classes."""
     names = ["cat", "dog", *[pictures.NONE] * 8]
-    source = data.Source("own", of="images", classes=names, reader="ink")
+    source = open_source("own", of="images", classes=names, reader="ink")
     options = SimpleNamespace(source=source, network=SimpleNamespace(title=lambda _: "784-8-10"))
     checkpoint = SimpleNamespace(path="w.npz", history=SimpleNamespace(progress=lambda _: "after 1 of 3 epochs"))
     monkeypatch.setattr(loading.checkpoint, "load", lambda _: (None, options, checkpoint))

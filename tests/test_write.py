@@ -35,7 +35,7 @@ def hardly_trained(small, tmp_path_factory):
     play = folder / "play.txt"
     play.write_text(SAYING * 100)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(data, "load", lambda source, held: small if source.of == "images" else load(source, held))
+        patch.setattr(data, "load", lambda source, held: small if source.noun == "images" else load(source, held))
         patch.setattr(plot, "learning_curves", lambda run: None)
         names, text = "--dataset names --hold-out 4000", f"--dataset {play} --batch-size 5 --places 10"
         for kind, words in {"digits": "", "names": names, "text": text}.items():
@@ -50,7 +50,7 @@ def here(tmp_path, monkeypatch, small, quick_curves, hardly_trained):
     monkeypatch.chdir(tmp_path)
     load = data.load
     monkeypatch.setattr(
-        data, "load", lambda source, held: small if getattr(source, "of", 0) == "images" else load(source, held)
+        data, "load", lambda source, held: small if getattr(source, "noun", 0) == "images" else load(source, held)
     )
     monkeypatch.setattr("sys.argv", ["write.py"])
     shutil.copytree(hardly_trained / "digits", "learning_curves")
@@ -89,7 +89,7 @@ def test_what_is_written_and_what_is_read(here, capsys, monkeypatch):
     assert first == "GPT 8 × 1, 2 heads of learning_curves/checkpoint_gpt_np.npz"
     assert second == "see written.png" and third == "784-8-10 of learning_curves/checkpoint_np.npz reads:"
     assert [len(row) for row in rows] == [4, 4, 4] and "".join(rows).isdigit()
-    source = data.SOURCES["fashion_mnist"].told(mean_and_std=(0.2860, 0.3530), sha256="")  # not fetched for this
+    source = data.SOURCES["fashion_mnist"].with_facts(mean_and_std=(0.2860, 0.3530), sha256="")  # not fetched for this
     monkeypatch.setitem(data.SOURCES, "fashion_mnist", source)
     main_np.main(["--hidden", "8", "--steps", "3", "--dataset", "fashion_mnist"])  # it sees clothes in them
     capsys.readouterr()

@@ -11,7 +11,7 @@ from loading.checkpoint import add_weights, newest
 from loading.checkpoint import load as load_network
 from loading.network import arrays_of, make
 from loading.options import parse_options, read
-from support import drawing, texts
+from support import drawing
 from support.checkpoint import say_if_apart
 from support.files import check_output, open_folder
 from support.history import BELOW_ZERO
@@ -108,15 +108,9 @@ def unusual_draws(dataset, options, steps, plan):
     dataset.mark(drawn, options, 0, steps)
     again = drawn_again(int(drawn.sum()), steps, plan, options)
     marks = [("x", again[0].upper() + again[1:], "")] if again else []
-    if options.source.of == "images" and (share := known_tests(dataset)) > LEAK:
+    if (share := dataset.known_tests()) > LEAK:
         marks.append(("x", f"Of the test images {share:.0%} are among the training images", ""))
     return marks
-
-
-def known_tests(dataset):
-    """The share of the test images that are training images, too, to the last pixel."""
-    known = {image.tobytes() for image in dataset.train_images}
-    return np.mean([image.tobytes() in known for image in dataset.test_images])
 
 
 def last_step(options, checkpoint):
@@ -306,10 +300,5 @@ def in_words(marks):
 
 def shown(x, labels, options):
     """A few examples as the network gets them, as pictures (n, h, w) or texts, and what each is called."""
-    source, x = options.source, x[:SHOWN]
-    if source.of == "texts":
-        return [source.as_letters(row)[:LETTERS] for row in x], None
-    if source.of == "names":
-        return texts.names_of(x[:, 1:]), None
-    pictures = x if x.ndim == 3 else texts.images_of(np.pad(x[:, 1:], ((0, 0), (0, 1))))  # the last word is never in x
-    return pictures, [source.classes[label] for label in labels[:SHOWN]]
+    source, few = options.source, slice(SHOWN)
+    return source.display(x[few], LETTERS), source.name_labels(labels if labels is None else labels[few])

@@ -35,7 +35,7 @@ JUDGES = ("the loss", "central differences", "the tape", "PyTorch", "in parts", 
 @pytest.fixture(autouse=True)
 def few(small, monkeypatch):
     load = data.load
-    monkeypatch.setattr(data, "load", lambda source, n=0: small if source.of == "images" else load(source, n))
+    monkeypatch.setattr(data, "load", lambda source, n=0: small if source.noun == "images" else load(source, n))
 
 
 def judged(words, steps=2):

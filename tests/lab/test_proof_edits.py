@@ -97,7 +97,7 @@ def run_program(options, small):
         import main_np  # noqa: F401
 
         load = data.load
-        data.load = lambda source, hold_out=0: small if source.of == "images" else load(source, hold_out)
+        data.load = lambda source, hold_out=0: small if source.noun == "images" else load(source, hold_out)
         prove = importlib.import_module("lab.prove")
     except SystemExit as end:
         return end.code

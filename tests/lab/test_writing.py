@@ -18,7 +18,7 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
     saved, kept, play = {}, {}, data.SOURCES["shakespeare"]
     short = play.content | {"arrays": [play.content["arrays"][0][:30_000]]}
     monkeypatch.setattr(counts, "SEEN", (0, 1, 10))
-    monkeypatch.setitem(data.SOURCES, "shakespeare", play.told(content=short))
+    monkeypatch.setitem(data.SOURCES, "shakespeare", play.with_facts(content=short))
 
     def trained(arguments):
         options = parse_options("np", *arguments.split())

@@ -16,6 +16,7 @@ import data
 from conftest import ROOT
 from support import download, program, source
 from support.errors import UserError
+from support.source import open_source
 
 CONTENT = gzip.compress(b"ten kinds of clothing " * 99, mtime=0)
 HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
@@ -137,10 +138,10 @@ def test_what_is_bundled_is_the_published_one_or_one_line(server, tmp_path, monk
     server.answer = lambda path: [HEAD % len(contents[path]), contents[path]]
     monkeypatch.setattr(download, "SECONDS", 30)
     monkeypatch.setitem(
-        data.SOURCES, "fashion_mnist", data.Source("fashion_mnist", **data.BUNDLED["mnist"], url=server.url)
+        data.SOURCES, "fashion_mnist", open_source("fashion_mnist", **data.BUNDLED["mnist"], url=server.url)
     )
     monkeypatch.setattr(source, "ROOT", tmp_path)
-    monkeypatch.setitem(data.SOURCES, "mnist", data.Source("mnist", **data.BUNDLED["mnist"]))  # not read yet
+    monkeypatch.setitem(data.SOURCES, "mnist", open_source("mnist", **data.BUNDLED["mnist"]))  # not read yet
     assert data.load("fashion_mnist").test_labels[:3].tolist() == [7, 2, 1]  # MNIST's files stand in for its own
     assert {path.name for path in (tmp_path / "datasets" / "fashion_mnist").iterdir()} == {
         *data.BUNDLED["mnist"]["sums"]

@@ -50,7 +50,7 @@ def test_a_recipe_for_other_data_is_refused(recipe):
             parse_options("np", "--model", "gpt", "--recipe", recipe, "--dataset", dataset)
 
 
-@pytest.mark.parametrize("model", [model for model, network in NETWORKS.items() if "names" not in network.learns])
+@pytest.mark.parametrize("model", [model for model, network in NETWORKS.items() if not network.writes])
 def test_a_network_that_reads_refuses_names(model):
     what = f"--dataset names has names, and --model {model} learns from images: take --model gpt or --model llama"
     with pytest.raises(UserError, match=f"^{what}$"):

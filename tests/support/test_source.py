@@ -23,7 +23,7 @@ from support import ink, pictures, program, sheet, texts
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.pictures import FILES
-from support.source import Source, facts_in
+from support.source import facts_in, open_source
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
 CLASSES = ("apple", "pear")
@@ -126,23 +126,23 @@ def test_pictures_of_any_kind_fit_into_28_by_28(tmp_path):
 
 
 def test_ink_that_is_dark_is_turned_round(fruit, tmp_path):
-    source = data.Source(str(fruit))
+    source = open_source(str(fruit))
     light = source.examples()
-    assert source.told(ink="light") is source  # that is no news: nothing is read again
-    dark = data.Source(str(fruit)).told(ink="dark").examples()
+    assert source.with_facts(ink="light") is source  # that is no news: nothing is read again
+    dark = open_source(str(fruit)).with_facts(ink="dark").examples()
     assert (dark[0] == 255 - light[0]).all()
     folder = as_idx(tmp_path / "idx", light)
-    assert (data.Source(str(folder)).told(ink="dark").examples()[2] == 255 - light[2]).all()
+    assert (open_source(str(folder)).with_facts(ink="dark").examples()[2] == 255 - light[2]).all()
 
 
 def test_without_a_test_a_tenth_of_each_class_is_the_test(fruit, tmp_path):
     shutil.copytree(fruit / "train", tmp_path / "train")
-    source = data.Source(str(tmp_path))
+    source = open_source(str(tmp_path))
     train, labels, test, answers = source.examples()
     of_each = np.bincount(source.examples()[1]) + np.bincount(source.examples()[3])
     assert np.bincount(answers).tolist() == (of_each // 10).tolist() and len(train) + len(test) == 40
     assert not {*map(bytes, train)} & {*map(bytes, test)} and len(labels) == len(train)
-    assert all((a == b).all() for a, b in zip(source.examples(), data.Source(str(tmp_path)).examples(), strict=True))
+    assert all((a == b).all() for a, b in zip(source.examples(), open_source(str(tmp_path)).examples(), strict=True))
 
 
 def test_files_in_mnists_format_may_be_gzipped_and_anywhere(small, tmp_path):
@@ -150,7 +150,7 @@ def test_files_in_mnists_format_may_be_gzipped_and_anywhere(small, tmp_path):
     (folder / FILES[0]).rename(folder / "unzipped")
     (folder / f"{FILES[0]}.gz").write_bytes(gzip.compress((folder / "unzipped").read_bytes()))
     assert all((a == b).all() for a, b in zip(data.load(str(folder)), small, strict=True))
-    source = data.Source(str(folder))
+    source = open_source(str(folder))
     assert source.classes == data.DIGITS and source.kind == "digit" and source.mean_and_std != (0.1307, 0.3081)
 
 
@@ -166,9 +166,9 @@ def test_mean_and_deviation_are_those_of_all_pixels(mnist):
 def test_a_text_becomes_windows_and_the_windows_a_text(tmp_path):
     path = tmp_path / "mine.txt"
     path.write_bytes(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode())  # as Windows writes it
-    source = data.Source(str(path))
+    source = open_source(str(path))
     train, test = source.examples()
-    assert source.of == "texts" and source.letters == "".join(sorted({*TEXT})) and train.dtype == np.uint8
+    assert source.noun == "texts" and source.letters == "".join(sorted({*TEXT})) and train.dtype == np.uint8
     assert train.shape == ((2700 - 1) // 64, 65) and test.shape == ((300 - 1) // 64, 65)
     said = "".join(source.letters[word] for word in np.concatenate([train[:, :-1].ravel(), train[-1, -1:]]))
     assert said == TEXT[: len(said)] and "".join(source.letters[word] for word in test[0]) == TEXT[2700:2765]
@@ -178,9 +178,9 @@ def test_a_text_becomes_windows_and_the_windows_a_text(tmp_path):
 
 
 def test_the_same_words_of_other_letters_are_another_text(tmp_path):
-    sources = [data.Source(str(tmp_path / letters)) for letters in ("ab", "cd")]
-    for source in sources:
-        Path(source.name).write_text(400 * Path(source.name).name)
+    for letters in ("ab", "cd"):
+        (tmp_path / letters).write_text(400 * letters)
+    sources = [open_source(str(tmp_path / letters)) for letters in ("ab", "cd")]
     assert len({source.sha256 for source in sources}) == 2
 
 
@@ -345,7 +345,7 @@ def test_pictures_of_one_grey_are_a_line(tmp_path):
     for path in tmp_path.rglob("*.png"):
         Image.new("L", (9, 9), 77).save(path)
     with pytest.raises(UserError, match="all training images are of the same grey, and show nothing"):
-        _ = Source(str(tmp_path)).mean_and_std
+        _ = open_source(str(tmp_path)).mean_and_std
 
 
 def refused(call, words, said):
@@ -393,7 +393,7 @@ def test_a_folder_that_nobody_may_read_is_one_line(call, tmp_path):
 
 
 def test_a_label_in_words():
-    source = data.Source("own", classes=["eight", "8", "4", "ankle boot", "bag"])
+    source = open_source("own", of="images", classes=["eight", "8", "4", "ankle boot", "bag"])
     assert [source.called(n) for n in range(5)] == ["an eight", "an 8", "a 4", "an ankle boot", "a bag"]
 
 
@@ -477,8 +477,8 @@ def test_a_folder_of_pictures_is_read_as_it_was_trained(tmp_path, monkeypatch):
     paths = sorted((tmp_path / "shapes" / "test").glob("*/*.png"))
     seen = {source.read(path).image.tobytes() for path in paths}
     assert seen == {image.tobytes() for image in data.load("shapes").test_images} and len(seen) == 8
-    assert source.kept()[0]["reader"] == "picture" and not any(source.read(path).problem for path in paths)
-    again = data.SOURCES["moved"].told(**facts_in(source.kept()[0], {}))  # where the examples are not
+    assert source.checkpoint_facts()[0]["reader"] == "picture" and not any(source.read(path).problem for path in paths)
+    again = data.SOURCES.find("moved", **facts_in(source.checkpoint_facts()[0], {}))  # where the examples are not
     assert np.array_equal(again.read(paths[0]).image, source.read(paths[0]).image)
 
 
@@ -506,3 +506,19 @@ def test_colour_that_is_lost_is_said_once(tmp_path, capsys):
         data.load(source)
     lost = "they become grey, and what only colour tells apart is lost"
     assert capsys.readouterr().err == f"note: 12 of 12 pictures in {tmp_path / 'red'} are in colour: {lost}\n"
+
+
+# --- Three kinds, one interface ---
+
+
+def test_what_a_program_asks_of_one_kind_of_source_it_may_ask_of_another():
+    """It asks of none which kind it is: `pick` gives a program what it does with each."""
+    kinds = [data.SOURCES[name] for name in ("mnist", "names", "shakespeare")]
+    for source, word in zip(kinds, ("digit", "name", "text"), strict=True):
+        assert source.kind == word and source.pick(images="digit", names="name", texts="text") == word
+        assert [source.is_like(other) for other in kinds] == [other is source for other in kinds]
+        assert len(source.name_labels([3]) or []) == len(source.classes[:1])
+    assert [source.tokenizer.suits(text) for text in ("20", "Mac") for source in kinds] == [1, 0, 1, 0, 1, 1]
+    for source in kinds[1:]:
+        with pytest.raises(UserError, match=f"has {source.noun}, and no pictures"):
+            source.read("x.png")

@@ -1,0 +1,63 @@
+"""How much code somebody has to read before the first step: `python -m lab.entered` (any options of main_np.py).
+
+It counts the project's functions, and the files in which they are, that are entered from `main` in main_np.py to the
+first `Optimizer.step`, in all threads.
+"""
+
+import os
+import sys
+import tempfile
+import threading
+
+from support import program
+
+with program.needing("requirements-np.txt"):
+    import main_np
+
+ROOT = os.path.dirname(os.path.abspath(main_np.__file__))
+
+
+class FirstStep(BaseException):
+    """The first step begins."""
+
+
+def count_entered(argv):
+    """The functions that are entered from `main` to the first `Optimizer.step`: {(file, name, line)}."""
+    entered = set()
+
+    def note(frame, event, argument):
+        code = frame.f_code
+        file = os.path.relpath(code.co_filename, ROOT)
+        is_ours = not file.startswith(("..", ".venv", "<", "lab"))
+        if event == "call" and is_ours and not code.co_name.startswith("<"):  # no comprehension, no lambda
+            entered.add((file, code.co_name, code.co_firstlineno))
+
+    def stop(*arguments):
+        raise FirstStep
+
+    main_np.Optimizer.step = stop
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        main_np.main(argv)
+    except FirstStep:
+        pass
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    return entered
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        entered = count_entered([*sys.argv[1:], "--out", folder])
+    files = {}
+    for file, name, _ in sorted(entered):
+        files.setdefault(file, []).append(name)
+    for file, names in files.items():
+        print(f"{file:26} {len(names):3}  {', '.join(names)}")
+    print(f"{sum(map(len, files.values()))} functions in {len(files)} files")
+
+
+if __name__ == "__main__":
+    sys.exit(program.run(main))
