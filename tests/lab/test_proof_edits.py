@@ -28,10 +28,9 @@ def project(tmp_path_factory):
     copied = tmp_path_factory.mktemp("project")
     for path in ROOT.glob("*.py"):
         shutil.copyfile(path, copied / path.name)
-    for package in ("lab", "support"):
+    for package in ("lab", "loading", "support", "views"):
         shutil.copytree(ROOT / package, copied / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for folder in ("names", "mnist"):
-        shutil.copytree(ROOT / folder, copied / folder, copy_function=link_or_copy)
+    shutil.copytree(ROOT / "datasets", copied / "datasets", copy_function=link_or_copy)
     return copied
 
 
