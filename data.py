@@ -156,13 +156,13 @@ def drawn(dataset, options, first, last):
     """The same batches as they are kept: images (B, 28, 28) uint8, moved perhaps, and labels (B,); or tokens (B, T) and
     None."""
     items = draw(dataset, options, first, last)
-    return items if options.augment == "none" else ahead(items)
+    return items if options.run.augment == "none" else ahead(items)
 
 
 def draw(dataset, options, first, last):
     for epoch, i, chosen in indices(dataset.n_train, options, first, last):
         examples, labels = dataset.train(chosen)
-        yield AUGMENT[options.augment](examples, stream(options.seed, epoch, i)), labels
+        yield AUGMENT[options.run.augment](examples, stream(options.run.seed, epoch, i)), labels
 
 
 def mark(drawn, options, first, last):
@@ -172,11 +172,11 @@ def mark(drawn, options, first, last):
 
 def indices(examples, options, first, last):
     """(epoch, number of the batch in it, the indices (B,) of its examples) of steps first, ..., last - 1."""
-    batch_size, order = options.batch_size, None
+    batch_size, order = options.run.batch_size, None
     for step in range(first, last):
         epoch, i = divmod(step, examples // batch_size)
         if order is None or i == 0:
-            order = stream(options.seed, epoch).permutation(examples)
+            order = stream(options.run.seed, epoch).permutation(examples)
         yield epoch, i, order[i * batch_size : (i + 1) * batch_size]
 
 
@@ -212,7 +212,7 @@ def test_batches(dataset, options, most=200, part=0, parts=1):
 def tests_at_once(dataset, options, most, parts):
     """Examples in a batch of the test. Small training batches may be small because memory is short; and every process
     gets a batch."""
-    return min(most, options.source.most_at_once, 8 * options.batch_size, dataset.n_test // parts)
+    return min(most, options.source.most_at_once, 8 * options.run.batch_size, dataset.n_test // parts)
 
 
 def encode(examples, labels, options):
@@ -228,11 +228,11 @@ def as_input(images, options):
     pixels: "raw" 0 to 255; "unit" 0 to 1; "standardised" with mean 0 and standard deviation 1 over the
     training set, so that the first layer sees numbers around zero (LeCun et al. 1998, Efficient BackProp).
     """
-    x = images.astype(options.dtype)
-    if options.pixels == "standardised":
+    x = images.astype(options.run.dtype)
+    if options.run.pixels == "standardised":
         mean, std = options.source.mean_and_std
         x -= 255 * mean
         x /= 255 * std
-    elif options.pixels == "unit":
+    elif options.run.pixels == "unit":
         x /= 255
     return x

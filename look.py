@@ -72,15 +72,15 @@ def main(argv=None):
         return look_at_writer(model, options, checkpoint, arguments)
     if arguments.digit is not None:
         parser.error("--digit is for a network that writes digits; name it with --weights")
-    _, pictures, _ = INSIDE.get(options.model, (None, {}, None))
-    count = (28 // options.patch) ** 2 if "attention" in pictures else 0
+    _, pictures, _ = INSIDE.get(options.run.model, (None, {}, None))
+    count = (28 // options.run.patch) ** 2 if "attention" in pictures else 0
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
     out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
     files = {kind: out / f"{kind}_{name}.png" for kind in (*pictures, *["weights"] * bool(pictures), *OF_ALL)}
     for file in files.values():
         check_output("--out", file, ".png", checkpoint.path, arguments.picture)
-    dataset, tested = data.load(options.source, options.hold_out), test_set_name(options)
+    dataset, tested = data.load(options.source, options.run.hold_out), test_set_name(options)
     if arguments.picture:
         seen, y, what = options.source.read(arguments.picture), arguments.label, "your picture"
         if seen.problem:
@@ -98,7 +98,7 @@ def main(argv=None):
         figures |= draw_inside(model, options, image, y, f"{shown}, {what}", arguments.patch)
     for kind, figure in figures.items():
         drawing.save(figure, files[kind])
-    print(f"{options.network.title(options)} of {checkpoint.path}: {what}, {shown}")
+    print(f"{options.network.title(options.run)} of {checkpoint.path}: {what}, {shown}")
     print(f"see {out}: {', '.join(file.name for file in files.values())}")
 
 
@@ -108,7 +108,7 @@ def main(argv=None):
 def look_at_writer(model, options, checkpoint, arguments):
     """Have it write a digit, or a text, and draw what it thought. UserError if it writes names, or if a picture was
     named."""
-    network, source = f"{options.network.title(options)} of {checkpoint.path}", options.source
+    network, source = f"{options.network.title(options.run)} of {checkpoint.path}", options.source
     draw = source.pick(images=draw_digit, names=None, texts=draw_text)
     if draw is None:
         raise UserError(f"look.py draws digits and texts, and {network} writes names: write.py says what")
@@ -138,7 +138,7 @@ def draw_digit(model, options, arguments):
     steps["image"] = texts.images_of(steps["words"][np.newaxis])[0]
     if arguments.patch is not None:
         steps["place"] = arguments.patch
-    return writing.written(steps, f"{options.network.title(options)}: it has written {shown}"), shown
+    return writing.written(steps, f"{options.network.title(options.run)}: it has written {shown}"), shown
 
 
 def draw_text(model, options, arguments):
@@ -148,7 +148,7 @@ def draw_text(model, options, arguments):
     steps = gpt_steps(model, options, np.array([[texts.beginning(source)]])) | {"letters": source.letters}
     if arguments.patch is not None:
         steps["place"] = arguments.patch
-    return writing.written_text(steps, f"{options.network.title(options)}: it has written {shown}"), shown
+    return writing.written_text(steps, f"{options.network.title(options.run)}: it has written {shown}"), shown
 
 
 def gpt_steps(model, options, begun, temperature=0.8, seed=0):
@@ -160,7 +160,7 @@ def gpt_steps(model, options, begun, temperature=0.8, seed=0):
     words = np.stack([*model.write(begun, temperature, np.random.default_rng(seed))], axis=1)  # (1, T)
     p = softmax(model.forward(np.concatenate([begun, words[:, :-1]], axis=1))[0].astype(float))  # (T, V)
     perplexity = np.exp(-(p * np.log(np.maximum(p, 1e-300))).sum(axis=1))
-    blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.blocks)}
+    blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.run.blocks)}
     return {
         "words": words[0],
         "p": p,
@@ -200,7 +200,7 @@ def resnet_passes(model, options, image, y):
     normalisation uses the means and variances that it remembers.
     """
     steps, _ = both_passes(model, options, image, y)
-    last = {f"stage {i + 1}": f"blocks.{(i + 1) * options.blocks - 1}" for i in range(len(options.widths))}
+    last = {f"stage {i + 1}": f"blocks.{(i + 1) * options.run.blocks - 1}" for i in range(len(options.run.widths))}
     shown = {"stem": "stem"} | last  # of each stage, its last block
     return steps | {
         "maps": {stage: model.layers[layer].y[0] for stage, layer in shown.items()},
@@ -215,8 +215,8 @@ def vit_passes(model, options, image, y):
     "dx": (28, 28), "patch": the number of the one with the most ink}.
     """
     steps, _ = both_passes(model, options, image, y)
-    ink = Patches(options.patch).forward(image[np.newaxis].astype(int))[0].sum(axis=1)
-    blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.blocks)}
+    ink = Patches(options.run.patch).forward(image[np.newaxis].astype(int))[0].sum(axis=1)
+    blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.run.blocks)}
     returned = {"embedded": "positions"} | blocks
     return steps | {
         "attention": {block: model.layers[layer].layers["attention"].weights[0] for block, layer in blocks.items()},
@@ -253,7 +253,7 @@ def resnet_weights(params, options):
 
 def vit_weights(params, options):
     """Those of the embedding, for each channel."""
-    kernels = params["embed.W"].T.reshape(-1, options.patch, options.patch)  # (C, size, size)
+    kernels = params["embed.W"].T.reshape(-1, options.run.patch, options.run.patch)  # (C, size, size)
     return "", *first(kernels), f"what {counted(kernels)} of the embedding multiplies a patch by"
 
 
@@ -272,7 +272,7 @@ def counted(kernels):
 
 def draw_test(model, options, dataset):
     """The figures of the network's answers to all test images."""
-    labels, network, tested = dataset.test_labels, options.network.title(options), test_set_name(options)
+    labels, network, tested = dataset.test_labels, options.network.title(options.run), test_set_name(options)
     source = options.source
     p = np.concatenate([softmax(model.forward(x)) for x, _ in data.test_batches(dataset, options, IN_PART)])  # (N, 10)
     said, confidence = p.argmax(axis=1), p.max(axis=1)
@@ -303,8 +303,8 @@ TITLES = {"forward": "{}, forward: {}", "backward": "{}, backward: {}", "attenti
 
 def draw_inside(model, options, image, y, what, patch=None):
     """The figures of one image and of the weights. patch: whose attention to draw, or None for that with most ink."""
-    passes, pictures, weights = INSIDE[options.model]
-    steps, network = passes(model, options, image, y), options.network.title(options)
+    passes, pictures, weights = INSIDE[options.run.model]
+    steps, network = passes(model, options, image, y), options.network.title(options.run)
     if patch is not None:
         steps["patch"] = patch
     figures = {kind: draw(steps, TITLES[kind].format(network, what), y) for kind, draw in pictures.items()}

@@ -24,9 +24,9 @@ with program.needing("requirements-np.txt"):
 
 def main(argv=None):
     options, checkpoint = begin("np", __doc__, argv)
-    if options.prove:
+    if options.call.prove:
         return program.start("lab.prove", "np", *(sys.argv[1:] if argv is None else argv))  # in place of a run
-    dataset = data.load(options.source, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
+    dataset = data.load(options.source, options.run.hold_out)  # 60,000 images to learn from, 10,000 to test with
     network, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
 
     run = Run(options, dataset, network.params, checkpoint)
@@ -86,7 +86,7 @@ class Optimizer:
         """Move all parameters against their gradients, in place. UserError unless each has one, of its shape."""
         check_gradients(params, grads)
         self.steps += 1
-        momentum, decay = self.options.momentum, self.options.weight_decay
+        momentum, decay = self.options.run.momentum, self.options.run.weight_decay
         arrays = {**params}
         self.update(params, *self.state.values(), grads, lr, momentum, decay, self.steps)
         if moved := [name for name, p in arrays.items() if params[name] is not p]:
@@ -152,8 +152,8 @@ def evaluate(network, dataset, options):
 
 def build(options, checkpoint=None):
     """The network that the options describe and its optimizer: new, or restored from a checkpoint."""
-    model = make("autograd" if options.autograd else "np", options, checkpoint)
-    network = share_work(model, options.parts, options.batch_size)  # the same network, whose work threads share
+    model = make("autograd" if options.call.autograd else "np", options, checkpoint)
+    network = share_work(model, options.run.parts, options.run.batch_size)  # the same network, whose work threads share
     optimizer = Optimizer(network.params, options)
     if checkpoint:
         checkpoint.copy_to(get_arrays(network, optimizer))

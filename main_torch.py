@@ -23,10 +23,10 @@ with program.needing("requirements.txt"):
 
 def main(argv=None):
     options, checkpoint = begin("torch", __doc__, argv)
-    if options.prove:
+    if options.call.prove:
         return program.start("lab.prove", "torch", *(sys.argv[1:] if argv is None else argv))  # in place of a run
     place = Place(options)  # a device, a precision, and perhaps other processes
-    dataset = data.load(options.source, options.hold_out)  # 60,000 images to learn from, 10,000 to test with
+    dataset = data.load(options.source, options.run.hold_out)  # 60,000 images to learn from, 10,000 to test with
     model, optimizer = build(options, checkpoint, place.device)  # main_np.py's first weights, or the checkpoint's
     network = place.prepare(model)  # the same network: compiled perhaps, its gradients averaged over the processes
 
@@ -103,7 +103,7 @@ def build(options, checkpoint=None, device="cpu"):
     model = (
         model.to_empty(device=device) if options.base_model else make("torch", options)
     )  # all its arrays are NumPy's
-    model.to(device, getattr(torch, options.dtype))
+    model.to(device, getattr(torch, options.run.dtype))
     if torch.device(device).type != "mps":  # convolutions, with weights of four axes, are faster so; on mps, some wrong
         model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, options)
@@ -116,8 +116,8 @@ def make_optimizer(model, options):
     learns = [p for p in model.parameters() if p.requires_grad]
     weights = [p for p in learns if p.ndim > 1]
     others = [p for p in learns if p.ndim == 1]  # biases, gammas and betas do not decay
-    groups = [{"params": weights, "weight_decay": options.weight_decay}, {"params": others, "weight_decay": 0}]
-    optimizer = named(options.rule.in_pytorch)(groups, lr=options.lr, **options.rule.given(options))
+    groups = [{"params": weights, "weight_decay": options.run.weight_decay}, {"params": others, "weight_decay": 0}]
+    optimizer = named(options.rule.in_pytorch)(groups, lr=options.run.lr, **options.rule.given(options.run))
     optimizer.options = options  # as main_np.Optimizer has them
     return optimizer
 

@@ -14,7 +14,8 @@ derivative d loss / d W1, which the code calls dW1. All names work this way: dz1
 (Rumelhart, Hinton & Williams 1986). mlp_torch.py is the same network; there PyTorch finds them.
 
 `python mlp_np.py` checks each formula against the definition of the derivative. `python main_np.py --prove` compares
-what stands here with everything that knows better.
+what stands here with everything that knows better. A `print` or a `breakpoint()` in `forward` meets every batch of
+the training, each of them whole.
 
 Shapes: B images in a batch, H hidden units. Gradients have the shape of what they differentiate.
 """

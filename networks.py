@@ -22,7 +22,7 @@ class Entry(NamedTuple):
     classes: str  # "mlp.MLP" is the class MLP in mlp_np.py, mlp_autograd.py and mlp_torch.py
     options: dict[str, dict]  # its own, beside those that every run has
     recipes: dict[str, dict]  # {recipe: {option: value}}; a value may be {"np": value, "torch": value}
-    title: Callable  # its options -> what it is called in pictures and tables
+    title: Callable  # the run's options -> what it is called in pictures and tables
 
     # What most networks leave as it is:
     check: Callable = lambda options, images: None  # UserError if its options, or this many images in a step, cannot be
@@ -70,7 +70,7 @@ MLP = Entry(
 
 def check_resnet(options, images):
     # From the fifth stage on, 28 x 28 pixels are a single one: one image alone then has no variance to normalise by.
-    if len(options.widths) > 4 and images == 1:
+    if len(options.run.widths) > 4 and images == 1:
         raise UserError(f"{opt.title(options)} needs 2 images in a step: take a larger --batch-size")
 
 
@@ -100,8 +100,9 @@ RESNET = Entry(
 
 
 def check_vit(options, images):
-    if options.width % options.heads:
-        raise UserError(f"--width {options.width} cannot be split evenly by {options.heads} --heads")
+    width, heads = options.run.width, options.run.heads
+    if width % heads:
+        raise UserError(f"--width {width} cannot be split evenly by {heads} --heads")
 
 
 VIT_TRAINING = {"batch_size": 128, "optimizer": "adamw", "lr": 0.003, "weight_decay": 0.05}
@@ -128,8 +129,8 @@ VIT = Entry(
 
 def check_gpt(options, images):
     check_vit(options, images)
-    if options.pixels != "standardised":
-        raise UserError(f"--pixels {options.pixels} does not apply: {options.network.name} learns from words")
+    if options.run.pixels != "standardised":
+        raise UserError(f"--pixels {options.run.pixels} does not apply: {options.network.name} learns from words")
     options.source.check_writer(options)
 
 
@@ -161,16 +162,18 @@ GPT = Entry(
 
 def check_llama(options, images):
     check_gpt(options, images)
-    if options.heads % options.keys:
-        raise UserError(f"--heads {options.heads} cannot share --keys {options.keys} evenly")
-    if options.lora and not options.base_model:
-        raise UserError(f"--lora {options.lora} needs --start FILE.gguf, beside whose weights it stands")
-    if options.base_model and options.source.places > options.base_model.sizes["places"]:
-        least = f"{options.start} sees {options.base_model.sizes['places']:,} words at once"
+    run, base_model = options.run, options.base_model
+    if run.heads % run.keys:
+        raise UserError(f"--heads {run.heads} cannot share --keys {run.keys} evenly")
+    if run.lora and not base_model:
+        raise UserError(f"--lora {run.lora} needs --start FILE.gguf, beside whose weights it stands")
+    if base_model and options.source.places > base_model.sizes["places"]:
+        least = f"{run.start} sees {base_model.sizes['places']:,} words at once"
         raise UserError(f"--places {options.source.places} is too many: {least}")
-    if options.width // options.heads % 2:
-        channels = f"--width {options.width} gives each of {options.heads} --heads {options.width // options.heads}"
-        raise UserError(f"{channels} channels, and they are turned two by two: take an even number")
+    channels = run.width // run.heads
+    if channels % 2:
+        given = f"--width {run.width} gives each of {run.heads} --heads {channels}"
+        raise UserError(f"{given} channels, and they are turned two by two: take an even number")
 
 
 LLAMA_SIZES = {"width": 64, "blocks": 2, "heads": 4, "keys": 2, "hidden": 176}
@@ -213,7 +216,7 @@ class Rule(NamedTuple):
     by_hand: str  # "main_np.update" is the function update in main_np.py, which is called as Optimizer.step does there
     in_pytorch: str  # "torch.optim.SGD" is the class
     remembers: dict[str, str]  # of each parameter, an array of its shape: {what we call it: what PyTorch calls it}
-    given: Callable  # options -> what the class in PyTorch is given beside lr and weight_decay, {argument: value}
+    given: Callable  # the run's options -> what PyTorch's class is given beside lr and weight_decay, {argument: value}
 
 
 OPTIMIZERS = {
@@ -222,14 +225,14 @@ OPTIMIZERS = {
         "main_np.update",
         "torch.optim.SGD",
         {"momentum": "momentum_buffer"},
-        lambda options: {"momentum": options.momentum},
+        lambda run: {"momentum": run.momentum},
     ),
     "adamw": Rule(
         "a step length for each parameter",
         "main_np.update_adamw",
         "torch.optim.AdamW",
         {"momentum": "exp_avg", "squares": "exp_avg_sq"},
-        lambda options: {"betas": (options.momentum, 0.999)},
+        lambda run: {"betas": (run.momentum, 0.999)},
     ),
 }
 

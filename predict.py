@@ -65,8 +65,8 @@ def main(argv=None):
 
     if len(arguments.pictures) == 1:
         p, answer = read(arguments.pictures[0])
-        progress = checkpoint.history.progress(options)
-        print(f"{options.network.title(options)} of {checkpoint.path}" + (f", {progress}" if progress else ""))
+        progress = checkpoint.history.progress(options.run)
+        print(f"{options.network.title(options.run)} of {checkpoint.path}" + (f", {progress}" if progress else ""))
         shares = {name: share for name, share in zip(source.classes, p, strict=True) if name != NONE}
         width = max(map(len, shares))
         for name, share in shares.items():

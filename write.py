@@ -74,7 +74,7 @@ def main(argv=None):
         what = "--raw" if arguments.raw else "--start"
         raise UserError(f"{what} is for the GGUF file of a model that people use, and {checkpoint.path} needs none")
     check_output("--out", arguments.out or OUT, ".png", checkpoint.path)
-    network = f"{options.network.title(options)} of {checkpoint.path}"
+    network = f"{options.network.title(options.run)} of {checkpoint.path}"
     write_kind = options.source.pick(images=digits, names=names, texts=text)
     if arguments.out and write_kind is not digits:
         raise UserError(f"--out is for a picture of digits, and {network} writes {options.source.noun}")
@@ -106,7 +106,7 @@ def digits(model, options, network, arguments):
     except UserError as error:
         print(f"it was not read: {error}".removesuffix(", or give --weights FILE"))
         return
-    print(f"{its_options.network.title(its_options)} of {checkpoint.path} reads:")
+    print(f"{its_options.network.title(its_options.run)} of {checkpoint.path} reads:")
     source = its_options.source
     for row, ink in zip(rows, inked, strict=True):
         said = loading.checkpoint.logits_of(reader, its_options, row).argmax(axis=1)
@@ -136,7 +136,7 @@ def names(model, options, network, arguments):
     """Say them, and of each whether it is in the list that the network has learned from."""
     how = arguments.temperature, np.random.default_rng(arguments.seed), options, arguments.top, arguments.top_p
     written = go_on(model, (arguments.text or "").lower(), arguments.count or 10, *how)
-    known = {*texts.names_of(data.load(options.source, options.hold_out).train_tokens)}
+    known = {*texts.names_of(data.load(options.source, options.run.hold_out).train_tokens)}
     print(network)
     for name in written:
         print(f"{name.capitalize():13}{'in the list' if name in known else 'new'}")
@@ -202,7 +202,7 @@ def talk(arguments, model, options, file):
     if len(begun) > model.places:
         raise UserError(f"that is {len(begun):,} words of {arguments.weights}, which sees {model.places:,} at once")
     how = arguments.temperature, rng, arguments.top, arguments.top_p
-    print(f"{options.network.title(options)} of {arguments.weights}")
+    print(f"{options.network.title(options.run)} of {arguments.weights}")
     for number in range(arguments.count or 1):
         print(*["\n---\n"] * (number > 0), arguments.text if file.goes_on(arguments.raw) else "", sep="", end="")
         words = (word for (word,) in model.write(np.array([begun]), *how))

@@ -28,7 +28,7 @@ class Fault(NamedTuple):
 
 
 TEXT, VIT = "--model gpt --dataset names", "--model vit"
-IMAGES, ORDER = "(examples, stream", "stream(options.seed, epoch).permutation(examples)"
+IMAGES, ORDER = "(examples, stream", "stream(options.run.seed, epoch).permutation(examples)"
 HE = "rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))"
 FAULTS = {
     "again": Fault("data", "data.py", ORDER, f"np.resize({ORDER}[:1000], examples)",

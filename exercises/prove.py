@@ -393,7 +393,7 @@ def real(path):
         file.words.known, file.words.join = {}, join
         return file.prompt(QUESTION)
 
-    return model, f"{options.network.title(options)} of {path.name}", cut, file
+    return model, f"{options.network.title(options.run)} of {path.name}", cut, file
 
 
 def tiny():

@@ -32,7 +32,7 @@ def passes():
     """What there is to see of one digit: {name: array}, without the axis of the batch."""
     options, dataset = parse_options("np", *film.OPTIONS), data.load()
     *_, (_, _, params, answers) = film.record(options, dataset)
-    model = MLP(options.hidden, dtype=np.float64)
+    model = MLP(options.run.hidden, dtype=np.float64)
     model.params = {name: p.astype(np.float64) for name, p in params.items()}
     n = np.flatnonzero(answers != dataset.test_labels)[0]
     y = dataset.test_labels[n : n + 1].astype(np.int64)

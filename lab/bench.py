@@ -81,7 +81,7 @@ def in_jax(options):
     @functools.partial(jax.jit, donate_argnums=(0, 1))
     def train_step(params, velocity, x, y, lr):
         (loss, logits), grads = jax.value_and_grad(loss_of, has_aux=True)(params, x, y)
-        velocity = {name: options.momentum * v + grads[name] for name, v in velocity.items()}
+        velocity = {name: options.run.momentum * v + grads[name] for name, v in velocity.items()}
         params = {name: p - lr * velocity[name] for name, p in params.items()}
         return params, velocity, loss, (logits.argmax(axis=1) == y).mean()
 
@@ -97,8 +97,8 @@ def in_scikit_learn(options):
     """The MLP, with first weights of its own and a constant learning rate. It cuts x into batches by itself."""
     from sklearn.neural_network import MLPClassifier
 
-    network = MLPClassifier([options.hidden], solver="sgd", alpha=0, nesterovs_momentum=False, shuffle=False)
-    network.set_params(batch_size=options.batch_size, momentum=options.momentum, random_state=options.seed)
+    network = MLPClassifier([options.run.hidden], solver="sgd", alpha=0, nesterovs_momentum=False, shuffle=False)
+    network.set_params(batch_size=options.run.batch_size, momentum=options.run.momentum, random_state=options.run.seed)
     network.set_params(learning_rate_init=0.05)  # of 0.02, 0.05, 0.1 and 0.2, the best on held-out images
 
     def step(x, y, lr):
@@ -118,13 +118,13 @@ def begin(name, argv, what="step"):
     """Load the data. A function that takes the next step of a program's run with that tool, or one that tests."""
     options = parse_options("torch", "--device", "cpu", *argv.split(), *["--compile"] * (name == COMPILED))
     dataset = data.load(options.source)
-    drawn = changed(options, batch_size=options.batch_size * BATCHES[name])
+    drawn = changed(options, batch_size=options.run.batch_size * BATCHES[name])
     batches = data.batches(dataset, drawn, 0, sys.maxsize)
     step, test = TOOLS[name](options)
 
     def take_step():
         x, y = next(batches)
-        loss, *_ = step(x, y, options.lr)
+        loss, *_ = step(x, y, options.run.lr)
         return float(loss)  # reading it waits for JAX
 
     return take_step if what == "step" else lambda: test(dataset)
@@ -263,7 +263,7 @@ def steps_table(rounds):
     rows = []
     for (argv, _), threads in product(timed(rounds), THREADS):
         options = parse_options("torch", *argv.split())
-        network = [options.network.title(options), options.batch_size, threads]
+        network = [options.network.title(options.run), options.run.batch_size, threads]
         rows.append(network + compared(rounds, "step", argv, threads) + compared(rounds, "test", argv, threads))
     heads = [f"{what}: {name}" for what in ("step", "testing") for name in (*PROGRAMS, "ratio")]
     return results.markdown(["network", "batch", "threads", *heads], rows)

@@ -42,10 +42,10 @@ def least_loss(x, y):
 
 def losses(options, steps=STEPS):
     """(the loss of each step, the loss log K of K equal scores, the least there can be)."""
-    dataset, (network, optimizer) = data.load(options.source, options.hold_out), main_np.build(options)
+    dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
     make_plan(options, dataset.n_train)  # is there one batch of them?
     x, y = next(data.batches(dataset, options, 0, 1))
-    rates = options.lr * np.minimum(1, np.arange(1, steps + 1) / (steps / 10))
+    rates = options.run.lr * np.minimum(1, np.arange(1, steps + 1) / (steps / 10))
     guess = float(np.log(make("np", options).forward(x).shape[-1]))
     return [float(main_np.train_step(network, optimizer, x, y, lr)[0]) for lr in rates], guess, least_loss(x, y)
 

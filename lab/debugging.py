@@ -34,7 +34,7 @@ def of_network(model):
     losses, guess, _ = by_heart.losses(options)
     suggested, lowest = find_lr.suggestion(find_lr.search(options))
     return {
-        "name": options.network.name, "lr": options.lr, "lowest": lowest, "suggested": suggested,
+        "name": options.network.name, "lr": options.run.lr, "lowest": lowest, "suggested": suggested,
         "by heart": {str(step): losses[step - 1] for step in HEARTS},
         "log K": guess,
     }  # fmt: skip
@@ -45,7 +45,9 @@ def looked_at(words, steps):
     options = parse_options("np", *words.split())
     seen = training.first_steps(options, steps)
     if words == PICTURED:
-        figure = training_picture.draw_training(seen, options.network.title(options), training.in_words(seen["marks"]))
+        figure = training_picture.draw_training(
+            seen, options.network.title(options.run), training.in_words(seen["marks"])
+        )
         drawing.save(figure, ROOT / "png" / "training.png")
     return {
         "first loss": seen["losses"][0], "said": training.in_words(seen["marks"]), "layers": seen["layers"],

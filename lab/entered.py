@@ -23,7 +23,7 @@ class FirstStep(BaseException):
 
 def count_entered(argv):
     """The functions that are entered from `main` to the first `Optimizer.step`: {(file, name, line)}."""
-    entered = set()
+    entered, step = set(), main_np.Optimizer.step
 
     def note(frame, event, argument):
         code = frame.f_code
@@ -45,6 +45,7 @@ def count_entered(argv):
     finally:
         sys.setprofile(None)
         threading.setprofile(None)
+        main_np.Optimizer.step = step
     return entered
 
 

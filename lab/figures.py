@@ -207,7 +207,8 @@ def mistake(page):
     model, known = network_of_the_page()
     number, true = known["numbers"][known["opens"]], known["labels"][known["opens"]]
     image = data.load().test_images[number]
-    options = SimpleNamespace(pixels=known["pixels"], source=data.SOURCES["mnist"], dtype="float64")
+    run = SimpleNamespace(pixels=known["pixels"], dtype="float64")
+    options = SimpleNamespace(run=run, source=data.SOURCES["mnist"])
     x, paper = data.as_input(np.array([image, np.zeros_like(image)]), options).reshape(2, 784)
     p = softmax(model.forward(x[np.newaxis]))[0]
     said = int(p.argmax())

@@ -28,7 +28,7 @@ FALL = 0.9  # of its way down, the loss has made at the rate that is suggested
 
 def search(options):
     """[(rate, loss, its running mean)] of the steps."""
-    dataset, (network, optimizer) = data.load(options.source, options.hold_out), main_np.build(options)
+    dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
     make_plan(options, dataset.n_train)  # is there one batch of them?
     found, mean = [], 0.0
     rates = np.geomspace(LOWEST, HIGHEST, STEPS)
@@ -74,15 +74,15 @@ def picture(found, title):
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     options = parse_options("np", *argv)
-    file = open_folder(options.out) / f"find_lr_{options.name}.png"
+    file = open_folder(options.call.out) / f"find_lr_{options.name}.png"
     check_output("--out", file, ".png")
     found = search(options)
     if len(found) < 2:
         raise UserError("the loss grows from the first step on: python -m lab.by_heart and look.py --training say more")
     suggested, lowest = suggestion(found)
-    drawing.save(picture(found, f"{options.network.title(options)}: the loss while the rate grows"), file)
+    drawing.save(picture(found, f"{options.network.title(options.run)}: the loss while the rate grows"), file)
     print(f"Try --lr {suggested:g}: there, the loss has made nine tenths of its way down.")
-    print(f"It is lowest at a rate of {lowest:.2g}. (This run has --lr {options.lr:g}.)")
+    print(f"It is lowest at a rate of {lowest:.2g}. (This run has --lr {options.run.lr:g}.)")
     print(f"see {file}")
 
 

@@ -75,7 +75,7 @@ class InNumPy:
 
     def __init__(self, options, checkpoint=None):
         self.network, self.optimizer = main_np.build(options, checkpoint)
-        self.is_by_hand = not options.autograd
+        self.is_by_hand = not options.call.autograd
 
     def step(self, x, y, lr):
         """Take a step. Return {group: {name: array}} of all that it computes, in this order; at the end, `kept`."""

@@ -365,7 +365,7 @@ class OptimizersStep:
         mine = {"params": {n: p.detach().numpy() for n, p in zip(before["params"], theirs, strict=True)}}
         for ours, its in remembers.items():
             kept = {n: optimizer.state[p][its].numpy() for n, p in zip(before["params"], theirs, strict=True)}
-            if self.options.momentum or not all((kept[n] == before[ours][n]).all() for n in kept):
+            if self.options.run.momentum or not all((kept[n] == before[ours][n]).all() for n in kept):
                 mine[ours] = kept
         largest, first = departure({g: arrays[g] for g in mine}, mine, BOUND, LEAST)
         self.largest = max(self.largest, largest)
@@ -385,8 +385,8 @@ def parts_row(parts, by_hand, options):
         return Row("in parts", parts.fails, False)
     if parts.first:
         return Row("in parts", describe_departure(parts.step, parts.first, parts.values), False)
-    n = max(options.parts, 2)
-    split = by_hand.network if options.parts > 1 else parts.form.network
+    n = max(options.run.parts, 2)
+    split = by_hand.network if options.run.parts > 1 else parts.form.network
     if split.is_whole:
         return Row("in parts", f"not used: in {n} parts, logits or gradients are others than those of the whole batch")
     return Row("in parts", f"in {n} parts, no array of any step {differs(parts.largest)} from the whole batch's")

@@ -48,7 +48,7 @@ def run_texts():
         if seed not in runs:
             model, options, history = trained(f"{arguments} --seed {seed}")
             size = sum(p.size for p in model.params.values())
-            more = {"parameters": size, "lr": options.lr, "machine": history["machine"]}
+            more = {"parameters": size, "lr": options.run.lr, "machine": history["machine"]}
             runs[seed] = last(history) | more | {"steps": len(history["train_loss"])}
             results.save_result("llama", found)
             print(time.strftime("%H:%M"), name, "seed", seed, runs[seed], flush=True)

@@ -107,7 +107,7 @@ def rate(step):
 
 def in_pytorch(options, dataset, threads):
     torch.set_num_threads(threads)
-    torch.manual_seed(options.seed)
+    torch.manual_seed(options.run.seed)
     model = NanoGPT(**{name: options.source.tokenizer.sizes[name] for name in ("words", "places")})
     optimizer = optimizer_of(model)
 
@@ -147,7 +147,7 @@ def begun(tool, seed, threads):
     """Everything that a run needs: its batches, step(), test(), and its number of parameters."""
     options = parse_options("np", *BY_HAND.split(), "--seed", str(seed))
     dataset = data.load(options.source)
-    return enumerate(data.batches(dataset, options, 0, options.steps)), *TOOLS[tool][1](options, dataset, threads)
+    return enumerate(data.batches(dataset, options, 0, options.run.steps)), *TOOLS[tool][1](options, dataset, threads)
 
 
 def one_step(tool, threads):

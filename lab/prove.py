@@ -63,7 +63,7 @@ def iter_steps(options, dataset, first, last):
     """
     plan = make_plan(options, dataset.n_train)
     for step, (x, y) in enumerate(data.batches(dataset, options, first, last), first):
-        lr = learning_rate(step, plan.steps, options) if step < plan.steps else options.lr / 10
+        lr = learning_rate(step, plan.steps, options) if step < plan.steps else options.run.lr / 10
         yield x, y, lr
 
 
@@ -130,7 +130,7 @@ def judged(options, checkpoint=None, steps=STEPS):
     options = changed(options, dtype="float64", autograd=False)
     model = make("np", options)
     check_network(model, np.float64)
-    dataset = data.load(options.source, options.hold_out)
+    dataset = data.load(options.source, options.run.hold_out)
     begun, middle = checkpoint.history.step if checkpoint else 0, max(1, steps // 2)
     batches = [*iter_steps(options, dataset, begun, begun + steps)]
     progress = tqdm(total=steps + 2 + len(model.params), disable=None, leave=False)
@@ -138,7 +138,7 @@ def judged(options, checkpoint=None, steps=STEPS):
     with progress, unsaid, tempfile.TemporaryDirectory(prefix="prove") as folder:
         check_repeats(options, checkpoint, batches[0])
         by_hand, loss = InNumPy(options, checkpoint), judges.LossByDefinition()
-        parts = Twin("in parts", "", InNumPy(changed(options, parts=1 if options.parts > 1 else 2), checkpoint))
+        parts = Twin("in parts", "", InNumPy(changed(options, parts=1 if options.run.parts > 1 else 2), checkpoint))
         twins, optimizer = make_twins(options, checkpoint)
         path, step_fault, flat = Path(folder) / "checkpoint.npz", None, []
         for number, (x, y, lr) in enumerate(batches, 1):
@@ -371,7 +371,9 @@ def main(argv=None):
     options, checkpoint = begin(framework, __doc__, argv)
     begun = checkpoint.history.step if checkpoint else 0
     whence = f"from step {begun:,} of {checkpoint.path}" if checkpoint else "from its first weights"
-    print(f"{options.network.title(options)}, as the files have it now: {STEPS} steps in float64 {whence}", flush=True)
+    print(
+        f"{options.network.title(options.run)}, as the files have it now: {STEPS} steps in float64 {whence}", flush=True
+    )
     try:
         rows, said, status = judged(options, checkpoint)
     except (UserError, MemoryError):

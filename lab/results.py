@@ -232,10 +232,10 @@ def recipes_table(found):
     for model, network in READERS.items():
         for recipe in network.recipes:
             options = parse_options("np", "--model", model, "--recipe", recipe)
-            per_epoch = data.load(options.source).n_train // options.batch_size
-            steps = options.steps or options.epochs * per_epoch
-            epochs = f"{options.epochs or steps / per_epoch:.3g}"
-            sizes = [network.title(options), options.batch_size, epochs, f"{steps:,}", options.lr]
+            per_epoch = data.load(options.source).n_train // options.run.batch_size
+            steps = options.run.steps or options.run.epochs * per_epoch
+            epochs = f"{options.run.epochs or steps / per_epoch:.3g}"
+            sizes = [network.title(options.run), options.run.batch_size, epochs, f"{steps:,}", options.run.lr]
             names = [run_name(network, recipe, framework) for framework in FRAMEWORKS]
             if not runs.keys() & {*names}:
                 continue
@@ -265,7 +265,7 @@ def defaults_table(found):
             form = ".3f" if network.writes else ".4f"
             size = sum(p.size for p in make("np", options).params.values())
             cells = [f"{spread(cell, form)}, n = {len(cell)}" if cell else "" for cell in cells]
-            rows.append([network.title(options), f"{size:,}", *cells])
+            rows.append([network.title(options.run), f"{size:,}", *cells])
     return markdown(["network", "parameters", *FRAMEWORKS.values()], rows)
 
 

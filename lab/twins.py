@@ -59,11 +59,11 @@ class Step(NamedTuple):
 
 def lockstep(options):
     """Train the networks side by side on the same batches and yield a `Step` for each."""
-    dataset = data.load(options.source, options.hold_out)
+    dataset = data.load(options.source, options.run.hold_out)
     plan = make_plan(options, dataset.n_train)
 
     ours, tape, theirs = InNumPy(options), InNumPy(changed(options, autograd=True)), InPyTorch(options)
-    disagreeing = watch_sums(ours.network, theirs.model, SUMS.get(options.model, {}))
+    disagreeing = watch_sums(ours.network, theirs.model, SUMS.get(options.run.model, {}))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         batch = x, y, learning_rate(step, plan.steps, options)
         losses = [float(form.step(*batch)["loss"][""]) for form in (ours, tape, theirs)]

@@ -98,7 +98,7 @@ def a_digit():
     """What `in_a_network` shows: an image, the weights of some hidden units, and their z1, da1 and dz1."""
     options, dataset = parse_options("np", *film.OPTIONS), data.load()
     *_, (_, _, params, answers) = film.record(options, dataset)
-    model = MLP(options.hidden, dtype=np.float64)
+    model = MLP(options.run.hidden, dtype=np.float64)
     model.params = {name: p.astype(np.float64) for name, p in params.items()}
     n = np.flatnonzero(answers != dataset.test_labels)[0]
     image = dataset.test_images[n]

@@ -43,7 +43,7 @@ ASKED = np.arange(10).repeat(EACH)
 def trained(arguments):
     """(model, options) of a run of main_np.py, which is trained or, if it was stopped, continues; and its history."""
     options = loading.options.parse_options("np", *arguments.split())
-    folder = FOLDER / f"{options.name}_{options.recipe}_{options.seed}"
+    folder = FOLDER / f"{options.name}_{options.run.recipe}_{options.run.seed}"
     checkpoint, history = folder / f"checkpoint_{options.name}.npz", folder / f"history_{options.name}.json"
     results.run_program(
         f"main_np.py --resume {checkpoint}" if checkpoint.exists() else f"main_np.py {arguments}", folder

@@ -25,7 +25,7 @@ def load(path=None, writes=False, text=None, start=None):
     if writes not in (None, options.network.writes):
         raise UserError(f"{checkpoint.path} holds a network that {does(not writes)}; give one that {does(writes)}")
     if why := options.source.tokenizer.refusal(text):
-        raise UserError(f"{options.network.title(options)} of {checkpoint.path} {why}")
+        raise UserError(f"{options.network.title(options.run)} of {checkpoint.path} {why}")
     model = make("np", options, checkpoint)
     checkpoint.copy_to(arrays_of(model))
     model.training = False

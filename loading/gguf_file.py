@@ -45,8 +45,8 @@ class BaseModel:
         self.file = ModelFile(path)
         self.known = options_in(self.file)
         names_in(self.file, self.known)  # UserError if its sizes are not those of its arrays
-        if self.known.model != model:
-            self.file.refuse(f"holds a network of --model {self.known.model}, and not of --model {model}")
+        if self.known.run.model != model:
+            self.file.refuse(f"holds a network of --model {self.known.run.model}, and not of --model {model}")
         self.sizes, network = self.known.sizes, NETWORKS[model]
         self.decides = {name: self.sizes[name] for name in network.options if name in self.sizes and name != "places"}
         recipe = network.gguf.recipe
@@ -105,15 +105,16 @@ def options_in(file):
     for name, value in said.items():
         if expected.get(name.removeprefix(f"{kind}.")) != value:
             file.refuse(f"has what this network has not: {name} is {str(value)[:40]}")
-    options = SimpleNamespace(**sizes, sizes=sizes, model=known[kind], network=network, dtype="float32", lora=None)
-    options.source = SimpleNamespace(noun="texts", kind="text")
+    run = SimpleNamespace(**sizes, model=known[kind], dtype="float32", lora=None)
+    source = SimpleNamespace(noun="texts", kind="text")
+    options = SimpleNamespace(run=run, sizes=sizes, network=network, source=source)
     return options
 
 
 def names_in(file, options):
     """{name of an array in params: what the file calls it}; UserError if the file has others, or its sizes make no
     sense."""
-    shapes, (blocks, width, words) = file.shapes, (options.blocks, options.width, options.words)
+    shapes, (blocks, width, words) = file.shapes, (options.run.blocks, options.run.width, options.run.words)
     if shapes.get(options.network.gguf.arrays["embed.E"]) != (words, width) or not 0 < blocks <= len(shapes):
         file.refuse("is damaged: its sizes are not those of its arrays")
     names = {
@@ -123,7 +124,7 @@ def names_in(file, options):
     }
     for name in sorted(shapes.keys() ^ {*names.values()}):
         has = "has" if name in shapes else "lacks"
-        file.refuse(f"holds another network than {options.network.title(options)}: it {has} {name}")
+        file.refuse(f"holds another network than {options.network.title(options.run)}: it {has} {name}")
     return names
 
 

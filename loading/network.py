@@ -14,12 +14,12 @@ def make(framework, options, checkpoint=None):
     checkpoint: the one that the options are from. It is refused if the network takes much more memory than its arrays.
     """
     network = class_of(options, framework)
-    given = {name: getattr(options, name) for name in taken(network, options, framework)}
+    given = {name: getattr(options.run, name) for name in taken(network, options, framework)}
     given |= options.source.tokenizer.sizes if options.network.writes else {}
     if options.base_model:
         given |= options.base_model.sizes
         arrays = (
-            {} if framework == "torch" else options.base_model.arrays(options.dtype)
+            {} if framework == "torch" else options.base_model.arrays(options.run.dtype)
         )  # not a part of the checkpoint
     try:
         with nullcontext() if checkpoint is None else memory.limited(2**26 + 8 * checkpoint.size):
@@ -27,11 +27,11 @@ def make(framework, options, checkpoint=None):
                 return network(**given)
             if framework == "torch":
                 model = network(**given)
-                model.adapt(options.lora)
+                model.adapt(options.run.lora)
             else:
                 model = network(**given | {"seed": None})
                 model.take(arrays)
-                model.adapt(options.lora, options.seed)
+                model.adapt(options.run.lora, options.run.seed)
             return model
     except MemoryError:
         if checkpoint is None:
@@ -71,4 +71,4 @@ def arrays_of(model):
 
 def frozen_arrays(options):
     """{"frozen": {name: array}} of what stays as it is in a run that starts from a file; {} of all others."""
-    return {"frozen": options.base_model.arrays(options.dtype)} if options.base_model else {}
+    return {"frozen": options.base_model.arrays(options.run.dtype)} if options.base_model else {}

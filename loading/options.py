@@ -1,5 +1,6 @@
 """The options of a run: as somebody types them, or as a checkpoint has kept them."""
 
+from argparse import Namespace
 from pathlib import Path
 
 from data import SOURCES
@@ -7,7 +8,7 @@ from networks import NETWORKS, OPTIMIZERS, prefix
 from support import options as tables
 from support.checkpoint import GROUPS, check_names, load_checkpoint
 from support.errors import UserError
-from support.options import Parser, as_typed, flag, option, run_options
+from support.options import Options, Parser, as_typed, flag, option, run_options
 
 
 def begin(framework, description, argv=None):
@@ -26,9 +27,9 @@ def begin(framework, description, argv=None):
         kept, base_model = run_options(options), options.base_model
     facts = checkpoint and checkpoint.facts
     options = parse(framework, argv, description, kept, facts, base_model)
-    if checkpoint and not options.source.is_like(there := SOURCES[options.dataset]):
+    if checkpoint and not options.source.is_like(there := SOURCES[options.run.dataset]):
         learned = f"{path} has learned from {options.source.noun}"
-        raise UserError(f"--dataset {options.dataset} has {there.noun}, and {learned}")
+        raise UserError(f"--dataset {options.run.dataset} has {there.noun}, and {learned}")
     return options, checkpoint
 
 
@@ -36,7 +37,7 @@ def parse_options(framework, *argv):
     """The options of a new run with these arguments; UserError for --resume: that run is not new."""
     argv = [str(word) for word in argv]
     options = parse(framework, argv, base_model=base_model_of(argv))
-    if options.resume:
+    if options.call.resume:
         raise UserError("--resume continues a run, which this program does not do: give the options of a new run")
     return options
 
@@ -54,10 +55,10 @@ def read(framework, path, start=None):
 
         base_model = base_model_again(checkpoint, start)
     options = restore(framework, kept, path, facts, base_model)
-    if any(array.dtype != options.dtype for array in checkpoint.groups["params"].values()):
-        checkpoint.refuse(f"not all numbers are {options.dtype}")
+    if any(array.dtype != options.run.dtype for array in checkpoint.groups["params"].values()):
+        checkpoint.refuse(f"not all numbers are {options.run.dtype}")
     if unknown := checkpoint.groups.keys() - {*GROUPS, *options.rule.remembers}:
-        checkpoint.refuse(f"--optimizer {options.optimizer} remembers no {min(unknown)}")
+        checkpoint.refuse(f"--optimizer {options.run.optimizer} remembers no {min(unknown)}")
     return options, checkpoint
 
 
@@ -75,29 +76,30 @@ def base_model_of(argv):
 
 
 def parse(framework, argv=None, description="", saved=None, facts=None, base_model=None):
-    """All options of a run, as a namespace; UserError if they make no sense.
+    """The `Options` of a run; UserError if they make no sense.
 
     What is not typed is what `saved` says, the options of a run that continues; or else the recipe; or else the tables.
     framework: "np" or "torch". facts: what a checkpoint knows of its data. base_model: the `BaseModel` of --start, if
-    it is given: it has a recipe, and decides some of the options. `complete` says what the namespace has beside them.
+    it is given: it has a recipe, and decides some of the options.
     """
     saved = saved or {}
     model, recipe, name = recipe_of(framework, argv, saved, base_model)
     parser = make_parser(framework, argv, description, model, name, recipe, saved, base_model)
     length = {name: parser.get_default(name) for name in ("epochs", "steps")}
     parser.set_defaults(epochs=None, steps=None)
-    options = parser.parse_args(argv)
-    if options.epochs and options.steps:
+    typed = parser.parse_args(argv)
+    if typed.epochs and typed.steps:
         parser.error("--epochs and --steps exclude each other")
-    if not (options.epochs or options.steps):
-        vars(options).update(length)
-    check_saved(options, saved, {"dataset": facts, "start": base_model})
-    check_decided(options, base_model)
-    complete(options, framework, facts, base_model)
+    if not (typed.epochs or typed.steps):
+        vars(typed).update(length)
+    check_saved(typed, saved, {"dataset": facts, "start": base_model})
+    check_decided(typed, base_model)
+    options = make_options(typed, framework, facts, base_model)
+    options.source.check(options, NETWORKS)
     made_for = SOURCES[recipe["dataset"]] if "dataset" in recipe else options.source
     if not made_for.is_like(options.source):
-        raise UserError(f"--recipe {name} is for {made_for.noun}, and --dataset {options.dataset} is none of them")
-    options.network.check(options, options.batch_size)
+        raise UserError(f"--recipe {name} is for {made_for.noun}, and --dataset {typed.dataset} is none of them")
+    options.network.check(options, options.run.batch_size)
     return options
 
 
@@ -159,35 +161,36 @@ def make_parser(framework, argv, description, model, recipe_name, recipe, saved,
     return parser
 
 
-def check_saved(options, saved, moved):
+def check_saved(typed, saved, moved):
     """UserError if an option of a run that continues is another. moved: {option: whether its file may have moved}."""
     for name in sorted(saved, key=lambda name: name != "model"):  # the model first: it decides which others there are
-        typed = getattr(options, name, None)
-        if typed not in (None, saved[name]) and not moved.get(name):
+        value = getattr(typed, name, None)
+        if value not in (None, saved[name]) and not moved.get(name):
             has = "which did not use it" if saved[name] is None else f"a run with {as_typed(saved[name])}"
-            raise UserError(f"{flag(name)} {as_typed(typed)} contradicts {options.resume}, {has}")
+            raise UserError(f"{flag(name)} {as_typed(value)} contradicts {typed.resume}, {has}")
 
 
-def check_decided(options, base_model):
+def check_decided(typed, base_model):
     """UserError if an option is another than the file of --start says."""
     for name, value in base_model.decides.items() if base_model else ():
-        if getattr(options, name) != value:
-            typed = f"{flag(name)} {as_typed(getattr(options, name))}"
-            raise UserError(f"{typed} contradicts {options.start}, which has {value}: the file decides that")
+        if getattr(typed, name) != value:
+            given = f"{flag(name)} {as_typed(getattr(typed, name))}"
+            raise UserError(f"{given} contradicts {typed.start}, which has {value}: the file decides that")
 
 
-def complete(options, framework, facts, base_model):
-    """Add what follows from the options: `network` and `rule`, the entries in NETWORKS and OPTIMIZERS; `source`, that
-    in SOURCES with these facts; `base_model`; and `name`, with which the names of the run's files end."""
-    options.network, options.rule = NETWORKS[options.model], OPTIMIZERS[options.optimizer]
-    options.base_model = base_model
-    check_names(options.rule.remembers)
-    read_as = {name: value for name, value in vars(options).items() if name in ("ink", "places") and value}
+def make_options(typed, framework, facts, base_model):
+    """The `Options` that are typed, a namespace. facts: what a checkpoint knows of its data, or None."""
+    rule = OPTIMIZERS[typed.optimizer]
+    check_names(rule.remembers)
+    read_as = {name: value for name, value in vars(typed).items() if name in ("ink", "places") and value}
     if base_model:
         read_as |= {"words": base_model.words, "cut_by": base_model.sha256}
-    options.source = SOURCES.find(options.dataset, **(facts or {}) | read_as)
-    options.name = prefix(options.model) + ("lora_" if base_model else options.source.prefix) + framework
-    options.source.check(options, NETWORKS)
+    source = SOURCES.find(typed.dataset, **(facts or {}) | read_as)
+    call = {name: value for name, value in vars(typed).items() if name in tables.OF_A_CALL}
+    run = {name: value for name, value in vars(typed).items() if name not in tables.OF_A_CALL}
+    name = prefix(typed.model) + ("lora_" if base_model else source.prefix) + framework
+    network = NETWORKS[typed.model]
+    return Options(Namespace(**run), Namespace(**call), network, rule, source, base_model, framework, name)
 
 
 def recipe_for(source, network):
@@ -204,7 +207,7 @@ def asked(name, argv=None, default=None):
 
 
 def restore(framework, saved, path, facts=None, base_model=None):
-    """The options that a checkpoint has (a dict), as a namespace; UserError if they make no sense here.
+    """The `Options` that a checkpoint has (a dict); UserError if they make no sense here.
 
     They go through the parser, as all options do. One that the file does not have, because it is older than the
     option, is its default.

@@ -117,7 +117,7 @@ def code(function):
 
 def run_line(options, history):
     """Which run the weights are from, and how well it reads, according to its history."""
-    line = f"784-{options.hidden}-10, seed {options.seed}, {history.step:,} training steps"
+    line = f"784-{options.run.hidden}-10, seed {options.run.seed}, {history.step:,} training steps"
     if history.test_step and history.test_step[-1] == history.step:
         line += f", {test_set_name(options)} accuracy {history.test_accuracy[-1]:.4f}"
     return line
@@ -145,7 +145,7 @@ def network(model, options, history):
     return {
         "run": run_line(options, history),
         "hidden": len(model.params["b1"]),
-        "pixels": options.pixels,
+        "pixels": options.run.pixels,
         "mean": options.source.mean_and_std[0],
         "std": options.source.mean_and_std[1],
         "scales": scales,

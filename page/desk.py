@@ -314,7 +314,7 @@ def open_network(name):
         raise UserError(str(error).replace(f"{FOLDER}/", "")) from None
     tests = history.test_accuracy
     words = f"reads {tests[-1]:.4f} of the test images, it says of itself" if tests else f"after {history.step:,} steps"
-    return {"network": as_kept(model.params, options.pixels, words)}
+    return {"network": as_kept(model.params, options.run.pixels, words)}
 
 
 def learn(name):
@@ -349,7 +349,7 @@ def as_mlp(module, params, images, words):
     model = MLP(len(arrays["b1"]), dtype=np.float64)
     model.params = arrays
     for pixels in ("unit", "standardised", "raw"):
-        x = as_input(images, SimpleNamespace(pixels=pixels, dtype="float64", source=MNIST))
+        x = as_input(images, SimpleNamespace(run=SimpleNamespace(pixels=pixels, dtype="float64"), source=MNIST))
         if np.array_equal(model.forward(x).argmax(axis=1), said):
             return as_kept(arrays, pixels, words, "Your own network"), (
                 f"It is the network of `mlp_np.py`: with your weights, that says the same digit to all {len(images):,} "

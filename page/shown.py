@@ -14,7 +14,9 @@ def load_mlp(path):
     if network and network.writes:  # before it is built: a site has no words for one
         raise UserError(f"{path} is a {network.name}, a network that writes: the page shows an MLP that reads digits")
     model, options, checkpoint = loading.checkpoint.load(path)
-    if not isinstance(model, MLP) or options.dataset != "mnist":
-        what = options.network.title(options) + ("" if options.dataset == "mnist" else f" for {options.dataset}")
+    if not isinstance(model, MLP) or options.run.dataset != "mnist":
+        what = options.network.title(options.run) + (
+            "" if options.run.dataset == "mnist" else f" for {options.run.dataset}"
+        )
         raise UserError(f"{path} is a {what}: the page shows an MLP that reads digits")
     return model, options, checkpoint.history

@@ -6,6 +6,7 @@ Those of each network are in networks.py; loading/options.py makes one command l
 import argparse
 import re
 import sys
+from dataclasses import dataclass, replace
 
 from support.augment import AUGMENT
 from support.errors import UserError
@@ -171,24 +172,43 @@ def as_typed(value):
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
+@dataclass
+class Options:
+    """What somebody has asked for, in three parts: `run`, `call`, and what the options of the run name."""
+
+    run: argparse.Namespace  # the options that belong to the run, which a checkpoint keeps: plain data
+    call: argparse.Namespace  # those of this call of a program, in OF_A_CALL
+    network: object  # the entry in NETWORKS
+    rule: object  # the entry in OPTIMIZERS
+    source: object  # a `support.source.Source`
+    base_model: object  # the `BaseModel` that --start names, or None
+    framework: str  # "np" or "torch"
+    name: str  # with what the names of the run's files end
+
+
 def run_options(options):
-    """The options that belong to the run and not to a call of the program, as a dict in a fixed order."""
-    others = {*OF_A_CALL, "network", "rule", "source", "name", "base_model"}
-    others |= options.base_model.decides.keys() if options.base_model else {*()}  # which its file says again
-    return {name: value for name, value in sorted(vars(options).items()) if name not in others}
+    """The options that a checkpoint keeps, as a dict in a fixed order."""
+    decided = options.base_model.decides if options.base_model else {}  # which its file says again
+    return {name: value for name, value in sorted(vars(options.run).items()) if name not in decided}
 
 
 def changed(options, **values):
-    """The same options, but for these."""
-    return argparse.Namespace(**vars(options) | values)
+    """The same options, but for these: of the run or of the call."""
+    call = {name: value for name, value in values.items() if name in OF_A_CALL}
+    run = {name: value for name, value in values.items() if name not in OF_A_CALL}
+    return replace(
+        options,
+        run=argparse.Namespace(**vars(options.run) | run),
+        call=argparse.Namespace(**vars(options.call) | call),
+    )
 
 
 def title(options):
     """What a run is called in its header and pictures."""
-    written = "on the tape" if options.autograd else "in NumPy"
-    return f"{options.network.title(options)} {written if options.name.endswith('np') else 'in PyTorch'}"
+    written = "on the tape" if options.call.autograd else "in NumPy"
+    return f"{options.network.title(options.run)} {written if options.framework == 'np' else 'in PyTorch'}"
 
 
 def test_set_name(options):
     """What the images are called that the network is tested on."""
-    return "held-out" if options.hold_out else "test"
+    return "held-out" if options.run.hold_out else "test"

@@ -34,21 +34,25 @@ class Place:
             words = f"the environment's WORLD_SIZE={size} is not from torchrun"
             raise UserError(f"{words}: unset WORLD_SIZE, or use torchrun")
         self.size, self.rank = int(size), int(os.environ["RANK"]) if size != "1" else 0
-        if options.batch_size % self.size:
-            raise UserError(f"--batch-size {options.batch_size} cannot be split evenly among {self.size} processes")
-        options.network.check(options, options.batch_size // self.size)
-        if 0 < options.hold_out < self.size:
-            raise UserError(f"--hold-out {options.hold_out} cannot be split among {self.size} processes")
+        if options.run.batch_size % self.size:
+            raise UserError(f"--batch-size {options.run.batch_size} cannot be split evenly among {self.size} processes")
+        options.network.check(options, options.run.batch_size // self.size)
+        if 0 < options.run.hold_out < self.size:
+            raise UserError(f"--hold-out {options.run.hold_out} cannot be split among {self.size} processes")
         self.first = self.rank == 0
-        self.device = choose_device(options.device, options.dtype, alone=self.size == 1)
-        if options.amp and options.dtype == "float64":
+        self.device = choose_device(options.call.device, options.run.dtype, alone=self.size == 1)
+        if options.call.amp and options.run.dtype == "float64":
             raise UserError("--amp multiplies in bfloat16, and --dtype float64 in float64: leave one of them out")
         # With --amp, by default on cuda where the network's entry says so, it computes in bfloat16.
-        amp = self.device.type == "cuda" and options.network.bfloat16_on_cuda if options.amp is None else options.amp
-        amp = amp and options.dtype != "float64"
-        precision = "bfloat16" if amp else options.dtype
+        amp = (
+            self.device.type == "cuda" and options.network.bfloat16_on_cuda
+            if options.call.amp is None
+            else options.call.amp
+        )
+        amp = amp and options.run.dtype != "float64"
+        precision = "bfloat16" if amp else options.run.dtype
         self.precision = torch.autocast(self.device.type, torch.bfloat16) if amp else FULL_PRECISION
-        self.compile = options.compile
+        self.compile = options.call.compile
         # For the history: what computes, and how.
         self.record = {"device": self.device.type, "processes": self.size, "precision": precision}
         self.where = f", on {self.device}" if self.size == 1 else f", on {self.size} x {self.device.type}"

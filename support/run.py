@@ -33,7 +33,7 @@ class Files:
     """What a run leaves in its folder: `curves`, two pictures; `history` and `checkpoint`. All are paths."""
 
     def __init__(self, options):
-        self.folder = open_folder(options.out)
+        self.folder = open_folder(options.call.out)
         *self.curves, self.history, self.checkpoint = (self.folder / file.format(options.name) for file in FILES)
         self.lock = self.folder / f".{options.name}.lock"
         for path in self.all():
@@ -97,9 +97,9 @@ class Run:
         self.interrupts, self.signal = Interrupts(), None  # received by this process; agreed on by all of them
         self.seconds, self.error = 0.0, None
         counts = f"{dataset.n_train} training and {dataset.n_test} {self.tested}"
-        self.say(f"{options.dataset}: {counts} {options.source.noun}")
+        self.say(f"{options.run.dataset}: {counts} {options.source.noun}")
         size, where = sum(p.size for p in params.values()), place.where if place else ""
-        self.say(f"{self.title}: {size:,} parameters, seed {options.seed}, {options.dtype}{where}")
+        self.say(f"{self.title}: {size:,} parameters, seed {options.run.seed}, {options.run.dtype}{where}")
         if checkpoint and options.source.news:
             self.say(f"note: in the run of {checkpoint.path}, {options.source.news}", sys.stderr)
 
@@ -163,9 +163,9 @@ class Run:
         """Print the result of a test before the first step. UserError if its loss is not finite: what is in the file
         that the run starts from cannot be computed with."""
         if not math.isfinite(float(loss)):
-            why = f"its weights are damaged, or too large for {self.options.dtype}"
+            why = f"its weights are damaged, or too large for {self.options.run.dtype}"
             raise UserError(
-                f"{self.options.start}: the {self.tested} loss is {float(loss)} before the first step: {why}"
+                f"{self.options.run.start}: the {self.tested} loss is {float(loss)} before the first step: {why}"
             )
         self.say(f"before: {self.tested} loss {short(float(loss))} accuracy {float(accuracy):.4f}")
 

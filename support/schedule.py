@@ -14,12 +14,12 @@ class Plan(NamedTuple):
 
 def make_plan(options, examples):
     """The `Plan` for this many training images; UserError where they are too few for a batch."""
-    if options.batch_size > examples:
+    if options.run.batch_size > examples:
         few = f"the {examples} training {options.source.noun}: take a smaller one"
-        raise UserError(f"--batch-size {options.batch_size} is more than {few}")
-    steps_per_epoch = examples // options.batch_size
-    steps = options.steps or options.epochs * steps_per_epoch
-    return Plan(steps_per_epoch, steps, min(steps, (options.stop_after or steps) * steps_per_epoch))
+        raise UserError(f"--batch-size {options.run.batch_size} is more than {few}")
+    steps_per_epoch = examples // options.run.batch_size
+    steps = options.run.steps or options.run.epochs * steps_per_epoch
+    return Plan(steps_per_epoch, steps, min(steps, (options.call.stop_after or steps) * steps_per_epoch))
 
 
 def drawn_again(different, step, plan, options):
@@ -27,7 +27,7 @@ def drawn_again(different, step, plan, options):
 
     different: examples that were drawn in so many steps.
     """
-    if different >= (drawn := options.batch_size * min(step, plan.steps_per_epoch)):
+    if different >= (drawn := options.run.batch_size * min(step, plan.steps_per_epoch)):
         return ""
     return f"only {different:,} different {options.source.noun} were drawn: {drawn:,} draws should have repeated none"
 
@@ -38,7 +38,7 @@ def learning_rate(step, steps, options):
     The first gradients are large and point every which way, so the rate rises for a tenth of the run; then it
     falls in a straight line to 0, so that the noise of single batches averages out in the weights that remain.
     """
-    if options.schedule == "constant":
-        return options.lr
+    if options.run.schedule == "constant":
+        return options.run.lr
     warmup = math.ceil(steps / 10)
-    return options.lr * min((step + 1) / warmup, (steps - step) / (steps - warmup + 1))
+    return options.run.lr * min((step + 1) / warmup, (steps - step) / (steps - warmup + 1))

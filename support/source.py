@@ -144,30 +144,34 @@ class Source:
     def check(self, options, networks):
         """UserError if a network with these options cannot learn from such examples. networks: see NETWORKS."""
         self.check_start(options)
-        if options.ink != "light":
-            why = f"it is of images, and --dataset {options.dataset} has {self.noun}"
-            raise UserError(f"--ink {options.ink} does not apply: {why}")
-        if not networks[options.model].writes:
+        if options.run.ink != "light":
+            why = f"it is of images, and --dataset {options.run.dataset} has {self.noun}"
+            raise UserError(f"--ink {options.run.ink} does not apply: {why}")
+        if not networks[options.run.model].writes:
             others = " or ".join(f"--model {name}" for name, network in networks.items() if network.writes)
-            what = f"--dataset {options.dataset} has {self.noun}, and --model {options.model} learns from images"
+            what = (
+                f"--dataset {options.run.dataset} has {self.noun}, and --model {options.run.model} learns from images"
+            )
             raise UserError(f"{what}: take {others}")
 
     def check_start(self, options):
         """UserError if a run begins with the network of a GGUF file, and these examples are no text."""
         if options.base_model:
-            raise UserError(f"--start {options.start} learns a text, and --dataset {options.dataset} has {self.noun}")
+            raise UserError(
+                f"--start {options.run.start} learns a text, and --dataset {options.run.dataset} has {self.noun}"
+            )
 
     def check_writer(self, options):
         """UserError if a network that writes cannot learn these examples with these options."""
-        if options.augment != "none":
+        if options.run.augment != "none":
             why = f"it moves images, and these are {self.noun}"
-            raise UserError(f"--augment {options.augment} does not apply: {why}")
+            raise UserError(f"--augment {options.run.augment} does not apply: {why}")
 
     def check_places(self, options):
         """UserError if --places is given: the examples are all equally long."""
-        if options.places:
+        if options.run.places:
             why = f"these are {self.noun}, all equally long"
-            raise UserError(f"--places {options.places} does not apply: {why}")
+            raise UserError(f"--places {options.run.places} does not apply: {why}")
 
 
 class ImageFolder(Source):

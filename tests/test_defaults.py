@@ -72,13 +72,12 @@ def as_table(values):
 @pytest.mark.parametrize("framework", ["np", "torch"])
 @pytest.mark.parametrize(("model", "said"), [*rows(RUNS)])
 def test_the_options_of_a_run(model, said, framework):
-    options = vars(parse_options(framework, "--model", model))
-    wanted = as_table(" ".join(EVERY_RUN.split()) + ", " + said)
-    wanted |= {"model": model, "recipe": "default", "name": ("" if model == "mlp" else f"{model}_") + framework}
-    found = as_table(
-        {name: value for name, value in options.items() if name not in ("network", "rule", "source", "base_model")}
-    )
+    options = parse_options(framework, "--model", model)
+    wanted = as_table(" ".join(EVERY_RUN.split()) + ", " + said) | {"model": model, "recipe": "default"}
+    found = as_table(vars(options.run) | vars(options.call))
     assert {name: value.replace(",", ";") for name, value in found.items()} == wanted
+    assert options.name == ("" if model == "mlp" else f"{model}_") + framework
+    assert not vars(options.run).keys() & vars(options.call).keys() and vars(options.call).keys() == {*opt.OF_A_CALL}
 
 
 def test_an_option_that_no_recipe_names():

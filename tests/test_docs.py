@@ -567,7 +567,7 @@ def test_every_command_in_the_docs_is_understood(capsys, monkeypatch, tmp_path):
     written = set()
     for command in mains:
         options = parse_options(re.search(r"main_(np|torch)\.py", command)[1], *command.partition(".py")[2].split())
-        written |= {options.out, f"{options.out}/checkpoint_{options.name}.npz"}
+        written |= {options.call.out, f"{options.call.out}/checkpoint_{options.name}.npz"}
     for program in (predict, look, plot, write, symptoms):
         monkeypatch.setattr(program, "__doc__", None)  # as under python -OO
         with pytest.raises(SystemExit):

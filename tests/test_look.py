@@ -55,8 +55,8 @@ def tiny(small, tmp_path_factory):
 
 
 def options_of(**more):
-    kept = {"pixels": "standardised", "source": data.SOURCES["mnist"], "dtype": "float64", "name": "np"} | more
-    return SimpleNamespace(**kept, network=NETWORKS[kept["model"]])
+    run = SimpleNamespace(**{"pixels": "standardised", "dtype": "float64"} | more)
+    return SimpleNamespace(run=run, source=data.SOURCES["mnist"], name="np", network=NETWORKS[run.model])
 
 
 # --- The numbers ---------------------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ def test_of_two_classes_there_are_two_unless_another_is_said(said, shown, most, 
     monkeypatch.setattr(data, "test_batches", lambda *_: [(small.test_images[:4], None)])
     monkeypatch.setattr(look, "WRONG", 2)
     tests = SimpleNamespace(test_labels=np.array(truth), test_images=small.test_images[:4])
-    options = SimpleNamespace(network=network, source=source, hold_out=0)
+    options = SimpleNamespace(network=network, source=source, run=SimpleNamespace(hold_out=0))
     figures = look.draw_test(SimpleNamespace(forward=lambda x: logits[: len(x)]), options, tests)
     assert [label.get_text() for label in figures["confusion"].axes[0].get_xticklabels()] == source.classes[:shown]
     assert most in " ".join(text.get_text() for text in figures["mistakes"].texts)

@@ -134,12 +134,12 @@ def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small,
     ((x, y),) = data.batches(small, options, 29, 30)
     network, optimizer = main_np.build(options, checkpoint)
     before = {name: p.copy() for name, p in network.params.items()}
-    main_np.train_step(network, optimizer, x, y, options.lr)
+    main_np.train_step(network, optimizer, x, y, options.run.lr)
     for name, array in seen["arrays"].items():
         if array["step"]:
             moved = np.linalg.norm(network.params[name] - before[name]) / np.linalg.norm(before[name])
             assert array["step"] == pytest.approx(moved, rel=1e-3), name
-    assert len(seen["losses"]) == 30 and f"{options.lr:g} (the highest)" in seen["where"]
+    assert len(seen["losses"]) == 30 and f"{options.run.lr:g} (the highest)" in seen["where"]
     look.main(["--training", "--weights", str(path), "--out", str(tmp_path)])
     assert capsys.readouterr().out.rstrip().endswith(f"see {tmp_path / 'training_resnet_np.png'}")
     assert (tmp_path / "training_resnet_np.png").exists()

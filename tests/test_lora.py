@@ -189,7 +189,7 @@ def test_it_writes_with_what_it_has_learned(here, kept, said):
     assert learned.startswith(f"Llama 32 × 2, 4 heads, 2 of keys, LoRA 2 of {kept}\n")
     assert said(*how, "--weights", kept, "--raw").split("\n")[1].startswith("the")
     model, options, _ = loading.checkpoint.load(kept, writes=True)
-    assert model.places == SIZES["places"] != options.places
+    assert model.places == SIZES["places"] != options.run.places
     words = np.random.default_rng(0).integers(0, 200, (2, 30))
     right = loading.network.make("np", changed(options, lora=2, seed=5))
     for name, array in model.params.items():

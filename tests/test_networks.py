@@ -160,7 +160,7 @@ def test_sizes_precision_defaults_and_seeds(model):
     for way in ("np", "autograd", "torch"):
         for taken in inspect.signature(class_of(options, way)).parameters.values():
             if taken.name in options.network.options:  # None: the data say it
-                assert getattr(options, taken.name) in (None, taken.default)
+                assert getattr(options.run, taken.name) in (None, taken.default)
     first, again, other = (main_np.build(build(f"{model} --seed {n}")[0])[0].params for n in (1, 1, 2))
     assert all((first[name] == again[name]).all() for name in first)
     drawn = [name for name, p in first.items() if p.ndim > 1 and len(np.unique(p)) > 2]  # an identity is not
@@ -232,12 +232,12 @@ def test_lockstep(words, torch_apart, tape_apart, mnist, monkeypatch):
         losses.append(by_hand.loss)
         assert abs(by_hand.loss - by_torch.loss) < max(torch_apart, 1e-12)
         assert abs(by_hand.loss - on_tape.loss) <= tape_apart
-        if n % 468 == 0 or n == options.steps:
+        if n % 468 == 0 or n == options.run.steps:
             assert farthest(by_hand.arrays, on_tape.arrays) <= tape_apart
-            if options.momentum == 0:  # PyTorch then keeps no velocities
+            if options.run.momentum == 0:  # PyTorch then keeps no velocities
                 by_torch.arrays["momentum"] = by_hand.arrays["momentum"]
             assert farthest(by_hand.arrays, by_torch.arrays) < torch_apart
-    assert n == options.steps
+    assert n == options.run.steps
     # A network that knows nothing has a loss of log(10), or log(128). That of a letter cannot halve: names keep 2.1.
     assert n < 50 or np.mean(losses[-20:]) < losses[0] * (2 / 3 if "--dataset" in words else 1 / 2)
 

@@ -288,7 +288,7 @@ def test_of_curves_nearly_every_point_is_in_view_training_is_blue_and_the_test_r
 
 
 def test_of_several_runs_each_has_its_colour_and_its_name_as_it_is():
-    options = vars(parse_options("np"))
+    options = vars(parse_options("np").run)
     figure = plot.comparison({name: (options, run_of()) for name in (r"a $\frac$", "b")})
     FigureCanvasAgg(figure).draw()  # no $ begins mathematics, which a folder's name need not be
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [r" a $\frac$: 0.9500", " b: 0.9500"]

@@ -163,9 +163,9 @@ def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, 
     main_np.main(["--hidden", "8", "--steps", "1"])
     os.rename("learning_curves/checkpoint_np.npz", other := "learning_curves/checkpoint_torch.npz")
     main_np.main(["--hidden", "9", "--steps", "1"])
-    assert loading.checkpoint.load()[1].hidden == 9
+    assert loading.checkpoint.load()[1].run.hidden == 9
     os.utime(other, (2**31, 2**31))
-    assert loading.checkpoint.load()[1].hidden == 8
+    assert loading.checkpoint.load()[1].run.hidden == 8
     short = ["--model", "resnet", "--widths", "2", "--batch-size", "300"]
     for more, words in ((["--epochs", "3", "--stop-after", "1"], ", after 1 of 3 epochs"), (["--steps", "2"], "")):
         main_np.main([*short, *more, "--out", "half"])
@@ -186,7 +186,7 @@ def test_the_newest_of_its_kind(tmp_path, monkeypatch, small):
     main_np.main(["--model", "gpt", *SMALL["gpt"].split(), "--steps", "1"])
     reader, writer = (f"learning_curves/checkpoint_{name}.npz" for name in ("np", "gpt_np"))
     os.utime(writer, (2**31, 2**31))
-    assert loading.checkpoint.load()[1].hidden == 8 and loading.checkpoint.load(writes=True)[1].model == "gpt"
+    assert loading.checkpoint.load()[1].run.hidden == 8 and loading.checkpoint.load(writes=True)[1].run.model == "gpt"
     for path, writes, words in ((reader, True, "reads; give one that writes"), (writer, False, "writes; give one")):
         with pytest.raises(UserError, match=f"^{path} holds a network that {words}"):
             loading.checkpoint.load(path, writes)
@@ -201,7 +201,7 @@ def test_what_is_no_class_has_no_row(monkeypatch, capsys):
     """A network has ten outputs, and a reader's own folder perhaps two classes."""
     names = ["cat", "dog", *[pictures.NONE] * 8]
     source = open_source("own", of="images", classes=names, reader="ink")
-    options = SimpleNamespace(source=source, network=SimpleNamespace(title=lambda _: "784-8-10"))
+    options = SimpleNamespace(source=source, run=None, network=SimpleNamespace(title=lambda _: "784-8-10"))
     checkpoint = SimpleNamespace(path="w.npz", history=SimpleNamespace(progress=lambda _: "after 1 of 3 epochs"))
     monkeypatch.setattr(loading.checkpoint, "load", lambda _: (None, options, checkpoint))
     monkeypatch.setattr(loading.checkpoint, "logits_of", lambda *_: np.log([[0.87, 0.01, 0.07, 0.05, *[1e-9] * 6]]))

@@ -62,7 +62,7 @@ def look_at_training(argv):
         name, seen = Path(checkpoint.path).stem.removeprefix("checkpoint_"), last_step(options, checkpoint)
     file = open_folder(arguments.out) / f"training_{name}.png"
     check_output("--out", file, ".png", arguments.weights)
-    title = options.network.title(options)
+    title = options.network.title(options.run)
     given = "texts" if seen["labels"] is None else "labels"
     said = in_words(seen["marks"]) or [
         f"No number is out of the ordinary. Whether the {given} are right, only you can see."
@@ -76,7 +76,7 @@ def first_steps(options, steps):
 
     See `seen_at`.
     """
-    dataset, (network, optimizer) = data.load(options.source, options.hold_out), main_np.build(options)
+    dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
     plan, losses = make_plan(options, dataset.n_train), []
     for step, batch in enumerate(data.drawn(dataset, options, 0, min(steps, plan.steps))):
         lr, model = learning_rate(step, plan.steps, options), plain(options, network)
@@ -85,8 +85,8 @@ def first_steps(options, steps):
         if step and not np.isfinite(losses[-1]):
             break
         moved = {name: p - model.params[name] for name, p in network.params.items()}
-        where = f"step {step + 1:,} of {plan.steps:,}, rate {lr:.2g} (at its highest {options.lr:g})"
-        at = model, options, batch, moved, where, lr / options.lr
+        where = f"step {step + 1:,} of {plan.steps:,}, rate {lr:.2g} (at its highest {options.run.lr:g})"
+        at = model, options, batch, moved, where, lr / options.run.lr
     seen = seen_at(*at, losses)
     guess, marks = np.log(seen["classes"]), unusual_draws(dataset, options, len(losses), plan)
     if not GUESS[0] < losses[0] / guess < GUESS[1]:
@@ -120,7 +120,7 @@ def last_step(options, checkpoint):
     rises, at the next one. A network that was trained by another program has no momentum, and drew its batches in
     another order: then it is the first 128 examples, and no step.
     """
-    dataset, step = data.load(options.source, options.hold_out), checkpoint.history.step
+    dataset, step = data.load(options.source, options.run.hold_out), checkpoint.history.step
     losses = [*checkpoint.history.numbers()["train_loss"]]
     if not all(checkpoint.groups.get(what) for what in options.rule.remembers):
         model, _, _ = load_network(checkpoint.path, writes=None)
@@ -130,11 +130,11 @@ def last_step(options, checkpoint):
     model, batch = plain(options, network), next(iter(data.drawn(dataset, options, max(0, step - 1), max(1, step))))
     plan = make_plan(options, dataset.n_train)
     rises = step < plan.steps / 10
-    lr = learning_rate(step, plan.steps, options) if rises else options.lr
+    lr = learning_rate(step, plan.steps, options) if rises else options.run.lr
     main_np.train_step(network, optimizer, *data.encode(*batch, options), lr)
     moved = {name: p - model.params[name] for name, p in network.params.items()}
     where = f"after {step:,} steps: the last batch again, rate {lr:g}" + " (the highest)" * (not rises)
-    seen = seen_at(model, options, batch, moved, where, lr / options.lr, losses)
+    seen = seen_at(model, options, batch, moved, where, lr / options.run.lr, losses)
     seen["marks"] += unusual_draws(dataset, options, step, plan)
     return seen
 
@@ -173,7 +173,7 @@ def both_ways(model, options, batch):
     if not layers:
         model.forward = left_by(model, model.forward, outputs, before)
     try:
-        main_np.train_step(model, noted, x, y, options.lr)
+        main_np.train_step(model, noted, x, y, options.run.lr)
     finally:
         for layer in layers.values() if layers else [model]:
             del layer.forward

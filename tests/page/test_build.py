@@ -130,7 +130,7 @@ def test_the_page_names_its_run(checkpoint):
     _, options, history = build.load_mlp(checkpoint)
     accuracy = f"{history.test_accuracy[-1]:.4f}"
     assert build.run_line(options, history) == f"784-48-10, seed 3, 300 training steps, test accuracy {accuracy}"
-    options.hold_out = 5000
+    options.run.hold_out = 5000
     assert f"held-out accuracy {accuracy}" in build.run_line(options, history)
     history.test_step[-1] = 299  # stopped a step after the last test: what it measured is another network
     assert "accuracy" not in build.run_line(options, history)

@@ -374,7 +374,7 @@ def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_k
     with page.expect_download() as download:
         press(page, "Download")
     model, options, checkpoint = loading.checkpoint.load(download.value.path())
-    assert (options.hidden, checkpoint.history.step) == (64, steps)
+    assert (options.run.hidden, checkpoint.history.step) == (64, steps)
     assert f"{checkpoint.history.test_accuracy[-1]:.2f}" in said
     page.keyboard.press("Shift+Tab")
     press(page, "Open it in the page", "link")

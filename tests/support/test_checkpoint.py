@@ -64,10 +64,10 @@ def test_a_checkpoint_comes_back_bit_for_bit(saved, tmp_path):
     rewrite(before[0], {"options": {"optimizer": None}})  # as in older files
     for path, options, groups, history in (saved, before):
         resumed, arrays, recorded = resume(path, "--out", "there", "--seed", str(2**63 + 1))
-        assert (run_options(resumed), resumed.out) == (run_options(options), "there")
+        assert (run_options(resumed), resumed.call.out) == (run_options(options), "there")
         np.testing.assert_equal(arrays, groups)
         assert recorded.numbers() == history.numbers()
-        assert resume(path)[0].out == str(tmp_path)  # where it is, if nobody says another place
+        assert resume(path)[0].call.out == str(tmp_path)  # where it is, if nobody says another place
 
 
 class Evil:

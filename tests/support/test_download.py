@@ -157,7 +157,7 @@ def test_a_dataset_that_was_fetched_into_the_root_is_not_fetched_again(server, t
     shutil.copytree(ROOT / "datasets" / "mnist", tmp_path / "fashion_mnist")
     monkeypatch.setattr(source, "ROOT", tmp_path)
     monkeypatch.setitem(
-        data.SOURCES, "fashion_mnist", data.Source("fashion_mnist", **data.BUNDLED["mnist"], url=server.url)
+        data.SOURCES, "fashion_mnist", open_source("fashion_mnist", **data.BUNDLED["mnist"], url=server.url)
     )
     assert data.load("fashion_mnist").test_labels[:3].tolist() == [7, 2, 1]
     assert not server.asked

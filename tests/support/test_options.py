@@ -37,8 +37,8 @@ CHOSEN = """
 def test_what_is_typed_overrides_the_recipe_and_that_the_rest(line, values):
     options = parse_options(*line.split())
     called, _, framework = title(options).partition(" in ")
-    assert framework == ("PyTorch" if line.startswith("torch") else "" if options.autograd else "NumPy")
-    found = vars(options) | {"title": called.replace(" ", ".")}
+    assert framework == ("PyTorch" if line.startswith("torch") else "" if options.call.autograd else "NumPy")
+    found = vars(options.run) | vars(options.call) | {"title": called.replace(" ", "."), "name": options.name}
     for name, value in (pair.split("=") for pair in values.split()):
         assert str(found.get(name, "")).replace(", ", ",") == value, name
 
@@ -86,19 +86,19 @@ def test_an_option_that_is_new(monkeypatch):
     kept = run_options(parse_options("np", "--lr", 0.2))
     monkeypatch.setitem(NETWORKS, "mlp", NETWORKS["mlp"]._replace(options=NETWORKS["mlp"].options | new))
     for options in (parse("np", []), restore("np", kept, "w.npz")):
-        assert options.dropout == 0.3
+        assert options.run.dropout == 0.3
         for framework in ("np", "autograd"):
             with pytest.raises(UserError, match="does not know dropout"):
                 make(framework, options)
-    assert options.lr == 0.2
-    assert not hasattr(parse("np", ["--model", "vit"]), "dropout")
+    assert options.run.lr == 0.2
+    assert not hasattr(parse("np", ["--model", "vit"]).run, "dropout")
 
 
 def test_each_network_says_what_may_be_typed(monkeypatch):
     """Also where another, before it in the table, has an option of the same name."""
     cloth = {"patch": option("a piece of cloth", type=str)}
     monkeypatch.setitem(NETWORKS, "mlp", NETWORKS["mlp"]._replace(options=cloth))
-    assert parse("np", ["--model", "vit", "--patch", "7"]).patch == 7
+    assert parse("np", ["--model", "vit", "--patch", "7"]).run.patch == 7
 
 
 VALUES = """
@@ -129,7 +129,7 @@ def test_options_have_their_values_and_no_others(words, right, wrong):
         options = parse_options("np", *words, flag, value)
         kept = json.loads(json.dumps(run_options(options)))  # as in a checkpoint
         assert run_options(restore("np", kept, "w.npz")) == run_options(options)
-        found = getattr(options, flag[2:].replace("-", "_"))
+        found = getattr(options.run, flag[2:].replace("-", "_"))
         assert found == (tuple(map(int, value.split(","))) if flag == "--widths" else type(found)(value))
     for value in ["", *wrong.split()]:
         with pytest.raises(UserError, match=flag) as caught:

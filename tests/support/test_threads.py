@@ -64,10 +64,10 @@ def test_the_run_is_the_same_on_any_number_of_threads(model, words, monkeypatch,
         assert train(monkeypatch, small, number, options) == (losses, arrays)
     whole, _ = train(monkeypatch, small, 1, options, whole=True)
     assert losses == pytest.approx(
-        whole, rel=1e-9 if options.dtype == "float64" else 1e-4
+        whole, rel=1e-9 if options.run.dtype == "float64" else 1e-4
     )  # in parts, it is the same network
     if model == "mlp":
-        options.autograd = not options.autograd
+        options.call.autograd = not options.call.autograd
         assert train(monkeypatch, small, 2, options) == (losses, arrays)
 
 
