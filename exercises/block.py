@@ -407,7 +407,8 @@ CONSEQUENCES = (
 )  # fmt: skip
 FUNCTIONS = "first_weights", "forward", "backward"
 ASKED = tuple(one for one in CONSEQUENCES if one is not goes_back)  # which looks at the calls within
-JUDGE = Blank(FUNCTIONS, STUB, OfBlock, CONSEQUENCES, said, "exercises.block", asked=ASKED)
+GIVES = {"first_weights": ("params",), "backward": ("", "gradients")}
+JUDGE = Blank(FUNCTIONS, STUB, OfBlock, CONSEQUENCES, said, "exercises.block", asked=ASKED, gives=GIVES)
 
 
 # --- Run as a program -------------------------------------------------------------------------------------------------

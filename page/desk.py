@@ -28,7 +28,7 @@ from exercises.words import explain, explained
 from gpt_np import GPT, next_words
 from marker import compare, marking, runner
 from marker.equal import agree
-from marker.kind import Outcome
+from marker.kind import Report
 from marker.nests import floats
 from marker.trial import arrays_in, load
 from mlp_np import MLP, softmax
@@ -51,14 +51,16 @@ def run():
     name, file, seed, result = sys.argv[1:]
     os.chdir("/tmp")
     report_lines(file)
-    outcome = runner.report(
-        BY_NAME[name],
+    exercise = BY_NAME[name]
+    last = runner.report(
+        exercise,
         file,
         int(seed),
-        keep=lambda outcome: report(outcome=json.dumps(asdict(outcome))),  # what is known, if the search takes too long
+        keep=lambda known: report(outcome=json.dumps(asdict(known))),  # what is known, if the search takes too long
         tell=lambda text: report(told=text),
+        show=lambda outcome: beside(exercise, int(seed), outcome),
     )
-    Path(result).write_text(json.dumps(asdict(outcome)), encoding="utf-8")
+    Path(result).write_text(json.dumps(asdict(last)), encoding="utf-8")
 
 
 def report(**said):
@@ -90,16 +92,16 @@ def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
     """The verdict on what `run` left, or on a run that was ended after so many seconds; and the learner's progress."""
     exercise, work = BY_NAME[name], Work(FOLDER, OURS)
     if status is None:
-        outcome = Outcome(seconds=seconds, line=stuck.get("line"))
+        last = Report(seconds=seconds, line=stuck.get("line"))
     else:
-        outcome = runner.read_report(FOLDER / "result.json", work.path(exercise), seconds, status)
-    verdict = marking.verdict(exercise, seed, outcome)
+        last = runner.read_report(FOLDER / "result.json", work.path(exercise), seconds, status)
+    verdict = marking.verdict(exercise, last)
     if again:
         said = [] if verdict.passed else [verdict.text]
         said.append(work.record_review(exercise, verdict))
     else:
         said = work.record(exercise, verdict, digest(work.path(exercise)))
-    both = None if verdict.passed else beside(exercise, seed, outcome)
+    both = None if verdict.passed else last.shown
     return verdict._asdict() | {"said": said, "progress": work.progress, "both": both}
 
 
@@ -114,7 +116,7 @@ def beside(exercise, seed, outcome):
     may tell the answer, because it is a single number, or an array that was given.
     """
     try:
-        for g, trial in zip(exercise.draw(seed), marking.notes_of(exercise, outcome).trials, strict=False):
+        for g, trial in zip(exercise.draw(seed), outcome.notes.trials, strict=False):
             numbers = compare.numbers(exercise, trial["results"])
             for name, result in zip(exercise.gives, trial["results"], strict=False):
                 right = np.asarray(getattr(g, name), np.float64)
@@ -181,7 +183,7 @@ def above(i, blocks):
 
 def ended(blocks=None, seconds=None, stuck=None, status=None):
     """What the marker says of a session that did not end by itself, or before its time."""
-    outcome = Outcome(seconds=seconds, line=stuck.get("line")) if status is None else Outcome(died=status)
+    outcome = Report(seconds=seconds, line=stuck.get("line")) if status is None else Report(died=status)
     where = above(stuck["file"], blocks) if stuck else ""
     return {"printed": "", "error": where + marking.not_run(outcome).text}
 

@@ -8,9 +8,10 @@ import pytest
 import practice
 from conftest import ROOT, in_turn, rows
 from exercises.catalogue import BY_NAME, EXERCISES
-from marker import check, runner
+from marker import check
 from marker.catalogue import Catalogue
 from marker.exercise import change
+from practice_answers import marked_here
 
 WRITTEN = [exercise for exercise in EXERCISES if exercise.inputs]
 
@@ -122,7 +123,7 @@ def test_this_projects_own_are_checked_by_their_path(capsys):
 )
 def test_of_another_kind_the_stub_and_the_answer_are_marked(old, new, said, tmp_path, capsys, monkeypatch):
     """And what is not tried is said."""
-    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
+    marked_here(monkeypatch)
     shutil.copytree(ROOT / "tests" / "statistics", folder := tmp_path / "statistics")
     text = (path := folder / "two_dice.py").read_text()
     path.write_text(text.replace(old, new, 1))

@@ -33,7 +33,7 @@ from desk.work import Work, digest
 from exercises import network, prove
 from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
 from marker import catalogue, complaints, kind, marking, runner, sandbox
-from marker.kind import Outcome
+from marker.kind import Outcome, Report
 from marker.verdict import Verdict
 from mlp_np import numerical_gradient, softmax_cross_entropy
 from page import desk
@@ -49,7 +49,7 @@ def learner(tmp_path, capfd, monkeypatch):
     """
 
     def here(exercise, file, seed, *_):
-        return Outcome(**json.loads(json.dumps(asdict(runner.report(exercise, file, seed)))))
+        return Report(**json.loads(json.dumps(asdict(runner.report(exercise, file, seed)))))
 
     def call(*arguments):
         capfd.readouterr()
@@ -63,6 +63,7 @@ def learner(tmp_path, capfd, monkeypatch):
 
     call.apart = runner.apart
     monkeypatch.setattr(runner, "apart", here)
+    monkeypatch.setattr(marking, "confirm", lambda exercise, file, verdict, *how: verdict)
     call.folder = tmp_path / "my.python"  # a dot and py in the name of a folder
     return call
 
@@ -729,7 +730,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     apart, found, exercise = runner.apart, {}, BY_NAME["dz1"]
     for content, _ in QUIET.values():
         hand_in(path := tmp_path / "dz1.py", content)
-        found[path.read_bytes()] = Outcome(**json.loads(json.dumps(asdict(runner.report(exercise, path, 0)))))
+        found[path.read_bytes()] = Report(**json.loads(json.dumps(asdict(runner.report(exercise, path, 0)))))
     monkeypatch.setattr(runner, "apart", lambda e, file, *how: found.get(file.read_bytes()) or apart(e, file, *how))
     monkeypatch.setattr(kind.Kind, "seconds", 0.5)
     monkeypatch.setattr(tempfile, "tempdir", str(spare := tmp_path / "spare"))
@@ -793,7 +794,7 @@ def test_what_is_no_result_is_none(tmp_path):
         if name in left:
             hand_in(tmp_path / name, left[name])
         outcome = runner.read_report(tmp_path / name, "dz1.py", 8, 0)
-        assert marking.verdict(BY_NAME["dz1"], 0, outcome).name == "no result", name
+        assert marking.verdict(BY_NAME["dz1"], outcome).name == "no result", name
 
 
 def test_every_exercise_has_a_stub_three_hints_and_a_place_in_the_docs_in_ascii():
@@ -872,7 +873,7 @@ def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
     ):
         silent = f"class Mine(Exception):\n    def __str__(self):\n        return {message}\n\n\nraise Mine\n"
         hand_in(path := tmp_path / "dz1.py", silent)
-        practice.say(marking.verdict(BY_NAME["dz1"], 0, runner.report(BY_NAME["dz1"], path, 0)).text)
+        practice.say(marking.verdict(BY_NAME["dz1"], runner.report(BY_NAME["dz1"], path, 0)).text)
         out = capsys.readouterr().out
         assert re.search(words, out) and "\x1b" not in out
 

@@ -12,6 +12,7 @@ from marker import check, marking, runner
 from marker.catalogue import Catalogue
 from marker.runner import HOW
 from marker.verdict import PLACES
+from practice_answers import marked_here
 from practice_answers import write as write_ours
 from support.errors import UserError
 
@@ -50,7 +51,7 @@ def written(name, body, folder):
 def learner(tmp_path, capfd, monkeypatch):
     """learner("hint"): what `python practice.py --exercises statistics hint` prints, with a copy of the folder. For
     speed, files are marked here."""
-    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
+    marked_here(monkeypatch)
     shutil.copytree(STATISTICS, tmp_path / "statistics")
 
     def call(*arguments):
@@ -63,7 +64,7 @@ def learner(tmp_path, capfd, monkeypatch):
 
 
 def test_its_files_have_nothing_to_look_at(monkeypatch):
-    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
+    marked_here(monkeypatch)
     assert len(SUBJECT.exercises) == 4 and not SUBJECT.broken
     for exercise in SUBJECT.exercises:
         assert [*check.problems(exercise, draws=5)] == [], exercise.name
@@ -72,7 +73,7 @@ def test_its_files_have_nothing_to_look_at(monkeypatch):
 @pytest.mark.parametrize(("name", "body", "mark", "words"), [(*row.values, "")[:4] for row in rows(WRITTEN)])
 def test_what_somebody_writes_gets_its_mark(name, body, mark, words, tmp_path):
     exercise = SUBJECT.by_name[name]
-    found = marking.verdict(exercise, 3, runner.report(exercise, written(name, body, tmp_path), 3))
+    found = marking.verdict(exercise, runner.report(exercise, written(name, body, tmp_path), 3))
     assert found.words == mark and words in found.text, found.text
     assert "images" not in found.text.replace(PLACES["a factor: of a size"], "")
 
