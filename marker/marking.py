@@ -85,6 +85,7 @@ def may_be_called(exercise, name):
     known |= {kind.partition(":")[0] for kind in PLACES} | {*exercise.kind.marks} | names_of_mistakes(exercise)
     halves = (name.split(", and ", n) for n in range(1, name.count(", and ") + 1))
     pairs = [(", and ".join(parts[:-1]), parts[-1]) for parts in halves]
+    known -= {*PASSED}
     return name in known or any(one in known and other in known for one, other in pairs)
 
 

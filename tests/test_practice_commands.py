@@ -195,7 +195,7 @@ def test_a_file_finds_the_users_modules_and_has_one_thread(learner, monkeypatch,
     path = write(learner.folder, "logits")
     path.write_text(f"import mine, mlp_np\n{path.read_text()}")
     assert learner("run", "logits").stdout.startswith("mine 1\nExercise 1 is a function and prints nothing by itself")
-    assert learner.apart(BY_NAME["logits"], path, 0, 8).printed == "mine 1\n"
+    assert learner.apart(BY_NAME["logits"], path, 0, 8).verdict["printed"] == "mine 1\n"
 
 
 def test_what_a_beginner_meets_first_is_said(learner):

@@ -78,6 +78,37 @@ def test_what_somebody_writes_gets_its_mark(name, body, mark, words, tmp_path):
     assert "images" not in found.text.replace(PLACES["a factor: of a size"], "")
 
 
+OLD_FINDER = """
+
+from marker.finder import Finder
+
+def look(attempt, wrongs):
+    return is_so(attempt)
+
+def say(found, wrongs):
+    if not found or wrongs.verdict.name != "not right":
+        return None
+    text = said(MARK)
+    return Verdict(False, MARK, f"{wrongs.verdict.text}\\n{text}", drawn=True, question=text)
+
+ALONE = Finder(look, say)
+"""
+
+
+def test_a_finder_in_two_parts_is_asked_as_before(tmp_path):
+    """So it was in folders that somebody may have."""
+    shutil.copytree(STATISTICS, folder := tmp_path / "statistics")
+    (folder / "_alone.py").write_text((STATISTICS / "_alone.py").read_text().partition("def alone(")[0] + OLD_FINDER)
+    order = (folder / "order.py").read_text()
+    (folder / "order.py").write_text(order.replace("import alone", "import ALONE").replace(": alone", ": ALONE"))
+    catalogue = Catalogue(folder)
+    exercise = catalogue.exercise("weighted_mean")
+    assert not catalogue.broken and exercise.folder.finders["alone"].is_long is False
+    for body, mark in (("mean = x[0] * w[0] / w[0]", "right for one alone"), (RIGHT["weighted_mean"], "passed")):
+        found = marking.verdict(exercise, runner.report(exercise, written("weighted_mean", body, tmp_path), 3))
+        assert found.words == mark, found.text
+
+
 def test_it_is_practised_as_this_projects_own(learner, tmp_path):
     """In a folder of its own: a name may be one of ours."""
     assert "Exercise 1 (Averages, 1 of 2): The weighted mean" in learner()
