@@ -14,6 +14,7 @@ import time
 import zipfile
 from contextlib import redirect_stdout
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -376,12 +377,23 @@ def write(digit, temperature, seed):
     drawn, the likeliest with their probabilities, and what each head looked at."""
     ink, model = writer()
     report(ink=base64_of(ink))
-    word = np.array([len(ink) + digit])
-    for place, u in enumerate(np.random.default_rng(seed).random(len(model.params["positions.P"]))):
-        logits = model.next(word, place)
-        word = next_words(logits, temperature, np.array([u]))
-        report(**choice(logits[0], temperature, int(word[0])), looked=looked(model, 0))
+    for _, (about,) in written(model, [[len(ink) + digit]], temperature, np.random.default_rng(seed)):
+        report(**about)
     return {}
+
+
+def written(model, words, temperature, rng):
+    """Have a network go on with texts, words (N, T), until it has no place left. Yield for each place the words that it
+    writes there, (N,), and what is known of each of them: as `choice` and `looked` have it."""
+    words = np.asarray(words)
+    for place in range(len(model.params["positions.P"])):
+        logits = model.next(words[:, place], place)
+        if place < words.shape[1] - 1:
+            continue  # what comes next is given
+        drawn = next_words(logits, temperature, rng.random(len(words)))
+        words = np.hstack([words, drawn[:, np.newaxis]])
+        chosen = enumerate(zip(logits, drawn.tolist(), strict=True))
+        yield drawn, [choice(row, temperature, word) | {"looked": looked(model, i)} for i, (row, word) in chosen]
 
 
 def choice(logits, temperature, word):
@@ -412,17 +424,9 @@ def write_text(begun, count, temperature, seed):
     report(begun=begun, letters=letters)
     seen, end = words[-T:], len(words) + count
     while len(words) < end:
-        given = len(seen)
-        for place in range(T):
-            logits = model.next(np.array([seen[place]]), place)
-            if place < given - 1:
-                continue  # what comes next is given
-            (word,) = next_words(logits, temperature, rng.random(1)).tolist()
-            words.append(word)
-            seen.append(word)
-            report(**choice(logits[0], temperature, word), looked=looked(model, 0))
-            if len(words) == end:
-                break
+        for (word,), (about,) in islice(written(model, [seen], temperature, rng), end - len(words)):
+            words.append(int(word))
+            report(**about)
         seen = words[-(T // 2) :]
     return {}
 
@@ -433,21 +437,10 @@ def write_names(begun, count, temperature, seed):
     known, model = writer()
     begun = "".join(letter for letter in begun.lower() if letter in LETTERS)[: NAMES.places - 1]
     words = np.hstack([first_words([0], NAMES), texts_of([begun])[:, : len(begun)]]).repeat(count, axis=0)
-    rng, about = np.random.default_rng(seed), [[] for _ in range(count)]
-    for place in range(NAMES.places):
-        logits = model.next(words[:, place], place)
-        if place < len(begun):
-            continue  # what comes next is given
-        drawn = next_words(logits, temperature, rng.random(count))
-        words = np.hstack([words, drawn[:, np.newaxis]])
-        for i, word in enumerate(drawn.tolist()):
-            about[i].append(choice(logits[i], temperature, word) | {"looked": looked(model, i)})
-    known, names = {*names_of(known)}, names_of(words[:, 1:])
-    return {
-        "names": [
-            (name, name in known, of[: len(name) - len(begun) + 1]) for name, of in zip(names, about, strict=True)
-        ]
-    }
+    new, about = zip(*written(model, words, temperature, np.random.default_rng(seed)), strict=True)
+    known, names = {*names_of(known)}, names_of(np.hstack([words[:, 1:], np.transpose(new)]))
+    of_names = zip(names, zip(*about, strict=True), strict=True)
+    return {"names": [(name, name in known, of[: len(name) - len(begun) + 1]) for name, of in of_names]}
 
 
 def writer():

@@ -560,7 +560,7 @@ ENCRYPTED, UNKNOWN, TORN = {(6, 8): 1}, {(8, 10): 77}, {(14, 16): 0}
 # raise an error, and are marked here.
 STUB, DONE, DRAFT = (filled("dz1", body) for body in ("", RIGHT["dz1"], "dz1 = 0 * da1"))
 FORGED = """import os, sys
-open(sys.argv[5], "w").write('{"notes": {}, "error": {"name": "=1", "text": ""}}')
+open(sys.argv[5], "w").write('{"verdict": {"passed": false, "name": "=1", "text": ""}}')
 os._exit(0)
 """
 CHILD = "import subprocess\nopen(__file__ + '.pid', 'w').write(str(subprocess.Popen(['sleep', '100']{}).pid))\n"
