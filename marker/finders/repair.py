@@ -29,7 +29,7 @@ from marker.budget import SPEND, Budget, Stopped, count_lines, hidden
 from marker.compare import sums
 from marker.equal import ROUNDING, agree, sizes
 from marker.finders import sometimes
-from marker.finders.edits import edits_of, made, names_in, span, together
+from marker.finders.edits import MODULES, edits_of, made, names_in, span, together
 from marker.trial import as_array, call, right_results
 from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
 from marker.words import listed
@@ -172,9 +172,6 @@ def takes_away(edit):
     parts = (part if isinstance(part, list) else [part] for part in (edit.holder[edit.key], edit.new))
     before, after = (set(names_in(ast.Module(part, []))) for part in parts)
     return after - MODULES < before - MODULES
-
-
-MODULES = {"np", "torch", "F"}
 
 
 def described(edits, source, results):
