@@ -235,7 +235,7 @@ class Row(NamedTuple):
     belongs: Any
     rank: int
     kind: str
-    letter: str  # of what is put in: "b", "B", or ""
+    put_in: str  # of what is put in: "b", "B", or ""
 
 
 def rows_of(text):
@@ -250,27 +250,27 @@ def rows_of(text):
     return rows
 
 
-def fits(pattern, node, letters):
-    """Whether a tree is like a pattern. What stands for a, b and i there is put into `letters`."""
+def fits(pattern, node, bindings):
+    """Whether a tree is like a pattern. What stands for a, b and i there is put into `bindings`."""
     if isinstance(pattern, ast.Name) and pattern.id in ("a", "b", "i"):
-        letters[pattern.id] = node
+        bindings[pattern.id] = node
         return True
     if type(pattern) is not type(node):
         return False
     if not isinstance(pattern, ast.AST):
         return pattern == node
-    return all(fits(getattr(pattern, field), getattr(node, field), letters) for field in pattern._fields)
+    return all(fits(getattr(pattern, field), getattr(node, field), bindings) for field in pattern._fields)
 
 
-def filled_in(pattern, letters):
-    """A new tree like a pattern, with these trees in the places of its letters."""
-    if isinstance(pattern, ast.Name) and pattern.id in letters:
-        return letters[pattern.id]
+def filled_in(pattern, bindings):
+    """A new tree like a pattern, with these trees in the places of its placeholders."""
+    if isinstance(pattern, ast.Name) and pattern.id in bindings:
+        return bindings[pattern.id]
     if isinstance(pattern, list):
-        return [filled_in(item, letters) for item in pattern]
+        return [filled_in(item, bindings) for item in pattern]
     if not isinstance(pattern, ast.AST):
         return pattern
-    return type(pattern)(**{field: filled_in(getattr(pattern, field), letters) for field in pattern._fields})
+    return type(pattern)(**{field: filled_in(getattr(pattern, field), bindings) for field in pattern._fields})
 
 
 MODULES = {"np", "torch", "F"}
@@ -301,9 +301,9 @@ def expression_edits(spot, names, sizes):
     if is_module or (is_function and not isinstance(node, ast.Name)):
         return
     for row in SLIPS:
-        letters = {}
-        if fits(row.slip, node, letters):
-            yield row.rank, row.kind, here, filled_in(row.belongs, letters)
+        bindings = {}
+        if fits(row.slip, node, bindings):
+            yield row.rank, row.kind, here, filled_in(row.belongs, bindings)
     match node:
         case ast.BinOp():
             yield from operation_edits(node)
@@ -529,10 +529,10 @@ def ends_of_range(arguments):
 def additions(node, names, sizes, is_index):
     """(kind, new): something that is not there is added to an expression, as MISSING has it."""
     values = {"b": [read(name) for name in names], "B": [read(hidden(size)) for size in sizes], "": [None]}
-    for letter, rows in groupby(MISSING, key=attrgetter("letter")):
-        rows = [row for row in rows if letter != "b" or is_index == (row.kind == "an index")]
-        for value, row in product(values[letter], rows):
-            yield row.kind, filled_in(row.belongs, {"a": node, letter: value})
+    for placeholder, rows in groupby(MISSING, key=attrgetter("put_in")):
+        rows = [row for row in rows if placeholder != "b" or is_index == (row.kind == "an index")]
+        for value, row in product(values[placeholder], rows):
+            yield row.kind, filled_in(row.belongs, {"a": node, placeholder: value})
 
 
 def parts(part, names):
