@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -50,10 +50,11 @@ class Blank:
     module: str = ""  # the program that runs such a file,
     looks: str = ""  # and the one that shows what it does
     asked: tuple = ()  # consequences that are tried once more, by the process that judges (marker/asked.py)
+    gives: dict = field(default_factory=dict)  # {a function: what it returns}, of those that return params or gradients
 
     def program(self):
         """The exercise's kind."""
-        return Program(self.mark, self.module, self.looks, self.calls.sentences, self.ask)
+        return Program(self.mark, self.module, self.looks, self.calls.sentences, self.ask, self.gives)
 
     @np.errstate(all="ignore")
     def ask(self, functions, seed):

@@ -19,7 +19,17 @@ with program.needing("requirements-np.txt"):
     from exercises.words import OF_BLOCKS, explained
     from marker import ROOT
     from marker.complaints import plain
-    from marker.derivatives import Place, compare, factor, matched, right_alone, root_mean_square, swapped, told, why
+    from marker.derivatives import (
+        Place,
+        compare,
+        first_and_factors,
+        matched,
+        right_alone,
+        root_mean_square,
+        swapped,
+        told,
+        why,
+    )
     from marker.nests import floats, replaced, shown
     from marker.verdict import Wrong
     from mlp_np import numerical_gradient, relative_difference
@@ -321,9 +331,8 @@ def names(paths):
 
 def named(calls, params, batches, offs, rng):
     """The exception that says which derivatives are wrong, one entry of them both ways, and what else is known."""
-    where = next(i for i, bad in enumerate(offs) if bad)
+    where, factors = first_and_factors(offs)
     bad, (place, mine) = offs[where], at_this(calls, params, *batches[where])
-    factors = [factor([one for key in bad for one in all_of.get(key, ())]) for all_of in offs]
     if all(factors) and factors[where] != 1:
         more = why(factors, [len(x) for x, _ in batches], OF_TEXTS)
         return wrong("gradients times a number: of a block", times=factors[where], more=more, **told(bad, mine, names))
@@ -407,7 +416,8 @@ CONSEQUENCES = (
 )  # fmt: skip
 FUNCTIONS = "first_weights", "forward", "backward"
 ASKED = tuple(one for one in CONSEQUENCES if one is not goes_back)  # which looks at the calls within
-JUDGE = Blank(FUNCTIONS, STUB, OfBlock, CONSEQUENCES, said, "exercises.block", asked=ASKED)
+GIVES = {"first_weights": ("params",), "backward": ("", "gradients")}
+JUDGE = Blank(FUNCTIONS, STUB, OfBlock, CONSEQUENCES, said, "exercises.block", asked=ASKED, gives=GIVES)
 
 
 # --- Run as a program -------------------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ class Case(Kind):
     # what is said against it}.
     says = {"WRONG": "", "RIGHT": "", "STILL": "", "OR_ELSE": "", "EVIDENCE": "", "AGAINST": {}}  # noqa: RUF012
     seconds, Notes, solution_is = 20, Notes, "what fixes it"
+    marks = tuple(f"diagnosis: {word}" for word in SUSPECTS)
     checked = (
         "Marked: the stub as it is, and with RIGHT in place of WRONG and the diagnosis. What is on record of both "
         "was compared with the range. Not tried: other fixes. tests/test_practice_cases.py is for those."

@@ -477,7 +477,8 @@ ASKED = (
     keeps_no_images, reads_the_least_loss, has_a_hidden_layer, reads_what_it_was_told,
 )  # fmt: skip
 FUNCTIONS = "loss", "gradients", "train", "read"
-JUDGE = Blank(FUNCTIONS, STUB, Reading, CONSEQUENCES, said, "exercises.own", "exercises.looked", ASKED)
+GIVES = {"train": ("params", ""), "gradients": ("gradients",)}
+JUDGE = Blank(FUNCTIONS, STUB, Reading, CONSEQUENCES, said, "exercises.own", "exercises.looked", ASKED, GIVES)
 
 
 # --- Run as a program, and put to use ---------------------------------------------------------------------------------

@@ -138,7 +138,8 @@ def resnet(network, lines):
     """The way back through every convolution, normalisation and plain shortcut is the learner's."""
     for path, layer in walk(network.layers).items():
         if isinstance(layer, (Conv, BatchNorm)):
-            wrap(layer, conv_backward if isinstance(layer, Conv) else norm_backward, lines, f" in {path}")
+            back = conv_backward if isinstance(layer, Conv) else partial(norm_backward, "batch_norm_dx")
+            wrap(layer, back, lines, f" in {path}")
     for path, block in network.layers.items():
         if isinstance(block, Block) and isinstance(block.layers["shortcut"], Identity):
             wrap(block, block_backward, lines, f" in {path}")
@@ -149,7 +150,7 @@ def vit(network, lines):
     """The way back through every layer normalisation and softmax is the learner's, or through the whole attention."""
     for path, layer in walk(network.layers).items():
         if isinstance(layer, LayerNorm):
-            wrap(layer, layer_norm_backward, lines, f" in {path}")
+            wrap(layer, partial(norm_backward, "layer_norm_dx"), lines, f" in {path}")
     for path, block in network.layers.items():
         if path.startswith("blocks"):
             attention = block.layers["attention"]
@@ -190,7 +191,7 @@ def llama(network, lines):
     heads share, are the learner's; and after each step, a pair of words that is joined, and the likeliest words."""
     for path, layer in walk(network.layers).items():
         if isinstance(layer, RMSNorm):
-            wrap(layer, rms_norm_backward, lines, f" in {path}")
+            wrap(layer, partial(norm_backward, "rms_norm_dx"), lines, f" in {path}")
     for path, block in network.layers.items():
         if isinstance(block, LlamaBlock):
             attention = block.layers["attention"]
@@ -230,20 +231,11 @@ def wrap(layer, backward, lines, place):
     layer.backward = lambda dy: backward(layer, ours, dy, lambda name, known: lines(name, known, place))
 
 
-def norm_backward(layer, ours, dy, lines):
+def norm_backward(name, layer, ours, dy, lines):
+    """name: of the exercise about this kind of norm."""
     ours(dy)  # for dgamma and dbeta
-    x, _ = layer.seen
-    inverse = 1 / np.sqrt(x.var(axis=(0, 1, 2)) + layer.eps)
-    given = {"dy": dy, "xhat": (x - x.mean(axis=(0, 1, 2))) * inverse, "gamma": layer.params["gamma"]}
-    return lines("batch_norm_dx", given | {"inverse": inverse})["dx"]
-
-
-def layer_norm_backward(layer, ours, dy, lines):
-    ours(dy)
-    x, _ = layer.seen
-    inverse = 1 / np.sqrt(x.var(axis=-1, keepdims=True) + layer.eps)
-    given = {"dy": dy, "xhat": (x - x.mean(axis=-1, keepdims=True)) * inverse, "gamma": layer.params["gamma"]}
-    return lines("layer_norm_dx", given | {"inverse": inverse})["dx"]
+    given = {"dy": dy, "xhat": layer.xhat, "gamma": layer.params["gamma"], "inverse": layer.inverse}
+    return lines(name, given)["dx"]
 
 
 def conv_backward(layer, ours, dy, lines):
@@ -280,12 +272,6 @@ def attention_backward(layer, ours, dy, lines):
     given = {"q": layer.q, "k": layer.k, "v": layer.v, "weights": layer.weights}
     dq, dk, dv = lines("attention", given | {"dmixed": split(out.backward(dy), layer.heads)}).values()
     return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
-
-
-def rms_norm_backward(layer, ours, dy, lines):
-    ours(dy)
-    given = {"dy": dy, "xhat": layer.xhat, "gamma": layer.params["gamma"], "inverse": layer.inverse}
-    return lines("rms_norm_dx", given)["dx"]
 
 
 def swiglu_backward(mlp, ours, dy, lines):

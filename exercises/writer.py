@@ -442,7 +442,8 @@ ASKED = (
     renamed, partial(blank.learns_again, derivatives=derivatives, is_good=partial(better_than_counting, more=AGAIN)),
     is_one_network, has_learned_again, writes_by_rng, writes_as_its_logits_say,
 )  # fmt: skip
-JUDGE = Blank(FUNCTIONS, STUB, Writing, CONSEQUENCES, said, "exercises.writer", "exercises.looked", ASKED)
+GIVES = {"train": ("params", ""), "gradients": ("gradients",)}
+JUDGE = Blank(FUNCTIONS, STUB, Writing, CONSEQUENCES, said, "exercises.writer", "exercises.looked", ASKED, GIVES)
 
 
 # --- Run as a program -------------------------------------------------------------------------------------------------

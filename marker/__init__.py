@@ -1,7 +1,7 @@
 """The marker: an answer, the inputs to try it on and the mistakes that are known go in, and a verdict comes out.
 
 It knows NumPy, and nothing of what the exercises are about: a folder of exercises says what its sizes are called, and
-has its own words. marker/kind.py and marker/finders/__init__.py are the two interfaces; each is a page.
+has its own words. marker/kind.py and marker/finder.py are the two interfaces; each is a page.
 """
 
 from pathlib import Path

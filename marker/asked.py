@@ -1,10 +1,11 @@
-"""The functions of a learner's file, asked from another process: python -m marker.asked FILE.
+"""The functions of a learner's file, asked from another process: python -m marker.asked FILE GIGABYTES.
 
 What a file reports of itself, it may have made up. So the marker asks some of it again, from the process that judges:
 `asking` starts one with the file, sends it what a function is given, and gets what that returns. Nothing but arrays,
 numbers and text goes either way (marker/nests.py), and the questions are drawn on this side.
 
-Params stay on the other side. Here they are {"kept": their number, path: array}, which is a nest like any other.
+Params stay on the other side. Here they are {"kept": their number, path: array}, which is a nest like any other. What a
+function returns, its exercise says: `params`, `gradients` of them, or "" for anything else, in their order.
 """
 
 import json
@@ -13,8 +14,10 @@ import os
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator, ValuesView
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +28,7 @@ from marker.nests import floats, planned, replaced, unpacked
 from marker.trial import load
 
 LARGEST = 2**28  # bytes of one message
-# What these functions return, in order: `params`, `gradients` of them, or anything else. The others return one result.
-GIVE = {
-    "train": ("params", ""),
-    "first_weights": ("params",),
-    "gradients": ("gradients",),
-    "backward": ("", "gradients"),
-}
+MOST_RESULTS = 100  # of a function that gives one after the other
 
 
 class Failed(Exception):
@@ -39,16 +36,17 @@ class Failed(Exception):
 
 
 @contextmanager
-def asking(file, seconds, within=()):
+def asking(file, seconds, within=(), gives=None, needs_torch=False):
     """The functions of a file, by name, as attributes: each call is made in another process, which gets `seconds`.
-    TimeoutError, if it takes longer."""
+    TimeoutError, if it takes longer. gives: {a function: what it returns}, of those that return more than one nest."""
     with tempfile.TemporaryDirectory(prefix="asked", ignore_cleanup_errors=True) as folder:
-        arguments = ["-m", "marker.asked", str(Path(file).resolve())]
+        memory = 0 if needs_torch else runner.MEMORY  # gigabytes; 0 for any number
+        arguments = ["-m", "marker.asked", str(Path(file).resolve()), str(memory)]
         with runner.started(arguments, folder, file, within, pipes=True) as process:
             clock = threading.Timer(runner.CLOCK * seconds, process.kill)
             clock.start()
             try:
-                yield Functions(process)
+                yield Functions(process, gives or {})
             except (EOFError, OSError):
                 if clock.finished.is_set():
                     raise TimeoutError from None
@@ -60,8 +58,9 @@ def asking(file, seconds, within=()):
 class Functions:
     """See `asking`."""
 
-    def __init__(self, process):
-        self._process, self._sent = process, {}  # _sent: {number of params: {path: array}}, as they are over there
+    def __init__(self, process, gives):
+        self._process, self._gives = process, gives
+        self._sent = {}  # {number of params: {path: array}}, as they are over there
 
     def __getattr__(self, name):
         if name.startswith("_"):
@@ -69,7 +68,8 @@ class Functions:
         return partial(self._ask, name)
 
     def _ask(self, name, *given):
-        write(self._process.stdin, [name, [self._shown(one) for one in given]])
+        gives = list(self._gives.get(name, ("",)))
+        write(self._process.stdin, [name, gives, [self._shown(one) for one in given]])
         found = read(self._process.stdout)
         if "failed" in found:
             raise Failed(str(found["failed"]))
@@ -116,11 +116,12 @@ def read(file):
 # --- The other process ------------------------------------------------------------------------------------------------
 
 
-def answer(module, kept, name, given):
+def answer(module, kept, name, gives, given):
     """The results of one call; kept: the params of all calls so far."""
     given = [own(kept, one) for one in given]
     found = getattr(module, name)(*given)
-    gives = GIVE.get(name, ("",))
+    if isinstance(found, (Iterator, ValuesView)):
+        found = list(islice(found, MOST_RESULTS))
     results = []
     for what, one in zip(gives, found if len(gives) > 1 else (found,), strict=True):
         if what == "params":
@@ -142,24 +143,25 @@ def own(kept, value):
     return value
 
 
-def main(file):
+def main(file, gigabytes):
     """Answer on standard output what is asked on standard input, which the file itself does not get to see."""
     questions, answers = (os.fdopen(os.dup(number), mode) for number, mode in ((0, "rb"), (1, "wb")))
     with open(os.devnull, "r+b") as nothing:
         os.dup2(nothing.fileno(), 0)
         os.dup2(nothing.fileno(), 1)
     runner.supervise()
-    runner.limit_memory(runner.MEMORY)
+    if int(gigabytes):
+        runner.limit_memory(int(gigabytes))
     module, kept = None, []
     while True:
         try:
-            name, given = read(questions)
+            name, gives, given = read(questions)
         except EOFError:
             return
         try:
             with np.errstate(all="ignore"):
                 module = module or load(file)
-                said = {"results": answer(module, kept, name, given)}
+                said = {"results": answer(module, kept, name, gives, given)}
                 planned(said)
         except BaseException as error:
             said = {"failed": f"`{name}`: {type(error).__name__}: {error}"}

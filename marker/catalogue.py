@@ -7,7 +7,7 @@ A folder has a file `order.py`, in which capitals say what its exercises have in
     ORDER    parts, in the order in which they are learned: (a title, a folder in it or "", the names of exercises)
     COUNTS   {the name of a size: what there are so many of}, {"n": "samples"}; the first is what a mean goes over
     SAYS     {what the files may say besides, in capitals: what that is where one does not}
-    FINDERS  {name: a `Finder`}, ways to find a mistake that this folder has besides: see marker/finder.py
+    FINDERS  {name: a function}, ways to find a mistake that this folder has besides: see marker/finder.py
 
 and, if it likes, a said.md with words of its own: see marker/words.py. A file whose name begins with _ is no exercise:
 the others may import it. All of these are run as they are: whoever uses a folder trusts it as they trust this program.

@@ -28,6 +28,7 @@ from marker.equal import agree, sizes
 from marker.finders import repair
 from marker.finders.edits import edits_of, made
 from marker.finders.repair import harmless
+from marker.function import Notes
 from marker.kind import Kind, Outcome
 from marker.trial import as_array, call, describe, right_results
 from support.errors import UserError
@@ -239,13 +240,14 @@ def misnamed_when_written(exercise, seed):
             yield f"the mistake {name!r}, as a learner writes it, is called {verdict.words!r} (seed {seed})"
 
 
+@np.errstate(all="ignore")  # some mistakes overflow
 def judged(exercise, seed, values):
     """The verdict on a function that returns values(g), {output: value}, and for all others what is right."""
     trials = []
     for g in exercise.draw(seed):
         results = {name: getattr(g, name) for name in exercise.gives} | values(g)
         trials.append({"results": [describe(result) for result in results.values()], "changed": []})
-    return marking.judge(exercise, seed, Outcome(notes={"trials": trials, "follows": True}))
+    return exercise.kind.judge(exercise, seed, Outcome(Notes(trials, follows=True)))
 
 
 def found_anyway(exercise, seed):

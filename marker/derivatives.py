@@ -264,14 +264,23 @@ def apart(one, two):
     return next((pair for pair in texts if len({*pair}) == 2), texts[0])
 
 
+def first_and_factors(wrong_entries):
+    """The number of the first batch with wrong entries; and by which factor those of its arrays are off in each batch.
+
+    wrong_entries: of each batch {an array's path: its wrong entries}.
+    """
+    first = next(i for i, bad in enumerate(wrong_entries) if bad)
+    off = [[one for key in wrong_entries[first] for one in bad.get(key, ())] for bad in wrong_entries]
+    return first, [factor(some) for some in off]
+
+
 def named(loss, gradients, params, batches, found, first, rng, examples, terms, asks):
     """The exception that says which gradients are wrong, one entry of them both ways, and by which factor."""
-    where = next(i for i, bad in enumerate(found) if bad)
+    where, factors = first_and_factors(found)
     bad, sizes = found[where], [len(batch[0]) for batch in batches]
     values = told(bad, first, shown) | {"n": sizes[where], "examples": examples}
     if is_stale(gradients, params, batches[where]):
         return wrong("other gradients", more=f" {said('the same for others')}", **values)
-    factors = [factor([one for key in bad for one in all_of.get(key, ())]) for all_of in found]
     if not all(factors) or abs(factors[where] - 1) < 0.05:  # nearly right: a term may be missing, too
         more = otherwise(loss, params, batches, bad, first, rng)
         if more or not all(factors) or factors[where] == 1:

@@ -44,7 +44,7 @@ class Folder(NamedTuple):
     says: dict = MappingProxyType(
         {}
     )  # {what their files may say besides, in capitals: what that is where one does not}
-    finders: dict = MappingProxyType({})  # {name: a `Finder` of its own}, which is asked before the marker's
+    finders: dict = MappingProxyType({})  # {name: a finder}, which are asked before the marker's
     path: Any = None  # where it is
 
 

@@ -1,27 +1,69 @@
-"""A way to find a mistake: what there is to write for a new one, which is a file in marker/finders, and its name in
-marker/finders/__init__.py.
+"""A way to find a mistake: a function find(wrongs), which returns a `Verdict`, or None. There is one in each file of
+marker/finders, and its name in FINDERS below. A folder of exercises may have its own.
 
 Finders are asked where the known mistakes say too little about numbers that are wrong. What one says is a claim: it has
 been tried, on all trials and if it can be on fresh draws, or it is not said.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from contextlib import suppress
+from functools import cached_property
+from typing import NamedTuple
+
+from marker.finders import depart, pairs, repair, sometimes, typed, unread, values
 
 
-class Wrongs(NamedTuple):
-    """What a finder is given."""
+class Wrongs:
+    """What a finder is given: an `Attempt`, its `Outcome`, and the `Verdict` that says too little.
 
-    exercise: Any
-    seed: int
-    outcome: Any  # an `Outcome`; outcome.notes.found has what the finders before this one have found, by their names
-    verdict: Any  # the `Verdict` that says too little
+    It keeps what several of them ask for.
+    """
+
+    def __init__(self, attempt, outcome, verdict):
+        self.attempt, self.outcome, self.verdict = attempt, outcome, verdict
+        self.exercise, self.seed = attempt.exercise, attempt.seed
+
+    @cached_property
+    def place(self):
+        """Where an edit makes the numbers right: see `repair.search`."""
+        return repair.look(self)
+
+    @cached_property
+    def way(self):
+        """The `Way` of the answer: see `depart.way_of`."""
+        return depart.way_of(self)
+
+    @cached_property
+    def departure(self):
+        """The `Verdict` that says where the answer leaves the right way; None if that cannot be said."""
+        with suppress(Exception):
+            return depart.find(self)
+        return None
+
+    @cached_property
+    def unread(self):
+        """The arguments that the learner's lines do not read: see `unread.unread_names`."""
+        return unread.unread_names(self.attempt)
+
+
+# In their order: the first that has something to say says it.
+FINDERS = {
+    "typed": typed.find,
+    "pairs": pairs.find,
+    "unread": unread.find,
+    "place": repair.find,
+    "sometimes": sometimes.find,
+    "values": values.find,
+    "depart": lambda wrongs: wrongs.departure,
+}
 
 
 class Finder(NamedTuple):
-    """One way to find a mistake."""
+    """A finder in two parts, as folders of exercises from before 2026.12 have it; it is called as one function."""
 
-    # look(attempt, wrongs), in the process of the learner's file: plain data, or None. attempt: see marker/kind.py
-    look: Callable
-    say: Callable  # say(found, wrongs), outside: a `Verdict` in place of the one that says too little, or None
-    is_long: bool = False  # whether `look` may take long: what is known before it is kept
+    look: Callable  # look(attempt, wrongs): what there is to see, or None
+    say: Callable  # say(found, wrongs): the `Verdict` on that, or None
+    is_long: bool = False
+
+    def __call__(self, wrongs):
+        return self.say(self.look(wrongs.attempt, wrongs), wrongs)

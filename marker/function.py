@@ -7,14 +7,16 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from marker.compare import judge_trials
+from marker.compare import judge_trials, said
 from marker.equal import BESIDE, agree
-from marker.finder import Wrongs
-from marker.finders import FINDERS, typed
+from marker.finder import FINDERS, Wrongs
+from marker.finders import typed
 from marker.finders.repair import harmless
 from marker.kind import Kind
-from marker.trial import call, describe, right_results
-from marker.verdict import TYPED, is_vague, wrong
+from marker.nests import NotKept, planned
+from marker.trial import as_list, call, describe, right_results
+from marker.verdict import TYPED, Wrong, is_vague, wrong
+from marker.words import listed
 
 
 @dataclass
@@ -28,14 +30,12 @@ class Notes:
     follows: bool | None = None  # whether the numbers come from the exercise's tool
     remembers: bool = False  # whether a later call with the same inputs gives others
     at_zero: list | None = None  # the results that are not finite exactly at a kink
-    looked: bool = False  # whether all finders have looked, and not "typed" alone
-    found: dict = field(default_factory=dict)  # {a finder: what it has found}
 
 
 class Function(Kind):
     """How a function is marked."""
 
-    Notes = Notes
+    Notes, marks, is_quick = Notes, (), True
 
     def check(self, exercise):
         if not exercise.answer:
@@ -59,51 +59,55 @@ class Function(Kind):
         if is_right(exercise, rights):
             confirm(exercise, module, function, attempt.seed, notes)
 
-    def look_further(self, attempt, outcome, keep):
-        """What else is known of wrong numbers; and where the known mistakes say too little, the place of one."""
-        exercise, notes = attempt.exercise, outcome.notes
-        if not notes.trials:
-            return
-        if not outcome.error and not is_right(exercise, [trial["right"] for trial in notes.trials]):
-            keep()
-            function = getattr(attempt.module, exercise.function.name)
-            with suppress(Exception), harmless():  # what was printed and written before is enough
-                for g in (*exercise.draw(attempt.seed)[len(notes.trials) :], *exercise.fresh(attempt.seed)):
-                    notes.further.append(tried(exercise, function, g))
-        if (verdict := self.judge(exercise, attempt.seed, outcome)).passed:
-            return
-        notes.found["typed"] = typed.look(attempt)
-        if not is_vague(verdict):
-            return
-        notes.looked = True
-        wrongs = Wrongs(exercise, attempt.seed, outcome, verdict)  # the quick ones look first: a long one may use it
-        for name, finder in sorted(all_finders(exercise).items(), key=lambda item: item[1].is_long):
-            notes.found[name] = None
-            if finder.is_long:
-                keep()
-            with harmless(), suppress(Exception):  # then the others may have found something
-                notes.found[name] = finder.look(attempt, wrongs)
-
     @np.errstate(all="ignore")  # some mistakes overflow
     def judge(self, exercise, seed, outcome):
-        notes = outcome.notes
+        """The known mistakes first; where they say too little, the finders, which look longer."""
+        attempt, notes = outcome.attempt, outcome.notes
         if notes.missing:
             return wrong("no function", function=exercise.function.name)
         verdict = judge_trials(exercise, seed, outcome)
-        if is_vague(verdict) and notes.looked:
-            wrongs = Wrongs(exercise, seed, outcome, verdict)
-            asked = {name: finder for name, finder in all_finders(exercise).items() if name in notes.found}
-            said = (finder.say(notes.found[name], wrongs) for name, finder in asked.items())
-            return next(filter(None, said), verdict)
-        for line, name, does_nothing in notes.found.get("typed", ()):
+        if verdict.passed or not notes.trials or not attempt:
+            return verdict
+        if not outcome.error and not is_right(exercise, [trial["right"] for trial in notes.trials]):
+            outcome.keep(verdict)
+            function = getattr(attempt.module, exercise.function.name)
+            with suppress(Exception), harmless():  # what was printed and written before is enough
+                for g in (*exercise.draw(seed)[len(notes.trials) :], *exercise.fresh(seed)):
+                    notes.further.append(tried(exercise, function, g))
+            verdict = judge_trials(exercise, seed, outcome)
+        if is_vague(verdict):
+            outcome.keep(verdict)
+            return ask_finders(Wrongs(attempt, outcome, verdict)) or verdict
+        for line, name, does_nothing in typed.look(attempt):
             if does_nothing:
-                verdict = verdict._replace(text=f"{verdict.text}\nLine {int(line)}: {TYPED[name]}")
+                verdict = verdict._replace(text=f"{verdict.text}\nLine {line}: {TYPED[name]}")
         return verdict
 
+    def can_be_asked(self, exercise):
+        """Whether all arguments are nests of arrays and numbers: a function, say, cannot be sent to another process."""
+        with suppress(NotKept):
+            for g in exercise.draw(0):
+                planned(list(exercise.given(g).values()))
+            return True
+        return False
 
-def all_finders(exercise):
-    """{name: Finder}: the folder's own, and the marker's."""
-    return {**exercise.folder.finders, **FINDERS}
+    def ask(self, exercise, functions, seed):
+        function = getattr(functions, exercise.function.name)
+        for g in exercise.drawing(seed):
+            shapes = [np.shape(getattr(g, name)) for name in exercise.gives]
+            results = as_list(function(*exercise.given(g).values()), shapes)
+            if right_results(exercise, g, results, ()) != set(exercise.gives):
+                raise Wrong("not as reported", said("not right there", names=listed(exercise.gives)))
+
+
+def ask_finders(wrongs):
+    """What the first finder says that has something to say: the folder's own, then the marker's."""
+    with harmless():
+        for find in (wrongs.exercise.folder.finders | FINDERS).values():
+            with suppress(Exception):  # then the others may find something
+                if verdict := find(wrongs):
+                    return verdict
+    return None
 
 
 def tried(exercise, function, g):

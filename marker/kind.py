@@ -3,8 +3,9 @@
 An exercise's file says its kind: whatever stands in capitals there and is a `Kind`. Without one it is of the commonest,
 a function beside its right answer (marker/function.py).
 
-The same class stands on both sides of the wall. `run` and `look_further` are called in the process of a learner's file,
-and put plain data into notes. `judge` makes the `Verdict` of these outside, and trusts nothing in them.
+`run` and `judge` are called in the process of a learner's file, which leaves a `Report`: plain data, that a file can
+also write by itself. So a pass is only believed after `ask`, which is called outside, with inputs that nobody can know
+before.
 """
 
 import textwrap
@@ -27,13 +28,22 @@ class Attempt(NamedTuple):
 
 @dataclass
 class Outcome:
-    """What became of a learner's file: plain data, as JSON can hold it."""
+    """What became of a learner's file, in the process that ran it."""
 
-    typed: str = ""  # the learner's own lines
-    printed: str = ""
-    error: dict | None = None  # of what ended the file: as marker.complaints.explain has it
-    unmarked: str = ""  # why it could not be marked, which is no mistake of the learner's
     notes: Any = None  # the kind's own
+    typed: str = ""  # the learner's own lines
+    error: Any = None  # the `Verdict` on what ended the file
+    attempt: Any = None  # the `Attempt`
+    keep: Callable = lambda verdict: None  # keep(verdict): what is known, before something that may take too long
+
+
+@dataclass
+class Report:
+    """What is said of a learner's file: plain data, as JSON can hold it."""
+
+    verdict: dict | None = None  # the fields of a `Verdict`
+    shown: Any = None  # what a page shows beside it
+    unmarked: str = ""  # why it could not be marked, which is no mistake of the learner's
     died: int | None = None  # the status with which Python ended before there was a report
     seconds: float | None = None  # after which it was stopped,
     line: int | None = None  # and where it was then
@@ -44,7 +54,10 @@ class Kind:
 
     seconds = 8  # that a file may compute
     says = {}  # noqa: RUF012  {what an exercise's file may say for it, in capitals: what that is where it does not}
-    Notes = dict  # a dataclass: what `run` and `look_further` note
+    Notes = dict  # a dataclass: what `run` notes
+    marks = None  # the marks that `judge` may give, beside those of said.md; None if any
+    gives = {}  # noqa: RUF012  {a function: what it returns}, as marker/asked.py has it, where that is more than one result
+    is_quick = False  # whether a file that fails when it is asked is marked once more, with what it was asked
     module = ""  # which `python -m` runs a file that is no program by itself; "" if it is one
     looks = ""  # which shows what the file does, step by step: `practice.py look`; "" if none does
     solution_is = "the lines once more, and why"
@@ -77,17 +90,17 @@ class Kind:
         """Try what the file has, and note what came of it."""
         raise NotImplementedError
 
-    def look_further(self, attempt, outcome, keep):
-        """Note what else is known of a mistake. If that may take too long, call keep() before."""
-
     def judge(self, exercise, seed, outcome):
-        """The `Verdict` on an `Outcome`, whose `notes` are this kind's `Notes`, and whose `error` is a `Verdict`."""
+        """The `Verdict` on an `Outcome`, whose `notes` are this kind's `Notes`."""
         raise NotImplementedError
 
-    def confirm(self, exercise, file, verdict, hear, within=()):
-        """The `Verdict` on a file that is said to have passed, after what can be asked of it from outside. Not called
-        where there is one process. hear, within: see `runner.apart`."""
-        return verdict
+    def can_be_asked(self, exercise):
+        """Whether `ask` can be called. If not, a file is believed that reports a pass: docs/teaching.md lists these."""
+        return False
+
+    def ask(self, exercise, functions, seed):
+        """`Wrong`, if the functions of a file that is said to have passed do not do what they should. They are in
+        another process (marker/asked.py), and what they are asked is drawn here, from this seed."""
 
     def titled(self, title, needs_torch):
         return title

@@ -1,14 +1,10 @@
 """A whole program, with functions to watch: what examines it is written for its exercise."""
 
 import re
-import secrets
 from dataclasses import dataclass
 
-from marker.asked import Failed, asking
 from marker.kind import Kind
-from marker.runner import CLOCK
-from marker.verdict import OF_DERIVATIVES, OF_FUNCTIONS, PASSED, Verdict, Wrong, ended
-from support.errors import UserError
+from marker.verdict import OF_DERIVATIVES, PASSED, Verdict, ended
 
 
 @dataclass
@@ -22,13 +18,15 @@ class Program(Kind):
     """How a whole program is marked.
 
     examine(module, seed, tell) -> whether it has passed, a mark, and what is said of the program. ask(functions, seed):
-    `Wrong`, if its functions, which are in another process, do not do what was reported of them.
+    `Wrong`, if its functions, which are in another process, do not do what was reported of them. gives: what these
+    return, as marker/asked.py has it.
     """
 
     seconds, Notes = 40, Notes
 
-    def __init__(self, examine, module="", looks="", sentences=OF_DERIVATIVES, ask=None):
-        self.examine, self.module, self.looks, self.marks, self.ask = examine, module, looks, sentences.marks, ask
+    def __init__(self, examine, module="", looks="", sentences=OF_DERIVATIVES, ask=None, gives=()):
+        self.examine, self.module, self.looks, self.marks = examine, module, looks, sentences.marks
+        self.ask_functions, self.gives = ask, dict(gives)
 
     def solved(self, exercise):
         return with_functions(exercise.stub, exercise.answer)
@@ -36,23 +34,11 @@ class Program(Kind):
     def run(self, attempt, notes):
         notes.passed, notes.mark, notes.text = self.examine(attempt.module, attempt.seed, attempt.tell)
 
-    def confirm(self, exercise, file, verdict, hear, within=()):
-        """Nobody can know before what is asked here: it is drawn now, and compared in this process."""
-        if self.ask is None:
-            return verdict
-        hear("It is asked once more")
-        try:
-            with asking(file, self.seconds, within) as functions:
-                self.ask(functions, secrets.randbelow(2**32))
-        except UserError:
-            raise
-        except TimeoutError:
-            return OF_FUNCTIONS.verdict("does not end", seconds=CLOCK * self.seconds)
-        except (Wrong, Failed) as error:
-            return OF_FUNCTIONS.verdict("not as reported", what=str(error))
-        except Exception:  # it answers something else, or nothing
-            return OF_FUNCTIONS.verdict("not as reported: no answer")
-        return verdict
+    def can_be_asked(self, exercise):
+        return self.ask_functions is not None
+
+    def ask(self, exercise, functions, seed):
+        self.ask_functions(functions, seed)
 
     def judge(self, exercise, seed, outcome):
         if outcome.error:

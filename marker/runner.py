@@ -17,7 +17,7 @@ import threading
 import time
 import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 
@@ -26,7 +26,7 @@ import numpy as np
 from marker import ONE_THREAD, ROOT, sandbox
 from marker.catalogue import Catalogue
 from marker.complaints import explain, read
-from marker.kind import Attempt, Outcome
+from marker.kind import Attempt, Outcome, Report
 from marker.trial import load
 from marker.verdict import OF_FUNCTIONS, ended
 from support.errors import UserError
@@ -40,7 +40,7 @@ MOST_PRINTED = 2000  # characters of the learner's own prints
 
 
 def apart(exercise, file, seed, seconds, hear=lambda text: None, within=()):
-    """What the file's own process reported: an `Outcome`. `hear` gets what that is told on the way.
+    """What the file's own process reported: a `Report`. `hear` gets what that is told on the way.
 
     within: the hand-ins that it must not see, for `sandbox`; without it, there is none.
     """
@@ -57,7 +57,7 @@ def apart(exercise, file, seed, seconds, hear=lambda text: None, within=()):
             in_time = process.poll() is not None
         status = process.returncode
         reported = read_report(result, file, seconds, 128 - status if within and status > 128 else status)
-        return reported if in_time or reported.died is None else Outcome(seconds=CLOCK * seconds)
+        return reported if in_time or reported.died is None else Report(seconds=CLOCK * seconds)
 
 
 @contextmanager
@@ -164,41 +164,45 @@ def read_report(result, file, seconds, status):
             # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
             own = re.search(rf'"{re.escape(str(Path(file).resolve()))}", line (\d+)', said)
             if not own and " in drawing\n" in said:
-                return Outcome(unmarked=OF_FUNCTIONS.text("cannot be marked: no inputs"))
+                return Report(unmarked=OF_FUNCTIONS.text("cannot be marked: no inputs"))
             by_the_clock = said.startswith("Timeout (")
-            return Outcome(seconds=CLOCK * seconds if by_the_clock else seconds, line=own and int(own[1]))
+            return Report(seconds=CLOCK * seconds if by_the_clock else seconds, line=own and int(own[1]))
         for line in reversed(said.splitlines()):
             with suppress(ValueError, TypeError):  # it was ended while it wrote this
-                return Outcome(**json.loads(line))
-    return Outcome(died=status)
+                return Report(**json.loads(line))
+    return Report(died=status)
 
 
-def report(exercise, file, seed, keep=lambda outcome: None, tell=lambda text: None):
-    """What became of one file: an `Outcome`. Before a mistake's place is sought, `keep` gets what is known.
+def report(exercise, file, seed, keep=lambda report: None, tell=lambda text: None, show=lambda outcome: None):
+    """What is said of one file: a `Report`. Before a mistake's place is sought, `keep` gets what is known.
 
-    `tell` is told what is being done, where that takes long.
+    `tell` is told what is being done, where that takes long. show(outcome): plain data, for a page.
     """
-    kind, printed = exercise.kind, Printed()
-    outcome, attempt = Outcome(notes=kind.Notes()), None
+    kind, printed, words = exercise.kind, Printed(), exercise.folder.words
+    outcome = Outcome(kind.Notes())
     try:
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
             source, stub = read(file), lines_of(exercise.stub)
             outcome.typed = "\n".join(line for line in lines_of(source) if line not in stub)
             draw(exercise, seed)
-            attempt = Attempt(exercise, seed, load(file), source, tell)
-            kind.run(attempt, outcome.notes)
+            outcome.attempt = Attempt(exercise, seed, load(file), source, tell)
+            kind.run(outcome.attempt, outcome.notes)
     except UserError as error:  # the data are missing, say: that is no mistake of the learner's
-        outcome.unmarked = str(error)
+        return Report(unmarked=str(error))
     except BaseException as error:
-        outcome.error = explain(error, str(file), exercise.folder.words, exercise.size_names | exercise.import_names)
-    outcome.printed = printed.getvalue()
+        sizes = exercise.size_names | exercise.import_names
+        outcome.error = ended(explain(error, str(file), words, sizes), words.marks)
+
+    def made(verdict):
+        verdict = verdict._replace(printed=printed.getvalue(), typed=outcome.typed[:2000])
+        return Report(verdict._asdict(), show(outcome))
+
+    outcome.keep = lambda verdict: keep(made(verdict))
     dropped = StringIO()  # a finder calls the learner's function again
     with suppress(Exception), redirect_stdout(dropped), redirect_stderr(dropped), np.errstate(all="ignore"):
-        if attempt and not outcome.unmarked:
-            live = replace(outcome, error=ended(outcome.error, exercise.folder.words.marks))
-            kind.look_further(attempt, live, lambda: keep(outcome))
-    return outcome
+        return made(kind.judge(exercise, seed, outcome) if outcome.attempt else outcome.error)
+    return Report()  # what it has returned makes no sense
 
 
 def draw(exercise, seed):
@@ -262,18 +266,18 @@ def main():
         faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=opened)
         stop_watching = limit_time(float(seconds), opened)
 
-        def keep(outcome):
+        def keep(report):
             """A line of the result. Whatever ends this process from now on, the last line is what counts."""
             faulthandler.cancel_dump_traceback_later()
-            opened.write(f"{json.dumps(asdict(outcome))}\n")
+            opened.write(f"{json.dumps(asdict(report))}\n")
             opened.flush()
 
         def tell(text):
             Path(result).with_suffix(TOLD).write_text(text, encoding="utf-8")
 
-        outcome = report(exercise, file, int(seed), keep, tell)
+        said = report(exercise, file, int(seed), keep, tell)
         stop_watching()
-        keep(outcome)
+        keep(said)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def describe(value):
     dtype = str(value.dtype.newbyteorder("="))
     about = {"type": "array", "dtype": dtype, "shape": value.shape}
     if value.dtype.kind in "biuf" and value.nbytes <= MOST_BYTES:
-        about["data"] = value.astype(np.float64).tolist()
+        about["data"] = value.astype(np.float64)
     return about
 
 

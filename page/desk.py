@@ -14,6 +14,7 @@ import time
 import zipfile
 from contextlib import redirect_stdout
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,7 +29,7 @@ from exercises.words import explain, explained
 from gpt_np import GPT, next_words
 from marker import compare, marking, runner
 from marker.equal import agree
-from marker.kind import Outcome
+from marker.kind import Report
 from marker.nests import floats
 from marker.trial import arrays_in, load
 from mlp_np import MLP, softmax
@@ -51,14 +52,16 @@ def run():
     name, file, seed, result = sys.argv[1:]
     os.chdir("/tmp")
     report_lines(file)
-    outcome = runner.report(
-        BY_NAME[name],
+    exercise = BY_NAME[name]
+    last = runner.report(
+        exercise,
         file,
         int(seed),
-        keep=lambda outcome: report(outcome=json.dumps(asdict(outcome))),  # what is known, if the search takes too long
+        keep=lambda known: report(outcome=json.dumps(asdict(known))),  # what is known, if the search takes too long
         tell=lambda text: report(told=text),
+        show=lambda outcome: beside(exercise, int(seed), outcome),
     )
-    Path(result).write_text(json.dumps(asdict(outcome)), encoding="utf-8")
+    Path(result).write_text(json.dumps(asdict(last)), encoding="utf-8")
 
 
 def report(**said):
@@ -90,16 +93,16 @@ def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
     """The verdict on what `run` left, or on a run that was ended after so many seconds; and the learner's progress."""
     exercise, work = BY_NAME[name], Work(FOLDER, OURS)
     if status is None:
-        outcome = Outcome(seconds=seconds, line=stuck.get("line"))
+        last = Report(seconds=seconds, line=stuck.get("line"))
     else:
-        outcome = runner.read_report(FOLDER / "result.json", work.path(exercise), seconds, status)
-    verdict = marking.verdict(exercise, seed, outcome)
+        last = runner.read_report(FOLDER / "result.json", work.path(exercise), seconds, status)
+    verdict = marking.verdict(exercise, last)
     if again:
         said = [] if verdict.passed else [verdict.text]
         said.append(work.record_review(exercise, verdict))
     else:
         said = work.record(exercise, verdict, digest(work.path(exercise)))
-    both = None if verdict.passed else beside(exercise, seed, outcome)
+    both = None if verdict.passed else last.shown
     return verdict._asdict() | {"said": said, "progress": work.progress, "both": both}
 
 
@@ -114,7 +117,7 @@ def beside(exercise, seed, outcome):
     may tell the answer, because it is a single number, or an array that was given.
     """
     try:
-        for g, trial in zip(exercise.draw(seed), marking.notes_of(exercise, outcome).trials, strict=False):
+        for g, trial in zip(exercise.draw(seed), outcome.notes.trials, strict=False):
             numbers = compare.numbers(exercise, trial["results"])
             for name, result in zip(exercise.gives, trial["results"], strict=False):
                 right = np.asarray(getattr(g, name), np.float64)
@@ -181,7 +184,7 @@ def above(i, blocks):
 
 def ended(blocks=None, seconds=None, stuck=None, status=None):
     """What the marker says of a session that did not end by itself, or before its time."""
-    outcome = Outcome(seconds=seconds, line=stuck.get("line")) if status is None else Outcome(died=status)
+    outcome = Report(seconds=seconds, line=stuck.get("line")) if status is None else Report(died=status)
     where = above(stuck["file"], blocks) if stuck else ""
     return {"printed": "", "error": where + marking.not_run(outcome).text}
 
@@ -374,12 +377,23 @@ def write(digit, temperature, seed):
     drawn, the likeliest with their probabilities, and what each head looked at."""
     ink, model = writer()
     report(ink=base64_of(ink))
-    word = np.array([len(ink) + digit])
-    for place, u in enumerate(np.random.default_rng(seed).random(len(model.params["positions.P"]))):
-        logits = model.next(word, place)
-        word = next_words(logits, temperature, np.array([u]))
-        report(**choice(logits[0], temperature, int(word[0])), looked=looked(model, 0))
+    for _, (about,) in written(model, [[len(ink) + digit]], temperature, np.random.default_rng(seed)):
+        report(**about)
     return {}
+
+
+def written(model, words, temperature, rng):
+    """Have a network go on with texts, words (N, T), until it has no place left. Yield for each place the words that it
+    writes there, (N,), and what is known of each of them: as `choice` and `looked` have it."""
+    words = np.asarray(words)
+    for place in range(len(model.params["positions.P"])):
+        logits = model.next(words[:, place], place)
+        if place < words.shape[1] - 1:
+            continue  # what comes next is given
+        drawn = next_words(logits, temperature, rng.random(len(words)))
+        words = np.hstack([words, drawn[:, np.newaxis]])
+        chosen = enumerate(zip(logits, drawn.tolist(), strict=True))
+        yield drawn, [choice(row, temperature, word) | {"looked": looked(model, i)} for i, (row, word) in chosen]
 
 
 def choice(logits, temperature, word):
@@ -410,17 +424,9 @@ def write_text(begun, count, temperature, seed):
     report(begun=begun, letters=letters)
     seen, end = words[-T:], len(words) + count
     while len(words) < end:
-        given = len(seen)
-        for place in range(T):
-            logits = model.next(np.array([seen[place]]), place)
-            if place < given - 1:
-                continue  # what comes next is given
-            (word,) = next_words(logits, temperature, rng.random(1)).tolist()
-            words.append(word)
-            seen.append(word)
-            report(**choice(logits[0], temperature, word), looked=looked(model, 0))
-            if len(words) == end:
-                break
+        for (word,), (about,) in islice(written(model, [seen], temperature, rng), end - len(words)):
+            words.append(int(word))
+            report(**about)
         seen = words[-(T // 2) :]
     return {}
 
@@ -431,21 +437,10 @@ def write_names(begun, count, temperature, seed):
     known, model = writer()
     begun = "".join(letter for letter in begun.lower() if letter in LETTERS)[: NAMES.places - 1]
     words = np.hstack([NAMES.tokenizer.first([0]), texts_of([begun])[:, : len(begun)]]).repeat(count, axis=0)
-    rng, about = np.random.default_rng(seed), [[] for _ in range(count)]
-    for place in range(NAMES.places):
-        logits = model.next(words[:, place], place)
-        if place < len(begun):
-            continue  # what comes next is given
-        drawn = next_words(logits, temperature, rng.random(count))
-        words = np.hstack([words, drawn[:, np.newaxis]])
-        for i, word in enumerate(drawn.tolist()):
-            about[i].append(choice(logits[i], temperature, word) | {"looked": looked(model, i)})
-    known, names = {*names_of(known)}, names_of(words[:, 1:])
-    return {
-        "names": [
-            (name, name in known, of[: len(name) - len(begun) + 1]) for name, of in zip(names, about, strict=True)
-        ]
-    }
+    new, about = zip(*written(model, words, temperature, np.random.default_rng(seed)), strict=True)
+    known, names = {*names_of(known)}, names_of(np.hstack([words[:, 1:], np.transpose(new)]))
+    of_names = zip(names, zip(*about, strict=True), strict=True)
+    return {"names": [(name, name in known, of[: len(name) - len(begun) + 1]) for name, of in of_names]}
 
 
 def writer():

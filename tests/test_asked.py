@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from contextlib import suppress
 from itertools import pairwise
 from types import SimpleNamespace
@@ -12,10 +13,14 @@ import own_writers
 import pytest
 
 import practice
-from exercises.catalogue import BY_NAME
+from conftest import ROOT, slow_but
+from exercises.catalogue import BY_NAME, EXERCISES
 from marker import asked, marking, nests, runner, sandbox
+from marker.function import Function
+from marker.kind import Report
 from marker.program import Program
 from marker.trial import load
+from marker.verdict import Verdict, Wrong
 from practice_answers import RIGHT, filled
 
 # Each takes the place of the examination in its own process. What its functions do is asked for outside.
@@ -92,24 +97,152 @@ class Here:
 
 
 def test_params_stay_where_they_are_and_other_arrays_than_theirs_are_sent():
+    gives = {"first_weights": ("params",), "gradients": ("gradients",)}
     functions = asked.Functions(here := Here(SimpleNamespace(
         first_weights=lambda C, rng: [rng.normal(size=C), {"b": np.ones(2)}, C],
         gradients=lambda params, x: [x * params[0], {"b": params[1]["b"]}, None],
-    )))  # fmt: skip
+    )), gives)  # fmt: skip
     params = functions.first_weights(3, np.random.default_rng(0))
     assert [*params] == ["kept", "[0]", '[1]["b"]']
     assert np.array_equal(params["[0]"], np.random.default_rng(0).normal(size=3))
     found = functions.gradients(params | {'[1]["b"]': np.zeros(2)}, np.arange(3.0))
-    assert [*here.question[1][0]] == ["kept", '[1]["b"]']
+    assert [*here.question[2][0]] == ["kept", '[1]["b"]']
     assert np.array_equal(found["[0]"], np.arange(3) * params["[0]"])
     assert np.array_equal(found['[1]["b"]'], np.zeros(2)) and np.array_equal(here.kept[0][1]["b"], np.ones(2))
+
+
+CALLABLE = [exercise for exercise in EXERCISES if isinstance(exercise.kind, Function)]
+ON_TRUST = {exercise.name for exercise in CALLABLE if not exercise.kind.can_be_asked(exercise)}
+
+
+def asked_here(exercise, body, seed):
+    """Ask a function with this body as from outside, and return what was asked."""
+    names, questions = {}, []
+    exec(compile(filled(exercise.name, body), "an answer", "exec"), names)
+
+    class Listening(Here):
+        def write(self, content):
+            super().write(content)
+            questions.append(self.question)
+
+    try:
+        exercise.kind.ask(exercise, asked.Functions(Listening(SimpleNamespace(**names)), {}), seed)
+    finally:
+        assert questions and all(name == exercise.function.name for name, *_ in questions)
+        for g, (_, _, arguments) in zip(exercise.drawing(seed), questions, strict=False):
+            wanted = [*exercise.given(g).values()]
+            assert len(arguments) == len(wanted)  # nothing else is sent: neither the seed nor what is right
+            assert all(np.array_equal(one, other) for one, other in zip(arguments, wanted, strict=True))
+
+
+@pytest.mark.parametrize(
+    "exercise", [e for e in CALLABLE if e.name not in ON_TRUST], ids=lambda exercise: exercise.name
+)
+def test_from_outside_the_right_answer_is_right_and_zeros_are_not(exercise):
+    if exercise.needs_torch:
+        pytest.importorskip("torch")
+    with np.errstate(all="ignore"):
+        asked_here(exercise, exercise.answer, 17)
+        zeros = "\n".join(f"{name} = 0 * np.asarray({name})" for name in exercise.gives)
+        with pytest.raises(Wrong, match="should have been other numbers"):
+            asked_here(exercise, f"{exercise.answer}\n{zeros}", 17)
+
+
+def test_what_is_marked_on_trust_is_listed_for_teachers():
+    text = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    listed = re.search(r"A forged report on one of\s+these passes: ([^.]*)\.", text)[1]
+    assert set(re.findall(r"`(\w+)`", listed)) == ON_TRUST and len(ON_TRUST) == 8
+
+
+REPORT = '{"verdict": {"passed": true, "name": "passed", "text": ""}}'
+# A function that returns zeros, and what else its file does to pass while it is marked: by the file with its result, by
+# how it ends, by what it prints, by a thread, by the marker's own modules, and by where it is asked.
+ZEROS = """
+import os, sys, threading, time
+from marker.verdict import Verdict
+import marker.function
+
+def dz1(da1, z1, a1):
+    return 0 * da1
+
+def forge():
+    with open(sys.argv[-2], "w") as file:
+        file.write(REPORT)
+
+def always(do):
+    while True:
+        do()
+        time.sleep(0.01)
+
+def spoil():
+    for number in range(3, 12):
+        try:
+            os.write(number, b"0" * 99)
+        except OSError:
+            pass
+
+if "marker.runner" in sys.orig_argv:
+    CHANNEL
+"""
+CHANNELS = {
+    "result file": "forge(); os._exit(0)",
+    "exit": "forge(); sys.exit(0)",
+    "stdout": "os.write(1, REPORT.encode()); print(REPORT, file=sys.__stdout__, flush=True)",
+    "threads": "threading.Thread(target=always, args=[forge], daemon=True).start(); time.sleep(0.5); os._exit(0)",
+    "the judge": "marker.function.judge_trials = lambda *given: Verdict(True, 'passed', '')",
+    "the answers": "forge(); os._exit(0)\nelse:\n    threading.Thread(target=always, args=[spoil]).start()",
+}
+BELIEVED = {"result file", "threads", "the judge", "the answers"}  # so far, as its process leaves a pass
+
+
+@pytest.mark.parametrize("channel", slow_but(["result file"], CHANNELS))
+def test_a_function_that_returns_zeros_passes_whatever_its_file_writes_nowhere(channel, tmp_path, capsys):
+    for name in ("dz1.py", "class/ada/dz1.py"):
+        (path := tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(ZEROS.replace("CHANNEL", CHANNELS[channel]).replace("REPORT", repr(REPORT)))
+    found = marking.mark(BY_NAME["dz1"], tmp_path / "dz1.py", 0)
+    assert not found.passed and (found.name == "not as reported") == (channel in BELIEVED), found
+    assert not practice.main(["--folder", str(tmp_path), "dz1"])
+    assert "Passed" not in capsys.readouterr().out
+    if channel != "result file":
+        assert not practice.main(["mark", str(tmp_path / "class"), "--only", "dz1"])
+        assert capsys.readouterr().out.splitlines()[1].startswith("ada,0,")
+
+
+def test_who_is_wrong_for_the_inputs_of_that_question_alone_is_told_so(tmp_path, monkeypatch):
+    """And not that the file does otherwise when it is marked."""
+    path = tmp_path / "dz1.py"
+    path.write_text(filled("dz1", "dz1 = da1 * (z1 > 0)"))
+    monkeypatch.setattr(Function, "ask", lambda *given: 1 / 0)
+    verdicts = iter([Report({"passed": False, "name": "not right", "text": "an edge"}), Report({})])
+    monkeypatch.setattr(runner, "apart", lambda *given: next(verdicts))
+    passed = Verdict(True, "passed", "")
+    assert marking.confirm(BY_NAME["dz1"], path, passed).text == "an edge"
+
+
+def test_no_word_of_a_file_reaches_a_teachers_table():
+    for fields, name in (
+        ({"name": "the sign"}, "the sign"),
+        ({"name": "a condition, and the mask forgotten"}, "a condition, and the mask forgotten"),
+        ({"name": "a factor 2, and the sign"}, "a factor 2, and the sign"),
+        ({"name": "passed"}, "error: Exception"),
+        ({"name": "passed, and passed"}, "error: Exception"),
+        ({"name": "Well done"}, "error: Exception"),
+        ({"name": "the sign", "passed": True}, "error: Exception"),
+        ({"name": "passed", "passed": 1}, "error: Exception"),
+        ({"name": "error", "error": "=1+1"}, "error: Exception"),
+        ({"name": 3}, "no result"),
+        ({"name": "the sign", "mark": 1}, "no result"),
+    ):
+        found = marking.verdict(BY_NAME["dz1"], Report({"passed": False, "text": ""} | fields))
+        assert (found.passed, found.words) == (False, name), fields
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NOTHING)
 def test_a_forged_report_is_not_enough(name, tmp_path):
     (path := tmp_path / f"{name}.py").write_text(FORGED + NOTHING[name])
-    assert runner.apart(BY_NAME[name], path, 0, 40).notes["passed"]
+    assert runner.apart(BY_NAME[name], path, 0, 40).verdict["passed"]
     found = marking.mark(BY_NAME[name], path, 0)
     assert (found.passed, found.name) == (False, "not as reported"), found.text
 
@@ -171,7 +304,7 @@ def test_what_takes_too_long_is_said_to_take_too_long(tmp_path):
     (path := tmp_path / "own_block.py").write_text("import time\ndef forward():\n    time.sleep(99)\n")
     kind = Program(None, ask=lambda functions, seed: functions.forward())
     kind.seconds = 0.5
-    found = kind.confirm(None, path, None, print)
+    found = marking.confirm(SimpleNamespace(kind=kind, needs_torch=False), path, None)
     assert found.name == "does not end" and found.text.startswith("Stopped after 2 seconds."), found.text
 
 

@@ -659,7 +659,7 @@ def test_what_a_file_imports_is_named_but_for_numpy_and_python():
 def test_what_is_being_done_is_told(tmp_path):
     path, told = tmp_path / "own_network.py", []
     path.write_text(own_programs.BASE.replace("accuracy = np.mean", "accuracy = 0 * np.mean"))
-    assert runner.report(EXERCISE, path, 0, tell=told.append).notes.mark == "claim too low"
+    assert runner.report(EXERCISE, path, 0, tell=told.append).verdict["name"] == "claim too low"
     assert told[0] == "Your network is training" and "It trains once more, with random labels" in told
 
 

@@ -22,8 +22,10 @@ from marker import check, marking, runner
 from marker.budget import SPEND, Budget, Stopped, counted
 from marker.equal import agree
 from marker.exercise import Exercise, change
-from marker.finders import repair
-from marker.kind import Outcome
+from marker.finder import Wrongs
+from marker.finders import repair, sometimes
+from marker.function import Notes
+from marker.kind import Attempt, Outcome, Report
 from marker.trial import call, describe, right_results
 from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, blocks_of, filled, write
 from support.errors import UserError
@@ -51,12 +53,16 @@ def right(exercise, g):
 def judged(exercise, seed, answer, **notes):
     """The verdict on what answer(g) returns for the inputs g: {output: value}. notes: what else was noted."""
     trials = [{"results": list(map(describe, answer(g).values())), "changed": []} for g in exercise.draw(seed)]
-    return marking.judge(exercise, seed, Outcome(notes={"trials": trials, "follows": True} | notes))
+    return exercise.kind.judge(exercise, seed, outcome_of(trials, **notes))
 
 
-def sent(outcome):
-    """An outcome as it comes out of the process of a learner's file."""
-    return Outcome(**json.loads(json.dumps(asdict(outcome))))
+def outcome_of(trials, **notes):
+    return Outcome(Notes(**{"trials": trials, "follows": True} | notes))
+
+
+def sent(report):
+    """A report as it comes out of the process of a learner's file."""
+    return Report(**json.loads(json.dumps(asdict(report))))
 
 
 def test_beside_another_mistake_nothing_is_said_to_be_right():
@@ -184,20 +190,22 @@ def test_a_known_mistake_that_is_one_of_some_inputs_is_named_so_where_nothing_ex
         is_some = any(g is one for one in exercise.draw(0)[:2])
         return {k: 1.7 * v for k, v in right(exercise, g).items()} | (exercise.values(nothing, g) if is_some else {})
 
-    assert judged(exercise, 0, answer).name == "not right"
-    found = judged(exercise, 0, answer, looked=True, found={"sometimes": None})  # the others were not asked any more
+    vague = judged(exercise, 0, answer)
+    assert vague.name == "not right"
+    trials = [{"results": list(map(describe, answer(g).values())), "changed": []} for g in exercise.draw(0)]
+    found = sometimes.find(Wrongs(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague))
     assert found.text.startswith("clipped_dW: nothing clipped, it seems, for some of the inputs."), found.text
 
 
 def test_what_has_not_come_to_its_end_has_a_mark_that_says_where():
     for outcome, mark, words in (
-        (Outcome(seconds=8, line=3), "does not end", "line 3"),
-        (Outcome(seconds=8), "does not end", "8 s"),
-        (Outcome(died=0), "no result", ""),
-        (Outcome(died=-9), "no result", "-9"),
-        (Outcome(unmarked="no data"), "cannot be marked", "no data"),
+        (Report(seconds=8, line=3), "does not end", "line 3"),
+        (Report(seconds=8), "does not end", "8 s"),
+        (Report(died=0), "no result", ""),
+        (Report(died=-9), "no result", "-9"),
+        (Report(unmarked="no data"), "cannot be marked", "no data"),
     ):
-        found = marking.verdict(BY_NAME["dz1"], 0, outcome)
+        found = marking.verdict(BY_NAME["dz1"], outcome)
         assert not found.passed and found.name == mark and words in found.text, found.text
         assert ("line" in found.text) == (outcome.line is not None)
 
@@ -257,7 +265,7 @@ def test_what_is_said_of_a_mistake_in_the_end_is_what_was_asked_and_written(name
     exercise, work = BY_NAME[name], Work(tmp_path, OURS)
     for body in (change(RIGHT[name], edit, ""), RIGHT[name]):
         outcome = runner.report(exercise, write(tmp_path, name, body), 0)
-        texts = "\n".join(work.record(exercise, marking.verdict(exercise, 0, outcome), ""))
+        texts = "\n".join(work.record(exercise, marking.verdict(exercise, outcome), ""))
     assert said in texts and not_said not in texts
 
 
@@ -273,20 +281,20 @@ ONCE = """
 def test_edits_are_counted_and_do_nothing_but_compute(tmp_path, capfd):
     """Some of these never end (n -= 1); none prints, or writes the file once more."""
     written, exercise = tmp_path / "written", BY_NAME["loss"]
-    outcome = runner.report(exercise, write(tmp_path, "loss", ONCE.format(file=str(written))), 0)
+    path = write(tmp_path, "loss", ONCE.format(file=str(written)))
+    found = marking.verdict(exercise, runner.report(exercise, path, 0))
     trials = len(exercise.draw(0))
-    assert marking.judge(exercise, 0, outcome).name == "an argument not used"
-    assert outcome.notes.found["place"] is None
-    assert written.read_text().split() == outcome.printed.split() == ["once"] * trials
+    assert found.name == "an argument not used"
+    assert written.read_text().split() == found.printed.split() == ["once"] * trials
     assert capfd.readouterr() == ("", "")
 
 
 def test_what_ends_a_search_leaves_the_last_whole_report(tmp_path):
     path = tmp_path / "result.json"
     for text, report in (
-        ('{"notes": 1}\n{"not', Outcome(notes=1)),
-        ('{"typed": "1"}\n{"typed": "2"}\n', Outcome(typed="2")),
-        ("", Outcome(died=-9)),
+        ('{"verdict": {}}\n{"ver', Report({})),
+        ('{"unmarked": "1"}\n{"unmarked": "2"}\n', Report(unmarked="2")),
+        ("", Report(died=-9)),
     ):
         path.write_text(text)
         assert runner.read_report(path, "dz1.py", 8, -9) == report
@@ -343,7 +351,7 @@ def test_what_is_right_or_has_a_name_costs_no_search(tmp_path, monkeypatch):
     for body, mark in ((RIGHT["dz1"], "passed"), ("dz1 = 1 * da1", "the mask forgotten"), (None, "not written")):
         path = tmp_path / "dz1.py"
         path.write_text(BY_NAME["dz1"].stub if body is None else filled("dz1", body), encoding="utf-8")
-        assert marking.judge(BY_NAME["dz1"], 0, runner.report(BY_NAME["dz1"], path, 0)).words == mark
+        assert marking.verdict(BY_NAME["dz1"], runner.report(BY_NAME["dz1"], path, 0)).words == mark
 
 
 TWO_FUNCTIONS = """def product(a, b):
@@ -380,18 +388,18 @@ def da1("""
 def test_two_mistakes_may_be_in_two_functions_and_none_is_said_that_is_not_known(name, body, mark, words, tmp_path):
     path = write(tmp_path, name, body)
     path.write_text(path.read_text(encoding="utf-8").replace("def da1(", TWO_FUNCTIONS), encoding="utf-8")
-    found = marking.judge(BY_NAME[name], 5, runner.report(BY_NAME[name], path, 5))
+    found = marking.verdict(BY_NAME[name], runner.report(BY_NAME[name], path, 5))
     assert found.words == mark and words in found.text, found.text
 
 
 @pytest.mark.slow
-def test_two_known_mistakes_are_named_whatever_place_was_found(tmp_path):
+def test_two_known_mistakes_are_named_whatever_place_was_found(tmp_path, monkeypatch):
     exercise, body = BY_NAME["dlogits"], "dlogits = 2 * (p + np.eye(10)[y]) / len(y)"
-    outcome = runner.report(exercise, write(tmp_path, "dlogits", body), 5)
     place = {"kind": "a factor", "lines": [19], "part": "", "results": ["dlogits"], "each": False}
+    path = write(tmp_path, "dlogits", body)
     for found in (None, place | {"left": "onehot added"}, place | {"nearer": True}, place | {"alone": True}):
-        outcome.notes.found["place"] = found
-        assert marking.judge(exercise, 5, outcome).name == "a factor 2, and onehot added"
+        monkeypatch.setattr(repair, "look", lambda wrongs, found=found: found)
+        assert marking.verdict(exercise, runner.report(exercise, path, 5)).name == "a factor 2, and onehot added"
 
 
 def kind_of(mark):
@@ -424,7 +432,7 @@ def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, w
     text = BY_NAME[name].stub if body is None else filled(name, body)
     sizes = vars(drawn(name, seed)[0])  # of the first batch
     path.write_text(re.sub(r"\{(\w)\}", lambda m: str(sizes[m[1]]), text), encoding="utf-8")
-    found = marking.judge(BY_NAME[name], seed, sent(runner.report(BY_NAME[name], path, seed)))
+    found = marking.verdict(BY_NAME[name], sent(runner.report(BY_NAME[name], path, seed)))
     assert found.words == mark, found.text
     assert "Traceback" not in found.text
     for word in words if seed == 5 else ():

@@ -9,13 +9,14 @@ import pytest
 
 from conftest import in_turn, rows, slow_but
 from exercises import case, digits, symptoms
-from exercises.case import SUSPECTS, last_numbers, recorded
+from exercises.case import SUSPECTS, Notes, last_numbers, recorded
 from exercises.catalogue import CASES as ALL_CASES
 from marker import check, marking, runner
 from marker.catalogue import Catalogue
 from marker.exercise import CUT, change
-from marker.kind import Outcome
+from marker.kind import Outcome, Report
 from marker.trial import load
+from practice_answers import marked_here
 from support.errors import UserError
 
 CASES = {exercise.name: exercise for exercise in ALL_CASES}
@@ -121,18 +122,22 @@ for i in (images, test_images)]
 """
 
 
-def outcome_of(name, program, folder):
+def verdict_on(name, program, folder):
     """Here, and not in a process of its own as for a learner: 60 of those take minutes."""
     path = folder / f"{name}.py"
     path.write_text(program, encoding="utf-8")
-    return Outcome(**json.loads(json.dumps(asdict(runner.report(CASES[name], path, 3)))))
+    return marking.verdict(CASES[name], Report(**json.loads(json.dumps(asdict(runner.report(CASES[name], path, 3))))))
+
+
+def judge(case, notes):
+    return case.kind.judge(case, 3, Outcome(Notes(**notes)))
 
 
 def judged(name, edits, folder):
     """The verdict on a case's program, edited, and with its true diagnosis."""
     program = change(STUB[name], edits.replace("\\n", "\n"), "")
     program = program.replace("DIAGNOSIS = ...", f"DIAGNOSIS = {CASES[name].case.diagnosis!r}")
-    return marking.judge(CASES[name], 3, outcome_of(name, program, folder))
+    return verdict_on(name, program, folder)
 
 
 @every_case
@@ -141,7 +146,7 @@ def test_a_case_says_nothing_of_its_cause_and_has_its_symptoms_on_record(name):
 
 
 @some_cases
-def test_check_finds_nothing_in_a_case(name, marked_here):
+def test_check_finds_nothing_in_a_case(name, here):
     assert [*check.problems(CASES[name], 3)] == []
 
 
@@ -166,7 +171,7 @@ def some_every_day(found):
 
 
 @pytest.mark.parametrize(("what", "edit", "said"), [*some_every_day(rows(FAULTS))])
-def test_check_finds_what_is_wrong_with_a_case(what, edit, said, marked_here, quarter):
+def test_check_finds_what_is_wrong_with_a_case(what, edit, said, here, quarter):
     exercise = copy.copy(CASES["case_flat"])
     if what in ("least", "probe"):
         exercise.kind = replace(exercise.kind, **{what: float(edit) if what == "least" else lambda *_: True})
@@ -176,9 +181,9 @@ def test_check_finds_what_is_wrong_with_a_case(what, edit, said, marked_here, qu
 
 
 @pytest.fixture
-def marked_here(monkeypatch):
+def here(monkeypatch):
     """In this process, for speed."""
-    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
+    marked_here(monkeypatch)
 
 
 @pytest.fixture
@@ -192,15 +197,14 @@ def quarter(monkeypatch):
 def test_a_case_passes_only_if_it_is_fixed_and_named(name):
     case, number = CASES[name], last_numbers(recorded(name))["healthy"]
     notes = {"said": case.kind.diagnosis, "fixed": True, "changed": True, "number": number}
-    passed = marking.judge(case, 3, outcome := Outcome(notes=notes))
+    passed = judge(case, notes)
     assert passed.passed and case.evidence in passed.text, passed.text
     changes = {"no diagnosis": {"said": ""}, "diagnosis: epochs": {"said": "epochs"}, "not fixed": {"fixed": False}}
     for mark, changed in (changes | {"fixed, but does not learn": {"number": 0.5}}).items():
-        changed = replace(outcome, notes=notes | changed)
-        assert marking.judge(case, 3, changed).words == mark
+        assert judge(case, notes | changed).words == mark
     other = next(word for word in SUSPECTS if word not in case.against and word != case.kind.diagnosis)
     for fixed, asked in ((True, "Was that so?"), (False, "Is that so here? The cause is still in the program.")):
-        text = marking.judge(case, 3, replace(outcome, notes=notes | {"said": other, "fixed": fixed})).text
+        text = judge(case, notes | {"said": other, "fixed": fixed}).text
         assert asked in text and ("The cause is gone, but it was another." in text) == fixed
 
 
@@ -208,8 +212,7 @@ def test_a_case_passes_only_if_it_is_fixed_and_named(name):
 def test_nobody_learns_from_twelve_guesses_which_suspect_it_is(name):
     said = {}
     for word, (meaning, sign) in SUSPECTS.items():
-        outcome = Outcome(notes={"said": word})
-        said[word] = marking.judge(CASES[name], 0, outcome).text.replace(meaning, "").replace(sign, "")
+        said[word] = judge(CASES[name], {"said": word}).text.replace(meaning, "").replace(sign, "")
     ordinary = [word for word in said if word not in CASES[name].against]
     assert len({said[word] for word in ordinary}) == 1 and len(ordinary) > 10
 
@@ -247,8 +250,8 @@ def test_an_unsound_fix_never_passes(name, mark, edits, tmp_path, quarter):
 
 @pytest.mark.slow
 def test_what_is_said_against_a_wrong_suspect_is_so():
-    confirmed = Outcome(notes={"said": "mask"})  # its sign shows in case_behind, too
-    assert "Is that so here?" not in marking.judge(CASES["case_behind"], 0, confirmed).text
+    confirmed = judge(CASES["case_behind"], {"said": "mask"})  # its sign shows in case_behind, too
+    assert "Is that so here?" not in confirmed.text
     said = CASES["case_nan"].against["rate"]
     stays, possible = map(float, re.search(r"stays at (\S+) where (\S+) is possible", said).groups())
     module = load(CASES["case_nan"].file)

@@ -11,10 +11,10 @@ import pytest
 import practice
 from conftest import ROOT, in_turn, rows
 from exercises.catalogue import BY_NAME, EXERCISES
-from marker import check, runner
+from marker import check
 from marker.catalogue import Catalogue
 from marker.exercise import Exercise, change
-from practice_answers import in_the_older_form
+from practice_answers import in_the_older_form, marked_here
 
 WRITTEN = [exercise for exercise in EXERCISES if exercise.inputs]
 
@@ -131,12 +131,6 @@ RELU = (WITH_LOSS.replace("softplus", "relu").replace("da / (1 + np.exp(-z))", "
         .replace("dz[z <= 0] = 0", "pass"))  # fmt: skip
 
 
-@pytest.fixture
-def marked_here(monkeypatch):
-    """Files are marked in this process, for speed."""
-    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
-
-
 def write(folder, old, new):
     assert old in FILE
     (path := folder / "mean_of_row.py").write_text(FILE.replace(old, new, 1))
@@ -152,7 +146,8 @@ def test_what_is_wrong_is_said_with_its_line(old, new, said, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("old", "new", "said"), OF_LOSSES)
-def test_what_the_loss_says_of_the_author_is_said(old, new, said, tmp_path, capsys, marked_here):
+def test_what_the_loss_says_of_the_author_is_said(old, new, said, tmp_path, capsys, monkeypatch):
+    marked_here(monkeypatch)
     assert old in WITH_LOSS
     (path := tmp_path / "softplus.py").write_text(WITH_LOSS.replace(old, new, 1))
     status = practice.main(["--exercises", str(tmp_path), "check", str(path)])
@@ -320,7 +315,7 @@ def test_this_projects_own_are_checked_by_their_path(capsys):
 )
 def test_of_another_kind_the_stub_and_the_answer_are_marked(old, new, said, tmp_path, capsys, monkeypatch):
     """And what is not tried is said."""
-    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
+    marked_here(monkeypatch)
     shutil.copytree(ROOT / "tests" / "statistics", folder := tmp_path / "statistics")
     text = (path := folder / "two_dice.py").read_text()
     path.write_text(text.replace(old, new, 1))

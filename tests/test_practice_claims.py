@@ -334,7 +334,7 @@ softmax:
 
 def marked(name, body, folder, seed=11):
     (path := folder / f"{name}.py").write_text(filled(name, body.replace("\\n", "\n")), encoding="utf-8")
-    return marking.verdict(BY_NAME[name], seed, runner.report(BY_NAME[name], path, seed))
+    return marking.verdict(BY_NAME[name], runner.report(BY_NAME[name], path, seed))
 
 
 def answers(text):

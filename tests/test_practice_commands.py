@@ -33,7 +33,7 @@ from desk.work import Work, digest
 from exercises import network, prove
 from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
 from marker import catalogue, complaints, kind, marking, runner, sandbox
-from marker.kind import Outcome
+from marker.kind import Outcome, Report
 from marker.verdict import Verdict
 from mlp_np import numerical_gradient, softmax_cross_entropy
 from page import desk
@@ -49,7 +49,7 @@ def learner(tmp_path, capfd, monkeypatch):
     """
 
     def here(exercise, file, seed, *_):
-        return Outcome(**json.loads(json.dumps(asdict(runner.report(exercise, file, seed)))))
+        return Report(**json.loads(json.dumps(asdict(runner.report(exercise, file, seed)))))
 
     def call(*arguments):
         capfd.readouterr()
@@ -63,6 +63,7 @@ def learner(tmp_path, capfd, monkeypatch):
 
     call.apart = runner.apart
     monkeypatch.setattr(runner, "apart", here)
+    monkeypatch.setattr(marking, "confirm", lambda exercise, file, verdict, *how: verdict)
     call.folder = tmp_path / "my.python"  # a dot and py in the name of a folder
     return call
 
@@ -265,7 +266,7 @@ def test_a_file_finds_the_users_modules_and_has_one_thread(learner, monkeypatch,
     path = write(learner.folder, "logits")
     path.write_text(f"import mine, mlp_np\n{path.read_text()}")
     assert learner("run", "logits").stdout.startswith("mine 1\nExercise 1 is a function and prints nothing by itself")
-    assert learner.apart(BY_NAME["logits"], path, 0, 8).printed == "mine 1\n"
+    assert learner.apart(BY_NAME["logits"], path, 0, 8).verdict["printed"] == "mine 1\n"
 
 
 def test_what_a_beginner_meets_first_is_said(learner):
@@ -640,7 +641,7 @@ ENCRYPTED, UNKNOWN, TORN = {(6, 8): 1}, {(8, 10): 77}, {(14, 16): 0}
 # raise an error, and are marked here.
 STUB, DONE, DRAFT = (filled("dz1", body) for body in ("", RIGHT["dz1"], "dz1 = 0 * da1"))
 FORGED = """import os, sys
-open(sys.argv[5], "w").write('{"notes": {}, "error": {"name": "=1", "text": ""}}')
+open(sys.argv[5], "w").write('{"verdict": {"passed": false, "name": "=1", "text": ""}}')
 os._exit(0)
 """
 CHILD = "import subprocess\nopen(__file__ + '.pid', 'w').write(str(subprocess.Popen(['sleep', '100']{}).pid))\n"
@@ -810,7 +811,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     apart, found, exercise = runner.apart, {}, BY_NAME["dz1"]
     for content, _ in QUIET.values():
         hand_in(path := tmp_path / "dz1.py", content)
-        found[path.read_bytes()] = Outcome(**json.loads(json.dumps(asdict(runner.report(exercise, path, 0)))))
+        found[path.read_bytes()] = Report(**json.loads(json.dumps(asdict(runner.report(exercise, path, 0)))))
     monkeypatch.setattr(runner, "apart", lambda e, file, *how: found.get(file.read_bytes()) or apart(e, file, *how))
     monkeypatch.setattr(kind.Kind, "seconds", 0.5)
     monkeypatch.setattr(tempfile, "tempdir", str(spare := tmp_path / "spare"))
@@ -874,7 +875,7 @@ def test_what_is_no_result_is_none(tmp_path):
         if name in left:
             hand_in(tmp_path / name, left[name])
         outcome = runner.read_report(tmp_path / name, "dz1.py", 8, 0)
-        assert marking.verdict(BY_NAME["dz1"], 0, outcome).name == "no result", name
+        assert marking.verdict(BY_NAME["dz1"], outcome).name == "no result", name
 
 
 def test_every_exercise_has_a_stub_three_hints_and_a_place_in_the_docs_in_ascii():
@@ -943,7 +944,7 @@ def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
     ):
         silent = f"class Mine(Exception):\n    def __str__(self):\n        return {message}\n\n\nraise Mine\n"
         hand_in(path := tmp_path / "dz1.py", silent)
-        practice.say(marking.verdict(BY_NAME["dz1"], 0, runner.report(BY_NAME["dz1"], path, 0)).text)
+        practice.say(marking.verdict(BY_NAME["dz1"], runner.report(BY_NAME["dz1"], path, 0)).text)
         out = capsys.readouterr().out
         assert re.search(words, out) and "\x1b" not in out
 

@@ -12,7 +12,7 @@ from marker import check, marking, runner
 from marker.catalogue import Catalogue
 from marker.runner import HOW
 from marker.verdict import PLACES
-from practice_answers import in_the_older_form
+from practice_answers import in_the_older_form, marked_here
 from practice_answers import write as write_ours
 from support.errors import UserError
 
@@ -51,7 +51,7 @@ def written(name, body, folder):
 def learner(tmp_path, capfd, monkeypatch):
     """learner("hint"): what `python practice.py --exercises statistics hint` prints, with a copy of the folder. For
     speed, files are marked here."""
-    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
+    marked_here(monkeypatch)
     shutil.copytree(STATISTICS, tmp_path / "statistics")
 
     def call(*arguments):
@@ -64,7 +64,7 @@ def learner(tmp_path, capfd, monkeypatch):
 
 
 def test_its_files_have_nothing_to_look_at(monkeypatch):
-    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
+    marked_here(monkeypatch)
     assert len(SUBJECT.exercises) == 4 and not SUBJECT.broken
     for exercise in SUBJECT.exercises:
         assert [*check.problems(exercise, draws=5)] == [], exercise.name
@@ -73,7 +73,7 @@ def test_its_files_have_nothing_to_look_at(monkeypatch):
 @pytest.mark.parametrize(("name", "body", "mark", "words"), [(*row.values, "")[:4] for row in rows(WRITTEN)])
 def test_what_somebody_writes_gets_its_mark(name, body, mark, words, tmp_path):
     exercise = SUBJECT.by_name[name]
-    found = marking.verdict(exercise, 3, runner.report(exercise, written(name, body, tmp_path), 3))
+    found = marking.verdict(exercise, runner.report(exercise, written(name, body, tmp_path), 3))
     assert found.words == mark and words in found.text, found.text
     assert "images" not in found.text.replace(PLACES["a factor: of a size"], "")
 
@@ -99,8 +99,39 @@ def test_a_folder_in_the_older_form_marks_as_the_newer_one(older, tmp_path):
     for name, body, mark, *_ in (row.values for row in rows(WRITTEN)):
         path = written(name, body, tmp_path)
         exercise, newer = older.by_name[name], SUBJECT.by_name[name]
-        found = marking.verdict(exercise, 3, runner.report(exercise, path, 3))
-        assert found.words == mark and found == marking.verdict(newer, 3, runner.report(newer, path, 3))
+        found = marking.verdict(exercise, runner.report(exercise, path, 3))
+        assert found.words == mark and found == marking.verdict(newer, runner.report(newer, path, 3))
+
+
+OLD_FINDER = """
+
+from marker.finder import Finder
+
+def look(attempt, wrongs):
+    return is_so(attempt)
+
+def say(found, wrongs):
+    if not found or wrongs.verdict.name != "not right":
+        return None
+    text = said(MARK)
+    return Verdict(False, MARK, f"{wrongs.verdict.text}\\n{text}", drawn=True, question=text)
+
+ALONE = Finder(look, say)
+"""
+
+
+def test_a_finder_in_two_parts_is_asked_as_before(tmp_path):
+    """So it was in folders that somebody may have."""
+    shutil.copytree(STATISTICS, folder := tmp_path / "statistics")
+    (folder / "_alone.py").write_text((STATISTICS / "_alone.py").read_text().partition("def alone(")[0] + OLD_FINDER)
+    order = (folder / "order.py").read_text()
+    (folder / "order.py").write_text(order.replace("import alone", "import ALONE").replace(": alone", ": ALONE"))
+    catalogue = Catalogue(folder)
+    exercise = catalogue.exercise("weighted_mean")
+    assert not catalogue.broken and exercise.folder.finders["alone"].is_long is False
+    for body, mark in (("mean = x[0] * w[0] / w[0]", "right for one alone"), (RIGHT["weighted_mean"], "passed")):
+        found = marking.verdict(exercise, runner.report(exercise, written("weighted_mean", body, tmp_path), 3))
+        assert found.words == mark, found.text
 
 
 def test_it_is_practised_as_this_projects_own(learner, tmp_path):

@@ -300,4 +300,4 @@ def test_no_sentence_leads_away_from_the_one_mistake(name, right, wrong, tmp_pat
 
 def marked(name, body, folder, seed=5):
     (path := folder / f"{name}.py").write_text(filled(name, body), encoding="utf-8")
-    return marking.verdict(BY_NAME[name], seed, runner.report(BY_NAME[name], path, seed))
+    return marking.verdict(BY_NAME[name], runner.report(BY_NAME[name], path, seed))

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 
 from marker.equal import agree
-from marker.finder import Finder
 from marker.finders.edits import names_in
 from marker.verdict import FAR_OFF, in_words
 
@@ -41,32 +40,42 @@ class Way(NamedTuple):
     is_given: set  # and of what is nothing but what was given
 
 
-def look(attempt, wrongs):
-    """{"right": names, "line": after which they are right, "wrong": a result, "lines": from there to it}; or None."""
-    if not (way := way_of(attempt, wrongs)):
+def find(wrongs):
+    """The `Verdict` that also says after which line something is right, and what is wrong after it."""
+    if not wrongs.way:
         return None
-    exercise, notes = attempt.exercise, wrongs.outcome.notes
-    right = notes.trials[first_wrong(attempt, wrongs)]["right"]
-    wrong = next(name for name in exercise.gives if name not in right)
-    anchors, lines = back(way, len(way.mine), wrong)
+    right = wrongs.outcome.notes.trials[first_wrong(wrongs)]["right"]
+    wrong = next(name for name in wrongs.exercise.gives if name not in right)
+    anchors, lines = back(wrongs.way, len(wrongs.way.mine), wrong)
     if not anchors or not lines:
         return None
-    line = max(line for line, _ in anchors)
-    return {"right": sorted({name for _, name in anchors}), "line": line, "wrong": wrong, "lines": sorted(lines)}
+    rights, line = sorted({name for _, name in anchors}), max(line for line, _ in anchors)
+    *names, last = [f"`{name}`" for name in rights][:4]
+    kind = "departs: several" if names else "departs"
+    if rights == [wrong]:
+        kind = "departs: changed again"
+    text = in_words(kind, names=", ".join(names), last=last, wrong=wrong)
+    text = in_words("after line", line=line, text=text) if line < min(lines) else text
+    return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text} {what_happens(lines)}")
 
 
-def first_wrong(attempt, wrongs):
+def what_happens(lines):
+    start, end = min(lines), max(lines)
+    return in_words("what happens" if start == end else "what happens: lines", start=start, end=end)
+
+
+def first_wrong(wrongs):
     """The first trial with a wrong result."""
     trials = wrongs.outcome.notes.trials
-    return next(t for t, trial in enumerate(trials) if set(trial["right"]) < set(attempt.exercise.gives))
+    return next(t for t, trial in enumerate(trials) if set(trial["right"]) < set(wrongs.exercise.gives))
 
 
-def way_of(attempt, wrongs):
+def way_of(wrongs):
     """The `Way` of an answer that can be followed; or None."""
-    exercise = attempt.exercise
+    exercise, attempt = wrongs.exercise, wrongs.attempt
     if wrongs.verdict.name not in FAR_OFF or exercise.arguments or exercise.needs_torch:
         return None
-    t = first_wrong(attempt, wrongs)
+    t = first_wrong(wrongs)
     drawn = [exercise.draw(attempt.seed), *(list(exercise.drawing(attempt.seed + i)) for i in range(1, DRAWS))]
     given = [drawn[0][t], *(g for draw in drawn for g in draw if g is not drawn[0][t])]
     name, (answer, source) = exercise.function.name, right_answer(exercise)
@@ -232,23 +241,3 @@ def back(way, end, wrong):
 def stays(way, name, i, j):
     """Whether an array is before step j what it was after step i: no other name has changed it."""
     return all(name in of[j - 1] and np.array_equal(of[i][name], of[j - 1][name]) for of, *_ in way.states)
-
-
-def say(found, wrongs):
-    if not found:
-        return None
-    *names, last = [f"`{name}`" for name in found["right"]][:4]
-    line, start, end = int(found["line"]), int(min(found["lines"])), int(max(found["lines"]))
-    kind = "departs: several" if names else "departs"
-    if found["right"] == [found["wrong"]]:
-        kind = "departs: changed again"
-    text = in_words(kind, names=", ".join(names), last=last, wrong=found["wrong"])
-    text = in_words("after line", line=line, text=text) if line < start else text
-    return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text} {what_happens(start, end)}")
-
-
-def what_happens(start, end):
-    return in_words("what happens" if start == end else "what happens: lines", start=start, end=end)
-
-
-FINDER = Finder(look, say)

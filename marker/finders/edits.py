@@ -8,7 +8,8 @@ import ast
 import copy
 import re
 from contextlib import contextmanager
-from itertools import combinations
+from itertools import combinations, groupby, product
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from marker.budget import at, hidden, is_spending
@@ -182,6 +183,97 @@ def context_of(node, field):
 
 
 # ---- expressions -----------------------------------------------------------------------------------------------------
+# A slip, what belongs there, and the rank and the kind of the edit. a, b and i stand for any expressions.
+SLIP_ROWS = """
+-a | a | 0 a sign
+not a | a | 0 a condition
+a if b else i | a | 1 a condition
+a if b else i | i | 1 a condition
+a if b else i | i if b else a | 1 a condition
+a.T | a | 0 a transpose
+"""
+# What is missing from an expression a, in the same notation. b is a name of the learner's, B one of the sizes; what is
+# an index is put into one alone. The rank is 4 where a is only a part of what a line computes.
+MISSING_ROWS = """
+a | -a | 3 a sign
+a | a / B | 3 a factor: of a size
+a | a * B | 3 a factor: of a size
+a | a * 2 | 3 a factor
+a | a * 0.5 | 3 a factor
+a | a * np.pi | 3 a factor
+a | b[a] | 3 an index
+a | a * (b > 0) | 3 a mask
+a | a + b | 3 a term
+a | a - b | 3 a term
+a | a * b | 3 a factor
+a | a / b | 3 a factor
+a | 1 - a | 3 a sign
+a | np.sqrt(a) | 3 a missing function
+a | np.square(a) | 3 a missing function
+a | np.exp(a) | 3 a missing function
+a | np.log(a) | 3 a missing function
+a | np.abs(a) | 3 a missing function
+a | a.copy() | 3 a copy
+a | a.sum(0) | 3 a sum
+a | a.mean(0) | 3 a sum
+a | a.sum(-1) | 3 a sum
+a | a.mean(-1) | 3 a sum
+a | a.sum(None) | 3 a sum
+a | a.mean(None) | 3 a sum
+a | a.cumsum(-1) | 3 a sum
+a | a / a.sum(axis=-1, keepdims=True) | 3 a sum
+a | a[:, None] | 3 an axis
+a | a[..., None] | 3 an axis
+a | a[::-1] | 3 an order
+"""
+
+
+class Row(NamedTuple):
+    """A row of these tables."""
+
+    slip: Any  # trees
+    belongs: Any
+    rank: int
+    kind: str
+    put_in: str  # of what is put in: "b", "B", or ""
+
+
+def rows_of(text):
+    """The `Row`s of a table."""
+    rows = []
+    for line in text.strip().splitlines():
+        slip, belongs, edit = line.split(" | ")
+        rank, kind = edit.split(" ", 1)
+        slip, belongs = (ast.parse(code, mode="eval").body for code in (slip, belongs))
+        put_in = {*names_in(belongs)} - {*names_in(slip), *MODULES}
+        rows.append(Row(slip, belongs, int(rank), kind, "".join(put_in)))
+    return rows
+
+
+def fits(pattern, node, bindings):
+    """Whether a tree is like a pattern. What stands for a, b and i there is put into `bindings`."""
+    if isinstance(pattern, ast.Name) and pattern.id in ("a", "b", "i"):
+        bindings[pattern.id] = node
+        return True
+    if type(pattern) is not type(node):
+        return False
+    if not isinstance(pattern, ast.AST):
+        return pattern == node
+    return all(fits(getattr(pattern, field), getattr(node, field), bindings) for field in pattern._fields)
+
+
+def filled_in(pattern, bindings):
+    """A new tree like a pattern, with these trees in the places of its placeholders."""
+    if isinstance(pattern, ast.Name) and pattern.id in bindings:
+        return bindings[pattern.id]
+    if isinstance(pattern, list):
+        return [filled_in(item, bindings) for item in pattern]
+    if not isinstance(pattern, ast.AST):
+        return pattern
+    return type(pattern)(**{field: filled_in(getattr(pattern, field), bindings) for field in pattern._fields})
+
+
+MODULES = {"np", "torch", "F"}
 AXES = (0, 1, -1, 2, -2, (0, 1), (1, 2), (0, 1, 2))
 REDUCTIONS = {"sum", "mean", "max", "min", "prod", "median", "cumsum", "argmax", "argmin", "std", "var", "amax", "amin"}
 ALIKE = (  # functions that are taken for each other
@@ -208,13 +300,13 @@ def expression_edits(spot, names, sizes):
     is_module = isinstance(parent, ast.Attribute) and isinstance(node, ast.Name) and node.id not in names
     if is_module or (is_function and not isinstance(node, ast.Name)):
         return
+    for row in SLIPS:
+        bindings = {}
+        if fits(row.slip, node, bindings):
+            yield row.rank, row.kind, here, filled_in(row.belongs, bindings)
     match node:
         case ast.BinOp():
             yield from operation_edits(node)
-        case ast.UnaryOp(ast.USub(), inside):
-            yield 0, "a sign", here, inside
-        case ast.UnaryOp(ast.Not(), inside):
-            yield 0, "a condition", here, inside
         case ast.Compare(left, [op], [right]):
             for other in (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq):
                 if not isinstance(op, other):
@@ -225,8 +317,6 @@ def expression_edits(spot, names, sizes):
             for value in values:
                 yield 1, "a condition", here, value
             yield 1, "a condition", here, ast.BoolOp(ast.And() if isinstance(op, ast.Or) else ast.Or(), values)
-        case ast.IfExp(test, body, orelse):
-            yield from ((1, "a condition", here, new) for new in (body, orelse, ast.IfExp(test, orelse, body)))
         case ast.Constant(bool(value)):
             yield 1, "a constant", here, ast.Constant(not value)
         case ast.Constant(int() | float() as value):
@@ -241,8 +331,6 @@ def expression_edits(spot, names, sizes):
             yield from ((1, "an axis", here, ast.Constant(other)) for other in einsums(value))
         case ast.Name(name):
             yield from ((2, "a name", here, read(other)) for other in names if other != name)
-        case ast.Attribute(array, "T"):
-            yield 0, "a transpose", here, array
         case ast.Attribute(array, "size"):
             yield from ((1, "a size", here, read(hidden(size))) for size in sizes)
         case ast.Attribute(owner, "value" | "grad" | "number" as name):
@@ -282,7 +370,8 @@ def expression_edits(spot, names, sizes):
     if not isinstance(node, ast.Constant):
         rank = 3 if is_value or is_factor else 4
         yield 1 if is_factor else rank, "a transpose", here, method(node, "swapaxes", -1, -2)
-        yield from ((rank, kind, here, new) for kind, new in additions(node, names, sizes, spot.context))
+        is_index = spot.context == "an index"
+        yield from ((rank, kind, here, new) for kind, new in additions(node, names, sizes, is_index))
     elif not isinstance(node.value, str) and spot.context != "an index" and not isinstance(parent, ast.BoolOp):
         for size in sizes:
             yield 3, "a factor: of a size", here, ast.BinOp(node, ast.Div(), read(hidden(size)))
@@ -437,35 +526,13 @@ def ends_of_range(arguments):
     return [first], last, step
 
 
-def additions(node, names, sizes, context):
-    """(kind, new): something that is not there is added to an expression."""
-    yield "a sign", ast.UnaryOp(ast.USub(), node)
-    for size in sizes:
-        for op in (ast.Div, ast.Mult):
-            yield "a factor: of a size", ast.BinOp(node, op(), read(hidden(size)))
-    for k in (2, 0.5):
-        yield "a factor", ast.BinOp(node, ast.Mult(), number(k))
-    yield "a factor", ast.BinOp(node, ast.Mult(), ast.Attribute(read("np"), "pi", ast.Load()))
-    for name in names:
-        if context == "an index":
-            yield "an index", ast.Subscript(read(name), node, ast.Load())
-            continue
-        yield "a mask", ast.BinOp(node, ast.Mult(), ast.Compare(read(name), [ast.Gt()], [number(0)]))
-        for op, kind in ((ast.Add, "a term"), (ast.Sub, "a term"), (ast.Mult, "a factor"), (ast.Div, "a factor")):
-            yield kind, ast.BinOp(node, op(), read(name))
-    yield "a sign", ast.BinOp(number(1), ast.Sub(), node)
-    for name in ("sqrt", "square", "exp", "log", "abs"):
-        yield "a missing function", called(ast.Attribute(read("np"), name, ast.Load()), [node], [])
-    yield "a copy", method(node, "copy")
-    for axis in (0, -1, None):
-        yield "a sum", method(node, "sum", axis)
-        yield "a sum", method(node, "mean", axis)
-    yield "a sum", method(node, "cumsum", -1)
-    yield "a sum", ast.BinOp(node, ast.Div(), over_rows(node, "sum"))
-    whole = ast.Slice(None, None, None)
-    for part in ([whole, ast.Constant(None)], [ast.Constant(...), ast.Constant(None)]):
-        yield "an axis", ast.Subscript(node, ast.Tuple(part, ast.Load()), ast.Load())
-    yield "an order", ast.Subscript(node, ast.Slice(None, None, number(-1)), ast.Load())
+def additions(node, names, sizes, is_index):
+    """(kind, new): something that is not there is added to an expression, as MISSING has it."""
+    values = {"b": [read(name) for name in names], "B": [read(hidden(size)) for size in sizes], "": [None]}
+    for placeholder, rows in groupby(MISSING, key=attrgetter("put_in")):
+        rows = [row for row in rows if placeholder != "b" or is_index == (row.kind == "an index")]
+        for value, row in product(values[placeholder], rows):
+            yield row.kind, filled_in(row.belongs, {"a": node, placeholder: value})
 
 
 def parts(part, names):
@@ -502,6 +569,9 @@ def parts(part, names):
 
 def names_in(node):
     return sorted({inside.id for inside in ast.walk(node) if isinstance(inside, ast.Name)})
+
+
+SLIPS, MISSING = rows_of(SLIP_ROWS), rows_of(MISSING_ROWS)
 
 
 def einsums(text):

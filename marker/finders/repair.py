@@ -28,9 +28,8 @@ import numpy as np
 from marker.budget import SPEND, Budget, Stopped, count_lines, hidden
 from marker.compare import sums
 from marker.equal import ROUNDING, agree, sizes
-from marker.finder import Finder
 from marker.finders import sometimes
-from marker.finders.edits import edits_of, made, names_in, span, together
+from marker.finders.edits import MODULES, edits_of, made, names_in, span, together
 from marker.trial import as_array, call, right_results
 from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
 from marker.words import listed
@@ -173,9 +172,6 @@ def takes_away(edit):
     parts = (part if isinstance(part, list) else [part] for part in (edit.holder[edit.key], edit.new))
     before, after = (set(names_in(ast.Module(part, []))) for part in parts)
     return after - MODULES < before - MODULES
-
-
-MODULES = {"np", "torch", "F"}
 
 
 def described(edits, source, results):
@@ -490,17 +486,19 @@ def reads(mode, flags):
 
 
 # ---- what is said ----------------------------------------------------------------------------------------------------
-def look(attempt, wrongs):
+def look(wrongs):
     """The place of a mistake: see `search`."""
-    verdict, found = wrongs.verdict, wrongs.outcome.notes.found
-    may_be_two = verdict.name in FAR_OFF and not found.get("unread")
+    attempt, verdict = wrongs.attempt, wrongs.verdict
+    may_be_two = verdict.name in FAR_OFF and not wrongs.unread
     changes = [] if verdict.name == "changes its input" else changed(wrongs)
-    return search(attempt.exercise, attempt.module, attempt.source, *trials(attempt, wrongs), may_be_two, changes)
+    with suppress(Exception):  # then the others may find something
+        return search(attempt.exercise, attempt.module, attempt.source, *trials(wrongs), may_be_two, changes)
+    return None
 
 
-def trials(attempt, wrongs):
+def trials(wrongs):
     """What `search` takes: the trials that the learner's own function has seen, what it has right, and more trials."""
-    exercise = attempt.exercise
+    exercise, attempt = wrongs.exercise, wrongs.attempt
     rights = [set(trial["right"]) for trial in wrongs.outcome.notes.trials]
     drawn, seen = exercise.draw(attempt.seed), max(2 * len(exercise.inputs), len(rights))
     fresh = [g for i in range(1, FRESH + 1) for g in exercise.drawing(attempt.seed + i)]
@@ -512,9 +510,10 @@ def changed(wrongs):
     return sorted({name for trial in wrongs.outcome.notes.trials for name in trial["changed"]})
 
 
-def say(place, wrongs):
+def find(wrongs):
     """The `Verdict` that leads to that place; None if another finder says more."""
-    if not place or ("nearer" in place and wrongs.outcome.notes.found.get("depart")):
+    place = wrongs.place
+    if not place or ("nearer" in place and wrongs.departure):
         return None
     if "left" in place:
         _, mistake, is_always = sometimes.likeliest(wrongs)
@@ -534,7 +533,7 @@ def say(place, wrongs):
     else:
         what = "a part: of a line, each" if place.get("each") else "a part: of a line"
     what = in_words("a part" if place["part"] else what)
-    names = [str(name) for name in place["results"]]
+    names = place["results"]
     if "nearer" in place or "more" in place:
         then = in_words("nearer" if "nearer" in place else "right: more")
     elif verdict.name == "changes its input":
@@ -557,7 +556,7 @@ def capitalised(text):
 
 def asked(place, wrongs):
     """Of a place, see `described`: the kind of its edit, where it is, and what is asked there."""
-    kind, part, lines = str(place["kind"]), str(place["part"])[:200], [str(int(line)) for line in place["lines"]]
+    kind, part, lines = place["kind"], place["part"], list(map(str, place["lines"]))
     where = in_words("lines" if len(lines) > 1 else "line", lines=listed(lines))
     where = in_words("line: a part", where=where, part=part) if part else where
     if kind == "a sum" and of_length_1(wrongs):
@@ -576,6 +575,3 @@ def of_length_1(wrongs):
             if tuple(shape) != wanted:
                 return [n for n in shape if n != 1] == [n for n in wanted if n != 1]
     return False
-
-
-FINDER = Finder(look, say, is_long=True)

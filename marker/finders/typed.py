@@ -2,28 +2,24 @@
 
 import ast
 
-from marker.finder import Finder
 from marker.finders.edits import own_lines
 from marker.finders.edits import typed as parts_typed
 from marker.verdict import TYPED, Verdict, in_words
 
 
-def look(attempt, wrongs=None):
+def look(attempt):
     """(line, name, whether it does nothing) of each part of the learner's own lines that is one of mistakes.md."""
     own = own_lines(attempt.source, attempt.exercise.stub)
     return [part for part in parts_typed(ast.parse(attempt.source)) if part[0] in own]
 
 
-def say(found, wrongs):
+def find(wrongs):
     """The `Verdict` that names such a part, if it is where the mistake is."""
-    place = wrongs.outcome.notes.found.get("place")
-    for line, name, _ in found:
+    place = wrongs.place
+    for line, name, _ in look(wrongs.attempt):
         if name == "only the entries that are on" and wrongs.verdict.name != "wrong shape":
             continue  # in `a[mask] = b[mask]`, say, that is right
         if not place or line in place["lines"]:
-            text = f"{in_words('typed', line=int(line), name=name)}\n{TYPED[name]}"
+            text = f"{in_words('typed', line=line, name=name)}\n{TYPED[name]}"
             return Verdict(False, name, text, drawn=wrongs.verdict.drawn, question=TYPED[name])
     return None
-
-
-FINDER = Finder(look, say)

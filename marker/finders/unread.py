@@ -2,12 +2,11 @@
 
 import ast
 
-from marker.finder import Finder
 from marker.finders.edits import names_in
 from marker.verdict import Verdict, in_words
 
 
-def look(attempt, wrongs):
+def unread_names(attempt):
     """The names of the arguments that the right answer reads and the learner's file does not.
 
     None, if another right answer may do without them: a known form of it, or any, where more is given than is needed.
@@ -23,11 +22,10 @@ def look(attempt, wrongs):
     return [name for name in unread if name in needed]
 
 
-def say(found, wrongs):
-    if wrongs.verdict.name != "not right" or wrongs.outcome.notes.found.get("place") or not found:
+def find(wrongs):
+    """The `Verdict` that also names such an argument."""
+    verdict = wrongs.verdict
+    if verdict.name != "not right" or wrongs.place or not wrongs.unread:
         return None
-    text, verdict = in_words("unread", name=found[0]), wrongs.verdict
+    text = in_words("unread", name=wrongs.unread[0])
     return Verdict(False, "an argument not used", f"{verdict.text}\n{text}", drawn=verdict.drawn, question=text)
-
-
-FINDER = Finder(look, say)

@@ -11,18 +11,24 @@ import numpy as np
 
 from marker.budget import at, hidden
 from marker.equal import ROUNDING, agree, sizes
-from marker.finder import Finder
 from marker.finders import depart, repair
 from marker.finders.edits import Edit, method, read
 from marker.verdict import Verdict, in_words
 
 
-def look(attempt, wrongs):
-    """{"name": of an array, "line": after which it should be another one, "lines": that make it, "left": the name of
-    the known mistake that is left then, or ""}; or None."""
-    if wrongs.outcome.notes.found.get("place") or not (way := depart.way_of(attempt, wrongs)):
+def find(wrongs):
+    """The `Verdict` that also says after which line an array should be another one, and which known mistake is left."""
+    found = None if wrongs.place else look(wrongs)
+    return said(wrongs, *found) if found else None
+
+
+def look(wrongs):
+    """(an array's name, the line after which it should be another one, the lines that make it, the name of the known
+    mistake that is left then, or ""); or None."""
+    if not (way := wrongs.way):
         return None
-    given, rights, more = repair.trials(attempt, wrongs)
+    attempt = wrongs.attempt
+    given, rights, more = repair.trials(wrongs)
     functions = [node for node in ast.parse(attempt.source).body if isinstance(node, ast.FunctionDef)]
     trial = repair.Trial(attempt.exercise, attempt.module, functions, given, more, [], rights, repair.changed(wrongs))
     function = [f for f in functions if f.name == attempt.exercise.function.name][-1]
@@ -84,22 +90,16 @@ def is_multiple(trial, mistake):
 
 def described(way, i, name, left):
     _, lines = depart.back(way, i + 1, name)
-    return {"name": name, "line": way.mine[i].last, "lines": sorted(lines), "left": left} if lines else None
+    return (name, way.mine[i].last, lines, left) if lines else None
 
 
-def say(found, wrongs):
-    if not found:
-        return None
-    name, line, verdict = found["name"], int(found["line"]), wrongs.verdict
-    ask = depart.what_happens(int(min(found["lines"])), int(max(found["lines"])))
-    if not found["left"]:
+def said(wrongs, name, line, lines, left):
+    verdict, ask = wrongs.verdict, depart.what_happens(lines)
+    if not left:
         return verdict._replace(text=f"{verdict.text}\n{in_words('values', name=name, line=line)} {ask}")
     first, *_ = verdict.text.split("\n")
-    left = next(mistake for mistake in wrongs.exercise.known if mistake.name == found["left"])
+    left = next(mistake for mistake in wrongs.exercise.known if mistake.name == left)
     where = in_words("values: not right", name=name, line=line)
     other = f"{in_words('the other one', name=left.name)} {left.beside}"
     text = f"{first}\n{in_words('one of two', where=where)} {ask}\n{other}"
     return Verdict(False, left.name, text, drawn=True, question=f"{where}. {ask} {other}")
-
-
-FINDER = Finder(look, say, is_long=True)

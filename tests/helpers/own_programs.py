@@ -1107,4 +1107,4 @@ def verdict(name, program, folder, seed):
     (path := folder / f"{name}.py").write_text(program, encoding="utf-8")
     np.random.seed(seed)  # noqa: NPY002 (for those that take their numbers from there)
     with patch("time.process_time", return_value=0.0):
-        return marking.judge(BY_NAME[name], seed, runner.report(BY_NAME[name], path, seed))
+        return marking.verdict(BY_NAME[name], runner.report(BY_NAME[name], path, seed))

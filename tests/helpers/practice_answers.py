@@ -5,6 +5,7 @@ import re
 import textwrap
 
 from exercises.catalogue import BY_NAME
+from marker import marking, runner
 from marker.program import with_functions
 from marker.statement import split_answer
 
@@ -36,6 +37,12 @@ def in_the_older_form(text):
     arguments, last = ast.unparse(function.args), ast.unparse(function.body[-1])
     lines = textwrap.indent(f"{answer}\n{last}", "    ")
     return f"{stub}\n\n{cut}{below}\n\ndef answer({arguments}):\n{lines}\n"
+
+
+def marked_here(monkeypatch):
+    """Files are marked in this process, for speed, and believed."""
+    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
+    monkeypatch.setattr(marking, "confirm", lambda exercise, file, verdict, *how: verdict)
 
 
 # Other ways to write the same, as learners do: with loops, einsum, views, recursion.

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from marker.finder import Finder
 from marker.trial import call, right_results
 from marker.verdict import Sentences, Verdict
 from marker.words import tables
@@ -14,7 +13,7 @@ MARK = "right for one alone"
 said = Sentences(tables(Path(__file__).with_name("said.md"))["Finders"]).text
 
 
-def look(attempt, wrongs):
+def is_so(attempt):
     """Whether the function is right for the first sample alone: of each trial, and of fresh ones."""
     exercise = attempt.exercise
     function = getattr(attempt.module, exercise.function.name)
@@ -34,11 +33,8 @@ def first_alone(exercise, g):
     return SimpleNamespace(**names)
 
 
-def say(found, wrongs):
-    if not found or wrongs.verdict.name != "not right":
+def alone(wrongs):
+    if wrongs.verdict.name != "not right" or not is_so(wrongs.attempt):
         return None
     text = said(MARK)
     return Verdict(False, MARK, f"{wrongs.verdict.text}\n{text}", drawn=True, question=text)
-
-
-ALONE = Finder(look, say)

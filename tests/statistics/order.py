@@ -1,6 +1,6 @@
 """A subject that only the tests know: statistics."""
 
-from _alone import ALONE
+from _alone import alone
 
 ORDER = (
     ("Averages: what a sample says", "", "weighted_mean correlation"),
@@ -8,4 +8,4 @@ ORDER = (
     ("Chance", "", "two_dice"),
 )
 COUNTS = {"n": "samples", "p": "columns"}
-FINDERS = {"alone": ALONE}
+FINDERS = {"alone": alone}
