@@ -66,7 +66,8 @@ LESSON_PAGES = (
 )  # fmt: skip
 MOVED = {"speed": "results.html#speed"}  # pages of earlier versions, and where they are now
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
-DOCUMENTS |= {"README.md": "readme.html", "CONTRIBUTING.md": "contributing.html", "CHANGELOG.md": "changelog.html"}
+DOCUMENTS |= {"README.md": "readme.html", "docs/CONTRIBUTING.md": "contributing.html"}
+DOCUMENTS |= {"docs/CHANGELOG.md": "changelog.html"}
 DOCUMENTS |= {"page/index.html": "index.html"}
 ASKED = ("name", "stub", "seconds")  # what the front page needs to know of an exercise
 NAVIGATION = {

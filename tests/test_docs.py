@@ -29,8 +29,9 @@ from support.rounding import above
 from support.schedule import Plan
 from tiny_model import write_model
 
-README, CONTRIBUTING, TEACHING = "README.md", "CONTRIBUTING.md", "docs/teaching.md"
-PAGES = [README, *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))), CONTRIBUTING]
+README, CONTRIBUTING, TEACHING = "README.md", "docs/CONTRIBUTING.md", "docs/teaching.md"
+LESSON_FILES = sorted((ROOT / "docs").glob("[a-z]*.md"))
+PAGES = [README, *(f"docs/{path.name}" for path in LESSON_FILES), CONTRIBUTING]
 TEXT = {path: (ROOT / path).read_text(encoding="utf-8") for path in PAGES}
 WORDS = {path: " ".join(text.split()) for path, text in TEXT.items()}  # whatever the lines
 PROSE = {path: re.sub(r"^ *```.*?^ *```", "", text, flags=re.M | re.S) for path, text in TEXT.items()}
@@ -594,7 +595,7 @@ def test_every_command_in_the_docs_is_understood(capsys, monkeypatch, tmp_path):
 
 
 def test_the_map_of_the_tests_names_each_file():
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("**Where what is tested:**")[2]
+    text = (ROOT / CONTRIBUTING).read_text(encoding="utf-8").partition("**Where what is tested:**")[2]
     named = {*re.findall(r"`(test_\w+\.py)`", text.partition("\n## ")[0])}
     of_that_name = {f"test_{name}.py" for name in ("data", "plot", "predict", "write", "look")}
     assert named | of_that_name == {path.name for path in (ROOT / "tests").glob("test_*.py")}

@@ -157,7 +157,7 @@ def test_what_the_loss_says_of_the_author_is_said(old, new, said, tmp_path, caps
 
 def test_the_examples_of_contributing_are_exercises(tmp_path):
     """With hints, and with a function around the inputs that are drawn."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("**an exercise**")[2]
+    text = (ROOT / "docs" / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("**an exercise**")[2]
     whole, draw = (textwrap.dedent(block) for block in re.findall(r"^   ```\n(.*?)^   ```$", text, re.M | re.S)[:2])
     hints = WITH_LOSS[WITH_LOSS.index("HINTS") : WITH_LOSS.index("MISTAKES")]
     (tmp_path / "softplus.py").write_text(f"{whole}\n{hints}")

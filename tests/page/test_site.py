@@ -840,7 +840,7 @@ def test_the_site_says_its_address_where_the_readme_does(site, tmp_path, monkeyp
     pages = {path.name: path.read_text(encoding="utf-8") for path in site.glob("*.html")}
     assert not [name for name, text in pages.items() if name.split("-")[0] != "code" and "OWNER" in text]
     assert "Publish the site" not in pages["contributing.html"] and "In your browser" not in pages["readme.html"]
-    readme, contributing = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md"))
+    readme, contributing = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/CONTRIBUTING.md"))
     (line,) = re.findall(r"^\*\*In your browser:\*\* .+$", readme, re.M)
     (published,) = re.findall(r"^ *(\*\*In your browser:\*\* .+)$", contributing, re.M)
     address = "https://ada.github.io/lessons/"
