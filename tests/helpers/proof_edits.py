@@ -139,7 +139,7 @@ EDITS = [
     Edit("PyTorch's loss twice", MLP, [(TORCH, "    loss.backward()", "    (2 * loss).backward()")], "main_torch.train_step", "main_torch.train_step is wrong, and mlp_np.py is right", 1),
     Edit("PyTorch clips", MLP, [(TORCH, "    loss.backward()", "    loss.backward()\n    torch.nn.utils.clip_grad_norm_(network.parameters(), 0.01)")], "main_torch.train_step", "main_torch.train_step is wrong, and mlp_np.py is right", 1),
     Edit("PyTorch smooths labels", MLP, [(TORCH, "ignore_index=-1, reduction", "ignore_index=-1, label_smoothing=0.1, reduction")], "main_torch.train_step", "main_torch.train_step is wrong, and mlp_np.py is right", 1),
-    Edit("PyTorch's biases decay", DECAY, [(TORCH, '"weight_decay": 0}', '"weight_decay": options.weight_decay}')], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
+    Edit("PyTorch's biases decay", DECAY, [(TORCH, '"weight_decay": 0}', '"weight_decay": options.run.weight_decay}')], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
     Edit("PyTorch detaches", MLP, [(T, "F.relu(z1)", "F.relu(z1.detach())")], T, "mlp_torch.py is wrong, and mlp_np.py is right: their logits are the same.", 1),
     Edit("PyTorch fails", MLP, [(T, "x = x.flatten(1)", "x = x.flat(1)")], "", "mlp_torch.py:NN, x = x.flat(1)", 2),
     Edit("PyTorch is no Python", MLP, [(T, "a1 = F.relu(z1)", "a1 = = F.relu(z1)")], "", "mlp_torch.py:NN, a1 = = F.relu(z1) # (B, H): invalid syntax", 2),
