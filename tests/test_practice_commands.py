@@ -147,6 +147,9 @@ hint dz1.py | Hint 1 of 3
 reset x | no exercise x
 mark | a folder
 mark . --watch | mark takes no --watch
+--out x.csv | an exercise takes no --out, which belongs to `mark`: `python practice.py mark -h`
+dz1 --out=x.csv | dz1 takes no --out, which belongs to `mark`
+dz1 --nonsense | dz1 takes no --nonsense: `python practice.py dz1 -h`
 list 3 | no further word
 hint --watch | hint takes no --watch
 list --seed 0 | list takes no --seed
@@ -201,6 +204,14 @@ def test_what_a_command_line_means(line, meaning):
     wanted = dict(other.split(" ", 1) for other in others)
     assert options["command"] == command
     assert {name: str(value) for name, value in options.items() if value and name != "command"} == wanted
+
+
+def test_the_help_of_check_says_what_it_tests_and_with_which_status_it_ends(capsys):
+    with pytest.raises(SystemExit):
+        practice.main(["check", "-h"])
+    text = " ".join(capsys.readouterr().out.split())
+    for words in ("central differences of LOSS", "is in exercises/", "--exercises names", "and 1 if something is wrong"):
+        assert words in text
 
 
 def test_every_command_line_of_the_docs_is_one():
