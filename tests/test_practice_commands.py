@@ -210,7 +210,12 @@ def test_the_help_of_check_says_what_it_tests_and_with_which_status_it_ends(caps
     with pytest.raises(SystemExit):
         practice.main(["check", "-h"])
     text = " ".join(capsys.readouterr().out.split())
-    for words in ("central differences of LOSS", "is in exercises/", "--exercises names", "and 1 if something is wrong"):
+    for words in (
+        "central differences of LOSS",
+        "is in exercises/",
+        "--exercises names",
+        "and 1 if something is wrong",
+    ):
         assert words in text
 
 
@@ -911,7 +916,7 @@ def test_a_broken_exercise_stops_no_other(another_project, program):
         "an_exit": (whole + "raise SystemExit\n", "SystemExit"),
         "no_answer": (
             whole.replace("    da1 = dlogits @ W2.T\n", ""),
-            "its stub has no title, or no function, or no answer",
+            "`da1` has no answer between its docstring and `return`",
         ),
         "no_stub_of_dots": (whole.replace("= dlogits @ W2.T", "= ..."), "above the line there are dots"),
         "no_change": (whole.replace(" | -da1", ""), "the mistake 'the sign' has no change"),
@@ -924,7 +929,7 @@ def test_a_broken_exercise_stops_no_other(another_project, program):
         "no_question": (whole + "MISTAKES = 'the sign | -da1'\n", "the mistake 'the sign' has no question"),
         "no_stub": (whole.replace("def da1", "def da1(:"), "SyntaxError: "),
         "no_title": (whole.replace('"""', "", 2), "SyntaxError: "),
-        "no_words": (whole.partition('"""\n')[2], "its stub has no title, or no function"),
+        "no_words": (whole.partition('"""\n')[2], "it has no title: its first line should be"),
     }
     for name, (text, _) in broken.items():
         (chapter / f"{name}.py").write_text(text)
