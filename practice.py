@@ -58,8 +58,8 @@ COMMANDS = {
     "check": ("FILE", "for whoever writes an exercise: does its file do what it says?",
               "It compares the derivatives with central differences of LOSS, and the other results with those of the "
               "function that draws the inputs. It runs each row of MISTAKES, and changes one thing in the answer, "
-              "again and again. FILE is in exercises/, or in the folder that --exercises names; the name of an exercise "
-              "there works, too. The exit status is 0 if there is nothing to look at, and 1 if something is wrong."),
+              "again and again. FILE is in exercises/, or in the folder that --exercises names; an exercise's name "
+              "works, too. The exit status is 0 if there is nothing to look at, and 1 if something is wrong."),
 }  # fmt: skip
 EXERCISE = "exercise"  # the command that is meant where none is typed
 
