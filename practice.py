@@ -55,7 +55,11 @@ COMMANDS = {
               "Then say where and what it is: `python practice.py fault mlp_np.py:61 gradient`."),
     "mark": ("FOLDER", "for a teacher: the work of a class as a table (CSV)",
              "It runs what people wrote: in a sandbox where bubblewrap works, and elsewhere with your rights."),
-    "check": ("FILE", "for whoever writes an exercise: does its file do what it says?", ""),
+    "check": ("FILE", "for whoever writes an exercise: does its file do what it says?",
+              "It compares the derivatives with central differences of LOSS, and the other results with those of the "
+              "function that draws the inputs. It runs each row of MISTAKES, and changes one thing in the answer, "
+              "again and again. FILE is in exercises/, or in the folder that --exercises names; an exercise's name "
+              "works, too. The exit status is 0 if there is nothing to look at, and 1 if something is wrong."),
 }  # fmt: skip
 EXERCISE = "exercise"  # the command that is meant where none is typed
 
@@ -80,13 +84,34 @@ def parse_options(argv=None):
     shared.add_argument("--exercises", type=named, metavar="FOLDER", help=text)
     options = argparse.Namespace(folder=None, exercises=None)
     _, words = shared.parse_known_args(argv, options)
-    _, unknown = make_parser(shared).parse_known_args(with_command(words), options)
+    parser = make_parser(shared)
+    _, unknown = parser.parse_known_args(with_command(words), options)
     if unknown:
-        name = (options.which or "") if options.command == EXERCISE else options.command
-        what = unknown[0] if unknown[0].startswith("-") else "further word"
-        help_of = f"python practice.py {name or 1} -h"
-        raise UserError(f"{name or 'an exercise'} takes no {what}: `{help_of}` says what it takes")
+        raise UserError(explain_unknown(unknown[0], options, words, commands_with(parser, unknown[0])))
     return options
+
+
+def explain_unknown(word, options, words, owners):
+    """Return what is wrong with a word that a command does not take.
+
+    words: those of the command line. owners: the commands that have this option.
+    """
+    name = options.command
+    if name == EXERCISE:  # a word after an option may be its value, and no exercise
+        name = "" if words[0].startswith("-") else options.which or ""
+    what = word.partition("=")[0] if word.startswith("-") else "further word"
+    takes_none = f"{name or 'an exercise'} takes no {what}"
+    if owners:
+        belongs = " and ".join(f"`{owner}`" for owner in owners)
+        return f"{takes_none}, which belongs to {belongs}: `python practice.py {owners[0]} -h` explains it"
+    return f"{takes_none}: `python practice.py {name or 1} -h` says what it takes"
+
+
+def commands_with(parser, option):
+    """Return the names of the commands that have an option of this name."""
+    action = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    flag = option.partition("=")[0]
+    return [name for name in COMMANDS if flag in action.choices[name]._option_string_actions]
 
 
 def with_command(words):
@@ -131,7 +156,7 @@ def make_parser(shared):
     add("fault", "place", nargs="?", metavar="PLACE", help="a file and a line: mlp_np.py:61")
     add("fault", "suspect", nargs="?", metavar="SUSPECT", help="what is wrong there: a word that `fault` lists")
     add("mark", "submissions", nargs="?", metavar="FOLDER", help="it has a folder or an archive for each person")
-    add("check", "file", nargs="?", metavar="FILE", help="the file of an exercise")
+    add("check", "file", nargs="?", metavar="FILE", help="the file of an exercise, or its name")
     add(f"{EXERCISE} next", "--watch", action="store_true", help="mark again whenever the file is saved")
     seed = {"type": integer(0, 2**64 - 1), "metavar": "N"}
     add(f"{EXERCISE} next review mark check", "--seed", help="the inputs of an earlier run, which printed N", **seed)

@@ -24,6 +24,7 @@ import numpy as np
 
 from marker import marking
 from marker.budget import SPEND, Budget, Stopped, count_lines
+from marker.complaints import explain_none
 from marker.equal import agree, sizes
 from marker.finders import repair
 from marker.finders.edits import edits_of, made
@@ -35,6 +36,7 @@ from support.errors import UserError
 
 SECONDS = 1  # of computing, in which inputs are drawn
 DRAWS = 50  # seeds, each with all its trials
+SIZE_DRAWS = 20  # of each function in which sizes are compared
 SEEDS = 3  # for which each mistake is judged, and slopes are compared
 ENTRIES = 20  # of a gradient that are compared with slopes, in each trial
 SLOPE = 2e-5  # of the largest slope: so far may a gradient be off, or two differences from each other
@@ -52,7 +54,7 @@ def check(catalogue, file, seed=0):
     """Say what is wrong with an exercise's file. The exit status: 1 if anything is."""
     if not file:
         raise UserError("check needs the file of an exercise: `python practice.py check FILE`")
-    path = Path(file).resolve()
+    path = find_file(catalogue, file)
     if not path.is_file() or not path.is_relative_to(catalogue.path):
         where = "" if path.is_file() else "there is no such file"
         raise UserError(f"{file}: {where or f'it is not in {catalogue.path}: name its folder, --exercises FOLDER'}")
@@ -73,6 +75,14 @@ def check(catalogue, file, seed=0):
     return 1 if found else 0
 
 
+def find_file(catalogue, file):
+    """Return the path of an exercise's file. file: a path, or the name of an exercise of the catalogue's folder."""
+    path = Path(file).resolve()
+    if not path.is_file() and file.isidentifier():
+        return next(iter(sorted(catalogue.path.rglob(f"{file}.py"))), path)
+    return path
+
+
 def problems(exercise, seed=0, draws=DRAWS):
     """What is wrong with an exercise, as texts."""
     if type(exercise.kind).solved is Kind.solved:  # the answer is a function's lines, and not a whole file
@@ -83,6 +93,7 @@ def problems(exercise, seed=0, draws=DRAWS):
     if text := not_drawn(exercise, seed):
         yield text
         return
+    yield from wrong_sizes(exercise, seed)
     wrong = [*wrong_results(exercise, seed)]
     yield from wrong
     if wrong:
@@ -124,6 +135,51 @@ def not_drawn(exercise, seed, seconds=SECONDS):
     return ""
 
 
+def wrong_sizes(exercise, seed):
+    """Yield a text for each size that no learner's number could be told from, or that the marker does not know."""
+    rng = np.random.default_rng(seed)
+    drawn = [draw(rng) for draw in exercise.inputs for _ in range(SIZE_DRAWS)]
+    names = {name for g in drawn for name, value in vars(g).items() if isinstance(value, np.integer)}
+    for name in sorted(names - set(exercise.gives)):
+        yield f"{name} is a NumPy integer, and no size: write int({name})"
+    reported = set()
+    for name in exercise.takes:
+        arrays = [(g, getattr(g, name, None)) for g in drawn]
+        arrays = [(g, a) for g, a in arrays if isinstance(a, np.ndarray)]
+        for axis in range(min((a.ndim for _, a in arrays), default=0)):
+            text, size = wrong_axis(exercise, name, axis, arrays)
+            if text and size not in reported | names:
+                reported.add(size)
+                yield text
+
+
+def wrong_axis(exercise, name, axis, arrays):
+    """Return (what is wrong with the lengths of one axis of an argument, or "", and the name of its size).
+
+    arrays: [(a draw, the argument in it)]. An axis that the stub gives by a number, (B, 10), is not looked at, nor is
+    one of an image's height and width.
+    """
+    shape = exercise.shapes.get(name, ())
+    size = shape[axis] if axis < len(shape) else ""
+    is_first = axis == 0 and name == exercise.takes[0]
+    of_images = {size for sizes_of in exercise.shapes.values() if len(sizes_of) > 2 for size in sizes_of[1:]}
+    is_of_table = size not in of_images and (axis == 0 or all(a.ndim <= 2 for _, a in arrays))
+    lengths = {a.shape[axis] for _, a in arrays}
+    if size and not size.isidentifier():
+        return "", size
+    named = [key for key in sizes(arrays[0][0]) if all(sizes(g).get(key) == a.shape[axis] for g, a in arrays)]
+    is_named = bool(size or named or is_first)
+    size = size or (named[0] if named else f"axis {axis} of {name}")
+    if not named and not (is_of_table and (is_named or len(lengths) > 1)):
+        return "", size
+    if len(lengths) == 1:
+        length = lengths.pop()
+        return f"{size} is {length} in every draw: a learner who writes {length} passes (axis {axis} of {name})", size
+    if not named:
+        return f"{size} is not returned by the function that draws the inputs (axis {axis} of {name})", size
+    return "", size
+
+
 def where(exercise, stack):
     """The innermost line of a stack that is the exercise's own, or its folder's."""
     folder = str(exercise.folder.path or exercise.file.parent)
@@ -154,8 +210,50 @@ def wrong_results(exercise, seed):
     answer = compiled(counting(exercise.filled(exercise.answer)))
     for one in range(seed, seed + SEEDS):
         if not right_in_all(exercise, answer, [[*exercise.drawing(one)]]):
-            yield f"the answer is not right for the inputs that are drawn (seed {one})"
+            why = explain_wrong_answer(exercise, answer, one)
+            yield f"the answer is not right for the inputs that are drawn (seed {one}): {why}"
             return
+
+
+def explain_wrong_answer(exercise, code, seed):
+    """Say in one line why the answer's results are not those of a draw."""
+    trials = []
+    try:
+        with defined(exercise, code) as (function, budget):
+            for g in exercise.draw(seed):
+                budget.limit = budget.lines = LINES
+                results, changed = call(exercise, function, g)
+                for name, result in zip(exercise.gives, results, strict=False):
+                    if text := explain_result(exercise, g, name, result):
+                        return text
+                trials.append({"results": [describe(result) for result in results], "changed": changed})
+    except Stopped:
+        return f"it runs more than {LINES:,} lines"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    verdict = marking.judge(exercise, seed, Outcome(notes={"trials": trials, "follows": True}))
+    return " ".join(verdict.text.split()) or "one call gives other results than another"
+
+
+def explain_result(exercise, g, name, result):
+    """Say why a result is not the one of a draw; "" if the marker has the words for it, or if it is right."""
+    if result is None:
+        return explain_none(name, exercise.answer)
+    mine, expected = as_array(result), np.asarray(getattr(g, name))
+    if type(mine) is not np.ndarray:
+        kind = "an array of numbers" if expected.ndim or isinstance(result, (list, tuple)) else "a number"
+        return f"{name} should be {kind}; yours is of type {type(result).__name__}"
+    if expected.dtype.kind not in "biuf":
+        kind = type(getattr(g, name)).__name__
+        return f"{name} should be a number or an array of numbers; the function that draws the inputs has a {kind}"
+    if mine.shape != expected.shape or mine.dtype.kind != expected.dtype.kind or agree(mine, expected):
+        return ""
+    off = mine != expected
+    if mine.dtype.kind == "f":
+        off = np.abs(mine - expected)
+    index = np.unravel_index(np.argmax(off), off.shape)
+    entry = f"{name}[{', '.join(str(int(i)) for i in index)}]" if index else name
+    return f"{entry} is {mine[index]:.6g}, and the function that draws the inputs has {expected[index]:.6g}"
 
 
 def unproven_results(exercise, seed):
@@ -226,10 +324,24 @@ def misnamed(exercise, seed, seeds=SEEDS):
         for mistake in own:
             verdict = judged(exercise, one, partial(exercise.values, mistake))
             if verdict.passed:
-                wrong.setdefault(mistake.name, f"the mistake {mistake.name!r} gives the right numbers (seed {one})")
+                error = error_of(exercise, mistake, one)
+                text = f"raises {error}" if error else "gives the right numbers"
+                wrong.setdefault(mistake.name, f"the mistake {mistake.name!r} {text} (seed {one})")
             elif verdict.name != mistake.name:
                 wrong.setdefault(mistake.name, f"the mistake {mistake.name!r} is called {verdict.name!r} (seed {one})")
     yield from wrong.values()
+
+
+def error_of(exercise, mistake, seed):
+    """Return the error that a mistake's code raises on some draw, as text; "" if none."""
+    for g in exercise.draw(seed):
+        try:
+            exercise.run_change(mistake.code, g, Budget(LINES))
+        except Stopped:
+            return f"an error: it runs more than {LINES:,} lines"
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def misnamed_when_written(exercise, seed):

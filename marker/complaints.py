@@ -22,6 +22,19 @@ def read(file):
     return Path(file).read_text(encoding="utf-8-sig", errors="replace")
 
 
+# Methods that change an array or a list in place, and return None.
+IN_PLACE = "sort", "partition", "fill", "put", "reverse", "append", "extend", "insert", "remove", "clear", "shuffle"
+
+
+def explain_none(name, lines):
+    """Return a sentence on a result that is None. lines: those of the function that returns it."""
+    method = rf"^\s*{name} *=(?!=).*(?<!np)\.({'|'.join(IN_PLACE)})\([^()]*\) *(?:#.*)?$"
+    changing = re.search(method, lines, re.MULTILINE)
+    if changing:
+        return f"{name} is None: `.{changing[1]}()` changes its array in place, and returns None"
+    return f"{name} is None"
+
+
 def explain(error, file, words=WORDS, sizes=None):
     """What is reported of an exception: its mark, its kind, and the learner's line with the complaint in plain words.
 

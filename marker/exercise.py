@@ -27,7 +27,7 @@ from marker.budget import LINES, SPEND, Budget, Stopped, counted
 from marker.equal import agree, sizes
 from marker.function import Function
 from marker.kind import Kind
-from marker.statement import body_of, shapes_in, split_answer
+from marker.statement import body_of, check_one_return, shapes_in, split_answer
 from marker.verdict import OF_PYTHON
 from marker.words import MISTAKES, Words
 
@@ -135,6 +135,9 @@ class Exercise:
         self.mistakes, self.written = mistakes_in(self.mistakes)
         # The functions below the line, of which `in_numpy` is the answer for the mistakes, which are changes of it.
         self.functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        if isinstance(self.kind, Function):
+            for name in self.functions.keys() & {"answer", "in_numpy"}:
+                check_one_return(self.functions[name])
         if isinstance(self.kind, Function) and "answer" not in self.functions:
             self.stub, self.answer = split_answer(top.rstrip() + "\n")
         else:
@@ -146,8 +149,10 @@ class Exercise:
 
     def check(self):
         """ValueError, with what is wrong, if a part of the file is missing, or does not fit another one."""
-        if not (ast.get_docstring(self.tree) and any(isinstance(node, ast.FunctionDef) for node in self.tree.body)):
-            raise ValueError("its stub has no title, or no function")
+        if not ast.get_docstring(self.tree):
+            raise ValueError("it has no title: its first line should be a text in triple quotes")
+        if not any(isinstance(node, ast.FunctionDef) for node in self.tree.body):
+            raise ValueError("there is no function above the line")
         if len(self.hints) != 3:
             raise ValueError(f"HINTS has {len(self.hints)} hints that begin with a number, as `1. `, and not three")
         self.kind.check(self)
@@ -249,6 +254,9 @@ class Exercise:
                     exec(counted(self.formula), names)
             except Stopped:
                 raise ValueError(f"the answer runs more than {LINES:,} lines") from None
+            unset = [name for name in missing if name not in names]
+            if unset:
+                raise ValueError(f"the answer does not set {unset[0]}, which `{self.function.name}` returns")
             vars(g).update({name: names[name] for name in missing})
         if self.loss:
             varied = self.loss.keys() - set(vars(g).get("constants", ()))
@@ -335,11 +343,18 @@ class Exercise:
 
     def wrong_values(self, code, g, budget):
         """The same for the code of any change; none, where it cannot be run, or never ends."""
-        names = {"np": np, **vars(g), **self.given(g), SPEND: budget.spend}
-        with suppress(Exception, Stopped), np.errstate(all="ignore"):
-            exec(code, names)
-            return {o: names[o] for o in self.gives if not agree(names[o], getattr(g, o))}
+        with suppress(Exception, Stopped):
+            names = self.run_change(code, g, budget)
+            with np.errstate(all="ignore"):
+                return {o: names[o] for o in self.gives if not agree(names[o], getattr(g, o))}
         return {}
+
+    def run_change(self, code, g, budget):
+        """Run the code of a change on a draw; return {name: value} after it. Raises what the code raises."""
+        names = {"np": np, **vars(g), **self.given(g), SPEND: budget.spend}
+        with np.errstate(all="ignore"):
+            exec(code, names)
+        return names
 
     @cached_property
     def all_counts(self):

@@ -15,15 +15,15 @@ def split_answer(text):
     """Return (the stub, the answer) of a right file.
 
     In place of the answer, the stub has `name = ...` for each result; or, if the answer has comments of the form
-    `# dz = ...  # this may take several lines`, what these say. ValueError if the file has no function with an answer.
+    `# dz = ...  # this may take several lines`, what these say. ValueError if the file has no function with an answer,
+    which `check_answer` describes.
     """
     function = next((node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)), None)
-    if not function or not ast.get_docstring(function) or len(function.body) < 3:
-        raise ValueError("its stub has no title, or no function, or no answer between the docstring and `return`")
+    if not function:
+        raise ValueError("there is no function above the line")
+    check_answer(function)
     docstring, *_, last = function.body
     names = returned_names(function)
-    if not names:
-        raise ValueError(f"the last line of `{function.name}` should return its results by name: `return dz`")
     lines = text.splitlines()
     before, after = lines[: docstring.end_lineno], lines[last.lineno - 1 :]
     written, handed_out = lines[docstring.end_lineno : last.lineno - 1], []
@@ -40,6 +40,46 @@ def split_answer(text):
     dots = [line.replace("# ", "", 1) for line in dots] or [f"    {name} = ..." for name in names]
     stub = "\n".join([*before, *dots, *handed_out, *after])
     return f"{stub}\n", textwrap.dedent("\n".join(answer + handed_out)).strip("\n")
+
+
+def check_answer(function):
+    """Raise ValueError if a stub cannot be made of a right function: if it has no docstring or no lines after it, if
+    its last line does not return names, if it has another `return`, or if it does not set what it returns."""
+    if not ast.get_docstring(function):
+        raise ValueError(f"`{function.name}` has no docstring, which says what it returns")
+    names = returned_names(function)
+    if not names:
+        text = f"the last line of `{function.name}` should return its results by name"
+        raise ValueError(f"{text}, each set in a line before it: `return dz`")
+    if len(function.body) < 3:
+        raise ValueError(f"`{function.name}` has no answer between its docstring and `return`")
+    check_one_return(function)
+    unset = [name for name in names if name not in names_set(function)]
+    if unset:
+        raise ValueError(f"`{function.name}` returns {', '.join(unset)}, and no line before sets {unset[0]}")
+
+
+def check_one_return(function):
+    """Raise ValueError if a function has a `return` besides its last line: only the lines before that are run."""
+    nodes = [*function.body]
+    while nodes:
+        node = nodes.pop(0)
+        if isinstance(node, ast.Return) and node is not function.body[-1]:
+            text = f"line {node.lineno}: `{ast.unparse(node)}` is a second `return`"
+            raise ValueError(f"{text}: `{function.name}` should set its results, and return them in its last line")
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            nodes.extend(ast.iter_child_nodes(node))
+
+
+def names_set(function):
+    """Return the names of a function's arguments, and those that its lines set."""
+    names = {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        if isinstance(node, ast.FunctionDef) and node is not function:
+            names.add(node.name)
+    return names
 
 
 def returned_names(function):

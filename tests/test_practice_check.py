@@ -15,6 +15,7 @@ from marker import check
 from marker.catalogue import Catalogue
 from marker.exercise import Exercise, change
 from practice_answers import in_the_older_form, marked_here
+from support.errors import UserError
 
 WRITTEN = [exercise for exercise in EXERCISES if exercise.inputs]
 
@@ -64,11 +65,37 @@ EDITS = [
         "is called 'the last",
     ),
     (".sum(axis=1) /", ".sum(axis=-1) /", "nothing to look at"),
-    ("def mean_of_row", "class mean_of_row", "its stub has no title, or no function"),
+    ("def mean_of_row", "class mean_of_row", "there is no function above the line"),
     ("[rows]", "[]", "it has no INPUTS"),
     ("INPUTS = [rows]", "SHAPES = 3\nINPUTS = [rows]", "it says SHAPES, which the class Exercise"),
     ("from types", "from marker.equal import BESIDE\nfrom types", "nothing to look at"),
-    ("a[:, :-1].mean(axis=1))", "a[:, :-1].max(axis=1))", "the answer is not right"),
+    ("a[:, :-1].mean(axis=1))", "a[:, :-1].max(axis=1))", "(seed 0): m["),
+    ("a[:, :-1].mean(axis=1))", "a[:, :-1].max(axis=1))", ", and the function that draws the inputs has "),
+    (
+        "    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)",
+        "    m = 'text'",
+        "m should be an array of numbers; yours is of",
+    ),
+    ("    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)", "    m = [1.0]", "yours is of type list"),
+    ("    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)", "    m = True", "yours is of type bool"),
+    ("m=a[:, :-1].mean(axis=1)", "m='text'", "m should be a number or an array of numbers; the function that draws"),
+    ("m=a[:, :-1].mean(axis=1)", "m=a.argmax(axis=1)", "(seed 0): "),
+    (
+        "    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)",
+        "    m = a.sort()",
+        "m is None: `.sort()` changes its array in",
+    ),
+    ("    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)", "    m = None", "(seed 0): m is None\n"),
+    ("    m = a", "    if not len(a):\n        return 0.0\n    m = a", "line 9: `return 0.0` is a second `return`"),
+    ("    m = a", "    k = a", "`mean_of_row` returns m, and no line before sets m"),
+    ("    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)\n", "", "has no answer between its docstring and `return`"),
+    ("    m = a", "    def middle(row):\n        return row\n\n    m = a", "nothing to look at"),
+    ("    a = rng", "    N = 11\n    a = rng", "N is 11 in every draw: a learner who writes 11 passes"),
+    ("    a = rng", "    K = 11\n    a = rng", "K is 11 in every draw: a learner who writes 11 passes"),
+    ("N=N, K=K", "N=np.int64(N), K=K", "N is a NumPy integer, and no size: write int(N)"),
+    ("N=N, ", "", "axis 0 of a is not returned by the function that draws the inputs"),
+    ("K=K, ", "", "axis 1 of a is not returned by the function that draws the inputs"),
+    ("| a.mean(axis=1)", "| dy.mean(axis=1)", "'the last entry, too' raises NameError: name 'dy' is not defined"),
     (", m=a[:, :-1].mean(axis=1)", "", "nothing proves m: the function that draws the"),
     ("    m = a[:, :-1]", "    # k = ...\n    m = a[:, :-1]", "its dots set k, and it returns m"),
     ("    return m", "    return a.min()", "the last line of `mean_of_row` should return its results by name"),
@@ -120,6 +147,12 @@ OF_LOSSES = [
     ("lambda z, da: (", "lambda z, da: np.nan * (", "nothing proves dz: its loss has a kink at each entry"),
     ('{"z": lambda', '{"y": lambda', "LOSS has 'y', and no result is called dy"),
     ('{"z": lambda', '{"y": lambda', "nothing proves dz: LOSS has no 'z', and the function that draws"),
+    (
+        "    return dz",
+        "    return da / (1 + np.exp(-z))",
+        "should return its results by name, each set in a line before",
+    ),
+    ("    dz = da / (1", "    dx = da / (1", "`softplus` returns dz, and no line before sets dz"),
     ("z, da (B, H)", "z, da (B, H + 1)", "it has no INPUTS, and its stub does not say the shape of each"),
     ("z, da (B, H)", "z, da (C, D, E, F, G, H, I, J)", "ValueError: its arguments have more than 7 sizes"),
     ("dz[z <= 0] = 0", "dz[da <= 0] = 0", "'the mask of a ReLU', as a learner writes it, is called"),
@@ -167,13 +200,36 @@ def test_the_examples_of_contributing_are_exercises(tmp_path):
         .replace("return dz", "return accuracy")
     )
     top = top.replace("dz = da / (1 + np.exp(-z))", "accuracy = (p.argmax(axis=1) == y).mean()")
-    draw = f"from types import SimpleNamespace\n\n{draw}\nINPUTS = [draw]\n"
+    draw = f"{draw}\nINPUTS = [draw]\n"
     mistake = 'MISTAKES = """\nthe smallest read | argmax -> argmin\n    Which is read?\n"""\n'
     (tmp_path / "accuracy.py").write_text(f"{top}\n{draw}\n{hints}\n{mistake}")
     catalogue = Catalogue(tmp_path)
     assert [one.name for one in catalogue.exercises] == ["accuracy", "softplus"] and not catalogue.broken
     for exercise in catalogue.exercises:
         assert [*check.problems(exercise)] == [], exercise.name
+
+
+@pytest.mark.parametrize("name", ["answer", "in_numpy"])
+def test_an_early_return_of_an_older_answer_is_said(name, tmp_path, capsys):
+    head, _, tail = in_the_older_form(FILE).rpartition("def answer(a):\n")
+    early = f"def {name}(a):\n    if not len(a):\n        return 0.0\n"
+    (path := tmp_path / "mean_of_row.py").write_text(f"{head}{early}{tail}")
+    assert practice.main(["--exercises", str(tmp_path), "check", str(path)]) == 1
+    assert "`return 0.0` is a second `return`" in capsys.readouterr().out
+
+
+def test_an_answer_that_sets_a_result_in_no_case_is_said(tmp_path, capsys, marked_here):
+    (path := tmp_path / "softplus.py").write_text(WITH_LOSS.replace("    dz = da", "    if False:\n        dz = da"))
+    assert practice.main(["--exercises", str(tmp_path), "check", str(path)]) == 1
+    assert "the answer does not set dz, which `softplus` returns" in capsys.readouterr().out
+
+
+def test_check_takes_the_name_of_an_exercise(tmp_path, capsys, marked_here):
+    (tmp_path / "softplus.py").write_text(WITH_LOSS)
+    assert not practice.main(["--exercises", str(tmp_path), "check", "softplus"])
+    assert capsys.readouterr().out.endswith("softplus.py: nothing to look at\n")
+    with pytest.raises(UserError, match="softmin: there is no such file"):
+        practice.main(["--exercises", str(tmp_path), "check", "softmin"])
 
 
 def test_an_entry_beside_a_kink_is_left_out(tmp_path):

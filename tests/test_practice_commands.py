@@ -148,6 +148,9 @@ hint dz1.py | Hint 1 of 3
 reset x | no exercise x
 mark | a folder
 mark . --watch | mark takes no --watch
+--out x.csv | an exercise takes no --out, which belongs to `mark`: `python practice.py mark -h`
+dz1 --out=x.csv | dz1 takes no --out, which belongs to `mark`
+dz1 --nonsense | dz1 takes no --nonsense: `python practice.py dz1 -h`
 list 3 | no further word
 hint --watch | hint takes no --watch
 list --seed 0 | list takes no --seed
@@ -202,6 +205,19 @@ def test_what_a_command_line_means(line, meaning):
     wanted = dict(other.split(" ", 1) for other in others)
     assert options["command"] == command
     assert {name: str(value) for name, value in options.items() if value and name != "command"} == wanted
+
+
+def test_the_help_of_check_says_what_it_tests_and_with_which_status_it_ends(capsys):
+    with pytest.raises(SystemExit):
+        practice.main(["check", "-h"])
+    text = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "central differences of LOSS",
+        "is in exercises/",
+        "--exercises names",
+        "and 1 if something is wrong",
+    ):
+        assert words in text
 
 
 def test_every_command_line_of_the_docs_is_one():
@@ -901,7 +917,7 @@ def test_a_broken_exercise_stops_no_other(another_project, program):
         "an_exit": (whole + "raise SystemExit\n", "SystemExit"),
         "no_answer": (
             whole.replace("    da1 = dlogits @ W2.T\n", ""),
-            "its stub has no title, or no function, or no answer",
+            "`da1` has no answer between its docstring and `return`",
         ),
         "no_stub_of_dots": (whole.replace("= dlogits @ W2.T", "= ..."), "above the line there are dots"),
         "no_change": (whole.replace(" | -da1", ""), "the mistake 'the sign' has no change"),
@@ -914,7 +930,7 @@ def test_a_broken_exercise_stops_no_other(another_project, program):
         "no_question": (whole + "MISTAKES = 'the sign | -da1'\n", "the mistake 'the sign' has no question"),
         "no_stub": (whole.replace("def da1", "def da1(:"), "SyntaxError: "),
         "no_title": (whole.replace('"""', "", 2), "SyntaxError: "),
-        "no_words": (whole.partition('"""\n')[2], "its stub has no title, or no function"),
+        "no_words": (whole.partition('"""\n')[2], "it has no title: its first line should be"),
     }
     for name, (text, _) in broken.items():
         (chapter / f"{name}.py").write_text(text)
