@@ -24,7 +24,7 @@ The loss is that of mlp_np.py, at all places at once: its mean over the rows of 
 is 49 lessons. exp(loss) is the *perplexity*: among that many equally likely words the network might as well be
 choosing. All other layers are those of layers_np.py and vit_np.py. gpt_torch.py is the same network in PyTorch.
 
-`python gpt_np.py` checks every layer against the definition of the derivative.
+`python gpt_np.py` checks every layer against the definition of the derivative, and what it writes against `forward`.
 
 Shapes: B texts, T places (words) in each, V words to choose from, C channels; h heads of d = C / h channels.
 """
@@ -32,6 +32,7 @@ Shapes: B texts, T places (words) in each, V words to choose from, C channels; h
 import numpy as np
 
 from layers_np import Linear, Network, check_layers
+from mlp_np import relative_difference
 from vit_np import MLP, Attention, Block, LayerNorm, Positions, Softmax, merge, softmax, split
 
 
@@ -209,18 +210,58 @@ def next_words(logits, temperature, u, top=None, top_p=1):
     return (u[:, np.newaxis] * ends[:, -1:] >= ends).sum(axis=1)  # how many parts end at or before u
 
 
+class EvenNumbers:
+    """In place of a random number generator: numbers evenly spaced between 0 and 1."""
+
+    def random(self, n):
+        return (np.arange(n) + 0.5) / n
+
+
+def check_decoding(logits, network, texts):
+    """SystemExit unless logits (B, T, V) that `next` found, word by word, are those of `forward` for texts (B, T)."""
+    difference = relative_difference(logits, network.forward(texts))
+    if not difference < 1e-9:
+        raise SystemExit(f"next does not find the logits of forward: they differ by {difference:.1e} of their size")
+    print(f"decoding: the logits of next differ from those of forward by {difference:.1e} of their size")
+
+
+def check_sampling(network, prompt, temperature=0.7, n=1000):
+    """SystemExit unless n copies of a prompt (1, T) go on with each word as often as its probability says.
+
+    The probabilities are softmax(logits / temperature), with the last row of `forward`. n evenly spaced numbers hit a
+    part of the line from 0 to 1 as often as its length says, give or take one.
+    """
+    logits = network.forward(prompt)[0, -1]  # (V,)
+    for top, top_p in ((None, 1), (3, 1), (None, 0.6)):
+        p = softmax(logits / temperature)
+        likeliest = np.argsort(-p)
+        total = p[likeliest].cumsum()  # of a word and all that are likelier
+        p[likeliest[top or (total < top_p).sum() + 1 :]] = 0
+        words = next(network.write(np.repeat(prompt, n, axis=0), temperature, EvenNumbers(), top, top_p))  # (n,)
+        shares = (words[:, np.newaxis] == np.arange(len(p))).mean(axis=0)  # (V,)
+        difference = np.abs(shares - p / p.sum()).max()
+        if not difference < 1.001 / n:
+            kind = f"top={top}, top_p={top_p}"
+            raise SystemExit(f"write draws by other probabilities: with {kind}, a share is off by {difference:.1e}")
+    print(f"sampling: of {n:,} words, each word's share is its probability, within 1 in {n:,}")
+
+
 def check():
-    """Every layer of this file, and a small network of them."""
+    """Every layer of this file, and a small network of them; decoding and sampling."""
     rng = np.random.default_rng(1)
     network = GPT(width=4, blocks=1, heads=2, words=5, places=3, dtype=np.float64)
+    texts = np.array([[7, 0, 3], [14, 3, 3]])
     layers = [
         ("Embedding", Embedding(rng, 6, 4), np.array([[0, 5, 1], [2, 5, 5]])),  # 5 occurs three times, 3 and 4 never
         ("CausalSoftmax", CausalSoftmax(), (2, 4, 4)),
         ("CausalAttention", CausalAttention(rng, 6, heads=2), (2, 4, 6)),
         ("CausalBlock", CausalBlock(rng, 6, heads=3), (2, 4, 6)),
-        ("GPT", network, np.array([[7, 0, 3], [14, 3, 3]])),
+        ("GPT", network, texts),
     ]
     check_layers(layers, rng)
+    logits = [network.next(words, place) for place, words in enumerate(texts.T)]  # T times (B, V)
+    check_decoding(np.stack(logits, axis=1), network, texts)
+    check_sampling(network, texts[:1])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ It learns what the GPT learns, texts, names and digits, by the same loss. And si
 it can hold the weights of one: `python write.py "What is gravity?" --weights FILE.gguf`. llama_torch.py is the same
 network in PyTorch.
 
-`python llama_np.py` checks every layer against the definition of the derivative.
+`python llama_np.py` checks every layer against the definition of the derivative, and what it writes against `forward`.
 
 Shapes: B texts, T places (words) in each, V words to choose from, C channels, H units inside the MLP; h heads of
 queries with d = C / h channels each, s heads of keys and values, and g = h / s heads of queries that share one.
@@ -27,7 +27,7 @@ queries with d = C / h channels each, s heads of keys and values, and g = h / s 
 
 import numpy as np
 
-from gpt_np import CausalSoftmax, Embedding, next_words
+from gpt_np import CausalSoftmax, Embedding, check_decoding, check_sampling, next_words
 from layers_np import Linear, Network, channel_sum, check_layers, row_sum, walk
 from vit_np import Block, merge, softmax, split
 
@@ -407,10 +407,11 @@ class Llama(Network):
 
 
 def check():
-    """Every layer of this file, and a small network of them."""
+    """Every layer of this file, and a small network of them; decoding and sampling."""
     rng = np.random.default_rng(1)
     table = Table(rng, 6, 4)
     network = Llama(4, 1, 2, 1, hidden=3, words=5, starts=1, places=3, dtype=np.float64)
+    texts = np.array([[5, 0, 3], [5, 3, 3]])
     layers = [
         ("RMSNorm", RMSNorm(5), (2, 3, 5)),
         ("Rotation", Rotation(), (2, 2, 3, 4)),
@@ -419,9 +420,12 @@ def check():
         ("LlamaBlock", LlamaBlock(rng, 12, heads=6, keys=2, hidden=5), (2, 4, 12)),
         ("Scores", Scores(table, 5), (2, 3, 4)),
         ("Adapted", Adapted(rng, rng.normal(size=(5, 4)), rank=2), (2, 3, 5)),
-        ("Llama", network, np.array([[5, 0, 3], [5, 3, 3]])),
+        ("Llama", network, texts),
     ]
     check_layers(layers, rng)
+    logits = [network.next(words[:, np.newaxis], place) for place, words in enumerate(texts.T)]  # T times (B, V)
+    check_decoding(np.stack(logits, axis=1), network, texts)
+    check_sampling(network, texts[:1])
 
 
 if __name__ == "__main__":

@@ -286,18 +286,20 @@ def mark_and_say(exercise, path, heading, seed=None, again=False, all_of_it=Fals
         say(f"\nStuck? `python practice.py hint {exercise.name}`", "quiet" if begun else None)
         if verdict.drawn:
             say(f"(Each call draws new inputs. For these again: add --seed {seed})", "quiet")
-    say_printed(verdict.printed.rstrip().splitlines(), all_of_it)
+    lines = verdict.printed.rstrip().splitlines()
+    n_shown = len(lines) if all_of_it else max(FEW, exercise.kind.count_printed_lines(exercise))
+    say_printed(lines, n_shown)
     return verdict
 
 
-def say_printed(lines, all_of_it):
-    """Say what the learner's code printed: the beginning, unless all of it was asked for."""
+def say_printed(lines, n_shown):
+    """Say what the learner's code printed: so many lines of it, and how many more there are."""
     if lines:
         say("\nYour code printed:", "quiet")
-        print(*lines[: None if all_of_it else FEW], sep="\n")
-    if len(lines) > FEW and not all_of_it:
+        print(*lines[:n_shown], sep="\n")
+    if len(lines) > n_shown:
         say(
-            f"... and {len(lines) - FEW} lines more: add --printed. (Of an array, its shape often says enough.)",
+            f"... and {len(lines) - n_shown} lines more: add --printed. (Of an array, its shape often says enough.)",
             "quiet",
         )
 
@@ -386,11 +388,10 @@ def fault(folder, place, suspect, seed):
             number = secrets.randbelow(10**6) if seed is None else seed
             name = [*faults.FAULTS][number % len(faults.FAULTS)]
             faulty.hand_out(folder, name)
-        options = faults.FAULTS[name].options
         say(f"{near(folder)} is a copy of the project, and one of its lines is wrong.", "strong")
         say(
             "Go there, train, and find it as docs/debugging.md says: "
-            f"`cd {near(folder)}`, then `python main_np.py --steps 300{f' {options}' * bool(options)}`. Compare with "
+            f"`cd {near(folder)}`, then `{faulty.make_command(name)}`. Compare with "
             "the same commands here, and not the files: that would find it, and teach nothing."
         )
         say("\nThe suspects:\n")
@@ -400,7 +401,8 @@ def fault(folder, place, suspect, seed):
         return 0
     if name is None:
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
-    is_found, said = faulty.judge(name, place, suspect or "")
+    file, line = faulty.parse_place(folder, place)
+    is_found, said = faulty.judge(name, file, line, suspect)
     say(said[0], "good" if is_found else "bad")
     for line in said[1:]:
         say(line)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from itertools import count
 from pathlib import Path
@@ -19,7 +20,9 @@ PROGRAMS = (
     *(f"{room}/**/*.*" for room in ("loading", "support", "views", "lab", "exercises", "marker", "desk")),
 )
 DATA = ("datasets/mnist", "datasets/names")
+STEPS = 600  # more than an epoch of each run, so that a fault of the second epoch shows
 SECRET = ".fault"  # which fault it is: a digest, so that nobody reads it by chance
+EXAMPLE = "say it like this: fault mlp_np.py:61 gradient"
 
 
 def digest(name):
@@ -62,26 +65,54 @@ def handed_out(folder):
     return next((name for name in FAULTS if digest(name) == secret), None)
 
 
-def judge(name, place, suspect):
-    """Whether FILE:LINE is the place of that fault and this its suspect; and what is said of both, line by line."""
+def make_command(name):
+    """The command of a run that has that fault, as it is typed in the copy."""
+    return f"python main_np.py --steps {STEPS} {FAULTS[name].options}".rstrip()
+
+
+def parse_place(folder, place):
+    """Return (file, line) of FILE:LINE, the file as it is called within the copy in `folder`: ("lab/prove.py", 7).
+
+    FILE may also be a path from where one is, from the folder above the copy, or from the root of the drive; it may
+    name the file here in place of that in the copy; and it may lack ".py". UserError for anything else.
+    """
+    name, _, line = place.rpartition(":")
+    if not name or not line.isdecimal():
+        raise UserError(f"{place} is not a file and a line: {EXAMPLE}")
+    path = Path(name) if Path(name).suffix else Path(f"{name}.py")
+    folder = folder.resolve()
+    for base in (folder, folder.parent, Path.cwd()):
+        for project in (folder, ROOT):
+            absolute = (base / path).resolve()
+            if absolute.is_relative_to(project) and (folder / absolute.relative_to(project)).is_file():
+                return absolute.relative_to(project).as_posix(), int(line)
+    raise UserError(f"{name} is no file of the copy in {folder}: {EXAMPLE}")
+
+
+def judge(name, file, line, suspect):
+    """Whether that is the file and the line of a fault, and this its suspect; and what is said of it, line by line.
+
+    UserError if there is no such suspect.
+    """
     fault = FAULTS[name]
-    file, _, line = place.partition(":")
-    if suspect not in SUSPECTS or not line.isdecimal():
-        raise UserError(f"say it like this: fault mlp_np.py:61 gradient; the suspects are {', '.join(SUSPECTS)}")
+    if suspect not in SUSPECTS:
+        raise UserError(f"{EXAMPLE}; the suspects are {', '.join(SUSPECTS)}")
     right = line_of((ROOT / fault.file).read_text(encoding="utf-8"), fault)
-    is_there = Path(file).as_posix() == fault.file and int(line) == right
+    is_there = file == fault.file and line == right
     if suspect == fault.suspect and is_there:
         return True, [f"Found. {fault.why}", *shown_by(name)]
     said = "The suspect is right." if suspect == fault.suspect else "It is another suspect."
     if is_there:
         where = "The line is right."
-    elif Path(file).as_posix() == fault.file:
+    elif file == fault.file:
         where = "The file is right, and the line is another."
     else:
         where = "It is another file."
     loud = [look for look, words in answers_to(name).items() if words]
-    again = f"Look again at what step {loud[0].partition(' ')[0]} of docs/debugging.md says." if loud else ""
-    return False, [f"{said} {where}", *filter(None, [again])]
+    if not loud:
+        return False, [f"{said} {where}"]
+    steps, verb = name_steps(loud[0])
+    return False, [f"{said} {where}", f"Look again at what {steps} of docs/debugging.md {verb}."]
 
 
 def answers_to(name):
@@ -97,4 +128,16 @@ def shown_by(name):
         return []
     if not loud:
         return ["No step of docs/debugging.md says anything of it: only reading finds such a line."]
-    return [f"Step {look.partition(' ')[0]} of docs/debugging.md says: {answers[look]}" for look in loud]
+    sentences = []
+    for look in loud:
+        steps, verb = name_steps(look)
+        sentences.append(f"{steps[0].upper()}{steps[1:]} of docs/debugging.md {verb}: {answers[look]}")
+    return sentences
+
+
+def name_steps(look):
+    """Return the steps of "1, 2, 5 look" and their verb, in words: ("steps 1, 2 and 5", "say")."""
+    *first, last = re.findall(r"\d+", look)
+    if first:
+        return f"steps {', '.join(first)} and {last}", "say"
+    return f"step {last}", "says"

@@ -5,6 +5,7 @@ measured at that very entry. Two that agree outvote one.
 """
 
 import copy
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,10 @@ from support.slopes import Slopes, one_at, true_loss
 BOUND, LEAST = 1e-9, 1e-3  # what is more than rounding, in the units of support.lockstep.departure
 ZERO = 1e-12  # of the largest gradient of a step: what is less, and should be 0, is rounding
 DRAWN = 3  # entries of each array for which a slope is measured, beside that with the largest gradient
+TEXTS, PROMPT = 4, 3  # texts that are decoded, and words of the prompt that is sampled from
+COPIES, PARTS = 1000, 10  # of that prompt, and in how many parts they are drawn: large vocabularies take much memory
+TEMPERATURE = 0.7
+SAMPLING = {"": (None, 1), "with top-k, ": (3, 1), "with top-p, ": (None, 0.7)}  # {in words: (top, top_p)}
 HAND, SLOPE, DEFINITION = "by hand", "differences of its loss", "-log p[y]"
 
 
@@ -422,3 +427,108 @@ def torchrun_row(file, form, model, x):
         said = f"two processes would draw the same random numbers in {file}, for different images"
         return Row("torchrun", f"{said}: see `part` in CONTRIBUTING.md", False)
     return Row("torchrun", "each process draws random numbers of its own")
+
+
+# --- Decoding and sampling --------------------------------------------------------------------------------------------
+
+
+def judge_writing(file, model, x):
+    """Return the `Row`s on decoding and sampling of a network by hand that writes. x (B, T): words."""
+    for method in ("next", "write"):
+        if not callable(getattr(model, method, None)):
+            missing = f"missing: {file} has no method `{method}`"
+            return [Row("decoding", missing), Row("sampling", missing)]
+    model.training = False
+    return [judge_decoding(model, x[:TEXTS]), judge_sampling(model, x[:1])]
+
+
+class RecordedDecoding:
+    """`next` of a network, which keeps the words that it gets and the logits that it returns."""
+
+    def __init__(self, decode, texts):
+        """decode: the network's `next`; texts: the prompts (B, n)."""
+        self.decode, self.texts, self.logits = decode, texts, {}  # {place: (B, V)}
+
+    def __call__(self, words, place):
+        logits = self.decode(words, place)
+        new = words.reshape(len(words), -1)  # (B, n), n words from this place on
+        self.texts = np.concatenate([self.texts[:, :place], new], axis=1)
+        self.logits[place + new.shape[1] - 1] = logits.copy()
+        return logits
+
+
+def judge_decoding(model, x):
+    """Whether `write` gets from `next`, at each place, the row of `forward` for the text so far.
+
+    Texts are written after the first word of each x (B, T), word by word, and after half of its words.
+    """
+    worst, n_places = 0.0, x.shape[1]
+    for n_given in dict.fromkeys((1, max(1, n_places // 2))):
+        prompts, decode = x[:, :n_given], model.next
+        model.next = recorded = RecordedDecoding(decode, prompts)
+        try:
+            for _ in islice(model.write(prompts.copy(), 1.0, np.random.default_rng(0)), n_places - n_given + 1):
+                pass
+        finally:
+            model.next = decode
+        if not recorded.logits:
+            return Row("decoding", "missing: `write` does not call `next`")
+        by_forward = model.forward(recorded.texts.copy())  # (B, T, V)
+        expected = {place: by_forward[:, place] for place in recorded.logits}
+        largest, first = departure({"logits": recorded.logits}, {"logits": expected}, BOUND, LEAST)
+        worst = max(worst, largest)
+        if first:
+            text, word = first.entry
+            values = describe_values({"`next`": first.one, "`forward`": first.other})
+            where = f"after {first.name + 1} words of text {text}, the logit of word {word}"
+            return Row("decoding", f"{where} differs: {values}", False)
+    return Row("decoding", f"with keys and values kept, no logit {differs(worst)} from that of `forward`")
+
+
+class GivenNumbers:
+    """In place of a random number generator: these numbers."""
+
+    def __init__(self, numbers):
+        self.numbers = numbers
+
+    def random(self, n):
+        return self.numbers
+
+
+def judge_sampling(model, x):
+    """Whether `write` draws each word as often as its probability says, by the row of `forward`. x (1, T).
+
+    Evenly spaced numbers hit a part of the line from 0 to 1 as often as its length says, give or take one.
+    """
+    n_given = min(PROMPT, x.shape[1])
+    logits = model.forward(x.copy())[0, n_given - 1]  # (V,)
+    numbers = np.split((np.arange(COPIES) + 0.5) / COPIES, PARTS)
+    prompts = np.repeat(x[:, :n_given], COPIES // PARTS, axis=0)
+    for how, (top, top_p) in SAMPLING.items():
+        writers = [model.write(prompts.copy(), TEMPERATURE, GivenNumbers(part), top, top_p) for part in numbers]
+        words = np.concatenate([next(writer) for writer in writers])
+        shares = np.bincount(words, minlength=len(logits)) / COPIES
+        expected = np.zeros_like(shares)
+        expected[: len(logits)] = compute_probabilities(logits, TEMPERATURE, top, top_p)
+        errors = np.abs(shares - expected)
+        if not errors.max() <= 1 / COPIES + BOUND:
+            word = int(errors.argmax())
+            values = f"{shares[word]:.3f} of {COPIES:,} draws, and its probability is {expected[word]:.3f}"
+            return Row("sampling", f"{how}word {word} is {values}", False)
+    said = f"each word's share of {COPIES:,} draws is its probability by `forward`, within 1 / {COPIES:,}"
+    return Row("sampling", f"{said}, also with top-k and top-p")
+
+
+def compute_probabilities(logits, temperature, top, top_p):
+    """The probabilities (V,) by which a word is drawn, by definition. logits (V,)."""
+    order = np.argsort(-logits, kind="stable")  # the likeliest first
+    if top:
+        order = order[logits[order] >= logits[order][:top][-1]]
+    p = np.exp((logits[order] - logits[order[0]]) / temperature)
+    p /= p.sum()
+    if top_p < 1:
+        n_kept = int(np.searchsorted(p.cumsum(), top_p)) + 1
+        order, p = order[:n_kept], p[:n_kept] / p[:n_kept].sum()
+    by_word = np.zeros(len(logits))
+    by_word[order] = p
+    return by_word

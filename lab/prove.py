@@ -2,8 +2,9 @@
 
 A few steps of that run in float64, in lockstep with everything that knows better: the definition of the derivative, the
 tape, PyTorch, the batch in other parts, PyTorch's optimizer, and the run that was saved and resumed. All arrays of all
-steps are compared. What holds is a line with its bound. What does not is the first entry that differs, with the number
-that each judge has there. Who is wrong there is put to the vote: see lab/judges.py. Nothing is written.
+steps are compared. A network that writes also has to write as `forward` says. What holds is a line with its bound. What
+does not is the first entry that differs, with the number that each judge has there. Who is wrong there is put to the
+vote: see lab/judges.py. Nothing is written.
 
 It is a program of its own, because it knows both frameworks, and main_np.py starts without PyTorch. Its long form is
 `python -m lab.twins`.
@@ -184,6 +185,8 @@ def judged(options, checkpoint=None, steps=STEPS):
             vote = judges.vote_on_differences(differences, twins, options, by_hand.kept(), slopes.x, slopes.y)
         theirs = twins[1].form if optimizer else None
         rows.append(judges.torchrun_row(file_of(options, "torch"), theirs, slopes.model, x[:FEW]))
+        if options.network.writes:
+            rows += judges.judge_writing(file_of(options), slopes.model, x)
     findings = Findings(rows, twins, differences, vote, step_fault, flat)
     return rows, *conclude(findings, options)
 
@@ -259,6 +262,12 @@ def conclude(findings, options):
         said.append("A run that was saved cannot go on as if it had not stopped.")
     if "torchrun" in failed:
         said.append("With torchrun, several processes are not the run of one.")
+    if "decoding" in failed:
+        said.append(
+            f"{file} is wrong: `next`, with the keys and values that it keeps, finds other logits than `forward`."
+        )
+    elif "sampling" in failed:
+        said.append(f"What `write` of {file} draws does not have the probabilities softmax(logits / temperature).")
     if findings.flat:
         are = "gradients of {} are" if len(findings.flat) > 1 else "gradient of {} is"
         said.append(f"The {are.format(few(findings.flat))} 0 by hand and by differences: are all units alike?")

@@ -108,6 +108,10 @@ class Kind:
     def opening(self, exercise, written, say):
         """Say, by say(text, style), what is to be said of an exercise before a file with this text is marked."""
 
+    def count_printed_lines(self, exercise):
+        """The number of lines that the exercise's own code prints: they are shown whole."""
+        return 0
+
     def solution(self, exercise):
         """What solves it, as a list of texts. Lines of code are indented."""
         return [textwrap.indent(exercise.answer, "    "), exercise.why]

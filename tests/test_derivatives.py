@@ -85,10 +85,50 @@ def passes_its_check(code):
 def test_a_lesson_checks_itself_and_prints_what_its_page_shows(name, rows, most, page, capsys):
     runpy.run_path(str(ROOT / f"{name}.py"), run_name="__main__")
     printed = capsys.readouterr().out
-    differences = [float(line.split()[-1]) for line in printed.splitlines()[1:]]
+    gradients = [line for line in printed.splitlines()[1:] if not line.startswith(("decoding:", "sampling:"))]
+    differences = [float(line.split()[-1]) for line in gradients]
     assert len(differences) == rows and max(differences) < most
     shown = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") if page else printed
     assert re.sub(r"\d\.\de-\d+", "", printed) in re.sub(r"\d\.\de-\d+", "", shown)
+
+
+WRITERS = {  # {file: (the scale of the scores in `next`, without it)}
+    "gpt_np": ("softmax(q @ k.swapaxes(2, 3) * self.scale)", "softmax(q @ k.swapaxes(2, 3))"),
+    "llama_np": ("@ k.swapaxes(2, 3), self.heads) * self.scale", "@ k.swapaxes(2, 3), self.heads)"),
+}
+SAMPLING = [
+    ("ends[:, -1:] >= ends)", "ends[:, -1:] >= ends + 0.005)"),
+    ("logits.astype(np.float64) / temperature", "logits.astype(np.float64) * temperature"),
+    ("np.sort(logits)[:, -top:]", "np.sort(logits)[:, -top - 1 :]"),
+    ("likelier < top_p", "likelier + ranked < top_p"),
+]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_file_that_writes_compares_decoding_and_sampling_with_forward(name, capsys):
+    source = (ROOT / f"{name}.py").read_text(encoding="utf-8")
+    file = {"__name__": name}
+    exec(source, file)
+    file["check"]()
+    *_, decoding, sampling = capsys.readouterr().out.splitlines()
+    assert float(re.search(r"^decoding: .* by (\S+) of their size$", decoding)[1]) < 1e-14
+    assert sampling == "sampling: of 1,000 words, each word's share is its probability, within 1 in 1,000"
+    right, wrong = WRITERS[name]
+    assert source.count(right) == 1
+    file = {"__name__": name}
+    exec(source.replace(right, wrong), file)
+    with pytest.raises(SystemExit, match="next does not find the logits of forward: they differ by"):
+        file["check"]()
+
+
+@pytest.mark.parametrize(("right", "wrong"), SAMPLING)
+def test_a_file_that_writes_notices_what_is_wrong_in_sampling(right, wrong):
+    source = (ROOT / "gpt_np.py").read_text(encoding="utf-8")
+    assert source.count(right) == 1
+    file = {"__name__": "gpt_np"}
+    exec(source.replace(right, wrong), file)
+    with pytest.raises(SystemExit, match="write draws by other probabilities"):
+        file["check"]()
 
 
 @pytest.mark.parametrize("name", ["resnet_np", "vit_np", "gpt_np"])

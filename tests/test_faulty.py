@@ -4,14 +4,29 @@ import ast
 import re
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
+import data
 import practice
 from conftest import ROOT, in_turn
 from exercises.faults import FAULTS, SUSPECTS, Fault, line_of, spoilt
-from exercises.faulty import answers_to, hand_out, handed_out, judge
+from exercises.faulty import answers_to, hand_out, handed_out, judge, make_command, parse_place
+from loading.options import parse_options
 from support.errors import UserError
+
+OPTIONS = dict.fromkeys(fault.options for fault in FAULTS.values())
+# What is said of the steps of docs/debugging.md, {what the table calls one: ...}.
+STEPS_THAT_SAY = {
+    "0 prove": "Step 0 of docs/debugging.md says",
+    "1, 2, 5 look": "Steps 1, 2 and 5 of docs/debugging.md say",
+    "3 by heart": "Step 3 of docs/debugging.md says",
+    "4 check": "Step 4 of docs/debugging.md says",
+    "6 rate": "Step 6 of docs/debugging.md says",
+    "7 test": "Step 7 of docs/debugging.md says",
+}
+STEPS_TO_READ = {look: f"s{words[1:]}" for look, words in STEPS_THAT_SAY.items()}
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -22,17 +37,16 @@ def test_a_fault_is_an_edit_of_one_line_that_python_reads(name):
     ast.parse(wrong)
     (line,) = (n for n, (a, b) in enumerate(zip(text.splitlines(), wrong.splitlines(), strict=True), 1) if a != b)
     assert line == line_of(text, fault) and fault.suspect in SUSPECTS
-    is_found, said = judge(name, f"{fault.file}:{line}", fault.suspect)
+    is_found, said = judge(name, fault.file, line, fault.suspect)
     assert is_found and said[0] == f"Found. {fault.why}"
-    loud = [
-        f"Step {look.partition(' ')[0]} of docs/debugging.md says: {w}" for look, w in answers_to(name).items() if w
-    ]
+    loud = [f"{STEPS_THAT_SAY[look]}: {words}" for look, words in answers_to(name).items() if words]
     assert said[1:] == loud or (not loud and said[1].startswith("No step of docs/debugging.md says anything"))
-    is_found, said = judge(name, f"{fault.file}:{line + 1}", fault.suspect)
+    is_found, said = judge(name, fault.file, line + 1, fault.suspect)
     assert not is_found and said[0] == "The suspect is right. The file is right, and the line is another."
-    assert said[1:] == [f"Look again at what step {s.split()[1]} of docs/debugging.md says." for s in loud[:1]]
+    again = [f"Look again at what {STEPS_TO_READ[look]}." for look, words in answers_to(name).items() if words]
+    assert said[1:] == again[:1]
     others = [suspect for suspect in SUSPECTS if suspect != fault.suspect]
-    assert not any(judge(name, f"{fault.file}:{line}", suspect)[0] for suspect in others)
+    assert not any(judge(name, fault.file, line, suspect)[0] for suspect in others)
 
 
 def test_what_is_handed_out_is_the_project_with_that_fault_alone(tmp_path, capsys):
@@ -64,7 +78,54 @@ def test_what_makes_no_sense_is_one_line(tmp_path):
     with pytest.raises(UserError, match="holds something else"):
         hand_out(tmp_path / "fault", "uphill")
     with pytest.raises(UserError, match="say it like this"):
-        judge("uphill", "main_np.py", "step")
+        parse_place(tmp_path / "fault", "main_np.py")
+    with pytest.raises(UserError, match="say it like this"):
+        judge("uphill", "main_np.py", 3, "luck")
+
+
+@pytest.fixture(scope="module")
+def copy_with_fault(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("my_practice") / "fault"
+    hand_out(folder, "uphill")
+    return folder
+
+
+def test_a_file_may_be_named_in_each_usual_way(copy_with_fault, monkeypatch):
+    folder = copy_with_fault
+    names = ("mlp_np.py", "./mlp_np.py", "mlp_np", "fault/mlp_np.py", folder / "mlp_np.py", ROOT / "mlp_np.py")
+    for cwd in (ROOT, folder, folder.parent):
+        monkeypatch.chdir(cwd)
+        for name in names:
+            assert parse_place(folder, f"{name}:70") == ("mlp_np.py", 70), (cwd, name)
+        assert parse_place(folder, "support/schedule:7") == ("support/schedule.py", 7)
+    monkeypatch.chdir(folder.parent.parent)
+    assert parse_place(folder, f"{folder.parent.name}/fault/mlp_np.py:70") == ("mlp_np.py", 70)
+    monkeypatch.chdir(folder / "support")
+    assert parse_place(folder, "schedule.py:7") == ("support/schedule.py", 7)
+
+
+@pytest.mark.parametrize(
+    "place", ["mlp.py:70", "other/mlp_np.py:70", "/mlp_np.py:70", "exercises/faults.py:3", "support:3", ":3"]
+)
+def test_a_file_that_the_copy_does_not_have_is_one_line(place, copy_with_fault):
+    with pytest.raises(UserError, match="say it like this: fault mlp_np"):
+        practice.main(["fault", place, "step", "--folder", str(copy_with_fault.parent)])
+
+
+@pytest.mark.parametrize("name", [next(n for n in FAULTS if FAULTS[n].options == o) for o in OPTIONS])
+def test_the_run_that_is_advised_goes_on_into_a_second_epoch(name):
+    options = parse_options("np", *make_command(name).split()[2:])
+    n_train = data.load(options.source).n_train
+    assert options.steps > 1.1 * n_train / options.batch_size
+
+
+def test_a_fault_of_the_second_epoch_shows_in_the_run_that_is_advised(mnist):
+    options = parse_options("np", *make_command("one order").split()[2:])
+    code = spoilt((ROOT / "data.py").read_text(encoding="utf-8"), FAULTS["one order"])
+    exec(compile(code, "data.py", "exec"), vars(wrong := ModuleType("data")))
+    last = options.steps - 1, options.steps
+    ((_, y),), ((_, wrong_y),) = data.batches(mnist, options, *last), wrong.batches(mnist, options, *last)
+    assert (y != wrong_y).any()
 
 
 # Each image gets something of the others, so that the parts of a batch would not be the batch.

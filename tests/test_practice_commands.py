@@ -307,6 +307,20 @@ def test_what_a_beginner_meets_first_is_said(learner):
     assert "There is no `np` here. The line `import numpy as np` is missing" in said()
 
 
+def test_all_that_a_case_prints_is_shown_and_the_beginning_of_what_is_printed_beside_it(learner):
+    learner("case_writer")
+    path = learner.folder / "case_writer.py"
+    changed = path.read_text().replace("EPOCHS = 14, 0.2, 100, 6", "EPOCHS = 14, 0.2, 100, 1")
+    path.write_text(changed)
+    printed = learner("case_writer").stdout.partition("Your code printed:\n")[2]
+    assert len(re.findall("^[#.]{28}$", printed, re.MULTILINE)) == 14 and "lines more" not in printed
+    path.write_text(
+        changed.replace("    return loss\n\n\nif", "    print(*range(50), sep='\\n')\n    return loss\n\n\nif")
+    )
+    printed = learner("case_writer").stdout.partition("Your code printed:\n")[2]
+    assert len(re.findall("^[#.]{28}$", printed, re.MULTILINE)) == 14 and "... and 45 lines more: add" in printed
+
+
 def test_a_seed_repeats_a_run(learner):
     write(learner.folder, "logits", "logits = a1 @ W2 + 1.5 * b2")
     first = learner("1").stdout

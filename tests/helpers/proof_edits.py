@@ -14,6 +14,8 @@ LLAMA = "--model llama --dataset names --width 8 --heads 2 --keys 1 --hidden 8 -
 
 PROVEN = "is proven, as far as these go."
 RIGHT = "Your gradients are right; mlp_autograd.py and mlp_torch.py are another network."
+DRAWS = "does not have the probabilities softmax(logits / temperature)."
+OTHER_LOGITS = "`next`, with the keys and values that it keeps, finds other logits than `forward`."
 NO_DERIVATIVE = "not the derivative of its own loss"
 OUTVOTED = "is not that of mlp_autograd.py, mlp_torch.py and central differences, which agree."
 
@@ -164,7 +166,14 @@ EDITS = [
     Edit("half a bias", VIT, [("layers_np.py", "channel_sum(dy_rows)", "0.5 * channel_sum(dy_rows)")], "vit_np.py", NO_DERIVATIVE, 1),
     Edit("the scale forgotten", VIT, [("vit_np.py", "dproducts = dscores * self.scale", "dproducts = dscores * 1")], "vit_np.py", f"are {NO_DERIVATIVE}", 1),
     Edit("one word of two", GPT, [("gpt_np.py", "np.add.at(dE, self.x, dy)", "dE[self.x] += dy")], "gpt_np.py", f"gradient of embed.E is {NO_DERIVATIVE}", 1),
-    Edit("a mask that shows one more", GPT, [("gpt_np.py", "np.tri(scores.shape[-1], dtype=bool)", "np.tri(*scores.shape[-2:], 1, dtype=bool)")], "", "Your gradients are right; gpt_autograd.py and gpt_torch.py are another network.", 0),
+    Edit("a mask that shows one more", GPT, [("gpt_np.py", "np.tri(scores.shape[-1], dtype=bool)", "np.tri(*scores.shape[-2:], 1, dtype=bool)")], "gpt_np.py", "Your gradients are right; gpt_autograd.py and gpt_torch.py are another network.", 1),
     Edit("the gate by itself", LLAMA, [("llama_np.py", "du = dproduct * self.a * self.sigmoid", "du = dproduct * self.sigmoid")], "llama_np.py", NO_DERIVATIVE, 1),
     Edit("PyTorch turns the other way", LLAMA, [("llama_torch.py", "first * cos - second * sin", "first * cos + second * sin")], "", "Your gradients are right; llama_torch.py is another network.", 0),
+    Edit("next without the scale", GPT, [("gpt_np.py", "softmax(q @ k.swapaxes(2, 3) * self.scale)", "softmax(q @ k.swapaxes(2, 3))")], "gpt_np.py", OTHER_LOGITS, 1),
+    Edit("next without the scale in the Llama", LLAMA, [("llama_np.py", "@ k.swapaxes(2, 3), self.heads) * self.scale", "@ k.swapaxes(2, 3), self.heads)")], "llama_np.py", OTHER_LOGITS, 1),
+    Edit("keys are turned for the first place", LLAMA, [("llama_np.py", "split(key.forward(x), self.keys), place)", "split(key.forward(x), self.keys), 0)")], "llama_np.py", OTHER_LOGITS, 1),
+    Edit("half a per cent of each word's part", GPT, [("gpt_np.py", "ends[:, -1:] >= ends)", "ends[:, -1:] >= ends + 0.005)")], "", DRAWS, 1),
+    Edit("the temperature upside down", GPT, [("gpt_np.py", "logits.astype(np.float64) / temperature", "logits.astype(np.float64) * temperature")], "", DRAWS, 1),
+    Edit("one word more of the top", LLAMA, [("gpt_np.py", "np.sort(logits)[:, -top:]", "np.sort(logits)[:, -top - 1 :]")], "", "with top-k, word", 1),
+    Edit("one word less of top-p", LLAMA, [("gpt_np.py", "likelier < top_p", "likelier + ranked < top_p")], "", "with top-p, word", 1),
 ]  # fmt: skip

@@ -20,6 +20,7 @@ import mlp_np
 import networks
 from conftest import ROOT, SMALL, slow_but
 from lab import judges, prove
+from loading.network import make
 from loading.options import parse_options
 from networks import NETWORKS, OPTIMIZERS, Rule
 from support import options as opt
@@ -30,6 +31,7 @@ from support.lockstep import departure
 from support.options import integer, option
 
 JUDGES = ("the loss", "central differences", "the tape", "PyTorch", "in parts", "the optimizer", "resumed", "torchrun")
+WRITING = ("decoding", "sampling")  # of a network that writes
 
 
 @pytest.fixture(autouse=True)
@@ -49,12 +51,87 @@ def judged(words, steps=2):
 @pytest.mark.parametrize("model", slow_but(["mlp", "gpt"], SMALL))
 def test_each_network_as_it_is_holds_by_every_judge(model):
     rows, failed, said, status = judged(f"--model {model} {SMALL[model]}")
-    assert tuple(rows) == JUDGES and not failed and status == 0
+    expected = JUDGES + WRITING if NETWORKS[model].writes else JUDGES
+    assert tuple(rows) == expected and not failed and status == 0
     assert said == f"{model}_np.py is proven, as far as these go."
     for judge in ("central differences", "the tape", "PyTorch", "in parts", "the optimizer"):
         found = re.search(r"(in a bit|\de-\d+)(?= from |$)", rows[judge])
         assert found[1] == "in a bit" or float(found[1]) < (1e-5 if judge == "central differences" else 1e-10), rows
     assert rows["resumed"].endswith("no array differs in a bit") and "not needed" in rows["torchrun"]
+
+
+# --- A network that writes --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["gpt", "llama"])
+def writer(request):
+    """(a small network that writes, with weights far from its first ones, and texts (6, 9) for it)."""
+    options = parse_options(
+        "np", *f"--model {request.param} --dataset names {SMALL[request.param]} --dtype float64".split()
+    )
+    model, rng = make("np", options), np.random.default_rng(0)
+    for array in model.params.values():
+        array += rng.normal(0, 0.3, array.shape)
+    start = options.source.tokenizer.words
+    texts = rng.integers(start, size=(6, options.source.places))
+    texts[:, 0] = start
+    return model, texts
+
+
+def failed_rows(model, texts):
+    """{judge: what it says} of those that disagree with how a network writes."""
+    return {row.judge: row.said for row in judges.judge_writing("it.py", model, texts) if not row.holds}
+
+
+def test_what_a_network_writes_is_what_forward_says(writer):
+    model, texts = writer
+    rows = judges.judge_writing("it.py", model, texts)
+    assert [row.judge for row in rows] == [*WRITING] and all(row.holds for row in rows), rows
+    assert re.search(r"no logit differs by more than \de-1[56] from that of `forward`$", rows[0].said)
+
+
+def test_decoding_without_the_scale_is_found(writer, monkeypatch):
+    model, texts = writer
+    attention = type(model.layers["blocks.0"].layers["attention"])
+    right = attention.next
+
+    def decode_without_scale(layer, x, place):
+        layer.scale, scale = 1.0, layer.scale
+        y = right(layer, x, place)
+        layer.scale = scale
+        return y
+
+    monkeypatch.setattr(attention, "next", decode_without_scale)
+    rows = failed_rows(model, texts)
+    assert re.match(
+        r"after 2 words of text \d, the logit of word \d+ differs: `next` \S+, `forward` \S+$", rows["decoding"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "change"),
+    [
+        ("", lambda logits, temperature, u, top, top_p: (1.02 * logits, temperature, u, top, top_p)),
+        ("", lambda logits, temperature, u, top, top_p: (logits, temperature, u**1.01, top, top_p)),
+        ("with top-k, ", lambda logits, temperature, u, top, top_p: (logits, temperature, u, top and top + 1, top_p)),
+        ("with top-p, ", lambda logits, temperature, u, top, top_p: (logits, temperature, u, top, 1)),
+    ],
+)
+def test_words_that_are_drawn_by_other_probabilities_are_found(how, change, writer, monkeypatch):
+    model, texts = writer
+    module = sys.modules[type(model).__module__]
+    right = module.next_words
+    monkeypatch.setattr(module, "next_words", lambda *given: right(*change(*given)))
+    rows = failed_rows(model, texts)
+    numbers = r"word \d+ is 0\.\d{3} of 1,000 draws, and its probability is 0\.\d{3}$"
+    assert [*rows] == ["sampling"] and re.match(how + numbers, rows["sampling"]), rows
+
+
+def test_a_network_that_cannot_decode_has_two_judges_less(monkeypatch, writer):
+    model, texts = writer
+    monkeypatch.delattr(type(model), "next")
+    rows = judges.judge_writing("it.py", model, texts)
+    assert [row.said for row in rows] == ["missing: it.py has no method `next`"] * 2 and all(row.holds for row in rows)
 
 
 # --- What a reader changes in mlp_np.py -------------------------------------------------------------------------------
