@@ -53,13 +53,13 @@ def gives(numbers, wrong_values, g):
 
 
 def is_in(exercise, mistake, trials, given):
-    """Whether a learner's lines may have this mistake: no number that it makes wrong is right in any trial."""
+    """Whether a learner's lines may have this mistake: in each trial, most of what it makes wrong is wrong in them."""
     for g, trial in zip(given, trials, strict=False):
         for name, wrong in exercise.values(mistake, g).items():
             mine, right = trial["numbers"].get(name), np.asarray(getattr(g, name), np.float64)
             if mine is not None and mine.shape == right.shape == np.shape(wrong):
                 near = ROUNDING * np.abs(right).max(initial=0)
                 is_wrong = ~(np.abs(wrong - right) <= near)
-                if (is_wrong & (np.abs(mine - right) <= near)).any():
+                if is_wrong.any() and (np.abs(mine - right) <= near)[is_wrong].mean() > 0.5:
                     return False
     return True
