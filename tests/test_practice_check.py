@@ -11,7 +11,7 @@ import pytest
 import practice
 from conftest import ROOT, in_turn, rows
 from exercises.catalogue import BY_NAME, EXERCISES
-from marker import check, runner
+from marker import check, complaints, runner
 from marker.catalogue import Catalogue
 from marker.exercise import Exercise, change
 from practice_answers import in_the_older_form
@@ -229,6 +229,22 @@ def test_an_answer_that_sets_a_result_in_no_case_is_said(tmp_path, capsys, marke
     (path := tmp_path / "softplus.py").write_text(WITH_LOSS.replace("    dz = da", "    if False:\n        dz = da"))
     assert practice.main(["--exercises", str(tmp_path), "check", str(path)]) == 1
     assert "the answer does not set dz, which `softplus` returns" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "method"),
+    [
+        ("order = p.sort()", "sort"),
+        ("order = p[:, 0].sort()  # in place", "sort"),
+        ("order = list(p).reverse()", "reverse"),
+        ("order = np.sort(p)", ""),
+        ("order = p.argsort()", ""),
+        ("other = p.sort()", ""),
+        ("order == p.sort()", ""),
+    ],
+)
+def test_a_method_that_changes_in_place_is_found(line, method):
+    assert complaints.find_in_place_method("order", f"p = 1 * p\n    {line}\nq = p") == method
 
 
 def test_check_takes_the_name_of_an_exercise(tmp_path, capsys, marked_here):
