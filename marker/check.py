@@ -24,6 +24,7 @@ import numpy as np
 
 from marker import marking
 from marker.budget import SPEND, Budget, Stopped, count_lines
+from marker.compare import different
 from marker.complaints import explain_none
 from marker.equal import agree, sizes
 from marker.finders import repair
@@ -169,14 +170,16 @@ def wrong_axis(exercise, name, axis, arrays):
         return "", size
     named = [key for key in sizes(arrays[0][0]) if all(sizes(g).get(key) == a.shape[axis] for g, a in arrays)]
     is_named = bool(size or named or is_first)
-    size = size or (named[0] if named else f"axis {axis} of {name}")
+    size = size or (named[0] if named else "")
+    length = f"the length of axis {axis} of {name}"
+    subject = f"{size}, {length}," if size else length
     if not named and not (is_of_table and (is_named or len(lengths) > 1)):
         return "", size
     if len(lengths) == 1:
-        length = lengths.pop()
-        return f"{size} is {length} in every draw: a learner who writes {length} passes (axis {axis} of {name})", size
+        number = lengths.pop()
+        return f"{subject} is {number} in every draw: a learner who writes {number} passes", size or length
     if not named:
-        return f"{size} is not returned by the function that draws the inputs (axis {axis} of {name})", size
+        return f"{subject} is not returned by the function that draws the inputs, as an int", size or length
     return "", size
 
 
@@ -248,12 +251,14 @@ def explain_result(exercise, g, name, result):
         return f"{name} should be a number or an array of numbers; the function that draws the inputs has a {kind}"
     if mine.shape != expected.shape or mine.dtype.kind != expected.dtype.kind or agree(mine, expected):
         return ""
-    off = mine != expected
-    if mine.dtype.kind == "f":
-        off = np.abs(mine - expected)
+    mine, expected = mine.astype(np.float64), expected.astype(np.float64)
+    is_equal = (mine == expected) | (np.isnan(mine) & np.isnan(expected))
+    with np.errstate(invalid="ignore"):
+        off = np.where(is_equal, 0, np.nan_to_num(np.abs(mine - expected), nan=np.inf))
     index = np.unravel_index(np.argmax(off), off.shape)
     entry = f"{name}[{', '.join(str(int(i)) for i in index)}]" if index else name
-    return f"{entry} is {mine[index]:.6g}, and the function that draws the inputs has {expected[index]:.6g}"
+    values = different(mine[index], expected[index]), different(expected[index], mine[index])
+    return f"{entry} is {values[0]}, and the function that draws the inputs has {values[1]}"
 
 
 def unproven_results(exercise, seed):

@@ -26,12 +26,18 @@ def read(file):
 IN_PLACE = "sort", "partition", "fill", "put", "reverse", "append", "extend", "insert", "remove", "clear", "shuffle"
 
 
-def explain_none(name, lines):
-    """Return a sentence on a result that is None. lines: those of the function that returns it."""
+def find_in_place_method(name, lines):
+    """Return the method that changes in place in a line `name = ...` of some lines; "" if none does."""
     method = rf"^\s*{name} *=(?!=).*(?<!np)\.({'|'.join(IN_PLACE)})\([^()]*\) *(?:#.*)?$"
     changing = re.search(method, lines, re.MULTILINE)
-    if changing:
-        return f"{name} is None: `.{changing[1]}()` changes its array in place, and returns None"
+    return changing[1] if changing else ""
+
+
+def explain_none(name, lines):
+    """Return a sentence on a result that is None. lines: those of the function that returns it."""
+    method = find_in_place_method(name, lines)
+    if method:
+        return f"{name} is None: `.{method}()` changes its array in place, and returns None"
     return f"{name} is None"
 
 

@@ -11,7 +11,7 @@ import pytest
 import practice
 from conftest import ROOT, in_turn, rows
 from exercises.catalogue import BY_NAME, EXERCISES
-from marker import check
+from marker import check, complaints
 from marker.catalogue import Catalogue
 from marker.exercise import Exercise, change
 from practice_answers import in_the_older_form, marked_here
@@ -79,7 +79,9 @@ EDITS = [
     ("    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)", "    m = [1.0]", "yours is of type list"),
     ("    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)", "    m = True", "yours is of type bool"),
     ("m=a[:, :-1].mean(axis=1)", "m='text'", "m should be a number or an array of numbers; the function that draws"),
-    ("m=a[:, :-1].mean(axis=1)", "m=a.argmax(axis=1)", "(seed 0): "),
+    ("m=a[:, :-1].mean(axis=1)", "m=a[:, :-1].mean(axis=1) * np.nan", "has nan"),
+    ("m=a[:, :-1].mean(axis=1)", "m=a.argmax(axis=1)", "m should be whole numbers"),
+    ("m=a[:, :-1].mean(axis=1)", "m=a[:, :-1].mean(axis=1) + 1e-8", "(seed 0): m["),
     (
         "    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)",
         "    m = a.sort()",
@@ -90,11 +92,11 @@ EDITS = [
     ("    m = a", "    k = a", "`mean_of_row` returns m, and no line before sets m"),
     ("    m = a[:, :-1].sum(axis=1) / (a.shape[1] - 1)\n", "", "has no answer between its docstring and `return`"),
     ("    m = a", "    def middle(row):\n        return row\n\n    m = a", "nothing to look at"),
-    ("    a = rng", "    N = 11\n    a = rng", "N is 11 in every draw: a learner who writes 11 passes"),
-    ("    a = rng", "    K = 11\n    a = rng", "K is 11 in every draw: a learner who writes 11 passes"),
+    ("    a = rng", "    N = 11\n    a = rng", "N, the length of axis 0 of a, is 11 in every draw: a learner"),
+    ("    a = rng", "    K = 11\n    a = rng", "K, the length of axis 1 of a, is 11 in every draw: a learner"),
     ("N=N, K=K", "N=np.int64(N), K=K", "N is a NumPy integer, and no size: write int(N)"),
-    ("N=N, ", "", "axis 0 of a is not returned by the function that draws the inputs"),
-    ("K=K, ", "", "axis 1 of a is not returned by the function that draws the inputs"),
+    ("N=N, ", "", "the length of axis 0 of a is not returned by the function that draws the inputs"),
+    ("K=K, ", "", "the length of axis 1 of a is not returned by the function that draws the inputs"),
     ("| a.mean(axis=1)", "| dy.mean(axis=1)", "'the last entry, too' raises NameError: name 'dy' is not defined"),
     (", m=a[:, :-1].mean(axis=1)", "", "nothing proves m: the function that draws the"),
     ("    m = a[:, :-1]", "    # k = ...\n    m = a[:, :-1]", "its dots set k, and it returns m"),
@@ -222,6 +224,22 @@ def test_an_answer_that_sets_a_result_in_no_case_is_said(tmp_path, capsys, marke
     (path := tmp_path / "softplus.py").write_text(WITH_LOSS.replace("    dz = da", "    if False:\n        dz = da"))
     assert practice.main(["--exercises", str(tmp_path), "check", str(path)]) == 1
     assert "the answer does not set dz, which `softplus` returns" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "method"),
+    [
+        ("order = p.sort()", "sort"),
+        ("order = p[:, 0].sort()  # in place", "sort"),
+        ("order = list(p).reverse()", "reverse"),
+        ("order = np.sort(p)", ""),
+        ("order = p.argsort()", ""),
+        ("other = p.sort()", ""),
+        ("order == p.sort()", ""),
+    ],
+)
+def test_a_method_that_changes_in_place_is_found(line, method):
+    assert complaints.find_in_place_method("order", f"p = 1 * p\n    {line}\nq = p") == method
 
 
 def test_check_takes_the_name_of_an_exercise(tmp_path, capsys, marked_here):
