@@ -145,6 +145,41 @@ def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small,
     assert (tmp_path / "training_resnet_np.png").exists()
 
 
+@pytest.fixture
+def with_wrong_labels(monkeypatch):
+    """A tenth of the labels are wrong, and only in the run's batches."""
+    right = data.draw
+
+    def draw(dataset, options, first, last):
+        for images, labels in right(dataset, options, first, last):
+            yield images, (labels + is_mislabelled(images)) % 10
+
+    monkeypatch.setattr(data, "draw", draw)
+
+
+def is_mislabelled(images):
+    """Whether the label of each image is to be wrong: a tenth of them, which depends on its pixels alone."""
+    return images.reshape(len(images), -1).sum(axis=1, dtype=np.int64) % 10 == 0
+
+
+def test_wrong_labels_of_a_runs_batches_are_among_the_highest_losses(with_wrong_labels, tmp_path, capsys, monkeypatch):
+    path = trained(tmp_path, "--hidden", "24")
+    options, checkpoint = training.read("np", path)
+    images, labels, answered, p = training.find_worst(options, checkpoint)
+    model = main_np.build(options, checkpoint)[0]
+    logits = model.forward(data.as_input(images, options))
+    assert [*answered] == [str(k) for k in logits.argmax(axis=1)]
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities = exps / exps.sum(axis=1, keepdims=True)
+    assert p == pytest.approx(probabilities.max(axis=1), rel=1e-4)
+    losses = -np.log(probabilities[np.arange(len(p)), [int(label) for label in labels]])
+    assert len(p) == 24 and (np.diff(losses) <= 1e-5).all()
+    assert is_mislabelled(images).sum() > 18
+    look.main(["--training", "--weights", str(path), "--out", str(tmp_path)])
+    assert f"see {tmp_path / 'worst_np.png'}: the 24 training examples with the highest loss" in capsys.readouterr().out
+    assert (tmp_path / "worst_np.png").exists()
+
+
 @pytest.mark.slow
 def test_a_network_that_kept_no_momentum_shows_no_step_and_a_run_without_a_step_its_first_batch(small, tmp_path):
     path = trained(tmp_path, "--hidden", "8")

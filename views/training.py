@@ -18,7 +18,7 @@ from support.history import BELOW_ZERO
 from support.options import Parser, changed, integer
 from support.schedule import drawn_again, learning_rate, make_plan
 from support.slopes import Slopes, true_loss
-from views import training_picture
+from views import answers, training_picture
 
 FIRST, SHOWN, FEW = 20, 8, 128  # steps of a run that is only beginning; examples to draw; to compute with, of no batch
 GUESS = 0.5, 2  # the first loss, in units of log K
@@ -29,6 +29,7 @@ DEAD = 0.25  # the share of a layer's units that are 0 for all images of a batch
 IN_DOUBT = 16  # examples of the loss whose slope is measured
 ALIKE = 1e-4  # of the largest number: what differs by less, differs by rounding
 STEP = 1e-5, 0.2  # a step, in units of the weights
+WORST = 24  # training examples with the highest loss
 NAMED, LETTERS = 4, 60  # places that a sentence names; letters of a text that are shown
 
 
@@ -60,7 +61,8 @@ def look_at_training(argv):
         options, checkpoint = read("np", arguments.weights or newest(None))
         say_if_apart(checkpoint.path)
         name, seen = Path(checkpoint.path).stem.removeprefix("checkpoint_"), last_step(options, checkpoint)
-    file = open_folder(arguments.out) / f"training_{name}.png"
+    folder, is_first = open_folder(arguments.out), bool(run or arguments.training)
+    file = folder / f"training_{name}.png"
     check_output("--out", file, ".png", arguments.weights)
     title = options.network.title(options.run)
     given = "texts" if seen["labels"] is None else "labels"
@@ -68,7 +70,15 @@ def look_at_training(argv):
         f"No number is out of the ordinary. Whether the {given} are right, only you can see."
     ]
     drawing.save(training_picture.draw_training(seen, title, said), file)
-    print(f"{title}, {seen['where']}", *said, f"see {file}", sep="\n")
+    print(f"{title}, {seen['where']}", *said, sep="\n")
+    if not is_first and not options.network.writes:
+        worst_file = folder / f"worst_{name}.png"
+        check_output("--out", worst_file, ".png", arguments.weights)
+        images, *columns = find_worst(options, checkpoint)
+        what = f"the {len(images)} training examples with the highest loss"
+        drawing.save(answers.mistakes(images, *columns, f"{title}: {what}"), worst_file)
+        print(f"see {worst_file}: {what}, each with its label, the answer and its probability")
+    print(f"see {file}")
 
 
 def first_steps(options, steps):
@@ -137,6 +147,29 @@ def last_step(options, checkpoint):
     seen = seen_at(model, options, batch, moved, where, lr / options.run.lr, losses)
     seen["marks"] += unusual_draws(dataset, options, step, plan)
     return seen
+
+
+def find_worst(options, checkpoint):
+    """Return images (n, 28, 28), labels, answers and probabilities of the answers, those with the highest loss first.
+
+    The examples are those of the run's last epoch, as its batches have them: moved, and with these labels.
+    """
+    dataset, names = data.load(options.source, options.hold_out), options.source.classes
+    model, _, _ = load_network(checkpoint.path, writes=None)
+    model.training = False
+    last = max(1, checkpoint.history.step)
+    first = max(0, last - dataset.n_train // options.batch_size)
+    rows = []  # (loss, image, label, answer, probability)
+    for images, labels in data.drawn(dataset, options, first, last):
+        x, y = data.encode(images, labels, options)
+        logits = model.forward(x).astype(float)
+        log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)  # (B, 10)
+        said, losses = log_p.argmax(axis=1), -log_p[np.arange(len(y)), y]
+        for i in np.argsort(-losses)[:WORST]:
+            rows.append((losses[i], images[i], names[y[i]], names[said[i]], np.exp(log_p[i].max())))
+    rows.sort(key=lambda row: -row[0])
+    _, images, true, said, p = zip(*rows[:WORST], strict=True)
+    return np.array(images), true, said, p
 
 
 def plain(options, network):
