@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from marker.complaints import find_in_place_method
 from marker.equal import ROUNDING, agree, sizes
 from marker.factors import fraction, made_of
 from marker.verdict import UNFINISHED, Sentences, Verdict, wrong
@@ -124,7 +125,9 @@ def judge_result(answer, t, name, result):
     if kind == "NoneType":
         mark = "returns None: of several" if len(exercise.gives) > 1 else "returns None"
         mark = "returns None: of a node" if ".grad" in answer.typed else mark
-        return wrong(mark, name=name, function=exercise.function.name)
+        method = find_in_place_method(name, answer.typed)
+        mark = "returns None: changed in place" if method else mark
+        return wrong(mark, name=name, function=exercise.function.name, method=method)
     if kind != "array":
         wanted = said("wanted: an array" if reference.ndim else "wanted: a number", dtype=reference.dtype)
         about = f" {said('type: a list', name=name)}" if kind == "list" and reference.ndim else ""
