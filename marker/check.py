@@ -158,13 +158,13 @@ def wrong_axis(exercise, name, axis, arrays):
     """Return (what is wrong with the lengths of one axis of an argument, or "", and the name of its size).
 
     arrays: [(a draw, the argument in it)]. An axis that the stub gives by a number, (B, 10), is not looked at, nor is
-    one of an image's height and width.
+    one behind the first of an array with more than two: a height or a width.
     """
     shape = exercise.shapes.get(name, ())
     size = shape[axis] if axis < len(shape) else ""
     is_first = axis == 0 and name == exercise.takes[0]
-    of_images = {size for sizes_of in exercise.shapes.values() if len(sizes_of) > 2 for size in sizes_of[1:]}
-    is_of_table = size not in of_images and (axis == 0 or all(a.ndim <= 2 for _, a in arrays))
+    of_grids = {size for sizes_of in exercise.shapes.values() if len(sizes_of) > 2 for size in sizes_of[1:]}
+    is_of_table = size not in of_grids and (axis == 0 or all(a.ndim <= 2 for _, a in arrays))
     lengths = {a.shape[axis] for _, a in arrays}
     if size and not size.isidentifier():
         return "", size
@@ -234,7 +234,7 @@ def explain_wrong_answer(exercise, code, seed):
         return f"it runs more than {LINES:,} lines"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    verdict = marking.judge(exercise, seed, Outcome(notes={"trials": trials, "follows": True}))
+    verdict = exercise.kind.judge(exercise, seed, Outcome(Notes(trials, follows=True)))
     return " ".join(verdict.text.split()) or "one call gives other results than another"
 
 

@@ -116,14 +116,14 @@ def test_a_file_that_the_copy_does_not_have_is_one_line(place, copy_with_fault):
 def test_the_run_that_is_advised_goes_on_into_a_second_epoch(name):
     options = parse_options("np", *make_command(name).split()[2:])
     n_train = data.load(options.source).n_train
-    assert options.steps > 1.1 * n_train / options.batch_size
+    assert options.run.steps > 1.1 * n_train / options.run.batch_size
 
 
 def test_a_fault_of_the_second_epoch_shows_in_the_run_that_is_advised(mnist):
     options = parse_options("np", *make_command("one order").split()[2:])
     code = spoilt((ROOT / "data.py").read_text(encoding="utf-8"), FAULTS["one order"])
     exec(compile(code, "data.py", "exec"), vars(wrong := ModuleType("data")))
-    last = options.steps - 1, options.steps
+    last = options.run.steps - 1, options.run.steps
     ((_, y),), ((_, wrong_y),) = data.batches(mnist, options, *last), wrong.batches(mnist, options, *last)
     assert (y != wrong_y).any()
 

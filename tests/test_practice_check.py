@@ -220,7 +220,8 @@ def test_an_early_return_of_an_older_answer_is_said(name, tmp_path, capsys):
     assert "`return 0.0` is a second `return`" in capsys.readouterr().out
 
 
-def test_an_answer_that_sets_a_result_in_no_case_is_said(tmp_path, capsys, marked_here):
+def test_an_answer_that_sets_a_result_in_no_case_is_said(tmp_path, capsys, monkeypatch):
+    marked_here(monkeypatch)
     (path := tmp_path / "softplus.py").write_text(WITH_LOSS.replace("    dz = da", "    if False:\n        dz = da"))
     assert practice.main(["--exercises", str(tmp_path), "check", str(path)]) == 1
     assert "the answer does not set dz, which `softplus` returns" in capsys.readouterr().out
@@ -242,7 +243,8 @@ def test_a_method_that_changes_in_place_is_found(line, method):
     assert complaints.find_in_place_method("order", f"p = 1 * p\n    {line}\nq = p") == method
 
 
-def test_check_takes_the_name_of_an_exercise(tmp_path, capsys, marked_here):
+def test_check_takes_the_name_of_an_exercise(tmp_path, capsys, monkeypatch):
+    marked_here(monkeypatch)
     (tmp_path / "softplus.py").write_text(WITH_LOSS)
     assert not practice.main(["--exercises", str(tmp_path), "check", "softplus"])
     assert capsys.readouterr().out.endswith("softplus.py: nothing to look at\n")

@@ -154,11 +154,11 @@ def find_worst(options, checkpoint):
 
     The examples are those of the run's last epoch, as its batches have them: moved, and with these labels.
     """
-    dataset, names = data.load(options.source, options.hold_out), options.source.classes
+    dataset, names = data.load(options.source, options.run.hold_out), options.source.classes
     model, _, _ = load_network(checkpoint.path, writes=None)
     model.training = False
     last = max(1, checkpoint.history.step)
-    first = max(0, last - dataset.n_train // options.batch_size)
+    first = max(0, last - dataset.n_train // options.run.batch_size)
     rows = []  # (loss, image, label, answer, probability)
     for images, labels in data.drawn(dataset, options, first, last):
         x, y = data.encode(images, labels, options)
