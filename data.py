@@ -79,7 +79,7 @@ class Images(NamedTuple):
         return len(self.test_images)
 
     def train(self, chosen):
-        """Those of these numbers: images (B, 28, 28) uint8 and labels (B,) int64."""
+        """The examples with these indices, an array or a slice: images (B, 28, 28) uint8 and labels (B,) int64."""
         return self.train_images[chosen], self.train_labels[chosen].astype(np.int64)
 
     def test(self, chosen):
@@ -90,14 +90,14 @@ class Images(NamedTuple):
         mark(drawn, options, first, last)
 
     def known_tests(self):
-        """The share of the tests that are among what there is to learn from."""
+        """Return the share of the test images that are also training images."""
         known = {image.tobytes() for image in self.train_images}
         return np.mean([image.tobytes() in known for image in self.test_images])
 
 
 class Tokens(NamedTuple):
-    """Sequences of tokens, numbers of the words in a vocabulary: names (N, 12), filled up behind their ends, or the
-    pieces of a text (N, T + 1). They have the methods of `Images`, and no labels."""
+    """Sequences of token ids: names (N, 12), padded behind their ends, or the pieces of a text (N, T + 1). They
+    have the methods of `Images`, and no labels."""
 
     train_tokens: np.ndarray
     test_tokens: np.ndarray
@@ -120,7 +120,7 @@ class Tokens(NamedTuple):
         mark(drawn, options, first, last)
 
     def known_tests(self):
-        return 0.0  # short texts come again, and long ones are cut from one
+        return 0.0  # not looked for: the same name or line may well occur twice
 
 
 def load(source="mnist", hold_out=0):
@@ -135,7 +135,7 @@ def load(source="mnist", hold_out=0):
         there = f"the {len(arrays[0])} training {source.noun}"
         raise UserError(f"--hold-out {hold_out} leaves none of {there} to learn from")
     if hold_out:
-        train = arrays[: len(arrays) // 2]
+        train = arrays[: len(arrays) // 2]  # images and labels, or tokens; the other half is for testing
         arrays = [array[:-hold_out] for array in train] + [array[-hold_out:] for array in train]
     return source.pick(images=Images, names=Tokens, texts=Tokens)(*arrays)
 
@@ -143,23 +143,24 @@ def load(source="mnist", hold_out=0):
 def batches(dataset, options, first, last):
     """x and y of the training batches of steps first, ..., last - 1, as the network takes them: see `encode`.
 
-    options: of the run; batch_size, seed and augment count. Each epoch visits the examples in its own order, a function
-    of (seed, epoch) alone; what augment does to a batch is a function of (seed, epoch, batch). So a run can stop after
-    any step and continue as if it had never stopped. An epoch skips the last few examples of its order if they do not
-    fill a batch.
+    Of the options, batch_size, seed and augment matter here. Each epoch visits the examples in its own order, a
+    function of (seed, epoch) alone; what augment does to a batch is a function of (seed, epoch, batch). So a run can
+    stop after any step and continue as if it had never stopped. An epoch skips the last few examples of its order if
+    they do not fill a batch.
     """
     for examples, labels in drawn(dataset, options, first, last):
         yield encode(examples, labels, options)
 
 
 def drawn(dataset, options, first, last):
-    """The same batches as they are kept: images (B, 28, 28) uint8, moved perhaps, and labels (B,); or tokens (B, T) and
-    None."""
+    """The same batches as they are kept: images (B, 28, 28) uint8, perhaps augmented, and labels (B,); or tokens
+    (B, T + 1) and None."""
     items = draw(dataset, options, first, last)
     return items if options.run.augment == "none" else ahead(items)
 
 
 def draw(dataset, options, first, last):
+    """Yield the examples and labels of each batch."""
     for epoch, i, chosen in indices(dataset.n_train, options, first, last):
         examples, labels = dataset.train(chosen)
         yield AUGMENT[options.run.augment](examples, stream(options.run.seed, epoch, i)), labels
@@ -171,7 +172,7 @@ def mark(drawn, options, first, last):
 
 
 def indices(examples, options, first, last):
-    """(epoch, number of the batch in it, the indices (B,) of its examples) of steps first, ..., last - 1."""
+    """Yield (epoch, number of the batch in it, indices (B,) of its examples) for steps first, ..., last - 1."""
     batch_size, order = options.run.batch_size, None
     for step in range(first, last):
         epoch, i = divmod(step, examples // batch_size)

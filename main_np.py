@@ -23,20 +23,23 @@ with program.needing("requirements-np.txt"):
 
 
 def main(argv=None):
+    # options.run: how to train, which checkpoints keep. .call: what holds for this call only, such as --out. .source:
+    # the data. .network and .rule: the entries of the network and the optimizer in networks.py.
     options, checkpoint = begin("np", __doc__, argv)
     if options.call.prove:
-        return program.start("lab.prove", "np", *(sys.argv[1:] if argv is None else argv))  # in place of a run
+        # Another program runs instead of a training.
+        return program.start("lab.prove", "np", *(sys.argv[1:] if argv is None else argv))
     dataset = data.load(options.source, options.run.hold_out)  # 60,000 images to learn from, 10,000 to test with
     network, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
 
     run = Run(options, dataset, network.params, checkpoint)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
-        if run.begins_with_knowledge:
+        if run.begins_with_knowledge:  # from the file of a network that has learned already
             run.say_before(*evaluate(network, dataset, options))
-        for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) pixels, (B,) digits
+        for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # pixels (B, 28, 28), digits (B,)
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate)
-            run.record(loss, accuracy)
-            if run.epoch_ends:
+            run.record(loss, accuracy)  # counts the step: run.step is one more from here on
+            if run.epoch_ends:  # this step was the last of an epoch, or of the run
                 run.test(evaluate, network, dataset, options)
             if run.epoch_ends or run.interrupted:
                 run.save(get_arrays(network, optimizer))
@@ -58,12 +61,13 @@ def train_step(network, optimizer, x, y, lr):
 def compute_loss(logits, y):
     """Return loss, dlogits, the number of right answers and the number of answers.
 
-    logits (..., K): a row for each class number in y (...). The loss is the mean over the answers, and dlogits its
-    derivative. Where y is -1, nothing was asked: it counts nowhere, and its dlogits are 0.
+    logits: K numbers for each class number in y. For images these are (B, 10) and (B,), and every y is an answer. A
+    network that writes has (B, T, K) and (B, T). Where y is -1 there is nothing to predict: it counts nowhere, and its
+    dlogits are 0. The loss is the mean over the answers, and dlogits is its derivative.
     """
     n_right = (logits.argmax(axis=-1) == y).sum()
     is_answer = y != -1
-    if is_answer.all():
+    if is_answer.all():  # always so for images: the reshapes then change nothing
         loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
         return loss, dlogits.reshape(logits.shape), n_right, y.size
     dlogits = np.zeros_like(logits)
@@ -79,31 +83,35 @@ class Optimizer:
     """
 
     def __init__(self, params, options):
-        self.options, self.steps, self.update = options, 0, named(options.rule.by_hand)
+        self.options = options
+        self.steps = 0  # taken so far
+        self.update = named(options.rule.by_hand)  # one of the functions below
         self.state = {what: {name: np.zeros_like(p) for name, p in params.items()} for what in options.rule.remembers}
 
     def step(self, params, grads, lr):
-        """Move all parameters against their gradients, in place. UserError unless each has one, of its shape."""
+        """Move all parameters against their gradients, in place. Raises UserError unless each has one, of its shape."""
         check_gradients(params, grads)
         self.steps += 1
         momentum, decay = self.options.run.momentum, self.options.run.weight_decay
-        arrays = {**params}
+        arrays_before = dict(params)
         self.update(params, *self.state.values(), grads, lr, momentum, decay, self.steps)
-        if moved := [name for name, p in arrays.items() if params[name] is not p]:
-            how = "change the array that is there, in place, as p -= lr * v does"
-            raise UserError(f"{self.options.rule.by_hand} puts a new array in the place of {moved[0]}: {how}")
+        for name, array in arrays_before.items():
+            if params[name] is not array:
+                how = "change the array that is there, in place, as p -= lr * v does"
+                raise UserError(f"{self.options.rule.by_hand} puts a new array in the place of {name}: {how}")
 
 
 def check_gradients(params, grads):
-    """UserError unless grads are a dict of floats in arrays, with the keys and shapes of params."""
-    if found := misfit(params, grads):
-        raise UserError(found)
+    """Raise UserError unless grads is a dict of float arrays with the keys and shapes of params."""
+    problem = misfit(params, grads)
+    if problem:
+        raise UserError(problem)
 
 
 def update(params, velocity, grads, lr, momentum, weight_decay=0.0, step=None):
     """Move all parameters against their gradients, with momentum, in place.
 
-    A ball that rolls downhill and keeps some of its speed (Polyak 1964, in PyTorch's form). It needs no step.
+    A ball that rolls downhill and keeps some of its speed (Polyak 1964, in PyTorch's form). `step` is not used.
     """
     for name, p in params.items():
         v, dp = velocity[name], grads[name]
@@ -118,12 +126,12 @@ def update_adamw(params, means, squares, grads, lr, beta1=0.9, weight_decay=0.0,
     """Move all parameters against their gradients, each with a step length of its own, in place: AdamW.
 
     Where a gradient keeps its sign from batch to batch, the step is about lr, however small the gradient is; where the
-    sign changes, the step is shorter. m is a running mean of the gradient, and s of its square. Both start at 0: after
-    n steps their factors of the gradients add up to 1 - beta^n, by which they are divided. Weight decay shrinks the
-    weights beside all that, untouched by the division. Kingma & Ba 2015 (Adam); Loshchilov & Hutter 2019 (AdamW); in
-    PyTorch's form.
+    sign changes, the step is shorter. m is a running mean of the gradient, and s of its square. Both start at 0, and so
+    are too small at first: after `step` steps the weights in each mean add up to 1 - beta^step. Dividing by this sum
+    corrects it. Weight decay shrinks the weights directly, and not through the gradient. Kingma & Ba 2015 (Adam);
+    Loshchilov & Hutter 2019 (AdamW); in PyTorch's form.
 
-    step: 1 for the first.
+    step: the number of this step, from 1.
     """
     m_total, s_total = 1 - beta1**step, 1 - beta2**step
     for name, p in params.items():
@@ -139,7 +147,7 @@ def update_adamw(params, means, squares, grads, lr, beta1=0.9, weight_decay=0.0,
 
 def evaluate(network, dataset, options):
     """Mean loss and accuracy of the network as it is on all test images."""
-    network.training = False  # batch normalisation then uses the statistics that it remembers
+    network.training = False  # for batch normalisation, which then uses the statistics that it remembers
     total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options):
         loss, _, n_right, n_answers = compute_loss(network.forward(x), y)

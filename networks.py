@@ -1,9 +1,10 @@
 """What can be trained, with which options, recipes and optimizers: a table, with an entry for each network.
 
 To add a network, write its files (as mlp_np.py, mlp_autograd.py and mlp_torch.py) and add an entry to NETWORKS, after
-those that it builds on. To add a recipe, add a line to an entry; to add an optimizer, an entry to OPTIMIZERS. The
-options that every run has are in support/options.py; `python main_np.py -h` explains all. loading/ makes a network of
-its entry and the options, or of a file. What look.py draws of a network's inside is in look.py.
+those that it builds on. To add an optimizer, add an entry to OPTIMIZERS. To add a recipe, add a line to `recipes` in an
+entry: `--recipe NAME` then trains by it. A recipe gives a value to each option of its entry that has no default.
+Options of training that it leaves out have the defaults in support/options.py. `python main_np.py -h` explains all
+options. loading/ makes a network from its entry and the options, or from a file.
 """
 
 from collections.abc import Callable
@@ -22,10 +23,10 @@ class Entry(NamedTuple):
     classes: str  # "mlp.MLP" is the class MLP in mlp_np.py, mlp_autograd.py and mlp_torch.py
     options: dict[str, dict]  # its own, beside those that every run has
     recipes: dict[str, dict]  # {recipe: {option: value}}; a value may be {"np": value, "torch": value}
-    title: Callable  # the run's options -> what it is called in pictures and tables
+    title: Callable  # options.run -> what the network is called in pictures and tables
 
     # What most networks leave as it is:
-    check: Callable = lambda options, images: None  # UserError if its options, or this many images in a step, cannot be
+    check: Callable = lambda options, n_images: None  # raises UserError if these options, or so few images a step, fail
     # Whether it takes tokens and gives logits (B, T, V) for the next of each, instead of logits (B, 10) for images. Its
     # classes are then given `words`, `starts` and `places`, too: see `Tokenizer` in support/texts.py.
     writes: bool = False
@@ -61,16 +62,16 @@ MLP = Entry(
         "geohot": PUBLISHED | {"steps": 1000, "batch_size": 128, "hidden": 128},
     },
     about_recipes=" (np_nn and geohot: what the repository np_nn and George Hotz's notebook published)",
-    title=lambda options: f"784-{options.hidden}-10",
+    title=lambda run: f"784-{run.hidden}-10",
 )
 
 
 # --- The residual network ---------------------------------------------------------------------------------------------
 
 
-def check_resnet(options, images):
-    # From the fifth stage on, 28 x 28 pixels are a single one: one image alone then has no variance to normalise by.
-    if len(options.run.widths) > 4 and images == 1:
+def check_resnet(options, n_images):
+    # From the fifth stage on, 28 x 28 pixels have become a single one, so one image alone has no variance.
+    if len(options.run.widths) > 4 and n_images == 1:
         raise UserError(f"{opt.title(options)} needs 2 images in a step: take a larger --batch-size")
 
 
@@ -88,9 +89,7 @@ RESNET = Entry(
         "best": RESNET_TRAINING
         | {"epochs": 30, "batch_size": 128, "widths": (24, 48, 96), "blocks": 2, "augment": "gentle"},
     },
-    title=lambda options: (
-        f"ResNet {'-'.join(map(str, options.widths))}" + (f" × {options.blocks}" if options.blocks > 1 else "")
-    ),  # as many blocks for each width
+    title=lambda run: f"ResNet {'-'.join(map(str, run.widths))}" + (f" × {run.blocks}" if run.blocks > 1 else ""),
     check=check_resnet,
     bfloat16_on_cuda=True,
 )
@@ -99,7 +98,7 @@ RESNET = Entry(
 # --- The transformer --------------------------------------------------------------------------------------------------
 
 
-def check_vit(options, images):
+def check_vit(options, n_images):
     width, heads = options.run.width, options.run.heads
     if width % heads:
         raise UserError(f"--width {width} cannot be split evenly by {heads} --heads")
@@ -119,7 +118,7 @@ VIT = Entry(
         "default": VIT_TRAINING | {"epochs": 8, "width": 64, "blocks": 3, "heads": 4, "patch": 7, "augment": "shift"},
         "best": VIT_TRAINING | {"epochs": 40, "width": 64, "blocks": 6, "heads": 4, "patch": 7, "augment": "gentle"},
     },
-    title=lambda options: f"ViT {options.width} × {options.blocks}, {options.heads} heads, patch {options.patch}",
+    title=lambda run: f"ViT {run.width} × {run.blocks}, {run.heads} heads, patch {run.patch}",
     check=check_vit,
 )
 
@@ -127,8 +126,8 @@ VIT = Entry(
 # --- The network that writes ------------------------------------------------------------------------------------------
 
 
-def check_gpt(options, images):
-    check_vit(options, images)
+def check_gpt(options, n_images):
+    check_vit(options, n_images)
     if options.run.pixels != "standardised":
         raise UserError(f"--pixels {options.run.pixels} does not apply: {options.network.name} learns from words")
     options.source.check_writer(options)
@@ -152,7 +151,7 @@ GPT = Entry(
         "best": TEXTS | {"epochs": 8, "width": 128, "blocks": 3, "lr": 0.004},
     },
     about_recipes=" (names and texts: the default where these are learned; best: for texts)",
-    title=lambda options: f"GPT {options.width} × {options.blocks}, {options.heads} heads",
+    title=lambda run: f"GPT {run.width} × {run.blocks}, {run.heads} heads",
     check=check_gpt,
     writes=True,
 )
@@ -160,8 +159,8 @@ GPT = Entry(
 # --- The network of today's language models ---------------------------------------------------------------------------
 
 
-def check_llama(options, images):
-    check_gpt(options, images)
+def check_llama(options, n_images):
+    check_gpt(options, n_images)
     run, base_model = options.run, options.base_model
     if run.heads % run.keys:
         raise UserError(f"--heads {run.heads} cannot share --keys {run.keys} evenly")
@@ -194,9 +193,9 @@ LLAMA = Entry(
         "texts": GPT.recipes["texts"] | LLAMA_SIZES | {"lr": 0.01},
     },
     about_recipes=" (names and texts: the default where these are learned)",
-    title=lambda options: (
-        f"Llama {options.width} × {options.blocks}, {options.heads} heads, {options.keys} of keys"
-        + (f", LoRA {options.lora}" if options.lora else "")
+    title=lambda run: (
+        f"Llama {run.width} × {run.blocks}, {run.heads} heads, {run.keys} of keys"
+        + (f", LoRA {run.lora}" if run.lora else "")
     ),
     check=check_llama,
     writes=True,
@@ -212,11 +211,13 @@ NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT, "gpt": GPT, "llama": LLAMA
 class Rule(NamedTuple):
     """How a step moves the parameters. Its key in OPTIMIZERS is what --optimizer takes."""
 
-    what: str  # for -h
+    what: str  # the description in -h
     by_hand: str  # "main_np.update" is the function update in main_np.py, which is called as Optimizer.step does there
     in_pytorch: str  # "torch.optim.SGD" is the class
-    remembers: dict[str, str]  # of each parameter, an array of its shape: {what we call it: what PyTorch calls it}
-    given: Callable  # the run's options -> what PyTorch's class is given beside lr and weight_decay, {argument: value}
+    # What it remembers of each parameter, an array of its shape: {our name: PyTorch's name}, in the order in which the
+    # function takes them.
+    remembers: dict[str, str]
+    given: Callable  # options.run -> what PyTorch's class is given beside lr and weight_decay, {argument: value}
 
 
 OPTIMIZERS = {
