@@ -183,7 +183,10 @@ def context_of(node, field):
 
 
 # ---- expressions -----------------------------------------------------------------------------------------------------
-# A slip, what belongs there, and the rank and the kind of the edit. a, b and i stand for any expressions.
+# A slip, what belongs there, and the rank and the kind of the edit. a, b and i stand for any expressions; x for one
+# that is neither a constant nor a comparison; ^ for any operation but + - * / @ and **. Of several between commas, each of
+# those on the right belongs in the place of each on the left, but none in its own. ** belongs nowhere: in the place of
+# a product of sizes it would fill the memory.
 SLIP_ROWS = """
 -a | a | 0 a sign
 not a | a | 0 a condition
@@ -191,6 +194,19 @@ a if b else i | a | 1 a condition
 a if b else i | i | 1 a condition
 a if b else i | i if b else a | 1 a condition
 a.T | a | 0 a transpose
+a + b | a - b | 1 a sign
+a - b | a + b | 1 a sign
+a + b, a - b | a * b, a / b | 1 an operation
+a * b, a / b, a @ b, a ** b, a ^ b | a + b, a - b, a * b, a / b, a @ b | 1 an operation
+x * b | (x > 0) * b | 1 a mask
+a * x | a * (x > 0) | 1 a mask
+a + b, a - b | a, b | 0 a term
+a * b, a / b, a ^ b | a, b | 0 a factor
+a ** b | a, b | 0 an exponent
+a - b | b - a | 1 a sign
+a / b | b / a | 1 an operation
+a // b | b // a | 1 an operation
+a @ b | b @ a | 1 a transpose
 """
 # What is missing from an expression a, in the same notation. b is a name of the learner's, B one of the sizes; what is
 # an index is put into one alone. The rank is 4 where a is only a part of what a line computes.
@@ -229,7 +245,7 @@ a | a[::-1] | 3 an order
 
 
 class Row(NamedTuple):
-    """A row of these tables."""
+    """A row of these tables, with one slip and one tree that belongs there."""
 
     slip: Any  # trees
     belongs: Any
@@ -242,19 +258,28 @@ def rows_of(text):
     """The `Row`s of a table."""
     rows = []
     for line in text.strip().splitlines():
-        slip, belongs, edit = line.split(" | ")
+        slips, belong, edit = line.split(" | ")
         rank, kind = edit.split(" ", 1)
-        slip, belongs = (ast.parse(code, mode="eval").body for code in (slip, belongs))
-        put_in = {*names_in(belongs)} - {*names_in(slip), *MODULES}
-        rows.append(Row(slip, belongs, int(rank), kind, "".join(put_in)))
+        for slip, belongs in product(trees_of(slips), trees_of(belong)):
+            put_in = {*names_in(belongs)} - {*names_in(slip), *MODULES}
+            if ast.dump(slip) != ast.dump(belongs):
+                rows.append(Row(slip, belongs, int(rank), kind, "".join(put_in)))
     return rows
 
 
+def trees_of(code):
+    """The trees of the expressions between commas."""
+    tree = ast.parse(code, mode="eval").body
+    return tree.elts if isinstance(tree, ast.Tuple) else [tree]
+
+
 def fits(pattern, node, bindings):
-    """Whether a tree is like a pattern. What stands for a, b and i there is put into `bindings`."""
-    if isinstance(pattern, ast.Name) and pattern.id in ("a", "b", "i"):
+    """Whether a tree is like a pattern. What a placeholder stands for is put into `bindings`."""
+    if isinstance(pattern, ast.Name) and pattern.id in PLACEHOLDERS:
         bindings[pattern.id] = node
-        return True
+        return not isinstance(node, PLACEHOLDERS[pattern.id])
+    if isinstance(pattern, ast.BitXor):
+        return isinstance(node, ast.operator) and not isinstance(node, OPERATIONS)
     if type(pattern) is not type(node):
         return False
     if not isinstance(pattern, ast.AST):
@@ -273,6 +298,8 @@ def filled_in(pattern, bindings):
     return type(pattern)(**{field: filled_in(getattr(pattern, field), bindings) for field in pattern._fields})
 
 
+PLACEHOLDERS = {"a": (), "b": (), "i": (), "x": (ast.Constant, ast.Compare)}  # each with what it does not stand for
+OPERATIONS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult, ast.Pow)
 MODULES = {"np", "torch", "F"}
 AXES = (0, 1, -1, 2, -2, (0, 1), (1, 2), (0, 1, 2))
 REDUCTIONS = {"sum", "mean", "max", "min", "prod", "median", "cumsum", "argmax", "argmin", "std", "var", "amax", "amin"}
@@ -303,10 +330,11 @@ def expression_edits(spot, names, sizes):
     for row in SLIPS:
         bindings = {}
         if fits(row.slip, node, bindings):
-            yield row.rank, row.kind, here, filled_in(row.belongs, bindings)
+            new = filled_in(row.belongs, bindings)
+            yield row.rank, row.kind, place_of(node, new), new
     match node:
-        case ast.BinOp():
-            yield from operation_edits(node)
+        case ast.BinOp(left, op, right):
+            yield from ((1, "parentheses", here, new) for new in regrouped(left, op, right))
         case ast.Compare(left, [op], [right]):
             for other in (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq):
                 if not isinstance(op, other):
@@ -383,45 +411,32 @@ def turns(node):
     return isinstance(node, ast.Call) and name in TURNS and name != "reshape"
 
 
-def operation_edits(node):
-    """The edits of left op right."""
-    left, op, right = node.left, node.op, node.right
-    is_short = node.lineno == node.end_lineno and node.end_col_offset - node.col_offset < 40
-    at_right = span(node) if is_short else (*span(left)[2:], *span(right)[2:])
-    at_left = span(node) if is_short else (*span(left)[:2], *span(right)[:2])
-    is_sum = isinstance(op, (ast.Add, ast.Sub))
-    # No power: in the place of a product of sizes it would fill the memory.
-    for other in (ast.Add, ast.Sub, ast.Mult, ast.Div, *(() if is_sum else (ast.MatMult,))):
-        if not isinstance(op, other):
-            is_sign = is_sum and other in (ast.Add, ast.Sub)
-            yield 1, "a sign" if is_sign else "an operation", at_right, ast.BinOp(left, other(), right)
-    kind = "a term" if isinstance(op, (ast.Add, ast.Sub)) else "a factor"
-    if isinstance(op, ast.Pow):
-        kind = "an exponent"
-    if isinstance(op, ast.Mult):
-        for factor, place in ((left, at_left), (right, at_right)):
-            if isinstance(factor, (ast.Constant, ast.Compare)):
-                continue
-            mask = ast.Compare(factor, [ast.Gt()], [number(0)])
-            new = ast.BinOp(mask, op, right) if factor is left else ast.BinOp(left, op, mask)
-            yield 1, "a mask", place, new
-    if not isinstance(op, ast.MatMult):
-        yield 0, kind, at_right, left
-        yield 0, kind, at_left, right
-    if isinstance(op, (ast.Sub, ast.Div, ast.FloorDiv, ast.MatMult)):
-        kind = {ast.Sub: "a sign", ast.MatMult: "a transpose"}.get(type(op), "an operation")
-        yield 1, kind, span(node), ast.BinOp(right, op, left)
+def place_of(node, new):
+    """The part of the text that an edit concerns: of a long operation, all but an operand that stays where it is."""
+    first, column, last, end = span(node)
+    if not isinstance(node, ast.BinOp) or (first == last and end - column < 40):
+        return span(node)
+    left, right = span(node.left), span(node.right)
+    if node.left in (new, getattr(new, "left", None)):
+        return left[2:] + right[2:]
+    if node.right in (new, getattr(new, "right", None)):
+        return left[:2] + right[:2]
+    return span(node)
+
+
+def regrouped(left, op, right):
+    """`left op right` with its parentheses elsewhere."""
     if isinstance(left, ast.BinOp):  # (a + b) * c, where a + (b * c) belongs
-        yield 1, "parentheses", span(node), ast.BinOp(left.left, left.op, ast.BinOp(left.right, op, right))
-        yield 1, "parentheses", span(node), with_last(left, op, right)
+        yield ast.BinOp(left.left, left.op, ast.BinOp(left.right, op, right))
+        yield with_last(left, op, right)
     if (inside := in_call(left, op, right)) is not None:  # sqrt(a) * b, where sqrt(a * b) belongs
-        yield 1, "parentheses", span(node), inside
+        yield inside
     match left, right:
         case ast.Call(function, [one], []), ast.Call(other, [two], []) if ast.dump(function) == ast.dump(other):
-            yield 1, "parentheses", span(node), called(function, [ast.BinOp(one, op, two)], [])  # exp(a) - exp(b)
+            yield called(function, [ast.BinOp(one, op, two)], [])  # exp(a) - exp(b)
     if isinstance(right, ast.BinOp):
-        yield 1, "parentheses", span(node), ast.BinOp(ast.BinOp(left, op, right.left), right.op, right.right)
-        yield 1, "parentheses", span(node), with_first(left, op, right)
+        yield ast.BinOp(ast.BinOp(left, op, right.left), right.op, right.right)
+        yield with_first(left, op, right)
 
 
 def with_first(left, op, right):
