@@ -26,7 +26,8 @@ from marker.verdict import PLACES
 EDITS = r"""
 -a | a | 0 a sign
 not a | a | 0 a condition
-a < 0 | a >= 0 | 1 a condition
+a > b, a < b, a >= b, a <= b, a == b, a != b | a > b, a < b, a >= b, a <= b, a == b, a != b | 1 a condition
+a in b, a not in b, a is b, a is not b | a > b, a < b, a >= b, a <= b, a == b, a != b | 1 a condition
 a > b | a > 0 | 0 a condition
 a > b | a > i | 2 a condition
 a > 0 | b | 2 a name
@@ -36,6 +37,8 @@ a if b else i | a | 1 a condition
 a if b else i | i | 1 a condition
 a if b else i | i if b else a | 1 a condition
 f(a, flag=True) | f(a, flag=False) | 1 a constant
+True | False | 1 a constant
+False | True | 1 a constant
 a + 3 | a + 2 | 1 a constant
 a * 3 | a * B | 1 a constant
 a * 3 | a * -1 | 1 a constant
@@ -46,7 +49,7 @@ f(a, 'ij,jk->ik') | f(a, 'ij,jk->k') | 1 an axis
 a | b | 2 a name
 a.T | a | 0 a transpose
 a / b.size | a / B | 1 a size
-a.value | a.grad | 1 a name
+a.value, a.grad, a.number | a.grad, a.number, a.value | 1 a name
 a.value | b | 2 a name
 a[i] | a | 0 an index
 a[i:] | a[:] | 1 an index
@@ -224,7 +227,8 @@ def slips_of_expressions():
     slips = []
     for row in rows(EDITS):
         *sides, kind = row.values
-        slips += [(*pair, kind) for pair in product(*map(expressions, sides))]
+        pairs = product(*map(expressions, sides))
+        slips += [(slip, belongs, kind) for slip, belongs in pairs if slip != belongs]
     return slips
 
 

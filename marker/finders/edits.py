@@ -184,16 +184,21 @@ def context_of(node, field):
 
 # ---- expressions -----------------------------------------------------------------------------------------------------
 # A slip, what belongs there, and the rank and the kind of the edit. a, b and i stand for any expressions; x for one
-# that is neither a constant nor a comparison; ^ for any operation but + - * / @ and **. Of several between commas, each of
-# those on the right belongs in the place of each on the left, but none in its own. ** belongs nowhere: in the place of
-# a product of sizes it would fill the memory.
+# that is neither a constant nor a comparison; ^ for any operation but + - * / @ and **. Of several between commas, each
+# of those on the right belongs in the place of each on the left, but none in its own. ** belongs nowhere: in the place
+# of a product of sizes it would fill the memory.
 SLIP_ROWS = """
 -a | a | 0 a sign
 not a | a | 0 a condition
 a if b else i | a | 1 a condition
 a if b else i | i | 1 a condition
 a if b else i | i if b else a | 1 a condition
+a > b, a < b, a >= b, a <= b, a == b, a != b | a > b, a < b, a >= b, a <= b, a == b, a != b | 1 a condition
+a in b, a not in b, a is b, a is not b | a > b, a < b, a >= b, a <= b, a == b, a != b | 1 a condition
+True, False | True, False | 1 a constant
 a.T | a | 0 a transpose
+a.value, a.grad, a.number | a.grad, a.number, a.value | 1 a name
+a[b] | a | 0 an index
 a + b | a - b | 1 a sign
 a - b | a + b | 1 a sign
 a + b, a - b | a * b, a / b | 1 an operation
@@ -282,6 +287,8 @@ def fits(pattern, node, bindings):
         return isinstance(node, ast.operator) and not isinstance(node, OPERATIONS)
     if type(pattern) is not type(node):
         return False
+    if isinstance(pattern, list):
+        return len(pattern) == len(node) and all(fits(*pair, bindings) for pair in zip(pattern, node, strict=True))
     if not isinstance(pattern, ast.AST):
         return pattern == node
     return all(fits(getattr(pattern, field), getattr(node, field), bindings) for field in pattern._fields)
@@ -335,19 +342,14 @@ def expression_edits(spot, names, sizes):
     match node:
         case ast.BinOp(left, op, right):
             yield from ((1, "parentheses", here, new) for new in regrouped(left, op, right))
-        case ast.Compare(left, [op], [right]):
-            for other in (ast.Gt, ast.Lt, ast.GtE, ast.LtE, ast.Eq, ast.NotEq):
-                if not isinstance(op, other):
-                    yield 1, "a condition", here, ast.Compare(left, [other()], [right])
+        case ast.Compare(left, [op], [_]):
             yield 0, "a condition", here, ast.Compare(left, [op], [ast.Constant(0)])
             yield from ((2, "a name", here, read(other)) for other in names)
         case ast.BoolOp(op, values):
             for value in values:
                 yield 1, "a condition", here, value
             yield 1, "a condition", here, ast.BoolOp(ast.And() if isinstance(op, ast.Or) else ast.Or(), values)
-        case ast.Constant(bool(value)):
-            yield 1, "a constant", here, ast.Constant(not value)
-        case ast.Constant(int() | float() as value):
+        case ast.Constant(int() | float() as value) if not isinstance(value, bool):
             here = span(parent) if isinstance(parent, (ast.BinOp, ast.Call)) else here
             kind = "a transpose" if turns(parent) else "a constant"
             for other in dict.fromkeys((0, 1, -1, 2, value + 1, value - 1, 0.5, 10)):
@@ -361,12 +363,9 @@ def expression_edits(spot, names, sizes):
             yield from ((2, "a name", here, read(other)) for other in names if other != name)
         case ast.Attribute(array, "size"):
             yield from ((1, "a size", here, read(hidden(size))) for size in sizes)
-        case ast.Attribute(owner, "value" | "grad" | "number" as name):
-            others = {"value", "grad", "number"} - {name}
-            yield from ((1, "a name", here, ast.Attribute(owner, other, ast.Load())) for other in sorted(others))
+        case ast.Attribute(_, "value" | "grad" | "number"):
             yield from ((2, "a name", here, read(other)) for other in names)
         case ast.Subscript(array, part):
-            yield 0, "an index", here, array
             for new in parts(part, names_in(part)):
                 yield 1, "an index", here, ast.Subscript(array, new, ast.Load())
             for axis, item in enumerate(part.elts if isinstance(part, ast.Tuple) else [part]):
