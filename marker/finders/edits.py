@@ -213,6 +213,11 @@ a / b | b / a | 1 an operation
 a // b | b // a | 1 an operation
 a @ b | b @ a | 1 a transpose
 """
+LOOP_ROWS = """
+range(a) | range(a + 1), range(a + -1), range(1, a) | 1 a loop
+range(a, b) | range(a, b + 1), range(a, b + -1), range(b), range(1, b) | 1 a loop
+range(a, b, i) | range(a, b + 1, i), range(a, b + -1, i), range(0, b, i), range(1, b, i) | 1 a loop
+"""
 # What is missing from an expression a, in the same notation. b is a name of the learner's, B one of the sizes; what is
 # an index is put into one alone. The rank is 4 where a is only a part of what a line computes.
 MISSING_ROWS = """
@@ -334,11 +339,7 @@ def expression_edits(spot, names, sizes):
     is_module = isinstance(parent, ast.Attribute) and isinstance(node, ast.Name) and node.id not in names
     if is_module or (is_function and not isinstance(node, ast.Name)):
         return
-    for row in SLIPS:
-        bindings = {}
-        if fits(row.slip, node, bindings):
-            new = filled_in(row.belongs, bindings)
-            yield row.rank, row.kind, place_of(node, new), new
+    yield from turned_back(node, SLIPS)
     match node:
         case ast.BinOp(left, op, right):
             yield from ((1, "parentheses", here, new) for new in regrouped(left, op, right))
@@ -408,6 +409,15 @@ def turns(node):
     """Whether this is a call that exchanges axes, whose numbers are those of axes."""
     name = getattr(getattr(node, "func", None), "attr", "")
     return isinstance(node, ast.Call) and name in TURNS and name != "reshape"
+
+
+def turned_back(node, table):
+    """(rank, kind, place, new) for each row of a table whose slip an expression is."""
+    for row in table:
+        bindings = {}
+        if fits(row.slip, node, bindings):
+            new = filled_in(row.belongs, bindings)
+            yield row.rank, row.kind, place_of(node, new), new
 
 
 def place_of(node, new):
@@ -515,13 +525,7 @@ def call_edits(node, sizes):
             yield 1, "a transpose", here, method(new, "swapaxes", i, j)
     if name == "len" or name == "range":
         yield from ((1, "a size" if name == "len" else "a loop", here, size_of(name, size)) for size in sizes)
-    if name == "range":
-        first, last, step = ends_of_range(arguments)
-        for by in (1, -1):
-            more = ast.BinOp(last, ast.Add(), number(by))
-            yield 1, "a loop", here, called(function, [*first, more, *step], [])
-        yield 1, "a loop", here, called(function, [*([number(0)] if step else []), last, *step], [])
-        yield 1, "a loop", here, called(function, [number(1), last, *step], [])
+    yield from turned_back(node, LOOPS)
     for i, j in combinations(range(min(3, len(arguments))), 2):
         if name not in ("range", "reshape", "swapaxes") and not isinstance(arguments[i], ast.Starred):
             yield 1, "an order", here, called(function, exchanged(arguments, i, j), keywords)
@@ -530,14 +534,6 @@ def call_edits(node, sizes):
             rest = [other for other in keywords if other is not keyword]
             kind = {"dtype": "a type", "out": "a copy"}.get(keyword.arg, "a function")
             yield 0, kind, here, called(function, arguments, rest)
-
-
-def ends_of_range(arguments):
-    """Of the arguments of `range`: its first value as a list, or none; its end; its step as a list, or none."""
-    if len(arguments) < 2:
-        return [], arguments[0] if arguments else number(0), []
-    first, last, *step = arguments
-    return [first], last, step
 
 
 def additions(node, names, sizes, is_index):
@@ -585,7 +581,7 @@ def names_in(node):
     return sorted({inside.id for inside in ast.walk(node) if isinstance(inside, ast.Name)})
 
 
-SLIPS, MISSING = rows_of(SLIP_ROWS), rows_of(MISSING_ROWS)
+SLIPS, LOOPS, MISSING = map(rows_of, (SLIP_ROWS, LOOP_ROWS, MISSING_ROWS))
 
 
 def einsums(text):
