@@ -50,7 +50,8 @@ a | b | 2 a name
 a.T | a | 0 a transpose
 a / b.size | a / B | 1 a size
 a.value, a.grad, a.number | a.grad, a.number, a.value | 1 a name
-a.value | b | 2 a name
+a.value, a.grad, a.number | b | 2 a name
+a.size | B | 1 a size
 a[i] | a | 0 an index
 a[i:] | a[:] | 1 an index
 a[i:] | a[i:1] | 1 an index
@@ -120,7 +121,7 @@ np.roll(a, 1) | np.roll(a, 1, axis=1) | 1 an axis
 np.tri(3) | np.tri(3, k=-1) | 1 an index
 np.exp(a) | np.exp(a - a.max(axis=-1, keepdims=True)) | 1 exp
 len(a) | B | 1 a size
-range(3) | range(B) | 1 a loop
+range(3), range(b, i), range(b, i, 2) | range(B) | 1 a loop
 range(i) | range(i + 1), range(i + -1), range(1, i) | 1 a loop
 range(b, i) | range(b, i + 1), range(b, i + -1), range(i), range(1, i) | 1 a loop
 range(b, i, 2) | range(b, i + 1, 2), range(b, i + -1, 2), range(0, i, 2), range(1, i, 2) | 1 a loop

@@ -186,7 +186,8 @@ def context_of(node, field):
 # A slip, what belongs there, and the rank and the kind of the edit. a, b and i stand for any expressions; x for one
 # that is neither a constant nor a comparison; ^ for any operation but + - * / @ and **. Of several between commas, each
 # of those on the right belongs in the place of each on the left, but none in its own. ** belongs nowhere: in the place
-# of a product of sizes it would fill the memory.
+# of a product of sizes it would fill the memory. What is on the right alone is put in: b is a name of the learner's, B
+# one of the sizes.
 SLIP_ROWS = """
 -a | a | 0 a sign
 not a | a | 0 a condition
@@ -197,7 +198,9 @@ a > b, a < b, a >= b, a <= b, a == b, a != b | a > b, a < b, a >= b, a <= b, a =
 a in b, a not in b, a is b, a is not b | a > b, a < b, a >= b, a <= b, a == b, a != b | 1 a condition
 True, False | True, False | 1 a constant
 a.T | a | 0 a transpose
+a.size | B | 1 a size
 a.value, a.grad, a.number | a.grad, a.number, a.value | 1 a name
+a.value, a.grad, a.number | b | 2 a name
 a[b] | a | 0 an index
 a + b | a - b | 1 a sign
 a - b | a + b | 1 a sign
@@ -214,12 +217,14 @@ a // b | b // a | 1 an operation
 a @ b | b @ a | 1 a transpose
 """
 LOOP_ROWS = """
+len(a) | B | 1 a size
+range(a), range(a, b), range(a, b, i) | range(B) | 1 a loop
 range(a) | range(a + 1), range(a + -1), range(1, a) | 1 a loop
 range(a, b) | range(a, b + 1), range(a, b + -1), range(b), range(1, b) | 1 a loop
 range(a, b, i) | range(a, b + 1, i), range(a, b + -1, i), range(0, b, i), range(1, b, i) | 1 a loop
 """
-# What is missing from an expression a, in the same notation. b is a name of the learner's, B one of the sizes; what is
-# an index is put into one alone. The rank is 4 where a is only a part of what a line computes.
+# What is missing from an expression a, in the same notation. What is an index is put into one alone. The rank is 4
+# where a is only a part of what a line computes.
 MISSING_ROWS = """
 a | -a | 3 a sign
 a | a / B | 3 a factor: of a size
@@ -339,7 +344,8 @@ def expression_edits(spot, names, sizes):
     is_module = isinstance(parent, ast.Attribute) and isinstance(node, ast.Name) and node.id not in names
     if is_module or (is_function and not isinstance(node, ast.Name)):
         return
-    yield from turned_back(node, SLIPS)
+    choices = {"b": [read(name) for name in names], "B": [read(hidden(size)) for size in sizes], "": [None]}
+    yield from turned_back(node, SLIPS, choices)
     match node:
         case ast.BinOp(left, op, right):
             yield from ((1, "parentheses", here, new) for new in regrouped(left, op, right))
@@ -362,10 +368,6 @@ def expression_edits(spot, names, sizes):
             yield from ((1, "an axis", here, ast.Constant(other)) for other in einsums(value))
         case ast.Name(name):
             yield from ((2, "a name", here, read(other)) for other in names if other != name)
-        case ast.Attribute(array, "size"):
-            yield from ((1, "a size", here, read(hidden(size))) for size in sizes)
-        case ast.Attribute(_, "value" | "grad" | "number"):
-            yield from ((2, "a name", here, read(other)) for other in names)
         case ast.Subscript(array, part):
             for new in parts(part, names_in(part)):
                 yield 1, "an index", here, ast.Subscript(array, new, ast.Load())
@@ -383,7 +385,7 @@ def expression_edits(spot, names, sizes):
             for i, j in combinations(range(len(items)), 2):
                 yield 1, "an order", here, type(node)(exchanged(items, i, j), ast.Load())
         case ast.Call():
-            yield from call_edits(node, sizes)
+            yield from call_edits(node, choices)
             if not is_function:
                 yield from ((2, "a name", here, read(name)) for name in names)
     if isinstance(node, (ast.Tuple, ast.List, ast.Slice, ast.Starred, ast.Lambda)) or is_function:
@@ -399,7 +401,7 @@ def expression_edits(spot, names, sizes):
         rank = 3 if is_value or is_factor else 4
         yield 1 if is_factor else rank, "a transpose", here, method(node, "swapaxes", -1, -2)
         is_index = spot.context == "an index"
-        yield from ((rank, kind, here, new) for kind, new in additions(node, names, sizes, is_index))
+        yield from ((rank, kind, here, new) for kind, new in additions(node, choices, is_index))
     elif not isinstance(node.value, str) and spot.context != "an index" and not isinstance(parent, ast.BoolOp):
         for size in sizes:
             yield 3, "a factor: of a size", here, ast.BinOp(node, ast.Div(), read(hidden(size)))
@@ -411,13 +413,14 @@ def turns(node):
     return isinstance(node, ast.Call) and name in TURNS and name != "reshape"
 
 
-def turned_back(node, table):
-    """(rank, kind, place, new) for each row of a table whose slip an expression is."""
+def turned_back(node, table, choices):
+    """(rank, kind, place, new) for each row of a table whose slip an expression is, and each value to put in."""
     for row in table:
         bindings = {}
         if fits(row.slip, node, bindings):
-            new = filled_in(row.belongs, bindings)
-            yield row.rank, row.kind, place_of(node, new), new
+            for value in choices[row.put_in]:
+                new = filled_in(row.belongs, {**bindings, row.put_in: value})
+                yield row.rank, row.kind, place_of(node, new), new
 
 
 def place_of(node, new):
@@ -473,7 +476,7 @@ def in_call(left, op, right):
     return None
 
 
-def call_edits(node, sizes):
+def call_edits(node, choices):
     """The edits of a call: another function, axis or order of what is handed over, or no call."""
     here, function, arguments, keywords = span(node), node.func, node.args, node.keywords
     name = getattr(function, "attr", getattr(function, "id", ""))
@@ -523,9 +526,7 @@ def call_edits(node, sizes):
         for i, j in combinations(range(len(arguments)), 2):  # reshape(V, -1), where reshape(-1, V).T belongs
             new = called(function, exchanged(arguments, i, j), [])
             yield 1, "a transpose", here, method(new, "swapaxes", i, j)
-    if name == "len" or name == "range":
-        yield from ((1, "a size" if name == "len" else "a loop", here, size_of(name, size)) for size in sizes)
-    yield from turned_back(node, LOOPS)
+    yield from turned_back(node, LOOPS, choices)
     for i, j in combinations(range(min(3, len(arguments))), 2):
         if name not in ("range", "reshape", "swapaxes") and not isinstance(arguments[i], ast.Starred):
             yield 1, "an order", here, called(function, exchanged(arguments, i, j), keywords)
@@ -536,12 +537,11 @@ def call_edits(node, sizes):
             yield 0, kind, here, called(function, arguments, rest)
 
 
-def additions(node, names, sizes, is_index):
+def additions(node, choices, is_index):
     """(kind, new): something that is not there is added to an expression, as MISSING has it."""
-    values = {"b": [read(name) for name in names], "B": [read(hidden(size)) for size in sizes], "": [None]}
     for placeholder, rows in groupby(MISSING, key=attrgetter("put_in")):
         rows = [row for row in rows if placeholder != "b" or is_index == (row.kind == "an index")]
-        for value, row in product(values[placeholder], rows):
+        for value, row in product(choices[placeholder], rows):
             yield row.kind, filled_in(row.belongs, {"a": node, placeholder: value})
 
 
@@ -691,10 +691,6 @@ def number(value):
     if isinstance(value, tuple):
         return ast.Tuple([number(item) for item in value], ast.Load())
     return ast.UnaryOp(ast.USub(), ast.Constant(-value)) if value is not None and value < 0 else ast.Constant(value)
-
-
-def size_of(name, size):
-    return called(read(name), [read(hidden(size))], []) if name == "range" else read(hidden(size))
 
 
 def called(function, arguments, keywords):
