@@ -216,6 +216,7 @@ a / b | b / a | 1 an operation
 a // b | b // a | 1 an operation
 a @ b | b @ a | 1 a transpose
 """
+# The same for sizes and loops. They are tried after the other edits of a call.
 LOOP_ROWS = """
 len(a) | B | 1 a size
 range(a), range(a, b), range(a, b, i) | range(B) | 1 a loop
