@@ -36,7 +36,7 @@ STATED = {
         "MLP, NumPy": ("main_np.py", 5),
         "MLP, PyTorch": ("main_torch.py", 5),
         "MLP for longer, NumPy": ("main_np.py --epochs 20", 5),
-        "MLP best, NumPy": ("main_np.py --recipe best", 3),
+        "MLP best, NumPy": ("main_np.py --recipe best --parts 2", 3),
     },
     "resnet": {
         "ResNet, PyTorch": ("main_torch.py --model resnet", 3),
