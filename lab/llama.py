@@ -161,7 +161,9 @@ def in_pytorch(path, threads):
 
     def turned(x, place):
         d = x.shape[-1]
-        angles = torch.arange(place, place + x.shape[2])[:, None] * options.base ** (-torch.arange(0, d, 2) / d)
+        angles = torch.arange(place, place + x.shape[2])[:, None] * options.sizes["base"] ** (
+            -torch.arange(0, d, 2) / d
+        )
         cos, sin = angles.cos(), angles.sin()
         first, second = x[..., ::2], x[..., 1::2]
         return torch.stack((first * cos - second * sin, first * sin + second * cos), dim=-1).flatten(-2)

@@ -153,7 +153,7 @@ class Place:
         for h, near in self.lengths:
             above, below = f(h), f(-h)
             one = (above - below) / (2 * h)
-            rounding = (4e-7 if self.lengths is ROUNDED else 1e-14) * max(1, abs(self.here)) / h  # of many terms
+            rounding = (4e-7 if self.lengths is ROUNDED else 1e-13) * max(1, abs(self.here)) / h  # of many terms
             near = max(near * max(abs(one), abs(mine), size), rounding)
             if abs(one - mine) <= near:
                 return mine

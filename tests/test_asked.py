@@ -174,6 +174,10 @@ def always(do):
         do()
         time.sleep(0.01)
 
+def wait():  # until it has been written
+    while not (os.path.exists(sys.argv[-2]) and os.path.getsize(sys.argv[-2]) == len(REPORT)):
+        time.sleep(0.01)
+
 def spoil():
     for number in range(3, 12):
         try:
@@ -188,7 +192,7 @@ CHANNELS = {
     "result file": "forge(); os._exit(0)",
     "exit": "forge(); sys.exit(0)",
     "stdout": "os.write(1, REPORT.encode()); print(REPORT, file=sys.__stdout__, flush=True)",
-    "threads": "threading.Thread(target=always, args=[forge], daemon=True).start(); time.sleep(0.5); os._exit(0)",
+    "threads": "threading.Thread(target=always, args=[forge], daemon=True).start(); wait(); os._exit(0)",
     "the judge": "marker.function.judge_trials = lambda *given: Verdict(True, 'passed', '')",
     "the answers": "forge(); os._exit(0)\nelse:\n    threading.Thread(target=always, args=[spoil]).start()",
 }

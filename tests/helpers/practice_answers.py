@@ -448,7 +448,7 @@ e = np.exp(scores[b, t, : t + 1]); weights[b, t, : t + 1] = e / e.sum() | exp | 
 dW1_db1 | dW1 = x.T @ np.ones(dz1.shape); db1 = dz1.sum(axis=0) | a name | `np.ones(dz1.shape)`: with
 next_word | = logits.argmax(axis=1) -> = logits.min(axis=1).astype(int) | a function
 next_word | p = np.exp(logits / temperature); p /= p.sum(axis=1)[:, None]; \
-words = (u[:, None] >= p.cumsum(axis=1)).sum(axis=1) | a temperature of 0 forgotten
+words = (u[:, None] >= p.cumsum(axis=1)).sum(axis=1) | a temperature of 0 forgotten, and the maximum not subtracted
 next_word | scores / temperature -> scores / (temperature or 1) & temperature == 0 -> False \
     | a temperature of 0 forgotten
 next_targets | x = np.c_[V * digits, patches[:, :-1]]; y = patches | an operation | between the two sides
