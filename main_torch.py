@@ -32,13 +32,13 @@ def main(argv=None):
 
     run = Run(options, dataset, to_numpy(model, optimizer)["params"], checkpoint, place)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
-        if run.begins_with_knowledge:
+        if run.begins_with_knowledge:  # from the file of a network that has learned already
             run.say_before(*evaluate(network, dataset, options, place))
-        for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # (B, 28, 28) pixels, (B,) digits
+        for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # pixels (B, 28, 28), digits (B,)
             x, y = place.own_part(x, y)  # as tensors on the computing device
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, place)
-            run.record(loss, accuracy)
-            if run.epoch_ends:
+            run.record(loss, accuracy)  # counts the step: run.step is one more from here on
+            if run.epoch_ends:  # this step was the last of an epoch, or of the run
                 run.test(evaluate, network, dataset, options, place)
             if run.epoch_ends or run.interrupted:
                 run.save(to_numpy(model, optimizer))
@@ -66,7 +66,8 @@ def train_step(network, optimizer, x, y, lr, place=ALONE):
 def compute_loss(logits, y):
     """Return the sum of the losses, the number of right answers and the number of answers, as tensors.
 
-    logits (..., K): a row for each class number in y (...). Where y is -1, nothing was asked, and it counts nowhere.
+    logits: K numbers for each class number in y, as in main_np.py. Where y is -1 there is nothing to predict: it counts
+    nowhere.
     """
     loss = F.cross_entropy(logits.flatten(0, -2), y.flatten(), ignore_index=-1, reduction="sum")
     n_right = (logits.argmax(dim=-1) == y).sum()
@@ -77,7 +78,7 @@ def compute_loss(logits, y):
 @torch.no_grad()
 def evaluate(network, dataset, options, place):
     """Mean loss and accuracy of the network as it is on all test images."""
-    network.eval()  # batch normalisation then uses the statistics that it remembers
+    network.eval()  # for batch normalisation, which then uses the statistics that it remembers
     total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options, 500, place.rank, place.size):
         x, y = place.to_device(x, y)
@@ -100,9 +101,8 @@ def build(options, checkpoint=None, device="cpu"):
     with torch.device("meta"):  # names and shapes alone: what does not fit is refused before it fills the memory
         model = make("torch", options)
         check_twin(model, groups, whose)
-    model = (
-        model.to_empty(device=device) if options.base_model else make("torch", options)
-    )  # all its arrays are NumPy's
+    # In the end all its arrays are NumPy's: beside a file's weights, it need not draw any of its own first.
+    model = model.to_empty(device=device) if options.base_model else make("torch", options)
     model.to(device, getattr(torch, options.run.dtype))
     if torch.device(device).type != "mps":  # convolutions, with weights of four axes, are faster so; on mps, some wrong
         model.to(memory_format=torch.channels_last)
