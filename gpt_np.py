@@ -1,32 +1,35 @@
-"""A small GPT by hand: a transformer that writes. The embedding, the causal mask and the next word are new.
+"""A small GPT by hand: a transformer that generates. The embedding, the causal mask and sampling are new.
 
-After Radford et al. 2018 (Improving Language Understanding by Generative Pre-Training), small enough for digits. A text
-is a digit asked for and the 49 patches of an image of it, 4 x 4 pixels each, row by row. Each patch is one of V = 128
-words, small pictures that support/texts.py knows; the ten digits are ten words more. From each word, and from all
-before it, the network predicts the next (it is *autoregressive*; elsewhere its words are called *tokens*):
+After Radford et al. 2018 (Improving Language Understanding by Generative Pre-Training), small enough for digits. A
+network of this kind reads *tokens*, whole numbers that index a vocabulary. From each token and all tokens before it,
+the network predicts the next one (it is *autoregressive*). For digits, a text is the label of an image and then its 49
+patches of 4 x 4 pixels, row by row. The vocabulary has V = 128 small pictures (see support/texts.py), one of which
+stands in for each patch. Ten more tokens, the labels, start a text:
 
-    x       7   p1  p2  ...  p48      the digit asked for, and all patches but the last: T = 49 words
-    y       p1  p2  p3  ...  p49      what comes next at each place
+    x       7   p1  p2  ...  p48      the label, and all patches but the last: T = 49 tokens
+    y       p1  p2  p3  ...  p49      the next token at each position
 
-With `--dataset names`, the same network learns names. The V = 27 words are then an end and the letters a to z, one word
-more starts a name, and ends fill it up to T = 12 words. Behind the first end there is nothing to predict, so y is -1:
+With `--dataset names`, the same network learns names. The V = 27 tokens are then an end token and the letters a to z.
+One more token starts a name, and end tokens fill it up to T = 12 tokens. After the first end token there is nothing to
+predict, so y is -1:
 
     x       start  l  e  e    end  ...  end
     y       l      e  e  end  -1   ...  -1
 
-    embed      a row of a table for each word                        (B, T)     -> (B, T, 64)
-    positions  plus a learned vector for each place in the text      (B, T, 64) -> (B, T, 64)
-    block 1-2  those of vit_np.py, but each place only looks back    (B, T, 64) -> (B, T, 64)
-    norm       every place with mean 0 and variance 1                (B, T, 64) -> (B, T, 64)
-    linear     logits, a score for each word that may come next      (B, T, 64) -> (B, T, V)
+    embed      a row of a table for each token                       (B, T)     -> (B, T, 64)
+    positions  plus a learned vector for each position               (B, T, 64) -> (B, T, 64)
+    block 1-2  those of vit_np.py, but each position only looks back (B, T, 64) -> (B, T, 64)
+    norm       every position with mean 0 and variance 1             (B, T, 64) -> (B, T, 64)
+    linear     logits, a score for each token that may come next     (B, T, 64) -> (B, T, V)
 
-The loss is that of mlp_np.py, at all places at once: its mean over the rows of logits whose y is not -1. So one image
-is 49 lessons. exp(loss) is the *perplexity*: among that many equally likely words the network might as well be
-choosing. All other layers are those of layers_np.py and vit_np.py. gpt_torch.py is the same network in PyTorch.
+The loss is that of mlp_np.py, at all positions at once: its mean over the rows of logits whose y is not -1. So one
+image gives 49 predictions to learn from. exp(loss) is the *perplexity*: the network is as uncertain as if it chose
+among that many equally likely tokens. All other layers are those of layers_np.py and vit_np.py. gpt_torch.py is the
+same network in PyTorch.
 
-`python gpt_np.py` checks every layer against the definition of the derivative, and what it writes against `forward`.
+`python gpt_np.py` checks every layer against the definition of the derivative, and generation against `forward`.
 
-Shapes: B texts, T places (words) in each, V words to choose from, C channels; h heads of d = C / h channels.
+Shapes: B texts, T tokens in each, V tokens in the vocabulary, C channels; h heads of d = C / h channels.
 """
 
 import numpy as np
@@ -37,58 +40,58 @@ from vit_np import MLP, Attention, Block, LayerNorm, Positions, Softmax, merge, 
 
 
 class Embedding:
-    """y = E[x]: each word has a row of the table E, and the rows are learned.
+    """y = E[x]: each token has a row in the table E, and the rows are learned.
 
-    It is a linear layer without the product: with a 1 at the word's place and 0 elsewhere, the row onehot(x) @ E would
-    be that row of E. The standard deviation of the first weights, 0.5, is this project's choice, between PyTorch's 1
-    and the 0.02 of Radford et al. 2018.
+    This is a linear layer without the product: the row onehot(x) @ E would be the same row of E. The standard deviation
+    of the first weights, 0.5, is this project's choice, between PyTorch's 1 and the 0.02 of Radford et al. 2018.
     """
 
-    def __init__(self, rng, words, width):
-        self.params = {"E": rng.normal(0, 0.5, (words, width))}
+    def __init__(self, rng, vocab_size, width):
+        self.params = {"E": rng.normal(0, 0.5, (vocab_size, width))}
 
     def forward(self, x):
-        """Words x (B, T), whole numbers -> y (B, T, C)."""
+        """Token ids x (B, T) -> y (B, T, C)."""
         self.x = x
         return self.params["E"][x]
 
     def backward(self, dy):
-        """dy (B, T, C) -> nothing: a word is a number of a row, which cannot grow a little, and has no derivative.
+        """dy (B, T, C) -> None: a token id is a whole number and has no derivative.
 
-        A row of E reaches the loss wherever its word occurs, and its gradient is the sum of dy over these places. Rows
-        of words that do not occur get 0. `dE[x] += dy` would keep one dy for each row; np.add.at adds them all.
+        A row of E reaches the loss wherever its token occurs, and its gradient is the sum of dy over these positions.
+        Rows of tokens that do not occur get 0. `dE[x] += dy` would keep one dy for each row; np.add.at adds them all.
         """
-        dE = np.zeros_like(self.params["E"])  # (words, C)
+        dE = np.zeros_like(self.params["E"])  # (V, C)
         np.add.at(dE, self.x, dy)
         self.grads = {"E": dE}
 
 
 class CausalSoftmax:
-    """Softmax of the scores that are not hidden: of query i with the keys j <= i, those of its own place and before.
+    """Softmax over the scores of query i with the keys j <= i: its own position and those before. The rest is masked.
 
-    Why hide the others? Place i has to predict word i + 1, and that word stands in x at the next place. A place that
-    could look there would copy it, learn nothing else, and have nothing to copy when it writes. With the mask, each
-    place knows what a writer knows there. So all T places learn from one forward pass.
+    Why the mask? Position i has to predict token i + 1, which x has at the next position. A position that could look
+    there would copy that token and learn nothing else, and when it generates, there is nothing to copy. With the mask,
+    each position knows what it will know then. So all T positions learn from one forward pass.
 
-    Hidden scores become -inf, and exp(-inf) = 0: the weight is 0 whatever the score was.
+    Masked scores become -inf, and exp(-inf) = 0: the weight is 0 whatever the score was.
     """
 
     def forward(self, scores):
         """scores (..., T, T) -> weights of the same shape; row i has i + 1 weights, then zeros."""
-        seen = np.tri(scores.shape[-1], dtype=bool)  # (T, T): row i has i + 1 times True, then False
-        self.weights = softmax(np.where(seen, scores, -np.inf))
+        causal_mask = np.tri(scores.shape[-1], dtype=bool)  # (T, T): row i has i + 1 times True, then False
+        self.weights = softmax(np.where(causal_mask, scores, -np.inf))
         return self.weights
 
     # The mask needs no derivative of its own: in dscores = weights (dweights - mean), the weight 0 makes the derivative
-    # of a hidden score 0, and takes nothing from the mean.
+    # of a masked score 0, and adds nothing to the mean.
     backward = Softmax.backward
 
 
 class CausalAttention:
-    """Every place gathers what it needs from itself and the places before: a weighted mean."""
+    """Every position gathers what it needs from itself and the positions before: a weighted mean of their values."""
 
     def __init__(self, rng, width, heads):
-        self.heads, self.scale = heads, (width // heads) ** -0.5  # 1 / sqrt(d)
+        self.heads = heads
+        self.scale = (width // heads) ** -0.5  # 1 / sqrt(d)
         self.layers = {
             "query": Linear(rng, width, width),
             "key": Linear(rng, width, width, bias=False),  # softmax would not see it: vit_np.py says why
@@ -102,25 +105,25 @@ class CausalAttention:
         query, key, value, out = self.layers.values()
         self.q, self.k, self.v = (split(layer.forward(x), self.heads) for layer in (query, key, value))  # (B, h, T, d)
         scores = self.q @ self.k.swapaxes(2, 3) * self.scale  # (B, h, T, T): every query with every key
-        self.weights = self.softmax.forward(scores)  # (B, h, T, T): row i has the weights for place i, and none after
+        self.weights = self.softmax.forward(scores)  # (B, h, T, T): row i has the weights of positions 0 to i
         return out.forward(merge(self.weights @ self.v))
 
     backward = Attention.backward  # the products are the same, so their derivatives are, too
 
-    def next(self, x, place):
-        """The row of the word at this place alone, x (B, 1, C) -> y (B, 1, C), from the keys and values kept before it.
+    def decode_step(self, x, position):
+        """`forward` for one new token: x (B, 1, C) -> y (B, 1, C), with the keys and values of the tokens before it.
 
-        What comes later changes nothing at an earlier place. So keys and values of the words before are what they were,
-        and self.k and self.v still have them (the *KV cache*); the new word adds its own. Only its query is new:
-        earlier queries have had their answers. One row of scores, and no mask: what it would hide is not written yet.
+        A later token changes nothing at an earlier position. So the keys and values of earlier tokens stay the same,
+        and self.k and self.v still hold them (the *KV cache*). The new token adds its own key and value, and only its
+        query is needed. There is one row of scores and no mask: the tokens that it would hide do not exist yet.
         """
         query, key, value, out = self.layers.values()
         q, k, v = (split(layer.forward(x), self.heads) for layer in (query, key, value))  # (B, h, 1, d)
-        if place > 0:
-            k = np.concatenate([self.k[:, :, :place], k], axis=2)  # (B, h, place + 1, d)
-            v = np.concatenate([self.v[:, :, :place], v], axis=2)
+        if position > 0:
+            k = np.concatenate([self.k[:, :, :position], k], axis=2)  # (B, h, position + 1, d)
+            v = np.concatenate([self.v[:, :, :position], v], axis=2)
         self.k, self.v = k, v
-        self.weights = softmax(q @ k.swapaxes(2, 3) * self.scale)  # (B, h, 1, place + 1)
+        self.weights = softmax(q @ k.swapaxes(2, 3) * self.scale)  # (B, h, 1, position + 1)
         return out.forward(merge(self.weights @ v))
 
 
@@ -135,78 +138,88 @@ class CausalBlock:
             "mlp": MLP(rng, width),
         }
 
-    forward, backward = Block.forward, Block.backward  # two sums, as there: the mask is the attention's affair
+    forward, backward = Block.forward, Block.backward  # the same two sums: only the attention has the mask
 
-    def next(self, x, place):
-        """As forward, for the word at this place alone: x (B, 1, C) -> y (B, 1, C)."""
+    def decode_step(self, x, position):
+        """`forward` for one new token: x (B, 1, C) -> y (B, 1, C)."""
         norm1, attention, norm2, mlp = (self.layers[name] for name in ("norm1", "attention", "norm2", "mlp"))
-        u = x + attention.next(norm1.forward(x), place)
+        u = x + attention.decode_step(norm1.forward(x), position)
         return u + mlp.forward(norm2.forward(u))
 
 
 class GPT(Network):
-    """The network at the top of this file. Words V, V + 1, ... start a text (the ten digits): only x has them."""
+    """The network at the top of this file. Tokens V, V + 1, ... start a text (the ten labels): they occur only in x."""
 
-    def __init__(self, width=64, blocks=2, heads=4, words=128, starts=10, places=49, seed=0, dtype=np.float32):
+    def __init__(
+        self, width=64, blocks=2, heads=4, vocab_size=128, n_start_tokens=10, context_length=49, seed=0,
+        dtype=np.float32,
+    ):  # fmt: skip
         rng = np.random.default_rng(seed)
         layers = {
-            "embed": Embedding(rng, words + starts, width),
-            "positions": Positions(rng, places, width),
+            "embed": Embedding(rng, vocab_size + n_start_tokens, width),
+            "positions": Positions(rng, context_length, width),
             **{f"blocks.{i}": CausalBlock(rng, width, heads) for i in range(blocks)},
             "norm": LayerNorm(width),
-            "linear": Linear(rng, width, words),
+            "linear": Linear(rng, width, vocab_size),
         }
         super().__init__(layers, dtype)
-        self.places = places
+        self.context_length = context_length
 
-    def next(self, words, place):
-        """One word more of each text: words (B,) at this place, from 0 -> logits (B, V) of the words after them.
+    def decode_step(self, token_ids, position):
+        """The tokens (B,) at one position, from 0 -> logits (B, V) of the tokens after them.
 
-        It is the last row of `forward` for the texts so far, to rounding, but takes the work of one place: see
-        CausalAttention. The places before must have been given in their order; place 0 begins new texts.
+        These are the last row of `forward` for the texts so far, to rounding, for the work of one position: see
+        CausalAttention. Positions are given in order; position 0 begins new texts.
         """
-        y = words[:, np.newaxis]  # (B, 1), then (B, 1, C)
+        y = token_ids[:, np.newaxis]  # (B, 1), then (B, 1, C)
         for name, layer in self.layers.items():
             if name == "positions":
-                y = y + layer.params["P"][place]
+                y = y + layer.params["P"][position]
+            elif hasattr(layer, "decode_step"):
+                y = layer.decode_step(y, position)
             else:
-                y = layer.next(y, place) if hasattr(layer, "next") else layer.forward(y)
+                y = layer.forward(y)
         return y[:, 0]
 
-    def write(self, begun, temperature, rng, top=None, top_p=1):
-        """Go on with texts from what is given of each: yields B new words (B,) for each place up to the last.
+    def generate(self, prompt, temperature, rng, top_k=None, top_p=1):
+        """Continue B texts: yield B new tokens (B,) for each position up to the last.
 
-        begun: (B, n) words, 1 <= n <= T, the first of them a word that starts a text: the *prompt*. The numbers that
-        decide are drawn from rng, B for each new word. top, top_p: see `next_words`.
+        prompt: (B, n) token ids, 1 <= n <= T, the beginning of each text. For each position, rng draws the B numbers
+        that decide. top_k, top_p: see `sample`.
         """
-        *first, words = begun.T
-        for place, known in enumerate(first):
-            self.next(known, place)  # keeps its keys and values
-        for place in range(len(first), self.places):
-            words = next_words(self.next(words, place), temperature, rng.random(len(words)), top, top_p)
-            yield words
+        n = prompt.shape[1]
+        for position in range(n - 1):
+            self.decode_step(prompt[:, position], position)  # fills the cache of keys and values
+        token_ids = prompt[:, n - 1]
+        for position in range(n - 1, self.context_length):
+            logits = self.decode_step(token_ids, position)
+            token_ids = sample(logits, temperature, rng.random(len(logits)), top_k, top_p)
+            yield token_ids
 
 
-def next_words(logits, temperature, u, top=None, top_p=1):
-    """Sampling: the word that each row of logits (B, V) and its number in u (B,), 0 <= u < 1, choose -> (B,).
+def sample(logits, temperature, u, top_k=None, top_p=1):
+    """Draw a token for each row of logits (B, V), by its random number in u (B,), 0 <= u < 1 -> token ids (B,).
 
-    p = softmax(logits / temperature): below 1, the likely words become likelier; at 0, the likeliest is certain. Lay
-    the V probabilities side by side, and they fill the line from 0 to 1. A u that may fall anywhere on it falls on word
-    k with the probability p[k]. top: only so many come into question, the likeliest; each of the many others is
-    unlikely, but together they would often be drawn. top_p: only the likeliest that together have this probability
-    (Holtzman et al. 2020); so where the network is sure they are few, and where it is not they are many.
+    p = softmax(logits / temperature). Below 1, the temperature makes likely tokens likelier; at 0, the likeliest is
+    certain. Laid side by side, the V probabilities fill the line from 0 to 1. A random number u falls on the part of
+    token k with the probability p[k].
+
+    top_k: draw from the k likeliest tokens only. Each of the many others is unlikely, but together they would often be
+    drawn. top_p: draw from the likeliest tokens that together have this probability (*nucleus sampling*, Holtzman et
+    al. 2020). They are few where the network is sure, and many where it is not.
     """
     if temperature < 1e-30:  # 0, or so little that the quotients below could overflow
         return logits.argmax(axis=1)
-    if top:
-        logits = np.where(logits < np.sort(logits)[:, -top:][:, :1], -np.inf, logits)  # exp(-inf) = 0
+    if top_k:
+        least = np.sort(logits)[:, -top_k:][:, :1]  # (B, 1): the smallest of the k largest logits
+        logits = np.where(logits < least, -np.inf, logits)  # exp(-inf) = 0
     p = softmax(logits.astype(np.float64) / temperature)  # (B, V)
     if top_p < 1:
         order = np.argsort(-p, axis=1, kind="stable")  # the likeliest first
         ranked = np.take_along_axis(p, order, axis=1)
-        likelier = ranked.cumsum(axis=1) - ranked  # what all that are likelier have together
+        likelier = ranked.cumsum(axis=1) - ranked  # the probability of all likelier tokens together
         np.put_along_axis(p, order, np.where(likelier < top_p, ranked, 0), axis=1)
-    ends = p.cumsum(axis=1)  # (B, V): where each word's part ends
+    ends = p.cumsum(axis=1)  # (B, V): where each token's part ends
     return (u[:, np.newaxis] * ends[:, -1:] >= ends).sum(axis=1)  # how many parts end at or before u
 
 
@@ -218,38 +231,43 @@ class EvenNumbers:
 
 
 def check_decoding(logits, network, texts):
-    """SystemExit unless logits (B, T, V) that `next` found, word by word, are those of `forward` for texts (B, T)."""
+    """Compare the logits (B, T, V) of `decode_step`, token by token, with `forward` on texts (B, T).
+
+    Raises SystemExit if they differ.
+    """
     difference = relative_difference(logits, network.forward(texts))
     if not difference < 1e-9:
-        raise SystemExit(f"next does not find the logits of forward: they differ by {difference:.1e} of their size")
-    print(f"decoding: the logits of next differ from those of forward by {difference:.1e} of their size")
+        raise SystemExit(f"decode_step and forward give other logits: they differ by {difference:.1e} of their size")
+    print(f"decoding: the logits of decode_step differ from those of forward by {difference:.1e} of their size")
 
 
 def check_sampling(network, prompt, temperature=0.7, n=1000):
-    """SystemExit unless n copies of a prompt (1, T) go on with each word as often as its probability says.
+    """Continue n copies of a prompt (1, T) and compare the share of each token with its probability.
 
-    The probabilities are softmax(logits / temperature), with the last row of `forward`. n evenly spaced numbers hit a
-    part of the line from 0 to 1 as often as its length says, give or take one.
+    The probabilities are softmax(logits / temperature), from the last row of `forward`. n evenly spaced numbers fall on
+    a part of the line from 0 to 1 as often as its length says, give or take one. Raises SystemExit if they do not.
     """
     logits = network.forward(prompt)[0, -1]  # (V,)
-    for top, top_p in ((None, 1), (3, 1), (None, 0.6)):
+    for top_k, top_p in ((None, 1), (3, 1), (None, 0.6)):
         p = softmax(logits / temperature)
-        likeliest = np.argsort(-p)
-        total = p[likeliest].cumsum()  # of a word and all that are likelier
-        p[likeliest[top or (total < top_p).sum() + 1 :]] = 0
-        words = next(network.write(np.repeat(prompt, n, axis=0), temperature, EvenNumbers(), top, top_p))  # (n,)
-        shares = (words[:, np.newaxis] == np.arange(len(p))).mean(axis=0)  # (V,)
+        order = np.argsort(-p)  # the likeliest first
+        total = p[order].cumsum()  # of a token and all that are likelier
+        n_tokens = top_k or (total < top_p).sum() + 1
+        p[order[n_tokens:]] = 0
+        prompts = np.repeat(prompt, n, axis=0)
+        token_ids = next(network.generate(prompts, temperature, EvenNumbers(), top_k, top_p))  # (n,)
+        shares = (token_ids[:, np.newaxis] == np.arange(len(p))).mean(axis=0)  # (V,)
         difference = np.abs(shares - p / p.sum()).max()
         if not difference < 1.001 / n:
-            kind = f"top={top}, top_p={top_p}"
-            raise SystemExit(f"write draws by other probabilities: with {kind}, a share is off by {difference:.1e}")
-    print(f"sampling: of {n:,} words, each word's share is its probability, within 1 in {n:,}")
+            case = f"top_k={top_k}, top_p={top_p}"
+            raise SystemExit(f"generate draws by other probabilities: with {case}, a share is off by {difference:.1e}")
+    print(f"sampling: of {n:,} tokens, each token's share is its probability, within 1 in {n:,}")
 
 
 def check():
-    """Every layer of this file, and a small network of them; decoding and sampling."""
+    """Check every layer of this file and a small network of them, then decoding and sampling."""
     rng = np.random.default_rng(1)
-    network = GPT(width=4, blocks=1, heads=2, words=5, places=3, dtype=np.float64)
+    network = GPT(width=4, blocks=1, heads=2, vocab_size=5, context_length=3, dtype=np.float64)
     texts = np.array([[7, 0, 3], [14, 3, 3]])
     layers = [
         ("Embedding", Embedding(rng, 6, 4), np.array([[0, 5, 1], [2, 5, 5]])),  # 5 occurs three times, 3 and 4 never
@@ -259,7 +277,7 @@ def check():
         ("GPT", network, texts),
     ]
     check_layers(layers, rng)
-    logits = [network.next(words, place) for place, words in enumerate(texts.T)]  # T times (B, V)
+    logits = [network.decode_step(token_ids, position) for position, token_ids in enumerate(texts.T)]  # T times (B, V)
     check_decoding(np.stack(logits, axis=1), network, texts)
     check_sampling(network, texts[:1])
 

@@ -1,11 +1,11 @@
-"""The same small GPT in PyTorch: read it beside gpt_np.py, where every derivative is spelled out.
+"""The same small GPT in PyTorch: read it beside gpt_np.py, which has every derivative.
 
-After Radford et al. 2018 (Improving Language Understanding by Generative Pre-Training): words, learned positions,
-pre-norm blocks that only look back, and at each place a score for every word that may come next. Small enough for
-digits (49 patches) or names (12 letters): 64 channels, 2 blocks. ReLU, and no dropout. Positions and MLP stand in
-vit_torch.py, too: a twin imports PyTorch alone, so that it is the whole network on one page.
+After Radford et al. 2018 (Improving Language Understanding by Generative Pre-Training): token embedding, learned
+positions, pre-norm blocks with a causal mask, and at each position a logit for every token that may come next. Small
+enough for digits (49 patches) or names (12 letters): 64 channels, 2 blocks. ReLU, and no dropout. Positions and MLP are
+also in vit_torch.py: this file imports PyTorch alone, so that it is the whole network on one page.
 
-Shapes: B texts, T places (words) in each, V words to choose from, C channels; h heads of d = C / h channels.
+Shapes: B texts, T tokens in each, V tokens in the vocabulary, C channels; h heads of d = C / h channels.
 """
 
 import torch
@@ -14,11 +14,11 @@ from torch import nn
 
 
 class Positions(nn.Module):
-    """y = x + P: a learned vector for each place in the text."""
+    """y = x + P: a learned vector for each position."""
 
-    def __init__(self, places, width):
+    def __init__(self, context_length, width):
         super().__init__()
-        self.P = nn.Parameter(torch.empty(places, width))
+        self.P = nn.Parameter(torch.empty(context_length, width))
         nn.init.normal_(self.P, std=0.02)
 
     def forward(self, x):
@@ -27,7 +27,7 @@ class Positions(nn.Module):
 
 
 class CausalAttention(nn.Module):
-    """Every place gathers what it needs from itself and the places before: a weighted mean."""
+    """Every position gathers what it needs from itself and the positions before: a weighted mean of their values."""
 
     def __init__(self, width, heads):
         super().__init__()
@@ -48,7 +48,7 @@ class CausalAttention(nn.Module):
 
 
 class MLP(nn.Module):
-    """y = second(relu(first(x))), for each place, four times as wide inside as outside."""
+    """y = second(relu(first(x))), for each position, four times as wide inside as outside."""
 
     def __init__(self, width):
         super().__init__()
@@ -79,52 +79,55 @@ class CausalBlock(nn.Module):
 class GPT(nn.Module):
     """Embedding, positions, blocks, norm, linear."""
 
-    def __init__(self, width=64, blocks=2, heads=4, words=128, starts=10, places=49):
+    def __init__(self, width=64, blocks=2, heads=4, vocab_size=128, n_start_tokens=10, context_length=49):
         super().__init__()
-        self.embed = nn.Embedding(words + starts, width)  # what starts a text, a digit say, is a word too
-        self.positions = Positions(places, width)
+        self.context_length = context_length
+        self.embed = nn.Embedding(vocab_size + n_start_tokens, width)  # a label, which starts a text, is a token too
+        self.positions = Positions(context_length, width)
         self.blocks = nn.Sequential(*(CausalBlock(width, heads) for _ in range(blocks)))
         self.norm = nn.LayerNorm(width)
-        self.linear = nn.Linear(width, words)
+        self.linear = nn.Linear(width, vocab_size)
 
     def forward(self, x):
-        """Words x (B, T) to logits (B, T, V)."""
+        """Token ids x (B, T) -> logits (B, T, V)."""
         a = self.positions(self.embed(x))  # (B, T) -> (B, T, C)
         return self.linear(self.norm(self.blocks(a)))  # (B, T, V)
 
     @torch.no_grad()
-    def write(self, begun, temperature, rng, top=None, top_p=1):
-        """Go on with texts from what is given of each: yields B new words (B,) for each place up to the last.
+    def generate(self, prompt, temperature, rng, top_k=None, top_p=1):
+        """Continue B texts: yield B new tokens (B,) for each position up to the last.
 
-        begun: (B, n) words, whole numbers, 1 <= n <= T. The numbers that decide are drawn from rng, a generator of
-        NumPy's, B for each new word. Nothing is kept: all places are computed again for each word, and those that are
-        not written yet, still 0, change nothing before them. top, top_p: see `next_words`.
+        prompt: (B, n) token ids, 1 <= n <= T. For each position, rng, a random generator of NumPy, draws the B numbers
+        that decide. There is no cache: all positions are computed again for each token. Those not yet generated are
+        still 0, and change nothing before them. top_k, top_p: see `sample`.
         """
-        begun = torch.as_tensor(begun, device=self.positions.P.device)
-        (B, n), T = begun.shape, len(self.positions.P)
-        x = begun.new_zeros(B, T + 1)
-        x[:, :n] = begun
-        for place in range(n - 1, T):
-            logits = self(x[:, :T])[:, place]  # (B, V)
+        prompt = torch.as_tensor(prompt, device=self.positions.P.device)
+        B, n = prompt.shape
+        T = self.context_length
+        x = prompt.new_zeros(B, T + 1)
+        x[:, :n] = prompt
+        for position in range(n - 1, T):
+            logits = self(x[:, :T])[:, position]  # (B, V)
             u = torch.from_numpy(rng.random(B)).to(logits.device)
-            x[:, place + 1] = next_words(logits, temperature, u, top, top_p)
-            yield x[:, place + 1]
+            x[:, position + 1] = sample(logits, temperature, u, top_k, top_p)
+            yield x[:, position + 1]
 
 
-def next_words(logits, temperature, u, top=None, top_p=1):
-    """The word that each row of the logits (B, V) and its number in u (B,), 0 <= u < 1, choose -> (B,).
+def sample(logits, temperature, u, top_k=None, top_p=1):
+    """Draw a token for each row of logits (B, V), by its random number in u (B,), 0 <= u < 1 -> token ids (B,).
 
-    A word k with the probability p[k], p = softmax(logits / temperature): gpt_np.py says how. top: only so many come
-    into question, the likeliest. top_p: only the likeliest that together have this probability.
+    p = softmax(logits / temperature); u falls on the part of token k with the probability p[k]: see gpt_np.py. top_k:
+    draw from the k likeliest tokens only. top_p: draw from the likeliest tokens that together have this probability.
     """
     if temperature < 1e-30:  # 0, or so little that the quotients below could overflow
         return logits.argmax(dim=1)
-    if top:
-        logits = logits.masked_fill(logits < logits.sort(dim=1).values[:, -top:][:, :1], -torch.inf)  # exp(-inf) = 0
+    if top_k:
+        least = logits.sort(dim=1).values[:, -top_k:][:, :1]  # (B, 1): the smallest of the k largest logits
+        logits = logits.masked_fill(logits < least, -torch.inf)  # exp(-inf) = 0
     p = (logits.double() / temperature).softmax(dim=1)  # (B, V)
     if top_p < 1:
-        ranked, order = p.sort(dim=1, descending=True, stable=True)
-        likelier = ranked.cumsum(dim=1) - ranked  # what all that are likelier have together
+        ranked, order = p.sort(dim=1, descending=True, stable=True)  # the likeliest first
+        likelier = ranked.cumsum(dim=1) - ranked  # the probability of all likelier tokens together
         p = p.scatter(1, order, ranked.where(likelier < top_p, 0))
-    ends = p.cumsum(dim=1)  # (B, V): where each word's part ends
+    ends = p.cumsum(dim=1)  # (B, V): where each token's part ends
     return (u[:, None] * ends[:, -1:] >= ends).sum(dim=1)  # how many parts end at or before u

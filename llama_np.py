@@ -1,49 +1,48 @@
-"""The network of today's language models by hand: what Llama, Mistral and SmolLM have where a GPT has others.
+"""The network of today's language models by hand: the GPT of gpt_np.py with the layers of Llama, Mistral and SmolLM.
 
-After Touvron et al. 2023 (LLaMA: Open and Efficient Foundation Language Models). It is the network of gpt_np.py, and
-four things in it are others:
+After Touvron et al. 2023 (LLaMA: Open and Efficient Foundation Language Models). Four layers differ from the GPT's:
 
-    RMSNorm            divides by the size of the numbers, and subtracts no mean (Zhang & Sennrich 2019)
-    rotary positions   queries and keys are turned by their place, and nothing is added (Su et al. 2021)
-    shared keys        several heads of queries share one head of keys and values (Ainslie et al. 2023)
-    SwiGLU             one linear layer opens and closes the gates of another (Shazeer 2020)
+    RMSNorm                  divides by the size of the numbers, and subtracts no mean (Zhang & Sennrich 2019)
+    RoPE                     rotary position embedding: the position rotates queries and keys (Su et al. 2021)
+    grouped-query attention  several heads of queries share one head of keys and values (Ainslie et al. 2023)
+    SwiGLU                   one linear layer gates the output of another (Shazeer 2020)
 
-There are no biases, and the table of the embedding is also the last layer (Press & Wolf 2017):
+There are no biases. The embedding's table is also the weight of the last layer (*weight tying*, Press & Wolf 2017):
 
-    embed      a row of a table E for each word                      (B, T)     -> (B, T, 64)
+    embed      a row of a table E for each token                     (B, T)     -> (B, T, 64)
     block 1-2  x + attention(norm(x)), then x + mlp(norm(x))         (B, T, 64) -> (B, T, 64)
-    norm       every place with a mean square of 1                   (B, T, 64) -> (B, T, 64)
-    linear     logits: the dot product with each word's row of E     (B, T, 64) -> (B, T, V)
+    norm       every position with a mean square of 1                (B, T, 64) -> (B, T, 64)
+    linear     logits: the dot product with each token's row of E    (B, T, 64) -> (B, T, V)
 
-It learns what the GPT learns, texts, names and digits, by the same loss. And since it is the network that people use,
-it can hold the weights of one: `python write.py "What is gravity?" --weights FILE.gguf`. llama_torch.py is the same
-network in PyTorch.
+It learns digits, names and texts, as the GPT does, by the same loss. It also runs the weights of published models:
+`python write.py "What is gravity?" --weights FILE.gguf`. llama_torch.py is the same network in PyTorch.
 
-`python llama_np.py` checks every layer against the definition of the derivative, and what it writes against `forward`.
+`python llama_np.py` checks every layer against the definition of the derivative, and generation against `forward`.
 
-Shapes: B texts, T places (words) in each, V words to choose from, C channels, H units inside the MLP; h heads of
-queries with d = C / h channels each, s heads of keys and values, and g = h / s heads of queries that share one.
+Shapes: B texts, T tokens in each, V tokens in the vocabulary, C channels, H units inside the MLP; h heads of queries
+with d = C / h channels each, s heads of keys and values, and g = h / s heads of queries that share one.
 """
 
 import numpy as np
 
-from gpt_np import CausalSoftmax, Embedding, check_decoding, check_sampling, next_words
+from gpt_np import CausalSoftmax, Embedding, check_decoding, check_sampling, sample
 from layers_np import Linear, Network, channel_sum, check_layers, row_sum, walk
 from vit_np import Block, merge, softmax, split
 
 
 class RMSNorm:
-    """Every place divided by the root of its mean square, then each channel scaled by gamma.
+    """Every position divided by its root mean square (RMS), then each channel scaled by gamma.
 
-    Layer normalisation (vit_np.py) subtracts the mean first. Here the mean stays, and so there is no beta either: it is
-    one pass over the numbers less, and networks learn as well (Zhang & Sennrich 2019).
+    Layer normalisation (vit_np.py) subtracts the mean first. Here the mean stays, and there is no beta either. That
+    saves a pass over the numbers, and networks learn as well (Zhang & Sennrich 2019).
     """
 
     def __init__(self, width, eps=1e-5):
-        self.params, self.eps = {"gamma": np.ones(width)}, eps
+        self.params = {"gamma": np.ones(width)}
+        self.eps = eps
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape. The mean runs over the C channels of each place."""
+        """x (B, T, C) -> y of the same shape. The mean is over the C channels of each position."""
         gamma = self.params["gamma"]
         self.inverse = 1 / np.sqrt(row_sum(x**2) / len(gamma) + self.eps)  # (B, T, 1)
         self.xhat = x * self.inverse  # (B, T, C)
@@ -52,15 +51,15 @@ class RMSNorm:
     def backward(self, dy):
         """dy -> dx, both (B, T, C).
 
-        y = gamma xhat, so dgamma = sum dy xhat over all places, and dxhat = dy gamma. x reaches xhat = x inverse in two
-        ways: directly, and through inverse = (mean(x^2) + eps)^(-1/2), whose derivative with respect to x[j] is
+        y = gamma xhat, so dgamma = sum dy xhat over all positions, and dxhat = dy gamma. x reaches xhat = x inverse in
+        two ways: directly, and through inverse = (mean(x^2) + eps)^(-1/2), whose derivative with respect to x[j] is
         -inverse^3 x[j] / C = -inverse^2 xhat[j] / C. So
 
             dx[j] = inverse dxhat[j] - sum over i of dxhat[i] x[i] inverse^2 xhat[j] / C
                   = inverse (dxhat[j] - xhat[j] mean(dxhat xhat))
 
-        which is dxhat without its part along xhat: a longer x gives the same xhat. In layer normalisation one direction
-        more is taken out, that of 1, because there the mean was subtracted.
+        which is dxhat without its component along xhat: a longer x gives the same xhat. Layer normalisation removes one
+        more direction, that of 1, because it also subtracts the mean.
         """
         gamma = self.params["gamma"]
         self.grads = {"gamma": channel_sum(dy * self.xhat)}
@@ -69,41 +68,43 @@ class RMSNorm:
         return self.inverse * (dxhat - self.xhat * along_xhat)
 
 
-class Rotation:
-    """Turns the channels of each place, two by two, by angles that grow with the place: rotary positions.
+class RotaryEmbedding:
+    """Rotary position embedding (RoPE): rotates pairs of channels by angles that grow with the position.
 
-    Channels 2 i and 2 i + 1 are a point in a plane. At place t it is turned about 0 by the angle t base^(-2 i / d): the
-    first pair by t itself, which is a full turn every 6 places, and each next pair more slowly.
+    Channels 2 i and 2 i + 1 are a point in a plane. At position t, the point is rotated about 0 by the angle
+    t theta^(-2 i / d). The first pair is rotated by t itself, a full turn every 6 positions, and each next pair more
+    slowly. theta is `rope_theta`.
 
-    Why that tells where a word is: a dot product of two points depends on the angle between them. Turned by t and by u,
-    they have the angle that they had, plus t - u. So q . k depends on how far the two words are apart, and on nothing
-    else of their places: what a head has learned about the word before holds anywhere in a text.
+    Why does that tell the network where a token is? The dot product of two points depends on the angle between them.
+    Rotating one by t and the other by u adds t - u to that angle. So q . k depends on the distance between the two
+    tokens, and not on their positions otherwise: what a head has learned about the token before holds anywhere.
     """
 
-    def __init__(self, base=10_000):
-        self.base = base
+    def __init__(self, rope_theta=10_000):
+        self.rope_theta = rope_theta
 
-    def forward(self, x, place=0):
-        """x (..., T, d) -> y of the same shape. place: that of the first of the T rows."""
+    def forward(self, x, position=0):
+        """x (..., T, d) -> y of the same shape. position: that of the first of the T rows."""
         *_, T, d = x.shape
-        angles = np.arange(place, place + T)[:, np.newaxis] * self.base ** (-np.arange(0, d, 2) / d)  # (T, d / 2)
+        positions = np.arange(position, position + T)[:, np.newaxis]  # (T, 1)
+        angles = positions * self.rope_theta ** (-np.arange(0, d, 2) / d)  # (T, d / 2)
         self.cos, self.sin = np.cos(angles).astype(x.dtype), np.sin(angles).astype(x.dtype)
-        return turned(x, self.cos, self.sin)
+        return apply_rotary(x, self.cos, self.sin)
 
     def backward(self, dy):
         """dy -> dx, both (..., T, d).
 
-        y[0] = x[0] cos - x[1] sin and y[1] = x[0] sin + x[1] cos. Along both ways of x[0] and of x[1],
+        y[0] = x[0] cos - x[1] sin and y[1] = x[0] sin + x[1] cos. Adding both paths of x[0] and of x[1],
 
             dx[0] = dy[0] cos + dy[1] sin        dx[1] = -dy[0] sin + dy[1] cos
 
-        which is the same turn with -sin for sin: back by the same angle.
+        which is the same rotation with -sin for sin: back by the same angle.
         """
-        return turned(dy, self.cos, -self.sin)
+        return apply_rotary(dy, self.cos, -self.sin)
 
 
-def turned(x, cos, sin):
-    """The points (x[..., 2 i], x[..., 2 i + 1]) turned by angles with these cosines and sines (T, d / 2)."""
+def apply_rotary(x, cos, sin):
+    """Rotate the points (x[..., 2 i], x[..., 2 i + 1]) by angles with these cosines and sines (T, d / 2)."""
     first, second = x[..., ::2], x[..., 1::2]  # (..., T, d / 2)
     y = np.empty_like(x)
     y[..., ::2] = first * cos - second * sin
@@ -111,92 +112,99 @@ def turned(x, cos, sin):
     return y
 
 
-class SharedAttention:
-    """CausalAttention of gpt_np.py with turned queries and keys, and with fewer heads of keys and values than queries.
+class GroupedQueryAttention:
+    """CausalAttention of gpt_np.py with rotary positions, and with fewer heads of keys and values than of queries.
 
-    Why share: a writer keeps all keys and values, and reads them for each new word. With a third of the heads they take
-    a third of the memory and of the time. Queries are not kept, and each head still looks for something of its own.
+    Why share? To generate, a network stores all keys and values and reads them for each new token. With a third of the
+    heads they take a third of the memory and of the time. Queries are not stored, so each head of queries still looks
+    for something of its own.
 
-    Head j of the queries uses head j // g of the keys. So the g heads that share one stand side by side, and can be
-    read as one head with g T queries: the products below are then those of the GPT.
+    Head j of the queries uses head j // g of the keys. So the g heads of a group are neighbours, and can be read as one
+    head with g T queries: the products below are then those of the GPT.
     """
 
-    def __init__(self, rng, width, heads, keys, base=10_000):
+    def __init__(self, rng, width, heads, kv_heads, rope_theta=10_000):
         d = width // heads
-        self.heads, self.keys, self.scale = heads, keys, d**-0.5  # 1 / sqrt(d)
+        self.heads = heads
+        self.kv_heads = kv_heads
+        self.scale = d**-0.5  # 1 / sqrt(d)
         self.layers = {
             "query": Linear(rng, width, width, bias=False),
-            "key": Linear(rng, width, keys * d, bias=False),
-            "value": Linear(rng, width, keys * d, bias=False),
+            "key": Linear(rng, width, kv_heads * d, bias=False),
+            "value": Linear(rng, width, kv_heads * d, bias=False),
             "out": Linear(rng, width, width, bias=False),
         }
-        self.turn_q, self.turn_k, self.softmax = Rotation(base), Rotation(base), CausalSoftmax()
+        self.rotary_q = RotaryEmbedding(rope_theta)
+        self.rotary_k = RotaryEmbedding(rope_theta)
+        self.softmax = CausalSoftmax()
 
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         query, key, value, out = self.layers.values()
-        q = self.turn_q.forward(split(query.forward(x), self.heads))  # (B, h, T, d)
-        self.k = self.turn_k.forward(split(key.forward(x), self.keys))  # (B, s, T, d)
-        self.v = split(value.forward(x), self.keys)  # (B, s, T, d)
-        self.q = shared(q, self.keys)  # (B, s, g T, d)
-        products = self.q @ self.k.swapaxes(2, 3)  # (B, s, g T, T): every query with every key of its head
-        self.weights = self.softmax.forward(apart(products, self.heads) * self.scale)  # (B, h, T, T)
-        mixed = shared(self.weights, self.keys) @ self.v  # (B, s, g T, d)
-        return out.forward(merge(apart(mixed, self.heads)))
+        q = self.rotary_q.forward(split(query.forward(x), self.heads))  # (B, h, T, d)
+        self.k = self.rotary_k.forward(split(key.forward(x), self.kv_heads))  # (B, s, T, d)
+        self.v = split(value.forward(x), self.kv_heads)  # (B, s, T, d)
+        self.q = group_heads(q, self.kv_heads)  # (B, s, g T, d)
+        products = self.q @ self.k.swapaxes(2, 3)  # (B, s, g T, T): every query with every key of its group
+        self.weights = self.softmax.forward(ungroup_heads(products, self.heads) * self.scale)  # (B, h, T, T)
+        mixed = group_heads(self.weights, self.kv_heads) @ self.v  # (B, s, g T, d)
+        return out.forward(merge(ungroup_heads(mixed, self.heads)))
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C).
 
-        The products are those of Attention in vit_np.py, and so are their derivatives. Two things are new. A key is
-        used by the queries of g heads: dk = dproducts.T q is a sum over all g T of them, because along several ways we
-        add; and dv = weights.T dmixed in the same way. And what was turned on the way forward is turned back.
+        The products are those of Attention in vit_np.py, and so are their derivatives. Two things are new. The queries
+        of g heads use the same key, and contributions along several paths add: dk = dproducts.T q is a sum over all g T
+        of them, and so is dv = weights.T dmixed. And the rotations of the forward pass are undone.
         """
         query, key, value, out = self.layers.values()
-        dmixed = shared(split(out.backward(dy), self.heads), self.keys)  # (B, s, g T, d)
+        dmixed = group_heads(split(out.backward(dy), self.heads), self.kv_heads)  # (B, s, g T, d)
         dweights = dmixed @ self.v.swapaxes(2, 3)  # (B, s, g T, T)
-        dv = shared(self.weights, self.keys).swapaxes(2, 3) @ dmixed  # (B, s, T, d)
-        dscores = self.softmax.backward(apart(dweights, self.heads))  # (B, h, T, T)
-        dproducts = shared(dscores * self.scale, self.keys)  # (B, s, g T, T)
-        dq = self.turn_q.backward(apart(dproducts @ self.k, self.heads))  # (B, h, T, d)
-        dk = self.turn_k.backward(dproducts.swapaxes(2, 3) @ self.q)  # (B, s, T, d)
+        dv = group_heads(self.weights, self.kv_heads).swapaxes(2, 3) @ dmixed  # (B, s, T, d)
+        dscores = self.softmax.backward(ungroup_heads(dweights, self.heads))  # (B, h, T, T)
+        dproducts = group_heads(dscores * self.scale, self.kv_heads)  # (B, s, g T, T)
+        dq = self.rotary_q.backward(ungroup_heads(dproducts @ self.k, self.heads))  # (B, h, T, d)
+        dk = self.rotary_k.backward(dproducts.swapaxes(2, 3) @ self.q)  # (B, s, T, d)
         return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
 
-    def next(self, x, place):
-        """As forward, for n more words from this place on: x (B, n, C) -> y (B, n, C), with the keys and values kept.
+    def decode_step(self, x, position):
+        """`forward` for n new tokens from this position on: x (B, n, C) -> y (B, n, C), with the KV cache.
 
-        As in gpt_np.py; a key is kept turned, for its place stays what it is. The first of the n words sees the `place`
-        words before it and itself, the next one word more, and so on.
+        As in gpt_np.py. Keys are stored after their rotation, because their positions do not change. The first of the n
+        tokens sees the `position` tokens before it and itself, the next one token more, and so on.
         """
         query, key, value, out = self.layers.values()
-        q = self.turn_q.forward(split(query.forward(x), self.heads), place)  # (B, h, n, d)
-        k = self.turn_k.forward(split(key.forward(x), self.keys), place)  # (B, s, n, d)
-        v = split(value.forward(x), self.keys)
-        if place > 0:
-            k = np.concatenate([self.k[:, :, :place], k], axis=2)  # (B, s, place + n, d)
-            v = np.concatenate([self.v[:, :, :place], v], axis=2)
+        q = self.rotary_q.forward(split(query.forward(x), self.heads), position)  # (B, h, n, d)
+        k = self.rotary_k.forward(split(key.forward(x), self.kv_heads), position)  # (B, s, n, d)
+        v = split(value.forward(x), self.kv_heads)
+        if position > 0:
+            k = np.concatenate([self.k[:, :, :position], k], axis=2)  # (B, s, position + n, d)
+            v = np.concatenate([self.v[:, :, :position], v], axis=2)
         self.k, self.v = k, v
-        scores = apart(shared(q, self.keys) @ k.swapaxes(2, 3), self.heads) * self.scale  # (B, h, n, place + n)
-        seen = np.tri(*scores.shape[2:], place, dtype=bool)  # row i has place + i + 1 times True
-        self.weights = softmax(np.where(seen, scores, -np.inf))
-        return out.forward(merge(apart(shared(self.weights, self.keys) @ v, self.heads)))
+        products = group_heads(q, self.kv_heads) @ k.swapaxes(2, 3)  # (B, s, g n, position + n)
+        scores = ungroup_heads(products, self.heads) * self.scale  # (B, h, n, position + n)
+        causal_mask = np.tri(*scores.shape[2:], position, dtype=bool)  # row i has position + i + 1 times True
+        self.weights = softmax(np.where(causal_mask, scores, -np.inf))
+        mixed = group_heads(self.weights, self.kv_heads) @ v  # (B, s, g n, d)
+        return out.forward(merge(ungroup_heads(mixed, self.heads)))
 
 
-def shared(x, keys):
-    """The heads that share a key, one below the other: (B, h, T, d) -> (B, s, g T, d)."""
-    return x.reshape(len(x), keys, -1, x.shape[3])
+def group_heads(x, kv_heads):
+    """Put the heads of a group one below the other: (B, h, T, d) -> (B, s, g T, d)."""
+    return x.reshape(len(x), kv_heads, -1, x.shape[3])
 
 
-def apart(x, heads):
-    """The reverse: (B, s, g T, d) -> (B, h, T, d)."""
+def ungroup_heads(x, heads):
+    """The reverse of `group_heads`: (B, s, g T, d) -> (B, h, T, d)."""
     return x.reshape(len(x), heads, -1, x.shape[3])
 
 
 class SwiGLU:
-    """y = down(silu(gate(x)) * up(x)), for each place, with silu(a) = a sigmoid(a).
+    """y = down(silu(gate(x)) * up(x)), for each position, with silu(a) = a sigmoid(a).
 
     silu is a smooth ReLU: almost a where a is large, almost 0 where it is far below 0. In the MLP of the GPT, a unit is
-    on or off. Here its output is multiplied by a number that another linear layer computes of the same x: a gate, which
-    may be open, closed, or anything between.
+    on or off. Here its output is multiplied by a number that another linear layer computes from the same x: a gate,
+    which can be open, closed, or anything between.
     """
 
     def __init__(self, rng, width, hidden):
@@ -209,14 +217,15 @@ class SwiGLU:
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         gate, up, down = self.layers.values()
-        self.a, self.u = gate.forward(x), up.forward(x)  # (B, T, H)
+        self.a = gate.forward(x)  # (B, T, H)
+        self.u = up.forward(x)  # (B, T, H)
         self.sigmoid = (1 + np.tanh(self.a / 2)) / 2  # 1 / (1 + exp(-a)), and cannot overflow
         return down.forward(self.a * self.sigmoid * self.u)
 
     def backward(self, dy):
         """dy -> dx, both (B, T, C).
 
-        A product hands each factor the gradient times the other factor. The slope of silu, by the product rule with
+        In a product, each factor gets the gradient times the other factor. The slope of silu, by the product rule with
         sigmoid' = sigmoid (1 - sigmoid), is sigmoid + a sigmoid (1 - sigmoid) = sigmoid (1 + a (1 - sigmoid)).
         """
         gate, up, down = self.layers.values()
@@ -227,77 +236,83 @@ class SwiGLU:
 
 
 class LlamaBlock:
-    """y = u + mlp(norm(u)) with u = x + attention(norm(x)): as in gpt_np.py, of today's parts."""
+    """y = u + mlp(norm(u)) with u = x + attention(norm(x)): the block of gpt_np.py, with the layers above."""
 
-    def __init__(self, rng, width, heads, keys, hidden, base=10_000, eps=1e-5):
+    def __init__(self, rng, width, heads, kv_heads, hidden, rope_theta=10_000, eps=1e-5):
         self.layers = {
             "norm1": RMSNorm(width, eps),
-            "attention": SharedAttention(rng, width, heads, keys, base),
+            "attention": GroupedQueryAttention(rng, width, heads, kv_heads, rope_theta),
             "norm2": RMSNorm(width, eps),
             "mlp": SwiGLU(rng, width, hidden),
         }
 
     forward, backward = Block.forward, Block.backward  # the same two sums
 
-    def next(self, x, place):
-        """As forward, for n more words from this place on: x (B, n, C) -> y (B, n, C)."""
+    def decode_step(self, x, position):
+        """`forward` for n new tokens from this position on: x (B, n, C) -> y (B, n, C)."""
         norm1, attention, norm2, mlp = (self.layers[name] for name in ("norm1", "attention", "norm2", "mlp"))
-        u = x + attention.next(norm1.forward(x), place)
+        u = x + attention.decode_step(norm1.forward(x), position)
         return u + mlp.forward(norm2.forward(u))
 
 
-class Table(Embedding):
-    """The embedding of gpt_np.py. Its rows also score the words at the end (see Scores), so they begin smaller: with a
-    standard deviation of 0.02, the first logits are small, and the first loss is close to log V."""
+class TiedEmbedding(Embedding):
+    """The embedding of gpt_np.py, whose table is also the weight of the last layer, `LMHead`.
 
-    learns = True  # see `Llama.adapt`
+    The first weights have a standard deviation of 0.02: the first logits are then small, and the first loss is close to
+    log V.
+    """
 
-    def __init__(self, rng, words, width):
-        self.params = {"E": rng.normal(0, 0.02, (words, width))}
+    is_frozen = False  # see `Llama.add_lora`
+
+    def __init__(self, rng, vocab_size, width):
+        self.params = {"E": rng.normal(0, 0.02, (vocab_size, width))}
 
     def backward(self, dy):
-        """As there; nothing, if the table does not learn."""
-        if self.learns:
+        """As in Embedding; nothing if the table is frozen."""
+        if not self.is_frozen:
             super().backward(dy)
 
 
-class Scores:
-    """logits = x E.T: the score of a word is the dot product of x with the word's row in the table of the embedding.
+class LMHead:
+    """logits = x E.T: the logit of a token is the dot product of x with the token's row of the embedding's table.
 
-    What a row says of its word as an input and what makes it likely as an output are similar, so one table does for
-    both. That saves as many numbers as the table has (Press & Wolf 2017).
+    What a row says about its token as an input, and what makes the token likely as an output, are similar, so one table
+    serves for both. That saves as many numbers as the table has (Press & Wolf 2017).
     """
 
-    def __init__(self, table, words):
-        self.table, self.words = table, words
+    def __init__(self, embedding, vocab_size):
+        self.embedding = embedding
+        self.vocab_size = vocab_size
 
     def forward(self, x):
-        """x (B, T, C) -> logits (B, T, V). What only starts a text, the rows from V on, is never predicted."""
+        """x (B, T, C) -> logits (B, T, V). Tokens that only start a text, the rows from V on, are never predicted."""
+        E = self.embedding.params["E"][: self.vocab_size]  # (V, C)
         self.rows = x.reshape(-1, x.shape[-1])  # (B T, C)
-        return (self.rows @ self.table.params["E"][: self.words].T).reshape(*x.shape[:-1], -1)
+        return (self.rows @ E.T).reshape(*x.shape[:-1], -1)
 
     def backward(self, dy):
-        """dy (B, T, V) -> dx (B, T, C). dE, what this use adds to the gradient of the table, is kept: see Llama."""
-        dy_rows = dy.reshape(-1, self.words)  # (B T, V)
-        if self.table.learns:
+        """dy (B, T, V) -> dx (B, T, C). Keeps dE, this layer's part of the table's gradient: see `Llama.backward`."""
+        E = self.embedding.params["E"][: self.vocab_size]  # (V, C)
+        dy_rows = dy.reshape(-1, self.vocab_size)  # (B T, V)
+        if not self.embedding.is_frozen:
             self.dE = dy_rows.T @ self.rows  # (V, C)
-        return (dy_rows @ self.table.params["E"][: self.words]).reshape(*dy.shape[:-1], -1)
+        return (dy_rows @ E).reshape(*dy.shape[:-1], -1)
 
 
-class Adapted:
-    """y = x W + scale (x A) B: W stays as it is, and two thin matrices beside it learn (Hu et al. 2021, LoRA).
+class LoRALinear:
+    """y = x W + scale (x A) B: W is frozen, and two thin matrices beside it learn (LoRA, Hu et al. 2021).
 
-    What a network that knows much has to change for something new is little: W + scale A B, where A has few columns and
-    B as few rows. So there are few gradients, and AdamW remembers little. B begins with zeros: at first nothing is
-    changed.
+    A trained network needs little change to learn something new: W + scale A B, where A has few columns and B as few
+    rows. So there are few gradients, and AdamW stores little. B begins with zeros: at first nothing is changed.
     """
 
-    scale = 2.0  # how much the thin matrices weigh beside W: alpha / rank in the paper
+    scale = 2.0  # weight of the thin matrices beside W: alpha / rank in the paper
 
     def __init__(self, rng, W, rank):
-        """W: (inputs, outputs), which is not copied."""
-        self.W, (inputs, outputs) = W, W.shape
+        """W: (inputs, outputs). It is not copied."""
+        inputs, outputs = W.shape
         A = rng.normal(0, inputs**-0.5, (inputs, rank))
+        self.W = W
         self.params = {"A": A.astype(W.dtype), "B": np.zeros((rank, outputs), W.dtype)}
 
     def forward(self, x):
@@ -310,8 +325,8 @@ class Adapted:
     def backward(self, dy):
         """dy (..., outputs) -> dx (..., inputs).
 
-        x reaches y in two ways, through W and through A and B, so dx is the sum of both. A and B are a chain of two
-        linear layers, with thin = x A between them: dthin = scale dy B.T. W has no gradient, and that is not computed.
+        x reaches y along two paths, through W and through A and B, so dx is the sum of both. A and B are a chain of two
+        linear layers, with thin = x A between them: dthin = scale dy B.T. The gradient of W is not needed.
         """
         dy_rows = dy.reshape(-1, dy.shape[-1])  # (N, outputs)
         dthin = self.scale * (dy_rows @ self.params["B"].T)  # (N, rank)
@@ -320,110 +335,117 @@ class Adapted:
 
 
 class NoWeights:
-    """In place of a random number generator: zeros that take no memory, for a network that gets a file's arrays."""
+    """In place of a random number generator: zeros that take no memory, for a network that loads its arrays."""
 
     def normal(self, mean, deviation, shape):
         return np.broadcast_to(np.float32(0), shape)
 
 
 class Llama(Network):
-    """The network at the top of this file. Words V, V + 1, ... start a text, as in gpt_np.py. A seed of None: see
-    `take`.
+    """The network at the top of this file. Tokens V, V + 1, ... start a text, as in gpt_np.py.
 
-    frozen: {name: array} of what stays as it is, beside `params`, which learn; see `adapt`.
+    seed: None gives no weights, for `load_arrays`. frozen: {name: array} of parameters that do not learn, see
+    `add_lora`; `params` are those that do.
     """
 
     def __init__(
-        self, width=64, blocks=2, heads=4, keys=2, hidden=176, words=128, starts=10, places=49, base=10_000, eps=1e-5,
-        seed=0, dtype=np.float32,
+        self, width=64, blocks=2, heads=4, kv_heads=2, hidden=176, vocab_size=128, n_start_tokens=10,
+        context_length=49, rope_theta=10_000, eps=1e-5, seed=0, dtype=np.float32,
     ):  # fmt: skip
-        rng, self.frozen = NoWeights() if seed is None else np.random.default_rng(seed), {}
-        table = Table(rng, words + starts, width)
+        rng = NoWeights() if seed is None else np.random.default_rng(seed)
+        self.frozen = {}
+        embedding = TiedEmbedding(rng, vocab_size + n_start_tokens, width)
         layers = {
-            "embed": table,
-            **{f"blocks.{i}": LlamaBlock(rng, width, heads, keys, hidden, base, eps) for i in range(blocks)},
+            "embed": embedding,
+            **{f"blocks.{i}": LlamaBlock(rng, width, heads, kv_heads, hidden, rope_theta, eps) for i in range(blocks)},
             "norm": RMSNorm(width, eps),
-            "linear": Scores(table, words),
+            "linear": LMHead(embedding, vocab_size),
         }
         super().__init__(layers, dtype)
-        self.places = places
+        self.context_length = context_length
 
-    def take(self, arrays):
-        """Use these arrays, with the names and shapes of `params`, in place of its own. They are not copied."""
+    def load_arrays(self, arrays):
+        """Use these arrays, with the names and shapes of `params`, in place of its own, without copying."""
         for path, layer in walk(self.layers).items():
             layer.params = {name: arrays[f"{path}.{name}"] for name in layer.params}
         self.params = self.collect("params")
 
-    def adapt(self, rank, seed=0):
-        """Put two thin matrices, of so many columns and rows, beside that of each linear layer. From here on `params`
-        are these. All else is in `frozen`: it stays as it is, and has no gradient."""
+    def add_lora(self, rank, seed=0):
+        """Put two thin matrices of this rank beside each linear layer of the blocks, and freeze everything else.
+
+        From here on, `params` are the thin matrices. All other arrays are in `frozen` and get no gradient.
+        """
         rng = np.random.default_rng(seed)
         for block in self.layers.values():
             if isinstance(block, LlamaBlock):
                 for part in (block.layers["attention"], block.layers["mlp"]):
-                    part.layers = {name: Adapted(rng, layer.params["W"], rank) for name, layer in part.layers.items()}
-        self.layers["embed"].learns = False
+                    linear = part.layers
+                    part.layers = {name: LoRALinear(rng, layer.params["W"], rank) for name, layer in linear.items()}
+        self.layers["embed"].is_frozen = True
         self.frozen = self.params
         self.params = self.collect("params")
 
     def collect(self, kind):
-        """As in Network; if something is frozen, of the layers that learn."""
-        learns = [path for path, layer in walk(self.layers).items() if isinstance(layer, Adapted)]
-        found = super().collect(kind)
-        return {name: array for name, array in found.items() if not self.frozen or name.rpartition(".")[0] in learns}
+        """As in Network; of a network with frozen layers, from the layers that learn."""
+        arrays = super().collect(kind)
+        if not self.frozen:
+            return arrays
+        learning = [path for path, layer in walk(self.layers).items() if isinstance(layer, LoRALinear)]
+        return {name: array for name, array in arrays.items() if name.rpartition(".")[0] in learning}
 
     def backward(self, dlogits):
-        """As in Network. The table is used twice, so its gradient is the sum of both ways."""
+        """As in Network. The table is used twice, so its gradient is the sum of both."""
         grads = super().backward(dlogits)
         if not self.frozen:
-            scores = self.layers["linear"]
-            grads["embed.E"][: scores.words] += scores.dE
+            head = self.layers["linear"]
+            grads["embed.E"][: head.vocab_size] += head.dE
         return grads
 
-    def next(self, words, place):
-        """More words of each text: words (B, n) from this place on -> logits (B, V) of the word after the last of them.
+    def decode_step(self, token_ids, position):
+        """n more tokens of each text, (B, n), from this position on -> logits (B, V) of the token after the last.
 
-        The places before must have been given in their order; place 0 begins new texts.
+        Positions are given in order; position 0 begins new texts.
         """
-        y = words  # (B, n), then (B, n, C)
+        y = token_ids  # (B, n), then (B, n, C)
         for name, layer in self.layers.items():
             if name == "norm":
-                y = y[:, -1:]  # from here on, each place is by itself, and only the last is asked
-            y = layer.next(y, place) if hasattr(layer, "next") else layer.forward(y)
+                y = y[:, -1:]  # from here on each position is by itself, and only the last one is needed
+            y = layer.decode_step(y, position) if hasattr(layer, "decode_step") else layer.forward(y)
         return y[:, 0]
 
-    def write(self, begun, temperature, rng, top=None, top_p=1):
-        """Go on with texts from what is given of each: yields B new words (B,) for each place up to the last.
+    def generate(self, prompt, temperature, rng, top_k=None, top_p=1):
+        """Continue B texts: yield B new tokens (B,) for each position up to the last.
 
-        As in gpt_np.py, but the words that are given, begun (B, n), go through the network in one pass.
+        As in gpt_np.py, but all tokens of the prompt (B, n) go through the network in one pass.
         """
-        new, place = begun, 0
-        while place + new.shape[1] <= self.places:
-            logits = self.next(new, place)  # keeps its keys and values
-            place += new.shape[1]
-            words = next_words(logits, temperature, rng.random(len(new)), top, top_p)
-            yield words
-            new = words[:, np.newaxis]
+        position = 0
+        new = prompt
+        while position + new.shape[1] <= self.context_length:
+            logits = self.decode_step(new, position)  # fills the cache of keys and values
+            position += new.shape[1]
+            token_ids = sample(logits, temperature, rng.random(len(new)), top_k, top_p)
+            yield token_ids
+            new = token_ids[:, np.newaxis]
 
 
 def check():
-    """Every layer of this file, and a small network of them; decoding and sampling."""
+    """Check every layer of this file and a small network of them, then decoding and sampling."""
     rng = np.random.default_rng(1)
-    table = Table(rng, 6, 4)
-    network = Llama(4, 1, 2, 1, hidden=3, words=5, starts=1, places=3, dtype=np.float64)
+    embedding = TiedEmbedding(rng, 6, 4)
+    network = Llama(4, 1, 2, 1, hidden=3, vocab_size=5, n_start_tokens=1, context_length=3, dtype=np.float64)
     texts = np.array([[5, 0, 3], [5, 3, 3]])
     layers = [
         ("RMSNorm", RMSNorm(5), (2, 3, 5)),
-        ("Rotation", Rotation(), (2, 2, 3, 4)),
-        ("SharedAttention", SharedAttention(rng, 8, heads=4, keys=2), (2, 4, 8)),
+        ("RotaryEmbedding", RotaryEmbedding(), (2, 2, 3, 4)),
+        ("GroupedQueryAttention", GroupedQueryAttention(rng, 8, heads=4, kv_heads=2), (2, 4, 8)),
         ("SwiGLU", SwiGLU(rng, 3, 5), (2, 3, 3)),
-        ("LlamaBlock", LlamaBlock(rng, 12, heads=6, keys=2, hidden=5), (2, 4, 12)),
-        ("Scores", Scores(table, 5), (2, 3, 4)),
-        ("Adapted", Adapted(rng, rng.normal(size=(5, 4)), rank=2), (2, 3, 5)),
+        ("LlamaBlock", LlamaBlock(rng, 12, heads=6, kv_heads=2, hidden=5), (2, 4, 12)),
+        ("LMHead", LMHead(embedding, 5), (2, 3, 4)),
+        ("LoRALinear", LoRALinear(rng, rng.normal(size=(5, 4)), rank=2), (2, 3, 5)),
         ("Llama", network, texts),
     ]
     check_layers(layers, rng)
-    logits = [network.next(words[:, np.newaxis], place) for place, words in enumerate(texts.T)]  # T times (B, V)
+    logits = [network.decode_step(texts[:, i : i + 1], i) for i in range(texts.shape[1])]  # T times (B, V)
     check_decoding(np.stack(logits, axis=1), network, texts)
     check_sampling(network, texts[:1])
 

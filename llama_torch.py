@@ -1,10 +1,10 @@
-"""The same network in PyTorch: read it beside llama_np.py, where every derivative is spelled out.
+"""The same network in PyTorch: read it beside llama_np.py, which has every derivative.
 
-After Touvron et al. 2023 (LLaMA: Open and Efficient Foundation Language Models): RMSNorm, rotary positions, keys and
-values that several heads share, SwiGLU, no biases, and one table for the embedding and the last layer.
+After Touvron et al. 2023 (LLaMA: Open and Efficient Foundation Language Models): RMSNorm, rotary position embedding,
+grouped-query attention, SwiGLU, no biases, and one table for the embedding and the last layer.
 
-Shapes: B texts, T places (words) in each, V words to choose from, C channels, H units inside the MLP; h heads of
-queries with d = C / h channels each, s heads of keys and values, and g = h / s heads of queries that share one.
+Shapes: B texts, T tokens in each, V tokens in the vocabulary, C channels, H units inside the MLP; h heads of queries
+with d = C / h channels each, s heads of keys and values, and g = h / s heads of queries that share one.
 """
 
 import torch
@@ -13,52 +13,58 @@ from torch import nn
 
 
 class RMSNorm(nn.Module):
-    """Every place divided by the root of its mean square, then each channel scaled by gamma. (Older versions of PyTorch
-    have no nn.RMSNorm.)"""
+    """Every position divided by its root mean square, then each channel scaled by gamma.
+
+    Older versions of PyTorch have no nn.RMSNorm.
+    """
 
     def __init__(self, width, eps):
         super().__init__()
-        self.eps, self.gamma = eps, nn.Parameter(torch.ones(width))
+        self.eps = eps
+        self.gamma = nn.Parameter(torch.ones(width))
 
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         return x * torch.rsqrt((x**2).mean(dim=-1, keepdim=True) + self.eps) * self.gamma
 
 
-def turned(x, base):
-    """Rotary positions: each pair of channels of x (B, heads, T, d) turned by an angle that grows with the place."""
+def apply_rotary(x, rope_theta):
+    """Rotate each pair of channels of x (B, heads, T, d) by an angle that grows with the position (RoPE)."""
     *_, T, d = x.shape
-    angles = torch.arange(T)[:, None] * base ** (-torch.arange(0, d, 2, dtype=torch.float64) / d)  # (T, d / 2)
+    angles = torch.arange(T)[:, None] * rope_theta ** (-torch.arange(0, d, 2, dtype=torch.float64) / d)  # (T, d / 2)
     cos, sin = angles.cos().to(x), angles.sin().to(x)
     first, second = x[..., ::2], x[..., 1::2]  # (B, heads, T, d / 2)
     return torch.stack((first * cos - second * sin, first * sin + second * cos), dim=-1).flatten(-2)
 
 
-class SharedAttention(nn.Module):
-    """Every place gathers what it needs from itself and the places before; g heads of queries share keys and values."""
+class GroupedQueryAttention(nn.Module):
+    """Every position gathers what it needs from itself and those before; g heads of queries share keys and values."""
 
-    def __init__(self, width, heads, keys, base):
+    def __init__(self, width, heads, kv_heads, rope_theta):
         super().__init__()
-        self.heads, self.keys, self.base, d = heads, keys, base, width // heads
+        d = width // heads
+        self.heads = heads
+        self.kv_heads = kv_heads
+        self.rope_theta = rope_theta
         self.query = nn.Linear(width, width, bias=False)
-        self.key = nn.Linear(width, keys * d, bias=False)
-        self.value = nn.Linear(width, keys * d, bias=False)
+        self.key = nn.Linear(width, kv_heads * d, bias=False)
+        self.value = nn.Linear(width, kv_heads * d, bias=False)
         self.out = nn.Linear(width, width, bias=False)
 
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
         q, k, v = (
             layer(x).unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, heads, T, d)
-            for layer, heads in ((self.query, self.heads), (self.key, self.keys), (self.value, self.keys))
+            for layer, heads in ((self.query, self.heads), (self.key, self.kv_heads), (self.value, self.kv_heads))
         )
-        q, k = turned(q, self.base), turned(k, self.base)
-        k, v = (a.repeat_interleave(self.heads // self.keys, dim=1) for a in (k, v))  # (B, h, T, d)
+        q, k = apply_rotary(q, self.rope_theta), apply_rotary(k, self.rope_theta)
+        k, v = (a.repeat_interleave(self.heads // self.kv_heads, dim=1) for a in (k, v))  # (B, h, T, d)
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # softmax(q k.T / sqrt(d), masked) v
         return self.out(mixed.transpose(1, 2).flatten(2))
 
 
 class SwiGLU(nn.Module):
-    """y = down(silu(gate(x)) * up(x)), for each place."""
+    """y = down(silu(gate(x)) * up(x)), for each position."""
 
     def __init__(self, width, hidden):
         super().__init__()
@@ -71,8 +77,8 @@ class SwiGLU(nn.Module):
         return self.down(F.silu(self.gate(x)) * self.up(x))
 
 
-class Adapted(nn.Module):
-    """y = x W + scale (x A) B: W stays as it is, and two thin matrices beside it learn (Hu et al. 2021, LoRA)."""
+class LoRALinear(nn.Module):
+    """y = x W + scale (x A) B: W is frozen, and two thin matrices beside it learn (LoRA, Hu et al. 2021)."""
 
     scale = 2.0
 
@@ -90,10 +96,10 @@ class Adapted(nn.Module):
 class LlamaBlock(nn.Module):
     """y = u + mlp(norm(u)) with u = x + attention(norm(x))."""
 
-    def __init__(self, width, heads, keys, hidden, base, eps):
+    def __init__(self, width, heads, kv_heads, hidden, rope_theta, eps):
         super().__init__()
         self.norm1 = RMSNorm(width, eps)
-        self.attention = SharedAttention(width, heads, keys, base)
+        self.attention = GroupedQueryAttention(width, heads, kv_heads, rope_theta)
         self.norm2 = RMSNorm(width, eps)
         self.mlp = SwiGLU(width, hidden)
 
@@ -107,55 +113,60 @@ class Llama(nn.Module):
     """Embedding, blocks, norm, and the embedding's table again."""
 
     def __init__(
-        self, width=64, blocks=2, heads=4, keys=2, hidden=176, words=128, starts=10, places=49, base=10_000, eps=1e-5
-    ):
+        self, width=64, blocks=2, heads=4, kv_heads=2, hidden=176, vocab_size=128, n_start_tokens=10,
+        context_length=49, rope_theta=10_000, eps=1e-5,
+    ):  # fmt: skip
         super().__init__()
-        self.words, self.places = words, places
-        self.embed = nn.Embedding(words + starts, width)  # what starts a text, a digit say, is a word too
-        self.blocks = nn.Sequential(*(LlamaBlock(width, heads, keys, hidden, base, eps) for _ in range(blocks)))
+        self.vocab_size = vocab_size
+        self.context_length = context_length
+        self.embed = nn.Embedding(vocab_size + n_start_tokens, width)  # a label, which starts a text, is a token too
+        blocks = (LlamaBlock(width, heads, kv_heads, hidden, rope_theta, eps) for _ in range(blocks))
+        self.blocks = nn.Sequential(*blocks)
         self.norm = RMSNorm(width, eps)
 
     def forward(self, x):
-        """Words x (B, T) to logits (B, T, V)."""
+        """Token ids x (B, T) -> logits (B, T, V)."""
         a = self.norm(self.blocks(self.embed(x)))  # (B, T) -> (B, T, C)
-        return F.linear(a, self.embed.weight[: self.words])  # (B, T, V)
+        return F.linear(a, self.embed.weight[: self.vocab_size])  # (B, T, V)
 
-    def adapt(self, rank):
-        """Put two thin matrices beside that of each linear layer, which learn, and nothing else does."""
+    def add_lora(self, rank):
+        """Put two thin matrices of this rank beside each linear layer of the blocks, and freeze everything else."""
         self.requires_grad_(False)
         for block in self.blocks:
             for part in (block.attention, block.mlp):
-                for name, layer in [*part.named_children()]:
-                    setattr(part, name, Adapted(layer.in_features, layer.out_features, rank))
+                for name, layer in list(part.named_children()):
+                    setattr(part, name, LoRALinear(layer.in_features, layer.out_features, rank))
 
     @torch.no_grad()
-    def write(self, begun, temperature, rng, top=None, top_p=1):
-        """Go on with texts from what is given of each: yields B new words (B,) for each place up to the last.
+    def generate(self, prompt, temperature, rng, top_k=None, top_p=1):
+        """Continue B texts: yield B new tokens (B,) for each position up to the last.
 
-        begun: (B, n) words, whole numbers, 1 <= n <= T. The numbers that decide are drawn from rng, a generator of
-        NumPy's, B for each new word. Nothing is kept: all places are computed again for each word. top, top_p: see
-        `next_words`.
+        prompt: (B, n) token ids, 1 <= n <= T. For each position, rng, a random generator of NumPy, draws the B numbers
+        that decide. There is no cache: all positions are computed again for each token. top_k, top_p: see `sample`.
         """
-        x = torch.as_tensor(begun, device=self.embed.weight.device)
-        while x.shape[1] <= self.places:
+        x = torch.as_tensor(prompt, device=self.embed.weight.device)
+        while x.shape[1] <= self.context_length:
             logits = self(x)[:, -1]  # (B, V)
             u = torch.from_numpy(rng.random(len(x))).to(logits.device)
-            words = next_words(logits, temperature, u, top, top_p)
-            x = torch.cat([x, words[:, None]], dim=1)
-            yield words
+            token_ids = sample(logits, temperature, u, top_k, top_p)
+            x = torch.cat([x, token_ids[:, None]], dim=1)
+            yield token_ids
 
 
-def next_words(logits, temperature, u, top=None, top_p=1):
-    """The word that each row of the logits (B, V) and its number in u (B,), 0 <= u < 1, choose -> (B,), as in
-    gpt_torch.py."""
+def sample(logits, temperature, u, top_k=None, top_p=1):
+    """Draw a token for each row of logits (B, V), by its random number in u (B,), 0 <= u < 1 -> token ids (B,).
+
+    As in gpt_torch.py.
+    """
     if temperature < 1e-30:  # 0, or so little that the quotients below could overflow
         return logits.argmax(dim=1)
-    if top:
-        logits = logits.masked_fill(logits < logits.sort(dim=1).values[:, -top:][:, :1], -torch.inf)  # exp(-inf) = 0
+    if top_k:
+        least = logits.sort(dim=1).values[:, -top_k:][:, :1]  # (B, 1): the smallest of the k largest logits
+        logits = logits.masked_fill(logits < least, -torch.inf)  # exp(-inf) = 0
     p = (logits.double() / temperature).softmax(dim=1)  # (B, V)
     if top_p < 1:
-        ranked, order = p.sort(dim=1, descending=True, stable=True)
-        likelier = ranked.cumsum(dim=1) - ranked  # what all that are likelier have together
+        ranked, order = p.sort(dim=1, descending=True, stable=True)  # the likeliest first
+        likelier = ranked.cumsum(dim=1) - ranked  # the probability of all likelier tokens together
         p = p.scatter(1, order, ranked.where(likelier < top_p, 0))
-    ends = p.cumsum(dim=1)  # (B, V): where each word's part ends
+    ends = p.cumsum(dim=1)  # (B, V): where each token's part ends
     return (u[:, None] * ends[:, -1:] >= ends).sum(dim=1)  # how many parts end at or before u

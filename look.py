@@ -118,8 +118,8 @@ def look_at_writer(model, options, checkpoint, arguments):
         raise UserError(f"{network} writes, and reads no picture: --digit D asks it for one")
     if arguments.digit is not None and draw is draw_text:
         raise UserError(f"--digit is for a network that writes digits, and {network} writes texts")
-    if arguments.patch is not None and arguments.patch >= source.places:
-        raise UserError(f"--patch {arguments.patch}: there are {source.places}, from 0")
+    if arguments.patch is not None and arguments.patch >= source.context_length:
+        raise UserError(f"--patch {arguments.patch}: there are {source.context_length}, from 0")
     out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
     file = out / f"written_{name}.png"
     check_output("--out", file, ".png", checkpoint.path)
@@ -134,8 +134,9 @@ def draw_digit(model, options, arguments):
     """(the figure of a digit that the network writes, the digit in words)."""
     digit = DIGIT if arguments.digit is None else arguments.digit
     shown = options.source.called(digit)
-    steps = gpt_steps(model, options, options.source.tokenizer.first([digit])) | {"vocabulary": texts.vocabulary()}
-    steps["image"] = texts.images_of(steps["words"][np.newaxis])[0]
+    steps = gpt_steps(model, options, options.source.tokenizer.start_tokens([digit]))
+    steps["vocabulary"] = texts.load_vocabulary()
+    steps["image"] = texts.decode_images(steps["words"][np.newaxis])[0]
     if arguments.patch is not None:
         steps["place"] = arguments.patch
     return writing.written(steps, f"{options.network.title(options.run)}: it has written {shown}"), shown
@@ -144,25 +145,26 @@ def draw_digit(model, options, arguments):
 def draw_text(model, options, arguments):
     """(the figure of a text that the network writes, its length in words)."""
     source = options.source
-    shown = f"{source.places} letters"
-    steps = gpt_steps(model, options, np.array([[texts.beginning(source)]])) | {"letters": source.letters}
+    shown = f"{source.context_length} letters"
+    steps = gpt_steps(model, options, np.array([[texts.default_prompt_id(source)]])) | {"letters": source.letters}
     if arguments.patch is not None:
         steps["place"] = arguments.patch
     return writing.written_text(steps, f"{options.network.title(options.run)}: it has written {shown}"), shown
 
 
-def gpt_steps(model, options, begun, temperature=0.8, seed=0):
-    """What write.py has written, and what the network computes at each of its T places. begun: its first word (1, 1).
+def gpt_steps(model, options, prompt, temperature=0.8, seed=0):
+    """Generate a text as write.py does, and return what the network computes at each position. prompt: a token (1, 1).
 
-    {"words": (T,), those that were drawn; "p": (T, V), at the temperature 1; "perplexity": (T,), of each p;
-    "attention": {"block 1": (h, T, T), ...}; "place": the one with the highest perplexity}.
+    {"words": (T,), the tokens that were drawn; "p": (T, V), at the temperature 1; "perplexity": (T,), of each p;
+    "attention": {"block 1": (h, T, T), ...}; "place": the position with the highest perplexity}.
     """
-    words = np.stack([*model.write(begun, temperature, np.random.default_rng(seed))], axis=1)  # (1, T)
-    p = softmax(model.forward(np.concatenate([begun, words[:, :-1]], axis=1))[0].astype(float))  # (T, V)
+    token_ids = np.stack(list(model.generate(prompt, temperature, np.random.default_rng(seed))), axis=1)  # (1, T)
+    x = np.concatenate([prompt, token_ids[:, :-1]], axis=1)  # (1, T)
+    p = softmax(model.forward(x)[0].astype(float))  # (T, V)
     perplexity = np.exp(-(p * np.log(np.maximum(p, 1e-300))).sum(axis=1))
     blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.run.blocks)}
     return {
-        "words": words[0],
+        "words": token_ids[0],
         "p": p,
         "perplexity": perplexity,
         "attention": {block: model.layers[layer].layers["attention"].weights[0] for block, layer in blocks.items()},

@@ -28,7 +28,7 @@ class Entry(NamedTuple):
     # What most networks leave as it is:
     check: Callable = lambda options, n_images: None  # raises UserError if these options, or so few images a step, fail
     # Whether it takes tokens and gives logits (B, T, V) for the next of each, instead of logits (B, 10) for images. Its
-    # classes are then given `words`, `starts` and `places`, too: see `Tokenizer` in support/texts.py.
+    # classes then get `vocab_size`, `n_start_tokens` and `context_length`, too: see `Tokenizer` in support/texts.py.
     writes: bool = False
     bfloat16_on_cuda: bool = False  # whether --amp is the default there
     gguf: layouts.Layout | None = None  # how GGUF files have such a network, if they do
@@ -129,19 +129,19 @@ VIT = Entry(
 def check_gpt(options, n_images):
     check_vit(options, n_images)
     if options.run.pixels != "standardised":
-        raise UserError(f"--pixels {options.run.pixels} does not apply: {options.network.name} learns from words")
+        raise UserError(f"--pixels {options.run.pixels} does not apply: {options.network.name} learns from tokens")
     options.source.check_writer(options)
 
 
-TEXTS = VIT_TRAINING | {"dataset": "shakespeare", "batch_size": 32, "heads": 4, "places": 64}
+TEXTS = VIT_TRAINING | {"dataset": "shakespeare", "batch_size": 32, "heads": 4, "context_length": 64}
 GPT = Entry(
     name="GPT",
     classes="gpt.GPT",
     options={
-        "width": option("channels of each word", type=integer(1, 1024), metavar="C"),
+        "width": option("channels of each token", type=integer(1, 1024), metavar="C"),
         "blocks": VIT.options["blocks"],
         "heads": VIT.options["heads"],
-        "places": option("of a text, the letters that it sees at once", type=integer(2, 4096), metavar="T"),
+        "context_length": option("of a text, the letters that it sees at once", type=integer(2, 4096), metavar="T"),
     },
     recipes={
         "default": VIT_TRAINING | {"epochs": 4, "batch_size": 32, "width": 64, "blocks": 2, "heads": 4},
@@ -162,20 +162,20 @@ GPT = Entry(
 def check_llama(options, n_images):
     check_gpt(options, n_images)
     run, base_model = options.run, options.base_model
-    if run.heads % run.keys:
-        raise UserError(f"--heads {run.heads} cannot share --keys {run.keys} evenly")
+    if run.heads % run.kv_heads:
+        raise UserError(f"--heads {run.heads} cannot share --kv-heads {run.kv_heads} evenly")
     if run.lora and not base_model:
         raise UserError(f"--lora {run.lora} needs --start FILE.gguf, beside whose weights it stands")
-    if base_model and options.source.places > base_model.sizes["places"]:
-        least = f"{run.start} sees {base_model.sizes['places']:,} words at once"
-        raise UserError(f"--places {options.source.places} is too many: {least}")
+    if base_model and options.source.context_length > base_model.sizes["context_length"]:
+        most = f"{run.start} sees {base_model.sizes['context_length']:,} tokens at once"
+        raise UserError(f"--context-length {options.source.context_length} is too many: {most}")
     channels = run.width // run.heads
     if channels % 2:
-        given = f"--width {run.width} gives each of {run.heads} --heads {channels}"
-        raise UserError(f"{given} channels, and they are turned two by two: take an even number")
+        sizes = f"--width {run.width} gives each of {run.heads} --heads {channels}"
+        raise UserError(f"{sizes} channels, and they are rotated two by two: take an even number")
 
 
-LLAMA_SIZES = {"width": 64, "blocks": 2, "heads": 4, "keys": 2, "hidden": 176}
+LLAMA_SIZES = {"width": 64, "blocks": 2, "heads": 4, "kv_heads": 2, "hidden": 176}
 LLAMA = Entry(
     name="Llama",
     classes="llama.Llama",
@@ -183,9 +183,9 @@ LLAMA = Entry(
         "width": GPT.options["width"],
         "blocks": GPT.options["blocks"],
         "heads": option("heads of queries of each attention, which share the channels", type=integer(1, 1024)),
-        "keys": option("heads of keys and values of each attention: several heads share one", type=integer(1, 1024)),
+        "kv_heads": option("heads of keys and values of each attention: some heads share one", type=integer(1, 1024)),
         "hidden": option("units inside each MLP", type=integer(1, 16384), metavar="H"),
-        "places": GPT.options["places"],
+        "context_length": GPT.options["context_length"],
     },
     recipes={
         "default": GPT.recipes["default"] | LLAMA_SIZES,
@@ -194,7 +194,7 @@ LLAMA = Entry(
     },
     about_recipes=" (names and texts: the default where these are learned)",
     title=lambda run: (
-        f"Llama {run.width} × {run.blocks}, {run.heads} heads, {run.keys} of keys"
+        f"Llama {run.width} × {run.blocks}, {run.heads} heads, {run.kv_heads} of keys"
         + (f", LoRA {run.lora}" if run.lora else "")
     ),
     check=check_llama,

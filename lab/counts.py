@@ -52,7 +52,7 @@ def shares(context, words, behind):
 
 def tables(place, before, words, sizes):
     """{name: (table (..., V), which of place and word before it asks for)} for all of TABLES."""
-    V, T, W = sizes["words"], sizes["places"], sizes["words"] + sizes["starts"]
+    V, T, W = sizes["vocab_size"], sizes["context_length"], sizes["vocab_size"] + sizes["n_start_tokens"]
     alike = np.full(V, 1 / V)
     all_ = shares((), words, alike)
     at_place = shares((place,), words, np.tile(all_, (T, 1)))
@@ -85,7 +85,7 @@ def of_rows(source):
     words, letters = source.content["arrays"][0].astype(np.int64), len(source.letters)
     _, test = source.examples()
     first = len(words) * 9 // 10  # of the test
-    asked = np.arange(first + 1, first + 1 + len(test) * source.places)
+    asked = np.arange(first + 1, first + 1 + len(test) * source.context_length)
     p = np.full((len(asked), letters), 1 / letters)
     for name, n in ROWS.items():
         codes = sum((words[i : len(words) - n + i] * letters ** (n - 1 - i) for i in range(n)), np.zeros(1, np.int64))

@@ -433,8 +433,8 @@ def torchrun_row(file, form, model, x):
 
 
 def judge_writing(file, model, x):
-    """Return the `Row`s on decoding and sampling of a network by hand that writes. x (B, T): words."""
-    for method in ("next", "write"):
+    """Return the `Row`s on decoding and sampling of a network by hand that generates. x (B, T): token ids."""
+    for method in ("decode_step", "generate"):
         if not callable(getattr(model, method, None)):
             missing = f"missing: {file} has no method `{method}`"
             return [Row("decoding", missing), Row("sampling", missing)]
@@ -443,44 +443,50 @@ def judge_writing(file, model, x):
 
 
 class RecordedDecoding:
-    """`next` of a network, which keeps the words that it gets and the logits that it returns."""
+    """`decode_step` of a network, which records the tokens that it gets and the logits that it returns."""
 
     def __init__(self, decode, texts):
-        """decode: the network's `next`; texts: the prompts (B, n)."""
-        self.decode, self.texts, self.logits = decode, texts, {}  # {place: (B, V)}
+        """decode: the network's `decode_step`; texts: the prompts (B, n)."""
+        self.decode = decode
+        self.texts = texts
+        self.logits = {}  # {position: (B, V)}
 
-    def __call__(self, words, place):
-        logits = self.decode(words, place)
-        new = words.reshape(len(words), -1)  # (B, n), n words from this place on
-        self.texts = np.concatenate([self.texts[:, :place], new], axis=1)
-        self.logits[place + new.shape[1] - 1] = logits.copy()
+    def __call__(self, token_ids, position):
+        logits = self.decode(token_ids, position)
+        new = token_ids.reshape(len(token_ids), -1)  # (B, n), n tokens from this position on
+        self.texts = np.concatenate([self.texts[:, :position], new], axis=1)
+        self.logits[position + new.shape[1] - 1] = logits.copy()
         return logits
 
 
 def judge_decoding(model, x):
-    """Whether `write` gets from `next`, at each place, the row of `forward` for the text so far.
+    """Compare the logits of `decode_step`, which `generate` calls, with the rows of `forward` for the same texts.
 
-    Texts are written after the first word of each x (B, T), word by word, and after half of its words.
+    Texts are generated after the first token of each x (B, T), token by token, and after half of its tokens.
     """
-    worst, n_places = 0.0, x.shape[1]
-    for n_given in dict.fromkeys((1, max(1, n_places // 2))):
-        prompts, decode = x[:, :n_given], model.next
-        model.next = recorded = RecordedDecoding(decode, prompts)
+    worst = 0.0
+    context_length = x.shape[1]
+    for n_prompt in dict.fromkeys((1, max(1, context_length // 2))):
+        prompts = x[:, :n_prompt]
+        decode = model.decode_step
+        recorded = RecordedDecoding(decode, prompts)
+        model.decode_step = recorded
         try:
-            for _ in islice(model.write(prompts.copy(), 1.0, np.random.default_rng(0)), n_places - n_given + 1):
+            generated = model.generate(prompts.copy(), 1.0, np.random.default_rng(0))
+            for _ in islice(generated, context_length - n_prompt + 1):
                 pass
         finally:
-            model.next = decode
+            model.decode_step = decode
         if not recorded.logits:
-            return Row("decoding", "missing: `write` does not call `next`")
+            return Row("decoding", "missing: `generate` does not call `decode_step`")
         by_forward = model.forward(recorded.texts.copy())  # (B, T, V)
-        expected = {place: by_forward[:, place] for place in recorded.logits}
+        expected = {position: by_forward[:, position] for position in recorded.logits}
         largest, first = departure({"logits": recorded.logits}, {"logits": expected}, BOUND, LEAST)
         worst = max(worst, largest)
         if first:
-            text, word = first.entry
-            values = describe_values({"`next`": first.one, "`forward`": first.other})
-            where = f"after {first.name + 1} words of text {text}, the logit of word {word}"
+            text, token = first.entry
+            values = describe_values({"`decode_step`": first.one, "`forward`": first.other})
+            where = f"after {first.name + 1} tokens of text {text}, the logit of token {token}"
             return Row("decoding", f"{where} differs: {values}", False)
     return Row("decoding", f"with keys and values kept, no logit {differs(worst)} from that of `forward`")
 
@@ -496,39 +502,39 @@ class GivenNumbers:
 
 
 def judge_sampling(model, x):
-    """Whether `write` draws each word as often as its probability says, by the row of `forward`. x (1, T).
+    """Compare how often `generate` draws each token with its probability, by the row of `forward`. x (1, T).
 
     Evenly spaced numbers hit a part of the line from 0 to 1 as often as its length says, give or take one.
     """
-    n_given = min(PROMPT, x.shape[1])
-    logits = model.forward(x.copy())[0, n_given - 1]  # (V,)
+    n_prompt = min(PROMPT, x.shape[1])
+    logits = model.forward(x.copy())[0, n_prompt - 1]  # (V,)
     numbers = np.split((np.arange(COPIES) + 0.5) / COPIES, PARTS)
-    prompts = np.repeat(x[:, :n_given], COPIES // PARTS, axis=0)
-    for how, (top, top_p) in SAMPLING.items():
-        writers = [model.write(prompts.copy(), TEMPERATURE, GivenNumbers(part), top, top_p) for part in numbers]
-        words = np.concatenate([next(writer) for writer in writers])
-        shares = np.bincount(words, minlength=len(logits)) / COPIES
+    prompts = np.repeat(x[:, :n_prompt], COPIES // PARTS, axis=0)
+    for how, (top_k, top_p) in SAMPLING.items():
+        calls = [model.generate(prompts.copy(), TEMPERATURE, GivenNumbers(part), top_k, top_p) for part in numbers]
+        token_ids = np.concatenate([next(call) for call in calls])
+        shares = np.bincount(token_ids, minlength=len(logits)) / COPIES
         expected = np.zeros_like(shares)
-        expected[: len(logits)] = compute_probabilities(logits, TEMPERATURE, top, top_p)
+        expected[: len(logits)] = compute_probabilities(logits, TEMPERATURE, top_k, top_p)
         errors = np.abs(shares - expected)
         if not errors.max() <= 1 / COPIES + BOUND:
-            word = int(errors.argmax())
-            values = f"{shares[word]:.3f} of {COPIES:,} draws, and its probability is {expected[word]:.3f}"
-            return Row("sampling", f"{how}word {word} is {values}", False)
-    said = f"each word's share of {COPIES:,} draws is its probability by `forward`, within 1 / {COPIES:,}"
+            token = int(errors.argmax())
+            values = f"{shares[token]:.3f} of {COPIES:,} draws, and its probability is {expected[token]:.3f}"
+            return Row("sampling", f"{how}token {token} is {values}", False)
+    said = f"each token's share of {COPIES:,} draws is its probability by `forward`, within 1 / {COPIES:,}"
     return Row("sampling", f"{said}, also with top-k and top-p")
 
 
-def compute_probabilities(logits, temperature, top, top_p):
-    """The probabilities (V,) by which a word is drawn, by definition. logits (V,)."""
+def compute_probabilities(logits, temperature, top_k, top_p):
+    """Return the probabilities (V,) by which a token is drawn, by definition. logits (V,)."""
     order = np.argsort(-logits, kind="stable")  # the likeliest first
-    if top:
-        order = order[logits[order] >= logits[order][:top][-1]]
+    if top_k:
+        order = order[logits[order] >= logits[order][:top_k][-1]]
     p = np.exp((logits[order] - logits[order[0]]) / temperature)
     p /= p.sum()
     if top_p < 1:
         n_kept = int(np.searchsorted(p.cumsum(), top_p)) + 1
         order, p = order[:n_kept], p[:n_kept] / p[:n_kept].sum()
-    by_word = np.zeros(len(logits))
-    by_word[order] = p
-    return by_word
+    by_token = np.zeros(len(logits))
+    by_token[order] = p
+    return by_token

@@ -97,8 +97,8 @@ def rotation():
 def heads(path):
     """The weights of one head for a sentence: of all heads, the one that gives SEEN most weight at LOOKS."""
     model, _, file = loading.gguf_file.load_file(path)
-    words = file.words.encode(SENTENCE)
-    names = [file.words.bytes[word].decode() for word in words]
+    words = file.byte_pairs.encode(SENTENCE)
+    names = [file.byte_pairs.bytes[word].decode() for word in words]
     model.forward(np.array([words]))
     blocks = [layer.layers["attention"].weights[0] for name, layer in model.layers.items() if "blocks" in name]
     weights = np.array(blocks)  # (blocks, h, T, T)
@@ -131,7 +131,7 @@ def by_hand(path, threads):
     times = []
     for _ in range(MANY):
         began = time.perf_counter()
-        logits = model.next(words, place)
+        logits = model.decode_step(words, place)
         place, words = place + words.shape[1], logits.argmax(axis=1)[:, np.newaxis]
         times.append(time.perf_counter() - began)
     return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": peak()}
@@ -153,7 +153,7 @@ def in_pytorch(path, threads):
     model, options, file = loading.gguf_file.load_file(path)
     with torch.device("meta"):
         twin = loading.network.class_of(options, "torch")(**options.sizes)
-    arrays = {name.replace("embed.E", "embed.W"): p for name, p in gguf_file.turned(model.params).items()}
+    arrays = {name.replace("embed.E", "embed.W"): p for name, p in gguf_file.transpose_linear(model.params).items()}
     twin.load_state_dict(
         {name.replace(".W", ".weight"): torch.from_numpy(p) for name, p in arrays.items()}, assign=True
     )
@@ -161,7 +161,7 @@ def in_pytorch(path, threads):
 
     def turned(x, place):
         d = x.shape[-1]
-        angles = torch.arange(place, place + x.shape[2])[:, None] * options.sizes["base"] ** (
+        angles = torch.arange(place, place + x.shape[2])[:, None] * options.sizes["rope_theta"] ** (
             -torch.arange(0, d, 2) / d
         )
         cos, sin = angles.cos(), angles.sin()
@@ -175,13 +175,13 @@ def in_pytorch(path, threads):
             layer, z = block.attention, block.norm1(a)
             q, k, v = (
                 part(z).unflatten(-1, (n, -1)).transpose(1, 2)
-                for part, n in ((layer.query, layer.heads), (layer.key, layer.keys), (layer.value, layer.keys))
+                for part, n in ((layer.query, layer.heads), (layer.key, layer.kv_heads), (layer.value, layer.kv_heads))
             )
             q, k = turned(q, place), turned(k, place)
             if place:
                 k, v = (torch.cat([old, new], dim=2) for old, new in zip(kept[i], (k, v), strict=True))
             kept[i] = k, v
-            k, v = (part.repeat_interleave(layer.heads // layer.keys, dim=1) for part in (k, v))
+            k, v = (part.repeat_interleave(layer.heads // layer.kv_heads, dim=1) for part in (k, v))
             mixed = F.scaled_dot_product_attention(q, k, v, is_causal=place == 0)
             a = a + layer.out(mixed.transpose(1, 2).flatten(2))
             a = a + block.mlp(block.norm2(a))
@@ -307,7 +307,7 @@ def write_unpacked(path, to):
 def asked_both(question, model, file, theirs):
     """How far the logits after a question are apart, and the likeliest words, one after another, of both."""
     words = file.prompt(question)
-    logits, begun = model.next(np.array([words]), 0)[0], len(words)
+    logits, begun = model.decode_step(np.array([words]), 0)[0], len(words)
     theirs.reset()
     theirs.eval(words)
     said = theirs.scores[begun - 1]
@@ -317,9 +317,9 @@ def asked_both(question, model, file, theirs):
         word, other = int(logits.argmax()), int(theirs.scores[place - 1].argmax())
         for answer, its in zip(answers, (word, other), strict=True):
             answer.append(its)
-        logits = model.next(np.array([[word]]), place)[0]
+        logits = model.decode_step(np.array([[word]]), place)[0]
         theirs.eval([other])
-    texts = ["".join(write.letters_of(answer, file)) for answer in answers]
+    texts = ["".join(write.iter_letters(answer, file)) for answer in answers]
     same = answers[0] == answers[1]
     return {"apart": apart, "largest": largest, "same": same} | dict(zip(WHO, texts, strict=True))
 
@@ -373,8 +373,8 @@ def keep_taught(path, printed, processor, memory):
 
 def answer(model, file):
     """The likeliest words that it answers to PROMPT."""
-    words = model.write(np.array([file.prompt(PROMPT)]), 0, np.random.default_rng(0))
-    return "".join(write.letters_of((word for (word,) in islice(words, ANSWERED)), file))
+    words = model.generate(np.array([file.prompt(PROMPT)]), 0, np.random.default_rng(0))
+    return "".join(write.iter_letters((word for (word,) in islice(words, ANSWERED)), file))
 
 
 def taught(found):

@@ -71,9 +71,9 @@ class Block(nn.Module):
 class NanoGPT(nn.Module):
     """Words (B, T) -> logits (B, T, V). The last layer's weights are the table of the embedding."""
 
-    def __init__(self, words, places):
+    def __init__(self, vocab_size, context_length):
         super().__init__()
-        self.table, self.positions = nn.Embedding(words, WIDTH), nn.Embedding(places, WIDTH)
+        self.table, self.positions = nn.Embedding(vocab_size, WIDTH), nn.Embedding(context_length, WIDTH)
         self.blocks = nn.Sequential(*(Block() for _ in range(BLOCKS)))
         self.norm = nn.LayerNorm(WIDTH, bias=False)
         for name, p in self.named_parameters():
@@ -108,7 +108,7 @@ def rate(step):
 def in_pytorch(options, dataset, threads):
     torch.set_num_threads(threads)
     torch.manual_seed(options.run.seed)
-    model = NanoGPT(**{name: options.source.tokenizer.sizes[name] for name in ("words", "places")})
+    model = NanoGPT(**{name: options.source.tokenizer.sizes[name] for name in ("vocab_size", "context_length")})
     optimizer = optimizer_of(model)
 
     def loss_of(x, y):

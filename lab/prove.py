@@ -264,10 +264,10 @@ def conclude(findings, options):
         said.append("With torchrun, several processes are not the run of one.")
     if "decoding" in failed:
         said.append(
-            f"{file} is wrong: `next`, with the keys and values that it keeps, finds other logits than `forward`."
+            f"{file} is wrong: `decode_step`, with its cache of keys and values, gives other logits than `forward`."
         )
     elif "sampling" in failed:
-        said.append(f"What `write` of {file} draws does not have the probabilities softmax(logits / temperature).")
+        said.append(f"What `generate` of {file} draws does not have the probabilities softmax(logits / temperature).")
     if findings.flat:
         are = "gradients of {} are" if len(findings.flat) > 1 else "gradient of {} is"
         said.append(f"The {are.format(few(findings.flat))} 0 by hand and by differences: are all units alike?")

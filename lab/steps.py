@@ -58,10 +58,10 @@ def network(looks_back, sizes, seed=0):
     """Embedding, positions, what looks back, linear."""
     rng = np.random.default_rng(seed)
     layers = {
-        "embed": Embedding(rng, sizes["words"] + sizes["starts"], WIDTH),
-        "positions": Positions(rng, sizes["places"], WIDTH),
+        "embed": Embedding(rng, sizes["vocab_size"] + sizes["n_start_tokens"], WIDTH),
+        "positions": Positions(rng, sizes["context_length"], WIDTH),
         "back": Added(looks_back(rng)),
-        "linear": Linear(rng, WIDTH, sizes["words"]),
+        "linear": Linear(rng, WIDTH, sizes["vocab_size"]),
     }
     return Network(layers, np.float32)
 

@@ -55,7 +55,7 @@ def k_means(patches, words, most=300):
     """The words moved until none moves, or so often: each to the rounded mean of the patches nearest to it. The blank
     one stays where it is."""
     for _ in range(most):
-        of_each = np.concatenate([texts.nearest(part, words) for part in np.array_split(patches, 64)])
+        of_each = np.concatenate([texts.nearest_tokens(part, words) for part in np.array_split(patches, 64)])
         sums = np.stack([np.bincount(of_each, pixels, len(words)) for pixels in patches.T], axis=1)  # (V, 16)
         means = np.rint(sums / np.maximum(np.bincount(of_each, minlength=len(words)), 1)[:, np.newaxis])
         moved = np.vstack([words[:1], means[1:].astype(np.uint8)])

@@ -28,7 +28,7 @@ with program.needing("requirements-np.txt"):
     from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
     from support.files import replacing
     from support.options import Parser
-    from write import go_on, write
+    from write import generate_digits, generate_names
 
 SEEDS, TEMPERATURES, EACH = range(3), (1, 0.8, 0.6, 0.3, 0.2, 0.1, 0), 200  # so many of each digit
 NAME_SEEDS, NAMES, NAME_TEMPERATURES = range(3), 2000, (1, 0.8, 0.5)
@@ -81,12 +81,12 @@ def distances(images, others):
 
 def in_words(images):
     """uint8 images (B, 28, 28), as they look in words."""
-    return texts.images_of(texts.words_of(images))
+    return texts.decode_images(texts.encode_images(images))
 
 
 def measure(model, options, reader, train_images):
     """How much of what a network writes is read as asked, at each temperature, and how near it is to what it saw."""
-    texts = {t: write(model, ASKED, t, np.random.default_rng(0), options) for t in TEMPERATURES}
+    texts = {t: generate_digits(model, options, ASKED, t, np.random.default_rng(0)) for t in TEMPERATURES}
     inked = {t: images.any(axis=(1, 2)) for t, images in texts.items()}
     read = {str(t): float(((digits_in(images, reader) == ASKED) & inked[t]).mean()) for t, images in texts.items()}
     blank = {str(t): float(1 - inked[t].mean()) for t in TEMPERATURES}
@@ -95,8 +95,8 @@ def measure(model, options, reader, train_images):
 
 def measure_names(model, options):
     """How many of the names that a network writes at each temperature are in the list that it learned from."""
-    known = {*texts.names_of(data.load(options.source).train_tokens)}
-    written = {t: go_on(model, "", NAMES, t, np.random.default_rng(0), options) for t in NAME_TEMPERATURES}
+    known = {*texts.decode_names(data.load(options.source).train_tokens)}
+    written = {t: generate_names(model, options, "", NAMES, t, np.random.default_rng(0)) for t in NAME_TEMPERATURES}
     return {"in the list": {str(t): float(np.mean([name in known for name in names])) for t, names in written.items()}}
 
 
@@ -236,15 +236,15 @@ def pack(model, path):
 def draw(model, options, train_images):
     """All pictures that show seed 0's digits, and the words."""
     asked = np.arange(10).repeat(5)
-    images = write(model, asked, AT, np.random.default_rng(0), options).reshape(10, 5, 28, 28).swapaxes(0, 1)
+    images = generate_digits(model, options, asked, AT, np.random.default_rng(0)).reshape(10, 5, 28, 28).swapaxes(0, 1)
     some = images[3:].reshape(-1, 28, 28)
     digit, temperatures = SHOWN
-    rows = {t: write(model, [digit] * 10, t, np.random.default_rng(0), options) for t in temperatures}
+    rows = {t: generate_digits(model, options, [digit] * 10, t, np.random.default_rng(0)) for t in temperatures}
     for name, figure in {
         "written": rows_of_digits(images[:3]),
         "nearest": beside_nearest(some, train_images[nearest(some, train_images)[0]]),
         "temperatures": at_temperatures(rows, digit),
-        "patches": all_patches(texts.vocabulary()),
+        "patches": all_patches(texts.load_vocabulary()),
     }.items():
         figures.save(figure, results.ROOT / "png" / f"{name}.png")
 

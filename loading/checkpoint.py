@@ -24,7 +24,7 @@ def load(path=None, writes=False, text=None, start=None):
     options, checkpoint = read("np", path or newest(writes, text), start)
     if writes not in (None, options.network.writes):
         raise UserError(f"{checkpoint.path} holds a network that {does(not writes)}; give one that {does(writes)}")
-    if why := options.source.tokenizer.refusal(text):
+    if why := options.source.tokenizer.why_not(text):
         raise UserError(f"{options.network.title(options.run)} of {checkpoint.path} {why}")
     model = make("np", options, checkpoint)
     checkpoint.copy_to(arrays_of(model))
@@ -39,7 +39,7 @@ def newest(writes, text=None):
     """
     wanted, kind = next(iter(SOURCES)), None
     if text is not None:
-        wanted = next(name for name, source in SOURCES.items() if source.tokenizer.suits(text))
+        wanted = next(name for name, source in SOURCES.items() if source.tokenizer.accepts(text))
         kind = SOURCES[wanted].kind
     unknown = []
     for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
@@ -51,7 +51,7 @@ def newest(writes, text=None):
             return path
         if writes in (None, NETWORKS[model].writes):
             source = SOURCES.find(dataset, **facts)
-            why = source.tokenizer.refusal(text)
+            why = source.tokenizer.why_not(text)
             if not why:
                 return path
             if source.is_like(SOURCES[wanted]):

@@ -26,7 +26,7 @@ def load_file(path):
     options = options_in(file)
     arrays = arrays_in(file, options)
     model = class_of(options, "np")(**options.sizes, seed=None)
-    model.take(arrays)
+    model.load_arrays(arrays)
     model.training = False
     return model, options, file
 
@@ -35,7 +35,7 @@ class BaseModel:
     """What a run starts from: the GGUF file that --start names.
 
     sizes: {argument of the network's class: value}. decides: those of them that are options. recipe: other options,
-    unless they are typed. words, sha256: of the file, which is read once; see `support.model_file.ModelFile`.
+    unless they are typed. byte_pairs, sha256: of the file, which is read once; see `support.model_file.ModelFile`.
     """
 
     def __init__(self, path, model):
@@ -48,10 +48,14 @@ class BaseModel:
         if self.known.run.model != model:
             self.file.refuse(f"holds a network of --model {self.known.run.model}, and not of --model {model}")
         self.sizes, network = self.known.sizes, NETWORKS[model]
-        self.decides = {name: self.sizes[name] for name in network.options if name in self.sizes and name != "places"}
+        decided = [name for name in network.options if name in self.sizes and name != "context_length"]
+        self.decides = {name: self.sizes[name] for name in decided}
         recipe = network.gguf.recipe
-        self.recipe = recipe | {"places": min(recipe["places"], self.sizes["places"])}
-        self.words, self.sha256, self.unpacked = self.file.words, self.file.sha256, {}
+        context_length = min(recipe["context_length"], self.sizes["context_length"])
+        self.recipe = recipe | {"context_length": context_length}
+        self.byte_pairs = self.file.byte_pairs
+        self.sha256 = self.file.sha256
+        self.unpacked = {}
 
     def arrays(self, dtype):
         """{name in params: array}: the same arrays at each call, for whoever needs them."""
@@ -79,12 +83,14 @@ def arrays_in(file, options):
     """{name in params: array} of the network in a `ModelFile`, unpacked: float32."""
     names, network = names_in(file, options), class_of(options, "np")(**options.sizes, seed=None)
     shapes = {ours: np.broadcast_to(np.float32(0), file.shapes[theirs]) for ours, theirs in names.items()}
-    if found := difference({"params": turned(shapes)}, {"params": network.params}, "in the file", "by its sizes"):
-        file.refuse(f"contradicts itself: {found}")
+    in_file = {"params": transpose_linear(shapes)}
+    contradiction = difference(in_file, {"params": network.params}, "in the file", "by its sizes")
+    if contradiction:
+        file.refuse(f"contradicts itself: {contradiction}")
     file.check_memory(sum(array.size for array in shapes.values()))
     largest_first = sorted(names, key=lambda name: -shapes[name].size)  # unpacking takes more memory than the result
     # The other way round in memory: that is how one row times a matrix is fastest.
-    arrays = turned({ours: np.asfortranarray(file.array(names[ours])) for ours in largest_first})
+    arrays = transpose_linear({ours: np.asfortranarray(file.array(names[ours])) for ours in largest_first})
     file.tensors = {}  # the packed arrays take memory, too
     return arrays
 
@@ -97,7 +103,7 @@ def options_in(file):
         file.refuse(f"holds a network of the kind {kind!r}; known here is {' or '.join(known)}")
     network, said = NETWORKS[known[kind]], file.facts(f"{kind}.")
     sizes = {ours: file.fact(f"{kind}.{theirs}") for ours, theirs in network.gguf.sizes.items()}
-    sizes |= {"words": file.words.size, "starts": 0}
+    sizes |= {"vocab_size": file.byte_pairs.size, "n_start_tokens": 0}
     if not network.gguf.fit(**sizes):
         file.refuse("is damaged: its sizes make no sense")
     expected = {theirs: sizes[ours] for ours, theirs in network.gguf.sizes.items()}
@@ -114,8 +120,10 @@ def options_in(file):
 def names_in(file, options):
     """{name of an array in params: what the file calls it}; UserError if the file has others, or its sizes make no
     sense."""
-    shapes, (blocks, width, words) = file.shapes, (options.run.blocks, options.run.width, options.run.words)
-    if shapes.get(options.network.gguf.arrays["embed.E"]) != (words, width) or not 0 < blocks <= len(shapes):
+    shapes, run = file.shapes, options.run
+    blocks = run.blocks
+    embedding = shapes.get(options.network.gguf.arrays["embed.E"])
+    if embedding != (run.vocab_size, run.width) or not 0 < blocks <= len(shapes):
         file.refuse("is damaged: its sizes are not those of its arrays")
     names = {
         ours.format(i): theirs.format(i)
@@ -128,6 +136,6 @@ def names_in(file, options):
     return names
 
 
-def turned(arrays):
-    """Matrices of linear layers, which a file has as (outputs, inputs), as (inputs, outputs), or back: views."""
+def transpose_linear(arrays):
+    """Transpose the weights of linear layers, which a file has as (outputs, inputs), or back. Returns views."""
     return {name: array.T if name.endswith(".W") else array for name, array in arrays.items()}

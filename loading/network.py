@@ -27,11 +27,11 @@ def make(framework, options, checkpoint=None):
                 return network(**given)
             if framework == "torch":
                 model = network(**given)
-                model.adapt(options.run.lora)
+                model.add_lora(options.run.lora)
             else:
                 model = network(**given | {"seed": None})
-                model.take(arrays)
-                model.adapt(options.run.lora, options.run.seed)
+                model.load_arrays(arrays)
+                model.add_lora(options.run.lora, options.run.seed)
             return model
     except MemoryError:
         if checkpoint is None:

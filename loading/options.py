@@ -182,9 +182,9 @@ def make_options(typed, framework, facts, base_model):
     """The `Options` that are typed, a namespace. facts: what a checkpoint knows of its data, or None."""
     rule = OPTIMIZERS[typed.optimizer]
     check_names(rule.remembers)
-    read_as = {name: value for name, value in vars(typed).items() if name in ("ink", "places") and value}
+    read_as = {name: value for name, value in vars(typed).items() if name in ("ink", "context_length") and value}
     if base_model:
-        read_as |= {"words": base_model.words, "cut_by": base_model.sha256}
+        read_as |= {"byte_pairs": base_model.byte_pairs, "cut_by": base_model.sha256}
     source = SOURCES.find(typed.dataset, **(facts or {}) | read_as)
     call = {name: value for name, value in vars(typed).items() if name in tables.OF_A_CALL}
     run = {name: value for name, value in vars(typed).items() if name not in tables.OF_A_CALL}

@@ -26,7 +26,7 @@ from desk.work import Work, digest
 from exercises import digits, network, own, prove
 from exercises.catalogue import BY_NAME, OURS
 from exercises.words import explain, explained
-from gpt_np import GPT, next_words
+from gpt_np import GPT, sample
 from marker import compare, marking, runner
 from marker.equal import agree
 from marker.kind import Report
@@ -35,7 +35,7 @@ from marker.trial import arrays_in, load
 from mlp_np import MLP, softmax
 from page.shown import load_mlp
 from support.errors import UserError
-from support.texts import LETTERS, names_of, texts_of
+from support.texts import LETTERS, decode_names, encode_names
 
 MNIST = SOURCES["mnist"].with_facts(mean_and_std=(0.1307, 0.3081))  # whose training images a browser does not have
 NAMES = SOURCES["names"]
@@ -387,10 +387,10 @@ def written(model, words, temperature, rng):
     writes there, (N,), and what is known of each of them: as `choice` and `looked` have it."""
     words = np.asarray(words)
     for place in range(len(model.params["positions.P"])):
-        logits = model.next(words[:, place], place)
+        logits = model.decode_step(words[:, place], place)
         if place < words.shape[1] - 1:
             continue  # what comes next is given
-        drawn = next_words(logits, temperature, rng.random(len(words)))
+        drawn = sample(logits, temperature, rng.random(len(words)))
         words = np.hstack([words, drawn[:, np.newaxis]])
         chosen = enumerate(zip(logits, drawn.tolist(), strict=True))
         yield drawn, [choice(row, temperature, word) | {"looked": looked(model, i)} for i, (row, word) in chosen]
@@ -435,10 +435,10 @@ def write_names(begun, count, temperature, seed):
     """Have it write this many names that begin with these letters. {"names": [(name, whether it has learned it, what is
     known of each letter that it wrote, and of the end)]}; these as `choice` and `looked` have them."""
     known, model = writer()
-    begun = "".join(letter for letter in begun.lower() if letter in LETTERS)[: NAMES.places - 1]
-    words = np.hstack([NAMES.tokenizer.first([0]), texts_of([begun])[:, : len(begun)]]).repeat(count, axis=0)
+    begun = "".join(letter for letter in begun.lower() if letter in LETTERS)[: NAMES.context_length - 1]
+    words = np.hstack([NAMES.tokenizer.start_tokens([0]), encode_names([begun])[:, : len(begun)]]).repeat(count, axis=0)
     new, about = zip(*written(model, words, temperature, np.random.default_rng(seed)), strict=True)
-    known, names = {*names_of(known)}, names_of(np.hstack([words[:, 1:], np.transpose(new)]))
+    known, names = {*decode_names(known)}, decode_names(np.hstack([words[:, 1:], np.transpose(new)]))
     of_names = zip(names, zip(*about, strict=True), strict=True)
     return {"names": [(name, name in known, of[: len(name) - len(begun) + 1]) for name, of in of_names]}
 
@@ -447,8 +447,10 @@ def writer():
     """The words in writer.npz (of digits, their ink; of names, those that it has learned), and its network."""
     with np.load(FOLDER / "writer.npz") as arrays:
         words, params = arrays["words"], {name: arrays[name] for name in arrays if name != "words"}
-    V, (places, width) = len(params["linear.b"]), params["positions.P"].shape
-    model = GPT(width=width, words=V, starts=len(params["embed.E"]) - V, places=places)
+    vocab_size = len(params["linear.b"])
+    context_length, width = params["positions.P"].shape
+    n_start_tokens = len(params["embed.E"]) - vocab_size
+    model = GPT(width=width, vocab_size=vocab_size, n_start_tokens=n_start_tokens, context_length=context_length)
     for name, p in model.params.items():
         p[...] = params[name]
     return words, model

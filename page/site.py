@@ -45,7 +45,7 @@ with program.needing("requirements/site.txt"):
     from support.errors import UserError
     from support.files import replacing
     from support.options import Parser
-    from support.texts import vocabulary
+    from support.texts import load_vocabulary
 
 LESSONS = FOLDER / "lessons"
 KEPT = MODULES / ".python"  # what a later build need not download or compress again
@@ -215,7 +215,7 @@ def writers(out):
     are known or the letters of a text. {what it writes: the file's address}."""
     known = data.load("names").train_tokens.astype(np.uint8)
     letters = np.array([*map(ord, data.SOURCES["shakespeare"].letters)], np.uint32)
-    files = {"digits": ("gpt.npz", vocabulary()), "names": ("names.npz", known), "text": ("text.npz", letters)}
+    files = {"digits": ("gpt.npz", load_vocabulary()), "names": ("names.npz", known), "text": ("text.npz", letters)}
     return {what: writer(out, *file) for what, file in files.items()}
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from support.errors import UserError
 from support.files import read_file, replacing
 from support.history import History, as_written, load_history
+from support.options import update_names
 from support.source import facts_in
 
 FORMAT = 1
@@ -121,7 +122,7 @@ def load_checkpoint(path):
         for name, array in arrays.items():
             group, _, rest = name.partition("/")
             groups.setdefault(group, {})[rest] = np.asarray(array)  # bytes where it is none
-        options = dict(json.loads(options[:LONGEST_OPTIONS]))
+        options = update_names(json.loads(options[:LONGEST_OPTIONS]))
         facts = facts_in(options.get("data"), groups["data"])
         checkpoint = Checkpoint(path, options, groups, History(**groups.pop("history")), facts)
         whole = version == FORMAT and step == checkpoint.history.step and checkpoint.history.is_whole()
@@ -161,7 +162,7 @@ def load_options(path):
     try:
         with zipfile.ZipFile(path) as archive:
             options, letters = (read_small(archive, f"{name}.npy") for name in ("options", "data/letters"))
-        options = dict(json.loads(options.item()))
+        options = update_names(json.loads(options.item()))
         return options, facts_in(options.get("data"), {"letters": letters})
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None

@@ -13,6 +13,7 @@ import numpy as np
 
 from support.errors import UserError
 from support.files import read_file, replacing
+from support.options import update_names
 
 LARGEST_FILE = 2**28  # bytes of a history: some ten million steps
 BELOW_ZERO = -1e-6  # further below than rounding
@@ -136,11 +137,12 @@ def load_history(path):
     text = read_file(path, LARGEST_FILE)
     try:
         content = json.loads(text)
-        options, history = content["options"], History(**{name: content[name] for name in History().numbers()})
+        options = update_names(content["options"])
+        history = History(**{name: content[name] for name in History().numbers()})
         history.steps_per_epoch = content.get("steps_per_epoch") or [*history.test_step, history.step][0]
         whole = history.step > 0 and history.is_whole()
         whole &= history.steps_per_epoch >= 1 and options["hold_out"] >= 0 and bool(options["dataset"])
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         whole = False
     if not whole:
         raise UserError(f"{path} is not the history of a run, or is damaged")

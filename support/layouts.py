@@ -9,7 +9,7 @@ import numpy as np
 class Layout(NamedTuple):
     """How a GGUF file has a network: what it calls it, its sizes and its arrays.
 
-    The network by hand then has `take(arrays)` and, as in PyTorch, `adapt(rank)`: see llama_np.py.
+    The network by hand then has `load_arrays(arrays)` and, as in PyTorch, `add_lora(rank)`: see llama_np.py.
     """
 
     architecture: str
@@ -20,10 +20,10 @@ class Layout(NamedTuple):
     recipe: dict  # {option: value} of a run that starts from a file
 
 
-def fits_llama(width, blocks, heads, keys, hidden, places, base, eps, **_):
-    whole = all(isinstance(size, int) and size > 0 for size in (width, blocks, heads, keys, hidden, places))
-    real = all(isinstance(number, float) and 0 < number < np.inf for number in (base, eps))
-    return whole and real and heads % keys == width % (2 * heads) == 0
+def fits_llama(width, blocks, heads, kv_heads, hidden, context_length, rope_theta, eps, **_):
+    whole = all(isinstance(size, int) and size > 0 for size in (width, blocks, heads, kv_heads, hidden, context_length))
+    real = all(isinstance(number, float) and 0 < number < np.inf for number in (rope_theta, eps))
+    return whole and real and heads % kv_heads == width % (2 * heads) == 0
 
 
 LLAMA = Layout(
@@ -32,10 +32,10 @@ LLAMA = Layout(
         "width": "embedding_length",
         "blocks": "block_count",
         "heads": "attention.head_count",
-        "keys": "attention.head_count_kv",
+        "kv_heads": "attention.head_count_kv",
         "hidden": "feed_forward_length",
-        "places": "context_length",
-        "base": "rope.freq_base",
+        "context_length": "context_length",
+        "rope_theta": "rope.freq_base",
         "eps": "attention.layer_norm_rms_epsilon",
     },
     arrays={
@@ -53,13 +53,13 @@ LLAMA = Layout(
     },
     fit=fits_llama,
     implied={
-        "vocab_size": lambda sizes: sizes["words"],
+        "vocab_size": lambda sizes: sizes["vocab_size"],
         "rope.dimension_count": lambda sizes: sizes["width"] // sizes["heads"],
         "attention.key_length": lambda sizes: sizes["width"] // sizes["heads"],
         "attention.value_length": lambda sizes: sizes["width"] // sizes["heads"],
         "expert_count": lambda sizes: 0,
     },
     # Tried with SmolLM2 alone.
-    recipe={"dataset": "shakespeare", "steps": 100, "batch_size": 4, "places": 128, "lora": 8}
+    recipe={"dataset": "shakespeare", "steps": 100, "batch_size": 4, "context_length": 128, "lora": 8}
     | {"optimizer": "adamw", "lr": 0.002, "weight_decay": 0.0},
 )

@@ -1,7 +1,7 @@
 """Reads the file of a model that people use: GGUF, as llama.cpp, Ollama and LM Studio use it, or a wheel that has one.
 
-A GGUF file has facts (sizes, words, the form of a chat) by their names, and arrays, mostly packed: some 4 or 5 bits for
-each number. support/gguf_header.py finds them, and the package `gguf` unpacks the arrays. Nothing in the file is
+A GGUF file has facts (sizes, tokens, the form of a chat) by their names, and arrays, mostly packed: some 4 or 5 bits
+for each number. support/gguf_header.py finds them, and the package `gguf` unpacks the arrays. Nothing in the file is
 executed: the form of a chat is a program (a template in Jinja), which is compared with those that are known, and not
 run.
 """
@@ -209,17 +209,17 @@ class ModelFile:
         return array.reshape(tensor.shape)
 
     @cached_property
-    def words(self):
-        """Its `BytePairs`."""
+    def byte_pairs(self):
+        """Its tokens: `BytePairs`. Raises UserError if it has others."""
         if (kind := self.fact("tokenizer.ggml.model")) != "gpt2":
-            self.refuse(f"has words of the kind {kind!r}; known here are byte pairs ('gpt2')")
+            self.refuse(f"has tokens of the kind {kind!r}; known here are byte pairs ('gpt2')")
         try:
             names = ("tokens", "token_type", "merges", "pre")
             return BytePairs(*(self.fact(f"tokenizer.ggml.{name}") for name in names))
         except UserError as error:
             self.refuse(str(error).removeprefix(f"{self.path} "))
-        except (KeyError, ValueError):  # words that are none
-            self.refuse("is damaged: its words make no sense")
+        except (KeyError, ValueError):  # tokens that are none
+            self.refuse("is damaged: its tokens make no sense")
 
     @property
     def form(self):
@@ -235,16 +235,17 @@ class ModelFile:
         return raw or not self.form
 
     def prompt(self, text, raw=False):
-        """The words, a list, after which it answers a text or goes on with it."""
+        """Return the token ids, a list, after which it answers a text or goes on with it."""
         try:
-            words = self.words.encode(text) if self.goes_on(raw) else self.words.fill(self.form, text)
+            byte_pairs = self.byte_pairs
+            token_ids = byte_pairs.encode(text) if self.goes_on(raw) else byte_pairs.fill(self.form, text)
         except KeyError as error:
-            self.refuse(f"is damaged: {error} is no control word in it")
+            self.refuse(f"is damaged: {error} is no control token in it")
         except UserError as error:
             self.refuse(str(error).removeprefix(f"{self.path} "))
         if self.fact("tokenizer.ggml.add_bos_token", False):
-            words = [self.fact("tokenizer.ggml.bos_token_id"), *words]
-        return words
+            token_ids = [self.fact("tokenizer.ggml.bos_token_id"), *token_ids]
+        return token_ids
 
     def check_memory(self, numbers):
         """UserError if the file, so many numbers of 4 bytes, and what it takes to unpack them, are more than there

@@ -11,6 +11,14 @@ from dataclasses import dataclass, replace
 from support.augment import AUGMENT
 from support.errors import UserError
 
+# Options of older versions, which the command line and old checkpoints may still have: {old name: new name}.
+OLD_NAMES = {"places": "context_length", "keys": "kv_heads", "top": "top_k"}
+
+
+def update_names(options):
+    """Return a dict of options with the new name of each."""
+    return {OLD_NAMES.get(name, name): value for name, value in options.items()}
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that says in one line what is wrong, and takes no abbreviations."""
@@ -23,7 +31,15 @@ class Parser(argparse.ArgumentParser):
         args = sys.argv[1:] if args is None else [*args]
         if empty := [word for word in args if re.fullmatch("--[a-z-]+=--", word)]:
             self.error(f"{empty[0]}: -- is no value")
-        return super().parse_known_args(args, namespace)
+        return super().parse_known_args([self.update_flag(word) for word in args], namespace)
+
+    def update_flag(self, word):
+        """Return an argument with an option's new name: "--context-length=9" for "--places=9"."""
+        name, equals, value = word.partition("=")
+        for old, new in OLD_NAMES.items():
+            if name == flag(old) and flag(new) in self._option_string_actions:
+                return f"{flag(new)}{equals}{value}"
+        return word
 
     def error(self, message):
         raise UserError(f"{message} (-h explains the options)")

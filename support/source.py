@@ -18,7 +18,7 @@ from support.pictures import DIGITS
 
 ROOT = Path(__file__).resolve().parent.parent
 # Of what nobody has said anything: the values that a checkpoint or the command line may say again.
-USUAL = {"ink": "light", "places": texts.PLACES["texts"], "ignored": texts.IGNORED}
+USUAL = {"ink": "light", "context_length": texts.CONTEXT_LENGTHS["texts"], "ignored": texts.IGNORED}
 
 
 class Source:
@@ -31,7 +31,7 @@ class Source:
     noun = ""  # what its examples are called
     fact_names = ("sha256",)  # what a checkpoint keeps, so that its network can be used where the examples are not
     classes = ()  # what the labels 0, 1, ... are the numbers of, if there are labels
-    letters = ""  # those of a text: word 0, word 1, ...
+    letters = ""  # those of a text: token 0, token 1, ...
     separator = ", "  # between the names of classes in a line
     news = ""  # in words, what a run that continues does in another way than when it began
 
@@ -41,8 +41,8 @@ class Source:
         self.sums = {}  # of what is bundled or fetched: {file: its SHA-256 sum}
         self.url = ""  # of the folder that serves them; "" if they are bundled
         self.ink = USUAL["ink"]  # or "dark": what pictures show, on paper that is the other
-        # Of a text that is cut into the words of a model's file: its `BytePairs`, and its SHA-256 sum.
-        self.words, self.cut_by = None, ""
+        # Of a text that is cut into the tokens of a GGUF file: its `BytePairs`, and its SHA-256 sum.
+        self.byte_pairs, self.cut_by = None, ""
         vars(self).update(given)
 
     def with_facts(self, **facts):
@@ -100,9 +100,9 @@ class Source:
         return self.content["sha256"]
 
     @cached_property
-    def places(self):
-        """Words of a text, where a network writes."""
-        return texts.PLACES[self.noun]
+    def context_length(self):
+        """The number of tokens of a text, for a language model."""
+        return texts.CONTEXT_LENGTHS[self.noun]
 
     @property
     def kind(self):
@@ -111,8 +111,10 @@ class Source:
 
     @property
     def most_at_once(self):
-        """Examples in a batch of a test, at most. Of many words, the logits of more would fill the memory."""
-        return max(1, texts.LOGITS // (self.places * self.words.size)) if self.words else 500
+        """Examples in a batch of a test, at most. With a large vocabulary, the logits of more would fill the memory."""
+        if not self.byte_pairs:
+            return 500
+        return max(1, texts.LOGITS // (self.context_length * self.byte_pairs.size))
 
     @property
     def prefix(self):
@@ -121,7 +123,7 @@ class Source:
 
     @cached_property
     def tokenizer(self):
-        """How a network that writes sees it: a `support.texts.Tokenizer`."""
+        """The `support.texts.Tokenizer` of its examples, for a language model."""
         return texts.TOKENIZERS[self.noun](self)
 
     def name_labels(self, labels):
@@ -167,11 +169,11 @@ class Source:
             why = f"it moves images, and these are {self.noun}"
             raise UserError(f"--augment {options.run.augment} does not apply: {why}")
 
-    def check_places(self, options):
-        """UserError if --places is given: the examples are all equally long."""
-        if options.run.places:
+    def check_context_length(self, options):
+        """Raise UserError if --context-length is given: the examples are all equally long."""
+        if options.run.context_length:
             why = f"these are {self.noun}, all equally long"
-            raise UserError(f"--places {options.run.places} does not apply: {why}")
+            raise UserError(f"--context-length {options.run.context_length} does not apply: {why}")
 
 
 class ImageFolder(Source):
@@ -246,14 +248,14 @@ class ImageFolder(Source):
         """Inputs x (n, ...) of a network as what somebody looks at: images (n, h, w)."""
         if x.ndim == 3:
             return x
-        return texts.images_of(np.pad(x[:, 1:], ((0, 0), (0, 1))))  # the last word is never in x
+        return texts.decode_images(np.pad(x[:, 1:], ((0, 0), (0, 1))))  # the last token is never in x
 
     def check(self, options, networks):
         self.check_start(options)
 
     def check_writer(self, options):
-        self.check_places(options)
-        self.tokenizer.check_words()
+        self.check_context_length(options)
+        self.tokenizer.check_digits()
 
 
 class Names(Source):
@@ -284,11 +286,11 @@ class Names(Source):
 
     def display(self, x, longest):
         """Inputs x (n, T) of a network as what somebody looks at: names."""
-        return texts.names_of(x[:, 1:])
+        return texts.decode_names(x[:, 1:])
 
     def check_writer(self, options):
         super().check_writer(options)
-        self.check_places(options)
+        self.check_context_length(options)
 
 
 class Text(Source):
@@ -310,21 +312,21 @@ class Text(Source):
         return facts | {"letters": "".join(map(chr, arrays["letters"].ravel()))}
 
     def read_content(self, files):
-        return texts.read_text(*files, self.name, self.words)
+        return texts.read_text(*files, self.name, self.byte_pairs)
 
     def examples(self):
-        what = "words" if self.words else "letters"
-        return texts.windows(*self.content["arrays"], self.places, self.name, what)
+        noun = "tokens" if self.byte_pairs else "letters"
+        return texts.split_into_windows(*self.content["arrays"], self.context_length, self.name, noun)
 
     @cached_property
     def letters(self):
         return self.content["letters"]
 
-    def as_letters(self, words):
-        """Words as somebody reads them."""
-        if self.words:
-            return b"".join(self.words.bytes[word] for word in words).decode("utf-8", "replace")
-        return "".join(self.letters[word] for word in words)
+    def as_letters(self, token_ids):
+        """Return the text of token ids."""
+        if self.byte_pairs:
+            return b"".join(self.byte_pairs.bytes[i] for i in token_ids).decode("utf-8", "replace")
+        return "".join(self.letters[i] for i in token_ids)
 
     def display(self, x, longest):
         """Inputs x (n, T) of a network as what somebody looks at: texts of at most so many letters."""

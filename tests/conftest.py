@@ -43,7 +43,7 @@ SMALL = {
     "resnet": "--widths 2,3",
     "vit": "--width 12 --blocks 2 --heads 3",
     "gpt": "--width 12 --blocks 1 --heads 3",
-    "llama": "--width 16 --blocks 1 --heads 4 --keys 2 --hidden 6",
+    "llama": "--width 16 --blocks 1 --heads 4 --kv-heads 2 --hidden 6",
 }
 PATIENCE = 120  # seconds: how long anything may take that a test waits for, however slow the machine
 UNIX = pytest.mark.skipif("not hasattr(os, 'fork')", reason="links, pipes and signals are Unix's")

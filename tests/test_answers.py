@@ -7,10 +7,10 @@ from torch.nn import functional as F
 
 import main_np
 from exercises.catalogue import BY_NAME
-from gpt_np import next_words
+from gpt_np import sample
 from lab import nanogpt
-from llama_np import Rotation
-from support.tokens import joined
+from llama_np import RotaryEmbedding
+from support.tokens import merge_pair
 
 
 def drawn(name):
@@ -98,9 +98,9 @@ def test_rms_norm():
 
 def test_the_turn():
     for g in drawn("rotate"):
-        turn = Rotation(g.base)
-        same(g.y, turn.forward(g.x))
-        same(g.dx, turn.backward(g.dy))
+        rotary = RotaryEmbedding(g.base)
+        same(g.y, rotary.forward(g.x))
+        same(g.dx, rotary.backward(g.dy))
 
 
 def test_the_gate():
@@ -123,13 +123,13 @@ def test_a_pair_is_joined():
     for g in drawn("merge_tokens"):
         letters = [chr(97 + word) for word in g.words]
         pair = chr(97 + g.first), chr(97 + g.second)
-        assert joined(letters, pair) == ["".join(pair) if word == g.new else chr(97 + word) for word in g.joined]
+        assert merge_pair(letters, pair) == ["".join(pair) if word == g.new else chr(97 + word) for word in g.joined]
 
 
 def test_the_likeliest_words():
     """A word is drawn if, and as often as, it has been kept."""
     for g in drawn("top_p"):
         u = np.tile((np.arange(1000) + 0.5) / 1000, (g.B, 1))
-        words = np.array([next_words(np.log(g.p), 1, u[:, i], top_p=g.enough) for i in range(1000)])  # (1000, B)
+        words = np.array([sample(np.log(g.p), 1, u[:, i], top_p=g.enough) for i in range(1000)])  # (1000, B)
         shares = np.array([np.bincount(of_text, minlength=g.V) for of_text in words.T]) / 1000
         assert shares == pytest.approx(g.kept, abs=2e-3)

@@ -24,11 +24,11 @@ resnet                          | parts 2, widths 16;32;64, blocks 1, epochs 8, 
                                   momentum 0.9, weight_decay 0.0005, augment shift
 vit                             | parts 2, width 64, blocks 3, heads 4, patch 7, epochs 8, batch_size 128, lr 0.003, \\
                                   optimizer adamw, momentum 0.9, weight_decay 0.05, augment shift
-gpt                             | parts 2, width 64, blocks 2, heads 4, places None, epochs 4, batch_size 32, \\
+gpt                             | parts 2, width 64, blocks 2, heads 4, context_length None, epochs 4, batch_size 32, \\
                                   lr 0.003, optimizer adamw, momentum 0.9, weight_decay 0.05, augment none
-llama                           | parts 2, width 64, blocks 2, heads 4, keys 2, hidden 176, places None, start None, \\
-                                  lora None, epochs 4, batch_size 32, lr 0.003, optimizer adamw, \\
-                                  momentum 0.9, weight_decay 0.05, augment none
+llama                           | parts 2, width 64, blocks 2, heads 4, kv_heads 2, hidden 176, \\
+                                  context_length None, start None, lora None, epochs 4, batch_size 32, \\
+                                  lr 0.003, optimizer adamw, momentum 0.9, weight_decay 0.05, augment none
 """
 # What an option is where no recipe says it.
 OPTIONS = """
@@ -37,8 +37,8 @@ lr None, optimizer sgd, momentum 0.9, weight_decay 0.0, augment none, schedule l
 """
 PROGRAMS = """
 predict x.png     | pictures ['x.png'], weights None, show None, cut None
-write             | text None, weights None, temperature 0.8, seed 0, top None, top_p 1, count None, letters None, \\
-                    start None, raw False, out None
+write             | prompt None, weights None, temperature 0.8, seed 0, top_k None, top_p 1, count None, \\
+                    letters None, start None, raw False, out None
 look              | picture None, label None, test None, weights None, digit None, patch None, out learning_curves, \\
                     training None
 plot runs         | runs ['runs'], out experiments/comparison.png
@@ -58,7 +58,7 @@ look.TEST, look.DIGIT     | 247, 2
 views.training.GUESS, views.training.INPUT, views.training.SPREAD         | (0.5, 2), (0.05, 10), (0.01, 100)
 views.training.LEAK, views.training.DEAD, views.training.ALIKE, views.training.STEP | 0.01, 0.25, 0.0001, (1e-05, 0.2)
 support.texts.PATCH       | 4
-support.texts.PLACES      | {'images': 49, 'names': 12, 'texts': 64}
+support.texts.CONTEXT_LENGTHS      | {'images': 49, 'names': 12, 'texts': 64}
 """
 
 

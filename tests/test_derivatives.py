@@ -92,14 +92,14 @@ def test_a_lesson_checks_itself_and_prints_what_its_page_shows(name, rows, most,
     assert re.sub(r"\d\.\de-\d+", "", printed) in re.sub(r"\d\.\de-\d+", "", shown)
 
 
-WRITERS = {  # {file: (the scale of the scores in `next`, without it)}
+WRITERS = {  # {file: (the scale of the scores in `decode_step`, without it)}
     "gpt_np": ("softmax(q @ k.swapaxes(2, 3) * self.scale)", "softmax(q @ k.swapaxes(2, 3))"),
-    "llama_np": ("@ k.swapaxes(2, 3), self.heads) * self.scale", "@ k.swapaxes(2, 3), self.heads)"),
+    "llama_np": ("scores = ungroup_heads(products, self.heads) *", "scores = ungroup_heads(products, self.heads) #"),
 }
 SAMPLING = [
     ("ends[:, -1:] >= ends)", "ends[:, -1:] >= ends + 0.005)"),
     ("logits.astype(np.float64) / temperature", "logits.astype(np.float64) * temperature"),
-    ("np.sort(logits)[:, -top:]", "np.sort(logits)[:, -top - 1 :]"),
+    ("np.sort(logits)[:, -top_k:]", "np.sort(logits)[:, -top_k - 1 :]"),
     ("likelier < top_p", "likelier + ranked < top_p"),
 ]
 
@@ -112,12 +112,12 @@ def test_a_file_that_writes_compares_decoding_and_sampling_with_forward(name, ca
     file["check"]()
     *_, decoding, sampling = capsys.readouterr().out.splitlines()
     assert float(re.search(r"^decoding: .* by (\S+) of their size$", decoding)[1]) < 1e-14
-    assert sampling == "sampling: of 1,000 words, each word's share is its probability, within 1 in 1,000"
+    assert sampling == "sampling: of 1,000 tokens, each token's share is its probability, within 1 in 1,000"
     right, wrong = WRITERS[name]
     assert source.count(right) == 1
     file = {"__name__": name}
     exec(source.replace(right, wrong), file)
-    with pytest.raises(SystemExit, match="next does not find the logits of forward: they differ by"):
+    with pytest.raises(SystemExit, match="decode_step and forward give other logits: they differ by"):
         file["check"]()
 
 
@@ -127,7 +127,7 @@ def test_a_file_that_writes_notices_what_is_wrong_in_sampling(right, wrong):
     assert source.count(right) == 1
     file = {"__name__": "gpt_np"}
     exec(source.replace(right, wrong), file)
-    with pytest.raises(SystemExit, match="write draws by other probabilities"):
+    with pytest.raises(SystemExit, match="generate draws by other probabilities"):
         file["check"]()
 
 

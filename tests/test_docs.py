@@ -20,7 +20,7 @@ from autograd_np import Tensor
 from conftest import ROOT, as_input
 from exercises import network, symptoms
 from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
-from gpt_np import next_words
+from gpt_np import sample
 from lab import bench, cost, counts, debugging, experiments, faults, nanogpt, results, steps, writing
 from loading.options import parse_options
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
@@ -440,7 +440,7 @@ def small_cases():
     mixed = weights @ [[4, 0], [0, 4], [2, 2]]
     yield "docs/sampling.md", "(1/4)(4, 0) + (1/2)(0, 4) + (1/4)(2, 2) = (3/2, 5/2)", mixed
     for temperature, said in ((1, "falls on the second: word 1"), (0.5, "falls on word 0"), (0, "At 0 it is word 0")):
-        yield "docs/sampling.md", said, next_words(logits, temperature, np.array([0.6]))
+        yield "docs/sampling.md", said, sample(logits, temperature, np.array([0.6]))
     for name, given, result, sentence in of_chapter_7():
         names = {"np": np} | given
         exec(BY_NAME[name].formula, names)

@@ -214,8 +214,8 @@ LINES = """
     predict digit.png --weights w.npz --show weights_l.png   | would replace a file that is read here |
     look --weights l.npz --out .                             | would replace a file that is read here |
     write 2026 --out weights_l.png                           | w.npz, whose name does not end in .png |
-    main_np --model gpt --pixels raw                         | --pixels raw does not apply: GPT learns from words |
-    main_torch --model gpt --dataset fashion_mnist           | --dataset fashion_mnist has no words |
+    main_np --model gpt --pixels raw                         | --pixels raw does not apply: GPT learns from tokens |
+    main_torch --model gpt --dataset fashion_mnist           | --dataset fashion_mnist has no tokens |
     write                                                    | no trained network that writes in |
     write 2026 --temperature -1                              | -1 is not in the range 0 to 100 |
     write 2026                                               | run `python main_np.py --model gpt` first |

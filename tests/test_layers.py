@@ -219,7 +219,7 @@ def test_an_embedding(words):
 def test_a_place_sees_nothing_of_what_comes_after_it():
     """Neither the words, however they change, nor their gradients."""
     rng = np.random.default_rng(6)
-    model, x = gpt_np.GPT(width=8, words=6, places=7, dtype=np.float64), rng.integers(16, size=(3, 7))
+    model, x = gpt_np.GPT(width=8, vocab_size=6, context_length=7, dtype=np.float64), rng.integers(16, size=(3, 7))
     other = np.hstack([x[:, :4], rng.integers(16, size=(3, 3))])
     assert np.array_equal(model.forward(x)[:, :4], model.forward(other)[:, :4])
     assert not np.array_equal(model.forward(x)[:, 4:], model.forward(other)[:, 4:])
@@ -228,12 +228,12 @@ def test_a_place_sees_nothing_of_what_comes_after_it():
 def test_kept_keys_and_values_give_the_logits_of_the_whole_text():
     """Also when a text goes back to an earlier place, and on from there."""
     rng = np.random.default_rng(6)
-    model, x = gpt_np.GPT(width=8, words=6, places=7, dtype=np.float64), rng.integers(16, size=(2, 3, 7))
+    model, x = gpt_np.GPT(width=8, vocab_size=6, context_length=7, dtype=np.float64), rng.integers(16, size=(2, 3, 7))
     whole = model.forward(x[0])
-    one_by_one = np.stack([model.next(x[0, :, place], place) for place in range(7)], axis=1)
+    one_by_one = np.stack([model.decode_step(x[0, :, place], place) for place in range(7)], axis=1)
     assert relative_difference(one_by_one, whole) < 1e-14
     changed = np.hstack([x[0, :, :4], x[1, :, 4:]])
-    rest = np.stack([model.next(changed[:, place], place) for place in range(4, 7)], axis=1)
+    rest = np.stack([model.decode_step(changed[:, place], place) for place in range(4, 7)], axis=1)
     assert relative_difference(rest, model.forward(changed)[:, 4:]) < 1e-14
 
 
@@ -241,18 +241,18 @@ def test_the_next_word():
     """At a temperature T, word k with the probability softmax(logits / T)[k]; at 0, the likeliest."""
     logits = np.log([[0.5, 0.25, 0.25]] * 5)
     u = np.array([0, 0.49, 0.51, 0.76, 1 - 2**-53])
-    assert gpt_np.next_words(logits, 1, u).tolist() == [0, 0, 1, 2, 2]
-    assert gpt_np.next_words(logits, 0.5, u).tolist() == [0, 0, 0, 1, 2]  # 2/3, 1/6, 1/6
+    assert gpt_np.sample(logits, 1, u).tolist() == [0, 0, 1, 2, 2]
+    assert gpt_np.sample(logits, 0.5, u).tolist() == [0, 0, 0, 1, 2]  # 2/3, 1/6, 1/6
     for temperature in (0, 1e-320, 1e-300, 1e-29):
-        assert gpt_np.next_words(logits[:, ::-1], temperature, u).tolist() == [2] * 5, temperature
-    few = gpt_np.next_words(np.array([[1, 0, 3, 2]] * 100), 1, np.linspace(0, 0.99, 100), top=2)
+        assert gpt_np.sample(logits[:, ::-1], temperature, u).tolist() == [2] * 5, temperature
+    few = gpt_np.sample(np.array([[1, 0, 3, 2]] * 100), 1, np.linspace(0, 0.99, 100), top_k=2)
     assert {*few.tolist()} == {2, 3} and (few == 2).mean() == pytest.approx(np.e / (1 + np.e), abs=0.01)
-    words = gpt_np.next_words(np.zeros((10_000, 128), np.float32), 1, np.random.default_rng(0).random(10_000))
+    words = gpt_np.sample(np.zeros((10_000, 128), np.float32), 1, np.random.default_rng(0).random(10_000))
     assert np.bincount(words, minlength=128).min() > 40
 
 
 def test_a_seed_writes_the_same_text_again():
-    model = gpt_np.GPT(width=8, words=6, places=7)
-    texts = [np.stack([*model.write(np.array([[9], [15]]), 1, np.random.default_rng(seed))]) for seed in (1, 1, 2)]
+    model = gpt_np.GPT(width=8, vocab_size=6, context_length=7)
+    texts = [np.stack([*model.generate(np.array([[9], [15]]), 1, np.random.default_rng(seed))]) for seed in (1, 1, 2)]
     assert texts[0].shape == (7, 2) and texts[0].max() < 6
     assert np.array_equal(texts[0], texts[1]) and not np.array_equal(texts[0], texts[2])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import main_np
-from gpt_np import next_words
+from gpt_np import sample
 from layers_np import differences
-from llama_np import Llama, RMSNorm, Rotation, SharedAttention
+from llama_np import GroupedQueryAttention, Llama, RMSNorm, RotaryEmbedding
 from loading.options import parse_options
 from mlp_np import softmax_cross_entropy
 from support.errors import UserError
@@ -14,14 +14,23 @@ from vit_np import split
 
 
 def network(**more):
-    sizes = {"width": 12, "blocks": 2, "heads": 6, "keys": 2, "hidden": 7, "words": 9, "starts": 1, "places": 8}
+    sizes = {
+        "width": 12,
+        "blocks": 2,
+        "heads": 6,
+        "kv_heads": 2,
+        "hidden": 7,
+        "vocab_size": 9,
+        "n_start_tokens": 1,
+        "context_length": 8,
+    }
     return Llama(**sizes | {"dtype": np.float64} | more)
 
 
 def test_what_a_head_sees_of_two_words_is_how_far_they_are_apart():
     """The same query and key, moved together, have the same product; moved apart, another. No length changes."""
     q, k = np.random.default_rng(0).normal(size=(2, 1, 8))
-    turn = Rotation()
+    turn = RotaryEmbedding()
 
     def product(i, j):
         return (turn.forward(q, i) @ turn.forward(k, j).T).item()
@@ -43,13 +52,13 @@ def test_rms_norm_knows_the_size_of_a_place_and_not_its_mean():
 def test_heads_that_share_a_key_are_side_by_side():
     """As in llama.cpp and in the files: head j of the queries has head j // g of the keys, and its own weights."""
     rng = np.random.default_rng(0)
-    layer, x = SharedAttention(rng, 12, heads=6, keys=2), rng.normal(size=(1, 4, 12))
+    layer, x = GroupedQueryAttention(rng, 12, heads=6, kv_heads=2), rng.normal(size=(1, 4, 12))
     layer.forward(x)
     q, k, _, _ = layer.layers.values()
     for head in range(6):
         mine = (
-            Rotation().forward(split(q.forward(x), 6)[0, head]),
-            Rotation().forward(split(k.forward(x), 2)[0, head // 3]),
+            RotaryEmbedding().forward(split(q.forward(x), 6)[0, head]),
+            RotaryEmbedding().forward(split(k.forward(x), 2)[0, head // 3]),
         )
         scores = np.where(np.tri(4, dtype=bool), mine[0] @ mine[1].T / np.sqrt(2), -np.inf)
         p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
@@ -59,10 +68,10 @@ def test_heads_that_share_a_key_are_side_by_side():
 def test_the_table_is_one_array_and_has_one_gradient():
     """Of both uses, which central differences know as one. Its rows for words that only start a text are no answers."""
     model = network()
-    assert model.layers["linear"].table is model.layers["embed"]
+    assert model.layers["linear"].embedding is model.layers["embed"]
     assert sum(name.startswith(("embed", "linear")) for name in model.params) == 1
     assert model.forward(np.array([[9, 1]])).shape == (1, 2, 9)
-    small = network(width=4, heads=2, keys=1, hidden=3, blocks=1)
+    small = network(width=4, heads=2, kv_heads=1, hidden=3, blocks=1)
     small.params["embed.E"] += np.random.default_rng(0).normal(size=(10, 4))  # where it is less bent
     assert differences(small, np.array([[9, 0, 3], [9, 3, 3]]))["embed.E"] < 1e-5
     model.params["embed.E"][...] = 1.0  # in place, as the optimizer does
@@ -85,7 +94,7 @@ def test_kept_keys_give_what_the_whole_text_gives():
     for cuts in (range(1, 8), (5, 6, 7), (3, 5), (2,), ()):
         place = 0
         for part in np.split(words, cuts, axis=1):
-            logits = model.next(part, place)
+            logits = model.decode_step(part, place)
             place += part.shape[1]
             assert logits == pytest.approx(right[:, place - 1], abs=1e-12), cuts
 
@@ -99,15 +108,15 @@ def test_a_layer_that_a_reader_inserts_is_passed_with_kept_keys_too(after):
     for name, layer in model.layers.items():
         layers |= {name: layer} | ({"new": new} if name == after else {})
     model.layers = layers
-    model.next(words[:, :5], 0)
-    assert model.next(words[:, 5:], 5) == pytest.approx(model.forward(words)[:, -1], abs=1e-12)
+    model.decode_step(words[:, :5], 0)
+    assert model.decode_step(words[:, 5:], 5) == pytest.approx(model.forward(words)[:, -1], abs=1e-12)
 
 
 def test_a_network_for_a_files_arrays_takes_no_memory_of_its_own():
     model, other = network(seed=None, hidden=10**9, dtype=np.float32), network(dtype=np.float32)
     assert model.params["blocks.0.mlp.up.W"].strides == (0, 0)
     model = network(seed=None, dtype=np.float32)
-    model.take(other.params)
+    model.load_arrays(other.params)
     assert all(model.params[name] is array for name, array in other.params.items())
     assert (model.forward(np.array([[9, 1]])) == other.forward(np.array([[9, 1]]))).all()
 
@@ -116,7 +125,7 @@ def test_top_p_keeps_the_likeliest_that_have_that_probability_together():
     """The one that reaches it is kept; the likeliest always."""
     p = np.array([0.1, 0.4, 0.2, 0.3])
     for top_p, kept in ((1e-6, {1}), (0.39, {1}), (0.41, {1, 3}), (0.69, {1, 3}), (0.71, {1, 2, 3}), (1, {0, 1, 2, 3})):
-        drawn = [next_words(np.log(p)[np.newaxis], 1, np.array([u]), top_p=top_p).item() for u in np.arange(0, 1, 0.01)]
+        drawn = [sample(np.log(p)[np.newaxis], 1, np.array([u]), top_p=top_p).item() for u in np.arange(0, 1, 0.01)]
         assert {*drawn} == kept, top_p
         assert drawn.count(1) == pytest.approx(100 * 0.4 / p[[*kept]].sum(), abs=1)
 
@@ -124,7 +133,7 @@ def test_top_p_keeps_the_likeliest_that_have_that_probability_together():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("--keys 3", "--heads 4 cannot share --keys 3 evenly"),
+        ("--kv-heads 3", "--heads 4 cannot share --kv-heads 3 evenly"),
         ("--width 12", "--width 12 gives each of 4 --heads 3 chan"),
     ],
 )
@@ -137,7 +146,7 @@ def adapted(seed=1):
     """A network with adapters whose B are not 0, and the arrays that stay as they are, by their names."""
     model = network()
     frozen = {name: p.copy() for name, p in model.params.items()}
-    model.adapt(rank=2)
+    model.add_lora(rank=2)
     for name, p in model.params.items():
         p += np.random.default_rng(seed).normal(0, 0.1, p.shape) * name.endswith(".B")
     return model, frozen
@@ -146,7 +155,7 @@ def adapted(seed=1):
 def test_adapters_change_nothing_at_first_and_are_all_that_learns():
     model, words = network(), np.array([[9, 0, 3], [9, 3, 3]])
     before = model.forward(words)
-    model.adapt(rank=2)
+    model.add_lora(rank=2)
     assert (model.forward(words) == before).all()
     assert {name.rpartition(".")[2] for name in model.params} == {"A", "B"}
     assert len(model.params) == 2 * 7 * len([name for name in model.layers if name.startswith("blocks")])

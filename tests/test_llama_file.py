@@ -27,7 +27,7 @@ from support import memory
 from support.errors import UserError
 from support.model_file import ModelFile, is_model
 from support.program import run
-from support.tokens import BytePairs, joined, letters_of_bytes
+from support.tokens import BytePairs, letters_of_bytes, merge_pair
 from tiny_model import PAIRS, WORDS, arrays_of, write_model
 
 START = "main_np.py --model llama --start"
@@ -52,7 +52,7 @@ def in_pytorch(model, options):
     """The same network in PyTorch, with the same arrays."""
     with torch.device("meta"):
         twin = loading.network.class_of(options, "torch")(**options.sizes)
-    arrays = {name.replace("embed.E", "embed.W"): p for name, p in gguf_file.turned(model.params).items()}
+    arrays = {name.replace("embed.E", "embed.W"): p for name, p in gguf_file.transpose_linear(model.params).items()}
     state = {name.replace(".W", ".weight"): torch.from_numpy(p) for name, p in arrays.items()}
     twin.load_state_dict(state, assign=True)
     return twin.eval()
@@ -64,13 +64,13 @@ def in_pytorch(model, options):
 def test_its_logits_are_those_of_pytorch(tiny):
     model, options, _ = loading.gguf_file.load_file(tiny)
     twin = in_pytorch(model, options).double()
-    model.take({name: p.astype(float) for name, p in model.params.items()})
+    model.load_arrays({name: p.astype(float) for name, p in model.params.items()})
     words = np.random.default_rng(0).integers(0, len(WORDS), (3, 120))
     right = twin(torch.from_numpy(words)).detach().numpy()
     found = model.forward(words)
     assert found.shape == (3, 120, len(WORDS)) and np.abs(found - right).max() < 1e-9 < np.abs(right).max()
-    model.next(words[:, :40], 0)
-    assert np.abs(model.next(words[:, 40:], 40) - right[:, -1]).max() < 1e-9
+    model.decode_step(words[:, :40], 0)
+    assert np.abs(model.decode_step(words[:, 40:], 40) - right[:, -1]).max() < 1e-9
 
 
 def test_every_array_has_its_place_and_what_was_packed_is_near_what_it_was(tiny):
@@ -79,7 +79,7 @@ def test_every_array_has_its_place_and_what_was_packed_is_near_what_it_was(tiny)
         right = arrays_of()[theirs].T if ours.endswith(".W") else arrays_of()[theirs]
         assert model.params[ours].dtype == np.float32
         assert model.params[ours] == pytest.approx(right, abs=0.1 if theirs in PACKED else 0), ours
-    assert (model.layers["norm"].eps, model.layers["blocks.1"].layers["attention"].turn_k.base) == (
+    assert (model.layers["norm"].eps, model.layers["blocks.1"].layers["attention"].rotary_k.rope_theta) == (
         pytest.approx(2e-5), 50_000,
     )  # fmt: skip
 
@@ -129,7 +129,7 @@ def test_a_byte_that_has_no_word_is_said(tmp_path):
     path = write_model(tmp_path / "other.gguf", **{"tokenizer__ggml.tokens": without})
     file = ModelFile(path)
     assert file.prompt("the", raw=True)
-    with pytest.raises(UserError, match=r"other.gguf has no word for a byte in '\\x04'$"):
+    with pytest.raises(UserError, match=r"other.gguf has no token for a byte in '\\x04'$"):
         file.prompt("the\x04", raw=True)
 
 
@@ -142,7 +142,7 @@ def test_bytes_are_written_as_gpt_2_writes_them():
 
 
 def test_one_step_joins_a_pair_wherever_it_stands():
-    assert joined([*"aaab"], ("a", "a")) == ["aa", "a", "b"] and joined(["ab", "c"], ("a", "b")) == ["ab", "c"]
+    assert merge_pair([*"aaab"], ("a", "a")) == ["aa", "a", "b"] and merge_pair(["ab", "c"], ("a", "b")) == ["ab", "c"]
 
 
 def test_half_a_letter_waits_for_its_other_half(words):
@@ -179,7 +179,7 @@ def test_it_answers_or_goes_on(tiny, said, tmp_path):
         ("--weights", write_model(tmp_path / "b.gguf", leave_out=["tokenizer.chat_template"])),
     )
     answer = said("the", *file, "--letters", 9, "--temperature", 0)
-    assert len(answer) == 9 and answer == said("the", *file, "--letters", 9, "--top", 1, "--seed", 3)
+    assert len(answer) == 9 and answer == said("the", *file, "--letters", 9, "--top-k", 1, "--seed", 3)
     assert answer != said("other", *file, "--letters", 9, "--temperature", 0)
     raw = said("the", *file, "--raw", "--letters", 9, "--temperature", 2)
     assert raw.startswith("the") and len(raw) == 12
@@ -188,7 +188,7 @@ def test_it_answers_or_goes_on(tiny, said, tmp_path):
         == said("the", *file, "--raw", "--letters", 9, "--temperature", 2)
         != said("the", *file, "--raw", "--letters", 9, "--temperature", 2, "--seed", 1)
     )
-    assert said("the", *file, "--raw", "--temperature", 9, "--top-p", 1e-6) == said("the", *file, "--raw", "--top", 1)
+    assert said("the", *file, "--raw", "--temperature", 9, "--top-p", 1e-6) == said("the", *file, "--raw", "--top-k", 1)
     assert said("the", *base, "--letters", 9).startswith("the")  # it was taught no form
     both = said("the", *file, "--count", 2, "--letters", 5).split("\n---\n")
     assert [len(one) for one in both] == [5, 5] and both[0] == said("the", *file, "--letters", 5)
@@ -197,11 +197,11 @@ def test_it_answers_or_goes_on(tiny, said, tmp_path):
 def test_it_ends_at_a_control_word_or_when_its_places_are_full(tiny, said):
     model, _, file = loading.gguf_file.load_file(tiny)
     begun = file.prompt("the", raw=True)
-    words = [word for (word,) in model.write(np.array([begun]), 1, np.random.default_rng(0))]
+    words = [word for (word,) in model.generate(np.array([begun]), 1, np.random.default_rng(0))]
     assert len(words) == 120 - len(begun) + 1
     for i, end in ((5, 2), (0, 0), (99, 1)):
-        letters = "".join(write.letters_of(iter([*words[:i], end, *words]), file))
-        assert letters == "".join(write.letters_of(iter(words[:i]), file))
+        letters = "".join(write.iter_letters(iter([*words[:i], end, *words]), file))
+        assert letters == "".join(write.iter_letters(iter(words[:i]), file))
 
 
 def test_a_wheel_is_a_zip_file_with_it(tiny, said, tmp_path):
@@ -248,22 +248,22 @@ REFUSED = {
         {"arrays": arrays_of() | {"output_norm.weight": np.full(32, np.nan, np.float32)}},
         "is damaged: not all numbers of output_norm.weight are finite",
     ),
-    "another kind of words": ({"tokenizer__ggml.model": "llama"}, "has words of the kind 'llama'; known here are byte"),
+    "another kind of tokens": ({"tokenizer__ggml.model": "llama"}, "has tokens of the kind 'llama'; known here"),
     "another rule": ({"tokenizer__ggml.pre": "qwen2"}, "cuts texts by the rule 'qwen2', which is not known here"),
-    "other words": ({"tokenizer__ggml.tokens": WORDS[:-1]}, "is damaged: its words make no sense"),
-    "letters that are no bytes": ({"tokenizer__ggml.tokens": [*WORDS[:-1], "→"]}, "its words make no sense"),
+    "other words": ({"tokenizer__ggml.tokens": WORDS[:-1]}, "is damaged: its tokens make no sense"),
+    "letters that are no bytes": ({"tokenizer__ggml.tokens": [*WORDS[:-1], "→"]}, "its tokens make no sense"),
     "a size that is a list": (
         {"llama__feed_forward_length": [64, 64]}, r"its llama.feed_forward_length is \[64, 64\], and should be a whole",
     ),
     "a base that is no number": (
         {"llama__rope.freq_base": float("nan")}, "its llama.rope.freq_base is nan, and should be a number from 1e-06",
     ),
-    "a pair that is no word": ({"tokenizer__ggml.merges": [*PAIRS, "h t"]}, "is damaged: its words make no sense"),
-    "no control words": ({"tokenizer__ggml.token_type": [1] * len(WORDS)}, "'<.im_start.>' is no control word in it"),
+    "a pair that is no word": ({"tokenizer__ggml.merges": [*PAIRS, "h t"]}, "is damaged: its tokens make no sense"),
+    "no control words": ({"tokenizer__ggml.token_type": [1] * len(WORDS)}, "'<.im_start.>' is no control token in it"),
     "other control words": (
         {"tokenizer__ggml.token_type": [3, 1, 3, *[1] * (len(WORDS) - 3)],
          "tokenizer__ggml.tokens": [WORDS[0], "im", *WORDS[2:]]},
-        "is damaged: '<.im_start.>' is no control word in it",
+        "is damaged: '<.im_start.>' is no control token in it",
     ),
     "no sizes": ({"leave_out": ["llama.block_count"]}, "does not say its llama.block_count"),
     "another form": ({"tokenizer__chat_template": "{{ cycler.__init__ }}"}, "in a form that is not known here: --raw"),
@@ -404,8 +404,8 @@ def test_a_damaged_file_is_one_line_or_works(tiny, tmp_path, monkeypatch, capsys
     [
         (["the", "--out", "a.png"], "--out is for a picture of digits"),
         ([], "ask it something"),
-        (["the " * 60], "that is 1[0-9]+ words of .*, which sees 120 at once"),
-        (["the " * 120 + "x"], "that is more than 120 words of .*, which sees 120 at once"),
+        (["the " * 60], "that is 1[0-9]+ tokens of .*, which sees 120 at once"),
+        (["the " * 120 + "x"], "that is more than 120 tokens of .*, which sees 120 at once"),
     ],
 )
 def test_what_it_cannot_be_asked(argv, expected, tiny):
@@ -423,7 +423,7 @@ def test_a_prompt_that_cannot_fit_is_refused_before_it_is_cut(tiny, monkeypatch)
     cut_texts = []
     monkeypatch.setattr(BytePairs, "encode", lambda self, text: cut_texts.append(text) or [5])
     for text in ("x" * 481, "é" * 241):
-        with pytest.raises(UserError, match="that is more than 120 words"):
+        with pytest.raises(UserError, match="that is more than 120 tokens"):
             write.main([text, "--weights", str(tiny)])
     assert not cut_texts
     write.main(["x" * 480, "--weights", str(tiny), "--letters", "1"])
@@ -434,8 +434,8 @@ def test_no_control_character_of_a_model_reaches_a_terminal(tiny):
     """A byte that it writes, or half of one: ESC, and 155, which begins a command, too."""
     file = ModelFile(tiny)
     words = [WORDS.index(letters_of_bytes()[byte]) for byte in b"a\x1b[2J\x00\t\n\r\x7f\xc2\x9b\xc3\xa9"]
-    assert "".join(write.letters_of(words, file)) == "a?[2J?\t\n???é"
-    assert "".join(write.letters_of(words[-2:-1], file)) == "�"
+    assert "".join(write.iter_letters(words, file)) == "a?[2J?\t\n???é"
+    assert "".join(write.iter_letters(words[-2:-1], file)) == "�"
 
 
 def test_a_file_is_read_once(tmp_path):

@@ -383,10 +383,9 @@ def test_a_digit_that_a_network_wrote(tmp_path, capsys, monkeypatch):
     assert path.name == "written_gpt_np.png"
     model, options, _ = loading.checkpoint.load(weights[1], writes=True)
     steps = look.gpt_steps(model, options, np.array([[128 + 7]]))
-    image = write.write(model, [7], 0.8, np.random.default_rng(0), options)[0]
-    assert (texts.images_of(steps["words"][np.newaxis])[0] == image).all() and steps["p"].sum(axis=1) == pytest.approx(
-        1
-    )
+    image = write.generate_digits(model, options, [7], 0.8, np.random.default_rng(0))[0]
+    assert (texts.decode_images(steps["words"][np.newaxis])[0] == image).all()
+    assert steps["p"].sum(axis=1) == pytest.approx(1)
     assert steps["place"] == steps["perplexity"].argmax() and (steps["perplexity"] >= 1).all()
     for weights_of in steps["attention"].values():
         assert weights_of.shape == (2, 49, 49) and not np.triu(weights_of[0], 1).any()

@@ -24,7 +24,7 @@ from support.threads import InParts
 from tiny_model import SIZES, arrays_of, write_model
 
 pytest.importorskip("gguf")
-SHORT = "--places 16 --batch-size 4 --lora 2 --steps 6"
+SHORT = "--context-length 16 --batch-size 4 --lora 2 --steps 6"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -149,10 +149,10 @@ def test_the_text_is_cut_into_the_words_of_the_file(here):
 
 def test_many_words_are_tested_a_few_texts_at_a_time(here):
     source = options_of(here).source
-    assert source.most_at_once == 2**25 // (16 * source.words.size)
-    many = copy.copy(source.words)
+    assert source.most_at_once == 2**25 // (16 * source.byte_pairs.size)
+    many = copy.copy(source.byte_pairs)
     many.size = 49_152
-    assert source.with_facts(words=many, places=128).most_at_once == 5
+    assert source.with_facts(byte_pairs=many, context_length=128).most_at_once == 5
 
 
 # --- What is kept ---------------------------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def test_it_writes_with_what_it_has_learned(here, kept, said):
     assert learned.startswith(f"Llama 32 × 2, 4 heads, 2 of keys, LoRA 2 of {kept}\n")
     assert said(*how, "--weights", kept, "--raw").split("\n")[1].startswith("the")
     model, options, _ = loading.checkpoint.load(kept, writes=True)
-    assert model.places == SIZES["places"] != options.run.places
+    assert model.context_length == SIZES["context_length"] != options.run.context_length
     words = np.random.default_rng(0).integers(0, 200, (2, 30))
     right = loading.network.make("np", changed(options, lora=2, seed=5))
     for name, array in model.params.items():
@@ -226,8 +226,8 @@ def test_the_newest_network_is_never_thin_matrices(kept, tmp_path, monkeypatch):
 
 REFUSED = {
     "--width 64": "--width 64 contradicts .*tiny.gguf, which has 32: the file decides that",
-    "--keys 1": "--keys 1 contradicts .*tiny.gguf, which has 2: the file decides that",
-    "--places 121": "--places 121 is too many: .*tiny.gguf sees 120 words at once",
+    "--kv-heads 1": "--kv-heads 1 contradicts .*tiny.gguf, which has 2: the file decides that",
+    "--context-length 121": "--context-length 121 is too many: .*tiny.gguf sees 120 tokens at once",
     "--recipe texts": "--recipe texts is for a network that begins anew, and --start has one of its own",
     "--dataset mnist": "--start .*tiny.gguf learns a text, and --dataset mnist has images",
     "--dataset names": "--start .*tiny.gguf learns a text, and --dataset names has names",
@@ -235,7 +235,7 @@ REFUSED = {
     "--start nothing.gguf": "cannot read nothing.gguf: No such file or directory",
     "--start README.md": "README.md is no GGUF file, or is damaged or not whole",
     "--lora 0": "argument --lora: 0 is not in the range 1 to 1,024",
-    "--places 110": "my.txt has [0-9]+ words: for texts of 110 words it takes 1,101 or more",
+    "--context-length 110": "my.txt has [0-9]+ tokens: for texts of 110 tokens it takes 1,101 or more",
     "--optimizer sgd --lr 1e30": "the loss is .* at step [0-9]+: lower --lr|no longer finite at step",
 }
 
@@ -271,7 +271,7 @@ def test_a_byte_without_a_word_is_said_with_the_texts_name(tmp_path):
     without = [word if word != "Ą" else "none" for word in WORDS]  # as which the byte 4 is written
     write_model(tmp_path / "tiny.gguf", **{"tokenizer__ggml.tokens": without})
     (tmp_path / "my.txt").write_bytes(b"the other \x04" * 100)
-    with pytest.raises(UserError, match=r"my.txt: the file to start from has no word for a byte in ' ?\\x04'$"):
+    with pytest.raises(UserError, match=r"my.txt: the file to start from has no token for a byte in ' ?\\x04'$"):
         options_of(tmp_path).source.examples()
 
 

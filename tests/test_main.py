@@ -111,7 +111,7 @@ def test_of_a_name_its_letters_and_one_end_count():
     losses, hits = [], []
     all_logits = ours[0].forward(x)
     _, dlogits, *_ = main_np.compute_loss(all_logits, y)
-    for name, logits, d in zip(texts.names_of(few.test_tokens), all_logits, dlogits, strict=True):
+    for name, logits, d in zip(texts.decode_names(few.test_tokens), all_logits, dlogits, strict=True):
         for place, letter in enumerate([*name, "end"]):
             word = 0 if letter == "end" else ord(letter) - ord("a") + 1
             p = np.exp(logits[place]) / np.exp(logits[place]).sum()

@@ -119,7 +119,7 @@ RANDOM = {model: st.just(words) for model, words in zip(NETWORKS, FEW_UNITS, str
     "gpt": st.builds("gpt {} --blocks {}".format, HEADS, FEW),
     "llama": st.builds(
         lambda keys, g, d, hidden, blocks: (
-            f"llama --keys {keys} --heads {keys * g} --width {keys * g * 2 * d} --hidden {hidden} --blocks {blocks}"
+            f"llama --kv-heads {keys} --heads {keys * g} --width {keys * g * 2 * d} --hidden {hidden} --blocks {blocks}"
         ),
         FEW,
         FEW,
@@ -167,10 +167,10 @@ def test_sizes_precision_defaults_and_seeds(model):
     assert drawn and all((first[name] != other[name]).any() for name in drawn)
 
 
-WRITERS = "", "--dataset names --blocks 1", "--dataset shakespeare --places 20 --blocks 1"
+WRITERS = "", "--dataset names --blocks 1", "--dataset shakespeare --context-length 20 --blocks 1"
 
 
-SIZES = ("gpt --width 12 --heads 3", "llama --width 12 --heads 6 --keys 3 --hidden 5")
+SIZES = ("gpt --width 12 --heads 3", "llama --width 12 --heads 6 --kv-heads 3 --hidden 5")
 
 
 @pytest.mark.parametrize("words", one_in(2, [f"{size} {more}" for more in WRITERS for size in reversed(SIZES)]))
@@ -180,16 +180,16 @@ def test_what_is_written_is_the_same_in_pytorch(words):
     ours = loading.network.make("np", options)
     begun = np.array([[3, 9, 60], [0, 0, 8]])
     if options.source.noun != "texts":
-        begun = options.source.tokenizer.first([3, 9] if options.source.noun == "images" else [0, 0])
+        begun = options.source.tokenizer.start_tokens([3, 9] if options.source.noun == "images" else [0, 0])
     if options.source.noun == "names":
-        begun = np.hstack([begun, texts.texts_of(["ma", "le"])[:, :2]])
-    for temperature, *likeliest in ((1, None), (0.8, None), (1, 3), (0, None), (1, None, 0.3), (1.5, 5, 0.9)):
+        begun = np.hstack([begun, texts.encode_names(["ma", "le"])[:, :2]])
+    for temperature, *limits in ((1, None), (0.8, None), (1, 3), (0, None), (1, None, 0.3), (1.5, 5, 0.9)):
         by_hand, by_torch = (
-            np.stack([np.asarray(new) for new in model.write(begun, temperature, np.random.default_rng(1), *likeliest)])
+            np.stack([np.asarray(new) for new in model.generate(begun, temperature, np.random.default_rng(1), *limits)])
             for model in (ours, theirs.eval())
         )
-        assert by_hand.shape == (ours.places - begun.shape[1] + 1, 2)
-        assert np.array_equal(by_hand, by_torch), (temperature, likeliest)
+        assert by_hand.shape == (ours.context_length - begun.shape[1] + 1, 2)
+        assert np.array_equal(by_hand, by_torch), (temperature, limits)
 
 
 # --- One run --------------------------------------------------------------------------------------------------------
@@ -200,21 +200,21 @@ LOCKSTEP = [  # what is trained, and how far apart PyTorch and the tape may be: 
     ("mlp --hidden 32 --steps 60 --momentum 0", 1e-13, 0),
     (f"mlp --hidden 16 {ADAMW}", 1e-12, 0),
     ("gpt --width 12 --blocks 1 --heads 3 --steps 20", 1e-12, 1e-12),
-    ("llama --dataset names --width 12 --blocks 1 --heads 6 --keys 3 --hidden 5 --steps 20", 1e-12, 1e-12),
+    ("llama --dataset names --width 12 --blocks 1 --heads 6 --kv-heads 3 --hidden 5 --steps 20", 1e-12, 1e-12),
 ]
 LONG = [  # letters, float32, more than an epoch, and networks of the default sizes
     ("mlp --steps 60 --dtype float32", 1e-4, 0),
     (f"resnet --widths 2,3 {ADAMW}", 1e-12, 1e-12),
     ("vit --width 12 --blocks 2 --heads 3 --steps 20 --optimizer sgd --lr 0.1 --weight-decay 5e-4", 1e-12, 1e-12),
     ("gpt --dataset names --width 12 --blocks 1 --heads 3 --steps 20", 1e-12, 1e-12),
-    ("gpt --dataset shakespeare --width 12 --blocks 1 --heads 3 --places 20 --steps 20", 1e-12, 1e-12),
+    ("gpt --dataset shakespeare --width 12 --blocks 1 --heads 3 --context-length 20 --steps 20", 1e-12, 1e-12),
     ("mlp --hidden 64 --steps 500", 1e-12, 0),
     ("resnet --steps 12", 1e-9, 1e-12),
     ("vit --patch 14 --blocks 2 --steps 70", 1e-12, 1e-12),
     ("gpt --steps 20", 1e-12, 1e-12),
     ("gpt --dataset names --steps 60", 1e-12, 1e-12),
     ("gpt --dataset shakespeare --steps 20", 1e-12, 1e-12),
-    ("llama --dataset shakespeare --places 16 --width 32 --blocks 1 --lr 0.01 --steps 120", 1e-12, 1e-12),
+    ("llama --dataset shakespeare --context-length 16 --width 32 --blocks 1 --lr 0.01 --steps 120", 1e-12, 1e-12),
     ("llama --dataset shakespeare --steps 20", 1e-12, 1e-12),
     ("llama --steps 20", 1e-12, 1e-12),
 ]

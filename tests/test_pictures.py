@@ -299,7 +299,7 @@ def test_of_several_runs_each_has_its_colour_and_its_name_as_it_is():
 def test_what_is_written_is_black_on_white_and_so_are_the_docs_pictures():
     rows = np.zeros((2, 3, 28, 28), np.uint8)
     rows[1, 0] = INKED  # in the second row, the first digit
-    paper = write.on_paper(rows)
+    paper = write.arrange_on_paper(rows)
     middles = write.MARGIN + write.SIZE * np.arange(7, 28 * 3, 14)  # of the halves of each image
     dark = [(row, column) for row, y in enumerate(middles[:4]) for column, x in enumerate(middles) if paper[y, x] < 128]
     assert dark == [(2, 0), (2, 1)] and paper[0, 0] == 255

@@ -13,7 +13,7 @@ from conftest import in_turn, rows
 from exercises import prove
 from practice_answers import write
 from support.errors import UserError
-from support.tokens import joined
+from support.tokens import merge_pair
 from tiny_model import write_model
 
 STEPS = 12
@@ -152,10 +152,10 @@ def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeyp
     apart, largest = found.groups()
     assert float(apart) < 1e-4 and float(largest) > 1
     model, _, cut, file = prove.real(tmp_path / "tiny.gguf")
-    words = cut(joined)
+    words = cut(merge_pair)
     for _ in range(prove.ANSWER):  # each is the likeliest after the whole text before it
         words.append(int(model.forward(np.array([words]))[0, -1].argmax()))
-    answer = b"".join(file.words.bytes[word] for word in words[-prove.ANSWER :]).decode(errors="replace")
+    answer = b"".join(file.byte_pairs.bytes[word] for word in words[-prove.ANSWER :]).decode(errors="replace")
     answer = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "?", answer)  # as `say` has it
     assert " ".join(f"{prove.QUESTION} {answer} ...".split()) in said
     assert lines.first_wrong is None

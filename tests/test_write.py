@@ -37,7 +37,7 @@ def hardly_trained(small, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "load", lambda source, held: small if source.noun == "images" else load(source, held))
         patch.setattr(plot, "learning_curves", lambda run: None)
-        names, text = "--dataset names --hold-out 4000", f"--dataset {play} --batch-size 5 --places 10"
+        names, text = "--dataset names --hold-out 4000", f"--dataset {play} --batch-size 5 --context-length 10"
         for kind, words in {"digits": "", "names": names, "text": text}.items():
             main_np.main([*f"{SMALLEST} {words}".split(), "--out", str(folder / kind)])
     play.unlink()
@@ -58,7 +58,7 @@ def here(tmp_path, monkeypatch, small, quick_curves, hardly_trained):
 
 def pixels(*argv):
     """The images that it draws with these arguments: (rows, digits, 28, 28), ink is 255."""
-    with patch.object(write, "on_paper", wraps=write.on_paper) as drawn:
+    with patch.object(write, "arrange_on_paper", wraps=write.arrange_on_paper) as drawn:
         write.main([*argv])
     (images,) = drawn.call_args.args
     with Image.open("written.png") as picture:
@@ -80,8 +80,8 @@ def test_what_is_written_and_what_is_read(here, capsys, monkeypatch):
     *_, said = capsys.readouterr().out.splitlines()
     assert said.startswith("it was not read: ") and said.endswith(": run `python main_np.py` first")
     assert images.shape == (3, 4, 28, 28) and (images[0] != images[1]).any()
-    words = texts.words_of(images.reshape(-1, 28, 28))
-    assert (texts.images_of(words) == images.reshape(-1, 28, 28)).all()  # it consists of words
+    words = texts.encode_images(images.reshape(-1, 28, 28))
+    assert (texts.decode_images(words) == images.reshape(-1, 28, 28)).all()  # it consists of words
     main_np.main(["--hidden", "8", "--steps", "3"])
     capsys.readouterr()
     assert (pixels("2026", "--count", "3") == images).all()
@@ -123,8 +123,8 @@ def test_names_and_which_of_them_are_in_the_list(names, capsys):
     assert first == "GPT 8 × 1, 2 heads of learning_curves/checkpoint_gpt_names_np.npz"
     assert len(rows) == 4 and all(row.startswith("Mac") for row in rows)
     assert said("Mac", "--count", "4", "--temperature", "1")[1:5] == rows != said("mac", "--seed", "1")[1:5]
-    known = {*texts.names_of(data.load("names", 4000).train_tokens)}
-    held = texts.names_of(data.load("names", 4000).test_tokens)
+    known = {*texts.decode_names(data.load("names", 4000).train_tokens)}
+    held = texts.decode_names(data.load("names", 4000).test_tokens)
     assert len(known) == 32_000
     assert re.fullmatch(r"(1 of 4 is|[0234] of 4 are) in the list of 32,000 names it learned", last)
     names = []
@@ -176,7 +176,7 @@ def test_a_blank_image_is_said_to_be_blank(here, capsys, monkeypatch):
     main_np.main(["--hidden", "8", "--steps", "3"])
     images = np.zeros((4, 28, 28), np.uint8)
     images[[1, 3], 14, 14] = 255
-    monkeypatch.setattr(write, "write", lambda *_: images)
+    monkeypatch.setattr(write, "generate_digits", lambda *_, **__: images)
     capsys.readouterr()
     write.main(["2026"])
     _, _, blank, _, said = capsys.readouterr().out.splitlines()
@@ -227,16 +227,18 @@ def test_a_text_goes_on_as_long_as_somebody_wants(play, capsys):
     assert len(said()) == write.LETTERS + 1  # begun with a new line, which is not printed
     three = said("be", "--count", "3", "--letters", "9").split("\n---\n")
     assert [len(each.rstrip("\n")) for each in three] != [0] * 3 and len(three) == 3 and len({*three}) == 3
-    cold = said("be", "--top", "1", "--letters", "40")
+    cold = said("be", "--top-k", "1", "--letters", "40")
     assert cold == said("be", "--temperature", "0", "--letters", "40", "--seed", "7")
 
 
 def test_behind_its_last_place_the_window_moves_by_half():
     """What is written there is what the network says after the last half of what it has seen."""
-    model, judge = (gpt_np.GPT(8, 1, 2, words=5, starts=0, places=6) for _ in range(2))  # one keeps what it has seen
+    model, judge = (
+        gpt_np.GPT(8, 1, 2, vocab_size=5, n_start_tokens=0, context_length=6) for _ in range(2)
+    )  # one keeps what it has seen
     for begun in ([1], [0, 3, 2, 1], [4] * 6, [2, 3] * 9):
         words, seen = [*begun], begun[-6:]
-        for word in itertools.islice(write.endless(model, begun, 0, np.random.default_rng(0)), 20):
+        for word in itertools.islice(write.generate_endlessly(model, begun, 0, np.random.default_rng(0)), 20):
             assert judge.forward(np.array([[*seen, *[0] * 6][:6]]))[0, len(seen) - 1].argmax() == word
             words.append(word)
             seen = [*seen, word] if len(seen) < 6 else words[-3:]

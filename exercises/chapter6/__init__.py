@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from gpt_np import CausalSoftmax, Embedding, next_words
+from gpt_np import CausalSoftmax, Embedding, sample
 from mlp_np import softmax, softmax_cross_entropy
 from vit_np import Positions
 
@@ -52,7 +52,7 @@ def drawn(rng, temperature=None, apart=False):
     if apart:
         logits += far(B)[:, np.newaxis]
     return SimpleNamespace(B=B, V=V, logits=logits, temperature=temperature, u=u,
-                           words=next_words(logits, temperature, u))  # fmt: skip
+                           words=sample(logits, temperature, u))  # fmt: skip
 
 
 DRAWN = [drawn, partial(drawn, temperature=1.0), partial(drawn, temperature=0.0)]

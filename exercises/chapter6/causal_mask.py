@@ -73,4 +73,4 @@ The mask needs no derivative of its own. A hidden weight is 0 whatever its score
 of 0 makes the derivative of its score 0.
 """
 DOCS = 'docs/writing.md, "The causal mask"'
-LINE = "gpt_np.py: self.weights = softmax(np.where(seen"
+LINE = "gpt_np.py: self.weights = softmax(np.where(causal_mask"

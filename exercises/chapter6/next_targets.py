@@ -66,4 +66,4 @@ One image is T lessons at once. At each place the network gets what a writer has
 needs. Nothing but the order of the words says what is right: no person has to label anything.
 """
 DOCS = 'docs/writing.md, "Which word is predicted where"'
-LINE = "support/texts.py: return np.concatenate([self.first"
+LINE = "support/texts.py: return np.concatenate([self.start_tokens"

@@ -86,4 +86,4 @@ SmolLM2 has 48,900 such pairs, learned from a large text in this way: the pair t
 then the next. To read your text, it joins them in the same order.
 """
 DOCS = 'docs/llama.md, "Words made of bytes"'
-LINE = "support/tokens.py: both = tuple(words[i : i + 2]) == pair"
+LINE = "support/tokens.py: if tuple(tokens[i : i + 2]) == pair"

@@ -111,4 +111,4 @@ A turn keeps lengths, and so does the way back: nothing grows or vanishes here. 
 are apart alone: turned by t and by u, the angle between them has changed by t - u.
 """
 DOCS = 'docs/llama.md, "Rotary positions"'
-LINE = "llama_np.py: return turned(dy, self.cos, -self.sin)"
+LINE = "llama_np.py: return apply_rotary(dy, self.cos, -self.sin)"

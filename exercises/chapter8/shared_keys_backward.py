@@ -103,4 +103,4 @@ What is used several times on the way forward is a sum on the way back. In the n
 stand one below the other, as one matrix of g T queries, and the product itself is that sum.
 """
 DOCS = 'docs/llama.md, "Shared keys"'
-LINE = "llama_np.py: dk = self.turn_k.backward(dproducts.swapaxes(2, 3) @ self.q)"
+LINE = "llama_np.py: dk = self.rotary_k.backward(dproducts.swapaxes(2, 3) @ self.q)"

@@ -86,8 +86,8 @@ sorted over the texts | np.argsort(-p, axis=1) -> np.argsort(-p.sum(axis=0))[Non
 """
 
 WHY = """
-Where the network is sure, one or two words are kept, and where it is not, many: a fixed number, as with --top, would be
-too many here and too few there (Holtzman et al. 2020).
+Where the network is sure, one or two words are kept, and where it is not, many: a fixed number, as with --top-k, would
+be too many here and too few there (Holtzman et al. 2020).
 """
 DOCS = 'docs/llama.md, "The likeliest words"'
 LINE = "gpt_np.py: np.put_along_axis(p, order, np.where(likelier < top_p, ranked, 0), axis=1)"

@@ -10,12 +10,12 @@ DECAY = f"{MLP} --weight-decay 0.1"
 RESNET = "--model resnet --widths 2,3 --batch-size 16"
 VIT = "--model vit --width 12 --blocks 1 --heads 3 --batch-size 8"
 GPT = "--model gpt --width 12 --blocks 1 --heads 3 --batch-size 8"
-LLAMA = "--model llama --dataset names --width 8 --heads 2 --keys 1 --hidden 8 --blocks 1 --batch-size 16"
+LLAMA = "--model llama --dataset names --width 8 --heads 2 --kv-heads 1 --hidden 8 --blocks 1 --batch-size 16"
 
 PROVEN = "is proven, as far as these go."
 RIGHT = "Your gradients are right; mlp_autograd.py and mlp_torch.py are another network."
 DRAWS = "does not have the probabilities softmax(logits / temperature)."
-OTHER_LOGITS = "`next`, with the keys and values that it keeps, finds other logits than `forward`."
+OTHER_LOGITS = "`decode_step`, with its cache of keys and values, gives other logits than `forward`."
 NO_DERIVATIVE = "not the derivative of its own loss"
 OUTVOTED = "is not that of mlp_autograd.py, mlp_torch.py and central differences, which agree."
 
@@ -97,9 +97,9 @@ EDITS = [
     Edit("the tape's ReLU", MLP, [(TAPE, "lambda dy: dy * (y > 0)", "lambda dy: dy * (y > .1)")], "mlp_autograd.py", "mlp_autograd.py is wrong, and mlp_np.py is right: their logits are the same.", 1),
     Edit("GELU in PyTorch", MLP, [(T, "relu", "gelu")], "", "Your gradients are right; mlp_torch.py is another network.", 0),
     Edit("nothing in the Llama", LLAMA, [], "", PROVEN, 0),
-    Edit("turned on", LLAMA, [("llama_np.py", "return turned(dy, self.cos, -self.sin)", "return turned(dy, self.cos, self.sin)")], "llama_np.py", f"are {NO_DERIVATIVE}", 1),
+    Edit("turned on", LLAMA, [("llama_np.py", "return apply_rotary(dy, self.cos, -self.sin)", "return apply_rotary(dy, self.cos, self.sin)")], "llama_np.py", f"are {NO_DERIVATIVE}", 1),
     Edit("times 1", LLAMA, [("llama_np.py", "dproducts.swapaxes(2, 3) @ self.q)", "dproducts.swapaxes(2, 3) @ self.q * 1.0)")], "", PROVEN, 0),
-    Edit("the table learns once", LLAMA, [("llama_np.py", 'grads["embed.E"][: scores.words] += scores.dE', "pass")], "llama_np.py", f"gradient of embed.E is {NO_DERIVATIVE}", 1),
+    Edit("the table learns once", LLAMA, [("llama_np.py", 'grads["embed.E"][: head.vocab_size] += head.dE', "pass")], "llama_np.py", f"gradient of embed.E is {NO_DERIVATIVE}", 1),
     Edit("silu", LLAMA, [("llama_np.py", "(1 + self.a * (1 - self.sigmoid))", "(1 + self.a * (1 - self.sigmoid) * .999)")], "llama_np.py", NO_DERIVATIVE, 1),
     Edit("two eps", LLAMA, [("llama_np.py", "/ len(gamma) + self.eps)", "/ len(gamma) + 2 * self.eps)")], "", "Your gradients are right; llama_autograd.py and llama_torch.py are another network.", 0),
     Edit("0 of the batch", LLAMA, [("llama_np.py", "return gamma * self.xhat", "return gamma * self.xhat + 0 * x.mean(axis=0)")], "", PROVEN, 0),
@@ -169,11 +169,11 @@ EDITS = [
     Edit("a mask that shows one more", GPT, [("gpt_np.py", "np.tri(scores.shape[-1], dtype=bool)", "np.tri(*scores.shape[-2:], 1, dtype=bool)")], "gpt_np.py", "Your gradients are right; gpt_autograd.py and gpt_torch.py are another network.", 1),
     Edit("the gate by itself", LLAMA, [("llama_np.py", "du = dproduct * self.a * self.sigmoid", "du = dproduct * self.sigmoid")], "llama_np.py", NO_DERIVATIVE, 1),
     Edit("PyTorch turns the other way", LLAMA, [("llama_torch.py", "first * cos - second * sin", "first * cos + second * sin")], "", "Your gradients are right; llama_torch.py is another network.", 0),
-    Edit("next without the scale", GPT, [("gpt_np.py", "softmax(q @ k.swapaxes(2, 3) * self.scale)", "softmax(q @ k.swapaxes(2, 3))")], "gpt_np.py", OTHER_LOGITS, 1),
-    Edit("next without the scale in the Llama", LLAMA, [("llama_np.py", "@ k.swapaxes(2, 3), self.heads) * self.scale", "@ k.swapaxes(2, 3), self.heads)")], "llama_np.py", OTHER_LOGITS, 1),
-    Edit("keys are turned for the first place", LLAMA, [("llama_np.py", "split(key.forward(x), self.keys), place)", "split(key.forward(x), self.keys), 0)")], "llama_np.py", OTHER_LOGITS, 1),
-    Edit("half a per cent of each word's part", GPT, [("gpt_np.py", "ends[:, -1:] >= ends)", "ends[:, -1:] >= ends + 0.005)")], "", DRAWS, 1),
+    Edit("decode_step without the scale", GPT, [("gpt_np.py", "softmax(q @ k.swapaxes(2, 3) * self.scale)", "softmax(q @ k.swapaxes(2, 3))")], "gpt_np.py", OTHER_LOGITS, 1),
+    Edit("decode_step without the scale in the Llama", LLAMA, [("llama_np.py", "scores = ungroup_heads(products, self.heads) * self.scale", "scores = ungroup_heads(products, self.heads)")], "llama_np.py", OTHER_LOGITS, 1),
+    Edit("keys are rotated for the first position", LLAMA, [("llama_np.py", "split(key.forward(x), self.kv_heads), position)", "split(key.forward(x), self.kv_heads), 0)")], "llama_np.py", OTHER_LOGITS, 1),
+    Edit("half a per cent of each token's part", GPT, [("gpt_np.py", "ends[:, -1:] >= ends)", "ends[:, -1:] >= ends + 0.005)")], "", DRAWS, 1),
     Edit("the temperature upside down", GPT, [("gpt_np.py", "logits.astype(np.float64) / temperature", "logits.astype(np.float64) * temperature")], "", DRAWS, 1),
-    Edit("one word more of the top", LLAMA, [("gpt_np.py", "np.sort(logits)[:, -top:]", "np.sort(logits)[:, -top - 1 :]")], "", "with top-k, word", 1),
-    Edit("one word less of top-p", LLAMA, [("gpt_np.py", "likelier < top_p", "likelier + ranked < top_p")], "", "with top-p, word", 1),
+    Edit("one token more of the top", LLAMA, [("gpt_np.py", "np.sort(logits)[:, -top_k:]", "np.sort(logits)[:, -top_k - 1 :]")], "", "with top-k, token", 1),
+    Edit("one token less of top-p", LLAMA, [("gpt_np.py", "likelier < top_p", "likelier + ranked < top_p")], "", "with top-p, token", 1),
 ]  # fmt: skip

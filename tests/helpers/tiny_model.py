@@ -7,7 +7,7 @@ from support.tokens import letters_of_bytes
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 PAIRS = ("t h", "th e", "Ġ t", "Ġ the", "Ġt h", "e r", "0 1", "Ã ©")
 WORDS = [*CONTROL, *letters_of_bytes(), "th", "the", "Ġt", "Ġthe", "Ġth", "er", "01", "Ã©"]
-SIZES = {"width": 32, "blocks": 2, "heads": 4, "keys": 2, "hidden": 64, "places": 120}
+SIZES = {"width": 32, "blocks": 2, "heads": 4, "kv_heads": 2, "hidden": 64, "context_length": 120}
 # SmolLM2's, whose SHA-256 sum is known.
 TEMPLATE = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou "
@@ -23,9 +23,9 @@ def facts_of(sizes=SIZES):
         "embedding_length": sizes["width"],
         "block_count": sizes["blocks"],
         "attention.head_count": sizes["heads"],
-        "attention.head_count_kv": sizes["keys"],
+        "attention.head_count_kv": sizes["kv_heads"],
         "feed_forward_length": sizes["hidden"],
-        "context_length": sizes["places"],
+        "context_length": sizes["context_length"],
         "rope.freq_base": 50_000.0,
         "attention.layer_norm_rms_epsilon": 2e-5,
         "vocab_size": len(WORDS),
@@ -49,8 +49,8 @@ def arrays_of(sizes=SIZES, seed=0):
     rng, C, H, d = np.random.default_rng(seed), sizes["width"], sizes["hidden"], sizes["width"] // sizes["heads"]
     shapes = {"token_embd": (len(WORDS), C), "output_norm": (C,)}
     for i in range(sizes["blocks"]):
-        of_block = {"attn_norm": (C,), "attn_q": (C, C), "attn_k": (sizes["keys"] * d, C)}
-        of_block |= {"attn_v": (sizes["keys"] * d, C), "attn_output": (C, C), "ffn_norm": (C,)}
+        of_block = {"attn_norm": (C,), "attn_q": (C, C), "attn_k": (sizes["kv_heads"] * d, C)}
+        of_block |= {"attn_v": (sizes["kv_heads"] * d, C), "attn_output": (C, C), "ffn_norm": (C,)}
         of_block |= {"ffn_gate": (H, C), "ffn_up": (H, C), "ffn_down": (C, H)}
         shapes |= {f"blk.{i}.{name}": shape for name, shape in of_block.items()}
     return {

@@ -14,7 +14,7 @@ from lab.nanogpt import NanoGPT
 @pytest.mark.slow
 def test_the_network_has_the_published_numbers():
     torch.manual_seed(0)
-    model = NanoGPT(words=65, places=64)
+    model = NanoGPT(vocab_size=65, context_length=64)
     params = dict(model.named_parameters())
     assert sum(p.numel() for name, p in params.items() if name != "positions.weight") == 795_904  # nanoGPT says 0.80M
     assert all(p.ndim > 1 or (p == 1).all() for p in params.values())  # no biases, and gammas of 1
@@ -34,7 +34,7 @@ def test_the_network_looks_back_only_and_says_at_first_that_all_letters_are_alik
     """With its small weights, the mean loss of all letters is 0.037 more than that of equal scores. Over 400 seeds the
     deviation is 0.0014, so one seed in 10^11 is outside the bound. Weights twice or half as large give 0.40 or 0.007.
     """
-    model, x = NanoGPT(words=65, places=64), torch.arange(64)[None]
+    model, x = NanoGPT(vocab_size=65, context_length=64), torch.arange(64)[None]
     other = x.clone()
     other[0, 40] = 3
     with torch.no_grad():

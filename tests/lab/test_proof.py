@@ -72,8 +72,8 @@ def writer(request):
     model, rng = make("np", options), np.random.default_rng(0)
     for array in model.params.values():
         array += rng.normal(0, 0.3, array.shape)
-    start = options.source.tokenizer.words
-    texts = rng.integers(start, size=(6, options.source.places))
+    start = options.source.tokenizer.vocab_size
+    texts = rng.integers(start, size=(6, options.source.context_length))
     texts[:, 0] = start
     return model, texts
 
@@ -93,7 +93,7 @@ def test_what_a_network_writes_is_what_forward_says(writer):
 def test_decoding_without_the_scale_is_found(writer, monkeypatch):
     model, texts = writer
     attention = type(model.layers["blocks.0"].layers["attention"])
-    right = attention.next
+    right = attention.decode_step
 
     def decode_without_scale(layer, x, place):
         layer.scale, scale = 1.0, layer.scale
@@ -101,37 +101,40 @@ def test_decoding_without_the_scale_is_found(writer, monkeypatch):
         layer.scale = scale
         return y
 
-    monkeypatch.setattr(attention, "next", decode_without_scale)
+    monkeypatch.setattr(attention, "decode_step", decode_without_scale)
     rows = failed_rows(model, texts)
-    assert re.match(
-        r"after 2 words of text \d, the logit of word \d+ differs: `next` \S+, `forward` \S+$", rows["decoding"]
-    )
+    place = r"after 2 tokens of text \d, the logit of token \d+"
+    assert re.match(rf"{place} differs: `decode_step` \S+, `forward` \S+$", rows["decoding"])
 
 
 @pytest.mark.parametrize(
     ("how", "change"),
     [
-        ("", lambda logits, temperature, u, top, top_p: (1.02 * logits, temperature, u, top, top_p)),
-        ("", lambda logits, temperature, u, top, top_p: (logits, temperature, u**1.01, top, top_p)),
-        ("with top-k, ", lambda logits, temperature, u, top, top_p: (logits, temperature, u, top and top + 1, top_p)),
-        ("with top-p, ", lambda logits, temperature, u, top, top_p: (logits, temperature, u, top, 1)),
+        ("", lambda logits, temperature, u, top_k, top_p: (1.02 * logits, temperature, u, top_k, top_p)),
+        ("", lambda logits, temperature, u, top_k, top_p: (logits, temperature, u**1.01, top_k, top_p)),
+        (
+            "with top-k, ",
+            lambda logits, temperature, u, top_k, top_p: (logits, temperature, u, top_k and top_k + 1, top_p),
+        ),
+        ("with top-p, ", lambda logits, temperature, u, top_k, top_p: (logits, temperature, u, top_k, 1)),
     ],
 )
 def test_words_that_are_drawn_by_other_probabilities_are_found(how, change, writer, monkeypatch):
     model, texts = writer
     module = sys.modules[type(model).__module__]
-    right = module.next_words
-    monkeypatch.setattr(module, "next_words", lambda *given: right(*change(*given)))
+    right = module.sample
+    monkeypatch.setattr(module, "sample", lambda *given: right(*change(*given)))
     rows = failed_rows(model, texts)
-    numbers = r"word \d+ is 0\.\d{3} of 1,000 draws, and its probability is 0\.\d{3}$"
+    numbers = r"token \d+ is 0\.\d{3} of 1,000 draws, and its probability is 0\.\d{3}$"
     assert [*rows] == ["sampling"] and re.match(how + numbers, rows["sampling"]), rows
 
 
 def test_a_network_that_cannot_decode_has_two_judges_less(monkeypatch, writer):
     model, texts = writer
-    monkeypatch.delattr(type(model), "next")
+    monkeypatch.delattr(type(model), "decode_step")
     rows = judges.judge_writing("it.py", model, texts)
-    assert [row.said for row in rows] == ["missing: it.py has no method `next`"] * 2 and all(row.holds for row in rows)
+    assert [row.said for row in rows] == ["missing: it.py has no method `decode_step`"] * 2
+    assert all(row.holds for row in rows)
 
 
 # --- What a reader changes in mlp_np.py -------------------------------------------------------------------------------

@@ -54,14 +54,14 @@ class Another:
     def __init__(self, path, n_ctx, **how):
         self.model, _, self.file = loading.gguf_file.load_file(path)
         assert {tensor.type for tensor in ModelFile(path).tensors.values()} == {0}  # F32
-        self.scores = np.zeros((n_ctx, self.file.words.size), np.float32)
+        self.scores = np.zeros((n_ctx, self.file.byte_pairs.size), np.float32)
         self.reset()
 
     def reset(self):
         self.place = 0
 
     def eval(self, words):
-        self.scores[self.place + len(words) - 1] = self.model.next(np.array([words]), self.place)[0] + 0.25
+        self.scores[self.place + len(words) - 1] = self.model.decode_step(np.array([words]), self.place)[0] + 0.25
         self.place += len(words)
 
 
@@ -90,7 +90,7 @@ def test_a_tiny_model_is_taught(tmp_path, monkeypatch, kept):
     (tmp_path / "my.txt").write_text("the other one and the others " * 100)
     for name, value in {"OUT": tmp_path, "ANSWERED": 3}.items():
         monkeypatch.setattr(llama, name, value)
-    more = f"--dataset {tmp_path / 'my.txt'} --places 12 --steps 12 --lr 0.02"
+    more = f"--dataset {tmp_path / 'my.txt'} --context-length 12 --steps 12 --lr 0.02"
     llama.teach(write_model(tmp_path / "tiny.gguf"), more)
     found = kept["llama teach"]
     assert found["after"] < found["before"] - 0.1 and len(found["answers"]) == 2 and found["steps"] == 12

@@ -8,7 +8,7 @@ import data
 from lab import counts, figures, results, writing
 from loading.network import make
 from loading.options import parse_options
-from support.texts import texts_of
+from support.texts import encode_names
 
 
 @pytest.mark.slow
@@ -60,7 +60,7 @@ def test_a_blank_image_is_not_read_as_asked(small, monkeypatch):
     images = np.zeros((10, 28, 28), np.uint8)
     images[5:, 14, 14] = 255
     monkeypatch.setattr(writing, "ASKED", np.arange(10))
-    monkeypatch.setattr(writing, "write", lambda *_: images)
+    monkeypatch.setattr(writing, "generate_digits", lambda *_, **__: images)
     monkeypatch.setattr(writing, "digits_in", lambda *_: np.arange(10))
     found = writing.measure(None, None, None, small.train_images[:20])
     assert {*found["read"].values()} == {*found["blank"].values()} == {0.5}
@@ -75,8 +75,8 @@ def test_the_curve_over_temperatures_is_legible():
 
 def test_tables_that_count(small, monkeypatch):
     """Three texts in place of names: what each table says of the next word can be counted on fingers."""
-    learned = texts_of(["ab", "ab", "ac"])
-    names = data.Tokens(learned, texts_of(["ab"]))
+    learned = encode_names(["ab", "ab", "ac"])
+    names = data.Tokens(learned, encode_names(["ab"]))
     monkeypatch.setattr(data, "load", lambda name: names)
     found = counts.measure("names")
     assert found["all words alike"] == pytest.approx({"loss": np.log(27), "accuracy": 1 / 27})

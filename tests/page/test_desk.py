@@ -34,7 +34,7 @@ from page import bundle, desk
 from practice_answers import RIGHT, filled, write
 from resnet_np import Conv
 from support.errors import UserError
-from support.texts import names_of
+from support.texts import decode_names
 
 SEED = 5
 
@@ -310,9 +310,8 @@ def test_the_site_writes_what_the_network_writes_and_says_which_names_it_has_lea
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     names = desk.write_names("Mc<", 30, 0.5, seed=1)["names"]
     assert len(names) == 30 and all(name.startswith("mc") for name, *_ in names)
-    assert (
-        {name for name, is_known, _ in names if is_known} == {name for name, *_ in names} & {*names_of(known)} != set()
-    )
+    listed = {name for name, is_known, _ in names if is_known}
+    assert listed and listed == {name for name, *_ in names} & {*decode_names(known)}
     assert desk.write_names("", 5, 0, seed=1)["names"] == desk.write_names("", 5, 0, seed=2)["names"]
 
 
@@ -328,7 +327,7 @@ def test_what_is_said_of_each_word_that_is_written_is_gpt_nps(file, begun, place
     if begun:
         ((name, _, said),) = desk.write_names(begun, 1, 0.7, seed=3)["names"]
         text = [27, *(desk.LETTERS.index(letter) + 1 for letter in name)]
-        drawn = model.write(np.array([text[:3]]), 0.7, np.random.default_rng(3))
+        drawn = model.generate(np.array([text[:3]]), 0.7, np.random.default_rng(3))
         assert [one["word"] for one in said] == [int(word) for (word,) in drawn][: len(said)]
         assert len(said) == min(len(name) + 1, places) - len(begun)  # the end, too, if there is one
     else:
@@ -362,7 +361,7 @@ def test_the_site_goes_on_with_a_text_as_write_does_and_says_where_it_looked(tmp
     assert about == {"begun": "ROMEO:", "letters": letters}
     _, model = desk.writer()
     words = [letters.index(letter) for letter in "ROMEO:"]
-    drawn = write_py.endless(model, words, 0.8, np.random.default_rng(2))
+    drawn = write_py.generate_endlessly(model, words, 0.8, np.random.default_rng(2))
     words += [int(word) for word in islice(drawn, 100)]
     assert [one["word"] for one in said] == words[6:]
     text = words[:64]

@@ -1148,7 +1148,7 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
         page.emulate_media(reduced_motion="reduce")  # then it need not wait after each patch
         asked.get_by_role("button", name="1", exact=True).press("Enter")
         page.get_by_text("It has written a 1. At a temperature of 0 it is always the same.").wait_for()
-        [*model.write(np.array([[128 + 1]]), 0, np.random.default_rng(0))]
+        [*model.generate(np.array([[128 + 1]]), 0, np.random.default_rng(0))]
         for block in range(2):  # what the heads looked at for the last patch is what they looked at here
             weights = model.layers[f"blocks.{block}"].layers["attention"].weights[0, :, 0]  # (4, 49)
             for head in range(4):
@@ -1179,4 +1179,4 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
             }""",
             [address, {"digit": 4, "temperature": 0.8, "seed": 5}],
         )
-    assert said == [int(word) for (word,) in model.write(np.array([[128 + 4]]), 0.8, np.random.default_rng(5))]
+    assert said == [int(word) for (word,) in model.generate(np.array([[128 + 4]]), 0.8, np.random.default_rng(5))]

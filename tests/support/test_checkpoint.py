@@ -16,7 +16,7 @@ import pytest
 import main_np
 from conftest import damaged, fuzz
 from loading.options import begin, parse_options
-from support.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from support.checkpoint import Checkpoint, load_checkpoint, load_options, save_checkpoint
 from support.errors import UserError
 from support.history import History, load_history, save_history
 from support.options import run_options
@@ -57,6 +57,16 @@ def rewrite(path, changes):
 def saved(tmp_path):
     """A checkpoint with arrays of every group, and what it holds."""
     return save(tmp_path / "checkpoint.npz", "--model", "resnet", "--widths", "2,3", "--optimizer", "adamw")
+
+
+def test_a_checkpoint_and_a_history_with_old_names_of_options_are_read(tmp_path):
+    model = ["--model", "llama", "--dataset", "names", "--width", "8", "--hidden", "8", "--blocks", "1"]
+    path, options, _, history = save(tmp_path / "c.npz", *model)
+    rewrite(path, {"options": {"kv_heads": None, "keys": 2, "context_length": None, "places": None}})
+    assert "kv_heads" not in json.loads(str(np.load(path)["options"]))
+    assert resume(path)[0].run == options.run and load_options(path)[0]["kv_heads"] == 2
+    save_history(tmp_path / "h.json", {"keys": 2, "hold_out": 0, "dataset": "names"}, history)
+    assert load_history(tmp_path / "h.json")[0] == {"kv_heads": 2, "hold_out": 0, "dataset": "names"}
 
 
 def test_a_checkpoint_comes_back_bit_for_bit(saved, tmp_path):

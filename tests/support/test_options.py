@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+import write
 from conftest import rows
 from loading.network import make
 from loading.options import parse, parse_options, restore
@@ -27,9 +28,9 @@ CHOSEN = """
     np --model gpt --dataset names           | recipe=names dataset=names batch_size=128 epochs=8 name=gpt_names_np
     torch --model gpt --recipe names         | recipe=names dataset=names name=gpt_names_torch augment=none
     np --model gpt --recipe default --dataset names | recipe=default dataset=names batch_size=32
-    np --model gpt --dataset shakespeare     | recipe=texts places=64 batch_size=32 name=gpt_texts_np
-    np --model gpt --recipe best             | dataset=shakespeare places=64 width=128 name=gpt_texts_np
-    np --model gpt --dataset data.py --places 9 | recipe=texts dataset=data.py places=9 width=64
+    np --model gpt --dataset shakespeare     | recipe=texts context_length=64 batch_size=32 name=gpt_texts_np
+    np --model gpt --recipe best             | dataset=shakespeare context_length=64 width=128 name=gpt_texts_np
+    np --model gpt --dataset data.py --context-length 9 | recipe=texts dataset=data.py context_length=9 width=64
 """
 
 
@@ -41,6 +42,24 @@ def test_what_is_typed_overrides_the_recipe_and_that_the_rest(line, values):
     found = vars(options.run) | vars(options.call) | {"title": called.replace(" ", "."), "name": options.name}
     for name, value in (pair.split("=") for pair in values.split()):
         assert str(found.get(name, "")).replace(", ", ",") == value, name
+
+
+OLD_NAMES = {  # {as it was typed: as it is typed now}
+    "--model llama --dataset shakespeare --places 9": "--model llama --dataset shakespeare --context-length 9",
+    "--model llama --keys=4": "--model llama --kv-heads=4",
+}
+
+
+@pytest.mark.parametrize(("old", "new"), OLD_NAMES.items())
+def test_old_names_of_options_still_work(old, new):
+    assert parse_options("np", *old.split()).run == parse_options("np", *new.split()).run
+    assert write.make_parser().parse_args(["--top", "3"]).top_k == 3
+
+
+def test_what_is_wrong_is_said_by_the_new_name():
+    for model, message in (("llama", "--heads 4 cannot share --kv-heads 3 evenly"), ("gpt", "arguments: --keys 3")):
+        with pytest.raises(UserError, match=message):  # the GPT has it under neither name
+            parse_options("np", "--model", model, "--keys", "3")
 
 
 @pytest.mark.parametrize("recipe", ["names", "best"])
@@ -60,7 +79,7 @@ def test_a_network_that_reads_refuses_names(model):
 def test_names_have_no_pixels_and_are_not_moved():
     for words, said in (
         ("--augment shift", "moves images, and these are names"),
-        ("--pixels raw", "learns from words"),
+        ("--pixels raw", "learns from tokens"),
     ):
         with pytest.raises(UserError, match=said):
             parse_options("np", "--model", "gpt", "--dataset", "names", *words.split())

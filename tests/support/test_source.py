@@ -189,7 +189,7 @@ def test_a_text_of_many_letters_takes_two_bytes_for_each_and_no_copy():
     content = texts.read_text((letters * 20).encode(), "x")
     words = content["arrays"][0]
     assert words.dtype == np.uint16 and len(words) == 6000 and content["letters"] == letters
-    windows = texts.windows(words, 64, "x")
+    windows = texts.split_into_windows(words, 64, "x")
     assert all(np.shares_memory(part, words) for part in windows[::2])
 
 
@@ -317,7 +317,7 @@ OTHERS = {
         "--dataset THIS_FILE",
         "has texts, and --model mlp learns from images: take --model gpt",
     ),
-    "clothes for a GPT": ("--model gpt --dataset fashion_mnist", "--dataset fashion_mnist has no words"),
+    "clothes for a GPT": ("--model gpt --dataset fashion_mnist", "--dataset fashion_mnist has no tokens"),
     "all held out": ("--dataset mnist --hold-out 60000", "--hold-out 60000 leaves none of the 60000 training images"),
     "more than all": ("--dataset mnist --hold-out 70000", "--hold-out 70000 leaves none"),
     "too few for a batch": (
@@ -326,8 +326,8 @@ OTHERS = {
     ),
     "dark words": ("--model gpt --dataset names --ink dark", "--ink dark does not apply"),
     "more places": (
-        "--model gpt --dataset names --places 9",
-        "--places 9 does not apply: these are names, all equally",
+        "--model gpt --dataset names --context-length 9",
+        "--context-length 9 does not apply: these are names, all equally",
     ),
     "moved words": ("--model gpt --dataset names --augment shift", "--augment shift does not apply: it moves images"),
 }
@@ -518,7 +518,7 @@ def test_what_a_program_asks_of_one_kind_of_source_it_may_ask_of_another():
         assert source.kind == word and source.pick(images="digit", names="name", texts="text") == word
         assert [source.is_like(other) for other in kinds] == [other is source for other in kinds]
         assert len(source.name_labels([3]) or []) == len(source.classes[:1])
-    assert [source.tokenizer.suits(text) for text in ("20", "Mac") for source in kinds] == [1, 0, 1, 0, 1, 1]
+    assert [source.tokenizer.accepts(text) for text in ("20", "Mac") for source in kinds] == [1, 0, 1, 0, 1, 1]
     for source in kinds[1:]:
         with pytest.raises(UserError, match=f"has {source.noun}, and no pictures"):
             source.read("x.png")

@@ -14,11 +14,11 @@ from support.errors import UserError
 
 def test_a_tenth_of_the_names_is_the_test_and_no_name_is_in_both():
     names = data.load("names")
-    train, test = (texts.names_of(words) for words in (names.train_tokens, names.test_tokens))
+    train, test = (texts.decode_names(words) for words in (names.train_tokens, names.test_tokens))
     assert (len(train), len(test)) == (36_000, 4000)
     assert len({*train, *test}) == 40_000 and not {*train} & {*test}
     assert "smith" in train and all(2 <= len(name) <= 11 for name in train + test)
-    common = [texts.texts_of([name])[0] for name in ("smith", "johnson", "williams", "jones", "brown", "davis")]
+    common = [texts.encode_names([name])[0] for name in ("smith", "johnson", "williams", "jones", "brown", "davis")]
     last = [np.flatnonzero((names.train_tokens == text).all(axis=1)) for text in common]
     assert max(map(max, filter(len, last))) > 9000  # they are shuffled: --hold-out takes the last
     held = data.load("names", 4000)
@@ -27,9 +27,9 @@ def test_a_tenth_of_the_names_is_the_test_and_no_name_is_in_both():
 
 def test_a_name_becomes_a_text_and_the_text_a_name():
     names = ["lee", "bartholomew", ""]
-    words = texts.texts_of(names)
+    words = texts.encode_names(names)
     assert words.tolist()[0] == [12, 5, 5] + 9 * [0] and words[1, -1] == 0 and words.dtype == np.uint8
-    assert texts.names_of(words) == names and texts.names_of([[1] * 12]) == ["a" * 12]
+    assert texts.decode_names(words) == names and texts.decode_names([[1] * 12]) == ["a" * 12]
     x, y = data.SOURCES["names"].tokenizer.encode(words)
     assert x.shape == y.shape == (3, 12) and x.dtype == y.dtype == np.int64
     assert (x[:, 1:] == words[:, :-1]).all() and (x[:, 0] == 27).all()
@@ -45,21 +45,21 @@ def test_an_image_becomes_a_text_and_the_text_an_image(mnist):
     x, y = data.SOURCES["mnist"].tokenizer.encode(images, mnist.test_labels[:50].astype(np.int64))
     assert x.shape == y.shape == (50, 49) and x.dtype == y.dtype == np.int64
     assert (x[:, 1:] == y[:, :-1]).all() and (x[:, 0] == 128 + mnist.test_labels[:50]).all()
-    back = texts.images_of(y)
-    assert back.dtype == np.uint8 and (texts.words_of(back) == y).all()
+    back = texts.decode_images(y)
+    assert back.dtype == np.uint8 and (texts.encode_images(back) == y).all()
     error = np.sqrt(((back - images.astype(float)) ** 2).mean())
     assert error < 25 < images.std() / 2  # of 255
-    assert (texts.images_of(np.zeros((1, 49), int)) == 0).all()  # word 0 is blank
+    assert (texts.decode_images(np.zeros((1, 49), int)) == 0).all()  # word 0 is blank
 
 
 def test_each_patch_gets_the_word_nearest_to_it(mnist):
     patch = mnist.test_images[3, 12:16, 8:12].ravel().astype(int)
-    distances = ((texts.vocabulary().astype(int) - patch) ** 2).sum(axis=1)
-    assert texts.words_of(mnist.test_images[3:4])[0, 3 * 7 + 2] == distances.argmin() != 0
+    distances = ((texts.load_vocabulary().astype(int) - patch) ** 2).sum(axis=1)
+    assert texts.encode_images(mnist.test_images[3:4])[0, 3 * 7 + 2] == distances.argmin() != 0
 
 
 def test_a_dataset_without_words_says_so():
-    with pytest.raises(UserError, match="--dataset fashion_mnist has no words"):
+    with pytest.raises(UserError, match="--dataset fashion_mnist has no tokens"):
         parse_options("np", "--model", "gpt", "--dataset", "fashion_mnist")
 
 
@@ -75,7 +75,7 @@ def test_words_are_found_by_k_means():
 
 def test_the_words_are_those_at_which_k_means_ends(mnist):
     """After 300 rounds one of their 2,048 numbers still moves, by 1. (`python -m lab.words` takes a minute.)"""
-    words = texts.vocabulary()
+    words = texts.load_vocabulary()
     moved = k_means(patches_of(mnist.train_images[:IMAGES]), words, most=1).astype(int) - words
     assert np.abs(moved).max() <= 1 and np.count_nonzero(moved) <= 1
     assert words.shape == (WORDS, 16) and not words[0].any() and (np.diff(words.sum(axis=1, dtype=int)) >= 0).all()
@@ -86,7 +86,7 @@ def test_a_text_has_at_least_one_window_in_each_part():
     """And is refused if it has one letter less."""
     for places, least in ((64, 641), (2, 21)):
         words = np.arange(least)
-        train, test = texts.windows(words, places, "a.txt")
+        train, test = texts.split_into_windows(words, places, "a.txt")
         assert train[0].tolist() == [*range(places + 1)] and test[0].tolist() == [*range(least - places - 1, least)]
         with pytest.raises(UserError, match=f"a.txt has {least - 1} letters: .* it takes {least} or more"):
-            texts.windows(words[:-1], places, "a.txt")
+            texts.split_into_windows(words[:-1], places, "a.txt")

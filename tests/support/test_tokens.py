@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from conftest import every_day_or_all
-from support.tokens import BytePairs, joined, letters_of_bytes, merge, merge_by
+from support.tokens import BytePairs, letters_of_bytes, merge, merge_by, merge_pair
 
 
 def merge_plainly(words, order):
@@ -53,7 +53,7 @@ def test_the_words_are_those_of_the_definition(n_cases):
         text, order = draw_case()
         before = [*text]
         right = merge_plainly(text, order)
-        assert merge(text, order) == merge_by(joined, text, order) == right, (text, order)
+        assert merge(text, order) == merge_by(merge_pair, text, order) == right, (text, order)
         assert text == before
         n_changed += len(right) < len(text)
     assert n_changed > n_cases / 2
@@ -109,8 +109,8 @@ def test_somebody_elses_join_is_asked():
 
     def join(words, pair):
         asked.append(pair)
-        return joined(words, pair)
+        return merge_pair(words, pair)
 
-    pairs.known, pairs.join = {}, join
+    pairs.cache, pairs.merge_pair = {}, join
     assert pairs.encode("the other") == right and asked == [("t", "h"), ("th", "e")] * 2
     assert pairs.longest == 3
