@@ -29,7 +29,7 @@ DEAD = 0.25  # the share of a layer's units that are 0 for all images of a batch
 IN_DOUBT = 16  # examples of the loss whose slope is measured
 ALIKE = 1e-4  # of the largest number: what differs by less, differs by rounding
 STEP = 1e-5, 0.2  # a step, in units of the weights
-WORST = 24  # training examples with the highest loss
+WORST = 24  # training examples that are misread with the most confidence
 NAMED, LETTERS = 4, 60  # places that a sentence names; letters of a text that are shown
 
 
@@ -75,7 +75,7 @@ def look_at_training(argv):
         worst_file = folder / f"worst_{name}.png"
         check_output("--out", worst_file, ".png", arguments.weights)
         images, *columns = find_worst(options, checkpoint)
-        what = f"the {len(images)} training examples with the highest loss"
+        what = f"the {len(images)} training examples that it misreads most confidently"
         drawing.save(answers.mistakes(images, *columns, f"{title}: {what}"), worst_file)
         print(f"see {worst_file}: {what}, each with its label, the answer and its probability")
     print(f"see {file}")
@@ -150,8 +150,10 @@ def last_step(options, checkpoint):
 
 
 def find_worst(options, checkpoint):
-    """Return images (n, 28, 28), labels, answers and probabilities of the answers, those with the highest loss first.
+    """Return images (n, 28, 28), labels, answers and probabilities of the answers: first the most confident mistakes.
 
+    Behind the misread examples come those that are read right with the least confidence. The highest losses would
+    show fewer wrong labels: an image that is hard to read may have a high loss, too, but seldom a confident answer.
     The examples are those of the run's last epoch, as its batches have them: moved, and with these labels.
     """
     dataset, names = data.load(options.source, options.run.hold_out), options.source.classes
@@ -159,17 +161,18 @@ def find_worst(options, checkpoint):
     model.training = False
     last = max(1, checkpoint.history.step)
     first = max(0, last - dataset.n_train // options.run.batch_size)
-    rows = []  # (loss, image, label, answer, probability)
+    rows = []  # (how confidently it is misread, image, label, answer, probability)
     for images, labels in data.drawn(dataset, options, first, last):
         x, y = data.encode(images, labels, options)
         logits = model.forward(x).astype(float)
-        log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)  # (B, 10)
-        said, losses = log_p.argmax(axis=1), -log_p[np.arange(len(y)), y]
-        for i in np.argsort(-losses)[:WORST]:
-            rows.append((losses[i], images[i], names[y[i]], names[said[i]], np.exp(log_p[i].max())))
+        answer = logits.argmax(axis=1)
+        p = np.exp(logits.max(axis=1) - np.logaddexp.reduce(logits, axis=1))  # (B,)
+        confidence = np.where(answer == y, -p, p)  # in a mistake
+        for i in np.argsort(-confidence)[:WORST]:
+            rows.append((confidence[i], images[i], names[y[i]], names[answer[i]], p[i]))
     rows.sort(key=lambda row: -row[0])
-    _, images, true, said, p = zip(*rows[:WORST], strict=True)
-    return np.array(images), true, said, p
+    _, images, labels, answers_of_network, p = zip(*rows[:WORST], strict=True)
+    return np.array(images), labels, answers_of_network, p
 
 
 def plain(options, network):
