@@ -47,7 +47,7 @@ def of_network(model):
 def looked_at(words, steps):
     """What look.py --training says of the first steps of a run, and its numbers. Of PICTURED, it also draws them."""
     options = parse_options("np", *words.split())
-    seen = training.first_steps(options, steps)
+    seen = training.see_first_steps(options, steps)
     if words == PICTURED:
         figure = training_picture.draw_training(
             seen, options.network.title(options.run), training.in_words(seen["marks"])
