@@ -27,7 +27,7 @@ with program.needing("requirements-np.txt"):
     from desk import classroom, review, show
     from desk.show import near, say, solved
     from desk.work import Work, digest
-    from exercises import faults, faulty, network, prove
+    from exercises import drill, faults, faulty, network, prove
     from exercises.catalogue import OURS
     from marker import ONE_THREAD, ROOT, check, marking, runner
     from marker.catalogue import Catalogue, can_run
@@ -50,9 +50,11 @@ COMMANDS = {
     "train": ("", "makes one program of your lines for the MLP, my_practice/my_network.py, and runs it", ""),
     "prove": ("[NETWORK]", "your lines and PyTorch take the same 200 steps, side by side: is it the same run?", ""),
     "read": ("PICTURE", "your own network, of exercise own_network, reads a photograph or a drawing", ""),
-    "review": ("[WHICH]", "what you have passed comes back after some days: write it again", ""),
+    "review": ("[WHICH]", "what you have passed comes back after some days: write it again",
+               "So do the faults that you have found: `python practice.py review fault` brings one back now."),
     "fault": ("[PLACE SUSPECT]", "a copy of the project with a fault in it, my_practice/fault: find it there",
-              "Then say where and what it is: `python practice.py fault mlp_np.py:61 gradient`."),
+              "Then say where and what it is: `python practice.py fault mlp_np.py:61 gradient`. Once it is found, "
+              "`fault` hands out the next, from easy to hard, of the networks whose exercises you have begun."),
     "mark": ("FOLDER", "for a teacher: the work of a class as a table (CSV)",
              "It runs what people wrote: in a sandbox where bubblewrap works, and elsewhere with your rights."),
     "check": ("FILE", "for whoever writes an exercise: does its file do what it says?",
@@ -188,9 +190,11 @@ def act(options):
     if command == "mark":
         how = options.only, options.feedback, options.out
         return classroom.mark_all(catalogue, options.submissions, options.seed or 0, *how)
-    if command == "fault":
-        return fault(folder / "fault", options.place, options.suspect, options.seed)
     work = Work(folder, catalogue)
+    if command == "fault":
+        return fault(work, options.place, options.suspect, options.seed)
+    if command == "review" and options.which == "fault":
+        return review_fault(work)
     if command == "prove":
         return prove.prove(work.folder, options.network or "mlp")
     if command == "read":
@@ -322,6 +326,8 @@ def come_back(work, exercise, seed=None, all_of_it=False):
     """Write an exercise that has passed once more, in a file of its own, and have it marked."""
     waiting = [name for name in (work.progress["reviewed"], *review.due(work.progress)) if name]
     if not exercise and not waiting:
+        if drill.choose_again(work, is_due=True):
+            return review_fault(work)
         say("Nothing is due for review. `python practice.py review NAME` brings back any that has passed.")
         return
     exercise = exercise or work.catalogue.find(waiting[0])
@@ -380,32 +386,61 @@ def train(work):
     return status
 
 
-def fault(folder, place, suspect, seed):
+def fault(work, place, suspect, seed):
     """Hand out a copy of the project with a fault, or say whether that is its place and its suspect."""
+    folder = work.folder / "fault"
     name = faulty.handed_out(folder)
-    if place is None:
-        if name is None or seed is not None:
-            number = secrets.randbelow(10**6) if seed is None else seed
-            name = [*faults.FAULTS][number % len(faults.FAULTS)]
-            faulty.hand_out(folder, name)
-        say(f"{near(folder)} is a copy of the project, and one of its lines is wrong.", "strong")
-        say(
-            "Go there, train, and find it as docs/debugging.md says: "
-            f"`cd {near(folder)}`, then `{faulty.make_command(name)}`. Compare with "
-            "the same commands here, and not the files: that would find it, and teach nothing."
-        )
-        say("\nThe suspects:\n")
-        for word, meaning in faults.SUSPECTS.items():
-            say(f"    {word:14} {meaning}")
-        say("\nWhen you know it, here: `python practice.py fault mlp_np.py:61 gradient`. Another one: --seed N")
-        return 0
+    if place is not None:
+        return judge_fault(work, name, place, suspect)
+    if seed is not None:
+        name = drill.choose_seeded(seed)
+        faulty.hand_out(folder, name)
+    elif name is None or faulty.is_found(folder):
+        name = drill.choose_next(work)
+        faulty.hand_out(folder, name)
+    explain_fault(work, name)
+    return 0
+
+
+def review_fault(work):
+    """Hand out again the fault that was found the longest ago."""
+    name = drill.choose_again(work)
+    if name is None:
+        raise UserError("no fault has been found yet: `python practice.py fault` hands one out")
+    faulty.hand_out(work.folder / "fault", name)
+    explain_fault(work, name)
+
+
+def explain_fault(work, name):
+    """Say what to do with the fault that has been handed out, and how many are found."""
+    folder = near(work.folder / "fault")
+    say(f"{folder} is a copy of the project, and one of its lines is wrong.", "strong")
+    say(
+        "Go there, train, and find it as docs/debugging.md says: "
+        f"`cd {folder}`, then `{faulty.make_command(name)}`. Compare with "
+        "the same commands here, and not the files: that would find it, and teach nothing."
+    )
+    say("\nThe suspects:\n")
+    for word, meaning in faults.SUSPECTS.items():
+        say(f"    {word:14} {meaning}")
+    say("\nWhen you know it, here: `python practice.py fault mlp_np.py:61 gradient`. Another one: --seed N")
+    say(f"\n{drill.count_found(work)}")
+
+
+def judge_fault(work, name, place, suspect):
+    """Say whether that is the place and the suspect of the fault that has been handed out, and note if it is found."""
     if name is None:
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
+    folder = work.folder / "fault"
     file, line = faulty.parse_place(folder, place)
     is_found, said = faulty.judge(name, file, line, suspect)
     say(said[0], "good" if is_found else "bad")
-    for line in said[1:]:
-        say(line)
+    for text in said[1:]:
+        say(text)
+    if is_found:
+        faulty.note_found(folder)
+        drill.note_found(work, name)
+        say(f"\n{drill.count_found(work)}. `python practice.py fault` hands out the next.")
     return 0
 
 

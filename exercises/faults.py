@@ -28,6 +28,11 @@ class Fault(NamedTuple):
 
 
 TEXT, VIT = "--model gpt --dataset names", "--model vit"
+RESNET, LLAMA = "--model resnet", "--model llama --dataset names"
+# The faults of these networks are only for those who have met them: {network: an exercise of the part of the list in
+# which it is met}.
+MET_WITH = {"resnet": "conv_dW", "vit": "layer_norm_dx", "gpt": "k_means", "llama": "rms_norm_dx"}
+N_SEEDED = 49  # `--seed` chooses among the first so many: a fault that is added changes no seed
 IMAGES, ORDER = "(examples, stream", "stream(options.run.seed, epoch).permutation(examples)"
 HE = "rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))"
 FAULTS = {
@@ -136,7 +141,30 @@ FAULTS = {
                            "AdamW does not correct the mean that begins at 0.", VIT),
     "no root": Fault("step", "main_np.py", "(np.sqrt(s / s_total) + eps)", "(s / s_total + eps)",
                      "AdamW divides by the mean square, and not by its root.", VIT),
+    "no mean taken off": Fault("gradient", "resnet_np.py", "(dy - dbeta / self.n - dgamma / self.n * self.xhat)",
+                               "(dy - dgamma / self.n * self.xhat)",
+                               "Back through a normalisation, the mean of dy is not taken off.", RESNET),
+    "slow statistics": Fault("test", "resnet_np.py", "eps, momentum = 1e-5, 0.1", "eps, momentum = 1e-5, 0.0001",
+                             "The mean and variance that a test uses hardly move from where they begin.", RESNET),
+    "kernels too large": Fault("weights", "resnet_np.py", "np.sqrt(2 / (size * size * inputs))", "np.sqrt(2 / inputs)",
+                               "The first kernels are three times too large: the places of a kernel do not count.",
+                               RESNET),
+    "turned on": Fault("gradient", "llama_np.py", "return turned(dy, self.cos, -self.sin)",
+                       "return turned(dy, self.cos, self.sin)",
+                       "On the way back, queries and keys are turned on, and not back.", LLAMA),
+    "keys at the start": Fault("forward", "llama_np.py", "split(key.forward(x), self.keys), place)",
+                               "split(key.forward(x), self.keys))",
+                               "While it writes, each new key is turned as if it were the first.", LLAMA),
+    "rows too large": Fault("weights", "llama_np.py", "rng.normal(0, 0.02, (words, width))",
+                            "rng.normal(0, 0.2, (words, width))",
+                            "The first rows of the table are ten times too large.", LLAMA),
 }  # fmt: skip
+
+
+def network_of(fault):
+    """Return the key of the fault's network in NETWORKS."""
+    words = fault.options.split()
+    return words[words.index("--model") + 1] if "--model" in words else "mlp"
 
 
 def spoilt(text, fault):

@@ -20,8 +20,9 @@ PROGRAMS = (
     *(f"{room}/**/*.*" for room in ("loading", "support", "views", "lab", "exercises", "marker", "desk")),
 )
 DATA = ("datasets/mnist", "datasets/names")
-STEPS = 600  # more than an epoch of each run, so that a fault of the second epoch shows
+STEPS = 1100  # more than an epoch of each run, so that a fault of the second epoch shows
 SECRET = ".fault"  # which fault it is: a digest, so that nobody reads it by chance
+IS_FOUND = ".found"  # an empty file, once it is found
 EXAMPLE = "say it like this: fault mlp_np.py:61 gradient"
 
 
@@ -63,6 +64,16 @@ def handed_out(folder):
     except OSError:
         return None
     return next((name for name in FAULTS if digest(name) == secret), None)
+
+
+def is_found(folder):
+    """Return whether the fault in that folder has been found."""
+    return (folder / IS_FOUND).exists()
+
+
+def note_found(folder):
+    """Write into that folder that its fault has been found."""
+    (folder / IS_FOUND).touch()
 
 
 def make_command(name):

@@ -59,6 +59,7 @@ def main(name, file):
         print(f"{path:24}{weights:12.3g}{gradient:16.3g}{'' if step is None else format(step, '.2g'):>18}")
     marks = [(path, *mark) for path, _, gradient, step in rows for mark in unusual_array(gradient, step)]
     print("", *(in_words(marks) or ["No number is out of the ordinary."]), sep="\n")
+    print("The numbers have no ranges beside them: no healthy run of a network of your own is recorded.")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,20 @@
 """What docs/debugging.md says that its commands show, measured: python -m lab.debugging. It takes a minute.
 
-The runs of main_np.py that the page speaks of are those of lab/experiments.py; from them, it draws the page's three
-histories (png/history_1.png ...).
+The runs of main_np.py that the page speaks of are those of lab/experiments.py; from them, and from a run with a fault,
+it draws the page's histories (png/history_1.png ...).
 """
 
 import sys
+import tempfile
+from pathlib import Path
 
 from support import program
 
 with program.needing("requirements-np.txt"):
     import numpy as np
 
-    from lab import by_heart, find_lr
+    from exercises.faults import FAULTS
+    from lab import by_heart, experiments, faults, find_lr
     from lab.results import ROOT, load_results, markdown, save_result
     from loading.options import parse_options
     from networks import NETWORKS
@@ -25,6 +28,7 @@ TOLD = ("mlp", "vit", "gpt")  # networks of the table
 HEARTS = (1, 10, 20, by_heart.STEPS)  # steps whose loss is told
 LOOKED_AT = {"": 20, "--pixels raw": 20, "--lr 0.8": 500}  # {options: steps}
 PICTURED = "--lr 0.8"  # of these, the one whose picture the page shows
+FAULT = "shifted labels"  # that of the last history
 HISTORIES = ("main_np.py --lr 0.8", "main_np.py --hold-out 30000 --epochs 20", "main_np.py --augment elastic")
 
 
@@ -43,7 +47,7 @@ def of_network(model):
 def looked_at(words, steps):
     """What look.py --training says of the first steps of a run, and its numbers. Of PICTURED, it also draws them."""
     options = parse_options("np", *words.split())
-    seen = training.first_steps(options, steps)
+    seen = training.see_first_steps(options, steps)
     if words == PICTURED:
         figure = training_picture.draw_training(
             seen, options.network.title(options.run), training.in_words(seen["marks"])
@@ -53,6 +57,13 @@ def looked_at(words, steps):
         "first loss": seen["losses"][0], "said": training.in_words(seen["marks"]), "layers": seen["layers"],
         "steps": {name: array["step"] for name, array in seen["arrays"].items() if array["step"]},
     }  # fmt: skip
+
+
+def run_with_fault(name):
+    """Return the history of the MLP's default run in a copy of the project that has this fault: see lab/experiments."""
+    with tempfile.TemporaryDirectory() as folder:
+        faults.copy(Path(folder), FAULTS[name])
+        return experiments.measured("main_np.py", 0, folder)
 
 
 def table(found, model):
@@ -94,12 +105,14 @@ def main():
     found = {
         "networks": {model: of_network(model) for model in NETWORKS if model in TOLD},
         "looked at": {words: looked_at(words, steps) for words, steps in LOOKED_AT.items()},
+        "wrong labels": run_with_fault(FAULT),
         "machine": machine(),
     }
     save_result("debugging", found)
     runs = load_results()["experiments"]
-    for number, command in enumerate(HISTORIES, 1):
-        drawing.save(picture(runs[command]["runs"]["0"]), ROOT / "png" / f"history_{number}.png")
+    histories = [runs[command]["runs"]["0"] for command in HISTORIES] + [found["wrong labels"]]
+    for number, history in enumerate(histories, 1):
+        drawing.save(picture(history), ROOT / "png" / f"history_{number}.png")
     print(*(table(found, model) for model in TOLD), sep="\n\n")
 
 

@@ -49,12 +49,15 @@ OVERFITTING += ["main_np.py --hold-out 30000 --epochs 20"]  # with fewer images
 OTHERS = ["main_np.py --lr 0.8"]
 
 
-def measured(command, seed):
+def measured(command, seed, project=ROOT):
     """The loss and accuracy of a run in training, a mean for each epoch, and in its tests: all of them of seed 0, the
-    first and the last of the others. Of a run that stopped because of its numbers, {"stopped": what it said}."""
+    first and the last of the others. Of a run that stopped because of its numbers, {"stopped": what it said}.
+
+    project: the folder whose programs run.
+    """
     with tempfile.TemporaryDirectory() as out:
         words = [sys.executable, *command.split(), "--seed", str(seed), "--out", out]
-        ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+        ended = subprocess.run(words, cwd=project, capture_output=True, text=True)
         if ended.returncode:
             return {"stopped": ended.stderr.splitlines()[-1].partition(": ")[2]}
         history = json.loads(next(Path(out).glob("history_*.json")).read_text())

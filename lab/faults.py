@@ -1,8 +1,8 @@
 """Which instrument notices which fault: `python -m lab.faults` (half an hour; it can be stopped and started again).
 
 Each fault of exercises/faults.py is put into a copy of the project, and each step of docs/debugging.md is taken there.
-What it says is kept in exercises/faults.json, if a healthy copy says nothing of the kind. It prints the table of the
-page.
+What it says is kept in exercises/faults.json, if a healthy copy says nothing of the kind. A step that is not there is
+measured, so to measure it again, delete it there. It prints the table of the page.
 """
 
 import json
@@ -84,9 +84,10 @@ def said(look, status, text, healthy):
     """What a look says of a fault, in a few words; "" if a healthy copy says the same. healthy: lists of numbers."""
     lines = [line for line in text.strip().splitlines() if line]
     last = lines[-1] if lines else ""
-    if look.startswith("1"):
-        found = [line for line in lines if not re.match(r"\d|see |No number|reading|.*, step \d+ of ", line)]
-        return found[0] if found else ""
+    if look.startswith("1") and not status:
+        sentences = text.split("\n\n")[-1].splitlines()  # below the table, of which only they count
+        sentences = [line for line in sentences if not re.match("see |No number |The numbers have no ranges", line)]
+        return sentences[0] if sentences else ""
     if status:
         return next((line for line in reversed(lines) if "wrong" in line or "python -m" not in line), last)
     if look.startswith("3") and "not learned" in last:
@@ -116,15 +117,21 @@ def healthy_numbers(options):
     return found
 
 
-def looks(fault, healthy):
-    """{look: what it says of that fault}, or of a healthy copy (whose options the fault has)."""
+def looks(fault, healthy, known):
+    """{look: what it says of that fault}, or of a healthy copy (whose options the fault has).
+
+    known: the answers that are there already, which are not measured again.
+    """
     with tempfile.TemporaryDirectory() as folder:
         copy(Path(folder), fault if fault.right else None)
-        found = {}
+        answers = {}
         for look, commands in LOOKS.items():
-            answers = (said(look, *run(folder, command, fault.options), healthy) for command in commands)
-            found[look] = " ".join(next(filter(None, answers), "").split()).replace(folder, "")[:160]
-        return found
+            if look in known:
+                answers[look] = known[look]
+                continue
+            sentences = (said(look, *run(folder, command, fault.options), healthy) for command in commands)
+            answers[look] = " ".join(next(filter(None, sentences), "").split()).replace(folder, "")[:160]
+        return answers
 
 
 def load():
@@ -146,34 +153,35 @@ def splits(found):
     """{look: by how many bits it narrows the suspects, in the mean over all faults}, the best first."""
     names, gained = [*found["faults"]], {}
     for look in LOOKS:
-        parts = [[n for n in names if bool(found["faults"][n][look]) is speaks] for speaks in (True, False)]
+        parts = [[n for n in names if bool(found["faults"][n].get(look)) is speaks] for speaks in (True, False)]
         gained[look] = doubt(names) - sum(len(part) / len(names) * doubt(part) for part in parts if part)
     return dict(sorted(gained.items(), key=lambda item: -item[1]))
 
 
 def table(found):
-    """Which look says something of which fault, in Markdown."""
+    """Which look says something of which fault, in Markdown. A `?` is not measured yet."""
     rows = []
     for name, fault in FAULTS.items():
         if name not in found["faults"]:
             continue  # not measured yet
         answers, network = found["faults"][name], re.search(r"--model (\w+)", fault.options)
         why = f"{network[1]}: {fault.why}" if network else fault.why
-        rows.append([fault.suspect, why, *("said" if answers[look] else "" for look in LOOKS)])
+        cells = ["?" if look not in answers else "said" if answers[look] else "" for look in LOOKS]
+        rows.append([fault.suspect, why, *cells])
     return markdown(["suspect", "fault", *LOOKS], rows)
 
 
 def summary(found):
     """What the table comes to, line by line, in Markdown."""
     answers = found["faults"]
-    loud = {look: sum(bool(of[look]) for of in answers.values()) for look in LOOKS}
+    loud = {look: sum(bool(of.get(look)) for of in answers.values()) for look in LOOKS}
     silent = [FAULTS[name].why for name, of in answers.items() if not any(of.values())]
     steps = ", ".join(f"{look} {count}" for look, count in loud.items())
     best = ", ".join(f"{look} ({bits:.2f} bits)" for look, bits in splits(found).items())
     lines = [
         f"Of {len(answers)} faults, so many are noticed by each step: {steps}.",
         f"By how much a step alone narrows the {len(SUSPECTS)} suspects, the best first: {best}.",
-        f"Nothing says anything of {len(silent)}: {' '.join(silent)} Only reading finds such a line.",
+        f"Nothing says anything of {len(silent)}: {' '.join(silent)}",
     ]
     return "\n".join(f"- {line}" for line in lines)
 
@@ -182,15 +190,19 @@ def main():
     Parser(description=__doc__).parse_args()
     found = load()
     for options in dict.fromkeys(fault.options for fault in FAULTS.values()):
-        if options not in found["healthy"]:
-            found["healthy"][options] = healthy_numbers(options)
-            nothing = next(iter(FAULTS.values()))._replace(right="", options=options)
-            found["healthy"][options]["said"] = looks(nothing, found["healthy"][options])
+        healthy = found["healthy"].setdefault(options, {})
+        if not healthy.keys() - {"said"}:
+            healthy |= healthy_numbers(options)
             save(found)
-            print("healthy", options, found["healthy"][options], flush=True)
+        if healthy.get("said", {}).keys() != LOOKS.keys():
+            nothing = next(iter(FAULTS.values()))._replace(right="", options=options)
+            healthy["said"] = looks(nothing, healthy, healthy.get("said", {}))
+            save(found)
+            print("healthy", options, healthy, flush=True)
     for name, fault in FAULTS.items():
-        if name not in found["faults"]:
-            found["faults"][name] = looks(fault, found["healthy"][fault.options])
+        known = found["faults"].get(name, {})
+        if known.keys() != LOOKS.keys():
+            found["faults"][name] = looks(fault, found["healthy"][fault.options], known)
             save(found)
             print(name, found["faults"][name], flush=True)
     print(table(found), summary(found), sep="\n\n")

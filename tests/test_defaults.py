@@ -56,6 +56,8 @@ write.OUT, write.LETTERS  | written.png, 300
 look.MOST, look.WRONG     | 64, 24
 look.TEST, look.DIGIT     | 247, 2
 views.training.GUESS, views.training.INPUT, views.training.SPREAD         | (0.5, 2), (0.05, 10), (0.01, 100)
+views.training_table.DEVIATIONS, views.training_table.LEAST | 80, 0.1
+views.training.WORST      | 24
 views.training.LEAK, views.training.DEAD, views.training.ALIKE, views.training.STEP | 0.01, 0.25, 0.0001, (1e-05, 0.2)
 support.texts.PATCH       | 4
 support.texts.CONTEXT_LENGTHS      | {'images': 49, 'names': 12, 'texts': 64}

@@ -190,6 +190,7 @@ def test_what_is_said_of_runs_that_fail_was_measured():
 
     raw, fast = (RESULTS["debugging"]["looked at"][words] for words in ("--pixels raw", "--lr 0.8"))
     held_out, apart = "--hold-out 10000 --epochs 20", run("--hold-out 30000 --epochs 20")["runs"]["0"]
+    mislabelled = RESULTS["debugging"]["wrong labels"]
     steep, elastic = run("--lr 0.8")["runs"]["0"], run("--augment elastic")["runs"]["0"]
     for path, sentence, is_true in [
         ("docs/experiments.md", f"About {100 * mean('--hidden 16'):.0f} of 100.", True),
@@ -229,6 +230,9 @@ def test_what_is_said_of_runs_that_fail_was_measured():
         ("docs/debugging.md", "better in the test than in training, in every epoch", all(
             test > train
             for train, test in zip(elastic["train_accuracy"], elastic["test_accuracy"], strict=True))),
+        ("docs/debugging.md", "the training accuracy far below the test accuracy, in every epoch", all(
+            test > train + 0.05
+            for train, test in zip(mislabelled["train_accuracy"], mislabelled["test_accuracy"], strict=True))),
     ]:  # fmt: skip
         assert sentence in WORDS[path], sentence
         assert is_true, sentence

@@ -4,6 +4,8 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
+from datetime import date, timedelta
 from types import ModuleType
 
 import pytest
@@ -11,9 +13,13 @@ import pytest
 import data
 import practice
 from conftest import ROOT, in_turn
-from exercises.faults import FAULTS, SUSPECTS, Fault, line_of, spoilt
+from desk.work import Work
+from exercises import drill
+from exercises.catalogue import OURS
+from exercises.faults import FAULTS, SUSPECTS, Fault, line_of, network_of, spoilt
 from exercises.faulty import answers_to, hand_out, handed_out, judge, make_command, parse_place
 from loading.options import parse_options
+from networks import NETWORKS
 from support.errors import UserError
 
 OPTIONS = dict.fromkeys(fault.options for fault in FAULTS.values())
@@ -67,8 +73,78 @@ def test_what_is_handed_out_is_the_project_with_that_fault_alone(tmp_path, capsy
     line = line_of((ROOT / FAULTS[name].file).read_text(encoding="utf-8"), FAULTS[name])
     practice.main(["fault", f"{FAULTS[name].file}:{line}", FAULTS[name].suspect, "--folder", str(tmp_path)])
     assert " ".join(capsys.readouterr().out.split()).count(f"Found. {FAULTS[name].why}") == 1
-    practice.main(["fault", "--folder", str(tmp_path)])  # the same again: it is not found yet by looking at it
-    assert handed_out(folder) == name
+
+
+def find_fault(folder):
+    """Say the place and the suspect of the fault that has been handed out into that folder."""
+    fault = FAULTS[handed_out(folder / "fault")]
+    line = line_of((ROOT / fault.file).read_text(encoding="utf-8"), fault)
+    practice.main(["fault", f"{fault.file}:{line}", fault.suspect, "--folder", str(folder)])
+
+
+def test_a_drill_goes_on_from_easy_to_hard_once_a_fault_is_found(tmp_path, capsys):
+    practice.main(["fault", "--folder", str(tmp_path)])
+    first = handed_out(tmp_path / "fault")
+    assert "0 of 43 faults found" in capsys.readouterr().out
+    practice.main(["fault", "--folder", str(tmp_path)])
+    assert handed_out(tmp_path / "fault") == first  # not found yet
+    find_fault(tmp_path)
+    assert "1 of 43 faults found." in capsys.readouterr().out
+    practice.main(["fault", "--folder", str(tmp_path)])
+    second = handed_out(tmp_path / "fault")
+    assert second != first and "1 of 43 faults found" in capsys.readouterr().out
+    shown = [sum(map(bool, answers_to(name).values())) for name in (first, second)]
+    assert shown[0] >= shown[1] > 3
+    practice.main(["review", "fault", "--folder", str(tmp_path)])
+    assert handed_out(tmp_path / "fault") == first
+    practice.main(["fault", "--folder", str(tmp_path)])
+    assert handed_out(tmp_path / "fault") == first  # it is to be found again
+
+
+def test_the_drill_has_the_networks_that_a_learner_has_met(tmp_path):
+    work = Work(tmp_path, OURS)
+    assert {network_of(FAULTS[name]) for name in drill.list_faults(work)} == {"mlp"}
+    work.note("passed", "a digest", OURS.by_name["batch_norm_dx"])
+    names = drill.list_faults(work)
+    assert {network_of(FAULTS[name]) for name in names} == {"mlp", "resnet"}
+    shown = [sum(map(bool, answers_to(name).values())) for name in names]
+    assert shown == sorted(shown, reverse=True) and shown[-1] == 0
+    for name in names:
+        drill.note_found(work, name)
+    with pytest.raises(UserError, match="found all of them; more come with the exercises of vit, gpt, llama"):
+        drill.choose_next(work)
+    assert drill.count_found(work) == "46 of 46 faults found"
+
+
+def test_a_fault_that_was_found_comes_back_after_a_week(tmp_path, monkeypatch):
+    work = Work(tmp_path, OURS)
+    with pytest.raises(UserError, match="no fault has been found yet"):
+        practice.main(["review", "fault", "--folder", str(tmp_path)])
+    drill.note_found(work, "uphill")
+    assert drill.choose_again(work) == "uphill" and drill.choose_again(work, is_due=True) is None
+    monkeypatch.setattr(drill, "date", NextWeek)
+    practice.main(["review", "--folder", str(tmp_path)])
+    assert handed_out(tmp_path / "fault") == "uphill"
+    (tmp_path / "faults.json").write_text("[1")
+    with pytest.raises(UserError, match="is damaged: delete it"):
+        practice.main(["fault", "--folder", str(tmp_path)])
+
+
+class NextWeek(date):
+    @classmethod
+    def today(cls):
+        return date.today() + timedelta(days=7)
+
+
+def test_a_seed_keeps_its_fault():
+    assert [drill.choose_seeded(seed) for seed in (2, 7, 9, 48, 49, 100)] == [
+        "shifted labels", "mean", "one order", "no root", "again", "shifted labels",
+    ]  # fmt: skip
+
+
+def test_each_network_has_at_least_three_faults():
+    counts = Counter(network_of(fault) for fault in FAULTS.values())
+    assert counts.keys() == NETWORKS.keys() and min(counts.values()) >= 3
 
 
 def test_what_makes_no_sense_is_one_line(tmp_path):

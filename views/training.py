@@ -1,6 +1,8 @@
 """What a step of a training looks like, layer by layer, and what in it is out of the ordinary."""
 
+from argparse import Namespace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +20,8 @@ from support.history import BELOW_ZERO
 from support.options import Parser, changed, integer
 from support.schedule import drawn_again, learning_rate, make_plan
 from support.slopes import Slopes, true_loss
-from views import answers, training_picture
+from views import answers, training_picture, training_table
+from views.training_table import size, spread
 
 FIRST, SHOWN, FEW = 20, 8, 128  # steps of a run that is only beginning; examples to draw; to compute with, of no batch
 GUESS = 0.5, 2  # the first loss, in units of log K
@@ -29,7 +32,7 @@ DEAD = 0.25  # the share of a layer's units that are 0 for all images of a batch
 IN_DOUBT = 16  # examples of the loss whose slope is measured
 ALIKE = 1e-4  # of the largest number: what differs by less, differs by rounding
 STEP = 1e-5, 0.2  # a step, in units of the weights
-WORST = 24  # training examples with the highest loss
+WORST = 24  # training examples that are misread with the most confidence
 NAMED, LETTERS = 4, 60  # places that a sentence names; letters of a text that are shown
 
 
@@ -56,11 +59,11 @@ def look_at_training(argv):
         parser.error(f"--weights names a run, and {other} describes another: give one of the two")
     if run or arguments.training:
         options = parse_options("np", *run)
-        name, seen = f"{options.name}_first", first_steps(options, arguments.training or FIRST)
+        name, seen = f"{options.name}_first", see_first_steps(options, arguments.training or FIRST)
     else:
         options, checkpoint = read("np", arguments.weights or newest(None))
         say_if_apart(checkpoint.path)
-        name, seen = Path(checkpoint.path).stem.removeprefix("checkpoint_"), last_step(options, checkpoint)
+        name, seen = Path(checkpoint.path).stem.removeprefix("checkpoint_"), see_last_step(options, checkpoint)
     folder, is_first = open_folder(arguments.out), bool(run or arguments.training)
     file = folder / f"training_{name}.png"
     check_output("--out", file, ".png", arguments.weights)
@@ -70,34 +73,55 @@ def look_at_training(argv):
         f"No number is out of the ordinary. Whether the {given} are right, only you can see."
     ]
     drawing.save(training_picture.draw_training(seen, title, said), file)
-    print(f"{title}, {seen['where']}", *said, sep="\n")
+    print(f"{title}, {seen['where']}\n")
+    training_table.print_table(seen["table"], seen["ranges"])
+    print("", *said, *seen["no_ranges"], sep="\n")
     if not is_first and not options.network.writes:
         worst_file = folder / f"worst_{name}.png"
         check_output("--out", worst_file, ".png", arguments.weights)
         images, *columns = find_worst(options, checkpoint)
-        what = f"the {len(images)} training examples with the highest loss"
+        what = f"the {len(images)} training examples that it misreads most confidently"
         drawing.save(answers.mistakes(images, *columns, f"{title}: {what}"), worst_file)
         print(f"see {worst_file}: {what}, each with its label, the answer and its probability")
     print(f"see {file}")
 
 
-def first_steps(options, steps):
-    """What is seen of the first steps of the run with these options: at the last one with a loss that is finite.
+class Step(NamedTuple):
+    """A step of a training, or a batch that no step is taken of."""
 
-    See `seen_at`.
-    """
+    model: object  # with the weights before the step
+    options: object
+    batch: tuple  # (examples, labels)
+    moved: dict  # {name: the change of its weights}; {} if there is no step
+    rate: float  # of the step, in units of the highest
+    losses: list  # of all steps so far
+    where: str  # in words
+    number: int | str | None  # of this step, from 1; or training_table.LAST; None if it is neither
+
+
+def take_first_steps(options, n_steps):
+    """Train with these options. Return the `Step` that is the last with a finite loss, and the dataset."""
     dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
     plan, losses = make_plan(options, dataset.n_train), []
-    for step, batch in enumerate(data.drawn(dataset, options, 0, min(steps, plan.steps))):
-        lr, model = learning_rate(step, plan.steps, options), plain(options, network)
+    for i, batch in enumerate(data.drawn(dataset, options, 0, min(n_steps, plan.steps))):
+        lr, model = learning_rate(i, plan.steps, options), plain(options, network)
         x, y = data.encode(*batch, options)
         losses.append(float(main_np.train_step(network, optimizer, x, y, lr)[0]))
-        if step and not np.isfinite(losses[-1]):
+        if i and not np.isfinite(losses[-1]):
             break
         moved = {name: p - model.params[name] for name, p in network.params.items()}
-        where = f"step {step + 1:,} of {plan.steps:,}, rate {lr:.2g} (at its highest {options.run.lr:g})"
-        at = model, options, batch, moved, where, lr / options.run.lr
-    seen = seen_at(*at, losses)
+        where = f"step {i + 1:,} of {plan.steps:,}, rate {lr:.2g} (at its highest {options.run.lr:g})"
+        step = Step(model, options, batch, moved, lr / options.run.lr, losses, where, i + 1)
+    return step, dataset
+
+
+def see_first_steps(options, n_steps):
+    """What is seen of the first steps of the run with these options: at the last one with a loss that is finite.
+
+    See `see_step`.
+    """
+    step, dataset = take_first_steps(options, n_steps)
+    seen, losses, plan = see_step(step), step.losses, make_plan(options, dataset.n_train)
     guess, marks = np.log(seen["classes"]), unusual_draws(dataset, options, len(losses), plan)
     if not GUESS[0] < losses[0] / guess < GUESS[1]:
         equal = f"where equal scores give log {seen['classes']} = {guess:.3f}"
@@ -123,35 +147,47 @@ def unusual_draws(dataset, options, steps, plan):
     return marks
 
 
-def last_step(options, checkpoint):
-    """The same for a run that has left a checkpoint: its last batch again, with the weights as they are now.
+def see_last_step(options, checkpoint):
+    """The same for a run that has left a checkpoint: its last batch again, with the weights as they are now."""
+    dataset = data.load(options.source, options.run.hold_out)
+    step = take_last_step(options, checkpoint, dataset)
+    seen = see_step(step)
+    if step.moved:
+        plan = make_plan(options, dataset.n_train)
+        seen["marks"] += unusual_draws(dataset, options, checkpoint.history.step, plan)
+    return seen
+
+
+def take_last_step(options, checkpoint, dataset):
+    """Take one more step with the last batch of a run that has left a checkpoint. Return the `Step`.
 
     The step is taken at the run's highest rate, because at the end of a run the rate is 0; or, while the rate still
     rises, at the next one. A network that was trained by another program has no momentum, and drew its batches in
     another order: then it is the first 128 examples, and no step.
     """
-    dataset, step = data.load(options.source, options.run.hold_out), checkpoint.history.step
-    losses = [*checkpoint.history.numbers()["train_loss"]]
+    n_steps, losses = checkpoint.history.step, [*checkpoint.history.numbers()["train_loss"]]
     if not all(checkpoint.groups.get(what) for what in options.rule.remembers):
         model, _, _ = load_network(checkpoint.path, writes=None)
         batch = dataset.train(slice(FEW))
-        return seen_at(model, options, batch, {}, f"{len(batch[0])} training images", 1, losses)
+        return Step(model, options, batch, {}, 1, losses, f"{len(batch[0])} training images", None)
     network, optimizer = main_np.build(options, checkpoint)
-    model, batch = plain(options, network), next(iter(data.drawn(dataset, options, max(0, step - 1), max(1, step))))
+    model = plain(options, network)
+    batch = next(iter(data.drawn(dataset, options, max(0, n_steps - 1), max(1, n_steps))))
     plan = make_plan(options, dataset.n_train)
-    rises = step < plan.steps / 10
-    lr = learning_rate(step, plan.steps, options) if rises else options.run.lr
+    rises = n_steps < plan.steps / 10
+    lr = learning_rate(n_steps, plan.steps, options) if rises else options.run.lr
     main_np.train_step(network, optimizer, *data.encode(*batch, options), lr)
     moved = {name: p - model.params[name] for name, p in network.params.items()}
-    where = f"after {step:,} steps: the last batch again, rate {lr:g}" + " (the highest)" * (not rises)
-    seen = seen_at(model, options, batch, moved, where, lr / options.run.lr, losses)
-    seen["marks"] += unusual_draws(dataset, options, step, plan)
-    return seen
+    where = f"after {n_steps:,} steps: the last batch again, rate {lr:g}" + ("" if rises else " (the highest)")
+    number = training_table.LAST if n_steps == plan.steps else None
+    return Step(model, options, batch, moved, lr / options.run.lr, losses, where, number)
 
 
 def find_worst(options, checkpoint):
-    """Return images (n, 28, 28), labels, answers and probabilities of the answers, those with the highest loss first.
+    """Return images (n, 28, 28), labels, answers and probabilities of the answers: first the most confident mistakes.
 
+    Behind the misread examples come those that are read right with the least confidence. The highest losses would
+    show fewer wrong labels: an image that is hard to read may have a high loss, too, but seldom a confident answer.
     The examples are those of the run's last epoch, as its batches have them: moved, and with these labels.
     """
     dataset, names = data.load(options.source, options.run.hold_out), options.source.classes
@@ -159,17 +195,18 @@ def find_worst(options, checkpoint):
     model.training = False
     last = max(1, checkpoint.history.step)
     first = max(0, last - dataset.n_train // options.run.batch_size)
-    rows = []  # (loss, image, label, answer, probability)
+    rows = []  # (how confidently it is misread, image, label, answer, probability)
     for images, labels in data.drawn(dataset, options, first, last):
         x, y = data.encode(images, labels, options)
         logits = model.forward(x).astype(float)
-        log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)  # (B, 10)
-        said, losses = log_p.argmax(axis=1), -log_p[np.arange(len(y)), y]
-        for i in np.argsort(-losses)[:WORST]:
-            rows.append((losses[i], images[i], names[y[i]], names[said[i]], np.exp(log_p[i].max())))
+        answer = logits.argmax(axis=1)
+        p = np.exp(logits.max(axis=1) - np.logaddexp.reduce(logits, axis=1))  # (B,)
+        confidence = np.where(answer == y, -p, p)  # in a mistake
+        for i in np.argsort(-confidence)[:WORST]:
+            rows.append((confidence[i], images[i], names[y[i]], names[answer[i]], p[i]))
     rows.sort(key=lambda row: -row[0])
-    _, images, true, said, p = zip(*rows[:WORST], strict=True)
-    return np.array(images), true, said, p
+    _, images, labels, answers_of_network, p = zip(*rows[:WORST], strict=True)
+    return np.array(images), labels, answers_of_network, p
 
 
 def plain(options, network):
@@ -193,7 +230,9 @@ class Noted:
 
 
 def both_ways(model, options, batch):
-    """(x, {layer: what it puts out}, {array: gradient}) of a batch (examples, labels), in training.
+    """x, y, loss, outputs {layer: what it puts out} and gradients {array: gradient} of a batch (examples, labels).
+
+    They are those of a training, as the attributes of an object.
 
     The gradients are those of main_np.train_step. Of a network that is no list of layers, what its layers put out is
     what its `forward` leaves of each example.
@@ -206,11 +245,16 @@ def both_ways(model, options, batch):
     if not layers:
         model.forward = left_by(model, model.forward, outputs, before)
     try:
-        main_np.train_step(model, noted, x, y, options.run.lr)
+        loss, _ = main_np.train_step(model, noted, x, y, options.run.lr)
     finally:
         for layer in layers.values() if layers else [model]:
             del layer.forward
-    return x, outputs, noted.grads
+    return Namespace(x=x, y=y, loss=float(loss), outputs=outputs, gradients=noted.grads)
+
+
+def make_table(step):
+    """Return the rows of the table for a `Step`: see `training_table.make_rows`."""
+    return training_table.make_rows(both_ways(step.model, step.options, step.batch), step.model.params, step.moved)
 
 
 def left_by(model, forward, outputs, before):
@@ -236,18 +280,20 @@ def noting(outputs, name, forward):
     return noted
 
 
-def seen_at(model, options, batch, moved, where, share, losses):
-    """What a training looks like at a batch (examples, labels).
+def see_step(step):
+    """What a training looks like at a `Step`.
 
     {"where": in words, "examples": pictures (n, h, w), "labels": (n,) words, or texts and None, "losses": of all steps
     so far, "classes": K, "layers": {name: {"spread", "zeros": the share that is 0}}, "arrays": {name: {"gradient": its
     root mean square, "step": that of its change, in units of the weights' own, or None, "is_vector"}}, "marks":
     [(place, what is out of the ordinary there, a number in words)]}.
 
-    model: with the weights before the step. moved: {name: the change of its weights}, or {}. share: the rate of the
-    step, in units of the highest.
+    "table": the rows of the table; "ranges": those of healthy runs, or {}; "no_ranges": [a sentence that says why they
+    are not there], or [].
     """
-    x, outputs, gradients = both_ways(model, options, batch)
+    model, options, moved = step.model, step.options, step.moved
+    passes = both_ways(model, options, step.batch)
+    x, outputs, gradients = passes.x, passes.outputs, passes.gradients
     layers, arrays, marks = {}, {}, []
     if x.dtype.kind == "f" and not INPUT[0] < spread(x) < INPUT[1]:
         marks.append(("x", "An unusual spread of what goes in", f"{spread(x):.2g}, around {x.mean():.2g}"))
@@ -259,14 +305,18 @@ def seen_at(model, options, batch, moved, where, share, losses):
         layers[name] = {"spread": spread(a), "zeros": float((a == 0).mean())}
         marks += [(name, *mark) for mark in unusual_output(a) if computed]
     for name, p in model.params.items():
-        step = size(moved[name]) / size(p) if moved and p.ndim > 1 and p.any() else None  # a bias begins at 0
-        arrays[name] = {"gradient": size(gradients[name]), "step": step, "is_vector": p.ndim == 1}
-        marks += [(name, *mark) for mark in unusual_array(size(gradients[name]), step, share)]
-    marks += contradictions(model, options, batch)
-    examples, labels = shown(x, batch[1], options)
+        relative = size(moved[name]) / size(p) if moved and p.ndim > 1 and p.any() else None  # a bias begins at 0
+        arrays[name] = {"gradient": size(gradients[name]), "step": relative, "is_vector": p.ndim == 1}
+        marks += [(name, *mark) for mark in unusual_array(size(gradients[name]), relative, step.rate)]
+    marks += contradictions(model, options, step.batch)
+    table = training_table.make_rows(passes, model.params, moved)
+    ranges, no_ranges = training_table.find_ranges(options, step.number, table)
+    marks += training_table.find_outliers(table, ranges)
+    examples, labels = shown(x, step.batch[1], options)
     return {
-        "where": where, "examples": examples, "labels": labels, "losses": losses,
+        "where": step.where, "examples": examples, "labels": labels, "losses": step.losses,
         "classes": a.shape[-1], "layers": layers, "arrays": arrays, "marks": marks,
+        "table": table, "ranges": ranges, "no_ranges": no_ranges,
     }  # fmt: skip
 
 
@@ -282,16 +332,6 @@ def contradictions(model, options, batch):
         yield "loss", f"The loss is not the mean of -log p[y] ({where})", ""
     if slopes.contradicted():
         yield "loss", f"The gradients are not those of the loss ({where})", ""
-
-
-def spread(array):
-    """The standard deviation, in float64: squares may be too large for float32."""
-    return float(np.std(array, dtype=float))
-
-
-def size(array):
-    """The root mean square."""
-    return float(np.sqrt(np.mean(np.square(array, dtype=float))))
 
 
 def unusual_output(a):
@@ -310,7 +350,7 @@ def unusual_output(a):
 
 
 def unusual_array(gradient, step, share=1):
-    """The same of an array: the size of its gradient, and of its step in units of the weights. share: see `seen_at`."""
+    """The same of an array: the size of its gradient, its step in units of the weights. share: `Step.rate`."""
     if not np.isfinite(gradient):
         yield "A gradient that is not finite", ""
     elif gradient == 0:

@@ -1,0 +1,81 @@
+"""Which fault `practice.py fault` hands out next: from easy to hard, and which are found."""
+
+import json
+from datetime import date, timedelta
+
+from exercises.faults import FAULTS, MET_WITH, N_SEEDED, network_of
+from exercises.faulty import answers_to
+from support.errors import UserError
+from support.files import read_file, replacing
+
+REST = timedelta(days=7)  # until a fault that was found comes back
+
+
+def list_faults(work):
+    """Return the names of the faults for a learner, from easy to hard.
+
+    The faults are those of the networks that they have met: an exercise of that part of the list has passed. The more
+    steps of docs/debugging.md say something of a fault, the easier it is. Of the hardest, only the evidence tells.
+    """
+    names = [name for name, fault in FAULTS.items() if has_met(work, network_of(fault))]
+    return sorted(names, key=lambda name: -sum(map(bool, answers_to(name).values())))
+
+
+def has_met(work, network):
+    """Return whether an exercise of the network's part has passed. All have met the MLP."""
+    if network not in MET_WITH:
+        return True
+    exercise = work.catalogue.by_name.get(MET_WITH[network])
+    if exercise is None:  # these are somebody else's exercises
+        return False
+    _, part = work.catalogue.part_of(exercise)
+    return any(other.name in work.progress["passed"] for other in part)
+
+
+def load_found(work):
+    """Return {fault: the day on which it was found}, the earliest first. UserError if the file is damaged."""
+    path = work.folder / "faults.json"
+    if not path.exists():
+        return {}
+    try:
+        days = {name: date.fromisoformat(day) for name, day in json.loads(read_file(path, 2**20)).items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise UserError(f"{path} is damaged: delete it; only the list of found faults is lost") from None
+    return dict(sorted(((name, day) for name, day in days.items() if name in FAULTS), key=lambda item: item[1]))
+
+
+def note_found(work, name):
+    """Write down that a fault was found today."""
+    days = load_found(work) | {name: date.today()}
+    with replacing(work.folder / "faults.json") as file:
+        file.write((json.dumps({key: day.isoformat() for key, day in days.items()}, indent=1) + "\n").encode())
+
+
+def choose_next(work):
+    """Return the first fault that the learner has not found. UserError if there is none."""
+    found = load_found(work)
+    for name in list_faults(work):
+        if name not in found:
+            return name
+    unmet = [network for network in MET_WITH if not has_met(work, network)]
+    more = f"; more come with the exercises of {', '.join(unmet)}" if unmet else ""
+    raise UserError(f"you have found all of them{more}. `python practice.py review fault` brings one back")
+
+
+def choose_seeded(seed):
+    """Return the fault of a seed."""
+    return [*FAULTS][seed % N_SEEDED]
+
+
+def choose_again(work, is_due=False):
+    """Return the fault that was found the longest ago, or None. is_due: only if that is some days ago."""
+    for name, day in load_found(work).items():
+        if not is_due or day + REST <= date.today():
+            return name
+    return None
+
+
+def count_found(work):
+    """Return how many faults are found, and how many there are for this learner, in words."""
+    names = {*list_faults(work), *load_found(work)}
+    return f"{len(load_found(work))} of {len(names)} faults found"

@@ -1,0 +1,140 @@
+"""Record the numbers of healthy runs, views/healthy.json: `python -m lab.healthy`. It can be stopped and goes on.
+
+They are those of the table of look.py --training, of the default run of each network on each bundled dataset: at steps
+1 and 20 with ten seeds, and at step 200 with five; of the MLP, at step 200 with ten and at the last with five. For each
+number, the file has its mean over the seeds and its standard deviation, and how many seeds there were. `--check` runs
+twenty other seeds, and says which of their numbers lie outside the ranges that views/training_table.py makes of the
+file.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from support import program
+
+with program.needing("requirements-np.txt"):
+    import numpy as np
+
+    import data
+    import main_np
+    from loading.options import parse_options, read
+    from networks import NETWORKS
+    from support.files import replacing
+    from support.options import Parser, flag, integer
+    from views import training, training_table
+    from views.training_table import COLUMNS, LAST, RECORDED, STEPS
+
+SEEDS, FEWER_SEEDS, OTHER_SEEDS = range(10), range(5), range(100, 120)
+FAST = "mlp mnist"  # whose last step is recorded, too: those of the others would take hours
+DATASETS = {False: ("mnist",), True: ("mnist", "names", "shakespeare")}  # {whether a network writes: its datasets}
+DIGITS = 4  # significant ones, of what is recorded
+
+
+def name_runs():
+    """Return "MODEL DATASET" for each network and dataset."""
+    return [f"{model} {dataset}" for model, entry in NETWORKS.items() for dataset in DATASETS[entry.writes]]
+
+
+def make_options(name, seed, *more):
+    model, dataset = name.split()
+    return parse_options("np", "--model", model, "--dataset", dataset, "--seed", seed, *more)
+
+
+def measure(name, step, seed):
+    """Return the rows of the table at a step of one run: a number, from 1, or LAST."""
+    options = make_options(name, seed)
+    if step != LAST:
+        return training.make_table(training.take_first_steps(options, step)[0])
+    with tempfile.TemporaryDirectory() as folder:
+        words = [f"{flag(word)}={getattr(options.run, word)}" for word in ("model", "dataset", "seed")]
+        main_np.main([*words, "--out", folder])
+        options, checkpoint = read("np", next(Path(folder).glob("checkpoint_*.npz")))
+        dataset = data.load(options.source, options.run.hold_out)
+        return training.make_table(training.take_last_step(options, checkpoint, dataset))
+
+
+def combine(tables):
+    """Return {row: [mean over the tables, standard deviation] or None for each column}: see `training_table.widen`."""
+    rows = {}
+    for name, numbers in tables[0].items():
+        rows[name] = []
+        for column, number in enumerate(numbers):
+            if number is None:
+                rows[name].append(None)
+                continue
+            values = np.array([table[name][column] for table in tables])
+            if COLUMNS[column] == "spread":
+                pair = np.exp([np.log(values).mean(), np.log(values).std(ddof=1)])
+            else:
+                pair = values.mean(), values.std(ddof=1)
+            rows[name].append([float(f"{value:.{DIGITS}g}") for value in pair])
+    return rows
+
+
+def load_recorded():
+    return json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
+
+
+def to_json(value, indent=""):
+    """Return a value as JSON, in which each row of a table is a line."""
+    if not isinstance(value, dict):
+        return json.dumps(value)
+    lines = [f"{indent} {json.dumps(key)}: {to_json(item, indent + ' ')}" for key, item in value.items()]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+
+
+def save(recorded):
+    with replacing(RECORDED) as file:
+        file.write((to_json(recorded) + "\n").encode())
+
+
+def name_steps():
+    """Return (run, step) for all that is recorded."""
+    return [(name, step) for step in STEPS for name in name_runs()] + [(FAST, LAST)]
+
+
+def record(name, step):
+    """Record a step of a run."""
+    takes_long = step == LAST or (name != FAST and step == STEPS[-1])
+    seeds = FEWER_SEEDS if takes_long else SEEDS
+    rows = combine([measure(name, step, seed) for seed in seeds])
+    recorded = load_recorded()
+    recorded.setdefault(name, {})[str(step)] = {"n": len(seeds), "rows": rows}
+    save(recorded)
+
+
+def check(name, step, n_seeds):
+    """Say which numbers of other seeds are outside their ranges. Return how many."""
+    n_outside = 0
+    for seed in OTHER_SEEDS[:n_seeds]:
+        rows = measure(name, step, seed)
+        ranges, reasons = training_table.find_ranges(make_options(name, seed), step, rows)
+        marks = training_table.find_outliers(rows, ranges)
+        n_outside += len(marks) + len(reasons)
+        for line in [*reasons, *training.in_words(marks)]:
+            print(f"{name}, step {step}, seed {seed}: {line}", flush=True)
+    print(f"{name}, step {step}: {n_outside} numbers of {n_seeds} other seeds are outside their ranges", flush=True)
+    return n_outside
+
+
+def main():
+    parser = Parser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="run other seeds, and compare them with what is recorded")
+    parser.add_argument("--seeds", type=integer(2, 20), help="with --check: how many (20)")
+    arguments = parser.parse_args()
+    if arguments.check:
+        n_seeds = arguments.seeds or len(OTHER_SEEDS)
+        return int(any([check(name, step, n_seeds) for name, step in name_steps()]))
+    for name, step in name_steps():
+        if str(step) not in load_recorded().get(name, {}):
+            record(name, step)
+            print(time.strftime("%H:%M"), "recorded", name, "step", step, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    with np.errstate(over="ignore", invalid="ignore"):
+        sys.exit(program.run(main))

@@ -1,0 +1,156 @@
+"""The table of look.py --training: the numbers of a step, and beside each its range in healthy runs.
+
+views/healthy.json has the numbers of healthy runs: those of the default run of each network on each dataset, as they
+are in this repository, with ten seeds. `python -m lab.healthy` records them.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from loading.options import parse_options
+from support.options import as_typed, flag
+
+RECORDED = Path(__file__).with_name("healthy.json")
+STEPS, LAST = (1, 20, 200), "last"  # the steps that are recorded, and the name of the last one of a run
+COLUMNS = "mean", "spread", "zeros"
+WIDTH = 34  # letters of a column
+DEVIATIONS, LEAST = 80, 0.1  # see `make_ranges`
+
+
+def spread(array):
+    """The standard deviation, in float64: squares may be too large for float32."""
+    return float(np.std(array, dtype=float))
+
+
+def size(array):
+    """The root mean square."""
+    return float(np.sqrt(np.mean(np.square(array, dtype=float))))
+
+
+def make_rows(passes, params, moved):
+    """Return {row: its numbers, one for each of COLUMNS; None where there is none}.
+
+    passes: what `views.training.both_ways` returns. params: {name: array} before the step. moved: {name: its change},
+    or {} if there is no step. The row of a matrix's update is in units of the root mean square of its weights. (A bias
+    begins at 0, so the update of a vector is as it is.) Of tokens, the share of zeros is the share of padding: what is
+    no target.
+    """
+    rows = {"loss": [passes.loss, None, None]}
+    if passes.x.dtype.kind == "f":
+        rows["x"] = summarize(passes.x)
+    else:
+        rows["x"] = [*summarize(passes.x)[:2], float((passes.y == -1).mean())]
+    for name, output in passes.outputs.items():
+        rows[name] = summarize(output)
+    for name, p in params.items():
+        rows[f"{name} gradient"] = summarize(passes.gradients[name])
+        if moved:
+            unit = size(p) if p.ndim > 1 and p.any() else 1
+            rows[f"{name} update"] = summarize(moved[name] / unit)
+    return rows
+
+
+def summarize(array):
+    """Return the mean of an array, its standard deviation and its share of zeros."""
+    return [float(np.mean(array, dtype=float)), spread(array), float((array == 0).mean())]
+
+
+def find_ranges(options, step, rows):
+    """Return the ranges of healthy runs (see `make_ranges`), and [].
+
+    Where no healthy runs were recorded that are like this one, return {} and [a sentence that says why].
+    """
+    run = options.run
+    networks = json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
+    recorded = networks.get(f"{run.model} {run.dataset}")
+    if not recorded:
+        return {}, [explain_no_ranges(f"no healthy run of --model {run.model} --dataset {run.dataset} is recorded")]
+    default = vars(parse_options("np", "--model", run.model, "--dataset", run.dataset).run)
+    others = [name for name, value in vars(run).items() if name != "seed" and value != default[name]]
+    if others:
+        words = " ".join(f"{flag(name)} {as_typed(getattr(run, name))}" for name in others)
+        return {}, [explain_no_ranges(f"healthy runs are recorded with the default options, and this one has {words}")]
+    if str(step) not in recorded:
+        return {}, [explain_no_ranges(f"healthy runs are recorded at steps {', '.join(recorded)}, and not at this one")]
+    healthy, n_seeds = recorded[str(step)]["rows"], recorded[str(step)]["n"]
+    if healthy.keys() != rows.keys():
+        return {}, [explain_no_ranges("this network has other layers or arrays than the one that is recorded")]
+    return make_ranges(healthy, n_seeds), []
+
+
+def explain_no_ranges(why):
+    return f"The numbers have no ranges beside them: {why}."
+
+
+def make_ranges(healthy, n_seeds):
+    """Return {row: a range (low, high) or None for each column} of what is recorded of a step, with so many seeds.
+
+    healthy: {row: for each column the mean over the seeds and their standard deviation, or None}. Of the spread, which
+    is a matter of factors, they are the geometric mean and the factor that is one deviation of the logarithm.
+
+    A range goes DEVIATIONS / n_seeds deviations below and above the mean: eight for ten seeds, and more for fewer
+    seeds, which say less of the deviation. By chance, ten seeds may have much the same spread. So no factor counts as
+    smaller than the median of its kind: of all outputs, gradients or updates. A range goes LEAST further: where all
+    seeds agree, as in the first step of AdamW, rounding makes the difference. LEAST is a share: of the row's spread for
+    the mean, of itself for the spread, and of all entries for the share of zeros.
+    """
+    deviations = DEVIATIONS / n_seeds
+    arrays = {name: numbers for name, numbers in healthy.items() if name != "loss"}
+    factors_of_kind = {}
+    for name, (_, (_, factor), _) in arrays.items():
+        factors_of_kind.setdefault(name.partition(" ")[2], []).append(factor)
+    (loss, loss_deviation), *_ = healthy["loss"]
+    half = deviations * loss_deviation
+    ranges = {"loss": [(max(0, loss - half), loss + half), None, None]}
+    for name, ((mean, mean_deviation), (typical, factor), (zeros, zeros_deviation)) in arrays.items():
+        median_factor = np.median(factors_of_kind[name.partition(" ")[2]])
+        half = deviations * mean_deviation + LEAST * typical
+        whole_factor = max(factor, median_factor) ** deviations * (1 + LEAST)
+        half_of_zeros = deviations * zeros_deviation + LEAST
+        ranges[name] = [
+            (mean - half, mean + half),
+            (typical / whole_factor, typical * whole_factor),
+            (max(0, zeros - half_of_zeros), min(1, zeros + half_of_zeros)),
+        ]
+    return ranges
+
+
+def find_outliers(rows, ranges):
+    """Return a mark (place, what is wrong, which number) for each number that is outside its range."""
+    marks = []
+    for name, numbers in rows.items():
+        for column, number, bounds in zip(COLUMNS, numbers, ranges.get(name, [None] * 3), strict=True):
+            if is_outside(number, bounds):
+                place, *kind = name.split()
+                said = " ".join([*kind, column, f"{number:.3g}", f"({format_range(bounds)})"])
+                marks.append((place, "Outside the range of healthy runs", said))
+    return marks
+
+
+def is_outside(number, bounds):
+    return bounds is not None and not bounds[0] <= number <= bounds[1]
+
+
+def format_range(bounds):
+    return f"{bounds[0]:.2g} to {bounds[1]:.2g}"
+
+
+def print_table(rows, ranges):
+    """Print the rows, each number with its range in brackets. `!` marks a number that is outside."""
+    width = max(map(len, rows))
+    header = [column.ljust(WIDTH) for column in COLUMNS]
+    if ranges:
+        header[0] = "mean (in healthy runs)".ljust(WIDTH)
+    print(" ".join([" " * width, *header]).rstrip())
+    for name, numbers in rows.items():
+        cells = []
+        for number, bounds in zip(numbers, ranges.get(name, [None] * 3), strict=True):
+            cell = "" if number is None else f"{number:.3g}"
+            if bounds is not None:
+                cell += f" ({format_range(bounds)})"
+            if is_outside(number, bounds):
+                cell += " !"
+            cells.append(cell.ljust(WIDTH))
+        print(" ".join([name.ljust(width), *cells]).rstrip())
