@@ -60,7 +60,7 @@ def unbroadcast(dy, shape):
     return dy.sum(axis=repeated, keepdims=True).reshape(shape)
 
 
-def value_of(operand):
+def get_value(operand):
     """The array of a Tensor; a constant as it is."""
     return operand.value if isinstance(operand, Tensor) else operand
 
@@ -97,24 +97,24 @@ class Tensor:
                 node.grad = node.edges = None
 
     def __add__(self, other):  # y = a + b: if a grows, y grows as much, and so it does with b
-        a, b = value_of(self), value_of(other)
+        a, b = get_value(self), get_value(other)
         return Tensor(a + b, (self, lambda dy: dy), (other, lambda dy: dy))
 
     def __sub__(self, other):  # y = a - b: if b grows, y shrinks as much
-        a, b = value_of(self), value_of(other)
+        a, b = get_value(self), get_value(other)
         return Tensor(a - b, (self, lambda dy: dy), (other, lambda dy: -dy))
 
     def __mul__(self, other):  # y = a b: if a grows, y grows b times as much
-        a, b = value_of(self), value_of(other)
+        a, b = get_value(self), get_value(other)
         return Tensor(a * b, (self, lambda dy: dy * b), (other, lambda dy: dy * a))
 
     def __truediv__(self, other):  # y = a / b: d y / d a = 1 / b, and d y / d b = -a / b^2 = -y / b
-        a, b = value_of(self), value_of(other)
+        a, b = get_value(self), get_value(other)
         y = a / b
         return Tensor(y, (self, lambda dy: dy / b), (other, lambda dy: -dy * y / b))
 
     def __matmul__(self, other):  # y = a b, matrices or stacks of them: as for da1 and dW2 in mlp_np.py
-        a, b = value_of(self), value_of(other)
+        a, b = get_value(self), get_value(other)
         return Tensor(a @ b, (self, lambda dy: dy @ b.swapaxes(-1, -2)), (other, lambda dy: a.swapaxes(-1, -2) @ dy))
 
     # What Python calls if the first operand is a constant.

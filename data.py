@@ -78,21 +78,21 @@ class Images(NamedTuple):
     def n_test(self):
         return len(self.test_images)
 
-    def train(self, chosen):
+    def train(self, indices):
         """The examples with these indices, an array or a slice: images (B, 28, 28) uint8 and labels (B,) int64."""
-        return self.train_images[chosen], self.train_labels[chosen].astype(np.int64)
+        return self.train_images[indices], self.train_labels[indices].astype(np.int64)
 
-    def test(self, chosen):
-        return self.test_images[chosen], self.test_labels[chosen].astype(np.int64)
+    def test(self, indices):
+        return self.test_images[indices], self.test_labels[indices].astype(np.int64)
 
-    def mark(self, drawn, options, first, last):
+    def mark_drawn(self, was_drawn, options, start, stop):
         """Mark in drawn, a bool for each training example, those of the batches of steps first, ..., last - 1."""
-        mark(drawn, options, first, last)
+        mark_drawn(was_drawn, options, start, stop)
 
     def known_tests(self):
         """Return the share of the test images that are also training images."""
-        known = {image.tobytes() for image in self.train_images}
-        return np.mean([image.tobytes() in known for image in self.test_images])
+        train_images = {image.tobytes() for image in self.train_images}
+        return np.mean([image.tobytes() in train_images for image in self.test_images])
 
 
 class Tokens(NamedTuple):
@@ -110,14 +110,14 @@ class Tokens(NamedTuple):
     def n_test(self):
         return len(self.test_tokens)
 
-    def train(self, chosen):
-        return self.train_tokens[chosen], None
+    def train(self, indices):
+        return self.train_tokens[indices], None
 
-    def test(self, chosen):
-        return self.test_tokens[chosen], None
+    def test(self, indices):
+        return self.test_tokens[indices], None
 
-    def mark(self, drawn, options, first, last):
-        mark(drawn, options, first, last)
+    def mark_drawn(self, was_drawn, options, start, stop):
+        mark_drawn(was_drawn, options, start, stop)
 
     def known_tests(self):
         return 0.0  # not looked for: the same name or line may well occur twice
@@ -140,7 +140,7 @@ def load(source="mnist", hold_out=0):
     return source.pick(images=Images, names=Tokens, texts=Tokens)(*arrays)
 
 
-def batches(dataset, options, first, last):
+def batches(dataset, options, start, stop):
     """x and y of the training batches of steps first, ..., last - 1, as the network takes them: see `encode`.
 
     Of the options, batch_size, seed and augment matter here. Each epoch visits the examples in its own order, a
@@ -148,82 +148,82 @@ def batches(dataset, options, first, last):
     stop after any step and continue as if it had never stopped. An epoch skips the last few examples of its order if
     they do not fill a batch.
     """
-    for examples, labels in drawn(dataset, options, first, last):
+    for examples, labels in iter_examples(dataset, options, start, stop):
         yield encode(examples, labels, options)
 
 
-def drawn(dataset, options, first, last):
+def iter_examples(dataset, options, start, stop):
     """The same batches as they are kept: images (B, 28, 28) uint8, perhaps augmented, and labels (B,); or tokens
     (B, T + 1) and None."""
-    items = draw(dataset, options, first, last)
-    return items if options.run.augment == "none" else ahead(items)
+    items = augment_batches(dataset, options, start, stop)
+    return items if options.run.augment == "none" else prefetch(items)
 
 
-def draw(dataset, options, first, last):
+def augment_batches(dataset, options, start, stop):
     """Yield the examples and labels of each batch."""
-    for epoch, i, chosen in indices(dataset.n_train, options, first, last):
-        examples, labels = dataset.train(chosen)
-        yield AUGMENT[options.run.augment](examples, stream(options.run.seed, epoch, i)), labels
+    for epoch, i, rows in iter_indices(dataset.n_train, options, start, stop):
+        examples, labels = dataset.train(rows)
+        yield AUGMENT[options.run.augment](examples, make_rng(options.run.seed, epoch, i)), labels
 
 
-def mark(drawn, options, first, last):
-    for _, _, chosen in indices(len(drawn), options, first, last):
-        drawn[chosen] = True
+def mark_drawn(was_drawn, options, start, stop):
+    for _, _, rows in iter_indices(len(was_drawn), options, start, stop):
+        was_drawn[rows] = True
 
 
-def indices(examples, options, first, last):
+def iter_indices(n_examples, options, start, stop):
     """Yield (epoch, number of the batch in it, indices (B,) of its examples) for steps first, ..., last - 1."""
     batch_size, order = options.run.batch_size, None
-    for step in range(first, last):
-        epoch, i = divmod(step, examples // batch_size)
+    for step in range(start, stop):
+        epoch, i = divmod(step, n_examples // batch_size)
         if order is None or i == 0:
-            order = stream(options.run.seed, epoch).permutation(examples)
+            order = make_rng(options.run.seed, epoch).permutation(n_examples)
         yield epoch, i, order[i * batch_size : (i + 1) * batch_size]
 
 
-def stream(seed, *key):
+def make_rng(seed, *key):
     """A random number generator for each key, independent of the others and of the one that draws the first weights."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
-def ahead(items):
+def prefetch(batches):
     """The same items, each made by another thread while the one before it is in use."""
-    with ThreadPoolExecutor(1) as other:
+    with ThreadPoolExecutor(1) as pool:
         try:
-            coming = other.submit(next, items, None)
+            future = pool.submit(next, batches, None)
         except RuntimeError:  # the system gives no more threads
-            yield from items
+            yield from batches
             return
-        while (item := coming.result()) is not None:
-            coming = other.submit(next, items, None)
+        while (item := future.result()) is not None:
+            future = pool.submit(next, batches, None)
             yield item
 
 
-def test_batches(dataset, options, most=200, part=0, parts=1):
-    """x and y of all test examples, at most `most` at a time, as the network takes them.
+def test_batches(dataset, options, max_size=200, part=0, parts=1):
+    """x and y of all test examples, at most `max_size` at a time, as the network takes them.
 
     In parts, because layers keep what they compute: for all at once, that may fill the memory.
     With several processes, number `part` of `parts` takes every `parts`-th batch, starting with batch `part`.
     """
-    size, number = tests_at_once(dataset, options, most, parts), dataset.n_test
+    size, number = test_batch_size(dataset, options, max_size, parts), dataset.n_test
     for i in range(part * size, number, parts * size):
         yield encode(*dataset.test(slice(i, i + size)), options)
 
 
-def tests_at_once(dataset, options, most, parts):
+def test_batch_size(dataset, options, max_size, parts):
     """Examples in a batch of the test. Small training batches may be small because memory is short; and every process
     gets a batch."""
-    return min(most, options.source.most_at_once, 8 * options.run.batch_size, dataset.n_test // parts)
+    return min(max_size, options.source.most_at_once, 8 * options.run.batch_size, dataset.n_test // parts)
 
 
 def encode(examples, labels, options):
     """Examples as what goes into the network, x (B, ...), and what should come out, y (B, ...) int64."""
     if options.network.writes:
         return options.source.tokenizer.encode(examples, labels)
-    return as_input(examples, options), labels
+    return to_input(examples, options), labels
 
 
-def as_input(images, options):
+def to_input(images, options):
     """uint8 images (B, 28, 28) as a network's input, of the same shape, as the options say (source, pixels, dtype).
 
     pixels: "raw" 0 to 255; "unit" 0 to 1; "standardised" with mean 0 and standard deviation 1 over the

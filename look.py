@@ -12,15 +12,15 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
     from loading.checkpoint import add_weights
-    from loading.checkpoint import load as load_network
+    from loading.checkpoint import load_network as load_network
     from mlp_np import softmax, softmax_cross_entropy
     from support import drawing, texts
-    from support.checkpoint import say_if_apart
+    from support.checkpoint import warn_if_apart
     from support.errors import UserError
     from support.files import check_output, open_folder
     from support.options import Parser, integer, test_set_name
@@ -67,7 +67,7 @@ def main(argv=None):
         parser.error("--label is for a picture of your own; a test image already has one")
 
     model, options, checkpoint = load_network(arguments.weights, writes=None if arguments.weights else False)
-    say_if_apart(checkpoint.path)
+    warn_if_apart(checkpoint.path)
     if options.network.writes:
         return look_at_writer(model, options, checkpoint, arguments)
     if arguments.digit is not None:
@@ -92,7 +92,7 @@ def main(argv=None):
             parser.error(f"--test {n}: there are {len(dataset.test_images)} {tested} images, from 0")
         image, y, what = dataset.test_images[n], int(dataset.test_labels[n]), f"{tested} image {n}"
 
-    shown = options.source.called(y)
+    shown = options.source.describe_label(y)
     figures = draw_test(model, options, dataset)
     if pictures:
         figures |= draw_inside(model, options, image, y, f"{shown}, {what}", arguments.patch)
@@ -133,7 +133,7 @@ def look_at_writer(model, options, checkpoint, arguments):
 def draw_digit(model, options, arguments):
     """(the figure of a digit that the network writes, the digit in words)."""
     digit = DIGIT if arguments.digit is None else arguments.digit
-    shown = options.source.called(digit)
+    shown = options.source.describe_label(digit)
     steps = gpt_steps(model, options, options.source.tokenizer.start_tokens([digit]))
     steps["vocabulary"] = texts.load_vocabulary()
     steps["image"] = texts.decode_images(steps["words"][np.newaxis])[0]

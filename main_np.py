@@ -8,15 +8,15 @@ import sys
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
     import plot
-    from loading.network import arrays_of, make, named
-    from loading.options import begin
+    from loading.network import group_arrays, import_name, make_network
+    from loading.options import parse_run
     from mlp_np import softmax_cross_entropy
-    from support.checkpoint import misfit
+    from support.checkpoint import describe_misfit
     from support.errors import UserError
     from support.run import Run
     from support.threads import share_work
@@ -25,10 +25,10 @@ with program.needing("requirements-np.txt"):
 def main(argv=None):
     # options.run: how to train, which checkpoints keep. .call: what holds for this call only, such as --out. .source:
     # the data. .network and .rule: the entries of the network and the optimizer in networks.py.
-    options, checkpoint = begin("np", __doc__, argv)
+    options, checkpoint = parse_run("np", __doc__, argv)
     if options.call.prove:
         # Another program runs instead of a training.
-        return program.start("lab.prove", "np", *(sys.argv[1:] if argv is None else argv))
+        return program.run_module("lab.prove", "np", *(sys.argv[1:] if argv is None else argv))
     dataset = data.load(options.source, options.run.hold_out)  # 60,000 images to learn from, 10,000 to test with
     network, optimizer = build(options, checkpoint)  # random weights, or those of the checkpoint
 
@@ -45,7 +45,7 @@ def main(argv=None):
                 run.save(get_arrays(network, optimizer))
             if run.interrupted:
                 break
-    plot.learning_curves(run)
+    plot.draw_learning_curves(run)
     return run.end()
 
 
@@ -85,7 +85,7 @@ class Optimizer:
     def __init__(self, params, options):
         self.options = options
         self.steps = 0  # taken so far
-        self.update = named(options.rule.by_hand)  # one of the functions below
+        self.update = import_name(options.rule.by_hand)  # one of the functions below
         self.state = {what: {name: np.zeros_like(p) for name, p in params.items()} for what in options.rule.remembers}
 
     def step(self, params, grads, lr):
@@ -103,7 +103,7 @@ class Optimizer:
 
 def check_gradients(params, grads):
     """Raise UserError unless grads is a dict of float arrays with the keys and shapes of params."""
-    problem = misfit(params, grads)
+    problem = describe_misfit(params, grads)
     if problem:
         raise UserError(problem)
 
@@ -160,7 +160,7 @@ def evaluate(network, dataset, options):
 
 def build(options, checkpoint=None):
     """The network that the options describe and its optimizer: new, or restored from a checkpoint."""
-    model = make("autograd" if options.call.autograd else "np", options, checkpoint)
+    model = make_network("autograd" if options.call.autograd else "np", options, checkpoint)
     network = share_work(model, options.run.parts, options.run.batch_size)  # the same network, whose work threads share
     optimizer = Optimizer(network.params, options)
     if checkpoint:
@@ -172,7 +172,7 @@ def build(options, checkpoint=None):
 def get_arrays(network, optimizer):
     """All that a run needs to continue, as dicts of arrays: weights, what the optimizer remembers, and batch
     normalisation's running statistics, or whatever else a network has in `statistics`."""
-    return arrays_of(network) | optimizer.state
+    return group_arrays(network) | optimizer.state
 
 
 if __name__ == "__main__":

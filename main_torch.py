@@ -8,23 +8,23 @@ import sys
 
 from support import program
 
-with program.needing("requirements.txt"):
+with program.import_guard("requirements.txt"):
     import torch
     import torch.nn.functional as F
 
     import data
     import plot
-    from loading.network import arrays_of, frozen_arrays, make, named
-    from loading.options import begin
+    from loading.network import get_frozen_arrays, group_arrays, import_name, make_network
+    from loading.options import parse_run
     from support.place import ALONE, Place
     from support.run import Run
     from support.torch_names import check_twin, from_numpy, to_numpy
 
 
 def main(argv=None):
-    options, checkpoint = begin("torch", __doc__, argv)
+    options, checkpoint = parse_run("torch", __doc__, argv)
     if options.call.prove:
-        return program.start("lab.prove", "torch", *(sys.argv[1:] if argv is None else argv))  # in place of a run
+        return program.run_module("lab.prove", "torch", *(sys.argv[1:] if argv is None else argv))  # in place of a run
     place = Place(options)  # a device, a precision, and perhaps other processes
     dataset = data.load(options.source, options.run.hold_out)  # 60,000 images to learn from, 10,000 to test with
     model, optimizer = build(options, checkpoint, place.device)  # main_np.py's first weights, or the checkpoint's
@@ -44,7 +44,7 @@ def main(argv=None):
                 run.save(to_numpy(model, optimizer))
             if run.interrupted:
                 break
-    plot.learning_curves(run)
+    plot.draw_learning_curves(run)
     return run.end()
 
 
@@ -96,13 +96,13 @@ def build(options, checkpoint=None, device="cpu"):
     if checkpoint:
         groups, steps, whose = checkpoint.groups, checkpoint.history.step, checkpoint.path
     else:  # PyTorch cannot draw NumPy's random numbers: the first weights are those of the network by hand
-        groups, steps, whose = arrays_of(make("np", options)), 0, "its twin in NumPy"
-    groups = groups | frozen_arrays(options)
+        groups, steps, whose = group_arrays(make_network("np", options)), 0, "its twin in NumPy"
+    groups = groups | get_frozen_arrays(options)
     with torch.device("meta"):  # names and shapes alone: what does not fit is refused before it fills the memory
-        model = make("torch", options)
+        model = make_network("torch", options)
         check_twin(model, groups, whose)
     # In the end all its arrays are NumPy's: beside a file's weights, it need not draw any of its own first.
-    model = model.to_empty(device=device) if options.base_model else make("torch", options)
+    model = model.to_empty(device=device) if options.base_model else make_network("torch", options)
     model.to(device, getattr(torch, options.run.dtype))
     if torch.device(device).type != "mps":  # convolutions, with weights of four axes, are faster so; on mps, some wrong
         model.to(memory_format=torch.channels_last)
@@ -117,7 +117,7 @@ def make_optimizer(model, options):
     weights = [p for p in learns if p.ndim > 1]
     others = [p for p in learns if p.ndim == 1]  # biases, gammas and betas do not decay
     groups = [{"params": weights, "weight_decay": options.run.weight_decay}, {"params": others, "weight_decay": 0}]
-    optimizer = named(options.rule.in_pytorch)(groups, lr=options.run.lr, **options.rule.given(options.run))
+    optimizer = import_name(options.rule.in_pytorch)(groups, lr=options.run.lr, **options.rule.given(options.run))
     optimizer.options = options  # as main_np.Optimizer has them
     return optimizer
 

@@ -113,12 +113,12 @@ def numerical_gradient(f, array, h=1e-5):
     """d f() / d array for a function that reads `array`, by central differences: (f(+h) - f(-h)) / 2h."""
     gradient = np.zeros_like(array)
     for i in np.ndindex(array.shape):
-        kept = array[i]
-        array[i] = kept + h
+        original = array[i]
+        array[i] = original + h
         above = f()
-        array[i] = kept - h
+        array[i] = original - h
         gradient[i] = (above - f()) / (2 * h)
-        array[i] = kept
+        array[i] = original
     return gradient
 
 

@@ -72,7 +72,7 @@ MLP = Entry(
 def check_resnet(options, n_images):
     # From the fifth stage on, 28 x 28 pixels have become a single one, so one image alone has no variance.
     if len(options.run.widths) > 4 and n_images == 1:
-        raise UserError(f"{opt.title(options)} needs 2 images in a step: take a larger --batch-size")
+        raise UserError(f"{opt.make_title(options)} needs 2 images in a step: take a larger --batch-size")
 
 
 RESNET_TRAINING = {"lr": 0.1, "weight_decay": 5e-4}
@@ -241,11 +241,11 @@ OPTIMIZERS = {
 # --- What the programs ask --------------------------------------------------------------------------------------------
 
 
-def typed(model):
+def model_flag(model):
     """What a user types to get that network: nothing for the first, which is the default, or "--model resnet"."""
     return "" if model == next(iter(NETWORKS)) else f"--model {model}"
 
 
-def prefix(model):
+def file_prefix(model):
     """What the names of a run's files begin with: nothing for the first network, or "resnet_"."""
-    return f"{model}_" if typed(model) else ""
+    return f"{model}_" if model_flag(model) else ""

@@ -9,12 +9,22 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
     from matplotlib.lines import Line2D
 
-    from support.checkpoint import say_if_apart
-    from support.drawing import INK, TEST, TRAIN, aside, logarithmic, new_figure, save, style, style_axes
+    from support.checkpoint import warn_if_apart
+    from support.drawing import (
+        INK,
+        TEST,
+        TRAIN,
+        annotate_beside,
+        make_logarithmic,
+        new_figure,
+        plot_style,
+        save,
+        style_axes,
+    )
     from support.errors import UserError
     from support.files import check_output, open_folder
     from support.history import load_history
@@ -25,49 +35,49 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#0
 MARKS = "os^Dv*XP"
 
 
-def learning_curves(run):
+def draw_learning_curves(run):
     """Draw loss_plot_NAME.png and accuracy_plot_NAME.png into its folder. run: a `support.run.Run`."""
     if run.first:  # of several processes, one draws
-        for path, curve in zip(run.files.curves, (loss_curve, accuracy_curve), strict=True):
+        for path, curve in zip(run.files.curves, (draw_loss_curve, draw_accuracy_curve), strict=True):
             save(curve(run.history, run.title, run.tested), path)
 
 
-@style()
-def loss_curve(history, title, tested="test"):
+@plot_style()
+def draw_loss_curve(history, title, test_name="test"):
     """The loss of every training batch (light), smoothed, and on the test set, against steps.
 
-    history: a `support.history.History`; tested: what the test images are called.
+    history: a `support.history.History`; test_name: what the test images are called.
     """
     axes = style_axes(new_figure(8, 4.5).add_subplot(), f"{title}: loss", "cross-entropy loss", "steps")
-    logarithmic(axes)
+    make_logarithmic(axes)
     loss = np.maximum(history.train_loss, 1e-9)  # a batch known by heart may have 0, which has no logarithm
     last = "{:.3f}" if max(history.test_loss[-1:], default=0) < 1000 else "{:.3g}"
-    curves(axes, loss, history.test_step, history.test_loss, tested, last)
+    draw_curves(axes, loss, history.test_step, history.test_loss, test_name, last)
     # A few batches without a mistake would fill the picture, so the lowest hundredth may leave it.
     axes.set_ylim(max(np.percentile(loss, 1), 1e-4) / 1.5, max(loss.max(), *history.test_loss, 1e-3) * 1.3)
     add_legend(axes)
     return axes.figure
 
 
-@style()
-def accuracy_curve(history, title, tested="test"):
+@plot_style()
+def draw_accuracy_curve(history, title, test_name="test"):
     """The same for the accuracy: the share of images read right."""
     axes = style_axes(new_figure(8, 4.5).add_subplot(), f"{title}: accuracy", "accuracy", "steps")
-    curves(axes, history.train_accuracy, history.test_step, history.test_accuracy, tested, "{:.4f}")
+    draw_curves(axes, history.train_accuracy, history.test_step, history.test_accuracy, test_name, "{:.4f}")
     low = min(np.percentile(history.train_accuracy, 2), *history.test_accuracy, 0.95)
     axes.set_ylim(low - 0.02 * (1 - low), 1 + 0.08 * (1 - low))
     add_legend(axes)
     return axes.figure
 
 
-def curves(axes, train, test_step, test, tested, label):
+def draw_curves(axes, train, test_step, test, test_name, label):
     steps = np.arange(1, len(train) + 1)
     axes.plot(steps, train, color=TRAIN, alpha=0.3, linewidth=0.7, label="training, each batch")
-    axes.plot(steps, smooth(train), color=TRAIN, linewidth=2, label="training, smoothed")
+    axes.plot(steps, smooth_curve(train), color=TRAIN, linewidth=2, label="training, smoothed")
     axes.set_xlim(-0.02 * len(train), 1.12 * len(train) + 1)  # room for the last number
     if test:
-        axes.plot(test_step, test, "o-", color=TEST, linewidth=2, markersize=6, label=f"{tested}, after each epoch")
-        aside(axes, label.format(test[-1]), (test_step[-1], test[-1]), 8, color=TEST, fontweight="bold")
+        axes.plot(test_step, test, "o-", color=TEST, linewidth=2, markersize=6, label=f"{test_name}, after each epoch")
+        annotate_beside(axes, label.format(test[-1]), (test_step[-1], test[-1]), 8, color=TEST, fontweight="bold")
 
 
 def add_legend(axes):
@@ -76,14 +86,14 @@ def add_legend(axes):
     legend.get_lines()[0].set(linewidth=6, alpha=0.45)
 
 
-def smooth(values, width=None, most=10_000):
+def smooth_curve(values, width=None, max_points=10_000):
     """The mean of each value's neighbours, nearer ones weighing more; at the ends, of those that are there.
 
-    width: how many values that is to either side; by default a 50th of all. It may be more than there are.
-    A long curve is smoothed at `most` points, means of as many values each, and drawn straight between them: a picture
-    has fewer pixels, and the time would grow with the square of the length.
+    width: how many values that is to either side; by default a 50th of all. It may be more than there are. A long curve
+    is smoothed at `max_points` points, means of as many values each, and drawn straight between them: a picture has
+    fewer pixels, and the time would grow with the square of the length.
     """
-    ends = np.linspace(0, len(values), min(len(values), most) + 1).astype(int)
+    ends = np.linspace(0, len(values), min(len(values), max_points) + 1).astype(int)
     points = np.add.reduceat(values, ends[:-1]) / np.diff(ends)
     width = max(1, len(points) // 50 if width is None else round(width * len(points) / len(values)))
     reach = min(width, len(points))
@@ -101,30 +111,30 @@ def main(argv=None):
     parser.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a run (its --out), or its history_*.json")
     parser.add_argument("--out", default="experiments/comparison.png", help="the picture (default: %(default)s)")
     arguments = parser.parse_args(argv)
-    paths = list(dict.fromkeys(path for name in arguments.runs for path in histories(name)))
+    paths = list(dict.fromkeys(path for name in arguments.runs for path in find_histories(name)))
     if len(paths) > len(COLOURS):
         parser.error(f"{len(paths)} runs are too many for one picture: name at most {len(COLOURS)}")
     runs, out = [load_history(path) for path in paths], Path(arguments.out)
     check_output("--out", out, ".png", *paths)
     open_folder(str(out.parent))
     for path in paths:
-        say_if_apart(path)
-    save(comparison(dict(zip(labels(paths, [options for options, _ in runs]), runs, strict=True))), out)
+        warn_if_apart(path)
+    save(draw_comparison(dict(zip(make_labels(paths, [options for options, _ in runs]), runs, strict=True))), out)
     print(f"see {out}")
 
 
-def histories(name):
+def find_histories(name):
     """The history files in a folder, the file of that name, or those of a pattern that the shell did not expand."""
-    found = []
+    paths = []
     for path in map(Path, [name] if Path(name).exists() else sorted(glob(name)) or [name]):
         inside = sorted(path.glob("history_*.json")) if path.is_dir() else [path]
         if not inside:
             raise UserError(f"there is no history_*.json in {path}: name the --out of a run that has finished an epoch")
-        found += inside
-    return found
+        paths += inside
+    return paths
 
 
-def labels(paths, runs):
+def make_labels(paths, runs):
     """What to call each run: its model, if they differ, and the options in which it differs from others of that model.
 
     runs: their options, dicts; one that was kept before an option existed has its default. If this does not
@@ -147,8 +157,8 @@ def labels(paths, runs):
     return described
 
 
-@style()
-def comparison(runs, title=""):
+@plot_style()
+def draw_comparison(runs, title=""):
     """Loss above accuracy, against epochs. runs: {label: (options, `History`)}, at most as many as there are colours.
 
     title: the network's, if all runs train the same.
@@ -160,7 +170,7 @@ def comparison(runs, title=""):
     above, below = figure.subplots(2, 1, sharex=True)
     style_axes(above, f"{title}: loss" if title else "Loss", "cross-entropy loss")
     style_axes(below, f"{title}: accuracy" if title else "Accuracy", "accuracy", "epochs")
-    logarithmic(above)
+    make_logarithmic(above)
     longest = max(history.step / history.steps_per_epoch for _, history in runs.values())
     bell = longest / 50  # of the smoothing, in epochs to either side
     for number, (label, (_, history)) in enumerate(runs.items()):
@@ -170,8 +180,12 @@ def comparison(runs, title=""):
         label += f": {history.test_accuracy[-1]:.4f}" if history.test_accuracy else ""
         epochs, tested = np.arange(1, history.step + 1) / steps, np.array(history.test_step) / steps
         for axes, train, test in (
-            (above, np.maximum(smooth(history.train_loss, bell * steps), 1e-6), np.maximum(history.test_loss, 1e-6)),
-            (below, smooth(history.train_accuracy, bell * steps), history.test_accuracy),
+            (
+                above,
+                np.maximum(smooth_curve(history.train_loss, bell * steps), 1e-6),
+                np.maximum(history.test_loss, 1e-6),
+            ),
+            (below, smooth_curve(history.train_accuracy, bell * steps), history.test_accuracy),
         ):
             axes.plot(epochs, train, color=colour, linewidth=width / 2.5, alpha=0.7)
             marks = {"marker": MARKS[number], "markersize": 2 * width + 1}
@@ -181,7 +195,7 @@ def comparison(runs, title=""):
     short = [history.train_accuracy for _, history in runs.values() if len(history.test_accuracy) < 2]
     low = min(lowest + [np.quantile(accuracy, 0.1) for accuracy in short])
     below.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
-    tested = {("held-out" if run["hold_out"] else "test", of(run)) for run, _ in runs.values()}
+    tested = {("held-out" if run["hold_out"] else "test", data_noun(run)) for run, _ in runs.values()}
     images = " or ".join(sorted(map(" ".join, tested)))
     grey = {"color": INK, "alpha": 0.7}
     kinds = [Line2D([], [], linewidth=0.8, **grey), Line2D([], [], marker="o", linewidth=2, markersize=4, **grey)]
@@ -191,7 +205,7 @@ def comparison(runs, title=""):
     return figure
 
 
-def of(options):
+def data_noun(options):
     """What a run with these options, a dict, learned from; older ones do not say it."""
     return options.get("data", {}).get("of", "names" if options["dataset"] == "names" else "images")
 

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     from desk import classroom, review, show
-    from desk.show import near, say, solved
+    from desk.show import describe_solution, print_text, relative_path
     from desk.work import Work, digest
     from exercises import drill, faults, faulty, network, prove
     from exercises.catalogue import OURS
@@ -33,7 +33,7 @@ with program.needing("requirements-np.txt"):
     from marker.catalogue import Catalogue, can_run
     from marker.verdict import UNFINISHED
     from support.errors import UserError
-    from support.files import replacing
+    from support.files import atomic_write
     from support.options import Parser, integer
 
 # {a command: (what may follow it, what it does, what else its own -h says)}
@@ -68,11 +68,11 @@ EXERCISE = "exercise"  # the command that is meant where none is typed
 
 def main(argv=None):
     options = parse_options(argv)
-    show.typed_as = show.PROGRAM + (f" --exercises {options.exercises}" if options.exercises else "")
+    show.command_prefix = show.PROGRAM + (f" --exercises {options.exercises}" if options.exercises else "")
     try:
         return act(options)
     except UserError as error:
-        raise UserError(show.as_typed(error)) from None
+        raise UserError(show.with_command_prefix(error)) from None
 
 
 def parse_options(argv=None):
@@ -81,9 +81,9 @@ def parse_options(argv=None):
     The options that all commands have may stand before the command, too.
     """
     shared = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    shared.add_argument("--folder", type=named, help="where your files are (my_practice)")
+    shared.add_argument("--folder", type=parse_folder, help="where your files are (my_practice)")
     text = "other exercises than this project's; their files are run"
-    shared.add_argument("--exercises", type=named, metavar="FOLDER", help=text)
+    shared.add_argument("--exercises", type=parse_folder, metavar="FOLDER", help=text)
     options = argparse.Namespace(folder=None, exercises=None)
     _, words = shared.parse_known_args(argv, options)
     parser = make_parser(shared)
@@ -129,22 +129,22 @@ def with_command(words):
     return [command, *words]
 
 
-def make_parser(shared):
-    """Return the parser of the command line. shared: a parser with the options of all commands."""
+def make_parser(shared_parser):
+    """Return the parser of the command line. shared_parser: a parser with the options of all commands."""
     parser = Parser(
         prog="practice.py",
         usage="%(prog)s [COMMAND, or the number or name of an exercise] [options]",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[shared],
+        parents=[shared_parser],
     )
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     text = "The exercise of that number or name, or the current one: what to write and where; marks it."
-    commands.add_parser(EXERCISE, usage="practice.py [WHICH] [options]", description=text, parents=[shared])
+    commands.add_parser(EXERCISE, usage="practice.py [WHICH] [options]", description=text, parents=[shared_parser])
     for name, (words, help, more) in COMMANDS.items():
         usage = " ".join(["practice.py", name, *words.split(), "[options]"])
         text = f"{help[0].upper()}{help[1:]}. {more}".replace("?.", "?")
-        commands.add_parser(name, usage=usage, help=help, description=text, parents=[shared])
+        commands.add_parser(name, usage=usage, help=help, description=text, parents=[shared_parser])
 
     def add(names, option, **how):
         for name in names.split():
@@ -205,7 +205,7 @@ def act(options):
         return train(work)
     which = catalogue.find(options.which) if getattr(options, "which", None) else None
     if command == "review":
-        return come_back(work, which, options.seed, options.printed)
+        return review_again(work, which, options.seed, options.printed)
     if action := {"hint": hint, "run": run_file, "look": look, "reset": reset, "solution": solution}.get(command):
         return action(work, which or work.current)
     exercise = choose(work, which, command)
@@ -215,7 +215,7 @@ def act(options):
     say_due(work)
 
 
-def named(folder):
+def parse_folder(folder):
     """A folder as a Path: with no name it would be the current one."""
     if not folder.strip():
         raise argparse.ArgumentTypeError("it is empty: name a folder")
@@ -226,7 +226,7 @@ def choose(work, which, command):
     """The exercise that is asked for; it becomes the current one, and has a file."""
     exercise = which or work.current
     if command == "next":
-        exercise = following(work, exercise)
+        exercise = find_next(work, exercise)
         if exercise is None:
             raise UserError("from here on nothing is left; `python practice.py list` shows what you left out before")
     work.note("current", exercise.name)
@@ -234,62 +234,62 @@ def choose(work, which, command):
     return exercise
 
 
-def following(work, exercise):
+def find_next(work, exercise):
     """The exercise that `next` leads to, or None."""
     on = work.catalogue.exercises[work.catalogue.onward(exercise, work.passed(exercise)) :]
     return next((e for e in on if can_run(e) and not work.passed(e)), None)
 
 
-def mark(work, exercise, seed=None, again=False, all_of_it=False):
+def mark(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     """Say what the exercise is, mark it, and say what comes next."""
     if work.new:
-        say(
+        print_text(
             "Welcome. Each exercise is a short file with three dots in it. Replace them with a few lines. "
             "It is meant to fail at first: nothing is broken. Open the file in your editor, write, save, and "
             "call `python practice.py` again.\n"
         )
     path = work.path(exercise)
     marked = digest(path)
-    verdict = mark_and_say(exercise, path, work.catalogue.numbered(exercise), seed, again, all_of_it)
+    verdict = mark_and_say(exercise, path, work.catalogue.numbered(exercise), seed, is_repeat, all_of_it)
     if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == marked:
-        say("(The file is as it was when it was last marked. Is it saved?)")
+        print_text("(The file is as it was when it was last marked. Is it saved?)")
     work.note("marked", marked, exercise)
     first, *more = work.record(exercise, verdict, marked)
     if not verdict.passed:
         return
-    say(first, "good")
+    print_text(first, "good")
     for text in more:
-        say(text)
-    say(f"\n`python practice.py solution`  {exercise.kind.solution_is}")
+        print_text(text)
+    print_text(f"\n`python practice.py solution`  {exercise.kind.solution_is}")
     if exercise.runs:
-        say(f"`python practice.py run`  {exercise.runs}", "good")
+        print_text(f"`python practice.py run`  {exercise.runs}", "good")
     elif network.EXERCISES.get(exercise.name) is exercise and not missing(work):
-        say("`python practice.py train`  now let your lines learn to read", "good")
+        print_text("`python practice.py train`  now let your lines learn to read", "good")
     for what, proofs in prove.PROOFS.items() if work.catalogue is OURS else ():
         used = {name for proof in proofs for name in proof.uses}
         if exercise.name in used and all(work.passed(e) for e in work.catalogue.exercises if e.name in used):
-            say(f"`python practice.py prove {what}`  is it the same run as PyTorch's?", "good")
+            print_text(f"`python practice.py prove {what}`  is it the same run as PyTorch's?", "good")
     if work.catalogue is OURS and exercise.reads:
-        say("`python practice.py read YOUR_PICTURE`  and let it read your handwriting", "good")
-    if then := following(work, exercise):
-        say(f"`python practice.py next`  to exercise {work.catalogue.number(then)}: {then.title}")
+        print_text("`python practice.py read YOUR_PICTURE`  and let it read your handwriting", "good")
+    if then := find_next(work, exercise):
+        print_text(f"`python practice.py next`  to exercise {work.catalogue.number(then)}: {then.title}")
 
 
-def mark_and_say(exercise, path, heading, seed=None, again=False, all_of_it=False):
+def mark_and_say(exercise, path, heading, seed=None, is_repeat=False, all_of_it=False):
     """Say which exercise it is, what its file printed, and what is wrong in it. The verdict on the file."""
-    say(f"{heading}: {exercise.title}", "strong")
-    say(f"{near(path)}\n", "quiet")
-    if not again:
-        exercise.kind.opening(exercise, path.read_text(encoding="utf-8", errors="replace"), say)
+    print_text(f"{heading}: {exercise.title}", "strong")
+    print_text(f"{relative_path(path)}\n", "quiet")
+    if not is_repeat:
+        exercise.kind.opening(exercise, path.read_text(encoding="utf-8", errors="replace"), print_text)
     seed = secrets.randbelow(10**6) if seed is None else seed
-    with now() as hear:
+    with progress_line() as hear:
         verdict = marking.mark(exercise, path, seed, hear=hear)
     if not verdict.passed:
         begun = verdict.name not in UNFINISHED
-        say(verdict.text, "bad" if begun else None)
-        say(f"\nStuck? `python practice.py hint {exercise.name}`", "quiet" if begun else None)
+        print_text(verdict.text, "bad" if begun else None)
+        print_text(f"\nStuck? `python practice.py hint {exercise.name}`", "quiet" if begun else None)
         if verdict.drawn:
-            say(f"(Each call draws new inputs. For these again: add --seed {seed})", "quiet")
+            print_text(f"(Each call draws new inputs. For these again: add --seed {seed})", "quiet")
     lines = verdict.printed.rstrip().splitlines()
     n_shown = len(lines) if all_of_it else max(FEW, exercise.kind.count_printed_lines(exercise))
     say_printed(lines, n_shown)
@@ -299,10 +299,10 @@ def mark_and_say(exercise, path, heading, seed=None, again=False, all_of_it=Fals
 def say_printed(lines, n_shown):
     """Say what the learner's code printed: so many lines of it, and how many more there are."""
     if lines:
-        say("\nYour code printed:", "quiet")
+        print_text("\nYour code printed:", "quiet")
         print(*lines[:n_shown], sep="\n")
     if len(lines) > n_shown:
-        say(
+        print_text(
             f"... and {len(lines) - n_shown} lines more: add --printed. (Of an array, its shape often says enough.)",
             "quiet",
         )
@@ -312,7 +312,7 @@ FEW = 8  # lines that the learner's code printed are shown
 
 
 @contextmanager
-def now():
+def progress_line():
     """Within it, a function that says on a terminal what is being done, in one line, which is gone at the end."""
     is_seen = sys.stderr.isatty()
     try:
@@ -322,13 +322,13 @@ def now():
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def come_back(work, exercise, seed=None, all_of_it=False):
+def review_again(work, exercise, seed=None, all_of_it=False):
     """Write an exercise that has passed once more, in a file of its own, and have it marked."""
-    waiting = [name for name in (work.progress["reviewed"], *review.due(work.progress)) if name]
+    waiting = [name for name in (work.progress["reviewed"], *review.list_due(work.progress)) if name]
     if not exercise and not waiting:
         if drill.choose_again(work, is_due=True):
             return review_fault(work)
-        say("Nothing is due for review. `python practice.py review NAME` brings back any that has passed.")
+        print_text("Nothing is due for review. `python practice.py review NAME` brings back any that has passed.")
         return
     exercise = exercise or work.catalogue.find(waiting[0])
     if exercise.name not in work.progress["passed"]:
@@ -344,12 +344,12 @@ def come_back(work, exercise, seed=None, all_of_it=False):
         exercise, path, f"Review of exercise {work.catalogue.number(exercise)}", seed, True, all_of_it
     )
     if verdict.name in UNFINISHED:
-        say(
+        print_text(
             "\nWrite it again, from memory, in this file, and call `python practice.py review` to have it marked. "
             "Your first file stays as it is."
         )
         return
-    say(work.record_review(exercise, verdict), "good" if verdict.passed else None)
+    print_text(work.record_review(exercise, verdict), "good" if verdict.passed else None)
 
 
 def missing(work):
@@ -365,24 +365,28 @@ def train(work):
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != written:
         keep(path)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(written)
-    say(f"{near(path)} is a whole network now, and every derivative in it is yours. It runs:\n", "strong")
+    print_text(
+        f"{relative_path(path)} is a whole network now, and every derivative in it is yours. It runs:\n", "strong"
+    )
     command = [sys.executable, path.resolve()]
     status = runner.run_program(command, path.name, cwd=ROOT, env=os.environ | ONE_THREAD)
     if status == 0:
-        say(
+        print_text(
             "\nNobody told it what a 7 looks like. It only followed the derivatives. The file needs nothing of this "
             "project but the images. Open it, change a line, guess what happens, and run it again in the repository's "
-            f"folder: `python {near(path)}`",
+            f"folder: `python {relative_path(path)}`",
             "good",
         )
-        kept = near(path.with_suffix(".npz"))
-        say(f"\nWhat it has learned is in {kept}. Let it read your handwriting, look inside, put it into the page:\n")
-        page = near(work.folder / "page.html")
+        kept = relative_path(path.with_suffix(".npz"))
+        print_text(
+            f"\nWhat it has learned is in {kept}. Let it read your handwriting, look inside, put it into the page:\n"
+        )
+        page = relative_path(work.folder / "page.html")
         for further in ("predict.py YOUR_PICTURE", "look.py", f"-m page.build --out {page}"):
-            say(f"    python {further} --weights {kept}")
-        say("\nIs it the same run as PyTorch's? `python practice.py prove`", "good")
+            print_text(f"    python {further} --weights {kept}")
+        print_text("\nIs it the same run as PyTorch's? `python practice.py prove`", "good")
     return status
 
 
@@ -413,18 +417,18 @@ def review_fault(work):
 
 def explain_fault(work, name):
     """Say what to do with the fault that has been handed out, and how many are found."""
-    folder = near(work.folder / "fault")
-    say(f"{folder} is a copy of the project, and one of its lines is wrong.", "strong")
-    say(
+    folder = relative_path(work.folder / "fault")
+    print_text(f"{folder} is a copy of the project, and one of its lines is wrong.", "strong")
+    print_text(
         "Go there, train, and find it as docs/debugging.md says: "
         f"`cd {folder}`, then `{faulty.make_command(name)}`. Compare with "
         "the same commands here, and not the files: that would find it, and teach nothing."
     )
-    say("\nThe suspects:\n")
+    print_text("\nThe suspects:\n")
     for word, meaning in faults.SUSPECTS.items():
-        say(f"    {word:14} {meaning}")
-    say("\nWhen you know it, here: `python practice.py fault mlp_np.py:61 gradient`. Another one: --seed N")
-    say(f"\n{drill.count_found(work)}")
+        print_text(f"    {word:14} {meaning}")
+    print_text("\nWhen you know it, here: `python practice.py fault mlp_np.py:61 gradient`. Another one: --seed N")
+    print_text(f"\n{drill.count_found(work)}")
 
 
 def judge_fault(work, name, place, suspect):
@@ -434,13 +438,13 @@ def judge_fault(work, name, place, suspect):
     folder = work.folder / "fault"
     file, line = faulty.parse_place(folder, place)
     is_found, said = faulty.judge(name, file, line, suspect)
-    say(said[0], "good" if is_found else "bad")
+    print_text(said[0], "good" if is_found else "bad")
     for text in said[1:]:
-        say(text)
+        print_text(text)
     if is_found:
         faulty.note_found(folder)
         drill.note_found(work, name)
-        say(f"\n{drill.count_found(work)}. `python practice.py fault` hands out the next.")
+        print_text(f"\n{drill.count_found(work)}. `python practice.py fault` hands out the next.")
     return 0
 
 
@@ -448,11 +452,11 @@ def read(work, picture):
     """Let the learner's own network, trained by their file, read a picture."""
     if not picture:
         raise UserError("read needs a picture: `python practice.py read png/photo.jpg`")
-    with program.needing("requirements-np.txt"):
+    with program.import_guard("requirements-np.txt"):
         from support.ink import read_digit  # it needs Pillow; what marks an exercise needs NumPy alone
     read_digit(picture)  # a picture that cannot be read is said before a training
     exercise = next(exercise for exercise in work.catalogue.exercises if exercise.reads)
-    path, weights = work.folder / f"{exercise.name}.py", near(work.folder / "my_network.npz")
+    path, weights = work.folder / f"{exercise.name}.py", relative_path(work.folder / "my_network.npz")
     if not classroom.is_written(exercise, path):
         instead = f"; what `train` made of your lines reads by `python predict.py {picture} --weights {weights}`"
         raise UserError(f"exercise {exercise.name} is not written yet{instead * Path(weights).exists()}")
@@ -471,9 +475,9 @@ def watch(work, seed):
         with suppress(FileNotFoundError):  # an editor is just replacing it
             changed = (work.folder / f"{exercise.name}.py").stat().st_mtime_ns
         if changed and (exercise, changed) != marked:
-            say(f"\n-- {time.strftime('%H:%M:%S')} {'-' * 60}", "quiet")
-            mark(work, exercise, seed, again=exercise is marked[0])
-            say("\nWaiting until you save the file again. Ctrl-C ends.", "quiet")
+            print_text(f"\n-- {time.strftime('%H:%M:%S')} {'-' * 60}", "quiet")
+            mark(work, exercise, seed, is_repeat=exercise is marked[0])
+            print_text("\nWaiting until you save the file again. Ctrl-C ends.", "quiet")
             marked = exercise, changed
         time.sleep(0.1)
         work = Work(work.folder, work.catalogue)
@@ -483,22 +487,22 @@ def hint(work, exercise):
     """One more hint than last time."""
     before = work.progress["hints"].get(exercise.name, 0)
     shown = min(before + 1, len(exercise.hints))
-    say(f"Exercise {work.catalogue.number(exercise)}: {exercise.title}\n", "strong")
+    print_text(f"Exercise {work.catalogue.number(exercise)}: {exercise.title}\n", "strong")
     for i, text in enumerate(exercise.hints[:shown]):
-        say(f"Hint {i + 1} of {len(exercise.hints)}: {text}\n", None if i == shown - 1 else "quiet")
+        print_text(f"Hint {i + 1} of {len(exercise.hints)}: {text}\n", None if i == shown - 1 else "quiet")
     if shown == before:
         docs = exercise.docs
-        say("That was the last one." + (f" The derivation is in {docs}." if docs else ""))
-        say("`python practice.py solution` shows how it is done. (The list will say that you have seen it.)")
+        print_text("That was the last one." + (f" The derivation is in {docs}." if docs else ""))
+        print_text("`python practice.py solution` shows how it is done. (The list will say that you have seen it.)")
     work.note("hints", shown, exercise)
 
 
 def list_all(work):
-    waiting = review.due(work.progress)
+    waiting = review.list_due(work.progress)
     name_width = max(len(exercise.name) for exercise in work.catalogue.exercises)
     title_width = max(20, 65 - name_width)  # so that a line has at most 80 columns
     for title, part in work.catalogue.parts.items():
-        say(f"\n{title}", "strong")
+        print_text(f"\n{title}", "strong")
         for exercise in part:
             is_so = {
                 "review": exercise.name in waiting,
@@ -511,14 +515,14 @@ def list_all(work):
             title = textwrap.shorten(exercise.title, title_width, placeholder="...")
             number = work.catalogue.number(exercise)
             line = f"{arrow} {number:2} {exercise.name:{name_width}} {title:{title_width}} {done}"
-            say(line.rstrip(), "good" if done == "passed" else None)
-    say(f"\n{work.score()} passed", "strong")
+            print_text(line.rstrip(), "good" if done == "passed" else None)
+    print_text(f"\n{work.score()} passed", "strong")
     say_due(work)
 
 
 def say_due(work):
-    if waiting := len(review.due(work.progress)):
-        say(
+    if waiting := len(review.list_due(work.progress)):
+        print_text(
             f"\n{waiting} of what you have passed {'is' if waiting == 1 else 'are'} due: `python practice.py review`",
             "good",
         )
@@ -532,7 +536,7 @@ def run_file(work, exercise, *arguments):
     status = runner.run_program([sys.executable, *how, path, *arguments], path.name, env=environment)
     if not exercise.is_program and status == 0:
         n = work.catalogue.number(exercise)
-        say(f"Exercise {n} is a function and prints nothing by itself; `python practice.py` marks it.")
+        print_text(f"Exercise {n} is a function and prints nothing by itself; `python practice.py` marks it.")
     return status
 
 
@@ -553,7 +557,7 @@ def reset(work, exercise):
     path = work.folder / f"{exercise.name}.py"
     if path.exists():
         keep(path)
-    say(f"{near(work.path(exercise))} is as it was at first.")
+    print_text(f"{relative_path(work.path(exercise))} is as it was at first.")
 
 
 def keep(path):
@@ -569,7 +573,7 @@ def keep(path):
             if kept.exists():
                 continue
             path.rename(kept)
-        say(f"What you had is kept in {near(kept)}")
+        print_text(f"What you had is kept in {relative_path(kept)}")
         return
 
 
@@ -583,8 +587,8 @@ def solution(work, exercise):
                 "after the third hint, `solution` opens"
             )
         work.note("seen", True, exercise)
-    say(f"Exercise {n}: {exercise.title}\n", "strong")
-    say(solved(exercise))
+    print_text(f"Exercise {n}: {exercise.title}\n", "strong")
+    print_text(describe_solution(exercise))
 
 
 if __name__ == "__main__":

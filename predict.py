@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import loading.checkpoint
@@ -40,12 +40,14 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
 
     if arguments.cut:
-        number = sum(sheet.save(sheet.cut(path), arguments.cut, Path(path).stem) for path in arguments.pictures)
+        number = sum(
+            sheet.save_digits(sheet.cut_digits(path), arguments.cut, Path(path).stem) for path in arguments.pictures
+        )
         print(f"{number} digits are in {arguments.cut}: `python main_np.py --dataset {arguments.cut}` learns them")
         return 0
     if arguments.show and len(arguments.pictures) > 1:
         parser.error("--show draws one picture: name one")
-    model, options, checkpoint = loading.checkpoint.load(arguments.weights)
+    model, options, checkpoint = loading.checkpoint.load_network(arguments.weights)
     if arguments.show:
         check_output("--show", arguments.show, ".png", checkpoint.path, *arguments.pictures)
     source = options.source
@@ -53,7 +55,7 @@ def main(argv=None):
     def read(path):
         """(the ten probabilities, the answer in words) for a picture file; UserError if it is refused."""
         seen = source.read(path)
-        p = softmax(loading.checkpoint.logits_of(model, options, seen.image[np.newaxis]))[0]
+        p = softmax(loading.checkpoint.compute_logits(model, options, seen.image[np.newaxis]))[0]
         names = [source.classes[n] for n in p.argsort()[::-1]]
         first, second = [name for name in names if name != NONE][:2]
         answer = f"{source.kind}: {first}" if p.max() >= SURE else f"{source.kind}: {first} or {second} (not sure)"

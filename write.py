@@ -12,7 +12,7 @@ from itertools import islice
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
     from PIL import Image
 
@@ -21,10 +21,10 @@ with program.needing("requirements-np.txt"):
     import loading.gguf_file
     from support import texts
     from support.errors import UserError, hide_control_characters
-    from support.files import check_output, replacing
+    from support.files import atomic_write, check_output
     from support.model_file import is_model
     from support.options import Parser, integer, number
-    from support.threads import threads
+    from support.threads import limit_blas_threads
 
 SIZE, MARGIN = 4, 16  # pixels of the picture for each pixel of an image, and around it all
 OUT = "written.png"
@@ -42,7 +42,7 @@ def main(argv=None):
     if arguments.raw and not arguments.weights:
         raise UserError("--raw is for the GGUF file of a model that people use: name it with --weights")
     check_output("--out", arguments.out or OUT, ".png")
-    model, options, checkpoint = loading.checkpoint.load(
+    model, options, checkpoint = loading.checkpoint.load_network(
         arguments.weights, writes=True, text=arguments.prompt, start=arguments.start
     )
     if options.base_model:
@@ -107,7 +107,7 @@ def write_digits(model, options, network, arguments):
     digits = [int(digit) for digit in arguments.prompt or "0123456789"]
     sampling = sampling_options(arguments)
     rows = [generate_digits(model, options, digits, **sampling) for _ in range(arguments.count or 1)]
-    with replacing(out) as file:
+    with atomic_write(out) as file:
         Image.fromarray(arrange_on_paper(np.array(rows))).save(file, "PNG")
 
     print(network)
@@ -117,14 +117,14 @@ def write_digits(model, options, network, arguments):
     if n_blank:
         print(f"{n_blank} of {has_ink.size} images {'is' if n_blank == 1 else 'are'} blank, here {BLANK}")
     try:
-        classifier, its_options, checkpoint = loading.checkpoint.load()
+        classifier, its_options, checkpoint = loading.checkpoint.load_network()
     except UserError as error:
         print(f"it was not read: {error}".removesuffix(", or give --weights FILE"))
         return
     print(f"{its_options.network.title(its_options.run)} of {checkpoint.path} reads:")
     source = its_options.source
     for images, inked in zip(rows, has_ink, strict=True):
-        labels = loading.checkpoint.logits_of(classifier, its_options, images).argmax(axis=1)
+        labels = loading.checkpoint.compute_logits(classifier, its_options, images).argmax(axis=1)
         names = [source.classes[label] if ink else BLANK for label, ink in zip(labels, inked, strict=True)]
         print(source.separator.join(names))
 
@@ -214,7 +214,8 @@ def write_answer(arguments, model, options, file):
         raise UserError(f"--out is for a picture of digits, and {arguments.weights} writes texts")
     if not arguments.prompt:
         raise UserError('ask it something: `python write.py "What is gravity?" --weights FILE.gguf`')
-    threads()  # one for each product: a token waits for memory, and beside another program threads wait for each other
+    # One thread for each product: a token waits for memory, and beside another program threads wait for each other.
+    limit_blas_threads()
     sees = f"{arguments.weights}, which sees {model.context_length:,} at once"
     n_bytes = len(arguments.prompt.encode("utf-8", "replace"))
     if n_bytes > model.context_length * file.byte_pairs.longest:  # quicker than to count the tokens

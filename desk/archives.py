@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from support.budget import HANDED_IN, HEADER, Budget, check_directory, open_unpacked
 from support.errors import UserError
-from support.memory import limited
+from support.memory import memory_limit
 
 LARGEST = 2**20  # bytes; a larger file is not read
 MOST_MEMBERS = 1000  # that are taken out of an archive
@@ -29,28 +29,28 @@ MEMORY, SECONDS = 2**28, 60  # bytes and seconds that it may take to unpack an a
 NOBODYS = {"desk", "exercises", "lab", "marker", "page", "support", "tests"}, {"site-packages", "node_modules"}
 
 
-def unpack_apart(names, path, folder, budget):
+def unpack_in_process(names, path, folder, budget):
     """`unpack` in a process of its own, which has MEMORY and SECONDS."""
-    command = [sys.executable, "-m", "desk.archives", str(path), str(folder), str(budget.left), *names]
+    command = [sys.executable, "-m", "desk.archives", str(path), str(folder), str(budget.remaining), *names]
     search = [str(Path(__file__).resolve().parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         done = subprocess.run(
             command, capture_output=True, timeout=SECONDS, env=os.environ | {"PYTHONPATH": os.pathsep.join(search)}
         )
         said = json.loads(done.stdout)
-        budget.left = said["left"]
+        budget.remaining = said["left"]
         return said["unread"]
     except subprocess.TimeoutExpired:
         return {path.name: f"it takes more than {SECONDS} seconds to unpack"}
     except ValueError:  # the process was killed
-        return {path.name: why(MemoryError())}
+        return {path.name: explain_error(MemoryError())}
 
 
-def main(path, folder, left, *names):
-    budget = Budget(int(left))
-    with limited(MEMORY):
+def main(path, folder, bytes_left, *names):
+    budget = Budget(int(bytes_left))
+    with memory_limit(MEMORY):
         unread = unpack(names, Path(path), Path(folder), budget)
-    print(json.dumps({"unread": unread, "left": budget.left}))
+    print(json.dumps({"unread": unread, "left": budget.remaining}))
 
 
 def unpack(names, path, folder, budget=None):
@@ -62,45 +62,45 @@ def unpack(names, path, folder, budget=None):
     unread, alike, count, budget = {}, {}, 0, budget or Budget(HANDED_IN)
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)  # there may be no member
-        for name, size, read in members(names, path, budget):
+        for name, size, read in iter_members(names, path, budget):
             *around, last = [part for part in PurePosixPath(name).parts if part not in ("/", "..")] or [""]
-            if not is_wanted(PurePosixPath(last)) or last.startswith("._") or any(map(is_nobodys, around)):
+            if not is_wanted(PurePosixPath(last)) or last.startswith("._") or any(map(is_foreign_folder, around)):
                 continue
             count += 1
             try:
                 if count > MOST_MEMBERS:
                     raise UserError(f"it is one of more than {MOST_MEMBERS:,} files")
-                most = LARGEST_ARCHIVE if is_archive(PurePosixPath(last)) else LARGEST
-                if size > most:
-                    raise UserError(f"it has more than {most:,} bytes")
+                max_bytes = LARGEST_ARCHIVE if is_archive(PurePosixPath(last)) else LARGEST
+                if size > max_bytes:
+                    raise UserError(f"it has more than {max_bytes:,} bytes")
                 parts = [re.sub(r'[:<>|"?*\x00-\x1f]', "_", part)[-LONGEST_NAME:] for part in (*around, last)]
                 others = alike.setdefault("/".join(parts).lower(), [])
                 if name not in others:
                     others.append(name)
                 place = Path(folder, str(others.index(name)), *parts)
                 place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(read(most))
+                place.write_bytes(read(max_bytes))
             except Exception as error:
-                unread[last[-LONGEST_NAME:]] = why(error)
+                unread[last[-LONGEST_NAME:]] = explain_error(error)
     except Exception as error:  # it is no archive, or ends too early
-        unread[path.name] = why(error, path)
+        unread[path.name] = explain_error(error, path)
     return unread
 
 
-def members(names, path, budget):
+def iter_members(names, path, budget):
     """(name, bytes, the function that reads it) of each file in an archive; UserError if it is not opened.
 
     The function takes the most bytes that there may be. All that is unpacked on the way counts.
     """
     if path.name.lower().endswith(TAR):
-        yield from members_of_tar(path, budget)
+        yield from iter_tar_members(path, budget)
     elif is_archive(path):
-        yield from members_of_zip(names, path, budget)
+        yield from iter_zip_members(names, path, budget)
     else:
         raise UserError("ask for a ZIP file")
 
 
-def members_of_tar(path, budget):
+def iter_tar_members(path, budget):
     """`members` of a TAR file. To find the next one, all that is before it is unpacked."""
     import tarfile  # the site has none
 
@@ -120,7 +120,7 @@ def members_of_tar(path, budget):
                 yield info.name, info.size, read
 
 
-def members_of_zip(names, path, budget):
+def iter_zip_members(names, path, budget):
     """`members` of a ZIP file: first those that an exercise's name names."""
     if not zipfile.is_zipfile(path):
         raise UserError("it is not a ZIP file, or damaged")
@@ -136,22 +136,22 @@ def members_of_zip(names, path, budget):
                 with archive.open(info) as member:
                     content = member.read(most + 1)
                 budget.check(len(content), "it")
-                budget.left -= len(content)
+                budget.remaining -= len(content)
                 return content
 
             files = [(info.filename.replace("\\", "/"), info) for info in archive.infolist()]  # some write Windows' \\
             files = [(name, info) for name, info in files if name[-1:] != "/"]  # no folders
-            for name, info in sorted(files, key=lambda file: wanted_name(names, PurePosixPath(file[0])) is None):
+            for name, info in sorted(files, key=lambda file: find_exercise_name(names, PurePosixPath(file[0])) is None):
                 yield name, info.file_size, partial(read, info)
 
 
-def is_nobodys(folder, among=()):
-    """Whether nobody's own work is in a folder of that name; among: the files beside it."""
+def is_foreign_folder(folder, siblings=()):
+    """Whether nobody's own work is in a folder of that name; siblings: the files beside it."""
     ours, libraries = NOBODYS
-    return folder[0] in "._" or folder in libraries or ("practice.py" in among and folder in ours)
+    return folder[0] in "._" or folder in libraries or ("practice.py" in siblings and folder in ours)
 
 
-def why(error, path=""):
+def explain_error(error, path=""):
     """What is wrong with the file or the member of an archive that raised this error: a few words, without a path."""
     if isinstance(error, UserError):
         return str(error).replace(str(path), "it").removeprefix("cannot read it: ") if path else str(error)
@@ -180,7 +180,7 @@ def is_python(path):
     return path.name.lower().removesuffix(".txt").endswith(".py")
 
 
-def wanted_name(names, path):
+def find_exercise_name(names, path):
     """The exercise, of these names, that a file's name says, or None.
 
     What people and platforms add is passed over: "dz1 (1).py", "dz1 - Kopie.py", "dz1-1.py", "dz1_ada.py",

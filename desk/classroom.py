@@ -19,14 +19,24 @@ from pathlib import Path, PurePosixPath
 from threading import Event
 from typing import NamedTuple
 
-from desk.archives import CLOSED, KEPT, LARGEST, is_archive, is_nobodys, is_python, unpack_apart, wanted_name, why
+from desk.archives import (
+    CLOSED,
+    KEPT,
+    LARGEST,
+    explain_error,
+    find_exercise_name,
+    is_archive,
+    is_foreign_folder,
+    is_python,
+    unpack_in_process,
+)
 from desk.work import Work
 from marker import marking, sandbox
 from marker.catalogue import can_run
 from marker.runner import HOW
 from support.budget import HANDED_IN, Budget
 from support.errors import UserError
-from support.files import check_output, read_file, replacing
+from support.files import atomic_write, check_output, read_file
 
 MOST_ARCHIVES = 20  # that are opened for one person
 ELSEWHERE = "it is a link to what was not handed in"
@@ -43,35 +53,35 @@ class Cell(NamedTuple):
     wrong: bool = False  # whether the words name a mistake
 
 
-def mark_all(catalogue, name, seed=0, only=None, feedback=None, out=None):
+def mark_all(catalogue, name, seed=0, only=None, feedback=None, out_path=None):
     """Write a row for each person: for each exercise a mark in a few words, or nothing.
 
-    What could not be read of somebody's work stands in the row's `note`, by its own name; the rest is marked.
-    only: exercises by name, or folders of them, `chapter2`, with commas between them. feedback: a folder that gets a
-    file for each person, with all that the marker says. out: the file that gets the table when all are marked; without
-    one, each row is printed as soon as it is known. A summary goes to stderr.
+    What could not be read of somebody's work stands in the row's `note`, by its own name; the rest is marked. only:
+    exercises by name, or folders of them, `chapter2`, with commas between them. feedback: a folder that gets a file for
+    each person, with all that the marker says. out_path: the file that gets the table when all are marked; without one,
+    each row is printed as soon as it is known. A summary goes to stderr.
     """
-    with table_in(out) as file:
-        mark_into(file, catalogue, name, seed, only, feedback)
+    with open_table(out_path) as file:
+        write_table(file, catalogue, name, seed, only, feedback)
 
 
 @contextmanager
-def table_in(out):
+def open_table(out_path):
     """A text file for the table, in UTF-8 on any system, with the mark by which spreadsheets know it."""
-    if out is None:
+    if out_path is None:
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
         yield sys.stdout
         return
-    check_output("--out", out, ".csv")
-    with replacing(out) as file:
+    check_output("--out", out_path, ".csv")
+    with atomic_write(out_path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
         yield text
         text.detach()  # flushed, and `replacing` closes the file
 
 
-def mark_into(file, catalogue, name, seed, only, feedback):
+def write_table(file, catalogue, name, seed, only, feedback):
     """Write the rows of `mark_all` into a text file."""
-    people, exercises, rows = people_in(name), chosen(catalogue, only), []
+    people, exercises, rows = list_people(name), choose_exercises(catalogue, only), []
     if feedback is not None:
         inside = Path(feedback).resolve()
         if not str(feedback) or inside.is_relative_to(Path(name).resolve()):
@@ -88,12 +98,12 @@ def mark_into(file, catalogue, name, seed, only, feedback):
     try:
         marked = pool.map(lambda person: mark_person(catalogue, person, exercises, seed, ended, within), people)
         for person, (note, cells, passed_over) in zip(people, marked, strict=True):
-            cells = [cell._replace(words=harmless(cell.words)) for cell in cells]
-            who, passed = harmless(person.name), sum(cell.passed for cell in cells)
+            cells = [cell._replace(words=escape_cell(cell.words)) for cell in cells]
+            who, passed = escape_cell(person.name), sum(cell.passed for cell in cells)
             rows.append(cells)
-            table.writerow([who, passed, harmless(note), *(cell.words for cell in cells)])
+            table.writerow([who, passed, escape_cell(note), *(cell.words for cell in cells)])
             file.flush()
-            more = f" ({harmless(listed(passed_over))}: no exercise's name)" if passed_over else ""
+            more = f" ({escape_cell(join_names(passed_over))}: no exercise's name)" if passed_over else ""
             print(f"{who}: {passed} of {len(exercises)}{more}", file=sys.stderr, flush=True)
             if feedback:
                 said = zip(exercises, cells, strict=True)
@@ -110,14 +120,14 @@ def mark_person(catalogue, person, exercises, seed, ended, within=()):
     of files passed over."""
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
         files, seen, passed_over, unread, choices = find_files(catalogue, person, spare)
-        lost = {wanted_name(catalogue.by_name, PurePosixPath(name)): reason for name, reason in unread.items()}
+        lost = {find_exercise_name(catalogue.by_name, PurePosixPath(name)): reason for name, reason in unread.items()}
         notes, cells = [], []
         if unread:
-            notes.append(f"cannot be read: {listed([f'{name} ({reason})' for name, reason in unread.items()])}")
+            notes.append(f"cannot be read: {join_names([f'{name} ({reason})' for name, reason in unread.items()])}")
         elif not files:
             notes.append("no exercise found")
         for exercise in exercises:
-            cell = Cell() if ended.is_set() else cell_of(files.get(exercise.name), exercise, seed, within)
+            cell = Cell() if ended.is_set() else mark_file(files.get(exercise.name), exercise, seed, within)
             if exercise.name in lost and exercise.name not in files:
                 cell = Cell("cannot be read", lost[exercise.name], tried=True)
             if cell.passed and exercise.name in seen:
@@ -137,31 +147,31 @@ def give_feedback(folder, name, text):
     try:
         if path.is_symlink() or (path.is_file() and not read_file(path, LARGEST).startswith(HEADING.encode())):
             raise UserError(f"{path.name} is there already, and no feedback of the marker's")
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(f"{HEADING}{text}\n".encode(errors="replace"))
     except (OSError, UserError) as error:
-        print(f"{harmless(name)}: no feedback: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+        print(f"{escape_cell(name)}: no feedback: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
 
 
-def listed(names):
+def join_names(names):
     """Some of these names, on one line."""
     return ", ".join([*sorted(names)[:3], *[f"{len(names) - 3} more"] * (len(names) > 3)])
 
 
-def people_in(name):
+def list_people(name):
     """What a folder has of folders, archives and Python files."""
     people = []
     for path in sorted(Path(name).glob("[!.]*")) if name else ():
         if path.is_dir() or is_archive(path) or is_python(path) or path.name.lower().endswith(CLOSED):
             people.append(path)
         else:
-            print(f"{harmless(path.name)} is left out: no folder, archive or Python file", file=sys.stderr)
+            print(f"{escape_cell(path.name)} is left out: no folder, archive or Python file", file=sys.stderr)
     if not people:
         raise UserError("mark needs a folder with a folder or an archive for each person: practice.py mark FOLDER")
     return people
 
 
-def chosen(catalogue, only):
+def choose_exercises(catalogue, only):
     """The exercises that --only names, or all."""
     words = only.split(",") if only else ()
     return [
@@ -196,18 +206,18 @@ def find_files(catalogue, person, spare=None):
 
     def look_into(archive):
         places.append(Path(spare, str(len(places))))  # the loop below comes to it
-        unread.update(unpack_apart(catalogue.by_name, archive, places[-1], budget))
+        unread.update(unpack_in_process(catalogue.by_name, archive, places[-1], budget))
 
     if person.is_dir() or is_python(person):
         places.append(person)
     else:
         look_into(person)
     for place in places:
-        walked = os.walk(place, onerror=lambda error: unread.update({Path(error.filename).name: why(error)}))
+        walked = os.walk(place, onerror=lambda error: unread.update({Path(error.filename).name: explain_error(error)}))
         if not place.is_dir():
             walked = [(place.parent, [], [place.name])]
         for where, folders, names in walked:
-            folders[:] = [name for name in folders if not is_nobodys(name, among=names)]
+            folders[:] = [name for name in folders if not is_foreign_folder(name, siblings=names)]
             for path in (Path(where, name) for name in names if not name.startswith("._")):
                 try:
                     if not path.resolve().is_relative_to((place if place.is_dir() else place.parent).resolve()):
@@ -218,7 +228,7 @@ def find_files(catalogue, person, spare=None):
                         look_into(path)
                     elif path.name == "progress.json":
                         seen |= {*Work(path.parent, catalogue).progress["seen"]}
-                    elif name := wanted_name(catalogue.by_name, path):
+                    elif name := find_exercise_name(catalogue.by_name, path):
                         parts = path.parts[len(place.parts) :]
                         rank = "my_practice" not in parts, path.name != f"{name}.py", len(parts)
                         found.setdefault(name, []).append(
@@ -230,7 +240,7 @@ def find_files(catalogue, person, spare=None):
                     elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
                         passed_over.append(path.name)
                 except Exception as error:
-                    unread[path.name] = why(error, path)
+                    unread[path.name] = explain_error(error, path)
     files = {name: min(ranked)[1] for name, ranked in found.items()}
     choices = {}
     for name, ranked in found.items():
@@ -259,7 +269,7 @@ def is_written(exercise, path):
     return False
 
 
-def cell_of(path, exercise, seed, within=()):
+def mark_file(path, exercise, seed, within=()):
     """The `Cell` of a file: the verdict in a few words, with the output that is wrong where there are several."""
     if path is None:
         return Cell()
@@ -270,7 +280,7 @@ def cell_of(path, exercise, seed, within=()):
             return Cell("no PyTorch", tried=True)
         verdict = marking.mark(exercise, path, seed, within=within)
     except UserError as error:  # an earlier file has removed this one, say
-        return Cell(f"cannot be read: {why(error, path)}"[:80], tried=True)
+        return Cell(f"cannot be read: {explain_error(error, path)}"[:80], tried=True)
     except Exception as error:
         return Cell(f"cannot be marked: {type(error).__name__}", tried=True)
     output = verdict.text.partition(":")[0]
@@ -279,7 +289,7 @@ def cell_of(path, exercise, seed, within=()):
     return Cell(words, verdict.text, verdict.name != "not written", verdict.passed, not verdict.passed)
 
 
-def harmless(name):
+def escape_cell(name):
     """Text that a spreadsheet does not take for a formula, and without what moves a terminal's cursor."""
     shown = "".join(letter if letter.isprintable() else "?" for letter in name)
     return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown

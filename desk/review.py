@@ -13,7 +13,7 @@ DAYS = 7  # that what has passed rests, at least
 FEW = 5  # exercises come back on one day
 
 
-def due(progress):
+def list_due(progress):
     """The names of the exercises to write again. First come those that needed a hint or had a named mistake."""
     today = date.today()
     # No rest is longer than this: what is due later passed while the clock was wrong.
@@ -24,14 +24,14 @@ def due(progress):
     return sorted(waiting, key=lambda name: name not in helped)
 
 
-def day(progress, passed):
+def choose_day(progress, has_passed):
     """The day on which an exercise comes back, as text: after a rest if it has passed, and otherwise today.
 
     Exercises that pass on one day come back on several, a few on each.
     """
     today, taken = date.today(), Counter(progress["due"].values())
     days = ((today + timedelta(n)).isoformat() for n in count(DAYS))
-    return next(day for day in days if taken[day] < FEW) if passed else today.isoformat()
+    return next(day for day in days if taken[day] < FEW) if has_passed else today.isoformat()
 
 
 def days_until(day):

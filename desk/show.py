@@ -14,26 +14,28 @@ WRAP = {"width": 80, "break_on_hyphens": False, "break_long_words": False}
 
 
 PROGRAM = "python practice.py"  # as it is called in what is said,
-typed_as = PROGRAM  # and as the learner has to type it: with the folder of exercises, if they are not this project's
+command_prefix = (
+    PROGRAM  # and as the learner has to type it: with the folder of exercises, if they are not this project's
+)
 
 
-def as_typed(text):
+def with_command_prefix(text):
     """A text in which the program is called as the learner has to type it."""
-    return str(text).replace(PROGRAM, typed_as)
+    return str(text).replace(PROGRAM, command_prefix)
 
 
-def near(path):
+def relative_path(path):
     """A path as you would type it from here, if it is below the current folder."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def say(text, style=None):
+def print_text(text, style=None):
     """Print paragraphs at 80 columns, and code (indented) as it is, with colour where a terminal shows it.
 
     A line of two columns, which begins with two spaces, goes on in its second column. What would move the terminal's
     cursor, in a learner's own message perhaps, is a question mark.
     """
-    lines = hide_control_characters(as_typed(text)).split("\n")
+    lines = hide_control_characters(with_command_prefix(text)).split("\n")
     columns = [re.match(r"  \S+ +|", line).end() for line in lines]
     wrapped = "\n".join(
         line if line.startswith("    ") else textwrap.fill(line, **WRAP, subsequent_indent=" " * column)
@@ -47,7 +49,7 @@ def has_colour():
     return bool(sys.stdout.isatty() and shows and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
 
 
-def solved(exercise):
+def describe_solution(exercise):
     """How an exercise is solved, as text: the lines as they stand in the learner's file, why, and where to read on.
 
     Lines of code are indented. The project's own line is named as FILE:LINE.

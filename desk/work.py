@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from desk import review, show
 from marker.runner import HOW
 from support.errors import UserError
-from support.files import read_file, replacing
+from support.files import atomic_write, read_file
 
 # What is kept about an exercise: the digest of the file that passed, how many hints were shown, whether the solution
 # was, the lines with the first mistake that had a name, this name, the question to it, the day of its review, and the
@@ -40,16 +40,16 @@ class Work:
             raise UserError(f"{self.file} is damaged: delete it; your exercises are not affected") from None
         return progress
 
-    def note(self, what, value, exercise=None):
+    def note(self, key, value, exercise=None):
         """Write one thing down, about an exercise or about all. Read again first: another terminal may have written."""
         self.progress = self.read()
         if exercise:
-            self.progress[what][exercise.name] = value
+            self.progress[key][exercise.name] = value
         else:
-            self.progress[what] = value
+            self.progress[key] = value
         whole = {**self.found, **self.progress}
         whole |= {kind: {**self.found.get(kind, {}), **self.progress[kind]} for kind in KINDS}
-        with writing(self.folder), replacing(self.file) as file:
+        with writing(self.folder), atomic_write(self.file) as file:
             file.write((json.dumps(whole, indent=1) + "\n").encode())
 
     @property
@@ -60,8 +60,8 @@ class Work:
         """The learner's file. On first use it is a copy of the stub."""
         path = self.folder / folder / f"{exercise.name}.py"
         if not path.exists():
-            with writing(path.parent), replacing(path) as file:  # on a full disk there is no half of it
-                file.write(handed_out(exercise).encode())
+            with writing(path.parent), atomic_write(path) as file:  # on a full disk there is no half of it
+                file.write(make_handout(exercise).encode())
         return path
 
     def passed(self, exercise):
@@ -70,10 +70,10 @@ class Work:
             return self.progress["passed"].get(exercise.name) == digest(self.folder / f"{exercise.name}.py")
         return False
 
-    def record(self, exercise, verdict, marked):
+    def record(self, exercise, verdict, file_digest):
         """Note that it has passed, or the first mistake that has a name. What there is to say of it, as texts.
 
-        marked: the `digest` of the file before it was marked. It may have been saved since.
+        file_digest: the `digest` of the file before it was marked. It may have been saved since.
         """
         first, mistake, asked = (self.progress[what].get(exercise.name) for what in ("first", "mistakes", "asked"))
         if not verdict.passed:
@@ -83,16 +83,16 @@ class Work:
                 self.note("asked", verdict.question, exercise)
             return [verdict.text]
         before = exercise.name in self.progress["passed"]
-        self.note("passed", marked, exercise)
+        self.note("passed", file_digest, exercise)
         if exercise.name not in self.progress["due"]:
-            self.note("due", review.day(self.progress, passed=True), exercise)
+            self.note("due", review.choose_day(self.progress, has_passed=True), exercise)
         seen = exercise.name in self.progress["seen"]
         name, part = self.catalogue.part_of(exercise)
         done = f' "{name}" is done.' if not before and all(map(self.passed, part)) else ""
         said = [("Passed, after a look at the solution." if seen else f"Passed. That makes {self.score()}.") + done]
         said += filter(None, [verdict.text, getattr(exercise, "on_digits", "")])
         if mistake:
-            was, now = differing(first, verdict.typed)
+            was, now = find_changes(first, verdict.typed)
             then = f"You wrote\n\n{was}\n\nand now" if was else "What was not yet there is"
             then = f"{then}\n\n{now}" if now else f"You wrote\n\n{was}\n\nand have taken it out."
             said.append(f"\nOn the way there was a mistake: {mistake}. {then}")
@@ -103,11 +103,11 @@ class Work:
 
     def record_review(self, exercise, verdict):
         """Note when an exercise that was written again comes back; and say so, as text."""
-        self.note("due", review.day(self.progress, verdict.passed), exercise)
+        self.note("due", review.choose_day(self.progress, verdict.passed), exercise)
         if not verdict.passed:
             return "It comes back until you have written it right."
         self.note("reviewed", "")
-        left, days = len(review.due(self.progress)), review.days_until(self.progress["due"][exercise.name])
+        left, days = len(review.list_due(self.progress)), review.days_until(self.progress["due"][exercise.name])
         return f"Passed again. It comes back in {days} days. {left or 'No'} more to review today."
 
     def score(self):
@@ -116,9 +116,9 @@ class Work:
         return f"{len(passed)} of {len(self.catalogue.exercises)}"
 
 
-def handed_out(exercise):
+def make_handout(exercise):
     """The stub, and below its text how it is marked: an editor's Run button shows nothing."""
-    text, line = exercise.stub, f"{HOW}: save it, and type in a terminal, in the repository: {show.typed_as}"
+    text, line = exercise.stub, f"{HOW}: save it, and type in a terminal, in the repository: {show.command_prefix}"
     end = exercise.tree.body[0].end_lineno
     lines = text.splitlines(keepends=True)
     return "".join([*lines[:end], "\n", f"{line}\n", *lines[end:]])
@@ -137,7 +137,7 @@ def writing(folder):
         raise UserError(f"{why}: keep your files elsewhere, `python practice.py --folder DIR`") from None
 
 
-def differing(before, after):
+def find_changes(before, after):
     """What differs between two texts: of long ones, which have much in common, only the lines that do, if any."""
     lines = before.splitlines(), after.splitlines()
     if max(map(len, lines)) <= 5:

@@ -31,7 +31,7 @@ from marker.nests import NotKept, floats, leaves, packed, replaced, shown, unpac
 from marker.program import Program
 from marker.trial import changed, load, same_bits
 from marker.verdict import Wrong
-from support.checkpoint import unpack
+from support.checkpoint import unpack_arrays
 
 COUNTS = {3: "three", 4: "four", 5: "five"}
 MANY, FEWER = 257, 67  # examples: more than a batch has, and no round number; fewer where these take long
@@ -260,7 +260,7 @@ def kept(params):
 
 def restored(module, content):
     """The params from which `packed` has made these bytes."""
-    return unpacked(unpack(content), module)
+    return unpacked(unpack_arrays(content), module)
 
 
 def alone(found, name, *given):

@@ -11,7 +11,7 @@ from zlib import crc32
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     from exercises import blank

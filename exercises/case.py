@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from desk.show import near
+from desk.show import relative_path
 from exercises import PICTURES
 from exercises.words import TABLES
 from marker.complaints import own_frame, plain
@@ -154,7 +154,7 @@ class Case(Kind):
         for lines in zip(printed["as it is"], printed["healthy"], strict=True):
             sick, healthy = map(shorter, lines)
             print(f"{sick:38}{healthy}")
-        say(f"\nThe curves: {near(PICTURES / exercise.name)}.png")
+        say(f"\nThe curves: {relative_path(PICTURES / exercise.name)}.png")
         say("Run it with `python practice.py run`.")
         if re.search(r"^DIAGNOSIS *= *\.\.\.", written, re.MULTILINE):
             say("The suspects, for DIAGNOSIS:\n")

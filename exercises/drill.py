@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from exercises.faults import FAULTS, MET_WITH, N_SEEDED, network_of
 from exercises.faulty import answers_to
 from support.errors import UserError
-from support.files import read_file, replacing
+from support.files import atomic_write, read_file
 
 REST = timedelta(days=7)  # until a fault that was found comes back
 
@@ -47,7 +47,7 @@ def load_found(work):
 def note_found(work, name):
     """Write down that a fault was found today."""
     days = load_found(work) | {name: date.today()}
-    with replacing(work.folder / "faults.json") as file:
+    with atomic_write(work.folder / "faults.json") as file:
         file.write((json.dumps({key: day.isoformat() for key, day in days.items()}, indent=1) + "\n").encode())
 
 

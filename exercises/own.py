@@ -13,7 +13,7 @@ from threading import Event, Thread
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
@@ -26,7 +26,7 @@ with program.needing("requirements-np.txt"):
     from marker.trial import load
     from marker.verdict import Wrong
     from support.errors import UserError
-    from support.files import read_file, replacing
+    from support.files import atomic_write, read_file
 
 NEEDED, APART = 0.88, 0.03  # the accuracy that is needed; how far from it the claim may be
 AGAIN = 0.8  # the accuracy that another training needs, of other images
@@ -497,7 +497,7 @@ def run(file):
         print(f"It trains on {len(images):,} images.", flush=True)
         with passing((time.perf_counter() - began) * len(images) / few):
             content, claim, found = learn(module, images, labels, others, answers)
-    with replacing(Path(file).with_suffix(".npz")) as written:
+    with atomic_write(Path(file).with_suffix(".npz")) as written:
         written.write(content)
     print(f"You claim {claim:.4f}. Of {len(others):,} others it reads {found:.4f}.")
 

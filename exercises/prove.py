@@ -23,7 +23,7 @@ import numpy as np
 import data
 import loading.gguf_file
 from desk.classroom import is_stub
-from desk.show import near, say
+from desk.show import print_text, relative_path
 from exercises.catalogue import BY_NAME
 from exercises.digits import few_images
 from exercises.network import USED, training
@@ -38,8 +38,8 @@ from mlp_np import MLP, softmax, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
 from support import program
 from support.errors import UserError
-from support.lockstep import differs, largest_difference
-from support.rounding import above
+from support.lockstep import describe_difference, largest_difference
+from support.rounding import round_up
 from support.tokens import merge_pair
 from vit_np import LayerNorm, Softmax, ViT, merge, split
 
@@ -408,16 +408,18 @@ def speak(lines):
     logits, place = model.decode_step(begun, 0), begun.shape[1]
     apart, largest = (float(np.abs(a).max()) for a in (logits - right, right))
     same, of = apart < 1e-3 * largest, f"{largest:.0f}" if file else f"{largest:.2f}"
-    said = f"{whose}, with your lines: no logit {differs(apart)} from ours. (The largest is {of}.)"
-    say(said, "good" if same else "bad")
+    said = f"{whose}, with your lines: no logit {describe_difference(apart)} from ours. (The largest is {of}.)"
+    print_text(said, "good" if same else "bad")
     if not file:
-        say("With a model's file in the project's folder, it would now answer with your lines: docs/llama.md says how.")
+        print_text(
+            "With a model's file in the project's folder, it would now answer with your lines: docs/llama.md says how."
+        )
         return
     for _ in range(ANSWER):
         word = lines("top_p", {"p": softmax(logits.astype(float)), "enough": ENOUGH})["kept"].argmax(axis=1)
         answer.append(file.byte_pairs.bytes[word[0]])
         logits, place = model.decode_step(word[:, np.newaxis], place), place + 1
-    say(f"{QUESTION} {b''.join(answer).decode(errors='replace')} ...")
+    print_text(f"{QUESTION} {b''.join(answer).decode(errors='replace')} ...")
 
 
 def joined_by(lines, words, pair):
@@ -579,10 +581,10 @@ def meant(what):
 
 def prove(folder, what):
     """Prove whatever a learner has written for one of PROOFS; the pictures go into their folder."""
-    with program.needing("requirements-np.txt"):
-        from support.threads import threads  # it needs a package that the site does not have
+    with program.import_guard("requirements-np.txt"):
+        from support.threads import limit_blas_threads  # it needs a package that the site does not have
 
-    threads()  # one for each product: beside another program, those of a library wait for each other
+    limit_blas_threads()  # one for each product: beside another program, those of a library wait for each other
     what = meant(what)
     if what not in PROOFS:
         raise UserError(f"prove takes one of {', '.join(PROOFS)}, and not {what}")
@@ -608,9 +610,9 @@ def prove_one(picture, proof, functions, twin, with_torch):
     """One run: a line for some of its steps, what they mean, and its picture."""
     lines, ours = Lines(functions), [name for name in proof.uses if name not in functions]
     rest = f" Not written yet, and so ours: {', '.join(ours)}." if ours else ""
-    say(f"Yours: {', '.join(functions)}.{rest}", "strong")
+    print_text(f"Yours: {', '.join(functions)}.{rest}", "strong")
     without = "" if with_torch else " (PyTorch is not installed here.)"
-    say(f"{title(proof)}: the same first weights and the same batches as {twin}, in float64.{without}\n")
+    print_text(f"{title(proof)}: the same first weights and the same batches as {twin}, in float64.{without}\n")
     print("after step   your loss   its loss   largest difference between a weight and its twin")
     steps = []
     try:
@@ -623,11 +625,11 @@ def prove_one(picture, proof, functions, twin, with_torch):
     except Exception as error:
         why = f"the run broke off beside your lines, after step {len(steps)}: {error} ({type(error).__name__})"
         raise UserError(f"{why}. What do they change that is not theirs, such as np or sys.stdout?") from None
-    say(f"\n{meaning(lines, steps, twin, ours)}", "bad" if lines.first_wrong else "good")
+    print_text(f"\n{meaning(lines, steps, twin, ours)}", "bad" if lines.first_wrong else "good")
     if not lines.first_wrong:
         proof.then(lines)
     draw(steps, title(proof), twin, lines.first_wrong, picture)
-    say(f"The picture: {near(picture)}")
+    print_text(f"The picture: {relative_path(picture)}")
 
 
 def title(proof):
@@ -648,7 +650,7 @@ def meaning(lines, steps, twin, ours):
             f"is off by {apart:.1e}. Until then the two were one run. {spread} `python practice.py {name}` names the "
             "mistake."
         )
-    said = f"After {len(steps)} steps no weight of your network {differs(last)} from {whose}'s."
+    said = f"After {len(steps)} steps no weight of your network {describe_difference(last)} from {whose}'s."
     if last > EQUAL:
         return f"{said} Each of your arrays was right to rounding, which has grown on the way."
     return f"{said} {'With our lines for the rest, you' if ours else 'You'} have written what {whose} computes."
@@ -658,7 +660,7 @@ def draw(steps, title, twin, wrong, path):
     """The losses of both, one on top of the other, and how far apart the weights are, at every step."""
     from support import drawing  # matplotlib takes a moment, and the site has none
 
-    with drawing.style():
+    with drawing.plot_style():
         drawing.save(picture(drawing, steps, title, twin, wrong), path)
 
 
@@ -678,14 +680,14 @@ def picture(drawing, steps, title, twin, wrong):
     upper.set_ylim(top=1.3 * top)
     upper.legend(loc="upper right")
     drawing.style_axes(lower, "The largest difference between a weight and its twin", "difference", "steps")
-    drawing.powers_of_ten(lower.yaxis)
+    drawing.use_powers_of_ten(lower.yaxis)
     lower.set_ylim(1e-18, max(1, 100 * np.nanmax(np.where(np.isfinite(difference), difference, np.nan))))
     lower.plot(count, np.where(difference > 0, difference, np.nan), color=drawing.TRAIN, linewidth=2)
     unit = np.finfo(float).eps / 2
     lower.axhline(unit, color=drawing.TRAIN, linewidth=1.2, linestyle=(0, (4, 3)))
     end = {"textcoords": "offset points", "ha": "right", "color": drawing.TRAIN}
     lower.annotate(f"rounding unit of float64: {unit:.1g}", (count[-1], unit), (0, -14), **end)
-    last = f"≤ {above(difference[-1])}"  # as it is said
+    last = f"≤ {round_up(difference[-1])}"  # as it is said
     lower.annotate(last, (count[-1], max(difference[-1], unit)), (0, 10), fontweight="bold", **end)
     return figure
 

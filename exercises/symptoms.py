@@ -13,7 +13,7 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     from exercises import PICTURES
@@ -23,7 +23,7 @@ with program.needing("requirements-np.txt"):
     from marker.exercise import Exercise
     from support import drawing
     from support.errors import UserError
-    from support.files import replacing
+    from support.files import atomic_write
     from support.options import Parser
 
 RECORDED = PICTURES / "cases.json"
@@ -38,7 +38,7 @@ def main(argv=None):
         printed = {"as it is": lines_of(exercise.stub), "healthy": lines_of(fixed)}
         drawing.save(draw(printed), PICTURES / f"{name}.png")
         found = json.loads(RECORDED.read_text(encoding="utf-8")) | {name: printed}
-        with replacing(RECORDED) as file:
+        with atomic_write(RECORDED) as file:
             file.write((json.dumps(found, indent=1) + "\n").encode())
         print(name, flush=True)
 
@@ -65,7 +65,7 @@ def lines_of(text):
         return subprocess.run(command, env=environment, stdout=-1, text=True, check=True).stdout.splitlines()
 
 
-@drawing.style()
+@drawing.plot_style()
 def draw(printed):
     """Both numbers of both runs, epoch by epoch."""
     figure, runs = drawing.new_figure(8, 3.2), {name: curves(lines) for name, lines in printed.items()}

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from support.torch_names import parameters
+from support.torch_names import iter_parameters
 
 
 def main(path):
@@ -23,7 +23,7 @@ def main(path):
         batches = list(zip(given["x"], given["y"], strict=True))
     model = getattr(import_module(file), name)(**options).double()
     optimizer = torch.optim.SGD(model.parameters(), lr, momentum)
-    arrays = {key: turn(p.data).numpy() for key, p, turn in parameters(model)}  # views of the weights
+    arrays = {key: turn(p.data).numpy() for key, p, turn in iter_parameters(model)}  # views of the weights
     for key, array in arrays.items():
         array[...] = first[key]
     for x, y in batches:

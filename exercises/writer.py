@@ -10,7 +10,7 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
@@ -19,7 +19,7 @@ with program.needing("requirements-np.txt"):
     from exercises.words import OF_WRITERS, explained
     from marker import ROOT
     from marker.derivatives import check_loss
-    from support.files import replacing
+    from support.files import atomic_write
     from support.texts import END, LETTERS, decode_names, encode_names
 
 BETTER = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
@@ -460,7 +460,7 @@ def run(file):
         content = kept(trace.params)
         found = loss_of(calls, trace.params, dataset.test_tokens)
         names = calls.write(trace.params, [""] * 10, np.random.default_rng(0))
-    with replacing(Path(file).with_suffix(".npz")) as written:
+    with atomic_write(Path(file).with_suffix(".npz")) as written:
         written.write(content)
     print(f"You claim {trace.claim:.2f} a letter. On {len(dataset.test_tokens):,} others it is {found:.2f}.")
     print(*names, sep="\n")

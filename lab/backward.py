@@ -8,7 +8,7 @@ import sys
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
@@ -18,7 +18,7 @@ with program.needing("requirements-np.txt"):
     from loading.options import parse_options
     from main_np import update
     from mlp_np import MLP, softmax, softmax_cross_entropy
-    from support.drawing import INK, MONO, TEST, TRAIN, style
+    from support.drawing import INK, MONO, TEST, TRAIN, plot_style
     from support.options import Parser
     from views.parts import SIGNED
 
@@ -36,7 +36,7 @@ def passes():
     model.params = {name: p.astype(np.float64) for name, p in params.items()}
     n = np.flatnonzero(answers != dataset.test_labels)[0]
     y = dataset.test_labels[n : n + 1].astype(np.int64)
-    x = data.as_input(dataset.test_images[n : n + 1], options).astype(np.float64)
+    x = data.to_input(dataset.test_images[n : n + 1], options).astype(np.float64)
     logits = model.forward(x)
     loss, dlogits = softmax_cross_entropy(logits, y)
     grads = model.backward(dlogits)
@@ -75,7 +75,7 @@ def stages(of):
     ]
 
 
-@style()
+@plot_style()
 def frame(of, heading, formula, hidden, answer, first, second):
     """One picture: an RGB image."""
     page, back = Page(HEIGHT, ""), heading == "Backward"

@@ -17,7 +17,7 @@ from itertools import product
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
     from threadpoolctl import threadpool_info
 
@@ -27,10 +27,10 @@ with program.needing("requirements-np.txt"):
     from lab import results, timing
     from lab.timing import ROUNDS, threads_of_workers
     from loading.options import parse_options
-    from networks import NETWORKS, typed
+    from networks import NETWORKS, model_flag
     from support.errors import UserError
-    from support.history import machine, processor
-    from support.options import Parser, changed
+    from support.history import describe_machine, processor
+    from support.options import Parser, with_changes
     from support.place import Place
     from support.schedule import make_plan
 
@@ -38,7 +38,7 @@ THREADS = (1, 2)
 NUMPY, PYTORCH, COMPILED, JAX, SCIKIT_LEARN = "NumPy", "PyTorch", "PyTorch, compiled", "JAX", "scikit-learn"
 TIMED = {"mlp": ""}  # options of the run whose seconds are measured, if it is not one of 300 steps
 # For each network the options of a step, and those of a whole program.
-RUNS = {typed(model): f"{typed(model)} {TIMED.get(model, '--steps 300')}".strip() for model in NETWORKS}
+RUNS = {model_flag(model): f"{model_flag(model)} {TIMED.get(model, '--steps 300')}".strip() for model in NETWORKS}
 TOLERANCE = 0.15  # between a whole program's time and its parts
 SMALL = 0.5  # seconds by which two measurements may differ: a program also writes files, and its first test may be slow
 PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # of these, all is measured
@@ -118,7 +118,7 @@ def begin(name, argv, what="step"):
     """Load the data. A function that takes the next step of a program's run with that tool, or one that tests."""
     options = parse_options("torch", "--device", "cpu", *argv.split(), *["--compile"] * (name == COMPILED))
     dataset = data.load(options.source)
-    drawn = changed(options, batch_size=options.run.batch_size * BATCHES[name])
+    drawn = with_changes(options, batch_size=options.run.batch_size * BATCHES[name])
     batches = data.batches(dataset, drawn, 0, sys.maxsize)
     step, test = TOOLS[name](options)
 
@@ -208,7 +208,7 @@ def measure():
     # For which processors NumPy's products are written: OPENBLAS_CORETYPE in the environment may say an older one.
     kernels = [library["architecture"] for library in threadpool_info() if "architecture" in library]
     versions["kernels"] = " ".join(kernels)
-    return {"command": "python -m lab.bench", "machine": machine() | versions, "rounds": found}
+    return {"command": "python -m lab.bench", "machine": describe_machine() | versions, "rounds": found}
 
 
 def contradictions(rounds):

@@ -12,12 +12,12 @@ import sys
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
     import main_np
-    from loading.network import make
+    from loading.network import make_network
     from loading.options import parse_options
     from support.schedule import make_plan
 
@@ -46,7 +46,7 @@ def losses(options, steps=STEPS):
     make_plan(options, dataset.n_train)  # is there one batch of them?
     x, y = next(data.batches(dataset, options, 0, 1))
     rates = options.run.lr * np.minimum(1, np.arange(1, steps + 1) / (steps / 10))
-    guess = float(np.log(make("np", options).forward(x).shape[-1]))
+    guess = float(np.log(make_network("np", options).forward(x).shape[-1]))
     return [float(main_np.train_step(network, optimizer, x, y, lr)[0]) for lr in rates], guess, least_loss(x, y)
 
 

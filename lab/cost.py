@@ -10,7 +10,7 @@ from functools import partial
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
@@ -21,7 +21,7 @@ with program.needing("requirements-np.txt"):
     from autograd_np import Tensor
     from lab import timing
     from lab.results import markdown, save_result
-    from support.history import machine
+    from support.history import describe_machine
     from support.options import Parser
 
 
@@ -121,7 +121,7 @@ def table(found):
 def main():
     Parser(description=__doc__).parse_args()
     found = cost()
-    save_result("tape", {"command": "python -m lab.cost", "found": found, "machine": machine()})
+    save_result("tape", {"command": "python -m lab.cost", "found": found, "machine": describe_machine()})
     print(table(found))
 
 

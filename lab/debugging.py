@@ -10,7 +10,7 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     from exercises.faults import FAULTS
@@ -19,8 +19,8 @@ with program.needing("requirements-np.txt"):
     from loading.options import parse_options
     from networks import NETWORKS
     from support import drawing
-    from support.drawing import TEST, TRAIN, new_figure, style, style_axes
-    from support.history import machine
+    from support.drawing import TEST, TRAIN, new_figure, plot_style, style_axes
+    from support.history import describe_machine
     from support.options import Parser
     from views import training, training_picture
 
@@ -76,7 +76,7 @@ def table(found, model):
     return markdown([*head, "loss lowest at rate", "suggested", "default"], [row])
 
 
-@style()
+@plot_style()
 def picture(run):
     """A run's loss and accuracy, epoch by epoch; it does not say which run it is."""
     figure = new_figure(8, 3.2)
@@ -106,7 +106,7 @@ def main():
         "networks": {model: of_network(model) for model in NETWORKS if model in TOLD},
         "looked at": {words: looked_at(words, steps) for words, steps in LOOKED_AT.items()},
         "wrong labels": run_with_fault(FAULT),
-        "machine": machine(),
+        "machine": describe_machine(),
     }
     save_result("debugging", found)
     runs = load_results()["experiments"]

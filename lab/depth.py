@@ -8,7 +8,7 @@ import sys
 
 from support import program
 
-with program.needing("requirements.txt"):
+with program.import_guard("requirements.txt"):
     import numpy as np
     import torch
     import torch.nn.functional as F
@@ -19,8 +19,8 @@ with program.needing("requirements.txt"):
     from lab import results
     from loading.options import parse_options
     from support import drawing
-    from support.drawing import TEST, TRAIN, new_figure, powers_of_ten, style, style_axes
-    from support.history import machine
+    from support.drawing import TEST, TRAIN, new_figure, plot_style, style_axes, use_powers_of_ten
+    from support.history import describe_machine
     from support.options import Parser
     from support.place import Place
     from support.schedule import learning_rate, make_plan
@@ -44,7 +44,7 @@ def network(blocks, shortcuts):
 def gradient_norms(dataset, blocks, shortcuts):
     """|dW| for each 3 x 3 convolution of the untrained network, from the first to the last, for one batch."""
     model, _, options = network(blocks, shortcuts)
-    x = torch.from_numpy(data.as_input(dataset.train_images[:512], options))
+    x = torch.from_numpy(data.to_input(dataset.train_images[:512], options))
     y = torch.from_numpy(dataset.train_labels[:512].astype(np.int64))
     F.cross_entropy(model(x), y).backward()
     convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
@@ -61,7 +61,7 @@ def accuracy_after_one_epoch(dataset, blocks, shortcuts):
     return float(main_torch.evaluate(model, dataset, options, Place(options))[1])
 
 
-@style()
+@plot_style()
 def picture(result):
     """What the shortcut is for: a result as two plots, test accuracy by depth and gradients by layer."""
     figure = new_figure(8, 4)
@@ -69,7 +69,7 @@ def picture(result):
     style_axes(left, "After one epoch", "test accuracy", "layers")
     before = f"Before training, {result['layers'][-1]} layers"
     style_axes(right, before, "size of the gradient, |dW|", "convolution, from the first to the last")
-    powers_of_ten(right.yaxis)
+    use_powers_of_ten(right.yaxis)
     for name, color in [("with", TRAIN), ("without", TEST)]:
         gradient = result[name]["gradient"]
         left.plot(result["layers"], result[name]["accuracy"], "o-", color=color, linewidth=2, label=f"{name} shortcuts")
@@ -82,7 +82,7 @@ def main():
     Parser(description=__doc__).parse_args()
     dataset = data.load()
     layers = [6 * blocks + 2 for blocks in BLOCKS]
-    result = {"command": "python -m lab.depth", "layers": layers, "machine": machine()}
+    result = {"command": "python -m lab.depth", "layers": layers, "machine": describe_machine()}
     for name, shortcuts in [("with", True), ("without", False)]:
         accuracies = []
         for blocks in BLOCKS:

@@ -11,7 +11,7 @@ import threading
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import main_np
 
 ROOT = os.path.dirname(os.path.abspath(main_np.__file__))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     from lab.results import ROOT, load_results, markdown, save_result, spread

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     from exercises.faults import FAULTS, SUSPECTS, spoilt
     from lab.results import ROOT, markdown
-    from support.files import replacing
+    from support.files import atomic_write
     from support.options import Parser
 
 FOUND = ROOT / "exercises" / "faults.json"
@@ -139,7 +139,7 @@ def load():
 
 
 def save(found):
-    with replacing(FOUND) as file:
+    with atomic_write(FOUND) as file:
         file.write((json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
 
 

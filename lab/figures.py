@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
     from matplotlib import patches
     from matplotlib.colors import LinearSegmentedColormap
@@ -26,13 +26,13 @@ with program.needing("requirements-np.txt"):
     import data
     from lab.results import FRAMEWORKS, OPTIMIZERS, PUBLISHED_RUNS, ROOT, drawn
     from mlp_np import MLP, softmax
-    from networks import NETWORKS, prefix
-    from plot import COLOURS, comparison, labels
+    from networks import NETWORKS, file_prefix
+    from plot import COLOURS, draw_comparison, make_labels
     from resnet_np import Conv
     from support import augment
-    from support.drawing import INK, MONO, TEST, TRAIN, new_figure, style, style_axes
+    from support.drawing import INK, MONO, TEST, TRAIN, new_figure, plot_style, style_axes
     from support.errors import UserError
-    from support.files import replacing
+    from support.files import atomic_write
     from support.history import load_history
     from support.options import Parser
     from views.parts import SIGNED
@@ -90,7 +90,7 @@ class Page:
             self.box(left, top, 22 * side, 22 * side, fill="none", edge=shade, line=2, corner=0)
 
 
-@style()
+@plot_style()
 def save(figure, path):
     """Write a page as PNG, in one step: with 256 colours it is a third as long, and looks the same.
 
@@ -101,7 +101,7 @@ def save(figure, path):
     figure.savefig(drawn, format="png", dpi=150)
     with Image.open(drawn) as image:
         if not (path.exists() and looks_like(image, path)):
-            with replacing(path) as file:
+            with atomic_write(path) as file:
                 image.convert("RGB").quantize(256).save(file, "PNG", optimize=True)
 
 
@@ -133,11 +133,14 @@ def augmentation(page):
         title = "original" if name == "none" else name
         page.text((x + 33.5 * seeds - 2.5, 72, title), color=TRAIN, weight="bold", **CODE)
         for seed in range(seeds):
-            for row, image in enumerate(augment.AUGMENT[name](images, data.stream(seed))):
+            for row, image in enumerate(augment.AUGMENT[name](images, data.make_rng(seed))):
                 page.pixels(image, x + 67 * seed, 90 + 67 * row, 62)
 
     seed, row, x, size = 0, 1, 608, 132
-    bent, points = augment.elastic(images, data.stream(seed)), augment.elastic_points(len(images), data.stream(seed))
+    bent, points = (
+        augment.elastic(images, data.make_rng(seed)),
+        augment.elastic_points(len(images), data.make_rng(seed)),
+    )
     page.text((x + size / 2, 72, "elastic, close up"), color=TRAIN, weight="bold")
     page.text((x + size / 2, 238, "each point of the new image"), **NOTE)
     page.text((x + size / 2, 426, "shows this point\nof the original"), **NOTE)
@@ -209,7 +212,7 @@ def mistake(page):
     image = data.load().test_images[number]
     run = SimpleNamespace(pixels=known["pixels"], dtype="float64")
     options = SimpleNamespace(run=run, source=data.SOURCES["mnist"])
-    x, paper = data.as_input(np.array([image, np.zeros_like(image)]), options).reshape(2, 784)
+    x, paper = data.to_input(np.array([image, np.zeros_like(image)]), options).reshape(2, 784)
     p = softmax(model.forward(x[np.newaxis]))[0]
     said = int(p.argmax())
     W1, _, W2, _ = model.params.values()
@@ -253,7 +256,7 @@ def mistake(page):
 HEIGHTS = {mnist: 480, augmentation: 472, convolution: 528, mistake: 604}
 
 
-@style()
+@plot_style()
 def draw(function):
     """The figure that a function draws on a page of its height."""
     page = Page(HEIGHTS[function], function.__doc__)
@@ -269,7 +272,7 @@ def published(*names):
     return paths, [load_history(path) for path in paths]
 
 
-@style()
+@plot_style()
 def optimizers():
     """The figure of the transformer's four optimizers: how well it reads held-out images after each epoch."""
     figure = new_figure(7, 4.6)
@@ -303,14 +306,14 @@ def curves(name):
     paths, runs = published(*(f"history_{name}{framework}.json" for framework in FRAMEWORKS))
     options = [options for options, _ in runs]
     title = NETWORKS[options[0]["model"]].title(SimpleNamespace(**options[0]))
-    return comparison(dict(zip(labels(paths, options), runs, strict=True)), title)
+    return draw_comparison(dict(zip(make_labels(paths, options), runs, strict=True)), title)
 
 
 def figures():
     """Every picture by its name in png/, each drawn when it is called."""
     found = {function.__name__: partial(draw, function) for function in HEIGHTS} | {"optimizers": optimizers}
     return found | {
-        f"curves_{prefix(model)}".strip("_"): partial(curves, prefix(model))
+        f"curves_{file_prefix(model)}".strip("_"): partial(curves, file_prefix(model))
         for model, network in NETWORKS.items()
         if drawn(model, network)
     }

@@ -9,7 +9,7 @@ import sys
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
     from matplotlib.colors import to_rgb
     from PIL import Image
@@ -19,8 +19,8 @@ with program.needing("requirements-np.txt"):
     from lab.figures import FRAME, GREY, NOTE, Page
     from lab.results import ROOT
     from loading.options import parse_options
-    from support.drawing import GRID, INK, TEST, TRAIN, style
-    from support.files import replacing
+    from support.drawing import GRID, INK, TEST, TRAIN, plot_style
+    from support.files import atomic_write
     from support.options import Parser
     from support.schedule import learning_rate, make_plan
     from views.parts import SIGNED
@@ -41,7 +41,7 @@ def record(options, dataset):
     """(step, losses so far, params, answers to the test images) after each of the steps to show."""
     plan = make_plan(options, len(dataset.train_images))
     network, optimizer = main_np.build(options)
-    shown, losses, x = steps_to_show(plan.steps), [], data.as_input(dataset.test_images, options)
+    shown, losses, x = steps_to_show(plan.steps), [], data.to_input(dataset.test_images, options)
     batches = data.batches(dataset, options, 0, plan.steps)
     for step in range(plan.steps + 1):
         if step in shown:
@@ -52,7 +52,7 @@ def record(options, dataset):
             losses.append(float(main_np.train_step(network, optimizer, *next(batches), lr)[0]))
 
 
-@style()
+@plot_style()
 def frame(step, losses, params, answers, dataset, limit, steps):
     """One picture of the film: an RGB image."""
     page, large, right = Page(HEIGHT, ""), {"size": 21}, np.mean(answers == dataset.test_labels)
@@ -118,7 +118,7 @@ def save(frames, times, path):
     All have the same colours, so that what stays takes no room. Where nothing moves, the first is the picture.
     """
     first, *more = (one.quantize(palette=palette(), dither=Image.Dither.NONE) for one in frames)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         first.save(file, "GIF", save_all=True, append_images=more, duration=times, loop=0)
 
 

@@ -8,14 +8,14 @@ import sys
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
     import main_np
     from loading.options import parse_options
     from support import drawing
-    from support.drawing import INK, TEST, TRAIN, new_figure, powers_of_ten, style, style_axes
+    from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes, use_powers_of_ten
     from support.errors import UserError
     from support.files import check_output, open_folder
     from support.schedule import make_plan
@@ -53,13 +53,13 @@ def suggestion(found):
     return float(f"{rate:.0e}"), lowest
 
 
-@style()
+@plot_style()
 def picture(found, title):
     """The loss over the rates, its running mean, and both rates of `suggestion`."""
     figure = new_figure(8, 4, title)
     axes = style_axes(figure.add_subplot(), "", "loss", "learning rate")
     rates, losses, means = zip(*found, strict=True)
-    powers_of_ten(axes.xaxis)
+    use_powers_of_ten(axes.xaxis)
     axes.plot(rates, losses, color=TRAIN, alpha=0.3, linewidth=1)
     axes.plot(rates, means, color=TRAIN, linewidth=2, label="running mean")
     rate, lowest = suggestion(found)

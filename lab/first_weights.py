@@ -7,7 +7,7 @@ import sys
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
@@ -15,11 +15,11 @@ with program.needing("requirements-np.txt"):
     from lab import results
     from loading.options import parse_options
     from support import drawing
-    from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, style, style_axes
-    from support.history import machine
+    from support.drawing import INK, TEST, TRAIN, make_logarithmic, new_figure, plot_style, style_axes
+    from support.history import describe_machine
     from support.options import Parser
     from support.schedule import learning_rate, make_plan
-    from support.threads import kept_array
+    from support.threads import get_kept_array
 
 EPOCHS = 4
 # The standard deviation of both layers' weights: a number, or what suits the number of inputs of each.
@@ -36,8 +36,8 @@ def train(size):
     for name, p in network.params.items():
         if name.startswith("W"):
             p[...] = rng.normal(0, size(len(p)), p.shape)
-    network.forward(data.as_input(dataset.train_images[:1000], options))
-    spread = float(np.std(kept_array(network, "z1")))
+    network.forward(data.to_input(dataset.train_images[:1000], options))
+    spread = float(np.std(get_kept_array(network, "z1")))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         lr = learning_rate(step, plan.steps, options)
         losses.append(float(main_np.train_step(network, optimizer, x, y, lr)[0]))
@@ -46,13 +46,13 @@ def train(size):
     return {"sum": spread, "loss": losses, "accuracy": accuracies}
 
 
-@style()
+@plot_style()
 def picture(runs):
     """The loss of each batch at first, and the test accuracy after each epoch."""
     figure = new_figure(8, 3.8)
     left, right = figure.subplots(1, 2)
     style_axes(left, "The first 300 steps", "cross-entropy loss", "steps")
-    logarithmic(left)
+    make_logarithmic(left)
     style_axes(right, "The test accuracy", "", "epochs")
     for name, run in runs.items():
         smooth = np.convolve(run["loss"][:309], np.ones(10) / 10, "valid")  # the mean of ten batches
@@ -72,7 +72,7 @@ def main():
     drawing.save(picture(runs), results.ROOT / "png" / "first_weights.png")
     found = {name: {"z1": r["sum"], "first loss": r["loss"][0], "accuracy": r["accuracy"]} for name, r in runs.items()}
     results.save_result(
-        "first_weights", {"command": "python -m lab.first_weights", "found": found, "machine": machine()}
+        "first_weights", {"command": "python -m lab.first_weights", "found": found, "machine": describe_machine()}
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import main_np
-from support.checkpoint import misfit
+from support.checkpoint import describe_misfit
 from support.errors import UserError
 from support.threads import get_model
 
@@ -39,7 +39,7 @@ class RecordedNetwork:
     def backward(self, dlogits):
         self.dlogits = dlogits.copy()
         grads = self.network.backward(dlogits)
-        if message := misfit(self.network.params, grads):
+        if message := describe_misfit(self.network.params, grads):
             raise UserError(f"{place_of_method(get_model(self.network), 'backward')}: {message}")
         self.grads = copy_arrays(grads)
         self.note_changed_params("backward")
@@ -125,12 +125,14 @@ class InPyTorch:
 
     def __init__(self, options, checkpoint=None):
         import main_torch
-        from support.torch_names import parameters
+        from support.torch_names import iter_parameters
 
         self.train_step = main_torch.train_step
         self.model, self.optimizer = main_torch.build(options, checkpoint)
         self.hook = self.model.register_forward_hook(self.keep_logits)
-        self.parameters = [*parameters(self.model)]  # (NumPy's name, parameter, how to turn it into NumPy's layout)
+        self.parameters = [
+            *iter_parameters(self.model)
+        ]  # (NumPy's name, parameter, how to turn it into NumPy's layout)
         self.by_autograd, self.tampering = {}, ""
         for name, p, _ in self.parameters:
             p.register_hook(partial(keep_gradient, self.by_autograd, name))
@@ -167,9 +169,9 @@ class InPyTorch:
         import torch
         import torch.nn.functional as F
 
-        from support.torch_names import tensors_of
+        from support.torch_names import get_tensors
 
-        for group, tensors in tensors_of(self.model).items():
+        for group, tensors in get_tensors(self.model).items():
             for name, tensor in tensors.items():
                 tensor.copy_(torch.from_numpy(kept[group][name]))
         self.optimizer.zero_grad()

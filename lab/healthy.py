@@ -15,14 +15,14 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
     import main_np
-    from loading.options import parse_options, read
+    from loading.options import parse_options, read_options
     from networks import NETWORKS
-    from support.files import replacing
+    from support.files import atomic_write
     from support.options import Parser, flag, integer
     from views import training, training_table
     from views.training_table import COLUMNS, LAST, RECORDED, STEPS
@@ -51,7 +51,7 @@ def measure(name, step, seed):
     with tempfile.TemporaryDirectory() as folder:
         words = [f"{flag(word)}={getattr(options.run, word)}" for word in ("model", "dataset", "seed")]
         main_np.main([*words, "--out", folder])
-        options, checkpoint = read("np", next(Path(folder).glob("checkpoint_*.npz")))
+        options, checkpoint = read_options("np", next(Path(folder).glob("checkpoint_*.npz")))
         dataset = data.load(options.source, options.run.hold_out)
         return training.make_table(training.take_last_step(options, checkpoint, dataset))
 
@@ -87,7 +87,7 @@ def to_json(value, indent=""):
 
 
 def save(recorded):
-    with replacing(RECORDED) as file:
+    with atomic_write(RECORDED) as file:
         file.write((to_json(recorded) + "\n").encode())
 
 

@@ -12,12 +12,12 @@ import numpy as np
 
 import main_np
 from lab.forms import InPyTorch
-from loading.network import arrays_of, make
+from loading.network import group_arrays, make_network
 from support.errors import UserError
-from support.lockstep import Departure, departure, differs
-from support.options import changed
-from support.rounding import above
-from support.slopes import Slopes, one_at, true_loss
+from support.lockstep import Departure, describe_difference, find_departure
+from support.options import with_changes
+from support.rounding import round_up
+from support.slopes import Slopes, one_hot, true_loss
 
 BOUND, LEAST = 1e-9, 1e-3  # what is more than rounding, in the units of support.lockstep.departure
 ZERO = 1e-12  # of the largest gradient of a step: what is less, and should be 0, is rounding
@@ -92,7 +92,9 @@ class LossByDefinition:
             self.failure = Row("the loss", said, False)
 
     def row(self):
-        return self.failure or Row("the loss", f"no step's loss {differs(self.largest)} from the mean of -log p[y]")
+        return self.failure or Row(
+            "the loss", f"no step's loss {describe_difference(self.largest)} from the mean of -log p[y]"
+        )
 
 
 class Twin:
@@ -147,7 +149,7 @@ class Twin:
             return
         try:
             self.arrays = self.form.step(*batch)
-            largest, self.first = departure(arrays, self.without_roundings(arrays), BOUND, LEAST)
+            largest, self.first = find_departure(arrays, self.without_roundings(arrays), BOUND, LEAST)
         except MemoryError:
             raise
         except Exception as error:  # whatever a form that does not fit runs into
@@ -189,7 +191,7 @@ class Twin:
         if group == "loss":
             self.vote = hold_vote(values | {DEFINITION: right})
         else:
-            direction = one_at(self.arrays[group][name].shape, entry)
+            direction = one_hot(self.arrays[group][name].shape, entry)
             self.slope, error = slopes.measure({name or "dlogits": direction})
             self.vote = hold_vote(values, self.slope, error)
 
@@ -211,7 +213,7 @@ class Twin:
         if self.first:
             return Row(self.judge, describe_departure(self.step, self.first, self.values), False)
         shares = f" (it shares the lines of {' and '.join(map(label, self.shared))})" if self.shared else ""
-        return Row(self.judge, f"no array of any step {differs(self.largest)} from {self.file}'s{shares}")
+        return Row(self.judge, f"no array of any step {describe_difference(self.largest)} from {self.file}'s{shares}")
 
 
 def label(group, name=""):
@@ -240,8 +242,8 @@ def describe_values(values):
 
 def make_slopes(options, kept, x, y, autograd=False):
     """The `Slopes` of the network by hand, whole, at the weights and statistics that a training has kept."""
-    model = make("autograd" if autograd else "np", changed(options, autograd=autograd))
-    for group, arrays in arrays_of(model).items():
+    model = make_network("autograd" if autograd else "np", with_changes(options, autograd=autograd))
+    for group, arrays in group_arrays(model).items():
         for name, array in arrays.items():
             array[...] = kept[group][name]
     return Slopes(model, main_np.compute_loss, x, y)
@@ -281,7 +283,7 @@ def compare_with_differences(slopes, progress):
         if first:
             wrong[name] = first, direction
     if not wrong:
-        said = f"dlogits and the {len(grads) - 1} gradients are those of its own loss, within {above(worst)}"
+        said = f"dlogits and the {len(grads) - 1} gradients are those of its own loss, within {round_up(worst)}"
         return Differences(Row(judge, said))
     first, direction = next(iter(wrong.values()))
     where = index(first.entry) or ", along a line"
@@ -306,7 +308,7 @@ def worst_slope(slopes, name, gradient, rng):
         # To find an entry that is wrong, more of them.
         entries += [np.unravel_index(i, gradient.shape) for i in rng.permutation(gradient.size)[:40]]
     for entry in dict.fromkeys(tuple(map(int, entry)) for entry in entries):
-        direction = one_at(gradient.shape, entry)
+        direction = one_hot(gradient.shape, entry)
         agrees, value, error = slopes.agrees(float(gradient[entry]), {name: direction}, size)
         if not agrees:
             return worst, Departure("gradient", name, entry, float(gradient[entry]), value), direction
@@ -372,7 +374,7 @@ class OptimizersStep:
             kept = {n: optimizer.state[p][its].numpy() for n, p in zip(before["params"], theirs, strict=True)}
             if self.options.run.momentum or not all((kept[n] == before[ours][n]).all() for n in kept):
                 mine[ours] = kept
-        largest, first = departure({g: arrays[g] for g in mine}, mine, BOUND, LEAST)
+        largest, first = find_departure({g: arrays[g] for g in mine}, mine, BOUND, LEAST)
         self.largest = max(self.largest, largest)
         if first:
             rule = self.options.rule
@@ -381,7 +383,7 @@ class OptimizersStep:
 
     def row(self):
         rule = self.options.rule
-        said = f"no step of {rule.by_hand} {differs(self.largest)} from {rule.in_pytorch}'s"
+        said = f"no step of {rule.by_hand} {describe_difference(self.largest)} from {rule.in_pytorch}'s"
         return self.failure or Row("the optimizer", said)
 
 
@@ -394,7 +396,9 @@ def parts_row(parts, by_hand, options):
     split = by_hand.network if options.run.parts > 1 else parts.form.network
     if split.is_whole:
         return Row("in parts", f"not used: in {n} parts, logits or gradients are others than those of the whole batch")
-    return Row("in parts", f"in {n} parts, no array of any step {differs(parts.largest)} from the whole batch's")
+    return Row(
+        "in parts", f"in {n} parts, no array of any step {describe_difference(parts.largest)} from the whole batch's"
+    )
 
 
 def torchrun_row(file, form, model, x):
@@ -481,14 +485,14 @@ def judge_decoding(model, x):
             return Row("decoding", "missing: `generate` does not call `decode_step`")
         by_forward = model.forward(recorded.texts.copy())  # (B, T, V)
         expected = {position: by_forward[:, position] for position in recorded.logits}
-        largest, first = departure({"logits": recorded.logits}, {"logits": expected}, BOUND, LEAST)
+        largest, first = find_departure({"logits": recorded.logits}, {"logits": expected}, BOUND, LEAST)
         worst = max(worst, largest)
         if first:
             text, token = first.entry
             values = describe_values({"`decode_step`": first.one, "`forward`": first.other})
             where = f"after {first.name + 1} tokens of text {text}, the logit of token {token}"
             return Row("decoding", f"{where} differs: {values}", False)
-    return Row("decoding", f"with keys and values kept, no logit {differs(worst)} from that of `forward`")
+    return Row("decoding", f"with keys and values kept, no logit {describe_difference(worst)} from that of `forward`")
 
 
 class GivenNumbers:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import loading.checkpoint
@@ -29,12 +29,12 @@ with program.needing("requirements-np.txt"):
     from lab.writing import last, trained
     from loading import gguf_file
     from support import drawing
-    from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
+    from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes
     from support.errors import UserError
-    from support.history import machine
+    from support.history import describe_machine
     from support.model_file import ModelFile, open_model
     from support.options import Parser
-    from support.rounding import above
+    from support.rounding import round_up
 
 SEEDS = range(3)
 TEXTS = {"gpt_np.py": "--model gpt --recipe texts", "llama_np.py": "--model llama --recipe texts"}
@@ -74,7 +74,7 @@ PAIRS = (0, 6, 12, 18)  # whose turn is drawn alone
 SENTENCE, LOOKS, SEEN = "The animal didn't cross the street because it was too tired.", " it", " animal"
 
 
-@style()
+@plot_style()
 def rotation():
     """q . k of a query and a key that are equal, as the words move apart, in units of q . q.
 
@@ -93,7 +93,7 @@ def rotation():
     return figure
 
 
-@style()
+@plot_style()
 def heads(path):
     """The weights of one head for a sentence: of all heads, the one that gives SEEN most weight at LOOKS."""
     model, _, file = loading.gguf_file.load_file(path)
@@ -152,7 +152,7 @@ def in_pytorch(path, threads):
     torch.set_num_threads(threads)
     model, options, file = loading.gguf_file.load_file(path)
     with torch.device("meta"):
-        twin = loading.network.class_of(options, "torch")(**options.sizes)
+        twin = loading.network.find_class(options, "torch")(**options.sizes)
     arrays = {name.replace("embed.E", "embed.W"): p for name, p in gguf_file.transpose_linear(model.params).items()}
     twin.load_state_dict(
         {name.replace(".W", ".weight"): torch.from_numpy(p) for name, p in arrays.items()}, assign=True
@@ -231,7 +231,7 @@ def speed(path):
         with timing.threads_of_workers(threads):
             found[name].append(timing.apart(function, path, threads))
         print(name, found[name][-1], flush=True)
-    kept = {"command": "python -m lab.llama speed FILE", "runs": found, "machine": machine()}
+    kept = {"command": "python -m lab.llama speed FILE", "runs": found, "machine": describe_machine()}
     results.save_result("llama speed", kept)
     print(speed_table(found))
 
@@ -263,7 +263,7 @@ def beside(path):
         write_unpacked(path, unpacked := Path(folder) / "unpacked.gguf")
         theirs = read_by_llama_cpp(unpacked)
         found = {question: asked_both(question, model, file, theirs) for question in QUESTIONS}
-    kept = {"command": "python -m lab.llama beside FILE", "questions": found, "machine": machine()}
+    kept = {"command": "python -m lab.llama beside FILE", "questions": found, "machine": describe_machine()}
     results.save_result("llama beside", kept | {"sha256": file.sha256, "llama.cpp": version})
     print(compared(found), answers_table(found), sep="\n")
 
@@ -329,7 +329,7 @@ def compared(found):
     apart, largest = (max(both[what] for both in found.values()) for what in ("apart", "largest"))
     same = all(both["same"] for both in found.values())
     words = f"the likeliest {LIKELIEST} words are the same, one after another" if same else "the likeliest words differ"
-    return f"the logits differ by at most {above(apart)}, of {largest:.0f}, and {words}"
+    return f"the logits differ by at most {round_up(apart)}, of {largest:.0f}, and {words}"
 
 
 def answers_table(found):
@@ -360,13 +360,13 @@ def keep_taught(path, printed, processor, memory):
     model, _, file = loading.gguf_file.load_file(path)
     answers, sha256 = [answer(model, file)], file.sha256
     del model  # or its arrays were there twice
-    model, options, checkpoint = loading.checkpoint.load(OUT / "checkpoint_llama_lora_np.npz", writes=True)
+    model, options, checkpoint = loading.checkpoint.load_network(OUT / "checkpoint_llama_lora_np.npz", writes=True)
     answers.append(answer(model, options.base_model.file))
     before = float(re.search(r"^before: test loss (\S+)", printed, re.M)[1])
     found = {"before": before, "after": checkpoint.history.test_loss[-1], "answers": answers}
     found |= {"steps": checkpoint.history.step, "parameters": sum(p.size for p in model.params.values())}
     found |= {"seconds": results.seconds_in(printed), "processor": processor, "memory": memory}
-    found |= {"command": "python -m lab.llama teach FILE", "machine": machine(), "sha256": sha256}
+    found |= {"command": "python -m lab.llama teach FILE", "machine": describe_machine(), "sha256": sha256}
     results.save_result("llama teach", found)
     print(*taught(found), sep="\n")
 

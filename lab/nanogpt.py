@@ -16,7 +16,7 @@ import time
 
 from support import program
 
-with program.needing("requirements.txt"):
+with program.import_guard("requirements.txt"):
     import numpy as np
     import torch
     from torch import nn
@@ -26,7 +26,7 @@ with program.needing("requirements.txt"):
     import main_np
     from lab import results, timing
     from loading.options import parse_options
-    from support.history import machine
+    from support.history import describe_machine
     from support.options import Parser, integer
     from support.schedule import learning_rate, make_plan
 
@@ -203,7 +203,7 @@ def main():
     parser.add_argument("--seed", type=integer(0, 100), help="only this one; the others of the same machine are kept")
     parser.add_argument("--busy", action="store_true", help="other programs run beside it: keep no seconds")
     given = parser.parse_args()
-    found, here = results.load_results().get("nanogpt", {}), machine()
+    found, here = results.load_results().get("nanogpt", {}), describe_machine()
     if found.get("machine") != here:
         found = {"machine": here, "threads": None, "runs": {tool: {} for tool in TOOLS}}
     found["command"] = f"python main_np.py {BY_HAND}"

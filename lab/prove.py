@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
     from tqdm import tqdm
 
@@ -28,13 +28,13 @@ with program.needing("requirements-np.txt"):
     from lab import judges
     from lab.forms import InNumPy, InPyTorch, check_network, copy_arrays
     from lab.judges import HAND, SLOPE, Row, Twin, index, label, label_of_gradient
-    from loading.network import make
-    from loading.options import begin, read
+    from loading.network import make_network
+    from loading.options import parse_run, read_options
     from support.checkpoint import save_checkpoint
     from support.errors import UserError
     from support.history import History
-    from support.lockstep import departure, differs
-    from support.options import changed, run_options
+    from support.lockstep import describe_difference, find_departure
+    from support.options import run_options, with_changes
     from support.schedule import learning_rate, make_plan
     from support.slopes import true_loss
 
@@ -71,7 +71,7 @@ def iter_steps(options, dataset, first, last):
 def check_repeats(options, checkpoint, batch):
     """UserError unless a network that is made twice alike has the same arrays twice, for the same batch."""
     first, second = (InNumPy(options, checkpoint).step(*batch) for _ in range(2))
-    _, difference = departure(first, second, 0.0)
+    _, difference = find_departure(first, second, 0.0)
     if difference:
         where = f"{label(difference.group, difference.name)}{index(difference.entry)}"
         values = f"{difference.one:.6g}, then {difference.other:.6g}"
@@ -109,17 +109,17 @@ def resumed_row(path, dataset, options, begun, saved, steps, by_hand):
     if not path.exists():
         return Row("resumed", "missing: its numbers are not finite, and are not saved")
     try:
-        _, checkpoint = read("np", path)
+        _, checkpoint = read_options("np", path)
         form = InNumPy(options, checkpoint)
         for batch in iter_steps(options, dataset, begun + saved, begun + steps):
             form.step(*batch)
-        _, first = departure(by_hand.kept(), form.kept(), 0.0)
+        _, first = find_departure(by_hand.kept(), form.kept(), 0.0)
     except UserError as error:
         return Row("resumed", str(error).replace(f"{path}", "the checkpoint"), False)
     if first:
         values = {"the run that did not stop": first.one, "resumed": first.other}
         return Row("resumed", f"saved after {saved} steps: {judges.describe_departure(steps, first, values)}", False)
-    return Row("resumed", f"saved after {saved} steps and resumed, no array {differs(0.0)}")
+    return Row("resumed", f"saved after {saved} steps and resumed, no array {describe_difference(0.0)}")
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -128,8 +128,8 @@ def judged(options, checkpoint=None, steps=STEPS):
 
     UserError if there is nothing to compare: a line fails, a number is not finite, or nothing is the same twice.
     """
-    options = changed(options, dtype="float64", autograd=False)
-    model = make("np", options)
+    options = with_changes(options, dtype="float64", autograd=False)
+    model = make_network("np", options)
     check_network(model, np.float64)
     dataset = data.load(options.source, options.run.hold_out)
     begun, middle = checkpoint.history.step if checkpoint else 0, max(1, steps // 2)
@@ -139,7 +139,9 @@ def judged(options, checkpoint=None, steps=STEPS):
     with progress, unsaid, tempfile.TemporaryDirectory(prefix="prove") as folder:
         check_repeats(options, checkpoint, batches[0])
         by_hand, loss = InNumPy(options, checkpoint), judges.LossByDefinition()
-        parts = Twin("in parts", "", InNumPy(changed(options, parts=1 if options.run.parts > 1 else 2), checkpoint))
+        parts = Twin(
+            "in parts", "", InNumPy(with_changes(options, parts=1 if options.run.parts > 1 else 2), checkpoint)
+        )
         twins, optimizer = make_twins(options, checkpoint)
         path, step_fault, flat = Path(folder) / "checkpoint.npz", None, []
         for number, (x, y, lr) in enumerate(batches, 1):
@@ -193,7 +195,7 @@ def judged(options, checkpoint=None, steps=STEPS):
 
 def make_twins(options, checkpoint):
     """Return ([the `Twin` on the tape and, where it is installed, that in PyTorch], PyTorch's optimizer or None)."""
-    on_tape, shared = changed(options, autograd=True), ("loss", "dlogits")
+    on_tape, shared = with_changes(options, autograd=True), ("loss", "dlogits")
     tape = Twin.make("the tape", file_of(options, "autograd"), lambda: InNumPy(on_tape, checkpoint), shared)
     if not with_pytorch():
         return [tape], None
@@ -367,7 +369,7 @@ def name_of_loss():
 
 def locate(error):
     """An error in one of the lessons' lines, with its place; the error itself, if it is in none of ours."""
-    place = program.locate(error)
+    place = program.locate_error(error)
     if place is None:
         raise error
     return place
@@ -377,7 +379,7 @@ def main(argv=None):
     framework, *argv = sys.argv[1:] if argv is None else argv
     if framework not in ("np", "torch"):
         raise UserError(f"{framework}: `python main_np.py --prove` starts this program")
-    options, checkpoint = begin(framework, __doc__, argv)
+    options, checkpoint = parse_run(framework, __doc__, argv)
     begun = checkpoint.history.step if checkpoint else 0
     whence = f"from step {begun:,} of {checkpoint.path}" if checkpoint else "from its first weights"
     print(

@@ -15,18 +15,18 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
     from exercises.catalogue import EXERCISES
-    from loading.network import make
+    from loading.network import make_network
     from loading.options import parse_options
-    from networks import NETWORKS, typed
+    from networks import NETWORKS, model_flag
     from support.errors import UserError
-    from support.files import replacing
+    from support.files import atomic_write
     from support.options import Parser
-    from support.rounding import above
+    from support.rounding import round_up
 
 PROCESSOR = "AMD EPYC, 2 cores"  # whose times the docs state
 # The runs whose accuracies the docs state: {network: {what it is called: (its command, how many seeds)}}. If they have
@@ -104,7 +104,7 @@ def stated(model, network):
     What a network writes, another program judges: its runs are not tried here.
     """
     default = {
-        run_name(network, "default", framework): (f"main_{framework}.py {typed(model)}".rstrip(), 3)
+        run_name(network, "default", framework): (f"main_{framework}.py {model_flag(model)}".rstrip(), 3)
         for framework in FRAMEWORKS
     }
     return {} if network.writes else STATED.get(model, default)
@@ -152,7 +152,7 @@ def load_results():
 
 def save_result(section, content):
     """Replace one section of results.json, where the docs' measurements are, and keep the others."""
-    with replacing(RESULTS) as file:
+    with atomic_write(RESULTS) as file:
         file.write((json.dumps(load_results() | {section: content}, indent=1, sort_keys=True) + "\n").encode())
 
 
@@ -177,7 +177,7 @@ def train(command, seed):
     printed = run_program(f"{command} --seed {seed}", out)
     history = out / re.search(r"history_\w+\.json", printed)[0]
     if seed == 0 and command in KEPT:
-        with replacing(PUBLISHED_RUNS / f"{KEPT[command]}{history.name}") as file:
+        with atomic_write(PUBLISHED_RUNS / f"{KEPT[command]}{history.name}") as file:
             file.write(history.read_bytes())
     return {
         "machine": json.loads(history.read_text())["machine"],
@@ -241,7 +241,7 @@ def recipes_table(found):
                 continue
             accuracies = [f"{np.mean(values(runs[name])):.4f}" if name in runs else "" for name in names]
             amp = " --amp" * RUNS.get(names[1], ("",))[0].endswith("--amp")
-            command = f"{typed(model)} --recipe {recipe}".strip() + amp
+            command = f"{model_flag(model)} --recipe {recipe}".strip() + amp
             rows.append([f"`{command}`", *accuracies, *sizes])
             if published := [PUBLISHED[name] for name in names if name in PUBLISHED]:
                 rows.append([f"as {recipe} published it", *published, *sizes])
@@ -263,7 +263,7 @@ def defaults_table(found):
         if any(cells):
             options = parse_options("np", "--model", model)
             form = ".3f" if network.writes else ".4f"
-            size = sum(p.size for p in make("np", options).params.values())
+            size = sum(p.size for p in make_network("np", options).params.values())
             cells = [f"{spread(cell, form)}, n = {len(cell)}" if cell else "" for cell in cells]
             rows.append([network.title(options.run), f"{size:,}", *cells])
     return markdown(["network", "parameters", *FRAMEWORKS.values()], rows)
@@ -272,7 +272,7 @@ def defaults_table(found):
 def beside_table(found):
     """What is here, and what others have published or PyTorch takes, in Markdown. Times are those of two cores."""
     twins, rounds = found["twins"], found["bench"][PROCESSOR]["rounds"]
-    differs = above(twins["difference"]["float64"]["largest"])
+    differs = round_up(twins["difference"]["float64"]["largest"])
     ours, theirs = (f"{np.median(rounds[f'run |  | {tool}']):.1f} s" for tool in FRAMEWORKS.values())
     vit = found["accuracy"]["ViT, NumPy"]
     minutes = f"{np.median(values(vit, 'seconds')) / 60:.0f} minutes"

@@ -10,7 +10,7 @@ import time
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
@@ -76,7 +76,7 @@ def learn(model, dataset, options, seed=0):
     """Train it, and return the loss of a letter on all test names."""
     optimizer = Optimizer(model.params, options)
     for step in range(STEPS):
-        chosen = data.stream(seed, step).integers(dataset.n_train, size=BATCH)
+        chosen = data.make_rng(seed, step).integers(dataset.n_train, size=BATCH)
         x, y = data.encode(*dataset.train(chosen), options)
         _, dlogits, *_ = compute_loss(model.forward(x), y)
         optimizer.step(model.params, model.backward(dlogits), LR * (1 - step / STEPS))

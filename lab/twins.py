@@ -17,23 +17,32 @@ from typing import NamedTuple
 
 from support import program
 
-with program.needing("requirements.txt"):
+with program.import_guard("requirements.txt"):
     import numpy as np
 
     import data
     from lab import results
     from lab.forms import InNumPy, InPyTorch
     from loading.options import parse_options
-    from networks import NETWORKS, prefix, typed
+    from networks import NETWORKS, file_prefix, model_flag
     from support import drawing
-    from support.drawing import INK, TEST, TRAIN, logarithmic, new_figure, powers_of_ten, style, style_axes
+    from support.drawing import (
+        INK,
+        TEST,
+        TRAIN,
+        make_logarithmic,
+        new_figure,
+        plot_style,
+        style_axes,
+        use_powers_of_ten,
+    )
     from support.errors import UserError
-    from support.history import machine
+    from support.history import describe_machine
     from support.lockstep import largest_difference
-    from support.options import Parser, changed
-    from support.rounding import above
+    from support.options import Parser, with_changes
+    from support.rounding import round_up
     from support.schedule import learning_rate, make_plan
-    from support.threads import kept_array
+    from support.threads import get_kept_array
 
 HELD = 1e-9  # the largest difference, in float64, that is rounding
 # Options of the run that is proven, where the default run would take an hour.
@@ -62,7 +71,7 @@ def lockstep(options):
     dataset = data.load(options.source, options.run.hold_out)
     plan = make_plan(options, dataset.n_train)
 
-    ours, tape, theirs = InNumPy(options), InNumPy(changed(options, autograd=True)), InPyTorch(options)
+    ours, tape, theirs = InNumPy(options), InNumPy(with_changes(options, autograd=True)), InPyTorch(options)
     disagreeing = watch_sums(ours.network, theirs.model, SUMS.get(options.run.model, {}))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         batch = x, y, learning_rate(step, plan.steps, options)
@@ -83,7 +92,7 @@ def watch_sums(network, twin, sums):
 
     for name, layer in sums.items():
         twin.get_submodule(layer).register_forward_hook(keep(name))
-    return lambda: sum(int(((kept_array(network, name) > 0) != (z > 0)).sum()) for name, z in theirs.items())
+    return lambda: sum(int(((get_kept_array(network, name) > 0) != (z > 0)).sum()) for name, z in theirs.items())
 
 
 def record(options):
@@ -117,18 +126,18 @@ def prove(model):
         )
         found[kind] = of_torch | {"tape": of_tape}
         if kind == "float64" and not max(of_torch["largest"], of_tape["largest"]) < HELD:
-            far = f"in {kind} a weight is up to {above(max(of_torch['largest'], of_tape['largest']))} from its twin"
-            say = f"`python main_np.py {typed(model)}".rstrip() + " --prove` says where it begins"
+            far = f"in {kind} a weight is up to {round_up(max(of_torch['largest'], of_tape['largest']))} from its twin"
+            say = f"`python main_np.py {model_flag(model)}".rstrip() + " --prove` says where it begins"
             raise UserError(f"{model}: {far}, and nothing is saved: {say}")
         steps, twin = len(run["tape"]), "no weight differs from its twin"
-        print(f"{kind}: after {steps} steps {twin} in PyTorch by more than {above(of_torch['final'])}")
-        print(f"{kind}: on the tape, by no more than {above(of_tape['final'])}")
-    name = f"twins_{prefix(model)}".removesuffix("_")
+        print(f"{kind}: after {steps} steps {twin} in PyTorch by more than {round_up(of_torch['final'])}")
+        print(f"{kind}: on the tape, by no more than {round_up(of_tape['final'])}")
+    name = f"twins_{file_prefix(model)}".removesuffix("_")
     drawing.save(picture(runs), results.ROOT / "png" / f"{name}.png")
-    if not typed(model):
+    if not model_flag(model):
         drawing.save(banner(runs), results.ROOT / "png" / "proof.png")
-    command = f"python -m lab.twins {typed(model)}".replace("--model ", "").rstrip()
-    made = {"command": command, "steps": len(run["tape"]), "difference": found, "machine": machine()}
+    command = f"python -m lab.twins {model_flag(model)}".replace("--model ", "").rstrip()
+    made = {"command": command, "steps": len(run["tape"]), "difference": found, "machine": describe_machine()}
     results.save_result(name, made)
 
 
@@ -137,7 +146,7 @@ TITLE = {"x": 0.015, "ha": "left", "fontsize": 15, "fontweight": "bold"}
 WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words, so that no grid line crosses them
 
 
-@style()
+@plot_style()
 def banner(runs):
     """The proof in short, for the top of the README: what was found, and the last losses."""
     figure = new_figure(7, 3.7)
@@ -146,7 +155,7 @@ def banner(runs):
     return figure
 
 
-@style()
+@plot_style()
 def picture(runs):
     """The proof in one picture: the last losses on top of each other, and how far apart the weights are.
 
@@ -163,14 +172,14 @@ def picture(runs):
 def show_losses(axes, run):
     """Those of the last steps, three on top of each other; above them, how far apart the weights are."""
     steps, last = np.arange(1, len(run["difference"]) + 1), slice(-ZOOM, None)
-    far = above(max(run["tape"]))
+    far = round_up(max(run["tape"]))
     on_tape = f"no weight differs by more than {far}" if any(run["tape"]) else "every weight is equal to the last bit"
     found = (
         f"After {len(steps):,} steps in float64, no weight differs from its twin in PyTorch by more than "
-        f"{above(max(run['difference']))}. By our own autograd, {on_tape}."
+        f"{round_up(max(run['difference']))}. By our own autograd, {on_tape}."
     )
     style_axes(axes, "", "loss of the batch", f"the last {min(ZOOM, len(steps))} steps")
-    logarithmic(axes)
+    make_logarithmic(axes)
     axes.plot(steps[last], run["loss_np"][last], color=TRAIN, alpha=0.35, linewidth=8, label="NumPy, by hand")
     axes.plot(steps[last], run["loss_torch"][last], color=INK, linewidth=1.2, label="PyTorch")
     axes.plot(steps[last], run["loss_tape"][last], ".", color=TEST, markersize=8, label="our autograd")
@@ -185,14 +194,14 @@ def show_differences(axes, runs):
     words = {"fontsize": 12, "textcoords": "offset points", "bbox": WHITE}
     steps = np.arange(1, len(runs["float64"]["difference"]) + 1)
     style_axes(axes, "", "difference", "steps")
-    powers_of_ten(axes.yaxis)
+    use_powers_of_ten(axes.yaxis)
     axes.set_ylim(1e-18, 1e2)
     axes.set_xlim(-0.02 * len(steps), 1.02 * len(steps))
     for dtype, color in (("float32", TEST), ("float64", TRAIN)):
         difference, unit = runs[dtype]["difference"], np.finfo(dtype).eps / 2
         axes.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2.5)
         last = (steps[-1], max(difference[-1], 1e-17))
-        found = f"{dtype}: at most {above(max(difference))}"
+        found = f"{dtype}: at most {round_up(max(difference))}"
         axes.annotate(found, last, (0, 8), ha="right", color=color, fontweight="bold", **words)
         axes.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.annotate(f"rounding unit {unit:.1g}", (steps[0], unit), (0, -5), va="top", color=color, **words)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
@@ -24,7 +24,7 @@ with program.needing("requirements-np.txt"):
     from lab.results import ROOT
     from loading.options import parse_options
     from mlp_np import MLP, softmax_cross_entropy
-    from support.drawing import INK, MONO, TEST, TRAIN, style
+    from support.drawing import INK, MONO, TEST, TRAIN, plot_style
     from support.options import Parser
 
 EXERCISE = BY_NAME["dz1"]
@@ -54,7 +54,7 @@ def verdict(printed):
     return first.partition(" That makes ")[0], " ".join(rest)
 
 
-@style()
+@plot_style()
 def scene(line, said=None, good=False):
     """The exercise with this line in it, and a verdict on it if there is one: an RGB image."""
     page, large = Page(HEIGHT, ""), {"size": 25, "ha": "left"}
@@ -72,7 +72,7 @@ def scene(line, said=None, good=False):
     return film.drawn(page)
 
 
-@style()
+@plot_style()
 def in_a_network(image, weights, z1, da1, dz1):
     """A digit, and some hidden units: what went into their ReLU, what comes back, and what passes. An RGB image."""
     page = Page(HEIGHT, "")
@@ -102,7 +102,7 @@ def a_digit():
     model.params = {name: p.astype(np.float64) for name, p in params.items()}
     n = np.flatnonzero(answers != dataset.test_labels)[0]
     image = dataset.test_images[n]
-    logits = model.forward(data.as_input(image[np.newaxis], options))
+    logits = model.forward(data.to_input(image[np.newaxis], options))
     _, dlogits = softmax_cross_entropy(logits, dataset.test_labels[n : n + 1])
     model.backward(dlogits)
     shown = slice(UNITS)

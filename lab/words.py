@@ -11,12 +11,12 @@ import sys
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
     from support import texts
-    from support.files import replacing
+    from support.files import atomic_write
     from support.options import Parser
 
 WORDS, IMAGES = 128, 30_000
@@ -75,7 +75,7 @@ def main():
     Parser(description=__doc__).parse_args()
     content = as_file(find_words(data.load("mnist").train_images[:IMAGES], WORDS))
     path = texts.WORDS
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(content)
     print(f"{path}: {WORDS} words, SHA-256 {hashlib.sha256(content).hexdigest()}")
 

@@ -15,7 +15,7 @@ import time
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
@@ -25,8 +25,8 @@ with program.needing("requirements-np.txt"):
     from mlp_np import softmax
     from networks import NETWORKS
     from support import texts
-    from support.drawing import INK, TEST, TRAIN, new_figure, style, style_axes
-    from support.files import replacing
+    from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes
+    from support.files import atomic_write
     from support.options import Parser
     from write import generate_digits, generate_names
 
@@ -48,7 +48,7 @@ def trained(arguments):
     results.run_program(
         f"main_np.py --resume {checkpoint}" if checkpoint.exists() else f"main_np.py {arguments}", folder
     )
-    return *loading.checkpoint.load(checkpoint, options.network.writes)[:2], json.loads(
+    return *loading.checkpoint.load_network(checkpoint, options.network.writes)[:2], json.loads(
         history.read_text(encoding="utf-8")
     )
 
@@ -56,7 +56,7 @@ def trained(arguments):
 def digits_in(images, reader):
     """What a network that reads, (model, options), takes images (B, 28, 28) for: (B,)."""
     model, options = reader
-    logits = [loading.checkpoint.logits_of(model, options, part) for part in in_parts(images)]
+    logits = [loading.checkpoint.compute_logits(model, options, part) for part in in_parts(images)]
     return np.concatenate(logits).argmax(axis=1)
 
 
@@ -169,7 +169,7 @@ def networks_of_texts(found):
     return {name: found["runs"][recipe] for recipe, name in names.items() if recipe in found["runs"]}
 
 
-@style()
+@plot_style()
 def rows_of_digits(images):
     """Digits that the GPT wrote, asked for 0 to 9"""
     page = figures.Page(62 + 76 * len(images), rows_of_digits.__doc__)
@@ -179,7 +179,7 @@ def rows_of_digits(images):
     return page.figure
 
 
-@style()
+@plot_style()
 def beside_nearest(images, others):
     """Above, digits that the GPT wrote; below, the training image nearest to each"""
     page = figures.Page(62 + 2 * 76 * len(images) // 10 + 20 * (len(images) // 10 - 1), beside_nearest.__doc__)
@@ -190,7 +190,7 @@ def beside_nearest(images, others):
     return page.figure
 
 
-@style()
+@plot_style()
 def at_temperatures(rows, digit):
     """A digit, written ten times at each temperature"""
     page = figures.Page(62 + 76 * len(rows), f"A {digit}, written ten times at each temperature")
@@ -201,7 +201,7 @@ def at_temperatures(rows, digit):
     return page.figure
 
 
-@style()
+@plot_style()
 def temperature_curve(found):
     """Read as asked, against the temperature: the mean over the seeds as a line, and each seed as a dot."""
     figure = new_figure(7, 3.9)
@@ -218,7 +218,7 @@ def temperature_curve(found):
     return figure
 
 
-@style()
+@plot_style()
 def all_patches(words):
     """The 128 words: patches of 4 × 4 pixels, from no ink to much"""
     page = figures.Page(440, all_patches.__doc__)
@@ -229,7 +229,7 @@ def all_patches(words):
 
 def pack(model, path):
     """The weights of a network as float16, for the site: half as long, and what it writes is as good."""
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         np.savez_compressed(file, **{name: p.astype(np.float16) for name, p in model.params.items()})
 
 

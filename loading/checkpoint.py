@@ -5,34 +5,36 @@ from pathlib import Path
 import numpy as np
 
 from data import SOURCES, encode
-from loading.network import arrays_of, make
-from loading.options import read
-from networks import NETWORKS, typed
+from loading.network import group_arrays, make_network
+from loading.options import read_options
+from networks import NETWORKS, model_flag
 from support.checkpoint import load_options
 from support.errors import UserError
 
 FOLDER = Path("learning_curves")  # where a run leaves its network, unless --out says otherwise
 
 
-def load(path=None, writes=False, text=None, start=None):
+def load_network(path=None, writes=False, text=None, start=None):
     """(model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict and not to train.
 
     path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes. text: what
     it is to write, or to go on from. writes: None if a network of a path may do either. start: see `read`. UserError if
     there is none, if the network is of the other kind or cannot write that text, or if anything is wrong with the file.
     """
-    options, checkpoint = read("np", path or newest(writes, text), start)
+    options, checkpoint = read_options("np", path or find_newest(writes, text), start)
     if writes not in (None, options.network.writes):
-        raise UserError(f"{checkpoint.path} holds a network that {does(not writes)}; give one that {does(writes)}")
+        raise UserError(
+            f"{checkpoint.path} holds a network that {describe_kind(not writes)}; give one that {describe_kind(writes)}"
+        )
     if why := options.source.tokenizer.why_not(text):
         raise UserError(f"{options.network.title(options.run)} of {checkpoint.path} {why}")
-    model = make("np", options, checkpoint)
-    checkpoint.copy_to(arrays_of(model))
+    model = make_network("np", options, checkpoint)
+    checkpoint.copy_to(group_arrays(model))
     model.training = False
     return model, options, checkpoint
 
 
-def newest(writes, text=None):
+def find_newest(writes, text=None):
     """The newest checkpoint in learning_curves of such a network: see `load`. Of others, only the options are read.
 
     One that needs the file that it starts from is never meant.
@@ -59,14 +61,14 @@ def newest(writes, text=None):
     if unknown:
         raise UserError(unknown[0])
     model = next(name for name, network in NETWORKS.items() if writes in (None, network.writes))
-    command = f"python main_np.py {typed(model)}".rstrip()
+    command = f"python main_np.py {model_flag(model)}".rstrip()
     if wanted != next(iter(SOURCES)):
         command += f" --dataset {wanted}"
-    what = f"no trained network that {does(writes, kind)} in {FOLDER}"
+    what = f"no trained network that {describe_kind(writes, kind)} in {FOLDER}"
     raise UserError(f"{what}: run `{command}` first, or give --weights FILE")
 
 
-def logits_of(model, options, images):
+def compute_logits(model, options, images):
     """What a network that reads says to uint8 images (B, 28, 28) whose labels nobody knows: logits (B, 10)."""
     x, _ = encode(images, np.zeros(len(images), np.int64), options)
     return model.forward(x)
@@ -74,10 +76,10 @@ def logits_of(model, options, images):
 
 def add_weights(parser, writes=False):
     """The option --weights, for `load`."""
-    what = f"the checkpoint of a network that {does(writes)} (default: the newest in {FOLDER})"
+    what = f"the checkpoint of a network that {describe_kind(writes)} (default: the newest in {FOLDER})"
     what += ", or the GGUF file of a model that people use" if writes else ""
     parser.add_argument("--weights", metavar="FILE", help=what)
 
 
-def does(writes, kind=None):
+def describe_kind(writes, kind=None):
     return ("writes" if writes else "reads") + (f" {kind}s" if kind else "")

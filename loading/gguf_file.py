@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from loading.network import class_of
+from loading.network import find_class
 from networks import NETWORKS
-from support.checkpoint import difference
+from support.checkpoint import describe_mismatch
 from support.errors import UserError
 
 
@@ -23,9 +23,9 @@ def load_file(path):
     from support.model_file import ModelFile  # here, because hardly a program needs it
 
     file = ModelFile(path)
-    options = options_in(file)
-    arrays = arrays_in(file, options)
-    model = class_of(options, "np")(**options.sizes, seed=None)
+    options = read_options(file)
+    arrays = load_arrays(file, options)
+    model = find_class(options, "np")(**options.sizes, seed=None)
     model.load_arrays(arrays)
     model.training = False
     return model, options, file
@@ -43,8 +43,8 @@ class BaseModel:
         from support.model_file import ModelFile
 
         self.file = ModelFile(path)
-        self.known = options_in(self.file)
-        names_in(self.file, self.known)  # UserError if its sizes are not those of its arrays
+        self.known = read_options(self.file)
+        map_names(self.file, self.known)  # UserError if its sizes are not those of its arrays
         if self.known.run.model != model:
             self.file.refuse(f"holds a network of --model {self.known.run.model}, and not of --model {model}")
         self.sizes, network = self.known.sizes, NETWORKS[model]
@@ -60,13 +60,13 @@ class BaseModel:
     def arrays(self, dtype):
         """{name in params: array}: the same arrays at each call, for whoever needs them."""
         if not self.unpacked:
-            self.unpacked["float32"] = arrays_in(self.file, self.known)
+            self.unpacked["float32"] = load_arrays(self.file, self.known)
         if dtype not in self.unpacked:
             self.unpacked[dtype] = {name: a.astype(dtype) for name, a in self.unpacked["float32"].items()}
         return self.unpacked[dtype]
 
 
-def base_model_again(checkpoint, path=None):
+def find_base_model_again(checkpoint, path=None):
     """The `BaseModel` of a checkpoint that holds what was learned beside a file's weights, with the file where it was
     or where it is now; UserError if that is not there, or another."""
     there, model = path or str(checkpoint.options["start"]), str(checkpoint.options.get("model"))
@@ -79,12 +79,12 @@ def base_model_again(checkpoint, path=None):
     return base_model
 
 
-def arrays_in(file, options):
+def load_arrays(file, options):
     """{name in params: array} of the network in a `ModelFile`, unpacked: float32."""
-    names, network = names_in(file, options), class_of(options, "np")(**options.sizes, seed=None)
+    names, network = map_names(file, options), find_class(options, "np")(**options.sizes, seed=None)
     shapes = {ours: np.broadcast_to(np.float32(0), file.shapes[theirs]) for ours, theirs in names.items()}
     in_file = {"params": transpose_linear(shapes)}
-    contradiction = difference(in_file, {"params": network.params}, "in the file", "by its sizes")
+    contradiction = describe_mismatch(in_file, {"params": network.params}, "in the file", "by its sizes")
     if contradiction:
         file.refuse(f"contradicts itself: {contradiction}")
     file.check_memory(sum(array.size for array in shapes.values()))
@@ -95,7 +95,7 @@ def arrays_in(file, options):
     return arrays
 
 
-def options_in(file):
+def read_options(file):
     """What is known of the network in a `ModelFile`, as a namespace; UserError if it is none of those here."""
     kind = file.fact("general.architecture")
     known = {network.gguf.architecture: model for model, network in NETWORKS.items() if network.gguf}
@@ -117,7 +117,7 @@ def options_in(file):
     return options
 
 
-def names_in(file, options):
+def map_names(file, options):
     """{name of an array in params: what the file calls it}; UserError if the file has others, or its sizes make no
     sense."""
     shapes, run = file.shapes, options.run

@@ -8,13 +8,13 @@ from support import memory
 from support.errors import UserError
 
 
-def make(framework, options, checkpoint=None):
+def make_network(framework, options, checkpoint=None):
     """The network that the options describe, with its first weights. framework: "np", "autograd" or "torch".
 
     checkpoint: the one that the options are from. It is refused if the network takes much more memory than its arrays.
     """
-    network = class_of(options, framework)
-    given = {name: getattr(options.run, name) for name in taken(network, options, framework)}
+    network = find_class(options, framework)
+    given = {name: getattr(options.run, name) for name in select_arguments(network, options, framework)}
     given |= options.source.tokenizer.sizes if options.network.writes else {}
     if options.base_model:
         given |= options.base_model.sizes
@@ -22,7 +22,7 @@ def make(framework, options, checkpoint=None):
             {} if framework == "torch" else options.base_model.arrays(options.run.dtype)
         )  # not a part of the checkpoint
     try:
-        with nullcontext() if checkpoint is None else memory.limited(2**26 + 8 * checkpoint.size):
+        with nullcontext() if checkpoint is None else memory.memory_limit(2**26 + 8 * checkpoint.size):
             if not options.base_model:
                 return network(**given)
             if framework == "torch":
@@ -39,19 +39,19 @@ def make(framework, options, checkpoint=None):
         checkpoint.refuse()
 
 
-def class_of(options, framework):
+def find_class(options, framework):
     """The network's class in that framework."""
     file, name = options.network.classes.split(".")
-    return named(f"{file}_{framework}.{name}")
+    return import_name(f"{file}_{framework}.{name}")
 
 
-def named(path):
+def import_name(path):
     """What a name like "mlp_np.MLP" means. It is imported only now: no program waits for what another needs."""
     file, name = path.rsplit(".", 1)
     return getattr(import_module(file), name)
 
 
-def taken(network, options, framework):
+def select_arguments(network, options, framework):
     """Those of the options that a class takes. UserError if it leaves one out: nobody should train without noticing.
 
     What it takes stands in its own __init__: it might know nothing of what an inherited one takes.
@@ -64,11 +64,11 @@ def taken(network, options, framework):
     return names & {*takes}
 
 
-def arrays_of(model):
+def group_arrays(model):
     """The arrays of a network in NumPy: {"params": {name: array}, "statistics": the same, or {} if it has none}."""
     return {"params": model.params, "statistics": getattr(model, "statistics", {})}
 
 
-def frozen_arrays(options):
+def get_frozen_arrays(options):
     """{"frozen": {name: array}} of what stays as it is in a run that starts from a file; {} of all others."""
     return {"frozen": options.base_model.arrays(options.run.dtype)} if options.base_model else {}

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements-np.txt"):
+with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     import data
@@ -27,7 +27,7 @@ with program.needing("requirements-np.txt"):
     from page.bundle import FOLDER, bundle, fill, icon, licences
     from page.shown import load_mlp
     from support.errors import UserError
-    from support.files import check_output, replacing
+    from support.files import atomic_write, check_output
     from support.options import Parser, test_set_name
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +60,7 @@ def main(argv=None):
     if len(page) > MAX_BYTES:
         advice = ": train with fewer --hidden units (512 fit)" if arguments.weights else ""
         raise UserError(f"the page would have {len(page):,} bytes, more than {MAX_BYTES:,}{advice}")
-    with replacing(arguments.out) as file:
+    with atomic_write(arguments.out) as file:
         file.write(page)
     print(f"see {arguments.out}: {len(page):,} bytes")
 
@@ -131,7 +131,7 @@ def network(model, options, history):
         scale, content, model.params[name] = pack(p)  # as the page has it: so are the model's mistakes
         scales.append(scale)
         packed.append(content)
-    x = data.as_input(dataset.test_images, options).astype(np.float32)
+    x = data.to_input(dataset.test_images, options).astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         logits = model.forward(x)
     if not np.isfinite(logits).all():

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from data import SOURCES, as_input
+from data import SOURCES, to_input
 from desk import archives, classroom
 from desk.work import Work, digest
 from exercises import digits, network, own, prove
@@ -204,7 +204,7 @@ def unpack(name):
     """
     folder, unread = UNPACKED, archives.unpack(OURS.by_name, FOLDER / name, UNPACKED)
     found, *_ = classroom.find_files(OURS, folder)
-    unread = classroom.listed([f"{name} ({why})" for name, why in unread.items()])
+    unread = classroom.join_names([f"{name} ({why})" for name, why in unread.items()])
     if not found:
         raise UserError(f"cannot be read: {unread}" if unread else f"{name}: there are no exercises in this file")
     found = {name: path for name, path in found.items() if classroom.is_written(BY_NAME[name], path)}
@@ -352,7 +352,7 @@ def as_mlp(module, params, images, words):
     model = MLP(len(arrays["b1"]), dtype=np.float64)
     model.params = arrays
     for pixels in ("unit", "standardised", "raw"):
-        x = as_input(images, SimpleNamespace(run=SimpleNamespace(pixels=pixels, dtype="float64"), source=MNIST))
+        x = to_input(images, SimpleNamespace(run=SimpleNamespace(pixels=pixels, dtype="float64"), source=MNIST))
         if np.array_equal(model.forward(x).argmax(axis=1), said):
             return as_kept(arrays, pixels, words, "Your own network"), (
                 f"It is the network of `mlp_np.py`: with your weights, that says the same digit to all {len(images):,} "

@@ -13,7 +13,7 @@ def load_mlp(path):
     network = networks.NETWORKS.get(options.get("model"))
     if network and network.writes:  # before it is built: a site has no words for one
         raise UserError(f"{path} is a {network.name}, a network that writes: the page shows an MLP that reads digits")
-    model, options, checkpoint = loading.checkpoint.load(path)
+    model, options, checkpoint = loading.checkpoint.load_network(path)
     if not isinstance(model, MLP) or options.run.dataset != "mnist":
         what = options.network.title(options.run) + (
             "" if options.run.dataset == "mnist" else f" for {options.run.dataset}"

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from support import program
 
-with program.needing("requirements/site.txt"):
+with program.import_guard("requirements/site.txt"):
     import numpy as np
     from markdown_it import MarkdownIt
     from mdit_py_plugins.anchors import anchors_plugin
@@ -33,7 +33,7 @@ with program.needing("requirements/site.txt"):
 
     import data
     from desk import review
-    from desk.show import solved
+    from desk.show import describe_solution
     from exercises import PICTURES, digits, network
     from exercises.case import SUSPECTS, Case, recorded, shorter
     from exercises.catalogue import BROKEN, BY_NAME, OURS, PARTS
@@ -43,7 +43,7 @@ with program.needing("requirements/site.txt"):
     from page.build import COMPUTED, ROOT
     from page.bundle import FOLDER, MODULES, bundle, call, fill, icon, install, licences
     from support.errors import UserError
-    from support.files import replacing
+    from support.files import atomic_write
     from support.options import Parser
     from support.texts import load_vocabulary
 
@@ -125,7 +125,7 @@ def kept(name, make, *of):
     path = KEPT / name
     if not path.exists():
         KEPT.mkdir(exist_ok=True)
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(make(*of))
     return path.read_bytes()
 
@@ -452,7 +452,7 @@ def exercises(pages):
             about, asked = "".join(parts), [part for part in parts if describes(part, exercise.takes)]
             if named := [f"`{name}`" for name in dict.fromkeys(re.findall(r"`(\w+)`", code)) if name in BY_NAME]:
                 about += naming(exercise, pages.markdown.render(f"It names other exercises: {', '.join(named)}."))
-            solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", solved(exercise))
+            solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", describe_solution(exercise))
             solution = re.sub(r'(docs/\w+\.md), "(.+?)"', lambda m: f"[{m[0]}]({m[1]}#{slug(m[2])})", solution)
             found.append({
                 "name": exercise.name,

@@ -6,11 +6,11 @@ Images are (B, 28, 28) uint8, in and out.
 import numpy as np
 
 
-def shift(images, rng, most=2):
-    """Every image moved by up to `most` pixels along each axis, with background moving in."""
-    padded = np.pad(images, ((0, 0), (most, most), (most, most)))
+def shift(images, rng, max_shift=2):
+    """Every image moved by up to `max_shift` pixels along each axis, with background moving in."""
+    padded = np.pad(images, ((0, 0), (max_shift, max_shift), (max_shift, max_shift)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, images.shape[1:], axis=(1, 2))  # (B, 5, 5, 28, 28)
-    down, right = rng.integers(0, 2 * most + 1, (2, len(images)))
+    down, right = rng.integers(0, 2 * max_shift + 1, (2, len(images)))
     return windows[np.arange(len(images)), down, right]
 
 
@@ -19,13 +19,13 @@ def affine(images, rng, turn=15, scale=0.1, slant=0.1, move=2):
     return resample(images, affine_points(len(images), rng, turn, scale, slant, move))
 
 
-def elastic(images, rng, **most):
+def elastic(images, rng, **limits):
     """Every image bent as if drawn on rubber, by 1 pixel (root mean square), with a small affine map on top.
 
     After Simard, Steinkraus & Platt 2003, whose displacements are noise smoothed by a Gaussian of 4 pixels, 1.4 pixels
     strong. We draw noise only for bumps on a coarse grid, which looks the same at a tenth of the cost.
     """
-    return resample(images, elastic_points(len(images), rng, **most))
+    return resample(images, elastic_points(len(images), rng, **limits))
 
 
 def gentle(images, rng):
@@ -43,9 +43,9 @@ def affine_points(n, rng, turn, scale, slant, move):
     cos, sin, centre = np.cos(angle), np.sin(angle), 13.5
     matrix = np.array([[cos * high, rng.uniform(-slant, slant, n) - sin * wide], [sin * high, cos * wide]])  # (2, 2, n)
     grid = np.indices((28, 28), np.float32).reshape(2, -1) - centre  # (2, 784)
-    where = matrix.transpose(2, 0, 1).astype(np.float32) @ grid  # (n, 2, 784)
-    where += (rng.uniform(-move, move, (n, 2, 1)) + centre).astype(np.float32)
-    return where
+    points = matrix.transpose(2, 0, 1).astype(np.float32) @ grid  # (n, 2, 784)
+    points += (rng.uniform(-move, move, (n, 2, 1)) + centre).astype(np.float32)
+    return points
 
 
 def elastic_points(n, rng, bend=1, turn=10, scale=0.1, slant=0.1, move=1):
@@ -57,7 +57,7 @@ def elastic_points(n, rng, bend=1, turn=10, scale=0.1, slant=0.1, move=1):
     return affine_points(n, rng, turn, scale, slant, move) + noise @ BUMPS
 
 
-def bumps(points=7, width=4):
+def make_bumps(points=7, width=4):
     """Gaussians of the given width (in pixels) on a grid of 7 x 7 points, as images: (49, 784) float32.
 
     They are scaled so that the sum of all of them, each times standard normal noise, has variance 1 at every pixel.
@@ -68,17 +68,17 @@ def bumps(points=7, width=4):
     return (hills / np.sqrt((hills**2).sum(axis=0))).astype(np.float32)
 
 
-BUMPS = bumps()
+BUMPS = make_bumps()
 
 
-def resample(images, where):
-    """Images (B, 28, 28) sampled at the points `where` (B, 2, 784), with bilinear interpolation between pixels."""
+def resample(images, points):
+    """Images (B, 28, 28) sampled at the points `points` (B, 2, 784), with bilinear interpolation between pixels."""
     border = 2  # of background, for the points outside
     padded = np.pad(images, ((0, 0), (border, border), (border, border)))
     size = padded.shape[1]
-    where = np.clip(where + border, 0, size - 1.001)
-    corner = where.astype(np.intp)  # the pixel above and to the left of each point
-    down, right = (where - corner).swapaxes(0, 1)  # (B, 784) each, how far the point is from it, 0 to 1
+    points = np.clip(points + border, 0, size - 1.001)
+    corner = points.astype(np.intp)  # the pixel above and to the left of each point
+    down, right = (points - corner).swapaxes(0, 1)  # (B, 784) each, how far the point is from it, 0 to 1
     flat = padded.ravel().astype(np.float32)
     at = np.arange(len(images))[:, np.newaxis] * size**2 + corner[:, 0] * size + corner[:, 1]
     # From left to right, a + (b - a) right, in both rows; then the same from the upper row to the lower.

@@ -26,16 +26,18 @@ SECONDS = 30  # of a processor for a picture; one of PIXELS takes 1 to 2
 class Budget:
     """So many bytes, of a file or of several together."""
 
-    def __init__(self, most):
-        self.most = self.left = most
+    def __init__(self, max_bytes):
+        self.max_bytes = self.remaining = max_bytes
 
     def check(self, size, name):
         """UserError, which names a file, if less than these bytes is left."""
-        if size > self.left:
-            raise UserError(f"{name} unpacks to too much: {self.most:,} bytes are the most, with what belongs to it")
+        if size > self.remaining:
+            raise UserError(
+                f"{name} unpacks to too much: {self.max_bytes:,} bytes are the most, with what belongs to it"
+            )
 
 
-class Counted(io.RawIOBase):
+class CountingReader(io.RawIOBase):
     """An open file that is read from its beginning to its end, and counts what is read or skipped."""
 
     def __init__(self, file, budget, name, packed=None):
@@ -61,7 +63,7 @@ class Counted(io.RawIOBase):
     def readinto(self, buffer):
         size = self.file.readinto(memoryview(buffer)[:PIECE])
         self.check(size)
-        self.budget.left -= size
+        self.budget.remaining -= size
         self.at += size
         return size
 
@@ -102,7 +104,7 @@ def is_packed(content):
     return content[:2] == b"\x1f\x8b"
 
 
-def unpacked(content, name, budget):
+def open_unpacked_bytes(content, name, budget):
     """What is in a gzipped file, or else the bytes themselves, counted: an open file. name: for UserError.
 
     Reading raises OSError, EOFError or zlib.error if it is damaged.
@@ -110,7 +112,7 @@ def unpacked(content, name, budget):
     import gzip
 
     file = gzip.GzipFile(fileobj=io.BytesIO(content)) if is_packed(content) else io.BytesIO(content)
-    return Counted(file, budget, name, len(content) if is_packed(content) else None)
+    return CountingReader(file, budget, name, len(content) if is_packed(content) else None)
 
 
 @contextmanager
@@ -122,7 +124,7 @@ def open_unpacked(path, budget):
         file.seek(0)
         size = os.fstat(file.fileno()).st_size
         with import_module(packed).open(file) if packed else nullcontext(file) as opened:
-            yield Counted(opened, budget, path, size if packed else None)
+            yield CountingReader(opened, budget, path, size if packed else None)
 
 
 def check_directory(file, name):
@@ -140,11 +142,11 @@ def check_directory(file, name):
     file.seek(0)
 
 
-class AtOnce:
+class CapacityLimit:
     """Lets so much in at once; who brings more than there is room for waits until others have left."""
 
-    def __init__(self, most):
-        self.room, self.changed = most, Condition()
+    def __init__(self, capacity):
+        self.room, self.changed = capacity, Condition()
 
     @contextmanager
     def __call__(self, size):
@@ -160,7 +162,7 @@ class AtOnce:
                 self.changed.notify_all()
 
 
-class Clocked(io.BytesIO):
+class TimedBytes(io.BytesIO):
     """Bytes to be read within SECONDS of this thread's work: TimeoutError after that."""
 
     def __init__(self, content):

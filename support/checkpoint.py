@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from support.errors import UserError
-from support.files import read_file, replacing
-from support.history import History, as_written, load_history
+from support.files import atomic_write, read_file
+from support.history import History, load_history, round_numbers
 from support.options import update_names
-from support.source import facts_in
+from support.source import parse_facts
 
 FORMAT = 1
 LARGEST_FILE = 2**32  # bytes
@@ -37,38 +37,41 @@ class Checkpoint(NamedTuple):
     @property
     def size(self):
         """The bytes of all arrays."""
-        return sum(array.nbytes for _, _, array in flat(self.groups))
+        return sum(array.nbytes for _, _, array in iter_arrays(self.groups))
 
     def copy_to(self, groups):
         """Copy its arrays into those of a new network, and perhaps of its optimizer (main_np.get_arrays gives them)."""
         mine = {group: self.groups.get(group, {}) for group in groups}
-        if found := difference(mine, groups, "in the file", "in that"):
+        if found := describe_mismatch(mine, groups, "in the file", "in that"):
             self.refuse(found)
-        for group, name, array in flat(groups):
+        for group, name, array in iter_arrays(groups):
             array[...] = self.groups[group][name]
 
-    def refuse(self, why="it would need much more memory than those arrays, or than there is"):
-        raise UserError(f"{self.path} holds another network than its options say: {why}")
+    def refuse(self, reason="it would need much more memory than those arrays, or than there is"):
+        raise UserError(f"{self.path} holds another network than its options say: {reason}")
 
 
-def difference(one, other, here="in NumPy", there="in PyTorch"):
+def describe_mismatch(a, b, in_a="in NumPy", in_b="in PyTorch"):
     """In words, the first array that does not have the same shape in both, or that one of them lacks; "" if none.
 
-    one, other: {group: {name: array or tensor}}, the groups of `main_np.get_arrays` or some of them.
+    a, b: {group: {name: array or tensor}}, the groups of `main_np.get_arrays` or some of them.
     """
-    one, other = (
-        {name if group == "params" else f"{name} ({group})": tuple(array.shape) for group, name, array in flat(groups)}
-        for groups in (one, other)
+    a, b = (
+        {
+            name if group == "params" else f"{name} ({group})": tuple(array.shape)
+            for group, name, array in iter_arrays(groups)
+        }
+        for groups in (a, b)
     )
-    for name in one | other:
-        if name not in one or name not in other:
-            return f"{name} is {here if name in one else there}, and not {there if name in one else here}"
-        if one[name] != other[name]:
-            return f"{name} has the shape {one[name]} {here}, and {other[name]} {there}"
+    for name in a | b:
+        if name not in a or name not in b:
+            return f"{name} is {in_a if name in a else in_b}, and not {in_b if name in a else in_a}"
+        if a[name] != b[name]:
+            return f"{name} has the shape {a[name]} {in_a}, and {b[name]} {in_b}"
     return ""
 
 
-def misfit(params, grads):
+def describe_misfit(params, grads):
     """In words, why grads are not the gradients of the parameters, {name: array of floats, of its shape}; "" if so."""
     if not isinstance(grads, dict):
         return f"backward returns no dict of gradients, but {type(grads).__name__}"
@@ -76,7 +79,7 @@ def misfit(params, grads):
         if not (isinstance(dp, (np.ndarray, np.generic)) and dp.dtype.kind == "f"):
             what = f"{dp.dtype}" if isinstance(dp, (np.ndarray, np.generic)) else f"a {type(dp).__name__}"
             return f"the gradient of {name} is no array of floats, but {what}"
-    found = difference({"params": params}, {"params": grads}, "in params", "in what backward returns")
+    found = describe_mismatch({"params": params}, {"params": grads}, "in params", "in what backward returns")
     return f"the gradients are not those of the parameters: {found}" if found else ""
 
 
@@ -88,25 +91,27 @@ def check_names(names):
             raise UserError(f"an optimizer cannot remember {name!r} by that name ({why}): call it otherwise")
 
 
-def flat(groups):
+def iter_arrays(groups):
     """(group, name, array) of each array."""
     return [(group, name, array) for group, arrays in groups.items() for name, array in arrays.items()]
 
 
-def save_checkpoint(path, options, groups, history, outdated=()):
+def save_checkpoint(path, options, groups, history, obsolete=()):
     """Write all that a run needs to continue, in one step. options: a dict; groups: {one of GROUPS: {name: array}}.
 
-    outdated: as in `replacing`. It goes straight into the file, an array at a time: np.savez does the same, but not
+    obsolete: as in `replacing`. It goes straight into the file, an array at a time: np.savez does the same, but not
     every version of it recovers cleanly from a full disk.
 
     UserError, and nothing is written, if any number is not finite: what was learned before stays.
     """
-    if not all(np.isfinite([a.min(initial=0), a.max(initial=0)]).all() for _, _, a in flat(groups)):  # makes no array
+    if not all(
+        np.isfinite([a.min(initial=0), a.max(initial=0)]).all() for _, _, a in iter_arrays(groups)
+    ):  # makes no array
         raise UserError(f"the network's numbers are no longer finite at step {history.step}: lower --lr")
     arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
     for group, values in {**groups, "history": history.numbers()}.items():
         arrays |= {f"{group}/{name}": np.asarray(value) for name, value in values.items()}
-    with replacing(path, outdated) as file, zipfile.ZipFile(file, "w") as archive:
+    with atomic_write(path, obsolete) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
                 np.lib.format.write_array(entry, np.asarray(array), allow_pickle=False)
@@ -116,17 +121,17 @@ def load_checkpoint(path):
     """The `Checkpoint` in a file that `save_checkpoint` wrote; UserError if there is anything wrong with it."""
     content = read_file(path, LARGEST_FILE)
     try:
-        arrays = unpack(content)
+        arrays = unpack_arrays(content)
         groups = {group: {} for group in (*GROUPS, "history")}
         version, options, step = (arrays.pop(name).item() for name in ("format", "options", "step"))
         for name, array in arrays.items():
             group, _, rest = name.partition("/")
             groups.setdefault(group, {})[rest] = np.asarray(array)  # bytes where it is none
         options = update_names(json.loads(options[:LONGEST_OPTIONS]))
-        facts = facts_in(options.get("data"), groups["data"])
+        facts = parse_facts(options.get("data"), groups["data"])
         checkpoint = Checkpoint(path, options, groups, History(**groups.pop("history")), facts)
         whole = version == FORMAT and step == checkpoint.history.step and checkpoint.history.is_whole()
-        whole &= all(np.isfinite(array).all() for _, _, array in flat(groups))
+        whole &= all(np.isfinite(array).all() for _, _, array in iter_arrays(groups))
     except MemoryError:
         raise UserError(f"there is not enough memory to read {path}, or it is damaged and claims to be large") from None
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file
@@ -136,7 +141,7 @@ def load_checkpoint(path):
     return checkpoint
 
 
-def say_if_apart(path):
+def warn_if_apart(path):
     """A line on stderr if a run's history and the checkpoint beside it are not of one run, and one moment of it.
 
     path: of either. A run writes both at once; but somebody may have copied one of them, or killed the run in between.
@@ -147,7 +152,7 @@ def say_if_apart(path):
         return
     try:
         (options, history), checkpoint = load_history(files[0]), load_checkpoint(files[1])
-        if (checkpoint.options, as_written(checkpoint.history)) == (options, as_written(history)):
+        if (checkpoint.options, round_numbers(checkpoint.history)) == (options, round_numbers(history)):
             return
         apart = f"{files[0]} ({history.step} steps) and {files[1].name} ({checkpoint.history.step} steps)"
         what = f"{apart} do not belong together; to --resume the checkpoint writes both anew"
@@ -163,7 +168,7 @@ def load_options(path):
         with zipfile.ZipFile(path) as archive:
             options, letters = (read_small(archive, f"{name}.npy") for name in ("options", "data/letters"))
         options = update_names(json.loads(options.item()))
-        return options, facts_in(options.get("data"), {"letters": letters})
+        return options, parse_facts(options.get("data"), {"letters": letters})
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     except Exception:
@@ -180,7 +185,7 @@ def read_small(archive, name):
     return np.load(io.BytesIO(archive.read(entry)), allow_pickle=False)
 
 
-def unpack(content):
+def unpack_arrays(content):
     """The arrays in an .npz, by name. ValueError if they could take more memory than the file, or execute anything."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()

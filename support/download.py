@@ -7,7 +7,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from support.errors import UserError
-from support.files import read_file, replacing
+from support.files import atomic_write, read_file
 
 SILENCE = 30  # seconds to wait for a server's next word
 SECONDS = 600  # to wait for a whole file: the largest has 26 MB
@@ -31,7 +31,7 @@ def find(path, url, sha256):
         raise UserError(f"cannot fetch {url} ({reason}): run again later, or put the file at {path}")
     with suppress(OSError, UserError):  # a folder that cannot be written is no reason to stop
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as kept:
+        with atomic_write(path) as kept:
             kept.write(content)
     return content
 

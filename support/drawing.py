@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 
-from support.files import replacing
+from support.files import atomic_write
 
 TRAIN, TEST, INK, GRID = "#2f6fb3", "#d1495b", "#2b2b2b", "#e3e3e3"
 MONO = "DejaVu Sans Mono"
@@ -27,7 +27,7 @@ SETTINGS = (
 
 
 @contextmanager
-def style():
+def plot_style():
     """Within it, or in a function under `@style()`, matplotlib draws as all pictures here are drawn."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -35,10 +35,10 @@ def style():
         yield
 
 
-@style()
+@plot_style()
 def save(figure, path):
     """Write a figure as PNG, in one step; the same figure gives the same bytes (matplotlib would add its version)."""
-    with replacing(path) as file, warnings.catch_warnings():
+    with atomic_write(path) as file, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a folder's name, say, has letters that the font lacks
         figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
 
@@ -47,11 +47,11 @@ def new_figure(width, height, title=""):
     """An empty white figure, in inches, with a title at the upper left or without."""
     figure = Figure(figsize=(width, height))
     if title:
-        head(figure, title, 14)
+        add_title(figure, title, 14)
     return figure
 
 
-def head(figure, title, size=11):
+def add_title(figure, title, size=11):
     """A title at the upper left of a figure, or of a part of one."""
     figure.suptitle(title, x=0.015, ha="left", fontsize=size)
 
@@ -67,25 +67,25 @@ def style_axes(axes, title, ylabel, xlabel=""):
     return axes
 
 
-class Powers(LogFormatterSciNotation):
+class PowerLabels(LogFormatterSciNotation):
     """10⁻³ and 2 × 10⁻³, as matplotlib writes them, but without its mathematics, which `style` turns off."""
 
     def __call__(self, x, pos=None):
-        found = re.fullmatch(r"\$\\mathdefault\{(?:(.*)\\times)?10\^\{(.*)\}\}\$", text := super().__call__(x, pos))
-        if not found:
+        match = re.fullmatch(r"\$\\mathdefault\{(?:(.*)\\times)?10\^\{(.*)\}\}\$", text := super().__call__(x, pos))
+        if not match:
             return text
-        power = found[2].translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-        return f"{found[1]} × 10{power}" if found[1] else f"10{power}"
+        power = match[2].translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"{match[1]} × 10{power}" if match[1] else f"10{power}"
 
 
-def powers_of_ten(axis):
+def use_powers_of_ten(axis):
     """Make an axis logarithmic, axes.xaxis or axes.yaxis, with powers of ten on it."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
-    axis.set_major_formatter(Powers())
-    axis.set_minor_formatter(Powers())
+    axis.set_major_formatter(PowerLabels())
+    axis.set_minor_formatter(PowerLabels())
 
 
-class Plain(LogLocator):
+class PlainTicks(LogLocator):
     """0.1, 0.2, 0.5, 1 ...; on an axis of more than five powers of ten, some of these alone."""
 
     def tick_values(self, vmin, vmax):
@@ -93,15 +93,15 @@ class Plain(LogLocator):
         return super().tick_values(vmin, vmax)
 
 
-def logarithmic(axes):
+def make_logarithmic(axes):
     """Give the axes a logarithmic y axis with plain numbers on it."""
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(Plain(10))
+    axes.yaxis.set_major_locator(PlainTicks(10))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def aside(axes, text, at, points, **style):
+def annotate_beside(axes, text, point, points, **style):
     """Text beside a point, so many points to the right of it, or to the left if there are less than 0."""
     style |= {"textcoords": "offset points", "ha": "left" if points > 0 else "right", "va": "center"}
-    axes.annotate(text, at, (points, 0), **style)
+    axes.annotate(text, point, (points, 0), **style)

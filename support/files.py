@@ -10,24 +10,24 @@ from pathlib import Path
 from support.errors import UserError
 
 
-def read_file(path, most):
-    """The bytes of a regular file that has at most `most` of them.
+def read_file(path, max_bytes):
+    """The bytes of a regular file that has at most `max_bytes` of them.
 
     UserError for anything else, before it is opened. A learner's program may leave a pipe, which waits forever, or a
     link to a device that has no end, where the marker looks for a file.
     """
     try:
-        found = os.stat(path)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
             raise UserError(f"cannot read {path}: it is not a regular file")
-        if found.st_size > most:
-            raise UserError(f"cannot read {path}: it has more than {most:,} bytes")
+        if status.st_size > max_bytes:
+            raise UserError(f"cannot read {path}: it has more than {max_bytes:,} bytes")
         return Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
 
 
-def check_place(path):
+def check_writable(path):
     """UserError if a file cannot take the place `path`, because what is there, or where a link leads, is no file."""
     place = os.path.realpath(path)
     if os.path.lexists(place) and not os.path.isfile(place):
@@ -35,17 +35,17 @@ def check_place(path):
 
 
 @contextmanager
-def replacing(path, outdated=()):
+def atomic_write(path, obsolete=()):
     """A binary file that takes the place of `path` in one step, at the end, if nothing went wrong.
 
-    outdated: paths of files that the new one makes untrue. They are removed just before, when nothing can be wrong any
+    obsolete: paths of files that the new one makes untrue. They are removed just before, when nothing can be wrong any
     more with what was written: none outlives the old file.
 
     Whatever interrupts the writing, `path` holds either all of its old content or all of the new. If two write at once,
     the last to finish wins. A symbolic link is followed. A killed process leaves its partial file behind, a hidden one
     that ends in .part. UserError if what is there is no regular file: a folder, a pipe or a device stays.
     """
-    check_place(path)
+    check_writable(path)
     given, path = path, Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -53,7 +53,7 @@ def replacing(path, outdated=()):
             yield file
             file.flush()
             os.fsync(file.fileno())
-        for other in outdated:
+        for other in obsolete:
             Path(other).unlink(missing_ok=True)
         os.replace(temporary, path)
     except OSError as error:
@@ -64,9 +64,9 @@ def replacing(path, outdated=()):
             temporary.unlink()
 
 
-def copy(path, other):
+def copy_file(path, target):
     """Copy a file, in one step."""
-    with open(path, "rb") as file, replacing(other) as copied:
+    with open(path, "rb") as file, atomic_write(target) as copied:
         shutil.copyfileobj(file, copied)
 
 
@@ -92,23 +92,28 @@ def check_output(option, path, ending, *read):
     """
     if not str(path).endswith(ending):
         raise UserError(f"{option} {path}: the name must end in {ending}")
-    if any(same_file(path, source) for source in read):
+    if any(is_same_file(path, source) for source in read):
         raise UserError(f"{option} {path} would replace a file that is read here: give another name")
     if not (real := os.path.realpath(path)).endswith(ending):
         raise UserError(f"{option} {path} is a link to {real}, whose name does not end in {ending}: give another name")
 
 
-def same_file(path, other):
+def is_same_file(path, other_path):
     """Whether both paths lead to one file, by links perhaps. None leads nowhere."""
-    return other is not None and os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
+    return (
+        other_path is not None
+        and os.path.exists(path)
+        and os.path.exists(other_path)
+        and os.path.samefile(path, other_path)
+    )
 
 
 @contextmanager
-def locked(path, wanted=True):
+def file_lock(path, enabled=True):
     """Within it, no other process is within it with the same path: there, UserError. It gives whether that is certain.
 
     The lock is the system's, which takes it back when a process ends, however it ends. On a drive that has none (as
-    some network drives), this says so and does nothing else. wanted: whether to do it at all.
+    some network drives), this says so and does nothing else. enabled: whether to do it at all.
     """
     from filelock import FileLock, Timeout  # here, because only a run needs it, and a browser has none
 
@@ -117,7 +122,7 @@ def locked(path, wanted=True):
     # A soft lock, the file itself, would stay after a kill. A moment's patience is for a run that is just ending.
     lock = FileLock(path, timeout=0.1, fallback_to_soft=False)
     try:
-        if wanted:
+        if enabled:
             lock.acquire()
     except Timeout:
         words = f"another run is writing into {path.parent}: give this one a folder of its own (--out)"

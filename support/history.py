@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from support.errors import UserError
-from support.files import read_file, replacing
+from support.files import atomic_write, read_file
 from support.options import update_names
 
 LARGEST_FILE = 2**28  # bytes of a history: some ten million steps
@@ -92,23 +92,23 @@ class History:
         self.read()
         return f"loss {self.train_loss[-1]:.3f}, accuracy {self.train_accuracy[-1]:.3f}"
 
-    def epoch_line(self, plan, tested):
+    def epoch_line(self, plan, test_name):
         """The result of the latest epoch in one line; the training figures are means over its batches."""
         epoch = math.ceil(self.step / plan.steps_per_epoch)
         first = (epoch - 1) * plan.steps_per_epoch
         loss, accuracy = np.mean(self.train_loss[first:]), np.mean(self.train_accuracy[first:])
         return (
             f"epoch {epoch} of {math.ceil(plan.steps / plan.steps_per_epoch)}: "
-            f"training loss {short(loss)} accuracy {accuracy:.4f}, "
-            f"{tested} loss {short(self.test_loss[-1])} accuracy {self.test_accuracy[-1]:.4f}"
+            f"training loss {format_loss(loss)} accuracy {accuracy:.4f}, "
+            f"{test_name} loss {format_loss(self.test_loss[-1])} accuracy {self.test_accuracy[-1]:.4f}"
         )
 
 
-def short(loss):
+def format_loss(loss):
     return f"{loss:.4f}" if loss < 1000 else f"{loss:.3g}"
 
 
-def as_written(history):
+def round_numbers(history):
     """The numbers of a history as its file has them, with six digits: {name: list}."""
     return {
         name: [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
@@ -116,16 +116,20 @@ def as_written(history):
     }
 
 
-def save_history(path, options, history, where=None):
+def save_history(path, options, history, place_record=None):
     """Write the options (a dict), the versions and every number that the curves show as JSON, one key per line.
 
-    where: what else there is to say of the machine, a dict.
+    place_record: what else there is to say of the machine, a dict.
     """
-    content = {"options": options, "machine": machine() | (where or {}), "steps_per_epoch": history.steps_per_epoch}
+    content = {
+        "options": options,
+        "machine": describe_machine() | (place_record or {}),
+        "steps_per_epoch": history.steps_per_epoch,
+    }
     content |= {"different_examples": history.different_examples}  # that were drawn, counted by their index
-    content |= as_written(history)
+    content |= round_numbers(history)
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in content.items())
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(f"{{\n{lines}\n}}\n".encode())
 
 
@@ -149,7 +153,7 @@ def load_history(path):
     return options, history
 
 
-def machine():
+def describe_machine():
     """The versions and the processor that a measurement was made with."""
     versions = {"python": platform.python_version(), "numpy": np.__version__}
     if "torch" in sys.modules:  # looked up, not imported: a run in NumPy alone must not wait for it

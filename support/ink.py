@@ -12,25 +12,28 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
-from support.budget import PICTURE, PIXELS, SECONDS, AtOnce, Clocked
+from support.budget import PICTURE, PIXELS, SECONDS, CapacityLimit, TimedBytes
 from support.budget import SIDE as LONGEST
 from support.errors import UserError
 from support.files import read_file
 from support.paper import (
-    enclosed,
+    fill_enclosed,
+    find_pieces,
     find_sheet,
-    from_above,
+    fit_quadrilateral,
     is_broad,
-    lengths,
-    lightest,
-    pieces,
-    quadrilateral,
-    unruled,
-    without_surroundings,
+    max_filter,
+    rectify,
+    remove_rulings,
+    remove_surroundings,
+    side_lengths,
 )
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
-OPEN, DECODED = AtOnce(PICTURE), AtOnce(PIXELS)  # bytes of files, pixels, of pictures that are read side by side
+OPEN, DECODED = (
+    CapacityLimit(PICTURE),
+    CapacityLimit(PIXELS),
+)  # bytes of files, pixels, of pictures that are read side by side
 SIDE = 320  # pixels; more would add nothing about a digit
 WIDEST = 0.4  # of the picture's longer side: what is wider both ways is no ink
 DARKEST = 128  # shade of paper: ink stands out less in less light, but on darker paper than this it would be noise
@@ -54,7 +57,7 @@ FILLED = 0.82  # of its box is no digit; an 8 of the widest pen fills 0.78, and 
 IN_A_ROW, IN_BOTH, HOLES = 2.09, 4.5, 2
 
 
-class Seen(NamedTuple):
+class DigitPicture(NamedTuple):
     """What is made of a picture file."""
 
     picture: np.ndarray  # (H, W) uint8, 0 black to 255 white
@@ -69,26 +72,26 @@ def read_digit(path):
     path: a name, or an open file. The picture should show one digit, dark on light or light on dark. Shadows, a table
     around the sheet and lines on it do no harm. UserError if it cannot be read, or if it shows no digit or several.
     """
-    seen = see(path)
+    seen = read_digit_picture(path)
     if seen.problem:
         raise UserError(seen.problem)
     return seen.picture, seen.image
 
 
-def see(path):
+def read_digit_picture(path):
     """What there is in a picture file, as `Seen`, one digit or not. UserError if it is not a picture."""
     picture = read_picture(path)
     ink, found, cut = find_ink(picture)
-    image = as_mnist(ink) if (ink > 127).any() else np.zeros((28, 28), np.uint8)
-    if not found or not image.any() or blot(image):
+    image = to_mnist(ink) if (ink > 127).any() else np.zeros((28, 28), np.uint8)
+    if not found or not image.any() or is_blot(image):
         problem = f"no digit found in {path}: it should be darker or lighter than the paper"
     elif cut:
         problem = f"no whole digit found in {path}: leave some paper around it, and nothing else on it"
-    elif several(crop(ink, 127)) or tangled(image):
+    elif has_several_digits(crop(ink, 127)) or is_scribble(image):
         problem = f"there is more than one digit, or a broken one, in {path}: cut out one, in one piece"
     else:
         problem = ""
-    return Seen(picture, ink, image, problem)
+    return DigitPicture(picture, ink, image, problem)
 
 
 def read_picture(path, side=SIDE, colours=None):
@@ -100,16 +103,16 @@ def read_picture(path, side=SIDE, colours=None):
     more than SECONDS of work: a few bytes may unpack to fill the memory.
     """
     try:
-        with warnings.catch_warnings(), OPEN(size_of(path)):
+        with warnings.catch_warnings(), OPEN(count_bytes(path)):
             warnings.simplefilter("ignore")  # where Pillow only warns, it can still read the picture
-            file = Clocked(read_file(path, PICTURE)) if isinstance(path, (str, Path)) else path
+            file = TimedBytes(read_file(path, PICTURE)) if isinstance(path, (str, Path)) else path
             with Image.open(file, formats=FORMATS) as image:
                 if image.width * image.height > PIXELS or max(image.size) > LONGEST:
                     raise Image.DecompressionBombError
                 with DECODED(image.width * image.height):
                     if colours is not None:
-                        colours.append(in_colour(image, side))
-                    return shades(image, side)
+                        colours.append(has_colour(image, side))
+                    return to_grey(image, side)
     except UserError:  # `read_file` has said what is wrong
         raise
     except TimeoutError:
@@ -121,12 +124,12 @@ def read_picture(path, side=SIDE, colours=None):
     raise UserError(f"cannot read {path}: {reason}")
 
 
-def size_of(path):
+def count_bytes(path):
     """The bytes of a picture file, at most PICTURE: `read_file` refuses more, and what is no file."""
     return min(os.path.getsize(path), PICTURE) if isinstance(path, (str, Path)) and os.path.isfile(path) else 0
 
 
-def in_colour(image, side):
+def has_colour(image, side):
     """Whether an open image has colours, and not only shades of grey, beyond what a JPEG makes of them."""
     if image.mode in ("1", "L", "LA") or image.mode.startswith("I"):
         return False
@@ -137,7 +140,7 @@ def in_colour(image, side):
     return bool(len(seen)) and float((np.ptp(seen, axis=1) > COLOURFUL).mean()) > LEAST
 
 
-def shades(image, side):
+def to_grey(image, side):
     """An open image in shades of grey: (H, W) uint8, upright, no side longer than `side`."""
     if image.mode.startswith("I"):  # 16 bits per pixel
         image = Image.fromarray((np.asarray(image.convert("I")) // 256).astype(np.uint8))
@@ -168,50 +171,53 @@ def find_ink(picture):
     """
     corners = find_sheet(picture)
     if corners is not None:
-        on_it = ink_on(from_above(picture, corners))
+        on_it = find_ink_on_paper(rectify(picture, corners))
         if on_it[1] and not on_it[2]:
             return on_it
-        whole = ink_on(picture)
+        whole = find_ink_on_paper(picture)
         return whole if whole[1] and not whole[2] else on_it
-    return ink_on(picture)
+    return find_ink_on_paper(picture)
 
 
-def ink_on(picture):
+def find_ink_on_paper(picture):
     """What `find_ink` says of a picture without a table."""
-    (_, darkness), (_, other) = sorted((reading(picture), reading(255 - picture)), key=lambda pair: pair[0])
-    ink, found, cut = digit_in(darkness, other)
+    (_, darkness), (_, other) = sorted(
+        (measure_darkness(picture), measure_darkness(255 - picture)), key=lambda pair: pair[0]
+    )
+    ink, found, cut = find_digit_ink(darkness, other)
     if found and is_broad(ink > 127):
-        second, found, cut = digit_in(other, darkness)
-        found = found and not cut and is_one(second > 127) and not is_broad(second > 127)
+        second, found, cut = find_digit_ink(other, darkness)
+        found = found and not cut and is_one_piece(second > 127) and not is_broad(second > 127)
         return (second if found else ink), found, False
     return ink, found, cut
 
 
-def digit_in(darkness, other):
-    """What `find_ink` says of ink with this darkness (H, W); other: the darkness of what is lighter than the paper."""
-    ink = strokes(darkness)
-    if grain(ink):
+def find_digit_ink(darkness, lighter):
+    """What `find_ink` says of ink with this darkness (H, W); lighter: the darkness of what is lighter than the
+    paper."""
+    ink = extract_ink(darkness)
+    if is_grain(ink):
         return ink, False, False
-    sheet = enclosed(ink > 127)  # what looks like ink may be a sheet too
-    corners, share = quadrilateral(sheet)
+    sheet = fill_enclosed(ink > 127)  # what looks like ink may be a sheet too
+    corners, share = fit_quadrilateral(sheet)
     if share > SHEET and (ink[sheet] > 127).mean() > 0.5:  # and no frame that somebody drew around the digit
-        sides = lengths(corners)
-        on_it = strokes(other) * sheet
+        sides = side_lengths(corners)
+        on_it = extract_ink(lighter) * sheet
         if (on_it[ink <= 127] > 127).any():
-            ink = from_above(on_it, corners)
+            ink = rectify(on_it, corners)
         elif sides.min() > WIDE * sides.max():
             return ink, False, False  # a blank one; narrow, it would be a 1
-    ink, cut = without_surroundings(ink)
-    return ink, bool((ink > 127).any()) and not fades(ink) and not circle(ink), cut
+    ink, cut = remove_surroundings(ink)
+    return ink, bool((ink > 127).any()) and not is_blurred(ink) and not is_circle(ink), cut
 
 
-def is_one(shape):
+def is_one_piece(shape):
     """Whether most of a shape (H, W) bool is one piece: between the strokes of a scribble there are many."""
-    names, _ = pieces(shape)
+    names, _ = find_pieces(shape)
     return bool(np.bincount(names[shape]).max() > 0.6 * shape.sum())
 
 
-def fades(ink):
+def is_blurred(ink):
     """Whether ink (H, W) uint8 has no sharp edge: it is half dark in more than SHARP pixels for each of its outline."""
     shape = Image.fromarray(255 * (ink > 127).astype(np.uint8))
     outline = np.asarray(shape) > np.asarray(shape.filter(ImageFilter.MinFilter(3)))
@@ -219,21 +225,21 @@ def fades(ink):
     return half_dark > SHARP * outline.sum() and half_dark > FADED * dark  # an enlarged digit fades, but is thick
 
 
-def circle(ink):
+def is_circle(ink):
     """Whether ink (H, W) uint8 is a thin circle, as a cup leaves and no hand draws: all is at one distance."""
     at = np.argwhere(ink > 127)
     away = np.linalg.norm(at - (at.min(axis=0) + at.max(axis=0)) / 2, axis=1)
     return away.std() < CIRCLE * away.mean()
 
 
-def grain(ink):
+def is_grain(ink):
     """Whether ink (H, W) uint8 comes from beyond each side of the picture in three places or more, as the grain of a
     desk does."""
     sides = (ink[0], ink[-1], ink[:, 0], ink[:, -1])
     return all(np.count_nonzero(np.diff(np.pad(side > 127, 1).astype(int)) > 0) >= 3 for side in sides)
 
 
-def reading(picture):
+def measure_darkness(picture):
     """(how unlikely, darkness (H, W) float) if a picture (H, W) uint8 shows dark ink on light paper.
 
     darkness: how much less light there is than on the paper, 0 to 255.
@@ -246,18 +252,20 @@ def reading(picture):
     calm = np.asarray(Image.fromarray(picture).filter(ImageFilter.MedianFilter(3)))  # less noise, the same edges
     near = min(int(REACH * size), square - 1)
     around = np.pad(np.pad(calm, near, mode="symmetric"), square - 1 - near, mode="edge")
-    paper = 255 - lightest(255 - lightest(around, square), square)
+    paper = 255 - max_filter(255 - max_filter(around, square), square)
     # Paper is even. And an edge in the picture belongs to the paper or to the ink: what both have and the picture has
     # not, a seam, comes from a wrong reading.
-    unlikely = variation(paper) + 3 * (variation(paper) + variation(paper - calm) - variation(calm))
+    unlikely = total_variation(paper) + 3 * (
+        total_variation(paper) + total_variation(paper - calm) - total_variation(calm)
+    )
 
     return unlikely, 255 * np.maximum(paper - picture.astype(np.float32), 0) / np.maximum(paper, DARKEST)
 
 
-def strokes(darkness):
+def extract_ink(darkness):
     """Ink (H, W) uint8, 0 paper to 255 ink, in the darkness (H, W) of a picture; 0 if nothing stands out."""
-    ink = unruled(darkness)
-    strength = np.median(ink[ink >= otsu(ink)]) if ink.any() else 0
+    ink = remove_rulings(darkness)
+    strength = np.median(ink[ink >= otsu_threshold(ink)]) if ink.any() else 0
     if strength < FAINTEST:  # a pale pencil is fainter than the light falls off, but sharper
         around = Image.fromarray(ink.astype(np.uint8)).filter(ImageFilter.GaussianBlur(max(ink.shape) / 40))
         ink = np.maximum(ink - np.asarray(around), 0)
@@ -269,12 +277,12 @@ def strokes(darkness):
     return ink * (strength >= FAINTEST and ink.max() >= 128)
 
 
-def variation(picture):
+def total_variation(picture):
     """The sum of the changes from each pixel to the next: the length of the edges by their contrast."""
     return sum(np.abs(np.diff(picture.astype(np.float32), axis=axis)).sum() for axis in (0, 1))
 
 
-def otsu(values):
+def otsu_threshold(values):
     """The threshold that best splits values >= 0 in two: it maximises the variance between the two (Otsu 1979)."""
     counts, edges = np.histogram(values, 256, range=(0, values.max() or 1))
     middles = (edges[:-1] + edges[1:]) / 2
@@ -283,13 +291,13 @@ def otsu(values):
     return edges[1 + between.argmax()]
 
 
-def crop(ink, above):
-    """The rows and columns from the first to the last that has more ink than `above`."""
-    left, top, right, bottom = Image.fromarray(ink > above).getbbox()
+def crop(ink, threshold):
+    """The rows and columns from the first to the last that has more ink than `threshold`."""
+    left, top, right, bottom = Image.fromarray(ink > threshold).getbbox()
     return ink[top:bottom, left:right]
 
 
-def several(ink):
+def has_several_digits(ink):
     """Whether a strip of paper parts the ink into two digits, or into a digit and a line under it.
 
     Between digits it is upright, or leans as handwriting does. Each has 0.6 of the height or more, unlike the bar of a
@@ -317,37 +325,37 @@ def several(ink):
     return False
 
 
-def strokes_crossed(image):
+def count_strokes_crossed(image):
     """How many strokes a row and a column cross, on average, of the rows and columns of an image (28, 28) with ink."""
     box = np.pad(crop(image, 0), 1).astype(float)
     return [np.abs(np.diff(box, axis=axis)).sum() / 255 / 2 / (box.shape[1 - axis] - 2) for axis in (1, 0)]
 
 
-def blot(image):
+def is_blot(image):
     """Whether an image (28, 28) uint8 is filled as no digit is, by a texture; none of MNIST's training images is."""
     box = crop(image, 0)
     return box.shape[1] > WIDE * box.shape[0] and (box > 127).mean() > FILLED
 
 
-def tangled(image):
+def is_scribble(image):
     """Whether there are more strokes or holes in an image (28, 28) uint8 than in a digit.
 
     Pixels less pairs of neighbours plus squares of four is the number of pieces less that of holes (Euler).
     """
-    rows, columns = strokes_crossed(image)
+    rows, columns = count_strokes_crossed(image)
     on = image > 127
     pairs = (on[1:] & on[:-1]).sum() + (on[:, 1:] & on[:, :-1]).sum()
     squares = (on[1:, 1:] & on[1:, :-1] & on[:-1, 1:] & on[:-1, :-1]).sum()
     return rows > IN_A_ROW or rows + columns > IN_BOTH or on.sum() - pairs + squares < -HOLES
 
 
-def as_mnist(ink):
+def to_mnist(ink):
     """Ink (h, w) uint8 -> (28, 28) uint8: fitted into 20 x 20, centre of mass in the middle.
 
     The middle is the pixel (14, 14), counted from 0, as in MNIST: its images come out as they went in.
     """
     # BOX gives each pixel the mean of what it covers. MNIST's grey levels are such means of black and white.
-    ink = widen(Image.fromarray(crop(ink, 0)))
+    ink = widen_strokes(Image.fromarray(crop(ink, 0)))
     ink = ink.resize([max(1, round(20 * side / max(ink.size))) for side in ink.size], Image.Resampling.BOX)
     mass = np.asarray(ink, float)
     down = mass.sum(axis=1) @ np.arange(ink.height) / mass.sum()
@@ -359,7 +367,7 @@ def as_mnist(ink):
     return np.asarray(image)
 
 
-def widen(ink):
+def widen_strokes(ink):
     """Strokes thinner than PEN of the digit's size get that width, to a pixel: shrinking would make them faint.
 
     A stroke's width is twice its area by the length of its outline; the outline is what a step outwards adds.

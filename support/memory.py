@@ -16,7 +16,7 @@ from pathlib import Path
 OF_A_CORE = 2**26
 
 
-def there_is(own="/proc/self/cgroup", groups="/sys/fs/cgroup"):
+def available_memory(own="/proc/self/cgroup", groups="/sys/fs/cgroup"):
     """The bytes of memory that this process may use; infinite where Python does not know, as on Windows.
 
     They are the machine's, or fewer: in a container, the limit of its control group counts, or of a group around it.
@@ -46,7 +46,7 @@ def is_out_of_memory(error):
 
 
 @contextmanager
-def limited(more):
+def memory_limit(n_bytes):
     """Within it, this process gets so many more bytes of memory, and then a MemoryError: on Linux; elsewhere it may get
     any number. For programs without PyTorch, which reserves more than it uses."""
     try:
@@ -54,7 +54,7 @@ def limited(more):
 
         mapped = re.search(r"^VmData:\s*(\d+) kB$", Path("/proc/self/status").read_text(), re.M)
         before = resource.getrlimit(resource.RLIMIT_DATA)
-        limits = [1024 * int(mapped[1]) + more, *(limit for limit in before if limit != resource.RLIM_INFINITY)]
+        limits = [1024 * int(mapped[1]) + n_bytes, *(limit for limit in before if limit != resource.RLIM_INFINITY)]
         resource.setrlimit(resource.RLIMIT_DATA, (int(min(limits)), before[1]))
     except (ImportError, OSError, TypeError, ValueError, OverflowError):  # the last: any number
         yield
@@ -65,6 +65,6 @@ def limited(more):
         resource.setrlimit(resource.RLIMIT_DATA, before)  # programs that this one starts would inherit it
 
 
-def limited_to_the_machine():
+def machine_memory_limit():
     """`limited` to what there is: a run that fits never meets this limit."""
-    return limited(there_is() + OF_A_CORE * (os.cpu_count() or 1))
+    return memory_limit(available_memory() + OF_A_CORE * (os.cpu_count() or 1))

@@ -135,7 +135,7 @@ class ModelFile:
     """
 
     def __init__(self, path):
-        with program.needing("requirements/llm.txt"):
+        with program.import_guard("requirements/llm.txt"):
             from gguf import GGML_QUANT_SIZES
         self.path = path
         try:
@@ -151,9 +151,9 @@ class ModelFile:
             if key in self.metadata:
                 self.check(key, KEYS[key])
 
-    def refuse(self, why):
+    def refuse(self, reason):
         """Raise UserError. Control characters in what the file says become question marks."""
-        raise UserError(f"{self.path} {hide_control_characters(why)}")
+        raise UserError(f"{self.path} {hide_control_characters(reason)}")
 
     def check(self, key, rule):
         """Refuse the file unless the value of a key is of the kind, and within the limits, of a rule in KEYS."""
@@ -250,6 +250,6 @@ class ModelFile:
     def check_memory(self, numbers):
         """UserError if the file, so many numbers of 4 bytes, and what it takes to unpack them, are more than there
         is."""
-        takes, there_is = self.size + 4 * numbers * 1.2 + 2**27, memory.there_is()
+        takes, there_is = self.size + 4 * numbers * 1.2 + 2**27, memory.available_memory()
         if takes > there_is:
             self.refuse(f"takes {takes / 1e9:.1f} GB of memory, and there are {there_is / 1e9:.1f}")

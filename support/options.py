@@ -184,7 +184,7 @@ def flag(name):
     return "--" + name.replace("_", "-")
 
 
-def as_typed(value):
+def format_value(value):
     return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
@@ -208,7 +208,7 @@ def run_options(options):
     return {name: value for name, value in sorted(vars(options.run).items()) if name not in decided}
 
 
-def changed(options, **values):
+def with_changes(options, **values):
     """The same options, but for these: of the run or of the call."""
     call = {name: value for name, value in values.items() if name in OF_A_CALL}
     run = {name: value for name, value in values.items() if name not in OF_A_CALL}
@@ -219,7 +219,7 @@ def changed(options, **values):
     )
 
 
-def title(options):
+def make_title(options):
     """What a run is called in its header and pictures."""
     written = "on the tape" if options.call.autograd else "in NumPy"
     return f"{options.network.title(options.run)} {written if options.framework == 'np' else 'in PyTorch'}"

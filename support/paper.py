@@ -25,25 +25,25 @@ def find_sheet(picture):
     """
     step = max(1, max(picture.shape) // 100)
     small = Image.fromarray(picture).reduce(step).filter(ImageFilter.MedianFilter(3))  # without lines
-    best, found = 0, None
+    best, best_corners = 0, None
     for shades in (small, ImageOps.invert(small)):
         opened = np.asarray(shades.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(3)))  # no thin lines
         low, high = np.quantile(np.asarray(shades), (0.01, 0.99))
         for threshold in np.linspace(low, high, 14)[1:-1]:
             light = opened > threshold
-            names, _ = pieces(light)
+            names, _ = find_pieces(light)
             if not light.any():
                 continue
-            shape = enclosed(names == np.bincount(names[light]).argmax())
+            shape = fill_enclosed(names == np.bincount(names[light]).argmax())
             if shape.mean() < max(LEAST, best) or on_border(shape) > TABLE:
                 continue
             if light[~shape].mean() > 0.5:  # it is inside of something drawn, a 0 perhaps
                 continue
-            corners, share = quadrilateral(shape)
-            sides = lengths(corners)
+            corners, share = fit_quadrilateral(shape)
+            sides = side_lengths(corners)
             if share > FULL and sides.min() > 0.3 * sides.max() and shape.mean() * share**8 > best:
-                best, found = shape.mean() * share**8, step * (corners + 0.5)
-    return found
+                best, best_corners = shape.mean() * share**8, step * (corners + 0.5)
+    return best_corners
 
 
 def on_border(shape):
@@ -52,12 +52,12 @@ def on_border(shape):
     return sum(side.sum() for side in (shape[0], shape[-1], shape[:, 0], shape[:, -1])) / (2 * (rows + columns))
 
 
-def enclosed(shape):
+def fill_enclosed(shape):
     """Where a shape (H, W) bool is, or is to the left, to the right, above and below: (H, W) bool."""
     return np.all([np.rot90(np.logical_or.accumulate(np.rot90(shape, k)), -k) for k in range(4)], axis=0)
 
 
-def quadrilateral(shape):
+def fit_quadrilateral(shape):
     """(corners, share) of a shape (H, W) bool: (4, 2) float, x and y, clockwise from the top left, and a number to 1.
 
     They are those of its points, farthest out in 24 directions, that span the largest area. A sheet fills what they
@@ -84,12 +84,12 @@ def quadrilateral(shape):
     return corners, both.sum() / either.sum()
 
 
-def lengths(corners):
+def side_lengths(corners):
     """Those of the four sides."""
     return np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
 
 
-def from_above(picture, corners):
+def rectify(picture, corners):
     """A sheet with these corners (4, 2) in a picture (H, W) uint8, as a camera straight above it sees it.
 
     In coordinates from the picture's middle, with the focal length as the third, the columns of the matrix that takes
@@ -97,26 +97,26 @@ def from_above(picture, corners):
     """
     corners = corners + 0.02 * (corners.mean(axis=0) - corners)  # without the edge
     corner, middle = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]), np.array(picture.shape[::-1]) / 2
-    matrix = perspective(
+    matrix = perspective_matrix(
         corner, (corners - middle) / max(picture.shape)
     )  # phones' focal length: 0.7 to 1.1 of the side
     sides = np.linalg.norm(matrix[:, :2], axis=0)
-    longest = lengths(corners).max()
+    longest = side_lengths(corners).max()
     size = tuple(int(side) for side in (longest * sides / sides.max()).round() + 1)
-    terms = perspective(corner * size, corners).ravel()[:8]
+    terms = perspective_matrix(corner * size, corners).ravel()[:8]
     return np.asarray(
         Image.fromarray(picture).transform(size, Image.Transform.PERSPECTIVE, tuple(terms), Image.Resampling.BILINEAR)
     )
 
 
-def perspective(points, images):
+def perspective_matrix(points, images):
     """The matrix (3, 3) that takes four points (4, 2) to their images (4, 2): (x, y, 1) to (u, v, 1) times a number."""
     rows = [[x, y, 1, 0, 0, 0, -u * x, -u * y] for (x, y), (u, _) in zip(points, images, strict=True)]
     rows += [[0, 0, 0, x, y, 1, -v * x, -v * y] for (x, y), (_, v) in zip(points, images, strict=True)]
     return np.append(np.linalg.solve(rows, images.T.ravel()), 1).reshape(3, 3)
 
 
-def unruled(ink):
+def remove_rulings(ink):
     """Ink (H, W) float without the lines of ruled or squared paper, from which a thin pen does not stand out.
 
     At each distance from a line, what most of it has there is subtracted: where the pen crosses, the rest is the pen's.
@@ -124,10 +124,10 @@ def unruled(ink):
     slope, whole = None, ink  # lines are found in the whole: where they cross, the first would take from the second
     for _ in range(2):  # lines from left to right; then, turned, those from top to bottom
         spent, heights = np.zeros_like(ink), np.arange(len(ink))[:, np.newaxis]
-        lines = rulings(whole, slope)
+        lines = find_rulings(whole, slope)
         slope = -np.median([fall for _, fall in lines]) / ink.shape[1] if lines else None
         for line in lines:
-            away = np.rint(2 * (heights - path(*line, ink.shape[1])))  # in half pixels
+            away = np.rint(2 * (heights - line_heights(*line, ink.shape[1])))  # in half pixels
             for distance in range(-5, 6):
                 at = away == distance
                 if at.any():
@@ -137,12 +137,12 @@ def unruled(ink):
     return ink
 
 
-def path(middle, fall, width):
+def line_heights(middle, fall, width):
     """The heights (width,) of a line with this one in the middle, which falls so far from left to right."""
     return middle + fall * (np.arange(width) / width - 0.5)
 
 
-def rulings(ink, slope=None):
+def find_rulings(ink, slope=None):
     """The lines of ruled paper from left to right in ink (H, W) float: [(height in the middle, fall)].
 
     slope: of the lines across those that are proven already; a margin's line may then be alone.
@@ -158,7 +158,7 @@ def rulings(ink, slope=None):
     falls, middles = np.arange(-reach, reach + 1, 2), np.arange(-(reach // 2), height + reach // 2)
     along = np.zeros((len(falls), len(middles)))
     for found, fall in zip(along, falls, strict=True):
-        rows = reach + middles[:, np.newaxis] + np.rint(path(0, fall, width)[x]).astype(int)
+        rows = reach + middles[:, np.newaxis] + np.rint(line_heights(0, fall, width)[x]).astype(int)
         values = np.sort(thick[rows, x], axis=1)
         within = np.isfinite(values).sum(axis=1)
         found[:] = np.where(within > len(x) / 5, values[np.arange(len(middles)), within // 3], 0)
@@ -172,7 +172,7 @@ def rulings(ink, slope=None):
             0  # the same, or across
         )
     margins = [] if slope is None else [line for line in lines if abs(line[1] / width - slope) < 0.03]
-    margins = [finest(ink, *line[:2]) for line in margins if is_through(thick, reach, x, line)]
+    margins = [refine_ruling(ink, *line[:2]) for line in margins if is_through(thick, reach, x, line)]
     if len(lines) < 3:
         return margins
     middle, fall, strength = np.transpose(lines)
@@ -180,7 +180,9 @@ def rulings(ink, slope=None):
     alike = (strength < 2.5 * np.median(strength)) & parallel
     if alike.sum() < 3 or np.ptp(middle[alike]) < 0.4 * height:
         return margins
-    return [finest(ink, *line) for line in zip(middle[parallel], fall[parallel], strict=True)]  # a margin's line too
+    return [
+        refine_ruling(ink, *line) for line in zip(middle[parallel], fall[parallel], strict=True)
+    ]  # a margin's line too
 
 
 def is_through(thick, reach, x, line):
@@ -189,17 +191,17 @@ def is_through(thick, reach, x, line):
     thick: the ink as `rulings` has it, with so many rows above and below as `reach` says; x: the columns to look at.
     """
     middle, fall, strength = line
-    rows = reach + np.rint(path(middle, fall, x[-1] + 1)[x]).astype(int)
+    rows = reach + np.rint(line_heights(middle, fall, x[-1] + 1)[x]).astype(int)
     values = thick[rows.clip(0, len(thick) - 1), x]
     values = values[np.isfinite(values)]
     return len(values) > 0.6 * len(x) and np.quantile(values, 0.1) > max(RULED, strength / 2)
 
 
-def finest(ink, middle, fall):
+def refine_ruling(ink, middle, fall):
     """That line, moved by up to two pixels to where there is most ink along it."""
 
     def total(line):
-        y = np.rint(path(*line, ink.shape[1])).astype(int)
+        y = np.rint(line_heights(*line, ink.shape[1])).astype(int)
         on = (y >= 0) & (y < len(ink))
         values = ink[y[on], np.flatnonzero(on)]
         return np.minimum(values, 2 * np.median(values)).mean() if on.any() else 0  # the pen's ink does not count
@@ -207,7 +209,7 @@ def finest(ink, middle, fall):
     return max(((middle + a, fall + b) for a in (0, -0.5, 0.5, -1, 1, -1.5, 1.5) for b in range(-3, 4)), key=total)
 
 
-def pieces(shape):
+def find_pieces(shape):
     """The connected pieces of a shape (H, W) bool: each pixel's number (H, W) int, or -1, and boxes (N, 4) int.
 
     A box is the first row and column, and the last. Pixels that touch at a corner are connected. The runs of pixels in
@@ -248,11 +250,11 @@ def is_around(outer, inner):
     return ((inner - outer)[..., :2] >= space).all(axis=-1) & ((outer - inner)[..., 2:] >= space).all(axis=-1)
 
 
-def lightest(picture, square):
+def max_filter(picture, square):
     """The lightest shade in each square of that side: (H, W) -> (H - square + 1, W - square + 1)."""
     if square == 1:
         return picture
-    half, step = lightest(picture, (square + 1) // 2), square // 2  # four smaller squares cover each
+    half, step = max_filter(picture, (square + 1) // 2), square // 2  # four smaller squares cover each
     half = np.maximum(half[:-step], half[step:])
     return np.maximum(half[:, :-step], half[:, step:])
 
@@ -266,11 +268,11 @@ def is_broad(shape):
     rows, columns = np.flatnonzero(shape.any(axis=1)), np.flatnonzero(shape.any(axis=0))
     box = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8)
     gap, side = 1 + int(GAPS * max(box.shape)), int(BROAD * max(box.shape))
-    closed = 1 - lightest(1 - lightest(np.pad(box, gap - 1), gap), gap)
-    return 8 <= side <= min(box.shape) and not lightest(1 - closed, side).all()
+    closed = 1 - max_filter(1 - max_filter(np.pad(box, gap - 1), gap), gap)
+    return 8 <= side <= min(box.shape) and not max_filter(1 - closed, side).all()
 
 
-def without_surroundings(ink):
+def remove_surroundings(ink):
     """(ink, whether it is cut off): ink (H, W) uint8 without what is around a digit, and a bool.
 
     Around it are the edge of a table or the bars of a program's window, which lie along the picture's border; a finger,
@@ -278,7 +280,7 @@ def without_surroundings(ink):
     and apart from the largest piece, or neither near nor beside it. A digit that touches the border is cut off, unless
     it fills the picture, as one does that somebody cut out closely.
     """
-    names, boxes = pieces(ink > 127)
+    names, boxes = find_pieces(ink > 127)
     if not len(boxes):
         return 0 * ink, False
     sides = boxes[:, 2:] - boxes[:, :2] + 1  # (N, 2): heights and widths

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from support.budget import DATA, Budget, is_packed, unpacked
+from support.budget import DATA, Budget, is_packed, open_unpacked_bytes
 from support.errors import UserError
 from support.files import read_file
 
@@ -23,7 +23,7 @@ LONGEST_NAME = 24  # letters of a class's name, for which there is room in the p
 KEPT_BACK = 10  # one in so many pictures is for the test, where a folder has no test/
 
 
-def read(folder, files, ink):
+def read_images(folder, files, ink):
     """{"arrays": four of them, "classes": ten names} of MNIST's four files, or of a folder of pictures that has none.
 
     files: the bytes of FILES, or nothing. The arrays: training images (N, 28, 28) uint8, in which 0 is background;
@@ -37,11 +37,11 @@ def read(folder, files, ink):
             arrays[::2] = [255 - images for images in arrays[::2]]
     else:
         arrays, classes = read_classes(Path(folder), ink)
-    check(arrays, folder)
+    check_images(arrays, folder)
     return {"arrays": arrays, "classes": classes}
 
 
-def check(arrays, name):
+def check_images(arrays, name):
     """UserError if these are not images to learn from and to test with, and a label from 0 to 9 for each."""
     for part, images, labels in zip(("training", "test"), arrays[::2], arrays[1::2], strict=True):
         shape = " x ".join(map(str, images.shape[1:]))
@@ -71,19 +71,19 @@ def mean_and_std(images):
 # --- MNIST's format ---------------------------------------------------------------------------------------------------
 
 
-def has_files(folder):
+def has_mnist_files(folder):
     """Whether a folder has the four files, or one of them."""
     return any(Path(folder, f"{file}{packed}").exists() for file in FILES for packed in ("", ".gz"))
 
 
-def files_in(folder, most):
+def read_mnist_files(folder, max_bytes):
     """The bytes, at most so many, of each of the four files in a folder, gzipped or not; nothing if it has none."""
-    found = {file: [p for p in (Path(folder, file), Path(folder, f"{file}.gz")) if p.exists()] for file in FILES}
-    if missing := [file for file in FILES if not found[file]]:
+    candidates = {file: [p for p in (Path(folder, file), Path(folder, f"{file}.gz")) if p.exists()] for file in FILES}
+    if missing := [file for file in FILES if not candidates[file]]:
         if len(missing) < len(FILES):
             raise UserError(f"{folder} has no {missing[0]}, gzipped or not, beside its other files")
         return []
-    return [read_file(paths[0], most) for paths in found.values()]
+    return [read_file(paths[0], max_bytes) for paths in candidates.values()]
 
 
 def parse_idx(content, file="it", budget=None):
@@ -92,7 +92,7 @@ def parse_idx(content, file="it", budget=None):
     The file may be gzipped. budget: for this file and others. UserError if it is of another kind, damaged, or too
     large.
     """
-    opened = unpacked(content, file, budget or Budget(DATA))
+    opened = open_unpacked_bytes(content, file, budget or Budget(DATA))
     with suppress(ValueError, IndexError, EOFError, OSError, zlib.error):
         *kind, axes = opened.read(4)
         shape = np.frombuffer(opened.read(4 * axes), ">u4", axes).tolist()
@@ -115,13 +115,13 @@ def read_classes(folder, ink):
     if not (folder / "train").is_dir():
         classes = "its pictures belong in train/ with a folder for each class"
         raise UserError(f"{folder} is no dataset: {classes}, unless it has MNIST's four files, {FILES[0]} and so on")
-    train = pictures_in(folder / "train")
+    train = list_pictures(folder / "train")
     classes, rng = [*train], np.random.default_rng(0)
     if not 2 <= len(classes) <= len(DIGITS):
         has = f"{len(classes)} folder{'s' * (len(classes) != 1)}"
         raise UserError(f"{folder}/train has {has}: it takes one for each class, 2 to {len(DIGITS)}")
     if (folder / "test").is_dir():
-        test = pictures_in(folder / "test")
+        test = list_pictures(folder / "test")
         if unknown := [name for name in test if name not in train]:
             raise UserError(f"{folder}/test has the class {unknown[0]}, and {folder}/train does not")
     else:
@@ -140,23 +140,23 @@ def read_classes(folder, ink):
     if coloured:
         lost = "they become grey, and what only colour tells apart is lost"
         print(f"note: {coloured} of {number} pictures in {folder} are in colour: {lost}", file=sys.stderr)
-    return arrays, (*map(shown, classes), *[NONE] * (len(DIGITS) - len(classes)))
+    return arrays, (*map(format_class_name, classes), *[NONE] * (len(DIGITS) - len(classes)))
 
 
-def shown(name):
+def format_class_name(name):
     """A folder's name as it is printed and drawn: it may be no text, as on another system, and very long."""
     name = " ".join(name.encode(errors="replace").decode().split())
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 10]}...{name[-7:]}"
 
 
-def pictures_in(folder):
+def list_pictures(folder):
     """{class: its pictures' paths, sorted} of a folder with a folder for each class. Hidden files do not count, nor
     what a Mac adds to an archive."""
     folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX")))
-    found = {path.name: sorted(p for p in path.glob("[!.]*") if p.suffix.lower() in ENDINGS) for path in folders}
-    if empty := [name for name, paths in found.items() if not paths]:
+    pictures = {path.name: sorted(p for p in path.glob("[!.]*") if p.suffix.lower() in ENDINGS) for path in folders}
+    if empty := [name for name, paths in pictures.items() if not paths]:
         raise UserError(f"{folder / empty[0]} has no picture ({', '.join(ENDINGS)})")
-    return found
+    return pictures
 
 
 def read_pictures(paths, ink):
@@ -174,8 +174,8 @@ def read_pictures(paths, ink):
 
     images, coloured = np.empty((len(paths), SIDE, SIDE), np.uint8), 0
     with ThreadPoolExecutor() as pool:
-        found = tqdm(pool.map(read, paths), total=len(paths), unit="picture", disable=None, leave=False)
-        for i, (image, in_colour) in enumerate(found):
+        results = tqdm(pool.map(read, paths), total=len(paths), unit="picture", disable=None, leave=False)
+        for i, (image, in_colour) in enumerate(results):
             images[i] = image
             coloured += in_colour
     return images, coloured
@@ -185,10 +185,10 @@ def read_picture(path, ink, colours=None):
     """The picture in a file as an image. colours: as in support.ink.read_picture."""
     from support import ink as pictures  # it needs Pillow
 
-    return as_image(pictures.read_picture(path, colours=colours), ink)
+    return to_image(pictures.read_picture(path, colours=colours), ink)
 
 
-def as_image(grey, ink):
+def to_image(grey, ink):
     """A picture in shades of grey as large as fits into 28 x 28 pixels, ink light: (28, 28) uint8."""
     from PIL import Image, ImageOps
 

@@ -40,7 +40,7 @@ class Place:
         if 0 < options.run.hold_out < self.size:
             raise UserError(f"--hold-out {options.run.hold_out} cannot be split among {self.size} processes")
         self.first = self.rank == 0
-        self.device = choose_device(options.call.device, options.run.dtype, alone=self.size == 1)
+        self.device = choose_device(options.call.device, options.run.dtype, is_only_process=self.size == 1)
         if options.call.amp and options.run.dtype == "float64":
             raise UserError("--amp multiplies in bfloat16, and --dtype float64 in float64: leave one of them out")
         # With --amp, by default on cuda where the network's entry says so, it computes in bfloat16.
@@ -105,18 +105,22 @@ class Place:
         return int(largest) or None
 
 
-def choose_device(name, dtype="float32", alone=True):
+def choose_device(name, dtype="float32", is_only_process=True):
     """The torch.device that --device NAME means on this machine; UserError if there is none.
 
-    alone: whether this is the only process; several cannot communicate on mps.
+    is_only_process: whether this is the only process; several cannot communicate on mps.
     """
-    there = {"cuda": torch.cuda.is_available(), "mps": alone and torch.backends.mps.is_available(), "cpu": True}
+    is_available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": is_only_process and torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     if dtype == "float64" and name == "mps":
         raise UserError("--device mps has no float64: use --dtype float32 or --device cpu")
     if name == "auto":
-        there["mps"] &= dtype != "float64"
-        name = next(name for name, is_there in there.items() if is_there)
-    if not there[name]:
-        where = "on this machine" if alone or name != "mps" else "for several processes on this machine"
+        is_available["mps"] &= dtype != "float64"
+        name = next(name for name, is_there in is_available.items() if is_there)
+    if not is_available[name]:
+        where = "on this machine" if is_only_process or name != "mps" else "for several processes on this machine"
         raise UserError(f"--device {name}: PyTorch finds none {where}; leave --device out")
     return torch.device(name)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from support.errors import UserError, hide_control_characters
-from support.memory import is_out_of_memory, limited_to_the_machine
+from support.memory import is_out_of_memory, machine_memory_limit
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,7 +28,7 @@ def run(main, limit_memory=False, has_batch_size=False):
     with suppress(AttributeError):  # IDLE's own needs no such thing
         sys.stdout.reconfigure(errors="backslashreplace")  # for folder names that the terminal cannot show
     try:
-        with limited_to_the_machine() if limit_memory else nullcontext():
+        with machine_memory_limit() if limit_memory else nullcontext():
             status = main() or 0
         sys.stdout.flush()
         return status
@@ -39,14 +39,14 @@ def run(main, limit_memory=False, has_batch_size=False):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        message = explain(error, has_batch_size)
+        message = explain_error(error, has_batch_size)
         if message is None:
             raise
         print(f"{Path(sys.argv[0]).name}: {hide_control_characters(' '.join(message.split())[:1000])}", file=sys.stderr)
         return 2
 
 
-def start(module, *words):
+def run_module(module, *words):
     """Run `python -m module words`, one of this project's programs, in a process of its own; its exit status."""
     path = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
     command = [sys.executable, "-m", module, *words]
@@ -60,7 +60,7 @@ def start(module, *words):
 
 
 @contextmanager
-def needing(requirements):
+def import_guard(requirements):
     """A program's imports are within it. One line ends it if a package is not installed, or a file of this project has
     an error that shows on import, and at Ctrl-C.
 
@@ -86,11 +86,11 @@ def explain_import(error, requirements):
     if isinstance(error, ValueError) and "MPLBACKEND" in os.environ and "backend" in str(error):
         return f"matplotlib has no backend {os.environ['MPLBACKEND']}: unset MPLBACKEND"
     if isinstance(error, (SyntaxError, ImportError, NameError, AttributeError)):  # what an edit of a file leads to
-        return locate(error)
+        return locate_error(error)
     return None
 
 
-def locate(error):
+def locate_error(error):
     """Where an error is, "file.py:line, the line: what it is"; None if it is in no file of this project.
 
     The lessons are in the project's folder itself. Their innermost line is named or, if there is none, that of another
@@ -112,7 +112,7 @@ def is_ours(filename):
     return path.is_relative_to(ROOT) and "site-packages" not in path.parts
 
 
-def explain(error, has_batch_size=False):
+def explain_error(error, has_batch_size=False):
     """Describe an error to the user, in words; return None for a mistake of ours. has_batch_size: see `run`."""
     if isinstance(error, UserError):
         return str(error)

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def above(number):
+def round_up(number):
     """A number's first digit rounded up: 1.2e-15 is at most 2e-15, and 0.21 at most 0.3."""
     if not number or np.isinf(number):
         return f"{number:g}"

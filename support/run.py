@@ -18,10 +18,10 @@ from tqdm import tqdm
 from support import options as opt
 from support.checkpoint import save_checkpoint
 from support.errors import UserError
-from support.files import check_place, copy, locked, open_folder, same_file
-from support.history import History, save_history, short
+from support.files import check_writable, copy_file, file_lock, is_same_file, open_folder
+from support.history import History, format_loss, save_history
 from support.memory import is_out_of_memory
-from support.schedule import drawn_again, learning_rate, make_plan
+from support.schedule import describe_repeats, learning_rate, make_plan
 
 # What a run leaves in its folder; {} is "np", "torch", "resnet_np", "vit_torch" ...
 FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
@@ -37,7 +37,7 @@ class Files:
         *self.curves, self.history, self.checkpoint = (self.folder / file.format(options.name) for file in FILES)
         self.lock = self.folder / f".{options.name}.lock"
         for path in self.all():
-            check_place(path)  # better now than after an epoch
+            check_writable(path)  # better now than after an epoch
         self.are_ours = False  # from the first `save` on
 
     def all(self):
@@ -51,10 +51,11 @@ class Files:
                 if path not in self.curves or time.time() - left.stat().st_mtime > DRAWING:
                     left.unlink(missing_ok=True)
 
-    def keep_others(self, resumed):
-        """The first time, keep the checkpoint that another run has left here. resumed: the one that this continues."""
-        if not self.are_ours and (backup := backup_of(self.checkpoint, resumed)):
-            copy(self.checkpoint, backup)
+    def keep_others(self, resumed_path):
+        """The first time, keep the checkpoint that another run has left here. resumed_path: the one that this
+        continues."""
+        if not self.are_ours and (backup := choose_backup_path(self.checkpoint, resumed_path)):
+            copy_file(self.checkpoint, backup)
             tqdm.write(f"the checkpoint of the run before is kept as {backup}", file=sys.stderr)
         self.are_ours = True
 
@@ -93,7 +94,7 @@ class Run:
         self.history.steps_per_epoch = self.plan.steps_per_epoch
         self.drawn, self.marked = np.zeros(dataset.n_train, bool), 0  # which examples; up to which step
         self.files = Files(options)
-        self.title, self.tested = opt.title(options), opt.test_set_name(options)
+        self.title, self.tested = opt.make_title(options), opt.test_set_name(options)
         self.interrupts, self.signal = Interrupts(), None  # received by this process; agreed on by all of them
         self.seconds, self.error = 0.0, None
         counts = f"{dataset.n_train} training and {dataset.n_test} {self.tested}"
@@ -137,7 +138,7 @@ class Run:
         silent = np.errstate(over="ignore", invalid="ignore", divide="ignore")
         with (
             self.interrupts,
-            locked(self.files.lock, self.first) as alone,
+            file_lock(self.files.lock, self.first) as alone,
             tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
             silent,
         ):
@@ -167,7 +168,7 @@ class Run:
             raise UserError(
                 f"{self.options.run.start}: the {self.tested} loss is {float(loss)} before the first step: {why}"
             )
-        self.say(f"before: {self.tested} loss {short(float(loss))} accuracy {float(accuracy):.4f}")
+        self.say(f"before: {self.tested} loss {format_loss(float(loss))} accuracy {float(accuracy):.4f}")
 
     def test(self, evaluate, *arguments):
         """Record the loss and accuracy that evaluate(*arguments) returns.
@@ -200,18 +201,20 @@ class Run:
             self.count_examples()
             facts, letters = self.options.source.checkpoint_facts()
             options, arrays = opt.run_options(self.options) | {"data": facts}, arrays | {"data": letters}
-            save_checkpoint(self.files.checkpoint, options, arrays, self.history, outdated=self.files.curves)
+            save_checkpoint(self.files.checkpoint, options, arrays, self.history, obsolete=self.files.curves)
             save_history(self.files.history, options, self.history, self.place.record if self.place else {})
 
     def count_examples(self):
         """Note in the history how many different examples have been drawn."""
-        self.dataset.mark(self.drawn, self.options, self.marked, self.step)
+        self.dataset.mark_drawn(self.drawn, self.options, self.marked, self.step)
         self.marked, self.history.different_examples = self.step, int(self.drawn.sum())
 
     def end(self):
         """Print the closing lines, and return the program's exit status."""
         self.say(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
-        if self.first and (again := drawn_again(self.history.different_examples, self.step, self.plan, self.options)):
+        if self.first and (
+            again := describe_repeats(self.history.different_examples, self.step, self.plan, self.options)
+        ):
             self.say(f"note: {again}", sys.stderr)
         there = [path.name for path in self.files.all() if path.exists()]
         self.say(f"see {self.files.folder}: {', '.join(there)}")
@@ -228,12 +231,16 @@ class Run:
             print(line, file=file)
 
 
-def backup_of(path, resumed):
+def choose_backup_path(path, resumed_path):
     """A free name for the checkpoint that another run has left at `path`; None if there is none.
 
-    resumed: the checkpoint that this run continues, or None. It may replace that one, or a copy of it.
+    resumed_path: the checkpoint that this run continues, or None. It may replace that one, or a copy of it.
     """
-    if not path.exists() or same_file(path, resumed) or (resumed and filecmp.cmp(path, resumed, shallow=False)):
+    if (
+        not path.exists()
+        or is_same_file(path, resumed_path)
+        or (resumed_path and filecmp.cmp(path, resumed_path, shallow=False))
+    ):
         return None
     places = (path.with_name(f"{path.name}.bak{number}") for number in chain([""], count(2)))
     return next(place for place in places if not os.path.lexists(place))

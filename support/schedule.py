@@ -22,7 +22,7 @@ def make_plan(options, examples):
     return Plan(steps_per_epoch, steps, min(steps, (options.call.stop_after or steps) * steps_per_epoch))
 
 
-def drawn_again(different, step, plan, options):
+def describe_repeats(different, step, plan, options):
     """In words, that the batches repeat examples within an epoch; "" if they do not.
 
     different: examples that were drawn in so many steps.

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from support.checkpoint import misfit
+from support.checkpoint import describe_misfit
 from support.errors import UserError
 
 SLOPE = 1e-5  # what is more than the error of a difference, in units of an array's gradient
@@ -51,13 +51,13 @@ class Slopes:
         They are copies: a network may change dlogits in place when it needs it no more. Parameters that it changes are
         put right. UserError if names or shapes do not match the parameters.
         """
-        kept = {name: p.copy() for name, p in self.model.params.items()}
+        originals = {name: p.copy() for name, p in self.model.params.items()}
         _, dlogits, *_ = self.compute_loss(self.logits(), self.y)
         given = dlogits.copy()
         grads = self.model.backward(dlogits)
-        for name, p in kept.items():
+        for name, p in originals.items():
             self.model.params[name][...] = p
-        if message := misfit(self.model.params, grads):
+        if message := describe_misfit(self.model.params, grads):
             raise UserError(message)
         return {"dlogits": given} | {name: gradient.copy() for name, gradient in reversed([*grads.items()])}
 
@@ -68,26 +68,26 @@ class Slopes:
             arrays, loss = {"dlogits": logits}, lambda: float(self.compute_loss(logits.copy(), self.y)[0])
         else:
             arrays, loss = {name: self.model.params[name] for name in directions}, self.loss
-        kept, found = {name: array.copy() for name, array in arrays.items()}, []
+        originals, losses = {name: array.copy() for name, array in arrays.items()}, []
         for side in (h, -h, 0):
             for name, array in arrays.items():
-                array[...] = kept[name] + side * directions[name]
-            found.append(loss() if side else None)
-        return (found[0] - found[1]) / (2 * h)
+                array[...] = originals[name] + side * directions[name]
+            losses.append(loss() if side else None)
+        return (losses[0] - losses[1]) / (2 * h)
 
     def agrees(self, by_hand, directions, scale):
         """(whether a difference agrees with this slope by hand, the nearest one, how far it is in units of scale)."""
-        found = []
+        attempts = []
         for h in HS:
-            if found and self.noise / h > HIDDEN * scale:
+            if attempts and self.noise / h > HIDDEN * scale:
                 break
             slope = self.slope(directions, h)
-            apart = abs(slope - by_hand)
-            found.append((apart / (scale or 1.0), slope))
-            if apart <= SLOPE * scale + self.noise / h:
-                return True, slope, found[-1][0]
-        apart, slope = min(found)
-        return False, slope, apart
+            gap = abs(slope - by_hand)
+            attempts.append((gap / (scale or 1.0), slope))
+            if gap <= SLOPE * scale + self.noise / h:
+                return True, slope, attempts[-1][0]
+        gap, slope = min(attempts)
+        return False, slope, gap
 
     def measure(self, directions):
         """Return (the slope along {name: direction}, a bound on its error).
@@ -109,7 +109,7 @@ class Slopes:
             coarse = fine
         return slope, error
 
-    def contradicted(self):
+    def has_wrong_gradients(self):
         """Return True if the gradients are not those of the loss, along a line on which all weights move at once.
 
         False, too, if the loss is another every time, or is not finite: then there is no slope.
@@ -125,7 +125,7 @@ class Slopes:
         return not self.agrees(by_hand, lines, scale)[0]
 
 
-def one_at(shape, entry):
+def one_hot(shape, entry):
     direction = np.zeros(shape)
     direction[entry] = 1.0
     return direction

@@ -55,17 +55,17 @@ class Source:
         return {"of": self.noun} | {name: getattr(self, name) for name in self.fact_names}, {}
 
     @classmethod
-    def facts_in(cls, kept, arrays):
+    def facts_in(cls, saved, arrays):
         """The facts that `checkpoint_facts` gave, for `with_facts`. ValueError or KeyError if they make no sense."""
-        return {name: kept[name] for name in ("of", *cls.fact_names)}
+        return {name: saved[name] for name in ("of", *cls.fact_names)}
 
     def pick(self, images, names, texts):
         """Return the one of these that is for this kind."""
         return {"images": images, "names": names, "texts": texts}[self.noun]
 
-    def is_like(self, other):
+    def is_like(self, other_source):
         """Whether the other source is of the same kind."""
-        return self.noun == other.noun
+        return self.noun == other_source.noun
 
     @property
     def path(self):
@@ -81,11 +81,11 @@ class Source:
         """What is read: {"arrays": a list, "classes" or "letters": what comes with them, "sha256": the sum of it}."""
         if self.sums:
             folder = dataset_folder(self.name)
-            found = [find(folder / file, self.url and self.url + file, sha256) for file, sha256 in self.sums.items()]
+            files = [find(folder / file, self.url and self.url + file, sha256) for file, sha256 in self.sums.items()]
         else:
-            found = self.own_files()
-        content = self.read_content(found)
-        content["sha256"] = hash_of(content)
+            files = self.own_files()
+        content = self.read_content(files)
+        content["sha256"] = compute_hash(content)
         if content["sha256"] != self.given.get("sha256", content["sha256"]):
             raise UserError(f"--dataset {self.name}: these are not the {self.noun} that the network has learned from")
         return content
@@ -137,7 +137,7 @@ class Source:
         """
         raise UserError(f"--dataset {self.name} has {self.noun}, and no pictures")
 
-    def called(self, label):
+    def describe_label(self, label):
         """An image with that label in words: "a 4", "an 8", "an ankle boot"."""
         raise UserError(f"--dataset {self.name} has {self.noun}, and no labels")
 
@@ -183,8 +183,8 @@ class ImageFolder(Source):
     fact_names = ("sha256", "classes", "mean_and_std", "reader")
 
     @classmethod
-    def facts_in(cls, kept, arrays):
-        facts = super().facts_in({"reader": "ink"} | kept, arrays)  # an older checkpoint has none, and reads as it did
+    def facts_in(cls, saved, arrays):
+        facts = super().facts_in({"reader": "ink"} | saved, arrays)  # an older checkpoint has none, and reads as it did
         mean, std = map(float, facts["mean_and_std"])
         facts |= {"classes": tuple(map(str, facts["classes"])), "mean_and_std": (mean, std)}
         if facts["reader"] not in ("ink", "picture"):
@@ -194,10 +194,10 @@ class ImageFolder(Source):
         return facts
 
     def own_files(self):
-        return pictures.files_in(self.path, DATA)
+        return pictures.read_mnist_files(self.path, DATA)
 
     def read_content(self, files):
-        return pictures.read(self.name, files, self.ink)
+        return pictures.read_images(self.name, files, self.ink)
 
     @cached_property
     def classes(self):
@@ -217,17 +217,17 @@ class ImageFolder(Source):
 
         What comes in MNIST's files is in its form, and so is what predict.py has cut from sheets.
         """
-        in_its_form = self.sums or pictures.has_files(self.path) or (self.path / pictures.CUT).is_file()
+        in_its_form = self.sums or pictures.has_mnist_files(self.path) or (self.path / pictures.CUT).is_file()
         return "ink" if in_its_form else "picture"
 
     def read(self, path):
         from support import ink  # it needs Pillow
 
         if self.reader == "ink":
-            return ink.see(path)
+            return ink.read_digit_picture(path)
         grey = ink.read_picture(path)
-        image = pictures.as_image(grey, self.ink)
-        return ink.Seen(grey, grey if self.ink == "light" else 255 - grey, image, "")
+        image = pictures.to_image(grey, self.ink)
+        return ink.DigitPicture(grey, grey if self.ink == "light" else 255 - grey, image, "")
 
     @property
     def kind(self):
@@ -270,8 +270,8 @@ class Names(Source):
         return facts | {"ignored": texts.IGNORED}, arrays  # from now on
 
     @classmethod
-    def facts_in(cls, kept, arrays):
-        return super().facts_in({"ignored": None} | kept, arrays)
+    def facts_in(cls, saved, arrays):
+        return super().facts_in({"ignored": None} | saved, arrays)
 
     @property
     def news(self):
@@ -305,9 +305,9 @@ class Text(Source):
         return facts, {"letters": np.array([*map(ord, self.letters)], np.uint32)}
 
     @classmethod
-    def facts_in(cls, kept, arrays):
-        facts = super().facts_in(kept, arrays)
-        if cut_by := str(kept.get("cut_by", "")):
+    def facts_in(cls, saved, arrays):
+        facts = super().facts_in(saved, arrays)
+        if cut_by := str(saved.get("cut_by", "")):
             return facts | {"cut_by": cut_by}
         return facts | {"letters": "".join(map(chr, arrays["letters"].ravel()))}
 
@@ -359,10 +359,10 @@ def find_path(name):
     return Path(name)
 
 
-def facts_in(kept, arrays):
+def parse_facts(saved, arrays):
     """The facts of the data in a checkpoint, for `Sources.find`; {} if that is older. ValueError, KeyError or TypeError
     if they make no sense."""
-    return KINDS[kept["of"]].facts_in(kept, arrays) if kept else {}
+    return KINDS[saved["of"]].facts_in(saved, arrays) if saved else {}
 
 
 def dataset_folder(name):
@@ -387,7 +387,7 @@ class Sources(dict):
         return open_source(name, of, **facts)
 
 
-def hash_of(content):
+def compute_hash(content):
     """The SHA-256 sum of what was read."""
     total = hashlib.sha256(content.get("letters", "").encode())
     for array in content["arrays"]:

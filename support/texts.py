@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from support.budget import DATA, PIECE, Budget, unpacked
+from support.budget import DATA, PIECE, Budget, open_unpacked_bytes
 from support.download import find
 from support.errors import UserError
 from support.pictures import SIDE, parse_idx
@@ -224,7 +224,7 @@ def encode_text(text, byte_pairs, name):
 
 def iter_codes(content, name):
     """Yield the letters of a text in UTF-8, gzipped or not, as arrays of their Unicode numbers, a piece at a time."""
-    opened = io.BufferedReader(unpacked(content, name, Budget(DATA)), PIECE)
+    opened = io.BufferedReader(open_unpacked_bytes(content, name, Budget(DATA)), PIECE)
     file = io.TextIOWrapper(opened, encoding="utf-8-sig")  # a byte order mark is no letter
     while piece := file.read(LETTERS_AT_A_TIME):
         yield np.frombuffer(piece.encode("utf-32-le"), "<u4")

@@ -21,10 +21,10 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 from tqdm import tqdm
 
-from support.checkpoint import misfit
+from support.checkpoint import describe_misfit
 from support.errors import UserError
-from support.lockstep import departure
-from support.unnoticed import unnoticed
+from support.lockstep import find_departure
+from support.unnoticed import side_effects_undone
 
 AT_ONCE = 64  # images in testing, at most: what is kept of more does not fit into a processor's cache
 
@@ -34,7 +34,7 @@ def share_work(model, parts, batch_size):
 
     batch_size: in training. In testing, no more images than in a part of it are computed at once.
     """
-    threads()  # from here on, each product gets one
+    limit_blas_threads()  # from here on, each product gets one
     if parts == 1:
         return model
     return InParts(model, parts, max(1, min(batch_size // parts, AT_ONCE)))
@@ -57,7 +57,7 @@ class InParts:
         self.model, self.number, self.at_once = model, number, at_once
         self.params, self.statistics = model.params, getattr(model, "statistics", {})
         self.frozen = getattr(model, "frozen", {})  # what stays as it is: one copy for all parts
-        self.meeting = Meeting() if any(hasattr(layer, "add_up") for layer in layers(model)) else None
+        self.meeting = Meeting() if any(hasattr(layer, "add_up") for layer in iter_layers(model)) else None
         # Of the model, or [the model] if it gets its batches whole. Empty before the first step.
         self.copies = []
         self.parts = []  # the copies that took the last batch
@@ -69,7 +69,7 @@ class InParts:
         """From x (B, ...), something for each of B images, to logits (B, ..., K)."""
         if self.training and not self.copies:
             self.choose(x)
-        self.parts = (self.copies or self.copied())[: len(x)]
+        self.parts = (self.copies or self.make_copies())[: len(x)]
         for part in self.parts:
             part.training = self.training
         for part in self.parts[1:]:  # all begin with what the first has remembered
@@ -80,9 +80,9 @@ class InParts:
 
         def forward(part, x):
             pieces = 1 if self.training else -(-len(x) // self.at_once)
-            return joined([part.forward(piece) for piece in np.array_split(x, pieces)])
+            return concatenate([part.forward(piece) for piece in np.array_split(x, pieces)])
 
-        return joined(self.each_part(forward, x))
+        return concatenate(self.each_part(forward, x))
 
     def backward(self, dlogits):
         """From d loss / d logits (B, ..., K) to {name: gradient}."""
@@ -97,16 +97,16 @@ class InParts:
     def each_part(self, function, batch):
         """[function(network, its part of the batch), ...]"""
         meets = self.meeting and self.training and len(self.parts) > 1
-        with self.meeting.of(len(self.parts)) if meets else nullcontext() as meeting:
-            return each(function, self.parts, np.array_split(batch, len(self.parts)), meeting=meeting)
+        with self.meeting.session(len(self.parts)) if meets else nullcontext() as meeting:
+            return map_in_threads(function, self.parts, np.array_split(batch, len(self.parts)), meeting=meeting)
 
-    def copied(self):
+    def make_copies(self):
         """A copy of the model for each part, with the same weights. The first has the same statistics, too."""
         copies = []
         for k in range(self.number):
             shared = [*self.params.values(), *self.frozen.values(), *([] if k else self.statistics.values())]
             copies.append(copy.deepcopy(self.model, {id(array): array for array in shared}))
-            for layer in layers(copies[-1]):
+            for layer in iter_layers(copies[-1]):
                 if hasattr(layer, "add_up"):
                     layer.add_up = partial(self.meeting.add_up, k)
         return copies
@@ -118,9 +118,9 @@ class InParts:
         x = x[: (1 if self.frozen else 8) * number + len(x) % number]
         why = ""
         if number > 1:
-            with unnoticed({type(layer) for layer in layers(self.model)}):
+            with side_effects_undone({type(layer) for layer in iter_layers(self.model)}):
                 why = difference_in_parts(self.model, number, x)
-        self.copies = [self.model] if why is None or why else self.copied()
+        self.copies = [self.model] if why is None or why else self.make_copies()
         if why:
             self.at_once = sys.maxsize
             # It names no file: in a copy with a fault, that would give it away.
@@ -137,10 +137,10 @@ def get_model(network):
     return network.model if isinstance(network, InParts) else network
 
 
-def kept_array(network, name):
+def get_kept_array(network, name):
     """The array (images, ...) of that name which a network kept in its last step; of its parts, one below the other."""
     parts = network.parts if isinstance(network, InParts) else [network]
-    return joined([getattr(part, name) for part in parts])
+    return concatenate([getattr(part, name) for part in parts])
 
 
 def difference_in_parts(model, number, x):
@@ -156,43 +156,43 @@ def difference_in_parts(model, number, x):
     rng, frozen = np.random.default_rng(0), {id(array): array for array in getattr(model, "frozen", {}).values()}
     precise = all(array.dtype == float for array in frozen.values())
     moved = {id(p): p + rng.normal(0, 1e-3, p.shape) for p in model.params.values()}
-    others = {id(array): exact(array) for array in getattr(model, "statistics", {}).values()}
+    others = {id(array): to_float64(array) for array in getattr(model, "statistics", {}).values()}
     if not precise:
         moved = {name: p.astype(np.float32) for name, p in moved.items()}
     try:
         whole = copy.deepcopy(model, moved | others | frozen)
         shared = InParts(copy.deepcopy(whole, {**frozen}), number)
-        shared.copies = shared.copied()
+        shared.copies = shared.make_copies()
     except Exception as error:
         return f"there would be copies of it, which cannot be made ({error})"
     with np.errstate(all="ignore"):
         try:
-            right = outcome(whole, exact(x) if precise else x)
+            right = compute_outputs(whole, to_float64(x) if precise else x)
         except MemoryError:
             raise
         except (Exception, SystemExit):
             return None
-        if misfit(model.params, right["gradients"]):
+        if describe_misfit(model.params, right["gradients"]):
             return None
         try:
-            found = outcome(shared, exact(x) if precise else x)
+            found = compute_outputs(shared, to_float64(x) if precise else x)
         except (MemoryError, UserError):
             raise
         except (Exception, SystemExit) as error:
             return f"it would fail ({error})"
     try:
-        _, first = departure(right, found, 1e-9 if precise else 1e-3)
+        _, first = find_departure(right, found, 1e-9 if precise else 1e-3)
     except UserError as error:
         return f"its arrays would have other shapes ({error})"
     return f"its {first.group} would differ" if first else ""
 
 
-def exact(array):
+def to_float64(array):
     """An array of numbers, in float64; of whole numbers, as it is."""
     return array.astype(float) if array.dtype.kind == "f" else array.copy()
 
 
-def outcome(network, x):
+def compute_outputs(network, x):
     """All that a network gives for images x (B, ...): {what: {name: array}}."""
     logits = network.forward(x)
     grads = network.backward(np.random.default_rng(0).normal(size=logits.shape))
@@ -206,14 +206,14 @@ def outcome(network, x):
     }
 
 
-def layers(network):
+def iter_layers(network):
     """The network and all layers in it, however deep."""
     yield network
     for layer in getattr(network, "layers", {}).values():
-        yield from layers(layer)
+        yield from iter_layers(layer)
 
 
-def joined(arrays):
+def concatenate(arrays):
     """Arrays, one below the other."""
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
@@ -222,7 +222,7 @@ def joined(arrays):
 
 
 @cache
-def threads():
+def limit_blas_threads():
     """How many threads NumPy's products would have used. From the first call on, each product gets one thread.
 
     1 where threadpoolctl knows no library, as with Apple's Accelerate, whose threads it cannot limit.
@@ -233,7 +233,7 @@ def threads():
     return number
 
 
-def each(function, *arguments, meeting=None):
+def map_in_threads(function, *arguments, meeting=None):
     """list(map(function, *arguments)), computed by this thread and others.
 
     meeting: the `Meeting` of the parts, if they wait for each other there. Then each of them has a thread; UserError
@@ -251,25 +251,25 @@ def each(function, *arguments, meeting=None):
                     i, part = waiting.popleft()  # the next part that no thread has taken
                 except IndexError:
                     return
-                with meeting.attended() if meeting else nullcontext():
+                with meeting.attendance() if meeting else nullcontext():
                     results[i] = function(*part)
 
-    wanted = (len(parts) if meeting else min(len(parts), threads())) - 1
-    others, started = crew(wanted) if wanted > 0 else (None, 0)
+    wanted = (len(parts) if meeting else min(len(parts), limit_blas_threads())) - 1
+    others, started = start_threads(wanted) if wanted > 0 else (None, 0)
     if meeting and started < wanted:
         needs = f"--parts {len(parts)} needs as many threads, and the system starts {started + 1}"
         raise UserError(f"{needs}: take --parts {started + 1}")
     jobs = [Job(work) for _ in range(wanted)] if started else []
     for job in jobs:
         others.put(job)
-    found = []
+    errors_found = []
     try:
         work()
     except BaseException as error:
-        found.append(error)
+        errors_found.append(error)
     waiting.clear()  # nothing is left, unless there was an error or Ctrl-C
-    found += [job.error.get() for job in jobs if not job.taken.acquire(blocking=False)]
-    for error in sorted(filter(None, found), key=lambda error: isinstance(error, Left)):
+    errors_found += [job.error.get() for job in jobs if not job.taken.acquire(blocking=False)]
+    for error in sorted(filter(None, errors_found), key=lambda error: isinstance(error, PartEnded)):
         raise error  # the first that does not follow from another
     return results
 
@@ -285,7 +285,7 @@ class Job:
 
 
 @cache
-def crew(number):
+def start_threads(number):
     """(the queue of jobs for this many other threads, which sleep while it is empty, and how many there are).
 
     Why not a ThreadPoolExecutor: its threads wake up later, and a step of the MLP or the ResNet takes a tenth longer.
@@ -295,13 +295,13 @@ def crew(number):
     jobs = SimpleQueue()
     for started in range(number):
         try:
-            threading.Thread(target=take, args=[jobs], daemon=True).start()
+            threading.Thread(target=run_jobs, args=[jobs], daemon=True).start()
         except RuntimeError:
             return jobs, started
     return jobs, number
 
 
-def take(jobs):
+def run_jobs(jobs):
     """What each of these threads does."""
     while True:
         job, error = jobs.get(), None
@@ -314,7 +314,7 @@ def take(jobs):
         del job, error  # with them, the arrays of the step
 
 
-class Left(Exception):
+class PartEnded(Exception):
     """A part waits for one that has ended."""
 
 
@@ -328,16 +328,16 @@ class Meeting:
         self.number, self.changed = 0, threading.Condition()
 
     @contextmanager
-    def of(self, number):
+    def session(self, number):
         """So many parts meet within it."""
-        self.number, self.ended, self.brought, self.room = number, False, {}, threading.Semaphore(threads())
+        self.number, self.ended, self.brought, self.room = number, False, {}, threading.Semaphore(limit_blas_threads())
         try:
             yield self
         finally:
             self.number = 0
 
     @contextmanager
-    def attended(self):
+    def attendance(self):
         """A part computes within it. When it ends, even by an error or Ctrl-C, nobody waits for it any more."""
         with self.room:
             try:
@@ -368,5 +368,5 @@ class Meeting:
             finally:
                 self.room.acquire()
             if self.brought is brought:
-                raise Left("a part of the batch waits for another, which has ended")
+                raise PartEnded("a part of the batch waits for another, which has ended")
         return [sum(column) for column in zip(*(brought[part] for part in range(self.number)), strict=True)]

@@ -41,7 +41,7 @@ class BytePairs:
             raise UserError(f"cuts texts by the rule {split!r}, which is not known here: known is {', '.join(SPLITS)}")
         if {*kinds} - {NORMAL, CONTROL} or len(kinds) != len(tokens):
             raise ValueError
-        with program.needing("requirements/llm.txt"):
+        with program.import_guard("requirements/llm.txt"):
             import regex
         self.patterns = [regex.compile(f"({pattern})") for pattern in SPLITS[split]]
         self.letters = letters_of_bytes()

@@ -9,7 +9,7 @@ import re
 import torch
 from torch import nn
 
-from support.checkpoint import difference
+from support.checkpoint import describe_mismatch
 from support.errors import UserError
 
 # What PyTorch's layers call their parameters. Layers of our own call them as NumPy does.
@@ -32,42 +32,45 @@ def to_numpy(model, optimizer):
     """
     return {
         group: {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
-        for group, tensors in (tensors_of(model) | state_of(model, optimizer)).items()
+        for group, tensors in (get_tensors(model) | get_optimizer_state(model, optimizer)).items()
     }
 
 
 @torch.no_grad()
-def from_numpy(model, optimizer, groups, steps, whose):
+def from_numpy(model, optimizer, groups, steps, source_name):
     """The reverse: copy the groups from NumPy, as they are after so many steps. What they lack of the optimizer is 0.
     A group "frozen" has what stays as it is.
 
-    UserError if they do not fit; whose: where they are from.
+    UserError if they do not fit; source_name: where they are from.
     """
     content = optimizer.state_dict()
-    for i, p in enumerate(in_order(optimizer)):
+    for i, p in enumerate(list_parameters(optimizer)):
         content["state"][i] = {theirs: torch.zeros_like(p) for theirs in optimizer.options.rule.remembers.values()}
         content["state"][i]["step"] = torch.tensor(float(steps))  # which AdamW counts, and SGD does not look at
     optimizer.load_state_dict(content)
-    mine = tensors_of(model) | state_of(model, optimizer) | {"frozen": frozen_of(model)}
-    check_twin(model, groups, whose, mine)
-    for group, tensors in mine.items():
+    own_groups = get_tensors(model) | get_optimizer_state(model, optimizer) | {"frozen": get_frozen(model)}
+    check_twin(model, groups, source_name, own_groups)
+    for group, tensors in own_groups.items():
         for name, tensor in tensors.items() if group in groups else ():
             tensor.copy_(torch.from_numpy(groups[group][name]))
 
 
-def check_twin(model, groups, whose, mine=None):
+def check_twin(model, groups, source_name, own_groups=None):
     """UserError unless arrays from NumPy, {group: {name: array}}, fit the network in PyTorch: the names and the shapes.
 
-    mine: the network's own groups, if not its weights and statistics alone. Only those that both have are compared.
+    own_groups: the network's own groups, if not its weights and statistics alone. Only those that both have are
+    compared.
     """
-    mine = mine or tensors_of(model) | {"frozen": frozen_of(model)}
-    both = [group for group in mine if group in groups]
-    found = difference({group: groups[group] for group in both}, {group: mine[group] for group in both})
-    if found:
-        raise UserError(f"{type(model).__module__}.{type(model).__name__} is another network than {whose}: {found}")
+    own_groups = own_groups or get_tensors(model) | {"frozen": get_frozen(model)}
+    both = [group for group in own_groups if group in groups]
+    mismatch = describe_mismatch({group: groups[group] for group in both}, {group: own_groups[group] for group in both})
+    if mismatch:
+        raise UserError(
+            f"{type(model).__module__}.{type(model).__name__} is another network than {source_name}: {mismatch}"
+        )
 
 
-def tensors_of(model):
+def get_tensors(model):
     """{"params": {name: tensor}, "statistics": {name: tensor}} under NumPy's names and in NumPy's order of the axes."""
     statistics = {
         f"{path}.{STATISTICS.get(name, name)}".strip("."): buffer
@@ -75,29 +78,29 @@ def tensors_of(model):
         for name, buffer in layer.named_buffers(recurse=False)
         if name != "num_batches_tracked"  # which PyTorch counts, and never uses
     }
-    return {"params": {name: turn(p.detach()) for name, p, turn in parameters(model)}, "statistics": statistics}
+    return {"params": {name: turn(p.detach()) for name, p, turn in iter_parameters(model)}, "statistics": statistics}
 
 
-def frozen_of(model):
+def get_frozen(model):
     """{name: tensor} of what stays as it is, also in NumPy's order."""
-    return {name: turn(p.detach()) for name, p, turn in parameters(model, learns=False)}
+    return {name: turn(p.detach()) for name, p, turn in iter_parameters(model, learns=False)}
 
 
-def state_of(model, optimizer):
+def get_optimizer_state(model, optimizer):
     """{"momentum": {name: tensor}, ...}: what the optimizer remembers of each parameter."""
-    numbers, state = {p: i for i, p in enumerate(in_order(optimizer))}, optimizer.state_dict()["state"]
+    numbers, state = {p: i for i, p in enumerate(list_parameters(optimizer))}, optimizer.state_dict()["state"]
     return {
-        ours: {name: turn(state[numbers[p]][theirs]) for name, p, turn in parameters(model)}
+        ours: {name: turn(state[numbers[p]][theirs]) for name, p, turn in iter_parameters(model)}
         for ours, theirs in optimizer.options.rule.remembers.items()
     }
 
 
-def in_order(optimizer):
+def list_parameters(optimizer):
     """Its parameters as `state_dict` numbers them."""
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
-def parameters(model, learns=True):
+def iter_parameters(model, learns=True):
     """For every parameter that learns, or for all others: its name in NumPy, itself, and what turns a tensor of its
     shape into NumPy's."""
     for path, layer in model.named_modules():

@@ -12,7 +12,7 @@ import numpy as np
 
 
 @contextlib.contextmanager
-def unnoticed(classes):
+def side_effects_undone(classes):
     """Context manager: methods of these classes may run in it, and leave nothing behind.
 
     What they print is not shown, warnings included, and breakpoint() does not stop. Afterwards, the global random
@@ -27,9 +27,9 @@ def unnoticed(classes):
             open(os.devnull, "w", encoding="utf-8") as nowhere,
             contextlib.redirect_stdout(nowhere),
             contextlib.redirect_stderr(nowhere),
-            nothing_typed(),
+            empty_input(),
             warnings.catch_warnings(),
-            copied_variables(scopes_of(classes)),
+            copies_of_variables(scopes_of(classes)),
         ):
             warnings.simplefilter("ignore")
             yield
@@ -44,7 +44,7 @@ def ignore_breakpoint(*args, **kwargs):
 
 
 @contextlib.contextmanager
-def nothing_typed():
+def empty_input():
     """Context manager: whatever asks the user, as another debugger does, gets the end of the input at once."""
     stdin = sys.stdin
     with open(os.devnull, encoding="utf-8") as sys.stdin:
@@ -67,7 +67,7 @@ def scopes_of(classes):
 
 
 @contextlib.contextmanager
-def copied_variables(scopes):
+def copies_of_variables(scopes):
     """Context manager: in it, each variable of these modules and classes is a copy; afterwards it is the original."""
     originals = [dict(vars(scope)) for scope in scopes]
     copies = {}

@@ -34,7 +34,7 @@ import data
 import plot
 from loading.options import parse_options
 from support.errors import UserError
-from support.files import replacing
+from support.files import atomic_write
 
 ROOT = Path(__file__).resolve().parent.parent
 # Options of a small network of each kind.
@@ -264,7 +264,7 @@ def once(tmp_path_factory, name, make):
         try:
             make(out)
         except BaseException as error:
-            with replacing(failed) as file:
+            with atomic_write(failed) as file:
                 file.write(str(error).encode())
             raise
         ended.mkdir()
@@ -324,10 +324,10 @@ def quick_curves(monkeypatch):
 
     def learning_curves(run):
         for path in run.files.curves if run.first else ():
-            with replacing(path) as file:
+            with atomic_write(path) as file:
                 file.write(repr((run.title, run.tested, run.history.numbers())).encode())
 
-    monkeypatch.setattr(plot, "learning_curves", learning_curves)
+    monkeypatch.setattr(plot, "draw_learning_curves", learning_curves)
 
 
 @pytest.fixture
@@ -382,7 +382,7 @@ def assert_one_line(result, *words, status=2):
 
 def as_input(images, pixels="standardised", dtype="float64"):
     """uint8 images as a network's input."""
-    return data.as_input(images, parse_options("np", "--pixels", pixels, "--dtype", dtype))
+    return data.to_input(images, parse_options("np", "--pixels", pixels, "--dtype", dtype))
 
 
 def damaged(whole):

@@ -35,7 +35,7 @@ def test_images_and_tokens_have_one_interface(mnist):
 
 def drawn(images, labels, first, *options):
     dataset = data.Images(images, labels, None, None)
-    return list(data.drawn(dataset, parse_options("np", "--batch-size", 10, *options), first, 35))
+    return list(data.iter_examples(dataset, parse_options("np", "--batch-size", 10, *options), first, 35))
 
 
 def test_an_epoch_has_every_example_but_for_the_last_few():
@@ -76,12 +76,12 @@ def test_what_is_drawn_ahead_stops_with_its_reader_and_raises_there():
                 raise ValueError("seven")
             yield i
 
-    reader = data.ahead(items())
+    reader = data.prefetch(items())
     assert [next(reader), next(reader)] == [0, 1]
     reader.close()
     assert len(made) <= 4
     with pytest.raises(ValueError, match="seven"):
-        list(data.ahead(items()))
+        list(data.prefetch(items()))
 
 
 @pytest.mark.parametrize(("batch_size", "parts"), [(128, [200, 200, 34]), (25, [200, 200, 34]), (3, [24] * 18 + [2])])
@@ -115,10 +115,12 @@ def test_the_examples_of_the_batches_are_counted_by_their_index(small, monkeypat
     options = parse_options("np", "--batch-size", 60)
 
     def different(steps):
-        small.mark(drawn := np.zeros(600, bool), options, 0, steps)
+        small.mark_drawn(drawn := np.zeros(600, bool), options, 0, steps)
         return drawn.sum()
 
     assert [different(steps) for steps in (0, 1, 9, 10, 25)] == [0, 60, 540, 600, 600]
-    right = data.stream
-    monkeypatch.setattr(data, "stream", lambda *key: SimpleNamespace(permutation=lambda n: right(*key).permutation(90)))
+    right = data.make_rng
+    monkeypatch.setattr(
+        data, "make_rng", lambda *key: SimpleNamespace(permutation=lambda n: right(*key).permutation(90))
+    )
     assert different(25) <= 90

@@ -68,7 +68,7 @@ def as_table(values):
     """{name: its value in words} of a namespace, or of a row "name value, name value"."""
     if isinstance(values, str):
         return {name: value for name, _, value in (part.strip().partition(" ") for part in values.split(", "))}
-    return {name: opt.as_typed(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
+    return {name: opt.format_value(value) if isinstance(value, tuple) else str(value) for name, value in values.items()}
 
 
 @pytest.mark.parametrize("framework", ["np", "torch"])

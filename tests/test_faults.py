@@ -27,7 +27,7 @@ from conftest import ROOT, assert_one_line, damaged, fuzz, rows, slow_but
 from support import program as ending
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
-from support.files import locked, replacing
+from support.files import atomic_write, file_lock
 
 fcntl = pytest.importorskip("fcntl", reason="signals and locks are Unix's")
 pytestmark = pytest.mark.usefixtures("quick_curves")
@@ -162,9 +162,12 @@ def test_only_a_regular_file_is_replaced(tmp_path):
     (tmp_path / "to nothing").symlink_to("new")
     os.mkfifo(tmp_path / "pipe")
     for name in ("to a device", "to itself", "pipe"):
-        with pytest.raises(UserError, match=f"{name}: what is there is not a regular file"), replacing(tmp_path / name):
+        with (
+            pytest.raises(UserError, match=f"{name}: what is there is not a regular file"),
+            atomic_write(tmp_path / name),
+        ):
             pass
-    with replacing(tmp_path / "to nothing") as file:
+    with atomic_write(tmp_path / "to nothing") as file:
         file.write(b"new")
     assert tree(tmp_path) == {
         "to a device": "/dev/null", "to itself": "to itself", "to nothing": "new", "pipe": None, "new": b"new",
@@ -172,10 +175,10 @@ def test_only_a_regular_file_is_replaced(tmp_path):
 
 
 def test_two_programs_that_write_one_file_at_once(tmp_path, monkeypatch):
-    with replacing(tmp_path / "file") as last:
+    with atomic_write(tmp_path / "file") as last:
         last.write(b"last")
         monkeypatch.setattr(os, "getpid", lambda: 1)
-        with replacing(tmp_path / "file") as first:
+        with atomic_write(tmp_path / "file") as first:
             first.write(b"first")
         assert tree(tmp_path)["file"] == b"first"
     assert tree(tmp_path) == {"file": b"last"}
@@ -345,7 +348,7 @@ def test_a_run_keeps_the_checkpoint_that_it_replaces(do, here):
     assert Path("out/checkpoint_np.npz.bak4").read_bytes() == second
     parts[0].touch()
     was = tree("out")
-    with locked(Path("out/.np.lock")):
+    with file_lock(Path("out/.np.lock")):
         assert_one_line(do(f"main_np {RUN} --out out"), "another run is writing into out")
         succeeds(do("main_torch --hidden 8 --batch-size 60 --steps 1 --out out"))
     assert was.items() <= tree("out").items()
@@ -360,7 +363,7 @@ def test_a_lock_that_another_run_is_just_removing_is_none(tmp_path, monkeypatch)
         flock(*arguments)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    with locked(path), pytest.raises(UserError), locked(path):
+    with file_lock(path), pytest.raises(UserError), file_lock(path):
         pass
     assert not path.exists()
 
@@ -372,14 +375,14 @@ def test_a_lock_of_a_killed_run_is_none(tmp_path):
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == -signal.SIGKILL
     assert path.exists()
-    with locked(path):
+    with file_lock(path):
         pass
 
 
 @pytest.mark.parametrize("make", [os.mkdir, lambda path: os.symlink("elsewhere", path)])
 def test_a_lock_that_is_no_file(make, tmp_path):
     make(path := tmp_path / ".np.lock")
-    with pytest.raises(UserError, match=f"{path} is not a file"), locked(path):
+    with pytest.raises(UserError, match=f"{path} is not a file"), file_lock(path):
         pass
     assert os.listdir(tmp_path) == [path.name]
 
@@ -387,7 +390,11 @@ def test_a_lock_that_is_no_file(make, tmp_path):
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
 def test_a_drive_without_locks(number, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(fcntl, "flock", Mock(side_effect=OSError(number, os.strerror(number))))
-    with locked(tmp_path / ".np.lock"), locked(tmp_path / ".np.lock"), locked(tmp_path / ".np.lock", wanted=False):
+    with (
+        file_lock(tmp_path / ".np.lock"),
+        file_lock(tmp_path / ".np.lock"),
+        file_lock(tmp_path / ".np.lock", enabled=False),
+    ):
         pass
     assert capsys.readouterr().err.count(f"note: the drive of {tmp_path} has no locks") == 2
 
@@ -454,7 +461,13 @@ def test_a_backup_that_goes_on_loses_neither_run(do, here, monkeypatch):
 
 def test_what_does_not_belong_together_is_said(do, here, monkeypatch):
     """A run that has ended and is resumed leaves all that a run leaves, and so puts an end to it."""
-    for name in ("plot.learning_curves", "plot.comparison", "plot.save", "look.draw_test", "look.draw_inside"):
+    for name in (
+        "plot.draw_learning_curves",
+        "plot.draw_comparison",
+        "plot.save",
+        "look.draw_test",
+        "look.draw_inside",
+    ):
         monkeypatch.setattr(name, lambda *_: {})
     succeeds(do(f"main_np {RUN} --seed 1 --out out"))
     whole = Path("out/history_np.json").read_text()

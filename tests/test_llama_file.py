@@ -51,7 +51,7 @@ def tiny(tmp_path_factory):
 def in_pytorch(model, options):
     """The same network in PyTorch, with the same arrays."""
     with torch.device("meta"):
-        twin = loading.network.class_of(options, "torch")(**options.sizes)
+        twin = loading.network.find_class(options, "torch")(**options.sizes)
     arrays = {name.replace("embed.E", "embed.W"): p for name, p in gguf_file.transpose_linear(model.params).items()}
     state = {name.replace(".W", ".weight"): torch.from_numpy(p) for name, p in arrays.items()}
     twin.load_state_dict(state, assign=True)
@@ -75,7 +75,7 @@ def test_its_logits_are_those_of_pytorch(tiny):
 
 def test_every_array_has_its_place_and_what_was_packed_is_near_what_it_was(tiny):
     model, options, _ = loading.gguf_file.load_file(tiny)
-    for ours, theirs in gguf_file.names_in(ModelFile(tiny), options).items():
+    for ours, theirs in gguf_file.map_names(ModelFile(tiny), options).items():
         right = arrays_of()[theirs].T if ours.endswith(".W") else arrays_of()[theirs]
         assert model.params[ours].dtype == np.float32
         assert model.params[ours] == pytest.approx(right, abs=0.1 if theirs in PACKED else 0), ours
@@ -539,7 +539,7 @@ def test_too_little_memory_is_no_damage(where, tiny, monkeypatch, capsys):
 
 
 def test_too_little_memory_is_said_before_it_is_taken(tiny, monkeypatch):
-    monkeypatch.setattr(memory, "there_is", lambda: 10**8)
+    monkeypatch.setattr(memory, "available_memory", lambda: 10**8)
     with pytest.raises(UserError, match=r"takes 0.1 GB of memory, and there are 0.1$"):
         loading.gguf_file.load_file(tiny)
 

@@ -15,14 +15,14 @@ import main_np
 import plot
 import write
 from conftest import as_input, rows
-from loading.network import make
+from loading.network import make_network
 from loading.options import parse_options
 from mlp_np import MLP, softmax, softmax_cross_entropy
 from networks import NETWORKS
 from resnet_np import ResNet
 from support import drawing, texts
 from support.errors import UserError
-from support.ink import Seen
+from support.ink import DigitPicture
 from views import answers, parts
 from vit_np import ViT
 
@@ -48,7 +48,7 @@ def tiny(small, tmp_path_factory):
     out = tmp_path_factory.mktemp("tiny")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "load", lambda *_: small)
-        patch.setattr(plot, "learning_curves", lambda run: None)
+        patch.setattr(plot, "draw_learning_curves", lambda run: None)
         for words in TRAINED.values():
             main_np.main([*words.split(), "--out", str(out)])
     return out
@@ -139,7 +139,7 @@ def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
     image, options = mnist.test_images[0], options_of(model="resnet", widths=(2, 3), blocks=blocks)
     steps = look.resnet_passes(model, options, image, 3)
     layers = {"stem": "stem", "stage 1": f"blocks.{blocks - 1}", "stage 2": f"blocks.{2 * blocks - 1}"}
-    assert_gradients(model, data.as_input(image[np.newaxis], options), steps, layers)
+    assert_gradients(model, data.to_input(image[np.newaxis], options), steps, layers)
     for place, layer in layers.items():
         assert (steps["maps"][place] == model.layers[layer].y[0]).all()
 
@@ -162,7 +162,7 @@ def test_the_channels_that_are_drawn(mnist):
 
 def test_the_gradients_that_return_to_the_patches(vit, mnist):
     image, layers = mnist.test_images[0], {"embedded": "positions", "block 1": "blocks.0", "block 2": "blocks.1"}
-    assert_gradients(vit[0], data.as_input(image[np.newaxis], vit[1]), look.vit_passes(*vit, image, 3), layers)
+    assert_gradients(vit[0], data.to_input(image[np.newaxis], vit[1]), look.vit_passes(*vit, image, 3), layers)
 
 
 @pytest.mark.slow
@@ -178,7 +178,7 @@ def test_the_attention_that_is_drawn(vit, mnist):
         assert figure.axes[0].patches[0].get_xy() == (7 * (patch % 4), 7 * (patch // 4))
 
 
-@drawing.style()
+@drawing.plot_style()
 def test_rows_beside_scales_of_other_numbers_stand_below_each_other():
     figure, places = drawing.new_figure(4, 4), []
     for part, most in zip(figure.subfigures(2, 1), (0.9, 0.66), strict=True):
@@ -203,9 +203,9 @@ def test_the_weights_that_are_drawn(vit):
 
 @pytest.mark.slow
 def test_the_confusion_matrix_and_the_mistakes(tiny, small):
-    model, options, checkpoint = loading.checkpoint.load(tiny / "checkpoint_resnet_np.npz")
+    model, options, checkpoint = loading.checkpoint.load_network(tiny / "checkpoint_resnet_np.npz")
     images, labels = small.test_images, small.test_labels
-    p = softmax(model.forward(data.as_input(images, options)))
+    p = softmax(model.forward(data.to_input(images, options)))
     said, confidence = p.argmax(axis=1), p.max(axis=1)
     counts = np.zeros((10, 10), int)
     np.add.at(counts, (labels, said), 1)
@@ -235,7 +235,7 @@ EXTREMES = """
 @pytest.mark.parametrize(("words", "size", "why"), [*rows(EXTREMES)])
 def test_every_text_is_legible(words, size, why, mnist):
     options = parse_options("np", *words.split(), "--dtype", "float64", "--hold-out", "1")
-    model, image = make("np", options), mnist.test_images[0]
+    model, image = make_network("np", options), mnist.test_images[0]
     for array in model.params.values():
         array *= float(size)
     model.training = False
@@ -284,7 +284,9 @@ def test_answers_and_mistakes_of_any_number():
         assert_legible(answers.mistakes(np.zeros((n, 28, 28), np.uint8), *words))
     none = "no digit found in a.png: it should be darker or lighter than the paper"
     for shape, problem in [((320, 200), none), ((1, 320), none), ((320, 1), "")]:
-        seen = Seen(np.full(shape, 99, np.uint8), np.zeros(shape, np.uint8), np.zeros((28, 28), np.uint8), problem)
+        seen = DigitPicture(
+            np.full(shape, 99, np.uint8), np.zeros(shape, np.uint8), np.zeros((28, 28), np.uint8), problem
+        )
         figure = answers.prediction(seen, np.array([0.99997, *[0.000003] * 9]), "digit: 0")
         assert_legible(figure)
         said = "no answer: no digit found" if problem else "digit: 0"
@@ -305,7 +307,7 @@ def looked(monkeypatch, tmp_path, capsys):
 
     def look_at(network, words=""):
         options, drawn = parse_options("np", "--model", *network.split()), []
-        loaded = make("np", options), options, SimpleNamespace(path="runs/checkpoint_new.npz")
+        loaded = make_network("np", options), options, SimpleNamespace(path="runs/checkpoint_new.npz")
         monkeypatch.setattr(look, "load_network", lambda path, writes: loaded)
         monkeypatch.setattr(look, "draw_test", lambda *_: {})
         monkeypatch.setattr(look, "draw_inside", lambda _, __, *what: drawn.append(what) or {})
@@ -381,7 +383,7 @@ def test_a_digit_that_a_network_wrote(tmp_path, capsys, monkeypatch):
     (figure, path), *_ = drawn
     assert_legible(figure)
     assert path.name == "written_gpt_np.png"
-    model, options, _ = loading.checkpoint.load(weights[1], writes=True)
+    model, options, _ = loading.checkpoint.load_network(weights[1], writes=True)
     steps = look.gpt_steps(model, options, np.array([[128 + 7]]))
     image = write.generate_digits(model, options, [7], 0.8, np.random.default_rng(0))[0]
     assert (texts.decode_images(steps["words"][np.newaxis])[0] == image).all()

@@ -26,7 +26,7 @@ QUICK = ("--steps", "300", "--batch-size", "50")
 @pytest.fixture(autouse=True)
 def few(small, monkeypatch):
     monkeypatch.setattr(data, "load", lambda *of: small)
-    monkeypatch.setattr(plot, "learning_curves", lambda run: None)
+    monkeypatch.setattr(plot, "draw_learning_curves", lambda run: None)
 
 
 def options_of(*words):
@@ -148,13 +148,13 @@ def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small,
 @pytest.fixture
 def with_wrong_labels(monkeypatch):
     """A tenth of the labels are wrong, and only in the run's batches."""
-    right = data.draw
+    right = data.augment_batches
 
     def draw(dataset, options, first, last):
         for images, labels in right(dataset, options, first, last):
             yield images, (labels + is_mislabelled(images)) % 10
 
-    monkeypatch.setattr(data, "draw", draw)
+    monkeypatch.setattr(data, "augment_batches", draw)
 
 
 def is_mislabelled(images):
@@ -169,7 +169,7 @@ def test_wrong_labels_of_a_runs_batches_are_among_the_most_confident_mistakes(
     options, checkpoint = training.read("np", path)
     images, labels, answered, p = training.find_worst(options, checkpoint)
     model = main_np.build(options, checkpoint)[0]
-    logits = model.forward(data.as_input(images, options))
+    logits = model.forward(data.to_input(images, options))
     assert [*answered] == [str(k) for k in logits.argmax(axis=1)]
     exps = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities = exps / exps.sum(axis=1, keepdims=True)
@@ -285,8 +285,10 @@ def test_a_loss_below_zero_and_examples_that_come_again_are_said(monkeypatch, sm
     monkeypatch.setattr(main_np, "train_step", lambda *of: step(*of) and (-0.5, 0.0))
     said = training.in_words(training.see_first_steps(options_of("--hidden", 8, *QUICK), 2)["marks"])
     assert "The loss is -0.5 in step 1, and -log p is never below 0." in said
-    right = data.stream
-    monkeypatch.setattr(data, "stream", lambda *key: SimpleNamespace(permutation=lambda n: right(*key).permutation(60)))
+    right = data.make_rng
+    monkeypatch.setattr(
+        data, "make_rng", lambda *key: SimpleNamespace(permutation=lambda n: right(*key).permutation(60))
+    )
     said = training.in_words(training.see_first_steps(options_of("--hidden", 8, *QUICK), 2)["marks"])
     assert any(words.startswith("Only 60 different images were drawn: 100 draws should") for words in said)
 

@@ -18,7 +18,7 @@ import plot
 import write
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
-from support.options import changed
+from support.options import with_changes
 from support.program import run
 from support.threads import InParts
 from tiny_model import SIZES, arrays_of, write_model
@@ -31,7 +31,7 @@ SHORT = "--context-length 16 --batch-size 4 --lora 2 --steps 6"
 def no_curves():
     """To draw them takes longer than such a run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plot, "learning_curves", lambda run: None)
+        patch.setattr(plot, "draw_learning_curves", lambda run: None)
         yield
 
 
@@ -132,7 +132,7 @@ class Mixes:
 
 
 def test_a_network_that_mixes_its_texts_gets_them_whole_also_beside_a_file(here, capsys):
-    model = loading.network.make("np", options_of(here))
+    model = loading.network.make_network("np", options_of(here))
     norm = model.layers["norm"]
     model.layers["norm"] = Mixes(norm)
     InParts(model, 2).forward(np.random.default_rng(0).integers(0, 200, (4, 16)))
@@ -188,10 +188,10 @@ def test_it_writes_with_what_it_has_learned(here, kept, said):
     learned = said(*how, "--weights", kept)
     assert learned.startswith(f"Llama 32 × 2, 4 heads, 2 of keys, LoRA 2 of {kept}\n")
     assert said(*how, "--weights", kept, "--raw").split("\n")[1].startswith("the")
-    model, options, _ = loading.checkpoint.load(kept, writes=True)
+    model, options, _ = loading.checkpoint.load_network(kept, writes=True)
     assert model.context_length == SIZES["context_length"] != options.run.context_length
     words = np.random.default_rng(0).integers(0, 200, (2, 30))
-    right = loading.network.make("np", changed(options, lora=2, seed=5))
+    right = loading.network.make_network("np", with_changes(options, lora=2, seed=5))
     for name, array in model.params.items():
         right.params[name][...] = array
     assert (model.forward(words) == right.forward(words)).all()
@@ -219,7 +219,7 @@ def test_the_newest_network_is_never_thin_matrices(kept, tmp_path, monkeypatch):
     shutil.copy(kept, tmp_path)
     for writes in (True, None):
         with pytest.raises(UserError, match="no trained network that"):
-            loading.checkpoint.newest(writes)
+            loading.checkpoint.find_newest(writes)
 
 
 # --- What is one line -----------------------------------------------------------------------------------------------

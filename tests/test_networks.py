@@ -22,16 +22,16 @@ import networks
 from conftest import SMALL, every_day_or_all, fuzz, one_in, slow_but
 from data import SOURCES
 from lab import results, twins
-from loading.network import class_of
+from loading.network import find_class
 from loading.options import parse_options
 from networks import NETWORKS, OPTIMIZERS
 from support import options as opt
 from support import texts
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
-from support.options import changed, option
+from support.options import option, with_changes
 from support.run import FILES
-from support.torch_names import parameters, to_numpy
+from support.torch_names import iter_parameters, to_numpy
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
 FEW_UNITS = [f"{model} {SMALL.get(model, '')}" for model in NETWORKS]
@@ -40,7 +40,7 @@ FEW_UNITS = [f"{model} {SMALL.get(model, '')}" for model in NETWORKS]
 def build(words):
     """(options, by hand, on the tape, in PyTorch), each of the three a network and its optimizer."""
     options = parse_options("torch", "--model", *words.split())
-    tape = changed(options, autograd=True)
+    tape = with_changes(options, autograd=True)
     return options, main_np.build(options), main_np.build(tape), main_torch.build(options)
 
 
@@ -67,7 +67,7 @@ def by_pytorch(model, optimizer, x, y):
     x = torch.from_numpy(x)
     logits = model(x)
     F.cross_entropy(logits.flatten(0, -2), torch.from_numpy(y).flatten(), ignore_index=-1).backward()
-    grads = {name: turn(p.grad).numpy() for name, p, turn in parameters(model)}
+    grads = {name: turn(p.grad).numpy() for name, p, turn in iter_parameters(model)}
     statistics = sorted(to_numpy(model.eval(), optimizer)["statistics"].items())
     return {"logits": logits.detach().numpy(), **grads, **dict(statistics), "when testing": model(x).detach().numpy()}
 
@@ -158,7 +158,7 @@ def test_sizes_precision_defaults_and_seeds(model):
         kinds = {a.dtype for group in groups.values() for a in group.values()}
         assert kinds - {np.dtype(np.int64)} == {np.dtype(np.float32)}  # a network may count its steps
     for way in ("np", "autograd", "torch"):
-        for taken in inspect.signature(class_of(options, way)).parameters.values():
+        for taken in inspect.signature(find_class(options, way)).parameters.values():
             if taken.name in options.network.options:  # None: the data say it
                 assert getattr(options.run, taken.name) in (None, taken.default)
     first, again, other = (main_np.build(build(f"{model} --seed {n}")[0])[0].params for n in (1, 1, 2))
@@ -177,7 +177,7 @@ SIZES = ("gpt --width 12 --heads 3", "llama --width 12 --heads 6 --kv-heads 3 --
 def test_what_is_written_is_the_same_in_pytorch(words):
     """From the same numbers u: digits from the word that asks for them, names from their first letters, too; a text."""
     options, *_, (theirs, _) = build(f"{words} --dtype float64")
-    ours = loading.network.make("np", options)
+    ours = loading.network.make_network("np", options)
     begun = np.array([[3, 9, 60], [0, 0, 8]])
     if options.source.noun != "texts":
         begun = options.source.tokenizer.start_tokens([3, 9] if options.source.noun == "images" else [0, 0])
@@ -266,7 +266,7 @@ def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, mon
         program, more = PROGRAMS[which]
         assert program.main([*argv, *more, "--out", str(tmp_path / name)]) == 0
         framework = "torch" if program is main_torch else "np"
-        *others, checkpoint = (tmp_path / name / file.format(networks.prefix(model) + framework) for file in FILES)
+        *others, checkpoint = (tmp_path / name / file.format(networks.file_prefix(model) + framework) for file in FILES)
         assert {*(tmp_path / name).iterdir()} == {*others, checkpoint}
         last = capsys.readouterr().out.splitlines()[-1]
         return load_checkpoint(checkpoint), [file.read_bytes() for file in others], last, str(checkpoint)
@@ -349,7 +349,7 @@ SHAPE = (
 @pytest.mark.parametrize(("words", "change"), [BIAS, SHAPE])
 def test_a_twin_that_is_another_network_trains_not_a_step(words, change, monkeypatch, tmp_path):
     """Its checkpoint would hold another network than its options say. One line names the difference."""
-    mlp = class_of(parse_options("torch"), "torch")
+    mlp = find_class(parse_options("torch"), "torch")
 
     class Other(mlp):
         def __init__(self, hidden):
@@ -371,10 +371,10 @@ def test_a_twin_that_is_another_network_trains_not_a_step(words, change, monkeyp
 def test_an_option_that_a_form_does_not_know_is_an_error(form, monkeypatch):
     """Nobody should train without the dropout that they asked for. An inherited __init__ might ignore it."""
     options = parse_options(form if form == "torch" else "np")
-    mlp = class_of(options, form)
+    mlp = find_class(options, form)
     more = networks.MLP.options | {"lost": option("of the pixels in training", 0.5, type=float)}
     monkeypatch.setitem(NETWORKS, "losing", networks.MLP._replace(classes="losing.MLP", options=more))
     for network in (mlp, type("Inheriting", (mlp,), {})):
         monkeypatch.setitem(sys.modules, f"losing_{form}", SimpleNamespace(MLP=network))
         with pytest.raises(UserError, match=f"{network.__module__}[.]{network.__name__} does not know .*lost"):
-            loading.network.make(form, parse_options(form if form == "torch" else "np", "--model", "losing"))
+            loading.network.make_network(form, parse_options(form if form == "torch" else "np", "--model", "losing"))

@@ -261,7 +261,7 @@ def test_of_a_training_no_dot_lies_on_the_end_of_an_axis_and_texts_lie_between_t
 @pytest.mark.parametrize("far", [1e-15, 0.0, 3.0])
 def test_of_a_proof_both_losses_are_drawn_and_how_far_the_weights_are_apart(far):
     steps = [(2.3 - 0.01 * n, 2.3 - 0.01 * n + far, far * n) for n in range(200)]
-    with drawing.style():
+    with drawing.plot_style():
         figure = prove.picture(drawing, steps, "MLP (hidden 128)", "mlp_torch.py", far > 1)
     assert_legible(figure)
     upper, lower = figure.axes
@@ -277,7 +277,7 @@ def run_of(steps=1000):
 
 
 def test_of_curves_nearly_every_point_is_in_view_training_is_blue_and_the_test_red():
-    for draw in (plot.loss_curve, plot.accuracy_curve):
+    for draw in (plot.draw_loss_curve, plot.draw_accuracy_curve):
         axes = draw(run_of(), "").axes[0]
         each, smoothed, test = axes.get_lines()
         assert [to_rgb(line.get_color()) for line in (each, smoothed, test)] == [to_rgb(TRAIN)] * 2 + [to_rgb(TEST)]
@@ -289,7 +289,7 @@ def test_of_curves_nearly_every_point_is_in_view_training_is_blue_and_the_test_r
 
 def test_of_several_runs_each_has_its_colour_and_its_name_as_it_is():
     options = vars(parse_options("np").run)
-    figure = plot.comparison({name: (options, run_of()) for name in (r"a $\frac$", "b")})
+    figure = plot.draw_comparison({name: (options, run_of()) for name in (r"a $\frac$", "b")})
     FigureCanvasAgg(figure).draw()  # no $ begins mathematics, which a folder's name need not be
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [r" a $\frac$: 0.9500", " b: 0.9500"]
     for axes in figure.axes:

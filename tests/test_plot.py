@@ -30,7 +30,7 @@ def history(steps, tests=True, steps_per_epoch=468):
 def assert_legible(figure):
     """Every text is inside the picture, large enough, and on no other."""
     canvas = FigureCanvasAgg(figure)
-    with drawing.style():  # as when it is saved
+    with drawing.plot_style():  # as when it is saved
         figure.draw_without_rendering()
     hidden = set()  # the labels beyond the ends of an axis
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
@@ -48,7 +48,7 @@ def assert_legible(figure):
     assert not np.triu(overlap, 1).any(), [(shown[i], shown[j]) for i, j in np.argwhere(np.triu(overlap, 1))]
 
 
-@pytest.mark.parametrize("draw", [plot.loss_curve, plot.accuracy_curve])
+@pytest.mark.parametrize("draw", [plot.draw_loss_curve, plot.draw_accuracy_curve])
 def test_labels_are_legible(draw):
     perfect = History([0.0] * 10, [1.0] * 10, [10], [0.0], [1.0])
     for given in (history(2000), history(1, False), history(2, False), history(150), perfect):
@@ -58,11 +58,11 @@ def test_labels_are_legible(draw):
 def test_the_lines_are_the_numbers():
     given = history(400)
     given.train_loss[7] = 1e-8  # it fills no picture
-    axes = plot.loss_curve(given, "t").axes[0]
+    axes = plot.draw_loss_curve(given, "t").axes[0]
     raw, smoothed, test = axes.get_lines()
     assert raw.get_ydata() == pytest.approx(given.train_loss)
     assert raw.get_xdata().tolist() == list(range(1, 401))
-    assert smoothed.get_ydata() == pytest.approx(plot.smooth(given.train_loss))
+    assert smoothed.get_ydata() == pytest.approx(plot.smooth_curve(given.train_loss))
     assert (list(test.get_xdata()), list(test.get_ydata())) == (list(given.test_step), list(given.test_loss))
     assert axes.texts[0].get_text() == "0.100" and axes.get_ylim()[0] > 1e-3
 
@@ -70,11 +70,11 @@ def test_the_lines_are_the_numbers():
 def test_a_picture_is_the_same_whatever_the_users_style(tmp_path):
     """And that style is what it was."""
     given = history(200)
-    drawing.save(plot.loss_curve(given, "t"), tmp_path / "one.png")
+    drawing.save(plot.draw_loss_curve(given, "t"), tmp_path / "one.png")
     mine = {"lines.linestyle": ":", "axes.facecolor": "black", "xtick.color": "red", "font.size": 30}
     with matplotlib.rc_context(mine | {"font.family": "No Such Font", "savefig.facecolor": "red"}):
         before = dict(matplotlib.rcParams)
-        drawing.save(plot.loss_curve(given, "t"), tmp_path / "two.png")
+        drawing.save(plot.draw_loss_curve(given, "t"), tmp_path / "two.png")
         assert dict(matplotlib.rcParams) == before
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     with Image.open(tmp_path / "one.png") as image:
@@ -83,13 +83,15 @@ def test_a_picture_is_the_same_whatever_the_users_style(tmp_path):
 
 def test_smoothing_keeps_constants_and_means():
     for steps in (1, 500, 10**6):  # of a million, in no time
-        smooth = plot.smooth(np.full(steps, 3.0))
+        smooth = plot.smooth_curve(np.full(steps, 3.0))
         assert len(smooth) == steps and np.allclose(smooth, 3)
-    assert plot.smooth(np.random.default_rng(0).normal(size=5000)).std() < 0.2
-    assert plot.smooth(np.arange(4.0), 100) == pytest.approx(1.5, abs=1e-3)  # a run much shorter than the one beside it
+    assert plot.smooth_curve(np.random.default_rng(0).normal(size=5000)).std() < 0.2
+    assert plot.smooth_curve(np.arange(4.0), 100) == pytest.approx(
+        1.5, abs=1e-3
+    )  # a run much shorter than the one beside it
     line = np.arange(30_001.0)  # far from its ends, a straight line stays as it is
-    assert np.allclose(plot.smooth(line)[1000:-1000], line[1000:-1000])
-    step = plot.smooth(1.0 * (line >= 15_000), 3000)  # which reaches so far to either side
+    assert np.allclose(plot.smooth_curve(line)[1000:-1000], line[1000:-1000])
+    step = plot.smooth_curve(1.0 * (line >= 15_000), 3000)  # which reaches so far to either side
     assert np.flatnonzero((step > 1e-9) & (step < 1 - 1e-9))[[0, -1]] == pytest.approx([12_000, 18_000], abs=20)
 
 
@@ -105,8 +107,8 @@ def write(path, given, *argv):
 def test_a_name_with_brackets_is_a_folder_if_there_is_one(tmp_path):
     """And elsewhere a pattern."""
     paths = [write(tmp_path / name / "history_np.json", history(20)) for name in ("run1", "run[1]")]
-    assert plot.histories(str(tmp_path / "run[1]")) == paths[1:]
-    assert plot.histories(str(tmp_path / "[r]un1")) == paths[:1]
+    assert plot.find_histories(str(tmp_path / "run[1]")) == paths[1:]
+    assert plot.find_histories(str(tmp_path / "[r]un1")) == paths[:1]
 
 
 def test_runs_are_called_by_what_they_differ_in(tmp_path):
@@ -122,20 +124,20 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
         "--batch-size",
         6000,
     )
-    paths = plot.histories(str(tmp_path / "*"))
+    paths = plot.find_histories(str(tmp_path / "*"))
     runs = [load_history(path) for path in paths]
-    names = plot.labels(paths, [options for options, _ in runs])
+    names = plot.make_labels(paths, [options for options, _ in runs])
     same = "batch size 128, hidden 512"
     assert names == [f"{same}, NumPy", f"{same}, PyTorch", "batch size 6000, hidden 16, NumPy"]
     older = {name: value for name, value in runs[0][0].items() if name not in ("optimizer", "augment")}
-    assert plot.labels(paths[:2], [older, runs[1][0]]) == ["NumPy", "PyTorch"]  # older than these options
+    assert plot.make_labels(paths[:2], [older, runs[1][0]]) == ["NumPy", "PyTorch"]  # older than these options
     apart = [runs[0][0] | {"data": {"sha256": letter}} for letter in "ab"]  # which says nothing to anybody
-    assert plot.labels(paths[:2], apart) == ["NumPy", "PyTorch"]
-    assert plot.labels(paths[:1], [runs[0][0]]) == ["NumPy"]
-    assert plot.labels(paths[:1] * 2, [runs[0][0]] * 2) == [f"NumPy ({paths[0]})"] * 2
-    figure = plot.comparison(dict(zip(names, runs, strict=True)))
+    assert plot.make_labels(paths[:2], apart) == ["NumPy", "PyTorch"]
+    assert plot.make_labels(paths[:1], [runs[0][0]]) == ["NumPy"]
+    assert plot.make_labels(paths[:1] * 2, [runs[0][0]] * 2) == [f"NumPy ({paths[0]})"] * 2
+    figure = plot.draw_comparison(dict(zip(names, runs, strict=True)))
     of_fewer = history(936, steps_per_epoch=390)
-    held_out = plot.comparison({"_$x^": (runs[0][0] | {"hold_out": 10_000}, of_fewer)})
+    held_out = plot.draw_comparison({"_$x^": (runs[0][0] | {"hold_out": 10_000}, of_fewer)})
     for drawn, images in ((figure, "test"), (held_out, "held-out")):
         assert_legible(drawn)
         kinds = [text.get_text() for text in drawn.axes[0].get_legend().get_texts()]
@@ -150,7 +152,10 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
 
 def test_a_name_that_cannot_be_drawn_is_no_warning(tmp_path):
     """The font lacks it, it is no text, or reads like mathematics."""
-    save(plot.comparison({"\u672c \udcff\n$x^": (run_options(parse_options("np")), history(20))}), tmp_path / "out.png")
+    save(
+        plot.draw_comparison({"\u672c \udcff\n$x^": (run_options(parse_options("np")), history(20))}),
+        tmp_path / "out.png",
+    )
 
 
 def test_equal_steps_look_equal_however_long_the_run():
@@ -159,7 +164,7 @@ def test_equal_steps_look_equal_however_long_the_run():
     options, whole = run_options(parse_options("np")), history(2000, False)
     start = History(whole.train_loss[:600], whole.train_accuracy[:600])
     start.steps_per_epoch = whole.steps_per_epoch
-    for axes in plot.comparison({"start": (options, start), "whole": (options, whole)}).axes:
+    for axes in plot.draw_comparison({"start": (options, start), "whole": (options, whole)}).axes:
         (one, _, two, _), same = axes.get_lines(), 600 - 2000 // 50  # at its end it has fewer neighbours
         assert one.get_ydata()[:same] == pytest.approx(two.get_ydata()[:same])
         assert one.get_linewidth() > two.get_linewidth()
@@ -169,7 +174,7 @@ def test_a_run_of_an_epoch_or_less_has_ticks_that_differ_and_a_curve_that_is_see
     for steps in (150, 468):
         given = history(steps)
         given.test_step, given.test_accuracy, given.test_loss = [steps], [0.97], [0.1]
-        figure = plot.comparison({"one": ({"hold_out": 0, "dataset": "mnist"}, given)})
+        figure = plot.draw_comparison({"one": ({"hold_out": 0, "dataset": "mnist"}, given)})
         FigureCanvasAgg(figure).draw()
         below = figure.axes[1]
         ticks = [label.get_text() for label in below.get_xticklabels()]
@@ -191,7 +196,7 @@ def test_a_loss_that_has_grown_has_numbers_on_its_axis_and_its_last_one_is_short
     for most in (10, 1e6, 1e12):
         given = History(np.geomspace(2, most, 60), np.full(60, 0.1), [60], [3 * most], [0.1])
         given.steps_per_epoch = 468
-        figure = plot.loss_curve(given, "784-512-10 in NumPy")
+        figure = plot.draw_loss_curve(given, "784-512-10 in NumPy")
         assert_legible(figure)
         (axes,), (low, high) = figure.axes, figure.axes[0].get_ylim()
         ticks = [
@@ -206,7 +211,7 @@ def test_of_many_kinds_of_runs_the_legend_lies_on_no_curve():
     for name, loss in (("falls", np.geomspace(3, 0.1, 300)), ("stays", np.full(300, 2.5))):
         runs[name] = (options, History(loss, np.full(300, 0.5)))
         runs[name][1].steps_per_epoch = 468
-    figure = plot.comparison(runs)
+    figure = plot.draw_comparison(runs)
     axes, canvas = figure.axes[0], FigureCanvasAgg(figure)
     figure.draw_without_rendering()
     box = axes.get_legend().get_window_extent(canvas.get_renderer())

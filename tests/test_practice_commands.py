@@ -338,20 +338,20 @@ def test_practice_starts_without_what_is_large_or_may_be_missing():
 
 def test_first_comes_back_what_needed_help():
     progress = {"passed": {"logits": "", "loss": "", "da1": "", "dz1": ""}, "hints": {"da1": 1}, "seen": {}}
-    progress |= {"mistakes": {"loss": "the sign"}, "due": {"dz1": review.day({"due": {}}, passed=True)}}
-    assert review.due(progress) == ["loss", "da1", "logits"]
+    progress |= {"mistakes": {"loss": "the sign"}, "due": {"dz1": review.choose_day({"due": {}}, has_passed=True)}}
+    assert review.list_due(progress) == ["loss", "da1", "logits"]
 
 
 def test_what_has_passed_on_one_day_comes_back_on_several_a_few_on_each():
     progress = {"passed": {}, "due": {}, "hints": {}, "seen": {}, "mistakes": {}}
     for name in BY_NAME:
         progress["passed"][name] = ""
-        progress["due"][name] = review.day(progress, passed=True)
+        progress["due"][name] = review.choose_day(progress, has_passed=True)
     first, many = TODAY + timedelta(review.DAYS), -(-len(BY_NAME) // review.FEW)
     assert {*progress["due"].values()} == {(first + timedelta(n)).isoformat() for n in range(many)}
-    assert review.due(progress) == []
+    assert review.list_due(progress) == []
     progress["due"]["loss"] = "2099-01-01"  # it passed while the clock was wrong
-    assert review.due(progress) == ["loss"]
+    assert review.list_due(progress) == ["loss"]
 
 
 def test_what_is_saved_while_the_file_is_marked_has_not_passed(learner, monkeypatch):
@@ -514,7 +514,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     with monkeypatch.context() as again:
         again.setattr(runner, "run_program", lambda *_, **__: 1)
         assert "kept" not in learner("train").stdout  # nothing has changed
-    _, _, checkpoint = loading.checkpoint.load(path.with_suffix(".npz"))
+    _, _, checkpoint = loading.checkpoint.load_network(path.with_suffix(".npz"))
     assert checkpoint.history.step == 100 and round(checkpoint.history.test_accuracy[-1], 3) == 0.912
     predict.main([str(ROOT / "png" / "photo.jpg"), "--weights", str(path.with_suffix(".npz"))])
     kept = path.with_suffix(".npz").read_bytes()
@@ -523,7 +523,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
         exec(shortened(network.program([]), 1), {"__name__": "__main__", "__file__": str(path)})
     assert path.with_suffix(".npz").read_bytes() == kept and not path.with_suffix(".part").exists()
     with pytest.raises(UserError, match="it can be used, but not continued"):
-        loading.options.begin("np", "", ["--resume", str(path.with_suffix(".npz"))])
+        loading.options.parse_run("np", "", ["--resume", str(path.with_suffix(".npz"))])
     write(learner.folder, "da1", "da1 = 0")
     assert_one_line(learner("train"), "still to do: da1")
     (learner.folder / "da1.py").write_text("\ufeffda1 = lambda dlogits, W2, z1: dlogits @ W2.T", encoding="utf-8")
@@ -758,7 +758,7 @@ def test_a_files_name_says_which_exercise_it_is_for():
         "da1_dz1.py dz12.py xdz1.py dz1.1.py dz1.txt dz1.pyc dz1 notes.py": None,
     }.items():  # fmt: skip
         for name in names.split():
-            assert archives.wanted_name(BY_NAME, Path("a", name.replace("_-_", " - "))) == exercise, name
+            assert archives.find_exercise_name(BY_NAME, Path("a", name.replace("_-_", " - "))) == exercise, name
 
 
 def test_a_stub_that_the_page_opens_replaces_nothing(tmp_path, monkeypatch):
@@ -815,14 +815,14 @@ def hand_in(path, content):
 def test_marks_go_into_a_file_in_utf8_and_none_is_left_half(tmp_path, capsys, monkeypatch):
     hand_in(tmp_path / "class" / "\u00e9va" / "dz1.py", BY_NAME["dz1"].stub)
     marks = tmp_path / "marks.csv"
-    classroom.mark_all(OURS, str(tmp_path / "class"), only="dz1", out=marks)
+    classroom.mark_all(OURS, str(tmp_path / "class"), only="dz1", out_path=marks)
     assert marks.read_bytes() == "\ufeffname,passed,note,dz1\n\u00e9va,0,,not written\n".encode()
     out, said = capsys.readouterr()
     assert not out and "\u00e9va: 0 of 1" in said
     monkeypatch.setattr(classroom, "summary", lambda *_: 1 / 0)
     marks.unlink()
     with pytest.raises(ZeroDivisionError):
-        classroom.mark_all(OURS, str(tmp_path / "class"), only="dz1", out=marks)
+        classroom.mark_all(OURS, str(tmp_path / "class"), only="dz1", out_path=marks)
     assert [path.name for path in tmp_path.iterdir()] == ["class"]
 
 
@@ -916,7 +916,7 @@ def test_every_exercise_has_a_stub_three_hints_and_a_place_in_the_docs_in_ascii(
         questions = [question for *_, question in exercise.mistakes]
         prose = re.sub("`.*?`", "", "\n".join([*exercise.hints, *questions, *exercise.kind.solution(exercise)[-1:]]))
         assert "](" not in prose, "the site would make a link of it: code belongs between backticks"
-        solution = show.solved(exercise)  # its project's line is found, or this raises
+        solution = show.describe_solution(exercise)  # its project's line is found, or this raises
         if exercise not in CASES:
             assert exercise.answer.splitlines()[-1] in solution
             path, heading = re.fullmatch(r'(docs/\w+\.md), "(.*)"', exercise.docs).groups()
@@ -1116,7 +1116,7 @@ def test_a_network_that_was_trained_after_its_file_was_saved_reads_and_is_not_tr
 
 
 def test_a_line_of_two_columns_goes_on_in_its_second_one(capsys):
-    show.say("a word " * 13 + "\n" + '  "word"   ' + "a meaning " * 10 + "\n    code " + "x" * 90)
+    show.print_text("a word " * 13 + "\n" + '  "word"   ' + "a meaning " * 10 + "\n    code " + "x" * 90)
     first, second, third, fourth, code = capsys.readouterr().out.splitlines()
     assert first[0] + second[0] in ("aa", "aw") and third.startswith('  "word"   a') and code[-90:] == "x" * 90
     assert fourth.startswith(" " * 11 + "a meaning") and max(map(len, (first, second, third, fourth))) <= 80

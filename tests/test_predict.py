@@ -27,8 +27,8 @@ pytestmark = pytest.mark.usefixtures("quick_curves")
 
 def probabilities(weights, images):
     """(N, 10) that the network gives the digits in images (N, 28, 28)."""
-    model, options, _ = loading.checkpoint.load(weights)
-    x = np.concatenate([data.as_input(image[np.newaxis], options) for image in images])
+    model, options, _ = loading.checkpoint.load_network(weights)
+    x = np.concatenate([data.to_input(image[np.newaxis], options) for image in images])
     return softmax(model.forward(x))
 
 
@@ -71,7 +71,7 @@ def trained(tmp_path_factory):
     """The weights of a short run of main_np.py, whose curves nobody looks at."""
 
     def make(out):
-        with patch.object(plot, "learning_curves"):
+        with patch.object(plot, "draw_learning_curves"):
             main_np.main(["--hidden", "128", "--epochs", "2", "--out", str(out)])
 
     return once(tmp_path_factory, "a-short-run", make) / "checkpoint_np.npz"
@@ -159,13 +159,13 @@ def test_the_default_weights_are_those_of_the_newest_run(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(data, "load", lambda *_: small)
     with pytest.raises(UserError, match=r"no trained network that reads .*: run `python main_np\.py` first"):
-        loading.checkpoint.load()
+        loading.checkpoint.load_network()
     main_np.main(["--hidden", "8", "--steps", "1"])
     os.rename("learning_curves/checkpoint_np.npz", other := "learning_curves/checkpoint_torch.npz")
     main_np.main(["--hidden", "9", "--steps", "1"])
-    assert loading.checkpoint.load()[1].run.hidden == 9
+    assert loading.checkpoint.load_network()[1].run.hidden == 9
     os.utime(other, (2**31, 2**31))
-    assert loading.checkpoint.load()[1].run.hidden == 8
+    assert loading.checkpoint.load_network()[1].run.hidden == 8
     short = ["--model", "resnet", "--widths", "2", "--batch-size", "300"]
     for more, words in ((["--epochs", "3", "--stop-after", "1"], ", after 1 of 3 epochs"), (["--steps", "2"], "")):
         main_np.main([*short, *more, "--out", "half"])
@@ -182,14 +182,17 @@ def test_the_newest_of_its_kind(tmp_path, monkeypatch, small):
     monkeypatch.setattr(data, "load", lambda *_: small)
     main_np.main(["--hidden", "8", "--steps", "1"])
     with pytest.raises(UserError, match=r"that writes .* --model \w+` first"):
-        loading.checkpoint.load(writes=True)
+        loading.checkpoint.load_network(writes=True)
     main_np.main(["--model", "gpt", *SMALL["gpt"].split(), "--steps", "1"])
     reader, writer = (f"learning_curves/checkpoint_{name}.npz" for name in ("np", "gpt_np"))
     os.utime(writer, (2**31, 2**31))
-    assert loading.checkpoint.load()[1].run.hidden == 8 and loading.checkpoint.load(writes=True)[1].run.model == "gpt"
+    assert (
+        loading.checkpoint.load_network()[1].run.hidden == 8
+        and loading.checkpoint.load_network(writes=True)[1].run.model == "gpt"
+    )
     for path, writes, words in ((reader, True, "reads; give one that writes"), (writer, False, "writes; give one")):
         with pytest.raises(UserError, match=f"^{path} holds a network that {words}"):
-            loading.checkpoint.load(path, writes)
+            loading.checkpoint.load_network(path, writes)
 
 
 def test_the_probabilities():
@@ -203,8 +206,10 @@ def test_what_is_no_class_has_no_row(monkeypatch, capsys):
     source = open_source("own", of="images", classes=names, reader="ink")
     options = SimpleNamespace(source=source, run=None, network=SimpleNamespace(title=lambda _: "784-8-10"))
     checkpoint = SimpleNamespace(path="w.npz", history=SimpleNamespace(progress=lambda _: "after 1 of 3 epochs"))
-    monkeypatch.setattr(loading.checkpoint, "load", lambda _: (None, options, checkpoint))
-    monkeypatch.setattr(loading.checkpoint, "logits_of", lambda *_: np.log([[0.87, 0.01, 0.07, 0.05, *[1e-9] * 6]]))
+    monkeypatch.setattr(loading.checkpoint, "load_network", lambda _: (None, options, checkpoint))
+    monkeypatch.setattr(
+        loading.checkpoint, "compute_logits", lambda *_: np.log([[0.87, 0.01, 0.07, 0.05, *[1e-9] * 6]])
+    )
     predict.main([str(ROOT / "png" / "photo.jpg")])
     first, *rows, answer = capsys.readouterr().out.splitlines()
     assert first == "784-8-10 of w.npz, after 1 of 3 epochs"

@@ -5,7 +5,7 @@ import textwrap
 
 import numpy as np
 
-from support.drawing import new_figure, style
+from support.drawing import new_figure, plot_style
 from support.rounding import probability
 from views.parts import (
     SIGNED,
@@ -21,7 +21,7 @@ from views.parts import (
 )
 
 
-@style()
+@plot_style()
 def prediction(seen, p, answer, names=range(10)):
     """What predict.py makes of a picture: what was given, what was taken for ink, what the network saw, and says.
 
@@ -43,7 +43,7 @@ def prediction(seen, p, answer, names=range(10)):
     return figure
 
 
-@style()
+@plot_style()
 def weights(title, images, labels, note):
     """First-layer weights as images: (n, h, w), with a label under each."""
     rows, labels = math.ceil(len(images) / 8), folded(labels)
@@ -53,7 +53,7 @@ def weights(title, images, labels, note):
     return figure
 
 
-@style()
+@plot_style()
 def confusion(counts, title, names=range(10), kind="digit"):
     """How often each class was read as each: counts (K, K), the true classes down, the answers across.
 
@@ -83,7 +83,7 @@ def confusion(counts, title, names=range(10), kind="digit"):
     return figure
 
 
-@style()
+@plot_style()
 def mistakes(images, true, said, p, title):
     """Misread images (n, 28, 28), with the true classes, the answers and their probabilities."""
     rows = max(1, math.ceil(len(images) / 6))

@@ -6,7 +6,7 @@ import textwrap
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 
-from support.drawing import GRID, INK, MONO, TEST, TRAIN, aside
+from support.drawing import GRID, INK, MONO, TEST, TRAIN, annotate_beside
 from support.rounding import probability
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # below 0, 0, above 0
@@ -132,7 +132,7 @@ def bars(axes, values, title, formula, label, y=None, names=range(10)):
     axes.set(xlim=(low - room * (low < 0), high + room), ylim=(9.6, -0.6))
     axes.set_yticks(range(10), names)
     for digit, value in enumerate(values):
-        aside(axes, label(value), (value, digit), -3 if value < 0 else 3, fontsize=9)
+        annotate_beside(axes, label(value), (value, digit), -3 if value < 0 else 3, fontsize=9)
     axes.axvline(0, color=INK, linewidth=0.8)
     if y is not None:
         axes.get_yticklabels()[y].set_fontweight("bold")

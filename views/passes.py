@@ -8,7 +8,7 @@ import math
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from support.drawing import MONO, TEST, head, new_figure, style
+from support.drawing import MONO, TEST, add_title, new_figure, plot_style
 from views.parts import (
     MEANING,
     POSITIVE,
@@ -57,7 +57,7 @@ The terms dy and du come back as they are:
 the sums of the forward pass."""
 
 
-@style()
+@plot_style()
 def forward_pass(steps, title, y):
     """The forward pass of one image through an MLP, with the names and formulas of mlp_np.py.
 
@@ -76,7 +76,7 @@ def forward_pass(steps, title, y):
     return figure
 
 
-@style()
+@plot_style()
 def backward_pass(steps, title, y):
     """The backward pass of the same image, from the loss back to W1.
 
@@ -94,18 +94,18 @@ def backward_pass(steps, title, y):
 
     most = np.argsort(-np.abs(dz1), kind="stable")[: min(8, np.count_nonzero(dz1))]
     if not len(most):
-        head(below, "and to the weights: nothing, because nothing comes to any weighted sum")
+        add_title(below, "and to the weights: nothing, because nothing comes to any weighted sum")
         return figure
     units_of = (
         "all units that it reaches" if len(most) == np.count_nonzero(dz1) else f"the {len(most)} most affected units"
     )
-    head(below, f"and to the weights: {units_of}")
+    add_title(below, f"and to the weights: {units_of}")
     show_signed(below, steps["dW1"].T[most].reshape(-1, 28, 28), [f"unit {unit}" for unit in most])
     below.supxlabel("dW1 = x.T @ dz1\n" + MEANING.replace("\n", "; "), fontsize=10, family=MONO)
     return figure
 
 
-@style()
+@plot_style()
 def feature_maps(steps, title, y):
     """The forward pass of one image through a ResNet: some channels of the stem and of every stage, and the logits.
 
@@ -122,7 +122,7 @@ def feature_maps(steps, title, y):
     return figure
 
 
-@style()
+@plot_style()
 def feature_gradients(steps, title, y):
     """The backward pass of the same image: the gradients that return to the same channels, from the last to the first.
 
@@ -143,11 +143,11 @@ def rows_of_channels(figure, arrays, maps, label):
     for part, (name, array) in zip(figure.subfigures(len(arrays), 1, squeeze=False).flat, arrays.items(), strict=True):
         height, width, channels = array.shape
         most = np.argsort(-maps[name].sum(axis=(0, 1)), kind="stable")[:8]
-        head(part, label.format(name, height, width, len(most), channels))
+        add_title(part, label.format(name, height, width, len(most), channels))
         show_signed(part, np.moveaxis(array[..., most], 2, 0), most)
 
 
-@style()
+@plot_style()
 def attention(steps, title, y):
     """What one patch looks at, in every block and head (of more than 8, the first) of a ViT; and the logits.
 
@@ -165,7 +165,7 @@ def attention(steps, title, y):
     show_patches(picture_axes(pixels, f"patch {patch}", "x"), np.zeros(patches), 1, image, patch, ink=0.9)
     write(words, FORWARD_VIT.format(patch=patch))
     for part, (name, rows) in zip(middle.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True):
-        head(part, f"{name}: what patch {patch} looks at")
+        add_title(part, f"{name}: what patch {patch} looks at")
         row = places(part, 1, columns, heads)
         for number, (axes, weights) in enumerate(zip(row, rows, strict=False), 1):
             drawn = show_patches(picture_axes(axes), weights, largest(rows), image, patch)
@@ -175,7 +175,7 @@ def attention(steps, title, y):
     return figure
 
 
-@style()
+@plot_style()
 def patch_gradients(steps, title, y):
     """The backward pass of the same image: how large a gradient returns to each patch, and to the pixels.
 
@@ -191,7 +191,7 @@ def patch_gradients(steps, title, y):
     left, words = above.subplots(1, 2)
     show_dlogits(left, steps, y)
     write(words, BACKWARD_VIT)
-    head(middle, "to what each block hands on, patch by patch: |d loss / d y|, over the channels")
+    add_title(middle, "to what each block hands on, patch by patch: |d loss / d y|, over the channels")
     grid, limit = places(middle, rows, columns, len(sizes)), largest([*sizes.values()])
     for axes, (name, size) in zip(grid, sizes.items(), strict=False):
         drawn = show_patches(picture_axes(axes), size, limit, steps["image"])

@@ -9,16 +9,16 @@ import numpy as np
 import data
 import main_np
 from layers_np import walk
-from loading.checkpoint import add_weights, newest
-from loading.checkpoint import load as load_network
-from loading.network import arrays_of, make
-from loading.options import parse_options, read
+from loading.checkpoint import add_weights, find_newest
+from loading.checkpoint import load_network as load_network
+from loading.network import group_arrays, make_network
+from loading.options import parse_options, read_options
 from support import drawing
-from support.checkpoint import say_if_apart
+from support.checkpoint import warn_if_apart
 from support.files import check_output, open_folder
 from support.history import BELOW_ZERO
-from support.options import Parser, changed, integer
-from support.schedule import drawn_again, learning_rate, make_plan
+from support.options import Parser, integer, with_changes
+from support.schedule import describe_repeats, learning_rate, make_plan
 from support.slopes import Slopes, true_loss
 from views import answers, training_picture, training_table
 from views.training_table import size, spread
@@ -61,8 +61,8 @@ def look_at_training(argv):
         options = parse_options("np", *run)
         name, seen = f"{options.name}_first", see_first_steps(options, arguments.training or FIRST)
     else:
-        options, checkpoint = read("np", arguments.weights or newest(None))
-        say_if_apart(checkpoint.path)
+        options, checkpoint = read_options("np", arguments.weights or find_newest(None))
+        warn_if_apart(checkpoint.path)
         name, seen = Path(checkpoint.path).stem.removeprefix("checkpoint_"), see_last_step(options, checkpoint)
     folder, is_first = open_folder(arguments.out), bool(run or arguments.training)
     file = folder / f"training_{name}.png"
@@ -103,7 +103,7 @@ def take_first_steps(options, n_steps):
     """Train with these options. Return the `Step` that is the last with a finite loss, and the dataset."""
     dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
     plan, losses = make_plan(options, dataset.n_train), []
-    for i, batch in enumerate(data.drawn(dataset, options, 0, min(n_steps, plan.steps))):
+    for i, batch in enumerate(data.iter_examples(dataset, options, 0, min(n_steps, plan.steps))):
         lr, model = learning_rate(i, plan.steps, options), plain(options, network)
         x, y = data.encode(*batch, options)
         losses.append(float(main_np.train_step(network, optimizer, x, y, lr)[0]))
@@ -139,8 +139,8 @@ def see_first_steps(options, n_steps):
 def unusual_draws(dataset, options, steps, plan):
     """A mark if the batches of so many steps repeat examples within an epoch, or if test images are to be learned."""
     drawn = np.zeros(dataset.n_train, bool)
-    dataset.mark(drawn, options, 0, steps)
-    again = drawn_again(int(drawn.sum()), steps, plan, options)
+    dataset.mark_drawn(drawn, options, 0, steps)
+    again = describe_repeats(int(drawn.sum()), steps, plan, options)
     marks = [("x", again[0].upper() + again[1:], "")] if again else []
     if (share := dataset.known_tests()) > LEAK:
         marks.append(("x", f"Of the test images {share:.0%} are among the training images", ""))
@@ -172,7 +172,7 @@ def take_last_step(options, checkpoint, dataset):
         return Step(model, options, batch, {}, 1, losses, f"{len(batch[0])} training images", None)
     network, optimizer = main_np.build(options, checkpoint)
     model = plain(options, network)
-    batch = next(iter(data.drawn(dataset, options, max(0, n_steps - 1), max(1, n_steps))))
+    batch = next(iter(data.iter_examples(dataset, options, max(0, n_steps - 1), max(1, n_steps))))
     plan = make_plan(options, dataset.n_train)
     rises = n_steps < plan.steps / 10
     lr = learning_rate(n_steps, plan.steps, options) if rises else options.run.lr
@@ -196,7 +196,7 @@ def find_worst(options, checkpoint):
     last = max(1, checkpoint.history.step)
     first = max(0, last - dataset.n_train // options.run.batch_size)
     rows = []  # (how confidently it is misread, image, label, answer, probability)
-    for images, labels in data.drawn(dataset, options, first, last):
+    for images, labels in data.iter_examples(dataset, options, first, last):
         x, y = data.encode(images, labels, options)
         logits = model.forward(x).astype(float)
         answer = logits.argmax(axis=1)
@@ -211,10 +211,10 @@ def find_worst(options, checkpoint):
 
 def plain(options, network):
     """A copy of a network whose work nobody shares."""
-    model = make("np", changed(options, autograd=False))
-    for group, arrays in arrays_of(network).items():
+    model = make_network("np", with_changes(options, autograd=False))
+    for group, arrays in group_arrays(network).items():
         for name, array in arrays.items():
-            arrays_of(model)[group][name][...] = array
+            group_arrays(model)[group][name][...] = array
     return model
 
 
@@ -322,7 +322,7 @@ def see_step(step):
 
 def contradictions(model, options, batch):
     """Marks if the loss is not what it is called, or the gradients are not those of the loss: in float64, of a few."""
-    exact = changed(options, dtype="float64")
+    exact = with_changes(options, dtype="float64")
     examples, labels = batch
     x, y = data.encode(examples[:IN_DOUBT], labels if labels is None else labels[:IN_DOUBT], exact)
     slopes = Slopes(plain(exact, model), main_np.compute_loss, x, y)
@@ -330,7 +330,7 @@ def contradictions(model, options, batch):
     where = "`python main_np.py --prove` says where it begins"
     if np.isfinite(right) and not abs(loss - right) <= 1e-9 * max(1, right):
         yield "loss", f"The loss is not the mean of -log p[y] ({where})", ""
-    if slopes.contradicted():
+    if slopes.has_wrong_gradients():
         yield "loss", f"The gradients are not those of the loss ({where})", ""
 
 

@@ -6,7 +6,17 @@ import textwrap
 import numpy as np
 from matplotlib.ticker import LogLocator, NullLocator
 
-from support.drawing import INK, TEST, TRAIN, aside, head, new_figure, powers_of_ten, style, style_axes
+from support.drawing import (
+    INK,
+    TEST,
+    TRAIN,
+    add_title,
+    annotate_beside,
+    new_figure,
+    plot_style,
+    style_axes,
+    use_powers_of_ten,
+)
 from views.parts import (
     folded,
     more_lines,
@@ -20,7 +30,7 @@ ROOM = 0.1  # of a power of ten, so that no dot is cut by the end of its axis
 FAR = 10  # times log K: a loss above that is drawn on a logarithmic axis
 
 
-@style()
+@plot_style()
 def draw_training(seen, title, said):
     """A step of a training: a few examples, the loss so far, what each layer puts out, what each array gets.
 
@@ -37,7 +47,7 @@ def draw_training(seen, title, said):
     ]
     figure = new_figure(8, sum(heights))
     top, above, middle, outputs, arrays = figure.subfigures(5, 1, height_ratios=heights)
-    head(top, f"{title}\n{seen['where']}", 13)
+    add_title(top, f"{title}\n{seen['where']}", 13)
     axes = top.subplots()
     axes.set_axis_off()
     color = TEST if marked else INK
@@ -45,7 +55,7 @@ def draw_training(seen, title, said):
     show_examples(above, seen["examples"], seen["labels"])
     show_losses(middle.subplots(), np.array(seen["losses"]), seen["classes"])
 
-    head(outputs, "what each layer puts out")
+    add_title(outputs, "what each layer puts out")
     left, right = outputs.subplots(1, 2, sharey=True)
     colors = [TEST if name in marked else TRAIN for name in layers]
     by_name(left, layers, "its spread (standard deviation)")
@@ -54,7 +64,7 @@ def draw_training(seen, title, said):
     right.barh(range(len(layers)), [layer["zeros"] for layer in layers.values()], color=colors, height=0.5)
     right.set_xlim(0, 1)
 
-    head(arrays, "what each array gets (rings: biases and other vectors)")
+    add_title(arrays, "what each array gets (rings: biases and other vectors)")
     left, right = arrays.subplots(1, 2, sharey=True)
     colors = [TEST if marked & {*names} else TRAIN for names in rows.values()]
     found = [[seen["arrays"][name] for name in names] for names in rows.values()]
@@ -88,7 +98,7 @@ def sizes(axes, rows, colors, rule=None):
     """
     drawn = [(y, value, ring) for y, row in enumerate(rows) for value, ring in row if value and np.isfinite(value)]
     values = [value for _, value, _ in drawn] + [rule] * bool(rule)
-    powers_of_ten(axes.xaxis)
+    use_powers_of_ten(axes.xaxis)
     axes.xaxis.set_major_locator(LogLocator(10, numticks=6))
     axes.xaxis.set_minor_locator(NullLocator())
     if values:
@@ -107,18 +117,18 @@ def show_losses(axes, losses, classes):
     axes.plot(steps[finite], losses[finite], ".-" if len(losses) < 60 else "-", color=TRAIN, linewidth=1.5)
     axes.axhline(np.log(classes), color=INK, linewidth=0.8, linestyle="--")
     if losses[finite].max(initial=0) > FAR * np.log(classes):
-        powers_of_ten(axes.yaxis)
+        use_powers_of_ten(axes.yaxis)
     else:
         low = 1.1 * losses[finite].min(initial=0)  # below 0 only if it is no cross-entropy
         axes.set_ylim(low, 1.1 * max(np.log(classes), losses[finite].max(initial=0)))
     for step in steps[~finite]:
         axes.plot(step, axes.get_ylim()[1], "x", color=TEST, clip_on=False)
-        aside(axes, f"{losses[step - 1]:.3g}", (step, axes.get_ylim()[1]), -8, color=TEST)
+        annotate_beside(axes, f"{losses[step - 1]:.3g}", (step, axes.get_ylim()[1]), -8, color=TEST)
 
 
 def show_examples(figure, examples, labels):
     """The first examples of a batch, as the network gets them: pictures, or texts."""
-    head(figure, "the first examples of the batch, as the network gets them")
+    add_title(figure, "the first examples of the batch, as the network gets them")
     if labels is None:
         write(figure.subplots(), "\n".join(text.replace("\n", " ") for text in examples))
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from loading.options import parse_options
-from support.options import as_typed, flag
+from support.options import flag, format_value
 
 RECORDED = Path(__file__).with_name("healthy.json")
 STEPS, LAST = (1, 20, 200), "last"  # the steps that are recorded, and the name of the last one of a run
@@ -70,7 +70,7 @@ def find_ranges(options, step, rows):
     default = vars(parse_options("np", "--model", run.model, "--dataset", run.dataset).run)
     others = [name for name, value in vars(run).items() if name != "seed" and value != default[name]]
     if others:
-        words = " ".join(f"{flag(name)} {as_typed(getattr(run, name))}" for name in others)
+        words = " ".join(f"{flag(name)} {format_value(getattr(run, name))}" for name in others)
         return {}, [explain_no_ranges(f"healthy runs are recorded with the default options, and this one has {words}")]
     if str(step) not in recorded:
         return {}, [explain_no_ranges(f"healthy runs are recorded at steps {', '.join(recorded)}, and not at this one")]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from support.drawing import TEST, TRAIN, head, new_figure, style
+from support.drawing import TEST, TRAIN, add_title, new_figure, plot_style
 from support.rounding import probability
 from views.parts import (
     POSITIVE,
@@ -17,7 +17,7 @@ from views.parts import (
 from views.passes import show_patches
 
 
-@style()
+@plot_style()
 def written(steps, title):
     """A digit that a GPT wrote: where it was unsure; for one patch, what was in the running, and what it looked at.
 
@@ -39,7 +39,7 @@ def written(steps, title):
     picture_axes(unsure, "how many patches were in the running", "perplexity of p, exp(-Σ p log p)")
     scale(above, show_patches(unsure, steps["perplexity"], steps["perplexity"].max(), image, patch), [pixels, unsure])
 
-    head(middle, f"patch {patch}: the likeliest words, and the one that was drawn, framed")
+    add_title(middle, f"patch {patch}: the likeliest words, and the one that was drawn, framed")
     likely = [*p[patch].argsort(kind="stable")[:-8:-1]]
     likely += [word for word in [steps["words"][patch]] if word not in likely]
     for axes, word in zip(places(middle, 1, 8, len(likely)), likely, strict=False):
@@ -50,7 +50,7 @@ def written(steps, title):
                 side.set(edgecolor=TEST, linewidth=2.5)
 
     for part, (name, rows) in zip(below.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True):
-        head(part, f"{name}: what it looked at to choose patch {patch}")
+        add_title(part, f"{name}: what it looked at to choose patch {patch}")
         row = places(part, 1, columns, heads)
         for number, (axes, weights) in enumerate(zip(row, rows, strict=False), 1):
             of_patches = np.append(weights[1:], 0)  # the last one is never in x
@@ -60,7 +60,7 @@ def written(steps, title):
     return figure
 
 
-@style()
+@plot_style()
 def written_text(steps, title):
     """A text that a GPT wrote: where it was unsure; for one letter, what was in the running, and what it looked at.
 
@@ -77,7 +77,9 @@ def written_text(steps, title):
     figure = new_figure(8, 1 + 0.3 * lines + 2 + (0.4 + rows * high) * len(blocks), title)
     parts = figure.subfigures(3, 1, height_ratios=(0.7 + 0.3 * lines, 2, (0.4 + rows * high) * len(blocks)))
 
-    head(parts[0], f"how many letters were in the running (perplexity of p, exp(-Σ p log p)); framed, letter {place}")
+    add_title(
+        parts[0], f"how many letters were in the running (perplexity of p, exp(-Σ p log p)); framed, letter {place}"
+    )
     axes = picture_axes(parts[0].subplots())
     scale(parts[0], show_letters(axes, steps["perplexity"], steps["perplexity"].max(), shown, place, 11), axes)
 
@@ -96,7 +98,7 @@ def written_text(steps, title):
     for part, (name, weights) in zip(
         parts[2].subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True
     ):
-        head(part, f"{name}: what it looked at to choose letter {place}")
+        add_title(part, f"{name}: what it looked at to choose letter {place}")
         grid = places(part, rows, columns, heads)
         for number, (axes, row) in enumerate(zip(grid, weights, strict=False), 1):
             of_letters = np.append(row[1:], 0)  # the last one is never in x

@@ -21,7 +21,7 @@ from loading.options import parse_options
 from networks import NETWORKS
 from support import drawing
 from support.errors import UserError
-from support.history import machine, processor
+from support.history import describe_machine, processor
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_results_train_what_is_missing(kept, small, monkeypatch, tmp_path, quick
     runs = kept["accuracy"]["one"]["runs"]
     assert runs.keys() == {"0", "1", "3"} and runs["1"] is old
     for new in (runs["0"], runs["3"]):
-        assert new.keys() == {"machine", "accuracy", "seconds", "parameters"} and new["machine"] == machine()
+        assert new.keys() == {"machine", "accuracy", "seconds", "parameters"} and new["machine"] == describe_machine()
         assert 0 < new["accuracy"] < 1 and new["seconds"] < 60 and new["parameters"] == 25450
     assert json.loads((tmp_path / "kept_history_np.json").read_text())["options"]["seed"] == 0
     monkeypatch.setattr(results, "train", None)  # nothing is missing

@@ -20,14 +20,14 @@ import mlp_np
 import networks
 from conftest import ROOT, SMALL, slow_but
 from lab import judges, prove
-from loading.network import make
+from loading.network import make_network
 from loading.options import parse_options
 from networks import NETWORKS, OPTIMIZERS, Rule
 from support import options as opt
 from support import program
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
-from support.lockstep import departure
+from support.lockstep import find_departure
 from support.options import integer, option
 
 JUDGES = ("the loss", "central differences", "the tape", "PyTorch", "in parts", "the optimizer", "resumed", "torchrun")
@@ -69,7 +69,7 @@ def writer(request):
     options = parse_options(
         "np", *f"--model {request.param} --dataset names {SMALL[request.param]} --dtype float64".split()
     )
-    model, rng = make("np", options), np.random.default_rng(0)
+    model, rng = make_network("np", options), np.random.default_rng(0)
     for array in model.params.values():
         array += rng.normal(0, 0.3, array.shape)
     start = options.source.tokenizer.vocab_size
@@ -381,7 +381,7 @@ def test_those_of_a_network_and_a_rule_that_only_tests_know_are_proven(words, de
 
 def test_both_programs_start_it_with_what_was_typed(monkeypatch):
     started = []
-    monkeypatch.setattr(program, "start", lambda *words: started.append(words) or 7)
+    monkeypatch.setattr(program, "run_module", lambda *words: started.append(words) or 7)
     assert main_np.main(["--prove", "--hidden", "9"]) == main_torch.main(["--prove", "--hidden", "9"]) == 7
     assert started == [("lab.prove", kind, "--prove", "--hidden", "9") for kind in ("np", "torch")]
 
@@ -481,14 +481,14 @@ def test_where_both_gradients_are_rounding_weights_and_moments_are_not_compared(
 def test_the_first_array_that_differs_is_found_and_rounding_is_not():
     one = {"a": {"x": np.ones((2, 3)), "y": np.full(2, 1e-20)}, "b": {"z": np.arange(3.0)}}
     other = {g: {n: a.copy() for n, a in arrays.items()} for g, arrays in one.items()} | {"c": {"q": np.ones(1)}}
-    assert departure(one, other, 0.0) == (0.0, None)
+    assert find_departure(one, other, 0.0) == (0.0, None)
     other["a"]["y"] += 1e-18  # what should be 0
     other["b"]["z"][2] += 1e-13
-    largest, first = departure(one, other, 1e-9, 1e-3)
+    largest, first = find_departure(one, other, 1e-9, 1e-3)
     assert first is None and largest == pytest.approx(5e-14, rel=0.01)
     other["b"]["z"][1] = np.nan
-    assert departure(one, other, 1e-9, 1e-3)[1][:3] == ("b", "z", (1,))
+    assert find_departure(one, other, 1e-9, 1e-3)[1][:3] == ("b", "z", (1,))
     other["a"]["x"][1, 2] = 1.5
-    assert departure(one, other, 1e-9, 1e-3)[1] == ("a", "x", (1, 2), 1.0, 1.5)
+    assert find_departure(one, other, 1e-9, 1e-3)[1] == ("a", "x", (1, 2), 1.0, 1.5)
     with pytest.raises(UserError, match=r"y \(a\) is in one, and not in the other"):
-        departure(one, {"a": {"x": one["a"]["x"]}}, 0.0)
+        find_departure(one, {"a": {"x": one["a"]["x"]}}, 0.0)

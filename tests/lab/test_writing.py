@@ -6,7 +6,7 @@ from test_plot import assert_legible
 
 import data
 from lab import counts, figures, results, writing
-from loading.network import make
+from loading.network import make_network
 from loading.options import parse_options
 from support.texts import encode_names
 
@@ -22,7 +22,7 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
 
     def trained(arguments):
         options = parse_options("np", *arguments.split())
-        return make("np", options), options, {"test_loss": [5, 4.5], "test_accuracy": [0, 0.125], "machine": {}}
+        return make_network("np", options), options, {"test_loss": [5, 4.5], "test_accuracy": [0, 0.125], "machine": {}}
 
     load = data.load
     monkeypatch.setattr(writing, "trained", trained)

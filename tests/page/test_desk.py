@@ -186,7 +186,7 @@ def test_what_is_due_is_due_here_on_the_same_days(monkeypatch):
     found = json.loads(ended.stdout)
     for (today, progress), names in zip(cases, found, strict=True):
         monkeypatch.setattr(review, "date", type("Today", (date,), {"today": staticmethod(lambda today=today: today)}))
-        assert names == review.due(progress), today
+        assert names == review.list_due(progress), today
     assert sum(map(len, found)) > 1000
 
 

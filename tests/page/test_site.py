@@ -373,7 +373,7 @@ def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_k
     assert len(page.locator("polyline").first.get_attribute("points").split()) == steps
     with page.expect_download() as download:
         press(page, "Download")
-    model, options, checkpoint = loading.checkpoint.load(download.value.path())
+    model, options, checkpoint = loading.checkpoint.load_network(download.value.path())
     assert (options.run.hidden, checkpoint.history.step) == (64, steps)
     assert f"{checkpoint.history.test_accuracy[-1]:.2f}" in said
     page.keyboard.press("Shift+Tab")
@@ -1050,7 +1050,7 @@ def test_a_checkpoint_of_the_terminal_is_opened_and_handed_over(anew, checkpoint
     page.get_by_text("Your network, 784-48-10, reads 0.").wait_for()
     page.evaluate("addEventListener('click', (event) => event.preventDefault(), { once: true })")
     page.get_by_role("link", name="Open it in the page").first.click()
-    W1 = loading.checkpoint.load(checkpoint)[0].params["W1"]
+    W1 = loading.checkpoint.load_network(checkpoint)[0].params["W1"]
     assert np.array_equal(handed_over(page)["W1"], W1.ravel())
     assert json.loads(page.evaluate("localStorage.network"))["pixels"] == "standardised"
 

@@ -8,34 +8,34 @@ import numpy as np
 import pytest
 
 from conftest import ROOT
-from data import stream
+from data import make_rng
 from support import augment
 
 
 def test_shift_moves_by_whole_pixels_up_to_two():
     dots = np.zeros((500, 28, 28), np.uint8)
     dots[:, 10, 12] = 200
-    moved = augment.shift(dots, stream(0))
+    moved = augment.shift(dots, make_rng(0))
     assert (moved.sum(axis=(1, 2)) == 200).all()
     _, rows, columns = np.nonzero(moved)
     assert set(rows) == {8, 9, 10, 11, 12} and set(columns) == {10, 11, 12, 13, 14}
     at_the_corner = np.roll(dots, (-10, -12), axis=(1, 2))
-    assert augment.shift(at_the_corner, stream(0)).sum() < dots.sum()  # some leave, and none comes back elsewhere
+    assert augment.shift(at_the_corner, make_rng(0)).sum() < dots.sum()  # some leave, and none comes back elsewhere
 
 
 def test_bending_is_smooth_as_strong_as_it_says_and_nothing_where_nothing_changes(mnist):
     """Displacements of deviation 1 at every pixel: sums of Gaussians of 4 pixels with random heights, so that those d
     pixels apart have the correlation exp(-(d / 8)^2)."""
     images, none = mnist.train_images[:50], {"turn": 0, "scale": 0, "slant": 0, "move": 0}
-    assert (augment.elastic(images, stream(0), bend=0, **none) == images).all()
+    assert (augment.elastic(images, make_rng(0), bend=0, **none) == images).all()
     noise = np.random.default_rng(0).standard_normal((20_000, len(augment.BUMPS)), dtype=np.float32)
     field = (noise @ augment.BUMPS).reshape(-1, 28, 28)
     assert field.std(axis=0) == pytest.approx(np.ones((28, 28)), abs=0.03)
     apart = np.array([0, 1, 6, 12])
     assert np.corrcoef(field[:, 14, 14 + apart].T)[0] == pytest.approx(np.exp(-((apart / 8) ** 2)), abs=0.04)
-    straight, less, more = (augment.elastic_points(50, stream(2), bend=bend, turn=12, move=2) for bend in (0, 0.6, 1))
+    straight, less, more = (augment.elastic_points(50, make_rng(2), bend=bend, turn=12, move=2) for bend in (0, 0.6, 1))
     np.testing.assert_allclose(less - straight, 0.6 * (more - straight), atol=1e-4)
-    assert (augment.gentle(images, stream(2)) == augment.resample(images, less)).all()
+    assert (augment.gentle(images, make_rng(2)) == augment.resample(images, less)).all()
 
 
 def test_resampling_is_exact_at_pixels_and_the_mean_between_them():
@@ -54,7 +54,7 @@ def test_resampling_is_exact_at_pixels_and_the_mean_between_them():
 def test_digits_stay_where_they_are(mnist, change):
     """Neither lost over the border nor spread out: the ink stays within 5 %, its centre within 5 pixels."""
     images = mnist.train_images[:500]
-    moved = change(images, stream(1))
+    moved = change(images, make_rng(1))
     assert float(moved.sum()) == pytest.approx(float(images.sum()), rel=0.05)
     for axis in (1, 2):
         centres = [(a.sum(axis=axis) @ np.arange(28)) / a.sum(axis=(1, 2)) for a in (images, moved)]

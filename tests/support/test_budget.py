@@ -106,7 +106,7 @@ def test_few_bytes_take_little_memory(case, tmp_path):
 
 
 def test_pictures_that_are_read_side_by_side_share_their_pixels(tmp_path, monkeypatch):
-    inside, most, lock, shades = [], [], threading.Lock(), ink.shades
+    inside, most, lock, shades = [], [], threading.Lock(), ink.to_grey
 
     def slowly(image, side):
         with lock:
@@ -117,8 +117,8 @@ def test_pictures_that_are_read_side_by_side_share_their_pixels(tmp_path, monkey
             inside.remove(image.width * image.height)
         return result
 
-    monkeypatch.setattr(ink, "shades", slowly)
-    monkeypatch.setattr(ink, "DECODED", budget.AtOnce(60_000))
+    monkeypatch.setattr(ink, "to_grey", slowly)
+    monkeypatch.setattr(ink, "DECODED", budget.CapacityLimit(60_000))
     paths = [tmp_path / f"{i}.png" for i in range(20)]
     for path in paths:
         Image.new("L", (200, 100)).save(path)
@@ -143,10 +143,10 @@ def test_files_share_a_budget():
 def test_a_process_that_is_killed_costs_a_line(tmp_path, monkeypatch):
     (tmp_path / "ada.zip").write_bytes(zip_of("x = 1"))
     whole = budget.Budget(100)
-    assert archives.unpack_apart(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole) == {}
+    assert archives.unpack_in_process(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole) == {}
     assert (tmp_path / "unpacked" / "0" / "dz1.py").read_text() == "x = 1" and whole.left == 95
     monkeypatch.setattr(archives, "SECONDS", 0)
-    said = archives.unpack_apart(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole)
+    said = archives.unpack_in_process(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole)
     assert said == {"ada.zip": "it takes more than 0 seconds to unpack"}
 
 

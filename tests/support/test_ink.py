@@ -28,23 +28,23 @@ def seen(file):
 def test_images_of_mnist_come_out_as_they_went_in(mnist):
     """Exactly; three of the 10,000 are 19 pixels high and would grow. Hardly any is taken for two digits."""
     for image in mnist.test_images[2000:3000]:
-        assert (ink.as_mnist(image) == image).all()
-    assert np.flatnonzero(ink.as_mnist(mnist.test_images[4530]).any(axis=1)).size == 20
-    assert sum(map(ink.several, mnist.test_images)) <= 6
+        assert (ink.to_mnist(image) == image).all()
+    assert np.flatnonzero(ink.to_mnist(mnist.test_images[4530]).any(axis=1)).size == 20
+    assert sum(map(ink.has_several_digits, mnist.test_images)) <= 6
 
 
 def test_large_ink_shrinks_to_means_and_only_a_thin_stroke_is_widened():
     y, x = np.mgrid[-99.5:100, -99.5:100]
     disc = 255 * np.uint8(x * x + y * y < 100 * 100)
     means = disc.reshape(20, 10, 20, 10).mean(axis=(1, 3))
-    assert ink.as_mnist(disc)[4:24, 4:24] == pytest.approx(means, abs=1.5)  # rounded down the columns, then along rows
-    sizes = [ink.widen(Image.new("L", (pen, 200), 255)).size for pen in (2, 9, 17, 40)]
+    assert ink.to_mnist(disc)[4:24, 4:24] == pytest.approx(means, abs=1.5)  # rounded down the columns, then along rows
+    sizes = [ink.widen_strokes(Image.new("L", (pen, 200), 255)).size for pen in (2, 9, 17, 40)]
     assert sizes == [(16, 214), (17, 208), (17, 200), (40, 200)]
-    assert ink.as_mnist(np.full((1, 33), 255, np.uint8)).any(axis=1).sum() == 1  # it stays, however thin
+    assert ink.to_mnist(np.full((1, 33), 255, np.uint8)).any(axis=1).sum() == 1  # it stays, however thin
     corner = np.pad(np.full((60, 60), 255, np.uint8), (0, 140))  # its mass cannot come to the middle
     corner[-10:, -10:] = 255
     for turned in (corner, corner[::-1, ::-1]):
-        assert [np.ptp(at) for at in ink.as_mnist(turned).nonzero()] == [19, 19]
+        assert [np.ptp(at) for at in ink.to_mnist(turned).nonzero()] == [19, 19]
 
 
 def test_what_tells_ink_from_what_is_none_by_itself():
@@ -52,15 +52,15 @@ def test_what_tells_ink_from_what_is_none_by_itself():
     y, x = np.mgrid[:100, :100]
     edges = {"a pen": (1, 9), "an enlarged digit": (9, 30), "a shadow": (30, 9)}  # how wide, and how broad inside
     ramps = [255 * np.clip((broad + wide - abs(x - 50)) / wide, 0, 1) for wide, broad in edges.values()]
-    assert [ink.fades(ramp.astype(np.uint8)) for ramp in ramps] == [False, False, True]
+    assert [ink.is_blurred(ramp.astype(np.uint8)) for ramp in ramps] == [False, False, True]
     full, half = np.full((20, 20), 255, np.uint8), np.full((20, 20), 255, np.uint8)
     half[4:16, 4:16] = 0
-    assert [ink.blot(shape) for shape in (full, half, full[:, :10])] == [True, False, False]  # the last is a thick 1
+    assert [ink.is_blot(shape) for shape in (full, half, full[:, :10])] == [True, False, False]  # the last is a thick 1
     stacked = {(10, 40): False, (12, 40): True, (33, 37): False, (36, 40): True, (40, 42): False, (40, 43): True}
     for (end, begin), two in stacked.items():  # rows: where the upper part ends, and the lower one begins
         parts = 255 * np.uint8((y < end) | (y >= begin))
-        assert ink.several(parts * (abs(x - 50) < 29)) == two, (end, begin)
-        assert not ink.several(parts * (abs(x - 50) < 31))  # too wide for two digits
+        assert ink.has_several_digits(parts * (abs(x - 50) < 29)) == two, (end, begin)
+        assert not ink.has_several_digits(parts * (abs(x - 50) < 31))  # too wide for two digits
 
 
 def test_the_threshold_of_otsu_is_the_one_that_splits_best():
@@ -72,7 +72,7 @@ def test_the_threshold_of_otsu_is_the_one_that_splits_best():
             low, high = values[values < threshold], values[values >= threshold]
             return low.size * high.size * (low.mean() - high.mean()) ** 2
 
-        found = ink.otsu(np.maximum(values, 0))
+        found = ink.otsu_threshold(np.maximum(values, 0))
         assert between(found) > 0.99 * max(map(between, range(60, 250)))
 
 
@@ -144,8 +144,10 @@ def test_two_digits_are_not_one(pen):
             seen(encoded(photograph(picture, rng), "PNG"))
     y, x = np.mgrid[:200, :200]
     combs = [np.pad(255 * np.uint8((np.mgrid[:20, :20][1] < 3) | (np.arange(20)[:, None] % n < 2)), 4) for n in (9, 6)]
-    assert [ink.tangled(comb) for comb in combs] == [False, True]  # of three teeth, an E, and of four
-    assert ink.several(255 * np.uint8(np.abs(np.abs(x + 0.3 * y - 120) - 30) < 5))  # //, one above the other's foot
+    assert [ink.is_scribble(comb) for comb in combs] == [False, True]  # of three teeth, an E, and of four
+    assert ink.has_several_digits(
+        255 * np.uint8(np.abs(np.abs(x + 0.3 * y - 120) - 30) < 5)
+    )  # //, one above the other's foot
 
 
 PAIRS = [(n, n + 40) for n in range(100)]

@@ -27,19 +27,19 @@ GROUPS = """
 def test_where_python_does_not_know_there_is_no_limit(tmp_path, monkeypatch):
     known = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": -1}  # as in a browser
     monkeypatch.setattr(memory.os, "sysconf", known.get, raising=False)
-    assert memory.there_is(tmp_path / "none") == math.inf
+    assert memory.available_memory(tmp_path / "none") == math.inf
 
 
 @UNIX
 @pytest.mark.parametrize(("own", "files", "there_is"), [*rows(GROUPS)])
 def test_the_limit_of_a_container_counts(own, files, there_is, tmp_path):
     (tmp_path / "own").write_text(own.replace(" ", "\n") + "\n")
-    machine = memory.there_is(tmp_path / "none")
+    machine = memory.available_memory(tmp_path / "none")
     assert 2**28 < machine < 2**50
     for path, content in (file.split("=") for file in files.split()):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(content + "\n")
-    assert memory.there_is(tmp_path / "own", tmp_path) == (machine if there_is == "machine" else int(there_is))
+    assert memory.available_memory(tmp_path / "own", tmp_path) == (machine if there_is == "machine" else int(there_is))
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def soft():
 
 def test_an_array_for_which_there_is_no_memory_is_an_error_at_once(soft):
     before = soft()
-    with memory.limited(10**8):
+    with memory.memory_limit(10**8):
         assert np.ones(5 * 10**7, np.uint8).all() and soft() != before
         with pytest.raises(MemoryError):
             np.empty(2 * 10**8, np.uint8)
@@ -63,10 +63,10 @@ def test_an_array_for_which_there_is_no_memory_is_an_error_at_once(soft):
 
 
 def test_a_limit_that_cannot_be_set_is_none(soft, monkeypatch):
-    with memory.limited(math.inf):
+    with memory.memory_limit(math.inf):
         assert len(np.empty(2 * 10**8, np.uint8))
     monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
-    with memory.limited(1):
+    with memory.memory_limit(1):
         assert len(np.empty(2 * 10**8, np.uint8))
 
 

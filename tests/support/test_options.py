@@ -7,11 +7,11 @@ import pytest
 
 import write
 from conftest import rows
-from loading.network import make
-from loading.options import parse, parse_options, restore
+from loading.network import make_network
+from loading.options import parse, parse_options, restore_options
 from networks import NETWORKS
 from support.errors import UserError
-from support.options import OF_A_CALL, OF_NUMPY, OF_PYTORCH, option, run_options, title
+from support.options import OF_A_CALL, OF_NUMPY, OF_PYTORCH, make_title, option, run_options
 
 CHOSEN = """
     np                                        | hidden=512 epochs=5 steps=None init=he name=np title=784-512-10
@@ -37,7 +37,7 @@ CHOSEN = """
 @pytest.mark.parametrize(("line", "values"), [*rows(CHOSEN)])
 def test_what_is_typed_overrides_the_recipe_and_that_the_rest(line, values):
     options = parse_options(*line.split())
-    called, _, framework = title(options).partition(" in ")
+    called, _, framework = make_title(options).partition(" in ")
     assert framework == ("PyTorch" if line.startswith("torch") else "" if options.call.autograd else "NumPy")
     found = vars(options.run) | vars(options.call) | {"title": called.replace(" ", "."), "name": options.name}
     for name, value in (pair.split("=") for pair in values.split()):
@@ -104,11 +104,11 @@ def test_an_option_that_is_new(monkeypatch):
     new = {"dropout": option("the share of units to leave out", 0.3, type=float)}
     kept = run_options(parse_options("np", "--lr", 0.2))
     monkeypatch.setitem(NETWORKS, "mlp", NETWORKS["mlp"]._replace(options=NETWORKS["mlp"].options | new))
-    for options in (parse("np", []), restore("np", kept, "w.npz")):
+    for options in (parse("np", []), restore_options("np", kept, "w.npz")):
         assert options.run.dropout == 0.3
         for framework in ("np", "autograd"):
             with pytest.raises(UserError, match="does not know dropout"):
-                make(framework, options)
+                make_network(framework, options)
     assert options.run.lr == 0.2
     assert not hasattr(parse("np", ["--model", "vit"]).run, "dropout")
 
@@ -147,7 +147,7 @@ def test_options_have_their_values_and_no_others(words, right, wrong):
     for value in right.split():
         options = parse_options("np", *words, flag, value)
         kept = json.loads(json.dumps(run_options(options)))  # as in a checkpoint
-        assert run_options(restore("np", kept, "w.npz")) == run_options(options)
+        assert run_options(restore_options("np", kept, "w.npz")) == run_options(options)
         found = getattr(options.run, flag[2:].replace("-", "_"))
         assert found == (tuple(map(int, value.split(","))) if flag == "--widths" else type(found)(value))
     for value in ["", *wrong.split()]:

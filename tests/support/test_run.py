@@ -18,9 +18,9 @@ from support import program as ending
 from support.errors import UserError
 from support.history import History, save_history
 from support.options import run_options
-from support.rounding import above, probability
+from support.rounding import probability, round_up
 from support.run import FILES, Files, Interrupts, Run
-from support.schedule import Plan, drawn_again, learning_rate
+from support.schedule import Plan, describe_repeats, learning_rate
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 10, 11, 2340])
@@ -67,7 +67,7 @@ def test_what_a_killed_run_has_left_is_removed_but_for_curves_that_another_may_b
 
 def test_a_number_in_a_few_digits_stays_true():
     for number, said in {1.2e-15: "2e-15", 0.21: "0.3", 0.96: "1", 7.0: "7", 0: "0", np.inf: "inf"}.items():
-        assert above(number) == said
+        assert round_up(number) == said
     assert [*map(probability, (1, 0.99997, 0.99984, 0.5, 0))] == ["1.0000", "0.9999", "0.9998", "0.5000", "0.0000"]
 
 
@@ -97,10 +97,10 @@ def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsy
 )
 def test_what_happens_while_a_program_imports_is_one_line(error, status, words, capsys, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "nope")
-    with pytest.raises(SystemExit) as ended, ending.needing("requirements-np.txt"):
+    with pytest.raises(SystemExit) as ended, ending.import_guard("requirements-np.txt"):
         raise error
     assert ended.value.code == status and re.fullmatch(words, capsys.readouterr().err)
-    with pytest.raises(ValueError, match="ours"), ending.needing("requirements-np.txt"):
+    with pytest.raises(ValueError, match="ours"), ending.import_guard("requirements-np.txt"):
         raise ValueError("ours")
 
 
@@ -141,7 +141,7 @@ def test_a_loss_that_cannot_be_says_where_to_look(losses, said):
 
 def test_batches_that_repeat_examples_within_an_epoch_are_told():
     options, plan = parse_options("np", "--batch-size", 100), Plan(600, 3000, 3000)
-    assert drawn_again(60_000, 3000, plan, options) == drawn_again(500, 5, plan, options) == ""
+    assert describe_repeats(60_000, 3000, plan, options) == describe_repeats(500, 5, plan, options) == ""
     said = "only 1,000 different images were drawn: 60,000 draws should have repeated none"
-    assert drawn_again(1000, 3000, plan, options) == said
-    assert drawn_again(499, 5, plan, options).startswith("only 499 different images were drawn: 500 draws")
+    assert describe_repeats(1000, 3000, plan, options) == said
+    assert describe_repeats(499, 5, plan, options).startswith("only 499 different images were drawn: 500 draws")

@@ -41,7 +41,7 @@ def test_each_digit_is_cut_out_and_learned_from(mnist, tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f"40 digits are in {tmp_path / 'mine'}: `python main_np.py --dataset ")
     found = {path.relative_to(tmp_path / "mine" / "train").as_posix() for path in tmp_path.rglob("*.png")}
     assert found == {f"{digit}/sheet-{row}.png" for digit in range(10) for row in (1, 2, 3, 4)}
-    cut = sheet.cut(tmp_path / "sheet.jpg").reshape(-1, 784).astype(float)
+    cut = sheet.cut_digits(tmp_path / "sheet.jpg").reshape(-1, 784).astype(float)
     right = mnist.test_images[chosen.ravel()].reshape(-1, 784)
     alike = np.corrcoef(cut, right)[:40, 40:]
     assert (alike.argmax(axis=1) == np.arange(40)).mean() > 0.95 and np.diag(alike).min() > 0.6
@@ -62,7 +62,7 @@ def test_a_sheet_that_is_none_is_one_line(mnist, tmp_path, rows, columns, said):
 
 def test_runs_are_where_something_is():
     def check(there):
-        found = sheet.runs(np.array(there, bool), 0)
+        found = sheet.find_runs(np.array(there, bool), 0)
         marked = np.zeros(len(there), bool)
         for run in found:
             assert all(there[run])
@@ -70,4 +70,4 @@ def test_runs_are_where_something_is():
         assert marked.tolist() == [bool(x) for x in there]
 
     fuzz(50, st.lists(st.booleans(), max_size=30), check)
-    assert sheet.runs(np.array([1, 0, 1, 0, 0, 1], bool), 1) == [slice(0, 3), slice(5, 6)]
+    assert sheet.find_runs(np.array([1, 0, 1, 0, 0, 1], bool), 1) == [slice(0, 3), slice(5, 6)]

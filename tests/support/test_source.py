@@ -23,7 +23,7 @@ from support import ink, pictures, program, sheet, texts
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.pictures import FILES
-from support.source import facts_in, open_source
+from support.source import open_source, parse_facts
 
 pytestmark = pytest.mark.usefixtures("quick_curves")
 CLASSES = ("apple", "pear")
@@ -337,7 +337,7 @@ OTHERS = {
     ("name", "words"), [("a cat", "a cat"), ("k\udcfcche", "k?che"), ("a" * 90 + "the end", "aaaaaaaaaaaaaa...the end")]
 )
 def test_a_class_has_a_name_that_can_be_drawn(name, words):
-    assert pictures.shown(name) == words and len(words) <= pictures.LONGEST_NAME
+    assert pictures.format_class_name(name) == words and len(words) <= pictures.LONGEST_NAME
 
 
 def test_pictures_of_one_grey_are_a_line(tmp_path):
@@ -394,7 +394,7 @@ def test_a_folder_that_nobody_may_read_is_one_line(call, tmp_path):
 
 def test_a_label_in_words():
     source = open_source("own", of="images", classes=["eight", "8", "4", "ankle boot", "bag"])
-    assert [source.called(n) for n in range(5)] == ["an eight", "an 8", "a 4", "an ankle boot", "a bag"]
+    assert [source.describe_label(n) for n in range(5)] == ["an eight", "an 8", "a 4", "an ankle boot", "a bag"]
 
 
 # --- A network whose data have gone, or moved ---
@@ -478,22 +478,22 @@ def test_a_folder_of_pictures_is_read_as_it_was_trained(tmp_path, monkeypatch):
     seen = {source.read(path).image.tobytes() for path in paths}
     assert seen == {image.tobytes() for image in data.load("shapes").test_images} and len(seen) == 8
     assert source.checkpoint_facts()[0]["reader"] == "picture" and not any(source.read(path).problem for path in paths)
-    again = data.SOURCES.find("moved", **facts_in(source.checkpoint_facts()[0], {}))  # where the examples are not
+    again = data.SOURCES.find("moved", **parse_facts(source.checkpoint_facts()[0], {}))  # where the examples are not
     assert np.array_equal(again.read(paths[0]).image, source.read(paths[0]).image)
 
 
 @pytest.mark.slow
 def test_what_comes_in_the_form_of_mnist_is_read_by_its_ink(tmp_path, small, monkeypatch):
     as_idx(tmp_path / "idx", small)
-    sheet.save(small.train_images[:20].reshape(2, 10, 28, 28), tmp_path / "cut", "sheet")
+    sheet.save_digits(small.train_images[:20].reshape(2, 10, 28, 28), tmp_path / "cut", "sheet")
     picture = ROOT / "png" / "photo.jpg"
-    right = ink.see(picture).image
+    right = ink.read_digit_picture(picture).image
     for source in (data.SOURCES["mnist"], data.SOURCES[str(tmp_path / "idx")], data.SOURCES[str(tmp_path / "cut")]):
         assert source.reader == "ink" and np.array_equal(source.read(picture).image, right)
     old = {"of": "images", "sha256": "", "classes": data.DIGITS, "mean_and_std": (0.1, 0.3)}
-    assert facts_in(old, {})["reader"] == "ink"
+    assert parse_facts(old, {})["reader"] == "ink"
     with pytest.raises(ValueError):
-        facts_in(old | {"reader": "os.system"}, {})
+        parse_facts(old | {"reader": "os.system"}, {})
 
 
 def test_colour_that_is_lost_is_said_once(tmp_path, capsys):

@@ -21,7 +21,7 @@ import data
 import main_np
 import mlp_np
 from conftest import ROOT, slow_but
-from loading.network import make
+from loading.network import make_network
 from loading.options import parse_options
 from mlp_np import relative_difference, softmax_cross_entropy
 from networks import NETWORKS
@@ -29,7 +29,7 @@ from resnet_np import ResNet
 from support import threads
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
-from support.threads import Meeting, each, kept_array, share_work
+from support.threads import Meeting, get_kept_array, map_in_threads, share_work
 
 # Widths and batches that cannot be cut evenly, and more images than a convolution takes at a time.
 SMALL = {
@@ -43,7 +43,7 @@ IMAGES = 67
 
 def train(monkeypatch, small, number, options, whole=False):
     """(losses, arrays) after a few steps and a test on so many threads; whole: the model itself, not in parts."""
-    monkeypatch.setattr(threads, "threads", lambda: number)
+    monkeypatch.setattr(threads, "limit_blas_threads", lambda: number)
     network, optimizer = main_np.build(options)
     if whole:
         network = network.model
@@ -75,7 +75,7 @@ def test_the_run_is_the_same_on_any_number_of_threads(model, words, monkeypatch,
 @pytest.mark.parametrize("model", NETWORKS)
 def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small):
     options = parse_options("np", "--model", model, *SMALL.get(model, []), "--dtype", "float64", "--parts", 3)
-    whole, network = make("np", options), main_np.build(options)[0]
+    whole, network = make_network("np", options), main_np.build(options)[0]
     x, y = data.encode(*small.train(slice(images)), options)
     for _ in range(2):  # the second time, with what the first has remembered
         logits = whole.forward(x)
@@ -177,7 +177,7 @@ def test_what_is_trained_is_the_class_in_the_lesson(edit, small, monkeypatch, tm
     argv += ["--parts", "2"]
     fails, found = "returns" in said, []
     for number in (1, 2):
-        monkeypatch.setattr(threads, "threads", lambda number=number: number)
+        monkeypatch.setattr(threads, "limit_blas_threads", lambda number=number: number)
         with pytest.raises(UserError, match=f"{re.escape(said)}$") if fails else contextlib.nullcontext():
             main_np.main([*argv, "--out", str(tmp_path / str(number))])
         assert capsys.readouterr().err == ("" if fails else said)
@@ -203,7 +203,7 @@ def test_libraries_keep_their_threads_where_pytorch_computes(model, monkeypatch)
     pytest.importorskip("torch")
     import main_torch
 
-    monkeypatch.setattr(threads, "threads", None)
+    monkeypatch.setattr(threads, "limit_blas_threads", None)
     main_torch.build(parse_options("torch", "--model", model))
     with pytest.raises(TypeError):
         main_np.build(parse_options("np", "--model", model))
@@ -243,7 +243,7 @@ class Talkative(ResNet):
 
 def test_nobody_notices_that_the_parts_are_measured(small, monkeypatch, capsys):
     """The first step finds the same random numbers and counters, in several parts and in one."""
-    monkeypatch.setattr(threads, "threads", lambda: 1)
+    monkeypatch.setattr(threads, "limit_blas_threads", lambda: 1)
     monkeypatch.setattr(sys, "breakpointhook", lambda: stops.append(1))
     x, found = small.train_images[:10] / np.float32(255), []
     for parts in (1, 2):
@@ -294,20 +294,20 @@ def test_no_part_misses_whether_the_network_is_training(parts):
     for training in (True, False, True):
         alone.training = shared.training = training
         assert relative_difference(alone.forward(x), shared.forward(x)) < 1e-13
-        assert not training or relative_difference(alone.z1, kept_array(shared, "z1")) < 1e-13
+        assert not training or relative_difference(alone.z1, get_kept_array(shared, "z1")) < 1e-13
 
 
 def test_several_threads_share_the_parts(monkeypatch):
-    monkeypatch.setattr(threads, "threads", lambda: 3)
+    monkeypatch.setattr(threads, "limit_blas_threads", lambda: 3)
     together = threading.Barrier(3, timeout=10)  # which one thread alone would never pass
-    assert each(lambda a, b: together.wait() * 0 + a + b, range(3), range(10, 13)) == [10, 12, 14]
-    assert each(abs, []) == []
+    assert map_in_threads(lambda a, b: together.wait() * 0 + a + b, range(3), range(10, 13)) == [10, 12, 14]
+    assert map_in_threads(abs, []) == []
 
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_an_error_in_a_part_is_an_error(number, monkeypatch):
     """Also in the other thread, which does about an overflow what this one does."""
-    monkeypatch.setattr(threads, "threads", lambda: number)
+    monkeypatch.setattr(threads, "limit_blas_threads", lambda: number)
     together = threading.Barrier(number, timeout=10)
 
     def part(i):
@@ -316,12 +316,12 @@ def test_an_error_in_a_part_is_an_error(number, monkeypatch):
             return np.float32(1e38) * np.float32(1e38)
 
     with np.errstate(over="raise"), pytest.raises(FloatingPointError):
-        each(part, range(number))
-    assert each(abs, range(-9, 0)) == [*range(9, 0, -1)]  # and all threads still work
+        map_in_threads(part, range(number))
+    assert map_in_threads(abs, range(-9, 0)) == [*range(9, 0, -1)]  # and all threads still work
 
 
 def test_ctrl_c_waits_for_the_other_thread_and_no_part_begins_after_it(monkeypatch):
-    monkeypatch.setattr(threads, "threads", lambda: 2)
+    monkeypatch.setattr(threads, "limit_blas_threads", lambda: 2)
     together, done = threading.Barrier(2, timeout=10), []
 
     def part(i):
@@ -333,7 +333,7 @@ def test_ctrl_c_waits_for_the_other_thread_and_no_part_begins_after_it(monkeypat
         done.append(i)
 
     with pytest.raises(KeyboardInterrupt):
-        each(part, range(9))
+        map_in_threads(part, range(9))
     assert done in ([0], [1])
     time.sleep(0.1)
     assert len(done) == 1
@@ -341,21 +341,21 @@ def test_ctrl_c_waits_for_the_other_thread_and_no_part_begins_after_it(monkeypat
 
 def test_nobody_waits_for_a_thread_that_does_not_begin(monkeypatch):
     """The others are busy elsewhere: this one computes all parts, and none is computed again when they are free."""
-    monkeypatch.setattr(threads, "threads", lambda: 3)
-    monkeypatch.setattr(threads, "crew", lambda number: (Mock(), number))
-    assert each(abs, range(-4, 0)) == [4, 3, 2, 1]
+    monkeypatch.setattr(threads, "limit_blas_threads", lambda: 3)
+    monkeypatch.setattr(threads, "start_threads", lambda number: (Mock(), number))
+    assert map_in_threads(abs, range(-4, 0)) == [4, 3, 2, 1]
 
 
 def meet(meeting, number, function):
     """What each part k of so many makes of function(k, add_up)."""
-    with meeting.of(number):
-        return each(lambda k: function(k, partial(meeting.add_up, k)), range(number), meeting=meeting)
+    with meeting.session(number):
+        return map_in_threads(lambda k: function(k, partial(meeting.add_up, k)), range(number), meeting=meeting)
 
 
 @pytest.mark.parametrize("number", [1, 2, 4])
 def test_parts_that_meet_get_the_same_sums(number, monkeypatch):
     """In their order: 1e16 + 1 - 1e16 + 1 is 1. No more than `number` compute at a time; and outside there is one."""
-    monkeypatch.setattr(threads, "threads", lambda: number)
+    monkeypatch.setattr(threads, "limit_blas_threads", lambda: number)
     meeting, computing, most = Meeting(), [], []
 
     def part(k, add_up):
@@ -379,7 +379,7 @@ def test_parts_that_meet_get_the_same_sums(number, monkeypatch):
 @pytest.mark.parametrize("failing", [0, 2])
 def test_nobody_waits_for_a_part_that_has_ended(number, error, failing, monkeypatch):
     """By an error, by Ctrl-C, or because it adds up nothing more; and all can meet again."""
-    monkeypatch.setattr(threads, "threads", lambda: number)
+    monkeypatch.setattr(threads, "limit_blas_threads", lambda: number)
     meeting = Meeting()
 
     def part(k, add_up):
@@ -391,14 +391,14 @@ def test_nobody_waits_for_a_part_that_has_ended(number, error, failing, monkeypa
         add_up(k)
 
     for _ in range(3):
-        with pytest.raises(error or threads.Left):
+        with pytest.raises(error or threads.PartEnded):
             meet(meeting, 3, part)
         assert meet(meeting, 3, lambda k, add_up: add_up(k)) == [[3], [3], [3]]
 
 
 def test_where_no_library_is_known_there_is_one_thread(monkeypatch):
     monkeypatch.setattr(threads.ThreadpoolController, "select", lambda *_, **__: SimpleNamespace(info=list, limit=dict))
-    assert threads.threads.__wrapped__() == 1
+    assert threads.limit_blas_threads.__wrapped__() == 1
 
 
 @pytest.mark.slow
@@ -410,7 +410,7 @@ def test_a_program_makes_the_same_run_with_any_setting(tmp_path, quick_curves, m
     subprocess.run(
         [sys.executable, "-c", code, *argv, tmp_path / "2"], cwd=ROOT, env=env, check=True, stdout=subprocess.DEVNULL
     )
-    monkeypatch.setattr(threads, "threads", lambda: 1)
+    monkeypatch.setattr(threads, "limit_blas_threads", lambda: 1)
     main_np.main([*argv, str(tmp_path / "1")])
     one, two = ((tmp_path / number / "checkpoint_np.npz").read_bytes() for number in "12")
     assert one == two
@@ -424,17 +424,17 @@ def test_where_the_system_gives_no_more_threads_one_will_do(monkeypatch, small):
     options = parse_options("np", "--augment", "shift", "--batch-size", 4)
     expected = list(data.batches(small, options, 0, 3))
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    monkeypatch.setattr(threads, "threads", lambda: 3)
-    threads.crew.cache_clear()
-    assert each(lambda a: 2 * a, [1, 2, 3]) == [2, 4, 6]
+    monkeypatch.setattr(threads, "limit_blas_threads", lambda: 3)
+    threads.start_threads.cache_clear()
+    assert map_in_threads(lambda a: 2 * a, [1, 2, 3]) == [2, 4, 6]
     assert [images.tobytes() for images, _ in data.batches(small, options, 0, 3)] == [a.tobytes() for a, _ in expected]
     with pytest.raises(UserError, match=r"threads, and the system starts 1: take --parts 1$"):  # they wait
         train(monkeypatch, small, 1, parse_options("np", "--model", "resnet", "--widths", "2"))
     train(monkeypatch, small, 1, parse_options("np", "--model", "resnet", "--widths", "2", "--parts", 1))
-    threads.crew.cache_clear()
+    threads.start_threads.cache_clear()
 
 
 def test_as_many_threads_work_as_numpy_would_have_used(monkeypatch):
     found = SimpleNamespace(info=lambda: [{"num_threads": 1}, {"num_threads": 3}], limit=lambda limits: None)
     monkeypatch.setattr(threads, "ThreadpoolController", lambda: SimpleNamespace(select=lambda user_api: found))
-    assert threads.threads.__wrapped__() == 3
+    assert threads.limit_blas_threads.__wrapped__() == 3
