@@ -74,6 +74,11 @@ def pytest_addoption(parser):
     parser.addoption("--salt", type=int, default=salt, metavar="N", help="other random numbers, and another order")
 
 
+def pytest_configure(config):
+    """Keep the salt for `schedule`, which is called while the tests are collected."""
+    RUN["salt"] = config.getoption("salt")
+
+
 def pytest_report_header(config):
     return f"salt: {config.getoption('salt')}"
 
@@ -238,6 +243,36 @@ def in_turn(n, values, *when):
     """The values of a parameter, or the rows of several, all slow. A run takes one in n; its salt says which."""
     mark = pytest.mark.slow(*when, one_in=n)
     return [pytest.param(*(one if isinstance(one, tuple) else (one,)), marks=mark) for one in values]
+
+
+RUN = {"salt": 0}
+
+
+def schedule(values, every_day=(), in_turn=1, instead=(), first=False):
+    """Return the parameters for `parametrize`, each with the mark that says when its test runs.
+
+    values: values of a parameter, rows of several (tuples), or what `pytest.param` returns.
+    every_day: those that `make test` runs. The others are slow. If it is a number n, `make test` runs one in n of the
+    values, and the salt says which: neighbours are much alike.
+    in_turn: a slow run takes one in so many of the slow ones, and the salt says which.
+    instead: values that `make test` alone runs, in the place of larger ones that are slow.
+    first: whether the slow ones run first.
+    """
+    values = list(values)
+    if isinstance(every_day, int):
+        every_day = [value for i, value in enumerate(values) if (i + RUN["salt"]) % every_day == 0]
+    share = {"one_in": in_turn} if in_turn > 1 else {}
+    slow = pytest.mark.slow(*(["first"] if first else []), **share) if first or share else pytest.mark.slow
+    quick = [make_parameter(value, pytest.mark.quick) for value in instead]
+    return [*quick, *(value if value in every_day else make_parameter(value, slow) for value in values)]
+
+
+def make_parameter(value, mark):
+    """Return a value, or a row of values, as a parameter with one more mark."""
+    if isinstance(value, type(pytest.param())):
+        return value._replace(marks=(*value.marks, mark))
+    row = value if isinstance(value, tuple) else (value,)
+    return pytest.param(*row, marks=mark)
 
 
 def until(is_so, seconds=PATIENCE):

@@ -341,6 +341,9 @@ def test_a_file_that_begins_a_text_with_a_word_of_its_own_gets_it(tmp_path):
     path = write_model(tmp_path / "other.gguf", **{"tokenizer__ggml.add_bos_token": True})
     file = ModelFile(path)
     assert file.prompt("the", raw=True) == [1, WORDS.index("the")]
+    for facts in ({}, {"tokenizer__ggml.add_bos_token": False}):  # a file that does not say it wants none
+        file = ModelFile(write_model(tmp_path / "without.gguf", **facts))
+        assert file.prompt("the", raw=True) == [WORDS.index("the")]
 
 
 @pytest.mark.parametrize("length", [4, 30, 3000, 12_000, -100])

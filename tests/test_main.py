@@ -127,8 +127,11 @@ def test_of_a_name_its_letters_and_one_end_count():
     assert [*map(float, main_torch.train_step(*theirs, x, y, 0.0))] == right
 
 
-def test_a_run_from_before_that_continues_says_that_its_loss_has_changed(tmp_path, quick_curves, capsys):
+def test_a_run_from_before_that_continues_says_that_its_loss_has_changed(tmp_path, quick_curves, capsys, monkeypatch):
     """And its network can still write."""
+    names = data.load("names", 35_000)
+    few = data.Tokens(names.train_tokens, names.test_tokens[:500])  # to test all of them takes a second
+    monkeypatch.setattr(data, "load", lambda *_: few)
     argv = "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --batch-size 400 --epochs 2 --hold-out 35000"
     assert main_np.main([*argv.split(), "--stop-after", "1", "--out", str(tmp_path)]) == 0
     path = tmp_path / "checkpoint_gpt_names_np.npz"

@@ -19,7 +19,7 @@ import main_torch
 import mlp_np
 import mlp_torch
 import networks
-from conftest import SMALL, every_day_or_all, fuzz, one_in, slow_but
+from conftest import SMALL, every_day_or_all, fuzz, one_in, schedule, slow_but
 from data import SOURCES
 from lab import results, twins
 from loading.network import class_of
@@ -87,7 +87,7 @@ def compare(words, images, labels, absolute=1e-12, relative=np.inf):
         assert not words.startswith("mlp") or (found[0][name] == found[1][name]).all()
 
 
-@pytest.mark.parametrize("words", [*NETWORKS, *FEW_UNITS])
+@pytest.mark.parametrize("words", [*schedule(NETWORKS, every_day=len(NETWORKS)), *FEW_UNITS])
 def test_every_gradient_is_that_of_pytorch(mnist, words):
     """For digits, in which much is exactly 0. Random shapes are below."""
     n = 128 if words in FEW_UNITS else 40  # the large ones take their time
@@ -130,7 +130,7 @@ RANDOM = {model: st.just(words) for model, words in zip(NETWORKS, FEW_UNITS, str
 }
 
 
-@pytest.mark.parametrize("examples", every_day_or_all(5, 20))
+@pytest.mark.parametrize("examples", every_day_or_all(3, 20))
 @pytest.mark.parametrize("model", RANDOM)
 def test_random_shapes(model, examples):
     def check(drawn):
@@ -197,12 +197,16 @@ def test_what_is_written_is_the_same_in_pytorch(words):
 ADAMW = "--optimizer adamw --lr 0.003 --weight-decay 0.05 --batch-size 64 --steps 20"
 LOCKSTEP = [  # what is trained, and how far apart PyTorch and the tape may be: in weights, and all else that is kept
     ("mlp --hidden 32 --steps 60", 1e-13, 0),
-    ("mlp --hidden 32 --steps 60 --momentum 0", 1e-13, 0),
+    ("mlp --hidden 16 --steps 20 --momentum 0", 1e-13, 0),
     (f"mlp --hidden 16 {ADAMW}", 1e-12, 0),
+    ("gpt --width 12 --blocks 1 --heads 3 --steps 6", 1e-12, 1e-12),
+    ("llama --dataset names --width 12 --blocks 1 --heads 6 --keys 3 --hidden 5 --steps 6", 1e-12, 1e-12),
+]
+LONG = [
+    ("mlp --hidden 32 --steps 60 --momentum 0", 1e-13, 0),
     ("gpt --width 12 --blocks 1 --heads 3 --steps 20", 1e-12, 1e-12),
     ("llama --dataset names --width 12 --blocks 1 --heads 6 --keys 3 --hidden 5 --steps 20", 1e-12, 1e-12),
-]
-LONG = [  # letters, float32, more than an epoch, and networks of the default sizes
+    # letters, float32, more than an epoch, and networks of the default sizes
     ("mlp --steps 60 --dtype float32", 1e-4, 0),
     (f"resnet --widths 2,3 {ADAMW}", 1e-12, 1e-12),
     ("vit --width 12 --blocks 2 --heads 3 --steps 20 --optimizer sgd --lr 0.1 --weight-decay 5e-4", 1e-12, 1e-12),
@@ -318,7 +322,7 @@ def trained(words):
     ]
 
 
-@pytest.mark.parametrize("name", [*opt.what_to_train(), *opt.how_to_train(OPTIMIZERS)])
+@pytest.mark.parametrize("name", schedule([*opt.what_to_train(), *opt.how_to_train(OPTIMIZERS)], every_day=2))
 def test_an_option_that_changes_training_changes_it_in_all_three(name, small, monkeypatch):
     """A new one that only main_np.py heeds would train another network in PyTorch, without a word."""
     monkeypatch.setattr(data, "load", lambda name, n: small._replace(train_images=small.train_images[: 600 - n]))

@@ -24,6 +24,7 @@ def run_pytest(*words, cwd=ROOT, begin="import runpy", **variables):
     return ended.returncode, ended.stdout
 
 
+@pytest.mark.slow("first")
 def test_on_windows_every_test_is_collected():
     """Where there is no `resource`, no os.fork, no signal.SIGKILL. It imports every test file, which takes seconds."""
     status, said = run_pytest("-p", "as_on_windows", "--collect-only")

@@ -185,3 +185,13 @@ def test_there_is_a_program_for_each_mark():
     assert marks >= EVERY_DAY
     asked = {mark.partition(":")[0] for mark, _ in TABLES["Networks that write"]}
     assert asked - {mark.partition(":")[0] for mark in marks} == {"writes something else"}  # see test_asked.py
+
+
+@pytest.mark.parametrize(("claim", "words"), [(2.31, None), (1.0, "You claim"), (3.5, "You claim")])
+def test_a_claim_that_is_far_from_the_loss_is_named_whether_it_is_too_low_or_too_high(claim, words, monkeypatch):
+    monkeypatch.setattr(writer, "loss_of", lambda calls, params, texts: 2.3)
+    texts = writer.draw(np.random.default_rng(0))[0][:40]
+    trace = SimpleNamespace(claim=claim, used=np.zeros(40, bool))
+    found = SimpleNamespace(calls=None, trace=trace, loss=2.3, examples=(texts,), params={}, others=texts)
+    with pytest.raises(Wrong, match=words) if words else nullcontext():
+        writer.claims_what_is_so(found)

@@ -10,6 +10,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 import plot
+from conftest import schedule
 from loading.options import parse_options
 from support import drawing
 from support.drawing import save
@@ -48,11 +49,14 @@ def assert_legible(figure):
     assert not np.triu(overlap, 1).any(), [(shown[i], shown[j]) for i, j in np.argwhere(np.triu(overlap, 1))]
 
 
-@pytest.mark.parametrize("draw", [plot.loss_curve, plot.accuracy_curve])
-def test_labels_are_legible(draw):
-    perfect = History([0.0] * 10, [1.0] * 10, [10], [0.0], [1.0])
-    for given in (history(2000), history(1, False), history(2, False), history(150), perfect):
-        assert_legible(draw(given, "784-512-10 in NumPy", "held-out"))
+PERFECT = History([0.0] * 10, [1.0] * 10, [10], [0.0], [1.0])
+CURVES = [history(2000), history(1, False), history(2, False), history(150), PERFECT]
+DRAWN = [(draw, curve) for curve in range(len(CURVES)) for draw in (plot.loss_curve, plot.accuracy_curve)]
+
+
+@pytest.mark.parametrize(("draw", "curve"), schedule(DRAWN, every_day=3))
+def test_labels_are_legible(draw, curve):
+    assert_legible(draw(CURVES[curve], "784-512-10 in NumPy", "held-out"))
 
 
 def test_the_lines_are_the_numbers():

@@ -22,6 +22,7 @@ from marker import check, marking, runner
 from marker.budget import SPEND, Budget, Stopped, counted
 from marker.equal import agree
 from marker.exercise import Exercise, change
+from marker.factors import made_of
 from marker.finder import Wrongs
 from marker.finders import repair, sometimes
 from marker.function import Notes
@@ -195,6 +196,23 @@ def test_a_known_mistake_that_is_one_of_some_inputs_is_named_so_where_nothing_ex
     trials = [{"results": list(map(describe, answer(g).values())), "changed": []} for g in exercise.draw(0)]
     found = sometimes.find(Wrongs(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague))
     assert found.text.startswith("clipped_dW: nothing clipped, it seems, for some of the inputs."), found.text
+
+
+def test_a_mistake_in_one_of_two_trials_of_other_sizes_is_not_named():
+    """Trials 0 and 1 come from one function that draws inputs, and so do 2 and 3."""
+    exercise = BY_NAME["clip_norm"]
+    (nothing,) = (mistake for mistake in exercise.known if mistake.name == "nothing clipped")
+    draws = exercise.draw(0)
+    answers = [right(exercise, g) for g in draws]
+    assert exercise.values(nothing, draws[1])
+    for t in (1, 2):
+        answers[t] |= exercise.values(nothing, draws[t])
+    for t in range(3, len(draws)):
+        answers[t] = {name: 1.7 * value for name, value in answers[t].items()}
+    trials = [{"results": list(map(describe, answer.values())), "changed": []} for answer in answers]
+    vague = exercise.kind.judge(exercise, 0, outcome_of(trials))
+    assert vague.name == "not right", vague
+    assert sometimes.find(Wrongs(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague)) is None
 
 
 def test_what_has_not_come_to_its_end_has_a_mark_that_says_where():
@@ -437,3 +455,17 @@ def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, w
     assert "Traceback" not in found.text
     for word in words if seed == 5 else ():
         assert (word.removeprefix("~") in found.text) != word.startswith("~"), found.text
+
+
+def test_a_size_that_is_the_same_in_all_draws_is_named_in_no_factor():
+    """It cannot be told from a constant."""
+    sizes = {"B": [3, 4], "h": [2, 2]}
+    assert made_of([3, 4], sizes) == (1, {"B": 1}) and made_of([-1 / 3, -1 / 4], sizes) == (-1, {"B": -1})
+    assert made_of([2, 2], sizes) is None and made_of([6, 8], sizes) is None
+
+
+def test_a_file_that_is_asked_leaves_no_pipe_open(tmp_path):
+    """A class has hundreds of files, and a process may have 256 open."""
+    with runner.started(["-c", "pass"], tmp_path, tmp_path / "dz1.py", pipes=True) as process:
+        pass
+    assert process.stdin.closed and process.stdout.closed and process.returncode is not None

@@ -18,7 +18,7 @@ import main_np
 import main_torch
 import mlp_np
 import networks
-from conftest import ROOT, SMALL, slow_but
+from conftest import ROOT, SMALL, schedule, slow_but
 from lab import judges, prove
 from loading.network import make
 from loading.options import parse_options
@@ -32,6 +32,9 @@ from support.options import integer, option
 
 JUDGES = ("the loss", "central differences", "the tape", "PyTorch", "in parts", "the optimizer", "resumed", "torchrun")
 WRITING = ("decoding", "sampling")  # of a network that writes
+
+QUICK = "mlp", "gpt"  # one of them every day
+OTHERS = [model for model in SMALL if model not in QUICK]
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +51,7 @@ def judged(words, steps=2):
     return {row.judge: row.said for row in rows}, {row.judge for row in rows if not row.holds}, " ".join(said), status
 
 
-@pytest.mark.parametrize("model", slow_but(["mlp", "gpt"], SMALL))
+@pytest.mark.parametrize("model", [*schedule(QUICK, every_day=2), *schedule(OTHERS)])
 def test_each_network_as_it_is_holds_by_every_judge(model):
     rows, failed, said, status = judged(f"--model {model} {SMALL[model]}")
     expected = JUDGES + WRITING if NETWORKS[model].writes else JUDGES

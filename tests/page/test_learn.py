@@ -194,6 +194,31 @@ def test_a_right_backward_pass_is_never_called_wrong(page, seed):
     assert "They agree" in said[16] and any("be measured" in words for words in said)
 
 
+def test_each_epoch_has_an_order_of_its_own(page):
+    start(page)
+    first, second = page.evaluate(
+        f"""() => {{
+            const epoch = () => [0, 1, 2].flatMap(() => {TRAINING}.next(500));
+            return [epoch(), epoch()];
+        }}"""
+    )
+    assert sorted(first) == sorted(second) == list(range(1500)) and first != second
+
+
+def test_however_long_a_curve_is_it_ends_at_the_last_step(page):
+    """Of 1,203 steps every fourth is drawn; the label says where the curve ends."""
+    start(page)
+    page.evaluate(
+        f"""() => {{
+            const run = {TRAINING};
+            run.step = 1203;
+            run.losses = Array.from({{ length: 1203 }}, (_, n) => n / 1202);
+            lab.learning.show();
+        }}"""
+    )
+    until(lambda: "up to step 1203: training 1.00" in page.locator("#losses canvas").get_attribute("aria-label"))
+
+
 def test_a_loss_of_hundreds_stays_on_its_chart(page):
     run(page, ["rate"], 20)
     page.evaluate("lab.learning.show()")

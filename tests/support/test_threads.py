@@ -20,7 +20,7 @@ import pytest
 import data
 import main_np
 import mlp_np
-from conftest import ROOT, slow_but
+from conftest import ROOT, schedule, slow_but
 from loading.network import make
 from loading.options import parse_options
 from mlp_np import relative_difference, softmax_cross_entropy
@@ -54,6 +54,10 @@ def train(monkeypatch, small, number, options, whole=False):
     return losses, {name: array.tobytes() for name, array in arrays.items()}
 
 
+PARTED = [(model, images) for images in (1, 67) for model in NETWORKS]
+PARTED_ALIKE = [(model, images) for images in (2, 64) for model in NETWORKS]
+
+
 @pytest.mark.parametrize("words", slow_but(["--dtype float32"], ["--dtype float32", "--autograd --dtype float64"]))
 @pytest.mark.parametrize("model", slow_but(["mlp", "resnet", "gpt"], NETWORKS))
 def test_the_run_is_the_same_on_any_number_of_threads(model, words, monkeypatch, small):
@@ -71,8 +75,7 @@ def test_the_run_is_the_same_on_any_number_of_threads(model, words, monkeypatch,
         assert train(monkeypatch, small, 2, options) == (losses, arrays)
 
 
-@pytest.mark.parametrize("images", slow_but([1, 67], [1, 2, 64, 67]))
-@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize(("model", "images"), [*schedule(PARTED, every_day=2), *schedule(PARTED_ALIKE)])
 def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small):
     options = parse_options("np", "--model", model, *SMALL.get(model, []), "--dtype", "float64", "--parts", 3)
     whole, network = make("np", options), main_np.build(options)[0]
