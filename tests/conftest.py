@@ -264,15 +264,15 @@ def schedule(values, every_day=(), in_turn=1, instead=(), first=False):
     share = {"one_in": in_turn} if in_turn > 1 else {}
     slow = pytest.mark.slow(*(["first"] if first else []), **share) if first or share else pytest.mark.slow
     quick = [make_parameter(value, pytest.mark.quick) for value in instead]
-    return [*quick, *(value if value in every_day else make_parameter(value, slow) for value in values)]
+    return [*quick, *(make_parameter(value) if value in every_day else make_parameter(value, slow) for value in values)]
 
 
-def make_parameter(value, mark):
-    """Return a value, or a row of values, as a parameter with one more mark."""
+def make_parameter(value, *marks):
+    """Return a value, or a row of values, as a parameter with these marks, too."""
     if isinstance(value, type(pytest.param())):
-        return value._replace(marks=(*value.marks, mark))
-    row = value if isinstance(value, tuple) else (value,)
-    return pytest.param(*row, marks=mark)
+        return value._replace(marks=(*value.marks, *marks))
+    row = value if type(value) is tuple else (value,)
+    return pytest.param(*row, marks=marks)
 
 
 def until(is_so, seconds=PATIENCE):
@@ -315,7 +315,7 @@ def trained_once(tmp_path_factory, name, *command):
         (out / "printed").write_text(subprocess.run(run, cwd=ROOT, stdout=-1, text=True, check=True).stdout)
 
     out = once(tmp_path_factory, name, make)
-    return float((out / "printed").read_text().split()[-1]), out
+    return float((out / "printed").read_text(encoding="utf-8").split()[-1]), out
 
 
 @pytest.fixture(scope="session")
@@ -330,7 +330,7 @@ def project_files():
         command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         listed = subprocess.run(command, cwd=ROOT, stdout=-1, encoding="utf-8", check=True).stdout.split("\0")
         return [path for path in listed if (ROOT / path).is_file()]
-    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()]
     found = []
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [name for name in folders if not any(fnmatch(name, pattern) for pattern in ignored)]

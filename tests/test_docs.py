@@ -36,7 +36,7 @@ TEXT = {path: (ROOT / path).read_text(encoding="utf-8") for path in PAGES}
 WORDS = {path: " ".join(text.split()) for path, text in TEXT.items()}  # whatever the lines
 PROSE = {path: re.sub(r"^ *```.*?^ *```", "", text, flags=re.M | re.S) for path, text in TEXT.items()}
 
-RESULTS = json.loads((ROOT / "lab" / "results.json").read_text())
+RESULTS = json.loads((ROOT / "lab" / "results.json").read_text(encoding="utf-8"))
 
 
 def blocks(path, *languages):
@@ -597,7 +597,9 @@ def test_every_command_in_the_docs_is_understood(capsys, monkeypatch, tmp_path):
             path for path in paths if path not in ("FILE_np.py", "mine.txt", "sheet.jpg") and not (ROOT / path).exists()
         ] == [], command
         target = re.match(r"make (\w+)", command)
-        assert not target or re.search(rf"^{target[1]}:", (ROOT / "Makefile").read_text(), re.M), command
+        assert not target or re.search(rf"^{target[1]}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M), (
+            command
+        )
 
 
 def test_the_map_of_the_tests_names_each_file():

@@ -457,8 +457,11 @@ def test_what_does_not_belong_together_is_said(do, here, monkeypatch):
     for name in ("plot.learning_curves", "plot.comparison", "plot.save", "look.draw_test", "look.draw_inside"):
         monkeypatch.setattr(name, lambda *_: {})
     succeeds(do(f"main_np {RUN} --seed 1 --out out"))
-    whole = Path("out/history_np.json").read_text()
-    for other, steps in ((Path("h.json").read_text(), 10), (whole.replace('"seed": 1', '"seed": 2'), 20)):
+    whole = Path("out/history_np.json").read_text(encoding="utf-8")
+    for other, steps in (
+        (Path("h.json").read_text(encoding="utf-8"), 10),
+        (whole.replace('"seed": 1', '"seed": 2'), 20),
+    ):
         Path("out/history_np.json").write_text(other)
         for line in ("plot out --out c.png", "look --weights out/checkpoint_np.npz --out pictures"):
             apart = f"out/history_np.json ({steps} steps) and checkpoint_np.npz (20 steps) do not belong together"

@@ -21,7 +21,19 @@ import loading.gguf_file
 import loading.network
 import loading.options
 import write
-from conftest import PATIENCE, ROOT, UNIX, assert_one_line, damaged, every_day_or_all, fuzz, in_turn, once, slow_but
+from conftest import (
+    PATIENCE,
+    ROOT,
+    UNIX,
+    assert_one_line,
+    damaged,
+    every_day_or_all,
+    fuzz,
+    in_turn,
+    once,
+    schedule,
+    slow_but,
+)
 from loading import gguf_file
 from support import memory
 from support.errors import UserError
@@ -372,7 +384,7 @@ EVERY_DAY = range(len(MUTATIONS))
 PARTS = [range(start, start + 100) for start in range(0, N_MUTATED, 100)]
 
 
-@pytest.mark.parametrize("numbers", slow_but([EVERY_DAY], [EVERY_DAY, *PARTS]), ids=str)
+@pytest.mark.parametrize("numbers", schedule([EVERY_DAY, *PARTS], every_day=[EVERY_DAY], in_turn=4), ids=str)
 def test_a_mutated_file_is_one_line_or_works(numbers, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["write.py"])
     for number in numbers:
@@ -571,7 +583,7 @@ import re, sys, write
 from pathlib import Path
 write.main([*sys.argv[1:]])
 status = Path("/proc/self/status")
-print(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1] if status.exists() else 0)
+print(re.search(r"VmHWM:\s+(\d+)", status.read_text(encoding="utf-8"))[1] if status.exists() else 0)
 """
 
 

@@ -55,7 +55,7 @@ def test_a_run_learns_writes_what_it_says_and_needs_little_memory(tmp_path, hidd
     assert sorted(p.name for p in tmp_path.iterdir()) == names
     assert all(name in result.stdout for name in names)
     assert len(re.findall(r"^epoch \d of 2: training loss", result.stdout, re.M)) == 2
-    history = json.loads((tmp_path / "history_np.json").read_text())
+    history = json.loads((tmp_path / "history_np.json").read_text(encoding="utf-8"))
     assert len(history["train_loss"]) == len(history["train_accuracy"]) == 500
     assert history["test_step"] == [468, 500]
     assert history["test_accuracy"][-1] == accuracy_of(result)
@@ -84,7 +84,7 @@ def test_hold_out_never_shows_the_test_set(quick_curves, capsys, tmp_path):
         first, *_, last = capsys.readouterr().out.splitlines()
         assert first == "mnist: 50000 training and 10000 held-out images"
         assert 0.1 < float(last.removeprefix("held-out accuracy: ")) < 1
-    machine = json.loads((tmp_path / "history_torch.json").read_text())["machine"]
+    machine = json.loads((tmp_path / "history_torch.json").read_text(encoding="utf-8"))["machine"]
     assert machine["torch"] == torch.__version__ and machine["precision"] == "float32" and machine["device"]
 
 
@@ -242,7 +242,9 @@ def test_two_processes_are_one_run(words, tmp_path, capsys):
     assert two.stdout.count(" training and ") == two.stdout.count("parameters, seed") == 1
     a, b = (load_checkpoint(tmp_path / out / f"checkpoint_{name}.npz").groups for out in ("one", "two"))
     assert all(twins.largest_difference(a[group], b[group]) < 1e-10 for group in a if a[group])
-    histories = [(tmp_path / out / f"history_{name}.json").read_text().splitlines()[3:] for out in ("one", "two")]
+    histories = [
+        (tmp_path / out / f"history_{name}.json").read_text(encoding="utf-8").splitlines()[3:] for out in ("one", "two")
+    ]
     assert histories[0] == histories[1]
 
 

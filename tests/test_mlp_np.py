@@ -80,7 +80,7 @@ EDITS = {  # {what is there: what stands there then}, and what is said
 @pytest.mark.parametrize("edit", schedule(EDITS, every_day=3))
 def test_the_check_judges_a_changed_class_by_itself(edit, capsys):
     changes, said = EDITS[edit]
-    code = (ROOT / "mlp_np.py").read_text()
+    code = (ROOT / "mlp_np.py").read_text(encoding="utf-8")
     for old, new in changes.items():
         assert code.count(old) == 1, old
         code = code.replace(old, new)

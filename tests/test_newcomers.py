@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from conftest import ROOT, UNIX, in_turn, not_drawn, once, project_files
+from conftest import ROOT, UNIX, not_drawn, once, project_files, schedule
 from support.errors import UserError
 
 
@@ -38,7 +38,7 @@ ON_WINDOWS = [
 ]
 
 
-@pytest.mark.parametrize("files", in_turn(2, ON_WINDOWS, "first"))
+@pytest.mark.parametrize("files", schedule(ON_WINDOWS, in_turn=2, first=True))
 def test_what_needs_no_unix_passes_without_it(files):
     status, said = run_pytest("-p", "as_on_windows", "-m", "not slow", *files)
     assert status == 0, said[-3000:]
@@ -60,7 +60,7 @@ ELSEWHERE = [
 
 
 @UNIX
-@pytest.mark.parametrize("files", in_turn(3, ELSEWHERE, "first"))
+@pytest.mark.parametrize("files", schedule(ELSEWHERE, in_turn=3, first=True))
 def test_a_copy_without_git_in_any_folder_with_one_core_no_home_and_no_network_passes_or_says_why_not(files, tmp_path):
     """As from the ZIP file. Nothing can be written to the home folder, and behind the proxy there is nothing."""
     copied = copy_project(tmp_path / "Zoë's copy (1)")
@@ -74,6 +74,16 @@ def test_a_copy_without_git_in_any_folder_with_one_core_no_home_and_no_network_p
     if shutil.which("npm") and "tests/page/test_build.py" in files:
         assert re.search(r"SKIPPED .* needs what npm gets: npm failed: .*(ECONNREFUSED|EACCES)", said)
     assert not re.search("SKIPPED .*(test_walls|test_additions|test_main)", said)
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@UNIX
+@pytest.mark.parametrize("files", schedule([*ELSEWHERE, *ON_WINDOWS], in_turn=5))
+def test_in_a_locale_whose_encoding_is_ascii_all_passes(files):
+    status, output = run_pytest("-m", "not slow", *files, **ASCII)
+    assert status == 0, output[-3000:]
 
 
 OWN_HINTS = '''

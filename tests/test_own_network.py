@@ -16,7 +16,7 @@ import pytest
 
 import data
 import practice
-from conftest import ROOT, in_turn
+from conftest import ROOT, schedule
 from exercises import blank, digits, network, own, watched
 from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
@@ -30,10 +30,9 @@ from support.errors import UserError
 EXERCISE = BY_NAME["own_network"]
 verdict = partial(own_programs.verdict, EXERCISE.name)
 WRONG = list(own_programs.programs(own_programs.WRONG))
-MARKED = [(mark, program) for mark, _, program in WRONG]
 SAID = list(own_programs.programs(own_programs.SAID))
-ALSO = {edits: program for _, edits, program in own_programs.programs(own_programs.ALSO_RIGHT)}
-STYLES = own_programs.STYLES | ALSO
+STYLES = [own_programs.Program(style, "", style, code) for style, code in own_programs.STYLES.items()]
+STYLES += [program._replace(name=program.edits) for program in own_programs.programs(own_programs.ALSO_RIGHT)]
 # The first of these every day; the others are slow.
 EVERY_DAY = {
     "other gradients", "gradients times a number", "no function",
@@ -54,23 +53,22 @@ def test_the_answer_passes_in_time(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")  # as in a process of its own
-@pytest.mark.parametrize(("mark", "program", "seed"), own_programs.some(MARKED, EVERY_DAY))
-def test_a_wrong_program_is_named(mark, program, seed, tmp_path):
-    found = verdict(program, tmp_path, seed % 20)
-    assert (found.passed, found.words) == (False, mark), found.text
-    assert len(found.text) > 20 and "{" not in found.text
+@pytest.mark.parametrize("program", own_programs.schedule_programs(WRONG, EVERY_DAY))
+def test_a_wrong_program_is_named(program, tmp_path):
+    found = verdict(program.code, tmp_path, program.seed)
+    assert (found.passed, found.words) == (False, program.name), found.text
+    assert len(found.text) > 20 and program.words in found.text and "{" not in found.text
 
 
-@pytest.mark.parametrize(("style", "program", "seed"), own_programs.some(STYLES.items(), EVERY_DAY, of_each=False))
-def test_a_right_program_passes_in_any_style(style, program, seed, tmp_path):
-    found = verdict(program, tmp_path, seed % 20)
+@pytest.mark.parametrize("program", own_programs.schedule_programs(STYLES, EVERY_DAY, first_in_turn=4))
+def test_a_right_program_passes_in_any_style(program, tmp_path):
+    found = verdict(program.code, tmp_path, program.seed)
     assert found.passed, found.text
 
 
-@pytest.mark.parametrize("i", in_turn(3, range(len(SAID))))
-def test_what_is_said_is_true_of_it(i, tmp_path):
-    words, _, program = SAID[i]
-    assert words in verdict(program, tmp_path, i).text.replace("\n", " ")
+@pytest.mark.parametrize("program", schedule(SAID, in_turn=3), ids=own_programs.name_of)
+def test_what_is_said_is_true_of_it(program, tmp_path):
+    assert program.name in verdict(program.code, tmp_path, program.seed).text.replace("\n", " ")
 
 
 def test_what_is_said_of_a_slope_that_is_0_is_0():
@@ -636,7 +634,7 @@ def test_a_file_of_two_functions_is_told_which_to_add_and_reads_as_before(tmp_pa
     assert "def gradients(params, images, labels):\n" in found.text and "def train" not in found.text
     own.run(path)
     assert not practice.main(["--folder", str(tmp_path), "read", str(ROOT / "png" / "photo.jpg")])
-    assert capfd.readouterr().out.endswith("digit: 5\n") and path.read_text() == old
+    assert capfd.readouterr().out.endswith("digit: 5\n") and path.read_text(encoding="utf-8") == old
 
 
 def test_a_function_that_returns_a_number_is_written():
@@ -671,8 +669,8 @@ def test_what_is_being_done_is_told(tmp_path):
 
 
 def test_the_catalogue_is_large_enough_and_has_a_program_for_each_mark():
-    marks = {mark for mark, *_ in WRONG}
-    assert len(WRONG) + len(STYLES) > 60 and "own_network" in RIGHT and marks >= EVERY_DAY - {*STYLES}
+    marks, styles = ({program.name for program in programs} for programs in (WRONG, STYLES))
+    assert len(WRONG) + len(STYLES) > 60 and "own_network" in RIGHT and marks >= EVERY_DAY - styles
     of_networks = [*SENTENCES["Derivatives"], *TABLES["Own networks"]]
     assert {mark.partition(":")[0] for mark, _ in of_networks} - marks == {
         "not written",

@@ -220,7 +220,7 @@ def test_of_many_kinds_of_runs_the_legend_lies_on_no_curve():
 
 def test_a_damaged_history_is_one_line(tmp_path):
     path = write(tmp_path / "history_np.json", history(150))
-    whole = json.loads(path.read_text())
+    whole = json.loads(path.read_text(encoding="utf-8"))
     for change in [
         {"train_loss": [float("nan")] * 150}, {"train_loss": ["low"] * 150}, {"train_loss": []},
         {name: [] for name in whole if name.startswith(("train_", "test_"))},

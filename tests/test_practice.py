@@ -303,7 +303,7 @@ def test_edits_are_counted_and_do_nothing_but_compute(tmp_path, capfd):
     found = marking.verdict(exercise, runner.report(exercise, path, 0))
     trials = len(exercise.draw(0))
     assert found.name == "an argument not used"
-    assert written.read_text().split() == found.printed.split() == ["once"] * trials
+    assert written.read_text(encoding="utf-8").split() == found.printed.split() == ["once"] * trials
     assert capfd.readouterr() == ("", "")
 
 

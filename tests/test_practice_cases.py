@@ -292,7 +292,7 @@ WRONG, RIGHT = "2.4, test accuracy 0.2", "2.0, test accuracy 0.9"
 
     symptoms.main(["case_new"])
     assert capsys.readouterr().out == "case_new\n" and (tmp_path / "case_new.png").exists()
-    assert json.loads(kept.read_text()).keys() == {"case_old", "case_new"}
+    assert json.loads(kept.read_text(encoding="utf-8")).keys() == {"case_old", "case_new"}
     assert last_numbers(recorded(catalogue.read(file).name)) == {"as it is": 0.2, "healthy": 0.9}
     with pytest.raises(UserError, match="there is no case case_gone"):
         symptoms.main(["case_gone"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import practice
-from conftest import ROOT, in_turn, rows, schedule
+from conftest import ROOT, rows, schedule
 from exercises.catalogue import BY_NAME, EXERCISES
 from marker import check, complaints
 from marker.catalogue import Catalogue
@@ -349,7 +349,7 @@ def test_an_answer_with_other_arguments_or_another_return_is_said(tmp_path, caps
 
 @pytest.mark.parametrize("exercise", A_FOURTH, ids=NAMES)
 def test_a_file_in_the_older_form_is_the_same_exercise(exercise, tmp_path):
-    (path := tmp_path / exercise.file.name).write_text(in_the_older_form(exercise.file.read_text()))
+    (path := tmp_path / exercise.file.name).write_text(in_the_older_form(exercise.file.read_text(encoding="utf-8")))
     older = Exercise(path, exercise.folder)
     for field in ("stub", "answer", "formula", "takes", "gives", "hints", "mistakes", "title", "size_names"):
         assert getattr(older, field) == getattr(exercise, field), field
@@ -369,7 +369,7 @@ def test_an_edit_with_a_reason_is_harmless(tmp_path):
     found = [s for s in check.survivors(Catalogue(tmp_path).exercise("mean_of_row")) if not s.reason]
     assert found
     rows = "\n".join(f"{s.before} -> {s.after} | no entry is that large" for s in found)
-    path.write_text(path.read_text() + f'\nHARMLESS = """\n{rows}\n"""\n')
+    path.write_text(path.read_text(encoding="utf-8") + f'\nHARMLESS = """\n{rows}\n"""\n')
     assert [*check.problems(Catalogue(tmp_path).exercise("mean_of_row"))] == []
 
 
@@ -392,14 +392,14 @@ def test_of_another_kind_the_stub_and_the_answer_are_marked(old, new, said, tmp_
     """And what is not tried is said."""
     marked_here(monkeypatch)
     shutil.copytree(ROOT / "tests" / "statistics", folder := tmp_path / "statistics")
-    text = (path := folder / "two_dice.py").read_text()
+    text = (path := folder / "two_dice.py").read_text(encoding="utf-8")
     path.write_text(text.replace(old, new, 1))
     status = practice.main(["--exercises", str(folder), "check", str(path)])
     out = capsys.readouterr().out
     assert said in out and "Not tried: wrong answers" in out and bool(status) == bool(old), out
 
 
-@pytest.mark.parametrize("exercise", in_turn(4, WRITTEN), ids=NAMES)
+@pytest.mark.parametrize("exercise", schedule(WRITTEN, in_turn=8), ids=NAMES)
 def test_no_single_edit_of_an_answer_passes_in_all_draws(exercise):
     assert [*check.problems(exercise)] == []
 

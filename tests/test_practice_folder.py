@@ -84,8 +84,8 @@ def older(tmp_path):
     shutil.copytree(STATISTICS, folder := tmp_path / "older")
     for name in ("weighted_mean", "correlation", "ridge_weights"):
         path = folder / f"{name}.py"
-        path.write_text(in_the_older_form(path.read_text()))
-        assert "def answer(" in path.read_text()
+        path.write_text(in_the_older_form(path.read_text(encoding="utf-8")))
+        assert "def answer(" in path.read_text(encoding="utf-8")
     return Catalogue(folder)
 
 
@@ -123,8 +123,10 @@ ALONE = Finder(look, say)
 def test_a_finder_in_two_parts_is_asked_as_before(tmp_path):
     """So it was in folders that somebody may have."""
     shutil.copytree(STATISTICS, folder := tmp_path / "statistics")
-    (folder / "_alone.py").write_text((STATISTICS / "_alone.py").read_text().partition("def alone(")[0] + OLD_FINDER)
-    order = (folder / "order.py").read_text()
+    (folder / "_alone.py").write_text(
+        (STATISTICS / "_alone.py").read_text(encoding="utf-8").partition("def alone(")[0] + OLD_FINDER
+    )
+    order = (folder / "order.py").read_text(encoding="utf-8")
     (folder / "order.py").write_text(order.replace("import alone", "import ALONE").replace(": alone", ": ALONE"))
     catalogue = Catalogue(folder)
     exercise = catalogue.exercise("weighted_mean")
@@ -138,7 +140,7 @@ def test_it_is_practised_as_this_projects_own(learner, tmp_path):
     """In a folder of its own: a name may be one of ours."""
     assert "Exercise 1 (Averages, 1 of 2): The weighted mean" in learner()
     exercise, path = SUBJECT.by_name["weighted_mean"], learner.folder / "weighted_mean.py"
-    how = [line for line in path.read_text().splitlines() if line.startswith(HOW)]
+    how = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(HOW)]
     assert len(how) == 1 and how[0].endswith(f"practice.py --exercises {tmp_path / 'statistics'}")
     assert is_stub(exercise, path)
     said = learner("hint")
@@ -202,8 +204,8 @@ def test_a_learner_is_not_blamed_for_the_exercise(line, said, tmp_path):
     shutil.copytree(STATISTICS, tmp_path / "statistics")
     inputs = tmp_path / "statistics" / "_inputs.py"
     first = "    n, p = two_sizes(rng)\n    x, w = "
-    assert first in inputs.read_text()
-    inputs.write_text(inputs.read_text().replace(first, line + first))
+    assert first in inputs.read_text(encoding="utf-8")
+    inputs.write_text(inputs.read_text(encoding="utf-8").replace(first, line + first))
     exercise = Catalogue(tmp_path / "statistics").exercise("weighted_mean")
     found = marking.mark(exercise, written("weighted_mean", "mean = x[0]", tmp_path), 3, seconds=1)
     assert found.name == "cannot be marked" and said in found.text and "no mistake of yours" in found.text

@@ -10,6 +10,7 @@ import re
 
 import pytest
 
+from conftest import schedule
 from exercises.catalogue import BY_NAME
 from marker import marking, runner
 from marker.exercise import change
@@ -283,7 +284,8 @@ def one_mistake_each():
             wrong = change(right, slip.replace("\\n", "\n    "), "")
             is_first = name in EVERY_DAY and name not in seen
             seen.add(name)
-            yield pytest.param(name, right, wrong, id=f"{name}: {slip}", marks=() if is_first else pytest.mark.slow)
+            parameter = pytest.param(name, right, wrong, id=f"{name}: {slip}")
+            yield from schedule([parameter], every_day=[parameter] if is_first else (), in_turn=2)
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in blocks_of(STYLES)}))

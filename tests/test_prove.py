@@ -164,7 +164,7 @@ def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeyp
 def test_a_wrong_tape_is_found_in_the_gradient_where_it_begins(tmp_path):
     (proof,) = prove.PROOFS["tape"]
     path = write(tmp_path, "tape_train")
-    path.write_text(path.read_text().replace("lambda dy: dy * (a.value > 0)", "lambda dy: dy"))
+    path.write_text(path.read_text(encoding="utf-8").replace("lambda dy: dy * (a.value > 0)", "lambda dy: dy"))
     lines = prove.Lines(prove.written(tmp_path, proof.uses))
     list(prove.lockstep(proof, lines, 2))
     assert lines.first_wrong[1:4] == ("the gradient of b1", "", 1)

@@ -18,7 +18,7 @@ import main_np
 import main_torch
 import mlp_np
 import networks
-from conftest import ROOT, SMALL, schedule, slow_but
+from conftest import ROOT, SMALL, schedule
 from lab import judges, prove
 from loading.network import make
 from loading.options import parse_options
@@ -195,7 +195,7 @@ EDITS = {  # {what is there: what stands there then}, who disagrees, and words o
 @pytest.mark.parametrize("edit", EDITS)
 def test_a_changed_class_is_judged_by_itself_and_by_its_twins(edit, monkeypatch):
     changes, disagree, words = EDITS[edit]
-    code = (ROOT / "mlp_np.py").read_text()
+    code = (ROOT / "mlp_np.py").read_text(encoding="utf-8")
     for old, new in changes.items():
         assert code.count(old) == 1, old
         code = code.replace(old, new)
@@ -361,7 +361,7 @@ def test_no_option_of_a_network_is_left_out():
     assert {(model, name) for model, name, _ in CASES} == {(m, n) for m, of in NETWORKS.items() for n in of.options}
 
 
-@pytest.mark.parametrize(("model", "name", "words"), slow_but(EVERY_DAY, CASES))
+@pytest.mark.parametrize(("model", "name", "words"), schedule(CASES, every_day=EVERY_DAY, in_turn=4))
 def test_every_option_of_a_network_is_proven(model, name, words):
     rows, failed, _, status = judged(f"{words} --batch-size 5", steps=1)
     assert not failed and status == 0, rows

@@ -207,7 +207,6 @@ def kept(page):
     return page.evaluate("JSON.parse(localStorage.my_practice)")
 
 
-@pytest.mark.slow
 def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept(anew, address):
     """Python marks twice. It is loaded for this test and those after it, which takes seconds."""
     page = anew("da1")

@@ -169,7 +169,7 @@ EDITS = {
 def test_what_is_trained_is_the_class_in_the_lesson(edit, small, monkeypatch, tmp_path, capsys):
     """By main_np.py, on one thread and on two, beside a plain loop; or one line says what is wrong with it."""
     changes, said = EDITS[edit]
-    code = (ROOT / "mlp_np.py").read_text()
+    code = (ROOT / "mlp_np.py").read_text(encoding="utf-8")
     for old, new in changes.items():
         assert code.count(old) == 1, old
         code = code.replace(old, new)
