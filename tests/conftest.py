@@ -218,33 +218,6 @@ def small(mnist):
     return mnist._make(array[:n] for array, n in zip(mnist, (600, 600, 300, 300), strict=True))
 
 
-def every_day_or_all(few, many):
-    """The values of a parameter: what `make test` takes, and what `make test-all` takes instead."""
-    return [pytest.param(few, marks=pytest.mark.quick), pytest.param(many, marks=pytest.mark.slow)]
-
-
-def every_day_or_in_turn(few, parts):
-    """The values of a parameter: what `make test` takes, and of what is taken instead a part in each run."""
-    return [pytest.param(few, marks=pytest.mark.quick), *in_turn(len(parts), parts)]
-
-
-def slow_but(few, values):
-    """The values of a parameter, or the rows of several, of which all but these few are slow."""
-    row = {one: one if isinstance(one, tuple) else (one,) for one in values}
-    return [one if one in few else pytest.param(*row[one], marks=pytest.mark.slow) for one in values]
-
-
-def one_in(n, values):
-    """The values of a parameter, of which `make test` takes each n-th: neighbours are much alike."""
-    return [one if i % n == 0 else pytest.param(one, marks=pytest.mark.slow) for i, one in enumerate(values)]
-
-
-def in_turn(n, values, *when):
-    """The values of a parameter, or the rows of several, all slow. A run takes one in n; its salt says which."""
-    mark = pytest.mark.slow(*when, one_in=n)
-    return [pytest.param(*(one if isinstance(one, tuple) else (one,)), marks=mark) for one in values]
-
-
 RUN = {"salt": 0}
 
 
@@ -265,6 +238,14 @@ def schedule(values, every_day=(), in_turn=1, instead=(), first=False):
     slow = pytest.mark.slow(*(["first"] if first else []), **share) if first or share else pytest.mark.slow
     quick = [make_parameter(value, pytest.mark.quick) for value in instead]
     return [*quick, *(make_parameter(value) if value in every_day else make_parameter(value, slow) for value in values)]
+
+
+def first_of_each(values, kind):
+    """Return the first of the values of each kind(value)."""
+    first = {}
+    for value in values:
+        first.setdefault(kind(value), value)
+    return [*first.values()]
 
 
 def make_parameter(value, *marks):

@@ -13,7 +13,7 @@ import own_writers
 import pytest
 
 import practice
-from conftest import ROOT, slow_but
+from conftest import ROOT, schedule
 from exercises.catalogue import BY_NAME, EXERCISES
 from marker import asked, marking, nests, runner, sandbox
 from marker.function import Function
@@ -199,7 +199,7 @@ CHANNELS = {
 BELIEVED = {"result file", "threads", "the judge", "the answers"}  # so far, as its process leaves a pass
 
 
-@pytest.mark.parametrize("channel", slow_but(["result file"], CHANNELS))
+@pytest.mark.parametrize("channel", schedule(CHANNELS, every_day=["result file"]))
 def test_a_function_that_returns_zeros_passes_whatever_its_file_writes_nowhere(channel, tmp_path, capsys):
     for name in ("dz1.py", "class/ada/dz1.py"):
         (path := tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

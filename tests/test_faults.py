@@ -23,7 +23,7 @@ from PIL import Image
 
 import data
 import plot
-from conftest import ROOT, assert_one_line, damaged, fuzz, rows, slow_but
+from conftest import ROOT, assert_one_line, damaged, fuzz, rows, schedule
 from support import program as ending
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
@@ -141,7 +141,7 @@ def test_a_folder_in_the_place_of_a_file_stays(do, here, path):
     assert os.path.isdir(path) and tree() == before
 
 
-@pytest.mark.parametrize("path", slow_but(["out/checkpoint_np.npz"], ["runs.png", "out/checkpoint_np.npz"]))
+@pytest.mark.parametrize("path", schedule(["runs.png", "out/checkpoint_np.npz"], every_day=["out/checkpoint_np.npz"]))
 def test_a_full_disk_costs_no_file_that_was_there(do, here, path):
     """It may be found to be full when the file is closed. A link leads to the file."""
     succeeds(do(WRITERS[path]))

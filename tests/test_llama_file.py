@@ -27,12 +27,9 @@ from conftest import (
     UNIX,
     assert_one_line,
     damaged,
-    every_day_or_all,
     fuzz,
-    in_turn,
     once,
     schedule,
-    slow_but,
 )
 from loading import gguf_file
 from support import memory
@@ -392,7 +389,7 @@ def test_a_mutated_file_is_one_line_or_works(numbers, tmp_path, monkeypatch, cap
 
 
 @UNIX
-@pytest.mark.parametrize("part", in_turn(25, range(25)))
+@pytest.mark.parametrize("part", schedule(range(25), in_turn=25))
 def test_a_mutated_file_takes_little_memory_and_time(part, tmp_path):
     """Below 300 MB and 5 seconds of a processor, each in a process of its own."""
     for number in range(part, N_MUTATED, 25):
@@ -470,7 +467,7 @@ def test_a_file_is_read_once(tmp_path):
 
 
 @UNIX
-@pytest.mark.parametrize("command", slow_but(["write.py hi --weights"], ["write.py hi --weights", START]))
+@pytest.mark.parametrize("command", schedule(["write.py hi --weights", START], every_day=["write.py hi --weights"]))
 def test_a_pipe_is_not_opened(command, tmp_path, program):
     os.mkfifo(tmp_path / "model.gguf")
     ended = program(*command.split(), tmp_path / "model.gguf", timeout=PATIENCE)
@@ -510,7 +507,7 @@ def test_a_wheel_that_was_changed_is_one_line(tiny, tmp_path):
         ModelFile(path)
 
 
-@pytest.mark.parametrize("n_wheels", every_day_or_all(150, 1000))
+@pytest.mark.parametrize("n_wheels", schedule([1000], instead=[150]))
 def test_a_damaged_list_of_a_wheels_files_is_one_line_or_works(n_wheels, tmp_path):
     """Bytes of the list behind the files, and of the entry before them."""
     n_sound, path = 0, tmp_path / "some.whl"

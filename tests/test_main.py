@@ -18,7 +18,7 @@ import main_np
 import main_torch
 import mlp_np
 import write
-from conftest import ROOT, SMALL, accuracy_of, assert_one_line, every_day_or_all, in_turn, slow_but
+from conftest import ROOT, SMALL, accuracy_of, assert_one_line, schedule
 from lab import results, twins
 from loading.options import parse_options
 from mlp_np import softmax_cross_entropy
@@ -33,7 +33,7 @@ RESNET = "--model resnet --widths 2,3 --batch-size 100 --steps 60"
 MLP = "--hidden 16 --steps 20"
 
 
-@pytest.mark.parametrize("hidden", every_day_or_all(64, 512))
+@pytest.mark.parametrize("hidden", schedule([512], instead=[64]))
 def test_a_run_learns_writes_what_it_says_and_needs_little_memory(tmp_path, hidden):
     """An epoch of the default run and somewhat more, without PyTorch; every day with fewer units."""
     code = (
@@ -71,7 +71,7 @@ NEEDS = [
 ]
 
 
-@pytest.mark.parametrize(("script", "package", "requirements"), slow_but(NEEDS[:1], NEEDS))
+@pytest.mark.parametrize(("script", "package", "requirements"), schedule(NEEDS, every_day=NEEDS[:1]))
 def test_without_what_it_needs_a_program_says_what_to_install(program, tmp_path, script, package, requirements):
     (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError(name='{package}')")
     ended = program(script, env={"PYTHONPATH": str(tmp_path)})
@@ -273,7 +273,9 @@ def test_the_default_accuracy_in_both_programs(default_run, program):
     assert accuracy_of(program("main_torch.py")) == pytest.approx(default_run[0], abs=0.002)
 
 
-@pytest.mark.parametrize(("main", "init"), in_turn(2, [("main_torch.py", "geohot"), ("main_np.py", "pytorch")]))
+@pytest.mark.parametrize(
+    ("main", "init"), schedule([("main_torch.py", "geohot"), ("main_np.py", "pytorch")], in_turn=2)
+)
 def test_the_first_weights_make_the_published_difference(main, init, program):
     """After whole runs. np_nn's are the same weights, in a network four times as large."""
     (published,) = (results.PUBLISHED[key] for key in results.PUBLISHED if key.startswith(f"MLP geohot {init}, "))

@@ -19,7 +19,7 @@ import main_torch
 import mlp_np
 import mlp_torch
 import networks
-from conftest import SMALL, every_day_or_all, fuzz, one_in, schedule, slow_but
+from conftest import SMALL, fuzz, schedule
 from data import SOURCES
 from lab import results, twins
 from loading.network import class_of
@@ -98,7 +98,7 @@ def test_every_gradient_is_that_of_pytorch(mnist, words):
 LETTERS = [f"{model} --dataset {of}" for model in ("gpt", "llama") for of in ("names", "shakespeare")]
 
 
-@pytest.mark.parametrize("words", slow_but(["gpt --dataset names", "llama --dataset names"], LETTERS))
+@pytest.mark.parametrize("words", schedule(LETTERS, every_day=["gpt --dataset names", "llama --dataset names"]))
 def test_every_gradient_is_that_of_pytorch_for_letters(words):
     compare(words, *data.load(words.split()[-1]).train(slice(32)), relative=1e-11)
 
@@ -130,7 +130,7 @@ RANDOM = {model: st.just(words) for model, words in zip(NETWORKS, FEW_UNITS, str
 }
 
 
-@pytest.mark.parametrize("examples", every_day_or_all(3, 20))
+@pytest.mark.parametrize("examples", schedule([20], instead=[3]))
 @pytest.mark.parametrize("model", RANDOM)
 def test_random_shapes(model, examples):
     def check(drawn):
@@ -173,7 +173,10 @@ WRITERS = "", "--dataset names --blocks 1", "--dataset shakespeare --places 20 -
 SIZES = ("gpt --width 12 --heads 3", "llama --width 12 --heads 6 --keys 3 --hidden 5")
 
 
-@pytest.mark.parametrize("words", one_in(2, [f"{size} {more}" for more in WRITERS for size in reversed(SIZES)]))
+WRITING = [f"{size} {more}" for more in WRITERS for size in reversed(SIZES)]
+
+
+@pytest.mark.parametrize("words", schedule(WRITING, every_day=2))
 def test_what_is_written_is_the_same_in_pytorch(words):
     """From the same numbers u: digits from the word that asks for them, names from their first letters, too; a text."""
     options, *_, (theirs, _) = build(f"{words} --dtype float64")
@@ -251,13 +254,7 @@ NEXT = {"by hand": "in PyTorch", "in PyTorch": "on the tape", "on the tape": "by
 EVERY_DAY = {("mlp", first) for first in PROGRAMS} | {("resnet", "in PyTorch")}
 
 
-@pytest.mark.parametrize(
-    ("model", "first"),
-    [
-        pytest.param(*pair, marks=() if pair in EVERY_DAY else pytest.mark.slow)
-        for pair in itertools.product(NETWORKS, PROGRAMS)
-    ],
-)
+@pytest.mark.parametrize(("model", "first"), schedule(itertools.product(NETWORKS, PROGRAMS), every_day=EVERY_DAY))
 def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, monkeypatch, tmp_path, capsys):
     """One epoch in one program and one in the same or the next: the run that never stopped, augmentation and all."""
     few = small._make(array[:n] for array, n in zip(small, (180, 180, 100, 100), strict=True))

@@ -344,16 +344,16 @@ def answers(text):
         yield name, body, words.split(" | ")
 
 
-def some(text, every_day):
-    """The same; of these exercises every day."""
-    for name, body, words in answers(text):
-        yield pytest.param(name, body, words, id=name, marks=() if name in every_day else pytest.mark.slow)
-
-
+UNTRUE, DEPARTING, PLACED_IN_LOOPS = (
+    [pytest.param(name, body, words, id=name) for name, body, words in answers(text)]
+    for text in (UNTRUE, DEPARTING, PLACED_IN_LOOPS)
+)
 EVERY_DAY = ["dlogits", "dropout", "learning_rate", "lora_backward", "shortcut", "split_heads"]
-
-
-ANSWERS = [*some(UNTRUE, EVERY_DAY), *some(DEPARTING, ()), *some(PLACED_IN_LOOPS, ["merge_heads"])]
+ANSWERS = [
+    *schedule(UNTRUE, every_day=[row for row in UNTRUE if row.id in EVERY_DAY]),
+    *schedule(DEPARTING),
+    *schedule(PLACED_IN_LOOPS, every_day=[row for row in PLACED_IN_LOOPS if row.id == "merge_heads"]),
+]
 
 
 @pytest.mark.parametrize(("name", "body", "words"), ANSWERS)

@@ -1116,8 +1116,8 @@ def schedule_programs(found, every_day, first_in_turn=2, rest_in_turn=4):
         seen.add(program.name)
         is_daily = is_first and program.name in every_day
         in_turn = first_in_turn if is_first else rest_in_turn
-        (parameter,) = schedule([program], every_day=[program] if is_daily else (), in_turn=in_turn)
-        parameters.append(pytest.param(*parameter.values, marks=parameter.marks, id=name_of(program)))
+        parameter = pytest.param(program, id=name_of(program))
+        parameters += schedule([parameter], every_day=[parameter] if is_daily else (), in_turn=in_turn)
     return parameters
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import data
 import main_np
-from conftest import ROOT, SMALL, as_input, slow_but
+from conftest import ROOT, SMALL, as_input, schedule
 from lab import bench, depth, first_weights, results, timing, twins
 from loading.options import parse_options
 from networks import NETWORKS
@@ -32,7 +32,7 @@ def drawn(monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("name", slow_but(["NumPy"], [*bench.PROGRAMS, bench.JAX]))
+@pytest.mark.parametrize("name", schedule([*bench.PROGRAMS, bench.JAX], every_day=["NumPy"]))
 def test_a_step_is_the_programs(name, tmp_path, quick_curves):
     """The data loaded, the batches of its run, and so its losses."""
     if name == bench.JAX:

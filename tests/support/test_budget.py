@@ -16,7 +16,7 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from conftest import damaged, fuzz, slow_but
+from conftest import damaged, fuzz, schedule
 from desk import archives
 from support import budget, ink, pictures, texts
 from support.errors import UserError
@@ -96,7 +96,7 @@ SMALL_BUT = {
 EVERY_DAY = ["more than claimed", "a text", "a zip's list", "a tar's header"]
 
 
-@pytest.mark.parametrize("case", slow_but(EVERY_DAY, SMALL_BUT))
+@pytest.mark.parametrize("case", schedule(SMALL_BUT, every_day=EVERY_DAY))
 def test_few_bytes_take_little_memory(case, tmp_path):
     reader, make, words = SMALL_BUT[case]
     content = make()

@@ -20,7 +20,7 @@ import pytest
 import data
 import main_np
 import mlp_np
-from conftest import ROOT, schedule, slow_but
+from conftest import ROOT, schedule
 from loading.network import make
 from loading.options import parse_options
 from mlp_np import relative_difference, softmax_cross_entropy
@@ -58,8 +58,10 @@ PARTED = [(model, images) for images in (1, 67) for model in NETWORKS]
 PARTED_ALIKE = [(model, images) for images in (2, 64) for model in NETWORKS]
 
 
-@pytest.mark.parametrize("words", slow_but(["--dtype float32"], ["--dtype float32", "--autograd --dtype float64"]))
-@pytest.mark.parametrize("model", slow_but(["mlp", "resnet", "gpt"], NETWORKS))
+@pytest.mark.parametrize(
+    "words", schedule(["--dtype float32", "--autograd --dtype float64"], every_day=["--dtype float32"])
+)
+@pytest.mark.parametrize("model", schedule(NETWORKS, every_day=["mlp", "resnet", "gpt"]))
 def test_the_run_is_the_same_on_any_number_of_threads(model, words, monkeypatch, small):
     small = small._replace(test_images=small.test_images[:45], test_labels=small.test_labels[:45])
     options = parse_options("np", "--model", model, *SMALL.get(model, []), *words.split(), "--parts", 4)
@@ -200,7 +202,7 @@ def test_what_is_trained_is_the_class_in_the_lesson(edit, small, monkeypatch, tm
     assert all(np.abs(trained[name] - p).max() < 1e-14 for name, p in model.params.items())
 
 
-@pytest.mark.parametrize("model", slow_but(["mlp", "gpt"], NETWORKS))
+@pytest.mark.parametrize("model", schedule(NETWORKS, every_day=["mlp", "gpt"]))
 def test_libraries_keep_their_threads_where_pytorch_computes(model, monkeypatch):
     """It builds a network in NumPy for its first weights, and may use the same library."""
     pytest.importorskip("torch")
