@@ -1104,17 +1104,18 @@ def programs(rows, base=BASE):
         yield Program(name, words, edits, change(base, written, ""))
 
 
-def schedule_programs(found, every_day, first_in_turn=2, rest_in_turn=4):
-    """Return the parameters of a test, a `Program` each: the first of each name in every_day is one of every day.
+def schedule_programs(table, every_day, first_in_turn=2, rest_in_turn=4):
+    """Return the parameters of a test, a `Program` each: every day the first of each name in every_day, and those
+    whose words are in it.
 
     Of the others, a slow run takes one in first_in_turn of those that are the first of their name, and one in
     rest_in_turn of the rest.
     """
     seen, parameters = set(), []
-    for program in found:
+    for program in table:
         is_first = program.name not in seen
         seen.add(program.name)
-        is_daily = is_first and program.name in every_day
+        is_daily = program.words in every_day or (is_first and program.name in every_day)
         in_turn = first_in_turn if is_first else rest_in_turn
         parameter = pytest.param(program, id=name_of(program))
         parameters += schedule([parameter], every_day=[parameter] if is_daily else (), in_turn=in_turn)
