@@ -132,7 +132,7 @@ def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capfd):
     images, labels, test_images, test_labels = (array[:1500] for array in digits.few_images())
     monkeypatch.setattr(data, "load", lambda: data.Images(images, labels, test_images, test_labels))
     path = write(tmp_path, "own_network")
-    own.run(path)
+    own.main(path)  # as `practice.py run` calls it
     said = capfd.readouterr().out
     assert re.search(r"trains on 1,500 images.\nYou claim 0.[89]\d+. Of 1,500 others it reads 0.[89]", said)
     photo = str(ROOT / "png" / "photo.jpg")
