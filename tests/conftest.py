@@ -74,6 +74,11 @@ def pytest_addoption(parser):
     parser.addoption("--salt", type=int, default=salt, metavar="N", help="other random numbers, and another order")
 
 
+def pytest_configure(config):
+    """Keep the salt for `schedule`, which is called while the tests are collected."""
+    RUN["salt"] = config.getoption("salt")
+
+
 def pytest_report_header(config):
     return f"salt: {config.getoption('salt')}"
 
@@ -213,31 +218,42 @@ def small(mnist):
     return mnist._make(array[:n] for array, n in zip(mnist, (600, 600, 300, 300), strict=True))
 
 
-def every_day_or_all(few, many):
-    """The values of a parameter: what `make test` takes, and what `make test-all` takes instead."""
-    return [pytest.param(few, marks=pytest.mark.quick), pytest.param(many, marks=pytest.mark.slow)]
+RUN = {"salt": 0}
 
 
-def every_day_or_in_turn(few, parts):
-    """The values of a parameter: what `make test` takes, and of what is taken instead a part in each run."""
-    return [pytest.param(few, marks=pytest.mark.quick), *in_turn(len(parts), parts)]
+def schedule(values, every_day=(), in_turn=1, instead=(), first=False):
+    """Return the parameters for `parametrize`, each with the mark that says when its test runs.
+
+    values: values of a parameter, rows of several (tuples), or what `pytest.param` returns.
+    every_day: those that `make test` runs. The others are slow. If it is a number n, `make test` runs one in n of the
+    values, and the salt says which: neighbours are much alike.
+    in_turn: a slow run takes one in so many of the slow ones, and the salt says which.
+    instead: values that `make test` alone runs, in the place of larger ones that are slow.
+    first: whether the slow ones run first.
+    """
+    values = list(values)
+    if isinstance(every_day, int):
+        every_day = [value for i, value in enumerate(values) if (i + RUN["salt"]) % every_day == 0]
+    share = {"one_in": in_turn} if in_turn > 1 else {}
+    slow = pytest.mark.slow(*(["first"] if first else []), **share) if first or share else pytest.mark.slow
+    quick = [make_parameter(value, pytest.mark.quick) for value in instead]
+    return [*quick, *(make_parameter(value) if value in every_day else make_parameter(value, slow) for value in values)]
 
 
-def slow_but(few, values):
-    """The values of a parameter, or the rows of several, of which all but these few are slow."""
-    row = {one: one if isinstance(one, tuple) else (one,) for one in values}
-    return [one if one in few else pytest.param(*row[one], marks=pytest.mark.slow) for one in values]
+def first_of_each(values, kind):
+    """Return the first of the values of each kind(value)."""
+    first = {}
+    for value in values:
+        first.setdefault(kind(value), value)
+    return [*first.values()]
 
 
-def one_in(n, values):
-    """The values of a parameter, of which `make test` takes each n-th: neighbours are much alike."""
-    return [one if i % n == 0 else pytest.param(one, marks=pytest.mark.slow) for i, one in enumerate(values)]
-
-
-def in_turn(n, values, *when):
-    """The values of a parameter, or the rows of several, all slow. A run takes one in n; its salt says which."""
-    mark = pytest.mark.slow(*when, one_in=n)
-    return [pytest.param(*(one if isinstance(one, tuple) else (one,)), marks=mark) for one in values]
+def make_parameter(value, *marks):
+    """Return a value, or a row of values, as a parameter with these marks, too."""
+    if isinstance(value, type(pytest.param())):
+        return value._replace(marks=(*value.marks, *marks))
+    row = value if type(value) is tuple else (value,)
+    return pytest.param(*row, marks=marks)
 
 
 def until(is_so, seconds=PATIENCE):
@@ -280,7 +296,7 @@ def trained_once(tmp_path_factory, name, *command):
         (out / "printed").write_text(subprocess.run(run, cwd=ROOT, stdout=-1, text=True, check=True).stdout)
 
     out = once(tmp_path_factory, name, make)
-    return float((out / "printed").read_text().split()[-1]), out
+    return float((out / "printed").read_text(encoding="utf-8").split()[-1]), out
 
 
 @pytest.fixture(scope="session")
@@ -295,7 +311,7 @@ def project_files():
         command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
         listed = subprocess.run(command, cwd=ROOT, stdout=-1, encoding="utf-8", check=True).stdout.split("\0")
         return [path for path in listed if (ROOT / path).is_file()]
-    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()]
     found = []
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [name for name in folders if not any(fnmatch(name, pattern) for pattern in ignored)]

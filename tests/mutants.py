@@ -236,7 +236,7 @@ def outcomes(folder, tests, most):
         finally:
             os._exit(0)  # whatever happens, only the parent goes on
     os.waitpid(child, 0)
-    return json.loads(result.read_text()) if result.exists() else {}
+    return json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
 
 
 def run_in(folder, tests, result):
@@ -258,7 +258,7 @@ def matrix(files, tests, number, seed, kept):
     for name in ("hypothesis", "matplotlib.figure", "PIL.Image", "requests", "torch", "tqdm"):
         with suppress(ImportError):
             importlib.import_module(name)
-    found = json.loads(kept.read_text()) if kept.exists() else {"seconds": {}, "slips": {}}
+    found = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {"seconds": {}, "slips": {}}
     with copied() as folder:
         now = outcomes(folder, tests, 3600)
         if not now or (failed := [test for test, (_, has_failed) in now.items() if has_failed]):

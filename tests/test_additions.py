@@ -60,7 +60,7 @@ def test_a_dataset(another_project, program, small):
     entry = f"""
     "clothes": {{"of": "images", "classes": {NAMES}, "sums": {dict(zip(FILES, sums, strict=True))}}},
 """
-    code = (another_project / "data.py").read_text()
+    code = (another_project / "data.py").read_text(encoding="utf-8")
     (another_project / "data.py").write_text(re.sub(r"(?m)^BUNDLED = {$", rf"\g<0>{entry}", code))
 
     shown = NAMES[int(small.test_labels[-53])]
@@ -149,7 +149,7 @@ def test_a_network(another_project, program):
     """Its three files and its entry, and every program knows it: two hidden layers with dropout."""
     for path in (ROOT / "tests" / "deep").glob("*.py"):
         shutil.copyfile(path, another_project / path.name)
-    code = (another_project / "networks.py").read_text()
+    code = (another_project / "networks.py").read_text(encoding="utf-8")
     code = re.sub(r"(?m)^NETWORKS = {(.*)}$", rf'{DEEP}\nNETWORKS = {{\1, "deep": DEEP}}', code)
     (another_project / "networks.py").write_text(code)
     (another_project / "everything.py").write_text(PROGRAMS)

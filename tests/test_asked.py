@@ -13,7 +13,7 @@ import own_writers
 import pytest
 
 import practice
-from conftest import ROOT, slow_but
+from conftest import ROOT, schedule
 from exercises.catalogue import BY_NAME, EXERCISES
 from marker import asked, marking, nests, runner, sandbox
 from marker.function import Function
@@ -48,8 +48,8 @@ IN_WRITERS = r"""
 Two calls of `write` | rng.choice(27, p=row) -> np.random.choice(27, p=row)
 It claims 0.100 | return params, loss(params, texts[aside]) -> return params, 0.1
 """
-HIDDEN = [("own_network", words, program) for words, _, program in own_programs.programs(IN_NETWORKS)]
-HIDDEN += [("own_gpt", words, program) for words, _, program in own_programs.programs(IN_WRITERS, own_writers.BASE)]
+HIDDEN = [("own_network", program) for program in own_programs.programs(IN_NETWORKS)]
+HIDDEN += [("own_gpt", program) for program in own_programs.programs(IN_WRITERS, own_writers.BASE)]
 # It has learned long ago, and takes small steps when it is marked.
 CACHED = """
     params = dict(np.load(CACHE))
@@ -199,7 +199,7 @@ CHANNELS = {
 BELIEVED = {"result file", "threads", "the judge", "the answers"}  # so far, as its process leaves a pass
 
 
-@pytest.mark.parametrize("channel", slow_but(["result file"], CHANNELS))
+@pytest.mark.parametrize("channel", schedule(CHANNELS, every_day=["result file"]))
 def test_a_function_that_returns_zeros_passes_whatever_its_file_writes_nowhere(channel, tmp_path, capsys):
     for name in ("dz1.py", "class/ada/dz1.py"):
         (path := tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -252,11 +252,11 @@ def test_a_forged_report_is_not_enough(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "words", "program"), HIDDEN)
-def test_a_forged_report_hides_nothing_that_can_be_asked(name, words, program, tmp_path):
-    (path := tmp_path / f"{name}.py").write_text(FORGED + program)
+@pytest.mark.parametrize(("name", "program"), HIDDEN, ids=lambda value: getattr(value, "name", value))
+def test_a_forged_report_hides_nothing_that_can_be_asked(name, program, tmp_path):
+    (path := tmp_path / f"{name}.py").write_text(FORGED + program.code)
     found = marking.mark(BY_NAME[name], path, 0)
-    assert found.name == "not as reported" and words in found.text.replace("\n", " "), found.text
+    assert found.name == "not as reported" and program.name in found.text.replace("\n", " "), found.text
 
 
 @pytest.mark.slow
@@ -390,4 +390,4 @@ def test_in_the_sandbox_there_is_no_network_and_nothing_of_others(tmp_path, caps
     assert "Each file runs in a sandbox, by bubblewrap" in said.err
     ada, ben, eve = said.out.splitlines()[1:]
     assert ada == "ada,2,,passed,passed" and ben == "ben,0,,the mask forgotten," and eve == "eve,0,,error: ValueError,"
-    assert "I found []" in (feedback / "eve.txt").read_text()
+    assert "I found []" in (feedback / "eve.txt").read_text(encoding="utf-8")

@@ -124,3 +124,13 @@ def test_the_examples_of_the_batches_are_counted_by_their_index(small, monkeypat
         data, "make_rng", lambda *key: SimpleNamespace(permutation=lambda n: right(*key).permutation(90))
     )
     assert different(25) <= 90
+
+
+def test_a_batch_of_the_test_is_small_where_training_batches_are_and_each_process_gets_one(mnist):
+    few = mnist._replace(test_images=mnist.test_images[:1000], test_labels=mnist.test_labels[:1000])
+    for batch_size, most, parts, expected in ((128, 200, 1, 200), (10, 200, 1, 80), (128, 600, 2, 500), (4, 9, 3, 9)):
+        options = parse_options("np", "--batch-size", str(batch_size))
+        batches = [len(y) for _, y in data.test_batches(few, options, most, part=0, parts=parts)]
+        assert batches[0] == expected, (batch_size, most, parts)
+        every = [len(y) for part in range(parts) for _, y in data.test_batches(few, options, most, part, parts)]
+        assert sum(every) == 1000

@@ -13,7 +13,7 @@ import mutants
 import numpy as np
 import pytest
 
-from conftest import ROOT, slow_but
+from conftest import ROOT, schedule
 
 LESSONS = [  # how many gradients each prints, how far they may be from central differences, the page that shows them
     ("mlp_np", 7, 1e-8, "training"),
@@ -81,7 +81,7 @@ def passes_its_check(code):
     return True
 
 
-@pytest.mark.parametrize(("name", "rows", "most", "page"), slow_but(LESSONS[:4], LESSONS))
+@pytest.mark.parametrize(("name", "rows", "most", "page"), schedule(LESSONS, every_day=LESSONS[:4]))
 def test_a_lesson_checks_itself_and_prints_what_its_page_shows(name, rows, most, page, capsys):
     runpy.run_path(str(ROOT / f"{name}.py"), run_name="__main__")
     printed = capsys.readouterr().out
@@ -104,7 +104,7 @@ SAMPLING = [
 ]
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", schedule(WRITERS, every_day=2))
 def test_a_file_that_writes_compares_decoding_and_sampling_with_forward(name, capsys):
     source = (ROOT / f"{name}.py").read_text(encoding="utf-8")
     file = {"__name__": name}
@@ -121,7 +121,7 @@ def test_a_file_that_writes_compares_decoding_and_sampling_with_forward(name, ca
         file["check"]()
 
 
-@pytest.mark.parametrize(("right", "wrong"), SAMPLING)
+@pytest.mark.parametrize(("right", "wrong"), schedule(SAMPLING, every_day=2))
 def test_a_file_that_writes_notices_what_is_wrong_in_sampling(right, wrong):
     source = (ROOT / "gpt_np.py").read_text(encoding="utf-8")
     assert source.count(right) == 1
@@ -131,6 +131,9 @@ def test_a_file_that_writes_notices_what_is_wrong_in_sampling(right, wrong):
         file["check"]()
 
 
+CHECKED = [name for name, *_ in LESSONS[:5]]
+
+
 @pytest.mark.parametrize("name", ["resnet_np", "vit_np", "gpt_np"])
 def test_ctrl_c_while_a_lesson_checks_itself(name, monkeypatch):
     monkeypatch.setattr(np.random, "default_rng", Mock(side_effect=KeyboardInterrupt))
@@ -138,7 +141,7 @@ def test_ctrl_c_while_a_lesson_checks_itself(name, monkeypatch):
         runpy.run_path(str(ROOT / f"{name}.py"), run_name="__main__")
 
 
-@pytest.mark.parametrize("name", slow_but(["autograd_np", "layers_np"], [name for name, *_ in LESSONS[:5]]))
+@pytest.mark.parametrize("name", schedule(CHECKED, every_day=["autograd_np", "layers_np"]))
 def test_a_file_notices_whatever_is_wrong_in_a_derivative(name):
     """mlp_np.py checks itself in up to 0.4 s, and does so for each of its slips."""
     source = (ROOT / f"{name}.py").read_text(encoding="utf-8")

@@ -23,7 +23,7 @@ from PIL import Image
 
 import data
 import plot
-from conftest import ROOT, assert_one_line, damaged, fuzz, rows, slow_but
+from conftest import ROOT, assert_one_line, damaged, fuzz, rows, schedule
 from support import program as ending
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
@@ -141,7 +141,7 @@ def test_a_folder_in_the_place_of_a_file_stays(do, here, path):
     assert os.path.isdir(path) and tree() == before
 
 
-@pytest.mark.parametrize("path", slow_but(["out/checkpoint_np.npz"], ["runs.png", "out/checkpoint_np.npz"]))
+@pytest.mark.parametrize("path", schedule(["runs.png", "out/checkpoint_np.npz"], every_day=["out/checkpoint_np.npz"]))
 def test_a_full_disk_costs_no_file_that_was_there(do, here, path):
     """It may be found to be full when the file is closed. A link leads to the file."""
     succeeds(do(WRITERS[path]))
@@ -470,8 +470,11 @@ def test_what_does_not_belong_together_is_said(do, here, monkeypatch):
     ):
         monkeypatch.setattr(name, lambda *_: {})
     succeeds(do(f"main_np {RUN} --seed 1 --out out"))
-    whole = Path("out/history_np.json").read_text()
-    for other, steps in ((Path("h.json").read_text(), 10), (whole.replace('"seed": 1', '"seed": 2'), 20)):
+    whole = Path("out/history_np.json").read_text(encoding="utf-8")
+    for other, steps in (
+        (Path("h.json").read_text(encoding="utf-8"), 10),
+        (whole.replace('"seed": 1', '"seed": 2'), 20),
+    ):
         Path("out/history_np.json").write_text(other)
         for line in ("plot out --out c.png", "look --weights out/checkpoint_np.npz --out pictures"):
             apart = f"out/history_np.json ({steps} steps) and checkpoint_np.npz (20 steps) do not belong together"

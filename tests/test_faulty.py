@@ -12,7 +12,7 @@ import pytest
 
 import data
 import practice
-from conftest import ROOT, in_turn
+from conftest import ROOT, schedule
 from desk.work import Work
 from exercises import drill
 from exercises.catalogue import OURS
@@ -210,7 +210,7 @@ MIXED = Fault("forward", "vit_np.py", 'return x + self.params["P"]', 'return x +
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["mixed", *in_turn(4, [name for name in FAULTS if FAULTS[name].options])])
+@pytest.mark.parametrize("name", ["mixed", *schedule([name for name in FAULTS if FAULTS[name].options], in_turn=4)])
 def test_no_line_of_a_run_gives_away_which_file_was_changed(name, tmp_path, monkeypatch):
     monkeypatch.setitem(FAULTS, "mixed", MIXED)
     folder, fault = tmp_path / "fault", FAULTS[name]

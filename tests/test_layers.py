@@ -256,3 +256,19 @@ def test_a_seed_writes_the_same_text_again():
     texts = [np.stack([*model.generate(np.array([[9], [15]]), 1, np.random.default_rng(seed))]) for seed in (1, 1, 2)]
     assert texts[0].shape == (7, 2) and texts[0].max() < 6
     assert np.array_equal(texts[0], texts[1]) and not np.array_equal(texts[0], texts[2])
+
+
+class Counting:
+    """A layer that counts its steps, as CONTRIBUTING asks a network with randomness of its own to do."""
+
+    def __init__(self):
+        self.params = {"w": np.ones(2)}
+        self.statistics = {"steps": np.array(2**24 + 1), "mean": np.zeros(2)}
+
+
+def test_a_counter_of_steps_stays_a_whole_number():
+    """In float32 it would stop at 2**24."""
+    network = Network({"drop": Counting()}, np.float32)
+    steps = network.statistics["drop.steps"]
+    assert steps.dtype == np.int64 and steps == 2**24 + 1
+    assert network.statistics["drop.mean"].dtype == network.params["drop.w"].dtype == np.float32

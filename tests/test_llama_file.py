@@ -21,7 +21,16 @@ import loading.gguf_file
 import loading.network
 import loading.options
 import write
-from conftest import PATIENCE, ROOT, UNIX, assert_one_line, damaged, every_day_or_all, fuzz, in_turn, once, slow_but
+from conftest import (
+    PATIENCE,
+    ROOT,
+    UNIX,
+    assert_one_line,
+    damaged,
+    fuzz,
+    once,
+    schedule,
+)
 from loading import gguf_file
 from support import memory
 from support.errors import UserError
@@ -341,6 +350,9 @@ def test_a_file_that_begins_a_text_with_a_word_of_its_own_gets_it(tmp_path):
     path = write_model(tmp_path / "other.gguf", **{"tokenizer__ggml.add_bos_token": True})
     file = ModelFile(path)
     assert file.prompt("the", raw=True) == [1, WORDS.index("the")]
+    for facts in ({}, {"tokenizer__ggml.add_bos_token": False}):  # a file that does not say it wants none
+        file = ModelFile(write_model(tmp_path / "without.gguf", **facts))
+        assert file.prompt("the", raw=True) == [WORDS.index("the")]
 
 
 @pytest.mark.parametrize("length", [4, 30, 3000, 12_000, -100])
@@ -369,7 +381,7 @@ EVERY_DAY = range(len(MUTATIONS))
 PARTS = [range(start, start + 100) for start in range(0, N_MUTATED, 100)]
 
 
-@pytest.mark.parametrize("numbers", slow_but([EVERY_DAY], [EVERY_DAY, *PARTS]), ids=str)
+@pytest.mark.parametrize("numbers", schedule([EVERY_DAY, *PARTS], every_day=[EVERY_DAY], in_turn=4), ids=str)
 def test_a_mutated_file_is_one_line_or_works(numbers, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["write.py"])
     for number in numbers:
@@ -377,7 +389,7 @@ def test_a_mutated_file_is_one_line_or_works(numbers, tmp_path, monkeypatch, cap
 
 
 @UNIX
-@pytest.mark.parametrize("part", in_turn(25, range(25)))
+@pytest.mark.parametrize("part", schedule(range(25), in_turn=25))
 def test_a_mutated_file_takes_little_memory_and_time(part, tmp_path):
     """Below 300 MB and 5 seconds of a processor, each in a process of its own."""
     for number in range(part, N_MUTATED, 25):
@@ -455,7 +467,7 @@ def test_a_file_is_read_once(tmp_path):
 
 
 @UNIX
-@pytest.mark.parametrize("command", slow_but(["write.py hi --weights"], ["write.py hi --weights", START]))
+@pytest.mark.parametrize("command", schedule(["write.py hi --weights", START], every_day=["write.py hi --weights"]))
 def test_a_pipe_is_not_opened(command, tmp_path, program):
     os.mkfifo(tmp_path / "model.gguf")
     ended = program(*command.split(), tmp_path / "model.gguf", timeout=PATIENCE)
@@ -495,7 +507,7 @@ def test_a_wheel_that_was_changed_is_one_line(tiny, tmp_path):
         ModelFile(path)
 
 
-@pytest.mark.parametrize("n_wheels", every_day_or_all(150, 1000))
+@pytest.mark.parametrize("n_wheels", schedule([1000], instead=[150]))
 def test_a_damaged_list_of_a_wheels_files_is_one_line_or_works(n_wheels, tmp_path):
     """Bytes of the list behind the files, and of the entry before them."""
     n_sound, path = 0, tmp_path / "some.whl"
@@ -568,7 +580,7 @@ import re, sys, write
 from pathlib import Path
 write.main([*sys.argv[1:]])
 status = Path("/proc/self/status")
-print(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1] if status.exists() else 0)
+print(re.search(r"VmHWM:\s+(\d+)", status.read_text(encoding="utf-8"))[1] if status.exists() else 0)
 """
 
 

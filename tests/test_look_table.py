@@ -10,7 +10,7 @@ import pytest
 import data
 import look
 import main_np
-from conftest import ROOT, in_turn
+from conftest import ROOT, schedule
 from exercises.faults import FAULTS, spoilt
 from gpt_np import Embedding
 from lab import healthy
@@ -29,7 +29,7 @@ def find_marks(name, step, *words, seed=50):
 SLOW_STEPS = [(name, step) for name, step in healthy.name_steps() if step in (1, 20)]
 
 
-@pytest.mark.parametrize(("name", "step"), [("mlp mnist", 1), *in_turn(3, SLOW_STEPS)])
+@pytest.mark.parametrize(("name", "step"), [("mlp mnist", 1), *schedule(SLOW_STEPS, in_turn=3)])
 def test_a_healthy_seed_is_silent(name, step):
     assert find_marks(name, step) == []
 

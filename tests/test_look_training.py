@@ -11,7 +11,7 @@ import look
 import main_np
 import mlp_np
 import plot
-from conftest import SMALL, slow_but
+from conftest import SMALL, schedule
 from layers_np import walk
 from loading.options import parse_options
 from mlp_np import softmax_cross_entropy
@@ -59,7 +59,7 @@ def test_the_numbers_of_the_first_steps_are_those_of_the_run(small):
     assert seen["where"].startswith("step 3 of 300, rate ")
 
 
-@pytest.mark.parametrize("model", slow_but(["mlp"], SMALL))
+@pytest.mark.parametrize("model", schedule(SMALL, every_day=["mlp"]))
 def test_each_network_as_it_is_has_nothing_out_of_the_ordinary(model):
     options = options_of("--model", model, *SMALL[model].split(), *QUICK)
     seen = training.see_first_steps(options, 4)

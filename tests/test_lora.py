@@ -16,6 +16,7 @@ import look
 import main_np
 import plot
 import write
+from conftest import schedule
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 from support.options import with_changes
@@ -87,7 +88,7 @@ def test_by_hand_on_the_tape_and_in_pytorch_it_is_the_same_run(here, tmp_path, c
     assert apart(hand, trained(here, tmp_path / "torch", "--dtype", "float64", main=main_torch)) < 1e-11
 
 
-@pytest.mark.parametrize("framework", ["np", pytest.param("torch", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("framework", schedule(["np", "torch"], every_day=["np"]))
 def test_a_resumed_run_is_the_run_that_did_not_stop(here, tmp_path, framework):
     main = __import__(f"main_{framework}")
     whole = trained(here, tmp_path / "whole", "--steps", 11, main=main)

@@ -18,7 +18,7 @@ import main_np
 import main_torch
 import mlp_np
 import write
-from conftest import ROOT, SMALL, accuracy_of, assert_one_line, every_day_or_all, in_turn, slow_but
+from conftest import ROOT, SMALL, accuracy_of, assert_one_line, schedule
 from lab import results, twins
 from loading.options import parse_options
 from mlp_np import softmax_cross_entropy
@@ -33,7 +33,7 @@ RESNET = "--model resnet --widths 2,3 --batch-size 100 --steps 60"
 MLP = "--hidden 16 --steps 20"
 
 
-@pytest.mark.parametrize("hidden", every_day_or_all(64, 512))
+@pytest.mark.parametrize("hidden", schedule([512], instead=[64]))
 def test_a_run_learns_writes_what_it_says_and_needs_little_memory(tmp_path, hidden):
     """An epoch of the default run and somewhat more, without PyTorch; every day with fewer units."""
     code = (
@@ -55,7 +55,7 @@ def test_a_run_learns_writes_what_it_says_and_needs_little_memory(tmp_path, hidd
     assert sorted(p.name for p in tmp_path.iterdir()) == names
     assert all(name in result.stdout for name in names)
     assert len(re.findall(r"^epoch \d of 2: training loss", result.stdout, re.M)) == 2
-    history = json.loads((tmp_path / "history_np.json").read_text())
+    history = json.loads((tmp_path / "history_np.json").read_text(encoding="utf-8"))
     assert len(history["train_loss"]) == len(history["train_accuracy"]) == 500
     assert history["test_step"] == [468, 500]
     assert history["test_accuracy"][-1] == accuracy_of(result)
@@ -71,7 +71,7 @@ NEEDS = [
 ]
 
 
-@pytest.mark.parametrize(("script", "package", "requirements"), slow_but(NEEDS[:1], NEEDS))
+@pytest.mark.parametrize(("script", "package", "requirements"), schedule(NEEDS, every_day=NEEDS[:1]))
 def test_without_what_it_needs_a_program_says_what_to_install(program, tmp_path, script, package, requirements):
     (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError(name='{package}')")
     ended = program(script, env={"PYTHONPATH": str(tmp_path)})
@@ -84,7 +84,7 @@ def test_hold_out_never_shows_the_test_set(quick_curves, capsys, tmp_path):
         first, *_, last = capsys.readouterr().out.splitlines()
         assert first == "mnist: 50000 training and 10000 held-out images"
         assert 0.1 < float(last.removeprefix("held-out accuracy: ")) < 1
-    machine = json.loads((tmp_path / "history_torch.json").read_text())["machine"]
+    machine = json.loads((tmp_path / "history_torch.json").read_text(encoding="utf-8"))["machine"]
     assert machine["torch"] == torch.__version__ and machine["precision"] == "float32" and machine["device"]
 
 
@@ -127,8 +127,11 @@ def test_of_a_name_its_letters_and_one_end_count():
     assert [*map(float, main_torch.train_step(*theirs, x, y, 0.0))] == right
 
 
-def test_a_run_from_before_that_continues_says_that_its_loss_has_changed(tmp_path, quick_curves, capsys):
+def test_a_run_from_before_that_continues_says_that_its_loss_has_changed(tmp_path, quick_curves, capsys, monkeypatch):
     """And its network can still write."""
+    names = data.load("names", 35_000)
+    few = data.Tokens(names.train_tokens, names.test_tokens[:500])  # to test all of them takes a second
+    monkeypatch.setattr(data, "load", lambda *_: few)
     argv = "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --batch-size 400 --epochs 2 --hold-out 35000"
     assert main_np.main([*argv.split(), "--stop-after", "1", "--out", str(tmp_path)]) == 0
     path = tmp_path / "checkpoint_gpt_names_np.npz"
@@ -239,7 +242,9 @@ def test_two_processes_are_one_run(words, tmp_path, capsys):
     assert two.stdout.count(" training and ") == two.stdout.count("parameters, seed") == 1
     a, b = (load_checkpoint(tmp_path / out / f"checkpoint_{name}.npz").groups for out in ("one", "two"))
     assert all(twins.largest_difference(a[group], b[group]) < 1e-10 for group in a if a[group])
-    histories = [(tmp_path / out / f"history_{name}.json").read_text().splitlines()[3:] for out in ("one", "two")]
+    histories = [
+        (tmp_path / out / f"history_{name}.json").read_text(encoding="utf-8").splitlines()[3:] for out in ("one", "two")
+    ]
     assert histories[0] == histories[1]
 
 
@@ -268,7 +273,9 @@ def test_the_default_accuracy_in_both_programs(default_run, program):
     assert accuracy_of(program("main_torch.py")) == pytest.approx(default_run[0], abs=0.002)
 
 
-@pytest.mark.parametrize(("main", "init"), in_turn(2, [("main_torch.py", "geohot"), ("main_np.py", "pytorch")]))
+@pytest.mark.parametrize(
+    ("main", "init"), schedule([("main_torch.py", "geohot"), ("main_np.py", "pytorch")], in_turn=2)
+)
 def test_the_first_weights_make_the_published_difference(main, init, program):
     """After whole runs. np_nn's are the same weights, in a network four times as large."""
     (published,) = (results.PUBLISHED[key] for key in results.PUBLISHED if key.startswith(f"MLP geohot {init}, "))

@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, schedule
 from mlp_np import INITS, MLP, compare, softmax_cross_entropy
 
 
@@ -77,10 +77,10 @@ EDITS = {  # {what is there: what stands there then}, and what is said
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("edit", schedule(EDITS, every_day=3))
 def test_the_check_judges_a_changed_class_by_itself(edit, capsys):
     changes, said = EDITS[edit]
-    code = (ROOT / "mlp_np.py").read_text()
+    code = (ROOT / "mlp_np.py").read_text(encoding="utf-8")
     for old, new in changes.items():
         assert code.count(old) == 1, old
         code = code.replace(old, new)

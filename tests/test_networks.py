@@ -19,7 +19,7 @@ import main_torch
 import mlp_np
 import mlp_torch
 import networks
-from conftest import SMALL, every_day_or_all, fuzz, one_in, slow_but
+from conftest import SMALL, fuzz, schedule
 from data import SOURCES
 from lab import results, twins
 from loading.network import find_class
@@ -87,7 +87,7 @@ def compare(words, images, labels, absolute=1e-12, relative=np.inf):
         assert not words.startswith("mlp") or (found[0][name] == found[1][name]).all()
 
 
-@pytest.mark.parametrize("words", [*NETWORKS, *FEW_UNITS])
+@pytest.mark.parametrize("words", [*schedule(NETWORKS, every_day=len(NETWORKS)), *FEW_UNITS])
 def test_every_gradient_is_that_of_pytorch(mnist, words):
     """For digits, in which much is exactly 0. Random shapes are below."""
     n = 128 if words in FEW_UNITS else 40  # the large ones take their time
@@ -98,7 +98,7 @@ def test_every_gradient_is_that_of_pytorch(mnist, words):
 LETTERS = [f"{model} --dataset {of}" for model in ("gpt", "llama") for of in ("names", "shakespeare")]
 
 
-@pytest.mark.parametrize("words", slow_but(["gpt --dataset names", "llama --dataset names"], LETTERS))
+@pytest.mark.parametrize("words", schedule(LETTERS, every_day=["gpt --dataset names", "llama --dataset names"]))
 def test_every_gradient_is_that_of_pytorch_for_letters(words):
     compare(words, *data.load(words.split()[-1]).train(slice(32)), relative=1e-11)
 
@@ -130,7 +130,7 @@ RANDOM = {model: st.just(words) for model, words in zip(NETWORKS, FEW_UNITS, str
 }
 
 
-@pytest.mark.parametrize("examples", every_day_or_all(5, 20))
+@pytest.mark.parametrize("examples", schedule([20], instead=[3]))
 @pytest.mark.parametrize("model", RANDOM)
 def test_random_shapes(model, examples):
     def check(drawn):
@@ -173,7 +173,10 @@ WRITERS = "", "--dataset names --blocks 1", "--dataset shakespeare --context-len
 SIZES = ("gpt --width 12 --heads 3", "llama --width 12 --heads 6 --kv-heads 3 --hidden 5")
 
 
-@pytest.mark.parametrize("words", one_in(2, [f"{size} {more}" for more in WRITERS for size in reversed(SIZES)]))
+WRITING = [f"{size} {more}" for more in WRITERS for size in reversed(SIZES)]
+
+
+@pytest.mark.parametrize("words", schedule(WRITING, every_day=2))
 def test_what_is_written_is_the_same_in_pytorch(words):
     """From the same numbers u: digits from the word that asks for them, names from their first letters, too; a text."""
     options, *_, (theirs, _) = build(f"{words} --dtype float64")
@@ -197,12 +200,16 @@ def test_what_is_written_is_the_same_in_pytorch(words):
 ADAMW = "--optimizer adamw --lr 0.003 --weight-decay 0.05 --batch-size 64 --steps 20"
 LOCKSTEP = [  # what is trained, and how far apart PyTorch and the tape may be: in weights, and all else that is kept
     ("mlp --hidden 32 --steps 60", 1e-13, 0),
-    ("mlp --hidden 32 --steps 60 --momentum 0", 1e-13, 0),
+    ("mlp --hidden 16 --steps 20 --momentum 0", 1e-13, 0),
     (f"mlp --hidden 16 {ADAMW}", 1e-12, 0),
+    ("gpt --width 12 --blocks 1 --heads 3 --steps 6", 1e-12, 1e-12),
+    ("llama --dataset names --width 12 --blocks 1 --heads 6 --kv-heads 3 --hidden 5 --steps 6", 1e-12, 1e-12),
+]
+LONG = [
+    ("mlp --hidden 32 --steps 60 --momentum 0", 1e-13, 0),
     ("gpt --width 12 --blocks 1 --heads 3 --steps 20", 1e-12, 1e-12),
     ("llama --dataset names --width 12 --blocks 1 --heads 6 --kv-heads 3 --hidden 5 --steps 20", 1e-12, 1e-12),
-]
-LONG = [  # letters, float32, more than an epoch, and networks of the default sizes
+    # letters, float32, more than an epoch, and networks of the default sizes
     ("mlp --steps 60 --dtype float32", 1e-4, 0),
     (f"resnet --widths 2,3 {ADAMW}", 1e-12, 1e-12),
     ("vit --width 12 --blocks 2 --heads 3 --steps 20 --optimizer sgd --lr 0.1 --weight-decay 5e-4", 1e-12, 1e-12),
@@ -220,9 +227,7 @@ LONG = [  # letters, float32, more than an epoch, and networks of the default si
 ]
 
 
-@pytest.mark.parametrize(
-    ("words", "torch_apart", "tape_apart"), LOCKSTEP + [pytest.param(*row, marks=pytest.mark.slow) for row in LONG]
-)
+@pytest.mark.parametrize(("words", "torch_apart", "tape_apart"), LOCKSTEP + schedule(LONG, in_turn=2))
 def test_lockstep(words, torch_apart, tape_apart, mnist, monkeypatch):
     load = data.load  # MNIST is read once for all
     monkeypatch.setattr(data, "load", lambda source, n: mnist if source.name == "mnist" else load(source))
@@ -249,13 +254,7 @@ NEXT = {"by hand": "in PyTorch", "in PyTorch": "on the tape", "on the tape": "by
 EVERY_DAY = {("mlp", first) for first in PROGRAMS} | {("resnet", "in PyTorch")}
 
 
-@pytest.mark.parametrize(
-    ("model", "first"),
-    [
-        pytest.param(*pair, marks=() if pair in EVERY_DAY else pytest.mark.slow)
-        for pair in itertools.product(NETWORKS, PROGRAMS)
-    ],
-)
+@pytest.mark.parametrize(("model", "first"), schedule(itertools.product(NETWORKS, PROGRAMS), every_day=EVERY_DAY))
 def test_a_run_goes_on_bit_for_bit_and_can_change_hands(model, first, small, monkeypatch, tmp_path, capsys):
     """One epoch in one program and one in the same or the next: the run that never stopped, augmentation and all."""
     few = small._make(array[:n] for array, n in zip(small, (180, 180, 100, 100), strict=True))
@@ -318,7 +317,7 @@ def trained(words):
     ]
 
 
-@pytest.mark.parametrize("name", [*opt.what_to_train(), *opt.how_to_train(OPTIMIZERS)])
+@pytest.mark.parametrize("name", schedule([*opt.what_to_train(), *opt.how_to_train(OPTIMIZERS)], every_day=2))
 def test_an_option_that_changes_training_changes_it_in_all_three(name, small, monkeypatch):
     """A new one that only main_np.py heeds would train another network in PyTorch, without a word."""
     monkeypatch.setattr(data, "load", lambda name, n: small._replace(train_images=small.train_images[: 600 - n]))

@@ -9,7 +9,7 @@ import own_programs
 import pytest
 
 import practice
-from conftest import slow_but
+from conftest import schedule
 from exercises import block
 from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
@@ -19,9 +19,11 @@ from practice_answers import write
 
 EXERCISE = BY_NAME["own_block"]
 verdict = partial(own_programs.verdict, EXERCISE.name)
-WRONG = [(*mark.split(" | "), program) for mark, _, program in own_programs.programs(own_blocks.WRONG, own_blocks.BASE)]
-WRONG.append(("backward by differences", "params have 1,752 numbers", own_blocks.DIFFERENCES))
-ALSO = {edits: program for _, edits, program in own_programs.programs(own_blocks.ALSO_RIGHT, own_blocks.BASE)}
+BY_DIFFERENCES = own_programs.Program(
+    "backward by differences", "params have 1,752 numbers", "", own_blocks.DIFFERENCES
+)
+WRONG = [*own_programs.programs(own_blocks.WRONG, own_blocks.BASE), BY_DIFFERENCES]
+ALSO = {program.edits: program.code for program in own_programs.programs(own_blocks.ALSO_RIGHT, own_blocks.BASE)}
 STYLES = own_blocks.STYLES | ALSO
 
 
@@ -35,24 +37,24 @@ def test_the_answer_passes_in_time(tmp_path):
     assert found.passed and "to all 6 arrays of params, 1,752 numbers" in found.text, found.text
 
 
-@pytest.mark.parametrize("style", slow_but(["norms behind the sums, tuples, a kept mask", *[*ALSO][:2]], STYLES))
+@pytest.mark.parametrize(
+    "style", schedule(STYLES, every_day=["norms behind the sums, tuples, a kept mask", *[*ALSO][:2]])
+)
 def test_a_right_block_passes_in_any_style(style, tmp_path):
     found = verdict(STYLES[style], tmp_path, len(style))
     assert found.passed, found.text
 
 
-def one_of_each():
-    """The parameters of `WRONG`. Every day, it is one of each mark."""
-    for i, (mark, *others) in enumerate(WRONG):
-        is_first = mark not in [before for before, *_ in WRONG[:i]] and mark != "backward by differences"
-        yield pytest.param(mark, *others, id=f"{mark} {i}", marks=() if is_first else pytest.mark.slow)
+# Every day one of each mark.
+MARKS = {program.name for program in WRONG} - {BY_DIFFERENCES.name}
+ALSO_EVERY_DAY = {"With texts of 5 places they are right", "If all 33 places of a text are alike"}
 
 
-@pytest.mark.parametrize(("mark", "words", "program"), [*one_of_each()])
-def test_a_wrong_block_is_named(mark, words, program, tmp_path):
-    found = verdict(program, tmp_path, 5)
-    assert (found.passed, found.words) == (False, mark), found.text
-    assert words in found.text and len(found.text) > 25, found.text
+@pytest.mark.parametrize("program", own_programs.schedule_programs(WRONG, MARKS | ALSO_EVERY_DAY, rest_in_turn=2))
+def test_a_wrong_block_is_named(program, tmp_path):
+    found = verdict(program.code, tmp_path, 5)
+    assert (found.passed, found.words) == (False, program.name), found.text
+    assert program.words in found.text and len(found.text) > 25, found.text
 
 
 def test_the_small_case_is_as_it_is_said(tmp_path):
@@ -78,7 +80,7 @@ def test_what_is_off_by_less_than_a_hundredth_is_slight():
 
 
 def test_there_is_a_block_for_each_mark():
-    assert {mark.partition(":")[0] for mark, _ in TABLES["Own blocks"]} <= {mark for mark, *_ in WRONG}
+    assert {mark.partition(":")[0] for mark, _ in TABLES["Own blocks"]} <= {program.name for program in WRONG}
 
 
 def test_it_is_run_beside_central_differences(tmp_path, capfd, monkeypatch):

@@ -14,7 +14,7 @@ import pytest
 
 import data
 import practice
-from conftest import in_turn, slow_but
+from conftest import schedule
 from exercises import writer
 from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
@@ -27,7 +27,6 @@ from support.errors import UserError
 EXERCISE = BY_NAME["own_gpt"]
 verdict = partial(own_programs.verdict, EXERCISE.name)
 WRONG = list(own_programs.programs(own_writers.WRONG, own_writers.BASE))
-MARKED = [(mark, program) for mark, _, program in WRONG]
 SAID = list(own_programs.programs(own_writers.SAID, own_writers.BASE))
 EVERY_DAY = {
     "looks ahead",
@@ -54,26 +53,25 @@ def test_the_answer_passes_in_time(tmp_path):
     assert re.search(r"On 1,000 names .* loss is 2\.[23]\d a letter.* gives 2\.5\d. You claimed 2\.", found.text)
 
 
-@pytest.mark.parametrize(("mark", "program", "seed"), own_programs.some(MARKED, EVERY_DAY))
-def test_a_wrong_program_is_named(mark, program, seed, tmp_path):
-    found = verdict(program, tmp_path, seed)
-    assert (found.passed, found.words) == (False, mark.partition(":")[0]), found.text
-    assert len(found.text) > 25 and "{" not in found.text
+@pytest.mark.parametrize("program", own_programs.schedule_programs(WRONG, EVERY_DAY))
+def test_a_wrong_program_is_named(program, tmp_path):
+    found = verdict(program.code, tmp_path, program.seed)
+    assert (found.passed, found.words) == (False, program.name.partition(":")[0]), found.text
+    assert program.words in found.text.replace("\n", " ") and "{" not in found.text, found.text
 
 
-@pytest.mark.parametrize("style", slow_but(["the last letters side by side"], own_writers.STYLES))
+@pytest.mark.parametrize("style", schedule(own_writers.STYLES, every_day=["the last letters side by side"]))
 def test_a_right_program_passes_in_any_style(style, tmp_path):
     found = verdict(own_writers.STYLES[style], tmp_path, len(style))
     assert found.passed, found.text
 
 
-@pytest.mark.parametrize("i", in_turn(3, range(len(SAID))))
-def test_what_is_said_is_true_of_it(i, tmp_path):
-    words, _, program = SAID[i]
-    assert words in verdict(program, tmp_path, i).text.replace("\n", " ")
+@pytest.mark.parametrize("program", schedule(SAID, in_turn=3), ids=own_programs.name_of)
+def test_what_is_said_is_true_of_it(program, tmp_path):
+    assert program.name in verdict(program.code, tmp_path, SAID.index(program)).text.replace("\n", " ")
 
 
-@pytest.mark.parametrize("seed", slow_but([], range(3)))
+@pytest.mark.parametrize("seed", schedule(range(3)))
 def test_a_table_of_one_letter_that_learns_by_gradients_does_not_beat_counting(seed, tmp_path):
     found = verdict(own_writers.BIGRAM, tmp_path, seed)
     assert found.name == "no better than counting" and "no letter but the one before" in found.text, found.text
@@ -181,7 +179,17 @@ def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
 
 
 def test_there_is_a_program_for_each_mark():
-    marks = {mark for mark, *_ in WRONG}
+    marks = {program.name for program in WRONG}
     assert marks >= EVERY_DAY
     asked = {mark.partition(":")[0] for mark, _ in TABLES["Networks that write"]}
     assert asked - {mark.partition(":")[0] for mark in marks} == {"writes something else"}  # see test_asked.py
+
+
+@pytest.mark.parametrize(("claim", "words"), [(2.31, None), (1.0, "You claim"), (3.5, "You claim")])
+def test_a_claim_that_is_far_from_the_loss_is_named_whether_it_is_too_low_or_too_high(claim, words, monkeypatch):
+    monkeypatch.setattr(writer, "loss_of", lambda calls, params, texts: 2.3)
+    texts = writer.draw(np.random.default_rng(0))[0][:40]
+    trace = SimpleNamespace(claim=claim, used=np.zeros(40, bool))
+    found = SimpleNamespace(calls=None, trace=trace, loss=2.3, examples=(texts,), params={}, others=texts)
+    with pytest.raises(Wrong, match=words) if words else nullcontext():
+        writer.claims_what_is_so(found)

@@ -11,7 +11,7 @@ from test_plot import assert_legible
 
 import plot
 import write
-from conftest import slow_but
+from conftest import schedule
 from exercises import prove
 from lab import figures
 from loading.options import parse_options
@@ -138,7 +138,7 @@ def with_long_names():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", slow_but(["forward_pass", "weights"], [*with_long_names()]))
+@pytest.mark.parametrize("name", schedule([*with_long_names()], every_day=["forward_pass", "weights"]))
 def test_long_names_of_classes_are_legible(name):
     assert_legible(with_long_names()[name]())
 

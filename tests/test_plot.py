@@ -10,6 +10,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 import plot
+from conftest import schedule
 from loading.options import parse_options
 from support import drawing
 from support.drawing import save
@@ -48,11 +49,14 @@ def assert_legible(figure):
     assert not np.triu(overlap, 1).any(), [(shown[i], shown[j]) for i, j in np.argwhere(np.triu(overlap, 1))]
 
 
-@pytest.mark.parametrize("draw", [plot.draw_loss_curve, plot.draw_accuracy_curve])
-def test_labels_are_legible(draw):
-    perfect = History([0.0] * 10, [1.0] * 10, [10], [0.0], [1.0])
-    for given in (history(2000), history(1, False), history(2, False), history(150), perfect):
-        assert_legible(draw(given, "784-512-10 in NumPy", "held-out"))
+PERFECT = History([0.0] * 10, [1.0] * 10, [10], [0.0], [1.0])
+CURVES = [history(2000), history(1, False), history(2, False), history(150), PERFECT]
+DRAWN = [(draw, curve) for curve in range(len(CURVES)) for draw in (plot.draw_loss_curve, plot.draw_accuracy_curve)]
+
+
+@pytest.mark.parametrize(("draw", "curve"), schedule(DRAWN, every_day=3))
+def test_labels_are_legible(draw, curve):
+    assert_legible(draw(CURVES[curve], "784-512-10 in NumPy", "held-out"))
 
 
 def test_the_lines_are_the_numbers():
@@ -221,7 +225,7 @@ def test_of_many_kinds_of_runs_the_legend_lies_on_no_curve():
 
 def test_a_damaged_history_is_one_line(tmp_path):
     path = write(tmp_path / "history_np.json", history(150))
-    whole = json.loads(path.read_text())
+    whole = json.loads(path.read_text(encoding="utf-8"))
     for change in [
         {"train_loss": [float("nan")] * 150}, {"train_loss": ["low"] * 150}, {"train_loss": []},
         {name: [] for name in whole if name.startswith(("train_", "test_"))},

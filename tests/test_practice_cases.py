@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from conftest import in_turn, rows, slow_but
+from conftest import first_of_each, rows, schedule
 from exercises import case, digits, symptoms
 from exercises.case import SUSPECTS, Notes, last_numbers, recorded
 from exercises.catalogue import CASES as ALL_CASES
@@ -23,7 +23,7 @@ CASES = {exercise.name: exercise for exercise in ALL_CASES}
 STUB = {name: case.stub for name, case in CASES.items()}
 every_case = pytest.mark.parametrize("name", CASES)
 # Each trains a network: every day one by hand, and one on the tape.
-some_cases = pytest.mark.parametrize("name", slow_but(["case_flat", "case_coin"], CASES))
+some_cases = pytest.mark.parametrize("name", schedule(CASES, every_day=["case_flat", "case_coin"]))
 
 # How people fix them, soundly: a case, and the edits of its program.
 SOUND = r"""
@@ -162,15 +162,12 @@ probe | guess | the stub should get the mark 'not written', and gets 'fixed, but
 """
 
 
-def some_every_day(found):
-    """The first, and those for which no program needs to run."""
-    first, *others = found
-    for row in others:
-        yield pytest.param(*row.values, id=row.id, marks=pytest.mark.slow if "gets" in row.values[-1] else ())
-    yield first
+FAULTS = [*rows(FAULTS)]
+# Every day the first, and those for which no program needs to run.
+EVERY_DAY = [*FAULTS[:1], *(row for row in FAULTS if "gets" not in row.values[-1])]
 
 
-@pytest.mark.parametrize(("what", "edit", "said"), [*some_every_day(rows(FAULTS))])
+@pytest.mark.parametrize(("what", "edit", "said"), schedule(FAULTS, every_day=EVERY_DAY))
 def test_check_finds_what_is_wrong_with_a_case(what, edit, said, here, quarter):
     exercise = copy.copy(CASES["case_flat"])
     if what in ("least", "probe"):
@@ -217,24 +214,18 @@ def test_nobody_learns_from_twelve_guesses_which_suspect_it_is(name):
     assert len({said[word] for word in ordinary}) == 1 and len(ordinary) > 10
 
 
-@pytest.mark.parametrize(("name", "edits"), in_turn(3, [row.values for row in rows(SOUND)]))
+@pytest.mark.parametrize(("name", "edits"), schedule([row.values for row in rows(SOUND)], in_turn=3))
 def test_a_sound_fix_passes_however_it_is_written(name, edits, tmp_path):
     found = judged(f"case_{name}", edits, tmp_path)
     assert found.passed, found.text
 
 
-def first_of_each(found):
-    """Everyday, the first row of each case and of each mark; the others are slow."""
-    cases, marks = set(), set()
-    for row in found:
-        name, mark, _ = row.values
-        is_new = name not in cases or mark not in marks
-        yield row if is_new else pytest.param(*row.values, id=row.id, marks=pytest.mark.slow)
-        cases.add(name)
-        marks.add(mark)
+UNSOUND = [*rows(UNSOUND)]
+# Every day the first row of each case and of each mark.
+FIRST = [*first_of_each(UNSOUND, lambda row: row.values[0]), *first_of_each(UNSOUND, lambda row: row.values[1])]
 
 
-@pytest.mark.parametrize(("name", "mark", "edits"), [*first_of_each(rows(UNSOUND))])
+@pytest.mark.parametrize(("name", "mark", "edits"), schedule(UNSOUND, every_day=FIRST))
 def test_an_unsound_fix_never_passes(name, mark, edits, tmp_path, quarter):
     """And what is said to the right suspect is what would be said to a wrong one, with the numbers as they are now."""
     found = judged(f"case_{name}", edits, tmp_path)
@@ -292,7 +283,7 @@ WRONG, RIGHT = "2.4, test accuracy 0.2", "2.0, test accuracy 0.9"
 
     symptoms.main(["case_new"])
     assert capsys.readouterr().out == "case_new\n" and (tmp_path / "case_new.png").exists()
-    assert json.loads(kept.read_text()).keys() == {"case_old", "case_new"}
+    assert json.loads(kept.read_text(encoding="utf-8")).keys() == {"case_old", "case_new"}
     assert last_numbers(recorded(catalogue.read(file).name)) == {"as it is": 0.2, "healthy": 0.9}
     with pytest.raises(UserError, match="there is no case case_gone"):
         symptoms.main(["case_gone"])

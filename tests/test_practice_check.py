@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import practice
-from conftest import ROOT, in_turn, rows
+from conftest import ROOT, rows, schedule
 from exercises.catalogue import BY_NAME, EXERCISES
 from marker import check, complaints
 from marker.catalogue import Catalogue
@@ -18,6 +18,9 @@ from practice_answers import in_the_older_form, marked_here
 from support.errors import UserError
 
 WRITTEN = [exercise for exercise in EXERCISES if exercise.inputs]
+NAMES = [exercise.name for exercise in WRITTEN]
+# Every day a fourth of the exercises: the salt says which.
+A_FOURTH = schedule(WRITTEN, every_day=4)
 
 # An exercise: the mean of each row, without the largest. What follows are edits of its file, and what is then said.
 FILE = '''"""The mean of each row, but for its last entry."""
@@ -172,7 +175,7 @@ def write(folder, old, new):
     return path
 
 
-@pytest.mark.parametrize(("old", "new", "said"), EDITS)
+@pytest.mark.parametrize(("old", "new", "said"), schedule(EDITS, every_day=2))
 def test_what_is_wrong_is_said_with_its_line(old, new, said, tmp_path, capsys):
     path = write(tmp_path, old, new)
     status = practice.main(["--exercises", str(tmp_path), "check", str(path)])
@@ -272,7 +275,7 @@ INPUTS = [draw]
         assert bool(wrong) == bool(old) and not any("[0, 0]" in text or "[0, 1]" in text for text in wrong), wrong
 
 
-@pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
+@pytest.mark.parametrize("exercise", A_FOURTH, ids=NAMES)
 def test_each_result_is_proven_by_a_loss_or_in_a_second_way(exercise):
     assert [*check.other_lines(exercise)] == []
     assert [*check.unproven_results(exercise, 0)] == []
@@ -307,11 +310,7 @@ def problems_of(exercise, answer):
     return problems
 
 
-# PyTorch takes seconds to begin.
-WITHOUT_TORCH = [pytest.param(e, id=e.name, marks=pytest.mark.slow if e.needs_torch else ()) for e in WRITTEN]
-
-
-@pytest.mark.parametrize("exercise", WITHOUT_TORCH)
+@pytest.mark.parametrize("exercise", A_FOURTH, ids=NAMES)
 def test_an_exponential_in_place_of_the_answer_is_reported(exercise):
     z = first_array(exercise) if exercise.name != "learning_rate" else "t"
     answer = "\n".join(f"{name} = np.exp({z})" for name in exercise.gives)
@@ -321,7 +320,7 @@ def test_an_exponential_in_place_of_the_answer_is_reported(exercise):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
+@pytest.mark.parametrize("exercise", WRITTEN, ids=NAMES)
 def test_each_result_that_is_off_by_a_thousandth_is_reported(exercise):
     if exercise.name in WITH_PLAY:
         return
@@ -348,9 +347,9 @@ def test_an_answer_with_other_arguments_or_another_return_is_said(tmp_path, caps
         assert words in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
+@pytest.mark.parametrize("exercise", A_FOURTH, ids=NAMES)
 def test_a_file_in_the_older_form_is_the_same_exercise(exercise, tmp_path):
-    (path := tmp_path / exercise.file.name).write_text(in_the_older_form(exercise.file.read_text()))
+    (path := tmp_path / exercise.file.name).write_text(in_the_older_form(exercise.file.read_text(encoding="utf-8")))
     older = Exercise(path, exercise.folder)
     for field in ("stub", "answer", "formula", "takes", "gives", "hints", "mistakes", "title", "size_names"):
         assert getattr(older, field) == getattr(exercise, field), field
@@ -370,7 +369,7 @@ def test_an_edit_with_a_reason_is_harmless(tmp_path):
     found = [s for s in check.survivors(Catalogue(tmp_path).exercise("mean_of_row")) if not s.reason]
     assert found
     rows = "\n".join(f"{s.before} -> {s.after} | no entry is that large" for s in found)
-    path.write_text(path.read_text() + f'\nHARMLESS = """\n{rows}\n"""\n')
+    path.write_text(path.read_text(encoding="utf-8") + f'\nHARMLESS = """\n{rows}\n"""\n')
     assert [*check.problems(Catalogue(tmp_path).exercise("mean_of_row"))] == []
 
 
@@ -393,14 +392,14 @@ def test_of_another_kind_the_stub_and_the_answer_are_marked(old, new, said, tmp_
     """And what is not tried is said."""
     marked_here(monkeypatch)
     shutil.copytree(ROOT / "tests" / "statistics", folder := tmp_path / "statistics")
-    text = (path := folder / "two_dice.py").read_text()
+    text = (path := folder / "two_dice.py").read_text(encoding="utf-8")
     path.write_text(text.replace(old, new, 1))
     status = practice.main(["--exercises", str(folder), "check", str(path)])
     out = capsys.readouterr().out
     assert said in out and "Not tried: wrong answers" in out and bool(status) == bool(old), out
 
 
-@pytest.mark.parametrize("exercise", in_turn(4, WRITTEN), ids=[exercise.name for exercise in WRITTEN])
+@pytest.mark.parametrize("exercise", schedule(WRITTEN, in_turn=8), ids=NAMES)
 def test_no_single_edit_of_an_answer_passes_in_all_draws(exercise):
     assert [*check.problems(exercise)] == []
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_practice import everything_written
 
-from conftest import in_turn, rows
+from conftest import rows, schedule
 from exercises.catalogue import BY_NAME, EXERCISES
 from marker import marking, runner
 from marker.budget import SPEND, Budget, Stopped, hidden
@@ -344,16 +344,16 @@ def answers(text):
         yield name, body, words.split(" | ")
 
 
-def some(text, every_day):
-    """The same; of these exercises every day."""
-    for name, body, words in answers(text):
-        yield pytest.param(name, body, words, id=name, marks=() if name in every_day else pytest.mark.slow)
-
-
+UNTRUE, DEPARTING, PLACED_IN_LOOPS = (
+    [pytest.param(name, body, words, id=name) for name, body, words in answers(text)]
+    for text in (UNTRUE, DEPARTING, PLACED_IN_LOOPS)
+)
 EVERY_DAY = ["dlogits", "dropout", "learning_rate", "lora_backward", "shortcut", "split_heads"]
-
-
-ANSWERS = [*some(UNTRUE, EVERY_DAY), *some(DEPARTING, ()), *some(PLACED_IN_LOOPS, ["merge_heads"])]
+ANSWERS = [
+    *schedule(UNTRUE, every_day=[row for row in UNTRUE if row.id in EVERY_DAY]),
+    *schedule(DEPARTING),
+    *schedule(PLACED_IN_LOOPS, every_day=[row for row in PLACED_IN_LOOPS if row.id == "merge_heads"]),
+]
 
 
 @pytest.mark.parametrize(("name", "body", "words"), ANSWERS)
@@ -363,7 +363,7 @@ def test_nothing_is_said_that_is_not_so(name, body, words, tmp_path):
         assert (word.removeprefix("~") in found.text) != word.startswith("~"), found.text
 
 
-PLACED_IN = [pytest.param(*row.values, marks=() if row.id != "adamw" else pytest.mark.slow) for row in rows(PLACED)]
+PLACED_IN = schedule(rows(PLACED), every_day=[row for row in rows(PLACED) if row.id != "adamw"])
 
 
 @pytest.mark.parametrize(("name", "body", "mark", "words"), PLACED_IN)
@@ -438,14 +438,12 @@ def wrong_answers(exercise):
 
 
 WRITTEN = [exercise.name for exercise in EXERCISES if exercise.inputs and not exercise.needs_torch]
-# A fourth of the answers to each exercise.
+# A fourth of the answers to each exercise. Most parts take seconds; each run takes one in eight.
 PARTS = [(name, part) for name in WRITTEN for part in range(4)]
 EVERY_DAY_PART = "positions_backward", 0
 
 
-@pytest.mark.parametrize(
-    ("name", "part"), [EVERY_DAY_PART, *in_turn(4, [one for one in PARTS if one != EVERY_DAY_PART])]
-)
+@pytest.mark.parametrize(("name", "part"), schedule(PARTS, every_day=[EVERY_DAY_PART], in_turn=8))
 def test_the_claims_of_all_verdicts_are_so(name, part, tmp_path, monkeypatch):
     for body in [*wrong_answers(BY_NAME[name])][part::4]:
         with monkeypatch.context() as patched:

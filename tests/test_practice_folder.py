@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 import practice
-from conftest import ROOT, rows
+from conftest import ROOT, rows, schedule
 from desk.classroom import is_stub
 from desk.work import Work
 from marker import check, marking, runner
@@ -84,8 +84,8 @@ def older(tmp_path):
     shutil.copytree(STATISTICS, folder := tmp_path / "older")
     for name in ("weighted_mean", "correlation", "ridge_weights"):
         path = folder / f"{name}.py"
-        path.write_text(in_the_older_form(path.read_text()))
-        assert "def answer(" in path.read_text()
+        path.write_text(in_the_older_form(path.read_text(encoding="utf-8")))
+        assert "def answer(" in path.read_text(encoding="utf-8")
     return Catalogue(folder)
 
 
@@ -123,8 +123,10 @@ ALONE = Finder(look, say)
 def test_a_finder_in_two_parts_is_asked_as_before(tmp_path):
     """So it was in folders that somebody may have."""
     shutil.copytree(STATISTICS, folder := tmp_path / "statistics")
-    (folder / "_alone.py").write_text((STATISTICS / "_alone.py").read_text().partition("def alone(")[0] + OLD_FINDER)
-    order = (folder / "order.py").read_text()
+    (folder / "_alone.py").write_text(
+        (STATISTICS / "_alone.py").read_text(encoding="utf-8").partition("def alone(")[0] + OLD_FINDER
+    )
+    order = (folder / "order.py").read_text(encoding="utf-8")
     (folder / "order.py").write_text(order.replace("import alone", "import ALONE").replace(": alone", ": ALONE"))
     catalogue = Catalogue(folder)
     exercise = catalogue.exercise("weighted_mean")
@@ -138,7 +140,7 @@ def test_it_is_practised_as_this_projects_own(learner, tmp_path):
     """In a folder of its own: a name may be one of ours."""
     assert "Exercise 1 (Averages, 1 of 2): The weighted mean" in learner()
     exercise, path = SUBJECT.by_name["weighted_mean"], learner.folder / "weighted_mean.py"
-    how = [line for line in path.read_text().splitlines() if line.startswith(HOW)]
+    how = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith(HOW)]
     assert len(how) == 1 and how[0].endswith(f"practice.py --exercises {tmp_path / 'statistics'}")
     assert is_stub(exercise, path)
     said = learner("hint")
@@ -190,20 +192,86 @@ def test_a_folder_with_exercises_that_order_does_not_name_is_said(tmp_path):
     assert catalogue.broken == [f"{tmp_path.name}/more is left out: order.py does not name it"]
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("    n = 1 / 0\n", "Its inputs: ZeroDivisionError: division by zero"),
-        pytest.param("    while True:\n        pass\n", "does a loop in its file never end?", marks=pytest.mark.slow),
-    ],
-)
+BLAMELESS = [
+    ("    n = 1 / 0\n", "Its inputs: ZeroDivisionError: division by zero"),
+    ("    while True:\n        pass\n", "does a loop in its file never end?"),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), schedule(BLAMELESS, every_day=BLAMELESS[:1]))
 def test_a_learner_is_not_blamed_for_the_exercise(line, said, tmp_path):
     """In a process of its own."""
     shutil.copytree(STATISTICS, tmp_path / "statistics")
     inputs = tmp_path / "statistics" / "_inputs.py"
     first = "    n, p = two_sizes(rng)\n    x, w = "
-    assert first in inputs.read_text()
-    inputs.write_text(inputs.read_text().replace(first, line + first))
+    assert first in inputs.read_text(encoding="utf-8")
+    inputs.write_text(inputs.read_text(encoding="utf-8").replace(first, line + first))
     exercise = Catalogue(tmp_path / "statistics").exercise("weighted_mean")
     found = marking.mark(exercise, written("weighted_mean", "mean = x[0]", tmp_path), 3, seconds=1)
     assert found.name == "cannot be marked" and said in found.text and "no mistake of yours" in found.text
+
+
+def test_each_of_two_folders_imports_its_own_file(tmp_path):
+    """Both have a file `_inputs.py`, and that of the second has a name that the first one lacks."""
+    for name in ("one", "two"):
+        shutil.copytree(STATISTICS, tmp_path / name)
+    inputs, exercise = tmp_path / "two" / "_inputs.py", tmp_path / "two" / "weighted_mean.py"
+    inputs.write_text(inputs.read_text(encoding="utf-8") + "\nONLY_IN_TWO = 2\n", encoding="utf-8")
+    text = exercise.read_text(encoding="utf-8")
+    assert text.count("from _inputs import") == 1
+    exercise.write_text(text.replace("from _inputs import", "from _inputs import ONLY_IN_TWO,"), encoding="utf-8")
+    for name in ("one", "two"):
+        catalogue = Catalogue(tmp_path / name)
+        assert len(catalogue.exercises) == len(SUBJECT.exercises) and catalogue.broken == [], name
+
+
+# The right answer has a number in it, which may be a size, too.
+OF_THREE = '''"""The mean of the first three entries of each row."""
+
+import numpy as np
+
+
+def mean_of_three(a):
+    """Return a mean for each row, (N,)."""
+    m = a[:, :3].mean(axis=1)
+    return m
+
+
+# ---- what follows is not handed out ----
+from types import SimpleNamespace
+
+
+def draw(rng):
+    N, K = rng.choice([3, 4, 5, 6, 7], 2, replace=False).tolist()
+    a = rng.normal(size=(N, K))
+    return SimpleNamespace(N=N, K=K, a=a, m=a[:, :3].sum(axis=1) / 3)
+
+
+INPUTS = [draw]
+
+HINTS = """
+1. One.
+2. Two.
+3. Three.
+"""
+'''
+
+
+@pytest.mark.parametrize(
+    ("first_rows", "written", "is_said"), [(3, "max(3, len(a) - 1)", False), (4, "max(4, len(a) - 1)", True)]
+)
+def test_a_number_of_the_right_answer_is_no_size_that_was_typed(first_rows, written, is_said, tmp_path):
+    """The answers are right for the first inputs, and have a row too few for the second ones."""
+    (tmp_path / "mean_of_three.py").write_text(OF_THREE, encoding="utf-8")
+    exercise = Catalogue(tmp_path).exercise("mean_of_three")
+    seed = next(seed for seed in range(99) if has_rows(exercise, seed, first_rows))
+    body = f"m = a[:, :3].mean(axis=1)[: {written}]"
+    (path := tmp_path / "answer.py").write_text(exercise.filled(body), encoding="utf-8")
+    verdict = marking.verdict(exercise, runner.report(exercise, path, seed))
+    assert not verdict.passed and (verdict.name == "a size written as a number") == is_said, verdict.text
+
+
+def has_rows(exercise, seed, first_rows):
+    """Whether the first inputs of a seed have so many rows, and the second ones more."""
+    first, second, *_ = exercise.draw(seed)
+    return first.N == first_rows < second.N - 1

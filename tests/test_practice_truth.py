@@ -10,6 +10,7 @@ import re
 
 import pytest
 
+from conftest import schedule
 from exercises.catalogue import BY_NAME
 from marker import marking, runner
 from marker.exercise import change
@@ -271,7 +272,7 @@ embedding_backward:
             dE[x[b, t]] += dy[b, t]
     # += dy[b, t] -> = dy[b, t]
 """
-EVERY_DAY = ("bigram", "dz1", "layer_norm_dx", "merge_tokens")
+EVERY_DAY = ("dz1", "layer_norm_dx", "merge_tokens")
 
 
 def one_mistake_each():
@@ -281,9 +282,10 @@ def one_mistake_each():
         right, *slips = block.split("\n    # ")
         for slip in slips:
             wrong = change(right, slip.replace("\\n", "\n    "), "")
-            marks = () if name in EVERY_DAY and name not in seen else pytest.mark.slow
+            is_first = name in EVERY_DAY and name not in seen
             seen.add(name)
-            yield pytest.param(name, right, wrong, id=f"{name}: {slip}", marks=marks)
+            parameter = pytest.param(name, right, wrong, id=f"{name}: {slip}")
+            yield from schedule([parameter], every_day=[parameter] if is_first else (), in_turn=2)
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in blocks_of(STYLES)}))

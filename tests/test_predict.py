@@ -14,7 +14,7 @@ import loading.checkpoint
 import main_np
 import plot
 import predict
-from conftest import ROOT, SMALL, in_turn, once
+from conftest import ROOT, SMALL, once, schedule
 from mlp_np import softmax
 from pictures import PENS, SCENES, drawn, encoded, on_sheet, photograph, placed, written
 from support import pictures
@@ -55,7 +55,7 @@ def judged(weights, files, digits):
     return found
 
 
-@pytest.mark.parametrize("scene", in_turn(2, SCENES))
+@pytest.mark.parametrize("scene", schedule(SCENES, in_turn=2))
 def test_a_scene_is_read_right_or_refused(trained, scene):
     """Most of ten. Missed are pairs with few strokes, as 17."""
     draw, least = SCENES[scene]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from conftest import in_turn, rows
+from conftest import rows, schedule
 from exercises import prove
 from practice_answers import write
 from support.errors import UserError
@@ -78,7 +78,7 @@ def test_a_chapter_means_the_network_that_its_lines_are_for():
     assert found == ["mlp", "mlp", "gpt", "llama", "chapter7", "cnn"]
 
 
-@pytest.mark.parametrize("what", in_turn(2, prove.PROOFS))
+@pytest.mark.parametrize("what", schedule(prove.PROOFS, in_turn=2))
 def test_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_path, capsys, request, monkeypatch):
     """After all 200 steps, or for the deep networks 50."""
     pytest.importorskip("torch")
@@ -164,7 +164,7 @@ def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeyp
 def test_a_wrong_tape_is_found_in_the_gradient_where_it_begins(tmp_path):
     (proof,) = prove.PROOFS["tape"]
     path = write(tmp_path, "tape_train")
-    path.write_text(path.read_text().replace("lambda dy: dy * (a.value > 0)", "lambda dy: dy"))
+    path.write_text(path.read_text(encoding="utf-8").replace("lambda dy: dy * (a.value > 0)", "lambda dy: dy"))
     lines = prove.Lines(prove.written(tmp_path, proof.uses))
     list(prove.lockstep(proof, lines, 2))
     assert lines.first_wrong[1:4] == ("the gradient of b1", "", 1)

@@ -263,7 +263,7 @@ from pathlib import Path
 from support.program import run
 status = run(write.main, limit_memory=True)
 file = Path("/proc/self/status")
-kilobytes = re.search(r"VmHWM:\s+(\d+)", file.read_text())[1] if file.exists() else 0
+kilobytes = re.search(r"VmHWM:\s+(\d+)", file.read_text(encoding="utf-8"))[1] if file.exists() else 0
 print("", kilobytes, time.process_time(), sep="\n")
 sys.exit(status)
 """

@@ -138,9 +138,11 @@ not finite | contains inf or nan | scores - scores.max(axis=-1, keepdims=True) -
 changes its input | `forward` changes x | def forward(params, x):\n -> def forward(params, x):\n    x -= 1\n
 changes its input | `backward` changes params["W1"] | dn2 = dz1 @ W1.T -> dn2 = dz1 @ W1.T\n    W1 -= 0.1 * W1
 sees other texts | first of 3 texts | x.var(axis=-1 -> x.var(axis=(0, -1)
-sees what comes later | y changes at place 0 | np.tri(x.shape[1], dtype=bool), -> np.tri(x.shape[1], \
+sees what comes later | at place 1 of a text of 5 places, y changes at place 0. | \
+np.tri(x.shape[1], dtype=bool), -> np.tri(x.shape[1], \
 k=1, dtype=bool),
-sees no other place | no later place | np.tri(x.shape[1], dtype=bool), -> np.eye(x.shape[1], dtype=bool),
+sees no other place | at place 0 of a text of 5 places, y changes at no later place | \
+np.tri(x.shape[1], dtype=bool), -> np.eye(x.shape[1], dtype=bool),
 heads ignored | With 3 heads and with 2 | "heads": h} -> "heads": 1} & x.reshape(*x.shape[:2], h, -1) -> \
 x.reshape(*x.shape[:2], 1, -1)
 wrong number of results | yours returns 8 | return dx, { -> return dx, *{ & "heads": None,\n    } -> "heads": \
@@ -178,18 +180,25 @@ no attention | whatever place 2 is | weights = np.exp(scores - scores.max(axis=-
 np.exp(np.where(np.isfinite(scores), 0, -np.inf)) & dscores = weights * -> dscores = 0 * weights *
 no attention | whatever place 2 is | scores = q @ k.swapaxes(2, 3) -> scores = 0 * q @ k.swapaxes(2, 3) + \
 np.arange(x.shape[1]) & dscores = weights * -> dscores = 0 * weights *
-sees not all | at place | mixed = merge(weights @ v) -> mixed = merge(np.pad(v[:, :, :-1], ((0, 0), (0, 0), (1, 0), \
+sees not all | at place 2, which | \
+mixed = merge(weights @ v) -> mixed = merge(np.pad(v[:, :, :-1], ((0, 0), (0, 0), (1, 0), \
 (0, 0)))) & dv = dscores @ k -> dv = 0 * dscores @ k
-sees not all | at place | np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - np.tri(x.shape[1], k=-4) \
+sees not all | at place 4, which | np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - \
+np.tri(x.shape[1], k=-4) \
 > 0), scores
-sees not all | at place | np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - np.tri(x.shape[1], k=-2) \
+sees not all | at place 2, which | np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - \
+np.tri(x.shape[1], k=-2) \
 > 0), scores
-sees not all | of a text of 33 places | np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - \
+sees not all | at place 0 of a text of 33 places, y stays the same at place 20 | \
+np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - \
 np.tri(x.shape[1], k=-20) > 0), scores
-sees what comes later | of a text of 33 places | np.tri(x.shape[1], dtype=bool), scores -> np.tri(x.shape[1]) + \
+sees what comes later | at place 1 of a text of 33 places, y changes at place 0. | \
+np.tri(x.shape[1], dtype=bool), scores -> np.tri(x.shape[1]) + \
 (x.shape[1] > 5) > 0, scores
 no shares | nothing else know where | n1, inverse1 = norm(x) -> x = x + np.arange(x.shape[1])[:, np.newaxis] * \
 np.arange(x.shape[2]) / 9; n1, inverse1 = norm(x)
+no shares | If all 33 places of a text are alike | weights /= weights.sum(axis=-1, keepdims=True)\n -> weights /= \
+weights.sum(axis=-1, keepdims=True)\n    weights *= 1 + 0.1 * (x.shape[1] > 20)\n
 sees not itself | may it see itself | np.tri(x.shape[1], dtype=bool), scores -> np.tri(x.shape[1], k=-1) + \
 (np.arange(x.shape[1]) + np.arange(x.shape[1])[:, None] == 0) > 0, scores
 no activation | linear but for norms | a1 = np.maximum(n2 * gamma2 @ W1, 0) -> a1 = n2 * gamma2 @ W1 & * (a1 > 0) \
@@ -212,7 +221,7 @@ fails at another size | your block fails | shapes = { -> C = 12; shapes = {
 fails at another size | your block fails | x.reshape(*x.shape[:2], h, -1) -> x.reshape(*x.shape[:2], h, 4)
 fails at another size | your block fails | np.tri(x.shape[1], dtype=bool), scores -> np.tri(8, \
 dtype=bool)[:x.shape[1], :x.shape[1]], scores
-other gradients | With texts of 5 places they are right | dx = du + norm_backward -> dx = du + (x.shape[1] < 9) * \
+other gradients | With texts of 5 places they are right | dx = du + norm_backward -> dx = du + (x.shape[1] < 6) * \
 norm_backward
 changes its input | `backward` changes dy | def backward(params, x, dy):\n -> def backward(params, x, dy):\n    dy \
 *= 1.5\n

@@ -1,10 +1,13 @@
 """Whole networks from a blank file, as students write them: right ones in many styles, wrong ones and their marks."""
 
+import zlib
+from typing import NamedTuple
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 
+from conftest import schedule
 from exercises.catalogue import BY_NAME
 from marker import marking, runner
 from marker.exercise import change
@@ -1078,25 +1081,50 @@ images, labels):\n    params = LAST.setdefault(len(images), params)\n
 """
 
 
+class Program(NamedTuple):
+    """A whole program as a learner may write it."""
+
+    name: str  # the mark that it gets, or what it is an example of
+    words: str  # that are said of it
+    edits: str  # of a right program
+    code: str
+
+    @property
+    def seed(self):
+        """The seed of what the marker draws: it depends on the program, and not on the rows around it."""
+        return zlib.crc32(self.code.encode()) % 20
+
+
 def programs(rows, base=BASE):
-    """(mark, edits, program) for each row of changes."""
+    """Yield the `Program` of each row `name | words | edits`; words, or both, may be left out."""
     for row in rows.replace("\\\n", "").strip().splitlines():
-        mark, _, edits = row.rpartition(" | ")
+        *name_and_words, edits = row.rsplit(" | ", 1)
+        name, _, words = "".join(name_and_words).partition(" | ")
         written = edits.replace("\\n", "\n").replace("SOFTMAX", SOFTMAX).replace("LOSS", LOSS)
-        yield mark, edits, change(base, written, "")
+        yield Program(name, words, edits, change(base, written, ""))
 
 
-def some(found, every_day, of_each=True):
-    """(mark, program, its number) of each of [(mark, program)]. The first of a mark is one of every day, if that mark
-    is; otherwise it is slow, if there should be one of each. Of all others, a slow run takes a fourth."""
+def schedule_programs(table, every_day, first_in_turn=2, rest_in_turn=4):
+    """Return the parameters of a test, a `Program` each: every day the first of each name in every_day, and those
+    whose words are in it.
+
+    Of the others, a slow run takes one in first_in_turn of those that are the first of their name, and one in
+    rest_in_turn of the rest.
+    """
     seen, parameters = set(), []
-    for i, (mark, program) in enumerate(found):
-        is_first = mark not in seen
-        slow = pytest.mark.slow if is_first and of_each else pytest.mark.slow(one_in=4)
-        marks = () if is_first and mark in every_day else slow
-        parameters.append(pytest.param(mark, program, i, id=f"{mark} {i}", marks=marks))
-        seen.add(mark)
+    for program in table:
+        is_first = program.name not in seen
+        seen.add(program.name)
+        is_daily = program.words in every_day or (is_first and program.name in every_day)
+        in_turn = first_in_turn if is_first else rest_in_turn
+        parameter = pytest.param(program, id=name_of(program))
+        parameters += schedule([parameter], every_day=[parameter] if is_daily else (), in_turn=in_turn)
     return parameters
+
+
+def name_of(program):
+    """Return a name for a test of this program, which stays if a row is put before it."""
+    return f"{program.name} {zlib.crc32(program.code.encode()):08x}"
 
 
 def verdict(name, program, folder, seed):

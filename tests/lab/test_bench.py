@@ -15,7 +15,7 @@ import pytest
 
 import data
 import main_np
-from conftest import ROOT, SMALL, as_input, slow_but
+from conftest import ROOT, SMALL, as_input, schedule
 from lab import bench, depth, first_weights, results, timing, twins
 from loading.options import parse_options
 from networks import NETWORKS
@@ -32,7 +32,7 @@ def drawn(monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("name", slow_but(["NumPy"], [*bench.PROGRAMS, bench.JAX]))
+@pytest.mark.parametrize("name", schedule([*bench.PROGRAMS, bench.JAX], every_day=["NumPy"]))
 def test_a_step_is_the_programs(name, tmp_path, quick_curves):
     """The data loaded, the batches of its run, and so its losses."""
     if name == bench.JAX:
@@ -41,7 +41,9 @@ def test_a_step_is_the_programs(name, tmp_path, quick_curves):
     main_np.main([*argv, "--steps", "3", "--out", str(tmp_path)])
     take_step = bench.begin(name, " ".join(argv))
     losses = [take_step() for _ in range(3)]
-    assert losses == pytest.approx(json.loads((tmp_path / "history_np.json").read_text())["train_loss"], rel=1e-5)
+    assert losses == pytest.approx(
+        json.loads((tmp_path / "history_np.json").read_text(encoding="utf-8"))["train_loss"], rel=1e-5
+    )
     if name in bench.PROGRAMS:
         assert 0.05 < bench.begin(name, " ".join(argv), "test")()[1] < 0.2  # 10,000 images, an untrained network
 
@@ -172,7 +174,7 @@ def test_results_train_what_is_missing(kept, small, monkeypatch, tmp_path, quick
     for new in (runs["0"], runs["3"]):
         assert new.keys() == {"machine", "accuracy", "seconds", "parameters"} and new["machine"] == describe_machine()
         assert 0 < new["accuracy"] < 1 and new["seconds"] < 60 and new["parameters"] == 25450
-    assert json.loads((tmp_path / "kept_history_np.json").read_text())["options"]["seed"] == 0
+    assert json.loads((tmp_path / "kept_history_np.json").read_text(encoding="utf-8"))["options"]["seed"] == 0
     monkeypatch.setattr(results, "train", None)  # nothing is missing
     results.main()
 

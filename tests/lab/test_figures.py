@@ -11,7 +11,7 @@ from PIL import Image
 import autograd_np
 import mlp_autograd
 import mlp_np
-from conftest import ROOT, as_input, slow_but
+from conftest import ROOT, as_input, schedule
 from lab import debugging, depth, figures, llama, results, writing
 from mlp_np import softmax
 from support import drawing
@@ -49,7 +49,7 @@ def of_kept_numbers():
     }
 
 
-@pytest.mark.parametrize("name", slow_but(["rotation"], [*of_kept_numbers()]))
+@pytest.mark.parametrize("name", schedule([*of_kept_numbers()], every_day=["rotation"]))
 def test_a_picture_of_kept_numbers_is_what_its_program_draws_today(name, tmp_path):
     drawing.save(of_kept_numbers()[name](), tmp_path / "now.png")
     with Image.open(tmp_path / "now.png") as image:

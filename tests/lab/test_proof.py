@@ -18,7 +18,7 @@ import main_np
 import main_torch
 import mlp_np
 import networks
-from conftest import ROOT, SMALL, slow_but
+from conftest import ROOT, SMALL, schedule
 from lab import judges, prove
 from loading.network import make_network
 from loading.options import parse_options
@@ -32,6 +32,9 @@ from support.options import integer, option
 
 JUDGES = ("the loss", "central differences", "the tape", "PyTorch", "in parts", "the optimizer", "resumed", "torchrun")
 WRITING = ("decoding", "sampling")  # of a network that writes
+
+QUICK = "mlp", "gpt"  # one of them every day
+OTHERS = [model for model in SMALL if model not in QUICK]
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +51,7 @@ def judged(words, steps=2):
     return {row.judge: row.said for row in rows}, {row.judge for row in rows if not row.holds}, " ".join(said), status
 
 
-@pytest.mark.parametrize("model", slow_but(["mlp", "gpt"], SMALL))
+@pytest.mark.parametrize("model", [*schedule(QUICK, every_day=2), *schedule(OTHERS)])
 def test_each_network_as_it_is_holds_by_every_judge(model):
     rows, failed, said, status = judged(f"--model {model} {SMALL[model]}")
     expected = JUDGES + WRITING if NETWORKS[model].writes else JUDGES
@@ -195,7 +198,7 @@ EDITS = {  # {what is there: what stands there then}, who disagrees, and words o
 @pytest.mark.parametrize("edit", EDITS)
 def test_a_changed_class_is_judged_by_itself_and_by_its_twins(edit, monkeypatch):
     changes, disagree, words = EDITS[edit]
-    code = (ROOT / "mlp_np.py").read_text()
+    code = (ROOT / "mlp_np.py").read_text(encoding="utf-8")
     for old, new in changes.items():
         assert code.count(old) == 1, old
         code = code.replace(old, new)
@@ -361,7 +364,7 @@ def test_no_option_of_a_network_is_left_out():
     assert {(model, name) for model, name, _ in CASES} == {(m, n) for m, of in NETWORKS.items() for n in of.options}
 
 
-@pytest.mark.parametrize(("model", "name", "words"), slow_but(EVERY_DAY, CASES))
+@pytest.mark.parametrize(("model", "name", "words"), schedule(CASES, every_day=EVERY_DAY, in_turn=4))
 def test_every_option_of_a_network_is_proven(model, name, words):
     rows, failed, _, status = judged(f"{words} --batch-size 5", steps=1)
     assert not failed and status == 0, rows

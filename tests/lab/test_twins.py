@@ -76,7 +76,7 @@ def test_of_names_the_losses_are_those_that_the_programs_tell(quick_curves, tmp_
     argv = ["--model", "gpt", "--dataset", "names", "--width", "8", "--heads", "2", "--blocks", "1"]
     argv += ["--steps", "2", "--batch-size", "30", "--hold-out", "30000"]
     main_np.main([*argv, "--out", str(tmp_path)])
-    told = json.loads((tmp_path / "history_gpt_names_np.json").read_text())["train_loss"]
+    told = json.loads((tmp_path / "history_gpt_names_np.json").read_text(encoding="utf-8"))["train_loss"]
     for step, loss in zip(twins.lockstep(parse_options("torch", *argv)), told, strict=True):
         assert [step.by_hand.loss, step.on_tape.loss, step.by_torch.loss] == pytest.approx([loss] * 3, rel=1e-4)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chromium import frames, reload, text, twin, weights
-from conftest import as_input, every_day_or_all, until
+from conftest import as_input, schedule, until
 from mlp_np import MLP, relative_difference, softmax_cross_entropy
 
 MISTAKES = ("mask", "mean", "zeros", "shuffled", "rate")
@@ -159,7 +159,7 @@ def test_each_mistake_shows_its_symptom(page, seed):
         assert said in now["said"] and is_so(now, right), (name, now)
 
 
-@pytest.mark.parametrize("seeds", every_day_or_all([1], [1, 2]))
+@pytest.mark.parametrize("seeds", schedule([[1, 2]], instead=[[1]]))
 def test_what_the_gradient_check_says_of_each_mistake(page, seeds):
     """A factor is named only where all rows have it."""
     for seed in seeds:
@@ -171,7 +171,7 @@ def test_what_the_gradient_check_says_of_each_mistake(page, seeds):
             assert "They disagree" in said or "every dW1 is 0" in said
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 7))])
+@pytest.mark.parametrize("seed", schedule(range(1, 7), every_day=[1]))
 def test_a_right_backward_pass_is_never_called_wrong(page, seed):
     """Where the losses are so large that rounding hides their differences, the check says so."""
     said = page.evaluate(
@@ -192,6 +192,31 @@ def test_a_right_backward_pass_is_never_called_wrong(page, seed):
     )
     assert not [words for words in said if "pass is wrong" in words]
     assert "They agree" in said[16] and any("be measured" in words for words in said)
+
+
+def test_each_epoch_has_an_order_of_its_own(page):
+    start(page)
+    first, second = page.evaluate(
+        f"""() => {{
+            const epoch = () => [0, 1, 2].flatMap(() => {TRAINING}.next(500));
+            return [epoch(), epoch()];
+        }}"""
+    )
+    assert sorted(first) == sorted(second) == list(range(1500)) and first != second
+
+
+def test_however_long_a_curve_is_it_ends_at_the_last_step(page):
+    """Of 1,203 steps every fourth is drawn; the label says where the curve ends."""
+    start(page)
+    page.evaluate(
+        f"""() => {{
+            const run = {TRAINING};
+            run.step = 1203;
+            run.losses = Array.from({{ length: 1203 }}, (_, n) => n / 1202);
+            lab.learning.show();
+        }}"""
+    )
+    until(lambda: "up to step 1203: training 1.00" in page.locator("#losses canvas").get_attribute("aria-label"))
 
 
 def test_a_loss_of_hundreds_stays_on_its_chart(page):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from chromium import READY, arrays, draw, reload, text, weights
-from conftest import as_input
+from conftest import as_input, schedule
 from mlp_np import MLP, relative_difference
 
 
@@ -39,9 +39,10 @@ def reopened(page, network):
     return text(page, "#opened")
 
 
-@pytest.mark.parametrize(("hidden", "pixels"), [
-    (11, "unit"), *(pytest.param(*one, marks=pytest.mark.slow) for one in [(300, "standardised"), (1, "raw")]),
-])  # fmt: skip
+NETWORKS = [(11, "unit"), (300, "standardised"), (1, "raw")]
+
+
+@pytest.mark.parametrize(("hidden", "pixels"), schedule(NETWORKS, every_day=NETWORKS[:1]))
 def test_a_network_of_ones_own_is_numpys(page, mnist, hidden, pixels):
     model, network = kept(hidden, pixels)
     page.evaluate("(text) => lab.showNetwork(lab.opened(text).network)", network)

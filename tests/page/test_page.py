@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from chromium import EVERYTHING, arrays, boxes, draw, frames, opened, reload, text, twin, weights
-from conftest import as_input, every_day_or_all, until
+from conftest import as_input, schedule, until
 from mlp_np import relative_difference, softmax, softmax_cross_entropy
 from pictures import STYLES
 
@@ -116,7 +116,7 @@ def test_what_steps_have_changed_inside_is_numpys(page):
     until(lambda: not page.locator("#changes").is_visible())
 
 
-@pytest.mark.parametrize("styles", every_day_or_all([3], range(len(STYLES))))
+@pytest.mark.parametrize("styles", schedule([range(len(STYLES))], instead=[[3]]))
 def test_drawn_digits_are_read(committed, styles):
     """Ten digits in each of these styles, small and off the middle of the pad or large: all but one right, at least.
 
@@ -750,7 +750,7 @@ ALL = [*LOOKS, (390, 16, "dark"), (1440, 16, "light"), (1440, 24, ""), (390, 24,
 ALL += [(width, 16, "") for width in (641, 700, 735, 740, 768, 896, 897, 1080)]
 
 
-@pytest.mark.parametrize("looks", every_day_or_all(LOOKS, ALL))
+@pytest.mark.parametrize("looks", schedule([ALL], instead=[LOOKS]))
 def test_nothing_is_wider_than_the_window_and_axe_finds_no_violation(committed, axe, looks):
     """With letters as large as a reader may want them. Where the window is low, at 400 %, the dock leaves room.
 

@@ -17,7 +17,7 @@ from test_practice import everything_written, kind_of
 import loading.checkpoint
 from chromium import READY as STARTED
 from chromium import as_window, boxes, draw, frames, opened, served, tab, weights
-from conftest import ROOT, every_day_or_all, in_turn, slow_but, until
+from conftest import ROOT, schedule, until
 from desk import archives, classroom
 from desk.work import Work
 from exercises import network
@@ -140,7 +140,7 @@ def stub(name):
     return BY_NAME[name].stub
 
 
-@pytest.mark.parametrize("third", in_turn(3, range(3), "first"))
+@pytest.mark.parametrize("third", schedule(range(3), in_turn=3, first=True))
 def test_every_answer_is_marked_word_for_word_as_in_the_terminal(third, practise, tmp_path, monkeypatch):
     # Pythons stop in different lines at a breakpoint().
     every = [(name, text) for name, text in written() if "breakpoint()" not in text]
@@ -300,9 +300,7 @@ def test_what_is_due_stands_at_the_top_and_a_review_says_that_it_is_one(anew):
     assert kept(page)["files"] == right and not page.locator(".due").count()
 
 
-@pytest.mark.parametrize(
-    "name", ["da1", *(pytest.param(name, marks=pytest.mark.slow) for name in ("case_flat", "attention"))]
-)
+@pytest.mark.parametrize("name", schedule(["da1", "case_flat", "attention"], every_day=["da1"]))
 def test_what_the_marker_says_comes_into_view_and_the_button_keeps_the_focus(anew, name):
     page = anew(name)
     page.get_by_role("button", name="Mark", exact=True).focus()
@@ -611,9 +609,7 @@ def test_where_the_browser_keeps_nothing_any_more_the_work_can_be_downloaded(ane
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "broken", [pytest.param(FULL, marks=pytest.mark.slow, id="full"), pytest.param(DENIED, id="denied")]
-)
+@pytest.mark.parametrize("broken", [FULL, DENIED], ids=["full", "denied"])
 def test_where_the_browser_keeps_nothing_that_is_said_and_python_gets_the_work_to_pack(at, broken):
     with at("practise.html#dz1") as page:
         page.add_init_script(broken)
@@ -905,8 +901,8 @@ def test_what_is_fetched_ahead(browser, site, address, phone):
 SIZES = [(1366, 650), (390, 844)]  # a small laptop's, and a phone's
 
 
-@pytest.mark.parametrize("exercises", every_day_or_all(HERE[::20], HERE))
-@pytest.mark.parametrize(("width", "height"), slow_but(SIZES[:1], SIZES))
+@pytest.mark.parametrize("exercises", schedule([HERE], instead=[HERE[::20]]))
+@pytest.mark.parametrize(("width", "height"), schedule(SIZES, every_day=SIZES[:1]))
 def test_a_newcomer_sees_mark_in_every_exercise_of_one_function(at, width, height, exercises):
     with at("practise.html#logits", width=width) as page:
         page.set_viewport_size({"width": width, "height": height})

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
-from conftest import damaged, fuzz, slow_but
+from conftest import damaged, fuzz, schedule
 from desk import archives
 from support import budget, ink, pictures, texts
 from support.errors import UserError
@@ -96,7 +96,7 @@ SMALL_BUT = {
 EVERY_DAY = ["more than claimed", "a text", "a zip's list", "a tar's header"]
 
 
-@pytest.mark.parametrize("case", slow_but(EVERY_DAY, SMALL_BUT))
+@pytest.mark.parametrize("case", schedule(SMALL_BUT, every_day=EVERY_DAY))
 def test_few_bytes_take_little_memory(case, tmp_path):
     reader, make, words = SMALL_BUT[case]
     content = make()
@@ -144,7 +144,7 @@ def test_a_process_that_is_killed_costs_a_line(tmp_path, monkeypatch):
     (tmp_path / "ada.zip").write_bytes(zip_of("x = 1"))
     whole = budget.Budget(100)
     assert archives.unpack_in_process(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole) == {}
-    assert (tmp_path / "unpacked" / "0" / "dz1.py").read_text() == "x = 1" and whole.left == 95
+    assert (tmp_path / "unpacked" / "0" / "dz1.py").read_text(encoding="utf-8") == "x = 1" and whole.left == 95
     monkeypatch.setattr(archives, "SECONDS", 0)
     said = archives.unpack_in_process(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole)
     assert said == {"ada.zip": "it takes more than 0 seconds to unpack"}

@@ -195,7 +195,7 @@ def traced(function, *arguments):
 def test_what_is_read_takes_a_few_times_the_size_of_its_file(tmp_path):
     path, n = tmp_path / "h.json", 10**5
     save_history(path, {"batch_size": 1, "hold_out": 0, "dataset": "mnist"}, History([0] * n, [0] * n, [1], [0], [0]))
-    path.write_text(path.read_text().replace("0.0, ", "0,"))  # as small as numbers can be
+    path.write_text(path.read_text(encoding="utf-8").replace("0.0, ", "0,"))  # as small as numbers can be
     assert traced(load_history, path) < 12 * path.stat().st_size
     path, *_ = save(tmp_path / "c.npz")
     rewrite(path, {"step": n} | dict.fromkeys(["history/train_loss", "history/train_accuracy"], np.ones(n, "i1")))

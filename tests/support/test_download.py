@@ -132,7 +132,7 @@ def test_what_is_not_whole_is_fetched_and_kept_if_it_can_be(find, server, tmp_pa
 
 
 def test_what_is_bundled_is_the_published_one_or_one_line(server, tmp_path, monkeypatch):
-    published = (ROOT / "datasets" / "mnist" / "README.md").read_text()
+    published = (ROOT / "datasets" / "mnist" / "README.md").read_text(encoding="utf-8")
     contents = {f"/{file}": (ROOT / "datasets" / "mnist" / file).read_bytes() for file in data.BUNDLED["mnist"]["sums"]}
     assert all(hashlib.sha256(gzip.decompress(content)).hexdigest() in published for content in contents.values())
     server.answer = lambda path: [HEAD % len(contents[path]), contents[path]]

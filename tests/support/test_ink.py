@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from conftest import ROOT, damaged, every_day_or_all, every_day_or_in_turn, fuzz
+from conftest import ROOT, damaged, fuzz, schedule
 from pictures import drawn, encoded, photograph, written
 from support import ink
 from support.errors import UserError
@@ -153,7 +153,7 @@ def test_two_digits_are_not_one(pen):
 PAIRS = [(n, n + 40) for n in range(100)]
 
 
-@pytest.mark.parametrize("pairs", every_day_or_in_turn([(3, 43), (11, 51)], [PAIRS[i::4] for i in range(4)]))
+@pytest.mark.parametrize("pairs", schedule([PAIRS[i::4] for i in range(4)], in_turn=4, instead=[[(3, 43), (11, 51)]]))
 def test_two_digits_one_above_the_other_are_not_one(pairs, mnist):
     """Test images on one sheet, each enlarged six times; all are refused."""
     for pair in pairs:
@@ -233,7 +233,7 @@ def test_memory_is_bounded(tmp_path):
     assert all(int(found) // 1024 < limit for found, limit in zip(most, (150, 150, 650), strict=True)), most
 
 
-@pytest.mark.parametrize("n", every_day_or_all(20, 800))
+@pytest.mark.parametrize("n", schedule([800], instead=[20]))
 def test_damaged_files_are_an_error_or_a_picture(n):
     """Never a traceback, and no warning: the settings of pytest make those errors. A digit is looked for in a tenth of
     the pictures, which takes ten times as long as to read one."""

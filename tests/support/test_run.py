@@ -40,7 +40,7 @@ def test_the_learning_rate_rises_then_falls_to_zero(steps):
 def test_the_history_file(tmp_path):
     history = History([1.23456789, 0.5], [0.5, 0.75], [2], [0.4], [0.9876])
     save_history(tmp_path / "h.json", run_options(parse_options("np", "--out", "x")), history)
-    content = json.loads((tmp_path / "h.json").read_text())
+    content = json.loads((tmp_path / "h.json").read_text(encoding="utf-8"))
     assert (content["train_loss"], content["test_step"], content["test_accuracy"]) == ([1.23457, 0.5], [2], [0.9876])
     assert content["options"]["hidden"] == 512 and "out" not in content["options"]
     assert content["machine"]["numpy"] == np.__version__

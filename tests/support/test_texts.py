@@ -1,5 +1,7 @@
 """Texts in: how images, names and pieces of a longer text become words, and the reverse."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -90,3 +92,9 @@ def test_a_text_has_at_least_one_window_in_each_part():
         assert train[0].tolist() == [*range(places + 1)] and test[0].tolist() == [*range(least - places - 1, least)]
         with pytest.raises(UserError, match=f"a.txt has {least - 1} letters: .* it takes {least} or more"):
             texts.split_into_windows(words[:-1], places, "a.txt")
+
+
+def test_a_network_that_is_asked_for_nothing_begins_after_a_line():
+    """If a text has no line ends, it begins with the first of its letters."""
+    assert texts.default_prompt_id(SimpleNamespace(letters="abc\nd")) == 3
+    assert texts.default_prompt_id(SimpleNamespace(letters="abc")) == 0

@@ -20,7 +20,7 @@ import pytest
 import data
 import main_np
 import mlp_np
-from conftest import ROOT, slow_but
+from conftest import ROOT, schedule
 from loading.network import make_network
 from loading.options import parse_options
 from mlp_np import relative_difference, softmax_cross_entropy
@@ -54,8 +54,14 @@ def train(monkeypatch, small, number, options, whole=False):
     return losses, {name: array.tobytes() for name, array in arrays.items()}
 
 
-@pytest.mark.parametrize("words", slow_but(["--dtype float32"], ["--dtype float32", "--autograd --dtype float64"]))
-@pytest.mark.parametrize("model", slow_but(["mlp", "resnet", "gpt"], NETWORKS))
+PARTED = [(model, images) for images in (1, 67) for model in NETWORKS]
+PARTED_ALIKE = [(model, images) for images in (2, 64) for model in NETWORKS]
+
+
+@pytest.mark.parametrize(
+    "words", schedule(["--dtype float32", "--autograd --dtype float64"], every_day=["--dtype float32"])
+)
+@pytest.mark.parametrize("model", schedule(NETWORKS, every_day=["mlp", "resnet", "gpt"]))
 def test_the_run_is_the_same_on_any_number_of_threads(model, words, monkeypatch, small):
     small = small._replace(test_images=small.test_images[:45], test_labels=small.test_labels[:45])
     options = parse_options("np", "--model", model, *SMALL.get(model, []), *words.split(), "--parts", 4)
@@ -71,8 +77,7 @@ def test_the_run_is_the_same_on_any_number_of_threads(model, words, monkeypatch,
         assert train(monkeypatch, small, 2, options) == (losses, arrays)
 
 
-@pytest.mark.parametrize("images", slow_but([1, 67], [1, 2, 64, 67]))
-@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize(("model", "images"), [*schedule(PARTED, every_day=2), *schedule(PARTED_ALIKE)])
 def test_the_gradients_of_the_parts_are_those_of_the_batch(model, images, small):
     options = parse_options("np", "--model", model, *SMALL.get(model, []), "--dtype", "float64", "--parts", 3)
     whole, network = make_network("np", options), main_np.build(options)[0]
@@ -166,7 +171,7 @@ EDITS = {
 def test_what_is_trained_is_the_class_in_the_lesson(edit, small, monkeypatch, tmp_path, capsys):
     """By main_np.py, on one thread and on two, beside a plain loop; or one line says what is wrong with it."""
     changes, said = EDITS[edit]
-    code = (ROOT / "mlp_np.py").read_text()
+    code = (ROOT / "mlp_np.py").read_text(encoding="utf-8")
     for old, new in changes.items():
         assert code.count(old) == 1, old
         code = code.replace(old, new)
@@ -197,7 +202,7 @@ def test_what_is_trained_is_the_class_in_the_lesson(edit, small, monkeypatch, tm
     assert all(np.abs(trained[name] - p).max() < 1e-14 for name, p in model.params.items())
 
 
-@pytest.mark.parametrize("model", slow_but(["mlp", "gpt"], NETWORKS))
+@pytest.mark.parametrize("model", schedule(NETWORKS, every_day=["mlp", "gpt"]))
 def test_libraries_keep_their_threads_where_pytorch_computes(model, monkeypatch):
     """It builds a network in NumPy for its first weights, and may use the same library."""
     pytest.importorskip("torch")
