@@ -7,7 +7,7 @@ import { learn } from "./acts.js";
 import { markFile } from "./lessons/judge.js";
 import { isSupported, Python, workOffline } from "./lessons/python.js";
 import { Task } from "./lessons/task.js";
-import { hasPassed, work, write } from "./lessons/work.js";
+import { hasPassed, tryToKeep, work, write } from "./lessons/work.js";
 import { cannotLearn, now } from "./passes.js";
 import { digit, label, params } from "./state.js";
 
@@ -91,7 +91,10 @@ export function settle(k) {
 // What page/site.py has left here: {runtime, exercises}.
 const left = JSON.parse(document.querySelector("[data-show=Chain]").dataset.left ?? "null");
 export const python = left && isSupported() ? new Python(left.runtime) : null;
-if (python) workOffline(python);
+if (python) {
+  tryToKeep(); // or Chain says that nothing is kept
+  workOffline(python);
+}
 const byName = new Map(left?.exercises.map((exercise) => [exercise.name, exercise]));
 
 /** Somebody touches the pad or a bar: who guesses and then types gives Python the time to come. */

@@ -8,6 +8,8 @@ import { isOnSite } from "./given.js";
 import { Grid } from "./grid.js";
 import { isSupported } from "./lessons/python.js";
 import { Coming, Said, Told, Verdict } from "./lessons/show.jsx";
+import { Unkept } from "./lessons/unkept.jsx";
+import { chord } from "./lessons/words.js";
 import { hasPassed, work } from "./lessons/work.js";
 import { cannotLearn, empty, now } from "./passes.js";
 import { $ } from "./picture.js";
@@ -238,15 +240,18 @@ function Line({ link }) {
     if (isNext && hasBegun) area.current?.focus({ preventScroll: true });
   }, []);
   useEffect(() => {
-    if (said.value) hasBegun = true;
     if (said.value) verdict.current?.scrollIntoView({ block: "nearest" });
   }, [said.value]);
-  const isOneLine = gives.length === 1;
+  const isOneLine = gives.length === 1 && !lines?.includes("\n");
+  const mark = () => {
+    hasBegun = true;
+    chain.mark(link);
+  };
   const press = (event) => {
-    const isWhole = isOneLine && !event.shiftKey && !event.target.value.includes("\n");
+    const isWhole = isOneLine && !event.shiftKey;
     if (event.key !== "Enter" || !(isWhole || event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    chain.mark(link);
+    mark();
   };
   const enter = () => {
     chain.begin();
@@ -276,12 +281,15 @@ function Line({ link }) {
             onKeyDown={press}
           />
         )}
-        <Button id="mark" class="primary" act={() => chain.mark(link)} off={isBusy.value}>
+        <Button id="mark" class="primary" act={mark} off={isBusy.value}>
           Mark
           <Coming python={chain.python} />
         </Button>
       </div>
-      <p class="note">{isOneLine ? "Enter marks; Shift+Enter begins another line." : "Ctrl+Enter marks."}</p>
+      <p id="keys" class="note">
+        {isOneLine ? "Enter marks; Shift+Enter begins another line." : `${chord} marks.`}
+      </p>
+      <Unkept python={chain.python} />
       <div ref={verdict} class={`verdict ${{ true: "right", false: "wrong" }[said.value?.passed] ?? ""}`} role="status">
         <Told task={task}>{(verdict) => <Verdict {...verdict} said={verdict.said.map(withoutNumber)} />}</Told>
       </div>
@@ -292,16 +300,17 @@ function Line({ link }) {
 /** What is said of a line, without its number in the file: here it is alone. */
 const withoutNumber = (text) => text.replace(/^Line \d+[:,] /gm, "");
 
-/** What the verdict on the line before said, now that the next one is asked for. */
+/** What the verdict on the line before said, now that the next one is asked for: that it passed, and, folded, what it says of
+    other digits than the one on the pad. */
 function Passed() {
   const link = chain.CHAIN[chain.here.value - 1];
   if (!link || !chain.python) return null;
   const { said } = chain.taskOf(link);
   if (!said.value?.passed) return null;
-  const [first, second = "", ...more] = said.value.said;
+  const [first, ...more] = said.value.said;
   return (
     <div class="verdict right" role="status">
-      <Verdict {...said.value} said={[first, second]} />
+      <Verdict {...said.value} said={[first]} />
       {more.length > 0 && (
         <details>
           <summary>More of it</summary>

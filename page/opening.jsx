@@ -243,17 +243,26 @@ const Hand = () => {
     if (!learns) goTo("opening");
     $(learns ? "pad2" : "pad").scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
   };
+  const hasPad = learns && inView.pad2.value,
+    hasStart = learns && inView.start.value; // the window has them already
+  if (hasPad && hasStart) return null;
   return (
     <>
-      <button id="dock-digit" type="button" aria-label="Go to the pad" onClick={toPad}>
-        <Painted id="dock-picture" paint={(canvas) => paintInk(canvas, pixels.value)} />
-      </button>
+      {!hasPad && (
+        <button id="dock-digit" type="button" aria-label="Go to the pad" onClick={toPad}>
+          <Painted id="dock-picture" paint={(canvas) => paintInk(canvas, pixels.value)} />
+        </button>
+      )}
       <p>
-        <b id="dock-answer">{blank ? "–" : answer}</b> <span id="dock-sure">{blank ? "" : percent(p[answer])}</span>
-        <br />
+        {!hasPad && (
+          <>
+            <b id="dock-answer">{blank ? "–" : answer}</b> <span id="dock-sure">{blank ? "" : percent(p[answer])}</span>
+            <br />
+          </>
+        )}
         <span id="dock-more">{learns ? summary.value : cannotLearn.value ? "" : `loss ${text(now.value.loss)}`}</span>
       </p>
-      {learns && (
+      {learns && !hasStart && (
         <Button id="dock-step" class="primary" act={toggle} off={learning.value.run.broken}>
           {verb.value}
         </Button>
@@ -264,7 +273,9 @@ const Hand = () => {
 
 effect(() => {
   // at the pad nobody needs it
-  $("dock").classList.toggle("away", inView.opening.value && !pointed.value.name);
+  const { opening, learn, start, pad2 } = inView;
+  const isAtPad = opening.value || (learn.value && start.value && pad2.value);
+  $("dock").classList.toggle("away", isAtPad && !pointed.value.name);
 });
 const Announced = () => announced.value;
 

@@ -3,6 +3,7 @@
 import { Button } from "./controls.jsx";
 import { carried, isOnSite } from "./given.js";
 import { toggle, verb } from "./learning.js";
+import { isKept } from "./lessons/work.js";
 import { found, turnTo } from "./owned.js";
 import { following, learning, shown, steps } from "./state.js";
 import { plural } from "./words.js";
@@ -68,7 +69,7 @@ function Own() {
       ) : (
         <p>
           Train one, or open the checkpoint of one, on the <a href="practise.html">page of the exercises</a>: this page
-          then shows yours. It stays in this browser.
+          then shows yours.{isKept.value ? " It stays in this browser." : ""}
         </p>
       )}
       {(other || found.network) && (

@@ -4,13 +4,13 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Both } from "./both.jsx";
 import { Editor } from "./editor.jsx";
-import { Unkept } from "./folder.jsx";
 import { Handwriting } from "./handwriting.jsx";
 import { markFile } from "./judge.js";
 import { kept } from "./keep.js";
 import { isSupported } from "./python.js";
 import { Coming, Html, Told, useFocusBack, Verdict } from "./show.jsx";
 import { Task } from "./task.js";
+import { Unkept } from "./unkept.jsx";
 import { change, done, replace, work, write } from "./work.js";
 
 const headOf = (file) => /^""".*?"""\n+/s.exec(file)?.[0] ?? ""; // the docstring, which stands above the editor as text

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { isKept } from "./work.js";
 
 /** A ref for the button that began something: it gets the focus back, if what had it is gone when that is over. */
 export function useFocusBack(isBusy) {
@@ -105,7 +106,7 @@ function Download({ python: { received, isStalled, startAgain, megabytes } }) {
   ) : (
     <p>
       {received.value < 1
-        ? `Python is on its way: ${megabytes} MB, once. It stays in this browser. `
+        ? `Python is on its way: ${megabytes} MB, once. ${isKept.value ? "It stays in this browser. " : ""}`
         : "Python starts. "}
       <progress max={1} aria-label="download" value={received.value} />
     </p>

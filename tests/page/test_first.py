@@ -1,16 +1,21 @@
 """The first screen: a digit, a guess, and the line that the reader writes; and the views of the page behind it."""
 
 import inspect
+import io
+import json
 import re
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from chromium import arrays, frames, opened, text, weights
-from conftest import ROOT
+from chromium import READY, arrays, as_window, frames, opened, tab, text, weights
+from conftest import ROOT, until
 from exercises.catalogue import BY_NAME
 from mlp_np import MLP
 from page.site import own_lines
+from practice_answers import filled
 
 LAPTOP, PHONE = (1366, 650), (390, 844)
 
@@ -174,3 +179,160 @@ def test_what_one_writes_is_marked_and_drives_the_bars_and_the_step(browser, add
         assert page.evaluate("lab.state.steps.value.length") == 1
         again = weights(page)
         assert all(np.abs(mine[name] - again[name]).max() < 1e-7 for name in mine)
+
+
+def test_back_leads_to_the_first_screen(first):
+    first.locator("#sections a", has_text="Fool it").click()
+    assert first.locator("#fool").is_visible() and not first.locator("#pad").is_visible()
+    first.go_back()
+    first.locator("#pad").wait_for()
+    assert not first.locator("#fool").is_visible()
+
+
+# In the place of the worker with Python: a line without dots passes, and the derivatives are the page's own.
+FAKE_PYTHON = """window.Worker = class {
+    terminate() {}
+    postMessage({ load, run }) {
+        const reply = (data) => setTimeout(() => this.onmessage({ data }));
+        const bytes = (text) => new TextEncoder().encode(text);
+        if (load) return reply({ ready: {} });
+        if (!run) return;
+        const [call, request] = run.argv;
+        if (call === "derivatives") {
+            const arrays = ["dlogits", "dW2", "db2", "da1", "dz1", "dW1", "db1"].map((name) => [
+                name, new Uint8Array(new Float64Array(lab.now[name]).buffer)]);
+            const files = { ...Object.fromEntries(arrays), "answer.json": bytes("{}") };
+            return reply({ ended: { status: 0, files } });
+        }
+        if (call !== "mark") return reply({ ended: { status: 0, files: {} } });
+        const { name } = JSON.parse(request);
+        const passed = !run.files[`${name}.py`].includes("...");
+        const answer = { passed, printed: "", files: {}, said: passed ? SAID : ["Nothing is written yet."],
+            progress: { passed: passed ? { [name]: "2026-01-01" } : {} } };
+        reply({ ended: { status: 0, files: { "answer.json": bytes(JSON.stringify(answer)) } } });
+    }
+}"""
+
+
+@contextmanager
+def front(browser, address, script="", passed=(), size=LAPTOP, **options):
+    """The site's first screen, in a window of its own, with lines that have passed; `script` runs before its own."""
+    own = (address, "data:", "blob:")
+    files = {name: filled(name, f"{BY_NAME[name].gives[0]} = 1") for name in passed}
+    work = {"files": files, "passed": files, "progress": {"passed": dict.fromkeys(passed, "2026-01-01")}}
+    said = json.dumps(["Passed. That makes 1.", BY_NAME["dW1_db1"].on_digits])
+    before = f"localStorage.my_practice ??= {json.dumps(json.dumps(work))}; const SAID = {said}; {script}"
+    viewport = dict(zip(("width", "height"), size, strict=True))
+    context = browser.new_context(**as_window(viewport=viewport, **options))
+    try:
+        with tab(context, f"{address}index.html", own=own, problems=["Canvas2D"], script=before) as page:
+            yield page
+    finally:
+        context.close()
+
+
+FULL = "Storage.prototype.setItem = () => { throw new DOMException('', 'QuotaExceededError'); };"
+DENIED = """for (const name of ["localStorage", "sessionStorage"]) {
+    Object.defineProperty(window, name, { get() { throw new DOMException("", "SecurityError"); } });
+}"""
+
+
+@pytest.mark.parametrize("broken", [FULL, pytest.param(DENIED, marks=pytest.mark.slow)], ids=["full", "denied"])
+def test_where_the_browser_keeps_nothing_that_is_said_before_anything_is_lost(browser, address, broken):
+    never = "window.Worker = class { postMessage() {} terminate() {} }"  # Python does not arrive
+    with front(browser, address, f"{broken} {never}") as page:
+        page.get_by_text("This browser keeps nothing").wait_for()
+        page.locator("#mark").click()
+        page.get_by_text("Python is on its way").wait_for()
+        assert not page.get_by_text("It stays in this browser").count()
+
+
+def test_enter_marks_one_line_and_the_note_says_so_of_no_other(browser, address):
+    with front(browser, address, FAKE_PYTHON) as page:
+        area = page.locator(".own-line textarea")
+        area.press("Shift+Enter")
+        assert text(page, "#keys") == "Ctrl+Enter marks."
+        area.press("Enter")
+        assert area.input_value().count("\n") == 2
+        assert page.locator(".verdict").inner_text() == ""
+        area.press("Control+A")
+        area.press("Delete")
+        assert text(page, "#keys").startswith("Enter marks")
+        area.press("Enter")
+        page.locator(".verdict.right").first.wait_for()
+
+
+def test_after_a_right_first_attempt_the_focus_is_in_the_next_line(browser, address):
+    with front(browser, address, FAKE_PYTHON) as page:
+        first_line = page.locator(".own-line textarea")
+        named = first_line.get_attribute("aria-label")
+        first_line.fill("anything = 1")
+        first_line.press("Enter")
+        page.locator(".links .done").wait_for()
+        page.locator(".own-line textarea:focus").wait_for()
+        assert page.locator(".own-line textarea").get_attribute("aria-label") != named
+
+
+def test_undo_has_nothing_to_undo_after_a_reload(browser, address):
+    with front(browser, address) as page:
+        page.evaluate("penTo(pad, 'pointerdown', 0.5, 0.2); penTo(pad, 'pointermove', 0.5, 0.8); lab.readPad()")
+        page.evaluate("penTo(pad, 'pointerup', 0, 0); lab.setLabel(1); lab.learn(1)")
+        assert not page.locator("#undo-stroke").is_disabled()
+        page.reload()
+        page.wait_for_selector(READY, state="attached")
+        assert len(page.evaluate("lab.state.digit.value.strokes")) == 1
+        assert page.locator("#undo-stroke").is_disabled() and not page.locator("#teach-undo").is_disabled()
+
+
+def test_numbers_stay_within_their_bars(first):
+    """Also the longest, "-1.00"."""
+    first.evaluate("lab.setLabel(9); for (let k = 0; k < 10; k++) { lab.guess(k, 0.1); lab.settle(k); }")
+    assert "-1.00" in first.locator(".pull span").all_inner_texts()
+    for width in (360, PHONE[0], 641, 768, 1081, 1180, LAPTOP[0]):
+        first.set_viewport_size({"width": width, "height": 800})
+        frames(first)
+        across = first.evaluate(
+            """() => [...document.querySelectorAll(".pull span")].map((span) => {
+                const range = document.createRange();
+                range.selectNodeContents(span);
+                const [number, bar] = [range, span.parentElement].map((part) => part.getBoundingClientRect());
+                return Math.max(bar.left - number.left, number.right - bar.right);
+            })"""
+        )
+        assert len(across) == 10 and max(across) <= 0, width
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1024, 640), PHONE])
+def test_the_end_of_the_chain_is_in_the_window_and_draws_no_other_digit(browser, address, size):
+    passed = ["dlogits", "dW2_db2", "da1", "dz1"]
+    with front(browser, address, FAKE_PYTHON, passed, size) as page:
+        page.locator(".own-line textarea").fill("dW1 = 1\ndb1 = 1")
+        page.locator(".own-line textarea").press("Control+Enter")
+        end = page.locator("#all-own")
+        end.wait_for()
+        frames(page)
+        box = end.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= size[1]
+        assert not page.locator(".task pre").first.is_visible()  # a 1, drawn with characters
+        assert not page.locator("#mark").count()
+
+
+def test_the_pictures_of_a_lesson_are_dark_in_the_dark_scheme(browser, address):
+    with opened(browser, f"{address}backprop.html", "html[data-ready]", address, color_scheme="dark") as page:
+        picture = page.locator("main img").first
+        picture.scroll_into_view_if_needed()
+        until(lambda: picture.evaluate("(image) => image.complete"))
+        brightness = np.asarray(Image.open(io.BytesIO(picture.screenshot())).convert("L"))
+        assert np.median(brightness) < 64
+
+
+def test_learn_has_one_start_and_one_pad_in_a_window(first):
+    first.set_viewport_size({"width": 1366, "height": 768})
+    first.evaluate("lab.goTo('learn')")
+    frames(first, 3)
+    starts = first.get_by_role("button", name="Start", exact=True)
+    assert starts.count() == 1 and starts.get_attribute("id") == "start"
+    assert "away" in first.locator("#dock").get_attribute("class")
+    first.set_viewport_size({"width": 1366, "height": 500})
+    first.evaluate("document.querySelector('.mistakes').scrollIntoView()")
+    first.locator("#dock-step").wait_for()
