@@ -68,6 +68,7 @@ def learner(tmp_path, capfd, monkeypatch):
     return call
 
 
+NUMBER = {exercise.name: n for n, exercise in enumerate(EXERCISES, 1)}
 # What learners do, and what is then said (not what stands behind a ~): the words that they type; an exercise, and what
 # they write into its file before it is marked; or how many days they wait before they type nothing.
 DAYS = f"""
@@ -89,7 +90,7 @@ logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: sha
     | Why was it wrong? The marker said: If b2[k] grows by 1 | next | ~practice.py train | ~"The MLP" is done
 +0 | {OURS.numbered(BY_NAME["logits"])}:
 solution | logits = a1 @ W2 + b2 Each logit is | The derivation: docs/backprop.md, "The | In the project: mlp_np.py:
-next | Exercise 2 (
+next | Exercise {NUMBER["softmax"]} (
 list | 1 logits The logits of a layer passed | > 2 | 1 of {len(EXERCISES)} passed
 logits: logits = a1 @ w2 | Do you mean `W2`? | ~For these again
 list | The logits of a layer changed
@@ -104,12 +105,12 @@ solution LOGITS.py | logits = a1 @ W2 + b2
 logits: logits = a1 @ W2 + b2 | Passed, after a look at the solution.
 list | 1 logits The logits of a layer seen | 0 of {len(EXERCISES)} passed
 softmax | Nothing is written yet
-next | Exercise 3 (
-loss: loss = -np.log(p[np.arange(len(y)), y]).mean() | Passed. | next` to exercise 2:
-next | Exercise 2 (
-next | Exercise 4 (
-tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` to exercise 23:
-next | Exercise 23 (
+next | Exercise {NUMBER["loss"]} (
+loss: loss = -np.log(p[np.arange(len(y)), y]).mean() | Passed. | next` to exercise {NUMBER["softmax"]}:
+next | Exercise {NUMBER["softmax"]} (
+next | Exercise {NUMBER["one_image"]} (
+tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` to exercise {NUMBER["second_hidden_layer"]}:
+next | Exercise {NUMBER["second_hidden_layer"]} (
 
 tanh | {OURS.numbered(BY_NAME["tanh"])}
 case_flat | It printed at first: | "zeros"
@@ -134,15 +135,15 @@ logits: logits = a1 @ W2 + b2 | Passed.
 loss: loss = -np.log(p[np.arange(len(y)), y]).mean() | Passed.
 +7 | 2 of what you have passed are due
 review da1 | da1 has not passed yet
-review loss | Review of exercise 3
-review | Review of exercise 3
+review loss | Review of exercise {NUMBER["loss"]}
+review | Review of exercise {NUMBER["loss"]}
 review/loss: loss = p | ~kept in
-review logits | Review of exercise 1 | ~kept in
+review logits | Review of exercise {NUMBER["logits"]} | ~kept in
 review loss | Nothing is written yet | What you had is kept in | review/loss.1.py
-review logits | Review of exercise 1 | ~kept in
+review logits | Review of exercise {NUMBER["logits"]} | ~kept in
 
 nonsense | no exercise nonsense
-DZ1 | Exercise 7 (
+DZ1 | Exercise {NUMBER["dz1"]} (
 hint dz1.py | Hint 1 of 3
 {"9" * 5000} | no exercise
 reset x | no exercise x

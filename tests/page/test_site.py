@@ -285,7 +285,9 @@ def test_what_is_due_stands_at_the_top_and_a_review_says_that_it_is_one(anew):
     assert page.get_by_text("Due today").bounding_box()["y"] < 500
     assert re.search(r" 2 of \d+$", page.locator("#list summary").first.inner_text())
     page.locator(".due a").click()
-    page.locator(".exercise .note", has_text="Review of exercise 7").first.wait_for()
+    page.locator(
+        ".exercise .note", has_text=f"Review of exercise {EXERCISES.index(BY_NAME['dz1']) + 1}"
+    ).first.wait_for()
     assert not page.get_by_role("button", name="Solution").count()
     page.locator(".cm-content").press("Control+End")
     page.keyboard.type("  # again")
