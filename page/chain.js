@@ -4,6 +4,7 @@
 import { computed, effect, signal } from "@preact/signals";
 
 import { learn } from "./acts.js";
+import { given } from "./given.js";
 import { markFile } from "./lessons/judge.js";
 import { isSupported, Python, workOffline } from "./lessons/python.js";
 import { Task } from "./lessons/task.js";
@@ -88,14 +89,14 @@ export function settle(k) {
 
 // --- Python ------------------------------------------------------------------------------------------------------------
 
-// What page/site.py has left here: {runtime, exercises}.
-const left = JSON.parse(document.querySelector("[data-show=Chain]").dataset.left ?? "null");
-export const python = left && isSupported() ? new Python(left.runtime) : null;
+// What page/site.py adds to what the page carries: {runtime, exercises}.
+const { runtime, exercises = [] } = given;
+export const python = runtime && isSupported() ? new Python(runtime) : null;
 if (python) {
   tryToKeep(); // or Chain says that nothing is kept
   workOffline(python);
 }
-const byName = new Map(left?.exercises.map((exercise) => [exercise.name, exercise]));
+const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
 
 /** Somebody touches the pad or a bar: who guesses and then types gives Python the time to come. */
 export function begin() {

@@ -1,7 +1,7 @@
 /* Which network is shown, and the way to the other one. */
 
 import { Button } from "./controls.jsx";
-import { carried, isOnSite } from "./given.js";
+import { carried, given, isOnSite } from "./given.js";
 import { toggle, verb } from "./learning.js";
 import { isKept } from "./lessons/work.js";
 import { found, turnTo } from "./owned.js";
@@ -88,6 +88,12 @@ function Own() {
 
 /** What is known of the network as it was; a step of the reader's makes it another one. */
 const Run = () =>
-  `${shown.value.run}${steps.value.length ? `, before ${plural(steps.value.length, "step")} of yours` : ""}`;
+  [
+    shown.value.run,
+    shown.value === carried && `${given.rounded.toFixed(4)} with W1 rounded to 8 bits, as it is here`,
+    steps.value.length > 0 && `before ${plural(steps.value.length, "step")} of yours`,
+  ]
+    .filter(Boolean)
+    .join(", ");
 
 export const parts = { Whose, Other, Own, Run };

@@ -39,8 +39,8 @@ with program.needing("requirements/site.txt"):
     from exercises.catalogue import BROKEN, BY_NAME, OURS, PARTS
     from marker import marking
     from marker.statement import terms_of
-    from page import desk
-    from page.build import COMPUTED, ROOT
+    from page import data_file, desk
+    from page.build import COMPUTED, DATA, ROOT, TEMPLATE, compress, fill_template, sri
     from page.bundle import FOLDER, MODULES, bundle, call, fill, icon, install, licences
     from support.errors import UserError
     from support.files import replacing
@@ -210,6 +210,20 @@ def size():
     return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": images, "tests": tests}
 
 
+def write_packs(out, arrays):
+    """Write the network and the images of the front page into the folder `out`.
+
+    Return {name: what page/given.js needs to fetch it}.
+    """
+    packs = {}
+    for name, pack in data_file.packs(arrays).items():
+        content = compress(pack)
+        address = f"{out.name}/{name}-{digest(content)[:12]}.gzip"  # no server unpacks that
+        write(out.parent / address, content)
+        packs[name] = {"address": address, "integrity": sri(content)}
+    return packs
+
+
 def writers(out):
     """What the networks that write need, into the folder `out`: their weights, and the words of digits, the names that
     are known or the letters of a text. {what it writes: the file's address}."""
@@ -309,7 +323,7 @@ class Pages:
             return f' {attribute}="{to}{fragment}"' if to else ""
 
         text = re.sub(r'<a href="([\w./]+\.py)"><code>(.+?)</code></a>', line, text)
-        return re.sub(r' (href|src)="(?!https?:|data:|#)([^"#]*)([^"]*)"', link, text)
+        return re.sub(r' (href|src)="(?!https?:|data:|#|\{\{)([^"#]*)([^"]*)"', link, text)
 
     def mathematics(self, tex, options):
         print(json.dumps({"tex": tex, "displayMode": options["display_mode"]}), file=self.node.stdin, flush=True)
@@ -519,6 +533,8 @@ def describes(block, names):
 def build(out):
     install()
     files, weights = runtime(out / "runtime"), writers(out / "runtime")
+    arrays = data_file.load(DATA)
+    packs = write_packs(out / "data", arrays)
     scripts(out)
     for path in (FOLDER / "page.css", LESSONS / "lessons.css", LESSONS / "write.css"):
         write(out / path.name, path.read_bytes())
@@ -537,7 +553,7 @@ def build(out):
         rules = {"days": review.DAYS, "few": review.FEW}
         known = {"exercises": exercises(pages), "runtime": files, "rules": rules, "weights": weights, "size": size()}
     write(out / "lessons.json", json.dumps(known))
-    write(out / "index.html", front_page(pages, known))
+    write(out / "index.html", front_page(pages, known | {"data": packs}, arrays))
     write(out / "sw.js", service_worker(out))
 
 
@@ -548,7 +564,7 @@ def digest_of(out):
 
 
 # What works without a network from the start.
-AHEAD = ("*.html", "*.js", "*.css", "lessons.json", "runtime/gpt-*.npz", "runtime/names-*.npz")
+AHEAD = ("*.html", "*.js", "*.css", "lessons.json", "data/*", "runtime/gpt-*.npz", "runtime/names-*.npz")
 
 
 def service_worker(out):
@@ -570,21 +586,19 @@ def own_lines():
     return {name: used for used in network.USED for name in BY_NAME[used].gives if name in COMPUTED}
 
 
-def front_page(pages, known):
-    """page/index.html as the site has it: with the site's links, and with what page/chain.js needs to mark a line.
-    For that it may ask this address for Python, as the other pages may."""
-    front = FOLDER / "index.html"
-    text = pages.linked(front.read_text(encoding="utf-8"), front)
+def front_page(pages, known, arrays):
+    """page/template.html as the site has it: with the site's links and addresses, and with what page/chain.js needs to
+    mark a line. For that it may ask this address for Python, as the other pages may."""
     asked = [exercise for exercise in known["exercises"] if exercise["name"] in own_lines().values()]
-    left = {"runtime": known["runtime"], "exercises": [{key: one[key] for key in ASKED} for one in asked]}
-    for old, new in (
-        ('<html lang="en">', f'<html lang="en" data-site data-version="{pages.version}">'),  # its scripts ask for both
-        ("<main ", f"{navigation(front.name)}\n<main "),
-        ('data-show="Chain"', f'data-show="Chain" data-left="{html.escape(json.dumps(left))}"'),
-        ("script-src ", "connect-src 'self'; worker-src 'self'; script-src 'self' 'wasm-unsafe-eval' "),
-    ):
-        text = text.replace(old, new, 1)
-    return text
+    exercises = [{key: exercise[key] for key in ASKED} for exercise in asked]
+    facts = data_file.facts(arrays) | known["data"] | {"runtime": known["runtime"], "exercises": exercises}
+    return fill_template(
+        pages.linked(TEMPLATE.read_text(encoding="utf-8"), TEMPLATE),
+        facts,
+        attributes=f' data-site data-version="{pages.version}"',  # its scripts ask for both
+        navigation=navigation("index.html"),
+        from_site=True,
+    )
 
 
 def main(argv=None):

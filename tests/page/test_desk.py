@@ -210,14 +210,15 @@ def test_the_entry_stands_in_the_middle_of_the_part_or_the_part_ends_where_the_a
         assert both["mine"][row][column] is None and both["right"][row][column] == 0  # JSON knows no inf
 
 
-def test_where_a_unit_goes_off_on_the_way_the_gradient_check_measures_nothing():
+def test_where_a_unit_goes_off_on_the_way_the_gradient_check_measures_nothing(npm):
     """training.js in node: the first of eight units is exactly at the bend of its ReLU."""
     if not shutil.which("node"):
         missing("needs node, which comes with npm")
-    content = bytes(2 * (784 + 1 + 10 + 10) + 784 * 5)  # a network with one hidden unit, and five images
-    packed = base64.b64encode(gzip.compress(content)).decode()
-    given = {"hidden": 1, "scales": [1] * 4, "packed": packed, "labels": [], "mean": 0.1307, "std": 0.3081}
+    sizes = {"network": 4 * 4 + 2 * 21 + 784, "images": 784 * 5}  # a network with one hidden unit, and five images
+    given = {"hidden": 1, "labels": [], "mean": 0.1307, "std": 0.3081}
     given |= {"trainingLabels": [0, 1, 2, 3], "testingLabels": [4]}
+    for name, size in sizes.items():
+        given[name] = {"packed": base64.b64encode(gzip.compress(bytes(size))).decode()}
     script = f"""
         const given = {{ textContent: {json.dumps(json.dumps(given))} }};
         globalThis.document = {{ documentElement: {{ dataset: {{}} }}, getElementById: () => given }};
