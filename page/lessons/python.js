@@ -37,6 +37,7 @@ class Job {
   began = signal(0); // when it began to run, or 0; in milliseconds, as performance.now()
   limit = signal(0); // the seconds that it may take
   words = signal(""); // how far it is, if that is known
+  awaits = signal(false); // it waits for the images
   #end;
 
   constructor(what) {
@@ -66,7 +67,7 @@ export class Python {
 
   constructor(files) {
     this.#files = files;
-    this.megabytes = Math.ceil(files.bytes / 1e6);
+    this.megabytes = files.bytes / 1e6;
   }
 
   /** Download and start it; at most once at a time, and again after a failure. */
@@ -141,14 +142,18 @@ export class Python {
       let where = null,
         isOver = false;
       const answer = await new Promise((resolve, reject) => {
+        let count = 0; // of the times that it has begun
         const began = async (slowness) => {
+          const own = ++count;
           job.limit.value = Math.round(seconds * Math.min(Math.max(slowness, 1), SLOWEST));
           job.began.value = performance.now();
-          await counted(job.limit.value, () => isOver);
-          resolve({ stuck: where ?? {}, seconds: job.limit.value });
+          await counted(job.limit.value, () => isOver || own !== count);
+          if (own === count) resolve({ stuck: where ?? {}, seconds: job.limit.value });
         };
         job.ended.catch(resolve);
-        this.#ask({ run: { code, argv, files, mark } }, ({ began: slowness, report }) => {
+        this.#ask({ run: { code, argv, files, mark } }, ({ began: slowness, awaits, report }) => {
+          job.awaits.value = Boolean(awaits);
+          if (awaits) count++; // that takes none of its time
           if (slowness) began(slowness);
           if (report?.line) where = report;
           else if (report) hear(report);
