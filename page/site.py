@@ -78,19 +78,26 @@ NAVIGATION = {
     "resnet.html": "ResNet", "transformer.html": "Transformer", "writing.html": "Writing",
     "sampling.html": "Next word", "nanogpt.html": "nanoGPT", "llama.html": "Llama", "practise.html": "Practise",
 }  # fmt: skip
+START_SCRIPT = (LESSONS / "start.js").read_text(encoding="utf-8")  # in each page
 # Everything from this address; compiled code may be WebAssembly; the editor's style has this nonce.
 POLICY = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; style-src 'self' 'nonce-editor'; base-uri 'none'; form-action 'none'"
+    f"default-src 'none'; script-src 'self' '{sri(START_SCRIPT)}' 'wasm-unsafe-eval'; worker-src 'self'; "
+    "connect-src 'self'; img-src 'self' data:; style-src 'self' 'nonce-editor'; base-uri 'none'; form-action 'none'"
 )
 # Prefixes of names in the library: large parts that neither this project nor a learner's few lines use.
 UNUSED = (
-    "_pyio", "_pyrepl", "asyncio", "bdb", "configparser", "dateutil", "dbm", "doctest", "email", "encodings/big5",
-    "encodings/cp8", "encodings/cp9", "encodings/euc", "encodings/gb", "encodings/iso", "encodings/jis",
-    "encodings/koi8", "encodings/mac", "encodings/shift", "ftplib", "html", "http", "imaplib", "ipaddress",
-    "logging/handlers", "mailbox", "multiprocessing", "numpy/f2py", "numpy/testing",
-    "optparse", "pandas", "pdb", "pickletools", "plistlib", "profiling", "pstats", "pydoc", "six", "smtplib", "ssl",
-    "stringprep", "tarfile", "tomllib", "trace.", "turtle", "tzdata", "unittest", "webbrowser", "wsgiref", "xml",
+    "_aix_support", "_android_support", "_osx_support", "_pydatetime", "_pyio", "_pyrepl", "asyncio", "bdb", "cmd.",
+    "colorsys", "compileall", "compression/zstd", "concurrent/interpreters", "configparser", "curses", "dateutil",
+    "dbm", "doctest", "email", "encodings/big5", "encodings/cp8", "encodings/cp9", "encodings/euc", "encodings/gb",
+    "encodings/iso", "encodings/jis", "encodings/koi8", "encodings/mac", "encodings/shift", "filecmp", "fileinput",
+    "ftplib", "getpass", "html", "http", "imaplib", "importlib/resources", "ipaddress", "logging/handlers", "mailbox",
+    "mimetypes", "modulefinder", "multiprocessing", "netrc", "numpy/core/", "numpy/ctypeslib", "numpy/doc",
+    "numpy/f2py", "numpy/fft/", "numpy/ma/", "numpy/matlib", "numpy/polynomial/", "numpy/testing", "numpy/typing",
+    "optparse", "pandas", "pdb", "pickletools", "plistlib", "poplib", "profile", "profiling", "pstats", "pty.",
+    "pyclbr", "pydoc", "python_dateutil", "quopri", "rlcompleter", "sched.", "shelve", "six", "smtplib",
+    "socketserver", "sqlite3", "ssl", "stringprep", "tabnanny", "tarfile", "tomllib", "trace.", "turtle", "tzdata",
+    "unittest", "urllib/request", "urllib/robotparser", "uuid", "wave.", "webbrowser", "wsgiref", "xml", "zipapp",
+    "zoneinfo",
 )  # fmt: skip
 # This Python keeps a snapshot of what it imports when it starts: NumPy and pandas, and nothing else. Its library has no
 # pandas here. So a module of that name imports what every run needs, which each run would otherwise import again.
@@ -277,7 +284,7 @@ class Pages:
         self.markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
         self.markdown.use(dollarmath_plugin, allow_space=False, renderer=self.mathematics)
         self.markdown.use(anchors_plugin, max_level=3, slug_func=slug)
-        self.markdown.renderer.rules |= {"fence": self.fence, "code_block": self.fence}
+        self.markdown.renderer.rules |= {"fence": self.fence, "code_block": self.fence, "code_inline": self.code}
 
     def page(self, name, text, title=None):
         """Write the page `name`.html, whose text is this HTML."""
@@ -291,6 +298,7 @@ class Pages:
             "policy": POLICY,
             "icon": icon(),
             "version": self.version,
+            "start": START_SCRIPT,
             "skip": "Skip to the editor" if name == "practise" else "Skip to the text",
         }
         template = (LESSONS / "page.html").read_text(encoding="utf-8")
@@ -307,7 +315,7 @@ class Pages:
             name = found[1]
             return f'<div data-exercise="{name}" id="exercise-{name}">{found[0]}</div>' if name in BY_NAME else found[0]
 
-        text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")))
+        text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")), {"links_cases": True})
         text = text.replace("<th></th>", "<td></td>")  # it heads nothing
         text = text.replace('data-widget="convolve"', f'data-widget="convolve" data-image="{digit()}"')
         text = FORMULA_AND_SIGN.sub(r'<span class="together">\1</span>', text)
@@ -335,7 +343,7 @@ class Pages:
             return f' {attribute}="{to}{fragment}"' if to else ""
 
         text = re.sub(r'<a href="([\w./]+\.py)"><code>(.+?)</code></a>', line, text)
-        return re.sub(r' (href|src)="(?!https?:|data:|#|\{\{)([^"#]*)([^"]*)"', link, text)
+        return re.sub(r' (href|src)="(?!https?:|data:|#|\{\{|practise\.html)([^"#]*)([^"]*)"', link, text)
 
     def mathematics(self, tex, options):
         print(json.dumps({"tex": tex, "displayMode": options["display_mode"]}), file=self.node.stdin, flush=True)
@@ -343,6 +351,17 @@ class Pages:
         if not line:
             raise UserError(f"this mathematics cannot be read: {tex.strip()}")
         return json.loads(line)
+
+    def code(self, tokens, i, options, env):
+        """A few words of code. In a document, the name of a detective case leads to the case."""
+        name = tokens[i].content
+        code = f"<code>{html.escape(name, quote=False)}</code>"
+        is_case = name in BY_NAME and isinstance(BY_NAME[name].kind, Case)
+        links = [token.type for token in tokens[:i] if token.type in ("link_open", "link_close")]
+        is_in_link = links[-1:] == ["link_open"]
+        if env.get("links_cases") and is_case and not is_in_link:
+            return f'<a href="practise.html#{name}">{code}</a>'
+        return code
 
     def fence(self, tokens, i, options, env):
         """A block: Python to run, mathematics, or something to read. What a block of Python printed has no language."""

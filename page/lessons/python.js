@@ -8,7 +8,8 @@ const NEEDS = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8
 export const isSupported = () => WebAssembly.validate(new Uint8Array(NEEDS));
 
 const { version } = document.documentElement.dataset; // of the site, as this page came from it
-const newWorker = () => new Worker(`worker.js?${version}`);
+const WORKER = `worker.js?${version}`;
+const newWorker = () => new Worker(WORKER);
 
 /** Fails if the site has another version by now: the files that this page asks for may be gone. Where nobody answers, such as
     without a network, it goes on with what is here. */
@@ -74,6 +75,11 @@ export class Python {
   start() {
     this.isStarting.value = true;
     this.starting ??= this.#load()
+      .catch(async (error) => {
+        if (!error.isScript) throw error;
+        await fetch(WORKER, { cache: "reload" }); // what came, and is cached, may be something else
+        await this.#load();
+      })
       .catch((error) => {
         this.starting = null;
         this.#worker?.terminate();
@@ -119,7 +125,8 @@ export class Python {
 
   #ask(message, heard) {
     return new Promise((resolve, reject) => {
-      this.#worker.onerror = (event) => reject(new Error(event.message ?? "the worker did not start"));
+      this.#worker.onerror = ({ message = "the worker did not start" }) =>
+        reject(Object.assign(new Error(message), { isScript: true }));
       this.#worker.onmessage = ({ data }) => {
         if (data.failed) reject(new Error(data.failed));
         else if (data.ready || data.ended) resolve(data.ready ?? data.ended);

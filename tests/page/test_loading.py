@@ -1,14 +1,19 @@
 """What the site loads, how much of it, and when; and what becomes of an answer that is no such file."""
 
 import gzip
+import http.server
 import re
+import threading
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
 
 from chromium import READY, opened, weights
 from conftest import until
+from exercises.case import Case
+from exercises.catalogue import BY_NAME
 from page import data_file
 from page.build import DATA
 
@@ -68,8 +73,9 @@ def mark(page, name, lines):
     """Whether these lines pass, and the verdict."""
     return page.evaluate(
         """async ([name, lines]) => {
-            const { judge, byName, python } = lessons, { stub } = byName.get(name);
-            const { passed, said } = await judge(python, byName.get(name), stub.replace(/(\\w+ = \\.\\.\\.\\s*)+/, lines), 5);
+            const { judge, byName, python } = lessons, exercise = byName.get(name);
+            const file = exercise.stub.replace(/(\\w+ = \\.\\.\\.\\s*)+/, lines);
+            const { passed, said } = await judge(python, exercise, file, 5);
             return [passed, said.join("\\n")];
         }""",
         [name, lines],
@@ -96,8 +102,10 @@ def test_the_time_of_a_run_begins_when_its_images_are_there(browser, address):
     """They take three seconds, and the run has one."""
     with visited(browser, address, "practise.html#dz1", "html[data-ready]") as (page, _):
         page.evaluate("lessons.python.start()")
-        page.evaluate("""() => { lessons.python.jobs.subscribe(([job]) => job?.awaits.subscribe((is) => {
-            if (is) window.waited = performance.now(); else if (window.waited) window.began = performance.now(); })) }""")
+        page.evaluate("""() => {
+            const note = (is) => (is ? (window.waited = performance.now()) : (window.began = performance.now()));
+            lessons.python.jobs.subscribe(([job]) => job?.awaits.subscribe(note));
+        }""")
         page.context.route("**/runtime/images-*", lambda route: page.wait_for_timeout(3000) or route.continue_())
         code = "from exercises.digits import few_images; print(len(few_images()))"
         answer = page.evaluate("(code) => lessons.python.session([code], 1)", code)
@@ -111,3 +119,81 @@ def test_images_that_cannot_be_loaded_are_named(browser, address):
         code = "from exercises.digits import few_images; few_images()"
         said = page.evaluate("(code) => lessons.python.session([code], 20).catch((error) => error.message)", code)
         assert said.startswith("404 runtime/images-")
+
+
+@contextmanager
+def cached(site):
+    """A server whose answers a browser caches for an hour: (address, {path: (content, type)} of its wrong answers)."""
+    bad = {}
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def end_headers(self):
+            self.send_header("Cache-Control", "max-age=3600" if self.path.strip("/") else "no-cache")
+            super().end_headers()
+
+        def do_GET(self):
+            name = re.sub(r"[?#].*", "", self.path).strip("/")
+            if name not in bad:
+                return super().do_GET()
+            content, kind = bad[name]
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(site))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", bad
+        server.shutdown()
+
+
+LOGIN = b"<!doctype html><h1>Log in</h1>", "text/html"
+
+
+@pytest.mark.parametrize("file", ["lessons.json", "lessons.js", "data/network", "worker.js"])
+def test_a_bad_answer_that_the_browser_has_cached_does_not_survive_a_reload(browser, site, file):
+    """A page in the place of a file, or a script that is called text: the server answers well the next time."""
+    front = file.startswith("data/")
+    path = next(site.glob(f"{file}*" if front else file)).relative_to(site).as_posix()
+    wrong = ((site / path).read_bytes(), "text/plain") if file == "lessons.js" else LOGIN
+    ready = READY if front else "html[data-ready]"
+    context = browser.new_context(service_workers="block")
+    try:
+        page = context.new_page()
+        with cached(site) as (address, bad):
+            bad[path] = wrong
+            page.goto(address + ("index.html" if front else "practise.html#dz1"))
+            if file == "worker.js":
+                page.get_by_role("button", name="Mark", exact=True).click()
+                page.get_by_role("button", name="Try again").wait_for()
+            elif front:
+                page.locator("#starting", has_text="could not be loaded").wait_for()
+            else:
+                page.wait_for_load_state("networkidle")
+            assert page.locator(ready).count() == (file == "worker.js")
+            bad.clear()
+            page.reload()
+            page.wait_for_selector(ready, state="attached")
+            if file == "worker.js":
+                page.get_by_role("button", name="Mark", exact=True).click()
+                page.get_by_text("Nothing is written yet").wait_for()
+    finally:
+        context.close()
+
+
+def test_every_case_that_a_page_names_is_a_link_to_it(site):
+    """In a table as well."""
+    names = {name for name, exercise in BY_NAME.items() if isinstance(exercise.kind, Case)}
+    count = 0
+    for path in site.glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        for name in re.findall(r"<code>(case_\w+)</code>", text):
+            assert name in names, (path.name, name)
+            assert f'<a href="practise.html#{name}"><code>{name}</code></a>' in text, (path.name, name)
+            assert text.count(f"<code>{name}</code>") == text.count(f'#{name}"><code>{name}</code></a>'), path.name
+            count += 1
+    assert count > 25
