@@ -12,8 +12,16 @@ import { hasPassed, tryToKeep, work, write } from "./lessons/work.js";
 import { cannotLearn, now } from "./passes.js";
 import { digit, label, params } from "./state.js";
 
-/* exercise: its name. gives: what its lines compute. given: what its function gets, by the names in the file. */
+/* exercise: its name. gives: what its lines compute. given: what its function gets, by the names in the file. within: who has
+   written that one need not write this one. */
 export const CHAIN = [
+  {
+    exercise: "one_image",
+    gives: ["dlogits"],
+    within: "dlogits",
+    asks: "Now all ten scores, in one line. How much too much did the network say of each digit? What it said, minus the truth.",
+    given: { p: "(10,), what it said", onehot: "(10,), the truth: 1 at the true digit, 0 elsewhere" },
+  },
   {
     exercise: "dlogits",
     gives: ["dlogits"],
@@ -51,6 +59,7 @@ export const ASKED = { logits: "logits", p: "softmax", loss: "loss" };
 for (const { exercise, gives } of CHAIN) for (const name of gives) ASKED[name] = exercise;
 
 const passed = (exercise) => hasPassed(work.value, { name: exercise });
+export const isDone = ({ exercise, within }) => passed(exercise) || (within !== undefined && passed(within));
 
 /** The names of what nobody has written yet here, and nobody has asked to see. */
 const unfolded = signal(new Set());
@@ -59,7 +68,7 @@ export const unfold = (name) => (unfolded.value = new Set(unfolded.value).add(na
 
 /** Where in CHAIN the reader is: at the first line that has not passed; behind the last if all have. */
 export const here = computed(() => {
-  const open = CHAIN.findIndex(({ exercise }) => !passed(exercise));
+  const open = CHAIN.findIndex((link) => !isDone(link));
   return open < 0 ? CHAIN.length : open;
 });
 const written = computed(() => CHAIN.map(({ exercise }) => exercise).filter(passed));
@@ -146,8 +155,8 @@ export const mark = (link) =>
 
 const own = signal(null); // {of: the pass, and the arrays that their lines compute of it, or `failed`}
 export const mine = computed(() => (own.value?.of === now.value ? own.value : null));
-export const isOwn = computed(() => written.value.length === CHAIN.length);
-const NAMES = CHAIN.flatMap(({ gives }) => gives);
+export const isOwn = computed(() => here.value === CHAIN.length);
+const NAMES = [...new Set(CHAIN.flatMap(({ gives }) => gives))];
 const bytes = (array) => new Uint8Array(new Float64Array(array).buffer);
 
 let timer;

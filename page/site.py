@@ -589,7 +589,8 @@ def own_lines():
 def front_page(pages, known, arrays):
     """page/template.html as the site has it: with the site's links and addresses, and with what page/chain.js needs to
     mark a line. For that it may ask this address for Python, as the other pages may."""
-    asked = [exercise for exercise in known["exercises"] if exercise["name"] in own_lines().values()]
+    names = {"one_image", *own_lines().values()}
+    asked = [exercise for exercise in known["exercises"] if exercise["name"] in names]
     exercises = [{key: exercise[key] for key in ASKED} for exercise in asked]
     facts = data_file.facts(arrays) | known["data"] | {"runtime": known["runtime"], "exercises": exercises}
     return fill_template(
