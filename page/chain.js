@@ -5,9 +5,8 @@ import { computed, effect, signal } from "@preact/signals";
 
 import { learn } from "./acts.js";
 import { given } from "./given.js";
-import { markFile } from "./lessons/judge.js";
+import { attempt, taskOf } from "./lessons/attempts.js";
 import { isSupported, Python, workOffline } from "./lessons/python.js";
-import { Task } from "./lessons/task.js";
 import { hasPassed, tryToKeep, work, write } from "./lessons/work.js";
 import { cannotLearn, now } from "./passes.js";
 import { digit, label, params } from "./state.js";
@@ -105,7 +104,7 @@ if (python) {
   tryToKeep(); // or Chain says that nothing is kept
   workOffline(python);
 }
-const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
+export const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
 
 /** Somebody touches the pad or a bar: who guesses and then types gives Python the time to come. */
 export function begin() {
@@ -139,17 +138,12 @@ export function type({ exercise }, typed) {
   );
 }
 
-const tasks = new Map();
-export function taskOf({ exercise }) {
-  if (!tasks.has(exercise)) tasks.set(exercise, new Task(python, `the line ${exercise}`, true));
-  return tasks.get(exercise);
-}
+export const taskOfLink = ({ exercise }) => taskOf(exercise, python);
 
-export const mark = (link) =>
-  taskOf(link).attempt((python) => {
-    const exercise = byName.get(link.exercise);
-    return markFile(python, exercise, work.peek().files[link.exercise] ?? exercise.stub);
-  });
+export function mark(link) {
+  const exercise = byName.get(link.exercise);
+  return attempt(taskOfLink(link), exercise, () => work.peek().files[link.exercise] ?? exercise.stub);
+}
 
 // --- What the reader's lines say of the digit at hand ----------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 /* The first screen's picture and its task: the ten scores, of which a reader pulls one, what they guess of the derivatives, and
    the lines to write. */
 
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import * as chain from "./chain.js";
@@ -8,8 +9,10 @@ import { Button, pointing } from "./controls.jsx";
 import { playFlow, reachOf } from "./flow.js";
 import { isOnSite } from "./given.js";
 import { Grid } from "./grid.js";
+import { askForHint } from "./lessons/attempts.js";
+import { HintButton, Hints, Marked } from "./lessons/marked.jsx";
 import { isSupported } from "./lessons/python.js";
-import { Coming, Said, Told, Verdict } from "./lessons/show.jsx";
+import { Coming, Said, Verdict } from "./lessons/show.jsx";
 import { Unkept } from "./lessons/unkept.jsx";
 import { chord } from "./lessons/words.js";
 import { hasPassed, work } from "./lessons/work.js";
@@ -221,6 +224,7 @@ function Pull({ k }) {
 }
 const rounded = (v) => (Math.abs(v) < 0.005 ? "0.00" : v.toFixed(2));
 
+const ScoresName = () => (question.isAsking.value ? "score" : "logits"); // the word that the question has
 const Way = () =>
   question.isAsking.value ? (
     <>
@@ -266,7 +270,10 @@ function Question() {
   useEffect(() => {
     // What had the focus may be gone with the first question.
     const isLost = document.activeElement === document.body;
-    if (wasAsking.current && !isAsking && isLost) $("question").focus({ preventScroll: true });
+    if (wasAsking.current && !isAsking) {
+      if (isLost) $("question").focus({ preventScroll: true });
+      document.querySelector(".own-line, #command")?.scrollIntoView({ block: "nearest" }); // what comes next
+    }
     wasAsking.current = isAsking;
   }, [isAsking]);
   if (isAsking) return <Asked />;
@@ -339,7 +346,7 @@ let hasBegun = false; // something has been marked since the page opened
 function Line({ link }) {
   const { exercise, gives, asks, given } = link,
     area = useRef(),
-    verdict = useRef();
+    isHelping = useSignal(false);
   const lines = chain.linesOf(link);
   const more = (
     <>
@@ -349,7 +356,7 @@ function Line({ link }) {
       {isOnSite && (
         <>
           {" · "}
-          <a href={`practise.html#${exercise}`}>Hints, and the whole file</a>
+          <a href={`practise.html#${exercise}`}>The whole file</a>
         </>
       )}
     </>
@@ -381,15 +388,16 @@ function Line({ link }) {
       </>
     );
   }
-  const task = chain.taskOf(link),
-    { said, isBusy } = task;
+  const task = chain.taskOfLink(link),
+    { isBusy } = task;
+  const hint = () => {
+    askForHint(chain.byName.get(exercise));
+    isHelping.value = true;
+  };
   useEffect(() => {
     const isNext = document.activeElement === document.body && chain.here.value > 0; // the line before has just passed
     if (isNext && hasBegun) area.current?.focus({ preventScroll: true });
   }, []);
-  useEffect(() => {
-    if (said.value) verdict.current?.scrollIntoView({ block: "nearest" });
-  }, [said.value]);
   const isOneLine = gives.length === 1 && !lines?.includes("\n");
   const mark = () => {
     hasBegun = true;
@@ -433,13 +441,15 @@ function Line({ link }) {
           Mark
           <Coming python={chain.python} />
         </Button>
+        <HintButton exercise={chain.byName.get(exercise)} isOpen={isHelping.value} act={hint} />
       </div>
       <p id="keys" class="note">
         {isOneLine ? "Enter marks; Shift+Enter begins another line." : `${chord} marks.`}
       </p>
       <Unkept python={chain.python} />
-      <div ref={verdict} class={`verdict ${{ true: "right", false: "wrong" }[said.value?.passed] ?? ""}`} role="status">
-        <Told task={task}>{(verdict) => <Verdict {...verdict} said={verdict.said.map(withoutNumber)} />}</Told>
+      <Marked task={task} edit={withoutNumber} />
+      <div class="help" aria-live="polite">
+        {isHelping.value && <Hints exercise={chain.byName.get(exercise)} />}
       </div>
     </>
   );
@@ -453,7 +463,7 @@ const withoutNumber = (text) => text.replace(/^Line \d+[:,] /gm, "");
 function Passed() {
   const link = chain.CHAIN[chain.here.value - 1];
   if (!link || !chain.python) return null;
-  const { said } = chain.taskOf(link);
+  const { said } = chain.taskOfLink(link);
   if (!said.value?.passed) return null;
   const [first, ...more] = said.value.said;
   return (
@@ -481,4 +491,4 @@ function Formula({ name, words }) {
   );
 }
 
-export const parts = { Units, Way, Scores, Question, Replay, Chain, Passed, Formula };
+export const parts = { Units, ScoresName, Way, Scores, Question, Replay, Chain, Passed, Formula };

@@ -69,7 +69,7 @@ DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
 DOCUMENTS |= {"README.md": "readme.html", "docs/CONTRIBUTING.md": "contributing.html"}
 DOCUMENTS |= {"docs/CHANGELOG.md": "changelog.html"}
 DOCUMENTS |= {"page/index.html": "index.html"}
-ASKED = ("name", "stub", "seconds")  # what the front page needs to know of an exercise
+ASKED = ("name", "stub", "seconds", "hints")  # what the front page needs to know of an exercise
 NAVIGATION = {
     "index.html": "First line", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "training.html": "Training", "debugging.html": "Debugging", "further.html": "Further", "autograd.html": "Autograd",

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from chromium import READY, arrays, as_window, frames, opened, tab, text, weights
-from conftest import ROOT, until
+from conftest import ROOT, slow_but, until
 from exercises.catalogue import BY_NAME
 from mlp_np import MLP
 from page.site import own_lines
@@ -475,3 +475,17 @@ def test_one_button_is_primary_wherever_one_is(browser, address):
             assert primary() == [button]
     with front(browser, address, FAKE_PYTHON, ["dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"]) as page:
         assert page.locator(".primary:visible").all_inner_texts() == ["Take a step"]
+
+
+SIZES = [PHONE, (320, 600), (641, 800), (800, 600), (1024, 640), (1366, 768)]
+
+
+@pytest.mark.parametrize(("width", "height"), slow_but([PHONE], SIZES))
+def test_the_first_question_is_in_the_window_and_axe_finds_no_violation(opening, axe, width, height):
+    opening.set_viewport_size({"width": width, "height": height})
+    frames(opening)
+    assert opening.evaluate("document.documentElement.scrollWidth") <= width
+    if height >= 640:
+        asked = opening.locator("#asked").bounding_box()
+        assert asked["y"] + asked["height"] <= height
+    assert axe(opening) == []
