@@ -38,8 +38,7 @@ export function playFlow(flowing) {
 export function stopFlow() {
   cancelAnimationFrame(frame);
   delete dataset.flow;
-  const canvas = $("flow");
-  canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+  $("flow").width = 0; // nothing is painted any more
 }
 
 function move() {

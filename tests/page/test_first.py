@@ -362,14 +362,15 @@ FLOW = """() => {
 }"""
 
 
-def test_the_digit_flows_through_the_network_once_within_three_seconds_and_again(browser, large_page):
+@pytest.mark.parametrize("width", slow_but([PHONE[0]], [PHONE[0], LAPTOP[0]]))
+def test_the_digit_flows_through_the_network_once_within_three_seconds_and_again(browser, large_page, width):
     """When the page opens, and, with a clock that the test moves on, when a button says so."""
     watch = """window.states = new Set();
         (function look() {
             states.add(document.documentElement?.dataset.flow ?? "");
             requestAnimationFrame(look);
         })();"""
-    context = browser.new_context(**as_window())
+    context = browser.new_context(**as_window(width))
     with tab(context, large_page, problems=["Canvas2D"], script=watch) as page:
         until(lambda: "answered" in page.evaluate("[...states]"))
         assert "running" in page.evaluate("[...states]")
