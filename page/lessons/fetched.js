@@ -5,7 +5,7 @@
 export async function fetchFile(address, use, options = {}) {
   const attempt = async (more) => {
     const response = await fetch(address, { ...options, ...more });
-    if (!response.ok) throw new Error(`${response.status} ${address}`);
+    if (!response.ok) throw new Error(`${response.status} ${address.replace(/\?.*/, "")}`);
     return use(response);
   };
   try {
