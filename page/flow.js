@@ -2,8 +2,9 @@
    the probabilities. The numbers come with the page, so it begins before the network is here, and imports nothing that waits
    for it. What it stands in for is invisible meanwhile: see [data-flow] in page.css. */
 
-const SECONDS = 2.7;
-const ANSWERED = 2.3; // from when on the answer is shown
+const SECONDS = 2.5;
+const ANSWERED = 2.15; // from when on the answer is shown
+const FRAME = 0.1; // seconds at most: if the page is busy for longer, the picture waits, and nothing of it is left out
 const PARTICLES = 110; // between two layers
 const $ = (id) => document.getElementById(id);
 const { dataset } = document.documentElement;
@@ -14,22 +15,25 @@ export const reachOf = (logits) => 1.3 * logits.reduce((most, v) => Math.max(mos
 
 // --- Time --------------------------------------------------------------------------------------------------------------
 
-/** How much of the time between two seconds is over, from 0 to 1. */
-const share = (seconds, from, to) => Math.min(Math.max((seconds - from) / (to - from), 0), 1);
+/** How far a value is on its way between two others, from 0 to 1. */
+const wayOf = (value, from, to) => Math.min(Math.max((value - from) / (to - from), 0), 1);
+/** How far the picture is on its way between two of its seconds, from 0 to 1. */
+const share = (from, to) => wayOf(seconds, from, to);
 const ease = (t) => t * t * (3 - 2 * t);
 /** A number from 0 to 1 that looks random, the same each time. */
 const scatter = (n) => (n * 0.618034) % 1;
 
 const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const isLoading = () => $("starting") !== null;
-let frame, began, numbers;
+let frame, last, seconds, numbers;
 
 /** Let a digit flow through: {pixels, a1, logits, p}. Where motion is unwelcome, nothing moves. */
 export function playFlow(flowing) {
   stopFlow();
   if (isCalm() && !isLoading()) return;
   numbers = flowing;
-  began = isCalm() ? -Infinity : performance.now(); // before the network is here, the picture stands still
+  seconds = isCalm() ? SECONDS : 0; // before the network is here, the picture stands still
+  last = performance.now();
   dataset.flow = "running";
   move();
 }
@@ -42,24 +46,26 @@ export function stopFlow() {
 }
 
 function move() {
-  const seconds = Math.min((performance.now() - began) / 1000, SECONDS);
+  const now = performance.now();
+  seconds = Math.min(seconds + Math.min((now - last) / 1000, FRAME), SECONDS);
+  last = now;
   if (seconds >= SECONDS && !isLoading()) return stopFlow();
   if (seconds >= ANSWERED) dataset.flow = "answered";
-  draw(seconds);
+  draw();
   frame = requestAnimationFrame(move);
 }
 
 // --- Pictures ----------------------------------------------------------------------------------------------------------
 
-function draw(seconds) {
+function draw() {
   const canvas = $("flow"),
     ratio = window.devicePixelRatio,
-    frame = canvas.getBoundingClientRect();
-  const [width, height] = [frame.width, frame.height].map((size) => Math.round(size * ratio));
+    area = canvas.getBoundingClientRect();
+  const [width, height] = [area.width, area.height].map((size) => Math.round(size * ratio));
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
-  context.setTransform(ratio, 0, 0, ratio, -frame.left * ratio, -frame.top * ratio); // places in the window
-  context.clearRect(frame.left, frame.top, frame.width, frame.height);
+  context.setTransform(ratio, 0, 0, ratio, -area.left * ratio, -area.top * ratio); // places in the window
+  context.clearRect(area.left, area.top, area.width, area.height);
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
   const pen = { context, colour, ratio };
@@ -69,17 +75,17 @@ function draw(seconds) {
     units = $("s-units").querySelector(".grid").getBoundingClientRect();
   const hasSmall = small.width > 0;
   if (isLoading()) drawPixels(pen, pad, 28, 1);
-  const scanned = share(seconds, 0, 0.55);
+  const scanned = share(0, 0.5);
   if (hasSmall) drawPixels(pen, small, 28 * scanned, 1);
   drawLine(pen, hasSmall ? small : pad, scanned);
   const pixels = placesOfInk(hasSmall ? small : pad, ratio),
     on = placesOfUnits(units, ratio),
     scores = [...document.querySelectorAll(".score")].map(measure);
-  drawParticles(pen, pixels, on, share(seconds, 0.4, 1.15));
-  drawUnits(pen, units, share(seconds, 0.75, 1.25));
-  drawParticles(pen, on, scores.map(middle), share(seconds, 1.15, 1.8));
-  drawScores(pen, scores, ease(share(seconds, 1.5, 1.95)));
-  drawProbabilities(pen, scores, ease(share(seconds, 1.95, ANSWERED)));
+  drawParticles(pen, pixels, on, share(0.35, 1.05));
+  drawUnits(pen, units, share(0.7, 1.15));
+  drawParticles(pen, on, scores.map(middle), share(1.05, 1.65));
+  drawScores(pen, scores, ease(share(1.4, 1.8)));
+  drawProbabilities(pen, scores, ease(share(1.8, ANSWERED)));
 }
 
 /** The side of a cell, as grid.js has it: whole pixels of the screen. */
@@ -133,7 +139,7 @@ function drawUnits({ context, colour, ratio }, box, lit) {
     context.globalAlpha = 1;
     context.fillStyle = zero;
     context.fillRect(...place);
-    context.globalAlpha = Math.sqrt(value / high) * share(lit, 0.6 * scatter(j), 0.6 * scatter(j) + 0.4);
+    context.globalAlpha = Math.sqrt(value / high) * wayOf(lit, 0.6 * scatter(j), 0.6 * scatter(j) + 0.4);
     context.fillStyle = strong;
     context.fillRect(...place);
   });
@@ -173,7 +179,7 @@ function drawParticles({ context, colour }, from, to, way) {
   context.lineWidth = 1;
   for (let n = 0; n < PARTICLES; n++) {
     const delay = 0.5 * scatter(n),
-      t = share(way, delay, delay + 0.5);
+      t = wayOf(way, delay, delay + 0.5);
     if (t <= 0 || t >= 1) continue;
     const [u0, v0] = from[Math.floor(scatter(7 * n + 1) * from.length)],
       [u1, v1] = to[Math.floor(scatter(3 * n + 2) * to.length)];

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chromium import READY, arrays, as_window, frames, opened, tab, text, weights
-from conftest import ROOT, slow_but, until
+from chromium import READY, arrays, as_window, frames, opened, tab, text, twin, weights
+from conftest import ROOT, as_input, slow_but, until
 from exercises.catalogue import BY_NAME
-from mlp_np import MLP
+from mlp_np import MLP, relative_difference, softmax
 from page.site import own_lines
 from practice_answers import filled
 
@@ -380,13 +380,27 @@ def test_the_digit_flows_through_the_network_once_within_three_seconds_and_again
         page.locator("#question .replay").click()
         seen = []
         for _ in range(6):
-            page.clock.run_for(500)
+            page.clock.run_for(450)
             seen.append(page.evaluate(FLOW))
         assert [state for state, _ in seen] == ["running", "running", "running", "running", "answered", ""]
         assert min(painted for _, painted in seen[:4]) > 1000 and seen[-1] == ["", 0]
         assert len({painted for _, painted in seen[:4]}) == 4  # it moves
         assert page.locator("#question").evaluate("(e) => getComputedStyle(e).opacity") != "0"
     context.close()
+
+
+def test_what_moves_is_what_numpy_computes_of_the_opening_digit(opening):
+    """From the weights that are in the page."""
+    known = opening.evaluate("JSON.parse(network.textContent)")
+    model, pixels = twin(weights(opening)), np.array(known["opening"]["pixels"])
+    x = as_input(pixels.reshape(1, 28, 28).astype(np.uint8), known["pixels"])
+    logits = model.forward(x)
+    numpys = {"x": x, "a1": model.a1, "logits": logits, "p": softmax(logits)}
+    now = arrays(opening, "lab.now")
+    for name, array in numpys.items():
+        assert relative_difference(now[name], array.ravel()) < 1e-5, name
+        if name != "x":  # which the page makes of the pixels
+            assert relative_difference(np.array(known["opening"][name]), array.ravel()) < 1e-5, name
 
 
 def test_where_motion_is_unwelcome_the_picture_is_still(opening):
