@@ -2,8 +2,8 @@
    the probabilities. The numbers come with the page, so it begins before the network is here, and imports nothing that waits
    for it. What it stands in for is invisible meanwhile: see [data-flow] in page.css. */
 
-const SECONDS = 2.5;
-const ANSWERED = 2.15; // from when on the answer is shown
+const SECONDS = 2.1; // and as long as the page is busy: see FRAME
+const ANSWERED = 1.8; // from when on the answer is shown
 const FRAME = 0.1; // seconds at most: if the page is busy for longer, the picture waits, and nothing of it is left out
 const PARTICLES = 110; // between two layers
 const $ = (id) => document.getElementById(id);
@@ -75,17 +75,17 @@ function draw() {
     units = $("s-units").querySelector(".grid").getBoundingClientRect();
   const hasSmall = small.width > 0;
   if (isLoading()) drawPixels(pen, pad, 28, 1);
-  const scanned = share(0, 0.5);
+  const scanned = share(0, 0.42);
   if (hasSmall) drawPixels(pen, small, 28 * scanned, 1);
   drawLine(pen, hasSmall ? small : pad, scanned);
   const pixels = placesOfInk(hasSmall ? small : pad, ratio),
     on = placesOfUnits(units, ratio),
     scores = [...document.querySelectorAll(".score")].map(measure);
-  drawParticles(pen, pixels, on, share(0.35, 1.05));
-  drawUnits(pen, units, share(0.7, 1.15));
-  drawParticles(pen, on, scores.map(middle), share(1.05, 1.65));
-  drawScores(pen, scores, ease(share(1.4, 1.8)));
-  drawProbabilities(pen, scores, ease(share(1.8, ANSWERED)));
+  drawParticles(pen, pixels, on, share(0.3, 0.9));
+  drawUnits(pen, units, share(0.6, 1));
+  drawParticles(pen, on, scores.map(middle), share(0.9, 1.4));
+  drawScores(pen, scores, ease(share(1.2, 1.5)));
+  drawProbabilities(pen, scores, ease(share(1.5, ANSWERED)));
 }
 
 /** The side of a cell, as grid.js has it: whole pixels of the screen. */
