@@ -122,13 +122,16 @@ function Asked() {
   return (
     <>
       <p id="asked">
-        It says {answer}, and is {percent(p[answer])} sure. {answer === y ? "It is" : "But it is"} {a(y)}.{" "}
+        It says {answer}, and is {percent(p[answer])} sure.{" "}
+        <span class="nowrap">
+          {answer === y ? "It is" : "But it is"} {a(y)}.
+        </span>{" "}
         <b>Should the score of {y} go up or down? Pull its bar.</b>
       </p>
       <p id="pulling" class="note" aria-hidden="true">
         {question.pulled.value
           ? `The score of ${y}: ${text(logits[y])} → ${text(after.logits[y])}. Its p: ${percent(p[y])} → ${percent(after.p[y])}. The loss: ${text(loss)} → ${text(after.loss)}.`
-          : `The score of ${y} is ${text(logits[y])}, its p is ${percent(p[y])}. The loss, which says how wrong the network is: ${text(loss)}.`}
+          : `The score of ${y} is ${text(logits[y])}, its p ${percent(p[y])}. The loss says how wrong that is: ${text(loss)}.`}
       </p>
       <div class="row">
         <Replay />
