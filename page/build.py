@@ -36,6 +36,11 @@ TEMPLATE = FOLDER / "template.html"
 MAX_BYTES = 1_750_000  # of the page: the size of a photograph
 OUT = FOLDER / "index.html"
 DATA = FOLDER / "data.npz"  # its network and its images
+# A digit's score before the network is here, in the form of page/chain.jsx, for page/flow.js to draw on.
+EMPTY_SCORE = (
+    '<div class="score"><span class="share"></span><b>{}</b><span class="logit"></span>'
+    '<div class="pull off"></div></div>'
+)
 FUNCTIONS = {f.__name__: f for f in (MLP.forward, softmax_cross_entropy, MLP.backward)}  # whose lines the page shows
 # How the lines begin that compute what page/stages.js shows.
 NAMES = ("x", "z1", "a1", "loss", "dW2", "db2", "da1", "dz1", "dW1", "db1")
@@ -92,6 +97,7 @@ def fill_template(template, known, attributes="", navigation="", from_site=False
     holes = {"style": style, "script": script(), "icon": icon(), "attributes": attributes, "navigation": navigation}
     holes["policy"] = policy(script(), style, from_site)
     holes["known"] = json.dumps(known).replace("<", "\\u003c")
+    holes["scores"] = "".join(map(EMPTY_SCORE.format, range(10)))
     holes["code"] = "".join(map(code, FUNCTIONS))
     for name, function in FUNCTIONS.items():  # their first lines, and the last ones before `return`
         source, first = inspect.getsourcelines(function)

@@ -48,7 +48,7 @@ function Other() {
         This is another network: <b class="run">{shown.value.run}</b>.
       </p>
       {following.value && (
-        <Button id="watch" class="primary" act={toggle} off={learning.value.run.broken}>
+        <Button id="watch" act={toggle} off={learning.value.run.broken}>
           {verb.value === "Pause" ? "Pause" : "Watch it learn"}
         </Button>
       )}

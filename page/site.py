@@ -71,7 +71,7 @@ DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
 DOCUMENTS |= {"README.md": "readme.html", "docs/CONTRIBUTING.md": "contributing.html"}
 DOCUMENTS |= {"docs/CHANGELOG.md": "changelog.html"}
 DOCUMENTS |= {"page/index.html": "index.html"}
-ASKED = ("name", "stub", "seconds")  # what the front page needs to know of an exercise
+ASKED = ("name", "stub", "seconds", "hints")  # what the front page needs to know of an exercise
 NAVIGATION = {
     "index.html": "First line", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "training.html": "Training", "debugging.html": "Debugging", "further.html": "Further", "autograd.html": "Autograd",
@@ -626,7 +626,8 @@ def own_lines():
 def front_page(pages, known, arrays):
     """page/template.html as the site has it: with the site's links and addresses, and with what page/chain.js needs to
     mark a line. For that it may ask this address for Python, as the other pages may."""
-    asked = [exercise for exercise in known["exercises"] if exercise["name"] in own_lines().values()]
+    names = {"one_image", *own_lines().values()}
+    asked = [exercise for exercise in known["exercises"] if exercise["name"] in names]
     exercises = [{key: exercise[key] for key in ASKED} for exercise in asked]
     facts = data_file.facts(arrays) | known["data"] | {"runtime": known["runtime"], "exercises": exercises}
     return fill_template(

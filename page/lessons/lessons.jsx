@@ -1,10 +1,11 @@
 /* What every page of the site starts: the editors of a lesson, or the page with all exercises. */
 
 import { render } from "preact";
+import { tasks } from "./attempts.js";
 import { Blocks } from "./blocks.jsx";
 import { Boundary } from "./boundary.jsx";
 import { Convolve } from "./convolve.jsx";
-import { Exercise, tasks } from "./exercise.jsx";
+import { Exercise } from "./exercise.jsx";
 import { fetchFile } from "./fetched.js";
 import { askFirst } from "./guess.jsx";
 import { judge } from "./judge.js";

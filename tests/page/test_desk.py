@@ -62,6 +62,23 @@ def test_ones_own_array_stands_beside_the_right_one_with_the_entry_that_is_furth
     assert both["axes"] == g.dx.ndim == len(both["lead"]) + 2
 
 
+def test_a_line_for_one_image_computes_the_first_derivative_until_there_is_one_for_a_batch(tmp_path, monkeypatch):
+    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "Path", lambda *parts: tmp_path.joinpath("out", *parts[1:]))
+    (tmp_path / "out").mkdir()
+    rng = np.random.default_rng(0)
+    known = {"x": rng.normal(size=784), "z1": rng.normal(size=6), "W2": rng.normal(size=(6, 10))}
+    known |= {"a1": np.maximum(known["z1"], 0), "p": softmax(rng.normal(size=(1, 10)))[0]}
+    for name, array in known.items():
+        (tmp_path / name).write_bytes(array.tobytes())
+    for written, factor in (({"one_image": 2}, 2), ({"one_image": 2, "dlogits": 3}, 3)):
+        for name, times in written.items():
+            (tmp_path / f"{name}.py").write_text(filled(name, f"{RIGHT[name]}; dlogits = {times} * dlogits"))
+        desk.derivatives([*written], 4)
+        dlogits = np.frombuffer((tmp_path / "out" / "dlogits").read_bytes())
+        assert np.allclose(dlogits, factor * (known["p"] - np.eye(10)[4]))
+
+
 def test_what_would_tell_the_answer_stays_shut_until_the_first_hint(tmp_path):
     assert beside(tmp_path, "loss", "loss = 1.5")[0]["isTelling"]  # one entry
     assert beside(tmp_path, "dz1", "dz1 = da1")[0]["isTelling"]  # an input as it is
