@@ -948,7 +948,7 @@ def test_in_a_small_window_the_buttons_cover_no_line_and_mark_is_offered_where_i
             seen.add(is_away)
             page.locator(".to-editor + button").wait_for()  # Mark
             box, bar = line.bounding_box(), page.locator(".marks").bounding_box()
-            assert 0 <= box["y"] and box["y"] + box["height"] <= min(bar["y"], height), name
+            assert box["y"] >= 0 and box["y"] + box["height"] <= min(bar["y"], height), name
     assert True in seen
 
 
