@@ -92,7 +92,7 @@ UNUSED = (
     "encodings/iso", "encodings/jis", "encodings/koi8", "encodings/mac", "encodings/shift", "filecmp", "fileinput",
     "ftplib", "getpass", "html", "http", "imaplib", "importlib/resources", "ipaddress", "logging/handlers", "mailbox",
     "mimetypes", "modulefinder", "multiprocessing", "netrc", "numpy/core/", "numpy/ctypeslib", "numpy/doc",
-    "numpy/f2py", "numpy/fft/", "numpy/ma/", "numpy/matlib", "numpy/polynomial/", "numpy/testing", "numpy/typing",
+    "numpy/f2py", "numpy/fft/", "numpy/matlib", "numpy/polynomial/", "numpy/testing", "numpy/typing",
     "optparse", "pandas", "pdb", "pickletools", "plistlib", "poplib", "profile", "profiling", "pstats", "pty.",
     "pyclbr", "pydoc", "python_dateutil", "quopri", "rlcompleter", "sched.", "shelve", "six", "smtplib",
     "socketserver", "sqlite3", "ssl", "stringprep", "tabnanny", "tarfile", "tomllib", "trace.", "turtle", "tzdata",

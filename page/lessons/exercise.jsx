@@ -72,6 +72,7 @@ function useIsAway(desk) {
   const isAway = useSignal(false);
   useEffect(() => {
     const look = () => {
+      if (!desk.current) return; // it is gone, or on its way
       const { top, height } = lineToWrite(desk.current).getBoundingClientRect(),
         { top: end } = desk.current.querySelector(".marks").getBoundingClientRect();
       isAway.value = top + Math.min(height, TOP) > end;

@@ -940,15 +940,15 @@ def test_in_a_small_window_the_buttons_cover_no_line_and_mark_is_offered_where_i
             line, away = page.locator(".cm-line", has_text="...").first, page.locator(".to-editor")
             is_away = away.is_visible()
             if is_away:
-                assert not page.get_by_role("button", name="Mark", exact=True).is_visible(), name
-                away.click()
+                assert not page.locator(".to-editor + button").is_visible(), name
+                (_, left, top, right, bottom), *_ = boxes(page, ".to-editor")
+                page.mouse.click((left + right) / 2, (top + bottom) / 2)  # without the scrolling of click()
                 frames(page, 4)
                 assert page.evaluate("document.activeElement.matches('.cm-content')")
             seen.add(is_away)
-            mark = page.get_by_role("button", name="Mark", exact=True)
+            page.locator(".to-editor + button").wait_for()  # Mark
             box, bar = line.bounding_box(), page.locator(".marks").bounding_box()
-            assert mark.is_visible() and box["y"] >= 0, name
-            assert box["y"] + box["height"] <= min(bar["y"], height), name
+            assert 0 <= box["y"] and box["y"] + box["height"] <= min(bar["y"], height), name
     assert True in seen
 
 
