@@ -297,7 +297,7 @@ function guessWords() {
         : "Your own line drives these bars as soon as Python is here: touch the pad.";
   }
   const count = out.filter(Boolean).length;
-  if (!count && question.answer.value.by && question.isOpening.value) return answered();
+  if (!count && question.answer.value?.by && question.isOpening.value) return answered();
   if (!count)
     return "If this score grew a little, would the loss rise or fall? Pull each bar: up for rise, down for fall.";
   const right = DIGITS.filter((k) => out[k] && values[k] < 0 === dlogits[k] < 0).length;
