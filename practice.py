@@ -373,8 +373,8 @@ def train(work):
         )
         kept = near(path.with_suffix(".npz"))
         say(
-            f"\nWhat it has learned is in {kept}. Let it read your handwriting, look inside or, with npm, put it into the "
-            "page:\n"
+            f"\nWhat it has learned is in {kept}. Let it read your handwriting, look inside or, with npm, put it into "
+            "the page:\n"
         )
         page = near(work.folder / "page.html")
         for further in ("predict.py YOUR_PICTURE", "look.py", f"-m page.build --out {page}"):
