@@ -72,8 +72,9 @@ function useIsAway(desk) {
   const isAway = useSignal(false);
   useEffect(() => {
     const look = () => {
-      if (!desk.current) return; // it is gone, or on its way
-      const { top, height } = lineToWrite(desk.current).getBoundingClientRect(),
+      const line = desk.current && lineToWrite(desk.current);
+      if (!line) return; // the editor is gone, or not there yet
+      const { top, height } = line.getBoundingClientRect(),
         { top: end } = desk.current.querySelector(".marks").getBoundingClientRect();
       isAway.value = top + Math.min(height, TOP) > end;
     };
@@ -149,7 +150,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
   /** Put the cursor into the editor, and the line to write into view. */
   const goToLine = () => {
     cursor.current.focus();
-    requestAnimationFrame(() => lineToWrite(desk.current).scrollIntoView({ block: "center" }));
+    requestAnimationFrame(() => desk.current && lineToWrite(desk.current)?.scrollIntoView({ block: "center" }));
   };
 
   const isMarked = state === "passed" && !again;
