@@ -10,7 +10,6 @@ import base64
 import gzip
 import hashlib
 import html
-import inspect
 import io
 import json
 import lzma
@@ -40,7 +39,6 @@ with program.needing("requirements/site.txt"):
     from exercises.case import SUSPECTS, Case, recorded, shorter
     from exercises.catalogue import BROKEN, BY_NAME, OURS, PARTS
     from marker import marking
-    from marker.statement import terms_of
     from page import data_file, desk
     from page.build import COMPUTED, DATA, ROOT, TEMPLATE, compress, fill_template, sri
     from page.bundle import FOLDER, MODULES, bundle, call, fill, icon, install, licences
@@ -487,14 +485,10 @@ def exercises(pages):
     found = []
     for title, part in PARTS.items():
         for exercise in part:
-            _, top, code = exercise.stub.split('"""', 2)
-            parts = inspect.cleandoc(top).partition("\n")[2].strip("\n").split("\n\n")
-            parts = [
-                shown_as(part, exercise.takes) if part.startswith("    ") else pages.markdown.render(part)
-                for part in parts
-            ]
-            parts = [naming(exercise, part) for part in parts]
-            about, asked = "".join(parts), [part for part in parts if describes(part, exercise.takes)]
+            blocks = exercise.statement
+            parts = [naming(exercise, block_html(block, pages)) for block in blocks]
+            about, code = "".join(parts), exercise.stub.split('"""', 2)[2]
+            asked = [part for part, block in zip(parts, blocks, strict=True) if block.describes]
             if named := [f"`{name}`" for name in dict.fromkeys(re.findall(r"`(\w+)`", code)) if name in BY_NAME]:
                 about += naming(exercise, pages.markdown.render(f"It names other exercises: {', '.join(named)}."))
             solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", solved(exercise))
@@ -527,38 +521,50 @@ def needed(exercise):
     return "PyTorch" if exercise.needs_torch else exercise.needs
 
 
-FORMULA = re.compile(r"[]=@*/[]| [-+] |\w\(")
-
-
-def shown_as(block, takes):
-    """An indented block of a statement as HTML: what names mean, a table of short entries, sentences, or formulas.
+def block_html(block, pages):
+    """A part of an exercise's statement (marker.statement.Block) as HTML.
 
     None is wider than a phone, but for what is drawn with characters.
     """
-    lines = [line[4:] for line in block.splitlines()]
-    if "|" in block:
-        return f'<pre tabindex="0">{html.escape(chr(10).join(lines), quote=False)}</pre>'
-    rows = [re.split("  +", line) for line in lines]
-    if len(rows) > 1 and min(map(len, rows)) > 4:  # it is wide, and turned on its side
-        rows = [[*row, *row[-1:] * (max(map(len, rows)) - len(row))] for row in rows]
-        return table(
-            "turned", [[f"<code>{html.escape(cell)}</code>" for cell in row] for row in zip(*rows, strict=True)]
-        )
-    if terms := terms_of(block, takes):
-        rows = (f"<dt><code>{html.escape(names)}</code></dt><dd>{inline(said)}</dd>" for names, said in terms)
-        return f'<dl class="terms">{"".join(rows)}</dl>'
-    if FORMULA.search(block):
-        return f'<p class="formulas">{"".join(f"<code>{html.escape(line)}</code>" for line in lines)}</p>'
+    return BLOCKS[block.kind](block.content) if block.kind in BLOCKS else pages.markdown.render(block.content)
+
+
+def drawing_html(lines):
+    return f'<pre tabindex="0">{html.escape(chr(10).join(lines), quote=False)}</pre>'
+
+
+def turned_html(rows):
+    """A wide table, turned on its side."""
+    columns = max(map(len, rows))
+    rows = [[*row, *row[-1:] * (columns - len(row))] for row in rows]
+    cells = [[f"<code>{html.escape(cell)}</code>" for cell in row] for row in zip(*rows, strict=True)]
+    return table("turned", cells)
+
+
+def terms_html(terms):
+    rows = (f"<dt><code>{html.escape(names)}</code></dt><dd>{inline(meaning)}</dd>" for names, meaning in terms)
+    return f'<dl class="terms">{"".join(rows)}</dl>'
+
+
+def formulas_html(lines):
+    return f'<p class="formulas">{"".join(f"<code>{html.escape(line)}</code>" for line in lines)}</p>'
+
+
+def sentences_html(lines):
     return f"<ul>{''.join(f'<li>{inline(line)}</li>' for line in lines)}</ul>"
+
+
+BLOCKS = {
+    "drawing": drawing_html,
+    "table": turned_html,
+    "terms": terms_html,
+    "formulas": formulas_html,
+    "sentences": sentences_html,
+}
 
 
 def inline(text):
     return re.sub("`(.+?)`", r"<code>\1</code>", html.escape(text, quote=False))
-
-
-def describes(block, names):
-    """Whether this HTML says what one of the arguments is."""
-    return any(re.search(rf"<dt><code>([\w, ]+, )?{re.escape(name)}\b", block) for name in names)
 
 
 def build(out):
