@@ -372,7 +372,10 @@ def train(work):
             "good",
         )
         kept = near(path.with_suffix(".npz"))
-        say(f"\nWhat it has learned is in {kept}. Let it read your handwriting, look inside, put it into the page:\n")
+        say(
+            f"\nWhat it has learned is in {kept}. Let it read your handwriting, look inside or, with npm, put it into "
+            "the page:\n"
+        )
         page = near(work.folder / "page.html")
         for further in ("predict.py YOUR_PICTURE", "look.py", f"-m page.build --out {page}"):
             say(f"    python {further} --weights {kept}")

@@ -64,7 +64,8 @@ function Own() {
       {!isOnSite ? (
         <p>
           Train one with <code>python main_np.py</code>, then{" "}
-          <code>python -m page.build --weights learning_curves/checkpoint_np.npz</code> puts it into this page.
+          <code>python -m page.build --weights learning_curves/checkpoint_np.npz</code> puts it into this page. That
+          takes npm, which comes with Node.js.
         </p>
       ) : (
         <p>

@@ -72,8 +72,9 @@ function useIsAway(desk) {
   const isAway = useSignal(false);
   useEffect(() => {
     const look = () => {
-      if (!desk.current) return; // it is gone, or on its way
-      const { top, height } = lineToWrite(desk.current).getBoundingClientRect(),
+      const line = desk.current && lineToWrite(desk.current);
+      if (!line) return; // it is gone, or on its way
+      const { top, height } = line.getBoundingClientRect(),
         { top: end } = desk.current.querySelector(".marks").getBoundingClientRect();
       isAway.value = top + Math.min(height, TOP) > end;
     };

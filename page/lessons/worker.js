@@ -38,11 +38,10 @@ const openCache = async () => globalThis.caches?.open("lessons").catch(() => {})
 
 async function prepare(addresses) {
   const kept = await openCache();
-  const get = async (address) => unpacked(await content(address, kept));
   const [module, library, project] = await Promise.all([
-    get(addresses.wasm).then((response) => WebAssembly.compileStreaming(response)),
-    get(addresses.library).then((response) => response.arrayBuffer()),
-    get(addresses.project).then((response) => response.json()),
+    unpackFile(addresses.wasm, kept, (response) => WebAssembly.compileStreaming(response)),
+    unpackFile(addresses.library, kept, (response) => response.arrayBuffer()),
+    unpackFile(addresses.project, kept, (response) => response.json()),
   ]);
   const names = Object.values(addresses).map((address) => new URL(address, location).href);
   for (const old of (await kept?.keys()) ?? []) if (!names.includes(old.url)) await kept.delete(old);
@@ -53,14 +52,15 @@ async function prepare(addresses) {
   return { ...ready, memory: exports.memory.buffer.slice(0) };
 }
 
-/** An address's bytes, from what this browser keeps or else from the site. Only those that its name asks for are kept. */
-async function content(address, kept) {
+/** What `use` makes of a file, unpacked, while it comes: from what this browser keeps or else from the site. Only the bytes that
+    its name asks for are kept, or used. */
+async function unpackFile(address, kept, use) {
   const found = kept && (await caches.match(address)); // there, or where sw.js keeps it
   if (found) {
     const bytes = await found.arrayBuffer();
     if (await isWhole(bytes, address)) {
       postMessage({ progress: bytes.byteLength });
-      return bytes;
+      return use(unpacked(new Blob([bytes]).stream()));
     }
   }
   // Where `kept` keeps it, the browser need not keep it a second time, nor what came in its place.
@@ -72,10 +72,13 @@ async function content(address, kept) {
       controller.enqueue(chunk);
     },
   });
-  const bytes = await new Response(response.body.pipeThrough(counted)).arrayBuffer();
+  const [stream, copy] = response.body.pipeThrough(counted).tee();
+  const made = use(unpacked(stream));
+  made.catch(() => {}); // if it is not what it should be, that is said below
+  const bytes = await new Response(copy).arrayBuffer();
   if (!(await isWhole(bytes, address))) throw new Error(`something else came in the place of ${address}`);
   await kept?.put(address, new Response(bytes)).catch(() => {}); // no room
-  return bytes;
+  return made;
 }
 
 /** Whether the SHA-256 of these bytes begins as the file's name ends. (Where a page may not compute it, nothing is kept.) */
@@ -89,9 +92,8 @@ async function isWhole(bytes, address) {
     .startsWith(name);
 }
 
-function unpacked(bytes) {
-  const stream = new XzReadableStream(new Blob([bytes]).stream());
-  return new Response(stream, { headers: { "Content-Type": "application/wasm" } });
+function unpacked(stream) {
+  return new Response(new XzReadableStream(stream), { headers: { "Content-Type": "application/wasm" } });
 }
 
 /** How many times as long as on a computer of today a little work takes here, now. A page cannot measure processor time. */
@@ -152,7 +154,7 @@ async function runWithImages(run) {
     if (!(error instanceof NotHere)) throw error;
   }
   postMessage({ awaits: "images" });
-  images = new Uint8Array(await unpacked(await content(ready.address, await openCache())).arrayBuffer());
+  images = new Uint8Array(await unpackFile(ready.address, await openCache(), (response) => response.arrayBuffer()));
   postMessage({ began: slowness() });
   return runCode(run);
 }

@@ -25,7 +25,7 @@ FIRST_VERDICT = 8_500_000  # bytes until the first line is marked
 def visited(browser, address, path="index.html", ready=READY):
     """A page of the site in a window of its own; and the paths that it has asked for so far."""
     asked = []
-    with opened(browser, f"{address}version.json", ready="html", own=address, problems=["404", "integrity"]) as page:
+    with opened(browser, f"{address}version.json", ready="html", own=address, problems=["404", "ntegrity"]) as page:
         page.context.on("request", lambda request: asked.append(request.url.removeprefix(address)))
         page.goto(address + path)
         page.wait_for_selector(ready, state="attached")
