@@ -386,7 +386,7 @@ function Line({ link }) {
         <p id="command">
           {isOnSite && !isSupported() && "This browser cannot run Python. "}
           <code>{gives.map((name) => `${name} = ...`).join("; ")}</code> Write it in a terminal, and have it marked:{" "}
-          <code class="nowrap">python practice.py {exercise}</code>
+          <code>python practice.py {exercise}</code>
         </p>
       </>
     );

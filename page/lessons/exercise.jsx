@@ -73,7 +73,7 @@ function useIsAway(desk) {
   useEffect(() => {
     const look = () => {
       const line = desk.current && lineToWrite(desk.current);
-      if (!line) return; // the editor is gone, or not there yet
+      if (!line) return; // it is gone, or on its way
       const { top, height } = line.getBoundingClientRect(),
         { top: end } = desk.current.querySelector(".marks").getBoundingClientRect();
       isAway.value = top + Math.min(height, TOP) > end;

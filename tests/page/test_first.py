@@ -472,6 +472,13 @@ def test_whoever_goes_on_without_an_answer_is_not_asked_again(opening, act):
     assert not opening.locator("#asked").count()
 
 
+def test_a_page_that_opens_in_another_view_asks_its_question_on_the_first_screen(browser, large_page):
+    with opened(browser, f"{large_page}#fool", own=large_page, problems=["Canvas2D"], reduced_motion="reduce") as page:
+        assert page.locator("#fool").is_visible() and page.locator("#sections").is_visible()
+        page.locator("#sections a").first.click()
+        page.locator("#asked").wait_for()
+
+
 def test_one_button_is_primary_wherever_one_is(browser, address):
     """At any time, and after each step of the first screen."""
     with front(browser, address, FAKE_PYTHON) as page:
