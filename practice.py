@@ -381,7 +381,8 @@ def train(work):
         )
         kept = relative_path(path.with_suffix(".npz"))
         print_text(
-            f"\nWhat it has learned is in {kept}. Let it read your handwriting, look inside, put it into the page:\n"
+            f"\nWhat it has learned is in {kept}. Let it read your handwriting, look inside or, with npm, put it into "
+            "the page:\n"
         )
         page = relative_path(work.folder / "page.html")
         for further in ("predict.py YOUR_PICTURE", "look.py", f"-m page.build --out {page}"):

@@ -6,7 +6,8 @@
 ORDER = (
     # docs/backprop.md, docs/training.md
     ("The MLP: a derivative at a time", "chapter1", """
-        logits softmax loss dlogits dW2_db2 da1 dz1 dW1_db1 update first_weights numerical_gradient own_network"""),
+        logits softmax loss one_image dlogits dW2_db2 da1 dz1 dW1_db1 update first_weights numerical_gradient
+        own_network"""),
     ("Detective work: programs that train badly", "chapter3", """
         case_nan case_batch_size case_flat case_guessing case_sudden case_behind case_strangers case_wears_out
         case_too_good"""),

@@ -5,11 +5,7 @@ The curves are those of the runs in learning_curves/published/. The other drawin
 changed in an editor.
 """
 
-import base64
-import gzip
 import io
-import json
-import re
 import sys
 from functools import partial
 from types import SimpleNamespace
@@ -25,8 +21,9 @@ with program.import_guard("requirements-np.txt"):
 
     import data
     from lab.results import FRAMEWORKS, OPTIMIZERS, PUBLISHED_RUNS, ROOT, drawn
-    from mlp_np import MLP, softmax
+    from mlp_np import softmax
     from networks import NETWORKS, file_prefix
+    from page import data_file
     from plot import COLOURS, draw_comparison, make_labels
     from resnet_np import Conv
     from support import augment
@@ -195,14 +192,11 @@ def convolution(page):
 
 
 def network_of_the_page():
-    """(model, the page's facts about it): the MLP of the default run that page/index.html shows."""
-    page = (ROOT / "page" / "index.html").read_text(encoding="utf-8")
-    known = json.loads(re.search(r'id="network">(.*?)</script>', page, re.S)[1])
-    model, packed, at = MLP(known["hidden"]), gzip.decompress(base64.b64decode(known["packed"])), 0
-    for (name, p), scale in zip(model.params.items(), known["scales"], strict=True):  # as page/build.py packs them
-        low, high = np.frombuffer(packed, np.uint8, 2 * p.size, at).reshape(2, *p.shape)
-        model.params[name], at = (low + 256.0 * high.view(np.int8)) * scale, at + 2 * p.size
-    return model, known
+    """(model, the page's facts about it): the MLP of the default run, in float64, that page/index.html shows."""
+    arrays = data_file.load(ROOT / "page" / "data.npz")
+    model = data_file.network(arrays)
+    model.params = {name: p.astype(np.float64) for name, p in model.params.items()}
+    return model, data_file.facts(arrays)
 
 
 def mistake(page):

@@ -27,7 +27,7 @@ from marker.budget import LINES, SPEND, Budget, Stopped, counted
 from marker.equal import agree, sizes
 from marker.function import Function
 from marker.kind import Kind
-from marker.statement import body_of, check_one_return, shapes_in, split_answer
+from marker.statement import body_of, check_one_return, shapes_in, split_answer, statement_blocks
 from marker.verdict import OF_PYTHON
 from marker.words import MISTAKES, Words
 
@@ -288,6 +288,12 @@ class Exercise:
     def shapes(self):
         """{an argument: the sizes of its axes, as text}, for those whose shape the stub says: `z, da (B, H)`."""
         return shapes_in(ast.get_docstring(self.tree, clean=False) or "", self.takes)
+
+    @cached_property
+    def statement(self):
+        """What the stub says is asked, without its title: a list of `marker.statement.Block`."""
+        text = inspect.cleandoc(self.stub.split('"""', 2)[1])
+        return statement_blocks(text.partition("\n")[2], self.takes)
 
     def given(self, g):
         """The arguments of one call: arrays and lists of its own, which it may modify freely."""

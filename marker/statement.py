@@ -3,11 +3,13 @@
 import ast
 import re
 import textwrap
+from typing import NamedTuple
 
 NAME = r"[\w.]+(?:\([\w, ]*\))?(?: \([\w, +]*\))?"  # with the arguments of a function, or the shape of an array
 NAMES = re.compile(rf"{NAME}(?:, {NAME})*")
 SHAPED = re.compile(r"([A-Za-z_]\w*)(?: \(([^()]*)\))?(?:, |$)")
 DOTS = re.compile(r"    # (\w+) = \.\.\.")
+FORMULA = re.compile(r"[]=@*/[]| [-+] |\w\(")
 HANDED_OUT = "    # handed out:"  # in an answer: the lines after it, up to `return`, are in the stub, too
 
 
@@ -121,6 +123,41 @@ def terms_of(block, takes):
             cells[:2] = [" ".join(cells[:2])]
         terms.append([cells[0], ", ".join(cells[1:])])
     return terms
+
+
+class Block(NamedTuple):
+    """A part of a statement.
+
+    kind: "prose", whose content is Markdown; "terms", a list of (names with their shapes, what they are); "table", a
+    list of rows, each a list of cells; "drawing", "formulas" or "sentences", a list of lines. describes: the arguments
+    of the function that it describes, if these are terms.
+    """
+
+    kind: str
+    content: str | list
+    describes: tuple = ()
+
+
+def statement_blocks(text, takes):
+    """Return the text of a statement as a list of `Block`. takes: the names of the function's arguments."""
+    return [make_block(part, takes) for part in text.strip("\n").split("\n\n")]
+
+
+def make_block(part, takes):
+    """Return a paragraph of a statement, or an indented part, as a `Block`."""
+    if not part.startswith("    "):
+        return Block("prose", part)
+    lines = [line[4:] for line in part.splitlines()]
+    if "|" in part:
+        return Block("drawing", lines)
+    rows = [re.split("  +", line) for line in lines]
+    if len(rows) > 1 and min(map(len, rows)) > 4:
+        return Block("table", rows)
+    terms = terms_of(part, takes)
+    if terms:
+        names = [name for names, _ in terms for name, _ in SHAPED.findall(names)]
+        return Block("terms", terms, tuple(name for name in names if name in takes))
+    return Block("formulas" if FORMULA.search(part) else "sentences", lines)
 
 
 def shapes_in(docstring, takes):

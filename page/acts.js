@@ -35,15 +35,18 @@ export function letGo() {
 export function put(next, itsLabel = null) {
   batch(() => {
     past.value = [...past.value, [digit.value, label.value]].slice(-50);
-    show(next, itsLabel);
+    openWith(next, itsLabel);
   });
 }
 
-function show(next, itsLabel) {
-  digit.value = next;
-  label.value = itsLabel;
-  lastUnit.value = null;
-  letGo();
+/** Put something else on the pad, where nothing was before that could be taken back. */
+export function openWith(next, itsLabel) {
+  batch(() => {
+    digit.value = next;
+    label.value = itsLabel;
+    lastUnit.value = null;
+    letGo();
+  });
 }
 
 export const pick = (n) => put({ picked: n, base: null, strokes: [] }, tests[n].label);
@@ -70,7 +73,7 @@ export function takeBack() {
   batch(() => {
     const [last, itsLabel] = past.value.at(-1);
     past.value = past.value.slice(0, -1);
-    show(last, itsLabel);
+    openWith(last, itsLabel);
   });
 }
 

@@ -63,6 +63,9 @@ def bundle(*words):
 def licences(words=""):
     """(name, text) of the licence of each package that is in a page, if these words are in its name."""
     install()
+    for path in sorted((FOLDER / "licences").glob("*.txt")):  # of packages that come without theirs
+        if words in path.stem:
+            yield path.stem, path.read_text(encoding="utf-8")
     for path in sorted(MODULES.glob("**/LICENSE*")):
         if not TOOLS & set(path.parts) and words in str(path.relative_to(MODULES).parent):
             yield "-".join(path.relative_to(MODULES).parent.parts), path.read_text(encoding="utf-8")

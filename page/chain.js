@@ -4,15 +4,23 @@
 import { computed, effect, signal } from "@preact/signals";
 
 import { learn } from "./acts.js";
-import { markFile } from "./lessons/judge.js";
+import { given } from "./given.js";
+import { attempt, taskOf } from "./lessons/attempts.js";
 import { isSupported, Python, workOffline } from "./lessons/python.js";
-import { Task } from "./lessons/task.js";
-import { hasPassed, work, write } from "./lessons/work.js";
+import { hasPassed, tryToKeep, work, write } from "./lessons/work.js";
 import { cannotLearn, now } from "./passes.js";
 import { digit, label, params } from "./state.js";
 
-/* exercise: its name. gives: what its lines compute. given: what its function gets, by the names in the file. */
+/* exercise: its name. gives: what its lines compute. given: what its function gets, by the names in the file. within: who has
+   written that one need not write this one. */
 export const CHAIN = [
+  {
+    exercise: "one_image",
+    gives: ["dlogits"],
+    within: "dlogits",
+    asks: "Now all ten scores, in one line. How much too much did the network say of each digit? What it said, minus the truth.",
+    given: { p: "(10,), what it said", onehot: "(10,), the truth: 1 at the true digit, 0 elsewhere" },
+  },
   {
     exercise: "dlogits",
     gives: ["dlogits"],
@@ -50,6 +58,7 @@ export const ASKED = { logits: "logits", p: "softmax", loss: "loss" };
 for (const { exercise, gives } of CHAIN) for (const name of gives) ASKED[name] = exercise;
 
 const passed = (exercise) => hasPassed(work.value, { name: exercise });
+export const isDone = ({ exercise, within }) => passed(exercise) || (within !== undefined && passed(within));
 
 /** The names of what nobody has written yet here, and nobody has asked to see. */
 const unfolded = signal(new Set());
@@ -58,7 +67,7 @@ export const unfold = (name) => (unfolded.value = new Set(unfolded.value).add(na
 
 /** Where in CHAIN the reader is: at the first line that has not passed; behind the last if all have. */
 export const here = computed(() => {
-  const open = CHAIN.findIndex(({ exercise }) => !passed(exercise));
+  const open = CHAIN.findIndex((link) => !isDone(link));
   return open < 0 ? CHAIN.length : open;
 });
 const written = computed(() => CHAIN.map(({ exercise }) => exercise).filter(passed));
@@ -88,11 +97,14 @@ export function settle(k) {
 
 // --- Python ------------------------------------------------------------------------------------------------------------
 
-// What page/site.py has left here: {runtime, exercises}.
-const left = JSON.parse(document.querySelector("[data-show=Chain]").dataset.left ?? "null");
-export const python = left && isSupported() ? new Python(left.runtime) : null;
-if (python) workOffline(python);
-const byName = new Map(left?.exercises.map((exercise) => [exercise.name, exercise]));
+// What page/site.py adds to what the page carries: {runtime, exercises}.
+const { runtime, exercises = [] } = given;
+export const python = runtime && isSupported() ? new Python(runtime) : null;
+if (python) {
+  tryToKeep(); // or Chain says that nothing is kept
+  workOffline(python);
+}
+export const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
 
 /** Somebody touches the pad or a bar: who guesses and then types gives Python the time to come. */
 export function begin() {
@@ -126,24 +138,19 @@ export function type({ exercise }, typed) {
   );
 }
 
-const tasks = new Map();
-export function taskOf({ exercise }) {
-  if (!tasks.has(exercise)) tasks.set(exercise, new Task(python, `the line ${exercise}`, true));
-  return tasks.get(exercise);
-}
+export const taskOfLink = ({ exercise }) => taskOf(exercise, python);
 
-export const mark = (link) =>
-  taskOf(link).attempt((python) => {
-    const exercise = byName.get(link.exercise);
-    return markFile(python, exercise, work.peek().files[link.exercise] ?? exercise.stub);
-  });
+export function mark(link) {
+  const exercise = byName.get(link.exercise);
+  return attempt(taskOfLink(link), exercise, () => work.peek().files[link.exercise] ?? exercise.stub);
+}
 
 // --- What the reader's lines say of the digit at hand ----------------------------------------------------------------------
 
 const own = signal(null); // {of: the pass, and the arrays that their lines compute of it, or `failed`}
 export const mine = computed(() => (own.value?.of === now.value ? own.value : null));
-export const isOwn = computed(() => written.value.length === CHAIN.length);
-const NAMES = CHAIN.flatMap(({ gives }) => gives);
+export const isOwn = computed(() => here.value === CHAIN.length);
+const NAMES = [...new Set(CHAIN.flatMap(({ gives }) => gives))];
 const bytes = (array) => new Uint8Array(new Float64Array(array).buffer);
 
 let timer;

@@ -1,26 +1,33 @@
-/* The first screen's picture and its task: the ten scores, what a reader guesses of their derivatives, and the lines to write. */
+/* The first screen's picture and its task: the ten scores, of which a reader pulls one, what they guess of the derivatives, and
+   the lines to write. */
 
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import * as chain from "./chain.js";
 import { Button, pointing } from "./controls.jsx";
+import { playFlow, reachOf } from "./flow.js";
 import { isOnSite } from "./given.js";
 import { Grid } from "./grid.js";
+import { askForHint } from "./lessons/attempts.js";
+import { HintButton, Hints, Marked } from "./lessons/marked.jsx";
 import { isSupported } from "./lessons/python.js";
-import { Coming, Said, Told, Verdict } from "./lessons/show.jsx";
+import { Coming, Said, Verdict } from "./lessons/show.jsx";
+import { Unkept } from "./lessons/unkept.jsx";
+import { chord } from "./lessons/words.js";
 import { hasPassed, work } from "./lessons/work.js";
-import { cannotLearn, empty, now } from "./passes.js";
+import { cannotLearn, empty, now, pixels } from "./passes.js";
 import { $ } from "./picture.js";
+import * as question from "./question.js";
 import { label } from "./state.js";
-import { DIGITS, percent, text } from "./words.js";
+import { a, DIGITS, percent, text } from "./words.js";
 
 // --- The picture -------------------------------------------------------------------------------------------------------
 
 /** What the picture of the hidden units shows: the last thing that the reader's lines compute of them. */
 const shown = () => {
-  const { here } = chain;
-  if (!chain.mine.value || here.value < 3) return "a1";
-  return here.value === 3 ? "da1" : "dz1";
+  const isWritten = (name) => chain.mine.value && hasPassed(work.value, { name });
+  return ["dz1", "da1"].find(isWritten) ?? "a1";
 };
 
 export function drawChain() {
@@ -28,6 +35,123 @@ export function drawChain() {
   new Grid($("s-units").querySelector(".grid"), shown);
 }
 const Units = () => shown();
+
+/** Let the digit at hand flow through the network. */
+export const replay = () => playFlow({ ...now.value, pixels: pixels.value });
+const Replay = () => (
+  <button type="button" class="replay" onClick={replay}>
+    Play it again
+  </button>
+);
+
+// --- The first question ------------------------------------------------------------------------------------------------
+
+const STEPS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 4, PageDown: -4 };
+
+/** A score as a bar up or down from 0. That of the true digit is pulled by a pointer or the arrow keys. */
+function Score({ k }) {
+  const host = useRef(),
+    held = useRef(null); // where on the bar's end the pointer holds it
+  const { y } = now.value,
+    { logits, p, loss } = question.pulledNow.value,
+    reach = reachOf(now.value.logits);
+  const height = (v) => 50 * Math.min(Math.max(v / reach, -1), 1); // per cent of the whole
+  const bar = { bottom: `${50 + Math.min(height(logits[k]), 0)}%`, height: `${Math.abs(height(logits[k]))}%` };
+  if (k !== y) {
+    return (
+      <div class="pull off">
+        <i class="score-bar" style={bar} />
+      </div>
+    );
+  }
+  const pull = (by) =>
+    (question.pulled.value = Math.min(Math.max(by, -reach - now.value.logits[y]), reach - now.value.logits[y]));
+  const at = ({ clientY }) => {
+    const { top, height } = host.current.getBoundingClientRect();
+    return reach * (1 - (2 * (clientY - top)) / height);
+  };
+  const down = (event) => {
+    if (event.button !== 0) return;
+    event.preventDefault();
+    host.current.focus({ preventScroll: true });
+    host.current.setPointerCapture?.(event.pointerId);
+    held.current = at(event) - question.pulled.value;
+    chain.begin();
+  };
+  const move = (event) => held.current !== null && pull(at(event) - held.current);
+  const up = () => {
+    if (held.current === null) return;
+    held.current = null;
+    question.settle();
+  };
+  const press = (event) => {
+    if (event.key === "Enter") return question.settle();
+    const by = STEPS[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    chain.begin();
+    pull(question.pulled.value + by);
+  };
+  return (
+    <div
+      ref={host}
+      class="pull true"
+      role="slider"
+      tabIndex={0}
+      aria-label={`The score of ${k}: pull it up or down, and press Enter`}
+      aria-orientation="vertical"
+      aria-valuemin={-reach}
+      aria-valuemax={reach}
+      aria-valuenow={logits[k]}
+      aria-valuetext={`${text(logits[k])}; p of ${k}: ${percent(p[k])}; loss: ${text(loss)}`}
+      onPointerDown={down}
+      onPointerMove={move}
+      onPointerUp={up}
+      onPointerCancel={up}
+      onKeyDown={press}
+    >
+      <i class="score-bar" style={bar} />
+      <i class="handle" style={{ bottom: `${50 + height(logits[k])}%` }} />
+    </div>
+  );
+}
+
+function Asked() {
+  const { answer, y, p, logits, loss } = now.value,
+    after = question.pulledNow.value;
+  return (
+    <>
+      <p id="asked">
+        It says {answer}, and is {percent(p[answer])} sure.{" "}
+        <span class="nowrap">
+          {answer === y ? "It is" : "But it is"} {a(y)}.
+        </span>{" "}
+        <b>Should the score of {y} go up or down? Pull its bar.</b>
+      </p>
+      <p id="pulling" class="note" aria-hidden="true">
+        {question.pulled.value
+          ? `The score of ${y}: ${text(logits[y])} → ${text(after.logits[y])}. Its p: ${percent(p[y])} → ${percent(after.p[y])}. The loss: ${text(loss)} → ${text(after.loss)}.`
+          : `The score of ${y} is ${text(logits[y])}, its p ${percent(p[y])}. The loss says how wrong that is: ${text(loss)}.`}
+      </p>
+      <div class="row">
+        <Replay />
+        <button id="skip" type="button" onClick={question.skip}>
+          Skip the question
+        </button>
+      </div>
+    </>
+  );
+}
+
+/** What became of the first question. */
+function answered() {
+  const { by, p, loss } = question.answer.value,
+    { y } = now.value;
+  const change = `from ${text(loss[0])} to ${text(loss[1])}`;
+  const so = "More of that score is less loss: its derivative is negative.";
+  if (by > 0) return `Up: p of ${y} went from ${percent(p[0])} to ${percent(p[1])}, and the loss fell ${change}. ${so}`;
+  return `Down, the loss rose ${change}. It is ${a(y)}, so its score should go up. ${so}`;
+}
 
 // --- Guess -------------------------------------------------------------------------------------------------------------
 
@@ -103,8 +227,24 @@ function Pull({ k }) {
 }
 const rounded = (v) => (Math.abs(v) < 0.005 ? "0.00" : v.toFixed(2));
 
+const ScoresName = () => (question.isAsking.value ? "score" : "logits"); // the word that the question has
+const Way = () =>
+  question.isAsking.value ? (
+    <>
+      <i>up</i>
+      <i>down</i>
+    </>
+  ) : (
+    <>
+      <i>loss ↑</i>
+      <i>loss ↓</i>
+    </>
+  );
+
 const Scores = () => {
-  const { p, logits, answer } = now.value,
+  const isAsking = question.isAsking.value,
+    { p, logits } = isAsking ? question.pulledNow.value : now.value,
+    answer = logits.indexOf(Math.max(...logits)),
     blank = empty.value;
   return (
     <div class="scores">
@@ -120,14 +260,30 @@ const Scores = () => {
           <span class="logit" {...pointing("logits", () => ({ k }))}>
             {blank ? "–" : logits[k].toFixed(1)}
           </span>
-          <Pull k={k} />
+          {isAsking ? <Score k={k} /> : <Pull k={k} />}
         </div>
       ))}
     </div>
   );
 };
 
-const Question = () => {
+function Question() {
+  const { value: isAsking } = question.isAsking,
+    wasAsking = useRef(isAsking);
+  useEffect(() => {
+    // What had the focus may be gone with the first question.
+    const isLost = document.activeElement === document.body;
+    if (wasAsking.current && !isAsking) {
+      if (isLost) $("question").focus({ preventScroll: true });
+      document.querySelector(".own-line, #command")?.scrollIntoView({ block: "nearest" }); // what comes next
+    }
+    wasAsking.current = isAsking;
+  }, [isAsking]);
+  if (isAsking) return <Asked />;
+  return <p id="guessed">{guessWords()}</p>;
+}
+
+function guessWords() {
   const { values, out } = chain.guesses.value,
     { dlogits, y } = now.value;
   if (empty.value) return "Draw a digit first.";
@@ -141,23 +297,26 @@ const Question = () => {
         : "Your own line drives these bars as soon as Python is here: touch the pad.";
   }
   const count = out.filter(Boolean).length;
+  if (!count && question.answer.value?.by && question.isOpening.value) return answered();
   if (!count)
     return "If this score grew a little, would the loss rise or fall? Pull each bar: up for rise, down for fall.";
   const right = DIGITS.filter((k) => out[k] && values[k] < 0 === dlogits[k] < 0).length;
   const more = count < 10 ? `${10 - count} to go.` : `Only a larger score of ${y} makes the loss fall. Now write it.`;
   return `${right} of ${count} ${count === 1 ? "points" : "point"} the right way. ${more}`;
-};
+}
 
 // --- Write -------------------------------------------------------------------------------------------------------------
 
 /** The lines in the order of the chain rule: which are written, and which one is next. */
 const Links = () => (
   <ol class="links" aria-label="The derivatives, from the loss back to the first weights">
-    {chain.CHAIN.map(({ exercise, gives }, n) => {
-      const isDone = hasPassed(work.value, { name: exercise });
+    {chain.CHAIN.map((link, n) => {
+      const { exercise, gives } = link,
+        isDone = chain.isDone(link);
       return (
         <li key={exercise} class={isDone ? "done" : ""} aria-current={n === chain.here.value ? "step" : null}>
           <code>{gives.join(", ")}</code>
+          {link.within && " of one image"}
           {isDone && <span class="unseen">, written</span>}
         </li>
       );
@@ -166,6 +325,7 @@ const Links = () => (
 );
 
 function Chain() {
+  if (question.isAsking.value) return null;
   const link = chain.CHAIN[chain.here.value];
   return (
     <>
@@ -189,7 +349,7 @@ let hasBegun = false; // something has been marked since the page opened
 function Line({ link }) {
   const { exercise, gives, asks, given } = link,
     area = useRef(),
-    verdict = useRef();
+    isHelping = useSignal(false);
   const lines = chain.linesOf(link);
   const more = (
     <>
@@ -199,7 +359,7 @@ function Line({ link }) {
       {isOnSite && (
         <>
           {" · "}
-          <a href={`practise.html#${exercise}`}>Hints, and the whole file</a>
+          <a href={`practise.html#${exercise}`}>The whole file</a>
         </>
       )}
     </>
@@ -226,27 +386,31 @@ function Line({ link }) {
         <p id="command">
           {isOnSite && !isSupported() && "This browser cannot run Python. "}
           <code>{gives.map((name) => `${name} = ...`).join("; ")}</code> Write it in a terminal, and have it marked:{" "}
-          <code class="nowrap">python practice.py {exercise}</code>
+          <code>python practice.py {exercise}</code>
         </p>
       </>
     );
   }
-  const task = chain.taskOf(link),
-    { said, isBusy } = task;
+  const task = chain.taskOfLink(link),
+    { isBusy } = task;
+  const hint = () => {
+    askForHint(chain.byName.get(exercise));
+    isHelping.value = true;
+  };
   useEffect(() => {
     const isNext = document.activeElement === document.body && chain.here.value > 0; // the line before has just passed
     if (isNext && hasBegun) area.current?.focus({ preventScroll: true });
   }, []);
-  useEffect(() => {
-    if (said.value) hasBegun = true;
-    if (said.value) verdict.current?.scrollIntoView({ block: "nearest" });
-  }, [said.value]);
-  const isOneLine = gives.length === 1;
+  const isOneLine = gives.length === 1 && !lines?.includes("\n");
+  const mark = () => {
+    hasBegun = true;
+    chain.mark(link);
+  };
   const press = (event) => {
-    const isWhole = isOneLine && !event.shiftKey && !event.target.value.includes("\n");
+    const isWhole = isOneLine && !event.shiftKey;
     if (event.key !== "Enter" || !(isWhole || event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    chain.mark(link);
+    mark();
   };
   const enter = () => {
     chain.begin();
@@ -265,7 +429,7 @@ function Line({ link }) {
         ) : (
           <textarea
             ref={area}
-            aria-label={`Python: ${gives.join(" and ")}`}
+            aria-label={`Python: ${gives.join(" and ")}${link.within ? " of one image" : ""}`}
             rows={lines.split("\n").length}
             spellcheck={false}
             autocapitalize="off"
@@ -276,14 +440,19 @@ function Line({ link }) {
             onKeyDown={press}
           />
         )}
-        <Button id="mark" class="primary" act={() => chain.mark(link)} off={isBusy.value}>
+        <Button id="mark" class="primary" act={mark} off={isBusy.value}>
           Mark
           <Coming python={chain.python} />
         </Button>
+        <HintButton exercise={chain.byName.get(exercise)} isOpen={isHelping.value} act={hint} />
       </div>
-      <p class="note">{isOneLine ? "Enter marks; Shift+Enter begins another line." : "Ctrl+Enter marks."}</p>
-      <div ref={verdict} class={`verdict ${{ true: "right", false: "wrong" }[said.value?.passed] ?? ""}`} role="status">
-        <Told task={task}>{(verdict) => <Verdict {...verdict} said={verdict.said.map(withoutNumber)} />}</Told>
+      <p id="keys" class="note">
+        {isOneLine ? "Enter marks; Shift+Enter begins another line." : `${chord} marks.`}
+      </p>
+      <Unkept python={chain.python} />
+      <Marked task={task} edit={withoutNumber} />
+      <div class="help" aria-live="polite">
+        {isHelping.value && <Hints exercise={chain.byName.get(exercise)} />}
       </div>
     </>
   );
@@ -292,16 +461,17 @@ function Line({ link }) {
 /** What is said of a line, without its number in the file: here it is alone. */
 const withoutNumber = (text) => text.replace(/^Line \d+[:,] /gm, "");
 
-/** What the verdict on the line before said, now that the next one is asked for. */
+/** What the verdict on the line before said, now that the next one is asked for: that it passed, and, folded, what it says of
+    other digits than the one on the pad. */
 function Passed() {
   const link = chain.CHAIN[chain.here.value - 1];
   if (!link || !chain.python) return null;
-  const { said } = chain.taskOf(link);
+  const { said } = chain.taskOfLink(link);
   if (!said.value?.passed) return null;
-  const [first, second = "", ...more] = said.value.said;
+  const [first, ...more] = said.value.said;
   return (
     <div class="verdict right" role="status">
-      <Verdict {...said.value} said={[first, second]} />
+      <Verdict {...said.value} said={[first]} />
       {more.length > 0 && (
         <details>
           <summary>More of it</summary>
@@ -324,4 +494,4 @@ function Formula({ name, words }) {
   );
 }
 
-export const parts = { Units, Scores, Question, Chain, Passed, Formula };
+export const parts = { Units, ScoresName, Way, Scores, Question, Replay, Chain, Passed, Formula };

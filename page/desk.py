@@ -283,9 +283,14 @@ def derivatives(mine, y):
     exercises, and by the project's for the others. /work has the arrays that they get; y is the true digit."""
     arrays = {name: np.frombuffer((FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
     arrays |= {"W2": np.frombuffer((FOLDER / "W2").read_bytes()).reshape(-1, 10), "y": np.array([y])}
-    lines = prove.Lines(prove.written(FOLDER, mine))
+    functions = prove.written(FOLDER, mine)
+    lines = prove.Lines(functions)
     for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
-        found = lines(name, arrays)
+        if name == "dlogits" and name not in functions:  # there may be a line for one image
+            found = lines("one_image", {"p": arrays["p"][0], "onehot": np.eye(10)[y]})
+            found["dlogits"] = found["dlogits"][np.newaxis]
+        else:
+            found = lines(name, arrays)
         arrays |= found
         for output, array in found.items():
             Path("/tmp", output).write_bytes(np.asarray(array, np.float64).tobytes())

@@ -1,29 +1,78 @@
-/* What the page carries: a network, and images to pick, to learn from and to test on, as page/build.py packs them. */
+/* What the page carries: a network, and images to pick, to learn from and to test on, as page/data_file.py packs them. A page on
+   disk holds all of it; on the site, the network and the images are files of their own, which the browser keeps. */
+
+import { signal } from "@preact/signals";
+import { fetchFile } from "./lessons/fetched.js";
 
 export const isOnSite = "site" in document.documentElement.dataset; // as page/site.py puts it there
 export const given = JSON.parse(document.getElementById("network").textContent);
 
-const bytes = Uint8Array.from(atob(given.packed), (letter) => letter.charCodeAt(0));
-const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-const content = new Uint8Array(await new Response(unpacked).arrayBuffer());
-let taken = 0;
-const take = (count) => content.subarray(taken, (taken += count));
-
-/** Weights: 16-bit whole numbers, all their low bytes first, times a scale. */
-function takeWeights(count, scale) {
-  const low = take(count),
-    high = take(count);
-  return new Float32Array(low).map((byte, n) => (((high[n] << 24) >> 16) | byte) * scale);
+/** The bytes of one of its packs. */
+async function unpack({ packed, address, integrity }) {
+  const bytes = packed
+    ? Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0))
+    : await fetchFile(address, (response) => response.arrayBuffer(), { integrity });
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).arrayBuffer();
 }
 
-const sizes = { W1: 784 * given.hidden, b1: given.hidden, W2: given.hidden * 10, b2: 10 };
-const weights = Object.entries(sizes).map(([name, size], n) => [name, takeWeights(size, given.scales[n])]);
-const images = (labels) => labels.map((label) => ({ label, pixels: take(784) }));
+/** take(Type, count): the next numbers of a pack, an array of that type. */
+function reader(buffer) {
+  let at = 0;
+  return (Type, count) => {
+    const numbers = new Type(buffer, at, count);
+    at += numbers.byteLength;
+    return numbers;
+  };
+}
 
-export const carried = { params: Object.fromEntries(weights), pixels: given.pixels, run: given.run };
-export const tests = images(given.labels).map((test, n) => ({ ...test, number: given.numbers[n] })); // to pick from
-export const trainingImages = images(given.trainingLabels);
-export const testingImages = images(given.testingLabels);
+const takeImages = (take, labels) => labels.map((label) => ({ label, pixels: take(Uint8Array, 784) }));
+
+/** The network, {name: Float32Array}, and the images to pick from. A weight is a whole number times its scale. */
+function readNetwork(buffer) {
+  const { hidden } = given,
+    take = reader(buffer);
+  const scales = {};
+  for (const [name, count] of Object.entries({ W1: hidden, b1: 1, W2: 1, b2: 1 }))
+    scales[name] = take(Float32Array, count);
+  const whole = { b1: take(Int16Array, hidden), W2: take(Int16Array, 10 * hidden), b2: take(Int16Array, 10) };
+  whole.W1 = take(Int8Array, 784 * hidden);
+  const params = {};
+  for (const [name, scale] of Object.entries(scales)) {
+    params[name] = Float32Array.from(whole[name], (n, i) => n * scale[i % scale.length]);
+  }
+  return { params, images: takeImages(take, given.labels) };
+}
+
+async function load() {
+  try {
+    return readNetwork(await unpack(given.network));
+  } catch (error) {
+    document.getElementById("starting").textContent = "The network could not be loaded. Load this page again.";
+    throw error;
+  }
+}
+
+const { params, images } = await load();
+export const carried = { params, pixels: given.pixels, run: given.run };
+export const tests = images.map((test, n) => ({ ...test, number: given.numbers[n] })); // to pick from
+
+/** {training, testing}: the images that a new network learns from, and those that test it; null until they are here. */
+export const lessonImages = signal(null);
+let coming;
+
+/** Load them, at most once at a time. */
+export function loadLessonImages() {
+  coming ??= unpack(given.images)
+    .then((buffer) => {
+      const take = reader(buffer);
+      const training = takeImages(take, given.trainingLabels);
+      lessonImages.value = { training, testing: takeImages(take, given.testingLabels) };
+    })
+    .finally(() => (coming = null));
+  return coming;
+}
+if (!isOnSite) await loadLessonImages();
 
 /** Pixels 0 to 255 as the input of a network that takes them `as` "standardised", "unit" or "raw": data.as_input. */
 export function asInput(pixels, as) {

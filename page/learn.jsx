@@ -5,9 +5,10 @@ import { ofSettings } from "./address.js";
 import { colours } from "./colours.js";
 import { Bars, Button, Share, Slider } from "./controls.jsx";
 import { drawCurves, thinned } from "./curves.js";
+import { lessonImages, loadLessonImages } from "./given.js";
 import * as learn from "./learning.js";
 import { $, paintWeights, whenInView } from "./picture.js";
-import { learning, settings } from "./state.js";
+import { inView, learning, settings } from "./state.js";
 import { goTo } from "./views.js";
 import { PIXELS, percent } from "./words.js";
 
@@ -215,6 +216,9 @@ const NewProbabilities = () => (
 );
 
 export function drawLearning() {
+  effect(() => {
+    if (inView.learn.value && !lessonImages.value) loadLessonImages().catch(() => {}); // a button tries again, and says so
+  });
   const percents = (v) => (Number.isFinite(v) ? `${Math.round(100 * v)}%` : "–");
   const short = (v) =>
     !Number.isFinite(v) ? "∞" : v < 10 ? v.toFixed(2) : v < 1e4 ? String(Math.round(v)) : v.toExponential(0);

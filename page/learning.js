@@ -1,9 +1,9 @@
 /* Learn from nothing: what a reader does with the new network, and what follows. */
 
-import { batch, computed } from "@preact/signals";
+import { batch, computed, signal } from "@preact/signals";
 
 import { announce, showNetwork, showNext } from "./acts.js";
-import { asInput, trainingImages } from "./given.js";
+import { asInput, given, lessonImages, loadLessonImages } from "./given.js";
 import { empty, hidden, pixels, probabilities } from "./passes.js";
 import { checked, following, learning, running, settings } from "./state.js";
 import { Training } from "./training.js";
@@ -38,8 +38,9 @@ export const verb = computed(() => (running.value ? "Pause" : learning.value.run
 export const progress = computed(() => {
   const { run } = learning.value,
     test = run.tested.at(-1);
+  if (download.value) return download.value;
   if (!run.step) return "No steps yet.";
-  const seen = (run.seen / trainingImages.length).toFixed(1);
+  const seen = (run.seen / given.trainingLabels.length).toFixed(1);
   const reads = test ? `It reads ${(100 * test.accuracy).toFixed(1)}% of the test images.` : "";
   return (
     `${plural(run.step, "step")}: each image seen about ${seen} times. ` +
@@ -92,6 +93,8 @@ function found({ step, rows }) {
   return `They disagree: ${both}${all} The backward pass is wrong.`;
 }
 
+const download = signal(""); // what became of the images, if somebody waits for them
+
 // --- What a reader does --------------------------------------------------------------------------------------------------
 
 /** The run has moved on, or been replaced. */
@@ -140,6 +143,19 @@ export function pause() {
   running.value = false;
 }
 
+/** Do it when the images are here, which a page on disk carries and the site loads. */
+function withImages(act) {
+  if (lessonImages.value) return act();
+  download.value = "The images are on their way.";
+  loadLessonImages().then(
+    () => {
+      download.value = "";
+      act();
+    },
+    () => (download.value = "The images could not be loaded. Try again."),
+  );
+}
+
 export function takeStep() {
   const { run } = learning.value;
   run.takeStep(batchSize.value, newLr.value);
@@ -148,15 +164,19 @@ export function takeStep() {
 
 export function oneStep() {
   pause();
-  takeStep();
-  learning.value.run.test();
-  moved();
+  withImages(() => {
+    takeStep();
+    learning.value.run.test();
+    moved();
+  });
 }
 
 export function toggle() {
   if (running.value) return pause();
-  running.value = true;
-  requestAnimationFrame(frame);
+  withImages(() => {
+    running.value = true;
+    requestAnimationFrame(frame);
+  });
 }
 
 /** As many steps as fit into less than half a frame, but at least one; then show where that led. */
@@ -175,8 +195,10 @@ export function startOver() {
 }
 
 export function check() {
-  const { run } = learning.value;
-  checked.value = { step: run.step, batch: batchSize.value, rows: run.check(batchSize.value) };
+  withImages(() => {
+    const { run } = learning.value;
+    checked.value = { step: run.step, batch: batchSize.value, rows: run.check(batchSize.value) };
+  });
 }
 
 /** Show it in all that stands above, from now on. */

@@ -1,5 +1,7 @@
 /* The page: what is shown in which place, and a handle for the console. */
 
+import "./flow.js"; // which begins before what waits for the network
+
 import { effect } from "@preact/signals";
 import { render } from "preact";
 import * as acts from "./acts.js";
@@ -7,6 +9,7 @@ import { inAddress } from "./address.js";
 import * as backward from "./backward.jsx";
 import { guess, settle, unfold } from "./chain.js";
 import * as chain from "./chain.jsx";
+import { hasBegun, stopFlow } from "./flow.js";
 import * as fool from "./fool.jsx";
 import { fooled } from "./fooled.js";
 import { tests } from "./given.js";
@@ -24,6 +27,7 @@ import * as own from "./own.jsx";
 import * as owned from "./owned.js";
 import { now, pixels, reads } from "./passes.js";
 import { $ } from "./picture.js";
+import { skip } from "./question.js";
 import * as state from "./state.js";
 import * as step from "./step.jsx";
 import { goTo, showViews } from "./views.js";
@@ -84,6 +88,8 @@ effect(() => {
   if (!state.started.value) picker.scrollTop = chosen.offsetTop;
 });
 $("starting").remove();
+if (state.view.value !== "first") stopFlow();
+else if (!hasBegun) chain.replay();
 
 /* For experiments in the browser's console, and for tests:
    lab.now        the numbers of the last pass, by the names of mlp_np.py
@@ -96,6 +102,7 @@ $("starting").remove();
    lab.show()     show all parts of the page anew; nothing must look different then
    lab.goTo(id)   what a link to that part of the page does; "all" shows all parts
    lab.guess(k, v), lab.settle(k): pull a bar, and let go of it; lab.unfold(name): show a line of mlp_np.py
+   lab.skip(): go on without an answer to the first question; lab.replay(): let the digit flow through the network
    lab.reads      which of lab.tests it reads right
    lab.moves      the nudge: the number, its derivative, and how the loss moves
    lab.wires      the wires that are drawn
@@ -110,6 +117,8 @@ window.lab = {
   guess,
   settle,
   unfold,
+  skip,
+  replay: chain.replay,
   state,
   ...acts,
   inAddress,

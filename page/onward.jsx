@@ -36,7 +36,8 @@ export function Write({ exercise, words = "write it yourself", button, lesson = 
   );
 }
 
-/** See which section the reader is in, whether they are at the pad, and whether they learn from nothing. */
+/** See which section the reader is in, whether they are at the pad, and whether they learn from nothing; and there, whether
+    its own button and pad are in the window. */
 export function watch() {
   const links = [...$("sections").querySelectorAll("a")];
   for (const { hash } of links) {
@@ -46,6 +47,8 @@ export function watch() {
   for (const [id, rootMargin] of [
     ["learn", "-50% 0px -50% 0px"],
     ["opening", "0px"],
+    ["start", "0px"],
+    ["pad2", "0px"],
   ]) {
     const seen = (entries) => (inView[id].value = entries.at(-1).isIntersecting);
     new IntersectionObserver(seen, { rootMargin }).observe($(id));

@@ -5,18 +5,19 @@ import { useCallback } from "preact/hooks";
 
 import * as acts from "./acts.js";
 import { ofDigit } from "./address.js";
-import { begin, isOwn, step } from "./chain.js";
+import { begin, CHAIN, here, isOwn, python, step } from "./chain.js";
 import { Button, Painted, Radios, Share } from "./controls.jsx";
 import { carried, tests } from "./given.js";
 import { newAnswer, newProbabilities, summary, toggle, verb } from "./learning.js";
 import { pointed, readout } from "./numbers.js";
 import { other, otherSays } from "./owned.js";
-import { answers, cannotLearn, empty, now, pixels, reads, second, trail, turned } from "./passes.js";
+import { answers, cannotLearn, empty, now, pixels, reads, trail, turned } from "./passes.js";
 import { context, drawOn, drawPen, followKeys, followPen, paintInk, SIDE } from "./pen.js";
 import { $ } from "./picture.js";
+import { isAsking, pulledNow } from "./question.js";
 import { announced, digit, inView, kept, label, learning, past, shown } from "./state.js";
 import { goTo } from "./views.js";
-import { a, count, percent, text } from "./words.js";
+import { a, argmax, count, percent, text, top } from "./words.js";
 
 // --- The pads: one here, one in section "Learn from nothing"; both show the same digit ---------------------------------
 
@@ -62,19 +63,20 @@ const ShareDigit = () => <Share words="Link to this digit" part={() => ofDigit(d
 // --- Its answer ----------------------------------------------------------------------------------------------------------
 
 const inWords = (share) => percent(share).replace(">", "more than ").replace("<", "below ");
-const sure = () => {
-  const { p, answer } = now.value;
-  return empty.value
-    ? "Nothing is drawn yet."
-    : `${inWords(p[answer])} sure. Second: ${second.value}, ${inWords(p[second.value])}.`;
+const sure = (p) => {
+  if (empty.value) return "Nothing is drawn yet.";
+  const [first, second] = top(10, 2, (k) => p[k]);
+  return `${inWords(p[first])} sure. Second: ${second}, ${inWords(p[second])}.`;
 };
-const verdict = () => {
-  const { answer, y } = now.value;
+const verdict = (answer) => {
+  const { y } = now.value;
   return empty.value || label.value === null ? "" : answer === y ? "Right." : `Wrong: it is ${a(y)}.`;
 };
 
 const Says = () => {
-  const { answer, y } = now.value,
+  const { logits, p } = isAsking.value ? pulledNow.value : now.value, // it follows the score that is pulled
+    { y } = now.value,
+    answer = argmax(logits),
     blank = empty.value;
   return (
     <>
@@ -84,9 +86,9 @@ const Says = () => {
       </p>
       <div class="note">
         <p>
-          <span id="sure">{sure()}</span>{" "}
+          <span id="sure">{sure(p)}</span>{" "}
           <b id="verdict" class={answer === y ? "right" : "wrong"}>
-            {verdict()}
+            {verdict(answer)}
           </b>
         </p>
         {other.value && (
@@ -101,10 +103,14 @@ const Says = () => {
 };
 
 effect(() => {
-  acts.announce(empty.value ? "Nothing is drawn." : `It reads ${now.value.answer}, ${sure()} ${verdict()}`);
+  const { answer, p } = now.value;
+  acts.announce(empty.value ? "Nothing is drawn." : `It reads ${answer}, ${sure(p)} ${verdict(answer)}`);
 });
 
 // --- Teach it ------------------------------------------------------------------------------------------------------------
+
+/** Whether a step is what comes next: no line is left to write, or none can be marked here. */
+const isNext = () => !python || here.value === CHAIN.length;
 
 const asks = () => digit.value.picked === null && label.value === null && !empty.value;
 
@@ -165,7 +171,13 @@ const Teach = () => (
     </div>
     <p id="teach-words">{teachWords()}</p>
     <div class="row">
-      <Button id="teach" class="primary" aria-describedby="teach-words" act={step} off={cannotLearn.value}>
+      <Button
+        id="teach"
+        class={isNext() ? "primary" : ""}
+        aria-describedby="teach-words"
+        act={step}
+        off={cannotLearn.value}
+      >
         Take a step
       </Button>
       <Button id="teach-undo" act={acts.undo} off={!kept.value.length}>
@@ -243,17 +255,26 @@ const Hand = () => {
     if (!learns) goTo("opening");
     $(learns ? "pad2" : "pad").scrollIntoView({ block: "center", behavior: calm ? "auto" : "smooth" });
   };
+  const hasPad = learns && inView.pad2.value,
+    hasStart = learns && inView.start.value; // the window has them already
+  if (hasPad && hasStart) return null;
   return (
     <>
-      <button id="dock-digit" type="button" aria-label="Go to the pad" onClick={toPad}>
-        <Painted id="dock-picture" paint={(canvas) => paintInk(canvas, pixels.value)} />
-      </button>
+      {!hasPad && (
+        <button id="dock-digit" type="button" aria-label="Go to the pad" onClick={toPad}>
+          <Painted id="dock-picture" paint={(canvas) => paintInk(canvas, pixels.value)} />
+        </button>
+      )}
       <p>
-        <b id="dock-answer">{blank ? "–" : answer}</b> <span id="dock-sure">{blank ? "" : percent(p[answer])}</span>
-        <br />
+        {!hasPad && (
+          <>
+            <b id="dock-answer">{blank ? "–" : answer}</b> <span id="dock-sure">{blank ? "" : percent(p[answer])}</span>
+            <br />
+          </>
+        )}
         <span id="dock-more">{learns ? summary.value : cannotLearn.value ? "" : `loss ${text(now.value.loss)}`}</span>
       </p>
-      {learns && (
+      {learns && !hasStart && (
         <Button id="dock-step" class="primary" act={toggle} off={learning.value.run.broken}>
           {verb.value}
         </Button>
@@ -264,7 +285,9 @@ const Hand = () => {
 
 effect(() => {
   // at the pad nobody needs it
-  $("dock").classList.toggle("away", inView.opening.value && !pointed.value.name);
+  const { opening, learn, start, pad2 } = inView;
+  const isAtPad = opening.value || (learn.value && start.value && pad2.value);
+  $("dock").classList.toggle("away", isAtPad && !pointed.value.name);
 });
 const Announced = () => announced.value;
 

@@ -1,8 +1,9 @@
 /* Which network is shown, and the way to the other one. */
 
 import { Button } from "./controls.jsx";
-import { carried, isOnSite } from "./given.js";
+import { carried, given, isOnSite } from "./given.js";
 import { toggle, verb } from "./learning.js";
+import { isKept } from "./lessons/work.js";
 import { found, turnTo } from "./owned.js";
 import { following, learning, shown, steps } from "./state.js";
 import { plural } from "./words.js";
@@ -47,7 +48,7 @@ function Other() {
         This is another network: <b class="run">{shown.value.run}</b>.
       </p>
       {following.value && (
-        <Button id="watch" class="primary" act={toggle} off={learning.value.run.broken}>
+        <Button id="watch" act={toggle} off={learning.value.run.broken}>
           {verb.value === "Pause" ? "Pause" : "Watch it learn"}
         </Button>
       )}
@@ -63,12 +64,13 @@ function Own() {
       {!isOnSite ? (
         <p>
           Train one with <code>python main_np.py</code>, then{" "}
-          <code>python -m page.build --weights learning_curves/checkpoint_np.npz</code> puts it into this page.
+          <code>python -m page.build --weights learning_curves/checkpoint_np.npz</code> puts it into this page. That
+          takes npm, which comes with Node.js.
         </p>
       ) : (
         <p>
           Train one, or open the checkpoint of one, on the <a href="practise.html">page of the exercises</a>: this page
-          then shows yours. It stays in this browser.
+          then shows yours.{isKept.value ? " It stays in this browser." : ""}
         </p>
       )}
       {(other || found.network) && (
@@ -87,6 +89,12 @@ function Own() {
 
 /** What is known of the network as it was; a step of the reader's makes it another one. */
 const Run = () =>
-  `${shown.value.run}${steps.value.length ? `, before ${plural(steps.value.length, "step")} of yours` : ""}`;
+  [
+    shown.value.run,
+    shown.value === carried && `${given.rounded.toFixed(4)} with W1 rounded to 8 bits, as it is here`,
+    steps.value.length > 0 && `before ${plural(steps.value.length, "step")} of yours`,
+  ]
+    .filter(Boolean)
+    .join(", ");
 
 export const parts = { Whose, Other, Own, Run };

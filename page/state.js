@@ -35,7 +35,7 @@ export const onPaper = signal(false); // while it is printed
 export const dark = signal(matchMedia("(prefers-color-scheme: dark)").matches);
 export const view = signal("first"); // in VIEWS (views.js): which sections are shown
 export const section = signal("opening"); // that the reader is in, by its id
-export const inView = { opening: signal(true), learn: signal(false) }; // which sections are
+export const inView = { opening: signal(true), learn: signal(false), start: signal(false), pad2: signal(false) }; // what is
 export const announced = signal(""); // to those who listen to the page
 
 // --- Nudge one number ------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ const StepControls = () => (
       act={(value) => (lr.value = value)}
     />
     <div class="row">
-      <Button id="step" class="primary" act={() => acts.learn(1)} off={cannotLearn.value}>
+      <Button id="step" act={() => acts.learn(1)} off={cannotLearn.value}>
         Take a step
       </Button>
       <Button id="step10" act={() => acts.learn(10)} off={cannotLearn.value}>

@@ -1,6 +1,8 @@
 /* A training run: a new network learns from the images that the page carries, and can be made to learn wrongly. */
 
-import { asInput, testingImages, trainingImages } from "./given.js";
+import { computed } from "@preact/signals";
+
+import { asInput, given, lessonImages } from "./given.js";
 import { MLP, sgdStep, softmaxCrossEntropy } from "./mlp.js";
 import { argmax, largest, range } from "./words.js";
 
@@ -61,9 +63,8 @@ const rows = (images) => {
   images.forEach((image, n) => x.set(asInput(image.pixels, "standardised"), 784 * n));
   return x;
 };
-const trainingRows = rows(trainingImages),
-  testingRows = rows(testingImages);
-const testingLabels = testingImages.map((image) => image.label);
+const trainingRows = computed(() => rows(lessonImages.value.training)),
+  testingRows = computed(() => rows(lessonImages.value.testing));
 
 /** How many of the rows of `logits` (B, 10) are largest at y. */
 const countRight = (logits, y) => y.filter((label, n) => argmax(logits.subarray(10 * n, 10 * n + 10)) === label).length;
@@ -74,7 +75,7 @@ export class Training {
     this.mistakes = mistakes;
     this.random = randomNumbers(seed);
     this.model = new MLP(firstWeights(mistakes.has("zeros") ? "zeros" : init, hidden, this.random));
-    this.labels = trainingImages.map((image) => image.label);
+    this.labels = [...given.trainingLabels];
     if (mistakes.has("shuffled")) shuffle(this.labels, this.random);
     this.order = shuffle([...this.labels.keys()], this.random);
     this.at = 0; // in that order
@@ -97,7 +98,7 @@ export class Training {
   /** These images as x (B, 784) and y (B). */
   batch(chosen) {
     const x = new Float64Array(784 * chosen.length);
-    chosen.forEach((n, row) => x.set(trainingRows.subarray(784 * n, 784 * n + 784), 784 * row));
+    chosen.forEach((n, row) => x.set(trainingRows.value.subarray(784 * n, 784 * n + 784), 784 * row));
     return { x, y: chosen.map((n) => this.labels[n]) };
   }
 
@@ -134,13 +135,14 @@ export class Training {
   test() {
     if (this.tested.at(-1)?.step === this.step) return;
     const model = new MLP(this.model.params),
-      logits = model.forward(testingRows),
+      logits = model.forward(testingRows.value),
       hidden = model.params.b1.length;
     const on = new Set();
     model.a1.forEach((a, n) => a > 0 && on.add(n % hidden));
     this.off = range(hidden).map((j) => !on.has(j)); // which units are off for every test image
-    const { loss } = softmaxCrossEntropy(logits, testingLabels);
-    this.tested.push({ step: this.step, loss, accuracy: countRight(logits, testingLabels) / testingLabels.length });
+    const { testingLabels: y } = given,
+      { loss } = softmaxCrossEntropy(logits, y);
+    this.tested.push({ step: this.step, loss, accuracy: countRight(logits, y) / y.length });
   }
 
   /** Whether its numbers have overflowed. */

@@ -3,7 +3,7 @@
 
 import { effect } from "@preact/signals";
 
-import { learn, put } from "./acts.js";
+import { learn, openWith, put } from "./acts.js";
 import { inAddress, ofDigit } from "./address.js";
 import { isOnSite } from "./given.js";
 import { set } from "./learning.js";
@@ -18,9 +18,9 @@ const FEW = 100; // steps that are taken again: a second or so
 
 export function visit() {
   if (isOnSite && !location.hash.includes("image") && taken.value) taken.value.forEach(again);
-  if (isOnSite && drawing.value) show(drawing.value);
-  show(location.hash);
-  addEventListener("hashchange", () => show(location.hash));
+  if (isOnSite && drawing.value) show(drawing.value, openWith);
+  show(location.hash, openWith);
+  addEventListener("hashchange", () => show(location.hash || "#opening", put)); // Back leads to the address without a #
   if (!isOnSite) return;
   effect(() => {
     drawing.value = ofDigit(digit.value, label.value);
@@ -39,13 +39,14 @@ export function visit() {
 function again([address, lr, count]) {
   const { digit, label } = inAddress(String(address));
   if (!digit || !(lr > 0 && lr < 1) || !(count >= 1 && count <= FEW)) return;
-  put(digit, label);
+  openWith(digit, label);
   learn(count, lr);
 }
 
-function show(hash) {
+/** Show what an address holds behind its #. place: puts a digit on the pad, so that it can be taken back or not. */
+function show(hash, place) {
   const { digit, label, settings, line } = inAddress(hash);
-  if (digit) put(digit, label);
+  if (digit) place(digit, label);
   if (settings) {
     set(settings);
     goTo("learn");

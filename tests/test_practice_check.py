@@ -14,6 +14,7 @@ from exercises.catalogue import BY_NAME, EXERCISES
 from marker import check, complaints
 from marker.catalogue import Catalogue
 from marker.exercise import Exercise, change
+from marker.statement import statement_blocks
 from practice_answers import in_the_older_form, marked_here
 from support.errors import UserError
 
@@ -424,3 +425,29 @@ def test_what_passed_once_passes_in_no_draw(name, edit):
     answer = change(exercise.answer, edit.replace("\\n", "\n").removeprefix("return "), exercise.gives[0])
     code = check.compiled(check.counting(exercise.filled(answer)))
     assert not any(check.right_in_all(exercise, code, [[*exercise.drawing(seed)]]) for seed in range(5))
+
+
+def test_a_statement_says_of_each_part_what_it_is():
+    text = """
+Find dz, of `z`.
+
+    z (B, H)    what went in
+    da (B, H)   the derivative with respect to a
+    H           units
+
+    dz = da * (z > 0)
+
+    a unit is on
+    or off
+
+    a | b
+
+    1  2  3  4  5
+    6  7  8  9  0
+"""
+    blocks = statement_blocks(text, ["z", "da"])
+    assert [block.kind for block in blocks] == ["prose", "terms", "formulas", "sentences", "drawing", "table"]
+    assert blocks[0].content == "Find dz, of `z`."
+    assert blocks[1].content[0] == ["z (B, H)", "what went in"] and blocks[1].describes == ("z", "da")
+    assert blocks[3].content == ["a unit is on", "or off"] and blocks[5].content[1] == ["6", "7", "8", "9", "0"]
+    assert not any(block.describes for block in blocks if block.kind != "terms")

@@ -99,7 +99,7 @@ logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: sha
     | Why was it wrong? The marker said: If b2[k] grows by 1 | next | ~practice.py train | ~"The MLP" is done
 +0 | {OURS.numbered(BY_NAME["logits"])}:
 solution | logits = a1 @ W2 + b2 Each logit is | The derivation: docs/backprop.md, "The | In the project: mlp_np.py:
-next | Exercise 2 (
+next | Exercise {number("softmax")} (
 list | 1 logits The logits of a layer passed | > 2 | 1 of {len(EXERCISES)} passed
 logits: logits = a1 @ w2 | Do you mean `W2`? | ~For these again
 list | The logits of a layer changed
@@ -147,9 +147,9 @@ review da1 | da1 has not passed yet
 review loss | Review of exercise {number("loss")}
 review | Review of exercise {number("loss")}
 review/loss: loss = p | ~kept in
-review logits | Review of exercise 1 | ~kept in
+review logits | Review of exercise {number("logits")} | ~kept in
 review loss | Nothing is written yet | What you had is kept in | review/loss.1.py
-review logits | Review of exercise 1 | ~kept in
+review logits | Review of exercise {number("logits")} | ~kept in
 
 nonsense | no exercise nonsense
 DZ1 | Exercise {number("dz1")} (

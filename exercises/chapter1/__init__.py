@@ -50,6 +50,17 @@ def cross_entropy(logits, y):
     return softmax_cross_entropy(logits, y)[0]
 
 
+def single_image(rng):
+    """The logits of one image (10,), their p, and the true digit as a one-hot row."""
+    g = network(rng)
+    return SimpleNamespace(logits=g.logits[0], p=g.p[0], onehot=g.onehot[0])
+
+
+def cross_entropy_of_one(logits, onehot):
+    """The cross-entropy of one image."""
+    return cross_entropy(logits[np.newaxis], onehot[np.newaxis].argmax(axis=1))
+
+
 def beside_zero(rng, z, b):
     """The biases b, moved until an entry of each column of z = ... + b lies beside 0: above it, below it, and so on."""
     columns = np.arange(len(b))

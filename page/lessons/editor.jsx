@@ -9,6 +9,7 @@ import { classHighlighter } from "@lezer/highlight";
 import { useSignalEffect } from "@preact/signals";
 import { minimalSetup } from "codemirror";
 import { useEffect, useRef } from "preact/hooks";
+import { chord } from "./words.js";
 
 const following = Annotation.define(); // marks a change that comes from the state, and not from the keyboard
 const isFollowing = (transaction) => transaction.annotation(following);
@@ -99,7 +100,6 @@ export function Editor({ text, label, before = 0, onChange, onEnter, does, verb,
   );
 }
 
-const chord = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘+Enter" : "Ctrl+Enter";
 const leave = "Tab indents; Escape, then Tab, leaves the editor.";
 
 /** On a phone the keys stand on its keyboard, which covers the window's lower part: how much of it is what lessons.css needs. */

@@ -2,29 +2,17 @@
 
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { askForHint, attempt, hintsSeen, taskOf } from "./attempts.js";
 import { Both } from "./both.jsx";
 import { Editor } from "./editor.jsx";
-import { Unkept } from "./folder.jsx";
 import { Handwriting } from "./handwriting.jsx";
-import { markFile } from "./judge.js";
-import { kept } from "./keep.js";
+import { HintButton, Hints, Marked } from "./marked.jsx";
 import { isSupported } from "./python.js";
-import { Coming, Html, Told, useFocusBack, Verdict } from "./show.jsx";
-import { Task } from "./task.js";
+import { Coming, Html, useFocusBack } from "./show.jsx";
+import { Unkept } from "./unkept.jsx";
 import { change, done, replace, work, write } from "./work.js";
 
 const headOf = (file) => /^""".*?"""\n+/s.exec(file)?.[0] ?? ""; // the docstring, which stands above the editor as text
-
-export const tasks = new Map(); // what was asked of Python in each exercise: a verdict is there when the reader comes back
-
-function taskOf(name, again, python) {
-  const key = `${name} ${again}`;
-  if (!tasks.has(key)) {
-    const said = kept(`mark ${key}`, ({ said }) => Array.isArray(said), "sessionStorage");
-    tasks.set(key, new Task(python, `the exercise ${name}`, true, said));
-  }
-  return tasks.get(key);
-}
 
 /** An exercise with its editor. again: it is written once more, from memory, in a file of its own. inLesson: the lesson
     around it has said what is asked. size: of a training. onPassed is called whenever it passes; `children` stand behind its buttons. */
@@ -72,6 +60,39 @@ export function Exercise({ exercise, python, size, again = false, inLesson = fal
   );
 }
 
+const TOP = 170; // pixels of an editor, in which the line to write is, if it is not marked by dots
+
+/** The line of an editor that has to be written; or the editor. */
+const lineToWrite = (desk) =>
+  [...desk.querySelectorAll(".cm-line")].find((line) => line.textContent.endsWith("...")) ??
+  desk.querySelector(".cm-editor");
+
+/** Whether the line to write is below the buttons that stay in sight in a small window (lessons.css), or behind them. */
+function useIsAway(desk) {
+  const isAway = useSignal(false);
+  useEffect(() => {
+    const look = () => {
+      const line = desk.current && lineToWrite(desk.current);
+      if (!line) return; // it is gone, or on its way
+      const { top, height } = line.getBoundingClientRect(),
+        { top: end } = desk.current.querySelector(".marks").getBoundingClientRect();
+      isAway.value = top + Math.min(height, TOP) > end;
+    };
+    look();
+    const sizes = new ResizeObserver(look);
+    sizes.observe(document.documentElement);
+    sizes.observe(desk.current.closest(".exercise"));
+    addEventListener("scroll", look, { passive: true });
+    addEventListener("resize", look);
+    return () => {
+      sizes.disconnect();
+      removeEventListener("scroll", look);
+      removeEventListener("resize", look);
+    };
+  }, [desk]);
+  return isAway;
+}
+
 function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
   const { name, stub, hints, solution, program, lesson, figure } = exercise;
   const file = useComputed(() => (again ? work.value.reviews : work.value.files)[name] ?? stub);
@@ -80,34 +101,27 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
     if (!head.current || !file.value.startsWith(head.current)) head.current = headOf(file.value);
     return file.value.slice(head.current.length).trimEnd();
   });
-  const task = taskOf(name, again, python),
+  const task = taskOf(name, python, again),
     { said, isBusy } = task,
     help = useSignal(""), // "hints" or "solution"
-    shown = useRef(),
-    before = useRef(said.peek()), // what stood there when this was opened
     cursor = useRef({}),
+    desk = useRef(),
+    isAway = useIsAway(desk),
     marker = useFocusBack(isBusy);
-  const { progress } = work.value,
-    state = done(work.value, exercise),
-    seen = progress.hints[name] ?? 0; // hints
+  const state = done(work.value, exercise),
+    seen = hintsSeen(exercise);
 
   const save = (text) => (again ? change(({ reviews }) => (reviews[name] = text)) : write(name, text));
   const type = (body) => save(`${head.current}${body}\n`);
   useEffect(() => () => task.python.stop("Ended, because you opened another exercise."), [task]);
-  // What has been said comes into view.
-  useEffect(() => {
-    const isNew = said.value && said.value !== before.current;
-    if (isNew && "passed" in said.value) shown.current.scrollIntoView({ block: "nearest" });
-  }, [said.value]);
 
-  const mark = () =>
-    task.attempt(async (python) => {
-      const text = file.peek(); // as it is now, not when it has been marked
-      save(text);
-      const verdict = await markFile(python, exercise, text, again, ({ told }) => told && task.tell(`${told}. `));
-      if (verdict.passed) onPassed();
-      return verdict;
-    });
+  const mark = () => {
+    const getText = () => {
+      save(file.peek()); // a stub, too, is a file from then on
+      return file.peek();
+    };
+    return attempt(task, exercise, getText, { again, onPassed });
+  };
 
   const run = () =>
     task.attempt(async (python) => {
@@ -116,7 +130,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
     });
 
   const hint = () => {
-    change(({ progress }) => (progress.hints[name] = Math.min(seen + 1, hints.length)));
+    askForHint(exercise);
     help.value = "hints";
   };
 
@@ -133,10 +147,16 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
     cursor.current.focus();
   };
 
+  /** Put the cursor into the editor, and the line to write into view. */
+  const goToLine = () => {
+    cursor.current.focus();
+    requestAnimationFrame(() => desk.current && lineToWrite(desk.current)?.scrollIntoView({ block: "center" }));
+  };
+
   const isMarked = state === "passed" && !again;
   const start = () => python.start().catch(() => {}); // Mark tries again, and says what failed
   return (
-    <div class="desk">
+    <div class="desk" ref={desk}>
       <div onFocusInCapture={start}>
         <Editor
           text={body}
@@ -149,7 +169,10 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
           at={cursor.current}
         />
       </div>
-      <div class="row marks">
+      <div class={`row marks ${isAway.value ? "away" : ""}`}>
+        <button type="button" class="primary to-editor" onClick={goToLine}>
+          To the editor
+        </button>
         <button
           ref={marker}
           type="button"
@@ -165,9 +188,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
             Run
           </button>
         )}
-        <button type="button" onClick={hint} aria-disabled={help.value === "hints" && seen === hints.length}>
-          Hint{seen > 0 && ` (${Math.min(seen + 1, hints.length)} of ${hints.length})`}
-        </button>
+        <HintButton exercise={exercise} isOpen={help.value === "hints"} act={hint} />
         {!again && (
           <button type="button" onClick={solve} disabled={seen < hints.length && !["passed", "seen"].includes(state)}>
             Solution
@@ -178,9 +199,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
         </button>
         {children}
       </div>
-      <div ref={shown} class={`verdict ${{ true: "right", false: "wrong" }[said.value?.passed] ?? ""}`} role="status">
-        <Told task={task}>{(verdict) => <Verdict {...verdict} />}</Told>
-      </div>
+      <Marked task={task} />
       {said.value?.passed && exercise.line && !again && (
         <p class="row">
           <a class="button" href={`index.html#line=${exercise.line}`}>
@@ -190,7 +209,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
       )}
       {said.value?.both && <Both {...said.value.both} isShut={said.value.both.isTelling && seen === 0} />}
       <div class="help" aria-live="polite">
-        {help.value === "hints" && <Hints hints={hints.slice(0, seen)} />}
+        {help.value === "hints" && <Hints exercise={exercise} />}
         {help.value === "solution" && (
           <>
             <h3>Solution</h3>
@@ -217,17 +236,6 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
     </div>
   );
 }
-
-const Hints = ({ hints }) => (
-  <>
-    <h3>Hints</h3>
-    <ol>
-      {hints.map((hint) => (
-        <Html as="li" made={hint} />
-      ))}
-    </ol>
-  </>
-);
 
 const TOO_OLD =
   "This browser cannot run Python: it takes Chrome or Edge 137, Firefox 131 or Safari 18.4, or a later one. In a terminal:";

@@ -1,18 +1,9 @@
 /* The learner's folder as a file: to keep, to hand in, to take to the terminal and back. */
 
 import { useSignal } from "@preact/signals";
-import { useMemo } from "preact/hooks";
-import { OpenInPage, save, takeBack } from "./hand.jsx";
-import { Said, Told } from "./show.jsx";
-import { Task } from "./task.js";
-import { add, change, folder, isKept, nothing, replace, work } from "./work.js";
-
-async function download(python) {
-  const { files } = await python.ask("pack", {}, folder(work.value));
-  const name = prompt("Your name, for the name of the file:");
-  if (name !== null) save(files["my_practice.zip"], `${name || "my_practice"}.zip`);
-  return "";
-}
+import { OpenInPage, takeBack } from "./hand.jsx";
+import { download, Unkept, useFile } from "./unkept.jsx";
+import { add, change, isKept, nothing, replace } from "./work.js";
 
 async function upload(python, file) {
   const {
@@ -29,34 +20,6 @@ async function upload(python, file) {
   const opened = `Exercises opened: ${Object.keys(found.files).length}.${lost}`;
   return damaged ? `${opened} The progress.json in it is damaged, and was left out: mark them again.` : opened;
 }
-
-/** A task with the learner's file, and where it says what became of it. */
-function useFile(python, what) {
-  const task = useMemo(() => new Task(python, what), [python, what]);
-  const Status = () => (
-    <div class="note" role="status">
-      <Told task={task}>{(words) => <Said text={words} />}</Told>
-    </div>
-  );
-  return [task, useMemo(() => Status, [task])];
-}
-
-/** Where a browser keeps nothing, that is said wherever something is written. */
-export const Unkept = ({ python }) => {
-  const [task, Status] = useFile(python, "your download");
-  if (isKept.value) return null;
-  return (
-    <div class="unkept">
-      <p>
-        This browser keeps nothing: its storage is denied, or full. What you write is gone when you close this page.
-      </p>
-      <button type="button" onClick={() => task.attempt(download)}>
-        Download my work
-      </button>
-      <Status />
-    </div>
-  );
-};
 
 /** A checkpoint, as the terminal leaves it and predict.py reads it, for index.html to show. */
 function OpenNetwork({ python }) {

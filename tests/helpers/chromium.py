@@ -73,29 +73,22 @@ def checkpoint(tmp_path_factory):
     return once(tmp_path_factory, "a-small-network", make) / "checkpoint_np.npz"
 
 
-def bundled(path):
-    """That page, with the scripts as they are now: the committed one may have those of before."""
-    page = build.with_network(build.shell(build.script()), build.known(path.read_text(encoding="utf-8")))
-    path.write_text(page, encoding="utf-8")
-
-
 @pytest.fixture(scope="session")
 def small_page(tmp_path_factory, checkpoint, npm):
     """The address of the page of that network."""
 
     def make(out):
         build.main(["--weights", str(checkpoint), "--out", str(out)])
-        bundled(out)
 
     return once(tmp_path_factory, "small.html", make).as_uri()
 
 
 @pytest.fixture(scope="session")
 def large_page(tmp_path_factory, npm):
-    """The address of the page with the project's own network, which is a large one."""
+    """The address of the page with the project's own network, which is a large one. The committed page may be older."""
 
     def make(out):
-        bundled(shutil.copy(build.FOLDER / "index.html", out))
+        build.main(["--out", str(out)])
 
     return once(tmp_path_factory, "large.html", make).as_uri()
 
@@ -130,7 +123,7 @@ def committed(window, large_page):
 
 
 # All views below each other, nothing of them folded.
-EVERYTHING = """lab.goTo("all"); document.querySelector(".pick").open = true;
+EVERYTHING = """lab.skip(); lab.goTo("all"); document.querySelector(".pick").open = true;
     "logits p loss dlogits dW2 db2 da1 dz1 dW1 db1".split(" ").forEach(lab.unfold);"""
 READY = "html:not(:has(#starting))"
 

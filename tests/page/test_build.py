@@ -1,10 +1,7 @@
 """What writes the page, for a clone and for a site: the file, what goes into it, and what is refused."""
 
-import base64
 import graphlib
-import gzip
 import html
-import io
 import json
 import re
 import sys
@@ -12,10 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from chromium import draw, frames, opened, text
+from chromium import draw, frames, opened, text, weights
 from conftest import ROOT, as_input, until
-from mlp_np import MLP
-from page import build, bundle
+from page import build, bundle, data_file
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
 
@@ -56,42 +52,91 @@ def test_the_page_names_the_lesson_that_asks_for_an_exercise():
         assert re.search(rf"`(python practice\.py )?{given['exercise']}`", document), tag
 
 
-def unpacked(known):
-    """The network, and the images to pick, to learn from and to test on."""
-    content, model = io.BytesIO(gzip.decompress(base64.b64decode(known["packed"]))), MLP(known["hidden"])
-    for (name, p), scale in zip(model.params.items(), known["scales"], strict=True):
-        low, high = np.frombuffer(content.read(2 * p.size), np.uint8).reshape(2, *p.shape)
-        model.params[name] = ((low + 256.0 * high.view(np.int8)) * scale).astype(np.float32)
-    images = np.frombuffer(content.read(), np.uint8).reshape(-1, 28, 28)
-    picked, learned = len(known["numbers"]), len(known["trainingLabels"])
-    return model, np.split(images, [picked, picked + learned])
+@pytest.fixture(scope="module")
+def arrays():
+    return data_file.load(build.DATA)
 
 
-def test_the_committed_page_is_what_build_writes_and_holds_what_it_says(committed, mnist):
-    """Its accuracy is that of the weights in it, though they are rounded; its images are MNIST's, bit for bit."""
-    known, script = build.known(PAGE), re.search(r'<script type="module">(.*)</script>', PAGE, re.S)[1]
-    assert build.with_network(build.shell(script), known) == PAGE, "run python -m page.build again"
+def test_the_committed_page_is_what_build_writes(arrays, npm):
+    assert build.single_file(arrays) == PAGE, "run python -m page.build again"
     assert len(PAGE.encode()) <= build.MAX_BYTES == 1_750_000
-    model, found = unpacked(known)
-    logits = model.forward(as_input(mnist.test_images, known["pixels"], "float32"))
-    stated = float(re.search(r"test accuracy (0\.\d{4})", known["run"])[1])
-    assert (logits.argmax(axis=1) == mnist.test_labels).mean() == pytest.approx(stated, abs=5e-4)
-    assert stated > 0.98
-    assert len(known["trainingLabels"]) >= 1000
-    for images, labels, whose, chosen in [
-        (found[0], "labels", "test", known["numbers"]),
-        (found[1], "trainingLabels", "train", slice(len(found[1]))),
-        (found[2], "testingLabels", "test", slice(len(found[2]))),
+
+
+def test_the_data_file_has_the_run_of_the_readme_and_its_images(arrays, mnist):
+    """The page and README.md name one accuracy; the images are MNIST's, bit for bit."""
+    facts = data_file.facts(arrays)
+    run = json.loads((ROOT / "learning_curves/published/history_np.json").read_text(encoding="utf-8"))
+    assert run["options"]["hidden"] == 512 and run["options"]["seed"] == 0 and run["test_step"][-1] == 2340
+    accuracy = f"{run['test_accuracy'][-1]:.4f}"
+    assert facts["run"] == f"784-512-10, seed 0, 2,340 training steps, test accuracy {accuracy}"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"test accuracy: {accuracy}\n" in readme
+    assert len(facts["trainingLabels"]) >= 1000
+    for kind, whose, chosen in [
+        ("test", "test", arrays["test_numbers"]),
+        ("training", "train", slice(len(facts["trainingLabels"]))),
+        ("testing", "test", slice(len(facts["testingLabels"]))),
     ]:
-        assert np.array_equal(images, getattr(mnist, f"{whose}_images")[chosen])
-        assert known[labels] == getattr(mnist, f"{whose}_labels")[chosen].tolist()
-    answers = committed.evaluate("lab.tests.slice(0, 50).map((test, n) => (lab.pick(n), lab.now.answer))")
-    assert answers == logits[:50].argmax(axis=1).tolist()
-    assert known["run"] in text(committed, "footer")
+        assert np.array_equal(arrays[f"{kind}_images"], getattr(mnist, f"{whose}_images")[chosen])
+        assert np.array_equal(arrays[f"{kind}_labels"], getattr(mnist, f"{whose}_labels")[chosen])
 
 
-def test_the_script_in_the_page_is_that_of_the_sources(npm):
-    assert build.script() in PAGE, "run python -m page.build again"
+def test_the_page_has_the_weights_of_the_data_file_and_says_how_well_they_read(arrays, committed, mnist):
+    """W1 has 8 bits. The weights in the page are those that NumPy computes, bit for bit."""
+    facts, model = data_file.facts(arrays), data_file.network(arrays)
+    assert arrays["W1"].dtype == np.int8 and arrays["W1_scale"].shape == (512,)
+    for name, p in weights(committed).items():
+        assert np.array_equal(p, model.params[name]), name
+    answers = model.forward(as_input(mnist.test_images, facts["pixels"], "float32")).argmax(axis=1)
+    accuracy = (answers == mnist.test_labels).mean()
+    assert facts["rounded"] == round(accuracy, 4) and accuracy == pytest.approx(0.985, abs=2e-4)
+    shown = committed.evaluate("lab.tests.slice(0, 50).map((test, n) => (lab.pick(n), lab.now.answer))")
+    assert shown == answers[:50].tolist()
+    assert f"{facts['run']}, {accuracy:.4f} with W1 rounded to 8 bits, as it is here" in text(committed, "footer")
+
+
+def test_weights_are_rounded_by_half_a_scale_at_most():
+    rng = np.random.default_rng(0)
+    p = (rng.normal(size=(50, 6)) * 10.0 ** np.arange(-3, 3)).astype(np.float32)
+    p[:, 2] = 0
+    for largest, scales in ((127, 6), (32767, 1)):
+        whole, scale = data_file.quantize(p, largest)
+        assert scale.shape == (scales,) and np.abs(whole).max() == largest
+        assert (np.abs(whole * scale.astype(np.float64) - p) <= scale * (0.5 + 1e-4)).all()
+        assert not whole[:, 2].any()
+
+
+def test_the_opening_image_comes_with_what_numpy_computes_of_it(arrays, committed):
+    opening, shown = data_file.facts(arrays)["opening"], committed
+    shown.evaluate("lab.pick(JSON.parse(network.textContent).opens)")
+    assert shown.evaluate("Array.from(lab.pixels())") == opening["pixels"]
+    for name in ("a1", "logits", "p"):
+        assert opening[name] == pytest.approx(shown.evaluate(f"Array.from(lab.now.{name})"), rel=1e-5, abs=1e-12)
+    assert np.argmax(opening["p"]) == 2
+
+
+def test_a_data_file_that_is_damaged_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "DATA", path := tmp_path / "data.npz")
+    for content in (None, b"", b"PK", b"PK\3\4" + bytes(100)):
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(UserError, match=r"^cannot read \S*data.npz: [^\n]*git checkout[^\n]*$"):
+            build.main(["--out", str(tmp_path / "page.html")])
+
+
+def test_weights_without_out_replace_the_data_file_and_with_it_they_do_not(checkpoint, tmp_path, monkeypatch, npm):
+    folder = tmp_path / "page"
+    folder.mkdir()
+    monkeypatch.setattr(build, "DATA", path := folder / "data.npz")
+    monkeypatch.setattr(build, "OUT", folder / "index.html")
+    build.main(["--weights", str(checkpoint), "--out", str(tmp_path / "other.html")])
+    assert not path.exists() and not (folder / "index.html").exists()
+    build.main(["--weights", str(checkpoint)])
+    assert data_file.facts(data_file.load(path))["hidden"] == 48
+    pages = [(folder / "index.html").read_bytes(), (tmp_path / "other.html").read_bytes()]
+    assert pages[0] == pages[1]
+    build.main([])
+    assert (folder / "index.html").read_bytes() == pages[0]
 
 
 def test_the_scripts_import_each_other_in_one_direction():
@@ -129,11 +174,11 @@ def test_the_formulas_and_the_lines_that_links_lead_to_are_those_of_mlp_np():
 def test_the_page_names_its_run(checkpoint):
     _, options, history = build.load_mlp(checkpoint)
     accuracy = f"{history.test_accuracy[-1]:.4f}"
-    assert build.run_line(options, history) == f"784-48-10, seed 3, 300 training steps, test accuracy {accuracy}"
+    assert data_file.run_line(options, history) == f"784-48-10, seed 3, 300 training steps, test accuracy {accuracy}"
     options.run.hold_out = 5000
-    assert f"held-out accuracy {accuracy}" in build.run_line(options, history)
+    assert f"held-out accuracy {accuracy}" in data_file.run_line(options, history)
     history.test_step[-1] = 299  # stopped a step after the last test: what it measured is another network
-    assert "accuracy" not in build.run_line(options, history)
+    assert "accuracy" not in data_file.run_line(options, history)
 
 
 def test_wrong_weights_are_one_line(checkpoint, tmp_path):
@@ -159,7 +204,7 @@ def test_wrong_weights_are_one_line(checkpoint, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_page_that_is_too_large_is_refused(checkpoint, monkeypatch, tmp_path):
+def test_a_page_that_is_too_large_is_refused(checkpoint, monkeypatch, tmp_path, npm):
     out = ["--out", str(tmp_path / "page.html")]
     monkeypatch.setattr(build, "script", lambda: "x" * build.MAX_BYTES)
     with pytest.raises(UserError, match=r"^the page would have [\d,]+ bytes, more than 1,750,000$"):
@@ -224,7 +269,8 @@ def test_a_part_that_no_section_has_is_said_in_the_console(browser, tmp_path):
 def test_where_no_page_can_be_written(checkpoint, monkeypatch):
     """Not over what it is made from, either."""
     before, weights = checkpoint.read_bytes(), ["--weights", str(checkpoint)]
-    monkeypatch.setattr(build, "network", lambda *_: {})  # which takes a second
+    monkeypatch.setattr(data_file, "make", lambda *_: {})  # which takes a second
+    monkeypatch.setattr(build, "single_file", lambda _: "")
     for out in ("", ".", "/", str(checkpoint), str(build.FOLDER / "page.css")):
         with pytest.raises(UserError, match=f"--out {re.escape(out)}"):
             build.main([*weights, "--out", out])
@@ -234,7 +280,7 @@ def test_where_no_page_can_be_written(checkpoint, monkeypatch):
 
 
 @pytest.mark.slow
-def test_nothing_acts_is_sent_or_stored(browser, tmp_path):
+def test_nothing_acts_is_sent_or_stored(browser, tmp_path, npm):
     """What is hostile is shown as text; were a script to come in all the same, it could not run or send."""
     url = "http://127.0.0.1:9/"
     hostile = (
@@ -242,8 +288,10 @@ def test_nothing_acts_is_sent_or_stored(browser, tmp_path):
         f"<img src={url} onerror='window.hacked = true'><iframe src={url}></iframe><base href={url}>"
         f"<link rel=stylesheet href={url}><style>body {{ display: none }}</style><!--{{{{script}}}}"
     )
-    path, known = tmp_path / "hostile.html", build.known(PAGE) | {"run": hostile, "note": hostile}
-    path.write_text(build.with_network(PAGE, known), encoding="utf-8")
+    known = json.loads(re.search(r'id="network">(.*?)</script>', PAGE)[1]) | {"run": hostile, "note": hostile}
+    (path := tmp_path / "hostile.html").write_text(
+        build.fill_template(build.TEMPLATE.read_text(encoding="utf-8"), known), encoding="utf-8"
+    )
     refused = ["Content Security Policy", "Failed to load", "Fetch API"]
     with opened(browser, path.as_uri(), own=(path.as_uri(), url), problems=refused) as page:
         assert hostile in text(page, "footer")

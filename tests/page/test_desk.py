@@ -62,6 +62,23 @@ def test_ones_own_array_stands_beside_the_right_one_with_the_entry_that_is_furth
     assert both["axes"] == g.dx.ndim == len(both["lead"]) + 2
 
 
+def test_a_line_for_one_image_computes_the_first_derivative_until_there_is_one_for_a_batch(tmp_path, monkeypatch):
+    monkeypatch.setattr(desk, "FOLDER", tmp_path)
+    monkeypatch.setattr(desk, "Path", lambda *parts: tmp_path.joinpath("out", *parts[1:]))
+    (tmp_path / "out").mkdir()
+    rng = np.random.default_rng(0)
+    known = {"x": rng.normal(size=784), "z1": rng.normal(size=6), "W2": rng.normal(size=(6, 10))}
+    known |= {"a1": np.maximum(known["z1"], 0), "p": softmax(rng.normal(size=(1, 10)))[0]}
+    for name, array in known.items():
+        (tmp_path / name).write_bytes(array.tobytes())
+    for written, factor in (({"one_image": 2}, 2), ({"one_image": 2, "dlogits": 3}, 3)):
+        for name, times in written.items():
+            (tmp_path / f"{name}.py").write_text(filled(name, f"{RIGHT[name]}; dlogits = {times} * dlogits"))
+        desk.derivatives([*written], 4)
+        dlogits = np.frombuffer((tmp_path / "out" / "dlogits").read_bytes())
+        assert np.allclose(dlogits, factor * (known["p"] - np.eye(10)[4]))
+
+
 def test_what_would_tell_the_answer_stays_shut_until_the_first_hint(tmp_path):
     assert beside(tmp_path, "loss", "loss = 1.5")[0]["isTelling"]  # one entry
     assert beside(tmp_path, "dz1", "dz1 = da1")[0]["isTelling"]  # an input as it is
@@ -210,14 +227,15 @@ def test_the_entry_stands_in_the_middle_of_the_part_or_the_part_ends_where_the_a
         assert both["mine"][row][column] is None and both["right"][row][column] == 0  # JSON knows no inf
 
 
-def test_where_a_unit_goes_off_on_the_way_the_gradient_check_measures_nothing():
+def test_where_a_unit_goes_off_on_the_way_the_gradient_check_measures_nothing(npm):
     """training.js in node: the first of eight units is exactly at the bend of its ReLU."""
     if not shutil.which("node"):
         missing("needs node, which comes with npm")
-    content = bytes(2 * (784 + 1 + 10 + 10) + 784 * 5)  # a network with one hidden unit, and five images
-    packed = base64.b64encode(gzip.compress(content)).decode()
-    given = {"hidden": 1, "scales": [1] * 4, "packed": packed, "labels": [], "mean": 0.1307, "std": 0.3081}
+    sizes = {"network": 4 * 4 + 2 * 21 + 784, "images": 784 * 5}  # a network with one hidden unit, and five images
+    given = {"hidden": 1, "labels": [], "mean": 0.1307, "std": 0.3081}
     given |= {"trainingLabels": [0, 1, 2, 3], "testingLabels": [4]}
+    for name, size in sizes.items():
+        given[name] = {"packed": base64.b64encode(gzip.compress(bytes(size))).decode()}
     script = f"""
         const given = {{ textContent: {json.dumps(json.dumps(given))} }};
         globalThis.document = {{ documentElement: {{ dataset: {{}} }}, getElementById: () => given }};

@@ -339,6 +339,10 @@ def test_the_dock_reads_the_digit_at_hand_while_one_learns(page):
     page.locator("[data-grid=a1] canvas").hover(position={"x": 60, "y": 60})
     page.locator("#pad2").scroll_into_view_if_needed()
     page.locator("#learn .clear").click()
+    assert not page.locator("#dock-digit").count()  # the pad is in the window
+    page.locator(".mistakes").evaluate("(list) => list.scrollIntoView({ block: 'start' })")
+    page.set_viewport_size({"width": 1440, "height": 500})
+    page.locator("#dock-digit").wait_for()
     assert text(page, "#dock-answer") == text(page, "#new-answer") == "–"
     page.evaluate("penTo(pad2, 'pointerdown', 0.5, 0.2); penTo(pad2, 'pointermove', 0.5, 0.8); lab.readPad()")
     page.evaluate("penTo(pad2, 'pointerup', 0, 0)")

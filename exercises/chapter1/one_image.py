@@ -1,0 +1,64 @@
+"""How wrong was it? dlogits of one image.
+
+One image. The network said p, ten probabilities. The truth is onehot: 1 at the true digit, and 0 at the nine others.
+
+dlogits[k] says how the loss changes if the score logits[k] grows a little. It is positive where the network said too
+much, and negative where it said too little: take what it said, and subtract the truth.
+
+    p (10,)        what the network said
+    onehot (10,)   the truth
+"""
+
+import numpy as np
+
+
+def one_image(p, onehot):
+    """Return dlogits (10,)."""
+    dlogits = p - onehot
+    return dlogits
+
+
+# ---- what follows is not handed out ----------------------------------------------------------------------------------
+from exercises import chapter1
+
+INPUTS = [chapter1.single_image]
+LOSS = {"logits": chapter1.cross_entropy_of_one}
+ENTRYWISE = "logits"
+
+HINTS = """
+1. The network said p[4] = 0.1, and it is a 4. The truth is 1. How much too little did it say?
+2. That was 0.1 - 1 = -0.9. For a digit that it is not, the truth is 0, and it said p[k] too much.
+3. NumPy subtracts all ten numbers at once: the name of the one array, a minus sign, the name of the other.
+"""
+
+MISTAKES = """
+the sign | -dlogits
+    If the true digit's score grows, does the loss rise or fall? What is the sign of its entry in yours?
+the truth not subtracted | p
+    Of the true digit, the network should have said 1. Which entry of yours knows that?
+the truth added | p - onehot -> p + onehot
+    How much too much did the network say: what it said, minus the truth?
+what the network said is missing | -onehot
+    If a wrong digit got a p of 0.3, its score was too large. Which entry of yours says so?
+only the true digit's entry filled | onehot * (p - 1)
+    A wrong digit that got a p of 0.3 should have got 0. What is its entry in yours?
+divided by 10 | dlogits / 10
+    A mean goes over images, and this is one image. What should you divide by?
+a factor 2 | 2 * dlogits
+    A 2 comes from the derivative of a square. Is there a square in this loss?
+the derivative with respect to p | -onehot / p
+    -1/p is how the loss changes with p. But how does each logit change p?
+the derivative of a sigmoid | p * (1 - p)
+    p (1 - p) is how one p changes with its own logit. Where is the loss, and where is the true digit?
+squared errors | (p - onehot) ** 2
+    dlogits says in which direction a score was wrong. What has become of the sign in yours?
+the size alone | np.abs(p - onehot)
+    dlogits says in which direction a score was wrong. What has become of the sign in yours?
+"""
+
+DOCS = 'docs/backprop.md, "1. From the loss to the logits"'
+LINE = "mlp_np.py: dlogits[rows, y] -= 1"
+ON_DIGITS = """
+For a 1, the dlogits of a new network: +0.14 -0.94 +0.16 +0.10 +0.05 +0.13 +0.06 +0.10 +0.11 +0.09. Only the score of 1
+should grow.
+"""

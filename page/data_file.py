@@ -1,0 +1,155 @@
+"""page/data.npz: the network and the images that the page shows. page.build and page.site pack them into their pages.
+
+facts                               JSON: the run, how pixels become its input, and the image that the page opens on
+W1 (784, H) int8, W1_scale (H,)     the weights are W1 * W1_scale: each hidden unit has a scale of its own
+b1, W2, b2 int16, and their scales  one scale for each array
+test_images, test_labels            (N, 28, 28) uint8 and (N,): the test images to pick from, and in test_numbers
+                                    which of the test images they are
+training_images, training_labels    what a new network learns from
+testing_images, testing_labels      what it is tested on
+"""
+
+import json
+import zipfile
+from types import SimpleNamespace
+
+import numpy as np
+
+import data
+from mlp_np import MLP, softmax
+from support.errors import UserError
+from support.options import test_set_name
+
+READ, MISREAD = 50, 10  # the test images to pick from: the first ones, then the first that the network misreads
+# The images that a new network learns from, and those that test it. Their number, and the settings that the page opens
+# with, were chosen on held-out training images: 1,000 are enough for 85 %, and 1,500 leave some margin.
+TRAINING, TESTING = 1500, 500
+LARGEST = {"W1": 127, "b1": 32767, "W2": 32767, "b2": 32767}  # of the whole numbers that stand for weights
+
+
+def make(model, options, history):
+    """{name: array} of the data file for a trained MLP, which gets its weights as the page rounds them.
+
+    So the images that it misreads are those that the network on the page misreads. Raises UserError if its numbers
+    overflow.
+    """
+    dataset = data.load(options.source)
+    arrays = {}
+    for name, p in model.params.items():
+        arrays[name], arrays[f"{name}_scale"] = quantize(p, LARGEST[name])
+    model.params = weights(arrays)
+    x = data.to_input(dataset.test_images, options).astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        logits = model.forward(x)
+    if not np.isfinite(logits).all():
+        raise UserError("the numbers overflow: the network's weights are too large; train again with a lower --lr")
+    p = softmax(logits)
+    is_right = p.argmax(axis=1) == dataset.test_labels
+    wrong = np.flatnonzero(~is_right)
+    numbers = np.array([*range(READ), *wrong[wrong >= READ][:MISREAD]])
+    labels = dataset.test_labels[numbers]
+    belief = p[numbers, labels] + is_right[numbers]  # in the true digit, of the misread
+    facts = {
+        "run": run_line(options, history),
+        "rounded": round(float(is_right.mean()), 4),  # the accuracy of the weights as they are here
+        "pixels": options.run.pixels,
+        "mean": options.source.mean_and_std[0],
+        "std": options.source.mean_and_std[1],
+        "opens": int(belief.argmin()),  # on the misread image that surprises the network most
+    }
+    images = {
+        "test_numbers": numbers,
+        "test_images": dataset.test_images[numbers],
+        "test_labels": labels,
+        "training_images": dataset.train_images[:TRAINING],
+        "training_labels": dataset.train_labels[:TRAINING],
+        "testing_images": dataset.test_images[:TESTING],
+        "testing_labels": dataset.test_labels[:TESTING],
+    }
+    return {"facts": np.array(json.dumps(facts))} | arrays | images
+
+
+def run_line(options, history):
+    """Which run the weights are from, and how well it reads, according to its history."""
+    line = f"784-{options.run.hidden}-10, seed {options.run.seed}, {history.step:,} training steps"
+    if history.test_step and history.test_step[-1] == history.step:
+        line += f", {test_set_name(options)} accuracy {history.test_accuracy[-1]:.4f}"
+    return line
+
+
+def quantize(array, largest):
+    """A float array as whole numbers from -largest to largest, and their scales, float32.
+
+    If they fit into 8 bits, each column of the array has a scale of its own; otherwise the array has one.
+    No weight changes by more than half a scale: 1/254 or 1/65534 of the largest in its column or array.
+    """
+    is_small = largest < 128
+    highest = np.abs(array).max(axis=0) if is_small else np.abs(array).max(keepdims=True).reshape(1)
+    scale = np.where(highest > 0, highest / np.float64(largest), 1.0).astype(np.float32)
+    whole = np.rint(array / scale.astype(np.float64)).clip(-largest, largest)
+    return whole.astype("i1" if is_small else "<i2"), scale
+
+
+def weights(arrays):
+    """{name: float32 array}: the weights in a data file, as the page computes them."""
+    return {name: (arrays[name] * arrays[f"{name}_scale"].astype(np.float64)).astype(np.float32) for name in LARGEST}
+
+
+def network(arrays):
+    """The MLP in a data file."""
+    model = MLP(len(arrays["b1"]))
+    model.params = weights(arrays)
+    return model
+
+
+def load(path):
+    """{name: array} of a data file. Raises UserError if it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"cannot read {path}: {error}; `git checkout {path}` brings it back") from None
+
+
+def facts(arrays):
+    """What a page knows of its network before any weight is there, a dict for JSON.
+
+    opening: the pixels (784,) of the image that the page opens on, and its a1, logits and p, which NumPy computes in
+    float64 from the weights of the page. They have six digits.
+    """
+    known = json.loads(str(arrays["facts"]))
+    return known | {
+        "opening": forward(arrays, known),
+        "hidden": len(arrays["b1"]),
+        "numbers": arrays["test_numbers"].tolist(),
+        "labels": arrays["test_labels"].tolist(),
+        "trainingLabels": arrays["training_labels"].tolist(),
+        "testingLabels": arrays["testing_labels"].tolist(),
+    }
+
+
+def forward(arrays, known):
+    """{name: list}: the image that the page opens on, and the forward pass of it. known: the data file's own facts."""
+    pixels = arrays["test_images"][known["opens"]].reshape(1, 784)
+    model = MLP(len(arrays["b1"]), dtype=np.float64)
+    model.params = {name: p.astype(np.float64) for name, p in weights(arrays).items()}
+    run = SimpleNamespace(pixels=known["pixels"], dtype="float64")
+    source = SimpleNamespace(mean_and_std=(known["mean"], known["std"]))
+    logits = model.forward(data.to_input(pixels, SimpleNamespace(run=run, source=source)))
+    values = {"a1": model.a1, "logits": logits, "p": softmax(logits)}
+    rounded = {name: [float(f"{value:.6g}") for value in row[0]] for name, row in values.items()}
+    return {"pixels": pixels[0].tolist()} | rounded
+
+
+def packs(arrays):
+    """{name: bytes} of what page/given.js unpacks: the network with the images to pick from; the images to learn from.
+
+    In each the numbers of 4 bytes come first, then those of 2, then those of 1: a script reads them where they are.
+    """
+    scales = [arrays[f"{name}_scale"] for name in LARGEST]
+    network = [*scales, arrays["b1"], arrays["W2"], arrays["b2"], arrays["W1"], arrays["test_images"]]
+    images = [arrays["training_images"], arrays["testing_images"]]
+    return {
+        "network": b"".join(array.tobytes() for array in network),
+        "images": b"".join(array.tobytes() for array in images),
+    }

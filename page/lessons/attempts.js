@@ -1,0 +1,33 @@
+/* What is asked of Python in each exercise, on the front page and on the others: a verdict is there when the reader comes back. */
+
+import { markFile } from "./judge.js";
+import { kept } from "./keep.js";
+import { Task } from "./task.js";
+import { change, work } from "./work.js";
+
+export const tasks = new Map();
+
+/** The task of an exercise. again: of its review. */
+export function taskOf(name, python, again = false) {
+  const key = `${name} ${again}`;
+  if (!tasks.has(key)) {
+    const said = kept(`mark ${key}`, ({ said }) => Array.isArray(said), "sessionStorage");
+    tasks.set(key, new Task(python, `the exercise ${name}`, true, said));
+  }
+  return tasks.get(key);
+}
+
+/** Have a learner's file marked. getText: returns its text as it is when its turn comes. onPassed: called if it passes. */
+export const attempt = (task, exercise, getText, { again = false, onPassed = () => {} } = {}) =>
+  task.attempt(async (python) => {
+    const verdict = await markFile(python, exercise, getText(), again, ({ told }) => told && task.tell(`${told}. `));
+    if (verdict.passed) onPassed();
+    return verdict;
+  });
+
+/** How many hints of an exercise the reader has asked for. */
+export const hintsSeen = ({ name }) => work.value.progress.hints[name] ?? 0;
+
+export function askForHint({ name, hints }) {
+  change(({ progress }) => (progress.hints[name] = Math.min((progress.hints[name] ?? 0) + 1, hints.length)));
+}
