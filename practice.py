@@ -361,7 +361,7 @@ def train(work):
     """Write my_network.py out of the learner's lines, and run it."""
     if missing(work):
         raise UserError(f"train needs lines that have passed, unchanged since; still to do: {', '.join(missing(work))}")
-    written = network.program([work.path(network.EXERCISES[name]) for name in network.USED]).encode()
+    written = network.make_program([work.path(network.EXERCISES[name]) for name in network.USED]).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != written:
         keep(path)
@@ -394,7 +394,7 @@ def train(work):
 def fault(work, place, suspect, seed):
     """Hand out a copy of the project with a fault, or say whether that is its place and its suspect."""
     folder = work.folder / "fault"
-    name = faulty.handed_out(folder)
+    name = faulty.identify_fault(folder)
     if place is not None:
         return judge_fault(work, name, place, suspect)
     if seed is not None:
@@ -438,7 +438,7 @@ def judge_fault(work, name, place, suspect):
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
     folder = work.folder / "fault"
     file, line = faulty.parse_place(folder, place)
-    is_found, said = faulty.judge(name, file, line, suspect)
+    is_found, said = faulty.judge_answer(name, file, line, suspect)
     print_text(said[0], "good" if is_found else "bad")
     for text in said[1:]:
         print_text(text)

@@ -2,7 +2,7 @@
 
 An exercise (own.py, writer.py, block.py) is a `Blank`: it says which functions there are, how each is called with care
 (a kind of `Calls`), and which *consequences* it has that they are what they promise. A consequence is an experiment: it
-adds to what is `Found`, and ends in `Wrong`, with a sentence of exercises/said.md, where it is not as it has to be.
+adds to what is `Evidence`, and ends in `Wrong`, with a sentence of exercises/said.md, where it is not as it has to be.
 
 Here are those that several exercises share. Central differences of `loss` judge `gradients` (marker/derivatives.py),
 and a training is watched at its calls of `gradients` (exercises/watched.py). What was not seen there is not spoken of.
@@ -45,8 +45,8 @@ class Blank:
     functions: tuple  # the names of those that are asked for
     stub: Path  # the exercise's file
     calls: type  # a kind of `Calls`
-    consequences: tuple  # functions of what is `Found`, tried in this order
-    says: Callable  # of what is `Found` in a file that passes, as text
+    consequences: tuple  # functions of what is `Evidence`, tried in this order
+    says: Callable  # of what is `Evidence` in a file that passes, as text
     module: str = ""  # the program that runs such a file,
     looks: str = ""  # and the one that shows what it does
     asked: tuple = ()  # consequences that are tried once more, by the process that judges (marker/asked.py)
@@ -60,7 +60,7 @@ class Blank:
     def ask(self, functions, seed):
         """`Wrong`, if what functions in another process do is not what it has to be."""
         here = SimpleNamespace(**{name: getattr(functions, name) for name in self.functions})
-        found = Found(self.calls(here), seed, lambda text: None)
+        found = Evidence(self.calls(here), seed, lambda text: None)
         for consequence in self.asked:
             consequence(found)
 
@@ -71,21 +71,21 @@ class Blank:
             text = self.examine(module, seed, tell)
         except Wrong as error:
             return False, error.mark, str(error)
-        if others := imports(read(module.__file__)):
+        if others := list_imports(read(module.__file__)):
             ask = "Which of its lines do you owe to them, and could you write these yourself?"
             return True, "with imports", f"{text}\nYour file imports {' and '.join(others)}. {ask}"
         return True, "passed", text
 
     def examine(self, module, seed, tell):
         """What is said of a file that passes; otherwise `Wrong`."""
-        complete(module, self.functions, self.stub)
-        found = Found(self.calls(module), seed, tell)
+        check_complete(module, self.functions, self.stub)
+        found = Evidence(self.calls(module), seed, tell)
         for consequence in self.consequences:
             consequence(found)
         return "\n".join([self.says(found), *found.remarks])
 
 
-class Found:
+class Evidence:
     """What is known of a learner's file so far: the consequences add to it.
 
     calls, seed, tell; remarks: what deserves a sentence, but is no reason to fail. Of a training: examples, what is
@@ -101,7 +101,7 @@ class Found:
 # --- Is it written? ---------------------------------------------------------------------------------------------------
 
 
-def imports(source):
+def list_imports(source):
     """The names of the packages and files that a file imports, but for NumPy and what belongs to Python."""
     names = []
     for node in ast.walk(ast.parse(source)):
@@ -115,18 +115,18 @@ def imports(source):
     return sorted({name.partition(".")[0] for name in names} - {"", "numpy", *sys.stdlib_module_names})
 
 
-def complete(module, functions, stub):
+def check_complete(module, functions, stub):
     """Are all these functions there, and written? stub: the exercise's file."""
     missing = [name for name in functions if not callable(getattr(module, name, None))]
     if missing:
         names = " and no ".join(f"`{name}`" for name in missing)
-        raise wrong("no function", names=names, stub=stub_of(missing, stub), of=COUNTS[len(functions)])
+        raise wrong("no function", names=names, stub=extract_stub_functions(missing, stub), of=COUNTS[len(functions)])
     empty = [name for name in functions if is_empty(getattr(module, name))]
     if empty:
         raise wrong("partly written" if len(empty) < len(functions) else "not written", name=empty[0])
 
 
-def stub_of(names, stub):
+def extract_stub_functions(names, stub):
     """These functions of a stub, as text."""
     text = stub.read_text(encoding="utf-8").partition(CUT)[0]
     functions = text.split("\n\n\n")[1:]
@@ -147,11 +147,11 @@ def is_empty(function):
 # --- The functions, called with care ----------------------------------------------------------------------------------
 
 
-def kind(value):
+def describe_type(value):
     return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"of type {type(value).__name__}"
 
 
-def ended(text):
+def end_sentence(text):
     return text if text[-1] in ".?!" else f"{text}."
 
 
@@ -178,7 +178,7 @@ class Calls:
 
     def call(self, name, params, batch):
         (found,) = self.each(name, params, [batch])
-        return returned(name, found)
+        return require_result(name, found)
 
     def each(self, name, params, batches):
         """What it returns for one batch after the other. To look whether it has changed params takes longer than many a
@@ -232,25 +232,25 @@ class Calls:
             raise trace.error
         trace.seconds = time.process_time() - began
         self.unchanged("train", given, examples)
-        if not isinstance(returned("train", results), (tuple, list)) or len(results) != 2:
-            what = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {kind(results)}"
+        if not isinstance(require_result("train", results), (tuple, list)) or len(results) != 2:
+            what = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {describe_type(results)}"
             raise wrong("wrong number of results", what=what)
         params, claim = results
         is_number = isinstance(claim, (int, float, np.number, np.ndarray)) and not isinstance(claim, bool)
         if np.ndim(claim) or not is_number:
-            raise wrong("claim is no number", what=kind(claim), wanted=self.claims)
+            raise wrong("claim is no number", what=describe_type(claim), wanted=self.claims)
         trace.claim = float(claim)
         trace.ended(params)
         return trace
 
 
-def returned(name, found):
+def require_result(name, found):
     if found is None or found is ...:
         raise wrong("returns None", name=name)
     return found
 
 
-def kept(params):
+def pack_params(params):
     """Params as the content of a file; `Wrong` if they are something else than arrays and numbers."""
     try:
         return packed(params)
@@ -258,25 +258,25 @@ def kept(params):
         raise wrong("params of another kind", where=error.where, what=error.what) from None
 
 
-def restored(module, content):
+def unpack_params(module, content):
     """The params from which `packed` has made these bytes."""
     return unpacked(unpack_arrays(content), module)
 
 
-def alone(found, name, *given):
+def call_in_new_run(found, name, *given):
     """What a function of the file says in a new run of it, with params as they were kept; `Wrong` if it fails."""
     module = load(found.calls.module.__file__)
     try:
         with redirect_stdout(io.StringIO()):
-            return getattr(type(found.calls)(module), name)(restored(module, found.content), *given)
+            return getattr(type(found.calls)(module), name)(unpack_params(module, found.content), *given)
     except Exception as error:
-        raise wrong("read fails alone", name=name, error=ended(plain(error))) from None
+        raise wrong("read fails alone", name=name, error=end_sentence(plain(error))) from None
 
 
 # --- A training -------------------------------------------------------------------------------------------------------
 
 
-def trains(found, derivatives, names=("gradients",)):
+def check_training(found, derivatives, names=("gradients",)):
     """`train` comes to its end, and takes gradients from `gradients`.
 
     derivatives(found, calls, params, batches): `Wrong`, if these are not right. It is called at the first call of
@@ -285,20 +285,21 @@ def trains(found, derivatives, names=("gradients",)):
 
     def first(gradients, params, *batch):
         calls = type(found.calls)(found.calls.module, gradients=gradients)
-        batches = [found.few, *own_batch(calls, params, found.few, *map(np.asarray, batch))]
+        batches = [found.few, *copy_training_batch(calls, params, found.few, *map(np.asarray, batch))]
         derivatives(found, calls, params, batches)
 
     doing = "Your network is training"
     found.trace = trace = found.calls.train(found.examples, [found.seed, 1], found.tell, doing, first, names=names)
     found.tell("Your training has ended. What has it learned?")
-    found.params, found.content = trace.params, kept(trace.params)
+    found.params, found.content = trace.params, pack_params(trace.params)
     if not trace.points:
         derivatives(found, found.calls, found.params, [found.few])
         raise wrong("gradients not called")
 
 
-def learns_again(found, derivatives, is_good):
-    """Another training, which nothing is watched in, and the derivatives at its end: see `trains` and `begins_anew`.
+def check_retraining(found, derivatives, is_good):
+    """Another training, which nothing is watched in, and the derivatives at its end: see `check_training` and
+    `check_repeated_training`.
 
     A training of a right file may end badly by chance: then there is another, up to four.
     """
@@ -310,7 +311,7 @@ def learns_again(found, derivatives, is_good):
     derivatives(found, found.calls, found.params, [found.few])
 
 
-def own_batch(calls, params, few, images, *labels):
+def copy_training_batch(calls, params, few, images, *labels):
     """A list with the batch that a training has used, for the check of derivatives beside a few, if it is one of
     another size; a part of it if that takes long."""
     if images.ndim != 2 or any(y.shape != images.shape[:1] for y in labels) or len(images) in (0, len(few[0])):
@@ -321,7 +322,7 @@ def own_batch(calls, params, few, images, *labels):
     return [tuple(a[:50] if slow else a for a in (images, *labels))]
 
 
-def moved(params, rng):
+def perturb_params(params, rng):
     """Params a little beside these: at first, all scores may be equal."""
     arrays = floats(params).items()
     return replaced(params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays})
@@ -330,7 +331,7 @@ def moved(params, rng):
 def check_gradients(calls, params, batches, rng, thorough=True):
     """The gradients, if they are right, and the same at each call, whatever `loss` was asked between the two."""
     one = leaves(calls.gradients(replaced(params), *batches[0]))
-    calls.loss(moved(params, np.random.default_rng(0)), *batches[0])
+    calls.loss(perturb_params(params, np.random.default_rng(0)), *batches[0])
     two = leaves(calls.gradients(replaced(params), *batches[0]))
     if not all(a is None or np.array_equal(a, two.get(k), equal_nan=True) for k, a in one.items()):
         raise wrong("gradients by chance", examples=calls.examples)
@@ -347,7 +348,7 @@ def check_many(calls, params, examples, rng):
     check_gradients(calls, params, [many[time.process_time() - began > 0.02]], rng, thorough=False)
 
 
-def right_on_the_way(found):
+def check_gradients_during_training(found):
     """The gradients are right further on, too, and at the end."""
     calls, (first, *_) = found.calls, found.trace.points
     began, rng = float(calls.loss(first.params, *found.few)), np.random.default_rng(found.seed)
@@ -362,7 +363,7 @@ def right_on_the_way(found):
                 raise Wrong(error.mark, f"{error} (This is {at}. At its first step, the same was right.)") from None
 
 
-def goes_downhill(found):
+def check_descent(found):
     """All arrays that have a gradient move, and against it."""
     trace, moving = found.trace, found.moving
     first, last = floats(trace.points[0].params), floats(trace.params)
@@ -386,7 +387,7 @@ def goes_downhill(found):
         raise wrong("uphill" if len(up) == len(ways) else "uphill: some", names=shown(up))
 
 
-def begins_anew(found, is_good):
+def check_repeated_training(found, is_good):
     """A training begins anew, and as the first one did where its rng is the same. And its steps come from `gradients`:
     it goes another way if all of these, from the second call on, are turned round, and to no good end.
 
@@ -409,10 +410,10 @@ def begins_anew(found, is_good):
         return
     for another in (turned, other):
         if another.points:
-            judge_beginning(beginning, another.points[0], last)
+            check_same_start(beginning, another.points[0], last)
     if turned.points and not all(map(np.array_equal, beginning.batch, turned.points[0].batch)):
         raise wrong("rng ignored: chance of its own", what="batch")
-    if turned.points and not alike(beginning.after, turned.points[0].after):
+    if turned.points and not are_close(beginning.after, turned.points[0].after):
         raise wrong("kept between calls: of steps")
     if len({*trace.marks[1:]}) > 1 and turned.marks == trace.marks:
         raise wrong("gradients not used")
@@ -420,7 +421,7 @@ def begins_anew(found, is_good):
         raise wrong("gradients not used: in the end", examples=found.calls.examples)
 
 
-def judge_beginning(one, two, last):
+def check_same_start(one, two, last):
     """Are the first arrays of two trainings with the same rng the same, and not those that one of them has left?"""
     first, second = floats(one.params), floats(two.params)
     drawn = [k for k in first if k in second and np.ptp(first[k])]
@@ -431,12 +432,12 @@ def judge_beginning(one, two, last):
         raise wrong("rng ignored: chance of its own", what=shown(other))
 
 
-def alike(one, two):
+def are_close(one, two):
     """Whether two dicts of arrays have the same numbers, but for the last digits."""
     return all(np.allclose(a, two[k], rtol=1e-6, atol=1e-9, equal_nan=True) for k, a in one.items() if k in two)
 
 
-def judge_chance(trace, other):
+def check_start_depends_on_rng(trace, other):
     """Does another training, with another rng, begin with other weights?"""
     one, two = floats(trace.points[0].params), floats(other.points[0].params) if other.points else {}
     # Only of many numbers, most of them different, it is known that they were drawn.
@@ -448,7 +449,7 @@ def judge_chance(trace, other):
 # --- Why it has not learned enough ------------------------------------------------------------------------------------
 
 
-class Curve:
+class Diagnostics:
     """The losses of a training on its way, and what a cause needs to know of it. values: for the sentences.
 
     falls: the share of the first loss below which the last has fallen. flat: that of the loss after three quarters of
@@ -462,18 +463,20 @@ class Curve:
         self.begin, self.before, self.end = self.losses[0], self.losses[-2], self.losses[-1]
         self.falls = self.end < falls * self.begin
         self.first, self.last = floats(params[0]), floats(params[-1])
-        self.values = {"curve": on_the_way(self.losses), "begin": self.begin, "end": self.end, **values}
+        self.values = {"curve": format_losses(self.losses), "begin": self.begin, "end": self.end, **values}
 
     def wrong(self, mark, **values):
         return self.calls.sentences.wrong(mark, **self.values | values)
 
     def best(self):
-        """`best_length` of the first steps."""
+        """`find_best_step_factor` of the first steps."""
         points = self.trace.points[:8]
-        return [best_length(self.calls, point) for point in points if any(d.any() for d in point.moves().values())]
+        return [
+            find_best_step_factor(self.calls, point) for point in points if any(d.any() for d in point.moves().values())
+        ]
 
 
-def on_the_way(curve):
+def format_losses(curve):
     """A few losses of a training, as text."""
     steps = np.linspace(0, len(curve) - 1, min(6, len(curve))).astype(int)
     return ", ".join(f"{curve[i]:.3g}" for i in steps)
@@ -484,7 +487,7 @@ def has_diverged(curve):
     return curve[-1] - min(curve) > 0.3 * (curve[0] - min(curve))
 
 
-def best_length(calls, point):
+def find_best_step_factor(calls, point):
     """By which of these factors a step has to be multiplied to lower the loss of its own batch most: 0.01 ... 10."""
     before, moves = floats(point.params), point.moves()
 
@@ -495,12 +498,12 @@ def best_length(calls, point):
     return min((1, 0.1, 0.01, 10), key=at)
 
 
-def not_finite(curve):
+def diagnose_not_finite(curve):
     if bad := [k for k, a in curve.last.items() if not np.isfinite(a).all()]:
         return curve.wrong("not finite", names=shown(bad))
 
 
-def steps_grow(curve):
+def diagnose_growing_steps(curve):
     """The last step is many times as long as the first."""
     lengths = [np.sqrt(sum((d**2).sum() for d in point.moves().values())) for point in curve.trace.points]
     lengths = [one for one in lengths if one]
@@ -508,7 +511,7 @@ def steps_grow(curve):
         return curve.wrong("steps grow", times=lengths[-1] / lengths[0])
 
 
-def steps_too_large(curve):
+def diagnose_large_steps(curve):
     best = curve.best()
     shorter = sum(times < 1 for times in best)
     first_one = shorter and best[0] < 1 and curve.end > 0.8 * curve.begin
@@ -516,23 +519,23 @@ def steps_too_large(curve):
         return curve.wrong("steps too large", n=shorter, steps=len(best))
 
 
-def steps_too_small(curve):
+def diagnose_small_steps(curve):
     if not curve.falls and min(best := curve.best(), default=0) > 1:
         return curve.wrong("steps too small", steps=len(best))
 
 
-def steps_too_few(curve):
+def diagnose_few_steps(curve):
     if curve.end > 0.3 and curve.end < curve.flat * curve.losses[3 * len(curve.losses) // 4]:
         return curve.wrong("steps too few")
 
 
-def the_same_ones(curve):
+def diagnose_few_examples(curve):
     """Few of the examples were used."""
     used, of = int(curve.trace.used.sum()), len(curve.trace.used)
     if 0 < used < of / 3:
         return curve.wrong("the same images", used=used, of=of, examples=curve.calls.examples)
 
 
-def diverged(curve):
+def diagnose_divergence(curve):
     if has_diverged(curve.losses):
         return curve.wrong("diverged", least=min(curve.losses))

@@ -15,8 +15,8 @@ with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     from exercises import blank
-    from exercises.blank import Blank, Calls, kind
-    from exercises.words import OF_BLOCKS, explained
+    from exercises.blank import Blank, Calls, describe_type
+    from exercises.words import OF_BLOCKS, load_or_explain
     from marker import ROOT
     from marker.complaints import plain
     from marker.derivatives import (
@@ -42,23 +42,23 @@ STUB = ROOT / "exercises" / "chapter7" / "own_block.py"
 wrong = OF_BLOCKS.wrong
 
 
-def said(found):
+def format_success(found):
     """What is said of a block that passes."""
     numbers = sum(np.size(g) for g in found.gradients.values())
     arrays = f"all {len(found.gradients)} arrays of params, {numbers:,} numbers"
     return f"`backward` is the derivative of your `forward`, with respect to x and to {arrays}."
 
 
-def drawn(found):
+def draw_batches(found):
     """Batches of x and dy, and weights."""
     found.batches = [tuple(found.rng.normal(size=(2, B, T, C))) for B, T in SIZES]
     x, dy = found.rng.normal(size=(2, 1, LONG, C))
-    found.params, found.gradients = begun(found.calls, found.batches[0], [found.seed, 1])
+    found.params, found.gradients = draw_trained_params(found.calls, found.batches[0], [found.seed, 1])
     found.x = found.batches[0][0]
     found.batches.append((SMALL * x, dy))
 
 
-class OfBlock(Calls):
+class BlockCalls(Calls):
     """The functions of such a file."""
 
     what = ("x", "dy")
@@ -66,16 +66,16 @@ class OfBlock(Calls):
 
     def first_weights(self, seed, size=None):
         params = self.functions["first_weights"](*(size or (C, HEADS)), np.random.default_rng(seed))
-        blank.returned("first_weights", params)
+        blank.require_result("first_weights", params)
         if not floats(params):
-            raise wrong("no weights", what=kind(params))
+            raise wrong("no weights", what=describe_type(params))
         return params
 
     def forward(self, params, x):
         """y (B, T, C)."""
         y = self.call("forward", params, (x,))
         if not isinstance(y, np.ndarray) or y.shape != x.shape or y.dtype.kind != "f":
-            raise wrong("forward of another shape", wanted=x.shape, what=kind(y))
+            raise wrong("forward of another shape", wanted=x.shape, what=describe_type(y))
         if not np.isfinite(y).all():
             raise wrong("not finite: of a block")
         return y
@@ -84,7 +84,7 @@ class OfBlock(Calls):
         """dx (B, T, C), and {path: gradient as float64, or None} of the arrays of params."""
         found = self.call("backward", params, (x, dy))
         if not isinstance(found, (tuple, list)) or len(found) != 2:
-            what = f"{len(found)}" if isinstance(found, (tuple, list)) else f"one, {kind(found)}"
+            what = f"{len(found)}" if isinstance(found, (tuple, list)) else f"one, {describe_type(found)}"
             raise wrong("wrong number of results: of a block", what=what)
         dx, gradients = found
         if np.shape(dx) != x.shape:
@@ -98,20 +98,20 @@ class OfBlock(Calls):
         return np.asarray(dx, np.float64), gradients
 
 
-def begun(calls, batch, seed, size=None):
+def draw_trained_params(calls, batch, seed, size=None):
     """Weights in the middle of a training, and the first gradients, {path: array}. What has none stays as it is.
 
     None are so large that all shares are 0 or 1, nor so small that they do nothing.
     """
     params = calls.first_weights(seed, size)
-    calls.forward(params, batch[0])  # should `backward` use what that leaves, `as_promised` says it
+    calls.forward(params, batch[0])  # should `backward` use what that leaves, `check_consistency` says it
     _, gradients = calls.backward(params, *batch)
     gradients = {k: g for k, g in gradients.items() if g is not None and (g.ndim or g)}
     arrays = {k: a / max(1, 2 * root_mean_square(a)) for k, a in floats(params).items() if k in gradients}
-    return replaced(params, {k: a + 0.15 * near(k, a.shape) for k, a in arrays.items()}), gradients
+    return replaced(params, {k: a + 0.15 * draw_for_path(k, a.shape) for k, a in arrays.items()}), gradients
 
 
-def near(path, shape):
+def draw_for_path(path, shape):
     """Random numbers: an array of the same name and shape gets the same."""
     return np.random.default_rng(crc32(path.encode())).normal(size=shape)
 
@@ -119,7 +119,7 @@ def near(path, shape):
 # --- Is it a block? ---------------------------------------------------------------------------------------------------
 
 
-def as_promised(found):
+def check_consistency(found):
     """y is the same at each call, and a text's is the same whether it is alone or among others; dx is that of x."""
     calls, params, x = found.calls, found.params, found.x
     y = calls.forward(params, x)
@@ -135,7 +135,7 @@ def as_promised(found):
         raise wrong("backward of another x")
 
 
-def looks_back(found):
+def check_causality(found):
     """A place sees itself and those before it, as many as there are, and none that comes later.
 
     Places that are nearly alike have nearly equal scores: of those, each counts, however large the weights are.
@@ -143,7 +143,7 @@ def looks_back(found):
     calls, params, x, rng = found.calls, found.params, found.x, found.rng
     for T in (x.shape[1], LONG):
         there = np.repeat(rng.normal(size=(2, 1, C)), T, axis=1) + 0.01 * rng.normal(size=(2, T, C))
-        y = attempt(calls.forward, params, there, T=T)
+        y = call_at_sizes(calls.forward, params, there, T=T)
         for at in range(T):
             other = there.copy()
             other[:, at] += 0.3 * rng.normal(size=(2, C))
@@ -157,18 +157,18 @@ def looks_back(found):
                 raise wrong("sees not all", at=at, place=same[0], T=T)
 
 
-def shares(found):
+def check_attention_sums(found):
     """A mean of things that are all alike is that thing, whatever the shares are, if they add up to 1."""
     calls, params, rng = found.calls, found.params, found.rng
     one = rng.normal(size=(2, 1, C))
     alone = calls.forward(params, one)
     for T in (2, 7, LONG):
-        off = np.abs(attempt(calls.forward, params, np.repeat(one, T, axis=1), T=T) - alone).max(axis=(0, 2))
+        off = np.abs(call_at_sizes(calls.forward, params, np.repeat(one, T, axis=1), T=T) - alone).max(axis=(0, 2))
         if off.max() > 1e-6 * np.abs(alone).max():
             raise wrong("no shares", at=int(off.argmax()), T=T)
 
 
-def slopes(calls, params, x, at):
+def compute_jacobian(calls, params, x, at):
     """d y[-1] / d x[at] for one text (T, C), by central differences: (C, C)."""
     h, moves = 1e-5, np.zeros((len(x[0]), *x.shape))
     moves[:, at] = np.eye(len(x[0]))
@@ -176,7 +176,7 @@ def slopes(calls, params, x, at):
     return ((above - below) / (2 * h)).T
 
 
-def compared(found):
+def check_attention(found):
     """How much a place takes of another depends on what it is itself.
 
     y = G(u), where u adds to x what was found, and G is whatever comes behind. In a text of three places, what place 2
@@ -189,14 +189,16 @@ def compared(found):
         ranks = []
         for text in rng.normal(size=(3, T, C)):
             texts = [np.concatenate([text[:-1], last]) for last in rng.normal(size=(4, 1, C))]
-            rows = [np.concatenate([slopes(calls, params, one, at) for at in (0, 1)], axis=1) for one in texts]
+            rows = [
+                np.concatenate([compute_jacobian(calls, params, one, at) for at in (0, 1)], axis=1) for one in texts
+            ]
             sizes = np.linalg.svd(np.concatenate(rows), compute_uv=False)
             ranks.append((sizes > 1e-7 * sizes[0]).sum())
         if max(ranks) <= C:
             raise wrong(mark)
 
 
-def bends(found):
+def check_activation(found):
     """A single place goes through an activation.
 
     Without one, all that happens to it is linear, but for the norms, which divide it by a number and subtract another.
@@ -206,14 +208,16 @@ def bends(found):
     """
     calls, rng = found.calls, found.rng
     size, k, seed = (60, 4), 4, rng.integers(2**31)
-    other, _ = attempt(begun, calls, rng.normal(size=(2, 2, 3, size[0])), seed, size, C=size[0], h=size[1], T=3)
+    other, _ = call_at_sizes(
+        draw_trained_params, calls, rng.normal(size=(2, 2, 3, size[0])), seed, size, C=size[0], h=size[1], T=3
+    )
     texts = rng.normal(size=(400, 1, k)) @ rng.normal(size=(k, size[0]))
     sizes = np.linalg.svd(calls.forward(other, texts)[:, 0], compute_uv=False)
     if sizes[4 * k + 6] < 1e-9 * sizes[0]:
         raise wrong("no activation")
 
 
-def adds(found):
+def check_residuals(found):
     """If all that was drawn is 0, a block adds nothing to x, but for constants: y is x, or a norm of it."""
     calls, x, rng = found.calls, found.x, found.rng
     first, other = calls.first_weights(0), floats(calls.first_weights(1))
@@ -224,17 +228,17 @@ def adds(found):
             raise wrong("no sum", names=shown(zero))
 
 
-def uses_all(found):
+def check_arrays_used(found):
     """Each array that has a gradient changes y, if only in its last digits."""
     calls, params, x = found.calls, found.params, found.x
     y, (_, gradients) = calls.forward(params, x), calls.backward(params, x, x)
     for k, a in floats(params).items():
-        moved = replaced(params, {k: a + 0.1 * near(k, a.shape)})
+        moved = replaced(params, {k: a + 0.1 * draw_for_path(k, a.shape)})
         if gradients.get(k) is not None and gradients[k].ndim and np.array_equal(calls.forward(moved, x), y):
             raise wrong("never used", name=shown([k]))
 
 
-def has_heads(found):
+def check_heads(found):
     """Each head has shares of its own.
 
     So the same weights with another number of heads give another y. (If other heads have other arrays, nobody knows.)
@@ -242,7 +246,7 @@ def has_heads(found):
     the same, place 2 finds in a text x[0], x[1], x[2] what it finds in x[0], x[0], x[2], or in x[1], x[1], x[2].
     """
     calls, params, x, rng = found.calls, found.params, found.x, found.rng
-    two, same = (begun(calls, (x, x), 0, size)[0] for size in ((C, 2), (C, HEADS)))
+    two, same = (draw_trained_params(calls, (x, x), 0, size)[0] for size in ((C, 2), (C, HEADS)))
     if np.allclose(calls.forward(two, x), calls.forward(same, x), rtol=0, atol=1e-9):
         raise wrong("heads ignored", one=HEADS, two=2)
     _, gradients = calls.backward(params, x, x)
@@ -255,7 +259,7 @@ def has_heads(found):
         raise wrong("heads ignored: they choose the same", heads=HEADS, n=same, of=len(texts))
 
 
-def begins_by_rng(found):
+def check_first_weights_use_rng(found):
     """The first weights are the same for the same generator, and others for another."""
     calls = found.calls
     one, two, other = (floats(calls.first_weights(seed)) for seed in (0, 0, 1))
@@ -266,7 +270,7 @@ def begins_by_rng(found):
         raise wrong("rng ignored: of a block", names=shown(drawn))
 
 
-def attempt(function, *given, **sizes):
+def call_at_sizes(function, *given, **sizes):
     """function(*given); if the learner's file fails there, `Wrong` says of which sizes."""
     try:
         return function(*given)
@@ -275,10 +279,10 @@ def attempt(function, *given, **sizes):
     except Exception as error:
         of = {"C": "{} channels", "h": "{} heads", "T": "{} places"}
         text = ", ".join(of[k].format(n) for k, n in sizes.items())
-        raise wrong("fails at another size", of=text, error=blank.ended(plain(error))) from None
+        raise wrong("fails at another size", of=text, error=blank.end_sentence(plain(error))) from None
 
 
-def goes_back(found):
+def check_no_numerical_gradient(found):
     """`backward` does not move one number after the other, and look at what becomes of y."""
     file = found.calls.module.__file__
     counts, (x, dy) = Counter(), np.random.default_rng(0).normal(size=(2, 1, 1, C))
@@ -301,17 +305,17 @@ def goes_back(found):
 # --- Is backward the derivative of forward? ---------------------------------------------------------------------------
 
 
-def derivatives(found):
+def check_derivatives(found):
     """Central differences of (forward(params, x) * dy).sum() say what dx and all gradients are."""
     bad = []
     for x, dy in found.batches:
-        place, mine = at_this(found.calls, found.params, x, dy)
+        place, mine = call_backward(found.calls, found.params, x, dy)
         bad.append(compare(place, mine, found.rng, thorough=True))
     if any(bad):
-        raise named(found.calls, found.params, found.batches, bad, found.rng)
+        raise make_gradient_error(found.calls, found.params, found.batches, bad, found.rng)
 
 
-def at_this(calls, params, x, dy):
+def call_backward(calls, params, x, dy):
     """The sum, near this x and these params, and what `backward` says of it: {path: array}. What it leaves out is 0."""
 
     def total(nest, dy):
@@ -323,23 +327,25 @@ def at_this(calls, params, x, dy):
     return place, {'["x"]': dx} | gradients
 
 
-def names(paths):
+def format_paths(paths):
     """`x, params["W1"]`."""
     inner = [k.removeprefix('["params"]') for k in paths if k != '["x"]']
     return ", ".join(["x"] * ('["x"]' in paths) + [shown(inner)] * bool(inner))
 
 
-def named(calls, params, batches, offs, rng):
+def make_gradient_error(calls, params, batches, offs, rng):
     """The exception that says which derivatives are wrong, one entry of them both ways, and what else is known."""
     where, factors = first_and_factors(offs)
-    bad, (place, mine) = offs[where], at_this(calls, params, *batches[where])
+    bad, (place, mine) = offs[where], call_backward(calls, params, *batches[where])
     if all(factors) and factors[where] != 1:
         more = why(factors, [len(x) for x, _ in batches], OF_TEXTS)
-        return wrong("gradients times a number: of a block", times=factors[where], more=more, **told(bad, mine, names))
-    more = what_is_small_or_long(calls, params, batches, where, bad, rng)
-    more = more or what_is_missing(calls, params, batches[where], place, mine, bad, rng)
-    more += on_paper(calls)
-    return wrong("other gradients: of a block", more=more, **told(bad, mine, names))
+        return wrong(
+            "gradients times a number: of a block", times=factors[where], more=more, **told(bad, mine, format_paths)
+        )
+    more = diagnose_last_batch(calls, params, batches, where, bad, rng)
+    more = more or diagnose_missing_term(calls, params, batches[where], place, mine, bad, rng)
+    more += describe_smallest_case(calls)
+    return wrong("other gradients: of a block", more=more, **told(bad, mine, format_paths))
 
 
 # What is asked of a factor that is this power of the number of texts.
@@ -352,19 +358,19 @@ OF_TEXTS = {
 CASES = (1, 1, 2, 1), (1, 2, 2, 1), (1, 1, 3, 1), (1, 2, 3, 1), (2, 1, 3, 1), (1, 2, 4, 2), (2, 2, 4, 2)  # B, T, C, h
 
 
-def on_paper(calls):
+def describe_smallest_case(calls):
     """A sentence on the smallest of a few cases in which an entry is wrong, with all that is needed on paper."""
     for *size, channels, heads in CASES:
         x, dy = np.random.default_rng(0).normal(size=(2, *size, channels)).round(1)
         try:
-            place, mine = at_this(calls, calls.first_weights(0, (channels, heads)), x, dy)
+            place, mine = call_backward(calls, calls.first_weights(0, (channels, heads)), x, dy)
             bad = compare(place, mine, np.random.default_rng(0), thorough=True)
         except Exception:
             continue  # of another size, something else is wrong
         if bad := {k: [one for one in offs if one.index is not None] for k, offs in bad.items()}:
             if not all(bad.values()):
                 continue
-            said = told(bad, mine, names)
+            said = told(bad, mine, format_paths)
             return (
                 f"\nSmall enough for paper: params = first_weights({channels}, {heads}, np.random.default_rng(0)), x = "
                 f"{x.tolist()}, dy = {dy.tolist()}. There `backward` says {said['mine']} for {said['at']}, and it is "
@@ -378,22 +384,24 @@ def is_slight(bad):
     return all(abs(one.mine - one.slope) < 0.01 * abs(one.slope) for offs in bad.values() for one in offs)
 
 
-def what_is_small_or_long(calls, params, batches, where, bad, rng):
+def diagnose_last_batch(calls, params, batches, where, bad, rng):
     """A sentence on the last batch, if that alone shows it: its x is small, and its text long. What is slight in an
     earlier one may have the first cause, too."""
     x, dy = batches[where]
     if where < len(SIZES) and not is_slight(bad):
         return ""
-    if right_alone(*at_this(calls, params, x / SMALL, dy), rng):
+    if right_alone(*call_backward(calls, params, x / SMALL, dy), rng):
         return (
             f" With x / {SMALL} they are right. Is the small number under the root of a norm the same, there and back?"
         )
-    if where >= len(SIZES) and right_alone(*at_this(calls, params, x[:, : SIZES[0][1]], dy[:, : SIZES[0][1]]), rng):
+    if where >= len(SIZES) and right_alone(
+        *call_backward(calls, params, x[:, : SIZES[0][1]], dy[:, : SIZES[0][1]]), rng
+    ):
         return f" With texts of {SIZES[0][1]} places they are right. What in `backward` knows how long a text is?"
     return ""
 
 
-def what_is_missing(calls, params, batch, place, mine, bad, rng):
+def diagnose_missing_term(calls, params, batch, place, mine, bad, rng):
     """A sentence on what would make one of them right, if that is known."""
     x, dy = batch
 
@@ -401,42 +409,54 @@ def what_is_missing(calls, params, batch, place, mine, bad, rng):
         return " In dx, dy itself is missing: by which way does x reach y unchanged?"
     if '["x"]' in bad and place.has('["x"]', mine['["x"]'] - dy, rng):
         return " In dx, dy itself is counted once too often: by how many ways does x reach y unchanged?"
-    if more := swapped(mine, bad, place, rng, names):
+    if more := swapped(mine, bad, place, rng, format_paths):
         return more
-    if all(right_alone(*at_this(calls, params, x[i : i + 1], dy[i : i + 1]), rng) for i in range(len(x))):
+    if all(right_alone(*call_backward(calls, params, x[i : i + 1], dy[i : i + 1]), rng) for i in range(len(x))):
         return " With a single text they are right. What becomes of the others: is there a sum, and is it one?"
-    if all(right_alone(*at_this(calls, params, x[:, t : t + 1], dy[:, t : t + 1]), rng) for t in range(x.shape[1])):
+    if all(
+        right_alone(*call_backward(calls, params, x[:, t : t + 1], dy[:, t : t + 1]), rng) for t in range(x.shape[1])
+    ):
         return " With texts of a single place they are right. What happens between the places?"
     return ""
 
 
 CONSEQUENCES = (
-    drawn, as_promised, goes_back, looks_back, shares, begins_by_rng, adds, bends, compared, has_heads, uses_all,
-    derivatives,
-)  # fmt: skip
+    draw_batches,
+    check_consistency,
+    check_no_numerical_gradient,
+    check_causality,
+    check_attention_sums,
+    check_first_weights_use_rng,
+    check_residuals,
+    check_activation,
+    check_attention,
+    check_heads,
+    check_arrays_used,
+    check_derivatives,
+)
 FUNCTIONS = "first_weights", "forward", "backward"
-ASKED = tuple(one for one in CONSEQUENCES if one is not goes_back)  # which looks at the calls within
+ASKED = tuple(one for one in CONSEQUENCES if one is not check_no_numerical_gradient)  # which looks at the calls within
 GIVES = {"first_weights": ("params",), "backward": ("", "gradients")}
-JUDGE = Blank(FUNCTIONS, STUB, OfBlock, CONSEQUENCES, said, "exercises.block", asked=ASKED, gives=GIVES)
+JUDGE = Blank(FUNCTIONS, STUB, BlockCalls, CONSEQUENCES, format_success, "exercises.block", asked=ASKED, gives=GIVES)
 
 
 # --- Run as a program -------------------------------------------------------------------------------------------------
 
 
-def run(file):
+def print_gradient_errors(file):
     """Show how far each gradient of a file's block is from central differences."""
     x, dy = np.random.default_rng(0).normal(size=(2, *SIZES[0], C))
-    with explained(file) as module:
-        calls = OfBlock(module)
-        params, _ = begun(calls, (x, dy), 0)
-        place, mine = at_this(calls, params, x, dy)
+    with load_or_explain(file) as module:
+        calls = BlockCalls(module)
+        params, _ = draw_trained_params(calls, (x, dy), 0)
+        place, mine = call_backward(calls, params, x, dy)
     print("the largest relative difference from (f(+h) - f(-h)) / 2h, where f is (forward(params, x) * dy).sum()")
     for k, g in mine.items():
         if g is not None:
             array = place.arrays[k].copy()
             slopes = numerical_gradient(lambda k=k, a=array: place.along({k: a - place.arrays[k]})(1), array)
-            print(f"{names([k]):30} {relative_difference(g, slopes):.1e}")
+            print(f"{format_paths([k]):30} {relative_difference(g, slopes):.1e}")
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(lambda: run(sys.argv[1])))
+    sys.exit(program.run(lambda: print_gradient_errors(sys.argv[1])))

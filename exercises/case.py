@@ -63,7 +63,7 @@ class Case(Kind):
             raise ValueError(f"{self.diagnosis!r} is not under Suspects in said.md: {', '.join(SUSPECTS)}")
 
     def complete(self, exercise):
-        recorded(exercise.name)
+        load_recorded(exercise.name)
 
     def problems(self, exercise, marked):
         yield from self.problems_of_symptoms(exercise)
@@ -71,8 +71,8 @@ class Case(Kind):
 
     def problems_of_symptoms(self, exercise):
         """What is wrong with what is on record of it, as texts."""
-        printed = recorded(exercise.name)
-        for kind, number in last_numbers(printed).items():
+        printed = load_recorded(exercise.name)
+        for kind, number in get_last_numbers(printed).items():
             if self.is_healthy(number) != (kind == "healthy"):
                 should = "should be" if kind == "healthy" else "should not be"
                 yield f"its last number on record, {kind}, is {number}; it {should} {self.healthy}"
@@ -149,10 +149,10 @@ class Case(Kind):
 
     def opening(self, exercise, written, say):
         """Say how a case shows itself; and, until the file with this text names one, the suspects."""
-        printed = recorded(exercise.name)
+        printed = load_recorded(exercise.name)
         say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
         for lines in zip(printed["as it is"], printed["healthy"], strict=True):
-            sick, healthy = map(shorter, lines)
+            sick, healthy = map(shorten_line, lines)
             print(f"{sick:38}{healthy}")
         say(f"\nThe curves: {relative_path(PICTURES / exercise.name)}.png")
         say("Run it with `python practice.py run`.")
@@ -163,13 +163,13 @@ class Case(Kind):
         print()
 
     def count_printed_lines(self, exercise):
-        return len(recorded(exercise.name)["healthy"])
+        return len(load_recorded(exercise.name)["healthy"])
 
     def solution(self, exercise):
         return ["Instead of", exercise.wrong, "it should be", exercise.right, exercise.evidence]
 
 
-def recorded(name):
+def load_recorded(name):
     """What a case printed, {"as it is": lines, "healthy": lines}; ValueError if that was never recorded."""
     found = json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))
     if name not in found:
@@ -177,7 +177,7 @@ def recorded(name):
     return found[name]
 
 
-def curves(lines):
+def parse_curves(lines):
     """The two numbers of each epoch in what a case printed, {"training loss": (epochs,), "test accuracy": the same}."""
     epochs = [line.partition(": ")[2].split(", ") for line in lines if line.startswith("epoch ")]
     pairs = ((part.rpartition(" ") for part in epoch) for epoch in epochs)
@@ -185,11 +185,11 @@ def curves(lines):
     return {what: np.array([epoch[what] for epoch in found]) for what in found[0]}
 
 
-def last_numbers(printed):
+def get_last_numbers(printed):
     """{"as it is": the number by which it is judged at the end of that run, "healthy": the same}"""
-    return {kind: [values[-1] for values in curves(lines).values()][-1] for kind, lines in printed.items()}
+    return {kind: [values[-1] for values in parse_curves(lines).values()][-1] for kind, lines in printed.items()}
 
 
-def shorter(line):
+def shorten_line(line):
     """A line that a case prints, so that two of them fit side by side."""
     return re.sub("epoch |training |(?<=test) accuracy", "", line)

@@ -3,8 +3,8 @@
 import json
 from datetime import date, timedelta
 
-from exercises.faults import FAULTS, MET_WITH, N_SEEDED, network_of
-from exercises.faulty import answers_to
+from exercises.faults import FAULTS, MET_WITH, N_SEEDED, get_network_name
+from exercises.faulty import load_findings
 from support.errors import UserError
 from support.files import atomic_write, read_file
 
@@ -17,8 +17,8 @@ def list_faults(work):
     The faults are those of the networks that they have met: an exercise of that part of the list has passed. The more
     steps of docs/debugging.md say something of a fault, the easier it is. Of the hardest, only the evidence tells.
     """
-    names = [name for name, fault in FAULTS.items() if has_met(work, network_of(fault))]
-    return sorted(names, key=lambda name: -sum(map(bool, answers_to(name).values())))
+    names = [name for name, fault in FAULTS.items() if has_met(work, get_network_name(fault))]
+    return sorted(names, key=lambda name: -sum(map(bool, load_findings(name).values())))
 
 
 def has_met(work, network):

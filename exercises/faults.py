@@ -33,22 +33,22 @@ RESNET, LLAMA = "--model resnet", "--model llama --dataset names"
 # which it is met}.
 MET_WITH = {"resnet": "conv_dW", "vit": "layer_norm_dx", "gpt": "k_means", "llama": "rms_norm_dx"}
 N_SEEDED = 49  # `--seed` chooses among the first so many: a fault that is added changes no seed
-IMAGES, ORDER = "(examples, stream", "stream(options.run.seed, epoch).permutation(examples)"
+IMAGES, ORDER = "(examples, make_rng", "make_rng(options.run.seed, epoch).permutation(n_examples)"
 HE = "rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))"
 FAULTS = {
-    "again": Fault("data", "data.py", ORDER, f"np.resize({ORDER}[:1000], examples)",
+    "again": Fault("data", "data.py", ORDER, f"np.resize({ORDER}[:1000], n_examples)",
                    "Each epoch draws the same 1,000 images again and again."),
     "windows": Fault("data", "data.py", "order[i * batch_size : (i + 1) * batch_size]", "order[i : i + batch_size]",
                      "Each batch is the one before, moved on by a single image."),
-    "shifted labels": Fault("data", "data.py", "self.train_labels[chosen].astype(np.int64)",
-                            "(self.train_labels[chosen] + (chosen % 10 == 0)).astype(np.int64) % 10",
+    "shifted labels": Fault("data", "data.py", "self.train_labels[indices].astype(np.int64)",
+                            "(self.train_labels[indices] + (indices % 10 == 0)).astype(np.int64) % 10",
                             "The labels of a tenth of the images are too large by one."),
-    "other labels": Fault("data", "data.py", "self.train_labels[chosen].astype",
-                          "self.train_labels[np.sort(chosen)].astype",
+    "other labels": Fault("data", "data.py", "self.train_labels[indices].astype",
+                          "self.train_labels[np.sort(indices)].astype",
                           "The labels are sorted, and the images are not: they belong to other images."),
-    "turned images": Fault("data", "data.py", IMAGES, "(examples.swapaxes(1, 2), stream",
+    "turned images": Fault("data", "data.py", IMAGES, "(examples.swapaxes(1, 2), make_rng",
                            "The training images are mirrored at their diagonal, and the test images are not."),
-    "inverted images": Fault("data", "data.py", IMAGES, "(255 - examples, stream",
+    "inverted images": Fault("data", "data.py", IMAGES, "(255 - examples, make_rng",
                              "The training images are dark on light, and the test images are light on dark."),
     "test in training": Fault("data", "data.py", "texts=Tokens)(*arrays)",
                               "texts=Tokens)(*(np.concatenate(pair) for pair in zip(arrays[:2], arrays[2:])), "
@@ -118,13 +118,13 @@ FAULTS = {
     "it rises to the end": Fault("schedule", "support/schedule.py", "(step + 1) / warmup, ", "(step + 1) / steps, ",
                                  "The rate rises for half of the run."),
     "tested on what it knows": Fault("test", "data.py",
-                                     "self.test_images[chosen], self.test_labels[chosen]",
-                                     "self.train_images[chosen], self.train_labels[chosen]",
+                                     "self.test_images[indices], self.test_labels[indices]",
+                                     "self.train_images[indices], self.train_labels[indices]",
                                      "It is tested on training images."),
     "a sum of means": Fault("test", "main_np.py", "total_loss += loss * n_answers", "total_loss += loss",
                             "The test's loss adds up the means of the batches, and divides by the images."),
-    "other pixels": Fault("test", "data.py", "self.test_images[chosen], self.test_labels[chosen]",
-                          "self.test_images[chosen] // 2, self.test_labels[chosen]",
+    "other pixels": Fault("test", "data.py", "self.test_images[indices], self.test_labels[indices]",
+                          "self.test_images[indices] // 2, self.test_labels[indices]",
                           "The test images are half as bright as the training images."),
     "it sees ahead": Fault("forward", "gpt_np.py", "causal_mask = np.tri(scores.shape[-1], dtype=bool)",
                            "causal_mask = np.tri(scores.shape[-1], k=1, dtype=bool)",
@@ -149,31 +149,31 @@ FAULTS = {
     "kernels too large": Fault("weights", "resnet_np.py", "np.sqrt(2 / (size * size * inputs))", "np.sqrt(2 / inputs)",
                                "The first kernels are three times too large: the places of a kernel do not count.",
                                RESNET),
-    "turned on": Fault("gradient", "llama_np.py", "return turned(dy, self.cos, -self.sin)",
-                       "return turned(dy, self.cos, self.sin)",
+    "turned on": Fault("gradient", "llama_np.py", "return apply_rotary(dy, self.cos, -self.sin)",
+                       "return apply_rotary(dy, self.cos, self.sin)",
                        "On the way back, queries and keys are turned on, and not back.", LLAMA),
-    "keys at the start": Fault("forward", "llama_np.py", "split(key.forward(x), self.keys), place)",
-                               "split(key.forward(x), self.keys))",
+    "keys at the start": Fault("forward", "llama_np.py", "split(key.forward(x), self.kv_heads), position)",
+                               "split(key.forward(x), self.kv_heads))",
                                "While it writes, each new key is turned as if it were the first.", LLAMA),
-    "rows too large": Fault("weights", "llama_np.py", "rng.normal(0, 0.02, (words, width))",
-                            "rng.normal(0, 0.2, (words, width))",
+    "rows too large": Fault("weights", "llama_np.py", "rng.normal(0, 0.02, (vocab_size, width))",
+                            "rng.normal(0, 0.2, (vocab_size, width))",
                             "The first rows of the table are ten times too large.", LLAMA),
 }  # fmt: skip
 
 
-def network_of(fault):
+def get_network_name(fault):
     """Return the key of the fault's network in NETWORKS."""
     words = fault.options.split()
     return words[words.index("--model") + 1] if "--model" in words else "mlp"
 
 
-def spoilt(text, fault):
+def insert_fault(text, fault):
     """A file's text with the fault in it; ValueError unless the place is there once."""
     if text.count(fault.right) != 1:
         raise ValueError(f"{fault.file} has {text.count(fault.right)} places that read: {fault.right}")
     return text.replace(fault.right, fault.wrong)
 
 
-def line_of(text, fault):
+def find_fault_line(text, fault):
     """The number of the line that has the fault, in the file as it was."""
     return text[: text.index(fault.right)].count("\n") + 1

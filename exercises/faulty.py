@@ -8,7 +8,7 @@ import shutil
 from itertools import count
 from pathlib import Path
 
-from exercises.faults import FAULTS, SUSPECTS, line_of, spoilt
+from exercises.faults import FAULTS, SUSPECTS, find_fault_line, insert_fault
 from support.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +26,7 @@ IS_FOUND = ".found"  # an empty file, once it is found
 EXAMPLE = "say it like this: fault mlp_np.py:61 gradient"
 
 
-def digest(name):
+def hash_name(name):
     return hashlib.sha256(f"fault {name}".encode()).hexdigest()
 
 
@@ -42,7 +42,7 @@ def hand_out(folder, name):
             copy = folder / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             if path == ROOT / fault.file:
-                copy.write_text(spoilt(path.read_text(encoding="utf-8"), fault), encoding="utf-8")
+                copy.write_text(insert_fault(path.read_text(encoding="utf-8"), fault), encoding="utf-8")
             else:
                 shutil.copyfile(path, copy)
     for path in (path for room in DATA for path in (ROOT / room).iterdir()):
@@ -54,16 +54,16 @@ def hand_out(folder, name):
             shutil.copyfile(path, copy)
     for path in (folder / "exercises" / "faults.py", folder / "exercises" / "faulty.py"):
         path.unlink()  # which would tell
-    (folder / SECRET).write_text(digest(name), encoding="utf-8")
+    (folder / SECRET).write_text(hash_name(name), encoding="utf-8")
 
 
-def handed_out(folder):
+def identify_fault(folder):
     """The name of the fault that is in that folder, or None."""
     try:
         secret = (folder / SECRET).read_text(encoding="utf-8")
     except OSError:
         return None
-    return next((name for name in FAULTS if digest(name) == secret), None)
+    return next((name for name in FAULTS if hash_name(name) == secret), None)
 
 
 def is_found(folder):
@@ -100,7 +100,7 @@ def parse_place(folder, place):
     raise UserError(f"{name} is no file of the copy in {folder}: {EXAMPLE}")
 
 
-def judge(name, file, line, suspect):
+def judge_answer(name, file, line, suspect):
     """Whether that is the file and the line of a fault, and this its suspect; and what is said of it, line by line.
 
     UserError if there is no such suspect.
@@ -108,10 +108,10 @@ def judge(name, file, line, suspect):
     fault = FAULTS[name]
     if suspect not in SUSPECTS:
         raise UserError(f"{EXAMPLE}; the suspects are {', '.join(SUSPECTS)}")
-    right = line_of((ROOT / fault.file).read_text(encoding="utf-8"), fault)
+    right = find_fault_line((ROOT / fault.file).read_text(encoding="utf-8"), fault)
     is_there = file == fault.file and line == right
     if suspect == fault.suspect and is_there:
-        return True, [f"Found. {fault.why}", *shown_by(name)]
+        return True, [f"Found. {fault.why}", *describe_findings(name)]
     said = "The suspect is right." if suspect == fault.suspect else "It is another suspect."
     if is_there:
         where = "The line is right."
@@ -119,21 +119,21 @@ def judge(name, file, line, suspect):
         where = "The file is right, and the line is another."
     else:
         where = "It is another file."
-    loud = [look for look, words in answers_to(name).items() if words]
+    loud = [look for look, words in load_findings(name).items() if words]
     if not loud:
         return False, [f"{said} {where}"]
     steps, verb = name_steps(loud[0])
     return False, [f"{said} {where}", f"Look again at what {steps} of docs/debugging.md {verb}."]
 
 
-def answers_to(name):
+def load_findings(name):
     """{a step of docs/debugging.md: what it says of that fault, or ""}."""
     return json.loads(FOUND.read_text(encoding="utf-8"))["faults"].get(name, {}) if FOUND.exists() else {}
 
 
-def shown_by(name):
+def describe_findings(name):
     """Which steps of docs/debugging.md say something of a fault, and which of all is the best to begin with."""
-    answers = answers_to(name)
+    answers = load_findings(name)
     loud = [look for look, words in answers.items() if words]
     if not answers:
         return []

@@ -13,27 +13,27 @@ with program.import_guard("requirements-np.txt"):
 
     import data
     from exercises import digits
-    from exercises.own import Reading
-    from exercises.words import explained
-    from exercises.writer import Writing
+    from exercises.own import ReaderCalls
+    from exercises.words import load_or_explain
+    from exercises.writer import WriterCalls
     from marker.derivatives import matched
     from marker.nests import floats
     from support.errors import UserError
     from views.training import FIRST, in_words, size, unusual_array
 
 
-def examples_of(name):
+def load_examples(name):
     """What `train` of that exercise is given, and the class with the calls of its functions."""
     if name == "own_gpt":
-        return (data.load("names").train_tokens,), Writing
+        return (data.load("names").train_tokens,), WriterCalls
     images, labels, *_ = digits.few_images()
-    return (images.reshape(len(images), -1), labels), Reading
+    return (images.reshape(len(images), -1), labels), ReaderCalls
 
 
-def rows_of(module, name):
+def measure_arrays(module, name):
     """(the losses of the first batches, [(array, its size, that of its gradient, that of its step in units of its own
     or None)]) at the last of them whose step was seen."""
-    examples, calls = examples_of(name)
+    examples, calls = load_examples(name)
     calls = calls(module)
     points = [point for point in calls.train(examples, 0, most=FIRST).points if point.after]
     if not points:
@@ -51,8 +51,8 @@ def rows_of(module, name):
 
 @np.errstate(all="ignore")
 def main(name, file):
-    with explained(file) as module:
-        losses, rows = rows_of(module, name)
+    with load_or_explain(file) as module:
+        losses, rows = measure_arrays(module, name)
     print(f"the loss of the first {len(losses)} batches: {' '.join(f'{loss:.3g}' for loss in losses)}\n")
     print(f"{'array':24}{'its size':>12}{'its gradient':>16}{'step / its size':>18}")
     for path, weights, gradient, step in rows:

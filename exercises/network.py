@@ -139,34 +139,34 @@ NAMES |= {node.name for node in ast.walk(TREE) if isinstance(node, ast.FunctionD
 NAMES |= {name for exercise in EXERCISES.values() for name in exercise.gives}
 
 
-def program(paths):
+def make_program(paths):
     """The whole program, with the lines of these files of a learner, and where there is none, with the project's."""
-    found = {path: lines_of(path) for path in paths}
+    found = {path: extract_code(path) for path in paths}
     inside = {name: EXERCISES[name].formula for name in USED}
     inside |= {path.stem: lines for path, (lines, _) in found.items()}
-    taken, above = NAMES | {name for lines in inside.values() for name in stored(ast.parse(lines))}, {}
+    taken, above = NAMES | {name for lines in inside.values() for name in find_assigned_names(ast.parse(lines))}, {}
     for path, (_, definitions) in found.items():
         for name, text in definitions:
             if name in taken or above.setdefault(name, text) != text:
                 raise UserError(f"{path.name} defines `{name}`, a name that the program has already: rename it")
-    imports, rest = filled(inside).split("\n\n\n", 1)
+    imports, rest = fill_holes(inside).split("\n\n\n", 1)
     return "\n\n\n".join([imports, *dict.fromkeys(above.values()), rest])
 
 
-def filled(inside):
+def fill_holes(inside):
     """The program with these lines in its holes: {exercise: text}."""
     return HOLE.sub(lambda hole: textwrap.indent(inside[hole[2]], hole[1]), PROGRAM)
 
 
-def training(lines):
+def make_train_function(lines):
     """The program's `train`, whose lines are calls: lines(exercise, {name: value}) gives {output: value}."""
     calls = {name: f"{', '.join(EXERCISES[name].gives)}, = lines({name!r}, locals()).values()" for name in USED}
     names = {"__name__": "training", "lines": lines}
-    exec(compile(filled(calls), "training", "exec"), names)
+    exec(compile(fill_holes(calls), "training", "exec"), names)
     return names["train"]
 
 
-def lines_of(path):
+def extract_code(path):
     """What a learner's file gives to the program: the text in place of its hole, and the definitions that this needs.
 
     It is the function's body, if that reads like a part of the program. If it returns early, or gives a new value to a
@@ -192,14 +192,16 @@ def lines_of(path):
     if not functions:  # a lambda has passed, too
         raise UserError(f"{path.name} has no `def {name}`: write it as the stub does")
     function = functions[-1]
-    definitions = needed(text(function, function), [pair for n in tree.body for pair in defined(n, text(n, n))])
+    definitions = select_needed(
+        text(function, function), [pair for n in tree.body for pair in list_definitions(n, text(n, n))]
+    )
     *body, end = function.body[ast.get_docstring(function) is not None :]
     plain = (
         [n for n in ast.walk(function) if isinstance(n, ast.Return)] == [end]
         and (not body or body[-1].end_lineno < end.lineno)
         and [n.arg for n in ast.walk(function.args) if isinstance(n, ast.arg)] == list(exercise.takes)
         and not function.decorator_list
-        and not stored(function) & NAMES - {*exercise.gives, *exercise.may_change}
+        and not find_assigned_names(function) & NAMES - {*exercise.gives, *exercise.may_change}
     )
     if not plain:
         whole = re.sub(rf"^def +{name}\b", f"def my_{name}", text(function, function), flags=re.MULTILINE)
@@ -211,33 +213,33 @@ def lines_of(path):
     return "\n".join(inside), definitions
 
 
-def stored(tree):
+def find_assigned_names(tree):
     """The names that get a value in it."""
     return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
-def defined(node, text):
+def list_definitions(node, text):
     """[(name, definition)] of a statement that stands by itself, outside of functions; text: the statement."""
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         return [(node.name, text)]
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return [(name, text) for target in targets for name in sorted(stored(target))]
+        return [(name, text) for target in targets for name in sorted(find_assigned_names(target))]
     if isinstance(node, (ast.Import, ast.ImportFrom)):  # each name has a statement of its own
         each = {alias: ast.unparse(type(node)(**vars(node) | {"names": [alias]})) for alias in node.names}
         return [(alias.asname or alias.name.partition(".")[0], import_) for alias, import_ in each.items()]
     return []
 
 
-def needed(text, definitions):
+def select_needed(text, definitions):
     """Those of a file's definitions that a function needs, directly or through others; text: the function."""
-    found, names = dict(definitions), ["*", *free(text)]  # of two with one name, the last counts
+    found, names = dict(definitions), ["*", *find_free_names(text)]  # of two with one name, the last counts
     for name in names:
-        names += free(found.get(name, "")) - {*names}
+        names += find_free_names(found.get(name, "")) - {*names}
     return [(name, text) for name, text in found.items() if name in names and text not in PROGRAM.splitlines()]
 
 
-def free(text):
+def find_free_names(text):
     """The names that some statements take from around them."""
     tables = [symtable.symtable(text, "", "exec")]
     for table in tables:
@@ -253,7 +255,7 @@ def free(text):
 PIXELS, SCORES = 784, 10
 
 
-def two_layers(params):
+def find_two_layers(params):
     """{"W1": (784, H), "b1": (H,), "W2": (H, 10), "b2": (10,)}, float64, if the shapes in a nest say which arrays these
     are; otherwise None. The matrices may be of shape (out, in). A bias that there is not is 0.
     """

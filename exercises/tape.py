@@ -1,7 +1,7 @@
 """What the stubs of chapter 5 are given: a Tensor, as small as it can be, and what goes back over the learner's tape.
 
-Results are compared as arrays. So a Tensor, or an order, that the learner makes goes to `play` or `walk`, which returns
-the gradients that it brings.
+Results are compared as arrays. So a Tensor, or an order, that the learner makes goes to `run_backward` or `walk`, which
+returns the gradients that it brings.
 """
 
 from functools import partial
@@ -31,7 +31,7 @@ class Recorded(Tensor):
 
     def __init__(self, value, *edges):
         edges = [(parent, share) for parent, share in edges if isinstance(parent, Tensor)]  # none for constants
-        super().__init__(value, *((parent, partial(strict, share, self)) for parent, share in edges))
+        super().__init__(value, *((parent, partial(call_share, share, self)) for parent, share in edges))
 
     def __add__(self, other):
         return Recorded(self.value + value_of(other), (self, lambda dy: dy), (other, lambda dy: dy))
@@ -48,7 +48,7 @@ class Recorded(Tensor):
         return Recorded(self.value.sum(), (self, lambda dy: dy * np.ones(self.value.shape)))
 
 
-def strict(share, node, dy):
+def call_share(share, node, dy):
     """share(dy), if dy can be the gradient of this node."""
     shape = node.value.shape
     if dy is None and node.grad is not None:
@@ -67,7 +67,7 @@ def value_of(operand):
     return operand.value if isinstance(operand, Tensor) else operand
 
 
-def play(operands, dy, y):
+def run_backward(operands, dy, y):
     """The value of y, and what its gradient dy brings to each of the operands: 0 if no edge leads there.
 
     While the learner has not written y, dots. `Wrong` of what is no Tensor, or has other edges than it should.
@@ -103,15 +103,17 @@ def walk(loss, leaves, order):
     order = list(order) if np.iterable(order) else [None]
     if not all(isinstance(node, Tensor) for node in order):
         raise misuse("no list of nodes")
-    gradients = visited(loss, leaves, order)
-    if len(set(order)) < len(order) and np.array_equal(gradients, visited(loss, leaves, youngest_first(loss))):
+    gradients = collect_gradients(loss, leaves, order)
+    if len(set(order)) < len(order) and np.array_equal(
+        gradients, collect_gradients(loss, leaves, sort_youngest_first(loss))
+    ):
         raise misuse("visited twice")
     return gradients
 
 
-def visited(loss, leaves, order):
+def collect_gradients(loss, leaves, order):
     """The gradients of the leaves after one visit for each node of the list; 0 where none has arrived."""
-    for node in youngest_first(loss):
+    for node in sort_youngest_first(loss):
         node.grad = None
     loss.grad = np.ones(())
     for node in order:
@@ -121,7 +123,7 @@ def visited(loss, leaves, order):
     return tuple(np.zeros_like(leaf.value) if leaf.grad is None else leaf.grad for leaf in leaves)
 
 
-def youngest_first(loss):
+def sort_youngest_first(loss):
     """The loss and all that it was made from."""
     found = {loss}
     while more := {parent for node in found for parent, _ in node.edges} - found:

@@ -23,7 +23,7 @@ class Enough(BaseException):
     """Ends a training from inside: `except Exception` lets it pass."""
 
 
-def given(bound):
+def list_arguments(bound):
     """What a function was given, in order: a wrapper may take it as *arguments and **named."""
     found = []
     for name, value in bound.arguments.items():
@@ -37,7 +37,7 @@ def given(bound):
     return found
 
 
-def turned_round(gradients):
+def negate_gradients(gradients):
     """The same gradients with the other sign, in the same arrays: a file may keep these under a name of its own."""
     negative = {k: -a for k, a in floats(gradients).items()}
     for k, a in leaves(gradients).items():
@@ -48,20 +48,20 @@ def turned_round(gradients):
     return gradients
 
 
-def arrays_in(gradients):
+def get_writable_arrays(gradients):
     """{path: array} of those that can be written into."""
     return {k: a for k, a in leaves(gradients).items() if isinstance(a, np.ndarray) and a.flags.writeable}
 
 
-def again(gradients, arrays):
-    """A copy of these gradients, which are in these arrays again, too: see `turned_round`."""
+def restore_gradients(gradients, arrays):
+    """A copy of these gradients, which are in these arrays again, too: see `negate_gradients`."""
     numbers = leaves(gradients)
     for k, a in arrays.items():
         a[...] = numbers[k]
     return replaced(gradients)
 
 
-class Point:
+class Snapshot:
     """A call of `gradients` on the way: params, a batch, and, once there was a next call, the arrays then."""
 
     def __init__(self, params, batch):
@@ -122,7 +122,7 @@ class Trace:
             self.inside = False
 
     def outermost(self, original, bound):
-        params, *batch = given(bound)[: 1 + len(self.examples)]
+        params, *batch = list_arguments(bound)[: 1 + len(self.examples)]
         if self.calls == 0 and self.first:
             try:
                 self.first(original, params, *batch)
@@ -133,11 +133,11 @@ class Trace:
         if self.calls > self.most or time.process_time() > self.end:
             raise Enough
         if self.again:
-            return again(*self.again)
+            return restore_gradients(*self.again)
         found = original(*bound.args, **bound.kwargs)
         if self.turned and self.calls > 1:
-            found = turned_round(found)
-            self.again = (replaced(found), arrays_in(found)) if self.calls == FIRST else None
+            found = negate_gradients(found)
+            self.again = (replaced(found), get_writable_arrays(found)) if self.calls == FIRST else None
         if self.calls <= FIRST or self.open:
             for k, g in matched(params, found).items():
                 if g is not None and np.shape(self.sum.get(k, g)) == g.shape:
@@ -161,7 +161,7 @@ class Trace:
         if self.calls <= FIRST:
             self.marks.append(hash(tuple(a.tobytes() for a in floats(params).values())))
         if is_point:
-            self.open = Point(params, batch)
+            self.open = Snapshot(params, batch)
             self.points.append(self.open)
             if len(self.points) == POINTS:
                 self.points, self.stride = self.points[::2], 2 * self.stride
@@ -208,7 +208,7 @@ class Trace:
 
     def read(self, original, bound):
         """One call of the learner's `read`."""
-        _, images, *_ = given(bound)
+        _, images, *_ = list_arguments(bound)
         said = original(*bound.args, **bound.kwargs)
         places = self.places(np.asarray(images))
         self.tested[[i for i in places if i is not None]] = True
@@ -224,7 +224,7 @@ class Trace:
 
     def remarks(self):
         """What deserves a sentence, but is no reason to fail."""
-        if self.seconds > 4 * slowness():
+        if self.seconds > 4 * measure_slowness():
             yield (
                 f"The training took {self.seconds:.0f} s. If there is a loop over the images, one matrix product does "
                 "the same for a whole batch at once."
@@ -249,7 +249,7 @@ class Trace:
 PRODUCTS = 0.003  # seconds of the ten below, on a computer of 2025
 
 
-def slowness():
+def measure_slowness():
     """How many times as long products like those of a training take here, now, as on a computer of 2025; 1 or more.
 
     In a browser it is several times as long, and so is a training that is as fast as it can be.

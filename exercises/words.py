@@ -17,7 +17,7 @@ explain = partial(complaints.explain, words=WORDS)
 
 
 @contextmanager
-def explained(file):
+def load_or_explain(file):
     """The learner's file as a module. What goes wrong in it becomes a line for people, in the marker's words."""
     try:
         yield load(file)

@@ -25,7 +25,7 @@ from desk import archives, classroom
 from desk.work import Work, digest
 from exercises import digits, network, own, prove
 from exercises.catalogue import BY_NAME, OURS
-from exercises.words import explain, explained
+from exercises.words import explain, load_or_explain
 from gpt_np import GPT, sample
 from marker import compare, marking, runner
 from marker.equal import agree
@@ -232,7 +232,7 @@ def train(mine):
     """
     file, rows = str(TRAINED), few_rows()
     *_, images, labels = rows
-    TRAINED.write_text(network.program([FOLDER / f"{name}.py" for name in mine]), encoding="utf-8")
+    TRAINED.write_text(network.make_program([FOLDER / f"{name}.py" for name in mine]), encoding="utf-8")
 
     def hear(loss, accuracy, answers=None, params=None, curves=None):
         if answers is None:
@@ -263,16 +263,16 @@ def few_rows():
 def proved():
     """The learner's lines for the MLP beside mlp_np.py: the page hears of some steps, and what they mean."""
     proof, steps = prove.PROOFS["mlp"][0], []
-    functions = prove.written(FOLDER, proof.uses)
+    functions = prove.load_written_functions(FOLDER, proof.uses)
     if not functions:
         raise UserError("nothing is written yet: begin with the first exercise")
-    lines, ours = prove.Lines(functions), [name for name in proof.uses if name not in functions]
-    for step in prove.lockstep(proof, lines):
+    lines, ours = prove.LearnerCode(functions), [name for name in proof.uses if name not in functions]
+    for step in prove.iter_lockstep(proof, lines):
         steps.append(step)
         if len(steps) in prove.SHOWN:
             loss, twin, apart = map(number, step)
             report(step=len(steps), loss=loss, twin=twin, apart=apart)
-    text = prove.meaning(lines, steps, "mlp_np.py", ours)
+    text = prove.describe_result(lines, steps, "mlp_np.py", ours)
     if ours:
         text = f"Not written yet, and so ours: {', '.join(ours)}.\n{text}"
     return {"passed": not lines.first_wrong, "text": text}
@@ -283,8 +283,8 @@ def derivatives(mine, y):
     exercises, and by the project's for the others. /work has the arrays that they get; y is the true digit."""
     arrays = {name: np.frombuffer((FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
     arrays |= {"W2": np.frombuffer((FOLDER / "W2").read_bytes()).reshape(-1, 10), "y": np.array([y])}
-    functions = prove.written(FOLDER, mine)
-    lines = prove.Lines(functions)
+    functions = prove.load_written_functions(FOLDER, mine)
+    lines = prove.LearnerCode(functions)
     for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
         if name == "dlogits" and name not in functions:  # there may be a line for one image
             found = lines("one_image", {"p": arrays["p"][0], "onehot": np.eye(10)[y]})
@@ -329,8 +329,8 @@ def learn(name):
     """Train the network of own_network's file on all images that are here. How well it reads, what can be proven of it,
     the network as index.html takes it, or None, and as an .npz file in base64."""
     images, labels, test_images, test_labels = few_rows()
-    with explained(FOLDER / f"{name}.py") as module:
-        content, claimed, right = own.learn(module, images, labels, test_images, test_labels)
+    with load_or_explain(FOLDER / f"{name}.py") as module:
+        content, claimed, right = own.train_and_test(module, images, labels, test_images, test_labels)
         words = f"reads {right:.2f} of {len(test_labels):,} test images"
         shown, proof = as_mlp(module, own.restored(module, content), test_images, words)
         return {
@@ -345,7 +345,7 @@ def as_mlp(module, params, images, words):
     It is mlp_np.py's network, if that has the learner's weights and says the same digits. How it takes its pixels is
     tried. More is not to be proven: the lines for the MLP are compared in each step, and these steps nobody knows.
     """
-    arrays = network.two_layers(params)
+    arrays = network.find_two_layers(params)
     if not arrays:
         n = sum(a.ndim == 2 and min(a.shape) > 1 for a in floats(params).values())
         what = "keeps its weights in a way that is not known here" if n == 2 else f"has {n} layers of weights"
@@ -353,7 +353,7 @@ def as_mlp(module, params, images, words):
             None,
             f"The page with the network shows one with two layers of weights. Yours {what}, so only you can show it.",
         )
-    said = own.Reading(module).read(params, images)
+    said = own.ReaderCalls(module).read(params, images)
     model = MLP(len(arrays["b1"]), dtype=np.float64)
     model.params = arrays
     for pixels in ("unit", "standardised", "raw"):
@@ -373,8 +373,8 @@ def as_mlp(module, params, images, words):
 
 def read(name, pixels):
     """What that network reads in a drawing."""
-    with explained(FOLDER / f"{name}.py") as module:
-        return {"digit": int(own.digit(module, FOLDER / "own.npz", np.array([pixels], np.uint8)))}
+    with load_or_explain(FOLDER / f"{name}.py") as module:
+        return {"digit": int(own.read_saved(module, FOLDER / "own.npz", np.array([pixels], np.uint8)))}
 
 
 def write(digit, temperature, seed):

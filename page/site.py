@@ -36,7 +36,7 @@ with program.import_guard("requirements/site.txt"):
     from desk import review
     from desk.show import describe_solution
     from exercises import PICTURES, digits, network
-    from exercises.case import SUSPECTS, Case, recorded, shorter
+    from exercises.case import SUSPECTS, Case, load_recorded, shorten_line
     from exercises.catalogue import BROKEN, BY_NAME, OURS, PARTS
     from marker import marking
     from page import data_file, desk
@@ -435,9 +435,9 @@ def asked_in(name):
 
 def symptom_of(exercise, pages):
     """What practice.py shows of a case, as HTML: both runs, the curves, and the suspects."""
-    runs = recorded(exercise.name)
+    runs = load_recorded(exercise.name)
     rows = [("It printed at first:", "A healthy run prints:")]
-    rows += [map(shorter, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
+    rows += [map(shorten_line, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
     suspects = [(f"<code>{json.dumps(word)}</code>", html.escape(meaning)) for word, (meaning, _) in SUSPECTS.items()]
     image = pages.address(PICTURES / f"{exercise.name}.png")
     image = f'<img src="{image}" alt="The curves: the loss and the accuracy of both runs.">'

@@ -97,7 +97,7 @@ def test_a_training_that_ends_badly_by_chance_is_tried_again():
 
     calls = SimpleNamespace(train=train)
     found = SimpleNamespace(calls=calls, examples=(), seed=0, few=())
-    blank.learns_again(found, lambda found, calls, params, batches: None, lambda found, params: params > 0.8)
+    blank.check_retraining(found, lambda found, calls, params, batches: None, lambda found, params: params > 0.8)
     assert found.params == 0.9
     assert len(seeds) == 2 and seeds[0] != seeds[1]  # with the same random numbers it would end as badly
 
@@ -109,7 +109,7 @@ def test_the_seconds_of_the_statements_are_those_of_the_marker():
 
 
 def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_from():
-    images, _, others, _ = own.draw(np.random.default_rng(0))
+    images, _, others, _ = own.draw_images(np.random.default_rng(0))
     pool = digits.few_images()
     assert (len(images), len(others)) == (3500, 2500) and len(pool[0]) + len(pool[2]) == 6000
     twice = len({*map(bytes, images)} & {*map(bytes, others)})
@@ -119,7 +119,7 @@ def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_
 @pytest.mark.slow
 def test_what_smooth_labels_add_to_a_bias_is_seen_in_the_batch_of_the_check():
     """With as many images of each digit, it would add up to 0."""
-    for draw in (own.drawn, own.renamed):
+    for draw in (own.draw_data, own.draw_relabelled_data):
         found = SimpleNamespace(rng=np.random.default_rng(0))
         draw(found)
         onehot = np.eye(10)[found.few[1]]
@@ -149,7 +149,7 @@ def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capfd):
             f"import numpy as np\n\ndef train(images, labels, rng):\n    {lines}\ndef read(p, i): return 1 / 0\n"
         )
         with pytest.raises(UserError, match=f"(?s){words}"):
-            own.run(path)
+            own.train_and_save(path)
     assert kept.read_bytes() == before
     kept.write_bytes(b"no")
     assert practice.main(["--folder", str(tmp_path), "read", photo]) == 2
@@ -169,7 +169,7 @@ def test_params_are_kept_as_they_are():
         "a": [(1, 2.5, None, True), {3: np.float32(0.1), (1, 2): "words"}],
         7: Pair(np.eye(2, dtype=np.int8), np.inf),
     }
-    found = blank.restored(SimpleNamespace(Pair=Pair), nests.packed(nest))
+    found = blank.unpack_params(SimpleNamespace(Pair=Pair), nests.packed(nest))
     assert repr(found) == repr(nest) and found[7].W.dtype == np.int8 and type(found["a"][1][3]) is np.float32
     for other in ([{1, 2}], {"a": np.array([None])}, (1, [print])):
         with pytest.raises(ValueError, match=r"^params\S* is (of type \w+|an array of type object)$"):
@@ -191,7 +191,7 @@ def test_shapes_say_which_arrays_are_the_weights_of_two_layers(params, is_known)
     rng = np.random.default_rng(0)
     named = params.items() if isinstance(params, dict) else enumerate(params)
     values = {k: rng.normal(size=shape) for k, shape in named}
-    found = network.two_layers(values if isinstance(params, dict) else [*values.values()])
+    found = network.find_two_layers(values if isinstance(params, dict) else [*values.values()])
     assert bool(found) == is_known
     if found:
         H = len(found["b1"])
@@ -274,7 +274,7 @@ def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_up
         moves = {'["w"]': [watched.Move(1.0, 1.0, downhill, replaced=False)] * 5}
         trace = SimpleNamespace(points=[point], params={"w": w + 1}, zero={}, moves=moves)
         with nullcontext() if is_right else pytest.raises(Wrong, match="to where the loss grows"):
-            blank.goes_downhill(SimpleNamespace(trace=trace, moving=[*moves]))
+            blank.check_descent(SimpleNamespace(trace=trace, moving=[*moves]))
 
 
 def test_weights_that_were_not_drawn_are_no_sign_that_rng_is_ignored():
@@ -282,7 +282,7 @@ def test_weights_that_were_not_drawn_are_no_sign_that_rng_is_ignored():
     for w, is_right in ((np.tile([1.0, 0.0, -1.0], (12, 1)), True), (np.random.default_rng(0).normal(size=30), False)):
         trace = SimpleNamespace(points=[SimpleNamespace(params={"w": w})], zero={'["w"]': w == 0})
         with nullcontext() if is_right else pytest.raises(Wrong, match="gave the same first"):
-            blank.judge_chance(trace, trace)
+            blank.check_start_depends_on_rng(trace, trace)
 
 
 def test_a_search_along_a_line_is_ended_where_gradients_are_turned_round():
@@ -302,7 +302,7 @@ def test_a_search_along_a_line_is_ended_where_gradients_are_turned_round():
         train=train,
     )
     for turned in (False, True):
-        trace = own.Reading(module).train(examples, 0, most=9, names=("gradients", "loss"), turned=turned)
+        trace = own.ReaderCalls(module).train(examples, 0, most=9, names=("gradients", "loss"), turned=turned)
         assert (trace.params is None) == turned
 
 
@@ -319,7 +319,7 @@ def test_a_training_is_ended_after_so_many_gradients():
 
     module = SimpleNamespace(gradients=gradients, train=train)
     for most in (0, 1, 4):
-        trace = own.Reading(module).train(examples, 0, most=most)
+        trace = own.ReaderCalls(module).train(examples, 0, most=most)
         assert trace.params is None and ran.count(5) == most
         ran.clear()
 
@@ -328,7 +328,7 @@ def test_what_a_training_prints_is_shown_and_not_shown_again_where_it_is_repeate
     examples = np.zeros((5, 784), np.uint8), np.zeros(5, int)
     module = SimpleNamespace(gradients=lambda *_: {}, train=lambda *_: print("a line") or ({}, 0.5))
     for first, said in ((lambda *_: None, "a line\n"), (None, "")):
-        own.Reading(module).train(examples, 0, first=first)
+        own.ReaderCalls(module).train(examples, 0, first=first)
         assert capsys.readouterr().out == said
 
 
@@ -351,7 +351,7 @@ def test_weights_whose_gradient_is_0_tell_a_decay():
         first, last, trace = {'["w"]': w}, {'["w"]': after}, SimpleNamespace(zero={'["w"]': zero})
         curve = SimpleNamespace(first=first, last=last, trace=trace, calls=calls, found=found, batch=(w,), end=2.0)
         curve.wrong = lambda mark, **_: mark
-        assert own.decays(curve) == ("decay too strong" if is_decay else None), share
+        assert own.diagnose_weight_decay(curve) == ("decay too strong" if is_decay else None), share
 
 
 def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_training():
@@ -363,7 +363,7 @@ def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_traini
         found = SimpleNamespace(calls=calls, trace=trace, params={}, examples=(images, labels), others=images)
         vars(found).update(answers=labels, accuracy=0.95, seed=0, tell=print)
         with nullcontext() if is_right else pytest.raises(Wrong, match="had been given 90 of these"):
-            own.claims_what_is_so(found)
+            own.check_claim(found)
 
 
 # --- A right network, but for one thing -------------------------------------------------------------------------------
@@ -373,13 +373,13 @@ def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_traini
 def learned(tmp_path_factory):
     """What is `Found` of one that has learned from 600 images, until it is asked what it reads."""
     (path := tmp_path_factory.mktemp("own") / "own_network.py").write_text(own_programs.BASE)
-    found = blank.Found(own.Reading(load(path)), 0, lambda text: None)
-    own.drawn(found)
+    found = blank.Evidence(own.ReaderCalls(load(path)), 0, lambda text: None)
+    own.draw_data(found)
     found.examples = tuple(a[:600] for a in found.examples)
     found.others, found.answers = found.others[:20], found.answers[:20]
-    blank.trains(found, lambda *_: None, names=("gradients", "read"))
-    blank.right_on_the_way(found)
-    own.reads_the_least_loss(found)
+    blank.check_training(found, lambda *_: None, names=("gradients", "read"))
+    blank.check_gradients_during_training(found)
+    own.check_reads_least_loss(found)
     return found
 
 
@@ -387,7 +387,7 @@ def but(found, read=None, loss=None, **others):
     """That, but with a `read` or a `loss` that is made of the file, and with other values."""
     found, module = copy.copy(found), found.calls.module
     made = {name: make(module) for name, make in (("read", read), ("loss", loss)) if make}
-    vars(found).update(others, calls=own.Reading(module, **made))
+    vars(found).update(others, calls=own.ReaderCalls(module, **made))
     found.said = found.calls.read(found.params, found.others) if read else found.said
     return found
 
@@ -400,7 +400,7 @@ def curve_of(found, at=(0, 0.5, 1, 1, 1, 1), by=(1, 1, 1, 1, 1), first=None, las
     path = [{k: a + t * (two[k] - a) for k, a in one.items()} for t in at]
     for params, changes in zip(path, [first or {}] * len(by) + [last or {}], strict=True):
         params |= {k: change(params[k]) for k, change in changes.items()}
-    points = [watched.Point(params, found.few) for params in path[:-1]]
+    points = [watched.Snapshot(params, found.few) for params in path[:-1]]
     for point, times in zip(points, by, strict=True):
         point.after = {f'["{k}"]': point.params[k] + times * (two[k] - a) / 60 for k, a in one.items()}
     found.trace, found.params = copy.copy(found.trace), path[-1]
@@ -449,7 +449,7 @@ CAUSES = [
 @np.errstate(all="ignore")  # as the marker has it
 @pytest.mark.parametrize(("words", "how"), CAUSES, ids=[words for words, _ in CAUSES])
 def test_why_it_reads_so_few_is_seen_in_its_training(words, how, learned):
-    cause = str(next(filter(None, own.causes(curve_of(learned, **how)))))
+    cause = str(next(filter(None, own.iter_causes(curve_of(learned, **how)))))
     assert all(part in cause.replace("\n", " ") for part in words.split(" ... ")), cause
 
 
@@ -475,28 +475,30 @@ def linear(*names):
 
 ROWS = np.arange(7840.0).reshape(784, 10)
 DIFFERENT = [
-    (own.reads_the_least_loss, "", {}),
-    (own.reads_the_least_loss, "the digit before it", {"read": lambda file: lambda p, x: (file.read(p, x) - 1) % 10}),
-    (own.reads_the_least_loss, "the digit after it", {"read": lambda file: lambda p, x: (file.read(p, x) + 1) % 10}),
-    (own.reads_the_least_loss, "whose loss is the largest",
+    (own.check_reads_least_loss, "", {}),
+    (own.check_reads_least_loss, "the digit before it", {"read": lambda file: lambda p, x: (file.read(p, x) - 1) % 10}),
+    (own.check_reads_least_loss, "the digit after it", {"read": lambda file: lambda p, x: (file.read(p, x) + 1) % 10}),
+    (own.check_reads_least_loss, "whose loss is the largest",
      {"read": lambda file: lambda p, x: file.forward(p, x)[-1].argmin(axis=1)}),
-    (own.reads_the_least_loss, "would say of 255 - images", {"read": lambda file: lambda p, x: file.read(p, 255 - x)}),
-    (own.reads_the_least_loss, "would say of images / 255", {"read": lambda file: lambda p, x: file.read(p, x / 255)}),
-    (own.reads_the_least_loss, 'if params["b2"] were 0',
+    (own.check_reads_least_loss, "would say of 255 - images",
+     {"read": lambda file: lambda p, x: file.read(p, 255 - x)}),
+    (own.check_reads_least_loss, "would say of images / 255",
+     {"read": lambda file: lambda p, x: file.read(p, x / 255)}),
+    (own.check_reads_least_loss, 'if params["b2"] were 0',
      {"read": lambda file: lambda p, x: file.read(without_b2(p), x),
       "loss": lambda file: lambda p, x, y: file.loss(p | {"b2": 1000 * p["b2"]}, x, y)}),
-    (own.reads_the_least_loss, "says 3 for every image", {"read": lambda file: lambda p, x: 0 * x[:, 0] + 3}),
-    (own.reads_the_least_loss, "loss`. What do the two", {"read": lambda file: lambda p, x: 9 - file.read(p, x)}),
-    (own.reads_one_by_one, "", {}),
-    (own.reads_all_of_a_pixel, "", {}),
-    (own.reads_all_of_a_pixel, "between pixels of 205 and 206", added(np.uint8(50))),
-    (own.reads_all_of_a_pixel, "every pixel below 255 is set to 0",
+    (own.check_reads_least_loss, "says 3 for every image", {"read": lambda file: lambda p, x: 0 * x[:, 0] + 3}),
+    (own.check_reads_least_loss, "loss`. What do the two", {"read": lambda file: lambda p, x: 9 - file.read(p, x)}),
+    (own.check_reads_independently, "", {}),
+    (own.check_pixel_range, "", {}),
+    (own.check_pixel_range, "between pixels of 205 and 206", added(np.uint8(50))),
+    (own.check_pixel_range, "every pixel below 255 is set to 0",
      {"read": lambda file: lambda p, x: file.read(p, (x == 255) * 2550)}),
-    (own.has_a_hidden_layer, "", {}),
-    (own.has_a_hidden_layer, "It has no hidden layer", {"loss": linear("W1"), "params": {"W1": ROWS}}),
-    (own.has_a_hidden_layer, "What stands between them", {"loss": linear("W1", "W2")}),
-    (own.trains_it, "", {}),
-    (own.trains_it, 'Only params["W2"], params["b2"] learn', {"moving": ['["W2"]', '["b2"]']}),
+    (own.check_hidden_layer, "", {}),
+    (own.check_hidden_layer, "It has no hidden layer", {"loss": linear("W1"), "params": {"W1": ROWS}}),
+    (own.check_hidden_layer, "What stands between them", {"loss": linear("W1", "W2")}),
+    (own.check_hidden_layer_trained, "", {}),
+    (own.check_hidden_layer_trained, 'Only params["W2"], params["b2"] learn', {"moving": ['["W2"]', '["b2"]']}),
 ]  # fmt: skip
 
 
@@ -540,7 +542,7 @@ def test_a_claim_is_the_measured_share_that_is_read_right(accuracy, claim, loss,
     found = SimpleNamespace(calls=calls, trace=trace, params=np.zeros(4), examples=(images, labels), others=images)
     vars(found).update(answers=labels, accuracy=accuracy, seed=0, tell=print)
     with pytest.raises(Wrong, match=re.escape(words)) if words else nullcontext():
-        own.claims_what_is_so(found)
+        own.check_claim(found)
 
 
 RETURNS = [
@@ -563,7 +565,7 @@ RETURNS = [
 
 @pytest.mark.parametrize(("name", "returned", "words"), RETURNS)
 def test_what_a_function_should_return_is_said(name, returned, words):
-    calls = own.Reading(SimpleNamespace(loss=lambda *_: 1.0, **{name: lambda *_: returned}))
+    calls = own.ReaderCalls(SimpleNamespace(loss=lambda *_: 1.0, **{name: lambda *_: returned}))
     images = np.zeros((3, 784), np.uint8)
     with pytest.raises(Wrong, match=re.escape(words)):
         calls.read({}, images) if name == "read" else calls.train((images, np.arange(3)), 0, names=())
@@ -602,14 +604,14 @@ def test_of_two_arrays_one_may_move_alone():
 def test_a_loss_has_diverged_that_has_risen_by_three_tenths_of_its_way():
     assert blank.has_diverged([5, 1, 2.3]) and blank.has_diverged([5, 1, 6])
     assert not any(map(blank.has_diverged, ([5, 1, 2.1], [5, 4, 3], [5, 6, 4])))
-    assert blank.on_the_way([5, 6, 4.0]) == "5, 6, 4" and blank.on_the_way([*range(26)]) == "0, 5, 10, 15, 20, 25"
+    assert blank.format_losses([5, 6, 4.0]) == "5, 6, 4" and blank.format_losses([*range(26)]) == "0, 5, 10, 15, 20, 25"
 
 
 def test_another_training_may_claim_a_little_more_or_less_than_it_reads():
     for accuracy, claim, is_right in ((0.93, 0.93, True), (0.81, 0.95, True), (0.93, 0.77, False), (0.79, 0.79, False)):
         found = SimpleNamespace(others=range(100), accuracy=accuracy, trace=SimpleNamespace(claim=claim))
         with nullcontext() if is_right else pytest.raises(Wrong, match="digits go by other names"):
-            own.reads_what_it_was_told(found)
+            own.check_retrained_accuracy(found)
 
 
 def test_images_that_are_kept_are_found_in_rows_and_in_columns():
@@ -620,7 +622,7 @@ def test_images_that_are_kept_are_found_in_rows_and_in_columns():
         with_ones = np.c_[rows, np.ones(len(rows))]  # for a bias
         for shown in (rows, rows.T, rows.reshape(-1, 28, 28), with_ones, with_ones.T):
             with pytest.raises(Wrong, match="images") if is_kept else nullcontext():
-                own.keeps_no_images(SimpleNamespace(params={"W": shown}, examples=(images,)))
+                own.check_no_stored_images(SimpleNamespace(params={"W": shown}, examples=(images,)))
 
 
 @pytest.mark.slow
@@ -632,7 +634,7 @@ def test_a_file_of_two_functions_is_told_which_to_add_and_reads_as_before(tmp_pa
     found = verdict(old, tmp_path, 0)
     assert found.name == "no function" and "no `loss` and no `gradients`" in found.text
     assert "def gradients(params, images, labels):\n" in found.text and "def train" not in found.text
-    own.run(path)
+    own.train_and_save(path)
     assert not practice.main(["--folder", str(tmp_path), "read", str(ROOT / "png" / "photo.jpg")])
     assert capfd.readouterr().out.endswith("digit: 5\n") and path.read_text(encoding="utf-8") == old
 
@@ -656,8 +658,8 @@ def test_a_function_that_returns_a_number_is_written():
 
 def test_what_a_file_imports_is_named_but_for_numpy_and_python():
     source = "import math, numpy as np\nfrom torch.nn import functional\ndef f():\n    import mlp_np\nfrom . import x\n"
-    assert blank.imports(source) == ["mlp_np", "torch"]
-    assert blank.imports('__import__("jax.numpy")\nimportlib.import_module("math")\nf("torch")\n') == ["jax"]
+    assert blank.list_imports(source) == ["mlp_np", "torch"]
+    assert blank.list_imports('__import__("jax.numpy")\nimportlib.import_module("math")\nf("torch")\n') == ["jax"]
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import first_of_each, rows, schedule
 from exercises import case, digits, symptoms
-from exercises.case import SUSPECTS, Notes, last_numbers, recorded
+from exercises.case import SUSPECTS, Notes, get_last_numbers, load_recorded
 from exercises.catalogue import CASES as ALL_CASES
 from marker import check, marking, runner
 from marker.catalogue import Catalogue
@@ -192,7 +192,7 @@ def quarter(monkeypatch):
 
 @every_case
 def test_a_case_passes_only_if_it_is_fixed_and_named(name):
-    case, number = CASES[name], last_numbers(recorded(name))["healthy"]
+    case, number = CASES[name], get_last_numbers(load_recorded(name))["healthy"]
     notes = {"said": case.kind.diagnosis, "fixed": True, "changed": True, "number": number}
     passed = judge(case, notes)
     assert passed.passed and case.evidence in passed.text, passed.text
@@ -248,7 +248,7 @@ def test_what_is_said_against_a_wrong_suspect_is_so():
     module = load(CASES["case_nan"].file)
     module.LR = 0.01
     assert module.train() == pytest.approx(stays, abs=0.01)
-    assert last_numbers(recorded("case_nan"))["healthy"] == pytest.approx(possible, abs=0.01)
+    assert get_last_numbers(load_recorded("case_nan"))["healthy"] == pytest.approx(possible, abs=0.01)
     module = load(CASES["case_batch_size"].file)
     is_healthy = CASES["case_batch_size"].case.is_healthy
     for module.BATCH, module.LR, learns in ((100, 0.001, True), (10, 0.01, True), (1000, 0.001, False)):
@@ -284,7 +284,7 @@ WRONG, RIGHT = "2.4, test accuracy 0.2", "2.0, test accuracy 0.9"
     symptoms.main(["case_new"])
     assert capsys.readouterr().out == "case_new\n" and (tmp_path / "case_new.png").exists()
     assert json.loads(kept.read_text(encoding="utf-8")).keys() == {"case_old", "case_new"}
-    assert last_numbers(recorded(catalogue.read(file).name)) == {"as it is": 0.2, "healthy": 0.9}
+    assert get_last_numbers(load_recorded(catalogue.read(file).name)) == {"as it is": 0.2, "healthy": 0.9}
     with pytest.raises(UserError, match="there is no case case_gone"):
         symptoms.main(["case_gone"])
     for edit, said in [

@@ -453,7 +453,7 @@ def shortened(text, steps):
 def after(dataset, steps, paths=(), rates=(0.1,)):
     """All that the program of `train` has computed in its last step, by name, and then found in its last test."""
     names, found = {"__name__": "after"}, {}
-    exec(shortened(network.program(paths), steps), names)
+    exec(shortened(network.make_program(paths), steps), names)
     images, labels, test_images, test_labels = dataset
 
     def hear(loss, accuracy, answers=None, params=None, curves=None):
@@ -521,7 +521,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     path = learner.folder / "my_network.py"
     path.write_text("mine")
     assert "it reads 91.2% of the test digits\n1\n" in learner("train").stdout
-    assert path.read_text(encoding="utf-8") == network.program([])  # the learner wrote the same as the project
+    assert path.read_text(encoding="utf-8") == network.make_program([])  # the learner wrote the same as the project
     assert (learner.folder / "my_network.1.py").read_text(encoding="utf-8") == "mine"
     with monkeypatch.context() as again:
         again.setattr(runner, "run_program", lambda *_, **__: 1)
@@ -532,7 +532,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     kept = path.with_suffix(".npz").read_bytes()
     with monkeypatch.context() as full, pytest.raises(SystemExit, match=r"No space left.* not kept"):
         full.setattr(Path, "write_bytes", lambda self, content: self.touch() or no_space())
-        exec(shortened(network.program([]), 1), {"__name__": "__main__", "__file__": str(path)})
+        exec(shortened(network.make_program([]), 1), {"__name__": "__main__", "__file__": str(path)})
     assert path.with_suffix(".npz").read_bytes() == kept and not path.with_suffix(".part").exists()
     with pytest.raises(UserError, match="it can be used, but not continued"):
         loading.options.parse_run("np", "", ["--resume", str(path.with_suffix(".npz"))])
@@ -638,7 +638,7 @@ def test_a_name_that_means_two_things_in_the_network_is_one_line(files, said, tm
         path = write(tmp_path, name, lines[name].format("f" if above else "np.exp"))
         path.write_text(path.read_text(encoding="utf-8").replace("\ndef ", f"\n{above}\n\n\ndef ", 1))
     with pytest.raises(UserError, match=f"^{said}.*rename it$"):
-        network.program([tmp_path / f"{name}.py" for name in network.USED if name in files])
+        network.make_program([tmp_path / f"{name}.py" for name in network.USED if name in files])
 
 
 def zipped(members):

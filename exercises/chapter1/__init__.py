@@ -9,7 +9,7 @@ from marker.equal import BESIDE
 from mlp_np import MLP, softmax_cross_entropy
 
 
-def network(rng):
+def draw_network(rng):
     """A small network on random inputs, and every number of its two passes, in float64.
 
     Mistakes must not hide behind each other: B, H, 784 and 10 all differ, none is twice another, biases are not 0,
@@ -24,14 +24,14 @@ def network(rng):
             "W2": rng.normal(0, np.sqrt(2 / H), (H, 10)),
             "b2": rng.normal(0, 0.5, 10),
         }
-        g = both_passes(model, rng.normal(size=(B, 784)), rng.integers(10, size=B))
+        g = run_both_passes(model, rng.normal(size=(B, 784)), rng.integers(10, size=B))
         on, positive = g.z1 > 0, g.da1 > 0
         mixed = positive[on].any() and positive[~on].any() and not positive[on].all()
         if mixed and 0.25 < on.mean() < 0.75 and len(set(g.y)) > 1:
             return g
 
 
-def both_passes(model, x, y):
+def run_both_passes(model, x, y):
     """Every number of the two passes of an MLP."""
     logits = model.forward(x)
     loss, dlogits = softmax_cross_entropy(logits, y)
@@ -50,9 +50,9 @@ def cross_entropy(logits, y):
     return softmax_cross_entropy(logits, y)[0]
 
 
-def single_image(rng):
+def draw_single_image(rng):
     """The logits of one image (10,), their p, and the true digit as a one-hot row."""
-    g = network(rng)
+    g = draw_network(rng)
     return SimpleNamespace(logits=g.logits[0], p=g.p[0], onehot=g.onehot[0])
 
 
@@ -61,32 +61,32 @@ def cross_entropy_of_one(logits, onehot):
     return cross_entropy(logits[np.newaxis], onehot[np.newaxis].argmax(axis=1))
 
 
-def beside_zero(rng, z, b):
+def move_beside_zero(rng, z, b):
     """The biases b, moved until an entry of each column of z = ... + b lies beside 0: above it, below it, and so on."""
     columns = np.arange(len(b))
     return b - z[rng.integers(len(z), size=len(b)), columns] + BESIDE * (-1.0) ** columns
 
 
-def decided(z, dz):
+def has_both_signs_at_zero(z, dz):
     """Whether the entries just above 0 have gradients of both signs: then only the sign of z tells what is on."""
     above = dz[(z > 0) & (z < 2 * BESIDE)]
     return (above > 0).any() and (above < 0).any()
 
 
-def at_the_edge(rng):
+def draw_network_near_zero(rng):
     """A network some of whose z1 are so close to 0 that no other threshold than 0 will do."""
     while True:
-        g = network(rng)
+        g = draw_network(rng)
         model = MLP(g.H, dtype=np.float64)
         model.params = {name: getattr(g, name) for name in ("W1", "b1", "W2", "b2")}
-        model.params["b1"] = beside_zero(rng, g.z1, g.b1)
-        g = both_passes(model, g.x, g.y)
-        if decided(g.z1, g.da1):
+        model.params["b1"] = move_beside_zero(rng, g.z1, g.b1)
+        g = run_both_passes(model, g.x, g.y)
+        if has_both_signs_at_zero(g.z1, g.da1):
             g.kinks = ["z1", "a1"]
             return g
 
 
-def far_apart(rng):
+def draw_extreme_logits(rng):
     """Logits as an untrained network never has them, but a bad step may make: too large and too small for exp.
 
     Whatever is subtracted from a row, if it is not its largest logit, fails for some rows and not for others: so what
@@ -103,17 +103,17 @@ def far_apart(rng):
     return SimpleNamespace(B=len(logits), logits=logits, p=dlogits * len(logits) + np.eye(10)[[0] * len(logits)])
 
 
-def few_digits(rng):
+def draw_network_with_few_labels(rng):
     """A network whose labels are numbers of rows, too: p[y] is whole rows, neither an error nor every row once."""
     while True:
-        g = network(rng)
+        g = draw_network(rng)
         if g.y.max() < g.B and 1 < len(np.unique(g.y)) < g.B:
             return g
 
 
-def surprised(rng):
+def draw_network_with_large_loss(rng):
     """The same, but the true digit of one image has a p of 2e-9: no guard against log(0) may begin above that."""
-    g = few_digits(rng)
+    g = draw_network_with_few_labels(rng)
     others = np.delete(g.logits[-1], g.y[-1])
     g.logits[-1, g.y[-1]] = np.log(np.exp(others).sum()) - 20
     e = np.exp(g.logits - g.logits.max(axis=1, keepdims=True))
@@ -122,7 +122,7 @@ def surprised(rng):
     return g
 
 
-def one_step(rng, axes=2, decays=False):
+def draw_momentum_step(rng, axes=2, decays=False):
     """A parameter in the middle of training: it already has a velocity. A test compares it with main_np.update."""
     shape = rng.choice(range(3, 9), axes, replace=False).tolist()
     lr, momentum, weight_decay = rng.uniform(0.05, 0.3), rng.uniform(0.6, 0.95), rng.uniform(0.1, 0.4) * decays
@@ -132,7 +132,7 @@ def one_step(rng, axes=2, decays=False):
                            v=v, p=old_p - lr * v, _rows=shape[0])  # fmt: skip
 
 
-def not_scaled(rng):
+def draw_first_weights(rng):
     """Random numbers for the weights of a layer."""
     inputs, outputs = rng.choice([30, 40, 50, 70, 90], 2, replace=False).tolist()
     standard = rng.normal(size=(inputs, outputs))
@@ -140,7 +140,7 @@ def not_scaled(rng):
     return SimpleNamespace(inputs=inputs, outputs=outputs, standard=standard, W=W)
 
 
-def curve(rng, axes=2):
+def draw_curved_function(rng, axes=2):
     """A function with curvature: its central differences for a large h are not derivatives, but well defined."""
     array = rng.normal(size=rng.choice(range(2, 6), axes, replace=False))
     a, b, c = rng.normal(size=(3, *array.shape))
@@ -153,7 +153,7 @@ def curve(rng, axes=2):
     return g
 
 
-def moving(g):
+def make_numerical_gradient_arguments(g):
     """What numerical_gradient is given: an array, and a function that reads it."""
     array = g.array.copy()
     return {"f": lambda: g.value(array), "array": array, "h": g.h}

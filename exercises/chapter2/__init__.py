@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from exercises.chapter1 import at_the_edge, beside_zero, decided, network
+from exercises.chapter1 import draw_network, draw_network_near_zero, has_both_signs_at_zero, move_beside_zero
 from exercises.words import TABLES
 from marker.calls import rerouted
 from marker.exercise import Tool
@@ -16,7 +16,7 @@ from resnet_np import Conv
 TOOLS = dict(TABLES["Tools"])
 
 
-def tanh_layer(rng):
+def draw_tanh_layer(rng):
     """Activations of tanh. No file of the project has them: the derivative of tanh is 1 / cosh^2."""
     B, H = rng.choice([3, 4, 7, 9, 11], 2, replace=False).tolist()
     z1, da1 = rng.normal(0, 1, (2, B, H))
@@ -24,13 +24,13 @@ def tanh_layer(rng):
     return SimpleNamespace(B=B, H=H, z1=z1, a1=a1, da1=da1, dz1=da1 / np.cosh(z1) ** 2)
 
 
-def two_hidden(rng, edge=False):
+def draw_two_hidden_layers(rng, edge=False):
     """A network with two hidden layers. Its upper half is an MLP on a1, its lower half an MLP that ends at z2.
 
     edge: some of its z1 and z2 are so close to 0 that no other threshold than 0 will do.
     """
     while True:
-        g = at_the_edge(rng) if edge else network(rng)
+        g = draw_network_near_zero(rng) if edge else draw_network(rng)
         lower = MLP(g.H, dtype=np.float64)
         lower.params = {
             "W1": g.W1,
@@ -40,7 +40,7 @@ def two_hidden(rng, edge=False):
         }
         z2 = lower.forward(g.x)
         if edge:
-            lower.params["b2"] = beside_zero(rng, z2, lower.params["b2"])
+            lower.params["b2"] = move_beside_zero(rng, z2, lower.params["b2"])
             z2 = lower.forward(g.x)
         upper = MLP(6, dtype=np.float64)
         upper.params = {"W1": lower.params["W2"], "b1": lower.params["b2"],
@@ -48,7 +48,7 @@ def two_hidden(rng, edge=False):
         loss, dlogits = softmax_cross_entropy(upper.forward(lower.a1), g.y)
         above = upper.backward(dlogits)
         below = lower.backward(upper.dz1)
-        clear = not edge or (decided(lower.z1, lower.da1) and decided(z2, upper.da1))
+        clear = not edge or (has_both_signs_at_zero(lower.z1, lower.da1) and has_both_signs_at_zero(z2, upper.da1))
         if 0.25 < (z2 > 0).mean() < 0.75 and clear:
             break
     (W1, b1, W2, b2), (_, _, W3, b3) = lower.params.values(), upper.params.values()
@@ -62,27 +62,29 @@ def two_hidden(rng, edge=False):
     return g
 
 
-def convolution(rng):
+def draw_convolution(rng):
     """A 3 x 3 convolution with stride 1, and the weights of a new resnet_np.Conv. All numbers differ."""
     B, height, width = rng.permutation([4, 6, 7]).tolist()
     inputs, outputs = rng.permutation([2, 5]).tolist()
     W = Conv(rng, inputs, outputs).params["W"]
     x, dy = rng.normal(size=(B, height, width, inputs)), rng.normal(size=(B, height, width, outputs))
-    return SimpleNamespace(B=B, height=height, width=width, C=inputs, O=outputs, x=x, padded=with_border(x), dy=dy, W=W)
+    return SimpleNamespace(
+        B=B, height=height, width=width, C=inputs, O=outputs, x=x, padded=pad_with_zeros(x), dy=dy, W=W
+    )
 
 
-def with_border(x):
+def pad_with_zeros(x):
     return np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
 
 
 def convolve(x, W):
     """x (B, height, width, C) and W (3, 3, C, O) -> y (B, height, width, O), from the definition."""
-    padded, (height, width) = with_border(x), x.shape[1:3]
+    padded, (height, width) = pad_with_zeros(x), x.shape[1:3]
     return sum(padded[:, u : u + height, v : v + width] @ W[u, v] for u in range(3) for v in range(3))
 
 
 @contextmanager
-def autograd_doubled(module, g):
+def doubled_autograd(module, g):
     """While it lasts, PyTorch finds the gradients of twice whatever is differentiated."""
 
     def twice(original, values, *arguments, **options):
@@ -97,4 +99,4 @@ def autograd_doubled(module, g):
 
 
 WITHOUT = "without autograd"
-AUTOGRAD = Tool(WITHOUT, TOOLS[WITHOUT], autograd_doubled, lambda g: {"dz1": 2 * g.dz1, "dW1": 2 * g.dW1})
+AUTOGRAD = Tool(WITHOUT, TOOLS[WITHOUT], doubled_autograd, lambda g: {"dz1": 2 * g.dz1, "dW1": 2 * g.dW1})

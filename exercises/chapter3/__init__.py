@@ -9,7 +9,7 @@ import numpy as np
 from autograd_np import Tensor
 from exercises import digits
 from exercises.case import Case
-from exercises.chapter1 import network
+from exercises.chapter1 import draw_network
 from marker.calls import rerouted
 from marker.equal import ROUNDING, agree
 from mlp_np import MLP, init_he, softmax_cross_entropy
@@ -19,18 +19,18 @@ __all__ = ["Case"]  # for the files of this folder
 
 def probe_deep(module, rng, train):
     """Are all gradients of four layers right? If `backward` takes other arguments than it did: those of a training."""
-    if not takes(module.forward, 2) or not takes(module.backward, 3):
+    if not can_be_called_with(module.forward, 2) or not can_be_called_with(module.backward, 3):
         return probe_training(module)
     sizes = ((784, 64), (64, 64), (64, 64), (64, 10))
     layers = [[W, rng.normal(0, 0.3, len(b))] for W, b in (init_he(rng, *s) for s in sizes)]
     x, y = rng.normal(size=(7, 784)), rng.integers(10, size=7)
-    dlogits = softmax_cross_entropy(on_the_tape(layers, x)[0].value, y)[1]
+    dlogits = softmax_cross_entropy(run_on_tape(layers, x)[0].value, y)[1]
     own = [[p.copy() for p in layer] for layer in layers]
     found = module.backward(own, module.forward(own, x.copy()), dlogits.copy())
-    return right_weights(found, layers, x, dlogits, ROUNDING)
+    return are_weight_gradients_right(found, layers, x, dlogits, ROUNDING)
 
 
-def takes(function, n):
+def can_be_called_with(function, n):
     """Whether a function can be called with so many arguments."""
     try:
         inspect.signature(function).bind(*range(n))
@@ -39,7 +39,7 @@ def takes(function, n):
     return True
 
 
-def on_the_tape(layers, x):
+def run_on_tape(layers, x):
     """The logits of these layers [W, b], and the Tensors of all W, on the tape of autograd_np.py."""
     tensors = [[Tensor(p) for p in layer] for layer in layers]
     a = Tensor(x)
@@ -48,9 +48,9 @@ def on_the_tape(layers, x):
     return a @ tensors[-1][0] + tensors[-1][1], [W for W, _ in tensors]
 
 
-def right_weights(found, layers, x, dlogits, tolerance):
+def are_weight_gradients_right(found, layers, x, dlogits, tolerance):
     """Whether the dW among these (dW, db) are those that the tape finds, but for `tolerance` of the largest entry."""
-    logits, tensors = on_the_tape(layers, x)
+    logits, tensors = run_on_tape(layers, x)
     logits.backward(dlogits)
     return len(found) == len(tensors) and all(
         np.shape(dW) == W.grad.shape and np.abs(dW - W.grad).max() <= tolerance * np.abs(W.grad).max()
@@ -75,7 +75,7 @@ def probe_training(module):
         noted = dict(last)
         found = original(*arguments, **options)
         if len(seen) < 3:
-            seen.append(right_weights(found, tolerance=1e-3, **noted))  # a training has float32 alone
+            seen.append(are_weight_gradients_right(found, tolerance=1e-3, **noted))  # a training has float32 alone
         return found
 
     with (
@@ -89,7 +89,7 @@ def probe_training(module):
 
 def probe_step(module, rng, train):
     """Does a step go along the gradient of the mean?"""
-    g, lr, model = network(rng), 0.1, MLP(1, dtype=np.float64)
+    g, lr, model = draw_network(rng), 0.1, MLP(1, dtype=np.float64)
     model.params = {name: getattr(g, name).copy() for name in ("W1", "b1", "W2", "b2")}
     module.step(model, g.x.copy(), g.y.copy(), lr)
     return all(agree(p, getattr(g, name) - lr * getattr(g, f"d{name}")) for name, p in model.params.items())
@@ -153,7 +153,7 @@ def probe_softmax(module, rng, train):
     return torch.allclose(loss, F.cross_entropy(logits[-1], y), rtol=0, atol=1e-9)
 
 
-def passes(train, layers, owner_of_backward, note):
+def record_passes(train, layers, owner_of_backward, note):
     """[(note(layer, x), whether backward() came next)] for each forward pass of such a layer during a training.
 
     layers: their class. owner_of_backward: the class whose backward() is called.
@@ -186,13 +186,13 @@ def probe_statistics(module, rng, train):
     def statistics(layer, x):
         return "own" if layer.training or layer.running_mean is None else "remembered"
 
-    seen = set(passes(train, module.torch.nn.BatchNorm1d, module.torch.Tensor, statistics))
+    seen = set(record_passes(train, module.torch.nn.BatchNorm1d, module.torch.Tensor, statistics))
     return {("own", True), ("remembered", False)} <= seen and ("own", False) not in seen
 
 
 def probe_units(module, rng, train):
     """After the training: has it learned, and are most units on for some image?"""
-    seen = passes(train, MLP, MLP, lambda model, x: model)
+    seen = record_passes(train, MLP, MLP, lambda model, x: model)
     if not seen:
         return False
     (model, _), (_, _, x, y) = seen[-1], digits.few_digits()
@@ -201,7 +201,7 @@ def probe_units(module, rng, train):
 
 
 @contextmanager
-def given_images(module, images):
+def replaced_images(module, images):
     """Within it, a case gets these from `few_images`: (images, labels, those of the test). It prints nothing."""
     with ExitStack() as stack:
         stack.enter_context(redirect_stdout(io.StringIO()))
@@ -218,8 +218,8 @@ def probe_pixels(module, rng, train):
     """If it is tested on images of its training, does the network see the same numbers?"""
     images, y, *_ = digits.few_images()
     half = len(images) // 2
-    with given_images(module, (images, y, images[:half], y[:half])):
-        seen = passes(module.train, MLP, MLP, lambda model, x: np.array(x, float).reshape(len(x), -1))
+    with replaced_images(module, (images, y, images[:half], y[:half])):
+        seen = record_passes(module.train, MLP, MLP, lambda model, x: np.array(x, float).reshape(len(x), -1))
     direction = rng.normal(size=784)  # a number for each image
     learned, read = ([x @ direction for x, was_learned in seen if was_learned is kind] for kind in (True, False))
     if not learned or not read:
@@ -239,7 +239,7 @@ def probe_leak(module, rng, train):
         x = np.asarray(x).reshape(len(x), -1)
         return {row.tobytes() for row in np.packbits(x > x.mean(axis=1, keepdims=True), axis=1)}
 
-    seen = passes(train, MLP, MLP, known_by)
+    seen = record_passes(train, MLP, MLP, known_by)
     learned, read = (
         set().union(*(rows for rows, was_learned in seen if was_learned is kind)) for kind in (True, False)
     )
@@ -262,8 +262,8 @@ def probe_broadcast(module, rng, train):
 def probe_overwritten(module, rng, train):
     """In a training on images without a black pixel: do as many become black in the last epoch as in the first?"""
     given = rng.integers(128, 256, (400, 28, 28)).astype(np.uint8), rng.integers(10, size=400)
-    with given_images(module, (*given, *given)):
-        seen = passes(module.train, MLP, MLP, lambda model, x: np.array(x, float).reshape(len(x), -1))
+    with replaced_images(module, (*given, *given)):
+        seen = record_passes(module.train, MLP, MLP, lambda model, x: np.array(x, float).reshape(len(x), -1))
     learned = [x for x, was_learned in seen if was_learned]
     if len(learned) < 8:
         return False

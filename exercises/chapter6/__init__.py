@@ -10,38 +10,38 @@ from mlp_np import softmax, softmax_cross_entropy
 from vit_np import Positions
 
 
-def sizes_of(rng, number, smallest=3):
+def draw_sizes(rng, number, smallest=3):
     """This many sizes, no two of them alike."""
     return (smallest + rng.permutation(number + 3)[:number]).tolist()
 
 
-def far(rows):
+def make_row_offsets(rows):
     """How far from 0 each of so many rows lies: exp overflows, or is 0, unless the row's own largest is subtracted."""
     return np.resize([-800.0, 0, 800], rows)
 
 
-def hidden(rng, apart=False):
+def draw_masked_scores(rng, apart=False):
     """Scores of which those that belong to later places are not small: a look at them shows.
 
     apart: rows of a text lie far from 0, and from each other. What is hidden lies far above all that is seen, so that
     the maximum of a whole row is too large to be subtracted.
     """
-    B, T = sizes_of(rng, 2)
+    B, T = draw_sizes(rng, 2)
     scores = rng.normal(0, 1.5, (B, T, T)) + np.triu(rng.uniform(1, 3, (T, T)), 1)
     if apart:
-        scores += far(T)[:, np.newaxis] + 2000 * np.triu(np.ones((T, T)), 1)
+        scores += make_row_offsets(T)[:, np.newaxis] + 2000 * np.triu(np.ones((T, T)), 1)
     return SimpleNamespace(B=B, T=T, scores=scores, weights=CausalSoftmax().forward(scores))
 
 
-def texts(rng):
+def draw_texts(rng):
     """Images in words, and which digits they are. The last word does not occur: V is no number of the patches'."""
-    (B, T), V = sizes_of(rng, 2, smallest=4), int(rng.integers(20, 40))
+    (B, T), V = draw_sizes(rng, 2, smallest=4), int(rng.integers(20, 40))
     patches, digits = rng.integers(0, V - 1, (B, T)), rng.integers(0, 10, B)
     x = np.column_stack([V + digits, patches[:, :-1]])
     return SimpleNamespace(B=B, T=T, V=V, patches=patches, digits=digits, x=x, y=patches.copy())
 
 
-def drawn(rng, temperature=None, apart=False):
+def draw_sampling(rng, temperature=None, apart=False):
     """What a network says about the next word of many texts, and the numbers that decide.
 
     temperature: None for one of several; apart: the rows lie far from 0, and from each other.
@@ -50,49 +50,52 @@ def drawn(rng, temperature=None, apart=False):
     temperature = float(rng.choice([0.4, 0.6, 1.7])) if temperature is None else temperature
     logits, u = rng.normal(0, 1.5, (B, V)), rng.random(B)
     if apart:
-        logits += far(B)[:, np.newaxis]
+        logits += make_row_offsets(B)[:, np.newaxis]
     return SimpleNamespace(B=B, V=V, logits=logits, temperature=temperature, u=u,
                            words=sample(logits, temperature, u))  # fmt: skip
 
 
-DRAWN = [drawn, partial(drawn, temperature=1.0), partial(drawn, temperature=0.0)]
+SAMPLINGS = [draw_sampling, partial(draw_sampling, temperature=1.0), partial(draw_sampling, temperature=0.0)]
 
 
-def nearest(patches, words, order=2):
+def find_nearest(patches, words, order=2):
     """For each patch (N, D), the nearest of the words (V, D) by the norm of that order."""
     return np.linalg.norm(patches[:, np.newaxis] - words, order, axis=2).argmin(axis=1)
 
 
-def means(patches, words, whose):
+def move_to_means(patches, words, whose):
     """Each word at the mean of its patches, or, without any, where it was."""
     return np.array([patches[whose == k].mean(axis=0) if k in whose else word for k, word in enumerate(words)])
 
 
-def clustered(rng):
+def draw_clusters(rng):
     """Patches around some words. One word is far from all patches, and another has a single one.
 
     The first word and the last have patches. The words overlap: by another distance than the Euclidean, or if each word
     moves before the next one is looked at, some patch belongs to another word.
     """
     while True:
-        N, V, D = sizes_of(rng, 3, smallest=4)
+        N, V, D = draw_sizes(rng, 3, smallest=4)
         N += 4 * V
         words, empty = rng.normal(0, 3, (V, D)), rng.integers(1, V - 1)
         patches = words[rng.choice(np.delete(np.arange(V), empty), N)] + rng.normal(0, 4, (N, D))
         words[empty] = np.resize([50, -50], D) * rng.choice([-1, 1])
         words[empty, -1] -= words[empty].sum()  # so that no sum of differences tells how far it is
-        whose = nearest(patches, words)
+        whose = find_nearest(patches, words)
         counts = np.bincount(whose, minlength=V)
         if 1 in counts and counts[0] and counts[-1]:
-            moved, in_turn = means(patches, words, whose), words.copy()
+            moved, in_turn = move_to_means(patches, words, whose), words.copy()
             for k in range(V):
-                in_turn[k] = means(patches, in_turn, nearest(patches, in_turn))[k]
-            others = in_turn, *(means(patches, words, nearest(patches, words, order)) for order in (1, np.inf))
+                in_turn[k] = move_to_means(patches, in_turn, find_nearest(patches, in_turn))[k]
+            others = (
+                in_turn,
+                *(move_to_means(patches, words, find_nearest(patches, words, order)) for order in (1, np.inf)),
+            )
             if not any(np.array_equal(moved, other) for other in others):
                 return SimpleNamespace(N=N, V=V, D=D, patches=patches, words=words, moved=moved)
 
 
-def followed(rng, without_last=False):
+def draw_word_pairs(rng, without_last=False):
     """Pairs of words; some occur several times. One word never comes before another, and one does so once.
 
     without_last: nor does the last word, which never comes after another, either. Otherwise it does, as the first does.
@@ -107,18 +110,18 @@ def followed(rng, without_last=False):
     return SimpleNamespace(N=N, W=W, V=V, x=x, y=y, p=p)
 
 
-def kept(rng, apart=False):
+def draw_cached_attention(rng, apart=False):
     """A new word's query, key and value in one head, and those of the words before it: the last row of attention.
 
     apart: the scores of a text lie far from 0, and from those of other texts; and one lies far above the others: a
     kept one, and in another text the new one.
     """
-    B, t, d = sizes_of(rng, 3)
+    B, t, d = draw_sizes(rng, 3)
     keys, values = rng.normal(0, 1, (2, B, t + 1, d))
     q = rng.normal(0, 2, (B, d))
     if apart:  # what all keys of a text have in common moves all its scores by the same amount
         by_1 = np.sqrt(d) * q / (q**2).sum(axis=1, keepdims=True)
-        keys += (far(B)[:, np.newaxis] * by_1)[:, np.newaxis]
+        keys += (make_row_offsets(B)[:, np.newaxis] * by_1)[:, np.newaxis]
         keys[0, 0] += 1000 * by_1[0]
         keys[1, -1] += 1000 * by_1[1]
     weights = softmax((keys @ q[:, :, np.newaxis])[:, :, 0] / np.sqrt(d))

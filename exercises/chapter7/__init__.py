@@ -11,23 +11,23 @@ from marker.equal import BESIDE
 from vit_np import merge, split
 
 
-def sizes_of(rng, *choices):
+def draw_sizes(rng, *choices):
     """A number from each of these lists, no two of them alike."""
     while len({*(found := [int(rng.choice(some)) for some in choices])}) < len(choices):
         pass
     return found
 
 
-def headed(rng):
+def draw_heads(rng):
     """Queries, keys and values of all heads, as one linear layer makes them, and what the heads make of them."""
-    B, T, h, d = sizes_of(rng, [2, 3, 5, 6, 7], [2, 4, 5, 6, 7], [2, 3, 4, 5], [2, 3, 4, 5, 6])
+    B, T, h, d = draw_sizes(rng, [2, 3, 5, 6, 7], [2, 4, 5, 6, 7], [2, 3, 4, 5], [2, 3, 4, 5, 6])
     C = h * d
     qkv, mixed = rng.normal(size=(B, T, 3 * C)), rng.normal(size=(B, h, T, d))
     q, k, v = (split(part, h) for part in np.split(qkv, 3, axis=2))
     return SimpleNamespace(B=B, T=T, h=h, d=d, C=C, qkv=qkv, q=q, k=k, v=v, mixed=mixed, y=merge(mixed))
 
 
-def one_step(rng, axes=2, t=None):
+def draw_adamw_step(rng, axes=2, t=None):
     """A parameter and its two running means in the middle of a training, or at step t.
 
     A test compares it with main_np.update_adamw.
@@ -46,7 +46,7 @@ def one_step(rng, axes=2, t=None):
                            weight_decay=weight_decay, m=m, s=s, p=p, _rows=shape[0])  # fmt: skip
 
 
-def scheduled(rng, part):
+def draw_scheduled_rate(rng, part):
     """A step in one part of a training: it warms up, the rate falls, or the last step is over; or a step at an edge."""
     warm, steps = int(rng.integers(6, 12)), int(rng.integers(30, 60))
     edges = {"first": 0, "warmed": warm - 1, "at warm": warm, "after warm": warm + 1, "late": steps - 1, "last": steps}
@@ -64,13 +64,15 @@ def scheduled(rng, part):
     return SimpleNamespace(t=t, warm=warm, steps=steps, lr=lr, least=least, rate=rate)
 
 
-SCHEDULED = [partial(scheduled, part=part) for part in ("warm", "falls", "over")]
-AT_EDGES = [partial(scheduled, part=part) for part in ("first", "warmed", "at warm", "after warm", "late", "last")]
+SCHEDULED = [partial(draw_scheduled_rate, part=part) for part in ("warm", "falls", "over")]
+AT_EDGES = [
+    partial(draw_scheduled_rate, part=part) for part in ("first", "warmed", "at warm", "after warm", "late", "last")
+]
 
 
-def cut(rng):
+def draw_small_batches(rng):
     """A batch in small batches of several sizes: the gradients of the mean loss of each, and how many are in each."""
-    K, I, O = sizes_of(rng, *[[2, 3, 4, 5, 6]] * 3)
+    K, I, O = draw_sizes(rng, *[[2, 3, 4, 5, 6]] * 3)
     counts = rng.permutation(np.arange(2, 9))[:K]
     x, dy = rng.normal(size=(counts.sum(), I)), rng.normal(size=(counts.sum(), O))
     ends = np.cumsum(counts)[:-1]
@@ -79,13 +81,13 @@ def cut(rng):
     return SimpleNamespace(K=K, I=I, O=O, parts=parts, counts=counts, dW=x.T @ dy / len(x))
 
 
-def clipped(rng, how="far too long"):
+def draw_clipped_gradients(rng, how="far too long"):
     """The gradients of a layer, together longer than allowed, or shorter.
 
     far too long: single entries are longer. together: neither array is longer alone. short: together they are shorter,
     although the sum of their two lengths is not.
     """
-    I, O = sizes_of(rng, *[[2, 3, 4, 5, 6, 7]] * 2)
+    I, O = draw_sizes(rng, *[[2, 3, 4, 5, 6, 7]] * 2)
     dW, db = rng.normal(size=(I, O)), rng.normal(size=O)
     dW, db = (g * rng.uniform(2, 3) / np.linalg.norm(g) for g in (dW, db))
     W, b = np.linalg.norm(dW), np.linalg.norm(db)
@@ -96,4 +98,4 @@ def clipped(rng, how="far too long"):
     return SimpleNamespace(I=I, O=O, dW=dW, db=db, most=most, clipped_dW=factor * dW, clipped_db=factor * db)
 
 
-CLIPPED = [partial(clipped, how=how) for how in ("far too long", "together", "short")]
+CLIPPED = [partial(draw_clipped_gradients, how=how) for how in ("far too long", "together", "short")]

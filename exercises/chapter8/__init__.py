@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 
 
-def sizes_of(rng, *choices):
+def draw_sizes(rng, *choices):
     """A number from each of these lists, no two of them alike."""
     while len({*(found := [int(rng.choice(some)) for some in choices])}) < len(choices):
         pass
     return found
 
 
-def in_pairs(rng, runs=False):
+def draw_token_pairs(rng, runs=False):
     """Words of a text, and a pair of neighbours that becomes one. runs: both are the same word, several in a row."""
     N, V = int(rng.integers(12, 18)), int(rng.integers(5, 9))
     first, second = (int(word) for word in rng.permutation(V)[:2])
@@ -39,20 +39,20 @@ def in_pairs(rng, runs=False):
     return SimpleNamespace(N=len(words), words=words, first=first, second=second, new=new, joined=joined)
 
 
-def likely(rng):
+def draw_probabilities(rng):
     """Probabilities of words, and how much the ones that are kept have together."""
-    B, V = sizes_of(rng, [3, 4, 5], [7, 8, 9, 10])
-    return most_likely(rng.dirichlet(np.full(V, 0.7), B), float(rng.uniform(0.5, 0.8)))
+    B, V = draw_sizes(rng, [3, 4, 5], [7, 8, 9, 10])
+    return make_top_p_case(rng.dirichlet(np.full(V, 0.7), B), float(rng.uniform(0.5, 0.8)))
 
 
-def likely_in_halves(rng):
+def draw_halved_probabilities(rng):
     """The same, where the likeliest words have exactly as much together as is enough."""
-    B, V = sizes_of(rng, [3, 4, 5], [7, 8, 9, 10])
+    B, V = draw_sizes(rng, [3, 4, 5], [7, 8, 9, 10])
     p = 0.5 ** np.minimum(np.arange(1, V + 1), V - 1)
-    return most_likely(np.array([rng.permutation(p) for _ in range(B)]), float(rng.choice([0.5, 0.75])))
+    return make_top_p_case(np.array([rng.permutation(p) for _ in range(B)]), float(rng.choice([0.5, 0.75])))
 
 
-def most_likely(p, enough):
+def make_top_p_case(p, enough):
     """p (B, V): what is given, and what is right."""
     B, V = p.shape
     order = np.argsort(-p, axis=1)
@@ -63,4 +63,4 @@ def most_likely(p, enough):
     return SimpleNamespace(B=B, V=V, p=p, enough=enough, kept=kept / kept.sum(axis=1, keepdims=True))
 
 
-MERGED = [in_pairs, partial(in_pairs, runs=True)]
+MERGED = [draw_token_pairs, partial(draw_token_pairs, runs=True)]

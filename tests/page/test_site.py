@@ -1086,12 +1086,12 @@ def test_ones_own_lines_and_mlp_np_are_the_same_run_and_a_wrong_line_is_found(an
     """Fifty steps of the proof's 200, which take seconds; the wrong line is found in the first."""
     right = json.loads(lines_that_passed(*network.USED))
     page = anew("train", **right)
-    first_does(page, "prove.lockstep.__setattr__('__defaults__', (50, False))")
+    first_does(page, "prove.iter_lockstep.__setattr__('__defaults__', (50, False))")
     click(page, "Prove it")
     page.locator(".prove .right", has_text="no weight of your network differs in a bit").wait_for()
     assert page.locator(".prove tbody tr").count() == 3
     page = anew("train", **right | {"files": right["files"] | {"dz1": filled("dz1", "dz1 = da1")}})
-    first_does(page, "prove.lockstep.__setattr__('__defaults__', (1, False))")
+    first_does(page, "prove.iter_lockstep.__setattr__('__defaults__', (1, False))")
     page.get_by_role("button", name=re.compile("^Prove it")).click()
     page.locator(".prove .wrong", has_text="dz1 of dz1, in step 1").wait_for()
 
