@@ -35,7 +35,7 @@ def measure_arrays(module, name):
     or None)]) at the last of them whose step was seen."""
     examples, calls = load_examples(name)
     calls = calls(module)
-    points = [point for point in calls.train(examples, 0, most=FIRST).points if point.after]
+    points = [point for point in calls.train(examples, 0, max_calls=FIRST).snapshots if point.arrays_after]
     if not points:
         raise UserError("`train` takes no step that can be looked at: does it call `gradients`?")
     losses = [float(calls.loss(point.params, *point.batch)) for point in points]

@@ -37,45 +37,48 @@ STUB = ROOT / "exercises" / "chapter1" / "own_network.py"
 wrong = OF_NETWORKS.wrong
 
 
-def format_success(found):
+def format_success(evidence):
     """What is said of a network that passes."""
-    return f"{format_accuracy(found)}. You claimed {found.trace.claim:.3f}."
+    return f"{format_accuracy(evidence)}. You claimed {evidence.trace.claim:.3f}."
 
 
-def format_accuracy(found):
-    return f"Of {len(found.others):,} digits that it has never seen, your network reads {found.accuracy:.3f}"
+def format_accuracy(evidence):
+    return f"Of {len(evidence.held_out):,} digits that it has never seen, your network reads {evidence.accuracy:.3f}"
 
 
-def draw_data(found):
+def draw_data(evidence):
     """Images to learn from, and others."""
-    *found.examples, found.others, found.answers = draw_images(found.rng)
-    images, labels = found.examples
+    *evidence.examples, evidence.held_out, evidence.held_out_labels = draw_images(evidence.rng)
+    images, labels = evidence.examples
     # One of each digit, and of two of them more: what is wrong by the same amount for each digit would add up to 0.
-    few = [int(i) for digit, n in enumerate([3, 2, *[1] * 8]) for i in np.flatnonzero(labels == digit)[:n]]
-    found.few = images[few], labels[few]
+    indices = [int(i) for digit, n in enumerate([3, 2, *[1] * 8]) for i in np.flatnonzero(labels == digit)[:n]]
+    evidence.mini_batch = images[indices], labels[indices]
 
 
-def draw_relabelled_data(found):
+def draw_relabelled_data(evidence):
     """Images that were not there before, with what is to be said of them: the digits go by other names, and ink is a
     little lighter or darker."""
-    draw_data(found)
-    names = found.rng.permutation(10)
+    draw_data(evidence)
+    new_labels = evidence.rng.permutation(10)
 
-    def inked(images):
-        other = images + found.rng.integers(-3, 4, images.shape)
-        return np.where(images, np.clip(other, 1, 255), 0).astype(np.uint8)
+    def vary_ink(images):
+        varied = images + evidence.rng.integers(-3, 4, images.shape)
+        return np.where(images, np.clip(varied, 1, 255), 0).astype(np.uint8)
 
-    (images, labels), (few, digits) = found.examples, found.few
-    found.examples, found.few = (inked(images), names[labels]), (inked(few), names[digits])
-    found.others, found.answers = inked(found.others), names[found.answers]
+    (images, labels), (mini_images, mini_labels) = evidence.examples, evidence.mini_batch
+    evidence.examples, evidence.mini_batch = (
+        (vary_ink(images), new_labels[labels]),
+        (vary_ink(mini_images), new_labels[mini_labels]),
+    )
+    evidence.held_out, evidence.held_out_labels = vary_ink(evidence.held_out), new_labels[evidence.held_out_labels]
 
 
 def draw_images(rng):
     """Images (N, 784) uint8 and labels to learn from, and others to test with, drawn from `digits.few_images()`."""
     images, labels, test_images, test_labels = digits.few_images()
     images, labels = np.concatenate([images, test_images]).reshape(-1, 784), np.concatenate([labels, test_labels])
-    known, others = np.split(rng.permutation(len(images)), [KNOWN * len(images) // 6000])
-    return images[known], labels[known], images[others], labels[others]
+    known_indices, held_out_indices = np.split(rng.permutation(len(images)), [KNOWN * len(images) // 6000])
+    return images[known_indices], labels[known_indices], images[held_out_indices], labels[held_out_indices]
 
 
 # --- The functions, called with care ----------------------------------------------------------------------------------
@@ -84,91 +87,93 @@ def draw_images(rng):
 class ReaderCalls(Calls):
     """The functions of such a file."""
 
-    what, examples, claims = ("images", "labels"), "images", " from 0 to 1"
-    asks = {0.1: "Is there a mean over the ten scores, too?"}  # noqa: RUF012
+    input_names, examples_name, claim_range = ("images", "labels"), "images", " from 0 to 1"
+    factor_questions = {0.1: "Is there a mean over the ten scores, too?"}  # noqa: RUF012
 
-    def losses(self, params, images, digit=range(10)):
+    def compute_losses(self, params, images, labels=range(10)):
         """The loss of each image alone with each label, (N, 10)."""
-        pairs = ((image[None], np.array([k])) for image in images for k in digit)
-        found = [float(blank.require_result("loss", loss)) for loss in self.each("loss", params, pairs)]
-        return np.reshape(found, (len(images), len(digit)))
+        pairs = ((image[None], np.array([k])) for image in images for k in labels)
+        losses = [float(blank.require_result("loss", loss)) for loss in self.call_each("loss", params, pairs)]
+        return np.reshape(losses, (len(images), len(labels)))
 
     def read(self, params, images):
         """The digits that read() says for these images, as integers (N,)."""
         return parse_digits(self.call("read", params, (images,)), len(images))
 
-    def read_alone(self, params, images):
+    def read_one_by_one(self, params, images):
         """What it says for each image alone."""
-        said = self.each("read", params, ((image[None],) for image in images))
-        return np.array([parse_digits(blank.require_result("read", one), 1)[0] for one in said])
+        results = self.call_each("read", params, ((image[None],) for image in images))
+        return np.array([parse_digits(blank.require_result("read", result), 1)[0] for result in results])
 
-    def train(self, examples, *given, **how):
-        trace = super().train(examples, *given, **how)
+    def train(self, examples, *arguments, **options):
+        trace = super().train(examples, *arguments, **options)
         if trace.params is not None:
-            few = [a[:500] for a in examples]
-            if trace.claim > 1 and abs(trace.claim - (loss := float(self.loss(trace.params, *few)))) < 0.2 * loss:
+            sample = [a[:500] for a in examples]
+            if trace.claim > 1 and abs(trace.claim - (loss := float(self.loss(trace.params, *sample)))) < 0.2 * loss:
                 raise wrong("claim is no number: a loss", claim=trace.claim, loss=loss)
             if 1.5 < trace.claim <= 100:
                 raise wrong("claim in percent", claim=trace.claim)
             if not 0 <= trace.claim <= 1:
-                raise wrong("claim is no number", what=f"{trace.claim:.4g}", wanted=self.claims)
+                raise wrong("claim is no number", what=f"{trace.claim:.4g}", wanted=self.claim_range)
         return trace
 
 
-def parse_digits(said, n):
+def parse_digits(predictions, n_images):
     """What read() says for n images as integers (n,), if those are digits; otherwise `Wrong`."""
-    wanted = {"wanted": f"of shape ({n},)"}
+    expected = {"wanted": f"of shape ({n_images},)"}
     try:
-        said = np.asarray(said, np.float64)
+        predictions = np.asarray(predictions, np.float64)
     except (TypeError, ValueError):
-        raise wrong("read returns no digits", what=describe_type(said), ask="", **wanted) from None
-    if said.shape in ((n, 10), (10, n)):
-        raise wrong("read returns logits", what=f"the shape {said.shape}", **wanted)
-    if said.shape != (n,):
-        ask = "Is that one digit for all images together?" if said.ndim == 0 else ""
-        what = f"the shape {said.shape}" if said.ndim else "a single number"
-        raise wrong("read returns no digits", what=what, ask=ask, **wanted)
-    if (said != said.round()).any() or said.min() < 0 or said.max() > 9:
-        odd = said[(said != said.round()) | (said < 0) | (said > 9)][0]
-        ask = "Is that a score, and not the place of the largest score?"
-        if said.max() == 10 and (said == said.round()).all() and said.min() == 1:
-            ask = "Nothing is read as 0. From which number do you count the places of the ten scores?"
-        raise wrong("read returns no digits", what=f"{odd:.4g}, for one", ask=ask, **wanted)
-    return said.astype(int)
+        raise wrong("read returns no digits", what=describe_type(predictions), ask="", **expected) from None
+    if predictions.shape in ((n_images, 10), (10, n_images)):
+        raise wrong("read returns logits", what=f"the shape {predictions.shape}", **expected)
+    if predictions.shape != (n_images,):
+        question = "Is that one digit for all images together?" if predictions.ndim == 0 else ""
+        what = f"the shape {predictions.shape}" if predictions.ndim else "a single number"
+        raise wrong("read returns no digits", what=what, ask=question, **expected)
+    if (predictions != predictions.round()).any() or predictions.min() < 0 or predictions.max() > 9:
+        wrong_value = predictions[(predictions != predictions.round()) | (predictions < 0) | (predictions > 9)][0]
+        question = "Is that a score, and not the place of the largest score?"
+        if predictions.max() == 10 and (predictions == predictions.round()).all() and predictions.min() == 1:
+            question = "Nothing is read as 0. From which number do you count the places of the ten scores?"
+        raise wrong("read returns no digits", what=f"{wrong_value:.4g}, for one", ask=question, **expected)
+    return predictions.astype(int)
 
 
 # --- What has to be so ------------------------------------------------------------------------------------------------
 
 
-def check_derivatives(found, calls, params, batches):
+def check_derivatives(evidence, calls, params, batches):
     """`gradients` is the derivative of `loss`, and that is a mean over images that looks at their labels."""
-    rng, (images, labels) = np.random.default_rng([found.seed, 1]), batches[0]
+    rng, (images, labels) = np.random.default_rng([evidence.seed, 1]), batches[0]
     total = check_loss(calls.loss, params, (images, labels), "images")
-    beside = perturb_params(params, rng)
-    others = [float(calls.loss(beside, images, np.full_like(labels, k))) for k in range(4)]
-    if np.isfinite(total) and np.ptp(others) < 1e-9:
+    perturbed = perturb_params(params, rng)
+    losses = [float(calls.loss(perturbed, images, np.full_like(labels, k))) for k in range(4)]
+    if np.isfinite(total) and np.ptp(losses) < 1e-9:
         raise wrong("loss without labels")
-    if np.isfinite(total) and np.ptp(calls.losses(beside, images[:1])) < 1e-9:
+    if np.isfinite(total) and np.ptp(calls.compute_losses(perturbed, images[:1])) < 1e-9:
         raise wrong("softmax along another axis")
     blank.check_gradients(calls, params, batches, rng)
-    many = [a[: blank.MANY] for a in found.examples]
-    order = np.random.default_rng(found.seed).permutation(len(many[0]))
-    one, two = (float(calls.loss(beside, *batch)) for batch in (many, [a[order] for a in many]))
-    if abs(one - two) > 1e-5 * abs(one):
-        raise wrong("loss of parts", n=len(order), one=one, two=two)
-    blank.check_many(calls, params, found.examples, rng)
+    sample = [a[: blank.MANY] for a in evidence.examples]
+    order = np.random.default_rng(evidence.seed).permutation(len(sample[0]))
+    loss, loss_in_other_order = (float(calls.loss(perturbed, *batch)) for batch in (sample, [a[order] for a in sample]))
+    if abs(loss - loss_in_other_order) > 1e-5 * abs(loss):
+        raise wrong("loss of parts", n=len(order), one=loss, two=loss_in_other_order)
+    blank.check_many(calls, params, evidence.examples, rng)
 
 
-def check_no_stored_images(found):
+def check_no_stored_images(evidence):
     """Params do not hold many images that it has learned from, as rows or columns, in whatever way they are shown."""
-    images = found.examples[0]
-    seen = images.std(axis=0) > 0
-    arrays = {k: np.asarray(a) for k, a in leaves(found.params).items() if a is not None}
+    images = evidence.examples[0]
+    varies = images.std(axis=0) > 0
+    arrays = {k: np.asarray(a) for k, a in leaves(evidence.params).items() if a is not None}
     for k, a in arrays.items():
         for rows in (a, a.T) if a.ndim == 2 else (a.reshape(len(a), -1),) if a.ndim > 2 and a.size else ():
             if rows.shape[1] not in (784, 785) or len(rows) < max(50, len(images) / 4):  # fewer are centres, say
                 continue
-            correlations = standardise_rows(rows[:50, :784][:, seen]) @ standardise_rows(images[:, seen]).T / seen.sum()
+            correlations = (
+                standardise_rows(rows[:50, :784][:, varies]) @ standardise_rows(images[:, varies]).T / varies.sum()
+            )
             if (correlations > 0.999).any(axis=1).mean() > 0.9:
                 raise wrong("images kept", name=shown([k]), n=len(rows))
 
@@ -179,296 +184,393 @@ def standardise_rows(rows):
     return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-30)
 
 
-def check_reads_least_loss(found):
+def check_reads_least_loss(evidence):
     """`read` says the label with the least loss."""
-    calls, params = found.calls, found.params
-    found.said = calls.read(params, found.others)
-    found.accuracy = (found.said == found.answers).mean()
-    few, first = found.others[:100], found.said[:100]
-    began = time.process_time()
-    least = calls.losses(params, few[:1]).min()
+    calls, params = evidence.calls, evidence.params
+    evidence.predictions = calls.read(params, evidence.held_out)
+    evidence.accuracy = (evidence.predictions == evidence.held_out_labels).mean()
+    sample, predictions = evidence.held_out[:100], evidence.predictions[:100]
+    start_time = time.process_time()
+    least = calls.compute_losses(params, sample[:1]).min()
     if not np.isfinite(least):
-        is_low = found.accuracy < NEEDED and found.trace.points
-        raise make_accuracy_error(found) if is_low else wrong("loss is not finite", loss=least)
-    n = int(np.clip(1 / (time.process_time() - began + 1e-3), 20, 100))
-    table = calls.losses(params, few[:n])
-    found.together = np.ptp(table, axis=0).max() < 1e-9  # in a batch of one, a mean over the batch leaves nothing
-    if found.together:
+        is_low = evidence.accuracy < NEEDED and evidence.trace.snapshots
+        raise make_accuracy_error(evidence) if is_low else wrong("loss is not finite", loss=least)
+    n = int(np.clip(1 / (time.process_time() - start_time + 1e-3), 20, 100))
+    loss_table = calls.compute_losses(params, sample[:n])
+    evidence.uses_batch_mean = (
+        np.ptp(loss_table, axis=0).max() < 1e-9
+    )  # in a batch of one, a mean over the batch leaves nothing
+    if evidence.uses_batch_mean:
         n = min(n, 40)
-        table = np.array([[float(calls.loss(params, few, np.where(np.arange(100) == i, k, first))) for k in range(10)]
+        loss_table = np.array([[float(calls.loss(params, sample, np.where(np.arange(100) == i, k, predictions))) for k in range(10)]
                           for i in range(n)])  # fmt: skip
-    found.table = table
-    other = (table.argmin(axis=1) != first[:n]).sum()
-    if other > (0.1 if found.together else 0.03) * n:
-        raise make_read_error(found, few[:n], first[:n], other)
+    evidence.loss_table = loss_table
+    n_different = (loss_table.argmin(axis=1) != predictions[:n]).sum()
+    if n_different > (0.1 if evidence.uses_batch_mean else 0.03) * n:
+        raise make_read_error(evidence, sample[:n], predictions[:n], n_different)
 
 
-def make_read_error(found, few, said, n):
+def make_read_error(evidence, images, predictions, n_different):
     """The exception that says how `read` differs from `loss`, if that can be said."""
-    calls, params, table, values = found.calls, found.params, found.table, {"n": n, "of": len(few)}
-    best = table.argmin(axis=1)
+    calls, params, loss_table, values = (
+        evidence.calls,
+        evidence.params,
+        evidence.loss_table,
+        {"n": n_different, "of": len(images)},
+    )
+    least_loss_labels = loss_table.argmin(axis=1)
     for side, step in (("before", -1), ("after", 1)):
-        if np.mean(said == (best + step) % 10) > 0.97:
+        if np.mean(predictions == (least_loss_labels + step) % 10) > 0.97:
             return wrong("off by one", side=side, **values)
-    ways = [("read is not as loss: the largest", "It says the one whose loss is the largest.", -table)]
-    if not found.together:
-        for words, x in {"images / 255": few / 255, "images * 255": few * 255.0, "255 - images": 255 - few}.items():
-            said_of = f"It says what `loss` would say of {words}."
-            ways.append(("read is not as loss", said_of, calls.losses(params, x)))
+    explanations = [("read is not as loss: the largest", "It says the one whose loss is the largest.", -loss_table)]
+    if not evidence.uses_batch_mean:
+        for description, x in {
+            "images / 255": images / 255,
+            "images * 255": images * 255.0,
+            "255 - images": 255 - images,
+        }.items():
+            sentence = f"It says what `loss` would say of {description}."
+            explanations.append(("read is not as loss", sentence, calls.compute_losses(params, x)))
         arrays = {k: a for k, a in floats(params).items() if a.any()}
         for k, a in arrays.items():
-            words = f"It says what `loss` would say if {shown([k])} were 0."
-            ways.append(("read forgets", words, calls.losses(replaced(params, {k: 0 * a}), few)))
-    shares = [np.mean(of_each.argmin(axis=1) == said) for *_, of_each in ways]
-    mark, how, _ = ways[int(np.argmax(shares))]
-    known = max(shares) > 0.97
-    values["how"] = f"{how} " if known else ""
-    if len({*said}) == 1:
-        return wrong("one digit for all", digit=said[0], **values)
-    return wrong(mark if known else "read is not as loss", **values)
+            description = f"It says what `loss` would say if {shown([k])} were 0."
+            explanations.append(
+                ("read forgets", description, calls.compute_losses(replaced(params, {k: 0 * a}), images))
+            )
+    shares = [np.mean(losses.argmin(axis=1) == predictions) for *_, losses in explanations]
+    mark, explanation, _ = explanations[int(np.argmax(shares))]
+    is_known = max(shares) > 0.97
+    values["how"] = f"{explanation} " if is_known else ""
+    if len({*predictions}) == 1:
+        return wrong("one digit for all", digit=predictions[0], **values)
+    return wrong(mark if is_known else "read is not as loss", **values)
 
 
-def check_reads_independently(found):
+def check_reads_independently(evidence):
     """What it says of an image does not depend on the others."""
-    few = found.others[:100]
-    other = (found.said[:100] != found.calls.read_alone(found.params, few)).sum()
-    if other > 10:  # a mean and a deviation of all pixels together change an answer or two
-        raise wrong("read needs other images", n=other, of=len(few))
+    sample = evidence.held_out[:100]
+    n_different = (evidence.predictions[:100] != evidence.calls.read_one_by_one(evidence.params, sample)).sum()
+    if n_different > 10:  # a mean and a deviation of all pixels together change an answer or two
+        raise wrong("read needs other images", n=n_different, of=len(sample))
 
 
-def check_reads_in_new_run(found):
+def check_reads_in_new_run(evidence):
     """All that `read` needs is in params."""
-    few = found.others[:100]
-    other = (blank.call_in_new_run(found, "read", few) != found.said[:100]).sum()
-    if other > 10:
-        raise wrong("read needs train", n=other, of=len(few))
+    sample = evidence.held_out[:100]
+    n_different = (blank.call_in_new_run(evidence, "read", sample) != evidence.predictions[:100]).sum()
+    if n_different > 10:
+        raise wrong("read needs train", n=n_different, of=len(sample))
 
 
-def check_pixel_range(found):
+def check_pixel_range(evidence):
     """The numbers of pixels do not wrap round, and those below 255 are not cut off."""
-    calls, params, others, said = found.calls, found.params, found.others, found.said
-    white = np.where(others == 255, 255, 0).astype(np.uint8)
-    grey = np.minimum(others, 254)
-    if (calls.read(params, white) == said).mean() > 0.995 and (calls.read(params, grey) != said).mean() > 0.5:
+    calls, params, images, predictions = evidence.calls, evidence.params, evidence.held_out, evidence.predictions
+    white = np.where(images == 255, 255, 0).astype(np.uint8)
+    grey = np.minimum(images, 254)
+    if (calls.read(params, white) == predictions).mean() > 0.995 and (
+        calls.read(params, grey) != predictions
+    ).mean() > 0.5:
         raise wrong("pixels cut off")
-    other = 0
+    n_different = 0
     with suppress(Exception):
-        other = (calls.read(params, others.astype(float)) != said).sum()
-    if other > 0.01 * len(said):
+        n_different = (calls.read(params, images.astype(float)) != predictions).sum()
+    if n_different > 0.01 * len(predictions):
         # From 0 to 255, a number of uint8 jumps where it wraps round. In float64 nothing jumps there.
         grey = np.repeat(np.arange(256)[:, None], 784, axis=1)
-        jumps = [np.abs(np.diff(calls.losses(params, g, (3, 8)), axis=0)) for g in (grey.astype(np.uint8), grey * 1.0)]
-        jump = np.unravel_index(jumps[0].argmax(), jumps[0].shape)
-        if jumps[0][jump] > 0.2 * jumps[0].sum(axis=0)[jump[1]] and jumps[1][jump] < 0.1 * jumps[0][jump]:
-            raise wrong("pixels wrap round", n=other, of=len(said), pixel=jump[0], next=jump[0] + 1)
+        jumps_by_dtype = [
+            np.abs(np.diff(calls.compute_losses(params, g, (3, 8)), axis=0))
+            for g in (grey.astype(np.uint8), grey * 1.0)
+        ]
+        jump = np.unravel_index(jumps_by_dtype[0].argmax(), jumps_by_dtype[0].shape)
+        if (
+            jumps_by_dtype[0][jump] > 0.2 * jumps_by_dtype[0].sum(axis=0)[jump[1]]
+            and jumps_by_dtype[1][jump] < 0.1 * jumps_by_dtype[0][jump]
+        ):
+            raise wrong("pixels wrap round", n=n_different, of=len(predictions), pixel=jump[0], next=jump[0] + 1)
 
 
-def check_hidden_layer(found):
+def check_hidden_layer(evidence):
     """The differences of the ten losses are those of the scores. In a linear network, those of the mean of two images
     are the mean of theirs."""
-    if found.together:
+    if evidence.uses_batch_mean:
         return
-    few = found.others
-    a, b = few[:10] & 254, few[10:20] & 254  # even numbers, which have a mean in uint8
-    of_a, of_b, of_both = (np.diff(found.calls.losses(found.params, x), axis=1) for x in (a, b, a // 2 + b // 2))
-    if np.abs(of_both - (of_a + of_b) / 2).max() < 1e-4 * np.abs(of_a - of_b).max():
-        matrices = [a for a in floats(found.params).values() if a.ndim == 2 and min(a.shape) > 1]
+    images = evidence.held_out
+    a, b = images[:10] & 254, images[10:20] & 254  # even numbers, which have a mean in uint8
+    differences_of_a, differences_of_b, differences_of_mean = (
+        np.diff(evidence.calls.compute_losses(evidence.params, x), axis=1) for x in (a, b, a // 2 + b // 2)
+    )
+    if (
+        np.abs(differences_of_mean - (differences_of_a + differences_of_b) / 2).max()
+        < 1e-4 * np.abs(differences_of_a - differences_of_b).max()
+    ):
+        matrices = [a for a in floats(evidence.params).values() if a.ndim == 2 and min(a.shape) > 1]
         raise wrong("linear" if len(matrices) == 1 else "no ReLU")
 
 
-def check_hidden_layer_trained(found):
+def check_hidden_layer_trained(evidence):
     """If the scores are linear in all that is trained, then what comes before it never is."""
-    if found.together:
+    if evidence.uses_batch_mean:
         return
-    one, two = floats(found.trace.points[0].params), floats(found.params)
-    trained = [k for k in found.moving if k in one and k in two and one[k].shape == two[k].shape]
-    halves = [replaced(found.params, {k: (1 - t) * one[k] + t * two[k] for k in trained}) for t in (0, 0.5, 1)]
-    scores = (found.calls.losses(params, found.others[:10]) for params in halves)
-    of_one, of_both, of_two = (np.diff(losses, axis=1) for losses in scores)
-    if np.ptp(of_two, axis=0).max() < 1e-3 * np.abs(of_two).max():
+    first_arrays, last_arrays = floats(evidence.trace.snapshots[0].params), floats(evidence.params)
+    paths = [
+        k
+        for k in evidence.trained_paths
+        if k in first_arrays and k in last_arrays and first_arrays[k].shape == last_arrays[k].shape
+    ]
+    interpolated_params = [
+        replaced(evidence.params, {k: (1 - t) * first_arrays[k] + t * last_arrays[k] for k in paths})
+        for t in (0, 0.5, 1)
+    ]
+    loss_tables = (evidence.calls.compute_losses(params, evidence.held_out[:10]) for params in interpolated_params)
+    first_differences, mean_differences, last_differences = (np.diff(losses, axis=1) for losses in loss_tables)
+    if np.ptp(last_differences, axis=0).max() < 1e-3 * np.abs(last_differences).max():
         return  # the scores do not depend on the image: that has another cause
-    if np.abs(of_both - (of_one + of_two) / 2).max() < 1e-4 * np.abs(of_one - of_two).max():
-        raise wrong("one layer alone", names=shown(trained))
+    if (
+        np.abs(mean_differences - (first_differences + last_differences) / 2).max()
+        < 1e-4 * np.abs(first_differences - last_differences).max()
+    ):
+        raise wrong("one layer alone", names=shown(paths))
 
 
-def add_remarks(found):
+def add_remarks(evidence):
     """What deserves a sentence."""
-    if found.together:
+    if evidence.uses_batch_mean:
         return
-    calls, params, table, n = found.calls, found.params, found.table, len(found.table)
-    few, first, before = found.others[:100], found.said[:100], floats(found.trace.points[0].params)
-    arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in found.moving}
-    others = {k: replaced(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
-    constants = [k for k in others if calls.loss(others[k], few, first) != calls.loss(params, few, first)]
-    if stay := [k for k in constants if np.array_equal(arrays[k], before.get(k))]:
+    calls, params, loss_table, n = evidence.calls, evidence.params, evidence.loss_table, len(evidence.loss_table)
+    images, predictions, first_arrays = (
+        evidence.held_out[:100],
+        evidence.predictions[:100],
+        floats(evidence.trace.snapshots[0].params),
+    )
+    arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in evidence.trained_paths}
+    changed_params = {k: replaced(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
+    constants = [
+        k
+        for k in changed_params
+        if calls.loss(changed_params[k], images, predictions) != calls.loss(params, images, predictions)
+    ]
+    if unchanged_paths := [k for k in constants if np.array_equal(arrays[k], first_arrays.get(k))]:
         words = "and `gradients` has None there. Are they meant to stay as they are?"
-        found.remarks.append(f"The loss depends on {shown(stay)}, {words}")
-    if moved := [k for k in constants if k not in stay]:
+        evidence.remarks.append(f"The loss depends on {shown(unchanged_paths)}, {words}")
+    if changed_paths := [k for k in constants if k not in unchanged_paths]:
         words = "on which the loss depends, and `gradients` has None there. Along which slopes?"
-        found.remarks.append(f"`train` changes {shown(moved)}, {words}")
-    off = (table[np.arange(n), first[:n]] - table.min(axis=1) > 1e-4).sum()  # equal ones may differ by rounding
-    if off:
-        ask = "Is `read` the same forward pass, with all arrays?"
-        found.remarks.append(f"For {off} of {n} images, `read` does not say the label with the least `loss`. {ask}")
-    ties = (np.diff(np.sort(table, axis=1)[:, -4:], axis=1) == 0).all(axis=1).sum()
-    if ties >= n / 10:
-        ask = "Is something done to the scores, such as a ReLU? A score below 0 is not a mistake."
-        found.remarks.append(f"For {ties} of {n} images, several digits have exactly the same loss. {ask}")
+        evidence.remarks.append(f"`train` changes {shown(changed_paths)}, {words}")
+    n_different = (
+        loss_table[np.arange(n), predictions[:n]] - loss_table.min(axis=1) > 1e-4
+    ).sum()  # equal ones may differ by rounding
+    if n_different:
+        question = "Is `read` the same forward pass, with all arrays?"
+        evidence.remarks.append(
+            f"For {n_different} of {n} images, `read` does not say the label with the least `loss`. {question}"
+        )
+    n_ties = (np.diff(np.sort(loss_table, axis=1)[:, -4:], axis=1) == 0).all(axis=1).sum()
+    if n_ties >= n / 10:
+        question = "Is something done to the scores, such as a ReLU? A score below 0 is not a mistake."
+        evidence.remarks.append(f"For {n_ties} of {n} images, several digits have exactly the same loss. {question}")
 
 
-def is_accurate(found, params, needed=ALIKE):
+def is_accurate(evidence, params, min_accuracy=ALIKE):
     """Whether these params are those of a network that has learned."""
-    return (found.calls.read(params, found.others) == found.answers).mean() > needed
+    return (evidence.calls.read(params, evidence.held_out) == evidence.held_out_labels).mean() > min_accuracy
 
 
-def check_accuracy(found):
-    if found.accuracy < NEEDED:
-        raise make_accuracy_error(found)
+def check_accuracy(evidence):
+    if evidence.accuracy < NEEDED:
+        raise make_accuracy_error(evidence)
 
 
-def check_retrained_accuracy(found):
-    n, accuracy, claim = len(found.others), found.accuracy, found.trace.claim
+def check_retrained_accuracy(evidence):
+    n, accuracy, claim = len(evidence.held_out), evidence.accuracy, evidence.trace.claim
     if accuracy < AGAIN or abs(claim - accuracy) > 5 * APART:  # it is another training
         raise wrong("reads something else", n=n, found=accuracy, claim=claim)
 
 
-def check_claim(found):
+def check_claim(evidence):
     """The claim was measured honestly, and is near what was found. A second training learns random labels."""
-    calls, trace, claim, (images, labels) = found.calls, found.trace, found.trace.claim, found.examples
+    calls, trace, claim, (images, labels) = evidence.calls, evidence.trace, evidence.trace.claim, evidence.examples
     n = len(images) if trace.seconds < 8 else len(images) // 2
-    about = {"claim": claim, "found": found.accuracy, "n": len(found.others)}
-    loss = float(calls.loss(found.params, found.others[:1000], found.answers[:1000]))
-    if abs(claim - loss) < 0.25 * loss and abs(claim - found.accuracy) > APART:
+    values = {"claim": claim, "found": evidence.accuracy, "n": len(evidence.held_out)}
+    loss = float(calls.loss(evidence.params, evidence.held_out[:1000], evidence.held_out_labels[:1000]))
+    if abs(claim - loss) < 0.25 * loss and abs(claim - evidence.accuracy) > APART:
         raise wrong("claim is no number: a loss", claim=claim, loss=loss)
-    chance = np.random.default_rng(found.seed).permutation(labels)[:n]
-    doing = "It trains once more, with random labels"
-    names = ("gradients", "read")
+    random_labels = np.random.default_rng(evidence.seed).permutation(labels)[:n]
+    activity = "It trains once more, with random labels"
+    watched_names = ("gradients", "read")
     try:
-        noise = calls.train(
-            (images[:n], chance), [found.seed, 2], found.tell, doing, None, 3 * trace.calls + 100, names
+        random_trace = calls.train(
+            (images[:n], random_labels),
+            [evidence.seed, 2],
+            evidence.on_progress,
+            activity,
+            None,
+            3 * trace.n_calls + 100,
+            watched_names,
         )
-        blank.check_start_depends_on_rng(trace, noise)
+        blank.check_start_depends_on_rng(trace, random_trace)
     except Wrong:
         raise
     except Exception:  # nothing is known of it
-        noise = None
-    shares = [share for share, *_ in trace.reads]
-    if any(abs(claim + s - 1) < 1e-9 for s in shares) or (not shares and abs(claim + found.accuracy - 1) < APART):
-        raise wrong("claim of the wrong ones", **about)
-    measured = [(of, known) for share, of, known in trace.reads if abs(share - claim) < 1e-9]
-    if measured and all(known > of / 2 for of, known in measured):
-        of, known = measured[-1]
-        raise wrong("claims training", of=of, known=known, **about)
-    if noise and noise.claim > 0.3:
-        learned = (calls.read(noise.params, images[:n]) == chance).mean()
-        if abs(noise.claim - learned) < 0.15:
-            raise wrong("claims training: by heart", chance=noise.claim, **about)
-        raise wrong("claim not measured", chance=noise.claim, **about)
-    apart, most = [claim - found.accuracy], min(4, 24 // max(trace.seconds, 1) - 1)
-    while abs(np.mean(apart)) > APART and len(apart) < most and abs(apart[0]) < 4 * APART:
-        order = np.random.default_rng([found.seed, 4, len(apart)]).permutation(len(images))  # of a fixed split, another
-        doing, another = "It trains again: was the claim by luck?", (images[order], labels[order])
-        again = calls.train(another, [found.seed, 3, len(apart)], found.tell, doing, names=names)
-        apart.append(again.claim - (calls.read(again.params, found.others) == found.answers).mean())
-    if abs(np.mean(apart)) > APART:
-        used = trace.used
-        on_known = (calls.read(found.params, images[used]) == labels[used]).mean() if used.any() else 0
-        mark = "claim too low" if claim < found.accuracy else "claim off"
-        raise wrong(mark, on_known=on_known, **about)
+        random_trace = None
+    accuracies = [accuracy for accuracy, *_ in trace.read_results]
+    if any(abs(claim + s - 1) < 1e-9 for s in accuracies) or (
+        not accuracies and abs(claim + evidence.accuracy - 1) < APART
+    ):
+        raise wrong("claim of the wrong ones", **values)
+    matching_reads = [
+        (n_images, n_known) for accuracy, n_images, n_known in trace.read_results if abs(accuracy - claim) < 1e-9
+    ]
+    if matching_reads and all(n_known > n_images / 2 for n_images, n_known in matching_reads):
+        n_images, n_known = matching_reads[-1]
+        raise wrong("claims training", of=n_images, known=n_known, **values)
+    if random_trace and random_trace.claim > 0.3:
+        random_accuracy = (calls.read(random_trace.params, images[:n]) == random_labels).mean()
+        if abs(random_trace.claim - random_accuracy) < 0.15:
+            raise wrong("claims training: by heart", chance=random_trace.claim, **values)
+        raise wrong("claim not measured", chance=random_trace.claim, **values)
+    excesses, max_trainings = [claim - evidence.accuracy], min(4, 24 // max(trace.seconds, 1) - 1)
+    while abs(np.mean(excesses)) > APART and len(excesses) < max_trainings and abs(excesses[0]) < 4 * APART:
+        order = np.random.default_rng([evidence.seed, 4, len(excesses)]).permutation(
+            len(images)
+        )  # of a fixed split, another
+        activity, shuffled_examples = "It trains again: was the claim by luck?", (images[order], labels[order])
+        other_trace = calls.train(
+            shuffled_examples,
+            [evidence.seed, 3, len(excesses)],
+            evidence.on_progress,
+            activity,
+            watched_names=watched_names,
+        )
+        excesses.append(
+            other_trace.claim - (calls.read(other_trace.params, evidence.held_out) == evidence.held_out_labels).mean()
+        )
+    if abs(np.mean(excesses)) > APART:
+        was_used = trace.was_used
+        on_known = (calls.read(evidence.params, images[was_used]) == labels[was_used]).mean() if was_used.any() else 0
+        mark = "claim too low" if claim < evidence.accuracy else "claim off"
+        raise wrong(mark, on_known=on_known, **values)
 
 
-def add_training_remarks(found):
-    found.remarks += found.trace.remarks()
+def add_training_remarks(evidence):
+    evidence.remarks += evidence.trace.list_remarks()
 
 
 # --- Why it reads so few ----------------------------------------------------------------------------------------------
 
 
-def make_accuracy_error(found):
+def make_accuracy_error(evidence):
     """The exception that says why its accuracy is too low, by what was seen of the training."""
-    images, labels = found.examples
-    values = {"result": f"{format_accuracy(found)}; {NEEDED} is needed."}
-    curve = Diagnostics(found, (images[:300], labels[:300]), values, falls=0.3, flat=0.95)
+    images, labels = evidence.examples
+    values = {"result": f"{format_accuracy(evidence)}; {NEEDED} is needed."}
+    curve = Diagnostics(evidence, (images[:300], labels[:300]), values, max_loss_ratio=0.3, flat_ratio=0.95)
     return next(filter(None, iter_causes(curve)))
 
 
-def iter_causes(curve):
+def iter_causes(diagnostics):
     """What may have been wrong: the exception that says so, or what is false, for one cause after the other."""
-    trace, first, last, (images, labels) = curve.trace, curve.first, curve.last, curve.batch
-    calls, before, found = curve.calls, trace.points[0].params, curve.found
-    layers = {k: a for k, a in first.items() if a.ndim == 2 and min(a.shape) > 1 and k in trace.zero}
-    ends = {k: last[k] for k in layers if k in last and np.isfinite(last[k]).all()}
-    is_mixed = trace.mislabelled > 0.3 * max(trace.shown, 1)
-    yield is_mixed and curve.wrong("labels mixed up", n=trace.mislabelled, shown=trace.shown)
-    yield trace.other_pixels and curve.wrong("other pixels")
-    alike = [k for k, a in ends.items() if min(np.ptp(a, axis=i).max() for i in (0, 1)) <= 1e-9 * np.abs(a).max()]
-    yield alike and curve.wrong("weights alike", names=shown(alike))
-    other = float(calls.loss(before, images.astype(float), labels))
-    wraps = np.isfinite(other) and abs(other - curve.begin) > 0.01 * abs(other)
-    yield wraps and curve.wrong("pixels wrap round: in the loss", other=other)
-    idle = [k for k in layers if np.all(trace.zero[k])]
-    yield idle and curve.wrong("units off", names=shown(idle))
-    yield curve.begin > 3 * LOG10 and diagnose_large_first_loss(curve, before, layers)
-    is_back = np.isfinite(curve.before) and not curve.end < max(2 * curve.before, LOG10)
-    yield is_back and curve.before < 0.5 * curve.begin and curve.wrong("other weights returned", before=curve.before)
-    yield diagnose_weight_decay(curve)
-    yield blank.diagnose_growing_steps(curve)
-    small = [k for k, a in layers.items() if root_mean_square(a) * np.sqrt(max(a.shape)) < 1e-3]
-    stays = small and curve.end > 0.8 * curve.begin
-    yield stays and curve.wrong("weights too small", names=shown(small), size=root_mean_square(first[small[0]]))
-    yield blank.diagnose_large_steps(curve)
-    yield blank.diagnose_not_finite(curve)
-    yield blank.diagnose_few_examples(curve)
-    yield blank.diagnose_divergence(curve)
-    yield blank.diagnose_small_steps(curve)
-    spread = np.ptp(calls.losses(found.params, images[:50]), axis=1).max()
-    yield 0.5 < spread < 1 + 1e-6 and curve.wrong("softmax of a softmax", spread=spread)
-    yield blank.diagnose_few_steps(curve)
-    yield curve.wrong("not good enough", n=len(found.others), found=found.accuracy, needed=NEEDED)
+    trace, first_arrays, last_arrays, (images, labels) = (
+        diagnostics.trace,
+        diagnostics.first_arrays,
+        diagnostics.last_arrays,
+        diagnostics.batch,
+    )
+    calls, first_params, evidence = diagnostics.calls, trace.snapshots[0].params, diagnostics.evidence
+    layers = {k: a for k, a in first_arrays.items() if a.ndim == 2 and min(a.shape) > 1 and k in trace.always_zero}
+    last_layers = {k: last_arrays[k] for k in layers if k in last_arrays and np.isfinite(last_arrays[k]).all()}
+    is_mixed = trace.n_mislabelled > 0.3 * max(trace.n_known_examples, 1)
+    yield is_mixed and diagnostics.make_error("labels mixed up", n=trace.n_mislabelled, shown=trace.n_known_examples)
+    yield trace.n_scaled_batches and diagnostics.make_error("other pixels")
+    uniform_paths = [
+        k for k, a in last_layers.items() if min(np.ptp(a, axis=i).max() for i in (0, 1)) <= 1e-9 * np.abs(a).max()
+    ]
+    yield uniform_paths and diagnostics.make_error("weights alike", names=shown(uniform_paths))
+    float_loss = float(calls.loss(first_params, images.astype(float), labels))
+    has_wrapped = np.isfinite(float_loss) and abs(float_loss - diagnostics.first_loss) > 0.01 * abs(float_loss)
+    yield has_wrapped and diagnostics.make_error("pixels wrap round: in the loss", other=float_loss)
+    idle_paths = [k for k in layers if np.all(trace.always_zero[k])]
+    yield idle_paths and diagnostics.make_error("units off", names=shown(idle_paths))
+    yield diagnostics.first_loss > 3 * LOG10 and diagnose_large_first_loss(diagnostics, first_params, layers)
+    is_back = np.isfinite(diagnostics.loss_before_last) and not diagnostics.last_loss < max(
+        2 * diagnostics.loss_before_last, LOG10
+    )
+    yield (
+        is_back
+        and diagnostics.loss_before_last < 0.5 * diagnostics.first_loss
+        and diagnostics.make_error("other weights returned", before=diagnostics.loss_before_last)
+    )
+    yield diagnose_weight_decay(diagnostics)
+    yield blank.diagnose_growing_steps(diagnostics)
+    small_paths = [k for k, a in layers.items() if root_mean_square(a) * np.sqrt(max(a.shape)) < 1e-3]
+    has_stayed = small_paths and diagnostics.last_loss > 0.8 * diagnostics.first_loss
+    yield has_stayed and diagnostics.make_error(
+        "weights too small", names=shown(small_paths), size=root_mean_square(first_arrays[small_paths[0]])
+    )
+    yield blank.diagnose_large_steps(diagnostics)
+    yield blank.diagnose_not_finite(diagnostics)
+    yield blank.diagnose_few_examples(diagnostics)
+    yield blank.diagnose_divergence(diagnostics)
+    yield blank.diagnose_small_steps(diagnostics)
+    spread = np.ptp(calls.compute_losses(evidence.params, images[:50]), axis=1).max()
+    yield 0.5 < spread < 1 + 1e-6 and diagnostics.make_error("softmax of a softmax", spread=spread)
+    yield blank.diagnose_few_steps(diagnostics)
+    yield diagnostics.make_error("not good enough", n=len(evidence.held_out), found=evidence.accuracy, needed=NEEDED)
 
 
-def diagnose_large_first_loss(curve, params, layers):
+def diagnose_large_first_loss(diagnostics, params, layers):
     """What makes the first loss so large, if one change alone makes it small. layers: the first weights of each."""
-    vectors = {k: 0 * a for k, a in curve.first.items() if a.ndim and a.size == max(a.shape) and np.abs(a).max() > 1}
+    vectors = {
+        k: 0 * a
+        for k, a in diagnostics.first_arrays.items()
+        if a.ndim and a.size == max(a.shape) and np.abs(a).max() > 1
+    }
     sizes = {k: root_mean_square(a) * np.sqrt(max(a.shape)) for k, a in layers.items()}  # of a sum of so many terms
-    usual = np.prod([*sizes.values()]) < 5  # with pixels from 0 to 1, scores are then no larger
-    images, labels = curve.batch
+    has_usual_size = np.prod([*sizes.values()]) < 5  # with pixels from 0 to 1, scores are then no larger
+    images, labels = diagnostics.batch
     smaller = {k: a / (28 * root_mean_square(a)) for k, a in layers.items()}
-    ways = [
+    candidates = [
         ("biases too large", replaced(params, vectors), 1),
-        *(("pixels too large", params, by) for by in (255, 255**2) if usual),
+        *(("pixels too large", params, divisor) for divisor in (255, 255**2) if has_usual_size),
         ("weights too large", replaced(params, smaller), 1),
     ]
-    for mark, changed, by in ways:
-        then = float(curve.calls.loss(changed, images if by == 1 else images / by, labels))
-        if then < 0.3 * curve.begin:
+    for mark, changed_params, divisor in candidates:
+        changed_loss = float(
+            diagnostics.calls.loss(changed_params, images if divisor == 1 else images / divisor, labels)
+        )
+        if changed_loss < 0.3 * diagnostics.first_loss:
             names = shown(vectors if mark == "biases too large" else layers)
             k = max(sizes, key=sizes.get, default=None)
             size = root_mean_square(layers[k]) if k else 0
-            return curve.wrong(mark, names=names, then=then, size=size, largest=shown([k] if k else []), by=by)
+            return diagnostics.make_error(
+                mark, names=names, then=changed_loss, size=size, largest=shown([k] if k else []), by=divisor
+            )
     return None
 
 
-def diagnose_weight_decay(curve):
+def diagnose_weight_decay(diagnostics):
     """Weights decay too much, if those do whose gradient was always 0, or if much of the loss is the same whatever the
     labels are."""
-    for k, zero in curve.trace.zero.items():
-        first, last = curve.first[k], curve.last.get(k)
+    for k, zero in diagnostics.trace.always_zero.items():
+        first, last = diagnostics.first_arrays[k], diagnostics.last_arrays.get(k)
         if np.shape(last) == first.shape == np.shape(zero) and 10 < zero.sum() < zero.size:
-            before, after = first[zero], last[zero]
-            share = (before * after).sum() / ((before**2).sum() or 1)
-            if before.any() and abs(share) < 0.3 and np.abs(after - share * before).max() < 0.1 * np.abs(before).max():
-                return curve.wrong("decay too strong", share=abs(share), name=shown([k]))
+            first_values, last_values = first[zero], last[zero]
+            share = (first_values * last_values).sum() / ((first_values**2).sum() or 1)
+            if (
+                first_values.any()
+                and abs(share) < 0.3
+                and np.abs(last_values - share * first_values).max() < 0.1 * np.abs(first_values).max()
+            ):
+                return diagnostics.make_error("decay too strong", share=abs(share), name=shown([k]))
     # Of a cross-entropy plus something, exp(-loss) of the ten labels adds up to exp(-something), for every image.
-    rest = -np.log(np.exp(-curve.calls.losses(curve.found.params, curve.batch[0][:5])).sum(axis=1))
-    if np.ptp(rest) < 1e-6 and np.mean(rest) > 0.1 and np.mean(rest) > 0.2 * curve.end:
-        return curve.wrong("decay too strong: in the loss", rest=np.mean(rest))
+    penalties = -np.log(
+        np.exp(-diagnostics.calls.compute_losses(diagnostics.evidence.params, diagnostics.batch[0][:5])).sum(axis=1)
+    )
+    if np.ptp(penalties) < 1e-6 and np.mean(penalties) > 0.1 and np.mean(penalties) > 0.2 * diagnostics.last_loss:
+        return diagnostics.make_error("decay too strong: in the loss", rest=np.mean(penalties))
     return None
 
 
-CONSEQUENCES = (
+CHECKS = (
     draw_data,
-    partial(blank.check_training, derivatives=check_derivatives, names=("gradients", "read")),
+    partial(blank.check_training, check_derivatives=check_derivatives, watched_names=("gradients", "read")),
     check_no_stored_images,
     blank.check_gradients_during_training,
     blank.check_descent,
@@ -484,9 +586,11 @@ CONSEQUENCES = (
     check_claim,
     add_training_remarks,
 )
-ASKED = (
+RECHECKS = (
     draw_relabelled_data,
-    partial(blank.check_retraining, derivatives=check_derivatives, is_good=partial(is_accurate, needed=AGAIN)),
+    partial(
+        blank.check_retraining, check_derivatives=check_derivatives, is_good=partial(is_accurate, min_accuracy=AGAIN)
+    ),
     check_no_stored_images,
     check_reads_least_loss,
     check_hidden_layer,
@@ -495,7 +599,7 @@ ASKED = (
 FUNCTIONS = "loss", "gradients", "train", "read"
 GIVES = {"train": ("params", ""), "gradients": ("gradients",)}
 JUDGE = Blank(
-    FUNCTIONS, STUB, ReaderCalls, CONSEQUENCES, format_success, "exercises.own", "exercises.looked", ASKED, GIVES
+    FUNCTIONS, STUB, ReaderCalls, CHECKS, format_success, "exercises.own", "exercises.looked", RECHECKS, GIVES
 )
 
 
@@ -507,25 +611,25 @@ def train_and_save(file):
 
     First it does all of this with a few images. This shows a mistake at once, and how long all images will take.
     """
-    images, labels, others, answers = (flatten_images(a) for a in data.load())
-    few, began = 4000, time.perf_counter()
+    images, labels, test_images, test_labels = (flatten_images(a) for a in data.load())
+    n_few, start_time = 4000, time.perf_counter()
     with load_or_explain(file) as module:
-        if len(images) > few:
-            train_and_test(module, images[:few], labels[:few], others, answers)
+        if len(images) > n_few:
+            train_and_test(module, images[:n_few], labels[:n_few], test_images, test_labels)
         print(f"It trains on {len(images):,} images.", flush=True)
-        with progress_bar((time.perf_counter() - began) * len(images) / few):
-            content, claim, found = train_and_test(module, images, labels, others, answers)
-    with atomic_write(Path(file).with_suffix(".npz")) as written:
-        written.write(content)
-    print(f"You claim {claim:.4f}. Of {len(others):,} others it reads {found:.4f}.")
+        with progress_bar((time.perf_counter() - start_time) * len(images) / n_few):
+            content, claim, accuracy = train_and_test(module, images, labels, test_images, test_labels)
+    with atomic_write(Path(file).with_suffix(".npz")) as file_out:
+        file_out.write(content)
+    print(f"You claim {claim:.4f}. Of {len(test_images):,} others it reads {accuracy:.4f}.")
 
 
-def train_and_test(module, images, labels, others, answers):
+def train_and_test(module, images, labels, test_images, test_labels):
     """What is kept of a network that learns from these images, its claim, and the share of the others that it reads."""
     calls = ReaderCalls(module)
-    trained = calls.train((images, labels), 0, names=())
-    content = pack_params(trained.params)
-    return content, trained.claim, (calls.read(unpack_params(module, content), others) == answers).mean()
+    trace = calls.train((images, labels), 0, watched_names=())
+    content = pack_params(trace.params)
+    return content, trace.claim, (calls.read(unpack_params(module, content), test_images) == test_labels).mean()
 
 
 def flatten_images(array):

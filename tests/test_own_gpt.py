@@ -145,7 +145,9 @@ def test_a_loss_has_to_be_lower_than_that_of_counting_by_two_hundredths(monkeypa
     monkeypatch.setattr(writer, "make_loss_error", lambda found: Wrong("too high", "It is too high."))
     calls = SimpleNamespace(loss=lambda *_: 2.0)
     for loss, is_right in ((2.02, True), (2.04, False), (2.06, False)):
-        found = SimpleNamespace(loss=loss, counts=2.05, calls=calls, params={}, others=np.zeros((3, 12)))
+        found = SimpleNamespace(
+            held_out_loss=loss, bigram_loss=2.05, calls=calls, params={}, held_out=np.zeros((3, 12))
+        )
         with nullcontext() if is_right else pytest.raises(Wrong, match="too high"):
             writer.check_beats_bigrams(found)
     for off, words in ((-6, " likelier"), (6, "less likely")):
@@ -191,7 +193,7 @@ def test_there_is_a_program_for_each_mark():
 def test_a_claim_that_is_far_from_the_loss_is_named_whether_it_is_too_low_or_too_high(claim, words, monkeypatch):
     monkeypatch.setattr(writer, "compute_loss", lambda calls, params, texts: 2.3)
     texts = writer.draw_texts(np.random.default_rng(0))[0][:40]
-    trace = SimpleNamespace(claim=claim, used=np.zeros(40, bool))
-    found = SimpleNamespace(calls=None, trace=trace, loss=2.3, examples=(texts,), params={}, others=texts)
+    trace = SimpleNamespace(claim=claim, was_used=np.zeros(40, bool))
+    found = SimpleNamespace(calls=None, trace=trace, held_out_loss=2.3, examples=(texts,), params={}, held_out=texts)
     with pytest.raises(Wrong, match=words) if words else nullcontext():
         writer.check_claim(found)
