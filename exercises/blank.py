@@ -443,8 +443,8 @@ def check_repeated_training(evidence, is_good):
         )
 
     try:
-        other_state_trace = train_again(0, state=1)
-        negated_trace = train_again(2 * trace.n_calls, turned=True, seconds=min(2 * trace.seconds + 1, 12))
+        other_state_trace = train_again(0, global_seed=1)
+        negated_trace = train_again(2 * trace.n_calls, negates_gradients=True, max_seconds=min(2 * trace.seconds + 1, 12))
     except Exception:  # nothing is known of it
         return
     for other_trace in (negated_trace, other_state_trace):

@@ -71,12 +71,12 @@ class Case(Kind):
 
     def problems_of_symptoms(self, exercise):
         """What is wrong with what is on record of it, as texts."""
-        printed = load_recorded(exercise.name)
-        for kind, number in get_last_numbers(printed).items():
+        lines_by_run = load_recorded(exercise.name)
+        for kind, number in get_last_numbers(lines_by_run).items():
             if self.is_healthy(number) != (kind == "healthy"):
-                should = "should be" if kind == "healthy" else "should not be"
-                yield f"its last number on record, {kind}, is {number}; it {should} {self.healthy}"
-        if len(printed["as it is"]) != len(printed["healthy"]) or max(map(len, printed["healthy"])) > 59:
+                requirement = "should be" if kind == "healthy" else "should not be"
+                yield f"its last number on record, {kind}, is {number}; it {requirement} {self.healthy}"
+        if len(lines_by_run["as it is"]) != len(lines_by_run["healthy"]) or max(map(len, lines_by_run["healthy"])) > 59:
             yield "its two runs do not fit side by side: as many lines in both, of less than 60 characters"
         if not (PICTURES / f"{exercise.name}.png").exists():
             yield f"its picture is missing: `python -m exercises.symptoms {exercise.name}`"
@@ -101,8 +101,14 @@ class Case(Kind):
     def run(self, attempt, notes):
         """What the learner says, whether the cause is gone, and how well the program learns."""
         module, train = attempt.module, cache(attempt.module.train)
-        said = getattr(module, "DIAGNOSIS", ...)
-        notes.said = "" if said is ... else said[:40] if isinstance(said, str) else f"of type {type(said).__name__}"
+        diagnosis = getattr(module, "DIAGNOSIS", ...)
+        notes.said = (
+            ""
+            if diagnosis is ...
+            else diagnosis[:40]
+            if isinstance(diagnosis, str)
+            else f"of type {type(diagnosis).__name__}"
+        )
         notes.changed = lines_of(attempt.source) != lines_of(attempt.exercise.stub)
         try:
             notes.fixed = bool(self.probe(module, np.random.default_rng(attempt.seed), train))
@@ -120,40 +126,46 @@ class Case(Kind):
     def judge(self, exercise, seed, outcome):
         if outcome.error:
             return outcome.error
-        notes, said = outcome.notes, str(outcome.notes.said)
+        notes, diagnosis = outcome.notes, str(outcome.notes.said)
         if notes.unfit:
             return refused("does not fit", unfit=notes.unfit)
-        if said and said not in SUSPECTS:
-            return refused("no diagnosis: no suspect", said=said, words=", ".join(f'"{word}"' for word in SUSPECTS))
+        if diagnosis and diagnosis not in SUSPECTS:
+            return refused(
+                "no diagnosis: no suspect", said=diagnosis, words=", ".join(f'"{word}"' for word in SUSPECTS)
+            )
         number = float(notes.number)
         does = self.does.format(number)
         numbers = f"\n(It now {does}; a healthy one, {self.healthy}.)"
-        if said and (said != self.diagnosis or not notes.fixed):
-            what, sign = SUSPECTS[said]
-            text = f"The cause is gone, but it was another. You say: {what}. " if notes.fixed else f"You say: {what}. "
-            ask = "Was that so?" if notes.fixed else "Is that so here? The cause is still in the program."
-            text += f"Then {sign} {exercise.against.get(said, ask)}"
+        if diagnosis and (diagnosis != self.diagnosis or not notes.fixed):
+            meaning, sign = SUSPECTS[diagnosis]
+            text = (
+                f"The cause is gone, but it was another. You say: {meaning}. "
+                if notes.fixed
+                else f"You say: {meaning}. "
+            )
+            question = "Was that so?" if notes.fixed else "Is that so here? The cause is still in the program."
+            text += f"Then {sign} {exercise.against.get(diagnosis, question)}"
             if notes.changed and not notes.fixed:  # nobody learns from guesses alone which suspect is the right one
-                text += f" {exercise.still}{numbers}" if said == self.diagnosis else numbers
-            return Verdict(False, "not fixed" if said == self.diagnosis else f"diagnosis: {said}", text)
+                text += f" {exercise.still}{numbers}" if diagnosis == self.diagnosis else numbers
+            return Verdict(False, "not fixed" if diagnosis == self.diagnosis else f"diagnosis: {diagnosis}", text)
         if not notes.fixed:
             return (
                 refused("not fixed: no diagnosis", numbers=numbers) if notes.changed else refused("not written: a case")
             )
         if not self.is_healthy(number):
-            about = f" {exercise.or_else}" if exercise.or_else else ""
-            return refused("fixed, but does not learn", does=does, healthy=self.healthy, about=about)
-        if not said:
+            remark = f" {exercise.or_else}" if exercise.or_else else ""
+            return refused("fixed, but does not learn", does=does, healthy=self.healthy, about=remark)
+        if not diagnosis:
             return refused("no diagnosis", does=does)
         return Verdict(True, "passed", f"It {does}.\n{exercise.evidence}")
 
     def opening(self, exercise, written, say):
         """Say how a case shows itself; and, until the file with this text names one, the suspects."""
-        printed = load_recorded(exercise.name)
+        lines_by_run = load_recorded(exercise.name)
         say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
-        for lines in zip(printed["as it is"], printed["healthy"], strict=True):
-            sick, healthy = map(shorten_line, lines)
-            print(f"{sick:38}{healthy}")
+        for lines in zip(lines_by_run["as it is"], lines_by_run["healthy"], strict=True):
+            sick_line, healthy_line = map(shorten_line, lines)
+            print(f"{sick_line:38}{healthy_line}")
         say(f"\nThe curves: {relative_path(PICTURES / exercise.name)}.png")
         say("Run it with `python practice.py run`.")
         if re.search(r"^DIAGNOSIS *= *\.\.\.", written, re.MULTILINE):
@@ -171,23 +183,23 @@ class Case(Kind):
 
 def load_recorded(name):
     """What a case printed, {"as it is": lines, "healthy": lines}; ValueError if that was never recorded."""
-    found = json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))
-    if name not in found:
+    lines_by_case = json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))
+    if name not in lines_by_case:
         raise ValueError(f"its symptoms are not recorded: `python -m exercises.symptoms {name}`")
-    return found[name]
+    return lines_by_case[name]
 
 
 def parse_curves(lines):
     """The two numbers of each epoch in what a case printed, {"training loss": (epochs,), "test accuracy": the same}."""
     epochs = [line.partition(": ")[2].split(", ") for line in lines if line.startswith("epoch ")]
     pairs = ((part.rpartition(" ") for part in epoch) for epoch in epochs)
-    found = [{what: float(number) for what, _, number in pair} for pair in pairs]
-    return {what: np.array([epoch[what] for epoch in found]) for what in found[0]}
+    numbers_by_epoch = [{quantity: float(number) for quantity, _, number in pair} for pair in pairs]
+    return {quantity: np.array([epoch[quantity] for epoch in numbers_by_epoch]) for quantity in numbers_by_epoch[0]}
 
 
-def get_last_numbers(printed):
+def get_last_numbers(lines_by_run):
     """{"as it is": the number by which it is judged at the end of that run, "healthy": the same}"""
-    return {kind: [values[-1] for values in parse_curves(lines).values()][-1] for kind, lines in printed.items()}
+    return {kind: [values[-1] for values in parse_curves(lines).values()][-1] for kind, lines in lines_by_run.items()}
 
 
 def shorten_line(line):

@@ -26,5 +26,5 @@ def few_digits():
     """The same as inputs x (N, 784), float32, with mean 0 and standard deviation 1, and labels y (N,)."""
     images, y, test_images, y_test = few_images()
     mean, std = images.mean(), images.std()
-    x, x_test = (((i - mean) / std).astype(np.float32).reshape(-1, 784) for i in (images, test_images))
+    x, x_test = (((array - mean) / std).astype(np.float32).reshape(-1, 784) for array in (images, test_images))
     return x, y, x_test, y_test

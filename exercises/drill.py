@@ -29,7 +29,7 @@ def has_met(work, network):
     if exercise is None:  # these are somebody else's exercises
         return False
     _, part = work.catalogue.part_of(exercise)
-    return any(other.name in work.progress["passed"] for other in part)
+    return any(member.name in work.progress["passed"] for member in part)
 
 
 def load_found(work):
@@ -53,13 +53,13 @@ def note_found(work, name):
 
 def choose_next(work):
     """Return the first fault that the learner has not found. UserError if there is none."""
-    found = load_found(work)
+    days_by_fault = load_found(work)
     for name in list_faults(work):
-        if name not in found:
+        if name not in days_by_fault:
             return name
     unmet = [network for network in MET_WITH if not has_met(work, network)]
-    more = f"; more come with the exercises of {', '.join(unmet)}" if unmet else ""
-    raise UserError(f"you have found all of them{more}. `python practice.py review fault` brings one back")
+    hint = f"; more come with the exercises of {', '.join(unmet)}" if unmet else ""
+    raise UserError(f"you have found all of them{hint}. `python practice.py review fault` brings one back")
 
 
 def choose_seeded(seed):

@@ -35,7 +35,13 @@ def hand_out(folder, name):
     if folder.exists():
         if not (folder / SECRET).exists():
             raise UserError(f"{folder} holds something else: rename it, and call this again")
-        folder.rename(next(kept for i in count(1) if not (kept := folder.with_name(f"{folder.name}.{i}")).exists()))
+        folder.rename(
+            next(
+                unused_folder
+                for i in count(1)
+                if not (unused_folder := folder.with_name(f"{folder.name}.{i}")).exists()
+            )
+        )
     fault = FAULTS[name]
     for path in sorted({path for pattern in PROGRAMS for path in ROOT.glob(pattern)}):
         if path.is_file() and "__pycache__" not in path.parts and path != FOUND:
@@ -108,22 +114,22 @@ def judge_answer(name, file, line, suspect):
     fault = FAULTS[name]
     if suspect not in SUSPECTS:
         raise UserError(f"{EXAMPLE}; the suspects are {', '.join(SUSPECTS)}")
-    right = find_fault_line((ROOT / fault.file).read_text(encoding="utf-8"), fault)
-    is_there = file == fault.file and line == right
+    right_line = find_fault_line((ROOT / fault.file).read_text(encoding="utf-8"), fault)
+    is_there = file == fault.file and line == right_line
     if suspect == fault.suspect and is_there:
         return True, [f"Found. {fault.why}", *describe_findings(name)]
-    said = "The suspect is right." if suspect == fault.suspect else "It is another suspect."
+    about_suspect = "The suspect is right." if suspect == fault.suspect else "It is another suspect."
     if is_there:
-        where = "The line is right."
+        about_place = "The line is right."
     elif file == fault.file:
-        where = "The file is right, and the line is another."
+        about_place = "The file is right, and the line is another."
     else:
-        where = "It is another file."
-    loud = [look for look, words in load_findings(name).items() if words]
-    if not loud:
-        return False, [f"{said} {where}"]
-    steps, verb = name_steps(loud[0])
-    return False, [f"{said} {where}", f"Look again at what {steps} of docs/debugging.md {verb}."]
+        about_place = "It is another file."
+    telling_steps = [step for step, finding in load_findings(name).items() if finding]
+    if not telling_steps:
+        return False, [f"{about_suspect} {about_place}"]
+    steps, verb = name_steps(telling_steps[0])
+    return False, [f"{about_suspect} {about_place}", f"Look again at what {steps} of docs/debugging.md {verb}."]
 
 
 def load_findings(name):
@@ -133,22 +139,22 @@ def load_findings(name):
 
 def describe_findings(name):
     """Which steps of docs/debugging.md say something of a fault, and which of all is the best to begin with."""
-    answers = load_findings(name)
-    loud = [look for look, words in answers.items() if words]
-    if not answers:
+    findings = load_findings(name)
+    telling_steps = [step for step, finding in findings.items() if finding]
+    if not findings:
         return []
-    if not loud:
+    if not telling_steps:
         return ["No step of docs/debugging.md says anything of it: only reading finds such a line."]
     sentences = []
-    for look in loud:
-        steps, verb = name_steps(look)
-        sentences.append(f"{steps[0].upper()}{steps[1:]} of docs/debugging.md {verb}: {answers[look]}")
+    for step in telling_steps:
+        steps, verb = name_steps(step)
+        sentences.append(f"{steps[0].upper()}{steps[1:]} of docs/debugging.md {verb}: {findings[step]}")
     return sentences
 
 
-def name_steps(look):
+def name_steps(step):
     """Return the steps of "1, 2, 5 look" and their verb, in words: ("steps 1, 2 and 5", "say")."""
-    *first, last = re.findall(r"\d+", look)
+    *first, last = re.findall(r"\d+", step)
     if first:
         return f"steps {', '.join(first)} and {last}", "say"
     return f"step {last}", "says"

@@ -35,16 +35,16 @@ def measure_arrays(module, name):
     or None)]) at the last of them whose step was seen."""
     examples, calls = load_examples(name)
     calls = calls(module)
-    points = [point for point in calls.train(examples, 0, max_calls=FIRST).snapshots if point.arrays_after]
-    if not points:
+    snapshots = [snapshot for snapshot in calls.train(examples, 0, max_calls=FIRST).snapshots if snapshot.arrays_after]
+    if not snapshots:
         raise UserError("`train` takes no step that can be looked at: does it call `gradients`?")
-    losses = [float(calls.loss(point.params, *point.batch)) for point in points]
-    params, moves = floats(points[-1].params), points[-1].moves()
-    found = matched(points[-1].params, calls.gradients(points[-1].params, *points[-1].batch))
+    losses = [float(calls.loss(snapshot.params, *snapshot.batch)) for snapshot in snapshots]
+    params, moves = floats(snapshots[-1].params), snapshots[-1].moves()
+    gradients = matched(snapshots[-1].params, calls.gradients(snapshots[-1].params, *snapshots[-1].batch))
     rows = []
-    for path, gradient in found.items():
-        steps = path in moves and params[path].ndim > 1 and params[path].any()
-        step = size(moves[path]) / size(params[path]) if steps else None
+    for path, gradient in gradients.items():
+        has_step = path in moves and params[path].ndim > 1 and params[path].any()
+        step = size(moves[path]) / size(params[path]) if has_step else None
         rows.append((path, size(params[path]), 0.0 if gradient is None else size(gradient), step))
     return losses, rows
 

@@ -141,27 +141,30 @@ NAMES |= {name for exercise in EXERCISES.values() for name in exercise.gives}
 
 def make_program(paths):
     """The whole program, with the lines of these files of a learner, and where there is none, with the project's."""
-    found = {path: extract_code(path) for path in paths}
-    inside = {name: EXERCISES[name].formula for name in USED}
-    inside |= {path.stem: lines for path, (lines, _) in found.items()}
-    taken, above = NAMES | {name for lines in inside.values() for name in find_assigned_names(ast.parse(lines))}, {}
-    for path, (_, definitions) in found.items():
+    code_by_path = {path: extract_code(path) for path in paths}
+    code_by_exercise = {name: EXERCISES[name].formula for name in USED}
+    code_by_exercise |= {path.stem: lines for path, (lines, _) in code_by_path.items()}
+    taken_names, definitions_by_name = (
+        NAMES | {name for lines in code_by_exercise.values() for name in find_assigned_names(ast.parse(lines))},
+        {},
+    )
+    for path, (_, definitions) in code_by_path.items():
         for name, text in definitions:
-            if name in taken or above.setdefault(name, text) != text:
+            if name in taken_names or definitions_by_name.setdefault(name, text) != text:
                 raise UserError(f"{path.name} defines `{name}`, a name that the program has already: rename it")
-    imports, rest = fill_holes(inside).split("\n\n\n", 1)
-    return "\n\n\n".join([imports, *dict.fromkeys(above.values()), rest])
+    imports, rest = fill_holes(code_by_exercise).split("\n\n\n", 1)
+    return "\n\n\n".join([imports, *dict.fromkeys(definitions_by_name.values()), rest])
 
 
-def fill_holes(inside):
+def fill_holes(code_by_exercise):
     """The program with these lines in its holes: {exercise: text}."""
-    return HOLE.sub(lambda hole: textwrap.indent(inside[hole[2]], hole[1]), PROGRAM)
+    return HOLE.sub(lambda hole: textwrap.indent(code_by_exercise[hole[2]], hole[1]), PROGRAM)
 
 
-def make_train_function(lines):
+def make_train_function(run_exercise):
     """The program's `train`, whose lines are calls: lines(exercise, {name: value}) gives {output: value}."""
     calls = {name: f"{', '.join(EXERCISES[name].gives)}, = lines({name!r}, locals()).values()" for name in USED}
-    names = {"__name__": "training", "lines": lines}
+    names = {"__name__": "training", "lines": run_exercise}
     exec(compile(fill_holes(calls), "training", "exec"), names)
     return names["train"]
 
@@ -182,10 +185,10 @@ def extract_code(path):
         source = re.sub(f"{re.escape(comment)}$", "", source, flags=re.MULTILINE)  # unless the learner has gone on
     tree, lines = ast.parse(source), source.splitlines()
 
-    def text(first, last):
-        start = min([first.lineno, *(one.lineno for one in getattr(first, "decorator_list", ()))])
-        indent = f"^[ \\t]{{0,{first.col_offset}}}"  # a comment between the lines may have less
-        return "\n".join(re.sub(indent, "", line) for line in lines[start - 1 : last.end_lineno])
+    def get_source(first_node, last_node):
+        start = min([first_node.lineno, *(decorator.lineno for decorator in getattr(first_node, "decorator_list", ()))])
+        indent = f"^[ \\t]{{0,{first_node.col_offset}}}"  # a comment between the lines may have less
+        return "\n".join(re.sub(indent, "", line) for line in lines[start - 1 : last_node.end_lineno])
 
     name, results = exercise.function.name, ", ".join(exercise.gives)
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name]
@@ -193,24 +196,24 @@ def extract_code(path):
         raise UserError(f"{path.name} has no `def {name}`: write it as the stub does")
     function = functions[-1]
     definitions = select_needed(
-        text(function, function), [pair for n in tree.body for pair in list_definitions(n, text(n, n))]
+        get_source(function, function), [pair for n in tree.body for pair in list_definitions(n, get_source(n, n))]
     )
-    *body, end = function.body[ast.get_docstring(function) is not None :]
-    plain = (
-        [n for n in ast.walk(function) if isinstance(n, ast.Return)] == [end]
-        and (not body or body[-1].end_lineno < end.lineno)
+    *body, return_node = function.body[ast.get_docstring(function) is not None :]
+    can_be_inlined = (
+        [n for n in ast.walk(function) if isinstance(n, ast.Return)] == [return_node]
+        and (not body or body[-1].end_lineno < return_node.lineno)
         and [n.arg for n in ast.walk(function.args) if isinstance(n, ast.arg)] == list(exercise.takes)
         and not function.decorator_list
         and not find_assigned_names(function) & NAMES - {*exercise.gives, *exercise.may_change}
     )
-    if not plain:
-        whole = re.sub(rf"^def +{name}\b", f"def my_{name}", text(function, function), flags=re.MULTILINE)
+    if not can_be_inlined:
+        whole = re.sub(rf"^def +{name}\b", f"def my_{name}", get_source(function, function), flags=re.MULTILINE)
         definitions.append((f"my_{name}", whole))
         return f"{results} = my_{name}({', '.join(exercise.takes)})", definitions
-    inside, returned = [text(body[0], body[-1])] if body else [], ast.unparse(end.value)
-    if returned not in (results, f"({results})"):
-        inside.append(f"{results} = {returned}")
-    return "\n".join(inside), definitions
+    code, returned_text = [get_source(body[0], body[-1])] if body else [], ast.unparse(return_node.value)
+    if returned_text not in (results, f"({results})"):
+        code.append(f"{results} = {returned_text}")
+    return "\n".join(code), definitions
 
 
 def find_assigned_names(tree):
@@ -218,25 +221,34 @@ def find_assigned_names(tree):
     return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
-def list_definitions(node, text):
-    """[(name, definition)] of a statement that stands by itself, outside of functions; text: the statement."""
+def list_definitions(node, source):
+    """[(name, definition)] of a statement that stands by itself, outside of functions; source: the statement."""
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-        return [(node.name, text)]
+        return [(node.name, source)]
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return [(name, text) for target in targets for name in sorted(find_assigned_names(target))]
+        return [(name, source) for target in targets for name in sorted(find_assigned_names(target))]
     if isinstance(node, (ast.Import, ast.ImportFrom)):  # each name has a statement of its own
-        each = {alias: ast.unparse(type(node)(**vars(node) | {"names": [alias]})) for alias in node.names}
-        return [(alias.asname or alias.name.partition(".")[0], import_) for alias, import_ in each.items()]
+        text_by_alias = {alias: ast.unparse(type(node)(**vars(node) | {"names": [alias]})) for alias in node.names}
+        return [
+            (alias.asname or alias.name.partition(".")[0], import_text) for alias, import_text in text_by_alias.items()
+        ]
     return []
 
 
-def select_needed(text, definitions):
-    """Those of a file's definitions that a function needs, directly or through others; text: the function."""
-    found, names = dict(definitions), ["*", *find_free_names(text)]  # of two with one name, the last counts
+def select_needed(function_text, definitions):
+    """Those of a file's definitions that a function needs, directly or through others; function_text: the function."""
+    text_by_name, names = (
+        dict(definitions),
+        ["*", *find_free_names(function_text)],
+    )  # of two with one name, the last counts
     for name in names:
-        names += find_free_names(found.get(name, "")) - {*names}
-    return [(name, text) for name, text in found.items() if name in names and text not in PROGRAM.splitlines()]
+        names += find_free_names(text_by_name.get(name, "")) - {*names}
+    return [
+        (name, function_text)
+        for name, function_text in text_by_name.items()
+        if name in names and function_text not in PROGRAM.splitlines()
+    ]
 
 
 def find_free_names(text):
@@ -260,8 +272,8 @@ def find_two_layers(params):
     are; otherwise None. The matrices may be of shape (out, in). A bias that there is not is 0.
     """
     arrays = [a for a in floats(params).values() if a.ndim and min(a.shape)]
-    H, rest = divmod(sum(a.size for a in arrays) - SCORES, PIXELS + 1 + SCORES)
-    if len(arrays) == 1 and not rest:  # all in one vector
+    H, remainder = divmod(sum(a.size for a in arrays) - SCORES, PIXELS + 1 + SCORES)
+    if len(arrays) == 1 and not remainder:  # all in one vector
         ends = np.cumsum([PIXELS * H, H, H * SCORES])
         shapes = {"W1": (PIXELS, H), "b1": (H,), "W2": (H, SCORES), "b2": (SCORES,)}
         parts = np.split(arrays[0].ravel(), ends)
@@ -276,6 +288,9 @@ def find_two_layers(params):
                 b1, b2 = ([a for a in vectors if len(a) == n] for n in W2.shape)
                 b1, b2 = (b1[:1], b1[1:]) if len(b1) == 2 and b1 is not b2 and W2.shape[0] == SCORES else (b1, b2)
                 if len(b1) < 2 and len(b2) < 2:
-                    biases = [one[0] if one else np.zeros(n) for one, n in zip((b1, b2), W2.shape, strict=True)]
+                    biases = [
+                        vectors_of_size[0] if vectors_of_size else np.zeros(n)
+                        for vectors_of_size, n in zip((b1, b2), W2.shape, strict=True)
+                    ]
                     return {"W1": W1, "b1": biases[0], "W2": W2, "b2": biases[1]}
     return None

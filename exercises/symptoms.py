@@ -35,11 +35,11 @@ def main(argv=None):
     for name in parser.parse_args(argv).names or [case.name for case in CASES]:
         exercise = find_case(name)
         fixed = exercise.stub.replace(exercise.wrong, exercise.right)
-        printed = {"as it is": run_program(exercise.stub), "healthy": run_program(fixed)}
-        drawing.save(draw_curves(printed), PICTURES / f"{name}.png")
-        found = json.loads(RECORDED.read_text(encoding="utf-8")) | {name: printed}
+        lines_by_run = {"as it is": run_program(exercise.stub), "healthy": run_program(fixed)}
+        drawing.save(draw_curves(lines_by_run), PICTURES / f"{name}.png")
+        lines_by_case = json.loads(RECORDED.read_text(encoding="utf-8")) | {name: lines_by_run}
         with atomic_write(RECORDED) as file:
-            file.write((json.dumps(found, indent=1) + "\n").encode())
+            file.write((json.dumps(lines_by_case, indent=1) + "\n").encode())
         print(name, flush=True)
 
 
@@ -66,17 +66,17 @@ def run_program(text):
 
 
 @drawing.plot_style()
-def draw_curves(printed):
+def draw_curves(lines_by_run):
     """Both numbers of both runs, epoch by epoch."""
-    figure, runs = drawing.new_figure(8, 3.2), {name: parse_curves(lines) for name, lines in printed.items()}
-    for axes, what in zip(figure.subplots(1, 2), runs["healthy"], strict=True):
-        drawing.style_axes(axes, what, "")
+    figure, runs = drawing.new_figure(8, 3.2), {name: parse_curves(lines) for name, lines in lines_by_run.items()}
+    for axes, quantity in zip(figure.subplots(1, 2), runs["healthy"], strict=True):
+        drawing.style_axes(axes, quantity, "")
         axes.set_xlabel("epochs", color=drawing.INK)
         for name, color, width in (("healthy", drawing.TRAIN, 5), ("as it is", drawing.TEST, 2)):
-            values = runs[name][what]
+            values = runs[name][quantity]
             label = name if np.isfinite(values).all() else f"{name} (nan)"
             axes.plot(range(1, len(values) + 1), values, "o-", color=color, linewidth=width, label=label)
-        axes.set_ylim(0, 1 if what.endswith("accuracy") else min(5, axes.get_ylim()[1]))
+        axes.set_ylim(0, 1 if quantity.endswith("accuracy") else min(5, axes.get_ylim()[1]))
         for line in axes.get_lines():  # a point above the axes is named where it would be
             for epoch, value in zip(*line.get_data(), strict=True):
                 if value > axes.get_ylim()[1]:

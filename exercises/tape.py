@@ -48,18 +48,18 @@ class Recorded(Tensor):
         return Recorded(self.value.sum(), (self, lambda dy: dy * np.ones(self.value.shape)))
 
 
-def call_share(share, node, dy):
+def call_share(share, node, gradient):
     """share(dy), if dy can be the gradient of this node."""
     shape = node.value.shape
-    if dy is None and node.grad is not None:
+    if gradient is None and node.grad is not None:
         raise misuse("a share called with another gradient: none")
-    if dy is None and not shape:
+    if gradient is None and not shape:
         raise misuse("the loss has no gradient")
-    if dy is None:
+    if gradient is None:
         raise misuse("visited before a gradient has arrived")
-    if np.size(dy) != np.prod(shape):
-        raise misuse("a share called with another gradient", other=np.shape(dy), shape=shape)
-    return share(dy)
+    if np.size(gradient) != np.prod(shape):
+        raise misuse("a share called with another gradient", other=np.shape(gradient), shape=shape)
+    return share(gradient)
 
 
 def value_of(operand):
@@ -77,7 +77,7 @@ def run_backward(operands, dy, y):
     if not hasattr(y, "edges"):
         kind = "an array" if isinstance(y, np.ndarray) else f"of type {type(y).__name__}"
         raise misuse("no Tensor made", kind=kind)
-    arrived = {}
+    gradients = {}
     for edge in y.edges:
         if not (isinstance(edge, (tuple, list)) and len(edge) == 2 and callable(edge[1])):
             raise misuse("no pair of a parent and a share")
@@ -86,12 +86,12 @@ def run_backward(operands, dy, y):
             raise misuse("the gradient of a constant kept")
         if not any(parent is operand for operand in operands):
             raise misuse("another parent")
-        given = dy.copy()
-        dparent = share(given)
-        if not np.array_equal(given, dy):
+        dy_copy = dy.copy()
+        dparent = share(dy_copy)
+        if not np.array_equal(dy_copy, dy):
             raise misuse("changes dy")
-        arrived[id(parent)] = arrived[id(parent)] + dparent if id(parent) in arrived else dparent
-    return (y.value, *(arrived.get(id(operand), np.zeros_like(value_of(operand))) for operand in operands))
+        gradients[id(parent)] = gradients[id(parent)] + dparent if id(parent) in gradients else dparent
+    return (y.value, *(gradients.get(id(operand), np.zeros_like(value_of(operand))) for operand in operands))
 
 
 def walk(loss, leaves, order):
@@ -125,7 +125,7 @@ def collect_gradients(loss, leaves, order):
 
 def sort_youngest_first(loss):
     """The loss and all that it was made from."""
-    found = {loss}
-    while more := {parent for node in found for parent, _ in node.edges} - found:
-        found |= more
-    return sorted(found, key=lambda node: -node.number)
+    nodes = {loss}
+    while new_nodes := {parent for node in nodes for parent, _ in node.edges} - nodes:
+        nodes |= new_nodes
+    return sorted(nodes, key=lambda node: -node.number)

@@ -17,11 +17,11 @@ explain = partial(complaints.explain, words=WORDS)
 
 
 @contextmanager
-def load_or_explain(file):
+def load_or_explain(path):
     """The learner's file as a module. What goes wrong in it becomes a line for people, in the marker's words."""
     try:
-        yield load(file)
+        yield load(path)
     except UserError:
         raise
     except Exception as error:
-        raise UserError(explain(error, str(file))["text"]) from None
+        raise UserError(explain(error, str(path))["text"]) from None

@@ -367,7 +367,7 @@ def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_traini
             claim=0.95, seconds=1, n_calls=9, snapshots=points, read_results=[(0.95, 100, n) for n in known]
         )
         found = SimpleNamespace(calls=calls, trace=trace, params={}, examples=(images, labels), held_out=images)
-        vars(found).update(answers=labels, accuracy=0.95, seed=0, tell=print)
+        vars(found).update(held_out_labels=labels, accuracy=0.95, seed=0, on_progress=print)
         with nullcontext() if is_right else pytest.raises(Wrong, match="had been given 90 of these"):
             own.check_claim(found)
 

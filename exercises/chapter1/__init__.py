@@ -25,9 +25,9 @@ def draw_network(rng):
             "b2": rng.normal(0, 0.5, 10),
         }
         g = run_both_passes(model, rng.normal(size=(B, 784)), rng.integers(10, size=B))
-        on, positive = g.z1 > 0, g.da1 > 0
-        mixed = positive[on].any() and positive[~on].any() and not positive[on].all()
-        if mixed and 0.25 < on.mean() < 0.75 and len(set(g.y)) > 1:
+        is_on, positive = g.z1 > 0, g.da1 > 0
+        is_mixed = positive[is_on].any() and positive[~is_on].any() and not positive[is_on].all()
+        if is_mixed and 0.25 < is_on.mean() < 0.75 and len(set(g.y)) > 1:
             return g
 
 
@@ -69,8 +69,8 @@ def move_beside_zero(rng, z, b):
 
 def has_both_signs_at_zero(z, dz):
     """Whether the entries just above 0 have gradients of both signs: then only the sign of z tells what is on."""
-    above = dz[(z > 0) & (z < 2 * BESIDE)]
-    return (above > 0).any() and (above < 0).any()
+    gradients = dz[(z > 0) & (z < 2 * BESIDE)]
+    return (gradients > 0).any() and (gradients < 0).any()
 
 
 def draw_network_near_zero(rng):
@@ -114,8 +114,8 @@ def draw_network_with_few_labels(rng):
 def draw_network_with_large_loss(rng):
     """The same, but the true digit of one image has a p of 2e-9: no guard against log(0) may begin above that."""
     g = draw_network_with_few_labels(rng)
-    others = np.delete(g.logits[-1], g.y[-1])
-    g.logits[-1, g.y[-1]] = np.log(np.exp(others).sum()) - 20
+    other_logits = np.delete(g.logits[-1], g.y[-1])
+    g.logits[-1, g.y[-1]] = np.log(np.exp(other_logits).sum()) - 20
     e = np.exp(g.logits - g.logits.max(axis=1, keepdims=True))
     g.p = e / e.sum(axis=1, keepdims=True)
     g.loss, g.dlogits = softmax_cross_entropy(g.logits, g.y)

@@ -24,13 +24,13 @@ def draw_tanh_layer(rng):
     return SimpleNamespace(B=B, H=H, z1=z1, a1=a1, da1=da1, dz1=da1 / np.cosh(z1) ** 2)
 
 
-def draw_two_hidden_layers(rng, edge=False):
+def draw_two_hidden_layers(rng, near_zero=False):
     """A network with two hidden layers. Its upper half is an MLP on a1, its lower half an MLP that ends at z2.
 
-    edge: some of its z1 and z2 are so close to 0 that no other threshold than 0 will do.
+    near_zero: some of its z1 and z2 are so close to 0 that no other threshold than 0 will do.
     """
     while True:
-        g = draw_network_near_zero(rng) if edge else draw_network(rng)
+        g = draw_network_near_zero(rng) if near_zero else draw_network(rng)
         lower = MLP(g.H, dtype=np.float64)
         lower.params = {
             "W1": g.W1,
@@ -39,25 +39,27 @@ def draw_two_hidden_layers(rng, edge=False):
             "b2": rng.normal(0, 0.3, 6),
         }
         z2 = lower.forward(g.x)
-        if edge:
+        if near_zero:
             lower.params["b2"] = move_beside_zero(rng, z2, lower.params["b2"])
             z2 = lower.forward(g.x)
         upper = MLP(6, dtype=np.float64)
         upper.params = {"W1": lower.params["W2"], "b1": lower.params["b2"],
                         "W2": rng.normal(0, 0.6, (6, 10)), "b2": rng.normal(0, 0.3, 10)}  # fmt: skip
         loss, dlogits = softmax_cross_entropy(upper.forward(lower.a1), g.y)
-        above = upper.backward(dlogits)
-        below = lower.backward(upper.dz1)
-        clear = not edge or (has_both_signs_at_zero(lower.z1, lower.da1) and has_both_signs_at_zero(z2, upper.da1))
-        if 0.25 < (z2 > 0).mean() < 0.75 and clear:
+        upper_gradients = upper.backward(dlogits)
+        lower_gradients = lower.backward(upper.dz1)
+        is_clear = not near_zero or (
+            has_both_signs_at_zero(lower.z1, lower.da1) and has_both_signs_at_zero(z2, upper.da1)
+        )
+        if 0.25 < (z2 > 0).mean() < 0.75 and is_clear:
             break
     (W1, b1, W2, b2), (_, _, W3, b3) = lower.params.values(), upper.params.values()
     g = SimpleNamespace(
         B=g.B, H=g.H, x=g.x, y=g.y, W1=W1, b1=b1, W2=W2, b2=b2, W3=W3, b3=b3, loss=loss, dlogits=dlogits,
         z1=lower.z1, a1=lower.a1, z2=z2, a2=upper.a1, da2=upper.da1, da1=lower.da1,
-        dz2=upper.dz1, dz1=lower.dz1, dW1=below["W1"], db1=below["b1"], dW2=above["W1"], dW3=above["W2"],
+        dz2=upper.dz1, dz1=lower.dz1, dW1=lower_gradients["W1"], db1=lower_gradients["b1"], dW2=upper_gradients["W1"], dW3=upper_gradients["W2"],
     )  # fmt: skip
-    if edge:
+    if near_zero:
         g.kinks = ["z1", "a1", "z2", "a2"]
     return g
 
@@ -87,14 +89,14 @@ def convolve(x, W):
 def doubled_autograd(module, g):
     """While it lasts, PyTorch finds the gradients of twice whatever is differentiated."""
 
-    def twice(original, values, *arguments, **options):
+    def differentiate_twice(original, values, *arguments, **options):
         values = [2 * value for value in values] if isinstance(values, (list, tuple)) else 2 * values
         return original(values, *arguments, **options)
 
     with ExitStack() as stack:
         if torch := sys.modules.get("torch"):  # as the learner's file has imported it: nothing of ours does
-            stack.enter_context(rerouted(torch.autograd, "backward", twice))
-            stack.enter_context(rerouted(torch.autograd, "grad", twice))
+            stack.enter_context(rerouted(torch.autograd, "backward", differentiate_twice))
+            stack.enter_context(rerouted(torch.autograd, "grad", differentiate_twice))
         yield
 
 

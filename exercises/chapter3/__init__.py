@@ -25,15 +25,15 @@ def probe_deep(module, rng, train):
     layers = [[W, rng.normal(0, 0.3, len(b))] for W, b in (init_he(rng, *s) for s in sizes)]
     x, y = rng.normal(size=(7, 784)), rng.integers(10, size=7)
     dlogits = softmax_cross_entropy(run_on_tape(layers, x)[0].value, y)[1]
-    own = [[p.copy() for p in layer] for layer in layers]
-    found = module.backward(own, module.forward(own, x.copy()), dlogits.copy())
-    return are_weight_gradients_right(found, layers, x, dlogits, ROUNDING)
+    learner_layers = [[p.copy() for p in layer] for layer in layers]
+    gradients = module.backward(learner_layers, module.forward(learner_layers, x.copy()), dlogits.copy())
+    return are_weight_gradients_right(gradients, layers, x, dlogits, ROUNDING)
 
 
-def can_be_called_with(function, n):
+def can_be_called_with(function, n_arguments):
     """Whether a function can be called with so many arguments."""
     try:
-        inspect.signature(function).bind(*range(n))
+        inspect.signature(function).bind(*range(n_arguments))
     except TypeError:
         return False
     return True
@@ -48,35 +48,37 @@ def run_on_tape(layers, x):
     return a @ tensors[-1][0] + tensors[-1][1], [W for W, _ in tensors]
 
 
-def are_weight_gradients_right(found, layers, x, dlogits, tolerance):
+def are_weight_gradients_right(gradients, layers, x, dlogits, tolerance):
     """Whether the dW among these (dW, db) are those that the tape finds, but for `tolerance` of the largest entry."""
     logits, tensors = run_on_tape(layers, x)
     logits.backward(dlogits)
-    return len(found) == len(tensors) and all(
+    return len(gradients) == len(tensors) and all(
         np.shape(dW) == W.grad.shape and np.abs(dW - W.grad).max() <= tolerance * np.abs(W.grad).max()
-        for (dW, _), W in zip(found, tensors, strict=True)
+        for (dW, _), W in zip(gradients, tensors, strict=True)
     )
 
 
 def probe_training(module):
     """In the first steps of a training: does `backward` find the gradients of the loss?"""
-    last, seen = {}, []
+    last_call, results = {}, []
 
-    def forward(original, layers, x, *more, **options):
-        last["layers"], last["x"] = [[p.astype(float) for p in layer] for layer in layers], np.array(x, float)
-        return original(layers, x, *more, **options)
+    def forward(original, layers, x, *arguments, **options):
+        last_call["layers"], last_call["x"] = [[p.astype(float) for p in layer] for layer in layers], np.array(x, float)
+        return original(layers, x, *arguments, **options)
 
     def loss(original, *arguments, **options):
         result = original(*arguments, **options)
-        last["dlogits"] = np.array(result[1], float)
+        last_call["dlogits"] = np.array(result[1], float)
         return result
 
     def backward(original, *arguments, **options):
-        noted = dict(last)
-        found = original(*arguments, **options)
-        if len(seen) < 3:
-            seen.append(are_weight_gradients_right(found, tolerance=1e-3, **noted))  # a training has float32 alone
-        return found
+        call_before = dict(last_call)
+        gradients = original(*arguments, **options)
+        if len(results) < 3:
+            results.append(
+                are_weight_gradients_right(gradients, tolerance=1e-3, **call_before)
+            )  # a training has float32 alone
+        return gradients
 
     with (
         rerouted(module, "forward", forward),
@@ -84,7 +86,7 @@ def probe_training(module):
         rerouted(module, "backward", backward),
     ):
         module.train()
-    return len(seen) == 3 and all(seen)
+    return len(results) == 3 and all(results)
 
 
 def probe_step(module, rng, train):
@@ -97,20 +99,22 @@ def probe_step(module, rng, train):
 
 def probe_init(module, rng, train):
     """Do the hidden units start different from each other? The second layer's weights may then be 0."""
-    W1, *others = (np.asarray(p) for p in module.new_model(np.random.default_rng(1)).params.values())
-    differ = len(np.unique(W1.round(12), axis=1).T) == W1.shape[1]
-    return differ and all(np.isfinite(p).all() for p in (W1, *others)) and W1.std() > 1e-4
+    W1, *other_params = (np.asarray(p) for p in module.new_model(np.random.default_rng(1)).params.values())
+    all_differ = len(np.unique(W1.round(12), axis=1).T) == W1.shape[1]
+    return all_differ and all(np.isfinite(p).all() for p in (W1, *other_params)) and W1.std() > 1e-4
 
 
 def probe_labels(module, rng, train):
     """Each image is its own number: does each come with its label? ValueError if not once, and in a random order."""
     images, labels = np.arange(400.0).reshape(-1, 1), np.arange(400)
     pairs = list(module.batches(images, labels, np.random.default_rng(1)))
-    seen = np.concatenate([np.asarray(x)[:, 0] for x, _ in pairs])
-    said = np.concatenate([np.asarray(y) for _, y in pairs])
-    if agree(seen, said) and not (agree(np.sort(seen), labels) and not agree(seen, labels)):
+    drawn_images = np.concatenate([np.asarray(x)[:, 0] for x, _ in pairs])
+    drawn_labels = np.concatenate([np.asarray(y) for _, y in pairs])
+    if agree(drawn_images, drawn_labels) and not (
+        agree(np.sort(drawn_images), labels) and not agree(drawn_images, labels)
+    ):
         raise ValueError("the labels belong to their images now; but all examples should come once, in a random order.")
-    return agree(seen, said)
+    return agree(drawn_images, drawn_labels)
 
 
 def probe_cleared(module, rng, train):
@@ -118,18 +122,24 @@ def probe_cleared(module, rng, train):
 
     What torch.autograd.grad returns is added to nothing. Then .grad may hold what it returned last.
     """
-    torch, models, clear, returned = module.torch, {}, [], []
+    torch, models_by_id, was_clear, last_gradients = module.torch, {}, [], []
 
     def call(original, model, *arguments, **options):
-        models[id(model)] = model
+        models_by_id[id(model)] = model
         return original(model, *arguments, **options)
 
     def find(original, *arguments, **options):
-        kept = [p.grad for model in models.values() for p in model.parameters() if p.grad is not None]
-        clear.append(not any(g.any() and not any(g.equal(r) for r in returned if r.shape == g.shape) for g in kept))
-        found = original(*arguments, **options)
-        returned[:] = [] if found is None else [g.clone() for g in found]
-        return found
+        present_gradients = [
+            p.grad for model in models_by_id.values() for p in model.parameters() if p.grad is not None
+        ]
+        was_clear.append(
+            not any(
+                g.any() and not any(g.equal(r) for r in last_gradients if r.shape == g.shape) for g in present_gradients
+            )
+        )
+        gradients = original(*arguments, **options)
+        last_gradients[:] = [] if gradients is None else [g.clone() for g in gradients]
+        return gradients
 
     with (
         rerouted(torch.nn.Module, "__call__", call),
@@ -137,7 +147,7 @@ def probe_cleared(module, rng, train):
         rerouted(torch.autograd, "grad", find),
     ):
         train()
-    return len(clear) > 10 and all(clear)
+    return len(was_clear) > 10 and all(was_clear)
 
 
 def probe_softmax(module, rng, train):
@@ -153,31 +163,31 @@ def probe_softmax(module, rng, train):
     return torch.allclose(loss, F.cross_entropy(logits[-1], y), rtol=0, atol=1e-9)
 
 
-def record_passes(train, layers, owner_of_backward, note):
+def record_passes(train, layer_class, owner_of_backward, take_note):
     """[(note(layer, x), whether backward() came next)] for each forward pass of such a layer during a training.
 
-    layers: their class. owner_of_backward: the class whose backward() is called.
+    layer_class: their class. owner_of_backward: the class whose backward() is called.
     """
-    seen, waiting = [], {}  # waiting: what was noted of the last pass, until we know what it was for
+    passes, unsettled_notes = [], {}  # waiting: what was noted of the last pass, until we know what it was for
 
-    def settle(learned):
-        seen.extend((noted, learned) for noted in waiting.values())
-        waiting.clear()
+    def settle(was_learned):
+        passes.extend((layer_note, was_learned) for layer_note in unsettled_notes.values())
+        unsettled_notes.clear()
 
     def forward(original, layer, x):
-        if layer in waiting:  # it reads the next batch, and nobody has learned from the last
+        if layer in unsettled_notes:  # it reads the next batch, and nobody has learned from the last
             settle(False)
-        waiting[layer] = note(layer, x)
+        unsettled_notes[layer] = take_note(layer, x)
         return original(layer, x)
 
     def backward(original, *arguments, **options):
         settle(True)
         return original(*arguments, **options)
 
-    with rerouted(layers, "forward", forward), rerouted(owner_of_backward, "backward", backward):
+    with rerouted(layer_class, "forward", forward), rerouted(owner_of_backward, "backward", backward):
         train()
     settle(False)
-    return seen
+    return passes
 
 
 def probe_statistics(module, rng, train):
@@ -186,18 +196,18 @@ def probe_statistics(module, rng, train):
     def statistics(layer, x):
         return "own" if layer.training or layer.running_mean is None else "remembered"
 
-    seen = set(record_passes(train, module.torch.nn.BatchNorm1d, module.torch.Tensor, statistics))
-    return {("own", True), ("remembered", False)} <= seen and ("own", False) not in seen
+    passes = set(record_passes(train, module.torch.nn.BatchNorm1d, module.torch.Tensor, statistics))
+    return {("own", True), ("remembered", False)} <= passes and ("own", False) not in passes
 
 
 def probe_units(module, rng, train):
     """After the training: has it learned, and are most units on for some image?"""
-    seen = record_passes(train, MLP, MLP, lambda model, x: model)
-    if not seen:
+    passes = record_passes(train, MLP, MLP, lambda model, x: model)
+    if not passes:
         return False
-    (model, _), (_, _, x, y) = seen[-1], digits.few_digits()
-    right = model.forward(x).argmax(axis=1) == y
-    return right.mean() > 0.5 and (model.z1 > 0).any(axis=0).mean() > MOST_UNITS
+    (model, _), (_, _, x, y) = passes[-1], digits.few_digits()
+    is_right = model.forward(x).argmax(axis=1) == y
+    return is_right.mean() > 0.5 and (model.z1 > 0).any(axis=0).mean() > MOST_UNITS
 
 
 @contextmanager
@@ -219,14 +229,18 @@ def probe_pixels(module, rng, train):
     images, y, *_ = digits.few_images()
     half = len(images) // 2
     with replaced_images(module, (images, y, images[:half], y[:half])):
-        seen = record_passes(module.train, MLP, MLP, lambda model, x: np.array(x, float).reshape(len(x), -1))
+        passes = record_passes(module.train, MLP, MLP, lambda model, x: np.array(x, float).reshape(len(x), -1))
     direction = rng.normal(size=784)  # a number for each image
-    learned, read = ([x @ direction for x, was_learned in seen if was_learned is kind] for kind in (True, False))
-    if not learned or not read:
+    learned_projections, read_projections = (
+        [x @ direction for x, was_learned in passes if was_learned is kind] for kind in (True, False)
+    )
+    if not learned_projections or not read_projections:
         return False
-    known, asked = np.sort(np.concatenate(learned)), np.concatenate(read)
-    nearest = known[np.searchsorted(known, asked).clip(1, len(known) - 1) - np.array([[0], [1]])]
-    return known.std() > 1e-3 and np.abs(nearest - asked).min(axis=0).max() < 1e-5 * known.std()
+    sorted_learned, all_read = np.sort(np.concatenate(learned_projections)), np.concatenate(read_projections)
+    nearest = sorted_learned[
+        np.searchsorted(sorted_learned, all_read).clip(1, len(sorted_learned) - 1) - np.array([[0], [1]])
+    ]
+    return sorted_learned.std() > 1e-3 and np.abs(nearest - all_read).min(axis=0).max() < 1e-5 * sorted_learned.std()
 
 
 def probe_leak(module, rng, train):
@@ -235,44 +249,51 @@ def probe_leak(module, rng, train):
     An image is known by which of its pixels are lighter than its mean, however the pixels are scaled.
     """
 
-    def known_by(model, x):
+    def hash_images(model, x):
         x = np.asarray(x).reshape(len(x), -1)
         return {row.tobytes() for row in np.packbits(x > x.mean(axis=1, keepdims=True), axis=1)}
 
-    seen = record_passes(train, MLP, MLP, known_by)
-    learned, read = (
-        set().union(*(rows for rows, was_learned in seen if was_learned is kind)) for kind in (True, False)
+    passes = record_passes(train, MLP, MLP, hash_images)
+    learned_images, read_images = (
+        set().union(*(rows for rows, was_learned in passes if was_learned is kind)) for kind in (True, False)
     )
-    return len(learned) > 100 and len(read) > 100 and len(learned & read) < 0.01 * len(read)  # some 1s look the same
+    return (
+        len(learned_images) > 100
+        and len(read_images) > 100
+        and len(learned_images & read_images) < 0.01 * len(read_images)
+    )  # some 1s look the same
 
 
 def probe_broadcast(module, rng, train):
     """Is the loss of a batch the mean of what it is for each image alone?"""
 
     def loss(x, y):
-        found = module.loss_of(params, x, y)
-        return np.asarray(getattr(found, "value", found), float)
+        loss_value = module.loss_of(params, x, y)
+        return np.asarray(getattr(loss_value, "value", loss_value), float)
 
     params = module.new_params(np.random.default_rng(1))
     x, y = rng.normal(size=(6, 784)), np.array([1.0, -1.0, 1.0, 1.0, -1.0, 1.0])
-    alone = [loss(x[i : i + 1], y[i : i + 1]).mean() for i in range(6)]
-    return agree(loss(x, y), np.mean(alone), 1e-4)
+    losses_alone = [loss(x[i : i + 1], y[i : i + 1]).mean() for i in range(6)]
+    return agree(loss(x, y), np.mean(losses_alone), 1e-4)
 
 
 def probe_overwritten(module, rng, train):
     """In a training on images without a black pixel: do as many become black in the last epoch as in the first?"""
-    given = rng.integers(128, 256, (400, 28, 28)).astype(np.uint8), rng.integers(10, size=400)
-    with replaced_images(module, (*given, *given)):
-        seen = record_passes(module.train, MLP, MLP, lambda model, x: np.array(x, float).reshape(len(x), -1))
-    learned = [x for x, was_learned in seen if was_learned]
-    if len(learned) < 8:
+    examples = rng.integers(128, 256, (400, 28, 28)).astype(np.uint8), rng.integers(10, size=400)
+    with replaced_images(module, (*examples, *examples)):
+        passes = record_passes(module.train, MLP, MLP, lambda model, x: np.array(x, float).reshape(len(x), -1))
+    learned_batches = [x for x, was_learned in passes if was_learned]
+    if len(learned_batches) < 8:
         return False
-    darkest = min(x.min() for x in learned)
-    dark = [(x < darkest + 1e-6).mean() for x in learned]
-    first, last = np.mean(dark[: len(dark) // 4]), np.mean(dark[-(len(dark) // 4) :])
-    if first < 0.01 or darkest > min(x.min() for x, was_learned in seen if not was_learned):
+    darkest = min(x.min() for x in learned_batches)
+    dark_shares = [(x < darkest + 1e-6).mean() for x in learned_batches]
+    first_share, last_share = (
+        np.mean(dark_shares[: len(dark_shares) // 4]),
+        np.mean(dark_shares[-(len(dark_shares) // 4) :]),
+    )
+    if first_share < 0.01 or darkest > min(x.min() for x, was_learned in passes if not was_learned):
         raise ValueError("the images are whole now; but each should come with a square missing, each time another one.")
-    return last < 1.1 * first
+    return last_share < 1.1 * first_share
 
 
 def probe_ahead(module, rng, train):
@@ -280,11 +301,11 @@ def probe_ahead(module, rng, train):
     pixels = module.SIDE**2
     W, b = rng.normal(0, 0.1, (pixels, pixels)), rng.normal(size=(10, pixels))
     x, digits = np.where(rng.random((3, pixels)) < 0.5, 1.0, -1.0), np.array([3, 1, 4])
-    before = np.asarray(module.forward(W, b, x.copy(), digits))
+    probabilities = np.asarray(module.forward(W, b, x.copy(), digits))
     for pixel in rng.permutation(pixels)[:12]:
-        changed = x.copy()
-        changed[:, pixel] *= -1
-        after = np.asarray(module.forward(W, b, changed, digits))
-        if not agree(after[:, : pixel + 1], before[:, : pixel + 1]):
+        changed_x = x.copy()
+        changed_x[:, pixel] *= -1
+        changed_probabilities = np.asarray(module.forward(W, b, changed_x, digits))
+        if not agree(changed_probabilities[:, : pixel + 1], probabilities[:, : pixel + 1]):
             return False
     return True

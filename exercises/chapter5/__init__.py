@@ -21,13 +21,13 @@ def draw_two_sizes(rng, choices=(3, 4, 5, 7, 9)):
     return rng.choice(choices, 2, replace=False).tolist()
 
 
-def draw_reused_value(rng, handed_on=0):
-    """The gradients of K values that were made from one, u. One of them, `handed_on`, is u + something: its dy is."""
+def draw_reused_value(rng, unchanged_index=0):
+    """The gradients of K values that were made from one, u. One of them, `unchanged_index`, is u + something: its dy is."""
     K, (B, H) = int(rng.choice([3, 4, 5, 6])), draw_two_sizes(rng)
     slopes, dys = rng.normal(size=(K - 1, B, H)), rng.normal(size=(K, B, H))
-    slopes = np.insert(slopes, handed_on % K, 1, axis=0)
+    slopes = np.insert(slopes, unchanged_index % K, 1, axis=0)
     shares = [lambda dy, slope=slope: dy * slope for slope in slopes]
-    shares[handed_on] = lambda dy: dy
+    shares[unchanged_index] = lambda dy: dy
     return SimpleNamespace(K=K, B=B, H=H, dys=dys, shares=shares, du=(dys * slopes).sum(axis=0))
 
 
@@ -112,22 +112,22 @@ def cross_entropy(logits, y):
     return Tensor(loss, (logits, lambda dy: dy * dlogits))
 
 
-def draw_training(rng, edge=False):
+def draw_training(rng, near_zero=False):
     """A small network whose z1 and b1 are used twice, and its weights after some steps.
 
     On the way back, z1 is nearer to the loss than r1, from which one of its shares comes: level by level is no order.
 
-    edge: in the first of them, some of its z1 are so close to 0 that no other threshold than 0 will do.
+    near_zero: in the first of them, some of its z1 are so close to 0 that no other threshold than 0 will do.
     """
     B, H = draw_two_sizes(rng)
     D, steps = rng.choice([6, 8, 11, 13], 2, replace=False).tolist()
-    first = {"W1": rng.normal(size=(D, H)) / np.sqrt(D), "b1": rng.normal(0, 0.5, H),
+    first_params = {"W1": rng.normal(size=(D, H)) / np.sqrt(D), "b1": rng.normal(0, 0.5, H),
              "W2": rng.normal(size=(H, 10)) / np.sqrt(H), "b2": rng.normal(0, 0.5, 10)}  # fmt: skip
     x, y, lr = rng.normal(size=(B, D)), rng.integers(10, size=B), rng.uniform(0.1, 0.3)
-    if edge:
-        first["b1"] = move_beside_zero(rng, x @ first["W1"] + first["b1"], first["b1"])
-    return SimpleNamespace(B=B, H=H, D=D, x=x, y=y, lr=lr, steps=steps, first=first, Tensor=Tensor,
-                           cross_entropy=cross_entropy, **train_on_tape(x, y, first, lr, steps))  # fmt: skip
+    if near_zero:
+        first_params["b1"] = move_beside_zero(rng, x @ first_params["W1"] + first_params["b1"], first_params["b1"])
+    return SimpleNamespace(B=B, H=H, D=D, x=x, y=y, lr=lr, steps=steps, first=first_params, Tensor=Tensor,
+                           cross_entropy=cross_entropy, **train_on_tape(x, y, first_params, lr, steps))  # fmt: skip
 
 
 def train_on_tape(x, y, weights, lr, steps):
@@ -145,24 +145,24 @@ def doubled_tape(module, g):
     """While it lasts, twice the gradients arrive at the learner's own Tensors of W1, b1, W2 and b2, over any edge."""
     shapes = {p.shape for p in g.first.values()}
 
-    def twice(parent, share):
-        weighs = np.shape(getattr(parent, "value", None)) in shapes
-        return parent, (lambda dy: 2 * share(dy)) if weighs else share
+    def double_edge(parent, share):
+        is_weight = np.shape(getattr(parent, "value", None)) in shapes
+        return parent, (lambda dy: 2 * share(dy)) if is_weight else share
 
-    def edges(tensor, given):
-        tensor.recorded = [twice(*edge) for edge in given]
+    def set_edges(tensor, pairs):
+        tensor.recorded = [double_edge(*edge) for edge in pairs]
 
-    own = getattr(module, "Tensor", Tensor)
-    own.edges = property(lambda tensor: tensor.recorded, edges)
+    tensor_class = getattr(module, "Tensor", Tensor)
+    tensor_class.edges = property(lambda tensor: tensor.recorded, set_edges)
     try:
         yield
     finally:
-        del own.edges
+        del tensor_class.edges
 
 
 def make_train_arguments(g):
-    first = {name: p.copy() for name, p in g.first.items()}
-    return {"x": g.x.copy(), "y": g.y.copy(), **first, "lr": g.lr, "steps": g.steps}
+    first_params = {name: p.copy() for name, p in g.first.items()}
+    return {"x": g.x.copy(), "y": g.y.copy(), **first_params, "lr": g.lr, "steps": g.steps}
 
 
 WITHOUT = "without the tape"

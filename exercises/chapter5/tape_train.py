@@ -129,7 +129,7 @@ from functools import partial
 
 from exercises import chapter5
 
-INPUTS = [chapter5.draw_training, partial(chapter5.draw_training, edge=True)]
+INPUTS = [chapter5.draw_training, partial(chapter5.draw_training, near_zero=True)]
 TOOL = chapter5.TAPE
 RUNS = "now let it learn to read"
 ARGUMENTS = chapter5.make_train_arguments

@@ -28,7 +28,7 @@ from functools import partial
 from exercises import chapter6
 
 INPUTS = [chapter6.draw_masked_scores]
-FURTHER = [partial(chapter6.draw_masked_scores, apart=True)]
+FURTHER = [partial(chapter6.draw_masked_scores, has_offsets=True)]
 COUNTS = {"B": "texts", "T": "places"}
 
 HINTS = """

@@ -31,7 +31,7 @@ from functools import partial
 from exercises import chapter6
 
 INPUTS = [chapter6.draw_cached_attention]
-FURTHER = [partial(chapter6.draw_cached_attention, apart=True)]
+FURTHER = [partial(chapter6.draw_cached_attention, has_offsets=True)]
 COUNTS = {"B": "texts", "t": "words so far", "d": "channels of a head"}
 
 HINTS = """

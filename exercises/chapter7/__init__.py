@@ -13,9 +13,9 @@ from vit_np import merge, split
 
 def draw_sizes(rng, *choices):
     """A number from each of these lists, no two of them alike."""
-    while len({*(found := [int(rng.choice(some)) for some in choices])}) < len(choices):
+    while len({*(sizes := [int(rng.choice(numbers)) for numbers in choices])}) < len(choices):
         pass
-    return found
+    return sizes
 
 
 def draw_heads(rng):
@@ -23,7 +23,7 @@ def draw_heads(rng):
     B, T, h, d = draw_sizes(rng, [2, 3, 5, 6, 7], [2, 4, 5, 6, 7], [2, 3, 4, 5], [2, 3, 4, 5, 6])
     C = h * d
     qkv, mixed = rng.normal(size=(B, T, 3 * C)), rng.normal(size=(B, h, T, d))
-    q, k, v = (split(part, h) for part in np.split(qkv, 3, axis=2))
+    q, k, v = (split(third, h) for third in np.split(qkv, 3, axis=2))
     return SimpleNamespace(B=B, T=T, h=h, d=d, C=C, qkv=qkv, q=q, k=k, v=v, mixed=mixed, y=merge(mixed))
 
 
@@ -35,10 +35,10 @@ def draw_adamw_step(rng, axes=2, t=None):
     eps is large, so that its place in the formula shows.
     """
     shape = rng.choice(range(3, 9), axes, replace=False).tolist()
-    later, lr, weight_decay = int(rng.integers(2, 9)), rng.uniform(0.05, 0.3), rng.uniform(0.1, 0.4)
+    late_step, lr, weight_decay = int(rng.integers(2, 9)), rng.uniform(0.05, 0.3), rng.uniform(0.1, 0.4)
     beta1, beta2, eps = rng.uniform(0.6, 0.75), rng.uniform(0.8, 0.95), rng.uniform(0.05, 0.2)
     old_p, old_m, dp = rng.normal(size=(3, *shape))
-    old_s, t = rng.uniform(0.1, 2, shape), t or later
+    old_s, t = rng.uniform(0.1, 2, shape), t or late_step
     m, s = beta1 * old_m + (1 - beta1) * dp, beta2 * old_s + (1 - beta2) * dp * dp
     move = m / (1 - beta1**t) / (np.sqrt(s / (1 - beta2**t)) + eps)
     p = old_p - lr * (move + weight_decay * (axes > 1) * old_p)
@@ -81,7 +81,7 @@ def draw_small_batches(rng):
     return SimpleNamespace(K=K, I=I, O=O, parts=parts, counts=counts, dW=x.T @ dy / len(x))
 
 
-def draw_clipped_gradients(rng, how="far too long"):
+def draw_clipped_gradients(rng, length="far too long"):
     """The gradients of a layer, together longer than allowed, or shorter.
 
     far too long: single entries are longer. together: neither array is longer alone. short: together they are shorter,
@@ -92,10 +92,10 @@ def draw_clipped_gradients(rng, how="far too long"):
     dW, db = (g * rng.uniform(2, 3) / np.linalg.norm(g) for g in (dW, db))
     W, b = np.linalg.norm(dW), np.linalg.norm(db)
     norm = math.hypot(W, b)
-    low, high = {"far too long": (0.2, 0.6), "together": (max(W, b), norm), "short": (norm, W + b)}[how]
+    low, high = {"far too long": (0.2, 0.6), "together": (max(W, b), norm), "short": (norm, W + b)}[length]
     most = low + rng.uniform(0.2, 0.8) * (high - low)
     factor = min(1, most / norm)
     return SimpleNamespace(I=I, O=O, dW=dW, db=db, most=most, clipped_dW=factor * dW, clipped_db=factor * db)
 
 
-CLIPPED = [partial(draw_clipped_gradients, how=how) for how in ("far too long", "together", "short")]
+CLIPPED = [partial(draw_clipped_gradients, length=how) for how in ("far too long", "together", "short")]
