@@ -53,12 +53,12 @@ class Blank:
     gives: dict = field(default_factory=dict)  # {a function: what it returns}, of those that return params or gradients
 
     def program(self):
-        """The exercise's kind."""
+        """Return the exercise's kind, a `Program`."""
         return Program(self.grade, self.module, self.viewer_module, self.calls.sentences, self.ask, self.gives)
 
     @np.errstate(all="ignore")
     def ask(self, functions, seed):
-        """`Wrong`, if what functions in another process do is not what it has to be."""
+        """Judge functions that run in another process by `rechecks`. Raises `Wrong` if a check fails."""
         own_functions = SimpleNamespace(**{name: getattr(functions, name) for name in self.functions})
         evidence = Evidence(self.calls(own_functions), seed, lambda text: None)
         for check_result in self.rechecks:
@@ -66,7 +66,7 @@ class Blank:
 
     @np.errstate(all="ignore")
     def grade(self, module, seed, on_progress):
-        """Whether a file has passed, a mark, and what is said: of one that has, or as `Wrong` has it."""
+        """Return whether a file has passed, its mark, and the text for the learner."""
         try:
             text = self.examine(module, seed, on_progress)
         except Wrong as error:
@@ -77,7 +77,7 @@ class Blank:
         return True, "passed", text
 
     def examine(self, module, seed, on_progress):
-        """What is said of a file that passes; otherwise `Wrong`."""
+        """Return the text for a file that passes. Raises `Wrong` if it does not."""
         check_complete(module, self.functions, self.stub)
         evidence = Evidence(self.calls(module), seed, on_progress)
         for check_result in self.checks:
@@ -86,11 +86,11 @@ class Blank:
 
 
 class Evidence:
-    """What is known of a learner's file so far: the consequences add to it.
+    """What the checks have established about a learner's file: each may add to it.
 
-    calls, seed, tell; remarks: what deserves a sentence, but is no reason to fail. Of a training: examples, what is
-    learned from, and others, held out, each a tuple of arrays with a row for each example; few, a small batch; trace,
-    and what it has returned: params, and these as the content of a file; moving, the paths that have gradients.
+    calls, seed, on_progress; remarks: sentences that are no reason to fail. Of a training: examples, what is learned
+    from, and held_out, each a tuple of arrays with a row for each example; mini_batch; trace, and what the training has
+    returned: params, and content, the same as the content of a file; trained_paths, the paths that have gradients.
     """
 
     def __init__(self, calls, seed, on_progress):
@@ -102,7 +102,7 @@ class Evidence:
 
 
 def list_imports(source):
-    """The names of the packages and files that a file imports, but for NumPy and what belongs to Python."""
+    """Return the names of the packages and files that a file imports, except NumPy and the standard library."""
     names = []
     for node in ast.walk(ast.parse(source)):
         match node:
@@ -117,7 +117,7 @@ def list_imports(source):
 
 
 def check_complete(module, functions, stub):
-    """Are all these functions there, and written? stub: the exercise's file."""
+    """Check that all these functions are there, and written. stub: the exercise's file. Raises `Wrong`."""
     missing = [name for name in functions if not callable(getattr(module, name, None))]
     if missing:
         names = " and no ".join(f"`{name}`" for name in missing)
@@ -128,14 +128,14 @@ def check_complete(module, functions, stub):
 
 
 def extract_stub_functions(names, stub):
-    """These functions of a stub, as text."""
+    """Return these functions of a stub, as text."""
     text = stub.read_text(encoding="utf-8").partition(CUT)[0]
     functions = text.split("\n\n\n")[1:]
     return "\n\n" + "\n\n\n".join(f.strip() for f in functions if f.startswith(tuple(f"def {name}(" for name in names)))
 
 
 def is_empty(function):
-    """Whether a function does nothing, like those of the stub."""
+    """Return whether a function does nothing, like those of the stub."""
 
     def with_docstring():
         """Words."""
@@ -149,17 +149,19 @@ def is_empty(function):
 
 
 def describe_type(value):
+    """Return a value's shape or type in words."""
     return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"of type {type(value).__name__}"
 
 
 def end_sentence(sentence):
+    """Return the text with a full stop, unless it ends in a mark of its own."""
     return sentence if sentence[-1] in ".?!" else f"{sentence}."
 
 
 class Calls:
     """The functions of a learner's file, each called with copies of what they must not change.
 
-    others: functions in the place of the file's.
+    replacements: functions in the place of the file's.
     """
 
     input_names = ()  # what they are given beside params
@@ -178,12 +180,15 @@ class Calls:
         return self.call("gradients", params, batch)
 
     def call(self, name, params, batch):
+        """Return the result of one call. Raises `Wrong` if it is None."""
         (result,) = self.call_each(name, params, [batch])
         return require_result(name, result)
 
     def call_each(self, name, params, batches):
-        """What it returns for one batch after the other. To look whether it has changed params takes longer than many a
-        call: that is done once, at the end."""
+        """Yield a function's result for each batch. Raises `Wrong` if it changes its arguments.
+
+        Comparing params takes longer than many a call: that is done once, at the end.
+        """
         own_params = params if name == "gradients" else replaced(params)
         for batch in batches:
             copies = [a.copy() for a in batch]
@@ -196,6 +201,7 @@ class Calls:
             raise wrong("changes its input", name=name, what=shown(changed_paths))
 
     def check_unchanged(self, name, arrays, originals):
+        """Raise `Wrong` if an array differs from its original."""
         arrays_by_name, originals_by_name = (
             dict(zip(self.input_names, values, strict=False)) for values in (arrays, originals)
         )
@@ -204,11 +210,11 @@ class Calls:
 
     def train(self, examples, seed, on_progress=lambda text: None, activity="", on_first_call=None, max_calls=np.inf, watched_names=("gradients",),
               negates_gradients=False, global_seed=0, max_seconds=np.inf):  # fmt: skip
-        """The `Trace` of one call of train(*examples, rng), watched at its calls of these functions.
+        """Call train(*examples, rng) once and return its `Trace`. Raises `Wrong` if its results are of the wrong kind.
 
-        on_first_call, max_calls: see `Trace`; without first, prints are not shown. negates_gradients: whether all
-        gradients but the first are turned round. global_seed: the seed of all random numbers that do not come from rng.
-        max_seconds: after which it is ended.
+        watched_names: the functions that are watched. on_first_call, max_calls: see `Trace`; without on_first_call,
+        prints are not shown. negates_gradients: change the sign of all gradients but the first. global_seed: the seed
+        of all random numbers that do not come from rng. max_seconds: the time after which the training is ended.
         """
         random.seed(global_seed)
         np.random.seed(global_seed)  # noqa: NPY002
@@ -251,13 +257,14 @@ class Calls:
 
 
 def require_result(name, result):
+    """Return the result of a learner's function. Raises `Wrong` if it is None or dots."""
     if result is None or result is ...:
         raise wrong("returns None", name=name)
     return result
 
 
 def pack_params(params):
-    """Params as the content of a file; `Wrong` if they are something else than arrays and numbers."""
+    """Return params as the content of a file. Raises `Wrong` if they hold anything but arrays and numbers."""
     try:
         return packed(params)
     except NotKept as error:
@@ -265,12 +272,13 @@ def pack_params(params):
 
 
 def unpack_params(module, content):
-    """The params from which `packed` has made these bytes."""
+    """Return the params from which `packed` has made these bytes."""
     return unpacked(unpack_arrays(content), module)
 
 
 def call_in_new_run(evidence, name, *arguments):
-    """What a function of the file says in a new run of it, with params as they were kept; `Wrong` if it fails."""
+    """Return the result of a function in a new run of the file, with params as they were kept. Raises `Wrong` if it
+    fails."""
     module = load(evidence.calls.module.__file__)
     try:
         with redirect_stdout(io.StringIO()):
@@ -283,11 +291,11 @@ def call_in_new_run(evidence, name, *arguments):
 
 
 def check_training(evidence, check_derivatives, watched_names=("gradients",)):
-    """`train` comes to its end, and takes gradients from `gradients`.
+    """Check that `train` ends, and takes its gradients from `gradients`. Raises `Wrong`.
 
-    derivatives(found, calls, params, batches): `Wrong`, if these are not right. It is called at the first call of
-    `gradients`, with a few examples and a batch of the training's own. watched_names: of the functions that are
-    watched.
+    check_derivatives(evidence, calls, params, batches) raises `Wrong` if the gradients are not right. It is called at
+    the first call of `gradients`, with the mini-batch and a batch of the training's own. watched_names: the functions
+    that are watched.
     """
 
     def check_first_call(gradients, params, *batch):
@@ -315,7 +323,7 @@ def check_training(evidence, check_derivatives, watched_names=("gradients",)):
 
 
 def check_retraining(evidence, check_derivatives, is_good):
-    """Another training, which nothing is watched in, and the derivatives at its end: see `check_training` and
+    """Train again, watching nothing, and check the derivatives at the end: see `check_training` and
     `check_repeated_training`.
 
     A training of a right file may end badly by chance: then there is another, up to four.
@@ -329,8 +337,11 @@ def check_retraining(evidence, check_derivatives, is_good):
 
 
 def copy_training_batch(calls, params, mini_batch, images, *labels):
-    """A list with the batch that a training has used, for the check of derivatives beside a few, if it is one of
-    another size; a part of it if that takes long."""
+    """Return a list with a batch of the training, for the check of derivatives beside the mini-batch.
+
+    The list is empty if the batch is of the same size as the mini-batch, or no batch of images. A slow loss gets 50
+    examples of it.
+    """
     if images.ndim != 2 or any(y.shape != images.shape[:1] for y in labels) or len(images) in (0, len(mini_batch[0])):
         return []
     start_time = time.process_time()
@@ -340,13 +351,13 @@ def copy_training_batch(calls, params, mini_batch, images, *labels):
 
 
 def perturb_params(params, rng):
-    """Params a little beside these: at first, all scores may be equal."""
+    """Return params with a little noise: at first, all scores may be equal."""
     arrays = floats(params).items()
     return replaced(params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays})
 
 
 def check_gradients(calls, params, batches, rng, thorough=True):
-    """The gradients, if they are right, and the same at each call, whatever `loss` was asked between the two."""
+    """Return the gradients. Raises `Wrong` if they are wrong, or change when `loss` is called in between."""
     first_gradients = leaves(calls.gradients(replaced(params), *batches[0]))
     calls.loss(perturb_params(params, np.random.default_rng(0)), *batches[0])
     second_gradients = leaves(calls.gradients(replaced(params), *batches[0]))
@@ -359,8 +370,10 @@ def check_gradients(calls, params, batches, rng, thorough=True):
 
 
 def check_many(calls, params, examples, rng):
-    """More examples than a batch has, and no round number of them: they are not cut off, nor taken in parts whose means
-    do not count as they should."""
+    """Check the gradients of more examples than a batch has, and no round number of them. Raises `Wrong`.
+
+    Examples may be cut off, or taken in parts whose means do not count as they should.
+    """
     batches = [tuple(a[:n] for a in examples) for n in (MANY, FEWER)]
     start_time = time.process_time()
     calls.loss(params, *batches[0])
@@ -368,7 +381,7 @@ def check_many(calls, params, examples, rng):
 
 
 def check_gradients_during_training(evidence):
-    """The gradients are right further on, too, and at the end."""
+    """Check the gradients after a third of the training, and at its end. Raises `Wrong`."""
     calls, (first, *_) = evidence.calls, evidence.trace.snapshots
     first_loss, rng = float(calls.loss(first.params, *evidence.mini_batch)), np.random.default_rng(evidence.seed)
     gradients = matched(first.params, calls.gradients(replaced(first.params), *evidence.mini_batch))
@@ -388,7 +401,7 @@ def check_gradients_during_training(evidence):
 
 
 def check_descent(evidence):
-    """All arrays that have a gradient move, and against it."""
+    """Check that all arrays that have a gradient move, and against it. Raises `Wrong`."""
     trace, paths = evidence.trace, evidence.trained_paths
     first, last = floats(trace.snapshots[0].params), floats(trace.params)
     n_empty = sum(not point.batch[0].size for point in trace.snapshots)
@@ -420,11 +433,12 @@ def check_descent(evidence):
 
 
 def check_repeated_training(evidence, is_good):
-    """A training begins anew, and as the first one did where its rng is the same. And its steps come from `gradients`:
-    it goes another way if all of these, from the second call on, are turned round, and to no good end.
+    """Check that a training with the same rng starts the same way, and that its steps come from `gradients`. Raises
+    `Wrong`.
 
-    is_good(found, params): whether they would do. (A training that is ended proves nothing: it may be a search along a
-    line.)
+    If all gradients from the second call on change their sign, the training should go another way, and to no good end.
+    is_good(evidence, params): whether params would do. (A training that is ended proves nothing: it may be a search
+    along a line.)
     """
     trace = evidence.trace
     final_arrays, (first_snapshot, *_) = floats(trace.params), trace.snapshots
@@ -444,7 +458,9 @@ def check_repeated_training(evidence, is_good):
 
     try:
         other_state_trace = train_again(0, global_seed=1)
-        negated_trace = train_again(2 * trace.n_calls, negates_gradients=True, max_seconds=min(2 * trace.seconds + 1, 12))
+        negated_trace = train_again(
+            2 * trace.n_calls, negates_gradients=True, max_seconds=min(2 * trace.seconds + 1, 12)
+        )
     except Exception:  # nothing is known of it
         return
     for other_trace in (negated_trace, other_state_trace):
@@ -461,7 +477,10 @@ def check_repeated_training(evidence, is_good):
 
 
 def check_same_start(snapshot, other_snapshot, final_arrays):
-    """Are the first arrays of two trainings with the same rng the same, and not those that one of them has left?"""
+    """Check that two trainings with the same rng start with the same arrays, and not with those that one has left.
+
+    Raises `Wrong`.
+    """
     arrays, other_arrays = floats(snapshot.params), floats(other_snapshot.params)
     drawn_paths = [k for k in arrays if k in other_arrays and np.ptp(arrays[k])]
     learned_paths = [k for k in drawn_paths if not np.array_equal(arrays[k], final_arrays.get(k))]
@@ -472,7 +491,7 @@ def check_same_start(snapshot, other_snapshot, final_arrays):
 
 
 def are_close(arrays, other_arrays):
-    """Whether two dicts of arrays have the same numbers, but for the last digits."""
+    """Return whether two dicts of arrays have the same numbers, except for rounding."""
     return all(
         np.allclose(a, other_arrays[k], rtol=1e-6, atol=1e-9, equal_nan=True)
         for k, a in arrays.items()
@@ -481,7 +500,7 @@ def are_close(arrays, other_arrays):
 
 
 def check_start_depends_on_rng(trace, other_trace):
-    """Does another training, with another rng, begin with other weights?"""
+    """Check that a training with another rng starts with other weights. Raises `Wrong`."""
     arrays, other_arrays = (
         floats(trace.snapshots[0].params),
         floats(other_trace.snapshots[0].params) if other_trace.snapshots else {},
@@ -500,10 +519,10 @@ def check_start_depends_on_rng(trace, other_trace):
 
 
 class Diagnostics:
-    """The losses of a training on its way, and what a cause needs to know of it. values: for the sentences.
+    """The losses of a training on its way, and what a diagnosis needs to know of it.
 
-    falls: the share of the first loss below which the last has fallen. flat: that of the loss after three quarters of
-    the way, below which it is still falling at the end.
+    values: for the sentences. max_loss_ratio: the share of the first loss below which the last must have fallen.
+    flat_ratio: a loss at the end below this share of the loss after three quarters of the way is still falling.
     """
 
     def __init__(self, evidence, batch, values, max_loss_ratio, flat_ratio):
@@ -516,10 +535,11 @@ class Diagnostics:
         self.values = {"curve": format_losses(self.losses), "begin": self.first_loss, "end": self.last_loss, **values}
 
     def make_error(self, mark, **values):
+        """Return a `Wrong` with the sentence for a mark."""
         return self.calls.sentences.wrong(mark, **self.values | values)
 
     def list_step_factors(self):
-        """`find_best_step_factor` of the first steps."""
+        """Return `find_best_step_factor` of the first steps."""
         snapshots = self.trace.snapshots[:8]
         return [
             find_best_step_factor(self.calls, snapshot)
@@ -529,18 +549,18 @@ class Diagnostics:
 
 
 def format_losses(losses):
-    """A few losses of a training, as text."""
+    """Return a few losses of a training as text."""
     steps = np.linspace(0, len(losses) - 1, min(6, len(losses))).astype(int)
     return ", ".join(f"{losses[i]:.3g}" for i in steps)
 
 
 def has_diverged(losses):
-    """Whether a loss has risen again by more than three tenths of its way down; if it never fell, whether it rose."""
+    """Return whether the loss has risen again by more than three tenths of its fall; if it never fell, whether it rose."""
     return losses[-1] - min(losses) > 0.3 * (losses[0] - min(losses))
 
 
 def find_best_step_factor(calls, snapshot):
-    """By which of these factors a step has to be multiplied to lower the loss of its own batch most: 0.01 ... 10."""
+    """Return the factor, 0.01 to 10, by which a step would lower the loss of its own batch most."""
     arrays, moves = floats(snapshot.params), snapshot.moves()
 
     def loss_after(factor):
@@ -551,12 +571,13 @@ def find_best_step_factor(calls, snapshot):
 
 
 def diagnose_not_finite(diagnostics):
+    """Return a `Wrong` if the last arrays have inf or nan, otherwise None."""
     if bad_paths := [k for k, a in diagnostics.last_arrays.items() if not np.isfinite(a).all()]:
         return diagnostics.make_error("not finite", names=shown(bad_paths))
 
 
 def diagnose_growing_steps(diagnostics):
-    """The last step is many times as long as the first."""
+    """Return a `Wrong` if the last step is many times as long as the first, otherwise None."""
     lengths = [
         np.sqrt(sum((d**2).sum() for d in snapshot.moves().values())) for snapshot in diagnostics.trace.snapshots
     ]
@@ -566,6 +587,7 @@ def diagnose_growing_steps(diagnostics):
 
 
 def diagnose_large_steps(diagnostics):
+    """Return a `Wrong` if shorter steps would have lowered the loss more, otherwise None."""
     factors = diagnostics.list_step_factors()
     n_shorter = sum(times < 1 for times in factors)
     is_first_too_long = n_shorter and factors[0] < 1 and diagnostics.last_loss > 0.8 * diagnostics.first_loss
@@ -574,11 +596,13 @@ def diagnose_large_steps(diagnostics):
 
 
 def diagnose_small_steps(diagnostics):
+    """Return a `Wrong` if longer steps would have lowered the loss more, otherwise None."""
     if not diagnostics.has_fallen and min(factors := diagnostics.list_step_factors(), default=0) > 1:
         return diagnostics.make_error("steps too small", steps=len(factors))
 
 
 def diagnose_few_steps(diagnostics):
+    """Return a `Wrong` if the loss is still falling at the end, otherwise None."""
     if (
         diagnostics.last_loss > 0.3
         and diagnostics.last_loss < diagnostics.flat_ratio * diagnostics.losses[3 * len(diagnostics.losses) // 4]
@@ -587,7 +611,7 @@ def diagnose_few_steps(diagnostics):
 
 
 def diagnose_few_examples(diagnostics):
-    """Few of the examples were used."""
+    """Return a `Wrong` if the training used less than a third of the examples, otherwise None."""
     n_used, n_examples = int(diagnostics.trace.was_used.sum()), len(diagnostics.trace.was_used)
     if 0 < n_used < n_examples / 3:
         return diagnostics.make_error(
@@ -596,5 +620,6 @@ def diagnose_few_examples(diagnostics):
 
 
 def diagnose_divergence(diagnostics):
+    """Return a `Wrong` if the loss has risen again, otherwise None."""
     if has_diverged(diagnostics.losses):
         return diagnostics.make_error("diverged", least=min(diagnostics.losses))

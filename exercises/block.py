@@ -43,14 +43,14 @@ wrong = OF_BLOCKS.wrong
 
 
 def format_success(evidence):
-    """What is said of a block that passes."""
+    """Return the text for a block that passes."""
     n_numbers = sum(np.size(g) for g in evidence.gradients.values())
     arrays = f"all {len(evidence.gradients)} arrays of params, {n_numbers:,} numbers"
     return f"`backward` is the derivative of your `forward`, with respect to x and to {arrays}."
 
 
 def draw_batches(evidence):
-    """Batches of x and dy, and weights."""
+    """Draw batches of x and dy, and weights."""
     evidence.batches = [tuple(evidence.rng.normal(size=(2, B, T, C))) for B, T in SIZES]
     x, dy = evidence.rng.normal(size=(2, 1, LONG, C))
     evidence.params, evidence.gradients = draw_trained_params(evidence.calls, evidence.batches[0], [evidence.seed, 1])
@@ -65,6 +65,7 @@ class BlockCalls(Calls):
     sentences = OF_BLOCKS
 
     def first_weights(self, seed, size=None):
+        """Return the learner's first weights. Raises `Wrong` if they are no nest of arrays."""
         params = self.functions["first_weights"](*(size or (C, HEADS)), np.random.default_rng(seed))
         blank.require_result("first_weights", params)
         if not floats(params):
@@ -72,7 +73,7 @@ class BlockCalls(Calls):
         return params
 
     def forward(self, params, x):
-        """y (B, T, C)."""
+        """Return y (B, T, C). Raises `Wrong` if it is of another shape, or not finite."""
         y = self.call("forward", params, (x,))
         if not isinstance(y, np.ndarray) or y.shape != x.shape or y.dtype.kind != "f":
             raise wrong("forward of another shape", wanted=x.shape, what=describe_type(y))
@@ -81,7 +82,7 @@ class BlockCalls(Calls):
         return y
 
     def backward(self, params, x, dy):
-        """dx (B, T, C), and {path: gradient as float64, or None} of the arrays of params."""
+        """Return dx (B, T, C), and {path: gradient as float64, or None} of the arrays of params. Raises `Wrong`."""
         results = self.call("backward", params, (x, dy))
         if not isinstance(results, (tuple, list)) or len(results) != 2:
             what = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {describe_type(results)}"
@@ -99,9 +100,10 @@ class BlockCalls(Calls):
 
 
 def draw_trained_params(calls, batch, seed, size=None):
-    """Weights in the middle of a training, and the first gradients, {path: array}. What has none stays as it is.
+    """Return weights as in the middle of a training, and the first gradients, {path: array}.
 
-    None are so large that all shares are 0 or 1, nor so small that they do nothing.
+    What has no gradient stays as it is. No weights are so large that all attention weights are 0 or 1, nor so small
+    that they do nothing.
     """
     params = calls.first_weights(seed, size)
     calls.forward(params, batch[0])  # should `backward` use what that leaves, `check_consistency` says it
@@ -112,7 +114,7 @@ def draw_trained_params(calls, batch, seed, size=None):
 
 
 def draw_for_path(path, shape):
-    """Random numbers: an array of the same name and shape gets the same."""
+    """Return random numbers: an array of the same name and shape gets the same."""
     return np.random.default_rng(crc32(path.encode())).normal(size=shape)
 
 
@@ -120,7 +122,7 @@ def draw_for_path(path, shape):
 
 
 def check_consistency(evidence):
-    """y is the same at each call, and a text's is the same whether it is alone or among others; dx is that of x."""
+    """Check that results do not depend on earlier calls or on other texts of the batch. Raises `Wrong`."""
     calls, params, x = evidence.calls, evidence.params, evidence.x
     y = calls.forward(params, x)
     if not np.array_equal(y, calls.forward(params, x)):
@@ -136,9 +138,9 @@ def check_consistency(evidence):
 
 
 def check_causality(evidence):
-    """A place sees itself and those before it, as many as there are, and none that comes later.
+    """Check that a position depends on itself and all before it, and on none that comes later. Raises `Wrong`.
 
-    Places that are nearly alike have nearly equal scores: of those, each counts, however large the weights are.
+    Positions that are nearly alike have nearly equal scores: of those, each counts, however large the weights are.
     """
     calls, params, x, rng = evidence.calls, evidence.params, evidence.x, evidence.rng
     for T in (x.shape[1], LONG):
@@ -160,7 +162,7 @@ def check_causality(evidence):
 
 
 def check_attention_sums(evidence):
-    """A mean of things that are all alike is that thing, whatever the shares are, if they add up to 1."""
+    """Check that attention weights add up to 1: a mean of things that are all alike is that thing. Raises `Wrong`."""
     calls, params, rng = evidence.calls, evidence.params, evidence.rng
     repeated = rng.normal(size=(2, 1, C))
     y = calls.forward(params, repeated)
@@ -173,7 +175,7 @@ def check_attention_sums(evidence):
 
 
 def compute_jacobian(calls, params, x, position):
-    """d y[-1] / d x[at] for one text (T, C), by central differences: (C, C)."""
+    """Return d y[-1] / d x[position] for one text (T, C), by central differences: (C, C)."""
     h, moves = 1e-5, np.zeros((len(x[0]), *x.shape))
     moves[:, position] = np.eye(len(x[0]))
     y_above, y_below = (calls.forward(params, x + t * moves)[:, -1] for t in (h, -h))
@@ -181,12 +183,13 @@ def compute_jacobian(calls, params, x, position):
 
 
 def check_attention(evidence):
-    """How much a place takes of another depends on what it is itself.
+    """Check that the weight of another position depends on the position itself. Raises `Wrong`.
 
-    y = G(u), where u adds to x what was found, and G is whatever comes behind. In a text of three places, what place 2
-    takes of places 0 and 1 may be weighed without a look at place 2. Then the slopes of y in x[0] and x[1], side by
-    side, are G' times a matrix (C, 2 C) that does not depend on x[2]: for several x[2], all their rows are combinations
-    of the same C. In a text of two places, it is the same with x[0] and x[1], if place 1 does not see itself.
+    y = G(u), where u adds to x what attention returns, and G is whatever comes behind. In a text of three positions,
+    what position 2 takes of 0 and 1 may be weighed without a look at position 2. Then the derivatives of y with respect
+    to x[0] and x[1], side by side, are G' times a matrix (C, 2 C) that does not depend on x[2]: for several x[2], all
+    their rows are combinations of the same C. In a text of two positions, it is the same with x[0] and x[1], if
+    position 1 does not see itself.
     """
     calls, params, rng = evidence.calls, evidence.params, evidence.rng
     for mark, T in (("no attention", 3), ("sees not itself", 2)):
@@ -204,10 +207,10 @@ def check_attention(evidence):
 
 
 def check_activation(evidence):
-    """A single place goes through an activation.
+    """Check that a single position goes through an activation. Raises `Wrong`.
 
     Without one, all that happens to it is linear, but for the norms, which divide it by a number and subtract another.
-    So texts of one place whose x is in a space of k dimensions give y in one of 4 k + 6: u = x + A(gamma x, gamma,
+    So texts of one position whose x is in a space of k dimensions give y in one of 4 k + 6: u = x + A(gamma x, gamma,
     beta) has 2 k + 2 dimensions, and y = u + W(gamma u, gamma, beta) twice as many, and 2. (With the norms behind the
     sums there are fewer.)
     """
@@ -223,7 +226,10 @@ def check_activation(evidence):
 
 
 def check_residuals(evidence):
-    """If all that was drawn is 0, a block adds nothing to x, but for constants: y is x, or a norm of it."""
+    """Check the residual connections. Raises `Wrong`.
+
+    If all that was drawn is 0, a block adds nothing to x, but for constants: y is x, or a norm of it.
+    """
     calls, x, rng = evidence.calls, evidence.x, evidence.rng
     params, other_arrays = calls.first_weights(0), floats(calls.first_weights(1))
     zeros = {k: 0 * a for k, a in floats(params).items() if a.size and not np.array_equal(a, other_arrays[k])}
@@ -234,7 +240,7 @@ def check_residuals(evidence):
 
 
 def check_arrays_used(evidence):
-    """Each array that has a gradient changes y, if only in its last digits."""
+    """Check that each array that has a gradient changes y, if only in its last digits. Raises `Wrong`."""
     calls, params, x = evidence.calls, evidence.params, evidence.x
     y, (_, gradients) = calls.forward(params, x), calls.backward(params, x, x)
     for k, a in floats(params).items():
@@ -244,11 +250,12 @@ def check_arrays_used(evidence):
 
 
 def check_heads(evidence):
-    """Each head has shares of its own.
+    """Check that each head has attention weights of its own. Raises `Wrong`.
 
-    So the same weights with another number of heads give another y. (If other heads have other arrays, nobody knows.)
-    And with weights so large that each share is 0 or 1, one head may choose place 0, and another place 1. If all choose
-    the same, place 2 finds in a text x[0], x[1], x[2] what it finds in x[0], x[0], x[2], or in x[1], x[1], x[2].
+    The same weights with another number of heads should give another y. (If other heads have other arrays, nobody
+    knows.) And with weights so large that each share is 0 or 1, one head may choose position 0, and another position 1.
+    If all choose the same, position 2 finds in a text x[0], x[1], x[2] what it finds in x[0], x[0], x[2], or in x[1],
+    x[1], x[2].
     """
     calls, params, x, rng = evidence.calls, evidence.params, evidence.x, evidence.rng
     params_with_two_heads, params_with_all_heads = (
@@ -270,7 +277,7 @@ def check_heads(evidence):
 
 
 def check_first_weights_use_rng(evidence):
-    """The first weights are the same for the same generator, and others for another."""
+    """Check that the first weights are the same for the same generator, and others for another. Raises `Wrong`."""
     calls = evidence.calls
     arrays, arrays_again, other_arrays = (floats(calls.first_weights(seed)) for seed in (0, 0, 1))
     if changed_paths := [k for k, a in arrays.items() if not np.array_equal(a, arrays_again[k])]:
@@ -281,7 +288,7 @@ def check_first_weights_use_rng(evidence):
 
 
 def call_at_sizes(function, *arguments, **sizes):
-    """function(*given); if the learner's file fails there, `Wrong` says of which sizes."""
+    """Return function(*arguments). Raises `Wrong` that names the sizes if the learner's file fails."""
     try:
         return function(*arguments)
     except Wrong:
@@ -293,7 +300,7 @@ def call_at_sizes(function, *arguments, **sizes):
 
 
 def check_no_numerical_gradient(evidence):
-    """`backward` does not move one number after the other, and look at what becomes of y."""
+    """Raise `Wrong` if `backward` differentiates numerically, by perturbing one entry at a time."""
     file = evidence.calls.module.__file__
     counts, (x, dy) = Counter(), np.random.default_rng(0).normal(size=(2, 1, 1, C))
 
@@ -316,7 +323,7 @@ def check_no_numerical_gradient(evidence):
 
 
 def check_derivatives(evidence):
-    """Central differences of (forward(params, x) * dy).sum() say what dx and all gradients are."""
+    """Compare dx and all gradients with central differences of (forward(params, x) * dy).sum(). Raises `Wrong`."""
     errors = []
     for x, dy in evidence.batches:
         place, gradients = call_backward(evidence.calls, evidence.params, x, dy)
@@ -326,7 +333,10 @@ def check_derivatives(evidence):
 
 
 def call_backward(calls, params, x, dy):
-    """The sum, near this x and these params, and what `backward` says of it: {path: array}. What it leaves out is 0."""
+    """Return the `Place` of the sum at this x and these params, and the learner's gradients, {path: array}.
+
+    What `backward` leaves out is 0.
+    """
 
     def weighted_sum(nest, dy):
         return (calls.forward(nest["params"], nest["x"]) * dy).sum()
@@ -338,13 +348,13 @@ def call_backward(calls, params, x, dy):
 
 
 def format_paths(paths):
-    """`x, params["W1"]`."""
+    """Return paths in words: `x, params["W1"]`."""
     param_paths = [k.removeprefix('["params"]') for k in paths if k != '["x"]']
     return ", ".join(["x"] * ('["x"]' in paths) + [shown(param_paths)] * bool(param_paths))
 
 
 def make_gradient_error(calls, params, batches, errors, rng):
-    """The exception that says which derivatives are wrong, one entry of them both ways, and what else is known."""
+    """Return the exception that names the wrong derivatives, one entry both ways, and a diagnosis."""
     batch_index, factors = first_and_factors(errors)
     batch_errors, (place, gradients) = errors[batch_index], call_backward(calls, params, *batches[batch_index])
     if all(factors) and factors[batch_index] != 1:
@@ -374,7 +384,7 @@ CASES = (1, 1, 2, 1), (1, 2, 2, 1), (1, 1, 3, 1), (1, 2, 3, 1), (2, 1, 3, 1), (1
 
 
 def describe_smallest_case(calls):
-    """A sentence on the smallest of a few cases in which an entry is wrong, with all that is needed on paper."""
+    """Return a sentence on the smallest of a few cases in which an entry is wrong, with all that is needed on paper."""
     for *size, channels, heads in CASES:
         x, dy = np.random.default_rng(0).normal(size=(2, *size, channels)).round(1)
         try:
@@ -397,7 +407,7 @@ def describe_smallest_case(calls):
 
 
 def is_slight(errors):
-    """Whether all that is wrong is off by less than a hundredth, as by a forgotten eps."""
+    """Return whether all errors are below a hundredth, as with a forgotten eps."""
     return all(
         abs(error.mine - error.slope) < 0.01 * abs(error.slope)
         for errors_of_path in errors.values()
@@ -406,8 +416,10 @@ def is_slight(errors):
 
 
 def diagnose_last_batch(calls, params, batches, batch_index, errors, rng):
-    """A sentence on the last batch, if that alone shows it: its x is small, and its text long. What is slight in an
-    earlier one may have the first cause, too."""
+    """Return a sentence if only the last batch is wrong: its x is small, and its text long.
+
+    A slight error in an earlier batch may have the first cause, too.
+    """
     x, dy = batches[batch_index]
     if batch_index < len(SIZES) and not is_slight(errors):
         return ""
@@ -423,7 +435,7 @@ def diagnose_last_batch(calls, params, batches, batch_index, errors, rng):
 
 
 def diagnose_missing_term(calls, params, batch, place, gradients, errors, rng):
-    """A sentence on what would make one of them right, if that is known."""
+    """Return a sentence on the term that would make a gradient right, or ""."""
     x, dy = batch
 
     if '["x"]' in errors and place.has('["x"]', gradients['["x"]'] + dy, rng):
@@ -465,7 +477,7 @@ JUDGE = Blank(FUNCTIONS, STUB, BlockCalls, CHECKS, format_success, "exercises.bl
 
 
 def print_gradient_errors(file):
-    """Show how far each gradient of a file's block is from central differences."""
+    """Print how far each gradient of a file's block is from central differences."""
     x, dy = np.random.default_rng(0).normal(size=(2, *SIZES[0], C))
     with load_or_explain(file) as module:
         calls = BlockCalls(module)

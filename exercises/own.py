@@ -38,16 +38,17 @@ wrong = OF_NETWORKS.wrong
 
 
 def format_success(evidence):
-    """What is said of a network that passes."""
+    """Return the text for a network that passes."""
     return f"{format_accuracy(evidence)}. You claimed {evidence.trace.claim:.3f}."
 
 
 def format_accuracy(evidence):
+    """Return the accuracy on held-out images in words."""
     return f"Of {len(evidence.held_out):,} digits that it has never seen, your network reads {evidence.accuracy:.3f}"
 
 
 def draw_data(evidence):
-    """Images to learn from, and others."""
+    """Draw the images to learn from and the held-out ones."""
     *evidence.examples, evidence.held_out, evidence.held_out_labels = draw_images(evidence.rng)
     images, labels = evidence.examples
     # One of each digit, and of two of them more: what is wrong by the same amount for each digit would add up to 0.
@@ -56,8 +57,7 @@ def draw_data(evidence):
 
 
 def draw_relabelled_data(evidence):
-    """Images that were not there before, with what is to be said of them: the digits go by other names, and ink is a
-    little lighter or darker."""
+    """Draw images that were not there before: the digits go by other names, and ink is a little lighter or darker."""
     draw_data(evidence)
     new_labels = evidence.rng.permutation(10)
 
@@ -74,7 +74,7 @@ def draw_relabelled_data(evidence):
 
 
 def draw_images(rng):
-    """Images (N, 784) uint8 and labels to learn from, and others to test with, drawn from `digits.few_images()`."""
+    """Return images (N, 784) uint8 and labels to learn from, and others to test with, drawn from `digits.few_images()`."""
     images, labels, test_images, test_labels = digits.few_images()
     images, labels = np.concatenate([images, test_images]).reshape(-1, 784), np.concatenate([labels, test_labels])
     known_indices, held_out_indices = np.split(rng.permutation(len(images)), [KNOWN * len(images) // 6000])
@@ -91,21 +91,22 @@ class ReaderCalls(Calls):
     factor_questions = {0.1: "Is there a mean over the ten scores, too?"}  # noqa: RUF012
 
     def compute_losses(self, params, images, labels=range(10)):
-        """The loss of each image alone with each label, (N, 10)."""
+        """Return the loss of each image alone with each label, (N, 10)."""
         pairs = ((image[None], np.array([k])) for image in images for k in labels)
         losses = [float(blank.require_result("loss", loss)) for loss in self.call_each("loss", params, pairs)]
         return np.reshape(losses, (len(images), len(labels)))
 
     def read(self, params, images):
-        """The digits that read() says for these images, as integers (N,)."""
+        """Return the digits that read() predicts for these images, as integers (N,)."""
         return parse_digits(self.call("read", params, (images,)), len(images))
 
     def read_one_by_one(self, params, images):
-        """What it says for each image alone."""
+        """Predict one image per call. Returns integers (N,)."""
         results = self.call_each("read", params, ((image[None],) for image in images))
         return np.array([parse_digits(blank.require_result("read", result), 1)[0] for result in results])
 
     def train(self, examples, *arguments, **options):
+        """Train as `Calls` does. Raises `Wrong` if the claim is no share from 0 to 1."""
         trace = super().train(examples, *arguments, **options)
         if trace.params is not None:
             sample = [a[:500] for a in examples]
@@ -119,7 +120,7 @@ class ReaderCalls(Calls):
 
 
 def parse_digits(predictions, n_images):
-    """What read() says for n images as integers (n,), if those are digits; otherwise `Wrong`."""
+    """Return what read() has returned for n images as integers (n,). Raises `Wrong` if those are no digits."""
     expected = {"wanted": f"of shape ({n_images},)"}
     try:
         predictions = np.asarray(predictions, np.float64)
@@ -144,7 +145,8 @@ def parse_digits(predictions, n_images):
 
 
 def check_derivatives(evidence, calls, params, batches):
-    """`gradients` is the derivative of `loss`, and that is a mean over images that looks at their labels."""
+    """Check that `gradients` is the derivative of `loss`, which is a mean over images and depends on labels. Raises
+    `Wrong`."""
     rng, (images, labels) = np.random.default_rng([evidence.seed, 1]), batches[0]
     total = check_loss(calls.loss, params, (images, labels), "images")
     perturbed = perturb_params(params, rng)
@@ -163,7 +165,7 @@ def check_derivatives(evidence, calls, params, batches):
 
 
 def check_no_stored_images(evidence):
-    """Params do not hold many images that it has learned from, as rows or columns, in whatever way they are shown."""
+    """Check that params do not hold many training images, as rows or columns, scaled or not. Raises `Wrong`."""
     images = evidence.examples[0]
     varies = images.std(axis=0) > 0
     arrays = {k: np.asarray(a) for k, a in leaves(evidence.params).items() if a is not None}
@@ -179,13 +181,13 @@ def check_no_stored_images(evidence):
 
 
 def standardise_rows(rows):
-    """Rows (N, D) of numbers as rows with the mean 0 and the deviation 1; equal numbers become 0."""
+    """Return rows (N, D) with the mean 0 and the deviation 1; equal numbers become 0."""
     centred = rows - rows.mean(axis=1, keepdims=True, dtype=float)
     return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-30)
 
 
 def check_reads_least_loss(evidence):
-    """`read` says the label with the least loss."""
+    """Check that `read` predicts the label with the least loss. Raises `Wrong`."""
     calls, params = evidence.calls, evidence.params
     evidence.predictions = calls.read(params, evidence.held_out)
     evidence.accuracy = (evidence.predictions == evidence.held_out_labels).mean()
@@ -211,7 +213,7 @@ def check_reads_least_loss(evidence):
 
 
 def make_read_error(evidence, images, predictions, n_different):
-    """The exception that says how `read` differs from `loss`, if that can be said."""
+    """Return the exception that says how `read` differs from `loss`, if that is known."""
     calls, params, loss_table, values = (
         evidence.calls,
         evidence.params,
@@ -247,7 +249,7 @@ def make_read_error(evidence, images, predictions, n_different):
 
 
 def check_reads_independently(evidence):
-    """What it says of an image does not depend on the others."""
+    """Check that the prediction for an image does not depend on the others. Raises `Wrong`."""
     sample = evidence.held_out[:100]
     n_different = (evidence.predictions[:100] != evidence.calls.read_one_by_one(evidence.params, sample)).sum()
     if n_different > 10:  # a mean and a deviation of all pixels together change an answer or two
@@ -255,7 +257,7 @@ def check_reads_independently(evidence):
 
 
 def check_reads_in_new_run(evidence):
-    """All that `read` needs is in params."""
+    """Check that all that `read` needs is in params. Raises `Wrong`."""
     sample = evidence.held_out[:100]
     n_different = (blank.call_in_new_run(evidence, "read", sample) != evidence.predictions[:100]).sum()
     if n_different > 10:
@@ -263,7 +265,7 @@ def check_reads_in_new_run(evidence):
 
 
 def check_pixel_range(evidence):
-    """The numbers of pixels do not wrap round, and those below 255 are not cut off."""
+    """Check that pixel values do not overflow uint8 and are not clipped. Raises `Wrong`."""
     calls, params, images, predictions = evidence.calls, evidence.params, evidence.held_out, evidence.predictions
     white = np.where(images == 255, 255, 0).astype(np.uint8)
     grey = np.minimum(images, 254)
@@ -290,8 +292,11 @@ def check_pixel_range(evidence):
 
 
 def check_hidden_layer(evidence):
-    """The differences of the ten losses are those of the scores. In a linear network, those of the mean of two images
-    are the mean of theirs."""
+    """Check that the network is not linear. Raises `Wrong`.
+
+    The differences of the ten losses are those of the scores. In a linear network, those of the mean of two images are
+    the mean of theirs.
+    """
     if evidence.uses_batch_mean:
         return
     images = evidence.held_out
@@ -308,7 +313,7 @@ def check_hidden_layer(evidence):
 
 
 def check_hidden_layer_trained(evidence):
-    """If the scores are linear in all that is trained, then what comes before it never is."""
+    """Check that the scores are not linear in all that is trained: then what comes before it never is. Raises `Wrong`."""
     if evidence.uses_batch_mean:
         return
     first_arrays, last_arrays = floats(evidence.trace.snapshots[0].params), floats(evidence.params)
@@ -333,7 +338,7 @@ def check_hidden_layer_trained(evidence):
 
 
 def add_remarks(evidence):
-    """What deserves a sentence."""
+    """Add remarks on constants, predictions and ties that are no reason to fail."""
     if evidence.uses_batch_mean:
         return
     calls, params, loss_table, n = evidence.calls, evidence.params, evidence.loss_table, len(evidence.loss_table)
@@ -370,23 +375,28 @@ def add_remarks(evidence):
 
 
 def is_accurate(evidence, params, min_accuracy=ALIKE):
-    """Whether these params are those of a network that has learned."""
+    """Return whether the network with these params reads more than this share of the held-out images."""
     return (evidence.calls.read(params, evidence.held_out) == evidence.held_out_labels).mean() > min_accuracy
 
 
 def check_accuracy(evidence):
+    """Check that the network reads enough of the held-out images. Raises `Wrong`."""
     if evidence.accuracy < NEEDED:
         raise make_accuracy_error(evidence)
 
 
 def check_retrained_accuracy(evidence):
+    """Check the accuracy and the claim of another training, with relabelled images. Raises `Wrong`."""
     n, accuracy, claim = len(evidence.held_out), evidence.accuracy, evidence.trace.claim
     if accuracy < AGAIN or abs(claim - accuracy) > 5 * APART:  # it is another training
         raise wrong("reads something else", n=n, found=accuracy, claim=claim)
 
 
 def check_claim(evidence):
-    """The claim was measured honestly, and is near what was found. A second training learns random labels."""
+    """Check that the claim was measured honestly, and is near the accuracy. Raises `Wrong`.
+
+    A second training learns random labels.
+    """
     calls, trace, claim, (images, labels) = evidence.calls, evidence.trace, evidence.trace.claim, evidence.examples
     n = len(images) if trace.seconds < 8 else len(images) // 2
     values = {"claim": claim, "found": evidence.accuracy, "n": len(evidence.held_out)}
@@ -451,6 +461,7 @@ def check_claim(evidence):
 
 
 def add_training_remarks(evidence):
+    """Add the remarks on the training."""
     evidence.remarks += evidence.trace.list_remarks()
 
 
@@ -458,7 +469,7 @@ def add_training_remarks(evidence):
 
 
 def make_accuracy_error(evidence):
-    """The exception that says why its accuracy is too low, by what was seen of the training."""
+    """Return the exception that says why the accuracy is too low, by what was seen of the training."""
     images, labels = evidence.examples
     values = {"result": f"{format_accuracy(evidence)}; {NEEDED} is needed."}
     curve = Diagnostics(evidence, (images[:300], labels[:300]), values, max_loss_ratio=0.3, flat_ratio=0.95)
@@ -466,7 +477,7 @@ def make_accuracy_error(evidence):
 
 
 def iter_causes(diagnostics):
-    """What may have been wrong: the exception that says so, or what is false, for one cause after the other."""
+    """Yield, for one possible cause after the other, the exception that describes it, or a false value."""
     trace, first_arrays, last_arrays, (images, labels) = (
         diagnostics.trace,
         diagnostics.first_arrays,
@@ -516,7 +527,7 @@ def iter_causes(diagnostics):
 
 
 def diagnose_large_first_loss(diagnostics, params, layers):
-    """What makes the first loss so large, if one change alone makes it small. layers: the first weights of each."""
+    """Return a `Wrong` if one change alone makes the first loss small, otherwise None. layers: {path: first weights}."""
     vectors = {
         k: 0 * a
         for k, a in diagnostics.first_arrays.items()
@@ -546,8 +557,10 @@ def diagnose_large_first_loss(diagnostics, params, layers):
 
 
 def diagnose_weight_decay(diagnostics):
-    """Weights decay too much, if those do whose gradient was always 0, or if much of the loss is the same whatever the
-    labels are."""
+    """Return a `Wrong` if weights decay too much, otherwise None.
+
+    They do if those shrink whose gradient was always 0, or if much of the loss is the same whatever the labels are.
+    """
     for k, zero in diagnostics.trace.always_zero.items():
         first, last = diagnostics.first_arrays[k], diagnostics.last_arrays.get(k)
         if np.shape(last) == first.shape == np.shape(zero) and 10 < zero.sum() < zero.size:
@@ -607,7 +620,7 @@ JUDGE = Blank(
 
 
 def train_and_save(file):
-    """Train the network of a file on all images that are there, keep it beside the file, and say how well it reads.
+    """Train the network of a file on all images that are there, save it beside the file, and print how well it reads.
 
     First it does all of this with a few images. This shows a mistake at once, and how long all images will take.
     """
@@ -625,7 +638,7 @@ def train_and_save(file):
 
 
 def train_and_test(module, images, labels, test_images, test_labels):
-    """What is kept of a network that learns from these images, its claim, and the share of the others that it reads."""
+    """Train a network. Returns its params as the content of a file, its claim, and its accuracy on the test images."""
     calls = ReaderCalls(module)
     trace = calls.train((images, labels), 0, watched_names=())
     content = pack_params(trace.params)
@@ -633,11 +646,12 @@ def train_and_test(module, images, labels, test_images, test_labels):
 
 
 def flatten_images(array):
+    """Return images (N, H, W) as rows (N, H W), and labels as int64."""
     return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
 
 
 def read_saved(module, file, image):
-    """What a learner's own network says to an image (28, 28); `train_and_save` has kept its params in a file."""
+    """Return the digit that a saved network reads in an image (28, 28). Raises UserError if its file is damaged."""
     try:
         params = unpack_params(module, read_file(file, 2**28))
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file, or of one of an earlier version
@@ -646,7 +660,7 @@ def read_saved(module, file, image):
 
 
 def main(file, picture=None):
-    """Train the network of a file, or have it read a picture."""
+    """Train the network of a file, or have it read a picture. Raises UserError if the file fails."""
     if picture is None:
         return train_and_save(file)
     from support.ink import read_digit  # it needs Pillow

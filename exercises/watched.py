@@ -24,7 +24,7 @@ class Enough(BaseException):
 
 
 def list_arguments(bound_arguments):
-    """What a function was given, in order: a wrapper may take it as *arguments and **named."""
+    """Return the arguments of a call in order: a wrapper may take them as *arguments and **named."""
     arguments = []
     for name, value in bound_arguments.arguments.items():
         match bound_arguments.signature.parameters[name].kind:
@@ -38,7 +38,7 @@ def list_arguments(bound_arguments):
 
 
 def negate_gradients(gradients):
-    """The same gradients with the other sign, in the same arrays: a file may keep these under a name of its own."""
+    """Return the gradients with the other sign, in the same arrays: a file may keep these under a name of its own."""
     negative = {k: -a for k, a in floats(gradients).items()}
     for k, a in leaves(gradients).items():
         if k in negative and isinstance(a, np.ndarray) and a.flags.writeable:
@@ -49,12 +49,12 @@ def negate_gradients(gradients):
 
 
 def get_writable_arrays(gradients):
-    """{path: array} of those that can be written into."""
+    """Return {path: array} of those that can be written into."""
     return {k: a for k, a in leaves(gradients).items() if isinstance(a, np.ndarray) and a.flags.writeable}
 
 
 def restore_gradients(gradients, arrays):
-    """A copy of these gradients, which are in these arrays again, too: see `negate_gradients`."""
+    """Write gradients into their arrays again, and return a copy of them: see `negate_gradients`."""
     values = leaves(gradients)
     for k, a in arrays.items():
         a[...] = values[k]
@@ -62,13 +62,13 @@ def restore_gradients(gradients, arrays):
 
 
 class Snapshot:
-    """A call of `gradients` on the way: params, a batch, and, once there was a next call, the arrays then."""
+    """A call of `gradients`: params, a batch, and, once there was a next call, the arrays at that time."""
 
     def __init__(self, params, batch):
         self.params, self.batch, self.arrays_after = replaced(params), tuple(a.copy() for a in batch), {}
 
     def moves(self):
-        """{path: how far it has gone} of the arrays."""
+        """Return {path: how far the array has moved}."""
         arrays = floats(self.params)
         return {k: b - arrays[k] for k, b in self.arrays_after.items() if k in arrays and b.shape == arrays[k].shape}
 
@@ -85,12 +85,13 @@ class Move(NamedTuple):
 class Trace:
     """What is seen of one training.
 
-    examples: what `train` was given but for its rng: images (N, 784) and labels (N,), or texts (N, T) alone.
-    first: called with (gradients, params, *batch) at the first call of `gradients`.
-    most: calls after which it is ended. tell: told of every call.
-    turned, an attribute: whether all gradients but the first are turned round before `train` gets them; of many calls,
-    it then gets those of the last that was looked at, again and again, which takes no time. end, another: when it is
-    ended, in seconds of the process.
+    examples: what `train` gets besides its rng: images (N, 784) and labels (N,), or texts (N, T) alone. on_first_call:
+    called with (gradients, params, *batch) at the first call of `gradients`. max_calls: calls after which the training
+    is ended. on_progress: called with the number of each call.
+
+    negates_gradients, an attribute: change the sign of all gradients but the first before `train` gets them. After many
+    calls, it gets those of the last that was computed, again and again, which takes no time. deadline, another: when
+    the training is ended, in seconds of the process.
     """
 
     def __init__(self, examples, on_first_call, max_calls, on_progress):
@@ -121,7 +122,7 @@ class Trace:
         )  # asked: calls of `loss`; inside: a call of `gradients`
 
     def gradients(self, function, bound_arguments):
-        """One call of the learner's `gradients`. If that calls itself, it is one call."""
+        """Make and record one call of the learner's `gradients`. Recursive calls are not recorded."""
         if self.is_in_gradients:
             return function(*bound_arguments.args, **bound_arguments.kwargs)
         self.is_in_gradients = True
@@ -131,6 +132,7 @@ class Trace:
             self.is_in_gradients = False
 
     def record_gradients(self, function, bound_arguments):
+        """Record a call of `gradients`, and return its result or, in a repeated training, changed gradients."""
         params, *batch = list_arguments(bound_arguments)[: 1 + len(self.examples)]
         if self.n_calls == 0 and self.on_first_call:
             try:
@@ -157,14 +159,14 @@ class Trace:
         return gradients
 
     def loss(self, function, bound_arguments):
-        """One call of the learner's `loss`: a search along a line may go on for ever."""
+        """Make one call of the learner's `loss`, unless there were too many: a search along a line may go on for ever."""
         self.n_loss_calls += not self.is_in_gradients
         if self.n_loss_calls > 50 * (self.max_calls + 1) or time.process_time() > self.deadline:
             raise Enough
         return function(*bound_arguments.args, **bound_arguments.kwargs)
 
     def record_call(self, params, batch):
-        """Take note of a call, before it is made."""
+        """Record the params and the batch of a call, before it is made."""
         self.on_progress(self.n_calls)
         is_point, self.n_calls = self.n_calls % self.stride == 0, self.n_calls + 1
         if self.n_calls <= FIRST or self.open_snapshot or is_point:
@@ -192,7 +194,7 @@ class Trace:
             self.n_scaled_batches += 1
 
     def find_examples(self, images):
-        """Which of the given images each row is, or None. They may have become numbers of another type."""
+        """Return the index of each row among the given images, or None. They may have become numbers of another type."""
         if images.ndim != 2 or images.dtype.kind not in "iuf":
             return []
         rows = images.astype(np.uint8)
@@ -201,7 +203,8 @@ class Trace:
         return [self.index_by_bytes.get(row.tobytes()) for row in rows]
 
     def record_step(self, arrays):
-        """How has each array moved since the last call that was looked at? (Several calls may belong to one step.)"""
+        """Record how each array has moved since the last call that was recorded. (Several calls may belong to one
+        step.)"""
         moves = {k: arrays[k] - self.last_arrays[k] for k in self.gradient_sums if k in arrays and k in self.last_arrays
                  and arrays[k].shape == self.last_arrays[k].shape}  # fmt: skip
         if self.open_snapshot:
@@ -224,7 +227,7 @@ class Trace:
         self.last_arrays = arrays
 
     def read(self, function, bound_arguments):
-        """One call of the learner's `read`."""
+        """Make and record one call of the learner's `read`."""
         _, images, *_ = list_arguments(bound_arguments)
         predictions = function(*bound_arguments.args, **bound_arguments.kwargs)
         indices = self.find_examples(np.asarray(images))
@@ -235,12 +238,12 @@ class Trace:
         return predictions
 
     def finish(self, params):
-        """What the training has returned."""
+        """Record the params that the training has returned."""
         self.params = replaced(params)  # the learner's own may be those of the next training, too
         self.record_step(floats(params))
 
     def list_remarks(self):
-        """What deserves a sentence, but is no reason to fail."""
+        """Yield sentences on the training that are no reason to fail."""
         if self.seconds > 4 * measure_slowness():
             yield (
                 f"The training took {self.seconds:.0f} s. If there is a loop over the images, one matrix product does "
@@ -267,7 +270,7 @@ PRODUCTS = 0.003  # seconds of the ten below, on a computer of 2025
 
 
 def measure_slowness():
-    """How many times as long products like those of a training take here, now, as on a computer of 2025; 1 or more.
+    """Return how many times as long as on a computer of 2025 matrix products take here; 1 or more.
 
     In a browser it is several times as long, and so is a training that is as fast as it can be.
     """
