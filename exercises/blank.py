@@ -555,7 +555,8 @@ def format_losses(losses):
 
 
 def has_diverged(losses):
-    """Return whether the loss has risen again by more than three tenths of its fall; if it never fell, whether it rose."""
+    """Return whether the loss has risen again by more than three tenths of its fall; if it never fell, whether it
+    rose."""
     return losses[-1] - min(losses) > 0.3 * (losses[0] - min(losses))
 
 

@@ -27,6 +27,8 @@ refused = Sentences(TABLES["Cases"]).verdict
 
 @dataclass
 class Notes:
+    """The results of a run, for `Case.judge`."""
+
     said: str = ""  # what the learner says is wrong, "" while these are dots
     unfit: str = ""  # why the program cannot be used
     fixed: bool = False  # whether the cause is gone
@@ -36,7 +38,7 @@ class Notes:
 
 @dataclass(frozen=True)
 class Case(Kind):
-    """What is known about a program that trains badly."""
+    """A kind of exercise: a program that trains badly."""
 
     diagnosis: str  # what is wrong, a key of SUSPECTS
     # probe(module, rng, train): is the cause gone? train() trains, and returns the number by which it is judged: the
@@ -70,7 +72,7 @@ class Case(Kind):
         yield from super().problems(exercise, marked)
 
     def problems_of_symptoms(self, exercise):
-        """What is wrong with what is on record of it, as texts."""
+        """Yield the problems with a case's recorded runs, as texts."""
         lines_by_run = load_recorded(exercise.name)
         for kind, number in get_last_numbers(lines_by_run).items():
             if self.is_healthy(number) != (kind == "healthy"):
@@ -91,6 +93,7 @@ class Case(Kind):
         return f"Case: {title[0].lower()}{title[1:]}{' (PyTorch)' * needs_torch}"
 
     def is_healthy(self, number):
+        """Return whether a number is in the range of a fixed program."""
         return self.least <= number <= self.most
 
     @property
@@ -99,7 +102,7 @@ class Case(Kind):
         return f"over {self.least:.2f}" if self.most == 1 else f"between {self.least:.2f} and {self.most:.2f}"
 
     def run(self, attempt, notes):
-        """What the learner says, whether the cause is gone, and how well the program learns."""
+        """Note the diagnosis, whether the cause is gone, and how well the program learns."""
         module, train = attempt.module, cache(attempt.module.train)
         diagnosis = getattr(module, "DIAGNOSIS", ...)
         notes.said = (
@@ -160,7 +163,7 @@ class Case(Kind):
         return Verdict(True, "passed", f"It {does}.\n{exercise.evidence}")
 
     def opening(self, exercise, written, say):
-        """Say how a case shows itself; and, until the file with this text names one, the suspects."""
+        """Print how a case shows itself; and, until the file with this text names one, the suspects."""
         lines_by_run = load_recorded(exercise.name)
         say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
         for lines in zip(lines_by_run["as it is"], lines_by_run["healthy"], strict=True):
@@ -182,7 +185,8 @@ class Case(Kind):
 
 
 def load_recorded(name):
-    """What a case printed, {"as it is": lines, "healthy": lines}; ValueError if that was never recorded."""
+    """Return what a case printed, {"as it is": lines, "healthy": lines}. Raises ValueError if that was never
+    recorded."""
     lines_by_case = json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))
     if name not in lines_by_case:
         raise ValueError(f"its symptoms are not recorded: `python -m exercises.symptoms {name}`")
@@ -190,7 +194,7 @@ def load_recorded(name):
 
 
 def parse_curves(lines):
-    """The two numbers of each epoch in what a case printed, {"training loss": (epochs,), "test accuracy": the same}."""
+    """Return the two numbers of each epoch in printed lines, {"training loss": (epochs,), "test accuracy": the same}."""
     epochs = [line.partition(": ")[2].split(", ") for line in lines if line.startswith("epoch ")]
     pairs = ((part.rpartition(" ") for part in epoch) for epoch in epochs)
     numbers_by_epoch = [{quantity: float(number) for quantity, _, number in pair} for pair in pairs]
@@ -198,10 +202,10 @@ def parse_curves(lines):
 
 
 def get_last_numbers(lines_by_run):
-    """{"as it is": the number by which it is judged at the end of that run, "healthy": the same}"""
+    """Return {"as it is": the number by which a case is judged at the end of that run, "healthy": the same}."""
     return {kind: [values[-1] for values in parse_curves(lines).values()][-1] for kind, lines in lines_by_run.items()}
 
 
 def shorten_line(line):
-    """A line that a case prints, so that two of them fit side by side."""
+    """Return a printed line shortened, so that two fit side by side."""
     return re.sub("epoch |training |(?<=test) accuracy", "", line)

@@ -33,7 +33,7 @@ def has_met(work, network):
 
 
 def load_found(work):
-    """Return {fault: the day on which it was found}, the earliest first. UserError if the file is damaged."""
+    """Return {fault: the day on which it was found}, the earliest first. Raises UserError if the file is damaged."""
     path = work.folder / "faults.json"
     if not path.exists():
         return {}
@@ -52,7 +52,7 @@ def note_found(work, name):
 
 
 def choose_next(work):
-    """Return the first fault that the learner has not found. UserError if there is none."""
+    """Return the first fault that the learner has not found. Raises UserError if there is none."""
     days_by_fault = load_found(work)
     for name in list_faults(work):
         if name not in days_by_fault:

@@ -168,12 +168,12 @@ def get_network_name(fault):
 
 
 def insert_fault(text, fault):
-    """A file's text with the fault in it; ValueError unless the place is there once."""
+    """Return a file's text with the fault in it. Raises ValueError unless the place is there once."""
     if text.count(fault.right) != 1:
         raise ValueError(f"{fault.file} has {text.count(fault.right)} places that read: {fault.right}")
     return text.replace(fault.right, fault.wrong)
 
 
 def find_fault_line(text, fault):
-    """The number of the line that has the fault, in the file as it was."""
+    """Return the number of the line that has the fault, in the file as it was."""
     return text[: text.index(fault.right)].count("\n") + 1

@@ -27,11 +27,15 @@ EXAMPLE = "say it like this: fault mlp_np.py:61 gradient"
 
 
 def hash_name(name):
+    """Return a digest of a fault's name."""
     return hashlib.sha256(f"fault {name}".encode()).hexdigest()
 
 
 def hand_out(folder, name):
-    """The project into `folder` with that fault. What is there of an earlier one gets a number."""
+    """Copy the project, with that fault, into a folder. An earlier copy gets a number.
+
+    Raises UserError if the folder holds something else.
+    """
     if folder.exists():
         if not (folder / SECRET).exists():
             raise UserError(f"{folder} holds something else: rename it, and call this again")
@@ -64,7 +68,7 @@ def hand_out(folder, name):
 
 
 def identify_fault(folder):
-    """The name of the fault that is in that folder, or None."""
+    """Return the name of the fault in that folder, or None."""
     try:
         secret = (folder / SECRET).read_text(encoding="utf-8")
     except OSError:
@@ -91,7 +95,7 @@ def parse_place(folder, place):
     """Return (file, line) of FILE:LINE, the file as it is called within the copy in `folder`: ("lab/prove.py", 7).
 
     FILE may also be a path from where one is, from the folder above the copy, or from the root of the drive; it may
-    name the file here in place of that in the copy; and it may lack ".py". UserError for anything else.
+    name the file here in place of that in the copy; and it may lack ".py". Raises UserError for anything else.
     """
     name, _, line = place.rpartition(":")
     if not name or not line.isdecimal():
@@ -107,9 +111,9 @@ def parse_place(folder, place):
 
 
 def judge_answer(name, file, line, suspect):
-    """Whether that is the file and the line of a fault, and this its suspect; and what is said of it, line by line.
+    """Return whether that is the file and the line of a fault, and its suspect; and the text for it, line by line.
 
-    UserError if there is no such suspect.
+    Raises UserError if there is no such suspect.
     """
     fault = FAULTS[name]
     if suspect not in SUSPECTS:
@@ -133,12 +137,12 @@ def judge_answer(name, file, line, suspect):
 
 
 def load_findings(name):
-    """{a step of docs/debugging.md: what it says of that fault, or ""}."""
+    """Return {a step of docs/debugging.md: what it says of that fault, or ""}."""
     return json.loads(FOUND.read_text(encoding="utf-8"))["faults"].get(name, {}) if FOUND.exists() else {}
 
 
 def describe_findings(name):
-    """Which steps of docs/debugging.md say something of a fault, and which of all is the best to begin with."""
+    """Return sentences on the steps of docs/debugging.md that say something of a fault."""
     findings = load_findings(name)
     telling_steps = [step for step, finding in findings.items() if finding]
     if not findings:

@@ -23,7 +23,7 @@ with program.import_guard("requirements-np.txt"):
 
 
 def load_examples(name):
-    """What `train` of that exercise is given, and the class with the calls of its functions."""
+    """Return the arguments of `train` of that exercise, without rng, and the class with the calls of its functions."""
     if name == "own_gpt":
         return (data.load("names").train_tokens,), WriterCalls
     images, labels, *_ = digits.few_images()
@@ -31,8 +31,11 @@ def load_examples(name):
 
 
 def measure_arrays(module, name):
-    """(the losses of the first batches, [(array, its size, that of its gradient, that of its step in units of its own
-    or None)]) at the last of them whose step was seen."""
+    """Return (losses of the first batches, rows): sizes at the last of them whose step was seen.
+
+    A row is (array, its size, that of its gradient, that of its step in units of its own or None). Raises UserError if
+    there is no step.
+    """
     examples, calls = load_examples(name)
     calls = calls(module)
     snapshots = [snapshot for snapshot in calls.train(examples, 0, max_calls=FIRST).snapshots if snapshot.arrays_after]
@@ -51,6 +54,7 @@ def measure_arrays(module, name):
 
 @np.errstate(all="ignore")
 def main(name, file):
+    """Print the sizes of all arrays, their gradients and steps."""
     with load_or_explain(file) as module:
         losses, rows = measure_arrays(module, name)
     print(f"the loss of the first {len(losses)} batches: {' '.join(f'{loss:.3g}' for loss in losses)}\n")

@@ -140,7 +140,10 @@ NAMES |= {name for exercise in EXERCISES.values() for name in exercise.gives}
 
 
 def make_program(paths):
-    """The whole program, with the lines of these files of a learner, and where there is none, with the project's."""
+    """Return the whole program, with the lines of these files, and with the project's where there is none.
+
+    Raises UserError if a file defines a name that the program has.
+    """
     code_by_path = {path: extract_code(path) for path in paths}
     code_by_exercise = {name: EXERCISES[name].formula for name in USED}
     code_by_exercise |= {path.stem: lines for path, (lines, _) in code_by_path.items()}
@@ -157,12 +160,13 @@ def make_program(paths):
 
 
 def fill_holes(code_by_exercise):
-    """The program with these lines in its holes: {exercise: text}."""
+    """Return the program with these lines in its holes: {exercise: text}."""
     return HOLE.sub(lambda hole: textwrap.indent(code_by_exercise[hole[2]], hole[1]), PROGRAM)
 
 
 def make_train_function(run_exercise):
-    """The program's `train`, whose lines are calls: lines(exercise, {name: value}) gives {output: value}."""
+    """Return the program's `train`, whose lines are calls: run_exercise(exercise, {name: value}) gives {output:
+    value}."""
     calls = {name: f"{', '.join(EXERCISES[name].gives)}, = lines({name!r}, locals()).values()" for name in USED}
     names = {"__name__": "training", "lines": run_exercise}
     exec(compile(fill_holes(calls), "training", "exec"), names)
@@ -170,11 +174,12 @@ def make_train_function(run_exercise):
 
 
 def extract_code(path):
-    """What a learner's file gives to the program: the text in place of its hole, and the definitions that this needs.
+    """Return the text of a learner's file for its hole, and the definitions that it needs, as pairs of a name and a
+    text.
 
-    It is the function's body, if that reads like a part of the program. If it returns early, or gives a new value to a
-    name of the program, the whole function is one more definition, and is called. The definitions are pairs of a name
-    and a text.
+    The text is the function's body, if that reads like a part of the program. If it returns early, or gives a new value
+    to a name of the program, the whole function is one more definition, and is called. Raises UserError if the file is
+    not in UTF-8, or has no such function.
     """
     exercise = EXERCISES[path.stem]
     try:
@@ -217,12 +222,12 @@ def extract_code(path):
 
 
 def find_assigned_names(tree):
-    """The names that get a value in it."""
+    """Return the names that get a value in a tree."""
     return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
 def list_definitions(node, source):
-    """[(name, definition)] of a statement that stands by itself, outside of functions; source: the statement."""
+    """Return [(name, definition)] of a statement outside of functions. source: the statement."""
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         return [(node.name, source)]
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
@@ -237,7 +242,7 @@ def list_definitions(node, source):
 
 
 def select_needed(function_text, definitions):
-    """Those of a file's definitions that a function needs, directly or through others; function_text: the function."""
+    """Return those definitions that a function needs, directly or through others."""
     text_by_name, names = (
         dict(definitions),
         ["*", *find_free_names(function_text)],
@@ -252,7 +257,7 @@ def select_needed(function_text, definitions):
 
 
 def find_free_names(text):
-    """The names that some statements take from around them."""
+    """Return the names that statements take from around them."""
     tables = [symtable.symtable(text, "", "exec")]
     for table in tables:
         tables += table.get_children()
@@ -268,8 +273,10 @@ PIXELS, SCORES = 784, 10
 
 
 def find_two_layers(params):
-    """{"W1": (784, H), "b1": (H,), "W2": (H, 10), "b2": (10,)}, float64, if the shapes in a nest say which arrays these
-    are; otherwise None. The matrices may be of shape (out, in). A bias that there is not is 0.
+    """Return a nest's arrays as those of a network with two layers, or None if their shapes do not say which is which.
+
+    {"W1": (784, H), "b1": (H,), "W2": (H, 10), "b2": (10,)}, float64. The matrices may be of shape (out, in). A missing
+    bias is 0.
     """
     arrays = [a for a in floats(params).values() if a.ndim and min(a.shape)]
     H, remainder = divmod(sum(a.size for a in arrays) - SCORES, PIXELS + 1 + SCORES)

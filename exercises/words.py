@@ -18,7 +18,7 @@ explain = partial(complaints.explain, words=WORDS)
 
 @contextmanager
 def load_or_explain(path):
-    """The learner's file as a module. What goes wrong in it becomes a line for people, in the marker's words."""
+    """Context manager: yield a learner's file as a module, and turn whatever goes wrong in it into a UserError."""
     try:
         yield load(path)
     except UserError:

@@ -40,7 +40,7 @@ wrong = OF_WRITERS.wrong
 
 
 def format_success(evidence):
-    """What is said of a network that passes."""
+    """Return the text for a network that passes."""
     return (
         f"On {len(evidence.held_out):,} names that it has never seen, its loss is {evidence.held_out_loss:.2f} a letter; counting which "
         f"letter comes after which gives {evidence.bigram_loss:.2f}. You claimed {evidence.trace.claim:.2f}.\nIt writes: "
@@ -49,14 +49,14 @@ def format_success(evidence):
 
 
 def draw_data(evidence):
-    """Texts to learn from, and others."""
+    """Draw the texts to learn from and the held-out ones."""
     texts, evidence.held_out = draw_texts(evidence.rng)
     evidence.examples, evidence.mini_batch = (texts,), (texts[choose_varied_texts(texts)],)
     evidence.bigram_loss, evidence.prompts = compute_bigram_loss(texts, evidence.held_out), BEGUN
 
 
 def draw_relettered_data(evidence):
-    """Texts that were not there before: names in which each letter stands for another one."""
+    """Draw texts that were not there before: names in which each letter stands for another one."""
     draw_data(evidence)
     letters = np.concatenate([[0], 1 + evidence.rng.permutation(V - 1)]).astype(np.uint8)
     (texts,), (few,) = evidence.examples, evidence.mini_batch
@@ -69,7 +69,7 @@ def draw_relettered_data(evidence):
 
 
 def draw_texts(rng):
-    """Texts (N, 12) uint8 to learn from, and others to test with."""
+    """Return texts (N, 12) uint8 to learn from, and others to test with."""
     names = data.load("names")
     texts = np.concatenate([names.train_tokens, names.test_tokens])
     chosen = rng.permutation(len(texts))[: KNOWN + OTHERS]
@@ -77,22 +77,25 @@ def draw_texts(rng):
 
 
 def choose_varied_texts(texts):
-    """A few texts with all letters and all lengths that there are, as numbers: the first that has each."""
+    """Return the indices of a few texts with all letters and all lengths that there are: the first that has each."""
     lengths = (texts > 0).sum(axis=1)
     return sorted({int((texts == token).any(axis=1).argmax()) for token in range(1, V)}
                   | {int((lengths == n).argmax()) for n in {*lengths}})  # fmt: skip
 
 
 def make_loss_mask(texts):
-    """Which places of texts (N, T) count: those of the letters and of one end."""
+    """Return which positions of texts (N, T) count, as booleans: those of the letters and of one end."""
     is_counted = np.ones(np.shape(texts), bool)
     is_counted[:, 1:] = texts[:, :-1] != END
     return is_counted
 
 
 def compute_bigram_loss(texts, held_out):
-    """The loss of a letter in other texts if one counts in these which word comes after which. A letter that was never
-    seen before has a count of its own, 1 in all, shared out as letters are at any place: no probability is 0."""
+    """Return the loss per letter, on held-out texts, of counting in `texts` which token comes after which.
+
+    A letter that was never seen before has a count of its own, 1 in all, shared out as letters are at any position: no
+    probability is 0.
+    """
 
     def list_pairs(texts):
         previous = np.full(texts.shape, START)
@@ -116,7 +119,7 @@ class WriterCalls(Calls):
     mean_terms = {"letters": lambda texts: make_loss_mask(texts).sum(), "places": np.size, "texts": len}  # noqa: RUF012
 
     def logits(self, params, texts):
-        """What logits() returns, as float64 (N, T, V)."""
+        """Return the result of logits() as float64 (N, T, V). Raises `Wrong` if it is of another shape."""
         result, expected_shape = self.call("logits", params, (texts,)), (*texts.shape, V)
         try:
             logits = np.asarray(result, np.float64)
@@ -127,7 +130,7 @@ class WriterCalls(Calls):
         return logits
 
     def write(self, params, prompts, rng):
-        """The names that write() returns for these beginnings."""
+        """Return the names that write() generates for these prompts. Raises `Wrong` if they are no such names."""
         names = blank.require_result("write", self.functions["write"](params, list(prompts), rng))
         if not isinstance(names, (list, tuple, np.ndarray)) or len(names) != len(prompts):
             what = describe_type(names) if not isinstance(names, (list, tuple)) else f"{len(names)} of them"
@@ -151,14 +154,14 @@ def log_softmax(logits):
 
 
 def compute_token_losses(calls, params, texts):
-    """-log p of each word of texts, by the learner's logits: (N, T)."""
+    """Return -log p of each token of texts, by the learner's logits: (N, T)."""
     parts = np.array_split(np.arange(len(texts)), -(-len(texts) // 250))
     log_p = np.concatenate([log_softmax(calls.logits(params, texts[part])) for part in parts])
     return -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
 
 
 def compute_loss(calls, params, texts):
-    """The loss of a letter that the learner's logits give."""
+    """Return the loss per letter that the learner's logits give."""
     return compute_token_losses(calls, params, texts)[make_loss_mask(texts)].mean()
 
 
@@ -166,7 +169,7 @@ def compute_loss(calls, params, texts):
 
 
 def check_derivatives(evidence, calls, params, batches):
-    """`gradients` is the derivative of `loss`, and that is the loss of `logits`."""
+    """Check that `gradients` is the derivative of `loss`, which is the loss of `logits`. Raises `Wrong`."""
     check_loss(calls.loss, params, batches[0], "texts")
     check_loss_and_causality(calls, params, batches[0][0], evidence.seed)
     blank.check_gradients(calls, params, batches, rng := np.random.default_rng(evidence.seed))
@@ -174,7 +177,8 @@ def check_derivatives(evidence, calls, params, batches):
 
 
 def check_batch_sizes(evidence):
-    """`logits` says the same of a text in batches of any size, and `loss` is its loss of many, too."""
+    """Check that a text's logits are the same in batches of any size, and so is `loss` in a large one. Raises
+    `Wrong`."""
     texts = evidence.held_out[: SIZES[-1]]
     check_loss_and_causality(evidence.calls, evidence.params, texts, evidence.seed)
     logits = [np.clip(evidence.calls.logits(evidence.params, texts[:n]), -1e3, 1e3)[0] for n in SIZES]
@@ -184,7 +188,7 @@ def check_batch_sizes(evidence):
 
 
 def check_loss_and_causality(calls, params, texts, seed):
-    """Is `loss` that of `logits`? Do the logits of a place depend on the words before it, and on nothing else?"""
+    """Check that `loss` is that of `logits`, and that logits depend on earlier tokens alone. Raises `Wrong`."""
     rng = np.random.default_rng(seed)
     params = blank.perturb_params(params, rng)
     loss = float(calls.loss(params, texts))
@@ -238,7 +242,7 @@ def check_loss_and_causality(calls, params, texts, seed):
 
 
 def measure_held_out_loss(evidence):
-    """Its loss on other names is known, and `loss` is that of all of them."""
+    """Compute the loss on held-out texts. Raises `Wrong` if `loss` of all of them is another."""
     evidence.held_out_loss = compute_loss(evidence.calls, evidence.params, evidence.held_out)
     loss = float(evidence.calls.loss(evidence.params, evidence.held_out))
     if np.isfinite(loss) and abs(loss - evidence.held_out_loss) > 1e-5 * abs(evidence.held_out_loss):
@@ -247,6 +251,7 @@ def measure_held_out_loss(evidence):
 
 
 def check_beats_bigrams(evidence):
+    """Check that the held-out loss is lower than that of counting bigrams. Raises `Wrong`."""
     if not evidence.held_out_loss <= evidence.bigram_loss - BETTER:
         raise make_loss_error(evidence)
     if not np.isfinite(loss := float(evidence.calls.loss(evidence.params, evidence.held_out[:50]))):
@@ -254,7 +259,7 @@ def check_beats_bigrams(evidence):
 
 
 def check_retrained_loss(evidence):
-    """It is another training, of names that are as hard to guess."""
+    """Check the loss and the claim of another training, of names that are as hard to guess. Raises `Wrong`."""
     measure_held_out_loss(evidence)
     loss, counts, claim = evidence.held_out_loss, evidence.bigram_loss, evidence.trace.claim
     if not (loss < counts + AGAIN and abs(claim - loss) <= 5 * APART):
@@ -262,12 +267,12 @@ def check_retrained_loss(evidence):
 
 
 def is_better_than_bigrams(evidence, params, margin=0.0):
-    """Whether these params are those of a network that has learned."""
+    """Return whether the held-out loss with these params is lower than that of counting bigrams plus a margin."""
     return compute_loss(evidence.calls, params, evidence.held_out) < evidence.bigram_loss + margin
 
 
 def check_first_weights_use_rng(evidence):
-    """A training with another rng begins with other weights."""
+    """Check that a training with another rng starts with other weights. Raises `Wrong`."""
     other_trace = evidence.calls.train(
         evidence.examples, [evidence.seed, 2], evidence.on_progress, "It begins once more", max_calls=0
     )
@@ -275,7 +280,7 @@ def check_first_weights_use_rng(evidence):
 
 
 def check_claim(evidence):
-    """The claim is near what was found."""
+    """Check that the claim is near the held-out loss. Raises `Wrong`."""
     calls, claim, loss, (texts,) = evidence.calls, evidence.trace.claim, evidence.held_out_loss, evidence.examples
     if abs(claim - loss) <= APART:
         return
@@ -300,7 +305,7 @@ def check_claim(evidence):
 
 
 def check_writes_by_rng(evidence):
-    """The names that it writes are drawn by rng alone."""
+    """Check that the names that it writes are drawn by rng alone. Raises `Wrong`."""
     calls, params, seed = evidence.calls, evidence.params, evidence.seed
     names, names_again, other_names = (
         calls.write(params, BEGUN[:8], np.random.default_rng([seed, i])) for i in (0, 0, 1)
@@ -312,7 +317,7 @@ def check_writes_by_rng(evidence):
 
 
 def check_writes_in_new_run(evidence):
-    """All that `write` needs is in params."""
+    """Check that all that `write` needs is in params. Raises `Wrong`."""
     names = evidence.calls.write(evidence.params, BEGUN[:8], np.random.default_rng(evidence.seed))
     names_in_new_run = blank.call_in_new_run(evidence, "write", BEGUN[:8], np.random.default_rng(evidence.seed))
     if names_in_new_run != names:
@@ -320,7 +325,7 @@ def check_writes_in_new_run(evidence):
 
 
 def check_samples_match_logits(evidence):
-    """Each letter is drawn with the probabilities softmax(logits)."""
+    """Check that each letter is drawn with the probabilities softmax(logits). Raises `Wrong`."""
     prompts = evidence.prompts
     names = evidence.calls.write(evidence.params, prompts, np.random.default_rng([evidence.seed, 2]))
     if len({*names[: len(prompts) - 2 : 4]}) < 10:
@@ -354,9 +359,9 @@ def check_samples_match_logits(evidence):
 
 
 def check_known_names(evidence, names):
-    """Are most of its names among those that it has learned from, and should they be?
+    """Check that no more names than probable are among those that the network has learned from. Raises `Wrong`.
 
-    The probability that a name is one of them is the sum of theirs, given its beginning.
+    The probability that a name is one of them is the sum of theirs, given its prompt.
     """
     known_names = {*decode_names(evidence.examples[0])}
     count = sum(name in known_names for name in names)
@@ -376,21 +381,23 @@ def check_known_names(evidence, names):
 
 
 def make_sampling_error(deviations, mean, expected, part=""):
+    """Return the exception for letters that are drawn with other probabilities than those of `logits`."""
     comparison = "likelier" if deviations < 0 else "less likely"
     return wrong("write is not as logits", how=comparison, part=part, mine=mean, wanted=expected)
 
 
 def compute_log_probs(calls, params, texts):
-    """log p of each word at each place, (N, T, V): a score of -inf is that of a word that never stands there."""
+    """Return log p of each token at each position, (N, T, V): a score of -inf is that of a token that never stands
+    there."""
     return np.maximum(log_softmax(calls.logits(params, texts)), -1e3)
 
 
 def measure_deviation(log_p, texts, was_sampled):
-    """How many standard deviations the letters of texts (N, T) at the places `was_sampled` are off, if each is drawn with the
-    probabilities exp(log_p); the mean of their -log p, and what it should be about.
+    """Return by how many standard deviations sampled letters differ from their probabilities exp(log_p).
 
-    Of words drawn with the probabilities p, -log p is on average the entropy of p, whatever p is; and its variance is
-    known. So their sum is a test: 5 deviations are one right network in a million.
+    texts (N, T), was_sampled (N, T) bool. Also returns the mean of -log p of these letters, and what it should be
+    about. Of tokens drawn with the probabilities p, -log p is on average the entropy of p, whatever p is; and its
+    variance is known. So their sum is a test: 5 deviations are one right network in a million.
     """
     p, token_losses = np.exp(log_p), -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
     entropy = -(p * log_p).sum(axis=2)
@@ -400,12 +407,11 @@ def measure_deviation(log_p, texts, was_sampled):
 
 
 def check_letter_counts(log_p, texts, was_sampled):
-    """Is each letter chosen as often as softmax(logits) says, does a name end as often at each place, and are unlikely
-    letters as frequent as they should be?
+    """Check how often each letter is chosen, names end at each position, and unlikely letters occur. Raises `Wrong`.
 
-    Each is a count of events whose probabilities p are known, when their place is reached. It has the mean sum(p), and
-    the variance sum(p (1 - p)). There are about 60 such counts. 6.5 deviations of one whose variance is 9 or more are
-    one right network in 100,000, as a count of rare events (Poisson) has it.
+    Each is a count of events whose probabilities p are known, when their position is reached. It has the mean sum(p),
+    and the variance sum(p (1 - p)). There are about 60 such counts. 6.5 deviations of one whose variance is 9 or more
+    are one right network in 100,000, as a count of rare events (Poisson) has it.
     """
     p, is_token = np.exp(log_p), texts[:, :, np.newaxis] == np.arange(V)
     rank = np.argsort(np.argsort(-p, axis=2), axis=2)
@@ -430,7 +436,7 @@ def check_letter_counts(log_p, texts, was_sampled):
 
 
 def make_loss_error(evidence):
-    """The exception that says why its loss is no lower than that of counting, by what was seen of the training."""
+    """Return the exception that says why the loss is no lower than that of counting, by what was seen of the training."""
     result = f"On {len(evidence.held_out):,} names that it has not learned from, the loss is {evidence.held_out_loss:.3f} a letter."
     values = {"result": f"{result} Counting which letter comes after which gives {evidence.bigram_loss:.3f}."}
     diagnoses = [Diagnostics(evidence, (evidence.held_out[:100],), values, max_loss_ratio=0.9, flat_ratio=0.99)]
@@ -448,7 +454,7 @@ def make_loss_error(evidence):
 
 
 def iter_causes(evidence, diagnostics, known_diagnostics=None):
-    """What may have been wrong: the exception that says so, or what is false, for one cause after the other."""
+    """Yield, for one possible cause after the other, the exception that describes it, or a false value."""
     yield blank.diagnose_not_finite(diagnostics)
     yield known_diagnostics is None and diagnostics.make_error("other texts")
     if is_bigram_model(evidence, evidence.params):
@@ -471,7 +477,7 @@ def iter_causes(evidence, diagnostics, known_diagnostics=None):
 
 
 def is_bigram_model(evidence, params):
-    """Whether the logits of a place depend on no word but the one before it."""
+    """Return whether the logits of a position depend on no token but the one before it."""
     texts, calls = evidence.mini_batch[0], evidence.calls
     logits, largest_change = calls.logits(params, texts), 0.0
     for position in range(T - 2):
@@ -521,7 +527,7 @@ JUDGE = Blank(
 
 
 def train_and_save(file):
-    """Train the network of a file on all names, keep it beside the file, and let it write ten."""
+    """Train the network of a file on all names, save it beside the file, and let it write ten."""
     dataset = data.load("names")
     print(f"It trains on {len(dataset.train_tokens):,} names.", flush=True)
     with load_or_explain(file) as module:

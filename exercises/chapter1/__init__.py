@@ -10,7 +10,7 @@ from mlp_np import MLP, softmax_cross_entropy
 
 
 def draw_network(rng):
-    """A small network on random inputs, and every number of its two passes, in float64.
+    """Return a small network on random inputs, and every number of its two passes, in float64.
 
     Mistakes must not hide behind each other: B, H, 784 and 10 all differ, none is twice another, biases are not 0,
     between a quarter and three quarters of the units are off, and gradients of both signs reach those that are on.
@@ -32,7 +32,7 @@ def draw_network(rng):
 
 
 def run_both_passes(model, x, y):
-    """Every number of the two passes of an MLP."""
+    """Return every number of the two passes of an MLP."""
     logits = model.forward(x)
     loss, dlogits = softmax_cross_entropy(logits, y)
     grads = model.backward(dlogits)
@@ -46,35 +46,37 @@ def run_both_passes(model, x, y):
 
 
 def cross_entropy(logits, y):
-    """The mean cross-entropy."""
+    """Return the mean cross-entropy."""
     return softmax_cross_entropy(logits, y)[0]
 
 
 def draw_single_image(rng):
-    """The logits of one image (10,), their p, and the true digit as a one-hot row."""
+    """Return the logits of one image (10,), their p, and the true digit as a one-hot row."""
     g = draw_network(rng)
     return SimpleNamespace(logits=g.logits[0], p=g.p[0], onehot=g.onehot[0])
 
 
 def cross_entropy_of_one(logits, onehot):
-    """The cross-entropy of one image."""
+    """Return the cross-entropy of one image."""
     return cross_entropy(logits[np.newaxis], onehot[np.newaxis].argmax(axis=1))
 
 
 def move_beside_zero(rng, z, b):
-    """The biases b, moved until an entry of each column of z = ... + b lies beside 0: above it, below it, and so on."""
+    """Return the biases b, moved so that an entry of each column of z = ... + b lies beside 0: above it, below it, and
+    so on."""
     columns = np.arange(len(b))
     return b - z[rng.integers(len(z), size=len(b)), columns] + BESIDE * (-1.0) ** columns
 
 
 def has_both_signs_at_zero(z, dz):
-    """Whether the entries just above 0 have gradients of both signs: then only the sign of z tells what is on."""
+    """Return whether the entries just above 0 have gradients of both signs: then only the sign of z tells what is
+    on."""
     gradients = dz[(z > 0) & (z < 2 * BESIDE)]
     return (gradients > 0).any() and (gradients < 0).any()
 
 
 def draw_network_near_zero(rng):
-    """A network some of whose z1 are so close to 0 that no other threshold than 0 will do."""
+    """Return a network some of whose z1 are so close to 0 that no other threshold than 0 will do."""
     while True:
         g = draw_network(rng)
         model = MLP(g.H, dtype=np.float64)
@@ -87,7 +89,7 @@ def draw_network_near_zero(rng):
 
 
 def draw_extreme_logits(rng):
-    """Logits as an untrained network never has them, but a bad step may make: too large and too small for exp.
+    """Return logits as an untrained network never has them, but a bad step may make: too large and too small for exp.
 
     Whatever is subtracted from a row, if it is not its largest logit, fails for some rows and not for others: so what
     it was can be told. Nothing is special about the first and the last column.
@@ -104,7 +106,7 @@ def draw_extreme_logits(rng):
 
 
 def draw_network_with_few_labels(rng):
-    """A network whose labels are numbers of rows, too: p[y] is whole rows, neither an error nor every row once."""
+    """Return a network whose labels are numbers of rows, too: p[y] is whole rows, neither an error nor every row once."""
     while True:
         g = draw_network(rng)
         if g.y.max() < g.B and 1 < len(np.unique(g.y)) < g.B:
@@ -112,7 +114,7 @@ def draw_network_with_few_labels(rng):
 
 
 def draw_network_with_large_loss(rng):
-    """The same, but the true digit of one image has a p of 2e-9: no guard against log(0) may begin above that."""
+    """Return the same, but the true digit of one image has a p of 2e-9: no guard against log(0) may begin above that."""
     g = draw_network_with_few_labels(rng)
     other_logits = np.delete(g.logits[-1], g.y[-1])
     g.logits[-1, g.y[-1]] = np.log(np.exp(other_logits).sum()) - 20
@@ -123,7 +125,8 @@ def draw_network_with_large_loss(rng):
 
 
 def draw_momentum_step(rng, axes=2, decays=False):
-    """A parameter in the middle of training: it already has a velocity. A test compares it with main_np.update."""
+    """Return a parameter in the middle of training, which already has a velocity. A test compares it with
+    main_np.update."""
     shape = rng.choice(range(3, 9), axes, replace=False).tolist()
     lr, momentum, weight_decay = rng.uniform(0.05, 0.3), rng.uniform(0.6, 0.95), rng.uniform(0.1, 0.4) * decays
     old_p, old_v, dp = rng.normal(size=(3, *shape))
@@ -133,7 +136,7 @@ def draw_momentum_step(rng, axes=2, decays=False):
 
 
 def draw_first_weights(rng):
-    """Random numbers for the weights of a layer."""
+    """Return random numbers for the weights of a layer."""
     inputs, outputs = rng.choice([30, 40, 50, 70, 90], 2, replace=False).tolist()
     standard = rng.normal(size=(inputs, outputs))
     W = standard * np.sqrt(2 / inputs)
@@ -141,7 +144,7 @@ def draw_first_weights(rng):
 
 
 def draw_curved_function(rng, axes=2):
-    """A function with curvature: its central differences for a large h are not derivatives, but well defined."""
+    """Return a function whose central differences for a large h are not derivatives, but well defined."""
     array = rng.normal(size=rng.choice(range(2, 6), axes, replace=False))
     a, b, c = rng.normal(size=(3, *array.shape))
 
@@ -154,6 +157,6 @@ def draw_curved_function(rng, axes=2):
 
 
 def make_numerical_gradient_arguments(g):
-    """What numerical_gradient is given: an array, and a function that reads it."""
+    """Return the arguments of numerical_gradient: an array, and a function that reads it."""
     array = g.array.copy()
     return {"f": lambda: g.value(array), "array": array, "h": g.h}

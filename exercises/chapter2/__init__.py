@@ -17,7 +17,7 @@ TOOLS = dict(TABLES["Tools"])
 
 
 def draw_tanh_layer(rng):
-    """Activations of tanh. No file of the project has them: the derivative of tanh is 1 / cosh^2."""
+    """Return activations of tanh. No file of the project has them: the derivative of tanh is 1 / cosh^2."""
     B, H = rng.choice([3, 4, 7, 9, 11], 2, replace=False).tolist()
     z1, da1 = rng.normal(0, 1, (2, B, H))
     a1 = np.tanh(z1)
@@ -25,7 +25,7 @@ def draw_tanh_layer(rng):
 
 
 def draw_two_hidden_layers(rng, near_zero=False):
-    """A network with two hidden layers. Its upper half is an MLP on a1, its lower half an MLP that ends at z2.
+    """Return a network with two hidden layers. Its upper half is an MLP on a1, its lower half an MLP that ends at z2.
 
     near_zero: some of its z1 and z2 are so close to 0 that no other threshold than 0 will do.
     """
@@ -65,7 +65,7 @@ def draw_two_hidden_layers(rng, near_zero=False):
 
 
 def draw_convolution(rng):
-    """A 3 x 3 convolution with stride 1, and the weights of a new resnet_np.Conv. All numbers differ."""
+    """Return a 3 x 3 convolution with stride 1, and the weights of a new resnet_np.Conv. All numbers differ."""
     B, height, width = rng.permutation([4, 6, 7]).tolist()
     inputs, outputs = rng.permutation([2, 5]).tolist()
     W = Conv(rng, inputs, outputs).params["W"]
@@ -80,14 +80,14 @@ def pad_with_zeros(x):
 
 
 def convolve(x, W):
-    """x (B, height, width, C) and W (3, 3, C, O) -> y (B, height, width, O), from the definition."""
+    """Convolve from the definition: x (B, height, width, C) and W (3, 3, C, O) -> y (B, height, width, O)."""
     padded, (height, width) = pad_with_zeros(x), x.shape[1:3]
     return sum(padded[:, u : u + height, v : v + width] @ W[u, v] for u in range(3) for v in range(3))
 
 
 @contextmanager
 def doubled_autograd(module, g):
-    """While it lasts, PyTorch finds the gradients of twice whatever is differentiated."""
+    """Context manager: PyTorch finds the gradients of twice whatever is differentiated."""
 
     def differentiate_twice(original, values, *arguments, **options):
         values = [2 * value for value in values] if isinstance(values, (list, tuple)) else 2 * values

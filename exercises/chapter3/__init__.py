@@ -18,7 +18,10 @@ __all__ = ["Case"]  # for the files of this folder
 
 
 def probe_deep(module, rng, train):
-    """Are all gradients of four layers right? If `backward` takes other arguments than it did: those of a training."""
+    """Return whether all gradients of four layers are right.
+
+    If `backward` takes other arguments than it did, those of a training are compared.
+    """
     if not can_be_called_with(module.forward, 2) or not can_be_called_with(module.backward, 3):
         return probe_training(module)
     sizes = ((784, 64), (64, 64), (64, 64), (64, 10))
@@ -31,7 +34,7 @@ def probe_deep(module, rng, train):
 
 
 def can_be_called_with(function, n_arguments):
-    """Whether a function can be called with so many arguments."""
+    """Return whether a function can be called with so many arguments."""
     try:
         inspect.signature(function).bind(*range(n_arguments))
     except TypeError:
@@ -40,7 +43,7 @@ def can_be_called_with(function, n_arguments):
 
 
 def run_on_tape(layers, x):
-    """The logits of these layers [W, b], and the Tensors of all W, on the tape of autograd_np.py."""
+    """Return the logits of these layers [W, b], and the Tensors of all W, on the tape of autograd_np.py."""
     tensors = [[Tensor(p) for p in layer] for layer in layers]
     a = Tensor(x)
     for W, b in tensors[:-1]:
@@ -49,7 +52,7 @@ def run_on_tape(layers, x):
 
 
 def are_weight_gradients_right(gradients, layers, x, dlogits, tolerance):
-    """Whether the dW among these (dW, db) are those that the tape finds, but for `tolerance` of the largest entry."""
+    """Return whether the dW among these (dW, db) are those of the tape, but for `tolerance` of the largest entry."""
     logits, tensors = run_on_tape(layers, x)
     logits.backward(dlogits)
     return len(gradients) == len(tensors) and all(
@@ -59,7 +62,7 @@ def are_weight_gradients_right(gradients, layers, x, dlogits, tolerance):
 
 
 def probe_training(module):
-    """In the first steps of a training: does `backward` find the gradients of the loss?"""
+    """Return whether `backward` finds the gradients of the loss in the first steps of a training."""
     last_call, results = {}, []
 
     def forward(original, layers, x, *arguments, **options):
@@ -90,7 +93,7 @@ def probe_training(module):
 
 
 def probe_step(module, rng, train):
-    """Does a step go along the gradient of the mean?"""
+    """Return whether a step goes along the gradient of the mean."""
     g, lr, model = draw_network(rng), 0.1, MLP(1, dtype=np.float64)
     model.params = {name: getattr(g, name).copy() for name in ("W1", "b1", "W2", "b2")}
     module.step(model, g.x.copy(), g.y.copy(), lr)
@@ -98,14 +101,17 @@ def probe_step(module, rng, train):
 
 
 def probe_init(module, rng, train):
-    """Do the hidden units start different from each other? The second layer's weights may then be 0."""
+    """Return whether the hidden units start different from each other. The second layer's weights may then be 0."""
     W1, *other_params = (np.asarray(p) for p in module.new_model(np.random.default_rng(1)).params.values())
     all_differ = len(np.unique(W1.round(12), axis=1).T) == W1.shape[1]
     return all_differ and all(np.isfinite(p).all() for p in (W1, *other_params)) and W1.std() > 1e-4
 
 
 def probe_labels(module, rng, train):
-    """Each image is its own number: does each come with its label? ValueError if not once, and in a random order."""
+    """Return whether each image comes with its label. Raises ValueError if not once each, and in a random order.
+
+    Each image is its own number.
+    """
     images, labels = np.arange(400.0).reshape(-1, 1), np.arange(400)
     pairs = list(module.batches(images, labels, np.random.default_rng(1)))
     drawn_images = np.concatenate([np.asarray(x)[:, 0] for x, _ in pairs])
@@ -118,7 +124,7 @@ def probe_labels(module, rng, train):
 
 
 def probe_cleared(module, rng, train):
-    """During a whole training: is nothing in any .grad when the next gradients are found, that would be added to?
+    """Return whether, during a whole training, no .grad holds anything that the next gradients would be added to.
 
     What torch.autograd.grad returns is added to nothing. Then .grad may hold what it returned last.
     """
@@ -151,7 +157,7 @@ def probe_cleared(module, rng, train):
 
 
 def probe_softmax(module, rng, train):
-    """Is the loss the cross-entropy of what the last linear layer gives?"""
+    """Return whether the loss is the cross-entropy of the last linear layer's output."""
     torch, F = module.torch, module.torch.nn.functional
     torch.manual_seed(0)
     model, logits = module.new_model().double(), []
@@ -164,9 +170,9 @@ def probe_softmax(module, rng, train):
 
 
 def record_passes(train, layer_class, owner_of_backward, take_note):
-    """[(note(layer, x), whether backward() came next)] for each forward pass of such a layer during a training.
+    """Return [(take_note(layer, x), whether backward() came next)] for each forward pass of such a layer in a training.
 
-    layer_class: their class. owner_of_backward: the class whose backward() is called.
+    layer_class: the class of the layers. owner_of_backward: the class whose backward() is called.
     """
     passes, unsettled_notes = [], {}  # waiting: what was noted of the last pass, until we know what it was for
 
@@ -191,7 +197,7 @@ def record_passes(train, layer_class, owner_of_backward, take_note):
 
 
 def probe_statistics(module, rng, train):
-    """During a whole training: is every image that is only read, and not learned from, normalised as remembered?"""
+    """Return whether, during a training, every image that is only read is normalised by remembered statistics."""
 
     def statistics(layer, x):
         return "own" if layer.training or layer.running_mean is None else "remembered"
@@ -201,7 +207,7 @@ def probe_statistics(module, rng, train):
 
 
 def probe_units(module, rng, train):
-    """After the training: has it learned, and are most units on for some image?"""
+    """Return whether, after the training, the network has learned, and most units are on for some image."""
     passes = record_passes(train, MLP, MLP, lambda model, x: model)
     if not passes:
         return False
@@ -212,7 +218,8 @@ def probe_units(module, rng, train):
 
 @contextmanager
 def replaced_images(module, images):
-    """Within it, a case gets these from `few_images`: (images, labels, those of the test). It prints nothing."""
+    """Context manager: a case gets these from `few_images`, and prints nothing. images: (images, labels, those of the
+    test)."""
     with ExitStack() as stack:
         stack.enter_context(redirect_stdout(io.StringIO()))
         for owner in (module, digits):
@@ -225,7 +232,7 @@ MOST_UNITS = 1 / 3  # with a learning rate that is only just too large, it is 1 
 
 
 def probe_pixels(module, rng, train):
-    """If it is tested on images of its training, does the network see the same numbers?"""
+    """Return whether, tested on images of its training, the network sees the same numbers."""
     images, y, *_ = digits.few_images()
     half = len(images) // 2
     with replaced_images(module, (images, y, images[:half], y[:half])):
@@ -244,7 +251,7 @@ def probe_pixels(module, rng, train):
 
 
 def probe_leak(module, rng, train):
-    """During a training: is none of the images that it is tested on among those that it has learned from?
+    """Return whether none of the images that it is tested on are among those that it has learned from.
 
     An image is known by which of its pixels are lighter than its mean, however the pixels are scaled.
     """
@@ -265,7 +272,7 @@ def probe_leak(module, rng, train):
 
 
 def probe_broadcast(module, rng, train):
-    """Is the loss of a batch the mean of what it is for each image alone?"""
+    """Return whether the loss of a batch is the mean of what it is for each image alone."""
 
     def loss(x, y):
         loss_value = module.loss_of(params, x, y)
@@ -278,7 +285,10 @@ def probe_broadcast(module, rng, train):
 
 
 def probe_overwritten(module, rng, train):
-    """In a training on images without a black pixel: do as many become black in the last epoch as in the first?"""
+    """Return whether, in a training on images without a black pixel, the last epoch has no more of them than the first.
+
+    Raises ValueError if the images are whole.
+    """
     examples = rng.integers(128, 256, (400, 28, 28)).astype(np.uint8), rng.integers(10, size=400)
     with replaced_images(module, (*examples, *examples)):
         passes = record_passes(module.train, MLP, MLP, lambda model, x: np.array(x, float).reshape(len(x), -1))
@@ -297,7 +307,7 @@ def probe_overwritten(module, rng, train):
 
 
 def probe_ahead(module, rng, train):
-    """Does a pixel change nothing but the probabilities after it?"""
+    """Return whether a pixel changes nothing but the probabilities after it."""
     pixels = module.SIDE**2
     W, b = rng.normal(0, 0.1, (pixels, pixels)), rng.normal(size=(10, pixels))
     x, digits = np.where(rng.random((3, pixels)) < 0.5, 1.0, -1.0), np.array([3, 1, 4])

@@ -22,7 +22,10 @@ def draw_two_sizes(rng, choices=(3, 4, 5, 7, 9)):
 
 
 def draw_reused_value(rng, unchanged_index=0):
-    """The gradients of K values that were made from one, u. One of them, `unchanged_index`, is u + something: its dy is."""
+    """Return the gradients of K values that were made from one, u. One of them is u + something: its dy is handed on.
+
+    unchanged_index: which of them.
+    """
     K, (B, H) = int(rng.choice([3, 4, 5, 6])), draw_two_sizes(rng)
     slopes, dys = rng.normal(size=(K - 1, B, H)), rng.normal(size=(K, B, H))
     slopes = np.insert(slopes, unchanged_index % K, 1, axis=0)
@@ -32,21 +35,24 @@ def draw_reused_value(rng, unchanged_index=0):
 
 
 def build_diamond(g, a, b):
-    """The product w is made of p and q, and all three are used again."""
+    """Compute a value in which the product w is made of p and q, and all three are used again."""
     p, q = a * g.c, b * g.d
     w = p * q
     return (p * w * q).sum()
 
 
 def build_fork(g, a, b):
-    """A sum hands the same gradient to p and q, and p gets another. Then a matrix product, and beside it a sum."""
+    """Compute a value in which a sum hands the same gradient to p and q, and p gets another.
+
+    Then comes a matrix product, and beside it a sum.
+    """
     p, q = a * g.c, b * g.d
     v = p * g.c
     return ((p + q) * v @ g.W).sum() + (a * b).sum()
 
 
 def build_tangle(g, a, b):
-    """Values of values, drawn by chance, and all of them used at the end."""
+    """Compute values of values, drawn by chance, and use all of them at the end."""
     values = [a, b]
     for i, j in g.pairs:
         values.append(values[i] * g.c + values[j] * g.d)
@@ -57,7 +63,7 @@ def build_tangle(g, a, b):
 
 
 def draw_graph(rng, formula):
-    """A graph with the leaves a and b."""
+    """Return a graph with the leaves a and b."""
     B, H = draw_two_sizes(rng)
     a, b, c, d = rng.uniform(0.5, 1.5, (4, B, H)) * rng.choice([-1, 1], (4, B, H))
     pairs = [(0, 1), *((int(rng.integers(n)), int(rng.integers(n))) for n in range(3, 7))]
@@ -73,7 +79,8 @@ def compute_graph_loss(a, b, function):
 
 
 def list_recursive_visits(loss, step=1):
-    """In which order a function visits that calls itself for each parent, from the first on or from the last."""
+    """Return the order in which a function visits that calls itself for each parent, from the first on or from the
+    last."""
     return [loss, *(node for parent, _ in loss.edges[::step] for node in list_recursive_visits(parent, step))]
 
 
@@ -84,7 +91,7 @@ def make_walk_arguments(g):
 
 
 def draw_maximum(rng):
-    """An array in whose first rows two and three entries are equal, and the largest; a third has no positive entry."""
+    """Return an array with two and three equal largest entries in its first rows; a third has no positive entry."""
     B, H = draw_two_sizes(rng, (4, 5, 7, 9))
     a, dy = rng.normal(size=(B, H)), rng.normal(size=B)
     for row, equal in enumerate((2, 3)):
@@ -99,7 +106,7 @@ def draw_maximum(rng):
 
 
 def make_operation_arguments(g):
-    """The operands of one operation, of which the first may be a constant; and `play`."""
+    """Return the operands of one operation, of which the first may be a constant; and `play`."""
     operands = {name: Tensor(getattr(g, name).copy()) for name in ("a", "b") if hasattr(g, name)}
     if g.constant:
         operands["a"] = operands["a"].value
@@ -107,17 +114,16 @@ def make_operation_arguments(g):
 
 
 def cross_entropy(logits, y):
-    """As in the stub of tape_train."""
+    """Return the loss as a Tensor, as in the stub of tape_train."""
     loss, dlogits = softmax_cross_entropy(logits.value, y)
     return Tensor(loss, (logits, lambda dy: dy * dlogits))
 
 
 def draw_training(rng, near_zero=False):
-    """A small network whose z1 and b1 are used twice, and its weights after some steps.
+    """Return a small network whose z1 and b1 are used twice, and its weights after some steps.
 
     On the way back, z1 is nearer to the loss than r1, from which one of its shares comes: level by level is no order.
-
-    near_zero: in the first of them, some of its z1 are so close to 0 that no other threshold than 0 will do.
+    near_zero: in the first step, some of its z1 are so close to 0 that no other threshold than 0 will do.
     """
     B, H = draw_two_sizes(rng)
     D, steps = rng.choice([6, 8, 11, 13], 2, replace=False).tolist()
@@ -131,7 +137,7 @@ def draw_training(rng, near_zero=False):
 
 
 def train_on_tape(x, y, weights, lr, steps):
-    """The weights after so many steps."""
+    """Return the weights after so many steps."""
     for _ in range(steps):
         W1, b1, W2, b2 = tensors = [autograd_np.Tensor(p) for p in weights.values()]
         z1 = x @ W1 + b1
@@ -142,7 +148,7 @@ def train_on_tape(x, y, weights, lr, steps):
 
 @contextmanager
 def doubled_tape(module, g):
-    """While it lasts, twice the gradients arrive at the learner's own Tensors of W1, b1, W2 and b2, over any edge."""
+    """Context manager: twice the gradients arrive at the learner's Tensors of W1, b1, W2 and b2, over any edge."""
     shapes = {p.shape for p in g.first.values()}
 
     def double_edge(parent, share):

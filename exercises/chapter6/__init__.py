@@ -11,20 +11,20 @@ from vit_np import Positions
 
 
 def draw_sizes(rng, n_sizes, smallest=3):
-    """This many sizes, no two of them alike."""
+    """Return this many sizes, no two of them alike."""
     return (smallest + rng.permutation(n_sizes + 3)[:n_sizes]).tolist()
 
 
 def make_row_offsets(n_rows):
-    """How far from 0 each of so many rows lies: exp overflows, or is 0, unless the row's own largest is subtracted."""
+    """Return how far from 0 each row lies: exp overflows, or is 0, unless the row's own largest is subtracted."""
     return np.resize([-800.0, 0, 800], n_rows)
 
 
 def draw_masked_scores(rng, has_offsets=False):
-    """Scores of which those that belong to later places are not small: a look at them shows.
+    """Return scores of which those of later positions are not small: a look at them shows.
 
-    has_offsets: rows of a text lie far from 0, and from each other. What is hidden lies far above all that is seen, so that
-    the maximum of a whole row is too large to be subtracted.
+    has_offsets: rows of a text lie far from 0, and from each other. What is hidden lies far above all that is seen, so
+    that the maximum of a whole row is too large to be subtracted.
     """
     B, T = draw_sizes(rng, 2)
     scores = rng.normal(0, 1.5, (B, T, T)) + np.triu(rng.uniform(1, 3, (T, T)), 1)
@@ -34,7 +34,7 @@ def draw_masked_scores(rng, has_offsets=False):
 
 
 def draw_texts(rng):
-    """Images in words, and which digits they are. The last word does not occur: V is no number of the patches'."""
+    """Return images in words, and their digits. The last word does not occur: V is no number of the patches'."""
     (B, T), V = draw_sizes(rng, 2, smallest=4), int(rng.integers(20, 40))
     patches, digits = rng.integers(0, V - 1, (B, T)), rng.integers(0, 10, B)
     x = np.column_stack([V + digits, patches[:, :-1]])
@@ -42,9 +42,9 @@ def draw_texts(rng):
 
 
 def draw_sampling(rng, temperature=None, has_offsets=False):
-    """What a network says about the next word of many texts, and the numbers that decide.
+    """Return logits for the next word of many texts, and the numbers that decide.
 
-    temperature: None for one of several; has_offsets: the rows lie far from 0, and from each other.
+    temperature: None for one of several. has_offsets: the rows lie far from 0, and from each other.
     """
     V, B = int(rng.integers(5, 9)), int(rng.integers(40, 60))
     temperature = float(rng.choice([0.4, 0.6, 1.7])) if temperature is None else temperature
@@ -59,19 +59,19 @@ SAMPLINGS = [draw_sampling, partial(draw_sampling, temperature=1.0), partial(dra
 
 
 def find_nearest(patches, words, order=2):
-    """For each patch (N, D), the nearest of the words (V, D) by the norm of that order."""
+    """Return for each patch (N, D) the index of the nearest word of (V, D), by the norm of that order."""
     return np.linalg.norm(patches[:, np.newaxis] - words, order, axis=2).argmin(axis=1)
 
 
 def move_to_means(patches, words, nearest_words):
-    """Each word at the mean of its patches, or, without any, where it was."""
+    """Return each word at the mean of its patches, or, without any, where it was."""
     return np.array(
         [patches[nearest_words == k].mean(axis=0) if k in nearest_words else word for k, word in enumerate(words)]
     )
 
 
 def draw_clusters(rng):
-    """Patches around some words. One word is far from all patches, and another has a single one.
+    """Return patches around some words. One word is far from all patches, and another has a single one.
 
     The first word and the last have patches. The words overlap: by another distance than the Euclidean, or if each word
     moves before the next one is looked at, some patch belongs to another word.
@@ -98,7 +98,7 @@ def draw_clusters(rng):
 
 
 def draw_word_pairs(rng, without_last=False):
-    """Pairs of words; some occur several times. One word never comes before another, and one does so once.
+    """Return pairs of words; some occur several times. One word never comes before another, and one does so once.
 
     without_last: nor does the last word, which never comes after another, either. Otherwise it does, as the first does.
     """
@@ -115,10 +115,11 @@ def draw_word_pairs(rng, without_last=False):
 
 
 def draw_cached_attention(rng, has_offsets=False):
-    """A new word's query, key and value in one head, and those of the words before it: the last row of attention.
+    """Return a new word's query, key and value in one head, and those of the words before it: the last row of
+    attention.
 
-    has_offsets: the scores of a text lie far from 0, and from those of other texts; and one lies far above the others: a
-    kept one, and in another text the new one.
+    has_offsets: the scores of a text lie far from 0, and from those of other texts; and one lies far above the others:
+    a kept one, and in another text the new one.
     """
     B, t, d = draw_sizes(rng, 3)
     keys, values = rng.normal(0, 1, (2, B, t + 1, d))

@@ -12,14 +12,14 @@ from vit_np import merge, split
 
 
 def draw_sizes(rng, *choices):
-    """A number from each of these lists, no two of them alike."""
+    """Return a number from each of these lists, no two of them alike."""
     while len({*(sizes := [int(rng.choice(numbers)) for numbers in choices])}) < len(choices):
         pass
     return sizes
 
 
 def draw_heads(rng):
-    """Queries, keys and values of all heads, as one linear layer makes them, and what the heads make of them."""
+    """Return queries, keys and values of all heads, as one linear layer makes them, and what the heads make of them."""
     B, T, h, d = draw_sizes(rng, [2, 3, 5, 6, 7], [2, 4, 5, 6, 7], [2, 3, 4, 5], [2, 3, 4, 5, 6])
     C = h * d
     qkv, mixed = rng.normal(size=(B, T, 3 * C)), rng.normal(size=(B, h, T, d))
@@ -28,11 +28,9 @@ def draw_heads(rng):
 
 
 def draw_adamw_step(rng, axes=2, t=None):
-    """A parameter and its two running means in the middle of a training, or at step t.
+    """Return a parameter and its two running means in the middle of a training, or at step t.
 
-    A test compares it with main_np.update_adamw.
-
-    eps is large, so that its place in the formula shows.
+    A test compares it with main_np.update_adamw. eps is large, so that its place in the formula shows.
     """
     shape = rng.choice(range(3, 9), axes, replace=False).tolist()
     late_step, lr, weight_decay = int(rng.integers(2, 9)), rng.uniform(0.05, 0.3), rng.uniform(0.1, 0.4)
@@ -47,7 +45,8 @@ def draw_adamw_step(rng, axes=2, t=None):
 
 
 def draw_scheduled_rate(rng, part):
-    """A step in one part of a training: it warms up, the rate falls, or the last step is over; or a step at an edge."""
+    """Return a step in one part of a training: it warms up, the rate falls, or the last step is over; or a step at an
+    edge."""
     warm, steps = int(rng.integers(6, 12)), int(rng.integers(30, 60))
     edges = {"first": 0, "warmed": warm - 1, "at warm": warm, "after warm": warm + 1, "late": steps - 1, "last": steps}
     if part in edges:
@@ -71,7 +70,8 @@ AT_EDGES = [
 
 
 def draw_small_batches(rng):
-    """A batch in small batches of several sizes: the gradients of the mean loss of each, and how many are in each."""
+    """Return a batch in small batches of several sizes: the gradients of the mean loss of each, and how many are in
+    each."""
     K, I, O = draw_sizes(rng, *[[2, 3, 4, 5, 6]] * 3)
     counts = rng.permutation(np.arange(2, 9))[:K]
     x, dy = rng.normal(size=(counts.sum(), I)), rng.normal(size=(counts.sum(), O))
@@ -82,10 +82,10 @@ def draw_small_batches(rng):
 
 
 def draw_clipped_gradients(rng, length="far too long"):
-    """The gradients of a layer, together longer than allowed, or shorter.
+    """Return the gradients of a layer, together longer than allowed, or shorter.
 
-    far too long: single entries are longer. together: neither array is longer alone. short: together they are shorter,
-    although the sum of their two lengths is not.
+    length: far too long: single entries are longer. together: neither array is longer alone. short: together they are
+    shorter, although the sum of their two lengths is not.
     """
     I, O = draw_sizes(rng, *[[2, 3, 4, 5, 6, 7]] * 2)
     dW, db = rng.normal(size=(I, O)), rng.normal(size=O)

@@ -8,14 +8,17 @@ import numpy as np
 
 
 def draw_sizes(rng, *choices):
-    """A number from each of these lists, no two of them alike."""
+    """Return a number from each of these lists, no two of them alike."""
     while len({*(sizes := [int(rng.choice(numbers)) for numbers in choices])}) < len(choices):
         pass
     return sizes
 
 
 def draw_token_pairs(rng, has_runs=False):
-    """Words of a text, and a pair of neighbours that becomes one. has_runs: both are the same word, several in a row."""
+    """Return words of a text, and a pair of neighbours that becomes one.
+
+    has_runs: both are the same word, several in a row.
+    """
     N, V = int(rng.integers(12, 18)), int(rng.integers(5, 9))
     first, second = (int(word) for word in rng.permutation(V)[:2])
     if has_runs:
@@ -44,20 +47,20 @@ def draw_token_pairs(rng, has_runs=False):
 
 
 def draw_probabilities(rng):
-    """Probabilities of words, and how much the ones that are kept have together."""
+    """Return probabilities of words, and how much the ones that are kept have together."""
     B, V = draw_sizes(rng, [3, 4, 5], [7, 8, 9, 10])
     return make_top_p_case(rng.dirichlet(np.full(V, 0.7), B), float(rng.uniform(0.5, 0.8)))
 
 
 def draw_halved_probabilities(rng):
-    """The same, where the likeliest words have exactly as much together as is enough."""
+    """Return the same, where the likeliest words have exactly as much together as is enough."""
     B, V = draw_sizes(rng, [3, 4, 5], [7, 8, 9, 10])
     p = 0.5 ** np.minimum(np.arange(1, V + 1), V - 1)
     return make_top_p_case(np.array([rng.permutation(p) for _ in range(B)]), float(rng.choice([0.5, 0.75])))
 
 
 def make_top_p_case(p, enough):
-    """p (B, V): what is given, and what is right."""
+    """Return the inputs p (B, V) and enough, and the right results."""
     B, V = p.shape
     order = np.argsort(-p, axis=1)
     ranked = np.take_along_axis(p, order, axis=1)
