@@ -14,7 +14,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext, redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -45,11 +45,11 @@ class Blank:
     functions: tuple  # the names of those that are asked for
     stub: Path  # the exercise's file
     calls: type  # a kind of `Calls`
-    checks: tuple  # functions of what is `Evidence`, tried in this order
-    format_success: Callable  # of what is `Evidence` in a file that passes, as text
+    checks: tuple  # functions of the `Evidence`, called in this order
+    format_success: Callable  # format_success(evidence): the text for a file that passes
     module: str = ""  # the program that runs such a file,
     viewer_module: str = ""  # and the one that shows what it does
-    rechecks: tuple = ()  # consequences that are tried once more, by the process that judges (marker/asked.py)
+    rechecks: tuple = ()  # checks that the process that judges makes once more (marker/asked.py)
     gives: dict = field(default_factory=dict)  # {a function: what it returns}, of those that return params or gradients
 
     def program(self):
@@ -71,7 +71,8 @@ class Blank:
             text = self.examine(module, seed, on_progress)
         except Wrong as error:
             return False, error.mark, str(error)
-        if packages := list_imports(read(module.__file__)):
+        packages = list_imports(read(module.__file__))
+        if packages:
             question = "Which of its lines do you owe to them, and could you write these yourself?"
             return True, "with imports", f"{text}\nYour file imports {' and '.join(packages)}. {question}"
         return True, "passed", text
@@ -195,21 +196,30 @@ class Calls:
             result = self.functions[name](own_params, *copies)
             self.check_unchanged(name, copies, batch)
             yield result
-        if changed_paths := changed(
-            floats(own_params), floats(params), same_bits
-        ):  # of `gradients`, marker/derivatives.py says it
+        changed_paths = changed(floats(own_params), floats(params), same_bits)
+        if changed_paths:  # of `gradients`, marker/derivatives.py says it
             raise wrong("changes its input", name=name, what=shown(changed_paths))
 
     def check_unchanged(self, name, arrays, originals):
         """Raise `Wrong` if an array differs from its original."""
-        arrays_by_name, originals_by_name = (
-            dict(zip(self.input_names, values, strict=False)) for values in (arrays, originals)
-        )
+        arrays_by_name = dict(zip(self.input_names, arrays, strict=False))
+        originals_by_name = dict(zip(self.input_names, originals, strict=False))
         for changed_name in changed(arrays_by_name, originals_by_name, same_bits):
             raise wrong("changes its input", name=name, what=changed_name)
 
-    def train(self, examples, seed, on_progress=lambda text: None, activity="", on_first_call=None, max_calls=np.inf, watched_names=("gradients",),
-              negates_gradients=False, global_seed=0, max_seconds=np.inf):  # fmt: skip
+    def train(
+        self,
+        examples,
+        seed,
+        on_progress=lambda text: None,
+        activity="",
+        on_first_call=None,
+        max_calls=np.inf,
+        watched_names=("gradients",),
+        negates_gradients=False,
+        global_seed=0,
+        max_seconds=np.inf,
+    ):
         """Call train(*examples, rng) once and return its `Trace`. Raises `Wrong` if its results are of the wrong kind.
 
         watched_names: the functions that are watched. on_first_call, max_calls: see `Trace`; without on_first_call,
@@ -218,7 +228,9 @@ class Calls:
         """
         random.seed(global_seed)
         np.random.seed(global_seed)  # noqa: NPY002
-        copies, start_time, last_report_time = [a.copy() for a in examples], time.process_time(), time.monotonic()
+        copies = [a.copy() for a in examples]
+        start_time = time.process_time()
+        last_report_time = time.monotonic()
 
         def report_step(n):
             nonlocal last_report_time
@@ -227,12 +239,14 @@ class Calls:
                 on_progress(f"{activity}: step {n:,}")
 
         trace = Trace(examples, on_first_call, max_calls, report_step)
-        trace.negates_gradients, trace.deadline = negates_gradients, start_time + max_seconds
+        trace.negates_gradients = negates_gradients
+        trace.deadline = start_time + max_seconds
         on_progress(activity)
         with ExitStack() as stack:
             for name in watched_names:
                 stack.enter_context(watched(self.module, name, getattr(trace, name)))
-            stack.enter_context(nullcontext() if on_first_call or not watched_names else redirect_stdout(io.StringIO()))
+            if watched_names and not on_first_call:
+                stack.enter_context(redirect_stdout(io.StringIO()))
             try:
                 results = self.functions["train"](*copies, np.random.default_rng(seed))
             except Enough:
@@ -365,8 +379,8 @@ def check_gradients(calls, params, batches, rng, thorough=True):
         a is None or np.array_equal(a, second_gradients.get(k), equal_nan=True) for k, a in first_gradients.items()
     ):
         raise wrong("gradients by chance", examples=calls.examples_name)
-    options = {"terms": calls.mean_terms, "asks": calls.factor_questions}
-    return check(calls.loss, calls.gradients, params, batches, rng, calls.examples_name, thorough, **options)
+    terms, questions = calls.mean_terms, calls.factor_questions
+    return check(calls.loss, calls.gradients, params, batches, rng, calls.examples_name, thorough, terms, questions)
 
 
 def check_many(calls, params, examples, rng):
@@ -374,16 +388,19 @@ def check_many(calls, params, examples, rng):
 
     Examples may be cut off, or taken in parts whose means do not count as they should.
     """
-    batches = [tuple(a[:n] for a in examples) for n in (MANY, FEWER)]
+    batch = [a[:MANY] for a in examples]
     start_time = time.process_time()
-    calls.loss(params, *batches[0])
-    check_gradients(calls, params, [batches[time.process_time() - start_time > 0.02]], rng, thorough=False)
+    calls.loss(params, *batch)
+    if time.process_time() - start_time > 0.02:
+        batch = [a[:FEWER] for a in examples]
+    check_gradients(calls, params, [tuple(batch)], rng, thorough=False)
 
 
 def check_gradients_during_training(evidence):
     """Check the gradients after a third of the training, and at its end. Raises `Wrong`."""
     calls, (first, *_) = evidence.calls, evidence.trace.snapshots
-    first_loss, rng = float(calls.loss(first.params, *evidence.mini_batch)), np.random.default_rng(evidence.seed)
+    first_loss = float(calls.loss(first.params, *evidence.mini_batch))
+    rng = np.random.default_rng(evidence.seed)
     gradients = matched(first.params, calls.gradients(replaced(first.params), *evidence.mini_batch))
     evidence.trained_paths = [k for k, g in gradients.items() if g is not None]
     params_after_a_third = evidence.trace.snapshots[len(evidence.trace.snapshots) // 3].params
@@ -391,9 +408,8 @@ def check_gradients_during_training(evidence):
         (params_after_a_third, "after a third of the training"),
         (evidence.params, "at the end of the training"),
     ):
-        if float(calls.loss(params, *evidence.mini_batch)) < max(
-            first_loss, 3
-        ):  # otherwise the numbers are too large to tell
+        loss = float(calls.loss(params, *evidence.mini_batch))
+        if loss < max(first_loss, 3):  # otherwise the numbers are too large to tell
             try:
                 check_gradients(calls, params, [evidence.mini_batch], rng, thorough=False)
             except Wrong as error:
@@ -404,27 +420,31 @@ def check_descent(evidence):
     """Check that all arrays that have a gradient move, and against it. Raises `Wrong`."""
     trace, paths = evidence.trace, evidence.trained_paths
     first, last = floats(trace.snapshots[0].params), floats(trace.params)
-    n_empty = sum(not point.batch[0].size for point in trace.snapshots)
+    n_empty = sum(not snapshot.batch[0].size for snapshot in trace.snapshots)
     if n_empty > len(trace.snapshots) / 2:
         raise wrong("no images", n=n_empty, of=len(trace.snapshots), examples=evidence.calls.examples_name)
-    arrays_on_the_way = [floats(point.params) for point in trace.snapshots] + [
-        point.arrays_after for point in trace.snapshots
-    ]
+    arrays_on_the_way = [floats(snapshot.params) for snapshot in trace.snapshots]
+    arrays_on_the_way += [snapshot.arrays_after for snapshot in trace.snapshots]
     paths = [k for k in paths if k in first and k in last]
     moved_paths = [k for k in paths if not np.array_equal(first[k], last[k])]
-    unmoved_paths = [
-        k
-        for k in paths
-        if all(np.array_equal(first[k], arrays[k]) for arrays in (*arrays_on_the_way, last) if k in arrays)
-    ]
+
+    def has_moved(k):
+        return not all(np.array_equal(first[k], arrays[k]) for arrays in (*arrays_on_the_way, last) if k in arrays)
+
+    unmoved_paths = [k for k in paths if not has_moved(k)]
     if paths and not moved_paths:
         raise wrong("no array moves" if len(unmoved_paths) == len(paths) else "no array moves: the first are returned")
-    if never_moved := [k for k in unmoved_paths if not np.all(trace.always_zero.get(k, True))]:
+    never_moved = [k for k in unmoved_paths if not np.all(trace.always_zero.get(k, True))]
+    if never_moved:
         raise wrong("never moves", names=shown(never_moved))
-    if replaced_paths := [k for k in paths if trace.moves.get(k) and trace.moves[k][0].replaced]:
+    replaced_paths = [k for k in paths if trace.moves.get(k) and trace.moves[k][0].is_multiple]
+    if replaced_paths:
         raise wrong("weights replaced", names=shown(replaced_paths))
-    downhill_shares = {k: [m.downhill for m in trace.moves.get(k, ())[:5] if m.length and m.slope] for k in paths}
-    downhill_shares = {k: shares for k, shares in downhill_shares.items() if shares}
+    downhill_shares = {}
+    for k in paths:
+        shares = [move.downhill for move in trace.moves.get(k, ())[:5] if move.length and move.slope]
+        if shares:
+            downhill_shares[k] = shares
     uphill_paths = [k for k, shares in downhill_shares.items() if np.mean(shares) < 0.2]
     if uphill_paths:
         raise wrong(
@@ -486,7 +506,8 @@ def check_same_start(snapshot, other_snapshot, final_arrays):
     learned_paths = [k for k in drawn_paths if not np.array_equal(arrays[k], final_arrays.get(k))]
     if learned_paths and all(np.array_equal(other_arrays[k], final_arrays.get(k)) for k in learned_paths):
         raise wrong("kept between calls")
-    if different_paths := [k for k in drawn_paths if not np.array_equal(arrays[k], other_arrays[k])]:
+    different_paths = [k for k in drawn_paths if not np.array_equal(arrays[k], other_arrays[k])]
+    if different_paths:
         raise wrong("rng ignored: chance of its own", what=shown(different_paths))
 
 

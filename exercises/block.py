@@ -5,6 +5,7 @@ The file has three functions: first_weights, forward and backward. Central diffe
 exercises/said.md has the sentences.
 """
 
+import itertools
 import sys
 from collections import Counter
 from zlib import crc32
@@ -196,10 +197,10 @@ def check_attention(evidence):
         ranks = []
         for text in rng.normal(size=(3, T, C)):
             texts = [np.concatenate([text[:-1], last]) for last in rng.normal(size=(4, 1, C))]
-            rows = [
-                np.concatenate([compute_jacobian(calls, params, text_variant, position) for position in (0, 1)], axis=1)
-                for text_variant in texts
-            ]
+            rows = []
+            for variant in texts:
+                jacobians = [compute_jacobian(calls, params, variant, position) for position in (0, 1)]
+                rows.append(np.concatenate(jacobians, axis=1))
             sizes = np.linalg.svd(np.concatenate(rows), compute_uv=False)
             ranks.append((sizes > 1e-7 * sizes[0]).sum())
         if max(ranks) <= C:
@@ -234,7 +235,8 @@ def check_residuals(evidence):
     params, other_arrays = calls.first_weights(0), floats(calls.first_weights(1))
     zeros = {k: 0 * a for k, a in floats(params).items() if a.size and not np.array_equal(a, other_arrays[k])}
     if len(other_arrays) > 1:  # in a single array, there may be gammas, too
-        y, other_y = (calls.call("forward", replaced(params, zeros), (a,)) for a in (x, rng.normal(size=x.shape)))
+        y = calls.call("forward", replaced(params, zeros), (x,))
+        other_y = calls.call("forward", replaced(params, zeros), (rng.normal(size=x.shape),))
         if np.isfinite(y).all() and np.abs(y - other_y).max() < 1e-9:
             raise wrong("no sum", names=shown(zeros))
 
@@ -242,7 +244,8 @@ def check_residuals(evidence):
 def check_arrays_used(evidence):
     """Check that each array that has a gradient changes y, if only in its last digits. Raises `Wrong`."""
     calls, params, x = evidence.calls, evidence.params, evidence.x
-    y, (_, gradients) = calls.forward(params, x), calls.backward(params, x, x)
+    y = calls.forward(params, x)
+    _, gradients = calls.backward(params, x, x)
     for k, a in floats(params).items():
         changed_params = replaced(params, {k: a + 0.1 * draw_for_path(k, a.shape)})
         if gradients.get(k) is not None and gradients[k].ndim and np.array_equal(calls.forward(changed_params, x), y):
@@ -258,10 +261,10 @@ def check_heads(evidence):
     x[1], x[2].
     """
     calls, params, x, rng = evidence.calls, evidence.params, evidence.x, evidence.rng
-    params_with_two_heads, params_with_all_heads = (
-        draw_trained_params(calls, (x, x), 0, size)[0] for size in ((C, 2), (C, HEADS))
-    )
-    if np.allclose(calls.forward(params_with_two_heads, x), calls.forward(params_with_all_heads, x), rtol=0, atol=1e-9):
+    params_with_two_heads, _ = draw_trained_params(calls, (x, x), 0, (C, 2))
+    params_with_all_heads, _ = draw_trained_params(calls, (x, x), 0, (C, HEADS))
+    y_with_two_heads = calls.forward(params_with_two_heads, x)
+    if np.allclose(y_with_two_heads, calls.forward(params_with_all_heads, x), rtol=0, atol=1e-9):
         raise wrong("heads ignored", one=HEADS, two=2)
     _, gradients = calls.backward(params, x, x)
     large_params = replaced(params, {k: 30 * a for k, a in floats(params).items() if gradients.get(k) is not None})
@@ -271,16 +274,17 @@ def check_heads(evidence):
         for positions in ([0, 1, 2], [0, 0, 2], [1, 1, 2])
     )
     differences = np.min([np.abs(y - y_of_repeat).max(axis=1) for y_of_repeat in y_of_repeats], axis=0)
-    params_with_all_heads = (differences < 1e-9 * np.abs(y).max()).sum()
-    if params_with_all_heads > 0.9 * len(texts):  # of heads that choose by themselves, it is about a half
-        raise wrong("heads ignored: they choose the same", heads=HEADS, n=params_with_all_heads, of=len(texts))
+    n_same = (differences < 1e-9 * np.abs(y).max()).sum()
+    if n_same > 0.9 * len(texts):  # of heads that choose by themselves, it is about a half
+        raise wrong("heads ignored: they choose the same", heads=HEADS, n=n_same, of=len(texts))
 
 
 def check_first_weights_use_rng(evidence):
     """Check that the first weights are the same for the same generator, and others for another. Raises `Wrong`."""
     calls = evidence.calls
     arrays, arrays_again, other_arrays = (floats(calls.first_weights(seed)) for seed in (0, 0, 1))
-    if changed_paths := [k for k, a in arrays.items() if not np.array_equal(a, arrays_again[k])]:
+    changed_paths = [k for k, a in arrays.items() if not np.array_equal(a, arrays_again[k])]
+    if changed_paths:
         raise wrong("first weights by chance", names=shown(changed_paths))
     drawn_paths = [k for k, a in arrays.items() if a.size and np.ptp(a)]
     if drawn_paths and all(np.array_equal(arrays[k], other_arrays[k]) for k in drawn_paths):
@@ -302,7 +306,8 @@ def call_at_sizes(function, *arguments, **sizes):
 def check_no_numerical_gradient(evidence):
     """Raise `Wrong` if `backward` differentiates numerically, by perturbing one entry at a time."""
     file = evidence.calls.module.__file__
-    counts, (x, dy) = Counter(), np.random.default_rng(0).normal(size=(2, 1, 1, C))
+    counts = Counter()
+    x, dy = np.random.default_rng(0).normal(size=(2, 1, 1, C))
 
     def count_call(frame, event, _):
         if event == "call" and frame.f_code.co_filename == str(file) and frame.f_code.co_name.isidentifier():
@@ -315,8 +320,9 @@ def check_no_numerical_gradient(evidence):
     finally:
         sys.setprofile(profiler)
     n_numbers = sum(a.size for a in floats(evidence.params).values())
-    if most_called := [(name, n) for name, n in counts.most_common(1) if n >= n_numbers]:
-        raise wrong("backward by differences", name=most_called[0][0], n=most_called[0][1], numbers=n_numbers)
+    for name, n in counts.most_common(1):
+        if n >= n_numbers:
+            raise wrong("backward by differences", name=name, n=n, numbers=n_numbers)
 
 
 # --- Is backward the derivative of forward? ---------------------------------------------------------------------------
@@ -350,13 +356,17 @@ def call_backward(calls, params, x, dy):
 def format_paths(paths):
     """Return paths in words: `x, params["W1"]`."""
     param_paths = [k.removeprefix('["params"]') for k in paths if k != '["x"]']
-    return ", ".join(["x"] * ('["x"]' in paths) + [shown(param_paths)] * bool(param_paths))
+    texts = ["x"] if '["x"]' in paths else []
+    if param_paths:
+        texts.append(shown(param_paths))
+    return ", ".join(texts)
 
 
 def make_gradient_error(calls, params, batches, errors, rng):
     """Return the exception that names the wrong derivatives, one entry both ways, and a diagnosis."""
     batch_index, factors = first_and_factors(errors)
-    batch_errors, (place, gradients) = errors[batch_index], call_backward(calls, params, *batches[batch_index])
+    batch_errors = errors[batch_index]
+    place, gradients = call_backward(calls, params, *batches[batch_index])
     if all(factors) and factors[batch_index] != 1:
         diagnosis = why(factors, [len(x) for x, _ in batches], OF_TEXTS)
         return wrong(
@@ -366,9 +376,8 @@ def make_gradient_error(calls, params, batches, errors, rng):
             **told(batch_errors, gradients, format_paths),
         )
     diagnosis = diagnose_last_batch(calls, params, batches, batch_index, batch_errors, rng)
-    diagnosis = diagnosis or diagnose_missing_term(
-        calls, params, batches[batch_index], place, gradients, batch_errors, rng
-    )
+    if not diagnosis:
+        diagnosis = diagnose_missing_term(calls, params, batches[batch_index], place, gradients, batch_errors, rng)
     diagnosis += describe_smallest_case(calls)
     return wrong("other gradients: of a block", more=diagnosis, **told(batch_errors, gradients, format_paths))
 
@@ -392,27 +401,23 @@ def describe_smallest_case(calls):
             errors = compare(place, gradients, np.random.default_rng(0), thorough=True)
         except Exception:
             continue  # of another size, something else is wrong
-        if errors := {
-            k: [error for error in errors_of_path if error.index is not None] for k, errors_of_path in errors.items()
-        }:
-            if not all(errors.values()):
-                continue
-            values = told(errors, gradients, format_paths)
+        entry_errors = {}
+        for k, errors_of_path in errors.items():
+            entry_errors[k] = [error for error in errors_of_path if error.index is not None]
+        if entry_errors and all(entry_errors.values()):
+            values = told(entry_errors, gradients, format_paths)
             return (
-                f"\nSmall enough for paper: params = first_weights({channels}, {heads}, np.random.default_rng(0)), x = "
-                f"{x.tolist()}, dy = {dy.tolist()}. There `backward` says {values['mine']} for {values['at']}, and it is "
-                f"{values['slope']}."
+                f"\nSmall enough for paper: params = first_weights({channels}, {heads}, np.random.default_rng(0)), "
+                f"x = {x.tolist()}, dy = {dy.tolist()}. There `backward` says {values['mine']} for {values['at']}, "
+                f"and it is {values['slope']}."
             )
     return ""
 
 
 def is_slight(errors):
     """Return whether all errors are below a hundredth, as with a forgotten eps."""
-    return all(
-        abs(error.mine - error.slope) < 0.01 * abs(error.slope)
-        for errors_of_path in errors.values()
-        for error in errors_of_path
-    )
+    all_errors = itertools.chain.from_iterable(errors.values())
+    return all(abs(error.mine - error.slope) < 0.01 * abs(error.slope) for error in all_errors)
 
 
 def diagnose_last_batch(calls, params, batches, batch_index, errors, rng):
@@ -427,10 +432,9 @@ def diagnose_last_batch(calls, params, batches, batch_index, errors, rng):
         return (
             f" With x / {SMALL} they are right. Is the small number under the root of a norm the same, there and back?"
         )
-    if batch_index >= len(SIZES) and right_alone(
-        *call_backward(calls, params, x[:, : SIZES[0][1]], dy[:, : SIZES[0][1]]), rng
-    ):
-        return f" With texts of {SIZES[0][1]} places they are right. What in `backward` knows how long a text is?"
+    T = SIZES[0][1]
+    if batch_index >= len(SIZES) and right_alone(*call_backward(calls, params, x[:, :T], dy[:, :T]), rng):
+        return f" With texts of {T} places they are right. What in `backward` knows how long a text is?"
     return ""
 
 
@@ -442,13 +446,13 @@ def diagnose_missing_term(calls, params, batch, place, gradients, errors, rng):
         return " In dx, dy itself is missing: by which way does x reach y unchanged?"
     if '["x"]' in errors and place.has('["x"]', gradients['["x"]'] - dy, rng):
         return " In dx, dy itself is counted once too often: by how many ways does x reach y unchanged?"
-    if swapped_names := swapped(gradients, errors, place, rng, format_paths):
-        return swapped_names
+    sentence = swapped(gradients, errors, place, rng, format_paths)
+    if sentence:
+        return sentence
     if all(right_alone(*call_backward(calls, params, x[i : i + 1], dy[i : i + 1]), rng) for i in range(len(x))):
         return " With a single text they are right. What becomes of the others: is there a sum, and is it one?"
-    if all(
-        right_alone(*call_backward(calls, params, x[:, t : t + 1], dy[:, t : t + 1]), rng) for t in range(x.shape[1])
-    ):
+    positions = [slice(t, t + 1) for t in range(x.shape[1])]
+    if all(right_alone(*call_backward(calls, params, x[:, t], dy[:, t]), rng) for t in positions):
         return " With texts of a single place they are right. What happens between the places?"
     return ""
 
@@ -468,7 +472,9 @@ CHECKS = (
     check_derivatives,
 )
 FUNCTIONS = "first_weights", "forward", "backward"
-RECHECKS = tuple(one for one in CHECKS if one is not check_no_numerical_gradient)  # which looks at the calls within
+RECHECKS = tuple(
+    check for check in CHECKS if check is not check_no_numerical_gradient
+)  # which looks at the calls within
 GIVES = {"first_weights": ("params",), "backward": ("", "gradients")}
 JUDGE = Blank(FUNCTIONS, STUB, BlockCalls, CHECKS, format_success, "exercises.block", rechecks=RECHECKS, gives=GIVES)
 

@@ -194,7 +194,7 @@ def load_recorded(name):
 
 
 def parse_curves(lines):
-    """Return the two numbers of each epoch in printed lines, {"training loss": (epochs,), "test accuracy": the same}."""
+    """Return both numbers of each epoch in printed lines, {"training loss": (epochs,), "test accuracy": the same}."""
     epochs = [line.partition(": ")[2].split(", ") for line in lines if line.startswith("epoch ")]
     pairs = ((part.rpartition(" ") for part in epoch) for epoch in epochs)
     numbers_by_epoch = [{quantity: float(number) for quantity, _, number in pair} for pair in pairs]

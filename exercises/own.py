@@ -66,11 +66,10 @@ def draw_relabelled_data(evidence):
         return np.where(images, np.clip(varied, 1, 255), 0).astype(np.uint8)
 
     (images, labels), (mini_images, mini_labels) = evidence.examples, evidence.mini_batch
-    evidence.examples, evidence.mini_batch = (
-        (vary_ink(images), new_labels[labels]),
-        (vary_ink(mini_images), new_labels[mini_labels]),
-    )
-    evidence.held_out, evidence.held_out_labels = vary_ink(evidence.held_out), new_labels[evidence.held_out_labels]
+    evidence.examples = vary_ink(images), new_labels[labels]
+    evidence.mini_batch = vary_ink(mini_images), new_labels[mini_labels]
+    evidence.held_out = vary_ink(evidence.held_out)
+    evidence.held_out_labels = new_labels[evidence.held_out_labels]
 
 
 def draw_images(rng):
@@ -88,7 +87,9 @@ def draw_images(rng):
 class ReaderCalls(Calls):
     """The functions of such a file."""
 
-    input_names, examples_name, claim_range = ("images", "labels"), "images", " from 0 to 1"
+    input_names = ("images", "labels")
+    examples_name = "images"
+    claim_range = " from 0 to 1"
     factor_questions = {0.1: "Is there a mean over the ten scores, too?"}  # noqa: RUF012
 
     def compute_losses(self, params, images, labels=range(10)):
@@ -111,8 +112,10 @@ class ReaderCalls(Calls):
         trace = super().train(examples, *arguments, **options)
         if trace.params is not None:
             sample = [a[:500] for a in examples]
-            if trace.claim > 1 and abs(trace.claim - (loss := float(self.loss(trace.params, *sample)))) < 0.2 * loss:
-                raise wrong("claim is no number: a loss", claim=trace.claim, loss=loss)
+            if trace.claim > 1:
+                loss = float(self.loss(trace.params, *sample))
+                if abs(trace.claim - loss) < 0.2 * loss:
+                    raise wrong("claim is no number: a loss", claim=trace.claim, loss=loss)
             if 1.5 < trace.claim <= 100:
                 raise wrong("claim in percent", claim=trace.claim)
             if not 0 <= trace.claim <= 1:
@@ -148,7 +151,8 @@ def parse_digits(predictions, n_images):
 def check_derivatives(evidence, calls, params, batches):
     """Check that `gradients` is the derivative of `loss`, which is a mean over images and depends on labels. Raises
     `Wrong`."""
-    rng, (images, labels) = np.random.default_rng([evidence.seed, 1]), batches[0]
+    rng = np.random.default_rng([evidence.seed, 1])
+    images, labels = batches[0]
     total = check_loss(calls.loss, params, (images, labels), "images")
     perturbed = perturb_params(params, rng)
     losses = [float(calls.loss(perturbed, images, np.full_like(labels, k))) for k in range(4)]
@@ -159,7 +163,8 @@ def check_derivatives(evidence, calls, params, batches):
     blank.check_gradients(calls, params, batches, rng)
     sample = [a[: blank.MANY] for a in evidence.examples]
     order = np.random.default_rng(evidence.seed).permutation(len(sample[0]))
-    loss, loss_in_other_order = (float(calls.loss(perturbed, *batch)) for batch in (sample, [a[order] for a in sample]))
+    loss = float(calls.loss(perturbed, *sample))
+    loss_in_other_order = float(calls.loss(perturbed, *(a[order] for a in sample)))
     if abs(loss - loss_in_other_order) > 1e-5 * abs(loss):
         raise wrong("loss of parts", n=len(order), one=loss, two=loss_in_other_order)
     blank.check_many(calls, params, evidence.examples, rng)
@@ -171,12 +176,17 @@ def check_no_stored_images(evidence):
     varies = images.std(axis=0) > 0
     arrays = {k: np.asarray(a) for k, a in leaves(evidence.params).items() if a is not None}
     for k, a in arrays.items():
-        for rows in (a, a.T) if a.ndim == 2 else (a.reshape(len(a), -1),) if a.ndim > 2 and a.size else ():
+        if a.ndim == 2:
+            candidates = [a, a.T]
+        elif a.ndim > 2 and a.size:
+            candidates = [a.reshape(len(a), -1)]
+        else:
+            candidates = []
+        for rows in candidates:
             if rows.shape[1] not in (784, 785) or len(rows) < max(50, len(images) / 4):  # fewer are centres, say
                 continue
-            correlations = (
-                standardise_rows(rows[:50, :784][:, varies]) @ standardise_rows(images[:, varies]).T / varies.sum()
-            )
+            rows_of_params = standardise_rows(rows[:50, :784][:, varies])
+            correlations = rows_of_params @ standardise_rows(images[:, varies]).T / varies.sum()
             if (correlations > 0.999).any(axis=1).mean() > 0.9:
                 raise wrong("images kept", name=shown([k]), n=len(rows))
 
@@ -200,13 +210,13 @@ def check_reads_least_loss(evidence):
         raise make_accuracy_error(evidence) if is_low else wrong("loss is not finite", loss=least)
     n = int(np.clip(1 / (time.process_time() - start_time + 1e-3), 20, 100))
     loss_table = calls.compute_losses(params, sample[:n])
-    evidence.uses_batch_mean = (
-        np.ptp(loss_table, axis=0).max() < 1e-9
-    )  # in a batch of one, a mean over the batch leaves nothing
+    # In a batch of one, a mean over the batch leaves nothing.
+    evidence.uses_batch_mean = np.ptp(loss_table, axis=0).max() < 1e-9
     if evidence.uses_batch_mean:
         n = min(n, 40)
-        loss_table = np.array([[float(calls.loss(params, sample, np.where(np.arange(100) == i, k, predictions))) for k in range(10)]
-                          for i in range(n)])  # fmt: skip
+        loss_table = np.zeros((n, 10))
+        for i, k in np.ndindex(n, 10):
+            loss_table[i, k] = float(calls.loss(params, sample, np.where(np.arange(100) == i, k, predictions)))
     evidence.loss_table = loss_table
     n_different = (loss_table.argmin(axis=1) != predictions[:n]).sum()
     if n_different > (0.1 if evidence.uses_batch_mean else 0.03) * n:
@@ -215,31 +225,23 @@ def check_reads_least_loss(evidence):
 
 def make_read_error(evidence, images, predictions, n_different):
     """Return the exception that says how `read` differs from `loss`, if that is known."""
-    calls, params, loss_table, values = (
-        evidence.calls,
-        evidence.params,
-        evidence.loss_table,
-        {"n": n_different, "of": len(images)},
-    )
+    calls, params, loss_table = evidence.calls, evidence.params, evidence.loss_table
+    values = {"n": n_different, "of": len(images)}
     least_loss_labels = loss_table.argmin(axis=1)
     for side, step in (("before", -1), ("after", 1)):
         if np.mean(predictions == (least_loss_labels + step) % 10) > 0.97:
             return wrong("off by one", side=side, **values)
     explanations = [("read is not as loss: the largest", "It says the one whose loss is the largest.", -loss_table)]
     if not evidence.uses_batch_mean:
-        for description, x in {
-            "images / 255": images / 255,
-            "images * 255": images * 255.0,
-            "255 - images": 255 - images,
-        }.items():
+        other_inputs = {"images / 255": images / 255, "images * 255": images * 255.0, "255 - images": 255 - images}
+        for description, x in other_inputs.items():
             sentence = f"It says what `loss` would say of {description}."
             explanations.append(("read is not as loss", sentence, calls.compute_losses(params, x)))
         arrays = {k: a for k, a in floats(params).items() if a.any()}
         for k, a in arrays.items():
             description = f"It says what `loss` would say if {shown([k])} were 0."
-            explanations.append(
-                ("read forgets", description, calls.compute_losses(replaced(params, {k: 0 * a}), images))
-            )
+            losses = calls.compute_losses(replaced(params, {k: 0 * a}), images)
+            explanations.append(("read forgets", description, losses))
     shares = [np.mean(losses.argmin(axis=1) == predictions) for *_, losses in explanations]
     mark, explanation, _ = explanations[int(np.argmax(shares))]
     is_known = max(shares) > 0.97
@@ -270,9 +272,8 @@ def check_pixel_range(evidence):
     calls, params, images, predictions = evidence.calls, evidence.params, evidence.held_out, evidence.predictions
     white = np.where(images == 255, 255, 0).astype(np.uint8)
     grey = np.minimum(images, 254)
-    if (calls.read(params, white) == predictions).mean() > 0.995 and (
-        calls.read(params, grey) != predictions
-    ).mean() > 0.5:
+    reads_white = (calls.read(params, white) == predictions).mean() > 0.995
+    if reads_white and (calls.read(params, grey) != predictions).mean() > 0.5:
         raise wrong("pixels cut off")
     n_different = 0
     with suppress(Exception):
@@ -280,15 +281,10 @@ def check_pixel_range(evidence):
     if n_different > 0.01 * len(predictions):
         # From 0 to 255, a number of uint8 jumps where it wraps round. In float64 nothing jumps there.
         grey = np.repeat(np.arange(256)[:, None], 784, axis=1)
-        jumps_by_dtype = [
-            np.abs(np.diff(calls.compute_losses(params, g, (3, 8)), axis=0))
-            for g in (grey.astype(np.uint8), grey * 1.0)
-        ]
-        jump = np.unravel_index(jumps_by_dtype[0].argmax(), jumps_by_dtype[0].shape)
-        if (
-            jumps_by_dtype[0][jump] > 0.2 * jumps_by_dtype[0].sum(axis=0)[jump[1]]
-            and jumps_by_dtype[1][jump] < 0.1 * jumps_by_dtype[0][jump]
-        ):
+        jumps = np.abs(np.diff(calls.compute_losses(params, grey.astype(np.uint8), (3, 8)), axis=0))
+        float_jumps = np.abs(np.diff(calls.compute_losses(params, grey * 1.0, (3, 8)), axis=0))
+        jump = np.unravel_index(jumps.argmax(), jumps.shape)
+        if jumps[jump] > 0.2 * jumps.sum(axis=0)[jump[1]] and float_jumps[jump] < 0.1 * jumps[jump]:
             raise wrong("pixels wrap round", n=n_different, of=len(predictions), pixel=jump[0], next=jump[0] + 1)
 
 
@@ -302,19 +298,23 @@ def check_hidden_layer(evidence):
         return
     images = evidence.held_out
     a, b = images[:10] & 254, images[10:20] & 254  # even numbers, which have a mean in uint8
-    differences_of_a, differences_of_b, differences_of_mean = (
-        np.diff(evidence.calls.compute_losses(evidence.params, x), axis=1) for x in (a, b, a // 2 + b // 2)
-    )
-    if (
-        np.abs(differences_of_mean - (differences_of_a + differences_of_b) / 2).max()
-        < 1e-4 * np.abs(differences_of_a - differences_of_b).max()
-    ):
+    loss_tables = [evidence.calls.compute_losses(evidence.params, x) for x in (a, b, a // 2 + b // 2)]
+    if is_linear(*loss_tables):
         matrices = [a for a in floats(evidence.params).values() if a.ndim == 2 and min(a.shape) > 1]
         raise wrong("linear" if len(matrices) == 1 else "no ReLU")
 
 
+def is_linear(losses_a, losses_b, losses_of_mean):
+    """Return whether the scores half-way between a and b are the means of theirs. All are losses (N, 10)."""
+    a, b, mean = (np.diff(losses, axis=1) for losses in (losses_a, losses_b, losses_of_mean))
+    return np.abs(mean - (a + b) / 2).max() < 1e-4 * np.abs(a - b).max()
+
+
 def check_hidden_layer_trained(evidence):
-    """Check that the scores are not linear in all that is trained: then what comes before it never is. Raises `Wrong`."""
+    """Check that the scores are not linear in all that is trained: then what comes before it never is.
+
+    Raises `Wrong`.
+    """
     if evidence.uses_batch_mean:
         return
     first_arrays, last_arrays = floats(evidence.trace.snapshots[0].params), floats(evidence.params)
@@ -323,18 +323,15 @@ def check_hidden_layer_trained(evidence):
         for k in evidence.trained_paths
         if k in first_arrays and k in last_arrays and first_arrays[k].shape == last_arrays[k].shape
     ]
-    interpolated_params = [
-        replaced(evidence.params, {k: (1 - t) * first_arrays[k] + t * last_arrays[k] for k in paths})
-        for t in (0, 0.5, 1)
-    ]
-    loss_tables = (evidence.calls.compute_losses(params, evidence.held_out[:10]) for params in interpolated_params)
-    first_differences, mean_differences, last_differences = (np.diff(losses, axis=1) for losses in loss_tables)
+    loss_tables = []
+    for t in (0, 0.5, 1):
+        arrays = {k: (1 - t) * first_arrays[k] + t * last_arrays[k] for k in paths}
+        loss_tables.append(evidence.calls.compute_losses(replaced(evidence.params, arrays), evidence.held_out[:10]))
+    first_losses, mean_losses, last_losses = loss_tables
+    last_differences = np.diff(last_losses, axis=1)
     if np.ptp(last_differences, axis=0).max() < 1e-3 * np.abs(last_differences).max():
         return  # the scores do not depend on the image: that has another cause
-    if (
-        np.abs(mean_differences - (first_differences + last_differences) / 2).max()
-        < 1e-4 * np.abs(first_differences - last_differences).max()
-    ):
+    if is_linear(first_losses, last_losses, mean_losses):
         raise wrong("one layer alone", names=shown(paths))
 
 
@@ -343,27 +340,24 @@ def add_remarks(evidence):
     if evidence.uses_batch_mean:
         return
     calls, params, loss_table, n = evidence.calls, evidence.params, evidence.loss_table, len(evidence.loss_table)
-    images, predictions, first_arrays = (
-        evidence.held_out[:100],
-        evidence.predictions[:100],
-        floats(evidence.trace.snapshots[0].params),
-    )
+    images, predictions = evidence.held_out[:100], evidence.predictions[:100]
+    first_arrays = floats(evidence.trace.snapshots[0].params)
     arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in evidence.trained_paths}
     changed_params = {k: replaced(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
-    constants = [
-        k
-        for k in changed_params
-        if calls.loss(changed_params[k], images, predictions) != calls.loss(params, images, predictions)
-    ]
-    if unchanged_paths := [k for k in constants if np.array_equal(arrays[k], first_arrays.get(k))]:
+    constants = []
+    for k, changed in changed_params.items():
+        if calls.loss(changed, images, predictions) != calls.loss(params, images, predictions):
+            constants.append(k)
+    unchanged_paths = [k for k in constants if np.array_equal(arrays[k], first_arrays.get(k))]
+    if unchanged_paths:
         words = "and `gradients` has None there. Are they meant to stay as they are?"
         evidence.remarks.append(f"The loss depends on {shown(unchanged_paths)}, {words}")
-    if changed_paths := [k for k in constants if k not in unchanged_paths]:
+    changed_paths = [k for k in constants if k not in unchanged_paths]
+    if changed_paths:
         words = "on which the loss depends, and `gradients` has None there. Along which slopes?"
         evidence.remarks.append(f"`train` changes {shown(changed_paths)}, {words}")
-    n_different = (
-        loss_table[np.arange(n), predictions[:n]] - loss_table.min(axis=1) > 1e-4
-    ).sum()  # equal ones may differ by rounding
+    excesses = loss_table[np.arange(n), predictions[:n]] - loss_table.min(axis=1)
+    n_different = (excesses > 1e-4).sum()  # equal ones may differ by rounding
     if n_different:
         question = "Is `read` the same forward pass, with all arrays?"
         evidence.remarks.append(
@@ -398,7 +392,9 @@ def check_claim(evidence):
 
     A second training learns random labels.
     """
-    calls, trace, claim, (images, labels) = evidence.calls, evidence.trace, evidence.trace.claim, evidence.examples
+    calls, trace = evidence.calls, evidence.trace
+    claim = trace.claim
+    images, labels = evidence.examples
     n = len(images) if trace.seconds < 8 else len(images) // 2
     values = {"claim": claim, "found": evidence.accuracy, "n": len(evidence.held_out)}
     loss = float(calls.loss(evidence.params, evidence.held_out[:1000], evidence.held_out_labels[:1000]))
@@ -423,9 +419,11 @@ def check_claim(evidence):
     except Exception:  # nothing is known of it
         random_trace = None
     accuracies = [accuracy for accuracy, *_ in trace.read_results]
-    if any(abs(claim + s - 1) < 1e-9 for s in accuracies) or (
-        not accuracies and abs(claim + evidence.accuracy - 1) < APART
-    ):
+    if accuracies:
+        is_error_rate = any(abs(claim + accuracy - 1) < 1e-9 for accuracy in accuracies)
+    else:
+        is_error_rate = abs(claim + evidence.accuracy - 1) < APART
+    if is_error_rate:
         raise wrong("claim of the wrong ones", **values)
     matching_reads = [
         (n_images, n_known) for accuracy, n_images, n_known in trace.read_results if abs(accuracy - claim) < 1e-9
@@ -438,22 +436,20 @@ def check_claim(evidence):
         if abs(random_trace.claim - random_accuracy) < 0.15:
             raise wrong("claims training: by heart", chance=random_trace.claim, **values)
         raise wrong("claim not measured", chance=random_trace.claim, **values)
-    excesses, max_trainings = [claim - evidence.accuracy], min(4, 24 // max(trace.seconds, 1) - 1)
+    excesses = [claim - evidence.accuracy]
+    max_trainings = min(4, 24 // max(trace.seconds, 1) - 1)
     while abs(np.mean(excesses)) > APART and len(excesses) < max_trainings and abs(excesses[0]) < 4 * APART:
-        order = np.random.default_rng([evidence.seed, 4, len(excesses)]).permutation(
-            len(images)
-        )  # of a fixed split, another
-        activity, shuffled_examples = "It trains again: was the claim by luck?", (images[order], labels[order])
+        rng = np.random.default_rng([evidence.seed, 4, len(excesses)])
+        order = rng.permutation(len(images))  # of a fixed split, another
         other_trace = calls.train(
-            shuffled_examples,
+            (images[order], labels[order]),
             [evidence.seed, 3, len(excesses)],
             evidence.on_progress,
-            activity,
+            "It trains again: was the claim by luck?",
             watched_names=watched_names,
         )
-        excesses.append(
-            other_trace.claim - (calls.read(other_trace.params, evidence.held_out) == evidence.held_out_labels).mean()
-        )
+        accuracy = (calls.read(other_trace.params, evidence.held_out) == evidence.held_out_labels).mean()
+        excesses.append(other_trace.claim - accuracy)
     if abs(np.mean(excesses)) > APART:
         was_used = trace.was_used
         on_known = (calls.read(evidence.params, images[was_used]) == labels[was_used]).mean() if was_used.any() else 0
@@ -473,27 +469,25 @@ def make_accuracy_error(evidence):
     """Return the exception that says why the accuracy is too low, by what was seen of the training."""
     images, labels = evidence.examples
     values = {"result": f"{format_accuracy(evidence)}; {NEEDED} is needed."}
-    curve = Diagnostics(evidence, (images[:300], labels[:300]), values, max_loss_ratio=0.3, flat_ratio=0.95)
-    return next(filter(None, iter_causes(curve)))
+    diagnostics = Diagnostics(evidence, (images[:300], labels[:300]), values, max_loss_ratio=0.3, flat_ratio=0.95)
+    return next(filter(None, iter_causes(diagnostics)))
 
 
 def iter_causes(diagnostics):
     """Yield, for one possible cause after the other, the exception that describes it, or a false value."""
-    trace, first_arrays, last_arrays, (images, labels) = (
-        diagnostics.trace,
-        diagnostics.first_arrays,
-        diagnostics.last_arrays,
-        diagnostics.batch,
-    )
-    calls, first_params, evidence = diagnostics.calls, trace.snapshots[0].params, diagnostics.evidence
+    evidence, calls, trace = diagnostics.evidence, diagnostics.calls, diagnostics.trace
+    first_arrays, last_arrays = diagnostics.first_arrays, diagnostics.last_arrays
+    images, labels = diagnostics.batch
+    first_params = trace.snapshots[0].params
     layers = {k: a for k, a in first_arrays.items() if a.ndim == 2 and min(a.shape) > 1 and k in trace.always_zero}
     last_layers = {k: last_arrays[k] for k in layers if k in last_arrays and np.isfinite(last_arrays[k]).all()}
     is_mixed = trace.n_mislabelled > 0.3 * max(trace.n_known_examples, 1)
     yield is_mixed and diagnostics.make_error("labels mixed up", n=trace.n_mislabelled, shown=trace.n_known_examples)
     yield trace.n_scaled_batches and diagnostics.make_error("other pixels")
-    uniform_paths = [
-        k for k, a in last_layers.items() if min(np.ptp(a, axis=i).max() for i in (0, 1)) <= 1e-9 * np.abs(a).max()
-    ]
+    uniform_paths = []
+    for k, a in last_layers.items():
+        if min(np.ptp(a, axis=0).max(), np.ptp(a, axis=1).max()) <= 1e-9 * np.abs(a).max():
+            uniform_paths.append(k)
     yield uniform_paths and diagnostics.make_error("weights alike", names=shown(uniform_paths))
     float_loss = float(calls.loss(first_params, images.astype(float), labels))
     has_wrapped = np.isfinite(float_loss) and abs(float_loss - diagnostics.first_loss) > 0.01 * abs(float_loss)
@@ -501,14 +495,10 @@ def iter_causes(diagnostics):
     idle_paths = [k for k in layers if np.all(trace.always_zero[k])]
     yield idle_paths and diagnostics.make_error("units off", names=shown(idle_paths))
     yield diagnostics.first_loss > 3 * LOG10 and diagnose_large_first_loss(diagnostics, first_params, layers)
-    is_back = np.isfinite(diagnostics.loss_before_last) and not diagnostics.last_loss < max(
-        2 * diagnostics.loss_before_last, LOG10
-    )
-    yield (
-        is_back
-        and diagnostics.loss_before_last < 0.5 * diagnostics.first_loss
-        and diagnostics.make_error("other weights returned", before=diagnostics.loss_before_last)
-    )
+    before = diagnostics.loss_before_last
+    is_back = np.isfinite(before) and not diagnostics.last_loss < max(2 * before, LOG10)
+    had_learned = before < 0.5 * diagnostics.first_loss
+    yield is_back and had_learned and diagnostics.make_error("other weights returned", before=before)
     yield diagnose_weight_decay(diagnostics)
     yield blank.diagnose_growing_steps(diagnostics)
     small_paths = [k for k, a in layers.items() if root_mean_square(a) * np.sqrt(max(a.shape)) < 1e-3]
@@ -528,12 +518,14 @@ def iter_causes(diagnostics):
 
 
 def diagnose_large_first_loss(diagnostics, params, layers):
-    """Return a `Wrong` if one change alone makes the first loss small, otherwise None. layers: {path: first weights}."""
-    vectors = {
-        k: 0 * a
-        for k, a in diagnostics.first_arrays.items()
-        if a.ndim and a.size == max(a.shape) and np.abs(a).max() > 1
-    }
+    """Return a `Wrong` if one change alone makes the first loss small, otherwise None.
+
+    layers: {path: first weights}.
+    """
+    vectors = {}
+    for k, a in diagnostics.first_arrays.items():
+        if a.ndim and a.size == max(a.shape) and np.abs(a).max() > 1:
+            vectors[k] = 0 * a
     sizes = {k: root_mean_square(a) * np.sqrt(max(a.shape)) for k, a in layers.items()}  # of a sum of so many terms
     has_usual_size = np.prod([*sizes.values()]) < 5  # with pixels from 0 to 1, scores are then no larger
     images, labels = diagnostics.batch
@@ -544,9 +536,8 @@ def diagnose_large_first_loss(diagnostics, params, layers):
         ("weights too large", replaced(params, smaller), 1),
     ]
     for mark, changed_params, divisor in candidates:
-        changed_loss = float(
-            diagnostics.calls.loss(changed_params, images if divisor == 1 else images / divisor, labels)
-        )
+        scaled = images if divisor == 1 else images / divisor
+        changed_loss = float(diagnostics.calls.loss(changed_params, scaled, labels))
         if changed_loss < 0.3 * diagnostics.first_loss:
             names = shown(vectors if mark == "biases too large" else layers)
             k = max(sizes, key=sizes.get, default=None)
@@ -567,16 +558,12 @@ def diagnose_weight_decay(diagnostics):
         if np.shape(last) == first.shape == np.shape(zero) and 10 < zero.sum() < zero.size:
             first_values, last_values = first[zero], last[zero]
             share = (first_values * last_values).sum() / ((first_values**2).sum() or 1)
-            if (
-                first_values.any()
-                and abs(share) < 0.3
-                and np.abs(last_values - share * first_values).max() < 0.1 * np.abs(first_values).max()
-            ):
+            rest = np.abs(last_values - share * first_values).max()
+            if first_values.any() and abs(share) < 0.3 and rest < 0.1 * np.abs(first_values).max():
                 return diagnostics.make_error("decay too strong", share=abs(share), name=shown([k]))
     # Of a cross-entropy plus something, exp(-loss) of the ten labels adds up to exp(-something), for every image.
-    penalties = -np.log(
-        np.exp(-diagnostics.calls.compute_losses(diagnostics.evidence.params, diagnostics.batch[0][:5])).sum(axis=1)
-    )
+    losses = diagnostics.calls.compute_losses(diagnostics.evidence.params, diagnostics.batch[0][:5])
+    penalties = -np.log(np.exp(-losses).sum(axis=1))
     if np.ptp(penalties) < 1e-6 and np.mean(penalties) > 0.1 and np.mean(penalties) > 0.2 * diagnostics.last_loss:
         return diagnostics.make_error("decay too strong: in the loss", rest=np.mean(penalties))
     return None

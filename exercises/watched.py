@@ -65,7 +65,9 @@ class Snapshot:
     """A call of `gradients`: params, a batch, and, once there was a next call, the arrays at that time."""
 
     def __init__(self, params, batch):
-        self.params, self.batch, self.arrays_after = replaced(params), tuple(a.copy() for a in batch), {}
+        self.params = replaced(params)
+        self.batch = tuple(a.copy() for a in batch)
+        self.arrays_after = {}
 
     def moves(self):
         """Return {path: how far the array has moved}."""
@@ -79,7 +81,7 @@ class Move(NamedTuple):
     length: float
     slope: float  # the length of the gradient
     downhill: float  # the share of the gradient, by the size of its entries, against which it goes
-    replaced: bool  # whether the array is nothing but a multiple of the gradient after it
+    is_multiple: bool  # whether the array is nothing but a multiple of the gradient after it
 
 
 class Trace:
@@ -95,31 +97,30 @@ class Trace:
     """
 
     def __init__(self, examples, on_first_call, max_calls, on_progress):
-        self.examples, self.on_first_call, self.max_calls, self.on_progress = (
-            examples,
-            on_first_call,
-            max_calls,
-            on_progress,
-        )
+        self.examples = examples
+        self.on_first_call = on_first_call
+        self.max_calls = max_calls
+        self.on_progress = on_progress
         images, *self.labels = examples  # none or one
         self.index_by_bytes = {a.tobytes(): i for i, a in enumerate(images)}
         self.was_used = np.zeros(len(images), bool)
         self.n_calls = self.n_known_examples = self.n_mislabelled = self.n_scaled_batches = 0
         self.is_in_order = True  # whether the first images came in the order in which they were given
-        self.snapshots, self.stride, self.open_snapshot = [], 1, None  # open: the last point, until its step is seen
+        self.snapshots = []
+        self.stride = 1  # calls from one snapshot to the next
+        self.open_snapshot = None  # the last one, until its step is seen
         self.moves, self.gradient_sums, self.last_arrays = {}, {}, {}  # by path
         self.always_zero = {}  # where a gradient was always 0
         self.read_results = []  # [(share that is right, images, of which it had learned from)] of each call of `read`
         self.was_tested = np.zeros(len(images), bool)  # those that any call of `read` was given
         self.error = self.params = None
         self.claim, self.seconds = 0.0, 0.0
-        self.array_hashes, self.negates_gradients = [], False  # marks: of the arrays, at each of the first calls
-        self.repeated_gradients = None  # once gradients were turned round for FIRST calls: these, and their arrays
-        self.deadline, self.n_loss_calls, self.is_in_gradients = (
-            np.inf,
-            0,
-            False,
-        )  # asked: calls of `loss`; inside: a call of `gradients`
+        self.array_hashes = []  # at each of the first calls
+        self.negates_gradients = False
+        self.repeated_gradients = None  # once gradients were negated for FIRST calls: these, and their arrays
+        self.deadline = np.inf
+        self.n_loss_calls = 0
+        self.is_in_gradients = False
 
     def gradients(self, function, bound_arguments):
         """Make and record one call of the learner's `gradients`. Recursive calls are not recorded."""
@@ -148,9 +149,8 @@ class Trace:
         gradients = function(*bound_arguments.args, **bound_arguments.kwargs)
         if self.negates_gradients and self.n_calls > 1:
             gradients = negate_gradients(gradients)
-            self.repeated_gradients = (
-                (replaced(gradients), get_writable_arrays(gradients)) if self.n_calls == FIRST else None
-            )
+            if self.n_calls == FIRST:
+                self.repeated_gradients = replaced(gradients), get_writable_arrays(gradients)
         if self.n_calls <= FIRST or self.open_snapshot:
             for k, g in matched(params, gradients).items():
                 if g is not None and np.shape(self.gradient_sums.get(k, g)) == g.shape:
@@ -169,12 +169,13 @@ class Trace:
     def record_call(self, params, batch):
         """Record the params and the batch of a call, before it is made."""
         self.on_progress(self.n_calls)
-        is_point, self.n_calls = self.n_calls % self.stride == 0, self.n_calls + 1
-        if self.n_calls <= FIRST or self.open_snapshot or is_point:
+        is_snapshot = self.n_calls % self.stride == 0
+        self.n_calls += 1
+        if self.n_calls <= FIRST or self.open_snapshot or is_snapshot:
             self.record_step(floats(params))
         if self.n_calls <= FIRST:
             self.array_hashes.append(hash(tuple(a.tobytes() for a in floats(params).values())))
-        if is_point:
+        if is_snapshot:
             self.open_snapshot = Snapshot(params, batch)
             self.snapshots.append(self.open_snapshot)
             if len(self.snapshots) == POINTS:
@@ -195,7 +196,7 @@ class Trace:
             self.n_scaled_batches += 1
 
     def find_examples(self, images):
-        """Return the index of each row among the given images, or None. They may have become numbers of another type."""
+        """Return the index of each row among the given images, or None. Their type may have changed."""
         if images.ndim != 2 or images.dtype.kind not in "iuf":
             return []
         rows = images.astype(np.uint8)
@@ -209,7 +210,8 @@ class Trace:
         moves = {k: arrays[k] - self.last_arrays[k] for k in self.gradient_sums if k in arrays and k in self.last_arrays
                  and arrays[k].shape == self.last_arrays[k].shape}  # fmt: skip
         if self.open_snapshot:
-            self.open_snapshot.arrays_after, self.open_snapshot = arrays, None
+            self.open_snapshot.arrays_after = arrays
+            self.open_snapshot = None
         has_moved = any(d.any() for d in moves.values())
         if has_moved and self.n_calls <= FIRST + 1:
             for k, d in moves.items():
@@ -255,9 +257,11 @@ class Trace:
                 "`train` gives `gradients` other numbers than pixels from 0 to 255, and the other functions get those. "
                 "All four take the images as they are: is the scaling in one place?"
             )
-        if 0 < (n := int(self.was_tested.sum())) < FEW:
+        n = int(self.was_tested.sum())
+        if 0 < n < FEW:
+            images = "image" if n == 1 else "images"
             yield (
-                f"`train` had `read` look at {n} image{'s' * (n > 1)}. If your figure rests on them, one more that is "
+                f"`train` had `read` look at {n} {images}. If your figure rests on them, one more that is "
                 f"read right would make it {1 / n:.2g} larger. How many images could you keep aside?"
             )
         if self.is_in_order and self.n_calls > 1 and self.n_known_examples:

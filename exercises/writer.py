@@ -32,7 +32,7 @@ V = NAMES.tokenizer.vocab_size
 T = NAMES.context_length
 START = int(NAMES.tokenizer.start_tokens([0]).item())
 # The beginnings of the names that it has to write.
-BEGUN = [*["", "m", "sch", "wil"] * 100, "schwarzenber", "hildebrandt"]
+PROMPTS = [*["", "m", "sch", "wil"] * 100, "schwarzenber", "hildebrandt"]
 SIZES = 1, 7, 101, 250  # of batches, in which `logits` should say the same of a text
 
 
@@ -41,9 +41,10 @@ wrong = OF_WRITERS.wrong
 
 def format_success(evidence):
     """Return the text for a network that passes."""
+    n, loss, bigram_loss = len(evidence.held_out), evidence.held_out_loss, evidence.bigram_loss
     return (
-        f"On {len(evidence.held_out):,} names that it has never seen, its loss is {evidence.held_out_loss:.2f} a letter; counting which "
-        f"letter comes after which gives {evidence.bigram_loss:.2f}. You claimed {evidence.trace.claim:.2f}.\nIt writes: "
+        f"On {n:,} names that it has never seen, its loss is {loss:.2f} a letter; counting which letter comes after "
+        f"which gives {bigram_loss:.2f}. You claimed {evidence.trace.claim:.2f}.\nIt writes: "
         f"{', '.join(evidence.generated_names)}."
     )
 
@@ -51,8 +52,10 @@ def format_success(evidence):
 def draw_data(evidence):
     """Draw the texts to learn from and the held-out ones."""
     texts, evidence.held_out = draw_texts(evidence.rng)
-    evidence.examples, evidence.mini_batch = (texts,), (texts[choose_varied_texts(texts)],)
-    evidence.bigram_loss, evidence.prompts = compute_bigram_loss(texts, evidence.held_out), BEGUN
+    evidence.examples = (texts,)
+    evidence.mini_batch = (texts[choose_varied_texts(texts)],)
+    evidence.bigram_loss = compute_bigram_loss(texts, evidence.held_out)
+    evidence.prompts = PROMPTS
 
 
 def draw_relettered_data(evidence):
@@ -65,7 +68,7 @@ def draw_relettered_data(evidence):
         (letters[few],),
         letters[evidence.held_out],
     )
-    evidence.prompts = BEGUN[-82:]
+    evidence.prompts = PROMPTS[-82:]
 
 
 def draw_texts(rng):
@@ -114,13 +117,16 @@ def compute_bigram_loss(texts, held_out):
 class WriterCalls(Calls):
     """The functions of such a file."""
 
-    input_names, examples_name, claim_range = ("texts",), "texts", ", a loss"
+    input_names = ("texts",)
+    examples_name = "texts"
+    claim_range = ", a loss"
     sentences = OF_WRITERS
     mean_terms = {"letters": lambda texts: make_loss_mask(texts).sum(), "places": np.size, "texts": len}  # noqa: RUF012
 
     def logits(self, params, texts):
         """Return the result of logits() as float64 (N, T, V). Raises `Wrong` if it is of another shape."""
-        result, expected_shape = self.call("logits", params, (texts,)), (*texts.shape, V)
+        result = self.call("logits", params, (texts,))
+        expected_shape = (*texts.shape, V)
         try:
             logits = np.asarray(result, np.float64)
         except (TypeError, ValueError):
@@ -141,9 +147,12 @@ class WriterCalls(Calls):
             if not {*name} <= {*LETTERS} or len(name) > T:
                 raise wrong("write returns other letters", name=name[:40], letters=prompt, most=T)
             if not name.startswith(prompt):
-                offsets = {ord(is_) - ord(was) for is_, was in zip(name, prompt, strict=False)}
-                hint = " In the alphabet, each of these letters is the one {} that which was given. Which is word 1?"
-                hint = hint.format("after" if offsets == {1} else "before") if offsets in ({1}, {-1}) else ""
+                offsets = {ord(letter) - ord(expected) for letter, expected in zip(name, prompt, strict=False)}
+                hint = ""
+                if offsets in ({1}, {-1}):
+                    side = "after" if offsets == {1} else "before"
+                    hint = f" In the alphabet, each of these letters is the one {side} that which was given."
+                    hint += " Which is word 1?"
                 raise wrong("write forgets the beginning", name=name, letters=prompt, how=hint)
         return [str(name) for name in names]
 
@@ -172,7 +181,8 @@ def check_derivatives(evidence, calls, params, batches):
     """Check that `gradients` is the derivative of `loss`, which is the loss of `logits`. Raises `Wrong`."""
     check_loss(calls.loss, params, batches[0], "texts")
     check_loss_and_causality(calls, params, batches[0][0], evidence.seed)
-    blank.check_gradients(calls, params, batches, rng := np.random.default_rng(evidence.seed))
+    rng = np.random.default_rng(evidence.seed)
+    blank.check_gradients(calls, params, batches, rng)
     blank.check_many(calls, params, evidence.examples, rng)
 
 
@@ -213,12 +223,14 @@ def check_loss_and_causality(calls, params, texts, seed):
     token_losses, loss_mask = compute_token_losses(calls, params, texts), make_loss_mask(texts)
     expected = token_losses[loss_mask].mean()
     if np.isfinite(loss) and not abs(loss - expected) <= 1e-5 * abs(expected):
+        means_of_names = [row[mask_row].mean() for row, mask_row in zip(token_losses, loss_mask, strict=True)]
+        sum_of_names = token_losses[loss_mask].sum()
         values_by_explanation = {
             "It is the mean over all 12 places: the ends after the first count, too.": token_losses.mean(),
             "It is the mean over the letters alone: the end does not count.": token_losses[texts > 0].mean(),
-            "It is the sum over the words of a name, and the mean over the names.": token_losses[loss_mask].sum() / len(texts),
+            "It is the sum over the words of a name, and the mean over the names.": sum_of_names / len(texts),
             "It is the mean over the names of the mean of each: letters of short names count for more.":
-                np.mean([row[mask_row].mean() for row, mask_row in zip(token_losses, loss_mask, strict=True)]),
+                np.mean(means_of_names),
             "It is log to the base 2: np.log is the natural one.": expected / np.log(2),
             "It has the other sign.": -expected,
         }  # fmt: skip
@@ -227,18 +239,14 @@ def check_loss_and_causality(calls, params, texts, seed):
             for explanation, value in values_by_explanation.items()
             if abs(loss - value) <= 1e-5 * abs(value)
         ]
+        explanation = f" {explanations[0]}" if explanations else ""
         if logits.min() >= 0 and np.allclose(logits.sum(axis=2), 1):
-            explanations = [
-                "Each row of your `logits` adds up to 1: they are probabilities, where scores are asked for."
-            ]
-        small_difference = float(calls.loss(params, texts[:3])) - compute_loss(calls, params, texts[:3])
-        if not explanations and abs(small_difference - (loss - expected)) < 1e-6 * abs(expected):
-            explanations = [
-                f"The difference is {small_difference:.3g} for other texts, too. Is it weight decay? That belongs in `train`."
-            ]
-        raise wrong(
-            "loss of other words", mine=loss, wanted=expected, how=f" {explanations[0]}" if explanations else ""
-        )
+            explanation = " Each row of your `logits` adds up to 1: they are probabilities, where scores are asked for."
+        difference = float(calls.loss(params, texts[:3])) - compute_loss(calls, params, texts[:3])
+        if not explanation and abs(difference - (loss - expected)) < 1e-6 * abs(expected):
+            explanation = f" The difference is {difference:.3g} for other texts, too."
+            explanation += " Is it weight decay? That belongs in `train`."
+        raise wrong("loss of other words", mine=loss, wanted=expected, how=explanation)
 
 
 def measure_held_out_loss(evidence):
@@ -254,7 +262,8 @@ def check_beats_bigrams(evidence):
     """Check that the held-out loss is lower than that of counting bigrams. Raises `Wrong`."""
     if not evidence.held_out_loss <= evidence.bigram_loss - BETTER:
         raise make_loss_error(evidence)
-    if not np.isfinite(loss := float(evidence.calls.loss(evidence.params, evidence.held_out[:50]))):
+    loss = float(evidence.calls.loss(evidence.params, evidence.held_out[:50]))
+    if not np.isfinite(loss):
         raise wrong("loss is not finite: of texts", loss=loss, found=evidence.held_out_loss)
 
 
@@ -281,7 +290,8 @@ def check_first_weights_use_rng(evidence):
 
 def check_claim(evidence):
     """Check that the claim is near the held-out loss. Raises `Wrong`."""
-    calls, claim, loss, (texts,) = evidence.calls, evidence.trace.claim, evidence.held_out_loss, evidence.examples
+    calls, claim, loss = evidence.calls, evidence.trace.claim, evidence.held_out_loss
+    (texts,) = evidence.examples
     if abs(claim - loss) <= APART:
         return
     known_texts = texts[evidence.trace.was_used] if evidence.trace.was_used.any() else texts
@@ -297,8 +307,15 @@ def check_claim(evidence):
     explanations = [
         f" {explanation}" for explanation, value in values_by_explanation.items() if abs(claim - value) < 0.04 * value
     ]
-    raise wrong("claim off: a loss", claim=claim, found=loss, n=len(evidence.held_out), on_known=known_loss, APART=APART,
-                how="".join(explanations[:1]))  # fmt: skip
+    raise wrong(
+        "claim off: a loss",
+        claim=claim,
+        found=loss,
+        n=len(evidence.held_out),
+        on_known=known_loss,
+        APART=APART,
+        how="".join(explanations[:1]),
+    )
 
 
 # --- What it writes ---------------------------------------------------------------------------------------------------
@@ -307,9 +324,9 @@ def check_claim(evidence):
 def check_writes_by_rng(evidence):
     """Check that the names that it writes are drawn by rng alone. Raises `Wrong`."""
     calls, params, seed = evidence.calls, evidence.params, evidence.seed
-    names, names_again, other_names = (
-        calls.write(params, BEGUN[:8], np.random.default_rng([seed, i])) for i in (0, 0, 1)
-    )
+    names = calls.write(params, PROMPTS[:8], np.random.default_rng([seed, 0]))
+    names_again = calls.write(params, PROMPTS[:8], np.random.default_rng([seed, 0]))
+    other_names = calls.write(params, PROMPTS[:8], np.random.default_rng([seed, 1]))
     if names != names_again:
         raise wrong("write by chance of its own", one=", ".join(names[:3]), two=", ".join(names_again[:3]))
     if names == other_names:
@@ -318,8 +335,8 @@ def check_writes_by_rng(evidence):
 
 def check_writes_in_new_run(evidence):
     """Check that all that `write` needs is in params. Raises `Wrong`."""
-    names = evidence.calls.write(evidence.params, BEGUN[:8], np.random.default_rng(evidence.seed))
-    names_in_new_run = blank.call_in_new_run(evidence, "write", BEGUN[:8], np.random.default_rng(evidence.seed))
+    names = evidence.calls.write(evidence.params, PROMPTS[:8], np.random.default_rng(evidence.seed))
+    names_in_new_run = blank.call_in_new_run(evidence, "write", PROMPTS[:8], np.random.default_rng(evidence.seed))
     if names_in_new_run != names:
         raise wrong("write needs train", one=", ".join(names[:3]), two=", ".join(names_in_new_run[:3]))
 
@@ -331,21 +348,16 @@ def check_samples_match_logits(evidence):
     if len({*names[: len(prompts) - 2 : 4]}) < 10:
         raise wrong("write without chance: all the same", n=len(prompts) // 4, names=", ".join(names[:12:4]))
     check_known_names(evidence, names)
-    evidence.generated_names, texts = names[:4], encode_names(names)
+    evidence.generated_names = names[:4]
+    texts = encode_names(names)
     was_sampled = make_loss_mask(texts) & (np.arange(T) >= np.array([[len(prompt)] for prompt in prompts]))
     log_p = compute_log_probs(evidence.calls, evidence.params, texts)
     deviations, mean, expected = measure_deviation(log_p, texts, was_sampled)
     if not abs(deviations) < 5:
         for shift, side in ((1, "before"), (-1, "after")):
             shifted_texts = np.where(was_sampled & (texts > 0), (texts.astype(int) - 1 + shift) % 26 + 1, texts)
-            if (
-                abs(
-                    measure_deviation(
-                        compute_log_probs(evidence.calls, evidence.params, shifted_texts), shifted_texts, was_sampled
-                    )[0]
-                )
-                < 5
-            ):
+            shifted_log_p = compute_log_probs(evidence.calls, evidence.params, shifted_texts)
+            if abs(measure_deviation(shifted_log_p, shifted_texts, was_sampled)[0]) < 5:
                 raise wrong("write returns other letters: moved", side=side)
         raise make_sampling_error(deviations, mean, expected)
     i, position = np.ogrid[: len(texts), :T]
@@ -368,10 +380,10 @@ def check_known_names(evidence, names):
     if count < len(names) / 2:
         return
     known_texts = np.unique(evidence.examples[0], axis=0)
-    log_p = -np.where(
-        make_loss_mask(known_texts), compute_token_losses(evidence.calls, evidence.params, known_texts), 0
-    )
-    p_by_prompt, decoded_names = {}, decode_names(known_texts)
+    token_losses = compute_token_losses(evidence.calls, evidence.params, known_texts)
+    log_p = -np.where(make_loss_mask(known_texts), token_losses, 0)
+    p_by_prompt = {}
+    decoded_names = decode_names(known_texts)
     for prompt in {*evidence.prompts}:
         has_prompt = [name.startswith(prompt) for name in decoded_names]
         p_by_prompt[prompt] = np.exp(log_p[has_prompt, len(prompt) :].sum(axis=1)).sum()
@@ -399,7 +411,8 @@ def measure_deviation(log_p, texts, was_sampled):
     about. Of tokens drawn with the probabilities p, -log p is on average the entropy of p, whatever p is; and its
     variance is known. So their sum is a test: 5 deviations are one right network in a million.
     """
-    p, token_losses = np.exp(log_p), -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
+    p = np.exp(log_p)
+    token_losses = -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
     entropy = -(p * log_p).sum(axis=2)
     variance = (p * log_p**2).sum(axis=2) - entropy**2
     deviations = (token_losses - entropy)[was_sampled].sum() / np.sqrt(variance[was_sampled].sum())
@@ -413,7 +426,8 @@ def check_letter_counts(log_p, texts, was_sampled):
     and the variance sum(p (1 - p)). There are about 60 such counts. 6.5 deviations of one whose variance is 9 or more
     are one right network in 100,000, as a count of rare events (Poisson) has it.
     """
-    p, is_token = np.exp(log_p), texts[:, :, np.newaxis] == np.arange(V)
+    p = np.exp(log_p)
+    is_token = texts[:, :, np.newaxis] == np.arange(V)
     rank = np.argsort(np.argsort(-p, axis=2), axis=2)
     position = np.arange(T)[:, np.newaxis]
     events = {f"the letter {LETTERS[token - 1]}": np.arange(V) == token for token in range(1, V)}
@@ -421,7 +435,8 @@ def check_letter_counts(log_p, texts, was_sampled):
     events |= {f"a word beyond the {k} likeliest": rank >= k for k in range(1, V - 1)}
     for description, event in events.items():
         p_event = np.where(event, p, 0).sum(axis=2)[was_sampled]
-        count, variance = (is_token & event).any(axis=2)[was_sampled].sum(), (p_event * (1 - p_event)).sum()
+        count = (is_token & event).any(axis=2)[was_sampled].sum()
+        variance = (p_event * (1 - p_event)).sum()
         if variance >= 9 and abs(count - p_event.sum()) > 6.5 * np.sqrt(variance):
             raise wrong(
                 "write is not as logits: a count",
@@ -436,20 +451,14 @@ def check_letter_counts(log_p, texts, was_sampled):
 
 
 def make_loss_error(evidence):
-    """Return the exception that says why the loss is no lower than that of counting, by what was seen of the training."""
-    result = f"On {len(evidence.held_out):,} names that it has not learned from, the loss is {evidence.held_out_loss:.3f} a letter."
+    """Return the exception that says why the loss is no lower than that of counting."""
+    n, loss = len(evidence.held_out), evidence.held_out_loss
+    result = f"On {n:,} names that it has not learned from, the loss is {loss:.3f} a letter."
     values = {"result": f"{result} Counting which letter comes after which gives {evidence.bigram_loss:.3f}."}
     diagnoses = [Diagnostics(evidence, (evidence.held_out[:100],), values, max_loss_ratio=0.9, flat_ratio=0.99)]
     if evidence.trace.was_used.any():  # the loss of others rises, too, where these are learned by heart
-        diagnoses.append(
-            Diagnostics(
-                evidence,
-                (evidence.examples[0][evidence.trace.was_used][:100],),
-                values,
-                max_loss_ratio=0.9,
-                flat_ratio=0.99,
-            )
-        )
+        known_texts = evidence.examples[0][evidence.trace.was_used][:100]
+        diagnoses.append(Diagnostics(evidence, (known_texts,), values, max_loss_ratio=0.9, flat_ratio=0.99))
     return next(filter(None, iter_causes(evidence, *diagnoses)))
 
 
@@ -459,14 +468,11 @@ def iter_causes(evidence, diagnostics, known_diagnostics=None):
     yield known_diagnostics is None and diagnostics.make_error("other texts")
     if is_bigram_model(evidence, evidence.params):
         is_bigram_at_first = is_bigram_model(evidence, evidence.trace.snapshots[0].params)
-        yield diagnostics.make_error(
-            "no better than counting: " + ("one letter" if is_bigram_at_first else "one letter in the end")
-        )
-    is_back = (
-        diagnostics.loss_before_last < evidence.bigram_loss
-        and not diagnostics.last_loss < diagnostics.loss_before_last + 0.3
-    )
-    yield is_back and diagnostics.make_error("other weights returned", before=diagnostics.loss_before_last)
+        mark = "one letter" if is_bigram_at_first else "one letter in the end"
+        yield diagnostics.make_error(f"no better than counting: {mark}")
+    before = diagnostics.loss_before_last
+    is_back = before < evidence.bigram_loss and not diagnostics.last_loss < before + 0.3
+    yield is_back and diagnostics.make_error("other weights returned", before=before)
     yield blank.diagnose_growing_steps(diagnostics)
     yield blank.diagnose_large_steps(diagnostics)
     yield blank.diagnose_few_examples(diagnostics)

@@ -271,7 +271,7 @@ def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_up
     w = np.arange(3.0)
     point = SimpleNamespace(params={"w": w}, batch=(w,), arrays_after={})
     for downhill, is_right in ((0.3, True), (0.1, False)):
-        moves = {'["w"]': [watched.Move(1.0, 1.0, downhill, replaced=False)] * 5}
+        moves = {'["w"]': [watched.Move(1.0, 1.0, downhill, is_multiple=False)] * 5}
         trace = SimpleNamespace(snapshots=[point], params={"w": w + 1}, always_zero={}, moves=moves)
         with nullcontext() if is_right else pytest.raises(Wrong, match="to where the loss grows"):
             blank.check_descent(SimpleNamespace(trace=trace, trained_paths=[*moves]))

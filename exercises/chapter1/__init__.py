@@ -106,7 +106,7 @@ def draw_extreme_logits(rng):
 
 
 def draw_network_with_few_labels(rng):
-    """Return a network whose labels are numbers of rows, too: p[y] is whole rows, neither an error nor every row once."""
+    """Return a network whose labels number rows, too: p[y] is whole rows, neither an error nor every row once."""
     while True:
         g = draw_network(rng)
         if g.y.max() < g.B and 1 < len(np.unique(g.y)) < g.B:
@@ -114,7 +114,7 @@ def draw_network_with_few_labels(rng):
 
 
 def draw_network_with_large_loss(rng):
-    """Return the same, but the true digit of one image has a p of 2e-9: no guard against log(0) may begin above that."""
+    """Return the same, but the p of one image's digit is 2e-9: no guard against log(0) may begin above that."""
     g = draw_network_with_few_labels(rng)
     other_logits = np.delete(g.logits[-1], g.y[-1])
     g.logits[-1, g.y[-1]] = np.log(np.exp(other_logits).sum()) - 20

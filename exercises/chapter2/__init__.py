@@ -57,7 +57,8 @@ def draw_two_hidden_layers(rng, near_zero=False):
     g = SimpleNamespace(
         B=g.B, H=g.H, x=g.x, y=g.y, W1=W1, b1=b1, W2=W2, b2=b2, W3=W3, b3=b3, loss=loss, dlogits=dlogits,
         z1=lower.z1, a1=lower.a1, z2=z2, a2=upper.a1, da2=upper.da1, da1=lower.da1,
-        dz2=upper.dz1, dz1=lower.dz1, dW1=lower_gradients["W1"], db1=lower_gradients["b1"], dW2=upper_gradients["W1"], dW3=upper_gradients["W2"],
+        dz2=upper.dz1, dz1=lower.dz1, dW1=lower_gradients["W1"],
+        db1=lower_gradients["b1"], dW2=upper_gradients["W1"], dW3=upper_gradients["W2"],
     )  # fmt: skip
     if near_zero:
         g.kinks = ["z1", "a1", "z2", "a2"]
