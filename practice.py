@@ -266,7 +266,7 @@ def mark(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     elif network.EXERCISES.get(exercise.name) is exercise and not missing(work):
         print_text("`python practice.py train`  now let your lines learn to read", "good")
     for what, proofs in prove.PROOFS.items() if work.catalogue is OURS else ():
-        used = {name for proof in proofs for name in proof.uses}
+        used = {name for proof in proofs for name in proof.exercises}
         if exercise.name in used and all(work.passed(e) for e in work.catalogue.exercises if e.name in used):
             print_text(f"`python practice.py prove {what}`  is it the same run as PyTorch's?", "good")
     if work.catalogue is OURS and exercise.reads:

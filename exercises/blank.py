@@ -132,7 +132,8 @@ def extract_stub_functions(names, stub):
     """Return these functions of a stub, as text."""
     text = stub.read_text(encoding="utf-8").partition(CUT)[0]
     functions = text.split("\n\n\n")[1:]
-    return "\n\n" + "\n\n\n".join(f.strip() for f in functions if f.startswith(tuple(f"def {name}(" for name in names)))
+    starts = tuple(f"def {name}(" for name in names)
+    return "\n\n" + "\n\n\n".join(function.strip() for function in functions if function.startswith(starts))
 
 
 def is_empty(function):
@@ -522,10 +523,8 @@ def are_close(arrays, other_arrays):
 
 def check_start_depends_on_rng(trace, other_trace):
     """Check that a training with another rng starts with other weights. Raises `Wrong`."""
-    arrays, other_arrays = (
-        floats(trace.snapshots[0].params),
-        floats(other_trace.snapshots[0].params) if other_trace.snapshots else {},
-    )
+    arrays = floats(trace.snapshots[0].params)
+    other_arrays = floats(other_trace.snapshots[0].params) if other_trace.snapshots else {}
     # Only of many numbers, most of them different, it is known that they were drawn.
     drawn_paths = [
         k
@@ -547,12 +546,19 @@ class Diagnostics:
     """
 
     def __init__(self, evidence, batch, values, max_loss_ratio, flat_ratio):
-        params = [*(point.params for point in evidence.trace.snapshots), evidence.params]
-        self.evidence, self.calls, self.trace, self.flat_ratio = evidence, evidence.calls, evidence.trace, flat_ratio
-        self.batch, self.losses = batch, [float(evidence.calls.loss(weights, *batch)) for weights in params]
-        self.first_loss, self.loss_before_last, self.last_loss = self.losses[0], self.losses[-2], self.losses[-1]
+        self.evidence = evidence
+        self.calls = evidence.calls
+        self.trace = evidence.trace
+        self.batch = batch
+        self.flat_ratio = flat_ratio
+        params = [*(snapshot.params for snapshot in self.trace.snapshots), evidence.params]
+        self.losses = [float(self.calls.loss(weights, *batch)) for weights in params]
+        self.first_loss = self.losses[0]
+        self.loss_before_last = self.losses[-2]
+        self.last_loss = self.losses[-1]
         self.has_fallen = self.last_loss < max_loss_ratio * self.first_loss
-        self.first_arrays, self.last_arrays = floats(params[0]), floats(params[-1])
+        self.first_arrays = floats(params[0])
+        self.last_arrays = floats(params[-1])
         self.values = {"curve": format_losses(self.losses), "begin": self.first_loss, "end": self.last_loss, **values}
 
     def make_error(self, mark, **values):
@@ -561,12 +567,11 @@ class Diagnostics:
 
     def list_step_factors(self):
         """Return `find_best_step_factor` of the first steps."""
-        snapshots = self.trace.snapshots[:8]
-        return [
-            find_best_step_factor(self.calls, snapshot)
-            for snapshot in snapshots
-            if any(d.any() for d in snapshot.moves().values())
-        ]
+        factors = []
+        for snapshot in self.trace.snapshots[:8]:
+            if any(d.any() for d in snapshot.moves().values()):
+                factors.append(find_best_step_factor(self.calls, snapshot))
+        return factors
 
 
 def format_losses(losses):
@@ -594,18 +599,22 @@ def find_best_step_factor(calls, snapshot):
 
 def diagnose_not_finite(diagnostics):
     """Return a `Wrong` if the last arrays have inf or nan, otherwise None."""
-    if bad_paths := [k for k, a in diagnostics.last_arrays.items() if not np.isfinite(a).all()]:
+    bad_paths = [k for k, a in diagnostics.last_arrays.items() if not np.isfinite(a).all()]
+    if bad_paths:
         return diagnostics.make_error("not finite", names=shown(bad_paths))
+    return None
 
 
 def diagnose_growing_steps(diagnostics):
     """Return a `Wrong` if the last step is many times as long as the first, otherwise None."""
-    lengths = [
-        np.sqrt(sum((d**2).sum() for d in snapshot.moves().values())) for snapshot in diagnostics.trace.snapshots
-    ]
-    lengths = [length for length in lengths if length]
+    lengths = []
+    for snapshot in diagnostics.trace.snapshots:
+        length = np.sqrt(sum((d**2).sum() for d in snapshot.moves().values()))
+        if length:
+            lengths.append(length)
     if len(lengths) > 3 and lengths[-1] / lengths[0] > 30:
         return diagnostics.make_error("steps grow", times=lengths[-1] / lengths[0])
+    return None
 
 
 def diagnose_large_steps(diagnostics):
@@ -615,33 +624,38 @@ def diagnose_large_steps(diagnostics):
     is_first_too_long = n_shorter and factors[0] < 1 and diagnostics.last_loss > 0.8 * diagnostics.first_loss
     if not diagnostics.has_fallen and (n_shorter > len(factors) / 2 or is_first_too_long):
         return diagnostics.make_error("steps too large", n=n_shorter, steps=len(factors))
+    return None
 
 
 def diagnose_small_steps(diagnostics):
     """Return a `Wrong` if longer steps would have lowered the loss more, otherwise None."""
-    if not diagnostics.has_fallen and min(factors := diagnostics.list_step_factors(), default=0) > 1:
+    if diagnostics.has_fallen:
+        return None
+    factors = diagnostics.list_step_factors()
+    if min(factors, default=0) > 1:
         return diagnostics.make_error("steps too small", steps=len(factors))
+    return None
 
 
 def diagnose_few_steps(diagnostics):
     """Return a `Wrong` if the loss is still falling at the end, otherwise None."""
-    if (
-        diagnostics.last_loss > 0.3
-        and diagnostics.last_loss < diagnostics.flat_ratio * diagnostics.losses[3 * len(diagnostics.losses) // 4]
-    ):
+    earlier_loss = diagnostics.losses[3 * len(diagnostics.losses) // 4]
+    if 0.3 < diagnostics.last_loss < diagnostics.flat_ratio * earlier_loss:
         return diagnostics.make_error("steps too few")
+    return None
 
 
 def diagnose_few_examples(diagnostics):
     """Return a `Wrong` if the training used less than a third of the examples, otherwise None."""
-    n_used, n_examples = int(diagnostics.trace.was_used.sum()), len(diagnostics.trace.was_used)
-    if 0 < n_used < n_examples / 3:
-        return diagnostics.make_error(
-            "the same images", used=n_used, of=n_examples, examples=diagnostics.calls.examples_name
-        )
+    was_used, noun = diagnostics.trace.was_used, diagnostics.calls.examples_name
+    n_used = int(was_used.sum())
+    if 0 < n_used < len(was_used) / 3:
+        return diagnostics.make_error("the same images", used=n_used, of=len(was_used), examples=noun)
+    return None
 
 
 def diagnose_divergence(diagnostics):
     """Return a `Wrong` if the loss has risen again, otherwise None."""
     if has_diverged(diagnostics.losses):
         return diagnostics.make_error("diverged", least=min(diagnostics.losses))
+    return None

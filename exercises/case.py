@@ -6,6 +6,7 @@ scale are probed; a nicer number alone is not enough), and the program then lear
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -29,10 +30,10 @@ refused = Sentences(TABLES["Cases"]).verdict
 class Notes:
     """The results of a run, for `Case.judge`."""
 
-    said: str = ""  # what the learner says is wrong, "" while these are dots
-    unfit: str = ""  # why the program cannot be used
-    fixed: bool = False  # whether the cause is gone
-    changed: bool = False  # whether anything was changed
+    diagnosis: str = ""  # what the learner says is wrong, "" while these are dots
+    misfit: str = ""  # why the program cannot be used
+    is_fixed: bool = False  # whether the cause is gone
+    is_changed: bool = False  # whether anything was changed
     number: float = 0.0  # by which it is judged
 
 
@@ -90,7 +91,8 @@ class Case(Kind):
         return fixed.replace("DIAGNOSIS = ...", f"DIAGNOSIS = {self.diagnosis!r}")
 
     def titled(self, title, needs_torch):
-        return f"Case: {title[0].lower()}{title[1:]}{' (PyTorch)' * needs_torch}"
+        suffix = " (PyTorch)" if needs_torch else ""
+        return f"Case: {title[0].lower()}{title[1:]}{suffix}"
 
     def is_healthy(self, number):
         """Return whether a number is in the range of a fixed program."""
@@ -105,33 +107,30 @@ class Case(Kind):
         """Note the diagnosis, whether the cause is gone, and how well the program learns."""
         module, train = attempt.module, cache(attempt.module.train)
         diagnosis = getattr(module, "DIAGNOSIS", ...)
-        notes.said = (
-            ""
-            if diagnosis is ...
-            else diagnosis[:40]
-            if isinstance(diagnosis, str)
-            else f"of type {type(diagnosis).__name__}"
-        )
-        notes.changed = lines_of(attempt.source) != lines_of(attempt.exercise.stub)
+        if isinstance(diagnosis, str):
+            notes.diagnosis = diagnosis[:40]
+        elif diagnosis is not ...:
+            notes.diagnosis = f"of type {type(diagnosis).__name__}"
+        notes.is_changed = lines_of(attempt.source) != lines_of(attempt.exercise.stub)
         try:
-            notes.fixed = bool(self.probe(module, np.random.default_rng(attempt.seed), train))
-            number = train() if notes.fixed or notes.changed else 0
+            notes.is_fixed = bool(self.probe(module, np.random.default_rng(attempt.seed), train))
+            number = train() if notes.is_fixed or notes.is_changed else 0
         except (AttributeError, TypeError, ValueError, IndexError) as error:
             if own_frame(error, module.__file__):
                 raise  # the learner's own line is to blame
-            notes.unfit = plain(error)
+            notes.misfit = plain(error)
             return
         if hasattr(number, "__float__"):
             notes.number = float(number)
         else:
-            notes.unfit = "train() should return a number of the test, as it did in the beginning."
+            notes.misfit = "train() should return a number of the test, as it did in the beginning."
 
     def judge(self, exercise, seed, outcome):
         if outcome.error:
             return outcome.error
-        notes, diagnosis = outcome.notes, str(outcome.notes.said)
-        if notes.unfit:
-            return refused("does not fit", unfit=notes.unfit)
+        notes, diagnosis = outcome.notes, str(outcome.notes.diagnosis)
+        if notes.misfit:
+            return refused("does not fit", unfit=notes.misfit)
         if diagnosis and diagnosis not in SUSPECTS:
             return refused(
                 "no diagnosis: no suspect", said=diagnosis, words=", ".join(f'"{word}"' for word in SUSPECTS)
@@ -139,22 +138,24 @@ class Case(Kind):
         number = float(notes.number)
         does = self.does.format(number)
         numbers = f"\n(It now {does}; a healthy one, {self.healthy}.)"
-        if diagnosis and (diagnosis != self.diagnosis or not notes.fixed):
+        if diagnosis and (diagnosis != self.diagnosis or not notes.is_fixed):
             meaning, sign = SUSPECTS[diagnosis]
-            text = (
-                f"The cause is gone, but it was another. You say: {meaning}. "
-                if notes.fixed
-                else f"You say: {meaning}. "
-            )
-            question = "Was that so?" if notes.fixed else "Is that so here? The cause is still in the program."
-            text += f"Then {sign} {exercise.against.get(diagnosis, question)}"
-            if notes.changed and not notes.fixed:  # nobody learns from guesses alone which suspect is the right one
+            if notes.is_fixed:
+                text = "The cause is gone, but it was another. "
+                question = "Was that so?"
+            else:
+                text = ""
+                question = "Is that so here? The cause is still in the program."
+            text += f"You say: {meaning}. Then {sign} {exercise.against.get(diagnosis, question)}"
+            if (
+                notes.is_changed and not notes.is_fixed
+            ):  # nobody learns from guesses alone which suspect is the right one
                 text += f" {exercise.still}{numbers}" if diagnosis == self.diagnosis else numbers
             return Verdict(False, "not fixed" if diagnosis == self.diagnosis else f"diagnosis: {diagnosis}", text)
-        if not notes.fixed:
-            return (
-                refused("not fixed: no diagnosis", numbers=numbers) if notes.changed else refused("not written: a case")
-            )
+        if not notes.is_fixed:
+            if notes.is_changed:
+                return refused("not fixed: no diagnosis", numbers=numbers)
+            return refused("not written: a case")
         if not self.is_healthy(number):
             remark = f" {exercise.or_else}" if exercise.or_else else ""
             return refused("fixed, but does not learn", does=does, healthy=self.healthy, about=remark)
@@ -195,15 +196,22 @@ def load_recorded(name):
 
 def parse_curves(lines):
     """Return both numbers of each epoch in printed lines, {"training loss": (epochs,), "test accuracy": the same}."""
-    epochs = [line.partition(": ")[2].split(", ") for line in lines if line.startswith("epoch ")]
-    pairs = ((part.rpartition(" ") for part in epoch) for epoch in epochs)
-    numbers_by_epoch = [{quantity: float(number) for quantity, _, number in pair} for pair in pairs]
-    return {quantity: np.array([epoch[quantity] for epoch in numbers_by_epoch]) for quantity in numbers_by_epoch[0]}
+    values = defaultdict(list)
+    for line in lines:
+        if line.startswith("epoch "):
+            for text in line.partition(": ")[2].split(", "):
+                quantity, _, number = text.rpartition(" ")
+                values[quantity].append(float(number))
+    return {quantity: np.array(numbers) for quantity, numbers in values.items()}
 
 
 def get_last_numbers(lines_by_run):
     """Return {"as it is": the number by which a case is judged at the end of that run, "healthy": the same}."""
-    return {kind: [values[-1] for values in parse_curves(lines).values()][-1] for kind, lines in lines_by_run.items()}
+    numbers = {}
+    for run, lines in lines_by_run.items():
+        *_, last_curve = parse_curves(lines).values()
+        numbers[run] = last_curve[-1]
+    return numbers
 
 
 def shorten_line(line):

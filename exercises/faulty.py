@@ -5,7 +5,7 @@ import json
 import os
 import re
 import shutil
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from exercises.faults import FAULTS, SUSPECTS, find_fault_line, insert_fault
@@ -39,15 +39,10 @@ def hand_out(folder, name):
     if folder.exists():
         if not (folder / SECRET).exists():
             raise UserError(f"{folder} holds something else: rename it, and call this again")
-        folder.rename(
-            next(
-                unused_folder
-                for i in count(1)
-                if not (unused_folder := folder.with_name(f"{folder.name}.{i}")).exists()
-            )
-        )
+        numbered = (folder.with_name(f"{folder.name}.{i}") for i in count(1))
+        folder.rename(next(path for path in numbered if not path.exists()))
     fault = FAULTS[name]
-    for path in sorted({path for pattern in PROGRAMS for path in ROOT.glob(pattern)}):
+    for path in sorted(set(chain.from_iterable(ROOT.glob(pattern) for pattern in PROGRAMS))):
         if path.is_file() and "__pycache__" not in path.parts and path != FOUND:
             copy = folder / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +50,7 @@ def hand_out(folder, name):
                 copy.write_text(insert_fault(path.read_text(encoding="utf-8"), fault), encoding="utf-8")
             else:
                 shutil.copyfile(path, copy)
-    for path in (path for room in DATA for path in (ROOT / room).iterdir()):
+    for path in chain.from_iterable((ROOT / room).iterdir() for room in DATA):
         copy = folder / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -61,7 +61,9 @@ def main(name, file):
     print(f"{'array':24}{'its size':>12}{'its gradient':>16}{'step / its size':>18}")
     for path, weights, gradient, step in rows:
         print(f"{path:24}{weights:12.3g}{gradient:16.3g}{'' if step is None else format(step, '.2g'):>18}")
-    marks = [(path, *mark) for path, _, gradient, step in rows for mark in unusual_array(gradient, step)]
+    marks = []
+    for path, _, gradient, step in rows:
+        marks += [(path, *mark) for mark in unusual_array(gradient, step)]
     print("", *(in_words(marks) or ["No number is out of the ordinary."]), sep="\n")
     print("The numbers have no ranges beside them: no healthy run of a network of your own is recorded.")
 

@@ -7,6 +7,7 @@ and `hear`, which is told of each step.
 """
 
 import ast
+import itertools
 import re
 import symtable
 import textwrap
@@ -136,7 +137,7 @@ USED = [name for _, name in HOLE.findall(PROGRAM)]  # the others of its part hav
 TREE = ast.parse(HOLE.sub("", PROGRAM))
 NAMES = {node.id for node in ast.walk(TREE) if isinstance(node, ast.Name)}
 NAMES |= {node.name for node in ast.walk(TREE) if isinstance(node, ast.FunctionDef)}
-NAMES |= {name for exercise in EXERCISES.values() for name in exercise.gives}
+NAMES |= set(itertools.chain.from_iterable(exercise.gives for exercise in EXERCISES.values()))
 
 
 def make_program(paths):
@@ -147,10 +148,10 @@ def make_program(paths):
     code_by_path = {path: extract_code(path) for path in paths}
     code_by_exercise = {name: EXERCISES[name].formula for name in USED}
     code_by_exercise |= {path.stem: lines for path, (lines, _) in code_by_path.items()}
-    taken_names, definitions_by_name = (
-        NAMES | {name for lines in code_by_exercise.values() for name in find_assigned_names(ast.parse(lines))},
-        {},
-    )
+    taken_names = set(NAMES)
+    for lines in code_by_exercise.values():
+        taken_names |= find_assigned_names(ast.parse(lines))
+    definitions_by_name = {}
     for path, (_, definitions) in code_by_path.items():
         for name, text in definitions:
             if name in taken_names or definitions_by_name.setdefault(name, text) != text:
@@ -165,8 +166,10 @@ def fill_holes(code_by_exercise):
 
 
 def make_train_function(run_exercise):
-    """Return the program's `train`, whose lines are calls: run_exercise(exercise, {name: value}) gives {output:
-    value}."""
+    """Return the program's `train`, whose lines are calls.
+
+    run_exercise(exercise, {name: value}) returns {output: value}.
+    """
     calls = {name: f"{', '.join(EXERCISES[name].gives)}, = lines({name!r}, locals()).values()" for name in USED}
     names = {"__name__": "training", "lines": run_exercise}
     exec(compile(fill_holes(calls), "training", "exec"), names)
@@ -191,7 +194,8 @@ def extract_code(path):
     tree, lines = ast.parse(source), source.splitlines()
 
     def get_source(first_node, last_node):
-        start = min([first_node.lineno, *(decorator.lineno for decorator in getattr(first_node, "decorator_list", ()))])
+        decorators = getattr(first_node, "decorator_list", ())
+        start = min([first_node.lineno, *(decorator.lineno for decorator in decorators)])
         indent = f"^[ \\t]{{0,{first_node.col_offset}}}"  # a comment between the lines may have less
         return "\n".join(re.sub(indent, "", line) for line in lines[start - 1 : last_node.end_lineno])
 
@@ -200,9 +204,10 @@ def extract_code(path):
     if not functions:  # a lambda has passed, too
         raise UserError(f"{path.name} has no `def {name}`: write it as the stub does")
     function = functions[-1]
-    definitions = select_needed(
-        get_source(function, function), [pair for n in tree.body for pair in list_definitions(n, get_source(n, n))]
-    )
+    all_definitions = []
+    for node in tree.body:
+        all_definitions += list_definitions(node, get_source(node, node))
+    definitions = select_needed(get_source(function, function), all_definitions)
     *body, return_node = function.body[ast.get_docstring(function) is not None :]
     can_be_inlined = (
         [n for n in ast.walk(function) if isinstance(n, ast.Return)] == [return_node]
@@ -215,7 +220,8 @@ def extract_code(path):
         whole = re.sub(rf"^def +{name}\b", f"def my_{name}", get_source(function, function), flags=re.MULTILINE)
         definitions.append((f"my_{name}", whole))
         return f"{results} = my_{name}({', '.join(exercise.takes)})", definitions
-    code, returned_text = [get_source(body[0], body[-1])] if body else [], ast.unparse(return_node.value)
+    code = [get_source(body[0], body[-1])] if body else []
+    returned_text = ast.unparse(return_node.value)
     if returned_text not in (results, f"({results})"):
         code.append(f"{results} = {returned_text}")
     return "\n".join(code), definitions
@@ -234,26 +240,22 @@ def list_definitions(node, source):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         return [(name, source) for target in targets for name in sorted(find_assigned_names(target))]
     if isinstance(node, (ast.Import, ast.ImportFrom)):  # each name has a statement of its own
-        text_by_alias = {alias: ast.unparse(type(node)(**vars(node) | {"names": [alias]})) for alias in node.names}
-        return [
-            (alias.asname or alias.name.partition(".")[0], import_text) for alias, import_text in text_by_alias.items()
-        ]
+        definitions = []
+        for alias in node.names:
+            import_text = ast.unparse(type(node)(**vars(node) | {"names": [alias]}))
+            definitions.append((alias.asname or alias.name.partition(".")[0], import_text))
+        return definitions
     return []
 
 
 def select_needed(function_text, definitions):
     """Return those definitions that a function needs, directly or through others."""
-    text_by_name, names = (
-        dict(definitions),
-        ["*", *find_free_names(function_text)],
-    )  # of two with one name, the last counts
+    text_by_name = dict(definitions)  # of two with one name, the last counts
+    names = ["*", *find_free_names(function_text)]
     for name in names:
         names += find_free_names(text_by_name.get(name, "")) - {*names}
-    return [
-        (name, function_text)
-        for name, function_text in text_by_name.items()
-        if name in names and function_text not in PROGRAM.splitlines()
-    ]
+    program_lines = PROGRAM.splitlines()
+    return [(name, text) for name, text in text_by_name.items() if name in names and text not in program_lines]
 
 
 def find_free_names(text):
@@ -261,12 +263,12 @@ def find_free_names(text):
     tables = [symtable.symtable(text, "", "exec")]
     for table in tables:
         tables += table.get_children()
-    return {
-        symbol.get_name()
-        for table in tables
-        for symbol in table.get_symbols()
-        if symbol.is_referenced() and (symbol.is_global() or table is tables[0])
-    }
+    names = set()
+    for table in tables:
+        for symbol in table.get_symbols():
+            if symbol.is_referenced() and (symbol.is_global() or table is tables[0]):
+                names.add(symbol.get_name())
+    return names
 
 
 PIXELS, SCORES = 784, 10

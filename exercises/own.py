@@ -4,6 +4,7 @@ The file has four functions: loss, gradients, train and read. So nothing has to 
 built. The label with the least loss is what `read` should say. exercises/said.md has the sentences.
 """
 
+import itertools
 import sys
 import time
 from contextlib import suppress
@@ -52,7 +53,8 @@ def draw_data(evidence):
     *evidence.examples, evidence.held_out, evidence.held_out_labels = draw_images(evidence.rng)
     images, labels = evidence.examples
     # One of each digit, and of two of them more: what is wrong by the same amount for each digit would add up to 0.
-    indices = [int(i) for digit, n in enumerate([3, 2, *[1] * 8]) for i in np.flatnonzero(labels == digit)[:n]]
+    counts = [3, 2, *[1] * 8]
+    indices = np.concatenate([np.flatnonzero(labels == digit)[:n] for digit, n in enumerate(counts)])
     evidence.mini_batch = images[indices], labels[indices]
 
 
@@ -94,7 +96,7 @@ class ReaderCalls(Calls):
 
     def compute_losses(self, params, images, labels=range(10)):
         """Return the loss of each image alone with each label, (N, 10)."""
-        pairs = ((image[None], np.array([k])) for image in images for k in labels)
+        pairs = ((image[None], np.array([k])) for image, k in itertools.product(images, labels))
         losses = [float(blank.require_result("loss", loss)) for loss in self.call_each("loss", params, pairs)]
         return np.reshape(losses, (len(images), len(labels)))
 

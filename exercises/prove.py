@@ -7,6 +7,7 @@ process of its own, exercises/torch_twin.py, and nothing here imports PyTorch. O
 
 import ast
 import importlib.util
+import itertools
 import json
 import os
 import subprocess
@@ -53,12 +54,12 @@ class Proof(NamedTuple):
 
     network: Callable  # in NumPy; the twin in PyTorch has the same name in the file that ends in _torch.py
     options: dict
-    uses: tuple  # exercises, by name
-    take_part: Callable  # take_part(network, lines): the learner's lines from now on find its derivatives
+    exercises: tuple  # by name
+    make_step: Callable  # make_step(network, learner_code): a training step whose derivatives the learner's lines find
     batch: int = 8  # images; loops are welcome in many an exercise, so that most networks here are small
     lr: float = 0.03
-    see: Callable = lambda images, labels: (standardise(images), labels)  # what it learns from, x and y
-    then: Callable = lambda lines: None  # then(lines): what else the lines can do, if all of them are right
+    encode: Callable = lambda images, labels: (standardise(images), labels)  # -> what it learns from, x and y
+    on_success: Callable = lambda learner_code: None  # shows what else the lines can do, if all of them are right
 
 
 # --- The learner's lines ----------------------------------------------------------------------------------------------
@@ -71,9 +72,11 @@ class LearnerCode:
     """
 
     def __init__(self, functions):
-        self.functions, self.step, self.first_wrong = functions, 0, None
+        self.functions = functions
+        self.step = 0
+        self.first_wrong = None
 
-    def __call__(self, name, arguments, location=""):
+    def run(self, name, arguments, location=""):
         """Run one exercise. Returns {output: array}. Raises UserError if a result is missing or of another shape.
 
         arguments: those of the exercise, among others. location: the layer that it is for, as text.
@@ -88,14 +91,17 @@ class LearnerCode:
             results = function(*(copy_if_array(arguments[argument]) for argument in exercise.takes))
         results = as_list(results, [np.shape(expected[output]) for output in exercise.gives])
         if len(results) != len(exercise.gives):
-            problem = f"{len(results)} result{'s' * (len(results) != 1)}, not {len(exercise.gives)}"
+            noun = "result" if len(results) == 1 else "results"
+            problem = f"{len(results)} {noun}, not {len(exercise.gives)}"
             raise UserError(f"{name} returns {problem}: the run cannot go on. `python practice.py {name}` marks it")
         results = dict(zip(exercise.gives, results, strict=True))
         for output, result in results.items():
-            problem = (
-                "still dots" if result is ... else "None" if result is None else ""
-            )  # their shape is a number's, ()
-            if not problem and np.shape(result) != np.shape(expected[output]):
+            problem = ""
+            if result is ...:
+                problem = "still dots"  # their shape is a number's, (), as is that of None
+            elif result is None:
+                problem = "None"
+            elif np.shape(result) != np.shape(expected[output]):
                 problem = f"of shape {np.shape(result)}, not {np.shape(expected[output])}"
             if problem:
                 raise UserError(f"{output} is {problem}: the run cannot go on. `python practice.py {name}` marks it")
@@ -132,7 +138,8 @@ def errors_for_learners(file, location):
 
 def make_mlp_step(network, learner_code):
     """Return the step of an MLP by chapter 1's lines: that of the program which `practice.py train` writes."""
-    train, losses = make_train_function(learner_code), []
+    train = make_train_function(learner_code.run)
+    losses = []
 
     def step(x, y, velocity, lr):
         train(network.params, velocity, [(x, y)], lr, MOMENTUM, lambda loss, accuracy: losses.append(float(loss)))
@@ -180,15 +187,16 @@ def make_gpt_step(network, learner_code):
     for path, block in network.layers.items():
         if isinstance(block, CausalBlock):
             softmax = block.layers["attention"].softmax
-            softmax.forward = partial(causal_mask, softmax, learner_code, f" in {path}")
+            softmax.forward = partial(apply_causal_mask, softmax, learner_code, f" in {path}")
             softmax.backward = partial(causal_backward, softmax, learner_code, f" in {path}")
-    V, rng = len(network.params["linear.b"]), np.random.default_rng(0)
+    V = len(network.params["linear.b"])
+    rng = np.random.default_rng(0)
 
     def step(x, y, velocity, lr):
-        x, y = learner_code("next_targets", {"patches": y, "digits": x[:, 0] - V, "V": V}).values()
+        x, y = learner_code.run("next_targets", {"patches": y, "digits": x[:, 0] - V, "V": V}).values()
         loss = take_step(network, x, y, velocity, lr)
         logits, u = network.forward(x)[:, -1], rng.random(len(x))
-        learner_code("next_word", {"logits": logits, "temperature": TEMPERATURES[learner_code.step % 3], "u": u})
+        learner_code.run("next_word", {"logits": logits, "temperature": TEMPERATURES[learner_code.step % 3], "u": u})
         return loss
 
     return step
@@ -214,9 +222,9 @@ def make_llama_step(network, learner_code):
 
     def step(x, y, velocity, lr):
         loss = take_step(network, x, y, velocity, lr)
-        learner_code("top_p", {"p": softmax(network.forward(x)[:, -1]), "enough": ENOUGH})
+        learner_code.run("top_p", {"p": softmax(network.forward(x)[:, -1]), "enough": ENOUGH})
         first, second, *_ = y[0]
-        learner_code(
+        learner_code.run(
             "merge_tokens", {"words": y[0], "first": first, "second": second, "new": len(network.params["embed.E"])}
         )
         return loss
@@ -239,13 +247,14 @@ def replace_backward(layer, backward, learner_code, location):
     forward, own_backward = layer.forward, layer.backward
 
     def remember(x):
-        layer.seen = x, forward(x)
-        return layer.seen[1]
+        layer.last_call = x, forward(x)
+        return layer.last_call[1]
+
+    def run_exercise(name, arguments):
+        return learner_code.run(name, arguments, location)
 
     layer.forward = remember
-    layer.backward = lambda dy: backward(
-        layer, own_backward, dy, lambda name, known: learner_code(name, known, location)
-    )
+    layer.backward = lambda dy: backward(layer, own_backward, dy, run_exercise)
 
 
 def norm_backward(exercise_name, layer, own_backward, dy, run_exercise):
@@ -261,8 +270,10 @@ def conv_backward(layer, own_backward, dy, run_exercise):
     The exercises are about 3 x 3 and stride 1, and serve every convolution: a stride leaves out rows and columns of y,
     whose dy is 0; and a 1 x 1 kernel is a 3 x 3 one that is 0 around its middle.
     """
-    (x, _), W = layer.seen, layer.params["W"]
-    full_dy, kernel = np.zeros((*x.shape[:3], dy.shape[3])), np.zeros((3, 3, *W.shape[2:]))
+    x, _ = layer.last_call
+    W = layer.params["W"]
+    full_dy = np.zeros((*x.shape[:3], dy.shape[3]))
+    kernel = np.zeros((3, 3, *W.shape[2:]))
     full_dy[:, :: layer.stride, :: layer.stride] = dy
     middle = slice(None) if len(W) == 3 else slice(1, 2)
     kernel[middle, middle] = W
@@ -272,7 +283,8 @@ def conv_backward(layer, own_backward, dy, run_exercise):
 
 
 def block_backward(block, own_backward, dy, run_exercise):
-    (x, y), (first, second, _) = block.seen, block.layers.values()
+    x, y = block.last_call
+    first, second, _ = block.layers.values()
 
     def branch(dz2):
         return first.backward(second.backward(dz2) * (block.a1 > 0))
@@ -283,7 +295,7 @@ def block_backward(block, own_backward, dy, run_exercise):
 def softmax_backward(layer, own_backward, dweights, run_exercise):
     """Go back through a softmax, for all images and heads: the exercise has one head."""
     shape = dweights.shape  # (B, h, T, T)
-    arguments = {"dweights": dweights.reshape(-1, *shape[2:]), "weights": layer.seen[1].reshape(-1, *shape[2:])}
+    arguments = {"dweights": dweights.reshape(-1, *shape[2:]), "weights": layer.last_call[1].reshape(-1, *shape[2:])}
     return run_exercise("softmax_backward", arguments)["dscores"].reshape(shape)
 
 
@@ -297,7 +309,7 @@ def attention_backward(layer, own_backward, dy, run_exercise):
 def swiglu_backward(mlp, own_backward, dy, run_exercise):
     own_backward(dy)
     gate, up, down = (layer.params["W"] for layer in mlp.layers.values())
-    rows = {"x": mlp.seen[0].reshape(-1, len(gate)), "dy": dy.reshape(-1, len(gate))}
+    rows = {"x": mlp.last_call[0].reshape(-1, len(gate)), "dy": dy.reshape(-1, len(gate))}
     return run_exercise("swiglu_dx", rows | {"Wg": gate, "Wu": up, "Wd": down})["dx"].reshape(dy.shape)
 
 
@@ -307,13 +319,13 @@ def replace_rotary(attention, learner_code, location):
 
     def forward(layer, x, start=0):
         padded = np.pad(x, ((0, 0), (0, 0), (start, 0), (0, 0))).reshape(-1, start + x.shape[2], x.shape[3])
-        layer.seen = padded
-        y = learner_code("rotate", {"x": padded, "dy": padded, "base": layer.rope_theta}, location)["y"]
+        layer.last_call = padded
+        y = learner_code.run("rotate", {"x": padded, "dy": padded, "base": layer.rope_theta}, location)["y"]
         return y.reshape(*x.shape[:2], -1, x.shape[3])[:, :, start:]
 
     def backward(layer, dy):
-        arguments = {"x": layer.seen, "dy": dy.reshape(layer.seen.shape), "base": layer.rope_theta}
-        return learner_code("rotate", arguments, location)["dx"].reshape(dy.shape)
+        arguments = {"x": layer.last_call, "dy": dy.reshape(layer.last_call.shape), "base": layer.rope_theta}
+        return learner_code.run("rotate", arguments, location)["dx"].reshape(dy.shape)
 
     for layer in (attention.rotary_q, attention.rotary_k):
         layer.forward, layer.backward = partial(forward, layer), partial(backward, layer)
@@ -329,15 +341,14 @@ def shared_attention_backward(attention, learner_code, location, dy):
     dv = dv.reshape(len(dy), attention.kv_heads, queries_per_key, *dv.shape[2:]).sum(axis=2)
     dscores = Softmax.backward(attention.softmax, dweights)
     arguments = {"q": attention.q.reshape(dmixed.shape), "k": attention.k, "dscores": dscores}
-    dq, dk = learner_code("shared_keys_backward", arguments, location).values()
+    dq, dk = learner_code.run("shared_keys_backward", arguments, location).values()
     dq, dk = attention.rotary_q.backward(dq), attention.rotary_k.backward(dk)
     return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
 
 
 def embedding_backward(layer, own_backward, dy, run_exercise):
-    layer.grads = {
-        "E": run_exercise("embedding_backward", {"E": layer.params["E"], "x": layer.seen[0], "dy": dy})["dE"]
-    }
+    arguments = {"E": layer.params["E"], "x": layer.last_call[0], "dy": dy}
+    layer.grads = {"E": run_exercise("embedding_backward", arguments)["dE"]}
 
 
 def positions_backward(layer, own_backward, dy, run_exercise):
@@ -345,17 +356,17 @@ def positions_backward(layer, own_backward, dy, run_exercise):
     return dy
 
 
-def causal_mask(layer, learner_code, location, scores):
+def apply_causal_mask(layer, learner_code, location, scores):
     """Compute the attention weights (B, h, T, T), for all images and heads: the exercise has one head."""
     layer.scores = scores.reshape(-1, *scores.shape[2:])  # of (B, h, T, T)
     arguments = {"scores": layer.scores}
-    layer.weights = learner_code("causal_mask", arguments, location)["weights"].reshape(scores.shape)
+    layer.weights = learner_code.run("causal_mask", arguments, location)["weights"].reshape(scores.shape)
     return layer.weights
 
 
 def causal_backward(layer, learner_code, location, dweights):
     arguments = {"scores": layer.scores, "dweights": dweights.reshape(layer.scores.shape)}
-    return learner_code("causal_backward", arguments, location)["dscores"].reshape(dweights.shape)
+    return learner_code.run("causal_backward", arguments, location)["dscores"].reshape(dweights.shape)
 
 
 def make_tape_step(network, learner_code):
@@ -363,10 +374,8 @@ def make_tape_step(network, learner_code):
 
     Raises UserError if one of them is missing, and the step if a gradient is of another shape.
     """
-    (module, file), used_names = (
-        learner_code.functions["tape_train"],
-        ("Tensor", "matmul", "add", "relu", "backward", "cross_entropy"),
-    )
+    module, file = learner_code.functions["tape_train"]
+    used_names = "Tensor", "matmul", "add", "relu", "backward", "cross_entropy"
     missing = [name for name in used_names if not hasattr(module, name)]
     if missing:
         raise UserError(f"{file.name} has no {' and no '.join(missing)}: keep the names of the stub")
@@ -381,11 +390,10 @@ def make_tape_step(network, learner_code):
         learner_code.compare("tape_train", "the loss", loss.value, expected_loss)
         expected_gradients = network.backward(dlogits)
         for name, tensor in reversed([*zip(network.params, tensors, strict=True)]):
-            if np.shape(tensor.grad) != expected_gradients[name].shape:
-                raise UserError(
-                    f"the gradient of {name} is of shape {np.shape(tensor.grad)}, not {expected_gradients[name].shape}"
-                )
-            learner_code.compare("tape_train", f"the gradient of {name}", tensor.grad, expected_gradients[name])
+            expected = expected_gradients[name]
+            if np.shape(tensor.grad) != expected.shape:
+                raise UserError(f"the gradient of {name} is of shape {np.shape(tensor.grad)}, not {expected.shape}")
+            learner_code.compare("tape_train", f"the gradient of {name}", tensor.grad, expected)
             velocity[name] = MOMENTUM * velocity[name] + tensor.grad
             network.params[name] = network.params[name] - lr * velocity[name]
         return float(loss.value)
@@ -432,24 +440,28 @@ def answer_question(learner_code):
     for path, block in model.layers.items():
         if isinstance(block, LlamaBlock):
             replace_rotary(block.layers["attention"], learner_code, f" in {path}")
-    prompt, answer = np.array([encode_question(partial(merge_tokens, learner_code))]), []
-    logits, position = model.decode_step(prompt, 0), prompt.shape[1]
-    largest_difference, largest_logit = (float(np.abs(a).max()) for a in (logits - expected_logits, expected_logits))
-    is_same, formatted_logit = (
-        largest_difference < 1e-3 * largest_logit,
-        f"{largest_logit:.0f}" if file else f"{largest_logit:.2f}",
+    prompt = np.array([encode_question(partial(merge_tokens, learner_code))])
+    logits = model.decode_step(prompt, 0)
+    max_difference = float(np.abs(logits - expected_logits).max())
+    max_logit = float(np.abs(expected_logits).max())
+    digits = 0 if file else 2
+    print_text(
+        f"{description}, with your lines: no logit {describe_difference(max_difference)} from ours. "
+        f"(The largest is {max_logit:.{digits}f}.)",
+        "good" if max_difference < 1e-3 * max_logit else "bad",
     )
-    sentence = f"{description}, with your lines: no logit {describe_difference(largest_difference)} from ours. (The largest is {formatted_logit}.)"
-    print_text(sentence, "good" if is_same else "bad")
     if not file:
         print_text(
             "With a model's file in the project's folder, it would now answer with your lines: docs/llama.md says how."
         )
         return
+    answer = []
+    position = prompt.shape[1]
     for _ in range(ANSWER):
-        token = learner_code("top_p", {"p": softmax(logits.astype(float)), "enough": ENOUGH})["kept"].argmax(axis=1)
+        token = learner_code.run("top_p", {"p": softmax(logits.astype(float)), "enough": ENOUGH})["kept"].argmax(axis=1)
         answer.append(file.byte_pairs.bytes[token[0]])
-        logits, position = model.decode_step(token[:, np.newaxis], position), position + 1
+        logits = model.decode_step(token[:, np.newaxis], position)
+        position += 1
     print_text(f"{QUESTION} {b''.join(answer).decode(errors='replace')} ...")
 
 
@@ -462,7 +474,7 @@ def merge_tokens(learner_code, tokens, pair):
         "first": id_by_token[pair[0]],
         "second": id_by_token[pair[1]],
     }
-    return [names[i] for i in learner_code("merge_tokens", arguments | {"new": len(names) - 1})["joined"]]
+    return [names[i] for i in learner_code.run("merge_tokens", arguments | {"new": len(names) - 1})["joined"]]
 
 
 # --- What is proven ---------------------------------------------------------------------------------------------------
@@ -494,14 +506,14 @@ GPT_LINES = ("embedding_backward", "positions_backward", "next_targets", "causal
 SMALL_LLAMA = {"width": 8, "blocks": 2, "heads": 4, "kv_heads": 2, "hidden": 12}
 LLAMA_LINES = ("rms_norm_dx", "rotate", "shared_keys_backward", "swiglu_dx", "merge_tokens", "top_p")
 PROOFS = {
-    "mlp": [Proof(MLP, {"hidden": 128}, tuple(USED), make_mlp_step, batch=100, lr=0.1, see=flatten_images)],
+    "mlp": [Proof(MLP, {"hidden": 128}, tuple(USED), make_mlp_step, batch=100, lr=0.1, encode=flatten_images)],
     "resnet": [
         Proof(
             ResNet,
             SMALL_RESNET,
             ("batch_norm_dx", "conv_dW", "conv_dx", "shortcut"),
             make_resnet_step,
-            see=halve_images,
+            encode=halve_images,
         )
     ],
     # With longer steps the small transformer would double a rounding error every few steps.
@@ -510,11 +522,13 @@ PROOFS = {
         Proof(ViT, SMALL_VIT, ("layer_norm_dx", "softmax_backward"), make_vit_step, lr=0.01),
         Proof(ViT, SMALL_VIT, ("layer_norm_dx", "attention"), make_vit_step, lr=0.01),
     ],
-    "tape": [Proof(MLP, {"hidden": 128}, ("tape_train",), make_tape_step, batch=100, lr=0.1, see=flatten_images)],
+    "tape": [Proof(MLP, {"hidden": 128}, ("tape_train",), make_tape_step, batch=100, lr=0.1, encode=flatten_images)],
     "gpt": [
-        Proof(GPT, SMALL_GPT, GPT_LINES, make_gpt_step, see=encode_images),
+        Proof(GPT, SMALL_GPT, GPT_LINES, make_gpt_step, encode=encode_images),
     ],
-    "llama": [Proof(Llama, SMALL_LLAMA, LLAMA_LINES, make_llama_step, see=encode_images, then=answer_question)],
+    "llama": [
+        Proof(Llama, SMALL_LLAMA, LLAMA_LINES, make_llama_step, encode=encode_images, on_success=answer_question)
+    ],
 }
 
 
@@ -531,11 +545,13 @@ class Step(NamedTuple):
 
 def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
     """Take the steps with both networks, and yield a `Step` for each."""
-    network, batches = proof.network(**proof.options, dtype=np.float64), draw_batches(proof, steps)
+    network = proof.network(**proof.options, dtype=np.float64)
+    batches = draw_batches(proof, steps)
     velocity = {name: np.zeros_like(p) for name, p in network.params.items()}
     first_params = {name: p.copy() for name, p in network.params.items()}
-    step = proof.take_part(network, learner_code)
-    with (torch_steps if with_torch else numpy_steps)(proof, first_params, batches) as twin:
+    step = proof.make_step(network, learner_code)
+    twin_steps = torch_steps if with_torch else numpy_steps
+    with twin_steps(proof, first_params, batches) as twin:
         for (x, y), (twin_loss, params) in zip(batches, twin, strict=True):
             learner_code.step += 1
             loss = step(x, y, velocity, proof.lr)
@@ -544,11 +560,13 @@ def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
 
 def draw_batches(proof, steps):
     """Return [(x, y)], random batches of images."""
-    (images, labels, *_), rng = few_images(), np.random.default_rng(0)
+    images, labels, *_ = few_images()
+    rng = np.random.default_rng(0)
     count = steps * proof.batch
     order = np.concatenate([rng.permutation(len(images)) for _ in range(0, count, len(images))])  # epoch by epoch
     indices = order[:count].reshape(steps, proof.batch)
-    return [*zip(*proof.see(images[indices], labels[indices]), strict=True)]  # (steps, B, 28, 28) and (steps, B)
+    x, y = proof.encode(images[indices], labels[indices])  # of (steps, B, 28, 28) and (steps, B)
+    return list(zip(x, y, strict=True))
 
 
 @contextmanager
@@ -568,7 +586,8 @@ def numpy_steps(proof, first_params, batches):
 def torch_steps(proof, first_params, batches):
     """Context manager: iterate over the same of the network in PyTorch, in a process of its own, which ends with the
     block."""
-    file, name = f"{proof.network.__module__.removesuffix('_np')}_torch", proof.network.__name__
+    file = f"{proof.network.__module__.removesuffix('_np')}_torch"
+    name = proof.network.__name__
     x, y = zip(*batches, strict=True)
     settings = json.dumps([file, name, proof.options, proof.lr, MOMENTUM])
     with tempfile.TemporaryDirectory(prefix="prove") as folder:
@@ -593,9 +612,8 @@ def read_step(process, first_params):
         raise UserError(f"PyTorch's side has ended: {error_lines[-1]}")
     ends = np.cumsum([p.size for p in first_params.values()])[:-1]
     parts = np.split(numbers[1:], ends)
-    return float(numbers[0]), {
-        name: a.reshape(first_params[name].shape) for name, a in zip(first_params, parts, strict=True)
-    }
+    params = {name: a.reshape(p.shape) for (name, p), a in zip(first_params.items(), parts, strict=True)}
+    return float(numbers[0]), params
 
 
 def has_torch():
@@ -608,8 +626,10 @@ def has_torch():
 def hoist_inner_functions(module, file):
     """Return the module of a learner's tape_train, with the functions inside `train` in place of those outside."""
     tree = ast.parse(file.read_text(encoding="utf-8-sig"))
-    train = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "train"]
-    inner_functions = [node for function in train for node in function.body if isinstance(node, ast.FunctionDef)]
+    inner_functions = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "train":
+            inner_functions += [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
     exec(compile(ast.Module(inner_functions, []), str(file), "exec"), vars(module))
     return module
 
@@ -617,7 +637,8 @@ def hoist_inner_functions(module, file):
 def find_proof_name(text):
     """Return a name in PROOFS for a text that may also be a chapter, `chapter8`, whose lines the proof uses."""
     for name, proofs in PROOFS.items():
-        chapters = {BY_NAME[use].file.parent.name for proof in proofs for use in proof.uses if use in BY_NAME}
+        names = itertools.chain.from_iterable(proof.exercises for proof in proofs)
+        chapters = {BY_NAME[exercise].file.parent.name for exercise in names if exercise in BY_NAME}
         if chapters == {text}:
             return name
     return text
@@ -636,20 +657,22 @@ def prove(folder, proof_name):
     if proof_name not in PROOFS:
         raise UserError(f"prove takes one of {', '.join(PROOFS)}, and not {proof_name}")
     proofs, with_torch = PROOFS[proof_name], has_torch()
-    names = dict.fromkeys(name for proof in proofs for name in proof.uses)
-    if missing := [name for name in names if name not in BY_NAME]:
+    names = dict.fromkeys(itertools.chain.from_iterable(proof.exercises for proof in proofs))
+    missing = [name for name in names if name not in BY_NAME]
+    if missing:
         raise UserError(f"`prove {proof_name}` needs exercises that cannot be used: restore {', '.join(missing)}")
     functions = load_written_functions(folder, names)
     if not functions:
         advice = f"begin with `python practice.py {next(iter(names))}`"
         raise UserError(f"nothing of yours can take part in `prove {proof_name}` yet: {advice}")
     twin = f"{proofs[0].network.__module__.removesuffix('_np')}_{'torch' if with_torch else 'np'}.py"
-    own_exercises = [{*proof.uses} & {*functions} for proof in proofs]
+    own_exercises = [{*proof.exercises} & {*functions} for proof in proofs]
     for i, proof in enumerate(proofs):
         if not own_exercises[i] or any(own_exercises[i] <= earlier for earlier in own_exercises[:i]):
             continue  # it would show nothing more
-        own_functions = {name: functions[name] for name in proof.uses if name in functions}
-        prove_one(folder / f"proof_{proof_name}{f'_{i + 1}' if i else ''}.png", proof, own_functions, twin, with_torch)
+        own_functions = {name: functions[name] for name in proof.exercises if name in functions}
+        number = f"_{i + 1}" if i else ""
+        prove_one(folder / f"proof_{proof_name}{number}.png", proof, own_functions, twin, with_torch)
 
 
 @np.errstate(all="ignore")  # some wrong lines overflow
@@ -658,7 +681,8 @@ def prove_one(picture, proof, functions, twin, with_torch):
 
     Raises UserError if the run breaks off.
     """
-    learner_code, project_exercises = LearnerCode(functions), [name for name in proof.uses if name not in functions]
+    learner_code = LearnerCode(functions)
+    project_exercises = [name for name in proof.exercises if name not in functions]
     rest = f" Not written yet, and so ours: {', '.join(project_exercises)}." if project_exercises else ""
     print_text(f"Yours: {', '.join(functions)}.{rest}", "strong")
     torch_note = "" if with_torch else " (PyTorch is not installed here.)"
@@ -677,42 +701,43 @@ def prove_one(picture, proof, functions, twin, with_torch):
     except Exception as error:
         message = f"the run broke off beside your lines, after step {len(steps)}: {error} ({type(error).__name__})"
         raise UserError(f"{message}. What do they change that is not theirs, such as np or sys.stdout?") from None
-    print_text(
-        f"\n{describe_result(learner_code, steps, twin, project_exercises)}",
-        "bad" if learner_code.first_wrong else "good",
-    )
+    result = describe_result(learner_code, steps, twin, project_exercises)
+    print_text(f"\n{result}", "bad" if learner_code.first_wrong else "good")
     if not learner_code.first_wrong:
-        proof.then(learner_code)
+        proof.on_success(learner_code)
     save_picture(steps, format_title(proof), twin, learner_code.first_wrong, picture)
     print_text(f"The picture: {relative_path(picture)}")
 
 
 def format_title(proof):
-    return f"{proof.network.__name__} ({', '.join(f'{name} {value}' for name, value in proof.options.items())})"
+    """Return the network's name and options in words."""
+    options = ", ".join(f"{name} {value}" for name, value in proof.options.items())
+    return f"{proof.network.__name__} ({options})"
 
 
 def describe_result(learner_code, steps, twin, project_exercises):
     """Return the result of a run in words."""
-    last_difference, twin_name = steps[-1].difference, "PyTorch" if "torch" in twin else twin
+    last_difference = steps[-1].difference
+    twin_name = "PyTorch" if "torch" in twin else twin
     if learner_code.first_wrong:
         name, output, location, step, largest_error = learner_code.first_wrong
-        consequence = (
-            "No weight learns from it, so the weights are still the same."  # the next word, which is only written
-        )
+        # No weight learns from the next word, which is only written.
+        consequence = "No weight learns from it, so the weights are still the same."
         if not last_difference <= EQUAL:
             distance = f"after {len(steps)} steps a weight is {last_difference:.1e} from its twin"
             consequence = f"All that is computed from it is wrong as well: {distance}."
         return (
-            f"The first array that is not what it should be is {output} of `{name}`{location}, in step {step}: an entry "
-            f"is off by {largest_error:.1e}. Until then the two were one run. {consequence} `python practice.py {name}` names the "
-            "mistake."
+            f"The first array that is not what it should be is {output} of `{name}`{location}, in step {step}: an "
+            f"entry is off by {largest_error:.1e}. Until then the two were one run. {consequence} "
+            f"`python practice.py {name}` names the mistake."
         )
     sentence = (
         f"After {len(steps)} steps no weight of your network {describe_difference(last_difference)} from {twin_name}'s."
     )
     if last_difference > EQUAL:
         return f"{sentence} Each of your arrays was right to rounding, which has grown on the way."
-    return f"{sentence} {'With our lines for the rest, you' if project_exercises else 'You'} have written what {twin_name} computes."
+    subject = "With our lines for the rest, you" if project_exercises else "You"
+    return f"{sentence} {subject} have written what {twin_name} computes."
 
 
 def save_picture(steps, title, twin, is_wrong, path):
@@ -760,10 +785,8 @@ def load_written_functions(folder, names):
             continue
         with errors_for_learners(file, file.name):
             module = load(file)
-            function = (
-                hoist_inner_functions(module, file)
-                if BY_NAME[name].is_program
-                else getattr(module, BY_NAME[name].function.name)
-            )
-            functions[name] = function, file
+            if BY_NAME[name].is_program:
+                functions[name] = hoist_inner_functions(module, file), file
+            else:
+                functions[name] = getattr(module, BY_NAME[name].function.name), file
     return functions

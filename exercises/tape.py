@@ -108,10 +108,10 @@ def walk(loss, leaves, order):
     if not all(isinstance(node, Tensor) for node in order):
         raise misuse("no list of nodes")
     gradients = collect_gradients(loss, leaves, order)
-    if len(set(order)) < len(order) and np.array_equal(
-        gradients, collect_gradients(loss, leaves, sort_youngest_first(loss))
-    ):
-        raise misuse("visited twice")
+    if len(set(order)) < len(order):
+        expected = collect_gradients(loss, leaves, sort_youngest_first(loss))
+        if np.array_equal(gradients, expected):
+            raise misuse("visited twice")
     return gradients
 
 
@@ -121,7 +121,9 @@ def collect_gradients(loss, leaves, order):
         node.grad = None
     loss.grad = np.ones(())
     for node in order:
-        for parent, share in node.edges if node.grad is not None else ():
+        if node.grad is None:
+            continue
+        for parent, share in node.edges:
             dparent = share(node.grad)
             parent.grad = dparent if parent.grad is None else parent.grad + dparent
     return tuple(np.zeros_like(leaf.value) if leaf.grad is None else leaf.grad for leaf in leaves)
@@ -130,6 +132,10 @@ def collect_gradients(loss, leaves, order):
 def sort_youngest_first(loss):
     """Return the loss and all that it was made from, the youngest first."""
     nodes = {loss}
-    while new_nodes := {parent for node in nodes for parent, _ in node.edges} - nodes:
-        nodes |= new_nodes
+    unvisited = [loss]
+    while unvisited:
+        for parent, _ in unvisited.pop().edges:
+            if parent not in nodes:
+                nodes.add(parent)
+                unvisited.append(parent)
     return sorted(nodes, key=lambda node: -node.number)

@@ -263,10 +263,10 @@ def few_rows():
 def proved():
     """The learner's lines for the MLP beside mlp_np.py: the page hears of some steps, and what they mean."""
     proof, steps = prove.PROOFS["mlp"][0], []
-    functions = prove.load_written_functions(FOLDER, proof.uses)
+    functions = prove.load_written_functions(FOLDER, proof.exercises)
     if not functions:
         raise UserError("nothing is written yet: begin with the first exercise")
-    lines, ours = prove.LearnerCode(functions), [name for name in proof.uses if name not in functions]
+    lines, ours = prove.LearnerCode(functions), [name for name in proof.exercises if name not in functions]
     for step in prove.iter_lockstep(proof, lines):
         steps.append(step)
         if len(steps) in prove.SHOWN:
@@ -287,10 +287,10 @@ def derivatives(mine, y):
     lines = prove.LearnerCode(functions)
     for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
         if name == "dlogits" and name not in functions:  # there may be a line for one image
-            found = lines("one_image", {"p": arrays["p"][0], "onehot": np.eye(10)[y]})
+            found = lines.run("one_image", {"p": arrays["p"][0], "onehot": np.eye(10)[y]})
             found["dlogits"] = found["dlogits"][np.newaxis]
         else:
-            found = lines(name, arrays)
+            found = lines.run(name, arrays)
         arrays |= found
         for output, array in found.items():
             Path("/tmp", output).write_bytes(np.asarray(array, np.float64).tobytes())

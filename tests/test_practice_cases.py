@@ -193,15 +193,19 @@ def quarter(monkeypatch):
 @every_case
 def test_a_case_passes_only_if_it_is_fixed_and_named(name):
     case, number = CASES[name], get_last_numbers(load_recorded(name))["healthy"]
-    notes = {"said": case.kind.diagnosis, "fixed": True, "changed": True, "number": number}
+    notes = {"diagnosis": case.kind.diagnosis, "is_fixed": True, "is_changed": True, "number": number}
     passed = judge(case, notes)
     assert passed.passed and case.evidence in passed.text, passed.text
-    changes = {"no diagnosis": {"said": ""}, "diagnosis: epochs": {"said": "epochs"}, "not fixed": {"fixed": False}}
+    changes = {
+        "no diagnosis": {"diagnosis": ""},
+        "diagnosis: epochs": {"diagnosis": "epochs"},
+        "not fixed": {"is_fixed": False},
+    }
     for mark, changed in (changes | {"fixed, but does not learn": {"number": 0.5}}).items():
         assert judge(case, notes | changed).words == mark
     other = next(word for word in SUSPECTS if word not in case.against and word != case.kind.diagnosis)
     for fixed, asked in ((True, "Was that so?"), (False, "Is that so here? The cause is still in the program.")):
-        text = judge(case, notes | {"said": other, "fixed": fixed}).text
+        text = judge(case, notes | {"diagnosis": other, "is_fixed": fixed}).text
         assert asked in text and ("The cause is gone, but it was another." in text) == fixed
 
 
@@ -209,7 +213,7 @@ def test_a_case_passes_only_if_it_is_fixed_and_named(name):
 def test_nobody_learns_from_twelve_guesses_which_suspect_it_is(name):
     said = {}
     for word, (meaning, sign) in SUSPECTS.items():
-        said[word] = judge(CASES[name], {"said": word}).text.replace(meaning, "").replace(sign, "")
+        said[word] = judge(CASES[name], {"diagnosis": word}).text.replace(meaning, "").replace(sign, "")
     ordinary = [word for word in said if word not in CASES[name].against]
     assert len({said[word] for word in ordinary}) == 1 and len(ordinary) > 10
 
@@ -241,7 +245,7 @@ def test_an_unsound_fix_never_passes(name, mark, edits, tmp_path, quarter):
 
 @pytest.mark.slow
 def test_what_is_said_against_a_wrong_suspect_is_so():
-    confirmed = judge(CASES["case_behind"], {"said": "mask"})  # its sign shows in case_behind, too
+    confirmed = judge(CASES["case_behind"], {"diagnosis": "mask"})  # its sign shows in case_behind, too
     assert "Is that so here?" not in confirmed.text
     said = CASES["case_nan"].against["rate"]
     stays, possible = map(float, re.search(r"stays at (\S+) where (\S+) is possible", said).groups())

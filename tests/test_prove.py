@@ -56,7 +56,7 @@ def proofs():
 
 @pytest.mark.parametrize("proof", proofs())
 def test_right_lines_are_the_same_run(proof, tmp_path):
-    lines = prove.LearnerCode(functions(tmp_path, proof.uses))
+    lines = prove.LearnerCode(functions(tmp_path, proof.exercises))
     steps = list(prove.iter_lockstep(proof, lines, STEPS))
     assert lines.first_wrong is None and lines.step == STEPS
     assert max(step.difference for step in steps) < 1e-13
@@ -66,7 +66,7 @@ def test_right_lines_are_the_same_run(proof, tmp_path):
 
 def test_pytorch_takes_the_same_steps(tmp_path, twin_here):
     proof = prove.PROOFS["mlp"][0]
-    lines = prove.LearnerCode(functions(tmp_path, proof.uses))
+    lines = prove.LearnerCode(functions(tmp_path, proof.exercises))
     steps = list(prove.iter_lockstep(proof, lines, STEPS, with_torch=True))
     assert 0 < max(step.difference for step in steps) < 1e-13  # not 0: it is another program
     assert steps[-1].loss == pytest.approx(steps[-1].twin_loss, abs=1e-12)
@@ -85,7 +85,7 @@ def test_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_path, capsys, req
     if what in ("resnet", "vit", "gpt", "llama"):  # the others use the process
         request.getfixturevalue("twin_here")
         monkeypatch.setattr(prove.iter_lockstep, "__defaults__", (50, False))
-    functions(tmp_path, [name for proof in prove.PROOFS[what] for name in proof.uses])
+    functions(tmp_path, [name for proof in prove.PROOFS[what] for name in proof.exercises])
     prove.prove(tmp_path, what)
     said = " ".join(capsys.readouterr().out.split())
     assert said.count("You have written what PyTorch computes.") == len(prove.PROOFS[what])
@@ -115,7 +115,7 @@ gpt | causal_mask | weights = np.exp(scores); weights /= weights.sum(axis=-1, ke
 @pytest.mark.parametrize(("what", "name", "wrong", "output"), [*rows(WRONG)])
 def test_a_wrong_line_is_found_in_the_step_and_the_array_where_it_begins(what, name, wrong, output, tmp_path):
     proof = prove.PROOFS[what][0]
-    lines = prove.LearnerCode(functions(tmp_path, proof.uses, **{name: wrong}))
+    lines = prove.LearnerCode(functions(tmp_path, proof.exercises, **{name: wrong}))
     steps = list(prove.iter_lockstep(proof, lines, 3))
     first = 2 if name == "update" else 1  # the first step's velocity is the gradient
     assert (lines.first_wrong[:2], lines.first_wrong[3]) == ((name, output), first)
@@ -126,7 +126,7 @@ def test_a_wrong_line_is_found_in_the_step_and_the_array_where_it_begins(what, n
 
 def test_of_a_wrong_next_word_no_weight_learns(tmp_path):
     (proof,) = prove.PROOFS["gpt"]
-    lines = prove.LearnerCode(functions(tmp_path, proof.uses, next_word="words = logits.argmax(axis=1)"))
+    lines = prove.LearnerCode(functions(tmp_path, proof.exercises, next_word="words = logits.argmax(axis=1)"))
     said = prove.describe_result(lines, list(prove.iter_lockstep(proof, lines, 2)), "gpt_np.py", [])
     assert "is words of `next_word`, in step 1" in said and "No weight learns from it" in said
 
@@ -136,14 +136,14 @@ def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeyp
     pytest.importorskip("gguf")
     (proof,) = prove.PROOFS["llama"]
     monkeypatch.setattr(prove, "ROOT", tmp_path)
-    lines = prove.LearnerCode(functions(tmp_path, proof.uses))
-    proof.then(lines)
+    lines = prove.LearnerCode(functions(tmp_path, proof.exercises))
+    proof.on_success(lines)
     said = " ".join(capsys.readouterr().out.split())
     assert "docs/llama.md says how" in said
     same = re.search(r"^A tiny Llama with its first weights, with your lines: no logit differs (.+?) from ours", said)
     assert same[1] == "in a bit" or float(same[1].split()[-1]) < 1e-12
     write_model(tmp_path / "tiny.gguf")
-    proof.then(lines)
+    proof.on_success(lines)
     said = " ".join(capsys.readouterr().out.split())
     found = re.search(
         r"of tiny.gguf, with your lines: no logit differs by more than (\S+) from ours\. \(The largest is (\d+)\.\)",
@@ -165,7 +165,7 @@ def test_a_wrong_tape_is_found_in_the_gradient_where_it_begins(tmp_path):
     (proof,) = prove.PROOFS["tape"]
     path = write(tmp_path, "tape_train")
     path.write_text(path.read_text(encoding="utf-8").replace("lambda dy: dy * (a.value > 0)", "lambda dy: dy"))
-    lines = prove.LearnerCode(prove.load_written_functions(tmp_path, proof.uses))
+    lines = prove.LearnerCode(prove.load_written_functions(tmp_path, proof.exercises))
     list(prove.iter_lockstep(proof, lines, 2))
     assert lines.first_wrong[1:4] == ("the gradient of b1", "", 1)
 
