@@ -21,7 +21,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from exercises.watched import Enough, Trace
+from exercises.watched import Trace, TrainingStopped
 from exercises.words import OF_NETWORKS
 from marker.calls import watched
 from marker.complaints import plain, read
@@ -250,7 +250,7 @@ class Calls:
                 stack.enter_context(redirect_stdout(io.StringIO()))
             try:
                 results = self.functions["train"](*copies, np.random.default_rng(seed))
-            except Enough:
+            except TrainingStopped:
                 return trace
             except Exception:
                 if not trace.error:
@@ -337,7 +337,7 @@ def check_training(evidence, check_derivatives, watched_names=("gradients",)):
         raise wrong("gradients not called")
 
 
-def check_retraining(evidence, check_derivatives, is_good):
+def check_retraining(evidence, check_derivatives, has_learned):
     """Train again, watching nothing, and check the derivatives at the end: see `check_training` and
     `check_repeated_training`.
 
@@ -346,7 +346,7 @@ def check_retraining(evidence, check_derivatives, is_good):
     for i in range(4):
         evidence.trace = evidence.calls.train(evidence.examples, [evidence.seed, 1, i], watched_names=())
         evidence.params = evidence.trace.params
-        if is_good(evidence, evidence.params):
+        if has_learned(evidence, evidence.params):
             break
     check_derivatives(evidence, evidence.calls, evidence.params, [evidence.mini_batch])
 
@@ -384,7 +384,7 @@ def check_gradients(calls, params, batches, rng, thorough=True):
     return check(calls.loss, calls.gradients, params, batches, rng, calls.examples_name, thorough, terms, questions)
 
 
-def check_many(calls, params, examples, rng):
+def check_large_batch(calls, params, examples, rng):
     """Check the gradients of more examples than a batch has, and no round number of them. Raises `Wrong`.
 
     Examples may be cut off, or taken in parts whose means do not count as they should.
@@ -453,12 +453,12 @@ def check_descent(evidence):
         )
 
 
-def check_repeated_training(evidence, is_good):
+def check_repeated_training(evidence, has_learned):
     """Check that a training with the same rng starts the same way, and that its steps come from `gradients`. Raises
     `Wrong`.
 
     If all gradients from the second call on change their sign, the training should go another way, and to no good end.
-    is_good(evidence, params): whether params would do. (A training that is ended proves nothing: it may be a search
+    has_learned(evidence, params): whether params would do. (A training that is ended proves nothing: it may be a search
     along a line.)
     """
     trace = evidence.trace
@@ -493,7 +493,7 @@ def check_repeated_training(evidence, is_good):
         raise wrong("kept between calls: of steps")
     if len({*trace.array_hashes[1:]}) > 1 and negated_trace.array_hashes == trace.array_hashes:
         raise wrong("gradients not used")
-    if negated_trace.params is not None and is_good(evidence, negated_trace.params):
+    if negated_trace.params is not None and has_learned(evidence, negated_trace.params):
         raise wrong("gradients not used: in the end", examples=evidence.calls.examples_name)
 
 

@@ -165,10 +165,10 @@ def check_causality(evidence):
 def check_attention_sums(evidence):
     """Check that attention weights add up to 1: a mean of things that are all alike is that thing. Raises `Wrong`."""
     calls, params, rng = evidence.calls, evidence.params, evidence.rng
-    repeated = rng.normal(size=(2, 1, C))
-    y = calls.forward(params, repeated)
+    one_position = rng.normal(size=(2, 1, C))
+    y = calls.forward(params, one_position)
     for T in (2, 7, LONG):
-        differences = np.abs(call_at_sizes(calls.forward, params, np.repeat(repeated, T, axis=1), T=T) - y).max(
+        differences = np.abs(call_at_sizes(calls.forward, params, np.repeat(one_position, T, axis=1), T=T) - y).max(
             axis=(0, 2)
         )
         if differences.max() > 1e-6 * np.abs(y).max():

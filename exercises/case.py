@@ -87,6 +87,7 @@ class Case(Kind):
             yield "its stub has the words of the diagnosis"
 
     def solved(self, exercise):
+        """Return the stub with the mistake fixed, and the diagnosis."""
         fixed = exercise.stub.replace(exercise.wrong, exercise.right)
         return fixed.replace("DIAGNOSIS = ...", f"DIAGNOSIS = {self.diagnosis!r}")
 
@@ -126,6 +127,7 @@ class Case(Kind):
             notes.misfit = "train() should return a number of the test, as it did in the beginning."
 
     def judge(self, exercise, seed, outcome):
+        """Return the `Verdict` on a run."""
         if outcome.error:
             return outcome.error
         notes, diagnosis = outcome.notes, str(outcome.notes.diagnosis)
@@ -179,9 +181,11 @@ class Case(Kind):
         print()
 
     def count_printed_lines(self, exercise):
+        """Return how many lines a healthy run prints."""
         return len(load_recorded(exercise.name)["healthy"])
 
     def solution(self, exercise):
+        """Return the lines of the solution, as texts."""
         return ["Instead of", exercise.wrong, "it should be", exercise.right, exercise.evidence]
 
 

@@ -290,8 +290,8 @@ def find_two_layers(params):
     matrices = [a for a in arrays if a.ndim == 2 and min(a.shape) > 1]
     if len(matrices) != 2:
         return None
-    for first, second in (matrices, matrices[::-1]):
-        for W1, W2 in ((first, second), (first.T, second.T)):
+    for first_matrix, second_matrix in (matrices, matrices[::-1]):
+        for W1, W2 in ((first_matrix, second_matrix), (first_matrix.T, second_matrix.T)):
             if W1.shape[0] == PIXELS and W2.shape == (W1.shape[1], SCORES):
                 vectors = [a.ravel() for a in arrays if a.size == max(a.shape)]
                 b1, b2 = ([a for a in vectors if len(a) == n] for n in W2.shape)

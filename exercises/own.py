@@ -51,11 +51,11 @@ def format_accuracy(evidence):
 def draw_data(evidence):
     """Draw the images to learn from and the held-out ones."""
     *evidence.examples, evidence.held_out, evidence.held_out_labels = draw_images(evidence.rng)
-    images, labels = evidence.examples
+    train_images, labels = evidence.examples
     # One of each digit, and of two of them more: what is wrong by the same amount for each digit would add up to 0.
     counts = [3, 2, *[1] * 8]
     indices = np.concatenate([np.flatnonzero(labels == digit)[:n] for digit, n in enumerate(counts)])
-    evidence.mini_batch = images[indices], labels[indices]
+    evidence.mini_batch = train_images[indices], labels[indices]
 
 
 def draw_relabelled_data(evidence):
@@ -169,7 +169,7 @@ def check_derivatives(evidence, calls, params, batches):
     loss_in_other_order = float(calls.loss(perturbed, *(a[order] for a in sample)))
     if abs(loss - loss_in_other_order) > 1e-5 * abs(loss):
         raise wrong("loss of parts", n=len(order), one=loss, two=loss_in_other_order)
-    blank.check_many(calls, params, evidence.examples, rng)
+    blank.check_large_batch(calls, params, evidence.examples, rng)
 
 
 def check_no_stored_images(evidence):
@@ -206,10 +206,10 @@ def check_reads_least_loss(evidence):
     evidence.accuracy = (evidence.predictions == evidence.held_out_labels).mean()
     sample, predictions = evidence.held_out[:100], evidence.predictions[:100]
     start_time = time.process_time()
-    least = calls.compute_losses(params, sample[:1]).min()
-    if not np.isfinite(least):
+    least_loss = calls.compute_losses(params, sample[:1]).min()
+    if not np.isfinite(least_loss):
         is_low = evidence.accuracy < NEEDED and evidence.trace.snapshots
-        raise make_accuracy_error(evidence) if is_low else wrong("loss is not finite", loss=least)
+        raise make_accuracy_error(evidence) if is_low else wrong("loss is not finite", loss=least_loss)
     n = int(np.clip(1 / (time.process_time() - start_time + 1e-3), 20, 100))
     loss_table = calls.compute_losses(params, sample[:n])
     # In a batch of one, a mean over the batch leaves nothing.
@@ -584,7 +584,7 @@ CHECKS = (
     check_hidden_layer,
     check_hidden_layer_trained,
     add_remarks,
-    partial(blank.check_repeated_training, is_good=is_accurate),
+    partial(blank.check_repeated_training, has_learned=is_accurate),
     check_accuracy,
     check_claim,
     add_training_remarks,
@@ -592,7 +592,9 @@ CHECKS = (
 RECHECKS = (
     draw_relabelled_data,
     partial(
-        blank.check_retraining, check_derivatives=check_derivatives, is_good=partial(is_accurate, min_accuracy=AGAIN)
+        blank.check_retraining,
+        check_derivatives=check_derivatives,
+        has_learned=partial(is_accurate, min_accuracy=AGAIN),
     ),
     check_no_stored_images,
     check_reads_least_loss,
@@ -615,12 +617,12 @@ def train_and_save(file):
     First it does all of this with a few images. This shows a mistake at once, and how long all images will take.
     """
     images, labels, test_images, test_labels = (flatten_images(a) for a in data.load())
-    n_few, start_time = 4000, time.perf_counter()
+    n_sample, start_time = 4000, time.perf_counter()
     with load_or_explain(file) as module:
-        if len(images) > n_few:
-            train_and_test(module, images[:n_few], labels[:n_few], test_images, test_labels)
+        if len(images) > n_sample:
+            train_and_test(module, images[:n_sample], labels[:n_sample], test_images, test_labels)
         print(f"It trains on {len(images):,} images.", flush=True)
-        with progress_bar((time.perf_counter() - start_time) * len(images) / n_few):
+        with progress_bar((time.perf_counter() - start_time) * len(images) / n_sample):
             content, claim, accuracy = train_and_test(module, images, labels, test_images, test_labels)
     with atomic_write(Path(file).with_suffix(".npz")) as file_out:
         file_out.write(content)
@@ -670,8 +672,8 @@ class progress_bar:
     def __init__(self, seconds):
         from tqdm import tqdm  # the site has none
 
-        shown = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, about {remaining} left"
-        self.bar = tqdm(total=round(seconds, 1), desc="training", disable=None, bar_format=shown, leave=False)
+        bar_format = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, about {remaining} left"
+        self.bar = tqdm(total=round(seconds, 1), desc="training", disable=None, bar_format=bar_format, leave=False)
         self.ended = Event()
 
     def __enter__(self):

@@ -283,6 +283,7 @@ def conv_backward(layer, own_backward, dy, run_exercise):
 
 
 def block_backward(block, own_backward, dy, run_exercise):
+    """Go back through a residual block by the learner's shortcut. dy -> dx."""
     x, y = block.last_call
     first, second, _ = block.layers.values()
 
@@ -300,6 +301,7 @@ def softmax_backward(layer, own_backward, dweights, run_exercise):
 
 
 def attention_backward(layer, own_backward, dy, run_exercise):
+    """Go back through attention, between its linear layers by the learner's lines. dy -> dx."""
     query, key, value, out = layer.layers.values()
     arguments = {"q": layer.q, "k": layer.k, "v": layer.v, "weights": layer.weights}
     dq, dk, dv = run_exercise("attention", arguments | {"dmixed": split(out.backward(dy), layer.heads)}).values()
@@ -307,6 +309,7 @@ def attention_backward(layer, own_backward, dy, run_exercise):
 
 
 def swiglu_backward(mlp, own_backward, dy, run_exercise):
+    """Go back through a SwiGLU. dy -> dx; the project's backward pass gives the gradients of its weights."""
     own_backward(dy)
     gate, up, down = (layer.params["W"] for layer in mlp.layers.values())
     rows = {"x": mlp.last_call[0].reshape(-1, len(gate)), "dy": dy.reshape(-1, len(gate))}
@@ -347,11 +350,13 @@ def shared_attention_backward(attention, learner_code, location, dy):
 
 
 def embedding_backward(layer, own_backward, dy, run_exercise):
+    """Compute the gradient of an embedding's table by the learner's lines."""
     arguments = {"E": layer.params["E"], "x": layer.last_call[0], "dy": dy}
     layer.grads = {"E": run_exercise("embedding_backward", arguments)["dE"]}
 
 
 def positions_backward(layer, own_backward, dy, run_exercise):
+    """Compute the gradient of the positions by the learner's lines. Returns dy."""
     layer.grads = {"P": run_exercise("positions_backward", {"P": layer.params["P"], "dy": dy})["dP"]}
     return dy
 
@@ -365,6 +370,7 @@ def apply_causal_mask(layer, learner_code, location, scores):
 
 
 def causal_backward(layer, learner_code, location, dweights):
+    """Go back through the causal softmax. dweights -> dscores, both (B, h, T, T)."""
     arguments = {"scores": layer.scores, "dweights": dweights.reshape(layer.scores.shape)}
     return learner_code.run("causal_backward", arguments, location)["dscores"].reshape(dweights.shape)
 
@@ -481,21 +487,23 @@ def merge_tokens(learner_code, tokens, pair):
 
 
 def standardise(images):
+    """Return pixels with mean 0 and standard deviation 1, float64."""
     x = images.astype(np.float64)
     return (x - x.mean()) / x.std()
 
 
 def flatten_images(images, labels):
+    """Return x (steps, B, 784) and the labels."""
     return standardise(images).reshape(*labels.shape, 784), labels
 
 
 def halve_images(images, labels):
-    """For a network that may be slow with a learner's loops."""
+    """Return x (steps, B, 14, 14) and the labels, for a network that may be slow with a learner's loops."""
     return standardise(images).reshape(*labels.shape, 14, 2, 14, 2).mean(axis=(3, 5)), labels
 
 
 def encode_images(images, labels):
-    """Words (steps, B, T), and those that come next."""
+    """Return token ids (steps, B, T), and those that come next."""
     x, y = data.SOURCES["mnist"].tokenizer.encode(images.reshape(-1, 28, 28), labels.ravel())
     return x.reshape(*labels.shape, -1), y.reshape(*labels.shape, -1)
 
@@ -617,6 +625,7 @@ def read_step(process, first_params):
 
 
 def has_torch():
+    """Return whether PyTorch is installed."""
     return importlib.util.find_spec("torch") is not None
 
 

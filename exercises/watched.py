@@ -19,7 +19,7 @@ POINTS = 24  # of a training that are kept
 FEW = 100  # images to test with: a share of them is off by 0.03 by chance alone
 
 
-class Enough(BaseException):
+class TrainingStopped(BaseException):
     """Ends a training from inside: `except Exception` lets it pass."""
 
 
@@ -143,7 +143,7 @@ class Trace:
                 raise
         self.record_call(params, [np.asarray(a) for a in batch])
         if self.n_calls > self.max_calls or time.process_time() > self.deadline:
-            raise Enough
+            raise TrainingStopped
         if self.repeated_gradients:
             return restore_gradients(*self.repeated_gradients)
         gradients = function(*bound_arguments.args, **bound_arguments.kwargs)
@@ -163,7 +163,7 @@ class Trace:
         ever."""
         self.n_loss_calls += not self.is_in_gradients
         if self.n_loss_calls > 50 * (self.max_calls + 1) or time.process_time() > self.deadline:
-            raise Enough
+            raise TrainingStopped
         return function(*bound_arguments.args, **bound_arguments.kwargs)
 
     def record_call(self, params, batch):

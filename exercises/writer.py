@@ -62,10 +62,10 @@ def draw_relettered_data(evidence):
     """Draw texts that were not there before: names in which each letter stands for another one."""
     draw_data(evidence)
     letters = np.concatenate([[0], 1 + evidence.rng.permutation(V - 1)]).astype(np.uint8)
-    (texts,), (few,) = evidence.examples, evidence.mini_batch
+    (texts,), (mini_texts,) = evidence.examples, evidence.mini_batch
     evidence.examples, evidence.mini_batch, evidence.held_out = (
         (letters[texts],),
-        (letters[few],),
+        (letters[mini_texts],),
         letters[evidence.held_out],
     )
     evidence.prompts = PROMPTS[-82:]
@@ -75,8 +75,8 @@ def draw_texts(rng):
     """Return texts (N, 12) uint8 to learn from, and others to test with."""
     names = data.load("names")
     texts = np.concatenate([names.train_tokens, names.test_tokens])
-    chosen = rng.permutation(len(texts))[: KNOWN + OTHERS]
-    return texts[chosen[:KNOWN]], texts[chosen[KNOWN:]]
+    indices = rng.permutation(len(texts))[: KNOWN + OTHERS]
+    return texts[indices[:KNOWN]], texts[indices[KNOWN:]]
 
 
 def choose_varied_texts(texts):
@@ -158,6 +158,7 @@ class WriterCalls(Calls):
 
 
 def log_softmax(logits):
+    """Return log(softmax(logits)) along the last axis."""
     logits = logits - logits.max(axis=-1, keepdims=True)
     return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
 
@@ -183,7 +184,7 @@ def check_derivatives(evidence, calls, params, batches):
     check_loss_and_causality(calls, params, batches[0][0], evidence.seed)
     rng = np.random.default_rng(evidence.seed)
     blank.check_gradients(calls, params, batches, rng)
-    blank.check_many(calls, params, evidence.examples, rng)
+    blank.check_large_batch(calls, params, evidence.examples, rng)
 
 
 def check_batch_sizes(evidence):
@@ -502,7 +503,7 @@ CHECKS = (
     blank.check_gradients_during_training,
     blank.check_descent,
     measure_held_out_loss,
-    partial(blank.check_repeated_training, is_good=is_better_than_bigrams),
+    partial(blank.check_repeated_training, has_learned=is_better_than_bigrams),
     check_beats_bigrams,
     check_writes_by_rng,
     check_writes_in_new_run,
@@ -516,7 +517,7 @@ RECHECKS = (
     partial(
         blank.check_retraining,
         check_derivatives=check_derivatives,
-        is_good=partial(is_better_than_bigrams, margin=AGAIN),
+        has_learned=partial(is_better_than_bigrams, margin=AGAIN),
     ),
     check_batch_sizes,
     check_retrained_loss,

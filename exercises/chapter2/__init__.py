@@ -77,13 +77,15 @@ def draw_convolution(rng):
 
 
 def pad_with_zeros(x):
+    """Return images (B, height, width, C) with a border of one pixel of 0."""
     return np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
 
 
 def convolve(x, W):
     """Convolve from the definition: x (B, height, width, C) and W (3, 3, C, O) -> y (B, height, width, O)."""
-    padded, (height, width) = pad_with_zeros(x), x.shape[1:3]
-    return sum(padded[:, u : u + height, v : v + width] @ W[u, v] for u in range(3) for v in range(3))
+    x_padded = pad_with_zeros(x)
+    height, width = x.shape[1:3]
+    return sum(x_padded[:, u : u + height, v : v + width] @ W[u, v] for u, v in np.ndindex(3, 3))
 
 
 @contextmanager
@@ -95,7 +97,8 @@ def doubled_autograd(module, g):
         return original(values, *arguments, **options)
 
     with ExitStack() as stack:
-        if torch := sys.modules.get("torch"):  # as the learner's file has imported it: nothing of ours does
+        torch = sys.modules.get("torch")
+        if torch:  # as the learner's file has imported it: nothing of ours does
             stack.enter_context(rerouted(torch.autograd, "backward", differentiate_twice))
             stack.enter_context(rerouted(torch.autograd, "grad", differentiate_twice))
         yield

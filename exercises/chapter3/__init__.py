@@ -310,12 +310,12 @@ def probe_ahead(module, rng, train):
     """Return whether a pixel changes nothing but the probabilities after it."""
     pixels = module.SIDE**2
     W, b = rng.normal(0, 0.1, (pixels, pixels)), rng.normal(size=(10, pixels))
-    x, digits = np.where(rng.random((3, pixels)) < 0.5, 1.0, -1.0), np.array([3, 1, 4])
-    probabilities = np.asarray(module.forward(W, b, x.copy(), digits))
+    x, labels = np.where(rng.random((3, pixels)) < 0.5, 1.0, -1.0), np.array([3, 1, 4])
+    probabilities = np.asarray(module.forward(W, b, x.copy(), labels))
     for pixel in rng.permutation(pixels)[:12]:
         changed_x = x.copy()
         changed_x[:, pixel] *= -1
-        changed_probabilities = np.asarray(module.forward(W, b, changed_x, digits))
+        changed_probabilities = np.asarray(module.forward(W, b, changed_x, labels))
         if not agree(changed_probabilities[:, : pixel + 1], probabilities[:, : pixel + 1]):
             return False
     return True

@@ -18,6 +18,7 @@ TOOLS = dict(TABLES["Tools"])
 
 
 def draw_two_sizes(rng, choices=(3, 4, 5, 7, 9)):
+    """Return two different sizes."""
     return rng.choice(choices, 2, replace=False).tolist()
 
 
@@ -75,6 +76,7 @@ def draw_graph(rng, formula):
 
 
 def compute_graph_loss(a, b, function):
+    """Return the loss of a graph as a number, on the tape of autograd_np.py."""
     return function(autograd_np.Tensor(a), autograd_np.Tensor(b)).value
 
 
@@ -85,6 +87,7 @@ def list_recursive_visits(loss, step=1):
 
 
 def make_walk_arguments(g):
+    """Return the arguments of an exercise that walks over a graph: its Tensors, their order, and `walk`."""
     a, b = Recorded(g.a.copy()), Recorded(g.b.copy())
     loss = g.function(a, b)
     return {"loss": loss, "a": a, "b": b, "order": sort_youngest_first(loss), "walk": partial(walk, loss, (a, b))}
@@ -167,6 +170,7 @@ def doubled_tape(module, g):
 
 
 def make_train_arguments(g):
+    """Return the arguments of `train` in tape_train, with copies of the weights."""
     first_params = {name: p.copy() for name, p in g.first.items()}
     return {"x": g.x.copy(), "y": g.y.copy(), **first_params, "lr": g.lr, "steps": g.steps}
 

@@ -13,9 +13,10 @@ from vit_np import merge, split
 
 def draw_sizes(rng, *choices):
     """Return a number from each of these lists, no two of them alike."""
-    while len({*(sizes := [int(rng.choice(numbers)) for numbers in choices])}) < len(choices):
-        pass
-    return sizes
+    while True:
+        sizes = [int(rng.choice(numbers)) for numbers in choices]
+        if len(set(sizes)) == len(sizes):
+            return sizes
 
 
 def draw_heads(rng):
@@ -53,10 +54,12 @@ def draw_scheduled_rate(rng, part):
         t = edges[part]
     else:
         first, last = {"warm": (1, warm - 1), "falls": (warm + 1, steps - 1), "over": (steps + 1, steps + 9)}[part]
-        while abs((t := int(rng.integers(first, last))) - warm - (steps - warm) / 2) < 1:
-            pass  # halfway down, the cosine is 0, whatever its sign
+        t = int(rng.integers(first, last))
+        while abs(t - warm - (steps - warm) / 2) < 1:  # halfway down, the cosine is 0, whatever its sign
+            t = int(rng.integers(first, last))
     lr = rng.uniform(0.2, 0.9)
-    least, share = lr * rng.uniform(0.05, 0.2), min(1, (t - warm) / (steps - warm))
+    least = lr * rng.uniform(0.05, 0.2)
+    share = min(1, (t - warm) / (steps - warm))
     rate = least + (lr - least) * (1 + math.cos(math.pi * share)) / 2
     if t < warm:
         rate = lr * (t + 1) / (warm + 1)

@@ -9,9 +9,10 @@ import numpy as np
 
 def draw_sizes(rng, *choices):
     """Return a number from each of these lists, no two of them alike."""
-    while len({*(sizes := [int(rng.choice(numbers)) for numbers in choices])}) < len(choices):
-        pass
-    return sizes
+    while True:
+        sizes = [int(rng.choice(numbers)) for numbers in choices]
+        if len(set(sizes)) == len(sizes):
+            return sizes
 
 
 def draw_token_pairs(rng, has_runs=False):
