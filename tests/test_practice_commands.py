@@ -555,7 +555,7 @@ def test_a_network_of_ones_own_lines_that_was_changed_is_kept(learner, monkeypat
 
 
 def test_the_last_lines_that_a_proof_needs_lead_to_it(learner):
-    *earlier, last = prove.PROOFS["gpt"][0].uses
+    *earlier, last = prove.PROOFS["gpt"][0].exercises
     for name in earlier:
         assert "practice.py prove" not in learner(write(learner.folder, name).stem).stdout
     assert "`python practice.py prove gpt`" in learner(write(learner.folder, last).stem).stdout
