@@ -354,14 +354,14 @@ def review_again(work, exercise, seed=None, all_of_it=False):
 
 def missing(work):
     """The names of the exercises that train still needs."""
-    return [name for name in network.USED if not (name in network.EXERCISES and work.passed(network.EXERCISES[name]))]
+    return [name for name in network.HOLES if not (name in network.EXERCISES and work.passed(network.EXERCISES[name]))]
 
 
 def train(work):
     """Write my_network.py out of the learner's lines, and run it."""
     if missing(work):
         raise UserError(f"train needs lines that have passed, unchanged since; still to do: {', '.join(missing(work))}")
-    written = network.make_program([work.path(network.EXERCISES[name]) for name in network.USED]).encode()
+    written = network.make_program([work.path(network.EXERCISES[name]) for name in network.HOLES]).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != written:
         keep(path)

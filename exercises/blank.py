@@ -1,11 +1,12 @@
-"""Judges a file that somebody has written from a blank one: by what its functions do, whatever their style.
+"""Judging a file that somebody has written from a blank one: by what its functions do, whatever their style.
 
 An exercise (own.py, writer.py, block.py) is a `Blank`: it says which functions there are, how each is called with care
-(a kind of `Calls`), and which *consequences* it has that they are what they promise. A consequence is an experiment: it
-adds to what is `Evidence`, and ends in `Wrong`, with a sentence of exercises/said.md, where it is not as it has to be.
+(a kind of `Calls`), and which checks they have to pass. A check is an experiment: it adds to the `Evidence`, or raises
+`Wrong`, with a sentence of exercises/said.md.
 
-Here are those that several exercises share. Central differences of `loss` judge `gradients` (marker/derivatives.py),
-and a training is watched at its calls of `gradients` (exercises/watched.py). What was not seen there is not spoken of.
+Here are the checks that several exercises share. Central differences of `loss` judge `gradients`
+(marker/derivatives.py), and a training is watched at its calls of `gradients` (exercises/watched.py). What was not seen
+there is not spoken of.
 """
 
 import ast

@@ -368,7 +368,7 @@ def make_gradient_error(calls, params, batches, errors, rng):
     batch_errors = errors[batch_index]
     place, gradients = call_backward(calls, params, *batches[batch_index])
     if all(factors) and factors[batch_index] != 1:
-        diagnosis = why(factors, [len(x) for x, _ in batches], OF_TEXTS)
+        diagnosis = why(factors, [len(x) for x, _ in batches], QUESTIONS_BY_POWER)
         return wrong(
             "gradients times a number: of a block",
             times=factors[batch_index],
@@ -383,7 +383,7 @@ def make_gradient_error(calls, params, batches, errors, rng):
 
 
 # What is asked of a factor that is this power of the number of texts.
-OF_TEXTS = {
+QUESTIONS_BY_POWER = {
     1: " That is the number of texts. Where does it come in?",
     -1: " That is 1 / the number of texts. Is there a mean over them in (y * dy).sum()?",
 }

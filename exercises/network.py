@@ -3,7 +3,7 @@ step by step, and the site trains with it in the page.
 
 Its function `train` has holes, <logits> and so on, which the learner's lines fill. docs/backprop.md shows it filled
 with the project's. What differs from place to place is a parameter: the images, the hidden units, the learning rates,
-and `hear`, which is told of each step.
+and `hear`, which is called after each step.
 """
 
 import ast
@@ -132,7 +132,7 @@ if __name__ == "__main__":
 '''
 HOLE = re.compile(r"^( *)<(\w+)>$", re.MULTILINE)
 EXERCISES = {exercise.name: exercise for exercise in CHAPTERS["chapter1"]}
-USED = [name for _, name in HOLE.findall(PROGRAM)]  # the others of its part have no place in a training
+HOLES = [name for _, name in HOLE.findall(PROGRAM)]  # the others of its part have no place in a training
 # The names that mean something to the program: a learner's lines may set none of them but their own results.
 TREE = ast.parse(HOLE.sub("", PROGRAM))
 NAMES = {node.id for node in ast.walk(TREE) if isinstance(node, ast.Name)}
@@ -146,7 +146,7 @@ def make_program(paths):
     Raises UserError if a file defines a name that the program has.
     """
     code_by_path = {path: extract_code(path) for path in paths}
-    code_by_exercise = {name: EXERCISES[name].formula for name in USED}
+    code_by_exercise = {name: EXERCISES[name].formula for name in HOLES}
     code_by_exercise |= {path.stem: lines for path, (lines, _) in code_by_path.items()}
     taken_names = set(NAMES)
     for lines in code_by_exercise.values():
@@ -170,7 +170,7 @@ def make_train_function(run_exercise):
 
     run_exercise(exercise, {name: value}) returns {output: value}.
     """
-    calls = {name: f"{', '.join(EXERCISES[name].gives)}, = lines({name!r}, locals()).values()" for name in USED}
+    calls = {name: f"{', '.join(EXERCISES[name].gives)}, = lines({name!r}, locals()).values()" for name in HOLES}
     names = {"__name__": "training", "lines": run_exercise}
     exec(compile(fill_holes(calls), "training", "exec"), names)
     return names["train"]

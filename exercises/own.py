@@ -29,10 +29,10 @@ with program.import_guard("requirements-np.txt"):
     from support.errors import UserError
     from support.files import atomic_write, read_file
 
-NEEDED, APART = 0.88, 0.03  # the accuracy that is needed; how far from it the claim may be
-AGAIN = 0.8  # the accuracy that another training needs, of other images
-ALIKE = 0.5  # the accuracy that no training has whose gradients are turned round
-KNOWN = 3500  # images to learn from; the others are for the test
+MIN_ACCURACY, MAX_CLAIM_ERROR = 0.88, 0.03  # the accuracy that is needed; how far from it the claim may be
+MIN_RETRAINED_ACCURACY = 0.8  # the accuracy that another training needs, of other images
+MIN_ACCURACY_OF_LEARNING = 0.5  # the accuracy that no training has whose gradients are turned round
+N_TRAIN = 3500  # images to learn from; the others are for the test
 LOG10 = np.log(10)  # the loss of ten equal scores
 STUB = ROOT / "exercises" / "chapter1" / "own_network.py"
 wrong = OF_NETWORKS.wrong
@@ -79,7 +79,7 @@ def draw_images(rng):
     `digits.few_images()`."""
     images, labels, test_images, test_labels = digits.few_images()
     images, labels = np.concatenate([images, test_images]).reshape(-1, 784), np.concatenate([labels, test_labels])
-    known_indices, held_out_indices = np.split(rng.permutation(len(images)), [KNOWN * len(images) // 6000])
+    known_indices, held_out_indices = np.split(rng.permutation(len(images)), [N_TRAIN * len(images) // 6000])
     return images[known_indices], labels[known_indices], images[held_out_indices], labels[held_out_indices]
 
 
@@ -208,7 +208,7 @@ def check_reads_least_loss(evidence):
     start_time = time.process_time()
     least_loss = calls.compute_losses(params, sample[:1]).min()
     if not np.isfinite(least_loss):
-        is_low = evidence.accuracy < NEEDED and evidence.trace.snapshots
+        is_low = evidence.accuracy < MIN_ACCURACY and evidence.trace.snapshots
         raise make_accuracy_error(evidence) if is_low else wrong("loss is not finite", loss=least_loss)
     n = int(np.clip(1 / (time.process_time() - start_time + 1e-3), 20, 100))
     loss_table = calls.compute_losses(params, sample[:n])
@@ -371,21 +371,21 @@ def add_remarks(evidence):
         evidence.remarks.append(f"For {n_ties} of {n} images, several digits have exactly the same loss. {question}")
 
 
-def is_accurate(evidence, params, min_accuracy=ALIKE):
+def is_accurate(evidence, params, min_accuracy=MIN_ACCURACY_OF_LEARNING):
     """Return whether the network with these params reads more than this share of the held-out images."""
     return (evidence.calls.read(params, evidence.held_out) == evidence.held_out_labels).mean() > min_accuracy
 
 
 def check_accuracy(evidence):
     """Check that the network reads enough of the held-out images. Raises `Wrong`."""
-    if evidence.accuracy < NEEDED:
+    if evidence.accuracy < MIN_ACCURACY:
         raise make_accuracy_error(evidence)
 
 
 def check_retrained_accuracy(evidence):
     """Check the accuracy and the claim of another training, with relabelled images. Raises `Wrong`."""
     n, accuracy, claim = len(evidence.held_out), evidence.accuracy, evidence.trace.claim
-    if accuracy < AGAIN or abs(claim - accuracy) > 5 * APART:  # it is another training
+    if accuracy < MIN_RETRAINED_ACCURACY or abs(claim - accuracy) > 5 * MAX_CLAIM_ERROR:  # it is another training
         raise wrong("reads something else", n=n, found=accuracy, claim=claim)
 
 
@@ -400,7 +400,7 @@ def check_claim(evidence):
     n = len(images) if trace.seconds < 8 else len(images) // 2
     values = {"claim": claim, "found": evidence.accuracy, "n": len(evidence.held_out)}
     loss = float(calls.loss(evidence.params, evidence.held_out[:1000], evidence.held_out_labels[:1000]))
-    if abs(claim - loss) < 0.25 * loss and abs(claim - evidence.accuracy) > APART:
+    if abs(claim - loss) < 0.25 * loss and abs(claim - evidence.accuracy) > MAX_CLAIM_ERROR:
         raise wrong("claim is no number: a loss", claim=claim, loss=loss)
     random_labels = np.random.default_rng(evidence.seed).permutation(labels)[:n]
     activity = "It trains once more, with random labels"
@@ -424,7 +424,7 @@ def check_claim(evidence):
     if accuracies:
         is_error_rate = any(abs(claim + accuracy - 1) < 1e-9 for accuracy in accuracies)
     else:
-        is_error_rate = abs(claim + evidence.accuracy - 1) < APART
+        is_error_rate = abs(claim + evidence.accuracy - 1) < MAX_CLAIM_ERROR
     if is_error_rate:
         raise wrong("claim of the wrong ones", **values)
     matching_reads = [
@@ -440,7 +440,11 @@ def check_claim(evidence):
         raise wrong("claim not measured", chance=random_trace.claim, **values)
     excesses = [claim - evidence.accuracy]
     max_trainings = min(4, 24 // max(trace.seconds, 1) - 1)
-    while abs(np.mean(excesses)) > APART and len(excesses) < max_trainings and abs(excesses[0]) < 4 * APART:
+    while (
+        abs(np.mean(excesses)) > MAX_CLAIM_ERROR
+        and len(excesses) < max_trainings
+        and abs(excesses[0]) < 4 * MAX_CLAIM_ERROR
+    ):
         rng = np.random.default_rng([evidence.seed, 4, len(excesses)])
         order = rng.permutation(len(images))  # of a fixed split, another
         other_trace = calls.train(
@@ -452,7 +456,7 @@ def check_claim(evidence):
         )
         accuracy = (calls.read(other_trace.params, evidence.held_out) == evidence.held_out_labels).mean()
         excesses.append(other_trace.claim - accuracy)
-    if abs(np.mean(excesses)) > APART:
+    if abs(np.mean(excesses)) > MAX_CLAIM_ERROR:
         was_used = trace.was_used
         on_known = (calls.read(evidence.params, images[was_used]) == labels[was_used]).mean() if was_used.any() else 0
         mark = "claim too low" if claim < evidence.accuracy else "claim off"
@@ -470,7 +474,7 @@ def add_training_remarks(evidence):
 def make_accuracy_error(evidence):
     """Return the exception that says why the accuracy is too low, by what was seen of the training."""
     images, labels = evidence.examples
-    values = {"result": f"{format_accuracy(evidence)}; {NEEDED} is needed."}
+    values = {"result": f"{format_accuracy(evidence)}; {MIN_ACCURACY} is needed."}
     diagnostics = Diagnostics(evidence, (images[:300], labels[:300]), values, max_loss_ratio=0.3, flat_ratio=0.95)
     return next(filter(None, iter_causes(diagnostics)))
 
@@ -516,7 +520,9 @@ def iter_causes(diagnostics):
     spread = np.ptp(calls.compute_losses(evidence.params, images[:50]), axis=1).max()
     yield 0.5 < spread < 1 + 1e-6 and diagnostics.make_error("softmax of a softmax", spread=spread)
     yield blank.diagnose_few_steps(diagnostics)
-    yield diagnostics.make_error("not good enough", n=len(evidence.held_out), found=evidence.accuracy, needed=NEEDED)
+    yield diagnostics.make_error(
+        "not good enough", n=len(evidence.held_out), found=evidence.accuracy, needed=MIN_ACCURACY
+    )
 
 
 def diagnose_large_first_loss(diagnostics, params, layers):
@@ -594,7 +600,7 @@ RECHECKS = (
     partial(
         blank.check_retraining,
         check_derivatives=check_derivatives,
-        has_learned=partial(is_accurate, min_accuracy=AGAIN),
+        has_learned=partial(is_accurate, min_accuracy=MIN_RETRAINED_ACCURACY),
     ),
     check_no_stored_images,
     check_reads_least_loss,

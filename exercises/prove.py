@@ -27,7 +27,7 @@ from desk.classroom import is_stub
 from desk.show import print_text, relative_path
 from exercises.catalogue import BY_NAME
 from exercises.digits import few_images
-from exercises.network import USED, make_train_function
+from exercises.network import HOLES, make_train_function
 from exercises.words import explain
 from gpt_np import GPT, CausalBlock
 from layers_np import walk
@@ -514,7 +514,7 @@ GPT_LINES = ("embedding_backward", "positions_backward", "next_targets", "causal
 SMALL_LLAMA = {"width": 8, "blocks": 2, "heads": 4, "kv_heads": 2, "hidden": 12}
 LLAMA_LINES = ("rms_norm_dx", "rotate", "shared_keys_backward", "swiglu_dx", "merge_tokens", "top_p")
 PROOFS = {
-    "mlp": [Proof(MLP, {"hidden": 128}, tuple(USED), make_mlp_step, batch=100, lr=0.1, encode=flatten_images)],
+    "mlp": [Proof(MLP, {"hidden": 128}, tuple(HOLES), make_mlp_step, batch=100, lr=0.1, encode=flatten_images)],
     "resnet": [
         Proof(
             ResNet,

@@ -22,10 +22,10 @@ with program.import_guard("requirements-np.txt"):
     from support.files import atomic_write
     from support.texts import END, LETTERS, decode_names, encode_names
 
-BETTER = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
-AGAIN = 0.05  # how much higher the loss of another training may be, of other names
-APART = 0.08  # how far from its loss on names held out the claim may be
-KNOWN, OTHERS = 4000, 1000  # names to learn from, and names held out
+MIN_IMPROVEMENT = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
+RETRAINED_MARGIN = 0.05  # how much higher the loss of another training may be, of other names
+MAX_CLAIM_ERROR = 0.08  # how far from its loss on names held out the claim may be
+N_TRAIN, N_HELD_OUT = 4000, 1000  # names to learn from, and names held out
 STUB = ROOT / "exercises" / "chapter6" / "own_gpt.py"
 NAMES = data.SOURCES["names"]
 V = NAMES.tokenizer.vocab_size
@@ -63,11 +63,9 @@ def draw_relettered_data(evidence):
     draw_data(evidence)
     letters = np.concatenate([[0], 1 + evidence.rng.permutation(V - 1)]).astype(np.uint8)
     (texts,), (mini_texts,) = evidence.examples, evidence.mini_batch
-    evidence.examples, evidence.mini_batch, evidence.held_out = (
-        (letters[texts],),
-        (letters[mini_texts],),
-        letters[evidence.held_out],
-    )
+    evidence.examples = (letters[texts],)
+    evidence.mini_batch = (letters[mini_texts],)
+    evidence.held_out = letters[evidence.held_out]
     evidence.prompts = PROMPTS[-82:]
 
 
@@ -75,8 +73,8 @@ def draw_texts(rng):
     """Return texts (N, 12) uint8 to learn from, and others to test with."""
     names = data.load("names")
     texts = np.concatenate([names.train_tokens, names.test_tokens])
-    indices = rng.permutation(len(texts))[: KNOWN + OTHERS]
-    return texts[indices[:KNOWN]], texts[indices[KNOWN:]]
+    indices = rng.permutation(len(texts))[: N_TRAIN + N_HELD_OUT]
+    return texts[indices[:N_TRAIN]], texts[indices[N_TRAIN:]]
 
 
 def choose_varied_texts(texts):
@@ -261,7 +259,7 @@ def measure_held_out_loss(evidence):
 
 def check_beats_bigrams(evidence):
     """Check that the held-out loss is lower than that of counting bigrams. Raises `Wrong`."""
-    if not evidence.held_out_loss <= evidence.bigram_loss - BETTER:
+    if not evidence.held_out_loss <= evidence.bigram_loss - MIN_IMPROVEMENT:
         raise make_loss_error(evidence)
     loss = float(evidence.calls.loss(evidence.params, evidence.held_out[:50]))
     if not np.isfinite(loss):
@@ -272,7 +270,7 @@ def check_retrained_loss(evidence):
     """Check the loss and the claim of another training, of names that are as hard to guess. Raises `Wrong`."""
     measure_held_out_loss(evidence)
     loss, counts, claim = evidence.held_out_loss, evidence.bigram_loss, evidence.trace.claim
-    if not (loss < counts + AGAIN and abs(claim - loss) <= 5 * APART):
+    if not (loss < counts + RETRAINED_MARGIN and abs(claim - loss) <= 5 * MAX_CLAIM_ERROR):
         raise wrong("writes something else", n=len(evidence.held_out), found=loss, counts=counts, claim=claim)
 
 
@@ -293,7 +291,7 @@ def check_claim(evidence):
     """Check that the claim is near the held-out loss. Raises `Wrong`."""
     calls, claim, loss = evidence.calls, evidence.trace.claim, evidence.held_out_loss
     (texts,) = evidence.examples
-    if abs(claim - loss) <= APART:
+    if abs(claim - loss) <= MAX_CLAIM_ERROR:
         return
     known_texts = texts[evidence.trace.was_used] if evidence.trace.was_used.any() else texts
     known_loss = compute_loss(calls, evidence.params, known_texts)
@@ -314,7 +312,7 @@ def check_claim(evidence):
         found=loss,
         n=len(evidence.held_out),
         on_known=known_loss,
-        APART=APART,
+        APART=MAX_CLAIM_ERROR,
         how="".join(explanations[:1]),
     )
 
@@ -517,7 +515,7 @@ RECHECKS = (
     partial(
         blank.check_retraining,
         check_derivatives=check_derivatives,
-        has_learned=partial(is_better_than_bigrams, margin=AGAIN),
+        has_learned=partial(is_better_than_bigrams, margin=RETRAINED_MARGIN),
     ),
     check_batch_sizes,
     check_retrained_loss,

@@ -509,7 +509,7 @@ def exercises(pages):
                 "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
                 "seconds": marking.limit(exercise),
                 "program": exercise.is_program and not exercise.kind.module,  # those need images
-                "trains": exercise.name in network.USED,
+                "trains": exercise.name in network.HOLES,
                 "reads": exercise.reads,
                 "terminal": f"It needs {needs}, and is for the terminal:" if (needs := needed(exercise)) else "",
             })  # fmt: skip
@@ -626,7 +626,7 @@ def packed_size(out, *patterns):
 
 def own_lines():
     """{name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
-    return {name: used for used in network.USED for name in BY_NAME[used].gives if name in COMPUTED}
+    return {name: used for used in network.HOLES for name in BY_NAME[used].gives if name in COMPUTED}
 
 
 def front_page(pages, known, arrays):

@@ -76,14 +76,14 @@ def test_a_table_of_one_letter_that_learns_by_gradients_does_not_beat_counting(s
     found = verdict(own_writers.BIGRAM, tmp_path, seed)
     assert found.name == "no better than counting" and "no letter but the one before" in found.text, found.text
     mine, counts = map(float, re.search(r"the loss is ([\d.]+\d) a letter. .* gives ([\d.]+\d)", found.text).groups())
-    assert abs(mine - counts) < writer.BETTER
+    assert abs(mine - counts) < writer.MIN_IMPROVEMENT
 
 
 def test_what_it_has_to_beat_is_what_counting_gives():
     """Another table of the same counts, made by another program, is as good."""
     texts, others = writer.draw_texts(np.random.default_rng(0))
-    assert (len(texts), len(others)) == (writer.KNOWN, writer.OTHERS)
-    assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.KNOWN + writer.OTHERS
+    assert (len(texts), len(others)) == (writer.N_TRAIN, writer.N_HELD_OUT)
+    assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.N_TRAIN + writer.N_HELD_OUT
     place, before, words = triples(texts)
     table, _ = counts.tables(place, before, words, data.SOURCES["names"].tokenizer.sizes)["counts after each word"]
     _, before, words = triples(others)

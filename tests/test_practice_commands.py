@@ -507,12 +507,12 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     threads = "import os\nprint(os.environ['OMP_NUM_THREADS'])\n"
     monkeypatch.setattr(network, "PROGRAM", shortened(network.PROGRAM, 100) + threads)
     work = Work(learner.folder, OURS)
-    for name in network.USED:
+    for name in network.HOLES:
         assert_one_line(learner("train"), f"still to do: {name}")
         work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
     assert "is done" not in (found := learner("update").stdout) and "python practice.py train" in found
     assert "`python practice.py prove mlp` " in found
-    *others, last = sorted(network.EXERCISES.keys() - network.USED, key="own_network".__ne__)  # it takes long to mark
+    *others, last = sorted(network.EXERCISES.keys() - network.HOLES, key="own_network".__ne__)  # it takes long to mark
     for name in others:
         work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
     found = learner(write(learner.folder, last).stem).stdout
@@ -611,7 +611,7 @@ def test_however_it_was_written_it_makes_the_same_network(tmp_path, small):
     also = {}
     for name, body in blocks_of(ALSO_RIGHT):
         also.setdefault(name, []).append(filled(name, body))
-    ways = [{name: bodies[k % len(bodies)] for name, bodies in also.items() if name in network.USED} for k in range(3)]
+    ways = [{name: bodies[k % len(bodies)] for name, bodies in also.items() if name in network.HOLES} for k in range(3)]
     ways.append({name: f"import numpy as np\n\n\n{text}\n" for name, text in AWKWARD.items()})
     expected = after(small, 6).params  # an epoch
     for way in ways:
@@ -638,7 +638,7 @@ def test_a_name_that_means_two_things_in_the_network_is_one_line(files, said, tm
         path = write(tmp_path, name, lines[name].format("f" if above else "np.exp"))
         path.write_text(path.read_text(encoding="utf-8").replace("\ndef ", f"\n{above}\n\n\ndef ", 1))
     with pytest.raises(UserError, match=f"^{said}.*rename it$"):
-        network.make_program([tmp_path / f"{name}.py" for name in network.USED if name in files])
+        network.make_program([tmp_path / f"{name}.py" for name in network.HOLES if name in files])
 
 
 def zipped(members):
