@@ -62,7 +62,7 @@ SENTENCE = re.compile(r"<td>(?=[^<]{32})")  # on a phone, beside other columns, 
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
     "briefly", "backprop", "training", "debugging", "further", "autograd", "resnet", "transformer", "writing",
-    "sampling", "nanogpt", "llama", "results", "experiments", "teaching",
+    "sampling", "nanogpt", "llama", "results", "experiments", "plan", "teaching",
 )  # fmt: skip
 MOVED = {"speed": "results.html#speed"}  # pages of earlier versions, and where they are now
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
