@@ -24,12 +24,13 @@ from gpt_np import sample
 from lab import bench, cost, counts, debugging, experiments, faults, nanogpt, results, steps, writing
 from loading.options import parse_options
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
+from networks import NETWORKS
 from support.history import History, load_history
 from support.rounding import above
 from support.schedule import Plan
 from tiny_model import write_model
 
-README, CONTRIBUTING, TEACHING = "README.md", "docs/CONTRIBUTING.md", "docs/teaching.md"
+README, CONTRIBUTING, TEACHING, PLAN = "README.md", "docs/CONTRIBUTING.md", "docs/teaching.md", "docs/plan.md"
 LESSON_FILES = sorted((ROOT / "docs").glob("[a-z]*.md"))
 PAGES = [README, *(f"docs/{path.name}" for path in LESSON_FILES), CONTRIBUTING]
 TEXT = {path: (ROOT / path).read_text(encoding="utf-8") for path in PAGES}
@@ -170,6 +171,41 @@ def test_exercises_and_cases_are_counted_right():
     for what, count in counted.items():
         assert (words.index(what[1]) if what[1] in words else int(what[1])) == count, what
     assert len(counted) >= 4
+
+
+def test_the_study_plan_counts_the_exercises_of_each_lesson():
+    """A row for each lesson; the cases of a lesson come after its exercises in the order."""
+    counts = dict.fromkeys(re.findall(r"^\| \[[^\]]+\]\((\w+)\.md\)", TEXT[PLAN], re.M), (0, 0))
+    asked = {name: path for path in LESSONS for name, _ in STEP.findall(TEXT[path])}
+    lesson_of_cases = {case: path for path in TEXT for case in re.findall(r"`(case_\w+)`", listed_cases(path))}
+    for exercise in EXERCISES:
+        path = (lesson_of_cases if exercise in CASES else asked)[exercise.name]
+        written, cases = counts[Path(path).stem]
+        counts[Path(path).stem] = (written, cases + 1) if exercise in CASES else (written + 1, cases)
+    for name, (written, cases) in counts.items():
+        (cell,) = re.findall(rf"^\| \[[^\]]+\]\({name}\.md\) \| [^|]+ \| ([^|]*) \|", TEXT[PLAN], re.M)
+        numbers = [int(number) for number in re.findall(r"\b\d+\b", cell)]
+        assert numbers == ([written] * bool(written) + [cases] * bool(cases) or [0]), f"{name}: {cell}"
+
+
+def listed_cases(path):
+    """The lists of cases of a page, such as *Cases:* `case_guessing`, `case_strangers`."""
+    return "\n".join(re.findall(r"^\*Cases?:\* (.+(?:\n.+)*)", TEXT[path], re.MULTILINE))
+
+
+def test_the_hours_of_the_study_plan_add_up():
+    rows = re.findall(r"^\| \[[^\]]+\]\(\w+\.md\) \| ([\d.]+) \|.*\| ?(\w*) \| (\d) \|$", TEXT[PLAN], re.M)
+    weeks = [sum(float(hours) for hours, _, w in rows if w == week) for week in "12345678"]
+    weekend = sum(float(hours) for hours, on_weekend, _ in rows if on_weekend)
+    assert f"({weekend:g} hours): your own network" in WORDS[PLAN]
+    assert f"({sum(weeks):g} hours, {min(weeks):g} to {max(weeks):g} a week)" in WORDS[PLAN]
+    assert 35 <= sum(weeks) <= 40
+
+
+def test_a_lesson_that_counts_the_networks_counts_them_right():
+    words = ("three", "four", "five", "six", "seven")
+    counted = re.findall(r"\ball (\w+) networks\b", "\n".join(WORDS.values()))
+    assert counted and {*counted} == {words[len(NETWORKS) - 3]}
 
 
 def test_what_is_said_of_runs_that_fail_was_measured():
