@@ -74,7 +74,7 @@ NAVIGATION = {
     "index.html": "First line", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "training.html": "Training", "debugging.html": "Debugging", "further.html": "Further", "autograd.html": "Autograd",
     "resnet.html": "ResNet", "transformer.html": "Transformer", "writing.html": "Writing",
-    "sampling.html": "Next word", "nanogpt.html": "nanoGPT", "llama.html": "Llama", "practise.html": "Practise",
+    "sampling.html": "Next token", "nanogpt.html": "nanoGPT", "llama.html": "Llama", "practise.html": "Practise",
 }  # fmt: skip
 # Everything from this address; compiled code may be WebAssembly; the editor's style has this nonce.
 POLICY = (

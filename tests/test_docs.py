@@ -475,7 +475,11 @@ def small_cases():
     weights = softmax.forward(np.array([[0, np.log(2), 0]]))
     mixed = weights @ [[4, 0], [0, 4], [2, 2]]
     yield "docs/sampling.md", "(1/4)(4, 0) + (1/2)(0, 4) + (1/4)(2, 2) = (3/2, 5/2)", mixed
-    for temperature, said in ((1, "falls on the second: word 1"), (0.5, "falls on word 0"), (0, "At 0 it is word 0")):
+    for temperature, said in (
+        (1, "falls on the second: token 1"),
+        (0.5, "falls on token 0"),
+        (0, "At 0 it is token 0"),
+    ):
         yield "docs/sampling.md", said, sample(logits, temperature, np.array([0.6]))
     for name, given, result, sentence in of_chapter_7():
         names = {"np": np} | given
