@@ -310,40 +310,63 @@ def test_the_readme_shows_the_five_lines_of_the_lesson_and_one_answer():
 
 # --- Terms -------------------------------------------------------------------------------------------------------
 
-# Where a term is explained: in italics or bold there, or in a heading; and in no earlier lesson is it used.
+# The lesson that explains a term, in italics, bold or a heading. Earlier lessons do not use it.
 TERMS = {
-    "briefly": "neuron, weight, bias, layer, hidden units, logits, softmax, cross-entropy, gradient, batch, epoch, "
-    "learning rate, activation function",
+    "briefly": "neuron, weight, bias, layer, hidden layer, hidden units, logits, softmax, cross-entropy, gradient, "
+    "batch, epoch, learning rate, hyperparameter, activation function",
     "backprop": "one-hot, mask",
-    "training": "momentum, velocity, central difference",
+    "training": "momentum, velocity, central difference, gradient check, learning-rate schedule",
     "debugging": "augmentation, held out, overfitting, weight decay, detective cases",
     "further": "sigmoid",
-    "autograd": "tape, broadcast",
-    "resnet": "kernel, stride, im2col, batch normalisation",
-    "transformer": "attention, layer normalisation, AdamW, heads",
-    "writing": "embedding, causal mask, perplexity",
-    "sampling": "temperature",
-    "nanogpt": "dropout, GELU",
+    "autograd": "tape, broadcast, vector-Jacobian product",
+    "resnet": "kernel, stride, im2col, batch normalisation, torchrun",
+    "transformer": "attention, layer normalisation, AdamW, heads, ViT",
+    "writing": "token, vocabulary, embedding, position embedding, context length, prompt, generate, temperature, GPT, "
+    "causal mask, perplexity",
+    "sampling": "top-k, KV cache",
+    "nanogpt": "dropout, GELU, weight tying, warm-up",
+    "llama": "RMSNorm, RoPE, grouped-query attention, nucleus sampling, fine-tune, LoRA",
 }
+TABLE_OR_CODE = re.compile(r"^\|.*?$|`[^`\n]*`", re.M)
+LINK = re.compile(r"!?\[[^\]]*\]\([^)]*\)")
 
 
 def lesson(name):
-    """What a lesson says: no code, tables, formulas or pictures, and not where it leads."""
+    """A lesson without its blocks of code, its formulas and its last section, which leads on."""
     text = TEXT[f"docs/{name}.md"].partition("\n## Where next")[0]
-    text = re.sub(r"^ *```.*?^ *```|^\|.*?$|`[^`\n]*`|\$[^$]*\$", " ", text, flags=re.M | re.S)
-    return re.sub(r"!?\[[^\]]*\]\([^)]*\)", " ", text)
+    return re.sub(r"^ *```.*?^ *```|\$[^$]*\$", " ", text, flags=re.M | re.S)
+
+
+def early_uses(text, term, lessons_to_come):
+    """Where a text uses a term that a later lesson explains. A link may name it, and so may a table or inline code
+    below a link to that lesson or a later one."""
+    linked = re.search(rf"\]\((?:{'|'.join(lessons_to_come)})\.md", text)
+    without_links = LINK.sub(lambda link: " " * len(link[0]), text)  # of the same length, so that places stay the same
+    if linked:
+        below = TABLE_OR_CODE.sub(" ", without_links[linked.end() :])
+        without_links = without_links[: linked.end()] + below
+    return re.findall(rf".{{0,40}}\b{term}\b.{{0,40}}", without_links, re.I)
 
 
 def test_a_term_is_explained_before_it_is_used():
     """The lessons are read in their order. What a link says, somebody may follow who wants to know already."""
-    earlier = ""
-    for name, terms in TERMS.items():
-        text = lesson(name)
+    order = [*TERMS]
+    for index, (name, terms) in enumerate(TERMS.items()):
         for term in terms.split(", "):
             explained = rf"[*]+[^*\n]{{0,30}}\b{term}|^#+ .*\b{term}"
-            assert re.search(explained, text, re.I | re.M), f"docs/{name}.md should explain: {term}"
-            assert not (found := re.search(rf"\b{term}\b.{{0,40}}", earlier, re.I)), f"{term}: {found[0]}"
-        earlier += text
+            assert re.search(explained, lesson(name), re.I | re.M), f"docs/{name}.md should explain: {term}"
+            for earlier in order[:index]:
+                uses = early_uses(lesson(earlier), term, order[index:])
+                assert not uses, f"docs/{earlier}.md uses {term}, which docs/{name}.md explains: {uses[0]}"
+
+
+def test_a_term_in_a_table_or_in_code_counts_as_used():
+    later = ["resnet", "transformer"]
+    for text in ("| a | kernel |\n", "Run `kernel`.", "A kernel is new. [Here](resnet.md) is more.\n"):
+        assert early_uses(text, "kernel", later)
+    for text in ("See [the kernel](resnet.md).", "More [there](transformer.md#x).\n\n| a | kernel |\n", "Two kernels"):
+        assert not early_uses(text, "kernel", later)
+    assert early_uses("More [there](resnet.md). A kernel is new.", "kernel", later)
 
 
 # --- Questions, and their answers ----------------------------------------------------------------------------------
