@@ -328,9 +328,9 @@ def compared(found):
     """A sentence with the numbers."""
     apart, largest = (max(both[what] for both in found.values()) for what in ("apart", "largest"))
     same = all(both["same"] for both in found.values())
-    tokens = f"the likeliest {LIKELIEST} tokens, generated one after another, are the same"
+    tokens = f"the {LIKELIEST} tokens after the question, the most likely one each time, are the same"
     if not same:
-        tokens = "the likeliest tokens differ"
+        tokens = "the most likely tokens differ"
     return f"the logits differ by at most {above(apart)}, of {largest:.0f}, and {tokens}"
 
 
@@ -384,7 +384,7 @@ def taught(found):
     yield f"The test loss of a token fell from {found['before']:.2f} to {found['after']:.2f}."
     for when, said in zip(("Before", "After"), found["answers"], strict=True):
         yield f"{when}: {said}"
-    minutes = f"It took {found['seconds'] / 60:.0f} minutes ({found['machine']['processor']})"
+    minutes = f"The fine-tuning took {found['seconds'] / 60:.0f} minutes ({found['machine']['processor']})"
     yield f"{minutes}, including the tests before and after, and {found['memory'] / 1e9:.1f} GB of memory."
 
 
