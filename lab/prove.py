@@ -174,7 +174,7 @@ def judged(options, checkpoint=None, steps=STEPS):
         slopes = judges.make_slopes(options, by_hand.kept(), x[:FEW], y[:FEW])
         differences = judges.compare_with_differences(slopes, progress)
         whole = judges.make_slopes(options, by_hand.kept(), x, y)
-        if not differences.wrong and whole.contradicted():
+        if not differences.wrong and whole.has_wrong_gradients():
             slopes, differences = whole, judges.compare_with_differences(whole, progress)
         rows = [loss.row(), *([step_fault.row()] if step_fault else []), differences.row]
         rows += [twin.row() for twin in twins] + ([] if optimizer else [missing("PyTorch")])

@@ -991,7 +991,7 @@ def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
     ):
         silent = f"class Mine(Exception):\n    def __str__(self):\n        return {message}\n\n\nraise Mine\n"
         hand_in(path := tmp_path / "dz1.py", silent)
-        practice.say(marking.verdict(BY_NAME["dz1"], runner.report(BY_NAME["dz1"], path, 0)).text)
+        practice.print_text(marking.verdict(BY_NAME["dz1"], runner.report(BY_NAME["dz1"], path, 0)).text)
         out = capsys.readouterr().out
         assert re.search(words, out) and "\x1b" not in out
 
@@ -1051,7 +1051,7 @@ def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(lear
         return Verdict(*found[path.read_text(encoding="utf-8")], "Well.")
 
     monkeypatch.setattr(marking, "mark", mark)
-    monkeypatch.setattr(classroom, "unpack_apart", archives.unpack)  # without a process, which takes a moment
+    monkeypatch.setattr(classroom, "unpack_in_process", archives.unpack)  # without a process, which takes a moment
     done, drafted, dots = found
     for name, files in {
         "dora.zip": {f"{'z' * 250}_dz1.py": done, "__MACOSX/loss.py": done},
@@ -1095,7 +1095,7 @@ def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(lear
 def test_of_several_versions_the_note_says_which_was_marked(files, note, is_zip, tmp_path, monkeypatch, capsys):
     """A right file among wrong ones is not passed without a word."""
     monkeypatch.setattr(marking, "mark", lambda *_, **__: Verdict(True, "passed", ""))
-    monkeypatch.setattr(classroom, "unpack_apart", archives.unpack)  # without a process, which takes a moment
+    monkeypatch.setattr(classroom, "unpack_in_process", archives.unpack)  # without a process, which takes a moment
     person = "ada.zip" if is_zip else "ada"
     hand_in(tmp_path / person, files)
     classroom.mark_all(OURS, str(tmp_path), only="dz1")
