@@ -71,7 +71,7 @@ class Images(NamedTuple):
 
     @property
     def n_train(self):
-        """How many there are to learn from."""
+        """The number of training examples."""
         return len(self.train_images)
 
     @property

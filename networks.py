@@ -242,10 +242,11 @@ OPTIMIZERS = {
 
 
 def model_flag(model):
-    """What a user types to get that network: nothing for the first, which is the default, or "--model resnet"."""
+    """Return what a user types to get that network: "--model resnet", or nothing for the first, which is the
+    default."""
     return "" if model == next(iter(NETWORKS)) else f"--model {model}"
 
 
 def file_prefix(model):
-    """What the names of a run's files begin with: nothing for the first network, or "resnet_"."""
+    """Return the beginning of the names of a run's files: "resnet_", or nothing for the first network."""
     return f"{model}_" if model_flag(model) else ""

@@ -135,7 +135,8 @@ def find_histories(name):
 
 
 def make_labels(paths, runs):
-    """What to call each run: its model, if they differ, and the options in which it differs from others of that model.
+    """Return a label for each run: its model, if they differ, and the options in which it differs from others of that
+    model.
 
     runs: their options, dicts; one that was kept before an option existed has its default. If this does not
     distinguish all of them, each has its path behind it.
@@ -206,7 +207,7 @@ def draw_comparison(runs, title=""):
 
 
 def data_noun(options):
-    """What a run with these options, a dict, learned from; older ones do not say it."""
+    """Return what a run with these options, a dict, learned from: "images", "names" or "texts"."""
     return options.get("data", {}).get("of", "names" if options["dataset"] == "names" else "images")
 
 

@@ -146,13 +146,13 @@ def iter_zip_members(names, path, budget):
 
 
 def is_foreign_folder(folder, siblings=()):
-    """Whether nobody's own work is in a folder of that name; siblings: the files beside it."""
+    """Return True if nobody's own work is in a folder of that name; siblings: the files beside it."""
     ours, libraries = NOBODYS
     return folder[0] in "._" or folder in libraries or ("practice.py" in siblings and folder in ours)
 
 
 def explain_error(error, path=""):
-    """What is wrong with the file or the member of an archive that raised this error: a few words, without a path."""
+    """Say in a few words, without a path, what is wrong with the file or archive member that raised this error."""
     if isinstance(error, UserError):
         return str(error).replace(str(path), "it").removeprefix("cannot read it: ") if path else str(error)
     if isinstance(error, NotImplementedError):
@@ -163,12 +163,12 @@ def explain_error(error, path=""):
 
 
 def is_wanted(member):
-    """Whether a member of an archive of that name is taken out of it."""
+    """Return True if a member of an archive of that name is taken out of it."""
     return is_archive(member) or is_python(member) or member.name == "progress.json"
 
 
 def is_archive(path):
-    """Whether a file's name says that it is an archive which is opened."""
+    """Return True if a file's name says that it is an archive which is opened."""
     return path.name.lower().endswith((".zip", *TAR))
 
 
@@ -176,7 +176,7 @@ KEPT = re.compile(r"\.\d+$")  # dz1.1.py is what practice.py kept of an earlier 
 
 
 def is_python(path):
-    """Whether a file's name says that it is Python, though a mail program may have added .txt."""
+    """Return True if a file's name says that it is Python, though a mail program may have added .txt."""
     return path.name.lower().removesuffix(".txt").endswith(".py")
 
 

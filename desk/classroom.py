@@ -159,7 +159,8 @@ def join_names(names):
 
 
 def list_people(name):
-    """What a folder has of folders, archives and Python files."""
+    """Return the submissions in a folder: its subfolders, archives and Python files. Raises UserError if there is
+    none."""
     people = []
     for path in sorted(Path(name).glob("[!.]*")) if name else ():
         if path.is_dir() or is_archive(path) or is_python(path) or path.name.lower().endswith(CLOSED):
@@ -256,14 +257,14 @@ def count_versions(paths):
 
 
 def is_stub(exercise, path):
-    """Whether nothing was written, however the lines end, and whether it says how it is marked or not."""
+    """Return True if nothing was written, however the lines end, and whether it says how it is marked or not."""
     lines = read_file(path, LARGEST).splitlines()
     written = b"\n".join(line for line in lines if not line.startswith(HOW.encode()))
     return written.split() == exercise.stub.encode().split()
 
 
 def is_written(exercise, path):
-    """Whether the file can be read, and something was written in it."""
+    """Return True if the file can be read, and something was written in it."""
     with suppress(UserError):
         return not is_stub(exercise, path)
     return False

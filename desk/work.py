@@ -65,7 +65,7 @@ class Work:
         return path
 
     def passed(self, exercise):
-        """Whether the file as it is now has passed."""
+        """Return True if the file as it is now has passed."""
         with suppress(UserError):
             return self.progress["passed"].get(exercise.name) == digest(self.folder / f"{exercise.name}.py")
         return False
@@ -111,7 +111,7 @@ class Work:
         return f"Passed again. It comes back in {days} days. {left or 'No'} more to review today."
 
     def score(self):
-        """How many have passed without a look at the solution."""
+        """Return how many exercises have passed without a look at the solution, as text."""
         passed = [e for e in self.catalogue.exercises if self.passed(e) and e.name not in self.progress["seen"]]
         return f"{len(passed)} of {len(self.catalogue.exercises)}"
 
@@ -138,7 +138,7 @@ def writing(folder):
 
 
 def find_changes(before, after):
-    """What differs between two texts: of long ones, which have much in common, only the lines that do, if any."""
+    """Return what differs between two texts: all of short texts, and of long ones only the lines that differ."""
     lines = before.splitlines(), after.splitlines()
     if max(map(len, lines)) <= 5:
         return before, after

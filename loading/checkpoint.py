@@ -69,7 +69,7 @@ def find_newest(writes, text=None):
 
 
 def compute_logits(model, options, images):
-    """What a network that reads says to uint8 images (B, 28, 28) whose labels nobody knows: logits (B, 10)."""
+    """Logits (B, 10) of uint8 images (B, 28, 28) without labels, from a network that reads."""
     x, _ = encode(images, np.zeros(len(images), np.int64), options)
     return model.forward(x)
 

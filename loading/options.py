@@ -207,7 +207,7 @@ def choose_recipe(source, network):
 
 
 def find_option(name, argv=None, default=None):
-    """What is typed for that option alone, a word; the default if it is not."""
+    """Return the value typed for one option, a text; the default if it is not typed."""
     parser = Parser(add_help=False)
     parser.add_argument(flag(name), default=default)
     return getattr(parser.parse_known_args(argv)[0], name)

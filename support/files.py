@@ -99,7 +99,7 @@ def check_output(option, path, ending, *read):
 
 
 def is_same_file(path, other_path):
-    """Whether both paths lead to one file, by links perhaps. None leads nowhere."""
+    """Return True if both paths lead to one file, by links perhaps. None leads nowhere."""
     return (
         other_path is not None
         and os.path.exists(path)

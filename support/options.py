@@ -220,11 +220,11 @@ def with_changes(options, **values):
 
 
 def make_title(options):
-    """What a run is called in its header and pictures."""
+    """Return the name of a run in its header and pictures."""
     written = "on the tape" if options.call.autograd else "in NumPy"
     return f"{options.network.title(options.run)} {written if options.framework == 'np' else 'in PyTorch'}"
 
 
 def test_set_name(options):
-    """What the images are called that the network is tested on."""
+    """Return the name of the images that the network is tested on: "test" or "held-out"."""
     return "held-out" if options.run.hold_out else "test"

@@ -72,7 +72,7 @@ def mean_and_std(images):
 
 
 def has_mnist_files(folder):
-    """Whether a folder has the four files, or one of them."""
+    """Return True if a folder has the four files, or one of them."""
     return any(Path(folder, f"{file}{packed}").exists() for file in FILES for packed in ("", ".gz"))
 
 
