@@ -211,13 +211,13 @@ NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT, "gpt": GPT, "llama": LLAMA
 class Rule(NamedTuple):
     """How a step moves the parameters. Its key in OPTIMIZERS is what --optimizer takes."""
 
-    what: str  # the description in -h
+    description: str  # the description in -h
     by_hand: str  # "main_np.update" is the function update in main_np.py, which is called as Optimizer.step does there
     in_pytorch: str  # "torch.optim.SGD" is the class
-    # What it remembers of each parameter, an array of its shape: {our name: PyTorch's name}, in the order in which the
+    # The arrays that it keeps for each parameter, of its shape: {our name: PyTorch's name}, in the order in which the
     # function takes them.
-    remembers: dict[str, str]
-    given: Callable  # options.run -> what PyTorch's class is given beside lr and weight_decay, {argument: value}
+    state_names: dict[str, str]
+    torch_arguments: Callable  # options.run -> {argument: value} of PyTorch's class, beside lr and weight_decay
 
 
 OPTIMIZERS = {

@@ -85,7 +85,7 @@ def check_finite(number, arrays, options):
         for name, array in its.items():
             if not np.isfinite(array).all():
                 entry = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
-                is_moved = group in ("params", *options.rule.remembers)
+                is_moved = group in ("params", *options.rule.state_names)
                 file = options.rule.by_hand if is_moved else file_of(options)
                 what = f"{label(group, name)}, in step {number} ({index(entry) or 'it'} is {array[entry]})"
                 raise UserError(f"{file}: the first array that is not finite is {what}, so nothing can be compared")

@@ -105,7 +105,7 @@ def how_to_train(optimizers):
         "batch_size": option("images in a batch", type=integer(1, 1_000_000), metavar="B"),
         "lr": option("learning rate, at its highest", type=number(1e-30, 1e30)),
         "optimizer": option(
-            "; ".join(f"{name}: {rule.what}" for name, rule in optimizers.items()),
+            "; ".join(f"{name}: {rule.description}" for name, rule in optimizers.items()),
             "sgd", choices=[*optimizers],
         ),
         "momentum": option(
