@@ -70,6 +70,7 @@ MLP = Entry(
 
 
 def check_resnet(options, n_images):
+    """Raise UserError if a step has too few images for batch normalisation."""
     # From the fifth stage on, 28 x 28 pixels have become a single one, so one image alone has no variance.
     if len(options.run.widths) > 4 and n_images == 1:
         raise UserError(f"{opt.make_title(options)} needs 2 images in a step: take a larger --batch-size")
@@ -99,6 +100,7 @@ RESNET = Entry(
 
 
 def check_vit(options, n_images):
+    """Raise UserError if the heads cannot share the channels evenly."""
     width, heads = options.run.width, options.run.heads
     if width % heads:
         raise UserError(f"--width {width} cannot be split evenly by {heads} --heads")
@@ -127,6 +129,7 @@ VIT = Entry(
 
 
 def check_gpt(options, n_images):
+    """Raise UserError if these options make no sense for a network that generates."""
     check_vit(options, n_images)
     if options.run.pixels != "standardised":
         raise UserError(f"--pixels {options.run.pixels} does not apply: {options.network.name} learns from tokens")
@@ -160,6 +163,7 @@ GPT = Entry(
 
 
 def check_llama(options, n_images):
+    """Raise UserError if these sizes do not fit each other, or the file to start from."""
     check_gpt(options, n_images)
     run, base_model = options.run, options.base_model
     if run.heads % run.kv_heads:

@@ -124,7 +124,10 @@ def main(argv=None):
 
 
 def find_histories(name):
-    """The history files in a folder, the file of that name, or those of a pattern that the shell did not expand."""
+    """The history files in a folder, the file of that name, or those of a pattern that the shell did not expand.
+
+    Raises UserError if a folder has none.
+    """
     paths = []
     for path in map(Path, [name] if Path(name).exists() else sorted(glob(name)) or [name]):
         inside = sorted(path.glob("history_*.json")) if path.is_dir() else [path]

@@ -58,6 +58,7 @@ def unpack(names, path, folder, budget=None):
 
     names: of the exercises. budget: for this archive and others. Each member is taken out by itself, so that none costs
     another. Names that a disk may confuse, `dz1.py` and `DZ1.py`, get folders of their own within that folder: 0, 1 ...
+    A member that is too large, or one of too many, is refused by a UserError inside, which becomes its reason.
     """
     unread, alike, count, budget = {}, {}, 0, budget or Budget(HANDED_IN)
     try:
@@ -101,7 +102,10 @@ def iter_members(names, path, budget):
 
 
 def iter_tar_members(path, budget):
-    """`members` of a TAR file. To find the next one, all that is before it is unpacked."""
+    """`members` of a TAR file. To find the next one, all that is before it is unpacked.
+
+    Raises UserError if there are too many files.
+    """
     import tarfile  # the site has none
 
     with open_unpacked(path, budget) as opened:
@@ -121,7 +125,10 @@ def iter_tar_members(path, budget):
 
 
 def iter_zip_members(names, path, budget):
-    """`members` of a ZIP file: first those that an exercise's name names."""
+    """`members` of a ZIP file: first those that an exercise's name names.
+
+    Raises UserError if it is no ZIP file, or is encrypted.
+    """
     if not zipfile.is_zipfile(path):
         raise UserError("it is not a ZIP file, or damaged")
     with open(path, "rb") as file:
@@ -129,6 +136,7 @@ def iter_zip_members(names, path, budget):
         with zipfile.ZipFile(file) as archive:
 
             def read(info, most):
+                """Raises UserError if the member is encrypted."""
                 if info.flag_bits & 1:
                     raise UserError("it is encrypted: ask for one without a password")
                 if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

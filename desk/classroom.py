@@ -80,7 +80,10 @@ def open_table(out_path):
 
 
 def write_table(file, catalogue, name, seed, only, feedback):
-    """Write the rows of `mark_all` into a text file."""
+    """Write the rows of `mark_all` into a text file.
+
+    Raises UserError if the feedback's folder is within the submissions.
+    """
     people, exercises, rows = list_people(name), choose_exercises(catalogue, only), []
     if feedback is not None:
         inside = Path(feedback).resolve()
@@ -159,8 +162,10 @@ def join_names(names):
 
 
 def list_people(name):
-    """Return the submissions in a folder: its subfolders, archives and Python files. Raises UserError if there is
-    none."""
+    """Return the submissions in a folder: its subfolders, archives and Python files.
+
+    Raises UserError if there is none.
+    """
     people = []
     for path in sorted(Path(name).glob("[!.]*")) if name else ():
         if path.is_dir() or is_archive(path) or is_python(path) or path.name.lower().endswith(CLOSED):

@@ -28,7 +28,10 @@ class Work:
         self.progress = self.read()
 
     def read(self):
-        """The progress as it is on disk, without what only another version knows. (`note` keeps that.)"""
+        """The progress as it is on disk, without what only another version knows. (`note` keeps that.)
+
+        Raises UserError if the file is damaged.
+        """
         progress, known = {"current": self.catalogue.exercises[0].name, "reviewed": ""}, self.catalogue.by_name
         try:
             self.found = found = json.loads(read_file(self.file, 2**20)) if self.file.exists() else {}

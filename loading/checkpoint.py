@@ -37,7 +37,7 @@ def load_network(path=None, writes=False, text=None, start=None):
 def find_newest(writes, text=None):
     """The newest checkpoint in learning_curves of such a network: see `load`. Of others, only the options are read.
 
-    One that needs the file that it starts from is never meant.
+    One that needs the file that it starts from is never meant. Raises UserError if there is none.
     """
     wanted, kind = next(iter(SOURCES)), None
     if text is not None:

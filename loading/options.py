@@ -105,7 +105,7 @@ def parse(framework, argv=None, description="", saved_options=None, facts=None, 
 
 def find_recipe(framework, argv, saved_options, base_model):
     """(the key of the network in NETWORKS, {option: value} of its recipe, the recipe's name): they decide which other
-    options there are, and their defaults."""
+    options there are, and their defaults. Raises UserError if a recipe is asked for beside a file to start from."""
     parser = Parser(add_help=False)
     parser.add_argument("--model", default=saved_options.get("model", next(iter(NETWORKS))), choices=[*NETWORKS])
     parser.add_argument("--recipe", default=saved_options.get("recipe"))

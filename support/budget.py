@@ -68,7 +68,7 @@ class CountingReader(io.RawIOBase):
         return size
 
     def read(self, size):
-        """As many bytes as are asked for, or all that are left."""
+        """As many bytes as are asked for, or all that are left. Raises UserError if that is more than `max_bytes`."""
         if size > self.most:
             raise UserError(f"{self.name} has a header of more than {self.most:,} bytes")
         content = bytearray()

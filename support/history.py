@@ -64,6 +64,7 @@ class History:
 
     @staticmethod
     def check(loss, step, before_any_update=False):
+        """Raise UserError if a loss is not finite, or below 0."""
         found = f"the loss is {loss:.3g} at step {step}"
         if loss < BELOW_ZERO:
             raise UserError(f"{found}, and -log p is never below 0: look at how the loss is computed, not at --lr")

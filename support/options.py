@@ -42,6 +42,7 @@ class Parser(argparse.ArgumentParser):
         return word
 
     def error(self, message):
+        """Raise UserError in place of argparse's exit."""
         raise UserError(f"{message} (-h explains the options)")
 
 

@@ -79,7 +79,7 @@ class Source:
     @cached_property
     def content(self):
         """The content of the files: {"arrays": a list, "classes" or "letters": what comes with them, "sha256": the sum
-        of it}."""
+        of it}. Raises UserError if the files are not those that a checkpoint has seen."""
         if self.sums:
             folder = dataset_folder(self.name)
             files = [find(folder / file, self.url and self.url + file, sha256) for file, sha256 in self.sums.items()]
@@ -206,7 +206,8 @@ class ImageFolder(Source):
 
     @cached_property
     def mean_and_std(self):
-        """Mean and standard deviation of all training pixels, those of held-out images too, from 0 to 1."""
+        """Mean and standard deviation of all training pixels, those of held-out images too, from 0 to 1. Raises
+        UserError if all pixels are of the same grey."""
         mean, std = pictures.mean_and_std(self.content["arrays"][0])
         if not std:
             raise UserError(f"--dataset {self.name}: all training images are of the same grey, and show nothing")
