@@ -87,7 +87,7 @@ def write_table(file, catalogue, name, seed, only, feedback):
         if not str(feedback) or inside.is_relative_to(Path(name).resolve()):
             raise UserError("--feedback needs a folder outside of the hand-ins, whose names it uses")
         inside.mkdir(parents=True, exist_ok=True)
-    within = () if (why_not := sandbox.fails()) else (Path(name),)
+    within = () if (why_not := sandbox.find_failure()) else (Path(name),)
     how = "Each file runs in a sandbox, by bubblewrap: without a network, and with one hand-in in sight."
     print(f"No sandbox: {why_not}. The files run with your rights." if why_not else how, file=sys.stderr, flush=True)
     file.write("\ufeff")

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from marker import runner
-from marker.derivatives import matched
-from marker.nests import floats, planned, replaced, unpacked
+from marker.derivatives import match_gradients
+from marker.nests import floats, make_plan, replace_leaves, unpack
 from marker.trial import load
 
 LARGEST = 2**28  # bytes of one message
@@ -42,7 +42,7 @@ def asking(file, seconds, within=(), gives=None, needs_torch=False):
     with tempfile.TemporaryDirectory(prefix="asked", ignore_cleanup_errors=True) as folder:
         memory = 0 if needs_torch else runner.MEMORY  # gigabytes; 0 for any number
         arguments = ["-m", "marker.asked", str(Path(file).resolve()), str(memory)]
-        with runner.started(arguments, folder, file, within, pipes=True) as process:
+        with runner.learner_process(arguments, folder, file, within, pipes=True) as process:
             clock = threading.Timer(runner.CLOCK * seconds, process.kill)
             clock.start()
             try:
@@ -69,8 +69,8 @@ class Functions:
 
     def _ask(self, name, *given):
         gives = list(self._gives.get(name, ("",)))
-        write(self._process.stdin, [name, gives, [self._shown(one) for one in given]])
-        found = read(self._process.stdout)
+        write_message(self._process.stdin, [name, gives, [self._encode_argument(one) for one in given]])
+        found = read_message(self._process.stdout)
         if "failed" in found:
             raise Failed(str(found["failed"]))
         results = found["results"]
@@ -79,7 +79,7 @@ class Functions:
                 self._sent[one["kept"]] = {k: np.array(a) for k, a in one.items()}
         return results[0] if len(results) == 1 else tuple(results)
 
-    def _shown(self, value):
+    def _encode_argument(self, value):
         """What is sent for a value: of params, the arrays that are others than over there."""
         if isinstance(value, np.random.Generator):
             return {"generator": value.bit_generator.state}
@@ -89,17 +89,17 @@ class Functions:
         return value
 
 
-def write(file, nest):
+def write_message(file, nest):
     """A message: how long its two parts are, how the nest is made of arrays, and these, one after the other. (An .npz
     file has the same, and takes as long as a hundred such calls.)"""
-    how, arrays = planned(nest)
+    how, arrays = make_plan(nest)
     head = json.dumps([how, [(a.dtype.str, a.shape) for a in arrays]]).encode()
     body = b"".join(a.tobytes() for a in arrays)
     file.write(b"".join([len(head).to_bytes(8, "big"), len(body).to_bytes(8, "big"), head, body]))
     file.flush()
 
 
-def read(file):
+def read_message(file):
     """The nest of a message; EOFError at the end. ValueError, or a kind of it, if it is none."""
     sizes = [int.from_bytes(file.read(8), "big") for _ in range(2)]
     head, body = (file.read(size) if size < LARGEST else b"" for size in sizes)
@@ -110,15 +110,15 @@ def read(file):
         kind, count = np.dtype(kind), math.prod(map(int, shape))
         arrays[f"array{i}"] = np.frombuffer(body, kind, count, begun).reshape(shape).copy()  # none has objects
         begun += count * kind.itemsize
-    return unpacked({"how": np.array(how)} | arrays)
+    return unpack({"how": np.array(how)} | arrays)
 
 
 # --- The other process ------------------------------------------------------------------------------------------------
 
 
-def answer(module, kept, name, gives, given):
+def call_function(module, kept, name, gives, given):
     """The results of one call; kept: the params of all calls so far."""
-    given = [own(kept, one) for one in given]
+    given = [decode_argument(kept, one) for one in given]
     found = getattr(module, name)(*given)
     if isinstance(found, (Iterator, ValuesView)):
         found = list(islice(found, MOST_RESULTS))
@@ -127,11 +127,11 @@ def answer(module, kept, name, gives, given):
         if what == "params":
             kept.append(one)
             one = {"kept": len(kept) - 1, **floats(one)}
-        results.append(matched(given[0], one) if what == "gradients" else one)
+        results.append(match_gradients(given[0], one) if what == "gradients" else one)
     return results
 
 
-def own(kept, value):
+def decode_argument(kept, value):
     """What the function gets for what was sent."""
     match value:
         case {"generator": state}:
@@ -139,7 +139,7 @@ def own(kept, value):
             rng.bit_generator.state = state
             return rng
         case {"kept": number, **arrays}:
-            return replaced(kept[number], arrays)
+            return replace_leaves(kept[number], arrays)
     return value
 
 
@@ -155,17 +155,17 @@ def main(file, gigabytes):
     module, kept = None, []
     while True:
         try:
-            name, gives, given = read(questions)
+            name, gives, given = read_message(questions)
         except EOFError:
             return
         try:
             with np.errstate(all="ignore"):
                 module = module or load(file)
-                said = {"results": answer(module, kept, name, gives, given)}
-                planned(said)
+                said = {"results": call_function(module, kept, name, gives, given)}
+                make_plan(said)
         except BaseException as error:
             said = {"failed": f"`{name}`: {type(error).__name__}: {error}"}
-        write(answers, said)
+        write_message(answers, said)
 
 
 if __name__ == "__main__":

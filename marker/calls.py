@@ -6,7 +6,7 @@ from types import FunctionType, MethodType
 
 
 @contextmanager
-def rerouted(owner, name, around):
+def reroute(owner, name, around):
     """While it lasts, each call of owner.name goes to around(original, *arguments, **options)."""
     original = getattr(owner, name)
     setattr(owner, name, lambda *arguments, **options: around(original, *arguments, **options))
@@ -17,7 +17,7 @@ def rerouted(owner, name, around):
 
 
 @contextmanager
-def watched(module, name, around):
+def watch(module, name, around):
     """While it lasts, each call of a function, under whatever name, goes to around(original, its bound arguments)."""
     given = getattr(module, name)
     function = getattr(given, "__func__", given)  # of a method

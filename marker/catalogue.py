@@ -32,11 +32,11 @@ class Catalogue:
         self.path = Path(folder).resolve()
         try:
             with importing(self.path):
-                said = run(self.path / "order.py")
+                said = run_file(self.path / "order.py")
         except (Exception, SystemExit) as error:
             raise UserError(f"{self.path / 'order.py'}: {type(error).__name__}: {error}") from None
         counts, says, finders = ({**said.get(name, {})} for name in ("COUNTS", "SAYS", "FINDERS"))
-        self.folder = Folder(counts, Words.of(self.path), says, finders, self.path)
+        self.folder = Folder(counts, Words.from_folder(self.path), says, finders, self.path)
         self.order = said.get("ORDER") or ((self.path.name, "", ""),)
         self.broken = []  # a line for each file that is left out: which, and why
 
@@ -50,26 +50,26 @@ class Catalogue:
     def parts(self):
         """{title: exercises} in their order. A file that no part names comes last in the last part of its folder."""
         last = {inside: title for title, inside, _ in self.order}
-        for inside in self.passed_over():
+        for inside in self.iter_unnamed_folders():
             self.broken.append(f"{self.path.name}/{inside} is left out: order.py does not name it")
         return {
-            title: self.in_folder(inside, names.split(), last[inside] == title) for title, inside, names in self.order
+            title: self.read_part(inside, names.split(), last[inside] == title) for title, inside, names in self.order
         }
 
-    def passed_over(self):
+    def iter_unnamed_folders(self):
         """The folders with exercises that `order` does not name."""
         named = {inside for _, inside, _ in self.order}
         for path in sorted(filter(Path.is_dir, self.path.iterdir())) if "" not in named else ():
             files = () if path.name in named else path.glob("[!_.]*.py")
-            if any(CUT in text_of(file) for file in files):
+            if any(CUT in read_text(file) for file in files):
                 yield path.name
 
-    def in_folder(self, inside, names, is_last):
+    def read_part(self, inside, names, is_last):
         """The exercises of a folder with these names; of the last part, also those that no part names."""
         folder = self.path / inside
         if is_last:
             named = {name for _, other, listed in self.order for name in listed.split() if other == inside}
-            found = {path.stem for path in folder.glob("[!_.]*.py") if inside or CUT in text_of(path)}
+            found = {path.stem for path in folder.glob("[!_.]*.py") if inside or CUT in read_text(path)}
             names = [*names, *sorted(found - named)]
         return tuple(filter(None, (self.read(folder / f"{name}.py") for name in names)))
 
@@ -104,22 +104,22 @@ class Catalogue:
     def number(self, exercise):
         return self.exercises.index(exercise) + 1
 
-    def part_of(self, exercise):
+    def find_part(self, exercise):
         """A short name of an exercise's part, and all its exercises."""
         return next((title.partition(":")[0], part) for title, part in self.parts.items() if exercise in part)
 
-    def numbered(self, exercise):
+    def describe_number(self, exercise):
         """Which exercise it is, as text: of all, and of its part."""
-        name, part = self.part_of(exercise)
+        name, part = self.find_part(exercise)
         return f"Exercise {self.number(exercise)} ({name}, {part.index(exercise) + 1} of {len(part)})"
 
-    def onward(self, exercise, passed):
+    def find_start(self, exercise, passed):
         """Where in `exercises` `next` begins to look for the first that has not passed and can run.
 
         Once this one has passed, at the beginning of its part, where one may have been left out. Until then, behind it:
         it is left out.
         """
-        _, part = self.part_of(exercise)
+        _, part = self.find_part(exercise)
         return self.exercises.index(part[0] if passed else exercise) + (not passed)
 
     def find(self, text):
@@ -149,7 +149,7 @@ def importing(path):
                     del sys.modules[name]
 
 
-def run(file):
+def run_file(file):
     """{name: value} of what a file of a folder of exercises says; nothing, if there is no such file."""
     said = {}
     if file.exists():
@@ -157,7 +157,7 @@ def run(file):
     return said
 
 
-def text_of(file):
+def read_text(file):
     return file.read_text(encoding="utf-8", errors="replace")
 
 

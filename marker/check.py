@@ -24,12 +24,12 @@ import numpy as np
 
 from marker import marking
 from marker.budget import SPEND, Budget, Stopped, count_lines
-from marker.compare import different
+from marker.compare import format_distinct
 from marker.complaints import explain_none
 from marker.equal import agree, sizes
 from marker.finders import repair
-from marker.finders.edits import edits_of, made
-from marker.finders.repair import harmless
+from marker.finders.edits import apply_edit, edits_of
+from marker.finders.repair import suppress_side_effects
 from marker.function import Notes
 from marker.kind import Kind, Outcome
 from marker.trial import as_array, call, describe, right_results
@@ -51,7 +51,7 @@ LINES = 20_000  # that an edited answer may run in a trial
 EDITS_NOT_TRIED = "Not tried: edits of the answer, which needs PyTorch. `python practice.py NAME` marks what you write."
 
 
-def check(catalogue, file, seed=0):
+def report_problems(catalogue, file, seed=0):
     """Say what is wrong with an exercise's file. The exit status: 1 if anything is."""
     if not file:
         raise UserError("check needs the file of an exercise: `python practice.py check FILE`")
@@ -63,10 +63,10 @@ def check(catalogue, file, seed=0):
     if not exercise:
         print(catalogue.broken[-1])
         return 1
-    found = [*problems(exercise, seed)]
+    found = [*find_problems(exercise, seed)]
     for text in found:
         print(text)
-    if not found and (names := [*found_anyway(exercise, seed)]):
+    if not found and (names := [*mistakes_found_by_edits(exercise, seed)]):
         print(f"An edit finds the place of these, too, so a row is worth it for its question alone: {', '.join(names)}")
     if not exercise.inputs:
         print(exercise.kind.checked)
@@ -84,14 +84,14 @@ def find_file(catalogue, file):
     return path
 
 
-def problems(exercise, seed=0, draws=DRAWS):
+def find_problems(exercise, seed=0, draws=DRAWS):
     """What is wrong with an exercise, as texts."""
     if type(exercise.kind).solved is Kind.solved:  # the answer is a function's lines, and not a whole file
-        yield from other_lines(exercise)
+        yield from signature_mismatches(exercise)
     if not exercise.inputs:
-        yield from exercise.kind.problems(exercise, partial(marked, exercise, seed))
+        yield from exercise.kind.problems(exercise, partial(mark_text, exercise, seed))
         return
-    if text := not_drawn(exercise, seed):
+    if text := find_draw_error(exercise, seed):
         yield text
         return
     yield from wrong_sizes(exercise, seed)
@@ -99,13 +99,13 @@ def problems(exercise, seed=0, draws=DRAWS):
     yield from wrong
     if wrong:
         return
-    yield from misnamed(exercise, seed)
-    yield from misnamed_when_written(exercise, seed)
+    yield from misnamed_mistakes(exercise, seed)
+    yield from misnamed_written_mistakes(exercise, seed)
     if not exercise.needs_torch:
         yield from (str(survivor) for survivor in survivors(exercise, seed, draws) if not survivor.reason)
 
 
-def marked(exercise, seed, text):
+def mark_text(exercise, seed, text):
     """The `Verdict` on a file with this text."""
     with tempfile.TemporaryDirectory() as folder:
         (path := Path(folder) / f"{exercise.name}.py").write_text(text, encoding="utf-8")
@@ -113,7 +113,7 @@ def marked(exercise, seed, text):
 
 
 # ---- inputs ----------------------------------------------------------------------------------------------------------
-def not_drawn(exercise, seed, seconds=SECONDS):
+def find_draw_error(exercise, seed, seconds=SECONDS):
     """Why the inputs cannot be drawn, with the line that raises, or that never ends; "" if they can."""
     failed, began = [], time.process_time()
 
@@ -129,10 +129,12 @@ def not_drawn(exercise, seed, seconds=SECONDS):
         thread.join(0.02)
     if thread.is_alive():
         stack = traceback.extract_stack(sys._current_frames()[thread.ident])
-        return f"{where(exercise, stack)}: the inputs are not drawn within {seconds} s. Does a loop never end?"
+        return (
+            f"{describe_own_line(exercise, stack)}: the inputs are not drawn within {seconds} s. Does a loop never end?"
+        )
     if failed:
         error, stack = failed[0], traceback.extract_tb(failed[0].__traceback__)
-        return f"{where(exercise, stack)}: {type(error).__name__}: {error}"
+        return f"{describe_own_line(exercise, stack)}: {type(error).__name__}: {error}"
     return ""
 
 
@@ -148,13 +150,13 @@ def wrong_sizes(exercise, seed):
         arrays = [(g, getattr(g, name, None)) for g in drawn]
         arrays = [(g, a) for g, a in arrays if isinstance(a, np.ndarray)]
         for axis in range(min((a.ndim for _, a in arrays), default=0)):
-            text, size = wrong_axis(exercise, name, axis, arrays)
+            text, size = find_wrong_axis(exercise, name, axis, arrays)
             if text and size not in reported | names:
                 reported.add(size)
                 yield text
 
 
-def wrong_axis(exercise, name, axis, arrays):
+def find_wrong_axis(exercise, name, axis, arrays):
     """Return (what is wrong with the lengths of one axis of an argument, or "", and the name of its size).
 
     arrays: [(a draw, the argument in it)]. An axis that the stub gives by a number, (B, 10), is not looked at, nor is
@@ -183,7 +185,7 @@ def wrong_axis(exercise, name, axis, arrays):
     return "", size
 
 
-def where(exercise, stack):
+def describe_own_line(exercise, stack):
     """The innermost line of a stack that is the exercise's own, or its folder's."""
     folder = str(exercise.folder.path or exercise.file.parent)
     own = [frame for frame in stack if str(frame.filename).startswith(folder)]
@@ -194,7 +196,7 @@ def where(exercise, stack):
 
 
 # ---- is the author right? --------------------------------------------------------------------------------------------
-def other_lines(exercise):
+def signature_mismatches(exercise):
     """Yield a text for each function below the line that takes or returns something else than the stub's function."""
     for name in {"answer", "in_numpy"} & exercise.functions.keys():
         function, stub = exercise.functions[name], exercise.function
@@ -210,9 +212,9 @@ def wrong_results(exercise, seed):
     """Yield a text for each result of the answer that is wrong, or that nothing proves."""
     yield from unproven_results(exercise, seed)
     yield from wrong_slopes(exercise, seed)
-    answer = compiled(counting(exercise.filled(exercise.answer)))
+    answer = compile_tree(parse_with_budget(exercise.fill_stub(exercise.answer)))
     for one in range(seed, seed + SEEDS):
-        if not right_in_all(exercise, answer, [[*exercise.drawing(one)]]):
+        if not is_right_in_all(exercise, answer, [[*exercise.iter_draws(one)]]):
             why = explain_wrong_answer(exercise, answer, one)
             yield f"the answer is not right for the inputs that are drawn (seed {one}): {why}"
             return
@@ -222,7 +224,7 @@ def explain_wrong_answer(exercise, code, seed):
     """Say in one line why the answer's results are not those of a draw."""
     trials = []
     try:
-        with defined(exercise, code) as (function, budget):
+        with exec_with_budget(exercise, code) as (function, budget):
             for g in exercise.draw(seed):
                 budget.limit = budget.lines = LINES
                 results, changed = call(exercise, function, g)
@@ -257,7 +259,7 @@ def explain_result(exercise, g, name, result):
         off = np.where(is_equal, 0, np.nan_to_num(np.abs(mine - expected), nan=np.inf))
     index = np.unravel_index(np.argmax(off), off.shape)
     entry = f"{name}[{', '.join(str(int(i)) for i in index)}]" if index else name
-    values = different(mine[index], expected[index]), different(expected[index], mine[index])
+    values = format_distinct(mine[index], expected[index]), format_distinct(expected[index], mine[index])
     return f"{entry} is {values[0]}, and the function that draws the inputs has {values[1]}"
 
 
@@ -280,7 +282,7 @@ def wrong_slopes(exercise, seed, seeds=SEEDS):
     """Yield a text for each gradient that is not the slope of its loss in some draw, or has no slope in any."""
     wrong, compared = {}, set()
     for one in range(seed, seed + seeds):
-        for g in exercise.drawing(one):
+        for g in exercise.iter_draws(one):
             for name in (name for name in exercise.gives if name[1:] in vars(g).get("losses", {})):
                 try:
                     text, entries = compare_with_slopes(g, name, np.random.default_rng(one))
@@ -321,15 +323,17 @@ def compare_with_slopes(g, name, rng, most=ENTRIES, h=1e-6):
 
 
 # ---- mistakes --------------------------------------------------------------------------------------------------------
-def misnamed(exercise, seed, seeds=SEEDS):
+def misnamed_mistakes(exercise, seed, seeds=SEEDS):
     """A text for each mistake whose numbers are right, or get another name than its own."""
-    own = [mistake for mistake in exercise.known[: len(exercise.mistakes)] if not mistake.name.startswith("and ")]
+    own = [
+        mistake for mistake in exercise.known_mistakes[: len(exercise.mistakes)] if not mistake.name.startswith("and ")
+    ]
     wrong = {}
     for one in range(seed, seed + seeds):
         for mistake in own:
-            verdict = judged(exercise, one, partial(exercise.values, mistake))
+            verdict = judge_values(exercise, one, partial(exercise.values, mistake))
             if verdict.passed:
-                error = error_of(exercise, mistake, one)
+                error = find_error(exercise, mistake, one)
                 text = f"raises {error}" if error else "gives the right numbers"
                 wrong.setdefault(mistake.name, f"the mistake {mistake.name!r} {text} (seed {one})")
             elif verdict.name != mistake.name:
@@ -337,7 +341,7 @@ def misnamed(exercise, seed, seeds=SEEDS):
     yield from wrong.values()
 
 
-def error_of(exercise, mistake, seed):
+def find_error(exercise, mistake, seed):
     """Return the error that a mistake's code raises on some draw, as text; "" if none."""
     for g in exercise.draw(seed):
         try:
@@ -349,16 +353,16 @@ def error_of(exercise, mistake, seed):
     return ""
 
 
-def misnamed_when_written(exercise, seed):
+def misnamed_written_mistakes(exercise, seed):
     """Yield a text for each mistake that gets another name than its own if it is written as its row says."""
     for name, lines in exercise.written:
-        verdict = marked(exercise, seed, exercise.filled(lines))
+        verdict = mark_text(exercise, seed, exercise.fill_stub(lines))
         if verdict.name != name:
             yield f"the mistake {name!r}, as a learner writes it, is called {verdict.words!r} (seed {seed})"
 
 
 @np.errstate(all="ignore")  # some mistakes overflow
-def judged(exercise, seed, values):
+def judge_values(exercise, seed, values):
     """The verdict on a function that returns values(g), {output: value}, and for all others what is right."""
     trials = []
     for g in exercise.draw(seed):
@@ -367,13 +371,13 @@ def judged(exercise, seed, values):
     return exercise.kind.judge(exercise, seed, Outcome(Notes(trials, follows=True)))
 
 
-def found_anyway(exercise, seed):
+def mistakes_found_by_edits(exercise, seed):
     """The names of the mistakes whose place an edit finds: the marker would ask about it if they had no row."""
     drawn = exercise.draw(seed)
     given, more = drawn[: 2 * len(exercise.inputs)], drawn[2 * len(exercise.inputs) :]
-    for mistake in () if exercise.needs_torch else exercise.known[: len(exercise.mistakes)]:
-        source, module = exercise.filled(exercise.changed(mistake.change)), ModuleType("a mistake")
-        with suppress(Exception), harmless():
+    for mistake in () if exercise.needs_torch else exercise.known_mistakes[: len(exercise.mistakes)]:
+        source, module = exercise.fill_stub(exercise.change_formula(mistake.change)), ModuleType("a mistake")
+        with suppress(Exception), suppress_side_effects():
             exec(compile(source, "a mistake", "exec"), vars(module))
             tried = [call(exercise, getattr(module, exercise.function.name), g) for g in given]
             rights = [right_results(exercise, g, *of) for g, of in zip(given, tried, strict=True)]
@@ -398,38 +402,38 @@ class Survivor(NamedTuple):
 
 def survivors(exercise, seed=0, draws=DRAWS):
     """Each `Survivor` among the single edits of the answer."""
-    source = exercise.filled(exercise.answer)
-    tree = counting(source)
+    source = exercise.fill_stub(exercise.answer)
+    tree = parse_with_budget(source)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    given = [list(exercise.drawing(seed + one)) for one in range(draws)]
+    given = [list(exercise.iter_draws(seed + one)) for one in range(draws)]
     names = sorted(set.intersection(*(set(sizes(g)) for g in given[0])) - set(exercise.takes))
     edits = [edit for f in functions for edit in edits_of(f, source, exercise.stub, exercise.takes, names)]
-    harmless, shift = reasons(exercise), exercise.first_line - 1
+    harmless, shift = collect_reasons(exercise), exercise.first_line - 1
     known = {ast.unparse(tree)}
-    tried = Arbitrary(exercise, tree, given)
+    tried = ArbitraryInputs(exercise, tree, given)
     for edit in edits:
         if edit.kind.partition(":")[0] not in KINDS or edit.rank > 1:  # nothing is put in
             continue
         before = edit.holder[edit.key]
-        with made(edit):
+        with apply_edit(edit):
             code = ast.unparse(tree)
             if code in known:
                 continue
             known.add(code)
             with suppress(SyntaxError, ValueError, TypeError):
-                if right_in_all(exercise, compiled(tree), given):
-                    reason = harmless.get(code) or tried.is_equal(compiled(tree))
-                    texts = [short(part) for part in (before, edit.new)]
+                if is_right_in_all(exercise, compile_tree(tree), given):
+                    reason = harmless.get(code) or tried.is_equal(compile_tree(tree))
+                    texts = [shorten(part) for part in (before, edit.new)]
                     yield Survivor(edit.place[0] - shift, *texts, reason, draws)
 
 
-def compiled(tree):
+def compile_tree(tree):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # some edits are odd
         return compile(tree, "an edit", "exec")
 
 
-def counting(source):
+def parse_with_budget(source):
     """The tree of some code that counts its lines."""
     tree = ast.parse(source)
     for node in tree.body:
@@ -438,20 +442,20 @@ def counting(source):
     return tree
 
 
-def short(node):
+def shorten(node):
     nodes = node if isinstance(node, list) else [node]
     text = ast.unparse(ast.Module(nodes, [])).replace("\n", "; ") if nodes else ""
     return text.replace(f"{SPEND}(1) and ", "")[:100]
 
 
-def reasons(exercise):
+def collect_reasons(exercise):
     """{the answer with an edit: why that is harmless}, as the exercise's file says it: rows `old -> new | reason`."""
     forms = exercise.harmless_forms.items()
-    return {ast.unparse(counting(exercise.filled(form))): reason for form, reason in forms}
+    return {ast.unparse(parse_with_budget(exercise.fill_stub(form))): reason for form, reason in forms}
 
 
 @contextmanager
-def defined(exercise, code):
+def exec_with_budget(exercise, code):
     """The function that this code defines, which may run so many lines."""
     budget = Budget(LINES)
     names = {SPEND: budget.spend}
@@ -461,9 +465,9 @@ def defined(exercise, code):
         yield names[exercise.function.name], budget
 
 
-def right_in_all(exercise, code, given):
+def is_right_in_all(exercise, code, given):
     """Whether a function is right in all trials of all draws. given: [[the inputs of a trial]]."""
-    with suppress(Exception, Stopped), defined(exercise, code) as (function, budget):
+    with suppress(Exception, Stopped), exec_with_budget(exercise, code) as (function, budget):
         for g in (g for draw in given for g in draw):
             budget.limit = budget.lines = LINES
             results, changed = call(exercise, function, g)
@@ -473,36 +477,36 @@ def right_in_all(exercise, code, given):
     return False
 
 
-class Arbitrary:
+class ArbitraryInputs:
     """Inputs that obey nothing: what is the same for all of these is the same by construction, and no mistake."""
 
     def __init__(self, exercise, tree, given, number=60):
-        self.exercise, self.right = exercise, compiled(tree)
+        self.exercise, self.right = exercise, compile_tree(tree)
         rng, drawn = np.random.default_rng(0), [g for draw in given for g in draw]
-        self.given = [arbitrary(drawn[i % len(drawn)], exercise, rng) for i in range(number)]
-        self.results = [self.of(self.right, one) for one in self.given]
+        self.given = [draw_arbitrary(drawn[i % len(drawn)], exercise, rng) for i in range(number)]
+        self.results = [self.run_code(self.right, one) for one in self.given]
 
     def is_equal(self, code):
         """A reason, if this function returns what the answer does, whatever it is given; otherwise ""."""
         pairs = [(one, right) for one, right in zip(self.given, self.results, strict=True) if right is not None]
-        alike = all(same(self.of(code, one), right) for one, right in pairs)
+        alike = all(is_same(self.run_code(code, one), right) for one, right in pairs)
         return "it is the same whatever is given" if len(pairs) > len(self.given) / 4 and alike else ""
 
-    def of(self, code, given):
+    def run_code(self, code, given):
         """The results of a function; None if it fails."""
-        with suppress(Exception, Stopped), defined(self.exercise, code) as (function, _):
-            results = function(*self.exercise.given(given).values())
+        with suppress(Exception, Stopped), exec_with_budget(self.exercise, code) as (function, _):
+            results = function(*self.exercise.make_arguments(given).values())
             return [as_array(one) for one in (results if isinstance(results, tuple) else [results])]
         return None
 
 
-def same(mine, right):
+def is_same(mine, right):
     with suppress(TypeError, ValueError):
         return mine is not None and len(mine) == len(right) and all(map(agree, mine, right))
     return False
 
 
-def arbitrary(g, exercise, rng):
+def draw_arbitrary(g, exercise, rng):
     """A draw in which each array and number is another one, of the same kind and shape."""
     found = dict(vars(g))
     for name in found.keys() - set(exercise.gives):
@@ -520,6 +524,6 @@ def arbitrary(g, exercise, rng):
     return SimpleNamespace(**found)
 
 
-def counted(found):
+def count_reasons(found):
     """How many survivors there are for each reason."""
     return Counter(survivor.reason or "none" for survivor in found)

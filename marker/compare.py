@@ -15,9 +15,9 @@ import numpy as np
 
 from marker.complaints import find_in_place_method
 from marker.equal import ROUNDING, agree, sizes
-from marker.factors import fraction, made_of
+from marker.factors import find_powers, format_powers
 from marker.verdict import UNFINISHED, Sentences, Verdict, wrong
-from marker.words import SAID, listed
+from marker.words import SAID, join_texts
 
 said = Sentences(SAID["Numbers"]).text
 
@@ -34,7 +34,7 @@ class Answer(NamedTuple):
 
 def judge_trials(exercise, seed, outcome):
     """The `Verdict` on the results of all trials, and on what has gone wrong in between."""
-    answer = answered(exercise, seed, outcome)
+    answer = make_answer(exercise, seed, outcome)
     given, trials = answer.given, answer.trials
     for t, trial in enumerate(trials):
         verdict = judge_trial(answer, t)
@@ -42,9 +42,9 @@ def judge_trials(exercise, seed, outcome):
             also = said("also changes", names=", ".join(trial["changed"]))
             verdict = verdict._replace(text=f"{verdict.text}\n{also}")
         if verdict:
-            return of_sizes(answer, verdict, t)
+            return name_written_size(answer, verdict, t)
     if outcome.error:
-        return of_sizes(answer, outcome.error, len(trials))
+        return name_written_size(answer, outcome.error, len(trials))
     if len(trials) < len(exercise.draw(seed)):
         raise ValueError("a trial is missing: the file wrote its result by itself")
     if exercise.tool and not outcome.notes.follows:
@@ -52,43 +52,43 @@ def judge_trials(exercise, seed, outcome):
     if outcome.notes.remembers:
         return wrong("remembers an earlier call")
     if outcome.notes.at_zero:
-        kinks = listed(next(g.kinks for g in given if hasattr(g, "kinks")), "or")
+        kinks = join_texts(next(g.kinks for g in given if hasattr(g, "kinks")), "or")
         return wrong("not finite: at a kink", name=str(outcome.notes.at_zero[0]), kinks=kinks)
     return Verdict(True, "passed", "")
 
 
-def assigned(lines):
+def find_assigned_names(lines):
     """The names that get a value in some lines, in their order."""
     return re.findall(r"^\s*(\w+) *[-+*/@]?=(?!=)", lines, re.MULTILINE)
 
 
-def answered(exercise, seed, outcome):
+def make_answer(exercise, seed, outcome):
     """The `Answer` in what was reported of a file."""
     trials, further = (
-        [trial | {"numbers": numbers(exercise, trial["results"])} for trial in trials]
+        [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in trials]
         for trials in (outcome.notes.trials, outcome.notes.further)
     )
     given = [*exercise.draw(seed), *(exercise.fresh(seed) if further else ())]
     return Answer(exercise, given, trials, further, str(outcome.typed))
 
 
-def numbers(exercise, results):
+def collect_numbers(exercise, results):
     """{output: array} of those that have numbers."""
     named = zip(exercise.gives, results, strict=False)
     return {name: np.array(r["data"], np.float64).reshape(r["shape"]) for name, r in named if "data" in r}
 
 
-def of_sizes(answer, verdict, t):
+def name_written_size(answer, verdict, t):
     """The `Verdict` on trial t, if that may be the first whose sizes are not those that are written in the file."""
     is_general = verdict.name in ("not right", "wrong shape", "transposed") or verdict.name == "error"
-    written = numbers_in(answer.typed) - numbers_in(answer.exercise.answer)
+    written = find_numbers(answer.typed) - find_numbers(answer.exercise.answer)
     if t % 2 and is_general and written & set(sizes(answer.given[t - 1]).values()):
         text = said("a size written as a number")
         return verdict._replace(name="a size written as a number", text=f"{verdict.text}\n{text}")
     return verdict
 
 
-def numbers_in(lines):
+def find_numbers(lines):
     """The whole numbers in these lines, but for those in comments, those of a single item, [3], and exponents, 1e-3."""
     lines = re.sub(r"#.*|\[\d+\]|\d[\d.]*e-\d+", "", lines)
     return {int(number) for number in re.findall(r"(?<![\w.])\d{1,9}(?![\w.])", lines)}
@@ -99,13 +99,13 @@ def judge_trial(answer, t):
     exercise, trials = answer.exercise, answer.trials
     results, expected, changed = trials[t]["results"], len(exercise.gives), trials[t]["changed"]
     if all(result["type"] == "ellipsis" for result in results):
-        others = [name for name in assigned(answer.typed) if name not in exercise.gives]
-        if len(others) > len(exercise.gives) - 1 and not set(exercise.gives) & set(assigned(answer.typed)):
-            return wrong("not written: another name", names=listed(exercise.gives), other=others[-1])
+        others = [name for name in find_assigned_names(answer.typed) if name not in exercise.gives]
+        if len(others) > len(exercise.gives) - 1 and not set(exercise.gives) & set(find_assigned_names(answer.typed)):
+            return wrong("not written: another name", names=join_texts(exercise.gives), other=others[-1])
         return wrong("not written")
     if len(results) != expected:
         about = f" {said('returns: None')}" if results[0]["type"] == "NoneType" else ""
-        values = {"names": listed(exercise.gives), "expected": expected, "count": len(results), "about": about}
+        values = {"names": join_texts(exercise.gives), "expected": expected, "count": len(results), "about": about}
         return wrong("wrong number of results", function=exercise.function.name, **values)
     missing = [name for name, result in zip(exercise.gives, results, strict=True) if result["type"] == "ellipsis"]
     for name, result in zip(exercise.gives, results, strict=True):
@@ -142,7 +142,7 @@ def judge_result(answer, t, name, result):
     if known and (shape != reference.shape or dtype in ("bool", "int64")):
         return known
     if shape != reference.shape:
-        return wrong_shape(exercise, name, shape, reference.shape)
+        return judge_shape(exercise, name, shape, reference.shape)
     if reference.dtype.kind == "i" and not dtype.startswith("int"):
         return wrong("not whole numbers", name=name, type=dtype)
     if reference.dtype.kind != "i" and dtype != "float64":
@@ -155,9 +155,9 @@ def judge_result(answer, t, name, result):
         return known
     bad = np.argwhere(~np.isfinite(mine))
     if len(bad):
-        values = {"at": bracketed(bad[0]), "value": mine[tuple(bad[0])], "size": mine.size, "count": len(bad)}
+        values = {"at": format_index(bad[0]), "value": mine[tuple(bad[0])], "size": mine.size, "count": len(bad)}
         return wrong("not finite: infinity" if "inf" in answer.typed else "not finite", drawn=True, name=name, **values)
-    return unknown(answer, t, name)
+    return judge_unknown(answer, t, name)
 
 
 def recognise(answer, t, name):
@@ -169,16 +169,16 @@ def recognise(answer, t, name):
     shape, wanted = trials[t]["numbers"][name].shape, np.shape(getattr(given[t], name))
     always_0 = not any(np.any(trial["numbers"].get(name, 0)) for trial in trials)
     found, most = None, 0
-    for mistake in exercise.known:
-        value = partial(returned, exercise, mistake, name)
-        if name not in exercise.values(mistake, given[t]) or not in_both(answer, t, name, value):
+    for mistake in exercise.known_mistakes:
+        value = partial(value_with_mistake, exercise, mistake, name)
+        if name not in exercise.values(mistake, given[t]) or not is_in_both(answer, t, name, value):
             continue
-        if not in_all(answer, name, value) or not is_so_of_others(answer, mistake, name):
+        if not is_in_all(answer, name, value) or not is_so_of_others(answer, mistake, name):
             continue
         if always_0 and any(np.any(value(g)) for g in given):
             continue  # its result is 0 here by chance: where its last row has no entry, say
         explained = sum(
-            agree(numbers, returned(exercise, mistake, output, g))
+            agree(numbers, value_with_mistake(exercise, mistake, output, g))
             for g, trial in zip(given, (*trials, *answer.further), strict=False)
             for output, numbers in trial["numbers"].items()
         )
@@ -187,19 +187,19 @@ def recognise(answer, t, name):
     if most < sum(len(trial["numbers"]) for trial in (*trials, *answer.further)):
         for order in permutations(exercise.gives):  # that explains all of them
             named = dict(zip(exercise.gives, order, strict=True))
-            if all(in_all(answer, mine, attrgetter(other)) for mine, other in named.items()):
-                return in_the_place(exercise, named[name], name)
+            if all(is_in_all(answer, mine, attrgetter(other)) for mine, other in named.items()):
+                return judge_exchange(exercise, named[name], name)
     if found:
-        about = f" {shape_sentence(name, wanted, shape)}" if wanted != shape else ""
+        about = f" {describe_shapes(name, wanted, shape)}" if wanted != shape else ""
         text = f"{said('known', name=name, mistake=found.name)}{about}\n{found.question}"
         return Verdict(False, found.name, text, drawn=True, question=found.question)
     for other in exercise.gives:
-        if in_both(answer, t, name, attrgetter(other)) and in_all(answer, name, attrgetter(other)):
-            return in_the_place(exercise, other, name, in_both(answer, t, other, attrgetter(other)))
+        if is_in_both(answer, t, name, attrgetter(other)) and is_in_all(answer, name, attrgetter(other)):
+            return judge_exchange(exercise, other, name, is_in_both(answer, t, other, attrgetter(other)))
     return None
 
 
-def in_the_place(exercise, other, name, is_twice=False):
+def judge_exchange(exercise, other, name, is_twice=False):
     """The `Verdict` on a result that is another one's right numbers. is_twice: the other one is right, too."""
     ask = exercise.exchanged
     if is_twice:
@@ -211,27 +211,29 @@ def in_the_place(exercise, other, name, is_twice=False):
 def is_so_of_others(answer, mistake, name):
     """Whether a mistake whose own name speaks of other results, too, gives the numbers of these."""
     others = [other for other in answer.exercise.gives if other != name and re.search(rf"\b{other}\b", mistake.name)]
-    return all(in_all(answer, other, partial(returned, answer.exercise, mistake, other)) for other in others)
+    return all(
+        is_in_all(answer, other, partial(value_with_mistake, answer.exercise, mistake, other)) for other in others
+    )
 
 
-def in_all(answer, name, value):
+def is_in_all(answer, name, value):
     """Whether the numbers of a result are value(g) in all trials that have any."""
     pairs = zip(answer.given, (*answer.trials, *answer.further), strict=False)
     return all(agree(trial["numbers"][name], value(g)) for g, trial in pairs if name in trial["numbers"])
 
 
-def in_both(answer, t, name, value):
+def is_in_both(answer, t, name, value):
     """Whether the numbers of a result are value(g), in trial t and in the one of the other sizes, if it has any."""
     pair = [i for i in (t, t ^ 1) if i < len(answer.trials) and name in answer.trials[i]["numbers"]]
     return t in pair and all(agree(answer.trials[i]["numbers"][name], value(answer.given[i])) for i in pair)
 
 
-def returned(exercise, mistake, output, g):
+def value_with_mistake(exercise, mistake, output, g):
     """What a function with this mistake returns for an output."""
     return exercise.values(mistake, g).get(output, getattr(g, output))
 
 
-def shape_sentence(name, wanted, shape):
+def describe_shapes(name, wanted, shape):
     number = said("shape: a number")
     if wanted and name.startswith("d"):
         wanted = said("shape: of s" if name.endswith("s") else "shape: of", name=name[1:], shape=wanted)
@@ -240,8 +242,8 @@ def shape_sentence(name, wanted, shape):
     return said("should have", name=name, wanted=wanted or number, shape=shape or number)
 
 
-def wrong_shape(exercise, name, shape, wanted):
-    text = shape_sentence(name, wanted, shape)
+def judge_shape(exercise, name, shape, wanted):
+    text = describe_shapes(name, wanted, shape)
     if len(wanted) > 1 and shape in (wanted[::-1], (*wanted[:-2], wanted[-1], wanted[-2])):
         return wrong("transposed", text=text)
     if [n for n in shape if n != 1] == [n for n in wanted if n != 1]:
@@ -249,30 +251,30 @@ def wrong_shape(exercise, name, shape, wanted):
     if math.prod(shape) == math.prod(wanted):
         return wrong("wrong shape: as many", text=text)
     is_long = len(shape) == len(wanted) and 1 not in shape  # nothing is summed
-    kind = "lengths" if is_long or not sums(exercise) else "sums"
+    kind = "lengths" if is_long or not has_sum(exercise) else "sums"
     kind = "entries" if exercise.entrywise and not is_long else kind
     return wrong(f"wrong shape: {kind}", text=text, entrywise=exercise.entrywise)
 
 
-def sums(exercise):
+def has_sum(exercise):
     """Whether the right answer sums over anything."""
     return re.search(r"@|\bsum\(|\bmean\(|einsum", exercise.answer)
 
 
-def unknown(answer, t, name):
+def judge_unknown(answer, t, name):
     """The mistake is not a known one: show as much as helps to find it."""
     exercise, g, mine = answer.exercise, answer.given[t], answer.trials[t]["numbers"][name]
     reference = np.asarray(getattr(g, name), np.float64)
     for other in exercise.takes:
         is_array, value = isinstance(vars(g).get(other), np.ndarray), attrgetter(other)
-        if is_array and in_both(answer, t, name, value) and in_all(answer, name, value):
+        if is_array and is_in_both(answer, t, name, value) and is_in_all(answer, name, value):
             return Verdict(False, f"{other} returned", said("returned", name=name, other=other), drawn=True)
     off, scale = np.abs(mine - reference), np.abs(reference).max()
     mark, remark = "not right", ""
     if off.max() < 1e-5 * scale:
         mark, remark = "close, and not equal", f" {said('close', off=off.max() / scale)}"
     if not mine.ndim:
-        both = {"mine": different(mine, reference), "right": different(reference, mine)}
+        both = {"mine": format_distinct(mine, reference), "right": format_distinct(reference, mine)}
         return Verdict(False, mark, said("a number", name=name, **both) + remark, drawn=True)
     right = off <= ROUNDING * scale
     text = said("entries", name=name, right=right.sum(), size=mine.size) + remark
@@ -280,24 +282,27 @@ def unknown(answer, t, name):
         text += f" {said('all 0')}"
     factor = (mine * reference).sum() / (reference * reference).sum()
     if mark == "not right" and agree(mine, factor * reference) and factor:
-        made, of = factor_of(answer, t, name)
+        made, of = find_factor(answer, t, name)
         scalars = {size: value for size in of or exercise.all_counts if np.isscalar(value := vars(g).get(size))}
         here = ", ".join(said("here: a size", size=size, value=value) for size, value in scalars.items())
         text += f" {said('times: a size' if made else 'times', factor=factor, made=made)}"
         text += f" {said('here', sizes=here)}" if here else ""
     counts = np.asarray(getattr(g, name)).dtype.kind == "i"  # of words, none is further off than another
     worst = np.unravel_index((~right if counts else off).argmax(), off.shape)
-    both = {"mine": different(mine[worst], reference[worst]), "right": different(reference[worst], mine[worst])}
-    text += "\n" + said("first off" if counts else "furthest off", entry=f"{name}{bracketed(worst)}", **both)
+    both = {
+        "mine": format_distinct(mine[worst], reference[worst]),
+        "right": format_distinct(reference[worst], mine[worst]),
+    }
+    text += "\n" + said("first off" if counts else "furthest off", entry=f"{name}{format_index(worst)}", **both)
     entries = vars(g).get(name[1:])
     if np.shape(entries) == mine.shape and 0 < abs(entries[worst]) < 1e-6:
         text += f" {said('there', name=name[1:], value=entries[worst])}"
     if name[1:] in vars(g).get("losses", {}):
-        text += nudge(g, name, worst, mine[worst])
+        text += describe_nudge(g, name, worst, mine[worst])
     return Verdict(False, mark, text, drawn=True)
 
 
-def factor_of(answer, t, name):
+def find_factor(answer, t, name):
     """Of which sizes the factor of all entries is made, in words, and their names: if it is so for all other sizes."""
     factors, all_sizes = [], []
     for g, trial in zip(answer.given, (*answer.trials, *answer.further), strict=False):
@@ -312,17 +317,17 @@ def factor_of(answer, t, name):
             return "", ()
     told = [size for size in all_sizes[0] if size[0] != "_" and (len(size) == 1 or size not in answer.exercise.takes)]
     told = [size for size in told if all(size in one for one in all_sizes)]  # some inputs may lack one
-    found = made_of(factors, {size: [one[size] for one in all_sizes] for size in told})
-    return ("-" * (found[0] < 0) + fraction(found[1]), found[1]) if found else ("", ())
+    found = find_powers(factors, {size: [one[size] for one in all_sizes] for size in told})
+    return ("-" * (found[0] < 0) + format_powers(found[1]), found[1]) if found else ("", ())
 
 
-def different(a, b):
+def format_distinct(a, b):
     """The number a, with as many digits as set it off from b."""
     a, b = a + 0.0, b + 0.0  # there is no -0
     return next(text for digits in range(6, 18) if (text := f"{a:.{digits}g}") != f"{b:.{digits}g}")
 
 
-def nudge(g, name, at, yours, h=1e-3):
+def describe_nudge(g, name, at, yours, h=1e-3):
     """A line on what the loss does if one entry of the array grows by h, of which `name` is the gradient.
 
     Nothing, if the loss has a kink on the way: then the slope of so long a step is not the derivative.
@@ -334,9 +339,9 @@ def nudge(g, name, at, yours, h=1e-3):
     slope = (after - before) / h
     if abs(slope - gradient[at]) > 0.05 * np.abs(gradient).max():
         return ""
-    values = {"at": bracketed(at), "h": h, "before": before, "after": after, "slope": slope, "yours": yours}
+    values = {"at": format_index(at), "h": h, "before": before, "after": after, "slope": slope, "yours": yours}
     return "\n" + said("the slope", name=name[1:], **values)
 
 
-def bracketed(index):
+def format_index(index):
     return f"[{', '.join(str(int(i)) for i in index)}]" if len(index) else ""

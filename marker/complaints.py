@@ -15,10 +15,10 @@ from marker.verdict import OF_PYTHON, Wrong, is_error
 from marker.words import Words
 from support.errors import UserError
 
-WORDS, said = Words.of(), OF_PYTHON.text
+WORDS, said = Words.from_folder(), OF_PYTHON.text
 
 
-def read(file):
+def read_source(file):
     return Path(file).read_text(encoding="utf-8-sig", errors="replace")
 
 
@@ -51,33 +51,35 @@ def explain(error, file, words=WORDS, sizes=None):
         line, wrote = error.lineno, (error.text or "").strip()
         kinds = [f"unreadable {kind.__name__}" for kind in type(error).__mro__]
         why = error.msg if error.msg.endswith("?") else f"{error.msg}."
-        message = f"{said('unreadable', why=why)} {advice(words, kinds, error.msg, wrote)}"
-    elif found := own_frame(error, file):
+        message = f"{said('unreadable', why=why)} {find_advice(words, kinds, error.msg, wrote)}"
+    elif found := find_own_frame(error, file):
         frame, line = found
-        wrote = read(file).splitlines()[line - 1].strip()
+        wrote = read_source(file).splitlines()[line - 1].strip()
         names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
-        message = misfit(read(file), line, names, words.operands) or plain(error, names, wrote, words, sizes)
+        message = explain_misfit(read_source(file), line, names, words.operands) or explain_exception(
+            error, names, wrote, words, sizes
+        )
     else:
-        message = plain(error, words=words)
+        message = explain_exception(error, words=words)
     if re.match("[a-z]+ ", message):  # and not a name, such as f()
         message = message[:1].upper() + message[1:]
     where = said("line", line=line, wrote=wrote) + "\n" if line else ""
-    name, kind = (error.mark, "") if isinstance(error, Wrong) else ("error", kind_of(error))
+    name, kind = (error.mark, "") if isinstance(error, Wrong) else ("error", find_error_name(error))
     return {"name": name, "error": kind, "text": where + message}
 
 
-def kind_of(error):
+def find_error_name(error):
     """What Python calls this kind of error: for a class of a learner's own, the one that it is made from."""
     return next(kind.__name__ for kind in type(error).__mro__ if is_error(kind.__name__))
 
 
-def own_frame(error, file):
+def find_own_frame(error, file):
     """The innermost frame in the learner's file and its line, or None."""
     frames = [at for at in traceback.walk_tb(error.__traceback__) if at[0].f_code.co_filename == file]
     return frames[-1] if frames else None
 
 
-def advice(words, kinds, message, wrote):
+def find_advice(words, kinds, message, wrote):
     """What is said about an error of one of these kinds, with that message, in what was written there; or None."""
     for kind, in_message, in_wrote, text in words.errors:
         if kind in kinds and (found := re.search(in_message, message)) and re.search(in_wrote, wrote):
@@ -85,7 +87,7 @@ def advice(words, kinds, message, wrote):
     return None
 
 
-def text_of(error):
+def read_message(error):
     """What an exception says; "" where a class of a learner's own cannot say it."""
     try:
         return str(error)
@@ -93,13 +95,13 @@ def text_of(error):
         return ""
 
 
-def plain(error, names=(), wrote="", words=WORDS, sizes=None):
+def explain_exception(error, names=(), wrote="", words=WORDS, sizes=None):
     """An exception in words for people: `names` are those that its line knows, `wrote` is that line."""
     if isinstance(error, (Wrong, UserError)):
         return str(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
-        return unknown_name(getattr(error, "name", None) or "", names, wrote, words, sizes or {})
-    message = re.sub(r"\S*<locals>\.", "", text_of(error).strip().split("\n")[0])[:300] or said("no message")
+        return explain_name(getattr(error, "name", None) or "", names, wrote, words, sizes or {})
+    message = re.sub(r"\S*<locals>\.", "", read_message(error).strip().split("\n")[0])[:300] or said("no message")
     if isinstance(error, UnboundLocalError) and (found := re.search("'(.*?)'", message)):
         name = found[1]
         changed = re.search(rf"(?:^|; *){name} *[-+*/@]?=", wrote)  # and so, its old value is what is missing
@@ -108,29 +110,29 @@ def plain(error, names=(), wrote="", words=WORDS, sizes=None):
                 return f"{said('no value', name=name)} {text}"
     kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
     plainly = said("an error" if is_error(kinds[0]) else "an error: of one's own", message=message, kind=kinds[0])
-    return advice(words, kinds, message, wrote) or plainly
+    return find_advice(words, kinds, message, wrote) or plainly
 
 
-def unknown_name(name, names, wrote, words, sizes):
+def explain_name(name, names, wrote, words, sizes):
     """What to say of a name that is not among `names`."""
     if wrote.startswith("DIAGNOSIS"):
         return said("quotes", name=name)
     for word, beside, text in words.names:
         if name == word and (beside in names or not beside):
-            return f"{no_name(name)} {text}"
+            return f"{say_no_name(name)} {text}"
     if name in sizes:
-        return f"{no_name(name)} {sizes[name]}"
+        return f"{say_no_name(name)} {sizes[name]}"
     if re.match(rf"{name}\[.*\] *[-+*/@]?=(?!=)", wrote):
         return said("no name: of an array", name=name)
     if hasattr(np, name) and name.islower():
-        return f"{no_name(name)} {said('do you mean', name=f'np.{name}')}"
+        return f"{say_no_name(name)} {said('do you mean', name=f'np.{name}')}"
     variables = [n for n in names if not hasattr(builtins, n) and not isinstance(names[n], ModuleType) and n != name]
     known = {n.lower(): n for n in variables}
     near = difflib.get_close_matches(name.lower(), known, 1, 0.6)
-    return f"{no_name(name)} {said('do you mean', name=known[near[0]])}" if near else no_name(name)
+    return f"{say_no_name(name)} {said('do you mean', name=known[near[0]])}" if near else say_no_name(name)
 
 
-def no_name(name):
+def say_no_name(name):
     return said("no name", name=name)
 
 
@@ -138,7 +140,7 @@ OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Di
              ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.Eq: "=="}  # fmt: skip
 
 
-def misfit(source, line, names, operands):
+def explain_misfit(source, line, names, operands):
     """What is wrong with the shapes of two sides of an operation in this line, the innermost one's; or None.
 
     operands: {a name: what is said if its shape does not fit}
@@ -154,7 +156,7 @@ def misfit(source, line, names, operands):
                     continue
                 sign = OPERATORS[type(op)]
                 if (
-                    a and b and (wrong := shapes_wrong(left, a, sign, right, b, operands))
+                    a and b and (wrong := explain_shapes(left, a, sign, right, b, operands))
                 ):  # a single number has no shape
                     wrote = " ".join(ast.get_source_segment(source, node).split())  # as typed, with its parentheses
                     kind = "shapes: in a part" if len(wrote) < 60 else "shapes"
@@ -162,20 +164,20 @@ def misfit(source, line, names, operands):
     return None
 
 
-def shapes_wrong(left, a, sign, right, b, operands):
+def explain_shapes(left, a, sign, right, b, operands):
     """Why two arrays of these shapes do not fit as the sides of an operation; or None."""
     if sign == "@":
         m, n = a[-1], b[-2:][0]
         if m != n:
             text = said("inner numbers", m=m, n=n)
             text += f" {said('inner numbers: alike')}" * (a == b)
-        elif not fit(a[:-2], b[:-2]):
+        elif not can_broadcast(a[:-2], b[:-2]):
             text = said("axes before")
         else:
             return None
         turned = any(getattr(side, "attr", "") == "T" and len(shape) > 2 for side, shape in ((left, a), (right, b)))
         return text + f" {said('turned')}" * turned
-    if fit(a, b):
+    if can_broadcast(a, b):
         return None
     text = said("entry by entry")
     for side in (left, right):
@@ -189,7 +191,7 @@ def shapes_wrong(left, a, sign, right, b, operands):
     return text
 
 
-def fit(a, b):
+def can_broadcast(a, b):
     with suppress(ValueError):
         np.broadcast_shapes(a, b)
         return True

@@ -23,11 +23,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from marker.budget import LINES, SPEND, Budget, Stopped, counted
+from marker.budget import LINES, SPEND, Budget, Stopped, compile_with_budget
 from marker.equal import agree, sizes
 from marker.function import Function
 from marker.kind import Kind
-from marker.statement import body_of, check_one_return, shapes_in, split_answer, statement_blocks
+from marker.statement import check_one_return, extract_body, parse_shapes, parse_statement, split_answer
 from marker.verdict import OF_PYTHON
 from marker.words import MISTAKES, Words
 
@@ -40,7 +40,7 @@ class Folder(NamedTuple):
     """What the exercises of a folder have in common."""
 
     counts: dict = MappingProxyType({})  # {a size: what there are so many of}; the first is that over which a mean goes
-    words: Words = Words.of()
+    words: Words = Words.from_folder()
     says: dict = MappingProxyType(
         {}
     )  # {what their files may say besides, in capitals: what that is where one does not}
@@ -62,7 +62,7 @@ class Mistake(NamedTuple):
     code: Any
 
     @classmethod
-    def of(cls, name, question, change, code):
+    def from_row(cls, name, question, change, code):
         """question: as an exercise's file says it, with what holds only alone in brackets."""
         return cls(name, ALONE.sub(r"\1 ", question), ALONE.sub("", question), change, code)
 
@@ -74,6 +74,10 @@ class Tool(NamedTuple):
     text: str  # and what is said then
     doubled: Callable  # doubled(module, g): a context in which it finds twice the gradients
     then: Callable  # then(g): the results that are right in it, {name: array}
+
+
+# Earlier names of methods and properties, which a folder of exercises may use.
+OLD_NAMES = {"filled": "fill_stub", "given": "make_arguments", "known": "known_mistakes"}
 
 
 class Exercise:
@@ -98,7 +102,7 @@ class Exercise:
     may_change = ()  # the arguments that the function may change in place
     tool = None  # a `Tool`, if the numbers alone are not enough
     hints = ""  # numbered, from a question to nearly the line; read as a tuple
-    mistakes = ""  # see `mistakes_in`; read as [(name, change, question)], and `written`
+    mistakes = ""  # see `parse_mistakes`; read as [(name, change, question)], and `written`
     harmless = ""  # rows `old -> new | reason`: edits of the answer that are right in all draws, and no mistake
     exchanged = "In which order does the function return them?"  # what is asked if one result is in another's place
     why = docs = line = ""  # what `solution` says
@@ -127,12 +131,12 @@ class Exercise:
                 text = f"it says {name}, which the class Exercise in marker/exercise.py does not know"
                 raise ValueError(f"{text}; constants of your own are in lower case")
             text = isinstance(value, str) and name not in ("HINTS", "MISTAKES", "HARMLESS", "WRONG", "RIGHT")
-            setattr(self, name.lower(), unwrapped(value) if text else value)
+            setattr(self, name.lower(), unwrap(value) if text else value)
         if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
             raise ValueError("INPUTS is no list of functions")
         self.drawn = self.drawn_fresh = None, []  # a seed, and what `draw` and `fresh` made of it
         self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])
-        self.mistakes, self.written = mistakes_in(self.mistakes)
+        self.mistakes, self.written = parse_mistakes(self.mistakes)
         # The functions below the line, of which `in_numpy` is the answer for the mistakes, which are changes of it.
         self.functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         if isinstance(self.kind, Function):
@@ -141,11 +145,16 @@ class Exercise:
         if isinstance(self.kind, Function) and "answer" not in self.functions:
             self.stub, self.answer = split_answer(top.rstrip() + "\n")
         else:
-            self.stub, self.answer = top.rstrip() + "\n", body_of(below, self.functions.get("answer"))
-        self.formula = body_of(below, self.functions.get("in_numpy")) or self.answer
+            self.stub, self.answer = top.rstrip() + "\n", extract_body(below, self.functions.get("answer"))
+        self.formula = extract_body(below, self.functions.get("in_numpy")) or self.answer
         if isinstance(self.kind, Function) and not self.inputs and self.has_all_shapes:
             self.inputs = (self.draw_by_shapes,)
         self.check()
+
+    def __getattr__(self, name):
+        if name in OLD_NAMES:
+            return getattr(self, OLD_NAMES[name])
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def check(self):
         """ValueError, with what is wrong, if a part of the file is missing, or does not fit another one."""
@@ -160,7 +169,7 @@ class Exercise:
             if not (to and question):
                 raise ValueError(f"the mistake {name!r} has no {'question' if to else 'change, which follows ` | `'}")
             try:
-                self.changed(to)
+                self.change_formula(to)
             except ValueError as error:
                 raise ValueError(f"the mistake {name!r}: {error}") from None
 
@@ -207,7 +216,7 @@ class Exercise:
         """The names of its results: attributes of what `inputs` make."""
         return tuple(node.id for node in ast.walk(self.function.body[-1]) if isinstance(node, ast.Name))
 
-    def filled(self, body):
+    def fill_stub(self, body):
         """The stub with these lines in place of its dots. What they do not set keeps its own."""
         dots = [name for name in self.gives if not re.search(rf"\b{name}\b[^=\n]*=[^=]", body)]
         lines = textwrap.indent("\n".join([body, *(f"{name} = ..." for name in dots)]), "    ") + "\n"
@@ -225,33 +234,33 @@ class Exercise:
         The same seed gives the same ones, which are drawn once.
         """
         if self.drawn[0] != seed:
-            self.drawn = seed, list(self.drawing(seed))
+            self.drawn = seed, list(self.iter_draws(seed))
         return self.drawn[1]
 
     def fresh(self, seed):
         """The trials of another draw, on which is tried what is said of those of this seed; drawn once, too."""
         if self.drawn_fresh[0] != seed:
-            self.drawn_fresh = seed, list(self.drawing(seed + 1))
+            self.drawn_fresh = seed, list(self.iter_draws(seed + 1))
         return self.drawn_fresh[1]
 
-    def drawing(self, seed):
+    def iter_draws(self, seed):
         for trial, draw in enumerate((*self.inputs, *self.further)):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
             first, second, tries = draw(rng), draw(rng), 0
             while (alike := sizes(first).items() & sizes(second).items()) and tries < DRAWS:
                 second, tries = draw(rng), tries + 1
             if alike:
-                first, second = apart(draw, rng, first)
-            yield from map(self.completed, (first, second))
+                first, second = draw_distinct_pair(draw, rng, first)
+            yield from map(self.complete_draw, (first, second))
 
-    def completed(self, g):
+    def complete_draw(self, g):
         """A draw, to which the results that it lacks are added, which are the answer's, and `losses`."""
         missing = [name for name in self.gives if not hasattr(g, name)]
         if missing:
-            names = {"np": np, **vars(g), **self.given(g), SPEND: Budget(LINES).spend}
+            names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: Budget(LINES).spend}
             try:
                 with np.errstate(all="ignore"):
-                    exec(counted(self.formula), names)
+                    exec(compile_with_budget(self.formula), names)
             except Stopped:
                 raise ValueError(f"the answer runs more than {LINES:,} lines") from None
             unset = [name for name in missing if name not in names]
@@ -260,13 +269,13 @@ class Exercise:
             vars(g).update({name: names[name] for name in missing})
         if self.loss:
             varied = self.loss.keys() - set(vars(g).get("constants", ()))
-            g.losses = {name: partial(self.loss_of, g, name) for name in varied}
+            g.losses = {name: partial(self.compute_loss, g, name) for name in varied}
         return g
 
-    def loss_of(self, g, name, array):
+    def compute_loss(self, g, name, array):
         """The loss of a draw, with this array in place of the one of that name."""
         function = self.loss[name]
-        return function(**{other: getattr(g, other) for other in arguments_of(function)} | {name: array})
+        return function(**{other: getattr(g, other) for other in argument_names(function)} | {name: array})
 
     def draw_by_shapes(self, rng):
         """Numbers from the normal distribution for each argument, in the shape that the stub gives."""
@@ -287,15 +296,15 @@ class Exercise:
     @cached_property
     def shapes(self):
         """{an argument: the sizes of its axes, as text}, for those whose shape the stub says: `z, da (B, H)`."""
-        return shapes_in(ast.get_docstring(self.tree, clean=False) or "", self.takes)
+        return parse_shapes(ast.get_docstring(self.tree, clean=False) or "", self.takes)
 
     @cached_property
     def statement(self):
         """What the stub says is asked, without its title: a list of `marker.statement.Block`."""
         text = inspect.cleandoc(self.stub.split('"""', 2)[1])
-        return statement_blocks(text.partition("\n")[2], self.takes)
+        return parse_statement(text.partition("\n")[2], self.takes)
 
-    def given(self, g):
+    def make_arguments(self, g):
         """The arguments of one call: arrays and lists of its own, which it may modify freely."""
         if self.arguments:
             made = self.arguments(g)
@@ -303,26 +312,29 @@ class Exercise:
         return {name: copy.copy(getattr(g, name)) for name in self.takes}
 
     @cached_property
-    def known(self):
+    def known_mistakes(self):
         """All mistakes that have a name, this exercise's own first."""
         rows = [(name, question, to) for name, to, question in self.mistakes]
         for output in self.gives if self.inputs else ():
             rows += [(name, question, f"{output} = {output} * ({k})") for name, k, question in self.factors]
-        return tuple(Mistake.of(name, question, to, counted(self.changed(to))) for name, question, to in rows)
+        return tuple(
+            Mistake.from_row(name, question, to, compile_with_budget(self.change_formula(to)))
+            for name, question, to in rows
+        )
 
     @cached_property
     def harmless_forms(self):
         """{a form of the answer that is right, too: why}, of each row of HARMLESS."""
         rows = [row.partition(" | ")[::2] for row in map(str.strip, self.harmless.splitlines()) if row]
-        return {change(self.answer, to, self.gives[0]): reason for to, reason in rows}
+        return {apply_change(self.answer, to, self.gives[0]): reason for to, reason in rows}
 
     @cached_property
-    def told_apart(self):
+    def distinct_mistakes(self):
         """Those that can be told from each other and from what is right, by the numbers of one draw."""
         found = {}
-        for mistake in self.known:
+        for mistake in self.known_mistakes:
             drawn = [self.values(mistake, g) for g in self.draw(0)]
-            numbers = tuple((t, name, digits(a)) for t, values in enumerate(drawn) for name, a in values.items())
+            numbers = tuple((t, name, format_digits(a)) for t, values in enumerate(drawn) for name, a in values.items())
             found.setdefault(numbers, mistake)
         found.pop((), None)
         return tuple(found.values())
@@ -331,14 +343,14 @@ class Exercise:
     def pairs(self):
         """Each two of these mistakes at once, one after the other: [(first, second, code)]."""
         found = {}
-        for first, second in permutations(self.known, 2):
+        for first, second in permutations(self.known_mistakes, 2):
             with suppress(ValueError):  # the first has taken away what the second would change
-                found.setdefault(self.changed(first.change, second.change), (first, second))
+                found.setdefault(self.change_formula(first.change, second.change), (first, second))
         return [(*both, code) for code, both in found.items()]
 
-    def changed(self, *changes):
+    def change_formula(self, *changes):
         """The formula with these changes, one after the other."""
-        return reduce(lambda formula, to: change(formula, to, self.gives[0]), changes, self.formula)
+        return reduce(lambda formula, to: apply_change(formula, to, self.gives[0]), changes, self.formula)
 
     def values(self, mistake, g):
         """{output: what a function with this mistake returns for it}, where that differs from what is right."""
@@ -357,7 +369,7 @@ class Exercise:
 
     def run_change(self, code, g, budget):
         """Run the code of a change on a draw; return {name: value} after it. Raises what the code raises."""
-        names = {"np": np, **vars(g), **self.given(g), SPEND: budget.spend}
+        names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: budget.spend}
         with np.errstate(all="ignore"):
             exec(code, names)
         return names
@@ -400,18 +412,18 @@ def imported_names(tree):
     return {alias.asname or alias.name for node in imports for alias in node.names}
 
 
-def arguments_of(function):
+def argument_names(function):
     """The names of a function's arguments."""
     return tuple(inspect.signature(function).parameters)
 
 
-def digits(a):
+def format_digits(a):
     """Eight digits of each entry of an array, as text."""
     with np.errstate(all="ignore"):
         return " ".join(f"{entry:.7e}" for entry in np.ravel(np.asarray(a, np.float64)))
 
 
-def apart(given, rng, first):
+def draw_distinct_pair(given, rng, first):
     """Two draws whose sizes all differ, but for those that are the same in all draws: they are constants.
 
     ValueError if such a pair does not come.
@@ -424,7 +436,7 @@ def apart(given, rng, first):
     raise ValueError(f"{DRAWS} draws of {getattr(given, '__name__', given)} have a size in common")
 
 
-def change(formula, to, output):
+def apply_change(formula, to, output):
     """A formula with one change.
 
     "old -> new" edits it (" & " between two edits), "name = ..." comes after it, an expression is the output's value.
@@ -440,12 +452,12 @@ def change(formula, to, output):
     return formula
 
 
-def unwrapped(text):
+def unwrap(text):
     """A paragraph in one line. What is indented stays: a picture."""
     return re.sub(r"\n(?! {4})", " ", text.strip("\n"))
 
 
-def mistakes_in(text):
+def parse_mistakes(text):
     """Return the mistakes of an exercise, [(name, change, question)], and [(name, the mistake as a learner writes it)].
 
         a mistake's name | its change

@@ -8,7 +8,7 @@ import numpy as np
 POWERS = (1, -1, 0.5, -0.5)
 
 
-def made_of(factors, sizes, powers=POWERS, most=2, near=1e-9):
+def find_powers(factors, sizes, powers=POWERS, most=2, near=1e-9):
     """(sign, {size: power}) of the product of powers of sizes that these factors are; None if they are none.
 
     factors: one for each of several cases; sizes: {name: its values in these cases}. A size that is the same in all of
@@ -28,7 +28,7 @@ def made_of(factors, sizes, powers=POWERS, most=2, near=1e-9):
     return None
 
 
-def fraction(powers):
+def format_powers(powers):
     """A product of powers in words: {"B": 1, "T": -0.5} is B / sqrt(T)."""
     words = {name: f"sqrt({name})" if abs(power) == 0.5 else name for name, power in powers.items()}
     above = " * ".join(words[name] for name in words if powers[name] > 0) or "1"

@@ -26,12 +26,12 @@ class Wrongs:
     @cached_property
     def place(self):
         """Where an edit makes the numbers right: see `repair.search`."""
-        return repair.look(self)
+        return repair.find_place(self)
 
     @cached_property
     def way(self):
-        """The `Way` of the answer: see `depart.way_of`."""
-        return depart.way_of(self)
+        """The `Way` of the answer: see `depart.find_way`."""
+        return depart.find_way(self)
 
     @cached_property
     def departure(self):

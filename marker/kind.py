@@ -84,7 +84,7 @@ class Kind:
 
     def solved(self, exercise):
         """The text of a file that passes."""
-        return exercise.filled(exercise.answer)
+        return exercise.fill_stub(exercise.answer)
 
     def run(self, attempt, notes):
         """Try what the file has, and note what came of it."""

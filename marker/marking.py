@@ -20,13 +20,15 @@ OTHERS = (
 def mark(exercise, file, seed, seconds=None, hear=lambda text: None, within=()):
     """The `Verdict` on a file. Never raises for what is in it, or computes much longer than `seconds`.
 
-    `hear` is told now and then what is being done, if that takes long. within: see `runner.apart`.
+    `hear` is told now and then what is being done, if that takes long. within: see `runner.run_in_subprocess`.
     """
-    found = verdict(exercise, runner.apart(exercise, file, seed, seconds or limit(exercise), hear, within))
+    found = read_verdict(
+        exercise, runner.run_in_subprocess(exercise, file, seed, seconds or find_time_limit(exercise), hear, within)
+    )
     return confirm(exercise, file, found, hear, within) if found.passed else found
 
 
-def limit(exercise):
+def find_time_limit(exercise):
     """The seconds that a file may compute."""
     return WITH_TORCH if exercise.needs_torch else exercise.kind.seconds
 
@@ -41,15 +43,17 @@ def confirm(exercise, file, verdict_before, hear=lambda text: None, within=()):
         return verdict_before
     hear("It is asked once more")
     try:
-        with asking(file, limit(exercise), within, kind.gives, exercise.needs_torch) as functions:
+        with asking(file, find_time_limit(exercise), within, kind.gives, exercise.needs_torch) as functions:
             kind.ask(exercise, functions, seed)
     except UserError:
         raise
     except TimeoutError:
-        return wrong("does not end", seconds=runner.CLOCK * limit(exercise))
+        return wrong("does not end", seconds=runner.CLOCK * find_time_limit(exercise))
     except Exception as error:  # it answers something else, or nothing
         if kind.is_quick:  # somebody may be wrong for these inputs alone
-            again = verdict(exercise, runner.apart(exercise, file, seed, limit(exercise), hear, within))
+            again = read_verdict(
+                exercise, runner.run_in_subprocess(exercise, file, seed, find_time_limit(exercise), hear, within)
+            )
             if not again.passed:
                 return again
         if isinstance(error, (Wrong, Failed)):
@@ -58,15 +62,15 @@ def confirm(exercise, file, verdict_before, hear=lambda text: None, within=()):
     return verdict_before
 
 
-def verdict(exercise, report):
+def read_verdict(exercise, report):
     """The `Verdict` in a `Report`, whatever it is: a file may have written it by itself."""
-    if found := not_run(report):
+    if found := judge_not_run(report):
         return found
     try:
         said = Verdict(**report.verdict)
         texts = {name: str(getattr(said, name)) for name in ("text", "printed", "typed", "question", "error")}
         said = said._replace(**texts, passed=said.passed is True, drawn=said.drawn is True, whole=said.whole is True)
-        if not may_be_called(exercise, said.name) or said.passed != (said.name in PASSED):
+        if not is_known_mark(exercise, said.name) or said.passed != (said.name in PASSED):
             said = said._replace(passed=False, name="error")
         if said.name == "error" and not is_error(said.error):
             said = said._replace(error="Exception")
@@ -75,21 +79,21 @@ def verdict(exercise, report):
         return wrong("no result: senseless")
 
 
-def may_be_called(exercise, name):
+def is_known_mark(exercise, name):
     """Whether a file may have this mark: so no other word reaches a teacher's table."""
     known = {*MARKS, *PASSED, *OTHERS, *TYPED, *exercise.folder.words.marks}
     if name in known:
         return True
     if exercise.kind.marks is None or exercise.folder.finders:  # the folder's own code names it
         return bool(PRINTABLE.fullmatch(name)) and name.strip().lower() not in PASSED
-    known |= {kind.partition(":")[0] for kind in PLACES} | {*exercise.kind.marks} | names_of_mistakes(exercise)
+    known |= {kind.partition(":")[0] for kind in PLACES} | {*exercise.kind.marks} | list_mistake_names(exercise)
     halves = (name.split(", and ", n) for n in range(1, name.count(", and ") + 1))
     pairs = [(", and ".join(parts[:-1]), parts[-1]) for parts in halves]
     known -= {*PASSED}
     return name in known or any(one in known and other in known for one, other in pairs)
 
 
-def names_of_mistakes(exercise):
+def list_mistake_names(exercise):
     """The names of the mistakes that are known of an exercise."""
     names = {name for name, *_ in (*exercise.mistakes, *exercise.factors)}
     names |= {f"{one} in the place of {other}" for one in exercise.gives for other in exercise.gives}
@@ -97,7 +101,7 @@ def names_of_mistakes(exercise):
     return names | {exercise.tool.mark} if exercise.tool else names
 
 
-def not_run(report):
+def judge_not_run(report):
     """The `Verdict` on a file that has not come to its end; None if it has."""
     if report.seconds is not None:
         mark = "does not end: in a line" if report.line else "does not end"

@@ -7,12 +7,12 @@ import json
 
 import numpy as np
 
-from marker.words import listed
+from marker.words import join_texts
 
 WORDS = (bool, int, float, str, type(None))
 
 
-def inside(nest):
+def list_items(nest):
     """[(path, value)] of what a dict, list or tuple holds; of anything else, nothing."""
     if isinstance(nest, dict):
         return [(f'["{key}"]' if isinstance(key, str) else f"[{key!r}]", value) for key, value in nest.items()]
@@ -27,7 +27,7 @@ def leaves(nest, path=""):
         return {path: nest}
     if isinstance(nest, np.ndarray):
         return {} if nest.dtype.hasobject else {path: nest}
-    return {key: leaf for part, value in inside(nest) for key, leaf in leaves(value, path + part).items()}
+    return {key: leaf for part, value in list_items(nest) for key, leaf in leaves(value, path + part).items()}
 
 
 def floats(nest):
@@ -36,16 +36,18 @@ def floats(nest):
     return {k: np.array(a, np.float64) for k, a in found.items() if a is not None and np.asarray(a).dtype.kind == "f"}
 
 
-def replaced(nest, values=(), path=""):
+def replace_leaves(nest, values=(), path=""):
     """A copy of a nest. values: {path: array}, of which it has copies in the places of its own."""
     if isinstance(nest, (dict, list, tuple)):
-        return made(type(nest), nest, [replaced(value, values, path + part) for part, value in inside(nest)])
+        return make_container(
+            type(nest), nest, [replace_leaves(value, values, path + part) for part, value in list_items(nest)]
+        )
     if path in values:
         return float(values[path]) if isinstance(nest, float) else np.array(values[path])
     return nest.copy() if isinstance(nest, np.ndarray) else nest
 
 
-def made(kind, keys, values):
+def make_container(kind, keys, values):
     """A dict, list or tuple of this kind, which may be a learner's own; keys: those of a dict."""
     if issubclass(kind, dict):
         pairs = dict(zip(keys, values, strict=True))
@@ -58,11 +60,11 @@ def made(kind, keys, values):
     return kind(*values) if hasattr(kind, "_fields") else kind(values)
 
 
-def shown(paths):
+def format_paths(paths):
     """`params["W1"], params["b1"]`, and no more than five."""
     paths = [f"params{path}" for path in paths]
     few = ", ".join(paths[:5])
-    return listed([few, len(paths) - 5], "more") if len(paths) > 5 else few
+    return join_texts([few, len(paths) - 5], "more") if len(paths) > 5 else few
 
 
 # --- A nest as a file -------------------------------------------------------------------------------------------------
@@ -76,14 +78,14 @@ class NotKept(ValueError):
         self.where, self.what = where, what
 
 
-def packed(params):
+def pack(params):
     """A nest as the content of an .npz file, without pickle; `NotKept`, if something in it cannot be kept."""
-    how, arrays = planned(params)
+    how, arrays = make_plan(params)
     np.savez(content := io.BytesIO(), how=how, **{f"array{i}": a for i, a in enumerate(arrays)})
     return content.getvalue()
 
 
-def planned(params):
+def make_plan(params):
     """How a nest is made of arrays, as text; and these."""
     arrays = []
 
@@ -93,7 +95,7 @@ def planned(params):
             return {"array" if isinstance(value, np.ndarray) else "number": len(arrays) - 1}
         if isinstance(value, WORDS):
             return {"word": value}
-        parts, kind = [plan(inner, where + part) for part, inner in inside(value)], type(value).__name__
+        parts, kind = [plan(inner, where + part) for part, inner in list_items(value)], type(value).__name__
         if isinstance(value, dict):
             return {"dict": [(plan(key, where), part) for key, part in zip(value, parts, strict=True)], "kind": kind}
         if isinstance(value, (list, tuple)):
@@ -103,7 +105,7 @@ def planned(params):
     return json.dumps(plan(params, "params")), arrays
 
 
-def unpacked(arrays, module=None):
+def unpack(arrays, module=None):
     """The nest in the arrays of such a file. module: the learner's, where their own kinds of dicts, lists and tuples
     are."""
 
@@ -117,10 +119,10 @@ def unpacked(arrays, module=None):
                 return value
             case {"dict": pairs, **kind}:
                 kind = own(kind.get("kind"), dict, dict)
-                return made(kind, [whole(key) for key, _ in pairs], [whole(value) for _, value in pairs])
+                return make_container(kind, [whole(key) for key, _ in pairs], [whole(value) for _, value in pairs])
             case {"list": parts, "kind": name}:
                 kind = own(name, (list, tuple), list if name == "list" else tuple)
-                return made(kind, None, [whole(part) for part in parts])
+                return make_container(kind, None, [whole(part) for part in parts])
         raise ValueError("this is no nest")
 
     def own(name, kinds, other):

@@ -1,8 +1,8 @@
 """Runs what a learner wrote, in a process of its own: python -m marker.runner FOLDER NAME FILE SEED RESULT SECONDS.
 
-`apart` starts that process. There, `report` says what the functions returned, or what went wrong and in which line; it
-is left in a small JSON file, RESULT. Nothing that the learner's file does can reach the process that marks it, except
-through that file.
+`run_in_subprocess` starts that process. There, `make_report` says what the functions returned, or what went wrong and
+in which line; it is left in a small JSON file, RESULT. Nothing that the learner's file does can reach the process
+that marks it, except through that file.
 """
 
 import faulthandler
@@ -25,10 +25,10 @@ import numpy as np
 
 from marker import ONE_THREAD, ROOT, sandbox
 from marker.catalogue import Catalogue
-from marker.complaints import explain, read
+from marker.complaints import explain, read_source
 from marker.kind import Attempt, Outcome, Report
 from marker.trial import load
-from marker.verdict import OF_FUNCTIONS, ended
+from marker.verdict import OF_FUNCTIONS, make_verdict
 from support.errors import UserError
 from support.files import read_file
 
@@ -39,7 +39,7 @@ HOW = "# To have this marked"  # begins the line that says how, in a file as it 
 MOST_PRINTED = 2000  # characters of the learner's own prints
 
 
-def apart(exercise, file, seed, seconds, hear=lambda text: None, within=()):
+def run_in_subprocess(exercise, file, seed, seconds, hear=lambda text: None, within=()):
     """What the file's own process reported: a `Report`. `hear` gets what that is told on the way.
 
     within: the hand-ins that it must not see, for `sandbox`; without it, there is none.
@@ -47,7 +47,9 @@ def apart(exercise, file, seed, seconds, hear=lambda text: None, within=()):
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
         what = [exercise.folder.path, exercise.name, Path(file).resolve(), seed, result, seconds]
-        with started(["-m", "marker.runner", *map(str, what)], folder, file, within, exercise.folder.path) as process:
+        with learner_process(
+            ["-m", "marker.runner", *map(str, what)], folder, file, within, exercise.folder.path
+        ) as process:
             end = time.monotonic() + CLOCK * seconds + 30
             while process.poll() is None and time.monotonic() < end:
                 with suppress(subprocess.TimeoutExpired):
@@ -61,14 +63,14 @@ def apart(exercise, file, seed, seconds, hear=lambda text: None, within=()):
 
 
 @contextmanager
-def started(arguments, folder, file, within=(), *others, pipes=False):
+def learner_process(arguments, folder, file, within=(), *others, pipes=False):
     """A Python of its own for a learner's file, in this folder; at the end, it is ended with all that it has started.
 
     others: folders that it needs to see. pipes: whether it is asked on standard input, and answers on standard output.
     """
     stream = subprocess.PIPE if pipes else subprocess.DEVNULL
     process = subprocess.Popen(
-        [*(sandbox.around(file, folder, within, *others) if within else ()), sys.executable, *arguments],
+        [*(sandbox.make_command_prefix(file, folder, within, *others) if within else ()), sys.executable, *arguments],
         stdin=stream,
         stdout=stream,
         stderr=subprocess.DEVNULL,
@@ -106,7 +108,7 @@ def supervise():
     except (AttributeError, OSError, TypeError):
         return
     control(36, 1, 0, 0, 0)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # `apart` has waited for long enough
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # `run_in_subprocess` has waited for long enough
     child = os.fork()
     if child == 0:
         control(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: it does not outlive its parent
@@ -173,7 +175,7 @@ def read_report(result, file, seconds, status):
     return Report(died=status)
 
 
-def report(exercise, file, seed, keep=lambda report: None, tell=lambda text: None, show=lambda outcome: None):
+def make_report(exercise, file, seed, keep=lambda report: None, tell=lambda text: None, show=lambda outcome: None):
     """What is said of one file: a `Report`. Before a mistake's place is sought, `keep` gets what is known.
 
     `tell` is told what is being done, where that takes long. show(outcome): plain data, for a page.
@@ -183,16 +185,16 @@ def report(exercise, file, seed, keep=lambda report: None, tell=lambda text: Non
     try:
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
-            source, stub = read(file), lines_of(exercise.stub)
-            outcome.typed = "\n".join(line for line in lines_of(source) if line not in stub)
-            draw(exercise, seed)
+            source, stub = read_source(file), code_lines(exercise.stub)
+            outcome.typed = "\n".join(line for line in code_lines(source) if line not in stub)
+            draw_inputs(exercise, seed)
             outcome.attempt = Attempt(exercise, seed, load(file), source, tell)
             kind.run(outcome.attempt, outcome.notes)
     except UserError as error:  # the data are missing, say: that is no mistake of the learner's
         return Report(unmarked=str(error))
     except BaseException as error:
         sizes = exercise.size_names | exercise.import_names
-        outcome.error = ended(explain(error, str(file), words, sizes), words.marks)
+        outcome.error = make_verdict(explain(error, str(file), words, sizes), words.marks)
 
     def made(verdict):
         verdict = verdict._replace(printed=printed.getvalue(), typed=outcome.typed[:2000])
@@ -205,7 +207,7 @@ def report(exercise, file, seed, keep=lambda report: None, tell=lambda text: Non
     return Report()  # what it has returned makes no sense
 
 
-def draw(exercise, seed):
+def draw_inputs(exercise, seed):
     """Draw the inputs, which are then kept; UserError, if the exercise's own file fails in that."""
     try:
         exercise.draw(seed)
@@ -214,7 +216,7 @@ def draw(exercise, seed):
         raise UserError(OF_FUNCTIONS.text("cannot be marked: inputs", error=text)) from None
 
 
-def lines_of(text):
+def code_lines(text):
     """A file's lines, but for the text at the top, how it is marked, a diagnosis and empty ones."""
     text = re.sub(r'\A""".*?"""', "", text, flags=re.DOTALL)
     lines = (line.rstrip() for line in text.splitlines() if not line.startswith((HOW, "DIAGNOSIS")))
@@ -275,7 +277,7 @@ def main():
         def tell(text):
             Path(result).with_suffix(TOLD).write_text(text, encoding="utf-8")
 
-        said = report(exercise, file, int(seed), keep, tell)
+        said = make_report(exercise, file, int(seed), keep, tell)
         stop_watching()
         keep(said)
 

@@ -18,7 +18,7 @@ YOURS = ROOT / ".git", ROOT / "my_practice"  # no hand-in needs them
 PYTHON = {Path(p) for prefix in (sys.prefix, sys.base_prefix) for p in (prefix, Path(prefix).resolve())}
 
 
-def around(file, folder, hidden, *others):
+def make_command_prefix(file, folder, hidden, *others):
     """What comes before a command: bubblewrap, within which there are this file, this folder, and the others.
 
     hidden: folders of which it must not see what is in them, where they are inside of one that it sees.
@@ -36,14 +36,14 @@ def around(file, folder, hidden, *others):
 
 
 @cache
-def fails():
+def find_failure():
     """Why there can be no sandbox here; "" if it works."""
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
     with tempfile.TemporaryDirectory(prefix="sandbox") as folder:
         file = Path(folder, "empty.py")
         file.write_text("")
-        command = [*around(file, folder, ()), sys.executable, "-c", "import numpy"]
+        command = [*make_command_prefix(file, folder, ()), sys.executable, "-c", "import numpy"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
         except (OSError, subprocess.TimeoutExpired) as error:

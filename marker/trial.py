@@ -31,11 +31,11 @@ def load(file):
 
 def call(exercise, function, g):
     """The results of one trial, and the names of the inputs that were changed but should not have been."""
-    given = exercise.given(g)
-    before = {name: a for name, a in kept(given).items() if name not in exercise.may_change}
+    given = exercise.make_arguments(g)
+    before = {name: a for name, a in copy_arrays(given).items() if name not in exercise.may_change}
     results = as_list(function(*given.values()), [np.shape(getattr(g, name)) for name in exercise.gives])
     # To rounding: an entry that was moved by h and put back may have lost its last digit.
-    return results, changed(given, before)
+    return results, find_changed(given, before)
 
 
 def as_list(results, shapes):
@@ -52,8 +52,8 @@ def arrays_in(given):
     return {name: a for name, a in found.items() if isinstance(a, np.ndarray)}
 
 
-def kept(given):
-    """Copies of the arrays among some inputs, by name: what `changed` compares them with."""
+def copy_arrays(given):
+    """Copies of the arrays among some inputs, by name: what `find_changed` compares them with."""
     return {name: a.copy() for name, a in arrays_in(given).items()}
 
 
@@ -61,7 +61,7 @@ def same_bits(a, b):
     return np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f")
 
 
-def changed(given, before, same=agree):
+def find_changed(given, before, same=agree):
     """The names of the arrays that are not what they were: somebody has written into them."""
     after = arrays_in(given)
     return [name for name, a in before.items() if name not in after or not same(after[name], a)]
@@ -93,10 +93,10 @@ def right_results(exercise, g, results, changed, rounding=ROUNDING):
     if len(results) != len(exercise.gives) or changed:
         return set()
     pairs = [(name, result, np.asarray(getattr(g, name))) for name, result in zip(exercise.gives, results, strict=True)]
-    return {name for name, result, right in pairs if is_alike(result, right) and agree(result, right, rounding)}
+    return {name for name, result, right in pairs if has_right_type(result, right) and agree(result, right, rounding)}
 
 
-def is_alike(result, right):
+def has_right_type(result, right):
     """Whether a result is an array of the right kind of numbers: float64, or whole ones of any size."""
     return type(result) is np.ndarray and (
         result.dtype.kind == right.dtype.kind == "i" or result.dtype.newbyteorder("=") == right.dtype

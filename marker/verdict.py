@@ -70,7 +70,7 @@ def is_vague(verdict):
     return verdict.name in VAGUE and not verdict.whole
 
 
-def ended(reported, marks=()):
+def make_verdict(reported, marks=()):
     """The `Verdict` on what the learner's process has reported: {"name": a mark, "error", "text"}; None for nothing.
 
     A mark that is none of ours, or of `marks`, those of the exercise's folder, becomes that of an error: so no other

@@ -15,10 +15,10 @@ def tables(file):
     if not file.exists():
         return {}
     sections = file.read_text(encoding="utf-8").split("\n## ")[1:]
-    return {text.split("\n")[0]: table(text[text.index("\n|") :]) for text in sections if "\n|" in text}
+    return {text.split("\n")[0]: parse_table(text[text.index("\n|") :]) for text in sections if "\n|" in text}
 
 
-def table(text):
+def parse_table(text):
     """The rows of a Markdown table, as lists of cells. An empty last cell stands for that of the row above."""
     rows = []
     for line in text.strip().splitlines()[2:]:
@@ -32,7 +32,7 @@ SAID, MISTAKES = tables(OWN / "said.md"), tables(OWN / "mistakes.md")
 COMMON = ("Errors", "Names", "Operands")  # tables whose first cells are no marks
 
 
-def listed(texts, how="and"):
+def join_texts(texts, how="and"):
     """Names, say, as one text: "a and b". how: a row of the table "Lists"."""
     return reduce(dict(SAID["Lists"])[how].format, texts) if texts else ""
 
@@ -46,7 +46,7 @@ class Words(NamedTuple):
     marks: set  # all that a file in the folder may be called
 
     @classmethod
-    def of(cls, folder=None):
+    def from_folder(cls, folder=None):
         said = tables(folder / "said.md") if folder else {}
         own = {mark.partition(":")[0] for name, rows in said.items() if name not in COMMON for mark, *_ in rows}
         first = [[*said.get(name, ()), *SAID.get(name, ())] for name in ("Errors", "Names")]

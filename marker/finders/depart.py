@@ -44,9 +44,9 @@ def find(wrongs):
     """The `Verdict` that also says after which line something is right, and what is wrong after it."""
     if not wrongs.way:
         return None
-    right = wrongs.outcome.notes.trials[first_wrong(wrongs)]["right"]
+    right = wrongs.outcome.notes.trials[find_first_wrong(wrongs)]["right"]
     wrong = next(name for name in wrongs.exercise.gives if name not in right)
-    anchors, lines = back(wrongs.way, len(wrongs.way.mine), wrong)
+    anchors, lines = trace_back(wrongs.way, len(wrongs.way.mine), wrong)
     if not anchors or not lines:
         return None
     rights, line = sorted({name for _, name in anchors}), max(line for line, _ in anchors)
@@ -56,49 +56,49 @@ def find(wrongs):
         kind = "departs: changed again"
     text = in_words(kind, names=", ".join(names), last=last, wrong=wrong)
     text = in_words("after line", line=line, text=text) if line < min(lines) else text
-    return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text} {what_happens(lines)}")
+    return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text} {ask_what_happens(lines)}")
 
 
-def what_happens(lines):
+def ask_what_happens(lines):
     start, end = min(lines), max(lines)
     return in_words("what happens" if start == end else "what happens: lines", start=start, end=end)
 
 
-def first_wrong(wrongs):
+def find_first_wrong(wrongs):
     """The first trial with a wrong result."""
     trials = wrongs.outcome.notes.trials
     return next(t for t, trial in enumerate(trials) if set(trial["right"]) < set(wrongs.exercise.gives))
 
 
-def way_of(wrongs):
+def find_way(wrongs):
     """The `Way` of an answer that can be followed; or None."""
     exercise, attempt = wrongs.exercise, wrongs.attempt
     if wrongs.verdict.name not in FAR_OFF or exercise.arguments or exercise.needs_torch:
         return None
-    t = first_wrong(wrongs)
-    drawn = [exercise.draw(attempt.seed), *(list(exercise.drawing(attempt.seed + i)) for i in range(1, DRAWS))]
+    t = find_first_wrong(wrongs)
+    drawn = [exercise.draw(attempt.seed), *(list(exercise.iter_draws(attempt.seed + i)) for i in range(1, DRAWS))]
     given = [drawn[0][t], *(g for draw in drawn for g in draw if g is not drawn[0][t])]
-    name, (answer, source) = exercise.function.name, right_answer(exercise)
+    name, (answer, source) = exercise.function.name, compile_right_answer(exercise)
     if not isinstance(last_function(attempt.source, name).body[-1], ast.Return):
         return None
-    mine = steps(last_function(attempt.source, name), exercise.gives)
-    right = steps(last_function(source, name), exercise.gives)
+    mine = split_steps(last_function(attempt.source, name), exercise.gives)
+    right = split_steps(last_function(source, name), exercise.gives)
     states = []
     for g in given:
         with suppress(Exception):  # in some trials, it may end in an error
-            of = states_of(getattr(attempt.module, name), mine, exercise, g)
-            states.append((of, states_of(answer, right, exercise, g), g))
+            of = record_states(getattr(attempt.module, name), mine, exercise, g)
+            states.append((of, record_states(answer, right, exercise, g), g))
     if len(states) < DRAWS or states[0][2] is not given[0]:
         return None
     written = [(i, n) for i, step in enumerate(mine) for n in step.writes]
-    is_right = {(i, n) for i, n in written if right_in_all(states, i, n, exercise)}
-    is_given = {(i, n) for i, n in written if given_in_all(states, i, n, exercise)}
+    is_right = {(i, n) for i, n in written if is_right_in_all(states, i, n, exercise)}
+    is_given = {(i, n) for i, n in written if is_given_in_all(states, i, n, exercise)}
     return Way(mine, right, states, is_right, is_given)
 
 
-def right_answer(exercise):
+def compile_right_answer(exercise):
     """The function that is the right answer, in NumPy, and its code."""
-    names, source = {}, exercise.filled(exercise.formula)
+    names, source = {}, exercise.fill_stub(exercise.formula)
     exec(compile(source, "the answer", "exec"), names)
     return names[exercise.function.name], source
 
@@ -108,7 +108,7 @@ def last_function(source, name):
     return [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == name][-1]
 
 
-def steps(function, gives):
+def split_steps(function, gives):
     """The `Step`s of a function, one for each statement that stands in no other one; the last ones are of `return`."""
     found = []
     for node in function.body:
@@ -133,7 +133,7 @@ def steps(function, gives):
     return found
 
 
-def states_of(function, own, exercise, g):
+def record_states(function, own, exercise, g):
     """[{name: value}] after each step of one call."""
     found, firsts = [{} for _ in own], {step.first: i for i, step in enumerate(own) if step.first}
     at = None  # the step that runs
@@ -154,7 +154,7 @@ def states_of(function, own, exercise, g):
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        results = function(*exercise.given(g).values())
+        results = function(*exercise.make_arguments(g).values())
     finally:
         sys.settrace(before)
     several = results if isinstance(results, (tuple, list)) else [results]
@@ -168,7 +168,7 @@ def is_number(value, kinds="f"):
     return isinstance(value, (float, int, np.number, np.ndarray)) and np.asarray(value).dtype.kind in kinds
 
 
-def right_in_all(states, i, name, exercise):
+def is_right_in_all(states, i, name, exercise):
     """Whether an array that step i has written is the same array of the right answer in all draws.
 
     If the right answer has that name, it is the array of that name; otherwise one whose name begins as this one does,
@@ -182,26 +182,26 @@ def right_in_all(states, i, name, exercise):
         names = {n for state in right for n in state}
         names = {name} & names or {n for n in names if n.startswith(name) or name.startswith(n)} or names
         found = {(j, n) for j, state in enumerate(right) for n, b in state.items()
-                 if b.dtype.kind == "f" and n in names and alike(a, b)}  # fmt: skip
+                 if b.dtype.kind == "f" and n in names and is_alike(a, b)}  # fmt: skip
         ways = found if ways is None else ways & found
     return bool(ways)
 
 
 def is_doubtful(a, exercise, g):
     """Whether an array may be right by chance, or is only what was given."""
-    given = [np.asarray(v, np.float64) for v in exercise.given(g).values() if is_number(v)]
+    given = [np.asarray(v, np.float64) for v in exercise.make_arguments(g).values() if is_number(v)]
     finite = a[~np.isinf(a)]  # of hidden scores, some are -inf
     is_poor = finite.size < FEW or np.ptp(finite) == 0 if a.ndim else not np.isfinite(a) or a == np.round(a)
-    return is_poor or np.isnan(finite).any() or any(alike(a, one) for one in given)
+    return is_poor or np.isnan(finite).any() or any(is_alike(a, one) for one in given)
 
 
-def given_in_all(states, i, name, exercise):
+def is_given_in_all(states, i, name, exercise):
     """Whether what step i has written is nothing but what was given, in whatever shape, or one of its sizes."""
     for mine, _, g in states:
         a = mine[i].get(name)
         if a is None:
             return False
-        given = [np.asarray(v) for v in exercise.given(g).values() if is_number(v, "fi")]
+        given = [np.asarray(v) for v in exercise.make_arguments(g).values() if is_number(v, "fi")]
         if not any(a.size == one.size and np.array_equal(a.ravel(), one.ravel()) for one in given) and (
             a.ndim or vars(g).get(name) != a
         ):
@@ -209,13 +209,13 @@ def given_in_all(states, i, name, exercise):
     return True
 
 
-def alike(a, b):
+def is_alike(a, b):
     """Whether two arrays are equal, but for axes of length 1."""
     longer = [[n for n in one.shape if n > 1] for one in (a, b)]
     return longer[0] == longer[1] and agree(a.reshape(b.shape), b)
 
 
-def back(way, end, wrong):
+def trace_back(way, end, wrong):
     """Back from what a name has before a step, along the names that are read, to what is right: {(line, name)} of that,
     and the lines in between. Neither, if what is right does not stay so."""
     anchors, lines, seen, waiting = set(), set(), set(), [(end, wrong)]
@@ -229,7 +229,7 @@ def back(way, end, wrong):
         if (j, name) in way.is_given:
             continue
         if (j, name) in way.is_right:
-            if i < len(way.mine) and not stays(way, name, j, i):
+            if i < len(way.mine) and not is_unchanged(way, name, j, i):
                 return set(), set()
             anchors.add((way.mine[j].last, name))
             continue
@@ -238,6 +238,6 @@ def back(way, end, wrong):
     return anchors, lines
 
 
-def stays(way, name, i, j):
+def is_unchanged(way, name, i, j):
     """Whether an array is before step j what it was after step i: no other name has changed it."""
     return all(name in of[j - 1] and np.array_equal(of[i][name], of[j - 1][name]) for of, *_ in way.states)

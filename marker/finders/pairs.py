@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from marker.budget import LINES, Budget, counted
-from marker.compare import answered
+from marker.budget import LINES, Budget, compile_with_budget
+from marker.compare import make_answer
 from marker.equal import ROUNDING, agree
 from marker.verdict import Verdict, in_words
 
@@ -19,9 +19,9 @@ def find(wrongs):
     exercise, place = wrongs.exercise, wrongs.place
     if place and not {"left", "nearer", "alone", "more"} & {*place} and set(place["results"]) == set(exercise.gives):
         return None
-    answer = answered(exercise, wrongs.seed, wrongs.outcome)
+    answer = make_answer(exercise, wrongs.seed, wrongs.outcome)
     given, trials = answer.given, [*answer.trials, *answer.further]
-    wrong = [t for t, trial in enumerate(trials) if not gives(trial["numbers"], {}, given[t])]
+    wrong = [t for t, trial in enumerate(trials) if not is_explained(trial["numbers"], {}, given[t])]
     order, budget = [*wrong, *(t for t in range(len(trials)) if t not in wrong)], Budget(PAIR_LINES)
     entries = np.concatenate([a.ravel() for trial in trials for a in trial["numbers"].values()] or [[]])
     if not wrong or np.ptp(entries) == 0:  # the same number everywhere says nothing: the mean of all p is 0.1, too
@@ -29,13 +29,13 @@ def find(wrongs):
     found = []
     for first, second, code in exercise.pairs[:PAIRS]:
         try:
-            compiled = counted(code)
+            compiled = compile_with_budget(code)
         except SyntaxError:  # the second has changed a part of what the first has typed
             continue
         budget.limit = min(LINES, budget.lines)
         values = (exercise.wrong_values(compiled, given[t], budget) for t in order)
-        is_so = all(gives(trials[t]["numbers"], wrong, given[t]) for t, wrong in zip(order, values, strict=True))
-        if is_so and all(is_in(exercise, mistake, trials, given) for mistake in (first, second)):
+        is_so = all(is_explained(trials[t]["numbers"], wrong, given[t]) for t, wrong in zip(order, values, strict=True))
+        if is_so and all(is_present(exercise, mistake, trials, given) for mistake in (first, second)):
             found.append({mistake.name: mistake for mistake in (first, second)})
         if budget.lines <= 0:
             break
@@ -47,12 +47,12 @@ def find(wrongs):
     return Verdict(False, names, f"{text}\n{questions}", drawn=True, question=questions)
 
 
-def gives(numbers, wrong_values, g):
+def is_explained(numbers, wrong_values, g):
     """Whether these are the numbers of one trial: those that are wrong as given, all others right."""
     return all(agree(a, wrong_values.get(name, getattr(g, name))) for name, a in numbers.items())
 
 
-def is_in(exercise, mistake, trials, given):
+def is_present(exercise, mistake, trials, given):
     """Whether a learner's lines may have this mistake: in each trial, most of what it makes wrong is wrong in them."""
     for g, trial in zip(given, trials, strict=False):
         for name, wrong in exercise.values(mistake, g).items():

@@ -6,8 +6,8 @@ are then right. If no edit does it, there may be two mistakes: the same slip in 
 known mistake, or two of the edits that lead nearest to what is right. What is found is never shown. It says where to
 look, and what to ask about that place.
 
-What is said is a claim, and it is tried before: on inputs that the search has not seen (`Trial.holds`). What has not
-been tried is not said.
+What is said is a claim, and it is tried before, on inputs that the search has not seen: `EditSearch.is_confirmed`. What
+has not been tried is not said.
 """
 
 import ast
@@ -25,14 +25,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marker.budget import SPEND, Budget, Stopped, count_lines, hidden
-from marker.compare import sums
+from marker.budget import SPEND, Budget, Stopped, count_lines, hide_name
+from marker.compare import has_sum
 from marker.equal import ROUNDING, agree, sizes
 from marker.finders import sometimes
-from marker.finders.edits import MODULES, edits_of, made, names_in, span, together
+from marker.finders.edits import MODULES, apply_edit, edits_of, merge_edits, names_in, span
 from marker.trial import as_array, call, right_results
 from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
-from marker.words import listed
+from marker.words import join_texts
 
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
 EDITS = 2500  # that are tried; and as many of several at once, if none alone is enough
@@ -49,7 +49,7 @@ CLOSE = 1e-11  # of the largest entry: numbers that were nearly right must becom
 
 
 def search(exercise, module, source, given, rights, more, may_be_two=True, changes=()):
-    """Where an edit makes results right: {"kind", "lines", "part", "results", "each"}, see `described`; or None.
+    """Where an edit makes results right: {"kind", "lines", "part", "results", "each"}, see `describe_edits`; or None.
 
     Of two mistakes, the place of one, and in it "left", the name of a known one. If nothing shows that this one was
     made, it is "nearer", if the numbers are then nearer to what is right, or else "alone". Where an edit makes a part
@@ -61,17 +61,17 @@ def search(exercise, module, source, given, rights, more, may_be_two=True, chang
     """
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
     names_of_sizes = [s for s in set.intersection(*map(set, map(sizes, given))) if s not in exercise.takes]
-    trial = Trial(exercise, module, functions, given, more, names_of_sizes, rights, changes)
+    trial = EditSearch(exercise, module, functions, given, more, names_of_sizes, rights, changes)
     edits, tried, names = [], [], set(exercise.gives)
     for function in functions:
         edits += edits_of(function, source, exercise.stub, exercise.takes, sorted(names_of_sizes))
     edits.sort(key=attrgetter("rank"))
-    with harmless():
+    with suppress_side_effects():
         for _, group in groupby(edits, key=attrgetter("rank")):
-            tried += [(edit, trial.tried(edit, is_left=may_be_two)) for edit in group]
+            tried += [(edit, trial.try_edit(edit, is_left=may_be_two)) for edit in group]
             full = [edit for edit, found in tried if found.right == names]
-            if full := [edit for edit in full if trial.holds(edit, names)]:
-                return described(at_uses(trial, edits, full, names) or full, source, names)
+            if full := [edit for edit in full if trial.is_confirmed(edit, names)]:
+                return describe_edits(move_to_uses(trial, edits, full, names) or full, source, names)
         if may_be_two and (place := search_two(trial, edits, tried, source, names)):
             return place
         part = [(edit, found.right) for edit, found in tried if found.right and found.right != names]
@@ -79,19 +79,19 @@ def search(exercise, module, source, given, rights, more, may_be_two=True, chang
             most = max((right for _, right in part), key=lambda right: [name in right for name in exercise.gives])
             least = min(edit.rank for edit, right in part if right == most)
             best = [edit for edit, right in part if right == most and edit.rank == least]
-            if best := [edit for edit in best if trial.holds(edit, most)]:
-                return described(best, source, most - trial.had)
+            if best := [edit for edit in best if trial.is_confirmed(edit, most)]:
+                return describe_edits(best, source, most - trial.had)
             part = [(edit, right) for edit, right in part if right != most or edit.rank != least]
         if not may_be_two:
             return None
         some = [edit for edit, found in tried if found.more and found.right != names]
-        if some := [edit for edit in some if edit.rank == some[0].rank and trial.holds_more(edit)]:
-            return described(some, source, ()) | {"more": True}
-        pair = both(trial, tried, names)
-        return described([pair], source, names) if pair else None
+        if some := [edit for edit in some if edit.rank == some[0].rank and trial.is_gain_confirmed(edit)]:
+            return describe_edits(some, source, ()) | {"more": True}
+        pair = find_pair(trial, tried, names)
+        return describe_edits([pair], source, names) if pair else None
 
 
-def at_uses(trial, edits, full, names):
+def move_to_uses(trial, edits, full, names):
     """Of edits that put a factor where an array is made, those that put it where the array is used, if they do it, too.
 
     Where an array is made, it may be what it should be: the mean of a product, say, by which something is multiplied.
@@ -105,20 +105,20 @@ def at_uses(trial, edits, full, names):
     for edit in edits:
         match edit.holder[edit.key], edit.new:
             case ast.Name(name), ast.BinOp(ast.Name(left), op, ast.Name(factor)) if name == left:
-                if (name, type(op), factor) in wanted and trial.tried(edit).right == names:
+                if (name, type(op), factor) in wanted and trial.try_edit(edit).right == names:
                     uses.append(edit)
-    return [edit for edit in uses if trial.holds(edit, names)]
+    return [edit for edit in uses if trial.is_confirmed(edit, names)]
 
 
 def search_two(trial, edits, tried, source, names):
-    """The same for two mistakes. tried: each single edit, and its `Tried`.
+    """The same for two mistakes. tried: each single edit, and its `EditResult`.
 
     An edit that puts in a name, or what is missing, or another kind of assignment may be a mistake itself: not here.
     """
     trial.budget, trial.edits = Budget(LINES), EDITS
-    for edit in together(edits):
-        if trial.tried(edit).right == names and trial.holds(edit, names):
-            return described([edit], source, names)
+    for edit in merge_edits(edits):
+        if trial.try_edit(edit).right == names and trial.is_confirmed(edit, names):
+            return describe_edits([edit], source, names)
     # A mistake that is left where something is taken out is left for that reason, perhaps: now the mask is missing.
     missing = set().union(*(found.left for edit, found in tried if takes_away(edit)))
     left = {}
@@ -132,15 +132,15 @@ def search_two(trial, edits, tried, source, names):
             ([edit for edit, what in found if what.distance < NEARER], {"nearer": True}),
             ([edit for edit, _ in found if edit.kind != "a condition" and not is_operand(edit)], {"alone": True}),
         ):
-            some = [edit for edit in some if edit.rank == some[0].rank]  # `tried` has the likeliest edits first
-            if some := [edit for edit in some if trial.leaves(edit, mistake)]:
-                place = described(some, source, names) | more
+            some = [edit for edit in some if edit.rank == some[0].rank]  # `results` has the likeliest edits first
+            if some := [edit for edit in some if trial.leaves_mistake(edit, mistake)]:
+                place = describe_edits(some, source, names) | more
                 if place["part"] or "alone" not in more:
                     return place
     return None
 
 
-def both(trial, tried, names):
+def find_pair(trial, tried, names):
     """Two edits in one that make all results right together, among those which lead nearest to it alone."""
     near = {}
     for edit, found in tried:  # of those with the same numbers, the likeliest
@@ -152,7 +152,7 @@ def both(trial, tried, names):
         one, other = some[first], some[second]
         pair = one._replace(also=(other,))
         is_same = one.holder is other.holder and one.key == other.key
-        if not is_same and trial.tried(pair).right == names and trial.holds(pair, names):
+        if not is_same and trial.try_edit(pair).right == names and trial.is_confirmed(pair, names):
             return pair
     return None
 
@@ -174,7 +174,7 @@ def takes_away(edit):
     return after - MODULES < before - MODULES
 
 
-def described(edits, source, results):
+def describe_edits(edits, source, results):
     """What is said of these edits, each of which makes these results right; or of one that is several at once.
 
     {"kind": of the edits, "lines": where, "part": the smallest part of a line that all of them touch, "" if they are in
@@ -184,7 +184,7 @@ def described(edits, source, results):
     if several:  # then it takes all of them, the outer ones, too
         inner = [edits[0], *several]
     else:
-        inner = [edit for edit in edits if not any(within(other.place, edit.place) for other in edits)]
+        inner = [edit for edit in edits if not any(is_within(other.place, edit.place) for other in edits)]
     kinds = {edit.kind for edit in inner}
     kinds = kinds - WEAK or kinds
     places = {edit.place for edit in inner}
@@ -196,7 +196,7 @@ def described(edits, source, results):
     return {
         "kind": kinds.pop() if len(kinds) == 1 else "in one place",
         "lines": sorted({place[0], place[2]} if in_one else {edit.place[0] for edit in inner}),
-        "part": segment(source, place) if in_one else "",
+        "part": source_segment(source, place) if in_one else "",
         "results": sorted(results),
         "each": bool(several),
     }
@@ -207,11 +207,11 @@ BLOCKS = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.With, a
 WEAK = {"a constant", "a name", "a function", "a missing function", "a loop", "a factor: of a size"}
 
 
-def within(inner, outer):
+def is_within(inner, outer):
     return inner != outer and outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
 
 
-def segment(source, place):
+def source_segment(source, place):
     """The text at a place, in one line, without half a pair of parentheses."""
     lines = [line.encode() for line in source.splitlines()[place[0] - 1 : place[2]]]
     lines[-1] = lines[-1][: place[3]]
@@ -221,7 +221,7 @@ def segment(source, place):
     return textwrap.shorten(text + ")" * (text.count("(") - text.count(")")), 90, placeholder=" ...")
 
 
-class Tried(NamedTuple):
+class EditResult(NamedTuple):
     """What comes of an edit."""
 
     right: set = frozenset()  # the results that are right in all trials; none where there are no more than before
@@ -239,7 +239,7 @@ class Gain:
         self.values, self.changed, self.lost = [], 0, False
 
     def add(self, right, before, after):
-        """Each has the `entries` of one trial."""
+        """Each has the entries of one trial, see `join_entries`."""
         near = CLOSE * np.abs(right).max(initial=0)
         was, is_now, same = (np.abs(a - b) <= near for a, b in ((before, right), (after, right), (before, after)))
         self.lost |= bool((was & ~is_now).any())
@@ -257,7 +257,7 @@ class Gain:
         return self.is_some and len({*self.values} - {0.0}) >= FEW
 
 
-class Trial:
+class EditSearch:
     """The learner's functions, some of them edited, on the inputs of each trial."""
 
     def __init__(self, exercise, module, functions, given, more, names_of_sizes, rights, changes=()):
@@ -266,11 +266,11 @@ class Trial:
         self.budget, self.claims, self.edits = Budget(LINES), Budget(LINES), EDITS
         for function in functions:
             count_lines(function)
-        self.codes = {function: compiled(function) for function in functions}
-        self.known, self.before = {}, {}  # by trial: see `known_in` and `compared`
+        self.codes = {function: compile_function(function) for function in functions}
+        self.known, self.before = {}, {}  # by trial: see `known_results` and `compare_entries`
         self.changes, self.values = {*changes}, {}  # values: by trial, what an edit may put in, by hidden names
         if changes:  # then the numbers count alone
-            rights = [self.results(t, self.codes.values())[0] for t in range(len(rights))]
+            rights = [self.run_trial(t, self.codes.values())[0] for t in range(len(rights))]
         all_of, ended = set(exercise.gives), len(given) - len(rights)  # trials that an error has kept from being run
         self.had_in = [*rights, *[all_of] * ended]
         rights = [*rights, *[set()] * ended]
@@ -279,91 +279,91 @@ class Trial:
         self.order = [wrong, *(t for t in range(len(given)) if t != wrong)]  # the first weeds out, all confirm
 
     @cached_property
-    def own(self):
+    def line_counts(self):
         """How many lines the learner's own function runs, in each trial."""
         lines, budget = {}, self.budget
         for t in self.order:
             self.budget = Budget(LINES)
-            self.results(t, self.codes.values())
+            self.run_trial(t, self.codes.values())
             lines[t] = LINES - self.budget.lines
         self.budget = budget
         return lines
 
-    def compared(self, t, results):
-        """(what is right, the learner's own numbers, these) in trial t, each as `entries`."""
+    def compare_entries(self, t, results):
+        """(what is right, the learner's own numbers, these) in trial t, each joined by `join_entries`."""
         if t not in self.before:
             kept, self.budget = self.budget, Budget(LINES)
-            _, own = self.results(t, self.codes.values())
+            _, own = self.run_trial(t, self.codes.values())
             self.budget = kept
-            self.before[t] = [entries(some, self.rights(t)) for some in (self.rights(t), own)]
-        return *self.before[t], entries(results, self.rights(t))
+            self.before[t] = [join_entries(some, self.expected_results(t)) for some in (self.expected_results(t), own)]
+        return *self.before[t], join_entries(results, self.expected_results(t))
 
-    def edited(self, edit):
+    def compile_edited(self, edit):
         """The codes of all functions with an edit; None if it cannot be compiled."""
         functions = [one.function for one in (edit, *edit.also)]
-        with suppress(SyntaxError, ValueError, TypeError), made(edit):
-            return [compiled(f) if f in functions else code for f, code in self.codes.items()]
+        with suppress(SyntaxError, ValueError, TypeError), apply_edit(edit):
+            return [compile_function(f) if f in functions else code for f, code in self.codes.items()]
         return None
 
-    def tried(self, edit, is_left=False):
-        """What comes of an edit: a `Tried`. is_left: whether known mistakes are looked for, too."""
+    def try_edit(self, edit, is_left=False):
+        """What comes of an edit: a `EditResult`. is_left: whether known mistakes are looked for, too."""
         if self.edits <= 0 or self.budget.lines <= 0:
-            return Tried()
+            return EditResult()
         self.edits -= 1
-        near, codes = 1.0, self.edited(edit)
+        near, codes = 1.0, self.compile_edited(edit)
         if codes is None:
-            return Tried()
+            return EditResult()
         right, left, gained, share = set(self.exercise.gives), None if is_left else set(), False, 0.0
         gain = Gain()
         for t in self.order:
-            self.budget.limit = min(PATIENCE * self.own[t] + GRACE, self.budget.lines)
-            is_right, results = self.results(t, codes)
+            self.budget.limit = min(PATIENCE * self.line_counts[t] + GRACE, self.budget.lines)
+            is_right, results = self.run_trial(t, codes)
             right &= is_right
             gained |= bool(is_right - self.had_in[t])
-            left = self.mistakes(t, results) if left is None else left and left & self.mistakes(t, results)
+            left = self.find_mistakes(t, results) if left is None else left and left & self.find_mistakes(t, results)
             if is_left and not gain.lost:
-                numbers = self.compared(t, results)
-                near = share_of(*numbers) if t == self.order[0] else near
+                numbers = self.compare_entries(t, results)
+                near = remaining_distance(*numbers) if t == self.order[0] else near
                 gain.add(*numbers)
             if not (right > self.had or left or (is_left and gain.is_some)):
-                return Tried(near=near)
+                return EditResult(near=near)
             if left and not is_right > self.had_in[t]:
-                share = max(share, share_of(*self.compared(t, results)))
+                share = max(share, remaining_distance(*self.compare_entries(t, results)))
         right = right if right > self.had else set()
-        return Tried(right, left, gained, near, share, gain.is_many)
+        return EditResult(right, left, gained, near, share, gain.is_many)
 
-    def holds(self, edit, results):
+    def is_confirmed(self, edit, results):
         """Whether an edit makes these results right in all further trials, too."""
-        return self.all_more(edit, lambda t, is_right, _: results <= is_right)
+        return self.is_so_in_further(edit, lambda t, is_right, _: results <= is_right)
 
-    def holds_more(self, edit):
+    def is_gain_confirmed(self, edit):
         """Whether an edit makes more numbers right in the further trials, too."""
         gain = Gain()
-        self.all_more(edit, lambda t, _, results: gain.add(*self.compared(t, results)) or not gain.lost)
+        self.is_so_in_further(edit, lambda t, _, results: gain.add(*self.compare_entries(t, results)) or not gain.lost)
         return gain.is_many
 
-    def leaves(self, edit, mistake):
+    def leaves_mistake(self, edit, mistake):
         """Whether with an edit the numbers are those of a known mistake in all further trials, too."""
-        return self.all_more(edit, lambda t, _, found: mistake in self.mistakes(t, found))
+        return self.is_so_in_further(edit, lambda t, _, found: mistake in self.find_mistakes(t, found))
 
-    def all_more(self, edit, is_so):
+    def is_so_in_further(self, edit, is_so):
         """Whether is_so(t, the right results, all results) in each further trial; not if the lines are used up."""
-        codes, kept = self.edited(edit), self.budget
+        codes, kept = self.compile_edited(edit), self.budget
         self.budget = self.claims
         try:
             for t in self.more:
                 self.budget.limit = self.budget.lines
-                if codes is None or not is_so(t, *self.results(t, codes)):
+                if codes is None or not is_so(t, *self.run_trial(t, codes)):
                     return False
             return True
         finally:
             self.budget = kept
 
-    def results(self, t, codes):
+    def run_trial(self, t, codes):
         """Which results are right in trial t, and the results."""
         g = self.given[t]
         self.turns = 0
-        names = {**vars(self.module), SPEND: self.spend, **{hidden(n): vars(g)[n] for n in self.sizes}}
+        names = {**vars(self.module), SPEND: self.spend, **{hide_name(n): vars(g)[n] for n in self.sizes}}
         names |= self.values.get(t, {})
         try:
             for code in codes:
@@ -376,40 +376,43 @@ class Trial:
         finally:
             tracemalloc.stop()
 
-    def mistakes(self, t, results):
+    def find_mistakes(self, t, results):
         """The names of the known mistakes that give these results in trial t; none where all entries are one number,
         which says nothing: the mean of all p is 0.1, too."""
-        numbers = flat(results, self.rights(t))
+        numbers = flatten(results, self.expected_results(t))
         if numbers is None or np.ptp(numbers) == 0:
             return set()
-        names, known = self.known_in(t)
+        names, known = self.known_results(t)
         far = np.abs(known - numbers) > ROUNDING * np.abs(known).max(axis=1, keepdims=True)  # False beside NaN, too
         return {names[i] for i in np.flatnonzero(~far.any(axis=1)) if agree(numbers, known[i])}
 
-    def known_in(self, t):
+    def known_results(self, t):
         """Of the known mistakes whose results have the right shapes in trial t: the names, and the results (K, N)."""
         if t not in self.known:
-            rights, found = self.rights(t), []
-            for mistake in self.exercise.known:
+            rights, found = self.expected_results(t), []
+            for mistake in self.exercise.known_mistakes:
                 values = self.exercise.values(mistake, self.given[t])
                 results = [values.get(*pair) for pair in zip(self.exercise.gives, rights, strict=True)]
-                if (numbers := flat(results, rights)) is not None:
+                if (numbers := flatten(results, rights)) is not None:
                     found.append((mistake.name, numbers))
             names, numbers = zip(*found, strict=True)  # a factor changes no shape
             self.known[t] = names, np.array(numbers)
         return self.known[t]
 
-    def rights(self, t):
+    def expected_results(self, t):
         """The right results of trial t."""
         return [np.asarray(getattr(self.given[t], name), np.float64) for name in self.exercise.gives]
 
     def may_have(self, mistake):
         """Whether the learner's own function may have a known mistake: none of what that makes wrong is right in it."""
         t = self.order[0]
-        wrong = dict(zip(*self.known_in(t), strict=True))[mistake]
-        self.budget.limit = self.own[t] + GRACE
-        _, results = self.results(t, self.codes.values())
-        right, mine = flat(self.rights(t), self.rights(t)), flat(results, self.rights(t))
+        wrong = dict(zip(*self.known_results(t), strict=True))[mistake]
+        self.budget.limit = self.line_counts[t] + GRACE
+        _, results = self.run_trial(t, self.codes.values())
+        right, mine = (
+            flatten(self.expected_results(t), self.expected_results(t)),
+            flatten(results, self.expected_results(t)),
+        )
         near = CLOSE * np.abs(right).max()
         return mine is None or not (np.abs(mine - right) <= near)[np.abs(wrong - right) > near].any()
 
@@ -426,7 +429,7 @@ class Trial:
         return self.budget.spend(lines)
 
 
-def flat(results, rights):
+def flatten(results, rights):
     """All numbers of some results in one array; None if they are not arrays of the right shapes."""
     if [getattr(result, "shape", None) for result in map(as_array, results)] != [right.shape for right in rights]:
         return None
@@ -434,26 +437,26 @@ def flat(results, rights):
         return np.concatenate([np.ravel(np.asarray(result, np.float64)) for result in results])
 
 
-def entries(results, rights):
+def join_entries(results, rights):
     """All numbers of some results in one array; nan for those that have another shape than the right ones."""
     if len(results) != len(rights):
         return np.full(sum(right.size for right in rights), np.nan)
-    found = [flat([one], [right]) for one, right in zip(results, rights, strict=True)]
+    found = [flatten([one], [right]) for one, right in zip(results, rights, strict=True)]
     return np.concatenate([np.full(b.size, np.nan) if a is None else a for a, b in zip(found, rights, strict=True)])
 
 
-def share_of(right, before, after):
+def remaining_distance(right, before, after):
     """How far from right these numbers are, as a share of how far the learner's own are; 1 where some are none."""
     now, far = np.linalg.norm(after - right), np.linalg.norm(before - right)
     return now / far if far and np.isfinite(now / far) else 1.0
 
 
-def compiled(function):
+def compile_function(function):
     return compile(ast.Module([function], []), "an edit", "exec")
 
 
 @contextmanager
-def harmless():
+def suppress_side_effects():
     """While it lasts, nothing is printed, and this thread writes no file and starts no process. Other threads, such as
     those of a server in the same process, do as before."""
     if not guard.installed:
@@ -473,7 +476,7 @@ def guard(event, arguments):
     """An audit hook, which Python asks before it does something to the machine."""
     if guard.thread != threading.get_ident():
         return
-    if (event == "open" and not reads(*arguments[1:3])) or event.startswith(OUTSIDE):
+    if (event == "open" and not is_reading(*arguments[1:3])) or event.startswith(OUTSIDE):
         raise PermissionError(f"{event}: once is enough")
 
 
@@ -481,31 +484,31 @@ guard.thread, guard.installed = None, False
 OUTSIDE = ("os.", "shutil.", "subprocess.", "socket.", "tempfile.", "signal.", "urllib.", "webbrowser.", "sqlite3.")
 
 
-def reads(mode, flags):
+def is_reading(mode, flags):
     return mode in (None, "r", "rb") and not (flags or 0) & 0o3  # O_WRONLY, O_RDWR
 
 
 # ---- what is said ----------------------------------------------------------------------------------------------------
-def look(wrongs):
+def find_place(wrongs):
     """The place of a mistake: see `search`."""
     attempt, verdict = wrongs.attempt, wrongs.verdict
     may_be_two = verdict.name in FAR_OFF and not wrongs.unread
-    changes = [] if verdict.name == "changes its input" else changed(wrongs)
+    changes = [] if verdict.name == "changes its input" else find_changed_inputs(wrongs)
     with suppress(Exception):  # then the others may find something
-        return search(attempt.exercise, attempt.module, attempt.source, *trials(wrongs), may_be_two, changes)
+        return search(attempt.exercise, attempt.module, attempt.source, *make_trials(wrongs), may_be_two, changes)
     return None
 
 
-def trials(wrongs):
+def make_trials(wrongs):
     """What `search` takes: the trials that the learner's own function has seen, what it has right, and more trials."""
     exercise, attempt = wrongs.exercise, wrongs.attempt
     rights = [set(trial["right"]) for trial in wrongs.outcome.notes.trials]
     drawn, seen = exercise.draw(attempt.seed), max(2 * len(exercise.inputs), len(rights))
-    fresh = [g for i in range(1, FRESH + 1) for g in exercise.drawing(attempt.seed + i)]
+    fresh = [g for i in range(1, FRESH + 1) for g in exercise.iter_draws(attempt.seed + i)]
     return drawn[:seen], rights, [*drawn[seen:], *fresh]
 
 
-def changed(wrongs):
+def find_changed_inputs(wrongs):
     """The names of the inputs that the learner's own function changes in some trial."""
     return sorted({name for trial in wrongs.outcome.notes.trials for name in trial["changed"]})
 
@@ -516,17 +519,17 @@ def find(wrongs):
     if not place or ("nearer" in place and wrongs.departure):
         return None
     if "left" in place:
-        _, mistake, is_always = sometimes.likeliest(wrongs)
+        _, mistake, is_always = sometimes.find_likeliest(wrongs)
         if mistake and mistake.name == place["left"] and not is_always:
             return None  # one mistake, and not two
     exercise, verdict = wrongs.exercise, wrongs.verdict
-    kind, where, question = asked(place, wrongs)
+    kind, where, question = make_question(place, wrongs)
     first, *_ = verdict.text.split("\n")
     if "left" in place:
-        left = next(mistake for mistake in exercise.known if mistake.name == place["left"])
+        left = next(mistake for mistake in exercise.known_mistakes if mistake.name == place["left"])
         ask = f"{in_words('the other one', name=left.name)} {left.beside}"
-        text = f"{first}\n{in_words('one of two', where=capitalised(where))} {question}\n{ask}"
-        asks = f"{capitalised(where)}. {question} {ask}"
+        text = f"{first}\n{in_words('one of two', where=capitalise(where))} {question}\n{ask}"
+        asks = f"{capitalise(where)}. {question} {ask}"
         return Verdict(False, f"{kind}, and {left.name}", text, drawn=True, question=asks)
     if len(place["lines"]) > 1:
         what = "a part: of lines, each" if place.get("each") else "a part: of lines"
@@ -538,36 +541,36 @@ def find(wrongs):
         then = in_words("nearer" if "nearer" in place else "right: more")
     elif verdict.name == "changes its input":
         changed = next(trial["changed"] for trial in wrongs.outcome.notes.trials if trial["changed"])
-        kind, then, question = "a copy", in_words("unchanged", names=listed(changed)), PLACES["a copy"]
+        kind, then, question = "a copy", in_words("unchanged", names=join_texts(changed)), PLACES["a copy"]
     elif set(names) == set(exercise.gives):
         then = in_words("right: all")
     else:
-        then = in_words("right", names=listed(names))
-    text = in_words("different", where=capitalised(where), what=what, then=then)
+        then = in_words("right", names=join_texts(names))
+    text = in_words("different", where=capitalise(where), what=what, then=then)
     if "alone" in place:
         text = in_words("look", where=where)
-    asks = f"{capitalised(where)}. {question}"
+    asks = f"{capitalise(where)}. {question}"
     return Verdict(False, kind, f"{first}\n{text} {question}", drawn=True, question=asks)
 
 
-def capitalised(text):
+def capitalise(text):
     return text[:1].upper() + text[1:]
 
 
-def asked(place, wrongs):
-    """Of a place, see `described`: the kind of its edit, where it is, and what is asked there."""
+def make_question(place, wrongs):
+    """Of a place, see `describe_edits`: the kind of its edit, where it is, and what is asked there."""
     kind, part, lines = place["kind"], place["part"], list(map(str, place["lines"]))
-    where = in_words("lines" if len(lines) > 1 else "line", lines=listed(lines))
+    where = in_words("lines" if len(lines) > 1 else "line", lines=join_texts(lines))
     where = in_words("line: a part", where=where, part=part) if part else where
-    if kind == "a sum" and of_length_1(wrongs):
+    if kind == "a sum" and has_length_1_error(wrongs):
         kind = "an axis"
     name = kind.partition(": ")[0]
-    if kind == "a sum" and not sums(wrongs.exercise) and "sum" not in part:  # what is asked about should be there
+    if kind == "a sum" and not has_sum(wrongs.exercise) and "sum" not in part:  # what is asked about should be there
         kind = "in one place"
     return name, where, PLACES[kind]
 
 
-def of_length_1(wrongs):
+def has_length_1_error(wrongs):
     """Whether the first result that has a wrong shape lacks an axis of length 1, or has one too many."""
     for g, trial in zip(wrongs.exercise.draw(wrongs.seed), wrongs.outcome.notes.trials, strict=False):
         for name, result in zip(wrongs.exercise.gives, trial["results"], strict=False):
