@@ -8,7 +8,7 @@ LINES = 20_000  # that a mistake may run; every right answer runs far fewer
 
 
 def hide_name(name):
-    """A name in code that we run, which no learner could type."""
+    """Return a name for code that we run, which no learner could type."""
     return f"size {name}"
 
 
@@ -26,7 +26,7 @@ class Budget:
         self.lines = self.limit = lines
 
     def spend(self, lines):
-        """What `count_lines` puts into loops and functions."""
+        """Count lines that run: `count_lines` puts calls of it into loops and functions. Raises `Stopped`."""
         self.lines -= lines
         self.limit -= lines
         if self.limit < 0:
@@ -36,7 +36,7 @@ class Budget:
 
 @lru_cache(4096)
 def compile_with_budget(code):
-    """Compiled code that stops when it has run too many lines."""
+    """Compile code that stops when it has run too many lines."""
     tree = ast.parse(code)
     count_lines(tree)
     with warnings.catch_warnings():
@@ -65,5 +65,5 @@ def is_spend_call(node):
 
 
 def put_in_place(old, new):
-    """A new node in the place of an old one."""
+    """Return a new node with the lines and columns of an old one, unless it has its own."""
     return ast.fix_missing_locations(ast.copy_location(new, old)) if not hasattr(new, "lineno") else new

@@ -37,7 +37,7 @@ DRAWS = 100  # after which a size that is always the same is a constant
 
 
 class Folder(NamedTuple):
-    """What the exercises of a folder have in common."""
+    """Settings that the exercises of a folder have in common."""
 
     counts: dict = MappingProxyType({})  # {a size: what there are so many of}; the first is that over which a mean goes
     words: Words = Words.from_folder()
@@ -68,7 +68,8 @@ class Mistake(NamedTuple):
 
 
 class Tool(NamedTuple):
-    """What should compute an exercise's results, and how to see that it has done so: twice its gradients are tried."""
+    """A tool that should compute an exercise's results, and how to see that it has done so: its gradients are
+    doubled."""
 
     mark: str  # if it has not,
     text: str  # and what is said then
@@ -117,14 +118,14 @@ class Exercise:
         if not cut:
             raise ValueError(f"the line {CUT.strip()!r} is missing")
         below = top.count("\n") * "\n" + f"# {below}"  # so that errors say which line of the file it is
-        said = {"np": np}
-        exec(compile(below, file, "exec"), said)
+        settings = {"np": np}
+        exec(compile(below, file, "exec"), settings)
         tree = ast.parse(below)
-        said = {name: value for name, value in said.items() if name.isupper()}
-        self.kind = next((value for value in said.values() if isinstance(value, Kind)), self.kind)
-        others = self.folder.says | self.kind.says
-        for name, value in (others | said).items():
-            is_known = is_setting(name) or name in others or value is self.kind
+        settings = {name: value for name, value in settings.items() if name.isupper()}
+        self.kind = next((value for value in settings.values() if isinstance(value, Kind)), self.kind)
+        defaults = self.folder.says | self.kind.says
+        for name, value in (defaults | settings).items():
+            is_known = is_setting(name) or name in defaults or value is self.kind
             if not is_known and name in imported_names(tree):  # a constant of another file
                 continue
             if not is_known:
@@ -157,7 +158,7 @@ class Exercise:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def check(self):
-        """ValueError, with what is wrong, if a part of the file is missing, or does not fit another one."""
+        """Raise ValueError, with what is wrong, if a part of the file is missing, or does not fit another one."""
         if not ast.get_docstring(self.tree):
             raise ValueError("it has no title: its first line should be a text in triple quotes")
         if not any(isinstance(node, ast.FunctionDef) for node in self.tree.body):
@@ -165,11 +166,13 @@ class Exercise:
         if len(self.hints) != 3:
             raise ValueError(f"HINTS has {len(self.hints)} hints that begin with a number, as `1. `, and not three")
         self.kind.check(self)
-        for name, to, question in self.mistakes:
-            if not (to and question):
-                raise ValueError(f"the mistake {name!r} has no {'question' if to else 'change, which follows ` | `'}")
+        for name, change, question in self.mistakes:
+            if not (change and question):
+                raise ValueError(
+                    f"the mistake {name!r} has no {'question' if change else 'change, which follows ` | `'}"
+                )
             try:
-                self.change_formula(to)
+                self.change_formula(change)
             except ValueError as error:
                 raise ValueError(f"the mistake {name!r}: {error}") from None
 
@@ -197,12 +200,12 @@ class Exercise:
 
     @cached_property
     def function(self):
-        """What the learner writes, in the stub: an `ast.FunctionDef`."""
+        """The stub function that the learner completes, as an `ast.FunctionDef`."""
         return next(node for node in self.tree.body if isinstance(node, ast.FunctionDef))
 
     @cached_property
     def is_program(self):
-        """Whether it does something when it is run: a module runs it, or the stub says what to do."""
+        """True if it does something when it is run: a module runs it, or the stub says what to do."""
         runs = (isinstance(node, ast.If) and "__main__" in ast.unparse(node.test) for node in self.tree.body)
         return bool(self.kind.module) or any(runs)
 
@@ -217,7 +220,7 @@ class Exercise:
         return tuple(node.id for node in ast.walk(self.function.body[-1]) if isinstance(node, ast.Name))
 
     def fill_stub(self, body):
-        """The stub with these lines in place of its dots. What they do not set keeps its own."""
+        """Return the stub with these lines in place of its dots. What they do not set keeps its own."""
         dots = [name for name in self.gives if not re.search(rf"\b{name}\b[^=\n]*=[^=]", body)]
         lines = textwrap.indent("\n".join([body, *(f"{name} = ..." for name in dots)]), "    ") + "\n"
         return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, self.stub, flags=re.MULTILINE)
@@ -228,8 +231,8 @@ class Exercise:
         return self.stub[: re.search(r"^    \w+ = \.\.\.", self.stub, re.MULTILINE).start()].count("\n") + 1
 
     def draw(self, seed):
-        """For each trial, the inputs and the right results: two trials of different sizes from each of `inputs`, and of
-        `further`.
+        """Return for each trial the inputs and the right results: two trials of different sizes from each of `inputs`,
+        and of `further`.
 
         The same seed gives the same ones, which are drawn once.
         """
@@ -238,7 +241,7 @@ class Exercise:
         return self.drawn[1]
 
     def fresh(self, seed):
-        """The trials of another draw, on which is tried what is said of those of this seed; drawn once, too."""
+        """Return the trials of another draw, on which is tried what is said of those of this seed; drawn once, too."""
         if self.drawn_fresh[0] != seed:
             self.drawn_fresh = seed, list(self.iter_draws(seed + 1))
         return self.drawn_fresh[1]
@@ -254,7 +257,9 @@ class Exercise:
             yield from map(self.complete_draw, (first, second))
 
     def complete_draw(self, g):
-        """A draw, to which the results that it lacks are added, which are the answer's, and `losses`."""
+        """Add to a draw the results that it lacks, which are the answer's, and `losses`; return it. Raises ValueError
+        if the
+        answer does not set them."""
         missing = [name for name in self.gives if not hasattr(g, name)]
         if missing:
             names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: Budget(LINES).spend}
@@ -273,12 +278,13 @@ class Exercise:
         return g
 
     def compute_loss(self, g, name, array):
-        """The loss of a draw, with this array in place of the one of that name."""
+        """Return the loss of a draw, with this array in place of the one of that name."""
         function = self.loss[name]
-        return function(**{other: getattr(g, other) for other in argument_names(function)} | {name: array})
+        return function(**{argument: getattr(g, argument) for argument in argument_names(function)} | {name: array})
 
     def draw_by_shapes(self, rng):
-        """Numbers from the normal distribution for each argument, in the shape that the stub gives."""
+        """Draw each argument from the normal distribution, in the shape that the stub gives. Raises ValueError if there
+        are more sizes than in SIZES."""
         axes = [axis for name in self.takes for axis in self.shapes[name]]
         names = [axis for axis in dict.fromkeys(axes) if not axis.isdecimal()]
         if len(names) > len(SIZES):
@@ -289,7 +295,7 @@ class Exercise:
 
     @property
     def has_all_shapes(self):
-        """Whether the stub says the shape of each argument, by names of sizes and numbers."""
+        """True if the stub says the shape of each argument, by names of sizes and numbers."""
         shapes = [self.shapes.get(name, ("?",)) for name in self.takes]
         return all(re.fullmatch(r"\w+", size) for shape in shapes for size in shape)
 
@@ -300,67 +306,67 @@ class Exercise:
 
     @cached_property
     def statement(self):
-        """What the stub says is asked, without its title: a list of `marker.statement.Block`."""
+        """The stub's text without its title: a list of `marker.statement.Block`."""
         text = inspect.cleandoc(self.stub.split('"""', 2)[1])
         return parse_statement(text.partition("\n")[2], self.takes)
 
     def make_arguments(self, g):
-        """The arguments of one call: arrays and lists of its own, which it may modify freely."""
+        """Return the arguments of one call: arrays and lists of its own, which it may modify freely."""
         if self.arguments:
-            made = self.arguments(g)
-            return {name: made[name] for name in self.takes}
+            arguments = self.arguments(g)
+            return {name: arguments[name] for name in self.takes}
         return {name: copy.copy(getattr(g, name)) for name in self.takes}
 
     @cached_property
     def known_mistakes(self):
         """All mistakes that have a name, this exercise's own first."""
-        rows = [(name, question, to) for name, to, question in self.mistakes]
+        rows = [(name, question, change) for name, change, question in self.mistakes]
         for output in self.gives if self.inputs else ():
             rows += [(name, question, f"{output} = {output} * ({k})") for name, k, question in self.factors]
         return tuple(
-            Mistake.from_row(name, question, to, compile_with_budget(self.change_formula(to)))
-            for name, question, to in rows
+            Mistake.from_row(name, question, change, compile_with_budget(self.change_formula(change)))
+            for name, question, change in rows
         )
 
     @cached_property
     def harmless_forms(self):
         """{a form of the answer that is right, too: why}, of each row of HARMLESS."""
         rows = [row.partition(" | ")[::2] for row in map(str.strip, self.harmless.splitlines()) if row]
-        return {apply_change(self.answer, to, self.gives[0]): reason for to, reason in rows}
+        return {apply_change(self.answer, change, self.gives[0]): reason for change, reason in rows}
 
     @cached_property
     def distinct_mistakes(self):
-        """Those that can be told from each other and from what is right, by the numbers of one draw."""
-        found = {}
+        """The mistakes that can be told from each other and from what is right, by the numbers of one draw."""
+        by_numbers = {}
         for mistake in self.known_mistakes:
             drawn = [self.values(mistake, g) for g in self.draw(0)]
             numbers = tuple((t, name, format_digits(a)) for t, values in enumerate(drawn) for name, a in values.items())
-            found.setdefault(numbers, mistake)
-        found.pop((), None)
-        return tuple(found.values())
+            by_numbers.setdefault(numbers, mistake)
+        by_numbers.pop((), None)
+        return tuple(by_numbers.values())
 
     @cached_property
     def pairs(self):
         """Each two of these mistakes at once, one after the other: [(first, second, code)]."""
-        found = {}
+        by_code = {}
         for first, second in permutations(self.known_mistakes, 2):
             with suppress(ValueError):  # the first has taken away what the second would change
-                found.setdefault(self.change_formula(first.change, second.change), (first, second))
-        return [(*both, code) for code, both in found.items()]
+                by_code.setdefault(self.change_formula(first.change, second.change), (first, second))
+        return [(*mistakes, code) for code, mistakes in by_code.items()]
 
     def change_formula(self, *changes):
-        """The formula with these changes, one after the other."""
-        return reduce(lambda formula, to: apply_change(formula, to, self.gives[0]), changes, self.formula)
+        """Return the formula with these changes, one after the other."""
+        return reduce(lambda formula, text: apply_change(formula, text, self.gives[0]), changes, self.formula)
 
     def values(self, mistake, g):
-        """{output: what a function with this mistake returns for it}, where that differs from what is right."""
+        """Return {output: what a function with this mistake returns for it}, where that differs from what is right."""
         computed = vars(g).setdefault("computed", {})
         if mistake not in computed:
             computed[mistake] = self.wrong_values(mistake.code, g, Budget(LINES))
         return computed[mistake]
 
     def wrong_values(self, code, g, budget):
-        """The same for the code of any change; none, where it cannot be run, or never ends."""
+        """Return the same for the code of any change; {} where it cannot be run, or never ends."""
         with suppress(Exception, Stopped):
             names = self.run_change(code, g, budget)
             with np.errstate(all="ignore"):
@@ -383,68 +389,68 @@ class Exercise:
     def factors(self):
         """(mistake, factor, question) of each factor of a result that is tried, for the first size of the folder."""
         first, rows = next(iter(self.folder.counts), None), MISTAKES["Factors"]
-        what = {"size": first, "them": self.all_counts.get(first)}
-        return [[text.format(**what) for text in row] for row in rows if first or "{" not in row[1]]
+        values = {"size": first, "them": self.all_counts.get(first)}
+        return [[text.format(**values) for text in row] for row in rows if first or "{" not in row[1]]
 
     @cached_property
     def size_names(self):
         """{the name of a size: what it is}, for a learner who takes it for a variable."""
-        found = {}
-        for size, what in self.all_counts.items():
-            found[size] = OF_PYTHON.text("a size", size=size, what=what)
+        texts = {}
+        for size, unit in self.all_counts.items():
+            texts[size] = OF_PYTHON.text("a size", size=size, what=unit)
             arrays = [array for array, axes in self.shapes.items() if size in axes]
             if arrays:
                 axis = self.shapes[arrays[0]].index(size)
                 where = f"{arrays[0]}.shape[{axis}]" if axis else f"len({arrays[0]})"
-                found[size] = OF_PYTHON.text("a size: where", size=size, what=what, where=where)
-        return found
+                texts[size] = OF_PYTHON.text("a size: where", size=size, what=unit, where=where)
+        return texts
 
 
 def is_setting(name):
-    """Whether a file may say this name, in capitals: whether the class Exercise documents it."""
+    """Return True if a file may say this name, in capitals: if the class Exercise documents it."""
     value = vars(Exercise).get(name.lower(), Exercise.check)
     return not isinstance(value, (cached_property, property, type(Exercise.check)))
 
 
 def imported_names(tree):
-    """The names that the `from ... import` lines of a file define."""
+    """Return the names that the `from ... import` lines of a file define."""
     imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
     return {alias.asname or alias.name for node in imports for alias in node.names}
 
 
 def argument_names(function):
-    """The names of a function's arguments."""
+    """Return the names of a function's arguments."""
     return tuple(inspect.signature(function).parameters)
 
 
 def format_digits(a):
-    """Eight digits of each entry of an array, as text."""
+    """Format each entry of an array with eight digits."""
     with np.errstate(all="ignore"):
         return " ".join(f"{entry:.7e}" for entry in np.ravel(np.asarray(a, np.float64)))
 
 
-def draw_distinct_pair(given, rng, first):
-    """Two draws whose sizes all differ, but for those that are the same in all draws: they are constants.
+def draw_distinct_pair(draw, rng, first_draw):
+    """Return two draws whose sizes all differ, but for those that are the same in all draws: they are constants.
 
-    ValueError if such a pair does not come.
+    Raises ValueError if such a pair does not come.
     """
-    draws = [given(rng) for _ in range(DRAWS)]
-    constant = set.intersection(*({*sizes(g).items()} for g in (first, *draws)))
-    for second in draws:
-        if not (sizes(first).items() & sizes(second).items()) - constant:
-            return first, second
-    raise ValueError(f"{DRAWS} draws of {getattr(given, '__name__', given)} have a size in common")
+    draws = [draw(rng) for _ in range(DRAWS)]
+    constant = set.intersection(*({*sizes(g).items()} for g in (first_draw, *draws)))
+    for second_draw in draws:
+        if not (sizes(first_draw).items() & sizes(second_draw).items()) - constant:
+            return first_draw, second_draw
+    raise ValueError(f"{DRAWS} draws of {getattr(draw, '__name__', draw)} have a size in common")
 
 
-def apply_change(formula, to, output):
-    """A formula with one change.
+def apply_change(formula, change, output):
+    """Return a formula with one change.
 
     "old -> new" edits it (" & " between two edits), "name = ..." comes after it, an expression is the output's value.
-    ValueError if there is nothing to edit.
+    Raises ValueError if there is nothing to edit.
     """
-    if " ->" not in to:
-        return f"{formula}\n{to}" if re.match(r"[\w, ]+ = ", to) else f"{formula}\n{output} = {to}"
-    for edit in to.split(" & "):
+    if " ->" not in change:
+        return f"{formula}\n{change}" if re.match(r"[\w, ]+ = ", change) else f"{formula}\n{output} = {change}"
+    for edit in change.split(" & "):
         old, new = re.split(r" -> ?", edit)
         if old not in formula:
             raise ValueError(f"there is no {old!r} in the formula")
@@ -453,7 +459,7 @@ def apply_change(formula, to, output):
 
 
 def unwrap(text):
-    """A paragraph in one line. What is indented stays: a picture."""
+    """Join a paragraph into one line. What is indented stays: a picture."""
     return re.sub(r"\n(?! {4})", " ", text.strip("\n"))
 
 
@@ -478,8 +484,8 @@ def parse_mistakes(text):
         head = " ".join([head, *(line.strip() for line in lines if line.startswith(" " * 8))])
         question = " ".join(line.strip() for line in lines if not line.startswith(" " * 8)) or question
         if head:
-            name, _, to = head.partition(" | ")
-            mistakes.append((name, to, question))
+            name, _, change = head.partition(" | ")
+            mistakes.append((name, change, question))
             if learners:
                 written.append((name, "\n".join(learners)))
     return mistakes[::-1], written[::-1]

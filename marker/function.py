@@ -21,7 +21,7 @@ from marker.words import join_texts
 
 @dataclass
 class Notes:
-    """What became of a function."""
+    """Notes on the trials of a function."""
 
     # of each: {"results": as `describe` has them, "changed": names of inputs, "right": names of results}
     trials: list = field(default_factory=list)
@@ -33,7 +33,7 @@ class Notes:
 
 
 class Function(Kind):
-    """How a function is marked."""
+    """Marking of a function."""
 
     Notes, marks, is_quick = Notes, (), True
 
@@ -49,9 +49,9 @@ class Function(Kind):
         if not callable(function):
             notes.missing = True
             return
-        drawn, at_first = exercise.draw(attempt.seed), 2 * len(exercise.inputs)
-        for g in drawn:
-            if len(rights) == at_first and not is_right(exercise, rights):
+        draws, n_first = exercise.draw(attempt.seed), 2 * len(exercise.inputs)
+        for g in draws:
+            if len(rights) == n_first and not is_right(exercise, rights):
                 break
             trial = run_trial(exercise, function, g)
             rights.append(trial["right"])
@@ -61,7 +61,7 @@ class Function(Kind):
 
     @np.errstate(all="ignore")  # some mistakes overflow
     def judge(self, exercise, seed, outcome):
-        """The known mistakes first; where they say too little, the finders, which look longer."""
+        """Return the `Verdict`: the known mistakes first; where they say too little, the finders, which look longer."""
         attempt, notes = outcome.attempt, outcome.notes
         if notes.missing:
             return wrong("no function", function=exercise.function.name)
@@ -84,7 +84,8 @@ class Function(Kind):
         return verdict
 
     def can_be_asked(self, exercise):
-        """Whether all arguments are nests of arrays and numbers: a function, say, cannot be sent to another process."""
+        """Return True if all arguments are nests of arrays and numbers: a function, say, cannot be sent to another
+        process."""
         with suppress(NotKept):
             for g in exercise.draw(0):
                 make_plan(list(exercise.make_arguments(g).values()))
@@ -101,7 +102,7 @@ class Function(Kind):
 
 
 def ask_finders(wrongs):
-    """What the first finder says that has something to say: the folder's own, then the marker's."""
+    """Return the `Verdict` of the first finder that has one: the folder's own, then the marker's; or None."""
     with suppress_side_effects():
         for find in (wrongs.exercise.folder.finders | FINDERS).values():
             with suppress(Exception):  # then the others may find something
@@ -111,19 +112,19 @@ def ask_finders(wrongs):
 
 
 def run_trial(exercise, function, g):
-    """What became of one trial."""
+    """Run one trial, and return its notes: see `Notes.trials`."""
     results, changed = call(exercise, function, g)
     right = sorted(right_results(exercise, g, results, changed))
     return {"results": list(map(describe, results)), "changed": changed, "right": right}
 
 
 def is_right(exercise, rights):
-    """Whether all results were right in all trials so far."""
+    """Return True if all results were right in all trials so far."""
     return all(set(right) == set(exercise.gives) for right in rights)
 
 
 def note_further(exercise, module, function, seed, notes):
-    """Note what is left to ask when all numbers are right."""
+    """Note what is left to try when all numbers are right."""
     first, *_, last = exercise.draw(seed)
     if exercise.tool:
         notes.follows = follows_tool(exercise, module, function, last)
@@ -139,18 +140,18 @@ def note_further(exercise, module, function, seed, notes):
 
 
 def move_to_kinks(g):
-    """The same inputs, but what lies beside 0 is exactly 0."""
+    """Return the same inputs, but what lies beside 0 is exactly 0."""
     arrays = {name: np.where(abs(a := getattr(g, name)) < 2 * BESIDE, 0, a) for name in g.kinks}
     return SimpleNamespace(**vars(g) | arrays)
 
 
 def follows_tool(exercise, module, function, g):
-    """Whether the results come from the tool that they should come from: if its gradients double, do they follow?
+    """Return True if the results come from the tool that they should come from: if its gradients double, they follow.
 
-    An error says yes: the function may compare its results with something.
+    An error says so, too: the function may compare its results with something.
     """
     with suppress(Exception), redirect_stdout(io.StringIO()), exercise.tool.doubled(module, g):
         results, _ = call(exercise, function, g)
-        wanted = exercise.tool.then(g)
-        return all(agree(result, wanted[name]) for name, result in zip(exercise.gives, results, strict=True))
+        expected = exercise.tool.then(g)
+        return all(agree(result, expected[name]) for name, result in zip(exercise.gives, results, strict=True))
     return True

@@ -1,4 +1,4 @@
-"""The marker: has a file run (marker/runner.py), and says what is right or wrong in it, whatever its kind."""
+"""Marking: run a file (marker/runner.py) and return the verdict on it, for every kind of exercise."""
 
 import re
 import secrets
@@ -17,33 +17,35 @@ OTHERS = (
 )  # fmt: skip
 
 
-def mark(exercise, file, seed, seconds=None, hear=lambda text: None, within=()):
-    """The `Verdict` on a file. Never raises for what is in it, or computes much longer than `seconds`.
+def mark(exercise, file, seed, seconds=None, hear=lambda text: None, hidden_folders=()):
+    """Mark a file: return its `Verdict`. Never raises for what is in it, nor computes much longer than `seconds`.
 
-    `hear` is told now and then what is being done, if that takes long. within: see `runner.run_in_subprocess`.
+    `hear` is told now and then what is being done, if that takes long. hidden_folders: see `runner.run_in_subprocess`.
     """
-    found = read_verdict(
-        exercise, runner.run_in_subprocess(exercise, file, seed, seconds or find_time_limit(exercise), hear, within)
+    verdict = read_verdict(
+        exercise,
+        runner.run_in_subprocess(exercise, file, seed, seconds or find_time_limit(exercise), hear, hidden_folders),
     )
-    return confirm(exercise, file, found, hear, within) if found.passed else found
+    return confirm(exercise, file, verdict, hear, hidden_folders) if verdict.passed else verdict
 
 
 def find_time_limit(exercise):
-    """The seconds that a file may compute."""
+    """Return the seconds that a file may compute."""
     return WITH_TORCH if exercise.needs_torch else exercise.kind.seconds
 
 
-def confirm(exercise, file, verdict_before, hear=lambda text: None, within=()):
-    """The `Verdict` on a file that is said to have passed, after its functions were asked in another process.
+def confirm(exercise, file, verdict_before, hear=lambda text: None, hidden_folders=()):
+    """Return the `Verdict` on a file that is said to have passed, after its functions were asked in another process.
 
     Nobody can know before what they are asked: it is drawn now, and compared in this process.
+    Raises UserError if the data that the exercise needs are missing here.
     """
     kind, seed = exercise.kind, secrets.randbelow(2**32)
     if not kind.can_be_asked(exercise):
         return verdict_before
     hear("It is asked once more")
     try:
-        with asking(file, find_time_limit(exercise), within, kind.gives, exercise.needs_torch) as functions:
+        with asking(file, find_time_limit(exercise), hidden_folders, kind.gives, exercise.needs_torch) as functions:
             kind.ask(exercise, functions, seed)
     except UserError:
         raise
@@ -52,7 +54,8 @@ def confirm(exercise, file, verdict_before, hear=lambda text: None, within=()):
     except Exception as error:  # it answers something else, or nothing
         if kind.is_quick:  # somebody may be wrong for these inputs alone
             again = read_verdict(
-                exercise, runner.run_in_subprocess(exercise, file, seed, find_time_limit(exercise), hear, within)
+                exercise,
+                runner.run_in_subprocess(exercise, file, seed, find_time_limit(exercise), hear, hidden_folders),
             )
             if not again.passed:
                 return again
@@ -63,24 +66,26 @@ def confirm(exercise, file, verdict_before, hear=lambda text: None, within=()):
 
 
 def read_verdict(exercise, report):
-    """The `Verdict` in a `Report`, whatever it is: a file may have written it by itself."""
-    if found := judge_not_run(report):
-        return found
+    """Return the `Verdict` in a `Report`, whatever it is: a file may have written it by itself."""
+    if failure := judge_not_run(report):
+        return failure
     try:
-        said = Verdict(**report.verdict)
-        texts = {name: str(getattr(said, name)) for name in ("text", "printed", "typed", "question", "error")}
-        said = said._replace(**texts, passed=said.passed is True, drawn=said.drawn is True, whole=said.whole is True)
-        if not is_known_mark(exercise, said.name) or said.passed != (said.name in PASSED):
-            said = said._replace(passed=False, name="error")
-        if said.name == "error" and not is_error(said.error):
-            said = said._replace(error="Exception")
-        return said
+        verdict = Verdict(**report.verdict)
+        texts = {name: str(getattr(verdict, name)) for name in ("text", "printed", "typed", "question", "error")}
+        verdict = verdict._replace(
+            **texts, passed=verdict.passed is True, drawn=verdict.drawn is True, whole=verdict.whole is True
+        )
+        if not is_known_mark(exercise, verdict.name) or verdict.passed != (verdict.name in PASSED):
+            verdict = verdict._replace(passed=False, name="error")
+        if verdict.name == "error" and not is_error(verdict.error):
+            verdict = verdict._replace(error="Exception")
+        return verdict
     except Exception:
         return wrong("no result: senseless")
 
 
 def is_known_mark(exercise, name):
-    """Whether a file may have this mark: so no other word reaches a teacher's table."""
+    """Return True if a file may have this mark: so no other word reaches a teacher's table."""
     known = {*MARKS, *PASSED, *OTHERS, *TYPED, *exercise.folder.words.marks}
     if name in known:
         return True
@@ -90,22 +95,24 @@ def is_known_mark(exercise, name):
     halves = (name.split(", and ", n) for n in range(1, name.count(", and ") + 1))
     pairs = [(", and ".join(parts[:-1]), parts[-1]) for parts in halves]
     known -= {*PASSED}
-    return name in known or any(one in known and other in known for one, other in pairs)
+    return name in known or any(first in known and second in known for first, second in pairs)
 
 
 def list_mistake_names(exercise):
-    """The names of the mistakes that are known of an exercise."""
+    """Return the names of the mistakes that are known of an exercise."""
     names = {name for name, *_ in (*exercise.mistakes, *exercise.factors)}
-    names |= {f"{one} in the place of {other}" for one in exercise.gives for other in exercise.gives}
+    names |= {
+        f"{result} in the place of {other_result}" for result in exercise.gives for other_result in exercise.gives
+    }
     names |= {f"{name} returned" for name in exercise.takes}
     return names | {exercise.tool.mark} if exercise.tool else names
 
 
 def judge_not_run(report):
-    """The `Verdict` on a file that has not come to its end; None if it has."""
+    """Return the `Verdict` on a file that has not come to its end; None if it has."""
     if report.seconds is not None:
-        mark = "does not end: in a line" if report.line else "does not end"
-        return wrong(mark, seconds=report.seconds, line=report.line)
+        mark_name = "does not end: in a line" if report.line else "does not end"
+        return wrong(mark_name, seconds=report.seconds, line=report.line)
     if report.died is not None:
         return wrong("no result: ended" if report.died == 0 else "no result", died=report.died)
     if report.unmarked:

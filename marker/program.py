@@ -15,7 +15,7 @@ class Notes:
 
 
 class Program(Kind):
-    """How a whole program is marked.
+    """Marking of a whole program.
 
     examine(module, seed, tell) -> whether it has passed, a mark, and what is said of the program. ask(functions, seed):
     `Wrong`, if its functions, which are in another process, do not do what was reported of them. gives: what these
@@ -50,5 +50,5 @@ class Program(Kind):
 
 
 def replace_functions(stub, lines):
-    """A stub with these lines in place of its functions."""
+    """Return a stub with these lines in place of its functions."""
     return re.sub(r"^def .*\Z", lambda _: f"{lines}\n", stub, flags=re.DOTALL | re.MULTILINE)

@@ -85,7 +85,8 @@ def find_set_names(function):
 
 
 def returned_names(function):
-    """The names of the results that an `ast.FunctionDef` returns in its last line; () if that returns no names."""
+    """Return the names of the results that an `ast.FunctionDef` returns in its last line; () if that returns no
+    names."""
     last = function.body[-1]
     value = last.value if isinstance(last, ast.Return) else None
     values = value.elts if isinstance(value, ast.Tuple) else [value]
@@ -93,7 +94,7 @@ def returned_names(function):
 
 
 def extract_body(text, function):
-    """The lines of a function in a text, without its last statement, `return`; "" if there are none."""
+    """Return the lines of a function in a text, without its last statement, `return`; "" if there are none."""
     if not function or len(function.body) < 2:
         return ""
     first, *_, last = function.body
@@ -101,7 +102,8 @@ def extract_body(text, function):
 
 
 def parse_terms(block, takes):
-    """[[names with their shapes, what they are]] in an indented block of a statement; [] if it says nothing of names.
+    """Return [[names with their shapes, what they are]] in an indented block of a statement; [] if it says nothing of
+    names.
 
     takes: the names of the function's arguments.
     """
@@ -161,7 +163,7 @@ def make_block(part, takes):
 
 
 def parse_shapes(docstring, takes):
-    """{an argument: the sizes of its axes, as text} for those whose shape a statement says: `z, da (B, H)`."""
+    """Return {an argument: the sizes of its axes, as text} for those whose shape a statement says: `z, da (B, H)`."""
     shapes = {}
     for block in docstring.split("\n\n"):
         if not block.startswith("    "):

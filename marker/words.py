@@ -11,7 +11,7 @@ OWN = Path(__file__).resolve().parent
 
 @cache
 def tables(file):
-    """{heading: rows} of the tables of a Markdown file; none if there is no such file."""
+    """Return {heading: rows} of the tables of a Markdown file; {} if there is no such file."""
     if not file.exists():
         return {}
     sections = file.read_text(encoding="utf-8").split("\n## ")[1:]
@@ -19,7 +19,7 @@ def tables(file):
 
 
 def parse_table(text):
-    """The rows of a Markdown table, as lists of cells. An empty last cell stands for that of the row above."""
+    """Return the rows of a Markdown table, as lists of cells. An empty last cell stands for that of the row above."""
     rows = []
     for line in text.strip().splitlines()[2:]:
         cells = (cell.strip().replace(r"\|", "|") for cell in re.split(r" \|(?= |$)", line.removeprefix("|"))[:-1])
@@ -32,9 +32,9 @@ SAID, MISTAKES = tables(OWN / "said.md"), tables(OWN / "mistakes.md")
 COMMON = ("Errors", "Names", "Operands")  # tables whose first cells are no marks
 
 
-def join_texts(texts, how="and"):
-    """Names, say, as one text: "a and b". how: a row of the table "Lists"."""
-    return reduce(dict(SAID["Lists"])[how].format, texts) if texts else ""
+def join_texts(texts, conjunction="and"):
+    """Join names, say, into one text: "a and b". conjunction: a row of the table "Lists"."""
+    return reduce(dict(SAID["Lists"])[conjunction].format, texts) if texts else ""
 
 
 class Words(NamedTuple):
@@ -47,7 +47,9 @@ class Words(NamedTuple):
 
     @classmethod
     def from_folder(cls, folder=None):
-        said = tables(folder / "said.md") if folder else {}
-        own = {mark.partition(":")[0] for name, rows in said.items() if name not in COMMON for mark, *_ in rows}
-        first = [[*said.get(name, ()), *SAID.get(name, ())] for name in ("Errors", "Names")]
-        return cls(*first, dict(said.get("Operands", ())), own)
+        own_tables = tables(folder / "said.md") if folder else {}
+        own_marks = {
+            mark.partition(":")[0] for name, rows in own_tables.items() if name not in COMMON for mark, *_ in rows
+        }
+        first = [[*own_tables.get(name, ()), *SAID.get(name, ())] for name in ("Errors", "Names")]
+        return cls(*first, dict(own_tables.get("Operands", ())), own_marks)

@@ -8,7 +8,8 @@ from marker.verdict import FAR_OFF, Verdict, in_words
 
 
 def find(wrongs):
-    """The `Verdict` that names the one that explains the most trials, where nothing explains all; or None."""
+    """Return the `Verdict` that names the mistake that explains the most trials, where nothing explains all; or
+    None."""
     name, mistake, is_always = find_likeliest(wrongs)
     if not mistake:
         return None
@@ -17,25 +18,27 @@ def find(wrongs):
 
 
 def find_likeliest(wrongs):
-    """(a result, the mistake that gives its numbers in the most trials, whether in all of them); None where there is
-    none."""
+    """Return (a result, the mistake that gives its numbers in the most trials, whether in all of them); the mistake is
+    None where there is none."""
     if wrongs.verdict.name not in FAR_OFF:
         return "", None, False
-    answer, ways = make_answer(wrongs.exercise, wrongs.seed, wrongs.outcome), []
+    answer, explanations = make_answer(wrongs.exercise, wrongs.seed, wrongs.outcome), []
     for t, name in find_first_wrong(answer):
         for mistake in wrongs.exercise.known_mistakes:
             value = partial(value_with_mistake, wrongs.exercise, mistake, name)
-            if name in wrongs.exercise.values(mistake, answer.given[t]) and is_in_both(answer, t, name, value):
-                ways.append((sum(is_in_both(answer, i, name, value) for i in range(len(answer.trials))), name, mistake))
-    if not ways:
+            if name in wrongs.exercise.values(mistake, answer.draws[t]) and is_in_both(answer, t, name, value):
+                explanations.append(
+                    (sum(is_in_both(answer, i, name, value) for i in range(len(answer.trials))), name, mistake)
+                )
+    if not explanations:
         return "", None, False
-    _, name, mistake = max(ways, key=lambda way: way[0])
+    _, name, mistake = max(explanations, key=lambda way: way[0])
     return name, mistake, is_in_all(answer, name, partial(value_with_mistake, wrongs.exercise, mistake, name))
 
 
 def find_first_wrong(answer):
-    """(trial, result) of what is wrong in the first trial in which anything is."""
-    for t, (g, trial) in enumerate(zip(answer.given, answer.trials, strict=False)):
+    """Return [(trial, result)] of what is wrong in the first trial in which anything is."""
+    for t, (g, trial) in enumerate(zip(answer.draws, answer.trials, strict=False)):
         if wrong := [(t, name) for name, a in trial["numbers"].items() if not agree(a, getattr(g, name))]:
             return wrong
     return []

@@ -8,13 +8,14 @@ from marker.verdict import TYPED, Verdict, in_words
 
 
 def find_typed(attempt):
-    """(line, name, whether it does nothing) of each part of the learner's own lines that is one of mistakes.md."""
+    """Return [(line, name, whether it does nothing)] of each part of the learner's own lines that is one of
+    mistakes.md."""
     own = own_lines(attempt.source, attempt.exercise.stub)
     return [part for part in parts_typed(ast.parse(attempt.source)) if part[0] in own]
 
 
 def find(wrongs):
-    """The `Verdict` that names such a part, if it is where the mistake is."""
+    """Return the `Verdict` that names such a part, if it is where the mistake is; or None."""
     place = wrongs.place
     for line, name, _ in find_typed(wrongs.attempt):
         if name == "only the entries that are on" and wrongs.verdict.name != "wrong shape":
