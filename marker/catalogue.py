@@ -17,6 +17,7 @@ import importlib.util
 import sys
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain
 from pathlib import Path, PurePath
 
 from marker.exercise import CUT, Exercise, Folder
@@ -60,21 +61,20 @@ class Catalogue:
     def iter_unnamed_folders(self):
         """Yield the folders with exercises that `order` does not name."""
         named = {subfolder for _, subfolder, _ in self.order}
-        for path in sorted(filter(Path.is_dir, self.path.iterdir())) if "" not in named else ():
-            files = () if path.name in named else path.glob("[!_.]*.py")
-            if any(CUT in read_text(file) for file in files):
+        if "" in named:
+            return
+        for path in sorted(filter(Path.is_dir, self.path.iterdir())):
+            if path.name not in named and any(CUT in read_text(file) for file in path.glob("[!_.]*.py")):
                 yield path.name
 
     def read_part(self, subfolder, names, is_last):
         """Read the exercises of a folder with these names; of the last part, also those that no part names."""
         folder = self.path / subfolder
         if is_last:
-            named = {
-                name
-                for _, other_subfolder, part_names in self.order
-                for name in part_names.split()
-                if other_subfolder == subfolder
-            }
+            named = set()
+            for _, other_subfolder, part_names in self.order:
+                if other_subfolder == subfolder:
+                    named.update(part_names.split())
             file_names = {path.stem for path in folder.glob("[!_.]*.py") if subfolder or CUT in read_text(path)}
             names = [*names, *sorted(file_names - named)]
         return tuple(filter(None, (self.read(folder / f"{name}.py") for name in names)))
@@ -95,7 +95,7 @@ class Catalogue:
 
     @cached_property
     def exercises(self):
-        return tuple(exercise for part in self.parts.values() for exercise in part)
+        return tuple(chain.from_iterable(self.parts.values()))
 
     @cached_property
     def by_name(self):
@@ -104,7 +104,7 @@ class Catalogue:
     @cached_property
     def by_folder(self):
         """{folder: its exercises}"""
-        subfolders = sorted({subfolders for _, subfolders, _ in self.order})
+        subfolders = sorted({subfolder for _, subfolder, _ in self.order})
         return {name: tuple(e for e in self.exercises if e.file.parent == self.path / name) for name in subfolders}
 
     def number(self, exercise):

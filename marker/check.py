@@ -16,6 +16,7 @@ import warnings
 from collections import Counter
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
@@ -67,7 +68,8 @@ def report_problems(catalogue, file, seed=0):
     problems = [*find_problems(exercise, seed)]
     for text in problems:
         print(text)
-    if not problems and (names := [*mistakes_found_by_edits(exercise, seed)]):
+    names = [] if problems else [*mistakes_found_by_edits(exercise, seed)]
+    if names:
         print(f"An edit finds the place of these, too, so a row is worth it for its question alone: {', '.join(names)}")
     if not exercise.inputs:
         print(exercise.kind.checked)
@@ -92,7 +94,8 @@ def find_problems(exercise, seed=0, draws=DRAWS):
     if not exercise.inputs:
         yield from exercise.kind.problems(exercise, partial(mark_text, exercise, seed))
         return
-    if text := find_draw_error(exercise, seed):
+    text = find_draw_error(exercise, seed)
+    if text:
         yield text
         return
     yield from wrong_sizes(exercise, seed)
@@ -109,7 +112,8 @@ def find_problems(exercise, seed=0, draws=DRAWS):
 def mark_text(exercise, seed, text):
     """Return the `Verdict` on a file with this text."""
     with tempfile.TemporaryDirectory() as folder:
-        (path := Path(folder) / f"{exercise.name}.py").write_text(text, encoding="utf-8")
+        path = Path(folder, f"{exercise.name}.py")
+        path.write_text(text, encoding="utf-8")
         return marking.mark(exercise, path, seed)
 
 
@@ -143,7 +147,9 @@ def wrong_sizes(exercise, seed):
     """Yield a text for each size that no learner's number could be told from, or that the marker does not know."""
     rng = np.random.default_rng(seed)
     drawn = [draw(rng) for draw in exercise.inputs for _ in range(SIZE_DRAWS)]
-    names = {name for g in drawn for name, value in vars(g).items() if isinstance(value, np.integer)}
+    names = set()
+    for g in drawn:
+        names.update(name for name, value in vars(g).items() if isinstance(value, np.integer))
     for name in sorted(names - set(exercise.gives)):
         yield f"{name} is a NumPy integer, and no size: write int({name})"
     reported = set()
@@ -166,7 +172,10 @@ def find_wrong_axis(exercise, name, axis, arrays):
     shape = exercise.shapes.get(name, ())
     size = shape[axis] if axis < len(shape) else ""
     is_first = axis == 0 and name == exercise.takes[0]
-    of_grids = {size for sizes_of in exercise.shapes.values() if len(sizes_of) > 2 for size in sizes_of[1:]}
+    of_grids = set()
+    for axes in exercise.shapes.values():
+        if len(axes) > 2:
+            of_grids.update(axes[1:])
     is_of_table = size not in of_grids and (axis == 0 or all(a.ndim <= 2 for _, a in arrays))
     lengths = {a.shape[axis] for _, a in arrays}
     if size and not size.isidentifier():
@@ -230,7 +239,8 @@ def explain_wrong_answer(exercise, code, seed):
                 budget.limit = budget.lines = LINES
                 results, changed_inputs = call(exercise, function, g)
                 for name, result in zip(exercise.gives, results, strict=False):
-                    if text := explain_result(exercise, g, name, result):
+                    text = explain_result(exercise, g, name, result)
+                    if text:
                         return text
                 trials.append({"results": [describe(result) for result in results], "changed": changed_inputs})
     except Stopped:
@@ -378,7 +388,9 @@ def mistakes_found_by_edits(exercise, seed):
     """Yield the names of the mistakes whose place an edit finds: the marker would ask about it if they had no row."""
     drawn = exercise.draw(seed)
     first_draws, further_draws = drawn[: 2 * len(exercise.inputs)], drawn[2 * len(exercise.inputs) :]
-    for mistake in () if exercise.needs_torch else exercise.known_mistakes[: len(exercise.mistakes)]:
+    if exercise.needs_torch:
+        return
+    for mistake in exercise.known_mistakes[: len(exercise.mistakes)]:
         source, module = exercise.fill_stub(exercise.change_formula(mistake.change)), ModuleType("a mistake")
         with suppress(Exception), suppress_side_effects():
             exec(compile(source, "a mistake", "exec"), vars(module))
@@ -410,7 +422,9 @@ def survivors(exercise, seed=0, draws=DRAWS):
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     all_draws = [list(exercise.iter_draws(seed + i)) for i in range(draws)]
     names = sorted(set.intersection(*(set(sizes(g)) for g in all_draws[0])) - set(exercise.takes))
-    edits = [edit for f in functions for edit in edits_of(f, source, exercise.stub, exercise.takes, names)]
+    edits = []
+    for function in functions:
+        edits += edits_of(function, source, exercise.stub, exercise.takes, names)
     harmless, shift = collect_reasons(exercise), exercise.first_line - 1
     seen_codes = {ast.unparse(tree)}
     arbitrary_inputs = ArbitraryInputs(exercise, tree, all_draws)
@@ -472,7 +486,7 @@ def exec_with_budget(exercise, code):
 def is_right_in_all(exercise, code, draws):
     """Return True if a function is right in all trials of all draws. draws: [[the inputs of a trial]]."""
     with suppress(Exception, Stopped), exec_with_budget(exercise, code) as (function, budget):
-        for g in (g for draw in draws for g in draw):
+        for g in chain.from_iterable(draws):
             budget.limit = budget.lines = LINES
             results, changed = call(exercise, function, g)
             if right_results(exercise, g, results, changed) != set(exercise.gives):
@@ -486,7 +500,7 @@ class ArbitraryInputs:
 
     def __init__(self, exercise, tree, draws, number=60):
         self.exercise, self.right = exercise, compile_tree(tree)
-        rng, trials = np.random.default_rng(0), [g for draw in draws for g in draw]
+        rng, trials = np.random.default_rng(0), [*chain.from_iterable(draws)]
         self.draws = [draw_arbitrary(trials[i % len(trials)], exercise, rng) for i in range(number)]
         self.results = [self.run_code(self.right, g) for g in self.draws]
 

@@ -64,10 +64,9 @@ def find_assigned_names(lines):
 
 def make_answer(exercise, seed, outcome):
     """Return the `Answer` in what was reported of a file."""
-    trials, further = (
-        [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in trials]
-        for trials in (outcome.notes.trials, outcome.notes.further)
-    )
+    trials, further = outcome.notes.trials, outcome.notes.further
+    trials = [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in trials]
+    further = [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in further]
     draws = [*exercise.draw(seed), *(exercise.fresh(seed) if further else ())]
     return Answer(exercise, draws, trials, further, str(outcome.typed))
 
@@ -113,7 +112,8 @@ def judge_trial(answer, t):
         return wrong("wrong number of results", function=exercise.function.name, **values)
     missing = [name for name, result in zip(exercise.gives, results, strict=True) if result["type"] == "ellipsis"]
     for name, result in zip(exercise.gives, results, strict=True):
-        if name not in missing and (verdict := judge_result(answer, t, name, result)):
+        verdict = None if name in missing else judge_result(answer, t, name, result)
+        if verdict:
             return verdict
     if changed:
         return wrong("changes its input", names=", ".join(changed), them="them" if len(changed) > 1 else "it")
@@ -298,7 +298,8 @@ def judge_unknown(answer, t, name):
     factor = (actual * reference).sum() / (reference * reference).sum()
     if mark == "not right" and agree(actual, factor * reference) and factor:
         size_text, size_names = find_factor(answer, t, name)
-        scalars = {size: value for size in size_names or exercise.all_counts if np.isscalar(value := vars(g).get(size))}
+        values = {size: vars(g).get(size) for size in size_names or exercise.all_counts}
+        scalars = {size: value for size, value in values.items() if np.isscalar(value)}
         sizes_here = ", ".join(said("here: a size", size=size, value=value) for size, value in scalars.items())
         text += f" {said('times: a size' if size_text else 'times', factor=factor, made=size_text)}"
         text += f" {said('here', sizes=sizes_here)}" if sizes_here else ""
@@ -319,8 +320,7 @@ def judge_unknown(answer, t, name):
 
 def find_factor(answer, t, name):
     """Return (the factor of all entries as a product of sizes, in words; the names of these sizes); ("", ()) unless it
-    is
-    so in all trials."""
+    is so in all trials."""
     factors, all_sizes = [], []
     for g, trial in zip(answer.draws, (*answer.trials, *answer.further), strict=False):
         actual, reference = trial["numbers"].get(name), np.asarray(getattr(g, name))
@@ -335,23 +335,23 @@ def find_factor(answer, t, name):
     named_sizes = [
         size for size in all_sizes[0] if size[0] != "_" and (len(size) == 1 or size not in answer.exercise.takes)
     ]
-    named_sizes = [
-        size for size in named_sizes if all(size in draw_sizes for draw_sizes in all_sizes)
-    ]  # some inputs may lack one
-    sign_and_powers = find_powers(
-        factors, {size: [draw_sizes[size] for draw_sizes in all_sizes] for size in named_sizes}
-    )
-    return (
-        ("-" * (sign_and_powers[0] < 0) + format_powers(sign_and_powers[1]), sign_and_powers[1])
-        if sign_and_powers
-        else ("", ())
-    )
+    values = {}
+    for size in named_sizes:
+        if all(size in draw_sizes for draw_sizes in all_sizes):  # some inputs may lack one
+            values[size] = [draw_sizes[size] for draw_sizes in all_sizes]
+    sign_and_powers = find_powers(factors, values)
+    if not sign_and_powers:
+        return "", ()
+    sign, powers = sign_and_powers
+    text = format_powers(powers)
+    return f"-{text}" if sign < 0 else text, powers
 
 
 def format_distinct(a, b):
     """Format the number a with as many digits as set it off from b."""
     a, b = a + 0.0, b + 0.0  # there is no -0
-    return next(text for digits in range(6, 18) if (text := f"{a:.{digits}g}") != f"{b:.{digits}g}")
+    digits = next(digits for digits in range(6, 18) if f"{a:.{digits}g}" != f"{b:.{digits}g}")
+    return f"{a:.{digits}g}"
 
 
 def describe_nudge(g, name, index, actual, h=1e-3):

@@ -48,12 +48,13 @@ def explain(error, file, words=WORDS, sizes=None):
     words: those of the exercise's folder. sizes: {a name that is none here: what it is}, of those that the text has.
     """
     line, source_line = None, ""
+    own_frame = find_own_frame(error, file)
     if isinstance(error, SyntaxError) and error.filename == file:
         line, source_line = error.lineno, (error.text or "").strip()
         kinds = [f"unreadable {kind.__name__}" for kind in type(error).__mro__]
         reason = error.msg if error.msg.endswith("?") else f"{error.msg}."
         message = f"{said('unreadable', why=reason)} {find_advice(words, kinds, error.msg, source_line)}"
-    elif own_frame := find_own_frame(error, file):
+    elif own_frame:
         frame, line = own_frame
         source_line = read_source(file).splitlines()[line - 1].strip()
         names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
@@ -83,7 +84,8 @@ def find_own_frame(error, file):
 def find_advice(words, kinds, message, source_line):
     """Return the advice on an error of one of these kinds, with that message, in the line `wrote`; or None."""
     for kind, in_message, in_wrote, text in words.errors:
-        if kind in kinds and (match := re.search(in_message, message)) and re.search(in_wrote, source_line):
+        match = re.search(in_message, message) if kind in kinds else None
+        if match and re.search(in_wrote, source_line):
             return match.expand(text)
     return None
 
@@ -103,13 +105,16 @@ def explain_exception(error, names=(), source_line="", words=WORDS, sizes=None):
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
         return explain_name(getattr(error, "name", None) or "", names, source_line, words, sizes or {})
     message = re.sub(r"\S*<locals>\.", "", read_message(error).strip().split("\n")[0])[:300] or said("no message")
-    if isinstance(error, UnboundLocalError) and (match := re.search("'(.*?)'", message)):
+    match = re.search("'(.*?)'", message)
+    if isinstance(error, UnboundLocalError) and match:
         name = match[1]
         is_changed = re.search(rf"(?:^|; *){name} *[-+*/@]?=", source_line)  # and so, its old value is what is missing
-        for word, companion, text in words.names if is_changed else ():
-            if name == word and companion in names:
+        for word, companion, text in words.names:
+            if is_changed and name == word and companion in names:
                 return f"{said('no value', name=name)} {text}"
-    kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    if "torch" in names:
+        kinds.append("PyTorch")
     plainly = said("an error" if is_error(kinds[0]) else "an error: of one's own", message=message, kind=kinds[0])
     return find_advice(words, kinds, message, source_line) or plainly
 
@@ -157,9 +162,10 @@ def explain_misfit(source, line, names, operands):
                 except BaseException:
                     continue
                 sign = OPERATORS[type(op)]
-                if (
-                    a and b and (reason := explain_shapes(left, a, sign, right, b, operands))
-                ):  # a single number has no shape
+                if not a or not b:  # a single number has no shape
+                    continue
+                reason = explain_shapes(left, a, sign, right, b, operands)
+                if reason:
                     segment = " ".join(ast.get_source_segment(source, node).split())  # as typed, with its parentheses
                     kind = "shapes: in a part" if len(segment) < 60 else "shapes"
                     return f"{said(kind, wrote=segment, a=a, sign=sign, b=b)} {reason}"
@@ -172,21 +178,22 @@ def explain_shapes(left, a, sign, right, b, operands):
         m, n = a[-1], b[-2:][0]
         if m != n:
             text = said("inner numbers", m=m, n=n)
-            text += f" {said('inner numbers: alike')}" * (a == b)
+            if a == b:
+                text += f" {said('inner numbers: alike')}"
         elif not can_broadcast(a[:-2], b[:-2]):
             text = said("axes before")
         else:
             return None
-        is_transposed = any(
-            getattr(side, "attr", "") == "T" and len(shape) > 2 for side, shape in ((left, a), (right, b))
-        )
-        return text + f" {said('turned')}" * is_transposed
+        sides = (left, a), (right, b)
+        is_transposed = any(getattr(side, "attr", "") == "T" and len(shape) > 2 for side, shape in sides)
+        return f"{text} {said('turned')}" if is_transposed else text
     if can_broadcast(a, b):
         return None
     text = said("entry by entry")
     for side in (left, right):
-        if ask := operands.get(ast.unparse(side)):
-            return f"{text} {ask}"
+        question = operands.get(ast.unparse(side))
+        if question:
+            return f"{text} {question}"
     short, long = sorted((a, b), key=len)
     if short == long[:-1]:
         text += f" {said('entry by entry: an axis', shape=(*short, 1))}"

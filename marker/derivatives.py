@@ -6,6 +6,7 @@ It knows nothing of what the loss is of: loss(params, *batch) is a number, gradi
 params, and a batch one or more arrays with a row for each example.
 """
 
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -41,7 +42,8 @@ def check_loss(loss, params, batch, examples="examples"):
         description = said("an array" if np.ndim(value) else "a type", shape=np.shape(value), type=type(value).__name__)
         raise wrong("loss is no number", what=description)
     total = float(value)
-    if (second := float(loss(replace_leaves(params), *batch))) != total and np.isfinite(total):
+    second = float(loss(replace_leaves(params), *batch))
+    if second != total and np.isfinite(total):
         raise wrong("loss by chance", first=total, second=second)
     doubled = float(loss(replace_leaves(params), *(np.concatenate([a, a]) for a in batch)))
     if abs(doubled - 2 * total) < 1e-3 * abs(total):
@@ -106,10 +108,12 @@ def compute_gradients(gradients, params, batch):
     with_gradient = [k for k, g in by_path.items() if g is not None]
     if not with_gradient:
         raise make_form_error(returned, arrays)
-    if changed_names := find_changed(after, {k: arrays[k] for k in with_gradient if k in after}, same_bits):
+    changed_names = find_changed(after, {k: arrays[k] for k in with_gradient if k in after}, same_bits)
+    if changed_names:
         raise wrong("gradients changes params", names=format_paths(changed_names))
     for k in with_gradient:
-        if (g := by_path[k]).shape != arrays[k].shape:
+        g = by_path[k]
+        if g.shape != arrays[k].shape:
             raise wrong("gradients of another shape", name=format_paths([k]), shape=arrays[k].shape, other=g.shape)
     return {k: g for k, g in by_path.items() if g is None or g.ndim or g}  # a number whose gradient is 0 is a constant
 
@@ -172,7 +176,11 @@ class Place:
     def has_gradient(self, k, g, rng):
         """Return True if g is the gradient of an array, along two directions."""
         directions = [unit(rng.normal(size=g.shape)) for _ in range(2)]
-        return g.any() and all(self.slope(k, v, m := float((g * v).sum()), 1e-7) == m for v in directions)
+        for v in directions:
+            claim = float((g * v).sum())
+            if not g.any() or self.slope(k, v, claim, 1e-7) != claim:
+                return False
+        return True
 
 
 def root_mean_square(a):
@@ -204,10 +212,13 @@ def compare(place, gradients, rng, thorough, entries=()):
         # With few digits, only what is large can be seen: the gradient, a part of it, and a decay of the weights.
         directions = (g, g * (random > 0), a, random) if place.lengths is ROUNDED else (g, random)
         directions = [unit(v) for v in directions if np.any(v)]
-        bad = [off_entry for v in directions for off_entry in compare_along(v)]
+        bad = []
+        for v in directions:
+            bad += compare_along(v)
         indices = [*np.argsort(-np.abs(g), axis=None)[:3], *rng.integers(g.size, size=4)] if thorough else []
-        for i in {*map(int, indices), *dict(entries).get(k, ())} if place.lengths is EXACT else ():
-            bad += compare_along(unit_vector(i, a), index=i)
+        if place.lengths is EXACT:
+            for i in {*map(int, indices), *dict(entries).get(k, ())}:
+                bad += compare_along(unit_vector(i, a), index=i)
         if bad and place.lengths is EXACT and all(off_entry.index is None for off_entry in bad):
             i = narrow_down(place, k, g, unit(random))
             bad = compare_along(unit_vector(i, a), index=i) + bad
@@ -269,8 +280,8 @@ def describe_entry(index, shape, name):
 
 def format_distinct(a, b):
     """Format two numbers with four digits, or with as many as it takes to tell them apart."""
-    texts = [[f"{number:.{digits}g}" for number in (a, b)] for digits in range(4, 17)]
-    return next((pair for pair in texts if len({*pair}) == 2), texts[0])
+    texts = [[f"{a:.{digits}g}", f"{b:.{digits}g}"] for digits in range(4, 17)]
+    return next((pair for pair in texts if pair[0] != pair[1]), texts[0])
 
 
 def find_factors(wrong_entries):
@@ -280,8 +291,11 @@ def find_factors(wrong_entries):
     wrong_entries: of each batch {an array's path: its wrong entries}.
     """
     first = next(i for i, bad in enumerate(wrong_entries) if bad)
-    off = [[entry for key in wrong_entries[first] for entry in bad.get(key, ())] for bad in wrong_entries]
-    return first, [find_factor(entries) for entries in off]
+    factors = []
+    for bad in wrong_entries:
+        entries = [bad.get(key, ()) for key in wrong_entries[first]]
+        factors.append(find_factor([*chain.from_iterable(entries)]))
+    return first, factors
 
 
 def make_error(loss, gradients, params, batches, all_offs, first_gradients, rng, examples, terms, asks):
@@ -315,20 +329,23 @@ def describe_smallest(loss, gradients, params, batch, examples, max_tries=150):
     if there is none. max_tries: how many batches are tried."""
 
     def find_wrong_entry(batch):
-        """[(path, Off)] of a wrong entry, or nothing."""
+        """Return (path, `Off`, gradient) of a wrong entry; or None."""
         place, computed = Place(loss, params, batch), compute_gradients(gradients, params, batch)
         bad = compare(place, computed, np.random.default_rng(0), True) if place.lengths is EXACT else {}
-        return [(k, example, computed[k]) for k, offs in bad.items() for example in offs if example.index is not None][
-            :1
-        ]
+        for k, offs in bad.items():
+            for off_entry in offs:
+                if off_entry.index is not None:
+                    return k, off_entry, computed[k]
+        return None
 
-    alone = [tuple(a[i : i + 1].copy() for a in batch) for i in range(min(len(batch[0]), 20))]
-    example = next((example for example in alone if find_wrong_entry(example)), None)
+    examples_alone = (tuple(a[i : i + 1].copy() for a in batch) for i in range(min(len(batch[0]), 20)))
+    example = next(filter(find_wrong_entry, examples_alone), None)
     if example is None:
         return ""
     entries = example[0].reshape(-1)  # a view of it
-    size = len(nonzero := np.flatnonzero(entries))
-    while size := size // 2:
+    nonzero = np.flatnonzero(entries)
+    size = len(nonzero) // 2
+    while size:
         for part in [nonzero[i : i + size] for i in range(0, len(nonzero), size)]:
             saved, entries[part] = entries[part], 0
             max_tries -= 1
@@ -336,10 +353,13 @@ def describe_smallest(loss, gradients, params, batch, examples, max_tries=150):
                 nonzero = nonzero[~np.isin(nonzero, part)]
             else:
                 entries[part] = saved
-    ((k, off_entry, g),) = find_wrong_entry(example)
+        size //= 2
+    k, off_entry, g = find_wrong_entry(example)
     mine, slope = format_distinct(off_entry.mine, off_entry.slope)
     value_texts = ", ".join(said("alone: a number", value=entries[i], i=i) for i in nonzero[:5])
-    kind = "alone: of several" if len(nonzero) > 4 else "alone: of few" if value_texts else "alone: of zeros"
+    kind = "alone: of few" if value_texts else "alone: of zeros"
+    if len(nonzero) > 4:
+        kind = "alone: of several"
     description = said(kind, n=len(nonzero), few=value_texts)
     values = {"at": describe_entry(off_entry.index, g.shape, format_paths([k])), "mine": mine, "slope": slope}
     return "\n" + said("alone", examples=examples, that=description, **values)
@@ -384,7 +404,9 @@ def explain_constant(factors, sizes, examples, asks):
 
 def explain_mean(factors, batches, terms):
     """Return the same if it is a mean over something else. terms: see `check`."""
-    counts = {unit: np.array([count(*batch) for batch in batches], float) for unit, count in terms.items()}
+    counts = {}
+    for name, count in terms.items():
+        counts[name] = np.array([count(*batch) for batch in batches], float)
     right, *other_units = counts or [None]
     for other_unit in other_units:
         times = counts[right] / counts[other_unit]
@@ -409,19 +431,26 @@ def find_exchange(gradients, bad, place, rng, names):
 def is_stale(gradients, params, batch):
     """Return True if gradients are the same, to the last bit, for other params: then they are not those of these."""
     moved = {k: 1.01 * a + 0.01 for k, a in floats(params).items()}
-    one, two = (compute_gradients(gradients, nest, batch) for nest in (params, replace_leaves(params, moved)))
-    one, two = ({k: g for k, g in gradients_here.items() if g is not None and g.any()} for gradients_here in (one, two))
-    return one.keys() == two.keys() != set() and all(np.array_equal(g, two[k]) for k, g in one.items())
+    here = compute_gradients(gradients, params, batch)
+    there = compute_gradients(gradients, replace_leaves(params, moved), batch)
+    here = {k: g for k, g in here.items() if g is not None and g.any()}
+    there = {k: g for k, g in there.items() if g is not None and g.any()}
+    return here.keys() == there.keys() != set() and all(np.array_equal(g, there[k]) for k, g in here.items())
 
 
 def explain_wrong(loss, params, batches, bad, first_gradients, rng):
     """Return a sentence on wrong gradients that are another array's, or have a decay that the loss has not; or ""."""
     place = Place(loss, params, batches[0])
     if place.lengths is EXACT:
-        if remark := find_exchange({k: first_gradients[k] for k in bad}, bad, place, rng, format_paths):
+        remark = find_exchange({k: first_gradients[k] for k in bad}, bad, place, rng, format_paths)
+        if remark:
             return remark
-        decays = [(entry.mine - entry.slope) / w for k in bad for entry in bad[k]
-                  if entry.index is not None and (w := place.arrays[k].ravel()[entry.index])]  # fmt: skip
+        decays = []
+        for k, offs in bad.items():
+            for entry in offs:
+                w = 0.0 if entry.index is None else place.arrays[k].ravel()[entry.index]
+                if w:
+                    decays.append((entry.mine - entry.slope) / w)
         if len(decays) > 2 and np.ptp(decays) < 0.03 * abs(np.mean(decays)):
             larger, smaller = ("gradients", "loss") if np.mean(decays) > 0 else ("loss", "gradients")
             return f" {said('a decay', times=abs(np.mean(decays)), of=larger, other=smaller)}"
@@ -433,7 +462,9 @@ def explain_right_alone(loss, gradients, params, batch, bad, rng, examples):
     alone = tuple(a[:1] for a in batch)
     if len(batch[0]) > 1:
         first_gradients, place = compute_gradients(gradients, params, alone), Place(loss, params, alone)
-        entries = {k: [entry.index for entry in bad[k] if entry.index is not None] for k in bad}
+        entries = {}
+        for k, offs in bad.items():
+            entries[k] = [entry.index for entry in offs if entry.index is not None]
         if is_right_alone(place, first_gradients, rng, bad, entries):
             return f" {said('right alone', examples=examples)}"
     return ""

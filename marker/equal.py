@@ -14,7 +14,8 @@ def agree(a, b, rounding=ROUNDING):
         return False
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(a - b)
-        if np.isfinite(largest := error.max(initial=0)):
+        largest = error.max(initial=0)
+        if np.isfinite(largest):
             return bool(largest <= rounding * np.abs(b).max(initial=0))
         scale = np.abs(b[np.isfinite(b)]).max(initial=0)
         return bool(((a == b) | np.isnan(a) & np.isnan(b) | (error <= rounding * scale)).all())

@@ -17,7 +17,7 @@ import textwrap
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, partial, reduce
-from itertools import permutations
+from itertools import chain, permutations
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -192,11 +192,11 @@ class Exercise:
     def import_names(self):
         """{a name that the stub imports: what is said where it is missing}"""
         lines = [node for node in self.tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
-        return {
-            alias.asname or alias.name: OF_PYTHON.text("no import", line=ast.unparse(node))
-            for node in lines
-            for alias in node.names
-        }
+        texts = {}
+        for node in lines:
+            text = OF_PYTHON.text("no import", line=ast.unparse(node))
+            texts |= {alias.asname or alias.name: text for alias in node.names}
+        return texts
 
     @cached_property
     def function(self):
@@ -250,9 +250,9 @@ class Exercise:
         for trial, draw in enumerate((*self.inputs, *self.further)):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
             first, second, tries = draw(rng), draw(rng), 0
-            while (alike := sizes(first).items() & sizes(second).items()) and tries < DRAWS:
+            while has_equal_size(first, second) and tries < DRAWS:
                 second, tries = draw(rng), tries + 1
-            if alike:
+            if has_equal_size(first, second):
                 first, second = draw_distinct_pair(draw, rng, first)
             yield from map(self.complete_draw, (first, second))
 
@@ -285,19 +285,21 @@ class Exercise:
     def draw_by_shapes(self, rng):
         """Draw each argument from the normal distribution, in the shape that the stub gives. Raises ValueError if there
         are more sizes than in SIZES."""
-        axes = [axis for name in self.takes for axis in self.shapes[name]]
-        names = [axis for axis in dict.fromkeys(axes) if not axis.isdecimal()]
+        axes = dict.fromkeys(chain.from_iterable(self.shapes[name] for name in self.takes))
+        names = [axis for axis in axes if not axis.isdecimal()]
         if len(names) > len(SIZES):
             raise ValueError(f"its arguments have more than {len(SIZES)} sizes: draw them by INPUTS")
         lengths = dict(zip(names, rng.choice(SIZES[: len(names) + 2], len(names), replace=False).tolist(), strict=True))
-        shapes = {name: [lengths.get(axis) or int(axis) for axis in self.shapes[name]] for name in self.takes}
-        return SimpleNamespace(**lengths, **{name: rng.normal(size=shape) for name, shape in shapes.items()})
+        arrays = {}
+        for name in self.takes:
+            arrays[name] = rng.normal(size=[lengths.get(axis) or int(axis) for axis in self.shapes[name]])
+        return SimpleNamespace(**lengths, **arrays)
 
     @property
     def has_all_shapes(self):
         """True if the stub says the shape of each argument, by names of sizes and numbers."""
         shapes = [self.shapes.get(name, ("?",)) for name in self.takes]
-        return all(re.fullmatch(r"\w+", size) for shape in shapes for size in shape)
+        return all(re.fullmatch(r"\w+", size) for size in chain.from_iterable(shapes))
 
     @cached_property
     def shapes(self):
@@ -321,7 +323,8 @@ class Exercise:
     def known_mistakes(self):
         """All mistakes that have a name, this exercise's own first."""
         rows = [(name, question, change) for name, change, question in self.mistakes]
-        for output in self.gives if self.inputs else ():
+        outputs = self.gives if self.inputs else ()
+        for output in outputs:
             rows += [(name, question, f"{output} = {output} * ({k})") for name, k, question in self.factors]
         return tuple(
             Mistake.from_row(name, question, change, compile_with_budget(self.change_formula(change)))
@@ -339,9 +342,10 @@ class Exercise:
         """The mistakes that can be told from each other and from what is right, by the numbers of one draw."""
         by_numbers = {}
         for mistake in self.known_mistakes:
-            drawn = [self.values(mistake, g) for g in self.draw(0)]
-            numbers = tuple((t, name, format_digits(a)) for t, values in enumerate(drawn) for name, a in values.items())
-            by_numbers.setdefault(numbers, mistake)
+            numbers = []
+            for t, g in enumerate(self.draw(0)):
+                numbers += [(t, name, format_digits(a)) for name, a in self.values(mistake, g).items()]
+            by_numbers.setdefault(tuple(numbers), mistake)
         by_numbers.pop((), None)
         return tuple(by_numbers.values())
 
@@ -390,7 +394,8 @@ class Exercise:
         """(mistake, factor, question) of each factor of a result that is tried, for the first size of the folder."""
         first, rows = next(iter(self.folder.counts), None), MISTAKES["Factors"]
         values = {"size": first, "them": self.all_counts.get(first)}
-        return [[text.format(**values) for text in row] for row in rows if first or "{" not in row[1]]
+        rows = [row for row in rows if first or "{" not in row[1]]
+        return [[name.format(**values), factor.format(**values), text.format(**values)] for name, factor, text in rows]
 
     @cached_property
     def size_names(self):
@@ -414,8 +419,11 @@ def is_setting(name):
 
 def imported_names(tree):
     """Return the names that the `from ... import` lines of a file define."""
-    imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
-    return {alias.asname or alias.name for node in imports for alias in node.names}
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            names.update(alias.asname or alias.name for alias in node.names)
+    return names
 
 
 def argument_names(function):
@@ -427,6 +435,11 @@ def format_digits(a):
     """Format each entry of an array with eight digits."""
     with np.errstate(all="ignore"):
         return " ".join(f"{entry:.7e}" for entry in np.ravel(np.asarray(a, np.float64)))
+
+
+def has_equal_size(first, second):
+    """Return True if some size of two draws is the same."""
+    return bool(sizes(first).items() & sizes(second).items())
 
 
 def draw_distinct_pair(draw, rng, first_draw):

@@ -1,7 +1,7 @@
 """A factor that is a size: of which sizes is it made?"""
 
 import math
-from itertools import combinations, product
+from itertools import chain, combinations, product
 
 import numpy as np
 
@@ -16,14 +16,13 @@ def find_powers(factors, sizes, powers=POWERS, max_sizes=2, tolerance=1e-9):
     """
     factors = np.asarray(factors, np.float64)
     names = [name for name, values in sizes.items() if len({*values}) > 1]
-    chosen = [sizes_chosen for n in range(1, max_sizes + 1) for sizes_chosen in combinations(names, n)]
+    chosen = chain.from_iterable(combinations(names, n) for n in range(1, max_sizes + 1))
     for sizes_chosen, sign in product(chosen, (1, -1)):
         for exponents in product(powers, repeat=len(sizes_chosen)):
             by_size = dict(zip(sizes_chosen, exponents, strict=True))
-            products = [
-                sign * math.prod(sizes[name][i] ** power for name, power in by_size.items())
-                for i in range(len(factors))
-            ]
+            products = []
+            for i in range(len(factors)):
+                products.append(sign * math.prod(sizes[name][i] ** power for name, power in by_size.items()))
             if np.all(np.abs(factors / products - 1) < tolerance):
                 return sign, by_size
     return None
@@ -34,4 +33,6 @@ def format_powers(powers):
     words = {name: f"sqrt({name})" if abs(power) == 0.5 else name for name, power in powers.items()}
     above = " * ".join(words[name] for name in words if powers[name] > 0) or "1"
     below = " * ".join(words[name] for name in words if powers[name] < 0)
-    return f"{above} / ({below})" if " " in below else f"{above} / {below}" if below else above
+    if " " in below:
+        below = f"({below})"
+    return f"{above} / {below}" if below else above

@@ -106,7 +106,8 @@ def ask_finders(wrongs):
     with suppress_side_effects():
         for find in (wrongs.exercise.folder.finders | FINDERS).values():
             with suppress(Exception):  # then the others may find something
-                if verdict := find(wrongs):
+                verdict = find(wrongs)
+                if verdict:
                     return verdict
     return None
 
@@ -141,7 +142,10 @@ def note_further(exercise, module, function, seed, notes):
 
 def move_to_kinks(g):
     """Return the same inputs, but what lies beside 0 is exactly 0."""
-    arrays = {name: np.where(abs(a := getattr(g, name)) < 2 * BESIDE, 0, a) for name in g.kinks}
+    arrays = {}
+    for name in g.kinks:
+        a = getattr(g, name)
+        arrays[name] = np.where(abs(a) < 2 * BESIDE, 0, a)
     return SimpleNamespace(**vars(g) | arrays)
 
 

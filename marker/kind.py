@@ -79,7 +79,8 @@ class Kind:
         for subject, text, marks in (
             ("the stub", exercise.stub, ("not written",)), ("the answer", self.solved(exercise), PASSED),
         ):  # fmt: skip
-            if (verdict := mark_text(text)).name not in marks:
+            verdict = mark_text(text)
+            if verdict.name not in marks:
                 text = " ".join(verdict.text.split())
                 yield f"{subject} should get the mark {marks[0]!r}, and gets {verdict.words!r}: {text}"
 

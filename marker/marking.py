@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from itertools import product
 
 from marker import runner
 from marker.asked import Failed, asking
@@ -67,7 +68,8 @@ def confirm(exercise, file, verdict_before, hear=lambda text: None, hidden_folde
 
 def read_verdict(exercise, report):
     """Return the `Verdict` in a `Report`, whatever it is: a file may have written it by itself."""
-    if failure := judge_not_run(report):
+    failure = judge_not_run(report)
+    if failure:
         return failure
     try:
         verdict = Verdict(**report.verdict)
@@ -101,9 +103,7 @@ def is_known_mark(exercise, name):
 def list_mistake_names(exercise):
     """Return the names of the mistakes that are known of an exercise."""
     names = {name for name, *_ in (*exercise.mistakes, *exercise.factors)}
-    names |= {
-        f"{result} in the place of {other_result}" for result in exercise.gives for other_result in exercise.gives
-    }
+    names |= {f"{first} in the place of {second}" for first, second in product(exercise.gives, repeat=2)}
     names |= {f"{name} returned" for name in exercise.takes}
     return names | {exercise.tool.mark} if exercise.tool else names
 

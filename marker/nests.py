@@ -27,7 +27,10 @@ def leaves(nest, path=""):
         return {path: nest}
     if isinstance(nest, np.ndarray):
         return {} if nest.dtype.hasobject else {path: nest}
-    return {key: leaf for part, value in list_items(nest) for key, leaf in leaves(value, path + part).items()}
+    by_path = {}
+    for part, value in list_items(nest):
+        by_path |= leaves(value, path + part)
+    return by_path
 
 
 def floats(nest):
@@ -82,7 +85,8 @@ def pack(params):
     """Return a nest as the content of an .npz file, without pickle. Raises `NotKept` if something in it cannot be
     kept."""
     plan, arrays = make_plan(params)
-    np.savez(content := io.BytesIO(), how=plan, **{f"array{i}": a for i, a in enumerate(arrays)})
+    content = io.BytesIO()
+    np.savez(content, how=plan, **{f"array{i}": a for i, a in enumerate(arrays)})
     return content.getvalue()
 
 

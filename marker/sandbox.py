@@ -15,7 +15,8 @@ from marker import ROOT
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
 YOURS = ROOT / ".git", ROOT / "my_practice"  # no hand-in needs them
-PYTHON = {Path(p) for prefix in (sys.prefix, sys.base_prefix) for p in (prefix, Path(prefix).resolve())}
+PREFIXES = Path(sys.prefix), Path(sys.base_prefix)
+PYTHON = {*PREFIXES, *(prefix.resolve() for prefix in PREFIXES)}
 
 
 def make_command_prefix(file, folder, hidden_folders, *other_folders):
@@ -24,14 +25,16 @@ def make_command_prefix(file, folder, hidden_folders, *other_folders):
     hidden_folders: folders of which it must not see what is in them, where they are inside of one that it sees.
     """
     visible = dict.fromkeys(map(str, [*SYSTEM, *sorted(PYTHON), ROOT, *other_folders]))
-    visible_arguments = [word for path in visible if Path(path).exists() for word in ("--ro-bind", path, path)]
-    hidden_inside = [
-        path.resolve()
-        for path in (*hidden_folders, *YOURS)
-        if path.is_dir() and not ROOT.is_relative_to(path.resolve())
-    ]
-    hidden_inside = [path for path in hidden_inside if any(path.is_relative_to(Path(p).resolve()) for p in visible)]
-    hiding_arguments = [word for path in hidden_inside for word in ("--tmpfs", str(path))]
+    visible_arguments = []
+    for path in visible:
+        if Path(path).exists():
+            visible_arguments += ["--ro-bind", path, path]
+    roots = [Path(path).resolve() for path in visible]
+    hiding_arguments = []
+    for path in (*hidden_folders, *YOURS):
+        path = path.resolve()
+        if path.is_dir() and not ROOT.is_relative_to(path) and any(map(path.is_relative_to, roots)):
+            hiding_arguments += ["--tmpfs", str(path)]
     path = str(Path(file).resolve())
     own_arguments = ["--bind", str(folder), str(folder), "--ro-bind", path, path]
     isolation_arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev"]
@@ -53,9 +56,8 @@ def find_failure():
             process = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"bubblewrap does not work here ({type(error).__name__})"
+    if not process.returncode:
+        return ""
     error_lines = process.stderr.strip().splitlines()
-    return (
-        f"bubblewrap does not work here ({error_lines[-1][:200] if error_lines else process.returncode})"
-        if process.returncode
-        else ""
-    )
+    reason = error_lines[-1][:200] if error_lines else process.returncode
+    return f"bubblewrap does not work here ({reason})"

@@ -1,6 +1,7 @@
 """What the marker says of a file: a `Verdict`. Its words are in said.md, by their marks."""
 
 import builtins
+from itertools import chain
 from typing import NamedTuple
 
 from marker.words import MISTAKES, SAID
@@ -38,7 +39,7 @@ class Sentences:
     """Sentences by marks: {mark: text}. What follows a colon is not part of a mark: it tells two texts apart."""
 
     def __init__(self, *rows):
-        self.texts = {mark: text for table in rows for mark, text in table}
+        self.texts = dict(chain.from_iterable(rows))
         self.marks = {mark.partition(":")[0] for mark in self.texts}
 
     def text(self, mark, **values):

@@ -48,8 +48,10 @@ class Words(NamedTuple):
     @classmethod
     def from_folder(cls, folder=None):
         own_tables = tables(folder / "said.md") if folder else {}
-        own_marks = {
-            mark.partition(":")[0] for name, rows in own_tables.items() if name not in COMMON for mark, *_ in rows
-        }
-        first = [[*own_tables.get(name, ()), *SAID.get(name, ())] for name in ("Errors", "Names")]
-        return cls(*first, dict(own_tables.get("Operands", ())), own_marks)
+        own_marks = set()
+        for name, rows in own_tables.items():
+            if name not in COMMON:
+                own_marks.update(mark.partition(":")[0] for mark, *_ in rows)
+        errors = [*own_tables.get("Errors", ()), *SAID.get("Errors", ())]
+        names = [*own_tables.get("Names", ()), *SAID.get("Names", ())]
+        return cls(errors, names, dict(own_tables.get("Operands", ())), own_marks)

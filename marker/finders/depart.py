@@ -9,6 +9,7 @@ read.
 import ast
 import sys
 from contextlib import suppress
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -77,7 +78,8 @@ def find_way(wrongs):
         return None
     t = find_first_wrong(wrongs)
     all_draws = [exercise.draw(attempt.seed), *(list(exercise.iter_draws(attempt.seed + i)) for i in range(1, DRAWS))]
-    draws = [all_draws[0][t], *(g for draw in all_draws for g in draw if g is not all_draws[0][t])]
+    first_draw = all_draws[0][t]
+    draws = [first_draw, *(g for g in chain.from_iterable(all_draws) if g is not first_draw)]
     name, (answer, source) = exercise.function.name, compile_right_answer(exercise)
     if not isinstance(last_function(attempt.source, name).body[-1], ast.Return):
         return None
@@ -180,10 +182,12 @@ def is_right_in_all(states, i, name, exercise):
         a = mine[i].get(name)
         if a is None or a.dtype.kind != "f" or (common_matches is None and is_doubtful(a, exercise, g)):
             return False
-        names = {n for state in right for n in state}
+        names = set().union(*right)
         names = {name} & names or {n for n in names if n.startswith(name) or name.startswith(n)} or names
-        matches = {(j, n) for j, state in enumerate(right) for n, b in state.items()
-                 if b.dtype.kind == "f" and n in names and is_alike(a, b)}  # fmt: skip
+        matches = set()
+        for j, state in enumerate(right):
+            candidates = ((n, b) for n, b in state.items() if n in names and b.dtype.kind == "f")
+            matches.update((j, n) for n, b in candidates if is_alike(a, b))
         common_matches = matches if common_matches is None else common_matches & matches
     return bool(common_matches)
 
@@ -212,8 +216,9 @@ def is_given_in_all(states, i, name, exercise):
 
 def is_alike(a, b):
     """Return True if two arrays are equal, but for axes of length 1."""
-    longer = [[n for n in array.shape if n > 1] for array in (a, b)]
-    return longer[0] == longer[1] and agree(a.reshape(b.shape), b)
+    longer_of_a = [n for n in a.shape if n > 1]
+    longer_of_b = [n for n in b.shape if n > 1]
+    return longer_of_a == longer_of_b and agree(a.reshape(b.shape), b)
 
 
 def trace_back(way, end, wrong):

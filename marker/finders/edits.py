@@ -63,7 +63,8 @@ def edits_of(function, source, stub, takes, sizes):
                 yield Edit(rank, kind, place, spot.holder, spot.key, new, function, is_in_test=spot.is_in_test)
     for node in nodes:
         for field in ("body", "orelse"):
-            if isinstance(block := getattr(node, field, None), list):
+            block = getattr(node, field, None)
+            if isinstance(block, list):
                 for rank, kind, place, new in block_edits(block, own_numbers, names):
                     yield Edit(rank, kind, place, vars(node), field, new, function)
 
@@ -126,7 +127,7 @@ def find_typed_slips(tree):
     """Yield (line, name, whether it does nothing) of each part of a tree that is one of those in mistakes.md."""
     nodes = list(ast.walk(tree))
     loops = [node.target for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
-    counters = {name for target in loops for name in names_in(target)}
+    counters = set().union(*map(names_in, loops))
     for node in nodes:
         match node:
             case ast.Expr(ast.Compare(ops=[ast.Eq()])):
@@ -451,7 +452,8 @@ def regroupings(left, op, right):
     if isinstance(left, ast.BinOp):  # (a + b) * c, where a + (b * c) belongs
         yield ast.BinOp(left.left, left.op, ast.BinOp(left.right, op, right))
         yield attach_last(left, op, right)
-    if (inside := move_into_call(left, op, right)) is not None:  # sqrt(a) * b, where sqrt(a * b) belongs
+    inside = move_into_call(left, op, right)
+    if inside is not None:  # sqrt(a) * b, where sqrt(a * b) belongs
         yield inside
     match left, right:
         case ast.Call(function, [a], []), ast.Call(other_function, [b], []):
@@ -498,7 +500,8 @@ def call_edits(node, choices):
         if is_method:
             yield 0, kind or "a function", place, owner
         yield from ((0, kind or "a function", place, array) for array in arguments if is_array(array))
-    if name in ("copy", "array") and (array := owner if is_method else arguments[0] if arguments else None) is not None:
+    array = owner if is_method else next(iter(arguments), None)
+    if name in ("copy", "array") and array is not None:
         yield 1, "a term", place, make_call(ast.Attribute(make_name("np"), "zeros_like", ast.Load()), [array], [])
     if owner is None and name in ("min", "max"):
         yield 1, "a function", place, make_call(make_name("max" if name == "min" else "min"), arguments, keywords)
@@ -506,30 +509,27 @@ def call_edits(node, choices):
         inside = arguments[0]
         yield 1, "parentheses", place, ast.BinOp(make_call(function, [inside.left], []), inside.op, inside.right)
     for replacements, confused in ALIKE:
-        for replacement in replacements if name in confused and owner is not None else ():
+        if name not in confused or owner is None:
+            continue
+        for replacement in replacements:
             if replacement != name:
-                yield (
-                    1,
-                    "a function",
-                    place,
-                    make_call(ast.Attribute(owner, replacement, ast.Load()), arguments, keywords),
-                )
+                new = make_call(ast.Attribute(owner, replacement, ast.Load()), arguments, keywords)
+                yield 1, "a function", place, new
     if name in REDUCTIONS:
         array = [] if is_method else arguments[:1]
         keyword_names = {keyword.arg for keyword in keywords}
         for axis in (None, *AXES):
-            for keeps in (False, True) if axis is not None else (False,):
-                axis_keywords = [ast.keyword("axis", make_number(axis))] * (axis is not None)
-                axis_keywords += [ast.keyword("keepdims", ast.Constant(True))] * keeps
-                yield (
-                    1 if keeps == ("keepdims" in keyword_names) else 2,
-                    "an axis",
-                    place,
-                    make_call(function, array, axis_keywords),
-                )
-        for replacement in ("sum", "mean") if name not in ("sum", "mean") and owner is not None else ():
+            has_keepdims = "keepdims" in keyword_names
+            axis_keywords = [] if axis is None else [ast.keyword("axis", make_number(axis))]
+            yield 2 if has_keepdims else 1, "an axis", place, make_call(function, array, axis_keywords)
+            if axis is not None:
+                new = make_call(function, array, [*axis_keywords, ast.keyword("keepdims", ast.Constant(True))])
+                yield 1 if has_keepdims else 2, "an axis", place, new
+        if name not in ("sum", "mean") and owner is not None:
             axis_keywords = [k for k in keywords if k.arg == "axis"] + [ast.keyword("keepdims", ast.Constant(True))]
-            yield 2, "a function", place, make_call(ast.Attribute(owner, replacement, ast.Load()), array, axis_keywords)
+            for replacement in ("sum", "mean"):
+                new = make_call(ast.Attribute(owner, replacement, ast.Load()), array, axis_keywords)
+                yield 2, "a function", place, new
     if len(arguments) == 1 and isinstance(arguments[0], ast.UnaryOp) and isinstance(arguments[0].op, ast.USub):
         yield 1, "a sign", place, ast.UnaryOp(ast.USub(), make_call(function, [arguments[0].operand], keywords))
     if name in HAS_AXIS:

@@ -39,11 +39,10 @@ def find(wrongs):
             fitting_pairs.append({mistake.name: mistake for mistake in (first, second)})
         if budget.lines <= 0:
             break
-    shared = [
-        mistake
-        for name, mistake in (fitting_pairs[0] if fitting_pairs else {}).items()
-        if all(name in pair for pair in fitting_pairs)
-    ]
+    if not fitting_pairs:
+        return None
+    shared_names = set.intersection(*map(set, fitting_pairs))
+    shared = [mistake for name, mistake in fitting_pairs[0].items() if name in shared_names]
     if not shared:
         return None
     names, questions = ", and ".join(m.name for m in shared), " ".join(dict.fromkeys(m.beside for m in shared))

@@ -70,9 +70,11 @@ def search(exercise, module, source, draws, rights, further_draws, may_be_two=Tr
         for _, group in groupby(edits, key=attrgetter("rank")):
             results += [(edit, trial.try_edit(edit, is_left=may_be_two)) for edit in group]
             complete = [edit for edit, result in results if result.right == names]
-            if complete := [edit for edit in complete if trial.is_confirmed(edit, names)]:
+            complete = [edit for edit in complete if trial.is_confirmed(edit, names)]
+            if complete:
                 return describe_edits(move_to_uses(trial, edits, complete, names) or complete, source, names)
-        if may_be_two and (place := search_two(trial, edits, results, source, names)):
+        place = search_two(trial, edits, results, source, names) if may_be_two else None
+        if place:
             return place
         partial_edits = [(edit, result.right) for edit, result in results if result.right and result.right != names]
         while partial_edits:
@@ -81,7 +83,8 @@ def search(exercise, module, source, draws, rights, further_draws, may_be_two=Tr
             )
             least_rank = min(edit.rank for edit, right in partial_edits if right == most_right)
             best = [edit for edit, right in partial_edits if right == most_right and edit.rank == least_rank]
-            if best := [edit for edit in best if trial.is_confirmed(edit, most_right)]:
+            best = [edit for edit in best if trial.is_confirmed(edit, most_right)]
+            if best:
                 return describe_edits(best, source, most_right - trial.right_before)
             partial_edits = [
                 (edit, right) for edit, right in partial_edits if right != most_right or edit.rank != least_rank
@@ -89,7 +92,8 @@ def search(exercise, module, source, draws, rights, further_draws, may_be_two=Tr
         if not may_be_two:
             return None
         gaining = [edit for edit, result in results if result.is_gain and result.right != names]
-        if gaining := [edit for edit in gaining if edit.rank == gaining[0].rank and trial.is_gain_confirmed(edit)]:
+        gaining = [edit for edit in gaining if edit.rank == gaining[0].rank and trial.is_gain_confirmed(edit)]
+        if gaining:
             return describe_edits(gaining, source, ()) | {"more": True}
         pair = find_pair(trial, results, names)
         return describe_edits([pair], source, names) if pair else None
@@ -128,19 +132,20 @@ def search_two(trial, edits, results, source, names):
     missing = set().union(*(result.mistakes for edit, result in results if takes_away(edit)))
     by_mistake = {}
     for edit, result in results:
-        for mistake in result.mistakes - missing if is_likely(edit) else ():
+        mistakes = result.mistakes - missing if is_likely(edit) else ()
+        for mistake in mistakes:
             if mistake in by_mistake or trial.may_have(mistake):
                 by_mistake.setdefault(mistake, []).append((edit, result))
-    for mistake, result in by_mistake.items():
+    for mistake, pairs in by_mistake.items():
         for candidates, extra in (
-            ([edit for edit, outcome in result if outcome.has_gained], {"left": mistake}),
-            ([edit for edit, outcome in result if outcome.distance < NEARER], {"nearer": True}),
-            ([edit for edit, _ in result if edit.kind != "a condition" and not is_operand(edit)], {"alone": True}),
+            ([edit for edit, result in pairs if result.has_gained], {"left": mistake}),
+            ([edit for edit, result in pairs if result.distance < NEARER], {"nearer": True}),
+            ([edit for edit, _ in pairs if edit.kind != "a condition" and not is_operand(edit)], {"alone": True}),
         ):
-            candidates = [
-                edit for edit in candidates if edit.rank == candidates[0].rank
-            ]  # `results` has the likeliest edits first
-            if candidates := [edit for edit in candidates if trial.leaves_mistake(edit, mistake)]:
+            # `results` has the likeliest edits first.
+            candidates = [edit for edit in candidates if edit.rank == candidates[0].rank]
+            candidates = [edit for edit in candidates if trial.leaves_mistake(edit, mistake)]
+            if candidates:
                 place = describe_edits(candidates, source, names) | extra
                 if place["part"] or "alone" not in extra:
                     return place
@@ -285,18 +290,14 @@ class EditSearch:
         self.changes, self.values = {*changes}, {}  # values: by trial, what an edit may put in, by hidden names
         if changes:  # then the numbers count alone
             rights = [self.run_trial(t, self.codes.values())[0] for t in range(len(rights))]
-        all_names, n_not_run = (
-            set(exercise.gives),
-            len(draws) - len(rights),
-        )  # trials that an error has kept from being run
+        all_names = set(exercise.gives)
+        n_not_run = len(draws) - len(rights)  # trials that an error has kept from being run
         self.right_before_in = [*rights, *[all_names] * n_not_run]
         rights = [*rights, *[set()] * n_not_run]
         first_wrong = next(t for t, right in enumerate(rights) if right < all_names)
         self.right_before = set.intersection(*rights)
-        self.order = [
-            first_wrong,
-            *(t for t in range(len(draws)) if t != first_wrong),
-        ]  # the first weeds out, all confirm
+        # The first weeds out, all confirm.
+        self.order = [first_wrong, *(t for t in range(len(draws)) if t != first_wrong)]
 
     @cached_property
     def line_counts(self):
@@ -420,7 +421,8 @@ class EditSearch:
             for mistake in self.exercise.known_mistakes:
                 values = self.exercise.values(mistake, self.draws[t])
                 results = [values.get(*pair) for pair in zip(self.exercise.gives, rights, strict=True)]
-                if (numbers := flatten(results, rights)) is not None:
+                numbers = flatten(results, rights)
+                if numbers is not None:
                     rows.append((mistake.name, numbers))
             names, numbers = zip(*rows, strict=True)  # a factor changes no shape
             self.known_by_trial[t] = names, np.array(numbers)
@@ -539,13 +541,15 @@ def make_trials(wrongs):
     exercise, attempt = wrongs.exercise, wrongs.attempt
     rights = [set(trial["right"]) for trial in wrongs.outcome.notes.trials]
     draws, n_seen = exercise.draw(attempt.seed), max(2 * len(exercise.inputs), len(rights))
-    fresh = [g for i in range(1, FRESH + 1) for g in exercise.iter_draws(attempt.seed + i)]
-    return draws[:n_seen], rights, [*draws[n_seen:], *fresh]
+    further_draws = [*draws[n_seen:]]
+    for i in range(1, FRESH + 1):
+        further_draws += exercise.iter_draws(attempt.seed + i)
+    return draws[:n_seen], rights, further_draws
 
 
 def find_changed_inputs(wrongs):
     """Return the names of the inputs that the learner's own function changes in some trial."""
-    return sorted({name for trial in wrongs.outcome.notes.trials for name in trial["changed"]})
+    return sorted(set().union(*(trial["changed"] for trial in wrongs.outcome.notes.trials)))
 
 
 def find(wrongs):

@@ -39,6 +39,7 @@ def find_likeliest(wrongs):
 def find_first_wrong(answer):
     """Return [(trial, result)] of what is wrong in the first trial in which anything is."""
     for t, (g, trial) in enumerate(zip(answer.draws, answer.trials, strict=False)):
-        if wrong := [(t, name) for name, a in trial["numbers"].items() if not agree(a, getattr(g, name))]:
+        wrong = [(t, name) for name, a in trial["numbers"].items() if not agree(a, getattr(g, name))]
+        if wrong:
             return wrong
     return []

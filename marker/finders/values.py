@@ -27,7 +27,8 @@ def find_array(wrongs):
     """Return (an array's name, the line after which it should be another one, the lines that make it, the name of the
     known
     mistake that is left then, or ""); or None."""
-    if not (way := wrongs.way):
+    way = wrongs.way
+    if not way:
         return None
     attempt = wrongs.attempt
     draws, rights, further_draws = repair.make_trials(wrongs)
@@ -48,7 +49,8 @@ def find_array(wrongs):
         result = trial.try_edit(edit, is_left=True)
         if result.right == set(attempt.exercise.gives) and trial.is_confirmed(edit, result.right):
             return locate_array(way, i, name, "")
-        for mistake in sorted(result.mistakes) if is_named and name not in attempt.exercise.gives else ():
+        mistakes = sorted(result.mistakes) if is_named and name not in attempt.exercise.gives else ()
+        for mistake in mistakes:
             if not is_multiple(trial, mistake) and trial.leaves_mistake(edit, mistake):
                 candidates.append((i, name, mistake))
     return locate_array(way, *candidates[0]) if candidates else None
@@ -69,7 +71,8 @@ def collect_values(trial, way):
     known_arrays += trial.expected_results(first)
     for i, state in enumerate(states[first]):
         for name, a in state.items():
-            if same := [names for _, value, names in values if np.array_equal(a, value)]:
+            same = [names for _, value, names in values if np.array_equal(a, value)]
+            if same:
                 same[0].add(name)
             elif not any(a.size == array.size and agree(a.ravel(), array.ravel()) for array in known_arrays):
                 values.append((hide_name(f"right {len(values)}"), a, {name}))
