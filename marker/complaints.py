@@ -82,7 +82,7 @@ def find_own_frame(error, file):
 
 
 def find_advice(words, kinds, message, source_line):
-    """Return the advice on an error of one of these kinds, with that message, in the line `wrote`; or None."""
+    """Return the advice on an error of one of these kinds, with that message, in the line `source_line`; or None."""
     for kind, in_message, in_wrote, text in words.errors:
         match = re.search(in_message, message) if kind in kinds else None
         if match and re.search(in_wrote, source_line):

@@ -153,8 +153,7 @@ class Place:
 
     def slope(self, k, v, claim, size):
         """Return `claim` if that is the slope of the loss along v, the direction of an array; the slope if it is
-        another
-        one; None if that cannot be known, beside a kink or below rounding."""
+        another one; None if that cannot be known, beside a kink or below rounding."""
         slope = self.measure_slope(k, v, claim, size)
         self.n_known += slope is not None
         return slope

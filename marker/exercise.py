@@ -258,8 +258,7 @@ class Exercise:
 
     def complete_draw(self, g):
         """Add to a draw the results that it lacks, which are the answer's, and `losses`; return it. Raises ValueError
-        if the
-        answer does not set them."""
+        if the answer does not set them."""
         missing = [name for name in self.gives if not hasattr(g, name)]
         if missing:
             names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: Budget(LINES).spend}

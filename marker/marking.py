@@ -38,8 +38,8 @@ def find_time_limit(exercise):
 def confirm(exercise, file, verdict_before, hear=lambda text: None, hidden_folders=()):
     """Return the `Verdict` on a file that is said to have passed, after its functions were asked in another process.
 
-    Nobody can know before what they are asked: it is drawn now, and compared in this process.
-    Raises UserError if the data that the exercise needs are missing here.
+    Nobody can know before what they are asked: it is drawn now, and compared in this process. Raises UserError if the
+    data that the exercise needs are missing here.
     """
     kind, seed = exercise.kind, secrets.randbelow(2**32)
     if not kind.can_be_asked(exercise):

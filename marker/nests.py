@@ -112,8 +112,7 @@ def make_plan(params):
 
 def unpack(arrays, module=None):
     """Return the nest in the arrays of such a file. module: the learner's, where their own kinds of dicts, lists and
-    tuples
-    are. Raises ValueError if they are no nest."""
+    tuples are. Raises ValueError if they are no nest."""
 
     def whole(plan):
         match plan:

@@ -223,8 +223,7 @@ def is_alike(a, b):
 
 def trace_back(way, end, wrong):
     """Go back from what a name has before a step, along the names that are read, to what is right. Return {(line,
-    name)} of
-    that, and the lines in between; two empty sets if what is right does not stay so."""
+    name)} of that, and the lines in between; two empty sets if what is right does not stay so."""
     anchors, lines, visited, waiting = set(), set(), set(), [(end, wrong)]
     while waiting:
         i, name = waiting.pop()

@@ -479,8 +479,7 @@ def join_entries(results, rights):
 
 def remaining_distance(right, before, after):
     """Return the distance of these numbers from what is right, as a share of that of the learner's own; 1 where some
-    are
-    none."""
+    are none."""
     distance_after, distance_before = np.linalg.norm(after - right), np.linalg.norm(before - right)
     return (
         distance_after / distance_before if distance_before and np.isfinite(distance_after / distance_before) else 1.0

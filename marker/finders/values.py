@@ -25,8 +25,7 @@ def find(wrongs):
 
 def find_array(wrongs):
     """Return (an array's name, the line after which it should be another one, the lines that make it, the name of the
-    known
-    mistake that is left then, or ""); or None."""
+    known mistake that is left then, or ""); or None."""
     way = wrongs.way
     if not way:
         return None
