@@ -182,7 +182,7 @@ def act(options):
         folder = options.folder or catalogue.path.with_name(f"my_{catalogue.path.name}")
     command = options.command
     if command == "check":
-        return check.check(catalogue, options.file, options.seed or 0)
+        return check.report_problems(catalogue, options.file, options.seed or 0)
     exercises = catalogue.exercises
     for line in catalogue.broken:
         print(line, file=sys.stderr)
@@ -242,7 +242,7 @@ def choose(work, which, command):
 
 def find_next(work, exercise):
     """The exercise that `next` leads to, or None."""
-    on = work.catalogue.exercises[work.catalogue.onward(exercise, work.passed(exercise)) :]
+    on = work.catalogue.exercises[work.catalogue.find_start(exercise, work.passed(exercise)) :]
     return next((e for e in on if can_run(e) and not work.passed(e)), None)
 
 
@@ -256,7 +256,7 @@ def mark(work, exercise, seed=None, is_repeat=False, all_of_it=False):
         )
     path = work.path(exercise)
     marked = digest(path)
-    verdict = mark_and_say(exercise, path, work.catalogue.numbered(exercise), seed, is_repeat, all_of_it)
+    verdict = mark_and_say(exercise, path, work.catalogue.describe_number(exercise), seed, is_repeat, all_of_it)
     if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == marked:
         print_text("(The file is as it was when it was last marked. Is it saved?)")
     work.note("marked", marked, exercise)

@@ -90,7 +90,7 @@ class Work:
         if exercise.name not in self.progress["due"]:
             self.note("due", review.choose_day(self.progress, has_passed=True), exercise)
         seen = exercise.name in self.progress["seen"]
-        name, part = self.catalogue.part_of(exercise)
+        name, part = self.catalogue.find_part(exercise)
         done = f' "{name}" is done.' if not before and all(map(self.passed, part)) else ""
         said = [("Passed, after a look at the solution." if seen else f"Passed. That makes {self.score()}.") + done]
         said += filter(None, [verdict.text, getattr(exercise, "on_digits", "")])

@@ -23,13 +23,13 @@ import numpy as np
 
 from exercises.watched import Enough, Trace
 from exercises.words import OF_NETWORKS
-from marker.calls import watched
-from marker.complaints import plain, read
-from marker.derivatives import check, matched, root_mean_square
+from marker.calls import watch
+from marker.complaints import explain_exception, read_source
+from marker.derivatives import check, match_gradients, root_mean_square
 from marker.exercise import CUT
-from marker.nests import NotKept, floats, leaves, packed, replaced, shown, unpacked
+from marker.nests import NotKept, floats, format_paths, leaves, pack, replace_leaves, unpack
 from marker.program import Program
-from marker.trial import changed, load, same_bits
+from marker.trial import find_changed, load, same_bits
 from marker.verdict import Wrong
 from support.checkpoint import unpack_arrays
 
@@ -71,7 +71,7 @@ class Blank:
             text = self.examine(module, seed, tell)
         except Wrong as error:
             return False, error.mark, str(error)
-        if others := imports(read(module.__file__)):
+        if others := imports(read_source(module.__file__)):
             ask = "Which of its lines do you owe to them, and could you write these yourself?"
             return True, "with imports", f"{text}\nYour file imports {' and '.join(others)}. {ask}"
         return True, "passed", text
@@ -183,18 +183,20 @@ class Calls:
     def each(self, name, params, batches):
         """What it returns for one batch after the other. To look whether it has changed params takes longer than many a
         call: that is done once, at the end."""
-        its = params if name == "gradients" else replaced(params)
+        its = params if name == "gradients" else replace_leaves(params)
         for batch in batches:
             given = [a.copy() for a in batch]
             found = self.functions[name](its, *given)
             self.unchanged(name, given, batch)
             yield found
-        if others := changed(floats(its), floats(params), same_bits):  # of `gradients`, marker/derivatives.py says it
-            raise wrong("changes its input", name=name, what=shown(others))
+        if others := find_changed(
+            floats(its), floats(params), same_bits
+        ):  # of `gradients`, marker/derivatives.py says it
+            raise wrong("changes its input", name=name, what=format_paths(others))
 
     def unchanged(self, name, arrays, before):
         now, then = (dict(zip(self.what, some, strict=False)) for some in (arrays, before))
-        for one in changed(now, then, same_bits):
+        for one in find_changed(now, then, same_bits):
             raise wrong("changes its input", name=name, what=one)
 
     def train(self, examples, seed, tell=lambda text: None, doing="", first=None, most=np.inf, names=("gradients",),
@@ -219,7 +221,7 @@ class Calls:
         tell(doing)
         with ExitStack() as around:
             for name in names:
-                around.enter_context(watched(self.module, name, getattr(trace, name)))
+                around.enter_context(watch(self.module, name, getattr(trace, name)))
             around.enter_context(nullcontext() if first or not names else redirect_stdout(io.StringIO()))
             try:
                 results = self.functions["train"](*given, np.random.default_rng(seed))
@@ -253,14 +255,14 @@ def returned(name, found):
 def kept(params):
     """Params as the content of a file; `Wrong` if they are something else than arrays and numbers."""
     try:
-        return packed(params)
+        return pack(params)
     except NotKept as error:
         raise wrong("params of another kind", where=error.where, what=error.what) from None
 
 
 def restored(module, content):
     """The params from which `packed` has made these bytes."""
-    return unpacked(unpack_arrays(content), module)
+    return unpack(unpack_arrays(content), module)
 
 
 def alone(found, name, *given):
@@ -270,7 +272,7 @@ def alone(found, name, *given):
         with redirect_stdout(io.StringIO()):
             return getattr(type(found.calls)(module), name)(restored(module, found.content), *given)
     except Exception as error:
-        raise wrong("read fails alone", name=name, error=ended(plain(error))) from None
+        raise wrong("read fails alone", name=name, error=ended(explain_exception(error))) from None
 
 
 # --- A training -------------------------------------------------------------------------------------------------------
@@ -324,14 +326,16 @@ def own_batch(calls, params, few, images, *labels):
 def moved(params, rng):
     """Params a little beside these: at first, all scores may be equal."""
     arrays = floats(params).items()
-    return replaced(params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays})
+    return replace_leaves(
+        params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays}
+    )
 
 
 def check_gradients(calls, params, batches, rng, thorough=True):
     """The gradients, if they are right, and the same at each call, whatever `loss` was asked between the two."""
-    one = leaves(calls.gradients(replaced(params), *batches[0]))
+    one = leaves(calls.gradients(replace_leaves(params), *batches[0]))
     calls.loss(moved(params, np.random.default_rng(0)), *batches[0])
-    two = leaves(calls.gradients(replaced(params), *batches[0]))
+    two = leaves(calls.gradients(replace_leaves(params), *batches[0]))
     if not all(a is None or np.array_equal(a, two.get(k), equal_nan=True) for k, a in one.items()):
         raise wrong("gradients by chance", examples=calls.examples)
     names = {"terms": calls.terms, "asks": calls.asks}
@@ -351,7 +355,7 @@ def right_on_the_way(found):
     """The gradients are right further on, too, and at the end."""
     calls, (first, *_) = found.calls, found.trace.points
     began, rng = float(calls.loss(first.params, *found.few)), np.random.default_rng(found.seed)
-    gradients = matched(first.params, calls.gradients(replaced(first.params), *found.few))
+    gradients = match_gradients(first.params, calls.gradients(replace_leaves(first.params), *found.few))
     found.moving = [k for k, g in gradients.items() if g is not None]
     third = found.trace.points[len(found.trace.points) // 3].params
     for params, at in ((third, "after a third of the training"), (found.params, "at the end of the training")):
@@ -376,14 +380,14 @@ def goes_downhill(found):
     if moving and not ended:
         raise wrong("no array moves" if len(still) == len(moving) else "no array moves: the first are returned")
     if never := [k for k in still if not np.all(trace.zero.get(k, True))]:
-        raise wrong("never moves", names=shown(never))
+        raise wrong("never moves", names=format_paths(never))
     if gone := [k for k in moving if trace.moves.get(k) and trace.moves[k][0].replaced]:
-        raise wrong("weights replaced", names=shown(gone))
+        raise wrong("weights replaced", names=format_paths(gone))
     ways = {k: [m.downhill for m in trace.moves.get(k, ())[:5] if m.length and m.slope] for k in moving}
     ways = {k: shares for k, shares in ways.items() if shares}
     up = [k for k, shares in ways.items() if np.mean(shares) < 0.2]
     if up:
-        raise wrong("uphill" if len(up) == len(ways) else "uphill: some", names=shown(up))
+        raise wrong("uphill" if len(up) == len(ways) else "uphill: some", names=format_paths(up))
 
 
 def begins_anew(found, is_good):
@@ -428,7 +432,7 @@ def judge_beginning(one, two, last):
     if learned and all(np.array_equal(second[k], last.get(k)) for k in learned):
         raise wrong("kept between calls")
     if other := [k for k in drawn if not np.array_equal(first[k], second[k])]:
-        raise wrong("rng ignored: chance of its own", what=shown(other))
+        raise wrong("rng ignored: chance of its own", what=format_paths(other))
 
 
 def alike(one, two):
@@ -442,7 +446,7 @@ def judge_chance(trace, other):
     # Only of many numbers, most of them different, it is known that they were drawn.
     drawn = [k for k in trace.zero if k in one and k in two and len(np.unique(one[k])) > max(9, one[k].size / 2)]
     if drawn and all(np.array_equal(one[k], two[k]) for k in drawn):
-        raise wrong("rng ignored", names=shown(drawn))
+        raise wrong("rng ignored", names=format_paths(drawn))
 
 
 # --- Why it has not learned enough ------------------------------------------------------------------------------------
@@ -489,7 +493,7 @@ def best_length(calls, point):
     before, moves = floats(point.params), point.moves()
 
     def at(t):
-        params = replaced(point.params, {k: before[k] + t * d for k, d in moves.items()})
+        params = replace_leaves(point.params, {k: before[k] + t * d for k, d in moves.items()})
         return np.nan_to_num(float(calls.loss(params, *point.batch)), nan=np.inf)
 
     return min((1, 0.1, 0.01, 10), key=at)
@@ -497,7 +501,7 @@ def best_length(calls, point):
 
 def not_finite(curve):
     if bad := [k for k, a in curve.last.items() if not np.isfinite(a).all()]:
-        return curve.wrong("not finite", names=shown(bad))
+        return curve.wrong("not finite", names=format_paths(bad))
 
 
 def steps_grow(curve):

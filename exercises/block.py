@@ -18,19 +18,19 @@ with program.import_guard("requirements-np.txt"):
     from exercises.blank import Blank, Calls, kind
     from exercises.words import OF_BLOCKS, explained
     from marker import ROOT
-    from marker.complaints import plain
+    from marker.complaints import explain_exception
     from marker.derivatives import (
         Place,
         compare,
-        first_and_factors,
-        matched,
-        right_alone,
+        describe_bad,
+        explain_factor,
+        find_exchange,
+        find_factors,
+        is_right_alone,
+        match_gradients,
         root_mean_square,
-        swapped,
-        told,
-        why,
     )
-    from marker.nests import floats, replaced, shown
+    from marker.nests import floats, format_paths, replace_leaves
     from marker.verdict import Wrong
     from mlp_np import numerical_gradient, relative_difference
 
@@ -89,12 +89,12 @@ class OfBlock(Calls):
         dx, gradients = found
         if np.shape(dx) != x.shape:
             raise wrong("dx of another shape", wanted=x.shape, what=f"of shape {np.shape(dx)}")
-        arrays, gradients = floats(params), matched(params, gradients)
+        arrays, gradients = floats(params), match_gradients(params, gradients)
         if not gradients:
-            raise wrong("gradients of another form: of a block", names=shown(arrays))
+            raise wrong("gradients of another form: of a block", names=format_paths(arrays))
         for k, g in gradients.items():
             if g is not None and g.shape != arrays[k].shape:
-                raise wrong("gradients of another shape", name=shown([k]), shape=arrays[k].shape, other=g.shape)
+                raise wrong("gradients of another shape", name=format_paths([k]), shape=arrays[k].shape, other=g.shape)
         return np.asarray(dx, np.float64), gradients
 
 
@@ -108,7 +108,7 @@ def begun(calls, batch, seed, size=None):
     _, gradients = calls.backward(params, *batch)
     gradients = {k: g for k, g in gradients.items() if g is not None and (g.ndim or g)}
     arrays = {k: a / max(1, 2 * root_mean_square(a)) for k, a in floats(params).items() if k in gradients}
-    return replaced(params, {k: a + 0.15 * near(k, a.shape) for k, a in arrays.items()}), gradients
+    return replace_leaves(params, {k: a + 0.15 * near(k, a.shape) for k, a in arrays.items()}), gradients
 
 
 def near(path, shape):
@@ -219,9 +219,9 @@ def adds(found):
     first, other = calls.first_weights(0), floats(calls.first_weights(1))
     zero = {k: 0 * a for k, a in floats(first).items() if a.size and not np.array_equal(a, other[k])}
     if len(other) > 1:  # in a single array, there may be gammas, too
-        one, two = (calls.call("forward", replaced(first, zero), (a,)) for a in (x, rng.normal(size=x.shape)))
+        one, two = (calls.call("forward", replace_leaves(first, zero), (a,)) for a in (x, rng.normal(size=x.shape)))
         if np.isfinite(one).all() and np.abs(one - two).max() < 1e-9:
-            raise wrong("no sum", names=shown(zero))
+            raise wrong("no sum", names=format_paths(zero))
 
 
 def uses_all(found):
@@ -229,9 +229,9 @@ def uses_all(found):
     calls, params, x = found.calls, found.params, found.x
     y, (_, gradients) = calls.forward(params, x), calls.backward(params, x, x)
     for k, a in floats(params).items():
-        moved = replaced(params, {k: a + 0.1 * near(k, a.shape)})
+        moved = replace_leaves(params, {k: a + 0.1 * near(k, a.shape)})
         if gradients.get(k) is not None and gradients[k].ndim and np.array_equal(calls.forward(moved, x), y):
-            raise wrong("never used", name=shown([k]))
+            raise wrong("never used", name=format_paths([k]))
 
 
 def has_heads(found):
@@ -246,7 +246,7 @@ def has_heads(found):
     if np.allclose(calls.forward(two, x), calls.forward(same, x), rtol=0, atol=1e-9):
         raise wrong("heads ignored", one=HEADS, two=2)
     _, gradients = calls.backward(params, x, x)
-    large = replaced(params, {k: 30 * a for k, a in floats(params).items() if gradients.get(k) is not None})
+    large = replace_leaves(params, {k: 30 * a for k, a in floats(params).items() if gradients.get(k) is not None})
     texts = rng.normal(size=(200, 3, C))
     y, *others = (calls.call("forward", large, (texts[:, at],))[:, 2] for at in ([0, 1, 2], [0, 0, 2], [1, 1, 2]))
     off = np.min([np.abs(y - other).max(axis=1) for other in others], axis=0)
@@ -260,10 +260,10 @@ def begins_by_rng(found):
     calls = found.calls
     one, two, other = (floats(calls.first_weights(seed)) for seed in (0, 0, 1))
     if changed := [k for k, a in one.items() if not np.array_equal(a, two[k])]:
-        raise wrong("first weights by chance", names=shown(changed))
+        raise wrong("first weights by chance", names=format_paths(changed))
     drawn = [k for k, a in one.items() if a.size and np.ptp(a)]
     if drawn and all(np.array_equal(one[k], other[k]) for k in drawn):
-        raise wrong("rng ignored: of a block", names=shown(drawn))
+        raise wrong("rng ignored: of a block", names=format_paths(drawn))
 
 
 def attempt(function, *given, **sizes):
@@ -275,7 +275,7 @@ def attempt(function, *given, **sizes):
     except Exception as error:
         of = {"C": "{} channels", "h": "{} heads", "T": "{} places"}
         text = ", ".join(of[k].format(n) for k, n in sizes.items())
-        raise wrong("fails at another size", of=text, error=blank.ended(plain(error))) from None
+        raise wrong("fails at another size", of=text, error=blank.ended(explain_exception(error))) from None
 
 
 def goes_back(found):
@@ -326,20 +326,22 @@ def at_this(calls, params, x, dy):
 def names(paths):
     """`x, params["W1"]`."""
     inner = [k.removeprefix('["params"]') for k in paths if k != '["x"]']
-    return ", ".join(["x"] * ('["x"]' in paths) + [shown(inner)] * bool(inner))
+    return ", ".join(["x"] * ('["x"]' in paths) + [format_paths(inner)] * bool(inner))
 
 
 def named(calls, params, batches, offs, rng):
     """The exception that says which derivatives are wrong, one entry of them both ways, and what else is known."""
-    where, factors = first_and_factors(offs)
+    where, factors = find_factors(offs)
     bad, (place, mine) = offs[where], at_this(calls, params, *batches[where])
     if all(factors) and factors[where] != 1:
-        more = why(factors, [len(x) for x, _ in batches], OF_TEXTS)
-        return wrong("gradients times a number: of a block", times=factors[where], more=more, **told(bad, mine, names))
+        more = explain_factor(factors, [len(x) for x, _ in batches], OF_TEXTS)
+        return wrong(
+            "gradients times a number: of a block", times=factors[where], more=more, **describe_bad(bad, mine, names)
+        )
     more = what_is_small_or_long(calls, params, batches, where, bad, rng)
     more = more or what_is_missing(calls, params, batches[where], place, mine, bad, rng)
     more += on_paper(calls)
-    return wrong("other gradients: of a block", more=more, **told(bad, mine, names))
+    return wrong("other gradients: of a block", more=more, **describe_bad(bad, mine, names))
 
 
 # What is asked of a factor that is this power of the number of texts.
@@ -364,7 +366,7 @@ def on_paper(calls):
         if bad := {k: [one for one in offs if one.index is not None] for k, offs in bad.items()}:
             if not all(bad.values()):
                 continue
-            said = told(bad, mine, names)
+            said = describe_bad(bad, mine, names)
             return (
                 f"\nSmall enough for paper: params = first_weights({channels}, {heads}, np.random.default_rng(0)), x = "
                 f"{x.tolist()}, dy = {dy.tolist()}. There `backward` says {said['mine']} for {said['at']}, and it is "
@@ -384,11 +386,11 @@ def what_is_small_or_long(calls, params, batches, where, bad, rng):
     x, dy = batches[where]
     if where < len(SIZES) and not is_slight(bad):
         return ""
-    if right_alone(*at_this(calls, params, x / SMALL, dy), rng):
+    if is_right_alone(*at_this(calls, params, x / SMALL, dy), rng):
         return (
             f" With x / {SMALL} they are right. Is the small number under the root of a norm the same, there and back?"
         )
-    if where >= len(SIZES) and right_alone(*at_this(calls, params, x[:, : SIZES[0][1]], dy[:, : SIZES[0][1]]), rng):
+    if where >= len(SIZES) and is_right_alone(*at_this(calls, params, x[:, : SIZES[0][1]], dy[:, : SIZES[0][1]]), rng):
         return f" With texts of {SIZES[0][1]} places they are right. What in `backward` knows how long a text is?"
     return ""
 
@@ -397,15 +399,15 @@ def what_is_missing(calls, params, batch, place, mine, bad, rng):
     """A sentence on what would make one of them right, if that is known."""
     x, dy = batch
 
-    if '["x"]' in bad and place.has('["x"]', mine['["x"]'] + dy, rng):
+    if '["x"]' in bad and place.has_gradient('["x"]', mine['["x"]'] + dy, rng):
         return " In dx, dy itself is missing: by which way does x reach y unchanged?"
-    if '["x"]' in bad and place.has('["x"]', mine['["x"]'] - dy, rng):
+    if '["x"]' in bad and place.has_gradient('["x"]', mine['["x"]'] - dy, rng):
         return " In dx, dy itself is counted once too often: by how many ways does x reach y unchanged?"
-    if more := swapped(mine, bad, place, rng, names):
+    if more := find_exchange(mine, bad, place, rng, names):
         return more
-    if all(right_alone(*at_this(calls, params, x[i : i + 1], dy[i : i + 1]), rng) for i in range(len(x))):
+    if all(is_right_alone(*at_this(calls, params, x[i : i + 1], dy[i : i + 1]), rng) for i in range(len(x))):
         return " With a single text they are right. What becomes of the others: is there a sum, and is it one?"
-    if all(right_alone(*at_this(calls, params, x[:, t : t + 1], dy[:, t : t + 1]), rng) for t in range(x.shape[1])):
+    if all(is_right_alone(*at_this(calls, params, x[:, t : t + 1], dy[:, t : t + 1]), rng) for t in range(x.shape[1])):
         return " With texts of a single place they are right. What happens between the places?"
     return ""
 
@@ -434,7 +436,7 @@ def run(file):
     for k, g in mine.items():
         if g is not None:
             array = place.arrays[k].copy()
-            slopes = numerical_gradient(lambda k=k, a=array: place.along({k: a - place.arrays[k]})(1), array)
+            slopes = numerical_gradient(lambda k=k, a=array: place.loss_along({k: a - place.arrays[k]})(1), array)
             print(f"{names([k]):30} {relative_difference(g, slopes):.1e}")
 
 

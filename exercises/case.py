@@ -15,9 +15,9 @@ import numpy as np
 from desk.show import relative_path
 from exercises import PICTURES
 from exercises.words import TABLES
-from marker.complaints import own_frame, plain
+from marker.complaints import explain_exception, find_own_frame
 from marker.kind import Kind
-from marker.runner import lines_of
+from marker.runner import code_lines
 from marker.verdict import Sentences, Verdict
 
 # What the learner may write into DIAGNOSIS: what may be wrong, what it means, and how it would show itself.
@@ -103,14 +103,14 @@ class Case(Kind):
         module, train = attempt.module, cache(attempt.module.train)
         said = getattr(module, "DIAGNOSIS", ...)
         notes.said = "" if said is ... else said[:40] if isinstance(said, str) else f"of type {type(said).__name__}"
-        notes.changed = lines_of(attempt.source) != lines_of(attempt.exercise.stub)
+        notes.changed = code_lines(attempt.source) != code_lines(attempt.exercise.stub)
         try:
             notes.fixed = bool(self.probe(module, np.random.default_rng(attempt.seed), train))
             number = train() if notes.fixed or notes.changed else 0
         except (AttributeError, TypeError, ValueError, IndexError) as error:
-            if own_frame(error, module.__file__):
+            if find_own_frame(error, module.__file__):
                 raise  # the learner's own line is to blame
-            notes.unfit = plain(error)
+            notes.unfit = explain_exception(error)
             return
         if hasattr(number, "__float__"):
             notes.number = float(number)

@@ -16,7 +16,7 @@ with program.import_guard("requirements-np.txt"):
     from exercises.own import Reading
     from exercises.words import explained
     from exercises.writer import Writing
-    from marker.derivatives import matched
+    from marker.derivatives import match_gradients
     from marker.nests import floats
     from support.errors import UserError
     from views.training import FIRST, in_words, size, unusual_array
@@ -40,7 +40,7 @@ def rows_of(module, name):
         raise UserError("`train` takes no step that can be looked at: does it call `gradients`?")
     losses = [float(calls.loss(point.params, *point.batch)) for point in points]
     params, moves = floats(points[-1].params), points[-1].moves()
-    found = matched(points[-1].params, calls.gradients(points[-1].params, *points[-1].batch))
+    found = match_gradients(points[-1].params, calls.gradients(points[-1].params, *points[-1].batch))
     rows = []
     for path, gradient in found.items():
         steps = path in moves and params[path].ndim > 1 and params[path].any()

@@ -22,7 +22,7 @@ with program.import_guard("requirements-np.txt"):
     from exercises.words import OF_NETWORKS, explain, explained
     from marker import ROOT
     from marker.derivatives import check_loss, root_mean_square
-    from marker.nests import floats, leaves, replaced, shown
+    from marker.nests import floats, format_paths, leaves, replace_leaves
     from marker.trial import load
     from marker.verdict import Wrong
     from support.errors import UserError
@@ -170,7 +170,7 @@ def keeps_no_images(found):
                 continue
             correlations = standardised(rows[:50, :784][:, seen]) @ standardised(images[:, seen]).T / seen.sum()
             if (correlations > 0.999).any(axis=1).mean() > 0.9:
-                raise wrong("images kept", name=shown([k]), n=len(rows))
+                raise wrong("images kept", name=format_paths([k]), n=len(rows))
 
 
 def standardised(rows):
@@ -217,8 +217,8 @@ def looks_like(found, few, said, n):
             ways.append(("read is not as loss", said_of, calls.losses(params, x)))
         arrays = {k: a for k, a in floats(params).items() if a.any()}
         for k, a in arrays.items():
-            words = f"It says what `loss` would say if {shown([k])} were 0."
-            ways.append(("read forgets", words, calls.losses(replaced(params, {k: 0 * a}), few)))
+            words = f"It says what `loss` would say if {format_paths([k])} were 0."
+            ways.append(("read forgets", words, calls.losses(replace_leaves(params, {k: 0 * a}), few)))
     shares = [np.mean(of_each.argmin(axis=1) == said) for *_, of_each in ways]
     mark, how, _ = ways[int(np.argmax(shares))]
     known = max(shares) > 0.97
@@ -282,13 +282,13 @@ def trains_it(found):
         return
     one, two = floats(found.trace.points[0].params), floats(found.params)
     trained = [k for k in found.moving if k in one and k in two and one[k].shape == two[k].shape]
-    halves = [replaced(found.params, {k: (1 - t) * one[k] + t * two[k] for k in trained}) for t in (0, 0.5, 1)]
+    halves = [replace_leaves(found.params, {k: (1 - t) * one[k] + t * two[k] for k in trained}) for t in (0, 0.5, 1)]
     scores = (found.calls.losses(params, found.others[:10]) for params in halves)
     of_one, of_both, of_two = (np.diff(losses, axis=1) for losses in scores)
     if np.ptp(of_two, axis=0).max() < 1e-3 * np.abs(of_two).max():
         return  # the scores do not depend on the image: that has another cause
     if np.abs(of_both - (of_one + of_two) / 2).max() < 1e-4 * np.abs(of_one - of_two).max():
-        raise wrong("one layer alone", names=shown(trained))
+        raise wrong("one layer alone", names=format_paths(trained))
 
 
 def remarks(found):
@@ -298,14 +298,14 @@ def remarks(found):
     calls, params, table, n = found.calls, found.params, found.table, len(found.table)
     few, first, before = found.others[:100], found.said[:100], floats(found.trace.points[0].params)
     arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in found.moving}
-    others = {k: replaced(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
+    others = {k: replace_leaves(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
     constants = [k for k in others if calls.loss(others[k], few, first) != calls.loss(params, few, first)]
     if stay := [k for k in constants if np.array_equal(arrays[k], before.get(k))]:
         words = "and `gradients` has None there. Are they meant to stay as they are?"
-        found.remarks.append(f"The loss depends on {shown(stay)}, {words}")
+        found.remarks.append(f"The loss depends on {format_paths(stay)}, {words}")
     if moved := [k for k in constants if k not in stay]:
         words = "on which the loss depends, and `gradients` has None there. Along which slopes?"
-        found.remarks.append(f"`train` changes {shown(moved)}, {words}")
+        found.remarks.append(f"`train` changes {format_paths(moved)}, {words}")
     off = (table[np.arange(n), first[:n]] - table.min(axis=1) > 1e-4).sum()  # equal ones may differ by rounding
     if off:
         ask = "Is `read` the same forward pass, with all arrays?"
@@ -402,12 +402,12 @@ def causes(curve):
     yield is_mixed and curve.wrong("labels mixed up", n=trace.mislabelled, shown=trace.shown)
     yield trace.other_pixels and curve.wrong("other pixels")
     alike = [k for k, a in ends.items() if min(np.ptp(a, axis=i).max() for i in (0, 1)) <= 1e-9 * np.abs(a).max()]
-    yield alike and curve.wrong("weights alike", names=shown(alike))
+    yield alike and curve.wrong("weights alike", names=format_paths(alike))
     other = float(calls.loss(before, images.astype(float), labels))
     wraps = np.isfinite(other) and abs(other - curve.begin) > 0.01 * abs(other)
     yield wraps and curve.wrong("pixels wrap round: in the loss", other=other)
     idle = [k for k in layers if np.all(trace.zero[k])]
-    yield idle and curve.wrong("units off", names=shown(idle))
+    yield idle and curve.wrong("units off", names=format_paths(idle))
     yield curve.begin > 3 * LOG10 and too_large(curve, before, layers)
     is_back = np.isfinite(curve.before) and not curve.end < max(2 * curve.before, LOG10)
     yield is_back and curve.before < 0.5 * curve.begin and curve.wrong("other weights returned", before=curve.before)
@@ -415,7 +415,7 @@ def causes(curve):
     yield blank.steps_grow(curve)
     small = [k for k, a in layers.items() if root_mean_square(a) * np.sqrt(max(a.shape)) < 1e-3]
     stays = small and curve.end > 0.8 * curve.begin
-    yield stays and curve.wrong("weights too small", names=shown(small), size=root_mean_square(first[small[0]]))
+    yield stays and curve.wrong("weights too small", names=format_paths(small), size=root_mean_square(first[small[0]]))
     yield blank.steps_too_large(curve)
     yield blank.not_finite(curve)
     yield blank.the_same_ones(curve)
@@ -435,17 +435,17 @@ def too_large(curve, params, layers):
     images, labels = curve.batch
     smaller = {k: a / (28 * root_mean_square(a)) for k, a in layers.items()}
     ways = [
-        ("biases too large", replaced(params, vectors), 1),
+        ("biases too large", replace_leaves(params, vectors), 1),
         *(("pixels too large", params, by) for by in (255, 255**2) if usual),
-        ("weights too large", replaced(params, smaller), 1),
+        ("weights too large", replace_leaves(params, smaller), 1),
     ]
     for mark, changed, by in ways:
         then = float(curve.calls.loss(changed, images if by == 1 else images / by, labels))
         if then < 0.3 * curve.begin:
-            names = shown(vectors if mark == "biases too large" else layers)
+            names = format_paths(vectors if mark == "biases too large" else layers)
             k = max(sizes, key=sizes.get, default=None)
             size = root_mean_square(layers[k]) if k else 0
-            return curve.wrong(mark, names=names, then=then, size=size, largest=shown([k] if k else []), by=by)
+            return curve.wrong(mark, names=names, then=then, size=size, largest=format_paths([k] if k else []), by=by)
     return None
 
 
@@ -458,7 +458,7 @@ def decays(curve):
             before, after = first[zero], last[zero]
             share = (before * after).sum() / ((before**2).sum() or 1)
             if before.any() and abs(share) < 0.3 and np.abs(after - share * before).max() < 0.1 * np.abs(before).max():
-                return curve.wrong("decay too strong", share=abs(share), name=shown([k]))
+                return curve.wrong("decay too strong", share=abs(share), name=format_paths([k]))
     # Of a cross-entropy plus something, exp(-loss) of the ten labels adds up to exp(-something), for every image.
     rest = -np.log(np.exp(-curve.calls.losses(curve.found.params, curve.batch[0][:5])).sum(axis=1))
     if np.ptp(rest) < 1e-6 and np.mean(rest) > 0.1 and np.mean(rest) > 0.2 * curve.end:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marker.derivatives import matched
-from marker.nests import floats, leaves, replaced
+from marker.derivatives import match_gradients
+from marker.nests import floats, leaves, replace_leaves
 
 FIRST = 60  # calls in which each step is looked at; after them, it is one now and then
 POINTS = 24  # of a training that are kept
@@ -44,7 +44,7 @@ def turned_round(gradients):
         if k in negative and isinstance(a, np.ndarray) and a.flags.writeable:
             a[...] = negative[k]
         elif k in negative:
-            return replaced(gradients, negative)
+            return replace_leaves(gradients, negative)
     return gradients
 
 
@@ -58,14 +58,14 @@ def again(gradients, arrays):
     numbers = leaves(gradients)
     for k, a in arrays.items():
         a[...] = numbers[k]
-    return replaced(gradients)
+    return replace_leaves(gradients)
 
 
 class Point:
     """A call of `gradients` on the way: params, a batch, and, once there was a next call, the arrays then."""
 
     def __init__(self, params, batch):
-        self.params, self.batch, self.after = replaced(params), tuple(a.copy() for a in batch), {}
+        self.params, self.batch, self.after = replace_leaves(params), tuple(a.copy() for a in batch), {}
 
     def moves(self):
         """{path: how far it has gone} of the arrays."""
@@ -137,9 +137,9 @@ class Trace:
         found = original(*bound.args, **bound.kwargs)
         if self.turned and self.calls > 1:
             found = turned_round(found)
-            self.again = (replaced(found), arrays_in(found)) if self.calls == FIRST else None
+            self.again = (replace_leaves(found), arrays_in(found)) if self.calls == FIRST else None
         if self.calls <= FIRST or self.open:
-            for k, g in matched(params, found).items():
+            for k, g in match_gradients(params, found).items():
                 if g is not None and np.shape(self.sum.get(k, g)) == g.shape:
                     self.sum[k] = self.sum.get(k, 0) + g
                     self.zero[k] = self.zero.get(k, True) & (g == 0)
@@ -219,7 +219,7 @@ class Trace:
 
     def ended(self, params):
         """What the training has returned."""
-        self.params = replaced(params)  # the learner's own may be those of the next training, too
+        self.params = replace_leaves(params)  # the learner's own may be those of the next training, too
         self.step(floats(params))
 
     def remarks(self):

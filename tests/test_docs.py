@@ -558,7 +558,11 @@ def test_teaching_names_marks_and_exercises_that_exist():
     text = TEXT[TEACHING]
     names, _, _, ben = (line.split("|")[4:-1] for line in text[text.index("| name |") :].splitlines()[:4])
     for column, mark in zip(names, ben, strict=True):
-        assert mark.strip() in {"", "not written", *(mistake.name for mistake in BY_NAME[column.strip()].known)}
+        assert mark.strip() in {
+            "",
+            "not written",
+            *(mistake.name for mistake in BY_NAME[column.strip()].known_mistakes),
+        }
     (week,) = (part for part in text.split("\n\n") if "| day |" in part)
     assert set(re.findall(r"`(\w+)`", week)) <= {*BY_NAME, "train", "prove"}
     (folders,) = re.findall(r"that folder of \[exercises\]\(../exercises\): ([^.]*)\.", text)

@@ -8,7 +8,7 @@ import numpy as np
 
 from exercises.chapter1 import at_the_edge, beside_zero, decided, network
 from exercises.words import TABLES
-from marker.calls import rerouted
+from marker.calls import reroute
 from marker.exercise import Tool
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import Conv
@@ -91,8 +91,8 @@ def autograd_doubled(module, g):
 
     with ExitStack() as stack:
         if torch := sys.modules.get("torch"):  # as the learner's file has imported it: nothing of ours does
-            stack.enter_context(rerouted(torch.autograd, "backward", twice))
-            stack.enter_context(rerouted(torch.autograd, "grad", twice))
+            stack.enter_context(reroute(torch.autograd, "backward", twice))
+            stack.enter_context(reroute(torch.autograd, "grad", twice))
         yield
 
 

@@ -10,7 +10,7 @@ from autograd_np import Tensor
 from exercises import digits
 from exercises.case import Case
 from exercises.chapter1 import network
-from marker.calls import rerouted
+from marker.calls import reroute
 from marker.equal import ROUNDING, agree
 from mlp_np import MLP, init_he, softmax_cross_entropy
 
@@ -79,9 +79,9 @@ def probe_training(module):
         return found
 
     with (
-        rerouted(module, "forward", forward),
-        rerouted(module, "softmax_cross_entropy", loss),
-        rerouted(module, "backward", backward),
+        reroute(module, "forward", forward),
+        reroute(module, "softmax_cross_entropy", loss),
+        reroute(module, "backward", backward),
     ):
         module.train()
     return len(seen) == 3 and all(seen)
@@ -132,9 +132,9 @@ def probe_cleared(module, rng, train):
         return found
 
     with (
-        rerouted(torch.nn.Module, "__call__", call),
-        rerouted(torch.autograd, "backward", find),
-        rerouted(torch.autograd, "grad", find),
+        reroute(torch.nn.Module, "__call__", call),
+        reroute(torch.autograd, "backward", find),
+        reroute(torch.autograd, "grad", find),
     ):
         train()
     return len(clear) > 10 and all(clear)
@@ -174,7 +174,7 @@ def passes(train, layers, owner_of_backward, note):
         settle(True)
         return original(*arguments, **options)
 
-    with rerouted(layers, "forward", forward), rerouted(owner_of_backward, "backward", backward):
+    with reroute(layers, "forward", forward), reroute(owner_of_backward, "backward", backward):
         train()
     settle(False)
     return seen
@@ -207,7 +207,7 @@ def given_images(module, images):
         stack.enter_context(redirect_stdout(io.StringIO()))
         for owner in (module, digits):
             if hasattr(owner, "few_images"):
-                stack.enter_context(rerouted(owner, "few_images", lambda original: images))
+                stack.enter_context(reroute(owner, "few_images", lambda original: images))
         yield
 
 
