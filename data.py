@@ -1,13 +1,12 @@
-"""What there is to learn from: images with labels, or sequences of tokens. Batches of it, as a network takes them.
+"""Datasets and batches: images with labels, or sequences of tokens.
 
-`load` gives `Images` or `Tokens`, and `batches` draws x and y from either:
+`load` returns `Images` or `Tokens`, and `batches` draws x and y from either:
 
-    a network that reads images     x (B, 28, 28) numbers of the pixels    y (B,) the labels
-    one that writes token by token  x (B, T) tokens                        y (B, T) of each token the next, or -1
+    a network that reads images         x (B, 28, 28) pixels, as numbers    y (B,) the labels
+    a network that generates tokens     x (B, T) token ids                  y (B, T) the token after each, or -1
 
-A network that writes may learn from images, too: support/texts.py makes tokens of their patches. Images stay uint8 in
-memory (47 MB instead of 188); a batch becomes floating point when it is drawn. How files become arrays is in
-support/source.py.
+A network that generates can learn from images, too: support/texts.py makes tokens of their patches. Images stay uint8
+in memory (47 MB instead of 188). A batch becomes floating point when it is drawn. support/source.py reads the files.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -62,7 +61,7 @@ SOURCES = Sources({name: open_source(name, **given) for name, given in BUNDLED.i
 
 
 class Images(NamedTuple):
-    """Images, and what each of them shows: the comments are those of MNIST."""
+    """Images and their labels. The shapes in the comments are those of MNIST."""
 
     train_images: np.ndarray  # (60000, 28, 28) uint8, 0 is background
     train_labels: np.ndarray  # (60000,) uint8, 0 to 9
@@ -71,7 +70,7 @@ class Images(NamedTuple):
 
     @property
     def n_train(self):
-        """How many there are to learn from."""
+        """The number of training examples."""
         return len(self.train_images)
 
     @property
@@ -79,14 +78,14 @@ class Images(NamedTuple):
         return len(self.test_images)
 
     def train(self, indices):
-        """The examples with these indices, an array or a slice: images (B, 28, 28) uint8 and labels (B,) int64."""
+        """Return the training images (B, 28, 28) uint8 and labels (B,) int64 at these indices, an array or a slice."""
         return self.train_images[indices], self.train_labels[indices].astype(np.int64)
 
     def test(self, indices):
         return self.test_images[indices], self.test_labels[indices].astype(np.int64)
 
     def mark_drawn(self, was_drawn, options, start, stop):
-        """Mark in drawn, a bool for each training example, those of the batches of steps first, ..., last - 1."""
+        """Set was_drawn (n_train,) bool to True for the examples in the batches of steps start, ..., stop - 1."""
         mark_drawn(was_drawn, options, start, stop)
 
     def known_tests(self):
@@ -96,8 +95,10 @@ class Images(NamedTuple):
 
 
 class Tokens(NamedTuple):
-    """Sequences of token ids: names (N, 12), padded behind their ends, or the pieces of a text (N, T + 1). They
-    have the methods of `Images`, and no labels."""
+    """Sequences of token ids: names (N, 12), padded after their ends, or windows of a text (N, T + 1).
+
+    It has the methods of `Images`, and no labels.
+    """
 
     train_tokens: np.ndarray
     test_tokens: np.ndarray
@@ -120,11 +121,13 @@ class Tokens(NamedTuple):
         mark_drawn(was_drawn, options, start, stop)
 
     def known_tests(self):
-        return 0.0  # not looked for: the same name or line may well occur twice
+        return 0.0  # not searched for: the same name or line may well occur twice
 
 
 def load(source="mnist", hold_out=0):
-    """The `Images` or `Tokens` of a `Source`, or of what --dataset takes; UserError if they cannot be obtained.
+    """Return the `Images` or `Tokens` of a `Source`, or of a name or path that --dataset takes.
+
+    Raises UserError if they cannot be obtained.
 
     With hold_out, the last `hold_out` training examples stand in for the test set. Anything chosen by comparing
     results (a learning rate, a width) is chosen on these: a test set that helped to choose no longer tests anything.
@@ -132,8 +135,8 @@ def load(source="mnist", hold_out=0):
     source = SOURCES[source] if isinstance(source, str) else source
     arrays = source.examples()
     if hold_out >= len(arrays[0]):
-        there = f"the {len(arrays[0])} training {source.noun}"
-        raise UserError(f"--hold-out {hold_out} leaves none of {there} to learn from")
+        n_train = f"the {len(arrays[0])} training {source.noun}"
+        raise UserError(f"--hold-out {hold_out} leaves none of {n_train} to learn from")
     if hold_out:
         train = arrays[: len(arrays) // 2]  # images and labels, or tokens; the other half is for testing
         arrays = [array[:-hold_out] for array in train] + [array[-hold_out:] for array in train]
@@ -141,7 +144,7 @@ def load(source="mnist", hold_out=0):
 
 
 def batches(dataset, options, start, stop):
-    """x and y of the training batches of steps first, ..., last - 1, as the network takes them: see `encode`.
+    """Yield x and y of the training batches of steps start, ..., stop - 1, as the network takes them: see `encode`.
 
     Of the options, batch_size, seed and augment matter here. Each epoch visits the examples in its own order, a
     function of (seed, epoch) alone; what augment does to a batch is a function of (seed, epoch, batch). So a run can
@@ -153,27 +156,29 @@ def batches(dataset, options, start, stop):
 
 
 def iter_examples(dataset, options, start, stop):
-    """The same batches as they are kept: images (B, 28, 28) uint8, perhaps augmented, and labels (B,); or tokens
-    (B, T + 1) and None."""
-    items = augment_batches(dataset, options, start, stop)
-    return items if options.run.augment == "none" else prefetch(items)
+    """Yield the same batches before `encode`: images (B, 28, 28) uint8, perhaps augmented, and labels (B,); or token
+    ids (B, T + 1) and None."""
+    batches = augment_batches(dataset, options, start, stop)
+    return batches if options.run.augment == "none" else prefetch(batches)
 
 
 def augment_batches(dataset, options, start, stop):
-    """Yield the examples and labels of each batch."""
+    """Yield the examples of each batch, augmented as the options say, and its labels."""
     for epoch, i, rows in iter_indices(dataset.n_train, options, start, stop):
         examples, labels = dataset.train(rows)
         yield AUGMENT[options.run.augment](examples, make_rng(options.run.seed, epoch, i)), labels
 
 
 def mark_drawn(was_drawn, options, start, stop):
+    """See `Images.mark_drawn`."""
     for _, _, rows in iter_indices(len(was_drawn), options, start, stop):
         was_drawn[rows] = True
 
 
 def iter_indices(n_examples, options, start, stop):
-    """Yield (epoch, number of the batch in it, indices (B,) of its examples) for steps first, ..., last - 1."""
-    batch_size, order = options.run.batch_size, None
+    """Yield (epoch, number of the batch in it, indices (B,) of its examples) for steps start, ..., stop - 1."""
+    batch_size = options.run.batch_size
+    order = None
     for step in range(start, stop):
         epoch, i = divmod(step, n_examples // batch_size)
         if order is None or i == 0:
@@ -182,49 +187,53 @@ def iter_indices(n_examples, options, start, stop):
 
 
 def make_rng(seed, *key):
-    """A random number generator for each key, independent of the others and of the one that draws the first weights."""
+    """Return a random number generator for a key, independent of all others and of that of the first weights."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def prefetch(batches):
-    """The same items, each made by another thread while the one before it is in use."""
+    """Yield the same batches. Another thread makes the next one while the current one is in use."""
     with ThreadPoolExecutor(1) as pool:
         try:
             future = pool.submit(next, batches, None)
         except RuntimeError:  # the system gives no more threads
             yield from batches
             return
-        while (item := future.result()) is not None:
+        batch = future.result()
+        while batch is not None:
             future = pool.submit(next, batches, None)
-            yield item
+            yield batch
+            batch = future.result()
 
 
 def test_batches(dataset, options, max_size=200, part=0, parts=1):
-    """x and y of all test examples, at most `max_size` at a time, as the network takes them.
+    """Yield x and y of all test examples, at most `max_size` at a time, as the network takes them.
 
-    In parts, because layers keep what they compute: for all at once, that may fill the memory.
-    With several processes, number `part` of `parts` takes every `parts`-th batch, starting with batch `part`.
+    They come in batches because layers keep what they compute, which for all at once may fill the memory. Of `parts`
+    processes, number `part` takes every `parts`-th batch, starting with batch `part`.
     """
-    size, number = test_batch_size(dataset, options, max_size, parts), dataset.n_test
-    for i in range(part * size, number, parts * size):
+    size = test_batch_size(dataset, options, max_size, parts)
+    for i in range(part * size, dataset.n_test, parts * size):
         yield encode(*dataset.test(slice(i, i + size)), options)
 
 
 def test_batch_size(dataset, options, max_size, parts):
-    """Examples in a batch of the test. Small training batches may be small because memory is short; and every process
-    gets a batch."""
+    """Return the number of examples in a test batch.
+
+    A training batch may be small because memory is short, and then a test batch is small, too. Every process gets one.
+    """
     return min(max_size, options.source.most_at_once, 8 * options.run.batch_size, dataset.n_test // parts)
 
 
 def encode(examples, labels, options):
-    """Examples as what goes into the network, x (B, ...), and what should come out, y (B, ...) int64."""
+    """Return the input x (B, ...) and the targets y (B, ...) int64 of examples."""
     if options.network.writes:
         return options.source.tokenizer.encode(examples, labels)
     return to_input(examples, options), labels
 
 
 def to_input(images, options):
-    """uint8 images (B, 28, 28) as a network's input, of the same shape, as the options say (source, pixels, dtype).
+    """Convert uint8 images (B, 28, 28) to a network's input of the same shape, by options source, pixels and dtype.
 
     pixels: "raw" 0 to 255; "unit" 0 to 1; "standardised" with mean 0 and standard deviation 1 over the
     training set, so that the first layer sees numbers around zero (LeCun et al. 1998, Efficient BackProp).

@@ -86,7 +86,7 @@ class Optimizer:
         self.options = options
         self.steps = 0  # taken so far
         self.update = import_name(options.rule.by_hand)  # one of the functions below
-        self.state = {what: {name: np.zeros_like(p) for name, p in params.items()} for what in options.rule.remembers}
+        self.state = {what: {name: np.zeros_like(p) for name, p in params.items()} for what in options.rule.state_names}
 
     def step(self, params, grads, lr):
         """Move all parameters against their gradients, in place. Raises UserError unless each has one, of its shape."""
@@ -146,7 +146,7 @@ def update_adamw(params, means, squares, grads, lr, beta1=0.9, weight_decay=0.0,
 
 
 def evaluate(network, dataset, options):
-    """Mean loss and accuracy of the network as it is on all test images."""
+    """Return the mean loss and the accuracy of the network on all test images."""
     network.training = False  # for batch normalisation, which then uses the statistics that it remembers
     total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options):
@@ -159,7 +159,7 @@ def evaluate(network, dataset, options):
 
 
 def build(options, checkpoint=None):
-    """The network that the options describe and its optimizer: new, or restored from a checkpoint."""
+    """Return the network that the options describe and its optimizer: new, or restored from a checkpoint."""
     model = make_network("autograd" if options.call.autograd else "np", options, checkpoint)
     network = share_work(model, options.run.parts, options.run.batch_size)  # the same network, whose work threads share
     optimizer = Optimizer(network.params, options)
@@ -170,7 +170,7 @@ def build(options, checkpoint=None):
 
 
 def get_arrays(network, optimizer):
-    """All that a run needs to continue, as dicts of arrays: weights, what the optimizer remembers, and batch
+    """Return all that a run needs to continue, as dicts of arrays: the weights, the optimizer's state, and batch
     normalisation's running statistics, or whatever else a network has in `statistics`."""
     return group_arrays(network) | optimizer.state
 

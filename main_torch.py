@@ -77,7 +77,7 @@ def compute_loss(logits, y):
 
 @torch.no_grad()
 def evaluate(network, dataset, options, place):
-    """Mean loss and accuracy of the network as it is on all test images."""
+    """Return the mean loss and the accuracy of the network on all test images."""
     network.eval()  # for batch normalisation, which then uses the statistics that it remembers
     total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options, 500, place.rank, place.size):
@@ -92,7 +92,7 @@ def evaluate(network, dataset, options, place):
 
 
 def build(options, checkpoint=None, device="cpu"):
-    """The network that the options describe and its optimizer: new, or restored from a checkpoint."""
+    """Return the network that the options describe and its optimizer: new, or restored from a checkpoint."""
     if checkpoint:
         groups, steps, whose = checkpoint.groups, checkpoint.history.step, checkpoint.path
     else:  # PyTorch cannot draw NumPy's random numbers: the first weights are those of the network by hand
@@ -112,12 +112,13 @@ def build(options, checkpoint=None, device="cpu"):
 
 
 def make_optimizer(model, options):
-    """PyTorch's own, before its first step."""
+    """Return PyTorch's optimizer, before its first step."""
     learns = [p for p in model.parameters() if p.requires_grad]
     weights = [p for p in learns if p.ndim > 1]
-    others = [p for p in learns if p.ndim == 1]  # biases, gammas and betas do not decay
-    groups = [{"params": weights, "weight_decay": options.run.weight_decay}, {"params": others, "weight_decay": 0}]
-    optimizer = import_name(options.rule.in_pytorch)(groups, lr=options.run.lr, **options.rule.given(options.run))
+    vectors = [p for p in learns if p.ndim == 1]  # biases, gammas and betas do not decay
+    groups = [{"params": weights, "weight_decay": options.run.weight_decay}, {"params": vectors, "weight_decay": 0}]
+    make = import_name(options.rule.in_pytorch)  # torch.optim.SGD or torch.optim.AdamW
+    optimizer = make(groups, lr=options.run.lr, **options.rule.torch_arguments(options.run))
     optimizer.options = options  # as main_np.Optimizer has them
     return optimizer
 

@@ -14,8 +14,8 @@ derivative d loss / d W1, which the code calls dW1. All names work this way: dz1
 (Rumelhart, Hinton & Williams 1986). mlp_torch.py is the same network; there PyTorch finds them.
 
 `python mlp_np.py` checks each formula against the definition of the derivative. `python main_np.py --prove` compares
-what stands here with everything that knows better. A `print` or a `breakpoint()` in `forward` meets every batch of
-the training, each of them whole.
+this file with its definitions, our autograd and PyTorch. A `print` or a `breakpoint()` in `forward` gets each batch,
+of training and of testing, as a whole.
 
 Shapes: B images in a batch, H hidden units. Gradients have the shape of what they differentiate.
 """
@@ -146,23 +146,23 @@ def compare(name, by_hand, array, loss):
 
 
 def compare_names(grads, params):
-    """SystemExit unless there is a gradient of each parameter, and of nothing else."""
+    """Raise SystemExit unless there is a gradient of each parameter, and of nothing else."""
     for name in [*params, *grads]:
-        if name not in grads or name not in params:
-            here, there = ("params", "what backward returns")[:: 1 if name in params else -1]
-            raise SystemExit(f"{name} is in {here}, and not in {there}")
+        if name not in grads:
+            raise SystemExit(f"{name} is in params, and not in what backward returns")
+        if name not in params:
+            raise SystemExit(f"{name} is in what backward returns, and not in params")
 
 
 class Nudged(MLP):
-    """The same network, in which an array that `forward` keeps can be larger: what it computes from there follows.
+    """The same network, in which an array that `forward` stores can be changed: what it computes from there follows.
 
-    nudges: {name: what is added to it}; kept: the arrays as they are without.
+    nudges: {name: what is added to an array}; original: {name: the array without it}.
     """
 
     def __setattr__(self, name, value):
-        if name in vars(self).get("nudges", {}) and np.array_equal(
-            value, self.kept[name]
-        ):  # and is not changed again, in place
+        is_nudged = name in vars(self).get("nudges", {})
+        if is_nudged and np.array_equal(value, self.original[name]):  # and is not changed again, in place
             value = value + self.nudges[name]
         super().__setattr__(name, value)
 
@@ -174,7 +174,7 @@ FORMULAS |= {"W1": "x.T @ dz1", "b1": "dz1.sum(axis=0)"}
 def check():
     """Print each gradient of a small float64 network, by hand beside central differences.
 
-    Each loss is that of the network's own lines: what comes after the array that is changed is `forward` as it stands.
+    Each loss is that of the network's own lines: what follows the array that is changed is computed by `forward`.
     """
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(5, 784)), rng.integers(10, size=5)
@@ -182,7 +182,7 @@ def check():
 
     logits = model.forward(x)
     loss, dlogits = softmax_cross_entropy(logits, y)
-    model.kept = {name: getattr(model, name) for name in ("a1", "z1") if hasattr(model, name)}
+    model.original = {name: getattr(model, name) for name in ("a1", "z1") if hasattr(model, name)}
     grads = model.backward(dlogits)
     compare_names(grads, model.params)
     right = -np.log(softmax(logits)[range(5), y]).mean()
@@ -194,8 +194,8 @@ def check():
     for name in [*FORMULAS, *(name for name in model.params if name not in FORMULAS)]:
         if name in model.params:
             by_hand, array = grads[name], model.params[name]
-        elif name in model.kept and hasattr(model, f"d{name}"):
-            by_hand, array = getattr(model, f"d{name}"), np.zeros_like(model.kept[name])
+        elif name in model.original and hasattr(model, f"d{name}"):
+            by_hand, array = getattr(model, f"d{name}"), np.zeros_like(model.original[name])
             model.nudges = {name: array}
         else:
             continue

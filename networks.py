@@ -70,6 +70,7 @@ MLP = Entry(
 
 
 def check_resnet(options, n_images):
+    """Raise UserError if a step has too few images for batch normalisation."""
     # From the fifth stage on, 28 x 28 pixels have become a single one, so one image alone has no variance.
     if len(options.run.widths) > 4 and n_images == 1:
         raise UserError(f"{opt.make_title(options)} needs 2 images in a step: take a larger --batch-size")
@@ -99,6 +100,7 @@ RESNET = Entry(
 
 
 def check_vit(options, n_images):
+    """Raise UserError if the heads cannot share the channels evenly."""
     width, heads = options.run.width, options.run.heads
     if width % heads:
         raise UserError(f"--width {width} cannot be split evenly by {heads} --heads")
@@ -127,6 +129,7 @@ VIT = Entry(
 
 
 def check_gpt(options, n_images):
+    """Raise UserError if these options make no sense for a network that generates."""
     check_vit(options, n_images)
     if options.run.pixels != "standardised":
         raise UserError(f"--pixels {options.run.pixels} does not apply: {options.network.name} learns from tokens")
@@ -160,6 +163,7 @@ GPT = Entry(
 
 
 def check_llama(options, n_images):
+    """Raise UserError if these sizes do not fit each other, or the file to start from."""
     check_gpt(options, n_images)
     run, base_model = options.run, options.base_model
     if run.heads % run.kv_heads:
@@ -211,13 +215,13 @@ NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT, "gpt": GPT, "llama": LLAMA
 class Rule(NamedTuple):
     """How a step moves the parameters. Its key in OPTIMIZERS is what --optimizer takes."""
 
-    what: str  # the description in -h
+    description: str  # the description in -h
     by_hand: str  # "main_np.update" is the function update in main_np.py, which is called as Optimizer.step does there
     in_pytorch: str  # "torch.optim.SGD" is the class
-    # What it remembers of each parameter, an array of its shape: {our name: PyTorch's name}, in the order in which the
+    # The arrays that it keeps for each parameter, of its shape: {our name: PyTorch's name}, in the order in which the
     # function takes them.
-    remembers: dict[str, str]
-    given: Callable  # options.run -> what PyTorch's class is given beside lr and weight_decay, {argument: value}
+    state_names: dict[str, str]
+    torch_arguments: Callable  # options.run -> {argument: value} of PyTorch's class, beside lr and weight_decay
 
 
 OPTIMIZERS = {
@@ -242,10 +246,11 @@ OPTIMIZERS = {
 
 
 def model_flag(model):
-    """What a user types to get that network: nothing for the first, which is the default, or "--model resnet"."""
+    """Return what a user types to get that network: "--model resnet", or nothing for the first, which is the
+    default."""
     return "" if model == next(iter(NETWORKS)) else f"--model {model}"
 
 
 def file_prefix(model):
-    """What the names of a run's files begin with: nothing for the first network, or "resnet_"."""
+    """Return the beginning of the names of a run's files: "resnet_", or nothing for the first network."""
     return f"{model}_" if model_flag(model) else ""

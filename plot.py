@@ -124,7 +124,10 @@ def main(argv=None):
 
 
 def find_histories(name):
-    """The history files in a folder, the file of that name, or those of a pattern that the shell did not expand."""
+    """The history files in a folder, the file of that name, or those of a pattern that the shell did not expand.
+
+    Raises UserError if a folder has none.
+    """
     paths = []
     for path in map(Path, [name] if Path(name).exists() else sorted(glob(name)) or [name]):
         inside = sorted(path.glob("history_*.json")) if path.is_dir() else [path]
@@ -135,7 +138,8 @@ def find_histories(name):
 
 
 def make_labels(paths, runs):
-    """What to call each run: its model, if they differ, and the options in which it differs from others of that model.
+    """Return a label for each run: its model, if they differ, and the options in which it differs from others of that
+    model.
 
     runs: their options, dicts; one that was kept before an option existed has its default. If this does not
     distinguish all of them, each has its path behind it.
@@ -206,7 +210,7 @@ def draw_comparison(runs, title=""):
 
 
 def data_noun(options):
-    """What a run with these options, a dict, learned from; older ones do not say it."""
+    """Return what a run with these options, a dict, learned from: "images", "names" or "texts"."""
     return options.get("data", {}).get("of", "names" if options["dataset"] == "names" else "images")
 
 

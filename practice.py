@@ -172,14 +172,17 @@ def make_parser(shared_parser):
 
 
 def act(options):
-    """Do what the command says. Its exit status, or None."""
+    """Do what the command says. Its exit status, or None.
+
+    Raises UserError if the command does not apply.
+    """
     catalogue, folder = OURS, options.folder or ROOT / "my_practice"
     if options.exercises:
         catalogue = Catalogue(options.exercises)
         folder = options.folder or catalogue.path.with_name(f"my_{catalogue.path.name}")
     command = options.command
     if command == "check":
-        return check.check(catalogue, options.file, options.seed or 0)
+        return check.report_problems(catalogue, options.file, options.seed or 0)
     exercises = catalogue.exercises
     for line in catalogue.broken:
         print(line, file=sys.stderr)
@@ -223,7 +226,10 @@ def parse_folder(folder):
 
 
 def choose(work, which, command):
-    """The exercise that is asked for; it becomes the current one, and has a file."""
+    """The exercise that is asked for; it becomes the current one, and has a file.
+
+    Raises UserError if nothing is left.
+    """
     exercise = which or work.current
     if command == "next":
         exercise = find_next(work, exercise)
@@ -236,7 +242,7 @@ def choose(work, which, command):
 
 def find_next(work, exercise):
     """The exercise that `next` leads to, or None."""
-    on = work.catalogue.exercises[work.catalogue.onward(exercise, work.passed(exercise)) :]
+    on = work.catalogue.exercises[work.catalogue.find_start(exercise, work.passed(exercise)) :]
     return next((e for e in on if can_run(e) and not work.passed(e)), None)
 
 
@@ -250,7 +256,7 @@ def mark(work, exercise, seed=None, is_repeat=False, all_of_it=False):
         )
     path = work.path(exercise)
     marked = digest(path)
-    verdict = mark_and_say(exercise, path, work.catalogue.numbered(exercise), seed, is_repeat, all_of_it)
+    verdict = mark_and_say(exercise, path, work.catalogue.describe_number(exercise), seed, is_repeat, all_of_it)
     if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == marked:
         print_text("(The file is as it was when it was last marked. Is it saved?)")
     work.note("marked", marked, exercise)
@@ -323,7 +329,10 @@ def progress_line():
 
 
 def review_again(work, exercise, seed=None, all_of_it=False):
-    """Write an exercise that has passed once more, in a file of its own, and have it marked."""
+    """Write an exercise that has passed once more, in a file of its own, and have it marked.
+
+    Raises UserError if it has not passed yet.
+    """
     waiting = [name for name in (work.progress["reviewed"], *review.list_due(work.progress)) if name]
     if not exercise and not waiting:
         if drill.choose_again(work, is_due=True):
@@ -358,7 +367,10 @@ def missing(work):
 
 
 def train(work):
-    """Write my_network.py out of the learner's lines, and run it."""
+    """Write my_network.py out of the learner's lines, and run it.
+
+    Raises UserError if exercises are missing.
+    """
     if missing(work):
         raise UserError(f"train needs lines that have passed, unchanged since; still to do: {', '.join(missing(work))}")
     written = network.make_program([work.path(network.EXERCISES[name]) for name in network.HOLES]).encode()
@@ -408,7 +420,10 @@ def fault(work, place, suspect, seed):
 
 
 def review_fault(work):
-    """Hand out again the fault that was found the longest ago."""
+    """Hand out again the fault that was found the longest ago.
+
+    Raises UserError if none has been found.
+    """
     name = drill.choose_again(work)
     if name is None:
         raise UserError("no fault has been found yet: `python practice.py fault` hands one out")
@@ -433,7 +448,10 @@ def explain_fault(work, name):
 
 
 def judge_fault(work, name, place, suspect):
-    """Say whether that is the place and the suspect of the fault that has been handed out, and note if it is found."""
+    """Say whether that is the place and the suspect of the fault that has been handed out, and note if it is found.
+
+    Raises UserError if no fault has been handed out.
+    """
     if name is None:
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
     folder = work.folder / "fault"
@@ -450,7 +468,10 @@ def judge_fault(work, name, place, suspect):
 
 
 def read(work, picture):
-    """Let the learner's own network, trained by their file, read a picture."""
+    """Let the learner's own network, trained by their file, read a picture.
+
+    Raises UserError if there is no such network or picture.
+    """
     if not picture:
         raise UserError("read needs a picture: `python practice.py read png/photo.jpg`")
     with program.import_guard("requirements-np.txt"):
@@ -542,7 +563,10 @@ def run_file(work, exercise, *arguments):
 
 
 def look(work, exercise):
-    """Say what the first steps of a network from a blank file do, array by array."""
+    """Say what the first steps of a network from a blank file do, array by array.
+
+    Raises UserError if the exercise is of another kind.
+    """
     if exercise.kind.looks and not classroom.is_written(exercise, work.path(exercise)):
         raise UserError(f"{exercise.name} is not written yet: there is nothing to look at")
     if not exercise.kind.looks:
@@ -579,7 +603,10 @@ def keep(path):
 
 
 def solution(work, exercise):
-    """The right lines, for those who have passed or seen all hints."""
+    """The right lines, for those who have passed or seen all hints.
+
+    Raises UserError if not all hints were shown.
+    """
     n = work.catalogue.number(exercise)
     if not work.passed(exercise):
         if work.progress["hints"].get(exercise.name, 0) < len(exercise.hints):

@@ -209,7 +209,8 @@ def generate_endlessly(model, prompt_ids, temperature, rng, top_k=None, top_p=1)
 
 
 def write_answer(arguments, model, options, file):
-    """Have a published model answer or, with --raw, continue the text; print each letter as soon as it is drawn."""
+    """Have a published model answer or, with --raw, continue the text; print each letter as soon as it is drawn. Raises
+    UserError if there is no prompt, or one that is too long."""
     if arguments.out:
         raise UserError(f"--out is for a picture of digits, and {arguments.weights} writes texts")
     if not arguments.prompt:

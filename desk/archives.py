@@ -58,6 +58,7 @@ def unpack(names, path, folder, budget=None):
 
     names: of the exercises. budget: for this archive and others. Each member is taken out by itself, so that none costs
     another. Names that a disk may confuse, `dz1.py` and `DZ1.py`, get folders of their own within that folder: 0, 1 ...
+    A member that is too large, or one of too many, is refused by a UserError inside, which becomes its reason.
     """
     unread, alike, count, budget = {}, {}, 0, budget or Budget(HANDED_IN)
     try:
@@ -101,7 +102,10 @@ def iter_members(names, path, budget):
 
 
 def iter_tar_members(path, budget):
-    """`members` of a TAR file. To find the next one, all that is before it is unpacked."""
+    """`members` of a TAR file. To find the next one, all that is before it is unpacked.
+
+    Raises UserError if there are too many files.
+    """
     import tarfile  # the site has none
 
     with open_unpacked(path, budget) as opened:
@@ -121,7 +125,10 @@ def iter_tar_members(path, budget):
 
 
 def iter_zip_members(names, path, budget):
-    """`members` of a ZIP file: first those that an exercise's name names."""
+    """`members` of a ZIP file: first those that an exercise's name names.
+
+    Raises UserError if it is no ZIP file, or is encrypted.
+    """
     if not zipfile.is_zipfile(path):
         raise UserError("it is not a ZIP file, or damaged")
     with open(path, "rb") as file:
@@ -129,6 +136,7 @@ def iter_zip_members(names, path, budget):
         with zipfile.ZipFile(file) as archive:
 
             def read(info, most):
+                """Raises UserError if the member is encrypted."""
                 if info.flag_bits & 1:
                     raise UserError("it is encrypted: ask for one without a password")
                 if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -146,13 +154,13 @@ def iter_zip_members(names, path, budget):
 
 
 def is_foreign_folder(folder, siblings=()):
-    """Whether nobody's own work is in a folder of that name; siblings: the files beside it."""
+    """Return True if nobody's own work is in a folder of that name; siblings: the files beside it."""
     ours, libraries = NOBODYS
     return folder[0] in "._" or folder in libraries or ("practice.py" in siblings and folder in ours)
 
 
 def explain_error(error, path=""):
-    """What is wrong with the file or the member of an archive that raised this error: a few words, without a path."""
+    """Say in a few words, without a path, what is wrong with the file or archive member that raised this error."""
     if isinstance(error, UserError):
         return str(error).replace(str(path), "it").removeprefix("cannot read it: ") if path else str(error)
     if isinstance(error, NotImplementedError):
@@ -163,12 +171,12 @@ def explain_error(error, path=""):
 
 
 def is_wanted(member):
-    """Whether a member of an archive of that name is taken out of it."""
+    """Return True if a member of an archive of that name is taken out of it."""
     return is_archive(member) or is_python(member) or member.name == "progress.json"
 
 
 def is_archive(path):
-    """Whether a file's name says that it is an archive which is opened."""
+    """Return True if a file's name says that it is an archive which is opened."""
     return path.name.lower().endswith((".zip", *TAR))
 
 
@@ -176,7 +184,7 @@ KEPT = re.compile(r"\.\d+$")  # dz1.1.py is what practice.py kept of an earlier 
 
 
 def is_python(path):
-    """Whether a file's name says that it is Python, though a mail program may have added .txt."""
+    """Return True if a file's name says that it is Python, though a mail program may have added .txt."""
     return path.name.lower().removesuffix(".txt").endswith(".py")
 
 

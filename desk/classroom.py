@@ -80,14 +80,17 @@ def open_table(out_path):
 
 
 def write_table(file, catalogue, name, seed, only, feedback):
-    """Write the rows of `mark_all` into a text file."""
+    """Write the rows of `mark_all` into a text file.
+
+    Raises UserError if the feedback's folder is within the submissions.
+    """
     people, exercises, rows = list_people(name), choose_exercises(catalogue, only), []
     if feedback is not None:
         inside = Path(feedback).resolve()
         if not str(feedback) or inside.is_relative_to(Path(name).resolve()):
             raise UserError("--feedback needs a folder outside of the hand-ins, whose names it uses")
         inside.mkdir(parents=True, exist_ok=True)
-    within = () if (why_not := sandbox.fails()) else (Path(name),)
+    hidden_folders = () if (why_not := sandbox.find_failure()) else (Path(name),)
     how = "Each file runs in a sandbox, by bubblewrap: without a network, and with one hand-in in sight."
     print(f"No sandbox: {why_not}. The files run with your rights." if why_not else how, file=sys.stderr, flush=True)
     file.write("\ufeff")
@@ -96,7 +99,7 @@ def write_table(file, catalogue, name, seed, only, feedback):
     ended, cores = Event(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     pool = ThreadPoolExecutor(cores)  # each thread waits for the process that runs a file
     try:
-        marked = pool.map(lambda person: mark_person(catalogue, person, exercises, seed, ended, within), people)
+        marked = pool.map(lambda person: mark_person(catalogue, person, exercises, seed, ended, hidden_folders), people)
         for person, (note, cells, passed_over) in zip(people, marked, strict=True):
             cells = [cell._replace(words=escape_cell(cell.words)) for cell in cells]
             who, passed = escape_cell(person.name), sum(cell.passed for cell in cells)
@@ -115,7 +118,7 @@ def write_table(file, catalogue, name, seed, only, feedback):
     print(*summary(exercises, rows), sep="\n", file=sys.stderr)
 
 
-def mark_person(catalogue, person, exercises, seed, ended, within=()):
+def mark_person(catalogue, person, exercises, seed, ended, hidden_folders=()):
     """A note on what could not be read and on files that were not marked, or ""; a `Cell` for each exercise; the names
     of files passed over."""
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
@@ -127,7 +130,7 @@ def mark_person(catalogue, person, exercises, seed, ended, within=()):
         elif not files:
             notes.append("no exercise found")
         for exercise in exercises:
-            cell = Cell() if ended.is_set() else mark_file(files.get(exercise.name), exercise, seed, within)
+            cell = Cell() if ended.is_set() else mark_file(files.get(exercise.name), exercise, seed, hidden_folders)
             if exercise.name in lost and exercise.name not in files:
                 cell = Cell("cannot be read", lost[exercise.name], tried=True)
             if cell.passed and exercise.name in seen:
@@ -159,7 +162,10 @@ def join_names(names):
 
 
 def list_people(name):
-    """What a folder has of folders, archives and Python files."""
+    """Return the submissions in a folder: its subfolders, archives and Python files.
+
+    Raises UserError if there is none.
+    """
     people = []
     for path in sorted(Path(name).glob("[!.]*")) if name else ():
         if path.is_dir() or is_archive(path) or is_python(path) or path.name.lower().endswith(CLOSED):
@@ -256,20 +262,20 @@ def count_versions(paths):
 
 
 def is_stub(exercise, path):
-    """Whether nothing was written, however the lines end, and whether it says how it is marked or not."""
+    """Return True if nothing was written, however the lines end, and whether it says how it is marked or not."""
     lines = read_file(path, LARGEST).splitlines()
     written = b"\n".join(line for line in lines if not line.startswith(HOW.encode()))
     return written.split() == exercise.stub.encode().split()
 
 
 def is_written(exercise, path):
-    """Whether the file can be read, and something was written in it."""
+    """Return True if the file can be read, and something was written in it."""
     with suppress(UserError):
         return not is_stub(exercise, path)
     return False
 
 
-def mark_file(path, exercise, seed, within=()):
+def mark_file(path, exercise, seed, hidden_folders=()):
     """The `Cell` of a file: the verdict in a few words, with the output that is wrong where there are several."""
     if path is None:
         return Cell()
@@ -278,7 +284,7 @@ def mark_file(path, exercise, seed, within=()):
             return Cell("not written")
         if not can_run(exercise):
             return Cell("no PyTorch", tried=True)
-        verdict = marking.mark(exercise, path, seed, within=within)
+        verdict = marking.mark(exercise, path, seed, hidden_folders=hidden_folders)
     except UserError as error:  # an earlier file has removed this one, say
         return Cell(f"cannot be read: {explain_error(error, path)}"[:80], tried=True)
     except Exception as error:

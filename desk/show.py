@@ -50,7 +50,8 @@ def has_colour():
 
 
 def describe_solution(exercise):
-    """How an exercise is solved, as text: the lines as they stand in the learner's file, why, and where to read on.
+    """Describe the solution of an exercise, as text: the lines as they stand in the learner's file, why, and where to
+    read on.
 
     Lines of code are indented. The project's own line is named as FILE:LINE.
     """

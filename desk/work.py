@@ -28,7 +28,10 @@ class Work:
         self.progress = self.read()
 
     def read(self):
-        """The progress as it is on disk, without what only another version knows. (`note` keeps that.)"""
+        """The progress as it is on disk, without what only another version knows. (`note` keeps that.)
+
+        Raises UserError if the file is damaged.
+        """
         progress, known = {"current": self.catalogue.exercises[0].name, "reviewed": ""}, self.catalogue.by_name
         try:
             self.found = found = json.loads(read_file(self.file, 2**20)) if self.file.exists() else {}
@@ -65,7 +68,7 @@ class Work:
         return path
 
     def passed(self, exercise):
-        """Whether the file as it is now has passed."""
+        """Return True if the file as it is now has passed."""
         with suppress(UserError):
             return self.progress["passed"].get(exercise.name) == digest(self.folder / f"{exercise.name}.py")
         return False
@@ -87,7 +90,7 @@ class Work:
         if exercise.name not in self.progress["due"]:
             self.note("due", review.choose_day(self.progress, has_passed=True), exercise)
         seen = exercise.name in self.progress["seen"]
-        name, part = self.catalogue.part_of(exercise)
+        name, part = self.catalogue.find_part(exercise)
         done = f' "{name}" is done.' if not before and all(map(self.passed, part)) else ""
         said = [("Passed, after a look at the solution." if seen else f"Passed. That makes {self.score()}.") + done]
         said += filter(None, [verdict.text, getattr(exercise, "on_digits", "")])
@@ -111,7 +114,7 @@ class Work:
         return f"Passed again. It comes back in {days} days. {left or 'No'} more to review today."
 
     def score(self):
-        """How many have passed without a look at the solution."""
+        """Return how many exercises have passed without a look at the solution, as text."""
         passed = [e for e in self.catalogue.exercises if self.passed(e) and e.name not in self.progress["seen"]]
         return f"{len(passed)} of {len(self.catalogue.exercises)}"
 
@@ -138,7 +141,7 @@ def writing(folder):
 
 
 def find_changes(before, after):
-    """What differs between two texts: of long ones, which have much in common, only the lines that do, if any."""
+    """Return what differs between two texts: all of short texts, and of long ones only the lines that differ."""
     lines = before.splitlines(), after.splitlines()
     if max(map(len, lines)) <= 5:
         return before, after

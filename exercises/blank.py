@@ -24,13 +24,13 @@ import numpy as np
 
 from exercises.watched import Trace, TrainingStopped
 from exercises.words import OF_NETWORKS
-from marker.calls import watched
-from marker.complaints import plain, read
-from marker.derivatives import check, matched, root_mean_square
+from marker.calls import watch
+from marker.complaints import explain_exception, read_source
+from marker.derivatives import check, match_gradients, root_mean_square
 from marker.exercise import CUT
-from marker.nests import NotKept, floats, leaves, packed, replaced, shown, unpacked
+from marker.nests import NotKept, floats, format_paths, leaves, pack, replace_leaves, unpack
 from marker.program import Program
-from marker.trial import changed, load, same_bits
+from marker.trial import find_changed, load, same_bits
 from marker.verdict import Wrong
 from support.checkpoint import unpack_arrays
 
@@ -72,7 +72,7 @@ class Blank:
             text = self.examine(module, seed, on_progress)
         except Wrong as error:
             return False, error.mark, str(error)
-        packages = list_imports(read(module.__file__))
+        packages = list_imports(read_source(module.__file__))
         if packages:
             question = "Which of its lines do you owe to them, and could you write these yourself?"
             return True, "with imports", f"{text}\nYour file imports {' and '.join(packages)}. {question}"
@@ -192,21 +192,21 @@ class Calls:
 
         Comparing params takes longer than many a call: that is done once, at the end.
         """
-        own_params = params if name == "gradients" else replaced(params)
+        own_params = params if name == "gradients" else replace_leaves(params)
         for batch in batches:
             copies = [a.copy() for a in batch]
             result = self.functions[name](own_params, *copies)
             self.check_unchanged(name, copies, batch)
             yield result
-        changed_paths = changed(floats(own_params), floats(params), same_bits)
+        changed_paths = find_changed(floats(own_params), floats(params), same_bits)
         if changed_paths:  # of `gradients`, marker/derivatives.py says it
-            raise wrong("changes its input", name=name, what=shown(changed_paths))
+            raise wrong("changes its input", name=name, what=format_paths(changed_paths))
 
     def check_unchanged(self, name, arrays, originals):
         """Raise `Wrong` if an array differs from its original."""
         arrays_by_name = dict(zip(self.input_names, arrays, strict=False))
         originals_by_name = dict(zip(self.input_names, originals, strict=False))
-        for changed_name in changed(arrays_by_name, originals_by_name, same_bits):
+        for changed_name in find_changed(arrays_by_name, originals_by_name, same_bits):
             raise wrong("changes its input", name=name, what=changed_name)
 
     def train(
@@ -246,7 +246,7 @@ class Calls:
         on_progress(activity)
         with ExitStack() as stack:
             for name in watched_names:
-                stack.enter_context(watched(self.module, name, getattr(trace, name)))
+                stack.enter_context(watch(self.module, name, getattr(trace, name)))
             if watched_names and not on_first_call:
                 stack.enter_context(redirect_stdout(io.StringIO()))
             try:
@@ -282,14 +282,14 @@ def require_result(name, result):
 def pack_params(params):
     """Return params as the content of a file. Raises `Wrong` if they hold anything but arrays and numbers."""
     try:
-        return packed(params)
+        return pack(params)
     except NotKept as error:
         raise wrong("params of another kind", where=error.where, what=error.what) from None
 
 
 def unpack_params(module, content):
     """Return the params from which `packed` has made these bytes."""
-    return unpacked(unpack_arrays(content), module)
+    return unpack(unpack_arrays(content), module)
 
 
 def call_in_new_run(evidence, name, *arguments):
@@ -300,7 +300,7 @@ def call_in_new_run(evidence, name, *arguments):
         with redirect_stdout(io.StringIO()):
             return getattr(type(evidence.calls)(module), name)(unpack_params(module, evidence.content), *arguments)
     except Exception as error:
-        raise wrong("read fails alone", name=name, error=end_sentence(plain(error))) from None
+        raise wrong("read fails alone", name=name, error=end_sentence(explain_exception(error))) from None
 
 
 # --- A training -------------------------------------------------------------------------------------------------------
@@ -369,14 +369,16 @@ def copy_training_batch(calls, params, mini_batch, images, *labels):
 def perturb_params(params, rng):
     """Return params with a little noise: at first, all scores may be equal."""
     arrays = floats(params).items()
-    return replaced(params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays})
+    return replace_leaves(
+        params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays}
+    )
 
 
 def check_gradients(calls, params, batches, rng, thorough=True):
     """Return the gradients. Raises `Wrong` if they are wrong, or change when `loss` is called in between."""
-    first_gradients = leaves(calls.gradients(replaced(params), *batches[0]))
+    first_gradients = leaves(calls.gradients(replace_leaves(params), *batches[0]))
     calls.loss(perturb_params(params, np.random.default_rng(0)), *batches[0])
-    second_gradients = leaves(calls.gradients(replaced(params), *batches[0]))
+    second_gradients = leaves(calls.gradients(replace_leaves(params), *batches[0]))
     if not all(
         a is None or np.array_equal(a, second_gradients.get(k), equal_nan=True) for k, a in first_gradients.items()
     ):
@@ -403,7 +405,7 @@ def check_gradients_during_training(evidence):
     calls, (first, *_) = evidence.calls, evidence.trace.snapshots
     first_loss = float(calls.loss(first.params, *evidence.mini_batch))
     rng = np.random.default_rng(evidence.seed)
-    gradients = matched(first.params, calls.gradients(replaced(first.params), *evidence.mini_batch))
+    gradients = match_gradients(first.params, calls.gradients(replace_leaves(first.params), *evidence.mini_batch))
     evidence.trained_paths = [k for k, g in gradients.items() if g is not None]
     params_after_a_third = evidence.trace.snapshots[len(evidence.trace.snapshots) // 3].params
     for params, when in (
@@ -438,10 +440,10 @@ def check_descent(evidence):
         raise wrong("no array moves" if len(unmoved_paths) == len(paths) else "no array moves: the first are returned")
     never_moved = [k for k in unmoved_paths if not np.all(trace.always_zero.get(k, True))]
     if never_moved:
-        raise wrong("never moves", names=shown(never_moved))
+        raise wrong("never moves", names=format_paths(never_moved))
     replaced_paths = [k for k in paths if trace.moves.get(k) and trace.moves[k][0].is_multiple]
     if replaced_paths:
-        raise wrong("weights replaced", names=shown(replaced_paths))
+        raise wrong("weights replaced", names=format_paths(replaced_paths))
     downhill_shares = {}
     for k in paths:
         shares = [move.downhill for move in trace.moves.get(k, ())[:5] if move.length and move.slope]
@@ -450,7 +452,7 @@ def check_descent(evidence):
     uphill_paths = [k for k, shares in downhill_shares.items() if np.mean(shares) < 0.2]
     if uphill_paths:
         raise wrong(
-            "uphill" if len(uphill_paths) == len(downhill_shares) else "uphill: some", names=shown(uphill_paths)
+            "uphill" if len(uphill_paths) == len(downhill_shares) else "uphill: some", names=format_paths(uphill_paths)
         )
 
 
@@ -510,7 +512,7 @@ def check_same_start(snapshot, other_snapshot, final_arrays):
         raise wrong("kept between calls")
     different_paths = [k for k in drawn_paths if not np.array_equal(arrays[k], other_arrays[k])]
     if different_paths:
-        raise wrong("rng ignored: chance of its own", what=shown(different_paths))
+        raise wrong("rng ignored: chance of its own", what=format_paths(different_paths))
 
 
 def are_close(arrays, other_arrays):
@@ -533,7 +535,7 @@ def check_start_depends_on_rng(trace, other_trace):
         if k in arrays and k in other_arrays and len(np.unique(arrays[k])) > max(9, arrays[k].size / 2)
     ]
     if drawn_paths and all(np.array_equal(arrays[k], other_arrays[k]) for k in drawn_paths):
-        raise wrong("rng ignored", names=shown(drawn_paths))
+        raise wrong("rng ignored", names=format_paths(drawn_paths))
 
 
 # --- Why it has not learned enough ------------------------------------------------------------------------------------
@@ -592,7 +594,7 @@ def find_best_step_factor(calls, snapshot):
     arrays, moves = floats(snapshot.params), snapshot.moves()
 
     def loss_after(factor):
-        params = replaced(snapshot.params, {k: arrays[k] + factor * d for k, d in moves.items()})
+        params = replace_leaves(snapshot.params, {k: arrays[k] + factor * d for k, d in moves.items()})
         return np.nan_to_num(float(calls.loss(params, *snapshot.batch)), nan=np.inf)
 
     return min((1, 0.1, 0.01, 10), key=loss_after)
@@ -602,7 +604,7 @@ def diagnose_not_finite(diagnostics):
     """Return a `Wrong` if the last arrays have inf or nan, otherwise None."""
     bad_paths = [k for k, a in diagnostics.last_arrays.items() if not np.isfinite(a).all()]
     if bad_paths:
-        return diagnostics.make_error("not finite", names=shown(bad_paths))
+        return diagnostics.make_error("not finite", names=format_paths(bad_paths))
     return None
 
 

@@ -19,19 +19,19 @@ with program.import_guard("requirements-np.txt"):
     from exercises.blank import Blank, Calls, describe_type
     from exercises.words import OF_BLOCKS, load_or_explain
     from marker import ROOT
-    from marker.complaints import plain
+    from marker.complaints import explain_exception
     from marker.derivatives import (
         Place,
         compare,
-        first_and_factors,
-        matched,
-        right_alone,
+        describe_bad,
+        explain_factor,
+        find_exchange,
+        find_factors,
+        is_right_alone,
+        match_gradients,
         root_mean_square,
-        swapped,
-        told,
-        why,
     )
-    from marker.nests import floats, replaced, shown
+    from marker.nests import floats, format_paths, replace_leaves
     from marker.verdict import Wrong
     from mlp_np import numerical_gradient, relative_difference
 
@@ -91,12 +91,12 @@ class BlockCalls(Calls):
         dx, gradients = results
         if np.shape(dx) != x.shape:
             raise wrong("dx of another shape", wanted=x.shape, what=f"of shape {np.shape(dx)}")
-        arrays, gradients = floats(params), matched(params, gradients)
+        arrays, gradients = floats(params), match_gradients(params, gradients)
         if not gradients:
-            raise wrong("gradients of another form: of a block", names=shown(arrays))
+            raise wrong("gradients of another form: of a block", names=format_paths(arrays))
         for k, g in gradients.items():
             if g is not None and g.shape != arrays[k].shape:
-                raise wrong("gradients of another shape", name=shown([k]), shape=arrays[k].shape, other=g.shape)
+                raise wrong("gradients of another shape", name=format_paths([k]), shape=arrays[k].shape, other=g.shape)
         return np.asarray(dx, np.float64), gradients
 
 
@@ -111,7 +111,7 @@ def draw_trained_params(calls, batch, seed, size=None):
     _, gradients = calls.backward(params, *batch)
     gradients = {k: g for k, g in gradients.items() if g is not None and (g.ndim or g)}
     arrays = {k: a / max(1, 2 * root_mean_square(a)) for k, a in floats(params).items() if k in gradients}
-    return replaced(params, {k: a + 0.15 * draw_for_path(k, a.shape) for k, a in arrays.items()}), gradients
+    return replace_leaves(params, {k: a + 0.15 * draw_for_path(k, a.shape) for k, a in arrays.items()}), gradients
 
 
 def draw_for_path(path, shape):
@@ -235,10 +235,10 @@ def check_residuals(evidence):
     params, other_arrays = calls.first_weights(0), floats(calls.first_weights(1))
     zeros = {k: 0 * a for k, a in floats(params).items() if a.size and not np.array_equal(a, other_arrays[k])}
     if len(other_arrays) > 1:  # in a single array, there may be gammas, too
-        y = calls.call("forward", replaced(params, zeros), (x,))
-        other_y = calls.call("forward", replaced(params, zeros), (rng.normal(size=x.shape),))
+        y = calls.call("forward", replace_leaves(params, zeros), (x,))
+        other_y = calls.call("forward", replace_leaves(params, zeros), (rng.normal(size=x.shape),))
         if np.isfinite(y).all() and np.abs(y - other_y).max() < 1e-9:
-            raise wrong("no sum", names=shown(zeros))
+            raise wrong("no sum", names=format_paths(zeros))
 
 
 def check_arrays_used(evidence):
@@ -247,9 +247,9 @@ def check_arrays_used(evidence):
     y = calls.forward(params, x)
     _, gradients = calls.backward(params, x, x)
     for k, a in floats(params).items():
-        changed_params = replaced(params, {k: a + 0.1 * draw_for_path(k, a.shape)})
+        changed_params = replace_leaves(params, {k: a + 0.1 * draw_for_path(k, a.shape)})
         if gradients.get(k) is not None and gradients[k].ndim and np.array_equal(calls.forward(changed_params, x), y):
-            raise wrong("never used", name=shown([k]))
+            raise wrong("never used", name=format_paths([k]))
 
 
 def check_heads(evidence):
@@ -267,7 +267,9 @@ def check_heads(evidence):
     if np.allclose(y_with_two_heads, calls.forward(params_with_all_heads, x), rtol=0, atol=1e-9):
         raise wrong("heads ignored", one=HEADS, two=2)
     _, gradients = calls.backward(params, x, x)
-    large_params = replaced(params, {k: 30 * a for k, a in floats(params).items() if gradients.get(k) is not None})
+    large_params = replace_leaves(
+        params, {k: 30 * a for k, a in floats(params).items() if gradients.get(k) is not None}
+    )
     texts = rng.normal(size=(200, 3, C))
     y, *y_of_repeats = (
         calls.call("forward", large_params, (texts[:, positions],))[:, 2]
@@ -285,10 +287,10 @@ def check_first_weights_use_rng(evidence):
     arrays, arrays_again, other_arrays = (floats(calls.first_weights(seed)) for seed in (0, 0, 1))
     changed_paths = [k for k, a in arrays.items() if not np.array_equal(a, arrays_again[k])]
     if changed_paths:
-        raise wrong("first weights by chance", names=shown(changed_paths))
+        raise wrong("first weights by chance", names=format_paths(changed_paths))
     drawn_paths = [k for k, a in arrays.items() if a.size and np.ptp(a)]
     if drawn_paths and all(np.array_equal(arrays[k], other_arrays[k]) for k in drawn_paths):
-        raise wrong("rng ignored: of a block", names=shown(drawn_paths))
+        raise wrong("rng ignored: of a block", names=format_paths(drawn_paths))
 
 
 def call_at_sizes(function, *arguments, **sizes):
@@ -300,7 +302,7 @@ def call_at_sizes(function, *arguments, **sizes):
     except Exception as error:
         templates = {"C": "{} channels", "h": "{} heads", "T": "{} places"}
         text = ", ".join(templates[k].format(n) for k, n in sizes.items())
-        raise wrong("fails at another size", of=text, error=blank.end_sentence(plain(error))) from None
+        raise wrong("fails at another size", of=text, error=blank.end_sentence(explain_exception(error))) from None
 
 
 def check_no_numerical_gradient(evidence):
@@ -353,33 +355,33 @@ def call_backward(calls, params, x, dy):
     return place, {'["x"]': dx} | gradients
 
 
-def format_paths(paths):
+def format_names(paths):
     """Return paths in words: `x, params["W1"]`."""
     param_paths = [k.removeprefix('["params"]') for k in paths if k != '["x"]']
     texts = ["x"] if '["x"]' in paths else []
     if param_paths:
-        texts.append(shown(param_paths))
+        texts.append(format_paths(param_paths))
     return ", ".join(texts)
 
 
 def make_gradient_error(calls, params, batches, errors, rng):
     """Return the exception that names the wrong derivatives, one entry both ways, and a diagnosis."""
-    batch_index, factors = first_and_factors(errors)
+    batch_index, factors = find_factors(errors)
     batch_errors = errors[batch_index]
     place, gradients = call_backward(calls, params, *batches[batch_index])
     if all(factors) and factors[batch_index] != 1:
-        diagnosis = why(factors, [len(x) for x, _ in batches], QUESTIONS_BY_POWER)
+        diagnosis = explain_factor(factors, [len(x) for x, _ in batches], QUESTIONS_BY_POWER)
         return wrong(
             "gradients times a number: of a block",
             times=factors[batch_index],
             more=diagnosis,
-            **told(batch_errors, gradients, format_paths),
+            **describe_bad(batch_errors, gradients, format_names),
         )
     diagnosis = diagnose_last_batch(calls, params, batches, batch_index, batch_errors, rng)
     if not diagnosis:
         diagnosis = diagnose_missing_term(calls, params, batches[batch_index], place, gradients, batch_errors, rng)
     diagnosis += describe_smallest_case(calls)
-    return wrong("other gradients: of a block", more=diagnosis, **told(batch_errors, gradients, format_paths))
+    return wrong("other gradients: of a block", more=diagnosis, **describe_bad(batch_errors, gradients, format_names))
 
 
 # What is asked of a factor that is this power of the number of texts.
@@ -405,7 +407,7 @@ def describe_smallest_case(calls):
         for k, errors_of_path in errors.items():
             entry_errors[k] = [error for error in errors_of_path if error.index is not None]
         if entry_errors and all(entry_errors.values()):
-            values = told(entry_errors, gradients, format_paths)
+            values = describe_bad(entry_errors, gradients, format_names)
             return (
                 f"\nSmall enough for paper: params = first_weights({channels}, {heads}, np.random.default_rng(0)), "
                 f"x = {x.tolist()}, dy = {dy.tolist()}. There `backward` says {values['mine']} for {values['at']}, "
@@ -428,12 +430,12 @@ def diagnose_last_batch(calls, params, batches, batch_index, errors, rng):
     x, dy = batches[batch_index]
     if batch_index < len(SIZES) and not is_slight(errors):
         return ""
-    if right_alone(*call_backward(calls, params, x / SMALL, dy), rng):
+    if is_right_alone(*call_backward(calls, params, x / SMALL, dy), rng):
         return (
             f" With x / {SMALL} they are right. Is the small number under the root of a norm the same, there and back?"
         )
     T = SIZES[0][1]
-    if batch_index >= len(SIZES) and right_alone(*call_backward(calls, params, x[:, :T], dy[:, :T]), rng):
+    if batch_index >= len(SIZES) and is_right_alone(*call_backward(calls, params, x[:, :T], dy[:, :T]), rng):
         return f" With texts of {T} places they are right. What in `backward` knows how long a text is?"
     return ""
 
@@ -442,17 +444,17 @@ def diagnose_missing_term(calls, params, batch, place, gradients, errors, rng):
     """Return a sentence on the term that would make a gradient right, or ""."""
     x, dy = batch
 
-    if '["x"]' in errors and place.has('["x"]', gradients['["x"]'] + dy, rng):
+    if '["x"]' in errors and place.has_gradient('["x"]', gradients['["x"]'] + dy, rng):
         return " In dx, dy itself is missing: by which way does x reach y unchanged?"
-    if '["x"]' in errors and place.has('["x"]', gradients['["x"]'] - dy, rng):
+    if '["x"]' in errors and place.has_gradient('["x"]', gradients['["x"]'] - dy, rng):
         return " In dx, dy itself is counted once too often: by how many ways does x reach y unchanged?"
-    sentence = swapped(gradients, errors, place, rng, format_paths)
+    sentence = find_exchange(gradients, errors, place, rng, format_names)
     if sentence:
         return sentence
-    if all(right_alone(*call_backward(calls, params, x[i : i + 1], dy[i : i + 1]), rng) for i in range(len(x))):
+    if all(is_right_alone(*call_backward(calls, params, x[i : i + 1], dy[i : i + 1]), rng) for i in range(len(x))):
         return " With a single text they are right. What becomes of the others: is there a sum, and is it one?"
     positions = [slice(t, t + 1) for t in range(x.shape[1])]
-    if all(right_alone(*call_backward(calls, params, x[:, t], dy[:, t]), rng) for t in positions):
+    if all(is_right_alone(*call_backward(calls, params, x[:, t], dy[:, t]), rng) for t in positions):
         return " With texts of a single place they are right. What happens between the places?"
     return ""
 
@@ -493,8 +495,8 @@ def print_gradient_errors(file):
     for k, g in gradients.items():
         if g is not None:
             array = place.arrays[k].copy()
-            slopes = numerical_gradient(lambda k=k, a=array: place.along({k: a - place.arrays[k]})(1), array)
-            print(f"{format_paths([k]):30} {relative_difference(g, slopes):.1e}")
+            slopes = numerical_gradient(lambda k=k, a=array: place.loss_along({k: a - place.arrays[k]})(1), array)
+            print(f"{format_names([k]):30} {relative_difference(g, slopes):.1e}")
 
 
 if __name__ == "__main__":

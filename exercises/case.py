@@ -16,9 +16,9 @@ import numpy as np
 from desk.show import relative_path
 from exercises import PICTURES
 from exercises.words import TABLES
-from marker.complaints import own_frame, plain
+from marker.complaints import explain_exception, find_own_frame
 from marker.kind import Kind
-from marker.runner import lines_of
+from marker.runner import code_lines
 from marker.verdict import Sentences, Verdict
 
 # What the learner may write into DIAGNOSIS: what may be wrong, what it means, and how it would show itself.
@@ -112,14 +112,14 @@ class Case(Kind):
             notes.diagnosis = diagnosis[:40]
         elif diagnosis is not ...:
             notes.diagnosis = f"of type {type(diagnosis).__name__}"
-        notes.is_changed = lines_of(attempt.source) != lines_of(attempt.exercise.stub)
+        notes.is_changed = code_lines(attempt.source) != code_lines(attempt.exercise.stub)
         try:
             notes.is_fixed = bool(self.probe(module, np.random.default_rng(attempt.seed), train))
             number = train() if notes.is_fixed or notes.is_changed else 0
         except (AttributeError, TypeError, ValueError, IndexError) as error:
-            if own_frame(error, module.__file__):
+            if find_own_frame(error, module.__file__):
                 raise  # the learner's own line is to blame
-            notes.misfit = plain(error)
+            notes.misfit = explain_exception(error)
             return
         if hasattr(number, "__float__"):
             notes.number = float(number)

@@ -16,7 +16,7 @@ with program.import_guard("requirements-np.txt"):
     from exercises.own import ReaderCalls
     from exercises.words import load_or_explain
     from exercises.writer import WriterCalls
-    from marker.derivatives import matched
+    from marker.derivatives import match_gradients
     from marker.nests import floats
     from support.errors import UserError
     from views.training import FIRST, in_words, size, unusual_array
@@ -43,7 +43,7 @@ def measure_arrays(module, name):
         raise UserError("`train` takes no step that can be looked at: does it call `gradients`?")
     losses = [float(calls.loss(snapshot.params, *snapshot.batch)) for snapshot in snapshots]
     params, moves = floats(snapshots[-1].params), snapshots[-1].moves()
-    gradients = matched(snapshots[-1].params, calls.gradients(snapshots[-1].params, *snapshots[-1].batch))
+    gradients = match_gradients(snapshots[-1].params, calls.gradients(snapshots[-1].params, *snapshots[-1].batch))
     rows = []
     for path, gradient in gradients.items():
         has_step = path in moves and params[path].ndim > 1 and params[path].any()

@@ -23,7 +23,7 @@ with program.import_guard("requirements-np.txt"):
     from exercises.words import OF_NETWORKS, explain, load_or_explain
     from marker import ROOT
     from marker.derivatives import check_loss, root_mean_square
-    from marker.nests import floats, leaves, replaced, shown
+    from marker.nests import floats, format_paths, leaves, replace_leaves
     from marker.trial import load
     from marker.verdict import Wrong
     from support.errors import UserError
@@ -190,7 +190,7 @@ def check_no_stored_images(evidence):
             rows_of_params = standardise_rows(rows[:50, :784][:, varies])
             correlations = rows_of_params @ standardise_rows(images[:, varies]).T / varies.sum()
             if (correlations > 0.999).any(axis=1).mean() > 0.9:
-                raise wrong("images kept", name=shown([k]), n=len(rows))
+                raise wrong("images kept", name=format_paths([k]), n=len(rows))
 
 
 def standardise_rows(rows):
@@ -241,8 +241,8 @@ def make_read_error(evidence, images, predictions, n_different):
             explanations.append(("read is not as loss", sentence, calls.compute_losses(params, x)))
         arrays = {k: a for k, a in floats(params).items() if a.any()}
         for k, a in arrays.items():
-            description = f"It says what `loss` would say if {shown([k])} were 0."
-            losses = calls.compute_losses(replaced(params, {k: 0 * a}), images)
+            description = f"It says what `loss` would say if {format_paths([k])} were 0."
+            losses = calls.compute_losses(replace_leaves(params, {k: 0 * a}), images)
             explanations.append(("read forgets", description, losses))
     shares = [np.mean(losses.argmin(axis=1) == predictions) for *_, losses in explanations]
     mark, explanation, _ = explanations[int(np.argmax(shares))]
@@ -328,13 +328,15 @@ def check_hidden_layer_trained(evidence):
     loss_tables = []
     for t in (0, 0.5, 1):
         arrays = {k: (1 - t) * first_arrays[k] + t * last_arrays[k] for k in paths}
-        loss_tables.append(evidence.calls.compute_losses(replaced(evidence.params, arrays), evidence.held_out[:10]))
+        loss_tables.append(
+            evidence.calls.compute_losses(replace_leaves(evidence.params, arrays), evidence.held_out[:10])
+        )
     first_losses, mean_losses, last_losses = loss_tables
     last_differences = np.diff(last_losses, axis=1)
     if np.ptp(last_differences, axis=0).max() < 1e-3 * np.abs(last_differences).max():
         return  # the scores do not depend on the image: that has another cause
     if is_linear(first_losses, last_losses, mean_losses):
-        raise wrong("one layer alone", names=shown(paths))
+        raise wrong("one layer alone", names=format_paths(paths))
 
 
 def add_remarks(evidence):
@@ -345,7 +347,7 @@ def add_remarks(evidence):
     images, predictions = evidence.held_out[:100], evidence.predictions[:100]
     first_arrays = floats(evidence.trace.snapshots[0].params)
     arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in evidence.trained_paths}
-    changed_params = {k: replaced(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
+    changed_params = {k: replace_leaves(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
     constants = []
     for k, changed in changed_params.items():
         if calls.loss(changed, images, predictions) != calls.loss(params, images, predictions):
@@ -353,11 +355,11 @@ def add_remarks(evidence):
     unchanged_paths = [k for k in constants if np.array_equal(arrays[k], first_arrays.get(k))]
     if unchanged_paths:
         words = "and `gradients` has None there. Are they meant to stay as they are?"
-        evidence.remarks.append(f"The loss depends on {shown(unchanged_paths)}, {words}")
+        evidence.remarks.append(f"The loss depends on {format_paths(unchanged_paths)}, {words}")
     changed_paths = [k for k in constants if k not in unchanged_paths]
     if changed_paths:
         words = "on which the loss depends, and `gradients` has None there. Along which slopes?"
-        evidence.remarks.append(f"`train` changes {shown(changed_paths)}, {words}")
+        evidence.remarks.append(f"`train` changes {format_paths(changed_paths)}, {words}")
     excesses = loss_table[np.arange(n), predictions[:n]] - loss_table.min(axis=1)
     n_different = (excesses > 1e-4).sum()  # equal ones may differ by rounding
     if n_different:
@@ -491,12 +493,12 @@ def iter_causes(diagnostics):
     for k, a in last_layers.items():
         if min(np.ptp(a, axis=0).max(), np.ptp(a, axis=1).max()) <= 1e-9 * np.abs(a).max():
             uniform_paths.append(k)
-    yield uniform_paths and diagnostics.make_error("weights alike", names=shown(uniform_paths))
+    yield uniform_paths and diagnostics.make_error("weights alike", names=format_paths(uniform_paths))
     float_loss = float(calls.loss(first_params, images.astype(float), labels))
     has_wrapped = np.isfinite(float_loss) and abs(float_loss - diagnostics.first_loss) > 0.01 * abs(float_loss)
     yield has_wrapped and diagnostics.make_error("pixels wrap round: in the loss", other=float_loss)
     idle_paths = [k for k in layers if np.all(trace.always_zero[k])]
-    yield idle_paths and diagnostics.make_error("units off", names=shown(idle_paths))
+    yield idle_paths and diagnostics.make_error("units off", names=format_paths(idle_paths))
     yield diagnostics.first_loss > 3 * LOG10 and diagnose_large_first_loss(diagnostics, first_params, layers)
     before = diagnostics.loss_before_last
     is_back = np.isfinite(before) and not diagnostics.last_loss < max(2 * before, LOG10)
@@ -507,7 +509,7 @@ def iter_causes(diagnostics):
     small_paths = [k for k, a in layers.items() if root_mean_square(a) * np.sqrt(max(a.shape)) < 1e-3]
     has_stayed = small_paths and diagnostics.last_loss > 0.8 * diagnostics.first_loss
     yield has_stayed and diagnostics.make_error(
-        "weights too small", names=shown(small_paths), size=root_mean_square(first_arrays[small_paths[0]])
+        "weights too small", names=format_paths(small_paths), size=root_mean_square(first_arrays[small_paths[0]])
     )
     yield blank.diagnose_large_steps(diagnostics)
     yield blank.diagnose_not_finite(diagnostics)
@@ -536,19 +538,19 @@ def diagnose_large_first_loss(diagnostics, params, layers):
     images, labels = diagnostics.batch
     smaller = {k: a / (28 * root_mean_square(a)) for k, a in layers.items()}
     candidates = [
-        ("biases too large", replaced(params, vectors), 1),
+        ("biases too large", replace_leaves(params, vectors), 1),
         *(("pixels too large", params, divisor) for divisor in (255, 255**2) if has_usual_size),
-        ("weights too large", replaced(params, smaller), 1),
+        ("weights too large", replace_leaves(params, smaller), 1),
     ]
     for mark, changed_params, divisor in candidates:
         scaled = images if divisor == 1 else images / divisor
         changed_loss = float(diagnostics.calls.loss(changed_params, scaled, labels))
         if changed_loss < 0.3 * diagnostics.first_loss:
-            names = shown(vectors if mark == "biases too large" else layers)
+            names = format_paths(vectors if mark == "biases too large" else layers)
             k = max(sizes, key=sizes.get, default=None)
             size = root_mean_square(layers[k]) if k else 0
             return diagnostics.make_error(
-                mark, names=names, then=changed_loss, size=size, largest=shown([k] if k else []), by=divisor
+                mark, names=names, then=changed_loss, size=size, largest=format_paths([k] if k else []), by=divisor
             )
     return None
 
@@ -565,7 +567,7 @@ def diagnose_weight_decay(diagnostics):
             share = (first_values * last_values).sum() / ((first_values**2).sum() or 1)
             rest = np.abs(last_values - share * first_values).max()
             if first_values.any() and abs(share) < 0.3 and rest < 0.1 * np.abs(first_values).max():
-                return diagnostics.make_error("decay too strong", share=abs(share), name=shown([k]))
+                return diagnostics.make_error("decay too strong", share=abs(share), name=format_paths([k]))
     # Of a cross-entropy plus something, exp(-loss) of the ten labels adds up to exp(-something), for every image.
     losses = diagnostics.calls.compute_losses(diagnostics.evidence.params, diagnostics.batch[0][:5])
     penalties = -np.log(np.exp(-losses).sum(axis=1))

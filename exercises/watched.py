@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marker.derivatives import matched
-from marker.nests import floats, leaves, replaced
+from marker.derivatives import match_gradients
+from marker.nests import floats, leaves, replace_leaves
 
 FIRST = 60  # calls in which each step is looked at; after them, it is one now and then
 POINTS = 24  # of a training that are kept
@@ -44,7 +44,7 @@ def negate_gradients(gradients):
         if k in negative and isinstance(a, np.ndarray) and a.flags.writeable:
             a[...] = negative[k]
         elif k in negative:
-            return replaced(gradients, negative)
+            return replace_leaves(gradients, negative)
     return gradients
 
 
@@ -58,14 +58,14 @@ def restore_gradients(gradients, arrays):
     values = leaves(gradients)
     for k, a in arrays.items():
         a[...] = values[k]
-    return replaced(gradients)
+    return replace_leaves(gradients)
 
 
 class Snapshot:
     """A call of `gradients`: params, a batch, and, once there was a next call, the arrays at that time."""
 
     def __init__(self, params, batch):
-        self.params = replaced(params)
+        self.params = replace_leaves(params)
         self.batch = tuple(a.copy() for a in batch)
         self.arrays_after = {}
 
@@ -150,9 +150,9 @@ class Trace:
         if self.negates_gradients and self.n_calls > 1:
             gradients = negate_gradients(gradients)
             if self.n_calls == FIRST:
-                self.repeated_gradients = replaced(gradients), get_writable_arrays(gradients)
+                self.repeated_gradients = replace_leaves(gradients), get_writable_arrays(gradients)
         if self.n_calls <= FIRST or self.open_snapshot:
-            for k, g in matched(params, gradients).items():
+            for k, g in match_gradients(params, gradients).items():
                 if g is not None and np.shape(self.gradient_sums.get(k, g)) == g.shape:
                     self.gradient_sums[k] = self.gradient_sums.get(k, 0) + g
                     self.always_zero[k] = self.always_zero.get(k, True) & (g == 0)
@@ -242,7 +242,7 @@ class Trace:
 
     def finish(self, params):
         """Record the params that the training has returned."""
-        self.params = replaced(params)  # the learner's own may be those of the next training, too
+        self.params = replace_leaves(params)  # the learner's own may be those of the next training, too
         self.record_step(floats(params))
 
     def list_remarks(self):

@@ -20,11 +20,11 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser
 
 TABLES = {
-    "all words alike": "",
-    "counts of the words": "all words alike",
-    "counts at each place": "counts of the words",
-    "counts after each word": "counts of the words",
-    "counts at each place after each word": "counts at each place",
+    "all tokens alike": "",
+    "counts of the tokens": "all tokens alike",
+    "counts at each position": "counts of the tokens",
+    "counts after each token": "counts of the tokens",
+    "counts at each position after each token": "counts at each position",
 }  # each, and the coarser one behind it
 ROWS = {  # of a text: the coarser table has one letter fewer before
     "letters": 0,

@@ -360,17 +360,17 @@ class OptimizersStep:
             return
         theirs = [torch.nn.Parameter(torch.from_numpy(p.copy())) for p in before["params"].values()]
         optimizer = self.make_optimizer(torch.nn.ParameterList(theirs), self.options)
-        remembers = self.options.rule.remembers
+        state_names = self.options.rule.state_names
         for name, p in zip(before["params"], theirs, strict=True):
             p.grad = torch.from_numpy(arrays["gradient"][name].astype(float))
-            for ours, its in remembers.items():
+            for ours, its in state_names.items():
                 optimizer.state[p][its] = torch.from_numpy(before[ours][name].copy())
             optimizer.state[p]["step"] = torch.tensor(float(steps))
         for group in optimizer.param_groups:
             group["lr"] = lr
         optimizer.step()
         mine = {"params": {n: p.detach().numpy() for n, p in zip(before["params"], theirs, strict=True)}}
-        for ours, its in remembers.items():
+        for ours, its in state_names.items():
             kept = {n: optimizer.state[p][its].numpy() for n, p in zip(before["params"], theirs, strict=True)}
             if self.options.run.momentum or not all((kept[n] == before[ours][n]).all() for n in kept):
                 mine[ours] = kept

@@ -3,7 +3,7 @@
 python -m lab.llama texts            three runs on Shakespeare, beside the GPT's: loss and accuracy of a letter
 python -m lab.llama rotation         what rotation does to q . k as two words move apart -> png/rotation.png
 python -m lab.llama heads FILE       what a head of a model that people use looks at in a sentence -> png/heads.png
-python -m lab.llama speed FILE       words a second, by hand, in PyTorch and in llama.cpp, on an idle machine
+python -m lab.llama speed FILE       tokens a second, by hand, in PyTorch and in llama.cpp, on an idle machine
 python -m lab.llama beside FILE      its logits and its answers beside llama.cpp's, which reads the same arrays
 python -m lab.llama teach FILE       what such a model learns of Shakespeare: loss and answer, before and after
 """
@@ -145,7 +145,7 @@ def peak():
 
 
 def in_pytorch(path, threads):
-    """The same network in PyTorch, written to keep its keys as a library would: words a second."""
+    """The same network in PyTorch, written to keep its keys as a library would: tokens a second."""
     import torch
     from torch.nn import functional as F
 
@@ -243,7 +243,7 @@ def speed_table(found):
         return f"{np.median([run[what] for run in runs]) / unit:.{digits}f}" if what in runs[0] else ""
 
     rows = [[name, *(cell(runs, *column) for column in COLUMNS)] for name, runs in found.items()]
-    return results.markdown(["", "words a second", "the prompt, seconds", "memory, GB"], rows)
+    return results.markdown(["", "tokens a second", "the prompt, seconds", "memory, GB"], rows)
 
 
 # --- Beside llama.cpp -------------------------------------------------------------------------------------------------
@@ -328,8 +328,10 @@ def compared(found):
     """A sentence with the numbers."""
     apart, largest = (max(both[what] for both in found.values()) for what in ("apart", "largest"))
     same = all(both["same"] for both in found.values())
-    words = f"the likeliest {LIKELIEST} words are the same, one after another" if same else "the likeliest words differ"
-    return f"the logits differ by at most {round_up(apart)}, of {largest:.0f}, and {words}"
+    tokens = f"the {LIKELIEST} tokens after the question, the most likely one each time, are the same"
+    if not same:
+        tokens = "the most likely tokens differ"
+    return f"the logits differ by at most {round_up(apart)}, of {largest:.0f}, and {tokens}"
 
 
 def answers_table(found):
@@ -338,7 +340,7 @@ def answers_table(found):
     return results.markdown(["", *WHO], rows)
 
 
-# --- Teach it something ---------------------------------------------------------------------------------------------
+# --- Fine-tune it ---------------------------------------------------------------------------------------------------
 
 TAUGHT, OUT = "main_np.py --model llama --start {} --dataset shakespeare", results.ROOT / "learning_curves" / "others"
 ANSWERED = 40  # words of the answer
@@ -379,11 +381,11 @@ def answer(model, file):
 
 def taught(found):
     """Sentences with the numbers."""
-    yield f"The test loss of a word fell from {found['before']:.2f} to {found['after']:.2f}."
+    yield f"The test loss of a token fell from {found['before']:.2f} to {found['after']:.2f}."
     for when, said in zip(("Before", "After"), found["answers"], strict=True):
         yield f"{when}: {said}"
-    minutes = f"It took {found['seconds'] / 60:.0f} minutes ({found['machine']['processor']})"
-    yield f"{minutes}, the tests before and after with it, and {found['memory'] / 1e9:.1f} GB of memory."
+    minutes = f"The fine-tuning took {found['seconds'] / 60:.0f} minutes ({found['machine']['processor']})"
+    yield f"{minutes}, including the tests before and after, and {found['memory'] / 1e9:.1f} GB of memory."
 
 
 def main():

@@ -85,7 +85,7 @@ def check_finite(number, arrays, options):
         for name, array in its.items():
             if not np.isfinite(array).all():
                 entry = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
-                is_moved = group in ("params", *options.rule.remembers)
+                is_moved = group in ("params", *options.rule.state_names)
                 file = options.rule.by_hand if is_moved else file_of(options)
                 what = f"{label(group, name)}, in step {number} ({index(entry) or 'it'} is {array[entry]})"
                 raise UserError(f"{file}: the first array that is not finite is {what}, so nothing can be compared")
@@ -174,7 +174,7 @@ def judged(options, checkpoint=None, steps=STEPS):
         slopes = judges.make_slopes(options, by_hand.kept(), x[:FEW], y[:FEW])
         differences = judges.compare_with_differences(slopes, progress)
         whole = judges.make_slopes(options, by_hand.kept(), x, y)
-        if not differences.wrong and whole.contradicted():
+        if not differences.wrong and whole.has_wrong_gradients():
             slopes, differences = whole, judges.compare_with_differences(whole, progress)
         rows = [loss.row(), *([step_fault.row()] if step_fault else []), differences.row]
         rows += [twin.row() for twin in twins] + ([] if optimizer else [missing("PyTorch")])

@@ -276,7 +276,7 @@ def beside_table(found):
     ours, theirs = (f"{np.median(rounds[f'run |  | {tool}']):.1f} s" for tool in FRAMEWORKS.values())
     vit = found["accuracy"]["ViT, NumPy"]
     minutes = f"{np.median(values(vit, 'seconds')) / 60:.0f} minutes"
-    counts = [len(exercise.told_apart) for exercise in EXERCISES if exercise.known]
+    counts = [len(exercise.distinct_mistakes) for exercise in EXERCISES if exercise.known_mistakes]
     rows = [
         ["by hand and in PyTorch: the same run", f"{twins['steps']:,} steps, weights within {differs}",
          "[llm.c](https://github.com/karpathy/llm.c/blob/master/test_gpt2.c): 10 steps, losses within 0.01",

@@ -95,7 +95,7 @@ def main():
     Parser(description=__doc__).parse_args()
     options, dataset = parse_options("np", "--model", "gpt", "--dataset", "names"), data.load("names")
     found = {"command": "python -m lab.steps", "losses": {}}
-    found["counts"] = counts.measure("names")["counts after each word"]["loss"]
+    found["counts"] = counts.measure("names")["counts after each token"]["loss"]
     for name, looks_back in BACK.items():
         began = time.time()
         found["losses"][name] = [

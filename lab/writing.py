@@ -135,7 +135,7 @@ def table(found):
         row("equal to a training image", lambda run: run["nearest"]["equal"], real["nearest"]["equal"], ".3f"),
     ]
     return results.markdown(
-        ["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}", "test digits in these words"], rows
+        ["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}", "test digits made of these patches"], rows
     )
 
 

@@ -37,7 +37,7 @@ def load_network(path=None, writes=False, text=None, start=None):
 def find_newest(writes, text=None):
     """The newest checkpoint in learning_curves of such a network: see `load`. Of others, only the options are read.
 
-    One that needs the file that it starts from is never meant.
+    One that needs the file that it starts from is never meant. Raises UserError if there is none.
     """
     wanted, kind = next(iter(SOURCES)), None
     if text is not None:
@@ -69,7 +69,7 @@ def find_newest(writes, text=None):
 
 
 def compute_logits(model, options, images):
-    """What a network that reads says to uint8 images (B, 28, 28) whose labels nobody knows: logits (B, 10)."""
+    """Logits (B, 10) of uint8 images (B, 28, 28) without labels, from a network that reads."""
     x, _ = encode(images, np.zeros(len(images), np.int64), options)
     return model.forward(x)
 

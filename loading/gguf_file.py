@@ -96,7 +96,8 @@ def load_arrays(file, options):
 
 
 def read_options(file):
-    """What is known of the network in a `ModelFile`, as a namespace; UserError if it is none of those here."""
+    """Return the options of the network in a `ModelFile`, as a namespace. Raises UserError if it is none of those
+    here."""
     kind = file.fact("general.architecture")
     known = {network.gguf.architecture: model for model, network in NETWORKS.items() if network.gguf}
     if kind not in known:

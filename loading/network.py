@@ -46,13 +46,14 @@ def find_class(options, framework):
 
 
 def import_name(path):
-    """What a name like "mlp_np.MLP" means. It is imported only now: no program waits for what another needs."""
+    """Import and return the object of a name such as "mlp_np.MLP". Only now: no program waits for what another
+    needs."""
     file, name = path.rsplit(".", 1)
     return getattr(import_module(file), name)
 
 
 def select_arguments(network, options, framework):
-    """Those of the options that a class takes. UserError if it leaves one out: nobody should train without noticing.
+    """Return the names of the options that a class takes. Raises UserError if it leaves one out.
 
     What it takes stands in its own __init__: it might know nothing of what an inherited one takes.
     """

@@ -22,7 +22,7 @@ def parse_run(framework, description, argv=None):
     else:
         options, checkpoint = read_options(framework, path, find_option("start", argv))
         # my_network.py keeps none of that, and draws its batches in another order.
-        if not all(checkpoint.groups.get(what) for what in options.rule.remembers):
+        if not all(checkpoint.groups.get(what) for what in options.rule.state_names):
             raise UserError(f"{path} is not of a run of main_np.py or main_torch.py: it can be used, but not continued")
         saved_options, base_model = run_options(options), options.base_model
     facts = checkpoint and checkpoint.facts
@@ -57,7 +57,7 @@ def read_options(framework, path, start=None):
     options = restore_options(framework, kept, path, facts, base_model)
     if any(array.dtype != options.run.dtype for array in checkpoint.groups["params"].values()):
         checkpoint.refuse(f"not all numbers are {options.run.dtype}")
-    if unknown := checkpoint.groups.keys() - {*GROUPS, *options.rule.remembers}:
+    if unknown := checkpoint.groups.keys() - {*GROUPS, *options.rule.state_names}:
         checkpoint.refuse(f"--optimizer {options.run.optimizer} remembers no {min(unknown)}")
     return options, checkpoint
 
@@ -105,7 +105,7 @@ def parse(framework, argv=None, description="", saved_options=None, facts=None, 
 
 def find_recipe(framework, argv, saved_options, base_model):
     """(the key of the network in NETWORKS, {option: value} of its recipe, the recipe's name): they decide which other
-    options there are, and their defaults."""
+    options there are, and their defaults. Raises UserError if a recipe is asked for beside a file to start from."""
     parser = Parser(add_help=False)
     parser.add_argument("--model", default=saved_options.get("model", next(iter(NETWORKS))), choices=[*NETWORKS])
     parser.add_argument("--recipe", default=saved_options.get("recipe"))
@@ -188,7 +188,7 @@ def check_decided(arguments, base_model):
 def make_options(arguments, framework, facts, base_model):
     """The `Options` that are typed, a namespace. facts: what a checkpoint knows of its data, or None."""
     rule = OPTIMIZERS[arguments.optimizer]
-    check_names(rule.remembers)
+    check_names(rule.state_names)
     read_as = {name: value for name, value in vars(arguments).items() if name in ("ink", "context_length") and value}
     if base_model:
         read_as |= {"byte_pairs": base_model.byte_pairs, "cut_by": base_model.sha256}
@@ -207,7 +207,7 @@ def choose_recipe(source, network):
 
 
 def find_option(name, argv=None, default=None):
-    """What is typed for that option alone, a word; the default if it is not."""
+    """Return the value typed for one option, a text; the default if it is not typed."""
     parser = Parser(add_help=False)
     parser.add_argument(flag(name), default=default)
     return getattr(parser.parse_known_args(argv)[0], name)

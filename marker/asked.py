@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from marker import runner
-from marker.derivatives import matched
-from marker.nests import floats, planned, replaced, unpacked
+from marker.derivatives import match_gradients
+from marker.nests import floats, make_plan, replace_leaves, unpack
 from marker.trial import load
 
 LARGEST = 2**28  # bytes of one message
@@ -32,17 +32,18 @@ MOST_RESULTS = 100  # of a function that gives one after the other
 
 
 class Failed(Exception):
-    """What the other process says of a call that failed."""
+    """A call that failed in the other process: its text is what that process says."""
 
 
 @contextmanager
-def asking(file, seconds, within=(), gives=None, needs_torch=False):
-    """The functions of a file, by name, as attributes: each call is made in another process, which gets `seconds`.
-    TimeoutError, if it takes longer. gives: {a function: what it returns}, of those that return more than one nest."""
+def asking(file, seconds, hidden_folders=(), gives=None, needs_torch=False):
+    """Yield the functions of a file, by name, as attributes: each call is made in another process, which gets
+    `seconds`. gives: {a function: what it returns}, of those that return more than one nest. Raises TimeoutError if it
+    takes longer."""
     with tempfile.TemporaryDirectory(prefix="asked", ignore_cleanup_errors=True) as folder:
         memory = 0 if needs_torch else runner.MEMORY  # gigabytes; 0 for any number
         arguments = ["-m", "marker.asked", str(Path(file).resolve()), str(memory)]
-        with runner.started(arguments, folder, file, within, pipes=True) as process:
+        with runner.learner_process(arguments, folder, file, hidden_folders, pipes=True) as process:
             clock = threading.Timer(runner.CLOCK * seconds, process.kill)
             clock.start()
             try:
@@ -67,79 +68,79 @@ class Functions:
             raise AttributeError(name)
         return partial(self._ask, name)
 
-    def _ask(self, name, *given):
+    def _ask(self, name, *arguments):
         gives = list(self._gives.get(name, ("",)))
-        write(self._process.stdin, [name, gives, [self._shown(one) for one in given]])
-        found = read(self._process.stdout)
-        if "failed" in found:
-            raise Failed(str(found["failed"]))
-        results = found["results"]
-        for one in results:
-            if isinstance(one, dict) and "kept" in one:
-                self._sent[one["kept"]] = {k: np.array(a) for k, a in one.items()}
+        write_message(self._process.stdin, [name, gives, [self._encode_argument(value) for value in arguments]])
+        reply = read_message(self._process.stdout)
+        if "failed" in reply:
+            raise Failed(str(reply["failed"]))
+        results = reply["results"]
+        for value in results:
+            if isinstance(value, dict) and "kept" in value:
+                self._sent[value["kept"]] = {k: np.array(a) for k, a in value.items()}
         return results[0] if len(results) == 1 else tuple(results)
 
-    def _shown(self, value):
-        """What is sent for a value: of params, the arrays that are others than over there."""
+    def _encode_argument(self, value):
+        """Return what is sent for a value: of params, only the arrays that differ from those in the other process."""
         if isinstance(value, np.random.Generator):
             return {"generator": value.bit_generator.state}
         if isinstance(value, dict) and "kept" in value:
-            there = self._sent[value["kept"]]
-            return {k: a for k, a in value.items() if k == "kept" or not np.array_equal(a, there[k])}
+            remote_arrays = self._sent[value["kept"]]
+            return {k: a for k, a in value.items() if k == "kept" or not np.array_equal(a, remote_arrays[k])}
         return value
 
 
-def write(file, nest):
-    """A message: how long its two parts are, how the nest is made of arrays, and these, one after the other. (An .npz
-    file has the same, and takes as long as a hundred such calls.)"""
-    how, arrays = planned(nest)
-    head = json.dumps([how, [(a.dtype.str, a.shape) for a in arrays]]).encode()
+def write_message(file, nest):
+    """Write a message: how long its two parts are, how the nest is made of arrays, and these, one after the other. (An
+    .npz file has the same, and takes as long as a hundred such calls.)"""
+    plan, arrays = make_plan(nest)
+    head = json.dumps([plan, [(a.dtype.str, a.shape) for a in arrays]]).encode()
     body = b"".join(a.tobytes() for a in arrays)
     file.write(b"".join([len(head).to_bytes(8, "big"), len(body).to_bytes(8, "big"), head, body]))
     file.flush()
 
 
-def read(file):
-    """The nest of a message; EOFError at the end. ValueError, or a kind of it, if it is none."""
+def read_message(file):
+    """Return the nest of a message. Raises EOFError at the end, and ValueError if it is no message."""
     sizes = [int.from_bytes(file.read(8), "big") for _ in range(2)]
     head, body = (file.read(size) if size < LARGEST else b"" for size in sizes)
     if not head or [len(head), len(body)] != sizes:
         raise EOFError
-    (how, about), arrays, begun = json.loads(head), {}, 0
-    for i, (kind, shape) in enumerate(about):
+    (plan, headers), arrays, start = json.loads(head), {}, 0
+    for i, (kind, shape) in enumerate(headers):
         kind, count = np.dtype(kind), math.prod(map(int, shape))
-        arrays[f"array{i}"] = np.frombuffer(body, kind, count, begun).reshape(shape).copy()  # none has objects
-        begun += count * kind.itemsize
-    return unpacked({"how": np.array(how)} | arrays)
+        arrays[f"array{i}"] = np.frombuffer(body, kind, count, start).reshape(shape).copy()  # none has objects
+        start += count * kind.itemsize
+    return unpack({"how": np.array(plan)} | arrays)
 
 
 # --- The other process ------------------------------------------------------------------------------------------------
 
 
-def answer(module, kept, name, gives, given):
-    """The results of one call; kept: the params of all calls so far."""
-    given = [own(kept, one) for one in given]
-    found = getattr(module, name)(*given)
-    if isinstance(found, (Iterator, ValuesView)):
-        found = list(islice(found, MOST_RESULTS))
+def call_function(module, stored_params, name, gives, arguments):
+    """Return the results of one call. stored_params: the params of all calls so far, which grow."""
+    arguments = [decode_argument(stored_params, value) for value in arguments]
+    returned = getattr(module, name)(*arguments)
+    if isinstance(returned, (Iterator, ValuesView)):
+        returned = list(islice(returned, MOST_RESULTS))
     results = []
-    for what, one in zip(gives, found if len(gives) > 1 else (found,), strict=True):
-        if what == "params":
-            kept.append(one)
-            one = {"kept": len(kept) - 1, **floats(one)}
-        results.append(matched(given[0], one) if what == "gradients" else one)
+    for result_kind, value in zip(gives, returned if len(gives) > 1 else (returned,), strict=True):
+        if result_kind == "params":
+            stored_params.append(value)
+            value = {"kept": len(stored_params) - 1, **floats(value)}
+        results.append(match_gradients(arguments[0], value) if result_kind == "gradients" else value)
     return results
 
 
-def own(kept, value):
-    """What the function gets for what was sent."""
+def decode_argument(stored_params, value):
+    """Return the argument that the function gets for what was sent."""
     match value:
         case {"generator": state}:
             rng = np.random.default_rng(0)
             rng.bit_generator.state = state
             return rng
         case {"kept": number, **arrays}:
-            return replaced(kept[number], arrays)
+            return replace_leaves(stored_params[number], arrays)
     return value
 
 
@@ -152,20 +153,20 @@ def main(file, gigabytes):
     runner.supervise()
     if int(gigabytes):
         runner.limit_memory(int(gigabytes))
-    module, kept = None, []
+    module, stored_params = None, []
     while True:
         try:
-            name, gives, given = read(questions)
+            name, gives, arguments = read_message(questions)
         except EOFError:
             return
         try:
             with np.errstate(all="ignore"):
                 module = module or load(file)
-                said = {"results": answer(module, kept, name, gives, given)}
-                planned(said)
+                reply = {"results": call_function(module, stored_params, name, gives, arguments)}
+                make_plan(reply)
         except BaseException as error:
-            said = {"failed": f"`{name}`: {type(error).__name__}: {error}"}
-        write(answers, said)
+            reply = {"failed": f"`{name}`: {type(error).__name__}: {error}"}
+        write_message(answers, reply)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ from functools import lru_cache
 LINES = 20_000  # that a mistake may run; every right answer runs far fewer
 
 
-def hidden(name):
-    """A name in code that we run, which no learner could type."""
+def hide_name(name):
+    """Return a name for code that we run, which no learner could type."""
     return f"size {name}"
 
 
-SPEND = hidden("lines")
+SPEND = hide_name("lines")
 
 
 class Stopped(BaseException):
@@ -26,7 +26,7 @@ class Budget:
         self.lines = self.limit = lines
 
     def spend(self, lines):
-        """What `count_lines` puts into loops and functions."""
+        """Count lines that run: `count_lines` puts calls of it into loops and functions. Raises `Stopped`."""
         self.lines -= lines
         self.limit -= lines
         if self.limit < 0:
@@ -35,8 +35,8 @@ class Budget:
 
 
 @lru_cache(4096)
-def counted(code):
-    """Compiled code that stops when it has run too many lines."""
+def compile_with_budget(code):
+    """Compile code that stops when it has run too many lines."""
     tree = ast.parse(code)
     count_lines(tree)
     with warnings.catch_warnings():
@@ -48,22 +48,22 @@ def count_lines(function):
     """Put a call of SPEND at the beginning of each loop's and function's body, and into comprehensions."""
     for node in list(ast.walk(function)):
         if isinstance(node, (ast.For, ast.While, ast.FunctionDef)):
-            node.body.insert(0, at(node.body[0], ast.Expr(spending(len(node.body)))))
+            node.body.insert(0, put_in_place(node.body[0], ast.Expr(make_spend_call(len(node.body)))))
         elif isinstance(node, ast.comprehension):
-            node.ifs.append(at(node.iter, spending(1)))
+            node.ifs.append(put_in_place(node.iter, make_spend_call(1)))
         elif isinstance(node, ast.Lambda):
-            node.body = at(node.body, ast.BoolOp(ast.And(), [spending(1), node.body]))
+            node.body = put_in_place(node.body, ast.BoolOp(ast.And(), [make_spend_call(1), node.body]))
 
 
-def spending(lines):
+def make_spend_call(lines):
     return ast.Call(ast.Name(SPEND, ast.Load()), [ast.Constant(lines)], [])
 
 
-def is_spending(node):
+def is_spend_call(node):
     node = getattr(node, "value", node)
     return isinstance(node, ast.Call) and getattr(node.func, "id", "") == SPEND
 
 
-def at(old, new):
-    """A new node in the place of an old one."""
+def put_in_place(old, new):
+    """Return a new node with the lines and columns of an old one, unless it has its own."""
     return ast.fix_missing_locations(ast.copy_location(new, old)) if not hasattr(new, "lineno") else new

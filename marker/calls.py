@@ -6,10 +6,10 @@ from types import FunctionType, MethodType
 
 
 @contextmanager
-def rerouted(owner, name, around):
-    """While it lasts, each call of owner.name goes to around(original, *arguments, **options)."""
+def reroute(owner, name, handler):
+    """Context in which each call of owner.name goes to handler(original, *arguments, **options)."""
     original = getattr(owner, name)
-    setattr(owner, name, lambda *arguments, **options: around(original, *arguments, **options))
+    setattr(owner, name, lambda *arguments, **options: handler(original, *arguments, **options))
     try:
         yield
     finally:
@@ -17,35 +17,39 @@ def rerouted(owner, name, around):
 
 
 @contextmanager
-def watched(module, name, around):
-    """While it lasts, each call of a function, under whatever name, goes to around(original, its bound arguments)."""
-    given = getattr(module, name)
-    function = getattr(given, "__func__", given)  # of a method
+def watch(module, name, handler):
+    """Context in which each call of a function, under whatever name, goes to handler(original, its bound arguments)."""
+    attribute = getattr(module, name)
+    function = getattr(attribute, "__func__", attribute)  # of a method
 
     def call(original):
         bind = inspect.signature(original).bind
-        return lambda *arguments, **named: around(original, bind(*arguments, **named))
+        return lambda *arguments, **options: handler(original, bind(*arguments, **options))
 
     if isinstance(function, FunctionType):
         code = function.__code__
         original = FunctionType(code, function.__globals__, name, function.__defaults__, function.__closure__)
         original.__kwdefaults__ = function.__kwdefaults__
-        kept = code, function.__defaults__, function.__kwdefaults__
-        if function is given:
-            other = (lambda *arguments, _to, **named: _to(*arguments, **named)).__code__
+        saved = code, function.__defaults__, function.__kwdefaults__
+        if function is attribute:
+            forwarding_code = (lambda *arguments, _to, **named: _to(*arguments, **named)).__code__
         else:
-            original = MethodType(original, given.__self__)
-            other = (lambda _self, *arguments, _to, **named: _to(*arguments, **named)).__code__
-        other = other.replace(co_freevars=code.co_freevars)
-        function.__code__, function.__defaults__, function.__kwdefaults__ = other, None, {"_to": call(original)}
+            original = MethodType(original, attribute.__self__)
+            forwarding_code = (lambda _self, *arguments, _to, **named: _to(*arguments, **named)).__code__
+        forwarding_code = forwarding_code.replace(co_freevars=code.co_freevars)
+        function.__code__, function.__defaults__, function.__kwdefaults__ = (
+            forwarding_code,
+            None,
+            {"_to": call(original)},
+        )
         try:
             yield
         finally:
-            function.__code__, function.__defaults__, function.__kwdefaults__ = kept
+            function.__code__, function.__defaults__, function.__kwdefaults__ = saved
     else:  # a class, say: then under its names in the file
-        names = [key for key, value in vars(module).items() if value is given]
+        names = [key for key, value in vars(module).items() if value is attribute]
         try:
-            vars(module).update(dict.fromkeys(names, call(given)))
+            vars(module).update(dict.fromkeys(names, call(attribute)))
             yield
         finally:
-            vars(module).update(dict.fromkeys(names, given))
+            vars(module).update(dict.fromkeys(names, attribute))

@@ -17,6 +17,7 @@ import importlib.util
 import sys
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import chain
 from pathlib import Path, PurePath
 
 from marker.exercise import CUT, Exercise, Folder
@@ -28,53 +29,58 @@ class Catalogue:
     """The exercises of a folder."""
 
     def __init__(self, folder):
-        """folder: a path. UserError if its order.py cannot be used."""
+        """folder: a path. Raises UserError if its order.py cannot be used."""
         self.path = Path(folder).resolve()
         try:
             with importing(self.path):
-                said = run(self.path / "order.py")
+                settings = run_file(self.path / "order.py")
         except (Exception, SystemExit) as error:
             raise UserError(f"{self.path / 'order.py'}: {type(error).__name__}: {error}") from None
-        counts, says, finders = ({**said.get(name, {})} for name in ("COUNTS", "SAYS", "FINDERS"))
-        self.folder = Folder(counts, Words.of(self.path), says, finders, self.path)
-        self.order = said.get("ORDER") or ((self.path.name, "", ""),)
+        counts, says, finders = ({**settings.get(name, {})} for name in ("COUNTS", "SAYS", "FINDERS"))
+        self.folder = Folder(counts, Words.from_folder(self.path), says, finders, self.path)
+        self.order = settings.get("ORDER") or ((self.path.name, "", ""),)
         self.broken = []  # a line for each file that is left out: which, and why
 
     def exercise(self, name):
-        """One exercise, without a look at the others; ValueError if its file cannot be used."""
-        places = (self.path / inside / f"{name}.py" for _, inside, _ in self.order)
+        """Read one exercise, without a look at the others. Raises ValueError if its file cannot be used."""
+        places = (self.path / subfolder / f"{name}.py" for _, subfolder, _ in self.order)
         with importing(self.path):
             return Exercise(next(filter(Path.exists, places), self.path / f"{name}.py"), self.folder)
 
     @cached_property
     def parts(self):
         """{title: exercises} in their order. A file that no part names comes last in the last part of its folder."""
-        last = {inside: title for title, inside, _ in self.order}
-        for inside in self.passed_over():
-            self.broken.append(f"{self.path.name}/{inside} is left out: order.py does not name it")
+        last = {subfolder: title for title, subfolder, _ in self.order}
+        for subfolder in self.iter_unnamed_folders():
+            self.broken.append(f"{self.path.name}/{subfolder} is left out: order.py does not name it")
         return {
-            title: self.in_folder(inside, names.split(), last[inside] == title) for title, inside, names in self.order
+            title: self.read_part(subfolder, names.split(), last[subfolder] == title)
+            for title, subfolder, names in self.order
         }
 
-    def passed_over(self):
-        """The folders with exercises that `order` does not name."""
-        named = {inside for _, inside, _ in self.order}
-        for path in sorted(filter(Path.is_dir, self.path.iterdir())) if "" not in named else ():
-            files = () if path.name in named else path.glob("[!_.]*.py")
-            if any(CUT in text_of(file) for file in files):
+    def iter_unnamed_folders(self):
+        """Yield the folders with exercises that `order` does not name."""
+        named = {subfolder for _, subfolder, _ in self.order}
+        if "" in named:
+            return
+        for path in sorted(filter(Path.is_dir, self.path.iterdir())):
+            if path.name not in named and any(CUT in read_text(file) for file in path.glob("[!_.]*.py")):
                 yield path.name
 
-    def in_folder(self, inside, names, is_last):
-        """The exercises of a folder with these names; of the last part, also those that no part names."""
-        folder = self.path / inside
+    def read_part(self, subfolder, names, is_last):
+        """Read the exercises of a folder with these names; of the last part, also those that no part names."""
+        folder = self.path / subfolder
         if is_last:
-            named = {name for _, other, listed in self.order for name in listed.split() if other == inside}
-            found = {path.stem for path in folder.glob("[!_.]*.py") if inside or CUT in text_of(path)}
-            names = [*names, *sorted(found - named)]
+            named = set()
+            for _, other_subfolder, part_names in self.order:
+                if other_subfolder == subfolder:
+                    named.update(part_names.split())
+            file_names = {path.stem for path in folder.glob("[!_.]*.py") if subfolder or CUT in read_text(path)}
+            names = [*names, *sorted(file_names - named)]
         return tuple(filter(None, (self.read(folder / f"{name}.py") for name in names)))
 
     def read(self, file):
-        """The exercise in a file; None, and a line in `broken`, if it cannot be used."""
+        """Read the exercise in a file; None, and a line in `broken`, if it cannot be used."""
         try:
             with importing(self.path):
                 exercise = Exercise(file, self.folder)
@@ -89,7 +95,7 @@ class Catalogue:
 
     @cached_property
     def exercises(self):
-        return tuple(exercise for part in self.parts.values() for exercise in part)
+        return tuple(chain.from_iterable(self.parts.values()))
 
     @cached_property
     def by_name(self):
@@ -98,32 +104,33 @@ class Catalogue:
     @cached_property
     def by_folder(self):
         """{folder: its exercises}"""
-        inside = sorted({inside for _, inside, _ in self.order})
-        return {name: tuple(e for e in self.exercises if e.file.parent == self.path / name) for name in inside}
+        subfolders = sorted({subfolder for _, subfolder, _ in self.order})
+        return {name: tuple(e for e in self.exercises if e.file.parent == self.path / name) for name in subfolders}
 
     def number(self, exercise):
         return self.exercises.index(exercise) + 1
 
-    def part_of(self, exercise):
-        """A short name of an exercise's part, and all its exercises."""
+    def find_part(self, exercise):
+        """Return a short name of an exercise's part, and all exercises of the part."""
         return next((title.partition(":")[0], part) for title, part in self.parts.items() if exercise in part)
 
-    def numbered(self, exercise):
-        """Which exercise it is, as text: of all, and of its part."""
-        name, part = self.part_of(exercise)
+    def describe_number(self, exercise):
+        """Return the number of an exercise as text: among all, and in its part."""
+        name, part = self.find_part(exercise)
         return f"Exercise {self.number(exercise)} ({name}, {part.index(exercise) + 1} of {len(part)})"
 
-    def onward(self, exercise, passed):
-        """Where in `exercises` `next` begins to look for the first that has not passed and can run.
+    def find_start(self, exercise, has_passed):
+        """Return the index in `exercises` at which `next` begins to look for the first that has not passed and can run.
 
         Once this one has passed, at the beginning of its part, where one may have been left out. Until then, behind it:
         it is left out.
         """
-        _, part = self.part_of(exercise)
-        return self.exercises.index(part[0] if passed else exercise) + (not passed)
+        _, part = self.find_part(exercise)
+        return self.exercises.index(part[0] if has_passed else exercise) + (not has_passed)
 
     def find(self, text):
-        """The exercise of that number or name. `DZ1` and `my_practice/dz1.py` are dz1, too."""
+        """Return the exercise of that number or name. `DZ1` and `my_practice/dz1.py` are dz1, too. Raises UserError if
+        there is none."""
         if text.isdecimal() and len(text) < 5 and 1 <= int(text) <= len(self.exercises):
             return self.exercises[int(text) - 1]
         for exercise in self.exercises:
@@ -136,7 +143,7 @@ class Catalogue:
 
 @contextmanager
 def importing(path):
-    """Within it, the files of a folder can import each other, if it is no package that is imported by its own name."""
+    """Context in which the files of a folder can import each other, if it is no package that has a name of its own."""
     is_package, before = (path / "__init__.py").exists(), set(sys.modules)
     sys.path += [] if is_package else [str(path)]
     try:
@@ -149,18 +156,18 @@ def importing(path):
                     del sys.modules[name]
 
 
-def run(file):
-    """{name: value} of what a file of a folder of exercises says; nothing, if there is no such file."""
-    said = {}
+def run_file(file):
+    """Run a file of a folder of exercises, and return {name: value} of what it sets; {} if there is no such file."""
+    names = {}
     if file.exists():
-        exec(compile(file.read_text(encoding="utf-8"), file, "exec"), said)
-    return said
+        exec(compile(file.read_text(encoding="utf-8"), file, "exec"), names)
+    return names
 
 
-def text_of(file):
+def read_text(file):
     return file.read_text(encoding="utf-8", errors="replace")
 
 
 def can_run(exercise):
-    """Whether it can be marked here: some need PyTorch."""
+    """Return True if an exercise can be marked here: some need PyTorch."""
     return not exercise.needs_torch or importlib.util.find_spec("torch") is not None

@@ -16,6 +16,7 @@ import warnings
 from collections import Counter
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
@@ -24,12 +25,12 @@ import numpy as np
 
 from marker import marking
 from marker.budget import SPEND, Budget, Stopped, count_lines
-from marker.compare import different
+from marker.compare import format_distinct
 from marker.complaints import explain_none
 from marker.equal import agree, sizes
 from marker.finders import repair
-from marker.finders.edits import edits_of, made
-from marker.finders.repair import harmless
+from marker.finders.edits import apply_edit, edits_of
+from marker.finders.repair import suppress_side_effects
 from marker.function import Notes
 from marker.kind import Kind, Outcome
 from marker.trial import as_array, call, describe, right_results
@@ -51,29 +52,31 @@ LINES = 20_000  # that an edited answer may run in a trial
 EDITS_NOT_TRIED = "Not tried: edits of the answer, which needs PyTorch. `python practice.py NAME` marks what you write."
 
 
-def check(catalogue, file, seed=0):
-    """Say what is wrong with an exercise's file. The exit status: 1 if anything is."""
+def report_problems(catalogue, file, seed=0):
+    """Print what is wrong with an exercise's file, and return the exit status: 1 if anything is. Raises UserError if
+    the file is not one of the catalogue's folder."""
     if not file:
         raise UserError("check needs the file of an exercise: `python practice.py check FILE`")
     path = find_file(catalogue, file)
     if not path.is_file() or not path.is_relative_to(catalogue.path):
-        where = "" if path.is_file() else "there is no such file"
-        raise UserError(f"{file}: {where or f'it is not in {catalogue.path}: name its folder, --exercises FOLDER'}")
+        reason = "" if path.is_file() else "there is no such file"
+        raise UserError(f"{file}: {reason or f'it is not in {catalogue.path}: name its folder, --exercises FOLDER'}")
     exercise = catalogue.read(path)
     if not exercise:
         print(catalogue.broken[-1])
         return 1
-    found = [*problems(exercise, seed)]
-    for text in found:
+    problems = [*find_problems(exercise, seed)]
+    for text in problems:
         print(text)
-    if not found and (names := [*found_anyway(exercise, seed)]):
+    names = [] if problems else [*mistakes_found_by_edits(exercise, seed)]
+    if names:
         print(f"An edit finds the place of these, too, so a row is worth it for its question alone: {', '.join(names)}")
     if not exercise.inputs:
         print(exercise.kind.checked)
     elif exercise.needs_torch:
         print(EDITS_NOT_TRIED)
-    print(f"{path.name}: {len(found) or 'nothing'} to look at")
-    return 1 if found else 0
+    print(f"{path.name}: {len(problems) or 'nothing'} to look at")
+    return 1 if problems else 0
 
 
 def find_file(catalogue, file):
@@ -84,14 +87,15 @@ def find_file(catalogue, file):
     return path
 
 
-def problems(exercise, seed=0, draws=DRAWS):
-    """What is wrong with an exercise, as texts."""
+def find_problems(exercise, seed=0, draws=DRAWS):
+    """Yield what is wrong with an exercise, as texts."""
     if type(exercise.kind).solved is Kind.solved:  # the answer is a function's lines, and not a whole file
-        yield from other_lines(exercise)
+        yield from signature_mismatches(exercise)
     if not exercise.inputs:
-        yield from exercise.kind.problems(exercise, partial(marked, exercise, seed))
+        yield from exercise.kind.problems(exercise, partial(mark_text, exercise, seed))
         return
-    if text := not_drawn(exercise, seed):
+    text = find_draw_error(exercise, seed)
+    if text:
         yield text
         return
     yield from wrong_sizes(exercise, seed)
@@ -99,29 +103,30 @@ def problems(exercise, seed=0, draws=DRAWS):
     yield from wrong
     if wrong:
         return
-    yield from misnamed(exercise, seed)
-    yield from misnamed_when_written(exercise, seed)
+    yield from misnamed_mistakes(exercise, seed)
+    yield from misnamed_written_mistakes(exercise, seed)
     if not exercise.needs_torch:
         yield from (str(survivor) for survivor in survivors(exercise, seed, draws) if not survivor.reason)
 
 
-def marked(exercise, seed, text):
-    """The `Verdict` on a file with this text."""
+def mark_text(exercise, seed, text):
+    """Return the `Verdict` on a file with this text."""
     with tempfile.TemporaryDirectory() as folder:
-        (path := Path(folder) / f"{exercise.name}.py").write_text(text, encoding="utf-8")
+        path = Path(folder, f"{exercise.name}.py")
+        path.write_text(text, encoding="utf-8")
         return marking.mark(exercise, path, seed)
 
 
 # ---- inputs ----------------------------------------------------------------------------------------------------------
-def not_drawn(exercise, seed, seconds=SECONDS):
-    """Why the inputs cannot be drawn, with the line that raises, or that never ends; "" if they can."""
-    failed, began = [], time.process_time()
+def find_draw_error(exercise, seed, seconds=SECONDS):
+    """Return why the inputs cannot be drawn, with the line that raises, or that never ends; "" if they can."""
+    errors, began = [], time.process_time()
 
     def draw():
         try:
             exercise.draw(seed)
         except BaseException as error:
-            failed.append(error)
+            errors.append(error)
 
     thread = threading.Thread(target=draw, daemon=True)
     thread.start()
@@ -129,10 +134,12 @@ def not_drawn(exercise, seed, seconds=SECONDS):
         thread.join(0.02)
     if thread.is_alive():
         stack = traceback.extract_stack(sys._current_frames()[thread.ident])
-        return f"{where(exercise, stack)}: the inputs are not drawn within {seconds} s. Does a loop never end?"
-    if failed:
-        error, stack = failed[0], traceback.extract_tb(failed[0].__traceback__)
-        return f"{where(exercise, stack)}: {type(error).__name__}: {error}"
+        return (
+            f"{describe_own_line(exercise, stack)}: the inputs are not drawn within {seconds} s. Does a loop never end?"
+        )
+    if errors:
+        error, stack = errors[0], traceback.extract_tb(errors[0].__traceback__)
+        return f"{describe_own_line(exercise, stack)}: {type(error).__name__}: {error}"
     return ""
 
 
@@ -140,7 +147,9 @@ def wrong_sizes(exercise, seed):
     """Yield a text for each size that no learner's number could be told from, or that the marker does not know."""
     rng = np.random.default_rng(seed)
     drawn = [draw(rng) for draw in exercise.inputs for _ in range(SIZE_DRAWS)]
-    names = {name for g in drawn for name, value in vars(g).items() if isinstance(value, np.integer)}
+    names = set()
+    for g in drawn:
+        names.update(name for name, value in vars(g).items() if isinstance(value, np.integer))
     for name in sorted(names - set(exercise.gives)):
         yield f"{name} is a NumPy integer, and no size: write int({name})"
     reported = set()
@@ -148,13 +157,13 @@ def wrong_sizes(exercise, seed):
         arrays = [(g, getattr(g, name, None)) for g in drawn]
         arrays = [(g, a) for g, a in arrays if isinstance(a, np.ndarray)]
         for axis in range(min((a.ndim for _, a in arrays), default=0)):
-            text, size = wrong_axis(exercise, name, axis, arrays)
+            text, size = find_wrong_axis(exercise, name, axis, arrays)
             if text and size not in reported | names:
                 reported.add(size)
                 yield text
 
 
-def wrong_axis(exercise, name, axis, arrays):
+def find_wrong_axis(exercise, name, axis, arrays):
     """Return (what is wrong with the lengths of one axis of an argument, or "", and the name of its size).
 
     arrays: [(a draw, the argument in it)]. An axis that the stub gives by a number, (B, 10), is not looked at, nor is
@@ -163,7 +172,10 @@ def wrong_axis(exercise, name, axis, arrays):
     shape = exercise.shapes.get(name, ())
     size = shape[axis] if axis < len(shape) else ""
     is_first = axis == 0 and name == exercise.takes[0]
-    of_grids = {size for sizes_of in exercise.shapes.values() if len(sizes_of) > 2 for size in sizes_of[1:]}
+    of_grids = set()
+    for axes in exercise.shapes.values():
+        if len(axes) > 2:
+            of_grids.update(axes[1:])
     is_of_table = size not in of_grids and (axis == 0 or all(a.ndim <= 2 for _, a in arrays))
     lengths = {a.shape[axis] for _, a in arrays}
     if size and not size.isidentifier():
@@ -183,8 +195,8 @@ def wrong_axis(exercise, name, axis, arrays):
     return "", size
 
 
-def where(exercise, stack):
-    """The innermost line of a stack that is the exercise's own, or its folder's."""
+def describe_own_line(exercise, stack):
+    """Return the innermost line of a stack that is the exercise's own, or its folder's, as text."""
     folder = str(exercise.folder.path or exercise.file.parent)
     own = [frame for frame in stack if str(frame.filename).startswith(folder)]
     if not own:
@@ -194,27 +206,27 @@ def where(exercise, stack):
 
 
 # ---- is the author right? --------------------------------------------------------------------------------------------
-def other_lines(exercise):
+def signature_mismatches(exercise):
     """Yield a text for each function below the line that takes or returns something else than the stub's function."""
     for name in {"answer", "in_numpy"} & exercise.functions.keys():
         function, stub = exercise.functions[name], exercise.function
         takes = [argument.arg for argument in function.args.args]
         if name == "answer" and takes != [*exercise.takes]:
             yield f"`{name}` takes {', '.join(takes)}, and `{stub.name}` takes {', '.join(exercise.takes)}"
-        returned, line = ast.unparse(function.body[-1]), ast.unparse(stub.body[-1])
-        if returned != line:
-            yield f"`{name}` ends with `{returned}`, and `{stub.name}` with `{line}`"
+        last_line, stub_line = ast.unparse(function.body[-1]), ast.unparse(stub.body[-1])
+        if last_line != stub_line:
+            yield f"`{name}` ends with `{last_line}`, and `{stub.name}` with `{stub_line}`"
 
 
 def wrong_results(exercise, seed):
     """Yield a text for each result of the answer that is wrong, or that nothing proves."""
     yield from unproven_results(exercise, seed)
     yield from wrong_slopes(exercise, seed)
-    answer = compiled(counting(exercise.filled(exercise.answer)))
-    for one in range(seed, seed + SEEDS):
-        if not right_in_all(exercise, answer, [[*exercise.drawing(one)]]):
-            why = explain_wrong_answer(exercise, answer, one)
-            yield f"the answer is not right for the inputs that are drawn (seed {one}): {why}"
+    answer = compile_tree(parse_with_budget(exercise.fill_stub(exercise.answer)))
+    for draw_seed in range(seed, seed + SEEDS):
+        if not is_right_in_all(exercise, answer, [[*exercise.iter_draws(draw_seed)]]):
+            reason = explain_wrong_answer(exercise, answer, draw_seed)
+            yield f"the answer is not right for the inputs that are drawn (seed {draw_seed}): {reason}"
             return
 
 
@@ -222,14 +234,15 @@ def explain_wrong_answer(exercise, code, seed):
     """Say in one line why the answer's results are not those of a draw."""
     trials = []
     try:
-        with defined(exercise, code) as (function, budget):
+        with exec_with_budget(exercise, code) as (function, budget):
             for g in exercise.draw(seed):
                 budget.limit = budget.lines = LINES
-                results, changed = call(exercise, function, g)
+                results, changed_inputs = call(exercise, function, g)
                 for name, result in zip(exercise.gives, results, strict=False):
-                    if text := explain_result(exercise, g, name, result):
+                    text = explain_result(exercise, g, name, result)
+                    if text:
                         return text
-                trials.append({"results": [describe(result) for result in results], "changed": changed})
+                trials.append({"results": [describe(result) for result in results], "changed": changed_inputs})
     except Stopped:
         return f"it runs more than {LINES:,} lines"
     except Exception as error:
@@ -242,22 +255,22 @@ def explain_result(exercise, g, name, result):
     """Say why a result is not the one of a draw; "" if the marker has the words for it, or if it is right."""
     if result is None:
         return explain_none(name, exercise.answer)
-    mine, expected = as_array(result), np.asarray(getattr(g, name))
-    if type(mine) is not np.ndarray:
+    actual, expected = as_array(result), np.asarray(getattr(g, name))
+    if type(actual) is not np.ndarray:
         kind = "an array of numbers" if expected.ndim or isinstance(result, (list, tuple)) else "a number"
         return f"{name} should be {kind}; yours is of type {type(result).__name__}"
     if expected.dtype.kind not in "biuf":
         kind = type(getattr(g, name)).__name__
         return f"{name} should be a number or an array of numbers; the function that draws the inputs has a {kind}"
-    if mine.shape != expected.shape or mine.dtype.kind != expected.dtype.kind or agree(mine, expected):
+    if actual.shape != expected.shape or actual.dtype.kind != expected.dtype.kind or agree(actual, expected):
         return ""
-    mine, expected = mine.astype(np.float64), expected.astype(np.float64)
-    is_equal = (mine == expected) | (np.isnan(mine) & np.isnan(expected))
+    actual, expected = actual.astype(np.float64), expected.astype(np.float64)
+    is_equal = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
     with np.errstate(invalid="ignore"):
-        off = np.where(is_equal, 0, np.nan_to_num(np.abs(mine - expected), nan=np.inf))
-    index = np.unravel_index(np.argmax(off), off.shape)
+        error = np.where(is_equal, 0, np.nan_to_num(np.abs(actual - expected), nan=np.inf))
+    index = np.unravel_index(np.argmax(error), error.shape)
     entry = f"{name}[{', '.join(str(int(i)) for i in index)}]" if index else name
-    values = different(mine[index], expected[index]), different(expected[index], mine[index])
+    values = format_distinct(actual[index], expected[index]), format_distinct(expected[index], actual[index])
     return f"{entry} is {values[0]}, and the function that draws the inputs has {values[1]}"
 
 
@@ -279,65 +292,69 @@ def unproven_results(exercise, seed):
 def wrong_slopes(exercise, seed, seeds=SEEDS):
     """Yield a text for each gradient that is not the slope of its loss in some draw, or has no slope in any."""
     wrong, compared = {}, set()
-    for one in range(seed, seed + seeds):
-        for g in exercise.drawing(one):
+    for draw_seed in range(seed, seed + seeds):
+        for g in exercise.iter_draws(draw_seed):
             for name in (name for name in exercise.gives if name[1:] in vars(g).get("losses", {})):
                 try:
-                    text, entries = compare_with_slopes(g, name, np.random.default_rng(one))
+                    text, entries = compare_with_slopes(g, name, np.random.default_rng(draw_seed))
                 except Exception as error:
                     text, entries = f"the loss of {name[1:]}: {type(error).__name__}: {error}", 0
                 compared |= {name} if entries else set()
                 if text:
-                    wrong.setdefault(name, f"{text} (seed {one})")
+                    wrong.setdefault(name, f"{text} (seed {draw_seed})")
     yield from wrong.values()
     for name in sorted({f"d{name}" for name in exercise.loss} & set(exercise.gives) - compared - wrong.keys()):
         yield f"nothing proves {name}: its loss has a kink at each entry that was tried"
 
 
-def compare_with_slopes(g, name, rng, most=ENTRIES, h=1e-6):
+def compare_with_slopes(g, name, rng, max_entries=ENTRIES, h=1e-6):
     """Compare some entries of a gradient with the central differences of its loss.
 
     Returns (what is wrong, or "", and how many entries were compared). Entries beside a kink are left out: there the
     differences to both sides are not the same.
     """
-    loss, array, right = g.losses[name[1:]], getattr(g, name[1:]), np.asarray(getattr(g, name))
-    if right.shape != array.shape:
-        return f"{name} has the shape {right.shape}, and {name[1:]} has {array.shape}", 0
-    entries = [np.unravel_index(i, array.shape) for i in rng.permutation(array.size)[:most]]
+    loss, array, gradient = g.losses[name[1:]], getattr(g, name[1:]), np.asarray(getattr(g, name))
+    if gradient.shape != array.shape:
+        return f"{name} has the shape {gradient.shape}, and {name[1:]} has {array.shape}", 0
+    entries = [np.unravel_index(i, array.shape) for i in rng.permutation(array.size)[:max_entries]]
     middle, slopes = loss(array), []
-    for at in entries:
+    for index in entries:
         above, below = array.copy(), array.copy()
-        above[at] += h
-        below[at] -= h
-        left = (middle - loss(below)) / (array[at] - below[at])
-        slopes.append((left, (loss(above) - middle) / (above[at] - array[at])))
-    off = SLOPE * np.abs(slopes).max()
-    smooth = [(at, np.mean(both)) for at, both in zip(entries, slopes, strict=True) if np.ptp(both) <= off]
-    for at, slope in smooth:
-        if not abs(slope - right[at]) <= off:
-            where = f"{name}[{', '.join(str(int(i)) for i in at)}]"
-            return f"{where} is {right[at]:.6g}, and the slope of the loss there is {slope:.6g}", len(smooth)
+        above[index] += h
+        below[index] -= h
+        backward_slope = (middle - loss(below)) / (array[index] - below[index])
+        slopes.append((backward_slope, (loss(above) - middle) / (above[index] - array[index])))
+    tolerance = SLOPE * np.abs(slopes).max()
+    smooth = [(index, np.mean(pair)) for index, pair in zip(entries, slopes, strict=True) if np.ptp(pair) <= tolerance]
+    for index, slope in smooth:
+        if not abs(slope - gradient[index]) <= tolerance:
+            where = f"{name}[{', '.join(str(int(i)) for i in index)}]"
+            return f"{where} is {gradient[index]:.6g}, and the slope of the loss there is {slope:.6g}", len(smooth)
     return "", len(smooth)
 
 
 # ---- mistakes --------------------------------------------------------------------------------------------------------
-def misnamed(exercise, seed, seeds=SEEDS):
-    """A text for each mistake whose numbers are right, or get another name than its own."""
-    own = [mistake for mistake in exercise.known[: len(exercise.mistakes)] if not mistake.name.startswith("and ")]
+def misnamed_mistakes(exercise, seed, seeds=SEEDS):
+    """Yield a text for each mistake whose numbers are right, or get another name than its own."""
+    own = [
+        mistake for mistake in exercise.known_mistakes[: len(exercise.mistakes)] if not mistake.name.startswith("and ")
+    ]
     wrong = {}
-    for one in range(seed, seed + seeds):
+    for draw_seed in range(seed, seed + seeds):
         for mistake in own:
-            verdict = judged(exercise, one, partial(exercise.values, mistake))
+            verdict = judge_values(exercise, draw_seed, partial(exercise.values, mistake))
             if verdict.passed:
-                error = error_of(exercise, mistake, one)
+                error = find_error(exercise, mistake, draw_seed)
                 text = f"raises {error}" if error else "gives the right numbers"
-                wrong.setdefault(mistake.name, f"the mistake {mistake.name!r} {text} (seed {one})")
+                wrong.setdefault(mistake.name, f"the mistake {mistake.name!r} {text} (seed {draw_seed})")
             elif verdict.name != mistake.name:
-                wrong.setdefault(mistake.name, f"the mistake {mistake.name!r} is called {verdict.name!r} (seed {one})")
+                wrong.setdefault(
+                    mistake.name, f"the mistake {mistake.name!r} is called {verdict.name!r} (seed {draw_seed})"
+                )
     yield from wrong.values()
 
 
-def error_of(exercise, mistake, seed):
+def find_error(exercise, mistake, seed):
     """Return the error that a mistake's code raises on some draw, as text; "" if none."""
     for g in exercise.draw(seed):
         try:
@@ -349,17 +366,17 @@ def error_of(exercise, mistake, seed):
     return ""
 
 
-def misnamed_when_written(exercise, seed):
+def misnamed_written_mistakes(exercise, seed):
     """Yield a text for each mistake that gets another name than its own if it is written as its row says."""
     for name, lines in exercise.written:
-        verdict = marked(exercise, seed, exercise.filled(lines))
+        verdict = mark_text(exercise, seed, exercise.fill_stub(lines))
         if verdict.name != name:
             yield f"the mistake {name!r}, as a learner writes it, is called {verdict.words!r} (seed {seed})"
 
 
 @np.errstate(all="ignore")  # some mistakes overflow
-def judged(exercise, seed, values):
-    """The verdict on a function that returns values(g), {output: value}, and for all others what is right."""
+def judge_values(exercise, seed, values):
+    """Return the `Verdict` on a function that returns values(g), {output: value}, and what is right for all others."""
     trials = []
     for g in exercise.draw(seed):
         results = {name: getattr(g, name) for name in exercise.gives} | values(g)
@@ -367,17 +384,19 @@ def judged(exercise, seed, values):
     return exercise.kind.judge(exercise, seed, Outcome(Notes(trials, follows=True)))
 
 
-def found_anyway(exercise, seed):
-    """The names of the mistakes whose place an edit finds: the marker would ask about it if they had no row."""
+def mistakes_found_by_edits(exercise, seed):
+    """Yield the names of the mistakes whose place an edit finds: the marker would ask about it if they had no row."""
     drawn = exercise.draw(seed)
-    given, more = drawn[: 2 * len(exercise.inputs)], drawn[2 * len(exercise.inputs) :]
-    for mistake in () if exercise.needs_torch else exercise.known[: len(exercise.mistakes)]:
-        source, module = exercise.filled(exercise.changed(mistake.change)), ModuleType("a mistake")
-        with suppress(Exception), harmless():
+    first_draws, further_draws = drawn[: 2 * len(exercise.inputs)], drawn[2 * len(exercise.inputs) :]
+    if exercise.needs_torch:
+        return
+    for mistake in exercise.known_mistakes[: len(exercise.mistakes)]:
+        source, module = exercise.fill_stub(exercise.change_formula(mistake.change)), ModuleType("a mistake")
+        with suppress(Exception), suppress_side_effects():
             exec(compile(source, "a mistake", "exec"), vars(module))
-            tried = [call(exercise, getattr(module, exercise.function.name), g) for g in given]
-            rights = [right_results(exercise, g, *of) for g, of in zip(given, tried, strict=True)]
-            place = repair.search(exercise, module, source, given, rights, more, may_be_two=False)
+            outcomes = [call(exercise, getattr(module, exercise.function.name), g) for g in first_draws]
+            rights = [right_results(exercise, g, *outcome) for g, outcome in zip(first_draws, outcomes, strict=True)]
+            place = repair.search(exercise, module, source, first_draws, rights, further_draws, may_be_two=False)
             if place and set(place["results"]) == set(exercise.gives):
                 yield mistake.name
 
@@ -397,40 +416,42 @@ class Survivor(NamedTuple):
 
 
 def survivors(exercise, seed=0, draws=DRAWS):
-    """Each `Survivor` among the single edits of the answer."""
-    source = exercise.filled(exercise.answer)
-    tree = counting(source)
+    """Mutation test: yield a `Survivor` for each single edit of the answer that is right in all draws."""
+    source = exercise.fill_stub(exercise.answer)
+    tree = parse_with_budget(source)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    given = [list(exercise.drawing(seed + one)) for one in range(draws)]
-    names = sorted(set.intersection(*(set(sizes(g)) for g in given[0])) - set(exercise.takes))
-    edits = [edit for f in functions for edit in edits_of(f, source, exercise.stub, exercise.takes, names)]
-    harmless, shift = reasons(exercise), exercise.first_line - 1
-    known = {ast.unparse(tree)}
-    tried = Arbitrary(exercise, tree, given)
+    all_draws = [list(exercise.iter_draws(seed + i)) for i in range(draws)]
+    names = sorted(set.intersection(*(set(sizes(g)) for g in all_draws[0])) - set(exercise.takes))
+    edits = []
+    for function in functions:
+        edits += edits_of(function, source, exercise.stub, exercise.takes, names)
+    harmless, shift = collect_reasons(exercise), exercise.first_line - 1
+    seen_codes = {ast.unparse(tree)}
+    arbitrary_inputs = ArbitraryInputs(exercise, tree, all_draws)
     for edit in edits:
         if edit.kind.partition(":")[0] not in KINDS or edit.rank > 1:  # nothing is put in
             continue
         before = edit.holder[edit.key]
-        with made(edit):
+        with apply_edit(edit):
             code = ast.unparse(tree)
-            if code in known:
+            if code in seen_codes:
                 continue
-            known.add(code)
+            seen_codes.add(code)
             with suppress(SyntaxError, ValueError, TypeError):
-                if right_in_all(exercise, compiled(tree), given):
-                    reason = harmless.get(code) or tried.is_equal(compiled(tree))
-                    texts = [short(part) for part in (before, edit.new)]
+                if is_right_in_all(exercise, compile_tree(tree), all_draws):
+                    reason = harmless.get(code) or arbitrary_inputs.is_equal(compile_tree(tree))
+                    texts = [shorten(part) for part in (before, edit.new)]
                     yield Survivor(edit.place[0] - shift, *texts, reason, draws)
 
 
-def compiled(tree):
+def compile_tree(tree):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # some edits are odd
         return compile(tree, "an edit", "exec")
 
 
-def counting(source):
-    """The tree of some code that counts its lines."""
+def parse_with_budget(source):
+    """Parse some code into a tree that counts its lines."""
     tree = ast.parse(source)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
@@ -438,21 +459,22 @@ def counting(source):
     return tree
 
 
-def short(node):
+def shorten(node):
     nodes = node if isinstance(node, list) else [node]
     text = ast.unparse(ast.Module(nodes, [])).replace("\n", "; ") if nodes else ""
     return text.replace(f"{SPEND}(1) and ", "")[:100]
 
 
-def reasons(exercise):
-    """{the answer with an edit: why that is harmless}, as the exercise's file says it: rows `old -> new | reason`."""
+def collect_reasons(exercise):
+    """Return {the answer with an edit: why that is harmless}, from the rows `old -> new | reason` of the exercise's
+    file."""
     forms = exercise.harmless_forms.items()
-    return {ast.unparse(counting(exercise.filled(form))): reason for form, reason in forms}
+    return {ast.unparse(parse_with_budget(exercise.fill_stub(form))): reason for form, reason in forms}
 
 
 @contextmanager
-def defined(exercise, code):
-    """The function that this code defines, which may run so many lines."""
+def exec_with_budget(exercise, code):
+    """Context: run some code, and yield (its function, the `Budget` of the lines that this may run)."""
     budget = Budget(LINES)
     names = {SPEND: budget.spend}
     with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -461,10 +483,10 @@ def defined(exercise, code):
         yield names[exercise.function.name], budget
 
 
-def right_in_all(exercise, code, given):
-    """Whether a function is right in all trials of all draws. given: [[the inputs of a trial]]."""
-    with suppress(Exception, Stopped), defined(exercise, code) as (function, budget):
-        for g in (g for draw in given for g in draw):
+def is_right_in_all(exercise, code, draws):
+    """Return True if a function is right in all trials of all draws. draws: [[the inputs of a trial]]."""
+    with suppress(Exception, Stopped), exec_with_budget(exercise, code) as (function, budget):
+        for g in chain.from_iterable(draws):
             budget.limit = budget.lines = LINES
             results, changed = call(exercise, function, g)
             if right_results(exercise, g, results, changed) != set(exercise.gives):
@@ -473,53 +495,55 @@ def right_in_all(exercise, code, given):
     return False
 
 
-class Arbitrary:
+class ArbitraryInputs:
     """Inputs that obey nothing: what is the same for all of these is the same by construction, and no mistake."""
 
-    def __init__(self, exercise, tree, given, number=60):
-        self.exercise, self.right = exercise, compiled(tree)
-        rng, drawn = np.random.default_rng(0), [g for draw in given for g in draw]
-        self.given = [arbitrary(drawn[i % len(drawn)], exercise, rng) for i in range(number)]
-        self.results = [self.of(self.right, one) for one in self.given]
+    def __init__(self, exercise, tree, draws, number=60):
+        self.exercise, self.right = exercise, compile_tree(tree)
+        rng, trials = np.random.default_rng(0), [*chain.from_iterable(draws)]
+        self.draws = [draw_arbitrary(trials[i % len(trials)], exercise, rng) for i in range(number)]
+        self.results = [self.run_code(self.right, g) for g in self.draws]
 
     def is_equal(self, code):
-        """A reason, if this function returns what the answer does, whatever it is given; otherwise ""."""
-        pairs = [(one, right) for one, right in zip(self.given, self.results, strict=True) if right is not None]
-        alike = all(same(self.of(code, one), right) for one, right in pairs)
-        return "it is the same whatever is given" if len(pairs) > len(self.given) / 4 and alike else ""
+        """Return a reason if this function returns what the answer does, whatever it is given; otherwise ""."""
+        pairs = [(g, right) for g, right in zip(self.draws, self.results, strict=True) if right is not None]
+        alike = all(is_same(self.run_code(code, g), right) for g, right in pairs)
+        return "it is the same whatever is given" if len(pairs) > len(self.draws) / 4 and alike else ""
 
-    def of(self, code, given):
-        """The results of a function; None if it fails."""
-        with suppress(Exception, Stopped), defined(self.exercise, code) as (function, _):
-            results = function(*self.exercise.given(given).values())
-            return [as_array(one) for one in (results if isinstance(results, tuple) else [results])]
+    def run_code(self, code, g):
+        """Run a function on one draw, and return its results; None if it fails."""
+        with suppress(Exception, Stopped), exec_with_budget(self.exercise, code) as (function, _):
+            results = function(*self.exercise.make_arguments(g).values())
+            return [as_array(result) for result in (results if isinstance(results, tuple) else [results])]
         return None
 
 
-def same(mine, right):
+def is_same(results, expected_results):
     with suppress(TypeError, ValueError):
-        return mine is not None and len(mine) == len(right) and all(map(agree, mine, right))
+        return (
+            results is not None and len(results) == len(expected_results) and all(map(agree, results, expected_results))
+        )
     return False
 
 
-def arbitrary(g, exercise, rng):
-    """A draw in which each array and number is another one, of the same kind and shape."""
-    found = dict(vars(g))
-    for name in found.keys() - set(exercise.gives):
-        value = found[name]
+def draw_arbitrary(g, exercise, rng):
+    """Return a draw in which each array and number is another one, of the same kind and shape."""
+    drawn = dict(vars(g))
+    for name in drawn.keys() - set(exercise.gives):
+        value = drawn[name]
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            found[name] = rng.normal(0, rng.choice(SCALES), value.shape) * (rng.random(value.shape) > 0.1)
+            drawn[name] = rng.normal(0, rng.choice(SCALES), value.shape) * (rng.random(value.shape) > 0.1)
             if np.all(value > 0):  # a logarithm, a root or a share of it may be taken
-                found[name] = np.abs(found[name]) + 0.01
+                drawn[name] = np.abs(drawn[name]) + 0.01
         elif isinstance(value, np.ndarray) and value.dtype.kind == "i" and value.size:
-            found[name] = rng.integers(value.min(), value.max() + 1, value.shape)
+            drawn[name] = rng.integers(value.min(), value.max() + 1, value.shape)
         elif isinstance(value, float):
-            found[name] = rng.uniform(0.02, 0.98) if 0 < value < 1 else rng.normal(0, 2)
+            drawn[name] = rng.uniform(0.02, 0.98) if 0 < value < 1 else rng.normal(0, 2)
         elif type(value) is int and name in exercise.takes and rng.random() < 0.7:
-            found[name] = int(rng.integers(0, 2 * value + 2))
-    return SimpleNamespace(**found)
+            drawn[name] = int(rng.integers(0, 2 * value + 2))
+    return SimpleNamespace(**drawn)
 
 
-def counted(found):
-    """How many survivors there are for each reason."""
-    return Counter(survivor.reason or "none" for survivor in found)
+def count_reasons(all_survivors):
+    """Count the survivors for each reason: a `Counter`."""
+    return Counter(survivor.reason or "none" for survivor in all_survivors)

@@ -15,36 +15,36 @@ import numpy as np
 
 from marker.complaints import find_in_place_method
 from marker.equal import ROUNDING, agree, sizes
-from marker.factors import fraction, made_of
+from marker.factors import find_powers, format_powers
 from marker.verdict import UNFINISHED, Sentences, Verdict, wrong
-from marker.words import SAID, listed
+from marker.words import SAID, join_texts
 
 said = Sentences(SAID["Numbers"]).text
 
 
 class Answer(NamedTuple):
-    """What a learner's file has answered."""
+    """The answer of a learner's file."""
 
     exercise: Any
-    given: list  # the inputs and right results of each trial, and of the further ones
+    draws: list  # the inputs and right results of each trial, and of the further ones
     trials: list  # the results of each, as marker.trial.describe gives them, and as "numbers"
     further: list  # the same for the trials after these, which confirm what is said
     typed: str  # the learner's own lines
 
 
 def judge_trials(exercise, seed, outcome):
-    """The `Verdict` on the results of all trials, and on what has gone wrong in between."""
-    answer = answered(exercise, seed, outcome)
-    given, trials = answer.given, answer.trials
+    """Return the `Verdict` on the results of all trials, and on what has gone wrong in between."""
+    answer = make_answer(exercise, seed, outcome)
+    draws, trials = answer.draws, answer.trials
     for t, trial in enumerate(trials):
         verdict = judge_trial(answer, t)
         if verdict and trial["changed"] and verdict.name not in (*UNFINISHED, "changes its input"):
             also = said("also changes", names=", ".join(trial["changed"]))
             verdict = verdict._replace(text=f"{verdict.text}\n{also}")
         if verdict:
-            return of_sizes(answer, verdict, t)
+            return name_written_size(answer, verdict, t)
     if outcome.error:
-        return of_sizes(answer, outcome.error, len(trials))
+        return name_written_size(answer, outcome.error, len(trials))
     if len(trials) < len(exercise.draw(seed)):
         raise ValueError("a trial is missing: the file wrote its result by itself")
     if exercise.tool and not outcome.notes.follows:
@@ -52,64 +52,68 @@ def judge_trials(exercise, seed, outcome):
     if outcome.notes.remembers:
         return wrong("remembers an earlier call")
     if outcome.notes.at_zero:
-        kinks = listed(next(g.kinks for g in given if hasattr(g, "kinks")), "or")
+        kinks = join_texts(next(g.kinks for g in draws if hasattr(g, "kinks")), "or")
         return wrong("not finite: at a kink", name=str(outcome.notes.at_zero[0]), kinks=kinks)
     return Verdict(True, "passed", "")
 
 
-def assigned(lines):
-    """The names that get a value in some lines, in their order."""
+def find_assigned_names(lines):
+    """Return the names that get a value in some lines, in their order."""
     return re.findall(r"^\s*(\w+) *[-+*/@]?=(?!=)", lines, re.MULTILINE)
 
 
-def answered(exercise, seed, outcome):
-    """The `Answer` in what was reported of a file."""
-    trials, further = (
-        [trial | {"numbers": numbers(exercise, trial["results"])} for trial in trials]
-        for trials in (outcome.notes.trials, outcome.notes.further)
-    )
-    given = [*exercise.draw(seed), *(exercise.fresh(seed) if further else ())]
-    return Answer(exercise, given, trials, further, str(outcome.typed))
+def make_answer(exercise, seed, outcome):
+    """Return the `Answer` in what was reported of a file."""
+    trials, further = outcome.notes.trials, outcome.notes.further
+    trials = [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in trials]
+    further = [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in further]
+    draws = [*exercise.draw(seed), *(exercise.fresh(seed) if further else ())]
+    return Answer(exercise, draws, trials, further, str(outcome.typed))
 
 
-def numbers(exercise, results):
-    """{output: array} of those that have numbers."""
+def collect_numbers(exercise, results):
+    """Return {output: array} of those results that have numbers."""
     named = zip(exercise.gives, results, strict=False)
     return {name: np.array(r["data"], np.float64).reshape(r["shape"]) for name, r in named if "data" in r}
 
 
-def of_sizes(answer, verdict, t):
-    """The `Verdict` on trial t, if that may be the first whose sizes are not those that are written in the file."""
+def name_written_size(answer, verdict, t):
+    """Return the `Verdict` on trial t; another one, if that may be the first trial whose sizes are not those that are
+    written in the file."""
     is_general = verdict.name in ("not right", "wrong shape", "transposed") or verdict.name == "error"
-    written = numbers_in(answer.typed) - numbers_in(answer.exercise.answer)
-    if t % 2 and is_general and written & set(sizes(answer.given[t - 1]).values()):
+    written = find_numbers(answer.typed) - find_numbers(answer.exercise.answer)
+    if t % 2 and is_general and written & set(sizes(answer.draws[t - 1]).values()):
         text = said("a size written as a number")
         return verdict._replace(name="a size written as a number", text=f"{verdict.text}\n{text}")
     return verdict
 
 
-def numbers_in(lines):
-    """The whole numbers in these lines, but for those in comments, those of a single item, [3], and exponents, 1e-3."""
+def find_numbers(lines):
+    """Return the whole numbers in these lines, but for those in comments, those of a single item, [3], and exponents,
+    1e-3."""
     lines = re.sub(r"#.*|\[\d+\]|\d[\d.]*e-\d+", "", lines)
     return {int(number) for number in re.findall(r"(?<![\w.])\d{1,9}(?![\w.])", lines)}
 
 
 def judge_trial(answer, t):
-    """The `Verdict` on the results of one trial, or None if they are right."""
+    """Return the `Verdict` on the results of one trial, or None if they are right."""
     exercise, trials = answer.exercise, answer.trials
     results, expected, changed = trials[t]["results"], len(exercise.gives), trials[t]["changed"]
     if all(result["type"] == "ellipsis" for result in results):
-        others = [name for name in assigned(answer.typed) if name not in exercise.gives]
-        if len(others) > len(exercise.gives) - 1 and not set(exercise.gives) & set(assigned(answer.typed)):
-            return wrong("not written: another name", names=listed(exercise.gives), other=others[-1])
+        other_names = [name for name in find_assigned_names(answer.typed) if name not in exercise.gives]
+        if len(other_names) > len(exercise.gives) - 1 and not set(exercise.gives) & set(
+            find_assigned_names(answer.typed)
+        ):
+            return wrong("not written: another name", names=join_texts(exercise.gives), other=other_names[-1])
         return wrong("not written")
     if len(results) != expected:
         about = f" {said('returns: None')}" if results[0]["type"] == "NoneType" else ""
-        values = {"names": listed(exercise.gives), "expected": expected, "count": len(results), "about": about}
+        values = {"names": join_texts(exercise.gives), "expected": expected, "count": len(results), "about": about}
         return wrong("wrong number of results", function=exercise.function.name, **values)
     missing = [name for name, result in zip(exercise.gives, results, strict=True) if result["type"] == "ellipsis"]
     for name, result in zip(exercise.gives, results, strict=True):
-        if name not in missing and (verdict := judge_result(answer, t, name, result)):
+        verdict = None if name in missing else judge_result(answer, t, name, result)
+        if verdict:
             return verdict
     if changed:
         return wrong("changes its input", names=", ".join(changed), them="them" if len(changed) > 1 else "it")
@@ -117,8 +121,9 @@ def judge_trial(answer, t):
 
 
 def judge_result(answer, t, name, result):
-    """The `Verdict` on one result, or None if it is right. Shape first, then type and finiteness, then values."""
-    exercise, g, kind = answer.exercise, answer.given[t], result["type"]
+    """Return the `Verdict` on one result, or None if it is right. Shape first, then type and finiteness, then
+    values."""
+    exercise, g, kind = answer.exercise, answer.draws[t], result["type"]
     reference = np.asarray(getattr(g, name))
     if kind == "NoneType" and exercise.needs_torch:
         return wrong("no gradient kept", name=name)
@@ -129,214 +134,241 @@ def judge_result(answer, t, name, result):
         mark = "returns None: changed in place" if method else mark
         return wrong(mark, name=name, function=exercise.function.name, method=method)
     if kind != "array":
-        wanted = said("wanted: an array" if reference.ndim else "wanted: a number", dtype=reference.dtype)
+        expected = said("wanted: an array" if reference.ndim else "wanted: a number", dtype=reference.dtype)
         about = f" {said('type: a list', name=name)}" if kind == "list" and reference.ndim else ""
         if kind == "tuple":
             has_comma = re.search(r",\s*(#.*)?$", answer.typed, re.MULTILINE)
             about = f" {said('type: a comma' if has_comma else 'type: a tuple', name=name)}"
         mark = "not whole numbers: no array" if reference.dtype.kind == "i" else "wrong type"
-        return wrong(mark, name=name, wanted=wanted, type=kind, about=about)._replace(whole=bool(about))
+        return wrong(mark, name=name, wanted=expected, type=kind, about=about)._replace(whole=bool(about))
     shape, dtype = tuple(result["shape"]), result["dtype"]
-    mine = answer.trials[t]["numbers"].get(name)
-    known = None if mine is None or agree(mine, reference) else recognise(answer, t, name)
+    actual = answer.trials[t]["numbers"].get(name)
+    known = None if actual is None or agree(actual, reference) else recognise(answer, t, name)
     if known and (shape != reference.shape or dtype in ("bool", "int64")):
         return known
     if shape != reference.shape:
-        return wrong_shape(exercise, name, shape, reference.shape)
+        return judge_shape(exercise, name, shape, reference.shape)
     if reference.dtype.kind == "i" and not dtype.startswith("int"):
         return wrong("not whole numbers", name=name, type=dtype)
     if reference.dtype.kind != "i" and dtype != "float64":
         about = said("numbers: rounded" if "float" in dtype else "numbers: whole or compared")
         dtype = "int" if dtype.startswith("int") else dtype  # of 32 bits on some machines, of 64 on others
         return wrong("wrong type: of numbers", name=name, type=dtype, about=about)
-    if agree(mine, reference):
+    if agree(actual, reference):
         return None
     if known:
         return known
-    bad = np.argwhere(~np.isfinite(mine))
+    bad = np.argwhere(~np.isfinite(actual))
     if len(bad):
-        values = {"at": bracketed(bad[0]), "value": mine[tuple(bad[0])], "size": mine.size, "count": len(bad)}
+        values = {"at": format_index(bad[0]), "value": actual[tuple(bad[0])], "size": actual.size, "count": len(bad)}
         return wrong("not finite: infinity" if "inf" in answer.typed else "not finite", drawn=True, name=name, **values)
-    return unknown(answer, t, name)
+    return judge_unknown(answer, t, name)
 
 
 def recognise(answer, t, name):
-    """The `Verdict` that names the known mistake which gives just these numbers in all trials, or None.
+    """Return the `Verdict` that names the known mistake which gives just these numbers in all trials, or None.
 
     Of several, it is the one that explains the most results.
     """
-    exercise, given, trials = answer.exercise, answer.given, answer.trials
-    shape, wanted = trials[t]["numbers"][name].shape, np.shape(getattr(given[t], name))
-    always_0 = not any(np.any(trial["numbers"].get(name, 0)) for trial in trials)
-    found, most = None, 0
-    for mistake in exercise.known:
-        value = partial(returned, exercise, mistake, name)
-        if name not in exercise.values(mistake, given[t]) or not in_both(answer, t, name, value):
+    exercise, draws, trials = answer.exercise, answer.draws, answer.trials
+    shape, expected = trials[t]["numbers"][name].shape, np.shape(getattr(draws[t], name))
+    is_always_0 = not any(np.any(trial["numbers"].get(name, 0)) for trial in trials)
+    best, most_explained = None, 0
+    for mistake in exercise.known_mistakes:
+        value = partial(value_with_mistake, exercise, mistake, name)
+        if name not in exercise.values(mistake, draws[t]) or not is_in_both(answer, t, name, value):
             continue
-        if not in_all(answer, name, value) or not is_so_of_others(answer, mistake, name):
+        if not is_in_all(answer, name, value) or not is_so_of_others(answer, mistake, name):
             continue
-        if always_0 and any(np.any(value(g)) for g in given):
+        if is_always_0 and any(np.any(value(g)) for g in draws):
             continue  # its result is 0 here by chance: where its last row has no entry, say
         explained = sum(
-            agree(numbers, returned(exercise, mistake, output, g))
-            for g, trial in zip(given, (*trials, *answer.further), strict=False)
+            agree(numbers, value_with_mistake(exercise, mistake, output, g))
+            for g, trial in zip(draws, (*trials, *answer.further), strict=False)
             for output, numbers in trial["numbers"].items()
         )
-        if explained > most:
-            found, most = mistake, explained
-    if most < sum(len(trial["numbers"]) for trial in (*trials, *answer.further)):
+        if explained > most_explained:
+            best, most_explained = mistake, explained
+    if most_explained < sum(len(trial["numbers"]) for trial in (*trials, *answer.further)):
         for order in permutations(exercise.gives):  # that explains all of them
             named = dict(zip(exercise.gives, order, strict=True))
-            if all(in_all(answer, mine, attrgetter(other)) for mine, other in named.items()):
-                return in_the_place(exercise, named[name], name)
-    if found:
-        about = f" {shape_sentence(name, wanted, shape)}" if wanted != shape else ""
-        text = f"{said('known', name=name, mistake=found.name)}{about}\n{found.question}"
-        return Verdict(False, found.name, text, drawn=True, question=found.question)
-    for other in exercise.gives:
-        if in_both(answer, t, name, attrgetter(other)) and in_all(answer, name, attrgetter(other)):
-            return in_the_place(exercise, other, name, in_both(answer, t, other, attrgetter(other)))
+            if all(is_in_all(answer, result_name, attrgetter(other_name)) for result_name, other_name in named.items()):
+                return judge_exchange(exercise, named[name], name)
+    if best:
+        about = f" {describe_shapes(name, expected, shape)}" if expected != shape else ""
+        text = f"{said('known', name=name, mistake=best.name)}{about}\n{best.question}"
+        return Verdict(False, best.name, text, drawn=True, question=best.question)
+    for other_name in exercise.gives:
+        if is_in_both(answer, t, name, attrgetter(other_name)) and is_in_all(answer, name, attrgetter(other_name)):
+            return judge_exchange(exercise, other_name, name, is_in_both(answer, t, other_name, attrgetter(other_name)))
     return None
 
 
-def in_the_place(exercise, other, name, is_twice=False):
-    """The `Verdict` on a result that is another one's right numbers. is_twice: the other one is right, too."""
+def judge_exchange(exercise, other_name, name, is_twice=False):
+    """Return the `Verdict` on a result that holds another result's right numbers. is_twice: that other one is right,
+    too."""
     ask = exercise.exchanged
     if is_twice:
-        ask = said("in the place of: twice", name=name, other=other)
-    text = f"{said('in the place of', name=name, other=other)} {ask}"
-    return Verdict(False, f"{other} in the place of {name}", text, drawn=True)
+        ask = said("in the place of: twice", name=name, other=other_name)
+    text = f"{said('in the place of', name=name, other=other_name)} {ask}"
+    return Verdict(False, f"{other_name} in the place of {name}", text, drawn=True)
 
 
 def is_so_of_others(answer, mistake, name):
-    """Whether a mistake whose own name speaks of other results, too, gives the numbers of these."""
-    others = [other for other in answer.exercise.gives if other != name and re.search(rf"\b{other}\b", mistake.name)]
-    return all(in_all(answer, other, partial(returned, answer.exercise, mistake, other)) for other in others)
+    """Return True if a mistake whose own name speaks of other results, too, gives the numbers of these."""
+    other_names = [
+        other_name
+        for other_name in answer.exercise.gives
+        if other_name != name and re.search(rf"\b{other_name}\b", mistake.name)
+    ]
+    return all(
+        is_in_all(answer, other_name, partial(value_with_mistake, answer.exercise, mistake, other_name))
+        for other_name in other_names
+    )
 
 
-def in_all(answer, name, value):
-    """Whether the numbers of a result are value(g) in all trials that have any."""
-    pairs = zip(answer.given, (*answer.trials, *answer.further), strict=False)
+def is_in_all(answer, name, value):
+    """Return True if the numbers of a result are value(g) in all trials that have any."""
+    pairs = zip(answer.draws, (*answer.trials, *answer.further), strict=False)
     return all(agree(trial["numbers"][name], value(g)) for g, trial in pairs if name in trial["numbers"])
 
 
-def in_both(answer, t, name, value):
-    """Whether the numbers of a result are value(g), in trial t and in the one of the other sizes, if it has any."""
+def is_in_both(answer, t, name, value):
+    """Return True if the numbers of a result are value(g) in trial t and in the one of the other sizes, if it has
+    any."""
     pair = [i for i in (t, t ^ 1) if i < len(answer.trials) and name in answer.trials[i]["numbers"]]
-    return t in pair and all(agree(answer.trials[i]["numbers"][name], value(answer.given[i])) for i in pair)
+    return t in pair and all(agree(answer.trials[i]["numbers"][name], value(answer.draws[i])) for i in pair)
 
 
-def returned(exercise, mistake, output, g):
-    """What a function with this mistake returns for an output."""
+def value_with_mistake(exercise, mistake, output, g):
+    """Return the value that a function with this mistake returns for an output."""
     return exercise.values(mistake, g).get(output, getattr(g, output))
 
 
-def shape_sentence(name, wanted, shape):
+def describe_shapes(name, expected_shape, shape):
     number = said("shape: a number")
-    if wanted and name.startswith("d"):
-        wanted = said("shape: of s" if name.endswith("s") else "shape: of", name=name[1:], shape=wanted)
-    elif wanted:
-        wanted = said("shape", shape=wanted)
-    return said("should have", name=name, wanted=wanted or number, shape=shape or number)
+    if expected_shape and name.startswith("d"):
+        expected_shape = said("shape: of s" if name.endswith("s") else "shape: of", name=name[1:], shape=expected_shape)
+    elif expected_shape:
+        expected_shape = said("shape", shape=expected_shape)
+    return said("should have", name=name, wanted=expected_shape or number, shape=shape or number)
 
 
-def wrong_shape(exercise, name, shape, wanted):
-    text = shape_sentence(name, wanted, shape)
-    if len(wanted) > 1 and shape in (wanted[::-1], (*wanted[:-2], wanted[-1], wanted[-2])):
+def judge_shape(exercise, name, shape, expected_shape):
+    text = describe_shapes(name, expected_shape, shape)
+    if len(expected_shape) > 1 and shape in (
+        expected_shape[::-1],
+        (*expected_shape[:-2], expected_shape[-1], expected_shape[-2]),
+    ):
         return wrong("transposed", text=text)
-    if [n for n in shape if n != 1] == [n for n in wanted if n != 1]:
+    if [n for n in shape if n != 1] == [n for n in expected_shape if n != 1]:
         return wrong("wrong shape: axes", text=text)
-    if math.prod(shape) == math.prod(wanted):
+    if math.prod(shape) == math.prod(expected_shape):
         return wrong("wrong shape: as many", text=text)
-    is_long = len(shape) == len(wanted) and 1 not in shape  # nothing is summed
-    kind = "lengths" if is_long or not sums(exercise) else "sums"
+    is_long = len(shape) == len(expected_shape) and 1 not in shape  # nothing is summed
+    kind = "lengths" if is_long or not has_sum(exercise) else "sums"
     kind = "entries" if exercise.entrywise and not is_long else kind
     return wrong(f"wrong shape: {kind}", text=text, entrywise=exercise.entrywise)
 
 
-def sums(exercise):
-    """Whether the right answer sums over anything."""
+def has_sum(exercise):
+    """Return a true value if the right answer sums over anything."""
     return re.search(r"@|\bsum\(|\bmean\(|einsum", exercise.answer)
 
 
-def unknown(answer, t, name):
-    """The mistake is not a known one: show as much as helps to find it."""
-    exercise, g, mine = answer.exercise, answer.given[t], answer.trials[t]["numbers"][name]
+def judge_unknown(answer, t, name):
+    """Return the `Verdict` on a mistake that is not a known one. It shows as much as helps to find it."""
+    exercise, g, actual = answer.exercise, answer.draws[t], answer.trials[t]["numbers"][name]
     reference = np.asarray(getattr(g, name), np.float64)
-    for other in exercise.takes:
-        is_array, value = isinstance(vars(g).get(other), np.ndarray), attrgetter(other)
-        if is_array and in_both(answer, t, name, value) and in_all(answer, name, value):
-            return Verdict(False, f"{other} returned", said("returned", name=name, other=other), drawn=True)
-    off, scale = np.abs(mine - reference), np.abs(reference).max()
+    for argument in exercise.takes:
+        is_array, value = isinstance(vars(g).get(argument), np.ndarray), attrgetter(argument)
+        if is_array and is_in_both(answer, t, name, value) and is_in_all(answer, name, value):
+            return Verdict(False, f"{argument} returned", said("returned", name=name, other=argument), drawn=True)
+    error, scale = np.abs(actual - reference), np.abs(reference).max()
     mark, remark = "not right", ""
-    if off.max() < 1e-5 * scale:
-        mark, remark = "close, and not equal", f" {said('close', off=off.max() / scale)}"
-    if not mine.ndim:
-        both = {"mine": different(mine, reference), "right": different(reference, mine)}
+    if error.max() < 1e-5 * scale:
+        mark, remark = "close, and not equal", f" {said('close', off=error.max() / scale)}"
+    if not actual.ndim:
+        both = {"mine": format_distinct(actual, reference), "right": format_distinct(reference, actual)}
         return Verdict(False, mark, said("a number", name=name, **both) + remark, drawn=True)
-    right = off <= ROUNDING * scale
-    text = said("entries", name=name, right=right.sum(), size=mine.size) + remark
-    if not mine.any():
+    is_right = error <= ROUNDING * scale
+    text = said("entries", name=name, right=is_right.sum(), size=actual.size) + remark
+    if not actual.any():
         text += f" {said('all 0')}"
-    factor = (mine * reference).sum() / (reference * reference).sum()
-    if mark == "not right" and agree(mine, factor * reference) and factor:
-        made, of = factor_of(answer, t, name)
-        scalars = {size: value for size in of or exercise.all_counts if np.isscalar(value := vars(g).get(size))}
-        here = ", ".join(said("here: a size", size=size, value=value) for size, value in scalars.items())
-        text += f" {said('times: a size' if made else 'times', factor=factor, made=made)}"
-        text += f" {said('here', sizes=here)}" if here else ""
+    factor = (actual * reference).sum() / (reference * reference).sum()
+    if mark == "not right" and agree(actual, factor * reference) and factor:
+        size_text, size_names = find_factor(answer, t, name)
+        values = {size: vars(g).get(size) for size in size_names or exercise.all_counts}
+        scalars = {size: value for size, value in values.items() if np.isscalar(value)}
+        sizes_here = ", ".join(said("here: a size", size=size, value=value) for size, value in scalars.items())
+        text += f" {said('times: a size' if size_text else 'times', factor=factor, made=size_text)}"
+        text += f" {said('here', sizes=sizes_here)}" if sizes_here else ""
     counts = np.asarray(getattr(g, name)).dtype.kind == "i"  # of words, none is further off than another
-    worst = np.unravel_index((~right if counts else off).argmax(), off.shape)
-    both = {"mine": different(mine[worst], reference[worst]), "right": different(reference[worst], mine[worst])}
-    text += "\n" + said("first off" if counts else "furthest off", entry=f"{name}{bracketed(worst)}", **both)
+    worst = np.unravel_index((~is_right if counts else error).argmax(), error.shape)
+    both = {
+        "mine": format_distinct(actual[worst], reference[worst]),
+        "right": format_distinct(reference[worst], actual[worst]),
+    }
+    text += "\n" + said("first off" if counts else "furthest off", entry=f"{name}{format_index(worst)}", **both)
     entries = vars(g).get(name[1:])
-    if np.shape(entries) == mine.shape and 0 < abs(entries[worst]) < 1e-6:
+    if np.shape(entries) == actual.shape and 0 < abs(entries[worst]) < 1e-6:
         text += f" {said('there', name=name[1:], value=entries[worst])}"
     if name[1:] in vars(g).get("losses", {}):
-        text += nudge(g, name, worst, mine[worst])
+        text += describe_nudge(g, name, worst, actual[worst])
     return Verdict(False, mark, text, drawn=True)
 
 
-def factor_of(answer, t, name):
-    """Of which sizes the factor of all entries is made, in words, and their names: if it is so for all other sizes."""
+def find_factor(answer, t, name):
+    """Return (the factor of all entries as a product of sizes, in words; the names of these sizes); ("", ()) unless it
+    is so in all trials."""
     factors, all_sizes = [], []
-    for g, trial in zip(answer.given, (*answer.trials, *answer.further), strict=False):
-        mine, reference = trial["numbers"].get(name), np.asarray(getattr(g, name))
-        if mine is None or mine.shape != reference.shape:
+    for g, trial in zip(answer.draws, (*answer.trials, *answer.further), strict=False):
+        actual, reference = trial["numbers"].get(name), np.asarray(getattr(g, name))
+        if actual is None or actual.shape != reference.shape:
             return "", ()
         if not reference.any():
             continue
-        factors.append((mine * reference).sum() / (reference * reference).sum())
+        factors.append((actual * reference).sum() / (reference * reference).sum())
         all_sizes.append(sizes(g))
-        if not agree(mine, factors[-1] * reference):
+        if not agree(actual, factors[-1] * reference):
             return "", ()
-    told = [size for size in all_sizes[0] if size[0] != "_" and (len(size) == 1 or size not in answer.exercise.takes)]
-    told = [size for size in told if all(size in one for one in all_sizes)]  # some inputs may lack one
-    found = made_of(factors, {size: [one[size] for one in all_sizes] for size in told})
-    return ("-" * (found[0] < 0) + fraction(found[1]), found[1]) if found else ("", ())
+    named_sizes = [
+        size for size in all_sizes[0] if size[0] != "_" and (len(size) == 1 or size not in answer.exercise.takes)
+    ]
+    values = {}
+    for size in named_sizes:
+        if all(size in draw_sizes for draw_sizes in all_sizes):  # some inputs may lack one
+            values[size] = [draw_sizes[size] for draw_sizes in all_sizes]
+    sign_and_powers = find_powers(factors, values)
+    if not sign_and_powers:
+        return "", ()
+    sign, powers = sign_and_powers
+    text = format_powers(powers)
+    return f"-{text}" if sign < 0 else text, powers
 
 
-def different(a, b):
-    """The number a, with as many digits as set it off from b."""
+def format_distinct(a, b):
+    """Format the number a with as many digits as set it off from b."""
     a, b = a + 0.0, b + 0.0  # there is no -0
-    return next(text for digits in range(6, 18) if (text := f"{a:.{digits}g}") != f"{b:.{digits}g}")
+    digits = next(digits for digits in range(6, 18) if f"{a:.{digits}g}" != f"{b:.{digits}g}")
+    return f"{a:.{digits}g}"
 
 
-def nudge(g, name, at, yours, h=1e-3):
-    """A line on what the loss does if one entry of the array grows by h, of which `name` is the gradient.
+def describe_nudge(g, name, index, actual, h=1e-3):
+    """Return a line on what the loss does if one entry of the array grows by h, of which `name` is the gradient.
 
-    Nothing, if the loss has a kink on the way: then the slope of so long a step is not the derivative.
+    Returns "" if the loss has a kink on the way: then the slope of so long a step is not the derivative.
     """
     array, loss, gradient = getattr(g, name[1:]).copy(), g.losses[name[1:]], getattr(g, name)
     before = loss(array)
-    array[at] += h
+    array[index] += h
     after = loss(array)
     slope = (after - before) / h
-    if abs(slope - gradient[at]) > 0.05 * np.abs(gradient).max():
+    if abs(slope - gradient[index]) > 0.05 * np.abs(gradient).max():
         return ""
-    values = {"at": bracketed(at), "h": h, "before": before, "after": after, "slope": slope, "yours": yours}
+    values = {"at": format_index(index), "h": h, "before": before, "after": after, "slope": slope, "yours": actual}
     return "\n" + said("the slope", name=name[1:], **values)
 
 
-def bracketed(index):
+def format_index(index):
     return f"[{', '.join(str(int(i)) for i in index)}]" if len(index) else ""

@@ -15,10 +15,10 @@ from marker.verdict import OF_PYTHON, Wrong, is_error
 from marker.words import Words
 from support.errors import UserError
 
-WORDS, said = Words.of(), OF_PYTHON.text
+WORDS, said = Words.from_folder(), OF_PYTHON.text
 
 
-def read(file):
+def read_source(file):
     return Path(file).read_text(encoding="utf-8-sig", errors="replace")
 
 
@@ -42,95 +42,103 @@ def explain_none(name, lines):
 
 
 def explain(error, file, words=WORDS, sizes=None):
-    """What is reported of an exception: its mark, its kind, and the learner's line with the complaint in plain words.
+    """Return what is reported of an exception: its mark, its kind, and the learner's line with the complaint in plain
+    words.
 
     words: those of the exercise's folder. sizes: {a name that is none here: what it is}, of those that the text has.
     """
-    line, wrote = None, ""
+    line, source_line = None, ""
+    own_frame = find_own_frame(error, file)
     if isinstance(error, SyntaxError) and error.filename == file:
-        line, wrote = error.lineno, (error.text or "").strip()
+        line, source_line = error.lineno, (error.text or "").strip()
         kinds = [f"unreadable {kind.__name__}" for kind in type(error).__mro__]
-        why = error.msg if error.msg.endswith("?") else f"{error.msg}."
-        message = f"{said('unreadable', why=why)} {advice(words, kinds, error.msg, wrote)}"
-    elif found := own_frame(error, file):
-        frame, line = found
-        wrote = read(file).splitlines()[line - 1].strip()
+        reason = error.msg if error.msg.endswith("?") else f"{error.msg}."
+        message = f"{said('unreadable', why=reason)} {find_advice(words, kinds, error.msg, source_line)}"
+    elif own_frame:
+        frame, line = own_frame
+        source_line = read_source(file).splitlines()[line - 1].strip()
         names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
-        message = misfit(read(file), line, names, words.operands) or plain(error, names, wrote, words, sizes)
+        message = explain_misfit(read_source(file), line, names, words.operands) or explain_exception(
+            error, names, source_line, words, sizes
+        )
     else:
-        message = plain(error, words=words)
+        message = explain_exception(error, words=words)
     if re.match("[a-z]+ ", message):  # and not a name, such as f()
         message = message[:1].upper() + message[1:]
-    where = said("line", line=line, wrote=wrote) + "\n" if line else ""
-    name, kind = (error.mark, "") if isinstance(error, Wrong) else ("error", kind_of(error))
+    where = said("line", line=line, wrote=source_line) + "\n" if line else ""
+    name, kind = (error.mark, "") if isinstance(error, Wrong) else ("error", find_error_name(error))
     return {"name": name, "error": kind, "text": where + message}
 
 
-def kind_of(error):
-    """What Python calls this kind of error: for a class of a learner's own, the one that it is made from."""
+def find_error_name(error):
+    """Return Python's name for this kind of error: for a class of a learner's own, the one that it is made from."""
     return next(kind.__name__ for kind in type(error).__mro__ if is_error(kind.__name__))
 
 
-def own_frame(error, file):
-    """The innermost frame in the learner's file and its line, or None."""
-    frames = [at for at in traceback.walk_tb(error.__traceback__) if at[0].f_code.co_filename == file]
+def find_own_frame(error, file):
+    """Return (the innermost frame in the learner's file, its line), or None."""
+    frames = [pair for pair in traceback.walk_tb(error.__traceback__) if pair[0].f_code.co_filename == file]
     return frames[-1] if frames else None
 
 
-def advice(words, kinds, message, wrote):
-    """What is said about an error of one of these kinds, with that message, in what was written there; or None."""
+def find_advice(words, kinds, message, source_line):
+    """Return the advice on an error of one of these kinds, with that message, in the line `source_line`; or None."""
     for kind, in_message, in_wrote, text in words.errors:
-        if kind in kinds and (found := re.search(in_message, message)) and re.search(in_wrote, wrote):
-            return found.expand(text)
+        match = re.search(in_message, message) if kind in kinds else None
+        if match and re.search(in_wrote, source_line):
+            return match.expand(text)
     return None
 
 
-def text_of(error):
-    """What an exception says; "" where a class of a learner's own cannot say it."""
+def read_message(error):
+    """Return the message of an exception; "" where a class of a learner's own cannot say it."""
     try:
         return str(error)
     except Exception:
         return ""
 
 
-def plain(error, names=(), wrote="", words=WORDS, sizes=None):
-    """An exception in words for people: `names` are those that its line knows, `wrote` is that line."""
+def explain_exception(error, names=(), source_line="", words=WORDS, sizes=None):
+    """Return an exception in words for people. `names` are those that its line knows, `source_line` is that line."""
     if isinstance(error, (Wrong, UserError)):
         return str(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
-        return unknown_name(getattr(error, "name", None) or "", names, wrote, words, sizes or {})
-    message = re.sub(r"\S*<locals>\.", "", text_of(error).strip().split("\n")[0])[:300] or said("no message")
-    if isinstance(error, UnboundLocalError) and (found := re.search("'(.*?)'", message)):
-        name = found[1]
-        changed = re.search(rf"(?:^|; *){name} *[-+*/@]?=", wrote)  # and so, its old value is what is missing
-        for word, beside, text in words.names if changed else ():
-            if name == word and beside in names:
+        return explain_name(getattr(error, "name", None) or "", names, source_line, words, sizes or {})
+    message = re.sub(r"\S*<locals>\.", "", read_message(error).strip().split("\n")[0])[:300] or said("no message")
+    match = re.search("'(.*?)'", message)
+    if isinstance(error, UnboundLocalError) and match:
+        name = match[1]
+        is_changed = re.search(rf"(?:^|; *){name} *[-+*/@]?=", source_line)  # and so, its old value is what is missing
+        for word, companion, text in words.names:
+            if is_changed and name == word and companion in names:
                 return f"{said('no value', name=name)} {text}"
-    kinds = [kind.__name__ for kind in type(error).__mro__] + ["PyTorch"] * ("torch" in names)
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    if "torch" in names:
+        kinds.append("PyTorch")
     plainly = said("an error" if is_error(kinds[0]) else "an error: of one's own", message=message, kind=kinds[0])
-    return advice(words, kinds, message, wrote) or plainly
+    return find_advice(words, kinds, message, source_line) or plainly
 
 
-def unknown_name(name, names, wrote, words, sizes):
-    """What to say of a name that is not among `names`."""
-    if wrote.startswith("DIAGNOSIS"):
+def explain_name(name, names, source_line, words, sizes):
+    """Return a sentence on a name that is not among `names`."""
+    if source_line.startswith("DIAGNOSIS"):
         return said("quotes", name=name)
-    for word, beside, text in words.names:
-        if name == word and (beside in names or not beside):
-            return f"{no_name(name)} {text}"
+    for word, companion, text in words.names:
+        if name == word and (companion in names or not companion):
+            return f"{say_no_name(name)} {text}"
     if name in sizes:
-        return f"{no_name(name)} {sizes[name]}"
-    if re.match(rf"{name}\[.*\] *[-+*/@]?=(?!=)", wrote):
+        return f"{say_no_name(name)} {sizes[name]}"
+    if re.match(rf"{name}\[.*\] *[-+*/@]?=(?!=)", source_line):
         return said("no name: of an array", name=name)
     if hasattr(np, name) and name.islower():
-        return f"{no_name(name)} {said('do you mean', name=f'np.{name}')}"
+        return f"{say_no_name(name)} {said('do you mean', name=f'np.{name}')}"
     variables = [n for n in names if not hasattr(builtins, n) and not isinstance(names[n], ModuleType) and n != name]
     known = {n.lower(): n for n in variables}
-    near = difflib.get_close_matches(name.lower(), known, 1, 0.6)
-    return f"{no_name(name)} {said('do you mean', name=known[near[0]])}" if near else no_name(name)
+    matches = difflib.get_close_matches(name.lower(), known, 1, 0.6)
+    return f"{say_no_name(name)} {said('do you mean', name=known[matches[0]])}" if matches else say_no_name(name)
 
 
-def no_name(name):
+def say_no_name(name):
     return said("no name", name=name)
 
 
@@ -138,8 +146,9 @@ OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Di
              ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.Eq: "=="}  # fmt: skip
 
 
-def misfit(source, line, names, operands):
-    """What is wrong with the shapes of two sides of an operation in this line, the innermost one's; or None.
+def explain_misfit(source, line, names, operands):
+    """Return a text on the shapes of the two sides of an operation in this line that do not fit, the innermost one's;
+    or None.
 
     operands: {a name: what is said if its shape does not fit}
     """
@@ -153,34 +162,38 @@ def misfit(source, line, names, operands):
                 except BaseException:
                     continue
                 sign = OPERATORS[type(op)]
-                if (
-                    a and b and (wrong := shapes_wrong(left, a, sign, right, b, operands))
-                ):  # a single number has no shape
-                    wrote = " ".join(ast.get_source_segment(source, node).split())  # as typed, with its parentheses
-                    kind = "shapes: in a part" if len(wrote) < 60 else "shapes"
-                    return f"{said(kind, wrote=wrote, a=a, sign=sign, b=b)} {wrong}"
+                if not a or not b:  # a single number has no shape
+                    continue
+                reason = explain_shapes(left, a, sign, right, b, operands)
+                if reason:
+                    segment = " ".join(ast.get_source_segment(source, node).split())  # as typed, with its parentheses
+                    kind = "shapes: in a part" if len(segment) < 60 else "shapes"
+                    return f"{said(kind, wrote=segment, a=a, sign=sign, b=b)} {reason}"
     return None
 
 
-def shapes_wrong(left, a, sign, right, b, operands):
-    """Why two arrays of these shapes do not fit as the sides of an operation; or None."""
+def explain_shapes(left, a, sign, right, b, operands):
+    """Return a text on why two arrays of these shapes do not fit as the sides of an operation; or None."""
     if sign == "@":
         m, n = a[-1], b[-2:][0]
         if m != n:
             text = said("inner numbers", m=m, n=n)
-            text += f" {said('inner numbers: alike')}" * (a == b)
-        elif not fit(a[:-2], b[:-2]):
+            if a == b:
+                text += f" {said('inner numbers: alike')}"
+        elif not can_broadcast(a[:-2], b[:-2]):
             text = said("axes before")
         else:
             return None
-        turned = any(getattr(side, "attr", "") == "T" and len(shape) > 2 for side, shape in ((left, a), (right, b)))
-        return text + f" {said('turned')}" * turned
-    if fit(a, b):
+        sides = (left, a), (right, b)
+        is_transposed = any(getattr(side, "attr", "") == "T" and len(shape) > 2 for side, shape in sides)
+        return f"{text} {said('turned')}" if is_transposed else text
+    if can_broadcast(a, b):
         return None
     text = said("entry by entry")
     for side in (left, right):
-        if ask := operands.get(ast.unparse(side)):
-            return f"{text} {ask}"
+        question = operands.get(ast.unparse(side))
+        if question:
+            return f"{text} {question}"
     short, long = sorted((a, b), key=len)
     if short == long[:-1]:
         text += f" {said('entry by entry: an axis', shape=(*short, 1))}"
@@ -189,7 +202,7 @@ def shapes_wrong(left, a, sign, right, b, operands):
     return text
 
 
-def fit(a, b):
+def can_broadcast(a, b):
     with suppress(ValueError):
         np.broadcast_shapes(a, b)
         return True

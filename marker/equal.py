@@ -7,18 +7,20 @@ BESIDE = 1e-9  # so far from a kink lie the values beside it: rounding does not 
 
 
 def agree(a, b, rounding=ROUNDING):
-    """Whether two arrays are equal to rounding, relative to the largest entry; inf and NaN in the same places."""
+    """Return True if two arrays are equal to rounding, relative to the largest entry; inf and NaN in the same
+    places."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.shape != b.shape:
         return False
     with np.errstate(invalid="ignore", over="ignore"):
-        off = np.abs(a - b)
-        if np.isfinite(most := off.max(initial=0)):
-            return bool(most <= rounding * np.abs(b).max(initial=0))
+        error = np.abs(a - b)
+        largest = error.max(initial=0)
+        if np.isfinite(largest):
+            return bool(largest <= rounding * np.abs(b).max(initial=0))
         scale = np.abs(b[np.isfinite(b)]).max(initial=0)
-        return bool(((a == b) | np.isnan(a) & np.isnan(b) | (off <= rounding * scale)).all())
+        return bool(((a == b) | np.isnan(a) & np.isnan(b) | (error <= rounding * scale)).all())
 
 
 def sizes(g):
-    """The whole numbers of a draw: {name: value}."""
+    """Return the whole numbers of a draw: {name: value}."""
     return {name: value for name, value in vars(g).items() if type(value) is int}

@@ -17,17 +17,17 @@ import textwrap
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, partial, reduce
-from itertools import permutations
+from itertools import chain, permutations
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from marker.budget import LINES, SPEND, Budget, Stopped, counted
+from marker.budget import LINES, SPEND, Budget, Stopped, compile_with_budget
 from marker.equal import agree, sizes
 from marker.function import Function
 from marker.kind import Kind
-from marker.statement import body_of, check_one_return, shapes_in, split_answer, statement_blocks
+from marker.statement import check_one_return, extract_body, parse_shapes, parse_statement, split_answer
 from marker.verdict import OF_PYTHON
 from marker.words import MISTAKES, Words
 
@@ -37,10 +37,10 @@ DRAWS = 100  # after which a size that is always the same is a constant
 
 
 class Folder(NamedTuple):
-    """What the exercises of a folder have in common."""
+    """Settings that the exercises of a folder have in common."""
 
     counts: dict = MappingProxyType({})  # {a size: what there are so many of}; the first is that over which a mean goes
-    words: Words = Words.of()
+    words: Words = Words.from_folder()
     says: dict = MappingProxyType(
         {}
     )  # {what their files may say besides, in capitals: what that is where one does not}
@@ -62,18 +62,23 @@ class Mistake(NamedTuple):
     code: Any
 
     @classmethod
-    def of(cls, name, question, change, code):
+    def from_row(cls, name, question, change, code):
         """question: as an exercise's file says it, with what holds only alone in brackets."""
         return cls(name, ALONE.sub(r"\1 ", question), ALONE.sub("", question), change, code)
 
 
 class Tool(NamedTuple):
-    """What should compute an exercise's results, and how to see that it has done so: twice its gradients are tried."""
+    """A tool that should compute an exercise's results, and how to see that it has done so: its gradients are
+    doubled."""
 
     mark: str  # if it has not,
     text: str  # and what is said then
     doubled: Callable  # doubled(module, g): a context in which it finds twice the gradients
     then: Callable  # then(g): the results that are right in it, {name: array}
+
+
+# Earlier names of methods and properties, which a folder of exercises may use.
+OLD_NAMES = {"filled": "fill_stub", "given": "make_arguments", "known": "known_mistakes"}
 
 
 class Exercise:
@@ -98,7 +103,7 @@ class Exercise:
     may_change = ()  # the arguments that the function may change in place
     tool = None  # a `Tool`, if the numbers alone are not enough
     hints = ""  # numbered, from a question to nearly the line; read as a tuple
-    mistakes = ""  # see `mistakes_in`; read as [(name, change, question)], and `written`
+    mistakes = ""  # see `parse_mistakes`; read as [(name, change, question)], and `written`
     harmless = ""  # rows `old -> new | reason`: edits of the answer that are right in all draws, and no mistake
     exchanged = "In which order does the function return them?"  # what is asked if one result is in another's place
     why = docs = line = ""  # what `solution` says
@@ -113,26 +118,26 @@ class Exercise:
         if not cut:
             raise ValueError(f"the line {CUT.strip()!r} is missing")
         below = top.count("\n") * "\n" + f"# {below}"  # so that errors say which line of the file it is
-        said = {"np": np}
-        exec(compile(below, file, "exec"), said)
+        settings = {"np": np}
+        exec(compile(below, file, "exec"), settings)
         tree = ast.parse(below)
-        said = {name: value for name, value in said.items() if name.isupper()}
-        self.kind = next((value for value in said.values() if isinstance(value, Kind)), self.kind)
-        others = self.folder.says | self.kind.says
-        for name, value in (others | said).items():
-            is_known = is_setting(name) or name in others or value is self.kind
+        settings = {name: value for name, value in settings.items() if name.isupper()}
+        self.kind = next((value for value in settings.values() if isinstance(value, Kind)), self.kind)
+        defaults = self.folder.says | self.kind.says
+        for name, value in (defaults | settings).items():
+            is_known = is_setting(name) or name in defaults or value is self.kind
             if not is_known and name in imported_names(tree):  # a constant of another file
                 continue
             if not is_known:
                 text = f"it says {name}, which the class Exercise in marker/exercise.py does not know"
                 raise ValueError(f"{text}; constants of your own are in lower case")
             text = isinstance(value, str) and name not in ("HINTS", "MISTAKES", "HARMLESS", "WRONG", "RIGHT")
-            setattr(self, name.lower(), unwrapped(value) if text else value)
+            setattr(self, name.lower(), unwrap(value) if text else value)
         if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
             raise ValueError("INPUTS is no list of functions")
         self.drawn = self.drawn_fresh = None, []  # a seed, and what `draw` and `fresh` made of it
         self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])
-        self.mistakes, self.written = mistakes_in(self.mistakes)
+        self.mistakes, self.written = parse_mistakes(self.mistakes)
         # The functions below the line, of which `in_numpy` is the answer for the mistakes, which are changes of it.
         self.functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         if isinstance(self.kind, Function):
@@ -141,14 +146,19 @@ class Exercise:
         if isinstance(self.kind, Function) and "answer" not in self.functions:
             self.stub, self.answer = split_answer(top.rstrip() + "\n")
         else:
-            self.stub, self.answer = top.rstrip() + "\n", body_of(below, self.functions.get("answer"))
-        self.formula = body_of(below, self.functions.get("in_numpy")) or self.answer
+            self.stub, self.answer = top.rstrip() + "\n", extract_body(below, self.functions.get("answer"))
+        self.formula = extract_body(below, self.functions.get("in_numpy")) or self.answer
         if isinstance(self.kind, Function) and not self.inputs and self.has_all_shapes:
             self.inputs = (self.draw_by_shapes,)
         self.check()
 
+    def __getattr__(self, name):
+        if name in OLD_NAMES:
+            return getattr(self, OLD_NAMES[name])
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
     def check(self):
-        """ValueError, with what is wrong, if a part of the file is missing, or does not fit another one."""
+        """Raise ValueError, with what is wrong, if a part of the file is missing, or does not fit another one."""
         if not ast.get_docstring(self.tree):
             raise ValueError("it has no title: its first line should be a text in triple quotes")
         if not any(isinstance(node, ast.FunctionDef) for node in self.tree.body):
@@ -156,11 +166,13 @@ class Exercise:
         if len(self.hints) != 3:
             raise ValueError(f"HINTS has {len(self.hints)} hints that begin with a number, as `1. `, and not three")
         self.kind.check(self)
-        for name, to, question in self.mistakes:
-            if not (to and question):
-                raise ValueError(f"the mistake {name!r} has no {'question' if to else 'change, which follows ` | `'}")
+        for name, change, question in self.mistakes:
+            if not (change and question):
+                raise ValueError(
+                    f"the mistake {name!r} has no {'question' if change else 'change, which follows ` | `'}"
+                )
             try:
-                self.changed(to)
+                self.change_formula(change)
             except ValueError as error:
                 raise ValueError(f"the mistake {name!r}: {error}") from None
 
@@ -180,20 +192,20 @@ class Exercise:
     def import_names(self):
         """{a name that the stub imports: what is said where it is missing}"""
         lines = [node for node in self.tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
-        return {
-            alias.asname or alias.name: OF_PYTHON.text("no import", line=ast.unparse(node))
-            for node in lines
-            for alias in node.names
-        }
+        texts = {}
+        for node in lines:
+            text = OF_PYTHON.text("no import", line=ast.unparse(node))
+            texts |= {alias.asname or alias.name: text for alias in node.names}
+        return texts
 
     @cached_property
     def function(self):
-        """What the learner writes, in the stub: an `ast.FunctionDef`."""
+        """The stub function that the learner completes, as an `ast.FunctionDef`."""
         return next(node for node in self.tree.body if isinstance(node, ast.FunctionDef))
 
     @cached_property
     def is_program(self):
-        """Whether it does something when it is run: a module runs it, or the stub says what to do."""
+        """True if it does something when it is run: a module runs it, or the stub says what to do."""
         runs = (isinstance(node, ast.If) and "__main__" in ast.unparse(node.test) for node in self.tree.body)
         return bool(self.kind.module) or any(runs)
 
@@ -207,8 +219,8 @@ class Exercise:
         """The names of its results: attributes of what `inputs` make."""
         return tuple(node.id for node in ast.walk(self.function.body[-1]) if isinstance(node, ast.Name))
 
-    def filled(self, body):
-        """The stub with these lines in place of its dots. What they do not set keeps its own."""
+    def fill_stub(self, body):
+        """Return the stub with these lines in place of its dots. What they do not set keeps its own."""
         dots = [name for name in self.gives if not re.search(rf"\b{name}\b[^=\n]*=[^=]", body)]
         lines = textwrap.indent("\n".join([body, *(f"{name} = ..." for name in dots)]), "    ") + "\n"
         return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, self.stub, flags=re.MULTILINE)
@@ -219,39 +231,40 @@ class Exercise:
         return self.stub[: re.search(r"^    \w+ = \.\.\.", self.stub, re.MULTILINE).start()].count("\n") + 1
 
     def draw(self, seed):
-        """For each trial, the inputs and the right results: two trials of different sizes from each of `inputs`, and of
-        `further`.
+        """Return for each trial the inputs and the right results: two trials of different sizes from each of `inputs`,
+        and of `further`.
 
         The same seed gives the same ones, which are drawn once.
         """
         if self.drawn[0] != seed:
-            self.drawn = seed, list(self.drawing(seed))
+            self.drawn = seed, list(self.iter_draws(seed))
         return self.drawn[1]
 
     def fresh(self, seed):
-        """The trials of another draw, on which is tried what is said of those of this seed; drawn once, too."""
+        """Return the trials of another draw, on which is tried what is said of those of this seed; drawn once, too."""
         if self.drawn_fresh[0] != seed:
-            self.drawn_fresh = seed, list(self.drawing(seed + 1))
+            self.drawn_fresh = seed, list(self.iter_draws(seed + 1))
         return self.drawn_fresh[1]
 
-    def drawing(self, seed):
+    def iter_draws(self, seed):
         for trial, draw in enumerate((*self.inputs, *self.further)):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
             first, second, tries = draw(rng), draw(rng), 0
-            while (alike := sizes(first).items() & sizes(second).items()) and tries < DRAWS:
+            while has_equal_size(first, second) and tries < DRAWS:
                 second, tries = draw(rng), tries + 1
-            if alike:
-                first, second = apart(draw, rng, first)
-            yield from map(self.completed, (first, second))
+            if has_equal_size(first, second):
+                first, second = draw_distinct_pair(draw, rng, first)
+            yield from map(self.complete_draw, (first, second))
 
-    def completed(self, g):
-        """A draw, to which the results that it lacks are added, which are the answer's, and `losses`."""
+    def complete_draw(self, g):
+        """Add to a draw the results that it lacks, which are the answer's, and `losses`; return it. Raises ValueError
+        if the answer does not set them."""
         missing = [name for name in self.gives if not hasattr(g, name)]
         if missing:
-            names = {"np": np, **vars(g), **self.given(g), SPEND: Budget(LINES).spend}
+            names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: Budget(LINES).spend}
             try:
                 with np.errstate(all="ignore"):
-                    exec(counted(self.formula), names)
+                    exec(compile_with_budget(self.formula), names)
             except Stopped:
                 raise ValueError(f"the answer runs more than {LINES:,} lines") from None
             unset = [name for name in missing if name not in names]
@@ -260,95 +273,103 @@ class Exercise:
             vars(g).update({name: names[name] for name in missing})
         if self.loss:
             varied = self.loss.keys() - set(vars(g).get("constants", ()))
-            g.losses = {name: partial(self.loss_of, g, name) for name in varied}
+            g.losses = {name: partial(self.compute_loss, g, name) for name in varied}
         return g
 
-    def loss_of(self, g, name, array):
-        """The loss of a draw, with this array in place of the one of that name."""
+    def compute_loss(self, g, name, array):
+        """Return the loss of a draw, with this array in place of the one of that name."""
         function = self.loss[name]
-        return function(**{other: getattr(g, other) for other in arguments_of(function)} | {name: array})
+        return function(**{argument: getattr(g, argument) for argument in argument_names(function)} | {name: array})
 
     def draw_by_shapes(self, rng):
-        """Numbers from the normal distribution for each argument, in the shape that the stub gives."""
-        axes = [axis for name in self.takes for axis in self.shapes[name]]
-        names = [axis for axis in dict.fromkeys(axes) if not axis.isdecimal()]
+        """Draw each argument from the normal distribution, in the shape that the stub gives. Raises ValueError if there
+        are more sizes than in SIZES."""
+        axes = dict.fromkeys(chain.from_iterable(self.shapes[name] for name in self.takes))
+        names = [axis for axis in axes if not axis.isdecimal()]
         if len(names) > len(SIZES):
             raise ValueError(f"its arguments have more than {len(SIZES)} sizes: draw them by INPUTS")
         lengths = dict(zip(names, rng.choice(SIZES[: len(names) + 2], len(names), replace=False).tolist(), strict=True))
-        shapes = {name: [lengths.get(axis) or int(axis) for axis in self.shapes[name]] for name in self.takes}
-        return SimpleNamespace(**lengths, **{name: rng.normal(size=shape) for name, shape in shapes.items()})
+        arrays = {}
+        for name in self.takes:
+            arrays[name] = rng.normal(size=[lengths.get(axis) or int(axis) for axis in self.shapes[name]])
+        return SimpleNamespace(**lengths, **arrays)
 
     @property
     def has_all_shapes(self):
-        """Whether the stub says the shape of each argument, by names of sizes and numbers."""
+        """True if the stub says the shape of each argument, by names of sizes and numbers."""
         shapes = [self.shapes.get(name, ("?",)) for name in self.takes]
-        return all(re.fullmatch(r"\w+", size) for shape in shapes for size in shape)
+        return all(re.fullmatch(r"\w+", size) for size in chain.from_iterable(shapes))
 
     @cached_property
     def shapes(self):
         """{an argument: the sizes of its axes, as text}, for those whose shape the stub says: `z, da (B, H)`."""
-        return shapes_in(ast.get_docstring(self.tree, clean=False) or "", self.takes)
+        return parse_shapes(ast.get_docstring(self.tree, clean=False) or "", self.takes)
 
     @cached_property
     def statement(self):
-        """What the stub says is asked, without its title: a list of `marker.statement.Block`."""
+        """The stub's text without its title: a list of `marker.statement.Block`."""
         text = inspect.cleandoc(self.stub.split('"""', 2)[1])
-        return statement_blocks(text.partition("\n")[2], self.takes)
+        return parse_statement(text.partition("\n")[2], self.takes)
 
-    def given(self, g):
-        """The arguments of one call: arrays and lists of its own, which it may modify freely."""
+    def make_arguments(self, g):
+        """Return the arguments of one call: arrays and lists of its own, which it may modify freely."""
         if self.arguments:
-            made = self.arguments(g)
-            return {name: made[name] for name in self.takes}
+            arguments = self.arguments(g)
+            return {name: arguments[name] for name in self.takes}
         return {name: copy.copy(getattr(g, name)) for name in self.takes}
 
     @cached_property
-    def known(self):
+    def known_mistakes(self):
         """All mistakes that have a name, this exercise's own first."""
-        rows = [(name, question, to) for name, to, question in self.mistakes]
-        for output in self.gives if self.inputs else ():
+        rows = [(name, question, change) for name, change, question in self.mistakes]
+        outputs = self.gives if self.inputs else ()
+        for output in outputs:
             rows += [(name, question, f"{output} = {output} * ({k})") for name, k, question in self.factors]
-        return tuple(Mistake.of(name, question, to, counted(self.changed(to))) for name, question, to in rows)
+        return tuple(
+            Mistake.from_row(name, question, change, compile_with_budget(self.change_formula(change)))
+            for name, question, change in rows
+        )
 
     @cached_property
     def harmless_forms(self):
         """{a form of the answer that is right, too: why}, of each row of HARMLESS."""
         rows = [row.partition(" | ")[::2] for row in map(str.strip, self.harmless.splitlines()) if row]
-        return {change(self.answer, to, self.gives[0]): reason for to, reason in rows}
+        return {apply_change(self.answer, change, self.gives[0]): reason for change, reason in rows}
 
     @cached_property
-    def told_apart(self):
-        """Those that can be told from each other and from what is right, by the numbers of one draw."""
-        found = {}
-        for mistake in self.known:
-            drawn = [self.values(mistake, g) for g in self.draw(0)]
-            numbers = tuple((t, name, digits(a)) for t, values in enumerate(drawn) for name, a in values.items())
-            found.setdefault(numbers, mistake)
-        found.pop((), None)
-        return tuple(found.values())
+    def distinct_mistakes(self):
+        """The mistakes that can be told from each other and from what is right, by the numbers of one draw."""
+        by_numbers = {}
+        for mistake in self.known_mistakes:
+            numbers = []
+            for t, g in enumerate(self.draw(0)):
+                numbers += [(t, name, format_digits(a)) for name, a in self.values(mistake, g).items()]
+            by_numbers.setdefault(tuple(numbers), mistake)
+        by_numbers.pop((), None)
+        return tuple(by_numbers.values())
 
     @cached_property
     def pairs(self):
         """Each two of these mistakes at once, one after the other: [(first, second, code)]."""
-        found = {}
-        for first, second in permutations(self.known, 2):
+        by_code = {}
+        for first, second in permutations(self.known_mistakes, 2):
             with suppress(ValueError):  # the first has taken away what the second would change
-                found.setdefault(self.changed(first.change, second.change), (first, second))
-        return [(*both, code) for code, both in found.items()]
+                by_code.setdefault(self.change_formula(first.change, second.change), (first, second))
+        return [(*mistakes, code) for code, mistakes in by_code.items()]
 
-    def changed(self, *changes):
-        """The formula with these changes, one after the other."""
-        return reduce(lambda formula, to: change(formula, to, self.gives[0]), changes, self.formula)
+    def change_formula(self, *changes):
+        """Return the formula with these changes, one after the other."""
+        return reduce(lambda formula, text: apply_change(formula, text, self.gives[0]), changes, self.formula)
 
     def values(self, mistake, g):
-        """{output: what a function with this mistake returns for it}, where that differs from what is right."""
+        """Return {output: what a function with this mistake returns for it}, where that differs from what is right."""
         computed = vars(g).setdefault("computed", {})
         if mistake not in computed:
             computed[mistake] = self.wrong_values(mistake.code, g, Budget(LINES))
         return computed[mistake]
 
     def wrong_values(self, code, g, budget):
-        """The same for the code of any change; none, where it cannot be run, or never ends."""
+        """Return the same for the code of any change; {} where it cannot be run, or never ends."""
         with suppress(Exception, Stopped):
             names = self.run_change(code, g, budget)
             with np.errstate(all="ignore"):
@@ -357,7 +378,7 @@ class Exercise:
 
     def run_change(self, code, g, budget):
         """Run the code of a change on a draw; return {name: value} after it. Raises what the code raises."""
-        names = {"np": np, **vars(g), **self.given(g), SPEND: budget.spend}
+        names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: budget.spend}
         with np.errstate(all="ignore"):
             exec(code, names)
         return names
@@ -371,68 +392,77 @@ class Exercise:
     def factors(self):
         """(mistake, factor, question) of each factor of a result that is tried, for the first size of the folder."""
         first, rows = next(iter(self.folder.counts), None), MISTAKES["Factors"]
-        what = {"size": first, "them": self.all_counts.get(first)}
-        return [[text.format(**what) for text in row] for row in rows if first or "{" not in row[1]]
+        values = {"size": first, "them": self.all_counts.get(first)}
+        rows = [row for row in rows if first or "{" not in row[1]]
+        return [[name.format(**values), factor.format(**values), text.format(**values)] for name, factor, text in rows]
 
     @cached_property
     def size_names(self):
         """{the name of a size: what it is}, for a learner who takes it for a variable."""
-        found = {}
-        for size, what in self.all_counts.items():
-            found[size] = OF_PYTHON.text("a size", size=size, what=what)
+        texts = {}
+        for size, unit in self.all_counts.items():
+            texts[size] = OF_PYTHON.text("a size", size=size, what=unit)
             arrays = [array for array, axes in self.shapes.items() if size in axes]
             if arrays:
                 axis = self.shapes[arrays[0]].index(size)
                 where = f"{arrays[0]}.shape[{axis}]" if axis else f"len({arrays[0]})"
-                found[size] = OF_PYTHON.text("a size: where", size=size, what=what, where=where)
-        return found
+                texts[size] = OF_PYTHON.text("a size: where", size=size, what=unit, where=where)
+        return texts
 
 
 def is_setting(name):
-    """Whether a file may say this name, in capitals: whether the class Exercise documents it."""
+    """Return True if a file may say this name, in capitals: if the class Exercise documents it."""
     value = vars(Exercise).get(name.lower(), Exercise.check)
     return not isinstance(value, (cached_property, property, type(Exercise.check)))
 
 
 def imported_names(tree):
-    """The names that the `from ... import` lines of a file define."""
-    imports = (node for node in tree.body if isinstance(node, ast.ImportFrom))
-    return {alias.asname or alias.name for node in imports for alias in node.names}
+    """Return the names that the `from ... import` lines of a file define."""
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            names.update(alias.asname or alias.name for alias in node.names)
+    return names
 
 
-def arguments_of(function):
-    """The names of a function's arguments."""
+def argument_names(function):
+    """Return the names of a function's arguments."""
     return tuple(inspect.signature(function).parameters)
 
 
-def digits(a):
-    """Eight digits of each entry of an array, as text."""
+def format_digits(a):
+    """Format each entry of an array with eight digits."""
     with np.errstate(all="ignore"):
         return " ".join(f"{entry:.7e}" for entry in np.ravel(np.asarray(a, np.float64)))
 
 
-def apart(given, rng, first):
-    """Two draws whose sizes all differ, but for those that are the same in all draws: they are constants.
+def has_equal_size(first, second):
+    """Return True if some size of two draws is the same."""
+    return bool(sizes(first).items() & sizes(second).items())
 
-    ValueError if such a pair does not come.
+
+def draw_distinct_pair(draw, rng, first_draw):
+    """Return two draws whose sizes all differ, but for those that are the same in all draws: they are constants.
+
+    Raises ValueError if such a pair does not come.
     """
-    draws = [given(rng) for _ in range(DRAWS)]
-    constant = set.intersection(*({*sizes(g).items()} for g in (first, *draws)))
-    for second in draws:
-        if not (sizes(first).items() & sizes(second).items()) - constant:
-            return first, second
-    raise ValueError(f"{DRAWS} draws of {getattr(given, '__name__', given)} have a size in common")
+    draws = [draw(rng) for _ in range(DRAWS)]
+    constant = set.intersection(*({*sizes(g).items()} for g in (first_draw, *draws)))
+    for second_draw in draws:
+        if not (sizes(first_draw).items() & sizes(second_draw).items()) - constant:
+            return first_draw, second_draw
+    raise ValueError(f"{DRAWS} draws of {getattr(draw, '__name__', draw)} have a size in common")
 
 
-def change(formula, to, output):
-    """A formula with one change.
+def apply_change(formula, change, output):
+    """Return a formula with one change.
 
     "old -> new" edits it (" & " between two edits), "name = ..." comes after it, an expression is the output's value.
-    ValueError if there is nothing to edit.
+    Raises ValueError if there is nothing to edit.
     """
-    if " ->" not in to:
-        return f"{formula}\n{to}" if re.match(r"[\w, ]+ = ", to) else f"{formula}\n{output} = {to}"
-    for edit in to.split(" & "):
+    if " ->" not in change:
+        return f"{formula}\n{change}" if re.match(r"[\w, ]+ = ", change) else f"{formula}\n{output} = {change}"
+    for edit in change.split(" & "):
         old, new = re.split(r" -> ?", edit)
         if old not in formula:
             raise ValueError(f"there is no {old!r} in the formula")
@@ -440,12 +470,12 @@ def change(formula, to, output):
     return formula
 
 
-def unwrapped(text):
-    """A paragraph in one line. What is indented stays: a picture."""
+def unwrap(text):
+    """Join a paragraph into one line. What is indented stays: a picture."""
     return re.sub(r"\n(?! {4})", " ", text.strip("\n"))
 
 
-def mistakes_in(text):
+def parse_mistakes(text):
     """Return the mistakes of an exercise, [(name, change, question)], and [(name, the mistake as a learner writes it)].
 
         a mistake's name | its change
@@ -466,8 +496,8 @@ def mistakes_in(text):
         head = " ".join([head, *(line.strip() for line in lines if line.startswith(" " * 8))])
         question = " ".join(line.strip() for line in lines if not line.startswith(" " * 8)) or question
         if head:
-            name, _, to = head.partition(" | ")
-            mistakes.append((name, to, question))
+            name, _, change = head.partition(" | ")
+            mistakes.append((name, change, question))
             if learners:
                 written.append((name, "\n".join(learners)))
     return mistakes[::-1], written[::-1]

@@ -14,7 +14,7 @@ from marker.finders import depart, pairs, repair, sometimes, typed, unread, valu
 
 
 class Wrongs:
-    """What a finder is given: an `Attempt`, its `Outcome`, and the `Verdict` that says too little.
+    """Input of a finder: an `Attempt`, its `Outcome`, and the `Verdict` that says too little.
 
     It keeps what several of them ask for.
     """
@@ -25,13 +25,13 @@ class Wrongs:
 
     @cached_property
     def place(self):
-        """Where an edit makes the numbers right: see `repair.search`."""
-        return repair.look(self)
+        """The place where an edit makes the numbers right: see `repair.search`."""
+        return repair.find_place(self)
 
     @cached_property
     def way(self):
-        """The `Way` of the answer: see `depart.way_of`."""
-        return depart.way_of(self)
+        """The `Way` of the answer: see `depart.find_way`."""
+        return depart.find_way(self)
 
     @cached_property
     def departure(self):

@@ -11,17 +11,17 @@ from marker.compare import judge_trials, said
 from marker.equal import BESIDE, agree
 from marker.finder import FINDERS, Wrongs
 from marker.finders import typed
-from marker.finders.repair import harmless
+from marker.finders.repair import suppress_side_effects
 from marker.kind import Kind
-from marker.nests import NotKept, planned
+from marker.nests import NotKept, make_plan
 from marker.trial import as_list, call, describe, right_results
 from marker.verdict import TYPED, Wrong, is_vague, wrong
-from marker.words import listed
+from marker.words import join_texts
 
 
 @dataclass
 class Notes:
-    """What became of a function."""
+    """Notes on the trials of a function."""
 
     # of each: {"results": as `describe` has them, "changed": names of inputs, "right": names of results}
     trials: list = field(default_factory=list)
@@ -33,7 +33,7 @@ class Notes:
 
 
 class Function(Kind):
-    """How a function is marked."""
+    """Marking of a function."""
 
     Notes, marks, is_quick = Notes, (), True
 
@@ -49,19 +49,19 @@ class Function(Kind):
         if not callable(function):
             notes.missing = True
             return
-        drawn, at_first = exercise.draw(attempt.seed), 2 * len(exercise.inputs)
-        for g in drawn:
-            if len(rights) == at_first and not is_right(exercise, rights):
+        draws, n_first = exercise.draw(attempt.seed), 2 * len(exercise.inputs)
+        for g in draws:
+            if len(rights) == n_first and not is_right(exercise, rights):
                 break
-            trial = tried(exercise, function, g)
+            trial = run_trial(exercise, function, g)
             rights.append(trial["right"])
             notes.trials.append(trial)
         if is_right(exercise, rights):
-            confirm(exercise, module, function, attempt.seed, notes)
+            note_further(exercise, module, function, attempt.seed, notes)
 
     @np.errstate(all="ignore")  # some mistakes overflow
     def judge(self, exercise, seed, outcome):
-        """The known mistakes first; where they say too little, the finders, which look longer."""
+        """Return the `Verdict`: the known mistakes first; where they say too little, the finders, which look longer."""
         attempt, notes = outcome.attempt, outcome.notes
         if notes.missing:
             return wrong("no function", function=exercise.function.name)
@@ -71,86 +71,91 @@ class Function(Kind):
         if not outcome.error and not is_right(exercise, [trial["right"] for trial in notes.trials]):
             outcome.keep(verdict)
             function = getattr(attempt.module, exercise.function.name)
-            with suppress(Exception), harmless():  # what was printed and written before is enough
+            with suppress(Exception), suppress_side_effects():  # what was printed and written before is enough
                 for g in (*exercise.draw(seed)[len(notes.trials) :], *exercise.fresh(seed)):
-                    notes.further.append(tried(exercise, function, g))
+                    notes.further.append(run_trial(exercise, function, g))
             verdict = judge_trials(exercise, seed, outcome)
         if is_vague(verdict):
             outcome.keep(verdict)
             return ask_finders(Wrongs(attempt, outcome, verdict)) or verdict
-        for line, name, does_nothing in typed.look(attempt):
+        for line, name, does_nothing in typed.find_typed(attempt):
             if does_nothing:
                 verdict = verdict._replace(text=f"{verdict.text}\nLine {line}: {TYPED[name]}")
         return verdict
 
     def can_be_asked(self, exercise):
-        """Whether all arguments are nests of arrays and numbers: a function, say, cannot be sent to another process."""
+        """Return True if all arguments are nests of arrays and numbers: a function, say, cannot be sent to another
+        process."""
         with suppress(NotKept):
             for g in exercise.draw(0):
-                planned(list(exercise.given(g).values()))
+                make_plan(list(exercise.make_arguments(g).values()))
             return True
         return False
 
     def ask(self, exercise, functions, seed):
         function = getattr(functions, exercise.function.name)
-        for g in exercise.drawing(seed):
+        for g in exercise.iter_draws(seed):
             shapes = [np.shape(getattr(g, name)) for name in exercise.gives]
-            results = as_list(function(*exercise.given(g).values()), shapes)
+            results = as_list(function(*exercise.make_arguments(g).values()), shapes)
             if right_results(exercise, g, results, ()) != set(exercise.gives):
-                raise Wrong("not as reported", said("not right there", names=listed(exercise.gives)))
+                raise Wrong("not as reported", said("not right there", names=join_texts(exercise.gives)))
 
 
 def ask_finders(wrongs):
-    """What the first finder says that has something to say: the folder's own, then the marker's."""
-    with harmless():
+    """Return the `Verdict` of the first finder that has one: the folder's own, then the marker's; or None."""
+    with suppress_side_effects():
         for find in (wrongs.exercise.folder.finders | FINDERS).values():
             with suppress(Exception):  # then the others may find something
-                if verdict := find(wrongs):
+                verdict = find(wrongs)
+                if verdict:
                     return verdict
     return None
 
 
-def tried(exercise, function, g):
-    """What became of one trial."""
+def run_trial(exercise, function, g):
+    """Run one trial, and return its notes: see `Notes.trials`."""
     results, changed = call(exercise, function, g)
     right = sorted(right_results(exercise, g, results, changed))
     return {"results": list(map(describe, results)), "changed": changed, "right": right}
 
 
 def is_right(exercise, rights):
-    """Whether all results were right in all trials so far."""
+    """Return True if all results were right in all trials so far."""
     return all(set(right) == set(exercise.gives) for right in rights)
 
 
-def confirm(exercise, module, function, seed, notes):
-    """Note what is left to ask when all numbers are right."""
+def note_further(exercise, module, function, seed, notes):
+    """Note what is left to try when all numbers are right."""
     first, *_, last = exercise.draw(seed)
     if exercise.tool:
-        notes.follows = follows(exercise, module, function, last)
+        notes.follows = follows_tool(exercise, module, function, last)
     # What came first twice more: a sum that is kept from call to call shows where the shapes have been there before, or
     # at the latest where they are those of the call just before.
     again = [right_results(exercise, first, *call(exercise, function, first)) for _ in range(2)]
     notes.remembers = not is_right(exercise, again)
     for g in exercise.draw(seed):
         if hasattr(g, "kinks"):  # exactly at a kink any slope is right, if it is a number
-            results, _ = call(exercise, function, at_zero(g))
+            results, _ = call(exercise, function, move_to_kinks(g))
             named = zip(exercise.gives, results, strict=True)
             notes.at_zero = notes.at_zero or [name for name, a in named if not np.isfinite(a).all()]
 
 
-def at_zero(g):
-    """The same inputs, but what lies beside 0 is exactly 0."""
-    arrays = {name: np.where(abs(a := getattr(g, name)) < 2 * BESIDE, 0, a) for name in g.kinks}
+def move_to_kinks(g):
+    """Return the same inputs, but what lies beside 0 is exactly 0."""
+    arrays = {}
+    for name in g.kinks:
+        a = getattr(g, name)
+        arrays[name] = np.where(abs(a) < 2 * BESIDE, 0, a)
     return SimpleNamespace(**vars(g) | arrays)
 
 
-def follows(exercise, module, function, g):
-    """Whether the results come from the tool that they should come from: if its gradients double, do they follow?
+def follows_tool(exercise, module, function, g):
+    """Return True if the results come from the tool that they should come from: if its gradients double, they follow.
 
-    An error says yes: the function may compare its results with something.
+    An error says so, too: the function may compare its results with something.
     """
     with suppress(Exception), redirect_stdout(io.StringIO()), exercise.tool.doubled(module, g):
         results, _ = call(exercise, function, g)
-        wanted = exercise.tool.then(g)
-        return all(agree(result, wanted[name]) for name, result in zip(exercise.gives, results, strict=True))
+        expected = exercise.tool.then(g)
+        return all(agree(result, expected[name]) for name, result in zip(exercise.gives, results, strict=True))
     return True

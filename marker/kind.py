@@ -28,7 +28,7 @@ class Attempt(NamedTuple):
 
 @dataclass
 class Outcome:
-    """What became of a learner's file, in the process that ran it."""
+    """Outcome of a learner's file, in the process that ran it."""
 
     notes: Any = None  # the kind's own
     typed: str = ""  # the learner's own lines
@@ -39,7 +39,7 @@ class Outcome:
 
 @dataclass
 class Report:
-    """What is said of a learner's file: plain data, as JSON can hold it."""
+    """Report on a learner's file: plain data, as JSON can hold it."""
 
     verdict: dict | None = None  # the fields of a `Verdict`
     shown: Any = None  # what a page shows beside it
@@ -65,53 +65,56 @@ class Kind:
     checked = "The stub and the answer were marked. Not tried: wrong answers, which `python practice.py NAME` marks."
 
     def check(self, exercise):
-        """ValueError, with what is wrong, if the exercise's file does not have what this kind needs."""
+        """Raise ValueError, with what is wrong, if the exercise's file does not have what this kind needs."""
 
     def complete(self, exercise):
-        """ValueError, with what is to be done, if something beside the file is missing before it is handed out."""
+        """Raise ValueError, with what is to be done, if something beside the file is missing before it is handed
+        out."""
 
-    def problems(self, exercise, marked):
-        """What is wrong with an exercise, as texts: as far as `practice.py check` tries it, which `checked` says.
+    def problems(self, exercise, mark_text):
+        """Yield what is wrong with an exercise, as texts: as far as `practice.py check` tries it, which `checked` says.
 
         marked(text): the `Verdict` on a file with this text.
         """
-        for what, text, marks in (
+        for subject, text, marks in (
             ("the stub", exercise.stub, ("not written",)), ("the answer", self.solved(exercise), PASSED),
         ):  # fmt: skip
-            if (found := marked(text)).name not in marks:
-                text = " ".join(found.text.split())
-                yield f"{what} should get the mark {marks[0]!r}, and gets {found.words!r}: {text}"
+            verdict = mark_text(text)
+            if verdict.name not in marks:
+                text = " ".join(verdict.text.split())
+                yield f"{subject} should get the mark {marks[0]!r}, and gets {verdict.words!r}: {text}"
 
     def solved(self, exercise):
-        """The text of a file that passes."""
-        return exercise.filled(exercise.answer)
+        """Return the text of a file that passes."""
+        return exercise.fill_stub(exercise.answer)
 
     def run(self, attempt, notes):
         """Try what the file has, and note what came of it."""
         raise NotImplementedError
 
     def judge(self, exercise, seed, outcome):
-        """The `Verdict` on an `Outcome`, whose `notes` are this kind's `Notes`."""
+        """Return the `Verdict` on an `Outcome`, whose `notes` are this kind's `Notes`."""
         raise NotImplementedError
 
     def can_be_asked(self, exercise):
-        """Whether `ask` can be called. If not, a file is believed that reports a pass: docs/teaching.md lists these."""
+        """Return True if `ask` can be called. If not, a file is believed that reports a pass: docs/teaching.md lists
+        these."""
         return False
 
     def ask(self, exercise, functions, seed):
-        """`Wrong`, if the functions of a file that is said to have passed do not do what they should. They are in
+        """Raise `Wrong` if the functions of a file that is said to have passed do not do what they should. They are in
         another process (marker/asked.py), and what they are asked is drawn here, from this seed."""
 
     def titled(self, title, needs_torch):
         return title
 
-    def opening(self, exercise, written, say):
+    def opening(self, exercise, source, say):
         """Say, by say(text, style), what is to be said of an exercise before a file with this text is marked."""
 
     def count_printed_lines(self, exercise):
-        """The number of lines that the exercise's own code prints: they are shown whole."""
+        """Return the number of lines that the exercise's own code prints: they are shown whole."""
         return 0
 
     def solution(self, exercise):
-        """What solves it, as a list of texts. Lines of code are indented."""
+        """Return the solution as a list of texts. Lines of code are indented."""
         return [textwrap.indent(exercise.answer, "    "), exercise.why]

@@ -7,13 +7,13 @@ import json
 
 import numpy as np
 
-from marker.words import listed
+from marker.words import join_texts
 
 WORDS = (bool, int, float, str, type(None))
 
 
-def inside(nest):
-    """[(path, value)] of what a dict, list or tuple holds; of anything else, nothing."""
+def list_items(nest):
+    """Return [(path, value)] of what a dict, list or tuple holds; [] of anything else."""
     if isinstance(nest, dict):
         return [(f'["{key}"]' if isinstance(key, str) else f"[{key!r}]", value) for key, value in nest.items()]
     if isinstance(nest, tuple) and hasattr(nest, "_fields"):
@@ -22,31 +22,36 @@ def inside(nest):
 
 
 def leaves(nest, path=""):
-    """{path: array, number or None} of all that is in a nest."""
+    """Return {path: array, number or None} of all that is in a nest."""
     if nest is None or isinstance(nest, (int, float, np.generic)):
         return {path: nest}
     if isinstance(nest, np.ndarray):
         return {} if nest.dtype.hasobject else {path: nest}
-    return {key: leaf for part, value in inside(nest) for key, leaf in leaves(value, path + part).items()}
+    by_path = {}
+    for part, value in list_items(nest):
+        by_path |= leaves(value, path + part)
+    return by_path
 
 
 def floats(nest):
-    """{path: float64} of those leaves that a step can move, copies. A number is an array without axes."""
-    found = leaves(nest)
-    return {k: np.array(a, np.float64) for k, a in found.items() if a is not None and np.asarray(a).dtype.kind == "f"}
+    """Return {path: float64} of those leaves that a step can move, copies. A number is an array without axes."""
+    by_path = leaves(nest)
+    return {k: np.array(a, np.float64) for k, a in by_path.items() if a is not None and np.asarray(a).dtype.kind == "f"}
 
 
-def replaced(nest, values=(), path=""):
-    """A copy of a nest. values: {path: array}, of which it has copies in the places of its own."""
+def replace_leaves(nest, values=(), path=""):
+    """Copy a nest. values: {path: array}, of which it has copies in the places of its own."""
     if isinstance(nest, (dict, list, tuple)):
-        return made(type(nest), nest, [replaced(value, values, path + part) for part, value in inside(nest)])
+        return make_container(
+            type(nest), nest, [replace_leaves(value, values, path + part) for part, value in list_items(nest)]
+        )
     if path in values:
         return float(values[path]) if isinstance(nest, float) else np.array(values[path])
     return nest.copy() if isinstance(nest, np.ndarray) else nest
 
 
-def made(kind, keys, values):
-    """A dict, list or tuple of this kind, which may be a learner's own; keys: those of a dict."""
+def make_container(kind, keys, values):
+    """Make a dict, list or tuple of this kind, which may be a learner's own; keys: those of a dict."""
     if issubclass(kind, dict):
         pairs = dict(zip(keys, values, strict=True))
         try:
@@ -58,54 +63,56 @@ def made(kind, keys, values):
     return kind(*values) if hasattr(kind, "_fields") else kind(values)
 
 
-def shown(paths):
-    """`params["W1"], params["b1"]`, and no more than five."""
+def format_paths(paths):
+    """Return `params["W1"], params["b1"]`, no more than five of them, as text."""
     paths = [f"params{path}" for path in paths]
-    few = ", ".join(paths[:5])
-    return listed([few, len(paths) - 5], "more") if len(paths) > 5 else few
+    first_paths = ", ".join(paths[:5])
+    return join_texts([first_paths, len(paths) - 5], "more") if len(paths) > 5 else first_paths
 
 
 # --- A nest as a file -------------------------------------------------------------------------------------------------
 
 
 class NotKept(ValueError):
-    """What in a nest cannot be kept in a file: where it is, and what."""
+    """Something in a nest cannot be kept in a file: where it is, and what."""
 
-    def __init__(self, where, what):
-        super().__init__(f"{where} is {what}")
-        self.where, self.what = where, what
+    def __init__(self, path, reason):
+        super().__init__(f"{path} is {reason}")
+        self.where, self.what = path, reason
 
 
-def packed(params):
-    """A nest as the content of an .npz file, without pickle; `NotKept`, if something in it cannot be kept."""
-    how, arrays = planned(params)
-    np.savez(content := io.BytesIO(), how=how, **{f"array{i}": a for i, a in enumerate(arrays)})
+def pack(params):
+    """Return a nest as the content of an .npz file, without pickle. Raises `NotKept` if something in it cannot be
+    kept."""
+    plan, arrays = make_plan(params)
+    content = io.BytesIO()
+    np.savez(content, how=plan, **{f"array{i}": a for i, a in enumerate(arrays)})
     return content.getvalue()
 
 
-def planned(params):
-    """How a nest is made of arrays, as text; and these."""
+def make_plan(params):
+    """Return (how a nest is made of arrays, as text; these arrays). Raises `NotKept`."""
     arrays = []
 
-    def plan(value, where):
+    def plan(value, path):
         if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
             arrays.append(np.asarray(value))
             return {"array" if isinstance(value, np.ndarray) else "number": len(arrays) - 1}
         if isinstance(value, WORDS):
             return {"word": value}
-        parts, kind = [plan(inner, where + part) for part, inner in inside(value)], type(value).__name__
+        parts, kind = [plan(inner, path + part) for part, inner in list_items(value)], type(value).__name__
         if isinstance(value, dict):
-            return {"dict": [(plan(key, where), part) for key, part in zip(value, parts, strict=True)], "kind": kind}
+            return {"dict": [(plan(key, path), part) for key, part in zip(value, parts, strict=True)], "kind": kind}
         if isinstance(value, (list, tuple)):
             return {"list": parts, "kind": kind}
-        raise NotKept(where, f"an array of type {value.dtype}" if isinstance(value, np.ndarray) else f"of type {kind}")
+        raise NotKept(path, f"an array of type {value.dtype}" if isinstance(value, np.ndarray) else f"of type {kind}")
 
     return json.dumps(plan(params, "params")), arrays
 
 
-def unpacked(arrays, module=None):
-    """The nest in the arrays of such a file. module: the learner's, where their own kinds of dicts, lists and tuples
-    are."""
+def unpack(arrays, module=None):
+    """Return the nest in the arrays of such a file. module: the learner's, where their own kinds of dicts, lists and
+    tuples are. Raises ValueError if they are no nest."""
 
     def whole(plan):
         match plan:
@@ -117,14 +124,14 @@ def unpacked(arrays, module=None):
                 return value
             case {"dict": pairs, **kind}:
                 kind = own(kind.get("kind"), dict, dict)
-                return made(kind, [whole(key) for key, _ in pairs], [whole(value) for _, value in pairs])
+                return make_container(kind, [whole(key) for key, _ in pairs], [whole(value) for _, value in pairs])
             case {"list": parts, "kind": name}:
                 kind = own(name, (list, tuple), list if name == "list" else tuple)
-                return made(kind, None, [whole(part) for part in parts])
+                return make_container(kind, None, [whole(part) for part in parts])
         raise ValueError("this is no nest")
 
-    def own(name, kinds, other):
-        found = getattr(module, str(name), None)
-        return found if isinstance(found, type) and issubclass(found, kinds) else other
+    def own(name, kinds, default):
+        learners_kind = getattr(module, str(name), None)
+        return learners_kind if isinstance(learners_kind, type) and issubclass(learners_kind, kinds) else default
 
     return whole(json.loads(arrays["how"].item()))

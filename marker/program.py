@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from marker.kind import Kind
-from marker.verdict import OF_DERIVATIVES, PASSED, Verdict, ended
+from marker.verdict import OF_DERIVATIVES, PASSED, Verdict, make_verdict
 
 
 @dataclass
@@ -15,7 +15,7 @@ class Notes:
 
 
 class Program(Kind):
-    """How a whole program is marked.
+    """Marking of a whole program.
 
     examine(module, seed, tell) -> whether it has passed, a mark, and what is said of the program. ask(functions, seed):
     `Wrong`, if its functions, which are in another process, do not do what was reported of them. gives: what these
@@ -29,7 +29,7 @@ class Program(Kind):
         self.ask_functions, self.gives = ask, dict(gives)
 
     def solved(self, exercise):
-        return with_functions(exercise.stub, exercise.answer)
+        return replace_functions(exercise.stub, exercise.answer)
 
     def run(self, attempt, notes):
         notes.passed, notes.mark, notes.text = self.examine(attempt.module, attempt.seed, attempt.tell)
@@ -46,9 +46,9 @@ class Program(Kind):
         notes = outcome.notes
         if notes.passed and notes.mark in PASSED:
             return Verdict(True, notes.mark, str(notes.text))
-        return ended({"name": notes.mark, "text": notes.text}, self.marks)
+        return make_verdict({"name": notes.mark, "text": notes.text}, self.marks)
 
 
-def with_functions(stub, lines):
-    """A stub with these lines in place of its functions."""
+def replace_functions(stub, lines):
+    """Return a stub with these lines in place of its functions."""
     return re.sub(r"^def .*\Z", lambda _: f"{lines}\n", stub, flags=re.DOTALL | re.MULTILINE)

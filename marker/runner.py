@@ -1,8 +1,8 @@
 """Runs what a learner wrote, in a process of its own: python -m marker.runner FOLDER NAME FILE SEED RESULT SECONDS.
 
-`apart` starts that process. There, `report` says what the functions returned, or what went wrong and in which line; it
-is left in a small JSON file, RESULT. Nothing that the learner's file does can reach the process that marks it, except
-through that file.
+`run_in_subprocess` starts that process. There, `make_report` says what the functions returned, or what went wrong and
+in which line; it is left in a small JSON file, RESULT. Nothing that the learner's file does can reach the process
+that marks it, except through that file.
 """
 
 import faulthandler
@@ -25,10 +25,10 @@ import numpy as np
 
 from marker import ONE_THREAD, ROOT, sandbox
 from marker.catalogue import Catalogue
-from marker.complaints import explain, read
+from marker.complaints import explain, read_source
 from marker.kind import Attempt, Outcome, Report
 from marker.trial import load
-from marker.verdict import OF_FUNCTIONS, ended
+from marker.verdict import OF_FUNCTIONS, make_verdict
 from support.errors import UserError
 from support.files import read_file
 
@@ -39,15 +39,17 @@ HOW = "# To have this marked"  # begins the line that says how, in a file as it 
 MOST_PRINTED = 2000  # characters of the learner's own prints
 
 
-def apart(exercise, file, seed, seconds, hear=lambda text: None, within=()):
-    """What the file's own process reported: a `Report`. `hear` gets what that is told on the way.
+def run_in_subprocess(exercise, file, seed, seconds, hear=lambda text: None, hidden_folders=()):
+    """Run a file in a process of its own, and return its `Report`. hear: a callback, called with texts on the progress.
 
-    within: the hand-ins that it must not see, for `sandbox`; without it, there is none.
+    hidden_folders: the hand-ins that it must not see, for `sandbox`; without it, there is none.
     """
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         result = Path(folder) / "result.json"
-        what = [exercise.folder.path, exercise.name, Path(file).resolve(), seed, result, seconds]
-        with started(["-m", "marker.runner", *map(str, what)], folder, file, within, exercise.folder.path) as process:
+        arguments = [exercise.folder.path, exercise.name, Path(file).resolve(), seed, result, seconds]
+        with learner_process(
+            ["-m", "marker.runner", *map(str, arguments)], folder, file, hidden_folders, exercise.folder.path
+        ) as process:
             end = time.monotonic() + CLOCK * seconds + 30
             while process.poll() is None and time.monotonic() < end:
                 with suppress(subprocess.TimeoutExpired):
@@ -56,19 +58,25 @@ def apart(exercise, file, seed, seconds, hear=lambda text: None, within=()):
                     hear(result.with_suffix(TOLD).read_text(encoding="utf-8", errors="replace")[:MOST_TOLD])
             in_time = process.poll() is not None
         status = process.returncode
-        reported = read_report(result, file, seconds, 128 - status if within and status > 128 else status)
+        reported = read_report(result, file, seconds, 128 - status if hidden_folders and status > 128 else status)
         return reported if in_time or reported.died is None else Report(seconds=CLOCK * seconds)
 
 
 @contextmanager
-def started(arguments, folder, file, within=(), *others, pipes=False):
-    """A Python of its own for a learner's file, in this folder; at the end, it is ended with all that it has started.
+def learner_process(arguments, folder, file, hidden_folders=(), *other_folders, pipes=False):
+    """Context: start a Python of its own for a learner's file, in this folder, and yield the process. At the end, it is
+    ended with all that it has started.
 
-    others: folders that it needs to see. pipes: whether it is asked on standard input, and answers on standard output.
+    other_folders: what else it needs to see. pipes: whether it is asked on standard input, and answers on standard
+    output.
     """
     stream = subprocess.PIPE if pipes else subprocess.DEVNULL
     process = subprocess.Popen(
-        [*(sandbox.around(file, folder, within, *others) if within else ()), sys.executable, *arguments],
+        [
+            *(sandbox.make_command_prefix(file, folder, hidden_folders, *other_folders) if hidden_folders else ()),
+            sys.executable,
+            *arguments,
+        ],
         stdin=stream,
         stdout=stream,
         stderr=subprocess.DEVNULL,
@@ -106,7 +114,7 @@ def supervise():
     except (AttributeError, OSError, TypeError):
         return
     control(36, 1, 0, 0, 0)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # `apart` has waited for long enough
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # `run_in_subprocess` has waited for long enough
     child = os.fork()
     if child == 0:
         control(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: it does not outlive its parent
@@ -129,52 +137,53 @@ def end_children():
     """End the children of this process, and theirs, until none is left."""
     with suppress(ChildProcessError):
         while True:
-            for about in Path("/proc").glob("[0-9]*/stat"):
+            for stat_file in Path("/proc").glob("[0-9]*/stat"):
                 with suppress(OSError):  # it has just ended
-                    _, parent, *_ = about.read_bytes().rpartition(b")")[2].split()
+                    _, parent, *_ = stat_file.read_bytes().rpartition(b")")[2].split()
                     if int(parent) == os.getpid():
-                        os.kill(int(about.parent.name), signal.SIGKILL)
+                        os.kill(int(stat_file.parent.name), signal.SIGKILL)
             os.waitpid(-1, 0)
             while os.waitpid(-1, os.WNOHANG) != (0, 0):
                 pass
 
 
-def run_program(command, what, **options):
-    """The exit status of a program that this terminal sees. UserError, if a signal has ended it: what, its name."""
+def run_program(command, name, **options):
+    """Run a program that this terminal sees, and return its exit status. Raises UserError if a signal has ended it."""
     status = subprocess.run(command, check=False, **options).returncode
     if status == -signal.SIGINT:
         return 130
     if status < 0:
-        by = signal.Signals(-status).name
-        memory = ": was there too little memory?" if by == "SIGKILL" else ""
-        raise UserError(f"{what} was ended by the signal {by}{memory}")
+        signal_name = signal.Signals(-status).name
+        memory = ": was there too little memory?" if signal_name == "SIGKILL" else ""
+        raise UserError(f"{name} was ended by the signal {signal_name}{memory}")
     return status
 
 
 def search_path():
-    """PYTHONPATH for a learner's file: it finds the project, and what else the user has there."""
+    """Return PYTHONPATH for a learner's file: it finds the project, and what else the user has there."""
     return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
 def read_report(result, file, seconds, status):
-    """What the runner left in the file `result`: its last report, where it was stuck, or nothing."""
+    """Read what the runner left in the file `result`: its last report, where it was stuck, or nothing. Return a
+    `Report`."""
     with suppress(UserError, ValueError, RecursionError):  # a pipe or a device in its place, or too much of it
-        said = read_file(result, 2**26).decode(errors="replace")
-        if said.startswith("Timeout"):
+        text = read_file(result, 2**26).decode(errors="replace")
+        if text.startswith("Timeout"):
             # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
-            own = re.search(rf'"{re.escape(str(Path(file).resolve()))}", line (\d+)', said)
-            if not own and " in drawing\n" in said:
+            own_line = re.search(rf'"{re.escape(str(Path(file).resolve()))}", line (\d+)', text)
+            if not own_line and " in drawing\n" in text:
                 return Report(unmarked=OF_FUNCTIONS.text("cannot be marked: no inputs"))
-            by_the_clock = said.startswith("Timeout (")
-            return Report(seconds=CLOCK * seconds if by_the_clock else seconds, line=own and int(own[1]))
-        for line in reversed(said.splitlines()):
+            is_by_clock = text.startswith("Timeout (")
+            return Report(seconds=CLOCK * seconds if is_by_clock else seconds, line=own_line and int(own_line[1]))
+        for line in reversed(text.splitlines()):
             with suppress(ValueError, TypeError):  # it was ended while it wrote this
                 return Report(**json.loads(line))
     return Report(died=status)
 
 
-def report(exercise, file, seed, keep=lambda report: None, tell=lambda text: None, show=lambda outcome: None):
-    """What is said of one file: a `Report`. Before a mistake's place is sought, `keep` gets what is known.
+def make_report(exercise, file, seed, keep=lambda report: None, tell=lambda text: None, show=lambda outcome: None):
+    """Run and judge one file, and return a `Report`. Before a mistake's place is sought, `keep` gets what is known.
 
     `tell` is told what is being done, where that takes long. show(outcome): plain data, for a page.
     """
@@ -183,30 +192,30 @@ def report(exercise, file, seed, keep=lambda report: None, tell=lambda text: Non
     try:
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
-            source, stub = read(file), lines_of(exercise.stub)
-            outcome.typed = "\n".join(line for line in lines_of(source) if line not in stub)
-            draw(exercise, seed)
+            source, stub = read_source(file), code_lines(exercise.stub)
+            outcome.typed = "\n".join(line for line in code_lines(source) if line not in stub)
+            draw_inputs(exercise, seed)
             outcome.attempt = Attempt(exercise, seed, load(file), source, tell)
             kind.run(outcome.attempt, outcome.notes)
     except UserError as error:  # the data are missing, say: that is no mistake of the learner's
         return Report(unmarked=str(error))
     except BaseException as error:
         sizes = exercise.size_names | exercise.import_names
-        outcome.error = ended(explain(error, str(file), words, sizes), words.marks)
+        outcome.error = make_verdict(explain(error, str(file), words, sizes), words.marks)
 
-    def made(verdict):
+    def complete_report(verdict):
         verdict = verdict._replace(printed=printed.getvalue(), typed=outcome.typed[:2000])
         return Report(verdict._asdict(), show(outcome))
 
-    outcome.keep = lambda verdict: keep(made(verdict))
+    outcome.keep = lambda verdict: keep(complete_report(verdict))
     dropped = StringIO()  # a finder calls the learner's function again
     with suppress(Exception), redirect_stdout(dropped), redirect_stderr(dropped), np.errstate(all="ignore"):
-        return made(kind.judge(exercise, seed, outcome) if outcome.attempt else outcome.error)
+        return complete_report(kind.judge(exercise, seed, outcome) if outcome.attempt else outcome.error)
     return Report()  # what it has returned makes no sense
 
 
-def draw(exercise, seed):
-    """Draw the inputs, which are then kept; UserError, if the exercise's own file fails in that."""
+def draw_inputs(exercise, seed):
+    """Draw the inputs, which are then kept. Raises UserError if the exercise's own file fails in that."""
     try:
         exercise.draw(seed)
     except Exception as error:
@@ -214,8 +223,8 @@ def draw(exercise, seed):
         raise UserError(OF_FUNCTIONS.text("cannot be marked: inputs", error=text)) from None
 
 
-def lines_of(text):
-    """A file's lines, but for the text at the top, how it is marked, a diagnosis and empty ones."""
+def code_lines(text):
+    """Return a file's lines, but for the text at the top, how it is marked, a diagnosis and empty ones."""
     text = re.sub(r'\A""".*?"""', "", text, flags=re.DOTALL)
     lines = (line.rstrip() for line in text.splitlines() if not line.startswith((HOW, "DIAGNOSIS")))
     return list(filter(None, lines))
@@ -260,24 +269,24 @@ def main():
     exercise = Catalogue(folder).exercise(name)
     if not exercise.needs_torch:
         limit_memory(MEMORY)
-    with open(result, "w", encoding="utf-8") as opened:
+    with open(result, "w", encoding="utf-8") as result_file:
         # By the clock: for what waits, and for what lets no other thread run. (If that fails, the process that started
         # this one ends it.)
-        faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=opened)
-        stop_watching = limit_time(float(seconds), opened)
+        faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=result_file)
+        stop_watching = limit_time(float(seconds), result_file)
 
         def keep(report):
-            """A line of the result. Whatever ends this process from now on, the last line is what counts."""
+            """Write a line of the result. Whatever ends this process from now on, the last line is what counts."""
             faulthandler.cancel_dump_traceback_later()
-            opened.write(f"{json.dumps(asdict(report))}\n")
-            opened.flush()
+            result_file.write(f"{json.dumps(asdict(report))}\n")
+            result_file.flush()
 
         def tell(text):
             Path(result).with_suffix(TOLD).write_text(text, encoding="utf-8")
 
-        said = report(exercise, file, int(seed), keep, tell)
+        last_report = make_report(exercise, file, int(seed), keep, tell)
         stop_watching()
-        keep(said)
+        keep(last_report)
 
 
 if __name__ == "__main__":

@@ -15,38 +15,49 @@ from marker import ROOT
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
 YOURS = ROOT / ".git", ROOT / "my_practice"  # no hand-in needs them
-PYTHON = {Path(p) for prefix in (sys.prefix, sys.base_prefix) for p in (prefix, Path(prefix).resolve())}
+PREFIXES = Path(sys.prefix), Path(sys.base_prefix)
+PYTHON = {*PREFIXES, *(prefix.resolve() for prefix in PREFIXES)}
 
 
-def around(file, folder, hidden, *others):
-    """What comes before a command: bubblewrap, within which there are this file, this folder, and the others.
+def make_command_prefix(file, folder, hidden_folders, *other_folders):
+    """Return the words before a command: bubblewrap, within which there are this file, this folder, and the others.
 
-    hidden: folders of which it must not see what is in them, where they are inside of one that it sees.
+    hidden_folders: folders of which it must not see what is in them, where they are inside of one that it sees.
     """
-    seen = dict.fromkeys(map(str, [*SYSTEM, *sorted(PYTHON), ROOT, *others]))
-    shown = [word for path in seen if Path(path).exists() for word in ("--ro-bind", path, path)]
-    inside = [path.resolve() for path in (*hidden, *YOURS) if path.is_dir() and not ROOT.is_relative_to(path.resolve())]
-    inside = [path for path in inside if any(path.is_relative_to(Path(p).resolve()) for p in seen)]
-    away = [word for path in inside for word in ("--tmpfs", str(path))]
-    own = ["--bind", str(folder), str(folder), "--ro-bind", str(Path(file).resolve()), str(Path(file).resolve())]
-    apart = ["--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev"]
-    return [
-        shutil.which("bwrap"), *apart, "--tmpfs", "/tmp", *shown, *away, *own, "--chdir", str(folder), "--",
-    ]  # fmt: skip
+    visible = dict.fromkeys(map(str, [*SYSTEM, *sorted(PYTHON), ROOT, *other_folders]))
+    visible_arguments = []
+    for path in visible:
+        if Path(path).exists():
+            visible_arguments += ["--ro-bind", path, path]
+    roots = [Path(path).resolve() for path in visible]
+    hiding_arguments = []
+    for path in (*hidden_folders, *YOURS):
+        path = path.resolve()
+        if path.is_dir() and not ROOT.is_relative_to(path) and any(map(path.is_relative_to, roots)):
+            hiding_arguments += ["--tmpfs", str(path)]
+    path = str(Path(file).resolve())
+    own_arguments = ["--bind", str(folder), str(folder), "--ro-bind", path, path]
+    isolation_arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev"]
+    binding_arguments = [*visible_arguments, *hiding_arguments, *own_arguments]
+    isolation_arguments += ["--tmpfs", "/tmp"]
+    return [shutil.which("bwrap"), *isolation_arguments, *binding_arguments, "--chdir", str(folder), "--"]
 
 
 @cache
-def fails():
-    """Why there can be no sandbox here; "" if it works."""
+def find_failure():
+    """Return why there can be no sandbox here; "" if it works."""
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
     with tempfile.TemporaryDirectory(prefix="sandbox") as folder:
         file = Path(folder, "empty.py")
         file.write_text("")
-        command = [*around(file, folder, ()), sys.executable, "-c", "import numpy"]
+        command = [*make_command_prefix(file, folder, ()), sys.executable, "-c", "import numpy"]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
+            process = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=60)
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"bubblewrap does not work here ({type(error).__name__})"
-    said = done.stderr.strip().splitlines()
-    return f"bubblewrap does not work here ({said[-1][:200] if said else done.returncode})" if done.returncode else ""
+    if not process.returncode:
+        return ""
+    error_lines = process.stderr.strip().splitlines()
+    reason = error_lines[-1][:200] if error_lines else process.returncode
+    return f"bubblewrap does not work here ({reason})"

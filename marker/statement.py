@@ -56,7 +56,7 @@ def check_answer(function):
     if len(function.body) < 3:
         raise ValueError(f"`{function.name}` has no answer between its docstring and `return`")
     check_one_return(function)
-    unset = [name for name in names if name not in names_set(function)]
+    unset = [name for name in names if name not in find_set_names(function)]
     if unset:
         raise ValueError(f"`{function.name}` returns {', '.join(unset)}, and no line before sets {unset[0]}")
 
@@ -73,7 +73,7 @@ def check_one_return(function):
             nodes.extend(ast.iter_child_nodes(node))
 
 
-def names_set(function):
+def find_set_names(function):
     """Return the names of a function's arguments, and those that its lines set."""
     names = {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}
     for node in ast.walk(function):
@@ -85,23 +85,25 @@ def names_set(function):
 
 
 def returned_names(function):
-    """The names of the results that an `ast.FunctionDef` returns in its last line; () if that returns no names."""
+    """Return the names of the results that an `ast.FunctionDef` returns in its last line; () if that returns no
+    names."""
     last = function.body[-1]
     value = last.value if isinstance(last, ast.Return) else None
     values = value.elts if isinstance(value, ast.Tuple) else [value]
     return tuple(node.id for node in values) if all(isinstance(node, ast.Name) for node in values) else ()
 
 
-def body_of(text, function):
-    """The lines of a function in a text, without its last statement, `return`; "" if there are none."""
+def extract_body(text, function):
+    """Return the lines of a function in a text, without its last statement, `return`; "" if there are none."""
     if not function or len(function.body) < 2:
         return ""
     first, *_, last = function.body
     return textwrap.dedent("\n".join(text.splitlines()[first.lineno - 1 : last.lineno - 1])).strip("\n")
 
 
-def terms_of(block, takes):
-    """[[names with their shapes, what they are]] in an indented block of a statement; [] if it says nothing of names.
+def parse_terms(block, takes):
+    """Return [[names with their shapes, what they are]] in an indented block of a statement; [] if it says nothing of
+    names.
 
     takes: the names of the function's arguments.
     """
@@ -138,7 +140,7 @@ class Block(NamedTuple):
     describes: tuple = ()
 
 
-def statement_blocks(text, takes):
+def parse_statement(text, takes):
     """Return the text of a statement as a list of `Block`. takes: the names of the function's arguments."""
     return [make_block(part, takes) for part in text.strip("\n").split("\n\n")]
 
@@ -153,20 +155,20 @@ def make_block(part, takes):
     rows = [re.split("  +", line) for line in lines]
     if len(rows) > 1 and min(map(len, rows)) > 4:
         return Block("table", rows)
-    terms = terms_of(part, takes)
+    terms = parse_terms(part, takes)
     if terms:
         names = [name for names, _ in terms for name, _ in SHAPED.findall(names)]
         return Block("terms", terms, tuple(name for name in names if name in takes))
     return Block("formulas" if FORMULA.search(part) else "sentences", lines)
 
 
-def shapes_in(docstring, takes):
-    """{an argument: the sizes of its axes, as text} for those whose shape a statement says: `z, da (B, H)`."""
+def parse_shapes(docstring, takes):
+    """Return {an argument: the sizes of its axes, as text} for those whose shape a statement says: `z, da (B, H)`."""
     shapes = {}
     for block in docstring.split("\n\n"):
         if not block.startswith("    "):
             continue
-        for names, _ in terms_of(block, takes) or [[line, ""] for line in block.splitlines()]:
+        for names, _ in parse_terms(block, takes) or [[line, ""] for line in block.splitlines()]:
             rows = SHAPED.findall(names)
             for i, (name, _) in enumerate(rows):
                 shape = next((shape for _, shape in rows[i:] if shape), "")  # its own, or that of the next name

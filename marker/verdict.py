@@ -1,6 +1,7 @@
 """What the marker says of a file: a `Verdict`. Its words are in said.md, by their marks."""
 
 import builtins
+from itertools import chain
 from typing import NamedTuple
 
 from marker.words import MISTAKES, SAID
@@ -35,21 +36,21 @@ class Wrong(ValueError):
 
 
 class Sentences:
-    """What is said, by marks: {mark: text}. What follows a colon is not part of a mark: it tells two texts apart."""
+    """Sentences by marks: {mark: text}. What follows a colon is not part of a mark: it tells two texts apart."""
 
     def __init__(self, *rows):
-        self.texts = {mark: text for table in rows for mark, text in table}
+        self.texts = dict(chain.from_iterable(rows))
         self.marks = {mark.partition(":")[0] for mark in self.texts}
 
     def text(self, mark, **values):
         return self.texts[mark].format(**values)
 
     def verdict(self, mark, drawn=False, **values):
-        """The `Verdict` on what has not passed, with these values in its text."""
+        """Return the `Verdict` on what has not passed, with these values in its text."""
         return Verdict(False, mark.partition(":")[0], self.text(mark, **values), drawn=drawn)
 
     def wrong(self, mark, **values):
-        """The same as an exception."""
+        """Return the same as an exception."""
         return Wrong(mark.partition(":")[0], self.text(mark, **values))
 
 
@@ -70,20 +71,20 @@ def is_vague(verdict):
     return verdict.name in VAGUE and not verdict.whole
 
 
-def ended(reported, marks=()):
-    """The `Verdict` on what the learner's process has reported: {"name": a mark, "error", "text"}; None for nothing.
+def make_verdict(report, marks=()):
+    """The `Verdict` on what the learner's process has report: {"name": a mark, "error", "text"}; None for nothing.
 
     A mark that is none of ours, or of `marks`, those of the exercise's folder, becomes that of an error: so no other
     word reaches a teacher's table.
     """
-    if not reported:
+    if not report:
         return None
-    name, kind, text = reported["name"], str(reported.get("error", "")), str(reported["text"])
+    name, kind, text = report["name"], str(report.get("error", "")), str(report["text"])
     if name in MARKS or name in marks:
         return Verdict(False, name, text)
     return Verdict(False, "error", text, error=kind if is_error(kind) else "Exception")
 
 
 def is_error(kind):
-    """Whether this is the name of an error that Python has, or said.md."""
+    """Return True if this is the name of an error that Python has, or said.md."""
     return isinstance(getattr(builtins, kind, None), type) or kind in {name for name, *_ in SAID["Errors"]}

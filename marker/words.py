@@ -11,15 +11,15 @@ OWN = Path(__file__).resolve().parent
 
 @cache
 def tables(file):
-    """{heading: rows} of the tables of a Markdown file; none if there is no such file."""
+    """Return {heading: rows} of the tables of a Markdown file; {} if there is no such file."""
     if not file.exists():
         return {}
     sections = file.read_text(encoding="utf-8").split("\n## ")[1:]
-    return {text.split("\n")[0]: table(text[text.index("\n|") :]) for text in sections if "\n|" in text}
+    return {text.split("\n")[0]: parse_table(text[text.index("\n|") :]) for text in sections if "\n|" in text}
 
 
-def table(text):
-    """The rows of a Markdown table, as lists of cells. An empty last cell stands for that of the row above."""
+def parse_table(text):
+    """Return the rows of a Markdown table, as lists of cells. An empty last cell stands for that of the row above."""
     rows = []
     for line in text.strip().splitlines()[2:]:
         cells = (cell.strip().replace(r"\|", "|") for cell in re.split(r" \|(?= |$)", line.removeprefix("|"))[:-1])
@@ -32,9 +32,9 @@ SAID, MISTAKES = tables(OWN / "said.md"), tables(OWN / "mistakes.md")
 COMMON = ("Errors", "Names", "Operands")  # tables whose first cells are no marks
 
 
-def listed(texts, how="and"):
-    """Names, say, as one text: "a and b". how: a row of the table "Lists"."""
-    return reduce(dict(SAID["Lists"])[how].format, texts) if texts else ""
+def join_texts(texts, conjunction="and"):
+    """Join names, say, into one text: "a and b". conjunction: a row of the table "Lists"."""
+    return reduce(dict(SAID["Lists"])[conjunction].format, texts) if texts else ""
 
 
 class Words(NamedTuple):
@@ -46,8 +46,12 @@ class Words(NamedTuple):
     marks: set  # all that a file in the folder may be called
 
     @classmethod
-    def of(cls, folder=None):
-        said = tables(folder / "said.md") if folder else {}
-        own = {mark.partition(":")[0] for name, rows in said.items() if name not in COMMON for mark, *_ in rows}
-        first = [[*said.get(name, ()), *SAID.get(name, ())] for name in ("Errors", "Names")]
-        return cls(*first, dict(said.get("Operands", ())), own)
+    def from_folder(cls, folder=None):
+        own_tables = tables(folder / "said.md") if folder else {}
+        own_marks = set()
+        for name, rows in own_tables.items():
+            if name not in COMMON:
+                own_marks.update(mark.partition(":")[0] for mark, *_ in rows)
+        errors = [*own_tables.get("Errors", ()), *SAID.get("Errors", ())]
+        names = [*own_tables.get("Names", ()), *SAID.get("Names", ())]
+        return cls(errors, names, dict(own_tables.get("Operands", ())), own_marks)

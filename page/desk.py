@@ -53,7 +53,7 @@ def run():
     os.chdir("/tmp")
     report_lines(file)
     exercise = BY_NAME[name]
-    last = runner.report(
+    last = runner.make_report(
         exercise,
         file,
         int(seed),
@@ -96,7 +96,7 @@ def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
         last = Report(seconds=seconds, line=stuck.get("line"))
     else:
         last = runner.read_report(FOLDER / "result.json", work.path(exercise), seconds, status)
-    verdict = marking.verdict(exercise, last)
+    verdict = marking.read_verdict(exercise, last)
     if again:
         said = [] if verdict.passed else [verdict.text]
         said.append(work.record_review(exercise, verdict))
@@ -118,14 +118,14 @@ def beside(exercise, seed, outcome):
     """
     try:
         for g, trial in zip(exercise.draw(seed), outcome.notes.trials, strict=False):
-            numbers = compare.numbers(exercise, trial["results"])
+            numbers = compare.collect_numbers(exercise, trial["results"])
             for name, result in zip(exercise.gives, trial["results"], strict=False):
                 right = np.asarray(getattr(g, name), np.float64)
                 if result["type"] == "ellipsis":
                     continue
                 mine = numbers[name]
                 if not agree(mine, right):
-                    given = arrays_in(exercise.given(g)).values()
+                    given = arrays_in(exercise.make_arguments(g)).values()
                     is_telling = right.size == 1 or any(agree(a, b) for a in given for b in (mine, right))
                     return matrices(mine, right) | {"name": name, "isTelling": is_telling}
                 if result["dtype"] != "float64":
@@ -186,7 +186,7 @@ def ended(blocks=None, seconds=None, stuck=None, status=None):
     """What the marker says of a session that did not end by itself, or before its time."""
     outcome = Report(seconds=seconds, line=stuck.get("line")) if status is None else Report(died=status)
     where = above(stuck["file"], blocks) if stuck else ""
-    return {"printed": "", "error": where + marking.not_run(outcome).text}
+    return {"printed": "", "error": where + marking.judge_not_run(outcome).text}
 
 
 def pack():

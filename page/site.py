@@ -62,7 +62,7 @@ SENTENCE = re.compile(r"<td>(?=[^<]{32})")  # on a phone, beside other columns, 
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
     "briefly", "backprop", "training", "debugging", "further", "autograd", "resnet", "transformer", "writing",
-    "sampling", "nanogpt", "llama", "results", "experiments", "teaching",
+    "sampling", "nanogpt", "llama", "results", "experiments", "plan", "teaching",
 )  # fmt: skip
 MOVED = {"speed": "results.html#speed"}  # pages of earlier versions, and where they are now
 DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
@@ -74,7 +74,7 @@ NAVIGATION = {
     "index.html": "First line", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "training.html": "Training", "debugging.html": "Debugging", "further.html": "Further", "autograd.html": "Autograd",
     "resnet.html": "ResNet", "transformer.html": "Transformer", "writing.html": "Writing",
-    "sampling.html": "Next word", "nanogpt.html": "nanoGPT", "llama.html": "Llama", "practise.html": "Practise",
+    "sampling.html": "Next token", "nanogpt.html": "nanoGPT", "llama.html": "Llama", "practise.html": "Practise",
 }  # fmt: skip
 START_SCRIPT = (LESSONS / "start.js").read_text(encoding="utf-8")  # in each page
 # Everything from this address; compiled code may be WebAssembly; the editor's style has this nonce.
@@ -497,8 +497,8 @@ def exercises(pages):
                 "name": exercise.name,
                 "title": exercise.title,
                 "chapter": title,
-                "onward": {"passed": OURS.onward(exercise, True), "left": OURS.onward(exercise, False)},
-                "which": OURS.numbered(exercise),
+                "onward": {"passed": OURS.find_start(exercise, True), "left": OURS.find_start(exercise, False)},
+                "which": OURS.describe_number(exercise),
                 "text": (symptom_of(exercise, pages) if isinstance(exercise.kind, Case) else "") + about,
                 "terms": "" if isinstance(exercise.kind, Case) else "".join(asked),
                 "lesson": places.get(exercise.name),
@@ -507,7 +507,7 @@ def exercises(pages):
                 "stub": exercise.stub,
                 "hints": [naming(exercise, pages.markdown.renderInline(hint)) for hint in exercise.hints],
                 "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
-                "seconds": marking.limit(exercise),
+                "seconds": marking.find_time_limit(exercise),
                 "program": exercise.is_program and not exercise.kind.module,  # those need images
                 "trains": exercise.name in network.HOLES,
                 "reads": exercise.reads,

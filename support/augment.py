@@ -34,7 +34,7 @@ def gentle(images, rng):
 
 
 def affine_points(n, rng, turn, scale, slant, move):
-    """Where in the old images the pixels of n new ones lie: (n, 2, 784), down and right, in pixels.
+    """Return the points of the old images that the pixels of n new ones show: (n, 2, 784), down and right, in pixels.
 
     The new image at position p shows the old one at M (p - centre) + centre + t, with M and t drawn for each image.
     """

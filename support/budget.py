@@ -68,7 +68,7 @@ class CountingReader(io.RawIOBase):
         return size
 
     def read(self, size):
-        """As many bytes as are asked for, or all that are left."""
+        """As many bytes as are asked for, or all that are left. Raises UserError if that is more than `max_bytes`."""
         if size > self.most:
             raise UserError(f"{self.name} has a header of more than {self.most:,} bytes")
         content = bytearray()
@@ -77,7 +77,7 @@ class CountingReader(io.RawIOBase):
         return bytes(content)
 
     def rest(self, size):
-        """What is left of it, a bytearray, if that is `size` bytes; or else None."""
+        """Return the remaining bytes, a bytearray, if there are `size` of them; otherwise None."""
         self.check(size)
         content, at = bytearray(size), 0
         while at < size and (more := self.readinto(memoryview(content)[at:])):
@@ -100,12 +100,12 @@ SIGNS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "lzma"}  # what a fi
 
 
 def is_packed(content):
-    """Whether bytes are those of a gzipped file."""
+    """Return True if bytes are those of a gzipped file."""
     return content[:2] == b"\x1f\x8b"
 
 
 def open_unpacked_bytes(content, name, budget):
-    """What is in a gzipped file, or else the bytes themselves, counted: an open file. name: for UserError.
+    """Open the content of a gzipped file, or else the bytes themselves, as a file that is counted. name: for UserError.
 
     Reading raises OSError, EOFError or zlib.error if it is damaged.
     """
@@ -117,7 +117,7 @@ def open_unpacked_bytes(content, name, budget):
 
 @contextmanager
 def open_unpacked(path, budget):
-    """What is in a file packed by gzip, bzip2 or xz, or else the file itself, counted: an open file."""
+    """Open a file, and unpack it if it is packed by gzip, bzip2 or xz. Yields an open file that is counted."""
     with open(path, "rb") as file:
         start = file.read(6)
         packed = next((module for sign, module in SIGNS.items() if start.startswith(sign)), None)

@@ -48,6 +48,7 @@ class Checkpoint(NamedTuple):
             array[...] = self.groups[group][name]
 
     def refuse(self, reason="it would need much more memory than those arrays, or than there is"):
+        """Raise UserError: the arrays are not those of the network that the options describe."""
         raise UserError(f"{self.path} holds another network than its options say: {reason}")
 
 

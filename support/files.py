@@ -71,7 +71,10 @@ def copy_file(path, target):
 
 
 def open_folder(name):
-    """The folder of that name as a Path, created if necessary and tested: better now than after an hour of training."""
+    """The folder of that name as a Path, created if necessary and tested: better now than after an hour of training.
+
+    Raises UserError if it cannot be written.
+    """
     folder = Path(name)
     if not name:
         raise UserError("--out is empty: name a folder")
@@ -99,7 +102,7 @@ def check_output(option, path, ending, *read):
 
 
 def is_same_file(path, other_path):
-    """Whether both paths lead to one file, by links perhaps. None leads nowhere."""
+    """Return True if both paths lead to one file, by links perhaps. None leads nowhere."""
     return (
         other_path is not None
         and os.path.exists(path)

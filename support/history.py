@@ -64,6 +64,7 @@ class History:
 
     @staticmethod
     def check(loss, step, before_any_update=False):
+        """Raise UserError if a loss is not finite, or below 0."""
         found = f"the loss is {loss:.3g} at step {step}"
         if loss < BELOW_ZERO:
             raise UserError(f"{found}, and -log p is never below 0: look at how the loss is computed, not at --lr")
@@ -72,7 +73,7 @@ class History:
             raise UserError(f"{found}, {first}" if before_any_update else f"{found}: lower --lr (or --momentum)")
 
     def is_whole(self):
-        """Whether all numbers belong together and can be drawn, as in every history that a run has left."""
+        """Return True if all numbers belong together and can be drawn, as in every history that a run has left."""
         train, test = (self.train_loss, self.train_accuracy), (self.test_step, self.test_loss, self.test_accuracy)
         return (
             all(len({*map(len, values)}) == 1 for values in (train, test))
@@ -82,7 +83,7 @@ class History:
         )
 
     def progress(self, options):
-        """How far a run with these options has come: "after 2 of 4 epochs"; "" if it has ended."""
+        """Return the progress of a run with these options: "after 2 of 4 epochs"; "" if it has ended."""
         done, of, what = len(self.test_step), options.epochs, "epochs"
         if options.steps:
             done, of, what = self.step, options.steps, "steps"

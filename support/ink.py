@@ -79,7 +79,7 @@ def read_digit(path):
 
 
 def read_digit_picture(path):
-    """What there is in a picture file, as `Seen`, one digit or not. UserError if it is not a picture."""
+    """Read a picture file that may show a digit: a `DigitPicture`. Raises UserError if it is not a picture."""
     picture = read_picture(path)
     ink, found, cut = find_ink(picture)
     image = to_mnist(ink) if (ink > 127).any() else np.zeros((28, 28), np.uint8)
@@ -130,7 +130,7 @@ def count_bytes(path):
 
 
 def has_colour(image, side):
-    """Whether an open image has colours, and not only shades of grey, beyond what a JPEG makes of them."""
+    """Return True if an open image has colours, and not only shades of grey, beyond what a JPEG makes of them."""
     if image.mode in ("1", "L", "LA") or image.mode.startswith("I"):
         return False
     copied = image.copy()
@@ -180,7 +180,7 @@ def find_ink(picture):
 
 
 def find_ink_on_paper(picture):
-    """What `find_ink` says of a picture without a table."""
+    """`find_ink` for a picture without a table."""
     (_, darkness), (_, other) = sorted(
         (measure_darkness(picture), measure_darkness(255 - picture)), key=lambda pair: pair[0]
     )
@@ -193,8 +193,7 @@ def find_ink_on_paper(picture):
 
 
 def find_digit_ink(darkness, lighter):
-    """What `find_ink` says of ink with this darkness (H, W); lighter: the darkness of what is lighter than the
-    paper."""
+    """`find_ink` for a given darkness (H, W). lighter: the darkness of what is lighter than the paper."""
     ink = extract_ink(darkness)
     if is_grain(ink):
         return ink, False, False
@@ -212,13 +211,14 @@ def find_digit_ink(darkness, lighter):
 
 
 def is_one_piece(shape):
-    """Whether most of a shape (H, W) bool is one piece: between the strokes of a scribble there are many."""
+    """Return True if most of a shape (H, W) bool is one piece: between the strokes of a scribble there are many."""
     names, _ = find_pieces(shape)
     return bool(np.bincount(names[shape]).max() > 0.6 * shape.sum())
 
 
 def is_blurred(ink):
-    """Whether ink (H, W) uint8 has no sharp edge: it is half dark in more than SHARP pixels for each of its outline."""
+    """Return True if ink (H, W) uint8 has no sharp edge: it is half dark in more than SHARP pixels for each of its
+    outline."""
     shape = Image.fromarray(255 * (ink > 127).astype(np.uint8))
     outline = np.asarray(shape) > np.asarray(shape.filter(ImageFilter.MinFilter(3)))
     half_dark, dark = ((ink > 40) & (ink < 215)).sum(), (ink > 127).sum()
@@ -226,14 +226,15 @@ def is_blurred(ink):
 
 
 def is_circle(ink):
-    """Whether ink (H, W) uint8 is a thin circle, as a cup leaves and no hand draws: all is at one distance."""
+    """Return True if ink (H, W) uint8 is a thin circle, as a cup leaves and no hand draws: all is at one distance."""
     at = np.argwhere(ink > 127)
     away = np.linalg.norm(at - (at.min(axis=0) + at.max(axis=0)) / 2, axis=1)
     return away.std() < CIRCLE * away.mean()
 
 
 def is_grain(ink):
-    """Whether ink (H, W) uint8 comes from beyond each side of the picture in three places or more, as the grain of a
+    """Return True if ink (H, W) uint8 comes from beyond each side of the picture in three places or more, as the grain
+    of a
     desk does."""
     sides = (ink[0], ink[-1], ink[:, 0], ink[:, -1])
     return all(np.count_nonzero(np.diff(np.pad(side > 127, 1).astype(int)) > 0) >= 3 for side in sides)
@@ -298,7 +299,7 @@ def crop(ink, threshold):
 
 
 def has_several_digits(ink):
-    """Whether a strip of paper parts the ink into two digits, or into a digit and a line under it.
+    """Return True if a strip of paper parts the ink into two digits, or into a digit and a line under it.
 
     Between digits it is upright, or leans as handwriting does. Each has 0.6 of the height or more, unlike the bar of a
     5, and 0.15 of the ink. The strip is GAP of the height wide. If one digit is above the other, each has 0.35 of the
@@ -326,19 +327,20 @@ def has_several_digits(ink):
 
 
 def count_strokes_crossed(image):
-    """How many strokes a row and a column cross, on average, of the rows and columns of an image (28, 28) with ink."""
+    """Count the strokes that a row and a column cross, on average, of the rows and columns of an image (28, 28) with
+    ink."""
     box = np.pad(crop(image, 0), 1).astype(float)
     return [np.abs(np.diff(box, axis=axis)).sum() / 255 / 2 / (box.shape[1 - axis] - 2) for axis in (1, 0)]
 
 
 def is_blot(image):
-    """Whether an image (28, 28) uint8 is filled as no digit is, by a texture; none of MNIST's training images is."""
+    """Return True if a texture fills an image (28, 28) uint8, as no digit does. No MNIST training image is filled."""
     box = crop(image, 0)
     return box.shape[1] > WIDE * box.shape[0] and (box > 127).mean() > FILLED
 
 
 def is_scribble(image):
-    """Whether there are more strokes or holes in an image (28, 28) uint8 than in a digit.
+    """Return True if there are more strokes or holes in an image (28, 28) uint8 than in a digit.
 
     Pixels less pairs of neighbours plus squares of four is the number of pieces less that of holes (Euler).
     """

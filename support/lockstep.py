@@ -47,7 +47,7 @@ def find_departure(a, b, tolerance, min_scale=1.0):
 
 
 def describe_difference(largest):
-    """What "no array" does, in words, if that is the largest difference."""
+    """Complete a sentence that begins with "no array", for this largest difference."""
     return f"differs by more than {round_up(largest)}" if largest else "differs in a bit"
 
 

@@ -40,7 +40,7 @@ def available_memory(own="/proc/self/cgroup", groups="/sys/fs/cgroup"):
 
 
 def is_out_of_memory(error):
-    """Whether an exception says that there is no memory left: Python's, NumPy's, or one of PyTorch's."""
+    """Return True if an exception says that there is no memory left: Python's, NumPy's, or one of PyTorch's."""
     words = "out of memory|not enough memory|allocate memory"
     return isinstance(error, MemoryError) or re.search(words, str(error)) is not None
 

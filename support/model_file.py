@@ -73,7 +73,8 @@ def format_limit(limit):
 
 
 def is_model(path):
-    """Whether that is a GGUF file, or a ZIP file that has one in it. A pipe or a device is none, and is not opened."""
+    """Return True if that is a GGUF file, or a ZIP file that has one in it. A pipe or a device is none, and is not
+    opened."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
@@ -171,8 +172,8 @@ class ModelFile:
         self.refuse(f"is damaged: its {key} is {str(value)[:40]}, and should be a {kind}{limits}")
 
     def fact(self, name, default=None):
-        """What the file says under that name: a number, a text or a list. UserError if it does not say it, and there is
-        no default, or if it is not what KEYS says."""
+        """Return the value of a key: a number, a text or a list. Raises UserError if the file does not have it and
+        there is no default, or if it is not what KEYS says."""
         if default is None and name not in self.metadata:
             self.refuse(f"does not say its {name}")
         rule = KEYS.get(f"*.{name.partition('.')[2]}")
@@ -231,7 +232,7 @@ class ModelFile:
         return FORMS[found] if template else ""
 
     def goes_on(self, raw):
-        """Whether it goes on with a text, because that is asked for or it was taught no form, instead of answering."""
+        """Return True if it continues a text instead of answering: that is asked for, or it was taught no form."""
         return raw or not self.form
 
     def prompt(self, text, raw=False):

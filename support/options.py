@@ -42,6 +42,7 @@ class Parser(argparse.ArgumentParser):
         return word
 
     def error(self, message):
+        """Raise UserError in place of argparse's exit."""
         raise UserError(f"{message} (-h explains the options)")
 
 
@@ -105,7 +106,7 @@ def how_to_train(optimizers):
         "batch_size": option("images in a batch", type=integer(1, 1_000_000), metavar="B"),
         "lr": option("learning rate, at its highest", type=number(1e-30, 1e30)),
         "optimizer": option(
-            "; ".join(f"{name}: {rule.what}" for name, rule in optimizers.items()),
+            "; ".join(f"{name}: {rule.description}" for name, rule in optimizers.items()),
             "sgd", choices=[*optimizers],
         ),
         "momentum": option(
@@ -220,11 +221,11 @@ def with_changes(options, **values):
 
 
 def make_title(options):
-    """What a run is called in its header and pictures."""
+    """Return the name of a run in its header and pictures."""
     written = "on the tape" if options.call.autograd else "in NumPy"
     return f"{options.network.title(options.run)} {written if options.framework == 'np' else 'in PyTorch'}"
 
 
 def test_set_name(options):
-    """What the images are called that the network is tested on."""
+    """Return the name of the images that the network is tested on: "test" or "held-out"."""
     return "held-out" if options.run.hold_out else "test"

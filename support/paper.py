@@ -53,7 +53,7 @@ def on_border(shape):
 
 
 def fill_enclosed(shape):
-    """Where a shape (H, W) bool is, or is to the left, to the right, above and below: (H, W) bool."""
+    """Fill a shape (H, W) bool: True where it is, or is to the left, to the right, above and below."""
     return np.all([np.rot90(np.logical_or.accumulate(np.rot90(shape, k)), -k) for k in range(4)], axis=0)
 
 
@@ -85,7 +85,7 @@ def fit_quadrilateral(shape):
 
 
 def side_lengths(corners):
-    """Those of the four sides."""
+    """The lengths of the four sides."""
     return np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
 
 
@@ -186,7 +186,7 @@ def find_rulings(ink, slope=None):
 
 
 def is_through(thick, reach, x, line):
-    """Whether there is ink along nearly all of a line, (middle, fall, strength), from one border to the other.
+    """Return True if there is ink along nearly all of a line, (middle, fall, strength), from one border to the other.
 
     thick: the ink as `rulings` has it, with so many rows above and below as `reach` says; x: the columns to look at.
     """
@@ -237,7 +237,8 @@ def find_pieces(shape):
 
 
 def is_band(shape):
-    """Whether a shape (H, W) bool is straight and crosses a picture that is no strip, as a shadow may and no 1 does."""
+    """Return True if a shape (H, W) bool is straight and crosses a picture that is no strip, as a shadow may and no 1
+    does."""
     if min(shape.shape) <= max(10, 0.5 * max(shape.shape)):
         return False
     across, along = np.sqrt(np.abs(np.linalg.eigvalsh(np.cov(np.argwhere(shape).T))))
@@ -245,7 +246,7 @@ def is_band(shape):
 
 
 def is_around(outer, inner):
-    """Whether a box (..., 4), as `pieces` has them, is around another with some space on all sides."""
+    """Return True if a box (..., 4), as `pieces` has them, is around another with some space on all sides."""
     space = ROUND * (outer[..., 2:] - outer[..., :2]).max(axis=-1, keepdims=True)
     return ((inner - outer)[..., :2] >= space).all(axis=-1) & ((outer - inner)[..., 2:] >= space).all(axis=-1)
 
@@ -260,7 +261,7 @@ def max_filter(picture, square):
 
 
 def is_broad(shape):
-    """Whether a square fits into a shape (H, W) bool whose side is BROAD of the shape's own length, or more.
+    """Return True if a square fits into a shape (H, W) bool whose side is BROAD of the shape's own length, or more.
 
     Gaps that are thin beside the shape do not count: lines of the paper may have been taken out, and a digit be written
     in a lamp's patch of light.

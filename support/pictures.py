@@ -72,12 +72,15 @@ def mean_and_std(images):
 
 
 def has_mnist_files(folder):
-    """Whether a folder has the four files, or one of them."""
+    """Return True if a folder has the four files, or one of them."""
     return any(Path(folder, f"{file}{packed}").exists() for file in FILES for packed in ("", ".gz"))
 
 
 def read_mnist_files(folder, max_bytes):
-    """The bytes, at most so many, of each of the four files in a folder, gzipped or not; nothing if it has none."""
+    """The bytes, at most so many, of each of the four files in a folder, gzipped or not; nothing if it has none.
+
+    Raises UserError if it has some of them only.
+    """
     candidates = {file: [p for p in (Path(folder, file), Path(folder, f"{file}.gz")) if p.exists()] for file in FILES}
     if missing := [file for file in FILES if not candidates[file]]:
         if len(missing) < len(FILES):
@@ -110,7 +113,8 @@ def read_classes(folder, ink):
     """The four arrays and the ten classes of a folder with train/CLASS/*.png, and perhaps test/CLASS/*.png.
 
     Without test/, a tenth of each class is the test. The classes are in sorted order; of their pictures, a fixed seed
-    draws the order, and the test: `--hold-out`, which takes the last images, then has all classes.
+    draws the order, and the test: `--hold-out`, which takes the last images, then has all classes. Raises UserError if
+    the folder is no such dataset.
     """
     if not (folder / "train").is_dir():
         classes = "its pictures belong in train/ with a folder for each class"
@@ -151,7 +155,10 @@ def format_class_name(name):
 
 def list_pictures(folder):
     """{class: its pictures' paths, sorted} of a folder with a folder for each class. Hidden files do not count, nor
-    what a Mac adds to an archive."""
+    what a Mac adds to an archive.
+
+    Raises UserError if a class has no picture.
+    """
     folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX")))
     pictures = {path.name: sorted(p for p in path.glob("[!.]*") if p.suffix.lower() in ENDINGS) for path in folders}
     if empty := [name for name, paths in pictures.items() if not paths]:

@@ -60,7 +60,8 @@ class Place:
             self.join()
 
     def join(self):
-        """Join the other processes; with GPUs, take one for this process alone."""
+        """Join the other processes; with GPUs, take one for this process alone. Raises UserError if there are too few
+        GPUs."""
         if self.device.type == "cuda":
             local_rank, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
             if local_rank >= gpus:

@@ -80,7 +80,7 @@ def import_guard(requirements):
 
 
 def explain_import(error, requirements):
-    """What went wrong in an import, in words for the user; None for a mistake of ours."""
+    """Explain an error of an import to the user; return None for a mistake of ours."""
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed: python -m pip install -r {requirements}"
     if isinstance(error, ValueError) and "MPLBACKEND" in os.environ and "backend" in str(error):
@@ -91,7 +91,7 @@ def explain_import(error, requirements):
 
 
 def locate_error(error):
-    """Where an error is, "file.py:line, the line: what it is"; None if it is in no file of this project.
+    """Return the place of an error, "file.py:line, the line: message"; None if it is in no file of this project.
 
     The lessons are in the project's folder itself. Their innermost line is named or, if there is none, that of another
     file of the project.
@@ -107,7 +107,7 @@ def locate_error(error):
 
 
 def is_ours(filename):
-    """Whether a file is one of this project's, and not of a package that is installed in its folder."""
+    """Return True if a file is one of this project's, and not of a package that is installed in its folder."""
     path = Path(filename)
     return path.is_relative_to(ROOT) and "site-packages" not in path.parts
 

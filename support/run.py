@@ -116,17 +116,17 @@ class Run:
 
     @property
     def begins_with_knowledge(self):
-        """Whether the run begins now, and from a file of a network that has learned already."""
+        """True if the run begins now, and from a file of a network that has learned already."""
         return bool(self.options.base_model) and self.step == 0
 
     @property
     def epoch_ends(self):
-        """Whether the step just taken was the last of an epoch, or of the run."""
+        """True if the step just taken was the last of an epoch, or of the run."""
         return self.step % self.plan.steps_per_epoch == 0 or self.step == self.plan.steps
 
     @property
     def interrupted(self):
-        """Whether Ctrl-C or SIGTERM has asked the run to stop."""
+        """True if Ctrl-C or SIGTERM has asked the run to stop."""
         return self.signal is not None
 
     @contextmanager

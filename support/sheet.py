@@ -43,13 +43,13 @@ def cut_digits(path):
 
 
 def keep_large_strips(ink, strips):
-    """Those strips of rows of the ink (H, W) that are no specks: with LEAST of the ink of most, or more."""
+    """Return the strips of rows of the ink (H, W) that are no specks: with LEAST of the typical ink, or more."""
     of_each = np.array([(ink[strip] > 127).sum() for strip in strips])
     return [strip for strip, n in zip(strips, of_each, strict=True) if n > LEAST * np.median(of_each)]
 
 
 def find_runs(mask, gap):
-    """Where a row of bools is True, as slices; what is not more than `gap` apart is one."""
+    """Return the runs of True in a row of bools, as slices. Runs that are not more than `gap` apart are one."""
     indices = np.flatnonzero(mask)
     if not indices.size:
         return []

@@ -51,7 +51,7 @@ class Source:
         return type(self)(self.name, **self.given | news) if news else self
 
     def checkpoint_facts(self):
-        """What a checkpoint keeps: {name: value} for its options, and {name: array} of the letters, if any."""
+        """Return what a checkpoint keeps: {name: value} for its options, and {name: array} of the letters, if any."""
         return {"of": self.noun} | {name: getattr(self, name) for name in self.fact_names}, {}
 
     @classmethod
@@ -64,12 +64,12 @@ class Source:
         return {"images": images, "names": names, "texts": texts}[self.noun]
 
     def is_like(self, other_source):
-        """Whether the other source is of the same kind."""
+        """Return True if the other source is of the same kind."""
         return self.noun == other_source.noun
 
     @property
     def path(self):
-        """Where it is, if it is neither bundled nor fetched."""
+        """The path of the examples, if they are neither bundled nor fetched."""
         return find_path(self.name)
 
     def examples(self):
@@ -78,7 +78,8 @@ class Source:
 
     @cached_property
     def content(self):
-        """What is read: {"arrays": a list, "classes" or "letters": what comes with them, "sha256": the sum of it}."""
+        """The content of the files: {"arrays": a list, "classes" or "letters": what comes with them, "sha256": the sum
+        of it}. Raises UserError if the files are not those that a checkpoint has seen."""
         if self.sums:
             folder = dataset_folder(self.name)
             files = [find(folder / file, self.url and self.url + file, sha256) for file, sha256 in self.sums.items()]
@@ -106,7 +107,7 @@ class Source:
 
     @property
     def kind(self):
-        """What one of its classes, or of its texts, is called."""
+        """The singular of the examples' noun: "digit", "class", "name" or "text"."""
         return self.noun.removesuffix("s")
 
     @property
@@ -118,7 +119,7 @@ class Source:
 
     @property
     def prefix(self):
-        """What the names of a run's files begin with."""
+        """The beginning of the names of a run's files."""
         return f"{self.noun}_"
 
     @cached_property
@@ -127,7 +128,7 @@ class Source:
         return texts.TOKENIZERS[self.noun](self)
 
     def name_labels(self, labels):
-        """What examples with these labels are called; None if there are no labels."""
+        """Return the names of examples with these labels; None if there are no labels."""
         return None
 
     def read(self, path):
@@ -205,7 +206,8 @@ class ImageFolder(Source):
 
     @cached_property
     def mean_and_std(self):
-        """Mean and standard deviation of all training pixels, those of held-out images too, from 0 to 1."""
+        """Mean and standard deviation of all training pixels, those of held-out images too, from 0 to 1. Raises
+        UserError if all pixels are of the same grey."""
         mean, std = pictures.mean_and_std(self.content["arrays"][0])
         if not std:
             raise UserError(f"--dataset {self.name}: all training images are of the same grey, and show nothing")
@@ -213,7 +215,7 @@ class ImageFolder(Source):
 
     @cached_property
     def reader(self):
-        """How a picture becomes an input: by its "ink", as an image in MNIST's form, or as the whole "picture".
+        """The way a picture becomes an input: by its "ink", as an image in MNIST's form, or as the whole "picture".
 
         What comes in MNIST's files is in its form, and so is what predict.py has cut from sheets.
         """
@@ -237,7 +239,7 @@ class ImageFolder(Source):
     def separator(self):
         return "" if self.kind == "digit" else ", "
 
-    def called(self, label):
+    def describe_label(self, label):
         name = self.classes[label]
         return f"{'an' if name[0] in '8aeio' else 'a'} {name}"
 

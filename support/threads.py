@@ -128,7 +128,7 @@ class InParts:
 
     @property
     def is_whole(self):
-        """Whether the model gets its batches whole, because in parts it would be another."""
+        """True if the model gets its batches whole, because in parts it would be another."""
         return self.copies == [self.model]
 
 
@@ -223,7 +223,7 @@ def concatenate(arrays):
 
 @cache
 def limit_blas_threads():
-    """How many threads NumPy's products would have used. From the first call on, each product gets one thread.
+    """Give each of NumPy's products one thread from now on. Return how many they would have used.
 
     1 where threadpoolctl knows no library, as with Apple's Accelerate, whose threads it cannot limit.
     """
@@ -302,7 +302,7 @@ def start_threads(number):
 
 
 def run_jobs(jobs):
-    """What each of these threads does."""
+    """The loop of each of these threads."""
     while True:
         job, error = jobs.get(), None
         if job.taken.acquire(blocking=False):

@@ -45,7 +45,7 @@ def from_numpy(model, optimizer, groups, steps, source_name):
     """
     content = optimizer.state_dict()
     for i, p in enumerate(list_parameters(optimizer)):
-        content["state"][i] = {theirs: torch.zeros_like(p) for theirs in optimizer.options.rule.remembers.values()}
+        content["state"][i] = {theirs: torch.zeros_like(p) for theirs in optimizer.options.rule.state_names.values()}
         content["state"][i]["step"] = torch.tensor(float(steps))  # which AdamW counts, and SGD does not look at
     optimizer.load_state_dict(content)
     own_groups = get_tensors(model) | get_optimizer_state(model, optimizer) | {"frozen": get_frozen(model)}
@@ -91,7 +91,7 @@ def get_optimizer_state(model, optimizer):
     numbers, state = {p: i for i, p in enumerate(list_parameters(optimizer))}, optimizer.state_dict()["state"]
     return {
         ours: {name: turn(state[numbers[p]][theirs]) for name, p, turn in iter_parameters(model)}
-        for ours, theirs in optimizer.options.rule.remembers.items()
+        for ours, theirs in optimizer.options.rule.state_names.items()
     }
 
 

@@ -40,7 +40,7 @@ def side_effects_undone(classes):
 
 
 def ignore_breakpoint(*args, **kwargs):
-    """What breakpoint() calls in the meantime."""
+    """Stand in for breakpoint(), and do nothing."""
 
 
 @contextlib.contextmanager
@@ -88,6 +88,6 @@ def copies_of_variables(scopes):
 
 
 def is_variable(name, value):
-    """Whether a module's or a class's attribute holds something that its code may change."""
+    """Return True if a module's or a class's attribute holds something that its code may change."""
     is_code = isinstance(value, ModuleType) or callable(value) or hasattr(value, "__get__")
     return not (is_code or name.startswith("__"))

@@ -60,15 +60,15 @@ CACHED = """
 
 def test_a_message_is_a_nest_of_arrays_numbers_and_text():
     nest = ["loss", {"kept": 3, "W": np.arange(6.0).reshape(2, 3)}, (np.float32(0.5), None, "ü"), 2**127]
-    asked.write(file := io.BytesIO(), nest)
-    found = asked.read(io.BytesIO(file.getvalue()))
+    asked.write_message(file := io.BytesIO(), nest)
+    found = asked.read_message(io.BytesIO(file.getvalue()))
     assert repr(found) == repr(nest)
     for damaged in (b"", file.getvalue()[:-1], b"\xff" * 99):
         with pytest.raises(EOFError):
-            asked.read(io.BytesIO(damaged))
+            asked.read_message(io.BytesIO(damaged))
     head = json.dumps(['{"array": 0}', [["|O", [1]]]]).encode()
     with pytest.raises(ValueError, match="OBJECT"):
-        asked.read(io.BytesIO(len(head).to_bytes(8, "big") + (8).to_bytes(8, "big") + head + bytes(8)))
+        asked.read_message(io.BytesIO(len(head).to_bytes(8, "big") + (8).to_bytes(8, "big") + head + bytes(8)))
 
 
 def test_a_nest_comes_back_as_the_kind_of_dict_that_the_learners_file_has():
@@ -76,8 +76,8 @@ def test_a_nest_comes_back_as_the_kind_of_dict_that_the_learners_file_has():
         pass
 
     for module, kind in ((SimpleNamespace(Mine=Mine), Mine), (SimpleNamespace(Mine=int), dict), (None, dict)):
-        with np.load(io.BytesIO(nests.packed(Mine(W=np.ones(2), n=3)))) as arrays:
-            found = nests.unpacked(arrays, module)
+        with np.load(io.BytesIO(nests.pack(Mine(W=np.ones(2), n=3)))) as arrays:
+            found = nests.unpack(arrays, module)
         assert type(found) is kind and [*found] == ["W", "n"] and found["n"] == 3
 
 
@@ -88,8 +88,10 @@ class Here:
         self.module, self.kept, self.stdin = module, [], self
 
     def write(self, content):
-        self.question = asked.read(io.BytesIO(content))
-        asked.write(said := io.BytesIO(), {"results": asked.answer(self.module, self.kept, *self.question)})
+        self.question = asked.read_message(io.BytesIO(content))
+        asked.write_message(
+            said := io.BytesIO(), {"results": asked.call_function(self.module, self.kept, *self.question)}
+        )
         self.stdout = io.BytesIO(said.getvalue())
 
     def flush(self):
@@ -129,8 +131,8 @@ def asked_here(exercise, body, seed):
         exercise.kind.ask(exercise, asked.Functions(Listening(SimpleNamespace(**names)), {}), seed)
     finally:
         assert questions and all(name == exercise.function.name for name, *_ in questions)
-        for g, (_, _, arguments) in zip(exercise.drawing(seed), questions, strict=False):
-            wanted = [*exercise.given(g).values()]
+        for g, (_, _, arguments) in zip(exercise.iter_draws(seed), questions, strict=False):
+            wanted = [*exercise.make_arguments(g).values()]
             assert len(arguments) == len(wanted)  # nothing else is sent: neither the seed nor what is right
             assert all(np.array_equal(one, other) for one, other in zip(arguments, wanted, strict=True))
 
@@ -219,7 +221,7 @@ def test_who_is_wrong_for_the_inputs_of_that_question_alone_is_told_so(tmp_path,
     path.write_text(filled("dz1", "dz1 = da1 * (z1 > 0)"))
     monkeypatch.setattr(Function, "ask", lambda *given: 1 / 0)
     verdicts = iter([Report({"passed": False, "name": "not right", "text": "an edge"}), Report({})])
-    monkeypatch.setattr(runner, "apart", lambda *given: next(verdicts))
+    monkeypatch.setattr(runner, "run_in_subprocess", lambda *given: next(verdicts))
     passed = Verdict(True, "passed", "")
     assert marking.confirm(BY_NAME["dz1"], path, passed).text == "an edge"
 
@@ -238,7 +240,7 @@ def test_no_word_of_a_file_reaches_a_teachers_table():
         ({"name": 3}, "no result"),
         ({"name": "the sign", "mark": 1}, "no result"),
     ):
-        found = marking.verdict(BY_NAME["dz1"], Report({"passed": False, "text": ""} | fields))
+        found = marking.read_verdict(BY_NAME["dz1"], Report({"passed": False, "text": ""} | fields))
         assert (found.passed, found.words) == (False, name), fields
 
 
@@ -246,7 +248,7 @@ def test_no_word_of_a_file_reaches_a_teachers_table():
 @pytest.mark.parametrize("name", NOTHING)
 def test_a_forged_report_is_not_enough(name, tmp_path):
     (path := tmp_path / f"{name}.py").write_text(FORGED + NOTHING[name])
-    assert runner.apart(BY_NAME[name], path, 0, 40).verdict["passed"]
+    assert runner.run_in_subprocess(BY_NAME[name], path, 0, 40).verdict["passed"]
     found = marking.mark(BY_NAME[name], path, 0)
     assert (found.passed, found.name) == (False, "not as reported"), found.text
 
@@ -318,32 +320,32 @@ def test_what_takes_too_long_is_said_to_take_too_long(tmp_path):
 @pytest.fixture
 def anew():
     """What was found out about bubblewrap is found out again."""
-    sandbox.fails.cache_clear()
+    sandbox.find_failure.cache_clear()
     yield
-    sandbox.fails.cache_clear()
+    sandbox.find_failure.cache_clear()
 
 
 def test_where_there_is_no_bubblewrap_or_it_fails_that_is_said(anew, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: None)
-    assert sandbox.fails() == "bubblewrap is not installed"
+    assert sandbox.find_failure() == "bubblewrap is not installed"
     (tmp_path / "class").mkdir()
     (tmp_path / "class" / "ada.py").write_text("")
     assert not practice.main(["mark", str(tmp_path / "class"), "--only", "dz1"])
     assert "No sandbox: bubblewrap is not installed. The files run with your rights." in capsys.readouterr().err
-    sandbox.fails.cache_clear()
+    sandbox.find_failure.cache_clear()
     (bwrap := tmp_path / "bwrap").write_text(
         "#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n"
     )
     bwrap.chmod(0o755)
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: str(bwrap))
     with suppress(OSError):  # there may be no such shell
-        assert "setting up uid map: Permission denied" in sandbox.fails()
+        assert "setting up uid map: Permission denied" in sandbox.find_failure()
 
 
 def test_a_file_in_the_sandbox_sees_itself_and_no_other_hand_in(tmp_path, monkeypatch):
     monkeypatch.setattr(sandbox.shutil, "which", lambda name: "bwrap")
     hand_ins = sandbox.ROOT / "tests"  # as if a class was handed in there
-    command = sandbox.around(hand_ins / "deep" / "dz1.py", tmp_path, [hand_ins])
+    command = sandbox.make_command_prefix(hand_ins / "deep" / "dz1.py", tmp_path, [hand_ins])
     pairs = [*pairwise(command)]
     assert "--unshare-all" in command and ("--ro-bind", str(sandbox.ROOT)) in pairs
     assert command.index(str(hand_ins)) > command.index(str(sandbox.ROOT)) and ("--tmpfs", str(hand_ins)) in pairs
@@ -354,7 +356,7 @@ def test_a_file_in_the_sandbox_sees_itself_and_no_other_hand_in(tmp_path, monkey
 @pytest.mark.slow
 def test_in_the_sandbox_there_is_no_network_and_nothing_of_others(tmp_path, capsys):
     """It tries, and says what it has found; and a right answer passes, a network from a blank file, too."""
-    if why := sandbox.fails():
+    if why := sandbox.find_failure():
         pytest.skip(why)
     folder, secret = tmp_path / "class", tmp_path / "secret.txt"
     secret.write_text("the teacher's")

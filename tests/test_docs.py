@@ -24,12 +24,13 @@ from gpt_np import sample
 from lab import bench, cost, counts, debugging, experiments, faults, nanogpt, results, steps, writing
 from loading.options import parse_options
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
+from networks import NETWORKS
 from support.history import History, load_history
 from support.rounding import round_up
 from support.schedule import Plan
 from tiny_model import write_model
 
-README, CONTRIBUTING, TEACHING = "README.md", "docs/CONTRIBUTING.md", "docs/teaching.md"
+README, CONTRIBUTING, TEACHING, PLAN = "README.md", "docs/CONTRIBUTING.md", "docs/teaching.md", "docs/plan.md"
 LESSON_FILES = sorted((ROOT / "docs").glob("[a-z]*.md"))
 PAGES = [README, *(f"docs/{path.name}" for path in LESSON_FILES), CONTRIBUTING]
 TEXT = {path: (ROOT / path).read_text(encoding="utf-8") for path in PAGES}
@@ -178,6 +179,41 @@ def test_exercises_and_cases_are_counted_right():
     assert len(counted) >= 4
 
 
+def test_the_study_plan_counts_the_exercises_of_each_lesson():
+    """A row for each lesson; the cases of a lesson come after its exercises in the order."""
+    counts = dict.fromkeys(re.findall(r"^\| \[[^\]]+\]\((\w+)\.md\)", TEXT[PLAN], re.M), (0, 0))
+    asked = {name: path for path in LESSONS for name, _ in STEP.findall(TEXT[path])}
+    lesson_of_cases = {case: path for path in TEXT for case in re.findall(r"`(case_\w+)`", listed_cases(path))}
+    for exercise in EXERCISES:
+        path = (lesson_of_cases if exercise in CASES else asked)[exercise.name]
+        written, cases = counts[Path(path).stem]
+        counts[Path(path).stem] = (written, cases + 1) if exercise in CASES else (written + 1, cases)
+    for name, (written, cases) in counts.items():
+        (cell,) = re.findall(rf"^\| \[[^\]]+\]\({name}\.md\) \| [^|]+ \| ([^|]*) \|", TEXT[PLAN], re.M)
+        numbers = [int(number) for number in re.findall(r"\b\d+\b", cell)]
+        assert numbers == ([written] * bool(written) + [cases] * bool(cases) or [0]), f"{name}: {cell}"
+
+
+def listed_cases(path):
+    """The lists of cases of a page, such as *Cases:* `case_guessing`, `case_strangers`."""
+    return "\n".join(re.findall(r"^\*Cases?:\* (.+(?:\n.+)*)", TEXT[path], re.MULTILINE))
+
+
+def test_the_hours_of_the_study_plan_add_up():
+    rows = re.findall(r"^\| \[[^\]]+\]\(\w+\.md\) \| ([\d.]+) \|.*\| ?(\w*) \| (\d) \|$", TEXT[PLAN], re.M)
+    weeks = [sum(float(hours) for hours, _, w in rows if w == week) for week in "12345678"]
+    weekend = sum(float(hours) for hours, on_weekend, _ in rows if on_weekend)
+    assert f"({weekend:g} hours): your own network" in WORDS[PLAN]
+    assert f"({sum(weeks):g} hours, {min(weeks):g} to {max(weeks):g} a week)" in WORDS[PLAN]
+    assert 35 <= sum(weeks) <= 40
+
+
+def test_a_lesson_that_counts_the_networks_counts_them_right():
+    words = ("three", "four", "five", "six", "seven")
+    counted = re.findall(r"\ball (\w+) networks\b", "\n".join(WORDS.values()))
+    assert counted and {*counted} == {words[len(NETWORKS) - 3]}
+
+
 def test_what_is_said_of_runs_that_fail_was_measured():
     """The sentences of docs/experiments.md and docs/debugging.md, and the numbers in them."""
 
@@ -284,40 +320,63 @@ def test_the_readme_shows_the_five_lines_of_the_lesson_and_one_answer():
 
 # --- Terms -------------------------------------------------------------------------------------------------------
 
-# Where a term is explained: in italics or bold there, or in a heading; and in no earlier lesson is it used.
+# The lesson that explains a term, in italics, bold or a heading. Earlier lessons do not use it.
 TERMS = {
-    "briefly": "neuron, weight, bias, layer, hidden units, logits, softmax, cross-entropy, gradient, batch, epoch, "
-    "learning rate, activation function",
+    "briefly": "neuron, weight, bias, layer, hidden layer, hidden units, logits, softmax, cross-entropy, gradient, "
+    "batch, epoch, learning rate, hyperparameter, activation function",
     "backprop": "one-hot, mask",
-    "training": "momentum, velocity, central difference",
+    "training": "momentum, velocity, central difference, gradient check, learning-rate schedule",
     "debugging": "augmentation, held out, overfitting, weight decay, detective cases",
     "further": "sigmoid",
-    "autograd": "tape, broadcast",
-    "resnet": "kernel, stride, im2col, batch normalisation",
-    "transformer": "attention, layer normalisation, AdamW, heads",
-    "writing": "embedding, causal mask, perplexity",
-    "sampling": "temperature",
-    "nanogpt": "dropout, GELU",
+    "autograd": "tape, broadcast, vector-Jacobian product",
+    "resnet": "kernel, stride, im2col, batch normalisation, torchrun",
+    "transformer": "attention, layer normalisation, AdamW, heads, ViT",
+    "writing": "token, vocabulary, embedding, position embedding, context length, prompt, generate, temperature, GPT, "
+    "causal mask, perplexity",
+    "sampling": "top-k, KV cache",
+    "nanogpt": "dropout, GELU, weight tying, warm-up",
+    "llama": "RMSNorm, RoPE, grouped-query attention, nucleus sampling, fine-tune, LoRA",
 }
+TABLE_OR_CODE = re.compile(r"^\|.*?$|`[^`\n]*`", re.M)
+LINK = re.compile(r"!?\[[^\]]*\]\([^)]*\)")
 
 
 def lesson(name):
-    """What a lesson says: no code, tables, formulas or pictures, and not where it leads."""
+    """A lesson without its blocks of code, its formulas and its last section, which leads on."""
     text = TEXT[f"docs/{name}.md"].partition("\n## Where next")[0]
-    text = re.sub(r"^ *```.*?^ *```|^\|.*?$|`[^`\n]*`|\$[^$]*\$", " ", text, flags=re.M | re.S)
-    return re.sub(r"!?\[[^\]]*\]\([^)]*\)", " ", text)
+    return re.sub(r"^ *```.*?^ *```|\$[^$]*\$", " ", text, flags=re.M | re.S)
+
+
+def early_uses(text, term, lessons_to_come):
+    """Where a text uses a term that a later lesson explains. A link may name it, and so may a table or inline code
+    below a link to that lesson or a later one."""
+    linked = re.search(rf"\]\((?:{'|'.join(lessons_to_come)})\.md", text)
+    without_links = LINK.sub(lambda link: " " * len(link[0]), text)  # of the same length, so that places stay the same
+    if linked:
+        below = TABLE_OR_CODE.sub(" ", without_links[linked.end() :])
+        without_links = without_links[: linked.end()] + below
+    return re.findall(rf".{{0,40}}\b{term}\b.{{0,40}}", without_links, re.I)
 
 
 def test_a_term_is_explained_before_it_is_used():
     """The lessons are read in their order. What a link says, somebody may follow who wants to know already."""
-    earlier = ""
-    for name, terms in TERMS.items():
-        text = lesson(name)
+    order = [*TERMS]
+    for index, (name, terms) in enumerate(TERMS.items()):
         for term in terms.split(", "):
             explained = rf"[*]+[^*\n]{{0,30}}\b{term}|^#+ .*\b{term}"
-            assert re.search(explained, text, re.I | re.M), f"docs/{name}.md should explain: {term}"
-            assert not (found := re.search(rf"\b{term}\b.{{0,40}}", earlier, re.I)), f"{term}: {found[0]}"
-        earlier += text
+            assert re.search(explained, lesson(name), re.I | re.M), f"docs/{name}.md should explain: {term}"
+            for earlier in order[:index]:
+                uses = early_uses(lesson(earlier), term, order[index:])
+                assert not uses, f"docs/{earlier}.md uses {term}, which docs/{name}.md explains: {uses[0]}"
+
+
+def test_a_term_in_a_table_or_in_code_counts_as_used():
+    later = ["resnet", "transformer"]
+    for text in ("| a | kernel |\n", "Run `kernel`.", "A kernel is new. [Here](resnet.md) is more.\n"):
+        assert early_uses(text, "kernel", later)
+    for text in ("See [the kernel](resnet.md).", "More [there](transformer.md#x).\n\n| a | kernel |\n", "Two kernels"):
+        assert not early_uses(text, "kernel", later)
+    assert early_uses("More [there](resnet.md). A kernel is new.", "kernel", later)
 
 
 # --- Questions, and their answers ----------------------------------------------------------------------------------
@@ -449,7 +508,11 @@ def small_cases():
     weights = softmax.forward(np.array([[0, np.log(2), 0]]))
     mixed = weights @ [[4, 0], [0, 4], [2, 2]]
     yield "docs/sampling.md", "(1/4)(4, 0) + (1/2)(0, 4) + (1/4)(2, 2) = (3/2, 5/2)", mixed
-    for temperature, said in ((1, "falls on the second: word 1"), (0.5, "falls on word 0"), (0, "At 0 it is word 0")):
+    for temperature, said in (
+        (1, "falls on the second: token 1"),
+        (0.5, "falls on token 0"),
+        (0, "At 0 it is token 0"),
+    ):
         yield "docs/sampling.md", said, sample(logits, temperature, np.array([0.6]))
     for name, given, result, sentence in of_chapter_7():
         names = {"np": np} | given
@@ -495,7 +558,11 @@ def test_teaching_names_marks_and_exercises_that_exist():
     text = TEXT[TEACHING]
     names, _, _, ben = (line.split("|")[4:-1] for line in text[text.index("| name |") :].splitlines()[:4])
     for column, mark in zip(names, ben, strict=True):
-        assert mark.strip() in {"", "not written", *(mistake.name for mistake in BY_NAME[column.strip()].known)}
+        assert mark.strip() in {
+            "",
+            "not written",
+            *(mistake.name for mistake in BY_NAME[column.strip()].known_mistakes),
+        }
     (week,) = (part for part in text.split("\n\n") if "| day |" in part)
     assert set(re.findall(r"`(\w+)`", week)) <= {*BY_NAME, "train", "prove"}
     (folders,) = re.findall(r"that folder of \[exercises\]\(../exercises\): ([^.]*)\.", text)

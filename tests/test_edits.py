@@ -18,7 +18,7 @@ from conftest import PATIENCE, rows
 from exercises.catalogue import BY_NAME
 from marker.budget import Stopped
 from marker.finders import edits, repair
-from marker.finders.edits import edits_of, made, together
+from marker.finders.edits import apply_edit, edits_of, merge_edits
 from marker.verdict import PLACES
 
 # A slip, what belongs there, and the rank and kind of the edit. a, b and the index i are given; B is a size. Of several
@@ -196,7 +196,7 @@ def edits_in(lines):
 def with_each(edits, function):
     """(an edit, the lines with it) for each of these edits of a function."""
     for edit in edits:
-        with made(edit):
+        with apply_edit(edit):
             yield edit, written(function.body)
 
 
@@ -257,7 +257,7 @@ def may_turn_back(row, slip, belongs, edit):
         return False
     if isinstance(row.slip, ast.Name):
         return slip in ("a", "f[a]")
-    return edits.fits(row.slip, ast.parse(slip, mode="eval").body, {})
+    return edits.matches(row.slip, ast.parse(slip, mode="eval").body, {})
 
 
 def test_each_slip_of_a_statement_is_turned_back():
@@ -304,7 +304,7 @@ def test_what_a_condition_asks_is_known_however_deep_it_is():
 def test_one_slip_in_several_places_is_turned_back_in_all_of_them():
     def turned_back(lines):
         function, edits = edits_in(lines)
-        return [(edit.kind, text) for edit, text in with_each(together(edits), function)]
+        return [(edit.kind, text) for edit, text in with_each(merge_edits(edits), function)]
 
     assert ("an index", "return a[i] * b[i]") in turned_back("return a[i + 1] * b[i + 1]")
     powers = "return (1 - a) ** b + (1 - i) ** b"
@@ -316,7 +316,7 @@ def test_one_slip_in_several_places_is_turned_back_in_all_of_them():
         ("return f(a) + f(a)", "return f(-a) + f(-a)"),  # what is missing
     ):
         assert several not in {text for _, text in turned_back(lines)}
-    assert not [*together([*edits_in("return i + 1")[1], *edits_in("return i + 1")[1]])]  # of two functions
+    assert not [*merge_edits([*edits_in("return i + 1")[1], *edits_in("return i + 1")[1]])]  # of two functions
 
 
 def test_what_is_tried_touches_nothing_outside_and_other_threads_go_on(tmp_path):
@@ -330,7 +330,7 @@ def test_what_is_tried_touches_nothing_outside_and_other_threads_go_on(tmp_path)
         over.set()
 
     (other := threading.Thread(target=serve)).start()
-    with repair.harmless():
+    with repair.suppress_side_effects():
         begun.set()
         assert over.wait(PATIENCE)
         for outside in (
@@ -373,22 +373,22 @@ def test_what_is_said_of_several_edits_is_the_smallest_part_with_all_of_them():
     for row in rows(DESCRIBED):
         slip, belong, kind, lines, part = (text.replace("\\n", "\n") for text in row.values)
         function, edits = edits_in(slip)
-        made_of = {text: edit for edit, text in with_each([*together(edits), *edits][::-1], function)}
+        made_of = {text: edit for edit, text in with_each([*merge_edits(edits), *edits][::-1], function)}
         several = [made_of[written(ast.parse(one).body)] for one in belong.split(" & ")]
         source = f"def f(a, b, i):\n{textwrap.indent(slip, '    ')}"
-        found = repair.described(several, source, ["y", "x"])
+        found = repair.describe_edits(several, source, ["y", "x"])
         assert (found["kind"], found["part"] or "-") == (kind, part), slip
         assert ", ".join(map(str, found["lines"])) == lines and found["results"] == ["x", "y"]
         assert found["each"] == bool(several[0].also)
 
 
 def test_the_first_trial_in_which_an_answer_is_wrong_comes_first():
-    trial = repair.Trial(BY_NAME["dz1"], None, [], [None] * 3, [], [], [{"dz1"}, set(), {"dz1"}])
+    trial = repair.EditSearch(BY_NAME["dz1"], None, [], [None] * 3, [], [], [{"dz1"}, set(), {"dz1"}])
     assert trial.order == [1, 0, 2]
 
 
 def test_what_an_edit_keeps_is_counted_from_the_third_turn_of_a_loop_on():
-    trial, kept = repair.Trial(BY_NAME["dz1"], None, [], [None], [], [], [set()]), []
+    trial, kept = repair.EditSearch(BY_NAME["dz1"], None, [], [None], [], [], [set()]), []
     trial.turns = 0
     try:
         with pytest.raises(Stopped):

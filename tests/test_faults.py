@@ -370,9 +370,8 @@ def test_a_lock_that_another_run_is_just_removing_is_none(tmp_path, monkeypatch)
 
 def test_a_lock_of_a_killed_run_is_none(tmp_path):
     path = tmp_path / ".np.lock"
-    code = (
-        f"import os, pathlib, support.files as f\nwith f.locked(pathlib.Path({str(path)!r})): os.kill(os.getpid(), 9)"
-    )
+    lock = f"f.file_lock(pathlib.Path({str(path)!r}))"
+    code = f"import os, pathlib, support.files as f\nwith {lock}: os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == -signal.SIGKILL
     assert path.exists()
     with file_lock(path):

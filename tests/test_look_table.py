@@ -39,7 +39,7 @@ def test_inputs_whose_mean_is_not_taken_off_are_marked(monkeypatch):
     code = insert_fault((ROOT / "data.py").read_text(encoding="utf-8"), FAULTS["mean"])
     wrong = ModuleType("data")
     exec(compile(code, "data.py", "exec"), vars(wrong))
-    monkeypatch.setattr(data, "to_input", wrong.as_input)
+    monkeypatch.setattr(data, "to_input", wrong.to_input)
     marks = find_marks("mlp mnist", 1)
     assert ("x", "mean 0.4") in [(place, number[:8]) for place, _, number in marks]
 

@@ -84,7 +84,7 @@ def test_what_is_said_of_a_slope_that_is_0_is_0():
 
 def test_a_factor_is_one_number_for_all_entries():
     for mine, times in {(0.966, 0.969, 0.972): None, (1.0003, 1.0006): None, (1.0005, 1.00051): 1.0005}.items():
-        found = derivatives.factor([derivatives.Off(0, m, 1.0) for m in mine])
+        found = derivatives.find_factor([derivatives.Off(0, m, 1.0) for m in mine])
         assert found is times is None or found == pytest.approx(times, abs=1e-5)
 
 
@@ -169,11 +169,11 @@ def test_params_are_kept_as_they_are():
         "a": [(1, 2.5, None, True), {3: np.float32(0.1), (1, 2): "words"}],
         7: Pair(np.eye(2, dtype=np.int8), np.inf),
     }
-    found = blank.unpack_params(SimpleNamespace(Pair=Pair), nests.packed(nest))
+    found = blank.unpack_params(SimpleNamespace(Pair=Pair), nests.pack(nest))
     assert repr(found) == repr(nest) and found[7].W.dtype == np.int8 and type(found["a"][1][3]) is np.float32
     for other in ([{1, 2}], {"a": np.array([None])}, (1, [print])):
         with pytest.raises(ValueError, match=r"^params\S* is (of type \w+|an array of type object)$"):
-            nests.packed(other)
+            nests.pack(other)
 
 
 @pytest.mark.parametrize(
@@ -245,8 +245,8 @@ def test_a_counterexample_is_made_small():
 
 
 def test_numbers_are_told_apart():
-    assert derivatives.apart(0.18741, 0.18742) == ["0.18741", "0.18742"]
-    assert derivatives.apart(1.5, 2.0) == ["1.5", "2"]
+    assert derivatives.format_distinct(0.18741, 0.18742) == ["0.18741", "0.18742"]
+    assert derivatives.format_distinct(1.5, 2.0) == ["1.5", "2"]
 
 
 def test_with_few_digits_a_decay_is_seen_along_the_weights():
@@ -674,7 +674,7 @@ def test_what_a_file_imports_is_named_but_for_numpy_and_python():
 def test_what_is_being_done_is_told(tmp_path):
     path, told = tmp_path / "own_network.py", []
     path.write_text(own_programs.BASE.replace("accuracy = np.mean", "accuracy = 0 * np.mean"))
-    assert runner.report(EXERCISE, path, 0, tell=told.append).verdict["name"] == "claim too low"
+    assert runner.make_report(EXERCISE, path, 0, tell=told.append).verdict["name"] == "claim too low"
     assert told[0] == "Your network is training" and "It trains once more, with random labels" in told
 
 

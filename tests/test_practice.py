@@ -19,10 +19,10 @@ from conftest import UNIX, first_of_each, rows, schedule
 from desk.work import Work
 from exercises.catalogue import BY_NAME, EXERCISES, OURS
 from marker import check, marking, runner
-from marker.budget import SPEND, Budget, Stopped, counted
+from marker.budget import SPEND, Budget, Stopped, compile_with_budget
 from marker.equal import agree
-from marker.exercise import Exercise, change
-from marker.factors import made_of
+from marker.exercise import Exercise, apply_change
+from marker.factors import find_powers
 from marker.finder import Wrongs
 from marker.finders import repair, sometimes
 from marker.function import Notes
@@ -70,11 +70,14 @@ def sent(report):
 
 def test_beside_another_mistake_nothing_is_said_to_be_right():
     exercise = BY_NAME["weight_decay"]
-    both = [next(m for m in exercise.known if m.name == name) for name in ("growth in place of decay", "no momentum")]
-    decays = next(m for m in exercise.known if m.name == "the bias decays, too")
+    both = [
+        next(m for m in exercise.known_mistakes if m.name == name)
+        for name in ("growth in place of decay", "no momentum")
+    ]
+    decays = next(m for m in exercise.known_mistakes if m.name == "the bias decays, too")
     assert decays.question.startswith("Yours is right for weights.") and decays.beside.startswith("Is a bias a weight?")
     assert [m.beside for m in both] == [m.question for m in both]
-    for mistake in (m for each in WRITTEN for m in each.known):
+    for mistake in (m for each in WRITTEN for m in each.known_mistakes):
         assert not re.search("ours is right|^Right", mistake.beside) and mistake.beside, mistake.name
         assert "[" not in mistake.question[:1] + mistake.beside[:1], mistake.name
 
@@ -86,13 +89,13 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
     own = [name for name, *_ in exercise.mistakes if not name.startswith("and ")]
     for seed in seeds:
         assert judged(exercise, seed, lambda g: right(exercise, g)).passed
-        for i, mistake in enumerate(exercise.known if len(seeds) > 1 else exercise.known[: len(own)]):
+        for i, mistake in enumerate(exercise.known_mistakes if len(seeds) > 1 else exercise.known_mistakes[: len(own)]):
             found = judged(exercise, seed, lambda g, mistake=mistake: right(exercise, g) | exercise.values(mistake, g))
             if i < len(own):
                 assert (found.passed, found.name) == (False, mistake.name), found.text
                 assert mistake.question in found.text
             elif any(exercise.values(mistake, g) for g in exercise.draw(seed)):  # here it may have another name
-                assert found.name in {*(known.name for known in exercise.known), *OF_ANOTHER_KIND}, found.text
+                assert found.name in {*(known.name for known in exercise.known_mistakes), *OF_ANOTHER_KIND}, found.text
 
 
 @pytest.mark.parametrize(
@@ -104,23 +107,25 @@ def test_no_slip_passes_whatever_is_drawn(exercise, seeds):
 
     What passes in all has a reason in the exercise's file, or is the same function, whatever it is given.
     """
-    draws = [list(exercise.drawing(seed)) for seed in seeds]
+    draws = [list(exercise.iter_draws(seed)) for seed in seeds]
     passing = {}
     for body in {exercise.answer, *planted(exercise)}:
         is_right = judge_of(exercise, body)
         if n := sum(all(map(is_right, draw)) for draw in draws):
             passing[body] = n
     assert {*passing.values()} == {len(seeds)} and exercise.answer in passing
-    answer, *others = (check.counting(exercise.filled(body)) for body in {exercise.answer: None} | passing)
+    answer, *others = (check.parse_with_budget(exercise.fill_stub(body)) for body in {exercise.answer: None} | passing)
     for tree in others:
-        is_equal = check.Arbitrary(exercise, answer, draws).is_equal
-        assert ast.unparse(tree) in check.reasons(exercise) or is_equal(check.compiled(tree)), ast.unparse(tree)
+        is_equal = check.ArbitraryInputs(exercise, answer, draws).is_equal
+        assert ast.unparse(tree) in check.collect_reasons(exercise) or is_equal(check.compile_tree(tree)), ast.unparse(
+            tree
+        )
 
 
 def judge_of(exercise, body):
     """is_right(g): whether a function with this body, called here, has all results right for the inputs g."""
     names = {SPEND: Budget(20_000).spend}
-    exec(counted(filled(exercise.name, body)), names)
+    exec(compile_with_budget(filled(exercise.name, body)), names)
 
     def is_right(g):
         names[SPEND] = Budget(20_000).spend
@@ -189,7 +194,7 @@ def test_what_is_asked_about_a_shape():
 
 def test_a_known_mistake_that_is_one_of_some_inputs_is_named_so_where_nothing_explains_all():
     exercise = BY_NAME["clip_norm"]
-    (nothing,) = (mistake for mistake in exercise.known if mistake.name == "nothing clipped")
+    (nothing,) = (mistake for mistake in exercise.known_mistakes if mistake.name == "nothing clipped")
 
     def answer(g):
         is_some = any(g is one for one in exercise.draw(0)[:2])
@@ -205,7 +210,7 @@ def test_a_known_mistake_that_is_one_of_some_inputs_is_named_so_where_nothing_ex
 def test_a_mistake_in_one_of_two_trials_of_other_sizes_is_not_named():
     """Trials 0 and 1 come from one function that draws inputs, and so do 2 and 3."""
     exercise = BY_NAME["clip_norm"]
-    (nothing,) = (mistake for mistake in exercise.known if mistake.name == "nothing clipped")
+    (nothing,) = (mistake for mistake in exercise.known_mistakes if mistake.name == "nothing clipped")
     draws = exercise.draw(0)
     answers = [right(exercise, g) for g in draws]
     assert exercise.values(nothing, draws[1])
@@ -227,7 +232,7 @@ def test_what_has_not_come_to_its_end_has_a_mark_that_says_where():
         (Report(died=-9), "no result", "-9"),
         (Report(unmarked="no data"), "cannot be marked", "no data"),
     ):
-        found = marking.verdict(BY_NAME["dz1"], outcome)
+        found = marking.read_verdict(BY_NAME["dz1"], outcome)
         assert not found.passed and found.name == mark and words in found.text, found.text
         assert ("line" in found.text) == (outcome.line is not None)
 
@@ -271,7 +276,7 @@ def everything_written():
     for row in rows(MARKS):
         name, body, mark, *words = row.values
         body = re.sub(r"\\u(\w{4})", lambda m: chr(int(m[1], 16)), body.replace("\\n", "\n"))
-        yield name, change(RIGHT[name], body, "") if " ->" in body else body, mark, words
+        yield name, apply_change(RIGHT[name], body, "") if " ->" in body else body, mark, words
 
 
 @pytest.mark.parametrize(
@@ -285,9 +290,9 @@ def everything_written():
 )
 def test_what_is_said_of_a_mistake_in_the_end_is_what_was_asked_and_written(name, edit, said, not_said, tmp_path):
     exercise, work = BY_NAME[name], Work(tmp_path, OURS)
-    for body in (change(RIGHT[name], edit, ""), RIGHT[name]):
-        outcome = runner.report(exercise, write(tmp_path, name, body), 0)
-        texts = "\n".join(work.record(exercise, marking.verdict(exercise, outcome), ""))
+    for body in (apply_change(RIGHT[name], edit, ""), RIGHT[name]):
+        outcome = runner.make_report(exercise, write(tmp_path, name, body), 0)
+        texts = "\n".join(work.record(exercise, marking.read_verdict(exercise, outcome), ""))
     assert said in texts and not_said not in texts
 
 
@@ -304,7 +309,7 @@ def test_edits_are_counted_and_do_nothing_but_compute(tmp_path, capfd):
     """Some of these never end (n -= 1); none prints, or writes the file once more."""
     written, exercise = tmp_path / "written", BY_NAME["loss"]
     path = write(tmp_path, "loss", ONCE.format(file=str(written)))
-    found = marking.verdict(exercise, runner.report(exercise, path, 0))
+    found = marking.read_verdict(exercise, runner.make_report(exercise, path, 0))
     trials = len(exercise.draw(0))
     assert found.name == "an argument not used"
     assert written.read_text(encoding="utf-8").split() == found.printed.split() == ["once"] * trials
@@ -341,7 +346,7 @@ def test_what_a_signal_has_ended_is_said_with_its_name(monkeypatch):
 def test_an_edit_that_keeps_more_and_more_is_stopped(tmp_path):
     body = "some = [0.0]\nfor _ in range(60): some = some + some[:1]\nloss = sum(some[:3]) + y[0] / 7"
     before = peak()
-    runner.report(BY_NAME["loss"], write(tmp_path, "loss", body), 0)
+    runner.make_report(BY_NAME["loss"], write(tmp_path, "loss", body), 0)
     assert peak() - before < 2**19
 
 
@@ -351,7 +356,7 @@ def test_edits_of_lists_and_loops_without_an_end_take_neither_memory_nor_time(tm
     exercise, before = BY_NAME["merge_tokens"], peak()
     for *_, body in exercise.pairs[::40]:
         began = time.process_time()
-        runner.report(exercise, write(tmp_path, exercise.name, body), 5)
+        runner.make_report(exercise, write(tmp_path, exercise.name, body), 5)
         assert time.process_time() - began < exercise.kind.seconds / 2
     assert peak() - before < 2**17
 
@@ -373,7 +378,7 @@ def test_what_is_right_or_has_a_name_costs_no_search(tmp_path, monkeypatch):
     for body, mark in ((RIGHT["dz1"], "passed"), ("dz1 = 1 * da1", "the mask forgotten"), (None, "not written")):
         path = tmp_path / "dz1.py"
         path.write_text(BY_NAME["dz1"].stub if body is None else filled("dz1", body), encoding="utf-8")
-        assert marking.verdict(BY_NAME["dz1"], runner.report(BY_NAME["dz1"], path, 0)).words == mark
+        assert marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 0)).words == mark
 
 
 TWO_FUNCTIONS = """def product(a, b):
@@ -398,7 +403,7 @@ TWO_MISTAKES = [
 def test_two_mistakes_may_be_in_two_functions_and_none_is_said_that_is_not_known(name, body, mark, words, tmp_path):
     path = write(tmp_path, name, body)
     path.write_text(path.read_text(encoding="utf-8").replace("def da1(", TWO_FUNCTIONS), encoding="utf-8")
-    found = marking.verdict(BY_NAME[name], runner.report(BY_NAME[name], path, 5))
+    found = marking.read_verdict(BY_NAME[name], runner.make_report(BY_NAME[name], path, 5))
     assert found.words == mark and words in found.text, found.text
 
 
@@ -408,8 +413,10 @@ def test_two_known_mistakes_are_named_whatever_place_was_found(tmp_path, monkeyp
     place = {"kind": "a factor", "lines": [19], "part": "", "results": ["dlogits"], "each": False}
     path = write(tmp_path, "dlogits", body)
     for found in (None, place | {"left": "onehot added"}, place | {"nearer": True}, place | {"alone": True}):
-        monkeypatch.setattr(repair, "look", lambda wrongs, found=found: found)
-        assert marking.verdict(exercise, runner.report(exercise, path, 5)).name == "a factor 2, and onehot added"
+        monkeypatch.setattr(repair, "find_place", lambda wrongs, found=found: found)
+        assert (
+            marking.read_verdict(exercise, runner.make_report(exercise, path, 5)).name == "a factor 2, and onehot added"
+        )
 
 
 def kind_of(mark):
@@ -442,7 +449,7 @@ def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, w
     text = BY_NAME[name].stub if body is None else filled(name, body)
     sizes = vars(drawn(name, seed)[0])  # of the first batch
     path.write_text(re.sub(r"\{(\w)\}", lambda m: str(sizes[m[1]]), text), encoding="utf-8")
-    found = marking.verdict(BY_NAME[name], sent(runner.report(BY_NAME[name], path, seed)))
+    found = marking.read_verdict(BY_NAME[name], sent(runner.make_report(BY_NAME[name], path, seed)))
     assert found.words == mark, found.text
     assert "Traceback" not in found.text
     for word in words if seed == 5 else ():
@@ -452,12 +459,12 @@ def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, w
 def test_a_size_that_is_the_same_in_all_draws_is_named_in_no_factor():
     """It cannot be told from a constant."""
     sizes = {"B": [3, 4], "h": [2, 2]}
-    assert made_of([3, 4], sizes) == (1, {"B": 1}) and made_of([-1 / 3, -1 / 4], sizes) == (-1, {"B": -1})
-    assert made_of([2, 2], sizes) is None and made_of([6, 8], sizes) is None
+    assert find_powers([3, 4], sizes) == (1, {"B": 1}) and find_powers([-1 / 3, -1 / 4], sizes) == (-1, {"B": -1})
+    assert find_powers([2, 2], sizes) is None and find_powers([6, 8], sizes) is None
 
 
 def test_a_file_that_is_asked_leaves_no_pipe_open(tmp_path):
     """A class has hundreds of files, and a process may have 256 open."""
-    with runner.started(["-c", "pass"], tmp_path, tmp_path / "dz1.py", pipes=True) as process:
+    with runner.learner_process(["-c", "pass"], tmp_path, tmp_path / "dz1.py", pipes=True) as process:
         pass
     assert process.stdin.closed and process.stdout.closed and process.returncode is not None

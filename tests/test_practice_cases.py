@@ -13,7 +13,7 @@ from exercises.case import SUSPECTS, Notes, get_last_numbers, load_recorded
 from exercises.catalogue import CASES as ALL_CASES
 from marker import check, marking, runner
 from marker.catalogue import Catalogue
-from marker.exercise import CUT, change
+from marker.exercise import CUT, apply_change
 from marker.kind import Outcome, Report
 from marker.trial import load
 from practice_answers import marked_here
@@ -126,7 +126,9 @@ def verdict_on(name, program, folder):
     """Here, and not in a process of its own as for a learner: 60 of those take minutes."""
     path = folder / f"{name}.py"
     path.write_text(program, encoding="utf-8")
-    return marking.verdict(CASES[name], Report(**json.loads(json.dumps(asdict(runner.report(CASES[name], path, 3))))))
+    return marking.read_verdict(
+        CASES[name], Report(**json.loads(json.dumps(asdict(runner.make_report(CASES[name], path, 3)))))
+    )
 
 
 def judge(case, notes):
@@ -135,7 +137,7 @@ def judge(case, notes):
 
 def judged(name, edits, folder):
     """The verdict on a case's program, edited, and with its true diagnosis."""
-    program = change(STUB[name], edits.replace("\\n", "\n"), "")
+    program = apply_change(STUB[name], edits.replace("\\n", "\n"), "")
     program = program.replace("DIAGNOSIS = ...", f"DIAGNOSIS = {CASES[name].case.diagnosis!r}")
     return verdict_on(name, program, folder)
 
@@ -147,7 +149,7 @@ def test_a_case_says_nothing_of_its_cause_and_has_its_symptoms_on_record(name):
 
 @some_cases
 def test_check_finds_nothing_in_a_case(name, here):
-    assert [*check.problems(CASES[name], 3)] == []
+    assert [*check.find_problems(CASES[name], 3)] == []
 
 
 # What is wrong with a case, and what `python practice.py check` says of it. (Where it trains, with a few images.)
@@ -173,8 +175,8 @@ def test_check_finds_what_is_wrong_with_a_case(what, edit, said, here, quarter):
     if what in ("least", "probe"):
         exercise.kind = replace(exercise.kind, **{what: float(edit) if what == "least" else lambda *_: True})
     else:
-        setattr(exercise, what, change(getattr(exercise, what), edit, ""))
-    assert any(said in text for text in check.problems(exercise, 3)), [*check.problems(exercise, 3)]
+        setattr(exercise, what, apply_change(getattr(exercise, what), edit, ""))
+    assert any(said in text for text in check.find_problems(exercise, 3)), [*check.find_problems(exercise, 3)]
 
 
 @pytest.fixture
@@ -295,6 +297,6 @@ WRONG, RIGHT = "2.4, test accuracy 0.2", "2.0, test accuracy 0.9"
         ("2.4, test -> 2.3, test", "the lines of WRONG should be once in the stub"),
         ('"epochs" -> "epoch"', "'epoch' is not under Suspects in said.md: ahead, broadcast"),
     ]:
-        file.write_text(body + change(below, edit, ""), encoding="utf-8")
+        file.write_text(body + apply_change(below, edit, ""), encoding="utf-8")
         with pytest.raises(UserError, match=f"case_new.py cannot be used: {said}"):
             symptoms.main(["case_new"])

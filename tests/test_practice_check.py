@@ -13,8 +13,8 @@ from conftest import ROOT, rows, schedule
 from exercises.catalogue import BY_NAME, EXERCISES
 from marker import check, complaints
 from marker.catalogue import Catalogue
-from marker.exercise import Exercise, change
-from marker.statement import statement_blocks
+from marker.exercise import Exercise, apply_change
+from marker.statement import parse_statement
 from practice_answers import in_the_older_form, marked_here
 from support.errors import UserError
 
@@ -212,7 +212,7 @@ def test_the_examples_of_contributing_are_exercises(tmp_path):
     catalogue = Catalogue(tmp_path)
     assert [one.name for one in catalogue.exercises] == ["accuracy", "softplus"] and not catalogue.broken
     for exercise in catalogue.exercises:
-        assert [*check.problems(exercise)] == [], exercise.name
+        assert [*check.find_problems(exercise)] == [], exercise.name
 
 
 @pytest.mark.parametrize("name", ["answer", "in_numpy"])
@@ -278,7 +278,7 @@ INPUTS = [draw]
 
 @pytest.mark.parametrize("exercise", A_FOURTH, ids=NAMES)
 def test_each_result_is_proven_by_a_loss_or_in_a_second_way(exercise):
-    assert [*check.other_lines(exercise)] == []
+    assert [*check.signature_mismatches(exercise)] == []
     assert [*check.unproven_results(exercise, 0)] == []
     assert [*check.wrong_slopes(exercise, 0)] == []
 
@@ -292,7 +292,7 @@ def without_its_mistakes(exercise, answer):
 
 def first_array(exercise):
     """Code for the first of an exercise's arguments that has numbers."""
-    given = exercise.given(exercise.draw(0)[0])
+    given = exercise.make_arguments(exercise.draw(0)[0])
     arrays = {name: "" for name, value in given.items() if isinstance(value, np.ndarray)}
     tensors = {name: ".value" for name, value in given.items() if hasattr(value, "value")}
     return "".join(next(iter((arrays | tensors).items())))
@@ -305,7 +305,7 @@ WITH_PLAY = "tape_relu", "tape_max", "tape_matmul", "tape_order"
 def problems_of(exercise, answer):
     """What `check` says of the author of another answer."""
     other = without_its_mistakes(exercise, answer)
-    said = check.not_drawn(other, 0)
+    said = check.find_draw_error(other, 0)
     problems = [said] if said else [*check.wrong_results(other, 0)]
     assert not any("kink" in text for text in problems)
     return problems
@@ -371,7 +371,7 @@ def test_an_edit_with_a_reason_is_harmless(tmp_path):
     assert found
     rows = "\n".join(f"{s.before} -> {s.after} | no entry is that large" for s in found)
     path.write_text(path.read_text(encoding="utf-8") + f'\nHARMLESS = """\n{rows}\n"""\n')
-    assert [*check.problems(Catalogue(tmp_path).exercise("mean_of_row"))] == []
+    assert [*check.find_problems(Catalogue(tmp_path).exercise("mean_of_row"))] == []
 
 
 def test_this_projects_own_are_checked_by_their_path(capsys):
@@ -402,7 +402,7 @@ def test_of_another_kind_the_stub_and_the_answer_are_marked(old, new, said, tmp_
 
 @pytest.mark.parametrize("exercise", schedule(WRITTEN, in_turn=8), ids=NAMES)
 def test_no_single_edit_of_an_answer_passes_in_all_draws(exercise):
-    assert [*check.problems(exercise)] == []
+    assert [*check.find_problems(exercise)] == []
 
 
 # What people have written that passed: the inputs said nothing of it.
@@ -422,9 +422,9 @@ kept_keys | scores.max(axis=1, keepdims=True) -> scores[:, :-1].max(axis=1, keep
 @pytest.mark.parametrize(("name", "edit"), [*rows(ONCE_PASSED)])
 def test_what_passed_once_passes_in_no_draw(name, edit):
     exercise = BY_NAME[name]
-    answer = change(exercise.answer, edit.replace("\\n", "\n").removeprefix("return "), exercise.gives[0])
-    code = check.compiled(check.counting(exercise.filled(answer)))
-    assert not any(check.right_in_all(exercise, code, [[*exercise.drawing(seed)]]) for seed in range(5))
+    answer = apply_change(exercise.answer, edit.replace("\\n", "\n").removeprefix("return "), exercise.gives[0])
+    code = check.compile_tree(check.parse_with_budget(exercise.fill_stub(answer)))
+    assert not any(check.is_right_in_all(exercise, code, [[*exercise.iter_draws(seed)]]) for seed in range(5))
 
 
 def test_a_statement_says_of_each_part_what_it_is():
@@ -445,7 +445,7 @@ Find dz, of `z`.
     1  2  3  4  5
     6  7  8  9  0
 """
-    blocks = statement_blocks(text, ["z", "da"])
+    blocks = parse_statement(text, ["z", "da"])
     assert [block.kind for block in blocks] == ["prose", "terms", "formulas", "sentences", "drawing", "table"]
     assert blocks[0].content == "Find dz, of `z`."
     assert blocks[1].content[0] == ["z (B, H)", "what went in"] and blocks[1].describes == ("z", "da")

@@ -12,11 +12,11 @@ from test_practice import everything_written
 from conftest import rows, schedule
 from exercises.catalogue import BY_NAME, EXERCISES
 from marker import marking, runner
-from marker.budget import SPEND, Budget, Stopped, hidden
+from marker.budget import SPEND, Budget, Stopped, hide_name
 from marker.equal import agree, sizes
-from marker.exercise import change
+from marker.exercise import apply_change
 from marker.finders import repair
-from marker.finders.edits import made
+from marker.finders.edits import apply_edit
 from marker.trial import call, load, right_results
 from practice_answers import RIGHT, blocks_of, filled
 
@@ -334,7 +334,7 @@ softmax:
 
 def marked(name, body, folder, seed=11):
     (path := folder / f"{name}.py").write_text(filled(name, body.replace("\\n", "\n")), encoding="utf-8")
-    return marking.verdict(BY_NAME[name], runner.report(BY_NAME[name], path, seed))
+    return marking.read_verdict(BY_NAME[name], runner.make_report(BY_NAME[name], path, seed))
 
 
 def answers(text):
@@ -368,7 +368,7 @@ PLACED_IN = schedule(rows(PLACED), every_day=[row for row in rows(PLACED) if row
 
 @pytest.mark.parametrize(("name", "body", "mark", "words"), PLACED_IN)
 def test_where_an_ordinary_slip_is_found(name, body, mark, words, tmp_path):
-    body = change(RIGHT[name], body, "") if " ->" in body else body
+    body = apply_change(RIGHT[name], body, "") if " ->" in body else body
     found = marked(name, body, tmp_path)
     assert found.words == mark and words in found.text, found.text
 
@@ -376,12 +376,14 @@ def test_where_an_ordinary_slip_is_found(name, body, mark, words, tmp_path):
 def confirmed(name, body, folder, monkeypatch, seed):
     """Try each claim of the verdict on an answer: on draws that the marker has not seen. The verdict."""
     exercise, edits = BY_NAME[name], []
-    described = repair.described
-    monkeypatch.setattr(repair, "described", lambda some, *how: edits.append((some, how[1])) or described(some, *how))
+    described = repair.describe_edits
+    monkeypatch.setattr(
+        repair, "describe_edits", lambda some, *how: edits.append((some, how[1])) or described(some, *how)
+    )
     found = marked(name, body, folder, seed)
     function = partial(called, exercise, load(folder / f"{name}.py"))
-    fresh = [g for i in range(20, 23) for g in exercise.drawing(i)]
-    named = [mistake for mistake in exercise.known if mistake.name == found.name and "it seems." in found.text]
+    fresh = [g for i in range(20, 23) for g in exercise.iter_draws(i)]
+    named = [mistake for mistake in exercise.known_mistakes if mistake.name == found.name and "it seems." in found.text]
     if named and "Two" not in found.text:  # one name may stand for several, of several results, say
         output = found.text.partition(":")[0]
         returned = [(g, function(g).get(output)) for g in fresh]
@@ -406,7 +408,7 @@ def right_entries(exercise, both):
     """(whether it was right, whether it is now) of each entry of all results. both: [(inputs, results, results now)]"""
     for g, *before_and_after in both:
         rights = [np.asarray(getattr(g, name), np.float64) for name in exercise.gives]
-        right, *several = (repair.flat(results, rights) for results in (rights, *before_and_after))
+        right, *several = (repair.flatten(results, rights) for results in (rights, *before_and_after))
         yield [np.zeros(right.shape, bool) if a is None else abs(a - right) <= 1e-9 * abs(right).max() for a in several]
 
 
@@ -421,8 +423,8 @@ def edited(exercise, folder, edit, g):
     """The results with an edit."""
     budget = Budget(100_000)
     names = {**vars(load(folder / f"{exercise.name}.py")), SPEND: budget.spend}
-    names |= {hidden(size): value for size, value in sizes(g).items()}
-    with made(edit), suppress(Exception, Stopped), np.errstate(all="ignore"):
+    names |= {hide_name(size): value for size, value in sizes(g).items()}
+    with apply_edit(edit), suppress(Exception, Stopped), np.errstate(all="ignore"):
         exec(compile(ast.Module([edit.function], []), "edited", "exec"), names)
         return call(exercise, names[exercise.function.name], g)[0]
     return []
@@ -433,7 +435,7 @@ def wrong_answers(exercise):
     for name, body, mark, _ in everything_written():
         if name == exercise.name and body and mark != "passed" and "{" not in body and not mark.startswith("error"):
             yield body
-    yield from (exercise.changed(mistake.change) for mistake in exercise.known)
+    yield from (exercise.change_formula(mistake.change) for mistake in exercise.known_mistakes)
     yield from (code for *_, code in exercise.pairs[::40])
 
 

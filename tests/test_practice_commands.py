@@ -49,7 +49,7 @@ def learner(tmp_path, capfd, monkeypatch):
     """
 
     def here(exercise, file, seed, *_):
-        return Report(**json.loads(json.dumps(asdict(runner.report(exercise, file, seed)))))
+        return Report(**json.loads(json.dumps(asdict(runner.make_report(exercise, file, seed)))))
 
     def call(*arguments):
         capfd.readouterr()
@@ -61,8 +61,8 @@ def learner(tmp_path, capfd, monkeypatch):
         out, err = capfd.readouterr()
         return SimpleNamespace(stdout=out, stderr=err, returncode=status)
 
-    call.apart = runner.apart
-    monkeypatch.setattr(runner, "apart", here)
+    call.apart = runner.run_in_subprocess
+    monkeypatch.setattr(runner, "run_in_subprocess", here)
     monkeypatch.setattr(marking, "confirm", lambda exercise, file, verdict, *how: verdict)
     call.folder = tmp_path / "my.python"  # a dot and py in the name of a folder
     return call
@@ -76,7 +76,7 @@ def number(name):
 # Whoever has solved logits and loss has these left, in this order: with an exercise of somebody's own, they are others.
 OPEN = [exercise.name for exercise in EXERCISES if exercise.name not in ("logits", "loss")]
 SECOND = EXERCISES[1].name
-AFTER_TANH = OURS.part_of(BY_NAME["tanh"])[1][1].name
+AFTER_TANH = OURS.find_part(BY_NAME["tanh"])[1][1].name
 
 # What learners do, and what is then said (not what stands behind a ~): the words that they type; an exercise, and what
 # they write into its file before it is marked; or how many days they wait before they type nothing.
@@ -97,7 +97,7 @@ logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: sha
     | Passed. That makes 1 of {len(EXERCISES)}. A new network looks at a \
     | On the way there was a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
     | Why was it wrong? The marker said: If b2[k] grows by 1 | next | ~practice.py train | ~"The MLP" is done
-+0 | {OURS.numbered(BY_NAME["logits"])}:
++0 | {OURS.describe_number(BY_NAME["logits"])}:
 solution | logits = a1 @ W2 + b2 Each logit is | The derivation: docs/backprop.md, "The | In the project: mlp_np.py:
 next | Exercise {number("softmax")} (
 list | 1 logits The logits of a layer passed | > 2 | 1 of {len(EXERCISES)} passed
@@ -121,7 +121,7 @@ next | Exercise {number(OPEN[1])} (
 tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` to exercise {number(AFTER_TANH)}:
 next | Exercise {number(AFTER_TANH)} (
 
-tanh | {OURS.numbered(BY_NAME["tanh"])}
+tanh | {OURS.describe_number(BY_NAME["tanh"])}
 case_flat | It printed at first: | "zeros"
 case_flat: DIAGNOSIS = "epochs" | You say | ~The suspects
 run | epoch 1: training loss | ~prints nothing
@@ -851,12 +851,14 @@ def test_a_read_only_copy_names_the_way_out(learner, monkeypatch):
 @UNIX
 @pytest.mark.slow
 def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(sandbox, "fails", lambda: "this is about what guards where there is none")
-    apart, found, exercise = runner.apart, {}, BY_NAME["dz1"]
+    monkeypatch.setattr(sandbox, "find_failure", lambda: "this is about what guards where there is none")
+    apart, found, exercise = runner.run_in_subprocess, {}, BY_NAME["dz1"]
     for content, _ in QUIET.values():
         hand_in(path := tmp_path / "dz1.py", content)
-        found[path.read_bytes()] = Report(**json.loads(json.dumps(asdict(runner.report(exercise, path, 0)))))
-    monkeypatch.setattr(runner, "apart", lambda e, file, *how: found.get(file.read_bytes()) or apart(e, file, *how))
+        found[path.read_bytes()] = Report(**json.loads(json.dumps(asdict(runner.make_report(exercise, path, 0)))))
+    monkeypatch.setattr(
+        runner, "run_in_subprocess", lambda e, file, *how: found.get(file.read_bytes()) or apart(e, file, *how)
+    )
     monkeypatch.setattr(kind.Kind, "seconds", 0.5)
     monkeypatch.setattr(tempfile, "tempdir", str(spare := tmp_path / "spare"))
     spare.mkdir()
@@ -922,7 +924,7 @@ def test_what_is_no_result_is_none(tmp_path):
         if name in left:
             hand_in(tmp_path / name, left[name])
         outcome = runner.read_report(tmp_path / name, "dz1.py", 8, 0)
-        assert marking.verdict(BY_NAME["dz1"], outcome).name == "no result", name
+        assert marking.read_verdict(BY_NAME["dz1"], outcome).name == "no result", name
 
 
 def test_every_exercise_has_a_stub_three_hints_and_a_place_in_the_docs_in_ascii():
@@ -991,7 +993,7 @@ def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
     ):
         silent = f"class Mine(Exception):\n    def __str__(self):\n        return {message}\n\n\nraise Mine\n"
         hand_in(path := tmp_path / "dz1.py", silent)
-        practice.say(marking.verdict(BY_NAME["dz1"], runner.report(BY_NAME["dz1"], path, 0)).text)
+        practice.print_text(marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 0)).text)
         out = capsys.readouterr().out
         assert re.search(words, out) and "\x1b" not in out
 
@@ -1051,7 +1053,7 @@ def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(lear
         return Verdict(*found[path.read_text(encoding="utf-8")], "Well.")
 
     monkeypatch.setattr(marking, "mark", mark)
-    monkeypatch.setattr(classroom, "unpack_apart", archives.unpack)  # without a process, which takes a moment
+    monkeypatch.setattr(classroom, "unpack_in_process", archives.unpack)  # without a process, which takes a moment
     done, drafted, dots = found
     for name, files in {
         "dora.zip": {f"{'z' * 250}_dz1.py": done, "__MACOSX/loss.py": done},
@@ -1095,7 +1097,7 @@ def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(lear
 def test_of_several_versions_the_note_says_which_was_marked(files, note, is_zip, tmp_path, monkeypatch, capsys):
     """A right file among wrong ones is not passed without a word."""
     monkeypatch.setattr(marking, "mark", lambda *_, **__: Verdict(True, "passed", ""))
-    monkeypatch.setattr(classroom, "unpack_apart", archives.unpack)  # without a process, which takes a moment
+    monkeypatch.setattr(classroom, "unpack_in_process", archives.unpack)  # without a process, which takes a moment
     person = "ada.zip" if is_zip else "ada"
     hand_in(tmp_path / person, files)
     classroom.mark_all(OURS, str(tmp_path), only="dz1")

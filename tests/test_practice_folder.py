@@ -43,7 +43,7 @@ two_dice | larger = rng.integers(1, 7) | another mean
 
 
 def written(name, body, folder):
-    (path := folder / f"{name}.py").write_text(SUBJECT.by_name[name].filled(body), encoding="utf-8")
+    (path := folder / f"{name}.py").write_text(SUBJECT.by_name[name].fill_stub(body), encoding="utf-8")
     return path
 
 
@@ -67,13 +67,13 @@ def test_its_files_have_nothing_to_look_at(monkeypatch):
     marked_here(monkeypatch)
     assert len(SUBJECT.exercises) == 4 and not SUBJECT.broken
     for exercise in SUBJECT.exercises:
-        assert [*check.problems(exercise, draws=5)] == [], exercise.name
+        assert [*check.find_problems(exercise, draws=5)] == [], exercise.name
 
 
 @pytest.mark.parametrize(("name", "body", "mark", "words"), [(*row.values, "")[:4] for row in rows(WRITTEN)])
 def test_what_somebody_writes_gets_its_mark(name, body, mark, words, tmp_path):
     exercise = SUBJECT.by_name[name]
-    found = marking.verdict(exercise, runner.report(exercise, written(name, body, tmp_path), 3))
+    found = marking.read_verdict(exercise, runner.make_report(exercise, written(name, body, tmp_path), 3))
     assert found.words == mark and words in found.text, found.text
     assert "images" not in found.text.replace(PLACES["a factor: of a size"], "")
 
@@ -99,8 +99,8 @@ def test_a_folder_in_the_older_form_marks_as_the_newer_one(older, tmp_path):
     for name, body, mark, *_ in (row.values for row in rows(WRITTEN)):
         path = written(name, body, tmp_path)
         exercise, newer = older.by_name[name], SUBJECT.by_name[name]
-        found = marking.verdict(exercise, runner.report(exercise, path, 3))
-        assert found.words == mark and found == marking.verdict(newer, runner.report(newer, path, 3))
+        found = marking.read_verdict(exercise, runner.make_report(exercise, path, 3))
+        assert found.words == mark and found == marking.read_verdict(newer, runner.make_report(newer, path, 3))
 
 
 OLD_FINDER = """
@@ -132,7 +132,9 @@ def test_a_finder_in_two_parts_is_asked_as_before(tmp_path):
     exercise = catalogue.exercise("weighted_mean")
     assert not catalogue.broken and exercise.folder.finders["alone"].is_long is False
     for body, mark in (("mean = x[0] * w[0] / w[0]", "right for one alone"), (RIGHT["weighted_mean"], "passed")):
-        found = marking.verdict(exercise, runner.report(exercise, written("weighted_mean", body, tmp_path), 3))
+        found = marking.read_verdict(
+            exercise, runner.make_report(exercise, written("weighted_mean", body, tmp_path), 3)
+        )
         assert found.words == mark, found.text
 
 
@@ -266,8 +268,8 @@ def test_a_number_of_the_right_answer_is_no_size_that_was_typed(first_rows, writ
     exercise = Catalogue(tmp_path).exercise("mean_of_three")
     seed = next(seed for seed in range(99) if has_rows(exercise, seed, first_rows))
     body = f"m = a[:, :3].mean(axis=1)[: {written}]"
-    (path := tmp_path / "answer.py").write_text(exercise.filled(body), encoding="utf-8")
-    verdict = marking.verdict(exercise, runner.report(exercise, path, seed))
+    (path := tmp_path / "answer.py").write_text(exercise.fill_stub(body), encoding="utf-8")
+    verdict = marking.read_verdict(exercise, runner.make_report(exercise, path, seed))
     assert not verdict.passed and (verdict.name == "a size written as a number") == is_said, verdict.text
 
 

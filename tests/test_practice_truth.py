@@ -13,7 +13,7 @@ import pytest
 from conftest import schedule
 from exercises.catalogue import BY_NAME
 from marker import marking, runner
-from marker.exercise import change
+from marker.exercise import apply_change
 from practice_answers import blocks_of, filled
 
 
@@ -281,7 +281,7 @@ def one_mistake_each():
     for name, block in blocks_of(STYLES):
         right, *slips = block.split("\n    # ")
         for slip in slips:
-            wrong = change(right, slip.replace("\\n", "\n    "), "")
+            wrong = apply_change(right, slip.replace("\\n", "\n    "), "")
             is_first = name in EVERY_DAY and name not in seen
             seen.add(name)
             parameter = pytest.param(name, right, wrong, id=f"{name}: {slip}")
@@ -303,4 +303,4 @@ def test_no_sentence_leads_away_from_the_one_mistake(name, right, wrong, tmp_pat
 
 def marked(name, body, folder, seed=5):
     (path := folder / f"{name}.py").write_text(filled(name, body), encoding="utf-8")
-    return marking.verdict(BY_NAME[name], runner.report(BY_NAME[name], path, seed))
+    return marking.read_verdict(BY_NAME[name], runner.make_report(BY_NAME[name], path, seed))

@@ -191,7 +191,7 @@ def test_a_program_imports_where_a_missing_package_and_ctrl_c_are_one_line():
         before = [node for node in tree(name).body if isinstance(node, (ast.Import, ast.ImportFrom))]
         ours = [node for node in before if not {*modules_of(node)} <= sys.stdlib_module_names]
         assert list(map(ast.unparse, ours)) == ["from support import program"], name
-        assert re.search(r"^with program\.needing\(", ast.unparse(tree(name)), re.M), name
+        assert re.search(r"^with program\.import_guard\(", ast.unparse(tree(name)), re.M), name
 
 
 def modules_of(node):

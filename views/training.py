@@ -166,7 +166,7 @@ def take_last_step(options, checkpoint, dataset):
     another order: then it is the first 128 examples, and no step.
     """
     n_steps, losses = checkpoint.history.step, [*checkpoint.history.numbers()["train_loss"]]
-    if not all(checkpoint.groups.get(what) for what in options.rule.remembers):
+    if not all(checkpoint.groups.get(what) for what in options.rule.state_names):
         model, _, _ = load_network(checkpoint.path, writes=None)
         batch = dataset.train(slice(FEW))
         return Step(model, options, batch, {}, 1, losses, f"{len(batch[0])} training images", None)

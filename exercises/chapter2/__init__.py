@@ -8,7 +8,7 @@ import numpy as np
 
 from exercises.chapter1 import draw_network, draw_network_near_zero, has_both_signs_at_zero, move_beside_zero
 from exercises.words import TABLES
-from marker.calls import rerouted
+from marker.calls import reroute
 from marker.exercise import Tool
 from mlp_np import MLP, softmax_cross_entropy
 from resnet_np import Conv
@@ -99,8 +99,8 @@ def doubled_autograd(module, g):
     with ExitStack() as stack:
         torch = sys.modules.get("torch")
         if torch:  # as the learner's file has imported it: nothing of ours does
-            stack.enter_context(rerouted(torch.autograd, "backward", differentiate_twice))
-            stack.enter_context(rerouted(torch.autograd, "grad", differentiate_twice))
+            stack.enter_context(reroute(torch.autograd, "backward", differentiate_twice))
+            stack.enter_context(reroute(torch.autograd, "grad", differentiate_twice))
         yield
 
 

@@ -10,7 +10,7 @@ from autograd_np import Tensor
 from exercises import digits
 from exercises.case import Case
 from exercises.chapter1 import draw_network
-from marker.calls import rerouted
+from marker.calls import reroute
 from marker.equal import ROUNDING, agree
 from mlp_np import MLP, init_he, softmax_cross_entropy
 
@@ -84,9 +84,9 @@ def probe_training(module):
         return gradients
 
     with (
-        rerouted(module, "forward", forward),
-        rerouted(module, "softmax_cross_entropy", loss),
-        rerouted(module, "backward", backward),
+        reroute(module, "forward", forward),
+        reroute(module, "softmax_cross_entropy", loss),
+        reroute(module, "backward", backward),
     ):
         module.train()
     return len(results) == 3 and all(results)
@@ -148,9 +148,9 @@ def probe_cleared(module, rng, train):
         return gradients
 
     with (
-        rerouted(torch.nn.Module, "__call__", call),
-        rerouted(torch.autograd, "backward", find),
-        rerouted(torch.autograd, "grad", find),
+        reroute(torch.nn.Module, "__call__", call),
+        reroute(torch.autograd, "backward", find),
+        reroute(torch.autograd, "grad", find),
     ):
         train()
     return len(was_clear) > 10 and all(was_clear)
@@ -190,7 +190,7 @@ def record_passes(train, layer_class, owner_of_backward, take_note):
         settle(True)
         return original(*arguments, **options)
 
-    with rerouted(layer_class, "forward", forward), rerouted(owner_of_backward, "backward", backward):
+    with reroute(layer_class, "forward", forward), reroute(owner_of_backward, "backward", backward):
         train()
     settle(False)
     return passes
@@ -224,7 +224,7 @@ def replaced_images(module, images):
         stack.enter_context(redirect_stdout(io.StringIO()))
         for owner in (module, digits):
             if hasattr(owner, "few_images"):
-                stack.enter_context(rerouted(owner, "few_images", lambda original: images))
+                stack.enter_context(reroute(owner, "few_images", lambda original: images))
         yield
 
 

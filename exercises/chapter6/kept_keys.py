@@ -96,5 +96,5 @@ WHY = """
 Earlier places need no new look: the mask hides the new word from them. So one row of scores is all, and what is kept
 grows by one key and one value for each word. Elsewhere that is called the KV cache.
 """
-DOCS = 'docs/sampling.md, "What is kept"'
+DOCS = 'docs/sampling.md, "The KV cache"'
 LINE = "gpt_np.py: k = np.concatenate([self.k["

@@ -65,5 +65,5 @@ WHY = """
 One image is T lessons at once. At each place the network gets what a writer has there, and is asked for what the writer
 needs. Nothing but the order of the words says what is right: no person has to label anything.
 """
-DOCS = 'docs/writing.md, "Which word is predicted where"'
+DOCS = 'docs/writing.md, "Which token is predicted where"'
 LINE = "support/texts.py: return np.concatenate([self.start_tokens"

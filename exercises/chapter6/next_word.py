@@ -111,5 +111,5 @@ WHY = """
 At a temperature of 1 a network writes as it has learned to; below 1, what is likely becomes likelier, and what it
 writes becomes cleaner and more alike. The machines that write text draw each of their words in this way.
 """
-DOCS = 'docs/sampling.md, "Drawing a word"'
+DOCS = 'docs/sampling.md, "Sampling a token"'
 LINE = "gpt_np.py: return (u[:, np.newaxis]"

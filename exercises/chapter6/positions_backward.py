@@ -65,5 +65,5 @@ added to P | P + dP
 WHY = """
 It is the bias of a linear layer once more: what is added to many rows gets the sum of their gradients.
 """
-DOCS = 'docs/writing.md, "The positions"'
+DOCS = 'docs/writing.md, "Position embedding"'
 LINE = 'vit_np.py: self.grads = {"P": dy.sum(axis=0)}'

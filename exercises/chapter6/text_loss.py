@@ -115,5 +115,5 @@ the right word not subtracted | p[np.arange(B * T), words] -= 1 -> pass
 WHY = """
 One text is T lessons: the loss does not know that its rows belong together. Only the layers below, which look back, do.
 """
-DOCS = 'docs/writing.md, "Which word is predicted where"'
+DOCS = 'docs/writing.md, "Which token is predicted where"'
 LINE = "main_np.py: loss, dlogits = softmax_cross_entropy(logits.reshape"

@@ -96,4 +96,4 @@ WHY = """
 A gradient is the sum over all ways, and it does not matter that the two ways lie at opposite ends of the network. The
 tape finds it without being told: the table is one node that is used twice.
 """
-DOCS = 'docs/nanogpt.md, "One table for two layers"'
+DOCS = 'docs/nanogpt.md, "Weight tying"'

@@ -87,5 +87,5 @@ WHY = """
 B begins with zeros. So at first dA is 0, because dthin is, and only B learns. W needs no gradient, which saves
 nearly half of the way back, and what AdamW would remember of it.
 """
-DOCS = 'docs/llama.md, "Teach it something"'
+DOCS = 'docs/llama.md, "Fine-tune it"'
 LINE = "llama_np.py: dthin = self.scale * (dy_rows @ self.params"

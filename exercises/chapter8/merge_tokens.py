@@ -85,5 +85,5 @@ WHY = """
 SmolLM2 has 48,900 such pairs, learned from a large text in this way: the pair that occurs most often becomes a word,
 then the next. To read your text, it joins them in the same order.
 """
-DOCS = 'docs/llama.md, "Words made of bytes"'
+DOCS = 'docs/llama.md, "Tokens made of bytes"'
 LINE = "support/tokens.py: if tuple(tokens[i : i + 2]) == pair"

@@ -102,5 +102,5 @@ WHY = """
 What is used several times on the way forward is a sum on the way back. In the network the g heads that share a key
 stand one below the other, as one matrix of g T queries, and the product itself is that sum.
 """
-DOCS = 'docs/llama.md, "Shared keys"'
+DOCS = 'docs/llama.md, "Grouped-query attention"'
 LINE = "llama_np.py: dk = self.rotary_k.backward(dproducts.swapaxes(2, 3) @ self.q)"

@@ -89,5 +89,5 @@ WHY = """
 Where the network is sure, one or two words are kept, and where it is not, many: a fixed number, as with --top-k, would
 be too many here and too few there (Holtzman et al. 2020).
 """
-DOCS = 'docs/llama.md, "The likeliest words"'
+DOCS = 'docs/llama.md, "Nucleus sampling"'
 LINE = "gpt_np.py: np.put_along_axis(p, order, np.where(likelier < top_p, ranked, 0), axis=1)"

@@ -9,6 +9,7 @@ read.
 import ast
 import sys
 from contextlib import suppress
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -41,12 +42,12 @@ class Way(NamedTuple):
 
 
 def find(wrongs):
-    """The `Verdict` that also says after which line something is right, and what is wrong after it."""
+    """Return the `Verdict` that also says after which line something is right, and what is wrong after it; or None."""
     if not wrongs.way:
         return None
-    right = wrongs.outcome.notes.trials[first_wrong(wrongs)]["right"]
+    right = wrongs.outcome.notes.trials[find_first_wrong(wrongs)]["right"]
     wrong = next(name for name in wrongs.exercise.gives if name not in right)
-    anchors, lines = back(wrongs.way, len(wrongs.way.mine), wrong)
+    anchors, lines = trace_back(wrongs.way, len(wrongs.way.mine), wrong)
     if not anchors or not lines:
         return None
     rights, line = sorted({name for _, name in anchors}), max(line for line, _ in anchors)
@@ -56,71 +57,73 @@ def find(wrongs):
         kind = "departs: changed again"
     text = in_words(kind, names=", ".join(names), last=last, wrong=wrong)
     text = in_words("after line", line=line, text=text) if line < min(lines) else text
-    return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text} {what_happens(lines)}")
+    return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text} {ask_what_happens(lines)}")
 
 
-def what_happens(lines):
+def ask_what_happens(lines):
     start, end = min(lines), max(lines)
     return in_words("what happens" if start == end else "what happens: lines", start=start, end=end)
 
 
-def first_wrong(wrongs):
-    """The first trial with a wrong result."""
+def find_first_wrong(wrongs):
+    """Return the number of the first trial with a wrong result."""
     trials = wrongs.outcome.notes.trials
     return next(t for t, trial in enumerate(trials) if set(trial["right"]) < set(wrongs.exercise.gives))
 
 
-def way_of(wrongs):
-    """The `Way` of an answer that can be followed; or None."""
+def find_way(wrongs):
+    """Return the `Way` of an answer that can be followed; or None."""
     exercise, attempt = wrongs.exercise, wrongs.attempt
     if wrongs.verdict.name not in FAR_OFF or exercise.arguments or exercise.needs_torch:
         return None
-    t = first_wrong(wrongs)
-    drawn = [exercise.draw(attempt.seed), *(list(exercise.drawing(attempt.seed + i)) for i in range(1, DRAWS))]
-    given = [drawn[0][t], *(g for draw in drawn for g in draw if g is not drawn[0][t])]
-    name, (answer, source) = exercise.function.name, right_answer(exercise)
+    t = find_first_wrong(wrongs)
+    all_draws = [exercise.draw(attempt.seed), *(list(exercise.iter_draws(attempt.seed + i)) for i in range(1, DRAWS))]
+    first_draw = all_draws[0][t]
+    draws = [first_draw, *(g for g in chain.from_iterable(all_draws) if g is not first_draw)]
+    name, (answer, source) = exercise.function.name, compile_right_answer(exercise)
     if not isinstance(last_function(attempt.source, name).body[-1], ast.Return):
         return None
-    mine = steps(last_function(attempt.source, name), exercise.gives)
-    right = steps(last_function(source, name), exercise.gives)
+    mine = split_steps(last_function(attempt.source, name), exercise.gives)
+    right = split_steps(last_function(source, name), exercise.gives)
     states = []
-    for g in given:
+    for g in draws:
         with suppress(Exception):  # in some trials, it may end in an error
-            of = states_of(getattr(attempt.module, name), mine, exercise, g)
-            states.append((of, states_of(answer, right, exercise, g), g))
-    if len(states) < DRAWS or states[0][2] is not given[0]:
+            own_states = record_states(getattr(attempt.module, name), mine, exercise, g)
+            states.append((own_states, record_states(answer, right, exercise, g), g))
+    if len(states) < DRAWS or states[0][2] is not draws[0]:
         return None
     written = [(i, n) for i, step in enumerate(mine) for n in step.writes]
-    is_right = {(i, n) for i, n in written if right_in_all(states, i, n, exercise)}
-    is_given = {(i, n) for i, n in written if given_in_all(states, i, n, exercise)}
+    is_right = {(i, n) for i, n in written if is_right_in_all(states, i, n, exercise)}
+    is_given = {(i, n) for i, n in written if is_given_in_all(states, i, n, exercise)}
     return Way(mine, right, states, is_right, is_given)
 
 
-def right_answer(exercise):
-    """The function that is the right answer, in NumPy, and its code."""
-    names, source = {}, exercise.filled(exercise.formula)
+def compile_right_answer(exercise):
+    """Return (the function that is the right answer, in NumPy; its code)."""
+    names, source = {}, exercise.fill_stub(exercise.formula)
     exec(compile(source, "the answer", "exec"), names)
     return names[exercise.function.name], source
 
 
 def last_function(source, name):
-    """The last function of that name in some code."""
+    """Return the last function of that name in some code."""
     return [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == name][-1]
 
 
-def steps(function, gives):
-    """The `Step`s of a function, one for each statement that stands in no other one; the last ones are of `return`."""
-    found = []
+def split_steps(function, gives):
+    """Return the `Step`s of a function, one for each statement that stands in no other one; the last ones are of
+    `return`."""
+    result = []
     for node in function.body:
         if isinstance(node, ast.Return) and node.value:
-            several = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-            several = several if len(several) == len(gives) else [node.value] * len(gives)
-            for name, part in zip(gives, several, strict=True):
+            values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+            values = values if len(values) == len(gives) else [node.value] * len(gives)
+            for name, part in zip(gives, values, strict=True):
                 lines = (0, 0) if isinstance(part, ast.Name) else (node.lineno, node.end_lineno)
-                found.append(Step(*lines, set(names_in(part)), {name}))
+                result.append(Step(*lines, set(names_in(part)), {name}))
             continue
         if isinstance(node, ast.FunctionDef):
-            found.append(Step(node.lineno, node.end_lineno, set(names_in(node)), {node.name}))
+            result.append(Step(node.lineno, node.end_lineno, set(names_in(node)), {node.name}))
             continue
         stored = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         parts = [n for n in ast.walk(node) if isinstance(n, (ast.Subscript, ast.Attribute))]
@@ -129,115 +132,120 @@ def steps(function, gives):
                                        and isinstance(n.target, ast.Name)}  # fmt: skip
         if isinstance(node, ast.Assign) and all(isinstance(target, (ast.Name, ast.Tuple)) for target in node.targets):
             reads = set(names_in(node.value))
-        found.append(Step(node.lineno, node.end_lineno, reads, stored))
-    return found
+        result.append(Step(node.lineno, node.end_lineno, reads, stored))
+    return result
 
 
-def states_of(function, own, exercise, g):
-    """[{name: value}] after each step of one call."""
-    found, firsts = [{} for _ in own], {step.first: i for i, step in enumerate(own) if step.first}
-    at = None  # the step that runs
+def record_states(function, own_steps, exercise, g):
+    """Run one call, and return [{name: value}] after each step."""
+    states, firsts = [{} for _ in own_steps], {step.first: i for i, step in enumerate(own_steps) if step.first}
+    current = None  # the step that runs
 
     def note(frame):
-        if at is not None:
-            found[at] = {name: np.array(a) for name, a in frame.f_locals.items() if is_number(a, "fi")}
+        if current is not None:
+            states[current] = {name: np.array(a) for name, a in frame.f_locals.items() if is_number(a, "fi")}
 
     def trace(frame, event, argument):
-        nonlocal at
+        nonlocal current
         if frame.f_code is not function.__code__:
             return None
-        if event == "line" and firsts.get(frame.f_lineno, at) != at:
+        if event == "line" and firsts.get(frame.f_lineno, current) != current:
             note(frame)
-            at = firsts[frame.f_lineno]
+            current = firsts[frame.f_lineno]
         return trace
 
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        results = function(*exercise.given(g).values())
+        results = function(*exercise.make_arguments(g).values())
     finally:
         sys.settrace(before)
-    several = results if isinstance(results, (tuple, list)) else [results]
-    for i, (name, a) in enumerate(zip(exercise.gives, several, strict=False), len(own) - len(exercise.gives)):
-        found[i] = {name: np.array(a)} if is_number(a) else {}
-    return found
+    values = results if isinstance(results, (tuple, list)) else [results]
+    for i, (name, a) in enumerate(zip(exercise.gives, values, strict=False), len(own_steps) - len(exercise.gives)):
+        states[i] = {name: np.array(a)} if is_number(a) else {}
+    return states
 
 
 def is_number(value, kinds="f"):
-    """Whether it is a number, or an array of numbers, of one of these kinds."""
+    """Return True for a number, or an array of numbers, of one of these kinds."""
     return isinstance(value, (float, int, np.number, np.ndarray)) and np.asarray(value).dtype.kind in kinds
 
 
-def right_in_all(states, i, name, exercise):
-    """Whether an array that step i has written is the same array of the right answer in all draws.
+def is_right_in_all(states, i, name, exercise):
+    """Return True if an array that step i has written is the same array of the right answer in all draws.
 
     If the right answer has that name, it is the array of that name; otherwise one whose name begins as this one does,
     if there is one. In the first trial it is so beyond doubt.
     """
-    ways = None
+    common_matches = None
     for mine, right, g in states:
         a = mine[i].get(name)
-        if a is None or a.dtype.kind != "f" or (ways is None and is_doubtful(a, exercise, g)):
+        if a is None or a.dtype.kind != "f" or (common_matches is None and is_doubtful(a, exercise, g)):
             return False
-        names = {n for state in right for n in state}
+        names = set().union(*right)
         names = {name} & names or {n for n in names if n.startswith(name) or name.startswith(n)} or names
-        found = {(j, n) for j, state in enumerate(right) for n, b in state.items()
-                 if b.dtype.kind == "f" and n in names and alike(a, b)}  # fmt: skip
-        ways = found if ways is None else ways & found
-    return bool(ways)
+        matches = set()
+        for j, state in enumerate(right):
+            candidates = ((n, b) for n, b in state.items() if n in names and b.dtype.kind == "f")
+            matches.update((j, n) for n, b in candidates if is_alike(a, b))
+        common_matches = matches if common_matches is None else common_matches & matches
+    return bool(common_matches)
 
 
 def is_doubtful(a, exercise, g):
-    """Whether an array may be right by chance, or is only what was given."""
-    given = [np.asarray(v, np.float64) for v in exercise.given(g).values() if is_number(v)]
+    """Return True if an array may be right by chance, or is only what was given."""
+    arguments = [np.asarray(v, np.float64) for v in exercise.make_arguments(g).values() if is_number(v)]
     finite = a[~np.isinf(a)]  # of hidden scores, some are -inf
     is_poor = finite.size < FEW or np.ptp(finite) == 0 if a.ndim else not np.isfinite(a) or a == np.round(a)
-    return is_poor or np.isnan(finite).any() or any(alike(a, one) for one in given)
+    return is_poor or np.isnan(finite).any() or any(is_alike(a, argument) for argument in arguments)
 
 
-def given_in_all(states, i, name, exercise):
-    """Whether what step i has written is nothing but what was given, in whatever shape, or one of its sizes."""
+def is_given_in_all(states, i, name, exercise):
+    """Return True if what step i has written is only what was given, in whatever shape, or one of its sizes."""
     for mine, _, g in states:
         a = mine[i].get(name)
         if a is None:
             return False
-        given = [np.asarray(v) for v in exercise.given(g).values() if is_number(v, "fi")]
-        if not any(a.size == one.size and np.array_equal(a.ravel(), one.ravel()) for one in given) and (
-            a.ndim or vars(g).get(name) != a
-        ):
+        arguments = [np.asarray(v) for v in exercise.make_arguments(g).values() if is_number(v, "fi")]
+        if not any(
+            a.size == argument.size and np.array_equal(a.ravel(), argument.ravel()) for argument in arguments
+        ) and (a.ndim or vars(g).get(name) != a):
             return False
     return True
 
 
-def alike(a, b):
-    """Whether two arrays are equal, but for axes of length 1."""
-    longer = [[n for n in one.shape if n > 1] for one in (a, b)]
-    return longer[0] == longer[1] and agree(a.reshape(b.shape), b)
+def is_alike(a, b):
+    """Return True if two arrays are equal, but for axes of length 1."""
+    longer_of_a = [n for n in a.shape if n > 1]
+    longer_of_b = [n for n in b.shape if n > 1]
+    return longer_of_a == longer_of_b and agree(a.reshape(b.shape), b)
 
 
-def back(way, end, wrong):
-    """Back from what a name has before a step, along the names that are read, to what is right: {(line, name)} of that,
-    and the lines in between. Neither, if what is right does not stay so."""
-    anchors, lines, seen, waiting = set(), set(), set(), [(end, wrong)]
+def trace_back(way, end, wrong):
+    """Go back from what a name has before a step, along the names that are read, to what is right. Return {(line,
+    name)} of that, and the lines in between; two empty sets if what is right does not stay so."""
+    anchors, lines, visited, waiting = set(), set(), set(), [(end, wrong)]
     while waiting:
         i, name = waiting.pop()
         written = [j for j in range(i) if name in way.mine[j].writes]
-        if not written or (written[-1], name) in seen:
+        if not written or (written[-1], name) in visited:
             continue  # it is given, or has been looked at
         j = written[-1]
-        seen.add((j, name))
+        visited.add((j, name))
         if (j, name) in way.is_given:
             continue
         if (j, name) in way.is_right:
-            if i < len(way.mine) and not stays(way, name, j, i):
+            if i < len(way.mine) and not is_unchanged(way, name, j, i):
                 return set(), set()
             anchors.add((way.mine[j].last, name))
             continue
         lines |= {way.mine[j].first, way.mine[j].last} - {0}
-        waiting += [(j, other) for other in way.mine[j].reads]
+        waiting += [(j, read_name) for read_name in way.mine[j].reads]
     return anchors, lines
 
 
-def stays(way, name, i, j):
-    """Whether an array is before step j what it was after step i: no other name has changed it."""
-    return all(name in of[j - 1] and np.array_equal(of[i][name], of[j - 1][name]) for of, *_ in way.states)
+def is_unchanged(way, name, i, j):
+    """Return True if an array is before step j what it was after step i: no other name has changed it."""
+    return all(
+        name in states[j - 1] and np.array_equal(states[i][name], states[j - 1][name]) for states, *_ in way.states
+    )

@@ -12,7 +12,7 @@ from itertools import combinations, groupby, product
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from marker.budget import at, hidden, is_spending
+from marker.budget import hide_name, is_spend_call, put_in_place
 
 
 class Edit(NamedTuple):
@@ -42,34 +42,35 @@ class Spot(NamedTuple):
 
 
 def edits_of(function, source, stub, takes, sizes):
-    """The `Edit`s of a function, in those lines that the stub does not have.
+    """Yield the `Edit`s of a function, in those lines that the stub does not have.
 
     takes: the names of the exercise's arguments; sizes: those of its sizes, which an edit may use.
     """
-    own, nodes = own_lines(source, stub), list(ast.walk(function))
+    own_numbers, nodes = own_lines(source, stub), list(ast.walk(function))
     local = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     local |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-    local -= set(grown(nodes))
+    local -= set(find_growing_lists(nodes))
     names = [*takes, *sorted(local - set(takes))]
     loops = [node for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
     counters = {loop.target.id for loop in loops if "range(" in ast.unparse(loop.iter) and hasattr(loop.target, "id")}
     for spot in spots(function):
-        if getattr(spot.node, "lineno", 0) in own:
-            used = names if spot.context else [name for name in names if name not in counters]  # as in an index
-            for rank, kind, place, new in expression_edits(spot, used, sizes):
+        if getattr(spot.node, "lineno", 0) in own_numbers:
+            usable_names = names if spot.context else [name for name in names if name not in counters]  # as in an index
+            for rank, kind, place, new in expression_edits(spot, usable_names, sizes):
                 if spot.context:
                     kind, place = spot.context, span(spot.whole)
-                new = at(spot.node, new)
+                new = put_in_place(spot.node, new)
                 yield Edit(rank, kind, place, spot.holder, spot.key, new, function, is_in_test=spot.is_in_test)
     for node in nodes:
         for field in ("body", "orelse"):
-            if isinstance(block := getattr(node, field, None), list):
-                for rank, kind, place, new in block_edits(block, own, names):
+            block = getattr(node, field, None)
+            if isinstance(block, list):
+                for rank, kind, place, new in block_edits(block, own_numbers, names):
                     yield Edit(rank, kind, place, vars(node), field, new, function)
 
 
-def grown(nodes):
-    """The names of lists that grow: appended to itself, such a list would have no end for NumPy."""
+def find_growing_lists(nodes):
+    """Yield the names of lists that grow: appended to itself, such a list would have no end for NumPy."""
     for node in nodes:
         match node:
             case ast.Attribute(ast.Name(name), "append"):
@@ -79,26 +80,26 @@ def grown(nodes):
 
 
 @contextmanager
-def made(edit):
-    """Within it, the edit is made in its tree."""
+def apply_edit(edit):
+    """Context in which the edit is made in its tree."""
     edits = [edit, *edit.also]
-    before = [one.holder[one.key] for one in edits]
-    for one in edits:
-        one.holder[one.key] = one.new
+    before = [single.holder[single.key] for single in edits]
+    for single in edits:
+        single.holder[single.key] = single.new
     try:
         yield
     finally:
-        for one, old in zip(edits, before, strict=True):
-            one.holder[one.key] = old
+        for single, old in zip(edits, before, strict=True):
+            single.holder[single.key] = old
 
 
-def together(edits):
-    """One `Edit` for each slip that a function has in several places: all of them are turned back at once.
+def merge_edits(edits):
+    """Yield one `Edit` for each slip that a function has in several places: all of them are turned back at once.
 
     What is missing is not put in several places. Another method is the same slip whatever its array; and so is, in one
     line, an operation whatever its operands.
     """
-    alike = {}
+    by_slip = {}
     for edit in edits:
         old, new = edit.holder[edit.key], edit.new
         if edit.rank < 3 and isinstance(old, ast.expr):
@@ -106,27 +107,27 @@ def together(edits):
             if isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and new.left is old.left:
                 slip = edit.place[0], type(old.op), type(new.op)
             if isinstance(old, ast.Call) and isinstance(new, ast.Call) and is_method_of(old) and is_method_of(new):
-                same = [ast.dump(item) for call in (old, new) for item in (*call.args, *call.keywords)]
-                slip = old.func.attr, new.func.attr, *same
+                same_arguments = [ast.dump(item) for call in (old, new) for item in (*call.args, *call.keywords)]
+                slip = old.func.attr, new.func.attr, *same_arguments
             if edit.kind == "parentheses" and isinstance(old, ast.BinOp) and isinstance(old.left, ast.BinOp):
                 slip = type(old.op), type(old.left.op), isinstance(new.right, ast.BinOp), type(new.op)
-            alike.setdefault((edit.kind, id(edit.function), slip), {})[id(edit.holder), edit.key] = edit
-    for first, *more in map(dict.values, alike.values()):
-        if more:
-            yield first._replace(also=tuple(more))
+            by_slip.setdefault((edit.kind, id(edit.function), slip), {})[id(edit.holder), edit.key] = edit
+    for first, *others in map(dict.values, by_slip.values()):
+        if others:
+            yield first._replace(also=tuple(others))
 
 
 def is_method_of(call):
-    """Whether a call is that of an array's method."""
+    """Return True for a call of an array's method."""
     function = call.func
     return isinstance(function, ast.Attribute) and getattr(function.value, "id", "") not in ("np", "torch", "F", "math")
 
 
-def typed(tree):
-    """(line, name, whether it does nothing) of each part of a tree that is one of those in mistakes.md."""
+def find_typed_slips(tree):
+    """Yield (line, name, whether it does nothing) of each part of a tree that is one of those in mistakes.md."""
     nodes = list(ast.walk(tree))
     loops = [node.target for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
-    counters = {name for target in loops for name in names_in(target)}
+    counters = set().union(*map(names_in, loops))
     for node in nodes:
         match node:
             case ast.Expr(ast.Compare(ops=[ast.Eq()])):
@@ -142,28 +143,30 @@ def typed(tree):
 
 
 def own_lines(source, stub):
-    """The numbers of those lines that the stub does not have."""
-    given = {line.strip() for line in stub.splitlines()}
-    return {i for i, line in enumerate(source.splitlines(), 1) if line.strip() not in given}
+    """Return the numbers of those lines that the stub does not have."""
+    stub_lines = {line.strip() for line in stub.splitlines()}
+    return {i for i, line in enumerate(source.splitlines(), 1) if line.strip() not in stub_lines}
 
 
 def spots(node, context="", whole=None, is_in_test=False):
-    """The expressions in a node that are read, each with its place."""
+    """Yield a `Spot` for each expression in a node that is read."""
     for field, child in ast.iter_fields(node):
         tests = is_in_test or field in ("test", "ifs")
-        inside, part = context_of(node, field) or (context, whole)
+        context_inside, part = find_context(node, field) or (context, whole)
         children = enumerate(child) if isinstance(child, list) else [(field, child)]
-        for key, one in children:
-            if isinstance(one, ast.AST) and not is_spending(one):
-                if isinstance(one, ast.expr) and not isinstance(getattr(one, "ctx", None), (ast.Store, ast.Del)):
-                    yield Spot(one, child if isinstance(child, list) else vars(node), key, node, inside, part, tests)
-                if isinstance(one, (ast.Lambda, ast.ListComp, ast.GeneratorExp)):
-                    inside, part = "", None
-                yield from spots(one, inside, part, tests)
+        for key, item in children:
+            if isinstance(item, ast.AST) and not is_spend_call(item):
+                if isinstance(item, ast.expr) and not isinstance(getattr(item, "ctx", None), (ast.Store, ast.Del)):
+                    yield Spot(
+                        item, child if isinstance(child, list) else vars(node), key, node, context_inside, part, tests
+                    )
+                if isinstance(item, (ast.Lambda, ast.ListComp, ast.GeneratorExp)):
+                    context_inside, part = "", None
+                yield from spots(item, context_inside, part, tests)
 
 
-def context_of(node, field):
-    """What the parts of this field decide, and the node that is all of it; None if it is nothing special."""
+def find_context(node, field):
+    """Return (what the parts of this field decide, the node that is all of it); None if it is nothing special."""
     match node, field:
         case ast.Subscript(value), "slice":
             return None if getattr(value, "attr", "") in ("c_", "r_") else ("an index", node)
@@ -270,27 +273,27 @@ class Row(NamedTuple):
     put_in: str  # of what is put in: "b", "B", or ""
 
 
-def rows_of(text):
-    """The `Row`s of a table."""
+def parse_rows(text):
+    """Return the `Row`s of a table."""
     rows = []
     for line in text.strip().splitlines():
         slips, belong, edit = line.split(" | ")
         rank, kind = edit.split(" ", 1)
-        for slip, belongs in product(trees_of(slips), trees_of(belong)):
+        for slip, belongs in product(parse_trees(slips), parse_trees(belong)):
             put_in = {*names_in(belongs)} - {*names_in(slip), *MODULES}
             if ast.dump(slip) != ast.dump(belongs):
                 rows.append(Row(slip, belongs, int(rank), kind, "".join(put_in)))
     return rows
 
 
-def trees_of(code):
-    """The trees of the expressions between commas."""
+def parse_trees(code):
+    """Return the trees of the expressions between commas."""
     tree = ast.parse(code, mode="eval").body
     return tree.elts if isinstance(tree, ast.Tuple) else [tree]
 
 
-def fits(pattern, node, bindings):
-    """Whether a tree is like a pattern. What a placeholder stands for is put into `bindings`."""
+def matches(pattern, node, bindings):
+    """Return True if a tree is like a pattern. What a placeholder stands for is put into `bindings`."""
     if isinstance(pattern, ast.Name) and pattern.id in PLACEHOLDERS:
         bindings[pattern.id] = node
         return not isinstance(node, PLACEHOLDERS[pattern.id])
@@ -299,21 +302,21 @@ def fits(pattern, node, bindings):
     if type(pattern) is not type(node):
         return False
     if isinstance(pattern, list):
-        return len(pattern) == len(node) and all(fits(*pair, bindings) for pair in zip(pattern, node, strict=True))
+        return len(pattern) == len(node) and all(matches(*pair, bindings) for pair in zip(pattern, node, strict=True))
     if not isinstance(pattern, ast.AST):
         return pattern == node
-    return all(fits(getattr(pattern, field), getattr(node, field), bindings) for field in pattern._fields)
+    return all(matches(getattr(pattern, field), getattr(node, field), bindings) for field in pattern._fields)
 
 
-def filled_in(pattern, bindings):
-    """A new tree like a pattern, with these trees in the places of its placeholders."""
+def fill_in(pattern, bindings):
+    """Return a new tree like a pattern, with these trees in the places of its placeholders."""
     if isinstance(pattern, ast.Name) and pattern.id in bindings:
         return bindings[pattern.id]
     if isinstance(pattern, list):
-        return [filled_in(item, bindings) for item in pattern]
+        return [fill_in(item, bindings) for item in pattern]
     if not isinstance(pattern, ast.AST):
         return pattern
-    return type(pattern)(**{field: filled_in(getattr(pattern, field), bindings) for field in pattern._fields})
+    return type(pattern)(**{field: fill_in(getattr(pattern, field), bindings) for field in pattern._fields})
 
 
 PLACEHOLDERS = {"a": (), "b": (), "i": (), "x": (ast.Constant, ast.Compare)}  # each with what it does not stand for
@@ -338,57 +341,63 @@ MAKES_ROOM = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like",
 
 
 def expression_edits(spot, names, sizes):
-    """(rank, kind, place, new) of each edit of one expression."""
+    """Yield (rank, kind, place, new) of each edit of one expression."""
     node, parent = spot.node, spot.parent
-    here = span(node)
+    place = span(node)
     is_function = isinstance(parent, ast.Call) and spot.key == "func"
     is_module = isinstance(parent, ast.Attribute) and isinstance(node, ast.Name) and node.id not in names
     if is_module or (is_function and not isinstance(node, ast.Name)):
         return
-    choices = {"b": [read(name) for name in names], "B": [read(hidden(size)) for size in sizes], "": [None]}
-    yield from turned_back(node, SLIPS, choices)
+    choices = {
+        "b": [make_name(name) for name in names],
+        "B": [make_name(hide_name(size)) for size in sizes],
+        "": [None],
+    }
+    yield from row_edits(node, SLIPS, choices)
     match node:
         case ast.BinOp(left, op, right):
-            yield from ((1, "parentheses", here, new) for new in regrouped(left, op, right))
+            yield from ((1, "parentheses", place, new) for new in regroupings(left, op, right))
         case ast.Compare(left, [op], [_]):
-            yield 0, "a condition", here, ast.Compare(left, [op], [ast.Constant(0)])
-            yield from ((2, "a name", here, read(other)) for other in names)
+            yield 0, "a condition", place, ast.Compare(left, [op], [ast.Constant(0)])
+            yield from ((2, "a name", place, make_name(alternative)) for alternative in names)
         case ast.BoolOp(op, values):
             for value in values:
-                yield 1, "a condition", here, value
-            yield 1, "a condition", here, ast.BoolOp(ast.And() if isinstance(op, ast.Or) else ast.Or(), values)
+                yield 1, "a condition", place, value
+            yield 1, "a condition", place, ast.BoolOp(ast.And() if isinstance(op, ast.Or) else ast.Or(), values)
         case ast.Constant(int() | float() as value) if not isinstance(value, bool):
-            here = span(parent) if isinstance(parent, (ast.BinOp, ast.Call)) else here
-            kind = "a transpose" if turns(parent) else "a constant"
-            for other in dict.fromkeys((0, 1, -1, 2, value + 1, value - 1, 0.5, 10)):
-                if other != value:
-                    yield 1, kind, here, number(other)
-            yield from ((1, "a constant", here, read(hidden(size))) for size in sizes)
-            yield from ((2, "a constant", here, read(name)) for name in (names if spot.context == "an index" else ()))
+            place = span(parent) if isinstance(parent, (ast.BinOp, ast.Call)) else place
+            kind = "a transpose" if is_transpose(parent) else "a constant"
+            for alternative in dict.fromkeys((0, 1, -1, 2, value + 1, value - 1, 0.5, 10)):
+                if alternative != value:
+                    yield 1, kind, place, make_number(alternative)
+            yield from ((1, "a constant", place, make_name(hide_name(size))) for size in sizes)
+            yield from (
+                (2, "a constant", place, make_name(name)) for name in (names if spot.context == "an index" else ())
+            )
         case ast.Constant(str(value)) if "->" in value:
-            yield from ((1, "an axis", here, ast.Constant(other)) for other in einsums(value))
+            yield from ((1, "an axis", place, ast.Constant(alternative)) for alternative in einsum_edits(value))
         case ast.Name(name):
-            yield from ((2, "a name", here, read(other)) for other in names if other != name)
+            yield from ((2, "a name", place, make_name(alternative)) for alternative in names if alternative != name)
         case ast.Subscript(array, part):
-            for new in parts(part, names_in(part)):
-                yield 1, "an index", here, ast.Subscript(array, new, ast.Load())
+            for new in slice_edits(part, names_in(part)):
+                yield 1, "an index", place, ast.Subscript(array, new, ast.Load())
             for axis, item in enumerate(part.elts if isinstance(part, ast.Tuple) else [part]):
                 if not isinstance(item, ast.Slice):  # an entry, where all of them belong
-                    yield 1, "a sum", here, method(array, "sum", axis)
+                    yield 1, "a sum", place, make_method_call(array, "sum", axis)
             if isinstance(part, ast.Constant) and part.value is not None:
                 column = [ast.Slice(None, None, None), ast.Constant(None)]
-                yield 1, "an index", here, ast.Subscript(array, ast.Tuple(column, ast.Load()), ast.Load())
+                yield 1, "an index", place, ast.Subscript(array, ast.Tuple(column, ast.Load()), ast.Load())
         case ast.Attribute(owner, "subtract" | "multiply" | "maximum" | "minimum") if (
             getattr(parent, "attr", "") == "at"
         ):
-            yield 1, "a function", here, ast.Attribute(owner, "add", ast.Load())
+            yield 1, "a function", place, ast.Attribute(owner, "add", ast.Load())
         case ast.Tuple(items) | ast.List(items):
             for i, j in combinations(range(len(items)), 2):
-                yield 1, "an order", here, type(node)(exchanged(items, i, j), ast.Load())
+                yield 1, "an order", place, type(node)(exchange(items, i, j), ast.Load())
         case ast.Call():
             yield from call_edits(node, choices)
             if not is_function:
-                yield from ((2, "a name", here, read(name)) for name in names)
+                yield from ((2, "a name", place, make_name(name)) for name in names)
     if isinstance(node, (ast.Tuple, ast.List, ast.Slice, ast.Starred, ast.Lambda)) or is_function:
         return
     if spot.context in ("an axis", "a type", "a loop"):
@@ -400,32 +409,33 @@ def expression_edits(spot, names, sizes):
     is_factor = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.MatMult)
     if not isinstance(node, ast.Constant):
         rank = 3 if is_value or is_factor else 4
-        yield 1 if is_factor else rank, "a transpose", here, method(node, "swapaxes", -1, -2)
+        yield 1 if is_factor else rank, "a transpose", place, make_method_call(node, "swapaxes", -1, -2)
         is_index = spot.context == "an index"
-        yield from ((rank, kind, here, new) for kind, new in additions(node, choices, is_index))
+        yield from ((rank, kind, place, new) for kind, new in additions(node, choices, is_index))
     elif not isinstance(node.value, str) and spot.context != "an index" and not isinstance(parent, ast.BoolOp):
         for size in sizes:
-            yield 3, "a factor: of a size", here, ast.BinOp(node, ast.Div(), read(hidden(size)))
+            yield 3, "a factor: of a size", place, ast.BinOp(node, ast.Div(), make_name(hide_name(size)))
 
 
-def turns(node):
-    """Whether this is a call that exchanges axes, whose numbers are those of axes."""
+def is_transpose(node):
+    """Return True for a call that exchanges axes, whose numbers are those of axes."""
     name = getattr(getattr(node, "func", None), "attr", "")
     return isinstance(node, ast.Call) and name in TURNS and name != "reshape"
 
 
-def turned_back(node, table, choices):
-    """(rank, kind, place, new) for each row of a table whose slip an expression is, and each value to put in."""
+def row_edits(node, table, choices):
+    """Yield (rank, kind, place, new) for each row of a table whose slip an expression is, and each value to put in."""
     for row in table:
         bindings = {}
-        if fits(row.slip, node, bindings):
+        if matches(row.slip, node, bindings):
             for value in choices[row.put_in]:
-                new = filled_in(row.belongs, {**bindings, row.put_in: value})
-                yield row.rank, row.kind, place_of(node, new), new
+                new = fill_in(row.belongs, {**bindings, row.put_in: value})
+                yield row.rank, row.kind, find_place(node, new), new
 
 
-def place_of(node, new):
-    """The part of the text that an edit concerns: of a long operation, all but an operand that stays where it is."""
+def find_place(node, new):
+    """Return the part of the text that an edit concerns: of a long operation, all but an operand that stays where it
+    is."""
     first, column, last, end = span(node)
     if not isinstance(node, ast.BinOp) or (first == last and end - column < 40):
         return span(node)
@@ -437,245 +447,279 @@ def place_of(node, new):
     return span(node)
 
 
-def regrouped(left, op, right):
-    """`left op right` with its parentheses elsewhere."""
+def regroupings(left, op, right):
+    """Yield `left op right` with its parentheses elsewhere."""
     if isinstance(left, ast.BinOp):  # (a + b) * c, where a + (b * c) belongs
         yield ast.BinOp(left.left, left.op, ast.BinOp(left.right, op, right))
-        yield with_last(left, op, right)
-    if (inside := in_call(left, op, right)) is not None:  # sqrt(a) * b, where sqrt(a * b) belongs
+        yield attach_last(left, op, right)
+    inside = move_into_call(left, op, right)
+    if inside is not None:  # sqrt(a) * b, where sqrt(a * b) belongs
         yield inside
     match left, right:
-        case ast.Call(function, [one], []), ast.Call(other, [two], []) if ast.dump(function) == ast.dump(other):
-            yield called(function, [ast.BinOp(one, op, two)], [])  # exp(a) - exp(b)
+        case ast.Call(function, [a], []), ast.Call(other_function, [b], []):
+            if ast.dump(function) == ast.dump(other_function):
+                yield make_call(function, [ast.BinOp(a, op, b)], [])  # exp(a) - exp(b)
     if isinstance(right, ast.BinOp):
         yield ast.BinOp(ast.BinOp(left, op, right.left), right.op, right.right)
-        yield with_first(left, op, right)
+        yield attach_first(left, op, right)
 
 
-def with_first(left, op, right):
-    """`left op` before the first operand of all those in `right`."""
+def attach_first(left, op, right):
+    """Put `left op` before the first operand of all those in `right`."""
     if isinstance(right, ast.BinOp):
-        return ast.BinOp(with_first(left, op, right.left), right.op, right.right)
+        return ast.BinOp(attach_first(left, op, right.left), right.op, right.right)
     return ast.BinOp(left, op, right)
 
 
-def with_last(left, op, right):
-    """The last operand of all those in `left` before `op right`."""
+def attach_last(left, op, right):
+    """Put `op right` behind the last operand of all those in `left`."""
     if isinstance(left, ast.BinOp):
-        return ast.BinOp(left.left, left.op, with_last(left.right, op, right))
+        return ast.BinOp(left.left, left.op, attach_last(left.right, op, right))
     return ast.BinOp(left, op, right)
 
 
-def in_call(left, op, right):
-    """`left` with `op right` inside the parentheses of the call at its end; None if it does not end with one."""
+def move_into_call(left, op, right):
+    """Put `op right` inside the parentheses of the call at the end of `left`; None if it does not end with one."""
     if isinstance(left, ast.BinOp):
-        inside = in_call(left.right, op, right)
+        inside = move_into_call(left.right, op, right)
         return inside and ast.BinOp(left.left, left.op, inside)
     others = (ast.Tuple, ast.List, ast.Starred, ast.Lambda)
     if isinstance(left, ast.Call) and len(left.args) == 1 and not (left.keywords or isinstance(left.args[0], others)):
-        return called(left.func, [ast.BinOp(left.args[0], op, right)], [])
+        return make_call(left.func, [ast.BinOp(left.args[0], op, right)], [])
     return None
 
 
 def call_edits(node, choices):
-    """The edits of a call: another function, axis or order of what is handed over, or no call."""
-    here, function, arguments, keywords = span(node), node.func, node.args, node.keywords
+    """Yield the edits of a call: another function, axis or order of what is handed over, or no call."""
+    place, function, arguments, keywords = span(node), node.func, node.args, node.keywords
     name = getattr(function, "attr", getattr(function, "id", ""))
     owner = getattr(function, "value", None)
     is_method = owner is not None and not (isinstance(owner, ast.Name) and owner.id in ("np", "torch", "F", "math"))
     kind = ({"copy": "a copy", "astype": "a type"} | TURNS).get(name)
     if name not in MAKES_ROOM:
         if is_method:
-            yield 0, kind or "a function", here, owner
-        yield from ((0, kind or "a function", here, array) for array in arguments if is_array(array))
-    if name in ("copy", "array") and (array := owner if is_method else arguments[0] if arguments else None) is not None:
-        yield 1, "a term", here, called(ast.Attribute(read("np"), "zeros_like", ast.Load()), [array], [])
+            yield 0, kind or "a function", place, owner
+        yield from ((0, kind or "a function", place, array) for array in arguments if is_array(array))
+    array = owner if is_method else next(iter(arguments), None)
+    if name in ("copy", "array") and array is not None:
+        yield 1, "a term", place, make_call(ast.Attribute(make_name("np"), "zeros_like", ast.Load()), [array], [])
     if owner is None and name in ("min", "max"):
-        yield 1, "a function", here, called(read("max" if name == "min" else "min"), arguments, keywords)
+        yield 1, "a function", place, make_call(make_name("max" if name == "min" else "min"), arguments, keywords)
     if len(arguments) == 1 and not keywords and isinstance(arguments[0], ast.BinOp):  # sqrt(a * b) for sqrt(a) * b
         inside = arguments[0]
-        yield 1, "parentheses", here, ast.BinOp(called(function, [inside.left], []), inside.op, inside.right)
-    for others, alike in ALIKE:
-        for other in others if name in alike and owner is not None else ():
-            if other != name:
-                yield 1, "a function", here, called(ast.Attribute(owner, other, ast.Load()), arguments, keywords)
+        yield 1, "parentheses", place, ast.BinOp(make_call(function, [inside.left], []), inside.op, inside.right)
+    for replacements, confused in ALIKE:
+        if name not in confused or owner is None:
+            continue
+        for replacement in replacements:
+            if replacement != name:
+                new = make_call(ast.Attribute(owner, replacement, ast.Load()), arguments, keywords)
+                yield 1, "a function", place, new
     if name in REDUCTIONS:
         array = [] if is_method else arguments[:1]
-        has = {keyword.arg for keyword in keywords}
+        keyword_names = {keyword.arg for keyword in keywords}
         for axis in (None, *AXES):
-            for keeps in (False, True) if axis is not None else (False,):
-                more = [ast.keyword("axis", number(axis))] * (axis is not None)
-                more += [ast.keyword("keepdims", ast.Constant(True))] * keeps
-                yield 1 if keeps == ("keepdims" in has) else 2, "an axis", here, called(function, array, more)
-        for other in ("sum", "mean") if name not in ("sum", "mean") and owner is not None else ():
-            more = [k for k in keywords if k.arg == "axis"] + [ast.keyword("keepdims", ast.Constant(True))]
-            yield 2, "a function", here, called(ast.Attribute(owner, other, ast.Load()), array, more)
+            has_keepdims = "keepdims" in keyword_names
+            axis_keywords = [] if axis is None else [ast.keyword("axis", make_number(axis))]
+            yield 2 if has_keepdims else 1, "an axis", place, make_call(function, array, axis_keywords)
+            if axis is not None:
+                new = make_call(function, array, [*axis_keywords, ast.keyword("keepdims", ast.Constant(True))])
+                yield 1 if has_keepdims else 2, "an axis", place, new
+        if name not in ("sum", "mean") and owner is not None:
+            axis_keywords = [k for k in keywords if k.arg == "axis"] + [ast.keyword("keepdims", ast.Constant(True))]
+            for replacement in ("sum", "mean"):
+                new = make_call(ast.Attribute(owner, replacement, ast.Load()), array, axis_keywords)
+                yield 2, "a function", place, new
     if len(arguments) == 1 and isinstance(arguments[0], ast.UnaryOp) and isinstance(arguments[0].op, ast.USub):
-        yield 1, "a sign", here, ast.UnaryOp(ast.USub(), called(function, [arguments[0].operand], keywords))
+        yield 1, "a sign", place, ast.UnaryOp(ast.USub(), make_call(function, [arguments[0].operand], keywords))
     if name in HAS_AXIS:
         rest = [keyword for keyword in keywords if keyword.arg != "axis"]
         for axis in (0, 1):
-            yield 1, "an axis", here, called(function, arguments, [*rest, ast.keyword("axis", number(axis))])
+            yield 1, "an axis", place, make_call(function, arguments, [*rest, ast.keyword("axis", make_number(axis))])
     if name in ("tri", "tril", "triu"):
         for k in (1, -1):
-            yield 1, "an index", here, called(function, arguments, [*keywords, ast.keyword("k", number(k))])
+            yield 1, "an index", place, make_call(function, arguments, [*keywords, ast.keyword("k", make_number(k))])
     if name == "exp" and len(arguments) == 1:
-        shifted = ast.BinOp(arguments[0], ast.Sub(), over_rows(arguments[0], "max"))
-        yield 1, "exp", here, called(function, [shifted], [])
+        shifted = ast.BinOp(arguments[0], ast.Sub(), reduce_rows(arguments[0], "max"))
+        yield 1, "exp", place, make_call(function, [shifted], [])
     if name == "reshape" and is_method:
-        yield 1, "a transpose", here, ast.Attribute(owner, "T", ast.Load())
+        yield 1, "a transpose", place, ast.Attribute(owner, "T", ast.Load())
         for i, j in combinations(range(len(arguments)), 2):  # reshape(V, -1), where reshape(-1, V).T belongs
-            new = called(function, exchanged(arguments, i, j), [])
-            yield 1, "a transpose", here, method(new, "swapaxes", i, j)
-    yield from turned_back(node, LOOPS, choices)
+            new = make_call(function, exchange(arguments, i, j), [])
+            yield 1, "a transpose", place, make_method_call(new, "swapaxes", i, j)
+    yield from row_edits(node, LOOPS, choices)
     for i, j in combinations(range(min(3, len(arguments))), 2):
         if name not in ("range", "reshape", "swapaxes") and not isinstance(arguments[i], ast.Starred):
-            yield 1, "an order", here, called(function, exchanged(arguments, i, j), keywords)
+            yield 1, "an order", place, make_call(function, exchange(arguments, i, j), keywords)
     for keyword in keywords:
         if keyword.arg not in ("axis", "keepdims"):
-            rest = [other for other in keywords if other is not keyword]
+            rest = [replacement for replacement in keywords if replacement is not keyword]
             kind = {"dtype": "a type", "out": "a copy"}.get(keyword.arg, "a function")
-            yield 0, kind, here, called(function, arguments, rest)
+            yield 0, kind, place, make_call(function, arguments, rest)
 
 
 def additions(node, choices, is_index):
-    """(kind, new): something that is not there is added to an expression, as MISSING has it."""
+    """Yield (kind, new): something that is not there is added to an expression, as MISSING has it."""
     for placeholder, rows in groupby(MISSING, key=attrgetter("put_in")):
         rows = [row for row in rows if placeholder != "b" or is_index == (row.kind == "an index")]
         for value, row in product(choices[placeholder], rows):
-            yield row.kind, filled_in(row.belongs, {"a": node, placeholder: value})
+            yield row.kind, fill_in(row.belongs, {"a": node, placeholder: value})
 
 
-def parts(part, names):
-    """Other slices than this one, or with other ones of these names; for a tuple, with one of its items changed."""
+def slice_edits(part, names):
+    """Yield other slices than this one, or with other ones of these names; for a tuple, with one of its items
+    changed."""
     if isinstance(part, ast.Tuple):
         for i, item in enumerate(part.elts):
-            for new in parts(item, names):
+            for new in slice_edits(item, names):
                 yield ast.Tuple([*part.elts[:i], new, *part.elts[i + 1 :]], ast.Load())
     if isinstance(part, (ast.Name, ast.Constant)):
-        for by in (1, -1):
-            yield ast.BinOp(part, ast.Add(), number(by))
+        for offset in (1, -1):
+            yield ast.BinOp(part, ast.Add(), make_number(offset))
         yield ast.Slice(None, None, None)
     if isinstance(part, ast.Name):
-        yield number(0)
+        yield make_number(0)
     if isinstance(part, ast.Slice):
         lower, upper, step = part.lower, part.upper, part.step
-        for new in (None, number(0), number(1), number(-1)):
+        for new in (None, make_number(0), make_number(1), make_number(-1)):
             yield ast.Slice(new, upper, step)
             yield ast.Slice(lower, new, step)
-        yield ast.Slice(number(1), number(-1), step)
+        yield ast.Slice(make_number(1), make_number(-1), step)
         if isinstance(upper, ast.BinOp) and lower and ast.dump(upper.left) == ast.dump(lower):
             for name in names_in(upper.right):  # i:i + d, where i * d:(i + 1) * d belongs
-                first = ast.BinOp(lower, ast.Mult(), read(name))
+                first = ast.BinOp(lower, ast.Mult(), make_name(name))
                 yield ast.Slice(first, ast.BinOp(first, upper.op, upper.right), step)
-        for by in (1, -1):
-            moved = [end and ast.BinOp(end, ast.Add(), number(by)) for end in (lower, upper)]
+        for offset in (1, -1):
+            moved = [end and ast.BinOp(end, ast.Add(), make_number(offset)) for end in (lower, upper)]
             yield ast.Slice(moved[0], upper, step)
             yield ast.Slice(lower, moved[1], step)
             yield ast.Slice(*moved, step)
     if not isinstance(part, (ast.Name, ast.Constant)):
         for name in names_in(part):
-            yield from (renamed(part, name, other) for other in names if other != name)
+            yield from (rename(part, name, other) for other in names if other != name)
 
 
 def names_in(node):
     return sorted({inside.id for inside in ast.walk(node) if isinstance(inside, ast.Name)})
 
 
-SLIPS, LOOPS, MISSING = map(rows_of, (SLIP_ROWS, LOOP_ROWS, MISSING_ROWS))
+SLIPS, LOOPS, MISSING = map(parse_rows, (SLIP_ROWS, LOOP_ROWS, MISSING_ROWS))
 
 
-def einsums(text):
-    """The einsums in which one index is another, or two of one operand are exchanged."""
+def einsum_edits(text):
+    """Yield the einsums in which one index is another, or two of one operand are exchanged."""
     indices = sorted(set(re.findall("[a-zA-Z]", text)))
     for i, index in enumerate(text):
         if index.isalpha():
-            yield from (text[:i] + other + text[i + 1 :] for other in indices if other != index)
+            yield from (text[:i] + other_index + text[i + 1 :] for other_index in indices if other_index != index)
             yield text[:i] + text[i + 1 :]
-    for found in re.finditer("[a-zA-Z]+", text):
-        for i, j in combinations(range(*found.span()), 2):
-            yield "".join(exchanged(list(text), i, j))
+    for operand in re.finditer("[a-zA-Z]+", text):
+        for i, j in combinations(range(*operand.span()), 2):
+            yield "".join(exchange(list(text), i, j))
 
 
 # ---- statements ------------------------------------------------------------------------------------------------------
 SIMPLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
 
 
-def block_edits(block, own, names):
-    """(rank, kind, place, the block with one edit)."""
-    for i, one in enumerate(block):
-        if is_spending(one) or one.lineno not in own:
+def block_edits(block, own_numbers, names):
+    """Yield (rank, kind, place, the block with one edit)."""
+    for i, statement in enumerate(block):
+        if is_spend_call(statement) or statement.lineno not in own_numbers:
             continue
-        for rank, kind, new in statement_edits(one, names):
-            yield rank, kind, span(one), [*block[:i], at(one, new), *block[i + 1 :]]
-        after = block[i + 1] if i + 1 < len(block) else None
-        if isinstance(one, SIMPLE) and isinstance(after, SIMPLE) and not is_overtaken(one, after):
-            yield 1, "the order of lines", span(one)[:2] + span(after)[2:], exchanged(block, i, i + 1)
-        match one:
+        for rank, kind, new in statement_edits(statement, names):
+            yield rank, kind, span(statement), [*block[:i], put_in_place(statement, new), *block[i + 1 :]]
+        next_statement = block[i + 1] if i + 1 < len(block) else None
+        if (
+            isinstance(statement, SIMPLE)
+            and isinstance(next_statement, SIMPLE)
+            and not is_overtaken(statement, next_statement)
+        ):
+            yield 1, "the order of lines", span(statement)[:2] + span(next_statement)[2:], exchange(block, i, i + 1)
+        match statement:
             case ast.Assign([ast.Subscript(ast.Name(name))], ast.Constant(0)):  # and the same for another array
-                for other in names:
-                    yield 3, "a mask", span(one), [*block[: i + 1], renamed(one, name, other), *block[i + 1 :]]
-        if isinstance(one, SIMPLE) and isinstance(after, (ast.For, ast.While)):
-            moved = with_body(after, [one, *after.body])
-            yield 1, "a line in the loop", span(one), [*block[:i], moved, *block[i + 2 :]]
-        if isinstance(one, ast.If):
-            ends = with_body(one, [*one.body, at(one.body[-1], ast.Break())])
-            yield 1, "a loop", span(one.body[-1]), [*block[:i], ends, *block[i + 1 :]]
-        if isinstance(one, (ast.For, ast.While, ast.If)):
-            inside = [statement for statement in one.body if not is_spending(statement)]
+                for other_name in names:
+                    yield (
+                        3,
+                        "a mask",
+                        span(statement),
+                        [*block[: i + 1], rename(statement, name, other_name), *block[i + 1 :]],
+                    )
+        if isinstance(statement, SIMPLE) and isinstance(next_statement, (ast.For, ast.While)):
+            moved = replace_body(next_statement, [statement, *next_statement.body])
+            yield 1, "a line in the loop", span(statement), [*block[:i], moved, *block[i + 2 :]]
+        if isinstance(statement, ast.If):
+            ends = replace_body(statement, [*statement.body, put_in_place(statement.body[-1], ast.Break())])
+            yield 1, "a loop", span(statement.body[-1]), [*block[:i], ends, *block[i + 1 :]]
+        if isinstance(statement, (ast.For, ast.While, ast.If)):
+            inside = [statement for statement in statement.body if not is_spend_call(statement)]
             if len(inside) > 1:
                 last, first = inside[-1], inside[0]
-                kept = [statement for statement in one.body if statement is not last]
-                moved = [with_body(one, kept), last, *block[i + 1 :]]
+                remaining = [statement for statement in statement.body if statement is not last]
+                moved = [replace_body(statement, remaining), last, *block[i + 1 :]]
                 yield 1, "a line in the loop", span(last), [*block[:i], *moved]
-                kept = [statement for statement in one.body if statement is not first]
-                yield 1, "a line in the loop", span(first), [*block[:i], first, with_body(one, kept), *block[i + 1 :]]
-            if isinstance(after, SIMPLE) and after.lineno in own:
-                moved = with_body(one, [*one.body, after])
-                yield 1, "a line in the loop", span(after), [*block[:i], moved, *block[i + 2 :]]
+                remaining = [statement for statement in statement.body if statement is not first]
+                yield (
+                    1,
+                    "a line in the loop",
+                    span(first),
+                    [*block[:i], first, replace_body(statement, remaining), *block[i + 1 :]],
+                )
+            if isinstance(next_statement, SIMPLE) and next_statement.lineno in own_numbers:
+                moved = replace_body(statement, [*statement.body, next_statement])
+                yield 1, "a line in the loop", span(next_statement), [*block[:i], moved, *block[i + 2 :]]
 
 
-def is_overtaken(one, after):
-    """Whether these two in the other order would be the first alone: it ends the function, or sets the same name."""
-    alike = isinstance(one, ast.Assign) and isinstance(after, ast.Assign)
-    return isinstance(after, ast.Return) or (alike and ast.dump(one.targets[0]) == ast.dump(after.targets[0]))
+def is_overtaken(statement, next_statement):
+    """Return True if these two in the other order would be the first alone: it ends the function, or sets the same
+    name."""
+    alike = isinstance(statement, ast.Assign) and isinstance(next_statement, ast.Assign)
+    return isinstance(next_statement, ast.Return) or (
+        alike and ast.dump(statement.targets[0]) == ast.dump(next_statement.targets[0])
+    )
 
 
-def statement_edits(one, names):
-    """(rank, kind, new) of each edit of a whole statement."""
-    match one:
+def statement_edits(statement, names):
+    """Yield (rank, kind, new) of each edit of a whole statement."""
+    match statement:
         case ast.Assign([ast.Subscript(array, part)], value) if not isinstance(part, ast.Name):
-            for new in parts(part, names_in(part)):
+            for new in slice_edits(part, names_in(part)):
                 yield 1, "an index", ast.Assign([ast.Subscript(array, new, ast.Store())], value)
-    match one:
+    match statement:
         case ast.Assign([ast.Name() | ast.Subscript() | ast.Attribute() as target], value):
             yield from ((1, "an assignment", ast.AugAssign(target, op(), value)) for op in (ast.Add, ast.Sub))
         case ast.AugAssign(target, op, value):
             yield 1, "an assignment", ast.Assign([target], value)
-            for other in (ast.Add, ast.Sub, ast.Mult, ast.Div):
-                if not isinstance(op, other):
-                    is_sign = isinstance(op, (ast.Add, ast.Sub)) and other in (ast.Add, ast.Sub)
-                    yield 1, "a sign" if is_sign else "an operation", ast.AugAssign(target, other(), value)
+            for other_operation in (ast.Add, ast.Sub, ast.Mult, ast.Div):
+                if not isinstance(op, other_operation):
+                    is_sign = isinstance(op, (ast.Add, ast.Sub)) and other_operation in (ast.Add, ast.Sub)
+                    yield 1, "a sign" if is_sign else "an operation", ast.AugAssign(target, other_operation(), value)
             if isinstance(target, (ast.Name, ast.Attribute)):
                 before = copy.copy(target)
                 before.ctx = ast.Load()
                 yield 1, "a copy", ast.Assign([target], ast.BinOp(before, op, value))
             if isinstance(target, ast.Subscript) and isinstance(op, ast.Add):
                 array = copy.copy(target.value)
-                add = ast.Attribute(ast.Attribute(read("np"), "add", ast.Load()), "at", ast.Load())
-                yield 1, "an index that occurs twice", ast.Expr(called(add, [array, target.slice, value], []))
+                add = ast.Attribute(ast.Attribute(make_name("np"), "add", ast.Load()), "at", ast.Load())
+                yield 1, "an index that occurs twice", ast.Expr(make_call(add, [array, target.slice, value], []))
         case ast.Expr(ast.Compare(ast.Name() | ast.Subscript() as target, [ast.Eq()], [value])):
             target = copy.copy(target)
             target.ctx = ast.Store()
             yield 1, "an assignment", ast.Assign([target], value)
         case ast.If(test, body, orelse):
             yield 1, "a condition", ast.If(ast.UnaryOp(ast.Not(), test), body, orelse)
-    if isinstance(one, SIMPLE):
-        if not isinstance(one, ast.Return):
+    if isinstance(statement, SIMPLE):
+        if not isinstance(statement, ast.Return):
             yield 2, "a line", ast.Pass()
-        used = [node.id for node in ast.walk(one) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+        used = [
+            node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        ]
         for name in sorted({name for name in used if used.count(name) > 1 and name in names}):
-            yield from ((2, "a name", renamed(one, name, other)) for other in names if other != name)
+            yield from (
+                (2, "a name", rename(statement, name, other_operation))
+                for other_operation in names
+                if other_operation != name
+            )
 
 
 # ---- nodes -----------------------------------------------------------------------------------------------------------
@@ -683,52 +727,52 @@ def span(node):
     return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
-def read(name):
+def make_name(name):
     return ast.Name(name, ast.Load())
 
 
-def number(value):
-    """A number, or a tuple of them, as a node."""
+def make_number(value):
+    """Make a node of a number, or of a tuple of them."""
     if isinstance(value, tuple):
-        return ast.Tuple([number(item) for item in value], ast.Load())
+        return ast.Tuple([make_number(item) for item in value], ast.Load())
     return ast.UnaryOp(ast.USub(), ast.Constant(-value)) if value is not None and value < 0 else ast.Constant(value)
 
 
-def called(function, arguments, keywords):
+def make_call(function, arguments, keywords):
     return ast.Call(function, arguments, keywords)
 
 
-def method(node, name, *arguments):
-    return called(ast.Attribute(node, name, ast.Load()), [number(argument) for argument in arguments], [])
+def make_method_call(node, name, *arguments):
+    return make_call(ast.Attribute(node, name, ast.Load()), [make_number(argument) for argument in arguments], [])
 
 
-def over_rows(node, name):
-    """The sum or the maximum of each row."""
-    last = [ast.keyword("axis", number(-1)), ast.keyword("keepdims", ast.Constant(True))]
-    return called(ast.Attribute(node, name, ast.Load()), [], last)
+def reduce_rows(node, name):
+    """Make a node: the sum or the maximum of each row."""
+    last = [ast.keyword("axis", make_number(-1)), ast.keyword("keepdims", ast.Constant(True))]
+    return make_call(ast.Attribute(node, name, ast.Load()), [], last)
 
 
-def exchanged(items, i, j):
+def exchange(items, i, j):
     items = list(items)
     items[i], items[j] = items[j], items[i]
     return items
 
 
-def with_body(loop, body):
+def replace_body(loop, body):
     loop = copy.copy(loop)
     loop.body = body
     return loop
 
 
-def renamed(node, name, other):
-    """A copy in which each reading of a name is one of another."""
+def rename(node, name, new_name):
+    """Return a copy in which each reading of a name is one of another."""
     node = copy.deepcopy(node)
-    for inside in ast.walk(node):
-        if isinstance(inside, ast.Name) and isinstance(inside.ctx, ast.Load) and inside.id == name:
-            inside.id = other
+    for child in ast.walk(node):
+        if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Load) and child.id == name:
+            child.id = new_name
     return node
 
 
 def is_array(node):
-    """Whether an argument may be an array: it is neither a number, a text, nor a tuple of them."""
+    """Return True if an argument may be an array: it is neither a number, a text, nor a tuple of them."""
     return not isinstance(node, (ast.Constant, ast.Tuple, ast.List, ast.UnaryOp, ast.Starred, ast.Lambda))

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from marker.budget import LINES, Budget, counted
-from marker.compare import answered
+from marker.budget import LINES, Budget, compile_with_budget
+from marker.compare import make_answer
 from marker.equal import ROUNDING, agree
 from marker.verdict import Verdict, in_words
 
@@ -12,34 +12,37 @@ PAIR_LINES = 200_000  # lines of all of them
 
 
 def find(wrongs):
-    """The `Verdict` that names two known mistakes which together give just these numbers in all trials; or None.
+    """Return the `Verdict` that names two known mistakes which together give just these numbers in all trials; or None.
 
     Where several pairs do, what all of them share is named. A single edit that makes all results right says more.
     """
     exercise, place = wrongs.exercise, wrongs.place
     if place and not {"left", "nearer", "alone", "more"} & {*place} and set(place["results"]) == set(exercise.gives):
         return None
-    answer = answered(exercise, wrongs.seed, wrongs.outcome)
-    given, trials = answer.given, [*answer.trials, *answer.further]
-    wrong = [t for t, trial in enumerate(trials) if not gives(trial["numbers"], {}, given[t])]
+    answer = make_answer(exercise, wrongs.seed, wrongs.outcome)
+    draws, trials = answer.draws, [*answer.trials, *answer.further]
+    wrong = [t for t, trial in enumerate(trials) if not is_explained(trial["numbers"], {}, draws[t])]
     order, budget = [*wrong, *(t for t in range(len(trials)) if t not in wrong)], Budget(PAIR_LINES)
     entries = np.concatenate([a.ravel() for trial in trials for a in trial["numbers"].values()] or [[]])
     if not wrong or np.ptp(entries) == 0:  # the same number everywhere says nothing: the mean of all p is 0.1, too
         return None
-    found = []
+    fitting_pairs = []
     for first, second, code in exercise.pairs[:PAIRS]:
         try:
-            compiled = counted(code)
+            compiled = compile_with_budget(code)
         except SyntaxError:  # the second has changed a part of what the first has typed
             continue
         budget.limit = min(LINES, budget.lines)
-        values = (exercise.wrong_values(compiled, given[t], budget) for t in order)
-        is_so = all(gives(trials[t]["numbers"], wrong, given[t]) for t, wrong in zip(order, values, strict=True))
-        if is_so and all(is_in(exercise, mistake, trials, given) for mistake in (first, second)):
-            found.append({mistake.name: mistake for mistake in (first, second)})
+        values = (exercise.wrong_values(compiled, draws[t], budget) for t in order)
+        is_so = all(is_explained(trials[t]["numbers"], wrong, draws[t]) for t, wrong in zip(order, values, strict=True))
+        if is_so and all(is_present(exercise, mistake, trials, draws) for mistake in (first, second)):
+            fitting_pairs.append({mistake.name: mistake for mistake in (first, second)})
         if budget.lines <= 0:
             break
-    shared = [mistake for name, mistake in (found[0] if found else {}).items() if all(name in pair for pair in found)]
+    if not fitting_pairs:
+        return None
+    shared_names = set.intersection(*map(set, fitting_pairs))
+    shared = [mistake for name, mistake in fitting_pairs[0].items() if name in shared_names]
     if not shared:
         return None
     names, questions = ", and ".join(m.name for m in shared), " ".join(dict.fromkeys(m.beside for m in shared))
@@ -47,19 +50,21 @@ def find(wrongs):
     return Verdict(False, names, f"{text}\n{questions}", drawn=True, question=questions)
 
 
-def gives(numbers, wrong_values, g):
-    """Whether these are the numbers of one trial: those that are wrong as given, all others right."""
+def is_explained(numbers, wrong_values, g):
+    """Return True if these are the numbers of one trial: those that are wrong as in `wrong_values`, all others
+    right."""
     return all(agree(a, wrong_values.get(name, getattr(g, name))) for name, a in numbers.items())
 
 
-def is_in(exercise, mistake, trials, given):
-    """Whether a learner's lines may have this mistake: in each trial, most of what it makes wrong is wrong in them."""
-    for g, trial in zip(given, trials, strict=False):
+def is_present(exercise, mistake, trials, draws):
+    """Return True if a learner's lines may have this mistake: in each trial, most of what it makes wrong is wrong in
+    them."""
+    for g, trial in zip(draws, trials, strict=False):
         for name, wrong in exercise.values(mistake, g).items():
-            mine, right = trial["numbers"].get(name), np.asarray(getattr(g, name), np.float64)
-            if mine is not None and mine.shape == right.shape == np.shape(wrong):
-                near = ROUNDING * np.abs(right).max(initial=0)
-                is_wrong = ~(np.abs(wrong - right) <= near)
-                if is_wrong.any() and (np.abs(mine - right) <= near)[is_wrong].mean() > 0.5:
+            actual, right = trial["numbers"].get(name), np.asarray(getattr(g, name), np.float64)
+            if actual is not None and actual.shape == right.shape == np.shape(wrong):
+                tolerance = ROUNDING * np.abs(right).max(initial=0)
+                is_wrong = ~(np.abs(wrong - right) <= tolerance)
+                if is_wrong.any() and (np.abs(actual - right) <= tolerance)[is_wrong].mean() > 0.5:
                     return False
     return True

@@ -6,8 +6,8 @@ are then right. If no edit does it, there may be two mistakes: the same slip in 
 known mistake, or two of the edits that lead nearest to what is right. What is found is never shown. It says where to
 look, and what to ask about that place.
 
-What is said is a claim, and it is tried before: on inputs that the search has not seen (`Trial.holds`). What has not
-been tried is not said.
+What is said is a claim, and it is tried before, on inputs that the search has not seen: `EditSearch.is_confirmed`. What
+has not been tried is not said.
 """
 
 import ast
@@ -25,14 +25,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marker.budget import SPEND, Budget, Stopped, count_lines, hidden
-from marker.compare import sums
+from marker.budget import SPEND, Budget, Stopped, count_lines, hide_name
+from marker.compare import has_sum
 from marker.equal import ROUNDING, agree, sizes
 from marker.finders import sometimes
-from marker.finders.edits import MODULES, edits_of, made, names_in, span, together
+from marker.finders.edits import MODULES, apply_edit, edits_of, merge_edits, names_in, span
 from marker.trial import as_array, call, right_results
 from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
-from marker.words import listed
+from marker.words import join_texts
 
 # The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
 EDITS = 2500  # that are tried; and as many of several at once, if none alone is enough
@@ -48,134 +48,147 @@ FEW = 4  # numbers, which differ; fewer may become right by chance
 CLOSE = 1e-11  # of the largest entry: numbers that were nearly right must become so by more than chance
 
 
-def search(exercise, module, source, given, rights, more, may_be_two=True, changes=()):
-    """Where an edit makes results right: {"kind", "lines", "part", "results", "each"}, see `described`; or None.
+def search(exercise, module, source, draws, rights, further_draws, may_be_two=True, changes=()):
+    """Return the place where an edit makes results right: a dict, see `describe_edits`; or None.
 
     Of two mistakes, the place of one, and in it "left", the name of a known one. If nothing shows that this one was
     made, it is "nearer", if the numbers are then nearer to what is right, or else "alone". Where an edit makes a part
     of the numbers right, but no result in all trials, it is "more".
 
-    given: the inputs and right results of each trial; rights: which results the learner's own function has right in it,
-    until an error ended it. more: further trials, on which is tried what is said. changes: the inputs that it changes,
-    if that is a mistake of its own.
+    draws: the inputs and right results of each trial. rights: which results the learner's own function has right in it,
+    until an error ended it. further_draws: those of further trials, on which is tried what is said. changes: the inputs
+    that it changes, if that is a mistake of its own.
     """
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    names_of_sizes = [s for s in set.intersection(*map(set, map(sizes, given))) if s not in exercise.takes]
-    trial = Trial(exercise, module, functions, given, more, names_of_sizes, rights, changes)
-    edits, tried, names = [], [], set(exercise.gives)
+    names_of_sizes = [s for s in set.intersection(*map(set, map(sizes, draws))) if s not in exercise.takes]
+    trial = EditSearch(exercise, module, functions, draws, further_draws, names_of_sizes, rights, changes)
+    edits, results, names = [], [], set(exercise.gives)
     for function in functions:
         edits += edits_of(function, source, exercise.stub, exercise.takes, sorted(names_of_sizes))
     edits.sort(key=attrgetter("rank"))
-    with harmless():
+    with suppress_side_effects():
         for _, group in groupby(edits, key=attrgetter("rank")):
-            tried += [(edit, trial.tried(edit, is_left=may_be_two)) for edit in group]
-            full = [edit for edit, found in tried if found.right == names]
-            if full := [edit for edit in full if trial.holds(edit, names)]:
-                return described(at_uses(trial, edits, full, names) or full, source, names)
-        if may_be_two and (place := search_two(trial, edits, tried, source, names)):
+            results += [(edit, trial.try_edit(edit, is_left=may_be_two)) for edit in group]
+            complete = [edit for edit, result in results if result.right == names]
+            complete = [edit for edit in complete if trial.is_confirmed(edit, names)]
+            if complete:
+                return describe_edits(move_to_uses(trial, edits, complete, names) or complete, source, names)
+        place = search_two(trial, edits, results, source, names) if may_be_two else None
+        if place:
             return place
-        part = [(edit, found.right) for edit, found in tried if found.right and found.right != names]
-        while part:
-            most = max((right for _, right in part), key=lambda right: [name in right for name in exercise.gives])
-            least = min(edit.rank for edit, right in part if right == most)
-            best = [edit for edit, right in part if right == most and edit.rank == least]
-            if best := [edit for edit in best if trial.holds(edit, most)]:
-                return described(best, source, most - trial.had)
-            part = [(edit, right) for edit, right in part if right != most or edit.rank != least]
+        partial_edits = [(edit, result.right) for edit, result in results if result.right and result.right != names]
+        while partial_edits:
+            most_right = max(
+                (right for _, right in partial_edits), key=lambda right: [name in right for name in exercise.gives]
+            )
+            least_rank = min(edit.rank for edit, right in partial_edits if right == most_right)
+            best = [edit for edit, right in partial_edits if right == most_right and edit.rank == least_rank]
+            best = [edit for edit in best if trial.is_confirmed(edit, most_right)]
+            if best:
+                return describe_edits(best, source, most_right - trial.right_before)
+            partial_edits = [
+                (edit, right) for edit, right in partial_edits if right != most_right or edit.rank != least_rank
+            ]
         if not may_be_two:
             return None
-        some = [edit for edit, found in tried if found.more and found.right != names]
-        if some := [edit for edit in some if edit.rank == some[0].rank and trial.holds_more(edit)]:
-            return described(some, source, ()) | {"more": True}
-        pair = both(trial, tried, names)
-        return described([pair], source, names) if pair else None
+        gaining = [edit for edit, result in results if result.is_gain and result.right != names]
+        gaining = [edit for edit in gaining if edit.rank == gaining[0].rank and trial.is_gain_confirmed(edit)]
+        if gaining:
+            return describe_edits(gaining, source, ()) | {"more": True}
+        pair = find_pair(trial, results, names)
+        return describe_edits([pair], source, names) if pair else None
 
 
-def at_uses(trial, edits, full, names):
-    """Of edits that put a factor where an array is made, those that put it where the array is used, if they do it, too.
+def move_to_uses(trial, edits, complete, names):
+    """For edits that put a factor where an array is made, return those that put it where the array is used, if they do
+    it.
 
     Where an array is made, it may be what it should be: the mean of a product, say, by which something is multiplied.
     """
     wanted = set()
-    for edit in full:
+    for edit in complete:
         match edit.holder, edit.new:
             case {"targets": [ast.Name(name)]}, ast.BinOp(_, op, ast.Name(factor)) if edit.kind == "a factor":
                 wanted.add((name, type(op), factor))
     uses = []
     for edit in edits:
         match edit.holder[edit.key], edit.new:
-            case ast.Name(name), ast.BinOp(ast.Name(left), op, ast.Name(factor)) if name == left:
-                if (name, type(op), factor) in wanted and trial.tried(edit).right == names:
+            case ast.Name(name), ast.BinOp(ast.Name(operand), op, ast.Name(factor)) if name == operand:
+                if (name, type(op), factor) in wanted and trial.try_edit(edit).right == names:
                     uses.append(edit)
-    return [edit for edit in uses if trial.holds(edit, names)]
+    return [edit for edit in uses if trial.is_confirmed(edit, names)]
 
 
-def search_two(trial, edits, tried, source, names):
-    """The same for two mistakes. tried: each single edit, and its `Tried`.
+def search_two(trial, edits, results, source, names):
+    """Search the same for two mistakes. results: each single edit, and its `EditResult`.
 
     An edit that puts in a name, or what is missing, or another kind of assignment may be a mistake itself: not here.
     """
     trial.budget, trial.edits = Budget(LINES), EDITS
-    for edit in together(edits):
-        if trial.tried(edit).right == names and trial.holds(edit, names):
-            return described([edit], source, names)
+    for edit in merge_edits(edits):
+        if trial.try_edit(edit).right == names and trial.is_confirmed(edit, names):
+            return describe_edits([edit], source, names)
     # A mistake that is left where something is taken out is left for that reason, perhaps: now the mask is missing.
-    missing = set().union(*(found.left for edit, found in tried if takes_away(edit)))
-    left = {}
-    for edit, found in tried:
-        for mistake in found.left - missing if is_likely(edit) else ():
-            if mistake in left or trial.may_have(mistake):
-                left.setdefault(mistake, []).append((edit, found))
-    for mistake, found in left.items():
-        for some, more in (
-            ([edit for edit, what in found if what.gained], {"left": mistake}),
-            ([edit for edit, what in found if what.distance < NEARER], {"nearer": True}),
-            ([edit for edit, _ in found if edit.kind != "a condition" and not is_operand(edit)], {"alone": True}),
+    missing = set().union(*(result.mistakes for edit, result in results if takes_away(edit)))
+    by_mistake = {}
+    for edit, result in results:
+        mistakes = result.mistakes - missing if is_likely(edit) else ()
+        for mistake in mistakes:
+            if mistake in by_mistake or trial.may_have(mistake):
+                by_mistake.setdefault(mistake, []).append((edit, result))
+    for mistake, pairs in by_mistake.items():
+        for candidates, extra in (
+            ([edit for edit, result in pairs if result.has_gained], {"left": mistake}),
+            ([edit for edit, result in pairs if result.distance < NEARER], {"nearer": True}),
+            ([edit for edit, _ in pairs if edit.kind != "a condition" and not is_operand(edit)], {"alone": True}),
         ):
-            some = [edit for edit in some if edit.rank == some[0].rank]  # `tried` has the likeliest edits first
-            if some := [edit for edit in some if trial.leaves(edit, mistake)]:
-                place = described(some, source, names) | more
-                if place["part"] or "alone" not in more:
+            # `results` has the likeliest edits first.
+            candidates = [edit for edit in candidates if edit.rank == candidates[0].rank]
+            candidates = [edit for edit in candidates if trial.leaves_mistake(edit, mistake)]
+            if candidates:
+                place = describe_edits(candidates, source, names) | extra
+                if place["part"] or "alone" not in extra:
                     return place
     return None
 
 
-def both(trial, tried, names):
-    """Two edits in one that make all results right together, among those which lead nearest to it alone."""
-    near = {}
-    for edit, found in tried:  # of those with the same numbers, the likeliest
-        if edit.rank < 3 and np.isfinite(found.near) and abs(found.near - 1) > ROUNDING:
-            near.setdefault(round(found.near, 9), (found.near, edit))
-    some = [edit for _, edit in sorted(near.values(), key=itemgetter(0))[:NEAREST]]
+def find_pair(trial, results, names):
+    """Return two edits in one that make all results right together, among those which lead nearest to it alone; or
+    None."""
+    by_distance = {}
+    for edit, result in results:  # of those with the same numbers, the likeliest
+        if edit.rank < 3 and np.isfinite(result.first_distance) and abs(result.first_distance - 1) > ROUNDING:
+            by_distance.setdefault(round(result.first_distance, 9), (result.first_distance, edit))
+    nearest = [edit for _, edit in sorted(by_distance.values(), key=itemgetter(0))[:NEAREST]]
     trial.budget, trial.edits = Budget(LINES // 3), NEAREST**2
-    for first, second in sorted(combinations(range(len(some)), 2), key=sum):
-        one, other = some[first], some[second]
-        pair = one._replace(also=(other,))
-        is_same = one.holder is other.holder and one.key == other.key
-        if not is_same and trial.tried(pair).right == names and trial.holds(pair, names):
+    for first, second in sorted(combinations(range(len(nearest)), 2), key=sum):
+        first_edit, second_edit = nearest[first], nearest[second]
+        pair = first_edit._replace(also=(second_edit,))
+        is_same = first_edit.holder is second_edit.holder and first_edit.key == second_edit.key
+        if not is_same and trial.try_edit(pair).right == names and trial.is_confirmed(pair, names):
             return pair
     return None
 
 
 def is_likely(edit):
-    """Whether an edit is no mistake itself, whatever it leaves: see `search_two`."""
+    """Return True if an edit is no mistake itself, whatever it leaves: see `search_two`."""
     return edit.rank < 2 and edit.kind not in ("an assignment", "a line in the loop") and not edit.is_in_test
 
 
 def is_operand(edit):
-    """Whether an edit changes a number that is added, or multiplied by: a 0 there takes all of it away."""
+    """Return True if an edit changes a number that is added, or multiplied by: a 0 there takes all of it away."""
     return edit.kind == "a constant" and "op" in edit.holder
 
 
 def takes_away(edit):
-    """Whether an edit takes something out that is read."""
+    """Return True if an edit takes something out that is read."""
     parts = (part if isinstance(part, list) else [part] for part in (edit.holder[edit.key], edit.new))
     before, after = (set(names_in(ast.Module(part, []))) for part in parts)
     return after - MODULES < before - MODULES
 
 
-def described(edits, source, results):
-    """What is said of these edits, each of which makes these results right; or of one that is several at once.
+def describe_edits(edits, source, results):
+    """Return the place of these edits, each of which makes these results right; or of one that is several at once.
 
     {"kind": of the edits, "lines": where, "part": the smallest part of a line that all of them touch, "" if they are in
     several lines, "results": their names, "each": whether it takes an edit in each of these lines}
@@ -184,19 +197,23 @@ def described(edits, source, results):
     if several:  # then it takes all of them, the outer ones, too
         inner = [edits[0], *several]
     else:
-        inner = [edit for edit in edits if not any(within(other.place, edit.place) for other in edits)]
+        inner = [edit for edit in edits if not any(is_within(other_edit.place, edit.place) for other_edit in edits)]
     kinds = {edit.kind for edit in inner}
     kinds = kinds - WEAK or kinds
     places = {edit.place for edit in inner}
     start, end = min(place[:2] for place in places), max(place[2:] for place in places)
     nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.expr, ast.stmt))]
-    around = [span(node) for node in nodes if span(node)[:2] <= start and end <= span(node)[2:]]
-    place = places.pop() if len(places) == 1 else min(around, key=lambda at: (-at[0], -at[1], at[2:]))  # the smallest
-    in_one = not any(isinstance(node, BLOCKS) and span(node) == place for node in nodes)
+    enclosing = [span(node) for node in nodes if span(node)[:2] <= start and end <= span(node)[2:]]
+    place = (
+        places.pop()
+        if len(places) == 1
+        else min(enclosing, key=lambda position: (-position[0], -position[1], position[2:]))
+    )  # the smallest
+    is_in_one = not any(isinstance(node, BLOCKS) and span(node) == place for node in nodes)
     return {
         "kind": kinds.pop() if len(kinds) == 1 else "in one place",
-        "lines": sorted({place[0], place[2]} if in_one else {edit.place[0] for edit in inner}),
-        "part": segment(source, place) if in_one else "",
+        "lines": sorted({place[0], place[2]} if is_in_one else {edit.place[0] for edit in inner}),
+        "part": source_segment(source, place) if is_in_one else "",
         "results": sorted(results),
         "each": bool(several),
     }
@@ -207,12 +224,12 @@ BLOCKS = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.With, a
 WEAK = {"a constant", "a name", "a function", "a missing function", "a loop", "a factor: of a size"}
 
 
-def within(inner, outer):
+def is_within(inner, outer):
     return inner != outer and outer[:2] <= inner[:2] and inner[2:] <= outer[2:]
 
 
-def segment(source, place):
-    """The text at a place, in one line, without half a pair of parentheses."""
+def source_segment(source, place):
+    """Return the text at a place, in one line, without half a pair of parentheses."""
     lines = [line.encode() for line in source.splitlines()[place[0] - 1 : place[2]]]
     lines[-1] = lines[-1][: place[3]]
     lines[0] = lines[0][place[1] :]
@@ -221,149 +238,160 @@ def segment(source, place):
     return textwrap.shorten(text + ")" * (text.count("(") - text.count(")")), 90, placeholder=" ...")
 
 
-class Tried(NamedTuple):
-    """What comes of an edit."""
+class EditResult(NamedTuple):
+    """Outcome of an edit."""
 
     right: set = frozenset()  # the results that are right in all trials; none where there are no more than before
-    left: set = frozenset()  # the names of the known mistakes each of which gives just these numbers in all trials
-    gained: bool = False  # whether some result is right in some trial in which it was wrong
-    near: float = 1.0  # how far from right the numbers of the first trial are, as a share of how far before
+    mistakes: set = frozenset()  # the names of the known mistakes each of which gives just these numbers in all trials
+    has_gained: bool = False  # whether some result is right in some trial in which it was wrong
+    first_distance: float = 1.0  # how far from right the numbers of the first trial are, as a share of how far before
     distance: float = 1.0  # the largest of all trials: how far from right the numbers are, as a share of how far before
-    more: bool = False  # whether it makes more numbers right: see `Gain`
+    is_gain: bool = False  # whether it makes more numbers right: see `Gain`
 
 
 class Gain:
-    """How many numbers an edit makes right, and how many it changes: added up over trials."""
+    """The numbers that an edit makes right, and how many it changes: added up over trials."""
 
     def __init__(self):
         self.values, self.changed, self.lost = [], 0, False
 
     def add(self, right, before, after):
-        """Each has the `entries` of one trial."""
-        near = CLOSE * np.abs(right).max(initial=0)
-        was, is_now, same = (np.abs(a - b) <= near for a, b in ((before, right), (after, right), (before, after)))
-        self.lost |= bool((was & ~is_now).any())
-        self.changed += int((~same).sum())
-        self.values.extend(right[is_now & ~was])
+        """Add one trial: each array has its entries, see `join_entries`."""
+        tolerance = CLOSE * np.abs(right).max(initial=0)
+        was_right, is_right, is_unchanged = (
+            np.abs(a - b) <= tolerance for a, b in ((before, right), (after, right), (before, after))
+        )
+        self.lost |= bool((was_right & ~is_right).any())
+        self.changed += int((~is_unchanged).sum())
+        self.values.extend(right[is_right & ~was_right])
 
     @property
     def is_some(self):
-        """Whether no number that was right is wrong now, and most of those that are changed are right."""
+        """True if no number that was right is wrong now, and most of those that are changed are right."""
         return not self.lost and 0 < self.changed <= 2 * len(self.values)
 
     @property
     def is_many(self):
-        """... and whether that is no chance: they are not all alike."""
+        """True if, in addition, that is no chance: they are not all alike."""
         return self.is_some and len({*self.values} - {0.0}) >= FEW
 
 
-class Trial:
+class EditSearch:
     """The learner's functions, some of them edited, on the inputs of each trial."""
 
-    def __init__(self, exercise, module, functions, given, more, names_of_sizes, rights, changes=()):
-        self.exercise, self.module, self.given, self.sizes = exercise, module, [*given, *more], names_of_sizes
-        self.more = range(len(given), len(self.given))
+    def __init__(self, exercise, module, functions, draws, further_draws, names_of_sizes, rights, changes=()):
+        self.exercise, self.module, self.draws, self.sizes = exercise, module, [*draws, *further_draws], names_of_sizes
+        self.further = range(len(draws), len(self.draws))
         self.budget, self.claims, self.edits = Budget(LINES), Budget(LINES), EDITS
         for function in functions:
             count_lines(function)
-        self.codes = {function: compiled(function) for function in functions}
-        self.known, self.before = {}, {}  # by trial: see `known_in` and `compared`
+        self.codes = {function: compile_function(function) for function in functions}
+        self.known_by_trial, self.entries_by_trial = {}, {}  # by trial: see `known_results` and `compare_entries`
         self.changes, self.values = {*changes}, {}  # values: by trial, what an edit may put in, by hidden names
         if changes:  # then the numbers count alone
-            rights = [self.results(t, self.codes.values())[0] for t in range(len(rights))]
-        all_of, ended = set(exercise.gives), len(given) - len(rights)  # trials that an error has kept from being run
-        self.had_in = [*rights, *[all_of] * ended]
-        rights = [*rights, *[set()] * ended]
-        wrong = next(t for t, right in enumerate(rights) if right < all_of)
-        self.had = set.intersection(*rights)
-        self.order = [wrong, *(t for t in range(len(given)) if t != wrong)]  # the first weeds out, all confirm
+            rights = [self.run_trial(t, self.codes.values())[0] for t in range(len(rights))]
+        all_names = set(exercise.gives)
+        n_not_run = len(draws) - len(rights)  # trials that an error has kept from being run
+        self.right_before_in = [*rights, *[all_names] * n_not_run]
+        rights = [*rights, *[set()] * n_not_run]
+        first_wrong = next(t for t, right in enumerate(rights) if right < all_names)
+        self.right_before = set.intersection(*rights)
+        # The first weeds out, all confirm.
+        self.order = [first_wrong, *(t for t in range(len(draws)) if t != first_wrong)]
 
     @cached_property
-    def own(self):
-        """How many lines the learner's own function runs, in each trial."""
+    def line_counts(self):
+        """The number of lines that the learner's own function runs, by trial."""
         lines, budget = {}, self.budget
         for t in self.order:
             self.budget = Budget(LINES)
-            self.results(t, self.codes.values())
+            self.run_trial(t, self.codes.values())
             lines[t] = LINES - self.budget.lines
         self.budget = budget
         return lines
 
-    def compared(self, t, results):
-        """(what is right, the learner's own numbers, these) in trial t, each as `entries`."""
-        if t not in self.before:
-            kept, self.budget = self.budget, Budget(LINES)
-            _, own = self.results(t, self.codes.values())
-            self.budget = kept
-            self.before[t] = [entries(some, self.rights(t)) for some in (self.rights(t), own)]
-        return *self.before[t], entries(results, self.rights(t))
+    def compare_entries(self, t, results):
+        """Return (what is right, the learner's own numbers, these) in trial t, each joined by `join_entries`."""
+        if t not in self.entries_by_trial:
+            saved, self.budget = self.budget, Budget(LINES)
+            _, own_results = self.run_trial(t, self.codes.values())
+            self.budget = saved
+            self.entries_by_trial[t] = [
+                join_entries(values, self.expected_results(t)) for values in (self.expected_results(t), own_results)
+            ]
+        return *self.entries_by_trial[t], join_entries(results, self.expected_results(t))
 
-    def edited(self, edit):
-        """The codes of all functions with an edit; None if it cannot be compiled."""
-        functions = [one.function for one in (edit, *edit.also)]
-        with suppress(SyntaxError, ValueError, TypeError), made(edit):
-            return [compiled(f) if f in functions else code for f, code in self.codes.items()]
+    def compile_edited(self, edit):
+        """Return the codes of all functions with an edit; None if it cannot be compiled."""
+        functions = [single.function for single in (edit, *edit.also)]
+        with suppress(SyntaxError, ValueError, TypeError), apply_edit(edit):
+            return [compile_function(f) if f in functions else code for f, code in self.codes.items()]
         return None
 
-    def tried(self, edit, is_left=False):
-        """What comes of an edit: a `Tried`. is_left: whether known mistakes are looked for, too."""
+    def try_edit(self, edit, is_left=False):
+        """Run an edit on all trials, and return an `EditResult`. is_left: look for known mistakes that remain, too."""
         if self.edits <= 0 or self.budget.lines <= 0:
-            return Tried()
+            return EditResult()
         self.edits -= 1
-        near, codes = 1.0, self.edited(edit)
+        first_distance, codes = 1.0, self.compile_edited(edit)
         if codes is None:
-            return Tried()
-        right, left, gained, share = set(self.exercise.gives), None if is_left else set(), False, 0.0
+            return EditResult()
+        right, mistakes, has_gained, distance = set(self.exercise.gives), None if is_left else set(), False, 0.0
         gain = Gain()
         for t in self.order:
-            self.budget.limit = min(PATIENCE * self.own[t] + GRACE, self.budget.lines)
-            is_right, results = self.results(t, codes)
+            self.budget.limit = min(PATIENCE * self.line_counts[t] + GRACE, self.budget.lines)
+            is_right, results = self.run_trial(t, codes)
             right &= is_right
-            gained |= bool(is_right - self.had_in[t])
-            left = self.mistakes(t, results) if left is None else left and left & self.mistakes(t, results)
+            has_gained |= bool(is_right - self.right_before_in[t])
+            mistakes = (
+                self.find_mistakes(t, results)
+                if mistakes is None
+                else mistakes and mistakes & self.find_mistakes(t, results)
+            )
             if is_left and not gain.lost:
-                numbers = self.compared(t, results)
-                near = share_of(*numbers) if t == self.order[0] else near
+                numbers = self.compare_entries(t, results)
+                first_distance = remaining_distance(*numbers) if t == self.order[0] else first_distance
                 gain.add(*numbers)
-            if not (right > self.had or left or (is_left and gain.is_some)):
-                return Tried(near=near)
-            if left and not is_right > self.had_in[t]:
-                share = max(share, share_of(*self.compared(t, results)))
-        right = right if right > self.had else set()
-        return Tried(right, left, gained, near, share, gain.is_many)
+            if not (right > self.right_before or mistakes or (is_left and gain.is_some)):
+                return EditResult(first_distance=first_distance)
+            if mistakes and not is_right > self.right_before_in[t]:
+                distance = max(distance, remaining_distance(*self.compare_entries(t, results)))
+        right = right if right > self.right_before else set()
+        return EditResult(right, mistakes, has_gained, first_distance, distance, gain.is_many)
 
-    def holds(self, edit, results):
-        """Whether an edit makes these results right in all further trials, too."""
-        return self.all_more(edit, lambda t, is_right, _: results <= is_right)
+    def is_confirmed(self, edit, results):
+        """Return True if an edit makes these results right in all further trials, too."""
+        return self.is_so_in_further(edit, lambda t, is_right, _: results <= is_right)
 
-    def holds_more(self, edit):
-        """Whether an edit makes more numbers right in the further trials, too."""
+    def is_gain_confirmed(self, edit):
+        """Return True if an edit makes more numbers right in the further trials, too."""
         gain = Gain()
-        self.all_more(edit, lambda t, _, results: gain.add(*self.compared(t, results)) or not gain.lost)
+        self.is_so_in_further(edit, lambda t, _, results: gain.add(*self.compare_entries(t, results)) or not gain.lost)
         return gain.is_many
 
-    def leaves(self, edit, mistake):
-        """Whether with an edit the numbers are those of a known mistake in all further trials, too."""
-        return self.all_more(edit, lambda t, _, found: mistake in self.mistakes(t, found))
+    def leaves_mistake(self, edit, mistake):
+        """Return True if with an edit the numbers are those of a known mistake in all further trials, too."""
+        return self.is_so_in_further(edit, lambda t, _, found: mistake in self.find_mistakes(t, found))
 
-    def all_more(self, edit, is_so):
-        """Whether is_so(t, the right results, all results) in each further trial; not if the lines are used up."""
-        codes, kept = self.edited(edit), self.budget
+    def is_so_in_further(self, edit, is_so):
+        """Return True if is_so(t, the right results, all results) in each further trial; False if the lines are used
+        up."""
+        codes, saved = self.compile_edited(edit), self.budget
         self.budget = self.claims
         try:
-            for t in self.more:
+            for t in self.further:
                 self.budget.limit = self.budget.lines
-                if codes is None or not is_so(t, *self.results(t, codes)):
+                if codes is None or not is_so(t, *self.run_trial(t, codes)):
                     return False
             return True
         finally:
-            self.budget = kept
+            self.budget = saved
 
-    def results(self, t, codes):
-        """Which results are right in trial t, and the results."""
-        g = self.given[t]
+    def run_trial(self, t, codes):
+        """Run trial t, and return (the names of the results that are right, the results)."""
+        g = self.draws[t]
         self.turns = 0
-        names = {**vars(self.module), SPEND: self.spend, **{hidden(n): vars(g)[n] for n in self.sizes}}
+        names = {**vars(self.module), SPEND: self.spend, **{hide_name(n): vars(g)[n] for n in self.sizes}}
         names |= self.values.get(t, {})
         try:
             for code in codes:
@@ -376,45 +404,50 @@ class Trial:
         finally:
             tracemalloc.stop()
 
-    def mistakes(self, t, results):
-        """The names of the known mistakes that give these results in trial t; none where all entries are one number,
-        which says nothing: the mean of all p is 0.1, too."""
-        numbers = flat(results, self.rights(t))
+    def find_mistakes(self, t, results):
+        """Return the names of the known mistakes that give these results in trial t; none where all entries are one
+        number, which says nothing: the mean of all p is 0.1, too."""
+        numbers = flatten(results, self.expected_results(t))
         if numbers is None or np.ptp(numbers) == 0:
             return set()
-        names, known = self.known_in(t)
-        far = np.abs(known - numbers) > ROUNDING * np.abs(known).max(axis=1, keepdims=True)  # False beside NaN, too
-        return {names[i] for i in np.flatnonzero(~far.any(axis=1)) if agree(numbers, known[i])}
+        names, known = self.known_results(t)
+        is_far = np.abs(known - numbers) > ROUNDING * np.abs(known).max(axis=1, keepdims=True)  # False beside NaN, too
+        return {names[i] for i in np.flatnonzero(~is_far.any(axis=1)) if agree(numbers, known[i])}
 
-    def known_in(self, t):
-        """Of the known mistakes whose results have the right shapes in trial t: the names, and the results (K, N)."""
-        if t not in self.known:
-            rights, found = self.rights(t), []
-            for mistake in self.exercise.known:
-                values = self.exercise.values(mistake, self.given[t])
+    def known_results(self, t):
+        """Return (names, results (K, N)) of the known mistakes whose results have the right shapes in trial t."""
+        if t not in self.known_by_trial:
+            rights, rows = self.expected_results(t), []
+            for mistake in self.exercise.known_mistakes:
+                values = self.exercise.values(mistake, self.draws[t])
                 results = [values.get(*pair) for pair in zip(self.exercise.gives, rights, strict=True)]
-                if (numbers := flat(results, rights)) is not None:
-                    found.append((mistake.name, numbers))
-            names, numbers = zip(*found, strict=True)  # a factor changes no shape
-            self.known[t] = names, np.array(numbers)
-        return self.known[t]
+                numbers = flatten(results, rights)
+                if numbers is not None:
+                    rows.append((mistake.name, numbers))
+            names, numbers = zip(*rows, strict=True)  # a factor changes no shape
+            self.known_by_trial[t] = names, np.array(numbers)
+        return self.known_by_trial[t]
 
-    def rights(self, t):
-        """The right results of trial t."""
-        return [np.asarray(getattr(self.given[t], name), np.float64) for name in self.exercise.gives]
+    def expected_results(self, t):
+        """Return the right results of trial t."""
+        return [np.asarray(getattr(self.draws[t], name), np.float64) for name in self.exercise.gives]
 
     def may_have(self, mistake):
-        """Whether the learner's own function may have a known mistake: none of what that makes wrong is right in it."""
+        """Return True if the learner's own function may have a known mistake: none of what that makes wrong is right in
+        it."""
         t = self.order[0]
-        wrong = dict(zip(*self.known_in(t), strict=True))[mistake]
-        self.budget.limit = self.own[t] + GRACE
-        _, results = self.results(t, self.codes.values())
-        right, mine = flat(self.rights(t), self.rights(t)), flat(results, self.rights(t))
-        near = CLOSE * np.abs(right).max()
-        return mine is None or not (np.abs(mine - right) <= near)[np.abs(wrong - right) > near].any()
+        wrong = dict(zip(*self.known_results(t), strict=True))[mistake]
+        self.budget.limit = self.line_counts[t] + GRACE
+        _, results = self.run_trial(t, self.codes.values())
+        right, actual = (
+            flatten(self.expected_results(t), self.expected_results(t)),
+            flatten(results, self.expected_results(t)),
+        )
+        tolerance = CLOSE * np.abs(right).max()
+        return actual is None or not (np.abs(actual - right) <= tolerance)[np.abs(wrong - right) > tolerance].any()
 
     def spend(self, lines):
-        """Lines are counted; and memory, but not before there is a loop, because to trace it takes time.
+        """Count lines; and memory, but not before there is a loop, because to trace it takes time. Raises `Stopped`.
 
         In each turn a list may grow by a whole batch, so that the tenth would be too late.
         """
@@ -426,54 +459,59 @@ class Trial:
         return self.budget.spend(lines)
 
 
-def flat(results, rights):
-    """All numbers of some results in one array; None if they are not arrays of the right shapes."""
+def flatten(results, rights):
+    """Join all numbers of some results into one array; None if they are not arrays of the right shapes."""
     if [getattr(result, "shape", None) for result in map(as_array, results)] != [right.shape for right in rights]:
         return None
     with suppress(TypeError, ValueError):  # of objects
         return np.concatenate([np.ravel(np.asarray(result, np.float64)) for result in results])
 
 
-def entries(results, rights):
-    """All numbers of some results in one array; nan for those that have another shape than the right ones."""
+def join_entries(results, rights):
+    """Join all numbers of some results into one array; nan for those that have another shape than the right ones."""
     if len(results) != len(rights):
-        return np.full(sum(right.size for right in rights), np.nan)
-    found = [flat([one], [right]) for one, right in zip(results, rights, strict=True)]
-    return np.concatenate([np.full(b.size, np.nan) if a is None else a for a, b in zip(found, rights, strict=True)])
+        return np.full(sum(expected.size for expected in rights), np.nan)
+    flat_results = [flatten([value], [expected]) for value, expected in zip(results, rights, strict=True)]
+    return np.concatenate(
+        [np.full(b.size, np.nan) if a is None else a for a, b in zip(flat_results, rights, strict=True)]
+    )
 
 
-def share_of(right, before, after):
-    """How far from right these numbers are, as a share of how far the learner's own are; 1 where some are none."""
-    now, far = np.linalg.norm(after - right), np.linalg.norm(before - right)
-    return now / far if far and np.isfinite(now / far) else 1.0
+def remaining_distance(right, before, after):
+    """Return the distance of these numbers from what is right, as a share of that of the learner's own; 1 where some
+    are none."""
+    distance_after, distance_before = np.linalg.norm(after - right), np.linalg.norm(before - right)
+    return (
+        distance_after / distance_before if distance_before and np.isfinite(distance_after / distance_before) else 1.0
+    )
 
 
-def compiled(function):
+def compile_function(function):
     return compile(ast.Module([function], []), "an edit", "exec")
 
 
 @contextmanager
-def harmless():
-    """While it lasts, nothing is printed, and this thread writes no file and starts no process. Other threads, such as
+def suppress_side_effects():
+    """Context in which nothing is printed, and this thread writes no file and starts no process. Other threads, such as
     those of a server in the same process, do as before."""
     if not guard.installed:
         sys.addaudithook(guard)
         guard.installed = True
-    dropped, before = io.StringIO(), guard.thread
+    dropped, saved = io.StringIO(), guard.thread
     guard.thread = threading.get_ident()
     try:
         with redirect_stdout(dropped), redirect_stderr(dropped), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        guard.thread = before
+        guard.thread = saved
 
 
 def guard(event, arguments):
     """An audit hook, which Python asks before it does something to the machine."""
     if guard.thread != threading.get_ident():
         return
-    if (event == "open" and not reads(*arguments[1:3])) or event.startswith(OUTSIDE):
+    if (event == "open" and not is_reading(*arguments[1:3])) or event.startswith(OUTSIDE):
         raise PermissionError(f"{event}: once is enough")
 
 
@@ -481,97 +519,100 @@ guard.thread, guard.installed = None, False
 OUTSIDE = ("os.", "shutil.", "subprocess.", "socket.", "tempfile.", "signal.", "urllib.", "webbrowser.", "sqlite3.")
 
 
-def reads(mode, flags):
+def is_reading(mode, flags):
     return mode in (None, "r", "rb") and not (flags or 0) & 0o3  # O_WRONLY, O_RDWR
 
 
 # ---- what is said ----------------------------------------------------------------------------------------------------
-def look(wrongs):
-    """The place of a mistake: see `search`."""
+def find_place(wrongs):
+    """Return the place of a mistake: see `search`."""
     attempt, verdict = wrongs.attempt, wrongs.verdict
     may_be_two = verdict.name in FAR_OFF and not wrongs.unread
-    changes = [] if verdict.name == "changes its input" else changed(wrongs)
+    changes = [] if verdict.name == "changes its input" else find_changed_inputs(wrongs)
     with suppress(Exception):  # then the others may find something
-        return search(attempt.exercise, attempt.module, attempt.source, *trials(wrongs), may_be_two, changes)
+        return search(attempt.exercise, attempt.module, attempt.source, *make_trials(wrongs), may_be_two, changes)
     return None
 
 
-def trials(wrongs):
-    """What `search` takes: the trials that the learner's own function has seen, what it has right, and more trials."""
+def make_trials(wrongs):
+    """Return what `search` takes: the trials that the learner's own function has seen, what it has right, and more
+    trials."""
     exercise, attempt = wrongs.exercise, wrongs.attempt
     rights = [set(trial["right"]) for trial in wrongs.outcome.notes.trials]
-    drawn, seen = exercise.draw(attempt.seed), max(2 * len(exercise.inputs), len(rights))
-    fresh = [g for i in range(1, FRESH + 1) for g in exercise.drawing(attempt.seed + i)]
-    return drawn[:seen], rights, [*drawn[seen:], *fresh]
+    draws, n_seen = exercise.draw(attempt.seed), max(2 * len(exercise.inputs), len(rights))
+    further_draws = [*draws[n_seen:]]
+    for i in range(1, FRESH + 1):
+        further_draws += exercise.iter_draws(attempt.seed + i)
+    return draws[:n_seen], rights, further_draws
 
 
-def changed(wrongs):
-    """The names of the inputs that the learner's own function changes in some trial."""
-    return sorted({name for trial in wrongs.outcome.notes.trials for name in trial["changed"]})
+def find_changed_inputs(wrongs):
+    """Return the names of the inputs that the learner's own function changes in some trial."""
+    return sorted(set().union(*(trial["changed"] for trial in wrongs.outcome.notes.trials)))
 
 
 def find(wrongs):
-    """The `Verdict` that leads to that place; None if another finder says more."""
+    """Return the `Verdict` that leads to that place; None if another finder says more."""
     place = wrongs.place
     if not place or ("nearer" in place and wrongs.departure):
         return None
     if "left" in place:
-        _, mistake, is_always = sometimes.likeliest(wrongs)
+        _, mistake, is_always = sometimes.find_likeliest(wrongs)
         if mistake and mistake.name == place["left"] and not is_always:
             return None  # one mistake, and not two
     exercise, verdict = wrongs.exercise, wrongs.verdict
-    kind, where, question = asked(place, wrongs)
+    kind, where, question = make_question(place, wrongs)
     first, *_ = verdict.text.split("\n")
     if "left" in place:
-        left = next(mistake for mistake in exercise.known if mistake.name == place["left"])
-        ask = f"{in_words('the other one', name=left.name)} {left.beside}"
-        text = f"{first}\n{in_words('one of two', where=capitalised(where))} {question}\n{ask}"
-        asks = f"{capitalised(where)}. {question} {ask}"
-        return Verdict(False, f"{kind}, and {left.name}", text, drawn=True, question=asks)
+        remaining = next(mistake for mistake in exercise.known_mistakes if mistake.name == place["left"])
+        other_question = f"{in_words('the other one', name=remaining.name)} {remaining.beside}"
+        text = f"{first}\n{in_words('one of two', where=capitalise(where))} {question}\n{other_question}"
+        whole_question = f"{capitalise(where)}. {question} {other_question}"
+        return Verdict(False, f"{kind}, and {remaining.name}", text, drawn=True, question=whole_question)
     if len(place["lines"]) > 1:
-        what = "a part: of lines, each" if place.get("each") else "a part: of lines"
+        description = "a part: of lines, each" if place.get("each") else "a part: of lines"
     else:
-        what = "a part: of a line, each" if place.get("each") else "a part: of a line"
-    what = in_words("a part" if place["part"] else what)
+        description = "a part: of a line, each" if place.get("each") else "a part: of a line"
+    description = in_words("a part" if place["part"] else description)
     names = place["results"]
     if "nearer" in place or "more" in place:
-        then = in_words("nearer" if "nearer" in place else "right: more")
+        consequence = in_words("nearer" if "nearer" in place else "right: more")
     elif verdict.name == "changes its input":
         changed = next(trial["changed"] for trial in wrongs.outcome.notes.trials if trial["changed"])
-        kind, then, question = "a copy", in_words("unchanged", names=listed(changed)), PLACES["a copy"]
+        kind, consequence, question = "a copy", in_words("unchanged", names=join_texts(changed)), PLACES["a copy"]
     elif set(names) == set(exercise.gives):
-        then = in_words("right: all")
+        consequence = in_words("right: all")
     else:
-        then = in_words("right", names=listed(names))
-    text = in_words("different", where=capitalised(where), what=what, then=then)
+        consequence = in_words("right", names=join_texts(names))
+    text = in_words("different", where=capitalise(where), what=description, then=consequence)
     if "alone" in place:
         text = in_words("look", where=where)
-    asks = f"{capitalised(where)}. {question}"
-    return Verdict(False, kind, f"{first}\n{text} {question}", drawn=True, question=asks)
+    whole_question = f"{capitalise(where)}. {question}"
+    return Verdict(False, kind, f"{first}\n{text} {question}", drawn=True, question=whole_question)
 
 
-def capitalised(text):
+def capitalise(text):
     return text[:1].upper() + text[1:]
 
 
-def asked(place, wrongs):
-    """Of a place, see `described`: the kind of its edit, where it is, and what is asked there."""
+def make_question(place, wrongs):
+    """Return (the kind of its edit, where it is, what is asked there) of a place, see `describe_edits`."""
     kind, part, lines = place["kind"], place["part"], list(map(str, place["lines"]))
-    where = in_words("lines" if len(lines) > 1 else "line", lines=listed(lines))
+    where = in_words("lines" if len(lines) > 1 else "line", lines=join_texts(lines))
     where = in_words("line: a part", where=where, part=part) if part else where
-    if kind == "a sum" and of_length_1(wrongs):
+    if kind == "a sum" and has_length_1_error(wrongs):
         kind = "an axis"
     name = kind.partition(": ")[0]
-    if kind == "a sum" and not sums(wrongs.exercise) and "sum" not in part:  # what is asked about should be there
+    if kind == "a sum" and not has_sum(wrongs.exercise) and "sum" not in part:  # what is asked about should be there
         kind = "in one place"
     return name, where, PLACES[kind]
 
 
-def of_length_1(wrongs):
-    """Whether the first result that has a wrong shape lacks an axis of length 1, or has one too many."""
+def has_length_1_error(wrongs):
+    """Return True if the first result that has a wrong shape lacks an axis of length 1, or has one too many."""
     for g, trial in zip(wrongs.exercise.draw(wrongs.seed), wrongs.outcome.notes.trials, strict=False):
         for name, result in zip(wrongs.exercise.gives, trial["results"], strict=False):
-            shape, wanted = result.get("shape", ()), np.shape(getattr(g, name))
-            if tuple(shape) != wanted:
-                return [n for n in shape if n != 1] == [n for n in wanted if n != 1]
+            shape, expected = result.get("shape", ()), np.shape(getattr(g, name))
+            if tuple(shape) != expected:
+                return [n for n in shape if n != 1] == [n for n in expected if n != 1]
     return False

@@ -2,40 +2,44 @@
 
 from functools import partial
 
-from marker.compare import answered, in_all, in_both, returned
+from marker.compare import is_in_all, is_in_both, make_answer, value_with_mistake
 from marker.equal import agree
 from marker.verdict import FAR_OFF, Verdict, in_words
 
 
 def find(wrongs):
-    """The `Verdict` that names the one that explains the most trials, where nothing explains all; or None."""
-    name, mistake, is_always = likeliest(wrongs)
+    """Return the `Verdict` that names the mistake that explains the most trials, where nothing explains all; or
+    None."""
+    name, mistake, is_always = find_likeliest(wrongs)
     if not mistake:
         return None
     text = in_words("always" if is_always else "sometimes", name=name, mistake=mistake.name)
     return Verdict(False, mistake.name, f"{text}\n{mistake.question}", drawn=True, question=mistake.question)
 
 
-def likeliest(wrongs):
-    """(a result, the mistake that gives its numbers in the most trials, whether in all of them); None where there is
-    none."""
+def find_likeliest(wrongs):
+    """Return (a result, the mistake that gives its numbers in the most trials, whether in all of them); the mistake is
+    None where there is none."""
     if wrongs.verdict.name not in FAR_OFF:
         return "", None, False
-    answer, ways = answered(wrongs.exercise, wrongs.seed, wrongs.outcome), []
-    for t, name in first_wrong(answer):
-        for mistake in wrongs.exercise.known:
-            value = partial(returned, wrongs.exercise, mistake, name)
-            if name in wrongs.exercise.values(mistake, answer.given[t]) and in_both(answer, t, name, value):
-                ways.append((sum(in_both(answer, i, name, value) for i in range(len(answer.trials))), name, mistake))
-    if not ways:
+    answer, explanations = make_answer(wrongs.exercise, wrongs.seed, wrongs.outcome), []
+    for t, name in find_first_wrong(answer):
+        for mistake in wrongs.exercise.known_mistakes:
+            value = partial(value_with_mistake, wrongs.exercise, mistake, name)
+            if name in wrongs.exercise.values(mistake, answer.draws[t]) and is_in_both(answer, t, name, value):
+                explanations.append(
+                    (sum(is_in_both(answer, i, name, value) for i in range(len(answer.trials))), name, mistake)
+                )
+    if not explanations:
         return "", None, False
-    _, name, mistake = max(ways, key=lambda way: way[0])
-    return name, mistake, in_all(answer, name, partial(returned, wrongs.exercise, mistake, name))
+    _, name, mistake = max(explanations, key=lambda way: way[0])
+    return name, mistake, is_in_all(answer, name, partial(value_with_mistake, wrongs.exercise, mistake, name))
 
 
-def first_wrong(answer):
-    """(trial, result) of what is wrong in the first trial in which anything is."""
-    for t, (g, trial) in enumerate(zip(answer.given, answer.trials, strict=False)):
-        if wrong := [(t, name) for name, a in trial["numbers"].items() if not agree(a, getattr(g, name))]:
+def find_first_wrong(answer):
+    """Return [(trial, result)] of what is wrong in the first trial in which anything is."""
+    for t, (g, trial) in enumerate(zip(answer.draws, answer.trials, strict=False)):
+        wrong = [(t, name) for name, a in trial["numbers"].items() if not agree(a, getattr(g, name))]
+        if wrong:
             return wrong
     return []

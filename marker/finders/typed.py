@@ -2,21 +2,22 @@
 
 import ast
 
+from marker.finders.edits import find_typed_slips as parts_typed
 from marker.finders.edits import own_lines
-from marker.finders.edits import typed as parts_typed
 from marker.verdict import TYPED, Verdict, in_words
 
 
-def look(attempt):
-    """(line, name, whether it does nothing) of each part of the learner's own lines that is one of mistakes.md."""
+def find_typed(attempt):
+    """Return [(line, name, whether it does nothing)] of each part of the learner's own lines that is one of
+    mistakes.md."""
     own = own_lines(attempt.source, attempt.exercise.stub)
     return [part for part in parts_typed(ast.parse(attempt.source)) if part[0] in own]
 
 
 def find(wrongs):
-    """The `Verdict` that names such a part, if it is where the mistake is."""
+    """Return the `Verdict` that names such a part, if it is where the mistake is; or None."""
     place = wrongs.place
-    for line, name, _ in look(wrongs.attempt):
+    for line, name, _ in find_typed(wrongs.attempt):
         if name == "only the entries that are on" and wrongs.verdict.name != "wrong shape":
             continue  # in `a[mask] = b[mask]`, say, that is right
         if not place or line in place["lines"]:

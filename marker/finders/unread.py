@@ -7,23 +7,24 @@ from marker.verdict import Verdict, in_words
 
 
 def unread_names(attempt):
-    """The names of the arguments that the right answer reads and the learner's file does not.
+    """Return the names of the arguments that the right answer reads and the learner's file does not.
 
-    None, if another right answer may do without them: a known form of it, or any, where more is given than is needed.
+    None of them if another right answer may do without them: a known form of it, or any, where more is given than is
+    needed.
     """
-    exercise, read = attempt.exercise, set(names_in(ast.parse(attempt.source)))
+    exercise, names_read = attempt.exercise, set(names_in(ast.parse(attempt.source)))
     needed = set(names_in(ast.parse(exercise.answer)))
-    unread = [name for name in exercise.takes if name not in read]
+    unread = [name for name in exercise.takes if name not in names_read]
     not_needed = [name for name in exercise.takes if name not in needed]
     arguments = set(exercise.takes)
     forms = [arguments.intersection(names_in(ast.parse(form))) for form in exercise.harmless_forms]
-    if len(unread) <= len(not_needed) or any(form <= read for form in forms):
+    if len(unread) <= len(not_needed) or any(form <= names_read for form in forms):
         return []
     return [name for name in unread if name in needed]
 
 
 def find(wrongs):
-    """The `Verdict` that also names such an argument."""
+    """Return the `Verdict` that also names such an argument; or None."""
     verdict = wrongs.verdict
     if verdict.name != "not right" or wrongs.place or not wrongs.unread:
         return None

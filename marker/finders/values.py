@@ -9,97 +9,119 @@ import ast
 
 import numpy as np
 
-from marker.budget import at, hidden
+from marker.budget import hide_name, put_in_place
 from marker.equal import ROUNDING, agree, sizes
 from marker.finders import depart, repair
-from marker.finders.edits import Edit, method, read
+from marker.finders.edits import Edit, make_method_call, make_name
 from marker.verdict import Verdict, in_words
 
 
 def find(wrongs):
-    """The `Verdict` that also says after which line an array should be another one, and which known mistake is left."""
-    found = None if wrongs.place else look(wrongs)
-    return said(wrongs, *found) if found else None
+    """Return the `Verdict` that also says after which line an array should be another one, and which known mistake is
+    left."""
+    result = None if wrongs.place else find_array(wrongs)
+    return make_verdict(wrongs, *result) if result else None
 
 
-def look(wrongs):
-    """(an array's name, the line after which it should be another one, the lines that make it, the name of the known
-    mistake that is left then, or ""); or None."""
-    if not (way := wrongs.way):
+def find_array(wrongs):
+    """Return (an array's name, the line after which it should be another one, the lines that make it, the name of the
+    known mistake that is left then, or ""); or None."""
+    way = wrongs.way
+    if not way:
         return None
     attempt = wrongs.attempt
-    given, rights, more = repair.trials(wrongs)
+    draws, rights, further_draws = repair.make_trials(wrongs)
     functions = [node for node in ast.parse(attempt.source).body if isinstance(node, ast.FunctionDef)]
-    trial = repair.Trial(attempt.exercise, attempt.module, functions, given, more, [], rights, repair.changed(wrongs))
+    trial = repair.EditSearch(
+        attempt.exercise,
+        attempt.module,
+        functions,
+        draws,
+        further_draws,
+        [],
+        rights,
+        repair.find_changed_inputs(wrongs),
+    )
     function = [f for f in functions if f.name == attempt.exercise.function.name][-1]
-    found = []
-    for i, name, edit, is_named in edits(function, way, trial, put_in(trial, way)):
-        tried = trial.tried(edit, is_left=True)
-        if tried.right == set(attempt.exercise.gives) and trial.holds(edit, tried.right):
-            return described(way, i, name, "")
-        for mistake in sorted(tried.left) if is_named and name not in attempt.exercise.gives else ():
-            if not is_multiple(trial, mistake) and trial.leaves(edit, mistake):
-                found.append((i, name, mistake))
-    return described(way, *found[0]) if found else None
+    candidates = []
+    for i, name, edit, is_named in array_edits(function, way, trial, collect_values(trial, way)):
+        result = trial.try_edit(edit, is_left=True)
+        if result.right == set(attempt.exercise.gives) and trial.is_confirmed(edit, result.right):
+            return locate_array(way, i, name, "")
+        mistakes = sorted(result.mistakes) if is_named and name not in attempt.exercise.gives else ()
+        for mistake in mistakes:
+            if not is_multiple(trial, mistake) and trial.leaves_mistake(edit, mistake):
+                candidates.append((i, name, mistake))
+    return locate_array(way, *candidates[0]) if candidates else None
 
 
-def put_in(trial, way):
-    """[(a hidden name, its array in the first trial, the names that the right answer has for it)]: each array on the
-    right answer's way that is neither a result nor given. trial.values has them for all trials."""
-    exercise, first, found = trial.exercise, trial.order[0], []
-    function, _ = depart.right_answer(exercise)
-    states = [depart.states_of(function, way.right, exercise, g) for g in trial.given]
-    g = trial.given[first]
-    seen = [np.asarray(one) for one in (*exercise.given(g).values(), *sizes(g).values()) if depart.is_number(one, "fi")]
-    seen += trial.rights(first)
+def collect_values(trial, way):
+    """Return [(a hidden name, its array in the first trial, the names that the right answer has for it)]: each array on
+    the right answer's way that is neither a result nor given. trial.values has them for all trials."""
+    exercise, first, values = trial.exercise, trial.order[0], []
+    function, _ = depart.compile_right_answer(exercise)
+    states = [depart.record_states(function, way.right, exercise, g) for g in trial.draws]
+    g = trial.draws[first]
+    known_arrays = [
+        np.asarray(array)
+        for array in (*exercise.make_arguments(g).values(), *sizes(g).values())
+        if depart.is_number(array, "fi")
+    ]
+    known_arrays += trial.expected_results(first)
     for i, state in enumerate(states[first]):
         for name, a in state.items():
-            if same := [names for _, other, names in found if np.array_equal(a, other)]:
+            same = [names for _, value, names in values if np.array_equal(a, value)]
+            if same:
                 same[0].add(name)
-            elif not any(a.size == one.size and agree(a.ravel(), one.ravel()) for one in seen):
-                found.append((hidden(f"right {len(found)}"), a, {name}))
-                for t, of in enumerate(states):
-                    trial.values.setdefault(t, {})[found[-1][0]] = of[i][name][()]
-    return found
+            elif not any(a.size == array.size and agree(a.ravel(), array.ravel()) for array in known_arrays):
+                values.append((hide_name(f"right {len(values)}"), a, {name}))
+                for t, trial_states in enumerate(states):
+                    trial.values.setdefault(t, {})[values[-1][0]] = trial_states[i][name][()]
+    return values
 
 
-def edits(function, way, trial, values):
-    """(step, name, `Edit`, whether the right answer has an array of that name) of each array that another one may
+def array_edits(function, way, trial, values):
+    """Yield (step, name, `Edit`, whether the right answer has an array of that name) of each array that another one may
     replace after the step that writes it."""
-    own, _, _ = way.states[0]
+    own_states, _, _ = way.states[0]
     for i, step in enumerate(way.mine[: -len(trial.exercise.gives)]):  # the last ones are of `return`
-        for name in sorted(step.writes & own[i].keys()):
-            mine = own[i][name]
-            for key, a, names in sorted(values, key=lambda one: name not in one[2]):
-                if a.shape == mine.shape and not np.array_equal(a, mine) and (i, name) not in way.is_right:
+        for name in sorted(step.writes & own_states[i].keys()):
+            actual = own_states[i][name]
+            for key, a, names in sorted(values, key=lambda row: name not in row[2]):
+                if a.shape == actual.shape and not np.array_equal(a, actual) and (i, name) not in way.is_right:
                     before, after = function.body[: i + 2], function.body[i + 2 :]  # the first counts lines
-                    new = at(before[-1], ast.Assign([ast.Name(name, ast.Store())], method(read(key), "copy")))
+                    new = put_in_place(
+                        before[-1], ast.Assign([ast.Name(name, ast.Store())], make_method_call(make_name(key), "copy"))
+                    )
                     edit = Edit(0, "", (), vars(function), "body", [*before, new, *after], function)
                     yield i, name, edit, name in names
 
 
 def is_multiple(trial, mistake):
-    """Whether what a known mistake makes wrong is the right numbers times a factor: an array of another sign, which
-    the lines after it turn, leaves that."""
+    """Return True if what a known mistake makes wrong is the right numbers times a factor: an array of another sign,
+    which the lines after it turn, leaves that."""
     t = trial.order[0]
-    wrong, right = dict(zip(*trial.known_in(t), strict=True))[mistake], repair.flat(trial.rights(t), trial.rights(t))
+    wrong, right = (
+        dict(zip(*trial.known_results(t), strict=True))[mistake],
+        repair.flatten(trial.expected_results(t), trial.expected_results(t)),
+    )
     is_off = np.abs(wrong - right) > ROUNDING * np.abs(right).max()
     wrong, right = wrong[is_off], right[is_off]
     return bool(right @ right) and agree(wrong, (wrong @ right) / (right @ right) * right)
 
 
-def described(way, i, name, left):
-    _, lines = depart.back(way, i + 1, name)
-    return (name, way.mine[i].last, lines, left) if lines else None
+def locate_array(way, i, name, remaining):
+    _, lines = depart.trace_back(way, i + 1, name)
+    return (name, way.mine[i].last, lines, remaining) if lines else None
 
 
-def said(wrongs, name, line, lines, left):
-    verdict, ask = wrongs.verdict, depart.what_happens(lines)
-    if not left:
+def make_verdict(wrongs, name, line, lines, remaining):
+    verdict, ask = wrongs.verdict, depart.ask_what_happens(lines)
+    if not remaining:
         return verdict._replace(text=f"{verdict.text}\n{in_words('values', name=name, line=line)} {ask}")
     first, *_ = verdict.text.split("\n")
-    left = next(mistake for mistake in wrongs.exercise.known if mistake.name == left)
+    remaining = next(mistake for mistake in wrongs.exercise.known_mistakes if mistake.name == remaining)
     where = in_words("values: not right", name=name, line=line)
-    other = f"{in_words('the other one', name=left.name)} {left.beside}"
-    text = f"{first}\n{in_words('one of two', where=where)} {ask}\n{other}"
-    return Verdict(False, left.name, text, drawn=True, question=f"{where}. {ask} {other}")
+    other_text = f"{in_words('the other one', name=remaining.name)} {remaining.beside}"
+    text = f"{first}\n{in_words('one of two', where=where)} {ask}\n{other_text}"
+    return Verdict(False, remaining.name, text, drawn=True, question=f"{where}. {ask} {other_text}")

@@ -10,7 +10,7 @@ import pytest
 from conftest import schedule
 from exercises.catalogue import BY_NAME
 from marker import marking, runner
-from marker.exercise import change
+from marker.exercise import apply_change
 
 BASE = """
 import numpy as np
@@ -1101,7 +1101,7 @@ def programs(rows, base=BASE):
         *name_and_words, edits = row.rsplit(" | ", 1)
         name, _, words = "".join(name_and_words).partition(" | ")
         written = edits.replace("\\n", "\n").replace("SOFTMAX", SOFTMAX).replace("LOSS", LOSS)
-        yield Program(name, words, edits, change(base, written, ""))
+        yield Program(name, words, edits, apply_change(base, written, ""))
 
 
 def schedule_programs(table, every_day, first_in_turn=2, rest_in_turn=4):
@@ -1135,4 +1135,4 @@ def verdict(name, program, folder, seed):
     (path := folder / f"{name}.py").write_text(program, encoding="utf-8")
     np.random.seed(seed)  # noqa: NPY002 (for those that take their numbers from there)
     with patch("time.process_time", return_value=0.0):
-        return marking.verdict(BY_NAME[name], runner.report(BY_NAME[name], path, seed))
+        return marking.read_verdict(BY_NAME[name], runner.make_report(BY_NAME[name], path, seed))

@@ -6,7 +6,7 @@ import textwrap
 
 from exercises.catalogue import BY_NAME
 from marker import marking, runner
-from marker.program import with_functions
+from marker.program import replace_functions
 from marker.statement import split_answer
 
 RIGHT = {e.name: e.answer for e in BY_NAME.values() if e.answer}
@@ -17,8 +17,8 @@ def filled(name, body):
     """The stub with these lines in place of its dots. What they do not set keeps its own."""
     body = textwrap.dedent(body).strip("\n")
     if name in WHOLE:
-        return with_functions(BY_NAME[name].stub, body)
-    return BY_NAME[name].filled(body)
+        return replace_functions(BY_NAME[name].stub, body)
+    return BY_NAME[name].fill_stub(body)
 
 
 def write(folder, name, body=None):
@@ -41,7 +41,9 @@ def in_the_older_form(text):
 
 def marked_here(monkeypatch):
     """Files are marked in this process, for speed, and believed."""
-    monkeypatch.setattr(runner, "apart", lambda exercise, file, seed, *how: runner.report(exercise, file, seed))
+    monkeypatch.setattr(
+        runner, "run_in_subprocess", lambda exercise, file, seed, *how: runner.make_report(exercise, file, seed)
+    )
     monkeypatch.setattr(marking, "confirm", lambda exercise, file, verdict, *how: verdict)
 
 

@@ -283,7 +283,9 @@ def deep(monkeypatch):
         title=lambda options: f"784-{options.hidden}-{options.hidden}-10",
     )
     monkeypatch.setitem(NETWORKS, "deep", entry)
-    rule = Rule("by sign", "lion_np.update", "lion_torch.Lion", {"averages": "average"}, OPTIMIZERS["sgd"].given)
+    rule = Rule(
+        "by sign", "lion_np.update", "lion_torch.Lion", {"averages": "average"}, OPTIMIZERS["sgd"].torch_arguments
+    )
     monkeypatch.setitem(OPTIMIZERS, "lion", rule)
     yield
     for name in ("deep_np", "deep_autograd", "deep_torch", "lion_np", "lion_torch"):

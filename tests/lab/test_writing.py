@@ -79,17 +79,19 @@ def test_tables_that_count(small, monkeypatch):
     names = data.Tokens(learned, encode_names(["ab"]))
     monkeypatch.setattr(data, "load", lambda name: names)
     found = counts.measure("names")
-    assert found["all words alike"] == pytest.approx({"loss": np.log(27), "accuracy": 1 / 27})
+    assert found["all tokens alike"] == pytest.approx({"loss": np.log(27), "accuracy": 1 / 27})
     # Of 9 words three are an a, two a b, one a c and three the end; one word more is drawn from all 27.
     a, b, end = (np.array([3, 2, 3]) + 1 / 27) / 10
     loss = -np.mean(np.log([a, b, end]))
-    assert found["counts of the words"] == pytest.approx({"loss": loss, "accuracy": (0.5 + 0 + 0.5) / 3})
+    assert found["counts of the tokens"] == pytest.approx({"loss": loss, "accuracy": (0.5 + 0 + 0.5) / 3})
     after = {"start": (3 + a) / 4, "a": (2 + b) / 4, "b": (2 + end) / 3}
     loss = -np.mean(np.log([*after.values()]))
-    assert found["counts after each word"] == pytest.approx({"loss": loss, "accuracy": 1})
+    assert found["counts after each token"] == pytest.approx({"loss": loss, "accuracy": 1})
     runs = {"0": {"loss": 0.5, "accuracy": 0.25}, "1": {"loss": 0.7, "accuracy": 0.75}}
     said = counts.table(found, {"the network": runs})
-    assert "| all words alike | 3.30 | 27.0 | 0.037 |" in said and said.endswith("| the network | 0.60 | 1.8 | 0.500 |")
+    assert "| all tokens alike | 3.30 | 27.0 | 0.037 |" in said and said.endswith(
+        "| the network | 0.60 | 1.8 | 0.500 |"
+    )
 
 
 def test_the_nearest_image(small):

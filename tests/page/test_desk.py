@@ -44,7 +44,7 @@ def beside(tmp_path, name, line):
     path = tmp_path / f"{name}.py"
     path.write_text(filled(name, line), encoding="utf-8")
     exercise = BY_NAME[name]
-    report = runner.report(exercise, path, SEED, show=lambda outcome: desk.beside(exercise, SEED, outcome))
+    report = runner.make_report(exercise, path, SEED, show=lambda outcome: desk.beside(exercise, SEED, outcome))
     return report.shown, next(iter(exercise.draw(SEED)))
 
 

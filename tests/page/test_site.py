@@ -151,7 +151,7 @@ def test_every_answer_is_marked_word_for_word_as_in_the_terminal(third, practise
         (path := tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
         if text in HOSTILE:
             return marking.mark(BY_NAME[name], path, SEED, seconds=2)
-        return marking.verdict(BY_NAME[name], runner.report(BY_NAME[name], path, SEED))
+        return marking.read_verdict(BY_NAME[name], runner.make_report(BY_NAME[name], path, SEED))
 
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     # The browser marks while the terminal does.

@@ -144,7 +144,7 @@ def test_a_process_that_is_killed_costs_a_line(tmp_path, monkeypatch):
     (tmp_path / "ada.zip").write_bytes(zip_of("x = 1"))
     whole = budget.Budget(100)
     assert archives.unpack_in_process(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole) == {}
-    assert (tmp_path / "unpacked" / "0" / "dz1.py").read_text(encoding="utf-8") == "x = 1" and whole.left == 95
+    assert (tmp_path / "unpacked" / "0" / "dz1.py").read_text(encoding="utf-8") == "x = 1" and whole.remaining == 95
     monkeypatch.setattr(archives, "SECONDS", 0)
     said = archives.unpack_in_process(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole)
     assert said == {"ada.zip": "it takes more than 0 seconds to unpack"}
