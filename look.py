@@ -134,25 +134,27 @@ def draw_digit(model, options, arguments):
     """(the figure of a digit that the network writes, the digit in words)."""
     digit = DIGIT if arguments.digit is None else arguments.digit
     shown = options.source.describe_label(digit)
-    steps = gpt_steps(model, options, options.source.tokenizer.start_tokens([digit]))
+    steps = compute_gpt_steps(model, options, options.source.tokenizer.start_tokens([digit]))
     steps["vocabulary"] = texts.load_vocabulary()
     steps["image"] = texts.decode_images(steps["words"][np.newaxis])[0]
     if arguments.patch is not None:
         steps["place"] = arguments.patch
-    return writing.written(steps, f"{options.network.title(options.run)}: it has written {shown}"), shown
+    return writing.draw_generated_digit(steps, f"{options.network.title(options.run)}: it has written {shown}"), shown
 
 
 def draw_text(model, options, arguments):
     """(the figure of a text that the network writes, its length in words)."""
     source = options.source
     shown = f"{source.context_length} letters"
-    steps = gpt_steps(model, options, np.array([[texts.default_prompt_id(source)]])) | {"letters": source.letters}
+    steps = compute_gpt_steps(model, options, np.array([[texts.default_prompt_id(source)]])) | {
+        "letters": source.letters
+    }
     if arguments.patch is not None:
         steps["place"] = arguments.patch
-    return writing.written_text(steps, f"{options.network.title(options.run)}: it has written {shown}"), shown
+    return writing.draw_generated_text(steps, f"{options.network.title(options.run)}: it has written {shown}"), shown
 
 
-def gpt_steps(model, options, prompt, temperature=0.8, seed=0):
+def compute_gpt_steps(model, options, prompt, temperature=0.8, seed=0):
     """Generate a text as write.py does, and return what the network computes at each position. prompt: a token (1, 1).
 
     {"words": (T,), the tokens that were drawn; "p": (T, V), at the temperature 1; "perplexity": (T,), of each p;
@@ -175,7 +177,7 @@ def gpt_steps(model, options, prompt, temperature=0.8, seed=0):
 # --- One image, there and back -------------------------------------------------------------------------------------
 
 
-def both_passes(model, options, image, y):
+def compute_both_passes(model, options, image, y):
     """Forward and backward for one uint8 image (28, 28), whose true class is y.
 
     (steps, grads): {"image", "classes": their names, "loss", "logits": (10,), "p": (10,), "dlogits": (10,)}, and the
@@ -189,19 +191,19 @@ def both_passes(model, options, image, y):
     return known | {name: a[0] for name, a in rows.items()}, model.backward(dlogits)
 
 
-def mlp_passes(model, options, image, y):
+def compute_mlp_passes(model, options, image, y):
     """Everything that mlp_np.py computes for one image, by its name there: also {"z1": (H,), ..., "dW1": (784, H)}."""
-    steps, grads = both_passes(model, options, image, y)
+    steps, grads = compute_both_passes(model, options, image, y)
     return steps | {name: getattr(model, name)[0] for name in ("z1", "a1", "da1", "dz1")} | {"dW1": grads["W1"]}
 
 
-def resnet_passes(model, options, image, y):
+def compute_resnet_passes(model, options, image, y):
     """The same for a ResNet: the output of the stem and of each stage, and the gradient that returns to it.
 
     Also {"maps": {"stem": (14, 14, 16), ...}, "gradients": the same}. The network runs as in testing: batch
     normalisation uses the means and variances that it remembers.
     """
-    steps, _ = both_passes(model, options, image, y)
+    steps, _ = compute_both_passes(model, options, image, y)
     last = {f"stage {i + 1}": f"blocks.{(i + 1) * options.run.blocks - 1}" for i in range(len(options.run.widths))}
     shown = {"stem": "stem"} | last  # of each stage, its last block
     return steps | {
@@ -210,13 +212,13 @@ def resnet_passes(model, options, image, y):
     }
 
 
-def vit_passes(model, options, image, y):
+def compute_vit_passes(model, options, image, y):
     """The same for a ViT: every block's attention, and the gradient that returns to what stands between the layers.
 
     Also {"attention": {"block 1": (h, T, T), ...}, "gradients": {"embedded": (T, C), "block 1": (T, C), ...},
     "dx": (28, 28), "patch": the number of the one with the most ink}.
     """
-    steps, _ = both_passes(model, options, image, y)
+    steps, _ = compute_both_passes(model, options, image, y)
     ink = Patches(options.run.patch).forward(image[np.newaxis].astype(int))[0].sum(axis=1)
     blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.run.blocks)}
     returned = {"embedded": "positions"} | blocks
@@ -231,7 +233,7 @@ def vit_passes(model, options, image, y):
 # --- The first layer's weights: (the rest of a title, images (n, h, w), a label for each, a note) ---------------------
 
 
-def mlp_weights(params, options):
+def get_mlp_weights(params, options):
     """Those of the units that matter most: with the largest outgoing weights, the largest first."""
     W1, W2, source = params["W1"], params["W2"], options.source
     most = np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:MOST]
@@ -247,24 +249,24 @@ def mlp_weights(params, options):
     return ", W1", W1.T[most].reshape(-1, 28, 28), [f"for {source.classes[k]}" for k in W2[most].argmax(axis=1)], note
 
 
-def resnet_weights(params, options):
+def get_resnet_weights(params, options):
     """Those of the stem, for each channel."""
     kernels = np.moveaxis(params["stem.conv.W"][:, :, 0], 2, 0)  # (C, 3, 3)
-    return "", *first(kernels), f"the 3 x 3 weights of {counted(kernels)} of the stem"
+    return "", *select_kernels(kernels), f"the 3 x 3 weights of {describe_channels(kernels)} of the stem"
 
 
-def vit_weights(params, options):
+def get_vit_weights(params, options):
     """Those of the embedding, for each channel."""
     kernels = params["embed.W"].T.reshape(-1, options.run.patch, options.run.patch)  # (C, size, size)
-    return "", *first(kernels), f"what {counted(kernels)} of the embedding multiplies a patch by"
+    return "", *select_kernels(kernels), f"what {describe_channels(kernels)} of the embedding multiplies a patch by"
 
 
-def first(kernels):
+def select_kernels(kernels):
     """The kernels that are drawn, and their numbers."""
     return kernels[:MOST], range(len(kernels[:MOST]))
 
 
-def counted(kernels):
+def describe_channels(kernels):
     """Whose kernels these are, in words."""
     return "each channel" if len(kernels) <= MOST else f"each of the first {MOST} of {len(kernels)} channels"
 
@@ -289,16 +291,28 @@ def draw_test(model, options, dataset):
     names = np.array(source.classes)
     shown = (of[worst] for of in (dataset.test_images, names[labels], names[said], confidence))
     there = 1 + max(n for n in range(10) if source.classes[n] != NONE or counts[:, n].any())
-    confusion = answers.confusion(counts[:there, :there], right, source.classes[:there], source.kind)
-    figures = confusion, answers.mistakes(*shown, f"{network}: {most}")
+    confusion = answers.draw_confusion(counts[:there, :there], right, source.classes[:there], source.kind)
+    figures = confusion, answers.draw_mistakes(*shown, f"{network}: {most}")
     return dict(zip(OF_ALL, figures, strict=True))
 
 
 # What to draw of the inside of a network: one image's two passes, and the first layer's weights.
 INSIDE = {
-    "mlp": (mlp_passes, {"forward": passes.forward_pass, "backward": passes.backward_pass}, mlp_weights),
-    "resnet": (resnet_passes, {"forward": passes.feature_maps, "backward": passes.feature_gradients}, resnet_weights),
-    "vit": (vit_passes, {"attention": passes.attention, "backward": passes.patch_gradients}, vit_weights),
+    "mlp": (
+        compute_mlp_passes,
+        {"forward": passes.draw_forward_pass, "backward": passes.draw_backward_pass},
+        get_mlp_weights,
+    ),
+    "resnet": (
+        compute_resnet_passes,
+        {"forward": passes.draw_feature_maps, "backward": passes.draw_feature_gradients},
+        get_resnet_weights,
+    ),
+    "vit": (
+        compute_vit_passes,
+        {"attention": passes.draw_attention, "backward": passes.draw_patch_gradients},
+        get_vit_weights,
+    ),
 }
 TITLES = {"forward": "{}, forward: {}", "backward": "{}, backward: {}", "attention": "{}: attention to {}"}
 
@@ -311,7 +325,7 @@ def draw_inside(model, options, image, y, what, patch=None):
         steps["patch"] = patch
     figures = {kind: draw(steps, TITLES[kind].format(network, what), y) for kind, draw in pictures.items()}
     more, *shown = weights(model.params, options)
-    return figures | {"weights": answers.weights(f"{network}: the first layer's weights{more}", *shown)}
+    return figures | {"weights": answers.draw_weights(f"{network}: the first layer's weights{more}", *shown)}
 
 
 if __name__ == "__main__":

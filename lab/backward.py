@@ -28,10 +28,10 @@ MOVES = 6  # frames of a movement
 TIMES = {"moving": 80, "standing": 2300, "last": 4500}  # milliseconds
 
 
-def passes():
+def compute_passes():
     """What there is to see of one digit: {name: array}, without the axis of the batch."""
     options, dataset = parse_options("np", *film.OPTIONS), data.load()
-    *_, (_, _, params, answers) = film.record(options, dataset)
+    *_, (_, _, params, answers) = film.iter_states(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
     model.params = {name: p.astype(np.float64) for name, p in params.items()}
     n = np.flatnonzero(answers != dataset.test_labels)[0]
@@ -48,7 +48,7 @@ def passes():
     return found | {"new_p": softmax(logits)[0], "new_loss": softmax_cross_entropy(logits, y)[0]}
 
 
-def stages(of):
+def list_stages(of):
     """(heading, formula, hidden, answer, first, second): what each stage shows, each but the first two with its name.
 
     hidden: the bars of the hidden units (16,), from -1 to 1; answer: those of the ten digits; first (784, 16) and
@@ -76,54 +76,58 @@ def stages(of):
 
 
 @plot_style()
-def frame(of, heading, formula, hidden, answer, first, second):
+def draw_frame(of, heading, formula, hidden, answer, first, second):
     """One picture: an RGB image."""
     page, back = Page(HEIGHT, ""), heading == "Backward"
-    page.text((26, 36, heading), size=27, weight="bold", ha="left", color=TEST if back else INK)
-    page.text((774, 36, formula.replace("-", "−")), size=24, family=MONO, ha="right")
-    page.text((101, 88, "x"), (300, 88, hidden[1]), (474, 88, second[1]), (690, 88, answer[1]), size=22, family=MONO)
-    page.pixels(of["image"], 26, TOP, 150)
-    page.text((122, 290, first[1]), size=22, family=MONO)
+    page.draw_text((26, 36, heading), size=27, weight="bold", ha="left", color=TEST if back else INK)
+    page.draw_text((774, 36, formula.replace("-", "−")), size=24, family=MONO, ha="right")
+    page.draw_text(
+        (101, 88, "x"), (300, 88, hidden[1]), (474, 88, second[1]), (690, 88, answer[1]), size=22, family=MONO
+    )
+    page.draw_pixels(of["image"], 26, TOP, 150)
+    page.draw_text((122, 290, first[1]), size=22, family=MONO)
     for unit, array in enumerate(first[0].T):
         film.draw_weights(page, array, 26 + 50 * (unit % 4), 312 + 55 * (unit // 4), 46, 0.4 * np.abs(first[0]).max())
     most = np.abs(second[0]).max()
     page.axes.imshow(second[0], SIGNED, vmin=-most, vmax=most, extent=(400, 548, BOTTOM, TOP), aspect="auto", zorder=2)
-    page.box(400, TOP, 148, BOTTOM - TOP, fill="none", edge=FRAME, corner=0)
-    bars(page, hidden[0], 300, 68)
-    bars(page, answer[0], 690, 84, names=True)
-    return film.drawn(page)
+    page.draw_box(400, TOP, 148, BOTTOM - TOP, fill="none", edge=FRAME, corner=0)
+    draw_bars(page, hidden[0], 300, 68)
+    draw_bars(page, answer[0], 690, 84, names=True)
+    return film.render_page(page)
 
 
-def bars(page, values, x, most, names=False):
+def draw_bars(page, values, x, most, names=False):
     """A column of bars, to the right of x where a value is positive, to the left where it is negative. most: the length
     of a bar for 1."""
     height = (BOTTOM - TOP) / len(values)
     for n, value in enumerate(most * values):
         y = TOP + n * height
         if names:
-            page.text((586, y + height / 2, str(n)), size=21, family=MONO, color=GREY)
+            page.draw_text((586, y + height / 2, str(n)), size=21, family=MONO, color=GREY)
         if value:
-            page.box(x + min(value, 0), y + 3, abs(value), height - 6, TRAIN if value > 0 else TEST, "none", corner=0)
+            page.draw_box(
+                x + min(value, 0), y + 3, abs(value), height - 6, TRAIN if value > 0 else TEST, "none", corner=0
+            )
     page.axes.plot((x, x), (TOP, BOTTOM), color=GREY, linewidth=1)
 
 
-def movie(of):
+def iter_frames(of):
     """(frame, milliseconds), ..."""
     old = np.zeros(16), np.zeros(10)
-    for heading, formula, *bars, first, second in stages(of):
+    for heading, formula, *bars, first, second in list_stages(of):
         new, names = zip(*bars, strict=True)
         moves = any(not np.array_equal(a, b) for a, b in zip(old, new, strict=True))
         for part in np.linspace(0, 1, MOVES + 1)[1:] if moves else [1]:
             between = [(a + part * (b - a), name) for a, b, name in zip(old, new, names, strict=True)]
             time = "moving" if part < 1 else "last" if heading == "Step" else "standing"
-            yield frame(of, heading, formula, *between, first, second), TIMES[time]
+            yield draw_frame(of, heading, formula, *between, first, second), TIMES[time]
         old = new
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    frames, times = zip(*movie(passes()), strict=True)
-    film.save(frames, times, ROOT / "png" / "backward.gif")
+    frames, times = zip(*iter_frames(compute_passes()), strict=True)
+    film.save_film(frames, times, ROOT / "png" / "backward.gif")
 
 
 if __name__ == "__main__":

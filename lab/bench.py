@@ -25,7 +25,7 @@ with program.import_guard("requirements-np.txt"):
     import main_np
     import main_torch
     from lab import results, timing
-    from lab.timing import ROUNDS, threads_of_workers
+    from lab.timing import ROUNDS, worker_threads
     from loading.options import parse_options
     from networks import NETWORKS, model_flag
     from support.errors import UserError
@@ -47,13 +47,13 @@ PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # of th
 # --- The same network in several tools: step(x, y, lr), which returns the loss first, and test(dataset) or None -------
 
 
-def in_numpy(options):
+def prepare_numpy(options):
     network, optimizer = main_np.build(options)
     step = functools.partial(main_np.train_step, network, optimizer)
     return step, lambda dataset: main_np.evaluate(network, dataset, options)
 
 
-def in_pytorch(options):
+def prepare_pytorch(options):
     model, optimizer = main_torch.build(options)
     place = Place(options)
     network = place.prepare(model)
@@ -64,7 +64,7 @@ def in_pytorch(options):
     return step, lambda dataset: main_torch.evaluate(network, dataset, options, place)
 
 
-def in_jax(options):
+def prepare_jax(options):
     """The MLP, with the same first weights. JAX changes no array in place, but may reuse the memory of old weights."""
     import jax
     import jax.numpy as jnp
@@ -93,7 +93,7 @@ def in_jax(options):
     return step, None
 
 
-def in_scikit_learn(options):
+def prepare_scikit_learn(options):
     """The MLP, with first weights of its own and a constant learning rate. It cuts x into batches by itself."""
     from sklearn.neural_network import MLPClassifier
 
@@ -107,14 +107,20 @@ def in_scikit_learn(options):
     return step, None
 
 
-TOOLS = {NUMPY: in_numpy, PYTORCH: in_pytorch, COMPILED: in_pytorch, JAX: in_jax, SCIKIT_LEARN: in_scikit_learn}
+TOOLS = {
+    NUMPY: prepare_numpy,
+    PYTORCH: prepare_pytorch,
+    COMPILED: prepare_pytorch,
+    JAX: prepare_jax,
+    SCIKIT_LEARN: prepare_scikit_learn,
+}
 BATCHES = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # in a call: scikit-learn checks its input in every call
 
 
 # --- Measuring -------------------------------------------------------------------------------------------------------
 
 
-def begin(name, argv, what="step"):
+def prepare_call(name, argv, what="step"):
     """Load the data. A function that takes the next step of a program's run with that tool, or one that tests."""
     options = parse_options("torch", "--device", "cpu", *argv.split(), *["--compile"] * (name == COMPILED))
     dataset = data.load(options.source)
@@ -140,51 +146,51 @@ def busy_process():
             process.kill()
 
 
-def seconds(*what, **length):
+def time_calls(*what, **length):
     """Those that each step takes, or each test, without the first third, which is a warm-up."""
-    return timing.warm(timing.seconds(begin, *what, **length))
+    return timing.drop_warm_up(timing.time_steps(prepare_call, *what, **length))
 
 
-def milliseconds(name, argv):
+def measure_step_ms(name, argv):
     """The median of a step."""
-    return 1000 * np.median(seconds(name, argv)) / BATCHES[name]
+    return 1000 * np.median(time_calls(name, argv)) / BATCHES[name]
 
 
-def seconds_to_test(name, argv):
-    return np.median(seconds(name, argv, "test"))
+def measure_test_seconds(name, argv):
+    return np.median(time_calls(name, argv, "test"))
 
 
-def busy_milliseconds(name, argv):
+def measure_busy_step_ms(name, argv):
     """The mean of 100 steps beside a busy process: a crawl is made of few, slow ones."""
     with busy_process():
-        return 1000 * np.mean(seconds(name, argv, least=150))
+        return 1000 * np.mean(time_calls(name, argv, least=150))
 
 
-def first_epoch(name):
-    return np.sum(timing.seconds(begin, name, "", least=468 // BATCHES[name], enough=0))
+def measure_first_epoch(name):
+    return np.sum(timing.time_steps(prepare_call, name, "", least=468 // BATCHES[name], enough=0))
 
 
-def whole_program(name, argv):
+def measure_whole_program(name, argv):
     printed = results.run_program(f"{PROGRAMS[name]} {argv}", results.ROOT / "learning_curves" / "others")
-    return results.seconds_in(printed)
+    return results.parse_seconds(printed)
 
 
-def measurements():
+def iter_measurements():
     """Everything once: the threads, a number's name in parts, and a function that finds the number."""
     for threads, argv in product(THREADS, RUNS):
         for name in PROGRAMS if argv else TOOLS:
-            yield threads, ("step", argv, threads, name), functools.partial(milliseconds, name, argv)
+            yield threads, ("step", argv, threads, name), functools.partial(measure_step_ms, name, argv)
         for name in PROGRAMS:
-            yield threads, ("test", argv, threads, name), functools.partial(seconds_to_test, name, argv)
+            yield threads, ("test", argv, threads, name), functools.partial(measure_test_seconds, name, argv)
         for name in PROGRAMS:
-            yield threads, ("busy", argv, threads, name), functools.partial(busy_milliseconds, name, argv)
+            yield threads, ("busy", argv, threads, name), functools.partial(measure_busy_step_ms, name, argv)
     for name in TOOLS:
-        yield THREADS[-1], ("epoch", name), functools.partial(first_epoch, name)
+        yield THREADS[-1], ("epoch", name), functools.partial(measure_first_epoch, name)
     for argv, name in product(RUNS.values(), PROGRAMS):
-        yield THREADS[-1], ("run", argv, name), functools.partial(whole_program, name, argv)
+        yield THREADS[-1], ("run", argv, name), functools.partial(measure_whole_program, name, argv)
 
 
-def measure():
+def measure_all():
     """All that this program finds out, as results.json keeps it."""
     try:
         versions = {name: importlib.metadata.version(name.lower()) for name in (JAX, SCIKIT_LEARN)}
@@ -193,14 +199,14 @@ def measure():
     found, missing = {}, {}
     for n in range(1, ROUNDS + 1):
         print(f"round {n} of {ROUNDS}", file=sys.stderr)
-        for threads, key, number in measurements():
+        for threads, key, number in iter_measurements():
             try:
-                with threads_of_workers(threads):
+                with worker_threads(threads):
                     value = round(float(number()), 3)
-                found.setdefault(key_of(*key), []).append(value)
+                found.setdefault(make_key(*key), []).append(value)
             except UserError as error:
-                missing.setdefault(str(error), set()).add(key_of(*key))
-    missing |= contradictions(found)
+                missing.setdefault(str(error), set()).add(make_key(*key))
+    missing |= find_contradictions(found)
     for why, names in missing.items():
         print(f"not kept: {'; '.join(sorted(names))}: {why}", file=sys.stderr)
         for name in names:
@@ -211,11 +217,13 @@ def measure():
     return {"command": "python -m lab.bench", "machine": describe_machine() | versions, "rounds": found}
 
 
-def contradictions(rounds):
+def find_contradictions(rounds):
     """Where a whole program does not take the time of its steps and its testing: {in words: these numbers' names}."""
     wrong = {}
-    for (network, argv), name in product(timed(rounds), PROGRAMS):
-        names = [key_of(kind, network, THREADS[-1], name) for kind in ("step", "test")] + [key_of("run", argv, name)]
+    for (network, argv), name in product(list_measured_runs(rounds), PROGRAMS):
+        names = [make_key(kind, network, THREADS[-1], name) for kind in ("step", "test")] + [
+            make_key("run", argv, name)
+        ]
         if not all(name in rounds for name in names):
             continue
         options = parse_options("torch", *argv.split())
@@ -229,84 +237,89 @@ def contradictions(rounds):
     return wrong
 
 
-def timed(rounds):
+def list_measured_runs(rounds):
     """Of each network that was there when these were measured, the options of a step and of a whole program."""
     return [(network, argv) for network, argv in RUNS.items() if any(f" | {network} | " in name for name in rounds)]
 
 
-def key_of(*parts):
+def make_key(*parts):
     """A number's name in results.json."""
     return " | ".join(map(str, parts))
 
 
-def median(rounds, *key, form=".2f"):
+def format_median(rounds, *key, form=".2f"):
     """The median of a number as text; a dash if it is missing."""
-    return format(np.median(rounds[key_of(*key)]), form) if key_of(*key) in rounds else "–"
+    return format(np.median(rounds[make_key(*key)]), form) if make_key(*key) in rounds else "–"
 
 
-def ratios(rounds, key):
+def format_ratios(rounds, key):
     """The smallest and the largest ratio of NumPy to PyTorch in a round; a dash if one of them is missing."""
-    ours, theirs = (rounds.get(key_of(*key, name)) for name in (NUMPY, PYTORCH))
+    ours, theirs = (rounds.get(make_key(*key, name)) for name in (NUMPY, PYTORCH))
     if not (ours and theirs):
         return "–"
     found = np.divide(ours, theirs)
     return f"{np.min(found):.2f} to {np.max(found):.2f}"
 
 
-def compared(rounds, *key, form=".2f"):
+def make_comparison_cells(rounds, *key, form=".2f"):
     """Three cells: NumPy, PyTorch, the ratio."""
-    return [*(median(rounds, *key, name, form=form) for name in PROGRAMS), ratios(rounds, key)]
+    return [*(format_median(rounds, *key, name, form=form) for name in PROGRAMS), format_ratios(rounds, key)]
 
 
-def steps_table(rounds):
+def make_steps_table(rounds):
     """Milliseconds for one step, and seconds to test with 10,000 images."""
     rows = []
-    for (argv, _), threads in product(timed(rounds), THREADS):
+    for (argv, _), threads in product(list_measured_runs(rounds), THREADS):
         options = parse_options("torch", *argv.split())
         network = [options.network.title(options.run), options.run.batch_size, threads]
-        rows.append(network + compared(rounds, "step", argv, threads) + compared(rounds, "test", argv, threads))
+        rows.append(
+            network
+            + make_comparison_cells(rounds, "step", argv, threads)
+            + make_comparison_cells(rounds, "test", argv, threads)
+        )
     heads = [f"{what}: {name}" for what in ("step", "testing") for name in (*PROGRAMS, "ratio")]
-    return results.markdown(["network", "batch", "threads", *heads], rows)
+    return results.format_table(["network", "batch", "threads", *heads], rows)
 
 
-def tools_table(rounds):
+def make_tools_table(rounds):
     """Milliseconds for one step, and seconds for the first epoch, with compiling."""
     rows = []
     for name in TOOLS:
-        ms = [median(rounds, "step", "", threads, name) for threads in THREADS]
-        rows.append([name, *ms, median(rounds, "epoch", name, form=".1f")])
-    return results.markdown(["", "step, 1 thread", "step, 2 threads", "first epoch, 2 threads"], rows)
+        ms = [format_median(rounds, "step", "", threads, name) for threads in THREADS]
+        rows.append([name, *ms, format_median(rounds, "epoch", name, form=".1f")])
+    return results.format_table(["", "step, 1 thread", "step, 2 threads", "first epoch, 2 threads"], rows)
 
 
-def runs_table(rounds):
+def make_runs_table(rounds):
     """Seconds as the programs print them."""
     rows = [
-        [f"`{argv}`" if argv else "default", *compared(rounds, "run", argv, form=".1f")] for _, argv in timed(rounds)
+        [f"`{argv}`" if argv else "default", *make_comparison_cells(rounds, "run", argv, form=".1f")]
+        for _, argv in list_measured_runs(rounds)
     ]
-    return results.markdown(["options", "main_np.py", "main_torch.py", "ratio"], rows)
+    return results.format_table(["options", "main_np.py", "main_torch.py", "ratio"], rows)
 
 
-def busy_table(rounds):
+def make_busy_table(rounds):
     """Milliseconds for one step beside a process that keeps one of two cores busy."""
     rows = []
-    for argv, _ in timed(rounds):
-        cells = [cell for threads in THREADS for cell in compared(rounds, "busy", argv, threads)]
+    for argv, _ in list_measured_runs(rounds):
+        cells = [cell for threads in THREADS for cell in make_comparison_cells(rounds, "busy", argv, threads)]
         rows.append([parse_options("torch", *argv.split()).network.name, *cells])
     heads = [f"{n} thread{'s' * (n > 1)}: {name}" for n in THREADS for name in (*PROGRAMS, "ratio")]
-    return results.markdown(["network", *heads], rows)
+    return results.format_table(["network", *heads], rows)
 
 
-TABLES = (steps_table, busy_table, tools_table, runs_table)
+TABLES = (make_steps_table, make_busy_table, make_tools_table, make_runs_table)
 
 
 def main():
     parser = Parser(description=__doc__)
     parser.add_argument("--print", action="store_true", help="make the tables from results.json")
     arguments = parser.parse_args()
-    with results.intact():
+    with results.damage_guard():
         found = {**results.load_results().get("bench", {})}  # by processor: each has its own ratios
-    new = {} if arguments.print else {processor(): measure()}
-    with contextlib.nullcontext() if new else results.intact():
+    new = {} if arguments.print else {processor(): measure_all()}
+    with contextlib.nullcontext() if new else results.damage_guard():
         for result in (new or found).values():
             print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
             for table in TABLES:

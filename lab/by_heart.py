@@ -25,7 +25,7 @@ STEPS = 200
 LEARNED = 0.1  # of log K
 
 
-def least_loss(x, y):
+def compute_least_loss(x, y):
     """The loss of one who knows a batch by heart: 0 for images, whose answers y (B,) are single.
 
     Of texts x (B, T), the answer y[b, t] is one of those that follow the same x[b, :t + 1]; -1 is none.
@@ -40,21 +40,21 @@ def least_loss(x, y):
     return surprise / (y != -1).sum()
 
 
-def losses(options, steps=STEPS):
+def learn_batch(options, steps=STEPS):
     """(the loss of each step, the loss log K of K equal scores, the least there can be)."""
     dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
     make_plan(options, dataset.n_train)  # is there one batch of them?
     x, y = next(data.batches(dataset, options, 0, 1))
     rates = options.run.lr * np.minimum(1, np.arange(1, steps + 1) / (steps / 10))
     guess = float(np.log(make_network("np", options).forward(x).shape[-1]))
-    return [float(main_np.train_step(network, optimizer, x, y, lr)[0]) for lr in rates], guess, least_loss(x, y)
+    return [float(main_np.train_step(network, optimizer, x, y, lr)[0]) for lr in rates], guess, compute_least_loss(x, y)
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     options = parse_options("np", *argv)
-    found, guess, least = losses(options)
+    found, guess, least = learn_batch(options)
     for step in (1, 10, 20, 50, 100, STEPS):
         print(f"step {step:3}: loss {found[step - 1]:.4g}")
     if found[-1] < least + LEARNED * guess:

@@ -20,18 +20,18 @@ with program.import_guard("requirements-np.txt"):
     import vit_np
     from autograd_np import Tensor
     from lab import timing
-    from lab.results import markdown, save_result
+    from lab.results import format_table, save_result
     from support.history import describe_machine
     from support.options import Parser
 
 
-def by_hand(layer, dy, x):
+def iter_passes_by_hand(layer, dy, x):
     """A layer forward, and backward."""
     yield layer.forward(x)
     yield layer.backward(dy), *getattr(layer, "grads", {}).values()
 
 
-def on_tape(function, dy, *operands):
+def iter_passes_on_tape(function, dy, *operands):
     """An operation forward, and backward."""
     operands = [Tensor(operand) for operand in operands]
     y = function(*operands)
@@ -40,14 +40,14 @@ def on_tape(function, dy, *operands):
     yield [operand.grad for operand in operands]
 
 
-def network(model, x, y):
+def iter_network_passes(model, x, y):
     """A network's pass forward, and backward, without the update."""
     logits = model.forward(x)
     yield logits
     yield model.backward(mlp_np.softmax_cross_entropy(logits, y)[1])
 
 
-def compared():
+def make_comparisons():
     """{what: (by hand, on the tape)}, each a function that starts a generator: forward, and backward."""
     rng = np.random.default_rng(0)
 
@@ -60,27 +60,27 @@ def compared():
     norm.params = {"gamma": normal(64), "beta": normal(64)}
     mlps, vits = (mlp_np.MLP(), mlp_autograd.MLP()), (vit_np.ViT(), vit_autograd.ViT())
     return {
-        "MLP": [partial(network, model, images, y) for model in mlps],
-        "transformer": [partial(network, model, images, y) for model in vits],
+        "MLP": [partial(iter_network_passes, model, images, y) for model in mlps],
+        "transformer": [partial(iter_network_passes, model, images, y) for model in vits],
         "layer normalisation": [
-            partial(by_hand, norm, dy, x),
-            partial(on_tape, vit_autograd.layer_norm, dy, x, *norm.params.values()),
+            partial(iter_passes_by_hand, norm, dy, x),
+            partial(iter_passes_on_tape, vit_autograd.layer_norm, dy, x, *norm.params.values()),
         ],
         "softmax": [
-            partial(by_hand, vit_np.Softmax(), dweights, scores),
-            partial(on_tape, vit_autograd.softmax, dweights, scores),
+            partial(iter_passes_by_hand, vit_np.Softmax(), dweights, scores),
+            partial(iter_passes_on_tape, vit_autograd.softmax, dweights, scores),
         ],
     }
 
 
-def begin(what, way):
+def prepare_passes(what, way):
     """A function that makes one such pass: way 0 by hand, 1 on the tape."""
     data.load()  # as in a run: without it, the memory of large arrays is returned and fetched anew at every step
-    make = compared()[what][way]
+    make = make_comparisons()[what][way]
     return lambda: [*make()]
 
 
-def kept(make):
+def measure_memory(make):
     """Bytes that the forward pass keeps for the backward pass."""
     gc.collect()
     tracemalloc.start()
@@ -91,38 +91,40 @@ def kept(make):
     return found
 
 
-def cost(rounds=timing.ROUNDS, **length):
+def measure_cost(rounds=timing.ROUNDS, **length):
     """{what: {"by hand": ..., "on the tape": ...}}, each with milliseconds and megabytes. They take turns."""
     found, ways = {}, ("by hand", "on the tape")
-    for what, both in compared().items():
+    for what, both in make_comparisons().items():
         times = {way: [] for way in ways}
-        with timing.threads_of_workers(1):
+        with timing.worker_threads(1):
             for _ in range(rounds):
                 for number, way in enumerate(ways):
-                    times[way].append(np.median(timing.warm(timing.seconds(begin, what, number, **length))))
+                    times[way].append(
+                        np.median(timing.drop_warm_up(timing.time_steps(prepare_passes, what, number, **length)))
+                    )
         found[what] = {
-            way: {"ms": 1000 * float(np.median(times[way])), "MB": kept(make) / 1e6}
+            way: {"ms": 1000 * float(np.median(times[way])), "MB": measure_memory(make) / 1e6}
             for way, make in zip(ways, both, strict=True)
         }
     return found
 
 
-def table(found):
-    """What `cost` found, in Markdown."""
+def make_table(found):
+    """The costs as a table in Markdown."""
     rows = []
     for what, row in found.items():
         hand, tape = row["by hand"], row["on the tape"]
         ms = [hand["ms"], tape["ms"], tape["ms"] / hand["ms"]]
         rows.append([what, *(f"{value:.2f}" for value in ms), f"{hand['MB']:.1f}", f"{tape['MB']:.1f}"])
     head = ["forward and backward", "ms by hand", "ms on the tape", "ratio", "MB kept by hand", "MB kept on the tape"]
-    return markdown(head, rows)
+    return format_table(head, rows)
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    found = cost()
+    found = measure_cost()
     save_result("tape", {"command": "python -m lab.cost", "found": found, "machine": describe_machine()})
-    print(table(found))
+    print(make_table(found))
 
 
 if __name__ == "__main__":

@@ -36,13 +36,13 @@ ROWS = {  # of a text: the coarser table has one letter fewer before
 SEEN = (0, 10, 100, 1000)  # how often four letters were seen: the ends of the lines of a table
 
 
-def pairs(dataset, batch, options):
+def extract_pairs(dataset, batch, options):
     """For each word of the texts that counts, three arrays: its place, the word before it, and the word."""
     x, y = data.encode(*batch, options)
     return tuple(array[y != -1] for array in (np.broadcast_to(np.arange(y.shape[1]), y.shape), x, y))
 
 
-def shares(context, words, behind):
+def compute_probabilities(context, words, behind):
     """For each context the probabilities of the next word: (..., V). context: a tuple of arrays (N,) to count in; words
     (N,); behind (..., V): the table that draws one word more."""
     counts = np.zeros(behind.shape)
@@ -50,14 +50,14 @@ def shares(context, words, behind):
     return (counts + behind) / (counts.sum(axis=-1, keepdims=True) + 1)
 
 
-def tables(place, before, words, sizes):
+def make_count_tables(place, before, words, sizes):
     """{name: (table (..., V), which of place and word before it asks for)} for all of TABLES."""
     V, T, W = sizes["vocab_size"], sizes["context_length"], sizes["vocab_size"] + sizes["n_start_tokens"]
     alike = np.full(V, 1 / V)
-    all_ = shares((), words, alike)
-    at_place = shares((place,), words, np.tile(all_, (T, 1)))
-    after = shares((before,), words, np.tile(all_, (W, 1)))
-    both = shares((place, before), words, at_place[:, np.newaxis].repeat(W, axis=1))
+    all_ = compute_probabilities((), words, alike)
+    at_place = compute_probabilities((place,), words, np.tile(all_, (T, 1)))
+    after = compute_probabilities((before,), words, np.tile(all_, (W, 1)))
+    both = compute_probabilities((place, before), words, at_place[:, np.newaxis].repeat(W, axis=1))
     return dict(zip(TABLES, [(alike, ""), (all_, ""), (at_place, "p"), (after, "b"), (both, "pb")], strict=True))
 
 
@@ -65,9 +65,9 @@ def measure(dataset):
     """{table: {"loss", "accuracy"}} on all test texts."""
     options = parse_options("np", "--model", "gpt", "--dataset", dataset)
     examples, everything = data.load(options.source), slice(None)
-    known, found = pairs(examples, examples.train(everything), options), {}
-    place, before, words = pairs(examples, examples.test(everything), options)
-    for name, (table, asks) in tables(*known, options.source.tokenizer.sizes).items():
+    known, found = extract_pairs(examples, examples.train(everything), options), {}
+    place, before, words = extract_pairs(examples, examples.test(everything), options)
+    for name, (table, asks) in make_count_tables(*known, options.source.tokenizer.sizes).items():
         context = tuple({"p": place, "b": before}[letter] for letter in asks)
         best = table == table.max(axis=-1, keepdims=True)
         hits = best / best.sum(axis=-1, keepdims=True)  # it guesses one of the likeliest
@@ -76,7 +76,7 @@ def measure(dataset):
     return found
 
 
-def of_rows(source):
+def iter_text_tables(source):
     """For each of ROWS: its name; the probabilities p (N, V) of each letter that a network is tested on; how often the
     letters before it were seen in training (N,); and the right letters (N,).
 
@@ -103,16 +103,16 @@ def of_rows(source):
 def measure_text(dataset):
     """The same of a text: {row of ROWS: {"loss", "accuracy"}}."""
     found = {}
-    for name, p, _, right in of_rows(data.SOURCES[dataset]):
+    for name, p, _, right in iter_text_tables(data.SOURCES[dataset]):
         loss, hits = -np.log(p[np.arange(len(right)), right]), p.argmax(axis=1) == right
         found[name] = {"loss": float(loss.mean()), "accuracy": float(hits.mean())}
     return found
 
 
-def where_seen(source, loss):
+def compare_by_frequency(source, loss):
     """{how often the four letters before were seen: [of how many of the letters in 100, loss of the table of five in a
     row there, loss of the network there]}. loss: the network's, of each letter (N,)."""
-    *_, (_, p, times, right) = of_rows(source)
+    *_, (_, p, times, right) = iter_text_tables(source)
     theirs, found = -np.log(p[np.arange(len(right)), right]), {}
     for low, high in pairwise((*SEEN, np.inf)):
         here = (times >= low) & (times < high)
@@ -120,16 +120,16 @@ def where_seen(source, loss):
     return found
 
 
-def seen_table(runs):
+def make_frequency_table(runs):
     """In Markdown, the means over the runs: where the table of five in a row is weak. runs: {seed: {"seen": what
-    `where_seen` found}}."""
+    `compare_by_frequency` found}}."""
     means = np.mean([[run["seen"][str(low)] for low in SEEN] for run in runs.values()], axis=0)  # (5, 3)
     ends = [f"{low:,} to {high - 1:,}" for low, high in pairwise(SEEN)] + [f"{SEEN[-1]:,} or more"]
     rows = [[end, f"{of:.0f}", f"{a:.2f}", f"{b:.2f}"] for end, (of, a, b) in zip(ends, means, strict=True)]
-    return results.markdown(["times seen", "of 100 letters", "counts", "the network"], rows)
+    return results.format_table(["times seen", "of 100 letters", "counts", "the network"], rows)
 
 
-def table(counted, networks):
+def make_table(counted, networks):
     """In Markdown: the loss of a word, its perplexity, and the share guessed right, of the tables and of the networks.
 
     counted: what was measured of the tables; networks: {name: {seed: {"loss", "accuracy"}}}.
@@ -141,7 +141,7 @@ def table(counted, networks):
         [name, f"{row['loss']:.2f}", f"{np.exp(row['loss']):.1f}", f"{row['accuracy']:.3f}"]
         for name, row in lines.items()
     ]
-    return results.markdown(["", "loss", "perplexity", "guessed right"], rows)
+    return results.format_table(["", "loss", "perplexity", "guessed right"], rows)
 
 
 def main():

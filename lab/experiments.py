@@ -17,7 +17,7 @@ from support import program
 with program.import_guard("requirements-np.txt"):
     import numpy as np
 
-    from lab.results import ROOT, load_results, markdown, save_result, spread
+    from lab.results import ROOT, format_spread, format_table, load_results, save_result
     from support.options import Parser
 
 SEEDS = range(3)
@@ -49,7 +49,7 @@ OVERFITTING += ["main_np.py --hold-out 30000 --epochs 20"]  # with fewer images
 OTHERS = ["main_np.py --lr 0.8"]
 
 
-def measured(command, seed, project=ROOT):
+def measure_run(command, seed, project=ROOT):
     """The loss and accuracy of a run in training, a mean for each epoch, and in its tests: all of them of seed 0, the
     first and the last of the others. Of a run that stopped because of its numbers, {"stopped": what it said}.
 
@@ -71,30 +71,37 @@ def measured(command, seed, project=ROOT):
     return {"machine": history["machine"]} | {kind: [round(value, 6) for value in of] for kind, of in found.items()}
 
 
-def last(entry, kind="test_accuracy"):
+def get_last_values(entry, kind="test_accuracy"):
     """The last of these numbers in each run of a command; none of those that stopped."""
     return [run[kind][-1] for run in entry["runs"].values() if kind in run]
 
 
-def experiments_table(found):
+def make_experiments_table(found):
     """What each run of docs/experiments.md reaches, in Markdown."""
     rows = []
     for command in EXPERIMENTS:
         if command in found:
-            values = last(found[command])
-            reached = spread(values) if values else "the loss is not finite"
+            values = get_last_values(found[command])
+            reached = format_spread(values) if values else "the loss is not finite"
             rows.append([f"`python {command}`", reached, len(found[command]["runs"])])
-    return markdown(["run", "accuracy", "seeds"], rows)
+    return format_table(["run", "accuracy", "seeds"], rows)
 
 
-def overfitting_table(found):
+def make_overfitting_table(found):
     """Training and held-out images apart, in Markdown."""
     rows = []
     for command in OVERFITTING:
         if entry := found.get(command):
-            losses = [spread(last(entry, f"{kind}_loss"), ".3f") for kind in ("train", "test")]
-            rows.append([f"`python {command}`", *losses, spread(last(entry, "test_accuracy")), len(entry["runs"])])
-    return markdown(["run", "training loss", "held-out loss", "held-out accuracy", "seeds"], rows)
+            losses = [format_spread(get_last_values(entry, f"{kind}_loss"), ".3f") for kind in ("train", "test")]
+            rows.append(
+                [
+                    f"`python {command}`",
+                    *losses,
+                    format_spread(get_last_values(entry, "test_accuracy")),
+                    len(entry["runs"]),
+                ]
+            )
+    return format_table(["run", "training loss", "held-out loss", "held-out accuracy", "seeds"], rows)
 
 
 def main():
@@ -104,11 +111,11 @@ def main():
             found = load_results().get("experiments", {})
             runs = found.setdefault(command, {"runs": {}})["runs"]
             if seed not in runs:
-                runs[seed] = measured(command, int(seed))
+                runs[seed] = measure_run(command, int(seed))
                 save_result("experiments", found)
-                print(time.strftime("%H:%M"), command, "seed", seed, last(found[command])[-1:], flush=True)
+                print(time.strftime("%H:%M"), command, "seed", seed, get_last_values(found[command])[-1:], flush=True)
     found = load_results()["experiments"]
-    print(experiments_table(found), overfitting_table(found), sep="\n\n")
+    print(make_experiments_table(found), make_overfitting_table(found), sep="\n\n")
 
 
 if __name__ == "__main__":

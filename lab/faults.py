@@ -18,7 +18,7 @@ from support import program
 
 with program.import_guard("requirements-np.txt"):
     from exercises.faults import FAULTS, SUSPECTS, spoilt
-    from lab.results import ROOT, markdown
+    from lab.results import ROOT, format_table
     from support.files import atomic_write
     from support.options import Parser
 
@@ -39,7 +39,7 @@ OFF = 1.25  # the same, of the test's loss after a short run, beyond those of th
 SLOW = 3  # the same, of the loss of a batch that is learned by heart, after 10 and 20 steps
 
 
-def copy(folder, fault=None):
+def copy_project(folder, fault=None):
     """The project's files in that folder, as links, but for the one that has the fault."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in listed.splitlines():
@@ -53,7 +53,7 @@ def copy(folder, fault=None):
             path.symlink_to(ROOT / name) if not name.endswith(".py") else os.link(ROOT / name, path)
 
 
-def run(folder, command, fault_options):
+def run_command(folder, command, fault_options):
     """A command's status, and what it prints on both streams; of one that takes too long, that."""
     network = re.search(r"--model (\w+)", fault_options)
     lesson = f"{network[1] if network else 'mlp'}_np.py"
@@ -69,7 +69,7 @@ def run(folder, command, fault_options):
     return ended.returncode, ended.stdout + ended.stderr
 
 
-def numbers(look, text):
+def parse_numbers(look, text):
     """What is compared with a healthy run: {name: number}."""
     if look.startswith("3"):
         return {f"step {step}": float(loss) for step, loss in re.findall(r"step +(10|20): loss (\S+)", text)}
@@ -80,7 +80,7 @@ def numbers(look, text):
     return {"loss": float(losses[-1])} if losses else {}
 
 
-def said(look, status, text, healthy):
+def describe_symptom(look, status, text, healthy):
     """What a look says of a fault, in a few words; "" if a healthy copy says the same. healthy: lists of numbers."""
     lines = [line for line in text.strip().splitlines() if line]
     last = lines[-1] if lines else ""
@@ -97,68 +97,72 @@ def said(look, status, text, healthy):
     if note := re.search(r"^note: (.+)", text, re.MULTILINE):
         return note[1]
     bound = {"3": SLOW, "6": FAR, "7": OFF}.get(look[0])
-    for name, number in numbers(look, text).items() if bound else ():
+    for name, number in parse_numbers(look, text).items() if bound else ():
         known = healthy.get(look, {}).get(name, [])
         if known and not min(known) / bound <= number <= max(known) * bound:
             return f"{name} {number:.3g}, and not {min(known):.3g} to {max(known):.3g}"
     return ""
 
 
-def healthy_numbers(options):
+def measure_healthy(options):
     """{look: {name: what healthy copies have, one for each seed}}."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        copy(Path(folder))
+        copy_project(Path(folder))
         for look, (command, *_) in LOOKS.items():
             for seed in SEEDS if look[0] in "367" else ():
-                _, text = run(folder, command.replace("--seed 0", f"--seed {seed}"), options)
-                for name, number in numbers(look, text).items():
+                _, text = run_command(folder, command.replace("--seed 0", f"--seed {seed}"), options)
+                for name, number in parse_numbers(look, text).items():
                     found.setdefault(look, {}).setdefault(name, []).append(number)
     return found
 
 
-def looks(fault, healthy, known):
+def look_for_fault(fault, healthy, known):
     """{look: what it says of that fault}, or of a healthy copy (whose options the fault has).
 
     known: the answers that are there already, which are not measured again.
     """
     with tempfile.TemporaryDirectory() as folder:
-        copy(Path(folder), fault if fault.right else None)
+        copy_project(Path(folder), fault if fault.right else None)
         answers = {}
         for look, commands in LOOKS.items():
             if look in known:
                 answers[look] = known[look]
                 continue
-            sentences = (said(look, *run(folder, command, fault.options), healthy) for command in commands)
+            sentences = (
+                describe_symptom(look, *run_command(folder, command, fault.options), healthy) for command in commands
+            )
             answers[look] = " ".join(next(filter(None, sentences), "").split()).replace(folder, "")[:160]
         return answers
 
 
-def load():
+def load_answers():
     return json.loads(FOUND.read_text(encoding="utf-8")) if FOUND.exists() else {"healthy": {}, "faults": {}}
 
 
-def save(found):
+def save_answers(found):
     with atomic_write(FOUND) as file:
         file.write((json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
 
 
-def doubt(names):
+def compute_entropy(names):
     """The entropy of the suspects of these faults, in bits: how much is still open."""
     counts = [sum(FAULTS[name].suspect == suspect for name in names) for suspect in SUSPECTS]
     return -sum(n / len(names) * math.log2(n / len(names)) for n in counts if n)
 
 
-def splits(found):
+def rank_looks(found):
     """{look: by how many bits it narrows the suspects, in the mean over all faults}, the best first."""
     names, gained = [*found["faults"]], {}
     for look in LOOKS:
         parts = [[n for n in names if bool(found["faults"][n].get(look)) is speaks] for speaks in (True, False)]
-        gained[look] = doubt(names) - sum(len(part) / len(names) * doubt(part) for part in parts if part)
+        gained[look] = compute_entropy(names) - sum(
+            len(part) / len(names) * compute_entropy(part) for part in parts if part
+        )
     return dict(sorted(gained.items(), key=lambda item: -item[1]))
 
 
-def table(found):
+def make_table(found):
     """Which look says something of which fault, in Markdown. A `?` is not measured yet."""
     rows = []
     for name, fault in FAULTS.items():
@@ -168,16 +172,16 @@ def table(found):
         why = f"{network[1]}: {fault.why}" if network else fault.why
         cells = ["?" if look not in answers else "said" if answers[look] else "" for look in LOOKS]
         rows.append([fault.suspect, why, *cells])
-    return markdown(["suspect", "fault", *LOOKS], rows)
+    return format_table(["suspect", "fault", *LOOKS], rows)
 
 
-def summary(found):
+def make_summary(found):
     """What the table comes to, line by line, in Markdown."""
     answers = found["faults"]
     loud = {look: sum(bool(of.get(look)) for of in answers.values()) for look in LOOKS}
     silent = [FAULTS[name].why for name, of in answers.items() if not any(of.values())]
     steps = ", ".join(f"{look} {count}" for look, count in loud.items())
-    best = ", ".join(f"{look} ({bits:.2f} bits)" for look, bits in splits(found).items())
+    best = ", ".join(f"{look} ({bits:.2f} bits)" for look, bits in rank_looks(found).items())
     lines = [
         f"Of {len(answers)} faults, so many are noticed by each step: {steps}.",
         f"By how much a step alone narrows the {len(SUSPECTS)} suspects, the best first: {best}.",
@@ -188,24 +192,24 @@ def summary(found):
 
 def main():
     Parser(description=__doc__).parse_args()
-    found = load()
+    found = load_answers()
     for options in dict.fromkeys(fault.options for fault in FAULTS.values()):
         healthy = found["healthy"].setdefault(options, {})
         if not healthy.keys() - {"said"}:
-            healthy |= healthy_numbers(options)
-            save(found)
+            healthy |= measure_healthy(options)
+            save_answers(found)
         if healthy.get("said", {}).keys() != LOOKS.keys():
             nothing = next(iter(FAULTS.values()))._replace(right="", options=options)
-            healthy["said"] = looks(nothing, healthy, healthy.get("said", {}))
-            save(found)
+            healthy["said"] = look_for_fault(nothing, healthy, healthy.get("said", {}))
+            save_answers(found)
             print("healthy", options, healthy, flush=True)
     for name, fault in FAULTS.items():
         known = found["faults"].get(name, {})
         if known.keys() != LOOKS.keys():
-            found["faults"][name] = looks(fault, found["healthy"][fault.options], known)
-            save(found)
+            found["faults"][name] = look_for_fault(fault, found["healthy"][fault.options], known)
+            save_answers(found)
             print(name, found["faults"][name], flush=True)
-    print(table(found), summary(found), sep="\n\n")
+    print(make_table(found), make_summary(found), sep="\n\n")
 
 
 if __name__ == "__main__":

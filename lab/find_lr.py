@@ -26,7 +26,7 @@ LOST = 2  # times the first loss: then it ends
 FALL = 0.9  # of its way down, the loss has made at the rate that is suggested
 
 
-def search(options):
+def search_rates(options):
     """[(rate, loss, its running mean)] of the steps."""
     dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
     make_plan(options, dataset.n_train)  # is there one batch of them?
@@ -42,7 +42,7 @@ def search(options):
     return found
 
 
-def suggestion(found):
+def suggest_rate(found):
     """(the rate to try, the rate where the mean loss is lowest).
 
     Where the loss has made nine tenths of its way down, longer steps bring little more; and there is room before it
@@ -54,15 +54,15 @@ def suggestion(found):
 
 
 @plot_style()
-def picture(found, title):
-    """The loss over the rates, its running mean, and both rates of `suggestion`."""
+def draw_search(found, title):
+    """The loss over the rates, its running mean, and both rates of `suggest_rate`."""
     figure = new_figure(8, 4, title)
     axes = style_axes(figure.add_subplot(), "", "loss", "learning rate")
     rates, losses, means = zip(*found, strict=True)
     use_powers_of_ten(axes.xaxis)
     axes.plot(rates, losses, color=TRAIN, alpha=0.3, linewidth=1)
     axes.plot(rates, means, color=TRAIN, linewidth=2, label="running mean")
-    rate, lowest = suggestion(found)
+    rate, lowest = suggest_rate(found)
     axes.axvline(rate, color=INK, linestyle="--", linewidth=1, label=f"try {rate:g}")
     axes.axvline(lowest, color=TEST, linestyle="--", linewidth=1, label=f"lowest loss, at {lowest:.2g}")
     axes.set_ylim(0, 1.1 * max(losses[:20]))
@@ -76,11 +76,11 @@ def main(argv=None):
     options = parse_options("np", *argv)
     file = open_folder(options.call.out) / f"find_lr_{options.name}.png"
     check_output("--out", file, ".png")
-    found = search(options)
+    found = search_rates(options)
     if len(found) < 2:
         raise UserError("the loss grows from the first step on: python -m lab.by_heart and look.py --training say more")
-    suggested, lowest = suggestion(found)
-    drawing.save(picture(found, f"{options.network.title(options.run)}: the loss while the rate grows"), file)
+    suggested, lowest = suggest_rate(found)
+    drawing.save(draw_search(found, f"{options.network.title(options.run)}: the loss while the rate grows"), file)
     print(f"Try --lr {suggested:g}: there, the loss has made nine tenths of its way down.")
     print(f"It is lowest at a rate of {lowest:.2g}. (This run has --lr {options.run.lr:g}.)")
     print(f"see {file}")

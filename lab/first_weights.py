@@ -47,7 +47,7 @@ def train(size):
 
 
 @plot_style()
-def picture(runs):
+def draw_runs(runs):
     """The loss of each batch at first, and the test accuracy after each epoch."""
     figure = new_figure(8, 3.8)
     left, right = figure.subplots(1, 2)
@@ -69,7 +69,7 @@ def main():
         run = runs[name] = train(size)
         first, last = run["loss"][0], run["accuracy"][-1]
         print(f"deviation {name}: z1 {run['sum']:.3g}, first loss {first:.3g}, test accuracy {last:.4f}", flush=True)
-    drawing.save(picture(runs), results.ROOT / "png" / "first_weights.png")
+    drawing.save(draw_runs(runs), results.ROOT / "png" / "first_weights.png")
     found = {name: {"z1": r["sum"], "first loss": r["loss"][0], "accuracy": r["accuracy"]} for name, r in runs.items()}
     results.save_result(
         "first_weights", {"command": "python -m lab.first_weights", "found": found, "machine": describe_machine()}

@@ -30,7 +30,7 @@ class RecordedNetwork:
         self.x, self.params_before, self.changes_params = x.copy(), copy_arrays(self.network.params), ""
         logits = self.network.forward(x)
         if not isinstance(logits, np.ndarray):
-            where = place_of_method(get_model(self.network), "forward")
+            where = locate_method(get_model(self.network), "forward")
             raise UserError(f"{where}: it returns no array of logits, but {type(logits).__name__}")
         self.logits = logits.copy()
         self.note_changed_params("forward")
@@ -40,14 +40,14 @@ class RecordedNetwork:
         self.dlogits = dlogits.copy()
         grads = self.network.backward(dlogits)
         if message := describe_misfit(self.network.params, grads):
-            raise UserError(f"{place_of_method(get_model(self.network), 'backward')}: {message}")
+            raise UserError(f"{locate_method(get_model(self.network), 'backward')}: {message}")
         self.grads = copy_arrays(grads)
         self.note_changed_params("backward")
         return grads
 
     def note_changed_params(self, method):
         """Note the first parameter that the method has changed: only the optimizer should."""
-        name = first_difference(self.params_before, self.network.params)
+        name = find_first_difference(self.params_before, self.network.params)
         if name and not self.changes_params:
             self.changes_params = f"{method} changes {name}"
 
@@ -78,7 +78,7 @@ class InNumPy:
         self.is_by_hand = not options.call.autograd
 
     def step(self, x, y, lr):
-        """Take a step. Return {group: {name: array}} of all that it computes, in this order; at the end, `kept`."""
+        """Take a step. Return {group: {name: array}} of all that it computes, in this order; then `get_arrays`."""
         network, optimizer = RecordedNetwork(self.network), RecordedOptimizer(self.optimizer)
         loss, _ = main_np.train_step(network, optimizer, x.copy(), y.copy(), lr)
         if self.is_by_hand:
@@ -87,18 +87,18 @@ class InNumPy:
         # and what `train_step` does beside its formula, in words.
         self.params_before, self.params_after, self.lr = optimizer.params_before, optimizer.params_after, optimizer.lr
         self.changes_params = network.changes_params
-        self.tampering = tampering_of(network, optimizer, x, y, lr)
+        self.tampering = describe_tampering(network, optimizer, x, y, lr)
         expected, *_ = main_np.compute_loss(network.logits.copy(), y)
         if not self.tampering and abs(loss - expected) > 1e-9 * max(1.0, abs(expected)):
             self.tampering = "returns another loss than compute_loss finds"
-        return computed(network.logits, loss, network.dlogits, optimizer.grads) | self.kept()
+        return group_arrays(network.logits, loss, network.dlogits, optimizer.grads) | self.get_arrays()
 
-    def kept(self):
+    def get_arrays(self):
         """The arrays that a run keeps from step to step."""
         return main_np.get_arrays(self.network, self.optimizer)
 
 
-def tampering_of(network, optimizer, x, y, lr):
+def describe_tampering(network, optimizer, x, y, lr):
     """In words, the first array that `main_np.train_step` changed on its way from one call to the next; "" if none."""
     dlogits, again = (main_np.compute_loss(network.logits.copy(), y.copy())[1] for _ in range(2))
     is_same_each_time = np.array_equal(dlogits, again, equal_nan=True)
@@ -106,14 +106,14 @@ def tampering_of(network, optimizer, x, y, lr):
         return "gives forward another x than the batch's"
     if is_same_each_time and not np.array_equal(network.dlogits, dlogits, equal_nan=True):
         return "does something to the gradients: backward gets another dlogits than compute_loss finds"
-    if name := first_difference(network.grads, optimizer.grads):
+    if name := find_first_difference(network.grads, optimizer.grads):
         return f"does something to the gradients: the optimizer gets another one of {name} than backward finds"
     if optimizer.lr != lr:
         return "gives the optimizer another learning rate than its own"
     before = {} if network.changes_params else network.params_before
-    if name := first_difference(before, optimizer.params_before):
+    if name := find_first_difference(before, optimizer.params_before):
         return f"changes {name} before the optimizer does"
-    if name := first_difference(optimizer.params_after, network.params):
+    if name := find_first_difference(optimizer.params_after, network.params):
         return f"changes {name} after the optimizer"
     return ""
 
@@ -152,19 +152,19 @@ class InPyTorch:
         for name, p, _ in self.parameters:
             if name in self.by_autograd and not torch.equal(self.by_autograd[name], p.grad):
                 self.tampering = f"does something to the gradient of {name}"
-        arrays = computed(self.logits.detach().numpy(), loss, self.logits.grad.numpy(), self.gradients())
-        kept = self.kept()
+        arrays = group_arrays(self.logits.detach().numpy(), loss, self.logits.grad.numpy(), self.get_gradients())
+        kept = self.get_arrays()
         # Without momentum, PyTorch keeps no velocities: they stay 0.
         return arrays | {group: arrays for group, arrays in kept.items() if any(a.any() for a in arrays.values())}
 
-    def gradients(self):
+    def get_gradients(self):
         """{name: gradient} in NumPy's layout, of the latest backward pass."""
         import torch
 
         grads = {name: turn(torch.zeros_like(p) if p.grad is None else p.grad) for name, p, turn in self.parameters}
         return {name: gradient.numpy() for name, gradient in grads.items()}
 
-    def gradients_at(self, kept, x, y):
+    def compute_gradients_at(self, kept, x, y):
         """{name: gradient}, dlogits among them, at the weights and statistics that a training has kept."""
         import torch
         import torch.nn.functional as F
@@ -177,9 +177,9 @@ class InPyTorch:
         self.optimizer.zero_grad()
         logits = self.model(torch.from_numpy(x.copy()))
         F.cross_entropy(logits.flatten(0, -2), torch.from_numpy(y.copy()).flatten(), ignore_index=-1).backward()
-        return {"dlogits": logits.grad.numpy()} | self.gradients()
+        return {"dlogits": logits.grad.numpy()} | self.get_gradients()
 
-    def kept(self):
+    def get_arrays(self):
         """As of `InNumPy`."""
         from support.torch_names import to_numpy
 
@@ -194,7 +194,7 @@ def keep_gradient(gradients, name, gradient):
     gradients[name] = gradient.clone()
 
 
-def computed(logits, loss, dlogits, grads):
+def group_arrays(logits, loss, dlogits, grads):
     """{group: {name: array}} of what a step computes before it moves a weight, in the order of the computation."""
     one = {"logits": logits, "loss": np.asarray(float(loss)), "dlogits": dlogits}
     back = dict(reversed([*grads.items()]))  # in the order in which they are found, from the loss back
@@ -205,7 +205,7 @@ def copy_arrays(arrays):
     return {name: array.copy() for name, array in arrays.items()}
 
 
-def first_difference(arrays, others):
+def find_first_difference(arrays, others):
     """The name of the first array that is not the same in both, to the bit; "" if there is none."""
     for name, array in arrays.items():
         if not np.array_equal(array, others[name], equal_nan=True):
@@ -220,17 +220,17 @@ def check_network(model, dtype):
     """UserError, with file and line, unless a network by hand has what a training calls and moves, in this dtype."""
     for method in ("forward", "backward"):
         if not callable(getattr(model, method, None)):
-            raise UserError(f"{place_of_class(model)}: class {type(model).__name__} has no method `{method}`")
+            raise UserError(f"{locate_class(model)}: class {type(model).__name__} has no method `{method}`")
     params = getattr(model, "params", None)
     if not isinstance(params, dict):
-        raise UserError(f"{place_of_class(model)}: `params` is no dict of arrays")
+        raise UserError(f"{locate_class(model)}: `params` is no dict of arrays")
     for name, array in params.items():
         if model.params[name] is not array:
             message = f"`params` has a new array for {name} every time, so no step can move it"
-            raise UserError(f"{place_of_class(model)}: {message}")
+            raise UserError(f"{locate_class(model)}: {message}")
         if array.dtype != dtype:
             message = f"{name} is {array.dtype}, although {np.dtype(dtype)} is asked for: digits are lost"
-            raise UserError(f"{place_of_class(model)}: {message}")
+            raise UserError(f"{locate_class(model)}: {message}")
 
 
 def check_precision(model, grads):
@@ -239,10 +239,10 @@ def check_precision(model, grads):
         dtype = model.params[name].dtype
         if gradient.dtype != dtype:
             message = f"the gradient of {name} is {gradient.dtype}, and {name} is {dtype}: digits are lost"
-            raise UserError(f"{place_of_method(model, 'backward')}: {message}")
+            raise UserError(f"{locate_method(model, 'backward')}: {message}")
 
 
-def place_of_class(model):
+def locate_class(model):
     """ "file.py:line" of a network's class."""
     file = f"{type(model).__module__}.py"
     try:
@@ -251,7 +251,7 @@ def place_of_class(model):
         return file
 
 
-def place_of_method(model, method):
+def locate_method(model, method):
     """ "file.py:line" of one of its methods, inherited or not."""
     code = getattr(getattr(type(model), method), "__code__", None)
-    return f"{Path(code.co_filename).name}:{code.co_firstlineno}, in {method}" if code else place_of_class(model)
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}, in {method}" if code else locate_class(model)

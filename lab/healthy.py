@@ -114,7 +114,7 @@ def check(name, step, n_seeds):
         ranges, reasons = training_table.find_ranges(make_options(name, seed), step, rows)
         marks = training_table.find_outliers(rows, ranges)
         n_outside += len(marks) + len(reasons)
-        for line in [*reasons, *training.in_words(marks)]:
+        for line in [*reasons, *training.describe_marks(marks)]:
             print(f"{name}, step {step}, seed {seed}: {line}", flush=True)
     print(f"{name}, step {step}: {n_outside} numbers of {n_seeds} other seeds are outside their ranges", flush=True)
     return n_outside

@@ -40,7 +40,7 @@ class Row(NamedTuple):
 # --- The vote ---------------------------------------------------------------------------------------------------------
 
 
-def outvoted(values, difference):
+def find_outvoted(values, difference):
     """Return the judges that the others outvote, those with another number than the most have; [] without a majority.
 
     values: {judge: its number}. Two agree if they are nearer to each other than a third of the difference in question.
@@ -70,7 +70,7 @@ def hold_vote(values, slope=None, error=0.0):
     is_too_rough = slope is not None and not error <= difference / 3
     if slope is not None and not is_too_rough:
         values = values | {SLOPE: slope}
-    return Vote(values, outvoted(values, difference), is_too_rough)
+    return Vote(values, find_outvoted(values, difference), is_too_rough)
 
 
 # --- The judges -------------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ class LossByDefinition:
             said = f"step {number}: it is {own:.6g}, and the mean of -log p[y] is {right:.6g}"
             self.failure = Row("the loss", said, False)
 
-    def row(self):
+    def make_row(self):
         return self.failure or Row(
             "the loss", f"no step's loss {describe_difference(self.largest)} from the mean of -log p[y]"
         )
@@ -149,7 +149,7 @@ class Twin:
             return
         try:
             self.arrays = self.form.step(*batch)
-            largest, self.first = find_departure(arrays, self.without_roundings(arrays), BOUND, LEAST)
+            largest, self.first = find_departure(arrays, self.ignore_roundings(arrays), BOUND, LEAST)
         except MemoryError:
             raise
         except Exception as error:  # whatever a form that does not fit runs into
@@ -159,7 +159,7 @@ class Twin:
             return
         self.largest, self.step = max(self.largest, largest), number
 
-    def without_roundings(self, arrays):
+    def ignore_roundings(self, arrays):
         """Return its arrays of this step, without what follows from gradients that are 0 but for rounding.
 
         A gradient that is 0 in one form may be 1e-17 in the other, and some optimizers take a step of full length
@@ -205,31 +205,31 @@ class Twin:
             values[DEFINITION] = self.right
         return values
 
-    def row(self):
+    def make_row(self):
         if self.fails:
             return Row(self.judge, f"{self.file} is another network: {self.fails}")
         if self.is_another:
             return Row(self.judge, f"{self.file} is another network: its logits differ before any backward pass")
         if self.first:
             return Row(self.judge, describe_departure(self.step, self.first, self.values), False)
-        shares = f" (it shares the lines of {' and '.join(map(label, self.shared))})" if self.shared else ""
+        shares = f" (it shares the lines of {' and '.join(map(describe_array, self.shared))})" if self.shared else ""
         return Row(self.judge, f"no array of any step {describe_difference(self.largest)} from {self.file}'s{shares}")
 
 
-def label(group, name=""):
+def describe_array(group, name=""):
     """An array in words."""
     if not name:
         return {"logits": "the logits", "loss": "the loss"}.get(group, group)
     return {"gradient": f"the gradient of {name}", "params": name}.get(group, f"{name} ({group})")
 
 
-def index(entry):
+def format_index(entry):
     return f"[{', '.join(map(str, entry))}]" if entry else ""
 
 
 def describe_departure(step, first, values):
     """The first entry that differs, and what everybody has there."""
-    where = f"{label(first.group, first.name)}{index(first.entry)}"
+    where = f"{describe_array(first.group, first.name)}{format_index(first.entry)}"
     return f"the first array that differs is {where}, in step {step}: {describe_values(values)}"
 
 
@@ -274,11 +274,11 @@ def compare_with_differences(slopes, progress):
         return Differences(Row(judge, said), is_measured=False)
     for name, gradient in grads.items():
         if not np.array_equal(gradient, again[name]):
-            said = f"{label_of_gradient(name)} is another the second time, with the same weights and the same batch"
+            said = f"{describe_gradient(name)} is another the second time, with the same weights and the same batch"
             return Differences(Row(judge, said, False), (name,))
     for name, gradient in grads.items():
         progress.update()
-        error, first, direction = worst_slope(slopes, name, gradient, rng)
+        error, first, direction = find_worst_slope(slopes, name, gradient, rng)
         worst = max(worst, error)
         if first:
             wrong[name] = first, direction
@@ -286,17 +286,17 @@ def compare_with_differences(slopes, progress):
         said = f"dlogits and the {len(grads) - 1} gradients are those of its own loss, within {round_up(worst)}"
         return Differences(Row(judge, said))
     first, direction = next(iter(wrong.values()))
-    where = index(first.entry) or ", along a line"
+    where = format_index(first.entry) or ", along a line"
     values = f"by hand {first.one:.6g}, differences of its own loss {first.other:.6g}"
-    row = Row(judge, f"{label_of_gradient(first.name)}{where}: {values}", False)
+    row = Row(judge, f"{describe_gradient(first.name)}{where}: {values}", False)
     return Differences(row, tuple(wrong), first, direction)
 
 
-def label_of_gradient(name):
+def describe_gradient(name):
     return name if name == "dlogits" else f"the gradient of {name}"
 
 
-def worst_slope(slopes, name, gradient, rng):
+def find_worst_slope(slopes, name, gradient, rng):
     """Return (the largest error of one gradient, the `Departure` where it is wrong or None, the direction of that)."""
     norm, size = float(np.linalg.norm(gradient)), float(np.abs(gradient).max())
     drawn = [np.unravel_index(i, gradient.shape) for i in rng.integers(gradient.size, size=DRAWN)]
@@ -332,14 +332,14 @@ def vote_on_differences(differences, twins, options, kept, x, y):
         if not twin.is_same_network or (first.name == "dlogits" and twin.shared):
             continue
         if isinstance(twin.form, InPyTorch):
-            grads = twin.form.gradients_at(kept, x, y)
+            grads = twin.form.compute_gradients_at(kept, x, y)
         else:
             grads = make_slopes(options, kept, x, y, autograd=True).gradients()
         values[twin.file] = float((grads[first.name] * direction).sum())
     return hold_vote(values)
 
 
-def arrays_without_slope(slopes):
+def find_flat_arrays(slopes):
     """The arrays whose gradients are 0, by hand and by differences."""
     grads, rng = slopes.gradients(), np.random.default_rng(0)
     largest = max(float(np.abs(gradient).max()) for gradient in grads.values())
@@ -381,13 +381,13 @@ class OptimizersStep:
             values = {rule.by_hand: first.one, rule.in_pytorch: first.other}
             self.failure = Row("the optimizer", describe_departure(number, first, values), False)
 
-    def row(self):
+    def make_row(self):
         rule = self.options.rule
         said = f"no step of {rule.by_hand} {describe_difference(self.largest)} from {rule.in_pytorch}'s"
         return self.failure or Row("the optimizer", said)
 
 
-def parts_row(parts, by_hand, options):
+def judge_parts(parts, by_hand, options):
     if parts.fails:
         return Row("in parts", parts.fails, False)
     if parts.first:
@@ -401,7 +401,7 @@ def parts_row(parts, by_hand, options):
     )
 
 
-def torchrun_row(file, form, model, x):
+def judge_torchrun(file, form, model, x):
     """Whether the processes that torchrun starts may share a batch, where a network draws random numbers in forward.
 
     form: `InPyTorch`, or None if there is none; model: by hand, whole; x: a few examples.
@@ -499,10 +499,10 @@ class GivenNumbers:
     """In place of a random number generator: these numbers."""
 
     def __init__(self, numbers):
-        self.numbers = numbers
+        self.draw_numbers = numbers
 
     def random(self, n):
-        return self.numbers
+        return self.draw_numbers
 
 
 def judge_sampling(model, x):

@@ -26,7 +26,7 @@ with program.import_guard("requirements-np.txt"):
     import loading.network
     import write
     from lab import results, timing
-    from lab.writing import last, trained
+    from lab.writing import get_last_test, load_or_train
     from loading import gguf_file
     from support import drawing
     from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes
@@ -46,25 +46,25 @@ def run_texts():
         found = results.load_results().get("llama", {"command": "python -m lab.llama texts", "runs": {}})
         runs = found["runs"].setdefault(name, {})
         if seed not in runs:
-            model, options, history = trained(f"{arguments} --seed {seed}")
+            model, options, history = load_or_train(f"{arguments} --seed {seed}")
             size = sum(p.size for p in model.params.values())
             more = {"parameters": size, "lr": options.run.lr, "machine": history["machine"]}
-            runs[seed] = last(history) | more | {"steps": len(history["train_loss"])}
+            runs[seed] = get_last_test(history) | more | {"steps": len(history["train_loss"])}
             results.save_result("llama", found)
             print(time.strftime("%H:%M"), name, "seed", seed, runs[seed], flush=True)
-    print(texts_table(results.load_results()["llama"]))
+    print(make_texts_table(results.load_results()["llama"]))
 
 
-def texts_table(found):
+def make_texts_table(found):
     """Both networks after the same steps, in Markdown."""
     rows = []
     for name, runs in found["runs"].items():
         one, *_ = runs.values()
         losses, accuracies = ([run[what] for run in runs.values()] for what in ("loss", "accuracy"))
-        spreads = results.spread(losses, ".3f"), results.spread(accuracies, ".3f")
+        spreads = results.format_spread(losses, ".3f"), results.format_spread(accuracies, ".3f")
         rows.append([f"`{name}`", f"{one['parameters']:,}", one["lr"], *spreads, len(losses)])
     head = ["", "parameters", "highest learning rate", "test loss of a letter", "letters guessed right", "seeds"]
-    return results.markdown(head, rows)
+    return results.format_table(head, rows)
 
 
 # --- Pictures ---------------------------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ SENTENCE, LOOKS, SEEN = "The animal didn't cross the street because it was too t
 
 
 @plot_style()
-def rotation():
+def draw_rotation():
     """q . k of a query and a key that are equal, as the words move apart, in units of q . q.
 
     Each pair of channels, turned by t base^(-2 i / d), gives the cosine of that angle.
@@ -94,7 +94,7 @@ def rotation():
 
 
 @plot_style()
-def heads(path):
+def draw_heads(path):
     """The weights of one head for a sentence: of all heads, the one that gives SEEN most weight at LOOKS."""
     model, _, file = loading.gguf_file.load_file(path)
     words = file.byte_pairs.encode(SENTENCE)
@@ -124,7 +124,7 @@ def heads(path):
 PROMPT, MANY, ROUNDS = "What is gravity?", 32, 2  # words that are written
 
 
-def by_hand(path, threads):
+def time_by_hand(path, threads):
     """Words a second after the prompt; run in a process with so many threads."""
     model, _, file = loading.gguf_file.load_file(path)
     words, place = np.array([file.prompt(PROMPT)]), 0
@@ -134,17 +134,17 @@ def by_hand(path, threads):
         logits = model.decode_step(words, place)
         place, words = place + words.shape[1], logits.argmax(axis=1)[:, np.newaxis]
         times.append(time.perf_counter() - began)
-    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": peak()}
+    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": get_peak_memory()}
 
 
-def peak():
+def get_peak_memory():
     """The most memory that this process had, in bytes."""
     import resource
 
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def in_pytorch(path, threads):
+def time_in_pytorch(path, threads):
     """The same network in PyTorch, written to keep its keys as a library would: words a second."""
     import torch
     from torch.nn import functional as F
@@ -159,7 +159,7 @@ def in_pytorch(path, threads):
     )
     kept, times = [None] * len(twin.blocks), []
 
-    def turned(x, place):
+    def apply_rotary(x, place):
         d = x.shape[-1]
         angles = torch.arange(place, place + x.shape[2])[:, None] * options.sizes["rope_theta"] ** (
             -torch.arange(0, d, 2) / d
@@ -169,7 +169,7 @@ def in_pytorch(path, threads):
         return torch.stack((first * cos - second * sin, first * sin + second * cos), dim=-1).flatten(-2)
 
     @torch.no_grad()
-    def logits_of(words, place):
+    def compute_logits(words, place):
         a = twin.embed(words)
         for i, block in enumerate(twin.blocks):
             layer, z = block.attention, block.norm1(a)
@@ -177,7 +177,7 @@ def in_pytorch(path, threads):
                 part(z).unflatten(-1, (n, -1)).transpose(1, 2)
                 for part, n in ((layer.query, layer.heads), (layer.key, layer.kv_heads), (layer.value, layer.kv_heads))
             )
-            q, k = turned(q, place), turned(k, place)
+            q, k = apply_rotary(q, place), apply_rotary(k, place)
             if place:
                 k, v = (torch.cat([old, new], dim=2) for old, new in zip(kept[i], (k, v), strict=True))
             kept[i] = k, v
@@ -190,17 +190,17 @@ def in_pytorch(path, threads):
     words, place = torch.tensor([file.prompt(PROMPT)]), 0
     for _ in range(MANY):
         began = time.perf_counter()
-        logits = logits_of(words, place)
+        logits = compute_logits(words, place)
         place, words = place + words.shape[1], logits.argmax(dim=1, keepdim=True)
         times.append(time.perf_counter() - began)
-    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": peak()}
+    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": get_peak_memory()}
 
 
-def in_llama_cpp(path, threads):
+def time_in_llama_cpp(path, threads):
     """The same with llama.cpp, which reads the arrays unpacked."""
     with tempfile.TemporaryDirectory() as folder:
         write_unpacked(path, unpacked := Path(folder) / "unpacked.gguf")
-        words, theirs, place = ModelFile(unpacked).prompt(PROMPT), read_by_llama_cpp(unpacked, threads), 0
+        words, theirs, place = ModelFile(unpacked).prompt(PROMPT), load_in_llama_cpp(unpacked, threads), 0
         times = []
         for _ in range(MANY):
             began = time.perf_counter()
@@ -213,37 +213,37 @@ def in_llama_cpp(path, threads):
 
 # Each way, and with how many threads. By hand it is one, as in write.py.
 WAYS = {
-    "by hand": (by_hand, 1),
-    "PyTorch, 1 thread": (in_pytorch, 1),
-    "PyTorch, 2 threads": (in_pytorch, 2),
-    "llama.cpp, 1 thread": (in_llama_cpp, 1),
-    "llama.cpp, 2 threads": (in_llama_cpp, 2),
+    "by hand": (time_by_hand, 1),
+    "PyTorch, 1 thread": (time_in_pytorch, 1),
+    "PyTorch, 2 threads": (time_in_pytorch, 2),
+    "llama.cpp, 1 thread": (time_in_llama_cpp, 1),
+    "llama.cpp, 2 threads": (time_in_llama_cpp, 2),
 }
 
 COLUMNS = ("words", 1, 0), ("prompt", 1, 2), ("memory", 1e9, 2)
 
 
-def speed(path):
+def compare_speed(path):
     """All ways in turns, each in a process of its own."""
-    needed()
+    import_llama_cpp()
     found = {name: [] for name in WAYS}
     for _, (name, (function, threads)) in product(range(ROUNDS), WAYS.items()):
-        with timing.threads_of_workers(threads):
-            found[name].append(timing.apart(function, path, threads))
+        with timing.worker_threads(threads):
+            found[name].append(timing.run_in_subprocess(function, path, threads))
         print(name, found[name][-1], flush=True)
     kept = {"command": "python -m lab.llama speed FILE", "runs": found, "machine": describe_machine()}
     results.save_result("llama speed", kept)
-    print(speed_table(found))
+    print(make_speed_table(found))
 
 
-def speed_table(found):
+def make_speed_table(found):
     """The medians of all rounds, in Markdown."""
 
     def cell(runs, what, unit, digits):
         return f"{np.median([run[what] for run in runs]) / unit:.{digits}f}" if what in runs[0] else ""
 
     rows = [[name, *(cell(runs, *column) for column in COLUMNS)] for name, runs in found.items()]
-    return results.markdown(["", "words a second", "the prompt, seconds", "memory, GB"], rows)
+    return results.format_table(["", "words a second", "the prompt, seconds", "memory, GB"], rows)
 
 
 # --- Beside llama.cpp -------------------------------------------------------------------------------------------------
@@ -252,23 +252,23 @@ QUESTIONS, LIKELIEST = (PROMPT, "Who wrote Hamlet?", "Write a short poem about t
 WHO = "by hand", "llama.cpp"
 
 
-def beside(path):
+def compare_with_llama_cpp(path):
     """The arrays of the model, unpacked, as another file that llama.cpp reads; then the same questions to both.
 
     llama.cpp shares no line with this project.
     """
-    version = needed().__version__
+    version = import_llama_cpp().__version__
     model, _, file = loading.gguf_file.load_file(path)
     with tempfile.TemporaryDirectory() as folder:
         write_unpacked(path, unpacked := Path(folder) / "unpacked.gguf")
-        theirs = read_by_llama_cpp(unpacked)
-        found = {question: asked_both(question, model, file, theirs) for question in QUESTIONS}
+        theirs = load_in_llama_cpp(unpacked)
+        found = {question: ask_both(question, model, file, theirs) for question in QUESTIONS}
     kept = {"command": "python -m lab.llama beside FILE", "questions": found, "machine": describe_machine()}
     results.save_result("llama beside", kept | {"sha256": file.sha256, "llama.cpp": version})
-    print(compared(found), answers_table(found), sep="\n")
+    print(summarize_comparison(found), make_answers_table(found), sep="\n")
 
 
-def needed():
+def import_llama_cpp():
     """The package llama_cpp; UserError if it is not installed."""
     try:
         import llama_cpp
@@ -277,10 +277,10 @@ def needed():
     return llama_cpp
 
 
-def read_by_llama_cpp(path, threads=1):
+def load_in_llama_cpp(path, threads=1):
     """llama.cpp with a file. Its keys and values are float32, as ours."""
     how = {"n_ctx": 512, "logits_all": True, "type_k": 0, "type_v": 0}
-    return needed().Llama(str(path), **how, n_threads=threads, n_threads_batch=threads, verbose=False)
+    return import_llama_cpp().Llama(str(path), **how, n_threads=threads, n_threads_batch=threads, verbose=False)
 
 
 def write_unpacked(path, to):
@@ -304,7 +304,7 @@ def write_unpacked(path, to):
         writer.close()
 
 
-def asked_both(question, model, file, theirs):
+def ask_both(question, model, file, theirs):
     """How far the logits after a question are apart, and the likeliest words, one after another, of both."""
     words = file.prompt(question)
     logits, begun = model.decode_step(np.array([words]), 0)[0], len(words)
@@ -324,7 +324,7 @@ def asked_both(question, model, file, theirs):
     return {"apart": apart, "largest": largest, "same": same} | dict(zip(WHO, texts, strict=True))
 
 
-def compared(found):
+def summarize_comparison(found):
     """A sentence with the numbers."""
     apart, largest = (max(both[what] for both in found.values()) for what in ("apart", "largest"))
     same = all(both["same"] for both in found.values())
@@ -332,10 +332,10 @@ def compared(found):
     return f"the logits differ by at most {round_up(apart)}, of {largest:.0f}, and {words}"
 
 
-def answers_table(found):
+def make_answers_table(found):
     """What both answered, beside each other, in Markdown. / is the end of a line."""
     rows = [[question, *(both[who].replace("\n", " / ") for who in WHO)] for question, both in found.items()]
-    return results.markdown(["", *WHO], rows)
+    return results.format_table(["", *WHO], rows)
 
 
 # --- Teach it something ---------------------------------------------------------------------------------------------
@@ -344,40 +344,40 @@ TAUGHT, OUT = "main_np.py --model llama --start {} --dataset shakespeare", resul
 ANSWERED = 40  # words of the answer
 
 
-def teach(path, more=""):
+def fine_tune(path, more=""):
     """Teach the model in a file as a user would, and keep its test loss and its answer, before and after. more: other
     options of the run."""
     import resource  # not on Windows
 
     printed = results.run_program(f"{TAUGHT.format(path)} {more}", OUT)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    keep_taught(path, printed, used.ru_utime + used.ru_stime, 1024 * used.ru_maxrss)
+    save_fine_tuning(path, printed, used.ru_utime + used.ru_stime, 1024 * used.ru_maxrss)
 
 
-def keep_taught(path, printed, processor, memory):
+def save_fine_tuning(path, printed, processor, memory):
     """Keep what such a run has printed and learned, and print it as sentences. processor: the seconds of all threads;
     memory: the most bytes."""
     model, _, file = loading.gguf_file.load_file(path)
-    answers, sha256 = [answer(model, file)], file.sha256
+    answers, sha256 = [generate_answer(model, file)], file.sha256
     del model  # or its arrays were there twice
     model, options, checkpoint = loading.checkpoint.load_network(OUT / "checkpoint_llama_lora_np.npz", writes=True)
-    answers.append(answer(model, options.base_model.file))
+    answers.append(generate_answer(model, options.base_model.file))
     before = float(re.search(r"^before: test loss (\S+)", printed, re.M)[1])
     found = {"before": before, "after": checkpoint.history.test_loss[-1], "answers": answers}
     found |= {"steps": checkpoint.history.step, "parameters": sum(p.size for p in model.params.values())}
-    found |= {"seconds": results.seconds_in(printed), "processor": processor, "memory": memory}
+    found |= {"seconds": results.parse_seconds(printed), "processor": processor, "memory": memory}
     found |= {"command": "python -m lab.llama teach FILE", "machine": describe_machine(), "sha256": sha256}
     results.save_result("llama teach", found)
-    print(*taught(found), sep="\n")
+    print(*describe_fine_tuning(found), sep="\n")
 
 
-def answer(model, file):
+def generate_answer(model, file):
     """The likeliest words that it answers to PROMPT."""
     words = model.generate(np.array([file.prompt(PROMPT)]), 0, np.random.default_rng(0))
     return "".join(write.iter_letters((word for (word,) in islice(words, ANSWERED)), file))
 
 
-def taught(found):
+def describe_fine_tuning(found):
     """Sentences with the numbers."""
     yield f"The test loss of a word fell from {found['before']:.2f} to {found['after']:.2f}."
     for when, said in zip(("Before", "After"), found["answers"], strict=True):
@@ -395,10 +395,10 @@ def main():
         raise UserError("heads, speed, beside and teach take a FILE, and nothing else does")
     if given.what == "texts":
         run_texts()
-    elif given.what in (measured := {"speed": speed, "beside": beside, "teach": teach}):
+    elif given.what in (measured := {"speed": compare_speed, "beside": compare_with_llama_cpp, "teach": fine_tune}):
         measured[given.what](given.file)
     else:
-        figure = rotation() if given.what == "rotation" else heads(given.file)
+        figure = draw_rotation() if given.what == "rotation" else draw_heads(given.file)
         drawing.save(figure, results.ROOT / "png" / f"{given.what}.png")
 
 

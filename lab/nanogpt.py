@@ -86,7 +86,7 @@ class NanoGPT(nn.Module):
         return F.linear(self.norm(self.blocks(y)), self.table.weight)
 
 
-def optimizer_of(model):
+def make_optimizer(model):
     """AdamW, with weight decay on what has two axes or more."""
     params = [*model.parameters()]
     groups = [{"params": [p for p in params if p.ndim > 1]}, {"params": [p for p in params if p.ndim == 1]}]
@@ -94,7 +94,7 @@ def optimizer_of(model):
     return torch.optim.AdamW(groups, RATE, BETAS, weight_decay=DECAY)
 
 
-def rate(step):
+def compute_rate(step):
     """A line up to RATE over WARM steps, then half a wave of the cosine down to LEAST."""
     if step < WARM:
         return RATE * (step + 1) / (WARM + 1)
@@ -105,18 +105,18 @@ def rate(step):
 # --- Both, trained: step(number, x, y) and test(), the mean loss of a letter in the test ------------------------------
 
 
-def in_pytorch(options, dataset, threads):
+def prepare_pytorch(options, dataset, threads):
     torch.set_num_threads(threads)
     torch.manual_seed(options.run.seed)
     model = NanoGPT(**{name: options.source.tokenizer.sizes[name] for name in ("vocab_size", "context_length")})
-    optimizer = optimizer_of(model)
+    optimizer = make_optimizer(model)
 
     def loss_of(x, y):
         return F.cross_entropy(model(torch.from_numpy(x)).flatten(0, 1), torch.from_numpy(y).flatten())
 
     def step(number, x, y):
         for group in optimizer.param_groups:
-            group["lr"] = rate(number)
+            group["lr"] = compute_rate(number)
         optimizer.zero_grad()
         loss_of(x, y).backward()
         nn.utils.clip_grad_norm_(model.parameters(), LONGEST)
@@ -130,7 +130,7 @@ def in_pytorch(options, dataset, threads):
     return step, test, sum(p.numel() for p in model.parameters())
 
 
-def by_hand(options, dataset, threads):
+def prepare_by_hand(options, dataset, threads):
     network, optimizer = main_np.build(options)
     steps = make_plan(options, dataset.n_train).steps
 
@@ -140,19 +140,19 @@ def by_hand(options, dataset, threads):
     return step, lambda: main_np.evaluate(network, dataset, options)[0], sum(p.size for p in network.params.values())
 
 
-TOOLS = {"PyTorch": ("nanoGPT's recipe, in PyTorch", in_pytorch), "NumPy": ("gpt_np.py, by hand", by_hand)}
+TOOLS = {"PyTorch": ("nanoGPT's recipe, in PyTorch", prepare_pytorch), "NumPy": ("gpt_np.py, by hand", prepare_by_hand)}
 
 
-def begun(tool, seed, threads):
+def prepare_run(tool, seed, threads):
     """Everything that a run needs: its batches, step(), test(), and its number of parameters."""
     options = parse_options("np", *BY_HAND.split(), "--seed", str(seed))
     dataset = data.load(options.source)
     return enumerate(data.batches(dataset, options, 0, options.run.steps)), *TOOLS[tool][1](options, dataset, threads)
 
 
-def one_step(tool, threads):
+def prepare_step(tool, threads):
     """What takes the next step of a run, to see how long one takes."""
-    batches, step, _, _ = begun(tool, 0, threads)
+    batches, step, _, _ = prepare_run(tool, 0, threads)
 
     def take_step():
         number, (x, y) = next(batches)
@@ -163,7 +163,7 @@ def one_step(tool, threads):
 
 def train(tool, seed, threads):
     """{"seconds": those of all steps, without testing, "losses": {after which step: test loss}, "parameters"}."""
-    batches, step, test, parameters = begun(tool, seed, threads)
+    batches, step, test, parameters = prepare_run(tool, seed, threads)
     seconds, losses, began = 0.0, {}, time.perf_counter()
     for number, (x, y) in batches:
         step(number, x, y)
@@ -174,9 +174,11 @@ def train(tool, seed, threads):
     return {"seconds": seconds, "losses": losses, "parameters": parameters}
 
 
-def better_threads():
+def choose_threads():
     """The number of threads, 1 or 2, with which a step in PyTorch is faster."""
-    times = {n: np.median(timing.warm(timing.seconds(one_step, "PyTorch", n, enough=3.0))) for n in (1, 2)}
+    times = {
+        n: np.median(timing.drop_warm_up(timing.time_steps(prepare_step, "PyTorch", n, enough=3.0))) for n in (1, 2)
+    }
     print(*(f"{n} threads: {1000 * time:.1f} ms a step" for n, time in times.items()), sep=", ")
     return min(times, key=times.get)
 
@@ -184,18 +186,18 @@ def better_threads():
 # --- Tables -----------------------------------------------------------------------------------------------------------
 
 
-def table(found):
+def make_table(found):
     """In Markdown: parameters, seconds (if all were kept), and losses of a letter after some steps, over the seeds."""
     rows, steps = [], (STEPS // 4, STEPS // 2, STEPS)
     timed = all(run["seconds"] for runs in found["runs"].values() for run in runs.values())
     for tool, (name, _) in TOOLS.items():
         runs = found["runs"][tool]
         parameters = next(iter(runs.values()))["parameters"]
-        seconds = [results.spread([run["seconds"] for run in runs.values()], ".0f")] if timed else []
-        losses = [results.spread([run["losses"][str(step)] for run in runs.values()], ".3f") for step in steps]
+        seconds = [results.format_spread([run["seconds"] for run in runs.values()], ".0f")] if timed else []
+        losses = [results.format_spread([run["losses"][str(step)] for run in runs.values()], ".3f") for step in steps]
         rows.append([name, f"{parameters:,}", *seconds, *losses])
     after = [f"loss after {step:,} steps" for step in steps]
-    return results.markdown(["", "parameters", *["seconds"] * timed, *after], rows)
+    return results.format_table(["", "parameters", *["seconds"] * timed, *after], rows)
 
 
 def main():
@@ -208,14 +210,16 @@ def main():
         found = {"machine": here, "threads": None, "runs": {tool: {} for tool in TOOLS}}
     found["command"] = f"python main_np.py {BY_HAND}"
     if not (found["threads"] or given.busy):
-        found["threads"] = better_threads()
+        found["threads"] = choose_threads()
     for number in SEEDS if given.seed is None else [given.seed]:
         for tool, (name, _) in TOOLS.items():
-            found["runs"][tool][str(number)] = run = timing.apart(train, tool, number, found["threads"] or 1)
+            found["runs"][tool][str(number)] = run = timing.run_in_subprocess(
+                train, tool, number, found["threads"] or 1
+            )
             run |= {"seconds": None} if given.busy else {}
             print(f"{name}, seed {number}: {run['seconds']} s, loss {run['losses'][str(STEPS)]:.3f}", flush=True)
         results.save_result("nanogpt", found)
-    print(table(found))
+    print(make_table(found))
 
 
 if __name__ == "__main__":

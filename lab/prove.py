@@ -27,7 +27,7 @@ with program.import_guard("requirements-np.txt"):
     import main_np
     from lab import judges
     from lab.forms import InNumPy, InPyTorch, check_network, copy_arrays
-    from lab.judges import HAND, SLOPE, Row, Twin, index, label, label_of_gradient
+    from lab.judges import HAND, SLOPE, Row, Twin, describe_array, describe_gradient, format_index
     from loading.network import make_network
     from loading.options import parse_run, read_options
     from support.checkpoint import save_checkpoint
@@ -45,11 +45,11 @@ FEW = 16  # examples of the loss whose slope is measured
 # --- What is run ------------------------------------------------------------------------------------------------------
 
 
-def missing(judge):
+def make_missing_row(judge):
     return Row(judge, "missing: PyTorch is not installed")
 
 
-def with_pytorch():
+def has_pytorch():
     try:
         import torch  # noqa: F401
     except ImportError:
@@ -73,9 +73,9 @@ def check_repeats(options, checkpoint, batch):
     first, second = (InNumPy(options, checkpoint).step(*batch) for _ in range(2))
     _, difference = find_departure(first, second, 0.0)
     if difference:
-        where = f"{label(difference.group, difference.name)}{index(difference.entry)}"
+        where = f"{describe_array(difference.group, difference.name)}{format_index(difference.entry)}"
         values = f"{difference.one:.6g}, then {difference.other:.6g}"
-        said = f"{file_of(options)} gives another result every time, with the same weights and the same batch"
+        said = f"{get_file(options)} gives another result every time, with the same weights and the same batch"
         raise UserError(f"{said} ({where}: {values}): CONTRIBUTING.md says how a network draws random numbers")
 
 
@@ -86,25 +86,27 @@ def check_finite(number, arrays, options):
             if not np.isfinite(array).all():
                 entry = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
                 is_moved = group in ("params", *options.rule.remembers)
-                file = options.rule.by_hand if is_moved else file_of(options)
-                what = f"{label(group, name)}, in step {number} ({index(entry) or 'it'} is {array[entry]})"
+                file = options.rule.by_hand if is_moved else get_file(options)
+                what = (
+                    f"{describe_array(group, name)}, in step {number} ({format_index(entry) or 'it'} is {array[entry]})"
+                )
                 raise UserError(f"{file}: the first array that is not finite is {what}, so nothing can be compared")
 
 
-def save(options, form, history, path):
+def save_run(options, form, history, path):
     """The checkpoint of this moment, as a run saves it."""
     facts, letters = options.source.checkpoint_facts()
-    save_checkpoint(path, run_options(options) | {"data": facts}, form.kept() | {"data": letters}, history)
+    save_checkpoint(path, run_options(options) | {"data": facts}, form.get_arrays() | {"data": letters}, history)
 
 
-def history_of(checkpoint, steps):
+def make_history(checkpoint, steps):
     """That of a run which has gone on for so many steps."""
     numbers = checkpoint.history.numbers() if checkpoint else History().numbers()
     more = dict.fromkeys(("train_loss", "train_accuracy"), [0.0] * steps)
     return History(**{name: [*values, *more.get(name, [])] for name, values in numbers.items()})
 
 
-def resumed_row(path, dataset, options, begun, saved, steps, by_hand):
+def judge_resumed(path, dataset, options, begun, saved, steps, by_hand):
     """The run that was saved goes on, and its arrays are compared with those of the one that did not stop."""
     if not path.exists():
         return Row("resumed", "missing: its numbers are not finite, and are not saved")
@@ -113,7 +115,7 @@ def resumed_row(path, dataset, options, begun, saved, steps, by_hand):
         form = InNumPy(options, checkpoint)
         for batch in iter_steps(options, dataset, begun + saved, begun + steps):
             form.step(*batch)
-        _, first = find_departure(by_hand.kept(), form.kept(), 0.0)
+        _, first = find_departure(by_hand.get_arrays(), form.get_arrays(), 0.0)
     except UserError as error:
         return Row("resumed", str(error).replace(f"{path}", "the checkpoint"), False)
     if first:
@@ -123,7 +125,7 @@ def resumed_row(path, dataset, options, begun, saved, steps, by_hand):
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def judged(options, checkpoint=None, steps=STEPS):
+def judge_run(options, checkpoint=None, steps=STEPS):
     """Return (the `Row` of each judge, what follows from them in words, the program's status).
 
     UserError if there is nothing to compare: a line fails, a number is not finite, or nothing is the same twice.
@@ -145,11 +147,11 @@ def judged(options, checkpoint=None, steps=STEPS):
         twins, optimizer = make_twins(options, checkpoint)
         path, step_fault, flat = Path(folder) / "checkpoint.npz", None, []
         for number, (x, y, lr) in enumerate(batches, 1):
-            before = {group: copy_arrays(arrays) for group, arrays in by_hand.kept().items()}
+            before = {group: copy_arrays(arrays) for group, arrays in by_hand.get_arrays().items()}
             if (
                 number == 1 and not options.base_model
             ):  # beside a file's weights, one of two thin matrices begins with zeros
-                flat = judges.arrays_without_slope(judges.make_slopes(options, before, x[:FEW], y[:FEW]))
+                flat = judges.find_flat_arrays(judges.make_slopes(options, before, x[:FEW], y[:FEW]))
             arrays = by_hand.step(x, y, lr)
             if not loss.failure:
                 check_finite(number, {"logits": arrays["logits"]}, options)
@@ -168,27 +170,27 @@ def judged(options, checkpoint=None, steps=STEPS):
                 optimizer.take(number, before | moved[0], arrays | moved[1], by_hand.lr, begun + number - 1)
             if number == middle:
                 with contextlib.suppress(UserError):  # numbers that are not finite: other judges say more
-                    save(options, by_hand, history_of(checkpoint, number), path)
+                    save_run(options, by_hand, make_history(checkpoint, number), path)
             progress.update()
 
-        slopes = judges.make_slopes(options, by_hand.kept(), x[:FEW], y[:FEW])
+        slopes = judges.make_slopes(options, by_hand.get_arrays(), x[:FEW], y[:FEW])
         differences = judges.compare_with_differences(slopes, progress)
-        whole = judges.make_slopes(options, by_hand.kept(), x, y)
-        if not differences.wrong and whole.contradicted():
+        whole = judges.make_slopes(options, by_hand.get_arrays(), x, y)
+        if not differences.wrong and whole.has_wrong_gradients():
             slopes, differences = whole, judges.compare_with_differences(whole, progress)
-        rows = [loss.row(), *([step_fault.row()] if step_fault else []), differences.row]
-        rows += [twin.row() for twin in twins] + ([] if optimizer else [missing("PyTorch")])
-        rows.append(judges.parts_row(parts, by_hand, options))
-        rows.append(optimizer.row() if optimizer else missing("the optimizer"))
+        rows = [loss.make_row(), *([step_fault.make_row()] if step_fault else []), differences.row]
+        rows += [twin.make_row() for twin in twins] + ([] if optimizer else [make_missing_row("PyTorch")])
+        rows.append(judges.judge_parts(parts, by_hand, options))
+        rows.append(optimizer.make_row() if optimizer else make_missing_row("the optimizer"))
         progress.update()
-        rows.append(resumed_row(path, dataset, options, begun, middle, steps, by_hand))
+        rows.append(judge_resumed(path, dataset, options, begun, middle, steps, by_hand))
         vote = None
         if not loss.failure:  # the twins have the gradients of another loss
-            vote = judges.vote_on_differences(differences, twins, options, by_hand.kept(), slopes.x, slopes.y)
+            vote = judges.vote_on_differences(differences, twins, options, by_hand.get_arrays(), slopes.x, slopes.y)
         theirs = twins[1].form if optimizer else None
-        rows.append(judges.torchrun_row(file_of(options, "torch"), theirs, slopes.model, x[:FEW]))
+        rows.append(judges.judge_torchrun(get_file(options, "torch"), theirs, slopes.model, x[:FEW]))
         if options.network.writes:
-            rows += judges.judge_writing(file_of(options), slopes.model, x)
+            rows += judges.judge_writing(get_file(options), slopes.model, x)
     findings = Findings(rows, twins, differences, vote, step_fault, flat)
     return rows, *conclude(findings, options)
 
@@ -196,12 +198,12 @@ def judged(options, checkpoint=None, steps=STEPS):
 def make_twins(options, checkpoint):
     """Return ([the `Twin` on the tape and, where it is installed, that in PyTorch], PyTorch's optimizer or None)."""
     on_tape, shared = with_changes(options, autograd=True), ("loss", "dlogits")
-    tape = Twin.make("the tape", file_of(options, "autograd"), lambda: InNumPy(on_tape, checkpoint), shared)
-    if not with_pytorch():
+    tape = Twin.make("the tape", get_file(options, "autograd"), lambda: InNumPy(on_tape, checkpoint), shared)
+    if not has_pytorch():
         return [tape], None
     import main_torch
 
-    theirs = Twin.make("PyTorch", file_of(options, "torch"), lambda: InPyTorch(options, checkpoint))
+    theirs = Twin.make("PyTorch", get_file(options, "torch"), lambda: InPyTorch(options, checkpoint))
     return [tape, theirs], judges.OptimizersStep(options, main_torch.make_optimizer)
 
 
@@ -215,14 +217,14 @@ class StepFault(NamedTuple):
     culprit: str
     what: str  # "it gives backward another dlogits ..."
 
-    def row(self):
+    def make_row(self):
         return Row("the step", f"{self.culprit}, in step {self.number}: {self.what}", False)
 
 
 def find_step_fault(number, form, options):
     """The `StepFault` of the step that the form by hand has just taken, or None."""
     if form.changes_params:
-        return StepFault(number, file_of(options), f"its {form.changes_params}, which only the optimizer should")
+        return StepFault(number, get_file(options), f"its {form.changes_params}, which only the optimizer should")
     if form.tampering:
         return StepFault(number, form.name_of_step, f"it {form.tampering}")
     return None
@@ -241,7 +243,7 @@ class Findings(NamedTuple):
 
 def conclude(findings, options):
     """Return (what follows, a list of sentences; the status)."""
-    file, rule = file_of(options), options.rule
+    file, rule = get_file(options), options.rule
     failed = {row.judge for row in findings.rows if not row.holds}
     others = [twin.file for twin in findings.twins if twin.is_another]
     said, is_wrong = conclude_differences(findings, options)
@@ -272,7 +274,7 @@ def conclude(findings, options):
         said.append(f"What `generate` of {file} draws does not have the probabilities softmax(logits / temperature).")
     if findings.flat:
         are = "gradients of {} are" if len(findings.flat) > 1 else "gradient of {} is"
-        said.append(f"The {are.format(few(findings.flat))} 0 by hand and by differences: are all units alike?")
+        said.append(f"The {are.format(shorten(findings.flat))} 0 by hand and by differences: are all units alike?")
     is_measured = findings.differences.is_measured
     if not is_measured and "the loss" not in failed:
         said.append(f"Central differences cannot be measured, and so the gradients of {file} are not proven.")
@@ -281,7 +283,7 @@ def conclude(findings, options):
         is_right = is_measured and not own and not any(twin.blames_hand for twin in findings.twins)
         right = "Your gradients are right; " if is_right else ""
         are = "are" if len(others) > 1 else "is"
-        said.append(f"{right}{and_list(others)} {are} another network.")
+        said.append(f"{right}{join_names(others)} {are} another network.")
     if not failed and not others and is_measured:
         gone = sum(row.said.startswith("missing") for row in findings.rows)
         said.append(f"{file} is proven, as far as these go" + (f"; {gone} are missing." if gone else "."))
@@ -290,21 +292,21 @@ def conclude(findings, options):
 
 def conclude_differences(findings, options):
     """Return (what follows from central differences, a list of sentences; whether the gradients by hand are wrong)."""
-    (_, wrong, *_), vote, file = findings.differences, findings.vote, file_of(options)
+    (_, wrong, *_), vote, file = findings.differences, findings.vote, get_file(options)
     if not wrong:
         return [], False
     if vote and SLOPE in vote.outvoted:
-        agreeing = and_list([file, *(judge for judge in vote.values if judge not in (HAND, SLOPE))])
-        said = f"Central differences are outvoted: {agreeing} agree in {label_of_gradient(wrong[0])}."
+        agreeing = join_names([file, *(judge for judge in vote.values if judge not in (HAND, SLOPE))])
+        said = f"Central differences are outvoted: {agreeing} agree in {describe_gradient(wrong[0])}."
         return [f"{said} Does `forward` round, or read its weights from elsewhere than `params`?"], False
     if vote and len(vote.values) > 2 and not vote.outvoted:
-        return [no_majority(wrong[0], vote)], False
-    what = f"its gradients of {few(wrong)} are" if len(wrong) > 1 else f"its gradient of {few(wrong)} is"
+        return [describe_no_majority(wrong[0], vote)], False
+    what = f"its gradients of {shorten(wrong)} are" if len(wrong) > 1 else f"its gradient of {shorten(wrong)} is"
     if "dlogits" in wrong:
-        file, what = name_of_loss(), "its dlogits, and so each gradient that follows from it, is"
+        file, what = find_loss_name(), "its dlogits, and so each gradient that follows from it, is"
     others = [twin.file for twin in findings.twins if twin.differs_in_gradients and twin.blames_hand]
     has = "have" if len(others) > 1 else "has"
-    also = f" ({and_list(others)} had the same logits, and {has} another one.)" if others else ""
+    also = f" ({join_names(others)} had the same logits, and {has} another one.)" if others else ""
     return [f"{file} is wrong: {what} not the derivative of its own loss.{also}"], True
 
 
@@ -314,12 +316,12 @@ def conclude_vote(twin, concluded, is_wrong, options):
     concluded: the gradients of which central differences have said something; is_wrong: whether that was that the lines
     by hand are wrong.
     """
-    file, first, vote = file_of(options), twin.first, twin.vote
+    file, first, vote = get_file(options), twin.first, twin.vote
     if twin.blames_hand and not is_wrong:
-        culprit = file if first.group == "gradient" else name_of_loss()
+        culprit = file if first.group == "gradient" else find_loss_name()
         agreeing = {judge for judge in vote.values if judge not in vote.outvoted}
         slope = ["central differences"] if SLOPE in agreeing else []
-        agreeing = and_list(sorted(agreeing - {SLOPE}) + slope)
+        agreeing = join_names(sorted(agreeing - {SLOPE}) + slope)
         what = f"gradient of {first.name}" if first.name else first.group
         yield f"{culprit} is wrong: in step {twin.step}, its {what} is not that of {agreeing}, which agree."
     if twin.file in vote.outvoted:
@@ -328,34 +330,34 @@ def conclude_vote(twin, concluded, is_wrong, options):
         helper = " (autograd_np.py finds its derivatives.)" if twin.judge == "the tape" else ""
         yield f"{twin.culprit} is wrong{right}.{helper}"
     if not vote.outvoted and (first.name or first.group) not in concluded:
-        yield no_majority(first.name or first.group, vote)
+        yield describe_no_majority(first.name or first.group, vote)
 
 
-def no_majority(name, vote):
+def describe_no_majority(name, vote):
     """That a vote has no majority, in words."""
     too_rough = " (the measured slope is not exact enough to vote)" if vote.is_slope_too_rough else ""
-    said = f"Who is wrong is open, because no majority agrees in {label_of_gradient(name)}"
+    said = f"Who is wrong is open, because no majority agrees in {describe_gradient(name)}"
     return f"{said}: {judges.describe_values(vote.values)}{too_rough}."
 
 
-def few(names):
+def shorten(names):
     """The first names of a list, and how many more there are."""
     rest = len(names) - 4
     return ", ".join(names[:4]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def and_list(names):
+def join_names(names):
     """Names as a person lists them: "a, b and c"."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def file_of(options, framework="np"):
+def get_file(options, framework="np"):
     """The file of the network: "mlp_np.py"."""
     return f"{options.network.classes.split('.')[0]}_{framework}.py"
 
 
-def name_of_loss():
+def find_loss_name():
     """The file that computes the loss and dlogits, or "main_np.compute_loss" if that makes other numbers of them."""
     function = getattr(main_np, "softmax_cross_entropy", main_np.compute_loss)
     logits, y = np.random.default_rng(0).normal(size=(4, 3)), np.array([2, 0, 1, 1])
@@ -386,7 +388,7 @@ def main(argv=None):
         f"{options.network.title(options.run)}, as the files have it now: {STEPS} steps in float64 {whence}", flush=True
     )
     try:
-        rows, said, status = judged(options, checkpoint)
+        rows, said, status = judge_run(options, checkpoint)
     except (UserError, MemoryError):
         raise
     except (Exception, SystemExit) as error:  # whatever a line that was changed runs into

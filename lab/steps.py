@@ -41,7 +41,7 @@ class CausalMean:
         return self.layers["value"].backward(self.weights.T @ self.layers["out"].backward(dy))
 
 
-class Added:
+class Residual:
     """y = x + layer(x)."""
 
     def __init__(self, layer):
@@ -54,13 +54,13 @@ class Added:
         return dy + self.layers["layer"].backward(dy)
 
 
-def network(looks_back, sizes, seed=0):
+def build_network(looks_back, sizes, seed=0):
     """Embedding, positions, what looks back, linear."""
     rng = np.random.default_rng(seed)
     layers = {
         "embed": Embedding(rng, sizes["vocab_size"] + sizes["n_start_tokens"], WIDTH),
         "positions": Positions(rng, sizes["context_length"], WIDTH),
-        "back": Added(looks_back(rng)),
+        "back": Residual(looks_back(rng)),
         "linear": Linear(rng, WIDTH, sizes["vocab_size"]),
     }
     return Network(layers, np.float32)
@@ -72,7 +72,7 @@ BACK = {
 }
 
 
-def learn(model, dataset, options, seed=0):
+def train_and_test(model, dataset, options, seed=0):
     """Train it, and return the loss of a letter on all test names."""
     optimizer = Optimizer(model.params, options)
     for step in range(STEPS):
@@ -84,11 +84,11 @@ def learn(model, dataset, options, seed=0):
     return float(compute_loss(model.forward(x), y)[0])
 
 
-def table(found):
+def make_table(found):
     """In Markdown, with the spread over the seeds."""
     rows = [["counts after each letter", f"{found['counts']:.3f}"]]
-    rows += [[name, results.spread(losses, ".3f")] for name, losses in found["losses"].items()]
-    return results.markdown(["what predicts the next letter", "test loss of a letter"], rows)
+    rows += [[name, results.format_spread(losses, ".3f")] for name, losses in found["losses"].items()]
+    return results.format_table(["what predicts the next letter", "test loss of a letter"], rows)
 
 
 def main():
@@ -99,11 +99,12 @@ def main():
     for name, looks_back in BACK.items():
         began = time.time()
         found["losses"][name] = [
-            learn(network(looks_back, options.source.tokenizer.sizes, seed), dataset, options, seed) for seed in SEEDS
+            train_and_test(build_network(looks_back, options.source.tokenizer.sizes, seed), dataset, options, seed)
+            for seed in SEEDS
         ]
         print(name, found["losses"][name], f"{time.time() - began:.0f} s", flush=True)
     results.save_result("steps", found)
-    print(table(found))
+    print(make_table(found))
 
 
 if __name__ == "__main__":

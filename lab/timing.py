@@ -29,12 +29,12 @@ def take_steps(least, enough, begin, *what):
     return np.diff(times)
 
 
-def seconds(begin, *what, least=12, enough=1.0):
+def time_steps(begin, *what, least=12, enough=1.0):
     """What take_steps finds in a process of its own."""
-    return apart(take_steps, least, enough, begin, *what)
+    return run_in_subprocess(take_steps, least, enough, begin, *what)
 
 
-def apart(function, *what):
+def run_in_subprocess(function, *what):
     """What function(*what) returns in a process of its own, as when a learner runs the program.
 
     In one process, the threads of NumPy and of PyTorch get in each other's way.
@@ -47,11 +47,11 @@ def apart(function, *what):
             raise UserError("a measurement failed: its process was ended") from None
 
 
-def warm(steps):
+def drop_warm_up(steps):
     """All but the first third, which is a warm-up."""
     return steps[len(steps) // 3 :]
 
 
-def threads_of_workers(threads):
+def worker_threads(threads):
     """Processes started inside use this many threads; every library reads the number from the environment."""
     return mock.patch.dict(os.environ, dict.fromkeys(VARIABLES, str(threads)))

@@ -66,7 +66,7 @@ class Step(NamedTuple):
     disagreeing: int  # ReLUs that are on by hand and off in PyTorch, or the other way round
 
 
-def lockstep(options):
+def iter_lockstep(options):
     """Train the networks side by side on the same batches and yield a `Step` for each."""
     dataset = data.load(options.source, options.run.hold_out)
     plan = make_plan(options, dataset.n_train)
@@ -76,7 +76,7 @@ def lockstep(options):
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         batch = x, y, learning_rate(step, plan.steps, options)
         losses = [float(form.step(*batch)["loss"][""]) for form in (ours, tape, theirs)]
-        states = (State(loss, form.kept()) for loss, form in zip(losses, (ours, tape, theirs), strict=True))
+        states = (State(loss, form.get_arrays()) for loss, form in zip(losses, (ours, tape, theirs), strict=True))
         yield Step(*states, disagreeing())
 
 
@@ -95,19 +95,26 @@ def watch_sums(network, twin, sums):
     return lambda: sum(int(((get_kept_array(network, name) > 0) != (z > 0)).sum()) for name, z in theirs.items())
 
 
-def record(options):
-    """What `picture` draws of a run: arrays with a number for every step, by name.
+def record_run(options):
+    """The numbers that `draw_proof` draws of a run: arrays with a number for every step, by name.
 
     "difference" is the largest between a weight by hand and its twin in PyTorch, "tape" the same with its twin on the
     tape, and "disagreeing" says how many ReLUs were on in one only.
     """
 
-    def apart(one, other):
+    def compute_difference(one, other):
         return largest_difference(one.arrays["params"], other.arrays["params"])
 
     steps = [
-        (hand.loss, tape.loss, theirs.loss, disagreeing, apart(hand, tape), apart(hand, theirs))
-        for hand, tape, theirs, disagreeing in lockstep(options)
+        (
+            hand.loss,
+            tape.loss,
+            theirs.loss,
+            disagreeing,
+            compute_difference(hand, tape),
+            compute_difference(hand, theirs),
+        )
+        for hand, tape, theirs, disagreeing in iter_lockstep(options)
     ]
     names = ("loss_np", "loss_tape", "loss_torch", "disagreeing", "tape", "difference")
     return dict(zip(names, np.transpose(steps), strict=True))
@@ -117,7 +124,7 @@ def prove(model):
     """Draw png/twins.png (or twins_resnet.png and so on) from a run in both precisions."""
     runs, found = {}, {}
     for kind in ("float64", "float32"):
-        run = runs[kind] = record(
+        run = runs[kind] = record_run(
             parse_options("torch", "--model", model, *PROVEN.get(model, "").split(), "--dtype", kind)
         )
         of_torch, of_tape = (
@@ -133,9 +140,9 @@ def prove(model):
         print(f"{kind}: after {steps} steps {twin} in PyTorch by more than {round_up(of_torch['final'])}")
         print(f"{kind}: on the tape, by no more than {round_up(of_tape['final'])}")
     name = f"twins_{file_prefix(model)}".removesuffix("_")
-    drawing.save(picture(runs), results.ROOT / "png" / f"{name}.png")
+    drawing.save(draw_proof(runs), results.ROOT / "png" / f"{name}.png")
     if not model_flag(model):
-        drawing.save(banner(runs), results.ROOT / "png" / "proof.png")
+        drawing.save(draw_banner(runs), results.ROOT / "png" / "proof.png")
     command = f"python -m lab.twins {model_flag(model)}".replace("--model ", "").rstrip()
     made = {"command": command, "steps": len(run["tape"]), "difference": found, "machine": describe_machine()}
     results.save_result(name, made)
@@ -147,7 +154,7 @@ WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words, s
 
 
 @plot_style()
-def banner(runs):
+def draw_banner(runs):
     """The proof in short, for the top of the README: what was found, and the last losses."""
     figure = new_figure(7, 3.7)
     figure.suptitle("By hand, by our own autograd, in PyTorch: the same run", **TITLE)
@@ -156,10 +163,10 @@ def banner(runs):
 
 
 @plot_style()
-def picture(runs):
+def draw_proof(runs):
     """The proof in one picture: the last losses on top of each other, and how far apart the weights are.
 
-    runs: {"float64": what `record` found, "float32": the same}.
+    runs: {"float64": what `record_run` found, "float32": the same}.
     """
     figure = new_figure(7, 7.4)
     figure.suptitle("By hand, by our own autograd, in PyTorch: the same run", **TITLE)
@@ -205,7 +212,7 @@ def show_differences(axes, runs):
         axes.annotate(found, last, (0, 8), ha="right", color=color, fontweight="bold", **words)
         axes.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.annotate(f"rounding unit {unit:.1g}", (steps[0], unit), (0, -5), va="top", color=color, **words)
-    tipped = tipping(**runs["float32"])
+    tipped = find_tipping_steps(**runs["float32"])
     if len(tipped):
         difference = runs["float32"]["difference"]
         axes.plot(steps[tipped], difference[tipped], "o", color=INK, markersize=7)
@@ -225,7 +232,7 @@ def enlarge(axes, title, size):
         axis.label.set_fontsize(12)
 
 
-def tipping(difference, disagreeing, **_):
+def find_tipping_steps(difference, disagreeing, **_):
     """The steps, from 0, in which a ReLU that is on in one network only made the difference three times as large.
 
     At most the three steepest.

@@ -24,19 +24,19 @@ WORDS, IMAGES = 128, 30_000
 
 def find_words(images, number):
     """So many words (V, 16) uint8 for uint8 images (B, 28, 28): the blank one, then from little ink to much."""
-    patches = patches_of(images)
-    words = k_means(patches, first_words(patches, number, np.random.default_rng(0)))
+    patches = cut_patches(images)
+    words = k_means(patches, choose_first_words(patches, number, np.random.default_rng(0)))
     return words[words.sum(axis=1).argsort(kind="stable")]
 
 
-def patches_of(images):
+def cut_patches(images):
     """All patches with ink of uint8 images (B, 28, 28): (N, 16)."""
     side = images.shape[1] // texts.PATCH
     patches = images.reshape(-1, side, texts.PATCH, side, texts.PATCH).swapaxes(2, 3).reshape(-1, texts.PATCH**2)
     return patches[patches.any(axis=1)]
 
 
-def first_words(patches, number, rng):
+def choose_first_words(patches, number, rng):
     """Where k-means begins: blank, then one patch after another, drawn with a probability that grows with its squared
     distance from the words so far (k-means++, Arthur & Vassilvitskii 2007)."""
     words = np.zeros((1, patches.shape[1]), np.uint8)
@@ -65,7 +65,7 @@ def k_means(patches, words, most=300):
     return words
 
 
-def as_file(words):
+def encode_idx(words):
     """The words (V, 16) as the bytes of an IDX file, which support.pictures.parse_idx reads."""
     shape = (len(words), texts.PATCH, texts.PATCH)
     return struct.pack(">4B3I", 0, 0, 8, 3, *shape) + words.tobytes()
@@ -73,7 +73,7 @@ def as_file(words):
 
 def main():
     Parser(description=__doc__).parse_args()
-    content = as_file(find_words(data.load("mnist").train_images[:IMAGES], WORDS))
+    content = encode_idx(find_words(data.load("mnist").train_images[:IMAGES], WORDS))
     path = texts.WORDS
     with atomic_write(path) as file:
         file.write(content)

@@ -40,7 +40,7 @@ WRITER = next(model for model, network in NETWORKS.items() if network.writes)
 ASKED = np.arange(10).repeat(EACH)
 
 
-def trained(arguments):
+def load_or_train(arguments):
     """(model, options) of a run of main_np.py, which is trained or, if it was stopped, continues; and its history."""
     options = loading.options.parse_options("np", *arguments.split())
     folder = FOLDER / f"{options.name}_{options.run.recipe}_{options.run.seed}"
@@ -53,44 +53,46 @@ def trained(arguments):
     )
 
 
-def digits_in(images, reader):
+def classify_digits(images, reader):
     """What a network that reads, (model, options), takes images (B, 28, 28) for: (B,)."""
     model, options = reader
-    logits = [loading.checkpoint.compute_logits(model, options, part) for part in in_parts(images)]
+    logits = [loading.checkpoint.compute_logits(model, options, part) for part in split_images(images)]
     return np.concatenate(logits).argmax(axis=1)
 
 
-def in_parts(images):
+def split_images(images):
     return np.array_split(images, -(-len(images) // 500))
 
 
-def nearest(images, others):
+def find_nearest(images, others):
     """For each of the images the number of the image among the others that is nearest to it, and how far that is: the
     root of the mean squared difference of two pixels, from 0 to 255."""
     x, y = (a.reshape(len(a), -1).astype(np.float32) for a in (images, others))
     squares = (y**2).sum(axis=1)
-    found = np.concatenate([(squares - 2 * part @ y.T).argmin(axis=1) for part in in_parts(x)])
+    found = np.concatenate([(squares - 2 * part @ y.T).argmin(axis=1) for part in split_images(x)])
     return found, np.sqrt(((x - y[found]).astype(float) ** 2).mean(axis=1))
 
 
-def distances(images, others):
+def measure_distances(images, others):
     """How far images are from the nearest of the others: the median, and the share of those that are equal to one."""
-    far = nearest(images, others)[1]
+    far = find_nearest(images, others)[1]
     return {"median": round(float(np.median(far)), 3), "equal": float((far == 0).mean())}
 
 
-def in_words(images):
+def round_to_words(images):
     """uint8 images (B, 28, 28), as they look in words."""
     return texts.decode_images(texts.encode_images(images))
 
 
-def measure(model, options, reader, train_images):
+def measure_digits(model, options, reader, train_images):
     """How much of what a network writes is read as asked, at each temperature, and how near it is to what it saw."""
     texts = {t: generate_digits(model, options, ASKED, t, np.random.default_rng(0)) for t in TEMPERATURES}
     inked = {t: images.any(axis=(1, 2)) for t, images in texts.items()}
-    read = {str(t): float(((digits_in(images, reader) == ASKED) & inked[t]).mean()) for t, images in texts.items()}
+    read = {
+        str(t): float(((classify_digits(images, reader) == ASKED) & inked[t]).mean()) for t, images in texts.items()
+    }
     blank = {str(t): float(1 - inked[t].mean()) for t in TEMPERATURES}
-    return {"read": read, "blank": blank, "nearest": distances(texts[AT], train_images)}
+    return {"read": read, "blank": blank, "nearest": measure_distances(texts[AT], train_images)}
 
 
 def measure_names(model, options):
@@ -100,23 +102,27 @@ def measure_names(model, options):
     return {"in the list": {str(t): float(np.mean([name in known for name in names])) for t, names in written.items()}}
 
 
-def of_real_digits(reader, dataset, train_images):
+def measure_real_digits(reader, dataset, train_images):
     """The same of test digits: what a network that writes them without a fault would reach."""
     images, labels = dataset.test_images, dataset.test_labels
-    words = in_words(images)
+    words = round_to_words(images)
     shares = {
-        f"read{kind}": float((digits_in(x, reader) == labels).mean())
+        f"read{kind}": float((classify_digits(x, reader) == labels).mean())
         for kind, x in (("", words), (" as they are", images))
     }
-    return shares | {"nearest": distances(words[:: len(words) // len(ASKED)], train_images)}
+    return shares | {"nearest": measure_distances(words[:: len(words) // len(ASKED)], train_images)}
 
 
-def table(found):
+def make_table(found):
     """The runs of a network that writes beside real digits, in Markdown."""
     real, runs = found["real"], list(found["runs"].values())
 
     def row(what, number, beside, form):
-        return [what, results.spread([number(run) for run in runs], form), "" if beside is None else f"{beside:{form}}"]
+        return [
+            what,
+            results.format_spread([number(run) for run in runs], form),
+            "" if beside is None else f"{beside:{form}}",
+        ]
 
     rows = [
         row("test loss of a patch", lambda run: run["loss"], None, ".3f"),
@@ -134,75 +140,78 @@ def table(found):
         ),
         row("equal to a training image", lambda run: run["nearest"]["equal"], real["nearest"]["equal"], ".3f"),
     ]
-    return results.markdown(
+    return results.format_table(
         ["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}", "test digits in these words"], rows
     )
 
 
-def temperatures_table(found):
+def make_temperatures_table(found):
     """How many digits are read as asked, and how many are blank, at each temperature, in Markdown."""
     runs = list(found["runs"].values())
     rows = [
-        [t, *(results.spread([run[what][str(t)] for run in runs], ".3f") for what in ("read", "blank"))]
+        [t, *(results.format_spread([run[what][str(t)] for run in runs], ".3f") for what in ("read", "blank"))]
         for t in TEMPERATURES
     ]
-    return results.markdown(["temperature", "read as asked", "blank"], rows)
+    return results.format_table(["temperature", "read as asked", "blank"], rows)
 
 
-def names_table(found):
+def make_names_table(found):
     """The runs that learn names, in Markdown."""
     runs = list(found["runs"].values())
     rows = [
-        ["test loss of a letter", results.spread([run["loss"] for run in runs], ".3f")],
-        ["letters guessed right", results.spread([run["accuracy"] for run in runs], ".3f")],
+        ["test loss of a letter", results.format_spread([run["loss"] for run in runs], ".3f")],
+        ["letters guessed right", results.format_spread([run["accuracy"] for run in runs], ".3f")],
         *(
-            [f"in the list, at temperature {t}", results.spread([run["in the list"][str(t)] for run in runs], ".3f")]
+            [
+                f"in the list, at temperature {t}",
+                results.format_spread([run["in the list"][str(t)] for run in runs], ".3f"),
+            ]
             for t in NAME_TEMPERATURES
         ),
     ]
-    return results.markdown(["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}"], rows)
+    return results.format_table(["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}"], rows)
 
 
-def networks_of_texts(found):
+def get_text_runs(found):
     """What the table calls the networks that learn a text: {name: their runs}."""
     names = {"texts": "the network", "best": "the network of `--recipe best`"}
     return {name: found["runs"][recipe] for recipe, name in names.items() if recipe in found["runs"]}
 
 
 @plot_style()
-def rows_of_digits(images):
+def draw_digits(images):
     """Digits that the GPT wrote, asked for 0 to 9"""
-    page = figures.Page(62 + 76 * len(images), rows_of_digits.__doc__)
+    page = figures.Page(62 + 76 * len(images), draw_digits.__doc__)
     for row, of_each in enumerate(images):
         for digit, image in enumerate(of_each):
-            page.pixels(image, 26 + 75.6 * digit, 62 + 76 * row, 68)
+            page.draw_pixels(image, 26 + 75.6 * digit, 62 + 76 * row, 68)
     return page.figure
 
 
 @plot_style()
-def beside_nearest(images, others):
+def draw_nearest(images, others):
     """Above, digits that the GPT wrote; below, the training image nearest to each"""
-    page = figures.Page(62 + 2 * 76 * len(images) // 10 + 20 * (len(images) // 10 - 1), beside_nearest.__doc__)
+    page = figures.Page(62 + 2 * 76 * len(images) // 10 + 20 * (len(images) // 10 - 1), draw_nearest.__doc__)
     for i, pair in enumerate(zip(images, others, strict=True)):
         row, column = divmod(i, 10)
         for below, image in enumerate(pair):
-            page.pixels(image, 26 + 75.6 * column, 62 + 172 * row + 76 * below, 68)
+            page.draw_pixels(image, 26 + 75.6 * column, 62 + 172 * row + 76 * below, 68)
     return page.figure
 
 
 @plot_style()
-def at_temperatures(rows, digit):
+def draw_temperatures(rows, digit):
     """A digit, written ten times at each temperature"""
     page = figures.Page(62 + 76 * len(rows), f"A {digit}, written ten times at each temperature")
     for row, (t, images) in enumerate(rows.items()):
-        page.text((62, 100 + 76 * row, f"{t}"), size=18)
+        page.draw_text((62, 100 + 76 * row, f"{t}"), size=18)
         for column, image in enumerate(images):
-            page.pixels(image, 98 + 68.4 * column, 66 + 76 * row, 64)
+            page.draw_pixels(image, 98 + 68.4 * column, 66 + 76 * row, 64)
     return page.figure
 
 
 @plot_style()
-def temperature_curve(found):
+def draw_temperature_curve(found):
     """Read as asked, against the temperature: the mean over the seeds as a line, and each seed as a dot."""
     figure = new_figure(7, 3.9)
     axes = style_axes(figure.add_subplot(), "Digits read as asked: mean, and each seed", "share", "temperature")
@@ -219,21 +228,21 @@ def temperature_curve(found):
 
 
 @plot_style()
-def all_patches(words):
+def draw_patches(words):
     """The 128 words: patches of 4 × 4 pixels, from no ink to much"""
-    page = figures.Page(440, all_patches.__doc__)
+    page = figures.Page(440, draw_patches.__doc__)
     for word, pixels in enumerate(words):
-        page.pixels(pixels.reshape(texts.PATCH, -1), 26 + 47 * (word % 16), 62 + 47 * (word // 16), 40)
+        page.draw_pixels(pixels.reshape(texts.PATCH, -1), 26 + 47 * (word % 16), 62 + 47 * (word // 16), 40)
     return page.figure
 
 
-def pack(model, path):
+def save_packed(model, path):
     """The weights of a network as float16, for the site: half as long, and what it writes is as good."""
     with atomic_write(path) as file:
         np.savez_compressed(file, **{name: p.astype(np.float16) for name, p in model.params.items()})
 
 
-def draw(model, options, train_images):
+def draw_pictures(model, options, train_images):
     """All pictures that show seed 0's digits, and the words."""
     asked = np.arange(10).repeat(5)
     images = generate_digits(model, options, asked, AT, np.random.default_rng(0)).reshape(10, 5, 28, 28).swapaxes(0, 1)
@@ -241,31 +250,37 @@ def draw(model, options, train_images):
     digit, temperatures = SHOWN
     rows = {t: generate_digits(model, options, [digit] * 10, t, np.random.default_rng(0)) for t in temperatures}
     for name, figure in {
-        "written": rows_of_digits(images[:3]),
-        "nearest": beside_nearest(some, train_images[nearest(some, train_images)[0]]),
-        "temperatures": at_temperatures(rows, digit),
-        "patches": all_patches(texts.load_vocabulary()),
+        "written": draw_digits(images[:3]),
+        "nearest": draw_nearest(some, train_images[find_nearest(some, train_images)[0]]),
+        "temperatures": draw_temperatures(rows, digit),
+        "patches": draw_patches(texts.load_vocabulary()),
     }.items():
-        figures.save(figure, results.ROOT / "png" / f"{name}.png")
+        figures.save_figure(figure, results.ROOT / "png" / f"{name}.png")
 
 
 def run_digits():
     """Train and measure what is missing of the networks that write digits, and draw."""
-    *reader, _ = trained("")
+    *reader, _ = load_or_train("")
     dataset = data.load()
-    train_images = in_words(dataset.train_images)
+    train_images = round_to_words(dataset.train_images)
     for seed in map(str, SEEDS):
         found = results.load_results().get("writing", {"command": "python -m lab.writing", "runs": {}})
         if seed not in found["runs"]:
-            model, options, history = trained(f"--model {WRITER} --seed {seed}")
-            run = last(history) | measure(model, options, reader, train_images) | {"machine": history["machine"]}
-            found["real"], found["runs"][seed] = of_real_digits(reader, dataset, train_images), run
+            model, options, history = load_or_train(f"--model {WRITER} --seed {seed}")
+            run = (
+                get_last_test(history)
+                | measure_digits(model, options, reader, train_images)
+                | {"machine": history["machine"]}
+            )
+            found["real"], found["runs"][seed] = measure_real_digits(reader, dataset, train_images), run
             results.save_result("writing", found)
             print(time.strftime("%H:%M"), "seed", seed, run, flush=True)
-    model, options, _ = trained(f"--model {WRITER} --seed {SEEDS[0]}")
-    draw(model, options, train_images)
-    figures.save(temperature_curve(results.load_results()["writing"]), results.ROOT / "png" / "temperature.png")
-    pack(model, results.ROOT / "page" / f"{WRITER}.npz")
+    model, options, _ = load_or_train(f"--model {WRITER} --seed {SEEDS[0]}")
+    draw_pictures(model, options, train_images)
+    figures.save_figure(
+        draw_temperature_curve(results.load_results()["writing"]), results.ROOT / "png" / "temperature.png"
+    )
+    save_packed(model, results.ROOT / "page" / f"{WRITER}.npz")
 
 
 def run_names():
@@ -273,12 +288,14 @@ def run_names():
     for seed in map(str, NAME_SEEDS):
         found = results.load_results().get("names", {"command": "python -m lab.writing", "runs": {}})
         if seed not in found["runs"]:
-            model, options, history = trained(f"--model {WRITER} --recipe names --seed {seed}")
-            found["runs"][seed] = last(history) | measure_names(model, options) | {"machine": history["machine"]}
+            model, options, history = load_or_train(f"--model {WRITER} --recipe names --seed {seed}")
+            found["runs"][seed] = (
+                get_last_test(history) | measure_names(model, options) | {"machine": history["machine"]}
+            )
             results.save_result("names", found)
             print(time.strftime("%H:%M"), "names, seed", seed, found["runs"][seed], flush=True)
-    model, *_ = trained(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
-    pack(model, results.ROOT / "page" / "names.npz")
+    model, *_ = load_or_train(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
+    save_packed(model, results.ROOT / "page" / "names.npz")
 
 
 def run_texts():
@@ -288,16 +305,16 @@ def run_texts():
             found = results.load_results().get("texts", {"command": "python -m lab.writing", "runs": {}})
             runs = found["runs"].setdefault(recipe, {})
             if seed not in runs:
-                model, options, history = trained(f"--model {WRITER} --recipe {recipe} --seed {seed}")
-                seen = counts.where_seen(options.source, losses(model, options))
-                runs[seed] = last(history) | {"seen": seen, "machine": history["machine"]}
+                model, options, history = load_or_train(f"--model {WRITER} --recipe {recipe} --seed {seed}")
+                seen = counts.compare_by_frequency(options.source, compute_losses(model, options))
+                runs[seed] = get_last_test(history) | {"seen": seen, "machine": history["machine"]}
                 results.save_result("texts", found)
                 print(time.strftime("%H:%M"), recipe, "seed", seed, runs[seed], flush=True)
-    model, *_ = trained(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
-    pack(model, results.ROOT / "page" / "text.npz")
+    model, *_ = load_or_train(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
+    save_packed(model, results.ROOT / "page" / "text.npz")
 
 
-def losses(model, options):
+def compute_losses(model, options):
     """The loss of each letter that a network is tested on, one after the other: (N,)."""
     found = []
     for x, y in data.test_batches(data.load(options.source), options):
@@ -306,7 +323,7 @@ def losses(model, options):
     return np.concatenate(found)
 
 
-def last(history):
+def get_last_test(history):
     """The last test's loss and accuracy."""
     return {name: history[f"test_{name}"][-1] for name in ("loss", "accuracy")}
 
@@ -317,12 +334,12 @@ def main():
     run_names()
     run_digits()
     found = results.load_results()
-    tables = table(found["writing"]), temperatures_table(found["writing"]), names_table(found["names"])
+    tables = make_table(found["writing"]), make_temperatures_table(found["writing"]), make_names_table(found["names"])
     print(*tables, sep="\n\n")
     if counted := found.get("counts"):
-        print(counts.table(counted["mnist"], {"the network": found["writing"]["runs"]}), end="\n\n")
-        print(counts.table(counted["names"], {"the network": found["names"]["runs"]}), end="\n\n")
-        print(counts.table(counted["shakespeare"], networks_of_texts(found["texts"])))
+        print(counts.make_table(counted["mnist"], {"the network": found["writing"]["runs"]}), end="\n\n")
+        print(counts.make_table(counted["names"], {"the network": found["names"]["runs"]}), end="\n\n")
+        print(counts.make_table(counted["shakespeare"], get_text_runs(found["texts"])))
 
 
 if __name__ == "__main__":

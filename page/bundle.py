@@ -25,12 +25,12 @@ def fill(template, holes):
     return re.sub(r"\{\{(\w+)\}\}", lambda hole: holes[hole[1]], template)
 
 
-def icon():
+def make_icon_address():
     """page/icon.svg as an address, so that no page asks for another file."""
     return "data:image/svg+xml," + quote((FOLDER / "icon.svg").read_text(encoding="utf-8").strip())
 
 
-def call(*command):
+def run_tool(*command):
     """Run a program in page/: what it printed. UserError if it fails, with esbuild's first error, or the first of npm's
     lines that says more than a code, or its last line."""
     ended = subprocess.run(list(map(str, command)), cwd=FOLDER, capture_output=True, encoding="utf-8", check=False)
@@ -49,7 +49,7 @@ def install():
     if not npm:
         raise UserError("needs npm, which comes with Node.js")
     if not installed.exists() or installed.stat().st_mtime < (FOLDER / "package-lock.json").stat().st_mtime:
-        call(npm, "ci", "--ignore-scripts")
+        run_tool(npm, "ci", "--ignore-scripts")
         installed.touch()
 
 
@@ -57,10 +57,10 @@ def bundle(*words):
     """Run esbuild with these words, scripts of page/ among them: each of those and all that it imports as one file. The
     text of a single one, or nothing with --outdir=... ."""
     install()
-    return call(MODULES / ".bin" / "esbuild", *words, *OPTIONS)
+    return run_tool(MODULES / ".bin" / "esbuild", *words, *OPTIONS)
 
 
-def licences(words=""):
+def iter_licences(words=""):
     """(name, text) of the licence of each package that is in a page, if these words are in its name."""
     install()
     for path in sorted((FOLDER / "licences").glob("*.txt")):  # of packages that come without theirs

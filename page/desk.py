@@ -59,7 +59,7 @@ def run():
         int(seed),
         keep=lambda known: report(outcome=json.dumps(asdict(known))),  # what is known, if the search takes too long
         tell=lambda text: report(told=text),
-        show=lambda outcome: beside(exercise, int(seed), outcome),
+        show=lambda outcome: compare_first_wrong(exercise, int(seed), outcome),
     )
     Path(result).write_text(json.dumps(asdict(last)), encoding="utf-8")
 
@@ -110,7 +110,7 @@ MOST_SHOWN = 14  # rows, and columns, of an array that is shown
 
 
 @np.errstate(all="ignore")
-def beside(exercise, seed, outcome):
+def compare_first_wrong(exercise, seed, outcome):
     """The first wrong array beside the right one, as page/lessons/both.jsx shows them; None where there is none.
 
     Of a large array, or one with more than two axes, it is a part with the entry that is furthest off. isTelling: it
@@ -127,14 +127,14 @@ def beside(exercise, seed, outcome):
                 if not agree(mine, right):
                     given = arrays_in(exercise.given(g)).values()
                     is_telling = right.size == 1 or any(agree(a, b) for a in given for b in (mine, right))
-                    return matrices(mine, right) | {"name": name, "isTelling": is_telling}
+                    return crop_arrays(mine, right) | {"name": name, "isTelling": is_telling}
                 if result["dtype"] != "float64":
                     return None
     except (AttributeError, KeyError, TypeError, ValueError):  # there is no trial, or no array; or the file wrote it
         return None
 
 
-def matrices(mine, right):
+def crop_arrays(mine, right):
     """Two arrays, or parts of them, as rows of numbers; where these begin, and where they are furthest apart."""
     alike, lead, row, column = mine.shape == right.shape, (), 0, 0
     if alike:
@@ -145,13 +145,13 @@ def matrices(mine, right):
         max(0, min(i - MOST_SHOWN // 2, n - MOST_SHOWN)) for i, n in zip((row, column), rows[1].shape, strict=True)
     ]
     part = tuple(slice(first, first + MOST_SHOWN) for first in corner)
-    mine, right = ([[number(v) for v in row] for row in a[part]] for a in rows)
+    mine, right = ([[convert_number(v) for v in row] for row in a[part]] for a in rows)
     furthest = [row - corner[0], column - corner[1]] if alike else None
     about = {"lead": lead, "corner": corner, "axes": off.ndim if alike else 0, "furthest": furthest}
     return {"mine": mine, "right": right} | about
 
 
-def session(blocks):
+def run_session(blocks):
     """Run these texts one after the other with the same names: what the last one printed, and the first error.
 
     A value that stands alone at a block's end is printed, as in a notebook.
@@ -165,27 +165,27 @@ def session(blocks):
         try:
             with redirect_stdout(printed):
                 *most, end = ast.parse(text, file).body or [ast.Pass(lineno=1, col_offset=0)]
-                kind, last = ("single", ast.Interactive) if isinstance(end, ast.Expr) else ("exec", module)
-                exec(compile(module(most), file, "exec"), names)
+                kind, last = ("single", ast.Interactive) if isinstance(end, ast.Expr) else ("exec", make_module)
+                exec(compile(make_module(most), file, "exec"), names)
                 exec(compile(last([end]), file, kind), names)
         except BaseException as error:
-            return {"printed": printed.getvalue(), "error": above(i, blocks) + explain(error, file)["text"]}
+            return {"printed": printed.getvalue(), "error": name_block(i, blocks) + explain(error, file)["text"]}
     return {"printed": printed.getvalue()}
 
 
-def module(statements):
+def make_module(statements):
     return ast.Module(statements, [])
 
 
-def above(i, blocks):
+def name_block(i, blocks):
     """Where block i is, seen from the last one."""
     return "" if i == len(blocks) - 1 else f"In block {i + 1} above: "
 
 
-def ended(blocks=None, seconds=None, stuck=None, status=None):
+def describe_end(blocks=None, seconds=None, stuck=None, status=None):
     """What the marker says of a session that did not end by itself, or before its time."""
     outcome = Report(seconds=seconds, line=stuck.get("line")) if status is None else Report(died=status)
-    where = above(stuck["file"], blocks) if stuck else ""
+    where = name_block(stuck["file"], blocks) if stuck else ""
     return {"printed": "", "error": where + marking.not_run(outcome).text}
 
 
@@ -230,20 +230,20 @@ def train(mine):
     The page hears the loss of every step; and after each epoch how well the network reads, some digits that it
     misreads, and all that it needs to keep it.
     """
-    file, rows = str(TRAINED), few_rows()
+    file, rows = str(TRAINED), load_rows()
     *_, images, labels = rows
     TRAINED.write_text(network.program([FOLDER / f"{name}.py" for name in mine]), encoding="utf-8")
 
     def hear(loss, accuracy, answers=None, params=None, curves=None):
         if answers is None:
-            return report(loss=number(loss))
+            return report(loss=convert_number(loss))
         misread = [
-            {"image": base64_of(images[i]), "label": int(labels[i]), "answer": int(answers[i])}
+            {"image": encode_base64(images[i]), "label": int(labels[i]), "answer": int(answers[i])}
             for i in np.flatnonzero(answers != labels)[:10]
         ]
-        shown = as_kept(params, "unit", f"reads {accuracy:.2f} of {len(labels):,} test images")
-        checkpoint = base64_of(program.kept(params, curves, steps=len(curves["train_loss"])))
-        report(accuracy=number(accuracy), misread=misread, network=shown, checkpoint=checkpoint)
+        shown = pack_network(params, "unit", f"reads {accuracy:.2f} of {len(labels):,} test images")
+        checkpoint = encode_base64(program.kept(params, curves, steps=len(curves["train_loss"])))
+        report(accuracy=convert_number(accuracy), misread=misread, network=shown, checkpoint=checkpoint)
 
     try:
         program = load(file)
@@ -253,14 +253,14 @@ def train(mine):
     return {}
 
 
-def few_rows():
+def load_rows():
     """The images and labels that are here, to learn from and to test with, each image a row (784,)."""
     images, labels, test_images, test_labels = digits.few_images()
     return images.reshape(len(images), -1), labels, test_images.reshape(len(test_images), -1), test_labels
 
 
 @np.errstate(all="ignore")  # some wrong lines overflow
-def proved():
+def prove_lines():
     """The learner's lines for the MLP beside mlp_np.py: the page hears of some steps, and what they mean."""
     proof, steps = prove.PROOFS["mlp"][0], []
     functions = prove.written(FOLDER, proof.uses)
@@ -270,7 +270,7 @@ def proved():
     for step in prove.lockstep(proof, lines):
         steps.append(step)
         if len(steps) in prove.SHOWN:
-            loss, twin, apart = map(number, step)
+            loss, twin, apart = map(convert_number, step)
             report(step=len(steps), loss=loss, twin=twin, apart=apart)
     text = prove.meaning(lines, steps, "mlp_np.py", ours)
     if ours:
@@ -278,7 +278,7 @@ def proved():
     return {"passed": not lines.first_wrong, "text": text}
 
 
-def derivatives(mine, y):
+def compute_derivatives(mine, y):
     """Write each derivative of one digit, in float64, into a file of its name: by the learner's lines of these
     exercises, and by the project's for the others. /work has the arrays that they get; y is the true digit."""
     arrays = {name: np.frombuffer((FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
@@ -297,20 +297,20 @@ def derivatives(mine, y):
     return {}
 
 
-def number(value):
+def convert_number(value):
     """A number for JSON, which knows no infinite ones."""
     return float(value) if math.isfinite(value) else None
 
 
-def as_kept(params, pixels, words, whose="Your network"):
+def pack_network(params, pixels, words, whose="Your network"):
     """A network as index.html takes it."""
     hidden = len(params["b1"])
-    packed = {name: base64_of(np.ascontiguousarray(p, "<f4")) for name, p in params.items()}
+    packed = {name: encode_base64(np.ascontiguousarray(p, "<f4")) for name, p in params.items()}
     title = f"{whose}, 784-{hidden}-10"
     return {"title": title, "words": words, "hidden": hidden, "pixels": pixels, "params": packed}
 
 
-def base64_of(content):
+def encode_base64(content):
     return base64.b64encode(content.tobytes() if isinstance(content, np.ndarray) else content).decode()
 
 
@@ -322,24 +322,28 @@ def open_network(name):
         raise UserError(str(error).replace(f"{FOLDER}/", "")) from None
     tests = history.test_accuracy
     words = f"reads {tests[-1]:.4f} of the test images, it says of itself" if tests else f"after {history.step:,} steps"
-    return {"network": as_kept(model.params, options.run.pixels, words)}
+    return {"network": pack_network(model.params, options.run.pixels, words)}
 
 
 def learn(name):
     """Train the network of own_network's file on all images that are here. How well it reads, what can be proven of it,
     the network as index.html takes it, or None, and as an .npz file in base64."""
-    images, labels, test_images, test_labels = few_rows()
+    images, labels, test_images, test_labels = load_rows()
     with explained(FOLDER / f"{name}.py") as module:
         content, claimed, right = own.learn(module, images, labels, test_images, test_labels)
         words = f"reads {right:.2f} of {len(test_labels):,} test images"
-        shown, proof = as_mlp(module, own.restored(module, content), test_images, words)
+        shown, proof = convert_to_mlp(module, own.restored(module, content), test_images, words)
         return {
-            "claimed": claimed, "right": float(right), "network": shown, "proof": proof, "weights": base64_of(content),
-        }  # fmt: skip
+            "claimed": claimed,
+            "right": float(right),
+            "network": shown,
+            "proof": proof,
+            "weights": encode_base64(content),
+        }
 
 
 @np.errstate(all="ignore")  # pixels that were meant to be small
-def as_mlp(module, params, images, words):
+def convert_to_mlp(module, params, images, words):
     """A network of the learner's own as index.html takes it, and why it is the same one; or None, and why it is none.
 
     It is mlp_np.py's network, if that has the learner's weights and says the same digits. How it takes its pixels is
@@ -359,7 +363,7 @@ def as_mlp(module, params, images, words):
     for pixels in ("unit", "standardised", "raw"):
         x = to_input(images, SimpleNamespace(run=SimpleNamespace(pixels=pixels, dtype="float64"), source=MNIST))
         if np.array_equal(model.forward(x).argmax(axis=1), said):
-            return as_kept(arrays, pixels, words, "Your own network"), (
+            return pack_network(arrays, pixels, words, "Your own network"), (
                 f"It is the network of `mlp_np.py`: with your weights, that says the same digit to all {len(images):,} "
                 "test images. Which batches your training drew, and when it took a step, only your file knows; so its "
                 "steps cannot be proven one by one, as those of your lines for the MLP are."
@@ -380,16 +384,16 @@ def read(name, pixels):
 def write(digit, temperature, seed):
     """Have the network in writer.npz write a digit. Reported: the ink of its words, and at each place which word it has
     drawn, the likeliest with their probabilities, and what each head looked at."""
-    ink, model = writer()
-    report(ink=base64_of(ink))
-    for _, (about,) in written(model, [[len(ink) + digit]], temperature, np.random.default_rng(seed)):
+    ink, model = load_writer()
+    report(ink=encode_base64(ink))
+    for _, (about,) in iter_generated(model, [[len(ink) + digit]], temperature, np.random.default_rng(seed)):
         report(**about)
     return {}
 
 
-def written(model, words, temperature, rng):
+def iter_generated(model, words, temperature, rng):
     """Have a network go on with texts, words (N, T), until it has no place left. Yield for each place the words that it
-    writes there, (N,), and what is known of each of them: as `choice` and `looked` have it."""
+    writes there, (N,), and what is known of each of them: as `describe_choice` and `get_attention` have it."""
     words = np.asarray(words)
     for place in range(len(model.params["positions.P"])):
         logits = model.decode_step(words[:, place], place)
@@ -398,10 +402,16 @@ def written(model, words, temperature, rng):
         drawn = sample(logits, temperature, rng.random(len(words)))
         words = np.hstack([words, drawn[:, np.newaxis]])
         chosen = enumerate(zip(logits, drawn.tolist(), strict=True))
-        yield drawn, [choice(row, temperature, word) | {"looked": looked(model, i)} for i, (row, word) in chosen]
+        yield (
+            drawn,
+            [
+                describe_choice(row, temperature, word) | {"looked": get_attention(model, i)}
+                for i, (row, word) in chosen
+            ],
+        )
 
 
-def choice(logits, temperature, word):
+def describe_choice(logits, temperature, word):
     """A word that was drawn: its number, and those that were the likeliest, and itself, with their probabilities."""
     p = softmax(logits / (temperature or 1e-6))  # at 0, the likeliest is certain
     likely = np.argsort(-p, kind="stable")[:LIKELY].tolist()
@@ -409,7 +419,7 @@ def choice(logits, temperature, word):
     return {"word": word, "likely": [(k, float(p[k])) for k in likely]}
 
 
-def looked(model, i):
+def get_attention(model, i):
     """What each head of each block looked at in text i for the word that was drawn last: the weights of its attention
     for the words before, the first of which began the text. They sum to 1. [block][head][place]."""
     blocks = (layer for name, layer in model.layers.items() if name.startswith("blocks."))
@@ -418,18 +428,18 @@ def looked(model, i):
 
 def write_text(begun, count, temperature, seed):
     """Have it go on with a text, by this many letters. Reported: what it goes on from, its letters, and of each letter
-    that it writes what `choice` and `looked` have.
+    that it writes what `describe_choice` and `get_attention` have.
 
     Behind its last place it begins anew with the last half of what it sees, as write.py does.
     """
-    codes, model = writer()
+    codes, model = load_writer()
     letters, T = "".join(map(chr, codes)), len(model.params["positions.P"])
     begun = "".join(letter for letter in begun if letter in letters) or "\n"
     words, rng = [*map(letters.index, begun)], np.random.default_rng(seed)
     report(begun=begun, letters=letters)
     seen, end = words[-T:], len(words) + count
     while len(words) < end:
-        for (word,), (about,) in islice(written(model, [seen], temperature, rng), end - len(words)):
+        for (word,), (about,) in islice(iter_generated(model, [seen], temperature, rng), end - len(words)):
             words.append(int(word))
             report(**about)
         seen = words[-(T // 2) :]
@@ -438,17 +448,17 @@ def write_text(begun, count, temperature, seed):
 
 def write_names(begun, count, temperature, seed):
     """Have it write this many names that begin with these letters. {"names": [(name, whether it has learned it, what is
-    known of each letter that it wrote, and of the end)]}; these as `choice` and `looked` have them."""
-    known, model = writer()
+    known of each letter that it wrote, and of the end)]}; these as `describe_choice` and `get_attention` have them."""
+    known, model = load_writer()
     begun = "".join(letter for letter in begun.lower() if letter in LETTERS)[: NAMES.context_length - 1]
     words = np.hstack([NAMES.tokenizer.start_tokens([0]), encode_names([begun])[:, : len(begun)]]).repeat(count, axis=0)
-    new, about = zip(*written(model, words, temperature, np.random.default_rng(seed)), strict=True)
+    new, about = zip(*iter_generated(model, words, temperature, np.random.default_rng(seed)), strict=True)
     known, names = {*decode_names(known)}, decode_names(np.hstack([words[:, 1:], np.transpose(new)]))
     of_names = zip(names, zip(*about, strict=True), strict=True)
     return {"names": [(name, name in known, of[: len(name) - len(begun) + 1]) for name, of in of_names]}
 
 
-def writer():
+def load_writer():
     """The words in writer.npz (of digits, their ink; of names, those that it has learned), and its network."""
     with np.load(FOLDER / "writer.npz") as arrays:
         words, params = arrays["words"], {name: arrays[name] for name in arrays if name != "words"}

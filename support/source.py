@@ -237,7 +237,7 @@ class ImageFolder(Source):
     def separator(self):
         return "" if self.kind == "digit" else ", "
 
-    def called(self, label):
+    def describe_label(self, label):
         name = self.classes[label]
         return f"{'an' if name[0] in '8aeio' else 'a'} {name}"
 

@@ -39,7 +39,7 @@ def test_inputs_whose_mean_is_not_taken_off_are_marked(monkeypatch):
     code = spoilt((ROOT / "data.py").read_text(encoding="utf-8"), FAULTS["mean"])
     wrong = ModuleType("data")
     exec(compile(code, "data.py", "exec"), vars(wrong))
-    monkeypatch.setattr(data, "to_input", wrong.as_input)
+    monkeypatch.setattr(data, "to_input", wrong.to_input)
     marks = find_marks("mlp mnist", 1)
     assert ("x", "mean 0.4") in [(place, number[:8]) for place, _, number in marks]
 
@@ -63,7 +63,7 @@ def few_images(mnist, monkeypatch):
 
 def see(*words, step=1):
     options = training.parse_options("np", *words)
-    return training.see_first_steps(options, step)
+    return training.examine_first_steps(options, step)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_what_is_outside_is_marked_in_the_table_and_said_in_a_sentence(capsys):
     assert loss.split() == ["loss", "2.3", "(1", "to", "3)"]
     assert x.split()[:6] == ["x", "0.421", "(-0.1", "to", "0.1)", "!"] and x.count("!") == 1
     assert gradient.split()[2:4] == ["nan", "(-0.1"] and gradient.count("!") == 1
-    assert training.in_words(training_table.find_outliers(rows, ranges)) == [
+    assert training.describe_marks(training_table.find_outliers(rows, ranges)) == [
         "Outside the range of healthy runs: x mean 0.421 (-0.1 to 0.1), W1 gradient mean nan (-0.1 to 0.1)."
     ]
 

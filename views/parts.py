@@ -17,52 +17,54 @@ WHOLE = (0, 28, 28, 0)  # where an image's pixels lie, so that larger cells can 
 MEANING = "blue: increasing it raises the loss\nred: lowers it"
 
 
-def beyond(names):
+def measure_extra_width(names):
     """Inches that the longest of these names, beside bars, takes beyond those that a digit would."""
     return 0.085 * max(0, max(len(str(name)) for name in names) - 6)
 
 
-def folded(labels, width=11):
+def fold_labels(labels, width=11):
     """The labels in lines, which stand under or over pictures side by side."""
     return [textwrap.fill(str(label), width) for label in labels]
 
 
-def more_lines(labels):
+def measure_extra_height(labels):
     """Inches that such labels take beyond those of one line."""
     return 0.15 * max((label.count("\n") for label in labels), default=0)
 
 
 def show_pixels(axes, steps):
-    picture_axes(axes, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
+    style_picture_axes(axes, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
 
 
 def show_answer(both, steps, formula, y):
     """Logits and probabilities as bars, on two axes."""
-    bars(both[0], steps["logits"], "logits", formula, plain(".1f"), y, steps["classes"])
+    draw_bars(both[0], steps["logits"], "logits", formula, make_formatter(".1f"), y, steps["classes"])
     true = name if len(name := str(steps["classes"][y])) < 10 else "y"
     loss = f"p = softmax(logits)\nloss = -log p[{true}] = {steps['loss']:.3g}"
     name = str(steps["classes"][steps["p"].argmax()])
     said = "probabilities: read as " + ("\n" * (len(name) > 9)) + name
-    bars(both[1], steps["p"], said, loss, probability, y, steps["classes"])
+    draw_bars(both[1], steps["p"], said, loss, probability, y, steps["classes"])
 
 
 def show_dlogits(axes, steps, y):
     formula = "dlogits = (p - onehot(y)) / B\n(one image: B = 1)"
-    bars(axes, steps["dlogits"], "from the loss to the logits", formula, plain(".2g"), y, steps["classes"])
+    draw_bars(
+        axes, steps["dlogits"], "from the loss to the logits", formula, make_formatter(".2g"), y, steps["classes"]
+    )
 
 
-def write(axes, text):
+def write_text(axes, text):
     """Text in place of a picture."""
     axes.set_axis_off()
     axes.text(0, 0.5, text, transform=axes.transAxes, va="center", fontsize=10, family=MONO)
 
 
-def plain(form):
+def make_formatter(form):
     """A function that puts a number into this form; what rounds to 0 has no sign."""
     return lambda value: said if float(said := format(value, form)) else said.removeprefix("-")
 
 
-def places(figure, rows, columns, used):
+def make_axes(figure, rows, columns, used):
     """Axes row by row, of which only the first `used` show."""
     found = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in found[used:]:
@@ -70,7 +72,7 @@ def places(figure, rows, columns, used):
     return found
 
 
-def picture_axes(axes, title="", formula=""):
+def style_picture_axes(axes, title="", formula=""):
     """Axes for a picture: no ticks, a thin frame, its formula under it."""
     axes.set_title(title, fontsize=11 if formula else 9)
     axes.set_xlabel(formula, fontsize=10, family=MONO)
@@ -78,42 +80,42 @@ def picture_axes(axes, title="", formula=""):
     return axes
 
 
-def signed(axes, array, limit):
+def show_signed_image(axes, array, limit):
     """Numbers as colours: blue above 0, white at 0, red below, full colour at plus and minus `limit`."""
     return axes.imshow(array, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
 
 
-def show_signed(figure, images, labels, shrink=0.7):
+def show_signed_images(figure, images, labels, shrink=0.7):
     """Numbers as colours in pictures (n, h, w), eight in a row, on one scale, with a label under each.
 
     The scale ends where all but OUTLIERS of the numbers do: a single one would make the others pale. If none is below
     0, it begins there.
     """
-    grid, sizes = places(figure, math.ceil(len(images) / 8), 8, len(images)), np.abs(images)
+    grid, sizes = make_axes(figure, math.ceil(len(images) / 8), 8, len(images)), np.abs(images)
     limit = float(np.quantile(sizes, 1 - OUTLIERS)) or largest(images)
     how = {"cmap": SIGNED, "vmin": -limit} if np.min(images) < 0 else {"cmap": POSITIVE, "vmin": 0}
     for axes, image, label in zip(grid, images, labels, strict=False):
-        drawn = picture_axes(axes).imshow(image, vmax=limit, interpolation="nearest", **how)
+        drawn = style_picture_axes(axes).imshow(image, vmax=limit, interpolation="nearest", **how)
         axes.set_xlabel(label, fontsize=9, labelpad=2)
-    scale(figure, drawn, grid, shrink, np.min(images) < -limit, np.max(images) > limit)
+    add_scale(figure, drawn, grid, shrink, np.min(images) < -limit, np.max(images) > limit)
 
 
-def units(axes, values, limit, title, formula, off=None):
+def show_units(axes, values, limit, title, formula, off=None):
     """A number for each hidden unit (H,) as a cell of a square, row by row; grey where `off` is true."""
-    drawn = signed(picture_axes(axes, title, formula), square(values), limit)
+    drawn = show_signed_image(style_picture_axes(axes, title, formula), arrange_in_square(values), limit)
     axes.patch.set(hatch="/////", edgecolor=GRID)  # where there is no unit
     if off is not None:
-        axes.imshow(square(np.where(off, 0.0, np.nan)), cmap=OFF, interpolation="nearest")
+        axes.imshow(arrange_in_square(np.where(off, 0.0, np.nan)), cmap=OFF, interpolation="nearest")
     return drawn
 
 
-def square(values):
+def arrange_in_square(values):
     """(H,) as the rows of a square; the last row is filled up with NaN, which shows what lies behind."""
     side = math.ceil(math.sqrt(len(values)))
     return np.pad(values, (0, -len(values) % side), constant_values=np.nan).reshape(-1, side)
 
 
-def scale(figure, drawn, axes, shrink=0.7, below=False, above=False):
+def add_scale(figure, drawn, axes, shrink=0.7, below=False, above=False):
     """The colours of `drawn` as a bar beside the axes, its ends and 0 marked. below, above: there is less, or more."""
     ticks = np.unique([0, *drawn.get_clim()])
     bar = figure.colorbar(drawn, ax=axes, ticks=ticks, shrink=shrink, aspect=14, pad=0.02)
@@ -123,9 +125,9 @@ def scale(figure, drawn, axes, shrink=0.7, below=False, above=False):
     bar.outline.set_visible(False)
 
 
-def bars(axes, values, title, formula, label, y=None, names=range(10)):
+def draw_bars(axes, values, title, formula, label, y=None, names=range(10)):
     """A number for each class as a bar, which `label` puts in words; the true class's name is bold."""
-    picture_axes(axes, title, formula)
+    style_picture_axes(axes, title, formula)
     axes.barh(range(10), values, color=np.where(np.asarray(values) < 0, TEST, TRAIN), height=0.7)
     low, high = min(0, *values), max(0, *values)
     room = (high - low or 1) * 0.09 * max(len(label(value)) for value in values)  # for the numbers

@@ -21,7 +21,7 @@ from support.options import Parser, integer, with_changes
 from support.schedule import describe_repeats, learning_rate, make_plan
 from support.slopes import Slopes, true_loss
 from views import answers, training_picture, training_table
-from views.training_table import size, spread
+from views.training_table import root_mean_square, spread
 
 FIRST, SHOWN, FEW = 20, 8, 128  # steps of a run that is only beginning; examples to draw; to compute with, of no batch
 GUESS = 0.5, 2  # the first loss, in units of log K
@@ -59,17 +59,17 @@ def look_at_training(argv):
         parser.error(f"--weights names a run, and {other} describes another: give one of the two")
     if run or arguments.training:
         options = parse_options("np", *run)
-        name, seen = f"{options.name}_first", see_first_steps(options, arguments.training or FIRST)
+        name, seen = f"{options.name}_first", examine_first_steps(options, arguments.training or FIRST)
     else:
         options, checkpoint = read_options("np", arguments.weights or find_newest(None))
         warn_if_apart(checkpoint.path)
-        name, seen = Path(checkpoint.path).stem.removeprefix("checkpoint_"), see_last_step(options, checkpoint)
+        name, seen = Path(checkpoint.path).stem.removeprefix("checkpoint_"), examine_last_step(options, checkpoint)
     folder, is_first = open_folder(arguments.out), bool(run or arguments.training)
     file = folder / f"training_{name}.png"
     check_output("--out", file, ".png", arguments.weights)
     title = options.network.title(options.run)
     given = "texts" if seen["labels"] is None else "labels"
-    said = in_words(seen["marks"]) or [
+    said = describe_marks(seen["marks"]) or [
         f"No number is out of the ordinary. Whether the {given} are right, only you can see."
     ]
     drawing.save(training_picture.draw_training(seen, title, said), file)
@@ -81,7 +81,7 @@ def look_at_training(argv):
         check_output("--out", worst_file, ".png", arguments.weights)
         images, *columns = find_worst(options, checkpoint)
         what = f"the {len(images)} training examples that it misreads most confidently"
-        drawing.save(answers.mistakes(images, *columns, f"{title}: {what}"), worst_file)
+        drawing.save(answers.draw_mistakes(images, *columns, f"{title}: {what}"), worst_file)
         print(f"see {worst_file}: {what}, each with its label, the answer and its probability")
     print(f"see {file}")
 
@@ -104,7 +104,7 @@ def take_first_steps(options, n_steps):
     dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
     plan, losses = make_plan(options, dataset.n_train), []
     for i, batch in enumerate(data.iter_examples(dataset, options, 0, min(n_steps, plan.steps))):
-        lr, model = learning_rate(i, plan.steps, options), plain(options, network)
+        lr, model = learning_rate(i, plan.steps, options), copy_network(options, network)
         x, y = data.encode(*batch, options)
         losses.append(float(main_np.train_step(network, optimizer, x, y, lr)[0]))
         if i and not np.isfinite(losses[-1]):
@@ -115,14 +115,14 @@ def take_first_steps(options, n_steps):
     return step, dataset
 
 
-def see_first_steps(options, n_steps):
+def examine_first_steps(options, n_steps):
     """What is seen of the first steps of the run with these options: at the last one with a loss that is finite.
 
-    See `see_step`.
+    See `examine_step`.
     """
     step, dataset = take_first_steps(options, n_steps)
-    seen, losses, plan = see_step(step), step.losses, make_plan(options, dataset.n_train)
-    guess, marks = np.log(seen["classes"]), unusual_draws(dataset, options, len(losses), plan)
+    seen, losses, plan = examine_step(step), step.losses, make_plan(options, dataset.n_train)
+    guess, marks = np.log(seen["classes"]), find_unusual_draws(dataset, options, len(losses), plan)
     if not GUESS[0] < losses[0] / guess < GUESS[1]:
         equal = f"where equal scores give log {seen['classes']} = {guess:.3f}"
         marks.append(("loss", f"The first loss is {losses[0]:.4g}, {equal}", ""))
@@ -136,7 +136,7 @@ def see_first_steps(options, n_steps):
     return seen | {"marks": marks + seen["marks"]}
 
 
-def unusual_draws(dataset, options, steps, plan):
+def find_unusual_draws(dataset, options, steps, plan):
     """A mark if the batches of so many steps repeat examples within an epoch, or if test images are to be learned."""
     drawn = np.zeros(dataset.n_train, bool)
     dataset.mark_drawn(drawn, options, 0, steps)
@@ -147,14 +147,14 @@ def unusual_draws(dataset, options, steps, plan):
     return marks
 
 
-def see_last_step(options, checkpoint):
+def examine_last_step(options, checkpoint):
     """The same for a run that has left a checkpoint: its last batch again, with the weights as they are now."""
     dataset = data.load(options.source, options.run.hold_out)
     step = take_last_step(options, checkpoint, dataset)
-    seen = see_step(step)
+    seen = examine_step(step)
     if step.moved:
         plan = make_plan(options, dataset.n_train)
-        seen["marks"] += unusual_draws(dataset, options, checkpoint.history.step, plan)
+        seen["marks"] += find_unusual_draws(dataset, options, checkpoint.history.step, plan)
     return seen
 
 
@@ -171,7 +171,7 @@ def take_last_step(options, checkpoint, dataset):
         batch = dataset.train(slice(FEW))
         return Step(model, options, batch, {}, 1, losses, f"{len(batch[0])} training images", None)
     network, optimizer = main_np.build(options, checkpoint)
-    model = plain(options, network)
+    model = copy_network(options, network)
     batch = next(iter(data.iter_examples(dataset, options, max(0, n_steps - 1), max(1, n_steps))))
     plan = make_plan(options, dataset.n_train)
     rises = n_steps < plan.steps / 10
@@ -209,7 +209,7 @@ def find_worst(options, checkpoint):
     return np.array(images), labels, answers_of_network, p
 
 
-def plain(options, network):
+def copy_network(options, network):
     """A copy of a network whose work nobody shares."""
     model = make_network("np", with_changes(options, autograd=False))
     for group, arrays in group_arrays(network).items():
@@ -218,7 +218,7 @@ def plain(options, network):
     return model
 
 
-class Noted:
+class GradientRecorder:
     """In the place of an optimizer: it moves nothing, and keeps the gradients with which a step would."""
 
     def __init__(self, options):
@@ -229,7 +229,7 @@ class Noted:
         self.grads = grads
 
 
-def both_ways(model, options, batch):
+def compute_passes(model, options, batch):
     """x, y, loss, outputs {layer: what it puts out} and gradients {array: gradient} of a batch (examples, labels).
 
     They are those of a training, as the attributes of an object.
@@ -238,12 +238,12 @@ def both_ways(model, options, batch):
     what its `forward` leaves of each example.
     """
     x, y = data.encode(*batch, options)
-    outputs, layers, noted, before = {}, getattr(model, "layers", {}), Noted(options), {**vars(model)}
+    outputs, layers, noted, before = {}, getattr(model, "layers", {}), GradientRecorder(options), {**vars(model)}
     model.training = True
     for name, layer in layers.items():
-        layer.forward = noting(outputs, name, layer.forward)
+        layer.forward = record_output(outputs, name, layer.forward)
     if not layers:
-        model.forward = left_by(model, model.forward, outputs, before)
+        model.forward = record_attributes(model, model.forward, outputs, before)
     try:
         loss, _ = main_np.train_step(model, noted, x, y, options.run.lr)
     finally:
@@ -254,10 +254,10 @@ def both_ways(model, options, batch):
 
 def make_table(step):
     """Return the rows of the table for a `Step`: see `training_table.make_rows`."""
-    return training_table.make_rows(both_ways(step.model, step.options, step.batch), step.model.params, step.moved)
+    return training_table.make_rows(compute_passes(step.model, step.options, step.batch), step.model.params, step.moved)
 
 
-def left_by(model, forward, outputs, before):
+def record_attributes(model, forward, outputs, before):
     """The same function, which notes what it leaves of each example on the model, and the logits."""
 
     def noted(x):
@@ -270,7 +270,7 @@ def left_by(model, forward, outputs, before):
     return noted
 
 
-def noting(outputs, name, forward):
+def record_output(outputs, name, forward):
     """The same function, whose result is noted."""
 
     def noted(x):
@@ -280,7 +280,7 @@ def noting(outputs, name, forward):
     return noted
 
 
-def see_step(step):
+def examine_step(step):
     """What a training looks like at a `Step`.
 
     {"where": in words, "examples": pictures (n, h, w), "labels": (n,) words, or texts and None, "losses": of all steps
@@ -292,7 +292,7 @@ def see_step(step):
     are not there], or [].
     """
     model, options, moved = step.model, step.options, step.moved
-    passes = both_ways(model, options, step.batch)
+    passes = compute_passes(model, options, step.batch)
     x, outputs, gradients = passes.x, passes.outputs, passes.gradients
     layers, arrays, marks = {}, {}, []
     if x.dtype.kind == "f" and not INPUT[0] < spread(x) < INPUT[1]:
@@ -303,16 +303,18 @@ def see_step(step):
     for name, a in outputs.items():
         computed |= not paths or any(getattr(layer, "params", {}) for layer in walk({name: paths[name]}).values())
         layers[name] = {"spread": spread(a), "zeros": float((a == 0).mean())}
-        marks += [(name, *mark) for mark in unusual_output(a) if computed]
+        marks += [(name, *mark) for mark in find_unusual_output(a) if computed]
     for name, p in model.params.items():
-        relative = size(moved[name]) / size(p) if moved and p.ndim > 1 and p.any() else None  # a bias begins at 0
-        arrays[name] = {"gradient": size(gradients[name]), "step": relative, "is_vector": p.ndim == 1}
-        marks += [(name, *mark) for mark in unusual_array(size(gradients[name]), relative, step.rate)]
-    marks += contradictions(model, options, step.batch)
+        relative = (
+            root_mean_square(moved[name]) / root_mean_square(p) if moved and p.ndim > 1 and p.any() else None
+        )  # a bias begins at 0
+        arrays[name] = {"gradient": root_mean_square(gradients[name]), "step": relative, "is_vector": p.ndim == 1}
+        marks += [(name, *mark) for mark in find_unusual_array(root_mean_square(gradients[name]), relative, step.rate)]
+    marks += find_contradictions(model, options, step.batch)
     table = training_table.make_rows(passes, model.params, moved)
     ranges, no_ranges = training_table.find_ranges(options, step.number, table)
     marks += training_table.find_outliers(table, ranges)
-    examples, labels = shown(x, step.batch[1], options)
+    examples, labels = select_examples(x, step.batch[1], options)
     return {
         "where": step.where, "examples": examples, "labels": labels, "losses": step.losses,
         "classes": a.shape[-1], "layers": layers, "arrays": arrays, "marks": marks,
@@ -320,12 +322,12 @@ def see_step(step):
     }  # fmt: skip
 
 
-def contradictions(model, options, batch):
+def find_contradictions(model, options, batch):
     """Marks if the loss is not what it is called, or the gradients are not those of the loss: in float64, of a few."""
     exact = with_changes(options, dtype="float64")
     examples, labels = batch
     x, y = data.encode(examples[:IN_DOUBT], labels if labels is None else labels[:IN_DOUBT], exact)
-    slopes = Slopes(plain(exact, model), main_np.compute_loss, x, y)
+    slopes = Slopes(copy_network(exact, model), main_np.compute_loss, x, y)
     loss, right = slopes.loss(), true_loss(slopes.logits(), y)
     where = "`python main_np.py --prove` says where it begins"
     if np.isfinite(right) and not abs(loss - right) <= 1e-9 * max(1, right):
@@ -334,7 +336,7 @@ def contradictions(model, options, batch):
         yield "loss", f"The gradients are not those of the loss ({where})", ""
 
 
-def unusual_output(a):
+def find_unusual_output(a):
     """What is out of the ordinary in what a layer puts out, (B, ..., units): (what, a number)."""
     dead = (a.reshape(-1, a.shape[-1]) == 0).all(axis=0).mean()
     if not np.isfinite(a).all():
@@ -349,7 +351,7 @@ def unusual_output(a):
         yield "An unusual spread", f"{spread(a):.2g}"
 
 
-def unusual_array(gradient, step, share=1):
+def find_unusual_array(gradient, step, share=1):
     """The same of an array: the size of its gradient, its step in units of the weights. share: `Step.rate`."""
     if not np.isfinite(gradient):
         yield "A gradient that is not finite", ""
@@ -359,7 +361,7 @@ def unusual_array(gradient, step, share=1):
         yield "An unusual step, in units of the weights (the rule of thumb is 0.001)", f"{step:.1g}"
 
 
-def in_words(marks):
+def describe_marks(marks):
     """A sentence for each kind of mark: what, where, and the number there."""
     kinds, sentences = {}, []
     for place, what, number in marks:
@@ -371,7 +373,7 @@ def in_words(marks):
     return sentences
 
 
-def shown(x, labels, options):
+def select_examples(x, labels, options):
     """A few examples as the network gets them, as pictures (n, h, w) or texts, and what each is called."""
     source, few = options.source, slice(SHOWN)
     return source.display(x[few], LETTERS), source.name_labels(labels if labels is None else labels[few])

@@ -18,11 +18,11 @@ from support.drawing import (
     use_powers_of_ten,
 )
 from views.parts import (
-    folded,
-    more_lines,
-    picture_axes,
-    places,
-    write,
+    fold_labels,
+    make_axes,
+    measure_extra_height,
+    style_picture_axes,
+    write_text,
 )
 
 ROW = 0.24  # inches for a layer
@@ -34,13 +34,13 @@ FAR = 10  # times log K: a loss above that is drawn on a logarithmic axis
 def draw_training(seen, title, said):
     """A step of a training: a few examples, the loss so far, what each layer puts out, what each array gets.
 
-    seen: as look.py's `seen_at` gives it; said: what is out of the ordinary, in sentences. Where it is, is red.
+    seen: what `training.examine_step` returns; said: what is out of the ordinary, in sentences. Where it is, is red.
     """
-    layers, rows, marked = seen["layers"], by_layer(seen["arrays"]), {place for place, *_ in seen["marks"]}
+    layers, rows, marked = seen["layers"], group_by_layer(seen["arrays"]), {place for place, *_ in seen["marks"]}
     lines = [line for sentence in said for line in textwrap.wrap(sentence, 90)]
     heights = [
         0.2 * len(lines) + 0.75,
-        1.8 if seen["labels"] is None else 1.5 + more_lines(folded(seen["labels"])),
+        1.8 if seen["labels"] is None else 1.5 + measure_extra_height(fold_labels(seen["labels"])),
         2.0,
         ROW * len(layers) + 1.0,
         ROW * len(rows) + 1.0,
@@ -58,9 +58,9 @@ def draw_training(seen, title, said):
     add_title(outputs, "what each layer puts out")
     left, right = outputs.subplots(1, 2, sharey=True)
     colors = [TEST if name in marked else TRAIN for name in layers]
-    by_name(left, layers, "its spread (standard deviation)")
-    sizes(left, [[(layer["spread"], False)] for layer in layers.values()], colors)
-    by_name(right, layers, "the share of it that is 0")
+    label_rows(left, layers, "its spread (standard deviation)")
+    draw_sizes(left, [[(layer["spread"], False)] for layer in layers.values()], colors)
+    label_rows(right, layers, "the share of it that is 0")
     right.barh(range(len(layers)), [layer["zeros"] for layer in layers.values()], color=colors, height=0.5)
     right.set_xlim(0, 1)
 
@@ -68,14 +68,14 @@ def draw_training(seen, title, said):
     left, right = arrays.subplots(1, 2, sharey=True)
     colors = [TEST if marked & {*names} else TRAIN for names in rows.values()]
     found = [[seen["arrays"][name] for name in names] for names in rows.values()]
-    by_name(left, rows, "the size of its gradient")
-    sizes(left, [[(array["gradient"], array["is_vector"]) for array in row] for row in found], colors)
-    by_name(right, rows, "its step / its weights; dashed: 0.001")
-    sizes(right, [[(array["step"], array["is_vector"]) for array in row] for row in found], colors, 1e-3)
+    label_rows(left, rows, "the size of its gradient")
+    draw_sizes(left, [[(array["gradient"], array["is_vector"]) for array in row] for row in found], colors)
+    label_rows(right, rows, "its step / its weights; dashed: 0.001")
+    draw_sizes(right, [[(array["step"], array["is_vector"]) for array in row] for row in found], colors, 1e-3)
     return figure
 
 
-def by_layer(names):
+def group_by_layer(names):
     """The names of arrays, "blocks.0.first.W", by the layer that they belong to; "W1" is one for itself."""
     found = {}
     for name in names:
@@ -83,7 +83,7 @@ def by_layer(names):
     return found
 
 
-def by_name(axes, names, label):
+def label_rows(axes, names, label):
     """Axes with a row for each name, the first at the top."""
     axes.set_yticks(range(len(names)), names, fontsize=9)
     axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=label)
@@ -91,7 +91,7 @@ def by_name(axes, names, label):
     axes.spines[:].set_visible(False)
 
 
-def sizes(axes, rows, colors, rule=None):
+def draw_sizes(axes, rows, colors, rule=None):
     """Dots on a logarithmic axis: a row of (number, whether it is a ring) for each name. None, 0 and nan have no dot.
 
     rule: where a dashed line is.
@@ -130,9 +130,9 @@ def show_examples(figure, examples, labels):
     """The first examples of a batch, as the network gets them: pictures, or texts."""
     add_title(figure, "the first examples of the batch, as the network gets them")
     if labels is None:
-        write(figure.subplots(), "\n".join(text.replace("\n", " ") for text in examples))
+        write_text(figure.subplots(), "\n".join(text.replace("\n", " ") for text in examples))
         return
-    grid = places(figure, 1, len(examples), len(examples))
-    for axes, picture, label in zip(grid, examples, folded(labels), strict=True):
-        picture_axes(axes).imshow(picture, cmap="gray_r")
+    grid = make_axes(figure, 1, len(examples), len(examples))
+    for axes, picture, label in zip(grid, examples, fold_labels(labels), strict=True):
+        style_picture_axes(axes).imshow(picture, cmap="gray_r")
         axes.set_xlabel(label, fontsize=9)

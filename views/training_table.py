@@ -24,7 +24,7 @@ def spread(array):
     return float(np.std(array, dtype=float))
 
 
-def size(array):
+def root_mean_square(array):
     """The root mean square."""
     return float(np.sqrt(np.mean(np.square(array, dtype=float))))
 
@@ -32,7 +32,7 @@ def size(array):
 def make_rows(passes, params, moved):
     """Return {row: its numbers, one for each of COLUMNS; None where there is none}.
 
-    passes: what `views.training.both_ways` returns. params: {name: array} before the step. moved: {name: its change},
+    passes: what `training.compute_passes` returns. params: {name: array} before the step. moved: {name: its change},
     or {} if there is no step. The row of a matrix's update is in units of the root mean square of its weights. (A bias
     begins at 0, so the update of a vector is as it is.) Of tokens, the share of zeros is the share of padding: what is
     no target.
@@ -47,7 +47,7 @@ def make_rows(passes, params, moved):
     for name, p in params.items():
         rows[f"{name} gradient"] = summarize(passes.gradients[name])
         if moved:
-            unit = size(p) if p.ndim > 1 and p.any() else 1
+            unit = root_mean_square(p) if p.ndim > 1 and p.any() else 1
             rows[f"{name} update"] = summarize(moved[name] / unit)
     return rows
 
