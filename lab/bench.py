@@ -65,7 +65,9 @@ def prepare_pytorch(options):
 
 
 def prepare_jax(options):
-    """The MLP, with the same first weights. JAX changes no array in place, but may reuse the memory of old weights."""
+    """Prepare the MLP, with the same first weights. JAX changes no array in place, but may reuse the memory of old
+    weights.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -94,7 +96,7 @@ def prepare_jax(options):
 
 
 def prepare_scikit_learn(options):
-    """The MLP, with first weights of its own and a constant learning rate. It cuts x into batches by itself."""
+    """Prepare the MLP, with first weights of its own and a constant learning rate. It cuts x into batches by itself."""
     from sklearn.neural_network import MLPClassifier
 
     network = MLPClassifier([options.run.hidden], solver="sgd", alpha=0, nesterovs_momentum=False, shuffle=False)
@@ -120,12 +122,14 @@ BATCHES = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # in a call: scikit-lear
 # --- Measuring -------------------------------------------------------------------------------------------------------
 
 
-def prepare_call(name, argv, what="step"):
-    """Load the data. A function that takes the next step of a program's run with that tool, or one that tests."""
+def prepare_call(name, argv, kind="step"):
+    """Load the data. Return a function that takes the next step of a program's run with that tool or, with kind "test",
+    one that tests.
+    """
     options = parse_options("torch", "--device", "cpu", *argv.split(), *["--compile"] * (name == COMPILED))
     dataset = data.load(options.source)
-    drawn = with_changes(options, batch_size=options.run.batch_size * BATCHES[name])
-    batches = data.batches(dataset, drawn, 0, sys.maxsize)
+    batch_options = with_changes(options, batch_size=options.run.batch_size * BATCHES[name])
+    batches = data.batches(dataset, batch_options, 0, sys.maxsize)
     step, test = TOOLS[name](options)
 
     def take_step():
@@ -133,12 +137,12 @@ def prepare_call(name, argv, what="step"):
         loss, *_ = step(x, y, options.run.lr)
         return float(loss)  # reading it waits for JAX
 
-    return take_step if what == "step" else lambda: test(dataset)
+    return take_step if kind == "step" else lambda: test(dataset)
 
 
 @contextlib.contextmanager
 def busy_process():
-    """Inside, another process keeps one core busy."""
+    """Keep one core busy with another process."""
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
         try:
             yield
@@ -146,13 +150,13 @@ def busy_process():
             process.kill()
 
 
-def time_calls(*what, **length):
-    """Those that each step takes, or each test, without the first third, which is a warm-up."""
-    return timing.drop_warm_up(timing.time_steps(prepare_call, *what, **length))
+def time_calls(*arguments, **length):
+    """Return the seconds that each call takes, without the first third, which is a warm-up."""
+    return timing.drop_warm_up(timing.time_steps(prepare_call, *arguments, **length))
 
 
 def measure_step_ms(name, argv):
-    """The median of a step."""
+    """Return the median of a step's milliseconds."""
     return 1000 * np.median(time_calls(name, argv)) / BATCHES[name]
 
 
@@ -161,22 +165,22 @@ def measure_test_seconds(name, argv):
 
 
 def measure_busy_step_ms(name, argv):
-    """The mean of 100 steps beside a busy process: a crawl is made of few, slow ones."""
+    """Return the mean of 100 steps beside a busy process: a crawl is made of few, slow ones."""
     with busy_process():
-        return 1000 * np.mean(time_calls(name, argv, least=150))
+        return 1000 * np.mean(time_calls(name, argv, min_steps=150))
 
 
 def measure_first_epoch(name):
-    return np.sum(timing.time_steps(prepare_call, name, "", least=468 // BATCHES[name], enough=0))
+    return np.sum(timing.time_steps(prepare_call, name, "", min_steps=468 // BATCHES[name], min_seconds=0))
 
 
 def measure_whole_program(name, argv):
-    printed = results.run_program(f"{PROGRAMS[name]} {argv}", results.ROOT / "learning_curves" / "others")
-    return results.parse_seconds(printed)
+    output = results.run_program(f"{PROGRAMS[name]} {argv}", results.ROOT / "learning_curves" / "others")
+    return results.parse_seconds(output)
 
 
 def iter_measurements():
-    """Everything once: the threads, a number's name in parts, and a function that finds the number."""
+    """Yield each measurement once: the number of threads, a number's name in parts, and a function that measures it."""
     for threads, argv in product(THREADS, RUNS):
         for name in PROGRAMS if argv else TOOLS:
             yield threads, ("step", argv, threads, name), functools.partial(measure_step_ms, name, argv)
@@ -191,35 +195,38 @@ def iter_measurements():
 
 
 def measure_all():
-    """All that this program finds out, as results.json keeps it."""
+    """Measure everything in rounds. Return it as results.json keeps it. Raises UserError if a tool is not installed."""
     try:
         versions = {name: importlib.metadata.version(name.lower()) for name in (JAX, SCIKIT_LEARN)}
     except ImportError as error:
         raise UserError(f"{error.name} is not installed: pip install -r requirements/bench.txt") from None
-    found, missing = {}, {}
-    for n in range(1, ROUNDS + 1):
-        print(f"round {n} of {ROUNDS}", file=sys.stderr)
-        for threads, key, number in iter_measurements():
+    rounds, missing = {}, {}
+    for round_number in range(1, ROUNDS + 1):
+        print(f"round {round_number} of {ROUNDS}", file=sys.stderr)
+        for threads, key, measure in iter_measurements():
             try:
                 with worker_threads(threads):
-                    value = round(float(number()), 3)
-                found.setdefault(make_key(*key), []).append(value)
+                    value = round(float(measure()), 3)
+                rounds.setdefault(make_key(*key), []).append(value)
             except UserError as error:
                 missing.setdefault(str(error), set()).add(make_key(*key))
-    missing |= find_contradictions(found)
-    for why, names in missing.items():
-        print(f"not kept: {'; '.join(sorted(names))}: {why}", file=sys.stderr)
+    missing |= find_contradictions(rounds)
+    for reason, names in missing.items():
+        print(f"not kept: {'; '.join(sorted(names))}: {reason}", file=sys.stderr)
         for name in names:
-            found.pop(name, None)
+            rounds.pop(name, None)
     # For which processors NumPy's products are written: OPENBLAS_CORETYPE in the environment may say an older one.
     kernels = [library["architecture"] for library in threadpool_info() if "architecture" in library]
     versions["kernels"] = " ".join(kernels)
-    return {"command": "python -m lab.bench", "machine": describe_machine() | versions, "rounds": found}
+    return {"command": "python -m lab.bench", "machine": describe_machine() | versions, "rounds": rounds}
 
 
 def find_contradictions(rounds):
-    """Where a whole program does not take the time of its steps and its testing: {in words: these numbers' names}."""
-    wrong = {}
+    """Find the programs whose whole time is not that of their steps and their testing.
+
+    Return {in words: the names of these numbers}.
+    """
+    contradictions = {}
     for (network, argv), name in product(list_measured_runs(rounds), PROGRAMS):
         names = [make_key(kind, network, THREADS[-1], name) for kind in ("step", "test")] + [
             make_key("run", argv, name)
@@ -229,41 +236,48 @@ def find_contradictions(rounds):
         options = parse_options("torch", *argv.split())
         plan = make_plan(options, data.load(options.source).n_train)
         epochs = math.ceil(plan.steps / plan.steps_per_epoch)
-        ms, test, whole = (np.median(rounds[name]) for name in names)
-        parts = plan.steps * ms / 1000 + epochs * test
-        if abs(parts - whole) > max(TOLERANCE * whole, SMALL):
+        ms, test, measured = (np.median(rounds[name]) for name in names)
+        expected = plan.steps * ms / 1000 + epochs * test
+        if abs(expected - measured) > max(TOLERANCE * measured, SMALL):
             terms = f"{plan.steps} steps of {ms:.2f} ms and {epochs} x {test:.2f} s of testing"
-            wrong[f"{terms} are {parts:.1f} s, but {name} took {whole:.1f} s ({argv or 'default'})"] = names
-    return wrong
+            contradictions[f"{terms} are {expected:.1f} s, but {name} took {measured:.1f} s ({argv or 'default'})"] = (
+                names
+            )
+    return contradictions
 
 
 def list_measured_runs(rounds):
-    """Of each network that was there when these were measured, the options of a step and of a whole program."""
+    """Return (options of a step, those of a whole program) of each network that was there when these were measured."""
     return [(network, argv) for network, argv in RUNS.items() if any(f" | {network} | " in name for name in rounds)]
 
 
 def make_key(*parts):
-    """A number's name in results.json."""
+    """Return a number's name in results.json."""
     return " | ".join(map(str, parts))
 
 
-def format_median(rounds, *key, form=".2f"):
-    """The median of a number as text; a dash if it is missing."""
-    return format(np.median(rounds[make_key(*key)]), form) if make_key(*key) in rounds else "–"
+def format_median(rounds, *key, number_format=".2f"):
+    """Return the median of a number as text; a dash if it is missing."""
+    return format(np.median(rounds[make_key(*key)]), number_format) if make_key(*key) in rounds else "–"
 
 
 def format_ratios(rounds, key):
-    """The smallest and the largest ratio of NumPy to PyTorch in a round; a dash if one of them is missing."""
-    ours, theirs = (rounds.get(make_key(*key, name)) for name in (NUMPY, PYTORCH))
-    if not (ours and theirs):
+    """Return the smallest and the largest ratio of NumPy to PyTorch in a round as text; a dash if one of them is
+    missing.
+    """
+    numpy_times, pytorch_times = (rounds.get(make_key(*key, name)) for name in (NUMPY, PYTORCH))
+    if not (numpy_times and pytorch_times):
         return "–"
-    found = np.divide(ours, theirs)
-    return f"{np.min(found):.2f} to {np.max(found):.2f}"
+    quotients = np.divide(numpy_times, pytorch_times)
+    return f"{np.min(quotients):.2f} to {np.max(quotients):.2f}"
 
 
-def make_comparison_cells(rounds, *key, form=".2f"):
-    """Three cells: NumPy, PyTorch, the ratio."""
-    return [*(format_median(rounds, *key, name, form=form) for name in PROGRAMS), format_ratios(rounds, key)]
+def make_comparison_cells(rounds, *key, number_format=".2f"):
+    """Return three cells: NumPy, PyTorch, the ratio."""
+    return [
+        *(format_median(rounds, *key, name, number_format=number_format) for name in PROGRAMS),
+        format_ratios(rounds, key),
+    ]
 
 
 def make_steps_table(rounds):
@@ -286,14 +300,14 @@ def make_tools_table(rounds):
     rows = []
     for name in TOOLS:
         ms = [format_median(rounds, "step", "", threads, name) for threads in THREADS]
-        rows.append([name, *ms, format_median(rounds, "epoch", name, form=".1f")])
+        rows.append([name, *ms, format_median(rounds, "epoch", name, number_format=".1f")])
     return results.format_table(["", "step, 1 thread", "step, 2 threads", "first epoch, 2 threads"], rows)
 
 
 def make_runs_table(rounds):
     """Seconds as the programs print them."""
     rows = [
-        [f"`{argv}`" if argv else "default", *make_comparison_cells(rounds, "run", argv, form=".1f")]
+        [f"`{argv}`" if argv else "default", *make_comparison_cells(rounds, "run", argv, number_format=".1f")]
         for _, argv in list_measured_runs(rounds)
     ]
     return results.format_table(["options", "main_np.py", "main_torch.py", "ratio"], rows)
@@ -317,15 +331,15 @@ def main():
     parser.add_argument("--print", action="store_true", help="make the tables from results.json")
     arguments = parser.parse_args()
     with results.damage_guard():
-        found = {**results.load_results().get("bench", {})}  # by processor: each has its own ratios
-    new = {} if arguments.print else {processor(): measure_all()}
-    with contextlib.nullcontext() if new else results.damage_guard():
-        for result in (new or found).values():
+        saved = {**results.load_results().get("bench", {})}  # by processor: each has its own ratios
+    measured = {} if arguments.print else {processor(): measure_all()}
+    with contextlib.nullcontext() if measured else results.damage_guard():
+        for result in (measured or saved).values():
             print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
             for table in TABLES:
                 print(f"\n{table.__doc__}\n\n{table(result['rounds'])}")
-    if new:
-        results.save_result("bench", found | new)
+    if measured:
+        results.save_result("bench", saved | measured)
 
 
 if __name__ == "__main__":

@@ -26,13 +26,13 @@ with program.import_guard("requirements-np.txt"):
 
 
 def iter_passes_by_hand(layer, dy, x):
-    """A layer forward, and backward."""
+    """Yield what a layer computes forward, then backward."""
     yield layer.forward(x)
     yield layer.backward(dy), *getattr(layer, "grads", {}).values()
 
 
 def iter_passes_on_tape(function, dy, *operands):
-    """An operation forward, and backward."""
+    """Yield what an operation on the tape computes forward, then backward."""
     operands = [Tensor(operand) for operand in operands]
     y = function(*operands)
     yield y
@@ -41,14 +41,14 @@ def iter_passes_on_tape(function, dy, *operands):
 
 
 def iter_network_passes(model, x, y):
-    """A network's pass forward, and backward, without the update."""
+    """Yield what a network computes forward, then backward, without the update."""
     logits = model.forward(x)
     yield logits
     yield model.backward(mlp_np.softmax_cross_entropy(logits, y)[1])
 
 
 def make_comparisons():
-    """{what: (by hand, on the tape)}, each a function that starts a generator: forward, and backward."""
+    """Return {name: (by hand, on the tape)}, each a function that starts a generator: forward, then backward."""
     rng = np.random.default_rng(0)
 
     def normal(*shape):
@@ -73,58 +73,61 @@ def make_comparisons():
     }
 
 
-def prepare_passes(what, way):
-    """A function that makes one such pass: way 0 by hand, 1 on the tape."""
+def prepare_passes(name, variant):
+    """Return a function that makes both passes of a comparison: variant 0 by hand, 1 on the tape."""
     data.load()  # as in a run: without it, the memory of large arrays is returned and fetched anew at every step
-    make = make_comparisons()[what][way]
+    make = make_comparisons()[name][variant]
     return lambda: [*make()]
 
 
 def measure_memory(make):
-    """Bytes that the forward pass keeps for the backward pass."""
+    """Return the bytes that the forward pass keeps for the backward pass."""
     gc.collect()
     tracemalloc.start()
     passes = make()
     next(passes)
-    found, _ = tracemalloc.get_traced_memory()
+    n_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return found
+    return n_bytes
 
 
 def measure_cost(rounds=timing.ROUNDS, **length):
-    """{what: {"by hand": ..., "on the tape": ...}}, each with milliseconds and megabytes. They take turns."""
-    found, ways = {}, ("by hand", "on the tape")
-    for what, both in make_comparisons().items():
+    """Measure both variants of each comparison in turns.
+
+    Return {name: {"by hand": ..., "on the tape": ...}}, each with milliseconds and megabytes.
+    """
+    costs, ways = {}, ("by hand", "on the tape")
+    for name, factories in make_comparisons().items():
         times = {way: [] for way in ways}
         with timing.worker_threads(1):
             for _ in range(rounds):
                 for number, way in enumerate(ways):
                     times[way].append(
-                        np.median(timing.drop_warm_up(timing.time_steps(prepare_passes, what, number, **length)))
+                        np.median(timing.drop_warm_up(timing.time_steps(prepare_passes, name, number, **length)))
                     )
-        found[what] = {
+        costs[name] = {
             way: {"ms": 1000 * float(np.median(times[way])), "MB": measure_memory(make) / 1e6}
-            for way, make in zip(ways, both, strict=True)
+            for way, make in zip(ways, factories, strict=True)
         }
-    return found
+    return costs
 
 
-def make_table(found):
-    """The costs as a table in Markdown."""
+def make_table(costs):
+    """Return the costs as a table in Markdown."""
     rows = []
-    for what, row in found.items():
+    for name, row in costs.items():
         hand, tape = row["by hand"], row["on the tape"]
         ms = [hand["ms"], tape["ms"], tape["ms"] / hand["ms"]]
-        rows.append([what, *(f"{value:.2f}" for value in ms), f"{hand['MB']:.1f}", f"{tape['MB']:.1f}"])
+        rows.append([name, *(f"{value:.2f}" for value in ms), f"{hand['MB']:.1f}", f"{tape['MB']:.1f}"])
     head = ["forward and backward", "ms by hand", "ms on the tape", "ratio", "MB kept by hand", "MB kept on the tape"]
     return format_table(head, rows)
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    found = measure_cost()
-    save_result("tape", {"command": "python -m lab.cost", "found": found, "machine": describe_machine()})
-    print(make_table(found))
+    costs = measure_cost()
+    save_result("tape", {"command": "python -m lab.cost", "found": costs, "machine": describe_machine()})
+    print(make_table(costs))
 
 
 if __name__ == "__main__":

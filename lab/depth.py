@@ -29,7 +29,7 @@ BLOCKS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
 
 
 def build_network(blocks, shortcuts):
-    """A ResNet, its optimizer, and the options that both were built from."""
+    """Return a ResNet, its optimizer, and the options that both were built from."""
     argv = ["--model", "resnet", "--blocks", blocks, "--batch-size", 128, "--epochs", 1, "--augment", "none"]
     options = parse_options("torch", *argv, "--device", "cpu")
     model, optimizer = main_torch.build(options)
@@ -42,7 +42,7 @@ def build_network(blocks, shortcuts):
 
 
 def compute_gradient_norms(dataset, blocks, shortcuts):
-    """|dW| for each 3 x 3 convolution of the untrained network, from the first to the last, for one batch."""
+    """Return |dW| for each 3 x 3 convolution of the untrained network, from the first to the last, for one batch."""
     model, _, options = build_network(blocks, shortcuts)
     x = torch.from_numpy(data.to_input(dataset.train_images[:512], options))
     y = torch.from_numpy(dataset.train_labels[:512].astype(np.int64))
@@ -63,7 +63,7 @@ def measure_accuracy(dataset, blocks, shortcuts):
 
 @plot_style()
 def draw_result(result):
-    """What the shortcut is for: a result as two plots, test accuracy by depth and gradients by layer."""
+    """Draw the use of the shortcut as two plots: test accuracy by depth, and gradients by layer."""
     figure = new_figure(8, 4)
     left, right = figure.subplots(1, 2)
     style_axes(left, "After one epoch", "test accuracy", "layers")

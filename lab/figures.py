@@ -49,27 +49,27 @@ class Page:
         self.axes.set_axis_off()
         self.draw_text((26, 32, title), size=18, ha="left")
 
-    def draw_text(self, *rows, size=16, color=INK, ha="center", **more):
-        """rows: (x, y, string), where y is the middle of the string's first line."""
-        more |= {"ha": ha, "va": "center"}
+    def draw_text(self, *rows, size=16, color=INK, ha="center", **text_options):
+        """Draw texts. rows: (x, y, string), where y is the middle of the string's first line."""
+        text_options |= {"ha": ha, "va": "center"}
         for x, y, string in rows:
             for i, line in enumerate(string.split("\n")):
-                self.axes.text(x, y + round(1.42 * i * size), line, fontsize=size, color=color, **more)
+                self.axes.text(x, y + round(1.42 * i * size), line, fontsize=size, color=color, **text_options)
 
     def draw_box(self, x, y, width, height, fill="white", edge=TRAIN, line=1.2, corner=6):
-        """A rectangle, (x, y) its upper left corner."""
+        """Draw a rectangle, (x, y) its upper left corner."""
         style = f"round,pad=0,rounding_size={corner}" if corner else "square,pad=0"
         colors = {"facecolor": fill, "edgecolor": edge, "linewidth": line, "zorder": 2}
         self.axes.add_patch(patches.FancyBboxPatch((x, y), width, height, style, **colors))
 
     def draw_pixels(self, image, x, y, size):
-        """An image in ink on paper, (x, y) its upper left corner."""
+        """Draw an image in ink on paper, (x, y) its upper left corner."""
         extent = (x, x + size, y + size, y)
         self.axes.imshow(image, PAPER, vmin=0, vmax=255, extent=extent, aspect="auto", zorder=2)
         self.draw_box(x, y, size, size, fill="none", edge=FRAME, line=0.8, corner=0)
 
     def draw_numbers(self, array, x, y, name="", color=TRAIN, marks=(), border=False):
-        """An array as a table without what is NaN, (x, y) its upper left corner.
+        """Draw an array as a table without what is NaN, (x, y) its upper left corner.
 
         marks: (row, column, side, colour) of square frames; border: whether the outermost cells are grey.
         """
@@ -94,20 +94,20 @@ def save_figure(figure, path):
     A picture that looks like the one that is there stays as it is: another version of matplotlib draws letters, and
     another processor lines, a little differently.
     """
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=150)
-    with Image.open(drawn) as image:
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=150)
+    with Image.open(png) as image:
         if not (path.exists() and is_like_file(image, path)):
             with atomic_write(path) as file:
                 image.convert("RGB").quantize(256).save(file, "PNG", optimize=True)
 
 
 def is_like_file(image, path):
-    """Whether a picture and that in a file differ by no more than a stroke of a letter."""
-    with Image.open(path) as other:
-        if other.size != image.size:
+    """Return True if a picture and that in a file differ by no more than a stroke of a letter."""
+    with Image.open(path) as committed:
+        if committed.size != image.size:
             return False
-        new, old = (np.asarray(one.convert("L").reduce(8)).astype(int) for one in (image, other))
+        new, old = (np.asarray(picture.convert("L").reduce(8)).astype(int) for picture in (image, committed))
     return np.abs(new - old).max() < 64
 
 
@@ -141,9 +141,9 @@ def draw_augmentation(page):
     page.draw_text((x + size / 2, 72, "elastic, close up"), color=TRAIN, weight="bold")
     page.draw_text((x + size / 2, 238, "each point of the new image"), **NOTE)
     page.draw_text((x + size / 2, 426, "shows this point\nof the original"), **NOTE)
-    for y, image, where in [(90, bent[row], np.indices((28, 28))), (270, images[row], points[row])]:
+    for y, image, sampled_points in [(90, bent[row], np.indices((28, 28))), (270, images[row], points[row])]:
         page.draw_pixels(image, x, y, size)
-        down, right = (where.reshape(2, 28, 28)[:, ::3, ::3] + 0.5) * size / 28  # (10, 10)
+        down, right = (sampled_points.reshape(2, 28, 28)[:, ::3, ::3] + 0.5) * size / 28  # (10, 10)
         for grid in ((x + right, y + down), (x + right.T, y + down.T)):
             page.axes.plot(*grid, color=TEST, linewidth=0.9, zorder=2)
 
@@ -192,7 +192,7 @@ def draw_convolution(page):
 
 
 def load_page_network():
-    """(model, the page's facts about it): the MLP of the default run, in float64, that page/index.html shows."""
+    """Return (model, the page's facts about it): the MLP of the default run, in float64, that page/index.html shows."""
     arrays = data_file.load(ROOT / "page" / "data.npz")
     model = data_file.build_network(arrays)
     model.params = {name: p.astype(np.float64) for name, p in model.params.items()}
@@ -201,46 +201,48 @@ def load_page_network():
 
 def draw_mistake(page):
     """It takes this 4 for a 2: here is why"""
-    model, known = load_page_network()
-    number, true = known["numbers"][known["opens"]], known["labels"][known["opens"]]
+    model, facts = load_page_network()
+    number, true = facts["numbers"][facts["opens"]], facts["labels"][facts["opens"]]
     image = data.load().test_images[number]
-    run = SimpleNamespace(pixels=known["pixels"], dtype="float64")
+    run = SimpleNamespace(pixels=facts["pixels"], dtype="float64")
     options = SimpleNamespace(run=run, source=data.SOURCES["mnist"])
     x, paper = data.to_input(np.array([image, np.zeros_like(image)]), options).reshape(2, 784)
     p = softmax(model.forward(x[np.newaxis]))[0]
-    said = int(p.argmax())
+    prediction = int(p.argmax())
     W1, _, W2, _ = model.params.values()
-    more = W2[:, said] - W2[:, true]  # what a unit, times its activation, adds to the one score more than to the other
-    votes = model.a1[0] * more
+    weight_difference = (
+        W2[:, prediction] - W2[:, true]
+    )  # what a unit, times its activation, adds to the one score more than to the other
+    votes = model.a1[0] * weight_difference
     order = np.argsort(-votes, kind="stable")
 
     rows, columns = np.nonzero(image)
     top, left = (rows.min() + rows.max()) // 2 - 11, (columns.min() + columns.max()) // 2 - 11
-    near = np.s_[top : top + 24, left : left + 24]  # the digit, and a little paper
+    crop = np.s_[top : top + 24, left : left + 24]  # the digit, and a little paper
 
-    def ink(shares, x_, y_, size):
+    def ink(contributions, x_, y_, size):
         """What each pixel of ink adds to the difference of the two scores: (784,), for ink in place of paper."""
-        shares, extent = (shares * (x - paper)).reshape(28, 28)[near], (x_, x_ + size, y_ + size, y_)
-        limit = 0.6 * np.abs(shares).max()  # beyond it, all is in full colour
-        page.axes.imshow(shares, SIGNED, vmin=-limit, vmax=limit, extent=extent, aspect="auto", zorder=2)
+        contributions, extent = (contributions * (x - paper)).reshape(28, 28)[crop], (x_, x_ + size, y_ + size, y_)
+        limit = 0.6 * np.abs(contributions).max()  # beyond it, all is in full colour
+        page.axes.imshow(contributions, SIGNED, vmin=-limit, vmax=limit, extent=extent, aspect="auto", zorder=2)
         page.draw_box(x_, y_, size, size, fill="none", edge=FRAME, corner=0)
 
     page.axes.texts[0].set(fontsize=26, fontweight="bold")
-    large, bold, colors = {"size": 19}, {"size": 19, "weight": "bold"}, {said: TRAIN, true: TEST}
-    page.draw_text((131, 92, f"the digit: a {true}"), (400, 92, f"its answer: {said}"), **large)
-    page.draw_pixels(image[near], 26, 112, 210)
+    large, bold, colors = {"size": 19}, {"size": 19, "weight": "bold"}, {prediction: TRAIN, true: TEST}
+    page.draw_text((131, 92, f"the digit: a {true}"), (400, 92, f"its answer: {prediction}"), **large)
+    page.draw_pixels(image[crop], 26, 112, 210)
     for y, n in zip((160, 215, 270), [*np.argsort(-p)[:2].tolist(), true], strict=True):
         page.draw_box(322, y - 15, 120 * p[n], 30, fill=colors.get(n, GREY), edge="none", corner=0)
         page.draw_text((300, y, str(n)), color=colors.get(n, INK), **bold)
         page.draw_text((330 + 120 * p[n], y, f"{p[n]:.1%}" if p[n] > 0.001 else f"{p[n]:.2%}"), ha="left", **large)
-    page.draw_text((564, 92, f"ink for {said},"), color=colors[said], ha="left", **bold)
+    page.draw_text((564, 92, f"ink for {prediction},"), color=colors[prediction], ha="left", **bold)
     page.draw_text((670, 92, f"for {true}"), color=colors[true], ha="left", **bold)
-    ink((W1 * (model.z1[0] > 0)) @ more, 564, 112, 210)
-    for start, digit, units in ((26, said, order[:3]), (412, true, order[:-4:-1])):
-        agreeing = votes[votes > 0] if digit == said else -votes[votes < 0]
+    ink((W1 * (model.z1[0] > 0)) @ weight_difference, 564, 112, 210)
+    for start, digit, units in ((26, prediction, order[:3]), (412, true, order[:-4:-1])):
+        agreeing = votes[votes > 0] if digit == prediction else -votes[votes < 0]
         page.draw_text((start, 372, f"hidden units for {digit}"), color=colors[digit], ha="left", **bold)
         for x_, unit in zip((start, start + 125, start + 250), units, strict=True):
-            ink(W1[:, unit] * more[unit], x_, 394, 112)
+            ink(W1[:, unit] * weight_difference[unit], x_, 394, 112)
             page.draw_text((x_ + 56, 528, f"+{abs(votes[unit]):.1f}"), color=colors[digit], **bold)
         page.draw_text(
             (start, 572, f"{len(agreeing)} in all: +{agreeing.sum():.1f}"), color=colors[digit], ha="left", **large
@@ -252,14 +254,17 @@ HEIGHTS = {draw_mnist: 480, draw_augmentation: 472, draw_convolution: 528, draw_
 
 @plot_style()
 def draw_page(function):
-    """The figure that a function draws on a page of its height."""
+    """Draw a page of a function's height by that function: return the figure."""
     page = Page(HEIGHTS[function], function.__doc__)
     function(page)
     return page.figure
 
 
 def load_published(*names):
-    """The files of those names in PUBLISHED_RUNS, and what they hold: (options, `History`) each."""
+    """Return the files of those names in PUBLISHED_RUNS, and what they hold: (options, `History`) each.
+
+    Raises UserError if one is missing.
+    """
     paths = [PUBLISHED_RUNS / name for name in names]
     if missing := [path for path in paths if not path.exists()]:
         raise UserError(f"{missing[0].name} is not in {PUBLISHED_RUNS}: `python -m lab.results` trains what is missing")
@@ -268,7 +273,7 @@ def load_published(*names):
 
 @plot_style()
 def draw_optimizers():
-    """The figure of the transformer's four optimizers: how well it reads held-out images after each epoch."""
+    """Draw the transformer's four optimizers: how well it reads held-out images after each epoch."""
     figure = new_figure(7, 4.6)
     axes = figure.add_subplot()
     style_axes(axes, "AdamW and momentum: accuracy on held-out images", "accuracy", "epochs")
@@ -289,14 +294,14 @@ def draw_optimizers():
         )
     axes.set_yscale("logit")  # the same factor in mistakes is the same height
     axes.set(xlim=(0.8, 13.2), ylim=(0.75, 0.99), xticks=range(1, 9))
-    shown = (0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99)
-    axes.set_yticks(shown, [f"{accuracy:g}" for accuracy in shown])
+    ticks = (0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99)
+    axes.set_yticks(ticks, [f"{accuracy:g}" for accuracy in ticks])
     axes.set_yticks([], minor=True)
     return figure
 
 
 def draw_curves(name):
-    """The figure of the two published runs of a network whose files begin with that name: by hand and in PyTorch."""
+    """Draw the two published runs of a network whose files begin with that name: by hand and in PyTorch."""
     paths, runs = load_published(*(f"history_{name}{framework}.json" for framework in FRAMEWORKS))
     options = [options for options, _ in runs]
     title = NETWORKS[options[0]["model"]].title(SimpleNamespace(**options[0]))
@@ -304,10 +309,10 @@ def draw_curves(name):
 
 
 def list_figures():
-    """Every picture by its name in png/, each drawn when it is called."""
-    pictures = {function.__name__.removeprefix("draw_"): partial(draw_page, function) for function in HEIGHTS}
+    """Return {name in png/: a function that draws the picture}."""
+    drawers = {function.__name__.removeprefix("draw_"): partial(draw_page, function) for function in HEIGHTS}
     return (
-        pictures
+        drawers
         | {"optimizers": draw_optimizers}
         | {
             f"curves_{file_prefix(model)}".strip("_"): partial(draw_curves, file_prefix(model))

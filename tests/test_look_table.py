@@ -101,11 +101,11 @@ def test_the_rows_are_the_numbers_of_a_step(small, monkeypatch):
     logits = step.model.forward(x)
     loss, dlogits, *_ = main_np.compute_loss(logits, y)
     grads = step.model.backward(dlogits)
-    update = step.moved["W1"] / np.sqrt((W1**2).mean())
+    update = step.changes["W1"] / np.sqrt((W1**2).mean())
     for name, array in {"x": x, "logits": logits, "W2 gradient": grads["W2"], "W1 update": update}.items():
         assert rows[name] == pytest.approx([array.mean(), array.std(), (array == 0).mean()], rel=1e-3, abs=1e-7), name
     assert rows["loss"] == [pytest.approx(loss), None, None]
-    assert len(rows) == 3 + 2 + 8 and rows["b1 update"][1] == pytest.approx(step.moved["b1"].std(), rel=1e-3)
+    assert len(rows) == 3 + 2 + 8 and rows["b1 update"][1] == pytest.approx(step.changes["b1"].std(), rel=1e-3)
 
 
 def test_of_a_name_the_share_of_padding_is_told():

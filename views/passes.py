@@ -59,7 +59,7 @@ the sums of the forward pass."""
 
 @plot_style()
 def draw_forward_pass(steps, title, y):
-    """The forward pass of one image through an MLP, with the names and formulas of mlp_np.py.
+    """Draw the forward pass of one image through an MLP, with the names and formulas of mlp_np.py.
 
     steps: {"image": (28, 28), "z1": (H,), "a1": (H,), "logits": (10,), "p": (10,), "loss"}.
     """
@@ -70,9 +70,9 @@ def draw_forward_pass(steps, title, y):
     show_pixels(left, steps)
     limit = largest(a1) if a1.any() else largest(z1)  # one unit far below 0 would make all that are on pale
     show_units(middle, z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
-    drawn = show_units(right, a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", off=z1 <= 0)
+    artist = show_units(right, a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", is_off=z1 <= 0)
     show_answer(below.subplots(1, 2), steps, "logits = a1 W2 + b2", y)
-    add_scale(above, drawn, [middle, right], below=z1.min() < -limit)
+    add_scale(above, artist, [middle, right], has_lower=z1.min() < -limit)
     return figure
 
 
@@ -89,18 +89,20 @@ def draw_backward_pass(steps, title, y):
     dz1, limit = steps["dz1"], largest(steps["da1"])
     show_units(middle, steps["da1"], limit, "to the activations", "da1 = dlogits @ W2.T")
     formula = "dz1 = da1 * (z1 > 0)\ngrey: the unit is off"
-    drawn = show_units(right, dz1, limit, "to the weighted sums", formula, off=steps["z1"] <= 0)
-    add_scale(above, drawn, [middle, right])
+    artist = show_units(right, dz1, limit, "to the weighted sums", formula, is_off=steps["z1"] <= 0)
+    add_scale(above, artist, [middle, right])
 
-    most = np.argsort(-np.abs(dz1), kind="stable")[: min(8, np.count_nonzero(dz1))]
-    if not len(most):
+    shown_units = np.argsort(-np.abs(dz1), kind="stable")[: min(8, np.count_nonzero(dz1))]
+    if not len(shown_units):
         add_title(below, "and to the weights: nothing, because nothing comes to any weighted sum")
         return figure
-    units_of = (
-        "all units that it reaches" if len(most) == np.count_nonzero(dz1) else f"the {len(most)} most affected units"
+    description = (
+        "all units that it reaches"
+        if len(shown_units) == np.count_nonzero(dz1)
+        else f"the {len(shown_units)} most affected units"
     )
-    add_title(below, f"and to the weights: {units_of}")
-    show_signed_images(below, steps["dW1"].T[most].reshape(-1, 28, 28), [f"unit {unit}" for unit in most])
+    add_title(below, f"and to the weights: {description}")
+    show_signed_images(below, steps["dW1"].T[shown_units].reshape(-1, 28, 28), [f"unit {unit}" for unit in shown_units])
     below.supxlabel("dW1 = x.T @ dz1\n" + MEANING.replace("\n", "; "), fontsize=10, family=MONO)
     return figure
 
@@ -139,17 +141,19 @@ def draw_feature_gradients(steps, title, y):
 
 
 def show_channels(figure, arrays, maps, label):
-    """For every name in arrays, {name: (H, W, C)}, a row of the 8 channels that are most active in maps[name]."""
-    for part, (name, array) in zip(figure.subfigures(len(arrays), 1, squeeze=False).flat, arrays.items(), strict=True):
+    """Draw for every name in arrays, {name: (H, W, C)}, a row of the 8 channels that are most active in maps[name]."""
+    for row_figure, (name, array) in zip(
+        figure.subfigures(len(arrays), 1, squeeze=False).flat, arrays.items(), strict=True
+    ):
         height, width, channels = array.shape
-        most = np.argsort(-maps[name].sum(axis=(0, 1)), kind="stable")[:8]
-        add_title(part, label.format(name, height, width, len(most), channels))
-        show_signed_images(part, np.moveaxis(array[..., most], 2, 0), most)
+        shown_channels = np.argsort(-maps[name].sum(axis=(0, 1)), kind="stable")[:8]
+        add_title(row_figure, label.format(name, height, width, len(shown_channels), channels))
+        show_signed_images(row_figure, np.moveaxis(array[..., shown_channels], 2, 0), shown_channels)
 
 
 @plot_style()
 def draw_attention(steps, title, y):
-    """What one patch looks at, in every block and head (of more than 8, the first) of a ViT; and the logits.
+    """Draw the attention of one patch, in every block and head (of more than 8, the first) of a ViT; and the logits.
 
     steps: {"image": (28, 28), "attention": {"block 1": (h, T, T), ...}, "patch", "logits": (10,), "p": (10,), "loss"}.
     "patch" is its number among the T.
@@ -164,13 +168,15 @@ def draw_attention(steps, title, y):
     pixels, words = above.subplots(1, 2, width_ratios=(1, 3))
     show_patches(style_picture_axes(pixels, f"patch {patch}", "x"), np.zeros(patches), 1, image, patch, ink=0.9)
     write_text(words, FORWARD_VIT.format(patch=patch))
-    for part, (name, rows) in zip(middle.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True):
-        add_title(part, f"{name}: what patch {patch} looks at")
-        row = make_axes(part, 1, columns, heads)
+    for row_figure, (name, rows) in zip(
+        middle.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True
+    ):
+        add_title(row_figure, f"{name}: what patch {patch} looks at")
+        row = make_axes(row_figure, 1, columns, heads)
         for number, (axes, weights) in enumerate(zip(row, rows, strict=False), 1):
-            drawn = show_patches(style_picture_axes(axes), weights, largest(rows), image, patch)
+            artist = show_patches(style_picture_axes(axes), weights, largest(rows), image, patch)
             axes.set_xlabel(f"head {number}", fontsize=9)
-        add_scale(part, drawn, row)
+        add_scale(row_figure, artist, row)
     show_answer(below.subplots(1, 2), steps, "logits = mean(norm(stream)) W + b", y)
     return figure
 
@@ -194,10 +200,10 @@ def draw_patch_gradients(steps, title, y):
     add_title(middle, "to what each block hands on, patch by patch: |d loss / d y|, over the channels")
     grid, limit = make_axes(middle, rows, columns, len(sizes)), largest([*sizes.values()])
     for axes, (name, size) in zip(grid, sizes.items(), strict=False):
-        drawn = show_patches(style_picture_axes(axes), size, limit, steps["image"])
+        artist = show_patches(style_picture_axes(axes), size, limit, steps["image"])
         where = f"after {name}" if name != "embedded" else "before block 1"
         axes.set_xlabel(f"{where}\nup to {size.max():.2g}", fontsize=9)
-    add_scale(middle, drawn, grid)
+    add_scale(middle, artist, grid)
     pixels, gradient = below.subplots(1, 2)
     show_pixels(pixels, steps)
     style_picture_axes(gradient, "and to the pixels", "dx, where x is the image\n" + MEANING)
@@ -205,12 +211,14 @@ def draw_patch_gradients(steps, title, y):
     return figure
 
 
-def show_patches(axes, values, limit, image, framed=None, ink=0.45):
-    """A number for each patch of an image (T,) as a colour, full at `limit`; on top its ink, and a frame round one."""
+def show_patches(axes, values, limit, image, framed_patch=None, ink=0.45):
+    """Draw a number for each patch of an image (T,) as a colour, full at `limit`; on top its ink, and a frame round
+    one.
+    """
     side = math.isqrt(len(values))
-    drawn = axes.imshow(values.reshape(side, side), cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
+    artist = axes.imshow(values.reshape(side, side), cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
     axes.imshow(np.zeros((28, 28)), cmap="gray", alpha=image / 255 * ink, extent=WHOLE)
-    if framed is not None:
-        (row, column), size = divmod(framed, side), 28 / side
+    if framed_patch is not None:
+        (row, column), size = divmod(framed_patch, side), 28 / side
         axes.add_patch(Rectangle((column * size, row * size), size, size, fill=False, edgecolor=TEST, linewidth=1.8))
-    return drawn
+    return artist

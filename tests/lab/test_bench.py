@@ -73,12 +73,14 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
     """All is measured, with as many threads as it says; what failed or contradicts itself is missing, and says so."""
     whole, lengths = {argv: seconds for argv, (_, _, seconds) in CONSISTENT.items()}, set()
 
-    def seconds(begin, name, argv, what="step", least=12, enough=1.0):
+    def seconds(begin, name, argv, what="step", min_steps=12, min_seconds=1.0):
         """A third takes long, to warm up; one thread takes twice as long as two."""
-        lengths.add(least)
+        lengths.add(min_steps)
         step, test, _ = CONSISTENT[argv]
         each = step / 1000 * bench.BATCHES[name] if what == "step" else test
-        return np.repeat([9, each * (3 - int(os.environ["OPENBLAS_NUM_THREADS"]))], [least // 3, least - least // 3])
+        return np.repeat(
+            [9, each * (3 - int(os.environ["OPENBLAS_NUM_THREADS"]))], [min_steps // 3, min_steps - min_steps // 3]
+        )
 
     def run_program(command, out):
         if (network := " ".join(re.findall("--model [a-z]+", command))) not in whole:

@@ -18,7 +18,7 @@ def test_it_says_what_the_program_says_and_so_does_the_readme(tmp_path):
         assert words in readme.partition("](png/verdict.gif)")[0], words
     scenes = {
         "said": verdict.draw_scene(verdict.SLIP, (mistake, question)),
-        "passed": verdict.draw_scene(verdict.RIGHT, (passed, more), good=True),
+        "passed": verdict.draw_scene(verdict.RIGHT, (passed, more), is_passed=True),
     }
     with Image.open(ROOT / "png" / "verdict.gif") as committed:
         for frame in range(committed.n_frames):
