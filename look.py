@@ -77,15 +77,16 @@ def main(argv=None):
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
     out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
-    files = {kind: out / f"{kind}_{name}.png" for kind in (*pictures, *["weights"] * bool(pictures), *OF_ALL)}
+    kinds = [*pictures, "weights", *OF_ALL] if pictures else OF_ALL
+    files = {kind: out / f"{kind}_{name}.png" for kind in kinds}
     for file in files.values():
         check_output("--out", file, ".png", checkpoint.path, arguments.picture)
     dataset, test_name = data.load(options.source, options.run.hold_out), test_set_name(options)
     if arguments.picture:
-        prepared, y, description = options.source.read(arguments.picture), arguments.label, "your picture"
-        if prepared.problem:
-            raise UserError(prepared.problem)
-        image = prepared.image
+        input_picture, y, description = options.source.read(arguments.picture), arguments.label, "your picture"
+        if input_picture.problem:
+            raise UserError(input_picture.problem)
+        image = input_picture.image
     else:
         index = min(TEST, len(dataset.test_images) - 1) if arguments.test is None else arguments.test
         if index >= len(dataset.test_images):

@@ -61,7 +61,7 @@ def list_stages(values):
     hidden_bars (16,): of the hidden units, from -1 to 1; answer_bars (10,): of the digits; layer1 (784, 16) and layer2
     (16, 10): the weights of the two layers, or their gradients.
     """
-    nothing, answer = (np.zeros(16), ""), (np.zeros(10), "")
+    no_bars, answer = (np.zeros(16), ""), (np.zeros(10), "")
     W1, W2, dW1, dW2 = ((values[name], name) for name in ("W1", "W2", "dW1", "dW2"))
     z1, a1 = (
         (values[name] / np.abs(values["z1"]).max(), name) for name in ("z1", "a1")
@@ -80,7 +80,7 @@ def list_stages(values):
         ("Backward", "da1 = dlogits W2.T", da1, dlogits, W1, W2),
         ("Backward", "dz1 = da1 * (z1 > 0)", dz1, dlogits, W1, W2),
         ("Backward", "dW1 = x.T dz1", dz1, dlogits, dW1, dW2),
-        ("Step", f"weights - {LR} gradient: loss {new_loss}", nothing, new_answer, W1, W2),
+        ("Step", f"weights - {LR} gradient: loss {new_loss}", no_bars, new_answer, W1, W2),
     ]
 
 
@@ -130,11 +130,15 @@ def iter_frames(values):
     for heading, formula, *bars, layer1, layer2 in list_stages(values):
         new_bars, names = zip(*bars, strict=True)
         moves = any(not np.array_equal(a, b) for a, b in zip(old_bars, new_bars, strict=True))
-        for fraction in np.linspace(0, 1, MOVES + 1)[1:] if moves else [1]:
+        fractions = np.linspace(0, 1, MOVES + 1)[1:] if moves else [1]
+        for fraction in fractions:
             current_bars = [
                 (a + fraction * (b - a), name) for a, b, name in zip(old_bars, new_bars, names, strict=True)
             ]
-            time = "moving" if fraction < 1 else "last" if heading == "Step" else "standing"
+            if fraction < 1:
+                time = "moving"
+            else:
+                time = "last" if heading == "Step" else "standing"
             yield draw_frame(values, heading, formula, *current_bars, layer1, layer2), TIMES[time]
         old_bars = new_bars
 

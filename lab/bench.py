@@ -126,7 +126,8 @@ def prepare_call(name, argv, kind="step"):
     """Load the data. Return a function that takes the next step of a program's run with that tool or, with kind "test",
     one that tests.
     """
-    options = parse_options("torch", "--device", "cpu", *argv.split(), *["--compile"] * (name == COMPILED))
+    compile_options = ["--compile"] if name == COMPILED else []
+    options = parse_options("torch", "--device", "cpu", *argv.split(), *compile_options)
     dataset = data.load(options.source)
     batch_options = with_changes(options, batch_size=options.run.batch_size * BATCHES[name])
     batches = data.batches(dataset, batch_options, 0, sys.maxsize)
@@ -182,7 +183,8 @@ def measure_whole_program(name, argv):
 def iter_measurements():
     """Yield each measurement once: the number of threads, a number's name in parts, and a function that measures it."""
     for threads, argv in product(THREADS, RUNS):
-        for name in PROGRAMS if argv else TOOLS:
+        tools = PROGRAMS if argv else TOOLS
+        for name in tools:
             yield threads, ("step", argv, threads, name), functools.partial(measure_step_ms, name, argv)
         for name in PROGRAMS:
             yield threads, ("test", argv, threads, name), functools.partial(measure_test_seconds, name, argv)
@@ -317,9 +319,14 @@ def make_busy_table(rounds):
     """Milliseconds for one step beside a process that keeps one of two cores busy."""
     rows = []
     for argv, _ in list_measured_runs(rounds):
-        cells = [cell for threads in THREADS for cell in make_comparison_cells(rounds, "busy", argv, threads)]
+        cells = []
+        for threads in THREADS:
+            cells += make_comparison_cells(rounds, "busy", argv, threads)
         rows.append([parse_options("torch", *argv.split()).network.name, *cells])
-    heads = [f"{n} thread{'s' * (n > 1)}: {name}" for n in THREADS for name in (*PROGRAMS, "ratio")]
+    heads = []
+    for threads in THREADS:
+        noun = "threads" if threads > 1 else "thread"
+        heads += [f"{threads} {noun}: {name}" for name in (*PROGRAMS, "ratio")]
     return results.format_table(["network", *heads], rows)
 
 

@@ -72,9 +72,9 @@ def measure(dataset):
     options = parse_options("np", "--model", "gpt", "--dataset", dataset)
     examples, all_rows = data.load(options.source), slice(None)
     train_pairs, results_by_table = extract_pairs(examples, examples.train(all_rows), options), {}
-    place, before, token_ids = extract_pairs(examples, examples.test(all_rows), options)
+    place, previous_ids, token_ids = extract_pairs(examples, examples.test(all_rows), options)
     for name, (table, conditions) in make_count_tables(*train_pairs, options.source.tokenizer.sizes).items():
-        context = tuple({"p": place, "b": before}[letter] for letter in conditions)
+        context = tuple({"p": place, "b": previous_ids}[letter] for letter in conditions)
         is_likeliest = table == table.max(axis=-1, keepdims=True)
         hits = is_likeliest / is_likeliest.sum(axis=-1, keepdims=True)  # it guesses one of the likeliest
         loss, accuracy = (-np.log(table[(*context, token_ids)])).mean(), hits[(*context, token_ids)].mean()
@@ -153,13 +153,13 @@ def make_frequency_table(runs):
     return results.format_table(["times seen", "of 100 letters", "counts", "the network"], rows)
 
 
-def make_table(measured, networks):
+def make_table(results_by_table, networks):
     """Return a table in Markdown: the loss of a word, its perplexity, and the share guessed right, of tables and
     networks.
 
-    measured: what was measured of the tables; networks: {name: {seed: {"loss", "accuracy"}}}.
+    results_by_table: what was measured of the tables; networks: {name: {seed: {"loss", "accuracy"}}}.
     """
-    scores = {name: measured[name] for name in [*TABLES, *ROWS] if name in measured}
+    scores = {name: results_by_table[name] for name in [*TABLES, *ROWS] if name in results_by_table}
     for name, runs in networks.items():
         scores[name] = {
             metric: float(np.mean([run[metric] for run in runs.values()])) for metric in ("loss", "accuracy")

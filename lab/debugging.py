@@ -47,16 +47,16 @@ def measure_network(model):
 def look_at_run(words, steps):
     """Return what look.py --training says of the first steps of a run, and its numbers. Draw those of PICTURED."""
     options = parse_options("np", *words.split())
-    examined = training.examine_first_steps(options, steps)
+    diagnosis = training.examine_first_steps(options, steps)
     if words == PICTURED:
         figure = training_picture.draw_training(
-            examined, options.network.title(options.run), training.describe_marks(examined["marks"])
+            diagnosis, options.network.title(options.run), training.describe_marks(diagnosis["marks"])
         )
         drawing.save(figure, ROOT / "png" / "training.png")
     return {
-        "first loss": examined["losses"][0], "said": training.describe_marks(examined["marks"]),
-        "layers": examined["layers"],
-        "steps": {name: array["step"] for name, array in examined["arrays"].items() if array["step"]},
+        "first loss": diagnosis["losses"][0], "said": training.describe_marks(diagnosis["marks"]),
+        "layers": diagnosis["layers"],
+        "steps": {name: array["step"] for name, array in diagnosis["arrays"].items() if array["step"]},
     }  # fmt: skip
 
 

@@ -67,8 +67,8 @@ def draw_result(result):
     figure = new_figure(8, 4)
     left, right = figure.subplots(1, 2)
     style_axes(left, "After one epoch", "test accuracy", "layers")
-    before = f"Before training, {result['layers'][-1]} layers"
-    style_axes(right, before, "size of the gradient, |dW|", "convolution, from the first to the last")
+    right_title = f"Before training, {result['layers'][-1]} layers"
+    style_axes(right, right_title, "size of the gradient, |dW|", "convolution, from the first to the last")
     use_powers_of_ten(right.yaxis)
     for name, color in [("with", TRAIN), ("without", TEST)]:
         gradient = result[name]["gradient"]

@@ -67,10 +67,11 @@ def measure_run(command, seed, project=ROOT):
         for kind in ("train_loss", "train_accuracy")
     }
     curves = epoch_means | {kind: history[kind] for kind in ("test_loss", "test_accuracy")}
-    curves = {kind: values[:: max(1, len(values) - 1)] if seed else values for kind, values in curves.items()}
-    return {"machine": history["machine"]} | {
-        kind: [round(value, 6) for value in values] for kind, values in curves.items()
-    }
+    result = {"machine": history["machine"]}
+    for kind, values in curves.items():
+        selected = values[:: max(1, len(values) - 1)] if seed else values
+        result[kind] = [round(value, 6) for value in selected]
+    return result
 
 
 def get_last_values(entry, kind="test_accuracy"):
@@ -93,7 +94,8 @@ def make_overfitting_table(entries):
     """Return a table in Markdown, with training and held-out images apart."""
     rows = []
     for command in OVERFITTING:
-        if entry := entries.get(command):
+        entry = entries.get(command)
+        if entry:
             losses = [format_spread(get_last_values(entry, f"{kind}_loss"), ".3f") for kind in ("train", "test")]
             rows.append(
                 [

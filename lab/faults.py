@@ -85,21 +85,24 @@ def describe_symptom(look, status, text, healthy):
     numbers.
     """
     lines = [line for line in text.strip().splitlines() if line]
-    last = lines[-1] if lines else ""
+    last_line = lines[-1] if lines else ""
     if look.startswith("1") and not status:
         sentences = text.split("\n\n")[-1].splitlines()  # below the table, of which only they count
         sentences = [line for line in sentences if not re.match("see |No number |The numbers have no ranges", line)]
         return sentences[0] if sentences else ""
     if status:
-        return next((line for line in reversed(lines) if "wrong" in line or "python -m" not in line), last)
-    if look.startswith("3") and "not learned" in last:
-        return last
+        return next((line for line in reversed(lines) if "wrong" in line or "python -m" not in line), last_line)
+    if look.startswith("3") and "not learned" in last_line:
+        return last_line
     if look.startswith("4") and "all units alike" in text:
         return "0 by hand and by differences"
-    if note := re.search(r"^note: (.+)", text, re.MULTILINE):
+    note = re.search(r"^note: (.+)", text, re.MULTILINE)
+    if note:
         return note[1]
     bound = {"3": SLOW, "6": FAR, "7": OFF}.get(look[0])
-    for name, number in parse_numbers(look, text).items() if bound else ():
+    if not bound:
+        return ""
+    for name, number in parse_numbers(look, text).items():
         healthy_numbers = healthy.get(look, {}).get(name, [])
         if healthy_numbers and not min(healthy_numbers) / bound <= number <= max(healthy_numbers) * bound:
             return f"{name} {number:.3g}, and not {min(healthy_numbers):.3g} to {max(healthy_numbers):.3g}"
@@ -112,7 +115,9 @@ def measure_healthy(options):
     with tempfile.TemporaryDirectory() as folder:
         copy_project(Path(folder))
         for look, (command, *_) in LOOKS.items():
-            for seed in SEEDS if look[0] in "367" else ():
+            if look[0] not in "367":
+                continue
+            for seed in SEEDS:
                 _, text = run_command(folder, command.replace("--seed 0", f"--seed {seed}"), options)
                 for name, number in parse_numbers(look, text).items():
                     numbers.setdefault(look, {}).setdefault(name, []).append(number)
@@ -174,7 +179,12 @@ def make_table(content):
             continue  # not measured yet
         answers, network = content["faults"][name], re.search(r"--model (\w+)", fault.options)
         reason = f"{network[1]}: {fault.why}" if network else fault.why
-        cells = ["?" if look not in answers else "said" if answers[look] else "" for look in LOOKS]
+        cells = []
+        for look in LOOKS:
+            if look not in answers:
+                cells.append("?")
+            else:
+                cells.append("said" if answers[look] else "")
         rows.append([fault.suspect, reason, *cells])
     return format_table(["suspect", "fault", *LOOKS], rows)
 

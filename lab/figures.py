@@ -266,7 +266,8 @@ def load_published(*names):
     Raises UserError if one is missing.
     """
     paths = [PUBLISHED_RUNS / name for name in names]
-    if missing := [path for path in paths if not path.exists()]:
+    missing = [path for path in paths if not path.exists()]
+    if missing:
         raise UserError(f"{missing[0].name} is not in {PUBLISHED_RUNS}: `python -m lab.results` trains what is missing")
     return paths, [load_history(path) for path in paths]
 

@@ -30,8 +30,8 @@ class RecordedNetwork:
         self.x, self.params_before, self.changes_params = x.copy(), copy_arrays(self.network.params), ""
         logits = self.network.forward(x)
         if not isinstance(logits, np.ndarray):
-            where = locate_method(get_model(self.network), "forward")
-            raise UserError(f"{where}: it returns no array of logits, but {type(logits).__name__}")
+            place = locate_method(get_model(self.network), "forward")
+            raise UserError(f"{place}: it returns no array of logits, but {type(logits).__name__}")
         self.logits = logits.copy()
         self.note_changed_params("forward")
         return logits
@@ -39,7 +39,8 @@ class RecordedNetwork:
     def backward(self, dlogits):
         self.dlogits = dlogits.copy()
         grads = self.network.backward(dlogits)
-        if message := describe_misfit(self.network.params, grads):
+        message = describe_misfit(self.network.params, grads)
+        if message:
             raise UserError(f"{locate_method(get_model(self.network), 'backward')}: {message}")
         self.grads = copy_arrays(grads)
         self.note_changed_params("backward")
@@ -106,14 +107,17 @@ def describe_tampering(network, optimizer, x, y, lr):
         return "gives forward another x than the batch's"
     if is_same_each_time and not np.array_equal(network.dlogits, dlogits, equal_nan=True):
         return "does something to the gradients: backward gets another dlogits than compute_loss finds"
-    if name := find_first_difference(network.grads, optimizer.grads):
+    name = find_first_difference(network.grads, optimizer.grads)
+    if name:
         return f"does something to the gradients: the optimizer gets another one of {name} than backward finds"
     if optimizer.lr != lr:
         return "gives the optimizer another learning rate than its own"
     before = {} if network.changes_params else network.params_before
-    if name := find_first_difference(before, optimizer.params_before):
+    name = find_first_difference(before, optimizer.params_before)
+    if name:
         return f"changes {name} before the optimizer does"
-    if name := find_first_difference(optimizer.params_after, network.params):
+    name = find_first_difference(optimizer.params_after, network.params)
+    if name:
         return f"changes {name} after the optimizer"
     return ""
 

@@ -235,8 +235,8 @@ def format_index(entry):
 
 def describe_departure(step, departure, values):
     """Return a sentence with the first entry that differs, and what everybody has there."""
-    where = f"{describe_array(departure.group, departure.name)}{format_index(departure.entry)}"
-    return f"the first array that differs is {where}, in step {step}: {describe_values(values)}"
+    place = f"{describe_array(departure.group, departure.name)}{format_index(departure.entry)}"
+    return f"the first array that differs is {place}, in step {step}: {describe_values(values)}"
 
 
 def describe_values(values):
@@ -273,7 +273,7 @@ def compare_with_differences(slopes, progress):
     judge, loss = "central differences", slopes.loss()
     if not np.isfinite(loss):
         return Differences(Row(judge, f"cannot be measured: the loss is {loss}"), is_measured=False)
-    grads, repeated_grads, rng, largest_error, wrong = (
+    grads, repeated_grads, rng, largest_error, wrong_gradients = (
         slopes.gradients(),
         slopes.gradients(),
         np.random.default_rng(0),
@@ -290,20 +290,20 @@ def compare_with_differences(slopes, progress):
             return Differences(Row(judge, message, False), (name,))
     for name, gradient in grads.items():
         progress.update()
-        error, first, direction = find_worst_slope(slopes, name, gradient, rng)
+        error, departure, direction = find_worst_slope(slopes, name, gradient, rng)
         largest_error = max(largest_error, error)
-        if first:
-            wrong[name] = first, direction
-    if not wrong:
+        if departure:
+            wrong_gradients[name] = departure, direction
+    if not wrong_gradients:
         message = (
             f"dlogits and the {len(grads) - 1} gradients are those of its own loss, within {round_up(largest_error)}"
         )
         return Differences(Row(judge, message))
-    first, direction = next(iter(wrong.values()))
-    where = format_index(first.entry) or ", along a line"
-    values = f"by hand {first.one:.6g}, differences of its own loss {first.other:.6g}"
-    row = Row(judge, f"{describe_gradient(first.name)}{where}: {values}", False)
-    return Differences(row, tuple(wrong), first, direction)
+    departure, direction = next(iter(wrong_gradients.values()))
+    place = format_index(departure.entry) or ", along a line"
+    values = f"by hand {departure.one:.6g}, differences of its own loss {departure.other:.6g}"
+    row = Row(judge, f"{describe_gradient(departure.name)}{place}: {values}", False)
+    return Differences(row, tuple(wrong_gradients), departure, direction)
 
 
 def describe_gradient(name):
@@ -338,18 +338,18 @@ def vote_on_differences(differences, twins, options, saved_arrays, x, y):
 
     None if all gradients are slopes.
     """
-    first, direction = differences.first, differences.direction
-    if first is None:
+    departure, direction = differences.first, differences.direction
+    if departure is None:
         return None
-    values = {HAND: first.one, SLOPE: first.other}
+    values = {HAND: departure.one, SLOPE: departure.other}
     for twin in twins:
-        if not twin.is_same_network or (first.name == "dlogits" and twin.shared_groups):
+        if not twin.is_same_network or (departure.name == "dlogits" and twin.shared_groups):
             continue
         if isinstance(twin.form, InPyTorch):
             grads = twin.form.compute_gradients_at(saved_arrays, x, y)
         else:
             grads = make_slopes(options, saved_arrays, x, y, autograd=True).gradients()
-        values[twin.file] = float((grads[first.name] * direction).sum())
+        values[twin.file] = float((grads[departure.name] * direction).sum())
     return hold_vote(values)
 
 
@@ -473,9 +473,9 @@ class RecordedDecoding:
 
     def __call__(self, token_ids, position):
         logits = self.decode(token_ids, position)
-        new = token_ids.reshape(len(token_ids), -1)  # (B, n), n tokens from this position on
-        self.texts = np.concatenate([self.texts[:, :position], new], axis=1)
-        self.logits[position + new.shape[1] - 1] = logits.copy()
+        new_ids = token_ids.reshape(len(token_ids), -1)  # (B, n), n tokens from this position on
+        self.texts = np.concatenate([self.texts[:, :position], new_ids], axis=1)
+        self.logits[position + new_ids.shape[1] - 1] = logits.copy()
         return logits
 
 
@@ -506,8 +506,8 @@ def judge_decoding(model, x):
         if departure:
             text, token = departure.entry
             values = describe_values({"`decode_step`": departure.one, "`forward`": departure.other})
-            where = f"after {departure.name + 1} tokens of text {text}, the logit of token {token}"
-            return Row("decoding", f"{where} differs: {values}", False)
+            place = f"after {departure.name + 1} tokens of text {text}, the logit of token {token}"
+            return Row("decoding", f"{place} differs: {values}", False)
     return Row(
         "decoding",
         f"with keys and values kept, no logit {describe_difference(largest_difference)} from that of `forward`",

@@ -86,8 +86,9 @@ def draw_rotation():
     )
     for base, color in BASES.items():
         cosines = np.cos(distances[:, np.newaxis] * base ** (-np.arange(0, CHANNELS, 2) / CHANNELS))  # (FAR, d / 2)
-        for pair in PAIRS if base == min(BASES) else ():
-            axes.plot(distances, cosines[:, pair], color=INK, alpha=0.3, linewidth=0.8)
+        if base == min(BASES):
+            for pair in PAIRS:
+                axes.plot(distances, cosines[:, pair], color=INK, alpha=0.3, linewidth=0.8)
         axes.plot(distances, cosines.mean(axis=1), color=color, linewidth=2.5, label=f"all pairs, base {base:,}")
     axes.legend(loc="lower left")
     return figure
@@ -205,7 +206,8 @@ def time_in_pytorch(path, threads):
 def time_in_llama_cpp(path, threads):
     """Return the words a second of llama.cpp, which reads the arrays unpacked."""
     with tempfile.TemporaryDirectory() as folder:
-        write_unpacked(path, unpacked := Path(folder) / "unpacked.gguf")
+        unpacked = Path(folder) / "unpacked.gguf"
+        write_unpacked(path, unpacked)
         token_ids, llama_cpp_model, position = (
             ModelFile(unpacked).prompt(PROMPT),
             load_in_llama_cpp(unpacked, threads),
@@ -252,7 +254,9 @@ def make_speed_table(runs_by_way):
     def cell(runs, key, unit, digits):
         return f"{np.median([run[key] for run in runs]) / unit:.{digits}f}" if key in runs[0] else ""
 
-    rows = [[name, *(cell(runs, *column) for column in COLUMNS)] for name, runs in runs_by_way.items()]
+    rows = []
+    for name, runs in runs_by_way.items():
+        rows.append([name, *(cell(runs, *column) for column in COLUMNS)])
     return results.format_table(["", "words a second", "the prompt, seconds", "memory, GB"], rows)
 
 
@@ -270,7 +274,8 @@ def compare_with_llama_cpp(path):
     version = import_llama_cpp().__version__
     model, _, file = loading.gguf_file.load_file(path)
     with tempfile.TemporaryDirectory() as folder:
-        write_unpacked(path, unpacked := Path(folder) / "unpacked.gguf")
+        unpacked = Path(folder) / "unpacked.gguf"
+        write_unpacked(path, unpacked)
         llama_cpp_model = load_in_llama_cpp(unpacked)
         answers = {question: ask_both(question, model, file, llama_cpp_model) for question in QUESTIONS}
     result = {"command": "python -m lab.llama beside FILE", "questions": answers, "machine": describe_machine()}
@@ -350,7 +355,9 @@ def summarize_comparison(answers):
 
 def make_answers_table(answers):
     """Return both answers to each question as a table in Markdown. / is the end of a line."""
-    rows = [[question, *(answer[who].replace("\n", " / ") for who in WHO)] for question, answer in answers.items()]
+    rows = []
+    for question, answer in answers.items():
+        rows.append([question, *(answer[who].replace("\n", " / ") for who in WHO)])
     return results.format_table(["", *WHO], rows)
 
 
@@ -413,9 +420,10 @@ def main():
     arguments = parser.parse_args()
     if (arguments.what in ("heads", "speed", "beside", "teach")) != bool(arguments.file):
         raise UserError("heads, speed, beside and teach take a FILE, and nothing else does")
+    commands = {"speed": compare_speed, "beside": compare_with_llama_cpp, "teach": fine_tune}
     if arguments.what == "texts":
         run_texts()
-    elif arguments.what in (commands := {"speed": compare_speed, "beside": compare_with_llama_cpp, "teach": fine_tune}):
+    elif arguments.what in commands:
         commands[arguments.what](arguments.file)
     else:
         figure = draw_rotation() if arguments.what == "rotation" else draw_heads(arguments.file)

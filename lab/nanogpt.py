@@ -216,7 +216,8 @@ def main():
     result["command"] = f"python main_np.py {BY_HAND}"
     if not (result["threads"] or arguments.busy):
         result["threads"] = choose_threads()
-    for number in SEEDS if arguments.seed is None else [arguments.seed]:
+    seeds = SEEDS if arguments.seed is None else [arguments.seed]
+    for number in seeds:
         for tool, (name, _) in TOOLS.items():
             result["runs"][tool][str(number)] = run = timing.run_in_subprocess(
                 train, tool, number, result["threads"] or 1

@@ -73,10 +73,10 @@ def check_repeats(options, checkpoint, batch):
     arrays, arrays_again = (InNumPy(options, checkpoint).step(*batch) for _ in range(2))
     _, departure = find_departure(arrays, arrays_again, 0.0)
     if departure:
-        where = f"{describe_array(departure.group, departure.name)}{format_index(departure.entry)}"
+        place = f"{describe_array(departure.group, departure.name)}{format_index(departure.entry)}"
         values = f"{departure.one:.6g}, then {departure.other:.6g}"
         message = f"{get_file(options)} gives another result every time, with the same weights and the same batch"
-        raise UserError(f"{message} ({where}: {values}): CONTRIBUTING.md says how a network draws random numbers")
+        raise UserError(f"{message} ({place}: {values}): CONTRIBUTING.md says how a network draws random numbers")
 
 
 def check_finite(number, arrays, options):
@@ -153,11 +153,11 @@ def judge_run(options, checkpoint=None, steps=STEPS):
         twins, optimizer = make_twins(options, checkpoint)
         path, step_fault, flat = Path(folder) / "checkpoint.npz", None, []
         for number, (x, y, lr) in enumerate(batches, 1):
-            before = {group: copy_arrays(arrays) for group, arrays in by_hand.get_arrays().items()}
+            arrays_before = {group: copy_arrays(arrays) for group, arrays in by_hand.get_arrays().items()}
             if (
                 number == 1 and not options.base_model
             ):  # beside a file's weights, one of two thin matrices begins with zeros
-                flat = judges.find_flat_arrays(judges.make_slopes(options, before, x[:FEW], y[:FEW]))
+                flat = judges.find_flat_arrays(judges.make_slopes(options, arrays_before, x[:FEW], y[:FEW]))
             arrays = by_hand.step(x, y, lr)
             if not loss.failure:
                 check_finite(number, {"logits": arrays["logits"]}, options)
@@ -170,11 +170,11 @@ def judge_run(options, checkpoint=None, steps=STEPS):
             for twin in twins:
                 if twin.first and twin.step == number and twin.first.group in ("loss", "dlogits", "gradient"):
                     expected_loss = true_loss(arrays["logits"][""], y)
-                    twin.hold_vote(twins, judges.make_slopes(options, before, x, y), expected_loss)
+                    twin.hold_vote(twins, judges.make_slopes(options, arrays_before, x, y), expected_loss)
             if optimizer:
                 moved_params = {"params": by_hand.params_before}, {"params": by_hand.params_after}
                 optimizer.take(
-                    number, before | moved_params[0], arrays | moved_params[1], by_hand.lr, start + number - 1
+                    number, arrays_before | moved_params[0], arrays | moved_params[1], by_hand.lr, start + number - 1
                 )
             if number == middle:
                 with contextlib.suppress(UserError):  # numbers that are not finite: other judges say more
@@ -254,63 +254,73 @@ def conclude(findings, options):
     file, rule = get_file(options), options.rule
     failed = {row.judge for row in findings.rows if not row.holds}
     other_networks = [twin.file for twin in findings.twins if twin.is_another]
-    said, is_wrong = conclude_differences(findings, options)
+    sentences, is_wrong = conclude_differences(findings, options)
     if "the loss" in failed:
-        said.insert(0, "The loss is wrong: it is not the mean of -log p[y].")
+        sentences.insert(0, "The loss is wrong: it is not the mean of -log p[y].")
     if findings.step_fault:
-        said.append(f"{findings.step_fault.culprit} is wrong: {findings.step_fault.what}.")
+        sentences.append(f"{findings.step_fault.culprit} is wrong: {findings.step_fault.what}.")
     for twin in findings.twins:
         if twin.first and not twin.is_another and not failed & {"the loss", "the step"}:
             if twin.vote:
-                sentences = conclude_vote(twin, findings.differences.wrong, is_wrong, options)
-                said += [sentence for sentence in sentences if sentence not in said]
+                vote_sentences = conclude_vote(twin, findings.differences.wrong, is_wrong, options)
+                sentences += [sentence for sentence in vote_sentences if sentence not in sentences]
             elif "the optimizer" not in failed and not is_wrong:
-                said.append(f"{twin.file} and {file} are not the same run: one does what the other does not.")
+                sentences.append(f"{twin.file} and {file} are not the same run: one does what the other does not.")
     if "the optimizer" in failed:
-        said.append(f"{rule.by_hand} does not move the parameters as {rule.in_pytorch} does.")
+        sentences.append(f"{rule.by_hand} does not move the parameters as {rule.in_pytorch} does.")
     if "in parts" in failed:
-        said.append("The parts of a batch do not add up to the batch.")
+        sentences.append("The parts of a batch do not add up to the batch.")
     if "resumed" in failed:
-        said.append("A run that was saved cannot go on as if it had not stopped.")
+        sentences.append("A run that was saved cannot go on as if it had not stopped.")
     if "torchrun" in failed:
-        said.append("With torchrun, several processes are not the run of one.")
+        sentences.append("With torchrun, several processes are not the run of one.")
     if "decoding" in failed:
-        said.append(
+        sentences.append(
             f"{file} is wrong: `decode_step`, with its cache of keys and values, gives other logits than `forward`."
         )
     elif "sampling" in failed:
-        said.append(f"What `generate` of {file} draws does not have the probabilities softmax(logits / temperature).")
+        sentences.append(
+            f"What `generate` of {file} draws does not have the probabilities softmax(logits / temperature)."
+        )
     if findings.flat:
         verb = "gradients of {} are" if len(findings.flat) > 1 else "gradient of {} is"
-        said.append(f"The {verb.format(shorten(findings.flat))} 0 by hand and by differences: are all units alike?")
+        sentences.append(
+            f"The {verb.format(shorten(findings.flat))} 0 by hand and by differences: are all units alike?"
+        )
     is_measured = findings.differences.is_measured
     if not is_measured and "the loss" not in failed:
-        said.append(f"Central differences cannot be measured, and so the gradients of {file} are not proven.")
+        sentences.append(f"Central differences cannot be measured, and so the gradients of {file} are not proven.")
     if other_networks and not findings.step_fault:
         own_failures = failed & {"the loss", "central differences", "in parts", "resumed"}
         is_right = is_measured and not own_failures and not any(twin.blames_hand for twin in findings.twins)
         prefix = "Your gradients are right; " if is_right else ""
         verb = "are" if len(other_networks) > 1 else "is"
-        said.append(f"{prefix}{join_names(other_networks)} {verb} another network.")
+        sentences.append(f"{prefix}{join_names(other_networks)} {verb} another network.")
     if not failed and not other_networks and is_measured:
         n_missing = sum(row.said.startswith("missing") for row in findings.rows)
-        said.append(f"{file} is proven, as far as these go" + (f"; {n_missing} are missing." if n_missing else "."))
-    return said, 1 if failed or not is_measured else 0
+        sentences.append(
+            f"{file} is proven, as far as these go" + (f"; {n_missing} are missing." if n_missing else ".")
+        )
+    return sentences, 1 if failed or not is_measured else 0
 
 
 def conclude_differences(findings, options):
     """Return (what follows from central differences, a list of sentences; whether the gradients by hand are wrong)."""
-    (_, wrong, *_), vote, file = findings.differences, findings.vote, get_file(options)
-    if not wrong:
+    (_, wrong_names, *_), vote, file = findings.differences, findings.vote, get_file(options)
+    if not wrong_names:
         return [], False
     if vote and SLOPE in vote.outvoted:
         agreeing = join_names([file, *(judge for judge in vote.values if judge not in (HAND, SLOPE))])
-        message = f"Central differences are outvoted: {agreeing} agree in {describe_gradient(wrong[0])}."
+        message = f"Central differences are outvoted: {agreeing} agree in {describe_gradient(wrong_names[0])}."
         return [f"{message} Does `forward` round, or read its weights from elsewhere than `params`?"], False
     if vote and len(vote.values) > 2 and not vote.outvoted:
-        return [describe_no_majority(wrong[0], vote)], False
-    subject = f"its gradients of {shorten(wrong)} are" if len(wrong) > 1 else f"its gradient of {shorten(wrong)} is"
-    if "dlogits" in wrong:
+        return [describe_no_majority(wrong_names[0], vote)], False
+    subject = (
+        f"its gradients of {shorten(wrong_names)} are"
+        if len(wrong_names) > 1
+        else f"its gradient of {shorten(wrong_names)} is"
+    )
+    if "dlogits" in wrong_names:
         file, subject = find_loss_name(), "its dlogits, and so each gradient that follows from it, is"
     other_files = [twin.file for twin in findings.twins if twin.differs_in_gradients and twin.blames_hand]
     verb = "have" if len(other_files) > 1 else "has"
@@ -324,21 +334,21 @@ def conclude_vote(twin, judged_names, is_wrong, options):
     judged_names: the gradients of which central differences have said something; is_wrong: that was that the lines by
     hand are wrong.
     """
-    file, first, vote = get_file(options), twin.first, twin.vote
+    file, departure, vote = get_file(options), twin.first, twin.vote
     if twin.blames_hand and not is_wrong:
-        culprit = file if first.group == "gradient" else find_loss_name()
+        culprit = file if departure.group == "gradient" else find_loss_name()
         agreeing = {judge for judge in vote.values if judge not in vote.outvoted}
         slope = ["central differences"] if SLOPE in agreeing else []
         agreeing = join_names(sorted(agreeing - {SLOPE}) + slope)
-        subject = f"gradient of {first.name}" if first.name else first.group
+        subject = f"gradient of {departure.name}" if departure.name else departure.group
         yield f"{culprit} is wrong: in step {twin.step}, its {subject} is not that of {agreeing}, which agree."
     if twin.file in vote.outvoted:
         is_alone = not is_wrong and not twin.blames_hand
         suffix = f", and {file} is right: their logits are the same" if is_alone else ", too"
         helper = " (autograd_np.py finds its derivatives.)" if twin.judge == "the tape" else ""
         yield f"{twin.culprit} is wrong{suffix}.{helper}"
-    if not vote.outvoted and (first.name or first.group) not in judged_names:
-        yield describe_no_majority(first.name or first.group, vote)
+    if not vote.outvoted and (departure.name or departure.group) not in judged_names:
+        yield describe_no_majority(departure.name or departure.group, vote)
 
 
 def describe_no_majority(name, vote):

@@ -113,7 +113,9 @@ def get_stated_runs(model, network):
 def list_runs(model, network):
     """Return {name: (command, seeds)} of a network's stated runs, and of the recipes that are in none of them."""
     runs = {name: (command, range(seeds)) for name, (command, seeds) in get_stated_runs(model, network).items()}
-    for recipe in () if network.writes else network.recipes:
+    if network.writes:
+        return runs
+    for recipe in network.recipes:
         if not (runs | INITS).keys() & {name_run(network, recipe, framework) for framework in FRAMEWORKS}:
             command = f"main_torch.py --model {model} --recipe {recipe}"
             runs[name_run(network, recipe, "torch")] = command, range(3)
@@ -212,7 +214,8 @@ def make_accuracy_table(result, writes=False):
     rows, networks = [], {model: network for model, network in NETWORKS.items() if network.writes == writes}
     runs = {name: run for model, network in networks.items() for name, run in list_runs(model, network).items()}
     for name, (command, _) in runs.items():
-        if entry := result["accuracy"].get(name):
+        entry = result["accuracy"].get(name)
+        if entry:
             accuracies = get_values(entry)
             command = command if command.startswith("torchrun") else f"python {command}"
             size = f"{get_values(entry, 'parameters')[0]:,}"
@@ -226,7 +229,9 @@ def make_inits_table(result):
     for name, accuracy in PUBLISHED.items():
         cells[name] += f" (published: {accuracy})"
     pairs = product(("np_nn", "geohot"), ("geohot", "pytorch"))
-    rows = [[*pair, *(cells[f"MLP {' '.join(pair)}, {way}"] for way in FRAMEWORKS.values())] for pair in pairs]
+    rows = []
+    for recipe, init in pairs:
+        rows.append([recipe, init, *(cells[f"MLP {recipe} {init}, {framework}"] for framework in FRAMEWORKS.values())])
     return format_table(["recipe", "first weights", *FRAMEWORKS.values()], rows)
 
 
@@ -249,7 +254,8 @@ def make_recipes_table(result):
             amp = " --amp" * RUNS.get(names[1], ("",))[0].endswith("--amp")
             command = f"{model_flag(model)} --recipe {recipe}".strip() + amp
             rows.append([f"`{command}`", *accuracies, *sizes])
-            if published := [PUBLISHED[name] for name in names if name in PUBLISHED]:
+            published = [PUBLISHED[name] for name in names if name in PUBLISHED]
+            if published:
                 rows.append([f"as {recipe} published it", *published, *sizes])
     head = ["recipe", "NumPy", "PyTorch", "network", "batch size", "epochs", "steps", "highest learning rate"]
     return format_table(head, rows)
@@ -299,15 +305,20 @@ def make_elsewhere_table(result):
         ["mistakes that the marker names", f"{sum(counts):,} in {len(counts)} exercises", "",
          "`python practice.py`"],
     ]  # fmt: skip
-    if text := result.get("nanogpt"):
-        last = [[run["losses"]["2000"] for run in text["runs"][tool].values()] for tool in FRAMEWORKS.values()]
-        hand, pytorch_time = (f"{np.mean(losses):.2f}, n = {len(losses)}" for losses in last)
+    text = result.get("nanogpt")
+    if text:
+        last_losses = [[run["losses"]["2000"] for run in text["runs"][tool].values()] for tool in FRAMEWORKS.values()]
+        hand, pytorch_time = (f"{np.mean(losses):.2f}, n = {len(losses)}" for losses in last_losses)
         rows.insert(3, ["Shakespeare, loss of a letter after 2,000 steps", hand, f"nanoGPT's recipe: {pytorch_time}",
                         "`python -m lab.nanogpt`"])  # fmt: skip
-    if runs := result.get("llama", {}).get("runs"):
-        (steps,) = {run["steps"] for of in runs.values() for run in of.values()}
-        losses = [[run["loss"] for run in of.values()] for of in runs.values()]
-        gpt, llama = (f"{format_spread(of, '.3f')}, n = {len(of)}" for of in losses)
+    runs_by_network = result.get("llama", {}).get("runs")
+    if runs_by_network:
+        losses, all_steps = [], set()
+        for runs in runs_by_network.values():
+            losses.append([run["loss"] for run in runs.values()])
+            all_steps |= {run["steps"] for run in runs.values()}
+        (steps,) = all_steps  # the same in all runs
+        gpt, llama = (f"{format_spread(values, '.3f')}, n = {len(values)}" for values in losses)
         rows.insert(-1, [f"today's language models, Shakespeare: loss of a letter after {steps:,} steps", llama,
                          f"our GPT: {gpt}", "`python -m lab.llama texts`"])  # fmt: skip
     return format_table(["what", "here", "elsewhere", "command"], rows)

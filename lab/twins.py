@@ -109,14 +109,14 @@ def record_run(options):
 
     steps = [
         (
-            hand.loss,
+            by_hand.loss,
             tape.loss,
-            theirs.loss,
+            in_pytorch.loss,
             disagreeing,
-            compute_difference(hand, tape),
-            compute_difference(hand, theirs),
+            compute_difference(by_hand, tape),
+            compute_difference(by_hand, in_pytorch),
         )
-        for hand, tape, theirs, disagreeing in iter_lockstep(options)
+        for by_hand, tape, in_pytorch, disagreeing in iter_lockstep(options)
     ]
     names = ("loss_np", "loss_tape", "loss_torch", "disagreeing", "tape", "difference")
     return dict(zip(names, np.transpose(steps), strict=True))
@@ -184,7 +184,7 @@ def draw_proof(runs):
 
 def show_losses(axes, run):
     """Draw the losses of the last steps, three on top of each other; above them, how far apart the weights are."""
-    steps, last = np.arange(1, len(run["difference"]) + 1), slice(-ZOOM, None)
+    steps, last_steps = np.arange(1, len(run["difference"]) + 1), slice(-ZOOM, None)
     tape_bound = round_up(max(run["tape"]))
     on_tape = (
         f"no weight differs by more than {tape_bound}" if any(run["tape"]) else "every weight is equal to the last bit"
@@ -195,10 +195,12 @@ def show_losses(axes, run):
     )
     style_axes(axes, "", "loss of the batch", f"the last {min(ZOOM, len(steps))} steps")
     make_logarithmic(axes)
-    axes.plot(steps[last], run["loss_np"][last], color=TRAIN, alpha=0.35, linewidth=8, label="NumPy, by hand")
-    axes.plot(steps[last], run["loss_torch"][last], color=INK, linewidth=1.2, label="PyTorch")
-    axes.plot(steps[last], run["loss_tape"][last], ".", color=TEST, markersize=8, label="our autograd")
-    low, high = min(run["loss_np"][last]), max(run["loss_np"][last])
+    axes.plot(
+        steps[last_steps], run["loss_np"][last_steps], color=TRAIN, alpha=0.35, linewidth=8, label="NumPy, by hand"
+    )
+    axes.plot(steps[last_steps], run["loss_torch"][last_steps], color=INK, linewidth=1.2, label="PyTorch")
+    axes.plot(steps[last_steps], run["loss_tape"][last_steps], ".", color=TEST, markersize=8, label="our autograd")
+    low, high = min(run["loss_np"][last_steps]), max(run["loss_np"][last_steps])
     axes.set_ylim(low * (low / high) ** 0.1, high * (high / low) ** 0.4)  # above them, room for the legend
     axes.legend(loc="upper right", ncols=3, columnspacing=1.2, handlelength=1.4, fontsize=12)
     enlarge(axes, textwrap.fill(summary, 58), 13)
@@ -215,9 +217,9 @@ def show_differences(axes, runs):
     for dtype, color in (("float32", TEST), ("float64", TRAIN)):
         difference, unit = runs[dtype]["difference"], np.finfo(dtype).eps / 2
         axes.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2.5)
-        last = (steps[-1], max(difference[-1], 1e-17))
+        last_point = (steps[-1], max(difference[-1], 1e-17))
         note = f"{dtype}: at most {round_up(max(difference))}"
-        axes.annotate(note, last, (0, 8), ha="right", color=color, fontweight="bold", **text_options)
+        axes.annotate(note, last_point, (0, 8), ha="right", color=color, fontweight="bold", **text_options)
         axes.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.annotate(f"rounding unit {unit:.1g}", (steps[0], unit), (0, -5), va="top", color=color, **text_options)
     tipping_steps = find_tipping_steps(**runs["float32"])
@@ -225,7 +227,8 @@ def show_differences(axes, runs):
         difference = runs["float32"]["difference"]
         axes.plot(steps[tipping_steps], difference[tipping_steps], "o", color=INK, markersize=7)
         numbers = " and ".join(f"{step:,}" for step in steps[tipping_steps])
-        note = f"step{'s' * (len(tipping_steps) > 1)} {numbers}: rounding decides\nwhether a ReLU is on or off"
+        noun = "steps" if len(tipping_steps) > 1 else "step"
+        note = f"{noun} {numbers}: rounding decides\nwhether a ReLU is on or off"
         arrow = {"arrowstyle": "-", "color": INK, "relpos": (0, 0.5)}
         text_options |= {"textcoords": "axes fraction", "ha": "left", "arrowprops": arrow}
         axes.annotate(
@@ -258,7 +261,8 @@ def main():
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", choices=[*NETWORKS, "all"], default=next(iter(NETWORKS)))
     choice = parser.parse_args().what
-    for model in NETWORKS if choice == "all" else [choice]:
+    models = NETWORKS if choice == "all" else [choice]
+    for model in models:
         prove(model)
 
 

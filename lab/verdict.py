@@ -50,8 +50,8 @@ def extract_verdict(output):
     Without how many have passed of how many: a picture is not drawn again for each new exercise.
     """
     (paragraph,) = (part for part in output.split("\n\n") if part.startswith((f"{EXERCISE.name}: ", "Passed.")))
-    first, *rest = paragraph.splitlines()
-    return first.partition(" That makes ")[0], " ".join(rest)
+    first_line, *rest = paragraph.splitlines()
+    return first_line.partition(" That makes ")[0], " ".join(rest)
 
 
 @plot_style()
@@ -66,8 +66,8 @@ def draw_scene(line, verdict=None, is_passed=False):
         page.draw_box(54 + WIDE * 38 * len(line), 142, 3, 48, fill=INK, edge=INK, line=0, corner=0)  # where one types
     else:
         page.draw_text((26, 250, "$ python practice.py"), color=GREY, family=MONO, **large)
-        first, rest = verdict
-        page.draw_text((26, 306, first), weight="bold", color=TRAIN if is_passed else TEST, size=30, ha="left")
+        first_sentence, rest = verdict
+        page.draw_text((26, 306, first_sentence), weight="bold", color=TRAIN if is_passed else TEST, size=30, ha="left")
         page.draw_text((26, 358, textwrap.fill(rest, 50)), size=29, ha="left")
     return film.render_page(page)
 

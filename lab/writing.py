@@ -154,18 +154,22 @@ def make_table(result):
         ),
         row("equal to a training image", lambda run: run["nearest"]["equal"], real["nearest"]["equal"], ".3f"),
     ]
-    return results.format_table(
-        ["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}", "test digits in these words"], rows
-    )
+    return results.format_table(["", describe_mean(runs), "test digits in these words"], rows)
+
+
+def describe_mean(runs):
+    noun = "seeds" if len(runs) > 1 else "seed"
+    return f"mean over {len(runs)} {noun}"
 
 
 def make_temperatures_table(result):
     """Return a table in Markdown: the digits that are read as asked, and those that are blank, at each temperature."""
     runs = list(result["runs"].values())
-    rows = [
-        [t, *(results.format_spread([run[key][str(t)] for run in runs], ".3f") for key in ("read", "blank"))]
-        for t in TEMPERATURES
-    ]
+    rows = []
+    for t in TEMPERATURES:
+        read = results.format_spread([run["read"][str(t)] for run in runs], ".3f")
+        blank = results.format_spread([run["blank"][str(t)] for run in runs], ".3f")
+        rows.append([t, read, blank])
     return results.format_table(["temperature", "read as asked", "blank"], rows)
 
 
@@ -183,7 +187,7 @@ def make_names_table(result):
             for t in NAME_TEMPERATURES
         ),
     ]
-    return results.format_table(["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}"], rows)
+    return results.format_table(["", describe_mean(runs)], rows)
 
 
 def get_text_runs(result):
@@ -230,7 +234,8 @@ def draw_temperature_curve(result):
     figure = new_figure(7, 3.9)
     axes = style_axes(figure.add_subplot(), "Digits read as asked: mean, and each seed", "share", "temperature")
     axes.set_ylim(0.78, 1.0)
-    axes.set_xticks(ticks := [0, 0.2, 0.4, 0.6, 0.8, 1], labels=map(str, ticks))
+    ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
+    axes.set_xticks(ticks, labels=map(str, ticks))
     axes.axhline(result["real"]["read"], color=INK, linewidth=1, linestyle=(0, (4, 3)))
     axes.annotate("test digits in these words, read right", (0.5, result["real"]["read"]), (0, 5),
                   textcoords="offset points", ha="center", color=INK)  # fmt: skip
@@ -354,7 +359,8 @@ def main():
         make_names_table(result["names"]),
     )
     print(*tables, sep="\n\n")
-    if count_results := result.get("counts"):
+    count_results = result.get("counts")
+    if count_results:
         print(counts.make_table(count_results["mnist"], {"the network": result["writing"]["runs"]}), end="\n\n")
         print(counts.make_table(count_results["names"], {"the network": result["names"]["runs"]}), end="\n\n")
         print(counts.make_table(count_results["shakespeare"], get_text_runs(result["texts"])))

@@ -106,8 +106,8 @@ def fill_template(template, page_data, attributes="", navigation="", from_site=F
     holes["scores"] = "".join(map(EMPTY_SCORE.format, range(10)))
     holes["code"] = "".join(map(render_code, FUNCTIONS))
     for name, function in FUNCTIONS.items():  # their first lines, and the last ones before `return`
-        source, first = inspect.getsourcelines(function)
-        holes |= {f"{name}_first": str(first), f"{name}_last": str(first + len(source) - 2)}
+        source, first_line = inspect.getsourcelines(function)
+        holes |= {f"{name}_first": str(first_line), f"{name}_last": str(first_line + len(source) - 2)}
     template = template.replace('href="../', 'target="_blank" rel="noopener" href="../')  # keep the work
     return fill(template, holes)
 

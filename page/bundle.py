@@ -41,7 +41,10 @@ def run_tool(*command):
         text = (process.stderr or process.stdout).strip() or "no reason"
         error = re.search(r"\[ERROR\] (.+)\n\n +(\S+:\d+):\d+:", text)  # and below it, where npm's own script failed
         npm = re.search(r"^npm (?:error|ERR!) (?!(?:code|syscall|errno|path|dest) )(.+)", text, re.M)
-        message = f"page/{error[2]}: {error[1]}" if error else npm[1] if npm else text.splitlines()[-1]
+        if error:
+            message = f"page/{error[2]}: {error[1]}"
+        else:
+            message = npm[1] if npm else text.splitlines()[-1]
         raise UserError(f"{Path(command[0]).name} failed: {message}")
     return process.stdout
 

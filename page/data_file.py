@@ -45,8 +45,8 @@ def make_arrays(model, options, history):
         raise UserError("the numbers overflow: the network's weights are too large; train again with a lower --lr")
     p = softmax(logits)
     is_right = p.argmax(axis=1) == dataset.test_labels
-    wrong = np.flatnonzero(~is_right)
-    numbers = np.array([*range(READ), *wrong[wrong >= READ][:MISREAD]])
+    misread = np.flatnonzero(~is_right)
+    numbers = np.array([*range(READ), *misread[misread >= READ][:MISREAD]])
     labels = dataset.test_labels[numbers]
     surprise_order = p[numbers, labels] + is_right[numbers]  # in the true digit, of the misread
     facts = {

@@ -53,7 +53,7 @@ def run():
     os.chdir("/tmp")
     report_lines(file)
     exercise = BY_NAME[name]
-    last = runner.report(
+    outcome = runner.report(
         exercise,
         file,
         int(seed),
@@ -61,7 +61,7 @@ def run():
         tell=lambda text: report(told=text),
         show=lambda outcome: compare_first_wrong(exercise, int(seed), outcome),
     )
-    Path(result).write_text(json.dumps(asdict(last)), encoding="utf-8")
+    Path(result).write_text(json.dumps(asdict(outcome)), encoding="utf-8")
 
 
 def report(**message):
@@ -210,7 +210,7 @@ def unpack(name):
     """
     folder, skipped = UNPACKED, archives.unpack(OURS.by_name, FOLDER / name, UNPACKED)
     paths, *_ = classroom.find_files(OURS, folder)
-    skipped = classroom.join_names([f"{name} ({why})" for name, why in skipped.items()])
+    skipped = classroom.join_names([f"{name} ({reason})" for name, reason in skipped.items()])
     if not paths:
         raise UserError(f"cannot be read: {skipped}" if skipped else f"{name}: there are no exercises in this file")
     paths = {name: path for name, path in paths.items() if classroom.is_written(BY_NAME[name], path)}
@@ -279,8 +279,8 @@ def prove_lines():
     for step in prove.lockstep(proof, lines):
         steps.append(step)
         if len(steps) in prove.SHOWN:
-            loss, twin, apart = map(convert_number, step)
-            report(step=len(steps), loss=loss, twin=twin, apart=apart)
+            loss, twin, difference = map(convert_number, step)
+            report(step=len(steps), loss=loss, twin=twin, apart=difference)
     text = prove.meaning(lines, steps, "mlp_np.py", project_names)
     if project_names:
         text = f"Not written yet, and so ours: {', '.join(project_names)}.\n{text}"

@@ -294,7 +294,8 @@ class Pages:
     def write_page(self, name, text, title=None):
         """Write the page `name`.html, whose text is this HTML."""
         title = title or html.unescape(re.sub("<.*?>", "", re.search("<h1.*?>(.*?)</h1>", text)[1]))
-        if next_page := dict(pairwise(NAVIGATION)).get(f"{name}.html"):
+        next_page = dict(pairwise(NAVIGATION)).get(f"{name}.html")
+        if next_page:
             text += (
                 f'<p class="onward"><a class="button primary" href="{next_page}">Next: {NAVIGATION[next_page]}</a></p>'
             )
@@ -507,7 +508,9 @@ def describe_exercises(pages):
             parts = [link_exercises(exercise, render_block(block, pages)) for block in blocks]
             text, code = "".join(parts), exercise.stub.split('"""', 2)[2]
             asked_parts = [part for part, block in zip(parts, blocks, strict=True) if block.describes]
-            if other_names := [f"`{name}`" for name in dict.fromkeys(re.findall(r"`(\w+)`", code)) if name in BY_NAME]:
+            names_in_code = dict.fromkeys(re.findall(r"`(\w+)`", code))
+            other_names = [f"`{name}`" for name in names_in_code if name in BY_NAME]
+            if other_names:
                 text += link_exercises(
                     exercise, pages.markdown.render(f"It names other exercises: {', '.join(other_names)}.")
                 )
@@ -656,7 +659,12 @@ def compute_packed_size(folder, *patterns):
 
 def find_own_lines():
     """Return {name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
-    return {name: used for used in network.USED for name in BY_NAME[used].gives if name in COMPUTED}
+    return {
+        name: exercise_name
+        for exercise_name in network.USED
+        for name in BY_NAME[exercise_name].gives
+        if name in COMPUTED
+    }
 
 
 def fill_front_page(pages, site_data, arrays):

@@ -22,24 +22,26 @@ from views.parts import (
 
 
 @plot_style()
-def draw_prediction(prepared, p, answer, names=range(10)):
+def draw_prediction(input_picture, p, answer, names=range(10)):
     """Draw what predict.py makes of a picture: the picture, its ink, the network's input, and the answer.
 
-    prepared: as support.ink.see returns it; p (10,); answer in words; names: of the ten classes, here and below. If the
-    picture is refused, it says why in place of an answer.
+    input_picture: as support.ink.see returns it; p (10,); answer in words; names: of the ten classes, here and below.
+    If the picture is refused, it says why in place of an answer.
     """
-    title = "no answer: " + prepared.problem.partition(" in ")[0].rstrip(",") if prepared.problem else answer
+    title = "no answer: " + input_picture.problem.partition(" in ")[0].rstrip(",") if input_picture.problem else answer
     figure = new_figure(10 + measure_extra_width(names), 3.8, title)
     given_axes, ink_axes, image_axes, answer_axes = figure.subplots(1, 4, width_ratios=(3, 3, 3, 4))
-    style_picture_axes(given_axes, "what was given", " ").imshow(prepared.picture, cmap="gray", vmin=0, vmax=255)
+    style_picture_axes(given_axes, "what was given", " ").imshow(input_picture.picture, cmap="gray", vmin=0, vmax=255)
     style_picture_axes(ink_axes, "what was taken for ink", " ").imshow(
-        255 - prepared.ink, cmap="gray", vmin=0, vmax=255
+        255 - input_picture.ink, cmap="gray", vmin=0, vmax=255
     )
     size = "28 x 28 pixels"
-    style_picture_axes(image_axes, "what it would be shown" if prepared.problem else "what the network saw", size)
-    image_axes.imshow(prepared.image, cmap="gray", vmin=0, vmax=255)
-    if prepared.problem:
-        write_text(answer_axes, textwrap.fill(prepared.problem.rpartition(": ")[2], 30))  # the first half is the title
+    style_picture_axes(image_axes, "what it would be shown" if input_picture.problem else "what the network saw", size)
+    image_axes.imshow(input_picture.image, cmap="gray", vmin=0, vmax=255)
+    if input_picture.problem:
+        write_text(
+            answer_axes, textwrap.fill(input_picture.problem.rpartition(": ")[2], 30)
+        )  # the first half is the title
     else:
         draw_bars(answer_axes, p, "what it says", "probabilities", probability, names=names)
     return figure

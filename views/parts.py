@@ -39,10 +39,12 @@ def show_pixels(axes, steps):
 def show_answer(axes_pair, steps, formula, y):
     """Draw logits and probabilities as bars, on two axes."""
     draw_bars(axes_pair[0], steps["logits"], "logits", formula, make_formatter(".1f"), y, steps["classes"])
-    true = name if len(name := str(steps["classes"][y])) < 10 else "y"
+    true_name = str(steps["classes"][y])
+    true = true_name if len(true_name) < 10 else "y"
     loss = f"p = softmax(logits)\nloss = -log p[{true}] = {steps['loss']:.3g}"
     name = str(steps["classes"][steps["p"].argmax()])
-    title = "probabilities: read as " + ("\n" * (len(name) > 9)) + name
+    line_break = "\n" if len(name) > 9 else ""
+    title = f"probabilities: read as {line_break}{name}"
     draw_bars(axes_pair[1], steps["p"], title, loss, probability, y, steps["classes"])
 
 
@@ -61,7 +63,12 @@ def write_text(axes, text):
 
 def make_formatter(number_format):
     """Return a function that formats a number; what rounds to 0 has no sign."""
-    return lambda value: said if float(said := format(value, number_format)) else said.removeprefix("-")
+
+    def format_number(value):
+        text = format(value, number_format)
+        return text if float(text) else text.removeprefix("-")
+
+    return format_number
 
 
 def make_axes(figure, rows, columns, n_used):
@@ -123,7 +130,10 @@ def add_scale(figure, artist, axes, shrink=0.7, has_lower=False, has_higher=Fals
     ticks = np.unique([0, *artist.get_clim()])
     bar = figure.colorbar(artist, ax=axes, ticks=ticks, shrink=shrink, aspect=14, pad=0.02)
     labels = [f"{value:.2g}".ljust(5, "\u2007") for value in ticks]  # as wide in each row
-    labels[0], labels[-1] = "≤ " * bool(has_lower) + labels[0], "≥ " * bool(has_higher) + labels[-1]
+    if has_lower:
+        labels[0] = f"≤ {labels[0]}"
+    if has_higher:
+        labels[-1] = f"≥ {labels[-1]}"
     bar.ax.set_yticklabels(labels, fontsize=9)
     bar.outline.set_visible(False)
 

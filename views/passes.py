@@ -201,8 +201,8 @@ def draw_patch_gradients(steps, title, y):
     grid, limit = make_axes(middle, rows, columns, len(sizes)), largest([*sizes.values()])
     for axes, (name, size) in zip(grid, sizes.items(), strict=False):
         artist = show_patches(style_picture_axes(axes), size, limit, steps["image"])
-        where = f"after {name}" if name != "embedded" else "before block 1"
-        axes.set_xlabel(f"{where}\nup to {size.max():.2g}", fontsize=9)
+        label = f"after {name}" if name != "embedded" else "before block 1"
+        axes.set_xlabel(f"{label}\nup to {size.max():.2g}", fontsize=9)
     add_scale(middle, artist, grid)
     pixels, gradient = below.subplots(1, 2)
     show_pixels(pixels, steps)

@@ -59,23 +59,23 @@ def look_at_training(argv):
         parser.error(f"--weights names a run, and {conflict} describes another: give one of the two")
     if run_options or arguments.training:
         options = parse_options("np", *run_options)
-        name, examined = f"{options.name}_first", examine_first_steps(options, arguments.training or FIRST)
+        name, diagnosis = f"{options.name}_first", examine_first_steps(options, arguments.training or FIRST)
     else:
         options, checkpoint = read_options("np", arguments.weights or find_newest(None))
         warn_if_apart(checkpoint.path)
-        name, examined = Path(checkpoint.path).stem.removeprefix("checkpoint_"), examine_last_step(options, checkpoint)
+        name, diagnosis = Path(checkpoint.path).stem.removeprefix("checkpoint_"), examine_last_step(options, checkpoint)
     folder, is_first = open_folder(arguments.out), bool(run_options or arguments.training)
     file = folder / f"training_{name}.png"
     check_output("--out", file, ".png", arguments.weights)
     title = options.network.title(options.run)
-    noun = "texts" if examined["labels"] is None else "labels"
-    sentences = describe_marks(examined["marks"]) or [
+    noun = "texts" if diagnosis["labels"] is None else "labels"
+    sentences = describe_marks(diagnosis["marks"]) or [
         f"No number is out of the ordinary. Whether the {noun} are right, only you can see."
     ]
-    drawing.save(training_picture.draw_training(examined, title, sentences), file)
-    print(f"{title}, {examined['where']}\n")
-    training_table.print_table(examined["table"], examined["ranges"])
-    print("", *sentences, *examined["no_ranges"], sep="\n")
+    drawing.save(training_picture.draw_training(diagnosis, title, sentences), file)
+    print(f"{title}, {diagnosis['where']}\n")
+    training_table.print_table(diagnosis["table"], diagnosis["ranges"])
+    print("", *sentences, *diagnosis["no_ranges"], sep="\n")
     if not is_first and not options.network.writes:
         worst_file = folder / f"worst_{name}.png"
         check_output("--out", worst_file, ".png", arguments.weights)
@@ -110,8 +110,8 @@ def take_first_steps(options, n_steps):
         if i and not np.isfinite(losses[-1]):
             break
         changes = {name: p - model.params[name] for name, p in network.params.items()}
-        where = f"step {i + 1:,} of {plan.steps:,}, rate {lr:.2g} (at its highest {options.run.lr:g})"
-        step = Step(model, options, batch, changes, lr / options.run.lr, losses, where, i + 1)
+        position = f"step {i + 1:,} of {plan.steps:,}, rate {lr:.2g} (at its highest {options.run.lr:g})"
+        step = Step(model, options, batch, changes, lr / options.run.lr, losses, position, i + 1)
     return step, dataset
 
 
@@ -121,10 +121,10 @@ def examine_first_steps(options, n_steps):
     See `examine_step`.
     """
     step, dataset = take_first_steps(options, n_steps)
-    examined, losses, plan = examine_step(step), step.losses, make_plan(options, dataset.n_train)
-    uniform_loss, marks = np.log(examined["classes"]), find_unusual_draws(dataset, options, len(losses), plan)
+    diagnosis, losses, plan = examine_step(step), step.losses, make_plan(options, dataset.n_train)
+    uniform_loss, marks = np.log(diagnosis["classes"]), find_unusual_draws(dataset, options, len(losses), plan)
     if not GUESS[0] < losses[0] / uniform_loss < GUESS[1]:
-        comparison = f"where equal scores give log {examined['classes']} = {uniform_loss:.3f}"
+        comparison = f"where equal scores give log {diagnosis['classes']} = {uniform_loss:.3f}"
         marks.append(("loss", f"The first loss is {losses[0]:.4g}, {comparison}", ""))
     for n, loss in enumerate(losses, 1):
         if loss < BELOW_ZERO:
@@ -133,7 +133,7 @@ def examine_first_steps(options, n_steps):
     else:
         if not np.isfinite(losses[-1]):
             marks.append(("loss", f"The loss is {losses[-1]:.3g} in step {len(losses)}", ""))
-    return examined | {"marks": marks + examined["marks"]}
+    return diagnosis | {"marks": marks + diagnosis["marks"]}
 
 
 def find_unusual_draws(dataset, options, steps, plan):
@@ -144,7 +144,8 @@ def find_unusual_draws(dataset, options, steps, plan):
     dataset.mark_drawn(is_drawn, options, 0, steps)
     repeats = describe_repeats(int(is_drawn.sum()), steps, plan, options)
     marks = [("x", repeats[0].upper() + repeats[1:], "")] if repeats else []
-    if (share := dataset.known_tests()) > LEAK:
+    share = dataset.known_tests()
+    if share > LEAK:
         marks.append(("x", f"Of the test images {share:.0%} are among the training images", ""))
     return marks
 
@@ -153,11 +154,11 @@ def examine_last_step(options, checkpoint):
     """Examine the last batch of a run that has left a checkpoint, with the weights as they are: see `examine_step`."""
     dataset = data.load(options.source, options.run.hold_out)
     step = take_last_step(options, checkpoint, dataset)
-    examined = examine_step(step)
+    diagnosis = examine_step(step)
     if step.changes:
         plan = make_plan(options, dataset.n_train)
-        examined["marks"] += find_unusual_draws(dataset, options, checkpoint.history.step, plan)
-    return examined
+        diagnosis["marks"] += find_unusual_draws(dataset, options, checkpoint.history.step, plan)
+    return diagnosis
 
 
 def take_last_step(options, checkpoint, dataset):
@@ -180,9 +181,9 @@ def take_last_step(options, checkpoint, dataset):
     lr = learning_rate(n_steps, plan.steps, options) if is_rising else options.run.lr
     main_np.train_step(network, optimizer, *data.encode(*batch, options), lr)
     changes = {name: p - model.params[name] for name, p in network.params.items()}
-    where = f"after {n_steps:,} steps: the last batch again, rate {lr:g}" + ("" if is_rising else " (the highest)")
+    position = f"after {n_steps:,} steps: the last batch again, rate {lr:g}" + ("" if is_rising else " (the highest)")
     number = training_table.LAST if n_steps == plan.steps else None
-    return Step(model, options, batch, changes, lr / options.run.lr, losses, where, number)
+    return Step(model, options, batch, changes, lr / options.run.lr, losses, position, number)
 
 
 def find_worst(options, checkpoint):
@@ -254,7 +255,8 @@ def compute_passes(model, options, batch):
     try:
         loss, _ = main_np.train_step(model, recorder, x, y, options.run.lr)
     finally:
-        for layer in layers.values() if layers else [model]:
+        changed_layers = layers.values() if layers else [model]
+        for layer in changed_layers:
             del layer.forward
     return Namespace(x=x, y=y, loss=float(loss), outputs=outputs, gradients=recorder.grads)
 
@@ -344,11 +346,11 @@ def find_contradictions(model, options, batch):
     x, y = data.encode(examples[:IN_DOUBT], labels if labels is None else labels[:IN_DOUBT], exact_options)
     slopes = Slopes(copy_network(exact_options, model), main_np.compute_loss, x, y)
     loss, expected = slopes.loss(), true_loss(slopes.logits(), y)
-    where = "`python main_np.py --prove` says where it begins"
+    advice = "`python main_np.py --prove` says where it begins"
     if np.isfinite(expected) and not abs(loss - expected) <= 1e-9 * max(1, expected):
-        yield "loss", f"The loss is not the mean of -log p[y] ({where})", ""
+        yield "loss", f"The loss is not the mean of -log p[y] ({advice})", ""
     if slopes.has_wrong_gradients():
-        yield "loss", f"The gradients are not those of the loss ({where})", ""
+        yield "loss", f"The gradients are not those of the loss ({advice})", ""
 
 
 def find_unusual_output(output):
@@ -384,9 +386,9 @@ def describe_marks(marks):
     for place, message, number in marks:
         places_by_message.setdefault(message, []).append(f"{place} {number}".strip())
     for message, places in places_by_message.items():
-        more = f" and {len(places) - NAMED} more" * (len(places) > NAMED)
-        where = "" if places == ["loss"] else f": {', '.join(places[:NAMED])}{more}"
-        sentences.append(f"{message}{where}.")
+        n_more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
+        places_text = "" if places == ["loss"] else f": {', '.join(places[:NAMED])}{n_more}"
+        sentences.append(f"{message}{places_text}.")
     return sentences
 
 

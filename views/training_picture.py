@@ -31,33 +31,33 @@ FAR = 10  # times log K: a loss above that is drawn on a logarithmic axis
 
 
 @plot_style()
-def draw_training(examined, title, sentences):
+def draw_training(diagnosis, title, sentences):
     """Draw a step of a training: a few examples, the loss so far, what each layer puts out, what each array gets.
 
-    examined: what `training.examine_step` returns; sentences: what is out of the ordinary. Where it is, is red.
+    diagnosis: what `training.examine_step` returns; sentences: what is out of the ordinary. Where it is, is red.
     """
     layers, rows, marked_names = (
-        examined["layers"],
-        group_by_layer(examined["arrays"]),
-        {place for place, *_ in examined["marks"]},
+        diagnosis["layers"],
+        group_by_layer(diagnosis["arrays"]),
+        {place for place, *_ in diagnosis["marks"]},
     )
     lines = [line for sentence in sentences for line in textwrap.wrap(sentence, 90)]
     heights = [
         0.2 * len(lines) + 0.75,
-        1.8 if examined["labels"] is None else 1.5 + measure_extra_height(fold_labels(examined["labels"])),
+        1.8 if diagnosis["labels"] is None else 1.5 + measure_extra_height(fold_labels(diagnosis["labels"])),
         2.0,
         ROW * len(layers) + 1.0,
         ROW * len(rows) + 1.0,
     ]
     figure = new_figure(8, sum(heights))
     top, above, middle, outputs, arrays = figure.subfigures(5, 1, height_ratios=heights)
-    add_title(top, f"{title}\n{examined['where']}", 13)
+    add_title(top, f"{title}\n{diagnosis['where']}", 13)
     axes = top.subplots()
     axes.set_axis_off()
     color = TEST if marked_names else INK
     axes.text(0, 1, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=11, color=color)
-    show_examples(above, examined["examples"], examined["labels"])
-    show_losses(middle.subplots(), np.array(examined["losses"]), examined["classes"])
+    show_examples(above, diagnosis["examples"], diagnosis["labels"])
+    show_losses(middle.subplots(), np.array(diagnosis["losses"]), diagnosis["classes"])
 
     add_title(outputs, "what each layer puts out")
     left, right = outputs.subplots(1, 2, sharey=True)
@@ -71,7 +71,7 @@ def draw_training(examined, title, sentences):
     add_title(arrays, "what each array gets (rings: biases and other vectors)")
     left, right = arrays.subplots(1, 2, sharey=True)
     colors = [TEST if marked_names & {*names} else TRAIN for names in rows.values()]
-    array_rows = [[examined["arrays"][name] for name in names] for names in rows.values()]
+    array_rows = [[diagnosis["arrays"][name] for name in names] for names in rows.values()]
     label_rows(left, rows, "the size of its gradient")
     draw_sizes(left, [[(array["gradient"], array["is_vector"]) for array in row] for row in array_rows], colors)
     label_rows(right, rows, "its step / its weights; dashed: 0.001")
@@ -101,7 +101,9 @@ def draw_sizes(axes, rows, colors, rule=None):
     rule: where a dashed line is.
     """
     dots = [(y, value, is_ring) for y, row in enumerate(rows) for value, is_ring in row if value and np.isfinite(value)]
-    values = [value for _, value, _ in dots] + [rule] * bool(rule)
+    values = [value for _, value, _ in dots]
+    if rule:
+        values.append(rule)
     use_powers_of_ten(axes.xaxis)
     axes.xaxis.set_major_locator(LogLocator(10, numticks=6))
     axes.xaxis.set_minor_locator(NullLocator())
