@@ -85,7 +85,9 @@ def test_what_it_has_to_beat_is_what_counting_gives():
     assert (len(texts), len(others)) == (writer.KNOWN, writer.OTHERS)
     assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.KNOWN + writer.OTHERS
     place, before, words = triples(texts)
-    table, _ = counts.tables(place, before, words, data.SOURCES["names"].tokenizer.sizes)["counts after each token"]
+    table, _ = counts.make_count_tables(place, before, words, data.SOURCES["names"].tokenizer.sizes)[
+        "counts after each token"
+    ]
     _, before, words = triples(others)
     assert writer.counted(texts, others) == pytest.approx(-np.log(table[before, words]).mean(), abs=0.002)
 
