@@ -50,11 +50,11 @@ def main(argv=None):
     )
     add_weights(parser)
     add("--digit", metavar="D", type=integer(0, 9), help=f"gpt: the digit that it is to write (default: {DIGIT})")
-    which = (
+    patch_help = (
         "the patch, or in a text the letter, whose attention to draw, counted row by row from 0 (default: vit, the one "
         "with the most ink; gpt, the one of which it was least sure)"
     )
-    add("--patch", metavar="N", type=integer(0, 4095), help=which)
+    add("--patch", metavar="N", type=integer(0, 4095), help=patch_help)
     add("--out", metavar="DIR", default="learning_curves", help="the folder for the pictures (default: %(default)s)")
     add_training(parser)
     argv = sys.argv[1:] if argv is None else [*argv]
@@ -77,28 +77,33 @@ def main(argv=None):
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
     out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
-    files = {kind: out / f"{kind}_{name}.png" for kind in (*pictures, *["weights"] * bool(pictures), *OF_ALL)}
+    kinds = [*pictures, "weights", *OF_ALL] if pictures else OF_ALL
+    files = {kind: out / f"{kind}_{name}.png" for kind in kinds}
     for file in files.values():
         check_output("--out", file, ".png", checkpoint.path, arguments.picture)
-    dataset, tested = data.load(options.source, options.run.hold_out), test_set_name(options)
+    dataset, test_name = data.load(options.source, options.run.hold_out), test_set_name(options)
     if arguments.picture:
-        seen, y, what = options.source.read(arguments.picture), arguments.label, "your picture"
-        if seen.problem:
-            raise UserError(seen.problem)
-        image = seen.image
+        input_picture, y, description = options.source.read(arguments.picture), arguments.label, "your picture"
+        if input_picture.problem:
+            raise UserError(input_picture.problem)
+        image = input_picture.image
     else:
-        n = min(TEST, len(dataset.test_images) - 1) if arguments.test is None else arguments.test
-        if n >= len(dataset.test_images):
-            parser.error(f"--test {n}: there are {len(dataset.test_images)} {tested} images, from 0")
-        image, y, what = dataset.test_images[n], int(dataset.test_labels[n]), f"{tested} image {n}"
+        index = min(TEST, len(dataset.test_images) - 1) if arguments.test is None else arguments.test
+        if index >= len(dataset.test_images):
+            parser.error(f"--test {index}: there are {len(dataset.test_images)} {test_name} images, from 0")
+        image, y, description = (
+            dataset.test_images[index],
+            int(dataset.test_labels[index]),
+            f"{test_name} image {index}",
+        )
 
-    shown = options.source.describe_label(y)
+    class_name = options.source.describe_label(y)
     figures = draw_test(model, options, dataset)
     if pictures:
-        figures |= draw_inside(model, options, image, y, f"{shown}, {what}", arguments.patch)
+        figures |= draw_inside(model, options, image, y, f"{class_name}, {description}", arguments.patch)
     for kind, figure in figures.items():
         drawing.save(figure, files[kind])
-    print(f"{options.network.title(options.run)} of {checkpoint.path}: {what}, {shown}")
+    print(f"{options.network.title(options.run)} of {checkpoint.path}: {description}, {class_name}")
     print(f"see {out}: {', '.join(file.name for file in files.values())}")
 
 
@@ -106,8 +111,10 @@ def main(argv=None):
 
 
 def look_at_writer(model, options, checkpoint, arguments):
-    """Have it write a digit, or a text, and draw what it thought. UserError if it writes names, or if a picture was
-    named."""
+    """Let the network write a digit, or a text, and draw what it computed.
+
+    Raises UserError if it writes names or words of many letters, or if an option does not apply to it.
+    """
     network, source = f"{options.network.title(options.run)} of {checkpoint.path}", options.source
     draw = source.pick(images=draw_digit, names=None, texts=draw_text)
     if draw is None:
@@ -123,36 +130,42 @@ def look_at_writer(model, options, checkpoint, arguments):
     out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
     file = out / f"written_{name}.png"
     check_output("--out", file, ".png", checkpoint.path)
-    figure, shown = draw(model, options, arguments)
+    figure, description = draw(model, options, arguments)
     drawing.save(figure, file)
-    print(f"{network} has written {shown}")
+    print(f"{network} has written {description}")
     print(f"see {file}")
     return None
 
 
 def draw_digit(model, options, arguments):
-    """(the figure of a digit that the network writes, the digit in words)."""
+    """Return (the figure of a digit that the network writes, the digit in words)."""
     digit = DIGIT if arguments.digit is None else arguments.digit
-    shown = options.source.describe_label(digit)
-    steps = gpt_steps(model, options, options.source.tokenizer.start_tokens([digit]))
+    description = options.source.describe_label(digit)
+    steps = compute_gpt_steps(model, options, options.source.tokenizer.start_tokens([digit]))
     steps["vocabulary"] = texts.load_vocabulary()
     steps["image"] = texts.decode_images(steps["words"][np.newaxis])[0]
     if arguments.patch is not None:
         steps["place"] = arguments.patch
-    return writing.written(steps, f"{options.network.title(options.run)}: it has written {shown}"), shown
+    return writing.draw_generated_digit(
+        steps, f"{options.network.title(options.run)}: it has written {description}"
+    ), description
 
 
 def draw_text(model, options, arguments):
-    """(the figure of a text that the network writes, its length in words)."""
+    """Return (the figure of a text that the network writes, its length in words)."""
     source = options.source
-    shown = f"{source.context_length} letters"
-    steps = gpt_steps(model, options, np.array([[texts.default_prompt_id(source)]])) | {"letters": source.letters}
+    description = f"{source.context_length} letters"
+    steps = compute_gpt_steps(model, options, np.array([[texts.default_prompt_id(source)]])) | {
+        "letters": source.letters
+    }
     if arguments.patch is not None:
         steps["place"] = arguments.patch
-    return writing.written_text(steps, f"{options.network.title(options.run)}: it has written {shown}"), shown
+    return writing.draw_generated_text(
+        steps, f"{options.network.title(options.run)}: it has written {description}"
+    ), description
 
 
-def gpt_steps(model, options, prompt, temperature=0.8, seed=0):
+def compute_gpt_steps(model, options, prompt, temperature=0.8, seed=0):
     """Generate a text as write.py does, and return what the network computes at each position. prompt: a token (1, 1).
 
     {"words": (T,), the tokens that were drawn; "p": (T, V), at the temperature 1; "perplexity": (T,), of each p;
@@ -175,54 +188,58 @@ def gpt_steps(model, options, prompt, temperature=0.8, seed=0):
 # --- One image, there and back -------------------------------------------------------------------------------------
 
 
-def both_passes(model, options, image, y):
-    """Forward and backward for one uint8 image (28, 28), whose true class is y.
+def compute_both_passes(model, options, image, y):
+    """Run one uint8 image (28, 28), whose true class is y, forward and backward.
 
-    (steps, grads): {"image", "classes": their names, "loss", "logits": (10,), "p": (10,), "dlogits": (10,)}, and the
-    model's gradients.
+    Return (steps, grads): {"image", "classes": their names, "loss", "logits": (10,), "p": (10,), "dlogits": (10,)}, and
+    the model's gradients.
     """
     x, labels = data.encode(image[np.newaxis], np.array([y]), options)
     logits = model.forward(x)
     loss, dlogits = softmax_cross_entropy(logits, labels)
     rows = {"logits": logits, "p": softmax(logits), "dlogits": dlogits}
-    known = {"image": image, "classes": options.source.classes, "loss": float(loss)}
-    return known | {name: a[0] for name, a in rows.items()}, model.backward(dlogits)
+    values = {"image": image, "classes": options.source.classes, "loss": float(loss)}
+    return values | {name: a[0] for name, a in rows.items()}, model.backward(dlogits)
 
 
-def mlp_passes(model, options, image, y):
-    """Everything that mlp_np.py computes for one image, by its name there: also {"z1": (H,), ..., "dW1": (784, H)}."""
-    steps, grads = both_passes(model, options, image, y)
+def compute_mlp_passes(model, options, image, y):
+    """Return everything that mlp_np.py computes for one image, by its name there: also {"z1": (H,), ..., "dW1": (784,
+    H)}.
+    """
+    steps, grads = compute_both_passes(model, options, image, y)
     return steps | {name: getattr(model, name)[0] for name in ("z1", "a1", "da1", "dz1")} | {"dW1": grads["W1"]}
 
 
-def resnet_passes(model, options, image, y):
+def compute_resnet_passes(model, options, image, y):
     """The same for a ResNet: the output of the stem and of each stage, and the gradient that returns to it.
 
     Also {"maps": {"stem": (14, 14, 16), ...}, "gradients": the same}. The network runs as in testing: batch
     normalisation uses the means and variances that it remembers.
     """
-    steps, _ = both_passes(model, options, image, y)
-    last = {f"stage {i + 1}": f"blocks.{(i + 1) * options.run.blocks - 1}" for i in range(len(options.run.widths))}
-    shown = {"stem": "stem"} | last  # of each stage, its last block
+    steps, _ = compute_both_passes(model, options, image, y)
+    last_blocks = {
+        f"stage {i + 1}": f"blocks.{(i + 1) * options.run.blocks - 1}" for i in range(len(options.run.widths))
+    }
+    shown_layers = {"stem": "stem"} | last_blocks  # of each stage, its last block
     return steps | {
-        "maps": {stage: model.layers[layer].y[0] for stage, layer in shown.items()},
-        "gradients": {stage: model.gradients[layer][0] for stage, layer in shown.items()},
+        "maps": {stage: model.layers[layer].y[0] for stage, layer in shown_layers.items()},
+        "gradients": {stage: model.gradients[layer][0] for stage, layer in shown_layers.items()},
     }
 
 
-def vit_passes(model, options, image, y):
+def compute_vit_passes(model, options, image, y):
     """The same for a ViT: every block's attention, and the gradient that returns to what stands between the layers.
 
     Also {"attention": {"block 1": (h, T, T), ...}, "gradients": {"embedded": (T, C), "block 1": (T, C), ...},
     "dx": (28, 28), "patch": the number of the one with the most ink}.
     """
-    steps, _ = both_passes(model, options, image, y)
+    steps, _ = compute_both_passes(model, options, image, y)
     ink = Patches(options.run.patch).forward(image[np.newaxis].astype(int))[0].sum(axis=1)
     blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.run.blocks)}
-    returned = {"embedded": "positions"} | blocks
+    gradient_layers = {"embedded": "positions"} | blocks
     return steps | {
         "attention": {block: model.layers[layer].layers["attention"].weights[0] for block, layer in blocks.items()},
-        "gradients": {place: model.gradients[layer][0] for place, layer in returned.items()},
+        "gradients": {place: model.gradients[layer][0] for place, layer in gradient_layers.items()},
         "dx": model.gradients["x"][0],
         "patch": int(ink.argmax()),
     }
@@ -231,41 +248,46 @@ def vit_passes(model, options, image, y):
 # --- The first layer's weights: (the rest of a title, images (n, h, w), a label for each, a note) ---------------------
 
 
-def mlp_weights(params, options):
-    """Those of the units that matter most: with the largest outgoing weights, the largest first."""
+def get_mlp_weights(params, options):
+    """Return the weights of the units that matter most: with the largest outgoing weights, the largest first."""
     W1, W2, source = params["W1"], params["W2"], options.source
-    most = np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:MOST]
-    shown = (
+    largest_units = np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:MOST]
+    description = (
         f"all {len(W2)} units"
-        if len(most) == len(W2)
-        else f"the {len(most)} of {len(W2)} units whose weights W2 are largest"
+        if len(largest_units) == len(W2)
+        else f"the {len(largest_units)} of {len(W2)} units whose weights W2 are largest"
     )
     note = (
-        f"{shown}, and the {source.kind} that each speaks for most\n"
+        f"{description}, and the {source.kind} that each speaks for most\n"
         "(fine noise: what is left of the weights before training)"
     )
-    return ", W1", W1.T[most].reshape(-1, 28, 28), [f"for {source.classes[k]}" for k in W2[most].argmax(axis=1)], note
+    return (
+        ", W1",
+        W1.T[largest_units].reshape(-1, 28, 28),
+        [f"for {source.classes[k]}" for k in W2[largest_units].argmax(axis=1)],
+        note,
+    )
 
 
-def resnet_weights(params, options):
-    """Those of the stem, for each channel."""
+def get_resnet_weights(params, options):
+    """Return the stem's kernels, one image for each channel."""
     kernels = np.moveaxis(params["stem.conv.W"][:, :, 0], 2, 0)  # (C, 3, 3)
-    return "", *first(kernels), f"the 3 x 3 weights of {counted(kernels)} of the stem"
+    return "", *select_kernels(kernels), f"the 3 x 3 weights of {describe_channels(kernels)} of the stem"
 
 
-def vit_weights(params, options):
-    """Those of the embedding, for each channel."""
+def get_vit_weights(params, options):
+    """Return the weights of the embedding, one image for each channel."""
     kernels = params["embed.W"].T.reshape(-1, options.run.patch, options.run.patch)  # (C, size, size)
-    return "", *first(kernels), f"what {counted(kernels)} of the embedding multiplies a patch by"
+    return "", *select_kernels(kernels), f"what {describe_channels(kernels)} of the embedding multiplies a patch by"
 
 
-def first(kernels):
-    """The kernels that are drawn, and their numbers."""
+def select_kernels(kernels):
+    """Return the kernels that are drawn, and their numbers."""
     return kernels[:MOST], range(len(kernels[:MOST]))
 
 
-def counted(kernels):
-    """Whose kernels these are, in words."""
+def describe_channels(kernels):
+    """Return in words whose kernels these are."""
     return "each channel" if len(kernels) <= MOST else f"each of the first {MOST} of {len(kernels)} channels"
 
 
@@ -273,45 +295,65 @@ def counted(kernels):
 
 
 def draw_test(model, options, dataset):
-    """The figures of the network's answers to all test images."""
-    labels, network, tested = dataset.test_labels, options.network.title(options.run), test_set_name(options)
+    """Return the figures of the network's answers to all test images."""
+    labels, network, test_name = dataset.test_labels, options.network.title(options.run), test_set_name(options)
     source = options.source
     p = np.concatenate([softmax(model.forward(x)) for x, _ in data.test_batches(dataset, options, IN_PART)])  # (N, 10)
-    said, confidence = p.argmax(axis=1), p.max(axis=1)
-    counts = np.bincount(10 * labels.astype(int) + said, minlength=100).reshape(10, 10)  # of (true class, answer)
-    wrong = np.flatnonzero(said != labels)
-    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:WRONG]
-    right = f"{network} reads {len(labels) - len(wrong):,} of {len(labels):,} {tested} images right"
-    most = f"its {len(wrong)} mistakes, the most confident first"
-    most = {0: "no mistakes", 1: "its only mistake"}.get(len(wrong), most)
-    if len(worst) < len(wrong):
-        most = f"the {len(worst)} most confident of its {len(wrong)} mistakes"
+    predictions, confidence = p.argmax(axis=1), p.max(axis=1)
+    counts = np.bincount(10 * labels.astype(int) + predictions, minlength=100).reshape(
+        10, 10
+    )  # of (true class, answer)
+    misread = np.flatnonzero(predictions != labels)
+    most_confident = misread[np.argsort(-confidence[misread], kind="stable")][:WRONG]
+    title = f"{network} reads {len(labels) - len(misread):,} of {len(labels):,} {test_name} images right"
+    mistakes_title = f"its {len(misread)} mistakes, the most confident first"
+    mistakes_title = {0: "no mistakes", 1: "its only mistake"}.get(len(misread), mistakes_title)
+    if len(most_confident) < len(misread):
+        mistakes_title = f"the {len(most_confident)} most confident of its {len(misread)} mistakes"
     names = np.array(source.classes)
-    shown = (of[worst] for of in (dataset.test_images, names[labels], names[said], confidence))
-    there = 1 + max(n for n in range(10) if source.classes[n] != NONE or counts[:, n].any())
-    confusion = answers.confusion(counts[:there, :there], right, source.classes[:there], source.kind)
-    figures = confusion, answers.mistakes(*shown, f"{network}: {most}")
+    columns = (array[most_confident] for array in (dataset.test_images, names[labels], names[predictions], confidence))
+    n_classes = 1 + max(n for n in range(10) if source.classes[n] != NONE or counts[:, n].any())
+    confusion_figure = answers.draw_confusion(
+        counts[:n_classes, :n_classes], title, source.classes[:n_classes], source.kind
+    )
+    figures = confusion_figure, answers.draw_mistakes(*columns, f"{network}: {mistakes_title}")
     return dict(zip(OF_ALL, figures, strict=True))
 
 
 # What to draw of the inside of a network: one image's two passes, and the first layer's weights.
 INSIDE = {
-    "mlp": (mlp_passes, {"forward": passes.forward_pass, "backward": passes.backward_pass}, mlp_weights),
-    "resnet": (resnet_passes, {"forward": passes.feature_maps, "backward": passes.feature_gradients}, resnet_weights),
-    "vit": (vit_passes, {"attention": passes.attention, "backward": passes.patch_gradients}, vit_weights),
+    "mlp": (
+        compute_mlp_passes,
+        {"forward": passes.draw_forward_pass, "backward": passes.draw_backward_pass},
+        get_mlp_weights,
+    ),
+    "resnet": (
+        compute_resnet_passes,
+        {"forward": passes.draw_feature_maps, "backward": passes.draw_feature_gradients},
+        get_resnet_weights,
+    ),
+    "vit": (
+        compute_vit_passes,
+        {"attention": passes.draw_attention, "backward": passes.draw_patch_gradients},
+        get_vit_weights,
+    ),
 }
 TITLES = {"forward": "{}, forward: {}", "backward": "{}, backward: {}", "attention": "{}: attention to {}"}
 
 
-def draw_inside(model, options, image, y, what, patch=None):
-    """The figures of one image and of the weights. patch: whose attention to draw, or None for that with most ink."""
-    passes, pictures, weights = INSIDE[options.run.model]
-    steps, network = passes(model, options, image, y), options.network.title(options.run)
+def draw_inside(model, options, image, y, description, patch=None):
+    """Return the figures of one image and of the weights. patch: whose attention to draw, or None for that with most
+    ink.
+    """
+    compute_steps, pictures, get_weights = INSIDE[options.run.model]
+    steps, network = compute_steps(model, options, image, y), options.network.title(options.run)
     if patch is not None:
         steps["patch"] = patch
-    figures = {kind: draw(steps, TITLES[kind].format(network, what), y) for kind, draw in pictures.items()}
-    more, *shown = weights(model.params, options)
-    return figures | {"weights": answers.weights(f"{network}: the first layer's weights{more}", *shown)}
+    figures = {kind: draw(steps, TITLES[kind].format(network, description), y) for kind, draw in pictures.items()}
+    title_end, *weight_images = get_weights(model.params, options)
+    return figures | {
+        "weights": answers.draw_weights(f"{network}: the first layer's weights{title_end}", *weight_images)
+    }
 
 
 if __name__ == "__main__":

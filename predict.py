@@ -60,7 +60,7 @@ def main(argv=None):
         first, second = [name for name in names if name != NONE][:2]
         answer = f"{source.kind}: {first}" if p.max() >= SURE else f"{source.kind}: {first} or {second} (not sure)"
         if arguments.show:
-            drawing.save(answers.prediction(seen, p, answer, source.classes), arguments.show)
+            drawing.save(answers.draw_prediction(seen, p, answer, source.classes), arguments.show)
         if seen.problem:
             raise UserError(seen.problem)
         return p, answer

@@ -19,7 +19,7 @@ with program.import_guard("requirements-np.txt"):
     from marker.derivatives import match_gradients
     from marker.nests import floats
     from support.errors import UserError
-    from views.training import FIRST, in_words, size, unusual_array
+    from views.training import FIRST, describe_marks, find_unusual_array, root_mean_square
 
 
 def load_examples(name):
@@ -47,8 +47,10 @@ def measure_arrays(module, name):
     rows = []
     for path, gradient in gradients.items():
         has_step = path in moves and params[path].ndim > 1 and params[path].any()
-        step = size(moves[path]) / size(params[path]) if has_step else None
-        rows.append((path, size(params[path]), 0.0 if gradient is None else size(gradient), step))
+        step = root_mean_square(moves[path]) / root_mean_square(params[path]) if has_step else None
+        rows.append(
+            (path, root_mean_square(params[path]), 0.0 if gradient is None else root_mean_square(gradient), step)
+        )
     return losses, rows
 
 
@@ -63,8 +65,8 @@ def main(name, file):
         print(f"{path:24}{weights:12.3g}{gradient:16.3g}{'' if step is None else format(step, '.2g'):>18}")
     marks = []
     for path, _, gradient, step in rows:
-        marks += [(path, *mark) for mark in unusual_array(gradient, step)]
-    print("", *(in_words(marks) or ["No number is out of the ordinary."]), sep="\n")
+        marks += [(path, *mark) for mark in find_unusual_array(gradient, step)]
+    print("", *(describe_marks(marks) or ["No number is out of the ordinary."]), sep="\n")
     print("The numbers have no ranges beside them: no healthy run of a network of your own is recorded.")
 
 

@@ -28,102 +28,126 @@ MOVES = 6  # frames of a movement
 TIMES = {"moving": 80, "standing": 2300, "last": 4500}  # milliseconds
 
 
-def passes():
-    """What there is to see of one digit: {name: array}, without the axis of the batch."""
+def compute_passes():
+    """Compute both passes of one digit, and the step that follows: return {name: array} without the batch axis."""
     options, dataset = parse_options("np", *film.OPTIONS), data.load()
-    *_, (_, _, params, answers) = film.record(options, dataset)
+    *_, (_, _, params, answers) = film.iter_states(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
     model.params = {name: p.astype(np.float64) for name, p in params.items()}
-    n = np.flatnonzero(answers != dataset.test_labels)[0]
-    y = dataset.test_labels[n : n + 1].astype(np.int64)
-    x = data.to_input(dataset.test_images[n : n + 1], options).astype(np.float64)
+    index = np.flatnonzero(answers != dataset.test_labels)[0]
+    y = dataset.test_labels[index : index + 1].astype(np.int64)
+    x = data.to_input(dataset.test_images[index : index + 1], options).astype(np.float64)
     logits = model.forward(x)
     loss, dlogits = softmax_cross_entropy(logits, y)
     grads = model.backward(dlogits)
-    found = {name: getattr(model, name)[0] for name in ("z1", "a1", "da1", "dz1")}
-    found |= {"image": dataset.test_images[n], "y": y[0], "p": softmax(logits)[0], "loss": loss, "dlogits": dlogits[0]}
-    found |= {name: p.copy() for name, p in model.params.items()} | {f"d{name}": g for name, g in grads.items()}
+    values = {name: getattr(model, name)[0] for name in ("z1", "a1", "da1", "dz1")}
+    values |= {
+        "image": dataset.test_images[index],
+        "y": y[0],
+        "p": softmax(logits)[0],
+        "loss": loss,
+        "dlogits": dlogits[0],
+    }
+    values |= {name: p.copy() for name, p in model.params.items()} | {f"d{name}": g for name, g in grads.items()}
     update(model.params, {name: np.zeros_like(p) for name, p in params.items()}, grads, LR, momentum=0.0)
     logits = model.forward(x)
-    return found | {"new_p": softmax(logits)[0], "new_loss": softmax_cross_entropy(logits, y)[0]}
+    return values | {"new_p": softmax(logits)[0], "new_loss": softmax_cross_entropy(logits, y)[0]}
 
 
-def stages(of):
-    """(heading, formula, hidden, answer, first, second): what each stage shows, each but the first two with its name.
+def list_stages(values):
+    """Return (heading, formula, hidden_bars, answer_bars, layer1, layer2) of each stage, the last four with their
+    names.
 
-    hidden: the bars of the hidden units (16,), from -1 to 1; answer: those of the ten digits; first (784, 16) and
-    second (16, 10): the weights of the two layers, or their gradients.
+    hidden_bars (16,): of the hidden units, from -1 to 1; answer_bars (10,): of the digits; layer1 (784, 16) and layer2
+    (16, 10): the weights of the two layers, or their gradients.
     """
-    nothing, answer = (np.zeros(16), ""), (np.zeros(10), "")
-    W1, W2, dW1, dW2 = ((of[name], name) for name in ("W1", "W2", "dW1", "dW2"))
-    z1, a1 = ((of[name] / np.abs(of["z1"]).max(), name) for name in ("z1", "a1"))  # a bar of 1 is as long as can be
-    da1, dz1 = ((of[name] / np.abs(of["da1"]).max(), name) for name in ("da1", "dz1"))
-    p, dlogits, new = (of["p"], "p"), (of["dlogits"], "dlogits"), (of["new_p"], "p")
-    loss, after = (f"{of[name]:.2f}" for name in ("loss", "new_loss"))
-    digit, said = of["y"], of["p"].argmax()
+    no_bars, answer = (np.zeros(16), ""), (np.zeros(10), "")
+    W1, W2, dW1, dW2 = ((values[name], name) for name in ("W1", "W2", "dW1", "dW2"))
+    z1, a1 = (
+        (values[name] / np.abs(values["z1"]).max(), name) for name in ("z1", "a1")
+    )  # a bar of 1 is as long as can be
+    da1, dz1 = ((values[name] / np.abs(values["da1"]).max(), name) for name in ("da1", "dz1"))
+    p, dlogits, new_answer = (values["p"], "p"), (values["dlogits"], "dlogits"), (values["new_p"], "p")
+    loss, new_loss = (f"{values[name]:.2f}" for name in ("loss", "new_loss"))
+    digit, prediction = values["y"], values["p"].argmax()
     return [
         ("Forward", "z1 = x W1 + b1", z1, answer, W1, W2),
         ("Forward", "a1 = max(z1, 0)", a1, answer, W1, W2),
-        ("Forward", f"p = softmax(a1 W2 + b2): it says {said}", a1, p, W1, W2),
+        ("Forward", f"p = softmax(a1 W2 + b2): it says {prediction}", a1, p, W1, W2),
         ("Forward", f"loss = -log p[{digit}] = {loss}: it is a {digit}", a1, p, W1, W2),
         ("Backward", "dlogits = p - onehot(y)", a1, dlogits, W1, W2),
         ("Backward", "dW2 = a1.T dlogits", a1, dlogits, W1, dW2),
         ("Backward", "da1 = dlogits W2.T", da1, dlogits, W1, W2),
         ("Backward", "dz1 = da1 * (z1 > 0)", dz1, dlogits, W1, W2),
         ("Backward", "dW1 = x.T dz1", dz1, dlogits, dW1, dW2),
-        ("Step", f"weights - {LR} gradient: loss {after}", nothing, new, W1, W2),
+        ("Step", f"weights - {LR} gradient: loss {new_loss}", no_bars, new_answer, W1, W2),
     ]
 
 
 @plot_style()
-def frame(of, heading, formula, hidden, answer, first, second):
-    """One picture: an RGB image."""
-    page, back = Page(HEIGHT, ""), heading == "Backward"
-    page.text((26, 36, heading), size=27, weight="bold", ha="left", color=TEST if back else INK)
-    page.text((774, 36, formula.replace("-", "−")), size=24, family=MONO, ha="right")
-    page.text((101, 88, "x"), (300, 88, hidden[1]), (474, 88, second[1]), (690, 88, answer[1]), size=22, family=MONO)
-    page.pixels(of["image"], 26, TOP, 150)
-    page.text((122, 290, first[1]), size=22, family=MONO)
-    for unit, array in enumerate(first[0].T):
-        film.draw_weights(page, array, 26 + 50 * (unit % 4), 312 + 55 * (unit // 4), 46, 0.4 * np.abs(first[0]).max())
-    most = np.abs(second[0]).max()
-    page.axes.imshow(second[0], SIGNED, vmin=-most, vmax=most, extent=(400, 548, BOTTOM, TOP), aspect="auto", zorder=2)
-    page.box(400, TOP, 148, BOTTOM - TOP, fill="none", edge=FRAME, corner=0)
-    bars(page, hidden[0], 300, 68)
-    bars(page, answer[0], 690, 84, names=True)
-    return film.drawn(page)
+def draw_frame(values, heading, formula, hidden_bars, answer_bars, layer1, layer2):
+    """Draw one picture: an RGB image."""
+    page, is_backward = Page(HEIGHT, ""), heading == "Backward"
+    page.draw_text((26, 36, heading), size=27, weight="bold", ha="left", color=TEST if is_backward else INK)
+    page.draw_text((774, 36, formula.replace("-", "−")), size=24, family=MONO, ha="right")
+    page.draw_text(
+        (101, 88, "x"), (300, 88, hidden_bars[1]), (474, 88, layer2[1]), (690, 88, answer_bars[1]), size=22, family=MONO
+    )
+    page.draw_pixels(values["image"], 26, TOP, 150)
+    page.draw_text((122, 290, layer1[1]), size=22, family=MONO)
+    for unit, array in enumerate(layer1[0].T):
+        film.draw_weights(page, array, 26 + 50 * (unit % 4), 312 + 55 * (unit // 4), 46, 0.4 * np.abs(layer1[0]).max())
+    limit = np.abs(layer2[0]).max()
+    page.axes.imshow(
+        layer2[0], SIGNED, vmin=-limit, vmax=limit, extent=(400, 548, BOTTOM, TOP), aspect="auto", zorder=2
+    )
+    page.draw_box(400, TOP, 148, BOTTOM - TOP, fill="none", edge=FRAME, corner=0)
+    draw_bars(page, hidden_bars[0], 300, 68)
+    draw_bars(page, answer_bars[0], 690, 84, has_names=True)
+    return film.render_page(page)
 
 
-def bars(page, values, x, most, names=False):
-    """A column of bars, to the right of x where a value is positive, to the left where it is negative. most: the length
-    of a bar for 1."""
+def draw_bars(page, values, x, max_length, has_names=False):
+    """Draw a column of bars, to the right of x where a value is positive, to the left where it is negative.
+
+    max_length: the length of a bar for 1. has_names: write the number of its row beside each bar.
+    """
     height = (BOTTOM - TOP) / len(values)
-    for n, value in enumerate(most * values):
-        y = TOP + n * height
-        if names:
-            page.text((586, y + height / 2, str(n)), size=21, family=MONO, color=GREY)
+    for row, value in enumerate(max_length * values):
+        y = TOP + row * height
+        if has_names:
+            page.draw_text((586, y + height / 2, str(row)), size=21, family=MONO, color=GREY)
         if value:
-            page.box(x + min(value, 0), y + 3, abs(value), height - 6, TRAIN if value > 0 else TEST, "none", corner=0)
+            page.draw_box(
+                x + min(value, 0), y + 3, abs(value), height - 6, TRAIN if value > 0 else TEST, "none", corner=0
+            )
     page.axes.plot((x, x), (TOP, BOTTOM), color=GREY, linewidth=1)
 
 
-def movie(of):
-    """(frame, milliseconds), ..."""
-    old = np.zeros(16), np.zeros(10)
-    for heading, formula, *bars, first, second in stages(of):
-        new, names = zip(*bars, strict=True)
-        moves = any(not np.array_equal(a, b) for a, b in zip(old, new, strict=True))
-        for part in np.linspace(0, 1, MOVES + 1)[1:] if moves else [1]:
-            between = [(a + part * (b - a), name) for a, b, name in zip(old, new, names, strict=True)]
-            time = "moving" if part < 1 else "last" if heading == "Step" else "standing"
-            yield frame(of, heading, formula, *between, first, second), TIMES[time]
-        old = new
+def iter_frames(values):
+    """Yield (frame, milliseconds) of the film."""
+    old_bars = np.zeros(16), np.zeros(10)
+    for heading, formula, *bars, layer1, layer2 in list_stages(values):
+        new_bars, names = zip(*bars, strict=True)
+        moves = any(not np.array_equal(a, b) for a, b in zip(old_bars, new_bars, strict=True))
+        fractions = np.linspace(0, 1, MOVES + 1)[1:] if moves else [1]
+        for fraction in fractions:
+            current_bars = [
+                (a + fraction * (b - a), name) for a, b, name in zip(old_bars, new_bars, names, strict=True)
+            ]
+            time = "standing"
+            if fraction < 1:
+                time = "moving"
+            elif heading == "Step":
+                time = "last"
+            yield draw_frame(values, heading, formula, *current_bars, layer1, layer2), TIMES[time]
+        old_bars = new_bars
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    frames, times = zip(*movie(passes()), strict=True)
-    film.save(frames, times, ROOT / "png" / "backward.gif")
+    frames, times = zip(*iter_frames(compute_passes()), strict=True)
+    film.save_film(frames, times, ROOT / "png" / "backward.gif")
 
 
 if __name__ == "__main__":

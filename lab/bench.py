@@ -25,7 +25,7 @@ with program.import_guard("requirements-np.txt"):
     import main_np
     import main_torch
     from lab import results, timing
-    from lab.timing import ROUNDS, threads_of_workers
+    from lab.timing import ROUNDS, worker_threads
     from loading.options import parse_options
     from networks import NETWORKS, model_flag
     from support.errors import UserError
@@ -47,13 +47,13 @@ PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # of th
 # --- The same network in several tools: step(x, y, lr), which returns the loss first, and test(dataset) or None -------
 
 
-def in_numpy(options):
+def prepare_numpy(options):
     network, optimizer = main_np.build(options)
     step = functools.partial(main_np.train_step, network, optimizer)
     return step, lambda dataset: main_np.evaluate(network, dataset, options)
 
 
-def in_pytorch(options):
+def prepare_pytorch(options):
     model, optimizer = main_torch.build(options)
     place = Place(options)
     network = place.prepare(model)
@@ -64,8 +64,10 @@ def in_pytorch(options):
     return step, lambda dataset: main_torch.evaluate(network, dataset, options, place)
 
 
-def in_jax(options):
-    """The MLP, with the same first weights. JAX changes no array in place, but may reuse the memory of old weights."""
+def prepare_jax(options):
+    """Prepare the MLP, with the same first weights. JAX changes no array in place, but may reuse the memory of old
+    weights.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -93,8 +95,8 @@ def in_jax(options):
     return step, None
 
 
-def in_scikit_learn(options):
-    """The MLP, with first weights of its own and a constant learning rate. It cuts x into batches by itself."""
+def prepare_scikit_learn(options):
+    """Prepare the MLP, with first weights of its own and a constant learning rate. It cuts x into batches by itself."""
     from sklearn.neural_network import MLPClassifier
 
     network = MLPClassifier([options.run.hidden], solver="sgd", alpha=0, nesterovs_momentum=False, shuffle=False)
@@ -107,19 +109,28 @@ def in_scikit_learn(options):
     return step, None
 
 
-TOOLS = {NUMPY: in_numpy, PYTORCH: in_pytorch, COMPILED: in_pytorch, JAX: in_jax, SCIKIT_LEARN: in_scikit_learn}
+TOOLS = {
+    NUMPY: prepare_numpy,
+    PYTORCH: prepare_pytorch,
+    COMPILED: prepare_pytorch,
+    JAX: prepare_jax,
+    SCIKIT_LEARN: prepare_scikit_learn,
+}
 BATCHES = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # in a call: scikit-learn checks its input in every call
 
 
 # --- Measuring -------------------------------------------------------------------------------------------------------
 
 
-def begin(name, argv, what="step"):
-    """Load the data. A function that takes the next step of a program's run with that tool, or one that tests."""
-    options = parse_options("torch", "--device", "cpu", *argv.split(), *["--compile"] * (name == COMPILED))
+def prepare_call(name, argv, kind="step"):
+    """Load the data. Return a function that takes the next step of a program's run with that tool or, with kind "test",
+    one that tests.
+    """
+    compile_options = ["--compile"] if name == COMPILED else []
+    options = parse_options("torch", "--device", "cpu", *argv.split(), *compile_options)
     dataset = data.load(options.source)
-    drawn = with_changes(options, batch_size=options.run.batch_size * BATCHES[name])
-    batches = data.batches(dataset, drawn, 0, sys.maxsize)
+    batch_options = with_changes(options, batch_size=options.run.batch_size * BATCHES[name])
+    batches = data.batches(dataset, batch_options, 0, sys.maxsize)
     step, test = TOOLS[name](options)
 
     def take_step():
@@ -127,12 +138,12 @@ def begin(name, argv, what="step"):
         loss, *_ = step(x, y, options.run.lr)
         return float(loss)  # reading it waits for JAX
 
-    return take_step if what == "step" else lambda: test(dataset)
+    return take_step if kind == "step" else lambda: test(dataset)
 
 
 @contextlib.contextmanager
 def busy_process():
-    """Inside, another process keeps one core busy."""
+    """Keep one core busy with another process."""
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
         try:
             yield
@@ -140,179 +151,202 @@ def busy_process():
             process.kill()
 
 
-def seconds(*what, **length):
-    """Those that each step takes, or each test, without the first third, which is a warm-up."""
-    return timing.warm(timing.seconds(begin, *what, **length))
+def time_calls(*arguments, **length):
+    """Return the seconds that each call takes, without the first third, which is a warm-up."""
+    return timing.drop_warm_up(timing.time_steps(prepare_call, *arguments, **length))
 
 
-def milliseconds(name, argv):
-    """The median of a step."""
-    return 1000 * np.median(seconds(name, argv)) / BATCHES[name]
+def measure_step_ms(name, argv):
+    """Return the median of a step's milliseconds."""
+    return 1000 * np.median(time_calls(name, argv)) / BATCHES[name]
 
 
-def seconds_to_test(name, argv):
-    return np.median(seconds(name, argv, "test"))
+def measure_test_seconds(name, argv):
+    return np.median(time_calls(name, argv, "test"))
 
 
-def busy_milliseconds(name, argv):
-    """The mean of 100 steps beside a busy process: a crawl is made of few, slow ones."""
+def measure_busy_step_ms(name, argv):
+    """Return the mean of 100 steps beside a busy process: a crawl is made of few, slow ones."""
     with busy_process():
-        return 1000 * np.mean(seconds(name, argv, least=150))
+        return 1000 * np.mean(time_calls(name, argv, min_steps=150))
 
 
-def first_epoch(name):
-    return np.sum(timing.seconds(begin, name, "", least=468 // BATCHES[name], enough=0))
+def measure_first_epoch(name):
+    return np.sum(timing.time_steps(prepare_call, name, "", min_steps=468 // BATCHES[name], min_seconds=0))
 
 
-def whole_program(name, argv):
-    printed = results.run_program(f"{PROGRAMS[name]} {argv}", results.ROOT / "learning_curves" / "others")
-    return results.seconds_in(printed)
+def measure_whole_program(name, argv):
+    output = results.run_program(f"{PROGRAMS[name]} {argv}", results.ROOT / "learning_curves" / "others")
+    return results.parse_seconds(output)
 
 
-def measurements():
-    """Everything once: the threads, a number's name in parts, and a function that finds the number."""
+def iter_measurements():
+    """Yield each measurement once: the number of threads, a number's name in parts, and a function that measures it."""
     for threads, argv in product(THREADS, RUNS):
-        for name in PROGRAMS if argv else TOOLS:
-            yield threads, ("step", argv, threads, name), functools.partial(milliseconds, name, argv)
+        tools = PROGRAMS if argv else TOOLS
+        for name in tools:
+            yield threads, ("step", argv, threads, name), functools.partial(measure_step_ms, name, argv)
         for name in PROGRAMS:
-            yield threads, ("test", argv, threads, name), functools.partial(seconds_to_test, name, argv)
+            yield threads, ("test", argv, threads, name), functools.partial(measure_test_seconds, name, argv)
         for name in PROGRAMS:
-            yield threads, ("busy", argv, threads, name), functools.partial(busy_milliseconds, name, argv)
+            yield threads, ("busy", argv, threads, name), functools.partial(measure_busy_step_ms, name, argv)
     for name in TOOLS:
-        yield THREADS[-1], ("epoch", name), functools.partial(first_epoch, name)
+        yield THREADS[-1], ("epoch", name), functools.partial(measure_first_epoch, name)
     for argv, name in product(RUNS.values(), PROGRAMS):
-        yield THREADS[-1], ("run", argv, name), functools.partial(whole_program, name, argv)
+        yield THREADS[-1], ("run", argv, name), functools.partial(measure_whole_program, name, argv)
 
 
-def measure():
-    """All that this program finds out, as results.json keeps it."""
+def measure_all():
+    """Measure everything in rounds. Return it as results.json keeps it. Raises UserError if a tool is not installed."""
     try:
         versions = {name: importlib.metadata.version(name.lower()) for name in (JAX, SCIKIT_LEARN)}
     except ImportError as error:
         raise UserError(f"{error.name} is not installed: pip install -r requirements/bench.txt") from None
-    found, missing = {}, {}
-    for n in range(1, ROUNDS + 1):
-        print(f"round {n} of {ROUNDS}", file=sys.stderr)
-        for threads, key, number in measurements():
+    rounds, missing = {}, {}
+    for round_number in range(1, ROUNDS + 1):
+        print(f"round {round_number} of {ROUNDS}", file=sys.stderr)
+        for threads, key, measure in iter_measurements():
             try:
-                with threads_of_workers(threads):
-                    value = round(float(number()), 3)
-                found.setdefault(key_of(*key), []).append(value)
+                with worker_threads(threads):
+                    value = round(float(measure()), 3)
+                rounds.setdefault(make_key(*key), []).append(value)
             except UserError as error:
-                missing.setdefault(str(error), set()).add(key_of(*key))
-    missing |= contradictions(found)
-    for why, names in missing.items():
-        print(f"not kept: {'; '.join(sorted(names))}: {why}", file=sys.stderr)
+                missing.setdefault(str(error), set()).add(make_key(*key))
+    missing |= find_contradictions(rounds)
+    for reason, names in missing.items():
+        print(f"not kept: {'; '.join(sorted(names))}: {reason}", file=sys.stderr)
         for name in names:
-            found.pop(name, None)
+            rounds.pop(name, None)
     # For which processors NumPy's products are written: OPENBLAS_CORETYPE in the environment may say an older one.
     kernels = [library["architecture"] for library in threadpool_info() if "architecture" in library]
     versions["kernels"] = " ".join(kernels)
-    return {"command": "python -m lab.bench", "machine": describe_machine() | versions, "rounds": found}
+    return {"command": "python -m lab.bench", "machine": describe_machine() | versions, "rounds": rounds}
 
 
-def contradictions(rounds):
-    """Where a whole program does not take the time of its steps and its testing: {in words: these numbers' names}."""
-    wrong = {}
-    for (network, argv), name in product(timed(rounds), PROGRAMS):
-        names = [key_of(kind, network, THREADS[-1], name) for kind in ("step", "test")] + [key_of("run", argv, name)]
+def find_contradictions(rounds):
+    """Find the programs whose whole time is not that of their steps and their testing.
+
+    Return {in words: the names of these numbers}.
+    """
+    contradictions = {}
+    for (network, argv), name in product(list_measured_runs(rounds), PROGRAMS):
+        names = [make_key(kind, network, THREADS[-1], name) for kind in ("step", "test")] + [
+            make_key("run", argv, name)
+        ]
         if not all(name in rounds for name in names):
             continue
         options = parse_options("torch", *argv.split())
         plan = make_plan(options, data.load(options.source).n_train)
         epochs = math.ceil(plan.steps / plan.steps_per_epoch)
-        ms, test, whole = (np.median(rounds[name]) for name in names)
-        parts = plan.steps * ms / 1000 + epochs * test
-        if abs(parts - whole) > max(TOLERANCE * whole, SMALL):
+        ms, test, measured = (np.median(rounds[name]) for name in names)
+        expected = plan.steps * ms / 1000 + epochs * test
+        if abs(expected - measured) > max(TOLERANCE * measured, SMALL):
             terms = f"{plan.steps} steps of {ms:.2f} ms and {epochs} x {test:.2f} s of testing"
-            wrong[f"{terms} are {parts:.1f} s, but {name} took {whole:.1f} s ({argv or 'default'})"] = names
-    return wrong
+            contradictions[f"{terms} are {expected:.1f} s, but {name} took {measured:.1f} s ({argv or 'default'})"] = (
+                names
+            )
+    return contradictions
 
 
-def timed(rounds):
-    """Of each network that was there when these were measured, the options of a step and of a whole program."""
+def list_measured_runs(rounds):
+    """Return (options of a step, those of a whole program) of each network that was there when these were measured."""
     return [(network, argv) for network, argv in RUNS.items() if any(f" | {network} | " in name for name in rounds)]
 
 
-def key_of(*parts):
-    """A number's name in results.json."""
+def make_key(*parts):
+    """Return a number's name in results.json."""
     return " | ".join(map(str, parts))
 
 
-def median(rounds, *key, form=".2f"):
-    """The median of a number as text; a dash if it is missing."""
-    return format(np.median(rounds[key_of(*key)]), form) if key_of(*key) in rounds else "–"
+def format_median(rounds, *key, number_format=".2f"):
+    """Return the median of a number as text; a dash if it is missing."""
+    return format(np.median(rounds[make_key(*key)]), number_format) if make_key(*key) in rounds else "–"
 
 
-def ratios(rounds, key):
-    """The smallest and the largest ratio of NumPy to PyTorch in a round; a dash if one of them is missing."""
-    ours, theirs = (rounds.get(key_of(*key, name)) for name in (NUMPY, PYTORCH))
-    if not (ours and theirs):
+def format_ratios(rounds, key):
+    """Return the smallest and the largest ratio of NumPy to PyTorch in a round as text; a dash if one of them is
+    missing.
+    """
+    numpy_times, pytorch_times = (rounds.get(make_key(*key, name)) for name in (NUMPY, PYTORCH))
+    if not (numpy_times and pytorch_times):
         return "–"
-    found = np.divide(ours, theirs)
-    return f"{np.min(found):.2f} to {np.max(found):.2f}"
+    quotients = np.divide(numpy_times, pytorch_times)
+    return f"{np.min(quotients):.2f} to {np.max(quotients):.2f}"
 
 
-def compared(rounds, *key, form=".2f"):
-    """Three cells: NumPy, PyTorch, the ratio."""
-    return [*(median(rounds, *key, name, form=form) for name in PROGRAMS), ratios(rounds, key)]
+def make_comparison_cells(rounds, *key, number_format=".2f"):
+    """Return three cells: NumPy, PyTorch, the ratio."""
+    return [
+        *(format_median(rounds, *key, name, number_format=number_format) for name in PROGRAMS),
+        format_ratios(rounds, key),
+    ]
 
 
-def steps_table(rounds):
+def make_steps_table(rounds):
     """Milliseconds for one step, and seconds to test with 10,000 images."""
     rows = []
-    for (argv, _), threads in product(timed(rounds), THREADS):
+    for (argv, _), threads in product(list_measured_runs(rounds), THREADS):
         options = parse_options("torch", *argv.split())
         network = [options.network.title(options.run), options.run.batch_size, threads]
-        rows.append(network + compared(rounds, "step", argv, threads) + compared(rounds, "test", argv, threads))
+        rows.append(
+            network
+            + make_comparison_cells(rounds, "step", argv, threads)
+            + make_comparison_cells(rounds, "test", argv, threads)
+        )
     heads = [f"{what}: {name}" for what in ("step", "testing") for name in (*PROGRAMS, "ratio")]
-    return results.markdown(["network", "batch", "threads", *heads], rows)
+    return results.format_table(["network", "batch", "threads", *heads], rows)
 
 
-def tools_table(rounds):
+def make_tools_table(rounds):
     """Milliseconds for one step, and seconds for the first epoch, with compiling."""
     rows = []
     for name in TOOLS:
-        ms = [median(rounds, "step", "", threads, name) for threads in THREADS]
-        rows.append([name, *ms, median(rounds, "epoch", name, form=".1f")])
-    return results.markdown(["", "step, 1 thread", "step, 2 threads", "first epoch, 2 threads"], rows)
+        ms = [format_median(rounds, "step", "", threads, name) for threads in THREADS]
+        rows.append([name, *ms, format_median(rounds, "epoch", name, number_format=".1f")])
+    return results.format_table(["", "step, 1 thread", "step, 2 threads", "first epoch, 2 threads"], rows)
 
 
-def runs_table(rounds):
+def make_runs_table(rounds):
     """Seconds as the programs print them."""
     rows = [
-        [f"`{argv}`" if argv else "default", *compared(rounds, "run", argv, form=".1f")] for _, argv in timed(rounds)
+        [f"`{argv}`" if argv else "default", *make_comparison_cells(rounds, "run", argv, number_format=".1f")]
+        for _, argv in list_measured_runs(rounds)
     ]
-    return results.markdown(["options", "main_np.py", "main_torch.py", "ratio"], rows)
+    return results.format_table(["options", "main_np.py", "main_torch.py", "ratio"], rows)
 
 
-def busy_table(rounds):
+def make_busy_table(rounds):
     """Milliseconds for one step beside a process that keeps one of two cores busy."""
     rows = []
-    for argv, _ in timed(rounds):
-        cells = [cell for threads in THREADS for cell in compared(rounds, "busy", argv, threads)]
+    for argv, _ in list_measured_runs(rounds):
+        cells = []
+        for threads in THREADS:
+            cells += make_comparison_cells(rounds, "busy", argv, threads)
         rows.append([parse_options("torch", *argv.split()).network.name, *cells])
-    heads = [f"{n} thread{'s' * (n > 1)}: {name}" for n in THREADS for name in (*PROGRAMS, "ratio")]
-    return results.markdown(["network", *heads], rows)
+    heads = []
+    for threads in THREADS:
+        noun = "threads" if threads > 1 else "thread"
+        heads += [f"{threads} {noun}: {name}" for name in (*PROGRAMS, "ratio")]
+    return results.format_table(["network", *heads], rows)
 
 
-TABLES = (steps_table, busy_table, tools_table, runs_table)
+TABLES = (make_steps_table, make_busy_table, make_tools_table, make_runs_table)
 
 
 def main():
     parser = Parser(description=__doc__)
     parser.add_argument("--print", action="store_true", help="make the tables from results.json")
     arguments = parser.parse_args()
-    with results.intact():
-        found = {**results.load_results().get("bench", {})}  # by processor: each has its own ratios
-    new = {} if arguments.print else {processor(): measure()}
-    with contextlib.nullcontext() if new else results.intact():
-        for result in (new or found).values():
+    with results.damage_guard():
+        saved = {**results.load_results().get("bench", {})}  # by processor: each has its own ratios
+    measured = {} if arguments.print else {processor(): measure_all()}
+    with contextlib.nullcontext() if measured else results.damage_guard():
+        for result in (measured or saved).values():
             print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
             for table in TABLES:
                 print(f"\n{table.__doc__}\n\n{table(result['rounds'])}")
-    if new:
-        results.save_result("bench", found | new)
+    if measured:
+        results.save_result("bench", saved | measured)
 
 
 if __name__ == "__main__":

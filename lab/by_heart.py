@@ -25,43 +25,48 @@ STEPS = 200
 LEARNED = 0.1  # of log K
 
 
-def least_loss(x, y):
-    """The loss of one who knows a batch by heart: 0 for images, whose answers y (B,) are single.
+def compute_least_loss(x, y):
+    """Return the loss of one who knows a batch by heart: 0 for images, whose answers y (B,) are single.
 
     Of texts x (B, T), the answer y[b, t] is one of those that follow the same x[b, :t + 1]; -1 is none.
     """
     if y.ndim == 1:
         return 0.0
-    surprise = 0.0
+    total = 0.0
     for t in range(y.shape[1]):
-        begun = np.unique(x[:, : t + 1], axis=0, return_inverse=True)[1].ravel()
-        pairs, counts = np.unique(np.stack([begun, y[:, t]]), axis=1, return_counts=True)
-        surprise -= (counts * np.log(counts / np.bincount(begun)[pairs[0]])).sum()
-    return surprise / (y != -1).sum()
+        prefixes = np.unique(x[:, : t + 1], axis=0, return_inverse=True)[1].ravel()
+        pairs, counts = np.unique(np.stack([prefixes, y[:, t]]), axis=1, return_counts=True)
+        total -= (counts * np.log(counts / np.bincount(prefixes)[pairs[0]])).sum()
+    return total / (y != -1).sum()
 
 
-def losses(options, steps=STEPS):
-    """(the loss of each step, the loss log K of K equal scores, the least there can be)."""
+def learn_batch(options, steps=STEPS):
+    """Train on one batch. Return (the loss of each step, the loss log K of K equal scores, the least there can be)."""
     dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
     make_plan(options, dataset.n_train)  # is there one batch of them?
     x, y = next(data.batches(dataset, options, 0, 1))
     rates = options.run.lr * np.minimum(1, np.arange(1, steps + 1) / (steps / 10))
-    guess = float(np.log(make_network("np", options).forward(x).shape[-1]))
-    return [float(main_np.train_step(network, optimizer, x, y, lr)[0]) for lr in rates], guess, least_loss(x, y)
+    uniform_loss = float(np.log(make_network("np", options).forward(x).shape[-1]))
+    return (
+        [float(main_np.train_step(network, optimizer, x, y, lr)[0]) for lr in rates],
+        uniform_loss,
+        compute_least_loss(x, y),
+    )
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     options = parse_options("np", *argv)
-    found, guess, least = losses(options)
+    losses, uniform_loss, least_loss = learn_batch(options)
     for step in (1, 10, 20, 50, 100, STEPS):
-        print(f"step {step:3}: loss {found[step - 1]:.4g}")
-    if found[-1] < least + LEARNED * guess:
+        print(f"step {step:3}: loss {losses[step - 1]:.4g}")
+    if losses[-1] < least_loss + LEARNED * uniform_loss:
         print("learned by heart")
     else:
         print(
-            f"not learned by heart (equal scores have the loss {guess:.3f}): look at the gradients, the loss, the rate"
+            f"not learned by heart (equal scores have the loss {uniform_loss:.3f}): "
+            "look at the gradients, the loss, the rate"
         )
 
 

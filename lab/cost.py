@@ -20,19 +20,19 @@ with program.import_guard("requirements-np.txt"):
     import vit_np
     from autograd_np import Tensor
     from lab import timing
-    from lab.results import markdown, save_result
+    from lab.results import format_table, save_result
     from support.history import describe_machine
     from support.options import Parser
 
 
-def by_hand(layer, dy, x):
-    """A layer forward, and backward."""
+def iter_passes_by_hand(layer, dy, x):
+    """Yield what a layer computes forward, then backward."""
     yield layer.forward(x)
     yield layer.backward(dy), *getattr(layer, "grads", {}).values()
 
 
-def on_tape(function, dy, *operands):
-    """An operation forward, and backward."""
+def iter_passes_on_tape(function, dy, *operands):
+    """Yield what an operation on the tape computes forward, then backward."""
     operands = [Tensor(operand) for operand in operands]
     y = function(*operands)
     yield y
@@ -40,15 +40,15 @@ def on_tape(function, dy, *operands):
     yield [operand.grad for operand in operands]
 
 
-def network(model, x, y):
-    """A network's pass forward, and backward, without the update."""
+def iter_network_passes(model, x, y):
+    """Yield what a network computes forward, then backward, without the update."""
     logits = model.forward(x)
     yield logits
     yield model.backward(mlp_np.softmax_cross_entropy(logits, y)[1])
 
 
-def compared():
-    """{what: (by hand, on the tape)}, each a function that starts a generator: forward, and backward."""
+def make_comparisons():
+    """Return {name: (by hand, on the tape)}, each a function that starts a generator: forward, then backward."""
     rng = np.random.default_rng(0)
 
     def normal(*shape):
@@ -60,69 +60,74 @@ def compared():
     norm.params = {"gamma": normal(64), "beta": normal(64)}
     mlps, vits = (mlp_np.MLP(), mlp_autograd.MLP()), (vit_np.ViT(), vit_autograd.ViT())
     return {
-        "MLP": [partial(network, model, images, y) for model in mlps],
-        "transformer": [partial(network, model, images, y) for model in vits],
+        "MLP": [partial(iter_network_passes, model, images, y) for model in mlps],
+        "transformer": [partial(iter_network_passes, model, images, y) for model in vits],
         "layer normalisation": [
-            partial(by_hand, norm, dy, x),
-            partial(on_tape, vit_autograd.layer_norm, dy, x, *norm.params.values()),
+            partial(iter_passes_by_hand, norm, dy, x),
+            partial(iter_passes_on_tape, vit_autograd.layer_norm, dy, x, *norm.params.values()),
         ],
         "softmax": [
-            partial(by_hand, vit_np.Softmax(), dweights, scores),
-            partial(on_tape, vit_autograd.softmax, dweights, scores),
+            partial(iter_passes_by_hand, vit_np.Softmax(), dweights, scores),
+            partial(iter_passes_on_tape, vit_autograd.softmax, dweights, scores),
         ],
     }
 
 
-def begin(what, way):
-    """A function that makes one such pass: way 0 by hand, 1 on the tape."""
+def prepare_passes(name, variant):
+    """Return a function that makes both passes of a comparison: variant 0 by hand, 1 on the tape."""
     data.load()  # as in a run: without it, the memory of large arrays is returned and fetched anew at every step
-    make = compared()[what][way]
+    make = make_comparisons()[name][variant]
     return lambda: [*make()]
 
 
-def kept(make):
-    """Bytes that the forward pass keeps for the backward pass."""
+def measure_memory(make):
+    """Return the bytes that the forward pass keeps for the backward pass."""
     gc.collect()
     tracemalloc.start()
     passes = make()
     next(passes)
-    found, _ = tracemalloc.get_traced_memory()
+    n_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return found
+    return n_bytes
 
 
-def cost(rounds=timing.ROUNDS, **length):
-    """{what: {"by hand": ..., "on the tape": ...}}, each with milliseconds and megabytes. They take turns."""
-    found, ways = {}, ("by hand", "on the tape")
-    for what, both in compared().items():
+def measure_cost(rounds=timing.ROUNDS, **length):
+    """Measure both variants of each comparison in turns.
+
+    Return {name: {"by hand": ..., "on the tape": ...}}, each with milliseconds and megabytes.
+    """
+    costs, ways = {}, ("by hand", "on the tape")
+    for name, factories in make_comparisons().items():
         times = {way: [] for way in ways}
-        with timing.threads_of_workers(1):
+        with timing.worker_threads(1):
             for _ in range(rounds):
                 for number, way in enumerate(ways):
-                    times[way].append(np.median(timing.warm(timing.seconds(begin, what, number, **length))))
-        found[what] = {
-            way: {"ms": 1000 * float(np.median(times[way])), "MB": kept(make) / 1e6}
-            for way, make in zip(ways, both, strict=True)
+                    times[way].append(
+                        np.median(timing.drop_warm_up(timing.time_steps(prepare_passes, name, number, **length)))
+                    )
+        costs[name] = {
+            way: {"ms": 1000 * float(np.median(times[way])), "MB": measure_memory(make) / 1e6}
+            for way, make in zip(ways, factories, strict=True)
         }
-    return found
+    return costs
 
 
-def table(found):
-    """What `cost` found, in Markdown."""
+def make_table(costs):
+    """Return the costs as a table in Markdown."""
     rows = []
-    for what, row in found.items():
+    for name, row in costs.items():
         hand, tape = row["by hand"], row["on the tape"]
         ms = [hand["ms"], tape["ms"], tape["ms"] / hand["ms"]]
-        rows.append([what, *(f"{value:.2f}" for value in ms), f"{hand['MB']:.1f}", f"{tape['MB']:.1f}"])
+        rows.append([name, *(f"{value:.2f}" for value in ms), f"{hand['MB']:.1f}", f"{tape['MB']:.1f}"])
     head = ["forward and backward", "ms by hand", "ms on the tape", "ratio", "MB kept by hand", "MB kept on the tape"]
-    return markdown(head, rows)
+    return format_table(head, rows)
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    found = cost()
-    save_result("tape", {"command": "python -m lab.cost", "found": found, "machine": describe_machine()})
-    print(table(found))
+    costs = measure_cost()
+    save_result("tape", {"command": "python -m lab.cost", "found": costs, "machine": describe_machine()})
+    print(make_table(costs))
 
 
 if __name__ == "__main__":

@@ -36,120 +36,151 @@ ROWS = {  # of a text: the coarser table has one letter fewer before
 SEEN = (0, 10, 100, 1000)  # how often four letters were seen: the ends of the lines of a table
 
 
-def pairs(dataset, batch, options):
-    """For each word of the texts that counts, three arrays: its place, the word before it, and the word."""
+def extract_pairs(dataset, batch, options):
+    """Return three arrays with an entry for each word of the texts that counts: its place, the word before it, and the
+    word.
+    """
     x, y = data.encode(*batch, options)
     return tuple(array[y != -1] for array in (np.broadcast_to(np.arange(y.shape[1]), y.shape), x, y))
 
 
-def shares(context, words, behind):
-    """For each context the probabilities of the next word: (..., V). context: a tuple of arrays (N,) to count in; words
-    (N,); behind (..., V): the table that draws one word more."""
-    counts = np.zeros(behind.shape)
-    np.add.at(counts, (*context, words), 1)
-    return (counts + behind) / (counts.sum(axis=-1, keepdims=True) + 1)
+def compute_probabilities(context, token_ids, coarser):
+    """Return the probabilities of the next word for each context: (..., V).
+
+    context: a tuple of arrays (N,) to count in; token_ids (N,); coarser (..., V): the table that draws one word more.
+    """
+    counts = np.zeros(coarser.shape)
+    np.add.at(counts, (*context, token_ids), 1)
+    return (counts + coarser) / (counts.sum(axis=-1, keepdims=True) + 1)
 
 
-def tables(place, before, words, sizes):
-    """{name: (table (..., V), which of place and word before it asks for)} for all of TABLES."""
+def make_count_tables(place, before, token_ids, sizes):
+    """Return {name: (table (..., V), which of place and word before it asks for)} for all of TABLES."""
     V, T, W = sizes["vocab_size"], sizes["context_length"], sizes["vocab_size"] + sizes["n_start_tokens"]
-    alike = np.full(V, 1 / V)
-    all_ = shares((), words, alike)
-    at_place = shares((place,), words, np.tile(all_, (T, 1)))
-    after = shares((before,), words, np.tile(all_, (W, 1)))
-    both = shares((place, before), words, at_place[:, np.newaxis].repeat(W, axis=1))
-    return dict(zip(TABLES, [(alike, ""), (all_, ""), (at_place, "p"), (after, "b"), (both, "pb")], strict=True))
+    uniform = np.full(V, 1 / V)
+    overall = compute_probabilities((), token_ids, uniform)
+    by_place = compute_probabilities((place,), token_ids, np.tile(overall, (T, 1)))
+    by_previous = compute_probabilities((before,), token_ids, np.tile(overall, (W, 1)))
+    by_both = compute_probabilities((place, before), token_ids, by_place[:, np.newaxis].repeat(W, axis=1))
+    return dict(
+        zip(TABLES, [(uniform, ""), (overall, ""), (by_place, "p"), (by_previous, "b"), (by_both, "pb")], strict=True)
+    )
 
 
 def measure(dataset):
-    """{table: {"loss", "accuracy"}} on all test texts."""
+    """Return {table: {"loss", "accuracy"}} on all test texts."""
     options = parse_options("np", "--model", "gpt", "--dataset", dataset)
-    examples, everything = data.load(options.source), slice(None)
-    known, found = pairs(examples, examples.train(everything), options), {}
-    place, before, words = pairs(examples, examples.test(everything), options)
-    for name, (table, asks) in tables(*known, options.source.tokenizer.sizes).items():
-        context = tuple({"p": place, "b": before}[letter] for letter in asks)
-        best = table == table.max(axis=-1, keepdims=True)
-        hits = best / best.sum(axis=-1, keepdims=True)  # it guesses one of the likeliest
-        loss, right = (-np.log(table[(*context, words)])).mean(), hits[(*context, words)].mean()
-        found[name] = {"loss": float(loss), "accuracy": float(right)}
-    return found
+    examples, all_rows = data.load(options.source), slice(None)
+    train_pairs, results_by_table = extract_pairs(examples, examples.train(all_rows), options), {}
+    place, previous_ids, token_ids = extract_pairs(examples, examples.test(all_rows), options)
+    for name, (table, conditions) in make_count_tables(*train_pairs, options.source.tokenizer.sizes).items():
+        context = tuple({"p": place, "b": previous_ids}[letter] for letter in conditions)
+        is_likeliest = table == table.max(axis=-1, keepdims=True)
+        hits = is_likeliest / is_likeliest.sum(axis=-1, keepdims=True)  # it guesses one of the likeliest
+        loss, accuracy = (-np.log(table[(*context, token_ids)])).mean(), hits[(*context, token_ids)].mean()
+        results_by_table[name] = {"loss": float(loss), "accuracy": float(accuracy)}
+    return results_by_table
 
 
-def of_rows(source):
-    """For each of ROWS: its name; the probabilities p (N, V) of each letter that a network is tested on; how often the
-    letters before it were seen in training (N,); and the right letters (N,).
+def iter_text_tables(source):
+    """Yield for each of ROWS: its name; the probabilities p (N, V) of each letter that a network is tested on; how
+    often the letters before it were seen in training (N,); and the right letters (N,).
 
     A table of 65^5 numbers has no room. But of all rows of four letters, few occur: only these are rows of it.
     """
-    words, letters = source.content["arrays"][0].astype(np.int64), len(source.letters)
+    token_ids, n_letters = source.content["arrays"][0].astype(np.int64), len(source.letters)
     _, test = source.examples()
-    first = len(words) * 9 // 10  # of the test
-    asked = np.arange(first + 1, first + 1 + len(test) * source.context_length)
-    p = np.full((len(asked), letters), 1 / letters)
+    n_train = len(token_ids) * 9 // 10  # of the test
+    positions = np.arange(n_train + 1, n_train + 1 + len(test) * source.context_length)
+    p = np.full((len(positions), n_letters), 1 / n_letters)
     for name, n in ROWS.items():
-        codes = sum((words[i : len(words) - n + i] * letters ** (n - 1 - i) for i in range(n)), np.zeros(1, np.int64))
-        before = np.broadcast_to(codes, len(words) - n)  # number i: the n letters before letter i + n, as one number
-        seen, row = np.unique(before[: first - n], return_inverse=True)
-        counts = np.zeros((len(seen), letters))
-        np.add.at(counts, (row, words[n:first]), 1)
-        at = np.minimum(np.searchsorted(seen, before[asked - n]), len(seen) - 1)
-        mine = counts[at] * (seen[at] == before[asked - n])[:, np.newaxis]  # (N, V): 0 where the row was never seen
-        times = mine.sum(axis=1)
-        p = (mine + p) / (times[:, np.newaxis] + 1)
-        yield name, p, times, words[asked]
+        codes = sum(
+            (token_ids[i : len(token_ids) - n + i] * n_letters ** (n - 1 - i) for i in range(n)), np.zeros(1, np.int64)
+        )
+        context_codes = np.broadcast_to(
+            codes, len(token_ids) - n
+        )  # number i: the n letters before letter i + n, as one number
+        contexts, row = np.unique(context_codes[: n_train - n], return_inverse=True)
+        counts = np.zeros((len(contexts), n_letters))
+        np.add.at(counts, (row, token_ids[n:n_train]), 1)
+        rows = np.minimum(np.searchsorted(contexts, context_codes[positions - n]), len(contexts) - 1)
+        context_counts = (
+            counts[rows] * (contexts[rows] == context_codes[positions - n])[:, np.newaxis]
+        )  # (N, V): 0 where the row was never seen
+        times = context_counts.sum(axis=1)
+        p = (context_counts + p) / (times[:, np.newaxis] + 1)
+        yield name, p, times, token_ids[positions]
 
 
 def measure_text(dataset):
-    """The same of a text: {row of ROWS: {"loss", "accuracy"}}."""
-    found = {}
-    for name, p, _, right in of_rows(data.SOURCES[dataset]):
-        loss, hits = -np.log(p[np.arange(len(right)), right]), p.argmax(axis=1) == right
-        found[name] = {"loss": float(loss.mean()), "accuracy": float(hits.mean())}
-    return found
+    """Measure the tables of a text: return {row of ROWS: {"loss", "accuracy"}}."""
+    results_by_row = {}
+    for name, p, _, targets in iter_text_tables(data.SOURCES[dataset]):
+        loss, is_right = -np.log(p[np.arange(len(targets)), targets]), p.argmax(axis=1) == targets
+        results_by_row[name] = {"loss": float(loss.mean()), "accuracy": float(is_right.mean())}
+    return results_by_row
 
 
-def where_seen(source, loss):
-    """{how often the four letters before were seen: [of how many of the letters in 100, loss of the table of five in a
-    row there, loss of the network there]}. loss: the network's, of each letter (N,)."""
-    *_, (_, p, times, right) = of_rows(source)
-    theirs, found = -np.log(p[np.arange(len(right)), right]), {}
+def compare_by_frequency(source, network_loss):
+    """Compare a network with the table of five in a row, by how often the four letters before were seen in training.
+
+    network_loss: of each letter (N,). Return {lower end of a line of SEEN: [letters in 100, loss of the table there,
+    loss of the network there]}.
+    """
+    *_, (_, p, times, targets) = iter_text_tables(source)
+    table_loss, rows = -np.log(p[np.arange(len(targets)), targets]), {}
     for low, high in pairwise((*SEEN, np.inf)):
-        here = (times >= low) & (times < high)
-        found[str(low)] = [float(100 * here.mean()), float(theirs[here].mean()), float(loss[here].mean())]
-    return found
+        is_in_range = (times >= low) & (times < high)
+        rows[str(low)] = [
+            float(100 * is_in_range.mean()),
+            float(table_loss[is_in_range].mean()),
+            float(network_loss[is_in_range].mean()),
+        ]
+    return rows
 
 
-def seen_table(runs):
-    """In Markdown, the means over the runs: where the table of five in a row is weak. runs: {seed: {"seen": what
-    `where_seen` found}}."""
+def make_frequency_table(runs):
+    """Return the means over the runs in Markdown: where the table of five in a row is weak.
+
+    runs: {seed: {"seen": what `compare_by_frequency` returns}}.
+    """
     means = np.mean([[run["seen"][str(low)] for low in SEEN] for run in runs.values()], axis=0)  # (5, 3)
     ends = [f"{low:,} to {high - 1:,}" for low, high in pairwise(SEEN)] + [f"{SEEN[-1]:,} or more"]
-    rows = [[end, f"{of:.0f}", f"{a:.2f}", f"{b:.2f}"] for end, (of, a, b) in zip(ends, means, strict=True)]
-    return results.markdown(["times seen", "of 100 letters", "counts", "the network"], rows)
+    rows = [
+        [end, f"{percent:.0f}", f"{table_loss:.2f}", f"{network_loss:.2f}"]
+        for end, (percent, table_loss, network_loss) in zip(ends, means, strict=True)
+    ]
+    return results.format_table(["times seen", "of 100 letters", "counts", "the network"], rows)
 
 
-def table(counted, networks):
-    """In Markdown: the loss of a word, its perplexity, and the share guessed right, of the tables and of the networks.
+def make_table(results_by_table, networks):
+    """Return a table in Markdown: the loss of a word, its perplexity, and the share guessed right, of tables and
+    networks.
 
-    counted: what was measured of the tables; networks: {name: {seed: {"loss", "accuracy"}}}.
+    results_by_table: what was measured of the tables; networks: {name: {seed: {"loss", "accuracy"}}}.
     """
-    lines = {name: counted[name] for name in [*TABLES, *ROWS] if name in counted}
+    scores = {name: results_by_table[name] for name in [*TABLES, *ROWS] if name in results_by_table}
     for name, runs in networks.items():
-        lines[name] = {what: float(np.mean([run[what] for run in runs.values()])) for what in ("loss", "accuracy")}
+        scores[name] = {
+            metric: float(np.mean([run[metric] for run in runs.values()])) for metric in ("loss", "accuracy")
+        }
     rows = [
         [name, f"{row['loss']:.2f}", f"{np.exp(row['loss']):.1f}", f"{row['accuracy']:.3f}"]
-        for name, row in lines.items()
+        for name, row in scores.items()
     ]
-    return results.markdown(["", "loss", "perplexity", "guessed right"], rows)
+    return results.format_table(["", "loss", "perplexity", "guessed right"], rows)
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    found = {dataset: measure(dataset) for dataset in ("mnist", "names")} | {"shakespeare": measure_text("shakespeare")}
-    results.save_result("counts", {"command": "python -m lab.counts"} | found)
-    for dataset in found:
-        print(*(f"{n:40} {v['loss']:.3f} {v['accuracy']:.3f}" for n, v in found[dataset].items()), sep="\n")
+    results_by_dataset = {dataset: measure(dataset) for dataset in ("mnist", "names")} | {
+        "shakespeare": measure_text("shakespeare")
+    }
+    results.save_result("counts", {"command": "python -m lab.counts"} | results_by_dataset)
+    for dataset in results_by_dataset:
+        print(
+            *(f"{n:40} {v['loss']:.3f} {v['accuracy']:.3f}" for n, v in results_by_dataset[dataset].items()), sep="\n"
+        )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ with program.import_guard("requirements-np.txt"):
 
     from exercises.faults import FAULTS
     from lab import by_heart, experiments, faults, find_lr
-    from lab.results import ROOT, load_results, markdown, save_result
+    from lab.results import ROOT, format_table, load_results, save_result
     from loading.options import parse_options
     from networks import NETWORKS
     from support import drawing
@@ -32,58 +32,66 @@ FAULT = "shifted labels"  # that of the last history
 HISTORIES = ("main_np.py --lr 0.8", "main_np.py --hold-out 30000 --epochs 20", "main_np.py --augment elastic")
 
 
-def of_network(model):
-    """{"log K", "by heart": {step: loss}, "lowest", "suggested", "lr": that of the default run}."""
+def measure_network(model):
+    """Return {"log K", "by heart": {step: loss}, "lowest", "suggested", "lr": that of the default run}."""
     options = parse_options("np", "--model", model)
-    losses, guess, _ = by_heart.losses(options)
-    suggested, lowest = find_lr.suggestion(find_lr.search(options))
+    losses, uniform_loss, _ = by_heart.learn_batch(options)
+    suggested, lowest = find_lr.suggest_rate(find_lr.search_rates(options))
     return {
         "name": options.network.name, "lr": options.run.lr, "lowest": lowest, "suggested": suggested,
         "by heart": {str(step): losses[step - 1] for step in HEARTS},
-        "log K": guess,
+        "log K": uniform_loss,
     }  # fmt: skip
 
 
-def looked_at(words, steps):
-    """What look.py --training says of the first steps of a run, and its numbers. Of PICTURED, it also draws them."""
+def look_at_run(words, steps):
+    """Return what look.py --training says of the first steps of a run, and its numbers. Draw those of PICTURED."""
     options = parse_options("np", *words.split())
-    seen = training.see_first_steps(options, steps)
+    diagnosis = training.examine_first_steps(options, steps)
     if words == PICTURED:
         figure = training_picture.draw_training(
-            seen, options.network.title(options.run), training.in_words(seen["marks"])
+            diagnosis, options.network.title(options.run), training.describe_marks(diagnosis["marks"])
         )
         drawing.save(figure, ROOT / "png" / "training.png")
     return {
-        "first loss": seen["losses"][0], "said": training.in_words(seen["marks"]), "layers": seen["layers"],
-        "steps": {name: array["step"] for name, array in seen["arrays"].items() if array["step"]},
+        "first loss": diagnosis["losses"][0], "said": training.describe_marks(diagnosis["marks"]),
+        "layers": diagnosis["layers"],
+        "steps": {name: array["step"] for name, array in diagnosis["arrays"].items() if array["step"]},
     }  # fmt: skip
 
 
 def run_with_fault(name):
     """Return the history of the MLP's default run in a copy of the project that has this fault: see lab/experiments."""
     with tempfile.TemporaryDirectory() as folder:
-        faults.copy(Path(folder), FAULTS[name])
-        return experiments.measured("main_np.py", 0, folder)
+        faults.copy_project(Path(folder), FAULTS[name])
+        return experiments.measure_run("main_np.py", 0, folder)
 
 
-def table(found, model):
-    """A network's first loss, one batch by heart, and the rates, in Markdown."""
-    of = found["networks"][model]
-    hearts = [f"{of['by heart'][str(step)]:.2g}" for step in HEARTS[1:]]
-    first = f"{of['by heart']['1']:.2f} ({of['log K']:.2f})"
-    row = [of["name"], first, *hearts, f"{of['lowest']:.2g}", f"{of['suggested']:g}", f"{of['lr']:g}"]
+def make_table(result, model):
+    """Return a table in Markdown: a network's first loss, one batch by heart, and the rates."""
+    measured = result["networks"][model]
+    hearts = [f"{measured['by heart'][str(step)]:.2g}" for step in HEARTS[1:]]
+    first_loss = f"{measured['by heart']['1']:.2f} ({measured['log K']:.2f})"
+    row = [
+        measured["name"],
+        first_loss,
+        *hearts,
+        f"{measured['lowest']:.2g}",
+        f"{measured['suggested']:g}",
+        f"{measured['lr']:g}",
+    ]
     head = ["network", "first loss (log K)", *(f"by heart: step {step}" for step in HEARTS[1:])]
-    return markdown([*head, "loss lowest at rate", "suggested", "default"], [row])
+    return format_table([*head, "loss lowest at rate", "suggested", "default"], [row])
 
 
 @plot_style()
-def picture(run):
-    """A run's loss and accuracy, epoch by epoch; it does not say which run it is."""
+def draw_history(run):
+    """Draw a run's loss and accuracy, epoch by epoch; the picture does not say which run it is."""
     figure = new_figure(8, 3.2)
-    for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        style_axes(axes, what, "", "epochs")
+    for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        style_axes(axes, metric, "", "epochs")
         for kind, color, label in (("train", TRAIN, "training"), ("test", TEST, "test")):
-            values = run[f"{kind}_{what}"]
+            values = run[f"{kind}_{metric}"]
             axes.plot(
                 range(1, len(values) + 1),
                 values,
@@ -94,7 +102,7 @@ def picture(run):
                 label=label,
                 clip_on=False,
             )
-        if what == "loss":
+        if metric == "loss":
             axes.set_ylim(0, None)
         axes.legend()
     return figure
@@ -102,18 +110,18 @@ def picture(run):
 
 def main():
     Parser(description=__doc__).parse_args()
-    found = {
-        "networks": {model: of_network(model) for model in NETWORKS if model in TOLD},
-        "looked at": {words: looked_at(words, steps) for words, steps in LOOKED_AT.items()},
+    result = {
+        "networks": {model: measure_network(model) for model in NETWORKS if model in TOLD},
+        "looked at": {words: look_at_run(words, steps) for words, steps in LOOKED_AT.items()},
         "wrong labels": run_with_fault(FAULT),
         "machine": describe_machine(),
     }
-    save_result("debugging", found)
+    save_result("debugging", result)
     runs = load_results()["experiments"]
-    histories = [runs[command]["runs"]["0"] for command in HISTORIES] + [found["wrong labels"]]
+    histories = [runs[command]["runs"]["0"] for command in HISTORIES] + [result["wrong labels"]]
     for number, history in enumerate(histories, 1):
-        drawing.save(picture(history), ROOT / "png" / f"history_{number}.png")
-    print(*(table(found, model) for model in TOLD), sep="\n\n")
+        drawing.save(draw_history(history), ROOT / "png" / f"history_{number}.png")
+    print(*(make_table(result, model) for model in TOLD), sep="\n\n")
 
 
 if __name__ == "__main__":

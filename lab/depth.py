@@ -28,8 +28,8 @@ with program.import_guard("requirements.txt"):
 BLOCKS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
 
 
-def network(blocks, shortcuts):
-    """A ResNet, its optimizer, and the options that both were built from."""
+def build_network(blocks, shortcuts):
+    """Return a ResNet, its optimizer, and the options that both were built from."""
     argv = ["--model", "resnet", "--blocks", blocks, "--batch-size", 128, "--epochs", 1, "--augment", "none"]
     options = parse_options("torch", *argv, "--device", "cpu")
     model, optimizer = main_torch.build(options)
@@ -41,9 +41,9 @@ def network(blocks, shortcuts):
     return model, optimizer, options
 
 
-def gradient_norms(dataset, blocks, shortcuts):
-    """|dW| for each 3 x 3 convolution of the untrained network, from the first to the last, for one batch."""
-    model, _, options = network(blocks, shortcuts)
+def compute_gradient_norms(dataset, blocks, shortcuts):
+    """Return |dW| for each 3 x 3 convolution of the untrained network, from the first to the last, for one batch."""
+    model, _, options = build_network(blocks, shortcuts)
     x = torch.from_numpy(data.to_input(dataset.train_images[:512], options))
     y = torch.from_numpy(dataset.train_labels[:512].astype(np.int64))
     F.cross_entropy(model(x), y).backward()
@@ -51,8 +51,8 @@ def gradient_norms(dataset, blocks, shortcuts):
     return [float(conv.weight.grad.norm()) for conv in convolutions]
 
 
-def accuracy_after_one_epoch(dataset, blocks, shortcuts):
-    model, optimizer, options = network(blocks, shortcuts)
+def measure_accuracy(dataset, blocks, shortcuts):
+    model, optimizer, options = build_network(blocks, shortcuts)
     plan = make_plan(options, len(dataset.train_images))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         x = torch.from_numpy(x)
@@ -62,13 +62,13 @@ def accuracy_after_one_epoch(dataset, blocks, shortcuts):
 
 
 @plot_style()
-def picture(result):
-    """What the shortcut is for: a result as two plots, test accuracy by depth and gradients by layer."""
+def draw_result(result):
+    """Draw the use of the shortcut as two plots: test accuracy by depth, and gradients by layer."""
     figure = new_figure(8, 4)
     left, right = figure.subplots(1, 2)
     style_axes(left, "After one epoch", "test accuracy", "layers")
-    before = f"Before training, {result['layers'][-1]} layers"
-    style_axes(right, before, "size of the gradient, |dW|", "convolution, from the first to the last")
+    right_title = f"Before training, {result['layers'][-1]} layers"
+    style_axes(right, right_title, "size of the gradient, |dW|", "convolution, from the first to the last")
     use_powers_of_ten(right.yaxis)
     for name, color in [("with", TRAIN), ("without", TEST)]:
         gradient = result[name]["gradient"]
@@ -86,11 +86,11 @@ def main():
     for name, shortcuts in [("with", True), ("without", False)]:
         accuracies = []
         for blocks in BLOCKS:
-            accuracies.append(accuracy_after_one_epoch(dataset, blocks, shortcuts))
+            accuracies.append(measure_accuracy(dataset, blocks, shortcuts))
             print(f"{name} shortcuts, {6 * blocks + 2} layers: test accuracy {accuracies[-1]:.4f}", flush=True)
-        result[name] = {"accuracy": accuracies, "gradient": gradient_norms(dataset, BLOCKS[-1], shortcuts)}
+        result[name] = {"accuracy": accuracies, "gradient": compute_gradient_norms(dataset, BLOCKS[-1], shortcuts)}
     results.save_result("shortcut", result)
-    drawing.save(picture(result), results.ROOT / "png" / "shortcut.png")
+    drawing.save(draw_result(result), results.ROOT / "png" / "shortcut.png")
 
 
 if __name__ == "__main__":

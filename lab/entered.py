@@ -22,7 +22,7 @@ class FirstStep(BaseException):
 
 
 def count_entered(argv):
-    """The functions that are entered from `main` to the first `Optimizer.step`: {(file, name, line)}."""
+    """Return the functions that are entered from `main` to the first `Optimizer.step`: {(file, name, line)}."""
     entered, step = set(), main_np.Optimizer.step
 
     def note(frame, event, argument):

@@ -17,7 +17,7 @@ from support import program
 with program.import_guard("requirements-np.txt"):
     import numpy as np
 
-    from lab.results import ROOT, load_results, markdown, save_result, spread
+    from lab.results import ROOT, format_spread, format_table, load_results, save_result
     from support.options import Parser
 
 SEEDS = range(3)
@@ -49,66 +49,77 @@ OVERFITTING += ["main_np.py --hold-out 30000 --epochs 20"]  # with fewer images
 OTHERS = ["main_np.py --lr 0.8"]
 
 
-def measured(command, seed, project=ROOT):
-    """The loss and accuracy of a run in training, a mean for each epoch, and in its tests: all of them of seed 0, the
-    first and the last of the others. Of a run that stopped because of its numbers, {"stopped": what it said}.
+def measure_run(command, seed, project=ROOT):
+    """Train with a command, and return its loss and accuracy: a mean for each epoch of training, and each test.
 
-    project: the folder whose programs run.
+    All of them of seed 0, the first and the last of the other seeds. Of a run that stopped because of its numbers,
+    return {"stopped": its message}. project: the folder whose programs run.
     """
-    with tempfile.TemporaryDirectory() as out:
-        words = [sys.executable, *command.split(), "--seed", str(seed), "--out", out]
-        ended = subprocess.run(words, cwd=project, capture_output=True, text=True)
-        if ended.returncode:
-            return {"stopped": ended.stderr.splitlines()[-1].partition(": ")[2]}
-        history = json.loads(next(Path(out).glob("history_*.json")).read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, *command.split(), "--seed", str(seed), "--out", folder]
+        process = subprocess.run(words, cwd=project, capture_output=True, text=True)
+        if process.returncode:
+            return {"stopped": process.stderr.splitlines()[-1].partition(": ")[2]}
+        history = json.loads(next(Path(folder).glob("history_*.json")).read_text())
     steps = [0, *history["test_step"]]
-    of_epoch = {
+    epoch_means = {
         kind: [float(np.mean(history[kind][a:b])) for a, b in pairwise(steps)]
         for kind in ("train_loss", "train_accuracy")
     }
-    found = of_epoch | {kind: history[kind] for kind in ("test_loss", "test_accuracy")}
-    found = {kind: of[:: max(1, len(of) - 1)] if seed else of for kind, of in found.items()}
-    return {"machine": history["machine"]} | {kind: [round(value, 6) for value in of] for kind, of in found.items()}
+    curves = epoch_means | {kind: history[kind] for kind in ("test_loss", "test_accuracy")}
+    result = {"machine": history["machine"]}
+    for kind, values in curves.items():
+        selected = values[:: max(1, len(values) - 1)] if seed else values
+        result[kind] = [round(value, 6) for value in selected]
+    return result
 
 
-def last(entry, kind="test_accuracy"):
-    """The last of these numbers in each run of a command; none of those that stopped."""
+def get_last_values(entry, kind="test_accuracy"):
+    """Return the last of these numbers in each run of a command; none of those that stopped."""
     return [run[kind][-1] for run in entry["runs"].values() if kind in run]
 
 
-def experiments_table(found):
-    """What each run of docs/experiments.md reaches, in Markdown."""
+def make_experiments_table(entries):
+    """Return a table in Markdown: the accuracy of each run of docs/experiments.md."""
     rows = []
     for command in EXPERIMENTS:
-        if command in found:
-            values = last(found[command])
-            reached = spread(values) if values else "the loss is not finite"
-            rows.append([f"`python {command}`", reached, len(found[command]["runs"])])
-    return markdown(["run", "accuracy", "seeds"], rows)
+        if command in entries:
+            values = get_last_values(entries[command])
+            accuracy = format_spread(values) if values else "the loss is not finite"
+            rows.append([f"`python {command}`", accuracy, len(entries[command]["runs"])])
+    return format_table(["run", "accuracy", "seeds"], rows)
 
 
-def overfitting_table(found):
-    """Training and held-out images apart, in Markdown."""
+def make_overfitting_table(entries):
+    """Return a table in Markdown, with training and held-out images apart."""
     rows = []
     for command in OVERFITTING:
-        if entry := found.get(command):
-            losses = [spread(last(entry, f"{kind}_loss"), ".3f") for kind in ("train", "test")]
-            rows.append([f"`python {command}`", *losses, spread(last(entry, "test_accuracy")), len(entry["runs"])])
-    return markdown(["run", "training loss", "held-out loss", "held-out accuracy", "seeds"], rows)
+        entry = entries.get(command)
+        if entry:
+            losses = [format_spread(get_last_values(entry, f"{kind}_loss"), ".3f") for kind in ("train", "test")]
+            rows.append(
+                [
+                    f"`python {command}`",
+                    *losses,
+                    format_spread(get_last_values(entry, "test_accuracy")),
+                    len(entry["runs"]),
+                ]
+            )
+    return format_table(["run", "training loss", "held-out loss", "held-out accuracy", "seeds"], rows)
 
 
 def main():
     Parser(description=__doc__).parse_args()
     for command in EXPERIMENTS + OVERFITTING + OTHERS:
         for seed in map(str, SEEDS[:1] if command in OTHERS else SEEDS):
-            found = load_results().get("experiments", {})
-            runs = found.setdefault(command, {"runs": {}})["runs"]
+            entries = load_results().get("experiments", {})
+            runs = entries.setdefault(command, {"runs": {}})["runs"]
             if seed not in runs:
-                runs[seed] = measured(command, int(seed))
-                save_result("experiments", found)
-                print(time.strftime("%H:%M"), command, "seed", seed, last(found[command])[-1:], flush=True)
-    found = load_results()["experiments"]
-    print(experiments_table(found), overfitting_table(found), sep="\n\n")
+                runs[seed] = measure_run(command, int(seed))
+                save_result("experiments", entries)
+                print(time.strftime("%H:%M"), command, "seed", seed, get_last_values(entries[command])[-1:], flush=True)
+    entries = load_results()["experiments"]
+    print(make_experiments_table(entries), make_overfitting_table(entries), sep="\n\n")
 
 
 if __name__ == "__main__":

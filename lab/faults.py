@@ -18,7 +18,7 @@ from support import program
 
 with program.import_guard("requirements-np.txt"):
     from exercises.faults import FAULTS, SUSPECTS, insert_fault
-    from lab.results import ROOT, markdown
+    from lab.results import ROOT, format_table
     from support.files import atomic_write
     from support.options import Parser
 
@@ -39,10 +39,10 @@ OFF = 1.25  # the same, of the test's loss after a short run, beyond those of th
 SLOW = 3  # the same, of the loss of a batch that is learned by heart, after 10 and 20 steps
 
 
-def copy(folder, fault=None):
-    """The project's files in that folder, as links, but for the one that has the fault."""
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in listed.splitlines():
+def copy_project(folder, fault=None):
+    """Put the project's files into that folder, as links, but for the one that has the fault."""
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in names.splitlines():
         if name.startswith(("tests/", "page/", "png/", "docs/", ".")) or not (ROOT / name).exists():
             continue
         path = folder / name
@@ -53,24 +53,24 @@ def copy(folder, fault=None):
             path.symlink_to(ROOT / name) if not name.endswith(".py") else os.link(ROOT / name, path)
 
 
-def run(folder, command, fault_options):
-    """A command's status, and what it prints on both streams; of one that takes too long, that."""
+def run_command(folder, command, fault_options):
+    """Run a command. Return its status and its output on both streams; if it takes too long, a message instead."""
     network = re.search(r"--model (\w+)", fault_options)
     lesson = f"{network[1] if network else 'mlp'}_np.py"
     words = command.format(options=fault_options, lesson=lesson).split()
     if words[0].startswith("look.py"):
         words += ["--out", "out"]
     try:
-        ended = subprocess.run(
+        process = subprocess.run(
             [sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False, timeout=600
         )
     except subprocess.TimeoutExpired:
         return 124, "it does not end"
-    return ended.returncode, ended.stdout + ended.stderr
+    return process.returncode, process.stdout + process.stderr
 
 
-def numbers(look, text):
-    """What is compared with a healthy run: {name: number}."""
+def parse_numbers(look, text):
+    """Return the numbers of an output that are compared with a healthy run: {name: number}."""
     if look.startswith("3"):
         return {f"step {step}": float(loss) for step, loss in re.findall(r"step +(10|20): loss (\S+)", text)}
     if look.startswith("6"):
@@ -80,132 +80,150 @@ def numbers(look, text):
     return {"loss": float(losses[-1])} if losses else {}
 
 
-def said(look, status, text, healthy):
-    """What a look says of a fault, in a few words; "" if a healthy copy says the same. healthy: lists of numbers."""
+def describe_symptom(look, status, text, healthy):
+    """Return what a look says of a fault, in a few words; "" if a healthy copy says the same. healthy: lists of
+    numbers.
+    """
     lines = [line for line in text.strip().splitlines() if line]
-    last = lines[-1] if lines else ""
+    last_line = lines[-1] if lines else ""
     if look.startswith("1") and not status:
         sentences = text.split("\n\n")[-1].splitlines()  # below the table, of which only they count
         sentences = [line for line in sentences if not re.match("see |No number |The numbers have no ranges", line)]
         return sentences[0] if sentences else ""
     if status:
-        return next((line for line in reversed(lines) if "wrong" in line or "python -m" not in line), last)
-    if look.startswith("3") and "not learned" in last:
-        return last
+        return next((line for line in reversed(lines) if "wrong" in line or "python -m" not in line), last_line)
+    if look.startswith("3") and "not learned" in last_line:
+        return last_line
     if look.startswith("4") and "all units alike" in text:
         return "0 by hand and by differences"
-    if note := re.search(r"^note: (.+)", text, re.MULTILINE):
+    note = re.search(r"^note: (.+)", text, re.MULTILINE)
+    if note:
         return note[1]
     bound = {"3": SLOW, "6": FAR, "7": OFF}.get(look[0])
-    for name, number in numbers(look, text).items() if bound else ():
-        known = healthy.get(look, {}).get(name, [])
-        if known and not min(known) / bound <= number <= max(known) * bound:
-            return f"{name} {number:.3g}, and not {min(known):.3g} to {max(known):.3g}"
+    if not bound:
+        return ""
+    for name, number in parse_numbers(look, text).items():
+        healthy_numbers = healthy.get(look, {}).get(name, [])
+        if healthy_numbers and not min(healthy_numbers) / bound <= number <= max(healthy_numbers) * bound:
+            return f"{name} {number:.3g}, and not {min(healthy_numbers):.3g} to {max(healthy_numbers):.3g}"
     return ""
 
 
-def healthy_numbers(options):
-    """{look: {name: what healthy copies have, one for each seed}}."""
-    found = {}
+def measure_healthy(options):
+    """Return {look: {name: numbers of healthy copies, one for each seed}}."""
+    numbers = {}
     with tempfile.TemporaryDirectory() as folder:
-        copy(Path(folder))
+        copy_project(Path(folder))
         for look, (command, *_) in LOOKS.items():
-            for seed in SEEDS if look[0] in "367" else ():
-                _, text = run(folder, command.replace("--seed 0", f"--seed {seed}"), options)
-                for name, number in numbers(look, text).items():
-                    found.setdefault(look, {}).setdefault(name, []).append(number)
-    return found
+            if look[0] not in "367":
+                continue
+            for seed in SEEDS:
+                _, text = run_command(folder, command.replace("--seed 0", f"--seed {seed}"), options)
+                for name, number in parse_numbers(look, text).items():
+                    numbers.setdefault(look, {}).setdefault(name, []).append(number)
+    return numbers
 
 
-def looks(fault, healthy, known):
-    """{look: what it says of that fault}, or of a healthy copy (whose options the fault has).
+def look_for_fault(fault, healthy, saved_answers):
+    """Return {look: what it says of that fault}, or of a healthy copy (whose options the fault has).
 
-    known: the answers that are there already, which are not measured again.
+    saved_answers: the answers that are there already, which are not measured again.
     """
     with tempfile.TemporaryDirectory() as folder:
-        copy(Path(folder), fault if fault.right else None)
+        copy_project(Path(folder), fault if fault.right else None)
         answers = {}
         for look, commands in LOOKS.items():
-            if look in known:
-                answers[look] = known[look]
+            if look in saved_answers:
+                answers[look] = saved_answers[look]
                 continue
-            sentences = (said(look, *run(folder, command, fault.options), healthy) for command in commands)
-            answers[look] = " ".join(next(filter(None, sentences), "").split()).replace(folder, "")[:160]
+            symptoms = (
+                describe_symptom(look, *run_command(folder, command, fault.options), healthy) for command in commands
+            )
+            answers[look] = " ".join(next(filter(None, symptoms), "").split()).replace(folder, "")[:160]
         return answers
 
 
-def load():
+def load_answers():
     return json.loads(FOUND.read_text(encoding="utf-8")) if FOUND.exists() else {"healthy": {}, "faults": {}}
 
 
-def save(found):
+def save_answers(content):
     with atomic_write(FOUND) as file:
-        file.write((json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
+        file.write((json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
 
 
-def doubt(names):
-    """The entropy of the suspects of these faults, in bits: how much is still open."""
+def compute_entropy(names):
+    """Return the entropy of the suspects of these faults, in bits: how much is still open."""
     counts = [sum(FAULTS[name].suspect == suspect for name in names) for suspect in SUSPECTS]
     return -sum(n / len(names) * math.log2(n / len(names)) for n in counts if n)
 
 
-def splits(found):
-    """{look: by how many bits it narrows the suspects, in the mean over all faults}, the best first."""
-    names, gained = [*found["faults"]], {}
+def rank_looks(content):
+    """Return {look: by how many bits it narrows the suspects, in the mean over all faults}, the best first."""
+    names, gains = [*content["faults"]], {}
     for look in LOOKS:
-        parts = [[n for n in names if bool(found["faults"][n].get(look)) is speaks] for speaks in (True, False)]
-        gained[look] = doubt(names) - sum(len(part) / len(names) * doubt(part) for part in parts if part)
-    return dict(sorted(gained.items(), key=lambda item: -item[1]))
+        groups = [
+            [n for n in names if bool(content["faults"][n].get(look)) is has_symptom] for has_symptom in (True, False)
+        ]
+        gains[look] = compute_entropy(names) - sum(
+            len(group) / len(names) * compute_entropy(group) for group in groups if group
+        )
+    return dict(sorted(gains.items(), key=lambda item: -item[1]))
 
 
-def table(found):
-    """Which look says something of which fault, in Markdown. A `?` is not measured yet."""
+def make_table(content):
+    """Return a table in Markdown: each look that says something of each fault. A `?` is not measured yet."""
     rows = []
     for name, fault in FAULTS.items():
-        if name not in found["faults"]:
+        if name not in content["faults"]:
             continue  # not measured yet
-        answers, network = found["faults"][name], re.search(r"--model (\w+)", fault.options)
-        why = f"{network[1]}: {fault.why}" if network else fault.why
-        cells = ["?" if look not in answers else "said" if answers[look] else "" for look in LOOKS]
-        rows.append([fault.suspect, why, *cells])
-    return markdown(["suspect", "fault", *LOOKS], rows)
+        answers, network = content["faults"][name], re.search(r"--model (\w+)", fault.options)
+        reason = f"{network[1]}: {fault.why}" if network else fault.why
+        cells = []
+        for look in LOOKS:
+            if look not in answers:
+                cells.append("?")
+            else:
+                cells.append("said" if answers[look] else "")
+        rows.append([fault.suspect, reason, *cells])
+    return format_table(["suspect", "fault", *LOOKS], rows)
 
 
-def summary(found):
-    """What the table comes to, line by line, in Markdown."""
-    answers = found["faults"]
-    loud = {look: sum(bool(of.get(look)) for of in answers.values()) for look in LOOKS}
-    silent = [FAULTS[name].why for name, of in answers.items() if not any(of.values())]
-    steps = ", ".join(f"{look} {count}" for look, count in loud.items())
-    best = ", ".join(f"{look} ({bits:.2f} bits)" for look, bits in splits(found).items())
+def make_summary(content):
+    """Return a summary of the table, line by line, in Markdown."""
+    answers = content["faults"]
+    counts = {look: sum(bool(symptoms.get(look)) for symptoms in answers.values()) for look in LOOKS}
+    unnoticed = [FAULTS[name].why for name, symptoms in answers.items() if not any(symptoms.values())]
+    steps = ", ".join(f"{look} {count}" for look, count in counts.items())
+    ranking = ", ".join(f"{look} ({bits:.2f} bits)" for look, bits in rank_looks(content).items())
     lines = [
         f"Of {len(answers)} faults, so many are noticed by each step: {steps}.",
-        f"By how much a step alone narrows the {len(SUSPECTS)} suspects, the best first: {best}.",
-        f"Nothing says anything of {len(silent)}: {' '.join(silent)}",
+        f"By how much a step alone narrows the {len(SUSPECTS)} suspects, the best first: {ranking}.",
+        f"Nothing says anything of {len(unnoticed)}: {' '.join(unnoticed)}",
     ]
     return "\n".join(f"- {line}" for line in lines)
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    found = load()
+    content = load_answers()
     for options in dict.fromkeys(fault.options for fault in FAULTS.values()):
-        healthy = found["healthy"].setdefault(options, {})
+        healthy = content["healthy"].setdefault(options, {})
         if not healthy.keys() - {"said"}:
-            healthy |= healthy_numbers(options)
-            save(found)
+            healthy |= measure_healthy(options)
+            save_answers(content)
         if healthy.get("said", {}).keys() != LOOKS.keys():
-            nothing = next(iter(FAULTS.values()))._replace(right="", options=options)
-            healthy["said"] = looks(nothing, healthy, healthy.get("said", {}))
-            save(found)
+            no_fault = next(iter(FAULTS.values()))._replace(right="", options=options)
+            healthy["said"] = look_for_fault(no_fault, healthy, healthy.get("said", {}))
+            save_answers(content)
             print("healthy", options, healthy, flush=True)
     for name, fault in FAULTS.items():
-        known = found["faults"].get(name, {})
-        if known.keys() != LOOKS.keys():
-            found["faults"][name] = looks(fault, found["healthy"][fault.options], known)
-            save(found)
-            print(name, found["faults"][name], flush=True)
-    print(table(found), summary(found), sep="\n\n")
+        saved_answers = content["faults"].get(name, {})
+        if saved_answers.keys() != LOOKS.keys():
+            content["faults"][name] = look_for_fault(fault, content["healthy"][fault.options], saved_answers)
+            save_answers(content)
+            print(name, content["faults"][name], flush=True)
+    print(make_table(content), make_summary(content), sep="\n\n")
 
 
 if __name__ == "__main__":

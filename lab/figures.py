@@ -20,7 +20,7 @@ with program.import_guard("requirements-np.txt"):
     from PIL import Image
 
     import data
-    from lab.results import FRAMEWORKS, OPTIMIZERS, PUBLISHED_RUNS, ROOT, drawn
+    from lab.results import FRAMEWORKS, OPTIMIZERS, PUBLISHED_RUNS, ROOT, list_drawn_commands
     from mlp_np import softmax
     from networks import NETWORKS, file_prefix
     from page import data_file
@@ -47,103 +47,103 @@ class Page:
         self.figure = Figure(figsize=(WIDTH / 72, height / 72), layout="none")
         self.axes = self.figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0), autoscale_on=False)
         self.axes.set_axis_off()
-        self.text((26, 32, title), size=18, ha="left")
+        self.draw_text((26, 32, title), size=18, ha="left")
 
-    def text(self, *rows, size=16, color=INK, ha="center", **more):
-        """rows: (x, y, string), where y is the middle of the string's first line."""
-        more |= {"ha": ha, "va": "center"}
+    def draw_text(self, *rows, size=16, color=INK, ha="center", **text_options):
+        """Draw texts. rows: (x, y, string), where y is the middle of the string's first line."""
+        text_options |= {"ha": ha, "va": "center"}
         for x, y, string in rows:
             for i, line in enumerate(string.split("\n")):
-                self.axes.text(x, y + round(1.42 * i * size), line, fontsize=size, color=color, **more)
+                self.axes.text(x, y + round(1.42 * i * size), line, fontsize=size, color=color, **text_options)
 
-    def box(self, x, y, width, height, fill="white", edge=TRAIN, line=1.2, corner=6):
-        """A rectangle, (x, y) its upper left corner."""
+    def draw_box(self, x, y, width, height, fill="white", edge=TRAIN, line=1.2, corner=6):
+        """Draw a rectangle, (x, y) its upper left corner."""
         style = f"round,pad=0,rounding_size={corner}" if corner else "square,pad=0"
         colors = {"facecolor": fill, "edgecolor": edge, "linewidth": line, "zorder": 2}
         self.axes.add_patch(patches.FancyBboxPatch((x, y), width, height, style, **colors))
 
-    def pixels(self, image, x, y, size):
-        """An image in ink on paper, (x, y) its upper left corner."""
+    def draw_pixels(self, image, x, y, size):
+        """Draw an image in ink on paper, (x, y) its upper left corner."""
         extent = (x, x + size, y + size, y)
         self.axes.imshow(image, PAPER, vmin=0, vmax=255, extent=extent, aspect="auto", zorder=2)
-        self.box(x, y, size, size, fill="none", edge=FRAME, line=0.8, corner=0)
+        self.draw_box(x, y, size, size, fill="none", edge=FRAME, line=0.8, corner=0)
 
-    def numbers(self, array, x, y, name="", color=TRAIN, marks=(), border=False):
-        """An array as a table without what is NaN, (x, y) its upper left corner.
+    def draw_numbers(self, array, x, y, name="", color=TRAIN, marks=(), border=False):
+        """Draw an array as a table without what is NaN, (x, y) its upper left corner.
 
         marks: (row, column, side, colour) of square frames; border: whether the outermost cells are grey.
         """
         rows, columns = array.shape
-        self.text((x + 11 * columns, y - 14, name), color=color, **HEAD, **CODE)
+        self.draw_text((x + 11 * columns, y - 14, name), color=color, **HEAD, **CODE)
         for (i, j), number in np.ndenumerate(array):
             outside = border and not (0 < i < rows - 1 and 0 < j < columns - 1)
             left, top = x + 22 * j, y + 22 * i
-            self.box(left, top, 22, 22, fill=GREYISH if outside else "white", edge=FRAME, line=0.8, corner=0)
+            self.draw_box(left, top, 22, 22, fill=GREYISH if outside else "white", edge=FRAME, line=0.8, corner=0)
             if not np.isnan(number):
                 shade = GREY if outside or not number else INK
-                self.text((left + 11, top + 11, f"{number:.0f}".replace("-", "−")), color=shade, size=15, **CODE)
+                self.draw_text((left + 11, top + 11, f"{number:.0f}".replace("-", "−")), color=shade, size=15, **CODE)
         for i, j, side, shade in marks:
             left, top = x + 22 * j, y + 22 * i
-            self.box(left, top, 22 * side, 22 * side, fill="none", edge=shade, line=2, corner=0)
+            self.draw_box(left, top, 22 * side, 22 * side, fill="none", edge=shade, line=2, corner=0)
 
 
 @plot_style()
-def save(figure, path):
+def save_figure(figure, path):
     """Write a page as PNG, in one step: with 256 colours it is a third as long, and looks the same.
 
     A picture that looks like the one that is there stays as it is: another version of matplotlib draws letters, and
     another processor lines, a little differently.
     """
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=150)
-    with Image.open(drawn) as image:
-        if not (path.exists() and looks_like(image, path)):
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=150)
+    with Image.open(png) as image:
+        if not (path.exists() and is_like_file(image, path)):
             with atomic_write(path) as file:
                 image.convert("RGB").quantize(256).save(file, "PNG", optimize=True)
 
 
-def looks_like(image, path):
-    """Whether a picture and that in a file differ by no more than a stroke of a letter."""
-    with Image.open(path) as other:
-        if other.size != image.size:
+def is_like_file(image, path):
+    """Return True if a picture and that in a file differ by no more than a stroke of a letter."""
+    with Image.open(path) as committed:
+        if committed.size != image.size:
             return False
-        new, old = (np.asarray(one.convert("L").reduce(8)).astype(int) for one in (image, other))
+        new, old = (np.asarray(picture.convert("L").reduce(8)).astype(int) for picture in (image, committed))
     return np.abs(new - old).max() < 64
 
 
-def mnist(page):
+def draw_mnist(page):
     """MNIST: handwritten digits, 28 × 28 pixels each"""
     images, labels, _, test_labels, *_ = data.load()
-    page.text((774, 33, f"{len(labels):,} for training, {len(test_labels):,} for testing"), ha="right", **NOTE)
+    page.draw_text((774, 33, f"{len(labels):,} for training, {len(test_labels):,} for testing"), ha="right", **NOTE)
     for digit in range(10):
         x = 26 + 75.6 * digit
         for row, image in enumerate(images[labels == digit][:5]):
-            page.pixels(image, x, 62 + 75.6 * row, 68)
-        page.text((x + 34, 454, str(digit)), size=17, color=TRAIN, weight="bold")
+            page.draw_pixels(image, x, 62 + 75.6 * row, 68)
+        page.draw_text((x + 34, 454, str(digit)), size=17, color=TRAIN, weight="bold")
 
 
-def augmentation(page):
+def draw_augmentation(page):
     """Augmentation: the same digit, changed at random each time it is shown"""
     images, labels = data.load()[:2]
     images = np.array([images[labels == digit][0] for digit in (2, 3, 4, 5, 7)])
     for name, x, seeds in [("none", 26, 1), ("shift", 108, 2), ("affine", 257, 2), ("elastic", 406, 2)]:
         title = "original" if name == "none" else name
-        page.text((x + 33.5 * seeds - 2.5, 72, title), color=TRAIN, weight="bold", **CODE)
+        page.draw_text((x + 33.5 * seeds - 2.5, 72, title), color=TRAIN, weight="bold", **CODE)
         for seed in range(seeds):
             for row, image in enumerate(augment.AUGMENT[name](images, data.make_rng(seed))):
-                page.pixels(image, x + 67 * seed, 90 + 67 * row, 62)
+                page.draw_pixels(image, x + 67 * seed, 90 + 67 * row, 62)
 
     seed, row, x, size = 0, 1, 608, 132
     bent, points = (
         augment.elastic(images, data.make_rng(seed)),
         augment.elastic_points(len(images), data.make_rng(seed)),
     )
-    page.text((x + size / 2, 72, "elastic, close up"), color=TRAIN, weight="bold")
-    page.text((x + size / 2, 238, "each point of the new image"), **NOTE)
-    page.text((x + size / 2, 426, "shows this point\nof the original"), **NOTE)
-    for y, image, where in [(90, bent[row], np.indices((28, 28))), (270, images[row], points[row])]:
-        page.pixels(image, x, y, size)
-        down, right = (where.reshape(2, 28, 28)[:, ::3, ::3] + 0.5) * size / 28  # (10, 10)
+    page.draw_text((x + size / 2, 72, "elastic, close up"), color=TRAIN, weight="bold")
+    page.draw_text((x + size / 2, 238, "each point of the new image"), **NOTE)
+    page.draw_text((x + size / 2, 426, "shows this point\nof the original"), **NOTE)
+    for y, image, sampled_points in [(90, bent[row], np.indices((28, 28))), (270, images[row], points[row])]:
+        page.draw_pixels(image, x, y, size)
+        down, right = (sampled_points.reshape(2, 28, 28)[:, ::3, ::3] + 0.5) * size / 28  # (10, 10)
         for grid in ((x + right, y + down), (x + right.T, y + down.T)):
             page.axes.plot(*grid, color=TEST, linewidth=0.9, zorder=2)
 
@@ -154,125 +154,131 @@ KERNEL = np.array([[0, 1, 0], [-1, 2, 0], [0, 1, 0]])
 GRADIENT = np.array([[0, 0, 0, 0], [0, 0, 1, 0], [0, 2, 0, 0], [0, 0, 0, 0]])
 
 
-def convolution(page):
+def draw_convolution(page):
     """A convolution in numbers: forward, then both derivatives"""
     conv, padded = Conv(np.random.default_rng(0), 1, 1), np.pad(IMAGE, 1)
     conv.params["W"] = KERNEL[..., np.newaxis, np.newaxis]
     y = conv.forward(IMAGE[np.newaxis, ..., np.newaxis])[0, ..., 0]
     dx = conv.backward(GRADIENT[np.newaxis, ..., np.newaxis])[0, ..., 0]
     (i, j), (k, l) = np.argwhere(GRADIENT)  # noqa: E741
-    page.text((26, 66, "forward"), size=17, color=TRAIN, ha="left", weight="bold")
-    page.numbers(padded, 26, 106, "x", marks=[(k, l, 3, TEST), (i, j, 3, TRAIN)], border=True)
-    page.numbers(KERNEL, 252, 139, "W")
-    page.numbers(y, 412, 128, "y", marks=[(k, l, 1, TEST), (i, j, 1, TRAIN)])
-    page.text((205, 172, "∗"), (365, 172, "="), size=18)
+    page.draw_text((26, 66, "forward"), size=17, color=TRAIN, ha="left", weight="bold")
+    page.draw_numbers(padded, 26, 106, "x", marks=[(k, l, 3, TEST), (i, j, 3, TRAIN)], border=True)
+    page.draw_numbers(KERNEL, 252, 139, "W")
+    page.draw_numbers(y, 412, 128, "y", marks=[(k, l, 1, TEST), (i, j, 1, TRAIN)])
+    page.draw_text((205, 172, "∗"), (365, 172, "="), size=18)
     window = padded[i : i + 3, j : j + 3]
     terms = " + ".join(f"{w} · {x}" for w, x in zip(KERNEL.flat, window.flat, strict=True) if w)
     terms = f"{terms} = {y[i, j]}".replace("+ -", "− ")
     note = f"Lay W over the blue frame,\nmultiply entry by entry,\nand add up:\n{terms}"
-    page.text((524, 138, note), ha="left", **NOTE)
-    page.text((26, 254, "grey: the border, all 0"), ha="left", **NOTE)
+    page.draw_text((524, 138, note), ha="left", **NOTE)
+    page.draw_text((26, 254, "grey: the border, all 0"), ha="left", **NOTE)
 
-    page.text((26, 290, "backward"), size=17, color=TEST, ha="left", weight="bold")
-    page.numbers(GRADIENT, 26, 364, "dy", TEST, [(i, j, 1, TRAIN), (k, l, 1, TEST)])
+    page.draw_text((26, 290, "backward"), size=17, color=TEST, ha="left", weight="bold")
+    page.draw_numbers(GRADIENT, 26, 364, "dy", TEST, [(i, j, 1, TRAIN), (k, l, 1, TEST)])
     first, second = f"{GRADIENT[i, j]} ×", f"+ {GRADIENT[k, l]} ×"
     terms = (180, 345, f"dW = {first}"), (321, 345, second), (180, 458, f"dx = {first}"), (343, 458, second)
-    page.text(*terms, size=15, **CODE)
-    page.text((440, 345, "="), (484, 458, "="), size=18)
-    page.numbers(window, 226, 312, marks=[(0, 0, 3, TRAIN)])
-    page.numbers(padded[k : k + 3, l : l + 3], 352, 312, marks=[(0, 0, 3, TEST)])
-    page.numbers(conv.grads["W"][..., 0, 0], 462, 312)
+    page.draw_text(*terms, size=15, **CODE)
+    page.draw_text((440, 345, "="), (484, 458, "="), size=18)
+    page.draw_numbers(window, 226, 312, marks=[(0, 0, 3, TRAIN)])
+    page.draw_numbers(padded[k : k + 3, l : l + 3], 352, 312, marks=[(0, 0, 3, TEST)])
+    page.draw_numbers(conv.grads["W"][..., 0, 0], 462, 312)
     for x, row, column, color in [(226, i, j, TRAIN), (374, k, l, TEST)]:
         shares = np.full((6, 6), np.nan)
         shares[row : row + 3, column : column + 3] = KERNEL
-        page.numbers(shares[1:5, 1:5], x, 414, marks=[(row - 1, column - 1, 3, color)])
-    page.numbers(dx, 506, 414)
-    page.text((546, 322, "each dy times the\nneighbourhood that\nwas read there"), ha="left", **NOTE)
-    page.text((610, 434, "each dy times W,\nwhere W had read;\noverlaps add up"), ha="left", **NOTE)
+        page.draw_numbers(shares[1:5, 1:5], x, 414, marks=[(row - 1, column - 1, 3, color)])
+    page.draw_numbers(dx, 506, 414)
+    page.draw_text((546, 322, "each dy times the\nneighbourhood that\nwas read there"), ha="left", **NOTE)
+    page.draw_text((610, 434, "each dy times W,\nwhere W had read;\noverlaps add up"), ha="left", **NOTE)
 
 
-def network_of_the_page():
-    """(model, the page's facts about it): the MLP of the default run, in float64, that page/index.html shows."""
+def load_page_network():
+    """Return (model, the page's facts about it): the MLP of the default run, in float64, that page/index.html shows."""
     arrays = data_file.load(ROOT / "page" / "data.npz")
-    model = data_file.network(arrays)
+    model = data_file.build_network(arrays)
     model.params = {name: p.astype(np.float64) for name, p in model.params.items()}
-    return model, data_file.facts(arrays)
+    return model, data_file.make_facts(arrays)
 
 
-def mistake(page):
+def draw_mistake(page):
     """It takes this 4 for a 2: here is why"""
-    model, known = network_of_the_page()
-    number, true = known["numbers"][known["opens"]], known["labels"][known["opens"]]
+    model, facts = load_page_network()
+    number, true = facts["numbers"][facts["opens"]], facts["labels"][facts["opens"]]
     image = data.load().test_images[number]
-    run = SimpleNamespace(pixels=known["pixels"], dtype="float64")
+    run = SimpleNamespace(pixels=facts["pixels"], dtype="float64")
     options = SimpleNamespace(run=run, source=data.SOURCES["mnist"])
     x, paper = data.to_input(np.array([image, np.zeros_like(image)]), options).reshape(2, 784)
     p = softmax(model.forward(x[np.newaxis]))[0]
-    said = int(p.argmax())
+    prediction = int(p.argmax())
     W1, _, W2, _ = model.params.values()
-    more = W2[:, said] - W2[:, true]  # what a unit, times its activation, adds to the one score more than to the other
-    votes = model.a1[0] * more
+    weight_difference = (
+        W2[:, prediction] - W2[:, true]
+    )  # what a unit, times its activation, adds to the one score more than to the other
+    votes = model.a1[0] * weight_difference
     order = np.argsort(-votes, kind="stable")
 
     rows, columns = np.nonzero(image)
     top, left = (rows.min() + rows.max()) // 2 - 11, (columns.min() + columns.max()) // 2 - 11
-    near = np.s_[top : top + 24, left : left + 24]  # the digit, and a little paper
+    crop = np.s_[top : top + 24, left : left + 24]  # the digit, and a little paper
 
-    def ink(shares, x_, y_, size):
+    def ink(contributions, x_, y_, size):
         """What each pixel of ink adds to the difference of the two scores: (784,), for ink in place of paper."""
-        shares, extent = (shares * (x - paper)).reshape(28, 28)[near], (x_, x_ + size, y_ + size, y_)
-        limit = 0.6 * np.abs(shares).max()  # beyond it, all is in full colour
-        page.axes.imshow(shares, SIGNED, vmin=-limit, vmax=limit, extent=extent, aspect="auto", zorder=2)
-        page.box(x_, y_, size, size, fill="none", edge=FRAME, corner=0)
+        contributions, extent = (contributions * (x - paper)).reshape(28, 28)[crop], (x_, x_ + size, y_ + size, y_)
+        limit = 0.6 * np.abs(contributions).max()  # beyond it, all is in full colour
+        page.axes.imshow(contributions, SIGNED, vmin=-limit, vmax=limit, extent=extent, aspect="auto", zorder=2)
+        page.draw_box(x_, y_, size, size, fill="none", edge=FRAME, corner=0)
 
     page.axes.texts[0].set(fontsize=26, fontweight="bold")
-    large, bold, colors = {"size": 19}, {"size": 19, "weight": "bold"}, {said: TRAIN, true: TEST}
-    page.text((131, 92, f"the digit: a {true}"), (400, 92, f"its answer: {said}"), **large)
-    page.pixels(image[near], 26, 112, 210)
+    large, bold, colors = {"size": 19}, {"size": 19, "weight": "bold"}, {prediction: TRAIN, true: TEST}
+    page.draw_text((131, 92, f"the digit: a {true}"), (400, 92, f"its answer: {prediction}"), **large)
+    page.draw_pixels(image[crop], 26, 112, 210)
     for y, n in zip((160, 215, 270), [*np.argsort(-p)[:2].tolist(), true], strict=True):
-        page.box(322, y - 15, 120 * p[n], 30, fill=colors.get(n, GREY), edge="none", corner=0)
-        page.text((300, y, str(n)), color=colors.get(n, INK), **bold)
-        page.text((330 + 120 * p[n], y, f"{p[n]:.1%}" if p[n] > 0.001 else f"{p[n]:.2%}"), ha="left", **large)
-    page.text((564, 92, f"ink for {said},"), color=colors[said], ha="left", **bold)
-    page.text((670, 92, f"for {true}"), color=colors[true], ha="left", **bold)
-    ink((W1 * (model.z1[0] > 0)) @ more, 564, 112, 210)
-    for start, digit, units in ((26, said, order[:3]), (412, true, order[:-4:-1])):
-        agreeing = votes[votes > 0] if digit == said else -votes[votes < 0]
-        page.text((start, 372, f"hidden units for {digit}"), color=colors[digit], ha="left", **bold)
+        page.draw_box(322, y - 15, 120 * p[n], 30, fill=colors.get(n, GREY), edge="none", corner=0)
+        page.draw_text((300, y, str(n)), color=colors.get(n, INK), **bold)
+        page.draw_text((330 + 120 * p[n], y, f"{p[n]:.1%}" if p[n] > 0.001 else f"{p[n]:.2%}"), ha="left", **large)
+    page.draw_text((564, 92, f"ink for {prediction},"), color=colors[prediction], ha="left", **bold)
+    page.draw_text((670, 92, f"for {true}"), color=colors[true], ha="left", **bold)
+    ink((W1 * (model.z1[0] > 0)) @ weight_difference, 564, 112, 210)
+    for start, digit, units in ((26, prediction, order[:3]), (412, true, order[:-4:-1])):
+        agreeing = votes[votes > 0] if digit == prediction else -votes[votes < 0]
+        page.draw_text((start, 372, f"hidden units for {digit}"), color=colors[digit], ha="left", **bold)
         for x_, unit in zip((start, start + 125, start + 250), units, strict=True):
-            ink(W1[:, unit] * more[unit], x_, 394, 112)
-            page.text((x_ + 56, 528, f"+{abs(votes[unit]):.1f}"), color=colors[digit], **bold)
-        page.text(
+            ink(W1[:, unit] * weight_difference[unit], x_, 394, 112)
+            page.draw_text((x_ + 56, 528, f"+{abs(votes[unit]):.1f}"), color=colors[digit], **bold)
+        page.draw_text(
             (start, 572, f"{len(agreeing)} in all: +{agreeing.sum():.1f}"), color=colors[digit], ha="left", **large
         )
 
 
-HEIGHTS = {mnist: 480, augmentation: 472, convolution: 528, mistake: 604}
+HEIGHTS = {draw_mnist: 480, draw_augmentation: 472, draw_convolution: 528, draw_mistake: 604}
 
 
 @plot_style()
-def draw(function):
-    """The figure that a function draws on a page of its height."""
+def draw_page(function):
+    """Draw a page of a function's height by that function: return the figure."""
     page = Page(HEIGHTS[function], function.__doc__)
     function(page)
     return page.figure
 
 
-def published(*names):
-    """The files of those names in PUBLISHED_RUNS, and what they hold: (options, `History`) each."""
+def load_published(*names):
+    """Return the files of those names in PUBLISHED_RUNS, and what they hold: (options, `History`) each.
+
+    Raises UserError if one is missing.
+    """
     paths = [PUBLISHED_RUNS / name for name in names]
-    if missing := [path for path in paths if not path.exists()]:
+    missing = [path for path in paths if not path.exists()]
+    if missing:
         raise UserError(f"{missing[0].name} is not in {PUBLISHED_RUNS}: `python -m lab.results` trains what is missing")
     return paths, [load_history(path) for path in paths]
 
 
 @plot_style()
-def optimizers():
-    """The figure of the transformer's four optimizers: how well it reads held-out images after each epoch."""
+def draw_optimizers():
+    """Draw the transformer's four optimizers: how well it reads held-out images after each epoch."""
     figure = new_figure(7, 4.6)
     axes = figure.add_subplot()
     style_axes(axes, "AdamW and momentum: accuracy on held-out images", "accuracy", "epochs")
-    _, runs = published(*(f"optimizer_{i}_history_vit_torch.json" for i in range(len(OPTIMIZERS))))
+    _, runs = load_published(*(f"optimizer_{i}_history_vit_torch.json" for i in range(len(OPTIMIZERS))))
     best_first = sorted(zip(OPTIMIZERS, COLOURS, runs, strict=False), key=lambda run: -run[2][1].test_accuracy[-1])
     for number, (name, colour, (_, history)) in enumerate(best_first):
         epochs, accuracy = np.array(history.test_step) / history.steps_per_epoch, history.test_accuracy
@@ -289,34 +295,38 @@ def optimizers():
         )
     axes.set_yscale("logit")  # the same factor in mistakes is the same height
     axes.set(xlim=(0.8, 13.2), ylim=(0.75, 0.99), xticks=range(1, 9))
-    shown = (0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99)
-    axes.set_yticks(shown, [f"{accuracy:g}" for accuracy in shown])
+    ticks = (0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99)
+    axes.set_yticks(ticks, [f"{accuracy:g}" for accuracy in ticks])
     axes.set_yticks([], minor=True)
     return figure
 
 
-def curves(name):
-    """The figure of the two published runs of a network whose files begin with that name: by hand and in PyTorch."""
-    paths, runs = published(*(f"history_{name}{framework}.json" for framework in FRAMEWORKS))
+def draw_curves(name):
+    """Draw the two published runs of a network whose files begin with that name: by hand and in PyTorch."""
+    paths, runs = load_published(*(f"history_{name}{framework}.json" for framework in FRAMEWORKS))
     options = [options for options, _ in runs]
     title = NETWORKS[options[0]["model"]].title(SimpleNamespace(**options[0]))
     return draw_comparison(dict(zip(make_labels(paths, options), runs, strict=True)), title)
 
 
-def figures():
-    """Every picture by its name in png/, each drawn when it is called."""
-    found = {function.__name__: partial(draw, function) for function in HEIGHTS} | {"optimizers": optimizers}
-    return found | {
-        f"curves_{file_prefix(model)}".strip("_"): partial(curves, file_prefix(model))
-        for model, network in NETWORKS.items()
-        if drawn(model, network)
-    }
+def list_figures():
+    """Return {name in png/: a function that draws the picture}."""
+    drawers = {function.__name__.removeprefix("draw_"): partial(draw_page, function) for function in HEIGHTS}
+    return (
+        drawers
+        | {"optimizers": draw_optimizers}
+        | {
+            f"curves_{file_prefix(model)}".strip("_"): partial(draw_curves, file_prefix(model))
+            for model, network in NETWORKS.items()
+            if list_drawn_commands(model, network)
+        }
+    )
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    for name, figure in figures().items():
-        save(figure(), ROOT / "png" / f"{name}.png")
+    for name, figure in list_figures().items():
+        save_figure(figure(), ROOT / "png" / f"{name}.png")
 
 
 if __name__ == "__main__":

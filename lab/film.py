@@ -32,19 +32,19 @@ FRAMES, SHADES = 48, 12
 TIMES = {"still": 600, "first": 1200, "each": 160, "last": 1800}  # milliseconds
 
 
-def steps_to_show(steps):
-    """The numbers of the steps after which there is a frame: each of the first, then fewer and fewer."""
+def choose_steps(steps):
+    """Return the numbers of the steps after which there is a frame: each of the first, then fewer and fewer."""
     return sorted({0, *np.geomspace(1, steps, FRAMES - 1).round().astype(int).tolist()})
 
 
-def record(options, dataset):
-    """(step, losses so far, params, answers to the test images) after each of the steps to show."""
+def iter_states(options, dataset):
+    """Train, and yield (step, losses so far, params, answers to the test images) after each of the steps to show."""
     plan = make_plan(options, len(dataset.train_images))
     network, optimizer = main_np.build(options)
-    shown, losses, x = steps_to_show(plan.steps), [], data.to_input(dataset.test_images, options)
+    frame_steps, losses, x = choose_steps(plan.steps), [], data.to_input(dataset.test_images, options)
     batches = data.batches(dataset, options, 0, plan.steps)
     for step in range(plan.steps + 1):
-        if step in shown:
+        if step in frame_steps:
             params = {name: p.copy() for name, p in network.params.items()}
             yield step, list(losses), params, network.forward(x).argmax(axis=1)
         if step < plan.steps:
@@ -53,83 +53,89 @@ def record(options, dataset):
 
 
 @plot_style()
-def frame(step, losses, params, answers, dataset, limit, steps):
-    """One picture of the film: an RGB image."""
-    page, large, right = Page(HEIGHT, ""), {"size": 21}, np.mean(answers == dataset.test_labels)
-    page.text((26, 36, "A network learns to read"), size=27, weight="bold", ha="left")
-    page.text((774, 36, f"step {step}"), size=27, ha="right")
-    page.text((26, 88, "weights of its 16 hidden units"), ha="left", **large)
+def draw_frame(step, losses, params, answers, dataset, limit, steps):
+    """Draw one picture of the film: an RGB image."""
+    page, large_text, accuracy = Page(HEIGHT, ""), {"size": 21}, np.mean(answers == dataset.test_labels)
+    page.draw_text((26, 36, "A network learns to read"), size=27, weight="bold", ha="left")
+    page.draw_text((774, 36, f"step {step}"), size=27, ha="right")
+    page.draw_text((26, 88, "weights of its 16 hidden units"), ha="left", **large_text)
     for unit, array in enumerate(params["W1"].T):
         draw_weights(page, array, 26 + 91 * (unit % 4), 110 + 91 * (unit // 4), 84, limit)
 
-    page.text((424, 88, "loss"), ha="left", **large)
-    page.text((774, 88, f"{losses[-1]:.2f}" if losses else ""), ha="right", color=TRAIN, weight="bold", **large)
+    page.draw_text((424, 88, "loss"), ha="left", **large_text)
+    page.draw_text(
+        (774, 88, f"{losses[-1]:.2f}" if losses else ""), ha="right", color=TRAIN, weight="bold", **large_text
+    )
     page.axes.plot((424, 774), (226, 226), color=GRID, linewidth=1.5)
-    page.axes.plot(place_of(np.arange(1, len(losses) + 1), steps), 226 - 122 * np.minimum(losses, 2.6) / 2.6,
+    page.axes.plot(compute_x(np.arange(1, len(losses) + 1), steps), 226 - 122 * np.minimum(losses, 2.6) / 2.6,
                    color=TRAIN, linewidth=3)  # fmt: skip
     for tick in (1, 10, 100, steps):
-        page.text((place_of(tick, steps), 243, str(tick)), size=17, ha="right" if tick == steps else "center", **NOTE)
+        page.draw_text(
+            (compute_x(tick, steps), 243, str(tick)), size=17, ha="right" if tick == steps else "center", **NOTE
+        )
 
-    page.text((424, 278, "its answers"), ha="left", **large)
-    for n, (image, true, said) in enumerate(zip(dataset.test_images[:12], dataset.test_labels, answers, strict=False)):
+    page.draw_text((424, 278, "its answers"), ha="left", **large_text)
+    for n, (image, true, answer) in enumerate(
+        zip(dataset.test_images[:12], dataset.test_labels, answers, strict=False)
+    ):
         x, y = 424 + 59.6 * (n % 6), 296 + 92 * (n // 6)
-        page.pixels(image, x, y, 52)
-        if said != true:
-            page.box(x, y, 52, 52, fill="none", edge=TEST, line=3, corner=0)
-        page.text((x + 26, y + 70, str(said)), size=22, color=TRAIN if said == true else TEST, weight="bold")
-    page.text((26, 504, f"It reads {right:.0%} of 10,000 test images right."), ha="left", **large)
-    page.box(26, 524, 748, 20, fill="white", edge=FRAME, corner=0)
-    page.box(26, 524, max(748 * right, 1), 20, fill=TRAIN, edge="none", corner=0)
-    return drawn(page)
+        page.draw_pixels(image, x, y, 52)
+        if answer != true:
+            page.draw_box(x, y, 52, 52, fill="none", edge=TEST, line=3, corner=0)
+        page.draw_text((x + 26, y + 70, str(answer)), size=22, color=TRAIN if answer == true else TEST, weight="bold")
+    page.draw_text((26, 504, f"It reads {accuracy:.0%} of 10,000 test images right."), ha="left", **large_text)
+    page.draw_box(26, 524, 748, 20, fill="white", edge=FRAME, corner=0)
+    page.draw_box(26, 524, max(748 * accuracy, 1), 20, fill=TRAIN, edge="none", corner=0)
+    return render_page(page)
 
 
 def draw_weights(page, array, x, y, size, limit):
-    """The weights of a hidden unit (784,), by the roots of their sizes: small ones are to be seen, too."""
-    roots, most = np.sign(array) * np.sqrt(np.abs(array)), np.sqrt(limit)
-    page.axes.imshow(roots.reshape(28, 28), SIGNED, vmin=-most, vmax=most, extent=(x, x + size, y + size, y),
-                     aspect="auto", interpolation="nearest", zorder=2)  # fmt: skip
-    page.box(x, y, size, size, fill="none", edge=FRAME, line=0.8, corner=0)
+    """Draw the weights of a hidden unit (784,), by the roots of their sizes: small ones are to be seen, too."""
+    roots, root_limit = np.sign(array) * np.sqrt(np.abs(array)), np.sqrt(limit)
+    page.axes.imshow(roots.reshape(28, 28), SIGNED, vmin=-root_limit, vmax=root_limit,
+                     extent=(x, x + size, y + size, y), aspect="auto", interpolation="nearest", zorder=2)  # fmt: skip
+    page.draw_box(x, y, size, size, fill="none", edge=FRAME, line=0.8, corner=0)
 
 
-def place_of(step, steps):
-    """Where the loss of a step is drawn: the axis is logarithmic, as the frames are."""
+def compute_x(step, steps):
+    """Return the x of a step on the loss axis, which is logarithmic, as the choice of frames is."""
     return 424 + 350 * np.log(step) / np.log(steps)
 
 
-def drawn(page):
-    """A page as an RGB image."""
+def render_page(page):
+    """Return a page as an RGB image."""
     content = io.BytesIO()
     page.figure.savefig(content, format="png", dpi=PIXELS / page.figure.get_figwidth())
     return Image.open(content).convert("RGB")
 
 
-def palette():
-    """An image with the film's colours: shades from white to each of four."""
+def make_palette():
+    """Return an image with the film's colours: shades from white to each of four."""
     shades = np.linspace(0, 1, SHADES)[:, np.newaxis]
     colors = [1 - shades * (1 - np.array(to_rgb(color))) for color in (TRAIN, TEST, INK, GREY)]
-    found = Image.new("P", (1, 1))
-    found.putpalette((255 * np.concatenate(colors)).round().astype(np.uint8).tobytes())
-    return found
+    image = Image.new("P", (1, 1))
+    image.putpalette((255 * np.concatenate(colors)).round().astype(np.uint8).tobytes())
+    return image
 
 
-def save(frames, times, path):
+def save_film(frames, times, path):
     """Write frames as a GIF that repeats, in one step. times: how long each is shown, in milliseconds.
 
     All have the same colours, so that what stays takes no room. Where nothing moves, the first is the picture.
     """
-    first, *more = (one.quantize(palette=palette(), dither=Image.Dither.NONE) for one in frames)
+    first_frame, *other_frames = (frame.quantize(palette=make_palette(), dither=Image.Dither.NONE) for frame in frames)
     with atomic_write(path) as file:
-        first.save(file, "GIF", save_all=True, append_images=more, duration=times, loop=0)
+        first_frame.save(file, "GIF", save_all=True, append_images=other_frames, duration=times, loop=0)
 
 
 def main():
     Parser(description=__doc__).parse_args()
     options, dataset = parse_options("np", *OPTIONS), data.load()
-    states = list(record(options, dataset))
+    states = list(iter_states(options, dataset))
     limit, steps = 0.2 * np.abs(states[-1][2]["W1"]).max(), states[-1][0]
-    frames = [frame(*state, dataset, limit, steps) for state in states]
+    frames = [draw_frame(*state, dataset, limit, steps) for state in states]
     times = [TIMES["still"], TIMES["first"], *[TIMES["each"]] * (len(frames) - 2), TIMES["last"]]
-    save([frames[-1], *frames], times, ROOT / "png" / "learning.gif")
+    save_film([frames[-1], *frames], times, ROOT / "png" / "learning.gif")
 
 
 if __name__ == "__main__":

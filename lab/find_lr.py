@@ -26,43 +26,43 @@ LOST = 2  # times the first loss: then it ends
 FALL = 0.9  # of its way down, the loss has made at the rate that is suggested
 
 
-def search(options):
-    """[(rate, loss, its running mean)] of the steps."""
+def search_rates(options):
+    """Train with a growing rate. Return [(rate, loss, its running mean)] of the steps."""
     dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
     make_plan(options, dataset.n_train)  # is there one batch of them?
-    found, mean = [], 0.0
+    rows, mean = [], 0.0
     rates = np.geomspace(LOWEST, HIGHEST, STEPS)
     for i, (lr, (x, y)) in enumerate(zip(rates, data.batches(dataset, options, 0, STEPS), strict=True), 1):
         loss = float(main_np.train_step(network, optimizer, x, y, lr)[0])
         mean = KEPT * mean + (1 - KEPT) * loss
         smooth = mean / (1 - KEPT**i)  # it began at 0: see update_adamw in main_np.py
-        if not smooth < LOST * (found[0][1] if found else np.inf):
+        if not smooth < LOST * (rows[0][1] if rows else np.inf):
             break
-        found.append((float(lr), loss, smooth))
-    return found
+        rows.append((float(lr), loss, smooth))
+    return rows
 
 
-def suggestion(found):
-    """(the rate to try, the rate where the mean loss is lowest).
+def suggest_rate(rows):
+    """Return (the rate to try, the rate where the mean loss is lowest).
 
     Where the loss has made nine tenths of its way down, longer steps bring little more; and there is room before it
     rises, which a longer training needs. Rounded to one digit.
     """
-    first, (lowest, _, least) = found[0][2], min(found, key=lambda row: row[2])
-    rate = next(rate for rate, _, mean in found if mean <= first - FALL * (first - least))
+    first_mean, (lowest, _, least_mean) = rows[0][2], min(rows, key=lambda row: row[2])
+    rate = next(rate for rate, _, mean in rows if mean <= first_mean - FALL * (first_mean - least_mean))
     return float(f"{rate:.0e}"), lowest
 
 
 @plot_style()
-def picture(found, title):
-    """The loss over the rates, its running mean, and both rates of `suggestion`."""
+def draw_search(rows, title):
+    """Draw the loss over the rates, its running mean, and both rates of `suggest_rate`."""
     figure = new_figure(8, 4, title)
     axes = style_axes(figure.add_subplot(), "", "loss", "learning rate")
-    rates, losses, means = zip(*found, strict=True)
+    rates, losses, means = zip(*rows, strict=True)
     use_powers_of_ten(axes.xaxis)
     axes.plot(rates, losses, color=TRAIN, alpha=0.3, linewidth=1)
     axes.plot(rates, means, color=TRAIN, linewidth=2, label="running mean")
-    rate, lowest = suggestion(found)
+    rate, lowest = suggest_rate(rows)
     axes.axvline(rate, color=INK, linestyle="--", linewidth=1, label=f"try {rate:g}")
     axes.axvline(lowest, color=TEST, linestyle="--", linewidth=1, label=f"lowest loss, at {lowest:.2g}")
     axes.set_ylim(0, 1.1 * max(losses[:20]))
@@ -76,11 +76,11 @@ def main(argv=None):
     options = parse_options("np", *argv)
     file = open_folder(options.call.out) / f"find_lr_{options.name}.png"
     check_output("--out", file, ".png")
-    found = search(options)
-    if len(found) < 2:
+    rows = search_rates(options)
+    if len(rows) < 2:
         raise UserError("the loss grows from the first step on: python -m lab.by_heart and look.py --training say more")
-    suggested, lowest = suggestion(found)
-    drawing.save(picture(found, f"{options.network.title(options.run)}: the loss while the rate grows"), file)
+    suggested, lowest = suggest_rate(rows)
+    drawing.save(draw_search(rows, f"{options.network.title(options.run)}: the loss while the rate grows"), file)
     print(f"Try --lr {suggested:g}: there, the loss has made nine tenths of its way down.")
     print(f"It is lowest at a rate of {lowest:.2g}. (This run has --lr {options.run.lr:g}.)")
     print(f"see {file}")

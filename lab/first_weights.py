@@ -28,7 +28,9 @@ COLORS = dict(zip(SIZES, (TEST, INK, TRAIN), strict=True))
 
 
 def train(size):
-    """A run from weights of that size: {"sum": the deviation of z1 at the start, "loss": [...], "accuracy": [...]}."""
+    """Train from weights of that size. Return {"sum": the deviation of z1 at the start, "loss": [...], "accuracy":
+    [...]}.
+    """
     options = parse_options("np", "--epochs", EPOCHS)
     dataset, (network, optimizer) = data.load(), main_np.build(options)
     rng, plan = np.random.default_rng(0), make_plan(options, len(dataset.train_images))
@@ -47,8 +49,8 @@ def train(size):
 
 
 @plot_style()
-def picture(runs):
-    """The loss of each batch at first, and the test accuracy after each epoch."""
+def draw_runs(runs):
+    """Draw the loss of each batch at first, and the test accuracy after each epoch."""
     figure = new_figure(8, 3.8)
     left, right = figure.subplots(1, 2)
     style_axes(left, "The first 300 steps", "cross-entropy loss", "steps")
@@ -69,10 +71,10 @@ def main():
         run = runs[name] = train(size)
         first, last = run["loss"][0], run["accuracy"][-1]
         print(f"deviation {name}: z1 {run['sum']:.3g}, first loss {first:.3g}, test accuracy {last:.4f}", flush=True)
-    drawing.save(picture(runs), results.ROOT / "png" / "first_weights.png")
-    found = {name: {"z1": r["sum"], "first loss": r["loss"][0], "accuracy": r["accuracy"]} for name, r in runs.items()}
+    drawing.save(draw_runs(runs), results.ROOT / "png" / "first_weights.png")
+    result = {name: {"z1": r["sum"], "first loss": r["loss"][0], "accuracy": r["accuracy"]} for name, r in runs.items()}
     results.save_result(
-        "first_weights", {"command": "python -m lab.first_weights", "found": found, "machine": describe_machine()}
+        "first_weights", {"command": "python -m lab.first_weights", "found": result, "machine": describe_machine()}
     )
 
 

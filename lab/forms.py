@@ -30,8 +30,8 @@ class RecordedNetwork:
         self.x, self.params_before, self.changes_params = x.copy(), copy_arrays(self.network.params), ""
         logits = self.network.forward(x)
         if not isinstance(logits, np.ndarray):
-            where = place_of_method(get_model(self.network), "forward")
-            raise UserError(f"{where}: it returns no array of logits, but {type(logits).__name__}")
+            place = locate_method(get_model(self.network), "forward")
+            raise UserError(f"{place}: it returns no array of logits, but {type(logits).__name__}")
         self.logits = logits.copy()
         self.note_changed_params("forward")
         return logits
@@ -39,15 +39,16 @@ class RecordedNetwork:
     def backward(self, dlogits):
         self.dlogits = dlogits.copy()
         grads = self.network.backward(dlogits)
-        if message := describe_misfit(self.network.params, grads):
-            raise UserError(f"{place_of_method(get_model(self.network), 'backward')}: {message}")
+        message = describe_misfit(self.network.params, grads)
+        if message:
+            raise UserError(f"{locate_method(get_model(self.network), 'backward')}: {message}")
         self.grads = copy_arrays(grads)
         self.note_changed_params("backward")
         return grads
 
     def note_changed_params(self, method):
         """Note the first parameter that the method has changed: only the optimizer should."""
-        name = first_difference(self.params_before, self.network.params)
+        name = find_first_difference(self.params_before, self.network.params)
         if name and not self.changes_params:
             self.changes_params = f"{method} changes {name}"
 
@@ -78,7 +79,7 @@ class InNumPy:
         self.is_by_hand = not options.call.autograd
 
     def step(self, x, y, lr):
-        """Take a step. Return {group: {name: array}} of all that it computes, in this order; at the end, `kept`."""
+        """Take a step. Return {group: {name: array}} of all that it computes, in this order; then `get_arrays`."""
         network, optimizer = RecordedNetwork(self.network), RecordedOptimizer(self.optimizer)
         loss, _ = main_np.train_step(network, optimizer, x.copy(), y.copy(), lr)
         if self.is_by_hand:
@@ -87,33 +88,36 @@ class InNumPy:
         # and what `train_step` does beside its formula, in words.
         self.params_before, self.params_after, self.lr = optimizer.params_before, optimizer.params_after, optimizer.lr
         self.changes_params = network.changes_params
-        self.tampering = tampering_of(network, optimizer, x, y, lr)
+        self.tampering = describe_tampering(network, optimizer, x, y, lr)
         expected, *_ = main_np.compute_loss(network.logits.copy(), y)
         if not self.tampering and abs(loss - expected) > 1e-9 * max(1.0, abs(expected)):
             self.tampering = "returns another loss than compute_loss finds"
-        return computed(network.logits, loss, network.dlogits, optimizer.grads) | self.kept()
+        return group_arrays(network.logits, loss, network.dlogits, optimizer.grads) | self.get_arrays()
 
-    def kept(self):
-        """The arrays that a run keeps from step to step."""
+    def get_arrays(self):
+        """Return the arrays that a run keeps from step to step."""
         return main_np.get_arrays(self.network, self.optimizer)
 
 
-def tampering_of(network, optimizer, x, y, lr):
-    """In words, the first array that `main_np.train_step` changed on its way from one call to the next; "" if none."""
-    dlogits, again = (main_np.compute_loss(network.logits.copy(), y.copy())[1] for _ in range(2))
-    is_same_each_time = np.array_equal(dlogits, again, equal_nan=True)
+def describe_tampering(network, optimizer, x, y, lr):
+    """Return in words the first array that `main_np.train_step` changed on its way between two calls; "" if none."""
+    dlogits, dlogits_again = (main_np.compute_loss(network.logits.copy(), y.copy())[1] for _ in range(2))
+    is_same_each_time = np.array_equal(dlogits, dlogits_again, equal_nan=True)
     if not np.array_equal(network.x, x, equal_nan=x.dtype.kind == "f"):
         return "gives forward another x than the batch's"
     if is_same_each_time and not np.array_equal(network.dlogits, dlogits, equal_nan=True):
         return "does something to the gradients: backward gets another dlogits than compute_loss finds"
-    if name := first_difference(network.grads, optimizer.grads):
+    name = find_first_difference(network.grads, optimizer.grads)
+    if name:
         return f"does something to the gradients: the optimizer gets another one of {name} than backward finds"
     if optimizer.lr != lr:
         return "gives the optimizer another learning rate than its own"
     before = {} if network.changes_params else network.params_before
-    if name := first_difference(before, optimizer.params_before):
+    name = find_first_difference(before, optimizer.params_before)
+    if name:
         return f"changes {name} before the optimizer does"
-    if name := first_difference(optimizer.params_after, network.params):
+    name = find_first_difference(optimizer.params_after, network.params)
+    if name:
         return f"changes {name} after the optimizer"
     return ""
 
@@ -143,7 +147,7 @@ class InPyTorch:
         self.logits = logits
 
     def step(self, x, y, lr):
-        """As of `InNumPy`."""
+        """Take a step: see `InNumPy.step`."""
         import torch
 
         x, y = torch.from_numpy(x.copy()), torch.from_numpy(y.copy())
@@ -152,20 +156,22 @@ class InPyTorch:
         for name, p, _ in self.parameters:
             if name in self.by_autograd and not torch.equal(self.by_autograd[name], p.grad):
                 self.tampering = f"does something to the gradient of {name}"
-        arrays = computed(self.logits.detach().numpy(), loss, self.logits.grad.numpy(), self.gradients())
-        kept = self.kept()
+        arrays = group_arrays(self.logits.detach().numpy(), loss, self.logits.grad.numpy(), self.get_gradients())
+        saved_arrays = self.get_arrays()
         # Without momentum, PyTorch keeps no velocities: they stay 0.
-        return arrays | {group: arrays for group, arrays in kept.items() if any(a.any() for a in arrays.values())}
+        return arrays | {
+            group: arrays for group, arrays in saved_arrays.items() if any(a.any() for a in arrays.values())
+        }
 
-    def gradients(self):
-        """{name: gradient} in NumPy's layout, of the latest backward pass."""
+    def get_gradients(self):
+        """Return {name: gradient} in NumPy's layout, of the latest backward pass."""
         import torch
 
         grads = {name: turn(torch.zeros_like(p) if p.grad is None else p.grad) for name, p, turn in self.parameters}
         return {name: gradient.numpy() for name, gradient in grads.items()}
 
-    def gradients_at(self, kept, x, y):
-        """{name: gradient}, dlogits among them, at the weights and statistics that a training has kept."""
+    def compute_gradients_at(self, saved_arrays, x, y):
+        """Return {name: gradient}, dlogits among them, at the weights and statistics that a training has saved."""
         import torch
         import torch.nn.functional as F
 
@@ -173,14 +179,14 @@ class InPyTorch:
 
         for group, tensors in get_tensors(self.model).items():
             for name, tensor in tensors.items():
-                tensor.copy_(torch.from_numpy(kept[group][name]))
+                tensor.copy_(torch.from_numpy(saved_arrays[group][name]))
         self.optimizer.zero_grad()
         logits = self.model(torch.from_numpy(x.copy()))
         F.cross_entropy(logits.flatten(0, -2), torch.from_numpy(y.copy()).flatten(), ignore_index=-1).backward()
-        return {"dlogits": logits.grad.numpy()} | self.gradients()
+        return {"dlogits": logits.grad.numpy()} | self.get_gradients()
 
-    def kept(self):
-        """As of `InNumPy`."""
+    def get_arrays(self):
+        """Return the arrays that a run keeps: see `InNumPy.get_arrays`."""
         from support.torch_names import to_numpy
 
         return to_numpy(self.model, self.optimizer)
@@ -194,21 +200,23 @@ def keep_gradient(gradients, name, gradient):
     gradients[name] = gradient.clone()
 
 
-def computed(logits, loss, dlogits, grads):
-    """{group: {name: array}} of what a step computes before it moves a weight, in the order of the computation."""
-    one = {"logits": logits, "loss": np.asarray(float(loss)), "dlogits": dlogits}
-    back = dict(reversed([*grads.items()]))  # in the order in which they are found, from the loss back
-    return {name: {"": array} for name, array in one.items()} | {"gradient": back}
+def group_arrays(logits, loss, dlogits, grads):
+    """Return {group: {name: array}} of all that a step computes before it moves a weight, in the order of the
+    computation.
+    """
+    before_backward = {"logits": logits, "loss": np.asarray(float(loss)), "dlogits": dlogits}
+    gradients = dict(reversed([*grads.items()]))  # in the order in which they are found, from the loss back
+    return {name: {"": array} for name, array in before_backward.items()} | {"gradient": gradients}
 
 
 def copy_arrays(arrays):
     return {name: array.copy() for name, array in arrays.items()}
 
 
-def first_difference(arrays, others):
-    """The name of the first array that is not the same in both, to the bit; "" if there is none."""
+def find_first_difference(arrays, other_arrays):
+    """Return the name of the first array that is not the same in both, to the bit; "" if there is none."""
     for name, array in arrays.items():
-        if not np.array_equal(array, others[name], equal_nan=True):
+        if not np.array_equal(array, other_arrays[name], equal_nan=True):
             return name
     return ""
 
@@ -217,33 +225,33 @@ def first_difference(arrays, others):
 
 
 def check_network(model, dtype):
-    """UserError, with file and line, unless a network by hand has what a training calls and moves, in this dtype."""
+    """Raise UserError, with file and line, unless a network by hand has what a training calls, in this dtype."""
     for method in ("forward", "backward"):
         if not callable(getattr(model, method, None)):
-            raise UserError(f"{place_of_class(model)}: class {type(model).__name__} has no method `{method}`")
+            raise UserError(f"{locate_class(model)}: class {type(model).__name__} has no method `{method}`")
     params = getattr(model, "params", None)
     if not isinstance(params, dict):
-        raise UserError(f"{place_of_class(model)}: `params` is no dict of arrays")
+        raise UserError(f"{locate_class(model)}: `params` is no dict of arrays")
     for name, array in params.items():
         if model.params[name] is not array:
             message = f"`params` has a new array for {name} every time, so no step can move it"
-            raise UserError(f"{place_of_class(model)}: {message}")
+            raise UserError(f"{locate_class(model)}: {message}")
         if array.dtype != dtype:
             message = f"{name} is {array.dtype}, although {np.dtype(dtype)} is asked for: digits are lost"
-            raise UserError(f"{place_of_class(model)}: {message}")
+            raise UserError(f"{locate_class(model)}: {message}")
 
 
 def check_precision(model, grads):
-    """UserError, with file and line, if a gradient by hand is in another type of float than its parameter."""
+    """Raise UserError, with file and line, if a gradient by hand is in another type of float than its parameter."""
     for name, gradient in grads.items():
         dtype = model.params[name].dtype
         if gradient.dtype != dtype:
             message = f"the gradient of {name} is {gradient.dtype}, and {name} is {dtype}: digits are lost"
-            raise UserError(f"{place_of_method(model, 'backward')}: {message}")
+            raise UserError(f"{locate_method(model, 'backward')}: {message}")
 
 
-def place_of_class(model):
-    """ "file.py:line" of a network's class."""
+def locate_class(model):
+    """Return "file.py:line" of a network's class."""
     file = f"{type(model).__module__}.py"
     try:
         return f"{file}:{inspect.getsourcelines(type(model))[1]}"
@@ -251,7 +259,7 @@ def place_of_class(model):
         return file
 
 
-def place_of_method(model, method):
-    """ "file.py:line" of one of its methods, inherited or not."""
+def locate_method(model, method):
+    """Return "file.py:line" of one of its methods, inherited or not."""
     code = getattr(getattr(type(model), method), "__code__", None)
-    return f"{Path(code.co_filename).name}:{code.co_firstlineno}, in {method}" if code else place_of_class(model)
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno}, in {method}" if code else locate_class(model)

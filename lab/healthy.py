@@ -38,9 +38,9 @@ def name_runs():
     return [f"{model} {dataset}" for model, entry in NETWORKS.items() for dataset in DATASETS[entry.writes]]
 
 
-def make_options(name, seed, *more):
+def make_options(name, seed, *extra_options):
     model, dataset = name.split()
-    return parse_options("np", "--model", model, "--dataset", dataset, "--seed", seed, *more)
+    return parse_options("np", "--model", model, "--dataset", dataset, "--seed", seed, *extra_options)
 
 
 def measure(name, step, seed):
@@ -86,9 +86,9 @@ def to_json(value, indent=""):
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
-def save(recorded):
+def save(content):
     with atomic_write(RECORDED) as file:
-        file.write((to_json(recorded) + "\n").encode())
+        file.write((to_json(content) + "\n").encode())
 
 
 def name_steps():
@@ -114,7 +114,7 @@ def check(name, step, n_seeds):
         ranges, reasons = training_table.find_ranges(make_options(name, seed), step, rows)
         marks = training_table.find_outliers(rows, ranges)
         n_outside += len(marks) + len(reasons)
-        for line in [*reasons, *training.in_words(marks)]:
+        for line in [*reasons, *training.describe_marks(marks)]:
             print(f"{name}, step {step}, seed {seed}: {line}", flush=True)
     print(f"{name}, step {step}: {n_outside} numbers of {n_seeds} other seeds are outside their ranges", flush=True)
     return n_outside

@@ -40,12 +40,12 @@ class Row(NamedTuple):
 # --- The vote ---------------------------------------------------------------------------------------------------------
 
 
-def outvoted(values, difference):
+def find_outvoted(values, difference):
     """Return the judges that the others outvote, those with another number than the most have; [] without a majority.
 
     values: {judge: its number}. Two agree if they are nearer to each other than a third of the difference in question.
     """
-    camps = [{other for other in values if abs(values[other] - value) <= difference / 3} for value in values.values()]
+    camps = [{judge for judge in values if abs(values[judge] - value) <= difference / 3} for value in values.values()]
     largest = max(camps, key=len)
     rivals = [camp for camp in camps if not camp & largest]
     if len(largest) < 2 or any(len(camp) == len(largest) for camp in rivals):
@@ -63,14 +63,14 @@ class Vote(NamedTuple):
 
 def hold_vote(values, slope=None, error=0.0):
     """Return the `Vote` of judges with these values, of which the first two differ. slope: of the loss, if any."""
-    first, second, *_ = values.values()
-    difference = abs(first - second)
+    first_value, second_value, *_ = values.values()
+    difference = abs(first_value - second_value)
     if not np.isfinite(difference):  # one of them is no number
-        difference = max(abs(value) for value in (first, second, slope or 0.0) if np.isfinite(value))
+        difference = max(abs(value) for value in (first_value, second_value, slope or 0.0) if np.isfinite(value))
     is_too_rough = slope is not None and not error <= difference / 3
     if slope is not None and not is_too_rough:
         values = values | {SLOPE: slope}
-    return Vote(values, outvoted(values, difference), is_too_rough)
+    return Vote(values, find_outvoted(values, difference), is_too_rough)
 
 
 # --- The judges -------------------------------------------------------------------------------------------------------
@@ -83,15 +83,15 @@ class LossByDefinition:
         self.largest, self.failure = 0.0, None
 
     def take(self, number, logits, y):
-        own, right = float(main_np.compute_loss(logits.copy(), y.copy())[0]), true_loss(logits, y)
-        error = abs(own - right) / max(1.0, abs(right))
+        loss, expected = float(main_np.compute_loss(logits.copy(), y.copy())[0]), true_loss(logits, y)
+        error = abs(loss - expected) / max(1.0, abs(expected))
         if error <= BOUND:
             self.largest = max(self.largest, error)
         elif not self.failure:
-            said = f"step {number}: it is {own:.6g}, and the mean of -log p[y] is {right:.6g}"
-            self.failure = Row("the loss", said, False)
+            message = f"step {number}: it is {loss:.6g}, and the mean of -log p[y] is {expected:.6g}"
+            self.failure = Row("the loss", message, False)
 
-    def row(self):
+    def make_row(self):
         return self.failure or Row(
             "the loss", f"no step's loss {describe_difference(self.largest)} from the mean of -log p[y]"
         )
@@ -100,18 +100,18 @@ class LossByDefinition:
 class Twin:
     """Another form of the training, its first `Departure` from the one by hand, and in which step that is."""
 
-    def __init__(self, judge, file, form, shared=()):
-        """shared: the groups of arrays on which it has no vote, because both forms use the same lines."""
-        self.judge, self.file, self.form, self.shared = judge, file, form, shared
+    def __init__(self, judge, file, form, shared_groups=()):
+        """shared_groups: the groups of arrays on which it has no vote, because both forms use the same lines."""
+        self.judge, self.file, self.form, self.shared_groups = judge, file, form, shared_groups
         self.largest, self.first, self.step, self.fails, self.vote = 0.0, None, None, "", None
         self.arrays = {}  # of the latest step, if it was the same run up to there
         self.roundings = {}  # {name: which entries of a parameter have moved by rounding alone}
-        self.right = None  # the loss by definition, for a message
+        self.expected_loss = None  # the loss by definition, for a message
 
     @classmethod
-    def make(cls, judge, file, make_form, shared=()):
+    def make(cls, judge, file, make_form, shared_groups=()):
         """Return the twin; one that cannot be made says why."""
-        twin = cls(judge, file, None, shared)
+        twin = cls(judge, file, None, shared_groups)
         try:
             twin.form = make_form()
         except UserError as error:
@@ -120,12 +120,12 @@ class Twin:
 
     @property
     def is_another(self):
-        """Whether it is another network: its logits differ before any backward pass; or it is not to be compared."""
+        """True if it is another network: its logits differ before any backward pass; or it is not to be compared."""
         return bool(self.fails) or (self.first is not None and (self.first.group, self.step) == ("logits", 1))
 
     @property
     def is_same_network(self):
-        """Whether it has had the same logits from the same weights, in every step."""
+        """True if it has had the same logits from the same weights, in every step."""
         return not self.fails and (self.first is None or self.first.group != "logits")
 
     @property
@@ -134,7 +134,7 @@ class Twin:
 
     @property
     def culprit(self):
-        """What is wrong if it is outvoted: its network or, for a loss that is not the network's, the step."""
+        """The file that is wrong if it is outvoted: its network or, for a loss that is not the network's, the step."""
         is_network = self.first.group == "gradient" and not self.form.tampering
         return self.file if is_network else self.form.name_of_step
 
@@ -149,7 +149,7 @@ class Twin:
             return
         try:
             self.arrays = self.form.step(*batch)
-            largest, self.first = find_departure(arrays, self.without_roundings(arrays), BOUND, LEAST)
+            largest, self.first = find_departure(arrays, self.ignore_roundings(arrays), BOUND, LEAST)
         except MemoryError:
             raise
         except Exception as error:  # whatever a form that does not fit runs into
@@ -159,37 +159,39 @@ class Twin:
             return
         self.largest, self.step = max(self.largest, largest), number
 
-    def without_roundings(self, arrays):
+    def ignore_roundings(self, arrays):
         """Return its arrays of this step, without what follows from gradients that are 0 but for rounding.
 
         A gradient that is 0 in one form may be 1e-17 in the other, and some optimizers take a step of full length
         for it. So where both are below ZERO, weights and memory are not compared, from here on.
         """
-        groups = {group: {**its} for group, its in self.arrays.items()}
+        groups = {group: {**own_arrays} for group, own_arrays in self.arrays.items()}
         limit = ZERO * max((float(np.abs(g).max(initial=0)) for g in arrays["gradient"].values()), default=0.0)
         for name, gradient in arrays["gradient"].items():
-            its = groups["gradient"].get(name)
-            if its is None or its.shape != gradient.shape:
+            own_arrays = groups["gradient"].get(name)
+            if own_arrays is None or own_arrays.shape != gradient.shape:
                 continue  # `departure` says so
-            rounding = (gradient != its) & (np.abs(gradient) < limit) & (np.abs(its) < limit)
+            rounding = (gradient != own_arrays) & (np.abs(gradient) < limit) & (np.abs(own_arrays) < limit)
             self.roundings[name] = rounding | self.roundings.get(name, False)
             for group in groups.keys() & arrays.keys() - {"gradient"}:
                 if name in groups[group] and name in arrays[group]:
                     groups[group][name] = np.where(self.roundings[name], arrays[group][name], groups[group][name])
         return groups
 
-    def hold_vote(self, twins, slopes, right):
+    def hold_vote(self, twins, slopes, expected_loss):
         """Let all judges vote on the first entry that differs.
 
-        slopes: `Slopes` at the weights before the step; right: the loss by definition.
+        slopes: `Slopes` at the weights before the step; expected_loss: the loss by definition.
         """
-        group, name, entry, one, other = self.first
-        self.right = right
-        others = [twin for twin in twins if twin is not self and twin.arrays and twin.is_same_network]
-        values = {HAND: one, self.file: other}
-        values |= {twin.file: float(twin.arrays[group][name][entry]) for twin in others if group not in twin.shared}
+        group, name, entry, hand_value, own_value = self.first
+        self.expected_loss = expected_loss
+        other_twins = [twin for twin in twins if twin is not self and twin.arrays and twin.is_same_network]
+        values = {HAND: hand_value, self.file: own_value}
+        values |= {
+            twin.file: float(twin.arrays[group][name][entry]) for twin in other_twins if group not in twin.shared_groups
+        }
         if group == "loss":
-            self.vote = hold_vote(values | {DEFINITION: right})
+            self.vote = hold_vote(values | {DEFINITION: expected_loss})
         else:
             direction = one_hot(self.arrays[group][name].shape, entry)
             self.slope, error = slopes.measure({name or "dlogits": direction})
@@ -202,50 +204,54 @@ class Twin:
         if self.differs_in_gradients and self.vote:
             values[SLOPE] = self.slope
         elif self.first.group == "loss" and self.vote:
-            values[DEFINITION] = self.right
+            values[DEFINITION] = self.expected_loss
         return values
 
-    def row(self):
+    def make_row(self):
         if self.fails:
             return Row(self.judge, f"{self.file} is another network: {self.fails}")
         if self.is_another:
             return Row(self.judge, f"{self.file} is another network: its logits differ before any backward pass")
         if self.first:
             return Row(self.judge, describe_departure(self.step, self.first, self.values), False)
-        shares = f" (it shares the lines of {' and '.join(map(label, self.shared))})" if self.shared else ""
-        return Row(self.judge, f"no array of any step {describe_difference(self.largest)} from {self.file}'s{shares}")
+        suffix = (
+            f" (it shares the lines of {' and '.join(map(describe_array, self.shared_groups))})"
+            if self.shared_groups
+            else ""
+        )
+        return Row(self.judge, f"no array of any step {describe_difference(self.largest)} from {self.file}'s{suffix}")
 
 
-def label(group, name=""):
-    """An array in words."""
+def describe_array(group, name=""):
+    """Return an array's name in words."""
     if not name:
         return {"logits": "the logits", "loss": "the loss"}.get(group, group)
     return {"gradient": f"the gradient of {name}", "params": name}.get(group, f"{name} ({group})")
 
 
-def index(entry):
+def format_index(entry):
     return f"[{', '.join(map(str, entry))}]" if entry else ""
 
 
-def describe_departure(step, first, values):
-    """The first entry that differs, and what everybody has there."""
-    where = f"{label(first.group, first.name)}{index(first.entry)}"
-    return f"the first array that differs is {where}, in step {step}: {describe_values(values)}"
+def describe_departure(step, departure, values):
+    """Return a sentence with the first entry that differs, and what everybody has there."""
+    place = f"{describe_array(departure.group, departure.name)}{format_index(departure.entry)}"
+    return f"the first array that differs is {place}, in step {step}: {describe_values(values)}"
 
 
 def describe_values(values):
-    """Numbers and whose they are, in as many digits as tell the first two apart."""
-    first, second, *_ = values.values()
-    digits = next((digits for digits in (6, 9, 12) if f"{first:.{digits}g}" != f"{second:.{digits}g}"), 17)
+    """Return numbers and whose they are as text, in as many digits as tell the first two apart."""
+    first_value, second_value, *_ = values.values()
+    digits = next((digits for digits in (6, 9, 12) if f"{first_value:.{digits}g}" != f"{second_value:.{digits}g}"), 17)
     return ", ".join(f"{judge} {value:.{digits}g}" for judge, value in values.items())
 
 
-def make_slopes(options, kept, x, y, autograd=False):
-    """The `Slopes` of the network by hand, whole, at the weights and statistics that a training has kept."""
+def make_slopes(options, saved_arrays, x, y, autograd=False):
+    """Return the `Slopes` of the network by hand, whole, at the weights and statistics that a training has saved."""
     model = make_network("autograd" if autograd else "np", with_changes(options, autograd=autograd))
     for group, arrays in group_arrays(model).items():
         for name, array in arrays.items():
-            array[...] = kept[group][name]
+            array[...] = saved_arrays[group][name]
     return Slopes(model, main_np.compute_loss, x, y)
 
 
@@ -267,43 +273,51 @@ def compare_with_differences(slopes, progress):
     judge, loss = "central differences", slopes.loss()
     if not np.isfinite(loss):
         return Differences(Row(judge, f"cannot be measured: the loss is {loss}"), is_measured=False)
-    grads, again, rng, worst, wrong = slopes.gradients(), slopes.gradients(), np.random.default_rng(0), 0.0, {}
-    if slopes.loss() != loss or not np.array_equal(grads["dlogits"], again["dlogits"]):
-        said = "cannot be measured: for the same batch the loss is another every time"
-        said = f"{said} (CONTRIBUTING.md says how a network draws random numbers)"
-        return Differences(Row(judge, said), is_measured=False)
+    grads, repeated_grads, rng, largest_error, wrong_gradients = (
+        slopes.gradients(),
+        slopes.gradients(),
+        np.random.default_rng(0),
+        0.0,
+        {},
+    )
+    if slopes.loss() != loss or not np.array_equal(grads["dlogits"], repeated_grads["dlogits"]):
+        message = "cannot be measured: for the same batch the loss is another every time"
+        message = f"{message} (CONTRIBUTING.md says how a network draws random numbers)"
+        return Differences(Row(judge, message), is_measured=False)
     for name, gradient in grads.items():
-        if not np.array_equal(gradient, again[name]):
-            said = f"{label_of_gradient(name)} is another the second time, with the same weights and the same batch"
-            return Differences(Row(judge, said, False), (name,))
+        if not np.array_equal(gradient, repeated_grads[name]):
+            message = f"{describe_gradient(name)} is another the second time, with the same weights and the same batch"
+            return Differences(Row(judge, message, False), (name,))
     for name, gradient in grads.items():
         progress.update()
-        error, first, direction = worst_slope(slopes, name, gradient, rng)
-        worst = max(worst, error)
-        if first:
-            wrong[name] = first, direction
-    if not wrong:
-        said = f"dlogits and the {len(grads) - 1} gradients are those of its own loss, within {round_up(worst)}"
-        return Differences(Row(judge, said))
-    first, direction = next(iter(wrong.values()))
-    where = index(first.entry) or ", along a line"
-    values = f"by hand {first.one:.6g}, differences of its own loss {first.other:.6g}"
-    row = Row(judge, f"{label_of_gradient(first.name)}{where}: {values}", False)
-    return Differences(row, tuple(wrong), first, direction)
+        error, departure, direction = find_worst_slope(slopes, name, gradient, rng)
+        largest_error = max(largest_error, error)
+        if departure:
+            wrong_gradients[name] = departure, direction
+    if not wrong_gradients:
+        message = (
+            f"dlogits and the {len(grads) - 1} gradients are those of its own loss, within {round_up(largest_error)}"
+        )
+        return Differences(Row(judge, message))
+    departure, direction = next(iter(wrong_gradients.values()))
+    place = format_index(departure.entry) or ", along a line"
+    values = f"by hand {departure.one:.6g}, differences of its own loss {departure.other:.6g}"
+    row = Row(judge, f"{describe_gradient(departure.name)}{place}: {values}", False)
+    return Differences(row, tuple(wrong_gradients), departure, direction)
 
 
-def label_of_gradient(name):
+def describe_gradient(name):
     return name if name == "dlogits" else f"the gradient of {name}"
 
 
-def worst_slope(slopes, name, gradient, rng):
+def find_worst_slope(slopes, name, gradient, rng):
     """Return (the largest error of one gradient, the `Departure` where it is wrong or None, the direction of that)."""
     norm, size = float(np.linalg.norm(gradient)), float(np.abs(gradient).max())
-    drawn = [np.unravel_index(i, gradient.shape) for i in rng.integers(gradient.size, size=DRAWN)]
-    entries = [np.unravel_index(np.abs(gradient).argmax(), gradient.shape), *drawn]
+    drawn_entries = [np.unravel_index(i, gradient.shape) for i in rng.integers(gradient.size, size=DRAWN)]
+    entries = [np.unravel_index(np.abs(gradient).argmax(), gradient.shape), *drawn_entries]
     line = rng.choice([-1.0, 1.0], gradient.shape)
     along_line = float((gradient * line).sum())
-    holds, slope, worst = slopes.agrees(along_line, {name: line}, norm)
+    holds, slope, largest_error = slopes.agrees(along_line, {name: line}, norm)
     if not holds:
         # To find an entry that is wrong, more of them.
         entries += [np.unravel_index(i, gradient.shape) for i in rng.permutation(gradient.size)[:40]]
@@ -311,36 +325,36 @@ def worst_slope(slopes, name, gradient, rng):
         direction = one_hot(gradient.shape, entry)
         agrees, value, error = slopes.agrees(float(gradient[entry]), {name: direction}, size)
         if not agrees:
-            return worst, Departure("gradient", name, entry, float(gradient[entry]), value), direction
+            return largest_error, Departure("gradient", name, entry, float(gradient[entry]), value), direction
         if holds:
-            worst = max(worst, error)
+            largest_error = max(largest_error, error)
     if not holds:
-        return worst, Departure("gradient", name, (), along_line, slope), line
-    return worst if size > 0 else 0.0, None, None
+        return largest_error, Departure("gradient", name, (), along_line, slope), line
+    return largest_error if size > 0 else 0.0, None, None
 
 
-def vote_on_differences(differences, twins, options, kept, x, y):
+def vote_on_differences(differences, twins, options, saved_arrays, x, y):
     """Return the `Vote` on the first gradient that is not the slope, with the twins' gradients for the same batch.
 
     None if all gradients are slopes.
     """
-    first, direction = differences.first, differences.direction
-    if first is None:
+    departure, direction = differences.first, differences.direction
+    if departure is None:
         return None
-    values = {HAND: first.one, SLOPE: first.other}
+    values = {HAND: departure.one, SLOPE: departure.other}
     for twin in twins:
-        if not twin.is_same_network or (first.name == "dlogits" and twin.shared):
+        if not twin.is_same_network or (departure.name == "dlogits" and twin.shared_groups):
             continue
         if isinstance(twin.form, InPyTorch):
-            grads = twin.form.gradients_at(kept, x, y)
+            grads = twin.form.compute_gradients_at(saved_arrays, x, y)
         else:
-            grads = make_slopes(options, kept, x, y, autograd=True).gradients()
-        values[twin.file] = float((grads[first.name] * direction).sum())
+            grads = make_slopes(options, saved_arrays, x, y, autograd=True).gradients()
+        values[twin.file] = float((grads[departure.name] * direction).sum())
     return hold_vote(values)
 
 
-def arrays_without_slope(slopes):
-    """The arrays whose gradients are 0, by hand and by differences."""
+def find_flat_arrays(slopes):
+    """Return the names of the arrays whose gradients are 0, by hand and by differences."""
     grads, rng = slopes.gradients(), np.random.default_rng(0)
     largest = max(float(np.abs(gradient).max()) for gradient in grads.values())
     lines = {n: rng.choice([-1.0, 1.0], g.shape) for n, g in grads.items() if np.abs(g).max() <= 1e-12 * largest}
@@ -358,60 +372,62 @@ class OptimizersStep:
 
         if self.failure:
             return
-        theirs = [torch.nn.Parameter(torch.from_numpy(p.copy())) for p in before["params"].values()]
-        optimizer = self.make_optimizer(torch.nn.ParameterList(theirs), self.options)
+        torch_params = [torch.nn.Parameter(torch.from_numpy(p.copy())) for p in before["params"].values()]
+        optimizer = self.make_optimizer(torch.nn.ParameterList(torch_params), self.options)
         state_names = self.options.rule.state_names
-        for name, p in zip(before["params"], theirs, strict=True):
+        for name, p in zip(before["params"], torch_params, strict=True):
             p.grad = torch.from_numpy(arrays["gradient"][name].astype(float))
-            for ours, its in state_names.items():
-                optimizer.state[p][its] = torch.from_numpy(before[ours][name].copy())
+            for numpy_name, torch_name in state_names.items():
+                optimizer.state[p][torch_name] = torch.from_numpy(before[numpy_name][name].copy())
             optimizer.state[p]["step"] = torch.tensor(float(steps))
         for group in optimizer.param_groups:
             group["lr"] = lr
         optimizer.step()
-        mine = {"params": {n: p.detach().numpy() for n, p in zip(before["params"], theirs, strict=True)}}
-        for ours, its in state_names.items():
-            kept = {n: optimizer.state[p][its].numpy() for n, p in zip(before["params"], theirs, strict=True)}
-            if self.options.run.momentum or not all((kept[n] == before[ours][n]).all() for n in kept):
-                mine[ours] = kept
-        largest, first = find_departure({g: arrays[g] for g in mine}, mine, BOUND, LEAST)
+        torch_arrays = {"params": {n: p.detach().numpy() for n, p in zip(before["params"], torch_params, strict=True)}}
+        for numpy_name, torch_name in state_names.items():
+            state = {
+                n: optimizer.state[p][torch_name].numpy() for n, p in zip(before["params"], torch_params, strict=True)
+            }
+            if self.options.run.momentum or not all((state[n] == before[numpy_name][n]).all() for n in state):
+                torch_arrays[numpy_name] = state
+        largest, departure = find_departure({g: arrays[g] for g in torch_arrays}, torch_arrays, BOUND, LEAST)
         self.largest = max(self.largest, largest)
-        if first:
+        if departure:
             rule = self.options.rule
-            values = {rule.by_hand: first.one, rule.in_pytorch: first.other}
-            self.failure = Row("the optimizer", describe_departure(number, first, values), False)
+            values = {rule.by_hand: departure.one, rule.in_pytorch: departure.other}
+            self.failure = Row("the optimizer", describe_departure(number, departure, values), False)
 
-    def row(self):
+    def make_row(self):
         rule = self.options.rule
-        said = f"no step of {rule.by_hand} {describe_difference(self.largest)} from {rule.in_pytorch}'s"
-        return self.failure or Row("the optimizer", said)
+        message = f"no step of {rule.by_hand} {describe_difference(self.largest)} from {rule.in_pytorch}'s"
+        return self.failure or Row("the optimizer", message)
 
 
-def parts_row(parts, by_hand, options):
+def judge_parts(parts, by_hand, options):
     if parts.fails:
         return Row("in parts", parts.fails, False)
     if parts.first:
         return Row("in parts", describe_departure(parts.step, parts.first, parts.values), False)
     n = max(options.run.parts, 2)
-    split = by_hand.network if options.run.parts > 1 else parts.form.network
-    if split.is_whole:
+    split_network = by_hand.network if options.run.parts > 1 else parts.form.network
+    if split_network.is_whole:
         return Row("in parts", f"not used: in {n} parts, logits or gradients are others than those of the whole batch")
     return Row(
         "in parts", f"in {n} parts, no array of any step {describe_difference(parts.largest)} from the whole batch's"
     )
 
 
-def torchrun_row(file, form, model, x):
-    """Whether the processes that torchrun starts may share a batch, where a network draws random numbers in forward.
+def judge_torchrun(file, form, model, x):
+    """Judge the use of torchrun: the processes may share a batch only if each draws random numbers of its own.
 
     form: `InPyTorch`, or None if there is none; model: by hand, whole; x: a few examples.
     """
-    none = Row("torchrun", "not needed: forward draws no random numbers")
+    not_needed = Row("torchrun", "not needed: forward draws no random numbers")
     if form is None:
         model = copy.deepcopy(model)
         model.training = True
-        first, second = (np.array(model.forward(x.copy())) for _ in "12")
-        return none if (first == second).all() else Row("torchrun", f"missing: {file} cannot be tried here")
+        logits1, logits2 = (np.array(model.forward(x.copy())) for _ in "12")
+        return not_needed if (logits1 == logits2).all() else Row("torchrun", f"missing: {file} cannot be tried here")
     import torch
 
     form.hook.remove()  # what it keeps cannot be copied
@@ -419,7 +435,7 @@ def torchrun_row(file, form, model, x):
     with torch.no_grad():
         model = copy.deepcopy(form.model).train()
         if (model(x) == model(x)).all():
-            return none
+            return not_needed
         logits = []
         for rank in range(2):
             model = copy.deepcopy(form.model).train()
@@ -428,8 +444,8 @@ def torchrun_row(file, form, model, x):
                     layer.part = rank, 2
             logits.append(model(x))
     if (logits[0] == logits[1]).all():
-        said = f"two processes would draw the same random numbers in {file}, for different images"
-        return Row("torchrun", f"{said}: see `part` in CONTRIBUTING.md", False)
+        message = f"two processes would draw the same random numbers in {file}, for different images"
+        return Row("torchrun", f"{message}: see `part` in CONTRIBUTING.md", False)
     return Row("torchrun", "each process draws random numbers of its own")
 
 
@@ -457,9 +473,9 @@ class RecordedDecoding:
 
     def __call__(self, token_ids, position):
         logits = self.decode(token_ids, position)
-        new = token_ids.reshape(len(token_ids), -1)  # (B, n), n tokens from this position on
-        self.texts = np.concatenate([self.texts[:, :position], new], axis=1)
-        self.logits[position + new.shape[1] - 1] = logits.copy()
+        new_ids = token_ids.reshape(len(token_ids), -1)  # (B, n), n tokens from this position on
+        self.texts = np.concatenate([self.texts[:, :position], new_ids], axis=1)
+        self.logits[position + new_ids.shape[1] - 1] = logits.copy()
         return logits
 
 
@@ -468,7 +484,7 @@ def judge_decoding(model, x):
 
     Texts are generated after the first token of each x (B, T), token by token, and after half of its tokens.
     """
-    worst = 0.0
+    largest_difference = 0.0
     context_length = x.shape[1]
     for n_prompt in dict.fromkeys((1, max(1, context_length // 2))):
         prompts = x[:, :n_prompt]
@@ -485,24 +501,27 @@ def judge_decoding(model, x):
             return Row("decoding", "missing: `generate` does not call `decode_step`")
         by_forward = model.forward(recorded.texts.copy())  # (B, T, V)
         expected = {position: by_forward[:, position] for position in recorded.logits}
-        largest, first = find_departure({"logits": recorded.logits}, {"logits": expected}, BOUND, LEAST)
-        worst = max(worst, largest)
-        if first:
-            text, token = first.entry
-            values = describe_values({"`decode_step`": first.one, "`forward`": first.other})
-            where = f"after {first.name + 1} tokens of text {text}, the logit of token {token}"
-            return Row("decoding", f"{where} differs: {values}", False)
-    return Row("decoding", f"with keys and values kept, no logit {describe_difference(worst)} from that of `forward`")
+        largest, departure = find_departure({"logits": recorded.logits}, {"logits": expected}, BOUND, LEAST)
+        largest_difference = max(largest_difference, largest)
+        if departure:
+            text, token = departure.entry
+            values = describe_values({"`decode_step`": departure.one, "`forward`": departure.other})
+            place = f"after {departure.name + 1} tokens of text {text}, the logit of token {token}"
+            return Row("decoding", f"{place} differs: {values}", False)
+    return Row(
+        "decoding",
+        f"with keys and values kept, no logit {describe_difference(largest_difference)} from that of `forward`",
+    )
 
 
 class GivenNumbers:
     """In place of a random number generator: these numbers."""
 
     def __init__(self, numbers):
-        self.numbers = numbers
+        self.draw_numbers = numbers
 
     def random(self, n):
-        return self.numbers
+        return self.draw_numbers
 
 
 def judge_sampling(model, x):
@@ -514,7 +533,7 @@ def judge_sampling(model, x):
     logits = model.forward(x.copy())[0, n_prompt - 1]  # (V,)
     numbers = np.split((np.arange(COPIES) + 0.5) / COPIES, PARTS)
     prompts = np.repeat(x[:, :n_prompt], COPIES // PARTS, axis=0)
-    for how, (top_k, top_p) in SAMPLING.items():
+    for variant, (top_k, top_p) in SAMPLING.items():
         calls = [model.generate(prompts.copy(), TEMPERATURE, GivenNumbers(part), top_k, top_p) for part in numbers]
         token_ids = np.concatenate([next(call) for call in calls])
         shares = np.bincount(token_ids, minlength=len(logits)) / COPIES
@@ -524,9 +543,9 @@ def judge_sampling(model, x):
         if not errors.max() <= 1 / COPIES + BOUND:
             token = int(errors.argmax())
             values = f"{shares[token]:.3f} of {COPIES:,} draws, and its probability is {expected[token]:.3f}"
-            return Row("sampling", f"{how}token {token} is {values}", False)
-    said = f"each token's share of {COPIES:,} draws is its probability by `forward`, within 1 / {COPIES:,}"
-    return Row("sampling", f"{said}, also with top-k and top-p")
+            return Row("sampling", f"{variant}token {token} is {values}", False)
+    message = f"each token's share of {COPIES:,} draws is its probability by `forward`, within 1 / {COPIES:,}"
+    return Row("sampling", f"{message}, also with top-k and top-p")
 
 
 def compute_probabilities(logits, temperature, top_k, top_p):

@@ -26,7 +26,7 @@ with program.import_guard("requirements-np.txt"):
     import loading.network
     import write
     from lab import results, timing
-    from lab.writing import last, trained
+    from lab.writing import get_last_test, load_or_train
     from loading import gguf_file
     from support import drawing
     from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes
@@ -43,28 +43,28 @@ TEXTS = {"gpt_np.py": "--model gpt --recipe texts", "llama_np.py": "--model llam
 def run_texts():
     """Train what is missing, and print the table. It can be stopped and started again."""
     for seed, (name, arguments) in product(map(str, SEEDS), TEXTS.items()):
-        found = results.load_results().get("llama", {"command": "python -m lab.llama texts", "runs": {}})
-        runs = found["runs"].setdefault(name, {})
+        result = results.load_results().get("llama", {"command": "python -m lab.llama texts", "runs": {}})
+        runs = result["runs"].setdefault(name, {})
         if seed not in runs:
-            model, options, history = trained(f"{arguments} --seed {seed}")
+            model, options, history = load_or_train(f"{arguments} --seed {seed}")
             size = sum(p.size for p in model.params.values())
-            more = {"parameters": size, "lr": options.run.lr, "machine": history["machine"]}
-            runs[seed] = last(history) | more | {"steps": len(history["train_loss"])}
-            results.save_result("llama", found)
+            details = {"parameters": size, "lr": options.run.lr, "machine": history["machine"]}
+            runs[seed] = get_last_test(history) | details | {"steps": len(history["train_loss"])}
+            results.save_result("llama", result)
             print(time.strftime("%H:%M"), name, "seed", seed, runs[seed], flush=True)
-    print(texts_table(results.load_results()["llama"]))
+    print(make_texts_table(results.load_results()["llama"]))
 
 
-def texts_table(found):
-    """Both networks after the same steps, in Markdown."""
+def make_texts_table(result):
+    """Return a table in Markdown: both networks after the same steps."""
     rows = []
-    for name, runs in found["runs"].items():
-        one, *_ = runs.values()
-        losses, accuracies = ([run[what] for run in runs.values()] for what in ("loss", "accuracy"))
-        spreads = results.spread(losses, ".3f"), results.spread(accuracies, ".3f")
-        rows.append([f"`{name}`", f"{one['parameters']:,}", one["lr"], *spreads, len(losses)])
+    for name, runs in result["runs"].items():
+        first_run, *_ = runs.values()
+        losses, accuracies = ([run[metric] for run in runs.values()] for metric in ("loss", "accuracy"))
+        spreads = results.format_spread(losses, ".3f"), results.format_spread(accuracies, ".3f")
+        rows.append([f"`{name}`", f"{first_run['parameters']:,}", first_run["lr"], *spreads, len(losses)])
     head = ["", "parameters", "highest learning rate", "test loss of a letter", "letters guessed right", "seeds"]
-    return results.markdown(head, rows)
+    return results.format_table(head, rows)
 
 
 # --- Pictures ---------------------------------------------------------------------------------------------------------
@@ -75,46 +75,53 @@ SENTENCE, LOOKS, SEEN = "The animal didn't cross the street because it was too t
 
 
 @plot_style()
-def rotation():
-    """q . k of a query and a key that are equal, as the words move apart, in units of q . q.
+def draw_rotation():
+    """Draw q . k of a query and a key that are equal, as the words move apart, in units of q . q.
 
     Each pair of channels, turned by t base^(-2 i / d), gives the cosine of that angle.
     """
-    figure, apart = new_figure(7, 3.9), np.arange(FAR + 1)
+    figure, distances = new_figure(7, 3.9), np.arange(FAR + 1)
     axes = style_axes(
         figure.add_subplot(), "q · k as two words move apart", "q · k / q · q", "places from the one word to the other"
     )
     for base, color in BASES.items():
-        cosines = np.cos(apart[:, np.newaxis] * base ** (-np.arange(0, CHANNELS, 2) / CHANNELS))  # (FAR, d / 2)
-        for pair in PAIRS if base == min(BASES) else ():
-            axes.plot(apart, cosines[:, pair], color=INK, alpha=0.3, linewidth=0.8)
-        axes.plot(apart, cosines.mean(axis=1), color=color, linewidth=2.5, label=f"all pairs, base {base:,}")
+        cosines = np.cos(distances[:, np.newaxis] * base ** (-np.arange(0, CHANNELS, 2) / CHANNELS))  # (FAR, d / 2)
+        if base == min(BASES):
+            for pair in PAIRS:
+                axes.plot(distances, cosines[:, pair], color=INK, alpha=0.3, linewidth=0.8)
+        axes.plot(distances, cosines.mean(axis=1), color=color, linewidth=2.5, label=f"all pairs, base {base:,}")
     axes.legend(loc="lower left")
     return figure
 
 
 @plot_style()
-def heads(path):
-    """The weights of one head for a sentence: of all heads, the one that gives SEEN most weight at LOOKS."""
+def draw_heads(path):
+    """Draw the weights of one head for a sentence: of all heads, the one that gives SEEN most weight at LOOKS."""
     model, _, file = loading.gguf_file.load_file(path)
-    words = file.byte_pairs.encode(SENTENCE)
-    names = [file.byte_pairs.bytes[word].decode() for word in words]
-    model.forward(np.array([words]))
+    token_ids = file.byte_pairs.encode(SENTENCE)
+    names = [file.byte_pairs.bytes[word].decode() for word in token_ids]
+    model.forward(np.array([token_ids]))
     blocks = [layer.layers["attention"].weights[0] for name, layer in model.layers.items() if "blocks" in name]
     weights = np.array(blocks)  # (blocks, h, T, T)
-    looks, seen = names.index(LOOKS), names.index(SEEN)
-    block, head = np.unravel_index(weights[:, :, looks, seen].argmax(), weights.shape[:2])
-    chosen = weights[block, head]
-    print(f"block {block + 1}, head {head + 1} of {weights.shape[1]}: {chosen[looks, seen]:.2f} of{LOOKS} to{SEEN}")
+    query_position, key_position = names.index(LOOKS), names.index(SEEN)
+    block, head = np.unravel_index(weights[:, :, query_position, key_position].argmax(), weights.shape[:2])
+    head_weights = weights[block, head]
+    weight = head_weights[query_position, key_position]
+    print(f"block {block + 1}, head {head + 1} of {weights.shape[1]}: {weight:.2f} of{LOOKS} to{SEEN}")
     figure = new_figure(6.6, 6.5)
     axes = figure.add_subplot()
-    axes.imshow(np.where(np.tri(len(words)), chosen, np.nan), cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(np.where(np.tri(len(token_ids)), head_weights, np.nan), cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=60, ha="right")
     axes.set_yticks(range(len(names)), names)
     axes.spines[:].set_visible(False)
     axes.set_title(f"SmolLM2, block {block + 1}, head {head + 1}: who looks (rows) at whom", loc="left", fontsize=13)
-    at = {"ha": "center", "va": "center", "fontsize": 9, "color": "white" if chosen[looks, seen] > 0.5 else INK}
-    axes.annotate(f"{chosen[looks, seen]:.2f}", (seen, looks), **at)
+    text_options = {
+        "ha": "center",
+        "va": "center",
+        "fontsize": 9,
+        "color": "white" if weight > 0.5 else INK,
+    }
+    axes.annotate(f"{weight:.2f}", (key_position, query_position), **text_options)
     axes.set_xlabel("the weight: 0 is white, 1 the darkest blue")
     return figure
 
@@ -124,28 +131,28 @@ def heads(path):
 PROMPT, MANY, ROUNDS = "What is gravity?", 32, 2  # words that are written
 
 
-def by_hand(path, threads):
-    """Words a second after the prompt; run in a process with so many threads."""
+def time_by_hand(path, threads):
+    """Return the words a second after the prompt; run in a process with so many threads."""
     model, _, file = loading.gguf_file.load_file(path)
-    words, place = np.array([file.prompt(PROMPT)]), 0
+    token_ids, position = np.array([file.prompt(PROMPT)]), 0
     times = []
     for _ in range(MANY):
-        began = time.perf_counter()
-        logits = model.decode_step(words, place)
-        place, words = place + words.shape[1], logits.argmax(axis=1)[:, np.newaxis]
-        times.append(time.perf_counter() - began)
-    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": peak()}
+        start = time.perf_counter()
+        logits = model.decode_step(token_ids, position)
+        position, token_ids = position + token_ids.shape[1], logits.argmax(axis=1)[:, np.newaxis]
+        times.append(time.perf_counter() - start)
+    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": get_peak_memory()}
 
 
-def peak():
-    """The most memory that this process had, in bytes."""
+def get_peak_memory():
+    """Return the most memory that this process had, in bytes."""
     import resource
 
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def in_pytorch(path, threads):
-    """The same network in PyTorch, written to keep its keys as a library would: tokens a second."""
+def time_in_pytorch(path, threads):
+    """Return the tokens a second of the same network in PyTorch, written to keep its keys as a library would."""
     import torch
     from torch.nn import functional as F
 
@@ -157,9 +164,9 @@ def in_pytorch(path, threads):
     twin.load_state_dict(
         {name.replace(".W", ".weight"): torch.from_numpy(p) for name, p in arrays.items()}, assign=True
     )
-    kept, times = [None] * len(twin.blocks), []
+    cache, times = [None] * len(twin.blocks), []
 
-    def turned(x, place):
+    def apply_rotary(x, place):
         d = x.shape[-1]
         angles = torch.arange(place, place + x.shape[2])[:, None] * options.sizes["rope_theta"] ** (
             -torch.arange(0, d, 2) / d
@@ -169,7 +176,7 @@ def in_pytorch(path, threads):
         return torch.stack((first * cos - second * sin, first * sin + second * cos), dim=-1).flatten(-2)
 
     @torch.no_grad()
-    def logits_of(words, place):
+    def compute_logits(words, place):
         a = twin.embed(words)
         for i, block in enumerate(twin.blocks):
             layer, z = block.attention, block.norm1(a)
@@ -177,10 +184,10 @@ def in_pytorch(path, threads):
                 part(z).unflatten(-1, (n, -1)).transpose(1, 2)
                 for part, n in ((layer.query, layer.heads), (layer.key, layer.kv_heads), (layer.value, layer.kv_heads))
             )
-            q, k = turned(q, place), turned(k, place)
+            q, k = apply_rotary(q, place), apply_rotary(k, place)
             if place:
-                k, v = (torch.cat([old, new], dim=2) for old, new in zip(kept[i], (k, v), strict=True))
-            kept[i] = k, v
+                k, v = (torch.cat([old, new], dim=2) for old, new in zip(cache[i], (k, v), strict=True))
+            cache[i] = k, v
             k, v = (part.repeat_interleave(layer.heads // layer.kv_heads, dim=1) for part in (k, v))
             mixed = F.scaled_dot_product_attention(q, k, v, is_causal=place == 0)
             a = a + layer.out(mixed.transpose(1, 2).flatten(2))
@@ -189,61 +196,68 @@ def in_pytorch(path, threads):
 
     words, place = torch.tensor([file.prompt(PROMPT)]), 0
     for _ in range(MANY):
-        began = time.perf_counter()
-        logits = logits_of(words, place)
+        start = time.perf_counter()
+        logits = compute_logits(words, place)
         place, words = place + words.shape[1], logits.argmax(dim=1, keepdim=True)
-        times.append(time.perf_counter() - began)
-    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": peak()}
+        times.append(time.perf_counter() - start)
+    return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": get_peak_memory()}
 
 
-def in_llama_cpp(path, threads):
-    """The same with llama.cpp, which reads the arrays unpacked."""
+def time_in_llama_cpp(path, threads):
+    """Return the words a second of llama.cpp, which reads the arrays unpacked."""
     with tempfile.TemporaryDirectory() as folder:
-        write_unpacked(path, unpacked := Path(folder) / "unpacked.gguf")
-        words, theirs, place = ModelFile(unpacked).prompt(PROMPT), read_by_llama_cpp(unpacked, threads), 0
+        unpacked = Path(folder) / "unpacked.gguf"
+        write_unpacked(path, unpacked)
+        token_ids, llama_cpp_model, position = (
+            ModelFile(unpacked).prompt(PROMPT),
+            load_in_llama_cpp(unpacked, threads),
+            0,
+        )
         times = []
         for _ in range(MANY):
-            began = time.perf_counter()
-            theirs.eval(words)
-            place += len(words)
-            words = [int(theirs.scores[place - 1].argmax())]
-            times.append(time.perf_counter() - began)
+            start = time.perf_counter()
+            llama_cpp_model.eval(token_ids)
+            position += len(token_ids)
+            token_ids = [int(llama_cpp_model.scores[position - 1].argmax())]
+            times.append(time.perf_counter() - start)
     return {"prompt": times[0], "words": 1 / float(np.median(times[1:]))}
 
 
 # Each way, and with how many threads. By hand it is one, as in write.py.
 WAYS = {
-    "by hand": (by_hand, 1),
-    "PyTorch, 1 thread": (in_pytorch, 1),
-    "PyTorch, 2 threads": (in_pytorch, 2),
-    "llama.cpp, 1 thread": (in_llama_cpp, 1),
-    "llama.cpp, 2 threads": (in_llama_cpp, 2),
+    "by hand": (time_by_hand, 1),
+    "PyTorch, 1 thread": (time_in_pytorch, 1),
+    "PyTorch, 2 threads": (time_in_pytorch, 2),
+    "llama.cpp, 1 thread": (time_in_llama_cpp, 1),
+    "llama.cpp, 2 threads": (time_in_llama_cpp, 2),
 }
 
 COLUMNS = ("words", 1, 0), ("prompt", 1, 2), ("memory", 1e9, 2)
 
 
-def speed(path):
-    """All ways in turns, each in a process of its own."""
-    needed()
-    found = {name: [] for name in WAYS}
+def compare_speed(path):
+    """Time every implementation, in rotation, each in its own process."""
+    import_llama_cpp()
+    runs = {name: [] for name in WAYS}
     for _, (name, (function, threads)) in product(range(ROUNDS), WAYS.items()):
-        with timing.threads_of_workers(threads):
-            found[name].append(timing.apart(function, path, threads))
-        print(name, found[name][-1], flush=True)
-    kept = {"command": "python -m lab.llama speed FILE", "runs": found, "machine": describe_machine()}
-    results.save_result("llama speed", kept)
-    print(speed_table(found))
+        with timing.worker_threads(threads):
+            runs[name].append(timing.run_in_subprocess(function, path, threads))
+        print(name, runs[name][-1], flush=True)
+    result = {"command": "python -m lab.llama speed FILE", "runs": runs, "machine": describe_machine()}
+    results.save_result("llama speed", result)
+    print(make_speed_table(runs))
 
 
-def speed_table(found):
-    """The medians of all rounds, in Markdown."""
+def make_speed_table(runs_by_way):
+    """Return the medians of all rounds as a table in Markdown."""
 
-    def cell(runs, what, unit, digits):
-        return f"{np.median([run[what] for run in runs]) / unit:.{digits}f}" if what in runs[0] else ""
+    def cell(runs, key, unit, digits):
+        return f"{np.median([run[key] for run in runs]) / unit:.{digits}f}" if key in runs[0] else ""
 
-    rows = [[name, *(cell(runs, *column) for column in COLUMNS)] for name, runs in found.items()]
-    return results.markdown(["", "tokens a second", "the prompt, seconds", "memory, GB"], rows)
+    rows = []
+    for name, runs in runs_by_way.items():
+        rows.append([name, *(cell(runs, *column) for column in COLUMNS)])
+    return results.format_table(["", "tokens a second", "the prompt, seconds", "memory, GB"], rows)
 
 
 # --- Beside llama.cpp -------------------------------------------------------------------------------------------------
@@ -252,24 +266,25 @@ QUESTIONS, LIKELIEST = (PROMPT, "Who wrote Hamlet?", "Write a short poem about t
 WHO = "by hand", "llama.cpp"
 
 
-def beside(path):
-    """The arrays of the model, unpacked, as another file that llama.cpp reads; then the same questions to both.
+def compare_with_llama_cpp(path):
+    """Put the same questions to the model and to llama.cpp, and print and save how far they differ.
 
-    llama.cpp shares no line with this project.
+    llama.cpp shares no line with this project. It reads the model's arrays unpacked, from another file.
     """
-    version = needed().__version__
+    version = import_llama_cpp().__version__
     model, _, file = loading.gguf_file.load_file(path)
     with tempfile.TemporaryDirectory() as folder:
-        write_unpacked(path, unpacked := Path(folder) / "unpacked.gguf")
-        theirs = read_by_llama_cpp(unpacked)
-        found = {question: asked_both(question, model, file, theirs) for question in QUESTIONS}
-    kept = {"command": "python -m lab.llama beside FILE", "questions": found, "machine": describe_machine()}
-    results.save_result("llama beside", kept | {"sha256": file.sha256, "llama.cpp": version})
-    print(compared(found), answers_table(found), sep="\n")
+        unpacked = Path(folder) / "unpacked.gguf"
+        write_unpacked(path, unpacked)
+        llama_cpp_model = load_in_llama_cpp(unpacked)
+        answers = {question: ask_both(question, model, file, llama_cpp_model) for question in QUESTIONS}
+    result = {"command": "python -m lab.llama beside FILE", "questions": answers, "machine": describe_machine()}
+    results.save_result("llama beside", result | {"sha256": file.sha256, "llama.cpp": version})
+    print(summarize_comparison(answers), make_answers_table(answers), sep="\n")
 
 
-def needed():
-    """The package llama_cpp; UserError if it is not installed."""
+def import_llama_cpp():
+    """Return the package llama_cpp. Raises UserError if it is not installed."""
     try:
         import llama_cpp
     except ModuleNotFoundError as error:
@@ -277,24 +292,26 @@ def needed():
     return llama_cpp
 
 
-def read_by_llama_cpp(path, threads=1):
-    """llama.cpp with a file. Its keys and values are float32, as ours."""
-    how = {"n_ctx": 512, "logits_all": True, "type_k": 0, "type_v": 0}
-    return needed().Llama(str(path), **how, n_threads=threads, n_threads_batch=threads, verbose=False)
+def load_in_llama_cpp(path, threads=1):
+    """Load a GGUF file with llama.cpp, with a float32 KV cache, like ours."""
+    load_options = {"n_ctx": 512, "logits_all": True, "type_k": 0, "type_v": 0}
+    return import_llama_cpp().Llama(
+        str(path), **load_options, n_threads=threads, n_threads_batch=threads, verbose=False
+    )
 
 
-def write_unpacked(path, to):
-    """The same GGUF file, with each number in float32."""
+def write_unpacked(path, target):
+    """Write the same GGUF file to `target`, with each number in float32."""
     import gguf
 
     with open_model(path) as (file, _), tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "model.gguf"  # it may be in a wheel
         copy.write_bytes(file.read())
-        reader, writer = gguf.GGUFReader(copy), gguf.GGUFWriter(to, "llama")
+        reader, writer = gguf.GGUFReader(copy), gguf.GGUFWriter(target, "llama")
         for name, field in reader.fields.items():
             if not name.startswith("GGUF.") and name not in ("general.architecture", "general.file_type"):
-                of = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
-                writer.add_key_value(name, field.contents(), field.types[0], of)
+                item_type = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
+                writer.add_key_value(name, field.contents(), field.types[0], item_type)
         for tensor in reader.tensors:
             array = gguf.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
             writer.add_tensor(tensor.name, array.reshape(tensor.shape[::-1]))
@@ -304,40 +321,44 @@ def write_unpacked(path, to):
         writer.close()
 
 
-def asked_both(question, model, file, theirs):
-    """How far the logits after a question are apart, and the likeliest words, one after another, of both."""
-    words = file.prompt(question)
-    logits, begun = model.decode_step(np.array([words]), 0)[0], len(words)
-    theirs.reset()
-    theirs.eval(words)
-    said = theirs.scores[begun - 1]
-    apart, largest = float(np.abs(logits - said).max()), float(np.abs(said).max())
+def ask_both(question, model, file, llama_cpp_model):
+    """Ask both a question. Return how far their logits differ after it, and the likeliest words, one after another, of
+    both.
+    """
+    token_ids = file.prompt(question)
+    logits, n_prompt = model.decode_step(np.array([token_ids]), 0)[0], len(token_ids)
+    llama_cpp_model.reset()
+    llama_cpp_model.eval(token_ids)
+    expected_logits = llama_cpp_model.scores[n_prompt - 1]
+    difference, largest = float(np.abs(logits - expected_logits).max()), float(np.abs(expected_logits).max())
     answers = [], []
-    for place in range(begun, begun + LIKELIEST):
-        word, other = int(logits.argmax()), int(theirs.scores[place - 1].argmax())
-        for answer, its in zip(answers, (word, other), strict=True):
-            answer.append(its)
-        logits = model.decode_step(np.array([[word]]), place)[0]
-        theirs.eval([other])
+    for position in range(n_prompt, n_prompt + LIKELIEST):
+        word, other_word = int(logits.argmax()), int(llama_cpp_model.scores[position - 1].argmax())
+        for answer, likeliest in zip(answers, (word, other_word), strict=True):
+            answer.append(likeliest)
+        logits = model.decode_step(np.array([[word]]), position)[0]
+        llama_cpp_model.eval([other_word])
     texts = ["".join(write.iter_letters(answer, file)) for answer in answers]
-    same = answers[0] == answers[1]
-    return {"apart": apart, "largest": largest, "same": same} | dict(zip(WHO, texts, strict=True))
+    is_same = answers[0] == answers[1]
+    return {"apart": difference, "largest": largest, "same": is_same} | dict(zip(WHO, texts, strict=True))
 
 
-def compared(found):
-    """A sentence with the numbers."""
-    apart, largest = (max(both[what] for both in found.values()) for what in ("apart", "largest"))
-    same = all(both["same"] for both in found.values())
+def summarize_comparison(answers):
+    """Return a sentence with the numbers."""
+    difference, largest = (max(answer[key] for answer in answers.values()) for key in ("apart", "largest"))
+    is_same = all(answer["same"] for answer in answers.values())
     tokens = f"the {LIKELIEST} tokens after the question, the most likely one each time, are the same"
-    if not same:
+    if not is_same:
         tokens = "the most likely tokens differ"
-    return f"the logits differ by at most {round_up(apart)}, of {largest:.0f}, and {tokens}"
+    return f"the logits differ by at most {round_up(difference)}, of {largest:.0f}, and {tokens}"
 
 
-def answers_table(found):
-    """What both answered, beside each other, in Markdown. / is the end of a line."""
-    rows = [[question, *(both[who].replace("\n", " / ") for who in WHO)] for question, both in found.items()]
-    return results.markdown(["", *WHO], rows)
+def make_answers_table(answers):
+    """Return both answers to each question as a table in Markdown. / is the end of a line."""
+    rows = []
+    for question, answer in answers.items():
+        rows.append([question, *(answer[who].replace("\n", " / ") for who in WHO)])
+    return results.format_table(["", *WHO], rows)
 
 
 # --- Fine-tune it ---------------------------------------------------------------------------------------------------
@@ -346,62 +367,67 @@ TAUGHT, OUT = "main_np.py --model llama --start {} --dataset shakespeare", resul
 ANSWERED = 40  # words of the answer
 
 
-def teach(path, more=""):
-    """Teach the model in a file as a user would, and keep its test loss and its answer, before and after. more: other
-    options of the run."""
+def fine_tune(path, extra_options=""):
+    """Fine-tune the model through the command line and save its test loss and its answer, before and after.
+
+    extra_options: other options of the run, as text.
+    """
     import resource  # not on Windows
 
-    printed = results.run_program(f"{TAUGHT.format(path)} {more}", OUT)
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    keep_taught(path, printed, used.ru_utime + used.ru_stime, 1024 * used.ru_maxrss)
+    output = results.run_program(f"{TAUGHT.format(path)} {extra_options}", OUT)
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    save_fine_tuning(path, output, usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss)
 
 
-def keep_taught(path, printed, processor, memory):
-    """Keep what such a run has printed and learned, and print it as sentences. processor: the seconds of all threads;
-    memory: the most bytes."""
+def save_fine_tuning(path, output, processor_seconds, memory):
+    """Save what such a run has printed and learned, and print it as sentences.
+
+    processor_seconds: of all threads; memory: the most bytes.
+    """
     model, _, file = loading.gguf_file.load_file(path)
-    answers, sha256 = [answer(model, file)], file.sha256
+    answers, sha256 = [generate_answer(model, file)], file.sha256
     del model  # or its arrays were there twice
     model, options, checkpoint = loading.checkpoint.load_network(OUT / "checkpoint_llama_lora_np.npz", writes=True)
-    answers.append(answer(model, options.base_model.file))
-    before = float(re.search(r"^before: test loss (\S+)", printed, re.M)[1])
-    found = {"before": before, "after": checkpoint.history.test_loss[-1], "answers": answers}
-    found |= {"steps": checkpoint.history.step, "parameters": sum(p.size for p in model.params.values())}
-    found |= {"seconds": results.seconds_in(printed), "processor": processor, "memory": memory}
-    found |= {"command": "python -m lab.llama teach FILE", "machine": describe_machine(), "sha256": sha256}
-    results.save_result("llama teach", found)
-    print(*taught(found), sep="\n")
+    answers.append(generate_answer(model, options.base_model.file))
+    loss_before = float(re.search(r"^before: test loss (\S+)", output, re.M)[1])
+    result = {"before": loss_before, "after": checkpoint.history.test_loss[-1], "answers": answers}
+    result |= {"steps": checkpoint.history.step, "parameters": sum(p.size for p in model.params.values())}
+    result |= {"seconds": results.parse_seconds(output), "processor": processor_seconds, "memory": memory}
+    result |= {"command": "python -m lab.llama teach FILE", "machine": describe_machine(), "sha256": sha256}
+    results.save_result("llama teach", result)
+    print(*describe_fine_tuning(result), sep="\n")
 
 
-def answer(model, file):
-    """The likeliest words that it answers to PROMPT."""
-    words = model.generate(np.array([file.prompt(PROMPT)]), 0, np.random.default_rng(0))
-    return "".join(write.iter_letters((word for (word,) in islice(words, ANSWERED)), file))
+def generate_answer(model, file):
+    """Return the likeliest words that the model answers to PROMPT."""
+    batches = model.generate(np.array([file.prompt(PROMPT)]), 0, np.random.default_rng(0))
+    return "".join(write.iter_letters((word for (word,) in islice(batches, ANSWERED)), file))
 
 
-def taught(found):
-    """Sentences with the numbers."""
-    yield f"The test loss of a token fell from {found['before']:.2f} to {found['after']:.2f}."
-    for when, said in zip(("Before", "After"), found["answers"], strict=True):
-        yield f"{when}: {said}"
-    minutes = f"The fine-tuning took {found['seconds'] / 60:.0f} minutes ({found['machine']['processor']})"
-    yield f"{minutes}, including the tests before and after, and {found['memory'] / 1e9:.1f} GB of memory."
+def describe_fine_tuning(result):
+    """Yield sentences with the numbers."""
+    yield f"The test loss of a token fell from {result['before']:.2f} to {result['after']:.2f}."
+    for label, answer in zip(("Before", "After"), result["answers"], strict=True):
+        yield f"{label}: {answer}"
+    minutes = f"The fine-tuning took {result['seconds'] / 60:.0f} minutes ({result['machine']['processor']})"
+    yield f"{minutes}, including the tests before and after, and {result['memory'] / 1e9:.1f} GB of memory."
 
 
 def main():
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["texts", "rotation", "heads", "speed", "beside", "teach"])
     parser.add_argument("file", nargs="?", help="a GGUF file, for what needs one")
-    given = parser.parse_args()
-    if (given.what in ("heads", "speed", "beside", "teach")) != bool(given.file):
+    arguments = parser.parse_args()
+    if (arguments.what in ("heads", "speed", "beside", "teach")) != bool(arguments.file):
         raise UserError("heads, speed, beside and teach take a FILE, and nothing else does")
-    if given.what == "texts":
+    commands = {"speed": compare_speed, "beside": compare_with_llama_cpp, "teach": fine_tune}
+    if arguments.what == "texts":
         run_texts()
-    elif given.what in (measured := {"speed": speed, "beside": beside, "teach": teach}):
-        measured[given.what](given.file)
+    elif arguments.what in commands:
+        commands[arguments.what](arguments.file)
     else:
-        figure = rotation() if given.what == "rotation" else heads(given.file)
-        drawing.save(figure, results.ROOT / "png" / f"{given.what}.png")
+        figure = draw_rotation() if arguments.what == "rotation" else draw_heads(arguments.file)
+        drawing.save(figure, results.ROOT / "png" / f"{arguments.what}.png")
 
 
 if __name__ == "__main__":

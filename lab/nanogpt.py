@@ -86,16 +86,18 @@ class NanoGPT(nn.Module):
         return F.linear(self.norm(self.blocks(y)), self.table.weight)
 
 
-def optimizer_of(model):
-    """AdamW, with weight decay on what has two axes or more."""
+def make_optimizer(model):
+    """Return AdamW, with weight decay on what has two axes or more."""
     params = [*model.parameters()]
     groups = [{"params": [p for p in params if p.ndim > 1]}, {"params": [p for p in params if p.ndim == 1]}]
     groups[1]["weight_decay"] = 0.0
     return torch.optim.AdamW(groups, RATE, BETAS, weight_decay=DECAY)
 
 
-def rate(step):
-    """A line up to RATE over WARM steps, then half a wave of the cosine down to LEAST."""
+def compute_rate(step):
+    """Return the learning rate of a step: a line up to RATE over WARM steps, then half a wave of the cosine down to
+    LEAST.
+    """
     if step < WARM:
         return RATE * (step + 1) / (WARM + 1)
     share = (step - WARM) / (STEPS - WARM)
@@ -105,18 +107,18 @@ def rate(step):
 # --- Both, trained: step(number, x, y) and test(), the mean loss of a letter in the test ------------------------------
 
 
-def in_pytorch(options, dataset, threads):
+def prepare_pytorch(options, dataset, threads):
     torch.set_num_threads(threads)
     torch.manual_seed(options.run.seed)
     model = NanoGPT(**{name: options.source.tokenizer.sizes[name] for name in ("vocab_size", "context_length")})
-    optimizer = optimizer_of(model)
+    optimizer = make_optimizer(model)
 
     def loss_of(x, y):
         return F.cross_entropy(model(torch.from_numpy(x)).flatten(0, 1), torch.from_numpy(y).flatten())
 
     def step(number, x, y):
         for group in optimizer.param_groups:
-            group["lr"] = rate(number)
+            group["lr"] = compute_rate(number)
         optimizer.zero_grad()
         loss_of(x, y).backward()
         nn.utils.clip_grad_norm_(model.parameters(), LONGEST)
@@ -130,7 +132,7 @@ def in_pytorch(options, dataset, threads):
     return step, test, sum(p.numel() for p in model.parameters())
 
 
-def by_hand(options, dataset, threads):
+def prepare_by_hand(options, dataset, threads):
     network, optimizer = main_np.build(options)
     steps = make_plan(options, dataset.n_train).steps
 
@@ -140,19 +142,19 @@ def by_hand(options, dataset, threads):
     return step, lambda: main_np.evaluate(network, dataset, options)[0], sum(p.size for p in network.params.values())
 
 
-TOOLS = {"PyTorch": ("nanoGPT's recipe, in PyTorch", in_pytorch), "NumPy": ("gpt_np.py, by hand", by_hand)}
+TOOLS = {"PyTorch": ("nanoGPT's recipe, in PyTorch", prepare_pytorch), "NumPy": ("gpt_np.py, by hand", prepare_by_hand)}
 
 
-def begun(tool, seed, threads):
-    """Everything that a run needs: its batches, step(), test(), and its number of parameters."""
+def prepare_run(tool, seed, threads):
+    """Return everything that a run needs: its batches, step(), test(), and its number of parameters."""
     options = parse_options("np", *BY_HAND.split(), "--seed", str(seed))
     dataset = data.load(options.source)
     return enumerate(data.batches(dataset, options, 0, options.run.steps)), *TOOLS[tool][1](options, dataset, threads)
 
 
-def one_step(tool, threads):
-    """What takes the next step of a run, to see how long one takes."""
-    batches, step, _, _ = begun(tool, 0, threads)
+def prepare_step(tool, threads):
+    """Return a function that takes the next step of a run, to see how long one takes."""
+    batches, step, _, _ = prepare_run(tool, 0, threads)
 
     def take_step():
         number, (x, y) = next(batches)
@@ -162,60 +164,68 @@ def one_step(tool, threads):
 
 
 def train(tool, seed, threads):
-    """{"seconds": those of all steps, without testing, "losses": {after which step: test loss}, "parameters"}."""
-    batches, step, test, parameters = begun(tool, seed, threads)
-    seconds, losses, began = 0.0, {}, time.perf_counter()
+    """Train. Return {"seconds": those of all steps, without testing, "losses": {after which step: test loss},
+    "parameters"}.
+    """
+    batches, step, test, parameters = prepare_run(tool, seed, threads)
+    seconds, losses, start = 0.0, {}, time.perf_counter()
     for number, (x, y) in batches:
         step(number, x, y)
         if (number + 1) % TESTED == 0:
-            seconds += time.perf_counter() - began
+            seconds += time.perf_counter() - start
             losses[str(number + 1)] = float(test())
-            began = time.perf_counter()
+            start = time.perf_counter()
     return {"seconds": seconds, "losses": losses, "parameters": parameters}
 
 
-def better_threads():
-    """The number of threads, 1 or 2, with which a step in PyTorch is faster."""
-    times = {n: np.median(timing.warm(timing.seconds(one_step, "PyTorch", n, enough=3.0))) for n in (1, 2)}
-    print(*(f"{n} threads: {1000 * time:.1f} ms a step" for n, time in times.items()), sep=", ")
+def choose_threads():
+    """Return the number of threads, 1 or 2, with which a step in PyTorch is faster."""
+    times = {
+        n: np.median(timing.drop_warm_up(timing.time_steps(prepare_step, "PyTorch", n, min_seconds=3.0)))
+        for n in (1, 2)
+    }
+    print(*(f"{n} threads: {1000 * seconds:.1f} ms a step" for n, seconds in times.items()), sep=", ")
     return min(times, key=times.get)
 
 
 # --- Tables -----------------------------------------------------------------------------------------------------------
 
 
-def table(found):
-    """In Markdown: parameters, seconds (if all were kept), and losses of a letter after some steps, over the seeds."""
+def make_table(result):
+    """Return a table in Markdown over the seeds: parameters, seconds (if all were kept), and losses of a letter."""
     rows, steps = [], (STEPS // 4, STEPS // 2, STEPS)
-    timed = all(run["seconds"] for runs in found["runs"].values() for run in runs.values())
+    has_seconds = all(run["seconds"] for runs in result["runs"].values() for run in runs.values())
     for tool, (name, _) in TOOLS.items():
-        runs = found["runs"][tool]
+        runs = result["runs"][tool]
         parameters = next(iter(runs.values()))["parameters"]
-        seconds = [results.spread([run["seconds"] for run in runs.values()], ".0f")] if timed else []
-        losses = [results.spread([run["losses"][str(step)] for run in runs.values()], ".3f") for step in steps]
+        seconds = [results.format_spread([run["seconds"] for run in runs.values()], ".0f")] if has_seconds else []
+        losses = [results.format_spread([run["losses"][str(step)] for run in runs.values()], ".3f") for step in steps]
         rows.append([name, f"{parameters:,}", *seconds, *losses])
-    after = [f"loss after {step:,} steps" for step in steps]
-    return results.markdown(["", "parameters", *["seconds"] * timed, *after], rows)
+    loss_heads = [f"loss after {step:,} steps" for step in steps]
+    return results.format_table(["", "parameters", *["seconds"] * has_seconds, *loss_heads], rows)
 
 
 def main():
     parser = Parser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=integer(0, 100), help="only this one; the others of the same machine are kept")
     parser.add_argument("--busy", action="store_true", help="other programs run beside it: keep no seconds")
-    given = parser.parse_args()
-    found, here = results.load_results().get("nanogpt", {}), describe_machine()
-    if found.get("machine") != here:
-        found = {"machine": here, "threads": None, "runs": {tool: {} for tool in TOOLS}}
-    found["command"] = f"python main_np.py {BY_HAND}"
-    if not (found["threads"] or given.busy):
-        found["threads"] = better_threads()
-    for number in SEEDS if given.seed is None else [given.seed]:
+    arguments = parser.parse_args()
+    result, machine = results.load_results().get("nanogpt", {}), describe_machine()
+    if result.get("machine") != machine:
+        result = {"machine": machine, "threads": None, "runs": {tool: {} for tool in TOOLS}}
+    result["command"] = f"python main_np.py {BY_HAND}"
+    if not (result["threads"] or arguments.busy):
+        result["threads"] = choose_threads()
+    seeds = SEEDS if arguments.seed is None else [arguments.seed]
+    for number in seeds:
         for tool, (name, _) in TOOLS.items():
-            found["runs"][tool][str(number)] = run = timing.apart(train, tool, number, found["threads"] or 1)
-            run |= {"seconds": None} if given.busy else {}
+            result["runs"][tool][str(number)] = run = timing.run_in_subprocess(
+                train, tool, number, result["threads"] or 1
+            )
+            run |= {"seconds": None} if arguments.busy else {}
             print(f"{name}, seed {number}: {run['seconds']} s, loss {run['losses'][str(STEPS)]:.3f}", flush=True)
-        results.save_result("nanogpt", found)
-    print(table(found))
+        results.save_result("nanogpt", result)
+    print(make_table(result))
 
 
 if __name__ == "__main__":

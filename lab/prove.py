@@ -27,7 +27,7 @@ with program.import_guard("requirements-np.txt"):
     import main_np
     from lab import judges
     from lab.forms import InNumPy, InPyTorch, check_network, copy_arrays
-    from lab.judges import HAND, SLOPE, Row, Twin, index, label, label_of_gradient
+    from lab.judges import HAND, SLOPE, Row, Twin, describe_array, describe_gradient, format_index
     from loading.network import make_network
     from loading.options import parse_run, read_options
     from support.checkpoint import save_checkpoint
@@ -45,11 +45,11 @@ FEW = 16  # examples of the loss whose slope is measured
 # --- What is run ------------------------------------------------------------------------------------------------------
 
 
-def missing(judge):
+def make_missing_row(judge):
     return Row(judge, "missing: PyTorch is not installed")
 
 
-def with_pytorch():
+def has_pytorch():
     try:
         import torch  # noqa: F401
     except ImportError:
@@ -57,86 +57,94 @@ def with_pytorch():
     return True
 
 
-def iter_steps(options, dataset, first, last):
-    """Yield (x, y, learning rate) of steps first, ..., last - 1, for `main_np.train_step`.
+def iter_steps(options, dataset, start, stop):
+    """Yield (x, y, learning rate) of steps start, ..., stop - 1, for `main_np.train_step`.
 
     A run that has ended goes on with a tenth of its highest rate.
     """
     plan = make_plan(options, dataset.n_train)
-    for step, (x, y) in enumerate(data.batches(dataset, options, first, last), first):
+    for step, (x, y) in enumerate(data.batches(dataset, options, start, stop), start):
         lr = learning_rate(step, plan.steps, options) if step < plan.steps else options.run.lr / 10
         yield x, y, lr
 
 
 def check_repeats(options, checkpoint, batch):
-    """UserError unless a network that is made twice alike has the same arrays twice, for the same batch."""
-    first, second = (InNumPy(options, checkpoint).step(*batch) for _ in range(2))
-    _, difference = find_departure(first, second, 0.0)
-    if difference:
-        where = f"{label(difference.group, difference.name)}{index(difference.entry)}"
-        values = f"{difference.one:.6g}, then {difference.other:.6g}"
-        said = f"{file_of(options)} gives another result every time, with the same weights and the same batch"
-        raise UserError(f"{said} ({where}: {values}): CONTRIBUTING.md says how a network draws random numbers")
+    """Raise UserError unless a network that is made twice alike has the same arrays twice, for the same batch."""
+    arrays, arrays_again = (InNumPy(options, checkpoint).step(*batch) for _ in range(2))
+    _, departure = find_departure(arrays, arrays_again, 0.0)
+    if departure:
+        place = f"{describe_array(departure.group, departure.name)}{format_index(departure.entry)}"
+        values = f"{departure.one:.6g}, then {departure.other:.6g}"
+        message = f"{get_file(options)} gives another result every time, with the same weights and the same batch"
+        raise UserError(f"{message} ({place}: {values}): CONTRIBUTING.md says how a network draws random numbers")
 
 
 def check_finite(number, arrays, options):
-    """UserError if an array of a step by hand is not finite. It names the first, in the order of the computation."""
-    for group, its in arrays.items():
-        for name, array in its.items():
+    """Raise UserError if an array of a step by hand is not finite. It names the first that was computed."""
+    for group, named_arrays in arrays.items():
+        for name, array in named_arrays.items():
             if not np.isfinite(array).all():
                 entry = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
                 is_moved = group in ("params", *options.rule.state_names)
-                file = options.rule.by_hand if is_moved else file_of(options)
-                what = f"{label(group, name)}, in step {number} ({index(entry) or 'it'} is {array[entry]})"
-                raise UserError(f"{file}: the first array that is not finite is {what}, so nothing can be compared")
+                file = options.rule.by_hand if is_moved else get_file(options)
+                description = (
+                    f"{describe_array(group, name)}, in step {number} ({format_index(entry) or 'it'} is {array[entry]})"
+                )
+                raise UserError(
+                    f"{file}: the first array that is not finite is {description}, so nothing can be compared"
+                )
 
 
-def save(options, form, history, path):
-    """The checkpoint of this moment, as a run saves it."""
+def save_run(options, form, history, path):
+    """Save the checkpoint of this moment, as a run does."""
     facts, letters = options.source.checkpoint_facts()
-    save_checkpoint(path, run_options(options) | {"data": facts}, form.kept() | {"data": letters}, history)
+    save_checkpoint(path, run_options(options) | {"data": facts}, form.get_arrays() | {"data": letters}, history)
 
 
-def history_of(checkpoint, steps):
-    """That of a run which has gone on for so many steps."""
+def make_history(checkpoint, steps):
+    """Return the history of a run that has gone on for so many steps."""
     numbers = checkpoint.history.numbers() if checkpoint else History().numbers()
-    more = dict.fromkeys(("train_loss", "train_accuracy"), [0.0] * steps)
-    return History(**{name: [*values, *more.get(name, [])] for name, values in numbers.items()})
+    added_values = dict.fromkeys(("train_loss", "train_accuracy"), [0.0] * steps)
+    return History(**{name: [*values, *added_values.get(name, [])] for name, values in numbers.items()})
 
 
-def resumed_row(path, dataset, options, begun, saved, steps, by_hand):
-    """The run that was saved goes on, and its arrays are compared with those of the one that did not stop."""
+def judge_resumed(path, dataset, options, start, n_saved, steps, by_hand):
+    """Continue the run that was saved, and compare its arrays with those of the run that did not stop."""
     if not path.exists():
         return Row("resumed", "missing: its numbers are not finite, and are not saved")
     try:
         _, checkpoint = read_options("np", path)
         form = InNumPy(options, checkpoint)
-        for batch in iter_steps(options, dataset, begun + saved, begun + steps):
+        for batch in iter_steps(options, dataset, start + n_saved, start + steps):
             form.step(*batch)
-        _, first = find_departure(by_hand.kept(), form.kept(), 0.0)
+        _, departure = find_departure(by_hand.get_arrays(), form.get_arrays(), 0.0)
     except UserError as error:
         return Row("resumed", str(error).replace(f"{path}", "the checkpoint"), False)
-    if first:
-        values = {"the run that did not stop": first.one, "resumed": first.other}
-        return Row("resumed", f"saved after {saved} steps: {judges.describe_departure(steps, first, values)}", False)
-    return Row("resumed", f"saved after {saved} steps and resumed, no array {describe_difference(0.0)}")
+    if departure:
+        values = {"the run that did not stop": departure.one, "resumed": departure.other}
+        return Row(
+            "resumed", f"saved after {n_saved} steps: {judges.describe_departure(steps, departure, values)}", False
+        )
+    return Row("resumed", f"saved after {n_saved} steps and resumed, no array {describe_difference(0.0)}")
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
-def judged(options, checkpoint=None, steps=STEPS):
+def judge_run(options, checkpoint=None, steps=STEPS):
     """Return (the `Row` of each judge, what follows from them in words, the program's status).
 
-    UserError if there is nothing to compare: a line fails, a number is not finite, or nothing is the same twice.
+    Raises UserError if there is nothing to compare: a line fails, a number is not finite, or nothing is the same twice.
     """
     options = with_changes(options, dtype="float64", autograd=False)
     model = make_network("np", options)
     check_network(model, np.float64)
     dataset = data.load(options.source, options.run.hold_out)
-    begun, middle = checkpoint.history.step if checkpoint else 0, max(1, steps // 2)
-    batches = [*iter_steps(options, dataset, begun, begun + steps)]
+    start, middle = checkpoint.history.step if checkpoint else 0, max(1, steps // 2)
+    batches = [*iter_steps(options, dataset, start, start + steps)]
     progress = tqdm(total=steps + 2 + len(model.params), disable=None, leave=False)
-    unsaid = contextlib.redirect_stderr(io.StringIO())  # "gets its batches whole", of each form: a row says it once
-    with progress, unsaid, tempfile.TemporaryDirectory(prefix="prove") as folder:
+    muted_messages = contextlib.redirect_stderr(
+        io.StringIO()
+    )  # "gets its batches whole", of each form: a row says it once
+    with progress, muted_messages, tempfile.TemporaryDirectory(prefix="prove") as folder:
         check_repeats(options, checkpoint, batches[0])
         by_hand, loss = InNumPy(options, checkpoint), judges.LossByDefinition()
         parts = Twin(
@@ -145,11 +153,11 @@ def judged(options, checkpoint=None, steps=STEPS):
         twins, optimizer = make_twins(options, checkpoint)
         path, step_fault, flat = Path(folder) / "checkpoint.npz", None, []
         for number, (x, y, lr) in enumerate(batches, 1):
-            before = {group: copy_arrays(arrays) for group, arrays in by_hand.kept().items()}
+            arrays_before = {group: copy_arrays(arrays) for group, arrays in by_hand.get_arrays().items()}
             if (
                 number == 1 and not options.base_model
             ):  # beside a file's weights, one of two thin matrices begins with zeros
-                flat = judges.arrays_without_slope(judges.make_slopes(options, before, x[:FEW], y[:FEW]))
+                flat = judges.find_flat_arrays(judges.make_slopes(options, arrays_before, x[:FEW], y[:FEW]))
             arrays = by_hand.step(x, y, lr)
             if not loss.failure:
                 check_finite(number, {"logits": arrays["logits"]}, options)
@@ -161,34 +169,36 @@ def judged(options, checkpoint=None, steps=STEPS):
                 twin.take(number, arrays, x, y, lr)
             for twin in twins:
                 if twin.first and twin.step == number and twin.first.group in ("loss", "dlogits", "gradient"):
-                    right = true_loss(arrays["logits"][""], y)
-                    twin.hold_vote(twins, judges.make_slopes(options, before, x, y), right)
+                    expected_loss = true_loss(arrays["logits"][""], y)
+                    twin.hold_vote(twins, judges.make_slopes(options, arrays_before, x, y), expected_loss)
             if optimizer:
-                moved = {"params": by_hand.params_before}, {"params": by_hand.params_after}
-                optimizer.take(number, before | moved[0], arrays | moved[1], by_hand.lr, begun + number - 1)
+                moved_params = {"params": by_hand.params_before}, {"params": by_hand.params_after}
+                optimizer.take(
+                    number, arrays_before | moved_params[0], arrays | moved_params[1], by_hand.lr, start + number - 1
+                )
             if number == middle:
                 with contextlib.suppress(UserError):  # numbers that are not finite: other judges say more
-                    save(options, by_hand, history_of(checkpoint, number), path)
+                    save_run(options, by_hand, make_history(checkpoint, number), path)
             progress.update()
 
-        slopes = judges.make_slopes(options, by_hand.kept(), x[:FEW], y[:FEW])
+        slopes = judges.make_slopes(options, by_hand.get_arrays(), x[:FEW], y[:FEW])
         differences = judges.compare_with_differences(slopes, progress)
-        whole = judges.make_slopes(options, by_hand.kept(), x, y)
+        whole = judges.make_slopes(options, by_hand.get_arrays(), x, y)
         if not differences.wrong and whole.has_wrong_gradients():
             slopes, differences = whole, judges.compare_with_differences(whole, progress)
-        rows = [loss.row(), *([step_fault.row()] if step_fault else []), differences.row]
-        rows += [twin.row() for twin in twins] + ([] if optimizer else [missing("PyTorch")])
-        rows.append(judges.parts_row(parts, by_hand, options))
-        rows.append(optimizer.row() if optimizer else missing("the optimizer"))
+        rows = [loss.make_row(), *([step_fault.make_row()] if step_fault else []), differences.row]
+        rows += [twin.make_row() for twin in twins] + ([] if optimizer else [make_missing_row("PyTorch")])
+        rows.append(judges.judge_parts(parts, by_hand, options))
+        rows.append(optimizer.make_row() if optimizer else make_missing_row("the optimizer"))
         progress.update()
-        rows.append(resumed_row(path, dataset, options, begun, middle, steps, by_hand))
+        rows.append(judge_resumed(path, dataset, options, start, middle, steps, by_hand))
         vote = None
         if not loss.failure:  # the twins have the gradients of another loss
-            vote = judges.vote_on_differences(differences, twins, options, by_hand.kept(), slopes.x, slopes.y)
-        theirs = twins[1].form if optimizer else None
-        rows.append(judges.torchrun_row(file_of(options, "torch"), theirs, slopes.model, x[:FEW]))
+            vote = judges.vote_on_differences(differences, twins, options, by_hand.get_arrays(), slopes.x, slopes.y)
+        torch_form = twins[1].form if optimizer else None
+        rows.append(judges.judge_torchrun(get_file(options, "torch"), torch_form, slopes.model, x[:FEW]))
         if options.network.writes:
-            rows += judges.judge_writing(file_of(options), slopes.model, x)
+            rows += judges.judge_writing(get_file(options), slopes.model, x)
     findings = Findings(rows, twins, differences, vote, step_fault, flat)
     return rows, *conclude(findings, options)
 
@@ -196,13 +206,13 @@ def judged(options, checkpoint=None, steps=STEPS):
 def make_twins(options, checkpoint):
     """Return ([the `Twin` on the tape and, where it is installed, that in PyTorch], PyTorch's optimizer or None)."""
     on_tape, shared = with_changes(options, autograd=True), ("loss", "dlogits")
-    tape = Twin.make("the tape", file_of(options, "autograd"), lambda: InNumPy(on_tape, checkpoint), shared)
-    if not with_pytorch():
-        return [tape], None
+    tape_twin = Twin.make("the tape", get_file(options, "autograd"), lambda: InNumPy(on_tape, checkpoint), shared)
+    if not has_pytorch():
+        return [tape_twin], None
     import main_torch
 
-    theirs = Twin.make("PyTorch", file_of(options, "torch"), lambda: InPyTorch(options, checkpoint))
-    return [tape, theirs], judges.OptimizersStep(options, main_torch.make_optimizer)
+    torch_twin = Twin.make("PyTorch", get_file(options, "torch"), lambda: InPyTorch(options, checkpoint))
+    return [tape_twin, torch_twin], judges.OptimizersStep(options, main_torch.make_optimizer)
 
 
 # --- What follows -----------------------------------------------------------------------------------------------------
@@ -215,14 +225,14 @@ class StepFault(NamedTuple):
     culprit: str
     what: str  # "it gives backward another dlogits ..."
 
-    def row(self):
+    def make_row(self):
         return Row("the step", f"{self.culprit}, in step {self.number}: {self.what}", False)
 
 
 def find_step_fault(number, form, options):
-    """The `StepFault` of the step that the form by hand has just taken, or None."""
+    """Return the `StepFault` of the step that the form by hand has just taken, or None."""
     if form.changes_params:
-        return StepFault(number, file_of(options), f"its {form.changes_params}, which only the optimizer should")
+        return StepFault(number, get_file(options), f"its {form.changes_params}, which only the optimizer should")
     if form.tampering:
         return StepFault(number, form.name_of_step, f"it {form.tampering}")
     return None
@@ -241,126 +251,138 @@ class Findings(NamedTuple):
 
 def conclude(findings, options):
     """Return (what follows, a list of sentences; the status)."""
-    file, rule = file_of(options), options.rule
+    file, rule = get_file(options), options.rule
     failed = {row.judge for row in findings.rows if not row.holds}
-    others = [twin.file for twin in findings.twins if twin.is_another]
-    said, is_wrong = conclude_differences(findings, options)
+    other_networks = [twin.file for twin in findings.twins if twin.is_another]
+    sentences, is_wrong = conclude_differences(findings, options)
     if "the loss" in failed:
-        said.insert(0, "The loss is wrong: it is not the mean of -log p[y].")
+        sentences.insert(0, "The loss is wrong: it is not the mean of -log p[y].")
     if findings.step_fault:
-        said.append(f"{findings.step_fault.culprit} is wrong: {findings.step_fault.what}.")
+        sentences.append(f"{findings.step_fault.culprit} is wrong: {findings.step_fault.what}.")
     for twin in findings.twins:
         if twin.first and not twin.is_another and not failed & {"the loss", "the step"}:
             if twin.vote:
-                sentences = conclude_vote(twin, findings.differences.wrong, is_wrong, options)
-                said += [sentence for sentence in sentences if sentence not in said]
+                vote_sentences = conclude_vote(twin, findings.differences.wrong, is_wrong, options)
+                sentences += [sentence for sentence in vote_sentences if sentence not in sentences]
             elif "the optimizer" not in failed and not is_wrong:
-                said.append(f"{twin.file} and {file} are not the same run: one does what the other does not.")
+                sentences.append(f"{twin.file} and {file} are not the same run: one does what the other does not.")
     if "the optimizer" in failed:
-        said.append(f"{rule.by_hand} does not move the parameters as {rule.in_pytorch} does.")
+        sentences.append(f"{rule.by_hand} does not move the parameters as {rule.in_pytorch} does.")
     if "in parts" in failed:
-        said.append("The parts of a batch do not add up to the batch.")
+        sentences.append("The parts of a batch do not add up to the batch.")
     if "resumed" in failed:
-        said.append("A run that was saved cannot go on as if it had not stopped.")
+        sentences.append("A run that was saved cannot go on as if it had not stopped.")
     if "torchrun" in failed:
-        said.append("With torchrun, several processes are not the run of one.")
+        sentences.append("With torchrun, several processes are not the run of one.")
     if "decoding" in failed:
-        said.append(
+        sentences.append(
             f"{file} is wrong: `decode_step`, with its cache of keys and values, gives other logits than `forward`."
         )
     elif "sampling" in failed:
-        said.append(f"What `generate` of {file} draws does not have the probabilities softmax(logits / temperature).")
+        sentences.append(
+            f"What `generate` of {file} draws does not have the probabilities softmax(logits / temperature)."
+        )
     if findings.flat:
-        are = "gradients of {} are" if len(findings.flat) > 1 else "gradient of {} is"
-        said.append(f"The {are.format(few(findings.flat))} 0 by hand and by differences: are all units alike?")
+        verb = "gradients of {} are" if len(findings.flat) > 1 else "gradient of {} is"
+        sentences.append(
+            f"The {verb.format(shorten(findings.flat))} 0 by hand and by differences: are all units alike?"
+        )
     is_measured = findings.differences.is_measured
     if not is_measured and "the loss" not in failed:
-        said.append(f"Central differences cannot be measured, and so the gradients of {file} are not proven.")
-    if others and not findings.step_fault:
-        own = failed & {"the loss", "central differences", "in parts", "resumed"}
-        is_right = is_measured and not own and not any(twin.blames_hand for twin in findings.twins)
-        right = "Your gradients are right; " if is_right else ""
-        are = "are" if len(others) > 1 else "is"
-        said.append(f"{right}{and_list(others)} {are} another network.")
-    if not failed and not others and is_measured:
-        gone = sum(row.said.startswith("missing") for row in findings.rows)
-        said.append(f"{file} is proven, as far as these go" + (f"; {gone} are missing." if gone else "."))
-    return said, 1 if failed or not is_measured else 0
+        sentences.append(f"Central differences cannot be measured, and so the gradients of {file} are not proven.")
+    if other_networks and not findings.step_fault:
+        own_failures = failed & {"the loss", "central differences", "in parts", "resumed"}
+        is_right = is_measured and not own_failures and not any(twin.blames_hand for twin in findings.twins)
+        prefix = "Your gradients are right; " if is_right else ""
+        verb = "are" if len(other_networks) > 1 else "is"
+        sentences.append(f"{prefix}{join_names(other_networks)} {verb} another network.")
+    if not failed and not other_networks and is_measured:
+        n_missing = sum(row.said.startswith("missing") for row in findings.rows)
+        sentences.append(
+            f"{file} is proven, as far as these go" + (f"; {n_missing} are missing." if n_missing else ".")
+        )
+    return sentences, 1 if failed or not is_measured else 0
 
 
 def conclude_differences(findings, options):
     """Return (what follows from central differences, a list of sentences; whether the gradients by hand are wrong)."""
-    (_, wrong, *_), vote, file = findings.differences, findings.vote, file_of(options)
-    if not wrong:
+    (_, wrong_names, *_), vote, file = findings.differences, findings.vote, get_file(options)
+    if not wrong_names:
         return [], False
     if vote and SLOPE in vote.outvoted:
-        agreeing = and_list([file, *(judge for judge in vote.values if judge not in (HAND, SLOPE))])
-        said = f"Central differences are outvoted: {agreeing} agree in {label_of_gradient(wrong[0])}."
-        return [f"{said} Does `forward` round, or read its weights from elsewhere than `params`?"], False
+        agreeing = join_names([file, *(judge for judge in vote.values if judge not in (HAND, SLOPE))])
+        message = f"Central differences are outvoted: {agreeing} agree in {describe_gradient(wrong_names[0])}."
+        return [f"{message} Does `forward` round, or read its weights from elsewhere than `params`?"], False
     if vote and len(vote.values) > 2 and not vote.outvoted:
-        return [no_majority(wrong[0], vote)], False
-    what = f"its gradients of {few(wrong)} are" if len(wrong) > 1 else f"its gradient of {few(wrong)} is"
-    if "dlogits" in wrong:
-        file, what = name_of_loss(), "its dlogits, and so each gradient that follows from it, is"
-    others = [twin.file for twin in findings.twins if twin.differs_in_gradients and twin.blames_hand]
-    has = "have" if len(others) > 1 else "has"
-    also = f" ({and_list(others)} had the same logits, and {has} another one.)" if others else ""
-    return [f"{file} is wrong: {what} not the derivative of its own loss.{also}"], True
+        return [describe_no_majority(wrong_names[0], vote)], False
+    subject = (
+        f"its gradients of {shorten(wrong_names)} are"
+        if len(wrong_names) > 1
+        else f"its gradient of {shorten(wrong_names)} is"
+    )
+    if "dlogits" in wrong_names:
+        file, subject = find_loss_name(), "its dlogits, and so each gradient that follows from it, is"
+    other_files = [twin.file for twin in findings.twins if twin.differs_in_gradients and twin.blames_hand]
+    verb = "have" if len(other_files) > 1 else "has"
+    addition = f" ({join_names(other_files)} had the same logits, and {verb} another one.)" if other_files else ""
+    return [f"{file} is wrong: {subject} not the derivative of its own loss.{addition}"], True
 
 
-def conclude_vote(twin, concluded, is_wrong, options):
+def conclude_vote(twin, judged_names, is_wrong, options):
     """Yield what follows from the vote on a twin's first difference, in sentences.
 
-    concluded: the gradients of which central differences have said something; is_wrong: whether that was that the lines
-    by hand are wrong.
+    judged_names: the gradients of which central differences have said something; is_wrong: that was that the lines by
+    hand are wrong.
     """
-    file, first, vote = file_of(options), twin.first, twin.vote
+    file, departure, vote = get_file(options), twin.first, twin.vote
     if twin.blames_hand and not is_wrong:
-        culprit = file if first.group == "gradient" else name_of_loss()
+        culprit = file if departure.group == "gradient" else find_loss_name()
         agreeing = {judge for judge in vote.values if judge not in vote.outvoted}
         slope = ["central differences"] if SLOPE in agreeing else []
-        agreeing = and_list(sorted(agreeing - {SLOPE}) + slope)
-        what = f"gradient of {first.name}" if first.name else first.group
-        yield f"{culprit} is wrong: in step {twin.step}, its {what} is not that of {agreeing}, which agree."
+        agreeing = join_names(sorted(agreeing - {SLOPE}) + slope)
+        subject = f"gradient of {departure.name}" if departure.name else departure.group
+        yield f"{culprit} is wrong: in step {twin.step}, its {subject} is not that of {agreeing}, which agree."
     if twin.file in vote.outvoted:
         is_alone = not is_wrong and not twin.blames_hand
-        right = f", and {file} is right: their logits are the same" if is_alone else ", too"
+        suffix = f", and {file} is right: their logits are the same" if is_alone else ", too"
         helper = " (autograd_np.py finds its derivatives.)" if twin.judge == "the tape" else ""
-        yield f"{twin.culprit} is wrong{right}.{helper}"
-    if not vote.outvoted and (first.name or first.group) not in concluded:
-        yield no_majority(first.name or first.group, vote)
+        yield f"{twin.culprit} is wrong{suffix}.{helper}"
+    if not vote.outvoted and (departure.name or departure.group) not in judged_names:
+        yield describe_no_majority(departure.name or departure.group, vote)
 
 
-def no_majority(name, vote):
-    """That a vote has no majority, in words."""
+def describe_no_majority(name, vote):
+    """Return a sentence that says that a vote has no majority."""
     too_rough = " (the measured slope is not exact enough to vote)" if vote.is_slope_too_rough else ""
-    said = f"Who is wrong is open, because no majority agrees in {label_of_gradient(name)}"
-    return f"{said}: {judges.describe_values(vote.values)}{too_rough}."
+    message = f"Who is wrong is open, because no majority agrees in {describe_gradient(name)}"
+    return f"{message}: {judges.describe_values(vote.values)}{too_rough}."
 
 
-def few(names):
-    """The first names of a list, and how many more there are."""
-    rest = len(names) - 4
-    return ", ".join(names[:4]) + (f" and {rest} more" if rest > 0 else "")
+def shorten(names):
+    """Return the first names of a list, and how many more there are."""
+    n_more = len(names) - 4
+    return ", ".join(names[:4]) + (f" and {n_more} more" if n_more > 0 else "")
 
 
-def and_list(names):
-    """Names as a person lists them: "a, b and c"."""
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
+def join_names(names):
+    """Return names as a person lists them: "a, b and c"."""
+    *first_names, last_name = names
+    return f"{', '.join(first_names)} and {last_name}" if first_names else last_name
 
 
-def file_of(options, framework="np"):
-    """The file of the network: "mlp_np.py"."""
+def get_file(options, framework="np"):
+    """Return the file of the network: "mlp_np.py"."""
     return f"{options.network.classes.split('.')[0]}_{framework}.py"
 
 
-def name_of_loss():
-    """The file that computes the loss and dlogits, or "main_np.compute_loss" if that makes other numbers of them."""
+def find_loss_name():
+    """Return the file that computes the loss and dlogits, or "main_np.compute_loss" if that makes other numbers of
+    them.
+    """
     function = getattr(main_np, "softmax_cross_entropy", main_np.compute_loss)
     logits, y = np.random.default_rng(0).normal(size=(4, 3)), np.array([2, 0, 1, 1])
-    of_file, of_main = function(logits.copy(), y)[:2], main_np.compute_loss(logits.copy(), y)[:2]
-    is_file = all(np.array_equal(*pair, equal_nan=True) for pair in zip(of_file, of_main, strict=True))
+    file_values, main_values = function(logits.copy(), y)[:2], main_np.compute_loss(logits.copy(), y)[:2]
+    is_file = all(np.array_equal(*pair, equal_nan=True) for pair in zip(file_values, main_values, strict=True))
     return f"{function.__module__}.py" if is_file else "main_np.compute_loss"
 
 
@@ -368,7 +390,7 @@ def name_of_loss():
 
 
 def locate(error):
-    """An error in one of the lessons' lines, with its place; the error itself, if it is in none of ours."""
+    """Return an error in one of the lessons' lines, with its place. Raises the error itself if it is elsewhere."""
     place = program.locate_error(error)
     if place is None:
         raise error
@@ -380,13 +402,13 @@ def main(argv=None):
     if framework not in ("np", "torch"):
         raise UserError(f"{framework}: `python main_np.py --prove` starts this program")
     options, checkpoint = parse_run(framework, __doc__, argv)
-    begun = checkpoint.history.step if checkpoint else 0
-    whence = f"from step {begun:,} of {checkpoint.path}" if checkpoint else "from its first weights"
+    start = checkpoint.history.step if checkpoint else 0
+    origin = f"from step {start:,} of {checkpoint.path}" if checkpoint else "from its first weights"
     print(
-        f"{options.network.title(options.run)}, as the files have it now: {STEPS} steps in float64 {whence}", flush=True
+        f"{options.network.title(options.run)}, as the files have it now: {STEPS} steps in float64 {origin}", flush=True
     )
     try:
-        rows, said, status = judged(options, checkpoint)
+        rows, sentences, status = judge_run(options, checkpoint)
     except (UserError, MemoryError):
         raise
     except (Exception, SystemExit) as error:  # whatever a line that was changed runs into
@@ -394,7 +416,7 @@ def main(argv=None):
     width = max(len(row.judge) for row in rows)
     for row in rows:
         print(f"{row.judge:{width}}  {'' if row.holds else 'NO: '}{row.said}")
-    print(*said, sep="\n")
+    print(*sentences, sep="\n")
     return status
 
 

@@ -90,54 +90,56 @@ OPTIMIZERS = {  # those of them whose curves docs/transformer.md shows
 }
 
 
-def run_name(network, recipe, framework):
-    """What a recipe's run is called: "MLP best, NumPy"."""
+def name_run(network, recipe, framework):
+    """Return the name of a recipe's run: "MLP best, NumPy"."""
     options, name = network.recipes[recipe], f"{network.name} {recipe}".removesuffix(" default")
     if recipe in ("np_nn", "geohot"):  # with the published run's first weights
         name += f" {options['init'][framework]}"
     return f"{name}, {FRAMEWORKS[framework]}"
 
 
-def stated(model, network):
-    """Those of STATED; of a network that is not there, its default run by hand and in PyTorch.
+def get_stated_runs(model, network):
+    """Return the runs of STATED; of a network that is not there, its default run by hand and in PyTorch.
 
-    What a network writes, another program judges: its runs are not tried here.
+    Another program judges what a network writes: its runs are not tried here.
     """
     default = {
-        run_name(network, "default", framework): (f"main_{framework}.py {model_flag(model)}".rstrip(), 3)
+        name_run(network, "default", framework): (f"main_{framework}.py {model_flag(model)}".rstrip(), 3)
         for framework in FRAMEWORKS
     }
     return {} if network.writes else STATED.get(model, default)
 
 
-def runs_of(model, network):
-    """{name: (command, seeds)} of its stated runs, and of the recipes that are in none of them."""
-    runs = {name: (command, range(seeds)) for name, (command, seeds) in stated(model, network).items()}
-    for recipe in () if network.writes else network.recipes:
-        if not (runs | INITS).keys() & {run_name(network, recipe, framework) for framework in FRAMEWORKS}:
+def list_runs(model, network):
+    """Return {name: (command, seeds)} of a network's stated runs, and of the recipes that are in none of them."""
+    runs = {name: (command, range(seeds)) for name, (command, seeds) in get_stated_runs(model, network).items()}
+    if network.writes:
+        return runs
+    for recipe in network.recipes:
+        if not (runs | INITS).keys() & {name_run(network, recipe, framework) for framework in FRAMEWORKS}:
             command = f"main_torch.py --model {model} --recipe {recipe}"
-            runs[run_name(network, recipe, "torch")] = command, range(3)
+            runs[name_run(network, recipe, "torch")] = command, range(3)
     return runs
 
 
 READERS = {model: network for model, network in NETWORKS.items() if not network.writes}  # lab/writing.py has the others
-RUNS = {name: run for model, network in READERS.items() for name, run in runs_of(model, network).items()}
+RUNS = {name: run for model, network in READERS.items() for name, run in list_runs(model, network).items()}
 
 
-def drawn(model, network):
-    """The commands of a network's default run in both frameworks, whose curves are drawn; none if it lacks one."""
-    names, runs = [run_name(network, "default", framework) for framework in FRAMEWORKS], stated(model, network)
+def list_drawn_commands(model, network):
+    """Return the commands of a network's default run in both frameworks, whose curves are drawn, if it has both."""
+    names, runs = [name_run(network, "default", framework) for framework in FRAMEWORKS], get_stated_runs(model, network)
     return [runs[name][0] for name in names if runs.keys() >= {*names}]
 
 
 # The history of seed 0 is kept of these, in PUBLISHED_RUNS: {command: what is put before the file's own name}.
-KEPT = {command: "" for model, network in NETWORKS.items() for command in drawn(model, network)}
+KEPT = {command: "" for model, network in NETWORKS.items() for command in list_drawn_commands(model, network)}
 KEPT |= {CHOICES[command][0]: f"optimizer_{i}_" for i, command in enumerate(OPTIMIZERS.values())}
 
 
 @contextmanager
-def intact():
-    """Within it, what results.json holds is used; UserError if it has another shape than it was given here."""
+def damage_guard():
+    """Raise UserError if results.json has another shape than it was given here."""
     try:
         yield
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
@@ -145,8 +147,10 @@ def intact():
 
 
 def load_results():
-    """The sections of results.json by name. One with runs is {name: {"command", "runs": {seed: what train found}}}."""
-    with intact():
+    """Return the sections of results.json by name. One with runs is {name: {"command", "runs": {seed: what train
+    returns}}}.
+    """
+    with damage_guard():
         return {**json.loads(RESULTS.read_text(encoding="utf-8"))}
 
 
@@ -156,79 +160,86 @@ def save_result(section, content):
         file.write((json.dumps(load_results() | {section: content}, indent=1, sort_keys=True) + "\n").encode())
 
 
-def run_program(command, out):
-    """What a program prints, run as a user would; UserError if it fails."""
-    words = command.replace("torchrun", "-m torch.distributed.run").split()
-    argv = [sys.executable, *words, "--out", str(out)]
-    ended = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    if ended.returncode:
+def run_program(command, folder):
+    """Run a program as a user would, and return its output. Raises UserError if it fails."""
+    arguments = command.replace("torchrun", "-m torch.distributed.run").split()
+    argv = [sys.executable, *arguments, "--out", str(folder)]
+    process = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if process.returncode:
         raise UserError(f"{command} failed (its message is above); the runs that finished are kept")
-    return ended.stdout
+    return process.stdout
 
 
-def seconds_in(printed):
-    """The seconds that a main program prints for its training loop."""
-    return float(re.search(r"steps, (\d+\.\d) s$", printed, re.M)[1])
+def parse_seconds(output):
+    """Return the seconds that a main program prints for its training loop."""
+    return float(re.search(r"steps, (\d+\.\d) s$", output, re.M)[1])
 
 
 def train(command, seed):
-    """Its accuracy, the seconds of its training loop, its parameters, its machine."""
-    out = ROOT / "learning_curves" / "others"
-    printed = run_program(f"{command} --seed {seed}", out)
-    history = out / re.search(r"history_\w+\.json", printed)[0]
+    """Train. Return {accuracy, seconds of the training loop, parameters, machine}."""
+    folder = ROOT / "learning_curves" / "others"
+    output = run_program(f"{command} --seed {seed}", folder)
+    history = folder / re.search(r"history_\w+\.json", output)[0]
     if seed == 0 and command in KEPT:
         with atomic_write(PUBLISHED_RUNS / f"{KEPT[command]}{history.name}") as file:
             file.write(history.read_bytes())
     return {
         "machine": json.loads(history.read_text())["machine"],
-        "accuracy": float(re.search(r"^(?:test|held-out) accuracy: (0\.\d{4})$", printed, re.M)[1]),
-        "seconds": seconds_in(printed),
-        "parameters": int(re.search(r"([\d,]+) parameters", printed)[1].replace(",", "")),
+        "accuracy": float(re.search(r"^(?:test|held-out) accuracy: (0\.\d{4})$", output, re.M)[1]),
+        "seconds": parse_seconds(output),
+        "parameters": int(re.search(r"([\d,]+) parameters", output)[1].replace(",", "")),
     }
 
 
-def markdown(head, rows):
-    """A table in Markdown from lists of cells."""
+def format_table(head, rows):
+    """Return a table in Markdown from lists of cells."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)
 
 
-def values(entry, what="accuracy"):
-    """The same number of all runs of a name."""
-    return [run[what] for run in entry["runs"].values()]
+def get_values(entry, key="accuracy"):
+    """Return the same number of all runs of a name."""
+    return [run[key] for run in entry["runs"].values()]
 
 
-def spread(values, form=".4f"):
-    """Mean ± standard deviation; of two values, the mean alone."""
-    return f"{np.mean(values):{form}}" + (f" ± {np.std(values, ddof=1):{form}}" if len(values) > 2 else "")
+def format_spread(values, number_format=".4f"):
+    """Return mean ± standard deviation; of two values, the mean alone."""
+    return f"{np.mean(values):{number_format}}" + (
+        f" ± {np.std(values, ddof=1):{number_format}}" if len(values) > 2 else ""
+    )
 
 
-def table(found, writes=False):
-    """The runs of networks that read, or of those that write, in Markdown, with the spread over their seeds."""
+def make_accuracy_table(result, writes=False):
+    """Return the runs of networks that read, or of those that write, in Markdown, with the spread over their seeds."""
     rows, networks = [], {model: network for model, network in NETWORKS.items() if network.writes == writes}
-    runs = {name: run for model, network in networks.items() for name, run in runs_of(model, network).items()}
+    runs = {name: run for model, network in networks.items() for name, run in list_runs(model, network).items()}
     for name, (command, _) in runs.items():
-        if entry := found["accuracy"].get(name):
-            accuracies = values(entry)
+        entry = result["accuracy"].get(name)
+        if entry:
+            accuracies = get_values(entry)
             command = command if command.startswith("torchrun") else f"python {command}"
-            size = f"{values(entry, 'parameters')[0]:,}"
-            rows.append([name, spread(accuracies), len(accuracies), size, f"`{command}`"])
-    return markdown(["run", "test accuracy", "seeds", "parameters", "command"], rows)
+            size = f"{get_values(entry, 'parameters')[0]:,}"
+            rows.append([name, format_spread(accuracies), len(accuracies), size, f"`{command}`"])
+    return format_table(["run", "test accuracy", "seeds", "parameters", "command"], rows)
 
 
-def inits_table(found):
-    """The published recipes in Markdown, with each first weights in each framework, and what was published."""
-    cells = {name: spread(values(entry)) for name, entry in found["inits"].items()}
+def make_inits_table(result):
+    """Return the published recipes in Markdown, with each first weights in each framework, and what was published."""
+    cells = {name: format_spread(get_values(entry)) for name, entry in result["inits"].items()}
     for name, accuracy in PUBLISHED.items():
         cells[name] += f" (published: {accuracy})"
     pairs = product(("np_nn", "geohot"), ("geohot", "pytorch"))
-    rows = [[*pair, *(cells[f"MLP {' '.join(pair)}, {way}"] for way in FRAMEWORKS.values())] for pair in pairs]
-    return markdown(["recipe", "first weights", *FRAMEWORKS.values()], rows)
+    rows = []
+    for recipe, init in pairs:
+        rows.append([recipe, init, *(cells[f"MLP {recipe} {init}, {framework}"] for framework in FRAMEWORKS.values())])
+    return format_table(["recipe", "first weights", *FRAMEWORKS.values()], rows)
 
 
-def recipes_table(found):
-    """Test accuracy and sizes of every recipe that was trained, in the form of np_nn's and the notebook's tables."""
-    runs, rows = found["accuracy"] | found["inits"], []
+def make_recipes_table(result):
+    """Return test accuracy and sizes of every recipe that was trained, in the form of np_nn's and the notebook's
+    tables.
+    """
+    runs, rows = result["accuracy"] | result["inits"], []
     for model, network in READERS.items():
         for recipe in network.recipes:
             options = parse_options("np", "--model", model, "--recipe", recipe)
@@ -236,80 +247,91 @@ def recipes_table(found):
             steps = options.run.steps or options.run.epochs * per_epoch
             epochs = f"{options.run.epochs or steps / per_epoch:.3g}"
             sizes = [network.title(options.run), options.run.batch_size, epochs, f"{steps:,}", options.run.lr]
-            names = [run_name(network, recipe, framework) for framework in FRAMEWORKS]
+            names = [name_run(network, recipe, framework) for framework in FRAMEWORKS]
             if not runs.keys() & {*names}:
                 continue
-            accuracies = [f"{np.mean(values(runs[name])):.4f}" if name in runs else "" for name in names]
+            accuracies = [f"{np.mean(get_values(runs[name])):.4f}" if name in runs else "" for name in names]
             amp = " --amp" * RUNS.get(names[1], ("",))[0].endswith("--amp")
             command = f"{model_flag(model)} --recipe {recipe}".strip() + amp
             rows.append([f"`{command}`", *accuracies, *sizes])
-            if published := [PUBLISHED[name] for name in names if name in PUBLISHED]:
+            published = [PUBLISHED[name] for name in names if name in PUBLISHED]
+            if published:
                 rows.append([f"as {recipe} published it", *published, *sizes])
     head = ["recipe", "NumPy", "PyTorch", "network", "batch size", "epochs", "steps", "highest learning rate"]
-    return markdown(head, rows)
+    return format_table(head, rows)
 
 
-def defaults_table(found):
-    """What each network reaches with its default recipe, in Markdown, and in how many runs: its test accuracy, or how
-    much of what it writes is read as asked (see lab/writing.py)."""
+def make_defaults_table(result):
+    """Return a table in Markdown: what each network reaches with its default recipe, and in how many runs.
+
+    It is the test accuracy, or how much of what it writes is read as asked (see lab/writing.py).
+    """
     rows, writer = [], next(network for network in NETWORKS.values() if network.writes)
     for model, network in NETWORKS.items():
         if network.writes:
-            runs = found["writing"]["runs"].values() if network is writer else ()
+            runs = result["writing"]["runs"].values() if network is writer else ()
             cells = [[run["read"]["0.8"] for run in runs], None]
         else:
-            entries = [found["accuracy"].get(run_name(network, "default", framework)) for framework in FRAMEWORKS]
-            cells = [values(entry) if entry else None for entry in entries]
+            entries = [result["accuracy"].get(name_run(network, "default", framework)) for framework in FRAMEWORKS]
+            cells = [get_values(entry) if entry else None for entry in entries]
         if any(cells):
             options = parse_options("np", "--model", model)
-            form = ".3f" if network.writes else ".4f"
+            number_format = ".3f" if network.writes else ".4f"
             size = sum(p.size for p in make_network("np", options).params.values())
-            cells = [f"{spread(cell, form)}, n = {len(cell)}" if cell else "" for cell in cells]
+            cells = [f"{format_spread(cell, number_format)}, n = {len(cell)}" if cell else "" for cell in cells]
             rows.append([network.title(options.run), f"{size:,}", *cells])
-    return markdown(["network", "parameters", *FRAMEWORKS.values()], rows)
+    return format_table(["network", "parameters", *FRAMEWORKS.values()], rows)
 
 
-def beside_table(found):
-    """What is here, and what others have published or PyTorch takes, in Markdown. Times are those of two cores."""
-    twins, rounds = found["twins"], found["bench"][PROCESSOR]["rounds"]
-    differs = round_up(twins["difference"]["float64"]["largest"])
-    ours, theirs = (f"{np.median(rounds[f'run |  | {tool}']):.1f} s" for tool in FRAMEWORKS.values())
-    vit = found["accuracy"]["ViT, NumPy"]
-    minutes = f"{np.median(values(vit, 'seconds')) / 60:.0f} minutes"
+def make_elsewhere_table(result):
+    """Return a table in Markdown: our numbers beside those that others have published or that PyTorch takes.
+
+    Times are those of two cores.
+    """
+    twins, rounds = result["twins"], result["bench"][PROCESSOR]["rounds"]
+    difference = round_up(twins["difference"]["float64"]["largest"])
+    numpy_time, pytorch_time = (f"{np.median(rounds[f'run |  | {tool}']):.1f} s" for tool in FRAMEWORKS.values())
+    vit = result["accuracy"]["ViT, NumPy"]
+    minutes = f"{np.median(get_values(vit, 'seconds')) / 60:.0f} minutes"
     counts = [len(exercise.distinct_mistakes) for exercise in EXERCISES if exercise.known_mistakes]
     rows = [
-        ["by hand and in PyTorch: the same run", f"{twins['steps']:,} steps, weights within {differs}",
+        ["by hand and in PyTorch: the same run", f"{twins['steps']:,} steps, weights within {difference}",
          "[llm.c](https://github.com/karpathy/llm.c/blob/master/test_gpt2.c): 10 steps, losses within 0.01",
          "`python -m lab.twins`"],
-        ["default run", ours, f"PyTorch: {theirs}", "`python -m lab.bench`"],
-        ["a transformer by hand reads MNIST", f"{np.mean(values(vit)):.4f} after {minutes}",
+        ["default run", numpy_time, f"PyTorch: {pytorch_time}", "`python -m lab.bench`"],
+        ["a transformer by hand reads MNIST", f"{np.mean(get_values(vit)):.4f} after {minutes}",
          "[ViT-NumPy](https://github.com/libaohang/ViT-NumPy): 0.982 after 1.5 hours",
          "`python main_np.py --model vit`"],
         ["mistakes that the marker names", f"{sum(counts):,} in {len(counts)} exercises", "",
          "`python practice.py`"],
     ]  # fmt: skip
-    if text := found.get("nanogpt"):
-        last = [[run["losses"]["2000"] for run in text["runs"][tool].values()] for tool in FRAMEWORKS.values()]
-        hand, theirs = (f"{np.mean(losses):.2f}, n = {len(losses)}" for losses in last)
-        rows.insert(3, ["Shakespeare, loss of a letter after 2,000 steps", hand, f"nanoGPT's recipe: {theirs}",
+    text = result.get("nanogpt")
+    if text:
+        last_losses = [[run["losses"]["2000"] for run in text["runs"][tool].values()] for tool in FRAMEWORKS.values()]
+        hand, pytorch_time = (f"{np.mean(losses):.2f}, n = {len(losses)}" for losses in last_losses)
+        rows.insert(3, ["Shakespeare, loss of a letter after 2,000 steps", hand, f"nanoGPT's recipe: {pytorch_time}",
                         "`python -m lab.nanogpt`"])  # fmt: skip
-    if runs := found.get("llama", {}).get("runs"):
-        (steps,) = {run["steps"] for of in runs.values() for run in of.values()}
-        losses = [[run["loss"] for run in of.values()] for of in runs.values()]
-        gpt, llama = (f"{spread(of, '.3f')}, n = {len(of)}" for of in losses)
+    runs_by_network = result.get("llama", {}).get("runs")
+    if runs_by_network:
+        losses, all_steps = [], set()
+        for runs in runs_by_network.values():
+            losses.append([run["loss"] for run in runs.values()])
+            all_steps |= {run["steps"] for run in runs.values()}
+        (steps,) = all_steps  # the same in all runs
+        gpt, llama = (f"{format_spread(values, '.3f')}, n = {len(values)}" for values in losses)
         rows.insert(-1, [f"today's language models, Shakespeare: loss of a letter after {steps:,} steps", llama,
                          f"our GPT: {gpt}", "`python -m lab.llama texts`"])  # fmt: skip
-    return markdown(["what", "here", "elsewhere", "command"], rows)
+    return format_table(["what", "here", "elsewhere", "command"], rows)
 
 
-def choices_table(found):
-    """What was compared on held-out images, in Markdown."""
-    rows = [[f"`python {name}`", f"{values(found['choices'][name])[0]:.4f}"] for name in CHOICES]
-    return markdown(["options", "held-out accuracy"], rows)
+def make_choices_table(result):
+    """Return the comparison on held-out images as a table in Markdown."""
+    rows = [[f"`python {name}`", f"{get_values(result['choices'][name])[0]:.4f}"] for name in CHOICES]
+    return format_table(["options", "held-out accuracy"], rows)
 
 
 SECTIONS = {"accuracy": RUNS, "inits": INITS, "choices": CHOICES}
-TABLES = (defaults_table, table, recipes_table, inits_table, choices_table)
+TABLES = (make_defaults_table, make_accuracy_table, make_recipes_table, make_inits_table, make_choices_table)
 
 
 def main():
@@ -317,17 +339,17 @@ def main():
     for section, runs in SECTIONS.items():
         for name, (command, seeds) in runs.items():
             for seed in map(str, seeds):
-                with intact():
-                    found = load_results().get(section, {})
-                    runs = found.setdefault(name, {"command": command, "runs": {}})["runs"]
-                    known = seed in {**runs}
-                if not known:
+                with damage_guard():
+                    content = load_results().get(section, {})
+                    runs = content.setdefault(name, {"command": command, "runs": {}})["runs"]
+                    is_done = seed in {**runs}
+                if not is_done:
                     runs[seed] = train(command, int(seed))
-                    save_result(section, found)
+                    save_result(section, content)
                     print(time.strftime("%H:%M"), name, "seed", seed, runs[seed], flush=True)
-    found = load_results()
-    with intact():
-        tables = [table(found) for table in TABLES]
+    content = load_results()
+    with damage_guard():
+        tables = [table(content) for table in TABLES]
     print(*tables, sep="\n\n")
 
 

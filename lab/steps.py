@@ -41,7 +41,7 @@ class CausalMean:
         return self.layers["value"].backward(self.weights.T @ self.layers["out"].backward(dy))
 
 
-class Added:
+class Residual:
     """y = x + layer(x)."""
 
     def __init__(self, layer):
@@ -54,13 +54,13 @@ class Added:
         return dy + self.layers["layer"].backward(dy)
 
 
-def network(looks_back, sizes, seed=0):
-    """Embedding, positions, what looks back, linear."""
+def build_network(looks_back, sizes, seed=0):
+    """Return a network of embedding, positions, a layer that looks back, and linear."""
     rng = np.random.default_rng(seed)
     layers = {
         "embed": Embedding(rng, sizes["vocab_size"] + sizes["n_start_tokens"], WIDTH),
         "positions": Positions(rng, sizes["context_length"], WIDTH),
-        "back": Added(looks_back(rng)),
+        "back": Residual(looks_back(rng)),
         "linear": Linear(rng, WIDTH, sizes["vocab_size"]),
     }
     return Network(layers, np.float32)
@@ -72,8 +72,8 @@ BACK = {
 }
 
 
-def learn(model, dataset, options, seed=0):
-    """Train it, and return the loss of a letter on all test names."""
+def train_and_test(model, dataset, options, seed=0):
+    """Train a network, and return the loss of a letter on all test names."""
     optimizer = Optimizer(model.params, options)
     for step in range(STEPS):
         chosen = data.make_rng(seed, step).integers(dataset.n_train, size=BATCH)
@@ -84,26 +84,27 @@ def learn(model, dataset, options, seed=0):
     return float(compute_loss(model.forward(x), y)[0])
 
 
-def table(found):
-    """In Markdown, with the spread over the seeds."""
-    rows = [["counts after each letter", f"{found['counts']:.3f}"]]
-    rows += [[name, results.spread(losses, ".3f")] for name, losses in found["losses"].items()]
-    return results.markdown(["what predicts the next letter", "test loss of a letter"], rows)
+def make_table(result):
+    """Return a table in Markdown, with the spread over the seeds."""
+    rows = [["counts after each letter", f"{result['counts']:.3f}"]]
+    rows += [[name, results.format_spread(losses, ".3f")] for name, losses in result["losses"].items()]
+    return results.format_table(["what predicts the next letter", "test loss of a letter"], rows)
 
 
 def main():
     Parser(description=__doc__).parse_args()
     options, dataset = parse_options("np", "--model", "gpt", "--dataset", "names"), data.load("names")
-    found = {"command": "python -m lab.steps", "losses": {}}
-    found["counts"] = counts.measure("names")["counts after each token"]["loss"]
+    result = {"command": "python -m lab.steps", "losses": {}}
+    result["counts"] = counts.measure("names")["counts after each token"]["loss"]
     for name, looks_back in BACK.items():
-        began = time.time()
-        found["losses"][name] = [
-            learn(network(looks_back, options.source.tokenizer.sizes, seed), dataset, options, seed) for seed in SEEDS
+        start = time.time()
+        result["losses"][name] = [
+            train_and_test(build_network(looks_back, options.source.tokenizer.sizes, seed), dataset, options, seed)
+            for seed in SEEDS
         ]
-        print(name, found["losses"][name], f"{time.time() - began:.0f} s", flush=True)
-    results.save_result("steps", found)
-    print(table(found))
+        print(name, result["losses"][name], f"{time.time() - start:.0f} s", flush=True)
+    results.save_result("steps", result)
+    print(make_table(result))
 
 
 if __name__ == "__main__":

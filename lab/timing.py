@@ -17,41 +17,42 @@ ROUNDS = 3
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
 
 
-def take_steps(least, enough, begin, *what):
-    """The seconds that each of so many steps takes, or of as many as take `enough` seconds in all.
+def take_steps(min_steps, min_seconds, begin, *arguments):
+    """Return the seconds that each of `min_steps` steps takes, or of as many as take `min_seconds` in all.
 
-    begin(*what) gets everything ready and returns what takes one step.
+    begin(*arguments) gets everything ready and returns a function that takes one step.
     """
-    take_step, times = begin(*what), [time.perf_counter()]
-    while len(times) <= least or times[-1] < times[0] + enough:
+    take_step, times = begin(*arguments), [time.perf_counter()]
+    while len(times) <= min_steps or times[-1] < times[0] + min_seconds:
         take_step()
         times.append(time.perf_counter())
     return np.diff(times)
 
 
-def seconds(begin, *what, least=12, enough=1.0):
-    """What take_steps finds in a process of its own."""
-    return apart(take_steps, least, enough, begin, *what)
+def time_steps(begin, *arguments, min_steps=12, min_seconds=1.0):
+    """Call `take_steps` in a process of its own, and return its result."""
+    return run_in_subprocess(take_steps, min_steps, min_seconds, begin, *arguments)
 
 
-def apart(function, *what):
-    """What function(*what) returns in a process of its own, as when a learner runs the program.
+def run_in_subprocess(function, *arguments):
+    """Return function(*arguments), called in a process of its own, as when a learner runs the program.
 
-    In one process, the threads of NumPy and of PyTorch get in each other's way.
+    In one process, the threads of NumPy and of PyTorch get in each other's way. Raises UserError if the process is
+    ended.
     """
     spawn, leave_ctrl_c = multiprocessing.get_context("spawn"), (signal.signal, (signal.SIGINT, signal.SIG_IGN))
     with ProcessPoolExecutor(1, spawn, *leave_ctrl_c) as worker:
         try:
-            return worker.submit(function, *what).result()
+            return worker.submit(function, *arguments).result()
         except BrokenProcessPool:
             raise UserError("a measurement failed: its process was ended") from None
 
 
-def warm(steps):
-    """All but the first third, which is a warm-up."""
-    return steps[len(steps) // 3 :]
+def drop_warm_up(times):
+    """Return all but the first third, which is a warm-up."""
+    return times[len(times) // 3 :]
 
 
-def threads_of_workers(threads):
-    """Processes started inside use this many threads; every library reads the number from the environment."""
+def worker_threads(threads):
+    """Let processes started inside use this many threads; every library reads the number from the environment."""
     return mock.patch.dict(os.environ, dict.fromkeys(VARIABLES, str(threads)))

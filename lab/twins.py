@@ -66,79 +66,92 @@ class Step(NamedTuple):
     disagreeing: int  # ReLUs that are on by hand and off in PyTorch, or the other way round
 
 
-def lockstep(options):
+def iter_lockstep(options):
     """Train the networks side by side on the same batches and yield a `Step` for each."""
     dataset = data.load(options.source, options.run.hold_out)
     plan = make_plan(options, dataset.n_train)
 
-    ours, tape, theirs = InNumPy(options), InNumPy(with_changes(options, autograd=True)), InPyTorch(options)
-    disagreeing = watch_sums(ours.network, theirs.model, SUMS.get(options.run.model, {}))
+    by_hand, on_tape, in_pytorch = InNumPy(options), InNumPy(with_changes(options, autograd=True)), InPyTorch(options)
+    disagreeing = watch_sums(by_hand.network, in_pytorch.model, SUMS.get(options.run.model, {}))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         batch = x, y, learning_rate(step, plan.steps, options)
-        losses = [float(form.step(*batch)["loss"][""]) for form in (ours, tape, theirs)]
-        states = (State(loss, form.kept()) for loss, form in zip(losses, (ours, tape, theirs), strict=True))
+        losses = [float(form.step(*batch)["loss"][""]) for form in (by_hand, on_tape, in_pytorch)]
+        states = (
+            State(loss, form.get_arrays()) for loss, form in zip(losses, (by_hand, on_tape, in_pytorch), strict=True)
+        )
         yield Step(*states, disagreeing())
 
 
 def watch_sums(network, twin, sums):
-    """A function that says how many ReLUs were on in one of the two networks only, for the last batch.
+    """Return a function that says how many ReLUs were on in one of the two networks only, for the last batch.
 
     sums: one of SUMS.
     """
-    theirs = {}
+    torch_sums = {}
 
     def keep(name):
-        return lambda layer, inputs, output: theirs.update({name: output.detach().numpy()})
+        return lambda layer, inputs, output: torch_sums.update({name: output.detach().numpy()})
 
     for name, layer in sums.items():
         twin.get_submodule(layer).register_forward_hook(keep(name))
-    return lambda: sum(int(((get_kept_array(network, name) > 0) != (z > 0)).sum()) for name, z in theirs.items())
+    return lambda: sum(int(((get_kept_array(network, name) > 0) != (z > 0)).sum()) for name, z in torch_sums.items())
 
 
-def record(options):
-    """What `picture` draws of a run: arrays with a number for every step, by name.
+def record_run(options):
+    """Return the numbers that `draw_proof` draws of a run: arrays with a number for every step, by name.
 
     "difference" is the largest between a weight by hand and its twin in PyTorch, "tape" the same with its twin on the
     tape, and "disagreeing" says how many ReLUs were on in one only.
     """
 
-    def apart(one, other):
-        return largest_difference(one.arrays["params"], other.arrays["params"])
+    def compute_difference(state, other_state):
+        return largest_difference(state.arrays["params"], other_state.arrays["params"])
 
     steps = [
-        (hand.loss, tape.loss, theirs.loss, disagreeing, apart(hand, tape), apart(hand, theirs))
-        for hand, tape, theirs, disagreeing in lockstep(options)
+        (
+            by_hand.loss,
+            tape.loss,
+            in_pytorch.loss,
+            disagreeing,
+            compute_difference(by_hand, tape),
+            compute_difference(by_hand, in_pytorch),
+        )
+        for by_hand, tape, in_pytorch, disagreeing in iter_lockstep(options)
     ]
     names = ("loss_np", "loss_tape", "loss_torch", "disagreeing", "tape", "difference")
     return dict(zip(names, np.transpose(steps), strict=True))
 
 
 def prove(model):
-    """Draw png/twins.png (or twins_resnet.png and so on) from a run in both precisions."""
-    runs, found = {}, {}
+    """Draw png/twins.png (or twins_resnet.png and so on) from a run in both precisions. Raises UserError if they
+    differ.
+    """
+    runs, differences = {}, {}
     for kind in ("float64", "float32"):
-        run = runs[kind] = record(
+        run = runs[kind] = record_run(
             parse_options("torch", "--model", model, *PROVEN.get(model, "").split(), "--dtype", kind)
         )
         of_torch, of_tape = (
-            {"final": apart[-1], "largest": max(apart), "every 500 steps": apart[499::500].tolist()}
-            for apart in (run["difference"], run["tape"])
+            {"final": difference[-1], "largest": max(difference), "every 500 steps": difference[499::500].tolist()}
+            for difference in (run["difference"], run["tape"])
         )
-        found[kind] = of_torch | {"tape": of_tape}
+        differences[kind] = of_torch | {"tape": of_tape}
         if kind == "float64" and not max(of_torch["largest"], of_tape["largest"]) < HELD:
-            far = f"in {kind} a weight is up to {round_up(max(of_torch['largest'], of_tape['largest']))} from its twin"
-            say = f"`python main_np.py {model_flag(model)}".rstrip() + " --prove` says where it begins"
-            raise UserError(f"{model}: {far}, and nothing is saved: {say}")
-        steps, twin = len(run["tape"]), "no weight differs from its twin"
-        print(f"{kind}: after {steps} steps {twin} in PyTorch by more than {round_up(of_torch['final'])}")
+            description = (
+                f"in {kind} a weight is up to {round_up(max(of_torch['largest'], of_tape['largest']))} from its twin"
+            )
+            advice = f"`python main_np.py {model_flag(model)}".rstrip() + " --prove` says where it begins"
+            raise UserError(f"{model}: {description}, and nothing is saved: {advice}")
+        steps, start = len(run["tape"]), "no weight differs from its twin"
+        print(f"{kind}: after {steps} steps {start} in PyTorch by more than {round_up(of_torch['final'])}")
         print(f"{kind}: on the tape, by no more than {round_up(of_tape['final'])}")
     name = f"twins_{file_prefix(model)}".removesuffix("_")
-    drawing.save(picture(runs), results.ROOT / "png" / f"{name}.png")
+    drawing.save(draw_proof(runs), results.ROOT / "png" / f"{name}.png")
     if not model_flag(model):
-        drawing.save(banner(runs), results.ROOT / "png" / "proof.png")
+        drawing.save(draw_banner(runs), results.ROOT / "png" / "proof.png")
     command = f"python -m lab.twins {model_flag(model)}".replace("--model ", "").rstrip()
-    made = {"command": command, "steps": len(run["tape"]), "difference": found, "machine": describe_machine()}
-    results.save_result(name, made)
+    result = {"command": command, "steps": len(run["tape"]), "difference": differences, "machine": describe_machine()}
+    results.save_result(name, result)
 
 
 ZOOM = 60  # steps, of which the losses are drawn one by one
@@ -147,8 +160,8 @@ WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words, s
 
 
 @plot_style()
-def banner(runs):
-    """The proof in short, for the top of the README: what was found, and the last losses."""
+def draw_banner(runs):
+    """Draw the proof in short, for the top of the README: a summary, and the last losses."""
     figure = new_figure(7, 3.7)
     figure.suptitle("By hand, by our own autograd, in PyTorch: the same run", **TITLE)
     show_losses(figure.add_subplot(), runs["float64"])
@@ -156,10 +169,10 @@ def banner(runs):
 
 
 @plot_style()
-def picture(runs):
-    """The proof in one picture: the last losses on top of each other, and how far apart the weights are.
+def draw_proof(runs):
+    """Draw the proof in one picture: the last losses on top of each other, and how far apart the weights are.
 
-    runs: {"float64": what `record` found, "float32": the same}.
+    runs: {"float64": what `record_run` returns, "float32": the same}.
     """
     figure = new_figure(7, 7.4)
     figure.suptitle("By hand, by our own autograd, in PyTorch: the same run", **TITLE)
@@ -170,28 +183,32 @@ def picture(runs):
 
 
 def show_losses(axes, run):
-    """Those of the last steps, three on top of each other; above them, how far apart the weights are."""
-    steps, last = np.arange(1, len(run["difference"]) + 1), slice(-ZOOM, None)
-    far = round_up(max(run["tape"]))
-    on_tape = f"no weight differs by more than {far}" if any(run["tape"]) else "every weight is equal to the last bit"
-    found = (
+    """Draw the losses of the last steps, three on top of each other; above them, how far apart the weights are."""
+    steps, last_steps = np.arange(1, len(run["difference"]) + 1), slice(-ZOOM, None)
+    tape_bound = round_up(max(run["tape"]))
+    on_tape = (
+        f"no weight differs by more than {tape_bound}" if any(run["tape"]) else "every weight is equal to the last bit"
+    )
+    summary = (
         f"After {len(steps):,} steps in float64, no weight differs from its twin in PyTorch by more than "
         f"{round_up(max(run['difference']))}. By our own autograd, {on_tape}."
     )
     style_axes(axes, "", "loss of the batch", f"the last {min(ZOOM, len(steps))} steps")
     make_logarithmic(axes)
-    axes.plot(steps[last], run["loss_np"][last], color=TRAIN, alpha=0.35, linewidth=8, label="NumPy, by hand")
-    axes.plot(steps[last], run["loss_torch"][last], color=INK, linewidth=1.2, label="PyTorch")
-    axes.plot(steps[last], run["loss_tape"][last], ".", color=TEST, markersize=8, label="our autograd")
-    low, high = min(run["loss_np"][last]), max(run["loss_np"][last])
+    axes.plot(
+        steps[last_steps], run["loss_np"][last_steps], color=TRAIN, alpha=0.35, linewidth=8, label="NumPy, by hand"
+    )
+    axes.plot(steps[last_steps], run["loss_torch"][last_steps], color=INK, linewidth=1.2, label="PyTorch")
+    axes.plot(steps[last_steps], run["loss_tape"][last_steps], ".", color=TEST, markersize=8, label="our autograd")
+    low, high = min(run["loss_np"][last_steps]), max(run["loss_np"][last_steps])
     axes.set_ylim(low * (low / high) ** 0.1, high * (high / low) ** 0.4)  # above them, room for the legend
     axes.legend(loc="upper right", ncols=3, columnspacing=1.2, handlelength=1.4, fontsize=12)
-    enlarge(axes, textwrap.fill(found, 58), 13)
+    enlarge(axes, textwrap.fill(summary, 58), 13)
 
 
 def show_differences(axes, runs):
-    """The largest difference between a weight and its twin in PyTorch after every step, in both precisions."""
-    words = {"fontsize": 12, "textcoords": "offset points", "bbox": WHITE}
+    """Draw the largest difference between a weight and its twin in PyTorch after every step, in both precisions."""
+    text_options = {"fontsize": 12, "textcoords": "offset points", "bbox": WHITE}
     steps = np.arange(1, len(runs["float64"]["difference"]) + 1)
     style_axes(axes, "", "difference", "steps")
     use_powers_of_ten(axes.yaxis)
@@ -200,33 +217,37 @@ def show_differences(axes, runs):
     for dtype, color in (("float32", TEST), ("float64", TRAIN)):
         difference, unit = runs[dtype]["difference"], np.finfo(dtype).eps / 2
         axes.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2.5)
-        last = (steps[-1], max(difference[-1], 1e-17))
-        found = f"{dtype}: at most {round_up(max(difference))}"
-        axes.annotate(found, last, (0, 8), ha="right", color=color, fontweight="bold", **words)
+        last_point = (steps[-1], max(difference[-1], 1e-17))
+        note = f"{dtype}: at most {round_up(max(difference))}"
+        axes.annotate(note, last_point, (0, 8), ha="right", color=color, fontweight="bold", **text_options)
         axes.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
-        axes.annotate(f"rounding unit {unit:.1g}", (steps[0], unit), (0, -5), va="top", color=color, **words)
-    tipped = tipping(**runs["float32"])
-    if len(tipped):
+        axes.annotate(f"rounding unit {unit:.1g}", (steps[0], unit), (0, -5), va="top", color=color, **text_options)
+    tipping_steps = find_tipping_steps(**runs["float32"])
+    if len(tipping_steps):
         difference = runs["float32"]["difference"]
-        axes.plot(steps[tipped], difference[tipped], "o", color=INK, markersize=7)
-        numbers = " and ".join(f"{step:,}" for step in steps[tipped])
-        found = f"step{'s' * (len(tipped) > 1)} {numbers}: rounding decides\nwhether a ReLU is on or off"
+        axes.plot(steps[tipping_steps], difference[tipping_steps], "o", color=INK, markersize=7)
+        numbers = " and ".join(f"{step:,}" for step in steps[tipping_steps])
+        noun = "steps" if len(tipping_steps) > 1 else "step"
+        note = f"{noun} {numbers}: rounding decides\nwhether a ReLU is on or off"
         arrow = {"arrowstyle": "-", "color": INK, "relpos": (0, 0.5)}
-        words |= {"textcoords": "axes fraction", "ha": "left", "arrowprops": arrow}
-        axes.annotate(found, (steps[tipped[-1]], difference[tipped[-1]]), (0.3, 0.63), va="center", **words)
+        text_options |= {"textcoords": "axes fraction", "ha": "left", "arrowprops": arrow}
+        axes.annotate(
+            note, (steps[tipping_steps[-1]], difference[tipping_steps[-1]]), (0.3, 0.63), va="center", **text_options
+        )
     enlarge(axes, "The largest difference between a weight and its twin in PyTorch", 12)
 
 
 def enlarge(axes, title, size):
-    """A title, and words that can be read on a telephone."""
+    """Give axes a title, and words that can be read on a telephone."""
     axes.set_title(title, loc="left", fontsize=size, linespacing=1.4)
     axes.tick_params(labelsize=11)
     for axis in (axes.xaxis, axes.yaxis):
         axis.label.set_fontsize(12)
 
 
-def tipping(difference, disagreeing, **_):
-    """The steps, from 0, in which a ReLU that is on in one network only made the difference three times as large.
+def find_tipping_steps(difference, disagreeing, **_):
+    """Return the steps, from 0, in which a ReLU that is on in one network only made the difference three times as
+    large.
 
     At most the three steepest.
     """
@@ -239,8 +260,9 @@ def tipping(difference, disagreeing, **_):
 def main():
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", choices=[*NETWORKS, "all"], default=next(iter(NETWORKS)))
-    what = parser.parse_args().what
-    for model in NETWORKS if what == "all" else [what]:
+    choice = parser.parse_args().what
+    models = NETWORKS if choice == "all" else [choice]
+    for model in models:
         prove(model)
 
 

@@ -34,92 +34,98 @@ WIDE = 0.602  # a letter of code, in heights
 TIMES = {"said": 4500, "passed": 3500, "digit": 5000, "asked": 2200, "key": 130}  # milliseconds
 
 
-def marked(lines):
-    """What practice.py prints for each of these lines in the exercise's file, one after the other."""
+def iter_outputs(lines):
+    """Yield practice.py's output for each of these lines in the exercise's file, one after the other."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "practice.py", EXERCISE.name, "--folder", folder, "--seed", "0"]
         for line in lines:
             Path(folder, f"{EXERCISE.name}.py").write_text(EXERCISE.stub.replace(DOTS, line), encoding="utf-8")
-            ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, encoding="utf-8")
-            yield ended.stdout
+            process = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, encoding="utf-8")
+            yield process.stdout
 
 
-def verdict(printed):
-    """The paragraph of what was printed that is the verdict, its first sentence and the others in one line each.
+def extract_verdict(output):
+    """Return the verdict in an output: its first sentence and the others in one line each.
 
     Without how many have passed of how many: a picture is not drawn again for each new exercise.
     """
-    (found,) = (part for part in printed.split("\n\n") if part.startswith((f"{EXERCISE.name}: ", "Passed.")))
-    first, *rest = found.splitlines()
-    return first.partition(" That makes ")[0], " ".join(rest)
+    (paragraph,) = (part for part in output.split("\n\n") if part.startswith((f"{EXERCISE.name}: ", "Passed.")))
+    first_line, *rest = paragraph.splitlines()
+    return first_line.partition(" That makes ")[0], " ".join(rest)
 
 
 @plot_style()
-def scene(line, said=None, good=False):
-    """The exercise with this line in it, and a verdict on it if there is one: an RGB image."""
+def draw_scene(line, verdict=None, is_passed=False):
+    """Draw the exercise with this line in it, and a verdict on it if there is one: an RGB image."""
     page, large = Page(HEIGHT, ""), {"size": 25, "ha": "left"}
-    page.text((26, 38, "You know da1. Find dz1."), weight="bold", size=30, ha="left")
-    page.text((26, 88, "The ReLU: a1 = max(z1, 0)"), color=GREY, **large)
-    page.box(26, 122, 748, 88, fill=GREYISH, edge=FRAME)
-    page.text((50, 166, line), size=38, ha="left", family=MONO)
-    if not said:
-        page.box(54 + WIDE * 38 * len(line), 142, 3, 48, fill=INK, edge=INK, line=0, corner=0)  # where one types
+    page.draw_text((26, 38, "You know da1. Find dz1."), weight="bold", size=30, ha="left")
+    page.draw_text((26, 88, "The ReLU: a1 = max(z1, 0)"), color=GREY, **large)
+    page.draw_box(26, 122, 748, 88, fill=GREYISH, edge=FRAME)
+    page.draw_text((50, 166, line), size=38, ha="left", family=MONO)
+    if not verdict:
+        page.draw_box(54 + WIDE * 38 * len(line), 142, 3, 48, fill=INK, edge=INK, line=0, corner=0)  # where one types
     else:
-        page.text((26, 250, "$ python practice.py"), color=GREY, family=MONO, **large)
-        first, rest = said
-        page.text((26, 306, first), weight="bold", color=TRAIN if good else TEST, size=30, ha="left")
-        page.text((26, 358, textwrap.fill(rest, 50)), size=29, ha="left")
-    return film.drawn(page)
+        page.draw_text((26, 250, "$ python practice.py"), color=GREY, family=MONO, **large)
+        first_sentence, rest = verdict
+        page.draw_text((26, 306, first_sentence), weight="bold", color=TRAIN if is_passed else TEST, size=30, ha="left")
+        page.draw_text((26, 358, textwrap.fill(rest, 50)), size=29, ha="left")
+    return film.render_page(page)
 
 
 @plot_style()
-def in_a_network(image, weights, z1, da1, dz1):
-    """A digit, and some hidden units: what went into their ReLU, what comes back, and what passes. An RGB image."""
+def draw_network(image, weights, z1, da1, dz1):
+    """Draw a digit, and some hidden units: what went into their ReLU, what comes back, and what passes.
+
+    Return an RGB image.
+    """
     page = Page(HEIGHT, "")
-    page.text((26, 38, "Your line, in a network"), weight="bold", size=30, ha="left")
-    page.text((26, 84, "a digit"), (262, 84, "four of the hidden units"), size=22, color=GREY, ha="left")
-    page.pixels(image, 26, 104, 150)
+    page.draw_text((26, 38, "Your line, in a network"), weight="bold", size=30, ha="left")
+    page.draw_text((26, 84, "a digit"), (262, 84, "four of the hidden units"), size=22, color=GREY, ha="left")
+    page.draw_pixels(image, 26, 104, 150)
     for row, name in enumerate(("z1", "da1", "dz1")):
-        page.text((226, 282 + 48 * row, name), size=29, ha="right", family=MONO)
+        page.draw_text((226, 282 + 48 * row, name), size=29, ha="right", family=MONO)
     for unit, array in enumerate(weights.T):
-        x, on = 262 + 132 * unit, z1[unit] > 0
+        x, is_on = 262 + 132 * unit, z1[unit] > 0
         film.draw_weights(page, array, x, 104, 116, 0.5 * np.abs(weights).max())
-        page.box(x, 104, 116, 116, fill="none", edge=TRAIN if on else FRAME, line=4, corner=0)
-        page.text((x + 58, 240, "on" if on else "off"), size=22, color=TRAIN if on else GREY)
+        page.draw_box(x, 104, 116, 116, fill="none", edge=TRAIN if is_on else FRAME, line=4, corner=0)
+        page.draw_text((x + 58, 240, "on" if is_on else "off"), size=22, color=TRAIN if is_on else GREY)
         for row, value in enumerate((z1[unit], da1[unit], dz1[unit])):
-            shown = f"{value + 0:.2f}".replace("-", "−")  # + 0, because a mask makes −0 of a negative number
-            look = {"color": TRAIN if on else GREY, "weight": "bold"} if row == 2 else {}
-            page.text((x + 58, 282 + 48 * row, shown), size=27, family=MONO, **look)
-    page.text((26, 426, "A unit that is off passes nothing back."), size=29, ha="left")
-    return film.drawn(page)
+            number = f"{value + 0:.2f}".replace("-", "−")  # + 0, because a mask makes −0 of a negative number
+            style = {"color": TRAIN if is_on else GREY, "weight": "bold"} if row == 2 else {}
+            page.draw_text((x + 58, 282 + 48 * row, number), size=27, family=MONO, **style)
+    page.draw_text((26, 426, "A unit that is off passes nothing back."), size=29, ha="left")
+    return film.render_page(page)
 
 
-def a_digit():
-    """What `in_a_network` shows: an image, the weights of some hidden units, and their z1, da1 and dz1."""
+def compute_digit():
+    """Return what `draw_network` shows: an image, the weights of some hidden units, and their z1, da1 and dz1."""
     options, dataset = parse_options("np", *film.OPTIONS), data.load()
-    *_, (_, _, params, answers) = film.record(options, dataset)
+    *_, (_, _, params, answers) = film.iter_states(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
     model.params = {name: p.astype(np.float64) for name, p in params.items()}
-    n = np.flatnonzero(answers != dataset.test_labels)[0]
-    image = dataset.test_images[n]
+    index = np.flatnonzero(answers != dataset.test_labels)[0]
+    image = dataset.test_images[index]
     logits = model.forward(data.to_input(image[np.newaxis], options))
-    _, dlogits = softmax_cross_entropy(logits, dataset.test_labels[n : n + 1])
+    _, dlogits = softmax_cross_entropy(logits, dataset.test_labels[index : index + 1])
     model.backward(dlogits)
-    shown = slice(UNITS)
-    return image, model.params["W1"][:, shown], model.z1[0, shown], model.da1[0, shown], model.dz1[0, shown]
+    units = slice(UNITS)
+    return image, model.params["W1"][:, units], model.z1[0, units], model.da1[0, units], model.dz1[0, units]
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    said, passed = map(verdict, marked((SLIP, RIGHT)))
-    frames = [(scene(SLIP, said), TIMES["said"])]
+    failed_verdict, passed_verdict = map(extract_verdict, iter_outputs((SLIP, RIGHT)))
+    frames = [(draw_scene(SLIP, failed_verdict), TIMES["said"])]
     for end in range(len("dz1 = da1 * "), len(RIGHT) + 1):
-        frames.append((scene(RIGHT[:end]), TIMES["key"]))
-    frames += [(scene(RIGHT, passed, good=True), TIMES["passed"]), (in_a_network(*a_digit()), TIMES["digit"])]
-    frames.append((scene(DOTS), TIMES["asked"]))
+        frames.append((draw_scene(RIGHT[:end]), TIMES["key"]))
+    frames += [
+        (draw_scene(RIGHT, passed_verdict, is_passed=True), TIMES["passed"]),
+        (draw_network(*compute_digit()), TIMES["digit"]),
+    ]
+    frames.append((draw_scene(DOTS), TIMES["asked"]))
     for end in range(len("dz1 = "), len(SLIP) + 1):
-        frames.append((scene(SLIP[:end]), TIMES["key"]))
-    film.save(*zip(*frames, strict=True), ROOT / "png" / "verdict.gif")
+        frames.append((draw_scene(SLIP[:end]), TIMES["key"]))
+    film.save_film(*zip(*frames, strict=True), ROOT / "png" / "verdict.gif")
 
 
 if __name__ == "__main__":

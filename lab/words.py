@@ -23,27 +23,30 @@ WORDS, IMAGES = 128, 30_000
 
 
 def find_words(images, number):
-    """So many words (V, 16) uint8 for uint8 images (B, 28, 28): the blank one, then from little ink to much."""
-    patches = patches_of(images)
-    words = k_means(patches, first_words(patches, number, np.random.default_rng(0)))
+    """Return `number` words (V, 16) uint8 for uint8 images (B, 28, 28): the blank one, then from little ink to much."""
+    patches = cut_patches(images)
+    words = k_means(patches, choose_first_words(patches, number, np.random.default_rng(0)))
     return words[words.sum(axis=1).argsort(kind="stable")]
 
 
-def patches_of(images):
-    """All patches with ink of uint8 images (B, 28, 28): (N, 16)."""
+def cut_patches(images):
+    """Return all patches with ink of uint8 images (B, 28, 28): (N, 16)."""
     side = images.shape[1] // texts.PATCH
     patches = images.reshape(-1, side, texts.PATCH, side, texts.PATCH).swapaxes(2, 3).reshape(-1, texts.PATCH**2)
     return patches[patches.any(axis=1)]
 
 
-def first_words(patches, number, rng):
-    """Where k-means begins: blank, then one patch after another, drawn with a probability that grows with its squared
-    distance from the words so far (k-means++, Arthur & Vassilvitskii 2007)."""
+def choose_first_words(patches, number, rng):
+    """Choose the words that k-means begins with (k-means++, Arthur & Vassilvitskii 2007).
+
+    The blank one, then one patch after another, drawn with a probability that grows with its squared distance from the
+    words so far.
+    """
     words = np.zeros((1, patches.shape[1]), np.uint8)
     distances = np.full(len(patches), np.inf)
     while True:
-        away = patches.astype(np.float32) - words[-1]
-        distances = np.minimum(distances, (away * away).sum(axis=1, dtype=np.float64))
+        offsets = patches.astype(np.float32) - words[-1]
+        distances = np.minimum(distances, (offsets * offsets).sum(axis=1, dtype=np.float64))
         if len(words) == number:
             return words
         ends = distances.cumsum()
@@ -51,29 +54,31 @@ def first_words(patches, number, rng):
         words = np.vstack([words, patches[chosen]])
 
 
-def k_means(patches, words, most=300):
-    """The words moved until none moves, or so often: each to the rounded mean of the patches nearest to it. The blank
-    one stays where it is."""
-    for _ in range(most):
-        of_each = np.concatenate([texts.nearest_tokens(part, words) for part in np.array_split(patches, 64)])
-        sums = np.stack([np.bincount(of_each, pixels, len(words)) for pixels in patches.T], axis=1)  # (V, 16)
-        means = np.rint(sums / np.maximum(np.bincount(of_each, minlength=len(words)), 1)[:, np.newaxis])
-        moved = np.vstack([words[:1], means[1:].astype(np.uint8)])
-        if np.array_equal(moved, words):
+def k_means(patches, words, max_rounds=300):
+    """Move the words until none moves, or `max_rounds` times: each to the rounded mean of the patches nearest to it.
+
+    The blank one stays where it is.
+    """
+    for _ in range(max_rounds):
+        nearest_words = np.concatenate([texts.nearest_tokens(part, words) for part in np.array_split(patches, 64)])
+        sums = np.stack([np.bincount(nearest_words, pixels, len(words)) for pixels in patches.T], axis=1)  # (V, 16)
+        means = np.rint(sums / np.maximum(np.bincount(nearest_words, minlength=len(words)), 1)[:, np.newaxis])
+        new_words = np.vstack([words[:1], means[1:].astype(np.uint8)])
+        if np.array_equal(new_words, words):
             break
-        words = moved
+        words = new_words
     return words
 
 
-def as_file(words):
-    """The words (V, 16) as the bytes of an IDX file, which support.pictures.parse_idx reads."""
+def encode_idx(words):
+    """Return the words (V, 16) as the bytes of an IDX file, which support.pictures.parse_idx reads."""
     shape = (len(words), texts.PATCH, texts.PATCH)
     return struct.pack(">4B3I", 0, 0, 8, 3, *shape) + words.tobytes()
 
 
 def main():
     Parser(description=__doc__).parse_args()
-    content = as_file(find_words(data.load("mnist").train_images[:IMAGES], WORDS))
+    content = encode_idx(find_words(data.load("mnist").train_images[:IMAGES], WORDS))
     path = texts.WORDS
     with atomic_write(path) as file:
         file.write(content)

@@ -40,8 +40,10 @@ WRITER = next(model for model, network in NETWORKS.items() if network.writes)
 ASKED = np.arange(10).repeat(EACH)
 
 
-def trained(arguments):
-    """(model, options) of a run of main_np.py, which is trained or, if it was stopped, continues; and its history."""
+def load_or_train(arguments):
+    """Return (model, options) of a run of main_np.py, which is trained or, if it was stopped, continues; and its
+    history.
+    """
     options = loading.options.parse_options("np", *arguments.split())
     folder = FOLDER / f"{options.name}_{options.run.recipe}_{options.run.seed}"
     checkpoint, history = folder / f"checkpoint_{options.name}.npz", folder / f"history_{options.name}.json"
@@ -53,70 +55,88 @@ def trained(arguments):
     )
 
 
-def digits_in(images, reader):
-    """What a network that reads, (model, options), takes images (B, 28, 28) for: (B,)."""
-    model, options = reader
-    logits = [loading.checkpoint.compute_logits(model, options, part) for part in in_parts(images)]
+def classify_digits(images, classifier):
+    """Return the answers (B,) of a network that reads, (model, options), to images (B, 28, 28)."""
+    model, options = classifier
+    logits = [loading.checkpoint.compute_logits(model, options, part) for part in split_images(images)]
     return np.concatenate(logits).argmax(axis=1)
 
 
-def in_parts(images):
+def split_images(images):
     return np.array_split(images, -(-len(images) // 500))
 
 
-def nearest(images, others):
-    """For each of the images the number of the image among the others that is nearest to it, and how far that is: the
-    root of the mean squared difference of two pixels, from 0 to 255."""
-    x, y = (a.reshape(len(a), -1).astype(np.float32) for a in (images, others))
+def find_nearest(images, candidates):
+    """Find the candidate that is nearest to each of the images.
+
+    Return its number, and how far it is: the root of the mean squared difference of two pixels, from 0 to 255.
+    """
+    x, y = (a.reshape(len(a), -1).astype(np.float32) for a in (images, candidates))
     squares = (y**2).sum(axis=1)
-    found = np.concatenate([(squares - 2 * part @ y.T).argmin(axis=1) for part in in_parts(x)])
-    return found, np.sqrt(((x - y[found]).astype(float) ** 2).mean(axis=1))
+    indices = np.concatenate([(squares - 2 * part @ y.T).argmin(axis=1) for part in split_images(x)])
+    return indices, np.sqrt(((x - y[indices]).astype(float) ** 2).mean(axis=1))
 
 
-def distances(images, others):
-    """How far images are from the nearest of the others: the median, and the share of those that are equal to one."""
-    far = nearest(images, others)[1]
-    return {"median": round(float(np.median(far)), 3), "equal": float((far == 0).mean())}
+def measure_distances(images, candidates):
+    """Measure how far images are from the nearest of the candidates.
+
+    Return the median, and the share of those that are equal to one.
+    """
+    distances = find_nearest(images, candidates)[1]
+    return {"median": round(float(np.median(distances)), 3), "equal": float((distances == 0).mean())}
 
 
-def in_words(images):
-    """uint8 images (B, 28, 28), as they look in words."""
+def round_to_words(images):
+    """Return uint8 images (B, 28, 28) as they look in words."""
     return texts.decode_images(texts.encode_images(images))
 
 
-def measure(model, options, reader, train_images):
-    """How much of what a network writes is read as asked, at each temperature, and how near it is to what it saw."""
-    texts = {t: generate_digits(model, options, ASKED, t, np.random.default_rng(0)) for t in TEMPERATURES}
-    inked = {t: images.any(axis=(1, 2)) for t, images in texts.items()}
-    read = {str(t): float(((digits_in(images, reader) == ASKED) & inked[t]).mean()) for t, images in texts.items()}
-    blank = {str(t): float(1 - inked[t].mean()) for t in TEMPERATURES}
-    return {"read": read, "blank": blank, "nearest": distances(texts[AT], train_images)}
+def measure_digits(model, options, classifier, train_images):
+    """Measure how much of what a network writes is read as asked, at each temperature, and how near it is to what it
+    saw.
+    """
+    images_at = {t: generate_digits(model, options, ASKED, t, np.random.default_rng(0)) for t in TEMPERATURES}
+    has_ink = {t: images.any(axis=(1, 2)) for t, images in images_at.items()}
+    read_shares = {
+        str(t): float(((classify_digits(images, classifier) == ASKED) & has_ink[t]).mean())
+        for t, images in images_at.items()
+    }
+    blank_shares = {str(t): float(1 - has_ink[t].mean()) for t in TEMPERATURES}
+    return {"read": read_shares, "blank": blank_shares, "nearest": measure_distances(images_at[AT], train_images)}
 
 
 def measure_names(model, options):
-    """How many of the names that a network writes at each temperature are in the list that it learned from."""
-    known = {*texts.decode_names(data.load(options.source).train_tokens)}
-    written = {t: generate_names(model, options, "", NAMES, t, np.random.default_rng(0)) for t in NAME_TEMPERATURES}
-    return {"in the list": {str(t): float(np.mean([name in known for name in names])) for t, names in written.items()}}
-
-
-def of_real_digits(reader, dataset, train_images):
-    """The same of test digits: what a network that writes them without a fault would reach."""
-    images, labels = dataset.test_images, dataset.test_labels
-    words = in_words(images)
-    shares = {
-        f"read{kind}": float((digits_in(x, reader) == labels).mean())
-        for kind, x in (("", words), (" as they are", images))
+    """Measure how many of the names that a network writes at each temperature are in the list that it learned from."""
+    known_names = {*texts.decode_names(data.load(options.source).train_tokens)}
+    names_at = {t: generate_names(model, options, "", NAMES, t, np.random.default_rng(0)) for t in NAME_TEMPERATURES}
+    return {
+        "in the list": {
+            str(t): float(np.mean([name in known_names for name in names])) for t, names in names_at.items()
+        }
     }
-    return shares | {"nearest": distances(words[:: len(words) // len(ASKED)], train_images)}
 
 
-def table(found):
-    """The runs of a network that writes beside real digits, in Markdown."""
-    real, runs = found["real"], list(found["runs"].values())
+def measure_real_digits(classifier, dataset, train_images):
+    """Measure the same of test digits: what a network that writes them without a fault would reach."""
+    images, labels = dataset.test_images, dataset.test_labels
+    rounded = round_to_words(images)
+    shares = {
+        f"read{kind}": float((classify_digits(x, classifier) == labels).mean())
+        for kind, x in (("", rounded), (" as they are", images))
+    }
+    return shares | {"nearest": measure_distances(rounded[:: len(rounded) // len(ASKED)], train_images)}
 
-    def row(what, number, beside, form):
-        return [what, results.spread([number(run) for run in runs], form), "" if beside is None else f"{beside:{form}}"]
+
+def make_table(result):
+    """Return the runs of a network that writes beside real digits, in Markdown."""
+    real, runs = result["real"], list(result["runs"].values())
+
+    def row(label, get_number, real_value, number_format):
+        return [
+            label,
+            results.format_spread([get_number(run) for run in runs], number_format),
+            "" if real_value is None else f"{real_value:{number_format}}",
+        ]
 
     rows = [
         row("test loss of a patch", lambda run: run["loss"], None, ".3f"),
@@ -134,180 +154,196 @@ def table(found):
         ),
         row("equal to a training image", lambda run: run["nearest"]["equal"], real["nearest"]["equal"], ".3f"),
     ]
-    return results.markdown(
-        ["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}", "test digits made of these patches"], rows
-    )
+    return results.format_table(["", describe_mean(runs), "test digits made of these patches"], rows)
 
 
-def temperatures_table(found):
-    """How many digits are read as asked, and how many are blank, at each temperature, in Markdown."""
-    runs = list(found["runs"].values())
+def describe_mean(runs):
+    noun = "seeds" if len(runs) > 1 else "seed"
+    return f"mean over {len(runs)} {noun}"
+
+
+def make_temperatures_table(result):
+    """Return a table in Markdown: the digits that are read as asked, and those that are blank, at each temperature."""
+    runs = list(result["runs"].values())
+    rows = []
+    for t in TEMPERATURES:
+        read = results.format_spread([run["read"][str(t)] for run in runs], ".3f")
+        blank = results.format_spread([run["blank"][str(t)] for run in runs], ".3f")
+        rows.append([t, read, blank])
+    return results.format_table(["temperature", "read as asked", "blank"], rows)
+
+
+def make_names_table(result):
+    """Return the runs that learn names, in Markdown."""
+    runs = list(result["runs"].values())
     rows = [
-        [t, *(results.spread([run[what][str(t)] for run in runs], ".3f") for what in ("read", "blank"))]
-        for t in TEMPERATURES
-    ]
-    return results.markdown(["temperature", "read as asked", "blank"], rows)
-
-
-def names_table(found):
-    """The runs that learn names, in Markdown."""
-    runs = list(found["runs"].values())
-    rows = [
-        ["test loss of a letter", results.spread([run["loss"] for run in runs], ".3f")],
-        ["letters guessed right", results.spread([run["accuracy"] for run in runs], ".3f")],
+        ["test loss of a letter", results.format_spread([run["loss"] for run in runs], ".3f")],
+        ["letters guessed right", results.format_spread([run["accuracy"] for run in runs], ".3f")],
         *(
-            [f"in the list, at temperature {t}", results.spread([run["in the list"][str(t)] for run in runs], ".3f")]
+            [
+                f"in the list, at temperature {t}",
+                results.format_spread([run["in the list"][str(t)] for run in runs], ".3f"),
+            ]
             for t in NAME_TEMPERATURES
         ),
     ]
-    return results.markdown(["", f"mean over {len(runs)} seed{'s' * (len(runs) > 1)}"], rows)
+    return results.format_table(["", describe_mean(runs)], rows)
 
 
-def networks_of_texts(found):
-    """What the table calls the networks that learn a text: {name: their runs}."""
+def get_text_runs(result):
+    """Return {name in the table: runs} of the networks that learn a text."""
     names = {"texts": "the network", "best": "the network of `--recipe best`"}
-    return {name: found["runs"][recipe] for recipe, name in names.items() if recipe in found["runs"]}
+    return {name: result["runs"][recipe] for recipe, name in names.items() if recipe in result["runs"]}
 
 
 @plot_style()
-def rows_of_digits(images):
+def draw_digits(images):
     """Digits that the GPT wrote, asked for 0 to 9"""
-    page = figures.Page(62 + 76 * len(images), rows_of_digits.__doc__)
-    for row, of_each in enumerate(images):
-        for digit, image in enumerate(of_each):
-            page.pixels(image, 26 + 75.6 * digit, 62 + 76 * row, 68)
+    page = figures.Page(62 + 76 * len(images), draw_digits.__doc__)
+    for row, row_images in enumerate(images):
+        for digit, image in enumerate(row_images):
+            page.draw_pixels(image, 26 + 75.6 * digit, 62 + 76 * row, 68)
     return page.figure
 
 
 @plot_style()
-def beside_nearest(images, others):
+def draw_nearest(images, neighbours):
     """Above, digits that the GPT wrote; below, the training image nearest to each"""
-    page = figures.Page(62 + 2 * 76 * len(images) // 10 + 20 * (len(images) // 10 - 1), beside_nearest.__doc__)
-    for i, pair in enumerate(zip(images, others, strict=True)):
+    page = figures.Page(62 + 2 * 76 * len(images) // 10 + 20 * (len(images) // 10 - 1), draw_nearest.__doc__)
+    for i, pair in enumerate(zip(images, neighbours, strict=True)):
         row, column = divmod(i, 10)
-        for below, image in enumerate(pair):
-            page.pixels(image, 26 + 75.6 * column, 62 + 172 * row + 76 * below, 68)
+        for is_below, image in enumerate(pair):
+            page.draw_pixels(image, 26 + 75.6 * column, 62 + 172 * row + 76 * is_below, 68)
     return page.figure
 
 
 @plot_style()
-def at_temperatures(rows, digit):
+def draw_temperatures(rows, digit):
     """A digit, written ten times at each temperature"""
     page = figures.Page(62 + 76 * len(rows), f"A {digit}, written ten times at each temperature")
     for row, (t, images) in enumerate(rows.items()):
-        page.text((62, 100 + 76 * row, f"{t}"), size=18)
+        page.draw_text((62, 100 + 76 * row, f"{t}"), size=18)
         for column, image in enumerate(images):
-            page.pixels(image, 98 + 68.4 * column, 66 + 76 * row, 64)
+            page.draw_pixels(image, 98 + 68.4 * column, 66 + 76 * row, 64)
     return page.figure
 
 
 @plot_style()
-def temperature_curve(found):
+def draw_temperature_curve(result):
     """Read as asked, against the temperature: the mean over the seeds as a line, and each seed as a dot."""
     figure = new_figure(7, 3.9)
     axes = style_axes(figure.add_subplot(), "Digits read as asked: mean, and each seed", "share", "temperature")
     axes.set_ylim(0.78, 1.0)
-    axes.set_xticks(ticks := [0, 0.2, 0.4, 0.6, 0.8, 1], labels=map(str, ticks))
-    axes.axhline(found["real"]["read"], color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    axes.annotate("test digits in these words, read right", (0.5, found["real"]["read"]), (0, 5),
+    ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
+    axes.set_xticks(ticks, labels=map(str, ticks))
+    axes.axhline(result["real"]["read"], color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    axes.annotate("test digits in these words, read right", (0.5, result["real"]["read"]), (0, 5),
                   textcoords="offset points", ha="center", color=INK)  # fmt: skip
-    shares = np.array([[run["read"][str(t)] for t in TEMPERATURES] for run in found["runs"].values()])
+    shares = np.array([[run["read"][str(t)] for t in TEMPERATURES] for run in result["runs"].values()])
     axes.plot(TEMPERATURES, shares.mean(axis=0), color=TRAIN, linewidth=2.5)
-    for of_a_seed in shares:
-        axes.plot(TEMPERATURES, of_a_seed, "o", color=TEST, alpha=0.7, markersize=5)
+    for seed_shares in shares:
+        axes.plot(TEMPERATURES, seed_shares, "o", color=TEST, alpha=0.7, markersize=5)
     return figure
 
 
 @plot_style()
-def all_patches(words):
+def draw_patches(words):
     """The 128 words: patches of 4 × 4 pixels, from no ink to much"""
-    page = figures.Page(440, all_patches.__doc__)
+    page = figures.Page(440, draw_patches.__doc__)
     for word, pixels in enumerate(words):
-        page.pixels(pixels.reshape(texts.PATCH, -1), 26 + 47 * (word % 16), 62 + 47 * (word // 16), 40)
+        page.draw_pixels(pixels.reshape(texts.PATCH, -1), 26 + 47 * (word % 16), 62 + 47 * (word // 16), 40)
     return page.figure
 
 
-def pack(model, path):
-    """The weights of a network as float16, for the site: half as long, and what it writes is as good."""
+def save_packed(model, path):
+    """Save the weights of a network as float16, for the site: half as long, and what it writes is as good."""
     with atomic_write(path) as file:
         np.savez_compressed(file, **{name: p.astype(np.float16) for name, p in model.params.items()})
 
 
-def draw(model, options, train_images):
-    """All pictures that show seed 0's digits, and the words."""
-    asked = np.arange(10).repeat(5)
-    images = generate_digits(model, options, asked, AT, np.random.default_rng(0)).reshape(10, 5, 28, 28).swapaxes(0, 1)
-    some = images[3:].reshape(-1, 28, 28)
+def draw_pictures(model, options, train_images):
+    """Draw all pictures that show seed 0's digits, and the words."""
+    digits = np.arange(10).repeat(5)
+    images = generate_digits(model, options, digits, AT, np.random.default_rng(0)).reshape(10, 5, 28, 28).swapaxes(0, 1)
+    rest = images[3:].reshape(-1, 28, 28)
     digit, temperatures = SHOWN
     rows = {t: generate_digits(model, options, [digit] * 10, t, np.random.default_rng(0)) for t in temperatures}
     for name, figure in {
-        "written": rows_of_digits(images[:3]),
-        "nearest": beside_nearest(some, train_images[nearest(some, train_images)[0]]),
-        "temperatures": at_temperatures(rows, digit),
-        "patches": all_patches(texts.load_vocabulary()),
+        "written": draw_digits(images[:3]),
+        "nearest": draw_nearest(rest, train_images[find_nearest(rest, train_images)[0]]),
+        "temperatures": draw_temperatures(rows, digit),
+        "patches": draw_patches(texts.load_vocabulary()),
     }.items():
-        figures.save(figure, results.ROOT / "png" / f"{name}.png")
+        figures.save_figure(figure, results.ROOT / "png" / f"{name}.png")
 
 
 def run_digits():
     """Train and measure what is missing of the networks that write digits, and draw."""
-    *reader, _ = trained("")
+    *classifier, _ = load_or_train("")
     dataset = data.load()
-    train_images = in_words(dataset.train_images)
+    train_images = round_to_words(dataset.train_images)
     for seed in map(str, SEEDS):
-        found = results.load_results().get("writing", {"command": "python -m lab.writing", "runs": {}})
-        if seed not in found["runs"]:
-            model, options, history = trained(f"--model {WRITER} --seed {seed}")
-            run = last(history) | measure(model, options, reader, train_images) | {"machine": history["machine"]}
-            found["real"], found["runs"][seed] = of_real_digits(reader, dataset, train_images), run
-            results.save_result("writing", found)
+        result = results.load_results().get("writing", {"command": "python -m lab.writing", "runs": {}})
+        if seed not in result["runs"]:
+            model, options, history = load_or_train(f"--model {WRITER} --seed {seed}")
+            run = (
+                get_last_test(history)
+                | measure_digits(model, options, classifier, train_images)
+                | {"machine": history["machine"]}
+            )
+            result["real"], result["runs"][seed] = measure_real_digits(classifier, dataset, train_images), run
+            results.save_result("writing", result)
             print(time.strftime("%H:%M"), "seed", seed, run, flush=True)
-    model, options, _ = trained(f"--model {WRITER} --seed {SEEDS[0]}")
-    draw(model, options, train_images)
-    figures.save(temperature_curve(results.load_results()["writing"]), results.ROOT / "png" / "temperature.png")
-    pack(model, results.ROOT / "page" / f"{WRITER}.npz")
+    model, options, _ = load_or_train(f"--model {WRITER} --seed {SEEDS[0]}")
+    draw_pictures(model, options, train_images)
+    figures.save_figure(
+        draw_temperature_curve(results.load_results()["writing"]), results.ROOT / "png" / "temperature.png"
+    )
+    save_packed(model, results.ROOT / "page" / f"{WRITER}.npz")
 
 
 def run_names():
-    """The same of those that write names, without pictures."""
+    """Train and measure what is missing of the networks that write names, without pictures."""
     for seed in map(str, NAME_SEEDS):
-        found = results.load_results().get("names", {"command": "python -m lab.writing", "runs": {}})
-        if seed not in found["runs"]:
-            model, options, history = trained(f"--model {WRITER} --recipe names --seed {seed}")
-            found["runs"][seed] = last(history) | measure_names(model, options) | {"machine": history["machine"]}
-            results.save_result("names", found)
-            print(time.strftime("%H:%M"), "names, seed", seed, found["runs"][seed], flush=True)
-    model, *_ = trained(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
-    pack(model, results.ROOT / "page" / "names.npz")
+        result = results.load_results().get("names", {"command": "python -m lab.writing", "runs": {}})
+        if seed not in result["runs"]:
+            model, options, history = load_or_train(f"--model {WRITER} --recipe names --seed {seed}")
+            result["runs"][seed] = (
+                get_last_test(history) | measure_names(model, options) | {"machine": history["machine"]}
+            )
+            results.save_result("names", result)
+            print(time.strftime("%H:%M"), "names, seed", seed, result["runs"][seed], flush=True)
+    model, *_ = load_or_train(f"--model {WRITER} --recipe names --seed {NAME_SEEDS[0]}")
+    save_packed(model, results.ROOT / "page" / "names.npz")
 
 
 def run_texts():
-    """Those that learn a text, with either recipe: their loss and accuracy on its last tenth."""
+    """Train what is missing of the networks that learn a text, with either recipe, and save their last test."""
     for recipe, seeds in TEXT_SEEDS.items():
         for seed in map(str, seeds):
-            found = results.load_results().get("texts", {"command": "python -m lab.writing", "runs": {}})
-            runs = found["runs"].setdefault(recipe, {})
+            result = results.load_results().get("texts", {"command": "python -m lab.writing", "runs": {}})
+            runs = result["runs"].setdefault(recipe, {})
             if seed not in runs:
-                model, options, history = trained(f"--model {WRITER} --recipe {recipe} --seed {seed}")
-                seen = counts.where_seen(options.source, losses(model, options))
-                runs[seed] = last(history) | {"seen": seen, "machine": history["machine"]}
-                results.save_result("texts", found)
+                model, options, history = load_or_train(f"--model {WRITER} --recipe {recipe} --seed {seed}")
+                by_frequency = counts.compare_by_frequency(options.source, compute_losses(model, options))
+                runs[seed] = get_last_test(history) | {"seen": by_frequency, "machine": history["machine"]}
+                results.save_result("texts", result)
                 print(time.strftime("%H:%M"), recipe, "seed", seed, runs[seed], flush=True)
-    model, *_ = trained(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
-    pack(model, results.ROOT / "page" / "text.npz")
+    model, *_ = load_or_train(f"--model {WRITER} --recipe texts --seed {TEXT_SEEDS['texts'][0]}")
+    save_packed(model, results.ROOT / "page" / "text.npz")
 
 
-def losses(model, options):
-    """The loss of each letter that a network is tested on, one after the other: (N,)."""
-    found = []
+def compute_losses(model, options):
+    """Return the loss of each letter that a network is tested on, one after the other: (N,)."""
+    losses = []
     for x, y in data.test_batches(data.load(options.source), options):
         p = softmax(model.forward(x).astype(float))
-        found.append(-np.log(np.take_along_axis(p, y[..., np.newaxis], axis=-1)).ravel())
-    return np.concatenate(found)
+        losses.append(-np.log(np.take_along_axis(p, y[..., np.newaxis], axis=-1)).ravel())
+    return np.concatenate(losses)
 
 
-def last(history):
-    """The last test's loss and accuracy."""
+def get_last_test(history):
+    """Return the last test's loss and accuracy."""
     return {name: history[f"test_{name}"][-1] for name in ("loss", "accuracy")}
 
 
@@ -316,13 +352,18 @@ def main():
     run_texts()
     run_names()
     run_digits()
-    found = results.load_results()
-    tables = table(found["writing"]), temperatures_table(found["writing"]), names_table(found["names"])
+    result = results.load_results()
+    tables = (
+        make_table(result["writing"]),
+        make_temperatures_table(result["writing"]),
+        make_names_table(result["names"]),
+    )
     print(*tables, sep="\n\n")
-    if counted := found.get("counts"):
-        print(counts.table(counted["mnist"], {"the network": found["writing"]["runs"]}), end="\n\n")
-        print(counts.table(counted["names"], {"the network": found["names"]["runs"]}), end="\n\n")
-        print(counts.table(counted["shakespeare"], networks_of_texts(found["texts"])))
+    count_results = result.get("counts")
+    if count_results:
+        print(counts.make_table(count_results["mnist"], {"the network": result["writing"]["runs"]}), end="\n\n")
+        print(counts.make_table(count_results["names"], {"the network": result["names"]["runs"]}), end="\n\n")
+        print(counts.make_table(count_results["shakespeare"], get_text_runs(result["texts"])))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ with program.import_guard("requirements-np.txt"):
 
     from mlp_np import MLP, softmax_cross_entropy
     from page import data_file
-    from page.bundle import FOLDER, bundle, fill, icon, licences
+    from page.bundle import FOLDER, bundle, fill, iter_licences, make_icon_address
     from page.shown import load_mlp
     from support.errors import UserError
     from support.files import atomic_write, check_output, check_writable
@@ -55,8 +55,8 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     check_output("--out", arguments.out, ".html", FOLDER / "template.html", arguments.weights)
     check_writable(arguments.out)
-    arrays = data_file.make(*load_mlp(arguments.weights)) if arguments.weights else data_file.load(DATA)
-    page = single_file(arrays).encode()
+    arrays = data_file.make_arrays(*load_mlp(arguments.weights)) if arguments.weights else data_file.load(DATA)
+    page = make_single_file(arrays).encode()
     if len(page) > MAX_BYTES:
         advice = ": train with fewer --hidden units (512 fit)" if arguments.weights else ""
         raise UserError(f"the page would have {len(page):,} bytes, more than {MAX_BYTES:,}{advice}")
@@ -68,12 +68,12 @@ def main(argv=None):
     print(f"see {arguments.out}: {len(page):,} bytes")
 
 
-def single_file(arrays):
-    """The page as one file, with the network and the images of a data file in it."""
-    known = data_file.facts(arrays)
-    for name, pack in data_file.packs(arrays).items():
-        known[name] = {"packed": base64.b64encode(compress(pack)).decode()}
-    return fill_template(TEMPLATE.read_text(encoding="utf-8"), known)
+def make_single_file(arrays):
+    """Return the page as one file, with the network and the images of a data file in it."""
+    page_data = data_file.make_facts(arrays)
+    for name, pack in data_file.make_packs(arrays).items():
+        page_data[name] = {"packed": base64.b64encode(compress(pack)).decode()}
+    return fill_template(TEMPLATE.read_text(encoding="utf-8"), page_data)
 
 
 def compress(content):
@@ -81,52 +81,58 @@ def compress(content):
 
 
 @cache
-def script():
-    """The scripts, with what they import from npm, as one; its licences first."""
-    licence = "\n\n".join(f"{name}\n\n{text.strip()}" for name, text in licences("preact"))
+def bundle_scripts():
+    """Return the scripts, with what they import from npm, as one; its licences first."""
+    licence = "\n\n".join(f"{name}\n\n{text.strip()}" for name, text in iter_licences("preact"))
     return f"/* This script holds the following packages.\n\n{licence} */\n{bundle('main.jsx', '--format=esm')}"
 
 
-def fill_template(template, known, attributes="", navigation="", from_site=False):
-    """page/template.html, or that text, with its holes filled.
+def fill_template(template, page_data, attributes="", navigation="", from_site=False):
+    """Return page/template.html, or that text, with its holes filled.
 
-    known: what page/given.js reads, an object for JSON. attributes: those of the root element. navigation: HTML.
-    from_site: see `policy`.
+    page_data: what page/given.js reads, an object for JSON. attributes: those of the root element. navigation: HTML.
+    from_site: see `make_policy`.
     """
     style = (FOLDER / "page.css").read_text(encoding="utf-8")
-    holes = {"style": style, "script": script(), "icon": icon(), "attributes": attributes, "navigation": navigation}
-    holes["policy"] = policy(script(), style, from_site)
-    holes["known"] = json.dumps(known).replace("<", "\\u003c")
+    holes = {
+        "style": style,
+        "script": bundle_scripts(),
+        "icon": make_icon_address(),
+        "attributes": attributes,
+        "navigation": navigation,
+    }
+    holes["policy"] = make_policy(bundle_scripts(), style, from_site)
+    holes["known"] = json.dumps(page_data).replace("<", "\\u003c")
     holes["scores"] = "".join(map(EMPTY_SCORE.format, range(10)))
-    holes["code"] = "".join(map(code, FUNCTIONS))
+    holes["code"] = "".join(map(render_code, FUNCTIONS))
     for name, function in FUNCTIONS.items():  # their first lines, and the last ones before `return`
-        source, first = inspect.getsourcelines(function)
-        holes |= {f"{name}_first": str(first), f"{name}_last": str(first + len(source) - 2)}
+        source, first_line = inspect.getsourcelines(function)
+        holes |= {f"{name}_first": str(first_line), f"{name}_last": str(first_line + len(source) - 2)}
     template = template.replace('href="../', 'target="_blank" rel="noopener" href="../')  # keep the work
     return fill(template, holes)
 
 
-def policy(script, style, from_site=False):
-    """A content security policy under which this inline script and this style run, and nothing is fetched.
+def make_policy(script, style, from_site=False):
+    """Return a content security policy under which this inline script and this style run, and nothing is fetched.
 
     from_site: the page may fetch from its own address, and run WebAssembly from there. data: is for the page's icon,
     which is in it.
     """
-    more = " 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'" if from_site else ""
+    extra_rules = " 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'" if from_site else ""
     return (
-        f"default-src 'none'; img-src data:; script-src '{sri(script)}'{more}; style-src '{sri(style)}'; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; script-src '{compute_sri(script)}'{extra_rules}; "
+        f"style-src '{compute_sri(style)}'; base-uri 'none'; form-action 'none'"
     )
 
 
-def sri(content):
-    """The SHA-256 of a text or of bytes, as a content security policy and `integrity` name it."""
+def compute_sri(content):
+    """Return the SHA-256 of a text or of bytes, as a content security policy and `integrity` name it."""
     content = content.encode() if isinstance(content, str) else content
     return f"sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}"
 
 
-def code(function):
-    """Those lines of that function that compute something, as HTML: each with the name of what it computes."""
+def render_code(function):
+    """Return the lines of a function that compute something, as HTML: each with the name of what it computes."""
     items = []
     for line in inspect.getsource(FUNCTIONS[function]).splitlines()[1:]:
         statement = line.partition("  #")[0].strip()

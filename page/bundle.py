@@ -21,47 +21,56 @@ OPTIONS = (
 
 
 def fill(template, holes):
-    """That text with {{name}} replaced by holes["name"]."""
+    """Return that text with {{name}} replaced by holes["name"]."""
     return re.sub(r"\{\{(\w+)\}\}", lambda hole: holes[hole[1]], template)
 
 
-def icon():
-    """page/icon.svg as an address, so that no page asks for another file."""
+def make_icon_address():
+    """Return page/icon.svg as an address, so that no page asks for another file."""
     return "data:image/svg+xml," + quote((FOLDER / "icon.svg").read_text(encoding="utf-8").strip())
 
 
-def call(*command):
-    """Run a program in page/: what it printed. UserError if it fails, with esbuild's first error, or the first of npm's
-    lines that says more than a code, or its last line."""
-    ended = subprocess.run(list(map(str, command)), cwd=FOLDER, capture_output=True, encoding="utf-8", check=False)
-    if ended.returncode:
-        text = (ended.stderr or ended.stdout).strip() or "no reason"
+def run_tool(*command):
+    """Run a program in page/, and return its output.
+
+    Raises UserError if it fails, with esbuild's first error, or the first of npm's lines that says more than a code, or
+    its last line.
+    """
+    process = subprocess.run(list(map(str, command)), cwd=FOLDER, capture_output=True, encoding="utf-8", check=False)
+    if process.returncode:
+        text = (process.stderr or process.stdout).strip() or "no reason"
         error = re.search(r"\[ERROR\] (.+)\n\n +(\S+:\d+):\d+:", text)  # and below it, where npm's own script failed
         npm = re.search(r"^npm (?:error|ERR!) (?!(?:code|syscall|errno|path|dest) )(.+)", text, re.M)
-        said = f"page/{error[2]}: {error[1]}" if error else npm[1] if npm else text.splitlines()[-1]
-        raise UserError(f"{Path(command[0]).name} failed: {said}")
-    return ended.stdout
+        message = text.splitlines()[-1]
+        if error:
+            message = f"page/{error[2]}: {error[1]}"
+        elif npm:
+            message = npm[1]
+        raise UserError(f"{Path(command[0]).name} failed: {message}")
+    return process.stdout
 
 
 def install():
-    """What package-lock.json lists, if it is not there yet."""
+    """Install the packages of package-lock.json, if they are not there yet. Raises UserError if npm is not."""
     npm, installed = shutil.which("npm"), MODULES / ".package-lock.json"
     if not npm:
         raise UserError("needs npm, which comes with Node.js")
     if not installed.exists() or installed.stat().st_mtime < (FOLDER / "package-lock.json").stat().st_mtime:
-        call(npm, "ci", "--ignore-scripts")
+        run_tool(npm, "ci", "--ignore-scripts")
         installed.touch()
 
 
 def bundle(*words):
-    """Run esbuild with these words, scripts of page/ among them: each of those and all that it imports as one file. The
-    text of a single one, or nothing with --outdir=... ."""
+    """Run esbuild with these words, scripts of page/ among them: each of those and all that it imports as one file.
+
+    Return the text of a single one, or nothing with --outdir=... .
+    """
     install()
-    return call(MODULES / ".bin" / "esbuild", *words, *OPTIONS)
+    return run_tool(MODULES / ".bin" / "esbuild", *words, *OPTIONS)
 
 
-def licences(words=""):
-    """(name, text) of the licence of each package that is in a page, if these words are in its name."""
+def iter_licences(words=""):
+    """Yield (name, text) of the licence of each package that is in a page, if these words are in its name."""
     install()
     for path in sorted((FOLDER / "licences").glob("*.txt")):  # of packages that come without theirs
         if words in path.stem:

@@ -171,7 +171,7 @@ async function compute(asked, of, names) {
   for (const name of ["x", "z1", "a1", "p"]) files[name] = bytes(of[name]);
   files.W2 = bytes(params.peek().W2);
   try {
-    const { files: found } = await asked.ask("derivatives", { mine: names, y: of.y }, files);
+    const { files: found } = await asked.ask("compute_derivatives", { mine: names, y: of.y }, files);
     const arrays = NAMES.map((name) => [name, new Float64Array(found[name].slice().buffer)]);
     own.value = { of, ...Object.fromEntries(arrays) };
   } catch (error) {

@@ -27,8 +27,8 @@ TRAINING, TESTING = 1500, 500
 LARGEST = {"W1": 127, "b1": 32767, "W2": 32767, "b2": 32767}  # of the whole numbers that stand for weights
 
 
-def make(model, options, history):
-    """{name: array} of the data file for a trained MLP, which gets its weights as the page rounds them.
+def make_arrays(model, options, history):
+    """Return {name: array} of the data file for a trained MLP, which gets its weights as the page rounds them.
 
     So the images that it misreads are those that the network on the page misreads. Raises UserError if its numbers
     overflow.
@@ -37,7 +37,7 @@ def make(model, options, history):
     arrays = {}
     for name, p in model.params.items():
         arrays[name], arrays[f"{name}_scale"] = quantize(p, LARGEST[name])
-    model.params = weights(arrays)
+    model.params = unpack_weights(arrays)
     x = data.to_input(dataset.test_images, options).astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         logits = model.forward(x)
@@ -45,17 +45,17 @@ def make(model, options, history):
         raise UserError("the numbers overflow: the network's weights are too large; train again with a lower --lr")
     p = softmax(logits)
     is_right = p.argmax(axis=1) == dataset.test_labels
-    wrong = np.flatnonzero(~is_right)
-    numbers = np.array([*range(READ), *wrong[wrong >= READ][:MISREAD]])
+    misread = np.flatnonzero(~is_right)
+    numbers = np.array([*range(READ), *misread[misread >= READ][:MISREAD]])
     labels = dataset.test_labels[numbers]
-    belief = p[numbers, labels] + is_right[numbers]  # in the true digit, of the misread
+    surprise_order = p[numbers, labels] + is_right[numbers]  # in the true digit, of the misread
     facts = {
-        "run": run_line(options, history),
+        "run": describe_run(options, history),
         "rounded": round(float(is_right.mean()), 4),  # the accuracy of the weights as they are here
         "pixels": options.run.pixels,
         "mean": options.source.mean_and_std[0],
         "std": options.source.mean_and_std[1],
-        "opens": int(belief.argmin()),  # on the misread image that surprises the network most
+        "opens": int(surprise_order.argmin()),  # on the misread image that surprises the network most
     }
     images = {
         "test_numbers": numbers,
@@ -69,8 +69,8 @@ def make(model, options, history):
     return {"facts": np.array(json.dumps(facts))} | arrays | images
 
 
-def run_line(options, history):
-    """Which run the weights are from, and how well it reads, according to its history."""
+def describe_run(options, history):
+    """Return a line that says which run the weights are from, and how well it reads, according to its history."""
     line = f"784-{options.run.hidden}-10, seed {options.run.seed}, {history.step:,} training steps"
     if history.test_step and history.test_step[-1] == history.step:
         line += f", {test_set_name(options)} accuracy {history.test_accuracy[-1]:.4f}"
@@ -90,20 +90,20 @@ def quantize(array, largest):
     return whole.astype("i1" if is_small else "<i2"), scale
 
 
-def weights(arrays):
-    """{name: float32 array}: the weights in a data file, as the page computes them."""
+def unpack_weights(arrays):
+    """Return {name: float32 array}: the weights in a data file, as the page computes them."""
     return {name: (arrays[name] * arrays[f"{name}_scale"].astype(np.float64)).astype(np.float32) for name in LARGEST}
 
 
-def network(arrays):
-    """The MLP in a data file."""
+def build_network(arrays):
+    """Return the MLP in a data file."""
     model = MLP(len(arrays["b1"]))
-    model.params = weights(arrays)
+    model.params = unpack_weights(arrays)
     return model
 
 
 def load(path):
-    """{name: array} of a data file. Raises UserError if it is missing or damaged."""
+    """Return {name: array} of a data file. Raises UserError if it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
@@ -111,15 +111,15 @@ def load(path):
         raise UserError(f"cannot read {path}: {error}; `git checkout {path}` brings it back") from None
 
 
-def facts(arrays):
-    """What a page knows of its network before any weight is there, a dict for JSON.
+def make_facts(arrays):
+    """Return the facts about its network that a page needs before any weight is there, a dict for JSON.
 
     opening: the pixels (784,) of the image that the page opens on, and its a1, logits and p, which NumPy computes in
     float64 from the weights of the page. They have six digits.
     """
-    known = json.loads(str(arrays["facts"]))
-    return known | {
-        "opening": forward(arrays, known),
+    facts = json.loads(str(arrays["facts"]))
+    return facts | {
+        "opening": compute_opening(arrays, facts),
         "hidden": len(arrays["b1"]),
         "numbers": arrays["test_numbers"].tolist(),
         "labels": arrays["test_labels"].tolist(),
@@ -128,21 +128,22 @@ def facts(arrays):
     }
 
 
-def forward(arrays, known):
-    """{name: list}: the image that the page opens on, and the forward pass of it. known: the data file's own facts."""
-    pixels = arrays["test_images"][known["opens"]].reshape(1, 784)
+def compute_opening(arrays, facts):
+    """Return {name: list}: the image that the page opens on, and the forward pass of it. facts: the data file's own."""
+    pixels = arrays["test_images"][facts["opens"]].reshape(1, 784)
     model = MLP(len(arrays["b1"]), dtype=np.float64)
-    model.params = {name: p.astype(np.float64) for name, p in weights(arrays).items()}
-    run = SimpleNamespace(pixels=known["pixels"], dtype="float64")
-    source = SimpleNamespace(mean_and_std=(known["mean"], known["std"]))
+    model.params = {name: p.astype(np.float64) for name, p in unpack_weights(arrays).items()}
+    run = SimpleNamespace(pixels=facts["pixels"], dtype="float64")
+    source = SimpleNamespace(mean_and_std=(facts["mean"], facts["std"]))
     logits = model.forward(data.to_input(pixels, SimpleNamespace(run=run, source=source)))
     values = {"a1": model.a1, "logits": logits, "p": softmax(logits)}
     rounded = {name: [float(f"{value:.6g}") for value in row[0]] for name, row in values.items()}
     return {"pixels": pixels[0].tolist()} | rounded
 
 
-def packs(arrays):
-    """{name: bytes} of what page/given.js unpacks: the network with the images to pick from; the images to learn from.
+def make_packs(arrays):
+    """Return {name: bytes} for page/given.js to unpack: the network with the images to pick from; the images to learn
+    from.
 
     In each the numbers of 4 bytes come first, then those of 2, then those of 1: a script reads them where they are.
     """

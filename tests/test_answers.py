@@ -82,7 +82,7 @@ def test_the_rate(monkeypatch):
     for g in drawn("learning_rate"):
         for name, value in {"RATE": g.lr, "LEAST": g.least, "WARM": g.warm, "STEPS": g.steps}.items():
             monkeypatch.setattr(nanogpt, name, value)
-        same(g.rate, nanogpt.rate(min(g.t, g.steps)))
+        same(g.rate, nanogpt.compute_rate(min(g.t, g.steps)))
 
 
 # --- Chapter 8 ---

@@ -51,30 +51,30 @@ def blocks(path, *languages):
 def test_tables_are_those_of_the_results():
     measured = RESULTS.get("nanogpt")  # on an idle machine, which takes ten minutes
     for path, table in [
-        *([("docs/nanogpt.md", nanogpt.table(measured))] if measured else []),
-        ("docs/results.md", results.defaults_table(RESULTS)),
-        ("docs/results.md", results.recipes_table(RESULTS)),
-        ("docs/results.md", results.table(RESULTS)),
-        ("docs/results.md", results.inits_table(RESULTS)),
-        ("docs/results.md", results.choices_table(RESULTS)),
-        ("docs/results.md", writing.table(RESULTS["writing"])),
-        ("docs/sampling.md", writing.temperatures_table(RESULTS["writing"])),
-        ("docs/sampling.md", writing.names_table(RESULTS["names"])),
-        ("docs/results.md", counts.table(RESULTS["counts"]["mnist"], {"the network": RESULTS["writing"]["runs"]})),
-        ("docs/writing.md", counts.table(RESULTS["counts"]["names"], {"the network": RESULTS["names"]["runs"]})),
+        *([("docs/nanogpt.md", nanogpt.make_table(measured))] if measured else []),
+        ("docs/results.md", results.make_defaults_table(RESULTS)),
+        ("docs/results.md", results.make_recipes_table(RESULTS)),
+        ("docs/results.md", results.make_accuracy_table(RESULTS)),
+        ("docs/results.md", results.make_inits_table(RESULTS)),
+        ("docs/results.md", results.make_choices_table(RESULTS)),
+        ("docs/results.md", writing.make_table(RESULTS["writing"])),
+        ("docs/sampling.md", writing.make_temperatures_table(RESULTS["writing"])),
+        ("docs/sampling.md", writing.make_names_table(RESULTS["names"])),
+        ("docs/results.md", counts.make_table(RESULTS["counts"]["mnist"], {"the network": RESULTS["writing"]["runs"]})),
+        ("docs/writing.md", counts.make_table(RESULTS["counts"]["names"], {"the network": RESULTS["names"]["runs"]})),
         (
             "docs/writing.md",
-            counts.table(RESULTS["counts"]["shakespeare"], writing.networks_of_texts(RESULTS["texts"])),
+            counts.make_table(RESULTS["counts"]["shakespeare"], writing.get_text_runs(RESULTS["texts"])),
         ),
-        ("docs/writing.md", counts.seen_table(RESULTS["texts"]["runs"]["texts"])),
-        ("docs/writing.md", steps.table(RESULTS["steps"])),
-        ("docs/autograd.md", cost.table(RESULTS["tape"]["found"])),
-        ("docs/experiments.md", experiments.experiments_table(RESULTS["experiments"])),
-        ("docs/debugging.md", experiments.overfitting_table(RESULTS["experiments"])),
-        ("docs/debugging.md", faults.table(faults.load())),
-        ("docs/debugging.md", faults.summary(faults.load())),
+        ("docs/writing.md", counts.make_frequency_table(RESULTS["texts"]["runs"]["texts"])),
+        ("docs/writing.md", steps.make_table(RESULTS["steps"])),
+        ("docs/autograd.md", cost.make_table(RESULTS["tape"]["found"])),
+        ("docs/experiments.md", experiments.make_experiments_table(RESULTS["experiments"])),
+        ("docs/debugging.md", experiments.make_overfitting_table(RESULTS["experiments"])),
+        ("docs/debugging.md", faults.make_table(faults.load_answers())),
+        ("docs/debugging.md", faults.make_summary(faults.load_answers())),
         *(
-            (page, debugging.table(RESULTS["debugging"], model))
+            (page, debugging.make_table(RESULTS["debugging"], model))
             for page, model in zip(
                 ("docs/debugging.md", "docs/transformer.md", "docs/sampling.md"), debugging.TOLD, strict=True
             )
@@ -87,7 +87,7 @@ def test_tables_are_those_of_the_results():
 @pytest.mark.slow
 def test_the_table_that_counts_the_mistakes_of_all_exercises_is_theirs():
     """They are told apart by what they compute, which takes seconds."""
-    table, text = results.beside_table(RESULTS), TEXT["docs/results.md"]
+    table, text = results.make_elsewhere_table(RESULTS), TEXT["docs/results.md"]
     assert table in text, f"docs/results.md should have\n{differing(table, text)}"
 
 
@@ -108,11 +108,11 @@ def test_of_a_table_the_row_is_said_that_differs():
 
 
 def minutes(run):
-    return np.median(results.values(RESULTS["accuracy"][run], "seconds")) / 60
+    return np.median(results.get_values(RESULTS["accuracy"][run], "seconds")) / 60
 
 
 def reached(run):
-    return f"{np.mean(results.values(RESULTS['accuracy'][run])):.3f}"
+    return f"{np.mean(results.get_values(RESULTS['accuracy'][run])):.3f}"
 
 
 def test_sentences_say_what_was_measured():
@@ -120,7 +120,9 @@ def test_sentences_say_what_was_measured():
     mlp, resnet, vit, gpt = (RESULTS[name] for name in ("twins", "twins_resnet", "twins_vit", "twins_gpt"))
     apart = vit["difference"]["float64"]["every 500 steps"]
     paper = as_input(np.zeros((1, 28, 28), np.uint8), dtype="float32")[0, 0, 0]
-    wrong = {run: 1 - np.mean(results.values(RESULTS["accuracy"][run])) for run in ("MLP, PyTorch", "ResNet, PyTorch")}
+    wrong = {
+        run: 1 - np.mean(results.get_values(RESULTS["accuracy"][run])) for run in ("MLP, PyTorch", "ResNet, PyTorch")
+    }
     for path, sentence, is_true in [
         (README, f"in float64, after {mlp['steps']:,} steps, no weight differs by more than 2e-15",
          mlp["difference"]["float64"]["largest"] <= 2e-15),
@@ -221,7 +223,7 @@ def test_what_is_said_of_runs_that_fail_was_measured():
         return RESULTS["experiments"][f"main_np.py {options}".strip()]
 
     def mean(options="", kind="test_accuracy"):
-        return np.mean(experiments.last(run(options), kind))
+        return np.mean(experiments.get_last_values(run(options), kind))
 
     def first(options="", kind="test_accuracy"):
         return np.mean([r[kind][0] for r in run(options)["runs"].values()])
@@ -237,7 +239,7 @@ def test_what_is_said_of_runs_that_fail_was_measured():
     for path, sentence, is_true in [
         ("docs/experiments.md", f"About {100 * mean('--hidden 16'):.0f} of 100.", True),
         ("docs/experiments.md", "three or four digits in a hundred", 0.03 < mean() - mean("--hidden 16") < 0.04),
-        ("docs/experiments.md", "The loss grows without bound", not experiments.last(run("--lr 100"))),
+        ("docs/experiments.md", "The loss grows without bound", not experiments.get_last_values(run("--lr 100"))),
         ("docs/experiments.md", "is not yet where the default was after one", mean("--lr 0.001") < first()),
         ("docs/experiments.md", f"It reads {100 * mean('--lr 0.001'):.0f} of 100 digits", True),
         ("docs/experiments.md", "the loss stays at 2.30", abs(mean("--pixels raw", "train_loss") - 2.30) < 0.01),
@@ -282,8 +284,10 @@ def test_what_is_said_of_runs_that_fail_was_measured():
 
 def known_numbers():
     """Every accuracy and loss that a run of ours produced or that was published, with four decimals."""
-    samples = [results.values(entry) for section in results.SECTIONS for entry in RESULTS[section].values()]
-    samples += filter(None, map(experiments.last, RESULTS["experiments"].values()))  # of runs that did not stop
+    samples = [results.get_values(entry) for section in results.SECTIONS for entry in RESULTS[section].values()]
+    samples += filter(
+        None, map(experiments.get_last_values, RESULTS["experiments"].values())
+    )  # of runs that did not stop
     found = [*results.PUBLISHED.values(), *(value for values in samples for value in values)]
     found += [np.mean(values) for values in samples] + [np.std(values, ddof=1) for values in samples if len(values) > 2]
     found += [accuracy for kind in ("with", "without") for accuracy in RESULTS["shortcut"][kind]["accuracy"]]

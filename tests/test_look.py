@@ -137,7 +137,7 @@ def test_the_gradients_that_return_to_the_feature_maps(blocks, mnist):
         array[...] = rng.uniform(0.5, 2, array.shape) if name.endswith("var") else rng.normal(size=array.shape)
     model.training = False
     image, options = mnist.test_images[0], options_of(model="resnet", widths=(2, 3), blocks=blocks)
-    steps = look.resnet_passes(model, options, image, 3)
+    steps = look.compute_resnet_passes(model, options, image, 3)
     layers = {"stem": "stem", "stage 1": f"blocks.{blocks - 1}", "stage 2": f"blocks.{2 * blocks - 1}"}
     assert_gradients(model, data.to_input(image[np.newaxis], options), steps, layers)
     for place, layer in layers.items():
@@ -150,7 +150,7 @@ def test_the_channels_that_are_drawn(mnist):
     options = options_of(model="resnet", widths=(2, 10), blocks=1)
     model = ResNet(widths=(2, 10), dtype=np.float64)
     model.training = False
-    steps = look.resnet_passes(model, options, mnist.test_images[0], 3)
+    steps = look.compute_resnet_passes(model, options, mnist.test_images[0], 3)
     figures = look.draw_inside(model, options, mnist.test_images[0], 3, "a 3")
     for kind, arrays, order in (("forward", "maps", 1), ("backward", "gradients", -1)):
         drawn = [axes for axes in figures[kind].axes if axes.images and axes.get_xlabel().isdigit()]
@@ -162,7 +162,7 @@ def test_the_channels_that_are_drawn(mnist):
 
 def test_the_gradients_that_return_to_the_patches(vit, mnist):
     image, layers = mnist.test_images[0], {"embedded": "positions", "block 1": "blocks.0", "block 2": "blocks.1"}
-    assert_gradients(vit[0], data.to_input(image[np.newaxis], vit[1]), look.vit_passes(*vit, image, 3), layers)
+    assert_gradients(vit[0], data.to_input(image[np.newaxis], vit[1]), look.compute_vit_passes(*vit, image, 3), layers)
 
 
 @pytest.mark.slow
@@ -182,8 +182,8 @@ def test_the_attention_that_is_drawn(vit, mnist):
 def test_rows_beside_scales_of_other_numbers_stand_below_each_other():
     figure, places = drawing.new_figure(4, 4), []
     for part, most in zip(figure.subfigures(2, 1), (0.9, 0.66), strict=True):
-        row = parts.places(part, 1, 2, 2)
-        parts.scale(part, row[0].imshow([[0]], vmin=0, vmax=most), row)
+        row = parts.make_axes(part, 1, 2, 2)
+        parts.add_scale(part, row[0].imshow([[0]], vmin=0, vmax=most), row)
         places.append(row)
     figure.draw_without_rendering()
     one, other = ([axes.get_window_extent().x0 for axes in row] for row in places)
@@ -192,11 +192,11 @@ def test_rows_beside_scales_of_other_numbers_stand_below_each_other():
 
 def test_the_weights_that_are_drawn(vit):
     """Of an MLP those of the loudest units; of a ViT those of its embedding."""
-    _, drawn, *_ = look.vit_weights(vit[0].params, vit[1])
+    _, drawn, *_ = look.get_vit_weights(vit[0].params, vit[1])
     assert (drawn.reshape(-1, 49) == vit[0].params["embed.W"].T).all()
     params = MLP(hidden=100).params
     loudest = np.argsort(-np.linalg.norm(params["W2"], axis=1))[:64]
-    _, drawn, labels, _ = look.mlp_weights(params, vit[1])
+    _, drawn, labels, _ = look.get_mlp_weights(params, vit[1])
     assert (drawn.reshape(-1, 784) == params["W1"].T[loudest]).all()
     assert labels == [f"for {digit}" for digit in params["W2"][loudest].argmax(axis=1)]
 
@@ -274,20 +274,20 @@ def test_of_two_classes_there_are_two_unless_another_is_said(said, shown, most, 
 @pytest.mark.slow
 def test_answers_and_mistakes_of_any_number():
     for counts in (np.diag(np.full(10, 1000)), np.full((10, 10), 1234)):
-        figure = answers.confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
+        figure = answers.draw_confusion(counts, "784-512-10 reads 10,000 of 10,000 test images right")
         assert_legible(figure)
         assert len(figure.axes[0].texts) == np.count_nonzero(counts)
         blue, red = figure.axes[0].images[0].get_array() > 0, figure.axes[0].images[0].get_array() < 0
         assert (blue == np.eye(10)).all() and (red == (counts > 0) - np.eye(10)).all()
     for n in (0, 1, 24):
         words = [1] * n, [7] * n, [0.99999] * n, f"its {n} most confident mistakes of {n}"
-        assert_legible(answers.mistakes(np.zeros((n, 28, 28), np.uint8), *words))
+        assert_legible(answers.draw_mistakes(np.zeros((n, 28, 28), np.uint8), *words))
     none = "no digit found in a.png: it should be darker or lighter than the paper"
     for shape, problem in [((320, 200), none), ((1, 320), none), ((320, 1), "")]:
         seen = DigitPicture(
             np.full(shape, 99, np.uint8), np.zeros(shape, np.uint8), np.zeros((28, 28), np.uint8), problem
         )
-        figure = answers.prediction(seen, np.array([0.99997, *[0.000003] * 9]), "digit: 0")
+        figure = answers.draw_prediction(seen, np.array([0.99997, *[0.000003] * 9]), "digit: 0")
         assert_legible(figure)
         said = "no answer: no digit found" if problem else "digit: 0"
         assert said in [text.get_text() for text in figure.texts]  # its title
@@ -384,7 +384,7 @@ def test_a_digit_that_a_network_wrote(tmp_path, capsys, monkeypatch):
     assert_legible(figure)
     assert path.name == "written_gpt_np.png"
     model, options, _ = loading.checkpoint.load_network(weights[1], writes=True)
-    steps = look.gpt_steps(model, options, np.array([[128 + 7]]))
+    steps = look.compute_gpt_steps(model, options, np.array([[128 + 7]]))
     image = write.generate_digits(model, options, [7], 0.8, np.random.default_rng(0))[0]
     assert (texts.decode_images(steps["words"][np.newaxis])[0] == image).all()
     assert steps["p"].sum(axis=1) == pytest.approx(1)

@@ -63,7 +63,7 @@ def few_images(mnist, monkeypatch):
 
 def see(*words, step=1):
     options = training.parse_options("np", *words)
-    return training.see_first_steps(options, step)
+    return training.examine_first_steps(options, step)
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def test_the_rows_are_the_numbers_of_a_step(small, monkeypatch):
     logits = step.model.forward(x)
     loss, dlogits, *_ = main_np.compute_loss(logits, y)
     grads = step.model.backward(dlogits)
-    update = step.moved["W1"] / np.sqrt((W1**2).mean())
+    update = step.changes["W1"] / np.sqrt((W1**2).mean())
     for name, array in {"x": x, "logits": logits, "W2 gradient": grads["W2"], "W1 update": update}.items():
         assert rows[name] == pytest.approx([array.mean(), array.std(), (array == 0).mean()], rel=1e-3, abs=1e-7), name
     assert rows["loss"] == [pytest.approx(loss), None, None]
-    assert len(rows) == 3 + 2 + 8 and rows["b1 update"][1] == pytest.approx(step.moved["b1"].std(), rel=1e-3)
+    assert len(rows) == 3 + 2 + 8 and rows["b1 update"][1] == pytest.approx(step.changes["b1"].std(), rel=1e-3)
 
 
 def test_of_a_name_the_share_of_padding_is_told():
@@ -142,7 +142,7 @@ def test_what_is_outside_is_marked_in_the_table_and_said_in_a_sentence(capsys):
     assert loss.split() == ["loss", "2.3", "(1", "to", "3)"]
     assert x.split()[:6] == ["x", "0.421", "(-0.1", "to", "0.1)", "!"] and x.count("!") == 1
     assert gradient.split()[2:4] == ["nan", "(-0.1"] and gradient.count("!") == 1
-    assert training.in_words(training_table.find_outliers(rows, ranges)) == [
+    assert training.describe_marks(training_table.find_outliers(rows, ranges)) == [
         "Outside the range of healthy runs: x mean 0.421 (-0.1 to 0.1), W1 gradient mean nan (-0.1 to 0.1)."
     ]
 

@@ -233,7 +233,7 @@ def test_lockstep(words, torch_apart, tape_apart, mnist, monkeypatch):
     monkeypatch.setattr(data, "load", lambda source, n: mnist if source.name == "mnist" else load(source))
     options = build(words if "--dtype" in words else f"{words} --dtype float64")[0]
     losses = []
-    for n, (by_hand, on_tape, by_torch, _) in enumerate(twins.lockstep(options), 1):
+    for n, (by_hand, on_tape, by_torch, _) in enumerate(twins.iter_lockstep(options), 1):
         losses.append(by_hand.loss)
         assert abs(by_hand.loss - by_torch.loss) < max(torch_apart, 1e-12)
         assert abs(by_hand.loss - on_tape.loss) <= tape_apart
@@ -307,7 +307,7 @@ def other_words(name, how):
 def trained(words):
     """The losses and weights after a few steps by hand, on the tape and in PyTorch; None where that cannot be typed."""
     try:
-        steps = [*twins.lockstep(build(words)[0])]
+        steps = [*twins.iter_lockstep(build(words)[0])]
     except UserError:
         return None
     ways = zip(*(step[:3] for step in steps), strict=True)

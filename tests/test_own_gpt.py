@@ -85,7 +85,9 @@ def test_what_it_has_to_beat_is_what_counting_gives():
     assert (len(texts), len(others)) == (writer.N_TRAIN, writer.N_HELD_OUT)
     assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.N_TRAIN + writer.N_HELD_OUT
     place, before, words = triples(texts)
-    table, _ = counts.tables(place, before, words, data.SOURCES["names"].tokenizer.sizes)["counts after each token"]
+    table, _ = counts.make_count_tables(place, before, words, data.SOURCES["names"].tokenizer.sizes)[
+        "counts after each token"
+    ]
     _, before, words = triples(others)
     assert writer.compute_bigram_loss(texts, others) == pytest.approx(-np.log(table[before, words]).mean(), abs=0.002)
 

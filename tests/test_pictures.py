@@ -65,12 +65,12 @@ ATTENTION = {"block 1": np.linspace(0, 1, 2 * T * T).reshape(2, T, T)}
 
 def test_of_a_picture_that_is_read_ink_is_black_and_what_the_network_sees_is_as_in_mnist():
     seen = SimpleNamespace(picture=255 - INKED, ink=INKED, image=INKED, problem="")
-    answered = answers.prediction(seen, PASS["p"], "digit: 9")
+    answered = answers.draw_prediction(seen, PASS["p"], "digit: 9")
     given, ink, image, said = answered.axes
     assert dark_ink(given.images[0]) and dark_ink(ink.images[0]) and not dark_ink(image.images[0])
     assert [bar.get_width() for bar in said.patches] == [*PASS["p"]]
     seen.problem = "no digit found in a.png: it is blank"
-    refused = answers.prediction(seen, PASS["p"], "digit: 9")
+    refused = answers.draw_prediction(seen, PASS["p"], "digit: 9")
     *_, why = refused.axes
     assert not why.patches and [text.get_text() for text in why.texts] == ["it is blank"]
     assert [figure.get_suptitle() for figure in (answered, refused)] == ["digit: 9", "no answer: no digit found"]
@@ -79,8 +79,8 @@ def test_of_a_picture_that_is_read_ink_is_black_and_what_the_network_sees_is_as_
 
 def test_of_both_passes_blue_is_above_0_and_red_below():
     for figure, bars in (
-        (passes.forward_pass(PASS, "", 9), "logits = a1 W2 + b2"),
-        (passes.backward_pass(PASS, "", 9), ""),
+        (passes.draw_forward_pass(PASS, "", 9), "logits = a1 W2 + b2"),
+        (passes.draw_backward_pass(PASS, "", 9), ""),
     ):
         for axes in figure.axes:
             words = axes.get_xlabel()
@@ -105,7 +105,7 @@ def test_of_both_passes_blue_is_above_0_and_red_below():
 def test_of_the_units_those_are_drawn_that_a_gradient_reaches(dz1, said, drawn):
     many = len(dz1)
     steps = PASS | dict.fromkeys(("z1", "a1", "da1"), np.ones(many)) | {"dz1": np.array(dz1) * 1.0}
-    figure = passes.backward_pass(steps | {"dW1": np.outer(np.ones(784), dz1)}, "", 9)
+    figure = passes.draw_backward_pass(steps | {"dW1": np.outer(np.ones(784), dz1)}, "", 9)
     assert [axes.get_xlabel() for axes in figure.axes if axes.get_xlabel().startswith("unit")] == drawn
     assert said in [text.get_text() for part in figure.subfigs for text in part.texts]
 
@@ -124,16 +124,17 @@ def with_long_names():
     }  # fmt: skip
     read = SimpleNamespace(picture=255 - INKED, ink=INKED, image=INKED, problem="")
     return {
-        "weights": lambda: answers.weights("", images, [f"for {name}" for name in LONG[:8]], "a note"),
+        "weights": lambda: answers.draw_weights("", images, [f"for {name}" for name in LONG[:8]], "a note"),
         "training": lambda: training_picture.draw_training(seen, "a title", ["No number is out of the ordinary."]),
-        "mistakes": lambda: answers.mistakes(images, LONG[:8], LONG[2:], [0.99999] * 8, "its 8 mistakes"),
-        "confusion": lambda: answers.confusion(np.full((10, 10), 1234), "a title", LONG, "class"),
-        "prediction": lambda: answers.prediction(read, PASS["p"], f"class: {LONG[9]}", LONG),
+        "mistakes": lambda: answers.draw_mistakes(images, LONG[:8], LONG[2:], [0.99999] * 8, "its 8 mistakes"),
+        "confusion": lambda: answers.draw_confusion(np.full((10, 10), 1234), "a title", LONG, "class"),
+        "prediction": lambda: answers.draw_prediction(read, PASS["p"], f"class: {LONG[9]}", LONG),
     } | {
         draw.__name__: lambda draw=draw, steps=steps: draw(steps, "a title", 9)
         for draw, steps in (
-            (passes.forward_pass, steps), (passes.backward_pass, steps), (passes.feature_maps, steps),
-            (passes.feature_gradients, steps), (passes.attention, steps), (passes.patch_gradients, of_patches),
+            (passes.draw_forward_pass, steps), (passes.draw_backward_pass, steps), (passes.draw_feature_maps, steps),
+            (passes.draw_feature_gradients, steps), (passes.draw_attention, steps),
+            (passes.draw_patch_gradients, of_patches),
         )
     }  # fmt: skip
 
@@ -144,14 +145,14 @@ def test_long_names_of_classes_are_legible(name):
 
 
 def test_of_a_resnet_the_gradients_are_signed_and_the_maps_are_blue():
-    maps, back = passes.feature_maps(PASS, "", 9), passes.feature_gradients(PASS, "", 9)
+    maps, back = passes.draw_feature_maps(PASS, "", 9), passes.draw_feature_gradients(PASS, "", 9)
     assert dark_ink(under(maps, "x").images[0]) and signed(under(back, "0").images[0])
     assert colour(under(maps, "0").images[0], 1).argmax() == 2
 
 
 def test_of_a_vit_a_gradient_is_drawn_by_its_size_at_each_patch_and_by_its_sign_at_each_pixel():
     back, dx = {"embedded": np.eye(T, 3), "block 1": 2 * np.eye(T, 3)}, np.arange(784.0).reshape(28, 28) - 400
-    figure = passes.patch_gradients(PASS | {"gradients": back, "dx": dx}, "", 9)
+    figure = passes.draw_patch_gradients(PASS | {"gradients": back, "dx": dx}, "", 9)
     for words, most in (("after block 1\nup to 2", 2), ("before block 1\nup to 1", 1)):  # on one scale
         sizes, ink = under(figure, words).images
         assert sizes.get_array().ravel().tolist() == [most, most, most, 0] and sizes.norm.vmax == 2
@@ -161,14 +162,14 @@ def test_of_a_vit_a_gradient_is_drawn_by_its_size_at_each_patch_and_by_its_sign_
 
 def test_the_ends_of_a_scale_say_whether_there_is_more():
     """Each bar of colours says its ends and its 0."""
-    figure = answers.weights("", np.array([np.linspace(-1, 1, 784).reshape(28, 28)]), [0], "")
+    figure = answers.draw_weights("", np.array([np.linspace(-1, 1, 784).reshape(28, 28)]), [0], "")
     bar = next(axes for axes in figure.axes if axes.get_label() == "<colorbar>")
     ends = [label.get_text().strip(" \u2007") for label in bar.get_yticklabels()]
     assert ends == ["≤ -1", "0", "≥ 1"]
 
 
 def test_attention_is_blue_on_dark_ink_and_the_patch_that_looks_is_framed_in_red():
-    figure = passes.attention(PASS | {"attention": ATTENTION, "patch": 1}, "", 9)
+    figure = passes.draw_attention(PASS | {"attention": ATTENTION, "patch": 1}, "", 9)
     for axes in (figure.axes[0], under(figure, "head 1")):
         assert frame(axes) == (14, 0, to_rgb(TEST))
         shown, ink = axes.images
@@ -188,7 +189,7 @@ LIKELIEST = [7, 3, 11, 10, 9, 8, 6]
 def test_of_a_digit_that_was_written_the_likeliest_patches_are_drawn_and_the_one_that_was_taken_is_framed():
     words = np.full((V, 16), 255, np.uint8)
     words[:, 0] = np.arange(V)  # by which they are told apart
-    figure = writing.written(WRITTEN | {"image": INKED, "vocabulary": words}, "")
+    figure = writing.draw_generated_digit(WRITTEN | {"image": INKED, "vocabulary": words}, "")
     drawn = [axes for axes in figure.axes if axes.images and axes.images[0].get_array().shape == (4, 4)]
     assert [255 - axes.images[0].get_array()[0, 0] for axes in drawn] == LIKELIEST
     assert colour(drawn[0].images[0], drawn[0].images[0].get_array()[3, 3]).tolist() == [0, 0, 0]  # ink
@@ -201,7 +202,7 @@ def test_of_a_digit_that_was_written_the_likeliest_patches_are_drawn_and_the_one
 
 
 def test_of_a_text_that_was_written_the_likeliest_letters_are_drawn_and_the_one_that_was_taken_is_red():
-    figure = writing.written_text(WRITTEN | {"letters": "abcdefghijkl"}, "")
+    figure = writing.draw_generated_text(WRITTEN | {"letters": "abcdefghijkl"}, "")
     (axes,) = (axes for axes in figure.axes if axes.get_title().startswith("letter 1: the likeliest"))
     assert [label.get_text() for label in axes.get_xticklabels()] == [*"hdlkjigf"]
     assert [to_rgb(bar.get_facecolor()) for bar in axes.patches] == [
@@ -212,11 +213,11 @@ def test_of_a_text_that_was_written_the_likeliest_letters_are_drawn_and_the_one_
 
 def test_of_weights_blue_is_above_0_and_of_mistakes_ink_is_black():
     images = np.array([INKED, INKED])
-    assert signed(answers.weights("", images - 100.0, [0, 1], "").axes[0].images[0])
-    assert dark_ink(answers.mistakes(images, [1, 2], [3, 4], [0.9, 0.8], "").axes[0].images[0])
+    assert signed(answers.draw_weights("", images - 100.0, [0, 1], "").axes[0].images[0])
+    assert dark_ink(answers.draw_mistakes(images, [1, 2], [3, 4], [0.9, 0.8], "").axes[0].images[0])
     counts = np.diag(np.full(10, 9))
     counts[2, 7] = 3
-    (shown,) = answers.confusion(counts, "").axes[0].images
+    (shown,) = answers.draw_confusion(counts, "").axes[0].images
     (r, _, b), (wrong, _, right), none = (colour(shown, shown.get_array()[at]) for at in ((2, 2), (2, 7), (7, 2)))
     assert b > r and wrong > right and none == pytest.approx(1, abs=0.02)
 

@@ -194,7 +194,7 @@ def test_weights_too_large_to_compute_with(here):
 
 def test_a_digit_that_is_looked_into_is_the_one_that_is_written(here, monkeypatch, capsys):
     drawn = []
-    monkeypatch.setattr(writing, "written", lambda steps, title: drawn.append((steps, title)))
+    monkeypatch.setattr(writing, "draw_generated_digit", lambda steps, title: drawn.append((steps, title)))
     monkeypatch.setattr(look.drawing, "save", lambda figure, path: None)
     for words, digit in (["--digit", "7"], "7"), ([], str(look.DIGIT)):
         look.main(["--weights", "learning_curves/checkpoint_gpt_np.npz", *words])
@@ -272,7 +272,7 @@ def test_a_text_is_looked_into(play, capsys):
     written = capsys.readouterr(), write.main(["--letters", "10"]), capsys.readouterr().out.splitlines()[1:]
     grid, bars, *heads = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
     shown = [text.get_text() for text in grid.texts]
-    assert len(shown) == 10 and writing.printed(written[2][0][0]) in shown[:2]
+    assert len(shown) == 10 and writing.make_visible(written[2][0][0]) in shown[:2]
     assert sum(bar.get_height() for bar in bars.patches) < 1 and len(heads) == 2
     for axes in heads:  # letter 4 is chosen by what it saw of the four before it
         seen = np.asarray(axes.images[0].get_array()).ravel()

@@ -9,53 +9,57 @@ from support.drawing import new_figure, plot_style
 from support.rounding import probability
 from views.parts import (
     SIGNED,
-    bars,
-    beyond,
-    folded,
+    draw_bars,
+    fold_labels,
     largest,
-    more_lines,
-    picture_axes,
-    places,
-    show_signed,
-    write,
+    make_axes,
+    measure_extra_height,
+    measure_extra_width,
+    show_signed_images,
+    style_picture_axes,
+    write_text,
 )
 
 
 @plot_style()
-def prediction(seen, p, answer, names=range(10)):
-    """What predict.py makes of a picture: what was given, what was taken for ink, what the network saw, and says.
+def draw_prediction(input_picture, p, answer, names=range(10)):
+    """Draw what predict.py makes of a picture: the picture, its ink, the network's input, and the answer.
 
-    seen: as support.ink.see gives it; p (10,); answer in words; names: of the ten classes, here and below. If the
-    picture is refused, it says why in place of an answer.
+    input_picture: as support.ink.see returns it; p (10,); answer in words; names: of the ten classes, here and below.
+    If the picture is refused, it says why in place of an answer.
     """
-    title = "no answer: " + seen.problem.partition(" in ")[0].rstrip(",") if seen.problem else answer
-    figure = new_figure(10 + beyond(names), 3.8, title)
-    given, ink, image, said = figure.subplots(1, 4, width_ratios=(3, 3, 3, 4))
-    picture_axes(given, "what was given", " ").imshow(seen.picture, cmap="gray", vmin=0, vmax=255)
-    picture_axes(ink, "what was taken for ink", " ").imshow(255 - seen.ink, cmap="gray", vmin=0, vmax=255)
+    title = "no answer: " + input_picture.problem.partition(" in ")[0].rstrip(",") if input_picture.problem else answer
+    figure = new_figure(10 + measure_extra_width(names), 3.8, title)
+    given_axes, ink_axes, image_axes, answer_axes = figure.subplots(1, 4, width_ratios=(3, 3, 3, 4))
+    style_picture_axes(given_axes, "what was given", " ").imshow(input_picture.picture, cmap="gray", vmin=0, vmax=255)
+    style_picture_axes(ink_axes, "what was taken for ink", " ").imshow(
+        255 - input_picture.ink, cmap="gray", vmin=0, vmax=255
+    )
     size = "28 x 28 pixels"
-    picture_axes(image, "what it would be shown" if seen.problem else "what the network saw", size)
-    image.imshow(seen.image, cmap="gray", vmin=0, vmax=255)
-    if seen.problem:
-        write(said, textwrap.fill(seen.problem.rpartition(": ")[2], 30))  # the first half is the title
+    style_picture_axes(image_axes, "what it would be shown" if input_picture.problem else "what the network saw", size)
+    image_axes.imshow(input_picture.image, cmap="gray", vmin=0, vmax=255)
+    if input_picture.problem:
+        write_text(
+            answer_axes, textwrap.fill(input_picture.problem.rpartition(": ")[2], 30)
+        )  # the first half is the title
     else:
-        bars(said, p, "what it says", "probabilities", probability, names=names)
+        draw_bars(answer_axes, p, "what it says", "probabilities", probability, names=names)
     return figure
 
 
 @plot_style()
-def weights(title, images, labels, note):
-    """First-layer weights as images: (n, h, w), with a label under each."""
-    rows, labels = math.ceil(len(images) / 8), folded(labels)
-    figure = new_figure(8, (0.95 + more_lines(labels)) * rows + 1.2, title)
-    show_signed(figure, images, labels, min(0.7, 2.4 / rows))
+def draw_weights(title, images, labels, note):
+    """Draw first-layer weights as images: (n, h, w), with a label under each."""
+    rows, labels = math.ceil(len(images) / 8), fold_labels(labels)
+    figure = new_figure(8, (0.95 + measure_extra_height(labels)) * rows + 1.2, title)
+    show_signed_images(figure, images, labels, min(0.7, 2.4 / rows))
     figure.supxlabel(f"{note}\nblue: above 0, red: below 0", fontsize=10)
     return figure
 
 
 @plot_style()
-def confusion(counts, title, names=range(10), kind="digit"):
-    """How often each class was read as each: counts (K, K), the true classes down, the answers across.
+def draw_confusion(counts, title, names=range(10), kind="digit"):
+    """Draw a confusion matrix. counts (K, K): the true classes down, the answers across.
 
     kind: what the classes are called.
     """
@@ -65,9 +69,11 @@ def confusion(counts, title, names=range(10), kind="digit"):
     # Right answers are blue and mistakes red, each on its own scale; otherwise the mistakes would be too pale to see.
     shade = 0.35 * np.diag(np.diag(counts)) / largest(np.diag(counts)) - 0.8 * mistakes / largest(mistakes)
     axes.imshow(shade, cmap=SIGNED, vmin=-1, vmax=1)
-    for true, said in np.argwhere(counts):
-        weight = "bold" if true == said else "normal"
-        axes.text(said, true, f"{counts[true, said]:,}", ha="center", va="center", fontsize=11, fontweight=weight)
+    for true, predicted in np.argwhere(counts):
+        weight = "bold" if true == predicted else "normal"
+        axes.text(
+            predicted, true, f"{counts[true, predicted]:,}", ha="center", va="center", fontsize=11, fontweight=weight
+        )
     for axis, name in ((axes.xaxis, "what the network says"), (axes.yaxis, f"the true {kind}")):
         axis.set_label_text(name, fontsize=11)
         axis.set_ticks(range(len(counts)), names)
@@ -84,11 +90,11 @@ def confusion(counts, title, names=range(10), kind="digit"):
 
 
 @plot_style()
-def mistakes(images, true, said, p, title):
-    """Misread images (n, 28, 28), with the true classes, the answers and their probabilities."""
+def draw_mistakes(images, labels, predictions, p, title):
+    """Draw misread images (n, 28, 28), with the labels, the answers and their probabilities."""
     rows = max(1, math.ceil(len(images) / 6))
-    captions = folded(map("{} read as {}: {:.3f}".format, true, said, p), 18)
-    figure = new_figure(8, (1.6 + more_lines(captions)) * rows + 0.7, title)
-    for axes, image, caption in zip(places(figure, rows, 6, len(images)), images, captions, strict=False):
-        picture_axes(axes, caption).imshow(image, cmap="gray_r", vmin=0, vmax=255)
+    captions = fold_labels(map("{} read as {}: {:.3f}".format, labels, predictions, p), 18)
+    figure = new_figure(8, (1.6 + measure_extra_height(captions)) * rows + 0.7, title)
+    for axes, image, caption in zip(make_axes(figure, rows, 6, len(images)), images, captions, strict=False):
+        style_picture_axes(axes, caption).imshow(image, cmap="gray_r", vmin=0, vmax=255)
     return figure

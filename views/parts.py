@@ -17,122 +17,137 @@ WHOLE = (0, 28, 28, 0)  # where an image's pixels lie, so that larger cells can 
 MEANING = "blue: increasing it raises the loss\nred: lowers it"
 
 
-def beyond(names):
-    """Inches that the longest of these names, beside bars, takes beyond those that a digit would."""
+def measure_extra_width(names):
+    """Return the inches that the longest of these names, beside bars, takes beyond those that a digit would."""
     return 0.085 * max(0, max(len(str(name)) for name in names) - 6)
 
 
-def folded(labels, width=11):
-    """The labels in lines, which stand under or over pictures side by side."""
+def fold_labels(labels, width=11):
+    """Return the labels in lines, which stand under or over pictures side by side."""
     return [textwrap.fill(str(label), width) for label in labels]
 
 
-def more_lines(labels):
-    """Inches that such labels take beyond those of one line."""
+def measure_extra_height(labels):
+    """Return the inches that such labels take beyond those of one line."""
     return 0.15 * max((label.count("\n") for label in labels), default=0)
 
 
 def show_pixels(axes, steps):
-    picture_axes(axes, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
+    style_picture_axes(axes, "pixels", "x").imshow(steps["image"], cmap="gray_r", vmin=0, vmax=255)
 
 
-def show_answer(both, steps, formula, y):
-    """Logits and probabilities as bars, on two axes."""
-    bars(both[0], steps["logits"], "logits", formula, plain(".1f"), y, steps["classes"])
-    true = name if len(name := str(steps["classes"][y])) < 10 else "y"
+def show_answer(axes_pair, steps, formula, y):
+    """Draw logits and probabilities as bars, on two axes."""
+    draw_bars(axes_pair[0], steps["logits"], "logits", formula, make_formatter(".1f"), y, steps["classes"])
+    true_name = str(steps["classes"][y])
+    true = true_name if len(true_name) < 10 else "y"
     loss = f"p = softmax(logits)\nloss = -log p[{true}] = {steps['loss']:.3g}"
     name = str(steps["classes"][steps["p"].argmax()])
-    said = "probabilities: read as " + ("\n" * (len(name) > 9)) + name
-    bars(both[1], steps["p"], said, loss, probability, y, steps["classes"])
+    line_break = "\n" if len(name) > 9 else ""
+    title = f"probabilities: read as {line_break}{name}"
+    draw_bars(axes_pair[1], steps["p"], title, loss, probability, y, steps["classes"])
 
 
 def show_dlogits(axes, steps, y):
     formula = "dlogits = (p - onehot(y)) / B\n(one image: B = 1)"
-    bars(axes, steps["dlogits"], "from the loss to the logits", formula, plain(".2g"), y, steps["classes"])
+    draw_bars(
+        axes, steps["dlogits"], "from the loss to the logits", formula, make_formatter(".2g"), y, steps["classes"]
+    )
 
 
-def write(axes, text):
-    """Text in place of a picture."""
+def write_text(axes, text):
+    """Write text in place of a picture."""
     axes.set_axis_off()
     axes.text(0, 0.5, text, transform=axes.transAxes, va="center", fontsize=10, family=MONO)
 
 
-def plain(form):
-    """A function that puts a number into this form; what rounds to 0 has no sign."""
-    return lambda value: said if float(said := format(value, form)) else said.removeprefix("-")
+def make_formatter(number_format):
+    """Return a function that formats a number; what rounds to 0 has no sign."""
+
+    def format_number(value):
+        text = format(value, number_format)
+        return text if float(text) else text.removeprefix("-")
+
+    return format_number
 
 
-def places(figure, rows, columns, used):
-    """Axes row by row, of which only the first `used` show."""
-    found = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axes in found[used:]:
+def make_axes(figure, rows, columns, n_used):
+    """Return axes row by row, of which only the first `n_used` show."""
+    all_axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in all_axes[n_used:]:
         axes.set_axis_off()
-    return found
+    return all_axes
 
 
-def picture_axes(axes, title="", formula=""):
-    """Axes for a picture: no ticks, a thin frame, its formula under it."""
+def style_picture_axes(axes, title="", formula=""):
+    """Style axes for a picture: no ticks, a thin frame, its formula under it."""
     axes.set_title(title, fontsize=11 if formula else 9)
     axes.set_xlabel(formula, fontsize=10, family=MONO)
     axes.set(xticks=[], yticks=[])
     return axes
 
 
-def signed(axes, array, limit):
-    """Numbers as colours: blue above 0, white at 0, red below, full colour at plus and minus `limit`."""
+def show_signed_image(axes, array, limit):
+    """Draw numbers as colours: blue above 0, white at 0, red below, full colour at plus and minus `limit`."""
     return axes.imshow(array, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
 
 
-def show_signed(figure, images, labels, shrink=0.7):
-    """Numbers as colours in pictures (n, h, w), eight in a row, on one scale, with a label under each.
+def show_signed_images(figure, images, labels, shrink=0.7):
+    """Draw numbers as colours in pictures (n, h, w), eight in a row, on one scale, with a label under each.
 
     The scale ends where all but OUTLIERS of the numbers do: a single one would make the others pale. If none is below
     0, it begins there.
     """
-    grid, sizes = places(figure, math.ceil(len(images) / 8), 8, len(images)), np.abs(images)
+    grid, sizes = make_axes(figure, math.ceil(len(images) / 8), 8, len(images)), np.abs(images)
     limit = float(np.quantile(sizes, 1 - OUTLIERS)) or largest(images)
-    how = {"cmap": SIGNED, "vmin": -limit} if np.min(images) < 0 else {"cmap": POSITIVE, "vmin": 0}
+    style = {"cmap": SIGNED, "vmin": -limit} if np.min(images) < 0 else {"cmap": POSITIVE, "vmin": 0}
     for axes, image, label in zip(grid, images, labels, strict=False):
-        drawn = picture_axes(axes).imshow(image, vmax=limit, interpolation="nearest", **how)
+        artist = style_picture_axes(axes).imshow(image, vmax=limit, interpolation="nearest", **style)
         axes.set_xlabel(label, fontsize=9, labelpad=2)
-    scale(figure, drawn, grid, shrink, np.min(images) < -limit, np.max(images) > limit)
+    add_scale(figure, artist, grid, shrink, np.min(images) < -limit, np.max(images) > limit)
 
 
-def units(axes, values, limit, title, formula, off=None):
-    """A number for each hidden unit (H,) as a cell of a square, row by row; grey where `off` is true."""
-    drawn = signed(picture_axes(axes, title, formula), square(values), limit)
+def show_units(axes, values, limit, title, formula, is_off=None):
+    """Draw a number for each hidden unit (H,) as a cell of a square, row by row; grey where `is_off` is true."""
+    artist = show_signed_image(style_picture_axes(axes, title, formula), arrange_in_square(values), limit)
     axes.patch.set(hatch="/////", edgecolor=GRID)  # where there is no unit
-    if off is not None:
-        axes.imshow(square(np.where(off, 0.0, np.nan)), cmap=OFF, interpolation="nearest")
-    return drawn
+    if is_off is not None:
+        axes.imshow(arrange_in_square(np.where(is_off, 0.0, np.nan)), cmap=OFF, interpolation="nearest")
+    return artist
 
 
-def square(values):
-    """(H,) as the rows of a square; the last row is filled up with NaN, which shows what lies behind."""
+def arrange_in_square(values):
+    """Return (H,) as the rows of a square; the last row is filled up with NaN, which shows what lies behind."""
     side = math.ceil(math.sqrt(len(values)))
     return np.pad(values, (0, -len(values) % side), constant_values=np.nan).reshape(-1, side)
 
 
-def scale(figure, drawn, axes, shrink=0.7, below=False, above=False):
-    """The colours of `drawn` as a bar beside the axes, its ends and 0 marked. below, above: there is less, or more."""
-    ticks = np.unique([0, *drawn.get_clim()])
-    bar = figure.colorbar(drawn, ax=axes, ticks=ticks, shrink=shrink, aspect=14, pad=0.02)
+def add_scale(figure, artist, axes, shrink=0.7, has_lower=False, has_higher=False):
+    """Draw a colour bar beside the axes, with its ends and 0 labelled.
+
+    has_lower, has_higher: mark that end with ≤ or ≥.
+    """
+    ticks = np.unique([0, *artist.get_clim()])
+    bar = figure.colorbar(artist, ax=axes, ticks=ticks, shrink=shrink, aspect=14, pad=0.02)
     labels = [f"{value:.2g}".ljust(5, "\u2007") for value in ticks]  # as wide in each row
-    labels[0], labels[-1] = "≤ " * bool(below) + labels[0], "≥ " * bool(above) + labels[-1]
+    if has_lower:
+        labels[0] = f"≤ {labels[0]}"
+    if has_higher:
+        labels[-1] = f"≥ {labels[-1]}"
     bar.ax.set_yticklabels(labels, fontsize=9)
     bar.outline.set_visible(False)
 
 
-def bars(axes, values, title, formula, label, y=None, names=range(10)):
-    """A number for each class as a bar, which `label` puts in words; the true class's name is bold."""
-    picture_axes(axes, title, formula)
+def draw_bars(axes, values, title, formula, format_value, y=None, names=range(10)):
+    """Draw a number for each class as a bar, with a text by `format_value`; the true class's name is bold."""
+    style_picture_axes(axes, title, formula)
     axes.barh(range(10), values, color=np.where(np.asarray(values) < 0, TEST, TRAIN), height=0.7)
     low, high = min(0, *values), max(0, *values)
-    room = (high - low or 1) * 0.09 * max(len(label(value)) for value in values)  # for the numbers
-    axes.set(xlim=(low - room * (low < 0), high + room), ylim=(9.6, -0.6))
+    margin = (high - low or 1) * 0.09 * max(len(format_value(value)) for value in values)  # for the numbers
+    axes.set(xlim=(low - margin * (low < 0), high + margin), ylim=(9.6, -0.6))
     axes.set_yticks(range(10), names)
     for digit, value in enumerate(values):
-        annotate_beside(axes, label(value), (value, digit), -3 if value < 0 else 3, fontsize=9)
+        annotate_beside(axes, format_value(value), (value, digit), -3 if value < 0 else 3, fontsize=9)
     axes.axvline(0, color=INK, linewidth=0.8)
     if y is not None:
         axes.get_yticklabels()[y].set_fontweight("bold")
@@ -140,5 +155,5 @@ def bars(axes, values, title, formula, label, y=None, names=range(10)):
 
 
 def largest(array):
-    """The largest absolute value, to scale by, or 1 if that is 0."""
+    """Return the largest absolute value, to scale by, or 1 if that is 0."""
     return float(np.abs(array).max(initial=0)) or 1.0

@@ -13,18 +13,18 @@ from views.parts import (
     MEANING,
     POSITIVE,
     WHOLE,
-    beyond,
+    add_scale,
     largest,
-    picture_axes,
-    places,
-    scale,
+    make_axes,
+    measure_extra_width,
     show_answer,
     show_dlogits,
     show_pixels,
-    show_signed,
-    signed,
-    units,
-    write,
+    show_signed_image,
+    show_signed_images,
+    show_units,
+    style_picture_axes,
+    write_text,
 )
 
 FORWARD_RESNET = """stem    a0 = relu(norm(conv(x)))
@@ -58,98 +58,102 @@ the sums of the forward pass."""
 
 
 @plot_style()
-def forward_pass(steps, title, y):
-    """The forward pass of one image through an MLP, with the names and formulas of mlp_np.py.
+def draw_forward_pass(steps, title, y):
+    """Draw the forward pass of one image through an MLP, with the names and formulas of mlp_np.py.
 
     steps: {"image": (28, 28), "z1": (H,), "a1": (H,), "logits": (10,), "p": (10,), "loss"}.
     """
-    figure = new_figure(8 + 2 * beyond(steps["classes"]), 7.2, title)
+    figure = new_figure(8 + 2 * measure_extra_width(steps["classes"]), 7.2, title)
     above, below = figure.subfigures(2, 1, height_ratios=(5, 6))
     left, middle, right = above.subplots(1, 3)
     z1, a1 = steps["z1"], steps["a1"]
     show_pixels(left, steps)
     limit = largest(a1) if a1.any() else largest(z1)  # one unit far below 0 would make all that are on pale
-    units(middle, z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
-    drawn = units(right, a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", off=z1 <= 0)
+    show_units(middle, z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
+    artist = show_units(right, a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", is_off=z1 <= 0)
     show_answer(below.subplots(1, 2), steps, "logits = a1 W2 + b2", y)
-    scale(above, drawn, [middle, right], below=z1.min() < -limit)
+    add_scale(above, artist, [middle, right], has_lower=z1.min() < -limit)
     return figure
 
 
 @plot_style()
-def backward_pass(steps, title, y):
+def draw_backward_pass(steps, title, y):
     """The backward pass of the same image, from the loss back to W1.
 
     steps: {"dlogits": (10,), "da1": (H,), "dz1": (H,), "z1": (H,), "dW1": (784, H)}.
     """
-    figure = new_figure(8 + beyond(steps["classes"]), 5.9, title)
+    figure = new_figure(8 + measure_extra_width(steps["classes"]), 5.9, title)
     above, below = figure.subfigures(2, 1, height_ratios=(5, 3))
     left, middle, right = above.subplots(1, 3)
     show_dlogits(left, steps, y)
     dz1, limit = steps["dz1"], largest(steps["da1"])
-    units(middle, steps["da1"], limit, "to the activations", "da1 = dlogits @ W2.T")
+    show_units(middle, steps["da1"], limit, "to the activations", "da1 = dlogits @ W2.T")
     formula = "dz1 = da1 * (z1 > 0)\ngrey: the unit is off"
-    drawn = units(right, dz1, limit, "to the weighted sums", formula, off=steps["z1"] <= 0)
-    scale(above, drawn, [middle, right])
+    artist = show_units(right, dz1, limit, "to the weighted sums", formula, is_off=steps["z1"] <= 0)
+    add_scale(above, artist, [middle, right])
 
-    most = np.argsort(-np.abs(dz1), kind="stable")[: min(8, np.count_nonzero(dz1))]
-    if not len(most):
+    shown_units = np.argsort(-np.abs(dz1), kind="stable")[: min(8, np.count_nonzero(dz1))]
+    if not len(shown_units):
         add_title(below, "and to the weights: nothing, because nothing comes to any weighted sum")
         return figure
-    units_of = (
-        "all units that it reaches" if len(most) == np.count_nonzero(dz1) else f"the {len(most)} most affected units"
+    description = (
+        "all units that it reaches"
+        if len(shown_units) == np.count_nonzero(dz1)
+        else f"the {len(shown_units)} most affected units"
     )
-    add_title(below, f"and to the weights: {units_of}")
-    show_signed(below, steps["dW1"].T[most].reshape(-1, 28, 28), [f"unit {unit}" for unit in most])
+    add_title(below, f"and to the weights: {description}")
+    show_signed_images(below, steps["dW1"].T[shown_units].reshape(-1, 28, 28), [f"unit {unit}" for unit in shown_units])
     below.supxlabel("dW1 = x.T @ dz1\n" + MEANING.replace("\n", "; "), fontsize=10, family=MONO)
     return figure
 
 
 @plot_style()
-def feature_maps(steps, title, y):
+def draw_feature_maps(steps, title, y):
     """The forward pass of one image through a ResNet: some channels of the stem and of every stage, and the logits.
 
     steps: {"image": (28, 28), "maps": {"stem": (14, 14, 16), ...}, "logits": (10,), "p": (10,), "loss"}.
     """
     maps = steps["maps"]
-    figure = new_figure(8 + 2 * beyond(steps["classes"]), 1.9 + 1.4 * len(maps) + 3.2, title)
+    figure = new_figure(8 + 2 * measure_extra_width(steps["classes"]), 1.9 + 1.4 * len(maps) + 3.2, title)
     above, middle, below = figure.subfigures(3, 1, height_ratios=(1.9, 1.4 * len(maps), 3))
     pixels, words = above.subplots(1, 2, width_ratios=(1, 4))
     show_pixels(pixels, steps)
-    write(words, FORWARD_RESNET)
-    rows_of_channels(middle, maps, maps, "{}: {} x {}, {} of its {} channels")
+    write_text(words, FORWARD_RESNET)
+    show_channels(middle, maps, maps, "{}: {} x {}, {} of its {} channels")
     show_answer(below.subplots(1, 2), steps, "logits = mean(y) W + b", y)
     return figure
 
 
 @plot_style()
-def feature_gradients(steps, title, y):
+def draw_feature_gradients(steps, title, y):
     """The backward pass of the same image: the gradients that return to the same channels, from the last to the first.
 
     steps: {"maps", "gradients": {"stem": (14, 14, 16), ...} with the same names and shapes, "dlogits": (10,)}.
     """
     maps, backward = steps["maps"], dict(reversed(steps["gradients"].items()))
-    figure = new_figure(8 + beyond(steps["classes"]), 3.2 + 1.4 * len(maps), title)
+    figure = new_figure(8 + measure_extra_width(steps["classes"]), 3.2 + 1.4 * len(maps), title)
     above, middle = figure.subfigures(2, 1, height_ratios=(3, 1.4 * len(maps)))
     left, words = above.subplots(1, 2)
     show_dlogits(left, steps, y)
-    write(words, BACKWARD_RESNET)
-    rows_of_channels(middle, backward, maps, "d loss / d {}: {} x {}, the same {} of {} channels")
+    write_text(words, BACKWARD_RESNET)
+    show_channels(middle, backward, maps, "d loss / d {}: {} x {}, the same {} of {} channels")
     return figure
 
 
-def rows_of_channels(figure, arrays, maps, label):
-    """For every name in arrays, {name: (H, W, C)}, a row of the 8 channels that are most active in maps[name]."""
-    for part, (name, array) in zip(figure.subfigures(len(arrays), 1, squeeze=False).flat, arrays.items(), strict=True):
+def show_channels(figure, arrays, maps, label):
+    """Draw for every name in arrays, {name: (H, W, C)}, a row of the 8 channels that are most active in maps[name]."""
+    for row_figure, (name, array) in zip(
+        figure.subfigures(len(arrays), 1, squeeze=False).flat, arrays.items(), strict=True
+    ):
         height, width, channels = array.shape
-        most = np.argsort(-maps[name].sum(axis=(0, 1)), kind="stable")[:8]
-        add_title(part, label.format(name, height, width, len(most), channels))
-        show_signed(part, np.moveaxis(array[..., most], 2, 0), most)
+        shown_channels = np.argsort(-maps[name].sum(axis=(0, 1)), kind="stable")[:8]
+        add_title(row_figure, label.format(name, height, width, len(shown_channels), channels))
+        show_signed_images(row_figure, np.moveaxis(array[..., shown_channels], 2, 0), shown_channels)
 
 
 @plot_style()
-def attention(steps, title, y):
-    """What one patch looks at, in every block and head (of more than 8, the first) of a ViT; and the logits.
+def draw_attention(steps, title, y):
+    """Draw the attention of one patch, in every block and head (of more than 8, the first) of a ViT; and the logits.
 
     steps: {"image": (28, 28), "attention": {"block 1": (h, T, T), ...}, "patch", "logits": (10,), "p": (10,), "loss"}.
     "patch" is its number among the T.
@@ -159,24 +163,26 @@ def attention(steps, title, y):
     heads, patches = blocks["block 1"].shape
     columns = max(heads, 4)
     cell = 7.2 / columns
-    figure = new_figure(8 + 2 * beyond(steps["classes"]), 2 + (cell + 0.5) * len(blocks) + 3.2, title)
+    figure = new_figure(8 + 2 * measure_extra_width(steps["classes"]), 2 + (cell + 0.5) * len(blocks) + 3.2, title)
     above, middle, below = figure.subfigures(3, 1, height_ratios=(2, (cell + 0.5) * len(blocks), 3))
     pixels, words = above.subplots(1, 2, width_ratios=(1, 3))
-    show_patches(picture_axes(pixels, f"patch {patch}", "x"), np.zeros(patches), 1, image, patch, ink=0.9)
-    write(words, FORWARD_VIT.format(patch=patch))
-    for part, (name, rows) in zip(middle.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True):
-        add_title(part, f"{name}: what patch {patch} looks at")
-        row = places(part, 1, columns, heads)
+    show_patches(style_picture_axes(pixels, f"patch {patch}", "x"), np.zeros(patches), 1, image, patch, ink=0.9)
+    write_text(words, FORWARD_VIT.format(patch=patch))
+    for row_figure, (name, rows) in zip(
+        middle.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True
+    ):
+        add_title(row_figure, f"{name}: what patch {patch} looks at")
+        row = make_axes(row_figure, 1, columns, heads)
         for number, (axes, weights) in enumerate(zip(row, rows, strict=False), 1):
-            drawn = show_patches(picture_axes(axes), weights, largest(rows), image, patch)
+            artist = show_patches(style_picture_axes(axes), weights, largest(rows), image, patch)
             axes.set_xlabel(f"head {number}", fontsize=9)
-        scale(part, drawn, row)
+        add_scale(row_figure, artist, row)
     show_answer(below.subplots(1, 2), steps, "logits = mean(norm(stream)) W + b", y)
     return figure
 
 
 @plot_style()
-def patch_gradients(steps, title, y):
+def draw_patch_gradients(steps, title, y):
     """The backward pass of the same image: how large a gradient returns to each patch, and to the pixels.
 
     steps: {"image", "gradients": {"embedded": (T, C), "block 1": (T, C), ...}, "dx": (28, 28), "dlogits": (10,)}.
@@ -186,31 +192,33 @@ def patch_gradients(steps, title, y):
     rows = math.ceil(len(sizes) / 6)
     columns = max(math.ceil(len(sizes) / rows), 4)
     height = (7.0 / columns + 0.45) * rows
-    figure = new_figure(8 + beyond(steps["classes"]), 3.2 + height + 3.6, title)
+    figure = new_figure(8 + measure_extra_width(steps["classes"]), 3.2 + height + 3.6, title)
     above, middle, below = figure.subfigures(3, 1, height_ratios=(3, height + 0.4, 3.2))
     left, words = above.subplots(1, 2)
     show_dlogits(left, steps, y)
-    write(words, BACKWARD_VIT)
+    write_text(words, BACKWARD_VIT)
     add_title(middle, "to what each block hands on, patch by patch: |d loss / d y|, over the channels")
-    grid, limit = places(middle, rows, columns, len(sizes)), largest([*sizes.values()])
+    grid, limit = make_axes(middle, rows, columns, len(sizes)), largest([*sizes.values()])
     for axes, (name, size) in zip(grid, sizes.items(), strict=False):
-        drawn = show_patches(picture_axes(axes), size, limit, steps["image"])
-        where = f"after {name}" if name != "embedded" else "before block 1"
-        axes.set_xlabel(f"{where}\nup to {size.max():.2g}", fontsize=9)
-    scale(middle, drawn, grid)
+        artist = show_patches(style_picture_axes(axes), size, limit, steps["image"])
+        label = f"after {name}" if name != "embedded" else "before block 1"
+        axes.set_xlabel(f"{label}\nup to {size.max():.2g}", fontsize=9)
+    add_scale(middle, artist, grid)
     pixels, gradient = below.subplots(1, 2)
     show_pixels(pixels, steps)
-    picture_axes(gradient, "and to the pixels", "dx, where x is the image\n" + MEANING)
-    scale(below, signed(gradient, steps["dx"], largest(steps["dx"])), [pixels, gradient])
+    style_picture_axes(gradient, "and to the pixels", "dx, where x is the image\n" + MEANING)
+    add_scale(below, show_signed_image(gradient, steps["dx"], largest(steps["dx"])), [pixels, gradient])
     return figure
 
 
-def show_patches(axes, values, limit, image, framed=None, ink=0.45):
-    """A number for each patch of an image (T,) as a colour, full at `limit`; on top its ink, and a frame round one."""
+def show_patches(axes, values, limit, image, framed_patch=None, ink=0.45):
+    """Draw a number for each patch of an image (T,) as a colour, full at `limit`; on top its ink, and a frame round
+    one.
+    """
     side = math.isqrt(len(values))
-    drawn = axes.imshow(values.reshape(side, side), cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
+    artist = axes.imshow(values.reshape(side, side), cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
     axes.imshow(np.zeros((28, 28)), cmap="gray", alpha=image / 255 * ink, extent=WHOLE)
-    if framed is not None:
-        (row, column), size = divmod(framed, side), 28 / side
+    if framed_patch is not None:
+        (row, column), size = divmod(framed_patch, side), 28 / side
         axes.add_patch(Rectangle((column * size, row * size), size, size, fill=False, edgecolor=TEST, linewidth=1.8))
-    return drawn
+    return artist

@@ -21,7 +21,7 @@ from support.options import Parser, integer, with_changes
 from support.schedule import describe_repeats, learning_rate, make_plan
 from support.slopes import Slopes, true_loss
 from views import answers, training_picture, training_table
-from views.training_table import size, spread
+from views.training_table import root_mean_square, spread
 
 FIRST, SHOWN, FEW = 20, 8, 128  # steps of a run that is only beginning; examples to draw; to compute with, of no batch
 GUESS = 0.5, 2  # the first loss, in units of log K
@@ -37,11 +37,11 @@ NAMED, LETTERS = 4, 60  # places that a sentence names; letters of a text that a
 
 
 def add_training(parser):
-    what = (
+    message = (
         "look at a training: the last batch of --weights; or, with N or any option of main_np.py, the first N steps of "
         f"that run (default: {FIRST})"
     )
-    parser.add_argument("--training", metavar="N", nargs="?", type=integer(1, 10_000), help=what)
+    parser.add_argument("--training", metavar="N", nargs="?", type=integer(1, 10_000), help=message)
 
 
 @np.errstate(
@@ -53,36 +53,36 @@ def look_at_training(argv):
     add_training(parser)
     add_weights(parser, writes=None)
     parser.add_argument("--out", default="learning_curves")
-    arguments, run = parser.parse_known_args(argv)
-    if arguments.weights and (run or arguments.training):
-        other = run[0] if run else f"--training {arguments.training}"
-        parser.error(f"--weights names a run, and {other} describes another: give one of the two")
-    if run or arguments.training:
-        options = parse_options("np", *run)
-        name, seen = f"{options.name}_first", see_first_steps(options, arguments.training or FIRST)
+    arguments, run_options = parser.parse_known_args(argv)
+    if arguments.weights and (run_options or arguments.training):
+        conflict = run_options[0] if run_options else f"--training {arguments.training}"
+        parser.error(f"--weights names a run, and {conflict} describes another: give one of the two")
+    if run_options or arguments.training:
+        options = parse_options("np", *run_options)
+        name, diagnosis = f"{options.name}_first", examine_first_steps(options, arguments.training or FIRST)
     else:
         options, checkpoint = read_options("np", arguments.weights or find_newest(None))
         warn_if_apart(checkpoint.path)
-        name, seen = Path(checkpoint.path).stem.removeprefix("checkpoint_"), see_last_step(options, checkpoint)
-    folder, is_first = open_folder(arguments.out), bool(run or arguments.training)
+        name, diagnosis = Path(checkpoint.path).stem.removeprefix("checkpoint_"), examine_last_step(options, checkpoint)
+    folder, is_first = open_folder(arguments.out), bool(run_options or arguments.training)
     file = folder / f"training_{name}.png"
     check_output("--out", file, ".png", arguments.weights)
     title = options.network.title(options.run)
-    given = "texts" if seen["labels"] is None else "labels"
-    said = in_words(seen["marks"]) or [
-        f"No number is out of the ordinary. Whether the {given} are right, only you can see."
+    noun = "texts" if diagnosis["labels"] is None else "labels"
+    sentences = describe_marks(diagnosis["marks"]) or [
+        f"No number is out of the ordinary. Whether the {noun} are right, only you can see."
     ]
-    drawing.save(training_picture.draw_training(seen, title, said), file)
-    print(f"{title}, {seen['where']}\n")
-    training_table.print_table(seen["table"], seen["ranges"])
-    print("", *said, *seen["no_ranges"], sep="\n")
+    drawing.save(training_picture.draw_training(diagnosis, title, sentences), file)
+    print(f"{title}, {diagnosis['where']}\n")
+    training_table.print_table(diagnosis["table"], diagnosis["ranges"])
+    print("", *sentences, *diagnosis["no_ranges"], sep="\n")
     if not is_first and not options.network.writes:
         worst_file = folder / f"worst_{name}.png"
         check_output("--out", worst_file, ".png", arguments.weights)
         images, *columns = find_worst(options, checkpoint)
-        what = f"the {len(images)} training examples that it misreads most confidently"
-        drawing.save(answers.mistakes(images, *columns, f"{title}: {what}"), worst_file)
-        print(f"see {worst_file}: {what}, each with its label, the answer and its probability")
+        description = f"the {len(images)} training examples that it misreads most confidently"
+        drawing.save(answers.draw_mistakes(images, *columns, f"{title}: {description}"), worst_file)
+        print(f"see {worst_file}: {description}, each with its label, the answer and its probability")
     print(f"see {file}")
 
 
@@ -92,7 +92,7 @@ class Step(NamedTuple):
     model: object  # with the weights before the step
     options: object
     batch: tuple  # (examples, labels)
-    moved: dict  # {name: the change of its weights}; {} if there is no step
+    changes: dict  # {name: the change of its weights}; {} if there is no step
     rate: float  # of the step, in units of the highest
     losses: list  # of all steps so far
     where: str  # in words
@@ -104,28 +104,28 @@ def take_first_steps(options, n_steps):
     dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
     plan, losses = make_plan(options, dataset.n_train), []
     for i, batch in enumerate(data.iter_examples(dataset, options, 0, min(n_steps, plan.steps))):
-        lr, model = learning_rate(i, plan.steps, options), plain(options, network)
+        lr, model = learning_rate(i, plan.steps, options), copy_network(options, network)
         x, y = data.encode(*batch, options)
         losses.append(float(main_np.train_step(network, optimizer, x, y, lr)[0]))
         if i and not np.isfinite(losses[-1]):
             break
-        moved = {name: p - model.params[name] for name, p in network.params.items()}
-        where = f"step {i + 1:,} of {plan.steps:,}, rate {lr:.2g} (at its highest {options.run.lr:g})"
-        step = Step(model, options, batch, moved, lr / options.run.lr, losses, where, i + 1)
+        changes = {name: p - model.params[name] for name, p in network.params.items()}
+        position = f"step {i + 1:,} of {plan.steps:,}, rate {lr:.2g} (at its highest {options.run.lr:g})"
+        step = Step(model, options, batch, changes, lr / options.run.lr, losses, position, i + 1)
     return step, dataset
 
 
-def see_first_steps(options, n_steps):
-    """What is seen of the first steps of the run with these options: at the last one with a loss that is finite.
+def examine_first_steps(options, n_steps):
+    """Examine the first steps of the run with these options, at the last one with a loss that is finite.
 
-    See `see_step`.
+    See `examine_step`.
     """
     step, dataset = take_first_steps(options, n_steps)
-    seen, losses, plan = see_step(step), step.losses, make_plan(options, dataset.n_train)
-    guess, marks = np.log(seen["classes"]), unusual_draws(dataset, options, len(losses), plan)
-    if not GUESS[0] < losses[0] / guess < GUESS[1]:
-        equal = f"where equal scores give log {seen['classes']} = {guess:.3f}"
-        marks.append(("loss", f"The first loss is {losses[0]:.4g}, {equal}", ""))
+    diagnosis, losses, plan = examine_step(step), step.losses, make_plan(options, dataset.n_train)
+    uniform_loss, marks = np.log(diagnosis["classes"]), find_unusual_draws(dataset, options, len(losses), plan)
+    if not GUESS[0] < losses[0] / uniform_loss < GUESS[1]:
+        comparison = f"where equal scores give log {diagnosis['classes']} = {uniform_loss:.3f}"
+        marks.append(("loss", f"The first loss is {losses[0]:.4g}, {comparison}", ""))
     for n, loss in enumerate(losses, 1):
         if loss < BELOW_ZERO:
             marks.append(("loss", f"The loss is {loss:.3g} in step {n}, and -log p is never below 0", ""))
@@ -133,29 +133,32 @@ def see_first_steps(options, n_steps):
     else:
         if not np.isfinite(losses[-1]):
             marks.append(("loss", f"The loss is {losses[-1]:.3g} in step {len(losses)}", ""))
-    return seen | {"marks": marks + seen["marks"]}
+    return diagnosis | {"marks": marks + diagnosis["marks"]}
 
 
-def unusual_draws(dataset, options, steps, plan):
-    """A mark if the batches of so many steps repeat examples within an epoch, or if test images are to be learned."""
-    drawn = np.zeros(dataset.n_train, bool)
-    dataset.mark_drawn(drawn, options, 0, steps)
-    again = describe_repeats(int(drawn.sum()), steps, plan, options)
-    marks = [("x", again[0].upper() + again[1:], "")] if again else []
-    if (share := dataset.known_tests()) > LEAK:
+def find_unusual_draws(dataset, options, steps, plan):
+    """Return a mark if the batches of so many steps repeat examples within an epoch, or if test images are to be
+    learned.
+    """
+    is_drawn = np.zeros(dataset.n_train, bool)
+    dataset.mark_drawn(is_drawn, options, 0, steps)
+    repeats = describe_repeats(int(is_drawn.sum()), steps, plan, options)
+    marks = [("x", repeats[0].upper() + repeats[1:], "")] if repeats else []
+    share = dataset.known_tests()
+    if share > LEAK:
         marks.append(("x", f"Of the test images {share:.0%} are among the training images", ""))
     return marks
 
 
-def see_last_step(options, checkpoint):
-    """The same for a run that has left a checkpoint: its last batch again, with the weights as they are now."""
+def examine_last_step(options, checkpoint):
+    """Examine the last batch of a run that has left a checkpoint, with the weights as they are: see `examine_step`."""
     dataset = data.load(options.source, options.run.hold_out)
     step = take_last_step(options, checkpoint, dataset)
-    seen = see_step(step)
-    if step.moved:
+    diagnosis = examine_step(step)
+    if step.changes:
         plan = make_plan(options, dataset.n_train)
-        seen["marks"] += unusual_draws(dataset, options, checkpoint.history.step, plan)
-    return seen
+        diagnosis["marks"] += find_unusual_draws(dataset, options, checkpoint.history.step, plan)
+    return diagnosis
 
 
 def take_last_step(options, checkpoint, dataset):
@@ -166,21 +169,21 @@ def take_last_step(options, checkpoint, dataset):
     another order: then it is the first 128 examples, and no step.
     """
     n_steps, losses = checkpoint.history.step, [*checkpoint.history.numbers()["train_loss"]]
-    if not all(checkpoint.groups.get(what) for what in options.rule.state_names):
+    if not all(checkpoint.groups.get(name) for name in options.rule.state_names):
         model, _, _ = load_network(checkpoint.path, writes=None)
         batch = dataset.train(slice(FEW))
         return Step(model, options, batch, {}, 1, losses, f"{len(batch[0])} training images", None)
     network, optimizer = main_np.build(options, checkpoint)
-    model = plain(options, network)
+    model = copy_network(options, network)
     batch = next(iter(data.iter_examples(dataset, options, max(0, n_steps - 1), max(1, n_steps))))
     plan = make_plan(options, dataset.n_train)
-    rises = n_steps < plan.steps / 10
-    lr = learning_rate(n_steps, plan.steps, options) if rises else options.run.lr
+    is_rising = n_steps < plan.steps / 10
+    lr = learning_rate(n_steps, plan.steps, options) if is_rising else options.run.lr
     main_np.train_step(network, optimizer, *data.encode(*batch, options), lr)
-    moved = {name: p - model.params[name] for name, p in network.params.items()}
-    where = f"after {n_steps:,} steps: the last batch again, rate {lr:g}" + ("" if rises else " (the highest)")
+    changes = {name: p - model.params[name] for name, p in network.params.items()}
+    position = f"after {n_steps:,} steps: the last batch again, rate {lr:g}" + ("" if is_rising else " (the highest)")
     number = training_table.LAST if n_steps == plan.steps else None
-    return Step(model, options, batch, moved, lr / options.run.lr, losses, where, number)
+    return Step(model, options, batch, changes, lr / options.run.lr, losses, position, number)
 
 
 def find_worst(options, checkpoint):
@@ -193,10 +196,10 @@ def find_worst(options, checkpoint):
     dataset, names = data.load(options.source, options.run.hold_out), options.source.classes
     model, _, _ = load_network(checkpoint.path, writes=None)
     model.training = False
-    last = max(1, checkpoint.history.step)
-    first = max(0, last - dataset.n_train // options.run.batch_size)
+    stop = max(1, checkpoint.history.step)
+    start = max(0, stop - dataset.n_train // options.run.batch_size)
     rows = []  # (how confidently it is misread, image, label, answer, probability)
-    for images, labels in data.iter_examples(dataset, options, first, last):
+    for images, labels in data.iter_examples(dataset, options, start, stop):
         x, y = data.encode(images, labels, options)
         logits = model.forward(x).astype(float)
         answer = logits.argmax(axis=1)
@@ -209,8 +212,8 @@ def find_worst(options, checkpoint):
     return np.array(images), labels, answers_of_network, p
 
 
-def plain(options, network):
-    """A copy of a network whose work nobody shares."""
+def copy_network(options, network):
+    """Return a copy of a network whose work nobody shares."""
     model = make_network("np", with_changes(options, autograd=False))
     for group, arrays in group_arrays(network).items():
         for name, array in arrays.items():
@@ -218,7 +221,7 @@ def plain(options, network):
     return model
 
 
-class Noted:
+class GradientRecorder:
     """In the place of an optimizer: it moves nothing, and keeps the gradients with which a step would."""
 
     def __init__(self, options):
@@ -229,58 +232,70 @@ class Noted:
         self.grads = grads
 
 
-def both_ways(model, options, batch):
-    """x, y, loss, outputs {layer: what it puts out} and gradients {array: gradient} of a batch (examples, labels).
+def compute_passes(model, options, batch):
+    """Compute both passes of a batch (examples, labels), as a training does.
 
-    They are those of a training, as the attributes of an object.
+    Return an object with x, y, loss, outputs {layer: array} and gradients {parameter: array}.
 
-    The gradients are those of main_np.train_step. Of a network that is no list of layers, what its layers put out is
-    what its `forward` leaves of each example.
+    The gradients are those of main_np.train_step. Of a network that is no list of layers, the outputs are what its
+    `forward` leaves of each example.
     """
     x, y = data.encode(*batch, options)
-    outputs, layers, noted, before = {}, getattr(model, "layers", {}), Noted(options), {**vars(model)}
+    outputs, layers, recorder, attributes_before = (
+        {},
+        getattr(model, "layers", {}),
+        GradientRecorder(options),
+        {**vars(model)},
+    )
     model.training = True
     for name, layer in layers.items():
-        layer.forward = noting(outputs, name, layer.forward)
+        layer.forward = record_output(outputs, name, layer.forward)
     if not layers:
-        model.forward = left_by(model, model.forward, outputs, before)
+        model.forward = record_attributes(model, model.forward, outputs, attributes_before)
     try:
-        loss, _ = main_np.train_step(model, noted, x, y, options.run.lr)
+        loss, _ = main_np.train_step(model, recorder, x, y, options.run.lr)
     finally:
-        for layer in layers.values() if layers else [model]:
+        changed_layers = layers.values() if layers else [model]
+        for layer in changed_layers:
             del layer.forward
-    return Namespace(x=x, y=y, loss=float(loss), outputs=outputs, gradients=noted.grads)
+    return Namespace(x=x, y=y, loss=float(loss), outputs=outputs, gradients=recorder.grads)
 
 
 def make_table(step):
     """Return the rows of the table for a `Step`: see `training_table.make_rows`."""
-    return training_table.make_rows(both_ways(step.model, step.options, step.batch), step.model.params, step.moved)
+    return training_table.make_rows(
+        compute_passes(step.model, step.options, step.batch), step.model.params, step.changes
+    )
 
 
-def left_by(model, forward, outputs, before):
-    """The same function, which notes what it leaves of each example on the model, and the logits."""
+def record_attributes(model, forward, outputs, attributes_before):
+    """Return the same function, which records the arrays that it leaves of each example, and the logits."""
 
-    def noted(x):
+    def forward_and_record(x):
         logits = forward(x)
-        left = {name: a for name, a in vars(model).items() if isinstance(a, np.ndarray) and a is not before.get(name)}
-        outputs.update({name: a for name, a in left.items() if a.shape[:1] == x.shape[:1] and a.size != x.size})
+        new_arrays = {
+            name: a
+            for name, a in vars(model).items()
+            if isinstance(a, np.ndarray) and a is not attributes_before.get(name)
+        }
+        outputs.update({name: a for name, a in new_arrays.items() if a.shape[:1] == x.shape[:1] and a.size != x.size})
         outputs["logits"] = logits
         return logits
 
-    return noted
+    return forward_and_record
 
 
-def noting(outputs, name, forward):
-    """The same function, whose result is noted."""
+def record_output(outputs, name, forward):
+    """Return the same function, whose result is recorded."""
 
-    def noted(x):
+    def forward_and_record(x):
         outputs[name] = forward(x)
         return outputs[name]
 
-    return noted
+    return forward_and_record
 
 
-def see_step(step):
+def examine_step(step):
     """What a training looks like at a `Step`.
 
     {"where": in words, "examples": pictures (n, h, w), "labels": (n,) words, or texts and None, "losses": of all steps
@@ -291,28 +306,30 @@ def see_step(step):
     "table": the rows of the table; "ranges": those of healthy runs, or {}; "no_ranges": [a sentence that says why they
     are not there], or [].
     """
-    model, options, moved = step.model, step.options, step.moved
-    passes = both_ways(model, options, step.batch)
+    model, options, changes = step.model, step.options, step.changes
+    passes = compute_passes(model, options, step.batch)
     x, outputs, gradients = passes.x, passes.outputs, passes.gradients
     layers, arrays, marks = {}, {}, []
     if x.dtype.kind == "f" and not INPUT[0] < spread(x) < INPUT[1]:
         marks.append(("x", "An unusual spread of what goes in", f"{spread(x):.2g}, around {x.mean():.2g}"))
     elif x.dtype.kind == "f" and abs(x.mean()) > 2 * spread(x):
         marks.append(("x", "An unusual mean of what goes in", f"{x.mean():.2g}, with a spread of {spread(x):.2g}"))
-    paths, computed = getattr(model, "layers", {}), False  # computed: by weights. What goes in may well be 0
+    paths, has_weights = getattr(model, "layers", {}), False  # computed: by weights. What goes in may well be 0
     for name, a in outputs.items():
-        computed |= not paths or any(getattr(layer, "params", {}) for layer in walk({name: paths[name]}).values())
+        has_weights |= not paths or any(getattr(layer, "params", {}) for layer in walk({name: paths[name]}).values())
         layers[name] = {"spread": spread(a), "zeros": float((a == 0).mean())}
-        marks += [(name, *mark) for mark in unusual_output(a) if computed]
+        marks += [(name, *mark) for mark in find_unusual_output(a) if has_weights]
     for name, p in model.params.items():
-        relative = size(moved[name]) / size(p) if moved and p.ndim > 1 and p.any() else None  # a bias begins at 0
-        arrays[name] = {"gradient": size(gradients[name]), "step": relative, "is_vector": p.ndim == 1}
-        marks += [(name, *mark) for mark in unusual_array(size(gradients[name]), relative, step.rate)]
-    marks += contradictions(model, options, step.batch)
-    table = training_table.make_rows(passes, model.params, moved)
+        relative = (
+            root_mean_square(changes[name]) / root_mean_square(p) if changes and p.ndim > 1 and p.any() else None
+        )  # a bias begins at 0
+        arrays[name] = {"gradient": root_mean_square(gradients[name]), "step": relative, "is_vector": p.ndim == 1}
+        marks += [(name, *mark) for mark in find_unusual_array(root_mean_square(gradients[name]), relative, step.rate)]
+    marks += find_contradictions(model, options, step.batch)
+    table = training_table.make_rows(passes, model.params, changes)
     ranges, no_ranges = training_table.find_ranges(options, step.number, table)
     marks += training_table.find_outliers(table, ranges)
-    examples, labels = shown(x, step.batch[1], options)
+    examples, labels = select_examples(x, step.batch[1], options)
     return {
         "where": step.where, "examples": examples, "labels": labels, "losses": step.losses,
         "classes": a.shape[-1], "layers": layers, "arrays": arrays, "marks": marks,
@@ -320,37 +337,41 @@ def see_step(step):
     }  # fmt: skip
 
 
-def contradictions(model, options, batch):
-    """Marks if the loss is not what it is called, or the gradients are not those of the loss: in float64, of a few."""
-    exact = with_changes(options, dtype="float64")
+def find_contradictions(model, options, batch):
+    """Yield marks if the loss is not what it is called, or the gradients are not its own: in float64, of a few
+    examples.
+    """
+    exact_options = with_changes(options, dtype="float64")
     examples, labels = batch
-    x, y = data.encode(examples[:IN_DOUBT], labels if labels is None else labels[:IN_DOUBT], exact)
-    slopes = Slopes(plain(exact, model), main_np.compute_loss, x, y)
-    loss, right = slopes.loss(), true_loss(slopes.logits(), y)
-    where = "`python main_np.py --prove` says where it begins"
-    if np.isfinite(right) and not abs(loss - right) <= 1e-9 * max(1, right):
-        yield "loss", f"The loss is not the mean of -log p[y] ({where})", ""
+    x, y = data.encode(examples[:IN_DOUBT], labels if labels is None else labels[:IN_DOUBT], exact_options)
+    slopes = Slopes(copy_network(exact_options, model), main_np.compute_loss, x, y)
+    loss, expected = slopes.loss(), true_loss(slopes.logits(), y)
+    advice = "`python main_np.py --prove` says where it begins"
+    if np.isfinite(expected) and not abs(loss - expected) <= 1e-9 * max(1, expected):
+        yield "loss", f"The loss is not the mean of -log p[y] ({advice})", ""
     if slopes.has_wrong_gradients():
-        yield "loss", f"The gradients are not those of the loss ({where})", ""
+        yield "loss", f"The gradients are not those of the loss ({advice})", ""
 
 
-def unusual_output(a):
-    """What is out of the ordinary in what a layer puts out, (B, ..., units): (what, a number)."""
-    dead = (a.reshape(-1, a.shape[-1]) == 0).all(axis=0).mean()
-    if not np.isfinite(a).all():
+def find_unusual_output(output):
+    """Yield (message, number in words) for what is out of the ordinary in a layer's output (B, ..., units)."""
+    dead = (output.reshape(-1, output.shape[-1]) == 0).all(axis=0).mean()
+    if not np.isfinite(output).all():
         yield "Not finite", ""
     elif dead > DEAD:
         yield "Units that are 0 for all images of the batch", f"{dead:.0%}"
-    elif len(a) > 1 and (a == a[:1]).all():
+    elif len(output) > 1 and (output == output[:1]).all():
         yield "The same for all images of the batch", ""
-    elif a.shape[-1] > 1 and np.abs(a - a[..., :1]).max() < ALIKE * np.abs(a).max():
+    elif output.shape[-1] > 1 and np.abs(output - output[..., :1]).max() < ALIKE * np.abs(output).max():
         yield "The same in all units (are their first weights alike?)", ""
-    elif not SPREAD[0] < spread(a) < SPREAD[1]:
-        yield "An unusual spread", f"{spread(a):.2g}"
+    elif not SPREAD[0] < spread(output) < SPREAD[1]:
+        yield "An unusual spread", f"{spread(output):.2g}"
 
 
-def unusual_array(gradient, step, share=1):
-    """The same of an array: the size of its gradient, its step in units of the weights. share: `Step.rate`."""
+def find_unusual_array(gradient, step, share=1):
+    """Yield the same for an array. gradient: the size of its gradient; step: in units of the weights; share:
+    `Step.rate`.
+    """
     if not np.isfinite(gradient):
         yield "A gradient that is not finite", ""
     elif gradient == 0:
@@ -359,19 +380,21 @@ def unusual_array(gradient, step, share=1):
         yield "An unusual step, in units of the weights (the rule of thumb is 0.001)", f"{step:.1g}"
 
 
-def in_words(marks):
-    """A sentence for each kind of mark: what, where, and the number there."""
-    kinds, sentences = {}, []
-    for place, what, number in marks:
-        kinds.setdefault(what, []).append(f"{place} {number}".strip())
-    for what, places in kinds.items():
-        more = f" and {len(places) - NAMED} more" * (len(places) > NAMED)
-        where = "" if places == ["loss"] else f": {', '.join(places[:NAMED])}{more}"
-        sentences.append(f"{what}{where}.")
+def describe_marks(marks):
+    """Return a sentence for each kind of mark: what, where, and the number there."""
+    places_by_message, sentences = {}, []
+    for place, message, number in marks:
+        places_by_message.setdefault(message, []).append(f"{place} {number}".strip())
+    for message, places in places_by_message.items():
+        n_more = f" and {len(places) - NAMED} more" if len(places) > NAMED else ""
+        places_text = "" if places == ["loss"] else f": {', '.join(places[:NAMED])}{n_more}"
+        sentences.append(f"{message}{places_text}.")
     return sentences
 
 
-def shown(x, labels, options):
-    """A few examples as the network gets them, as pictures (n, h, w) or texts, and what each is called."""
-    source, few = options.source, slice(SHOWN)
-    return source.display(x[few], LETTERS), source.name_labels(labels if labels is None else labels[few])
+def select_examples(x, labels, options):
+    """Return a few examples as the network gets them, as pictures (n, h, w) or texts, and what each is called."""
+    source, first_examples = options.source, slice(SHOWN)
+    return source.display(x[first_examples], LETTERS), source.name_labels(
+        labels if labels is None else labels[first_examples]
+    )

@@ -18,11 +18,11 @@ from support.drawing import (
     use_powers_of_ten,
 )
 from views.parts import (
-    folded,
-    more_lines,
-    picture_axes,
-    places,
-    write,
+    fold_labels,
+    make_axes,
+    measure_extra_height,
+    style_picture_axes,
+    write_text,
 )
 
 ROW = 0.24  # inches for a layer
@@ -31,87 +31,93 @@ FAR = 10  # times log K: a loss above that is drawn on a logarithmic axis
 
 
 @plot_style()
-def draw_training(seen, title, said):
-    """A step of a training: a few examples, the loss so far, what each layer puts out, what each array gets.
+def draw_training(diagnosis, title, sentences):
+    """Draw a step of a training: a few examples, the loss so far, what each layer puts out, what each array gets.
 
-    seen: as look.py's `seen_at` gives it; said: what is out of the ordinary, in sentences. Where it is, is red.
+    diagnosis: what `training.examine_step` returns; sentences: what is out of the ordinary. Where it is, is red.
     """
-    layers, rows, marked = seen["layers"], by_layer(seen["arrays"]), {place for place, *_ in seen["marks"]}
-    lines = [line for sentence in said for line in textwrap.wrap(sentence, 90)]
+    layers, rows, marked_names = (
+        diagnosis["layers"],
+        group_by_layer(diagnosis["arrays"]),
+        {place for place, *_ in diagnosis["marks"]},
+    )
+    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, 90)]
     heights = [
         0.2 * len(lines) + 0.75,
-        1.8 if seen["labels"] is None else 1.5 + more_lines(folded(seen["labels"])),
+        1.8 if diagnosis["labels"] is None else 1.5 + measure_extra_height(fold_labels(diagnosis["labels"])),
         2.0,
         ROW * len(layers) + 1.0,
         ROW * len(rows) + 1.0,
     ]
     figure = new_figure(8, sum(heights))
     top, above, middle, outputs, arrays = figure.subfigures(5, 1, height_ratios=heights)
-    add_title(top, f"{title}\n{seen['where']}", 13)
+    add_title(top, f"{title}\n{diagnosis['where']}", 13)
     axes = top.subplots()
     axes.set_axis_off()
-    color = TEST if marked else INK
+    color = TEST if marked_names else INK
     axes.text(0, 1, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=11, color=color)
-    show_examples(above, seen["examples"], seen["labels"])
-    show_losses(middle.subplots(), np.array(seen["losses"]), seen["classes"])
+    show_examples(above, diagnosis["examples"], diagnosis["labels"])
+    show_losses(middle.subplots(), np.array(diagnosis["losses"]), diagnosis["classes"])
 
     add_title(outputs, "what each layer puts out")
     left, right = outputs.subplots(1, 2, sharey=True)
-    colors = [TEST if name in marked else TRAIN for name in layers]
-    by_name(left, layers, "its spread (standard deviation)")
-    sizes(left, [[(layer["spread"], False)] for layer in layers.values()], colors)
-    by_name(right, layers, "the share of it that is 0")
+    colors = [TEST if name in marked_names else TRAIN for name in layers]
+    label_rows(left, layers, "its spread (standard deviation)")
+    draw_sizes(left, [[(layer["spread"], False)] for layer in layers.values()], colors)
+    label_rows(right, layers, "the share of it that is 0")
     right.barh(range(len(layers)), [layer["zeros"] for layer in layers.values()], color=colors, height=0.5)
     right.set_xlim(0, 1)
 
     add_title(arrays, "what each array gets (rings: biases and other vectors)")
     left, right = arrays.subplots(1, 2, sharey=True)
-    colors = [TEST if marked & {*names} else TRAIN for names in rows.values()]
-    found = [[seen["arrays"][name] for name in names] for names in rows.values()]
-    by_name(left, rows, "the size of its gradient")
-    sizes(left, [[(array["gradient"], array["is_vector"]) for array in row] for row in found], colors)
-    by_name(right, rows, "its step / its weights; dashed: 0.001")
-    sizes(right, [[(array["step"], array["is_vector"]) for array in row] for row in found], colors, 1e-3)
+    colors = [TEST if marked_names & {*names} else TRAIN for names in rows.values()]
+    array_rows = [[diagnosis["arrays"][name] for name in names] for names in rows.values()]
+    label_rows(left, rows, "the size of its gradient")
+    draw_sizes(left, [[(array["gradient"], array["is_vector"]) for array in row] for row in array_rows], colors)
+    label_rows(right, rows, "its step / its weights; dashed: 0.001")
+    draw_sizes(right, [[(array["step"], array["is_vector"]) for array in row] for row in array_rows], colors, 1e-3)
     return figure
 
 
-def by_layer(names):
-    """The names of arrays, "blocks.0.first.W", by the layer that they belong to; "W1" is one for itself."""
-    found = {}
+def group_by_layer(names):
+    """Return {layer: names of its arrays}: "blocks.0.first.W" belongs to "blocks.0.first"; "W1" is one for itself."""
+    names_by_layer = {}
     for name in names:
-        found.setdefault(name.rpartition(".")[0] or name, []).append(name)
-    return found
+        names_by_layer.setdefault(name.rpartition(".")[0] or name, []).append(name)
+    return names_by_layer
 
 
-def by_name(axes, names, label):
-    """Axes with a row for each name, the first at the top."""
+def label_rows(axes, names, label):
+    """Give axes a row for each name, the first at the top."""
     axes.set_yticks(range(len(names)), names, fontsize=9)
     axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=label)
     axes.grid(axis="x")
     axes.spines[:].set_visible(False)
 
 
-def sizes(axes, rows, colors, rule=None):
-    """Dots on a logarithmic axis: a row of (number, whether it is a ring) for each name. None, 0 and nan have no dot.
+def draw_sizes(axes, rows, colors, rule=None):
+    """Draw dots on a logarithmic axis: a row of (number, is_ring) for each name. None, 0 and nan have no dot.
 
     rule: where a dashed line is.
     """
-    drawn = [(y, value, ring) for y, row in enumerate(rows) for value, ring in row if value and np.isfinite(value)]
-    values = [value for _, value, _ in drawn] + [rule] * bool(rule)
+    dots = [(y, value, is_ring) for y, row in enumerate(rows) for value, is_ring in row if value and np.isfinite(value)]
+    values = [value for _, value, _ in dots]
+    if rule:
+        values.append(rule)
     use_powers_of_ten(axes.xaxis)
     axes.xaxis.set_major_locator(LogLocator(10, numticks=6))
     axes.xaxis.set_minor_locator(NullLocator())
     if values:
         low, high = math.log10(min(values)) - ROOM, math.log10(max(values)) + ROOM
         axes.set_xlim(10.0 ** math.floor(low), 10.0 ** math.ceil(high))
-    for y, value, ring in drawn:
-        axes.plot(value, y, "o", color=colors[y], markerfacecolor="white" if ring else colors[y], markersize=6)
+    for y, value, is_ring in dots:
+        axes.plot(value, y, "o", color=colors[y], markerfacecolor="white" if is_ring else colors[y], markersize=6)
     if rule:
         axes.axvline(rule, color=INK, linewidth=0.8, linestyle="--")
 
 
 def show_losses(axes, losses, classes):
-    """The loss of each step, and that of equal scores; a loss that is not finite has a place at the top."""
+    """Draw the loss of each step, and that of equal scores; a loss that is not finite has a place at the top."""
     style_axes(axes, "", "loss", f"steps; dashed: log {classes}, the loss of equal scores")
     steps, finite = np.arange(1, len(losses) + 1), np.isfinite(losses)
     axes.plot(steps[finite], losses[finite], ".-" if len(losses) < 60 else "-", color=TRAIN, linewidth=1.5)
@@ -127,12 +133,12 @@ def show_losses(axes, losses, classes):
 
 
 def show_examples(figure, examples, labels):
-    """The first examples of a batch, as the network gets them: pictures, or texts."""
+    """Draw the first examples of a batch, as the network gets them: pictures, or texts."""
     add_title(figure, "the first examples of the batch, as the network gets them")
     if labels is None:
-        write(figure.subplots(), "\n".join(text.replace("\n", " ") for text in examples))
+        write_text(figure.subplots(), "\n".join(text.replace("\n", " ") for text in examples))
         return
-    grid = places(figure, 1, len(examples), len(examples))
-    for axes, picture, label in zip(grid, examples, folded(labels), strict=True):
-        picture_axes(axes).imshow(picture, cmap="gray_r")
+    grid = make_axes(figure, 1, len(examples), len(examples))
+    for axes, picture, label in zip(grid, examples, fold_labels(labels), strict=True):
+        style_picture_axes(axes).imshow(picture, cmap="gray_r")
         axes.set_xlabel(label, fontsize=9)

@@ -20,19 +20,19 @@ DEVIATIONS, LEAST = 80, 0.1  # see `make_ranges`
 
 
 def spread(array):
-    """The standard deviation, in float64: squares may be too large for float32."""
+    """Return the standard deviation, in float64: squares may be too large for float32."""
     return float(np.std(array, dtype=float))
 
 
-def size(array):
-    """The root mean square."""
+def root_mean_square(array):
+    """Return the root mean square."""
     return float(np.sqrt(np.mean(np.square(array, dtype=float))))
 
 
-def make_rows(passes, params, moved):
+def make_rows(passes, params, changes):
     """Return {row: its numbers, one for each of COLUMNS; None where there is none}.
 
-    passes: what `views.training.both_ways` returns. params: {name: array} before the step. moved: {name: its change},
+    passes: what `training.compute_passes` returns. params: {name: array} before the step. changes: {name: its change},
     or {} if there is no step. The row of a matrix's update is in units of the root mean square of its weights. (A bias
     begins at 0, so the update of a vector is as it is.) Of tokens, the share of zeros is the share of padding: what is
     no target.
@@ -46,9 +46,9 @@ def make_rows(passes, params, moved):
         rows[name] = summarize(output)
     for name, p in params.items():
         rows[f"{name} gradient"] = summarize(passes.gradients[name])
-        if moved:
-            unit = size(p) if p.ndim > 1 and p.any() else 1
-            rows[f"{name} update"] = summarize(moved[name] / unit)
+        if changes:
+            unit = root_mean_square(p) if p.ndim > 1 and p.any() else 1
+            rows[f"{name} update"] = summarize(changes[name] / unit)
     return rows
 
 
@@ -68,9 +68,9 @@ def find_ranges(options, step, rows):
     if not recorded:
         return {}, [explain_no_ranges(f"no healthy run of --model {run.model} --dataset {run.dataset} is recorded")]
     default = vars(parse_options("np", "--model", run.model, "--dataset", run.dataset).run)
-    others = [name for name, value in vars(run).items() if name != "seed" and value != default[name]]
-    if others:
-        words = " ".join(f"{flag(name)} {format_value(getattr(run, name))}" for name in others)
+    changed_names = [name for name, value in vars(run).items() if name != "seed" and value != default[name]]
+    if changed_names:
+        words = " ".join(f"{flag(name)} {format_value(getattr(run, name))}" for name in changed_names)
         return {}, [explain_no_ranges(f"healthy runs are recorded with the default options, and this one has {words}")]
     if str(step) not in recorded:
         return {}, [explain_no_ranges(f"healthy runs are recorded at steps {', '.join(recorded)}, and not at this one")]
@@ -80,8 +80,8 @@ def find_ranges(options, step, rows):
     return make_ranges(healthy, n_seeds), []
 
 
-def explain_no_ranges(why):
-    return f"The numbers have no ranges beside them: {why}."
+def explain_no_ranges(reason):
+    return f"The numbers have no ranges beside them: {reason}."
 
 
 def make_ranges(healthy, n_seeds):
@@ -124,8 +124,8 @@ def find_outliers(rows, ranges):
         for column, number, bounds in zip(COLUMNS, numbers, ranges.get(name, [None] * 3), strict=True):
             if is_outside(number, bounds):
                 place, *kind = name.split()
-                said = " ".join([*kind, column, f"{number:.3g}", f"({format_range(bounds)})"])
-                marks.append((place, "Outside the range of healthy runs", said))
+                description = " ".join([*kind, column, f"{number:.3g}", f"({format_range(bounds)})"])
+                marks.append((place, "Outside the range of healthy runs", description))
     return marks
 
 

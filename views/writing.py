@@ -9,20 +9,21 @@ from support.drawing import TEST, TRAIN, add_title, new_figure, plot_style
 from support.rounding import probability
 from views.parts import (
     POSITIVE,
+    add_scale,
     largest,
-    picture_axes,
-    places,
-    scale,
+    make_axes,
+    style_picture_axes,
 )
 from views.passes import show_patches
 
 
 @plot_style()
-def written(steps, title):
-    """A digit that a GPT wrote: where it was unsure; for one patch, what was in the running, and what it looked at.
+def draw_generated_digit(steps, title):
+    """Draw a digit that a GPT wrote: where it was unsure; for one patch, what was in the running, and what it looked
+    at.
 
-    steps: {"image": (28, 28), "words": (T,), "vocabulary": (V, 16), "p": (T, V), "perplexity": (T,),
-    "attention": {"block 1": (h, T, T), ...}, "place": a number among the T}.
+    steps: {"image": (28, 28), "words": (T,), "vocabulary": (V, 16), "p": (T, V), "perplexity": (T,), "attention":
+    {"block 1": (h, T, T), ...}, "place": a number among the T}.
     """
     patch, image, p = steps["place"], steps["image"], steps["p"]
     # Row `patch` of the weights predicts that patch. Column 0 is the word of the digit, column j the patch j - 1.
@@ -33,17 +34,23 @@ def written(steps, title):
     figure = new_figure(8, 2.9 + 1.7 + (cell + 0.7) * len(blocks), title)
     above, middle, below = figure.subfigures(3, 1, height_ratios=(2.9, 1.7, (cell + 0.7) * len(blocks)))
 
-    pixels, unsure = above.subplots(1, 2)
-    none = np.zeros(len(p))
-    show_patches(picture_axes(pixels, f"what it wrote; framed, patch {patch}", " "), none, 1, image, patch, ink=0.9)
-    picture_axes(unsure, "how many patches were in the running", "perplexity of p, exp(-Σ p log p)")
-    scale(above, show_patches(unsure, steps["perplexity"], steps["perplexity"].max(), image, patch), [pixels, unsure])
+    pixels, unsure_axes = above.subplots(1, 2)
+    no_values = np.zeros(len(p))
+    show_patches(
+        style_picture_axes(pixels, f"what it wrote; framed, patch {patch}", " "), no_values, 1, image, patch, ink=0.9
+    )
+    style_picture_axes(unsure_axes, "how many patches were in the running", "perplexity of p, exp(-Σ p log p)")
+    add_scale(
+        above,
+        show_patches(unsure_axes, steps["perplexity"], steps["perplexity"].max(), image, patch),
+        [pixels, unsure_axes],
+    )
 
     add_title(middle, f"patch {patch}: the likeliest words, and the one that was drawn, framed")
     likely = [*p[patch].argsort(kind="stable")[:-8:-1]]
     likely += [word for word in [steps["words"][patch]] if word not in likely]
-    for axes, word in zip(places(middle, 1, 8, len(likely)), likely, strict=False):
-        picture_axes(axes, "", probability(p[patch, word]))
+    for axes, word in zip(make_axes(middle, 1, 8, len(likely)), likely, strict=False):
+        style_picture_axes(axes, "", probability(p[patch, word]))
         axes.imshow(255 - steps["vocabulary"][word].reshape(4, 4), cmap="gray", vmin=0, vmax=255, extent=(0, 4, 4, 0))
         if word == steps["words"][patch]:
             for side in axes.spines.values():
@@ -51,79 +58,86 @@ def written(steps, title):
 
     for part, (name, rows) in zip(below.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True):
         add_title(part, f"{name}: what it looked at to choose patch {patch}")
-        row = places(part, 1, columns, heads)
+        row = make_axes(part, 1, columns, heads)
         for number, (axes, weights) in enumerate(zip(row, rows, strict=False), 1):
-            of_patches = np.append(weights[1:], 0)  # the last one is never in x
-            drawn = show_patches(picture_axes(axes), of_patches, largest(rows[:, 1:]), image, patch)
+            patch_weights = np.append(weights[1:], 0)  # the last one is never in x
+            artist = show_patches(style_picture_axes(axes), patch_weights, largest(rows[:, 1:]), image, patch)
             axes.set_xlabel(f"head {number}\nthe digit's word: {weights[0]:.2f}", fontsize=9)
-        scale(part, drawn, row)
+        add_scale(part, artist, row)
     return figure
 
 
 @plot_style()
-def written_text(steps, title):
-    """A text that a GPT wrote: where it was unsure; for one letter, what was in the running, and what it looked at.
+def draw_generated_text(steps, title):
+    """Draw a text that a GPT wrote: where it was unsure; for one letter, what was in the running, and what it looked
+    at.
 
-    steps: {"letters": those of the text, "words": (T,), "p": (T, V), "perplexity": (T,),
-    "attention": {"block 1": (h, T, T), ...}, "place": a number among the T}.
+    steps: {"letters": those of the text, "words": (T,), "p": (T, V), "perplexity": (T,), "attention": {"block 1": (h,
+    T, T), ...}, "place": a number among the T}.
     """
-    place, p, letters = steps["place"], steps["p"], steps["letters"]
-    shown = [printed(letters[word]) for word in steps["words"]]
+    position, p, letters = steps["place"], steps["p"], steps["letters"]
+    visible_letters = [make_visible(letters[word]) for word in steps["words"]]
     # Row `place` of the weights predicts that letter. Column 0 is what the text began with, column j the letter j - 1.
-    blocks = {name: weights[:8, place] for name, weights in steps["attention"].items()}  # (h, T)
-    heads, lines = len(blocks["block 1"]), math.ceil(len(shown) / LINE)
+    blocks = {name: weights[:8, position] for name, weights in steps["attention"].items()}  # (h, T)
+    heads, lines = len(blocks["block 1"]), math.ceil(len(visible_letters) / LINE)
     rows, columns = math.ceil(heads / 2), min(heads, 2)
     high = 0.5 + 0.22 * lines
     figure = new_figure(8, 1 + 0.3 * lines + 2 + (0.4 + rows * high) * len(blocks), title)
     parts = figure.subfigures(3, 1, height_ratios=(0.7 + 0.3 * lines, 2, (0.4 + rows * high) * len(blocks)))
 
     add_title(
-        parts[0], f"how many letters were in the running (perplexity of p, exp(-Σ p log p)); framed, letter {place}"
+        parts[0], f"how many letters were in the running (perplexity of p, exp(-Σ p log p)); framed, letter {position}"
     )
-    axes = picture_axes(parts[0].subplots())
-    scale(parts[0], show_letters(axes, steps["perplexity"], steps["perplexity"].max(), shown, place, 11), axes)
+    axes = style_picture_axes(parts[0].subplots())
+    add_scale(
+        parts[0],
+        show_letters(axes, steps["perplexity"], steps["perplexity"].max(), visible_letters, position, 11),
+        axes,
+    )
 
-    likely = [*p[place].argsort(kind="stable")[:-9:-1]]
-    likely += [word for word in [steps["words"][place]] if word not in likely]
+    likely = [*p[position].argsort(kind="stable")[:-9:-1]]
+    likely += [word for word in [steps["words"][position]] if word not in likely]
     axes = parts[1].subplots()
-    drawn = [TEST if word == steps["words"][place] else TRAIN for word in likely]
-    axes.bar(range(len(likely)), p[place, likely], color=drawn)
-    axes.set_xticks(range(len(likely)), [printed(letters[word]) for word in likely], fontsize=12)
-    axes.set_title(f"letter {place}: the likeliest, and in red the one that was drawn", fontsize=11)
+    colors = [TEST if word == steps["words"][position] else TRAIN for word in likely]
+    axes.bar(range(len(likely)), p[position, likely], color=colors)
+    axes.set_xticks(range(len(likely)), [make_visible(letters[word]) for word in likely], fontsize=12)
+    axes.set_title(f"letter {position}: the likeliest, and in red the one that was drawn", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
     for x, word in enumerate(likely):
-        axes.text(x, p[place, word], probability(p[place, word]), ha="center", va="bottom", fontsize=9)
-    axes.set_ylim(0, 1.15 * p[place].max())
+        axes.text(x, p[position, word], probability(p[position, word]), ha="center", va="bottom", fontsize=9)
+    axes.set_ylim(0, 1.15 * p[position].max())
 
     for part, (name, weights) in zip(
         parts[2].subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True
     ):
-        add_title(part, f"{name}: what it looked at to choose letter {place}")
-        grid = places(part, rows, columns, heads)
+        add_title(part, f"{name}: what it looked at to choose letter {position}")
+        grid = make_axes(part, rows, columns, heads)
         for number, (axes, row) in enumerate(zip(grid, weights, strict=False), 1):
-            of_letters = np.append(row[1:], 0)  # the last one is never in x
-            cells = show_letters(picture_axes(axes), of_letters, largest(weights[:, 1:]), shown, place, 9)
+            letter_weights = np.append(row[1:], 0)  # the last one is never in x
+            cells = show_letters(
+                style_picture_axes(axes), letter_weights, largest(weights[:, 1:]), visible_letters, position, 9
+            )
             axes.set_xlabel(f"head {number}; what the text began with: {row[0]:.2f}", fontsize=9)
-        scale(part, cells, grid)
+        add_scale(part, cells, grid)
     return figure
 
 
 LINE = 16  # letters side by side
 
 
-def printed(letter):
-    """A letter as it is shown in a picture: what leaves no ink has a sign."""
+def make_visible(letter):
+    """Return a letter as it is shown in a picture: what leaves no ink has a sign."""
     return {" ": "\N{OPEN BOX}", "\n": "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}"}.get(letter, letter)
 
 
-def show_letters(axes, values, limit, shown, framed, size):
-    """A number for each letter of a text (T,) as a colour, full at `limit`, and the letters; a frame round one."""
+def show_letters(axes, values, limit, letters, framed_letter, size):
+    """Draw a number for each letter of a text (T,) as a colour, full at `limit`, and the letters; a frame round one."""
     lines = math.ceil(len(values) / LINE)
     cells = np.append(values, np.zeros(lines * LINE - len(values))).reshape(lines, LINE)
-    drawn = axes.imshow(cells, cmap=POSITIVE, vmin=0, vmax=limit, aspect="auto")
-    for n, letter in enumerate(shown):
+    artist = axes.imshow(cells, cmap=POSITIVE, vmin=0, vmax=limit, aspect="auto")
+    for n, letter in enumerate(letters):
         line, column = divmod(n, LINE)
         axes.text(column, line, letter, ha="center", va="center", fontsize=size)
-    line, column = divmod(framed, LINE)
+    line, column = divmod(framed_letter, LINE)
     axes.add_patch(Rectangle((column - 0.5, line - 0.5), 1, 1, fill=False, edgecolor=TEST, linewidth=1.8))
-    return drawn
+    return artist

@@ -230,9 +230,9 @@ export class Python {
 
   /** {printed, error} of these blocks, run one after the other: what the last one printed. */
   async session(blocks, seconds) {
-    const argv = ["session", JSON.stringify({ blocks })];
+    const argv = ["run_session", JSON.stringify({ blocks })];
     const { files, printed, ...how } = await this.run({ call: "answer", argv, files: {} }, seconds);
-    if (!files?.["answer.json"]) return this.ask("ended", { blocks, ...how });
+    if (!files?.["answer.json"]) return this.ask("describe_end", { blocks, ...how });
     const answer = JSON.parse(new TextDecoder().decode(files["answer.json"]));
     return { ...answer, printed: printed + answer.printed };
   }

@@ -39,13 +39,13 @@ def test_a_step_is_the_programs(name, tmp_path, quick_curves):
         pytest.importorskip("jax")
     argv = ["--hidden", "8", "--schedule", "constant"]
     main_np.main([*argv, "--steps", "3", "--out", str(tmp_path)])
-    take_step = bench.begin(name, " ".join(argv))
+    take_step = bench.prepare_call(name, " ".join(argv))
     losses = [take_step() for _ in range(3)]
     assert losses == pytest.approx(
         json.loads((tmp_path / "history_np.json").read_text(encoding="utf-8"))["train_loss"], rel=1e-5
     )
     if name in bench.PROGRAMS:
-        assert 0.05 < bench.begin(name, " ".join(argv), "test")()[1] < 0.2  # 10,000 images, an untrained network
+        assert 0.05 < bench.prepare_call(name, " ".join(argv), "test")()[1] < 0.2  # 10,000 images, an untrained network
 
 
 def test_scikit_learn_trains_the_same_network():
@@ -54,7 +54,7 @@ def test_scikit_learn_trains_the_same_network():
     options = parse_options("torch", "--batch-size", 64, "--hidden", 32, "--dtype", "float64")
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(64, 28, 28)), rng.integers(10, size=64)
-    step, _ = bench.in_scikit_learn(options)
+    step, _ = bench.prepare_scikit_learn(options)
     step(x, y, None)
     network, (model, optimizer) = inspect.getclosurevars(step).nonlocals["network"], main_np.build(options)
     lr, theirs = network.learning_rate_init, [*network.coefs_, *network.intercepts_]
@@ -73,12 +73,14 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
     """All is measured, with as many threads as it says; what failed or contradicts itself is missing, and says so."""
     whole, lengths = {argv: seconds for argv, (_, _, seconds) in CONSISTENT.items()}, set()
 
-    def seconds(begin, name, argv, what="step", least=12, enough=1.0):
+    def seconds(begin, name, argv, what="step", min_steps=12, min_seconds=1.0):
         """A third takes long, to warm up; one thread takes twice as long as two."""
-        lengths.add(least)
+        lengths.add(min_steps)
         step, test, _ = CONSISTENT[argv]
         each = step / 1000 * bench.BATCHES[name] if what == "step" else test
-        return np.repeat([9, each * (3 - int(os.environ["OPENBLAS_NUM_THREADS"]))], [least // 3, least - least // 3])
+        return np.repeat(
+            [9, each * (3 - int(os.environ["OPENBLAS_NUM_THREADS"]))], [min_steps // 3, min_steps - min_steps // 3]
+        )
 
     def run_program(command, out):
         if (network := " ".join(re.findall("--model [a-z]+", command))) not in whole:
@@ -90,7 +92,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
         bench.main()
         return capsys.readouterr()
 
-    monkeypatch.setattr(timing, "seconds", seconds)
+    monkeypatch.setattr(timing, "time_steps", seconds)
     monkeypatch.setattr(results, "run_program", run_program)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "1")
     printed, rounds = main().out, kept["bench"][processor()]["rounds"]
@@ -116,7 +118,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
     assert "| `--model resnet --steps 300` | – | – | – |" in said.out
     for change, wrong in ((0.9, 0), (0.7, 1), (1.1, 0), (1.3, 1)):  # of a step of one program
         changed = rounds | {"step | --model vit | 2 | PyTorch": [25.6 * change]}
-        assert len(bench.contradictions(changed)) == wrong
+        assert len(bench.find_contradictions(changed)) == wrong
 
 
 def die(*_):
@@ -132,12 +134,12 @@ def test_steps_are_taken_in_processes_of_their_own(capfd, monkeypatch):
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # for which conftest.py sets the number, in any process
     before = dict(os.environ)
     monkeypatch.setattr(timing, "take_steps", worker)
-    with timing.threads_of_workers(3):
-        process, threads = timing.seconds(bench.begin, "NumPy", "")
+    with timing.worker_threads(3):
+        process, threads = timing.time_steps(bench.prepare_call, "NumPy", "")
     assert process != os.getpid() and threads == "3" and os.environ == before
     monkeypatch.setattr(timing, "take_steps", die)
     with pytest.raises(UserError, match="a measurement failed: its process was ended"):
-        timing.seconds(bench.begin, "NumPy", "")
+        timing.time_steps(bench.prepare_call, "NumPy", "")
     assert capfd.readouterr().err == ""
 
 
@@ -191,7 +193,7 @@ def test_the_runs_that_make_results_trains():
     assert commands["MLP np_nn pytorch, NumPy"] == "main_np.py --recipe np_nn --init pytorch"
     assert "MLP best, PyTorch" not in commands  # in NumPy there is one
     network = NETWORKS["vit"]
-    added = results.runs_of("vit", network._replace(recipes=network.recipes | {"new": {}}))
+    added = results.list_runs("vit", network._replace(recipes=network.recipes | {"new": {}}))
     assert added.keys() - results.STATED["vit"].keys() == {"ViT new, PyTorch"}
     assert added["ViT new, PyTorch"] == ("main_torch.py --model vit --recipe new", range(3))
 

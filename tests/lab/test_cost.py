@@ -8,7 +8,7 @@ from lab import cost, timing
 
 def test_both_ways_compute_the_same():
     """Otherwise their times would not be comparable."""
-    for what, both in cost.compared().items():
+    for what, both in cost.make_comparisons().items():
         (y, grads), (y_tape, grads_tape) = (list(make()) for make in both)
         if isinstance(grads, dict):
             grads, grads_tape = grads.values(), grads_tape.values()
@@ -19,10 +19,10 @@ def test_both_ways_compute_the_same():
 
 def test_the_cost_is_measured_and_tabled(monkeypatch):
     """Here, and not in a process for each."""
-    both = cost.compared()["softmax"]
-    monkeypatch.setattr(cost, "compared", lambda: {"softmax": both})
-    monkeypatch.setattr(timing, "seconds", lambda *what: timing.take_steps(2, 0, *what))
+    both = cost.make_comparisons()["softmax"]
+    monkeypatch.setattr(cost, "make_comparisons", lambda: {"softmax": both})
+    monkeypatch.setattr(timing, "time_steps", lambda *what: timing.take_steps(2, 0, *what))
     monkeypatch.setattr(data, "load", dict)
-    found = cost.cost(rounds=1)
-    assert cost.table(found).count("\n") == 2
+    found = cost.measure_cost(rounds=1)
+    assert cost.make_table(found).count("\n") == 2
     assert all(numbers["ms"] > 0 and numbers["MB"] > 0.5 for numbers in found["softmax"].values())  # (128, 4, 16, 16)

@@ -33,7 +33,7 @@ def test_the_rate_that_is_suggested_lies_where_the_loss_has_nearly_fallen():
     """Of a loss that is 3 up to a rate of 1e-3, falls to 1 at 1e-1 by the logarithm of the rate, and then rises."""
     rates = np.geomspace(1e-6, 1, 61)
     losses = np.interp(np.log10(rates), [-3, -1, 0], [3, 1, 4])
-    rate, lowest = find_lr.suggestion([*zip(rates, losses, losses, strict=True)])
+    rate, lowest = find_lr.suggest_rate([*zip(rates, losses, losses, strict=True)])
     assert lowest == pytest.approx(0.1)
     assert rate == float(f"{10**-1.2:.0e}")
 
@@ -43,9 +43,9 @@ def test_find_lr_says_a_rate_draws_it_and_learns_at_it(tmp_path, capsys):
     find_lr.main([*SMALL_RUN, "--out", str(tmp_path)])
     rate = float(capsys.readouterr().out.partition("Try --lr ")[2].partition(":")[0])
     options = parse_options("np", *SMALL_RUN)
-    found = find_lr.search(options)
-    assert rate == find_lr.suggestion(found)[0] and 1e-3 < rate < 0.1
-    assert_legible(figure := find_lr.picture(found, "a title"))
+    found = find_lr.search_rates(options)
+    assert rate == find_lr.suggest_rate(found)[0] and 1e-3 < rate < 0.1
+    assert_legible(figure := find_lr.draw_search(found, "a title"))
     _, _, *lines = figure.axes[0].get_lines()
     lowest = min(found, key=lambda row: row[2])[0]
     assert {line.get_label(): line.get_xdata()[0] for line in lines} == {
@@ -55,7 +55,7 @@ def test_find_lr_says_a_rate_draws_it_and_learns_at_it(tmp_path, capsys):
 
 
 def test_a_loss_that_only_grows_gives_no_rate(monkeypatch, tmp_path):
-    monkeypatch.setattr(find_lr, "search", lambda options: [(1e-6, 3.0, 3.0)])
+    monkeypatch.setattr(find_lr, "search_rates", lambda options: [(1e-6, 3.0, 3.0)])
     with pytest.raises(UserError, match="the loss grows from the first step on"):
         find_lr.main(["--out", str(tmp_path)])
 
@@ -74,20 +74,20 @@ def test_too_few_examples_and_a_run_that_is_not_new_are_a_line(program, monkeypa
 def test_a_run_that_stops_is_kept_as_such(monkeypatch):
     ended = type("Ended", (), {"returncode": 2, "stderr": "main_np.py: the loss is nan at step 3: lower --lr\n"})
     monkeypatch.setattr(experiments.subprocess, "run", lambda *_, **__: ended)
-    run = experiments.measured("main_np.py --lr 100", 0)
+    run = experiments.measure_run("main_np.py --lr 100", 0)
     assert run == {"stopped": "the loss is nan at step 3: lower --lr"}
     entry = {"runs": {"0": run, "1": {"test_accuracy": [0.5, 0.9]}}}
-    assert experiments.last(entry) == [0.9]
+    assert experiments.get_last_values(entry) == [0.9]
 
 
 def test_a_history_is_drawn_without_saying_which():
     run = {f"{kind}_{what}": [0.5, 0.6, 0.7] for kind in ("train", "test") for what in ("loss", "accuracy")}
-    assert_legible(debugging.picture(run))
+    assert_legible(debugging.draw_history(run))
 
 
 def test_equal_scores_are_not_learned_by_heart(monkeypatch, capsys):
     """From a first loss of 134, a fall to log 10 is a long way down, and nothing learned."""
-    monkeypatch.setattr(by_heart, "losses", lambda options: ([134.0] * 199 + [2.267], np.log(10), 0.0))
+    monkeypatch.setattr(by_heart, "learn_batch", lambda options: ([134.0] * 199 + [2.267], np.log(10), 0.0))
     by_heart.main(["--pixels", "raw"])
     said = "not learned by heart (equal scores have the loss 2.303)"
     assert capsys.readouterr().out.splitlines()[-1].startswith(said)
@@ -97,5 +97,5 @@ def test_nobody_knows_by_heart_which_of_two_texts_that_begin_alike_it_is():
     """Three of four texts begin with 0, 1, and go on with 5, 7 and 7; all begin with 0."""
     x, y = np.array([[0, 1], [0, 2], [0, 1], [0, 1]]), np.array([[1, 5], [2, 6], [1, 7], [1, 7]])
     first, second = 3 * np.log(4 / 3) + np.log(4), np.log(3) + 2 * np.log(3 / 2)
-    assert np.isclose(by_heart.least_loss(x, y), (first + second) / 8)
-    assert by_heart.least_loss(x, np.array([1, 2, 1, 1])) == 0  # of images each has its answer
+    assert np.isclose(by_heart.compute_least_loss(x, y), (first + second) / 8)
+    assert by_heart.compute_least_loss(x, np.array([1, 2, 1, 1])) == 0  # of images each has its answer

@@ -21,16 +21,16 @@ SVGS = sorted((ROOT / "png").glob("*.svg"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", figures.figures())
+@pytest.mark.parametrize("name", figures.list_figures())
 def test_a_picture_is_the_committed_one_which_stays_as_it_is(name, tmp_path):
     committed, path = (ROOT / "png" / f"{name}.png").read_bytes() + b" ", tmp_path / "one.png"  # another version's
     path.write_bytes(committed)
-    figures.save(figures.figures()[name](), path)
+    figures.save_figure(figures.list_figures()[name](), path)
     assert path.read_bytes() == committed
     if name == "convolution":
-        figure = figures.figures()[name]()
+        figure = figures.list_figures()[name]()
         figure.text(0.2, 0.9, "another title")
-        figures.save(figure, path)
+        figures.save_figure(figure, path)
         with Image.open(path) as image:
             assert image.mode == "P" and path.read_bytes() != committed
 
@@ -39,13 +39,13 @@ def of_kept_numbers():
     """{a picture of numbers that are in results.json, or of none: what draws it}."""
     found = results.load_results()
     histories = {
-        f"history_{n}": lambda command=command: debugging.picture(found["experiments"][command]["runs"]["0"])
+        f"history_{n}": lambda command=command: debugging.draw_history(found["experiments"][command]["runs"]["0"])
         for n, command in enumerate(debugging.HISTORIES, 1)
     }
     return histories | {
-        "rotation": llama.rotation,
-        "shortcut": lambda: depth.picture(found["shortcut"]),
-        "temperature": lambda: writing.temperature_curve(found["writing"]),
+        "rotation": llama.draw_rotation,
+        "shortcut": lambda: depth.draw_result(found["shortcut"]),
+        "temperature": lambda: writing.draw_temperature_curve(found["writing"]),
     }
 
 
@@ -53,7 +53,7 @@ def of_kept_numbers():
 def test_a_picture_of_kept_numbers_is_what_its_program_draws_today(name, tmp_path):
     drawing.save(of_kept_numbers()[name](), tmp_path / "now.png")
     with Image.open(tmp_path / "now.png") as image:
-        assert figures.looks_like(image, ROOT / "png" / f"{name}.png")
+        assert figures.is_like_file(image, ROOT / "png" / f"{name}.png")
 
 
 @pytest.mark.parametrize("path", SVGS, ids=lambda path: path.stem)
@@ -117,7 +117,7 @@ def test_the_drawn_convolution_is_right_and_answers_no_question_of_the_lesson():
         dx[i : i + 3, j : j + 3] += dy[i, j] * W
     # Row by row, as the drawing has them: x with its border, W, y; dy, two neighbourhoods, dW, W twice, dx.
     tables = [x, W, y, dy, read[1, 2], read[2, 1], dW, W, W, dx[1:-1, 1:-1]]
-    shown = [text.get_text() for text in figures.draw(figures.convolution).axes[0].texts]
+    shown = [text.get_text() for text in figures.draw_page(figures.draw_convolution).axes[0].texts]
     numbers = [string.replace("−", "-") for string in shown if re.fullmatch(r"−?\d", string)]
     assert [int(number) for number in numbers] == [n for table in tables for n in table.flat]
     lesson = (ROOT / "docs/resnet.md").read_text(encoding="utf-8")
@@ -126,11 +126,11 @@ def test_the_drawn_convolution_is_right_and_answers_no_question_of_the_lesson():
 
 def test_the_drawn_mistake_is_that_of_the_page(mnist):
     """The answer and its probability; and all votes together are the difference of the two scores, but for the bias."""
-    model, known = figures.network_of_the_page()
+    model, known = figures.load_page_network()
     number, true = known["numbers"][known["opens"]], known["labels"][known["opens"]]
     logits = model.forward(as_input(mnist.test_images[[number]], known["pixels"]))
     said = int(logits.argmax())
-    written = [text.get_text() for text in figures.draw(figures.mistake).axes[0].texts]
+    written = [text.get_text() for text in figures.draw_page(figures.draw_mistake).axes[0].texts]
     assert written[0] == f"It takes this {true} for a {said}: here is why" and said != true == mnist.test_labels[number]
     assert f"{softmax(logits)[0, said]:.1%}" in written
     votes = [float(text.split("+")[1]) for text in written if "in all" in text]

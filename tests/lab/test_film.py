@@ -16,14 +16,14 @@ def test_the_frames_are_those_of_the_run(small, tmp_path, quick_curves):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "load", lambda *_: small)
         main_np.main([*map(str, film.OPTIONS), "--batch-size", "50", "--out", str(tmp_path)])
-    states = list(film.record(options, small))
+    states = list(film.iter_states(options, small))
     assert [step for step, *_ in states] == [*range(13)]  # 600 images
     for step, losses, params, answers in states:
         assert len(losses) == step and params["W1"].shape == (784, 16) and answers.shape == (300,)
     with np.load(tmp_path / "checkpoint_np.npz") as kept:
         assert (kept["params/W1"] == states[-1][2]["W1"]).all()
-    frames = [film.frame(*state, small, 0.1, 12) for state in states[::6]]
-    film.save(frames, [100, 200, 300], tmp_path / "small.gif")
+    frames = [film.draw_frame(*state, small, 0.1, 12) for state in states[::6]]
+    film.save_film(frames, [100, 200, 300], tmp_path / "small.gif")
     with Image.open(tmp_path / "small.gif") as image:
         assert (image.n_frames, image.width, image.info["loop"]) == (3, film.PIXELS, 0)
         image.seek(1)
@@ -31,7 +31,7 @@ def test_the_frames_are_those_of_the_run(small, tmp_path, quick_curves):
 
 
 def test_fewer_and_fewer_steps_are_shown():
-    shown = film.steps_to_show(468)
+    shown = film.choose_steps(468)
     assert shown[:4] == [0, 1, 2, 3] and shown[-1] == 468 and len(shown) <= film.FRAMES
     assert (np.diff(shown) >= 1).all() and np.diff(shown)[-1] > 20
 
@@ -40,4 +40,4 @@ def test_the_committed_film_is_small():
     path = ROOT / "png" / "learning.gif"
     assert path.stat().st_size < 1_000_000
     with Image.open(path) as image:
-        assert image.n_frames == 1 + len(film.steps_to_show(468)) and image.width == film.PIXELS
+        assert image.n_frames == 1 + len(film.choose_steps(468)) and image.width == film.PIXELS

@@ -22,10 +22,10 @@ def test_the_network_has_the_published_numbers():
         if p.ndim > 1:
             adds = "out" in name
             assert p.std().item() == pytest.approx(0.02 / math.sqrt(8) if adds else 0.02, rel=0.05), name
-    decays, others = nanogpt.optimizer_of(model).param_groups
+    decays, others = nanogpt.make_optimizer(model).param_groups
     assert (decays["weight_decay"], others["weight_decay"]) == (0.1, 0) and decays["betas"] == (0.9, 0.99)
     assert sum(p.numel() for p in others["params"]) == 9 * 128
-    assert [nanogpt.rate(step) for step in (0, 99, 100, 2000)] == pytest.approx(
+    assert [nanogpt.compute_rate(step) for step in (0, 99, 100, 2000)] == pytest.approx(
         [1e-3 / 101, 1e-3 * 100 / 101, 1e-3, 1e-4]
     )
 
@@ -56,7 +56,7 @@ def test_the_whole_comparison_in_small(kept, monkeypatch, capsys):
         monkeypatch.setattr(nanogpt, "BY_HAND", nanogpt.BY_HAND.replace(old, new))
     few = data.Tokens(*(array[:50] for array in data.load("shakespeare")[:2]))
     monkeypatch.setattr(data, "load", lambda source: few)
-    monkeypatch.setattr(timing, "apart", lambda function, *what: function(*what))
+    monkeypatch.setattr(timing, "run_in_subprocess", lambda function, *what: function(*what))
     monkeypatch.setattr(timing, "take_steps", lambda *what: np.ones(3))
     for seed in ("0", "1"):
         monkeypatch.setattr("sys.argv", ["nanogpt", "--seed", seed])

@@ -47,7 +47,7 @@ def judged(words, steps=2):
     """({judge: what it says}, {the judges that disagree}, what follows, the status)."""
     words = words if "--batch-size" in words else f"{words} --batch-size 24"
     options = parse_options("torch", *f"--steps 12 {words}".split())
-    rows, said, status = prove.judged(options, steps=steps)
+    rows, said, status = prove.judge_run(options, steps=steps)
     return {row.judge: row.said for row in rows}, {row.judge for row in rows if not row.holds}, " ".join(said), status
 
 
@@ -256,7 +256,7 @@ def test_a_wrong_rule_is_wrong_and_says_beside_whom(monkeypatch):
 
 
 def test_without_pytorch_the_judges_that_need_it_are_named_as_missing(monkeypatch):
-    monkeypatch.setattr(prove, "with_pytorch", lambda: False)
+    monkeypatch.setattr(prove, "has_pytorch", lambda: False)
     rows, failed, said, status = judged("--hidden 12")
     assert [judge for judge, words in rows.items() if words == "missing: PyTorch is not installed"] == [
         "PyTorch", "the optimizer",

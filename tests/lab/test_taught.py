@@ -22,7 +22,7 @@ WORDS = " ".join(DOC.replace("\n> ", " ").split())
 
 def test_the_page_says_what_was_measured():
     found = results.load_results()
-    assert llama.texts_table(found["llama"]) in DOC
+    assert llama.make_texts_table(found["llama"]) in DOC
     gpt, ours = ([run["loss"] for run in found["llama"]["runs"][f"{name}_np.py"].values()] for name in ("gpt", "llama"))
     assert np.mean(gpt) - np.mean(ours) > np.std(gpt) + np.std(ours)  # "by more than its seeds differ"
     sizes = [next(iter(runs.values()))["parameters"] for runs in found["llama"]["runs"].values()]
@@ -34,18 +34,18 @@ def test_the_page_says_what_was_measured():
 
 
 def test_what_it_was_taught_stands_on_the_page():
-    for sentence in llama.taught(results.load_results()["llama teach"]):
+    for sentence in llama.describe_fine_tuning(results.load_results()["llama teach"]):
         assert " ".join(sentence.split()) in WORDS, sentence
 
 
 def test_how_far_it_is_from_llama_cpp_stands_on_the_page():
     found = results.load_results()["llama beside"]["questions"]
-    assert llama.compared(found) in WORDS and [*found] == [*llama.QUESTIONS]
-    assert llama.answers_table(found) in DOC
+    assert llama.summarize_comparison(found) in WORDS and [*found] == [*llama.QUESTIONS]
+    assert llama.make_answers_table(found) in DOC
 
 
 def test_how_fast_it_is_stands_on_the_page():
-    assert llama.speed_table(results.load_results()["llama speed"]["runs"]) in DOC
+    assert llama.make_speed_table(results.load_results()["llama speed"]["runs"]) in DOC
 
 
 class Another:
@@ -72,17 +72,17 @@ def test_another_reader_is_asked_the_same(tmp_path, monkeypatch, kept):
     monkeypatch.setattr(llama, "LIKELIEST", 5)
     monkeypatch.setattr(llama, "QUESTIONS", ["the", "other"])
     packed = {"blk.0.attn_q.weight": gguf.GGMLQuantizationType.Q8_0}
-    llama.beside(write_model(tmp_path / "tiny.gguf", packed=packed))
+    llama.compare_with_llama_cpp(write_model(tmp_path / "tiny.gguf", packed=packed))
     found = kept["llama beside"]["questions"]
     assert [both["same"] for both in found.values()] == [True, True]
     assert [both["apart"] for both in found.values()] == pytest.approx([0.25, 0.25], abs=1e-5)
-    assert llama.compared(found).startswith("the logits differ by at most 0.3, of ")
+    assert llama.summarize_comparison(found).startswith("the logits differ by at most 0.3, of ")
 
 
 def test_llama_cpp_is_asked_for_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     with pytest.raises(UserError, match="llama_cpp is not installed: python -m pip install llama-cpp-python"):
-        llama.beside(tmp_path / "tiny.gguf")
+        llama.compare_with_llama_cpp(tmp_path / "tiny.gguf")
 
 
 def test_a_tiny_model_is_taught(tmp_path, monkeypatch, kept):
@@ -91,7 +91,7 @@ def test_a_tiny_model_is_taught(tmp_path, monkeypatch, kept):
     for name, value in {"OUT": tmp_path, "ANSWERED": 3}.items():
         monkeypatch.setattr(llama, name, value)
     more = f"--dataset {tmp_path / 'my.txt'} --context-length 12 --steps 12 --lr 0.02"
-    llama.teach(write_model(tmp_path / "tiny.gguf"), more)
+    llama.fine_tune(write_model(tmp_path / "tiny.gguf"), more)
     found = kept["llama teach"]
     assert found["after"] < found["before"] - 0.1 and len(found["answers"]) == 2 and found["steps"] == 12
     assert found["parameters"] == 2 * 8 * (2 * (32 + 32) + 2 * (32 + 16) + 3 * (32 + 64))
@@ -99,14 +99,14 @@ def test_a_tiny_model_is_taught(tmp_path, monkeypatch, kept):
 
 def test_the_pictures(tmp_path, monkeypatch):
     pytest.importorskip("gguf")
-    axes = llama.rotation().axes[0]
+    axes = llama.draw_rotation().axes[0]
     thick = [line for line in axes.lines if line.get_linewidth() > 2]
     assert [line.get_ydata()[0] for line in thick] == [1, 1]
     assert thick[1].get_ydata()[1:].mean() > thick[0].get_ydata()[1:].mean()  # a larger base forgets more slowly
     monkeypatch.setattr(llama, "SENTENCE", "the other the")
     monkeypatch.setattr(llama, "LOOKS", " the")
     monkeypatch.setattr(llama, "SEEN", "the")
-    figure = llama.heads(write_model(tmp_path / "tiny.gguf"))
+    figure = llama.draw_heads(write_model(tmp_path / "tiny.gguf"))
     shown = np.asarray(figure.axes[0].images[0].get_array())
     rows = np.nansum(np.ma.filled(shown, np.nan), axis=1)
     assert rows == pytest.approx(np.ones(len(rows)), abs=1e-5)
@@ -120,6 +120,6 @@ def test_all_ways_are_timed(tmp_path, monkeypatch, kept, capsys):
     monkeypatch.setattr(llama, "MANY", 3)
     monkeypatch.setitem(sys.modules, "llama_cpp", SimpleNamespace(Llama=Another))
     monkeypatch.setattr(llama.timing, "apart", lambda function, *what: function(*what))
-    llama.speed(write_model(tmp_path / "tiny.gguf"))
+    llama.compare_speed(write_model(tmp_path / "tiny.gguf"))
     assert [*kept["llama speed"]["runs"]] == [*llama.WAYS]
     assert capsys.readouterr().out.count("| by hand |") == 1

@@ -28,8 +28,8 @@ def test_the_picture_of_the_proof(difference):
         grown = unit * np.where(steps < 200, 1, 1.2e5) if difference == "grows" else 0.0 * steps
         runs[dtype] = {"loss_np": loss, "loss_tape": loss, "loss_torch": loss, "tape": grown / 10}
         runs[dtype] |= {"difference": grown, "disagreeing": (steps == 200) * 1}
-    figure = twins.picture(runs)
-    for drawn in (figure, twins.banner(runs)) if difference == "grows" else ():
+    figure = twins.draw_proof(runs)
+    for drawn in (figure, twins.draw_banner(runs)) if difference == "grows" else ():
         assert_legible(drawn)
     upper, lower = figure.axes
     said = " ".join(upper.get_title("left").split())
@@ -47,8 +47,11 @@ def test_the_picture_of_the_proof(difference):
 def test_where_rounding_decides_the_difference_is_three_times_as_large():
     difference = np.cumprod([1e-8, 4, 2, 10, 9, 1, 8, 5.0])
     disagreeing = np.array([0, 1, 1, 0, 1, 0, 2, 1])
-    assert [*twins.tipping(difference, disagreeing)] == [4, 6, 7]  # of 1, 4, 6 and 7 the steepest
-    assert [*twins.tipping(difference[:6], disagreeing[:6])] == [1, 4]  # and not 2, where it is twice as large
+    assert [*twins.find_tipping_steps(difference, disagreeing)] == [4, 6, 7]  # of 1, 4, 6 and 7 the steepest
+    assert [*twins.find_tipping_steps(difference[:6], disagreeing[:6])] == [
+        1,
+        4,
+    ]  # and not 2, where it is twice as large
 
 
 def test_a_relu_is_counted_that_is_on_in_one_of_the_two_only():
@@ -77,7 +80,7 @@ def test_of_names_the_losses_are_those_that_the_programs_tell(quick_curves, tmp_
     argv += ["--steps", "2", "--batch-size", "30", "--hold-out", "30000"]
     main_np.main([*argv, "--out", str(tmp_path)])
     told = json.loads((tmp_path / "history_gpt_names_np.json").read_text(encoding="utf-8"))["train_loss"]
-    for step, loss in zip(twins.lockstep(parse_options("torch", *argv)), told, strict=True):
+    for step, loss in zip(twins.iter_lockstep(parse_options("torch", *argv)), told, strict=True):
         assert [step.by_hand.loss, step.on_tape.loss, step.by_torch.loss] == pytest.approx([loss] * 3, rel=1e-4)
 
 
@@ -86,7 +89,7 @@ def test_what_does_not_hold_is_not_saved(which, monkeypatch, kept):
     names = ("loss_np", "loss_tape", "loss_torch", "disagreeing", "tape", "difference")
     found = {name: np.full(9, 1e-15) for name in names}
     found[which] = np.array([1e-15] * 8 + [2e-3])
-    monkeypatch.setattr(twins, "record", lambda options: found)
+    monkeypatch.setattr(twins, "record_run", lambda options: found)
     monkeypatch.setattr(twins.drawing, "save", lambda *_: pytest.fail("it was drawn"))
     said = "vit: in float64 a weight is up to 0.002 from its twin, and nothing is saved"
     with pytest.raises(UserError, match=re.escape(said)):

@@ -9,27 +9,29 @@ from lab import figures, verdict
 
 @pytest.mark.slow
 def test_it_says_what_the_program_says_and_so_does_the_readme(tmp_path):
-    (mistake, question), (passed, more) = map(verdict.verdict, verdict.marked((verdict.SLIP, verdict.RIGHT)))
+    (mistake, question), (passed, more) = map(
+        verdict.extract_verdict, verdict.iter_outputs((verdict.SLIP, verdict.RIGHT))
+    )
     assert mistake.startswith("dz1: ") and question.endswith("?") and passed.startswith("Passed.")
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     for words in (verdict.SLIP, mistake.removeprefix("dz1: "), question, verdict.RIGHT):
         assert words in readme.partition("](png/verdict.gif)")[0], words
     scenes = {
-        "said": verdict.scene(verdict.SLIP, (mistake, question)),
-        "passed": verdict.scene(verdict.RIGHT, (passed, more), good=True),
+        "said": verdict.draw_scene(verdict.SLIP, (mistake, question)),
+        "passed": verdict.draw_scene(verdict.RIGHT, (passed, more), is_passed=True),
     }
     with Image.open(ROOT / "png" / "verdict.gif") as committed:
         for frame in range(committed.n_frames):
             committed.seek(frame)
             committed.convert("RGB").save(tmp_path / f"{committed.info['duration']}.png")
     for kind, scene in scenes.items():
-        assert figures.looks_like(scene, tmp_path / f"{verdict.TIMES[kind]}.png"), f"{kind}: python -m lab.verdict"
+        assert figures.is_like_file(scene, tmp_path / f"{verdict.TIMES[kind]}.png"), f"{kind}: python -m lab.verdict"
 
 
 def test_a_verdict_is_its_first_sentence_and_the_others_in_one_line():
     printed = "Welcome.\n\ndz1: times z1, it seems.\nWhat is the slope? Is\nit 3?\n\nStuck? Call hint\n"
-    assert verdict.verdict(printed) == ("dz1: times z1, it seems.", "What is the slope? Is it 3?")
-    assert verdict.verdict("Passed. That makes 1 of 9.\nA picture.\n") == ("Passed.", "A picture.")
+    assert verdict.extract_verdict(printed) == ("dz1: times z1, it seems.", "What is the slope? Is it 3?")
+    assert verdict.extract_verdict("Passed. That makes 1 of 9.\nA picture.\n") == ("Passed.", "A picture.")
 
 
 def test_the_committed_picture_is_small():

@@ -25,7 +25,7 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
         return make_network("np", options), options, {"test_loss": [5, 4.5], "test_accuracy": [0, 0.125], "machine": {}}
 
     load = data.load
-    monkeypatch.setattr(writing, "trained", trained)
+    monkeypatch.setattr(writing, "load_or_train", trained)
     monkeypatch.setattr(results, "save_result", kept.__setitem__)
     monkeypatch.setattr(results, "load_results", lambda: kept)
     monkeypatch.setattr(data, "load", lambda source="mnist": load(source) if source != "mnist" else small)
@@ -33,7 +33,7 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(writing, "SEEDS", range(3))
     monkeypatch.setattr(writing, "TEXT_SEEDS", {"texts": range(2), "best": range(1)})
     monkeypatch.setattr(writing, "NAMES", 20)
-    monkeypatch.setattr(figures, "save", lambda figure, path: saved.__setitem__(path.name, figure))
+    monkeypatch.setattr(figures, "save_figure", lambda figure, path: saved.__setitem__(path.name, figure))
     monkeypatch.setattr(results, "ROOT", tmp_path)
     (tmp_path / "page").mkdir()
     monkeypatch.setattr("sys.argv", ["lab/writing.py"])
@@ -61,8 +61,8 @@ def test_a_blank_image_is_not_read_as_asked(small, monkeypatch):
     images[5:, 14, 14] = 255
     monkeypatch.setattr(writing, "ASKED", np.arange(10))
     monkeypatch.setattr(writing, "generate_digits", lambda *_, **__: images)
-    monkeypatch.setattr(writing, "digits_in", lambda *_: np.arange(10))
-    found = writing.measure(None, None, None, small.train_images[:20])
+    monkeypatch.setattr(writing, "classify_digits", lambda *_: np.arange(10))
+    found = writing.measure_digits(None, None, None, small.train_images[:20])
     assert {*found["read"].values()} == {*found["blank"].values()} == {0.5}
 
 
@@ -70,7 +70,7 @@ def test_the_curve_over_temperatures_is_legible():
     shares = np.array([0.93, 0.96, 0.97, 0.93, 0.91, 0.87, 0.9])
     runs = {"read": dict(zip(map(str, writing.TEMPERATURES), shares, strict=True))}
     runs["blank"] = {t: 0.98 - share for t, share in runs["read"].items()}
-    assert_legible(writing.temperature_curve({"real": {"read": 0.981}, "runs": {"0": runs, "1": runs}}))
+    assert_legible(writing.draw_temperature_curve({"real": {"read": 0.981}, "runs": {"0": runs, "1": runs}}))
 
 
 def test_tables_that_count(small, monkeypatch):
@@ -88,17 +88,16 @@ def test_tables_that_count(small, monkeypatch):
     loss = -np.mean(np.log([*after.values()]))
     assert found["counts after each token"] == pytest.approx({"loss": loss, "accuracy": 1})
     runs = {"0": {"loss": 0.5, "accuracy": 0.25}, "1": {"loss": 0.7, "accuracy": 0.75}}
-    said = counts.table(found, {"the network": runs})
-    assert "| all tokens alike | 3.30 | 27.0 | 0.037 |" in said and said.endswith(
-        "| the network | 0.60 | 1.8 | 0.500 |"
-    )
+    said = counts.make_table(found, {"the network": runs})
+    assert "| all tokens alike | 3.30 | 27.0 | 0.037 |" in said
+    assert said.endswith("| the network | 0.60 | 1.8 | 0.500 |")
 
 
 def test_the_nearest_image(small):
     images = small.train_images[:30]
-    found, far = writing.nearest(images[[7, 3]], images)
+    found, far = writing.find_nearest(images[[7, 3]], images)
     assert found.tolist() == [7, 3] and far.tolist() == [0, 0]
     changed = images[7:8].copy()
     changed[0, 0, 0] = 28 * 3  # the root of the mean square of one difference of 84 among 784 pixels is 3
-    assert writing.nearest(changed, images)[1] == pytest.approx(3)
-    assert writing.distances(np.concatenate([images[:1], changed]), images) == {"median": 1.5, "equal": 0.5}
+    assert writing.find_nearest(changed, images)[1] == pytest.approx(3)
+    assert writing.measure_distances(np.concatenate([images[:1], changed]), images) == {"median": 1.5, "equal": 0.5}

@@ -33,7 +33,7 @@ def test_the_licences_are_those_of_what_gets_installed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(bundle, "MODULES", tmp_path)
     monkeypatch.setattr(bundle, "install", install)
-    assert [*bundle.licences("preact")] == [("preact", "MIT")]
+    assert [*bundle.iter_licences("preact")] == [("preact", "MIT")]
 
 
 def test_the_page_names_the_lesson_that_asks_for_an_exercise():
@@ -58,13 +58,13 @@ def arrays():
 
 
 def test_the_committed_page_is_what_build_writes(arrays, npm):
-    assert build.single_file(arrays) == PAGE, "run python -m page.build again"
+    assert build.make_single_file(arrays) == PAGE, "run python -m page.build again"
     assert len(PAGE.encode()) <= build.MAX_BYTES == 1_750_000
 
 
 def test_the_data_file_has_the_run_of_the_readme_and_its_images(arrays, mnist):
     """The page and README.md name one accuracy; the images are MNIST's, bit for bit."""
-    facts = data_file.facts(arrays)
+    facts = data_file.make_facts(arrays)
     run = json.loads((ROOT / "learning_curves/published/history_np.json").read_text(encoding="utf-8"))
     assert run["options"]["hidden"] == 512 and run["options"]["seed"] == 0 and run["test_step"][-1] == 2340
     accuracy = f"{run['test_accuracy'][-1]:.4f}"
@@ -83,7 +83,7 @@ def test_the_data_file_has_the_run_of_the_readme_and_its_images(arrays, mnist):
 
 def test_the_page_has_the_weights_of_the_data_file_and_says_how_well_they_read(arrays, committed, mnist):
     """W1 has 8 bits. The weights in the page are those that NumPy computes, bit for bit."""
-    facts, model = data_file.facts(arrays), data_file.network(arrays)
+    facts, model = data_file.make_facts(arrays), data_file.build_network(arrays)
     assert arrays["W1"].dtype == np.int8 and arrays["W1_scale"].shape == (512,)
     for name, p in weights(committed).items():
         assert np.array_equal(p, model.params[name]), name
@@ -107,7 +107,7 @@ def test_weights_are_rounded_by_half_a_scale_at_most():
 
 
 def test_the_opening_image_comes_with_what_numpy_computes_of_it(arrays, committed):
-    opening, shown = data_file.facts(arrays)["opening"], committed
+    opening, shown = data_file.make_facts(arrays)["opening"], committed
     shown.evaluate("lab.pick(JSON.parse(network.textContent).opens)")
     assert shown.evaluate("Array.from(lab.pixels())") == opening["pixels"]
     for name in ("a1", "logits", "p"):
@@ -132,7 +132,7 @@ def test_weights_without_out_replace_the_data_file_and_with_it_they_do_not(check
     build.main(["--weights", str(checkpoint), "--out", str(tmp_path / "other.html")])
     assert not path.exists() and not (folder / "index.html").exists()
     build.main(["--weights", str(checkpoint)])
-    assert data_file.facts(data_file.load(path))["hidden"] == 48
+    assert data_file.make_facts(data_file.load(path))["hidden"] == 48
     pages = [(folder / "index.html").read_bytes(), (tmp_path / "other.html").read_bytes()]
     assert pages[0] == pages[1]
     build.main([])
@@ -163,7 +163,7 @@ def test_the_formulas_and_the_lines_that_links_lead_to_are_those_of_mlp_np():
     known = MLP_NP.replace("self.", "") + "dz1 @ W1.T"  # dx: what mlp_np.py leaves out
     assert [formula for formula in shown if formula not in known] == []
     stages = re.findall(r'line: "(\w+)"', SCRIPTS[build.FOLDER / "stages.js"])
-    lines = re.findall(r'data-stage="(\w+)"><code>(.*?)</code>', "".join(map(build.code, build.FUNCTIONS)))
+    lines = re.findall(r'data-stage="(\w+)"><code>(.*?)</code>', "".join(map(build.render_code, build.FUNCTIONS)))
     assert {name for name, _ in lines} == {*stages} == {*build.COMPUTED}
     assert len(lines) == 17 and all(html.unescape(line) in MLP_NP for _, line in lines)
     found = [MLP_NP.splitlines()[int(n) - 1].strip() for n in re.findall(r'href="../mlp_np.py#L(\d+)"', PAGE)]
@@ -174,11 +174,13 @@ def test_the_formulas_and_the_lines_that_links_lead_to_are_those_of_mlp_np():
 def test_the_page_names_its_run(checkpoint):
     _, options, history = build.load_mlp(checkpoint)
     accuracy = f"{history.test_accuracy[-1]:.4f}"
-    assert data_file.run_line(options, history) == f"784-48-10, seed 3, 300 training steps, test accuracy {accuracy}"
+    assert (
+        data_file.describe_run(options, history) == f"784-48-10, seed 3, 300 training steps, test accuracy {accuracy}"
+    )
     options.run.hold_out = 5000
-    assert f"held-out accuracy {accuracy}" in data_file.run_line(options, history)
+    assert f"held-out accuracy {accuracy}" in data_file.describe_run(options, history)
     history.test_step[-1] = 299  # stopped a step after the last test: what it measured is another network
-    assert "accuracy" not in data_file.run_line(options, history)
+    assert "accuracy" not in data_file.describe_run(options, history)
 
 
 def test_wrong_weights_are_one_line(checkpoint, tmp_path):
@@ -206,7 +208,7 @@ def test_wrong_weights_are_one_line(checkpoint, tmp_path):
 @pytest.mark.slow
 def test_a_page_that_is_too_large_is_refused(checkpoint, monkeypatch, tmp_path, npm):
     out = ["--out", str(tmp_path / "page.html")]
-    monkeypatch.setattr(build, "script", lambda: "x" * build.MAX_BYTES)
+    monkeypatch.setattr(build, "bundle_scripts", lambda: "x" * build.MAX_BYTES)
     with pytest.raises(UserError, match=r"^the page would have [\d,]+ bytes, more than 1,750,000$"):
         build.main(out)
     monkeypatch.setattr(build, "MAX_BYTES", 700_000)
@@ -249,7 +251,7 @@ npm ERR!     at async mkdir (node:internal/fs/promises:856:10)
 )
 def test_of_what_npm_prints_the_line_is_said_that_has_the_reason(printed, reason):
     with pytest.raises(UserError, match=f" failed: {re.escape(reason)}$"):
-        bundle.call(sys.executable, "-ISc", f"raise SystemExit({printed!r})")
+        bundle.run_tool(sys.executable, "-ISc", f"raise SystemExit({printed!r})")
 
 
 @pytest.mark.slow
@@ -269,8 +271,8 @@ def test_a_part_that_no_section_has_is_said_in_the_console(browser, tmp_path):
 def test_where_no_page_can_be_written(checkpoint, monkeypatch):
     """Not over what it is made from, either."""
     before, weights = checkpoint.read_bytes(), ["--weights", str(checkpoint)]
-    monkeypatch.setattr(data_file, "make", lambda *_: {})  # which takes a second
-    monkeypatch.setattr(build, "single_file", lambda _: "")
+    monkeypatch.setattr(data_file, "make_arrays", lambda *_: {})  # which takes a second
+    monkeypatch.setattr(build, "make_single_file", lambda _: "")
     for out in ("", ".", "/", str(checkpoint), str(build.FOLDER / "page.css")):
         with pytest.raises(UserError, match=f"--out {re.escape(out)}"):
             build.main([*weights, "--out", out])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from datetime import date, timedelta
+from functools import partial
 from itertools import islice
 from types import SimpleNamespace
 
@@ -44,7 +45,8 @@ def beside(tmp_path, name, line):
     path = tmp_path / f"{name}.py"
     path.write_text(filled(name, line), encoding="utf-8")
     exercise = BY_NAME[name]
-    report = runner.make_report(exercise, path, SEED, show=lambda outcome: desk.beside(exercise, SEED, outcome))
+    show = partial(desk.compare_first_wrong, exercise, SEED)
+    report = runner.make_report(exercise, path, SEED, show=show)
     return report.shown, next(iter(exercise.draw(SEED)))
 
 
@@ -74,7 +76,7 @@ def test_a_line_for_one_image_computes_the_first_derivative_until_there_is_one_f
     for written, factor in (({"one_image": 2}, 2), ({"one_image": 2, "dlogits": 3}, 3)):
         for name, times in written.items():
             (tmp_path / f"{name}.py").write_text(filled(name, f"{RIGHT[name]}; dlogits = {times} * dlogits"))
-        desk.derivatives([*written], 4)
+        desk.compute_derivatives([*written], 4)
         dlogits = np.frombuffer((tmp_path / "out" / "dlogits").read_bytes())
         assert np.allclose(dlogits, factor * (known["p"] - np.eye(10)[4]))
 
@@ -89,7 +91,7 @@ def test_what_would_tell_the_answer_stays_shut_until_the_first_hint(tmp_path):
 
 def test_where_there_is_no_array_there_are_not_two():
     for notes in (Notes(), Notes([{}]), Notes([{"results": [{"type": "x"}]}]), Notes([{"results": [None]}]), 1):
-        assert desk.beside(BY_NAME["da1"], SEED, Outcome(notes=notes)) is None
+        assert desk.compare_first_wrong(BY_NAME["da1"], SEED, Outcome(notes=notes)) is None
 
 
 def test_of_a_zip_file_with_a_damaged_progress_the_rest_is_imported(tmp_path, monkeypatch):
@@ -119,18 +121,18 @@ def test_blocks_run_one_after_the_other_with_the_same_names(tmp_path, monkeypatc
     monkeypatch.setattr(desk, "report_lines", lambda *files: None)
     monkeypatch.setattr(desk, "Path", lambda name: tmp_path / name.rpartition("/")[2])
     for blocks, printed in ((["a = 3", "a\na + 1"], "4\n"), ([""], ""), (["print(1)", "# nothing"], "")):
-        assert desk.session(blocks) == {"printed": printed}
+        assert desk.run_session(blocks) == {"printed": printed}
     monkeypatch.setattr(desk, "explain", lambda error, file: {"text": f"{error}, in {file}"})
     for blocks, said in (
         (["1 / 0", "2"], "In block 1 above: division by zero, in /tmp/block0.py"),
         (["2", "1 / 0"], "division by zero, in /tmp/block1.py"),
     ):
-        assert desk.session(blocks)["error"] == said
+        assert desk.run_session(blocks)["error"] == said
 
 
 def test_a_block_that_never_ends_is_named_if_it_is_not_the_last():
     for block, begins in ((0, "In block 1 above: "), (1, "")):
-        said = desk.ended(["while True: pass", "1"], seconds=8, stuck={"line": 1, "file": block})["error"]
+        said = desk.describe_end(["while True: pass", "1"], seconds=8, stuck={"line": 1, "file": block})["error"]
         assert said == f"{begins}Stopped after 8 seconds, in line 1. Is there a loop that never ends?"
 
 
@@ -221,7 +223,7 @@ def test_the_entry_stands_in_the_middle_of_the_part_or_the_part_ends_where_the_a
     for at, corner in (((20, 15), [13, 8]), ((0, 29), [0, 16]), ((39, 3), [26, 0])):
         mine = right.copy()
         mine[at] = np.inf
-        both = desk.matrices(mine, right)
+        both = desk.crop_arrays(mine, right)
         row, column = both["furthest"]
         assert both["corner"] == corner and np.shape(both["right"]) == (desk.MOST_SHOWN, desk.MOST_SHOWN)
         assert both["mine"][row][column] is None and both["right"][row][column] == 0  # JSON knows no inf
@@ -282,10 +284,10 @@ def test_a_network_of_ones_own_opens_in_the_page_if_it_is_one_of_the_pages(mnist
             (W1, b1), (W2, b2) = params
             return (between((images / 255 - mean) / std @ W1.T + b1) @ W2.T + b2).argmax(axis=1)
 
-        found, proof = desk.as_mlp(SimpleNamespace(read=read), kept, images, "")
+        found, proof = desk.convert_to_mlp(SimpleNamespace(read=read), kept, images, "")
         assert told in proof and (found and (found["hidden"], found["pixels"])) == (pixels and (20, pixels))
     deep = [*kept[:1], (rng.normal(0, 0.3, (20, 20)), np.zeros((1, 20))), *kept[1:]]
-    assert "3 layers of weights" in desk.as_mlp(SimpleNamespace(read=read), deep, images, "")[1]
+    assert "3 layers of weights" in desk.convert_to_mlp(SimpleNamespace(read=read), deep, images, "")[1]
 
 
 def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monkeypatch):
@@ -323,7 +325,7 @@ def test_the_site_writes_what_the_network_writes_and_says_which_names_it_has_lea
     site = pytest.importorskip("page.site", exc_type=UserError)
     (tmp_path / "runtime").mkdir()
     known = data.load("names").train_tokens.astype(np.uint8)
-    address = site.writer(tmp_path / "runtime", "names.npz", known)
+    address = site.write_writer(tmp_path / "runtime", "names.npz", known)
     (tmp_path / address).rename(tmp_path / "writer.npz")
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     names = desk.write_names("Mc<", 30, 0.5, seed=1)["names"]
@@ -341,7 +343,7 @@ def test_what_is_said_of_each_word_that_is_written_is_gpt_nps(file, begun, place
         np.savez(tmp_path / "writer.npz", words=np.zeros((128, 16) if places == 49 else (1, 12), np.uint8), **weights)
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr(desk, "report", lambda **what: said.append(what))
-    _, model = desk.writer()
+    _, model = desk.load_writer()
     if begun:
         ((name, _, said),) = desk.write_names(begun, 1, 0.7, seed=3)["names"]
         text = [27, *(desk.LETTERS.index(letter) + 1 for letter in name)]
@@ -370,14 +372,14 @@ def test_the_site_goes_on_with_a_text_as_write_does_and_says_where_it_looked(tmp
     (tmp_path / "runtime").mkdir()
     letters = data.SOURCES["shakespeare"].letters
     assert (site.FOLDER / "text.npz").stat().st_size < 300_000
-    (tmp_path / site.writers(tmp_path / "runtime")["text"]).rename(tmp_path / "writer.npz")
+    (tmp_path / site.write_writers(tmp_path / "runtime")["text"]).rename(tmp_path / "writer.npz")
     said = []
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr(desk, "report", lambda **what: said.append(what))
     desk.write_text("ROMEO:\u2603", 100, 0.8, seed=2)
     about, *said = said
     assert about == {"begun": "ROMEO:", "letters": letters}
-    _, model = desk.writer()
+    _, model = desk.load_writer()
     words = [letters.index(letter) for letter in "ROMEO:"]
     drawn = write_py.generate_endlessly(model, words, 0.8, np.random.default_rng(2))
     words += [int(word) for word in islice(drawn, 100)]

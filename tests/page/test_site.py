@@ -24,11 +24,11 @@ from exercises import network
 from exercises.catalogue import BY_NAME, CASES, EXERCISES, OURS
 from gpt_np import GPT
 from marker import marking, runner
-from page.site import NAVIGATION, needed
+from page.site import NAVIGATION, name_requirement
 from practice_answers import RIGHT, filled
 
 SEED = 5
-HERE = [exercise for exercise in EXERCISES if not needed(exercise)]
+HERE = [exercise for exercise in EXERCISES if not name_requirement(exercise)]
 THERE = len(EXERCISES) - len(HERE)
 FORGED = "import os, sys\nopen(sys.argv[4], 'w').write('{}')\nos._exit(0)\n"
 HOSTILE = [
@@ -819,7 +819,7 @@ def test_a_slow_device_gets_more_time(anew):
 def test_the_sites_folder_may_be_a_new_one_in_a_new_one(tmp_path, monkeypatch):
     from page import site
 
-    monkeypatch.setattr(site, "build", lambda out: site.write(out / "lessons.json", ""))
+    monkeypatch.setattr(site, "build_site", lambda out: site.write_file(out / "lessons.json", ""))
     site.main([str(tmp_path / "new" / "site")])
     assert (tmp_path / "new" / "site" / "lessons.json").is_file()
 
@@ -830,7 +830,10 @@ def test_what_a_build_has_downloaded_or_compressed_the_next_one_finds(tmp_path, 
     monkeypatch.setattr(site, "KEPT", tmp_path / "kept")
     made = []
     for content in (b"one", b"one", b"two"):
-        assert site.kept(site.digest(content), lambda content: made.append(content) or content, content) == content
+        assert (
+            site.make_once(site.compute_digest(content), lambda content: made.append(content) or content, content)
+            == content
+        )
     assert made == [b"one", b"two"]
 
 
@@ -846,7 +849,7 @@ def test_the_site_says_its_address_where_the_readme_does(site, tmp_path, monkeyp
     address = "https://ada.github.io/lessons/"
     (tmp_path / "README.md").write_text(readme.replace(line, published.replace(built.OWNER, address)))
     monkeypatch.setattr(built, "ROOT", tmp_path)
-    assert built.for_readers(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
+    assert built.prepare_text(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
 
 
 @pytest.mark.slow

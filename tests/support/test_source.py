@@ -98,7 +98,7 @@ def test_a_folder_of_pictures_learns_what_the_same_images_in_mnists_format_do(mn
     assert found["own"].facts == found["idx"].facts | {"reader": "picture"} and found["idx"].facts["reader"] == "ink"
     assert all((a == found["idx"].groups["params"][k]).all() for k, a in found["own"].groups["params"].items())
     words = "--dataset own --hidden 9 --steps 20 --batch-size 30 --dtype float64"
-    *_, last = twins.lockstep(parse_options("torch", *words.split()))
+    *_, last = twins.iter_lockstep(parse_options("torch", *words.split()))
     for other in (last.on_tape, last.by_torch):
         assert twins.largest_difference(last.by_hand.arrays["params"], other.arrays["params"]) < 1e-12
 
