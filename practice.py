@@ -272,7 +272,7 @@ def mark(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     elif network.EXERCISES.get(exercise.name) is exercise and not missing(work):
         print_text("`python practice.py train`  now let your lines learn to read", "good")
     for what, proofs in prove.PROOFS.items() if work.catalogue is OURS else ():
-        used = {name for proof in proofs for name in proof.uses}
+        used = {name for proof in proofs for name in proof.exercises}
         if exercise.name in used and all(work.passed(e) for e in work.catalogue.exercises if e.name in used):
             print_text(f"`python practice.py prove {what}`  is it the same run as PyTorch's?", "good")
     if work.catalogue is OURS and exercise.reads:
@@ -363,7 +363,7 @@ def review_again(work, exercise, seed=None, all_of_it=False):
 
 def missing(work):
     """The names of the exercises that train still needs."""
-    return [name for name in network.USED if not (name in network.EXERCISES and work.passed(network.EXERCISES[name]))]
+    return [name for name in network.HOLES if not (name in network.EXERCISES and work.passed(network.EXERCISES[name]))]
 
 
 def train(work):
@@ -373,7 +373,7 @@ def train(work):
     """
     if missing(work):
         raise UserError(f"train needs lines that have passed, unchanged since; still to do: {', '.join(missing(work))}")
-    written = network.program([work.path(network.EXERCISES[name]) for name in network.USED]).encode()
+    written = network.make_program([work.path(network.EXERCISES[name]) for name in network.HOLES]).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != written:
         keep(path)
@@ -406,7 +406,7 @@ def train(work):
 def fault(work, place, suspect, seed):
     """Hand out a copy of the project with a fault, or say whether that is its place and its suspect."""
     folder = work.folder / "fault"
-    name = faulty.handed_out(folder)
+    name = faulty.identify_fault(folder)
     if place is not None:
         return judge_fault(work, name, place, suspect)
     if seed is not None:
@@ -456,7 +456,7 @@ def judge_fault(work, name, place, suspect):
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
     folder = work.folder / "fault"
     file, line = faulty.parse_place(folder, place)
-    is_found, said = faulty.judge(name, file, line, suspect)
+    is_found, said = faulty.judge_answer(name, file, line, suspect)
     print_text(said[0], "good" if is_found else "bad")
     for text in said[1:]:
         print_text(text)

@@ -1,11 +1,12 @@
-"""Judges a file that somebody has written from a blank one: by what its functions do, whatever their style.
+"""Judging a file that somebody has written from a blank one: by what its functions do, whatever their style.
 
 An exercise (own.py, writer.py, block.py) is a `Blank`: it says which functions there are, how each is called with care
-(a kind of `Calls`), and which *consequences* it has that they are what they promise. A consequence is an experiment: it
-adds to what is `Found`, and ends in `Wrong`, with a sentence of exercises/said.md, where it is not as it has to be.
+(a kind of `Calls`), and which checks they have to pass. A check is an experiment: it adds to the `Evidence`, or raises
+`Wrong`, with a sentence of exercises/said.md.
 
-Here are those that several exercises share. Central differences of `loss` judge `gradients` (marker/derivatives.py),
-and a training is watched at its calls of `gradients` (exercises/watched.py). What was not seen there is not spoken of.
+Here are the checks that several exercises share. Central differences of `loss` judge `gradients`
+(marker/derivatives.py), and a training is watched at its calls of `gradients` (exercises/watched.py). What was not seen
+there is not spoken of.
 """
 
 import ast
@@ -14,14 +15,14 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext, redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
-from exercises.watched import Enough, Trace
+from exercises.watched import Trace, TrainingStopped
 from exercises.words import OF_NETWORKS
 from marker.calls import watch
 from marker.complaints import explain_exception, read_source
@@ -45,64 +46,65 @@ class Blank:
     functions: tuple  # the names of those that are asked for
     stub: Path  # the exercise's file
     calls: type  # a kind of `Calls`
-    consequences: tuple  # functions of what is `Found`, tried in this order
-    says: Callable  # of what is `Found` in a file that passes, as text
+    checks: tuple  # functions of the `Evidence`, called in this order
+    format_success: Callable  # format_success(evidence): the text for a file that passes
     module: str = ""  # the program that runs such a file,
-    looks: str = ""  # and the one that shows what it does
-    asked: tuple = ()  # consequences that are tried once more, by the process that judges (marker/asked.py)
+    viewer_module: str = ""  # and the one that shows what it does
+    rechecks: tuple = ()  # checks that the process that judges makes once more (marker/asked.py)
     gives: dict = field(default_factory=dict)  # {a function: what it returns}, of those that return params or gradients
 
     def program(self):
-        """The exercise's kind."""
-        return Program(self.mark, self.module, self.looks, self.calls.sentences, self.ask, self.gives)
+        """Return the exercise's kind, a `Program`."""
+        return Program(self.grade, self.module, self.viewer_module, self.calls.sentences, self.ask, self.gives)
 
     @np.errstate(all="ignore")
     def ask(self, functions, seed):
-        """`Wrong`, if what functions in another process do is not what it has to be."""
-        here = SimpleNamespace(**{name: getattr(functions, name) for name in self.functions})
-        found = Found(self.calls(here), seed, lambda text: None)
-        for consequence in self.asked:
-            consequence(found)
+        """Judge functions that run in another process by `rechecks`. Raises `Wrong` if a check fails."""
+        own_functions = SimpleNamespace(**{name: getattr(functions, name) for name in self.functions})
+        evidence = Evidence(self.calls(own_functions), seed, lambda text: None)
+        for check_result in self.rechecks:
+            check_result(evidence)
 
     @np.errstate(all="ignore")
-    def mark(self, module, seed, tell):
-        """Whether a file has passed, a mark, and what is said: of one that has, or as `Wrong` has it."""
+    def grade(self, module, seed, on_progress):
+        """Return whether a file has passed, its mark, and the text for the learner."""
         try:
-            text = self.examine(module, seed, tell)
+            text = self.examine(module, seed, on_progress)
         except Wrong as error:
             return False, error.mark, str(error)
-        if others := imports(read_source(module.__file__)):
-            ask = "Which of its lines do you owe to them, and could you write these yourself?"
-            return True, "with imports", f"{text}\nYour file imports {' and '.join(others)}. {ask}"
+        packages = list_imports(read_source(module.__file__))
+        if packages:
+            question = "Which of its lines do you owe to them, and could you write these yourself?"
+            return True, "with imports", f"{text}\nYour file imports {' and '.join(packages)}. {question}"
         return True, "passed", text
 
-    def examine(self, module, seed, tell):
-        """What is said of a file that passes; otherwise `Wrong`."""
-        complete(module, self.functions, self.stub)
-        found = Found(self.calls(module), seed, tell)
-        for consequence in self.consequences:
-            consequence(found)
-        return "\n".join([self.says(found), *found.remarks])
+    def examine(self, module, seed, on_progress):
+        """Return the text for a file that passes. Raises `Wrong` if it does not."""
+        check_complete(module, self.functions, self.stub)
+        evidence = Evidence(self.calls(module), seed, on_progress)
+        for check_result in self.checks:
+            check_result(evidence)
+        return "\n".join([self.format_success(evidence), *evidence.remarks])
 
 
-class Found:
-    """What is known of a learner's file so far: the consequences add to it.
+class Evidence:
+    """What the checks have established about a learner's file: each may add to it.
 
-    calls, seed, tell; remarks: what deserves a sentence, but is no reason to fail. Of a training: examples, what is
-    learned from, and others, held out, each a tuple of arrays with a row for each example; few, a small batch; trace,
-    and what it has returned: params, and these as the content of a file; moving, the paths that have gradients.
+    calls, seed, on_progress; remarks: sentences that are no reason to fail. Of a training: examples, what is learned
+    from, and held_out, each a tuple of arrays with a row for each example; mini_batch; trace, and what the training has
+    returned: params, and content, the same as the content of a file; trained_paths, the paths that have gradients.
     """
 
-    def __init__(self, calls, seed, tell):
-        self.calls, self.seed, self.tell = calls, seed, tell
+    def __init__(self, calls, seed, on_progress):
+        self.calls, self.seed, self.on_progress = calls, seed, on_progress
         self.rng, self.remarks = np.random.default_rng([seed, 48]), []
 
 
 # --- Is it written? ---------------------------------------------------------------------------------------------------
 
 
-def imports(source):
-    """The names of the packages and files that a file imports, but for NumPy and what belongs to Python."""
+def list_imports(source):
+    """Return the names of the packages and files that a file imports, except NumPy and the standard library."""
     names = []
     for node in ast.walk(ast.parse(source)):
         match node:
@@ -111,35 +113,37 @@ def imports(source):
             case ast.ImportFrom():
                 names.append(node.module or "")
             case ast.Call(func=ast.Name(id=way) | ast.Attribute(attr=way), args=[ast.Constant(value=str(name)), *_]):
-                names += [name] * (way in ("__import__", "import_module"))
+                if way in ("__import__", "import_module"):
+                    names.append(name)
     return sorted({name.partition(".")[0] for name in names} - {"", "numpy", *sys.stdlib_module_names})
 
 
-def complete(module, functions, stub):
-    """Are all these functions there, and written? stub: the exercise's file."""
+def check_complete(module, functions, stub):
+    """Check that all these functions are there, and written. stub: the exercise's file. Raises `Wrong`."""
     missing = [name for name in functions if not callable(getattr(module, name, None))]
     if missing:
         names = " and no ".join(f"`{name}`" for name in missing)
-        raise wrong("no function", names=names, stub=stub_of(missing, stub), of=COUNTS[len(functions)])
-    empty = [name for name in functions if is_empty(getattr(module, name))]
-    if empty:
-        raise wrong("partly written" if len(empty) < len(functions) else "not written", name=empty[0])
+        raise wrong("no function", names=names, stub=extract_stub_functions(missing, stub), of=COUNTS[len(functions)])
+    empty_names = [name for name in functions if is_empty(getattr(module, name))]
+    if empty_names:
+        raise wrong("partly written" if len(empty_names) < len(functions) else "not written", name=empty_names[0])
 
 
-def stub_of(names, stub):
-    """These functions of a stub, as text."""
+def extract_stub_functions(names, stub):
+    """Return these functions of a stub, as text."""
     text = stub.read_text(encoding="utf-8").partition(CUT)[0]
     functions = text.split("\n\n\n")[1:]
-    return "\n\n" + "\n\n\n".join(f.strip() for f in functions if f.startswith(tuple(f"def {name}(" for name in names)))
+    starts = tuple(f"def {name}(" for name in names)
+    return "\n\n" + "\n\n\n".join(function.strip() for function in functions if function.startswith(starts))
 
 
 def is_empty(function):
-    """Whether a function does nothing, like those of the stub."""
+    """Return whether a function does nothing, like those of the stub."""
 
-    def with_words():
+    def with_docstring():
         """Words."""
 
-    codes = [(lambda: None).__code__.co_code, with_words.__code__.co_code]
+    codes = [(lambda: None).__code__.co_code, with_docstring.__code__.co_code]
     code = getattr(function, "__code__", None)
     return bool(code) and code.co_code in codes and {*code.co_consts} <= {function.__doc__, None}
 
@@ -147,28 +151,30 @@ def is_empty(function):
 # --- The functions, called with care ----------------------------------------------------------------------------------
 
 
-def kind(value):
+def describe_type(value):
+    """Return a value's shape or type in words."""
     return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"of type {type(value).__name__}"
 
 
-def ended(text):
-    return text if text[-1] in ".?!" else f"{text}."
+def end_sentence(sentence):
+    """Return the text with a full stop, unless it ends in a mark of its own."""
+    return sentence if sentence[-1] in ".?!" else f"{sentence}."
 
 
 class Calls:
     """The functions of a learner's file, each called with copies of what they must not change.
 
-    others: functions in the place of the file's.
+    replacements: functions in the place of the file's.
     """
 
-    what = ()  # what they are given beside params
-    examples = "examples"  # in the plural
-    claims = ""  # what the number should be that `train` claims
+    input_names = ()  # what they are given beside params
+    examples_name = "examples"  # in the plural
+    claim_range = ""  # what the number should be that `train` claims
     sentences = OF_NETWORKS
-    terms, asks = {}, {}
+    mean_terms, factor_questions = {}, {}
 
-    def __init__(self, module, **others):
-        self.module, self.functions = module, vars(module) | others
+    def __init__(self, module, **replacements):
+        self.module, self.functions = module, vars(module) | replacements
 
     def loss(self, params, *batch):
         return self.call("loss", params, batch)
@@ -177,154 +183,191 @@ class Calls:
         return self.call("gradients", params, batch)
 
     def call(self, name, params, batch):
-        (found,) = self.each(name, params, [batch])
-        return returned(name, found)
+        """Return the result of one call. Raises `Wrong` if it is None."""
+        (result,) = self.call_each(name, params, [batch])
+        return require_result(name, result)
 
-    def each(self, name, params, batches):
-        """What it returns for one batch after the other. To look whether it has changed params takes longer than many a
-        call: that is done once, at the end."""
-        its = params if name == "gradients" else replace_leaves(params)
-        for batch in batches:
-            given = [a.copy() for a in batch]
-            found = self.functions[name](its, *given)
-            self.unchanged(name, given, batch)
-            yield found
-        if others := find_changed(
-            floats(its), floats(params), same_bits
-        ):  # of `gradients`, marker/derivatives.py says it
-            raise wrong("changes its input", name=name, what=format_paths(others))
+    def call_each(self, name, params, batches):
+        """Yield a function's result for each batch. Raises `Wrong` if it changes its arguments.
 
-    def unchanged(self, name, arrays, before):
-        now, then = (dict(zip(self.what, some, strict=False)) for some in (arrays, before))
-        for one in find_changed(now, then, same_bits):
-            raise wrong("changes its input", name=name, what=one)
-
-    def train(self, examples, seed, tell=lambda text: None, doing="", first=None, most=np.inf, names=("gradients",),
-              turned=False, state=0, seconds=np.inf):  # fmt: skip
-        """The `Trace` of one call of train(*examples, rng), watched at its calls of these functions.
-
-        first, most: see `Trace`; without first, prints are not shown. turned: whether all gradients but the first are
-        turned round. state: the seed of all random numbers that do not come from rng. seconds: after which it is ended.
+        Comparing params takes longer than many a call: that is done once, at the end.
         """
-        random.seed(state)
-        np.random.seed(state)  # noqa: NPY002
-        given, began, told = [a.copy() for a in examples], time.process_time(), time.monotonic()
+        own_params = params if name == "gradients" else replace_leaves(params)
+        for batch in batches:
+            copies = [a.copy() for a in batch]
+            result = self.functions[name](own_params, *copies)
+            self.check_unchanged(name, copies, batch)
+            yield result
+        changed_paths = find_changed(floats(own_params), floats(params), same_bits)
+        if changed_paths:  # of `gradients`, marker/derivatives.py says it
+            raise wrong("changes its input", name=name, what=format_paths(changed_paths))
 
-        def count(n):
-            nonlocal told
-            if time.monotonic() > told + 0.3:
-                told = time.monotonic()
-                tell(f"{doing}: step {n:,}")
+    def check_unchanged(self, name, arrays, originals):
+        """Raise `Wrong` if an array differs from its original."""
+        arrays_by_name = dict(zip(self.input_names, arrays, strict=False))
+        originals_by_name = dict(zip(self.input_names, originals, strict=False))
+        for changed_name in find_changed(arrays_by_name, originals_by_name, same_bits):
+            raise wrong("changes its input", name=name, what=changed_name)
 
-        trace = Trace(examples, first, most, count)
-        trace.turned, trace.end = turned, began + seconds
-        tell(doing)
-        with ExitStack() as around:
-            for name in names:
-                around.enter_context(watch(self.module, name, getattr(trace, name)))
-            around.enter_context(nullcontext() if first or not names else redirect_stdout(io.StringIO()))
+    def train(
+        self,
+        examples,
+        seed,
+        on_progress=lambda text: None,
+        activity="",
+        on_first_call=None,
+        max_calls=np.inf,
+        watched_names=("gradients",),
+        negates_gradients=False,
+        global_seed=0,
+        max_seconds=np.inf,
+    ):
+        """Call train(*examples, rng) once and return its `Trace`. Raises `Wrong` if its results are of the wrong kind.
+
+        watched_names: the functions that are watched. on_first_call, max_calls: see `Trace`; without on_first_call,
+        prints are not shown. negates_gradients: change the sign of all gradients but the first. global_seed: the seed
+        of all random numbers that do not come from rng. max_seconds: the time after which the training is ended.
+        """
+        random.seed(global_seed)
+        np.random.seed(global_seed)  # noqa: NPY002
+        copies = [a.copy() for a in examples]
+        start_time = time.process_time()
+        last_report_time = time.monotonic()
+
+        def report_step(n):
+            nonlocal last_report_time
+            if time.monotonic() > last_report_time + 0.3:
+                last_report_time = time.monotonic()
+                on_progress(f"{activity}: step {n:,}")
+
+        trace = Trace(examples, on_first_call, max_calls, report_step)
+        trace.negates_gradients = negates_gradients
+        trace.deadline = start_time + max_seconds
+        on_progress(activity)
+        with ExitStack() as stack:
+            for name in watched_names:
+                stack.enter_context(watch(self.module, name, getattr(trace, name)))
+            if watched_names and not on_first_call:
+                stack.enter_context(redirect_stdout(io.StringIO()))
             try:
-                results = self.functions["train"](*given, np.random.default_rng(seed))
-            except Enough:
+                results = self.functions["train"](*copies, np.random.default_rng(seed))
+            except TrainingStopped:
                 return trace
             except Exception:
                 if not trace.error:
                     raise
         if trace.error:
             raise trace.error
-        trace.seconds = time.process_time() - began
-        self.unchanged("train", given, examples)
-        if not isinstance(returned("train", results), (tuple, list)) or len(results) != 2:
-            what = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {kind(results)}"
+        trace.seconds = time.process_time() - start_time
+        self.check_unchanged("train", copies, examples)
+        if not isinstance(require_result("train", results), (tuple, list)) or len(results) != 2:
+            what = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {describe_type(results)}"
             raise wrong("wrong number of results", what=what)
         params, claim = results
         is_number = isinstance(claim, (int, float, np.number, np.ndarray)) and not isinstance(claim, bool)
         if np.ndim(claim) or not is_number:
-            raise wrong("claim is no number", what=kind(claim), wanted=self.claims)
+            raise wrong("claim is no number", what=describe_type(claim), wanted=self.claim_range)
         trace.claim = float(claim)
-        trace.ended(params)
+        trace.finish(params)
         return trace
 
 
-def returned(name, found):
-    if found is None or found is ...:
+def require_result(name, result):
+    """Return the result of a learner's function. Raises `Wrong` if it is None or dots."""
+    if result is None or result is ...:
         raise wrong("returns None", name=name)
-    return found
+    return result
 
 
-def kept(params):
-    """Params as the content of a file; `Wrong` if they are something else than arrays and numbers."""
+def pack_params(params):
+    """Return params as the content of a file. Raises `Wrong` if they hold anything but arrays and numbers."""
     try:
         return pack(params)
     except NotKept as error:
         raise wrong("params of another kind", where=error.where, what=error.what) from None
 
 
-def restored(module, content):
-    """The params from which `packed` has made these bytes."""
+def unpack_params(module, content):
+    """Return the params from which `packed` has made these bytes."""
     return unpack(unpack_arrays(content), module)
 
 
-def alone(found, name, *given):
-    """What a function of the file says in a new run of it, with params as they were kept; `Wrong` if it fails."""
-    module = load(found.calls.module.__file__)
+def call_in_new_run(evidence, name, *arguments):
+    """Return the result of a function in a new run of the file, with params as they were kept. Raises `Wrong` if it
+    fails."""
+    module = load(evidence.calls.module.__file__)
     try:
         with redirect_stdout(io.StringIO()):
-            return getattr(type(found.calls)(module), name)(restored(module, found.content), *given)
+            return getattr(type(evidence.calls)(module), name)(unpack_params(module, evidence.content), *arguments)
     except Exception as error:
-        raise wrong("read fails alone", name=name, error=ended(explain_exception(error))) from None
+        raise wrong("read fails alone", name=name, error=end_sentence(explain_exception(error))) from None
 
 
 # --- A training -------------------------------------------------------------------------------------------------------
 
 
-def trains(found, derivatives, names=("gradients",)):
-    """`train` comes to its end, and takes gradients from `gradients`.
+def check_training(evidence, check_derivatives, watched_names=("gradients",)):
+    """Check that `train` ends, and takes its gradients from `gradients`. Raises `Wrong`.
 
-    derivatives(found, calls, params, batches): `Wrong`, if these are not right. It is called at the first call of
-    `gradients`, with a few examples and a batch of the training's own. names: of the functions that are watched.
+    check_derivatives(evidence, calls, params, batches) raises `Wrong` if the gradients are not right. It is called at
+    the first call of `gradients`, with the mini-batch and a batch of the training's own. watched_names: the functions
+    that are watched.
     """
 
-    def first(gradients, params, *batch):
-        calls = type(found.calls)(found.calls.module, gradients=gradients)
-        batches = [found.few, *own_batch(calls, params, found.few, *map(np.asarray, batch))]
-        derivatives(found, calls, params, batches)
+    def check_first_call(gradients, params, *batch):
+        calls = type(evidence.calls)(evidence.calls.module, gradients=gradients)
+        batches = [
+            evidence.mini_batch,
+            *copy_training_batch(calls, params, evidence.mini_batch, *map(np.asarray, batch)),
+        ]
+        check_derivatives(evidence, calls, params, batches)
 
-    doing = "Your network is training"
-    found.trace = trace = found.calls.train(found.examples, [found.seed, 1], found.tell, doing, first, names=names)
-    found.tell("Your training has ended. What has it learned?")
-    found.params, found.content = trace.params, kept(trace.params)
-    if not trace.points:
-        derivatives(found, found.calls, found.params, [found.few])
+    activity = "Your network is training"
+    evidence.trace = trace = evidence.calls.train(
+        evidence.examples,
+        [evidence.seed, 1],
+        evidence.on_progress,
+        activity,
+        check_first_call,
+        watched_names=watched_names,
+    )
+    evidence.on_progress("Your training has ended. What has it learned?")
+    evidence.params, evidence.content = trace.params, pack_params(trace.params)
+    if not trace.snapshots:
+        check_derivatives(evidence, evidence.calls, evidence.params, [evidence.mini_batch])
         raise wrong("gradients not called")
 
 
-def learns_again(found, derivatives, is_good):
-    """Another training, which nothing is watched in, and the derivatives at its end: see `trains` and `begins_anew`.
+def check_retraining(evidence, check_derivatives, has_learned):
+    """Train again, watching nothing, and check the derivatives at the end: see `check_training` and
+    `check_repeated_training`.
 
     A training of a right file may end badly by chance: then there is another, up to four.
     """
     for i in range(4):
-        found.trace = found.calls.train(found.examples, [found.seed, 1, i], names=())
-        found.params = found.trace.params
-        if is_good(found, found.params):
+        evidence.trace = evidence.calls.train(evidence.examples, [evidence.seed, 1, i], watched_names=())
+        evidence.params = evidence.trace.params
+        if has_learned(evidence, evidence.params):
             break
-    derivatives(found, found.calls, found.params, [found.few])
+    check_derivatives(evidence, evidence.calls, evidence.params, [evidence.mini_batch])
 
 
-def own_batch(calls, params, few, images, *labels):
-    """A list with the batch that a training has used, for the check of derivatives beside a few, if it is one of
-    another size; a part of it if that takes long."""
-    if images.ndim != 2 or any(y.shape != images.shape[:1] for y in labels) or len(images) in (0, len(few[0])):
+def copy_training_batch(calls, params, mini_batch, images, *labels):
+    """Return a list with a batch of the training, for the check of derivatives beside the mini-batch.
+
+    The list is empty if the batch is of the same size as the mini-batch, or no batch of images. A slow loss gets 50
+    examples of it.
+    """
+    if images.ndim != 2 or any(y.shape != images.shape[:1] for y in labels) or len(images) in (0, len(mini_batch[0])):
         return []
-    began = time.process_time()
+    start_time = time.process_time()
     calls.loss(params, images, *labels)
-    slow = time.process_time() - began > 0.05
-    return [tuple(a[:50] if slow else a for a in (images, *labels))]
+    is_slow = time.process_time() - start_time > 0.05
+    return [tuple(a[:50] if is_slow else a for a in (images, *labels))]
 
 
-def moved(params, rng):
-    """Params a little beside these: at first, all scores may be equal."""
+def perturb_params(params, rng):
+    """Return params with a little noise: at first, all scores may be equal."""
     arrays = floats(params).items()
     return replace_leaves(
         params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays}
@@ -332,211 +375,290 @@ def moved(params, rng):
 
 
 def check_gradients(calls, params, batches, rng, thorough=True):
-    """The gradients, if they are right, and the same at each call, whatever `loss` was asked between the two."""
-    one = leaves(calls.gradients(replace_leaves(params), *batches[0]))
-    calls.loss(moved(params, np.random.default_rng(0)), *batches[0])
-    two = leaves(calls.gradients(replace_leaves(params), *batches[0]))
-    if not all(a is None or np.array_equal(a, two.get(k), equal_nan=True) for k, a in one.items()):
-        raise wrong("gradients by chance", examples=calls.examples)
-    names = {"terms": calls.terms, "asks": calls.asks}
-    return check(calls.loss, calls.gradients, params, batches, rng, calls.examples, thorough, **names)
+    """Return the gradients. Raises `Wrong` if they are wrong, or change when `loss` is called in between."""
+    first_gradients = leaves(calls.gradients(replace_leaves(params), *batches[0]))
+    calls.loss(perturb_params(params, np.random.default_rng(0)), *batches[0])
+    second_gradients = leaves(calls.gradients(replace_leaves(params), *batches[0]))
+    if not all(
+        a is None or np.array_equal(a, second_gradients.get(k), equal_nan=True) for k, a in first_gradients.items()
+    ):
+        raise wrong("gradients by chance", examples=calls.examples_name)
+    terms, questions = calls.mean_terms, calls.factor_questions
+    return check(calls.loss, calls.gradients, params, batches, rng, calls.examples_name, thorough, terms, questions)
 
 
-def check_many(calls, params, examples, rng):
-    """More examples than a batch has, and no round number of them: they are not cut off, nor taken in parts whose means
-    do not count as they should."""
-    many = [tuple(a[:n] for a in examples) for n in (MANY, FEWER)]
-    began = time.process_time()
-    calls.loss(params, *many[0])
-    check_gradients(calls, params, [many[time.process_time() - began > 0.02]], rng, thorough=False)
+def check_large_batch(calls, params, examples, rng):
+    """Check the gradients of more examples than a batch has, and no round number of them. Raises `Wrong`.
 
-
-def right_on_the_way(found):
-    """The gradients are right further on, too, and at the end."""
-    calls, (first, *_) = found.calls, found.trace.points
-    began, rng = float(calls.loss(first.params, *found.few)), np.random.default_rng(found.seed)
-    gradients = match_gradients(first.params, calls.gradients(replace_leaves(first.params), *found.few))
-    found.moving = [k for k, g in gradients.items() if g is not None]
-    third = found.trace.points[len(found.trace.points) // 3].params
-    for params, at in ((third, "after a third of the training"), (found.params, "at the end of the training")):
-        if float(calls.loss(params, *found.few)) < max(began, 3):  # otherwise the numbers are too large to tell
-            try:
-                check_gradients(calls, params, [found.few], rng, thorough=False)
-            except Wrong as error:
-                raise Wrong(error.mark, f"{error} (This is {at}. At its first step, the same was right.)") from None
-
-
-def goes_downhill(found):
-    """All arrays that have a gradient move, and against it."""
-    trace, moving = found.trace, found.moving
-    first, last = floats(trace.points[0].params), floats(trace.params)
-    empty = sum(not point.batch[0].size for point in trace.points)
-    if empty > len(trace.points) / 2:
-        raise wrong("no images", n=empty, of=len(trace.points), examples=found.calls.examples)
-    on_the_way = [floats(point.params) for point in trace.points] + [point.after for point in trace.points]
-    moving = [k for k in moving if k in first and k in last]
-    ended = [k for k in moving if not np.array_equal(first[k], last[k])]
-    still = [k for k in moving if all(np.array_equal(first[k], at[k]) for at in (*on_the_way, last) if k in at)]
-    if moving and not ended:
-        raise wrong("no array moves" if len(still) == len(moving) else "no array moves: the first are returned")
-    if never := [k for k in still if not np.all(trace.zero.get(k, True))]:
-        raise wrong("never moves", names=format_paths(never))
-    if gone := [k for k in moving if trace.moves.get(k) and trace.moves[k][0].replaced]:
-        raise wrong("weights replaced", names=format_paths(gone))
-    ways = {k: [m.downhill for m in trace.moves.get(k, ())[:5] if m.length and m.slope] for k in moving}
-    ways = {k: shares for k, shares in ways.items() if shares}
-    up = [k for k, shares in ways.items() if np.mean(shares) < 0.2]
-    if up:
-        raise wrong("uphill" if len(up) == len(ways) else "uphill: some", names=format_paths(up))
-
-
-def begins_anew(found, is_good):
-    """A training begins anew, and as the first one did where its rng is the same. And its steps come from `gradients`:
-    it goes another way if all of these, from the second call on, are turned round, and to no good end.
-
-    is_good(found, params): whether they would do. (A training that is ended proves nothing: it may be a search along a
-    line.)
+    Examples may be cut off, or taken in parts whose means do not count as they should.
     """
-    trace = found.trace
-    last, (beginning, *_) = floats(trace.params), trace.points
+    batch = [a[:MANY] for a in examples]
+    start_time = time.process_time()
+    calls.loss(params, *batch)
+    if time.process_time() - start_time > 0.02:
+        batch = [a[:FEWER] for a in examples]
+    check_gradients(calls, params, [tuple(batch)], rng, thorough=False)
 
-    def again(most, **how):
+
+def check_gradients_during_training(evidence):
+    """Check the gradients after a third of the training, and at its end. Raises `Wrong`."""
+    calls, (first, *_) = evidence.calls, evidence.trace.snapshots
+    first_loss = float(calls.loss(first.params, *evidence.mini_batch))
+    rng = np.random.default_rng(evidence.seed)
+    gradients = match_gradients(first.params, calls.gradients(replace_leaves(first.params), *evidence.mini_batch))
+    evidence.trained_paths = [k for k, g in gradients.items() if g is not None]
+    params_after_a_third = evidence.trace.snapshots[len(evidence.trace.snapshots) // 3].params
+    for params, when in (
+        (params_after_a_third, "after a third of the training"),
+        (evidence.params, "at the end of the training"),
+    ):
+        loss = float(calls.loss(params, *evidence.mini_batch))
+        if loss < max(first_loss, 3):  # otherwise the numbers are too large to tell
+            try:
+                check_gradients(calls, params, [evidence.mini_batch], rng, thorough=False)
+            except Wrong as error:
+                raise Wrong(error.mark, f"{error} (This is {when}. At its first step, the same was right.)") from None
+
+
+def check_descent(evidence):
+    """Check that all arrays that have a gradient move, and against it. Raises `Wrong`."""
+    trace, paths = evidence.trace, evidence.trained_paths
+    first, last = floats(trace.snapshots[0].params), floats(trace.params)
+    n_empty = sum(not snapshot.batch[0].size for snapshot in trace.snapshots)
+    if n_empty > len(trace.snapshots) / 2:
+        raise wrong("no images", n=n_empty, of=len(trace.snapshots), examples=evidence.calls.examples_name)
+    arrays_on_the_way = [floats(snapshot.params) for snapshot in trace.snapshots]
+    arrays_on_the_way += [snapshot.arrays_after for snapshot in trace.snapshots]
+    paths = [k for k in paths if k in first and k in last]
+    moved_paths = [k for k in paths if not np.array_equal(first[k], last[k])]
+
+    def has_moved(k):
+        return not all(np.array_equal(first[k], arrays[k]) for arrays in (*arrays_on_the_way, last) if k in arrays)
+
+    unmoved_paths = [k for k in paths if not has_moved(k)]
+    if paths and not moved_paths:
+        raise wrong("no array moves" if len(unmoved_paths) == len(paths) else "no array moves: the first are returned")
+    never_moved = [k for k in unmoved_paths if not np.all(trace.always_zero.get(k, True))]
+    if never_moved:
+        raise wrong("never moves", names=format_paths(never_moved))
+    replaced_paths = [k for k in paths if trace.moves.get(k) and trace.moves[k][0].is_multiple]
+    if replaced_paths:
+        raise wrong("weights replaced", names=format_paths(replaced_paths))
+    downhill_shares = {}
+    for k in paths:
+        shares = [move.downhill for move in trace.moves.get(k, ())[:5] if move.length and move.slope]
+        if shares:
+            downhill_shares[k] = shares
+    uphill_paths = [k for k, shares in downhill_shares.items() if np.mean(shares) < 0.2]
+    if uphill_paths:
+        raise wrong(
+            "uphill" if len(uphill_paths) == len(downhill_shares) else "uphill: some", names=format_paths(uphill_paths)
+        )
+
+
+def check_repeated_training(evidence, has_learned):
+    """Check that a training with the same rng starts the same way, and that its steps come from `gradients`. Raises
+    `Wrong`.
+
+    If all gradients from the second call on change their sign, the training should go another way, and to no good end.
+    has_learned(evidence, params): whether params would do. (A training that is ended proves nothing: it may be a search
+    along a line.)
+    """
+    trace = evidence.trace
+    final_arrays, (first_snapshot, *_) = floats(trace.params), trace.snapshots
+
+    def train_again(max_calls, **options):
         names = ("gradients", "loss")
-        return found.calls.train(
-            found.examples, [found.seed, 1], found.tell, "It begins once more", None, most, names, **how
+        return evidence.calls.train(
+            evidence.examples,
+            [evidence.seed, 1],
+            evidence.on_progress,
+            "It begins once more",
+            None,
+            max_calls,
+            names,
+            **options,
         )
 
     try:
-        other = again(0, state=1)
-        turned = again(2 * trace.calls, turned=True, seconds=min(2 * trace.seconds + 1, 12))
+        other_state_trace = train_again(0, global_seed=1)
+        negated_trace = train_again(
+            2 * trace.n_calls, negates_gradients=True, max_seconds=min(2 * trace.seconds + 1, 12)
+        )
     except Exception:  # nothing is known of it
         return
-    for another in (turned, other):
-        if another.points:
-            judge_beginning(beginning, another.points[0], last)
-    if turned.points and not all(map(np.array_equal, beginning.batch, turned.points[0].batch)):
+    for other_trace in (negated_trace, other_state_trace):
+        if other_trace.snapshots:
+            check_same_start(first_snapshot, other_trace.snapshots[0], final_arrays)
+    if negated_trace.snapshots and not all(map(np.array_equal, first_snapshot.batch, negated_trace.snapshots[0].batch)):
         raise wrong("rng ignored: chance of its own", what="batch")
-    if turned.points and not alike(beginning.after, turned.points[0].after):
+    if negated_trace.snapshots and not are_close(first_snapshot.arrays_after, negated_trace.snapshots[0].arrays_after):
         raise wrong("kept between calls: of steps")
-    if len({*trace.marks[1:]}) > 1 and turned.marks == trace.marks:
+    if len({*trace.array_hashes[1:]}) > 1 and negated_trace.array_hashes == trace.array_hashes:
         raise wrong("gradients not used")
-    if turned.params is not None and is_good(found, turned.params):
-        raise wrong("gradients not used: in the end", examples=found.calls.examples)
+    if negated_trace.params is not None and has_learned(evidence, negated_trace.params):
+        raise wrong("gradients not used: in the end", examples=evidence.calls.examples_name)
 
 
-def judge_beginning(one, two, last):
-    """Are the first arrays of two trainings with the same rng the same, and not those that one of them has left?"""
-    first, second = floats(one.params), floats(two.params)
-    drawn = [k for k in first if k in second and np.ptp(first[k])]
-    learned = [k for k in drawn if not np.array_equal(first[k], last.get(k))]
-    if learned and all(np.array_equal(second[k], last.get(k)) for k in learned):
+def check_same_start(snapshot, other_snapshot, final_arrays):
+    """Check that two trainings with the same rng start with the same arrays, and not with those that one has left.
+
+    Raises `Wrong`.
+    """
+    arrays, other_arrays = floats(snapshot.params), floats(other_snapshot.params)
+    drawn_paths = [k for k in arrays if k in other_arrays and np.ptp(arrays[k])]
+    learned_paths = [k for k in drawn_paths if not np.array_equal(arrays[k], final_arrays.get(k))]
+    if learned_paths and all(np.array_equal(other_arrays[k], final_arrays.get(k)) for k in learned_paths):
         raise wrong("kept between calls")
-    if other := [k for k in drawn if not np.array_equal(first[k], second[k])]:
-        raise wrong("rng ignored: chance of its own", what=format_paths(other))
+    different_paths = [k for k in drawn_paths if not np.array_equal(arrays[k], other_arrays[k])]
+    if different_paths:
+        raise wrong("rng ignored: chance of its own", what=format_paths(different_paths))
 
 
-def alike(one, two):
-    """Whether two dicts of arrays have the same numbers, but for the last digits."""
-    return all(np.allclose(a, two[k], rtol=1e-6, atol=1e-9, equal_nan=True) for k, a in one.items() if k in two)
+def are_close(arrays, other_arrays):
+    """Return whether two dicts of arrays have the same numbers, except for rounding."""
+    return all(
+        np.allclose(a, other_arrays[k], rtol=1e-6, atol=1e-9, equal_nan=True)
+        for k, a in arrays.items()
+        if k in other_arrays
+    )
 
 
-def judge_chance(trace, other):
-    """Does another training, with another rng, begin with other weights?"""
-    one, two = floats(trace.points[0].params), floats(other.points[0].params) if other.points else {}
+def check_start_depends_on_rng(trace, other_trace):
+    """Check that a training with another rng starts with other weights. Raises `Wrong`."""
+    arrays = floats(trace.snapshots[0].params)
+    other_arrays = floats(other_trace.snapshots[0].params) if other_trace.snapshots else {}
     # Only of many numbers, most of them different, it is known that they were drawn.
-    drawn = [k for k in trace.zero if k in one and k in two and len(np.unique(one[k])) > max(9, one[k].size / 2)]
-    if drawn and all(np.array_equal(one[k], two[k]) for k in drawn):
-        raise wrong("rng ignored", names=format_paths(drawn))
+    drawn_paths = [
+        k
+        for k in trace.always_zero
+        if k in arrays and k in other_arrays and len(np.unique(arrays[k])) > max(9, arrays[k].size / 2)
+    ]
+    if drawn_paths and all(np.array_equal(arrays[k], other_arrays[k]) for k in drawn_paths):
+        raise wrong("rng ignored", names=format_paths(drawn_paths))
 
 
 # --- Why it has not learned enough ------------------------------------------------------------------------------------
 
 
-class Curve:
-    """The losses of a training on its way, and what a cause needs to know of it. values: for the sentences.
+class Diagnostics:
+    """The losses of a training on its way, and what a diagnosis needs to know of it.
 
-    falls: the share of the first loss below which the last has fallen. flat: that of the loss after three quarters of
-    the way, below which it is still falling at the end.
+    values: for the sentences. max_loss_ratio: the share of the first loss below which the last must have fallen.
+    flat_ratio: a loss at the end below this share of the loss after three quarters of the way is still falling.
     """
 
-    def __init__(self, found, batch, values, falls, flat):
-        params = [*(point.params for point in found.trace.points), found.params]
-        self.found, self.calls, self.trace, self.flat = found, found.calls, found.trace, flat
-        self.batch, self.losses = batch, [float(found.calls.loss(one, *batch)) for one in params]
-        self.begin, self.before, self.end = self.losses[0], self.losses[-2], self.losses[-1]
-        self.falls = self.end < falls * self.begin
-        self.first, self.last = floats(params[0]), floats(params[-1])
-        self.values = {"curve": on_the_way(self.losses), "begin": self.begin, "end": self.end, **values}
+    def __init__(self, evidence, batch, values, max_loss_ratio, flat_ratio):
+        self.evidence = evidence
+        self.calls = evidence.calls
+        self.trace = evidence.trace
+        self.batch = batch
+        self.flat_ratio = flat_ratio
+        params = [*(snapshot.params for snapshot in self.trace.snapshots), evidence.params]
+        self.losses = [float(self.calls.loss(weights, *batch)) for weights in params]
+        self.first_loss = self.losses[0]
+        self.loss_before_last = self.losses[-2]
+        self.last_loss = self.losses[-1]
+        self.has_fallen = self.last_loss < max_loss_ratio * self.first_loss
+        self.first_arrays = floats(params[0])
+        self.last_arrays = floats(params[-1])
+        self.values = {"curve": format_losses(self.losses), "begin": self.first_loss, "end": self.last_loss, **values}
 
-    def wrong(self, mark, **values):
+    def make_error(self, mark, **values):
+        """Return a `Wrong` with the sentence for a mark."""
         return self.calls.sentences.wrong(mark, **self.values | values)
 
-    def best(self):
-        """`best_length` of the first steps."""
-        points = self.trace.points[:8]
-        return [best_length(self.calls, point) for point in points if any(d.any() for d in point.moves().values())]
+    def list_step_factors(self):
+        """Return `find_best_step_factor` of the first steps."""
+        factors = []
+        for snapshot in self.trace.snapshots[:8]:
+            if any(d.any() for d in snapshot.moves().values()):
+                factors.append(find_best_step_factor(self.calls, snapshot))
+        return factors
 
 
-def on_the_way(curve):
-    """A few losses of a training, as text."""
-    steps = np.linspace(0, len(curve) - 1, min(6, len(curve))).astype(int)
-    return ", ".join(f"{curve[i]:.3g}" for i in steps)
+def format_losses(losses):
+    """Return a few losses of a training as text."""
+    steps = np.linspace(0, len(losses) - 1, min(6, len(losses))).astype(int)
+    return ", ".join(f"{losses[i]:.3g}" for i in steps)
 
 
-def has_diverged(curve):
-    """Whether a loss has risen again by more than three tenths of its way down; if it never fell, whether it rose."""
-    return curve[-1] - min(curve) > 0.3 * (curve[0] - min(curve))
+def has_diverged(losses):
+    """Return whether the loss has risen again by more than three tenths of its fall; if it never fell, whether it
+    rose."""
+    return losses[-1] - min(losses) > 0.3 * (losses[0] - min(losses))
 
 
-def best_length(calls, point):
-    """By which of these factors a step has to be multiplied to lower the loss of its own batch most: 0.01 ... 10."""
-    before, moves = floats(point.params), point.moves()
+def find_best_step_factor(calls, snapshot):
+    """Return the factor, 0.01 to 10, by which a step would lower the loss of its own batch most."""
+    arrays, moves = floats(snapshot.params), snapshot.moves()
 
-    def at(t):
-        params = replace_leaves(point.params, {k: before[k] + t * d for k, d in moves.items()})
-        return np.nan_to_num(float(calls.loss(params, *point.batch)), nan=np.inf)
+    def loss_after(factor):
+        params = replace_leaves(snapshot.params, {k: arrays[k] + factor * d for k, d in moves.items()})
+        return np.nan_to_num(float(calls.loss(params, *snapshot.batch)), nan=np.inf)
 
-    return min((1, 0.1, 0.01, 10), key=at)
-
-
-def not_finite(curve):
-    if bad := [k for k, a in curve.last.items() if not np.isfinite(a).all()]:
-        return curve.wrong("not finite", names=format_paths(bad))
+    return min((1, 0.1, 0.01, 10), key=loss_after)
 
 
-def steps_grow(curve):
-    """The last step is many times as long as the first."""
-    lengths = [np.sqrt(sum((d**2).sum() for d in point.moves().values())) for point in curve.trace.points]
-    lengths = [one for one in lengths if one]
+def diagnose_not_finite(diagnostics):
+    """Return a `Wrong` if the last arrays have inf or nan, otherwise None."""
+    bad_paths = [k for k, a in diagnostics.last_arrays.items() if not np.isfinite(a).all()]
+    if bad_paths:
+        return diagnostics.make_error("not finite", names=format_paths(bad_paths))
+    return None
+
+
+def diagnose_growing_steps(diagnostics):
+    """Return a `Wrong` if the last step is many times as long as the first, otherwise None."""
+    lengths = []
+    for snapshot in diagnostics.trace.snapshots:
+        length = np.sqrt(sum((d**2).sum() for d in snapshot.moves().values()))
+        if length:
+            lengths.append(length)
     if len(lengths) > 3 and lengths[-1] / lengths[0] > 30:
-        return curve.wrong("steps grow", times=lengths[-1] / lengths[0])
+        return diagnostics.make_error("steps grow", times=lengths[-1] / lengths[0])
+    return None
 
 
-def steps_too_large(curve):
-    best = curve.best()
-    shorter = sum(times < 1 for times in best)
-    first_one = shorter and best[0] < 1 and curve.end > 0.8 * curve.begin
-    if not curve.falls and (shorter > len(best) / 2 or first_one):
-        return curve.wrong("steps too large", n=shorter, steps=len(best))
+def diagnose_large_steps(diagnostics):
+    """Return a `Wrong` if shorter steps would have lowered the loss more, otherwise None."""
+    factors = diagnostics.list_step_factors()
+    n_shorter = sum(times < 1 for times in factors)
+    is_first_too_long = n_shorter and factors[0] < 1 and diagnostics.last_loss > 0.8 * diagnostics.first_loss
+    if not diagnostics.has_fallen and (n_shorter > len(factors) / 2 or is_first_too_long):
+        return diagnostics.make_error("steps too large", n=n_shorter, steps=len(factors))
+    return None
 
 
-def steps_too_small(curve):
-    if not curve.falls and min(best := curve.best(), default=0) > 1:
-        return curve.wrong("steps too small", steps=len(best))
+def diagnose_small_steps(diagnostics):
+    """Return a `Wrong` if longer steps would have lowered the loss more, otherwise None."""
+    if diagnostics.has_fallen:
+        return None
+    factors = diagnostics.list_step_factors()
+    if min(factors, default=0) > 1:
+        return diagnostics.make_error("steps too small", steps=len(factors))
+    return None
 
 
-def steps_too_few(curve):
-    if curve.end > 0.3 and curve.end < curve.flat * curve.losses[3 * len(curve.losses) // 4]:
-        return curve.wrong("steps too few")
+def diagnose_few_steps(diagnostics):
+    """Return a `Wrong` if the loss is still falling at the end, otherwise None."""
+    earlier_loss = diagnostics.losses[3 * len(diagnostics.losses) // 4]
+    if 0.3 < diagnostics.last_loss < diagnostics.flat_ratio * earlier_loss:
+        return diagnostics.make_error("steps too few")
+    return None
 
 
-def the_same_ones(curve):
-    """Few of the examples were used."""
-    used, of = int(curve.trace.used.sum()), len(curve.trace.used)
-    if 0 < used < of / 3:
-        return curve.wrong("the same images", used=used, of=of, examples=curve.calls.examples)
+def diagnose_few_examples(diagnostics):
+    """Return a `Wrong` if the training used less than a third of the examples, otherwise None."""
+    was_used, noun = diagnostics.trace.was_used, diagnostics.calls.examples_name
+    n_used = int(was_used.sum())
+    if 0 < n_used < len(was_used) / 3:
+        return diagnostics.make_error("the same images", used=n_used, of=len(was_used), examples=noun)
+    return None
 
 
-def diverged(curve):
-    if has_diverged(curve.losses):
-        return curve.wrong("diverged", least=min(curve.losses))
+def diagnose_divergence(diagnostics):
+    """Return a `Wrong` if the loss has risen again, otherwise None."""
+    if has_diverged(diagnostics.losses):
+        return diagnostics.make_error("diverged", least=min(diagnostics.losses))
+    return None

@@ -6,6 +6,7 @@ scale are probed; a nicer number alone is not enough), and the program then lear
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -27,16 +28,18 @@ refused = Sentences(TABLES["Cases"]).verdict
 
 @dataclass
 class Notes:
-    said: str = ""  # what the learner says is wrong, "" while these are dots
-    unfit: str = ""  # why the program cannot be used
-    fixed: bool = False  # whether the cause is gone
-    changed: bool = False  # whether anything was changed
+    """The results of a run, for `Case.judge`."""
+
+    diagnosis: str = ""  # what the learner says is wrong, "" while these are dots
+    misfit: str = ""  # why the program cannot be used
+    is_fixed: bool = False  # whether the cause is gone
+    is_changed: bool = False  # whether anything was changed
     number: float = 0.0  # by which it is judged
 
 
 @dataclass(frozen=True)
 class Case(Kind):
-    """What is known about a program that trains badly."""
+    """A kind of exercise: a program that trains badly."""
 
     diagnosis: str  # what is wrong, a key of SUSPECTS
     # probe(module, rng, train): is the cause gone? train() trains, and returns the number by which it is judged: the
@@ -63,20 +66,20 @@ class Case(Kind):
             raise ValueError(f"{self.diagnosis!r} is not under Suspects in said.md: {', '.join(SUSPECTS)}")
 
     def complete(self, exercise):
-        recorded(exercise.name)
+        load_recorded(exercise.name)
 
     def problems(self, exercise, marked):
         yield from self.problems_of_symptoms(exercise)
         yield from super().problems(exercise, marked)
 
     def problems_of_symptoms(self, exercise):
-        """What is wrong with what is on record of it, as texts."""
-        printed = recorded(exercise.name)
-        for kind, number in last_numbers(printed).items():
+        """Yield the problems with a case's recorded runs, as texts."""
+        lines_by_run = load_recorded(exercise.name)
+        for kind, number in get_last_numbers(lines_by_run).items():
             if self.is_healthy(number) != (kind == "healthy"):
-                should = "should be" if kind == "healthy" else "should not be"
-                yield f"its last number on record, {kind}, is {number}; it {should} {self.healthy}"
-        if len(printed["as it is"]) != len(printed["healthy"]) or max(map(len, printed["healthy"])) > 59:
+                requirement = "should be" if kind == "healthy" else "should not be"
+                yield f"its last number on record, {kind}, is {number}; it {requirement} {self.healthy}"
+        if len(lines_by_run["as it is"]) != len(lines_by_run["healthy"]) or max(map(len, lines_by_run["healthy"])) > 59:
             yield "its two runs do not fit side by side: as many lines in both, of less than 60 characters"
         if not (PICTURES / f"{exercise.name}.png").exists():
             yield f"its picture is missing: `python -m exercises.symptoms {exercise.name}`"
@@ -84,13 +87,16 @@ class Case(Kind):
             yield "its stub has the words of the diagnosis"
 
     def solved(self, exercise):
+        """Return the stub with the mistake fixed, and the diagnosis."""
         fixed = exercise.stub.replace(exercise.wrong, exercise.right)
         return fixed.replace("DIAGNOSIS = ...", f"DIAGNOSIS = {self.diagnosis!r}")
 
     def titled(self, title, needs_torch):
-        return f"Case: {title[0].lower()}{title[1:]}{' (PyTorch)' * needs_torch}"
+        suffix = " (PyTorch)" if needs_torch else ""
+        return f"Case: {title[0].lower()}{title[1:]}{suffix}"
 
     def is_healthy(self, number):
+        """Return whether a number is in the range of a fixed program."""
         return self.least <= number <= self.most
 
     @property
@@ -99,61 +105,73 @@ class Case(Kind):
         return f"over {self.least:.2f}" if self.most == 1 else f"between {self.least:.2f} and {self.most:.2f}"
 
     def run(self, attempt, notes):
-        """What the learner says, whether the cause is gone, and how well the program learns."""
+        """Note the diagnosis, whether the cause is gone, and how well the program learns."""
         module, train = attempt.module, cache(attempt.module.train)
-        said = getattr(module, "DIAGNOSIS", ...)
-        notes.said = "" if said is ... else said[:40] if isinstance(said, str) else f"of type {type(said).__name__}"
-        notes.changed = code_lines(attempt.source) != code_lines(attempt.exercise.stub)
+        diagnosis = getattr(module, "DIAGNOSIS", ...)
+        if isinstance(diagnosis, str):
+            notes.diagnosis = diagnosis[:40]
+        elif diagnosis is not ...:
+            notes.diagnosis = f"of type {type(diagnosis).__name__}"
+        notes.is_changed = code_lines(attempt.source) != code_lines(attempt.exercise.stub)
         try:
-            notes.fixed = bool(self.probe(module, np.random.default_rng(attempt.seed), train))
-            number = train() if notes.fixed or notes.changed else 0
+            notes.is_fixed = bool(self.probe(module, np.random.default_rng(attempt.seed), train))
+            number = train() if notes.is_fixed or notes.is_changed else 0
         except (AttributeError, TypeError, ValueError, IndexError) as error:
             if find_own_frame(error, module.__file__):
                 raise  # the learner's own line is to blame
-            notes.unfit = explain_exception(error)
+            notes.misfit = explain_exception(error)
             return
         if hasattr(number, "__float__"):
             notes.number = float(number)
         else:
-            notes.unfit = "train() should return a number of the test, as it did in the beginning."
+            notes.misfit = "train() should return a number of the test, as it did in the beginning."
 
     def judge(self, exercise, seed, outcome):
+        """Return the `Verdict` on a run."""
         if outcome.error:
             return outcome.error
-        notes, said = outcome.notes, str(outcome.notes.said)
-        if notes.unfit:
-            return refused("does not fit", unfit=notes.unfit)
-        if said and said not in SUSPECTS:
-            return refused("no diagnosis: no suspect", said=said, words=", ".join(f'"{word}"' for word in SUSPECTS))
+        notes, diagnosis = outcome.notes, str(outcome.notes.diagnosis)
+        if notes.misfit:
+            return refused("does not fit", unfit=notes.misfit)
+        if diagnosis and diagnosis not in SUSPECTS:
+            return refused(
+                "no diagnosis: no suspect", said=diagnosis, words=", ".join(f'"{word}"' for word in SUSPECTS)
+            )
         number = float(notes.number)
         does = self.does.format(number)
         numbers = f"\n(It now {does}; a healthy one, {self.healthy}.)"
-        if said and (said != self.diagnosis or not notes.fixed):
-            what, sign = SUSPECTS[said]
-            text = f"The cause is gone, but it was another. You say: {what}. " if notes.fixed else f"You say: {what}. "
-            ask = "Was that so?" if notes.fixed else "Is that so here? The cause is still in the program."
-            text += f"Then {sign} {exercise.against.get(said, ask)}"
-            if notes.changed and not notes.fixed:  # nobody learns from guesses alone which suspect is the right one
-                text += f" {exercise.still}{numbers}" if said == self.diagnosis else numbers
-            return Verdict(False, "not fixed" if said == self.diagnosis else f"diagnosis: {said}", text)
-        if not notes.fixed:
-            return (
-                refused("not fixed: no diagnosis", numbers=numbers) if notes.changed else refused("not written: a case")
-            )
+        if diagnosis and (diagnosis != self.diagnosis or not notes.is_fixed):
+            meaning, sign = SUSPECTS[diagnosis]
+            if notes.is_fixed:
+                text = "The cause is gone, but it was another. "
+                question = "Was that so?"
+            else:
+                text = ""
+                question = "Is that so here? The cause is still in the program."
+            text += f"You say: {meaning}. Then {sign} {exercise.against.get(diagnosis, question)}"
+            if (
+                notes.is_changed and not notes.is_fixed
+            ):  # nobody learns from guesses alone which suspect is the right one
+                text += f" {exercise.still}{numbers}" if diagnosis == self.diagnosis else numbers
+            return Verdict(False, "not fixed" if diagnosis == self.diagnosis else f"diagnosis: {diagnosis}", text)
+        if not notes.is_fixed:
+            if notes.is_changed:
+                return refused("not fixed: no diagnosis", numbers=numbers)
+            return refused("not written: a case")
         if not self.is_healthy(number):
-            about = f" {exercise.or_else}" if exercise.or_else else ""
-            return refused("fixed, but does not learn", does=does, healthy=self.healthy, about=about)
-        if not said:
+            remark = f" {exercise.or_else}" if exercise.or_else else ""
+            return refused("fixed, but does not learn", does=does, healthy=self.healthy, about=remark)
+        if not diagnosis:
             return refused("no diagnosis", does=does)
         return Verdict(True, "passed", f"It {does}.\n{exercise.evidence}")
 
     def opening(self, exercise, written, say):
-        """Say how a case shows itself; and, until the file with this text names one, the suspects."""
-        printed = recorded(exercise.name)
+        """Print how a case shows itself; and, until the file with this text names one, the suspects."""
+        lines_by_run = load_recorded(exercise.name)
         say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
-        for lines in zip(printed["as it is"], printed["healthy"], strict=True):
-            sick, healthy = map(shorter, lines)
-            print(f"{sick:38}{healthy}")
+        for lines in zip(lines_by_run["as it is"], lines_by_run["healthy"], strict=True):
+            sick_line, healthy_line = map(shorten_line, lines)
+            print(f"{sick_line:38}{healthy_line}")
         say(f"\nThe curves: {relative_path(PICTURES / exercise.name)}.png")
         say("Run it with `python practice.py run`.")
         if re.search(r"^DIAGNOSIS *= *\.\.\.", written, re.MULTILINE):
@@ -163,33 +181,43 @@ class Case(Kind):
         print()
 
     def count_printed_lines(self, exercise):
-        return len(recorded(exercise.name)["healthy"])
+        """Return how many lines a healthy run prints."""
+        return len(load_recorded(exercise.name)["healthy"])
 
     def solution(self, exercise):
+        """Return the lines of the solution, as texts."""
         return ["Instead of", exercise.wrong, "it should be", exercise.right, exercise.evidence]
 
 
-def recorded(name):
-    """What a case printed, {"as it is": lines, "healthy": lines}; ValueError if that was never recorded."""
-    found = json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))
-    if name not in found:
+def load_recorded(name):
+    """Return what a case printed, {"as it is": lines, "healthy": lines}. Raises ValueError if that was never
+    recorded."""
+    lines_by_case = json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))
+    if name not in lines_by_case:
         raise ValueError(f"its symptoms are not recorded: `python -m exercises.symptoms {name}`")
-    return found[name]
+    return lines_by_case[name]
 
 
-def curves(lines):
-    """The two numbers of each epoch in what a case printed, {"training loss": (epochs,), "test accuracy": the same}."""
-    epochs = [line.partition(": ")[2].split(", ") for line in lines if line.startswith("epoch ")]
-    pairs = ((part.rpartition(" ") for part in epoch) for epoch in epochs)
-    found = [{what: float(number) for what, _, number in pair} for pair in pairs]
-    return {what: np.array([epoch[what] for epoch in found]) for what in found[0]}
+def parse_curves(lines):
+    """Return both numbers of each epoch in printed lines, {"training loss": (epochs,), "test accuracy": the same}."""
+    values = defaultdict(list)
+    for line in lines:
+        if line.startswith("epoch "):
+            for text in line.partition(": ")[2].split(", "):
+                quantity, _, number = text.rpartition(" ")
+                values[quantity].append(float(number))
+    return {quantity: np.array(numbers) for quantity, numbers in values.items()}
 
 
-def last_numbers(printed):
-    """{"as it is": the number by which it is judged at the end of that run, "healthy": the same}"""
-    return {kind: [values[-1] for values in curves(lines).values()][-1] for kind, lines in printed.items()}
+def get_last_numbers(lines_by_run):
+    """Return {"as it is": the number by which a case is judged at the end of that run, "healthy": the same}."""
+    numbers = {}
+    for run, lines in lines_by_run.items():
+        *_, last_curve = parse_curves(lines).values()
+        numbers[run] = last_curve[-1]
+    return numbers
 
 
-def shorter(line):
-    """A line that a case prints, so that two of them fit side by side."""
+def shorten_line(line):
+    """Return a printed line shortened, so that two fit side by side."""
     return re.sub("epoch |training |(?<=test) accuracy", "", line)

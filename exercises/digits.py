@@ -13,7 +13,7 @@ FILE = ROOT / "images.npz"  # where the site has them, which has no more images 
 
 @cache
 def few_images():
-    """Images (N, 28, 28) uint8 and labels (N,): for training and for testing."""
+    """Return images (N, 28, 28) uint8 and labels (N,): for training and for testing."""
     if FILE.exists():
         with np.load(FILE) as arrays:
             return tuple(arrays.values())
@@ -23,8 +23,9 @@ def few_images():
 
 
 def few_digits():
-    """The same as inputs x (N, 784), float32, with mean 0 and standard deviation 1, and labels y (N,)."""
+    """Return inputs x (N, 784), float32, with mean 0 and standard deviation 1, and labels y (N,): for training and
+    testing."""
     images, y, test_images, y_test = few_images()
     mean, std = images.mean(), images.std()
-    x, x_test = (((i - mean) / std).astype(np.float32).reshape(-1, 784) for i in (images, test_images))
+    x, x_test = (((array - mean) / std).astype(np.float32).reshape(-1, 784) for array in (images, test_images))
     return x, y, x_test, y_test

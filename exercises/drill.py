@@ -3,8 +3,8 @@
 import json
 from datetime import date, timedelta
 
-from exercises.faults import FAULTS, MET_WITH, N_SEEDED, network_of
-from exercises.faulty import answers_to
+from exercises.faults import FAULTS, MET_WITH, N_SEEDED, get_network_name
+from exercises.faulty import load_findings
 from support.errors import UserError
 from support.files import atomic_write, read_file
 
@@ -17,8 +17,8 @@ def list_faults(work):
     The faults are those of the networks that they have met: an exercise of that part of the list has passed. The more
     steps of docs/debugging.md say something of a fault, the easier it is. Of the hardest, only the evidence tells.
     """
-    names = [name for name, fault in FAULTS.items() if has_met(work, network_of(fault))]
-    return sorted(names, key=lambda name: -sum(map(bool, answers_to(name).values())))
+    names = [name for name, fault in FAULTS.items() if has_met(work, get_network_name(fault))]
+    return sorted(names, key=lambda name: -sum(map(bool, load_findings(name).values())))
 
 
 def has_met(work, network):
@@ -29,11 +29,11 @@ def has_met(work, network):
     if exercise is None:  # these are somebody else's exercises
         return False
     _, part = work.catalogue.find_part(exercise)
-    return any(other.name in work.progress["passed"] for other in part)
+    return any(member.name in work.progress["passed"] for member in part)
 
 
 def load_found(work):
-    """Return {fault: the day on which it was found}, the earliest first. UserError if the file is damaged."""
+    """Return {fault: the day on which it was found}, the earliest first. Raises UserError if the file is damaged."""
     path = work.folder / "faults.json"
     if not path.exists():
         return {}
@@ -52,14 +52,14 @@ def note_found(work, name):
 
 
 def choose_next(work):
-    """Return the first fault that the learner has not found. UserError if there is none."""
-    found = load_found(work)
+    """Return the first fault that the learner has not found. Raises UserError if there is none."""
+    days_by_fault = load_found(work)
     for name in list_faults(work):
-        if name not in found:
+        if name not in days_by_fault:
             return name
     unmet = [network for network in MET_WITH if not has_met(work, network)]
-    more = f"; more come with the exercises of {', '.join(unmet)}" if unmet else ""
-    raise UserError(f"you have found all of them{more}. `python practice.py review fault` brings one back")
+    hint = f"; more come with the exercises of {', '.join(unmet)}" if unmet else ""
+    raise UserError(f"you have found all of them{hint}. `python practice.py review fault` brings one back")
 
 
 def choose_seeded(seed):

@@ -161,19 +161,19 @@ FAULTS = {
 }  # fmt: skip
 
 
-def network_of(fault):
+def get_network_name(fault):
     """Return the key of the fault's network in NETWORKS."""
     words = fault.options.split()
     return words[words.index("--model") + 1] if "--model" in words else "mlp"
 
 
-def spoilt(text, fault):
-    """A file's text with the fault in it; ValueError unless the place is there once."""
+def insert_fault(text, fault):
+    """Return a file's text with the fault in it. Raises ValueError unless the place is there once."""
     if text.count(fault.right) != 1:
         raise ValueError(f"{fault.file} has {text.count(fault.right)} places that read: {fault.right}")
     return text.replace(fault.right, fault.wrong)
 
 
-def line_of(text, fault):
-    """The number of the line that has the fault, in the file as it was."""
+def find_fault_line(text, fault):
+    """Return the number of the line that has the fault, in the file as it was."""
     return text[: text.index(fault.right)].count("\n") + 1

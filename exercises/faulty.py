@@ -5,10 +5,10 @@ import json
 import os
 import re
 import shutil
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
-from exercises.faults import FAULTS, SUSPECTS, line_of, spoilt
+from exercises.faults import FAULTS, SUSPECTS, find_fault_line, insert_fault
 from support.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,26 +26,31 @@ IS_FOUND = ".found"  # an empty file, once it is found
 EXAMPLE = "say it like this: fault mlp_np.py:61 gradient"
 
 
-def digest(name):
+def hash_name(name):
+    """Return a digest of a fault's name."""
     return hashlib.sha256(f"fault {name}".encode()).hexdigest()
 
 
 def hand_out(folder, name):
-    """The project into `folder` with that fault. What is there of an earlier one gets a number."""
+    """Copy the project, with that fault, into a folder. An earlier copy gets a number.
+
+    Raises UserError if the folder holds something else.
+    """
     if folder.exists():
         if not (folder / SECRET).exists():
             raise UserError(f"{folder} holds something else: rename it, and call this again")
-        folder.rename(next(kept for i in count(1) if not (kept := folder.with_name(f"{folder.name}.{i}")).exists()))
+        numbered = (folder.with_name(f"{folder.name}.{i}") for i in count(1))
+        folder.rename(next(path for path in numbered if not path.exists()))
     fault = FAULTS[name]
-    for path in sorted({path for pattern in PROGRAMS for path in ROOT.glob(pattern)}):
+    for path in sorted(set(chain.from_iterable(ROOT.glob(pattern) for pattern in PROGRAMS))):
         if path.is_file() and "__pycache__" not in path.parts and path != FOUND:
             copy = folder / path.relative_to(ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             if path == ROOT / fault.file:
-                copy.write_text(spoilt(path.read_text(encoding="utf-8"), fault), encoding="utf-8")
+                copy.write_text(insert_fault(path.read_text(encoding="utf-8"), fault), encoding="utf-8")
             else:
                 shutil.copyfile(path, copy)
-    for path in (path for room in DATA for path in (ROOT / room).iterdir()):
+    for path in chain.from_iterable((ROOT / room).iterdir() for room in DATA):
         copy = folder / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -54,16 +59,16 @@ def hand_out(folder, name):
             shutil.copyfile(path, copy)
     for path in (folder / "exercises" / "faults.py", folder / "exercises" / "faulty.py"):
         path.unlink()  # which would tell
-    (folder / SECRET).write_text(digest(name), encoding="utf-8")
+    (folder / SECRET).write_text(hash_name(name), encoding="utf-8")
 
 
-def handed_out(folder):
-    """The name of the fault that is in that folder, or None."""
+def identify_fault(folder):
+    """Return the name of the fault in that folder, or None."""
     try:
         secret = (folder / SECRET).read_text(encoding="utf-8")
     except OSError:
         return None
-    return next((name for name in FAULTS if digest(name) == secret), None)
+    return next((name for name in FAULTS if hash_name(name) == secret), None)
 
 
 def is_found(folder):
@@ -85,7 +90,7 @@ def parse_place(folder, place):
     """Return (file, line) of FILE:LINE, the file as it is called within the copy in `folder`: ("lab/prove.py", 7).
 
     FILE may also be a path from where one is, from the folder above the copy, or from the root of the drive; it may
-    name the file here in place of that in the copy; and it may lack ".py". UserError for anything else.
+    name the file here in place of that in the copy; and it may lack ".py". Raises UserError for anything else.
     """
     name, _, line = place.rpartition(":")
     if not name or not line.isdecimal():
@@ -100,55 +105,55 @@ def parse_place(folder, place):
     raise UserError(f"{name} is no file of the copy in {folder}: {EXAMPLE}")
 
 
-def judge(name, file, line, suspect):
-    """Whether that is the file and the line of a fault, and this its suspect; and what is said of it, line by line.
+def judge_answer(name, file, line, suspect):
+    """Return whether that is the file and the line of a fault, and its suspect; and the text for it, line by line.
 
-    UserError if there is no such suspect.
+    Raises UserError if there is no such suspect.
     """
     fault = FAULTS[name]
     if suspect not in SUSPECTS:
         raise UserError(f"{EXAMPLE}; the suspects are {', '.join(SUSPECTS)}")
-    right = line_of((ROOT / fault.file).read_text(encoding="utf-8"), fault)
-    is_there = file == fault.file and line == right
+    right_line = find_fault_line((ROOT / fault.file).read_text(encoding="utf-8"), fault)
+    is_there = file == fault.file and line == right_line
     if suspect == fault.suspect and is_there:
-        return True, [f"Found. {fault.why}", *shown_by(name)]
-    said = "The suspect is right." if suspect == fault.suspect else "It is another suspect."
+        return True, [f"Found. {fault.why}", *describe_findings(name)]
+    about_suspect = "The suspect is right." if suspect == fault.suspect else "It is another suspect."
     if is_there:
-        where = "The line is right."
+        about_place = "The line is right."
     elif file == fault.file:
-        where = "The file is right, and the line is another."
+        about_place = "The file is right, and the line is another."
     else:
-        where = "It is another file."
-    loud = [look for look, words in answers_to(name).items() if words]
-    if not loud:
-        return False, [f"{said} {where}"]
-    steps, verb = name_steps(loud[0])
-    return False, [f"{said} {where}", f"Look again at what {steps} of docs/debugging.md {verb}."]
+        about_place = "It is another file."
+    telling_steps = [step for step, finding in load_findings(name).items() if finding]
+    if not telling_steps:
+        return False, [f"{about_suspect} {about_place}"]
+    steps, verb = name_steps(telling_steps[0])
+    return False, [f"{about_suspect} {about_place}", f"Look again at what {steps} of docs/debugging.md {verb}."]
 
 
-def answers_to(name):
-    """{a step of docs/debugging.md: what it says of that fault, or ""}."""
+def load_findings(name):
+    """Return {a step of docs/debugging.md: what it says of that fault, or ""}."""
     return json.loads(FOUND.read_text(encoding="utf-8"))["faults"].get(name, {}) if FOUND.exists() else {}
 
 
-def shown_by(name):
-    """Which steps of docs/debugging.md say something of a fault, and which of all is the best to begin with."""
-    answers = answers_to(name)
-    loud = [look for look, words in answers.items() if words]
-    if not answers:
+def describe_findings(name):
+    """Return sentences on the steps of docs/debugging.md that say something of a fault."""
+    findings = load_findings(name)
+    telling_steps = [step for step, finding in findings.items() if finding]
+    if not findings:
         return []
-    if not loud:
+    if not telling_steps:
         return ["No step of docs/debugging.md says anything of it: only reading finds such a line."]
     sentences = []
-    for look in loud:
-        steps, verb = name_steps(look)
-        sentences.append(f"{steps[0].upper()}{steps[1:]} of docs/debugging.md {verb}: {answers[look]}")
+    for step in telling_steps:
+        steps, verb = name_steps(step)
+        sentences.append(f"{steps[0].upper()}{steps[1:]} of docs/debugging.md {verb}: {findings[step]}")
     return sentences
 
 
-def name_steps(look):
+def name_steps(step):
     """Return the steps of "1, 2, 5 look" and their verb, in words: ("steps 1, 2 and 5", "say")."""
-    *first, last = re.findall(r"\d+", look)
+    *first, last = re.findall(r"\d+", step)
     if first:
         return f"steps {', '.join(first)} and {last}", "say"
     return f"step {last}", "says"

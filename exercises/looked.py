@@ -13,34 +13,37 @@ with program.import_guard("requirements-np.txt"):
 
     import data
     from exercises import digits
-    from exercises.own import Reading
-    from exercises.words import explained
-    from exercises.writer import Writing
+    from exercises.own import ReaderCalls
+    from exercises.words import load_or_explain
+    from exercises.writer import WriterCalls
     from marker.derivatives import match_gradients
     from marker.nests import floats
     from support.errors import UserError
     from views.training import FIRST, describe_marks, find_unusual_array, root_mean_square
 
 
-def examples_of(name):
-    """What `train` of that exercise is given, and the class with the calls of its functions."""
+def load_examples(name):
+    """Return the arguments of `train` of that exercise, without rng, and the class with the calls of its functions."""
     if name == "own_gpt":
-        return (data.load("names").train_tokens,), Writing
+        return (data.load("names").train_tokens,), WriterCalls
     images, labels, *_ = digits.few_images()
-    return (images.reshape(len(images), -1), labels), Reading
+    return (images.reshape(len(images), -1), labels), ReaderCalls
 
 
-def rows_of(module, name):
-    """(the losses of the first batches, [(array, its size, that of its gradient, that of its step in units of its own
-    or None)]) at the last of them whose step was seen."""
-    examples, calls = examples_of(name)
+def measure_arrays(module, name):
+    """Return (losses of the first batches, rows): sizes at the last of them whose step was seen.
+
+    A row is (array, its size, that of its gradient, that of its step in units of its own or None). Raises UserError if
+    there is no step.
+    """
+    examples, calls = load_examples(name)
     calls = calls(module)
-    points = [point for point in calls.train(examples, 0, most=FIRST).points if point.after]
-    if not points:
+    snapshots = [snapshot for snapshot in calls.train(examples, 0, max_calls=FIRST).snapshots if snapshot.arrays_after]
+    if not snapshots:
         raise UserError("`train` takes no step that can be looked at: does it call `gradients`?")
-    losses = [float(calls.loss(point.params, *point.batch)) for point in points]
-    params, moves = floats(points[-1].params), points[-1].moves()
-    found = match_gradients(points[-1].params, calls.gradients(points[-1].params, *points[-1].batch))
+    losses = [float(calls.loss(snapshot.params, *snapshot.batch)) for snapshot in snapshots]
+    params, moves = floats(snapshots[-1].params), snapshots[-1].moves()
+    found = match_gradients(snapshots[-1].params, calls.gradients(snapshots[-1].params, *snapshots[-1].batch))
     rows = []
     for path, gradient in found.items():
         steps = path in moves and params[path].ndim > 1 and params[path].any()
@@ -53,8 +56,9 @@ def rows_of(module, name):
 
 @np.errstate(all="ignore")
 def main(name, file):
-    with explained(file) as module:
-        losses, rows = rows_of(module, name)
+    """Print the sizes of all arrays, their gradients and steps."""
+    with load_or_explain(file) as module:
+        losses, rows = measure_arrays(module, name)
     print(f"the loss of the first {len(losses)} batches: {' '.join(f'{loss:.3g}' for loss in losses)}\n")
     print(f"{'array':24}{'its size':>12}{'its gradient':>16}{'step / its size':>18}")
     for path, weights, gradient, step in rows:

@@ -3,10 +3,11 @@ step by step, and the site trains with it in the page.
 
 Its function `train` has holes, <logits> and so on, which the learner's lines fill. docs/backprop.md shows it filled
 with the project's. What differs from place to place is a parameter: the images, the hidden units, the learning rates,
-and `hear`, which is told of each step.
+and `hear`, which is called after each step.
 """
 
 import ast
+import itertools
 import re
 import symtable
 import textwrap
@@ -131,47 +132,57 @@ if __name__ == "__main__":
 '''
 HOLE = re.compile(r"^( *)<(\w+)>$", re.MULTILINE)
 EXERCISES = {exercise.name: exercise for exercise in CHAPTERS["chapter1"]}
-USED = [name for _, name in HOLE.findall(PROGRAM)]  # the others of its part have no place in a training
+HOLES = [name for _, name in HOLE.findall(PROGRAM)]  # the others of its part have no place in a training
 # The names that mean something to the program: a learner's lines may set none of them but their own results.
 TREE = ast.parse(HOLE.sub("", PROGRAM))
 NAMES = {node.id for node in ast.walk(TREE) if isinstance(node, ast.Name)}
 NAMES |= {node.name for node in ast.walk(TREE) if isinstance(node, ast.FunctionDef)}
-NAMES |= {name for exercise in EXERCISES.values() for name in exercise.gives}
+NAMES |= set(itertools.chain.from_iterable(exercise.gives for exercise in EXERCISES.values()))
 
 
-def program(paths):
-    """The whole program, with the lines of these files of a learner, and where there is none, with the project's."""
-    found = {path: lines_of(path) for path in paths}
-    inside = {name: EXERCISES[name].formula for name in USED}
-    inside |= {path.stem: lines for path, (lines, _) in found.items()}
-    taken, above = NAMES | {name for lines in inside.values() for name in stored(ast.parse(lines))}, {}
-    for path, (_, definitions) in found.items():
+def make_program(paths):
+    """Return the whole program, with the lines of these files, and with the project's where there is none.
+
+    Raises UserError if a file defines a name that the program has.
+    """
+    code_by_path = {path: extract_code(path) for path in paths}
+    code_by_exercise = {name: EXERCISES[name].formula for name in HOLES}
+    code_by_exercise |= {path.stem: lines for path, (lines, _) in code_by_path.items()}
+    taken_names = set(NAMES)
+    for lines in code_by_exercise.values():
+        taken_names |= find_assigned_names(ast.parse(lines))
+    definitions_by_name = {}
+    for path, (_, definitions) in code_by_path.items():
         for name, text in definitions:
-            if name in taken or above.setdefault(name, text) != text:
+            if name in taken_names or definitions_by_name.setdefault(name, text) != text:
                 raise UserError(f"{path.name} defines `{name}`, a name that the program has already: rename it")
-    imports, rest = filled(inside).split("\n\n\n", 1)
-    return "\n\n\n".join([imports, *dict.fromkeys(above.values()), rest])
+    imports, rest = fill_holes(code_by_exercise).split("\n\n\n", 1)
+    return "\n\n\n".join([imports, *dict.fromkeys(definitions_by_name.values()), rest])
 
 
-def filled(inside):
-    """The program with these lines in its holes: {exercise: text}."""
-    return HOLE.sub(lambda hole: textwrap.indent(inside[hole[2]], hole[1]), PROGRAM)
+def fill_holes(code_by_exercise):
+    """Return the program with these lines in its holes: {exercise: text}."""
+    return HOLE.sub(lambda hole: textwrap.indent(code_by_exercise[hole[2]], hole[1]), PROGRAM)
 
 
-def training(lines):
-    """The program's `train`, whose lines are calls: lines(exercise, {name: value}) gives {output: value}."""
-    calls = {name: f"{', '.join(EXERCISES[name].gives)}, = lines({name!r}, locals()).values()" for name in USED}
-    names = {"__name__": "training", "lines": lines}
-    exec(compile(filled(calls), "training", "exec"), names)
+def make_train_function(run_exercise):
+    """Return the program's `train`, whose lines are calls.
+
+    run_exercise(exercise, {name: value}) returns {output: value}.
+    """
+    calls = {name: f"{', '.join(EXERCISES[name].gives)}, = lines({name!r}, locals()).values()" for name in HOLES}
+    names = {"__name__": "training", "lines": run_exercise}
+    exec(compile(fill_holes(calls), "training", "exec"), names)
     return names["train"]
 
 
-def lines_of(path):
-    """What a learner's file gives to the program: the text in place of its hole, and the definitions that this needs.
+def extract_code(path):
+    """Return the text of a learner's file for its hole, and the definitions that it needs, as pairs of a name and a
+    text.
 
-    It is the function's body, if that reads like a part of the program. If it returns early, or gives a new value to a
-    name of the program, the whole function is one more definition, and is called. The definitions are pairs of a name
-    and a text.
+    The text is the function's body, if that reads like a part of the program. If it returns early, or gives a new value
+    to a name of the program, the whole function is one more definition, and is called. Raises UserError if the file is
+    not in UTF-8, or has no such function.
     """
     exercise = EXERCISES[path.stem]
     try:
@@ -182,84 +193,96 @@ def lines_of(path):
         source = re.sub(f"{re.escape(comment)}$", "", source, flags=re.MULTILINE)  # unless the learner has gone on
     tree, lines = ast.parse(source), source.splitlines()
 
-    def text(first, last):
-        start = min([first.lineno, *(one.lineno for one in getattr(first, "decorator_list", ()))])
-        indent = f"^[ \\t]{{0,{first.col_offset}}}"  # a comment between the lines may have less
-        return "\n".join(re.sub(indent, "", line) for line in lines[start - 1 : last.end_lineno])
+    def get_source(first_node, last_node):
+        decorators = getattr(first_node, "decorator_list", ())
+        start = min([first_node.lineno, *(decorator.lineno for decorator in decorators)])
+        indent = f"^[ \\t]{{0,{first_node.col_offset}}}"  # a comment between the lines may have less
+        return "\n".join(re.sub(indent, "", line) for line in lines[start - 1 : last_node.end_lineno])
 
     name, results = exercise.function.name, ", ".join(exercise.gives)
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name]
     if not functions:  # a lambda has passed, too
         raise UserError(f"{path.name} has no `def {name}`: write it as the stub does")
     function = functions[-1]
-    definitions = needed(text(function, function), [pair for n in tree.body for pair in defined(n, text(n, n))])
-    *body, end = function.body[ast.get_docstring(function) is not None :]
-    plain = (
-        [n for n in ast.walk(function) if isinstance(n, ast.Return)] == [end]
-        and (not body or body[-1].end_lineno < end.lineno)
+    all_definitions = []
+    for node in tree.body:
+        all_definitions += list_definitions(node, get_source(node, node))
+    definitions = select_needed(get_source(function, function), all_definitions)
+    *body, return_node = function.body[ast.get_docstring(function) is not None :]
+    can_be_inlined = (
+        [n for n in ast.walk(function) if isinstance(n, ast.Return)] == [return_node]
+        and (not body or body[-1].end_lineno < return_node.lineno)
         and [n.arg for n in ast.walk(function.args) if isinstance(n, ast.arg)] == list(exercise.takes)
         and not function.decorator_list
-        and not stored(function) & NAMES - {*exercise.gives, *exercise.may_change}
+        and not find_assigned_names(function) & NAMES - {*exercise.gives, *exercise.may_change}
     )
-    if not plain:
-        whole = re.sub(rf"^def +{name}\b", f"def my_{name}", text(function, function), flags=re.MULTILINE)
+    if not can_be_inlined:
+        whole = re.sub(rf"^def +{name}\b", f"def my_{name}", get_source(function, function), flags=re.MULTILINE)
         definitions.append((f"my_{name}", whole))
         return f"{results} = my_{name}({', '.join(exercise.takes)})", definitions
-    inside, returned = [text(body[0], body[-1])] if body else [], ast.unparse(end.value)
-    if returned not in (results, f"({results})"):
-        inside.append(f"{results} = {returned}")
-    return "\n".join(inside), definitions
+    code = [get_source(body[0], body[-1])] if body else []
+    returned_text = ast.unparse(return_node.value)
+    if returned_text not in (results, f"({results})"):
+        code.append(f"{results} = {returned_text}")
+    return "\n".join(code), definitions
 
 
-def stored(tree):
-    """The names that get a value in it."""
+def find_assigned_names(tree):
+    """Return the names that get a value in a tree."""
     return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
-def defined(node, text):
-    """[(name, definition)] of a statement that stands by itself, outside of functions; text: the statement."""
+def list_definitions(node, source):
+    """Return [(name, definition)] of a statement outside of functions. source: the statement."""
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-        return [(node.name, text)]
+        return [(node.name, source)]
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return [(name, text) for target in targets for name in sorted(stored(target))]
+        return [(name, source) for target in targets for name in sorted(find_assigned_names(target))]
     if isinstance(node, (ast.Import, ast.ImportFrom)):  # each name has a statement of its own
-        each = {alias: ast.unparse(type(node)(**vars(node) | {"names": [alias]})) for alias in node.names}
-        return [(alias.asname or alias.name.partition(".")[0], import_) for alias, import_ in each.items()]
+        definitions = []
+        for alias in node.names:
+            import_text = ast.unparse(type(node)(**vars(node) | {"names": [alias]}))
+            definitions.append((alias.asname or alias.name.partition(".")[0], import_text))
+        return definitions
     return []
 
 
-def needed(text, definitions):
-    """Those of a file's definitions that a function needs, directly or through others; text: the function."""
-    found, names = dict(definitions), ["*", *free(text)]  # of two with one name, the last counts
+def select_needed(function_text, definitions):
+    """Return those definitions that a function needs, directly or through others."""
+    text_by_name = dict(definitions)  # of two with one name, the last counts
+    names = ["*", *find_free_names(function_text)]
     for name in names:
-        names += free(found.get(name, "")) - {*names}
-    return [(name, text) for name, text in found.items() if name in names and text not in PROGRAM.splitlines()]
+        names += find_free_names(text_by_name.get(name, "")) - {*names}
+    program_lines = PROGRAM.splitlines()
+    return [(name, text) for name, text in text_by_name.items() if name in names and text not in program_lines]
 
 
-def free(text):
-    """The names that some statements take from around them."""
+def find_free_names(text):
+    """Return the names that statements take from around them."""
     tables = [symtable.symtable(text, "", "exec")]
     for table in tables:
         tables += table.get_children()
-    return {
-        symbol.get_name()
-        for table in tables
-        for symbol in table.get_symbols()
-        if symbol.is_referenced() and (symbol.is_global() or table is tables[0])
-    }
+    names = set()
+    for table in tables:
+        for symbol in table.get_symbols():
+            if symbol.is_referenced() and (symbol.is_global() or table is tables[0]):
+                names.add(symbol.get_name())
+    return names
 
 
 PIXELS, SCORES = 784, 10
 
 
-def two_layers(params):
-    """{"W1": (784, H), "b1": (H,), "W2": (H, 10), "b2": (10,)}, float64, if the shapes in a nest say which arrays these
-    are; otherwise None. The matrices may be of shape (out, in). A bias that there is not is 0.
+def find_two_layers(params):
+    """Return a nest's arrays as those of a network with two layers, or None if their shapes do not say which is which.
+
+    {"W1": (784, H), "b1": (H,), "W2": (H, 10), "b2": (10,)}, float64. The matrices may be of shape (out, in). A missing
+    bias is 0.
     """
     arrays = [a for a in floats(params).values() if a.ndim and min(a.shape)]
-    H, rest = divmod(sum(a.size for a in arrays) - SCORES, PIXELS + 1 + SCORES)
-    if len(arrays) == 1 and not rest:  # all in one vector
+    H, remainder = divmod(sum(a.size for a in arrays) - SCORES, PIXELS + 1 + SCORES)
+    if len(arrays) == 1 and not remainder:  # all in one vector
         ends = np.cumsum([PIXELS * H, H, H * SCORES])
         shapes = {"W1": (PIXELS, H), "b1": (H,), "W2": (H, SCORES), "b2": (SCORES,)}
         parts = np.split(arrays[0].ravel(), ends)
@@ -267,13 +290,16 @@ def two_layers(params):
     matrices = [a for a in arrays if a.ndim == 2 and min(a.shape) > 1]
     if len(matrices) != 2:
         return None
-    for first, second in (matrices, matrices[::-1]):
-        for W1, W2 in ((first, second), (first.T, second.T)):
+    for first_matrix, second_matrix in (matrices, matrices[::-1]):
+        for W1, W2 in ((first_matrix, second_matrix), (first_matrix.T, second_matrix.T)):
             if W1.shape[0] == PIXELS and W2.shape == (W1.shape[1], SCORES):
                 vectors = [a.ravel() for a in arrays if a.size == max(a.shape)]
                 b1, b2 = ([a for a in vectors if len(a) == n] for n in W2.shape)
                 b1, b2 = (b1[:1], b1[1:]) if len(b1) == 2 and b1 is not b2 and W2.shape[0] == SCORES else (b1, b2)
                 if len(b1) < 2 and len(b2) < 2:
-                    biases = [one[0] if one else np.zeros(n) for one, n in zip((b1, b2), W2.shape, strict=True)]
+                    biases = [
+                        vectors_of_size[0] if vectors_of_size else np.zeros(n)
+                        for vectors_of_size, n in zip((b1, b2), W2.shape, strict=True)
+                    ]
                     return {"W1": W1, "b1": biases[0], "W2": W2, "b2": biases[1]}
     return None

@@ -4,6 +4,7 @@ The file has four functions: loss, gradients, train and read. So nothing has to 
 built. The label with the least loss is what `read` should say. exercises/said.md has the sentences.
 """
 
+import itertools
 import sys
 import time
 from contextlib import suppress
@@ -18,8 +19,8 @@ with program.import_guard("requirements-np.txt"):
 
     import data
     from exercises import blank, digits
-    from exercises.blank import Blank, Calls, Curve, kept, kind, moved, restored
-    from exercises.words import OF_NETWORKS, explain, explained
+    from exercises.blank import Blank, Calls, Diagnostics, describe_type, pack_params, perturb_params, unpack_params
+    from exercises.words import OF_NETWORKS, explain, load_or_explain
     from marker import ROOT
     from marker.derivatives import check_loss, root_mean_square
     from marker.nests import floats, format_paths, leaves, replace_leaves
@@ -28,524 +29,656 @@ with program.import_guard("requirements-np.txt"):
     from support.errors import UserError
     from support.files import atomic_write, read_file
 
-NEEDED, APART = 0.88, 0.03  # the accuracy that is needed; how far from it the claim may be
-AGAIN = 0.8  # the accuracy that another training needs, of other images
-ALIKE = 0.5  # the accuracy that no training has whose gradients are turned round
-KNOWN = 3500  # images to learn from; the others are for the test
+MIN_ACCURACY, MAX_CLAIM_ERROR = 0.88, 0.03  # the accuracy that is needed; how far from it the claim may be
+MIN_RETRAINED_ACCURACY = 0.8  # the accuracy that another training needs, of other images
+MIN_ACCURACY_OF_LEARNING = 0.5  # the accuracy that no training has whose gradients are turned round
+N_TRAIN = 3500  # images to learn from; the others are for the test
 LOG10 = np.log(10)  # the loss of ten equal scores
 STUB = ROOT / "exercises" / "chapter1" / "own_network.py"
 wrong = OF_NETWORKS.wrong
 
 
-def said(found):
-    """What is said of a network that passes."""
-    return f"{result_of(found)}. You claimed {found.trace.claim:.3f}."
+def format_success(evidence):
+    """Return the text for a network that passes."""
+    return f"{format_accuracy(evidence)}. You claimed {evidence.trace.claim:.3f}."
 
 
-def result_of(found):
-    return f"Of {len(found.others):,} digits that it has never seen, your network reads {found.accuracy:.3f}"
+def format_accuracy(evidence):
+    """Return the accuracy on held-out images in words."""
+    return f"Of {len(evidence.held_out):,} digits that it has never seen, your network reads {evidence.accuracy:.3f}"
 
 
-def drawn(found):
-    """Images to learn from, and others."""
-    *found.examples, found.others, found.answers = draw(found.rng)
-    images, labels = found.examples
+def draw_data(evidence):
+    """Draw the images to learn from and the held-out ones."""
+    *evidence.examples, evidence.held_out, evidence.held_out_labels = draw_images(evidence.rng)
+    train_images, labels = evidence.examples
     # One of each digit, and of two of them more: what is wrong by the same amount for each digit would add up to 0.
-    few = [int(i) for digit, n in enumerate([3, 2, *[1] * 8]) for i in np.flatnonzero(labels == digit)[:n]]
-    found.few = images[few], labels[few]
+    counts = [3, 2, *[1] * 8]
+    indices = np.concatenate([np.flatnonzero(labels == digit)[:n] for digit, n in enumerate(counts)])
+    evidence.mini_batch = train_images[indices], labels[indices]
 
 
-def renamed(found):
-    """Images that were not there before, with what is to be said of them: the digits go by other names, and ink is a
-    little lighter or darker."""
-    drawn(found)
-    names = found.rng.permutation(10)
+def draw_relabelled_data(evidence):
+    """Draw images that were not there before: the digits go by other names, and ink is a little lighter or darker."""
+    draw_data(evidence)
+    new_labels = evidence.rng.permutation(10)
 
-    def inked(images):
-        other = images + found.rng.integers(-3, 4, images.shape)
-        return np.where(images, np.clip(other, 1, 255), 0).astype(np.uint8)
+    def vary_ink(images):
+        varied = images + evidence.rng.integers(-3, 4, images.shape)
+        return np.where(images, np.clip(varied, 1, 255), 0).astype(np.uint8)
 
-    (images, labels), (few, digits) = found.examples, found.few
-    found.examples, found.few = (inked(images), names[labels]), (inked(few), names[digits])
-    found.others, found.answers = inked(found.others), names[found.answers]
+    (images, labels), (mini_images, mini_labels) = evidence.examples, evidence.mini_batch
+    evidence.examples = vary_ink(images), new_labels[labels]
+    evidence.mini_batch = vary_ink(mini_images), new_labels[mini_labels]
+    evidence.held_out = vary_ink(evidence.held_out)
+    evidence.held_out_labels = new_labels[evidence.held_out_labels]
 
 
-def draw(rng):
-    """Images (N, 784) uint8 and labels to learn from, and others to test with, drawn from `digits.few_images()`."""
+def draw_images(rng):
+    """Return images (N, 784) uint8 and labels to learn from, and others to test with, drawn from
+    `digits.few_images()`."""
     images, labels, test_images, test_labels = digits.few_images()
     images, labels = np.concatenate([images, test_images]).reshape(-1, 784), np.concatenate([labels, test_labels])
-    known, others = np.split(rng.permutation(len(images)), [KNOWN * len(images) // 6000])
-    return images[known], labels[known], images[others], labels[others]
+    known_indices, held_out_indices = np.split(rng.permutation(len(images)), [N_TRAIN * len(images) // 6000])
+    return images[known_indices], labels[known_indices], images[held_out_indices], labels[held_out_indices]
 
 
 # --- The functions, called with care ----------------------------------------------------------------------------------
 
 
-class Reading(Calls):
+class ReaderCalls(Calls):
     """The functions of such a file."""
 
-    what, examples, claims = ("images", "labels"), "images", " from 0 to 1"
-    asks = {0.1: "Is there a mean over the ten scores, too?"}  # noqa: RUF012
+    input_names = ("images", "labels")
+    examples_name = "images"
+    claim_range = " from 0 to 1"
+    factor_questions = {0.1: "Is there a mean over the ten scores, too?"}  # noqa: RUF012
 
-    def losses(self, params, images, digit=range(10)):
-        """The loss of each image alone with each label, (N, 10)."""
-        pairs = ((image[None], np.array([k])) for image in images for k in digit)
-        found = [float(blank.returned("loss", loss)) for loss in self.each("loss", params, pairs)]
-        return np.reshape(found, (len(images), len(digit)))
+    def compute_losses(self, params, images, labels=range(10)):
+        """Return the loss of each image alone with each label, (N, 10)."""
+        pairs = ((image[None], np.array([k])) for image, k in itertools.product(images, labels))
+        losses = [float(blank.require_result("loss", loss)) for loss in self.call_each("loss", params, pairs)]
+        return np.reshape(losses, (len(images), len(labels)))
 
     def read(self, params, images):
-        """The digits that read() says for these images, as integers (N,)."""
-        return digits_in(self.call("read", params, (images,)), len(images))
+        """Return the digits that read() predicts for these images, as integers (N,)."""
+        return parse_digits(self.call("read", params, (images,)), len(images))
 
-    def read_alone(self, params, images):
-        """What it says for each image alone."""
-        said = self.each("read", params, ((image[None],) for image in images))
-        return np.array([digits_in(blank.returned("read", one), 1)[0] for one in said])
+    def read_one_by_one(self, params, images):
+        """Predict one image per call. Returns integers (N,)."""
+        results = self.call_each("read", params, ((image[None],) for image in images))
+        return np.array([parse_digits(blank.require_result("read", result), 1)[0] for result in results])
 
-    def train(self, examples, *given, **how):
-        trace = super().train(examples, *given, **how)
+    def train(self, examples, *arguments, **options):
+        """Train as `Calls` does. Raises `Wrong` if the claim is no share from 0 to 1."""
+        trace = super().train(examples, *arguments, **options)
         if trace.params is not None:
-            few = [a[:500] for a in examples]
-            if trace.claim > 1 and abs(trace.claim - (loss := float(self.loss(trace.params, *few)))) < 0.2 * loss:
-                raise wrong("claim is no number: a loss", claim=trace.claim, loss=loss)
+            sample = [a[:500] for a in examples]
+            if trace.claim > 1:
+                loss = float(self.loss(trace.params, *sample))
+                if abs(trace.claim - loss) < 0.2 * loss:
+                    raise wrong("claim is no number: a loss", claim=trace.claim, loss=loss)
             if 1.5 < trace.claim <= 100:
                 raise wrong("claim in percent", claim=trace.claim)
             if not 0 <= trace.claim <= 1:
-                raise wrong("claim is no number", what=f"{trace.claim:.4g}", wanted=self.claims)
+                raise wrong("claim is no number", what=f"{trace.claim:.4g}", wanted=self.claim_range)
         return trace
 
 
-def digits_in(said, n):
-    """What read() says for n images as integers (n,), if those are digits; otherwise `Wrong`."""
-    wanted = {"wanted": f"of shape ({n},)"}
+def parse_digits(predictions, n_images):
+    """Return what read() has returned for n images as integers (n,). Raises `Wrong` if those are no digits."""
+    expected = {"wanted": f"of shape ({n_images},)"}
     try:
-        said = np.asarray(said, np.float64)
+        predictions = np.asarray(predictions, np.float64)
     except (TypeError, ValueError):
-        raise wrong("read returns no digits", what=kind(said), ask="", **wanted) from None
-    if said.shape in ((n, 10), (10, n)):
-        raise wrong("read returns logits", what=f"the shape {said.shape}", **wanted)
-    if said.shape != (n,):
-        ask = "Is that one digit for all images together?" if said.ndim == 0 else ""
-        what = f"the shape {said.shape}" if said.ndim else "a single number"
-        raise wrong("read returns no digits", what=what, ask=ask, **wanted)
-    if (said != said.round()).any() or said.min() < 0 or said.max() > 9:
-        odd = said[(said != said.round()) | (said < 0) | (said > 9)][0]
-        ask = "Is that a score, and not the place of the largest score?"
-        if said.max() == 10 and (said == said.round()).all() and said.min() == 1:
-            ask = "Nothing is read as 0. From which number do you count the places of the ten scores?"
-        raise wrong("read returns no digits", what=f"{odd:.4g}, for one", ask=ask, **wanted)
-    return said.astype(int)
+        raise wrong("read returns no digits", what=describe_type(predictions), ask="", **expected) from None
+    if predictions.shape in ((n_images, 10), (10, n_images)):
+        raise wrong("read returns logits", what=f"the shape {predictions.shape}", **expected)
+    if predictions.shape != (n_images,):
+        question = "Is that one digit for all images together?" if predictions.ndim == 0 else ""
+        what = f"the shape {predictions.shape}" if predictions.ndim else "a single number"
+        raise wrong("read returns no digits", what=what, ask=question, **expected)
+    if (predictions != predictions.round()).any() or predictions.min() < 0 or predictions.max() > 9:
+        wrong_value = predictions[(predictions != predictions.round()) | (predictions < 0) | (predictions > 9)][0]
+        question = "Is that a score, and not the place of the largest score?"
+        if predictions.max() == 10 and (predictions == predictions.round()).all() and predictions.min() == 1:
+            question = "Nothing is read as 0. From which number do you count the places of the ten scores?"
+        raise wrong("read returns no digits", what=f"{wrong_value:.4g}, for one", ask=question, **expected)
+    return predictions.astype(int)
 
 
 # --- What has to be so ------------------------------------------------------------------------------------------------
 
 
-def derivatives(found, calls, params, batches):
-    """`gradients` is the derivative of `loss`, and that is a mean over images that looks at their labels."""
-    rng, (images, labels) = np.random.default_rng([found.seed, 1]), batches[0]
+def check_derivatives(evidence, calls, params, batches):
+    """Check that `gradients` is the derivative of `loss`, which is a mean over images and depends on labels. Raises
+    `Wrong`."""
+    rng = np.random.default_rng([evidence.seed, 1])
+    images, labels = batches[0]
     total = check_loss(calls.loss, params, (images, labels), "images")
-    beside = moved(params, rng)
-    others = [float(calls.loss(beside, images, np.full_like(labels, k))) for k in range(4)]
-    if np.isfinite(total) and np.ptp(others) < 1e-9:
+    perturbed = perturb_params(params, rng)
+    losses = [float(calls.loss(perturbed, images, np.full_like(labels, k))) for k in range(4)]
+    if np.isfinite(total) and np.ptp(losses) < 1e-9:
         raise wrong("loss without labels")
-    if np.isfinite(total) and np.ptp(calls.losses(beside, images[:1])) < 1e-9:
+    if np.isfinite(total) and np.ptp(calls.compute_losses(perturbed, images[:1])) < 1e-9:
         raise wrong("softmax along another axis")
     blank.check_gradients(calls, params, batches, rng)
-    many = [a[: blank.MANY] for a in found.examples]
-    order = np.random.default_rng(found.seed).permutation(len(many[0]))
-    one, two = (float(calls.loss(beside, *batch)) for batch in (many, [a[order] for a in many]))
-    if abs(one - two) > 1e-5 * abs(one):
-        raise wrong("loss of parts", n=len(order), one=one, two=two)
-    blank.check_many(calls, params, found.examples, rng)
+    sample = [a[: blank.MANY] for a in evidence.examples]
+    order = np.random.default_rng(evidence.seed).permutation(len(sample[0]))
+    loss = float(calls.loss(perturbed, *sample))
+    loss_in_other_order = float(calls.loss(perturbed, *(a[order] for a in sample)))
+    if abs(loss - loss_in_other_order) > 1e-5 * abs(loss):
+        raise wrong("loss of parts", n=len(order), one=loss, two=loss_in_other_order)
+    blank.check_large_batch(calls, params, evidence.examples, rng)
 
 
-def keeps_no_images(found):
-    """Params do not hold many images that it has learned from, as rows or columns, in whatever way they are shown."""
-    images = found.examples[0]
-    seen = images.std(axis=0) > 0
-    arrays = {k: np.asarray(a) for k, a in leaves(found.params).items() if a is not None}
+def check_no_stored_images(evidence):
+    """Check that params do not hold many training images, as rows or columns, scaled or not. Raises `Wrong`."""
+    images = evidence.examples[0]
+    varies = images.std(axis=0) > 0
+    arrays = {k: np.asarray(a) for k, a in leaves(evidence.params).items() if a is not None}
     for k, a in arrays.items():
-        for rows in (a, a.T) if a.ndim == 2 else (a.reshape(len(a), -1),) if a.ndim > 2 and a.size else ():
+        if a.ndim == 2:
+            candidates = [a, a.T]
+        elif a.ndim > 2 and a.size:
+            candidates = [a.reshape(len(a), -1)]
+        else:
+            candidates = []
+        for rows in candidates:
             if rows.shape[1] not in (784, 785) or len(rows) < max(50, len(images) / 4):  # fewer are centres, say
                 continue
-            correlations = standardised(rows[:50, :784][:, seen]) @ standardised(images[:, seen]).T / seen.sum()
+            rows_of_params = standardise_rows(rows[:50, :784][:, varies])
+            correlations = rows_of_params @ standardise_rows(images[:, varies]).T / varies.sum()
             if (correlations > 0.999).any(axis=1).mean() > 0.9:
                 raise wrong("images kept", name=format_paths([k]), n=len(rows))
 
 
-def standardised(rows):
-    """Rows (N, D) of numbers as rows with the mean 0 and the deviation 1; equal numbers become 0."""
+def standardise_rows(rows):
+    """Return rows (N, D) with the mean 0 and the deviation 1; equal numbers become 0."""
     centred = rows - rows.mean(axis=1, keepdims=True, dtype=float)
     return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-30)
 
 
-def reads_the_least_loss(found):
-    """`read` says the label with the least loss."""
-    calls, params = found.calls, found.params
-    found.said = calls.read(params, found.others)
-    found.accuracy = (found.said == found.answers).mean()
-    few, first = found.others[:100], found.said[:100]
-    began = time.process_time()
-    least = calls.losses(params, few[:1]).min()
-    if not np.isfinite(least):
-        is_low = found.accuracy < NEEDED and found.trace.points
-        raise why_so_low(found) if is_low else wrong("loss is not finite", loss=least)
-    n = int(np.clip(1 / (time.process_time() - began + 1e-3), 20, 100))
-    table = calls.losses(params, few[:n])
-    found.together = np.ptp(table, axis=0).max() < 1e-9  # in a batch of one, a mean over the batch leaves nothing
-    if found.together:
+def check_reads_least_loss(evidence):
+    """Check that `read` predicts the label with the least loss. Raises `Wrong`."""
+    calls, params = evidence.calls, evidence.params
+    evidence.predictions = calls.read(params, evidence.held_out)
+    evidence.accuracy = (evidence.predictions == evidence.held_out_labels).mean()
+    sample, predictions = evidence.held_out[:100], evidence.predictions[:100]
+    start_time = time.process_time()
+    least_loss = calls.compute_losses(params, sample[:1]).min()
+    if not np.isfinite(least_loss):
+        is_low = evidence.accuracy < MIN_ACCURACY and evidence.trace.snapshots
+        raise make_accuracy_error(evidence) if is_low else wrong("loss is not finite", loss=least_loss)
+    n = int(np.clip(1 / (time.process_time() - start_time + 1e-3), 20, 100))
+    loss_table = calls.compute_losses(params, sample[:n])
+    # In a batch of one, a mean over the batch leaves nothing.
+    evidence.uses_batch_mean = np.ptp(loss_table, axis=0).max() < 1e-9
+    if evidence.uses_batch_mean:
         n = min(n, 40)
-        table = np.array([[float(calls.loss(params, few, np.where(np.arange(100) == i, k, first))) for k in range(10)]
-                          for i in range(n)])  # fmt: skip
-    found.table = table
-    other = (table.argmin(axis=1) != first[:n]).sum()
-    if other > (0.1 if found.together else 0.03) * n:
-        raise looks_like(found, few[:n], first[:n], other)
+        loss_table = np.zeros((n, 10))
+        for i, k in np.ndindex(n, 10):
+            loss_table[i, k] = float(calls.loss(params, sample, np.where(np.arange(100) == i, k, predictions)))
+    evidence.loss_table = loss_table
+    n_different = (loss_table.argmin(axis=1) != predictions[:n]).sum()
+    if n_different > (0.1 if evidence.uses_batch_mean else 0.03) * n:
+        raise make_read_error(evidence, sample[:n], predictions[:n], n_different)
 
 
-def looks_like(found, few, said, n):
-    """The exception that says how `read` differs from `loss`, if that can be said."""
-    calls, params, table, values = found.calls, found.params, found.table, {"n": n, "of": len(few)}
-    best = table.argmin(axis=1)
+def make_read_error(evidence, images, predictions, n_different):
+    """Return the exception that says how `read` differs from `loss`, if that is known."""
+    calls, params, loss_table = evidence.calls, evidence.params, evidence.loss_table
+    values = {"n": n_different, "of": len(images)}
+    least_loss_labels = loss_table.argmin(axis=1)
     for side, step in (("before", -1), ("after", 1)):
-        if np.mean(said == (best + step) % 10) > 0.97:
+        if np.mean(predictions == (least_loss_labels + step) % 10) > 0.97:
             return wrong("off by one", side=side, **values)
-    ways = [("read is not as loss: the largest", "It says the one whose loss is the largest.", -table)]
-    if not found.together:
-        for words, x in {"images / 255": few / 255, "images * 255": few * 255.0, "255 - images": 255 - few}.items():
-            said_of = f"It says what `loss` would say of {words}."
-            ways.append(("read is not as loss", said_of, calls.losses(params, x)))
+    explanations = [("read is not as loss: the largest", "It says the one whose loss is the largest.", -loss_table)]
+    if not evidence.uses_batch_mean:
+        other_inputs = {"images / 255": images / 255, "images * 255": images * 255.0, "255 - images": 255 - images}
+        for description, x in other_inputs.items():
+            sentence = f"It says what `loss` would say of {description}."
+            explanations.append(("read is not as loss", sentence, calls.compute_losses(params, x)))
         arrays = {k: a for k, a in floats(params).items() if a.any()}
         for k, a in arrays.items():
-            words = f"It says what `loss` would say if {format_paths([k])} were 0."
-            ways.append(("read forgets", words, calls.losses(replace_leaves(params, {k: 0 * a}), few)))
-    shares = [np.mean(of_each.argmin(axis=1) == said) for *_, of_each in ways]
-    mark, how, _ = ways[int(np.argmax(shares))]
-    known = max(shares) > 0.97
-    values["how"] = f"{how} " if known else ""
-    if len({*said}) == 1:
-        return wrong("one digit for all", digit=said[0], **values)
-    return wrong(mark if known else "read is not as loss", **values)
+            description = f"It says what `loss` would say if {format_paths([k])} were 0."
+            losses = calls.compute_losses(replace_leaves(params, {k: 0 * a}), images)
+            explanations.append(("read forgets", description, losses))
+    shares = [np.mean(losses.argmin(axis=1) == predictions) for *_, losses in explanations]
+    mark, explanation, _ = explanations[int(np.argmax(shares))]
+    is_known = max(shares) > 0.97
+    values["how"] = f"{explanation} " if is_known else ""
+    if len({*predictions}) == 1:
+        return wrong("one digit for all", digit=predictions[0], **values)
+    return wrong(mark if is_known else "read is not as loss", **values)
 
 
-def reads_one_by_one(found):
-    """What it says of an image does not depend on the others."""
-    few = found.others[:100]
-    other = (found.said[:100] != found.calls.read_alone(found.params, few)).sum()
-    if other > 10:  # a mean and a deviation of all pixels together change an answer or two
-        raise wrong("read needs other images", n=other, of=len(few))
+def check_reads_independently(evidence):
+    """Check that the prediction for an image does not depend on the others. Raises `Wrong`."""
+    sample = evidence.held_out[:100]
+    n_different = (evidence.predictions[:100] != evidence.calls.read_one_by_one(evidence.params, sample)).sum()
+    if n_different > 10:  # a mean and a deviation of all pixels together change an answer or two
+        raise wrong("read needs other images", n=n_different, of=len(sample))
 
 
-def reads_in_a_new_run(found):
-    """All that `read` needs is in params."""
-    few = found.others[:100]
-    other = (blank.alone(found, "read", few) != found.said[:100]).sum()
-    if other > 10:
-        raise wrong("read needs train", n=other, of=len(few))
+def check_reads_in_new_run(evidence):
+    """Check that all that `read` needs is in params. Raises `Wrong`."""
+    sample = evidence.held_out[:100]
+    n_different = (blank.call_in_new_run(evidence, "read", sample) != evidence.predictions[:100]).sum()
+    if n_different > 10:
+        raise wrong("read needs train", n=n_different, of=len(sample))
 
 
-def reads_all_of_a_pixel(found):
-    """The numbers of pixels do not wrap round, and those below 255 are not cut off."""
-    calls, params, others, said = found.calls, found.params, found.others, found.said
-    white = np.where(others == 255, 255, 0).astype(np.uint8)
-    grey = np.minimum(others, 254)
-    if (calls.read(params, white) == said).mean() > 0.995 and (calls.read(params, grey) != said).mean() > 0.5:
+def check_pixel_range(evidence):
+    """Check that pixel values do not overflow uint8 and are not clipped. Raises `Wrong`."""
+    calls, params, images, predictions = evidence.calls, evidence.params, evidence.held_out, evidence.predictions
+    white = np.where(images == 255, 255, 0).astype(np.uint8)
+    grey = np.minimum(images, 254)
+    reads_white = (calls.read(params, white) == predictions).mean() > 0.995
+    if reads_white and (calls.read(params, grey) != predictions).mean() > 0.5:
         raise wrong("pixels cut off")
-    other = 0
+    n_different = 0
     with suppress(Exception):
-        other = (calls.read(params, others.astype(float)) != said).sum()
-    if other > 0.01 * len(said):
+        n_different = (calls.read(params, images.astype(float)) != predictions).sum()
+    if n_different > 0.01 * len(predictions):
         # From 0 to 255, a number of uint8 jumps where it wraps round. In float64 nothing jumps there.
         grey = np.repeat(np.arange(256)[:, None], 784, axis=1)
-        jumps = [np.abs(np.diff(calls.losses(params, g, (3, 8)), axis=0)) for g in (grey.astype(np.uint8), grey * 1.0)]
-        jump = np.unravel_index(jumps[0].argmax(), jumps[0].shape)
-        if jumps[0][jump] > 0.2 * jumps[0].sum(axis=0)[jump[1]] and jumps[1][jump] < 0.1 * jumps[0][jump]:
-            raise wrong("pixels wrap round", n=other, of=len(said), pixel=jump[0], next=jump[0] + 1)
+        jumps = np.abs(np.diff(calls.compute_losses(params, grey.astype(np.uint8), (3, 8)), axis=0))
+        float_jumps = np.abs(np.diff(calls.compute_losses(params, grey * 1.0, (3, 8)), axis=0))
+        jump = np.unravel_index(jumps.argmax(), jumps.shape)
+        if jumps[jump] > 0.2 * jumps.sum(axis=0)[jump[1]] and float_jumps[jump] < 0.1 * jumps[jump]:
+            raise wrong("pixels wrap round", n=n_different, of=len(predictions), pixel=jump[0], next=jump[0] + 1)
 
 
-def has_a_hidden_layer(found):
-    """The differences of the ten losses are those of the scores. In a linear network, those of the mean of two images
-    are the mean of theirs."""
-    if found.together:
+def check_hidden_layer(evidence):
+    """Check that the network is not linear. Raises `Wrong`.
+
+    The differences of the ten losses are those of the scores. In a linear network, those of the mean of two images are
+    the mean of theirs.
+    """
+    if evidence.uses_batch_mean:
         return
-    few = found.others
-    a, b = few[:10] & 254, few[10:20] & 254  # even numbers, which have a mean in uint8
-    of_a, of_b, of_both = (np.diff(found.calls.losses(found.params, x), axis=1) for x in (a, b, a // 2 + b // 2))
-    if np.abs(of_both - (of_a + of_b) / 2).max() < 1e-4 * np.abs(of_a - of_b).max():
-        matrices = [a for a in floats(found.params).values() if a.ndim == 2 and min(a.shape) > 1]
+    images = evidence.held_out
+    a, b = images[:10] & 254, images[10:20] & 254  # even numbers, which have a mean in uint8
+    loss_tables = [evidence.calls.compute_losses(evidence.params, x) for x in (a, b, a // 2 + b // 2)]
+    if is_linear(*loss_tables):
+        matrices = [a for a in floats(evidence.params).values() if a.ndim == 2 and min(a.shape) > 1]
         raise wrong("linear" if len(matrices) == 1 else "no ReLU")
 
 
-def trains_it(found):
-    """If the scores are linear in all that is trained, then what comes before it never is."""
-    if found.together:
+def is_linear(losses_a, losses_b, losses_of_mean):
+    """Return whether the scores half-way between a and b are the means of theirs. All are losses (N, 10)."""
+    a, b, mean = (np.diff(losses, axis=1) for losses in (losses_a, losses_b, losses_of_mean))
+    return np.abs(mean - (a + b) / 2).max() < 1e-4 * np.abs(a - b).max()
+
+
+def check_hidden_layer_trained(evidence):
+    """Check that the scores are not linear in all that is trained: then what comes before it never is.
+
+    Raises `Wrong`.
+    """
+    if evidence.uses_batch_mean:
         return
-    one, two = floats(found.trace.points[0].params), floats(found.params)
-    trained = [k for k in found.moving if k in one and k in two and one[k].shape == two[k].shape]
-    halves = [replace_leaves(found.params, {k: (1 - t) * one[k] + t * two[k] for k in trained}) for t in (0, 0.5, 1)]
-    scores = (found.calls.losses(params, found.others[:10]) for params in halves)
-    of_one, of_both, of_two = (np.diff(losses, axis=1) for losses in scores)
-    if np.ptp(of_two, axis=0).max() < 1e-3 * np.abs(of_two).max():
+    first_arrays, last_arrays = floats(evidence.trace.snapshots[0].params), floats(evidence.params)
+    paths = [
+        k
+        for k in evidence.trained_paths
+        if k in first_arrays and k in last_arrays and first_arrays[k].shape == last_arrays[k].shape
+    ]
+    loss_tables = []
+    for t in (0, 0.5, 1):
+        arrays = {k: (1 - t) * first_arrays[k] + t * last_arrays[k] for k in paths}
+        loss_tables.append(
+            evidence.calls.compute_losses(replace_leaves(evidence.params, arrays), evidence.held_out[:10])
+        )
+    first_losses, mean_losses, last_losses = loss_tables
+    last_differences = np.diff(last_losses, axis=1)
+    if np.ptp(last_differences, axis=0).max() < 1e-3 * np.abs(last_differences).max():
         return  # the scores do not depend on the image: that has another cause
-    if np.abs(of_both - (of_one + of_two) / 2).max() < 1e-4 * np.abs(of_one - of_two).max():
-        raise wrong("one layer alone", names=format_paths(trained))
+    if is_linear(first_losses, last_losses, mean_losses):
+        raise wrong("one layer alone", names=format_paths(paths))
 
 
-def remarks(found):
-    """What deserves a sentence."""
-    if found.together:
+def add_remarks(evidence):
+    """Add remarks on constants, predictions and ties that are no reason to fail."""
+    if evidence.uses_batch_mean:
         return
-    calls, params, table, n = found.calls, found.params, found.table, len(found.table)
-    few, first, before = found.others[:100], found.said[:100], floats(found.trace.points[0].params)
-    arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in found.moving}
-    others = {k: replace_leaves(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
-    constants = [k for k in others if calls.loss(others[k], few, first) != calls.loss(params, few, first)]
-    if stay := [k for k in constants if np.array_equal(arrays[k], before.get(k))]:
+    calls, params, loss_table, n = evidence.calls, evidence.params, evidence.loss_table, len(evidence.loss_table)
+    images, predictions = evidence.held_out[:100], evidence.predictions[:100]
+    first_arrays = floats(evidence.trace.snapshots[0].params)
+    arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in evidence.trained_paths}
+    changed_params = {k: replace_leaves(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
+    constants = []
+    for k, changed in changed_params.items():
+        if calls.loss(changed, images, predictions) != calls.loss(params, images, predictions):
+            constants.append(k)
+    unchanged_paths = [k for k in constants if np.array_equal(arrays[k], first_arrays.get(k))]
+    if unchanged_paths:
         words = "and `gradients` has None there. Are they meant to stay as they are?"
-        found.remarks.append(f"The loss depends on {format_paths(stay)}, {words}")
-    if moved := [k for k in constants if k not in stay]:
+        evidence.remarks.append(f"The loss depends on {format_paths(unchanged_paths)}, {words}")
+    changed_paths = [k for k in constants if k not in unchanged_paths]
+    if changed_paths:
         words = "on which the loss depends, and `gradients` has None there. Along which slopes?"
-        found.remarks.append(f"`train` changes {format_paths(moved)}, {words}")
-    off = (table[np.arange(n), first[:n]] - table.min(axis=1) > 1e-4).sum()  # equal ones may differ by rounding
-    if off:
-        ask = "Is `read` the same forward pass, with all arrays?"
-        found.remarks.append(f"For {off} of {n} images, `read` does not say the label with the least `loss`. {ask}")
-    ties = (np.diff(np.sort(table, axis=1)[:, -4:], axis=1) == 0).all(axis=1).sum()
-    if ties >= n / 10:
-        ask = "Is something done to the scores, such as a ReLU? A score below 0 is not a mistake."
-        found.remarks.append(f"For {ties} of {n} images, several digits have exactly the same loss. {ask}")
+        evidence.remarks.append(f"`train` changes {format_paths(changed_paths)}, {words}")
+    excesses = loss_table[np.arange(n), predictions[:n]] - loss_table.min(axis=1)
+    n_different = (excesses > 1e-4).sum()  # equal ones may differ by rounding
+    if n_different:
+        question = "Is `read` the same forward pass, with all arrays?"
+        evidence.remarks.append(
+            f"For {n_different} of {n} images, `read` does not say the label with the least `loss`. {question}"
+        )
+    n_ties = (np.diff(np.sort(loss_table, axis=1)[:, -4:], axis=1) == 0).all(axis=1).sum()
+    if n_ties >= n / 10:
+        question = "Is something done to the scores, such as a ReLU? A score below 0 is not a mistake."
+        evidence.remarks.append(f"For {n_ties} of {n} images, several digits have exactly the same loss. {question}")
 
 
-def reads_some(found, params, needed=ALIKE):
-    """Whether these params are those of a network that has learned."""
-    return (found.calls.read(params, found.others) == found.answers).mean() > needed
+def is_accurate(evidence, params, min_accuracy=MIN_ACCURACY_OF_LEARNING):
+    """Return whether the network with these params reads more than this share of the held-out images."""
+    return (evidence.calls.read(params, evidence.held_out) == evidence.held_out_labels).mean() > min_accuracy
 
 
-def reads_enough(found):
-    if found.accuracy < NEEDED:
-        raise why_so_low(found)
+def check_accuracy(evidence):
+    """Check that the network reads enough of the held-out images. Raises `Wrong`."""
+    if evidence.accuracy < MIN_ACCURACY:
+        raise make_accuracy_error(evidence)
 
 
-def reads_what_it_was_told(found):
-    n, accuracy, claim = len(found.others), found.accuracy, found.trace.claim
-    if accuracy < AGAIN or abs(claim - accuracy) > 5 * APART:  # it is another training
+def check_retrained_accuracy(evidence):
+    """Check the accuracy and the claim of another training, with relabelled images. Raises `Wrong`."""
+    n, accuracy, claim = len(evidence.held_out), evidence.accuracy, evidence.trace.claim
+    if accuracy < MIN_RETRAINED_ACCURACY or abs(claim - accuracy) > 5 * MAX_CLAIM_ERROR:  # it is another training
         raise wrong("reads something else", n=n, found=accuracy, claim=claim)
 
 
-def claims_what_is_so(found):
-    """The claim was measured honestly, and is near what was found. A second training learns random labels."""
-    calls, trace, claim, (images, labels) = found.calls, found.trace, found.trace.claim, found.examples
+def check_claim(evidence):
+    """Check that the claim was measured honestly, and is near the accuracy. Raises `Wrong`.
+
+    A second training learns random labels.
+    """
+    calls, trace = evidence.calls, evidence.trace
+    claim = trace.claim
+    images, labels = evidence.examples
     n = len(images) if trace.seconds < 8 else len(images) // 2
-    about = {"claim": claim, "found": found.accuracy, "n": len(found.others)}
-    loss = float(calls.loss(found.params, found.others[:1000], found.answers[:1000]))
-    if abs(claim - loss) < 0.25 * loss and abs(claim - found.accuracy) > APART:
+    values = {"claim": claim, "found": evidence.accuracy, "n": len(evidence.held_out)}
+    loss = float(calls.loss(evidence.params, evidence.held_out[:1000], evidence.held_out_labels[:1000]))
+    if abs(claim - loss) < 0.25 * loss and abs(claim - evidence.accuracy) > MAX_CLAIM_ERROR:
         raise wrong("claim is no number: a loss", claim=claim, loss=loss)
-    chance = np.random.default_rng(found.seed).permutation(labels)[:n]
-    doing = "It trains once more, with random labels"
-    names = ("gradients", "read")
+    random_labels = np.random.default_rng(evidence.seed).permutation(labels)[:n]
+    activity = "It trains once more, with random labels"
+    watched_names = ("gradients", "read")
     try:
-        noise = calls.train(
-            (images[:n], chance), [found.seed, 2], found.tell, doing, None, 3 * trace.calls + 100, names
+        random_trace = calls.train(
+            (images[:n], random_labels),
+            [evidence.seed, 2],
+            evidence.on_progress,
+            activity,
+            None,
+            3 * trace.n_calls + 100,
+            watched_names,
         )
-        blank.judge_chance(trace, noise)
+        blank.check_start_depends_on_rng(trace, random_trace)
     except Wrong:
         raise
     except Exception:  # nothing is known of it
-        noise = None
-    shares = [share for share, *_ in trace.reads]
-    if any(abs(claim + s - 1) < 1e-9 for s in shares) or (not shares and abs(claim + found.accuracy - 1) < APART):
-        raise wrong("claim of the wrong ones", **about)
-    measured = [(of, known) for share, of, known in trace.reads if abs(share - claim) < 1e-9]
-    if measured and all(known > of / 2 for of, known in measured):
-        of, known = measured[-1]
-        raise wrong("claims training", of=of, known=known, **about)
-    if noise and noise.claim > 0.3:
-        learned = (calls.read(noise.params, images[:n]) == chance).mean()
-        if abs(noise.claim - learned) < 0.15:
-            raise wrong("claims training: by heart", chance=noise.claim, **about)
-        raise wrong("claim not measured", chance=noise.claim, **about)
-    apart, most = [claim - found.accuracy], min(4, 24 // max(trace.seconds, 1) - 1)
-    while abs(np.mean(apart)) > APART and len(apart) < most and abs(apart[0]) < 4 * APART:
-        order = np.random.default_rng([found.seed, 4, len(apart)]).permutation(len(images))  # of a fixed split, another
-        doing, another = "It trains again: was the claim by luck?", (images[order], labels[order])
-        again = calls.train(another, [found.seed, 3, len(apart)], found.tell, doing, names=names)
-        apart.append(again.claim - (calls.read(again.params, found.others) == found.answers).mean())
-    if abs(np.mean(apart)) > APART:
-        used = trace.used
-        on_known = (calls.read(found.params, images[used]) == labels[used]).mean() if used.any() else 0
-        mark = "claim too low" if claim < found.accuracy else "claim off"
-        raise wrong(mark, on_known=on_known, **about)
+        random_trace = None
+    accuracies = [accuracy for accuracy, *_ in trace.read_results]
+    if accuracies:
+        is_error_rate = any(abs(claim + accuracy - 1) < 1e-9 for accuracy in accuracies)
+    else:
+        is_error_rate = abs(claim + evidence.accuracy - 1) < MAX_CLAIM_ERROR
+    if is_error_rate:
+        raise wrong("claim of the wrong ones", **values)
+    matching_reads = [
+        (n_images, n_known) for accuracy, n_images, n_known in trace.read_results if abs(accuracy - claim) < 1e-9
+    ]
+    if matching_reads and all(n_known > n_images / 2 for n_images, n_known in matching_reads):
+        n_images, n_known = matching_reads[-1]
+        raise wrong("claims training", of=n_images, known=n_known, **values)
+    if random_trace and random_trace.claim > 0.3:
+        random_accuracy = (calls.read(random_trace.params, images[:n]) == random_labels).mean()
+        if abs(random_trace.claim - random_accuracy) < 0.15:
+            raise wrong("claims training: by heart", chance=random_trace.claim, **values)
+        raise wrong("claim not measured", chance=random_trace.claim, **values)
+    excesses = [claim - evidence.accuracy]
+    max_trainings = min(4, 24 // max(trace.seconds, 1) - 1)
+    may_be_luck = abs(excesses[0]) < 4 * MAX_CLAIM_ERROR
+    while may_be_luck and abs(np.mean(excesses)) > MAX_CLAIM_ERROR and len(excesses) < max_trainings:
+        rng = np.random.default_rng([evidence.seed, 4, len(excesses)])
+        order = rng.permutation(len(images))  # of a fixed split, another
+        other_trace = calls.train(
+            (images[order], labels[order]),
+            [evidence.seed, 3, len(excesses)],
+            evidence.on_progress,
+            "It trains again: was the claim by luck?",
+            watched_names=watched_names,
+        )
+        accuracy = (calls.read(other_trace.params, evidence.held_out) == evidence.held_out_labels).mean()
+        excesses.append(other_trace.claim - accuracy)
+    if abs(np.mean(excesses)) > MAX_CLAIM_ERROR:
+        was_used = trace.was_used
+        on_known = (calls.read(evidence.params, images[was_used]) == labels[was_used]).mean() if was_used.any() else 0
+        mark = "claim too low" if claim < evidence.accuracy else "claim off"
+        raise wrong(mark, on_known=on_known, **values)
 
 
-def remarks_on_training(found):
-    found.remarks += found.trace.remarks()
+def add_training_remarks(evidence):
+    """Add the remarks on the training."""
+    evidence.remarks += evidence.trace.list_remarks()
 
 
 # --- Why it reads so few ----------------------------------------------------------------------------------------------
 
 
-def why_so_low(found):
-    """The exception that says why its accuracy is too low, by what was seen of the training."""
-    images, labels = found.examples
-    values = {"result": f"{result_of(found)}; {NEEDED} is needed."}
-    curve = Curve(found, (images[:300], labels[:300]), values, falls=0.3, flat=0.95)
-    return next(filter(None, causes(curve)))
+def make_accuracy_error(evidence):
+    """Return the exception that says why the accuracy is too low, by what was seen of the training."""
+    images, labels = evidence.examples
+    values = {"result": f"{format_accuracy(evidence)}; {MIN_ACCURACY} is needed."}
+    diagnostics = Diagnostics(evidence, (images[:300], labels[:300]), values, max_loss_ratio=0.3, flat_ratio=0.95)
+    return next(filter(None, iter_causes(diagnostics)))
 
 
-def causes(curve):
-    """What may have been wrong: the exception that says so, or what is false, for one cause after the other."""
-    trace, first, last, (images, labels) = curve.trace, curve.first, curve.last, curve.batch
-    calls, before, found = curve.calls, trace.points[0].params, curve.found
-    layers = {k: a for k, a in first.items() if a.ndim == 2 and min(a.shape) > 1 and k in trace.zero}
-    ends = {k: last[k] for k in layers if k in last and np.isfinite(last[k]).all()}
-    is_mixed = trace.mislabelled > 0.3 * max(trace.shown, 1)
-    yield is_mixed and curve.wrong("labels mixed up", n=trace.mislabelled, shown=trace.shown)
-    yield trace.other_pixels and curve.wrong("other pixels")
-    alike = [k for k, a in ends.items() if min(np.ptp(a, axis=i).max() for i in (0, 1)) <= 1e-9 * np.abs(a).max()]
-    yield alike and curve.wrong("weights alike", names=format_paths(alike))
-    other = float(calls.loss(before, images.astype(float), labels))
-    wraps = np.isfinite(other) and abs(other - curve.begin) > 0.01 * abs(other)
-    yield wraps and curve.wrong("pixels wrap round: in the loss", other=other)
-    idle = [k for k in layers if np.all(trace.zero[k])]
-    yield idle and curve.wrong("units off", names=format_paths(idle))
-    yield curve.begin > 3 * LOG10 and too_large(curve, before, layers)
-    is_back = np.isfinite(curve.before) and not curve.end < max(2 * curve.before, LOG10)
-    yield is_back and curve.before < 0.5 * curve.begin and curve.wrong("other weights returned", before=curve.before)
-    yield decays(curve)
-    yield blank.steps_grow(curve)
-    small = [k for k, a in layers.items() if root_mean_square(a) * np.sqrt(max(a.shape)) < 1e-3]
-    stays = small and curve.end > 0.8 * curve.begin
-    yield stays and curve.wrong("weights too small", names=format_paths(small), size=root_mean_square(first[small[0]]))
-    yield blank.steps_too_large(curve)
-    yield blank.not_finite(curve)
-    yield blank.the_same_ones(curve)
-    yield blank.diverged(curve)
-    yield blank.steps_too_small(curve)
-    spread = np.ptp(calls.losses(found.params, images[:50]), axis=1).max()
-    yield 0.5 < spread < 1 + 1e-6 and curve.wrong("softmax of a softmax", spread=spread)
-    yield blank.steps_too_few(curve)
-    yield curve.wrong("not good enough", n=len(found.others), found=found.accuracy, needed=NEEDED)
+def iter_causes(diagnostics):
+    """Yield, for one possible cause after the other, the exception that describes it, or a false value."""
+    evidence, calls, trace = diagnostics.evidence, diagnostics.calls, diagnostics.trace
+    first_arrays, last_arrays = diagnostics.first_arrays, diagnostics.last_arrays
+    images, labels = diagnostics.batch
+    first_params = trace.snapshots[0].params
+    layers = {k: a for k, a in first_arrays.items() if a.ndim == 2 and min(a.shape) > 1 and k in trace.always_zero}
+    last_layers = {k: last_arrays[k] for k in layers if k in last_arrays and np.isfinite(last_arrays[k]).all()}
+    is_mixed = trace.n_mislabelled > 0.3 * max(trace.n_known_examples, 1)
+    yield is_mixed and diagnostics.make_error("labels mixed up", n=trace.n_mislabelled, shown=trace.n_known_examples)
+    yield trace.n_scaled_batches and diagnostics.make_error("other pixels")
+    uniform_paths = []
+    for k, a in last_layers.items():
+        if min(np.ptp(a, axis=0).max(), np.ptp(a, axis=1).max()) <= 1e-9 * np.abs(a).max():
+            uniform_paths.append(k)
+    yield uniform_paths and diagnostics.make_error("weights alike", names=format_paths(uniform_paths))
+    float_loss = float(calls.loss(first_params, images.astype(float), labels))
+    has_wrapped = np.isfinite(float_loss) and abs(float_loss - diagnostics.first_loss) > 0.01 * abs(float_loss)
+    yield has_wrapped and diagnostics.make_error("pixels wrap round: in the loss", other=float_loss)
+    idle_paths = [k for k in layers if np.all(trace.always_zero[k])]
+    yield idle_paths and diagnostics.make_error("units off", names=format_paths(idle_paths))
+    yield diagnostics.first_loss > 3 * LOG10 and diagnose_large_first_loss(diagnostics, first_params, layers)
+    before = diagnostics.loss_before_last
+    is_back = np.isfinite(before) and not diagnostics.last_loss < max(2 * before, LOG10)
+    had_learned = before < 0.5 * diagnostics.first_loss
+    yield is_back and had_learned and diagnostics.make_error("other weights returned", before=before)
+    yield diagnose_weight_decay(diagnostics)
+    yield blank.diagnose_growing_steps(diagnostics)
+    small_paths = [k for k, a in layers.items() if root_mean_square(a) * np.sqrt(max(a.shape)) < 1e-3]
+    has_stayed = small_paths and diagnostics.last_loss > 0.8 * diagnostics.first_loss
+    yield has_stayed and diagnostics.make_error(
+        "weights too small", names=format_paths(small_paths), size=root_mean_square(first_arrays[small_paths[0]])
+    )
+    yield blank.diagnose_large_steps(diagnostics)
+    yield blank.diagnose_not_finite(diagnostics)
+    yield blank.diagnose_few_examples(diagnostics)
+    yield blank.diagnose_divergence(diagnostics)
+    yield blank.diagnose_small_steps(diagnostics)
+    spread = np.ptp(calls.compute_losses(evidence.params, images[:50]), axis=1).max()
+    yield 0.5 < spread < 1 + 1e-6 and diagnostics.make_error("softmax of a softmax", spread=spread)
+    yield blank.diagnose_few_steps(diagnostics)
+    yield diagnostics.make_error(
+        "not good enough", n=len(evidence.held_out), found=evidence.accuracy, needed=MIN_ACCURACY
+    )
 
 
-def too_large(curve, params, layers):
-    """What makes the first loss so large, if one change alone makes it small. layers: the first weights of each."""
-    vectors = {k: 0 * a for k, a in curve.first.items() if a.ndim and a.size == max(a.shape) and np.abs(a).max() > 1}
+def diagnose_large_first_loss(diagnostics, params, layers):
+    """Return a `Wrong` if one change alone makes the first loss small, otherwise None.
+
+    layers: {path: first weights}.
+    """
+    vectors = {}
+    for k, a in diagnostics.first_arrays.items():
+        if a.ndim and a.size == max(a.shape) and np.abs(a).max() > 1:
+            vectors[k] = 0 * a
     sizes = {k: root_mean_square(a) * np.sqrt(max(a.shape)) for k, a in layers.items()}  # of a sum of so many terms
-    usual = np.prod([*sizes.values()]) < 5  # with pixels from 0 to 1, scores are then no larger
-    images, labels = curve.batch
+    has_usual_size = np.prod([*sizes.values()]) < 5  # with pixels from 0 to 1, scores are then no larger
+    images, labels = diagnostics.batch
     smaller = {k: a / (28 * root_mean_square(a)) for k, a in layers.items()}
-    ways = [
+    candidates = [
         ("biases too large", replace_leaves(params, vectors), 1),
-        *(("pixels too large", params, by) for by in (255, 255**2) if usual),
+        *(("pixels too large", params, divisor) for divisor in (255, 255**2) if has_usual_size),
         ("weights too large", replace_leaves(params, smaller), 1),
     ]
-    for mark, changed, by in ways:
-        then = float(curve.calls.loss(changed, images if by == 1 else images / by, labels))
-        if then < 0.3 * curve.begin:
+    for mark, changed_params, divisor in candidates:
+        scaled = images if divisor == 1 else images / divisor
+        changed_loss = float(diagnostics.calls.loss(changed_params, scaled, labels))
+        if changed_loss < 0.3 * diagnostics.first_loss:
             names = format_paths(vectors if mark == "biases too large" else layers)
             k = max(sizes, key=sizes.get, default=None)
             size = root_mean_square(layers[k]) if k else 0
-            return curve.wrong(mark, names=names, then=then, size=size, largest=format_paths([k] if k else []), by=by)
+            return diagnostics.make_error(
+                mark, names=names, then=changed_loss, size=size, largest=format_paths([k] if k else []), by=divisor
+            )
     return None
 
 
-def decays(curve):
-    """Weights decay too much, if those do whose gradient was always 0, or if much of the loss is the same whatever the
-    labels are."""
-    for k, zero in curve.trace.zero.items():
-        first, last = curve.first[k], curve.last.get(k)
+def diagnose_weight_decay(diagnostics):
+    """Return a `Wrong` if weights decay too much, otherwise None.
+
+    They do if those shrink whose gradient was always 0, or if much of the loss is the same whatever the labels are.
+    """
+    for k, zero in diagnostics.trace.always_zero.items():
+        first, last = diagnostics.first_arrays[k], diagnostics.last_arrays.get(k)
         if np.shape(last) == first.shape == np.shape(zero) and 10 < zero.sum() < zero.size:
-            before, after = first[zero], last[zero]
-            share = (before * after).sum() / ((before**2).sum() or 1)
-            if before.any() and abs(share) < 0.3 and np.abs(after - share * before).max() < 0.1 * np.abs(before).max():
-                return curve.wrong("decay too strong", share=abs(share), name=format_paths([k]))
+            first_values, last_values = first[zero], last[zero]
+            share = (first_values * last_values).sum() / ((first_values**2).sum() or 1)
+            rest = np.abs(last_values - share * first_values).max()
+            if first_values.any() and abs(share) < 0.3 and rest < 0.1 * np.abs(first_values).max():
+                return diagnostics.make_error("decay too strong", share=abs(share), name=format_paths([k]))
     # Of a cross-entropy plus something, exp(-loss) of the ten labels adds up to exp(-something), for every image.
-    rest = -np.log(np.exp(-curve.calls.losses(curve.found.params, curve.batch[0][:5])).sum(axis=1))
-    if np.ptp(rest) < 1e-6 and np.mean(rest) > 0.1 and np.mean(rest) > 0.2 * curve.end:
-        return curve.wrong("decay too strong: in the loss", rest=np.mean(rest))
+    losses = diagnostics.calls.compute_losses(diagnostics.evidence.params, diagnostics.batch[0][:5])
+    penalties = -np.log(np.exp(-losses).sum(axis=1))
+    if np.ptp(penalties) < 1e-6 and np.mean(penalties) > 0.1 and np.mean(penalties) > 0.2 * diagnostics.last_loss:
+        return diagnostics.make_error("decay too strong: in the loss", rest=np.mean(penalties))
     return None
 
 
-CONSEQUENCES = (
-    drawn, partial(blank.trains, derivatives=derivatives, names=("gradients", "read")), keeps_no_images,
-    blank.right_on_the_way, blank.goes_downhill, reads_the_least_loss, reads_one_by_one, reads_in_a_new_run,
-    reads_all_of_a_pixel, has_a_hidden_layer, trains_it, remarks, partial(blank.begins_anew, is_good=reads_some),
-    reads_enough, claims_what_is_so, remarks_on_training,
-)  # fmt: skip
-ASKED = (
-    renamed, partial(blank.learns_again, derivatives=derivatives, is_good=partial(reads_some, needed=AGAIN)),
-    keeps_no_images, reads_the_least_loss, has_a_hidden_layer, reads_what_it_was_told,
-)  # fmt: skip
+CHECKS = (
+    draw_data,
+    partial(blank.check_training, check_derivatives=check_derivatives, watched_names=("gradients", "read")),
+    check_no_stored_images,
+    blank.check_gradients_during_training,
+    blank.check_descent,
+    check_reads_least_loss,
+    check_reads_independently,
+    check_reads_in_new_run,
+    check_pixel_range,
+    check_hidden_layer,
+    check_hidden_layer_trained,
+    add_remarks,
+    partial(blank.check_repeated_training, has_learned=is_accurate),
+    check_accuracy,
+    check_claim,
+    add_training_remarks,
+)
+RECHECKS = (
+    draw_relabelled_data,
+    partial(
+        blank.check_retraining,
+        check_derivatives=check_derivatives,
+        has_learned=partial(is_accurate, min_accuracy=MIN_RETRAINED_ACCURACY),
+    ),
+    check_no_stored_images,
+    check_reads_least_loss,
+    check_hidden_layer,
+    check_retrained_accuracy,
+)
 FUNCTIONS = "loss", "gradients", "train", "read"
 GIVES = {"train": ("params", ""), "gradients": ("gradients",)}
-JUDGE = Blank(FUNCTIONS, STUB, Reading, CONSEQUENCES, said, "exercises.own", "exercises.looked", ASKED, GIVES)
+JUDGE = Blank(
+    FUNCTIONS, STUB, ReaderCalls, CHECKS, format_success, "exercises.own", "exercises.looked", RECHECKS, GIVES
+)
 
 
 # --- Run as a program, and put to use ---------------------------------------------------------------------------------
 
 
-def run(file):
-    """Train the network of a file on all images that are there, keep it beside the file, and say how well it reads.
+def train_and_save(file):
+    """Train the network of a file on all images that are there, save it beside the file, and print how well it reads.
 
     First it does all of this with a few images. This shows a mistake at once, and how long all images will take.
     """
-    images, labels, others, answers = (rows_of(a) for a in data.load())
-    few, began = 4000, time.perf_counter()
-    with explained(file) as module:
-        if len(images) > few:
-            learn(module, images[:few], labels[:few], others, answers)
+    images, labels, test_images, test_labels = (flatten_images(a) for a in data.load())
+    n_sample, start_time = 4000, time.perf_counter()
+    with load_or_explain(file) as module:
+        if len(images) > n_sample:
+            train_and_test(module, images[:n_sample], labels[:n_sample], test_images, test_labels)
         print(f"It trains on {len(images):,} images.", flush=True)
-        with passing((time.perf_counter() - began) * len(images) / few):
-            content, claim, found = learn(module, images, labels, others, answers)
-    with atomic_write(Path(file).with_suffix(".npz")) as written:
-        written.write(content)
-    print(f"You claim {claim:.4f}. Of {len(others):,} others it reads {found:.4f}.")
+        with progress_bar((time.perf_counter() - start_time) * len(images) / n_sample):
+            content, claim, accuracy = train_and_test(module, images, labels, test_images, test_labels)
+    with atomic_write(Path(file).with_suffix(".npz")) as file_out:
+        file_out.write(content)
+    print(f"You claim {claim:.4f}. Of {len(test_images):,} others it reads {accuracy:.4f}.")
 
 
-def learn(module, images, labels, others, answers):
-    """What is kept of a network that learns from these images, its claim, and the share of the others that it reads."""
-    calls = Reading(module)
-    trained = calls.train((images, labels), 0, names=())
-    content = kept(trained.params)
-    return content, trained.claim, (calls.read(restored(module, content), others) == answers).mean()
+def train_and_test(module, images, labels, test_images, test_labels):
+    """Train a network. Returns its params as the content of a file, its claim, and its accuracy on the test images."""
+    calls = ReaderCalls(module)
+    trace = calls.train((images, labels), 0, watched_names=())
+    content = pack_params(trace.params)
+    return content, trace.claim, (calls.read(unpack_params(module, content), test_images) == test_labels).mean()
 
 
-def rows_of(array):
+def flatten_images(array):
+    """Return images (N, H, W) as rows (N, H W), and labels as int64."""
     return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
 
 
-def digit(module, file, image):
-    """What a learner's own network says to an image (28, 28); `run` has kept its params in a file."""
+def read_saved(module, file, image):
+    """Return the digit that a saved network reads in an image (28, 28). Raises UserError if its file is damaged."""
     try:
-        params = restored(module, read_file(file, 2**28))
+        params = unpack_params(module, read_file(file, 2**28))
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file, or of one of an earlier version
         raise UserError(f"{file} is damaged: delete it; the next call writes it again") from None
-    return Reading(module).read(params, image.reshape(1, -1))[0]
+    return ReaderCalls(module).read(params, image.reshape(1, -1))[0]
 
 
 def main(file, picture=None):
-    """Train the network of a file, or have it read a picture."""
+    """Train the network of a file, or have it read a picture. Raises UserError if the file fails."""
     if picture is None:
-        return run(file)
+        return train_and_save(file)
     from support.ink import read_digit  # it needs Pillow
 
     _, image = read_digit(picture)
     try:
-        print(f"digit: {digit(load(file), Path(file).with_suffix('.npz'), image)}")
+        print(f"digit: {read_saved(load(file), Path(file).with_suffix('.npz'), image)}")
     except UserError:
         raise
     except BaseException as error:
         raise UserError(f"{Path(file).name}: {explain(error, str(file))['text']}") from None
 
 
-class passing:
+class progress_bar:
     """A progress bar on stderr for a computation that takes about this many seconds."""
 
     def __init__(self, seconds):
         from tqdm import tqdm  # the site has none
 
-        shown = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, about {remaining} left"
-        self.bar = tqdm(total=round(seconds, 1), desc="training", disable=None, bar_format=shown, leave=False)
+        bar_format = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, about {remaining} left"
+        self.bar = tqdm(total=round(seconds, 1), desc="training", disable=None, bar_format=bar_format, leave=False)
         self.ended = Event()
 
     def __enter__(self):

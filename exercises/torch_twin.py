@@ -16,23 +16,30 @@ from support.torch_names import iter_parameters
 
 
 def main(path):
+    """Take the steps that the file describes, and write the loss and the weights after each."""
     torch.set_num_threads(1)  # as the other side has
-    with np.load(path) as given:
-        file, name, options, lr, momentum = json.loads(given["how"].item())
-        first = {key.removeprefix("params/"): given[key] for key in given if key.startswith("params/")}
-        batches = list(zip(given["x"], given["y"], strict=True))
+    with np.load(path) as arrays_in_file:
+        file, name, options, lr, momentum = json.loads(arrays_in_file["how"].item())
+        first_params = {
+            key.removeprefix("params/"): arrays_in_file[key] for key in arrays_in_file if key.startswith("params/")
+        }
+        batches = list(zip(arrays_in_file["x"], arrays_in_file["y"], strict=True))
     model = getattr(import_module(file), name)(**options).double()
     optimizer = torch.optim.SGD(model.parameters(), lr, momentum)
-    arrays = {key: turn(p.data).numpy() for key, p, turn in iter_parameters(model)}  # views of the weights
+    arrays = {
+        key: to_project_layout(p.data).numpy() for key, p, to_project_layout in iter_parameters(model)
+    }  # views of the weights
     for key, array in arrays.items():
-        array[...] = first[key]
+        array[...] = first_params[key]
     for x, y in batches:
         logits = model(torch.from_numpy(x))  # (..., K), with a class for each row in y (...)
         loss = F.cross_entropy(logits.flatten(0, -2), torch.from_numpy(y).flatten())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        sys.stdout.buffer.write(np.concatenate([[loss.item()], *(arrays[key].ravel() for key in first)]).tobytes())
+        sys.stdout.buffer.write(
+            np.concatenate([[loss.item()], *(arrays[key].ravel() for key in first_params)]).tobytes()
+        )
 
 
 if __name__ == "__main__":

@@ -19,26 +19,26 @@ POINTS = 24  # of a training that are kept
 FEW = 100  # images to test with: a share of them is off by 0.03 by chance alone
 
 
-class Enough(BaseException):
+class TrainingStopped(BaseException):
     """Ends a training from inside: `except Exception` lets it pass."""
 
 
-def given(bound):
-    """What a function was given, in order: a wrapper may take it as *arguments and **named."""
-    found = []
-    for name, value in bound.arguments.items():
-        match bound.signature.parameters[name].kind:
+def list_arguments(bound_arguments):
+    """Return the arguments of a call in order: a wrapper may take them as *arguments and **named."""
+    arguments = []
+    for name, value in bound_arguments.arguments.items():
+        match bound_arguments.signature.parameters[name].kind:
             case Parameter.VAR_POSITIONAL:
-                found += value
+                arguments += value
             case Parameter.VAR_KEYWORD:
-                found += value.values()
+                arguments += value.values()
             case _:
-                found.append(value)
-    return found
+                arguments.append(value)
+    return arguments
 
 
-def turned_round(gradients):
-    """The same gradients with the other sign, in the same arrays: a file may keep these under a name of its own."""
+def negate_gradients(gradients):
+    """Return the gradients with the other sign, in the same arrays: a file may keep these under a name of its own."""
     negative = {k: -a for k, a in floats(gradients).items()}
     for k, a in leaves(gradients).items():
         if k in negative and isinstance(a, np.ndarray) and a.flags.writeable:
@@ -48,29 +48,31 @@ def turned_round(gradients):
     return gradients
 
 
-def arrays_in(gradients):
-    """{path: array} of those that can be written into."""
+def get_writable_arrays(gradients):
+    """Return {path: array} of those that can be written into."""
     return {k: a for k, a in leaves(gradients).items() if isinstance(a, np.ndarray) and a.flags.writeable}
 
 
-def again(gradients, arrays):
-    """A copy of these gradients, which are in these arrays again, too: see `turned_round`."""
-    numbers = leaves(gradients)
+def restore_gradients(gradients, arrays):
+    """Write gradients into their arrays again, and return a copy of them: see `negate_gradients`."""
+    values = leaves(gradients)
     for k, a in arrays.items():
-        a[...] = numbers[k]
+        a[...] = values[k]
     return replace_leaves(gradients)
 
 
-class Point:
-    """A call of `gradients` on the way: params, a batch, and, once there was a next call, the arrays then."""
+class Snapshot:
+    """A call of `gradients`: params, a batch, and, once there was a next call, the arrays at that time."""
 
     def __init__(self, params, batch):
-        self.params, self.batch, self.after = replace_leaves(params), tuple(a.copy() for a in batch), {}
+        self.params = replace_leaves(params)
+        self.batch = tuple(a.copy() for a in batch)
+        self.arrays_after = {}
 
     def moves(self):
-        """{path: how far it has gone} of the arrays."""
-        before = floats(self.params)
-        return {k: b - before[k] for k, b in self.after.items() if k in before and b.shape == before[k].shape}
+        """Return {path: how far the array has moved}."""
+        arrays = floats(self.params)
+        return {k: b - arrays[k] for k, b in self.arrays_after.items() if k in arrays and b.shape == arrays[k].shape}
 
 
 class Move(NamedTuple):
@@ -79,167 +81,190 @@ class Move(NamedTuple):
     length: float
     slope: float  # the length of the gradient
     downhill: float  # the share of the gradient, by the size of its entries, against which it goes
-    replaced: bool  # whether the array is nothing but a multiple of the gradient after it
+    is_multiple: bool  # whether the array is nothing but a multiple of the gradient after it
 
 
 class Trace:
     """What is seen of one training.
 
-    examples: what `train` was given but for its rng: images (N, 784) and labels (N,), or texts (N, T) alone.
-    first: called with (gradients, params, *batch) at the first call of `gradients`.
-    most: calls after which it is ended. tell: told of every call.
-    turned, an attribute: whether all gradients but the first are turned round before `train` gets them; of many calls,
-    it then gets those of the last that was looked at, again and again, which takes no time. end, another: when it is
-    ended, in seconds of the process.
+    examples: what `train` gets besides its rng: images (N, 784) and labels (N,), or texts (N, T) alone. on_first_call:
+    called with (gradients, params, *batch) at the first call of `gradients`. max_calls: calls after which the training
+    is ended. on_progress: called with the number of each call.
+
+    negates_gradients, an attribute: change the sign of all gradients but the first before `train` gets them. After many
+    calls, it gets those of the last that was computed, again and again, which takes no time. deadline, another: when
+    the training is ended, in seconds of the process.
     """
 
-    def __init__(self, examples, first, most, tell):
-        self.examples, self.first, self.most, self.tell = examples, first, most, tell
+    def __init__(self, examples, on_first_call, max_calls, on_progress):
+        self.examples = examples
+        self.on_first_call = on_first_call
+        self.max_calls = max_calls
+        self.on_progress = on_progress
         images, *self.labels = examples  # none or one
-        self.rows = {a.tobytes(): i for i, a in enumerate(images)}
-        self.used = np.zeros(len(images), bool)
-        self.calls = self.shown = self.mislabelled = self.other_pixels = 0
-        self.in_order = True  # whether the first images came in the order in which they were given
-        self.points, self.stride, self.open = [], 1, None  # open: the last point, until its step is seen
-        self.moves, self.sum, self.last = {}, {}, {}  # by path
-        self.zero = {}  # where a gradient was always 0
-        self.reads = []  # [(share that is right, images, of which it had learned from)] of each call of `read`
-        self.tested = np.zeros(len(images), bool)  # those that any call of `read` was given
+        self.index_by_bytes = {a.tobytes(): i for i, a in enumerate(images)}
+        self.was_used = np.zeros(len(images), bool)
+        self.n_calls = self.n_known_examples = self.n_mislabelled = self.n_scaled_batches = 0
+        self.is_in_order = True  # whether the first images came in the order in which they were given
+        self.snapshots = []
+        self.stride = 1  # calls from one snapshot to the next
+        self.open_snapshot = None  # the last one, until its step is seen
+        self.moves, self.gradient_sums, self.last_arrays = {}, {}, {}  # by path
+        self.always_zero = {}  # where a gradient was always 0
+        self.read_results = []  # [(share that is right, images, of which it had learned from)] of each call of `read`
+        self.was_tested = np.zeros(len(images), bool)  # those that any call of `read` was given
         self.error = self.params = None
         self.claim, self.seconds = 0.0, 0.0
-        self.marks, self.turned = [], False  # marks: of the arrays, at each of the first calls
-        self.again = None  # once gradients were turned round for FIRST calls: these, and their arrays
-        self.end, self.asked, self.inside = np.inf, 0, False  # asked: calls of `loss`; inside: a call of `gradients`
+        self.array_hashes = []  # at each of the first calls
+        self.negates_gradients = False
+        self.repeated_gradients = None  # once gradients were negated for FIRST calls: these, and their arrays
+        self.deadline = np.inf
+        self.n_loss_calls = 0
+        self.is_in_gradients = False
 
-    def gradients(self, original, bound):
-        """One call of the learner's `gradients`. If that calls itself, it is one call."""
-        if self.inside:
-            return original(*bound.args, **bound.kwargs)
-        self.inside = True
+    def gradients(self, function, bound_arguments):
+        """Make and record one call of the learner's `gradients`. Recursive calls are not recorded."""
+        if self.is_in_gradients:
+            return function(*bound_arguments.args, **bound_arguments.kwargs)
+        self.is_in_gradients = True
         try:
-            return self.outermost(original, bound)
+            return self.record_gradients(function, bound_arguments)
         finally:
-            self.inside = False
+            self.is_in_gradients = False
 
-    def outermost(self, original, bound):
-        params, *batch = given(bound)[: 1 + len(self.examples)]
-        if self.calls == 0 and self.first:
+    def record_gradients(self, function, bound_arguments):
+        """Record a call of `gradients`, and return its result or, in a repeated training, changed gradients."""
+        params, *batch = list_arguments(bound_arguments)[: 1 + len(self.examples)]
+        if self.n_calls == 0 and self.on_first_call:
             try:
-                self.first(original, params, *batch)
+                self.on_first_call(function, params, *batch)
             except Exception as error:
                 self.error = error
                 raise
-        self.see(params, [np.asarray(a) for a in batch])
-        if self.calls > self.most or time.process_time() > self.end:
-            raise Enough
-        if self.again:
-            return again(*self.again)
-        found = original(*bound.args, **bound.kwargs)
-        if self.turned and self.calls > 1:
-            found = turned_round(found)
-            self.again = (replace_leaves(found), arrays_in(found)) if self.calls == FIRST else None
-        if self.calls <= FIRST or self.open:
-            for k, g in match_gradients(params, found).items():
-                if g is not None and np.shape(self.sum.get(k, g)) == g.shape:
-                    self.sum[k] = self.sum.get(k, 0) + g
-                    self.zero[k] = self.zero.get(k, True) & (g == 0)
-        return found
+        self.record_call(params, [np.asarray(a) for a in batch])
+        if self.n_calls > self.max_calls or time.process_time() > self.deadline:
+            raise TrainingStopped
+        if self.repeated_gradients:
+            return restore_gradients(*self.repeated_gradients)
+        gradients = function(*bound_arguments.args, **bound_arguments.kwargs)
+        if self.negates_gradients and self.n_calls > 1:
+            gradients = negate_gradients(gradients)
+            if self.n_calls == FIRST:
+                self.repeated_gradients = replace_leaves(gradients), get_writable_arrays(gradients)
+        if self.n_calls <= FIRST or self.open_snapshot:
+            for k, g in match_gradients(params, gradients).items():
+                if g is not None and np.shape(self.gradient_sums.get(k, g)) == g.shape:
+                    self.gradient_sums[k] = self.gradient_sums.get(k, 0) + g
+                    self.always_zero[k] = self.always_zero.get(k, True) & (g == 0)
+        return gradients
 
-    def loss(self, original, bound):
-        """One call of the learner's `loss`: a search along a line may go on for ever."""
-        self.asked += not self.inside
-        if self.asked > 50 * (self.most + 1) or time.process_time() > self.end:
-            raise Enough
-        return original(*bound.args, **bound.kwargs)
+    def loss(self, function, bound_arguments):
+        """Make one call of the learner's `loss`, unless there were too many: a search along a line may go on for
+        ever."""
+        self.n_loss_calls += not self.is_in_gradients
+        if self.n_loss_calls > 50 * (self.max_calls + 1) or time.process_time() > self.deadline:
+            raise TrainingStopped
+        return function(*bound_arguments.args, **bound_arguments.kwargs)
 
-    def see(self, params, batch):
-        """Take note of a call, before it is made."""
-        self.tell(self.calls)
-        is_point, self.calls = self.calls % self.stride == 0, self.calls + 1
-        if self.calls <= FIRST or self.open or is_point:
-            self.step(floats(params))
-        if self.calls <= FIRST:
-            self.marks.append(hash(tuple(a.tobytes() for a in floats(params).values())))
-        if is_point:
-            self.open = Point(params, batch)
-            self.points.append(self.open)
-            if len(self.points) == POINTS:
-                self.points, self.stride = self.points[::2], 2 * self.stride
+    def record_call(self, params, batch):
+        """Record the params and the batch of a call, before it is made."""
+        self.on_progress(self.n_calls)
+        is_snapshot = self.n_calls % self.stride == 0
+        self.n_calls += 1
+        if self.n_calls <= FIRST or self.open_snapshot or is_snapshot:
+            self.record_step(floats(params))
+        if self.n_calls <= FIRST:
+            self.array_hashes.append(hash(tuple(a.tobytes() for a in floats(params).values())))
+        if is_snapshot:
+            self.open_snapshot = Snapshot(params, batch)
+            self.snapshots.append(self.open_snapshot)
+            if len(self.snapshots) == POINTS:
+                self.snapshots, self.stride = self.snapshots[::2], 2 * self.stride
         images, *labels = batch
-        places = self.places(images)
-        known = [i for i in places if i is not None]
-        self.shown += len(known)
-        for y, right in zip(labels, self.labels, strict=True):
-            if y.shape == (len(places),):
-                self.mislabelled += sum(i is not None and k != right[i] for i, k in zip(places, y, strict=True))
-        if self.calls <= FIRST and (len(known) < 2 or np.diff(known).min() <= 0):
-            self.in_order = False
-        self.used[known] = True
-        if not known and images.dtype.kind == "f" and images.size and np.abs(images).max() < 20:
-            self.other_pixels += 1
+        indices = self.find_examples(images)
+        known_indices = [i for i in indices if i is not None]
+        self.n_known_examples += len(known_indices)
+        for y, true_labels in zip(labels, self.labels, strict=True):
+            if y.shape == (len(indices),):
+                self.n_mislabelled += sum(
+                    i is not None and k != true_labels[i] for i, k in zip(indices, y, strict=True)
+                )
+        if self.n_calls <= FIRST and (len(known_indices) < 2 or np.diff(known_indices).min() <= 0):
+            self.is_in_order = False
+        self.was_used[known_indices] = True
+        if not known_indices and images.dtype.kind == "f" and images.size and np.abs(images).max() < 20:
+            self.n_scaled_batches += 1
 
-    def places(self, images):
-        """Which of the given images each row is, or None. They may have become numbers of another type."""
+    def find_examples(self, images):
+        """Return the index of each row among the given images, or None. Their type may have changed."""
         if images.ndim != 2 or images.dtype.kind not in "iuf":
             return []
         rows = images.astype(np.uint8)
         if images.dtype != np.uint8 and not np.array_equal(rows, images):
             return [None] * len(images)
-        return [self.rows.get(row.tobytes()) for row in rows]
+        return [self.index_by_bytes.get(row.tobytes()) for row in rows]
 
-    def step(self, now):
-        """How has each array moved since the last call that was looked at? (Several calls may belong to one step.)"""
-        moves = {k: now[k] - self.last[k] for k in self.sum if k in now and k in self.last
-                 and now[k].shape == self.last[k].shape}  # fmt: skip
-        if self.open:
-            self.open.after, self.open = now, None
-        moved = any(d.any() for d in moves.values())
-        if moved and self.calls <= FIRST + 1:
+    def record_step(self, arrays):
+        """Record how each array has moved since the last call that was recorded. (Several calls may belong to one
+        step.)"""
+        moves = {k: arrays[k] - self.last_arrays[k] for k in self.gradient_sums if k in arrays and k in self.last_arrays
+                 and arrays[k].shape == self.last_arrays[k].shape}  # fmt: skip
+        if self.open_snapshot:
+            self.open_snapshot.arrays_after = arrays
+            self.open_snapshot = None
+        has_moved = any(d.any() for d in moves.values())
+        if has_moved and self.n_calls <= FIRST + 1:
             for k, d in moves.items():
-                g, size = self.sum[k], np.abs(self.sum[k]).sum()
+                g, size = self.gradient_sums[k], np.abs(self.gradient_sums[k]).sum()
                 slope, length = np.linalg.norm(g), np.linalg.norm(d)
-                times = (now[k] * g).sum() / (slope**2 or 1)
-                only = g.size > 9 and slope > 0 and np.abs(now[k] - times * g).max() < 1e-6 * np.abs(now[k]).max()
+                factor = (arrays[k] * g).sum() / (slope**2 or 1)
+                is_multiple = (
+                    g.size > 9 and slope > 0 and np.abs(arrays[k] - factor * g).max() < 1e-6 * np.abs(arrays[k]).max()
+                )
                 downhill = np.abs(g[d * g < 0]).sum() / size if size else 0.0
-                self.moves.setdefault(k, []).append(Move(length, slope, downhill, only and self.last[k].any()))
-        if moved or self.calls > FIRST:
-            self.sum = {}
-        self.last = now
+                self.moves.setdefault(k, []).append(
+                    Move(length, slope, downhill, is_multiple and self.last_arrays[k].any())
+                )
+        if has_moved or self.n_calls > FIRST:
+            self.gradient_sums = {}
+        self.last_arrays = arrays
 
-    def read(self, original, bound):
-        """One call of the learner's `read`."""
-        _, images, *_ = given(bound)
-        said = original(*bound.args, **bound.kwargs)
-        places = self.places(np.asarray(images))
-        self.tested[[i for i in places if i is not None]] = True
-        if len(places) > 20 and None not in places and np.shape(said) == (len(places),):
-            share = (np.asarray(said) == self.labels[0][places]).mean()
-            self.reads.append((share, len(places), int(self.used[places].sum())))
-        return said
+    def read(self, function, bound_arguments):
+        """Make and record one call of the learner's `read`."""
+        _, images, *_ = list_arguments(bound_arguments)
+        predictions = function(*bound_arguments.args, **bound_arguments.kwargs)
+        indices = self.find_examples(np.asarray(images))
+        self.was_tested[[i for i in indices if i is not None]] = True
+        if len(indices) > 20 and None not in indices and np.shape(predictions) == (len(indices),):
+            share = (np.asarray(predictions) == self.labels[0][indices]).mean()
+            self.read_results.append((share, len(indices), int(self.was_used[indices].sum())))
+        return predictions
 
-    def ended(self, params):
-        """What the training has returned."""
+    def finish(self, params):
+        """Record the params that the training has returned."""
         self.params = replace_leaves(params)  # the learner's own may be those of the next training, too
-        self.step(floats(params))
+        self.record_step(floats(params))
 
-    def remarks(self):
-        """What deserves a sentence, but is no reason to fail."""
-        if self.seconds > 4 * slowness():
+    def list_remarks(self):
+        """Yield sentences on the training that are no reason to fail."""
+        if self.seconds > 4 * measure_slowness():
             yield (
                 f"The training took {self.seconds:.0f} s. If there is a loop over the images, one matrix product does "
                 "the same for a whole batch at once."
             )
-        if self.other_pixels:
+        if self.n_scaled_batches:
             yield (
                 "`train` gives `gradients` other numbers than pixels from 0 to 255, and the other functions get those. "
                 "All four take the images as they are: is the scaling in one place?"
             )
-        if 0 < (n := int(self.tested.sum())) < FEW:
+        n = int(self.was_tested.sum())
+        if 0 < n < FEW:
+            images = "image" if n == 1 else "images"
             yield (
-                f"`train` had `read` look at {n} image{'s' * (n > 1)}. If your figure rests on them, one more that is "
+                f"`train` had `read` look at {n} {images}. If your figure rests on them, one more that is "
                 f"read right would make it {1 / n:.2g} larger. How many images could you keep aside?"
             )
-        if self.in_order and self.calls > 1 and self.shown:
+        if self.is_in_order and self.n_calls > 1 and self.n_known_examples:
             yield (
                 "Your batches come in the order of the images. Here that order was random. If they were sorted by "
                 "digit, each batch would hold one digit alone: shuffle them in each epoch."
@@ -249,17 +274,17 @@ class Trace:
 PRODUCTS = 0.003  # seconds of the ten below, on a computer of 2025
 
 
-def slowness():
-    """How many times as long products like those of a training take here, now, as on a computer of 2025; 1 or more.
+def measure_slowness():
+    """Return how many times as long as on a computer of 2025 matrix products take here; 1 or more.
 
     In a browser it is several times as long, and so is a training that is as fast as it can be.
     """
     x, W = np.ones((100, 784)), np.ones((784, 64))
 
-    def seconds():
-        began = time.process_time()
+    def time_products():
+        start_time = time.process_time()
         for _ in range(10):
             x @ W
-        return time.process_time() - began
+        return time.process_time() - start_time
 
-    return max(1, min(seconds() for _ in range(3)) / PRODUCTS)
+    return max(1, min(time_products() for _ in range(3)) / PRODUCTS)

@@ -17,11 +17,11 @@ explain = partial(complaints.explain, words=WORDS)
 
 
 @contextmanager
-def explained(file):
-    """The learner's file as a module. What goes wrong in it becomes a line for people, in the marker's words."""
+def load_or_explain(path):
+    """Context manager: yield a learner's file as a module, and turn whatever goes wrong in it into a UserError."""
     try:
-        yield load(file)
+        yield load(path)
     except UserError:
         raise
     except Exception as error:
-        raise UserError(explain(error, str(file))["text"]) from None
+        raise UserError(explain(error, str(path))["text"]) from None

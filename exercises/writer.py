@@ -15,456 +15,537 @@ with program.import_guard("requirements-np.txt"):
 
     import data
     from exercises import blank
-    from exercises.blank import Blank, Calls, Curve, kept, kind
-    from exercises.words import OF_WRITERS, explained
+    from exercises.blank import Blank, Calls, Diagnostics, describe_type, pack_params
+    from exercises.words import OF_WRITERS, load_or_explain
     from marker import ROOT
     from marker.derivatives import check_loss
     from support.files import atomic_write
     from support.texts import END, LETTERS, decode_names, encode_names
 
-BETTER = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
-AGAIN = 0.05  # how much higher the loss of another training may be, of other names
-APART = 0.08  # how far from its loss on names held out the claim may be
-KNOWN, OTHERS = 4000, 1000  # names to learn from, and names held out
+MIN_IMPROVEMENT = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
+RETRAINED_MARGIN = 0.05  # how much higher the loss of another training may be, of other names
+MAX_CLAIM_ERROR = 0.08  # how far from its loss on names held out the claim may be
+N_TRAIN, N_HELD_OUT = 4000, 1000  # names to learn from, and names held out
 STUB = ROOT / "exercises" / "chapter6" / "own_gpt.py"
 NAMES = data.SOURCES["names"]
 V = NAMES.tokenizer.vocab_size
 T = NAMES.context_length
 START = int(NAMES.tokenizer.start_tokens([0]).item())
 # The beginnings of the names that it has to write.
-BEGUN = [*["", "m", "sch", "wil"] * 100, "schwarzenber", "hildebrandt"]
+PROMPTS = [*["", "m", "sch", "wil"] * 100, "schwarzenber", "hildebrandt"]
 SIZES = 1, 7, 101, 250  # of batches, in which `logits` should say the same of a text
 
 
 wrong = OF_WRITERS.wrong
 
 
-def said(found):
-    """What is said of a network that passes."""
+def format_success(evidence):
+    """Return the text for a network that passes."""
+    n, loss, bigram_loss = len(evidence.held_out), evidence.held_out_loss, evidence.bigram_loss
     return (
-        f"On {len(found.others):,} names that it has never seen, its loss is {found.loss:.2f} a letter; counting which "
-        f"letter comes after which gives {found.counts:.2f}. You claimed {found.trace.claim:.2f}.\nIt writes: "
-        f"{', '.join(found.names)}."
+        f"On {n:,} names that it has never seen, its loss is {loss:.2f} a letter; counting which letter comes after "
+        f"which gives {bigram_loss:.2f}. You claimed {evidence.trace.claim:.2f}.\nIt writes: "
+        f"{', '.join(evidence.generated_names)}."
     )
 
 
-def drawn(found):
-    """Texts to learn from, and others."""
-    texts, found.others = draw(found.rng)
-    found.examples, found.few = (texts,), (texts[of_all_kinds(texts)],)
-    found.counts, found.begun = counted(texts, found.others), BEGUN
+def draw_data(evidence):
+    """Draw the texts to learn from and the held-out ones."""
+    texts, evidence.held_out = draw_texts(evidence.rng)
+    evidence.examples = (texts,)
+    evidence.mini_batch = (texts[choose_varied_texts(texts)],)
+    evidence.bigram_loss = compute_bigram_loss(texts, evidence.held_out)
+    evidence.prompts = PROMPTS
 
 
-def renamed(found):
-    """Texts that were not there before: names in which each letter stands for another one."""
-    drawn(found)
-    letters = np.concatenate([[0], 1 + found.rng.permutation(V - 1)]).astype(np.uint8)
-    (texts,), (few,) = found.examples, found.few
-    found.examples, found.few, found.others = (letters[texts],), (letters[few],), letters[found.others]
-    found.begun = BEGUN[-82:]
+def draw_relettered_data(evidence):
+    """Draw texts that were not there before: names in which each letter stands for another one."""
+    draw_data(evidence)
+    letters = np.concatenate([[0], 1 + evidence.rng.permutation(V - 1)]).astype(np.uint8)
+    (texts,), (mini_texts,) = evidence.examples, evidence.mini_batch
+    evidence.examples = (letters[texts],)
+    evidence.mini_batch = (letters[mini_texts],)
+    evidence.held_out = letters[evidence.held_out]
+    evidence.prompts = PROMPTS[-82:]
 
 
-def draw(rng):
-    """Texts (N, 12) uint8 to learn from, and others to test with."""
+def draw_texts(rng):
+    """Return texts (N, 12) uint8 to learn from, and others to test with."""
     names = data.load("names")
     texts = np.concatenate([names.train_tokens, names.test_tokens])
-    chosen = rng.permutation(len(texts))[: KNOWN + OTHERS]
-    return texts[chosen[:KNOWN]], texts[chosen[KNOWN:]]
+    indices = rng.permutation(len(texts))[: N_TRAIN + N_HELD_OUT]
+    return texts[indices[:N_TRAIN]], texts[indices[N_TRAIN:]]
 
 
-def of_all_kinds(texts):
-    """A few texts with all letters and all lengths that there are, as numbers: the first that has each."""
+def choose_varied_texts(texts):
+    """Return the indices of a few texts with all letters and all lengths that there are: the first that has each."""
     lengths = (texts > 0).sum(axis=1)
-    return sorted({int((texts == word).any(axis=1).argmax()) for word in range(1, V)}
+    return sorted({int((texts == token).any(axis=1).argmax()) for token in range(1, V)}
                   | {int((lengths == n).argmax()) for n in {*lengths}})  # fmt: skip
 
 
-def words(texts):
-    """Which places of texts (N, T) count: those of the letters and of one end."""
-    counts = np.ones(np.shape(texts), bool)
-    counts[:, 1:] = texts[:, :-1] != END
-    return counts
+def make_loss_mask(texts):
+    """Return which positions of texts (N, T) count, as booleans: those of the letters and of one end."""
+    is_counted = np.ones(np.shape(texts), bool)
+    is_counted[:, 1:] = texts[:, :-1] != END
+    return is_counted
 
 
-def counted(texts, others):
-    """The loss of a letter in other texts if one counts in these which word comes after which. A letter that was never
-    seen before has a count of its own, 1 in all, shared out as letters are at any place: no probability is 0."""
+def compute_bigram_loss(texts, held_out):
+    """Return the loss per letter, on held-out texts, of counting in `texts` which token comes after which.
 
-    def pairs(texts):
-        before = np.full(texts.shape, START)
-        before[:, 1:] = texts[:, :-1]
-        return before[words(texts)], texts[words(texts)]
+    A letter that was never seen before has a count of its own, 1 in all, shared out as letters are at any position: no
+    probability is 0.
+    """
+
+    def list_pairs(texts):
+        previous = np.full(texts.shape, START)
+        previous[:, 1:] = texts[:, :-1]
+        return previous[make_loss_mask(texts)], texts[make_loss_mask(texts)]
 
     counts = np.zeros((START + 1, V))
-    np.add.at(counts, pairs(texts), 1)
+    np.add.at(counts, list_pairs(texts), 1)
     shares = (counts.sum(axis=0) + 1) / (counts.sum() + V)
-    return -np.log((counts + shares) / (counts.sum(axis=1, keepdims=True) + 1))[pairs(others)].mean()
+    return -np.log((counts + shares) / (counts.sum(axis=1, keepdims=True) + 1))[list_pairs(held_out)].mean()
 
 
 # --- The functions, called with care ----------------------------------------------------------------------------------
 
 
-class Writing(Calls):
+class WriterCalls(Calls):
     """The functions of such a file."""
 
-    what, examples, claims = ("texts",), "texts", ", a loss"
+    input_names = ("texts",)
+    examples_name = "texts"
+    claim_range = ", a loss"
     sentences = OF_WRITERS
-    terms = {"letters": lambda texts: words(texts).sum(), "places": np.size, "texts": len}  # noqa: RUF012
+    mean_terms = {"letters": lambda texts: make_loss_mask(texts).sum(), "places": np.size, "texts": len}  # noqa: RUF012
 
     def logits(self, params, texts):
-        """What logits() returns, as float64 (N, T, V)."""
-        found, wanted = self.call("logits", params, (texts,)), (*texts.shape, V)
+        """Return the result of logits() as float64 (N, T, V). Raises `Wrong` if it is of another shape."""
+        result = self.call("logits", params, (texts,))
+        expected_shape = (*texts.shape, V)
         try:
-            logits = np.asarray(found, np.float64)
+            logits = np.asarray(result, np.float64)
         except (TypeError, ValueError):
-            raise wrong("no logits", n=len(texts), wanted=wanted, what=kind(found)) from None
-        if logits.shape != wanted:
-            raise wrong("no logits", n=len(texts), wanted=wanted, what=f"an array of shape {logits.shape}")
+            raise wrong("no logits", n=len(texts), wanted=expected_shape, what=describe_type(result)) from None
+        if logits.shape != expected_shape:
+            raise wrong("no logits", n=len(texts), wanted=expected_shape, what=f"an array of shape {logits.shape}")
         return logits
 
-    def write(self, params, begun, rng):
-        """The names that write() returns for these beginnings."""
-        names = blank.returned("write", self.functions["write"](params, list(begun), rng))
-        if not isinstance(names, (list, tuple, np.ndarray)) or len(names) != len(begun):
-            what = kind(names) if not isinstance(names, (list, tuple)) else f"{len(names)} of them"
-            raise wrong("write returns no names", n=len(begun), what=what)
-        for name, letters in zip(names, begun, strict=True):
+    def write(self, params, prompts, rng):
+        """Return the names that write() generates for these prompts. Raises `Wrong` if they are no such names."""
+        names = blank.require_result("write", self.functions["write"](params, list(prompts), rng))
+        if not isinstance(names, (list, tuple, np.ndarray)) or len(names) != len(prompts):
+            what = describe_type(names) if not isinstance(names, (list, tuple)) else f"{len(names)} of them"
+            raise wrong("write returns no names", n=len(prompts), what=what)
+        for name, prompt in zip(names, prompts, strict=True):
             if not isinstance(name, str):
-                raise wrong("write returns no names", n=len(begun), what=f"one that is {kind(name)}")
+                raise wrong("write returns no names", n=len(prompts), what=f"one that is {describe_type(name)}")
             if not {*name} <= {*LETTERS} or len(name) > T:
-                raise wrong("write returns other letters", name=name[:40], letters=letters, most=T)
-            if not name.startswith(letters):
-                off = {ord(is_) - ord(was) for is_, was in zip(name, letters, strict=False)}
-                how = " In the alphabet, each of these letters is the one {} that which was given. Which is word 1?"
-                how = how.format("after" if off == {1} else "before") if off in ({1}, {-1}) else ""
-                raise wrong("write forgets the beginning", name=name, letters=letters, how=how)
+                raise wrong("write returns other letters", name=name[:40], letters=prompt, most=T)
+            if not name.startswith(prompt):
+                offsets = {ord(letter) - ord(expected) for letter, expected in zip(name, prompt, strict=False)}
+                hint = ""
+                if offsets in ({1}, {-1}):
+                    side = "after" if offsets == {1} else "before"
+                    hint = f" In the alphabet, each of these letters is the one {side} that which was given."
+                    hint += " Which is word 1?"
+                raise wrong("write forgets the beginning", name=name, letters=prompt, how=hint)
         return [str(name) for name in names]
 
 
 def log_softmax(logits):
+    """Return log(softmax(logits)) along the last axis."""
     logits = logits - logits.max(axis=-1, keepdims=True)
     return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
 
 
-def surprises(calls, params, texts):
-    """-log p of each word of texts, by the learner's logits: (N, T)."""
+def compute_token_losses(calls, params, texts):
+    """Return -log p of each token of texts, by the learner's logits: (N, T)."""
     parts = np.array_split(np.arange(len(texts)), -(-len(texts) // 250))
     log_p = np.concatenate([log_softmax(calls.logits(params, texts[part])) for part in parts])
     return -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
 
 
-def loss_of(calls, params, texts):
-    """The loss of a letter that the learner's logits give."""
-    return surprises(calls, params, texts)[words(texts)].mean()
+def compute_loss(calls, params, texts):
+    """Return the loss per letter that the learner's logits give."""
+    return compute_token_losses(calls, params, texts)[make_loss_mask(texts)].mean()
 
 
 # --- What has to be so ------------------------------------------------------------------------------------------------
 
 
-def derivatives(found, calls, params, batches):
-    """`gradients` is the derivative of `loss`, and that is the loss of `logits`."""
+def check_derivatives(evidence, calls, params, batches):
+    """Check that `gradients` is the derivative of `loss`, which is the loss of `logits`. Raises `Wrong`."""
     check_loss(calls.loss, params, batches[0], "texts")
-    check_words(calls, params, batches[0][0], found.seed)
-    blank.check_gradients(calls, params, batches, rng := np.random.default_rng(found.seed))
-    blank.check_many(calls, params, found.examples, rng)
+    check_loss_and_causality(calls, params, batches[0][0], evidence.seed)
+    rng = np.random.default_rng(evidence.seed)
+    blank.check_gradients(calls, params, batches, rng)
+    blank.check_large_batch(calls, params, evidence.examples, rng)
 
 
-def is_one_network(found):
-    """`logits` says the same of a text in batches of any size, and `loss` is its loss of many, too."""
-    texts = found.others[: SIZES[-1]]
-    check_words(found.calls, found.params, texts, found.seed)
-    logits = [np.clip(found.calls.logits(found.params, texts[:n]), -1e3, 1e3)[0] for n in SIZES]
-    for n, one in zip(SIZES, logits, strict=True):
-        if np.abs(one - logits[0]).max() > 1e-4 * np.abs(logits[0]).max():
+def check_batch_sizes(evidence):
+    """Check that a text's logits are the same in batches of any size, and so is `loss` in a large one. Raises
+    `Wrong`."""
+    texts = evidence.held_out[: SIZES[-1]]
+    check_loss_and_causality(evidence.calls, evidence.params, texts, evidence.seed)
+    logits = [np.clip(evidence.calls.logits(evidence.params, texts[:n]), -1e3, 1e3)[0] for n in SIZES]
+    for n, row_logits in zip(SIZES, logits, strict=True):
+        if np.abs(row_logits - logits[0]).max() > 1e-4 * np.abs(logits[0]).max():
             raise wrong("logits of other texts", n=n)
 
 
-def check_words(calls, params, texts, seed):
-    """Is `loss` that of `logits`? Do the logits of a place depend on the words before it, and on nothing else?"""
+def check_loss_and_causality(calls, params, texts, seed):
+    """Check that `loss` is that of `logits`, and that logits depend on earlier tokens alone. Raises `Wrong`."""
     rng = np.random.default_rng(seed)
-    params = blank.moved(params, rng)
-    mine = float(calls.loss(params, texts))
+    params = blank.perturb_params(params, rng)
+    loss = float(calls.loss(params, texts))
 
-    def seen(texts):
+    def clip_logits(texts):
         return np.clip(calls.logits(params, texts), -1e3, 1e3)  # -inf is the score of a word that never stands there
 
-    logits = seen(texts)
-    if np.isnan(logits).any() and np.isfinite(mine):
-        raise wrong("no logits: not finite", mine=mine)
-    near = 1e-4 * np.abs(logits).max()
-    if np.abs(seen(texts[:1]) - logits[:1]).max() > near:
+    logits = clip_logits(texts)
+    if np.isnan(logits).any() and np.isfinite(loss):
+        raise wrong("no logits: not finite", mine=loss)
+    tolerance = 1e-4 * np.abs(logits).max()
+    if np.abs(clip_logits(texts[:1]) - logits[:1]).max() > tolerance:
         raise wrong("logits of other texts", n=len(texts))
-    for at in range(T):
-        changed = texts.copy()
-        changed[:, at] = 1 + (texts[:, at] + rng.integers(1, 25)) % (V - 1)  # another letter
-        moves = np.abs(seen(changed) - logits).max(axis=(0, 2)) > near
-        if moves[:at].any():
-            raise wrong("looks ahead", at=at, place=int(moves.argmax()))
-        if moves[at]:
-            raise wrong("looks ahead: at the answer", at=at)
-    each, counts = surprises(calls, params, texts), words(texts)
-    wanted = each[counts].mean()
-    if np.isfinite(mine) and not abs(mine - wanted) <= 1e-5 * abs(wanted):
-        ways = {
-            "It is the mean over all 12 places: the ends after the first count, too.": each.mean(),
-            "It is the mean over the letters alone: the end does not count.": each[texts > 0].mean(),
-            "It is the sum over the words of a name, and the mean over the names.": each[counts].sum() / len(texts),
+    for position in range(T):
+        changed_texts = texts.copy()
+        changed_texts[:, position] = 1 + (texts[:, position] + rng.integers(1, 25)) % (V - 1)  # another letter
+        has_changed = np.abs(clip_logits(changed_texts) - logits).max(axis=(0, 2)) > tolerance
+        if has_changed[:position].any():
+            raise wrong("looks ahead", at=position, place=int(has_changed.argmax()))
+        if has_changed[position]:
+            raise wrong("looks ahead: at the answer", at=position)
+    token_losses, loss_mask = compute_token_losses(calls, params, texts), make_loss_mask(texts)
+    expected = token_losses[loss_mask].mean()
+    if np.isfinite(loss) and not abs(loss - expected) <= 1e-5 * abs(expected):
+        means_of_names = [row[mask_row].mean() for row, mask_row in zip(token_losses, loss_mask, strict=True)]
+        sum_of_names = token_losses[loss_mask].sum()
+        values_by_explanation = {
+            "It is the mean over all 12 places: the ends after the first count, too.": token_losses.mean(),
+            "It is the mean over the letters alone: the end does not count.": token_losses[texts > 0].mean(),
+            "It is the sum over the words of a name, and the mean over the names.": sum_of_names / len(texts),
             "It is the mean over the names of the mean of each: letters of short names count for more.":
-                np.mean([row[here].mean() for row, here in zip(each, counts, strict=True)]),
-            "It is log to the base 2: np.log is the natural one.": wanted / np.log(2),
-            "It has the other sign.": -wanted,
+                np.mean(means_of_names),
+            "It is log to the base 2: np.log is the natural one.": expected / np.log(2),
+            "It has the other sign.": -expected,
         }  # fmt: skip
-        how = [said for said, value in ways.items() if abs(mine - value) <= 1e-5 * abs(value)]
+        explanations = [
+            explanation
+            for explanation, value in values_by_explanation.items()
+            if abs(loss - value) <= 1e-5 * abs(value)
+        ]
+        explanation = f" {explanations[0]}" if explanations else ""
         if logits.min() >= 0 and np.allclose(logits.sum(axis=2), 1):
-            how = ["Each row of your `logits` adds up to 1: they are probabilities, where scores are asked for."]
-        more = float(calls.loss(params, texts[:3])) - loss_of(calls, params, texts[:3])
-        if not how and abs(more - (mine - wanted)) < 1e-6 * abs(wanted):
-            how = [f"The difference is {more:.3g} for other texts, too. Is it weight decay? That belongs in `train`."]
-        raise wrong("loss of other words", mine=mine, wanted=wanted, how=f" {how[0]}" if how else "")
+            explanation = " Each row of your `logits` adds up to 1: they are probabilities, where scores are asked for."
+        difference = float(calls.loss(params, texts[:3])) - compute_loss(calls, params, texts[:3])
+        if not explanation and abs(difference - (loss - expected)) < 1e-6 * abs(expected):
+            explanation = f" The difference is {difference:.3g} for other texts, too."
+            explanation += " Is it weight decay? That belongs in `train`."
+        raise wrong("loss of other words", mine=loss, wanted=expected, how=explanation)
 
 
-def learns(found):
-    """Its loss on other names is known, and `loss` is that of all of them."""
-    found.loss = loss_of(found.calls, found.params, found.others)
-    mine = float(found.calls.loss(found.params, found.others))
-    if np.isfinite(mine) and abs(mine - found.loss) > 1e-5 * abs(found.loss):
-        how = f" (These are {len(found.others):,} names. Of {SIZES[-1]} of them, the two are the same.)"
-        raise wrong("loss of other words", mine=mine, wanted=found.loss, how=how)
+def measure_held_out_loss(evidence):
+    """Compute the loss on held-out texts. Raises `Wrong` if `loss` of all of them is another."""
+    evidence.held_out_loss = compute_loss(evidence.calls, evidence.params, evidence.held_out)
+    loss = float(evidence.calls.loss(evidence.params, evidence.held_out))
+    if np.isfinite(loss) and abs(loss - evidence.held_out_loss) > 1e-5 * abs(evidence.held_out_loss):
+        explanation = f" (These are {len(evidence.held_out):,} names. Of {SIZES[-1]} of them, the two are the same.)"
+        raise wrong("loss of other words", mine=loss, wanted=evidence.held_out_loss, how=explanation)
 
 
-def beats_counting(found):
-    if not found.loss <= found.counts - BETTER:
-        raise why_so_high(found)
-    if not np.isfinite(loss := float(found.calls.loss(found.params, found.others[:50]))):
-        raise wrong("loss is not finite: of texts", loss=loss, found=found.loss)
+def check_beats_bigrams(evidence):
+    """Check that the held-out loss is lower than that of counting bigrams. Raises `Wrong`."""
+    if not evidence.held_out_loss <= evidence.bigram_loss - MIN_IMPROVEMENT:
+        raise make_loss_error(evidence)
+    loss = float(evidence.calls.loss(evidence.params, evidence.held_out[:50]))
+    if not np.isfinite(loss):
+        raise wrong("loss is not finite: of texts", loss=loss, found=evidence.held_out_loss)
 
 
-def has_learned_again(found):
-    """It is another training, of names that are as hard to guess."""
-    learns(found)
-    loss, counts, claim = found.loss, found.counts, found.trace.claim
-    if not (loss < counts + AGAIN and abs(claim - loss) <= 5 * APART):
-        raise wrong("writes something else", n=len(found.others), found=loss, counts=counts, claim=claim)
+def check_retrained_loss(evidence):
+    """Check the loss and the claim of another training, of names that are as hard to guess. Raises `Wrong`."""
+    measure_held_out_loss(evidence)
+    loss, counts, claim = evidence.held_out_loss, evidence.bigram_loss, evidence.trace.claim
+    if not (loss < counts + RETRAINED_MARGIN and abs(claim - loss) <= 5 * MAX_CLAIM_ERROR):
+        raise wrong("writes something else", n=len(evidence.held_out), found=loss, counts=counts, claim=claim)
 
 
-def better_than_counting(found, params, more=0.0):
-    """Whether these params are those of a network that has learned."""
-    return loss_of(found.calls, params, found.others) < found.counts + more
+def is_better_than_bigrams(evidence, params, margin=0.0):
+    """Return whether the held-out loss with these params is lower than that of counting bigrams plus a margin."""
+    return compute_loss(evidence.calls, params, evidence.held_out) < evidence.bigram_loss + margin
 
 
-def begins_by_rng(found):
-    """A training with another rng begins with other weights."""
-    again = found.calls.train(found.examples, [found.seed, 2], found.tell, "It begins once more", most=0)
-    blank.judge_chance(found.trace, again)
+def check_first_weights_use_rng(evidence):
+    """Check that a training with another rng starts with other weights. Raises `Wrong`."""
+    other_trace = evidence.calls.train(
+        evidence.examples, [evidence.seed, 2], evidence.on_progress, "It begins once more", max_calls=0
+    )
+    blank.check_start_depends_on_rng(evidence.trace, other_trace)
 
 
-def claims_what_is_so(found):
-    """The claim is near what was found."""
-    calls, claim, loss, (texts,) = found.calls, found.trace.claim, found.loss, found.examples
-    if abs(claim - loss) <= APART:
+def check_claim(evidence):
+    """Check that the claim is near the held-out loss. Raises `Wrong`."""
+    calls, claim, loss = evidence.calls, evidence.trace.claim, evidence.held_out_loss
+    (texts,) = evidence.examples
+    if abs(claim - loss) <= MAX_CLAIM_ERROR:
         return
-    known = texts[found.trace.used] if found.trace.used.any() else texts
-    on_known = loss_of(calls, found.params, known)
-    of_a_name = words(found.others).sum() / len(found.others)
-    ways = {
+    known_texts = texts[evidence.trace.was_used] if evidence.trace.was_used.any() else texts
+    known_loss = compute_loss(calls, evidence.params, known_texts)
+    tokens_per_name = make_loss_mask(evidence.held_out).sum() / len(evidence.held_out)
+    values_by_explanation = {
         "That is about this loss in bits, of np.log2.": loss / np.log(2),
         "That is about exp of this loss, the perplexity.": np.exp(loss),
-        "That is about the loss of a whole name.": loss * of_a_name,
-        "That is about the loss of a place, if all 12 of a name count.": loss * of_a_name / T,
+        "That is about the loss of a whole name.": loss * tokens_per_name,
+        "That is about the loss of a place, if all 12 of a name count.": loss * tokens_per_name / T,
         "That is about the mean probability of the right letters.": np.exp(-loss),
     }
-    how = [f" {said}" for said, value in ways.items() if abs(claim - value) < 0.04 * value]
-    raise wrong("claim off: a loss", claim=claim, found=loss, n=len(found.others), on_known=on_known, APART=APART,
-                how="".join(how[:1]))  # fmt: skip
+    explanations = [
+        f" {explanation}" for explanation, value in values_by_explanation.items() if abs(claim - value) < 0.04 * value
+    ]
+    raise wrong(
+        "claim off: a loss",
+        claim=claim,
+        found=loss,
+        n=len(evidence.held_out),
+        on_known=known_loss,
+        APART=MAX_CLAIM_ERROR,
+        how="".join(explanations[:1]),
+    )
 
 
 # --- What it writes ---------------------------------------------------------------------------------------------------
 
 
-def writes_by_rng(found):
-    """The names that it writes are drawn by rng alone."""
-    calls, params, seed = found.calls, found.params, found.seed
-    one, two, other = (calls.write(params, BEGUN[:8], np.random.default_rng([seed, i])) for i in (0, 0, 1))
-    if one != two:
-        raise wrong("write by chance of its own", one=", ".join(one[:3]), two=", ".join(two[:3]))
-    if one == other:
-        raise wrong("write without chance", names=", ".join(one[:3]))
+def check_writes_by_rng(evidence):
+    """Check that the names that it writes are drawn by rng alone. Raises `Wrong`."""
+    calls, params, seed = evidence.calls, evidence.params, evidence.seed
+    names = calls.write(params, PROMPTS[:8], np.random.default_rng([seed, 0]))
+    names_again = calls.write(params, PROMPTS[:8], np.random.default_rng([seed, 0]))
+    other_names = calls.write(params, PROMPTS[:8], np.random.default_rng([seed, 1]))
+    if names != names_again:
+        raise wrong("write by chance of its own", one=", ".join(names[:3]), two=", ".join(names_again[:3]))
+    if names == other_names:
+        raise wrong("write without chance", names=", ".join(names[:3]))
 
 
-def writes_in_a_new_run(found):
-    """All that `write` needs is in params."""
-    one = found.calls.write(found.params, BEGUN[:8], np.random.default_rng(found.seed))
-    alone = blank.alone(found, "write", BEGUN[:8], np.random.default_rng(found.seed))
-    if alone != one:
-        raise wrong("write needs train", one=", ".join(one[:3]), two=", ".join(alone[:3]))
+def check_writes_in_new_run(evidence):
+    """Check that all that `write` needs is in params. Raises `Wrong`."""
+    names = evidence.calls.write(evidence.params, PROMPTS[:8], np.random.default_rng(evidence.seed))
+    names_in_new_run = blank.call_in_new_run(evidence, "write", PROMPTS[:8], np.random.default_rng(evidence.seed))
+    if names_in_new_run != names:
+        raise wrong("write needs train", one=", ".join(names[:3]), two=", ".join(names_in_new_run[:3]))
 
 
-def writes_as_its_logits_say(found):
-    """Each letter is drawn with the probabilities softmax(logits)."""
-    begun = found.begun
-    names = found.calls.write(found.params, begun, np.random.default_rng([found.seed, 2]))
-    if len({*names[: len(begun) - 2 : 4]}) < 10:
-        raise wrong("write without chance: all the same", n=len(begun) // 4, names=", ".join(names[:12:4]))
-    judge_known(found, names)
-    found.names, texts = names[:4], encode_names(names)
-    drawn = words(texts) & (np.arange(T) >= np.array([[len(letters)] for letters in begun]))
-    log_p = probabilities(found.calls, found.params, texts)
-    off, mine, wanted = surprise(log_p, texts, drawn)
-    if not abs(off) < 5:
-        for by, side in ((1, "before"), (-1, "after")):
-            moved = np.where(drawn & (texts > 0), (texts.astype(int) - 1 + by) % 26 + 1, texts)
-            if abs(surprise(probabilities(found.calls, found.params, moved), moved, drawn)[0]) < 5:
+def check_samples_match_logits(evidence):
+    """Check that each letter is drawn with the probabilities softmax(logits). Raises `Wrong`."""
+    prompts = evidence.prompts
+    names = evidence.calls.write(evidence.params, prompts, np.random.default_rng([evidence.seed, 2]))
+    if len({*names[: len(prompts) - 2 : 4]}) < 10:
+        raise wrong("write without chance: all the same", n=len(prompts) // 4, names=", ".join(names[:12:4]))
+    check_known_names(evidence, names)
+    evidence.generated_names = names[:4]
+    texts = encode_names(names)
+    was_sampled = make_loss_mask(texts) & (np.arange(T) >= np.array([[len(prompt)] for prompt in prompts]))
+    log_p = compute_log_probs(evidence.calls, evidence.params, texts)
+    deviations, mean, expected = measure_deviation(log_p, texts, was_sampled)
+    if not abs(deviations) < 5:
+        for shift, side in ((1, "before"), (-1, "after")):
+            shifted_texts = np.where(was_sampled & (texts > 0), (texts.astype(int) - 1 + shift) % 26 + 1, texts)
+            shifted_log_p = compute_log_probs(evidence.calls, evidence.params, shifted_texts)
+            if abs(measure_deviation(shifted_log_p, shifted_texts, was_sampled)[0]) < 5:
                 raise wrong("write returns other letters: moved", side=side)
-        raise as_logits(off, mine, wanted)
-    i, place = np.ogrid[: len(texts), :T]
+        raise make_sampling_error(deviations, mean, expected)
+    i, position = np.ogrid[: len(texts), :T]
     halves = {"every other name": i % 2, "four names of every eight": i // 4 % 2}
-    halves |= {"the second half of the names": 2 * i // len(i), "every other place": place % 2}
-    for half, which in halves.items():
-        off, *values = surprise(log_p, texts, drawn & (which == 1))
-        if not abs(off) < 5:
-            raise as_logits(off, *values, f" in {half}")
-    judge_counts(log_p, texts, drawn)
+    halves |= {"the second half of the names": 2 * i // len(i), "every other place": position % 2}
+    for half, half_index in halves.items():
+        deviations, *values = measure_deviation(log_p, texts, was_sampled & (half_index == 1))
+        if not abs(deviations) < 5:
+            raise make_sampling_error(deviations, *values, f" in {half}")
+    check_letter_counts(log_p, texts, was_sampled)
 
 
-def judge_known(found, names):
-    """Are most of its names among those that it has learned from, and should they be?
+def check_known_names(evidence, names):
+    """Check that no more names than probable are among those that the network has learned from. Raises `Wrong`.
 
-    The probability that a name is one of them is the sum of theirs, given its beginning.
+    The probability that a name is one of them is the sum of theirs, given its prompt.
     """
-    learned = {*decode_names(found.examples[0])}
-    count = sum(name in learned for name in names)
+    known_names = {*decode_names(evidence.examples[0])}
+    count = sum(name in known_names for name in names)
     if count < len(names) / 2:
         return
-    known = np.unique(found.examples[0], axis=0)
-    log_p = -np.where(words(known), surprises(found.calls, found.params, known), 0)
-    p, texts = {}, decode_names(known)
-    for letters in {*found.begun}:
-        here = [name.startswith(letters) for name in texts]
-        p[letters] = np.exp(log_p[here, len(letters) :].sum(axis=1)).sum()
-    share = np.array([p[letters] for letters in found.begun])
-    if count - share.sum() > 6.5 * np.sqrt(max((share * (1 - share)).sum(), 9)):
-        raise wrong("write is not as logits: known", n=len(names), count=count, wanted=share.sum())
+    known_texts = np.unique(evidence.examples[0], axis=0)
+    token_losses = compute_token_losses(evidence.calls, evidence.params, known_texts)
+    log_p = -np.where(make_loss_mask(known_texts), token_losses, 0)
+    p_by_prompt = {}
+    decoded_names = decode_names(known_texts)
+    for prompt in {*evidence.prompts}:
+        has_prompt = [name.startswith(prompt) for name in decoded_names]
+        p_by_prompt[prompt] = np.exp(log_p[has_prompt, len(prompt) :].sum(axis=1)).sum()
+    p_known = np.array([p_by_prompt[prompt] for prompt in evidence.prompts])
+    if count - p_known.sum() > 6.5 * np.sqrt(max((p_known * (1 - p_known)).sum(), 9)):
+        raise wrong("write is not as logits: known", n=len(names), count=count, wanted=p_known.sum())
 
 
-def as_logits(off, mine, wanted, part=""):
-    how = "likelier" if off < 0 else "less likely"
-    return wrong("write is not as logits", how=how, part=part, mine=mine, wanted=wanted)
+def make_sampling_error(deviations, mean, expected, part=""):
+    """Return the exception for letters that are drawn with other probabilities than those of `logits`."""
+    comparison = "likelier" if deviations < 0 else "less likely"
+    return wrong("write is not as logits", how=comparison, part=part, mine=mean, wanted=expected)
 
 
-def probabilities(calls, params, texts):
-    """log p of each word at each place, (N, T, V): a score of -inf is that of a word that never stands there."""
+def compute_log_probs(calls, params, texts):
+    """Return log p of each token at each position, (N, T, V): a score of -inf is that of a token that never stands
+    there."""
     return np.maximum(log_softmax(calls.logits(params, texts)), -1e3)
 
 
-def surprise(log_p, texts, drawn):
-    """How many standard deviations the letters of texts (N, T) at the places `drawn` are off, if each is drawn with the
-    probabilities exp(log_p); the mean of their -log p, and what it should be about.
+def measure_deviation(log_p, texts, was_sampled):
+    """Return by how many standard deviations sampled letters differ from their probabilities exp(log_p).
 
-    Of words drawn with the probabilities p, -log p is on average the entropy of p, whatever p is; and its variance is
-    known. So their sum is a test: 5 deviations are one right network in a million.
+    texts (N, T), was_sampled (N, T) bool. Also returns the mean of -log p of these letters, and what it should be
+    about. Of tokens drawn with the probabilities p, -log p is on average the entropy of p, whatever p is; and its
+    variance is known. So their sum is a test: 5 deviations are one right network in a million.
     """
-    p, each = np.exp(log_p), -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
+    p = np.exp(log_p)
+    token_losses = -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
     entropy = -(p * log_p).sum(axis=2)
     variance = (p * log_p**2).sum(axis=2) - entropy**2
-    off = (each - entropy)[drawn].sum() / np.sqrt(variance[drawn].sum())
-    return off, each[drawn].mean(), entropy[drawn].mean()
+    deviations = (token_losses - entropy)[was_sampled].sum() / np.sqrt(variance[was_sampled].sum())
+    return deviations, token_losses[was_sampled].mean(), entropy[was_sampled].mean()
 
 
-def judge_counts(log_p, texts, drawn):
-    """Is each letter chosen as often as softmax(logits) says, does a name end as often at each place, and are unlikely
-    letters as frequent as they should be?
+def check_letter_counts(log_p, texts, was_sampled):
+    """Check how often each letter is chosen, names end at each position, and unlikely letters occur. Raises `Wrong`.
 
-    Each is a count of events whose probabilities p are known, when their place is reached. It has the mean sum(p), and
-    the variance sum(p (1 - p)). There are about 60 such counts. 6.5 deviations of one whose variance is 9 or more are
-    one right network in 100,000, as a count of rare events (Poisson) has it.
+    Each is a count of events whose probabilities p are known, when their position is reached. It has the mean sum(p),
+    and the variance sum(p (1 - p)). There are about 60 such counts. 6.5 deviations of one whose variance is 9 or more
+    are one right network in 100,000, as a count of rare events (Poisson) has it.
     """
-    p, is_word = np.exp(log_p), texts[:, :, np.newaxis] == np.arange(V)
+    p = np.exp(log_p)
+    is_token = texts[:, :, np.newaxis] == np.arange(V)
     rank = np.argsort(np.argsort(-p, axis=2), axis=2)
-    place = np.arange(T)[:, np.newaxis]
-    events = {f"the letter {LETTERS[word - 1]}": np.arange(V) == word for word in range(1, V)}
-    events |= {f"the end at place {at}": (np.arange(V) == 0) & (place == at) for at in range(T)}
+    position = np.arange(T)[:, np.newaxis]
+    events = {f"the letter {LETTERS[token - 1]}": np.arange(V) == token for token in range(1, V)}
+    events |= {f"the end at place {t}": (np.arange(V) == 0) & (position == t) for t in range(T)}
     events |= {f"a word beyond the {k} likeliest": rank >= k for k in range(1, V - 1)}
-    for what, event in events.items():
-        share = np.where(event, p, 0).sum(axis=2)[drawn]
-        count, variance = (is_word & event).any(axis=2)[drawn].sum(), (share * (1 - share)).sum()
-        if variance >= 9 and abs(count - share.sum()) > 6.5 * np.sqrt(variance):
-            raise wrong("write is not as logits: a count", what=what, n=drawn.sum(), count=count, wanted=share.sum())
+    for description, event in events.items():
+        p_event = np.where(event, p, 0).sum(axis=2)[was_sampled]
+        count = (is_token & event).any(axis=2)[was_sampled].sum()
+        variance = (p_event * (1 - p_event)).sum()
+        if variance >= 9 and abs(count - p_event.sum()) > 6.5 * np.sqrt(variance):
+            raise wrong(
+                "write is not as logits: a count",
+                what=description,
+                n=was_sampled.sum(),
+                count=count,
+                wanted=p_event.sum(),
+            )
 
 
 # --- Why its loss is so high ------------------------------------------------------------------------------------------
 
 
-def why_so_high(found):
-    """The exception that says why its loss is no lower than that of counting, by what was seen of the training."""
-    result = f"On {len(found.others):,} names that it has not learned from, the loss is {found.loss:.3f} a letter."
-    values = {"result": f"{result} Counting which letter comes after which gives {found.counts:.3f}."}
-    curves = [Curve(found, (found.others[:100],), values, falls=0.9, flat=0.99)]
-    if found.trace.used.any():  # the loss of others rises, too, where these are learned by heart
-        curves.append(Curve(found, (found.examples[0][found.trace.used][:100],), values, falls=0.9, flat=0.99))
-    return next(filter(None, causes(found, *curves)))
+def make_loss_error(evidence):
+    """Return the exception that says why the loss is no lower than that of counting."""
+    n, loss = len(evidence.held_out), evidence.held_out_loss
+    result = f"On {n:,} names that it has not learned from, the loss is {loss:.3f} a letter."
+    values = {"result": f"{result} Counting which letter comes after which gives {evidence.bigram_loss:.3f}."}
+    diagnoses = [Diagnostics(evidence, (evidence.held_out[:100],), values, max_loss_ratio=0.9, flat_ratio=0.99)]
+    if evidence.trace.was_used.any():  # the loss of others rises, too, where these are learned by heart
+        known_texts = evidence.examples[0][evidence.trace.was_used][:100]
+        diagnoses.append(Diagnostics(evidence, (known_texts,), values, max_loss_ratio=0.9, flat_ratio=0.99))
+    return next(filter(None, iter_causes(evidence, *diagnoses)))
 
 
-def causes(found, curve, on_known=None):
-    """What may have been wrong: the exception that says so, or what is false, for one cause after the other."""
-    yield blank.not_finite(curve)
-    yield on_known is None and curve.wrong("other texts")
-    if looks_at_one(found, found.params):
-        at_first = looks_at_one(found, found.trace.points[0].params)
-        yield curve.wrong("no better than counting: " + ("one letter" if at_first else "one letter in the end"))
-    is_back = curve.before < found.counts and not curve.end < curve.before + 0.3
-    yield is_back and curve.wrong("other weights returned", before=curve.before)
-    yield blank.steps_grow(curve)
-    yield blank.steps_too_large(curve)
-    yield blank.the_same_ones(curve)
-    yield blank.steps_too_small(curve)
-    yield blank.diverged(on_known)
-    yield blank.steps_too_few(curve)
-    yield curve.wrong("no better than counting")
+def iter_causes(evidence, diagnostics, known_diagnostics=None):
+    """Yield, for one possible cause after the other, the exception that describes it, or a false value."""
+    yield blank.diagnose_not_finite(diagnostics)
+    yield known_diagnostics is None and diagnostics.make_error("other texts")
+    if is_bigram_model(evidence, evidence.params):
+        is_bigram_at_first = is_bigram_model(evidence, evidence.trace.snapshots[0].params)
+        mark = "one letter" if is_bigram_at_first else "one letter in the end"
+        yield diagnostics.make_error(f"no better than counting: {mark}")
+    before = diagnostics.loss_before_last
+    is_back = before < evidence.bigram_loss and not diagnostics.last_loss < before + 0.3
+    yield is_back and diagnostics.make_error("other weights returned", before=before)
+    yield blank.diagnose_growing_steps(diagnostics)
+    yield blank.diagnose_large_steps(diagnostics)
+    yield blank.diagnose_few_examples(diagnostics)
+    yield blank.diagnose_small_steps(diagnostics)
+    yield blank.diagnose_divergence(known_diagnostics)
+    yield blank.diagnose_few_steps(diagnostics)
+    yield diagnostics.make_error("no better than counting")
 
 
-def looks_at_one(found, params):
-    """Whether the logits of a place depend on no word but the one before it."""
-    texts, calls = found.few[0], found.calls
-    logits, moves = calls.logits(params, texts), 0.0
-    for at in range(T - 2):
-        changed = texts.copy()
-        changed[:, at] = 1 + (texts[:, at] + 7) % (V - 1)
-        moves = max(moves, np.abs(calls.logits(params, changed) - logits)[:, at + 2 :].max())
-    return moves <= 1e-6 * np.abs(logits).max()
+def is_bigram_model(evidence, params):
+    """Return whether the logits of a position depend on no token but the one before it."""
+    texts, calls = evidence.mini_batch[0], evidence.calls
+    logits, largest_change = calls.logits(params, texts), 0.0
+    for position in range(T - 2):
+        changed_texts = texts.copy()
+        changed_texts[:, position] = 1 + (texts[:, position] + 7) % (V - 1)
+        largest_change = max(
+            largest_change, np.abs(calls.logits(params, changed_texts) - logits)[:, position + 2 :].max()
+        )
+    return largest_change <= 1e-6 * np.abs(logits).max()
 
 
-CONSEQUENCES = (
-    drawn, partial(blank.trains, derivatives=derivatives), is_one_network, blank.right_on_the_way, blank.goes_downhill,
-    learns, partial(blank.begins_anew, is_good=better_than_counting), beats_counting, writes_by_rng,
-    writes_in_a_new_run, writes_as_its_logits_say, begins_by_rng, claims_what_is_so,
-)  # fmt: skip
+CHECKS = (
+    draw_data,
+    partial(blank.check_training, check_derivatives=check_derivatives),
+    check_batch_sizes,
+    blank.check_gradients_during_training,
+    blank.check_descent,
+    measure_held_out_loss,
+    partial(blank.check_repeated_training, has_learned=is_better_than_bigrams),
+    check_beats_bigrams,
+    check_writes_by_rng,
+    check_writes_in_new_run,
+    check_samples_match_logits,
+    check_first_weights_use_rng,
+    check_claim,
+)
 FUNCTIONS = "logits", "loss", "gradients", "train", "write"
-ASKED = (
-    renamed, partial(blank.learns_again, derivatives=derivatives, is_good=partial(better_than_counting, more=AGAIN)),
-    is_one_network, has_learned_again, writes_by_rng, writes_as_its_logits_say,
-)  # fmt: skip
+RECHECKS = (
+    draw_relettered_data,
+    partial(
+        blank.check_retraining,
+        check_derivatives=check_derivatives,
+        has_learned=partial(is_better_than_bigrams, margin=RETRAINED_MARGIN),
+    ),
+    check_batch_sizes,
+    check_retrained_loss,
+    check_writes_by_rng,
+    check_samples_match_logits,
+)
 GIVES = {"train": ("params", ""), "gradients": ("gradients",)}
-JUDGE = Blank(FUNCTIONS, STUB, Writing, CONSEQUENCES, said, "exercises.writer", "exercises.looked", ASKED, GIVES)
+JUDGE = Blank(
+    FUNCTIONS, STUB, WriterCalls, CHECKS, format_success, "exercises.writer", "exercises.looked", RECHECKS, GIVES
+)
 
 
 # --- Run as a program -------------------------------------------------------------------------------------------------
 
 
-def run(file):
-    """Train the network of a file on all names, keep it beside the file, and let it write ten."""
+def train_and_save(file):
+    """Train the network of a file on all names, save it beside the file, and let it write ten."""
     dataset = data.load("names")
     print(f"It trains on {len(dataset.train_tokens):,} names.", flush=True)
-    with explained(file) as module:
-        calls = Writing(module)
-        trace = calls.train((dataset.train_tokens,), 0, names=())
-        content = kept(trace.params)
-        found = loss_of(calls, trace.params, dataset.test_tokens)
+    with load_or_explain(file) as module:
+        calls = WriterCalls(module)
+        trace = calls.train((dataset.train_tokens,), 0, watched_names=())
+        content = pack_params(trace.params)
+        test_loss = compute_loss(calls, trace.params, dataset.test_tokens)
         names = calls.write(trace.params, [""] * 10, np.random.default_rng(0))
-    with atomic_write(Path(file).with_suffix(".npz")) as written:
-        written.write(content)
-    print(f"You claim {trace.claim:.2f} a letter. On {len(dataset.test_tokens):,} others it is {found:.2f}.")
+    with atomic_write(Path(file).with_suffix(".npz")) as file_out:
+        file_out.write(content)
+    print(f"You claim {trace.claim:.2f} a letter. On {len(dataset.test_tokens):,} others it is {test_loss:.2f}.")
     print(*names, sep="\n")
 
 
 if __name__ == "__main__":
-    sys.exit(program.run(lambda: run(sys.argv[1]), limit_memory=True))
+    sys.exit(program.run(lambda: train_and_save(sys.argv[1]), limit_memory=True))

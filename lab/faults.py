@@ -17,7 +17,7 @@ from pathlib import Path
 from support import program
 
 with program.import_guard("requirements-np.txt"):
-    from exercises.faults import FAULTS, SUSPECTS, spoilt
+    from exercises.faults import FAULTS, SUSPECTS, insert_fault
     from lab.results import ROOT, format_table
     from support.files import atomic_write
     from support.options import Parser
@@ -48,7 +48,7 @@ def copy_project(folder, fault=None):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if fault and name == fault.file:
-            path.write_text(spoilt((ROOT / name).read_text(encoding="utf-8"), fault), encoding="utf-8")
+            path.write_text(insert_fault((ROOT / name).read_text(encoding="utf-8"), fault), encoding="utf-8")
         else:
             path.symlink_to(ROOT / name) if not name.endswith(".py") else os.link(ROOT / name, path)
 

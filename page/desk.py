@@ -25,7 +25,7 @@ from desk import archives, classroom
 from desk.work import Work, digest
 from exercises import digits, network, own, prove
 from exercises.catalogue import BY_NAME, OURS
-from exercises.words import explain, explained
+from exercises.words import explain, load_or_explain
 from gpt_np import GPT, sample
 from marker import compare, marking, runner
 from marker.equal import agree
@@ -238,7 +238,7 @@ def train(mine):
     """
     file, rows = str(TRAINED), load_rows()
     *_, images, labels = rows
-    TRAINED.write_text(network.program([FOLDER / f"{name}.py" for name in mine]), encoding="utf-8")
+    TRAINED.write_text(network.make_program([FOLDER / f"{name}.py" for name in mine]), encoding="utf-8")
 
     def hear(loss, accuracy, answers=None, params=None, curves=None):
         if answers is None:
@@ -272,16 +272,16 @@ def prove_lines():
     Raises UserError if nothing is written yet.
     """
     proof, steps = prove.PROOFS["mlp"][0], []
-    functions = prove.written(FOLDER, proof.uses)
+    functions = prove.load_written_functions(FOLDER, proof.exercises)
     if not functions:
         raise UserError("nothing is written yet: begin with the first exercise")
-    lines, project_names = prove.Lines(functions), [name for name in proof.uses if name not in functions]
-    for step in prove.lockstep(proof, lines):
+    lines, project_names = prove.LearnerCode(functions), [name for name in proof.uses if name not in functions]
+    for step in prove.iter_lockstep(proof, lines):
         steps.append(step)
         if len(steps) in prove.SHOWN:
             loss, twin, difference = map(convert_number, step)
             report(step=len(steps), loss=loss, twin=twin, apart=difference)
-    text = prove.meaning(lines, steps, "mlp_np.py", project_names)
+    text = prove.describe_result(lines, steps, "mlp_np.py", project_names)
     if project_names:
         text = f"Not written yet, and so ours: {', '.join(project_names)}.\n{text}"
     return {"passed": not lines.first_wrong, "text": text}
@@ -292,8 +292,8 @@ def compute_derivatives(mine, y):
     exercises, and by the project's for the others. /work has the arrays that they get; y is the true digit."""
     arrays = {name: np.frombuffer((FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
     arrays |= {"W2": np.frombuffer((FOLDER / "W2").read_bytes()).reshape(-1, 10), "y": np.array([y])}
-    functions = prove.written(FOLDER, mine)
-    lines = prove.Lines(functions)
+    functions = prove.load_written_functions(FOLDER, mine)
+    lines = prove.LearnerCode(functions)
     for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
         if name == "dlogits" and name not in functions:  # there may be a line for one image
             outputs = lines("one_image", {"p": arrays["p"][0], "onehot": np.eye(10)[y]})
@@ -341,8 +341,8 @@ def learn(name):
     in base64.
     """
     images, labels, test_images, test_labels = load_rows()
-    with explained(FOLDER / f"{name}.py") as module:
-        content, claimed, accuracy = own.learn(module, images, labels, test_images, test_labels)
+    with load_or_explain(FOLDER / f"{name}.py") as module:
+        content, claimed, accuracy = own.train_and_test(module, images, labels, test_images, test_labels)
         words = f"reads {accuracy:.2f} of {len(test_labels):,} test images"
         packed_network, proof = convert_to_mlp(module, own.restored(module, content), test_images, words)
         return {
@@ -362,7 +362,7 @@ def convert_to_mlp(module, params, images, words):
     It is mlp_np.py's network, if that has the learner's weights and says the same digits. How it takes its pixels is
     tried. More is not to be proven: the lines for the MLP are compared in each step, and these steps nobody knows.
     """
-    arrays = network.two_layers(params)
+    arrays = network.find_two_layers(params)
     if not arrays:
         n = sum(a.ndim == 2 and min(a.shape) > 1 for a in floats(params).values())
         description = "keeps its weights in a way that is not known here" if n == 2 else f"has {n} layers of weights"
@@ -371,7 +371,7 @@ def convert_to_mlp(module, params, images, words):
             f"The page with the network shows one with two layers of weights. Yours {description}, "
             "so only you can show it.",
         )
-    predictions = own.Reading(module).read(params, images)
+    predictions = own.ReaderCalls(module).read(params, images)
     model = MLP(len(arrays["b1"]), dtype=np.float64)
     model.params = arrays
     for pixels in ("unit", "standardised", "raw"):
@@ -391,8 +391,8 @@ def convert_to_mlp(module, params, images, words):
 
 def read(name, pixels):
     """Return the digit that own_network's network reads in a drawing."""
-    with explained(FOLDER / f"{name}.py") as module:
-        return {"digit": int(own.digit(module, FOLDER / "own.npz", np.array([pixels], np.uint8)))}
+    with load_or_explain(FOLDER / f"{name}.py") as module:
+        return {"digit": int(own.read_saved(module, FOLDER / "own.npz", np.array([pixels], np.uint8)))}
 
 
 def write(digit, temperature, seed):

@@ -36,7 +36,7 @@ with program.import_guard("requirements/site.txt"):
     from desk import review
     from desk.show import describe_solution
     from exercises import PICTURES, digits, network
-    from exercises.case import SUSPECTS, Case, recorded, shorter
+    from exercises.case import SUSPECTS, Case, load_recorded, shorten_line
     from exercises.catalogue import BROKEN, BY_NAME, OURS, PARTS
     from marker import marking
     from page import data_file, desk
@@ -454,9 +454,9 @@ def list_exercises(name):
 
 def render_symptom(exercise, pages):
     """Return what practice.py shows of a case, as HTML: both runs, the curves, and the suspects."""
-    runs = recorded(exercise.name)
+    runs = load_recorded(exercise.name)
     rows = [("It printed at first:", "A healthy run prints:")]
-    rows += [map(shorter, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
+    rows += [map(shorten_line, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
     suspects = [(f"<code>{json.dumps(word)}</code>", html.escape(meaning)) for word, (meaning, _) in SUSPECTS.items()]
     image = pages.add_file(PICTURES / f"{exercise.name}.png")
     image = f'<img src="{image}" alt="The curves: the loss and the accuracy of both runs.">'
@@ -533,7 +533,7 @@ def describe_exercises(pages):
                 "solution": pages.resolve_links(pages.markdown.render(solution), ROOT / "practice.py"),
                 "seconds": marking.find_time_limit(exercise),
                 "program": exercise.is_program and not exercise.kind.module,  # those need images
-                "trains": exercise.name in network.USED,
+                "trains": exercise.name in network.HOLES,
                 "reads": exercise.reads,
                 "terminal": f"It needs {requirement}, and is for the terminal:" if requirement else "",
             })  # fmt: skip
@@ -661,7 +661,7 @@ def find_own_lines():
     """Return {name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
     return {
         name: exercise_name
-        for exercise_name in network.USED
+        for exercise_name in network.HOLES
         for name in BY_NAME[exercise_name].gives
         if name in COMPUTED
     }

@@ -575,7 +575,7 @@ def test_teaching_names_marks_and_exercises_that_exist():
 
 def test_the_plainest_trainer_is_the_one_that_practice_writes():
     (shown,) = blocks("docs/training.md", "py")
-    assert f"\n\n\n{shown}\n\n" in network.program([])
+    assert f"\n\n\n{shown}\n\n" in network.make_program([])
 
 
 # --- Links, mathematics --------------------------------------------------------------------------------------------

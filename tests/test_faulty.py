@@ -16,8 +16,8 @@ from conftest import ROOT, schedule
 from desk.work import Work
 from exercises import drill
 from exercises.catalogue import OURS
-from exercises.faults import FAULTS, SUSPECTS, Fault, line_of, network_of, spoilt
-from exercises.faulty import answers_to, hand_out, handed_out, judge, make_command, parse_place
+from exercises.faults import FAULTS, SUSPECTS, Fault, find_fault_line, get_network_name, insert_fault
+from exercises.faulty import hand_out, identify_fault, judge_answer, load_findings, make_command, parse_place
 from loading.options import parse_options
 from networks import NETWORKS
 from support.errors import UserError
@@ -39,26 +39,26 @@ STEPS_TO_READ = {look: f"s{words[1:]}" for look, words in STEPS_THAT_SAY.items()
 def test_a_fault_is_an_edit_of_one_line_that_python_reads(name):
     fault = FAULTS[name]
     text = (ROOT / fault.file).read_text(encoding="utf-8")
-    wrong = spoilt(text, fault)
+    wrong = insert_fault(text, fault)
     ast.parse(wrong)
     (line,) = (n for n, (a, b) in enumerate(zip(text.splitlines(), wrong.splitlines(), strict=True), 1) if a != b)
-    assert line == line_of(text, fault) and fault.suspect in SUSPECTS
-    is_found, said = judge(name, fault.file, line, fault.suspect)
+    assert line == find_fault_line(text, fault) and fault.suspect in SUSPECTS
+    is_found, said = judge_answer(name, fault.file, line, fault.suspect)
     assert is_found and said[0] == f"Found. {fault.why}"
-    loud = [f"{STEPS_THAT_SAY[look]}: {words}" for look, words in answers_to(name).items() if words]
+    loud = [f"{STEPS_THAT_SAY[look]}: {words}" for look, words in load_findings(name).items() if words]
     assert said[1:] == loud or (not loud and said[1].startswith("No step of docs/debugging.md says anything"))
-    is_found, said = judge(name, fault.file, line + 1, fault.suspect)
+    is_found, said = judge_answer(name, fault.file, line + 1, fault.suspect)
     assert not is_found and said[0] == "The suspect is right. The file is right, and the line is another."
-    again = [f"Look again at what {STEPS_TO_READ[look]}." for look, words in answers_to(name).items() if words]
+    again = [f"Look again at what {STEPS_TO_READ[look]}." for look, words in load_findings(name).items() if words]
     assert said[1:] == again[:1]
     others = [suspect for suspect in SUSPECTS if suspect != fault.suspect]
-    assert not any(judge(name, fault.file, line, suspect)[0] for suspect in others)
+    assert not any(judge_answer(name, fault.file, line, suspect)[0] for suspect in others)
 
 
 def test_what_is_handed_out_is_the_project_with_that_fault_alone(tmp_path, capsys):
     folder = tmp_path / "fault"
     practice.main(["fault", "--folder", str(tmp_path), "--seed", "3"])
-    name = handed_out(folder)
+    name = identify_fault(folder)
     differ = [
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*.py")
@@ -70,44 +70,44 @@ def test_what_is_handed_out_is_the_project_with_that_fault_alone(tmp_path, capsy
     assert all(suspect in said for suspect in SUSPECTS) and FAULTS[name].why not in said
     practice.main(["fault", "main_np.py:1", "test", "--folder", str(tmp_path)])
     assert "It is another" in capsys.readouterr().out
-    line = line_of((ROOT / FAULTS[name].file).read_text(encoding="utf-8"), FAULTS[name])
+    line = find_fault_line((ROOT / FAULTS[name].file).read_text(encoding="utf-8"), FAULTS[name])
     practice.main(["fault", f"{FAULTS[name].file}:{line}", FAULTS[name].suspect, "--folder", str(tmp_path)])
     assert " ".join(capsys.readouterr().out.split()).count(f"Found. {FAULTS[name].why}") == 1
 
 
 def find_fault(folder):
     """Say the place and the suspect of the fault that has been handed out into that folder."""
-    fault = FAULTS[handed_out(folder / "fault")]
-    line = line_of((ROOT / fault.file).read_text(encoding="utf-8"), fault)
+    fault = FAULTS[identify_fault(folder / "fault")]
+    line = find_fault_line((ROOT / fault.file).read_text(encoding="utf-8"), fault)
     practice.main(["fault", f"{fault.file}:{line}", fault.suspect, "--folder", str(folder)])
 
 
 def test_a_drill_goes_on_from_easy_to_hard_once_a_fault_is_found(tmp_path, capsys):
     practice.main(["fault", "--folder", str(tmp_path)])
-    first = handed_out(tmp_path / "fault")
+    first = identify_fault(tmp_path / "fault")
     assert "0 of 43 faults found" in capsys.readouterr().out
     practice.main(["fault", "--folder", str(tmp_path)])
-    assert handed_out(tmp_path / "fault") == first  # not found yet
+    assert identify_fault(tmp_path / "fault") == first  # not found yet
     find_fault(tmp_path)
     assert "1 of 43 faults found." in capsys.readouterr().out
     practice.main(["fault", "--folder", str(tmp_path)])
-    second = handed_out(tmp_path / "fault")
+    second = identify_fault(tmp_path / "fault")
     assert second != first and "1 of 43 faults found" in capsys.readouterr().out
-    shown = [sum(map(bool, answers_to(name).values())) for name in (first, second)]
+    shown = [sum(map(bool, load_findings(name).values())) for name in (first, second)]
     assert shown[0] >= shown[1] > 3
     practice.main(["review", "fault", "--folder", str(tmp_path)])
-    assert handed_out(tmp_path / "fault") == first
+    assert identify_fault(tmp_path / "fault") == first
     practice.main(["fault", "--folder", str(tmp_path)])
-    assert handed_out(tmp_path / "fault") == first  # it is to be found again
+    assert identify_fault(tmp_path / "fault") == first  # it is to be found again
 
 
 def test_the_drill_has_the_networks_that_a_learner_has_met(tmp_path):
     work = Work(tmp_path, OURS)
-    assert {network_of(FAULTS[name]) for name in drill.list_faults(work)} == {"mlp"}
+    assert {get_network_name(FAULTS[name]) for name in drill.list_faults(work)} == {"mlp"}
     work.note("passed", "a digest", OURS.by_name["batch_norm_dx"])
     names = drill.list_faults(work)
-    assert {network_of(FAULTS[name]) for name in names} == {"mlp", "resnet"}
-    shown = [sum(map(bool, answers_to(name).values())) for name in names]
+    assert {get_network_name(FAULTS[name]) for name in names} == {"mlp", "resnet"}
+    shown = [sum(map(bool, load_findings(name).values())) for name in names]
     assert shown == sorted(shown, reverse=True) and shown[-1] == 0
     for name in names:
         drill.note_found(work, name)
@@ -124,7 +124,7 @@ def test_a_fault_that_was_found_comes_back_after_a_week(tmp_path, monkeypatch):
     assert drill.choose_again(work) == "uphill" and drill.choose_again(work, is_due=True) is None
     monkeypatch.setattr(drill, "date", NextWeek)
     practice.main(["review", "--folder", str(tmp_path)])
-    assert handed_out(tmp_path / "fault") == "uphill"
+    assert identify_fault(tmp_path / "fault") == "uphill"
     (tmp_path / "faults.json").write_text("[1")
     with pytest.raises(UserError, match="is damaged: delete it"):
         practice.main(["fault", "--folder", str(tmp_path)])
@@ -143,7 +143,7 @@ def test_a_seed_keeps_its_fault():
 
 
 def test_each_network_has_at_least_three_faults():
-    counts = Counter(network_of(fault) for fault in FAULTS.values())
+    counts = Counter(get_network_name(fault) for fault in FAULTS.values())
     assert counts.keys() == NETWORKS.keys() and min(counts.values()) >= 3
 
 
@@ -156,7 +156,7 @@ def test_what_makes_no_sense_is_one_line(tmp_path):
     with pytest.raises(UserError, match="say it like this"):
         parse_place(tmp_path / "fault", "main_np.py")
     with pytest.raises(UserError, match="say it like this"):
-        judge("uphill", "main_np.py", 3, "luck")
+        judge_answer("uphill", "main_np.py", 3, "luck")
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +197,7 @@ def test_the_run_that_is_advised_goes_on_into_a_second_epoch(name):
 
 def test_a_fault_of_the_second_epoch_shows_in_the_run_that_is_advised(mnist):
     options = parse_options("np", *make_command("one order").split()[2:])
-    code = spoilt((ROOT / "data.py").read_text(encoding="utf-8"), FAULTS["one order"])
+    code = insert_fault((ROOT / "data.py").read_text(encoding="utf-8"), FAULTS["one order"])
     exec(compile(code, "data.py", "exec"), vars(wrong := ModuleType("data")))
     last = options.run.steps - 1, options.run.steps
     ((_, y),), ((_, wrong_y),) = data.batches(mnist, options, *last), wrong.batches(mnist, options, *last)

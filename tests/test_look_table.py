@@ -11,7 +11,7 @@ import data
 import look
 import main_np
 from conftest import ROOT, schedule
-from exercises.faults import FAULTS, spoilt
+from exercises.faults import FAULTS, insert_fault
 from gpt_np import Embedding
 from lab import healthy
 from views import training, training_picture, training_table
@@ -36,7 +36,7 @@ def test_a_healthy_seed_is_silent(name, step):
 
 def test_inputs_whose_mean_is_not_taken_off_are_marked(monkeypatch):
     """Their mean is 0.42, which a look at the pictures does not show."""
-    code = spoilt((ROOT / "data.py").read_text(encoding="utf-8"), FAULTS["mean"])
+    code = insert_fault((ROOT / "data.py").read_text(encoding="utf-8"), FAULTS["mean"])
     wrong = ModuleType("data")
     exec(compile(code, "data.py", "exec"), vars(wrong))
     monkeypatch.setattr(data, "to_input", wrong.to_input)

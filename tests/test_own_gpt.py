@@ -76,20 +76,20 @@ def test_a_table_of_one_letter_that_learns_by_gradients_does_not_beat_counting(s
     found = verdict(own_writers.BIGRAM, tmp_path, seed)
     assert found.name == "no better than counting" and "no letter but the one before" in found.text, found.text
     mine, counts = map(float, re.search(r"the loss is ([\d.]+\d) a letter. .* gives ([\d.]+\d)", found.text).groups())
-    assert abs(mine - counts) < writer.BETTER
+    assert abs(mine - counts) < writer.MIN_IMPROVEMENT
 
 
 def test_what_it_has_to_beat_is_what_counting_gives():
     """Another table of the same counts, made by another program, is as good."""
-    texts, others = writer.draw(np.random.default_rng(0))
-    assert (len(texts), len(others)) == (writer.KNOWN, writer.OTHERS)
-    assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.KNOWN + writer.OTHERS
+    texts, others = writer.draw_texts(np.random.default_rng(0))
+    assert (len(texts), len(others)) == (writer.N_TRAIN, writer.N_HELD_OUT)
+    assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.N_TRAIN + writer.N_HELD_OUT
     place, before, words = triples(texts)
     table, _ = counts.make_count_tables(place, before, words, data.SOURCES["names"].tokenizer.sizes)[
         "counts after each token"
     ]
     _, before, words = triples(others)
-    assert writer.counted(texts, others) == pytest.approx(-np.log(table[before, words]).mean(), abs=0.002)
+    assert writer.compute_bigram_loss(texts, others) == pytest.approx(-np.log(table[before, words]).mean(), abs=0.002)
 
 
 def triples(texts):
@@ -106,10 +106,12 @@ def table(params, texts):
 def with_table(of, logits=table):
     """The functions of a file with these logits, whose loss is of(-log p of each word, which count, the texts)."""
     file = SimpleNamespace(logits=logits)
-    calls = writer.Writing(file, loss=lambda params, texts: of(given(params, texts), writer.words(texts), texts))
+    calls = writer.WriterCalls(
+        file, loss=lambda params, texts: of(given(params, texts), writer.make_loss_mask(texts), texts)
+    )
 
     def given(params, texts):
-        return writer.surprises(calls, params, texts)
+        return writer.compute_token_losses(calls, params, texts)
 
     return calls
 
@@ -135,21 +137,23 @@ LOSSES = [
 
 @pytest.mark.parametrize(("of", "logits", "words"), LOSSES, ids=[words for *_, words in LOSSES])
 def test_of_which_words_a_loss_is_is_said(of, logits, words):
-    texts = writer.draw(np.random.default_rng(0))[0][:40]
+    texts = writer.draw_texts(np.random.default_rng(0))[0][:40]
     params = {"E": np.random.default_rng(1).normal(size=(28, 27))}
     with pytest.raises(Wrong, match=words) if words else nullcontext():
-        writer.check_words(with_table(of, logits), params, texts, seed=0)
+        writer.check_loss_and_causality(with_table(of, logits), params, texts, seed=0)
 
 
 def test_a_loss_has_to_be_lower_than_that_of_counting_by_two_hundredths(monkeypatch):
-    monkeypatch.setattr(writer, "why_so_high", lambda found: Wrong("too high", "It is too high."))
+    monkeypatch.setattr(writer, "make_loss_error", lambda found: Wrong("too high", "It is too high."))
     calls = SimpleNamespace(loss=lambda *_: 2.0)
     for loss, is_right in ((2.02, True), (2.04, False), (2.06, False)):
-        found = SimpleNamespace(loss=loss, counts=2.05, calls=calls, params={}, others=np.zeros((3, 12)))
+        found = SimpleNamespace(
+            held_out_loss=loss, bigram_loss=2.05, calls=calls, params={}, held_out=np.zeros((3, 12))
+        )
         with nullcontext() if is_right else pytest.raises(Wrong, match="too high"):
-            writer.beats_counting(found)
+            writer.check_beats_bigrams(found)
     for off, words in ((-6, " likelier"), (6, "less likely")):
-        assert words in str(writer.as_logits(off, 2.0, 2.1))
+        assert words in str(writer.make_sampling_error(off, 2.0, 2.1))
 
 
 def test_what_write_returns_has_to_be_names_that_begin_so():
@@ -158,7 +162,7 @@ def test_what_write_returns_has_to_be_names_that_begin_so():
         ("mAy", "sch"): "write returns other letters", ("may", "sc"): "write forgets the beginning",
         ("may",): "write returns no names", ("may", 3): "write returns no names",
     }.items():  # fmt: skip
-        calls = writer.Writing(SimpleNamespace(write=lambda params, begun, rng, names=names: names))
+        calls = writer.WriterCalls(SimpleNamespace(write=lambda params, begun, rng, names=names: names))
         with nullcontext() if mark is None else pytest.raises(Wrong) as error:
             assert calls.write({}, ["m", "sch"], None) == [*names]
         assert mark is None or error.value.mark == mark
@@ -170,7 +174,7 @@ def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(data, "load", lambda name: few)
     path = tmp_path / "own_gpt.py"
     path.write_text(own_writers.BASE)
-    writer.run(path)
+    writer.train_and_save(path)
     said = capfd.readouterr().out.splitlines()
     assert said[0] == "It trains on 500 names." and len(said) == 12
     assert re.fullmatch(r"You claim 2\.\d\d a letter. On 100 others it is 2\.\d\d\.", said[1])
@@ -189,9 +193,9 @@ def test_there_is_a_program_for_each_mark():
 
 @pytest.mark.parametrize(("claim", "words"), [(2.31, None), (1.0, "You claim"), (3.5, "You claim")])
 def test_a_claim_that_is_far_from_the_loss_is_named_whether_it_is_too_low_or_too_high(claim, words, monkeypatch):
-    monkeypatch.setattr(writer, "loss_of", lambda calls, params, texts: 2.3)
-    texts = writer.draw(np.random.default_rng(0))[0][:40]
-    trace = SimpleNamespace(claim=claim, used=np.zeros(40, bool))
-    found = SimpleNamespace(calls=None, trace=trace, loss=2.3, examples=(texts,), params={}, others=texts)
+    monkeypatch.setattr(writer, "compute_loss", lambda calls, params, texts: 2.3)
+    texts = writer.draw_texts(np.random.default_rng(0))[0][:40]
+    trace = SimpleNamespace(claim=claim, was_used=np.zeros(40, bool))
+    found = SimpleNamespace(calls=None, trace=trace, held_out_loss=2.3, examples=(texts,), params={}, held_out=texts)
     with pytest.raises(Wrong, match=words) if words else nullcontext():
-        writer.claims_what_is_so(found)
+        writer.check_claim(found)

@@ -96,8 +96,8 @@ def test_a_training_that_ends_badly_by_chance_is_tried_again():
         return SimpleNamespace(params=next(claims))
 
     calls = SimpleNamespace(train=train)
-    found = SimpleNamespace(calls=calls, examples=(), seed=0, few=())
-    blank.learns_again(found, lambda found, calls, params, batches: None, lambda found, params: params > 0.8)
+    found = SimpleNamespace(calls=calls, examples=(), seed=0, mini_batch=())
+    blank.check_retraining(found, lambda found, calls, params, batches: None, lambda found, params: params > 0.8)
     assert found.params == 0.9
     assert len(seeds) == 2 and seeds[0] != seeds[1]  # with the same random numbers it would end as badly
 
@@ -109,7 +109,7 @@ def test_the_seconds_of_the_statements_are_those_of_the_marker():
 
 
 def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_from():
-    images, _, others, _ = own.draw(np.random.default_rng(0))
+    images, _, others, _ = own.draw_images(np.random.default_rng(0))
     pool = digits.few_images()
     assert (len(images), len(others)) == (3500, 2500) and len(pool[0]) + len(pool[2]) == 6000
     twice = len({*map(bytes, images)} & {*map(bytes, others)})
@@ -119,10 +119,10 @@ def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_
 @pytest.mark.slow
 def test_what_smooth_labels_add_to_a_bias_is_seen_in_the_batch_of_the_check():
     """With as many images of each digit, it would add up to 0."""
-    for draw in (own.drawn, own.renamed):
+    for draw in (own.draw_data, own.draw_relabelled_data):
         found = SimpleNamespace(rng=np.random.default_rng(0))
         draw(found)
-        onehot = np.eye(10)[found.few[1]]
+        onehot = np.eye(10)[found.mini_batch[1]]
         assert onehot.any(axis=0).all()
         assert abs((0.9 * onehot + 0.01 - onehot).mean(axis=0)).max() > 1e-3
 
@@ -149,7 +149,7 @@ def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capfd):
             f"import numpy as np\n\ndef train(images, labels, rng):\n    {lines}\ndef read(p, i): return 1 / 0\n"
         )
         with pytest.raises(UserError, match=f"(?s){words}"):
-            own.run(path)
+            own.train_and_save(path)
     assert kept.read_bytes() == before
     kept.write_bytes(b"no")
     assert practice.main(["--folder", str(tmp_path), "read", photo]) == 2
@@ -169,7 +169,7 @@ def test_params_are_kept_as_they_are():
         "a": [(1, 2.5, None, True), {3: np.float32(0.1), (1, 2): "words"}],
         7: Pair(np.eye(2, dtype=np.int8), np.inf),
     }
-    found = blank.restored(SimpleNamespace(Pair=Pair), nests.pack(nest))
+    found = blank.unpack_params(SimpleNamespace(Pair=Pair), nests.pack(nest))
     assert repr(found) == repr(nest) and found[7].W.dtype == np.int8 and type(found["a"][1][3]) is np.float32
     for other in ([{1, 2}], {"a": np.array([None])}, (1, [print])):
         with pytest.raises(ValueError, match=r"^params\S* is (of type \w+|an array of type object)$"):
@@ -191,7 +191,7 @@ def test_shapes_say_which_arrays_are_the_weights_of_two_layers(params, is_known)
     rng = np.random.default_rng(0)
     named = params.items() if isinstance(params, dict) else enumerate(params)
     values = {k: rng.normal(size=shape) for k, shape in named}
-    found = network.two_layers(values if isinstance(params, dict) else [*values.values()])
+    found = network.find_two_layers(values if isinstance(params, dict) else [*values.values()])
     assert bool(found) == is_known
     if found:
         H = len(found["b1"])
@@ -269,20 +269,20 @@ def test_with_few_digits_a_decay_is_seen_along_the_weights():
 def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_uphill():
     """Momentum may carry an array the other way at first."""
     w = np.arange(3.0)
-    point = SimpleNamespace(params={"w": w}, batch=(w,), after={})
+    point = SimpleNamespace(params={"w": w}, batch=(w,), arrays_after={})
     for downhill, is_right in ((0.3, True), (0.1, False)):
-        moves = {'["w"]': [watched.Move(1.0, 1.0, downhill, replaced=False)] * 5}
-        trace = SimpleNamespace(points=[point], params={"w": w + 1}, zero={}, moves=moves)
+        moves = {'["w"]': [watched.Move(1.0, 1.0, downhill, is_multiple=False)] * 5}
+        trace = SimpleNamespace(snapshots=[point], params={"w": w + 1}, always_zero={}, moves=moves)
         with nullcontext() if is_right else pytest.raises(Wrong, match="to where the loss grows"):
-            blank.goes_downhill(SimpleNamespace(trace=trace, moving=[*moves]))
+            blank.check_descent(SimpleNamespace(trace=trace, trained_paths=[*moves]))
 
 
 def test_weights_that_were_not_drawn_are_no_sign_that_rng_is_ignored():
     """Those of a table, or of a mixture, may begin as anything that a learner likes."""
     for w, is_right in ((np.tile([1.0, 0.0, -1.0], (12, 1)), True), (np.random.default_rng(0).normal(size=30), False)):
-        trace = SimpleNamespace(points=[SimpleNamespace(params={"w": w})], zero={'["w"]': w == 0})
+        trace = SimpleNamespace(snapshots=[SimpleNamespace(params={"w": w})], always_zero={'["w"]': w == 0})
         with nullcontext() if is_right else pytest.raises(Wrong, match="gave the same first"):
-            blank.judge_chance(trace, trace)
+            blank.check_start_depends_on_rng(trace, trace)
 
 
 def test_a_search_along_a_line_is_ended_where_gradients_are_turned_round():
@@ -302,7 +302,9 @@ def test_a_search_along_a_line_is_ended_where_gradients_are_turned_round():
         train=train,
     )
     for turned in (False, True):
-        trace = own.Reading(module).train(examples, 0, most=9, names=("gradients", "loss"), turned=turned)
+        trace = own.ReaderCalls(module).train(
+            examples, 0, max_calls=9, watched_names=("gradients", "loss"), negates_gradients=turned
+        )
         assert (trace.params is None) == turned
 
 
@@ -319,7 +321,7 @@ def test_a_training_is_ended_after_so_many_gradients():
 
     module = SimpleNamespace(gradients=gradients, train=train)
     for most in (0, 1, 4):
-        trace = own.Reading(module).train(examples, 0, most=most)
+        trace = own.ReaderCalls(module).train(examples, 0, max_calls=most)
         assert trace.params is None and ran.count(5) == most
         ran.clear()
 
@@ -328,7 +330,7 @@ def test_what_a_training_prints_is_shown_and_not_shown_again_where_it_is_repeate
     examples = np.zeros((5, 784), np.uint8), np.zeros(5, int)
     module = SimpleNamespace(gradients=lambda *_: {}, train=lambda *_: print("a line") or ({}, 0.5))
     for first, said in ((lambda *_: None, "a line\n"), (None, "")):
-        own.Reading(module).train(examples, 0, first=first)
+        own.ReaderCalls(module).train(examples, 0, on_first_call=first)
         assert capsys.readouterr().out == said
 
 
@@ -338,20 +340,22 @@ def test_batches_that_come_in_the_order_of_the_images_are_told_from_others():
     for order, is_in_order in ((np.arange(20), True), (np.arange(20)[::-1], False), (rng.permutation(20), False)):
         trace = watched.Trace((images, labels), None, np.inf, lambda calls: None)
         for batch in np.split(order, 4):
-            trace.see({}, [images[batch], labels[batch]])
-        assert trace.in_order == is_in_order and trace.used.all()
+            trace.record_call({}, [images[batch], labels[batch]])
+        assert trace.is_in_order == is_in_order and trace.was_used.all()
 
 
 def test_weights_whose_gradient_is_0_tell_a_decay():
     """Shrunk to less than 0.3 of what they were, on either side of 0."""
     w, zero = np.arange(1.0, 41), np.arange(40) < 20
-    calls, found = SimpleNamespace(losses=lambda *_: np.full((5, 10), np.log(10))), SimpleNamespace(params={})
+    calls, found = SimpleNamespace(compute_losses=lambda *_: np.full((5, 10), np.log(10))), SimpleNamespace(params={})
     for share, is_decay in ((0.1, True), (-0.1, True), (0.5, False), (-2.0, False)):
         after = np.where(zero, share * w, w)
-        first, last, trace = {'["w"]': w}, {'["w"]': after}, SimpleNamespace(zero={'["w"]': zero})
-        curve = SimpleNamespace(first=first, last=last, trace=trace, calls=calls, found=found, batch=(w,), end=2.0)
-        curve.wrong = lambda mark, **_: mark
-        assert own.decays(curve) == ("decay too strong" if is_decay else None), share
+        first, last, trace = {'["w"]': w}, {'["w"]': after}, SimpleNamespace(always_zero={'["w"]': zero})
+        curve = SimpleNamespace(
+            first_arrays=first, last_arrays=last, trace=trace, calls=calls, evidence=found, batch=(w,), last_loss=2.0
+        )
+        curve.make_error = lambda mark, **_: mark
+        assert own.diagnose_weight_decay(curve) == ("decay too strong" if is_decay else None), share
 
 
 def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_training():
@@ -359,11 +363,13 @@ def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_traini
     images, labels = np.zeros((4, 784), np.uint8), np.zeros(4, int)
     calls, points = SimpleNamespace(loss=lambda *_: 0.3, train=train), [SimpleNamespace(params={})]
     for known, is_right in (((90, 0), True), ((90, 90), False)):
-        trace = SimpleNamespace(claim=0.95, seconds=1, calls=9, points=points, reads=[(0.95, 100, n) for n in known])
-        found = SimpleNamespace(calls=calls, trace=trace, params={}, examples=(images, labels), others=images)
-        vars(found).update(answers=labels, accuracy=0.95, seed=0, tell=print)
+        trace = SimpleNamespace(
+            claim=0.95, seconds=1, n_calls=9, snapshots=points, read_results=[(0.95, 100, n) for n in known]
+        )
+        found = SimpleNamespace(calls=calls, trace=trace, params={}, examples=(images, labels), held_out=images)
+        vars(found).update(held_out_labels=labels, accuracy=0.95, seed=0, on_progress=print)
         with nullcontext() if is_right else pytest.raises(Wrong, match="had been given 90 of these"):
-            own.claims_what_is_so(found)
+            own.check_claim(found)
 
 
 # --- A right network, but for one thing -------------------------------------------------------------------------------
@@ -373,13 +379,13 @@ def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_traini
 def learned(tmp_path_factory):
     """What is `Found` of one that has learned from 600 images, until it is asked what it reads."""
     (path := tmp_path_factory.mktemp("own") / "own_network.py").write_text(own_programs.BASE)
-    found = blank.Found(own.Reading(load(path)), 0, lambda text: None)
-    own.drawn(found)
+    found = blank.Evidence(own.ReaderCalls(load(path)), 0, lambda text: None)
+    own.draw_data(found)
     found.examples = tuple(a[:600] for a in found.examples)
-    found.others, found.answers = found.others[:20], found.answers[:20]
-    blank.trains(found, lambda *_: None, names=("gradients", "read"))
-    blank.right_on_the_way(found)
-    own.reads_the_least_loss(found)
+    found.held_out, found.held_out_labels = found.held_out[:20], found.held_out_labels[:20]
+    blank.check_training(found, lambda *_: None, watched_names=("gradients", "read"))
+    blank.check_gradients_during_training(found)
+    own.check_reads_least_loss(found)
     return found
 
 
@@ -387,8 +393,8 @@ def but(found, read=None, loss=None, **others):
     """That, but with a `read` or a `loss` that is made of the file, and with other values."""
     found, module = copy.copy(found), found.calls.module
     made = {name: make(module) for name, make in (("read", read), ("loss", loss)) if make}
-    vars(found).update(others, calls=own.Reading(module, **made))
-    found.said = found.calls.read(found.params, found.others) if read else found.said
+    vars(found).update(others, calls=own.ReaderCalls(module, **made))
+    found.predictions = found.calls.read(found.params, found.held_out) if read else found.predictions
     return found
 
 
@@ -396,16 +402,16 @@ def curve_of(found, at=(0, 0.5, 1, 1, 1, 1), by=(1, 1, 1, 1, 1), first=None, las
     """The `Curve` of a training that was at such shares of its way from the first params to the last, and whose steps
     were so many times as long as they are on average. first, last: what is changed in an array on the way, at its end.
     """
-    found, (one, two) = but(found, loss=loss), (found.trace.points[0].params, found.params)
+    found, (one, two) = but(found, loss=loss), (found.trace.snapshots[0].params, found.params)
     path = [{k: a + t * (two[k] - a) for k, a in one.items()} for t in at]
     for params, changes in zip(path, [first or {}] * len(by) + [last or {}], strict=True):
         params |= {k: change(params[k]) for k, change in changes.items()}
-    points = [watched.Point(params, found.few) for params in path[:-1]]
+    points = [watched.Snapshot(params, found.mini_batch) for params in path[:-1]]
     for point, times in zip(points, by, strict=True):
-        point.after = {f'["{k}"]': point.params[k] + times * (two[k] - a) / 60 for k, a in one.items()}
+        point.arrays_after = {f'["{k}"]': point.params[k] + times * (two[k] - a) / 60 for k, a in one.items()}
     found.trace, found.params = copy.copy(found.trace), path[-1]
-    vars(found.trace).update({"points": points, "used": np.ones(600, bool)} | seen)
-    return own.Curve(found, found.few, {"result": "It reads few."}, falls=0.3, flat=0.95)
+    vars(found.trace).update({"snapshots": points, "was_used": np.ones(600, bool)} | seen)
+    return own.Diagnostics(found, found.mini_batch, {"result": "It reads few."}, max_loss_ratio=0.3, flat_ratio=0.95)
 
 
 def softmax_of_a_softmax(file):
@@ -418,13 +424,13 @@ def softmax_of_a_softmax(file):
 STAYS, NONE = {"at": [0] * 6}, [0] * 5
 CAUSES = [
     ("From outside, no mistake shows", {}),
-    ("900 had the label of another", {"mislabelled": 900, "shown": 2900}),
-    ("From outside, no mistake shows", {"mislabelled": 800, "shown": 2900}),
-    ("other numbers than pixels", {"other_pixels": 1}),
+    ("900 had the label of another", {"n_mislabelled": 900, "n_known_examples": 2900}),
+    ("From outside, no mistake shows", {"n_mislabelled": 800, "n_known_examples": 2900}),
+    ("other numbers than pixels", {"n_scaled_batches": 1}),
     ('All units of params["W1"] still have', {"last": {"W1": lambda W: 0 * W + 0.1}}),
     ('All units of params["W2"] still have', {"last": {"W2": lambda W: 0 * W + W[:1]}}),
     ("with images.astype(float) in place", {"loss": lambda file: lambda p, x, y: file.loss(p, x + np.uint8(200), y)}),
-    ('The gradient of params["W1"] is 0', {"zero": {'["W1"]': np.ones((784, 32), bool)}}),
+    ('The gradient of params["W1"] is 0', {"always_zero": {'["W1"]': np.ones((784, 32), bool)}}),
     ('With params["b1"] of 0', {"first": {"b1": lambda b: b + 300}}),
     ("With images / 255 it", {"loss": lambda file: lambda p, x, y: file.loss(p, x * 255.0, y)}),
     ("first loss is 1 ... With smaller params", {"first": {"W1": lambda W: 30 * W}}),
@@ -435,7 +441,7 @@ CAUSES = [
     ("At first, the standard deviation", STAYS | {k: {"W1": lambda W: 1e-9 * W} for k in ("first", "last")}),
     ("5 of 5 steps ... went too far", STAYS | {"by": [1000] * 5}),
     ('training, params["b1"]: inf or nan', STAYS | {"last": {"b1": lambda b: b * np.nan}}),
-    ("only 150 of its 600 images", {"used": np.arange(600) < 150}),
+    ("only 150 of its 600 images", {"was_used": np.arange(600) < 150}),
     ("It was as low as 0. ... and rose again", {"at": (0, 0.5, 1, 0.5, -0.1, -0.1), "by": NONE}),
     ("Each of 5 steps ... ten times as long", STAYS | {"by": [0.01] * 5}),
     (
@@ -449,7 +455,7 @@ CAUSES = [
 @np.errstate(all="ignore")  # as the marker has it
 @pytest.mark.parametrize(("words", "how"), CAUSES, ids=[words for words, _ in CAUSES])
 def test_why_it_reads_so_few_is_seen_in_its_training(words, how, learned):
-    cause = str(next(filter(None, own.causes(curve_of(learned, **how)))))
+    cause = str(next(filter(None, own.iter_causes(curve_of(learned, **how)))))
     assert all(part in cause.replace("\n", " ") for part in words.split(" ... ")), cause
 
 
@@ -475,28 +481,30 @@ def linear(*names):
 
 ROWS = np.arange(7840.0).reshape(784, 10)
 DIFFERENT = [
-    (own.reads_the_least_loss, "", {}),
-    (own.reads_the_least_loss, "the digit before it", {"read": lambda file: lambda p, x: (file.read(p, x) - 1) % 10}),
-    (own.reads_the_least_loss, "the digit after it", {"read": lambda file: lambda p, x: (file.read(p, x) + 1) % 10}),
-    (own.reads_the_least_loss, "whose loss is the largest",
+    (own.check_reads_least_loss, "", {}),
+    (own.check_reads_least_loss, "the digit before it", {"read": lambda file: lambda p, x: (file.read(p, x) - 1) % 10}),
+    (own.check_reads_least_loss, "the digit after it", {"read": lambda file: lambda p, x: (file.read(p, x) + 1) % 10}),
+    (own.check_reads_least_loss, "whose loss is the largest",
      {"read": lambda file: lambda p, x: file.forward(p, x)[-1].argmin(axis=1)}),
-    (own.reads_the_least_loss, "would say of 255 - images", {"read": lambda file: lambda p, x: file.read(p, 255 - x)}),
-    (own.reads_the_least_loss, "would say of images / 255", {"read": lambda file: lambda p, x: file.read(p, x / 255)}),
-    (own.reads_the_least_loss, 'if params["b2"] were 0',
+    (own.check_reads_least_loss, "would say of 255 - images",
+     {"read": lambda file: lambda p, x: file.read(p, 255 - x)}),
+    (own.check_reads_least_loss, "would say of images / 255",
+     {"read": lambda file: lambda p, x: file.read(p, x / 255)}),
+    (own.check_reads_least_loss, 'if params["b2"] were 0',
      {"read": lambda file: lambda p, x: file.read(without_b2(p), x),
       "loss": lambda file: lambda p, x, y: file.loss(p | {"b2": 1000 * p["b2"]}, x, y)}),
-    (own.reads_the_least_loss, "says 3 for every image", {"read": lambda file: lambda p, x: 0 * x[:, 0] + 3}),
-    (own.reads_the_least_loss, "loss`. What do the two", {"read": lambda file: lambda p, x: 9 - file.read(p, x)}),
-    (own.reads_one_by_one, "", {}),
-    (own.reads_all_of_a_pixel, "", {}),
-    (own.reads_all_of_a_pixel, "between pixels of 205 and 206", added(np.uint8(50))),
-    (own.reads_all_of_a_pixel, "every pixel below 255 is set to 0",
+    (own.check_reads_least_loss, "says 3 for every image", {"read": lambda file: lambda p, x: 0 * x[:, 0] + 3}),
+    (own.check_reads_least_loss, "loss`. What do the two", {"read": lambda file: lambda p, x: 9 - file.read(p, x)}),
+    (own.check_reads_independently, "", {}),
+    (own.check_pixel_range, "", {}),
+    (own.check_pixel_range, "between pixels of 205 and 206", added(np.uint8(50))),
+    (own.check_pixel_range, "every pixel below 255 is set to 0",
      {"read": lambda file: lambda p, x: file.read(p, (x == 255) * 2550)}),
-    (own.has_a_hidden_layer, "", {}),
-    (own.has_a_hidden_layer, "It has no hidden layer", {"loss": linear("W1"), "params": {"W1": ROWS}}),
-    (own.has_a_hidden_layer, "What stands between them", {"loss": linear("W1", "W2")}),
-    (own.trains_it, "", {}),
-    (own.trains_it, 'Only params["W2"], params["b2"] learn', {"moving": ['["W2"]', '["b2"]']}),
+    (own.check_hidden_layer, "", {}),
+    (own.check_hidden_layer, "It has no hidden layer", {"loss": linear("W1"), "params": {"W1": ROWS}}),
+    (own.check_hidden_layer, "What stands between them", {"loss": linear("W1", "W2")}),
+    (own.check_hidden_layer_trained, "", {}),
+    (own.check_hidden_layer_trained, 'Only params["W2"], params["b2"] learn', {"trained_paths": ['["W2"]', '["b2"]']}),
 ]  # fmt: skip
 
 
@@ -530,17 +538,19 @@ def test_a_claim_is_the_measured_share_that_is_read_right(accuracy, claim, loss,
     def train(examples, seed, *_, **__):
         if seed == [0, 2]:  # with random labels
             return SimpleNamespace(
-                params=np.where(np.arange(4) < 4 * learned, examples[1], -1), claim=chance, points=[]
+                params=np.where(np.arange(4) < 4 * learned, examples[1], -1), claim=chance, snapshots=[]
             )
-        return SimpleNamespace(params=np.zeros(4), claim=claim, points=[])
+        return SimpleNamespace(params=np.zeros(4), claim=claim, snapshots=[])
 
-    trace = SimpleNamespace(claim=claim, seconds=1, calls=9, points=[first], zero={}, used=np.ones(4, bool))
-    trace.reads = [(share, 100, 0) for share in shares]
+    trace = SimpleNamespace(
+        claim=claim, seconds=1, n_calls=9, snapshots=[first], always_zero={}, was_used=np.ones(4, bool)
+    )
+    trace.read_results = [(share, 100, 0) for share in shares]
     calls = SimpleNamespace(loss=lambda *_: loss, train=train, read=lambda params, images: params)
-    found = SimpleNamespace(calls=calls, trace=trace, params=np.zeros(4), examples=(images, labels), others=images)
-    vars(found).update(answers=labels, accuracy=accuracy, seed=0, tell=print)
+    found = SimpleNamespace(calls=calls, trace=trace, params=np.zeros(4), examples=(images, labels), held_out=images)
+    vars(found).update(held_out_labels=labels, accuracy=accuracy, seed=0, on_progress=print)
     with pytest.raises(Wrong, match=re.escape(words)) if words else nullcontext():
-        own.claims_what_is_so(found)
+        own.check_claim(found)
 
 
 RETURNS = [
@@ -563,17 +573,17 @@ RETURNS = [
 
 @pytest.mark.parametrize(("name", "returned", "words"), RETURNS)
 def test_what_a_function_should_return_is_said(name, returned, words):
-    calls = own.Reading(SimpleNamespace(loss=lambda *_: 1.0, **{name: lambda *_: returned}))
+    calls = own.ReaderCalls(SimpleNamespace(loss=lambda *_: 1.0, **{name: lambda *_: returned}))
     images = np.zeros((3, 784), np.uint8)
     with pytest.raises(Wrong, match=re.escape(words)):
-        calls.read({}, images) if name == "read" else calls.train((images, np.arange(3)), 0, names=())
+        calls.read({}, images) if name == "read" else calls.train((images, np.arange(3)), 0, watched_names=())
 
 
 def test_of_few_images_that_were_tested_it_is_said_how_many():
-    trace = SimpleNamespace(seconds=0, other_pixels=0, in_order=False)
+    trace = SimpleNamespace(seconds=0, n_scaled_batches=0, is_in_order=False)
     for n, words in ((0, None), (1, "at 1 image. "), (99, "at 99 images. "), (watched.FEW, None)):
-        trace.tested = np.arange(200) < n
-        said = [*watched.Trace.remarks(trace)]
+        trace.was_tested = np.arange(200) < n
+        said = [*watched.Trace.list_remarks(trace)]
         assert len(said) == bool(words) and all(words in remark for remark in said)
 
 
@@ -581,20 +591,20 @@ def test_images_are_known_again_as_whole_numbers_of_any_type():
     images, labels = np.arange(4 * 784).reshape(4, 784).astype(np.uint8), np.array([5, 6, 7, 8])
     trace = watched.Trace((images, labels), None, np.inf, lambda calls: None)
     for given, shown, others in ((images, 4, 0), (images[::-1] * 1.0, 8, 0), (images / 255, 8, 1)):
-        trace.see({}, [given, labels])
-        assert (trace.shown, trace.other_pixels) == (shown, others)
-    trace.see({}, [np.concatenate([images[:2], images[:1] + 1]), np.array([5, 9, 9])])  # one of them is moved
-    assert trace.shown == 10 and trace.mislabelled == 4 + 1
+        trace.record_call({}, [given, labels])
+        assert (trace.n_known_examples, trace.n_scaled_batches) == (shown, others)
+    trace.record_call({}, [np.concatenate([images[:2], images[:1] + 1]), np.array([5, 9, 9])])  # one of them is moved
+    assert trace.n_known_examples == 10 and trace.n_mislabelled == 4 + 1
 
 
 def test_of_two_arrays_one_may_move_alone():
     trace = watched.Trace((np.zeros((5, 784), np.uint8), np.zeros(5, int)), None, np.inf, lambda calls: None)
     params = {"W": np.ones(12), "b": np.ones(12)}
     for name in ("W", "b", "W"):
-        trace.sum = {k: np.arange(12.0) for k in ('["W"]', '["b"]')}
-        trace.see(params, [*trace.examples])
+        trace.gradient_sums = {k: np.arange(12.0) for k in ('["W"]', '["b"]')}
+        trace.record_call(params, [*trace.examples])
         params = params | {name: params[name] - np.arange(12)}
-    trace.ended(params)
+    trace.finish(params)
     of_W, of_b = ([(move.length > 0, move.downhill) for move in moves] for moves in trace.moves.values())
     assert of_W == of_b[::-1] == [(True, 1), (False, 0)]
 
@@ -602,14 +612,14 @@ def test_of_two_arrays_one_may_move_alone():
 def test_a_loss_has_diverged_that_has_risen_by_three_tenths_of_its_way():
     assert blank.has_diverged([5, 1, 2.3]) and blank.has_diverged([5, 1, 6])
     assert not any(map(blank.has_diverged, ([5, 1, 2.1], [5, 4, 3], [5, 6, 4])))
-    assert blank.on_the_way([5, 6, 4.0]) == "5, 6, 4" and blank.on_the_way([*range(26)]) == "0, 5, 10, 15, 20, 25"
+    assert blank.format_losses([5, 6, 4.0]) == "5, 6, 4" and blank.format_losses([*range(26)]) == "0, 5, 10, 15, 20, 25"
 
 
 def test_another_training_may_claim_a_little_more_or_less_than_it_reads():
     for accuracy, claim, is_right in ((0.93, 0.93, True), (0.81, 0.95, True), (0.93, 0.77, False), (0.79, 0.79, False)):
-        found = SimpleNamespace(others=range(100), accuracy=accuracy, trace=SimpleNamespace(claim=claim))
+        found = SimpleNamespace(held_out=range(100), accuracy=accuracy, trace=SimpleNamespace(claim=claim))
         with nullcontext() if is_right else pytest.raises(Wrong, match="digits go by other names"):
-            own.reads_what_it_was_told(found)
+            own.check_retrained_accuracy(found)
 
 
 def test_images_that_are_kept_are_found_in_rows_and_in_columns():
@@ -620,7 +630,7 @@ def test_images_that_are_kept_are_found_in_rows_and_in_columns():
         with_ones = np.c_[rows, np.ones(len(rows))]  # for a bias
         for shown in (rows, rows.T, rows.reshape(-1, 28, 28), with_ones, with_ones.T):
             with pytest.raises(Wrong, match="images") if is_kept else nullcontext():
-                own.keeps_no_images(SimpleNamespace(params={"W": shown}, examples=(images,)))
+                own.check_no_stored_images(SimpleNamespace(params={"W": shown}, examples=(images,)))
 
 
 @pytest.mark.slow
@@ -632,7 +642,7 @@ def test_a_file_of_two_functions_is_told_which_to_add_and_reads_as_before(tmp_pa
     found = verdict(old, tmp_path, 0)
     assert found.name == "no function" and "no `loss` and no `gradients`" in found.text
     assert "def gradients(params, images, labels):\n" in found.text and "def train" not in found.text
-    own.run(path)
+    own.train_and_save(path)
     assert not practice.main(["--folder", str(tmp_path), "read", str(ROOT / "png" / "photo.jpg")])
     assert capfd.readouterr().out.endswith("digit: 5\n") and path.read_text(encoding="utf-8") == old
 
@@ -656,8 +666,8 @@ def test_a_function_that_returns_a_number_is_written():
 
 def test_what_a_file_imports_is_named_but_for_numpy_and_python():
     source = "import math, numpy as np\nfrom torch.nn import functional\ndef f():\n    import mlp_np\nfrom . import x\n"
-    assert blank.imports(source) == ["mlp_np", "torch"]
-    assert blank.imports('__import__("jax.numpy")\nimportlib.import_module("math")\nf("torch")\n') == ["jax"]
+    assert blank.list_imports(source) == ["mlp_np", "torch"]
+    assert blank.list_imports('__import__("jax.numpy")\nimportlib.import_module("math")\nf("torch")\n') == ["jax"]
 
 
 @pytest.mark.slow

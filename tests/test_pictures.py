@@ -263,7 +263,7 @@ def test_of_a_training_no_dot_lies_on_the_end_of_an_axis_and_texts_lie_between_t
 def test_of_a_proof_both_losses_are_drawn_and_how_far_the_weights_are_apart(far):
     steps = [(2.3 - 0.01 * n, 2.3 - 0.01 * n + far, far * n) for n in range(200)]
     with drawing.plot_style():
-        figure = prove.picture(drawing, steps, "MLP (hidden 128)", "mlp_torch.py", far > 1)
+        figure = prove.make_figure(drawing, steps, "MLP (hidden 128)", "mlp_torch.py", far > 1)
     assert_legible(figure)
     upper, lower = figure.axes
     assert [line.get_ydata()[7] for line in upper.get_lines()] == [*steps[7][:2]]

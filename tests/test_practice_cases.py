@@ -9,7 +9,7 @@ import pytest
 
 from conftest import first_of_each, rows, schedule
 from exercises import case, digits, symptoms
-from exercises.case import SUSPECTS, Notes, last_numbers, recorded
+from exercises.case import SUSPECTS, Notes, get_last_numbers, load_recorded
 from exercises.catalogue import CASES as ALL_CASES
 from marker import check, marking, runner
 from marker.catalogue import Catalogue
@@ -194,16 +194,20 @@ def quarter(monkeypatch):
 
 @every_case
 def test_a_case_passes_only_if_it_is_fixed_and_named(name):
-    case, number = CASES[name], last_numbers(recorded(name))["healthy"]
-    notes = {"said": case.kind.diagnosis, "fixed": True, "changed": True, "number": number}
+    case, number = CASES[name], get_last_numbers(load_recorded(name))["healthy"]
+    notes = {"diagnosis": case.kind.diagnosis, "is_fixed": True, "is_changed": True, "number": number}
     passed = judge(case, notes)
     assert passed.passed and case.evidence in passed.text, passed.text
-    changes = {"no diagnosis": {"said": ""}, "diagnosis: epochs": {"said": "epochs"}, "not fixed": {"fixed": False}}
+    changes = {
+        "no diagnosis": {"diagnosis": ""},
+        "diagnosis: epochs": {"diagnosis": "epochs"},
+        "not fixed": {"is_fixed": False},
+    }
     for mark, changed in (changes | {"fixed, but does not learn": {"number": 0.5}}).items():
         assert judge(case, notes | changed).words == mark
     other = next(word for word in SUSPECTS if word not in case.against and word != case.kind.diagnosis)
     for fixed, asked in ((True, "Was that so?"), (False, "Is that so here? The cause is still in the program.")):
-        text = judge(case, notes | {"said": other, "fixed": fixed}).text
+        text = judge(case, notes | {"diagnosis": other, "is_fixed": fixed}).text
         assert asked in text and ("The cause is gone, but it was another." in text) == fixed
 
 
@@ -211,7 +215,7 @@ def test_a_case_passes_only_if_it_is_fixed_and_named(name):
 def test_nobody_learns_from_twelve_guesses_which_suspect_it_is(name):
     said = {}
     for word, (meaning, sign) in SUSPECTS.items():
-        said[word] = judge(CASES[name], {"said": word}).text.replace(meaning, "").replace(sign, "")
+        said[word] = judge(CASES[name], {"diagnosis": word}).text.replace(meaning, "").replace(sign, "")
     ordinary = [word for word in said if word not in CASES[name].against]
     assert len({said[word] for word in ordinary}) == 1 and len(ordinary) > 10
 
@@ -243,14 +247,14 @@ def test_an_unsound_fix_never_passes(name, mark, edits, tmp_path, quarter):
 
 @pytest.mark.slow
 def test_what_is_said_against_a_wrong_suspect_is_so():
-    confirmed = judge(CASES["case_behind"], {"said": "mask"})  # its sign shows in case_behind, too
+    confirmed = judge(CASES["case_behind"], {"diagnosis": "mask"})  # its sign shows in case_behind, too
     assert "Is that so here?" not in confirmed.text
     said = CASES["case_nan"].against["rate"]
     stays, possible = map(float, re.search(r"stays at (\S+) where (\S+) is possible", said).groups())
     module = load(CASES["case_nan"].file)
     module.LR = 0.01
     assert module.train() == pytest.approx(stays, abs=0.01)
-    assert last_numbers(recorded("case_nan"))["healthy"] == pytest.approx(possible, abs=0.01)
+    assert get_last_numbers(load_recorded("case_nan"))["healthy"] == pytest.approx(possible, abs=0.01)
     module = load(CASES["case_batch_size"].file)
     is_healthy = CASES["case_batch_size"].case.is_healthy
     for module.BATCH, module.LR, learns in ((100, 0.001, True), (10, 0.01, True), (1000, 0.001, False)):
@@ -286,7 +290,7 @@ WRONG, RIGHT = "2.4, test accuracy 0.2", "2.0, test accuracy 0.9"
     symptoms.main(["case_new"])
     assert capsys.readouterr().out == "case_new\n" and (tmp_path / "case_new.png").exists()
     assert json.loads(kept.read_text(encoding="utf-8")).keys() == {"case_old", "case_new"}
-    assert last_numbers(recorded(catalogue.read(file).name)) == {"as it is": 0.2, "healthy": 0.9}
+    assert get_last_numbers(load_recorded(catalogue.read(file).name)) == {"as it is": 0.2, "healthy": 0.9}
     with pytest.raises(UserError, match="there is no case case_gone"):
         symptoms.main(["case_gone"])
     for edit, said in [

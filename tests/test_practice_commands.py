@@ -453,7 +453,7 @@ def shortened(text, steps):
 def after(dataset, steps, paths=(), rates=(0.1,)):
     """All that the program of `train` has computed in its last step, by name, and then found in its last test."""
     names, found = {"__name__": "after"}, {}
-    exec(shortened(network.program(paths), steps), names)
+    exec(shortened(network.make_program(paths), steps), names)
     images, labels, test_images, test_labels = dataset
 
     def hear(loss, accuracy, answers=None, params=None, curves=None):
@@ -507,12 +507,12 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     threads = "import os\nprint(os.environ['OMP_NUM_THREADS'])\n"
     monkeypatch.setattr(network, "PROGRAM", shortened(network.PROGRAM, 100) + threads)
     work = Work(learner.folder, OURS)
-    for name in network.USED:
+    for name in network.HOLES:
         assert_one_line(learner("train"), f"still to do: {name}")
         work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
     assert "is done" not in (found := learner("update").stdout) and "python practice.py train" in found
     assert "`python practice.py prove mlp` " in found
-    *others, last = sorted(network.EXERCISES.keys() - network.USED, key="own_network".__ne__)  # it takes long to mark
+    *others, last = sorted(network.EXERCISES.keys() - network.HOLES, key="own_network".__ne__)  # it takes long to mark
     for name in others:
         work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
     found = learner(write(learner.folder, last).stem).stdout
@@ -521,7 +521,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     path = learner.folder / "my_network.py"
     path.write_text("mine")
     assert "it reads 91.2% of the test digits\n1\n" in learner("train").stdout
-    assert path.read_text(encoding="utf-8") == network.program([])  # the learner wrote the same as the project
+    assert path.read_text(encoding="utf-8") == network.make_program([])  # the learner wrote the same as the project
     assert (learner.folder / "my_network.1.py").read_text(encoding="utf-8") == "mine"
     with monkeypatch.context() as again:
         again.setattr(runner, "run_program", lambda *_, **__: 1)
@@ -532,7 +532,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     kept = path.with_suffix(".npz").read_bytes()
     with monkeypatch.context() as full, pytest.raises(SystemExit, match=r"No space left.* not kept"):
         full.setattr(Path, "write_bytes", lambda self, content: self.touch() or no_space())
-        exec(shortened(network.program([]), 1), {"__name__": "__main__", "__file__": str(path)})
+        exec(shortened(network.make_program([]), 1), {"__name__": "__main__", "__file__": str(path)})
     assert path.with_suffix(".npz").read_bytes() == kept and not path.with_suffix(".part").exists()
     with pytest.raises(UserError, match="it can be used, but not continued"):
         loading.options.parse_run("np", "", ["--resume", str(path.with_suffix(".npz"))])
@@ -555,7 +555,7 @@ def test_a_network_of_ones_own_lines_that_was_changed_is_kept(learner, monkeypat
 
 
 def test_the_last_lines_that_a_proof_needs_lead_to_it(learner):
-    *earlier, last = prove.PROOFS["gpt"][0].uses
+    *earlier, last = prove.PROOFS["gpt"][0].exercises
     for name in earlier:
         assert "practice.py prove" not in learner(write(learner.folder, name).stem).stdout
     assert "`python practice.py prove gpt`" in learner(write(learner.folder, last).stem).stdout
@@ -611,7 +611,7 @@ def test_however_it_was_written_it_makes_the_same_network(tmp_path, small):
     also = {}
     for name, body in blocks_of(ALSO_RIGHT):
         also.setdefault(name, []).append(filled(name, body))
-    ways = [{name: bodies[k % len(bodies)] for name, bodies in also.items() if name in network.USED} for k in range(3)]
+    ways = [{name: bodies[k % len(bodies)] for name, bodies in also.items() if name in network.HOLES} for k in range(3)]
     ways.append({name: f"import numpy as np\n\n\n{text}\n" for name, text in AWKWARD.items()})
     expected = after(small, 6).params  # an epoch
     for way in ways:
@@ -638,7 +638,7 @@ def test_a_name_that_means_two_things_in_the_network_is_one_line(files, said, tm
         path = write(tmp_path, name, lines[name].format("f" if above else "np.exp"))
         path.write_text(path.read_text(encoding="utf-8").replace("\ndef ", f"\n{above}\n\n\ndef ", 1))
     with pytest.raises(UserError, match=f"^{said}.*rename it$"):
-        network.program([tmp_path / f"{name}.py" for name in network.USED if name in files])
+        network.make_program([tmp_path / f"{name}.py" for name in network.HOLES if name in files])
 
 
 def zipped(members):

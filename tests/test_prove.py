@@ -23,7 +23,7 @@ STEPS = 12
 def short(monkeypatch):
     """`prove` takes a few steps only, and in NumPy."""
     monkeypatch.setattr(prove, "has_torch", lambda: False)
-    monkeypatch.setattr(prove.lockstep, "__defaults__", (STEPS, False))
+    monkeypatch.setattr(prove.iter_lockstep, "__defaults__", (STEPS, False))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def functions(folder, names, **instead):
     """What a learner's folder gives to a run: the right answers of these exercises, or something instead."""
     for name in names:
         write(folder, name, instead.get(name))
-    return prove.written(folder, names)
+    return prove.load_written_functions(folder, names)
 
 
 def proofs():
@@ -56,8 +56,8 @@ def proofs():
 
 @pytest.mark.parametrize("proof", proofs())
 def test_right_lines_are_the_same_run(proof, tmp_path):
-    lines = prove.Lines(functions(tmp_path, proof.uses))
-    steps = list(prove.lockstep(proof, lines, STEPS))
+    lines = prove.LearnerCode(functions(tmp_path, proof.exercises))
+    steps = list(prove.iter_lockstep(proof, lines, STEPS))
     assert lines.first_wrong is None and lines.step == STEPS
     assert max(step.difference for step in steps) < 1e-13
     if proof.batch > 8:  # of few images, the loss goes up and down
@@ -66,15 +66,15 @@ def test_right_lines_are_the_same_run(proof, tmp_path):
 
 def test_pytorch_takes_the_same_steps(tmp_path, twin_here):
     proof = prove.PROOFS["mlp"][0]
-    lines = prove.Lines(functions(tmp_path, proof.uses))
-    steps = list(prove.lockstep(proof, lines, STEPS, with_torch=True))
+    lines = prove.LearnerCode(functions(tmp_path, proof.exercises))
+    steps = list(prove.iter_lockstep(proof, lines, STEPS, with_torch=True))
     assert 0 < max(step.difference for step in steps) < 1e-13  # not 0: it is another program
     assert steps[-1].loss == pytest.approx(steps[-1].twin_loss, abs=1e-12)
 
 
 def test_a_chapter_means_the_network_that_its_lines_are_for():
     """If they are for one."""
-    found = [prove.meant(what) for what in ("mlp", "chapter1", "chapter6", "chapter8", "chapter7", "cnn")]
+    found = [prove.find_proof_name(what) for what in ("mlp", "chapter1", "chapter6", "chapter8", "chapter7", "cnn")]
     assert found == ["mlp", "mlp", "gpt", "llama", "chapter7", "cnn"]
 
 
@@ -84,8 +84,8 @@ def test_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_path, capsys, req
     pytest.importorskip("torch")
     if what in ("resnet", "vit", "gpt", "llama"):  # the others use the process
         request.getfixturevalue("twin_here")
-        monkeypatch.setattr(prove.lockstep, "__defaults__", (50, False))
-    functions(tmp_path, [name for proof in prove.PROOFS[what] for name in proof.uses])
+        monkeypatch.setattr(prove.iter_lockstep, "__defaults__", (50, False))
+    functions(tmp_path, [name for proof in prove.PROOFS[what] for name in proof.exercises])
     prove.prove(tmp_path, what)
     said = " ".join(capsys.readouterr().out.split())
     assert said.count("You have written what PyTorch computes.") == len(prove.PROOFS[what])
@@ -115,19 +115,19 @@ gpt | causal_mask | weights = np.exp(scores); weights /= weights.sum(axis=-1, ke
 @pytest.mark.parametrize(("what", "name", "wrong", "output"), [*rows(WRONG)])
 def test_a_wrong_line_is_found_in_the_step_and_the_array_where_it_begins(what, name, wrong, output, tmp_path):
     proof = prove.PROOFS[what][0]
-    lines = prove.Lines(functions(tmp_path, proof.uses, **{name: wrong}))
-    steps = list(prove.lockstep(proof, lines, 3))
+    lines = prove.LearnerCode(functions(tmp_path, proof.exercises, **{name: wrong}))
+    steps = list(prove.iter_lockstep(proof, lines, 3))
     first = 2 if name == "update" else 1  # the first step's velocity is the gradient
     assert (lines.first_wrong[:2], lines.first_wrong[3]) == ((name, output), first)
     assert (steps[first - 1].difference > 1e-9) and all(step.difference < 1e-13 for step in steps[: first - 1])
-    said = prove.meaning(lines, steps, "mlp_np.py", [])
+    said = prove.describe_result(lines, steps, "mlp_np.py", [])
     assert f"{output} of `{name}`" in said and f"in step {first}" in said and "two were one run" in said
 
 
 def test_of_a_wrong_next_word_no_weight_learns(tmp_path):
     (proof,) = prove.PROOFS["gpt"]
-    lines = prove.Lines(functions(tmp_path, proof.uses, next_word="words = logits.argmax(axis=1)"))
-    said = prove.meaning(lines, list(prove.lockstep(proof, lines, 2)), "gpt_np.py", [])
+    lines = prove.LearnerCode(functions(tmp_path, proof.exercises, next_word="words = logits.argmax(axis=1)"))
+    said = prove.describe_result(lines, list(prove.iter_lockstep(proof, lines, 2)), "gpt_np.py", [])
     assert "is words of `next_word`, in step 1" in said and "No weight learns from it" in said
 
 
@@ -136,14 +136,14 @@ def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeyp
     pytest.importorskip("gguf")
     (proof,) = prove.PROOFS["llama"]
     monkeypatch.setattr(prove, "ROOT", tmp_path)
-    lines = prove.Lines(functions(tmp_path, proof.uses))
-    proof.then(lines)
+    lines = prove.LearnerCode(functions(tmp_path, proof.exercises))
+    proof.on_success(lines)
     said = " ".join(capsys.readouterr().out.split())
     assert "docs/llama.md says how" in said
     same = re.search(r"^A tiny Llama with its first weights, with your lines: no logit differs (.+?) from ours", said)
     assert same[1] == "in a bit" or float(same[1].split()[-1]) < 1e-12
     write_model(tmp_path / "tiny.gguf")
-    proof.then(lines)
+    proof.on_success(lines)
     said = " ".join(capsys.readouterr().out.split())
     found = re.search(
         r"of tiny.gguf, with your lines: no logit differs by more than (\S+) from ours\. \(The largest is (\d+)\.\)",
@@ -151,7 +151,7 @@ def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeyp
     )
     apart, largest = found.groups()
     assert float(apart) < 1e-4 and float(largest) > 1
-    model, _, cut, file = prove.real(tmp_path / "tiny.gguf")
+    model, _, cut, file = prove.load_real_model(tmp_path / "tiny.gguf")
     words = cut(merge_pair)
     for _ in range(prove.ANSWER):  # each is the likeliest after the whole text before it
         words.append(int(model.forward(np.array([words]))[0, -1].argmax()))
@@ -165,8 +165,8 @@ def test_a_wrong_tape_is_found_in_the_gradient_where_it_begins(tmp_path):
     (proof,) = prove.PROOFS["tape"]
     path = write(tmp_path, "tape_train")
     path.write_text(path.read_text(encoding="utf-8").replace("lambda dy: dy * (a.value > 0)", "lambda dy: dy"))
-    lines = prove.Lines(prove.written(tmp_path, proof.uses))
-    list(prove.lockstep(proof, lines, 2))
+    lines = prove.LearnerCode(prove.load_written_functions(tmp_path, proof.exercises))
+    list(prove.iter_lockstep(proof, lines, 2))
     assert lines.first_wrong[1:4] == ("the gradient of b1", "", 1)
 
 
@@ -177,7 +177,7 @@ def test_only_what_is_written_takes_part_and_it_is_said_which(tmp_path, capsys, 
     assert "Yours: dlogits, da1. Not written yet, and so ours: logits, softmax, loss, dW2_db2, dz1" in said
     assert "mlp_np.py" in said and "With our lines for the rest, you have written what mlp_np.py computes." in said
     assert (tmp_path / "proof_mlp.png").stat().st_size > 10_000
-    monkeypatch.setattr(prove, "draw", lambda *what: what[-1].touch())
+    monkeypatch.setattr(prove, "save_picture", lambda *what: what[-1].touch())
     functions(tmp_path, ("layer_norm_dx",))
     prove.prove(tmp_path, "vit")  # one run: the other would show nothing more
     assert [path.name for path in tmp_path.glob("proof_vit*")] == ["proof_vit.png"]
@@ -222,7 +222,7 @@ def test_lines_that_cannot_run_are_said_in_a_sentence(name, body, said, tmp_path
 
 def test_no_weight_differs_by_more_than_is_said():
     for apart, words in ((8.1e-15, "9e-15 from mlp_np.py's. You have written"), (2e-12, "which has grown on the way")):
-        said = prove.meaning(prove.Lines({}), [prove.Step(1.0, 1.0, apart)], "mlp_np.py", [])
+        said = prove.describe_result(prove.LearnerCode({}), [prove.Step(1.0, 1.0, apart)], "mlp_np.py", [])
         assert "no weight of your network differs by more than" in said and words in said
 
 

@@ -9,8 +9,8 @@ from marker.equal import BESIDE
 from mlp_np import MLP, softmax_cross_entropy
 
 
-def network(rng):
-    """A small network on random inputs, and every number of its two passes, in float64.
+def draw_network(rng):
+    """Return a small network on random inputs, and every number of its two passes, in float64.
 
     Mistakes must not hide behind each other: B, H, 784 and 10 all differ, none is twice another, biases are not 0,
     between a quarter and three quarters of the units are off, and gradients of both signs reach those that are on.
@@ -24,15 +24,15 @@ def network(rng):
             "W2": rng.normal(0, np.sqrt(2 / H), (H, 10)),
             "b2": rng.normal(0, 0.5, 10),
         }
-        g = both_passes(model, rng.normal(size=(B, 784)), rng.integers(10, size=B))
-        on, positive = g.z1 > 0, g.da1 > 0
-        mixed = positive[on].any() and positive[~on].any() and not positive[on].all()
-        if mixed and 0.25 < on.mean() < 0.75 and len(set(g.y)) > 1:
+        g = run_both_passes(model, rng.normal(size=(B, 784)), rng.integers(10, size=B))
+        is_on, positive = g.z1 > 0, g.da1 > 0
+        is_mixed = positive[is_on].any() and positive[~is_on].any() and not positive[is_on].all()
+        if is_mixed and 0.25 < is_on.mean() < 0.75 and len(set(g.y)) > 1:
             return g
 
 
-def both_passes(model, x, y):
-    """Every number of the two passes of an MLP."""
+def run_both_passes(model, x, y):
+    """Return every number of the two passes of an MLP."""
     logits = model.forward(x)
     loss, dlogits = softmax_cross_entropy(logits, y)
     grads = model.backward(dlogits)
@@ -46,48 +46,50 @@ def both_passes(model, x, y):
 
 
 def cross_entropy(logits, y):
-    """The mean cross-entropy."""
+    """Return the mean cross-entropy."""
     return softmax_cross_entropy(logits, y)[0]
 
 
-def single_image(rng):
-    """The logits of one image (10,), their p, and the true digit as a one-hot row."""
-    g = network(rng)
+def draw_single_image(rng):
+    """Return the logits of one image (10,), their p, and the true digit as a one-hot row."""
+    g = draw_network(rng)
     return SimpleNamespace(logits=g.logits[0], p=g.p[0], onehot=g.onehot[0])
 
 
 def cross_entropy_of_one(logits, onehot):
-    """The cross-entropy of one image."""
+    """Return the cross-entropy of one image."""
     return cross_entropy(logits[np.newaxis], onehot[np.newaxis].argmax(axis=1))
 
 
-def beside_zero(rng, z, b):
-    """The biases b, moved until an entry of each column of z = ... + b lies beside 0: above it, below it, and so on."""
+def move_beside_zero(rng, z, b):
+    """Return the biases b, moved so that an entry of each column of z = ... + b lies beside 0: above it, below it, and
+    so on."""
     columns = np.arange(len(b))
     return b - z[rng.integers(len(z), size=len(b)), columns] + BESIDE * (-1.0) ** columns
 
 
-def decided(z, dz):
-    """Whether the entries just above 0 have gradients of both signs: then only the sign of z tells what is on."""
-    above = dz[(z > 0) & (z < 2 * BESIDE)]
-    return (above > 0).any() and (above < 0).any()
+def has_both_signs_at_zero(z, dz):
+    """Return whether the entries just above 0 have gradients of both signs: then only the sign of z tells what is
+    on."""
+    gradients = dz[(z > 0) & (z < 2 * BESIDE)]
+    return (gradients > 0).any() and (gradients < 0).any()
 
 
-def at_the_edge(rng):
-    """A network some of whose z1 are so close to 0 that no other threshold than 0 will do."""
+def draw_network_near_zero(rng):
+    """Return a network some of whose z1 are so close to 0 that no other threshold than 0 will do."""
     while True:
-        g = network(rng)
+        g = draw_network(rng)
         model = MLP(g.H, dtype=np.float64)
         model.params = {name: getattr(g, name) for name in ("W1", "b1", "W2", "b2")}
-        model.params["b1"] = beside_zero(rng, g.z1, g.b1)
-        g = both_passes(model, g.x, g.y)
-        if decided(g.z1, g.da1):
+        model.params["b1"] = move_beside_zero(rng, g.z1, g.b1)
+        g = run_both_passes(model, g.x, g.y)
+        if has_both_signs_at_zero(g.z1, g.da1):
             g.kinks = ["z1", "a1"]
             return g
 
 
-def far_apart(rng):
-    """Logits as an untrained network never has them, but a bad step may make: too large and too small for exp.
+def draw_extreme_logits(rng):
+    """Return logits as an untrained network never has them, but a bad step may make: too large and too small for exp.
 
     Whatever is subtracted from a row, if it is not its largest logit, fails for some rows and not for others: so what
     it was can be told. Nothing is special about the first and the last column.
@@ -103,27 +105,28 @@ def far_apart(rng):
     return SimpleNamespace(B=len(logits), logits=logits, p=dlogits * len(logits) + np.eye(10)[[0] * len(logits)])
 
 
-def few_digits(rng):
-    """A network whose labels are numbers of rows, too: p[y] is whole rows, neither an error nor every row once."""
+def draw_network_with_few_labels(rng):
+    """Return a network whose labels number rows, too: p[y] is whole rows, neither an error nor every row once."""
     while True:
-        g = network(rng)
+        g = draw_network(rng)
         if g.y.max() < g.B and 1 < len(np.unique(g.y)) < g.B:
             return g
 
 
-def surprised(rng):
-    """The same, but the true digit of one image has a p of 2e-9: no guard against log(0) may begin above that."""
-    g = few_digits(rng)
-    others = np.delete(g.logits[-1], g.y[-1])
-    g.logits[-1, g.y[-1]] = np.log(np.exp(others).sum()) - 20
+def draw_network_with_large_loss(rng):
+    """Return the same, but the p of one image's digit is 2e-9: no guard against log(0) may begin above that."""
+    g = draw_network_with_few_labels(rng)
+    other_logits = np.delete(g.logits[-1], g.y[-1])
+    g.logits[-1, g.y[-1]] = np.log(np.exp(other_logits).sum()) - 20
     e = np.exp(g.logits - g.logits.max(axis=1, keepdims=True))
     g.p = e / e.sum(axis=1, keepdims=True)
     g.loss, g.dlogits = softmax_cross_entropy(g.logits, g.y)
     return g
 
 
-def one_step(rng, axes=2, decays=False):
-    """A parameter in the middle of training: it already has a velocity. A test compares it with main_np.update."""
+def draw_momentum_step(rng, axes=2, decays=False):
+    """Return a parameter in the middle of training, which already has a velocity. A test compares it with
+    main_np.update."""
     shape = rng.choice(range(3, 9), axes, replace=False).tolist()
     lr, momentum, weight_decay = rng.uniform(0.05, 0.3), rng.uniform(0.6, 0.95), rng.uniform(0.1, 0.4) * decays
     old_p, old_v, dp = rng.normal(size=(3, *shape))
@@ -132,16 +135,16 @@ def one_step(rng, axes=2, decays=False):
                            v=v, p=old_p - lr * v, _rows=shape[0])  # fmt: skip
 
 
-def not_scaled(rng):
-    """Random numbers for the weights of a layer."""
+def draw_first_weights(rng):
+    """Return random numbers for the weights of a layer."""
     inputs, outputs = rng.choice([30, 40, 50, 70, 90], 2, replace=False).tolist()
     standard = rng.normal(size=(inputs, outputs))
     W = standard * np.sqrt(2 / inputs)
     return SimpleNamespace(inputs=inputs, outputs=outputs, standard=standard, W=W)
 
 
-def curve(rng, axes=2):
-    """A function with curvature: its central differences for a large h are not derivatives, but well defined."""
+def draw_curved_function(rng, axes=2):
+    """Return a function whose central differences for a large h are not derivatives, but well defined."""
     array = rng.normal(size=rng.choice(range(2, 6), axes, replace=False))
     a, b, c = rng.normal(size=(3, *array.shape))
 
@@ -153,7 +156,7 @@ def curve(rng, axes=2):
     return g
 
 
-def moving(g):
-    """What numerical_gradient is given: an array, and a function that reads it."""
+def make_numerical_gradient_arguments(g):
+    """Return the arguments of numerical_gradient: an array, and a function that reads it."""
     array = g.array.copy()
     return {"f": lambda: g.value(array), "array": array, "h": g.h}

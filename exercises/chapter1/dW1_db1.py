@@ -28,7 +28,7 @@ def loss(x, W1, b1, W2, b2, y):
     return chapter1.cross_entropy(np.maximum(x @ W1 + b1, 0) @ W2 + b2, y)
 
 
-INPUTS = [chapter1.network]
+INPUTS = [chapter1.draw_network]
 LOSS = {"W1": loss, "b1": loss}
 
 HINTS = """

@@ -33,7 +33,7 @@ def loss(a1, W2, b2, y):
     return chapter1.cross_entropy(a1 @ W2 + b2, y)
 
 
-INPUTS = [chapter1.network]
+INPUTS = [chapter1.draw_network]
 LOSS = {"W2": loss, "b2": loss}
 
 HINTS = """

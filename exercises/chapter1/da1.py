@@ -22,7 +22,7 @@ def da1(dlogits, W2, z1):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter1
 
-INPUTS = [chapter1.network]
+INPUTS = [chapter1.draw_network]
 LOSS = {"a1": lambda a1, W2, b2, y: chapter1.cross_entropy(a1 @ W2 + b2, y)}
 
 HINTS = """

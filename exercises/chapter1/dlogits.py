@@ -25,7 +25,7 @@ def dlogits(p, y):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter1
 
-INPUTS = [chapter1.few_digits, chapter1.surprised]
+INPUTS = [chapter1.draw_network_with_few_labels, chapter1.draw_network_with_large_loss]
 LOSS = {"logits": chapter1.cross_entropy}
 ENTRYWISE = "logits"
 

@@ -22,7 +22,7 @@ def first_weights(standard):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter1
 
-INPUTS = [chapter1.not_scaled]
+INPUTS = [chapter1.draw_first_weights]
 
 HINTS = """
 1. Variances of independent numbers add up. Each term of the sum is an input times a weight. The mean of the inputs'

@@ -21,7 +21,7 @@ def logits(a1, W2, b2):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter1
 
-INPUTS = [chapter1.network]
+INPUTS = [chapter1.draw_network]
 
 HINTS = """
 1. One logit first: for image n and digit k, which numbers do you multiply, and over which letter do you sum?

@@ -20,7 +20,7 @@ def loss(p, y):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter1
 
-INPUTS = [chapter1.few_digits, chapter1.surprised]
+INPUTS = [chapter1.draw_network_with_few_labels, chapter1.draw_network_with_large_loss]
 
 HINTS = """
 1. Take one image with p = [0.1, 0.7, 0.2, ...] and true digit 1. What is its loss? And then for all B?

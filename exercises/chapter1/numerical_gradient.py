@@ -35,8 +35,8 @@ from functools import partial
 
 from exercises import chapter1
 
-INPUTS = [chapter1.curve, partial(chapter1.curve, axes=1)]
-ARGUMENTS = chapter1.moving
+INPUTS = [chapter1.draw_curved_function, partial(chapter1.draw_curved_function, axes=1)]
+ARGUMENTS = chapter1.make_numerical_gradient_arguments
 ENTRYWISE = "array"
 
 HINTS = """

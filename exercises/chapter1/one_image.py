@@ -21,7 +21,7 @@ def one_image(p, onehot):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter1
 
-INPUTS = [chapter1.single_image]
+INPUTS = [chapter1.draw_single_image]
 LOSS = {"logits": chapter1.cross_entropy_of_one}
 ENTRYWISE = "logits"
 

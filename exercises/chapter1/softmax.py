@@ -25,7 +25,7 @@ def softmax(logits):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter1
 
-INPUTS = [chapter1.network, chapter1.far_apart]
+INPUTS = [chapter1.draw_network, chapter1.draw_extreme_logits]
 
 HINTS = """
 1. p[n, k] = exp(logits[n, k]) / (the sum of exp(logits[n, :])). Why is exp(1000) a problem, and what happens to p if

@@ -30,7 +30,7 @@ from functools import partial
 
 from exercises import chapter1
 
-INPUTS = [chapter1.one_step, partial(chapter1.one_step, axes=1)]
+INPUTS = [chapter1.draw_momentum_step, partial(chapter1.draw_momentum_step, axes=1)]
 MAY_CHANGE = ["old_p", "old_v"]
 
 HINTS = """

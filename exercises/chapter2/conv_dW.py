@@ -27,7 +27,7 @@ def conv_dW(padded, dy):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter2
 
-INPUTS = [chapter2.convolution]
+INPUTS = [chapter2.draw_convolution]
 LOSS = {"W": lambda x, W, dy: (chapter2.convolve(x, W) * dy).sum()}
 COUNTS = {"H": "rows of pixels"}
 

@@ -28,7 +28,7 @@ def conv_dx(dy, W):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter2
 
-INPUTS = [chapter2.convolution]
+INPUTS = [chapter2.draw_convolution]
 LOSS = {"x": lambda x, W, dy: (chapter2.convolve(x, W) * dy).sum()}
 COUNTS = {"H": "rows of pixels"}
 

@@ -39,7 +39,7 @@ def of_z1(z1, W2, b2, W3, b3, y):
     return of_z2(np.maximum(z1, 0) @ W2 + b2, W3, b3, y)
 
 
-INPUTS = [chapter2.two_hidden, partial(chapter2.two_hidden, edge=True)]
+INPUTS = [chapter2.draw_two_hidden_layers, partial(chapter2.draw_two_hidden_layers, near_zero=True)]
 LOSS = {
     "z2": of_z2,
     "W2": lambda a1, W2, b2, W3, b3, y: of_z2(a1 @ W2 + b2, W3, b3, y),

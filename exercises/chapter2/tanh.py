@@ -21,7 +21,7 @@ def dz1(da1, z1, a1):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter2
 
-INPUTS = [chapter2.tanh_layer]
+INPUTS = [chapter2.draw_tanh_layer]
 
 HINTS = """
 1. What is the derivative of tanh(z)? Write tanh as (e^z - e^-z) / (e^z + e^-z) and use the quotient rule.

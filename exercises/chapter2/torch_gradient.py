@@ -39,7 +39,7 @@ def loss_of_z1(z1, W2, b2, y):
     return chapter1.cross_entropy(np.maximum(z1, 0) @ W2 + b2, y)
 
 
-INPUTS = [chapter1.network]
+INPUTS = [chapter1.draw_network]
 LOSS = {"z1": loss_of_z1, "W1": lambda x, W1, b1, W2, b2, y: loss_of_z1(x @ W1 + b1, W2, b2, y)}
 TOOL = chapter2.AUTOGRAD
 

@@ -25,7 +25,7 @@ from functools import partial
 
 from exercises import chapter1
 
-INPUTS = [partial(chapter1.one_step, decays=True), partial(chapter1.one_step, axes=1, decays=True)]
+INPUTS = [partial(chapter1.draw_momentum_step, decays=True), partial(chapter1.draw_momentum_step, axes=1, decays=True)]
 MAY_CHANGE = ["old_p", "old_v"]
 
 HINTS = """

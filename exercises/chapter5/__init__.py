@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 
 import autograd_np
-from exercises.chapter1 import beside_zero
-from exercises.tape import Recorded, Tensor, play, value_of, walk, youngest_first
+from exercises.chapter1 import move_beside_zero
+from exercises.tape import Recorded, Tensor, run_backward, sort_youngest_first, value_of, walk
 from exercises.words import TABLES
 from marker.equal import BESIDE
 from marker.exercise import Tool
@@ -17,36 +17,43 @@ from mlp_np import softmax_cross_entropy
 TOOLS = dict(TABLES["Tools"])
 
 
-def two_sizes(rng, choices=(3, 4, 5, 7, 9)):
+def draw_two_sizes(rng, choices=(3, 4, 5, 7, 9)):
+    """Return two different sizes."""
     return rng.choice(choices, 2, replace=False).tolist()
 
 
-def used_often(rng, handed_on=0):
-    """The gradients of K values that were made from one, u. One of them, `handed_on`, is u + something: its dy is."""
-    K, (B, H) = int(rng.choice([3, 4, 5, 6])), two_sizes(rng)
+def draw_reused_value(rng, unchanged_index=0):
+    """Return the gradients of K values that were made from one, u. One of them is u + something: its dy is handed on.
+
+    unchanged_index: which of them.
+    """
+    K, (B, H) = int(rng.choice([3, 4, 5, 6])), draw_two_sizes(rng)
     slopes, dys = rng.normal(size=(K - 1, B, H)), rng.normal(size=(K, B, H))
-    slopes = np.insert(slopes, handed_on % K, 1, axis=0)
+    slopes = np.insert(slopes, unchanged_index % K, 1, axis=0)
     shares = [lambda dy, slope=slope: dy * slope for slope in slopes]
-    shares[handed_on] = lambda dy: dy
+    shares[unchanged_index] = lambda dy: dy
     return SimpleNamespace(K=K, B=B, H=H, dys=dys, shares=shares, du=(dys * slopes).sum(axis=0))
 
 
-def diamond(g, a, b):
-    """The product w is made of p and q, and all three are used again."""
+def build_diamond(g, a, b):
+    """Compute a value in which the product w is made of p and q, and all three are used again."""
     p, q = a * g.c, b * g.d
     w = p * q
     return (p * w * q).sum()
 
 
-def fork(g, a, b):
-    """A sum hands the same gradient to p and q, and p gets another. Then a matrix product, and beside it a sum."""
+def build_fork(g, a, b):
+    """Compute a value in which a sum hands the same gradient to p and q, and p gets another.
+
+    Then comes a matrix product, and beside it a sum.
+    """
     p, q = a * g.c, b * g.d
     v = p * g.c
     return ((p + q) * v @ g.W).sum() + (a * b).sum()
 
 
-def tangle(g, a, b):
-    """Values of values, drawn by chance, and all of them used at the end."""
+def build_tangle(g, a, b):
+    """Compute values of values, drawn by chance, and use all of them at the end."""
     values = [a, b]
     for i, j in g.pairs:
         values.append(values[i] * g.c + values[j] * g.d)
@@ -56,34 +63,39 @@ def tangle(g, a, b):
     return (total @ g.W).sum()
 
 
-def graph(rng, formula):
-    """A graph with the leaves a and b."""
-    B, H = two_sizes(rng)
+def draw_graph(rng, formula):
+    """Return a graph with the leaves a and b."""
+    B, H = draw_two_sizes(rng)
     a, b, c, d = rng.uniform(0.5, 1.5, (4, B, H)) * rng.choice([-1, 1], (4, B, H))
     pairs = [(0, 1), *((int(rng.integers(n)), int(rng.integers(n))) for n in range(3, 7))]
-    g = SimpleNamespace(B=B, H=H, a=a, b=b, c=c, d=d, W=rng.normal(size=(H, 6)), pairs=pairs, calls=calls)
+    g = SimpleNamespace(
+        B=B, H=H, a=a, b=b, c=c, d=d, W=rng.normal(size=(H, 6)), pairs=pairs, calls=list_recursive_visits
+    )
     g.function = partial(formula, g)
     return g
 
 
-def loss_of_graph(a, b, function):
+def compute_graph_loss(a, b, function):
+    """Return the loss of a graph as a number, on the tape of autograd_np.py."""
     return function(autograd_np.Tensor(a), autograd_np.Tensor(b)).value
 
 
-def calls(loss, step=1):
-    """In which order a function visits that calls itself for each parent, from the first on or from the last."""
-    return [loss, *(node for parent, _ in loss.edges[::step] for node in calls(parent, step))]
+def list_recursive_visits(loss, step=1):
+    """Return the order in which a function visits that calls itself for each parent, from the first on or from the
+    last."""
+    return [loss, *(node for parent, _ in loss.edges[::step] for node in list_recursive_visits(parent, step))]
 
 
-def to_walk(g):
+def make_walk_arguments(g):
+    """Return the arguments of an exercise that walks over a graph: its Tensors, their order, and `walk`."""
     a, b = Recorded(g.a.copy()), Recorded(g.b.copy())
     loss = g.function(a, b)
-    return {"loss": loss, "a": a, "b": b, "order": youngest_first(loss), "walk": partial(walk, loss, (a, b))}
+    return {"loss": loss, "a": a, "b": b, "order": sort_youngest_first(loss), "walk": partial(walk, loss, (a, b))}
 
 
-def maximum(rng):
-    """An array in whose first rows two and three entries are equal, and the largest; a third has no positive entry."""
-    B, H = two_sizes(rng, (4, 5, 7, 9))
+def draw_maximum(rng):
+    """Return an array with two and three equal largest entries in its first rows; a third has no positive entry."""
+    B, H = draw_two_sizes(rng, (4, 5, 7, 9))
     a, dy = rng.normal(size=(B, H)), rng.normal(size=B)
     for row, equal in enumerate((2, 3)):
         a[row, rng.choice(H, equal, replace=False)] = a[row].max() + rng.uniform(0.5, 1)
@@ -96,40 +108,39 @@ def maximum(rng):
     return SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=Tensor, value=y.value, da=tensor.grad)
 
 
-def to_record(g):
-    """The operands of one operation, of which the first may be a constant; and `play`."""
+def make_operation_arguments(g):
+    """Return the operands of one operation, of which the first may be a constant; and `play`."""
     operands = {name: Tensor(getattr(g, name).copy()) for name in ("a", "b") if hasattr(g, name)}
     if g.constant:
         operands["a"] = operands["a"].value
-    return operands | {"play": partial(play, operands.values(), g.dy)}
+    return operands | {"play": partial(run_backward, operands.values(), g.dy)}
 
 
 def cross_entropy(logits, y):
-    """As in the stub of tape_train."""
+    """Return the loss as a Tensor, as in the stub of tape_train."""
     loss, dlogits = softmax_cross_entropy(logits.value, y)
     return Tensor(loss, (logits, lambda dy: dy * dlogits))
 
 
-def few_steps(rng, edge=False):
-    """A small network whose z1 and b1 are used twice, and its weights after some steps.
+def draw_training(rng, near_zero=False):
+    """Return a small network whose z1 and b1 are used twice, and its weights after some steps.
 
     On the way back, z1 is nearer to the loss than r1, from which one of its shares comes: level by level is no order.
-
-    edge: in the first of them, some of its z1 are so close to 0 that no other threshold than 0 will do.
+    near_zero: in the first step, some of its z1 are so close to 0 that no other threshold than 0 will do.
     """
-    B, H = two_sizes(rng)
+    B, H = draw_two_sizes(rng)
     D, steps = rng.choice([6, 8, 11, 13], 2, replace=False).tolist()
-    first = {"W1": rng.normal(size=(D, H)) / np.sqrt(D), "b1": rng.normal(0, 0.5, H),
+    first_params = {"W1": rng.normal(size=(D, H)) / np.sqrt(D), "b1": rng.normal(0, 0.5, H),
              "W2": rng.normal(size=(H, 10)) / np.sqrt(H), "b2": rng.normal(0, 0.5, 10)}  # fmt: skip
     x, y, lr = rng.normal(size=(B, D)), rng.integers(10, size=B), rng.uniform(0.1, 0.3)
-    if edge:
-        first["b1"] = beside_zero(rng, x @ first["W1"] + first["b1"], first["b1"])
-    return SimpleNamespace(B=B, H=H, D=D, x=x, y=y, lr=lr, steps=steps, first=first, Tensor=Tensor,
-                           cross_entropy=cross_entropy, **trained(x, y, first, lr, steps))  # fmt: skip
+    if near_zero:
+        first_params["b1"] = move_beside_zero(rng, x @ first_params["W1"] + first_params["b1"], first_params["b1"])
+    return SimpleNamespace(B=B, H=H, D=D, x=x, y=y, lr=lr, steps=steps, first=first_params, Tensor=Tensor,
+                           cross_entropy=cross_entropy, **train_on_tape(x, y, first_params, lr, steps))  # fmt: skip
 
 
-def trained(x, y, weights, lr, steps):
-    """The weights after so many steps."""
+def train_on_tape(x, y, weights, lr, steps):
+    """Return the weights after so many steps."""
     for _ in range(steps):
         W1, b1, W2, b2 = tensors = [autograd_np.Tensor(p) for p in weights.values()]
         z1 = x @ W1 + b1
@@ -139,30 +150,31 @@ def trained(x, y, weights, lr, steps):
 
 
 @contextmanager
-def tape_doubled(module, g):
-    """While it lasts, twice the gradients arrive at the learner's own Tensors of W1, b1, W2 and b2, over any edge."""
+def doubled_tape(module, g):
+    """Context manager: twice the gradients arrive at the learner's Tensors of W1, b1, W2 and b2, over any edge."""
     shapes = {p.shape for p in g.first.values()}
 
-    def twice(parent, share):
-        weighs = np.shape(getattr(parent, "value", None)) in shapes
-        return parent, (lambda dy: 2 * share(dy)) if weighs else share
+    def double_edge(parent, share):
+        is_weight = np.shape(getattr(parent, "value", None)) in shapes
+        return parent, (lambda dy: 2 * share(dy)) if is_weight else share
 
-    def edges(tensor, given):
-        tensor.recorded = [twice(*edge) for edge in given]
+    def set_edges(tensor, pairs):
+        tensor.recorded = [double_edge(*edge) for edge in pairs]
 
-    own = getattr(module, "Tensor", Tensor)
-    own.edges = property(lambda tensor: tensor.recorded, edges)
+    tensor_class = getattr(module, "Tensor", Tensor)
+    tensor_class.edges = property(lambda tensor: tensor.recorded, set_edges)
     try:
         yield
     finally:
-        del own.edges
+        del tensor_class.edges
 
 
-def to_train(g):
-    first = {name: p.copy() for name, p in g.first.items()}
-    return {"x": g.x.copy(), "y": g.y.copy(), **first, "lr": g.lr, "steps": g.steps}
+def make_train_arguments(g):
+    """Return the arguments of `train` in tape_train, with copies of the weights."""
+    first_params = {name: p.copy() for name, p in g.first.items()}
+    return {"x": g.x.copy(), "y": g.y.copy(), **first_params, "lr": g.lr, "steps": g.steps}
 
 
 WITHOUT = "without the tape"
-TAPE = Tool(WITHOUT, TOOLS[WITHOUT], tape_doubled, lambda g: trained(g.x, g.y, g.first, 2 * g.lr, g.steps))
-GRAPHS = tuple(partial(graph, formula=formula) for formula in (diamond, fork, tangle))
+TAPE = Tool(WITHOUT, TOOLS[WITHOUT], doubled_tape, lambda g: train_on_tape(g.x, g.y, g.first, 2 * g.lr, g.steps))
+GRAPHS = tuple(partial(draw_graph, formula=formula) for formula in (build_diamond, build_fork, build_tangle))

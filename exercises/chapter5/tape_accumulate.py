@@ -27,7 +27,7 @@ from functools import partial
 
 from exercises import chapter5
 
-INPUTS = [chapter5.used_often, partial(chapter5.used_often, handed_on=-1)]
+INPUTS = [chapter5.draw_reused_value, partial(chapter5.draw_reused_value, unchanged_index=-1)]
 
 HINTS = """
 1. u reaches the loss along K paths. What does each of them contribute, and what does the chain rule do with several?

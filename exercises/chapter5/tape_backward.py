@@ -34,8 +34,8 @@ def backward(loss, order, a, b):
 from exercises import chapter5
 
 INPUTS = chapter5.GRAPHS
-LOSS = {"a": chapter5.loss_of_graph, "b": chapter5.loss_of_graph}
-ARGUMENTS = chapter5.to_walk
+LOSS = {"a": chapter5.compute_graph_loss, "b": chapter5.compute_graph_loss}
+ARGUMENTS = chapter5.make_walk_arguments
 
 HINTS = """
 1. If the loss grows by 1, by how much does the loss grow? That is where loss.grad begins. Then two loops, one inside

@@ -54,7 +54,7 @@ def loss(a, b, dy):
 INPUTS = [partial(draw, constant=True), partial(draw, constant=False)]
 LOSS = {"a": loss, "b": loss}
 EXCHANGED = "Which share belongs to which parent?"
-ARGUMENTS = chapter5.to_record
+ARGUMENTS = chapter5.make_operation_arguments
 
 HINTS = """
 1. You have written both shares before: logits = a1 @ W2 has the parents a1 and W2, and their gradients were `da1` and

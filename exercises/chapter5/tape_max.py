@@ -32,9 +32,9 @@ def largest(a, play):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter5
 
-INPUTS = [chapter5.maximum]
+INPUTS = [chapter5.draw_maximum]
 EXCHANGED = "Which share belongs to which parent?"
-ARGUMENTS = chapter5.to_record
+ARGUMENTS = chapter5.make_operation_arguments
 ENTRYWISE = "a"
 
 HINTS = """

@@ -40,8 +40,8 @@ def gradients(loss, walk):
 from exercises import chapter5
 
 INPUTS = chapter5.GRAPHS
-LOSS = {"a": chapter5.loss_of_graph, "b": chapter5.loss_of_graph}
-ARGUMENTS = chapter5.to_walk
+LOSS = {"a": chapter5.compute_graph_loss, "b": chapter5.compute_graph_loss}
+ARGUMENTS = chapter5.make_walk_arguments
 
 HINTS = """
 1. A value can only be made of values that are there already. So what do the numbers of a node and of those that used it

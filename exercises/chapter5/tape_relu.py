@@ -36,7 +36,7 @@ from marker.equal import BESIDE
 
 def draw(rng, edge=False):
     """An array of both signs. edge: four of its entries are so close to 0 that no other threshold than 0 will do."""
-    B, H = chapter5.two_sizes(rng)
+    B, H = chapter5.draw_two_sizes(rng)
     a, dy = rng.normal(size=(2, B, H))
     if edge:
         four = np.unravel_index(rng.choice(a.size, 4, replace=False), a.shape)
@@ -51,7 +51,7 @@ INPUTS = [draw, partial(draw, edge=True)]
 LOSS = {"a": lambda a, dy: (np.maximum(a, 0) * dy).sum()}
 HARMLESS = "a.value > 0 -> a.value >= 0 | exactly at 0 the ReLU has a kink: any slope from 0 to 1 will do"
 EXCHANGED = "Which share belongs to which parent?"
-ARGUMENTS = chapter5.to_record
+ARGUMENTS = chapter5.make_operation_arguments
 ENTRYWISE = "a"
 
 HINTS = """

@@ -129,10 +129,10 @@ from functools import partial
 
 from exercises import chapter5
 
-INPUTS = [chapter5.few_steps, partial(chapter5.few_steps, edge=True)]
+INPUTS = [chapter5.draw_training, partial(chapter5.draw_training, near_zero=True)]
 TOOL = chapter5.TAPE
 RUNS = "now let it learn to read"
-ARGUMENTS = chapter5.to_train
+ARGUMENTS = chapter5.make_train_arguments
 
 HINTS = """
 1. In each step: make Tensors of the four arrays, compute the loss with your operations, call backward(loss), and then

@@ -10,117 +10,125 @@ from mlp_np import softmax, softmax_cross_entropy
 from vit_np import Positions
 
 
-def sizes_of(rng, number, smallest=3):
-    """This many sizes, no two of them alike."""
-    return (smallest + rng.permutation(number + 3)[:number]).tolist()
+def draw_sizes(rng, n_sizes, smallest=3):
+    """Return this many sizes, no two of them alike."""
+    return (smallest + rng.permutation(n_sizes + 3)[:n_sizes]).tolist()
 
 
-def far(rows):
-    """How far from 0 each of so many rows lies: exp overflows, or is 0, unless the row's own largest is subtracted."""
-    return np.resize([-800.0, 0, 800], rows)
+def make_row_offsets(n_rows):
+    """Return how far from 0 each row lies: exp overflows, or is 0, unless the row's own largest is subtracted."""
+    return np.resize([-800.0, 0, 800], n_rows)
 
 
-def hidden(rng, apart=False):
-    """Scores of which those that belong to later places are not small: a look at them shows.
+def draw_masked_scores(rng, has_offsets=False):
+    """Return scores of which those of later positions are not small: a look at them shows.
 
-    apart: rows of a text lie far from 0, and from each other. What is hidden lies far above all that is seen, so that
-    the maximum of a whole row is too large to be subtracted.
+    has_offsets: rows of a text lie far from 0, and from each other. What is hidden lies far above all that is seen, so
+    that the maximum of a whole row is too large to be subtracted.
     """
-    B, T = sizes_of(rng, 2)
+    B, T = draw_sizes(rng, 2)
     scores = rng.normal(0, 1.5, (B, T, T)) + np.triu(rng.uniform(1, 3, (T, T)), 1)
-    if apart:
-        scores += far(T)[:, np.newaxis] + 2000 * np.triu(np.ones((T, T)), 1)
+    if has_offsets:
+        scores += make_row_offsets(T)[:, np.newaxis] + 2000 * np.triu(np.ones((T, T)), 1)
     return SimpleNamespace(B=B, T=T, scores=scores, weights=CausalSoftmax().forward(scores))
 
 
-def texts(rng):
-    """Images in words, and which digits they are. The last word does not occur: V is no number of the patches'."""
-    (B, T), V = sizes_of(rng, 2, smallest=4), int(rng.integers(20, 40))
+def draw_texts(rng):
+    """Return images in words, and their digits. The last word does not occur: V is no number of the patches'."""
+    (B, T), V = draw_sizes(rng, 2, smallest=4), int(rng.integers(20, 40))
     patches, digits = rng.integers(0, V - 1, (B, T)), rng.integers(0, 10, B)
     x = np.column_stack([V + digits, patches[:, :-1]])
     return SimpleNamespace(B=B, T=T, V=V, patches=patches, digits=digits, x=x, y=patches.copy())
 
 
-def drawn(rng, temperature=None, apart=False):
-    """What a network says about the next word of many texts, and the numbers that decide.
+def draw_sampling(rng, temperature=None, has_offsets=False):
+    """Return logits for the next word of many texts, and the numbers that decide.
 
-    temperature: None for one of several; apart: the rows lie far from 0, and from each other.
+    temperature: None for one of several. has_offsets: the rows lie far from 0, and from each other.
     """
     V, B = int(rng.integers(5, 9)), int(rng.integers(40, 60))
     temperature = float(rng.choice([0.4, 0.6, 1.7])) if temperature is None else temperature
     logits, u = rng.normal(0, 1.5, (B, V)), rng.random(B)
-    if apart:
-        logits += far(B)[:, np.newaxis]
+    if has_offsets:
+        logits += make_row_offsets(B)[:, np.newaxis]
     return SimpleNamespace(B=B, V=V, logits=logits, temperature=temperature, u=u,
                            words=sample(logits, temperature, u))  # fmt: skip
 
 
-DRAWN = [drawn, partial(drawn, temperature=1.0), partial(drawn, temperature=0.0)]
+SAMPLINGS = [draw_sampling, partial(draw_sampling, temperature=1.0), partial(draw_sampling, temperature=0.0)]
 
 
-def nearest(patches, words, order=2):
-    """For each patch (N, D), the nearest of the words (V, D) by the norm of that order."""
+def find_nearest(patches, words, order=2):
+    """Return for each patch (N, D) the index of the nearest word of (V, D), by the norm of that order."""
     return np.linalg.norm(patches[:, np.newaxis] - words, order, axis=2).argmin(axis=1)
 
 
-def means(patches, words, whose):
-    """Each word at the mean of its patches, or, without any, where it was."""
-    return np.array([patches[whose == k].mean(axis=0) if k in whose else word for k, word in enumerate(words)])
+def move_to_means(patches, words, nearest_words):
+    """Return each word at the mean of its patches, or, without any, where it was."""
+    return np.array(
+        [patches[nearest_words == k].mean(axis=0) if k in nearest_words else word for k, word in enumerate(words)]
+    )
 
 
-def clustered(rng):
-    """Patches around some words. One word is far from all patches, and another has a single one.
+def draw_clusters(rng):
+    """Return patches around some words. One word is far from all patches, and another has a single one.
 
     The first word and the last have patches. The words overlap: by another distance than the Euclidean, or if each word
     moves before the next one is looked at, some patch belongs to another word.
     """
     while True:
-        N, V, D = sizes_of(rng, 3, smallest=4)
+        N, V, D = draw_sizes(rng, 3, smallest=4)
         N += 4 * V
-        words, empty = rng.normal(0, 3, (V, D)), rng.integers(1, V - 1)
-        patches = words[rng.choice(np.delete(np.arange(V), empty), N)] + rng.normal(0, 4, (N, D))
-        words[empty] = np.resize([50, -50], D) * rng.choice([-1, 1])
-        words[empty, -1] -= words[empty].sum()  # so that no sum of differences tells how far it is
-        whose = nearest(patches, words)
-        counts = np.bincount(whose, minlength=V)
+        words, empty_word = rng.normal(0, 3, (V, D)), rng.integers(1, V - 1)
+        patches = words[rng.choice(np.delete(np.arange(V), empty_word), N)] + rng.normal(0, 4, (N, D))
+        words[empty_word] = np.resize([50, -50], D) * rng.choice([-1, 1])
+        words[empty_word, -1] -= words[empty_word].sum()  # so that no sum of differences tells how far it is
+        nearest_words = find_nearest(patches, words)
+        counts = np.bincount(nearest_words, minlength=V)
         if 1 in counts and counts[0] and counts[-1]:
-            moved, in_turn = means(patches, words, whose), words.copy()
+            moved, in_turn = move_to_means(patches, words, nearest_words), words.copy()
             for k in range(V):
-                in_turn[k] = means(patches, in_turn, nearest(patches, in_turn))[k]
-            others = in_turn, *(means(patches, words, nearest(patches, words, order)) for order in (1, np.inf))
-            if not any(np.array_equal(moved, other) for other in others):
+                in_turn[k] = move_to_means(patches, in_turn, find_nearest(patches, in_turn))[k]
+            wrong_results = (
+                in_turn,
+                *(move_to_means(patches, words, find_nearest(patches, words, order)) for order in (1, np.inf)),
+            )
+            if not any(np.array_equal(moved, wrong_result) for wrong_result in wrong_results):
                 return SimpleNamespace(N=N, V=V, D=D, patches=patches, words=words, moved=moved)
 
 
-def followed(rng, without_last=False):
-    """Pairs of words; some occur several times. One word never comes before another, and one does so once.
+def draw_word_pairs(rng, without_last=False):
+    """Return pairs of words; some occur several times. One word never comes before another, and one does so once.
 
     without_last: nor does the last word, which never comes after another, either. Otherwise it does, as the first does.
     """
     V = int(rng.integers(4, 8))
     W, N = V + int(rng.integers(1, 4)), int(rng.integers(60, 90))
-    _, once, *often = rng.permutation(np.arange(1, W - 1))  # the first of these is the one that never does
-    often += [0] if without_last else [0, W - 1]
-    x = np.concatenate([[once], often, rng.choice(often, N - 1 - len(often))])
+    _, word_once, *frequent_words = rng.permutation(
+        np.arange(1, W - 1)
+    )  # the first of these is the one that never does
+    frequent_words += [0] if without_last else [0, W - 1]
+    x = np.concatenate([[word_once], frequent_words, rng.choice(frequent_words, N - 1 - len(frequent_words))])
     y = rng.integers(0, V - without_last, N)
     p = np.array([np.bincount(y[x == j], minlength=V) / max((x == j).sum(), 1) for j in range(W)])
     return SimpleNamespace(N=N, W=W, V=V, x=x, y=y, p=p)
 
 
-def kept(rng, apart=False):
-    """A new word's query, key and value in one head, and those of the words before it: the last row of attention.
+def draw_cached_attention(rng, has_offsets=False):
+    """Return a new word's query, key and value in one head, and those of the words before it: the last row of
+    attention.
 
-    apart: the scores of a text lie far from 0, and from those of other texts; and one lies far above the others: a
-    kept one, and in another text the new one.
+    has_offsets: the scores of a text lie far from 0, and from those of other texts; and one lies far above the others:
+    a kept one, and in another text the new one.
     """
-    B, t, d = sizes_of(rng, 3)
+    B, t, d = draw_sizes(rng, 3)
     keys, values = rng.normal(0, 1, (2, B, t + 1, d))
     q = rng.normal(0, 2, (B, d))
-    if apart:  # what all keys of a text have in common moves all its scores by the same amount
-        by_1 = np.sqrt(d) * q / (q**2).sum(axis=1, keepdims=True)
-        keys += (far(B)[:, np.newaxis] * by_1)[:, np.newaxis]
-        keys[0, 0] += 1000 * by_1[0]
-        keys[1, -1] += 1000 * by_1[1]
+    if has_offsets:  # what all keys of a text have in common moves all its scores by the same amount
+        unit_change = np.sqrt(d) * q / (q**2).sum(axis=1, keepdims=True)
+        keys += (make_row_offsets(B)[:, np.newaxis] * unit_change)[:, np.newaxis]
+        keys[0, 0] += 1000 * unit_change[0]
+        keys[1, -1] += 1000 * unit_change[1]
     weights = softmax((keys @ q[:, :, np.newaxis])[:, :, 0] / np.sqrt(d))
     mixed = (weights[:, np.newaxis] @ values)[:, 0]
     return SimpleNamespace(B=B, t=t, d=d, q=q, k=keys[:, -1].copy(), v=values[:, -1].copy(), kept_k=keys[:, :-1].copy(),

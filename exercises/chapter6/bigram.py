@@ -28,7 +28,7 @@ from functools import partial
 
 from exercises import chapter6
 
-INPUTS = [chapter6.followed, partial(chapter6.followed, without_last=True)]
+INPUTS = [chapter6.draw_word_pairs, partial(chapter6.draw_word_pairs, without_last=True)]
 COUNTS = {"N": "pairs"}
 
 HINTS = """

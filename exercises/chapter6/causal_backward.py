@@ -33,7 +33,7 @@ from gpt_np import CausalSoftmax
 
 def draw(rng, apart=False):
     """The scores of `causal_mask` in the middle of a training: the way back through softmax and mask."""
-    g = chapter6.hidden(rng, apart)
+    g = chapter6.draw_masked_scores(rng, apart)
     g.dweights = rng.normal(0.5, 1, g.scores.shape)
     return g
 

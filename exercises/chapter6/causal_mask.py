@@ -27,8 +27,8 @@ from functools import partial
 
 from exercises import chapter6
 
-INPUTS = [chapter6.hidden]
-FURTHER = [partial(chapter6.hidden, apart=True)]
+INPUTS = [chapter6.draw_masked_scores]
+FURTHER = [partial(chapter6.draw_masked_scores, has_offsets=True)]
 COUNTS = {"B": "texts", "T": "places"}
 
 HINTS = """

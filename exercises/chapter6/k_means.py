@@ -24,7 +24,7 @@ def k_means(patches, words):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter6
 
-INPUTS = [chapter6.clustered]
+INPUTS = [chapter6.draw_clusters]
 COUNTS = {"N": "patches", "V": "words", "D": "pixels"}
 
 HINTS = """

@@ -30,8 +30,8 @@ from functools import partial
 
 from exercises import chapter6
 
-INPUTS = [chapter6.kept]
-FURTHER = [partial(chapter6.kept, apart=True)]
+INPUTS = [chapter6.draw_cached_attention]
+FURTHER = [partial(chapter6.draw_cached_attention, has_offsets=True)]
 COUNTS = {"B": "texts", "t": "words so far", "d": "channels of a head"}
 
 HINTS = """

@@ -28,7 +28,7 @@ def next_targets(patches, digits, V):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter6
 
-INPUTS = [chapter6.texts]
+INPUTS = [chapter6.draw_texts]
 COUNTS = {"V": "words"}
 
 HINTS = """

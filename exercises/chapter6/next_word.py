@@ -41,13 +41,13 @@ from functools import partial
 
 from exercises import chapter6
 
-INPUTS = chapter6.DRAWN
+INPUTS = chapter6.SAMPLINGS
 HARMLESS = """
 temperature == 0 -> temperature <= 0 | no temperature is below 0
 ends[:, :-1] -> ends | the last part ends at 1, and u is below 1
 ends[:, :-1] -> ends[:, :] | the same
 """
-FURTHER = [partial(chapter6.drawn, temperature=0.5, apart=True)]
+FURTHER = [partial(chapter6.draw_sampling, temperature=0.5, has_offsets=True)]
 COUNTS = {"B": "texts", "V": "words"}
 
 HINTS = """

@@ -42,11 +42,11 @@ def draw(rng, apart=False):
     apart: the rows of a text lie far from 0, and from each other. One right word has a p of 2e-9 or less: no guard
     against log(0) may begin above that.
     """
-    B, T, V = chapter6.sizes_of(rng, 3)
+    B, T, V = chapter6.draw_sizes(rng, 3)
     logits, y = rng.normal(0, 1.5, (B, T, V)), rng.integers(0, V, (B, T))
     if apart:
         logits[0, 0, y[0, 0]] = logits[0, 0].min() - 20
-        logits += chapter6.far(T)[:, np.newaxis]
+        logits += chapter6.make_row_offsets(T)[:, np.newaxis]
     return SimpleNamespace(B=B, T=T, V=V, logits=logits, y=y, loss=cross_entropy(logits, y))
 
 

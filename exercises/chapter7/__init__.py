@@ -11,34 +11,33 @@ from marker.equal import BESIDE
 from vit_np import merge, split
 
 
-def sizes_of(rng, *choices):
-    """A number from each of these lists, no two of them alike."""
-    while len({*(found := [int(rng.choice(some)) for some in choices])}) < len(choices):
-        pass
-    return found
+def draw_sizes(rng, *choices):
+    """Return a number from each of these lists, no two of them alike."""
+    while True:
+        sizes = [int(rng.choice(numbers)) for numbers in choices]
+        if len(set(sizes)) == len(sizes):
+            return sizes
 
 
-def headed(rng):
-    """Queries, keys and values of all heads, as one linear layer makes them, and what the heads make of them."""
-    B, T, h, d = sizes_of(rng, [2, 3, 5, 6, 7], [2, 4, 5, 6, 7], [2, 3, 4, 5], [2, 3, 4, 5, 6])
+def draw_heads(rng):
+    """Return queries, keys and values of all heads, as one linear layer makes them, and what the heads make of them."""
+    B, T, h, d = draw_sizes(rng, [2, 3, 5, 6, 7], [2, 4, 5, 6, 7], [2, 3, 4, 5], [2, 3, 4, 5, 6])
     C = h * d
     qkv, mixed = rng.normal(size=(B, T, 3 * C)), rng.normal(size=(B, h, T, d))
-    q, k, v = (split(part, h) for part in np.split(qkv, 3, axis=2))
+    q, k, v = (split(third, h) for third in np.split(qkv, 3, axis=2))
     return SimpleNamespace(B=B, T=T, h=h, d=d, C=C, qkv=qkv, q=q, k=k, v=v, mixed=mixed, y=merge(mixed))
 
 
-def one_step(rng, axes=2, t=None):
-    """A parameter and its two running means in the middle of a training, or at step t.
+def draw_adamw_step(rng, axes=2, t=None):
+    """Return a parameter and its two running means in the middle of a training, or at step t.
 
-    A test compares it with main_np.update_adamw.
-
-    eps is large, so that its place in the formula shows.
+    A test compares it with main_np.update_adamw. eps is large, so that its place in the formula shows.
     """
     shape = rng.choice(range(3, 9), axes, replace=False).tolist()
-    later, lr, weight_decay = int(rng.integers(2, 9)), rng.uniform(0.05, 0.3), rng.uniform(0.1, 0.4)
+    late_step, lr, weight_decay = int(rng.integers(2, 9)), rng.uniform(0.05, 0.3), rng.uniform(0.1, 0.4)
     beta1, beta2, eps = rng.uniform(0.6, 0.75), rng.uniform(0.8, 0.95), rng.uniform(0.05, 0.2)
     old_p, old_m, dp = rng.normal(size=(3, *shape))
-    old_s, t = rng.uniform(0.1, 2, shape), t or later
+    old_s, t = rng.uniform(0.1, 2, shape), t or late_step
     m, s = beta1 * old_m + (1 - beta1) * dp, beta2 * old_s + (1 - beta2) * dp * dp
     move = m / (1 - beta1**t) / (np.sqrt(s / (1 - beta2**t)) + eps)
     p = old_p - lr * (move + weight_decay * (axes > 1) * old_p)
@@ -46,31 +45,37 @@ def one_step(rng, axes=2, t=None):
                            weight_decay=weight_decay, m=m, s=s, p=p, _rows=shape[0])  # fmt: skip
 
 
-def scheduled(rng, part):
-    """A step in one part of a training: it warms up, the rate falls, or the last step is over; or a step at an edge."""
+def draw_scheduled_rate(rng, part):
+    """Return a step in one part of a training: it warms up, the rate falls, or the last step is over; or a step at an
+    edge."""
     warm, steps = int(rng.integers(6, 12)), int(rng.integers(30, 60))
     edges = {"first": 0, "warmed": warm - 1, "at warm": warm, "after warm": warm + 1, "late": steps - 1, "last": steps}
     if part in edges:
         t = edges[part]
     else:
         first, last = {"warm": (1, warm - 1), "falls": (warm + 1, steps - 1), "over": (steps + 1, steps + 9)}[part]
-        while abs((t := int(rng.integers(first, last))) - warm - (steps - warm) / 2) < 1:
-            pass  # halfway down, the cosine is 0, whatever its sign
+        t = int(rng.integers(first, last))
+        while abs(t - warm - (steps - warm) / 2) < 1:  # halfway down, the cosine is 0, whatever its sign
+            t = int(rng.integers(first, last))
     lr = rng.uniform(0.2, 0.9)
-    least, share = lr * rng.uniform(0.05, 0.2), min(1, (t - warm) / (steps - warm))
+    least = lr * rng.uniform(0.05, 0.2)
+    share = min(1, (t - warm) / (steps - warm))
     rate = least + (lr - least) * (1 + math.cos(math.pi * share)) / 2
     if t < warm:
         rate = lr * (t + 1) / (warm + 1)
     return SimpleNamespace(t=t, warm=warm, steps=steps, lr=lr, least=least, rate=rate)
 
 
-SCHEDULED = [partial(scheduled, part=part) for part in ("warm", "falls", "over")]
-AT_EDGES = [partial(scheduled, part=part) for part in ("first", "warmed", "at warm", "after warm", "late", "last")]
+SCHEDULED = [partial(draw_scheduled_rate, part=part) for part in ("warm", "falls", "over")]
+AT_EDGES = [
+    partial(draw_scheduled_rate, part=part) for part in ("first", "warmed", "at warm", "after warm", "late", "last")
+]
 
 
-def cut(rng):
-    """A batch in small batches of several sizes: the gradients of the mean loss of each, and how many are in each."""
-    K, I, O = sizes_of(rng, *[[2, 3, 4, 5, 6]] * 3)
+def draw_small_batches(rng):
+    """Return a batch in small batches of several sizes: the gradients of the mean loss of each, and how many are in
+    each."""
+    K, I, O = draw_sizes(rng, *[[2, 3, 4, 5, 6]] * 3)
     counts = rng.permutation(np.arange(2, 9))[:K]
     x, dy = rng.normal(size=(counts.sum(), I)), rng.normal(size=(counts.sum(), O))
     ends = np.cumsum(counts)[:-1]
@@ -79,21 +84,21 @@ def cut(rng):
     return SimpleNamespace(K=K, I=I, O=O, parts=parts, counts=counts, dW=x.T @ dy / len(x))
 
 
-def clipped(rng, how="far too long"):
-    """The gradients of a layer, together longer than allowed, or shorter.
+def draw_clipped_gradients(rng, length="far too long"):
+    """Return the gradients of a layer, together longer than allowed, or shorter.
 
-    far too long: single entries are longer. together: neither array is longer alone. short: together they are shorter,
-    although the sum of their two lengths is not.
+    length: far too long: single entries are longer. together: neither array is longer alone. short: together they are
+    shorter, although the sum of their two lengths is not.
     """
-    I, O = sizes_of(rng, *[[2, 3, 4, 5, 6, 7]] * 2)
+    I, O = draw_sizes(rng, *[[2, 3, 4, 5, 6, 7]] * 2)
     dW, db = rng.normal(size=(I, O)), rng.normal(size=O)
     dW, db = (g * rng.uniform(2, 3) / np.linalg.norm(g) for g in (dW, db))
     W, b = np.linalg.norm(dW), np.linalg.norm(db)
     norm = math.hypot(W, b)
-    low, high = {"far too long": (0.2, 0.6), "together": (max(W, b), norm), "short": (norm, W + b)}[how]
+    low, high = {"far too long": (0.2, 0.6), "together": (max(W, b), norm), "short": (norm, W + b)}[length]
     most = low + rng.uniform(0.2, 0.8) * (high - low)
     factor = min(1, most / norm)
     return SimpleNamespace(I=I, O=O, dW=dW, db=db, most=most, clipped_dW=factor * dW, clipped_db=factor * db)
 
 
-CLIPPED = [partial(clipped, how=how) for how in ("far too long", "together", "short")]
+CLIPPED = [partial(draw_clipped_gradients, length=how) for how in ("far too long", "together", "short")]

@@ -24,7 +24,7 @@ def accumulate(parts, counts):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter7
 
-INPUTS = [chapter7.cut]
+INPUTS = [chapter7.draw_small_batches]
 COUNTS = {"K": "small batches"}
 
 HINTS = """

@@ -37,8 +37,8 @@ from functools import partial
 
 from exercises import chapter7
 
-INPUTS = [chapter7.one_step, partial(chapter7.one_step, axes=1)]
-FURTHER = [partial(chapter7.one_step, axes=4), partial(chapter7.one_step, t=1)]
+INPUTS = [chapter7.draw_adamw_step, partial(chapter7.draw_adamw_step, axes=1)]
+FURTHER = [partial(chapter7.draw_adamw_step, axes=4), partial(chapter7.draw_adamw_step, t=1)]
 MAY_CHANGE = ["old_p", "old_m", "old_s"]
 
 HINTS = """

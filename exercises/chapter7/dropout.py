@@ -37,7 +37,7 @@ def draw(rng, p=None, behind_relu=False):
 
     behind_relu: some entries of x are exactly 0.
     """
-    B, T, C = chapter7.sizes_of(rng, *[[3, 4, 5, 6, 7, 8]] * 3)
+    B, T, C = chapter7.draw_sizes(rng, *[[3, 4, 5, 6, 7, 8]] * 3)
     p = rng.uniform(0.1, 0.4) if p is None else p
     x, dy, u = rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C)), rng.random((B, T, C))
     x = np.maximum(x, 0) if behind_relu else x

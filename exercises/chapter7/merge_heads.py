@@ -21,7 +21,7 @@ def merge_heads(mixed):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter7
 
-INPUTS = [chapter7.headed]
+INPUTS = [chapter7.draw_heads]
 COUNTS = {"B": "texts", "T": "places", "C": "channels", "d": "channels of a head"}
 
 HINTS = """

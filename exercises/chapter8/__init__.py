@@ -7,60 +7,68 @@ from types import SimpleNamespace
 import numpy as np
 
 
-def sizes_of(rng, *choices):
-    """A number from each of these lists, no two of them alike."""
-    while len({*(found := [int(rng.choice(some)) for some in choices])}) < len(choices):
-        pass
-    return found
+def draw_sizes(rng, *choices):
+    """Return a number from each of these lists, no two of them alike."""
+    while True:
+        sizes = [int(rng.choice(numbers)) for numbers in choices]
+        if len(set(sizes)) == len(sizes):
+            return sizes
 
 
-def in_pairs(rng, runs=False):
-    """Words of a text, and a pair of neighbours that becomes one. runs: both are the same word, several in a row."""
+def draw_token_pairs(rng, has_runs=False):
+    """Return words of a text, and a pair of neighbours that becomes one.
+
+    has_runs: both are the same word, several in a row.
+    """
     N, V = int(rng.integers(12, 18)), int(rng.integers(5, 9))
     first, second = (int(word) for word in rng.permutation(V)[:2])
-    if runs:
+    if has_runs:
         second = first
-    others = [word for word in range(V) if word not in (first, second)]
-    parts = [[first, second]] * 3 + [[first]] + [[second, first]] + [[word] for word in rng.choice(others, N)]
-    if runs:
-        parts = [[first] * 3, [first] * 2, [first] * 4, [first]] + [[word] for word in rng.choice(others, N)]
+    other_words = [word for word in range(V) if word not in (first, second)]
+    parts = [[first, second]] * 3 + [[first]] + [[second, first]] + [[word] for word in rng.choice(other_words, N)]
+    if has_runs:
+        parts = [[first] * 3, [first] * 2, [first] * 4, [first]] + [[word] for word in rng.choice(other_words, N)]
     order = rng.permutation(len(parts))
     words = []
     for i in order:  # another word between the runs
-        words += [*parts[i], int(rng.choice(others))] if runs else parts[i]
-    words += [int(rng.choice(others)), first, *[second] * runs]  # the last word has no neighbour, or is a pair's second
+        words += [*parts[i], int(rng.choice(other_words))] if has_runs else parts[i]
+    words += [
+        int(rng.choice(other_words)),
+        first,
+        *[second] * has_runs,
+    ]  # the last word has no neighbour, or is a pair's second
     new = 10 * V + int(rng.integers(V))
-    found, i = [], 0
+    merged_words, i = [], 0
     while i < len(words):
-        both = words[i : i + 2] == [first, second]
-        found.append(new if both else words[i])
-        i += 2 if both else 1
-    words, joined = np.array(words), np.array(found)
+        is_pair = words[i : i + 2] == [first, second]
+        merged_words.append(new if is_pair else words[i])
+        i += 2 if is_pair else 1
+    words, joined = np.array(words), np.array(merged_words)
     return SimpleNamespace(N=len(words), words=words, first=first, second=second, new=new, joined=joined)
 
 
-def likely(rng):
-    """Probabilities of words, and how much the ones that are kept have together."""
-    B, V = sizes_of(rng, [3, 4, 5], [7, 8, 9, 10])
-    return most_likely(rng.dirichlet(np.full(V, 0.7), B), float(rng.uniform(0.5, 0.8)))
+def draw_probabilities(rng):
+    """Return probabilities of words, and how much the ones that are kept have together."""
+    B, V = draw_sizes(rng, [3, 4, 5], [7, 8, 9, 10])
+    return make_top_p_case(rng.dirichlet(np.full(V, 0.7), B), float(rng.uniform(0.5, 0.8)))
 
 
-def likely_in_halves(rng):
-    """The same, where the likeliest words have exactly as much together as is enough."""
-    B, V = sizes_of(rng, [3, 4, 5], [7, 8, 9, 10])
+def draw_halved_probabilities(rng):
+    """Return the same, where the likeliest words have exactly as much together as is enough."""
+    B, V = draw_sizes(rng, [3, 4, 5], [7, 8, 9, 10])
     p = 0.5 ** np.minimum(np.arange(1, V + 1), V - 1)
-    return most_likely(np.array([rng.permutation(p) for _ in range(B)]), float(rng.choice([0.5, 0.75])))
+    return make_top_p_case(np.array([rng.permutation(p) for _ in range(B)]), float(rng.choice([0.5, 0.75])))
 
 
-def most_likely(p, enough):
-    """p (B, V): what is given, and what is right."""
+def make_top_p_case(p, enough):
+    """Return the inputs p (B, V) and enough, and the right results."""
     B, V = p.shape
     order = np.argsort(-p, axis=1)
     ranked = np.take_along_axis(p, order, axis=1)
-    before = ranked.cumsum(axis=1) - ranked
+    sum_before = ranked.cumsum(axis=1) - ranked
     kept = np.zeros_like(p)
-    np.put_along_axis(kept, order, np.where(before < enough, ranked, 0), axis=1)
+    np.put_along_axis(kept, order, np.where(sum_before < enough, ranked, 0), axis=1)
     return SimpleNamespace(B=B, V=V, p=p, enough=enough, kept=kept / kept.sum(axis=1, keepdims=True))
 
 
-MERGED = [in_pairs, partial(in_pairs, runs=True)]
+MERGED = [draw_token_pairs, partial(draw_token_pairs, has_runs=True)]

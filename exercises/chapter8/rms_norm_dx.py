@@ -40,7 +40,7 @@ def inverse_of(x, eps=0.3):
 
 def draw(rng):
     """An RMSNorm in the middle of a network. Its means are not 0."""
-    B, T, C = chapter8.sizes_of(rng, [2, 3, 5], [2, 3, 4, 5], [7, 8, 9])
+    B, T, C = chapter8.draw_sizes(rng, [2, 3, 5], [2, 3, 4, 5], [7, 8, 9])
     gamma = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C)
     x = rng.normal(rng.normal(0, 2, (B, T, 1)), rng.uniform(0.5, 3, (B, T, 1)), (B, T, C))
     dy, inverse = rng.normal(0.5, 1, (B, T, C)), inverse_of(x)

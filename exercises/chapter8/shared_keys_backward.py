@@ -38,7 +38,7 @@ from exercises import chapter8
 def draw(rng):
     """The scores of attention whose heads share keys."""
     B, s, g = (int(n) for n in rng.permutation([2, 3, 4]))
-    T, d = chapter8.sizes_of(rng, [5, 6, 7], [5, 6, 7])
+    T, d = chapter8.draw_sizes(rng, [5, 6, 7], [5, 6, 7])
     h = s * g
     q, k, dscores = rng.normal(size=(B, h, T, d)), rng.normal(size=(B, s, T, d)), rng.normal(size=(B, h, T, T))
     return SimpleNamespace(B=B, h=h, s=s, g=g, T=T, d=d, q=q, k=k, dscores=dscores)

@@ -30,8 +30,8 @@ def top_p(p, enough):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import chapter8
 
-INPUTS = [chapter8.likely]
-FURTHER = [chapter8.likely_in_halves]
+INPUTS = [chapter8.draw_probabilities]
+FURTHER = [chapter8.draw_halved_probabilities]
 COUNTS = {"B": "texts", "V": "words"}
 
 HINTS = """

@@ -160,10 +160,10 @@ def test_a_kernel_that_the_reader_edits_computes_what_resnet_np_computes():
 
 
 def test_a_training_is_called_slow_beside_what_products_take_on_this_computer(monkeypatch):
-    trace = SimpleNamespace(seconds=7, other_pixels=0, in_order=False, tested=np.zeros(0))
+    trace = SimpleNamespace(seconds=7, n_scaled_batches=0, is_in_order=False, was_tested=np.zeros(0))
     for seconds, said in ((10, ["The training took 7 s."]), (1e-9, [])):
         monkeypatch.setattr(watched, "PRODUCTS", seconds)
-        assert [remark[:22] for remark in watched.Trace.remarks(trace)] == said
+        assert [remark[:22] for remark in watched.Trace.list_remarks(trace)] == said
 
 
 def test_of_many_files_that_cannot_be_read_three_are_named(tmp_path, monkeypatch):

@@ -355,7 +355,7 @@ def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_k
     page.get_by_text("9 lines have not passed yet").wait_for()
     train = re.compile("^Train( again)?$")  # what another test has trained is still there
     assert page.get_by_role("button", name=train).get_attribute("aria-disabled") == "true"
-    work = json.loads(lines_that_passed(*network.USED))
+    work = json.loads(lines_that_passed(*network.HOLES))
     del work["passed"]["update"], work["progress"]["passed"]["update"]
     anew("update", **work)
     of_lesson = page.locator(".site a[href='training.html'] span")
@@ -1050,7 +1050,7 @@ def test_every_link_of_the_site_leads_somewhere(site):
 
 @pytest.mark.slow
 def test_a_line_that_has_not_passed_is_named_and_ours_stands_in_if_the_learner_says_so(anew):
-    page = anew("train", **json.loads(lines_that_passed(*network.USED[1:])))
+    page = anew("train", **json.loads(lines_that_passed(*network.HOLES[1:])))
     page.locator(".missing", has_text="One line has not passed yet: logits.").wait_for()
     page.get_by_role("checkbox").check()
     click(page, "Train")
@@ -1087,14 +1087,14 @@ def test_a_checkpoint_of_the_terminal_is_opened_and_handed_over(anew, checkpoint
 @pytest.mark.slow
 def test_ones_own_lines_and_mlp_np_are_the_same_run_and_a_wrong_line_is_found(anew):
     """Fifty steps of the proof's 200, which take seconds; the wrong line is found in the first."""
-    right = json.loads(lines_that_passed(*network.USED))
+    right = json.loads(lines_that_passed(*network.HOLES))
     page = anew("train", **right)
-    first_does(page, "prove.lockstep.__setattr__('__defaults__', (50, False))")
+    first_does(page, "prove.iter_lockstep.__setattr__('__defaults__', (50, False))")
     click(page, "Prove it")
     page.locator(".prove .right", has_text="no weight of your network differs in a bit").wait_for()
     assert page.locator(".prove tbody tr").count() == 3
     page = anew("train", **right | {"files": right["files"] | {"dz1": filled("dz1", "dz1 = da1")}})
-    first_does(page, "prove.lockstep.__setattr__('__defaults__', (1, False))")
+    first_does(page, "prove.iter_lockstep.__setattr__('__defaults__', (1, False))")
     page.get_by_role("button", name=re.compile("^Prove it")).click()
     page.locator(".prove .wrong", has_text="dz1 of dz1, in step 1").wait_for()
 
