@@ -275,7 +275,7 @@ def prove_lines():
     functions = prove.load_written_functions(FOLDER, proof.exercises)
     if not functions:
         raise UserError("nothing is written yet: begin with the first exercise")
-    lines, project_names = prove.LearnerCode(functions), [name for name in proof.uses if name not in functions]
+    lines, project_names = prove.LearnerCode(functions), [name for name in proof.exercises if name not in functions]
     for step in prove.iter_lockstep(proof, lines):
         steps.append(step)
         if len(steps) in prove.SHOWN:
@@ -296,10 +296,10 @@ def compute_derivatives(mine, y):
     lines = prove.LearnerCode(functions)
     for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
         if name == "dlogits" and name not in functions:  # there may be a line for one image
-            outputs = lines("one_image", {"p": arrays["p"][0], "onehot": np.eye(10)[y]})
+            outputs = lines.run("one_image", {"p": arrays["p"][0], "onehot": np.eye(10)[y]})
             outputs["dlogits"] = outputs["dlogits"][np.newaxis]
         else:
-            outputs = lines(name, arrays)
+            outputs = lines.run(name, arrays)
         arrays |= outputs
         for output, array in outputs.items():
             Path("/tmp", output).write_bytes(np.asarray(array, np.float64).tobytes())
@@ -344,7 +344,7 @@ def learn(name):
     with load_or_explain(FOLDER / f"{name}.py") as module:
         content, claimed, accuracy = own.train_and_test(module, images, labels, test_images, test_labels)
         words = f"reads {accuracy:.2f} of {len(test_labels):,} test images"
-        packed_network, proof = convert_to_mlp(module, own.restored(module, content), test_images, words)
+        packed_network, proof = convert_to_mlp(module, own.unpack_params(module, content), test_images, words)
         return {
             "claimed": claimed,
             "right": float(accuracy),
