@@ -355,7 +355,7 @@ def call_backward(calls, params, x, dy):
     return place, {'["x"]': dx} | gradients
 
 
-def format_names(paths):
+def format_argument_paths(paths):
     """Return paths in words: `x, params["W1"]`."""
     param_paths = [k.removeprefix('["params"]') for k in paths if k != '["x"]']
     texts = ["x"] if '["x"]' in paths else []
@@ -375,13 +375,15 @@ def make_gradient_error(calls, params, batches, errors, rng):
             "gradients times a number: of a block",
             times=factors[batch_index],
             more=diagnosis,
-            **describe_bad(batch_errors, gradients, format_names),
+            **describe_bad(batch_errors, gradients, format_argument_paths),
         )
     diagnosis = diagnose_last_batch(calls, params, batches, batch_index, batch_errors, rng)
     if not diagnosis:
         diagnosis = diagnose_missing_term(calls, params, batches[batch_index], place, gradients, batch_errors, rng)
     diagnosis += describe_smallest_case(calls)
-    return wrong("other gradients: of a block", more=diagnosis, **describe_bad(batch_errors, gradients, format_names))
+    return wrong(
+        "other gradients: of a block", more=diagnosis, **describe_bad(batch_errors, gradients, format_argument_paths)
+    )
 
 
 # What is asked of a factor that is this power of the number of texts.
@@ -407,7 +409,7 @@ def describe_smallest_case(calls):
         for k, errors_of_path in errors.items():
             entry_errors[k] = [error for error in errors_of_path if error.index is not None]
         if entry_errors and all(entry_errors.values()):
-            values = describe_bad(entry_errors, gradients, format_names)
+            values = describe_bad(entry_errors, gradients, format_argument_paths)
             return (
                 f"\nSmall enough for paper: params = first_weights({channels}, {heads}, np.random.default_rng(0)), "
                 f"x = {x.tolist()}, dy = {dy.tolist()}. There `backward` says {values['mine']} for {values['at']}, "
@@ -448,7 +450,7 @@ def diagnose_missing_term(calls, params, batch, place, gradients, errors, rng):
         return " In dx, dy itself is missing: by which way does x reach y unchanged?"
     if '["x"]' in errors and place.has_gradient('["x"]', gradients['["x"]'] - dy, rng):
         return " In dx, dy itself is counted once too often: by how many ways does x reach y unchanged?"
-    sentence = find_exchange(gradients, errors, place, rng, format_names)
+    sentence = find_exchange(gradients, errors, place, rng, format_argument_paths)
     if sentence:
         return sentence
     if all(is_right_alone(*call_backward(calls, params, x[i : i + 1], dy[i : i + 1]), rng) for i in range(len(x))):
@@ -496,7 +498,7 @@ def print_gradient_errors(file):
         if g is not None:
             array = place.arrays[k].copy()
             slopes = numerical_gradient(lambda k=k, a=array: place.loss_along({k: a - place.arrays[k]})(1), array)
-            print(f"{format_names([k]):30} {relative_difference(g, slopes):.1e}")
+            print(f"{format_argument_paths([k]):30} {relative_difference(g, slopes):.1e}")
 
 
 if __name__ == "__main__":
