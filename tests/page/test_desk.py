@@ -312,7 +312,7 @@ def test_a_network_that_writes_is_refused_in_one_right_line_where_there_are_no_w
 ):
     main_np.main(["--model", "gpt", *SMALL["gpt"].split(), "--steps", "1", "--out", str(tmp_path)])
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
-    monkeypatch.setattr("support.texts.vocabulary", lambda *_: pytest.fail("it has looked for the words"))
+    monkeypatch.setattr("support.texts.load_vocabulary", lambda *_: pytest.fail("it has looked for the words"))
     with pytest.raises(UserError, match=r"^checkpoint_gpt_np\.npz is a GPT, a network that writes: "):
         desk.open_network("checkpoint_gpt_np.npz")
 
