@@ -158,8 +158,8 @@ def batches(dataset, options, start, stop):
 def iter_examples(dataset, options, start, stop):
     """Yield the same batches before `encode`: images (B, 28, 28) uint8, perhaps augmented, and labels (B,); or token
     ids (B, T + 1) and None."""
-    batches = augment_batches(dataset, options, start, stop)
-    return batches if options.run.augment == "none" else prefetch(batches)
+    pairs = augment_batches(dataset, options, start, stop)
+    return pairs if options.run.augment == "none" else prefetch(pairs)
 
 
 def augment_batches(dataset, options, start, stop):

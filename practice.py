@@ -271,7 +271,8 @@ def mark(work, exercise, seed=None, is_repeat=False, all_of_it=False):
         print_text(f"`python practice.py run`  {exercise.runs}", "good")
     elif network.EXERCISES.get(exercise.name) is exercise and not missing(work):
         print_text("`python practice.py train`  now let your lines learn to read", "good")
-    for what, proofs in prove.PROOFS.items() if work.catalogue is OURS else ():
+    networks = prove.PROOFS if work.catalogue is OURS else {}
+    for what, proofs in networks.items():
         used = {name for proof in proofs for name in proof.exercises}
         if exercise.name in used and all(work.passed(e) for e in work.catalogue.exercises if e.name in used):
             print_text(f"`python practice.py prove {what}`  is it the same run as PyTorch's?", "good")

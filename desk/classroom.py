@@ -157,8 +157,11 @@ def give_feedback(folder, name, text):
 
 
 def join_names(names):
-    """Some of these names, on one line."""
-    return ", ".join([*sorted(names)[:3], *[f"{len(names) - 3} more"] * (len(names) > 3)])
+    """Join some of these names, on one line."""
+    shown_names = sorted(names)[:3]
+    if len(names) > 3:
+        shown_names.append(f"{len(names) - 3} more")
+    return ", ".join(shown_names)
 
 
 def list_people(name):

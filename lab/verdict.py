@@ -86,12 +86,13 @@ def draw_network(image, weights, z1, da1, dz1):
         page.draw_text((226, 282 + 48 * row, name), size=29, ha="right", family=MONO)
     for unit, array in enumerate(weights.T):
         x, is_on = 262 + 132 * unit, z1[unit] > 0
+        color = TRAIN if is_on else GREY
         film.draw_weights(page, array, x, 104, 116, 0.5 * np.abs(weights).max())
         page.draw_box(x, 104, 116, 116, fill="none", edge=TRAIN if is_on else FRAME, line=4, corner=0)
-        page.draw_text((x + 58, 240, "on" if is_on else "off"), size=22, color=TRAIN if is_on else GREY)
+        page.draw_text((x + 58, 240, "on" if is_on else "off"), size=22, color=color)
         for row, value in enumerate((z1[unit], da1[unit], dz1[unit])):
             number = f"{value + 0:.2f}".replace("-", "−")  # + 0, because a mask makes −0 of a negative number
-            style = {"color": TRAIN if is_on else GREY, "weight": "bold"} if row == 2 else {}
+            style = {"color": color, "weight": "bold"} if row == 2 else {}
             page.draw_text((x + 58, 282 + 48 * row, number), size=27, family=MONO, **style)
     page.draw_text((26, 426, "A unit that is off passes nothing back."), size=29, ha="left")
     return film.render_page(page)

@@ -179,7 +179,8 @@ def check_saved(arguments, saved_options, may_have_moved):
 
 def check_decided(arguments, base_model):
     """UserError if an option is another than the file of --start says."""
-    for name, value in base_model.decides.items() if base_model else ():
+    decided = base_model.decides if base_model else {}
+    for name, value in decided.items():
         if getattr(arguments, name) != value:
             given = f"{flag(name)} {format_value(getattr(arguments, name))}"
             raise UserError(f"{given} contradicts {arguments.start}, which has {value}: the file decides that")

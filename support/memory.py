@@ -25,7 +25,8 @@ def available_memory(own="/proc/self/cgroup", groups="/sys/fs/cgroup"):
     limits = [math.inf]
     with suppress(AttributeError, ValueError):
         size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        limits += [size] * (size > 0)  # a browser answers -1
+        if size > 0:  # a browser answers -1
+            limits.append(size)
     # A line is "0::/group" in version 2, and in version 1 "4:memory:/group", one for each controller or for several.
     files = {"": (Path(groups), "memory.max"), "memory": (Path(groups, "memory"), "memory.limit_in_bytes")}
     with suppress(OSError, ValueError):

@@ -122,7 +122,7 @@ def read_classes(folder, ink):
     train = list_pictures(folder / "train")
     classes, rng = [*train], np.random.default_rng(0)
     if not 2 <= len(classes) <= len(DIGITS):
-        has = f"{len(classes)} folder{'s' * (len(classes) != 1)}"
+        has = f"{len(classes)} folder" if len(classes) == 1 else f"{len(classes)} folders"
         raise UserError(f"{folder}/train has {has}: it takes one for each class, 2 to {len(DIGITS)}")
     if (folder / "test").is_dir():
         test = list_pictures(folder / "test")

@@ -65,7 +65,8 @@ class Place:
         if self.device.type == "cuda":
             local_rank, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
             if local_rank >= gpus:
-                raise UserError(f"--nproc-per-node: only {gpus} GPU{'s' * (gpus > 1)} here; or use --device cpu")
+                there = f"{gpus} GPU" if gpus <= 1 else f"{gpus} GPUs"
+                raise UserError(f"--nproc-per-node: only {there} here; or use --device cpu")
             self.device = torch.device("cuda", local_rank)
             torch.cuda.set_device(self.device)
         dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")

@@ -250,7 +250,9 @@ def check_history(checkpoint, plan):
     """A checkpoint's history; UserError if it is not that of such a run, with test results of epochs' ends."""
     history = checkpoint.history
     last = min(history.step, plan.steps - 1)  # a run of ten million steps would have as many epoch ends
-    epoch_ends = [*range(plan.steps_per_epoch, last + 1, plan.steps_per_epoch), *[plan.steps] * (last < history.step)]
+    epoch_ends = list(range(plan.steps_per_epoch, last + 1, plan.steps_per_epoch))
+    if last < history.step:
+        epoch_ends.append(plan.steps)
     tested = {*history.test_step}  # of an epoch, the memory may not have sufficed for the test
     if history.step > plan.steps or [*history.test_step] != [step for step in epoch_ends if step in tested]:
         words = f"its {history.step} steps and its test results are not those of a run of {plan.steps} steps"

@@ -139,7 +139,7 @@ class Source:
         raise UserError(f"--dataset {self.name} has {self.noun}, and no pictures")
 
     def describe_label(self, label):
-        """An image with that label in words: "a 4", "an 8", "an ankle boot"."""
+        """Describe an image with that label: "a 4", "an ankle boot". Raises UserError if there are no labels."""
         raise UserError(f"--dataset {self.name} has {self.noun}, and no labels")
 
     # --- Which options fit -----------------------------------------------------------------------------------------

@@ -50,8 +50,8 @@ def from_numpy(model, optimizer, groups, steps, source_name):
     optimizer.load_state_dict(content)
     own_groups = get_tensors(model) | get_optimizer_state(model, optimizer) | {"frozen": get_frozen(model)}
     check_twin(model, groups, source_name, own_groups)
-    for group, tensors in own_groups.items():
-        for name, tensor in tensors.items() if group in groups else ():
+    for group in [group for group in own_groups if group in groups]:
+        for name, tensor in own_groups[group].items():
             tensor.copy_(torch.from_numpy(groups[group][name]))
 
 

@@ -1,0 +1,75 @@
+"""Names and idioms that make a reader stop: none of their counts grows. See dialect.py."""
+
+import ast
+from pathlib import Path
+
+import dialect
+import pytest
+
+from conftest import ROOT, project_files
+
+# {kind: how many there may be}. Where a counted name is the right word, the limit leaves room for it.
+LIMITS = {
+    "function: participle": 15,
+    "function: preposition, adverb, quantifier": 5,
+    "function: a claim that raises": 0,
+    "parameter: participle, preposition, pronoun": 60,
+    "local variable: participle, preposition, pronoun": 620,
+    "local name hides one of its file": 5,
+    "comprehension: nested, or two `for`": 93,
+    "walrus": 40,
+    "docstring begins with a question word": 30,
+    "UserError that the docstring does not name": 10,
+    "text or list times a boolean": 0,
+    "for ... in (A if c else B)": 3,
+    "slice by a condition": 0,
+    "conditional in a conditional": 0,
+    "parallel assignment": 755,
+    "`and` as a statement": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def places():
+    """{kind: its places} in all files of the project but the tests."""
+    found = {kind: [] for kind in LIMITS}
+    for path in project_files():
+        if path.endswith(".py") and not path.startswith("tests/"):
+            for kind, node in dialect.iter_kinds(ast.parse(Path(ROOT, path).read_text(encoding="utf-8"))):
+                found[kind].append(f"{path}:{node.lineno}")
+    return found
+
+
+@pytest.mark.parametrize("kind", LIMITS)
+def test_there_are_not_more(kind, places):
+    number = len(places[kind])
+    assert number <= LIMITS[kind], f'{number}: `python tests/dialect.py --show "{kind}"` lists them'
+
+
+EXAMPLES = {
+    "def told(x): pass": ["function: participle"],
+    "def of(x): pass": ["function: preposition, adverb, quantifier"],
+    "def has_heads(x):\n    raise ValueError": ["function: a claim that raises"],
+    "def has_heads(x):\n    return True": [],
+    "def draw(kept): pass": ["parameter: participle, preposition, pronoun"],
+    "def draw(x):\n    found = x\n    return found": ["local variable: participle, preposition, pronoun"],
+    "def scale(x): pass\ndef draw(x):\n    scale = x": ["local name hides one of its file"],
+    "y = [[a for a in b] for b in c]": ["comprehension: nested, or two `for`"],
+    "y = [a for b in c for a in b]": ["comprehension: nested, or two `for`"],
+    "if (y := f()): pass": ["walrus"],
+    'def draw(x):\n    """Whether x is red."""': ["docstring begins with a question word"],
+    'def draw(x):\n    """Draw x."""\n    raise UserError("x")': ["UserError that the docstring does not name"],
+    'def draw(x):\n    """Draw x. Raises UserError if it is red."""\n    raise UserError("x")': [],
+    'y = "s" * (n > 1)': ["text or list times a boolean"],
+    "for a in b if c else d: pass": ["for ... in (A if c else B)"],
+    "y = a[:: 1 if b else -1]": ["slice by a condition"],
+    "y = a if b else c if d else e": ["conditional in a conditional"],
+    "a, b = 1, 2": ["parallel assignment"],
+    "a, b = f()": [],
+    "a and f()": ["`and` as a statement"],
+}
+
+
+@pytest.mark.parametrize(("code", "kinds"), EXAMPLES.items())
+def test_what_is_counted(code, kinds):
+    assert [kind for kind, _ in dialect.iter_kinds(ast.parse(code))] == kinds
