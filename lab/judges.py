@@ -506,7 +506,7 @@ def judge_decoding(model, x):
         if departure:
             text, token = departure.entry
             values = describe_values({"`decode_step`": departure.one, "`forward`": departure.other})
-            place = f"after {departure.name + 1} tokens of text {text}, the logit of token {token}"
+            place = f"at position {departure.name} of text {text}, the logit of token {token}"
             return Row("decoding", f"{place} differs: {values}", False)
     return Row(
         "decoding",

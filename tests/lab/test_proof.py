@@ -106,7 +106,7 @@ def test_decoding_without_the_scale_is_found(writer, monkeypatch):
 
     monkeypatch.setattr(attention, "decode_step", decode_without_scale)
     rows = failed_rows(model, texts)
-    place = r"after 2 tokens of text \d, the logit of token \d+"
+    place = r"at position 1 of text \d, the logit of token \d+"
     assert re.match(rf"{place} differs: `decode_step` \S+, `forward` \S+$", rows["decoding"])
 
 
