@@ -105,8 +105,8 @@ def build_network(arrays):
 def load(path):
     """Return {name: array} of a data file. Raises UserError if it is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:  # np.load alone may leave it open
+            return dict(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"cannot read {path}: {error}; `git checkout {path}` brings it back") from None
 
