@@ -172,7 +172,7 @@ def read_report(result, file, seconds, status):
         if text.startswith("Timeout"):
             # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
             own_line = re.search(rf'"{re.escape(str(Path(file).resolve()))}", line (\d+)', text)
-            if not own_line and " in drawing\n" in text:
+            if not own_line and " in iter_draws\n" in text:
                 return Report(unmarked=OF_FUNCTIONS.text("cannot be marked: no inputs"))
             is_by_clock = text.startswith("Timeout (")
             return Report(seconds=CLOCK * seconds if is_by_clock else seconds, line=own_line and int(own_line[1]))

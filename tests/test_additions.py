@@ -131,14 +131,14 @@ twins.SUMS["deep"] = {"z1": "first", "z2": "second"}
 call(twins, "deep")
 for dropout in (0.2, 0):
     options = parse_options("torch", "--model", "deep", "--dropout", dropout, "--steps", 6)
-    steps = [*twins.lockstep(options)]
+    steps = [*twins.iter_lockstep(options)]
     found[f"lockstep {dropout}"] = [apart(s.by_hand.arrays, s.by_torch.arrays) for s in steps]
     found[f"disagreeing {dropout}"] = [s.disagreeing for s in steps]
 assert results.RUNS["Deep MLP, PyTorch"] == ("main_torch.py --model deep", range(3))
 results.SECTIONS["accuracy"] = {name: (command, range(1)) for name, (command, _) in results.RUNS.items()}
 call(results)
-found["tables"] = [table(results.load_results()) for table in (results.table, results.recipes_table)]
-figures.save(figures.figures()["curves_deep"](), results.ROOT / "png" / "curves_deep.png")
+found["tables"] = [table(results.load_results()) for table in (results.make_accuracy_table, results.make_recipes_table)]
+figures.save_figure(figures.list_figures()["curves_deep"](), results.ROOT / "png" / "curves_deep.png")
 print(json.dumps(found))
 """
 )

@@ -279,7 +279,7 @@ def test_a_training_that_was_done_before_is_not_enough(name, tmp_path):
     (path := tmp_path / f"{name}.py").write_text(program)
     found = BY_NAME[name].kind.examine.__self__
     examples = SimpleNamespace(rng=np.random.default_rng(0))
-    found.consequences[0](examples)
+    found.checks[0](examples)
     params, _ = load(path).train(*examples.examples, np.random.default_rng(0))
     np.savez(cache := tmp_path / "cache.npz", **params)
     old = "    params = first_weights(rng)\n"

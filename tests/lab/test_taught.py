@@ -119,7 +119,7 @@ def test_all_ways_are_timed(tmp_path, monkeypatch, kept, capsys):
     pytest.importorskip("gguf")
     monkeypatch.setattr(llama, "MANY", 3)
     monkeypatch.setitem(sys.modules, "llama_cpp", SimpleNamespace(Llama=Another))
-    monkeypatch.setattr(llama.timing, "apart", lambda function, *what: function(*what))
+    monkeypatch.setattr(llama.timing, "run_in_subprocess", lambda function, *what: function(*what))
     llama.compare_speed(write_model(tmp_path / "tiny.gguf"))
     assert [*kept["llama speed"]["runs"]] == [*llama.WAYS]
     assert capsys.readouterr().out.count("| by hand |") == 1
