@@ -300,9 +300,8 @@ def draw_test(model, options, dataset):
     source = options.source
     p = np.concatenate([softmax(model.forward(x)) for x, _ in data.test_batches(dataset, options, IN_PART)])  # (N, 10)
     predictions, confidence = p.argmax(axis=1), p.max(axis=1)
-    counts = np.bincount(10 * labels.astype(int) + predictions, minlength=100).reshape(
-        10, 10
-    )  # of (true class, answer)
+    counts = np.bincount(10 * labels.astype(int) + predictions, minlength=100)
+    counts = counts.reshape(10, 10)  # of (true class, answer)
     misread = np.flatnonzero(predictions != labels)
     most_confident = misread[np.argsort(-confidence[misread], kind="stable")][:WRONG]
     title = f"{network} reads {len(labels) - len(misread):,} of {len(labels):,} {test_name} images right"

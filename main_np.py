@@ -176,5 +176,5 @@ def get_arrays(network, optimizer):
 
 
 if __name__ == "__main__":
-    sys.modules["main_np"] = sys.modules[__name__]  # `named` finds `update` by this name, and runs no file twice
+    sys.modules["main_np"] = sys.modules[__name__]  # `import_name` finds `update` by this name, and runs no file twice
     sys.exit(program.run(main, limit_memory=True, has_batch_size=True))

@@ -63,32 +63,32 @@ def main(argv=None):
 
 def make_parser():
     parser = Parser(description=(__doc__ or "").split("\n")[0])
-    help = (
+    text = (
         "digits to write (2026), the first letters of names (Mac), or the beginning of a text (ROMEO:): the newest "
         "network that can do so continues it; by default all digits, names from the start, or a text from a new line"
     )
-    parser.add_argument("prompt", nargs="?", help=help)
+    parser.add_argument("prompt", nargs="?", help=text)
     loading.checkpoint.add_weights(parser, writes=True)
-    help = "below 1, likely tokens become likelier; 0 always takes the likeliest (default: 0.8)"
-    parser.add_argument("--temperature", metavar="T", help=help, type=number(0, 100), default=0.8)
-    help = "decides what is drawn: the same seed writes the same (default: 0)"
-    parser.add_argument("--seed", help=help, type=integer(0, 2**64 - 1), default=0)
-    help = "draw from the K likeliest tokens only (default: from all)"
-    parser.add_argument("--top-k", metavar="K", help=help, type=integer(1, 10_000))
-    help = "draw from the likeliest tokens that together have this probability (default: 1, from all)"
-    parser.add_argument("--top-p", metavar="P", help=help, type=number(1e-6, 1), default=1)
-    help = "write the digits N times, a row each (default: 1), N names (default: 10), N texts or answers (default: 1)"
-    parser.add_argument("--count", metavar="N", help=help, type=integer(1, 100))
-    help = f"of a text, how many to write (default: {LETTERS}; of a GGUF file's, as many as it wants to)"
-    parser.add_argument("--letters", metavar="N", help=help, type=integer(1, 1_000_000))
-    help = "the GGUF file beside whose weights --weights has learned, if it is no longer where it was"
-    parser.add_argument("--start", metavar="FILE", help=help)
+    text = "below 1, likely tokens become likelier; 0 always takes the likeliest (default: 0.8)"
+    parser.add_argument("--temperature", metavar="T", help=text, type=number(0, 100), default=0.8)
+    text = "decides what is drawn: the same seed writes the same (default: 0)"
+    parser.add_argument("--seed", help=text, type=integer(0, 2**64 - 1), default=0)
+    text = "draw from the K likeliest tokens only (default: from all)"
+    parser.add_argument("--top-k", metavar="K", help=text, type=integer(1, 10_000))
+    text = "draw from the likeliest tokens that together have this probability (default: 1, from all)"
+    parser.add_argument("--top-p", metavar="P", help=text, type=number(1e-6, 1), default=1)
+    text = "write the digits N times, a row each (default: 1), N names (default: 10), N texts or answers (default: 1)"
+    parser.add_argument("--count", metavar="N", help=text, type=integer(1, 100))
+    text = f"of a text, how many to write (default: {LETTERS}; of a GGUF file's, as many as it wants to)"
+    parser.add_argument("--letters", metavar="N", help=text, type=integer(1, 1_000_000))
+    text = "the GGUF file beside whose weights --weights has learned, if it is no longer where it was"
+    parser.add_argument("--start", metavar="FILE", help=text)
     parser.add_argument("--raw", action="store_true", help="of a GGUF file: continue the text instead of answering")
     parser.add_argument("--out", metavar="FILE.png", help=f"the picture of the digits (default: {OUT})")
     return parser
 
 
-def sampling_options(arguments):
+def make_sampling(arguments):
     """Return the arguments with which `generate` draws, after the prompt."""
     return {
         "temperature": arguments.temperature,
@@ -105,7 +105,7 @@ def write_digits(model, options, network, arguments):
     """Draw the digits into a picture, and print what a network that reads digits sees there."""
     out = arguments.out or OUT
     digits = [int(digit) for digit in arguments.prompt or "0123456789"]
-    sampling = sampling_options(arguments)
+    sampling = make_sampling(arguments)
     rows = [generate_digits(model, options, digits, **sampling) for _ in range(arguments.count or 1)]
     with atomic_write(out) as file:
         Image.fromarray(arrange_on_paper(np.array(rows))).save(file, "PNG")
@@ -150,7 +150,7 @@ def arrange_on_paper(images):
 def write_names(model, options, network, arguments):
     """Print names, and for each whether it is in the list that the network has learned from."""
     letters = (arguments.prompt or "").lower()
-    names = generate_names(model, options, letters, arguments.count or 10, **sampling_options(arguments))
+    names = generate_names(model, options, letters, arguments.count or 10, **make_sampling(arguments))
     train_names = set(texts.decode_names(data.load(options.source, options.run.hold_out).train_tokens))
     print(network)
     for name in names:
@@ -174,7 +174,7 @@ def generate_names(model, options, letters, count, temperature, rng, top_k=None,
 def write_text(model, options, network, arguments):
     """Print the prompt, and then each letter as soon as it is drawn."""
     letters = options.source.letters
-    sampling = sampling_options(arguments)
+    sampling = make_sampling(arguments)
     prompt = arguments.prompt or letters[texts.default_prompt_id(options.source)]
     prompt_ids = [letters.index(letter) for letter in prompt]
     print(network)
@@ -224,7 +224,7 @@ def write_answer(arguments, model, options, file):
     prompt_ids = file.prompt(arguments.prompt, arguments.raw)
     if len(prompt_ids) > model.context_length:
         raise UserError(f"that is {len(prompt_ids):,} tokens of {sees}")
-    sampling = sampling_options(arguments)
+    sampling = make_sampling(arguments)
     print(f"{options.network.title(options.run)} of {arguments.weights}")
     for i in range(arguments.count or 1):
         if i > 0:

@@ -102,7 +102,7 @@ def iter_members(names, path, budget):
 
 
 def iter_tar_members(path, budget):
-    """`members` of a TAR file. To find the next one, all that is before it is unpacked.
+    """`iter_members` of a TAR file. To find the next one, all that is before it is unpacked.
 
     Raises UserError if there are too many files.
     """
@@ -125,7 +125,7 @@ def iter_tar_members(path, budget):
 
 
 def iter_zip_members(names, path, budget):
-    """`members` of a ZIP file: first those that an exercise's name names.
+    """`iter_members` of a ZIP file: first those that an exercise's name names.
 
     Raises UserError if it is no ZIP file, or is encrypted.
     """

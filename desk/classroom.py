@@ -76,7 +76,7 @@ def open_table(out_path):
     with atomic_write(out_path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
         yield text
-        text.detach()  # flushed, and `replacing` closes the file
+        text.detach()  # flushed, and `atomic_write` closes the file
 
 
 def write_table(file, catalogue, name, seed, only, feedback):
@@ -244,7 +244,7 @@ def find_files(catalogue, person, spare=None):
                             ((not is_written(catalogue.by_name[name], path), *rank), path)
                         )
                         if spare and place.is_relative_to(spare):
-                            parts = parts[1:]  # the first is the folder that `unpack_apart` has made
+                            parts = parts[1:]  # the first is the folder that `unpack_in_process` has made
                         labels[path] = "/".join(parts) or path.name
                     elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
                         passed_over.append(path.name)

@@ -62,8 +62,8 @@ class Blank:
         """Judge functions that run in another process by `rechecks`. Raises `Wrong` if a check fails."""
         own_functions = SimpleNamespace(**{name: getattr(functions, name) for name in self.functions})
         evidence = Evidence(self.calls(own_functions), seed, lambda text: None)
-        for check_result in self.rechecks:
-            check_result(evidence)
+        for run_check in self.rechecks:
+            run_check(evidence)
 
     @np.errstate(all="ignore")
     def grade(self, module, seed, on_progress):
@@ -82,8 +82,8 @@ class Blank:
         """Return the text for a file that passes. Raises `Wrong` if it does not."""
         check_complete(module, self.functions, self.stub)
         evidence = Evidence(self.calls(module), seed, on_progress)
-        for check_result in self.checks:
-            check_result(evidence)
+        for run_check in self.checks:
+            run_check(evidence)
         return "\n".join([self.format_success(evidence), *evidence.remarks])
 
 
@@ -288,7 +288,7 @@ def pack_params(params):
 
 
 def unpack_params(module, content):
-    """Return the params from which `packed` has made these bytes."""
+    """Return the params from which `pack_params` has made these bytes."""
     return unpack(unpack_arrays(content), module)
 
 

@@ -149,9 +149,8 @@ class Case(Kind):
                 text = ""
                 question = "Is that so here? The cause is still in the program."
             text += f"You say: {meaning}. Then {sign} {exercise.against.get(diagnosis, question)}"
-            if (
-                notes.is_changed and not notes.is_fixed
-            ):  # nobody learns from guesses alone which suspect is the right one
+            # Nobody learns from guesses alone which suspect is the right one.
+            if notes.is_changed and not notes.is_fixed:
                 text += f" {exercise.still}{numbers}" if diagnosis == self.diagnosis else numbers
             return Verdict(False, "not fixed" if diagnosis == self.diagnosis else f"diagnosis: {diagnosis}", text)
         if not notes.is_fixed:

@@ -22,7 +22,7 @@ def list_faults(work):
 
 
 def has_met(work, network):
-    """Return whether an exercise of the network's part has passed. All have met the MLP."""
+    """Return True if an exercise of the network's part has passed. Every learner has met the MLP."""
     if network not in MET_WITH:
         return True
     exercise = work.catalogue.by_name.get(MET_WITH[network])
@@ -77,5 +77,6 @@ def choose_again(work, is_due=False):
 
 def count_found(work):
     """Return how many faults are found, and how many there are for this learner, in words."""
-    names = {*list_faults(work), *load_found(work)}
-    return f"{len(load_found(work))} of {len(names)} faults found"
+    found_names = load_found(work).keys()
+    n_faults = len({*list_faults(work), *found_names})
+    return f"{len(found_names)} of {n_faults} faults found"

@@ -63,9 +63,8 @@ def list_stages(values):
     """
     no_bars, answer = (np.zeros(16), ""), (np.zeros(10), "")
     W1, W2, dW1, dW2 = ((values[name], name) for name in ("W1", "W2", "dW1", "dW2"))
-    z1, a1 = (
-        (values[name] / np.abs(values["z1"]).max(), name) for name in ("z1", "a1")
-    )  # a bar of 1 is as long as can be
+    # A bar of 1 is as long as can be.
+    z1, a1 = ((values[name] / np.abs(values["z1"]).max(), name) for name in ("z1", "a1"))
     da1, dz1 = ((values[name] / np.abs(values["da1"]).max(), name) for name in ("da1", "dz1"))
     p, dlogits, new_answer = (values["p"], "p"), (values["dlogits"], "dlogits"), (values["new_p"], "p")
     loss, new_loss = (f"{values[name]:.2f}" for name in ("loss", "new_loss"))

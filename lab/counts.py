@@ -97,16 +97,14 @@ def iter_text_tables(source):
         codes = sum(
             (token_ids[i : len(token_ids) - n + i] * n_letters ** (n - 1 - i) for i in range(n)), np.zeros(1, np.int64)
         )
-        context_codes = np.broadcast_to(
-            codes, len(token_ids) - n
-        )  # number i: the n letters before letter i + n, as one number
+        # Number i: the n letters before letter i + n, as one number.
+        context_codes = np.broadcast_to(codes, len(token_ids) - n)
         contexts, row = np.unique(context_codes[: n_train - n], return_inverse=True)
         counts = np.zeros((len(contexts), n_letters))
         np.add.at(counts, (row, token_ids[n:n_train]), 1)
         rows = np.minimum(np.searchsorted(contexts, context_codes[positions - n]), len(contexts) - 1)
-        context_counts = (
-            counts[rows] * (contexts[rows] == context_codes[positions - n])[:, np.newaxis]
-        )  # (N, V): 0 where the row was never seen
+        # 0 where the row was never seen.
+        context_counts = counts[rows] * (contexts[rows] == context_codes[positions - n])[:, np.newaxis]  # (N, V)
         times = context_counts.sum(axis=1)
         p = (context_counts + p) / (times[:, np.newaxis] + 1)
         yield name, p, times, token_ids[positions]

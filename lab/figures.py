@@ -210,9 +210,8 @@ def draw_mistake(page):
     p = softmax(model.forward(x[np.newaxis]))[0]
     prediction = int(p.argmax())
     W1, _, W2, _ = model.params.values()
-    weight_difference = (
-        W2[:, prediction] - W2[:, true]
-    )  # what a unit, times its activation, adds to the one score more than to the other
+    # Times its activation, this is what a unit adds to the one score more than to the other.
+    weight_difference = W2[:, prediction] - W2[:, true]
     votes = model.a1[0] * weight_difference
     order = np.argsort(-votes, kind="stable")
 

@@ -39,6 +39,7 @@ def name_runs():
 
 
 def make_options(name, seed, *extra_options):
+    """Return the options of a run "MODEL DATASET" with this seed."""
     model, dataset = name.split()
     return parse_options("np", "--model", model, "--dataset", dataset, "--seed", seed, *extra_options)
 
@@ -57,7 +58,8 @@ def measure(name, step, seed):
 
 
 def combine(tables):
-    """Return {row: [mean over the tables, standard deviation] or None for each column}: see `training_table.widen`."""
+    """Return {row: [mean over the tables, standard deviation] or None for each column}: see
+    `training_table.make_ranges`."""
     rows = {}
     for name, numbers in tables[0].items():
         rows[name] = []
@@ -75,6 +77,7 @@ def combine(tables):
 
 
 def load_recorded():
+    """Return {run: {step: {"n": seeds, "rows": the table}}} of what is recorded so far."""
     return json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
 
 
@@ -87,6 +90,7 @@ def to_json(value, indent=""):
 
 
 def save(content):
+    """Write what is recorded, in one step."""
     with atomic_write(RECORDED) as file:
         file.write((to_json(content) + "\n").encode())
 

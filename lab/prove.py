@@ -141,9 +141,8 @@ def judge_run(options, checkpoint=None, steps=STEPS):
     start, middle = checkpoint.history.step if checkpoint else 0, max(1, steps // 2)
     batches = [*iter_steps(options, dataset, start, start + steps)]
     progress = tqdm(total=steps + 2 + len(model.params), disable=None, leave=False)
-    muted_messages = contextlib.redirect_stderr(
-        io.StringIO()
-    )  # "gets its batches whole", of each form: a row says it once
+    # Each form would say "gets its batches whole": a row says it once.
+    muted_messages = contextlib.redirect_stderr(io.StringIO())
     with progress, muted_messages, tempfile.TemporaryDirectory(prefix="prove") as folder:
         check_repeats(options, checkpoint, batches[0])
         by_hand, loss = InNumPy(options, checkpoint), judges.LossByDefinition()
@@ -154,9 +153,8 @@ def judge_run(options, checkpoint=None, steps=STEPS):
         path, step_fault, flat = Path(folder) / "checkpoint.npz", None, []
         for number, (x, y, lr) in enumerate(batches, 1):
             arrays_before = {group: copy_arrays(arrays) for group, arrays in by_hand.get_arrays().items()}
-            if (
-                number == 1 and not options.base_model
-            ):  # beside a file's weights, one of two thin matrices begins with zeros
+            # Beside a file's weights, one of two thin matrices begins with zeros.
+            if number == 1 and not options.base_model:
                 flat = judges.find_flat_arrays(judges.make_slopes(options, arrays_before, x[:FEW], y[:FEW]))
             arrays = by_hand.step(x, y, lr)
             if not loss.failure:

@@ -17,9 +17,10 @@ FOLDER = Path("learning_curves")  # where a run leaves its network, unless --out
 def load_network(path=None, writes=False, text=None, start=None):
     """(model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict and not to train.
 
-    path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes. text: what
-    it is to write, or to go on from. writes: None if a network of a path may do either. start: see `read`. UserError if
-    there is none, if the network is of the other kind or cannot write that text, or if anything is wrong with the file.
+    path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes. text: what it
+    is to write, or to go on from. writes: None if a network of a path may do either. start: see `read_options`.
+    UserError if there is none, if the network is of the other kind or cannot write that text, or if anything is wrong
+    with the file.
     """
     options, checkpoint = read_options("np", path or find_newest(writes, text), start)
     if writes not in (None, options.network.writes):
@@ -35,7 +36,8 @@ def load_network(path=None, writes=False, text=None, start=None):
 
 
 def find_newest(writes, text=None):
-    """The newest checkpoint in learning_curves of such a network: see `load`. Of others, only the options are read.
+    """The newest checkpoint in learning_curves of such a network: see `load_network`. Of others, only the options are
+    read.
 
     One that needs the file that it starts from is never meant. Raises UserError if there is none.
     """
@@ -49,7 +51,8 @@ def find_newest(writes, text=None):
         if options.get("start"):
             continue
         model, dataset = options.get("model", next(iter(NETWORKS))), options.get("dataset", next(iter(SOURCES)))
-        if model not in NETWORKS or not (facts or dataset in SOURCES):  # `read` says it of one that nobody knows
+        # `read_options` refuses a network that is not known.
+        if model not in NETWORKS or not (facts or dataset in SOURCES):
             return path
         if writes in (None, NETWORKS[model].writes):
             source = SOURCES.find(dataset, **facts)
@@ -75,7 +78,7 @@ def compute_logits(model, options, images):
 
 
 def add_weights(parser, writes=False):
-    """The option --weights, for `load`."""
+    """Add the option --weights, for `load_network`."""
     what = f"the checkpoint of a network that {describe_kind(writes)} (default: the newest in {FOLDER})"
     what += ", or the GGUF file of a model that people use" if writes else ""
     parser.add_argument("--weights", metavar="FILE", help=what)

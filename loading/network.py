@@ -1,4 +1,4 @@
-"""The network that options describe: `make` looks up its class in networks.py, and gives it what it takes."""
+"""The network that options describe: `make_network` looks up its class in networks.py, and passes its arguments."""
 
 import inspect
 from contextlib import nullcontext
@@ -18,9 +18,8 @@ def make_network(framework, options, checkpoint=None):
     given |= options.source.tokenizer.sizes if options.network.writes else {}
     if options.base_model:
         given |= options.base_model.sizes
-        arrays = (
-            {} if framework == "torch" else options.base_model.arrays(options.run.dtype)
-        )  # not a part of the checkpoint
+        # The memory of these arrays is no part of the checkpoint's.
+        arrays = {} if framework == "torch" else options.base_model.arrays(options.run.dtype)
     try:
         with nullcontext() if checkpoint is None else memory.memory_limit(2**26 + 8 * checkpoint.size):
             if not options.base_model:

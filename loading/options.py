@@ -164,9 +164,8 @@ def make_parser(framework, argv, description, model, recipe_name, recipe, saved_
 def check_saved(arguments, saved_options, may_have_moved):
     """UserError if an option of a run that continues is another. may_have_moved: {option: whether its file may have
     moved}."""
-    for name in sorted(
-        saved_options, key=lambda name: name != "model"
-    ):  # the model first: it decides which others there are
+    # The model first: it decides which others there are.
+    for name in sorted(saved_options, key=lambda name: name != "model"):
         value = getattr(arguments, name, None)
         if value not in (None, saved_options[name]) and not may_have_moved.get(name):
             has = (

@@ -41,9 +41,8 @@ class Folder(NamedTuple):
 
     counts: dict = MappingProxyType({})  # {a size: what there are so many of}; the first is that over which a mean goes
     words: Words = Words.from_folder()
-    says: dict = MappingProxyType(
-        {}
-    )  # {what their files may say besides, in capitals: what that is where one does not}
+    # {what their files may say besides, in capitals: what that is where one does not}
+    says: dict = MappingProxyType({})
     finders: dict = MappingProxyType({})  # {name: a finder}, which are asked before the marker's
     path: Any = None  # where it is
 

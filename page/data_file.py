@@ -48,14 +48,14 @@ def make_arrays(model, options, history):
     misread = np.flatnonzero(~is_right)
     numbers = np.array([*range(READ), *misread[misread >= READ][:MISREAD]])
     labels = dataset.test_labels[numbers]
-    surprise_order = p[numbers, labels] + is_right[numbers]  # in the true digit, of the misread
+    belief = p[numbers, labels] + is_right[numbers]  # in the true digit; above 1 if it is read right
     facts = {
         "run": describe_run(options, history),
         "rounded": round(float(is_right.mean()), 4),  # the accuracy of the weights as they are here
         "pixels": options.run.pixels,
         "mean": options.source.mean_and_std[0],
         "std": options.source.mean_and_std[1],
-        "opens": int(surprise_order.argmin()),  # on the misread image that surprises the network most
+        "opens": int(belief.argmin()),  # on the misread image that surprises the network most
     }
     images = {
         "test_numbers": numbers,
@@ -78,7 +78,7 @@ def describe_run(options, history):
 
 
 def quantize(array, largest):
-    """A float array as whole numbers from -largest to largest, and their scales, float32.
+    """Round a float array to whole numbers from -largest to largest. Return them and their scales, float32.
 
     If they fit into 8 bits, each column of the array has a scale of its own; otherwise the array has one.
     No weight changes by more than half a scale: 1/254 or 1/65534 of the largest in its column or array.

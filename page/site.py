@@ -54,9 +54,8 @@ ADDRESS = re.compile(r"^\*\*In your browser:\*\* <?(https://\S+?)/?>?$", re.MULT
 ASIDE = re.compile(r"^<!-- not on the site -->\n.*?^<!-- on the site -->\n", re.MULTILINE | re.DOTALL)
 GUESS = re.compile(r"<p><strong>Guess first\.</strong>.+?</ul>(?=\s*<details>)", re.DOTALL)  # page/lessons/guess.jsx
 FORMULA_AND_SIGN = re.compile(r'(<span class="math inline">(?:(?!</math>).)*</math></span>[,.;:?)]+)', re.DOTALL)
-CAPTION = re.compile(
-    r"<p><em>((?:(?!</p>|</?em>).)*)</em></p>", re.DOTALL
-)  # a whole paragraph: what is said of a picture
+# A whole paragraph: what is said of a picture.
+CAPTION = re.compile(r"<p><em>((?:(?!</p>|</?em>).)*)</em></p>", re.DOTALL)
 LONG = re.compile(r"<td>(?=<code>[^<]{28,}</code></td>)")  # a command that takes several lines beside other columns
 SENTENCE = re.compile(r"<td>(?=[^<]{32})")  # on a phone, beside other columns, it would take a line for each word
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")

@@ -32,7 +32,7 @@ class Checkpoint(NamedTuple):
     options: dict  # of the run, not of the call that made it
     groups: dict  # those of GROUPS, each with its arrays by their names
     history: History
-    facts: dict  # of its data, for `Source.told`; {} if it is older than that
+    facts: dict  # of its data, for `Source.with_facts`; {} if it is older than that
 
     @property
     def size(self):
@@ -100,14 +100,13 @@ def iter_arrays(groups):
 def save_checkpoint(path, options, groups, history, obsolete=()):
     """Write all that a run needs to continue, in one step. options: a dict; groups: {one of GROUPS: {name: array}}.
 
-    obsolete: as in `replacing`. It goes straight into the file, an array at a time: np.savez does the same, but not
+    obsolete: as in `atomic_write`. It goes straight into the file, an array at a time: np.savez does the same, but not
     every version of it recovers cleanly from a full disk.
 
     UserError, and nothing is written, if any number is not finite: what was learned before stays.
     """
-    if not all(
-        np.isfinite([a.min(initial=0), a.max(initial=0)]).all() for _, _, a in iter_arrays(groups)
-    ):  # makes no array
+    # The smallest and the largest number of each array: no array of its size is made.
+    if not all(np.isfinite([a.min(initial=0), a.max(initial=0)]).all() for _, _, a in iter_arrays(groups)):
         raise UserError(f"the network's numbers are no longer finite at step {history.step}: lower --lr")
     arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
     for group, values in {**groups, "history": history.numbers()}.items():

@@ -30,10 +30,11 @@ from support.paper import (
 )
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
+# The most bytes of files, and the most pixels, of pictures that are read at the same time.
 OPEN, DECODED = (
     CapacityLimit(PICTURE),
     CapacityLimit(PIXELS),
-)  # bytes of files, pixels, of pictures that are read side by side
+)
 SIDE = 320  # pixels; more would add nothing about a digit
 WIDEST = 0.4  # of the picture's longer side: what is wider both ways is no ink
 DARKEST = 128  # shade of paper: ink stands out less in less light, but on darker paper than this it would be noise

@@ -67,5 +67,5 @@ def memory_limit(n_bytes):
 
 
 def machine_memory_limit():
-    """`limited` to what there is: a run that fits never meets this limit."""
+    """`memory_limit` for all that there is: a run that fits never meets this limit."""
     return memory_limit(available_memory() + OF_A_CORE * (os.cpu_count() or 1))

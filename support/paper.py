@@ -18,7 +18,8 @@ ROUND = 0.07  # of its own size is a circle away from the digit that it is drawn
 
 
 def find_sheet(picture):
-    """The corners (4, 2) of a sheet on a table in a picture (H, W) uint8, as `quadrilateral` says; None without one.
+    """The corners (4, 2) of a sheet on a table in a picture (H, W) uint8, as `fit_quadrilateral` returns them; None
+    without one.
 
     At some threshold it is the largest piece of what is lighter than the table, or darker. The table may be lighter in
     places, and a shadow may lie over a part of the sheet, so all thresholds are tried.
@@ -97,9 +98,8 @@ def rectify(picture, corners):
     """
     corners = corners + 0.02 * (corners.mean(axis=0) - corners)  # without the edge
     corner, middle = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]), np.array(picture.shape[::-1]) / 2
-    matrix = perspective_matrix(
-        corner, (corners - middle) / max(picture.shape)
-    )  # phones' focal length: 0.7 to 1.1 of the side
+    # The focal length is 1: phones have 0.7 to 1.1 of the longer side.
+    matrix = perspective_matrix(corner, (corners - middle) / max(picture.shape))
     sides = np.linalg.norm(matrix[:, :2], axis=0)
     longest = side_lengths(corners).max()
     size = tuple(int(side) for side in (longest * sides / sides.max()).round() + 1)
@@ -188,7 +188,8 @@ def find_rulings(ink, slope=None):
 def is_through(thick, reach, x, line):
     """Return True if there is ink along nearly all of a line, (middle, fall, strength), from one border to the other.
 
-    thick: the ink as `rulings` has it, with so many rows above and below as `reach` says; x: the columns to look at.
+    thick: the ink as `find_rulings` has it, with so many rows above and below as `reach` says; x: the columns to look
+    at.
     """
     middle, fall, strength = line
     rows = reach + np.rint(line_heights(middle, fall, x[-1] + 1)[x]).astype(int)
@@ -246,7 +247,7 @@ def is_band(shape):
 
 
 def is_around(outer, inner):
-    """Return True if a box (..., 4), as `pieces` has them, is around another with some space on all sides."""
+    """Return True if a box (..., 4), as `find_pieces` has them, is around another with some space on all sides."""
     space = ROUND * (outer[..., 2:] - outer[..., :2]).max(axis=-1, keepdims=True)
     return ((inner - outer)[..., :2] >= space).all(axis=-1) & ((outer - inner)[..., 2:] >= space).all(axis=-1)
 

@@ -132,7 +132,8 @@ class Source:
         return None
 
     def read(self, path):
-        """A picture file as the network was trained to see it: `support.ink.Seen`, whose `problem` says why not.
+        """A picture file as the network was trained to see it: `support.ink.DigitPicture`, whose `problem` says why
+        not.
 
         UserError if the examples are no images.
         """

@@ -321,7 +321,7 @@ class PartEnded(Exception):
 class Meeting:
     """Where the parts of a batch add up what a layer has to know of all of it (in PyTorch, SyncBatchNorm).
 
-    A part that waits for the others makes room: no more than `threads()` of them compute at a time.
+    A part that waits for the others makes room: no more than `limit_blas_threads()` of them compute at a time.
     """
 
     def __init__(self):
@@ -350,7 +350,7 @@ class Meeting:
     def add_up(self, part, *mine):
         """The sums over all parts, in their order, of what each brings: numbers or arrays, the same ones from each.
 
-        Outside a meeting the part is all there is. `Left` if another has ended and does not come.
+        Outside a meeting the part is all there is. Raises `PartEnded` if another has ended and does not come.
         """
         if not self.number:
             return mine

@@ -227,6 +227,7 @@ def test_no_weight_differs_by_more_than_is_said():
 
 
 def test_an_exercise_that_is_left_out_is_named(tmp_path, monkeypatch):
-    monkeypatch.delitem(prove.BY_NAME, "dz1")  # its file is broken
+    others = {name: exercise for name, exercise in prove.BY_NAME.items() if name != "dz1"}
+    monkeypatch.setattr(prove, "BY_NAME", others)  # as if its file were broken
     with pytest.raises(UserError, match="`prove mlp` needs exercises that cannot be used: restore dz1"):
         prove.prove(tmp_path, "mlp")

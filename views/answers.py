@@ -39,9 +39,8 @@ def draw_prediction(input_picture, p, answer, names=range(10)):
     style_picture_axes(image_axes, "what it would be shown" if input_picture.problem else "what the network saw", size)
     image_axes.imshow(input_picture.image, cmap="gray", vmin=0, vmax=255)
     if input_picture.problem:
-        write_text(
-            answer_axes, textwrap.fill(input_picture.problem.rpartition(": ")[2], 30)
-        )  # the first half is the title
+        # The first half is the title.
+        write_text(answer_axes, textwrap.fill(input_picture.problem.rpartition(": ")[2], 30))
     else:
         draw_bars(answer_axes, p, "what it says", "probabilities", probability, names=names)
     return figure

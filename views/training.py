@@ -9,8 +9,7 @@ import numpy as np
 import data
 import main_np
 from layers_np import walk
-from loading.checkpoint import add_weights, find_newest
-from loading.checkpoint import load_network as load_network
+from loading.checkpoint import add_weights, find_newest, load_network
 from loading.network import group_arrays, make_network
 from loading.options import parse_options, read_options
 from support import drawing
@@ -44,9 +43,8 @@ def add_training(parser):
     parser.add_argument("--training", metavar="N", nargs="?", type=integer(1, 10_000), help=message)
 
 
-@np.errstate(
-    over="ignore", invalid="ignore", divide="ignore"
-)  # a loss that is not finite is what somebody may be looking for
+# The user may be looking for a loss that is not finite.
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def look_at_training(argv):
     """Draw a step of a training, and say what in it is out of the ordinary."""
     parser = Parser(add_help=False)
@@ -110,8 +108,8 @@ def take_first_steps(options, n_steps):
         if i and not np.isfinite(losses[-1]):
             break
         changes = {name: p - model.params[name] for name, p in network.params.items()}
-        position = f"step {i + 1:,} of {plan.steps:,}, rate {lr:.2g} (at its highest {options.run.lr:g})"
-        step = Step(model, options, batch, changes, lr / options.run.lr, losses, position, i + 1)
+        description = f"step {i + 1:,} of {plan.steps:,}, rate {lr:.2g} (at its highest {options.run.lr:g})"
+        step = Step(model, options, batch, changes, lr / options.run.lr, losses, description, i + 1)
     return step, dataset
 
 
@@ -181,9 +179,11 @@ def take_last_step(options, checkpoint, dataset):
     lr = learning_rate(n_steps, plan.steps, options) if is_rising else options.run.lr
     main_np.train_step(network, optimizer, *data.encode(*batch, options), lr)
     changes = {name: p - model.params[name] for name, p in network.params.items()}
-    position = f"after {n_steps:,} steps: the last batch again, rate {lr:g}" + ("" if is_rising else " (the highest)")
+    description = f"after {n_steps:,} steps: the last batch again, rate {lr:g}" + (
+        "" if is_rising else " (the highest)"
+    )
     number = training_table.LAST if n_steps == plan.steps else None
-    return Step(model, options, batch, changes, lr / options.run.lr, losses, position, number)
+    return Step(model, options, batch, changes, lr / options.run.lr, losses, description, number)
 
 
 def find_worst(options, checkpoint):
@@ -213,7 +213,7 @@ def find_worst(options, checkpoint):
 
 
 def copy_network(options, network):
-    """Return a copy of a network whose work nobody shares."""
+    """Return a copy of a network, whose work no threads share."""
     model = make_network("np", with_changes(options, autograd=False))
     for group, arrays in group_arrays(network).items():
         for name, array in arrays.items():
@@ -222,7 +222,7 @@ def copy_network(options, network):
 
 
 class GradientRecorder:
-    """In the place of an optimizer: it moves nothing, and keeps the gradients with which a step would."""
+    """In place of an optimizer: `step` moves nothing, and keeps the gradients."""
 
     def __init__(self, options):
         self.options = options
@@ -241,12 +241,10 @@ def compute_passes(model, options, batch):
     `forward` leaves of each example.
     """
     x, y = data.encode(*batch, options)
-    outputs, layers, recorder, attributes_before = (
-        {},
-        getattr(model, "layers", {}),
-        GradientRecorder(options),
-        {**vars(model)},
-    )
+    outputs = {}
+    layers = getattr(model, "layers", {})
+    recorder = GradientRecorder(options)
+    attributes_before = dict(vars(model))
     model.training = True
     for name, layer in layers.items():
         layer.forward = record_output(outputs, name, layer.forward)
@@ -296,7 +294,7 @@ def record_output(outputs, name, forward):
 
 
 def examine_step(step):
-    """What a training looks like at a `Step`.
+    """Examine a `Step` of a training. Return a dict:
 
     {"where": in words, "examples": pictures (n, h, w), "labels": (n,) words, or texts and None, "losses": of all steps
     so far, "classes": K, "layers": {name: {"spread", "zeros": the share that is 0}}, "arrays": {name: {"gradient": its
@@ -320,9 +318,8 @@ def examine_step(step):
         layers[name] = {"spread": spread(a), "zeros": float((a == 0).mean())}
         marks += [(name, *mark) for mark in find_unusual_output(a) if has_weights]
     for name, p in model.params.items():
-        relative = (
-            root_mean_square(changes[name]) / root_mean_square(p) if changes and p.ndim > 1 and p.any() else None
-        )  # a bias begins at 0
+        # An update of a bias has no unit: a bias begins at 0.
+        relative = root_mean_square(changes[name]) / root_mean_square(p) if changes and p.ndim > 1 and p.any() else None
         arrays[name] = {"gradient": root_mean_square(gradients[name]), "step": relative, "is_vector": p.ndim == 1}
         marks += [(name, *mark) for mark in find_unusual_array(root_mean_square(gradients[name]), relative, step.rate)]
     marks += find_contradictions(model, options, step.batch)

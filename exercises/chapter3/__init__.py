@@ -78,9 +78,8 @@ def probe_training(module):
         call_before = dict(last_call)
         gradients = original(*arguments, **options)
         if len(results) < 3:
-            results.append(
-                are_weight_gradients_right(gradients, tolerance=1e-3, **call_before)
-            )  # a training has float32 alone
+            # A training has float32 alone.
+            results.append(are_weight_gradients_right(gradients, tolerance=1e-3, **call_before))
         return gradients
 
     with (
@@ -264,11 +263,12 @@ def probe_leak(module, rng, train):
     learned_images, read_images = (
         set().union(*(rows for rows, was_learned in passes if was_learned is kind)) for kind in (True, False)
     )
+    # Fewer than 1 in 100 images may be in both: some 1s look the same.
     return (
         len(learned_images) > 100
         and len(read_images) > 100
         and len(learned_images & read_images) < 0.01 * len(read_images)
-    )  # some 1s look the same
+    )
 
 
 def probe_broadcast(module, rng, train):

@@ -104,9 +104,8 @@ def draw_word_pairs(rng, without_last=False):
     """
     V = int(rng.integers(4, 8))
     W, N = V + int(rng.integers(1, 4)), int(rng.integers(60, 90))
-    _, word_once, *frequent_words = rng.permutation(
-        np.arange(1, W - 1)
-    )  # the first of these is the one that never does
+    # The first word of the permutation never comes before another.
+    _, word_once, *frequent_words = rng.permutation(np.arange(1, W - 1))
     frequent_words += [0] if without_last else [0, W - 1]
     x = np.concatenate([[word_once], frequent_words, rng.choice(frequent_words, N - 1 - len(frequent_words))])
     y = rng.integers(0, V - without_last, N)

@@ -204,11 +204,10 @@ def describe_edits(edits, source, results):
     start, end = min(place[:2] for place in places), max(place[2:] for place in places)
     nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.expr, ast.stmt))]
     enclosing = [span(node) for node in nodes if span(node)[:2] <= start and end <= span(node)[2:]]
-    place = (
-        places.pop()
-        if len(places) == 1
-        else min(enclosing, key=lambda position: (-position[0], -position[1], position[2:]))
-    )  # the smallest
+    if len(places) == 1:
+        (place,) = places
+    else:  # the smallest node around all of them
+        place = min(enclosing, key=lambda position: (-position[0], -position[1], position[2:]))
     is_in_one = not any(isinstance(node, BLOCKS) and span(node) == place for node in nodes)
     return {
         "kind": kinds.pop() if len(kinds) == 1 else "in one place",
