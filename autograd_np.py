@@ -31,12 +31,15 @@ class Node:
 
     def __init__(self, shape, edges):
         """edges: (parent's node, share) for each parent; share(dy) is what dy adds to the gradient of the parent."""
-        self.shape, self.edges, self.grad = shape, edges, None
+        self.shape = shape
+        self.edges = edges
+        self.grad = None
         self.number = next(Node.numbers)  # younger nodes have larger numbers; parents are older
 
     def ancestors(self):
         """This node, its parents, theirs and so on, the oldest first. No recursion: a graph may be deep."""
-        found, waiting = {self}, [self]
+        found = {self}
+        waiting = [self]
         while waiting:
             edges = waiting.pop().edges
             if edges is None:
@@ -147,7 +150,8 @@ class Tensor:
         return Tensor(y, (self, lambda dy: dy / (2 * y)))
 
     def sum(self, axis=None, keepdims=False):  # every a is in one sum y, and gets the gradient of that y
-        y, shape = self.value.sum(axis=axis, keepdims=True), self.shape
+        y = self.value.sum(axis=axis, keepdims=True)
+        shape = self.shape
         share = (self, lambda dy: np.broadcast_to(dy.reshape(y.shape), shape))
         return Tensor(y if keepdims else y.squeeze(axis), share)
 
@@ -190,7 +194,8 @@ def differences(title, function, *operands):
 
 def check():
     """Print every operation's largest relative difference, in float64."""
-    rng, y = np.random.default_rng(1), np.array([1, 0, 3])
+    rng = np.random.default_rng(1)
+    y = np.array([1, 0, 3])
     print("each operation's gradients, and their largest relative difference from (loss(+h) - loss(-h)) / 2h")
     for name, function, *shapes in [
         ("a + b", lambda a, b: a + b, (2, 3, 4), (3, 4)),

@@ -122,7 +122,8 @@ class CausalAttention:
         if position > 0:
             k = np.concatenate([self.k[:, :, :position], k], axis=2)  # (B, h, position + 1, d)
             v = np.concatenate([self.v[:, :, :position], v], axis=2)
-        self.k, self.v = k, v
+        self.k = k
+        self.v = v
         self.weights = softmax(q @ k.swapaxes(2, 3) * self.scale)  # (B, h, 1, position + 1)
         return out.forward(merge(self.weights @ v))
 

@@ -54,7 +54,8 @@ class Mean:
 
     def forward(self, x):
         """x (B, ..., C) -> y (B, C)."""
-        self.x_shape, self.between = x.shape, tuple(range(1, x.ndim - 1))
+        self.x_shape = x.shape
+        self.between = tuple(range(1, x.ndim - 1))
         return x.mean(axis=self.between)
 
     def backward(self, dy):
@@ -88,7 +89,8 @@ class Network:
     """
 
     def __init__(self, layers, dtype):
-        self.layers, self.training = layers, True
+        self.layers = layers
+        self.training = True
         for layer in walk(layers).values():
             for kind in ("params", "statistics"):
                 arrays = getattr(layer, kind, {})
@@ -118,7 +120,8 @@ class Network:
         Keeps d loss / d x in `gradients` as "x"; in testing also d loss / d output of each layer, by its name. In
         training these are not kept, so that their memory can be reused.
         """
-        self.gradients, dy = {}, dlogits
+        self.gradients = {}
+        dy = dlogits
         for name, layer in reversed(self.layers.items()):
             if not self.training:
                 self.gradients[name] = dy

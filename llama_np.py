@@ -88,7 +88,8 @@ class RotaryEmbedding:
         *_, T, d = x.shape
         positions = np.arange(position, position + T)[:, np.newaxis]  # (T, 1)
         angles = positions * self.rope_theta ** (-np.arange(0, d, 2) / d)  # (T, d / 2)
-        self.cos, self.sin = np.cos(angles).astype(x.dtype), np.sin(angles).astype(x.dtype)
+        self.cos = np.cos(angles).astype(x.dtype)
+        self.sin = np.sin(angles).astype(x.dtype)
         return apply_rotary(x, self.cos, self.sin)
 
     def backward(self, dy):
@@ -105,7 +106,8 @@ class RotaryEmbedding:
 
 def apply_rotary(x, cos, sin):
     """Rotate the points (x[..., 2 i], x[..., 2 i + 1]) by angles with these cosines and sines (T, d / 2)."""
-    first, second = x[..., ::2], x[..., 1::2]  # (..., T, d / 2)
+    first = x[..., ::2]  # (..., T, d / 2)
+    second = x[..., 1::2]  # (..., T, d / 2)
     y = np.empty_like(x)
     y[..., ::2] = first * cos - second * sin
     y[..., 1::2] = first * sin + second * cos
@@ -180,7 +182,8 @@ class GroupedQueryAttention:
         if position > 0:
             k = np.concatenate([self.k[:, :, :position], k], axis=2)  # (B, s, position + n, d)
             v = np.concatenate([self.v[:, :, :position], v], axis=2)
-        self.k, self.v = k, v
+        self.k = k
+        self.v = v
         products = group_heads(q, self.kv_heads) @ k.swapaxes(2, 3)  # (B, s, g n, position + n)
         scores = ungroup_heads(products, self.heads) * self.scale  # (B, h, n, position + n)
         causal_mask = np.tri(*scores.shape[2:], position, dtype=bool)  # row i has position + i + 1 times True

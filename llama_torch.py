@@ -32,8 +32,10 @@ def apply_rotary(x, rope_theta):
     """Rotate each pair of channels of x (B, heads, T, d) by an angle that grows with the position (RoPE)."""
     *_, T, d = x.shape
     angles = torch.arange(T)[:, None] * rope_theta ** (-torch.arange(0, d, 2, dtype=torch.float64) / d)  # (T, d / 2)
-    cos, sin = angles.cos().to(x), angles.sin().to(x)
-    first, second = x[..., ::2], x[..., 1::2]  # (B, heads, T, d / 2)
+    cos = angles.cos().to(x)
+    sin = angles.sin().to(x)
+    first = x[..., ::2]  # (B, heads, T, d / 2)
+    second = x[..., 1::2]  # (B, heads, T, d / 2)
     return torch.stack((first * cos - second * sin, first * sin + second * cos), dim=-1).flatten(-2)
 
 

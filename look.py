@@ -76,14 +76,18 @@ def main(argv=None):
     count = (28 // options.run.patch) ** 2 if "attention" in pictures else 0
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
-    out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
+    out = open_folder(arguments.out)
+    name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
     kinds = [*pictures, "weights", *OF_ALL] if pictures else OF_ALL
     files = {kind: out / f"{kind}_{name}.png" for kind in kinds}
     for file in files.values():
         check_output("--out", file, ".png", checkpoint.path, arguments.picture)
-    dataset, test_name = data.load(options.source, options.run.hold_out), test_set_name(options)
+    dataset = data.load(options.source, options.run.hold_out)
+    test_name = test_set_name(options)
     if arguments.picture:
-        input_picture, y, description = options.source.read(arguments.picture), arguments.label, "your picture"
+        input_picture = options.source.read(arguments.picture)
+        y = arguments.label
+        description = "your picture"
         if input_picture.problem:
             raise UserError(input_picture.problem)
         image = input_picture.image
@@ -91,11 +95,9 @@ def main(argv=None):
         index = min(TEST, len(dataset.test_images) - 1) if arguments.test is None else arguments.test
         if index >= len(dataset.test_images):
             parser.error(f"--test {index}: there are {len(dataset.test_images)} {test_name} images, from 0")
-        image, y, description = (
-            dataset.test_images[index],
-            int(dataset.test_labels[index]),
-            f"{test_name} image {index}",
-        )
+        image = dataset.test_images[index]
+        y = int(dataset.test_labels[index])
+        description = f"{test_name} image {index}"
 
     class_name = options.source.describe_label(y)
     figures = draw_test(model, options, dataset)
@@ -115,7 +117,8 @@ def look_at_writer(model, options, checkpoint, arguments):
 
     Raises UserError if it writes names or words of many letters, or if an option does not apply to it.
     """
-    network, source = f"{options.network.title(options.run)} of {checkpoint.path}", options.source
+    network = f"{options.network.title(options.run)} of {checkpoint.path}"
+    source = options.source
     draw = source.pick(images=draw_digit, names=None, texts=draw_text)
     if draw is None:
         raise UserError(f"look.py draws digits and texts, and {network} writes names: write.py says what")
@@ -127,7 +130,8 @@ def look_at_writer(model, options, checkpoint, arguments):
         raise UserError(f"--digit is for a network that writes digits, and {network} writes texts")
     if arguments.patch is not None and arguments.patch >= source.context_length:
         raise UserError(f"--patch {arguments.patch}: there are {source.context_length}, from 0")
-    out, name = open_folder(arguments.out), Path(checkpoint.path).stem.removeprefix("checkpoint_")
+    out = open_folder(arguments.out)
+    name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
     file = out / f"written_{name}.png"
     check_output("--out", file, ".png", checkpoint.path)
     figure, description = draw(model, options, arguments)
@@ -250,7 +254,9 @@ def compute_vit_passes(model, options, image, y):
 
 def get_mlp_weights(params, options):
     """Return the weights of the units that matter most: with the largest outgoing weights, the largest first."""
-    W1, W2, source = params["W1"], params["W2"], options.source
+    W1 = params["W1"]
+    W2 = params["W2"]
+    source = options.source
     largest_units = np.argsort(-np.linalg.norm(W2, axis=1), kind="stable")[:MOST]
     description = (
         f"all {len(W2)} units"
@@ -296,10 +302,13 @@ def describe_channels(kernels):
 
 def draw_test(model, options, dataset):
     """Return the figures of the network's answers to all test images."""
-    labels, network, test_name = dataset.test_labels, options.network.title(options.run), test_set_name(options)
+    labels = dataset.test_labels
+    network = options.network.title(options.run)
+    test_name = test_set_name(options)
     source = options.source
     p = np.concatenate([softmax(model.forward(x)) for x, _ in data.test_batches(dataset, options, IN_PART)])  # (N, 10)
-    predictions, confidence = p.argmax(axis=1), p.max(axis=1)
+    predictions = p.argmax(axis=1)
+    confidence = p.max(axis=1)
     counts = np.bincount(10 * labels.astype(int) + predictions, minlength=100)
     counts = counts.reshape(10, 10)  # of (true class, answer)
     misread = np.flatnonzero(predictions != labels)
@@ -345,7 +354,8 @@ def draw_inside(model, options, image, y, description, patch=None):
     ink.
     """
     compute_steps, pictures, get_weights = INSIDE[options.run.model]
-    steps, network = compute_steps(model, options, image, y), options.network.title(options.run)
+    steps = compute_steps(model, options, image, y)
+    network = options.network.title(options.run)
     if patch is not None:
         steps["patch"] = patch
     figures = {kind: draw(steps, TITLES[kind].format(network, description), y) for kind, draw in pictures.items()}

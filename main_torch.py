@@ -94,9 +94,13 @@ def evaluate(network, dataset, options, place):
 def build(options, checkpoint=None, device="cpu"):
     """Return the network that the options describe and its optimizer: new, or restored from a checkpoint."""
     if checkpoint:
-        groups, steps, whose = checkpoint.groups, checkpoint.history.step, checkpoint.path
+        groups = checkpoint.groups
+        steps = checkpoint.history.step
+        whose = checkpoint.path
     else:  # PyTorch cannot draw NumPy's random numbers: the first weights are those of the network by hand
-        groups, steps, whose = group_arrays(make_network("np", options)), 0, "its twin in NumPy"
+        groups = group_arrays(make_network("np", options))
+        steps = 0
+        whose = "its twin in NumPy"
     groups = groups | get_frozen_arrays(options)
     with torch.device("meta"):  # names and shapes alone: what does not fit is refused before it fills the memory
         model = make_network("torch", options)

@@ -177,7 +177,8 @@ def check():
     Each loss is that of the network's own lines: what follows the array that is changed is computed by `forward`.
     """
     rng = np.random.default_rng(1)
-    x, y = rng.normal(size=(5, 784)), rng.integers(10, size=5)
+    x = rng.normal(size=(5, 784))
+    y = rng.integers(10, size=5)
     model = Nudged(hidden=7, dtype=np.float64)
 
     logits = model.forward(x)
@@ -193,9 +194,11 @@ def check():
     row("dlogits", "(p - onehot(y)) / B", dlogits, logits, lambda: softmax_cross_entropy(logits, y)[0])
     for name in [*FORMULAS, *(name for name in model.params if name not in FORMULAS)]:
         if name in model.params:
-            by_hand, array = grads[name], model.params[name]
+            by_hand = grads[name]
+            array = model.params[name]
         elif name in model.original and hasattr(model, f"d{name}"):
-            by_hand, array = getattr(model, f"d{name}"), np.zeros_like(model.original[name])
+            by_hand = getattr(model, f"d{name}")
+            array = np.zeros_like(model.original[name])
             model.nudges = {name: array}
         else:
             continue

@@ -114,7 +114,8 @@ def main(argv=None):
     paths = list(dict.fromkeys(path for name in arguments.runs for path in find_histories(name)))
     if len(paths) > len(COLOURS):
         parser.error(f"{len(paths)} runs are too many for one picture: name at most {len(COLOURS)}")
-    runs, out = [load_history(path) for path in paths], Path(arguments.out)
+    runs = [load_history(path) for path in paths]
+    out = Path(arguments.out)
     check_output("--out", out, ".png", *paths)
     open_folder(str(out.parent))
     for path in paths:
@@ -178,11 +179,14 @@ def draw_comparison(runs, title=""):
     longest = max(history.step / history.steps_per_epoch for _, history in runs.values())
     bell = longest / 50  # of the smoothing, in epochs to either side
     for number, (label, (_, history)) in enumerate(runs.items()):
-        steps, colour, width = history.steps_per_epoch, COLOURS[number], 4 if len(runs) == 2 and number == 0 else 2
+        steps = history.steps_per_epoch
+        colour = COLOURS[number]
+        width = 4 if len(runs) == 2 and number == 0 else 2
         label = " ".join(label.encode(errors="replace").decode().split())  # a folder's name may hold anything
         label = " " + label[:99]  # matplotlib hides a label that begins with _
         label += f": {history.test_accuracy[-1]:.4f}" if history.test_accuracy else ""
-        epochs, tested = np.arange(1, history.step + 1) / steps, np.array(history.test_step) / steps
+        epochs = np.arange(1, history.step + 1) / steps
+        tested = np.array(history.test_step) / steps
         for axes, train, test in (
             (
                 above,

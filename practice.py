@@ -176,7 +176,8 @@ def act(options):
 
     Raises UserError if the command does not apply.
     """
-    catalogue, folder = OURS, options.folder or ROOT / "my_practice"
+    catalogue = OURS
+    folder = options.folder or ROOT / "my_practice"
     if options.exercises:
         catalogue = Catalogue(options.exercises)
         folder = options.folder or catalogue.path.with_name(f"my_{catalogue.path.name}")
@@ -479,7 +480,8 @@ def read(work, picture):
         from support.ink import read_digit  # it needs Pillow; what marks an exercise needs NumPy alone
     read_digit(picture)  # a picture that cannot be read is said before a training
     exercise = next(exercise for exercise in work.catalogue.exercises if exercise.reads)
-    path, weights = work.folder / f"{exercise.name}.py", relative_path(work.folder / "my_network.npz")
+    path = work.folder / f"{exercise.name}.py"
+    weights = relative_path(work.folder / "my_network.npz")
     if not classroom.is_written(exercise, path):
         instead = f"; what `train` made of your lines reads by `python predict.py {picture} --weights {weights}`"
         raise UserError(f"exercise {exercise.name} is not written yet{instead * Path(weights).exists()}")
@@ -494,7 +496,8 @@ def watch(work, seed):
     """Mark the current file whenever it changes, until Ctrl-C; `practice.py next` in another window changes which."""
     marked = None, None
     while True:
-        exercise, changed = work.current, None
+        exercise = work.current
+        changed = None
         with suppress(FileNotFoundError):  # an editor is just replacing it
             changed = (work.folder / f"{exercise.name}.py").stat().st_mtime_ns
         if changed and (exercise, changed) != marked:

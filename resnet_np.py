@@ -47,7 +47,9 @@ class Conv:
     def backward_few(self, x, dy):
         """x and dy of a few images -> their share of dW, and their dx."""
         W = self.params["W"]  # (size, size, C, O)
-        size, pad, stride = len(W), len(W) // 2, self.stride
+        size = len(W)
+        pad = len(W) // 2
+        stride = self.stride
         # y is a matrix product, so dW is as in mlp_np.py: every position of every image adds its share. It needs the
         # neighbourhoods that `forward` has made: to make them again is faster than to read nine times x from memory.
         dy_rows = dy.reshape(-1, W.shape[-1])  # (N, O)
@@ -94,7 +96,8 @@ def neighbourhoods(x, size, stride):
     """
     pad = size // 2
     if pad:
-        inner, x = x, np.zeros((len(x), x.shape[1] + 2 * pad, x.shape[2] + 2 * pad, x.shape[3]), x.dtype)
+        inner = x
+        x = np.zeros((len(x), x.shape[1] + 2 * pad, x.shape[2] + 2 * pad, x.shape[3]), x.dtype)
         x[:, pad:-pad, pad:-pad] = inner
     x = np.ascontiguousarray(x)  # without a border it may be a view of another array
     batch, height, width, channels = x.shape
@@ -108,7 +111,8 @@ class BatchNorm:
     """Batch normalisation (Ioffe & Szegedy 2015): every channel gets mean 0 and variance 1 over the batch, then
     is scaled by gamma and shifted by beta. Testing uses a mean and variance remembered from training."""
 
-    eps, momentum = 1e-5, 0.1  # PyTorch's
+    eps = 1e-5  # PyTorch's
+    momentum = 0.1  # PyTorch's
     training = True
     add_up = staticmethod(lambda *sums: sums)  # a program that cuts the batch into parts adds up those of all parts
 
@@ -257,7 +261,8 @@ def check():
     """Every layer of this file, and a small network of them."""
     rng = np.random.default_rng(1)
     testing = BatchNorm(3)
-    testing.training, testing.statistics = False, {"mean": rng.normal(size=3), "var": rng.uniform(0.5, 2, 3)}
+    testing.training = False
+    testing.statistics = {"mean": rng.normal(size=3), "var": rng.uniform(0.5, 2, 3)}
     layers = [
         ("Conv 3 x 3", Conv(rng, 2, 4), (2, 5, 6, 2)),
         ("Conv 3 x 3, stride 2", Conv(rng, 2, 3, stride=2), (2, 5, 6, 2)),

@@ -36,13 +36,15 @@ class Patches:
 
     def forward(self, x):
         """x (B, 28, 28) -> y (B, T, size size), T = (28 / size)^2."""
-        batch, side = len(x), x.shape[1] // self.size  # 4 squares on each side, for a size of 7
+        batch = len(x)
+        side = x.shape[1] // self.size  # 4 squares on each side, for a size of 7
         squares = x.reshape(batch, side, self.size, side, self.size).swapaxes(2, 3)  # (B, side, side, size, size)
         return squares.reshape(batch, side * side, -1)
 
     def backward(self, dy):
         """dy (B, T, size size) -> dx (B, 28, 28): every number goes back to where it was."""
-        batch, side = len(dy), math.isqrt(dy.shape[1])
+        batch = len(dy)
+        side = math.isqrt(dy.shape[1])
         squares = dy.reshape(batch, side, side, self.size, self.size).swapaxes(2, 3)
         return squares.reshape(batch, side * self.size, -1)
 
@@ -163,7 +165,8 @@ class Attention:
     """
 
     def __init__(self, rng, width, heads):
-        self.heads, self.scale = heads, (width // heads) ** -0.5  # 1 / sqrt(d)
+        self.heads = heads
+        self.scale = (width // heads) ** -0.5  # 1 / sqrt(d)
         self.layers = {
             "query": Linear(rng, width, width),
             "key": Linear(rng, width, width, bias=False),

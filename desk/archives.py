@@ -24,7 +24,9 @@ LARGEST_ARCHIVE = 2**24  # bytes of an archive within another
 LONGEST_NAME = 100  # characters of a name within an archive that its file gets here, the last ones
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 CLOSED = (".7z", ".rar", ".gz", ".bz2", ".xz")  # archives that are not opened
-MEMORY, SECONDS = 2**28, 60  # bytes and seconds that it may take to unpack an archive
+# What unpacking an archive may take
+MEMORY = 2**28  # bytes
+SECONDS = 60
 # Folders of this repository, which may be handed in whole, and of installed libraries: nobody's work is there.
 NOBODYS = {"desk", "exercises", "lab", "marker", "page", "support", "tests"}, {"site-packages", "node_modules"}
 
@@ -60,7 +62,10 @@ def unpack(names, path, folder, budget=None):
     another. Names that a disk may confuse, `dz1.py` and `DZ1.py`, get folders of their own within that folder: 0, 1 ...
     A member that is too large, or one of too many, is refused by a UserError inside, which becomes its reason.
     """
-    unread, alike, count, budget = {}, {}, 0, budget or Budget(HANDED_IN)
+    unread = {}
+    alike = {}
+    count = 0
+    budget = budget or Budget(HANDED_IN)
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)  # there may be no member
         for name, size, read in iter_members(names, path, budget):

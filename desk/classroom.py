@@ -84,7 +84,9 @@ def write_table(file, catalogue, name, seed, only, feedback):
 
     Raises UserError if the feedback's folder is within the submissions.
     """
-    people, exercises, rows = list_people(name), choose_exercises(catalogue, only), []
+    people = list_people(name)
+    exercises = choose_exercises(catalogue, only)
+    rows = []
     if feedback is not None:
         inside = Path(feedback).resolve()
         if not str(feedback) or inside.is_relative_to(Path(name).resolve()):
@@ -96,13 +98,15 @@ def write_table(file, catalogue, name, seed, only, feedback):
     file.write("\ufeff")
     table = csv.writer(file, lineterminator="\n")
     table.writerow(["name", "passed", "note", *(exercise.name for exercise in exercises)])
-    ended, cores = Event(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    ended = Event()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     pool = ThreadPoolExecutor(cores)  # each thread waits for the process that runs a file
     try:
         marked = pool.map(lambda person: mark_person(catalogue, person, exercises, seed, ended, hidden_folders), people)
         for person, (note, cells, passed_over) in zip(people, marked, strict=True):
             cells = [cell._replace(words=escape_cell(cell.words)) for cell in cells]
-            who, passed = escape_cell(person.name), sum(cell.passed for cell in cells)
+            who = escape_cell(person.name)
+            passed = sum(cell.passed for cell in cells)
             rows.append(cells)
             table.writerow([who, passed, escape_cell(note), *(cell.words for cell in cells)])
             file.flush()
@@ -124,7 +128,8 @@ def mark_person(catalogue, person, exercises, seed, ended, hidden_folders=()):
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
         files, seen, passed_over, unread, choices = find_files(catalogue, person, spare)
         lost = {find_exercise_name(catalogue.by_name, PurePosixPath(name)): reason for name, reason in unread.items()}
-        notes, cells = [], []
+        notes = []
+        cells = []
         if unread:
             notes.append(f"cannot be read: {join_names([f'{name} ({reason})' for name, reason in unread.items()])}")
         elif not files:
@@ -143,7 +148,8 @@ def mark_person(catalogue, person, exercises, seed, ended, hidden_folders=()):
 
 def give_feedback(folder, name, text):
     """A file with this text for that person. If it cannot be written, a line on stderr says so."""
-    whole, short = os.fsencode(name), name
+    whole = os.fsencode(name)
+    short = name
     if len(whole) > 200:  # a file's name may have 255 bytes; the digest keeps apart two names that begin alike
         short = f"{whole[:180].decode(errors='ignore')} {hashlib.sha256(whole).hexdigest()[:8]}"
     path = Path(folder) / f"{short}.txt"
@@ -210,7 +216,12 @@ def find_files(catalogue, person, spare=None):
     """
     if person.is_symlink():
         return {}, set(), [], {person.name: ELSEWHERE}, {}
-    found, seen, passed_over, unread, places, labels = {}, set(), [], {}, [], {}
+    found = {}
+    seen = set()
+    passed_over = []
+    unread = {}
+    places = []
+    labels = {}
     budget = Budget(HANDED_IN)
 
     def look_into(archive):

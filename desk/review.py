@@ -29,7 +29,8 @@ def choose_day(progress, has_passed):
 
     Exercises that pass on one day come back on several, a few on each.
     """
-    today, taken = date.today(), Counter(progress["due"].values())
+    today = date.today()
+    taken = Counter(progress["due"].values())
     days = ((today + timedelta(n)).isoformat() for n in count(DAYS))
     return next(day for day in days if taken[day] < FEW) if has_passed else today.isoformat()
 

@@ -23,7 +23,9 @@ class Work:
     """A learner's folder: the files that they write, and how far they have got."""
 
     def __init__(self, folder, catalogue):
-        self.folder, self.file, self.catalogue = folder, folder / "progress.json", catalogue
+        self.folder = folder
+        self.file = folder / "progress.json"
+        self.catalogue = catalogue
         self.new = not self.file.exists()
         self.progress = self.read()
 
@@ -32,7 +34,8 @@ class Work:
 
         Raises UserError if the file is damaged.
         """
-        progress, known = {"current": self.catalogue.exercises[0].name, "reviewed": ""}, self.catalogue.by_name
+        progress = {"current": self.catalogue.exercises[0].name, "reviewed": ""}
+        known = self.catalogue.by_name
         try:
             self.found = found = json.loads(read_file(self.file, 2**20)) if self.file.exists() else {}
             progress |= {what: found[what] for what in progress if found.get(what) in known}
@@ -110,7 +113,8 @@ class Work:
         if not verdict.passed:
             return "It comes back until you have written it right."
         self.note("reviewed", "")
-        left, days = len(review.list_due(self.progress)), review.days_until(self.progress["due"][exercise.name])
+        left = len(review.list_due(self.progress))
+        days = review.days_until(self.progress["due"][exercise.name])
         return f"Passed again. It comes back in {days} days. {left or 'No'} more to review today."
 
     def score(self):
@@ -121,7 +125,8 @@ class Work:
 
 def make_handout(exercise):
     """The stub, and below its text how it is marked: an editor's Run button shows nothing."""
-    text, line = exercise.stub, f"{HOW}: save it, and type in a terminal, in the repository: {show.command_prefix}"
+    text = exercise.stub
+    line = f"{HOW}: save it, and type in a terminal, in the repository: {show.command_prefix}"
     end = exercise.tree.body[0].end_lineno
     lines = text.splitlines(keepends=True)
     return "".join([*lines[:end], "\n", f"{line}\n", *lines[end:]])

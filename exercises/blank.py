@@ -96,8 +96,11 @@ class Evidence:
     """
 
     def __init__(self, calls, seed, on_progress):
-        self.calls, self.seed, self.on_progress = calls, seed, on_progress
-        self.rng, self.remarks = np.random.default_rng([seed, 48]), []
+        self.calls = calls
+        self.seed = seed
+        self.on_progress = on_progress
+        self.rng = np.random.default_rng([seed, 48])
+        self.remarks = []
 
 
 # --- Is it written? ---------------------------------------------------------------------------------------------------
@@ -174,7 +177,8 @@ class Calls:
     mean_terms, factor_questions = {}, {}
 
     def __init__(self, module, **replacements):
-        self.module, self.functions = module, vars(module) | replacements
+        self.module = module
+        self.functions = vars(module) | replacements
 
     def loss(self, params, *batch):
         return self.call("loss", params, batch)
@@ -332,7 +336,8 @@ def check_training(evidence, check_derivatives, watched_names=("gradients",)):
         watched_names=watched_names,
     )
     evidence.on_progress("Your training has ended. What has it learned?")
-    evidence.params, evidence.content = trace.params, pack_params(trace.params)
+    evidence.params = trace.params
+    evidence.content = pack_params(trace.params)
     if not trace.snapshots:
         check_derivatives(evidence, evidence.calls, evidence.params, [evidence.mini_batch])
         raise wrong("gradients not called")
@@ -402,7 +407,8 @@ def check_large_batch(calls, params, examples, rng):
 
 def check_gradients_during_training(evidence):
     """Check the gradients after a third of the training, and at its end. Raises `Wrong`."""
-    calls, (first, *_) = evidence.calls, evidence.trace.snapshots
+    calls = evidence.calls
+    first, *_ = evidence.trace.snapshots
     first_loss = float(calls.loss(first.params, *evidence.mini_batch))
     rng = np.random.default_rng(evidence.seed)
     gradients = match_gradients(first.params, calls.gradients(replace_leaves(first.params), *evidence.mini_batch))
@@ -423,7 +429,8 @@ def check_gradients_during_training(evidence):
 def check_descent(evidence):
     """Check that all arrays that have a gradient move, and against it. Raises `Wrong`."""
     trace, paths = evidence.trace, evidence.trained_paths
-    first, last = floats(trace.snapshots[0].params), floats(trace.params)
+    first = floats(trace.snapshots[0].params)
+    last = floats(trace.params)
     n_empty = sum(not snapshot.batch[0].size for snapshot in trace.snapshots)
     if n_empty > len(trace.snapshots) / 2:
         raise wrong("no images", n=n_empty, of=len(trace.snapshots), examples=evidence.calls.examples_name)
@@ -465,7 +472,8 @@ def check_repeated_training(evidence, has_learned):
     along a line.)
     """
     trace = evidence.trace
-    final_arrays, (first_snapshot, *_) = floats(trace.params), trace.snapshots
+    final_arrays = floats(trace.params)
+    first_snapshot, *_ = trace.snapshots
 
     def train_again(max_calls, **options):
         names = ("gradients", "loss")
@@ -591,7 +599,8 @@ def has_diverged(losses):
 
 def find_best_step_factor(calls, snapshot):
     """Return the factor, 0.01 to 10, by which a step would lower the loss of its own batch most."""
-    arrays, moves = floats(snapshot.params), snapshot.moves()
+    arrays = floats(snapshot.params)
+    moves = snapshot.moves()
 
     def loss_after(factor):
         params = replace_leaves(snapshot.params, {k: arrays[k] + factor * d for k, d in moves.items()})

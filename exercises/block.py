@@ -91,7 +91,8 @@ class BlockCalls(Calls):
         dx, gradients = results
         if np.shape(dx) != x.shape:
             raise wrong("dx of another shape", wanted=x.shape, what=f"of shape {np.shape(dx)}")
-        arrays, gradients = floats(params), match_gradients(params, gradients)
+        arrays = floats(params)
+        gradients = match_gradients(params, gradients)
         if not gradients:
             raise wrong("gradients of another form: of a block", names=format_paths(arrays))
         for k, g in gradients.items():
@@ -130,7 +131,8 @@ def check_consistency(evidence):
         raise wrong("forward by chance")
     if np.abs(calls.forward(params, x[:1]) - y[:1]).max() > 1e-9 * np.abs(y).max():
         raise wrong("sees other texts", n=len(x))
-    first_position, second_position = x[:1, :1], x[:1, 1:2]
+    first_position = x[:1, :1]
+    second_position = x[:1, 1:2]
     calls.forward(params, first_position)
     dx, _ = calls.backward(params, first_position, first_position)
     calls.forward(params, second_position)
@@ -143,7 +145,10 @@ def check_causality(evidence):
 
     Positions that are nearly alike have nearly equal scores: of those, each counts, however large the weights are.
     """
-    calls, params, x, rng = evidence.calls, evidence.params, evidence.x, evidence.rng
+    calls = evidence.calls
+    params = evidence.params
+    x = evidence.x
+    rng = evidence.rng
     for T in (x.shape[1], LONG):
         texts = np.repeat(rng.normal(size=(2, 1, C)), T, axis=1) + 0.01 * rng.normal(size=(2, T, C))
         y = call_at_sizes(calls.forward, params, texts, T=T)
@@ -177,7 +182,8 @@ def check_attention_sums(evidence):
 
 def compute_jacobian(calls, params, x, position):
     """Return d y[-1] / d x[position] for one text (T, C), by central differences: (C, C)."""
-    h, moves = 1e-5, np.zeros((len(x[0]), *x.shape))
+    h = 1e-5
+    moves = np.zeros((len(x[0]), *x.shape))
     moves[:, position] = np.eye(len(x[0]))
     y_above, y_below = (calls.forward(params, x + t * moves)[:, -1] for t in (h, -h))
     return ((y_above - y_below) / (2 * h)).T
@@ -216,7 +222,9 @@ def check_activation(evidence):
     sums there are fewer.)
     """
     calls, rng = evidence.calls, evidence.rng
-    size, k, seed = (60, 4), 4, rng.integers(2**31)
+    size = (60, 4)
+    k = 4
+    seed = rng.integers(2**31)
     params, _ = call_at_sizes(
         draw_trained_params, calls, rng.normal(size=(2, 2, 3, size[0])), seed, size, C=size[0], h=size[1], T=3
     )
@@ -232,7 +240,8 @@ def check_residuals(evidence):
     If all that was drawn is 0, a block adds nothing to x, but for constants: y is x, or a norm of it.
     """
     calls, x, rng = evidence.calls, evidence.x, evidence.rng
-    params, other_arrays = calls.first_weights(0), floats(calls.first_weights(1))
+    params = calls.first_weights(0)
+    other_arrays = floats(calls.first_weights(1))
     zeros = {k: 0 * a for k, a in floats(params).items() if a.size and not np.array_equal(a, other_arrays[k])}
     if len(other_arrays) > 1:  # in a single array, there may be gammas, too
         y = calls.call("forward", replace_leaves(params, zeros), (x,))
@@ -260,7 +269,10 @@ def check_heads(evidence):
     If all choose the same, position 2 finds in a text x[0], x[1], x[2] what it finds in x[0], x[0], x[2], or in x[1],
     x[1], x[2].
     """
-    calls, params, x, rng = evidence.calls, evidence.params, evidence.x, evidence.rng
+    calls = evidence.calls
+    params = evidence.params
+    x = evidence.x
+    rng = evidence.rng
     params_with_two_heads, _ = draw_trained_params(calls, (x, x), 0, (C, 2))
     params_with_all_heads, _ = draw_trained_params(calls, (x, x), 0, (C, HEADS))
     y_with_two_heads = calls.forward(params_with_two_heads, x)

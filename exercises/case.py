@@ -52,7 +52,9 @@ class Case(Kind):
     # The lines that are wrong, those that fix them, and what is then said; {a wrong suspect that seems to be right:
     # what is said against it}.
     says = {"WRONG": "", "RIGHT": "", "STILL": "", "OR_ELSE": "", "EVIDENCE": "", "AGAINST": {}}  # noqa: RUF012
-    seconds, Notes, solution_is = 20, Notes, "what fixes it"
+    seconds = 20
+    Notes = Notes
+    solution_is = "what fixes it"
     marks = tuple(f"diagnosis: {word}" for word in SUSPECTS)
     checked = (
         "Marked: the stub as it is, and with RIGHT in place of WRONG and the diagnosis. What is on record of both "
@@ -106,7 +108,8 @@ class Case(Kind):
 
     def run(self, attempt, notes):
         """Note the diagnosis, whether the cause is gone, and how well the program learns."""
-        module, train = attempt.module, cache(attempt.module.train)
+        module = attempt.module
+        train = cache(attempt.module.train)
         diagnosis = getattr(module, "DIAGNOSIS", ...)
         if isinstance(diagnosis, str):
             notes.diagnosis = diagnosis[:40]
@@ -130,7 +133,8 @@ class Case(Kind):
         """Return the `Verdict` on a run."""
         if outcome.error:
             return outcome.error
-        notes, diagnosis = outcome.notes, str(outcome.notes.diagnosis)
+        notes = outcome.notes
+        diagnosis = str(outcome.notes.diagnosis)
         if notes.misfit:
             return refused("does not fit", unfit=notes.misfit)
         if diagnosis and diagnosis not in SUSPECTS:

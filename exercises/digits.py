@@ -26,6 +26,7 @@ def few_digits():
     """Return inputs x (N, 784), float32, with mean 0 and standard deviation 1, and labels y (N,): for training and
     testing."""
     images, y, test_images, y_test = few_images()
-    mean, std = images.mean(), images.std()
+    mean = images.mean()
+    std = images.std()
     x, x_test = (((array - mean) / std).astype(np.float32).reshape(-1, 784) for array in (images, test_images))
     return x, y, x_test, y_test

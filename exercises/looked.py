@@ -42,7 +42,8 @@ def measure_arrays(module, name):
     if not snapshots:
         raise UserError("`train` takes no step that can be looked at: does it call `gradients`?")
     losses = [float(calls.loss(snapshot.params, *snapshot.batch)) for snapshot in snapshots]
-    params, moves = floats(snapshots[-1].params), snapshots[-1].moves()
+    params = floats(snapshots[-1].params)
+    moves = snapshots[-1].moves()
     gradients = match_gradients(snapshots[-1].params, calls.gradients(snapshots[-1].params, *snapshots[-1].batch))
     rows = []
     for path, gradient in gradients.items():

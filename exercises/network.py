@@ -191,7 +191,8 @@ def extract_code(path):
         raise UserError(f"{path.name} is not saved as UTF-8: choose that encoding in your editor") from None
     for comment in re.findall("  # .*", exercise.stub):
         source = re.sub(f"{re.escape(comment)}$", "", source, flags=re.MULTILINE)  # unless the learner has gone on
-    tree, lines = ast.parse(source), source.splitlines()
+    tree = ast.parse(source)
+    lines = source.splitlines()
 
     def get_source(first_node, last_node):
         decorators = getattr(first_node, "decorator_list", ())
@@ -199,7 +200,8 @@ def extract_code(path):
         indent = f"^[ \\t]{{0,{first_node.col_offset}}}"  # a comment between the lines may have less
         return "\n".join(re.sub(indent, "", line) for line in lines[start - 1 : last_node.end_lineno])
 
-    name, results = exercise.function.name, ", ".join(exercise.gives)
+    name = exercise.function.name
+    results = ", ".join(exercise.gives)
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name]
     if not functions:  # a lambda has passed, too
         raise UserError(f"{path.name} has no `def {name}`: write it as the stub does")

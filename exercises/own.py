@@ -78,7 +78,8 @@ def draw_images(rng):
     """Return images (N, 784) uint8 and labels to learn from, and others to test with, drawn from
     `digits.few_images()`."""
     images, labels, test_images, test_labels = digits.few_images()
-    images, labels = np.concatenate([images, test_images]).reshape(-1, 784), np.concatenate([labels, test_labels])
+    images = np.concatenate([images, test_images]).reshape(-1, 784)
+    labels = np.concatenate([labels, test_labels])
     known_indices, held_out_indices = np.split(rng.permutation(len(images)), [N_TRAIN * len(images) // 6000])
     return images[known_indices], labels[known_indices], images[held_out_indices], labels[held_out_indices]
 
@@ -271,7 +272,10 @@ def check_reads_in_new_run(evidence):
 
 def check_pixel_range(evidence):
     """Check that pixel values do not overflow uint8 and are not clipped. Raises `Wrong`."""
-    calls, params, images, predictions = evidence.calls, evidence.params, evidence.held_out, evidence.predictions
+    calls = evidence.calls
+    params = evidence.params
+    images = evidence.held_out
+    predictions = evidence.predictions
     white = np.where(images == 255, 255, 0).astype(np.uint8)
     grey = np.minimum(images, 254)
     reads_white = (calls.read(params, white) == predictions).mean() > 0.995
@@ -299,7 +303,9 @@ def check_hidden_layer(evidence):
     if evidence.uses_batch_mean:
         return
     images = evidence.held_out
-    a, b = images[:10] & 254, images[10:20] & 254  # even numbers, which have a mean in uint8
+    # even numbers, which have a mean in uint8
+    a = images[:10] & 254
+    b = images[10:20] & 254
     loss_tables = [evidence.calls.compute_losses(evidence.params, x) for x in (a, b, a // 2 + b // 2)]
     if is_linear(*loss_tables):
         matrices = [a for a in floats(evidence.params).values() if a.ndim == 2 and min(a.shape) > 1]
@@ -319,7 +325,8 @@ def check_hidden_layer_trained(evidence):
     """
     if evidence.uses_batch_mean:
         return
-    first_arrays, last_arrays = floats(evidence.trace.snapshots[0].params), floats(evidence.params)
+    first_arrays = floats(evidence.trace.snapshots[0].params)
+    last_arrays = floats(evidence.params)
     paths = [
         k
         for k in evidence.trained_paths
@@ -343,7 +350,10 @@ def add_remarks(evidence):
     """Add remarks on constants, predictions and ties that are no reason to fail."""
     if evidence.uses_batch_mean:
         return
-    calls, params, loss_table, n = evidence.calls, evidence.params, evidence.loss_table, len(evidence.loss_table)
+    calls = evidence.calls
+    params = evidence.params
+    loss_table = evidence.loss_table
+    n = len(evidence.loss_table)
     images, predictions = evidence.held_out[:100], evidence.predictions[:100]
     first_arrays = floats(evidence.trace.snapshots[0].params)
     arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in evidence.trained_paths}
@@ -386,7 +396,9 @@ def check_accuracy(evidence):
 
 def check_retrained_accuracy(evidence):
     """Check the accuracy and the claim of another training, with relabelled images. Raises `Wrong`."""
-    n, accuracy, claim = len(evidence.held_out), evidence.accuracy, evidence.trace.claim
+    n = len(evidence.held_out)
+    accuracy = evidence.accuracy
+    claim = evidence.trace.claim
     if accuracy < MIN_RETRAINED_ACCURACY or abs(claim - accuracy) > 5 * MAX_CLAIM_ERROR:  # it is another training
         raise wrong("reads something else", n=n, found=accuracy, claim=claim)
 
@@ -561,7 +573,8 @@ def diagnose_weight_decay(diagnostics):
     They do if those shrink whose gradient was always 0, or if much of the loss is the same whatever the labels are.
     """
     for k, zero in diagnostics.trace.always_zero.items():
-        first, last = diagnostics.first_arrays[k], diagnostics.last_arrays.get(k)
+        first = diagnostics.first_arrays[k]
+        last = diagnostics.last_arrays.get(k)
         if np.shape(last) == first.shape == np.shape(zero) and 10 < zero.sum() < zero.size:
             first_values, last_values = first[zero], last[zero]
             share = (first_values * last_values).sum() / ((first_values**2).sum() or 1)
@@ -622,7 +635,8 @@ def train_and_save(file):
     First it does all of this with a few images. This shows a mistake at once, and how long all images will take.
     """
     images, labels, test_images, test_labels = (flatten_images(a) for a in data.load())
-    n_sample, start_time = 4000, time.perf_counter()
+    n_sample = 4000
+    start_time = time.perf_counter()
     with load_or_explain(file) as module:
         if len(images) > n_sample:
             train_and_test(module, images[:n_sample], labels[:n_sample], test_images, test_labels)

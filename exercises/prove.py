@@ -44,7 +44,9 @@ from support.rounding import round_up
 from support.tokens import merge_pair
 from vit_np import LayerNorm, Softmax, ViT, merge, split
 
-STEPS, SHOWN, MOMENTUM = 200, (1, 10, 50, 100, 200), 0.9
+STEPS = 200
+SHOWN = (1, 10, 50, 100, 200)
+MOMENTUM = 0.9
 TEMPERATURES = 1.0, 0.6, 0.0  # at which the network that writes draws a word, in turn
 EQUAL = 1e-12  # the largest difference between two weights that counts as rounding
 
@@ -195,7 +197,8 @@ def make_gpt_step(network, learner_code):
     def step(x, y, velocity, lr):
         x, y = learner_code.run("next_targets", {"patches": y, "digits": x[:, 0] - V, "V": V}).values()
         loss = take_step(network, x, y, velocity, lr)
-        logits, u = network.forward(x)[:, -1], rng.random(len(x))
+        logits = network.forward(x)[:, -1]
+        u = rng.random(len(x))
         learner_code.run("next_word", {"logits": logits, "temperature": TEMPERATURES[learner_code.step % 3], "u": u})
         return loss
 
@@ -345,7 +348,8 @@ def shared_attention_backward(attention, learner_code, location, dy):
     dscores = Softmax.backward(attention.softmax, dweights)
     arguments = {"q": attention.q.reshape(dmixed.shape), "k": attention.k, "dscores": dscores}
     dq, dk = learner_code.run("shared_keys_backward", arguments, location).values()
-    dq, dk = attention.rotary_q.backward(dq), attention.rotary_k.backward(dk)
+    dq = attention.rotary_q.backward(dq)
+    dk = attention.rotary_k.backward(dk)
     return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
 
 
@@ -409,7 +413,8 @@ def make_tape_step(network, learner_code):
 
 # --- A model that people use, with the learner's lines ----------------------------------------------------------------
 
-QUESTION, ANSWER = "What is gravity?", 24  # how many of its words
+QUESTION = "What is gravity?"
+ANSWER = 24  # tokens
 # A model with its first weights, where there is no file: its sizes, and the pairs that it joins.
 TINY = {"width": 32, "heads": 4, "kv_heads": 2, "hidden": 48, "context_length": 64}
 PAIRS = list(zip("ithra", "t iay", strict=True))
@@ -508,7 +513,8 @@ def encode_images(images, labels):
     return x.reshape(*labels.shape, -1), y.reshape(*labels.shape, -1)
 
 
-SMALL_RESNET, SMALL_VIT = {"widths": (4, 4, 8)}, {"width": 8, "blocks": 3, "heads": 2, "patch": 7}
+SMALL_RESNET = {"widths": (4, 4, 8)}
+SMALL_VIT = {"width": 8, "blocks": 3, "heads": 2, "patch": 7}
 SMALL_GPT = {"width": 8, "blocks": 2, "heads": 2}
 GPT_LINES = ("embedding_backward", "positions_backward", "next_targets", "causal_mask", "causal_backward", "next_word")
 SMALL_LLAMA = {"width": 8, "blocks": 2, "heads": 4, "kv_heads": 2, "hidden": 12}
@@ -665,7 +671,8 @@ def prove(folder, proof_name):
     proof_name = find_proof_name(proof_name)
     if proof_name not in PROOFS:
         raise UserError(f"prove takes one of {', '.join(PROOFS)}, and not {proof_name}")
-    proofs, with_torch = PROOFS[proof_name], has_torch()
+    proofs = PROOFS[proof_name]
+    with_torch = has_torch()
     names = dict.fromkeys(itertools.chain.from_iterable(proof.exercises for proof in proofs))
     missing = [name for name in names if name not in BY_NAME]
     if missing:
@@ -761,7 +768,8 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     """Return the figure. drawing: the module."""
     figure = drawing.new_figure(8, 7)
     upper, lower = figure.subplots(2, 1, sharex=True)
-    count, (loss, twin_loss, difference) = np.arange(1, len(steps) + 1), np.transpose(steps)
+    count = np.arange(1, len(steps) + 1)
+    loss, twin_loss, difference = np.transpose(steps)
     drawing.style_axes(
         upper,
         f"Your lines and {twin}, {'two runs' if is_wrong else 'one run'}: the loss at every step",

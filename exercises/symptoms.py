@@ -72,7 +72,8 @@ def run_program(text):
 @drawing.plot_style()
 def draw_curves(lines_by_run):
     """Return a figure of both numbers of both runs, epoch by epoch."""
-    figure, runs = drawing.new_figure(8, 3.2), {name: parse_curves(lines) for name, lines in lines_by_run.items()}
+    figure = drawing.new_figure(8, 3.2)
+    runs = {name: parse_curves(lines) for name, lines in lines_by_run.items()}
     for axes, quantity in zip(figure.subplots(1, 2), runs["healthy"], strict=True):
         drawing.style_axes(axes, quantity, "")
         axes.set_xlabel("epochs", color=drawing.INK)

@@ -22,7 +22,9 @@ class Tensor:
 
     def __init__(self, value, *edges):
         """edges: (parent, share) for each parent."""
-        self.value, self.edges, self.grad = value, edges, None
+        self.value = value
+        self.edges = edges
+        self.grad = None
         self.number = next(Tensor.numbers)
 
 
@@ -37,11 +39,13 @@ class Recorded(Tensor):
         return Recorded(self.value + value_of(other), (self, lambda dy: dy), (other, lambda dy: dy))
 
     def __mul__(self, other):
-        a, b = self.value, value_of(other)
+        a = self.value
+        b = value_of(other)
         return Recorded(a * b, (self, lambda dy: dy * b), (other, lambda dy: dy * a))
 
     def __matmul__(self, other):
-        a, b = self.value, value_of(other)
+        a = self.value
+        b = value_of(other)
         return Recorded(a @ b, (self, lambda dy: dy @ b.T), (other, lambda dy: a.T @ dy))
 
     def sum(self):

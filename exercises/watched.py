@@ -109,12 +109,15 @@ class Trace:
         self.snapshots = []
         self.stride = 1  # calls from one snapshot to the next
         self.open_snapshot = None  # the last one, until its step is seen
-        self.moves, self.gradient_sums, self.last_arrays = {}, {}, {}  # by path
+        self.moves = {}  # by path
+        self.gradient_sums = {}  # by path
+        self.last_arrays = {}  # by path
         self.always_zero = {}  # where a gradient was always 0
         self.read_results = []  # [(share that is right, images, of which it had learned from)] of each call of `read`
         self.was_tested = np.zeros(len(images), bool)  # those that any call of `read` was given
         self.error = self.params = None
-        self.claim, self.seconds = 0.0, 0.0
+        self.claim = 0.0
+        self.seconds = 0.0
         self.array_hashes = []  # at each of the first calls
         self.negates_gradients = False
         self.repeated_gradients = None  # once gradients were negated for FIRST calls: these, and their arrays
@@ -179,7 +182,8 @@ class Trace:
             self.open_snapshot = Snapshot(params, batch)
             self.snapshots.append(self.open_snapshot)
             if len(self.snapshots) == POINTS:
-                self.snapshots, self.stride = self.snapshots[::2], 2 * self.stride
+                self.snapshots = self.snapshots[::2]
+                self.stride = 2 * self.stride
         images, *labels = batch
         indices = self.find_examples(images)
         known_indices = [i for i in indices if i is not None]
@@ -215,7 +219,8 @@ class Trace:
         has_moved = any(d.any() for d in moves.values())
         if has_moved and self.n_calls <= FIRST + 1:
             for k, d in moves.items():
-                g, size = self.gradient_sums[k], np.abs(self.gradient_sums[k]).sum()
+                g = self.gradient_sums[k]
+                size = np.abs(self.gradient_sums[k]).sum()
                 slope, length = np.linalg.norm(g), np.linalg.norm(d)
                 factor = (arrays[k] * g).sum() / (slope**2 or 1)
                 is_multiple = (

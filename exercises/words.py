@@ -9,7 +9,8 @@ from marker.verdict import Sentences
 from marker.words import SAID, Words, tables
 from support.errors import UserError
 
-TABLES, WORDS = tables(ROOT / "exercises" / "said.md"), Words.from_folder(ROOT / "exercises")
+TABLES = tables(ROOT / "exercises" / "said.md")
+WORDS = Words.from_folder(ROOT / "exercises")
 OF_NETWORKS = Sentences(SAID["Derivatives"], TABLES["Own networks"])
 OF_WRITERS = Sentences(SAID["Derivatives"], TABLES["Own networks"], TABLES["Networks that write"])
 OF_BLOCKS = Sentences(SAID["Derivatives"], TABLES["Own networks"], TABLES["Own blocks"])

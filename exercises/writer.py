@@ -41,7 +41,9 @@ wrong = OF_WRITERS.wrong
 
 def format_success(evidence):
     """Return the text for a network that passes."""
-    n, loss, bigram_loss = len(evidence.held_out), evidence.held_out_loss, evidence.bigram_loss
+    n = len(evidence.held_out)
+    loss = evidence.held_out_loss
+    bigram_loss = evidence.bigram_loss
     return (
         f"On {n:,} names that it has never seen, its loss is {loss:.2f} a letter; counting which letter comes after "
         f"which gives {bigram_loss:.2f}. You claimed {evidence.trace.claim:.2f}.\nIt writes: "
@@ -219,7 +221,8 @@ def check_loss_and_causality(calls, params, texts, seed):
             raise wrong("looks ahead", at=position, place=int(has_changed.argmax()))
         if has_changed[position]:
             raise wrong("looks ahead: at the answer", at=position)
-    token_losses, loss_mask = compute_token_losses(calls, params, texts), make_loss_mask(texts)
+    token_losses = compute_token_losses(calls, params, texts)
+    loss_mask = make_loss_mask(texts)
     expected = token_losses[loss_mask].mean()
     if np.isfinite(loss) and not abs(loss - expected) <= 1e-5 * abs(expected):
         means_of_names = [row[mask_row].mean() for row, mask_row in zip(token_losses, loss_mask, strict=True)]
@@ -269,7 +272,9 @@ def check_beats_bigrams(evidence):
 def check_retrained_loss(evidence):
     """Check the loss and the claim of another training, of names that are as hard to guess. Raises `Wrong`."""
     measure_held_out_loss(evidence)
-    loss, counts, claim = evidence.held_out_loss, evidence.bigram_loss, evidence.trace.claim
+    loss = evidence.held_out_loss
+    counts = evidence.bigram_loss
+    claim = evidence.trace.claim
     if not (loss < counts + RETRAINED_MARGIN and abs(claim - loss) <= 5 * MAX_CLAIM_ERROR):
         raise wrong("writes something else", n=len(evidence.held_out), found=loss, counts=counts, claim=claim)
 
@@ -289,7 +294,9 @@ def check_first_weights_use_rng(evidence):
 
 def check_claim(evidence):
     """Check that the claim is near the held-out loss. Raises `Wrong`."""
-    calls, claim, loss = evidence.calls, evidence.trace.claim, evidence.held_out_loss
+    calls = evidence.calls
+    claim = evidence.trace.claim
+    loss = evidence.held_out_loss
     (texts,) = evidence.examples
     if abs(claim - loss) <= MAX_CLAIM_ERROR:
         return
@@ -451,7 +458,8 @@ def check_letter_counts(log_p, texts, was_sampled):
 
 def make_loss_error(evidence):
     """Return the exception that says why the loss is no lower than that of counting."""
-    n, loss = len(evidence.held_out), evidence.held_out_loss
+    n = len(evidence.held_out)
+    loss = evidence.held_out_loss
     result = f"On {n:,} names that it has not learned from, the loss is {loss:.3f} a letter."
     values = {"result": f"{result} Counting which letter comes after which gives {evidence.bigram_loss:.3f}."}
     diagnoses = [Diagnostics(evidence, (evidence.held_out[:100],), values, max_loss_ratio=0.9, flat_ratio=0.99)]
@@ -483,8 +491,10 @@ def iter_causes(evidence, diagnostics, known_diagnostics=None):
 
 def is_bigram_model(evidence, params):
     """Return whether the logits of a position depend on no token but the one before it."""
-    texts, calls = evidence.mini_batch[0], evidence.calls
-    logits, largest_change = calls.logits(params, texts), 0.0
+    texts = evidence.mini_batch[0]
+    calls = evidence.calls
+    logits = calls.logits(params, texts)
+    largest_change = 0.0
     for position in range(T - 2):
         changed_texts = texts.copy()
         changed_texts[:, position] = 1 + (texts[:, position] + 7) % (V - 1)

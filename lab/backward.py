@@ -30,7 +30,8 @@ TIMES = {"moving": 80, "standing": 2300, "last": 4500}  # milliseconds
 
 def compute_passes():
     """Compute both passes of one digit, and the step that follows: return {name: array} without the batch axis."""
-    options, dataset = parse_options("np", *film.OPTIONS), data.load()
+    options = parse_options("np", *film.OPTIONS)
+    dataset = data.load()
     *_, (_, _, params, answers) = film.iter_states(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
     model.params = {name: p.astype(np.float64) for name, p in params.items()}
@@ -68,7 +69,8 @@ def list_stages(values):
     da1, dz1 = ((values[name] / np.abs(values["da1"]).max(), name) for name in ("da1", "dz1"))
     p, dlogits, new_answer = (values["p"], "p"), (values["dlogits"], "dlogits"), (values["new_p"], "p")
     loss, new_loss = (f"{values[name]:.2f}" for name in ("loss", "new_loss"))
-    digit, prediction = values["y"], values["p"].argmax()
+    digit = values["y"]
+    prediction = values["p"].argmax()
     return [
         ("Forward", "z1 = x W1 + b1", z1, answer, W1, W2),
         ("Forward", "a1 = max(z1, 0)", a1, answer, W1, W2),
@@ -86,7 +88,8 @@ def list_stages(values):
 @plot_style()
 def draw_frame(values, heading, formula, hidden_bars, answer_bars, layer1, layer2):
     """Draw one picture: an RGB image."""
-    page, is_backward = Page(HEIGHT, ""), heading == "Backward"
+    page = Page(HEIGHT, "")
+    is_backward = heading == "Backward"
     page.draw_text((26, 36, heading), size=27, weight="bold", ha="left", color=TEST if is_backward else INK)
     page.draw_text((774, 36, formula.replace("-", "−")), size=24, family=MONO, ha="right")
     page.draw_text(

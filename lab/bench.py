@@ -35,7 +35,11 @@ with program.import_guard("requirements-np.txt"):
     from support.schedule import make_plan
 
 THREADS = (1, 2)
-NUMPY, PYTORCH, COMPILED, JAX, SCIKIT_LEARN = "NumPy", "PyTorch", "PyTorch, compiled", "JAX", "scikit-learn"
+NUMPY = "NumPy"
+PYTORCH = "PyTorch"
+COMPILED = "PyTorch, compiled"
+JAX = "JAX"
+SCIKIT_LEARN = "scikit-learn"
 TIMED = {"mlp": ""}  # options of the run whose seconds are measured, if it is not one of 300 steps
 # For each network the options of a step, and those of a whole program.
 RUNS = {model_flag(model): f"{model_flag(model)} {TIMED.get(model, '--steps 300')}".strip() for model in NETWORKS}
@@ -202,7 +206,8 @@ def measure_all():
         versions = {name: importlib.metadata.version(name.lower()) for name in (JAX, SCIKIT_LEARN)}
     except ImportError as error:
         raise UserError(f"{error.name} is not installed: pip install -r requirements/bench.txt") from None
-    rounds, missing = {}, {}
+    rounds = {}
+    missing = {}
     for round_number in range(1, ROUNDS + 1):
         print(f"round {round_number} of {ROUNDS}", file=sys.stderr)
         for threads, key, measure in iter_measurements():

@@ -42,7 +42,8 @@ def compute_least_loss(x, y):
 
 def learn_batch(options, steps=STEPS):
     """Train on one batch. Return (the loss of each step, the loss log K of K equal scores, the least there can be)."""
-    dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
+    dataset = data.load(options.source, options.run.hold_out)
+    network, optimizer = main_np.build(options)
     make_plan(options, dataset.n_train)  # is there one batch of them?
     x, y = next(data.batches(dataset, options, 0, 1))
     rates = options.run.lr * np.minimum(1, np.arange(1, steps + 1) / (steps / 10))

@@ -54,11 +54,16 @@ def make_comparisons():
     def normal(*shape):
         return rng.normal(size=shape).astype(np.float32)
 
-    images, y = normal(128, 28, 28), rng.integers(10, size=128)
-    x, dy, scores, dweights = normal(128, 16, 64), normal(128, 16, 64), normal(128, 4, 16, 16), normal(128, 4, 16, 16)
+    images = normal(128, 28, 28)
+    y = rng.integers(10, size=128)
+    x = normal(128, 16, 64)
+    dy = normal(128, 16, 64)
+    scores = normal(128, 4, 16, 16)
+    dweights = normal(128, 4, 16, 16)
     norm = vit_np.LayerNorm(64)
     norm.params = {"gamma": normal(64), "beta": normal(64)}
-    mlps, vits = (mlp_np.MLP(), mlp_autograd.MLP()), (vit_np.ViT(), vit_autograd.ViT())
+    mlps = (mlp_np.MLP(), mlp_autograd.MLP())
+    vits = (vit_np.ViT(), vit_autograd.ViT())
     return {
         "MLP": [partial(iter_network_passes, model, images, y) for model in mlps],
         "transformer": [partial(iter_network_passes, model, images, y) for model in vits],
@@ -96,7 +101,8 @@ def measure_cost(rounds=timing.ROUNDS, **length):
 
     Return {name: {"by hand": ..., "on the tape": ...}}, each with milliseconds and megabytes.
     """
-    costs, ways = {}, ("by hand", "on the tape")
+    costs = {}
+    ways = ("by hand", "on the tape")
     for name, factories in make_comparisons().items():
         times = {way: [] for way in ways}
         with timing.worker_threads(1):

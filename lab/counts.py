@@ -56,7 +56,9 @@ def compute_probabilities(context, token_ids, coarser):
 
 def make_count_tables(place, before, token_ids, sizes):
     """Return {name: (table (..., V), which of place and word before it asks for)} for all of TABLES."""
-    V, T, W = sizes["vocab_size"], sizes["context_length"], sizes["vocab_size"] + sizes["n_start_tokens"]
+    V = sizes["vocab_size"]
+    T = sizes["context_length"]
+    W = sizes["vocab_size"] + sizes["n_start_tokens"]
     uniform = np.full(V, 1 / V)
     overall = compute_probabilities((), token_ids, uniform)
     by_place = compute_probabilities((place,), token_ids, np.tile(overall, (T, 1)))
@@ -70,14 +72,17 @@ def make_count_tables(place, before, token_ids, sizes):
 def measure(dataset):
     """Return {table: {"loss", "accuracy"}} on all test texts."""
     options = parse_options("np", "--model", "gpt", "--dataset", dataset)
-    examples, all_rows = data.load(options.source), slice(None)
-    train_pairs, results_by_table = extract_pairs(examples, examples.train(all_rows), options), {}
+    examples = data.load(options.source)
+    all_rows = slice(None)
+    train_pairs = extract_pairs(examples, examples.train(all_rows), options)
+    results_by_table = {}
     place, previous_ids, token_ids = extract_pairs(examples, examples.test(all_rows), options)
     for name, (table, conditions) in make_count_tables(*train_pairs, options.source.tokenizer.sizes).items():
         context = tuple({"p": place, "b": previous_ids}[letter] for letter in conditions)
         is_likeliest = table == table.max(axis=-1, keepdims=True)
         hits = is_likeliest / is_likeliest.sum(axis=-1, keepdims=True)  # it guesses one of the likeliest
-        loss, accuracy = (-np.log(table[(*context, token_ids)])).mean(), hits[(*context, token_ids)].mean()
+        loss = (-np.log(table[(*context, token_ids)])).mean()
+        accuracy = hits[(*context, token_ids)].mean()
         results_by_table[name] = {"loss": float(loss), "accuracy": float(accuracy)}
     return results_by_table
 
@@ -88,7 +93,8 @@ def iter_text_tables(source):
 
     A table of 65^5 numbers has no room. But of all rows of four letters, few occur: only these are rows of it.
     """
-    token_ids, n_letters = source.content["arrays"][0].astype(np.int64), len(source.letters)
+    token_ids = source.content["arrays"][0].astype(np.int64)
+    n_letters = len(source.letters)
     _, test = source.examples()
     n_train = len(token_ids) * 9 // 10  # of the test
     positions = np.arange(n_train + 1, n_train + 1 + len(test) * source.context_length)
@@ -114,7 +120,8 @@ def measure_text(dataset):
     """Measure the tables of a text: return {row of ROWS: {"loss", "accuracy"}}."""
     results_by_row = {}
     for name, p, _, targets in iter_text_tables(data.SOURCES[dataset]):
-        loss, is_right = -np.log(p[np.arange(len(targets)), targets]), p.argmax(axis=1) == targets
+        loss = -np.log(p[np.arange(len(targets)), targets])
+        is_right = p.argmax(axis=1) == targets
         results_by_row[name] = {"loss": float(loss.mean()), "accuracy": float(is_right.mean())}
     return results_by_row
 
@@ -126,7 +133,8 @@ def compare_by_frequency(source, network_loss):
     loss of the network there]}.
     """
     *_, (_, p, times, targets) = iter_text_tables(source)
-    table_loss, rows = -np.log(p[np.arange(len(targets)), targets]), {}
+    table_loss = -np.log(p[np.arange(len(targets)), targets])
+    rows = {}
     for low, high in pairwise((*SEEN, np.inf)):
         is_in_range = (times >= low) & (times < high)
         rows[str(low)] = [

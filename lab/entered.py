@@ -23,7 +23,8 @@ class FirstStep(BaseException):
 
 def count_entered(argv):
     """Return the functions that are entered from `main` to the first `Optimizer.step`: {(file, name, line)}."""
-    entered, step = set(), main_np.Optimizer.step
+    entered = set()
+    step = main_np.Optimizer.step
 
     def note(frame, event, argument):
         code = frame.f_code

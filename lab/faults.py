@@ -160,7 +160,8 @@ def compute_entropy(names):
 
 def rank_looks(content):
     """Return {look: by how many bits it narrows the suspects, in the mean over all faults}, the best first."""
-    names, gains = [*content["faults"]], {}
+    names = [*content["faults"]]
+    gains = {}
     for look in LOOKS:
         groups = [
             [n for n in names if bool(content["faults"][n].get(look)) is has_symptom] for has_symptom in (True, False)
@@ -177,7 +178,8 @@ def make_table(content):
     for name, fault in FAULTS.items():
         if name not in content["faults"]:
             continue  # not measured yet
-        answers, network = content["faults"][name], re.search(r"--model (\w+)", fault.options)
+        answers = content["faults"][name]
+        network = re.search(r"--model (\w+)", fault.options)
         reason = f"{network[1]}: {fault.why}" if network else fault.why
         cells = []
         for look in LOOKS:

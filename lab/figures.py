@@ -37,7 +37,9 @@ with program.import_guard("requirements-np.txt"):
 WIDTH = 800  # of every picture, in points, which are the units of all positions and sizes here
 GREY, GREYISH, FRAME = "#737373", "#f6f6f6", "#d0d0d0"
 PAPER = LinearSegmentedColormap.from_list("paper", ["white", INK])
-NOTE, HEAD, CODE = {"color": GREY}, {"size": 18, "weight": "bold"}, {"family": MONO}
+NOTE = {"color": GREY}
+HEAD = {"size": 18, "weight": "bold"}
+CODE = {"family": MONO}
 
 
 class Page:
@@ -133,11 +135,12 @@ def draw_augmentation(page):
             for row, image in enumerate(augment.AUGMENT[name](images, data.make_rng(seed))):
                 page.draw_pixels(image, x + 67 * seed, 90 + 67 * row, 62)
 
-    seed, row, x, size = 0, 1, 608, 132
-    bent, points = (
-        augment.elastic(images, data.make_rng(seed)),
-        augment.elastic_points(len(images), data.make_rng(seed)),
-    )
+    seed = 0
+    row = 1
+    x = 608
+    size = 132
+    bent = augment.elastic(images, data.make_rng(seed))
+    points = augment.elastic_points(len(images), data.make_rng(seed))
     page.draw_text((x + size / 2, 72, "elastic, close up"), color=TRAIN, weight="bold")
     page.draw_text((x + size / 2, 238, "each point of the new image"), **NOTE)
     page.draw_text((x + size / 2, 426, "shows this point\nof the original"), **NOTE)
@@ -156,7 +159,8 @@ GRADIENT = np.array([[0, 0, 0, 0], [0, 0, 1, 0], [0, 2, 0, 0], [0, 0, 0, 0]])
 
 def draw_convolution(page):
     """A convolution in numbers: forward, then both derivatives"""
-    conv, padded = Conv(np.random.default_rng(0), 1, 1), np.pad(IMAGE, 1)
+    conv = Conv(np.random.default_rng(0), 1, 1)
+    padded = np.pad(IMAGE, 1)
     conv.params["W"] = KERNEL[..., np.newaxis, np.newaxis]
     y = conv.forward(IMAGE[np.newaxis, ..., np.newaxis])[0, ..., 0]
     dx = conv.backward(GRADIENT[np.newaxis, ..., np.newaxis])[0, ..., 0]
@@ -175,7 +179,8 @@ def draw_convolution(page):
 
     page.draw_text((26, 290, "backward"), size=17, color=TEST, ha="left", weight="bold")
     page.draw_numbers(GRADIENT, 26, 364, "dy", TEST, [(i, j, 1, TRAIN), (k, l, 1, TEST)])
-    first, second = f"{GRADIENT[i, j]} ×", f"+ {GRADIENT[k, l]} ×"
+    first = f"{GRADIENT[i, j]} ×"
+    second = f"+ {GRADIENT[k, l]} ×"
     terms = (180, 345, f"dW = {first}"), (321, 345, second), (180, 458, f"dx = {first}"), (343, 458, second)
     page.draw_text(*terms, size=15, **CODE)
     page.draw_text((440, 345, "="), (484, 458, "="), size=18)
@@ -216,18 +221,22 @@ def draw_mistake(page):
     order = np.argsort(-votes, kind="stable")
 
     rows, columns = np.nonzero(image)
-    top, left = (rows.min() + rows.max()) // 2 - 11, (columns.min() + columns.max()) // 2 - 11
+    top = (rows.min() + rows.max()) // 2 - 11
+    left = (columns.min() + columns.max()) // 2 - 11
     crop = np.s_[top : top + 24, left : left + 24]  # the digit, and a little paper
 
     def ink(contributions, x_, y_, size):
         """What each pixel of ink adds to the difference of the two scores: (784,), for ink in place of paper."""
-        contributions, extent = (contributions * (x - paper)).reshape(28, 28)[crop], (x_, x_ + size, y_ + size, y_)
+        contributions = (contributions * (x - paper)).reshape(28, 28)[crop]
+        extent = (x_, x_ + size, y_ + size, y_)
         limit = 0.6 * np.abs(contributions).max()  # beyond it, all is in full colour
         page.axes.imshow(contributions, SIGNED, vmin=-limit, vmax=limit, extent=extent, aspect="auto", zorder=2)
         page.draw_box(x_, y_, size, size, fill="none", edge=FRAME, corner=0)
 
     page.axes.texts[0].set(fontsize=26, fontweight="bold")
-    large, bold, colors = {"size": 19}, {"size": 19, "weight": "bold"}, {prediction: TRAIN, true: TEST}
+    large = {"size": 19}
+    bold = {"size": 19, "weight": "bold"}
+    colors = {prediction: TRAIN, true: TEST}
     page.draw_text((131, 92, f"the digit: a {true}"), (400, 92, f"its answer: {prediction}"), **large)
     page.draw_pixels(image[crop], 26, 112, 210)
     for y, n in zip((160, 215, 270), [*np.argsort(-p)[:2].tolist(), true], strict=True):
@@ -280,7 +289,8 @@ def draw_optimizers():
     _, runs = load_published(*(f"optimizer_{i}_history_vit_torch.json" for i in range(len(OPTIMIZERS))))
     best_first = sorted(zip(OPTIMIZERS, COLOURS, runs, strict=False), key=lambda run: -run[2][1].test_accuracy[-1])
     for number, (name, colour, (_, history)) in enumerate(best_first):
-        epochs, accuracy = np.array(history.test_step) / history.steps_per_epoch, history.test_accuracy
+        epochs = np.array(history.test_step) / history.steps_per_epoch
+        accuracy = history.test_accuracy
         axes.plot(epochs, accuracy, "o-", color=colour, linewidth=2.5, markersize=5)
         axes.annotate(
             f"{name}: {accuracy[-1]:.4f}",

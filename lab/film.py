@@ -41,7 +41,9 @@ def iter_states(options, dataset):
     """Train, and yield (step, losses so far, params, answers to the test images) after each of the steps to show."""
     plan = make_plan(options, len(dataset.train_images))
     network, optimizer = main_np.build(options)
-    frame_steps, losses, x = choose_steps(plan.steps), [], data.to_input(dataset.test_images, options)
+    frame_steps = choose_steps(plan.steps)
+    losses = []
+    x = data.to_input(dataset.test_images, options)
     batches = data.batches(dataset, options, 0, plan.steps)
     for step in range(plan.steps + 1):
         if step in frame_steps:
@@ -55,7 +57,9 @@ def iter_states(options, dataset):
 @plot_style()
 def draw_frame(step, losses, params, answers, dataset, limit, steps):
     """Draw one picture of the film: an RGB image."""
-    page, large_text, accuracy = Page(HEIGHT, ""), {"size": 21}, np.mean(answers == dataset.test_labels)
+    page = Page(HEIGHT, "")
+    large_text = {"size": 21}
+    accuracy = np.mean(answers == dataset.test_labels)
     page.draw_text((26, 36, "A network learns to read"), size=27, weight="bold", ha="left")
     page.draw_text((774, 36, f"step {step}"), size=27, ha="right")
     page.draw_text((26, 88, "weights of its 16 hidden units"), ha="left", **large_text)
@@ -78,7 +82,8 @@ def draw_frame(step, losses, params, answers, dataset, limit, steps):
     for n, (image, true, answer) in enumerate(
         zip(dataset.test_images[:12], dataset.test_labels, answers, strict=False)
     ):
-        x, y = 424 + 59.6 * (n % 6), 296 + 92 * (n // 6)
+        x = 424 + 59.6 * (n % 6)
+        y = 296 + 92 * (n // 6)
         page.draw_pixels(image, x, y, 52)
         if answer != true:
             page.draw_box(x, y, 52, 52, fill="none", edge=TEST, line=3, corner=0)
@@ -91,7 +96,8 @@ def draw_frame(step, losses, params, answers, dataset, limit, steps):
 
 def draw_weights(page, array, x, y, size, limit):
     """Draw the weights of a hidden unit (784,), by the roots of their sizes: small ones are to be seen, too."""
-    roots, root_limit = np.sign(array) * np.sqrt(np.abs(array)), np.sqrt(limit)
+    roots = np.sign(array) * np.sqrt(np.abs(array))
+    root_limit = np.sqrt(limit)
     page.axes.imshow(roots.reshape(28, 28), SIGNED, vmin=-root_limit, vmax=root_limit,
                      extent=(x, x + size, y + size, y), aspect="auto", interpolation="nearest", zorder=2)  # fmt: skip
     page.draw_box(x, y, size, size, fill="none", edge=FRAME, line=0.8, corner=0)
@@ -130,9 +136,11 @@ def save_film(frames, times, path):
 
 def main():
     Parser(description=__doc__).parse_args()
-    options, dataset = parse_options("np", *OPTIONS), data.load()
+    options = parse_options("np", *OPTIONS)
+    dataset = data.load()
     states = list(iter_states(options, dataset))
-    limit, steps = 0.2 * np.abs(states[-1][2]["W1"]).max(), states[-1][0]
+    limit = 0.2 * np.abs(states[-1][2]["W1"]).max()
+    steps = states[-1][0]
     frames = [draw_frame(*state, dataset, limit, steps) for state in states]
     times = [TIMES["still"], TIMES["first"], *[TIMES["each"]] * (len(frames) - 2), TIMES["last"]]
     save_film([frames[-1], *frames], times, ROOT / "png" / "learning.gif")

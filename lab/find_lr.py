@@ -28,9 +28,11 @@ FALL = 0.9  # of its way down, the loss has made at the rate that is suggested
 
 def search_rates(options):
     """Train with a growing rate. Return [(rate, loss, its running mean)] of the steps."""
-    dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
+    dataset = data.load(options.source, options.run.hold_out)
+    network, optimizer = main_np.build(options)
     make_plan(options, dataset.n_train)  # is there one batch of them?
-    rows, mean = [], 0.0
+    rows = []
+    mean = 0.0
     rates = np.geomspace(LOWEST, HIGHEST, STEPS)
     for i, (lr, (x, y)) in enumerate(zip(rates, data.batches(dataset, options, 0, STEPS), strict=True), 1):
         loss = float(main_np.train_step(network, optimizer, x, y, lr)[0])
@@ -48,7 +50,8 @@ def suggest_rate(rows):
     Where the loss has made nine tenths of its way down, longer steps bring little more; and there is room before it
     rises, which a longer training needs. Rounded to one digit.
     """
-    first_mean, (lowest, _, least_mean) = rows[0][2], min(rows, key=lambda row: row[2])
+    first_mean = rows[0][2]
+    lowest, _, least_mean = min(rows, key=lambda row: row[2])
     rate = next(rate for rate, _, mean in rows if mean <= first_mean - FALL * (first_mean - least_mean))
     return float(f"{rate:.0e}"), lowest
 

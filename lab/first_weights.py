@@ -32,9 +32,12 @@ def train(size):
     [...]}.
     """
     options = parse_options("np", "--epochs", EPOCHS)
-    dataset, (network, optimizer) = data.load(), main_np.build(options)
-    rng, plan = np.random.default_rng(0), make_plan(options, len(dataset.train_images))
-    losses, accuracies = [], []
+    dataset = data.load()
+    network, optimizer = main_np.build(options)
+    rng = np.random.default_rng(0)
+    plan = make_plan(options, len(dataset.train_images))
+    losses = []
+    accuracies = []
     for name, p in network.params.items():
         if name.startswith("W"):
             p[...] = rng.normal(0, size(len(p)), p.shape)
@@ -69,7 +72,8 @@ def main():
     runs = {}
     for name, size in SIZES.items():
         run = runs[name] = train(size)
-        first, last = run["loss"][0], run["accuracy"][-1]
+        first = run["loss"][0]
+        last = run["accuracy"][-1]
         print(f"deviation {name}: z1 {run['sum']:.3g}, first loss {first:.3g}, test accuracy {last:.4f}", flush=True)
     drawing.save(draw_runs(runs), results.ROOT / "png" / "first_weights.png")
     result = {name: {"z1": r["sum"], "first loss": r["loss"][0], "accuracy": r["accuracy"]} for name, r in runs.items()}

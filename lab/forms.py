@@ -64,7 +64,9 @@ class RecordedOptimizer:
 
     def step(self, params, grads, lr):
         main_np.check_gradients(params, grads)
-        self.params_before, self.grads, self.lr = copy_arrays(params), copy_arrays(grads), lr
+        self.params_before = copy_arrays(params)
+        self.grads = copy_arrays(grads)
+        self.lr = lr
         self.optimizer.step(params, grads, lr)
         self.params_after = copy_arrays(params)
 
@@ -80,13 +82,16 @@ class InNumPy:
 
     def step(self, x, y, lr):
         """Take a step. Return {group: {name: array}} of all that it computes, in this order; then `get_arrays`."""
-        network, optimizer = RecordedNetwork(self.network), RecordedOptimizer(self.optimizer)
+        network = RecordedNetwork(self.network)
+        optimizer = RecordedOptimizer(self.optimizer)
         loss, _ = main_np.train_step(network, optimizer, x.copy(), y.copy(), lr)
         if self.is_by_hand:
             check_precision(get_model(self.network), network.grads)
         # The parameters as the optimizer gets and leaves them, and its learning rate; what changes them before it does;
         # and what `train_step` does beside its formula, in words.
-        self.params_before, self.params_after, self.lr = optimizer.params_before, optimizer.params_after, optimizer.lr
+        self.params_before = optimizer.params_before
+        self.params_after = optimizer.params_after
+        self.lr = optimizer.lr
         self.changes_params = network.changes_params
         self.tampering = describe_tampering(network, optimizer, x, y, lr)
         expected, *_ = main_np.compute_loss(network.logits.copy(), y)
@@ -137,7 +142,8 @@ class InPyTorch:
         self.parameters = [
             *iter_parameters(self.model)
         ]  # (NumPy's name, parameter, how to turn it into NumPy's layout)
-        self.by_autograd, self.tampering = {}, ""
+        self.by_autograd = {}
+        self.tampering = ""
         for name, p, _ in self.parameters:
             p.register_hook(partial(keep_gradient, self.by_autograd, name))
 
@@ -150,7 +156,8 @@ class InPyTorch:
         """Take a step: see `InNumPy.step`."""
         import torch
 
-        x, y = torch.from_numpy(x.copy()), torch.from_numpy(y.copy())
+        x = torch.from_numpy(x.copy())
+        y = torch.from_numpy(y.copy())
         loss, _ = self.train_step(self.model, self.optimizer, x, y, lr)
         self.tampering = ""
         for name, p, _ in self.parameters:

@@ -27,7 +27,9 @@ with program.import_guard("requirements-np.txt"):
     from views import training, training_table
     from views.training_table import COLUMNS, LAST, RECORDED, STEPS
 
-SEEDS, FEWER_SEEDS, OTHER_SEEDS = range(10), range(5), range(100, 120)
+SEEDS = range(10)
+FEWER_SEEDS = range(5)
+OTHER_SEEDS = range(100, 120)
 FAST = "mlp mnist"  # whose last step is recorded, too: those of the others would take hours
 DATASETS = {False: ("mnist",), True: ("mnist", "names", "shakespeare")}  # {whether a network writes: its datasets}
 DIGITS = 4  # significant ones, of what is recorded

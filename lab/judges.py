@@ -80,10 +80,12 @@ class LossByDefinition:
     """The mean of -log p[y], beside what `main_np.compute_loss` has for the same logits."""
 
     def __init__(self):
-        self.largest, self.failure = 0.0, None
+        self.largest = 0.0
+        self.failure = None
 
     def take(self, number, logits, y):
-        loss, expected = float(main_np.compute_loss(logits.copy(), y.copy())[0]), true_loss(logits, y)
+        loss = float(main_np.compute_loss(logits.copy(), y.copy())[0])
+        expected = true_loss(logits, y)
         error = abs(loss - expected) / max(1.0, abs(expected))
         if error <= BOUND:
             self.largest = max(self.largest, error)
@@ -102,8 +104,15 @@ class Twin:
 
     def __init__(self, judge, file, form, shared_groups=()):
         """shared_groups: the groups of arrays on which it has no vote, because both forms use the same lines."""
-        self.judge, self.file, self.form, self.shared_groups = judge, file, form, shared_groups
-        self.largest, self.first, self.step, self.fails, self.vote = 0.0, None, None, "", None
+        self.judge = judge
+        self.file = file
+        self.form = form
+        self.shared_groups = shared_groups
+        self.largest = 0.0
+        self.first = None
+        self.step = None
+        self.fails = ""
+        self.vote = None
         self.arrays = {}  # of the latest step, if it was the same run up to there
         self.roundings = {}  # {name: which entries of a parameter have moved by rounding alone}
         self.expected_loss = None  # the loss by definition, for a message
@@ -157,7 +166,8 @@ class Twin:
                 raise
             self.fails = f"{error} ({type(error).__name__})" if not isinstance(error, UserError) else str(error)
             return
-        self.largest, self.step = max(self.largest, largest), number
+        self.largest = max(self.largest, largest)
+        self.step = number
 
     def ignore_roundings(self, arrays):
         """Return its arrays of this step, without what follows from gradients that are 0 but for rounding.
@@ -270,16 +280,15 @@ def compare_with_differences(slopes, progress):
 
     Of each array a few entries, and one direction in which all of them move at once: no wrong entry is missed by it.
     """
-    judge, loss = "central differences", slopes.loss()
+    judge = "central differences"
+    loss = slopes.loss()
     if not np.isfinite(loss):
         return Differences(Row(judge, f"cannot be measured: the loss is {loss}"), is_measured=False)
-    grads, repeated_grads, rng, largest_error, wrong_gradients = (
-        slopes.gradients(),
-        slopes.gradients(),
-        np.random.default_rng(0),
-        0.0,
-        {},
-    )
+    grads = slopes.gradients()
+    repeated_grads = slopes.gradients()
+    rng = np.random.default_rng(0)
+    largest_error = 0.0
+    wrong_gradients = {}
     if slopes.loss() != loss or not np.array_equal(grads["dlogits"], repeated_grads["dlogits"]):
         message = "cannot be measured: for the same batch the loss is another every time"
         message = f"{message} (CONTRIBUTING.md says how a network draws random numbers)"
@@ -312,7 +321,8 @@ def describe_gradient(name):
 
 def find_worst_slope(slopes, name, gradient, rng):
     """Return (the largest error of one gradient, the `Departure` where it is wrong or None, the direction of that)."""
-    norm, size = float(np.linalg.norm(gradient)), float(np.abs(gradient).max())
+    norm = float(np.linalg.norm(gradient))
+    size = float(np.abs(gradient).max())
     drawn_entries = [np.unravel_index(i, gradient.shape) for i in rng.integers(gradient.size, size=DRAWN)]
     entries = [np.unravel_index(np.abs(gradient).argmax(), gradient.shape), *drawn_entries]
     line = rng.choice([-1.0, 1.0], gradient.shape)
@@ -355,7 +365,8 @@ def vote_on_differences(differences, twins, options, saved_arrays, x, y):
 
 def find_flat_arrays(slopes):
     """Return the names of the arrays whose gradients are 0, by hand and by differences."""
-    grads, rng = slopes.gradients(), np.random.default_rng(0)
+    grads = slopes.gradients()
+    rng = np.random.default_rng(0)
     largest = max(float(np.abs(gradient).max()) for gradient in grads.values())
     lines = {n: rng.choice([-1.0, 1.0], g.shape) for n, g in grads.items() if np.abs(g).max() <= 1e-12 * largest}
     return [name for name, line in lines.items() if slopes.agrees(0.0, {name: line}, 0.0)[0]]
@@ -365,7 +376,10 @@ class OptimizersStep:
     """PyTorch's optimizer, which is given the same weights, gradients and memory in every step."""
 
     def __init__(self, options, make_optimizer):
-        self.options, self.make_optimizer, self.largest, self.failure = options, make_optimizer, 0.0, None
+        self.options = options
+        self.make_optimizer = make_optimizer
+        self.largest = 0.0
+        self.failure = None
 
     def take(self, number, before, arrays, lr, steps):
         import torch
@@ -557,7 +571,8 @@ def compute_probabilities(logits, temperature, top_k, top_p):
     p /= p.sum()
     if top_p < 1:
         n_kept = int(np.searchsorted(p.cumsum(), top_p)) + 1
-        order, p = order[:n_kept], p[:n_kept] / p[:n_kept].sum()
+        order = order[:n_kept]
+        p = p[:n_kept] / p[:n_kept].sum()
     by_token = np.zeros(len(logits))
     by_token[order] = p
     return by_token

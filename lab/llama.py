@@ -69,7 +69,9 @@ def make_texts_table(result):
 
 # --- Pictures ---------------------------------------------------------------------------------------------------------
 
-CHANNELS, FAR, BASES = 64, 100, {10_000: TRAIN, 100_000: TEST}
+CHANNELS = 64
+FAR = 100
+BASES = {10_000: TRAIN, 100_000: TEST}
 PAIRS = (0, 6, 12, 18)  # whose turn is drawn alone
 SENTENCE, LOOKS, SEEN = "The animal didn't cross the street because it was too tired.", " it", " animal"
 
@@ -80,7 +82,8 @@ def draw_rotation():
 
     Each pair of channels, turned by t base^(-2 i / d), gives the cosine of that angle.
     """
-    figure, distances = new_figure(7, 3.9), np.arange(FAR + 1)
+    figure = new_figure(7, 3.9)
+    distances = np.arange(FAR + 1)
     axes = style_axes(
         figure.add_subplot(), "q · k as two words move apart", "q · k / q · q", "places from the one word to the other"
     )
@@ -128,18 +131,22 @@ def draw_heads(path):
 
 # --- Speed ------------------------------------------------------------------------------------------------------------
 
-PROMPT, MANY, ROUNDS = "What is gravity?", 32, 2  # words that are written
+PROMPT = "What is gravity?"
+MANY = 32  # tokens that are written
+ROUNDS = 2
 
 
 def time_by_hand(path, threads):
     """Return the words a second after the prompt; run in a process with so many threads."""
     model, _, file = loading.gguf_file.load_file(path)
-    token_ids, position = np.array([file.prompt(PROMPT)]), 0
+    token_ids = np.array([file.prompt(PROMPT)])
+    position = 0
     times = []
     for _ in range(MANY):
         start = time.perf_counter()
         logits = model.decode_step(token_ids, position)
-        position, token_ids = position + token_ids.shape[1], logits.argmax(axis=1)[:, np.newaxis]
+        position = position + token_ids.shape[1]
+        token_ids = logits.argmax(axis=1)[:, np.newaxis]
         times.append(time.perf_counter() - start)
     return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": get_peak_memory()}
 
@@ -164,22 +171,26 @@ def time_in_pytorch(path, threads):
     twin.load_state_dict(
         {name.replace(".W", ".weight"): torch.from_numpy(p) for name, p in arrays.items()}, assign=True
     )
-    cache, times = [None] * len(twin.blocks), []
+    cache = [None] * len(twin.blocks)
+    times = []
 
     def apply_rotary(x, place):
         d = x.shape[-1]
         angles = torch.arange(place, place + x.shape[2])[:, None] * options.sizes["rope_theta"] ** (
             -torch.arange(0, d, 2) / d
         )
-        cos, sin = angles.cos(), angles.sin()
-        first, second = x[..., ::2], x[..., 1::2]
+        cos = angles.cos()
+        sin = angles.sin()
+        first = x[..., ::2]
+        second = x[..., 1::2]
         return torch.stack((first * cos - second * sin, first * sin + second * cos), dim=-1).flatten(-2)
 
     @torch.no_grad()
     def compute_logits(words, place):
         a = twin.embed(words)
         for i, block in enumerate(twin.blocks):
-            layer, z = block.attention, block.norm1(a)
+            layer = block.attention
+            z = block.norm1(a)
             q, k, v = (
                 part(z).unflatten(-1, (n, -1)).transpose(1, 2)
                 for part, n in ((layer.query, layer.heads), (layer.key, layer.kv_heads), (layer.value, layer.kv_heads))
@@ -194,11 +205,13 @@ def time_in_pytorch(path, threads):
             a = a + block.mlp(block.norm2(a))
         return F.linear(twin.norm(a[:, -1]), twin.embed.weight)
 
-    words, place = torch.tensor([file.prompt(PROMPT)]), 0
+    words = torch.tensor([file.prompt(PROMPT)])
+    place = 0
     for _ in range(MANY):
         start = time.perf_counter()
         logits = compute_logits(words, place)
-        place, words = place + words.shape[1], logits.argmax(dim=1, keepdim=True)
+        place = place + words.shape[1]
+        words = logits.argmax(dim=1, keepdim=True)
         times.append(time.perf_counter() - start)
     return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": get_peak_memory()}
 
@@ -208,11 +221,9 @@ def time_in_llama_cpp(path, threads):
     with tempfile.TemporaryDirectory() as folder:
         unpacked = Path(folder) / "unpacked.gguf"
         write_unpacked(path, unpacked)
-        token_ids, llama_cpp_model, position = (
-            ModelFile(unpacked).prompt(PROMPT),
-            load_in_llama_cpp(unpacked, threads),
-            0,
-        )
+        token_ids = ModelFile(unpacked).prompt(PROMPT)
+        llama_cpp_model = load_in_llama_cpp(unpacked, threads)
+        position = 0
         times = []
         for _ in range(MANY):
             start = time.perf_counter()
@@ -262,7 +273,8 @@ def make_speed_table(runs_by_way):
 
 # --- Beside llama.cpp -------------------------------------------------------------------------------------------------
 
-QUESTIONS, LIKELIEST = (PROMPT, "Who wrote Hamlet?", "Write a short poem about the sea."), 64  # words that are compared
+QUESTIONS = (PROMPT, "Who wrote Hamlet?", "Write a short poem about the sea.")
+LIKELIEST = 64  # tokens that are compared
 WHO = "by hand", "llama.cpp"
 
 
@@ -307,7 +319,8 @@ def write_unpacked(path, target):
     with open_model(path) as (file, _), tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "model.gguf"  # it may be in a wheel
         copy.write_bytes(file.read())
-        reader, writer = gguf.GGUFReader(copy), gguf.GGUFWriter(target, "llama")
+        reader = gguf.GGUFReader(copy)
+        writer = gguf.GGUFWriter(target, "llama")
         for name, field in reader.fields.items():
             if not name.startswith("GGUF.") and name not in ("general.architecture", "general.file_type"):
                 item_type = field.types[-1] if field.types[0] == gguf.GGUFValueType.ARRAY else None
@@ -326,14 +339,17 @@ def ask_both(question, model, file, llama_cpp_model):
     both.
     """
     token_ids = file.prompt(question)
-    logits, n_prompt = model.decode_step(np.array([token_ids]), 0)[0], len(token_ids)
+    logits = model.decode_step(np.array([token_ids]), 0)[0]
+    n_prompt = len(token_ids)
     llama_cpp_model.reset()
     llama_cpp_model.eval(token_ids)
     expected_logits = llama_cpp_model.scores[n_prompt - 1]
-    difference, largest = float(np.abs(logits - expected_logits).max()), float(np.abs(expected_logits).max())
+    difference = float(np.abs(logits - expected_logits).max())
+    largest = float(np.abs(expected_logits).max())
     answers = [], []
     for position in range(n_prompt, n_prompt + LIKELIEST):
-        word, other_word = int(logits.argmax()), int(llama_cpp_model.scores[position - 1].argmax())
+        word = int(logits.argmax())
+        other_word = int(llama_cpp_model.scores[position - 1].argmax())
         for answer, likeliest in zip(answers, (word, other_word), strict=True):
             answer.append(likeliest)
         logits = model.decode_step(np.array([[word]]), position)[0]
@@ -363,7 +379,8 @@ def make_answers_table(answers):
 
 # --- Fine-tune it ---------------------------------------------------------------------------------------------------
 
-TAUGHT, OUT = "main_np.py --model llama --start {} --dataset shakespeare", results.ROOT / "learning_curves" / "others"
+TAUGHT = "main_np.py --model llama --start {} --dataset shakespeare"
+OUT = results.ROOT / "learning_curves" / "others"
 ANSWERED = 40  # words of the answer
 
 
@@ -385,7 +402,8 @@ def save_fine_tuning(path, output, processor_seconds, memory):
     processor_seconds: of all threads; memory: the most bytes.
     """
     model, _, file = loading.gguf_file.load_file(path)
-    answers, sha256 = [generate_answer(model, file)], file.sha256
+    answers = [generate_answer(model, file)]
+    sha256 = file.sha256
     del model  # or its arrays were there twice
     model, options, checkpoint = loading.checkpoint.load_network(OUT / "checkpoint_llama_lora_np.npz", writes=True)
     answers.append(generate_answer(model, options.base_model.file))

@@ -30,8 +30,17 @@ with program.import_guard("requirements.txt"):
     from support.options import Parser, integer
     from support.schedule import learning_rate, make_plan
 
-WIDTH, BLOCKS, HEADS, BATCH, STEPS = 128, 4, 4, 12, 2000
-RATE, LEAST, WARM, BETAS, DECAY, LONGEST = 1e-3, 1e-4, 100, (0.9, 0.99), 0.1, 1.0
+WIDTH = 128
+BLOCKS = 4
+HEADS = 4
+BATCH = 12
+STEPS = 2000
+RATE = 1e-3
+LEAST = 1e-4
+WARM = 100
+BETAS = (0.9, 0.99)
+DECAY = 0.1
+LONGEST = 1.0
 TESTED = 250  # after so many steps each
 SEEDS = range(3)
 BY_HAND = (
@@ -46,7 +55,8 @@ BY_HAND = (
 class Attention(nn.Module):
     def __init__(self):
         super().__init__()
-        self.qkv, self.out = nn.Linear(WIDTH, 3 * WIDTH, bias=False), nn.Linear(WIDTH, WIDTH, bias=False)
+        self.qkv = nn.Linear(WIDTH, 3 * WIDTH, bias=False)
+        self.out = nn.Linear(WIDTH, WIDTH, bias=False)
 
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
@@ -60,7 +70,8 @@ class Block(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = (nn.LayerNorm(WIDTH, bias=False) for _ in range(2))
         self.attention = Attention()
-        self.mlp_in, self.mlp_out = nn.Linear(WIDTH, 4 * WIDTH, bias=False), nn.Linear(4 * WIDTH, WIDTH, bias=False)
+        self.mlp_in = nn.Linear(WIDTH, 4 * WIDTH, bias=False)
+        self.mlp_out = nn.Linear(4 * WIDTH, WIDTH, bias=False)
 
     def forward(self, x):
         """x (B, T, C) -> y of the same shape."""
@@ -73,7 +84,8 @@ class NanoGPT(nn.Module):
 
     def __init__(self, vocab_size, context_length):
         super().__init__()
-        self.table, self.positions = nn.Embedding(vocab_size, WIDTH), nn.Embedding(context_length, WIDTH)
+        self.table = nn.Embedding(vocab_size, WIDTH)
+        self.positions = nn.Embedding(context_length, WIDTH)
         self.blocks = nn.Sequential(*(Block() for _ in range(BLOCKS)))
         self.norm = nn.LayerNorm(WIDTH, bias=False)
         for name, p in self.named_parameters():
@@ -168,7 +180,9 @@ def train(tool, seed, threads):
     "parameters"}.
     """
     batches, step, test, parameters = prepare_run(tool, seed, threads)
-    seconds, losses, start = 0.0, {}, time.perf_counter()
+    seconds = 0.0
+    losses = {}
+    start = time.perf_counter()
     for number, (x, y) in batches:
         step(number, x, y)
         if (number + 1) % TESTED == 0:
@@ -193,7 +207,8 @@ def choose_threads():
 
 def make_table(result):
     """Return a table in Markdown over the seeds: parameters, seconds (if all were kept), and losses of a letter."""
-    rows, steps = [], (STEPS // 4, STEPS // 2, STEPS)
+    rows = []
+    steps = (STEPS // 4, STEPS // 2, STEPS)
     has_seconds = all(run["seconds"] for runs in result["runs"].values() for run in runs.values())
     for tool, (name, _) in TOOLS.items():
         runs = result["runs"][tool]
@@ -210,7 +225,8 @@ def main():
     parser.add_argument("--seed", type=integer(0, 100), help="only this one; the others of the same machine are kept")
     parser.add_argument("--busy", action="store_true", help="other programs run beside it: keep no seconds")
     arguments = parser.parse_args()
-    result, machine = results.load_results().get("nanogpt", {}), describe_machine()
+    result = results.load_results().get("nanogpt", {})
+    machine = describe_machine()
     if result.get("machine") != machine:
         result = {"machine": machine, "threads": None, "runs": {tool: {} for tool in TOOLS}}
     result["command"] = f"python main_np.py {BY_HAND}"

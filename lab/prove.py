@@ -138,19 +138,23 @@ def judge_run(options, checkpoint=None, steps=STEPS):
     model = make_network("np", options)
     check_network(model, np.float64)
     dataset = data.load(options.source, options.run.hold_out)
-    start, middle = checkpoint.history.step if checkpoint else 0, max(1, steps // 2)
+    start = checkpoint.history.step if checkpoint else 0
+    middle = max(1, steps // 2)
     batches = [*iter_steps(options, dataset, start, start + steps)]
     progress = tqdm(total=steps + 2 + len(model.params), disable=None, leave=False)
     # Each form would say "gets its batches whole": a row says it once.
     muted_messages = contextlib.redirect_stderr(io.StringIO())
     with progress, muted_messages, tempfile.TemporaryDirectory(prefix="prove") as folder:
         check_repeats(options, checkpoint, batches[0])
-        by_hand, loss = InNumPy(options, checkpoint), judges.LossByDefinition()
+        by_hand = InNumPy(options, checkpoint)
+        loss = judges.LossByDefinition()
         parts = Twin(
             "in parts", "", InNumPy(with_changes(options, parts=1 if options.run.parts > 1 else 2), checkpoint)
         )
         twins, optimizer = make_twins(options, checkpoint)
-        path, step_fault, flat = Path(folder) / "checkpoint.npz", None, []
+        path = Path(folder) / "checkpoint.npz"
+        step_fault = None
+        flat = []
         for number, (x, y, lr) in enumerate(batches, 1):
             arrays_before = {group: copy_arrays(arrays) for group, arrays in by_hand.get_arrays().items()}
             # Beside a file's weights, one of two thin matrices begins with zeros.
@@ -183,7 +187,8 @@ def judge_run(options, checkpoint=None, steps=STEPS):
         differences = judges.compare_with_differences(slopes, progress)
         whole = judges.make_slopes(options, by_hand.get_arrays(), x, y)
         if not differences.wrong and whole.has_wrong_gradients():
-            slopes, differences = whole, judges.compare_with_differences(whole, progress)
+            slopes = whole
+            differences = judges.compare_with_differences(whole, progress)
         rows = [loss.make_row(), *([step_fault.make_row()] if step_fault else []), differences.row]
         rows += [twin.make_row() for twin in twins] + ([] if optimizer else [make_missing_row("PyTorch")])
         rows.append(judges.judge_parts(parts, by_hand, options))
@@ -203,7 +208,8 @@ def judge_run(options, checkpoint=None, steps=STEPS):
 
 def make_twins(options, checkpoint):
     """Return ([the `Twin` on the tape and, where it is installed, that in PyTorch], PyTorch's optimizer or None)."""
-    on_tape, shared = with_changes(options, autograd=True), ("loss", "dlogits")
+    on_tape = with_changes(options, autograd=True)
+    shared = ("loss", "dlogits")
     tape_twin = Twin.make("the tape", get_file(options, "autograd"), lambda: InNumPy(on_tape, checkpoint), shared)
     if not has_pytorch():
         return [tape_twin], None
@@ -249,7 +255,8 @@ class Findings(NamedTuple):
 
 def conclude(findings, options):
     """Return (what follows, a list of sentences; the status)."""
-    file, rule = get_file(options), options.rule
+    file = get_file(options)
+    rule = options.rule
     failed = {row.judge for row in findings.rows if not row.holds}
     other_networks = [twin.file for twin in findings.twins if twin.is_another]
     sentences, is_wrong = conclude_differences(findings, options)
@@ -304,7 +311,9 @@ def conclude(findings, options):
 
 def conclude_differences(findings, options):
     """Return (what follows from central differences, a list of sentences; whether the gradients by hand are wrong)."""
-    (_, wrong_names, *_), vote, file = findings.differences, findings.vote, get_file(options)
+    _, wrong_names, *_ = findings.differences
+    vote = findings.vote
+    file = get_file(options)
     if not wrong_names:
         return [], False
     if vote and SLOPE in vote.outvoted:
@@ -319,7 +328,8 @@ def conclude_differences(findings, options):
         else f"its gradient of {shorten(wrong_names)} is"
     )
     if "dlogits" in wrong_names:
-        file, subject = find_loss_name(), "its dlogits, and so each gradient that follows from it, is"
+        file = find_loss_name()
+        subject = "its dlogits, and so each gradient that follows from it, is"
     other_files = [twin.file for twin in findings.twins if twin.differs_in_gradients and twin.blames_hand]
     verb = "have" if len(other_files) > 1 else "has"
     addition = f" ({join_names(other_files)} had the same logits, and {verb} another one.)" if other_files else ""
@@ -332,7 +342,9 @@ def conclude_vote(twin, judged_names, is_wrong, options):
     judged_names: the gradients of which central differences have said something; is_wrong: that was that the lines by
     hand are wrong.
     """
-    file, departure, vote = get_file(options), twin.first, twin.vote
+    file = get_file(options)
+    departure = twin.first
+    vote = twin.vote
     if twin.blames_hand and not is_wrong:
         culprit = file if departure.group == "gradient" else find_loss_name()
         agreeing = {judge for judge in vote.values if judge not in vote.outvoted}
@@ -378,8 +390,10 @@ def find_loss_name():
     them.
     """
     function = getattr(main_np, "softmax_cross_entropy", main_np.compute_loss)
-    logits, y = np.random.default_rng(0).normal(size=(4, 3)), np.array([2, 0, 1, 1])
-    file_values, main_values = function(logits.copy(), y)[:2], main_np.compute_loss(logits.copy(), y)[:2]
+    logits = np.random.default_rng(0).normal(size=(4, 3))
+    y = np.array([2, 0, 1, 1])
+    file_values = function(logits.copy(), y)[:2]
+    main_values = main_np.compute_loss(logits.copy(), y)[:2]
     is_file = all(np.array_equal(*pair, equal_nan=True) for pair in zip(file_values, main_values, strict=True))
     return f"{function.__module__}.py" if is_file else "main_np.compute_loss"
 

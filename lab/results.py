@@ -92,7 +92,8 @@ OPTIMIZERS = {  # those of them whose curves docs/transformer.md shows
 
 def name_run(network, recipe, framework):
     """Return the name of a recipe's run: "MLP best, NumPy"."""
-    options, name = network.recipes[recipe], f"{network.name} {recipe}".removesuffix(" default")
+    options = network.recipes[recipe]
+    name = f"{network.name} {recipe}".removesuffix(" default")
     if recipe in ("np_nn", "geohot"):  # with the published run's first weights
         name += f" {options['init'][framework]}"
     return f"{name}, {FRAMEWORKS[framework]}"
@@ -128,7 +129,8 @@ RUNS = {name: run for model, network in READERS.items() for name, run in list_ru
 
 def list_drawn_commands(model, network):
     """Return the commands of a network's default run in both frameworks, whose curves are drawn, if it has both."""
-    names, runs = [name_run(network, "default", framework) for framework in FRAMEWORKS], get_stated_runs(model, network)
+    names = [name_run(network, "default", framework) for framework in FRAMEWORKS]
+    runs = get_stated_runs(model, network)
     return [runs[name][0] for name in names if runs.keys() >= {*names}]
 
 
@@ -211,7 +213,8 @@ def format_spread(values, number_format=".4f"):
 
 def make_accuracy_table(result, writes=False):
     """Return the runs of networks that read, or of those that write, in Markdown, with the spread over their seeds."""
-    rows, networks = [], {model: network for model, network in NETWORKS.items() if network.writes == writes}
+    rows = []
+    networks = {model: network for model, network in NETWORKS.items() if network.writes == writes}
     runs = {name: run for model, network in networks.items() for name, run in list_runs(model, network).items()}
     for name, (command, _) in runs.items():
         entry = result["accuracy"].get(name)
@@ -239,7 +242,8 @@ def make_recipes_table(result):
     """Return test accuracy and sizes of every recipe that was trained, in the form of np_nn's and the notebook's
     tables.
     """
-    runs, rows = result["accuracy"] | result["inits"], []
+    runs = result["accuracy"] | result["inits"]
+    rows = []
     for model, network in READERS.items():
         for recipe in network.recipes:
             options = parse_options("np", "--model", model, "--recipe", recipe)
@@ -266,7 +270,8 @@ def make_defaults_table(result):
 
     It is the test accuracy, or how much of what it writes is read as asked (see lab/writing.py).
     """
-    rows, writer = [], next(network for network in NETWORKS.values() if network.writes)
+    rows = []
+    writer = next(network for network in NETWORKS.values() if network.writes)
     for model, network in NETWORKS.items():
         if network.writes:
             runs = result["writing"]["runs"].values() if network is writer else ()
@@ -288,7 +293,8 @@ def make_elsewhere_table(result):
 
     Times are those of two cores.
     """
-    twins, rounds = result["twins"], result["bench"][PROCESSOR]["rounds"]
+    twins = result["twins"]
+    rounds = result["bench"][PROCESSOR]["rounds"]
     difference = round_up(twins["difference"]["float64"]["largest"])
     numpy_time, pytorch_time = (f"{np.median(rounds[f'run |  | {tool}']):.1f} s" for tool in FRAMEWORKS.values())
     vit = result["accuracy"]["ViT, NumPy"]
@@ -313,7 +319,8 @@ def make_elsewhere_table(result):
                         "`python -m lab.nanogpt`"])  # fmt: skip
     runs_by_network = result.get("llama", {}).get("runs")
     if runs_by_network:
-        losses, all_steps = [], set()
+        losses = []
+        all_steps = set()
         for runs in runs_by_network.values():
             losses.append([run["loss"] for run in runs.values()])
             all_steps |= {run["steps"] for run in runs.values()}

@@ -22,7 +22,12 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser
     from vit_np import Positions
 
-WIDTH, BATCH, STEPS, LR, HEADS, SEEDS = 64, 128, 1500, 0.005, 4, range(3)
+WIDTH = 64
+BATCH = 128
+STEPS = 1500
+LR = 0.005
+HEADS = 4
+SEEDS = range(3)
 
 
 class CausalMean:
@@ -93,7 +98,8 @@ def make_table(result):
 
 def main():
     Parser(description=__doc__).parse_args()
-    options, dataset = parse_options("np", "--model", "gpt", "--dataset", "names"), data.load("names")
+    options = parse_options("np", "--model", "gpt", "--dataset", "names")
+    dataset = data.load("names")
     result = {"command": "python -m lab.steps", "losses": {}}
     result["counts"] = counts.measure("names")["counts after each token"]["loss"]
     for name, looks_back in BACK.items():

@@ -22,7 +22,8 @@ def take_steps(min_steps, min_seconds, begin, *arguments):
 
     begin(*arguments) gets everything ready and returns a function that takes one step.
     """
-    take_step, times = begin(*arguments), [time.perf_counter()]
+    take_step = begin(*arguments)
+    times = [time.perf_counter()]
     while len(times) <= min_steps or times[-1] < times[0] + min_seconds:
         take_step()
         times.append(time.perf_counter())
@@ -40,7 +41,8 @@ def run_in_subprocess(function, *arguments):
     In one process, the threads of NumPy and of PyTorch get in each other's way. Raises UserError if the process is
     ended.
     """
-    spawn, leave_ctrl_c = multiprocessing.get_context("spawn"), (signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    spawn = multiprocessing.get_context("spawn")
+    leave_ctrl_c = (signal.signal, (signal.SIGINT, signal.SIG_IGN))
     with ProcessPoolExecutor(1, spawn, *leave_ctrl_c) as worker:
         try:
             return worker.submit(function, *arguments).result()

@@ -71,7 +71,9 @@ def iter_lockstep(options):
     dataset = data.load(options.source, options.run.hold_out)
     plan = make_plan(options, dataset.n_train)
 
-    by_hand, on_tape, in_pytorch = InNumPy(options), InNumPy(with_changes(options, autograd=True)), InPyTorch(options)
+    by_hand = InNumPy(options)
+    on_tape = InNumPy(with_changes(options, autograd=True))
+    in_pytorch = InPyTorch(options)
     disagreeing = watch_sums(by_hand.network, in_pytorch.model, SUMS.get(options.run.model, {}))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         batch = x, y, learning_rate(step, plan.steps, options)
@@ -126,7 +128,8 @@ def prove(model):
     """Draw png/twins.png (or twins_resnet.png and so on) from a run in both precisions. Raises UserError if they
     differ.
     """
-    runs, differences = {}, {}
+    runs = {}
+    differences = {}
     for kind in ("float64", "float32"):
         run = runs[kind] = record_run(
             parse_options("torch", "--model", model, *PROVEN.get(model, "").split(), "--dtype", kind)
@@ -142,7 +145,8 @@ def prove(model):
             )
             advice = f"`python main_np.py {model_flag(model)}".rstrip() + " --prove` says where it begins"
             raise UserError(f"{model}: {description}, and nothing is saved: {advice}")
-        steps, start = len(run["tape"]), "no weight differs from its twin"
+        steps = len(run["tape"])
+        start = "no weight differs from its twin"
         print(f"{kind}: after {steps} steps {start} in PyTorch by more than {round_up(of_torch['final'])}")
         print(f"{kind}: on the tape, by no more than {round_up(of_tape['final'])}")
     name = f"twins_{file_prefix(model)}".removesuffix("_")
@@ -184,7 +188,8 @@ def draw_proof(runs):
 
 def show_losses(axes, run):
     """Draw the losses of the last steps, three on top of each other; above them, how far apart the weights are."""
-    steps, last_steps = np.arange(1, len(run["difference"]) + 1), slice(-ZOOM, None)
+    steps = np.arange(1, len(run["difference"]) + 1)
+    last_steps = slice(-ZOOM, None)
     tape_bound = round_up(max(run["tape"]))
     on_tape = (
         f"no weight differs by more than {tape_bound}" if any(run["tape"]) else "every weight is equal to the last bit"
@@ -200,7 +205,8 @@ def show_losses(axes, run):
     )
     axes.plot(steps[last_steps], run["loss_torch"][last_steps], color=INK, linewidth=1.2, label="PyTorch")
     axes.plot(steps[last_steps], run["loss_tape"][last_steps], ".", color=TEST, markersize=8, label="our autograd")
-    low, high = min(run["loss_np"][last_steps]), max(run["loss_np"][last_steps])
+    low = min(run["loss_np"][last_steps])
+    high = max(run["loss_np"][last_steps])
     axes.set_ylim(low * (low / high) ** 0.1, high * (high / low) ** 0.4)  # above them, room for the legend
     axes.legend(loc="upper right", ncols=3, columnspacing=1.2, handlelength=1.4, fontsize=12)
     enlarge(axes, textwrap.fill(summary, 58), 13)
@@ -215,7 +221,8 @@ def show_differences(axes, runs):
     axes.set_ylim(1e-18, 1e2)
     axes.set_xlim(-0.02 * len(steps), 1.02 * len(steps))
     for dtype, color in (("float32", TEST), ("float64", TRAIN)):
-        difference, unit = runs[dtype]["difference"], np.finfo(dtype).eps / 2
+        difference = runs[dtype]["difference"]
+        unit = np.finfo(dtype).eps / 2
         axes.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2.5)
         last_point = (steps[-1], max(difference[-1], 1e-17))
         note = f"{dtype}: at most {round_up(max(difference))}"
@@ -251,7 +258,8 @@ def find_tipping_steps(difference, disagreeing, **_):
 
     At most the three steepest.
     """
-    before, after = np.maximum(difference[:-1], 1e-30), difference[1:]
+    before = np.maximum(difference[:-1], 1e-30)
+    after = difference[1:]
     rise = np.where(disagreeing[1:] > 0, after / before, 0)
     steepest = np.argsort(-rise, kind="stable")[:3]
     return np.sort(1 + steepest[rise[steepest] > 3])

@@ -57,7 +57,8 @@ def extract_verdict(output):
 @plot_style()
 def draw_scene(line, verdict=None, is_passed=False):
     """Draw the exercise with this line in it, and a verdict on it if there is one: an RGB image."""
-    page, large = Page(HEIGHT, ""), {"size": 25, "ha": "left"}
+    page = Page(HEIGHT, "")
+    large = {"size": 25, "ha": "left"}
     page.draw_text((26, 38, "You know da1. Find dz1."), weight="bold", size=30, ha="left")
     page.draw_text((26, 88, "The ReLU: a1 = max(z1, 0)"), color=GREY, **large)
     page.draw_box(26, 122, 748, 88, fill=GREYISH, edge=FRAME)
@@ -85,7 +86,8 @@ def draw_network(image, weights, z1, da1, dz1):
     for row, name in enumerate(("z1", "da1", "dz1")):
         page.draw_text((226, 282 + 48 * row, name), size=29, ha="right", family=MONO)
     for unit, array in enumerate(weights.T):
-        x, is_on = 262 + 132 * unit, z1[unit] > 0
+        x = 262 + 132 * unit
+        is_on = z1[unit] > 0
         color = TRAIN if is_on else GREY
         film.draw_weights(page, array, x, 104, 116, 0.5 * np.abs(weights).max())
         page.draw_box(x, 104, 116, 116, fill="none", edge=TRAIN if is_on else FRAME, line=4, corner=0)
@@ -100,7 +102,8 @@ def draw_network(image, weights, z1, da1, dz1):
 
 def compute_digit():
     """Return what `draw_network` shows: an image, the weights of some hidden units, and their z1, da1 and dz1."""
-    options, dataset = parse_options("np", *film.OPTIONS), data.load()
+    options = parse_options("np", *film.OPTIONS)
+    dataset = data.load()
     *_, (_, _, params, answers) = film.iter_states(options, dataset)
     model = MLP(options.run.hidden, dtype=np.float64)
     model.params = {name: p.astype(np.float64) for name, p in params.items()}

@@ -30,8 +30,12 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser
     from write import generate_digits, generate_names
 
-SEEDS, TEMPERATURES, EACH = range(3), (1, 0.8, 0.6, 0.3, 0.2, 0.1, 0), 200  # so many of each digit
-NAME_SEEDS, NAMES, NAME_TEMPERATURES = range(3), 2000, (1, 0.8, 0.5)
+SEEDS = range(3)
+TEMPERATURES = (1, 0.8, 0.6, 0.3, 0.2, 0.1, 0)
+EACH = 200  # images of each digit
+NAME_SEEDS = range(3)
+NAMES = 2000
+NAME_TEMPERATURES = (1, 0.8, 0.5)
 TEXT_SEEDS = {"texts": range(3), "best": range(3)}  # of each recipe for texts
 AT = 0.8  # as write.py does
 SHOWN = 2, (0, 0.5, 1, 2)  # which digit png/temperatures.png shows, and at which temperatures
@@ -46,7 +50,8 @@ def load_or_train(arguments):
     """
     options = loading.options.parse_options("np", *arguments.split())
     folder = FOLDER / f"{options.name}_{options.run.recipe}_{options.run.seed}"
-    checkpoint, history = folder / f"checkpoint_{options.name}.npz", folder / f"history_{options.name}.json"
+    checkpoint = folder / f"checkpoint_{options.name}.npz"
+    history = folder / f"history_{options.name}.json"
     results.run_program(
         f"main_np.py --resume {checkpoint}" if checkpoint.exists() else f"main_np.py {arguments}", folder
     )
@@ -129,7 +134,8 @@ def measure_real_digits(classifier, dataset, train_images):
 
 def make_table(result):
     """Return the runs of a network that writes beside real digits, in Markdown."""
-    real, runs = result["real"], list(result["runs"].values())
+    real = result["real"]
+    runs = list(result["runs"].values())
 
     def row(label, get_number, real_value, number_format):
         return [
@@ -291,7 +297,8 @@ def run_digits():
                 | measure_digits(model, options, classifier, train_images)
                 | {"machine": history["machine"]}
             )
-            result["real"], result["runs"][seed] = measure_real_digits(classifier, dataset, train_images), run
+            result["real"] = measure_real_digits(classifier, dataset, train_images)
+            result["runs"][seed] = run
             results.save_result("writing", result)
             print(time.strftime("%H:%M"), "seed", seed, run, flush=True)
     model, options, _ = load_or_train(f"--model {WRITER} --seed {SEEDS[0]}")

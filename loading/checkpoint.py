@@ -41,7 +41,8 @@ def find_newest(writes, text=None):
 
     One that needs the file that it starts from is never meant. Raises UserError if there is none.
     """
-    wanted, kind = next(iter(SOURCES)), None
+    wanted = next(iter(SOURCES))
+    kind = None
     if text is not None:
         wanted = next(name for name, source in SOURCES.items() if source.tokenizer.accepts(text))
         kind = SOURCES[wanted].kind
@@ -50,7 +51,8 @@ def find_newest(writes, text=None):
         options, facts = load_options(path)
         if options.get("start"):
             continue
-        model, dataset = options.get("model", next(iter(NETWORKS))), options.get("dataset", next(iter(SOURCES)))
+        model = options.get("model", next(iter(NETWORKS)))
+        dataset = options.get("dataset", next(iter(SOURCES)))
         # `read_options` refuses a network that is not known.
         if model not in NETWORKS or not (facts or dataset in SOURCES):
             return path

@@ -47,7 +47,8 @@ class BaseModel:
         map_names(self.file, self.known)  # UserError if its sizes are not those of its arrays
         if self.known.run.model != model:
             self.file.refuse(f"holds a network of --model {self.known.run.model}, and not of --model {model}")
-        self.sizes, network = self.known.sizes, NETWORKS[model]
+        self.sizes = self.known.sizes
+        network = NETWORKS[model]
         decided = [name for name in network.options if name in self.sizes and name != "context_length"]
         self.decides = {name: self.sizes[name] for name in decided}
         recipe = network.gguf.recipe
@@ -69,7 +70,8 @@ class BaseModel:
 def find_base_model_again(checkpoint, path=None):
     """The `BaseModel` of a checkpoint that holds what was learned beside a file's weights, with the file where it was
     or where it is now; UserError if that is not there, or another."""
-    there, model = path or str(checkpoint.options["start"]), str(checkpoint.options.get("model"))
+    there = path or str(checkpoint.options["start"])
+    model = str(checkpoint.options.get("model"))
     whose = f"{checkpoint.path} holds what was learned beside the weights of a GGUF file"
     if not Path(there).is_file():
         raise UserError(f"{whose}, and {there} is not there: name that file with --start")
@@ -81,7 +83,8 @@ def find_base_model_again(checkpoint, path=None):
 
 def load_arrays(file, options):
     """{name in params: array} of the network in a `ModelFile`, unpacked: float32."""
-    names, network = map_names(file, options), find_class(options, "np")(**options.sizes, seed=None)
+    names = map_names(file, options)
+    network = find_class(options, "np")(**options.sizes, seed=None)
     shapes = {ours: np.broadcast_to(np.float32(0), file.shapes[theirs]) for ours, theirs in names.items()}
     in_file = {"params": transpose_linear(shapes)}
     contradiction = describe_mismatch(in_file, {"params": network.params}, "in the file", "by its sizes")
@@ -102,7 +105,8 @@ def read_options(file):
     known = {network.gguf.architecture: model for model, network in NETWORKS.items() if network.gguf}
     if kind not in known:
         file.refuse(f"holds a network of the kind {kind!r}; known here is {' or '.join(known)}")
-    network, said = NETWORKS[known[kind]], file.facts(f"{kind}.")
+    network = NETWORKS[known[kind]]
+    said = file.facts(f"{kind}.")
     sizes = {ours: file.fact(f"{kind}.{theirs}") for ours, theirs in network.gguf.sizes.items()}
     sizes |= {"vocab_size": file.byte_pairs.size, "n_start_tokens": 0}
     if not network.gguf.fit(**sizes):

@@ -16,7 +16,9 @@ def parse_run(framework, description, argv=None):
 
     framework: "np" or "torch". A resumed run keeps its own options.
     """
-    path, saved_options, checkpoint = find_option("resume", argv), None, None
+    path = find_option("resume", argv)
+    saved_options = None
+    checkpoint = None
     if path is None:
         base_model = find_base_model(argv)
     else:
@@ -24,7 +26,8 @@ def parse_run(framework, description, argv=None):
         # my_network.py keeps none of that, and draws its batches in another order.
         if not all(checkpoint.groups.get(what) for what in options.rule.state_names):
             raise UserError(f"{path} is not of a run of main_np.py or main_torch.py: it can be used, but not continued")
-        saved_options, base_model = run_options(options), options.base_model
+        saved_options = run_options(options)
+        base_model = options.base_model
     facts = checkpoint and checkpoint.facts
     options = parse(framework, argv, description, saved_options, facts, base_model)
     if checkpoint and not options.source.is_like(there := SOURCES[options.run.dataset]):
@@ -64,7 +67,8 @@ def read_options(framework, path, start=None):
 
 def find_base_model(argv):
     """The `BaseModel` of what is typed for --start and --model; None if there is no such option, or it is not typed."""
-    model, path = find_option("model", argv, next(iter(NETWORKS))), find_option("start", argv)
+    model = find_option("model", argv, next(iter(NETWORKS)))
+    path = find_option("start", argv)
     if path is None or model not in NETWORKS or not NETWORKS[model].gguf:
         return None
     from loading.gguf_file import BaseModel  # here, because hardly a run needs it
@@ -111,7 +115,8 @@ def find_recipe(framework, argv, saved_options, base_model):
     parser.add_argument("--recipe", default=saved_options.get("recipe"))
     parser.add_argument("--dataset")
     arguments, _ = parser.parse_known_args(argv)
-    network, name = NETWORKS[arguments.model], arguments.recipe
+    network = NETWORKS[arguments.model]
+    name = arguments.recipe
     if base_model and name:
         raise UserError(f"--recipe {name} is for a network that begins anew, and --start has one of its own")
     if not base_model:

@@ -60,7 +60,8 @@ class Functions:
     """See `asking`."""
 
     def __init__(self, process, gives):
-        self._process, self._gives = process, gives
+        self._process = process
+        self._gives = gives
         self._sent = {}  # {number of params: {path: array}}, as they are over there
 
     def __getattr__(self, name):
@@ -106,9 +107,12 @@ def read_message(file):
     head, body = (file.read(size) if size < LARGEST else b"" for size in sizes)
     if not head or [len(head), len(body)] != sizes:
         raise EOFError
-    (plan, headers), arrays, start = json.loads(head), {}, 0
+    plan, headers = json.loads(head)
+    arrays = {}
+    start = 0
     for i, (kind, shape) in enumerate(headers):
-        kind, count = np.dtype(kind), math.prod(map(int, shape))
+        kind = np.dtype(kind)
+        count = math.prod(map(int, shape))
         arrays[f"array{i}"] = np.frombuffer(body, kind, count, start).reshape(shape).copy()  # none has objects
         start += count * kind.itemsize
     return unpack({"how": np.array(plan)} | arrays)
@@ -153,7 +157,8 @@ def main(file, gigabytes):
     runner.supervise()
     if int(gigabytes):
         runner.limit_memory(int(gigabytes))
-    module, stored_params = None, []
+    module = None
+    stored_params = []
     while True:
         try:
             name, gives, arguments = read_message(questions)

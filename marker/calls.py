@@ -37,11 +37,9 @@ def watch(module, name, handler):
             original = MethodType(original, attribute.__self__)
             forwarding_code = (lambda _self, *arguments, _to, **named: _to(*arguments, **named)).__code__
         forwarding_code = forwarding_code.replace(co_freevars=code.co_freevars)
-        function.__code__, function.__defaults__, function.__kwdefaults__ = (
-            forwarding_code,
-            None,
-            {"_to": call(original)},
-        )
+        function.__code__ = forwarding_code
+        function.__defaults__ = None
+        function.__kwdefaults__ = {"_to": call(original)}
         try:
             yield
         finally:

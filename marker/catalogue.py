@@ -144,7 +144,8 @@ class Catalogue:
 @contextmanager
 def importing(path):
     """Context in which the files of a folder can import each other, if it is no package that has a name of its own."""
-    is_package, before = (path / "__init__.py").exists(), set(sys.modules)
+    is_package = (path / "__init__.py").exists()
+    before = set(sys.modules)
     sys.path += [] if is_package else [str(path)]
     try:
         yield

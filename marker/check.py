@@ -120,7 +120,8 @@ def mark_text(exercise, seed, text):
 # ---- inputs ----------------------------------------------------------------------------------------------------------
 def find_draw_error(exercise, seed, seconds=SECONDS):
     """Return why the inputs cannot be drawn, with the line that raises, or that never ends; "" if they can."""
-    errors, began = [], time.process_time()
+    errors = []
+    began = time.process_time()
 
     def draw():
         try:
@@ -138,7 +139,8 @@ def find_draw_error(exercise, seed, seconds=SECONDS):
             f"{describe_own_line(exercise, stack)}: the inputs are not drawn within {seconds} s. Does a loop never end?"
         )
     if errors:
-        error, stack = errors[0], traceback.extract_tb(errors[0].__traceback__)
+        error = errors[0]
+        stack = traceback.extract_tb(errors[0].__traceback__)
         return f"{describe_own_line(exercise, stack)}: {type(error).__name__}: {error}"
     return ""
 
@@ -209,7 +211,8 @@ def describe_own_line(exercise, stack):
 def signature_mismatches(exercise):
     """Yield a text for each function below the line that takes or returns something else than the stub's function."""
     for name in {"answer", "in_numpy"} & exercise.functions.keys():
-        function, stub = exercise.functions[name], exercise.function
+        function = exercise.functions[name]
+        stub = exercise.function
         takes = [argument.arg for argument in function.args.args]
         if name == "answer" and takes != [*exercise.takes]:
             yield f"`{name}` takes {', '.join(takes)}, and `{stub.name}` takes {', '.join(exercise.takes)}"
@@ -255,7 +258,8 @@ def explain_result(exercise, g, name, result):
     """Say why a result is not the one of a draw; "" if the marker has the words for it, or if it is right."""
     if result is None:
         return explain_none(name, exercise.answer)
-    actual, expected = as_array(result), np.asarray(getattr(g, name))
+    actual = as_array(result)
+    expected = np.asarray(getattr(g, name))
     if type(actual) is not np.ndarray:
         kind = "an array of numbers" if expected.ndim or isinstance(result, (list, tuple)) else "a number"
         return f"{name} should be {kind}; yours is of type {type(result).__name__}"
@@ -264,7 +268,8 @@ def explain_result(exercise, g, name, result):
         return f"{name} should be a number or an array of numbers; the function that draws the inputs has a {kind}"
     if actual.shape != expected.shape or actual.dtype.kind != expected.dtype.kind or agree(actual, expected):
         return ""
-    actual, expected = actual.astype(np.float64), expected.astype(np.float64)
+    actual = actual.astype(np.float64)
+    expected = expected.astype(np.float64)
     is_equal = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
     with np.errstate(invalid="ignore"):
         error = np.where(is_equal, 0, np.nan_to_num(np.abs(actual - expected), nan=np.inf))
@@ -291,14 +296,16 @@ def unproven_results(exercise, seed):
 
 def wrong_slopes(exercise, seed, seeds=SEEDS):
     """Yield a text for each gradient that is not the slope of its loss in some draw, or has no slope in any."""
-    wrong, compared = {}, set()
+    wrong = {}
+    compared = set()
     for draw_seed in range(seed, seed + seeds):
         for g in exercise.iter_draws(draw_seed):
             for name in (name for name in exercise.gives if name[1:] in vars(g).get("losses", {})):
                 try:
                     text, entries = compare_with_slopes(g, name, np.random.default_rng(draw_seed))
                 except Exception as error:
-                    text, entries = f"the loss of {name[1:]}: {type(error).__name__}: {error}", 0
+                    text = f"the loss of {name[1:]}: {type(error).__name__}: {error}"
+                    entries = 0
                 compared |= {name} if entries else set()
                 if text:
                     wrong.setdefault(name, f"{text} (seed {draw_seed})")
@@ -313,11 +320,14 @@ def compare_with_slopes(g, name, rng, max_entries=ENTRIES, h=1e-6):
     Returns (what is wrong, or "", and how many entries were compared). Entries beside a kink are left out: there the
     differences to both sides are not the same.
     """
-    loss, array, gradient = g.losses[name[1:]], getattr(g, name[1:]), np.asarray(getattr(g, name))
+    loss = g.losses[name[1:]]
+    array = getattr(g, name[1:])
+    gradient = np.asarray(getattr(g, name))
     if gradient.shape != array.shape:
         return f"{name} has the shape {gradient.shape}, and {name[1:]} has {array.shape}", 0
     entries = [np.unravel_index(i, array.shape) for i in rng.permutation(array.size)[:max_entries]]
-    middle, slopes = loss(array), []
+    middle = loss(array)
+    slopes = []
     for index in entries:
         above, below = array.copy(), array.copy()
         above[index] += h
@@ -387,11 +397,13 @@ def judge_values(exercise, seed, values):
 def mistakes_found_by_edits(exercise, seed):
     """Yield the names of the mistakes whose place an edit finds: the marker would ask about it if they had no row."""
     drawn = exercise.draw(seed)
-    first_draws, further_draws = drawn[: 2 * len(exercise.inputs)], drawn[2 * len(exercise.inputs) :]
+    first_draws = drawn[: 2 * len(exercise.inputs)]
+    further_draws = drawn[2 * len(exercise.inputs) :]
     if exercise.needs_torch:
         return
     for mistake in exercise.known_mistakes[: len(exercise.mistakes)]:
-        source, module = exercise.fill_stub(exercise.change_formula(mistake.change)), ModuleType("a mistake")
+        source = exercise.fill_stub(exercise.change_formula(mistake.change))
+        module = ModuleType("a mistake")
         with suppress(Exception), suppress_side_effects():
             exec(compile(source, "a mistake", "exec"), vars(module))
             outcomes = [call(exercise, getattr(module, exercise.function.name), g) for g in first_draws]
@@ -425,7 +437,8 @@ def survivors(exercise, seed=0, draws=DRAWS):
     edits = []
     for function in functions:
         edits += edits_of(function, source, exercise.stub, exercise.takes, names)
-    harmless, shift = collect_reasons(exercise), exercise.first_line - 1
+    harmless = collect_reasons(exercise)
+    shift = exercise.first_line - 1
     seen_codes = {ast.unparse(tree)}
     arbitrary_inputs = ArbitraryInputs(exercise, tree, all_draws)
     for edit in edits:
@@ -499,8 +512,10 @@ class ArbitraryInputs:
     """Inputs that obey nothing: what is the same for all of these is the same by construction, and no mistake."""
 
     def __init__(self, exercise, tree, draws, number=60):
-        self.exercise, self.right = exercise, compile_tree(tree)
-        rng, trials = np.random.default_rng(0), [*chain.from_iterable(draws)]
+        self.exercise = exercise
+        self.right = compile_tree(tree)
+        rng = np.random.default_rng(0)
+        trials = [*chain.from_iterable(draws)]
         self.draws = [draw_arbitrary(trials[i % len(trials)], exercise, rng) for i in range(number)]
         self.results = [self.run_code(self.right, g) for g in self.draws]
 

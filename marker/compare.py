@@ -98,7 +98,9 @@ def find_numbers(lines):
 def judge_trial(answer, t):
     """Return the `Verdict` on the results of one trial, or None if they are right."""
     exercise, trials = answer.exercise, answer.trials
-    results, expected, changed = trials[t]["results"], len(exercise.gives), trials[t]["changed"]
+    results = trials[t]["results"]
+    expected = len(exercise.gives)
+    changed = trials[t]["changed"]
     if all(result["type"] == "ellipsis" for result in results):
         other_names = [name for name in find_assigned_names(answer.typed) if name not in exercise.gives]
         if len(other_names) > len(exercise.gives) - 1 and not set(exercise.gives) & set(
@@ -123,7 +125,9 @@ def judge_trial(answer, t):
 def judge_result(answer, t, name, result):
     """Return the `Verdict` on one result, or None if it is right. Shape first, then type and finiteness, then
     values."""
-    exercise, g, kind = answer.exercise, answer.draws[t], result["type"]
+    exercise = answer.exercise
+    g = answer.draws[t]
+    kind = result["type"]
     reference = np.asarray(getattr(g, name))
     if kind == "NoneType" and exercise.needs_torch:
         return wrong("no gradient kept", name=name)
@@ -141,7 +145,8 @@ def judge_result(answer, t, name, result):
             about = f" {said('type: a comma' if has_comma else 'type: a tuple', name=name)}"
         mark = "not whole numbers: no array" if reference.dtype.kind == "i" else "wrong type"
         return wrong(mark, name=name, wanted=expected, type=kind, about=about)._replace(whole=bool(about))
-    shape, dtype = tuple(result["shape"]), result["dtype"]
+    shape = tuple(result["shape"])
+    dtype = result["dtype"]
     actual = answer.trials[t]["numbers"].get(name)
     known = None if actual is None or agree(actual, reference) else recognise(answer, t, name)
     if known and (shape != reference.shape or dtype in ("bool", "int64")):
@@ -171,9 +176,11 @@ def recognise(answer, t, name):
     Of several, it is the one that explains the most results.
     """
     exercise, draws, trials = answer.exercise, answer.draws, answer.trials
-    shape, expected = trials[t]["numbers"][name].shape, np.shape(getattr(draws[t], name))
+    shape = trials[t]["numbers"][name].shape
+    expected = np.shape(getattr(draws[t], name))
     is_always_0 = not any(np.any(trial["numbers"].get(name, 0)) for trial in trials)
-    best, most_explained = None, 0
+    best = None
+    most_explained = 0
     for mistake in exercise.known_mistakes:
         value = partial(value_with_mistake, exercise, mistake, name)
         if name not in exercise.values(mistake, draws[t]) or not is_in_both(answer, t, name, value):
@@ -188,7 +195,8 @@ def recognise(answer, t, name):
             for output, numbers in trial["numbers"].items()
         )
         if explained > most_explained:
-            best, most_explained = mistake, explained
+            best = mistake
+            most_explained = explained
     if most_explained < sum(len(trial["numbers"]) for trial in (*trials, *answer.further)):
         for order in permutations(exercise.gives):  # that explains all of them
             named = dict(zip(exercise.gives, order, strict=True))
@@ -278,16 +286,22 @@ def has_sum(exercise):
 
 def judge_unknown(answer, t, name):
     """Return the `Verdict` on a mistake that is not a known one. It shows as much as helps to find it."""
-    exercise, g, actual = answer.exercise, answer.draws[t], answer.trials[t]["numbers"][name]
+    exercise = answer.exercise
+    g = answer.draws[t]
+    actual = answer.trials[t]["numbers"][name]
     reference = np.asarray(getattr(g, name), np.float64)
     for argument in exercise.takes:
-        is_array, value = isinstance(vars(g).get(argument), np.ndarray), attrgetter(argument)
+        is_array = isinstance(vars(g).get(argument), np.ndarray)
+        value = attrgetter(argument)
         if is_array and is_in_both(answer, t, name, value) and is_in_all(answer, name, value):
             return Verdict(False, f"{argument} returned", said("returned", name=name, other=argument), drawn=True)
-    error, scale = np.abs(actual - reference), np.abs(reference).max()
-    mark, remark = "not right", ""
+    error = np.abs(actual - reference)
+    scale = np.abs(reference).max()
+    mark = "not right"
+    remark = ""
     if error.max() < 1e-5 * scale:
-        mark, remark = "close, and not equal", f" {said('close', off=error.max() / scale)}"
+        mark = "close, and not equal"
+        remark = f" {said('close', off=error.max() / scale)}"
     if not actual.ndim:
         both = {"mine": format_distinct(actual, reference), "right": format_distinct(reference, actual)}
         return Verdict(False, mark, said("a number", name=name, **both) + remark, drawn=True)
@@ -321,9 +335,11 @@ def judge_unknown(answer, t, name):
 def find_factor(answer, t, name):
     """Return (the factor of all entries as a product of sizes, in words; the names of these sizes); ("", ()) unless it
     is so in all trials."""
-    factors, all_sizes = [], []
+    factors = []
+    all_sizes = []
     for g, trial in zip(answer.draws, (*answer.trials, *answer.further), strict=False):
-        actual, reference = trial["numbers"].get(name), np.asarray(getattr(g, name))
+        actual = trial["numbers"].get(name)
+        reference = np.asarray(getattr(g, name))
         if actual is None or actual.shape != reference.shape:
             return "", ()
         if not reference.any():
@@ -359,7 +375,9 @@ def describe_nudge(g, name, index, actual, h=1e-3):
 
     Returns "" if the loss has a kink on the way: then the slope of so long a step is not the derivative.
     """
-    array, loss, gradient = getattr(g, name[1:]).copy(), g.losses[name[1:]], getattr(g, name)
+    array = getattr(g, name[1:]).copy()
+    loss = g.losses[name[1:]]
+    gradient = getattr(g, name)
     before = loss(array)
     array[index] += h
     after = loss(array)

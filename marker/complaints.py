@@ -15,7 +15,8 @@ from marker.verdict import OF_PYTHON, Wrong, is_error
 from marker.words import Words
 from support.errors import UserError
 
-WORDS, said = Words.from_folder(), OF_PYTHON.text
+WORDS = Words.from_folder()
+said = OF_PYTHON.text
 
 
 def read_source(file):
@@ -47,10 +48,12 @@ def explain(error, file, words=WORDS, sizes=None):
 
     words: those of the exercise's folder. sizes: {a name that is none here: what it is}, of those that the text has.
     """
-    line, source_line = None, ""
+    line = None
+    source_line = ""
     own_frame = find_own_frame(error, file)
     if isinstance(error, SyntaxError) and error.filename == file:
-        line, source_line = error.lineno, (error.text or "").strip()
+        line = error.lineno
+        source_line = (error.text or "").strip()
         kinds = [f"unreadable {kind.__name__}" for kind in type(error).__mro__]
         reason = error.msg if error.msg.endswith("?") else f"{error.msg}."
         message = f"{said('unreadable', why=reason)} {find_advice(words, kinds, error.msg, source_line)}"
@@ -175,7 +178,8 @@ def explain_misfit(source, line, names, operands):
 def explain_shapes(left, a, sign, right, b, operands):
     """Return a text on why two arrays of these shapes do not fit as the sides of an operation; or None."""
     if sign == "@":
-        m, n = a[-1], b[-2:][0]
+        m = a[-1]
+        n = b[-2:][0]
         if m != n:
             text = said("inner numbers", m=m, n=n)
             if a == b:

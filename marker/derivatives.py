@@ -17,7 +17,8 @@ from marker.trial import find_changed, same_bits
 from marker.verdict import OF_DERIVATIVES, Sentences, Wrong
 from marker.words import SAID
 
-wrong, said = OF_DERIVATIVES.wrong, Sentences(SAID["Gradients"]).text
+wrong = OF_DERIVATIVES.wrong
+said = Sentences(SAID["Gradients"]).text
 # In float64, and where something is rounded to float32 on the way: (how far to move, how close a slope has to be). Of
 # several lengths one may be too short, beside rounding, and another too long, beside a kink.
 EXACT = (1e-5, 1e-4), (1e-6, 1e-4), (1e-7, 1e-3)
@@ -95,7 +96,8 @@ def check(loss, gradients, params, batches, rng, examples="examples", thorough=T
 
 def compute_gradients(gradients, params, batch):
     """Return {path: gradient as float64, or None for a constant}. Raises `Wrong` if they do not fit params."""
-    copied, arrays = replace_leaves(params), floats(params)
+    copied = replace_leaves(params)
+    arrays = floats(params)
     if not arrays:
         dtypes = {k: np.asarray(a).dtype for k, a in leaves(params).items() if a is not None}
         reason = next((said("numbers of a type", type=kind) for kind in dtypes.values()), "")
@@ -104,7 +106,8 @@ def compute_gradients(gradients, params, batch):
     returned = gradients(copied, *batch)
     if returned is None or returned is ...:
         raise wrong("returns None", name="gradients")
-    by_path, after = match_gradients(params, returned), floats(copied)
+    by_path = match_gradients(params, returned)
+    after = floats(copied)
     with_gradient = [k for k, g in by_path.items() if g is not None]
     if not with_gradient:
         raise make_form_error(returned, arrays)
@@ -126,7 +129,8 @@ def make_form_error(gradients, arrays):
 def match_gradients(params, gradients):
     """Return {path: gradient as float64, or None} of params: by the paths or, if those are others, by order and
     shape."""
-    arrays, by_path = floats(params), leaves(gradients)
+    arrays = floats(params)
+    by_path = leaves(gradients)
     if not by_path.keys() <= leaves(params).keys():
         shapes = {k: a for k, a in arrays.items() if a.ndim}
         if [a.shape for a in shapes.values()] == [np.shape(a) for a in by_path.values()]:
@@ -138,8 +142,12 @@ class Place:
     """The loss of a batch near some params."""
 
     def __init__(self, loss, params, batch):
-        self.loss, self.params, self.batch, self.arrays = loss, params, batch, floats(params)
-        self.value, self.n_known = float(loss(params, *batch)), 0  # known: how many slopes could be known so far
+        self.loss = loss
+        self.params = params
+        self.batch = batch
+        self.arrays = floats(params)
+        self.value = float(loss(params, *batch))
+        self.n_known = 0  # how many slopes could be known so far
         line = self.loss_along({k: np.ones(a.shape) for k, a in self.arrays.items()})
         line = [line(1e-9 * t) for t in range(6)]
         bend = np.abs(np.diff(line, 2)).max()  # rounding alone, so close together
@@ -161,7 +169,8 @@ class Place:
     def measure_slope(self, k, v, claim, size):
         f = self.loss_along({k: v})
         for h, tolerance in self.lengths:
-            above, below = f(h), f(-h)
+            above = f(h)
+            below = f(-h)
             slope = (above - below) / (2 * h)
             rounding = (4e-7 if self.lengths is ROUNDED else 1e-13) * max(1, abs(self.value)) / h  # of many terms
             tolerance = max(tolerance * max(abs(slope), abs(claim), size), rounding)
@@ -243,7 +252,8 @@ def unit_vector(i, a):
 def narrow_down(place, k, g, v):
     """Return the index of an entry in which g is not the slope: of every half, again and again, the one that is further
     off."""
-    remaining, h = np.arange(g.size), place.lengths[0][0]
+    remaining = np.arange(g.size)
+    h = place.lengths[0][0]
 
     def error(part):
         w = np.where(np.isin(np.arange(g.size), part), v.ravel(), 0).reshape(g.shape)
@@ -300,7 +310,8 @@ def find_factors(wrong_entries):
 def make_error(loss, gradients, params, batches, all_offs, first_gradients, rng, examples, terms, asks):
     """Return the exception that says which gradients are wrong, one entry of them both ways, and by which factor."""
     batch_index, factors = find_factors(all_offs)
-    bad, sizes = all_offs[batch_index], [len(batch[0]) for batch in batches]
+    bad = all_offs[batch_index]
+    sizes = [len(batch[0]) for batch in batches]
     values = describe_bad(bad, first_gradients, format_paths) | {"n": sizes[batch_index], "examples": examples}
     if is_stale(gradients, params, batches[batch_index]):
         return wrong("other gradients", more=f" {said('the same for others')}", **values)
@@ -329,7 +340,8 @@ def describe_smallest(loss, gradients, params, batch, examples, max_tries=150):
 
     def find_wrong_entry(batch):
         """Return (path, `Off`, gradient) of a wrong entry; or None."""
-        place, computed = Place(loss, params, batch), compute_gradients(gradients, params, batch)
+        place = Place(loss, params, batch)
+        computed = compute_gradients(gradients, params, batch)
         bad = compare(place, computed, np.random.default_rng(0), True) if place.lengths is EXACT else {}
         for k, offs in bad.items():
             for off_entry in offs:
@@ -346,7 +358,8 @@ def describe_smallest(loss, gradients, params, batch, examples, max_tries=150):
     size = len(nonzero) // 2
     while size:
         for part in [nonzero[i : i + size] for i in range(0, len(nonzero), size)]:
-            saved, entries[part] = entries[part], 0
+            saved = entries[part]
+            entries[part] = 0
             max_tries -= 1
             if max_tries > 0 and find_wrong_entry(example):
                 nonzero = nonzero[~np.isin(nonzero, part)]
@@ -460,7 +473,8 @@ def explain_right_alone(loss, gradients, params, batch, bad, rng, examples):
     """Return a sentence if they are right for one example alone; or ""."""
     alone = tuple(a[:1] for a in batch)
     if len(batch[0]) > 1:
-        first_gradients, place = compute_gradients(gradients, params, alone), Place(loss, params, alone)
+        first_gradients = compute_gradients(gradients, params, alone)
+        place = Place(loss, params, alone)
         entries = {}
         for k, offs in bad.items():
             entries[k] = [entry.index for entry in offs if entry.index is not None]

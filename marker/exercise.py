@@ -112,7 +112,9 @@ class Exercise:
 
     def __init__(self, file, folder=None):
         """file: a Path. folder: the `Folder` in which it is; without one, its sizes have no names."""
-        self.file, self.name, self.folder = file, file.stem, folder or Folder()
+        self.file = file
+        self.name = file.stem
+        self.folder = folder or Folder()
         top, cut, below = file.read_text(encoding="utf-8").partition(CUT)
         if not cut:
             raise ValueError(f"the line {CUT.strip()!r} is missing")
@@ -248,9 +250,12 @@ class Exercise:
     def iter_draws(self, seed):
         for trial, draw in enumerate((*self.inputs, *self.further)):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
-            first, second, tries = draw(rng), draw(rng), 0
+            first = draw(rng)
+            second = draw(rng)
+            tries = 0
             while has_equal_size(first, second) and tries < DRAWS:
-                second, tries = draw(rng), tries + 1
+                second = draw(rng)
+                tries = tries + 1
             if has_equal_size(first, second):
                 first, second = draw_distinct_pair(draw, rng, first)
             yield from map(self.complete_draw, (first, second))
@@ -390,7 +395,8 @@ class Exercise:
     @cached_property
     def factors(self):
         """(mistake, factor, question) of each factor of a result that is tried, for the first size of the folder."""
-        first, rows = next(iter(self.folder.counts), None), MISTAKES["Factors"]
+        first = next(iter(self.folder.counts), None)
+        rows = MISTAKES["Factors"]
         values = {"size": first, "them": self.all_counts.get(first)}
         rows = [row for row in rows if first or "{" not in row[1]]
         return [[name.format(**values), factor.format(**values), text.format(**values)] for name, factor, text in rows]
@@ -487,7 +493,9 @@ def parse_mistakes(text):
     where there is another mistake, too: "[Yours is right for weights.] Is a bias a weight?" `practice.py check` runs
     what a learner writes, and expects the name.
     """
-    mistakes, written, question = [], [], ""
+    mistakes = []
+    written = []
+    question = ""
     for row in reversed(re.split(r"\n(?=\S)", text.strip())):
         head, *lines = row.split("\n")
         learners = [line[6:] for line in lines if line.startswith(LEARNERS)]

@@ -20,8 +20,11 @@ class Wrongs:
     """
 
     def __init__(self, attempt, outcome, verdict):
-        self.attempt, self.outcome, self.verdict = attempt, outcome, verdict
-        self.exercise, self.seed = attempt.exercise, attempt.seed
+        self.attempt = attempt
+        self.outcome = outcome
+        self.verdict = verdict
+        self.exercise = attempt.exercise
+        self.seed = attempt.seed
 
     @cached_property
     def place(self):

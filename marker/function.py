@@ -35,7 +35,9 @@ class Notes:
 class Function(Kind):
     """Marking of a function."""
 
-    Notes, marks, is_quick = Notes, (), True
+    Notes = Notes
+    marks = ()
+    is_quick = True
 
     def check(self, exercise):
         if not exercise.answer:
@@ -44,12 +46,15 @@ class Function(Kind):
             raise ValueError("it has no INPUTS, and its stub does not say the shape of each argument: `z (B, H)`")
 
     def run(self, attempt, notes):
-        exercise, module, rights = attempt.exercise, attempt.module, []
+        exercise = attempt.exercise
+        module = attempt.module
+        rights = []
         function = getattr(module, exercise.function.name, None)
         if not callable(function):
             notes.missing = True
             return
-        draws, n_first = exercise.draw(attempt.seed), 2 * len(exercise.inputs)
+        draws = exercise.draw(attempt.seed)
+        n_first = 2 * len(exercise.inputs)
         for g in draws:
             if len(rights) == n_first and not is_right(exercise, rights):
                 break

@@ -41,7 +41,8 @@ def confirm(exercise, file, verdict_before, hear=lambda text: None, hidden_folde
     Nobody can know before what they are asked: it is drawn now, and compared in this process. Raises UserError if the
     data that the exercise needs are missing here.
     """
-    kind, seed = exercise.kind, secrets.randbelow(2**32)
+    kind = exercise.kind
+    seed = secrets.randbelow(2**32)
     if not kind.can_be_asked(exercise):
         return verdict_before
     hear("It is asked once more")

@@ -78,7 +78,8 @@ class NotKept(ValueError):
 
     def __init__(self, path, reason):
         super().__init__(f"{path} is {reason}")
-        self.where, self.what = path, reason
+        self.where = path
+        self.what = reason
 
 
 def pack(params):
@@ -100,7 +101,8 @@ def make_plan(params):
             return {"array" if isinstance(value, np.ndarray) else "number": len(arrays) - 1}
         if isinstance(value, WORDS):
             return {"word": value}
-        parts, kind = [plan(inner, path + part) for part, inner in list_items(value)], type(value).__name__
+        parts = [plan(inner, path + part) for part, inner in list_items(value)]
+        kind = type(value).__name__
         if isinstance(value, dict):
             return {"dict": [(plan(key, path), part) for key, part in zip(value, parts, strict=True)], "kind": kind}
         if isinstance(value, (list, tuple)):

@@ -22,11 +22,16 @@ class Program(Kind):
     return, as marker/asked.py has it.
     """
 
-    seconds, Notes = 40, Notes
+    seconds = 40
+    Notes = Notes
 
     def __init__(self, examine, module="", looks="", sentences=OF_DERIVATIVES, ask=None, gives=()):
-        self.examine, self.module, self.looks, self.marks = examine, module, looks, sentences.marks
-        self.ask_functions, self.gives = ask, dict(gives)
+        self.examine = examine
+        self.module = module
+        self.looks = looks
+        self.marks = sentences.marks
+        self.ask_functions = ask
+        self.gives = dict(gives)
 
     def solved(self, exercise):
         return replace_functions(exercise.stub, exercise.answer)

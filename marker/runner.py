@@ -34,7 +34,8 @@ from support.files import read_file
 
 MEMORY = 8  # gigabytes; PyTorch alone takes more addresses than that
 CLOCK = 4  # a loaded machine may take so many times as long as it computes
-TOLD, MOST_TOLD = ".told", 70  # beside the result, a file with what is being done, in so many characters
+TOLD = ".told"  # ends the name of a file beside the result: what is being done
+MOST_TOLD = 70  # characters of it
 HOW = "# To have this marked"  # begins the line that says how, in a file as it is handed out
 MOST_PRINTED = 2000  # characters of the learner's own prints
 
@@ -187,12 +188,15 @@ def make_report(exercise, file, seed, keep=lambda report: None, tell=lambda text
 
     `tell` is told what is being done, where that takes long. show(outcome): plain data, for a page.
     """
-    kind, printed, words = exercise.kind, Printed(), exercise.folder.words
+    kind = exercise.kind
+    printed = Printed()
+    words = exercise.folder.words
     outcome = Outcome(kind.Notes())
     try:
         with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
-            source, stub = read_source(file), code_lines(exercise.stub)
+            source = read_source(file)
+            stub = code_lines(exercise.stub)
             outcome.typed = "\n".join(line for line in code_lines(source) if line not in stub)
             draw_inputs(exercise, seed)
             outcome.attempt = Attempt(exercise, seed, load(file), source, tell)
@@ -247,7 +251,8 @@ def limit_time(seconds, file):
 
     Returns the function that ends this watch.
     """
-    ended, began = threading.Event(), time.process_time()
+    ended = threading.Event()
+    began = time.process_time()
 
     def watch():
         while not ended.wait(0.1):

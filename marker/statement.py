@@ -27,8 +27,10 @@ def split_answer(text):
     docstring, *_, last = function.body
     names = returned_names(function)
     lines = text.splitlines()
-    before, after = lines[: docstring.end_lineno], lines[last.lineno - 1 :]
-    written, handed_out = lines[docstring.end_lineno : last.lineno - 1], []
+    before = lines[: docstring.end_lineno]
+    after = lines[last.lineno - 1 :]
+    written = lines[docstring.end_lineno : last.lineno - 1]
+    handed_out = []
     if any(re.match(r"    \w+ = \.\.\.", line) for line in written):
         raise ValueError("above the line there are dots: put the answer in their place, and the stub is made of it")
     if HANDED_OUT in written:

@@ -79,7 +79,9 @@ def make_verdict(report, marks=()):
     """
     if not report:
         return None
-    name, kind, text = report["name"], str(report.get("error", "")), str(report["text"])
+    name = report["name"]
+    kind = str(report.get("error", ""))
+    text = str(report["text"])
     if name in MARKS or name in marks:
         return Verdict(False, name, text)
     return Verdict(False, "error", text, error=kind if is_error(kind) else "Exception")

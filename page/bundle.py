@@ -52,7 +52,8 @@ def run_tool(*command):
 
 def install():
     """Install the packages of package-lock.json, if they are not there yet. Raises UserError if npm is not."""
-    npm, installed = shutil.which("npm"), MODULES / ".package-lock.json"
+    npm = shutil.which("npm")
+    installed = MODULES / ".package-lock.json"
     if not npm:
         raise UserError("needs npm, which comes with Node.js")
     if not installed.exists() or installed.stat().st_mtime < (FOLDER / "package-lock.json").stat().st_mtime:

@@ -72,7 +72,9 @@ def report(**message):
 def report_lines(*files):
     """Report which line of these files is run: each line once, and then now and then. So a run that has to be ended can
     say where it was: there are no threads here, which would look for that from outside."""
-    reported, last_time, tool = set(), 0.0, sys.monitoring.PROFILER_ID
+    reported = set()
+    last_time = 0.0
+    tool = sys.monitoring.PROFILER_ID
 
     def line(code, number):
         nonlocal last_time
@@ -93,7 +95,8 @@ def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
     """Return the verdict on what `run` left, or on a run that was ended after so many seconds; and the learner's
     progress.
     """
-    exercise, work = BY_NAME[name], Work(FOLDER, OURS)
+    exercise = BY_NAME[name]
+    work = Work(FOLDER, OURS)
     if status is None:
         outcome = Report(seconds=seconds, line=stuck.get("line"))
     else:
@@ -140,7 +143,10 @@ def compare_first_wrong(exercise, seed, outcome):
 
 def crop_arrays(actual, expected):
     """Return two arrays, or parts of them, as rows of numbers; where these begin, and where they are furthest apart."""
-    has_same_shape, lead, row, column = actual.shape == expected.shape, (), 0, 0
+    has_same_shape = actual.shape == expected.shape
+    lead = ()
+    row = 0
+    column = 0
     if has_same_shape:
         errors = np.nan_to_num(np.abs(actual - expected), nan=np.inf)
         *lead, row, column = (0, 0, *map(int, np.unravel_index(errors.argmax(), errors.shape)))[-max(errors.ndim, 2) :]
@@ -208,7 +214,8 @@ def unpack(name):
 
     Untouched stubs are left out: they would take the place of what is written in the browser.
     """
-    folder, skipped = UNPACKED, archives.unpack(OURS.by_name, FOLDER / name, UNPACKED)
+    folder = UNPACKED
+    skipped = archives.unpack(OURS.by_name, FOLDER / name, UNPACKED)
     paths, *_ = classroom.find_files(OURS, folder)
     skipped = classroom.join_names([f"{name} ({reason})" for name, reason in skipped.items()])
     if not paths:
@@ -219,10 +226,12 @@ def unpack(name):
     for path in sorted(folder.rglob("progress.json"))[:1]:
         path.rename(folder / path.name)
     try:
-        work, damaged = Work(folder, OURS), False
+        work = Work(folder, OURS)
+        damaged = False
     except UserError:  # what is written counts all the same
         (folder / "progress.json").unlink()
-        work, damaged = Work(folder, OURS), True
+        work = Work(folder, OURS)
+        damaged = True
     files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in paths}
     passed = {name: text for name, text in files.items() if work.passed(BY_NAME[name])}
     progress = {} if damaged else work.progress
@@ -236,7 +245,8 @@ def train(mine):
     The page hears the loss of every step; and after each epoch how well the network reads, some digits that it
     misreads, and all that it needs to keep it. Raises UserError if a line fails.
     """
-    file, rows = str(TRAINED), load_rows()
+    file = str(TRAINED)
+    rows = load_rows()
     *_, images, labels = rows
     TRAINED.write_text(network.make_program([FOLDER / f"{name}.py" for name in mine]), encoding="utf-8")
 
@@ -271,11 +281,13 @@ def prove_lines():
 
     Raises UserError if nothing is written yet.
     """
-    proof, steps = prove.PROOFS["mlp"][0], []
+    proof = prove.PROOFS["mlp"][0]
+    steps = []
     functions = prove.load_written_functions(FOLDER, proof.exercises)
     if not functions:
         raise UserError("nothing is written yet: begin with the first exercise")
-    lines, project_names = prove.LearnerCode(functions), [name for name in proof.exercises if name not in functions]
+    lines = prove.LearnerCode(functions)
+    project_names = [name for name in proof.exercises if name not in functions]
     for step in prove.iter_lockstep(proof, lines):
         steps.append(step)
         if len(steps) in prove.SHOWN:
@@ -454,11 +466,14 @@ def write_text(begun, count, temperature, seed):
     Behind its last place it begins anew with the last half of what it sees, as write.py does.
     """
     letter_codes, model = load_writer()
-    letters, T = "".join(map(chr, letter_codes)), len(model.params["positions.P"])
+    letters = "".join(map(chr, letter_codes))
+    T = len(model.params["positions.P"])
     begun = "".join(letter for letter in begun if letter in letters) or "\n"
-    token_ids, rng = [*map(letters.index, begun)], np.random.default_rng(seed)
+    token_ids = [*map(letters.index, begun)]
+    rng = np.random.default_rng(seed)
     report(begun=begun, letters=letters)
-    context, end = token_ids[-T:], len(token_ids) + count
+    context = token_ids[-T:]
+    end = len(token_ids) + count
     while len(token_ids) < end:
         for (word,), (details,) in islice(iter_generated(model, [context], temperature, rng), end - len(token_ids)):
             token_ids.append(int(word))
@@ -476,7 +491,8 @@ def write_names(begun, count, temperature, seed):
         count, axis=0
     )
     new, details = zip(*iter_generated(model, token_ids, temperature, np.random.default_rng(seed)), strict=True)
-    known_tokens, names = {*decode_names(known_tokens)}, decode_names(np.hstack([token_ids[:, 1:], np.transpose(new)]))
+    known_tokens = {*decode_names(known_tokens)}
+    names = decode_names(np.hstack([token_ids[:, 1:], np.transpose(new)]))
     of_names = zip(names, zip(*details, strict=True), strict=True)
     return {
         "names": [
@@ -488,7 +504,8 @@ def write_names(begun, count, temperature, seed):
 def load_writer():
     """Return the words in writer.npz (of digits, their ink; of names, those that it has learned), and its network."""
     with np.load(FOLDER / "writer.npz") as arrays:
-        words, params = arrays["words"], {name: arrays[name] for name in arrays if name != "words"}
+        words = arrays["words"]
+        params = {name: arrays[name] for name in arrays if name != "words"}
     vocab_size = len(params["linear.b"])
     context_length, width = params["positions.P"].shape
     n_start_tokens = len(params["embed.E"]) - vocab_size

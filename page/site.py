@@ -175,7 +175,8 @@ def strip_names(wasm):
             i, shift = i + 1, shift + 7
         return n | wasm[i] << shift, i + 1
 
-    sections, i = [wasm[:8]], 8
+    sections = [wasm[:8]]
+    i = 8
     while i < len(wasm):
         size, start = number(i + 1)
         if wasm[i] or not wasm[start:].startswith(b"\4name"):
@@ -280,7 +281,9 @@ class Pages:
     """The pages of a site, made of Markdown. What they link to goes with them: pictures as they are, code as pages."""
 
     def __init__(self, out, node, version):
-        self.out, self.node, self.version = out, node, version
+        self.out = out
+        self.node = node
+        self.version = version
         self.markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
         self.markdown.use(dollarmath_plugin, allow_space=False, renderer=self.render_mathematics)
         self.markdown.use(anchors_plugin, max_level=3, slug_func=make_slug)
@@ -483,10 +486,14 @@ def link_exercises(exercise, text):
 
 def find_figures():
     """Return {exercise: the figure or section of index.html that leads to it}."""
-    template, places, section, figure = (FOLDER / "template.html").read_text(encoding="utf-8"), {}, "", ""
+    template = (FOLDER / "template.html").read_text(encoding="utf-8")
+    places = {}
+    section = ""
+    figure = ""
     tags = r'<section[^>]* id="([\w-]+)"|<figure[^>]* id="([\w-]+)"|(</figure>)|data-exercise="(\w+)"'
     for new_section, new_figure, figure_end, exercise in re.findall(tags, template):
-        section, figure = new_section or section, new_figure or ("" if figure_end else figure)
+        section = new_section or section
+        figure = new_figure or ("" if figure_end else figure)
         if exercise:
             places.setdefault(exercise, figure or section)
     return places
@@ -494,7 +501,8 @@ def find_figures():
 
 def describe_exercises(pages):
     """Return what the pages need to know of each exercise."""
-    figures, lines = find_figures(), find_own_lines()
+    figures = find_figures()
+    lines = find_own_lines()
     lessons = {}  # which lesson asks for it
     for name in LESSON_PAGES:
         title = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
@@ -505,7 +513,8 @@ def describe_exercises(pages):
         for exercise in part:
             blocks = exercise.statement
             parts = [link_exercises(exercise, render_block(block, pages)) for block in blocks]
-            text, code = "".join(parts), exercise.stub.split('"""', 2)[2]
+            text = "".join(parts)
+            code = exercise.stub.split('"""', 2)[2]
             asked_parts = [part for part, block in zip(parts, blocks, strict=True) if block.describes]
             names_in_code = dict.fromkeys(re.findall(r"`(\w+)`", code))
             other_names = [f"`{name}`" for name in names_in_code if name in BY_NAME]
@@ -592,7 +601,8 @@ def render_inline(text):
 
 def build_site(folder):
     install()
-    files, weights = write_runtime(folder / "runtime"), write_writers(folder / "runtime")
+    files = write_runtime(folder / "runtime")
+    weights = write_writers(folder / "runtime")
     arrays = data_file.load(DATA)
     packs = write_packs(folder / "data", arrays)
     write_scripts(folder)
@@ -701,10 +711,8 @@ def main(argv=None):
             shutil.rmtree(out)
         new_site.rename(out)
     print(f"see {out}: python -m http.server -d {out}")
-    pages, python = (
-        compute_packed_size(out, "*.html", "*.js", "*.css", "*.json"),
-        compute_packed_size(out, "runtime/*.xz"),
-    )
+    pages = compute_packed_size(out, "*.html", "*.js", "*.css", "*.json")
+    python = compute_packed_size(out, "runtime/*.xz")
     print(
         f"as a server sends it, gzipped: {python / 1e6:.1f} MB of Python, and {pages / 1e6:.1f} MB of pages and scripts"
     )

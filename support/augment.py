@@ -40,7 +40,9 @@ def affine_points(n, rng, turn, scale, slant, move):
     """
     angle = np.deg2rad(rng.uniform(-turn, turn, n))
     high, wide = 1 + rng.uniform(-scale, scale, (2, n))
-    cos, sin, centre = np.cos(angle), np.sin(angle), 13.5
+    cos = np.cos(angle)
+    sin = np.sin(angle)
+    centre = 13.5
     matrix = np.array([[cos * high, rng.uniform(-slant, slant, n) - sin * wide], [sin * high, cos * wide]])  # (2, 2, n)
     grid = np.indices((28, 28), np.float32).reshape(2, -1) - centre  # (2, 784)
     points = matrix.transpose(2, 0, 1).astype(np.float32) @ grid  # (n, 2, 784)
@@ -82,7 +84,8 @@ def resample(images, points):
     flat = padded.ravel().astype(np.float32)
     at = np.arange(len(images))[:, np.newaxis] * size**2 + corner[:, 0] * size + corner[:, 1]
     # From left to right, a + (b - a) right, in both rows; then the same from the upper row to the lower.
-    upper, lower = flat.take(at), flat[size:].take(at)
+    upper = flat.take(at)
+    lower = flat[size:].take(at)
     upper += (flat[1:].take(at) - upper) * right
     lower += (flat[size + 1 :].take(at) - lower) * right
     upper += (lower - upper) * down

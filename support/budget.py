@@ -16,10 +16,14 @@ from support.errors import UserError
 PIECE = 2**16  # bytes that are unpacked at a time
 DATA = 2**30  # bytes of all files of a dataset, unpacked; EMNIST, the largest of its kind, has 0.6 billion
 HANDED_IN = 2**28  # bytes of all that one person hands in, unpacked
-FEW, TIMES = 2**24, 100  # a file unpacks to FEW bytes, or to so many times its own; MNIST's to 5 times, texts to 3
+# a file unpacks to FEW bytes, or to so many times its own; MNIST's to 5 times, texts to 3
+FEW = 2**24
+TIMES = 100
 HEADER = 2**20  # bytes of a header in a TAR file; a name is one, too
 DIRECTORY = 2**22  # bytes of a ZIP file's list of members
-PICTURE, SIDE, PIXELS = 2**27, 2**16, 50_000_000  # bytes of a picture, pixels along a side, and of the whole
+PICTURE = 2**27  # bytes of a picture
+SIDE = 2**16  # pixels along a side
+PIXELS = 50_000_000  # of the whole picture
 SECONDS = 30  # of a processor for a picture; one of PIXELS takes 1 to 2
 
 
@@ -45,7 +49,11 @@ class CountingReader(io.RawIOBase):
 
         most: an attribute, the bytes of one `read`. tarfile reads a header whole, whatever its size.
         """
-        self.file, self.budget, self.name, self.most, self.at = file, budget, name, DATA, 0
+        self.file = file
+        self.budget = budget
+        self.name = name
+        self.most = DATA
+        self.at = 0
         self.end = DATA if packed is None else max(FEW, TIMES * packed)
 
     def readable(self):
@@ -79,7 +87,8 @@ class CountingReader(io.RawIOBase):
     def rest(self, size):
         """Return the remaining bytes, a bytearray, if there are `size` of them; otherwise None."""
         self.check(size)
-        content, at = bytearray(size), 0
+        content = bytearray(size)
+        at = 0
         while at < size and (more := self.readinto(memoryview(content)[at:])):
             at += more
         return content if at == size and not self.read(1) else None
@@ -146,7 +155,8 @@ class CapacityLimit:
     """Lets so much in at once; who brings more than there is room for waits until others have left."""
 
     def __init__(self, capacity):
-        self.room, self.changed = capacity, Condition()
+        self.room = capacity
+        self.changed = Condition()
 
     @contextmanager
     def __call__(self, size):

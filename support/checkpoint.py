@@ -146,12 +146,14 @@ def warn_if_apart(path):
 
     path: of either. A run writes both at once; but somebody may have copied one of them, or killed the run in between.
     """
-    name, folder = Path(path).stem.partition("_")[2], Path(path).parent
+    name = Path(path).stem.partition("_")[2]
+    folder = Path(path).parent
     files = folder / f"history_{name}.json", folder / f"checkpoint_{name}.npz"
     if not all(file.exists() for file in files):
         return
     try:
-        (options, history), checkpoint = load_history(files[0]), load_checkpoint(files[1])
+        options, history = load_history(files[0])
+        checkpoint = load_checkpoint(files[1])
         if (checkpoint.options, round_numbers(checkpoint.history)) == (options, round_numbers(history)):
             return
         apart = f"{files[0]} ({history.step} steps) and {files[1].name} ({checkpoint.history.step} steps)"

@@ -43,7 +43,9 @@ def fetch(url):
     """
     from tqdm import tqdm  # here, as requests below, because most runs fetch nothing
 
-    parts, content, end = SimpleQueue(), bytearray(), time.monotonic() + SECONDS
+    parts = SimpleQueue()
+    content = bytearray()
+    end = time.monotonic() + SECONDS
     threading.Thread(target=receive, args=(url, parts.put), daemon=True).start()
     with tqdm(desc=f"fetching {url}", unit="B", unit_scale=True, disable=None, leave=False) as bar:
         while True:

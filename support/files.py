@@ -46,7 +46,8 @@ def atomic_write(path, obsolete=()):
     that ends in .part. UserError if what is there is no regular file: a folder, a pipe or a device stays.
     """
     check_writable(path)
-    given, path = path, Path(os.path.realpath(path))
+    given = path
+    path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(temporary, "w+b") as file:

@@ -52,7 +52,8 @@ class Reader:
     """Reads values one after another from bytes. ValueError where a value would go on behind their end."""
 
     def __init__(self, content):
-        self.content, self.position = content, 0
+        self.content = content
+        self.position = 0
 
     def skip(self, size):
         """Move on by `size` bytes; return where they begin."""
@@ -131,7 +132,8 @@ def read_tensor_infos(reader, size):
     """Return {name: (type, shape, offset in the data)} of so many arrays."""
     infos = {}
     for _ in range(size):
-        name, n_axes = reader.read_text(), reader.read_number(UINT32)
+        name = reader.read_text()
+        n_axes = reader.read_number(UINT32)
         if name in infos:
             raise ValueError(f"it has {name} twice")
         if not 1 <= n_axes <= MOST_AXES:
@@ -144,15 +146,18 @@ def read_tensor_infos(reader, size):
 def make_tensors(content, start, infos, block_sizes):
     """Return {name: `Tensor`}. start: where the data begin. ValueError if a tensor is not within them, or if two
     overlap."""
-    tensors, spans = {}, []
+    tensors = {}
+    spans = []
     for name, (tensor_type, shape, offset) in infos.items():
         if tensor_type not in block_sizes:
             raise ValueError(f"{name} is packed in the unknown way {tensor_type}")
         numbers, size = block_sizes[tensor_type]
         if not all(shape) or shape[-1] % numbers:
             raise ValueError(f"{name} has the impossible shape {shape}")
-        rows, row_bytes = math.prod(shape[:-1]), shape[-1] // numbers * size
-        begin, end = start + offset, start + offset + rows * row_bytes
+        rows = math.prod(shape[:-1])
+        row_bytes = shape[-1] // numbers * size
+        begin = start + offset
+        end = start + offset + rows * row_bytes
         if end > len(content):
             raise ValueError(f"{name} goes on behind its end")
         data = np.frombuffer(content, np.uint8, rows * row_bytes, begin)

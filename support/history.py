@@ -50,7 +50,8 @@ class History:
 
     def read(self):
         """Turn the latest steps into numbers; UserError at the first loss that is not finite."""
-        unread, self.unread = self.unread, []
+        unread = self.unread
+        self.unread = []
         for loss, accuracy in unread:
             loss, accuracy = float(loss), float(accuracy)  # waits for a GPU
             self.check(loss, self.step + 1, before_any_update=self.step == 0)
@@ -74,7 +75,8 @@ class History:
 
     def is_whole(self):
         """Return True if all numbers belong together and can be drawn, as in every history that a run has left."""
-        train, test = (self.train_loss, self.train_accuracy), (self.test_step, self.test_loss, self.test_accuracy)
+        train = (self.train_loss, self.train_accuracy)
+        test = (self.test_step, self.test_loss, self.test_accuracy)
         return (
             all(len({*map(len, values)}) == 1 for values in (train, test))
             and all((np.abs(losses) < LARGEST_LOSS).all() for losses in (self.train_loss, self.test_loss))
@@ -84,9 +86,13 @@ class History:
 
     def progress(self, options):
         """Return the progress of a run with these options: "after 2 of 4 epochs"; "" if it has ended."""
-        done, of, what = len(self.test_step), options.epochs, "epochs"
+        done = len(self.test_step)
+        of = options.epochs
+        what = "epochs"
         if options.steps:
-            done, of, what = self.step, options.steps, "steps"
+            done = self.step
+            of = options.steps
+            what = "steps"
         return "" if done >= of else f"after {done} of {of} {what}"
 
     def step_line(self):

@@ -222,7 +222,8 @@ def is_blurred(ink):
     outline."""
     shape = Image.fromarray(255 * (ink > 127).astype(np.uint8))
     outline = np.asarray(shape) > np.asarray(shape.filter(ImageFilter.MinFilter(3)))
-    half_dark, dark = ((ink > 40) & (ink < 215)).sum(), (ink > 127).sum()
+    half_dark = ((ink > 40) & (ink < 215)).sum()
+    dark = (ink > 127).sum()
     return half_dark > SHARP * outline.sum() and half_dark > FADED * dark  # an enlarged digit fades, but is thick
 
 
@@ -288,7 +289,9 @@ def otsu_threshold(values):
     """The threshold that best splits values >= 0 in two: it maximises the variance between the two (Otsu 1979)."""
     counts, edges = np.histogram(values, 256, range=(0, values.max() or 1))
     middles = (edges[:-1] + edges[1:]) / 2
-    n, total = counts.cumsum()[:-1], (counts * middles).cumsum()  # below each possible threshold
+    # below each possible threshold
+    n = counts.cumsum()[:-1]
+    total = (counts * middles).cumsum()
     between = (total[-1] * n / values.size - total[:-1]) ** 2 / np.maximum(n * (values.size - n), 1)
     return edges[1 + between.argmax()]
 

@@ -30,7 +30,8 @@ def find_departure(a, b, tolerance, min_scale=1.0):
     both = [group for group in a if group in b]
     if found := describe_mismatch({g: a[g] for g in both}, {g: b[g] for g in both}, "in one", "in the other"):
         raise UserError(found)
-    largest, first = 0.0, None
+    largest = 0.0
+    first = None
     for group in both:
         common = min_scale * max((largest_magnitude(a) for a in a[group].values()), default=0.0)
         for name, array in a[group].items():

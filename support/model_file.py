@@ -158,9 +158,11 @@ class ModelFile:
 
     def check(self, key, rule):
         """Refuse the file unless the value of a key is of the kind, and within the limits, of a rule in KEYS."""
-        value, (kind, smallest, largest) = self.metadata[key], rule
+        value = self.metadata[key]
+        kind, smallest, largest = rule
         if kind == "number of a token":
-            smallest, largest = 0, len(self.metadata.get("tokenizer.ggml.tokens", ())) - 1
+            smallest = 0
+            largest = len(self.metadata.get("tokenizer.ggml.tokens", ())) - 1
         is_limited = smallest is not None
         if KINDS[kind](value) and (not is_limited or smallest <= value <= largest):
             return
@@ -251,6 +253,7 @@ class ModelFile:
     def check_memory(self, numbers):
         """UserError if the file, so many numbers of 4 bytes, and what it takes to unpack them, are more than there
         is."""
-        takes, there_is = self.size + 4 * numbers * 1.2 + 2**27, memory.available_memory()
+        takes = self.size + 4 * numbers * 1.2 + 2**27
+        there_is = memory.available_memory()
         if takes > there_is:
             self.refuse(f"takes {takes / 1e9:.1f} GB of memory, and there are {there_is / 1e9:.1f}")

@@ -26,7 +26,8 @@ def find_sheet(picture):
     """
     step = max(1, max(picture.shape) // 100)
     small = Image.fromarray(picture).reduce(step).filter(ImageFilter.MedianFilter(3))  # without lines
-    best, best_corners = 0, None
+    best = 0
+    best_corners = None
     for shades in (small, ImageOps.invert(small)):
         opened = np.asarray(shades.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(3)))  # no thin lines
         low, high = np.quantile(np.asarray(shades), (0.01, 0.99))
@@ -43,13 +44,15 @@ def find_sheet(picture):
             corners, share = fit_quadrilateral(shape)
             sides = side_lengths(corners)
             if share > FULL and sides.min() > 0.3 * sides.max() and shape.mean() * share**8 > best:
-                best, best_corners = shape.mean() * share**8, step * (corners + 0.5)
+                best = shape.mean() * share**8
+                best_corners = step * (corners + 0.5)
     return best_corners
 
 
 def on_border(shape):
     """The share of a shape's outline, (H, W) bool, that lies on the picture's border."""
-    rows, columns = shape.any(axis=1).sum(), shape.any(axis=0).sum()
+    rows = shape.any(axis=1).sum()
+    columns = shape.any(axis=0).sum()
     return sum(side.sum() for side in (shape[0], shape[-1], shape[:, 0], shape[:, -1])) / (2 * (rows + columns))
 
 
@@ -79,7 +82,8 @@ def fit_quadrilateral(shape):
     corners = fours[areas.argmax()]
     inside = Image.new("L", shape.shape[::-1])
     ImageDraw.Draw(inside).polygon([tuple(corner) for corner in corners], 1)
-    both, either = shape & np.asarray(inside, bool), shape | np.asarray(inside, bool)
+    both = shape & np.asarray(inside, bool)
+    either = shape | np.asarray(inside, bool)
     upright = [[-1, -1], [1, -1], [1, 1], [-1, 1]]
     corners = max((np.roll(corners, k, axis=0) for k in range(4)), key=lambda turned: (turned * upright).sum())
     return corners, both.sum() / either.sum()
@@ -97,7 +101,8 @@ def rectify(picture, corners):
     the unit square to the sheet point along the sheet's sides in space, and are as long as they are in proportion.
     """
     corners = corners + 0.02 * (corners.mean(axis=0) - corners)  # without the edge
-    corner, middle = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]), np.array(picture.shape[::-1]) / 2
+    corner = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
+    middle = np.array(picture.shape[::-1]) / 2
     # The focal length is 1: phones have 0.7 to 1.1 of the longer side.
     matrix = perspective_matrix(corner, (corners - middle) / max(picture.shape))
     sides = np.linalg.norm(matrix[:, :2], axis=0)
@@ -121,9 +126,11 @@ def remove_rulings(ink):
 
     At each distance from a line, what most of it has there is subtracted: where the pen crosses, the rest is the pen's.
     """
-    slope, whole = None, ink  # lines are found in the whole: where they cross, the first would take from the second
+    slope = None
+    whole = ink  # lines are found in the whole: where they cross, the first would take from the second
     for _ in range(2):  # lines from left to right; then, turned, those from top to bottom
-        spent, heights = np.zeros_like(ink), np.arange(len(ink))[:, np.newaxis]
+        spent = np.zeros_like(ink)
+        heights = np.arange(len(ink))[:, np.newaxis]
         lines = find_rulings(whole, slope)
         slope = -np.median([fall for _, fall in lines]) / ink.shape[1] if lines else None
         for line in lines:
@@ -133,7 +140,8 @@ def remove_rulings(ink):
                 if at.any():
                     low, half = np.quantile(ink[at], (0.2, 0.5))
                     spent[at] = np.maximum(spent[at], half + (half - low))  # as far above the median as 0.2 is below
-        ink, whole = np.maximum(ink - spent, 0).T, whole.T
+        ink = np.maximum(ink - spent, 0).T
+        whole = whole.T
     return ink
 
 
@@ -152,10 +160,12 @@ def find_rulings(ink, slope=None):
     nearly parallel, as strong as each other, and all over the paper.
     """
     height, width = ink.shape
-    reach, x = int(TILT * width), np.arange(width)[:: max(1, width // 80)]
+    reach = int(TILT * width)
+    x = np.arange(width)[:: max(1, width // 80)]
     thick = np.maximum.reduce([ink, np.vstack([ink[1:], ink[-1:]]), np.vstack([ink[:1], ink[:-1]])])
     thick = np.pad(thick, ((reach, reach), (0, 0)), constant_values=np.inf)  # beyond the picture
-    falls, middles = np.arange(-reach, reach + 1, 2), np.arange(-(reach // 2), height + reach // 2)
+    falls = np.arange(-reach, reach + 1, 2)
+    middles = np.arange(-(reach // 2), height + reach // 2)
     along = np.zeros((len(falls), len(middles)))
     for found, fall in zip(along, falls, strict=True):
         rows = reach + middles[:, np.newaxis] + np.rint(line_heights(0, fall, width)[x]).astype(int)
@@ -163,7 +173,8 @@ def find_rulings(ink, slope=None):
         within = np.isfinite(values).sum(axis=1)
         found[:] = np.where(within > len(x) / 5, values[np.arange(len(middles)), within // 3], 0)
     beside = np.pad(along, ((0, 0), (4, 4)), mode="edge")
-    contrast, lines = along - np.maximum(beside[:, :-8], beside[:, 8:]), []
+    contrast = along - np.maximum(beside[:, :-8], beside[:, 8:])
+    lines = []
     contrast[contrast < along / 2] = 0  # it is as dark beside it: no line
     while contrast.max(initial=0) > RULED:
         k, n = np.unravel_index(contrast.argmax(), contrast.shape)
@@ -218,14 +229,19 @@ def find_pieces(shape):
     until all neighbours agree.
     """
     sides = np.diff(np.pad(shape, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    first, last = np.argwhere(sides > 0), np.argwhere(sides < 0) - (0, 1)  # (R, 2) pixels: where each run begins, ends
+    # (R, 2) pixels: where each run begins, ends
+    first = np.argwhere(sides > 0)
+    last = np.argwhere(sides < 0) - (0, 1)
     run = np.cumsum(sides[:, :-1] > 0).reshape(shape.shape) - 1
-    a, b = [], []
+    a = []
+    b = []
     for here, below in ((np.s_[:-1], np.s_[1:]), (np.s_[:-1, 1:], np.s_[1:, :-1]), (np.s_[:-1, :-1], np.s_[1:, 1:])):
         both = shape[here] & shape[below]
         a.append(run[here][both])
         b.append(run[below][both])
-    a, b, names = np.concatenate(a), np.concatenate(b), np.arange(len(first))
+    a = np.concatenate(a)
+    b = np.concatenate(b)
+    names = np.arange(len(first))
     while (names[a] != names[b]).any():
         np.minimum.at(names, names[a], names[b])
         np.minimum.at(names, names[b], names[a])
@@ -256,7 +272,8 @@ def max_filter(picture, square):
     """The lightest shade in each square of that side: (H, W) -> (H - square + 1, W - square + 1)."""
     if square == 1:
         return picture
-    half, step = max_filter(picture, (square + 1) // 2), square // 2  # four smaller squares cover each
+    half = max_filter(picture, (square + 1) // 2)  # four of these smaller squares cover each square
+    step = square // 2
     half = np.maximum(half[:-step], half[step:])
     return np.maximum(half[:, :-step], half[:, step:])
 
@@ -269,7 +286,8 @@ def is_broad(shape):
     """
     rows, columns = np.flatnonzero(shape.any(axis=1)), np.flatnonzero(shape.any(axis=0))
     box = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8)
-    gap, side = 1 + int(GAPS * max(box.shape)), int(BROAD * max(box.shape))
+    gap = 1 + int(GAPS * max(box.shape))
+    side = int(BROAD * max(box.shape))
     closed = 1 - max_filter(1 - max_filter(np.pad(box, gap - 1), gap), gap)
     return 8 <= side <= min(box.shape) and not max_filter(1 - closed, side).all()
 
@@ -304,7 +322,8 @@ def remove_surroundings(ink):
     slender = sides.min(axis=1) / sides.max(axis=1)
     within &= slender[largest] > np.where(slender < 0.4, 0.9, 0.7)  # a narrow one is a 0, perhaps with a slash in it
     if within.any():  # it is circled
-        kept, largest = within, (size * within).argmax()
+        kept = within
+        largest = (size * within).argmax()
     others = inside & (touching > 0) & ~is_around(boxes, boxes[largest])
     cut = bool((touching[largest] and not whole[largest]) or (size * others).max() > size[largest])
     apart = np.maximum(boxes[largest, :2] - boxes[:, 2:], boxes[:, :2] - boxes[largest, 2:]).max(axis=1)

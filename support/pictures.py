@@ -31,7 +31,8 @@ def read_images(folder, files, ink):
     "dark". UserError if they cannot be learned from.
     """
     if files:
-        budget, classes = Budget(DATA), DIGITS
+        budget = Budget(DATA)
+        classes = DIGITS
         arrays = [parse_idx(content, file, budget) for content, file in zip(files, FILES, strict=True)]
         if ink == "dark":
             arrays[::2] = [255 - images for images in arrays[::2]]
@@ -63,7 +64,8 @@ def mean_and_std(images):
     total = squares = 0
     for start in range(0, len(images), 100):
         x = images[start : start + 100].astype(np.uint32)
-        total, squares = total + int(x.sum()), squares + int((x * x).sum())
+        total = total + int(x.sum())
+        squares = squares + int((x * x).sum())
     mean = total / images.size
     return round(float(mean / 255), 4), round(float(np.sqrt(max(0, squares / images.size - mean**2)) / 255), 4)
 
@@ -120,7 +122,8 @@ def read_classes(folder, ink):
         classes = "its pictures belong in train/ with a folder for each class"
         raise UserError(f"{folder} is no dataset: {classes}, unless it has MNIST's four files, {FILES[0]} and so on")
     train = list_pictures(folder / "train")
-    classes, rng = [*train], np.random.default_rng(0)
+    classes = [*train]
+    rng = np.random.default_rng(0)
     if not 2 <= len(classes) <= len(DIGITS):
         has = f"{len(classes)} folder" if len(classes) == 1 else f"{len(classes)} folders"
         raise UserError(f"{folder}/train has {has}: it takes one for each class, 2 to {len(DIGITS)}")
@@ -134,13 +137,16 @@ def read_classes(folder, ink):
         drawn = {name: [paths[i] for i in rng.permutation(len(paths))] for name, paths in train.items()}
         test = {name: paths[: max(1, len(paths) // KEPT_BACK)] for name, paths in drawn.items()}
         train = {name: paths[len(test[name]) :] for name, paths in drawn.items()}
-    arrays, number, coloured = [], 0, 0
+    arrays = []
+    number = 0
+    coloured = 0
     for part in (train, test):
         listed = [(path, classes.index(name)) for name, paths in part.items() for path in paths]
         listed = [listed[i] for i in rng.permutation(len(listed))]
         images, in_colour = read_pictures([path for path, _ in listed], ink)
         arrays += [images, np.array([k for _, k in listed], np.uint8)]
-        number, coloured = number + len(images), coloured + in_colour
+        number = number + len(images)
+        coloured = coloured + in_colour
     if coloured:
         lost = "they become grey, and what only colour tells apart is lost"
         print(f"note: {coloured} of {number} pictures in {folder} are in colour: {lost}", file=sys.stderr)
@@ -179,7 +185,8 @@ def read_pictures(paths, ink):
         colours = []
         return read_picture(path, ink, colours), any(colours)
 
-    images, coloured = np.empty((len(paths), SIDE, SIDE), np.uint8), 0
+    images = np.empty((len(paths), SIDE, SIDE), np.uint8)
+    coloured = 0
     with ThreadPoolExecutor() as pool:
         results = tqdm(pool.map(read, paths), total=len(paths), unit="picture", disable=None, leave=False)
         for i, (image, in_colour) in enumerate(results):

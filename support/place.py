@@ -16,7 +16,8 @@ FULL_PRECISION = nullcontext()
 class Alone:
     """The `Place` of a single step in this process, on the CPU and in full precision."""
 
-    size, precision = 1, FULL_PRECISION
+    size = 1
+    precision = FULL_PRECISION
 
     def sum(self, *numbers):
         return numbers
@@ -33,7 +34,8 @@ class Place:
         if size != "1" and "TORCHELASTIC_RUN_ID" not in os.environ:  # PyTorch would wait for others, without a word
             words = f"the environment's WORLD_SIZE={size} is not from torchrun"
             raise UserError(f"{words}: unset WORLD_SIZE, or use torchrun")
-        self.size, self.rank = int(size), int(os.environ["RANK"]) if size != "1" else 0
+        self.size = int(size)
+        self.rank = int(os.environ["RANK"]) if size != "1" else 0
         if options.run.batch_size % self.size:
             raise UserError(f"--batch-size {options.run.batch_size} cannot be split evenly among {self.size} processes")
         options.network.check(options, options.run.batch_size // self.size)
@@ -63,7 +65,8 @@ class Place:
         """Join the other processes; with GPUs, take one for this process alone. Raises UserError if there are too few
         GPUs."""
         if self.device.type == "cuda":
-            local_rank, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+            local_rank = int(os.environ["LOCAL_RANK"])
+            gpus = torch.cuda.device_count()
             if local_rank >= gpus:
                 there = f"{gpus} GPU" if gpus <= 1 else f"{gpus} GPUs"
                 raise UserError(f"--nproc-per-node: only {there} here; or use --device cpu")

@@ -70,9 +70,11 @@ def import_guard(requirements):
         yield
         return
     except KeyboardInterrupt:
-        status, message = 130, "interrupted"
+        status = 130
+        message = "interrupted"
     except Exception as error:
-        status, message = 2, explain_import(error, requirements)
+        status = 2
+        message = explain_import(error, requirements)
         if message is None:
             raise
     print(f"{Path(sys.argv[0]).name}: {message}" if status == 2 else message, file=sys.stderr)

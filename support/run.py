@@ -87,19 +87,27 @@ class Run:
 
         place: where several processes compute, a `support.place.Place`; None for this process alone.
         """
-        self.options, self.dataset, self.continued, self.place = options, dataset, checkpoint, place
+        self.options = options
+        self.dataset = dataset
+        self.continued = checkpoint
+        self.place = place
         self.first = place is None or place.first  # of several processes, one prints and writes
         self.plan = make_plan(options, dataset.n_train)
         self.history = check_history(checkpoint, self.plan) if checkpoint else History()
         self.history.steps_per_epoch = self.plan.steps_per_epoch
-        self.drawn, self.marked = np.zeros(dataset.n_train, bool), 0  # which examples; up to which step
+        self.drawn = np.zeros(dataset.n_train, bool)  # which examples were drawn
+        self.marked = 0  # up to which step they are marked
         self.files = Files(options)
-        self.title, self.tested = opt.make_title(options), opt.test_set_name(options)
-        self.interrupts, self.signal = Interrupts(), None  # received by this process; agreed on by all of them
-        self.seconds, self.error = 0.0, None
+        self.title = opt.make_title(options)
+        self.tested = opt.test_set_name(options)
+        self.interrupts = Interrupts()  # received by this process
+        self.signal = None  # agreed on by all processes
+        self.seconds = 0.0
+        self.error = None
         counts = f"{dataset.n_train} training and {dataset.n_test} {self.tested}"
         self.say(f"{options.run.dataset}: {counts} {options.source.noun}")
-        size, where = sum(p.size for p in params.values()), place.where if place else ""
+        size = sum(p.size for p in params.values())
+        where = place.where if place else ""
         self.say(f"{self.title}: {size:,} parameters, seed {options.run.seed}, {options.run.dtype}{where}")
         if checkpoint and options.source.news:
             self.say(f"note: in the run of {checkpoint.path}, {options.source.news}", sys.stderr)
@@ -200,7 +208,8 @@ class Run:
             self.files.keep_others(self.continued and self.continued.path)
             self.count_examples()
             facts, letters = self.options.source.checkpoint_facts()
-            options, arrays = opt.run_options(self.options) | {"data": facts}, arrays | {"data": letters}
+            options = opt.run_options(self.options) | {"data": facts}
+            arrays = arrays | {"data": letters}
             save_checkpoint(self.files.checkpoint, options, arrays, self.history, obsolete=self.files.curves)
             save_history(self.files.history, options, self.history, self.place.record if self.place else {})
 

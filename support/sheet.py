@@ -30,7 +30,8 @@ def cut_digits(path):
     dark = darkness[darkness >= otsu_threshold(darkness)]
     strength = max(np.median(dark) if dark.size else 0, FAINTEST)
     ink = (255 * np.clip((darkness / strength - 0.3) / 0.4, 0, 1)).astype(np.uint8)
-    gap, digit_rows = round(APART * ink.shape[1]), []
+    gap = round(APART * ink.shape[1])
+    digit_rows = []
     rows = keep_large_strips(ink, find_runs((ink > 127).any(axis=1), gap // 4))
     for number, row in enumerate(rows, 1):
         digits = keep_large_strips(ink[row].T, find_runs((ink[row] > 127).any(axis=0), gap))

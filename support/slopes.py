@@ -13,7 +13,8 @@ from support.errors import UserError
 SLOPE = 1e-5  # what is more than the error of a difference, in units of an array's gradient
 # Steps of the differences. The smaller, the fewer ReLUs change sides; but rounding grows, and where it would hide this
 # share of the slope, there are no more.
-HS, HIDDEN = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9), 1e-3
+HS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
+HIDDEN = 1e-3
 # The steps of `measure`, each a quarter of the one before: from those whose difference is far from a slope, to those
 # whose difference is rounding.
 FINER, STEPS = 4.0, 13
@@ -24,7 +25,10 @@ class Slopes:
 
     def __init__(self, model, compute_loss, x, y):
         """compute_loss(logits, y) -> loss, dlogits and perhaps more."""
-        self.model, self.compute_loss, self.x, self.y = model, compute_loss, x, y
+        self.model = model
+        self.compute_loss = compute_loss
+        self.x = x
+        self.y = y
         self.statistics = {name: a.copy() for name, a in getattr(model, "statistics", {}).items()}
 
     def logits(self):
@@ -65,10 +69,15 @@ class Slopes:
         """(loss(+h) - loss(-h)) / 2h, where each array of {name: direction} moves at once."""
         if "dlogits" in directions:
             logits = self.logits()
-            arrays, loss = {"dlogits": logits}, lambda: float(self.compute_loss(logits.copy(), self.y)[0])
+            arrays = {"dlogits": logits}
+
+            def loss():
+                return float(self.compute_loss(logits.copy(), self.y)[0])
         else:
-            arrays, loss = {name: self.model.params[name] for name in directions}, self.loss
-        originals, losses = {name: array.copy() for name, array in arrays.items()}, []
+            arrays = {name: self.model.params[name] for name in directions}
+            loss = self.loss
+        originals = {name: array.copy() for name, array in arrays.items()}
+        losses = []
         for side in (h, -h, 0):
             for name, array in arrays.items():
                 array[...] = originals[name] + side * directions[name]
@@ -98,13 +107,17 @@ class Slopes:
         """
         if self.loss() != self.loss():
             return np.nan, np.inf
-        slope, error, before, coarse = np.nan, np.inf, None, None
+        slope = np.nan
+        error = np.inf
+        before = None
+        coarse = None
         for h in 1e-2 / FINER ** np.arange(STEPS):
             fine = self.slope(directions, h)
             if coarse is not None:
                 better = fine + (fine - coarse) / (FINER**2 - 1)
                 if before is not None and abs(better - before) + self.noise / h < error:
-                    slope, error = better, abs(better - before) + self.noise / h
+                    slope = better
+                    error = abs(better - before) + self.noise / h
                 before = better
             coarse = fine
         return slope, error
@@ -114,7 +127,8 @@ class Slopes:
 
         False, too, if the loss is another every time, or is not finite: then there is no slope.
         """
-        loss, rng = self.loss(), np.random.default_rng(0)
+        loss = self.loss()
+        rng = np.random.default_rng(0)
         if not np.isfinite(loss) or self.loss() != loss:
             return False
         grads = self.gradients()
@@ -133,5 +147,6 @@ def one_hot(shape, entry):
 
 def true_loss(logits, y):
     """The mean of -log p[y] of logits (..., K), by definition, with p = softmax(logits). y (...): -1 is no answer."""
-    rows, y = np.asarray(logits, float)[y != -1], y[y != -1]
+    rows = np.asarray(logits, float)[y != -1]
+    y = y[y != -1]
     return float(np.mean(np.logaddexp.reduce(rows, axis=1) - rows[np.arange(y.size), y]))

@@ -37,12 +37,14 @@ class Source:
 
     def __init__(self, name, **given):
         """name: what --dataset takes, one of BUNDLED or a path. given: values of the other attributes."""
-        self.name, self.given = name, given
+        self.name = name
+        self.given = given
         self.sums = {}  # of what is bundled or fetched: {file: its SHA-256 sum}
         self.url = ""  # of the folder that serves them; "" if they are bundled
         self.ink = USUAL["ink"]  # or "dark": what pictures show, on paper that is the other
         # Of a text that is cut into the tokens of a GGUF file: its `BytePairs`, and its SHA-256 sum.
-        self.byte_pairs, self.cut_by = None, ""
+        self.byte_pairs = None
+        self.cut_by = ""
         vars(self).update(given)
 
     def with_facts(self, **facts):
@@ -181,7 +183,8 @@ class Source:
 class ImageFolder(Source):
     """Images with labels: MNIST's files, or a folder of pictures."""
 
-    noun, prefix = "images", ""
+    noun = "images"
+    prefix = ""
     fact_names = ("sha256", "classes", "mean_and_std", "reader")
 
     @classmethod
@@ -370,7 +373,8 @@ def parse_facts(saved, arrays):
 
 def dataset_folder(name):
     """The folder of a dataset that is bundled or fetched. One that was fetched into the root before is left there."""
-    folder, earlier = ROOT / "datasets" / name, ROOT / name
+    folder = ROOT / "datasets" / name
+    earlier = ROOT / name
     return earlier if earlier.is_dir() and not folder.exists() else folder
 
 

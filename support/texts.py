@@ -158,7 +158,8 @@ def read_names(content):
     """
     names = gzip.decompress(content).decode().split()
     texts = encode_names(names)[np.random.default_rng(0).permutation(len(names))]
-    labels, n = np.zeros(len(names), np.uint8), len(names) - len(names) // TESTS
+    labels = np.zeros(len(names), np.uint8)
+    n = len(names) - len(names) // TESTS
     return {"arrays": [texts[:n], labels[:n], texts[n:], labels[n:]]}
 
 

@@ -54,8 +54,11 @@ class InParts:
 
     def __init__(self, model, number, at_once=AT_ONCE):
         """number: of parts, where there are as many images. at_once: images that are computed at once in testing."""
-        self.model, self.number, self.at_once = model, number, at_once
-        self.params, self.statistics = model.params, getattr(model, "statistics", {})
+        self.model = model
+        self.number = number
+        self.at_once = at_once
+        self.params = model.params
+        self.statistics = getattr(model, "statistics", {})
         self.frozen = getattr(model, "frozen", {})  # what stays as it is: one copy for all parts
         self.meeting = Meeting() if any(hasattr(layer, "add_up") for layer in iter_layers(model)) else None
         # Of the model, or [the model] if it gets its batches whole. Empty before the first step.
@@ -153,7 +156,8 @@ def difference_in_parts(model, number, x):
 
     What a model has in `frozen` is not copied. It is large, and so such a model is measured in its own precision.
     """
-    rng, frozen = np.random.default_rng(0), {id(array): array for array in getattr(model, "frozen", {}).values()}
+    rng = np.random.default_rng(0)
+    frozen = {id(array): array for array in getattr(model, "frozen", {}).values()}
     precise = all(array.dtype == float for array in frozen.values())
     moved = {id(p): p + rng.normal(0, 1e-3, p.shape) for p in model.params.values()}
     others = {id(array): to_float64(array) for array in getattr(model, "statistics", {}).values()}
@@ -242,7 +246,9 @@ def map_in_threads(function, *arguments, meeting=None):
     An error in a part is raised here, when no thread works any more. Parts that no thread has taken are then left.
     """
     parts = list(zip(*arguments, strict=False))
-    results, waiting, errors = [None] * len(parts), deque(enumerate(parts)), np.geterr()
+    results = [None] * len(parts)
+    waiting = deque(enumerate(parts))
+    errors = np.geterr()
 
     def work():
         with np.errstate(**errors):  # NumPy keeps for each thread what it does about an overflow
@@ -281,7 +287,9 @@ class Job:
     """
 
     def __init__(self, work):
-        self.work, self.taken, self.error = work, threading.Lock(), SimpleQueue()
+        self.work = work
+        self.taken = threading.Lock()
+        self.error = SimpleQueue()
 
 
 @cache
@@ -304,7 +312,8 @@ def start_threads(number):
 def run_jobs(jobs):
     """The loop of each of these threads."""
     while True:
-        job, error = jobs.get(), None
+        job = jobs.get()
+        error = None
         if job.taken.acquire(blocking=False):
             try:
                 job.work()
@@ -325,12 +334,16 @@ class Meeting:
     """
 
     def __init__(self):
-        self.number, self.changed = 0, threading.Condition()
+        self.number = 0
+        self.changed = threading.Condition()
 
     @contextmanager
     def session(self, number):
         """So many parts meet within it."""
-        self.number, self.ended, self.brought, self.room = number, False, {}, threading.Semaphore(limit_blas_threads())
+        self.number = number
+        self.ended = False
+        self.brought = {}
+        self.room = threading.Semaphore(limit_blas_threads())
         try:
             yield self
         finally:

@@ -166,7 +166,8 @@ def merge(tokens, ranks):
 
 def merge_pair(tokens, pair):
     """Return the tokens with the pair merged into one wherever it occurs, from left to right."""
-    merged, i = [], 0
+    merged = []
+    i = 0
     while i < len(tokens):
         if tuple(tokens[i : i + 2]) == pair:
             merged.append(tokens[i] + tokens[i + 1])

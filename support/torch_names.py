@@ -88,7 +88,8 @@ def get_frozen(model):
 
 def get_optimizer_state(model, optimizer):
     """{"momentum": {name: tensor}, ...}: what the optimizer remembers of each parameter."""
-    numbers, state = {p: i for i, p in enumerate(list_parameters(optimizer))}, optimizer.state_dict()["state"]
+    numbers = {p: i for i, p in enumerate(list_parameters(optimizer))}
+    state = optimizer.state_dict()["state"]
     return {
         ours: {name: turn(state[numbers[p]][theirs]) for name, p, turn in iter_parameters(model)}
         for ours, theirs in optimizer.options.rule.state_names.items()

@@ -49,7 +49,8 @@ def draw_prediction(input_picture, p, answer, names=range(10)):
 @plot_style()
 def draw_weights(title, images, labels, note):
     """Draw first-layer weights as images: (n, h, w), with a label under each."""
-    rows, labels = math.ceil(len(images) / 8), fold_labels(labels)
+    rows = math.ceil(len(images) / 8)
+    labels = fold_labels(labels)
     figure = new_figure(8, (0.95 + measure_extra_height(labels)) * rows + 1.2, title)
     show_signed_images(figure, images, labels, min(0.7, 2.4 / rows))
     figure.supxlabel(f"{note}\nblue: above 0, red: below 0", fontsize=10)

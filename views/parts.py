@@ -98,7 +98,8 @@ def show_signed_images(figure, images, labels, shrink=0.7):
     The scale ends where all but OUTLIERS of the numbers do: a single one would make the others pale. If none is below
     0, it begins there.
     """
-    grid, sizes = make_axes(figure, math.ceil(len(images) / 8), 8, len(images)), np.abs(images)
+    grid = make_axes(figure, math.ceil(len(images) / 8), 8, len(images))
+    sizes = np.abs(images)
     limit = float(np.quantile(sizes, 1 - OUTLIERS)) or largest(images)
     style = {"cmap": SIGNED, "vmin": -limit} if np.min(images) < 0 else {"cmap": POSITIVE, "vmin": 0}
     for axes, image, label in zip(grid, images, labels, strict=False):
@@ -142,7 +143,8 @@ def draw_bars(axes, values, title, formula, format_value, y=None, names=range(10
     """Draw a number for each class as a bar, with a text by `format_value`; the true class's name is bold."""
     style_picture_axes(axes, title, formula)
     axes.barh(range(10), values, color=np.where(np.asarray(values) < 0, TEST, TRAIN), height=0.7)
-    low, high = min(0, *values), max(0, *values)
+    low = min(0, *values)
+    high = max(0, *values)
     margin = (high - low or 1) * 0.09 * max(len(format_value(value)) for value in values)  # for the numbers
     axes.set(xlim=(low - margin * (low < 0), high + margin), ylim=(9.6, -0.6))
     axes.set_yticks(range(10), names)

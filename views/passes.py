@@ -86,7 +86,8 @@ def draw_backward_pass(steps, title, y):
     above, below = figure.subfigures(2, 1, height_ratios=(5, 3))
     left, middle, right = above.subplots(1, 3)
     show_dlogits(left, steps, y)
-    dz1, limit = steps["dz1"], largest(steps["da1"])
+    dz1 = steps["dz1"]
+    limit = largest(steps["da1"])
     show_units(middle, steps["da1"], limit, "to the activations", "da1 = dlogits @ W2.T")
     formula = "dz1 = da1 * (z1 > 0)\ngrey: the unit is off"
     artist = show_units(right, dz1, limit, "to the weighted sums", formula, is_off=steps["z1"] <= 0)
@@ -130,7 +131,8 @@ def draw_feature_gradients(steps, title, y):
 
     steps: {"maps", "gradients": {"stem": (14, 14, 16), ...} with the same names and shapes, "dlogits": (10,)}.
     """
-    maps, backward = steps["maps"], dict(reversed(steps["gradients"].items()))
+    maps = steps["maps"]
+    backward = dict(reversed(steps["gradients"].items()))
     figure = new_figure(8 + measure_extra_width(steps["classes"]), 3.2 + 1.4 * len(maps), title)
     above, middle = figure.subfigures(2, 1, height_ratios=(3, 1.4 * len(maps)))
     left, words = above.subplots(1, 2)
@@ -198,7 +200,8 @@ def draw_patch_gradients(steps, title, y):
     show_dlogits(left, steps, y)
     write_text(words, BACKWARD_VIT)
     add_title(middle, "to what each block hands on, patch by patch: |d loss / d y|, over the channels")
-    grid, limit = make_axes(middle, rows, columns, len(sizes)), largest([*sizes.values()])
+    grid = make_axes(middle, rows, columns, len(sizes))
+    limit = largest([*sizes.values()])
     for axes, (name, size) in zip(grid, sizes.items(), strict=False):
         artist = show_patches(style_picture_axes(axes), size, limit, steps["image"])
         label = f"after {name}" if name != "embedded" else "before block 1"
@@ -219,6 +222,7 @@ def show_patches(axes, values, limit, image, framed_patch=None, ink=0.45):
     artist = axes.imshow(values.reshape(side, side), cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)
     axes.imshow(np.zeros((28, 28)), cmap="gray", alpha=image / 255 * ink, extent=WHOLE)
     if framed_patch is not None:
-        (row, column), size = divmod(framed_patch, side), 28 / side
+        row, column = divmod(framed_patch, side)
+        size = 28 / side
         axes.add_patch(Rectangle((column * size, row * size), size, size, fill=False, edgecolor=TEST, linewidth=1.8))
     return artist

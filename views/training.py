@@ -57,12 +57,15 @@ def look_at_training(argv):
         parser.error(f"--weights names a run, and {conflict} describes another: give one of the two")
     if run_options or arguments.training:
         options = parse_options("np", *run_options)
-        name, diagnosis = f"{options.name}_first", examine_first_steps(options, arguments.training or FIRST)
+        name = f"{options.name}_first"
+        diagnosis = examine_first_steps(options, arguments.training or FIRST)
     else:
         options, checkpoint = read_options("np", arguments.weights or find_newest(None))
         warn_if_apart(checkpoint.path)
-        name, diagnosis = Path(checkpoint.path).stem.removeprefix("checkpoint_"), examine_last_step(options, checkpoint)
-    folder, is_first = open_folder(arguments.out), bool(run_options or arguments.training)
+        name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
+        diagnosis = examine_last_step(options, checkpoint)
+    folder = open_folder(arguments.out)
+    is_first = bool(run_options or arguments.training)
     file = folder / f"training_{name}.png"
     check_output("--out", file, ".png", arguments.weights)
     title = options.network.title(options.run)
@@ -99,10 +102,13 @@ class Step(NamedTuple):
 
 def take_first_steps(options, n_steps):
     """Train with these options. Return the `Step` that is the last with a finite loss, and the dataset."""
-    dataset, (network, optimizer) = data.load(options.source, options.run.hold_out), main_np.build(options)
-    plan, losses = make_plan(options, dataset.n_train), []
+    dataset = data.load(options.source, options.run.hold_out)
+    network, optimizer = main_np.build(options)
+    plan = make_plan(options, dataset.n_train)
+    losses = []
     for i, batch in enumerate(data.iter_examples(dataset, options, 0, min(n_steps, plan.steps))):
-        lr, model = learning_rate(i, plan.steps, options), copy_network(options, network)
+        lr = learning_rate(i, plan.steps, options)
+        model = copy_network(options, network)
         x, y = data.encode(*batch, options)
         losses.append(float(main_np.train_step(network, optimizer, x, y, lr)[0]))
         if i and not np.isfinite(losses[-1]):
@@ -119,8 +125,11 @@ def examine_first_steps(options, n_steps):
     See `examine_step`.
     """
     step, dataset = take_first_steps(options, n_steps)
-    diagnosis, losses, plan = examine_step(step), step.losses, make_plan(options, dataset.n_train)
-    uniform_loss, marks = np.log(diagnosis["classes"]), find_unusual_draws(dataset, options, len(losses), plan)
+    diagnosis = examine_step(step)
+    losses = step.losses
+    plan = make_plan(options, dataset.n_train)
+    uniform_loss = np.log(diagnosis["classes"])
+    marks = find_unusual_draws(dataset, options, len(losses), plan)
     if not GUESS[0] < losses[0] / uniform_loss < GUESS[1]:
         comparison = f"where equal scores give log {diagnosis['classes']} = {uniform_loss:.3f}"
         marks.append(("loss", f"The first loss is {losses[0]:.4g}, {comparison}", ""))
@@ -166,7 +175,8 @@ def take_last_step(options, checkpoint, dataset):
     rises, at the next one. A network that was trained by another program has no momentum, and drew its batches in
     another order: then it is the first 128 examples, and no step.
     """
-    n_steps, losses = checkpoint.history.step, [*checkpoint.history.numbers()["train_loss"]]
+    n_steps = checkpoint.history.step
+    losses = [*checkpoint.history.numbers()["train_loss"]]
     if not all(checkpoint.groups.get(name) for name in options.rule.state_names):
         model, _, _ = load_network(checkpoint.path, writes=None)
         batch = dataset.train(slice(FEW))
@@ -193,7 +203,8 @@ def find_worst(options, checkpoint):
     show fewer wrong labels: an image that is hard to read may have a high loss, too, but seldom a confident answer.
     The examples are those of the run's last epoch, as its batches have them: moved, and with these labels.
     """
-    dataset, names = data.load(options.source, options.run.hold_out), options.source.classes
+    dataset = data.load(options.source, options.run.hold_out)
+    names = options.source.classes
     model, _, _ = load_network(checkpoint.path, writes=None)
     model.training = False
     stop = max(1, checkpoint.history.step)
@@ -307,12 +318,15 @@ def examine_step(step):
     model, options, changes = step.model, step.options, step.changes
     passes = compute_passes(model, options, step.batch)
     x, outputs, gradients = passes.x, passes.outputs, passes.gradients
-    layers, arrays, marks = {}, {}, []
+    layers = {}
+    arrays = {}
+    marks = []
     if x.dtype.kind == "f" and not INPUT[0] < spread(x) < INPUT[1]:
         marks.append(("x", "An unusual spread of what goes in", f"{spread(x):.2g}, around {x.mean():.2g}"))
     elif x.dtype.kind == "f" and abs(x.mean()) > 2 * spread(x):
         marks.append(("x", "An unusual mean of what goes in", f"{x.mean():.2g}, with a spread of {spread(x):.2g}"))
-    paths, has_weights = getattr(model, "layers", {}), False  # computed: by weights. What goes in may well be 0
+    paths = getattr(model, "layers", {})
+    has_weights = False  # whether an output is computed by weights. What goes in may well be 0
     for name, a in outputs.items():
         has_weights |= not paths or any(getattr(layer, "params", {}) for layer in walk({name: paths[name]}).values())
         layers[name] = {"spread": spread(a), "zeros": float((a == 0).mean())}
@@ -342,7 +356,8 @@ def find_contradictions(model, options, batch):
     examples, labels = batch
     x, y = data.encode(examples[:IN_DOUBT], labels if labels is None else labels[:IN_DOUBT], exact_options)
     slopes = Slopes(copy_network(exact_options, model), main_np.compute_loss, x, y)
-    loss, expected = slopes.loss(), true_loss(slopes.logits(), y)
+    loss = slopes.loss()
+    expected = true_loss(slopes.logits(), y)
     advice = "`python main_np.py --prove` says where it begins"
     if np.isfinite(expected) and not abs(loss - expected) <= 1e-9 * max(1, expected):
         yield "loss", f"The loss is not the mean of -log p[y] ({advice})", ""
@@ -379,7 +394,8 @@ def find_unusual_array(gradient, step, share=1):
 
 def describe_marks(marks):
     """Return a sentence for each kind of mark: what, where, and the number there."""
-    places_by_message, sentences = {}, []
+    places_by_message = {}
+    sentences = []
     for place, message, number in marks:
         places_by_message.setdefault(message, []).append(f"{place} {number}".strip())
     for message, places in places_by_message.items():
@@ -391,7 +407,8 @@ def describe_marks(marks):
 
 def select_examples(x, labels, options):
     """Return a few examples as the network gets them, as pictures (n, h, w) or texts, and what each is called."""
-    source, first_examples = options.source, slice(SHOWN)
+    source = options.source
+    first_examples = slice(SHOWN)
     return source.display(x[first_examples], LETTERS), source.name_labels(
         labels if labels is None else labels[first_examples]
     )

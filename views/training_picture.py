@@ -36,11 +36,9 @@ def draw_training(diagnosis, title, sentences):
 
     diagnosis: what `training.examine_step` returns; sentences: what is out of the ordinary. Where it is, is red.
     """
-    layers, rows, marked_names = (
-        diagnosis["layers"],
-        group_by_layer(diagnosis["arrays"]),
-        {place for place, *_ in diagnosis["marks"]},
-    )
+    layers = diagnosis["layers"]
+    rows = group_by_layer(diagnosis["arrays"])
+    marked_names = {place for place, *_ in diagnosis["marks"]}
     lines = [line for sentence in sentences for line in textwrap.wrap(sentence, 90)]
     heights = [
         0.2 * len(lines) + 0.75,
@@ -108,7 +106,8 @@ def draw_sizes(axes, rows, colors, rule=None):
     axes.xaxis.set_major_locator(LogLocator(10, numticks=6))
     axes.xaxis.set_minor_locator(NullLocator())
     if values:
-        low, high = math.log10(min(values)) - ROOM, math.log10(max(values)) + ROOM
+        low = math.log10(min(values)) - ROOM
+        high = math.log10(max(values)) + ROOM
         axes.set_xlim(10.0 ** math.floor(low), 10.0 ** math.ceil(high))
     for y, value, is_ring in dots:
         axes.plot(value, y, "o", color=colors[y], markerfacecolor="white" if is_ring else colors[y], markersize=6)
@@ -119,7 +118,8 @@ def draw_sizes(axes, rows, colors, rule=None):
 def show_losses(axes, losses, classes):
     """Draw the loss of each step, and that of equal scores; a loss that is not finite has a place at the top."""
     style_axes(axes, "", "loss", f"steps; dashed: log {classes}, the loss of equal scores")
-    steps, finite = np.arange(1, len(losses) + 1), np.isfinite(losses)
+    steps = np.arange(1, len(losses) + 1)
+    finite = np.isfinite(losses)
     axes.plot(steps[finite], losses[finite], ".-" if len(losses) < 60 else "-", color=TRAIN, linewidth=1.5)
     axes.axhline(np.log(classes), color=INK, linewidth=0.8, linestyle="--")
     if losses[finite].max(initial=0) > FAR * np.log(classes):

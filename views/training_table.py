@@ -13,7 +13,8 @@ from loading.options import parse_options
 from support.options import flag, format_value
 
 RECORDED = Path(__file__).with_name("healthy.json")
-STEPS, LAST = (1, 20, 200), "last"  # the steps that are recorded, and the name of the last one of a run
+STEPS = (1, 20, 200)  # that are recorded
+LAST = "last"  # the name of a run's last step
 COLUMNS = "mean", "spread", "zeros"
 WIDTH = 34  # letters of a column
 DEVIATIONS, LEAST = 80, 0.1  # see `make_ranges`

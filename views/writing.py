@@ -79,8 +79,10 @@ def draw_generated_text(steps, title):
     visible_letters = [make_visible(letters[word]) for word in steps["words"]]
     # Row `place` of the weights predicts that letter. Column 0 is what the text began with, column j the letter j - 1.
     blocks = {name: weights[:8, position] for name, weights in steps["attention"].items()}  # (h, T)
-    heads, lines = len(blocks["block 1"]), math.ceil(len(visible_letters) / LINE)
-    rows, columns = math.ceil(heads / 2), min(heads, 2)
+    heads = len(blocks["block 1"])
+    lines = math.ceil(len(visible_letters) / LINE)
+    rows = math.ceil(heads / 2)
+    columns = min(heads, 2)
     high = 0.5 + 0.22 * lines
     figure = new_figure(8, 1 + 0.3 * lines + 2 + (0.4 + rows * high) * len(blocks), title)
     parts = figure.subfigures(3, 1, height_ratios=(0.7 + 0.3 * lines, 2, (0.4 + rows * high) * len(blocks)))

@@ -40,7 +40,9 @@ def run_both_passes(model, x, y):
     g = SimpleNamespace(B=B, H=H, x=x, y=y, **model.params, z1=model.z1, a1=model.a1, logits=logits, loss=loss)
     g.onehot = np.eye(10)[y]
     g.p = dlogits * B + g.onehot
-    g.dlogits, g.da1, g.dz1 = dlogits, model.da1, model.dz1
+    g.dlogits = dlogits
+    g.da1 = model.da1
+    g.dz1 = model.dz1
     vars(g).update({f"d{name}": gradient for name, gradient in grads.items()})
     return g
 
@@ -128,7 +130,9 @@ def draw_momentum_step(rng, axes=2, decays=False):
     """Return a parameter in the middle of training, which already has a velocity. A test compares it with
     main_np.update."""
     shape = rng.choice(range(3, 9), axes, replace=False).tolist()
-    lr, momentum, weight_decay = rng.uniform(0.05, 0.3), rng.uniform(0.6, 0.95), rng.uniform(0.1, 0.4) * decays
+    lr = rng.uniform(0.05, 0.3)
+    momentum = rng.uniform(0.6, 0.95)
+    weight_decay = rng.uniform(0.1, 0.4) * decays
     old_p, old_v, dp = rng.normal(size=(3, *shape))
     v = momentum * old_v + dp + weight_decay * old_p * (axes > 1)
     return SimpleNamespace(old_p=old_p, old_v=old_v, dp=dp, lr=lr, momentum=momentum, weight_decay=weight_decay,

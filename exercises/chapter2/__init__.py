@@ -53,7 +53,8 @@ def draw_two_hidden_layers(rng, near_zero=False):
         )
         if 0.25 < (z2 > 0).mean() < 0.75 and is_clear:
             break
-    (W1, b1, W2, b2), (_, _, W3, b3) = lower.params.values(), upper.params.values()
+    W1, b1, W2, b2 = lower.params.values()
+    _, _, W3, b3 = upper.params.values()
     g = SimpleNamespace(
         B=g.B, H=g.H, x=g.x, y=g.y, W1=W1, b1=b1, W2=W2, b2=b2, W3=W3, b3=b3, loss=loss, dlogits=dlogits,
         z1=lower.z1, a1=lower.a1, z2=z2, a2=upper.a1, da2=upper.da1, da1=lower.da1,
@@ -70,7 +71,8 @@ def draw_convolution(rng):
     B, height, width = rng.permutation([4, 6, 7]).tolist()
     inputs, outputs = rng.permutation([2, 5]).tolist()
     W = Conv(rng, inputs, outputs).params["W"]
-    x, dy = rng.normal(size=(B, height, width, inputs)), rng.normal(size=(B, height, width, outputs))
+    x = rng.normal(size=(B, height, width, inputs))
+    dy = rng.normal(size=(B, height, width, outputs))
     return SimpleNamespace(
         B=B, height=height, width=width, C=inputs, O=outputs, x=x, padded=pad_with_zeros(x), dy=dy, W=W
     )

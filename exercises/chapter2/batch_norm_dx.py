@@ -39,7 +39,8 @@ def normalise(x):
 def draw(rng):
     """A batch normalisation in the middle of a network."""
     *others, C = shape = rng.choice([2, 3, 4, 5, 7], 4, replace=False).tolist()
-    gamma, dy = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C), rng.normal(0.5, 1, shape)
+    gamma = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C)
+    dy = rng.normal(0.5, 1, shape)
     x = rng.normal(rng.normal(0, 2, C), rng.uniform(0.5, 3, C), shape)
     inverse = 1 / np.sqrt(x.var(axis=(0, 1, 2)) + BatchNorm.eps)
     return SimpleNamespace(

@@ -42,7 +42,8 @@ def draw(rng, edge=False):
     y = block.forward(x)
     first, second = block.layers["first"], block.layers["second"]
     if edge:
-        channel, beta = y[..., 0], second.layers["norm"].params["beta"]
+        channel = y[..., 0]
+        beta = second.layers["norm"].params["beta"]
         beta[0] -= rng.choice(channel[channel > 0]) - BESIDE
         y = block.forward(x)
 

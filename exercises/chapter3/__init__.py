@@ -26,7 +26,8 @@ def probe_deep(module, rng, train):
         return probe_training(module)
     sizes = ((784, 64), (64, 64), (64, 64), (64, 10))
     layers = [[W, rng.normal(0, 0.3, len(b))] for W, b in (init_he(rng, *s) for s in sizes)]
-    x, y = rng.normal(size=(7, 784)), rng.integers(10, size=7)
+    x = rng.normal(size=(7, 784))
+    y = rng.integers(10, size=7)
     dlogits = softmax_cross_entropy(run_on_tape(layers, x)[0].value, y)[1]
     learner_layers = [[p.copy() for p in layer] for layer in layers]
     gradients = module.backward(learner_layers, module.forward(learner_layers, x.copy()), dlogits.copy())
@@ -63,10 +64,12 @@ def are_weight_gradients_right(gradients, layers, x, dlogits, tolerance):
 
 def probe_training(module):
     """Return whether `backward` finds the gradients of the loss in the first steps of a training."""
-    last_call, results = {}, []
+    last_call = {}
+    results = []
 
     def forward(original, layers, x, *arguments, **options):
-        last_call["layers"], last_call["x"] = [[p.astype(float) for p in layer] for layer in layers], np.array(x, float)
+        last_call["layers"] = [[p.astype(float) for p in layer] for layer in layers]
+        last_call["x"] = np.array(x, float)
         return original(layers, x, *arguments, **options)
 
     def loss(original, *arguments, **options):
@@ -93,7 +96,9 @@ def probe_training(module):
 
 def probe_step(module, rng, train):
     """Return whether a step goes along the gradient of the mean."""
-    g, lr, model = draw_network(rng), 0.1, MLP(1, dtype=np.float64)
+    g = draw_network(rng)
+    lr = 0.1
+    model = MLP(1, dtype=np.float64)
     model.params = {name: getattr(g, name).copy() for name in ("W1", "b1", "W2", "b2")}
     module.step(model, g.x.copy(), g.y.copy(), lr)
     return all(agree(p, getattr(g, name) - lr * getattr(g, f"d{name}")) for name, p in model.params.items())
@@ -111,7 +116,8 @@ def probe_labels(module, rng, train):
 
     Each image is its own number.
     """
-    images, labels = np.arange(400.0).reshape(-1, 1), np.arange(400)
+    images = np.arange(400.0).reshape(-1, 1)
+    labels = np.arange(400)
     pairs = list(module.batches(images, labels, np.random.default_rng(1)))
     drawn_images = np.concatenate([np.asarray(x)[:, 0] for x, _ in pairs])
     drawn_labels = np.concatenate([np.asarray(y) for _, y in pairs])
@@ -127,7 +133,10 @@ def probe_cleared(module, rng, train):
 
     What torch.autograd.grad returns is added to nothing. Then .grad may hold what it returned last.
     """
-    torch, models_by_id, was_clear, last_gradients = module.torch, {}, [], []
+    torch = module.torch
+    models_by_id = {}
+    was_clear = []
+    last_gradients = []
 
     def call(original, model, *arguments, **options):
         models_by_id[id(model)] = model
@@ -157,13 +166,16 @@ def probe_cleared(module, rng, train):
 
 def probe_softmax(module, rng, train):
     """Return whether the loss is the cross-entropy of the last linear layer's output."""
-    torch, F = module.torch, module.torch.nn.functional
+    torch = module.torch
+    F = module.torch.nn.functional
     torch.manual_seed(0)
-    model, logits = module.new_model().double(), []
+    model = module.new_model().double()
+    logits = []
     for layer in model.modules():
         if isinstance(layer, torch.nn.Linear):
             layer.register_forward_hook(lambda layer, inputs, output: logits.append(output))
-    x, y = torch.from_numpy(rng.normal(size=(6, 784))), torch.from_numpy(rng.integers(10, size=6))
+    x = torch.from_numpy(rng.normal(size=(6, 784)))
+    y = torch.from_numpy(rng.integers(10, size=6))
     loss = module.loss_of(model, x, y)
     return torch.allclose(loss, F.cross_entropy(logits[-1], y), rtol=0, atol=1e-9)
 
@@ -173,7 +185,8 @@ def record_passes(train, layer_class, owner_of_backward, take_note):
 
     layer_class: the class of the layers. owner_of_backward: the class whose backward() is called.
     """
-    passes, unsettled_notes = [], {}  # waiting: what was noted of the last pass, until we know what it was for
+    passes = []
+    unsettled_notes = {}  # what was noted of the last pass, until we know what it was for
 
     def settle(was_learned):
         passes.extend((layer_note, was_learned) for layer_note in unsettled_notes.values())
@@ -210,7 +223,8 @@ def probe_units(module, rng, train):
     passes = record_passes(train, MLP, MLP, lambda model, x: model)
     if not passes:
         return False
-    (model, _), (_, _, x, y) = passes[-1], digits.few_digits()
+    model, _ = passes[-1]
+    _, _, x, y = digits.few_digits()
     is_right = model.forward(x).argmax(axis=1) == y
     return is_right.mean() > 0.5 and (model.z1 > 0).any(axis=0).mean() > MOST_UNITS
 
@@ -242,7 +256,8 @@ def probe_pixels(module, rng, train):
     )
     if not learned_projections or not read_projections:
         return False
-    sorted_learned, all_read = np.sort(np.concatenate(learned_projections)), np.concatenate(read_projections)
+    sorted_learned = np.sort(np.concatenate(learned_projections))
+    all_read = np.concatenate(read_projections)
     nearest = sorted_learned[
         np.searchsorted(sorted_learned, all_read).clip(1, len(sorted_learned) - 1) - np.array([[0], [1]])
     ]
@@ -279,7 +294,8 @@ def probe_broadcast(module, rng, train):
         return np.asarray(getattr(loss_value, "value", loss_value), float)
 
     params = module.new_params(np.random.default_rng(1))
-    x, y = rng.normal(size=(6, 784)), np.array([1.0, -1.0, 1.0, 1.0, -1.0, 1.0])
+    x = rng.normal(size=(6, 784))
+    y = np.array([1.0, -1.0, 1.0, 1.0, -1.0, 1.0])
     losses_alone = [loss(x[i : i + 1], y[i : i + 1]).mean() for i in range(6)]
     return agree(loss(x, y), np.mean(losses_alone), 1e-4)
 
@@ -297,10 +313,8 @@ def probe_overwritten(module, rng, train):
         return False
     darkest = min(x.min() for x in learned_batches)
     dark_shares = [(x < darkest + 1e-6).mean() for x in learned_batches]
-    first_share, last_share = (
-        np.mean(dark_shares[: len(dark_shares) // 4]),
-        np.mean(dark_shares[-(len(dark_shares) // 4) :]),
-    )
+    first_share = np.mean(dark_shares[: len(dark_shares) // 4])
+    last_share = np.mean(dark_shares[-(len(dark_shares) // 4) :])
     if first_share < 0.01 or darkest > min(x.min() for x, was_learned in passes if not was_learned):
         raise ValueError("the images are whole now; but each should come with a square missing, each time another one.")
     return last_share < 1.1 * first_share
@@ -309,8 +323,10 @@ def probe_overwritten(module, rng, train):
 def probe_ahead(module, rng, train):
     """Return whether a pixel changes nothing but the probabilities after it."""
     pixels = module.SIDE**2
-    W, b = rng.normal(0, 0.1, (pixels, pixels)), rng.normal(size=(10, pixels))
-    x, labels = np.where(rng.random((3, pixels)) < 0.5, 1.0, -1.0), np.array([3, 1, 4])
+    W = rng.normal(0, 0.1, (pixels, pixels))
+    b = rng.normal(size=(10, pixels))
+    x = np.where(rng.random((3, pixels)) < 0.5, 1.0, -1.0)
+    labels = np.array([3, 1, 4])
     probabilities = np.asarray(module.forward(W, b, x.copy(), labels))
     for pixel in rng.permutation(pixels)[:12]:
         changed_x = x.copy()

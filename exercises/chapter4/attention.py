@@ -45,7 +45,8 @@ def weights_of(q, k):
 
 def draw(rng):
     """Attention in the middle of a network. All numbers differ."""
-    (B, h), (T, d) = rng.permutation([2, 3]).tolist(), rng.permutation([5, 7]).tolist()
+    B, h = rng.permutation([2, 3]).tolist()
+    T, d = rng.permutation([5, 7]).tolist()
     q, k, v, dmixed = rng.normal(size=(4, B, h, T, d))
     weights = weights_of(q, k)
     return SimpleNamespace(B=B, h=h, T=T, d=d, q=q, k=k, v=v, weights=weights, mixed=weights @ v, dmixed=dmixed)

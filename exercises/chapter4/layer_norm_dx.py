@@ -40,10 +40,13 @@ def normalise(x):
 
 def draw(rng):
     """A layer normalisation in the middle of a network."""
-    (B, T), C = rng.choice([2, 3, 5], 2, replace=False).tolist(), int(rng.choice([7, 9]))
-    gamma, beta = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C), rng.normal(size=C)
+    B, T = rng.choice([2, 3, 5], 2, replace=False).tolist()
+    C = int(rng.choice([7, 9]))
+    gamma = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C)
+    beta = rng.normal(size=C)
     x = rng.normal(rng.normal(0, 2, (B, T, 1)), rng.uniform(0.5, 3, (B, T, 1)), (B, T, C))
-    dy, inverse = rng.normal(0.5, 1, (B, T, C)), 1 / np.sqrt(x.var(axis=-1, keepdims=True) + LayerNorm.eps)
+    dy = rng.normal(0.5, 1, (B, T, C))
+    inverse = 1 / np.sqrt(x.var(axis=-1, keepdims=True) + LayerNorm.eps)
     return SimpleNamespace(B=B, T=T, C=C, x=x, dy=dy, xhat=normalise(x), inverse=inverse, gamma=gamma, beta=beta)
 
 

@@ -27,8 +27,10 @@ def draw_reused_value(rng, unchanged_index=0):
 
     unchanged_index: which of them.
     """
-    K, (B, H) = int(rng.choice([3, 4, 5, 6])), draw_two_sizes(rng)
-    slopes, dys = rng.normal(size=(K - 1, B, H)), rng.normal(size=(K, B, H))
+    K = int(rng.choice([3, 4, 5, 6]))
+    B, H = draw_two_sizes(rng)
+    slopes = rng.normal(size=(K - 1, B, H))
+    dys = rng.normal(size=(K, B, H))
     slopes = np.insert(slopes, unchanged_index % K, 1, axis=0)
     shares = [lambda dy, slope=slope: dy * slope for slope in slopes]
     shares[unchanged_index] = lambda dy: dy
@@ -88,7 +90,8 @@ def list_recursive_visits(loss, step=1):
 
 def make_walk_arguments(g):
     """Return the arguments of an exercise that walks over a graph: its Tensors, their order, and `walk`."""
-    a, b = Recorded(g.a.copy()), Recorded(g.b.copy())
+    a = Recorded(g.a.copy())
+    b = Recorded(g.b.copy())
     loss = g.function(a, b)
     return {"loss": loss, "a": a, "b": b, "order": sort_youngest_first(loss), "walk": partial(walk, loss, (a, b))}
 
@@ -96,7 +99,8 @@ def make_walk_arguments(g):
 def draw_maximum(rng):
     """Return an array with two and three equal largest entries in its first rows; a third has no positive entry."""
     B, H = draw_two_sizes(rng, (4, 5, 7, 9))
-    a, dy = rng.normal(size=(B, H)), rng.normal(size=B)
+    a = rng.normal(size=(B, H))
+    dy = rng.normal(size=B)
     for row, equal in enumerate((2, 3)):
         a[row, rng.choice(H, equal, replace=False)] = a[row].max() + rng.uniform(0.5, 1)
     a[2] -= 9
@@ -132,7 +136,9 @@ def draw_training(rng, near_zero=False):
     D, steps = rng.choice([6, 8, 11, 13], 2, replace=False).tolist()
     first_params = {"W1": rng.normal(size=(D, H)) / np.sqrt(D), "b1": rng.normal(0, 0.5, H),
              "W2": rng.normal(size=(H, 10)) / np.sqrt(H), "b2": rng.normal(0, 0.5, 10)}  # fmt: skip
-    x, y, lr = rng.normal(size=(B, D)), rng.integers(10, size=B), rng.uniform(0.1, 0.3)
+    x = rng.normal(size=(B, D))
+    y = rng.integers(10, size=B)
+    lr = rng.uniform(0.1, 0.3)
     if near_zero:
         first_params["b1"] = move_beside_zero(rng, x @ first_params["W1"] + first_params["b1"], first_params["b1"])
     return SimpleNamespace(B=B, H=H, D=D, x=x, y=y, lr=lr, steps=steps, first=first_params, Tensor=Tensor,

@@ -41,9 +41,11 @@ def draw(rng, constant):
     B, H, K = rng.choice([3, 4, 5, 7], 3, replace=False).tolist()
     a, b, dy = rng.normal(size=(B, H)), rng.normal(size=(H, K)), rng.normal(size=(B, K))
     g = SimpleNamespace(B=B, H=H, K=K, a=a, b=b, dy=dy, constant=constant, value=np.einsum("bh,hk->bk", a, b))
-    g.Tensor, g.value_of = tape.Tensor, tape.value_of
+    g.Tensor = tape.Tensor
+    g.value_of = tape.value_of
     if constant:
-        g.da, g.constants = np.zeros_like(a), ["a"]
+        g.da = np.zeros_like(a)
+        g.constants = ["a"]
     return g
 
 

@@ -42,7 +42,8 @@ def train(x, y, W1, b1, W2, b2, lr, steps):
     # W2 = ...
     # b2 = ...
     def matmul(a, b):
-        left, right = getattr(a, "value", a), b.value
+        left = getattr(a, "value", a)
+        right = b.value
         return Tensor(left @ right, (a, lambda dy: dy @ right.T), (b, lambda dy: left.T @ dy))
 
     def add(a, b):

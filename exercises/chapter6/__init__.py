@@ -35,8 +35,10 @@ def draw_masked_scores(rng, has_offsets=False):
 
 def draw_texts(rng):
     """Return images in words, and their digits. The last word does not occur: V is no number of the patches'."""
-    (B, T), V = draw_sizes(rng, 2, smallest=4), int(rng.integers(20, 40))
-    patches, digits = rng.integers(0, V - 1, (B, T)), rng.integers(0, 10, B)
+    B, T = draw_sizes(rng, 2, smallest=4)
+    V = int(rng.integers(20, 40))
+    patches = rng.integers(0, V - 1, (B, T))
+    digits = rng.integers(0, 10, B)
     x = np.column_stack([V + digits, patches[:, :-1]])
     return SimpleNamespace(B=B, T=T, V=V, patches=patches, digits=digits, x=x, y=patches.copy())
 
@@ -48,7 +50,8 @@ def draw_sampling(rng, temperature=None, has_offsets=False):
     """
     V, B = int(rng.integers(5, 9)), int(rng.integers(40, 60))
     temperature = float(rng.choice([0.4, 0.6, 1.7])) if temperature is None else temperature
-    logits, u = rng.normal(0, 1.5, (B, V)), rng.random(B)
+    logits = rng.normal(0, 1.5, (B, V))
+    u = rng.random(B)
     if has_offsets:
         logits += make_row_offsets(B)[:, np.newaxis]
     return SimpleNamespace(B=B, V=V, logits=logits, temperature=temperature, u=u,
@@ -79,14 +82,16 @@ def draw_clusters(rng):
     while True:
         N, V, D = draw_sizes(rng, 3, smallest=4)
         N += 4 * V
-        words, empty_word = rng.normal(0, 3, (V, D)), rng.integers(1, V - 1)
+        words = rng.normal(0, 3, (V, D))
+        empty_word = rng.integers(1, V - 1)
         patches = words[rng.choice(np.delete(np.arange(V), empty_word), N)] + rng.normal(0, 4, (N, D))
         words[empty_word] = np.resize([50, -50], D) * rng.choice([-1, 1])
         words[empty_word, -1] -= words[empty_word].sum()  # so that no sum of differences tells how far it is
         nearest_words = find_nearest(patches, words)
         counts = np.bincount(nearest_words, minlength=V)
         if 1 in counts and counts[0] and counts[-1]:
-            moved, in_turn = move_to_means(patches, words, nearest_words), words.copy()
+            moved = move_to_means(patches, words, nearest_words)
+            in_turn = words.copy()
             for k in range(V):
                 in_turn[k] = move_to_means(patches, in_turn, find_nearest(patches, in_turn))[k]
             wrong_results = (
@@ -103,7 +108,8 @@ def draw_word_pairs(rng, without_last=False):
     without_last: nor does the last word, which never comes after another, either. Otherwise it does, as the first does.
     """
     V = int(rng.integers(4, 8))
-    W, N = V + int(rng.integers(1, 4)), int(rng.integers(60, 90))
+    W = V + int(rng.integers(1, 4))
+    N = int(rng.integers(60, 90))
     # The first word of the permutation never comes before another.
     _, word_once, *frequent_words = rng.permutation(np.arange(1, W - 1))
     frequent_words += [0] if without_last else [0, W - 1]

@@ -37,7 +37,8 @@ def draw(rng, without_last=False):
     The first word occurs, and so does the last; without_last: not the last one, nor another.
     """
     B, T, V, C = chapter6.draw_sizes(rng, 4, smallest=4)
-    E, dy = Embedding(rng, V, C).params["E"], rng.normal(size=(B, T, C))
+    E = Embedding(rng, V, C).params["E"]
+    dy = rng.normal(size=(B, T, C))
     absent = int(rng.integers(1, V - 1))
     present = [word for word in range(V - without_last) if word != absent]
     x = rng.choice(present, (B, T))

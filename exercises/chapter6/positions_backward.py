@@ -30,7 +30,9 @@ from vit_np import Positions
 def draw(rng):
     """The positions of a few texts."""
     B, T, C = chapter6.draw_sizes(rng, 3)
-    P, x, dy = Positions(rng, T, C).params["P"], rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C))
+    P = Positions(rng, T, C).params["P"]
+    x = rng.normal(size=(B, T, C))
+    dy = rng.normal(size=(B, T, C))
     return SimpleNamespace(B=B, T=T, C=C, P=P, x=x, dy=dy)
 
 

@@ -43,7 +43,8 @@ def draw(rng, apart=False):
     against log(0) may begin above that.
     """
     B, T, V = chapter6.draw_sizes(rng, 3)
-    logits, y = rng.normal(0, 1.5, (B, T, V)), rng.integers(0, V, (B, T))
+    logits = rng.normal(0, 1.5, (B, T, V))
+    y = rng.integers(0, V, (B, T))
     if apart:
         logits[0, 0, y[0, 0]] = logits[0, 0].min() - 20
         logits += chapter6.make_row_offsets(T)[:, np.newaxis]

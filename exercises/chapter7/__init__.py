@@ -23,7 +23,8 @@ def draw_heads(rng):
     """Return queries, keys and values of all heads, as one linear layer makes them, and what the heads make of them."""
     B, T, h, d = draw_sizes(rng, [2, 3, 5, 6, 7], [2, 4, 5, 6, 7], [2, 3, 4, 5], [2, 3, 4, 5, 6])
     C = h * d
-    qkv, mixed = rng.normal(size=(B, T, 3 * C)), rng.normal(size=(B, h, T, d))
+    qkv = rng.normal(size=(B, T, 3 * C))
+    mixed = rng.normal(size=(B, h, T, d))
     q, k, v = (split(third, h) for third in np.split(qkv, 3, axis=2))
     return SimpleNamespace(B=B, T=T, h=h, d=d, C=C, qkv=qkv, q=q, k=k, v=v, mixed=mixed, y=merge(mixed))
 
@@ -34,11 +35,15 @@ def draw_adamw_step(rng, axes=2, t=None):
     A test compares it with main_np.update_adamw. eps is large, so that its place in the formula shows.
     """
     shape = rng.choice(range(3, 9), axes, replace=False).tolist()
-    late_step, lr, weight_decay = int(rng.integers(2, 9)), rng.uniform(0.05, 0.3), rng.uniform(0.1, 0.4)
+    late_step = int(rng.integers(2, 9))
+    lr = rng.uniform(0.05, 0.3)
+    weight_decay = rng.uniform(0.1, 0.4)
     beta1, beta2, eps = rng.uniform(0.6, 0.75), rng.uniform(0.8, 0.95), rng.uniform(0.05, 0.2)
     old_p, old_m, dp = rng.normal(size=(3, *shape))
-    old_s, t = rng.uniform(0.1, 2, shape), t or late_step
-    m, s = beta1 * old_m + (1 - beta1) * dp, beta2 * old_s + (1 - beta2) * dp * dp
+    old_s = rng.uniform(0.1, 2, shape)
+    t = t or late_step
+    m = beta1 * old_m + (1 - beta1) * dp
+    s = beta2 * old_s + (1 - beta2) * dp * dp
     move = m / (1 - beta1**t) / (np.sqrt(s / (1 - beta2**t)) + eps)
     p = old_p - lr * (move + weight_decay * (axes > 1) * old_p)
     return SimpleNamespace(old_p=old_p, old_m=old_m, old_s=old_s, dp=dp, t=t, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
@@ -91,7 +96,8 @@ def draw_clipped_gradients(rng, length="far too long"):
     shorter, although the sum of their two lengths is not.
     """
     I, O = draw_sizes(rng, *[[2, 3, 4, 5, 6, 7]] * 2)
-    dW, db = rng.normal(size=(I, O)), rng.normal(size=O)
+    dW = rng.normal(size=(I, O))
+    db = rng.normal(size=O)
     dW, db = (g * rng.uniform(2, 3) / np.linalg.norm(g) for g in (dW, db))
     W, b = np.linalg.norm(dW), np.linalg.norm(db)
     norm = math.hypot(W, b)

@@ -39,7 +39,9 @@ def draw(rng, p=None, behind_relu=False):
     """
     B, T, C = chapter7.draw_sizes(rng, *[[3, 4, 5, 6, 7, 8]] * 3)
     p = rng.uniform(0.1, 0.4) if p is None else p
-    x, dy, u = rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C)), rng.random((B, T, C))
+    x = rng.normal(size=(B, T, C))
+    dy = rng.normal(size=(B, T, C))
+    u = rng.random((B, T, C))
     x = np.maximum(x, 0) if behind_relu else x
     near = rng.permutation(u.size)[:9].reshape(3, 3)
     for places, value in zip(near, (p, p - BESIDE, p + BESIDE), strict=True):

@@ -43,7 +43,8 @@ def forward(z):
 def draw(rng):
     """Activations of GELU in the middle of a network; some z lie where GELU falls."""
     B, H = chapter7.draw_sizes(rng, *[[3, 4, 5, 6, 7, 8, 9]] * 2)
-    z, da = rng.normal(0, 1.5, (B, H)), rng.normal(size=(B, H))
+    z = rng.normal(0, 1.5, (B, H))
+    da = rng.normal(size=(B, H))
     z.flat[rng.permutation(z.size)[:3]] = np.array([-3.1, -1.3, 2.7]) + rng.uniform(-0.2, 0.2, 3)
     return SimpleNamespace(B=B, H=H, z=z, da=da, Phi=normal_below(z), a=forward(z))
 

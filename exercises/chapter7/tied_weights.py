@@ -40,8 +40,11 @@ from gpt_np import Embedding
 def draw(rng):
     """One table at both ends of a network. Some words occur several times in the texts, and one not at all."""
     B, T, V, C = chapter7.draw_sizes(rng, *[[4, 5, 6, 7, 8, 9]] * 4)
-    layer, de, a = Embedding(rng, V, C), rng.normal(size=(B, T, C)), rng.normal(size=(B, T, C))
-    dlogits, absent = rng.normal(0, 0.5, (B, T, V)), int(rng.integers(1, V - 1))
+    layer = Embedding(rng, V, C)
+    de = rng.normal(size=(B, T, C))
+    a = rng.normal(size=(B, T, C))
+    dlogits = rng.normal(0, 0.5, (B, T, V))
+    absent = int(rng.integers(1, V - 1))
     x = rng.choice([word for word in range(V) if word != absent], (B, T))
     x[:, 1] = x[:, 0]  # a word twice in each text
     return SimpleNamespace(B=B, T=T, V=V, C=C, E=layer.params["E"], x=x, de=de, a=a, dlogits=dlogits)

@@ -38,7 +38,8 @@ def draw_token_pairs(rng, has_runs=False):
         *[second] * has_runs,
     ]  # the last word has no neighbour, or is a pair's second
     new = 10 * V + int(rng.integers(V))
-    merged_words, i = [], 0
+    merged_words = []
+    i = 0
     while i < len(words):
         is_pair = words[i : i + 2] == [first, second]
         merged_words.append(new if is_pair else words[i])

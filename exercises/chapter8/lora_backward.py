@@ -40,7 +40,9 @@ def draw(rng):
     """A linear layer that stays as it is, with two thin matrices beside it."""
     N, I, O, r = chapter8.draw_sizes(rng, [3, 4, 5, 6, 7], [4, 5, 6, 7, 8], [4, 5, 6, 7, 8, 9], [2, 3])
     x, dy, W = rng.normal(size=(N, I)), rng.normal(size=(N, O)), rng.normal(size=(I, O))
-    A, B, scale = rng.normal(size=(I, r)), rng.normal(size=(r, O)), float(rng.uniform(1.5, 4))
+    A = rng.normal(size=(I, r))
+    B = rng.normal(size=(r, O))
+    scale = float(rng.uniform(1.5, 4))
     return SimpleNamespace(N=N, I=I, O=O, r=r, x=x, W=W, A=A, B=B, scale=scale, dy=dy)
 
 

@@ -43,7 +43,8 @@ def draw(rng):
     B, T, C = chapter8.draw_sizes(rng, [2, 3, 5], [2, 3, 4, 5], [7, 8, 9])
     gamma = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C)
     x = rng.normal(rng.normal(0, 2, (B, T, 1)), rng.uniform(0.5, 3, (B, T, 1)), (B, T, C))
-    dy, inverse = rng.normal(0.5, 1, (B, T, C)), inverse_of(x)
+    dy = rng.normal(0.5, 1, (B, T, C))
+    inverse = inverse_of(x)
     return SimpleNamespace(B=B, T=T, C=C, x=x, dy=dy, xhat=x * inverse, gamma=gamma, inverse=inverse)
 
 

@@ -48,7 +48,9 @@ def forward(x, base):
 def draw(rng):
     """Queries and their turn, in the middle of attention."""
     B, T, d = chapter8.draw_sizes(rng, [2, 3, 4, 5], [3, 4, 5, 7], [6, 8, 10])
-    x, dy, base = rng.normal(size=(B, T, d)), rng.normal(size=(B, T, d)), float(rng.uniform(50, 200))
+    x = rng.normal(size=(B, T, d))
+    dy = rng.normal(size=(B, T, d))
+    base = float(rng.uniform(50, 200))
     return SimpleNamespace(B=B, T=T, d=d, x=x, dy=dy, base=base, y=forward(x, base))
 
 

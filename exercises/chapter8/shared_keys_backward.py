@@ -40,12 +40,15 @@ def draw(rng):
     B, s, g = (int(n) for n in rng.permutation([2, 3, 4]))
     T, d = chapter8.draw_sizes(rng, [5, 6, 7], [5, 6, 7])
     h = s * g
-    q, k, dscores = rng.normal(size=(B, h, T, d)), rng.normal(size=(B, s, T, d)), rng.normal(size=(B, h, T, T))
+    q = rng.normal(size=(B, h, T, d))
+    k = rng.normal(size=(B, s, T, d))
+    dscores = rng.normal(size=(B, h, T, T))
     return SimpleNamespace(B=B, h=h, s=s, g=g, T=T, d=d, q=q, k=k, dscores=dscores)
 
 
 def loss(q, k, dscores, B, h, s, g, T, d):
-    q, k = q.reshape(B, s, g, T, d), k.reshape(B, s, 1, T, d)
+    q = q.reshape(B, s, g, T, d)
+    k = k.reshape(B, s, 1, T, d)
     scores = (q @ k.swapaxes(3, 4) / np.sqrt(d)).reshape(B, h, T, T)
     return (scores * dscores).sum()
 

@@ -50,7 +50,8 @@ def find(wrongs):
     anchors, lines = trace_back(wrongs.way, len(wrongs.way.mine), wrong)
     if not anchors or not lines:
         return None
-    rights, line = sorted({name for _, name in anchors}), max(line for line, _ in anchors)
+    rights = sorted({name for _, name in anchors})
+    line = max(line for line, _ in anchors)
     *names, last = [f"`{name}`" for name in rights][:4]
     kind = "departs: several" if names else "departs"
     if rights == [wrong]:
@@ -61,7 +62,8 @@ def find(wrongs):
 
 
 def ask_what_happens(lines):
-    start, end = min(lines), max(lines)
+    start = min(lines)
+    end = max(lines)
     return in_words("what happens" if start == end else "what happens: lines", start=start, end=end)
 
 
@@ -80,7 +82,8 @@ def find_way(wrongs):
     all_draws = [exercise.draw(attempt.seed), *(list(exercise.iter_draws(attempt.seed + i)) for i in range(1, DRAWS))]
     first_draw = all_draws[0][t]
     draws = [first_draw, *(g for g in chain.from_iterable(all_draws) if g is not first_draw)]
-    name, (answer, source) = exercise.function.name, compile_right_answer(exercise)
+    name = exercise.function.name
+    answer, source = compile_right_answer(exercise)
     if not isinstance(last_function(attempt.source, name).body[-1], ast.Return):
         return None
     mine = split_steps(last_function(attempt.source, name), exercise.gives)
@@ -100,7 +103,8 @@ def find_way(wrongs):
 
 def compile_right_answer(exercise):
     """Return (the function that is the right answer, in NumPy; its code)."""
-    names, source = {}, exercise.fill_stub(exercise.formula)
+    names = {}
+    source = exercise.fill_stub(exercise.formula)
     exec(compile(source, "the answer", "exec"), names)
     return names[exercise.function.name], source
 
@@ -138,7 +142,8 @@ def split_steps(function, gives):
 
 def record_states(function, own_steps, exercise, g):
     """Run one call, and return [{name: value}] after each step."""
-    states, firsts = [{} for _ in own_steps], {step.first: i for i, step in enumerate(own_steps) if step.first}
+    states = [{} for _ in own_steps]
+    firsts = {step.first: i for i, step in enumerate(own_steps) if step.first}
     current = None  # the step that runs
 
     def note(frame):
@@ -224,7 +229,10 @@ def is_alike(a, b):
 def trace_back(way, end, wrong):
     """Go back from what a name has before a step, along the names that are read, to what is right. Return {(line,
     name)} of that, and the lines in between; two empty sets if what is right does not stay so."""
-    anchors, lines, visited, waiting = set(), set(), set(), [(end, wrong)]
+    anchors = set()
+    lines = set()
+    visited = set()
+    waiting = [(end, wrong)]
     while waiting:
         i, name = waiting.pop()
         written = [j for j in range(i) if name in way.mine[j].writes]

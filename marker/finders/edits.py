@@ -46,7 +46,8 @@ def edits_of(function, source, stub, takes, sizes):
 
     takes: the names of the exercise's arguments; sizes: those of its sizes, which an edit may use.
     """
-    own_numbers, nodes = own_lines(source, stub), list(ast.walk(function))
+    own_numbers = own_lines(source, stub)
+    nodes = list(ast.walk(function))
     local = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     local |= {node.arg for node in nodes if isinstance(node, ast.arg)}
     local -= set(find_growing_lists(nodes))
@@ -58,7 +59,8 @@ def edits_of(function, source, stub, takes, sizes):
             usable_names = names if spot.context else [name for name in names if name not in counters]  # as in an index
             for rank, kind, place, new in expression_edits(spot, usable_names, sizes):
                 if spot.context:
-                    kind, place = spot.context, span(spot.whole)
+                    kind = spot.context
+                    place = span(spot.whole)
                 new = put_in_place(spot.node, new)
                 yield Edit(rank, kind, place, spot.holder, spot.key, new, function, is_in_test=spot.is_in_test)
     for node in nodes:
@@ -101,7 +103,8 @@ def merge_edits(edits):
     """
     by_slip = {}
     for edit in edits:
-        old, new = edit.holder[edit.key], edit.new
+        old = edit.holder[edit.key]
+        new = edit.new
         if edit.rank < 3 and isinstance(old, ast.expr):
             slip = ast.dump(old), ast.dump(new)
             if isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and new.left is old.left:
@@ -161,7 +164,8 @@ def spots(node, context="", whole=None, is_in_test=False):
                         item, child if isinstance(child, list) else vars(node), key, node, context_inside, part, tests
                     )
                 if isinstance(item, (ast.Lambda, ast.ListComp, ast.GeneratorExp)):
-                    context_inside, part = "", None
+                    context_inside = ""
+                    part = None
                 yield from spots(item, context_inside, part, tests)
 
 
@@ -491,7 +495,10 @@ def move_into_call(left, op, right):
 
 def call_edits(node, choices):
     """Yield the edits of a call: another function, axis or order of what is handed over, or no call."""
-    place, function, arguments, keywords = span(node), node.func, node.args, node.keywords
+    place = span(node)
+    function = node.func
+    arguments = node.args
+    keywords = node.keywords
     name = getattr(function, "attr", getattr(function, "id", ""))
     owner = getattr(function, "value", None)
     is_method = owner is not None and not (isinstance(owner, ast.Name) and owner.id in ("np", "torch", "F", "math"))
@@ -654,7 +661,8 @@ def block_edits(block, own_numbers, names):
         if isinstance(statement, (ast.For, ast.While, ast.If)):
             inside = [statement for statement in statement.body if not is_spend_call(statement)]
             if len(inside) > 1:
-                last, first = inside[-1], inside[0]
+                last = inside[-1]
+                first = inside[0]
                 remaining = [statement for statement in statement.body if statement is not last]
                 moved = [replace_body(statement, remaining), last, *block[i + 1 :]]
                 yield 1, "a line in the loop", span(last), [*block[:i], *moved]

@@ -20,9 +20,11 @@ def find(wrongs):
     if place and not {"left", "nearer", "alone", "more"} & {*place} and set(place["results"]) == set(exercise.gives):
         return None
     answer = make_answer(exercise, wrongs.seed, wrongs.outcome)
-    draws, trials = answer.draws, [*answer.trials, *answer.further]
+    draws = answer.draws
+    trials = [*answer.trials, *answer.further]
     wrong = [t for t, trial in enumerate(trials) if not is_explained(trial["numbers"], {}, draws[t])]
-    order, budget = [*wrong, *(t for t in range(len(trials)) if t not in wrong)], Budget(PAIR_LINES)
+    order = [*wrong, *(t for t in range(len(trials)) if t not in wrong)]
+    budget = Budget(PAIR_LINES)
     entries = np.concatenate([a.ravel() for trial in trials for a in trial["numbers"].values()] or [[]])
     if not wrong or np.ptp(entries) == 0:  # the same number everywhere says nothing: the mean of all p is 0.1, too
         return None
@@ -45,7 +47,8 @@ def find(wrongs):
     shared = [mistake for name, mistake in fitting_pairs[0].items() if name in shared_names]
     if not shared:
         return None
-    names, questions = ", and ".join(m.name for m in shared), " ".join(dict.fromkeys(m.beside for m in shared))
+    names = ", and ".join(m.name for m in shared)
+    questions = " ".join(dict.fromkeys(m.beside for m in shared))
     text = in_words("two" if len(shared) > 1 else "two: one of them", names=names)
     return Verdict(False, names, f"{text}\n{questions}", drawn=True, question=questions)
 
@@ -61,7 +64,8 @@ def is_present(exercise, mistake, trials, draws):
     them."""
     for g, trial in zip(draws, trials, strict=False):
         for name, wrong in exercise.values(mistake, g).items():
-            actual, right = trial["numbers"].get(name), np.asarray(getattr(g, name), np.float64)
+            actual = trial["numbers"].get(name)
+            right = np.asarray(getattr(g, name), np.float64)
             if actual is not None and actual.shape == right.shape == np.shape(wrong):
                 tolerance = ROUNDING * np.abs(right).max(initial=0)
                 is_wrong = ~(np.abs(wrong - right) <= tolerance)

@@ -62,7 +62,9 @@ def search(exercise, module, source, draws, rights, further_draws, may_be_two=Tr
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
     names_of_sizes = [s for s in set.intersection(*map(set, map(sizes, draws))) if s not in exercise.takes]
     trial = EditSearch(exercise, module, functions, draws, further_draws, names_of_sizes, rights, changes)
-    edits, results, names = [], [], set(exercise.gives)
+    edits = []
+    results = []
+    names = set(exercise.gives)
     for function in functions:
         edits += edits_of(function, source, exercise.stub, exercise.takes, sorted(names_of_sizes))
     edits.sort(key=attrgetter("rank"))
@@ -124,7 +126,8 @@ def search_two(trial, edits, results, source, names):
 
     An edit that puts in a name, or what is missing, or another kind of assignment may be a mistake itself: not here.
     """
-    trial.budget, trial.edits = Budget(LINES), EDITS
+    trial.budget = Budget(LINES)
+    trial.edits = EDITS
     for edit in merge_edits(edits):
         if trial.try_edit(edit).right == names and trial.is_confirmed(edit, names):
             return describe_edits([edit], source, names)
@@ -160,7 +163,8 @@ def find_pair(trial, results, names):
         if edit.rank < 3 and np.isfinite(result.first_distance) and abs(result.first_distance - 1) > ROUNDING:
             by_distance.setdefault(round(result.first_distance, 9), (result.first_distance, edit))
     nearest = [edit for _, edit in sorted(by_distance.values(), key=itemgetter(0))[:NEAREST]]
-    trial.budget, trial.edits = Budget(LINES // 3), NEAREST**2
+    trial.budget = Budget(LINES // 3)
+    trial.edits = NEAREST**2
     for first, second in sorted(combinations(range(len(nearest)), 2), key=sum):
         first_edit, second_edit = nearest[first], nearest[second]
         pair = first_edit._replace(also=(second_edit,))
@@ -201,7 +205,8 @@ def describe_edits(edits, source, results):
     kinds = {edit.kind for edit in inner}
     kinds = kinds - WEAK or kinds
     places = {edit.place for edit in inner}
-    start, end = min(place[:2] for place in places), max(place[2:] for place in places)
+    start = min(place[:2] for place in places)
+    end = max(place[2:] for place in places)
     nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.expr, ast.stmt))]
     enclosing = [span(node) for node in nodes if span(node)[:2] <= start and end <= span(node)[2:]]
     if len(places) == 1:
@@ -252,7 +257,9 @@ class Gain:
     """The numbers that an edit makes right, and how many it changes: added up over trials."""
 
     def __init__(self):
-        self.values, self.changed, self.lost = [], 0, False
+        self.values = []
+        self.changed = 0
+        self.lost = False
 
     def add(self, right, before, after):
         """Add one trial: each array has its entries, see `join_entries`."""
@@ -279,14 +286,21 @@ class EditSearch:
     """The learner's functions, some of them edited, on the inputs of each trial."""
 
     def __init__(self, exercise, module, functions, draws, further_draws, names_of_sizes, rights, changes=()):
-        self.exercise, self.module, self.draws, self.sizes = exercise, module, [*draws, *further_draws], names_of_sizes
+        self.exercise = exercise
+        self.module = module
+        self.draws = [*draws, *further_draws]
+        self.sizes = names_of_sizes
         self.further = range(len(draws), len(self.draws))
-        self.budget, self.claims, self.edits = Budget(LINES), Budget(LINES), EDITS
+        self.budget = Budget(LINES)
+        self.claims = Budget(LINES)
+        self.edits = EDITS
         for function in functions:
             count_lines(function)
         self.codes = {function: compile_function(function) for function in functions}
-        self.known_by_trial, self.entries_by_trial = {}, {}  # by trial: see `known_results` and `compare_entries`
-        self.changes, self.values = {*changes}, {}  # values: by trial, what an edit may put in, by hidden names
+        self.known_by_trial = {}  # see `known_results`
+        self.entries_by_trial = {}  # see `compare_entries`
+        self.changes = {*changes}
+        self.values = {}  # by trial: what an edit may put in, by hidden names
         if changes:  # then the numbers count alone
             rights = [self.run_trial(t, self.codes.values())[0] for t in range(len(rights))]
         all_names = set(exercise.gives)
@@ -301,7 +315,8 @@ class EditSearch:
     @cached_property
     def line_counts(self):
         """The number of lines that the learner's own function runs, by trial."""
-        lines, budget = {}, self.budget
+        lines = {}
+        budget = self.budget
         for t in self.order:
             self.budget = Budget(LINES)
             self.run_trial(t, self.codes.values())
@@ -312,7 +327,8 @@ class EditSearch:
     def compare_entries(self, t, results):
         """Return (what is right, the learner's own numbers, these) in trial t, each joined by `join_entries`."""
         if t not in self.entries_by_trial:
-            saved, self.budget = self.budget, Budget(LINES)
+            saved = self.budget
+            self.budget = Budget(LINES)
             _, own_results = self.run_trial(t, self.codes.values())
             self.budget = saved
             self.entries_by_trial[t] = [
@@ -332,10 +348,14 @@ class EditSearch:
         if self.edits <= 0 or self.budget.lines <= 0:
             return EditResult()
         self.edits -= 1
-        first_distance, codes = 1.0, self.compile_edited(edit)
+        first_distance = 1.0
+        codes = self.compile_edited(edit)
         if codes is None:
             return EditResult()
-        right, mistakes, has_gained, distance = set(self.exercise.gives), None if is_left else set(), False, 0.0
+        right = set(self.exercise.gives)
+        mistakes = None if is_left else set()
+        has_gained = False
+        distance = 0.0
         gain = Gain()
         for t in self.order:
             self.budget.limit = min(PATIENCE * self.line_counts[t] + GRACE, self.budget.lines)
@@ -375,7 +395,8 @@ class EditSearch:
     def is_so_in_further(self, edit, is_so):
         """Return True if is_so(t, the right results, all results) in each further trial; False if the lines are used
         up."""
-        codes, saved = self.compile_edited(edit), self.budget
+        codes = self.compile_edited(edit)
+        saved = self.budget
         self.budget = self.claims
         try:
             for t in self.further:
@@ -416,7 +437,8 @@ class EditSearch:
     def known_results(self, t):
         """Return (names, results (K, N)) of the known mistakes whose results have the right shapes in trial t."""
         if t not in self.known_by_trial:
-            rights, rows = self.expected_results(t), []
+            rights = self.expected_results(t)
+            rows = []
             for mistake in self.exercise.known_mistakes:
                 values = self.exercise.values(mistake, self.draws[t])
                 results = [values.get(*pair) for pair in zip(self.exercise.gives, rights, strict=True)]
@@ -438,10 +460,8 @@ class EditSearch:
         wrong = dict(zip(*self.known_results(t), strict=True))[mistake]
         self.budget.limit = self.line_counts[t] + GRACE
         _, results = self.run_trial(t, self.codes.values())
-        right, actual = (
-            flatten(self.expected_results(t), self.expected_results(t)),
-            flatten(results, self.expected_results(t)),
-        )
+        right = flatten(self.expected_results(t), self.expected_results(t))
+        actual = flatten(results, self.expected_results(t))
         tolerance = CLOSE * np.abs(right).max()
         return actual is None or not (np.abs(actual - right) <= tolerance)[np.abs(wrong - right) > tolerance].any()
 
@@ -496,7 +516,8 @@ def suppress_side_effects():
     if not guard.installed:
         sys.addaudithook(guard)
         guard.installed = True
-    dropped, saved = io.StringIO(), guard.thread
+    dropped = io.StringIO()
+    saved = guard.thread
     guard.thread = threading.get_ident()
     try:
         with redirect_stdout(dropped), redirect_stderr(dropped), np.errstate(all="ignore"), warnings.catch_warnings():
@@ -514,7 +535,8 @@ def guard(event, arguments):
         raise PermissionError(f"{event}: once is enough")
 
 
-guard.thread, guard.installed = None, False
+guard.thread = None
+guard.installed = False
 OUTSIDE = ("os.", "shutil.", "subprocess.", "socket.", "tempfile.", "signal.", "urllib.", "webbrowser.", "sqlite3.")
 
 
@@ -538,7 +560,8 @@ def make_trials(wrongs):
     trials."""
     exercise, attempt = wrongs.exercise, wrongs.attempt
     rights = [set(trial["right"]) for trial in wrongs.outcome.notes.trials]
-    draws, n_seen = exercise.draw(attempt.seed), max(2 * len(exercise.inputs), len(rights))
+    draws = exercise.draw(attempt.seed)
+    n_seen = max(2 * len(exercise.inputs), len(rights))
     further_draws = [*draws[n_seen:]]
     for i in range(1, FRESH + 1):
         further_draws += exercise.iter_draws(attempt.seed + i)
@@ -578,7 +601,9 @@ def find(wrongs):
         consequence = in_words("nearer" if "nearer" in place else "right: more")
     elif verdict.name == "changes its input":
         changed = next(trial["changed"] for trial in wrongs.outcome.notes.trials if trial["changed"])
-        kind, consequence, question = "a copy", in_words("unchanged", names=join_texts(changed)), PLACES["a copy"]
+        kind = "a copy"
+        consequence = in_words("unchanged", names=join_texts(changed))
+        question = PLACES["a copy"]
     elif set(names) == set(exercise.gives):
         consequence = in_words("right: all")
     else:
@@ -596,7 +621,9 @@ def capitalise(text):
 
 def make_question(place, wrongs):
     """Return (the kind of its edit, where it is, what is asked there) of a place, see `describe_edits`."""
-    kind, part, lines = place["kind"], place["part"], list(map(str, place["lines"]))
+    kind = place["kind"]
+    part = place["part"]
+    lines = list(map(str, place["lines"]))
     where = in_words("lines" if len(lines) > 1 else "line", lines=join_texts(lines))
     where = in_words("line: a part", where=where, part=part) if part else where
     if kind == "a sum" and has_length_1_error(wrongs):
@@ -611,7 +638,8 @@ def has_length_1_error(wrongs):
     """Return True if the first result that has a wrong shape lacks an axis of length 1, or has one too many."""
     for g, trial in zip(wrongs.exercise.draw(wrongs.seed), wrongs.outcome.notes.trials, strict=False):
         for name, result in zip(wrongs.exercise.gives, trial["results"], strict=False):
-            shape, expected = result.get("shape", ()), np.shape(getattr(g, name))
+            shape = result.get("shape", ())
+            expected = np.shape(getattr(g, name))
             if tuple(shape) != expected:
                 return [n for n in shape if n != 1] == [n for n in expected if n != 1]
     return False

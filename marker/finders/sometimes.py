@@ -22,7 +22,8 @@ def find_likeliest(wrongs):
     None where there is none."""
     if wrongs.verdict.name not in FAR_OFF:
         return "", None, False
-    answer, explanations = make_answer(wrongs.exercise, wrongs.seed, wrongs.outcome), []
+    answer = make_answer(wrongs.exercise, wrongs.seed, wrongs.outcome)
+    explanations = []
     for t, name in find_first_wrong(answer):
         for mistake in wrongs.exercise.known_mistakes:
             value = partial(value_with_mistake, wrongs.exercise, mistake, name)

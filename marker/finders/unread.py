@@ -12,7 +12,8 @@ def unread_names(attempt):
     None of them if another right answer may do without them: a known form of it, or any, where more is given than is
     needed.
     """
-    exercise, names_read = attempt.exercise, set(names_in(ast.parse(attempt.source)))
+    exercise = attempt.exercise
+    names_read = set(names_in(ast.parse(attempt.source)))
     needed = set(names_in(ast.parse(exercise.answer)))
     unread = [name for name in exercise.takes if name not in names_read]
     not_needed = [name for name in exercise.takes if name not in needed]

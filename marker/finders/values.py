@@ -58,7 +58,9 @@ def find_array(wrongs):
 def collect_values(trial, way):
     """Return [(a hidden name, its array in the first trial, the names that the right answer has for it)]: each array on
     the right answer's way that is neither a result nor given. trial.values has them for all trials."""
-    exercise, first, values = trial.exercise, trial.order[0], []
+    exercise = trial.exercise
+    first = trial.order[0]
+    values = []
     function, _ = depart.compile_right_answer(exercise)
     states = [depart.record_states(function, way.right, exercise, g) for g in trial.draws]
     g = trial.draws[first]
@@ -89,7 +91,8 @@ def array_edits(function, way, trial, values):
             actual = own_states[i][name]
             for key, a, names in sorted(values, key=lambda row: name not in row[2]):
                 if a.shape == actual.shape and not np.array_equal(a, actual) and (i, name) not in way.is_right:
-                    before, after = function.body[: i + 2], function.body[i + 2 :]  # the first counts lines
+                    before = function.body[: i + 2]  # its first statement counts lines
+                    after = function.body[i + 2 :]
                     new = put_in_place(
                         before[-1], ast.Assign([ast.Name(name, ast.Store())], make_method_call(make_name(key), "copy"))
                     )
@@ -101,10 +104,8 @@ def is_multiple(trial, mistake):
     """Return True if what a known mistake makes wrong is the right numbers times a factor: an array of another sign,
     which the lines after it turn, leaves that."""
     t = trial.order[0]
-    wrong, right = (
-        dict(zip(*trial.known_results(t), strict=True))[mistake],
-        repair.flatten(trial.expected_results(t), trial.expected_results(t)),
-    )
+    wrong = dict(zip(*trial.known_results(t), strict=True))[mistake]
+    right = repair.flatten(trial.expected_results(t), trial.expected_results(t))
     is_off = np.abs(wrong - right) > ROUNDING * np.abs(right).max()
     wrong, right = wrong[is_off], right[is_off]
     return bool(right @ right) and agree(wrong, (wrong @ right) / (right @ right) * right)
@@ -116,7 +117,8 @@ def locate_array(way, i, name, remaining):
 
 
 def make_verdict(wrongs, name, line, lines, remaining):
-    verdict, ask = wrongs.verdict, depart.ask_what_happens(lines)
+    verdict = wrongs.verdict
+    ask = depart.ask_what_happens(lines)
     if not remaining:
         return verdict._replace(text=f"{verdict.text}\n{in_words('values', name=name, line=line)} {ask}")
     first, *_ = verdict.text.split("\n")
