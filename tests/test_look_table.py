@@ -123,25 +123,25 @@ def test_a_range_is_wider_with_fewer_seeds_and_none_is_narrower_than_is_usual():
         "logits": [[0.5, 0.0], [1.0, 1.0], [0.0, 0.0]],
     }
     ranges = training_table.make_ranges(rows, 10)
-    assert ranges["loss"] == [(pytest.approx(1.2), pytest.approx(2.8)), None, None]
-    assert ranges["z1"][0] == pytest.approx((0.5 - 0.8 - 0.1, 0.5 + 0.8 + 0.1))
-    assert ranges["z1"][1] == pytest.approx((1 / (1.1**8 * 1.1), 1.1**8 * 1.1))
-    assert ranges["z1"][2] == pytest.approx((0.25 - 0.08 - 0.1, 0.25 + 0.08 + 0.1))
-    assert ranges["logits"][0] == pytest.approx((0.4, 0.6))
+    assert ranges["loss"] == [pytest.approx((1.2, 2.0, 2.8)), None, None]
+    assert ranges["z1"][0] == pytest.approx((0.5 - 0.8 - 0.1, 0.5, 0.5 + 0.8 + 0.1))
+    assert ranges["z1"][1] == pytest.approx((1 / (1.1**8 * 1.1), 1, 1.1**8 * 1.1))
+    assert ranges["z1"][2] == pytest.approx((0.25 - 0.08 - 0.1, 0.25, 0.25 + 0.08 + 0.1))
+    assert ranges["logits"][0] == pytest.approx((0.4, 0.5, 0.6))
     assert ranges["logits"][1] == ranges["a1"][1]  # its seeds have the same spread by chance
-    assert ranges["logits"][2] == pytest.approx((0, 0.1))
-    assert training_table.make_ranges(rows, 5)["z1"][0] == pytest.approx((0.5 - 1.6 - 0.1, 0.5 + 1.6 + 0.1))
+    assert ranges["logits"][2] == pytest.approx((0, 0, 0.1))
+    assert training_table.make_ranges(rows, 5)["z1"][0] == pytest.approx((0.5 - 1.6 - 0.1, 0.5, 0.5 + 1.6 + 0.1))
 
 
 def test_what_is_outside_is_marked_in_the_table_and_said_in_a_sentence(capsys):
     rows = {"loss": [2.3, None, None], "x": [0.421, 1.0, 0.0], "W1 gradient": [np.nan, 1.0, 0.0]}
-    usual = [(-0.1, 0.1), (0.9, 1.1), (0, 0.1)]
-    ranges = {"loss": [(1, 3), None, None], "x": usual, "W1 gradient": usual}
+    usual = [training_table.Range(-0.1, 0.02, 0.1), training_table.Range(0.9, 1, 1.1), training_table.Range(0, 0, 0.1)]
+    ranges = {"loss": [training_table.Range(1, 2, 3), None, None], "x": usual, "W1 gradient": usual}
     training_table.print_table(rows, ranges)
     _, loss, x, gradient = capsys.readouterr().out.splitlines()
-    assert loss.split() == ["loss", "2.3", "(1", "to", "3)"]
-    assert x.split()[:6] == ["x", "0.421", "(-0.1", "to", "0.1)", "!"] and x.count("!") == 1
-    assert gradient.split()[2:4] == ["nan", "(-0.1"] and gradient.count("!") == 1
+    assert loss.split() == ["loss", "2.3", "2", "(1", "to", "3)"]
+    assert x.split()[:6] == ["x", "0.421", "!", "0.02", "(-0.1", "to"] and x.count("!") == 1
+    assert gradient.split()[2:6] == ["nan", "!", "0.02", "(-0.1"] and gradient.count("!") == 1
     assert training.describe_marks(training_table.find_outliers(rows, ranges)) == [
         "Outside the range of healthy runs: x mean 0.421 (-0.1 to 0.1), W1 gradient mean nan (-0.1 to 0.1)."
     ]
@@ -168,7 +168,7 @@ def test_the_table_of_the_lesson_has_the_ranges_that_are_recorded():
     recorded = json.loads(training_table.RECORDED.read_text(encoding="utf-8"))["mlp mnist"]["20"]
     ranges = training_table.make_ranges(recorded["rows"], recorded["n"])
     for line, (name, bounds) in zip(lines, ranges.items(), strict=True):
-        cells = re.findall(r"(\S+) \((.+?)\)", line)
+        cells = re.findall(r"(\S+) +(\S+ \(.+?\))", line)
         assert line.startswith(f"{name} ")
-        assert [shown for _, shown in cells] == [training_table.format_range(pair) for pair in bounds if pair], name
+        assert [shown for _, shown in cells] == [f"{pair.mean:.2g} ({pair})" for pair in bounds if pair], name
         assert not any(training_table.is_outside(float(cells[i][0]), bounds[i]) for i in range(len(cells))), name

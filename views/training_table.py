@@ -6,6 +6,7 @@ are in this repository, with ten seeds. `python -m lab.healthy` records them.
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +17,18 @@ RECORDED = Path(__file__).with_name("healthy.json")
 STEPS = (1, 20, 200)  # that are recorded
 LAST = "last"  # the name of a run's last step
 COLUMNS = "mean", "spread", "zeros"
-WIDTH = 34  # letters of a column
 DEVIATIONS, LEAST = 80, 0.1  # see `make_ranges`
+
+
+class Range(NamedTuple):
+    """The range of a number in healthy runs, and its mean there."""
+
+    low: float
+    mean: float
+    high: float
+
+    def __str__(self):
+        return f"{self.low:.2g} to {self.high:.2g}"
 
 
 def spread(array):
@@ -86,7 +97,7 @@ def explain_no_ranges(reason):
 
 
 def make_ranges(healthy, n_seeds):
-    """Return {row: a range (low, high) or None for each column} of what is recorded of a step, with so many seeds.
+    """Return {row: a Range or None for each column} of what is recorded of a step, with so many seeds.
 
     healthy: {row: for each column the mean over the seeds and their standard deviation, or None}. Of the spread, which
     is a matter of factors, they are the geometric mean and the factor that is one deviation of the logarithm.
@@ -104,16 +115,16 @@ def make_ranges(healthy, n_seeds):
         factors_of_kind.setdefault(name.partition(" ")[2], []).append(factor)
     (loss, loss_deviation), *_ = healthy["loss"]
     half = deviations * loss_deviation
-    ranges = {"loss": [(max(0, loss - half), loss + half), None, None]}
+    ranges = {"loss": [Range(max(0, loss - half), loss, loss + half), None, None]}
     for name, ((mean, mean_deviation), (typical, factor), (zeros, zeros_deviation)) in arrays.items():
         median_factor = np.median(factors_of_kind[name.partition(" ")[2]])
         half = deviations * mean_deviation + LEAST * typical
         whole_factor = max(factor, median_factor) ** deviations * (1 + LEAST)
         half_of_zeros = deviations * zeros_deviation + LEAST
         ranges[name] = [
-            (mean - half, mean + half),
-            (typical / whole_factor, typical * whole_factor),
-            (max(0, zeros - half_of_zeros), min(1, zeros + half_of_zeros)),
+            Range(mean - half, mean, mean + half),
+            Range(typical / whole_factor, typical, typical * whole_factor),
+            Range(max(0, zeros - half_of_zeros), zeros, min(1, zeros + half_of_zeros)),
         ]
     return ranges
 
@@ -125,33 +136,31 @@ def find_outliers(rows, ranges):
         for column, number, bounds in zip(COLUMNS, numbers, ranges.get(name, [None] * 3), strict=True):
             if is_outside(number, bounds):
                 place, *kind = name.split()
-                description = " ".join([*kind, column, f"{number:.3g}", f"({format_range(bounds)})"])
+                description = " ".join([*kind, column, f"{number:.3g}", f"({bounds})"])
                 marks.append((place, "Outside the range of healthy runs", description))
     return marks
 
 
 def is_outside(number, bounds):
-    return bounds is not None and not bounds[0] <= number <= bounds[1]
-
-
-def format_range(bounds):
-    return f"{bounds[0]:.2g} to {bounds[1]:.2g}"
+    return bounds is not None and not bounds.low <= number <= bounds.high
 
 
 def print_table(rows, ranges):
-    """Print the rows, each number with its range in brackets. `!` marks a number that is outside."""
-    width = max(map(len, rows))
-    header = [column.ljust(WIDTH) for column in COLUMNS]
-    if ranges:
-        header[0] = "mean (in healthy runs)".ljust(WIDTH)
-    print(" ".join([" " * width, *header]).rstrip())
+    """Print the rows: each number, and beside it its mean and its range in healthy runs.
+
+    `!` marks a number that is outside its range.
+    """
+    header = [""]
+    for column in COLUMNS:
+        header += [column, "healthy (range)" if ranges else ""]
+    lines = [header]
     for name, numbers in rows.items():
-        cells = []
+        cells = [name]
         for number, bounds in zip(numbers, ranges.get(name, [None] * 3), strict=True):
-            cell = "" if number is None else f"{number:.3g}"
-            if bounds is not None:
-                cell += f" ({format_range(bounds)})"
-            if is_outside(number, bounds):
-                cell += " !"
-            cells.append(cell.ljust(WIDTH))
-        print(" ".join([name.ljust(width), *cells]).rstrip())
+            mark = " !" if is_outside(number, bounds) else ""
+            cells.append("" if number is None else f"{number:.3g}{mark}")
+            cells.append("" if bounds is None else f"{bounds.mean:.2g} ({bounds})")
+        lines.append(cells)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for cells in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
