@@ -2,8 +2,9 @@
 
 In mlp_np.py each line of `forward` has its derivative in `backward`. But there are only a few operations, such as +, @
 and relu, and each can know its own derivative, whatever it is used for. The rest is the chain rule: multiply along each
-path, add over all paths. So each operation records which values went in, its parents, and for each of them its share:
-what a gradient dy of the result adds to the gradient of the parent. Then one walk back from the loss finds them all.
+path, add over all paths. So each operation records which values went in, its parents, and for each of them a
+vector-Jacobian product (VJP): what a gradient dy of the result adds to the gradient of the parent. Then one walk back
+from the loss finds them all.
 
     W1, b1, W2, b2 = (Tensor(p) for p in params.values())
     loss = softmax_cross_entropy((x @ W1 + b1).relu() @ W2 + b2, y)
@@ -22,15 +23,15 @@ import mlp_np
 
 
 class Node:
-    """All that the way back knows of a value: its shape, its parents and their shares, and in the end its gradient.
+    """All that the way back knows of a value: its shape, its parents and their VJPs, and in the end its gradient.
 
-    It does not have the value, and so it is no Tensor: arrays that no share needs are freed on the way forward.
+    It does not have the value, and so it is no Tensor: arrays that no VJP needs are freed on the way forward.
     """
 
     numbers = count()
 
     def __init__(self, shape, edges):
-        """edges: (parent's node, share) for each parent; share(dy) is what dy adds to the gradient of the parent."""
+        """edges: (parent's node, vjp) for each parent; vjp(dy) is what dy adds to the gradient of the parent."""
         self.shape = shape
         self.edges = edges
         self.grad = None
@@ -38,16 +39,16 @@ class Node:
 
     def ancestors(self):
         """This node, its parents, theirs and so on, the oldest first. No recursion: a graph may be deep."""
-        found = {self}
+        nodes = {self}
         waiting = [self]
         while waiting:
             edges = waiting.pop().edges
             if edges is None:
                 raise RuntimeError("backward was here before and kept nothing: compute the loss again")
-            new = {parent for parent, _ in edges} - found
-            found |= new
+            new = {parent for parent, _ in edges} - nodes
+            nodes |= new
             waiting += new
-        return sorted(found, key=lambda node: node.number)
+        return sorted(nodes, key=lambda node: node.number)
 
 
 def unbroadcast(dy, shape):
@@ -58,9 +59,9 @@ def unbroadcast(dy, shape):
     """
     if dy.shape == shape:
         return dy
-    padded = (1,) * (dy.ndim - len(shape)) + shape  # broadcasting lines up the last axes
-    repeated = tuple(axis for axis, length in enumerate(padded) if length == 1)
-    return dy.sum(axis=repeated, keepdims=True).reshape(shape)
+    full_shape = (1,) * (dy.ndim - len(shape)) + shape  # broadcasting lines up the last axes
+    copy_axes = tuple(axis for axis, length in enumerate(full_shape) if length == 1)
+    return dy.sum(axis=copy_axes, keepdims=True).reshape(shape)
 
 
 def get_value(operand):
@@ -69,13 +70,13 @@ def get_value(operand):
 
 
 class Tensor:
-    """An array, `value`, and its node. Each operation computes its result y, and under it the shares of a and b."""
+    """An array, `value`, and its node. Each operation computes its result y, and under it the VJPs of a and b."""
 
     __array_ufunc__ = None  # array @ Tensor: NumPy then leaves it to __rmatmul__
 
     def __init__(self, value, *edges):
-        """edges: (operand, share) for each operand; constants are left out."""
-        edges = [(operand.node, share) for operand, share in edges if isinstance(operand, Tensor)]
+        """edges: (operand, vjp) for each operand; constants are left out."""
+        edges = [(operand.node, vjp) for operand, vjp in edges if isinstance(operand, Tensor)]
         self.value = np.asarray(value)
         self.node = Node(self.value.shape, edges)
 
@@ -85,18 +86,18 @@ class Tensor:
     def backward(self, dy=1.0):
         """Add d loss / d value to the `grad` of every parameter. dy: d loss / d this, which is 1 for the loss.
 
-        A node can hand its gradient on when that is complete: when every node that used it has added its share, and
+        A node can hand its gradient on when that is complete: when every node that used it has added its part, and
         not before. What used it is younger. So the walk takes the youngest first, and each node once.
         """
         self.node.grad = dy * np.ones_like(self.value)
         waiting = self.node.ancestors()
         while waiting:
             node = waiting.pop()  # the youngest
-            for parent, share in node.edges:
-                dparent = unbroadcast(share(node.grad), parent.shape)
+            for parent, vjp in node.edges:
+                dparent = unbroadcast(vjp(node.grad), parent.shape)
                 # Not +=, which works in place: the array may be the gradient of another node too (see __add__).
                 parent.grad = dparent if parent.grad is None else parent.grad + dparent
-            if node.edges:  # no parameter: nobody needs its gradient any more, nor what its shares kept
+            if node.edges:  # no parameter: nobody needs its gradient any more, nor what its VJPs kept
                 node.grad = node.edges = None
 
     def __add__(self, other):  # y = a + b: if a grows, y grows as much, and so it does with b
@@ -152,8 +153,8 @@ class Tensor:
     def sum(self, axis=None, keepdims=False):  # every a is in one sum y, and gets the gradient of that y
         y = self.value.sum(axis=axis, keepdims=True)
         shape = self.shape
-        share = (self, lambda dy: np.broadcast_to(dy.reshape(y.shape), shape))
-        return Tensor(y if keepdims else y.squeeze(axis), share)
+        edge = (self, lambda dy: np.broadcast_to(dy.reshape(y.shape), shape))
+        return Tensor(y if keepdims else y.squeeze(axis), edge)
 
     def mean(self, axis=None, keepdims=False):  # made of operations, it needs no derivative of its own
         y = self.sum(axis, keepdims)
@@ -167,12 +168,12 @@ class Tensor:
         return Tensor(self.value.swapaxes(i, j), (self, lambda dy: dy.swapaxes(i, j)))
 
     def __getitem__(self, index):  # what was read twice gets both gradients, what was not read gets none
-        def share(dy, shape=self.shape):
+        def vjp(dy, shape=self.shape):
             da = np.zeros(shape, dy.dtype)
             np.add.at(da, index, dy)  # da[index] += dy would keep one of two gradients for the same place
             return da
 
-        return Tensor(self.value[index], (self, share))
+        return Tensor(self.value[index], (self, vjp))
 
 
 def softmax_cross_entropy(logits, y):

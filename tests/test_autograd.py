@@ -44,7 +44,7 @@ def test_constants_get_no_gradient_and_cost_nothing():
 
 
 def test_two_values_that_share_a_gradient_are_not_mixed_up():
-    """a + b hands the same array to both. If a's next share were added in place, b would get it too."""
+    """a + b hands the same array to both. If the next part of a's gradient were added in place, b would get it too."""
     a, b = Tensor(np.ones(3)), Tensor(np.ones(3))
     earlier = 5 * a
     (a + b + earlier).sum().backward()

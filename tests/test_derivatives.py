@@ -1,7 +1,7 @@
 """Each lesson checks itself, and notices whatever goes wrong in a backward pass.
 
 Every operation in every `backward` of the lessons is spoilt, one at a time: a sign changed, a term or a factor left
-out, a product a little too large, a mean in place of a sum, a matrix not turned on its side. On the tape, every share.
+out, a product a little too large, a mean in place of a sum, a matrix not turned on its side. On the tape, every VJP.
 """
 
 import ast
@@ -49,7 +49,7 @@ def spoil(node):
 
 
 def spoil_share(node):
-    """A share on the tape that is missing, or a little too large."""
+    """A VJP on the tape that is missing, or a little too large."""
     match node:
         case ast.Lambda(ast.arguments(args=[ast.arg("dy")]), share):
             yield from (ast.Lambda(node.args, times(share, factor)) for factor in (0, 1.001))

@@ -155,11 +155,11 @@ def test_the_drawn_tape_is_a_real_one():
     for i, (node, (visit, *written)) in enumerate(zip(nodes, visits, strict=True)):
         assert visit == f"visit {len(nodes) - i}"
         assert [" ".join(written).count(f"to {called[parent]} ") for parent, _ in node.edges] == [1] * len(node.edges)
-        for parent, share in node.edges:
+        for parent, vjp in node.edges:
             at = written.index(f"to {called[parent]}")
             formula, kept, *shape = written[at + 1 : at + 4]
-            dy, values = rng.normal(size=node.shape), inspect.getclosurevars(share).nonlocals
-            found = autograd_np.unbroadcast(share(dy), parent.shape)
+            dy, values = rng.normal(size=node.shape), inspect.getclosurevars(vjp).nonlocals
+            found = autograd_np.unbroadcast(vjp(dy), parent.shape)
             expected = eval(formula.replace("dy, summed", "dy.sum(axis=0)"), {}, values | {"dy": dy})
             np.testing.assert_allclose(found, expected, rtol=1e-6, err_msg=formula)
             if kept == "keeps nothing":
