@@ -146,7 +146,7 @@ EDITS = [
     Edit("PyTorch fails", MLP, [(T, "x = x.flatten(1)", "x = x.flat(1)")], "", "mlp_torch.py:NN, x = x.flat(1)", 2),
     Edit("PyTorch is no Python", MLP, [(T, "a1 = F.relu(z1)", "a1 = = F.relu(z1)")], "", "mlp_torch.py:NN, a1 = = F.relu(z1) # (B, H): invalid syntax", 2),
     Edit("the tape times 1", MLP, [("mlp_autograd.py", "z1.relu()", "z1.relu() * 1.0")], "", PROVEN, 0),
-    Edit("the tape takes a mean", MLP, [(TAPE, "dy.sum(axis=copy_axes, keepdims=True)", "dy.mean(axis=repeated, keepdims=True)")], "mlp_autograd.py", "autograd_np.py finds its derivatives", 1),
+    Edit("the tape takes a mean", MLP, [(TAPE, "dy.sum(axis=copy_axes, keepdims=True)", "dy.mean(axis=copy_axes, keepdims=True)")], "mlp_autograd.py", "autograd_np.py finds its derivatives", 1),
     Edit("the tape a hundredth more", MLP, [(TAPE, "lambda dy: dy @ b.swapaxes(-1, -2)", "lambda dy: 1.01 * dy @ b.swapaxes(-1, -2)")], "mlp_autograd.py", "mlp_autograd.py is wrong, and mlp_np.py is right", 1),
     Edit("the tape is no Python", MLP, [(TAPE, "y = np.maximum(self.value, 0)", "y = np.maximum(self.value, 0")], "", "autograd_np.py:NN", 2),
     Edit("by hand and on the tape", MLP, [(M, DW2, "dW2 = 2 * self.a1.T @ dlogits"), (TAPE, "lambda dy: dy * (y > 0)", "lambda dy: dy * (y > .1)")], M, f"gradient of W2 is {NO_DERIVATIVE}", 1),
