@@ -212,8 +212,8 @@ def sample(logits, temperature, u, top_k=None, top_p=1):
     if temperature < 1e-30:  # 0, or so little that the quotients below could overflow
         return logits.argmax(axis=1)
     if top_k:
-        least = np.sort(logits)[:, -top_k:][:, :1]  # (B, 1): the smallest of the k largest logits
-        logits = np.where(logits < least, -np.inf, logits)  # exp(-inf) = 0
+        kth_logit = np.sort(logits)[:, -top_k:][:, :1]  # (B, 1): the smallest of the k largest logits
+        logits = np.where(logits < kth_logit, -np.inf, logits)  # exp(-inf) = 0
     p = softmax(logits.astype(np.float64) / temperature)  # (B, V)
     if top_p < 1:
         order = np.argsort(-p, axis=1, kind="stable")  # the likeliest first

@@ -132,10 +132,10 @@ class Network:
 
 def walk(layers, path=""):
     """The innermost layers of a dict of layers, by their paths."""
-    found = {}
+    layers_by_path = {}
     for name, layer in layers.items():
-        found |= walk(layer.layers, f"{path}{name}.") if hasattr(layer, "layers") else {path + name: layer}
-    return found
+        layers_by_path |= walk(layer.layers, f"{path}{name}.") if hasattr(layer, "layers") else {path + name: layer}
+    return layers_by_path
 
 
 def differences(layer, x, title="layer"):

@@ -163,8 +163,8 @@ def sample(logits, temperature, u, top_k=None, top_p=1):
     if temperature < 1e-30:  # 0, or so little that the quotients below could overflow
         return logits.argmax(dim=1)
     if top_k:
-        least = logits.sort(dim=1).values[:, -top_k:][:, :1]  # (B, 1): the smallest of the k largest logits
-        logits = logits.masked_fill(logits < least, -torch.inf)  # exp(-inf) = 0
+        kth_logit = logits.sort(dim=1).values[:, -top_k:][:, :1]  # (B, 1): the smallest of the k largest logits
+        logits = logits.masked_fill(logits < kth_logit, -torch.inf)  # exp(-inf) = 0
     p = (logits.double() / temperature).softmax(dim=1)  # (B, V)
     if top_p < 1:
         ranked, order = p.sort(dim=1, descending=True, stable=True)  # the likeliest first

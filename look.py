@@ -76,10 +76,10 @@ def main(argv=None):
     count = (28 // options.run.patch) ** 2 if "attention" in pictures else 0
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
-    out = open_folder(arguments.out)
+    folder = open_folder(arguments.out)
     name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
     kinds = [*pictures, "weights", *OF_ALL] if pictures else OF_ALL
-    files = {kind: out / f"{kind}_{name}.png" for kind in kinds}
+    files = {kind: folder / f"{kind}_{name}.png" for kind in kinds}
     for file in files.values():
         check_output("--out", file, ".png", checkpoint.path, arguments.picture)
     dataset = data.load(options.source, options.run.hold_out)
@@ -106,7 +106,7 @@ def main(argv=None):
     for kind, figure in figures.items():
         drawing.save(figure, files[kind])
     print(f"{options.network.title(options.run)} of {checkpoint.path}: {description}, {class_name}")
-    print(f"see {out}: {', '.join(file.name for file in files.values())}")
+    print(f"see {folder}: {', '.join(file.name for file in files.values())}")
 
 
 # --- What a network wrote ---------------------------------------------------------------------------------------------
@@ -130,9 +130,9 @@ def look_at_writer(model, options, checkpoint, arguments):
         raise UserError(f"--digit is for a network that writes digits, and {network} writes texts")
     if arguments.patch is not None and arguments.patch >= source.context_length:
         raise UserError(f"--patch {arguments.patch}: there are {source.context_length}, from 0")
-    out = open_folder(arguments.out)
+    folder = open_folder(arguments.out)
     name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
-    file = out / f"written_{name}.png"
+    file = folder / f"written_{name}.png"
     check_output("--out", file, ".png", checkpoint.path)
     figure, description = draw(model, options, arguments)
     drawing.save(figure, file)

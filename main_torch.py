@@ -96,22 +96,22 @@ def build(options, checkpoint=None, device="cpu"):
     if checkpoint:
         groups = checkpoint.groups
         steps = checkpoint.history.step
-        whose = checkpoint.path
+        source_name = checkpoint.path
     else:  # PyTorch cannot draw NumPy's random numbers: the first weights are those of the network by hand
         groups = group_arrays(make_network("np", options))
         steps = 0
-        whose = "its twin in NumPy"
+        source_name = "its twin in NumPy"
     groups = groups | get_frozen_arrays(options)
     with torch.device("meta"):  # names and shapes alone: what does not fit is refused before it fills the memory
         model = make_network("torch", options)
-        check_twin(model, groups, whose)
+        check_twin(model, groups, source_name)
     # In the end all its arrays are NumPy's: beside a file's weights, it need not draw any of its own first.
     model = model.to_empty(device=device) if options.base_model else make_network("torch", options)
     model.to(device, getattr(torch, options.run.dtype))
     if torch.device(device).type != "mps":  # convolutions, with weights of four axes, are faster so; on mps, some wrong
         model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, options)
-    from_numpy(model, optimizer, groups, steps, whose)
+    from_numpy(model, optimizer, groups, steps, source_name)
     return model, optimizer
 
 

@@ -171,8 +171,8 @@ def check_llama(options, n_images):
     if run.lora and not base_model:
         raise UserError(f"--lora {run.lora} needs --start FILE.gguf, beside whose weights it stands")
     if base_model and options.source.context_length > base_model.sizes["context_length"]:
-        most = f"{run.start} sees {base_model.sizes['context_length']:,} tokens at once"
-        raise UserError(f"--context-length {options.source.context_length} is too many: {most}")
+        limit = f"{run.start} sees {base_model.sizes['context_length']:,} tokens at once"
+        raise UserError(f"--context-length {options.source.context_length} is too many: {limit}")
     channels = run.width // run.heads
     if channels % 2:
         sizes = f"--width {run.width} gives each of {run.heads} --heads {channels}"

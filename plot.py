@@ -51,8 +51,8 @@ def draw_loss_curve(history, title, test_name="test"):
     axes = style_axes(new_figure(8, 4.5).add_subplot(), f"{title}: loss", "cross-entropy loss", "steps")
     make_logarithmic(axes)
     loss = np.maximum(history.train_loss, 1e-9)  # a batch known by heart may have 0, which has no logarithm
-    last = "{:.3f}" if max(history.test_loss[-1:], default=0) < 1000 else "{:.3g}"
-    draw_curves(axes, loss, history.test_step, history.test_loss, test_name, last)
+    number_format = "{:.3f}" if max(history.test_loss[-1:], default=0) < 1000 else "{:.3g}"
+    draw_curves(axes, loss, history.test_step, history.test_loss, test_name, number_format)
     # A few batches without a mistake would fill the picture, so the lowest hundredth may leave it.
     axes.set_ylim(max(np.percentile(loss, 1), 1e-4) / 1.5, max(loss.max(), *history.test_loss, 1e-3) * 1.3)
     add_legend(axes)
@@ -115,13 +115,16 @@ def main(argv=None):
     if len(paths) > len(COLOURS):
         parser.error(f"{len(paths)} runs are too many for one picture: name at most {len(COLOURS)}")
     runs = [load_history(path) for path in paths]
-    out = Path(arguments.out)
-    check_output("--out", out, ".png", *paths)
-    open_folder(str(out.parent))
+    picture_path = Path(arguments.out)
+    check_output("--out", picture_path, ".png", *paths)
+    open_folder(str(picture_path.parent))
     for path in paths:
         warn_if_apart(path)
-    save(draw_comparison(dict(zip(make_labels(paths, [options for options, _ in runs]), runs, strict=True))), out)
-    print(f"see {out}")
+    save(
+        draw_comparison(dict(zip(make_labels(paths, [options for options, _ in runs]), runs, strict=True))),
+        picture_path,
+    )
+    print(f"see {picture_path}")
 
 
 def find_histories(name):
@@ -131,10 +134,10 @@ def find_histories(name):
     """
     paths = []
     for path in map(Path, [name] if Path(name).exists() else sorted(glob(name)) or [name]):
-        inside = sorted(path.glob("history_*.json")) if path.is_dir() else [path]
-        if not inside:
+        files = sorted(path.glob("history_*.json")) if path.is_dir() else [path]
+        if not files:
             raise UserError(f"there is no history_*.json in {path}: name the --out of a run that has finished an epoch")
-        paths += inside
+        paths += files
     return paths
 
 
@@ -149,17 +152,17 @@ def make_labels(paths, runs):
     before = defaults()
     runs = [before | run | {"": framework} for run, framework in zip(runs, frameworks, strict=True)]
     models = {str(run.get("model")) for run in runs}
-    described = []
+    labels = []
     for run in runs:
         words = [str(run.get("model"))] if len(models) > 1 else []
-        alike = [other for other in runs if other.get("model") == run.get("model")]
+        alike = [peer for peer in runs if peer.get("model") == run.get("model")]
         for name, value in run.items():
-            if name != "data" and value is not None and len({str(other.get(name)) for other in alike}) > 1:
+            if name != "data" and value is not None and len({str(peer.get(name)) for peer in alike}) > 1:
                 words.append(f"{name.replace('_', ' ')} {value}".strip())
-        described.append(", ".join(words) or run[""])  # a single run differs in nothing
-    if len({*described}) < len(described):
-        described = [f"{label} ({path})" for label, path in zip(described, paths, strict=True)]
-    return described
+        labels.append(", ".join(words) or run[""])  # a single run differs in nothing
+    if len({*labels}) < len(labels):
+        labels = [f"{label} ({path})" for label, path in zip(labels, paths, strict=True)]
+    return labels
 
 
 @plot_style()
@@ -172,10 +175,10 @@ def draw_comparison(runs, title=""):
     each epoch. Of two runs, which may lie on top of each other, the first has wider lines.
     """
     figure = new_figure(8, 8 + 0.25 * len(runs))
-    above, below = figure.subplots(2, 1, sharex=True)
-    style_axes(above, f"{title}: loss" if title else "Loss", "cross-entropy loss")
-    style_axes(below, f"{title}: accuracy" if title else "Accuracy", "accuracy", "epochs")
-    make_logarithmic(above)
+    loss_axes, accuracy_axes = figure.subplots(2, 1, sharex=True)
+    style_axes(loss_axes, f"{title}: loss" if title else "Loss", "cross-entropy loss")
+    style_axes(accuracy_axes, f"{title}: accuracy" if title else "Accuracy", "accuracy", "epochs")
+    make_logarithmic(loss_axes)
     longest = max(history.step / history.steps_per_epoch for _, history in runs.values())
     bell = longest / 50  # of the smoothing, in epochs to either side
     for number, (label, (_, history)) in enumerate(runs.items()):
@@ -189,11 +192,11 @@ def draw_comparison(runs, title=""):
         tested = np.array(history.test_step) / steps
         for axes, train, test in (
             (
-                above,
+                loss_axes,
                 np.maximum(smooth_curve(history.train_loss, bell * steps), 1e-6),
                 np.maximum(history.test_loss, 1e-6),
             ),
-            (below, smooth_curve(history.train_accuracy, bell * steps), history.test_accuracy),
+            (accuracy_axes, smooth_curve(history.train_accuracy, bell * steps), history.test_accuracy),
         ):
             axes.plot(epochs, train, color=colour, linewidth=width / 2.5, alpha=0.7)
             marks = {"marker": MARKS[number], "markersize": 2 * width + 1}
@@ -202,14 +205,14 @@ def draw_comparison(runs, title=""):
     # A run with a single test, or none, has its training to show: but for the tenth that went worst.
     short = [history.train_accuracy for _, history in runs.values() if len(history.test_accuracy) < 2]
     low = min(lowest + [np.quantile(accuracy, 0.1) for accuracy in short])
-    below.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
+    accuracy_axes.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
     tested = {("held-out" if run["hold_out"] else "test", data_noun(run)) for run, _ in runs.values()}
     images = " or ".join(sorted(map(" ".join, tested)))
     grey = {"color": INK, "alpha": 0.7}
     kinds = [Line2D([], [], linewidth=0.8, **grey), Line2D([], [], marker="o", linewidth=2, markersize=4, **grey)]
-    above.legend(kinds, ["training batches, smoothed", f"{images}, after each epoch"], loc="best")
+    loss_axes.legend(kinds, ["training batches, smoothed", f"{images}, after each epoch"], loc="best")
     title = f"the runs, and their last accuracy on {images}"
-    figure.legend(*below.get_legend_handles_labels(), loc="outside lower center", title=title)
+    figure.legend(*accuracy_axes.get_legend_handles_labels(), loc="outside lower center", title=title)
     return figure
 
 

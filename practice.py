@@ -80,13 +80,13 @@ def parse_options(argv=None):
 
     The options that all commands have may stand before the command, too.
     """
-    shared = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    shared.add_argument("--folder", type=parse_folder, help="where your files are (my_practice)")
+    shared_parser = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    shared_parser.add_argument("--folder", type=parse_folder, help="where your files are (my_practice)")
     text = "other exercises than this project's; their files are run"
-    shared.add_argument("--exercises", type=parse_folder, metavar="FOLDER", help=text)
+    shared_parser.add_argument("--exercises", type=parse_folder, metavar="FOLDER", help=text)
     options = argparse.Namespace(folder=None, exercises=None)
-    _, words = shared.parse_known_args(argv, options)
-    parser = make_parser(shared)
+    _, words = shared_parser.parse_known_args(argv, options)
+    parser = make_parser(shared_parser)
     _, unknown = parser.parse_known_args(with_command(words), options)
     if unknown:
         raise UserError(explain_unknown(unknown[0], options, words, commands_with(parser, unknown[0])))
@@ -101,8 +101,8 @@ def explain_unknown(word, options, words, owners):
     name = options.command
     if name == EXERCISE:  # a word after an option may be its value, and no exercise
         name = "" if words[0].startswith("-") else options.which or ""
-    what = word.partition("=")[0] if word.startswith("-") else "further word"
-    takes_none = f"{name or 'an exercise'} takes no {what}"
+    description = word.partition("=")[0] if word.startswith("-") else "further word"
+    takes_none = f"{name or 'an exercise'} takes no {description}"
     if owners:
         belongs = " and ".join(f"`{owner}`" for owner in owners)
         return f"{takes_none}, which belongs to {belongs}: `python practice.py {owners[0]} -h` explains it"
@@ -141,9 +141,9 @@ def make_parser(shared_parser):
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
     text = "The exercise of that number or name, or the current one: what to write and where; marks it."
     commands.add_parser(EXERCISE, usage="practice.py [WHICH] [options]", description=text, parents=[shared_parser])
-    for name, (words, help, more) in COMMANDS.items():
+    for name, (words, help, details) in COMMANDS.items():
         usage = " ".join(["practice.py", name, *words.split(), "[options]"])
-        text = f"{help[0].upper()}{help[1:]}. {more}".replace("?.", "?")
+        text = f"{help[0].upper()}{help[1:]}. {details}".replace("?.", "?")
         commands.add_parser(name, usage=usage, help=help, description=text, parents=[shared_parser])
 
     def add(names, option, **how):
@@ -207,12 +207,12 @@ def act(options):
         return list_all(work)
     if command == "train":
         return train(work)
-    which = catalogue.find(options.which) if getattr(options, "which", None) else None
+    asked_exercise = catalogue.find(options.which) if getattr(options, "which", None) else None
     if command == "review":
-        return review_again(work, which, options.seed, options.printed)
+        return review_again(work, asked_exercise, options.seed, options.printed)
     if action := {"hint": hint, "run": run_file, "look": look, "reset": reset, "solution": solution}.get(command):
-        return action(work, which or work.current)
-    exercise = choose(work, which, command)
+        return action(work, asked_exercise or work.current)
+    exercise = choose(work, asked_exercise, command)
     if options.watch:
         watch(work, options.seed)
     mark(work, exercise, options.seed, all_of_it=options.printed)
@@ -226,12 +226,12 @@ def parse_folder(folder):
     return Path(folder)
 
 
-def choose(work, which, command):
+def choose(work, asked_exercise, command):
     """The exercise that is asked for; it becomes the current one, and has a file.
 
     Raises UserError if nothing is left.
     """
-    exercise = which or work.current
+    exercise = asked_exercise or work.current
     if command == "next":
         exercise = find_next(work, exercise)
         if exercise is None:
@@ -243,8 +243,8 @@ def choose(work, which, command):
 
 def find_next(work, exercise):
     """The exercise that `next` leads to, or None."""
-    on = work.catalogue.exercises[work.catalogue.find_start(exercise, work.passed(exercise)) :]
-    return next((e for e in on if can_run(e) and not work.passed(e)), None)
+    candidates = work.catalogue.exercises[work.catalogue.find_start(exercise, work.passed(exercise)) :]
+    return next((e for e in candidates if can_run(e) and not work.passed(e)), None)
 
 
 def mark(work, exercise, seed=None, is_repeat=False, all_of_it=False):
@@ -256,16 +256,16 @@ def mark(work, exercise, seed=None, is_repeat=False, all_of_it=False):
             "call `python practice.py` again.\n"
         )
     path = work.path(exercise)
-    marked = digest(path)
+    file_hash = digest(path)
     verdict = mark_and_say(exercise, path, work.catalogue.describe_number(exercise), seed, is_repeat, all_of_it)
-    if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == marked:
+    if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == file_hash:
         print_text("(The file is as it was when it was last marked. Is it saved?)")
-    work.note("marked", marked, exercise)
-    first, *more = work.record(exercise, verdict, marked)
+    work.note("marked", file_hash, exercise)
+    message, *further_messages = work.record(exercise, verdict, file_hash)
     if not verdict.passed:
         return
-    print_text(first, "good")
-    for text in more:
+    print_text(message, "good")
+    for text in further_messages:
         print_text(text)
     print_text(f"\n`python practice.py solution`  {exercise.kind.solution_is}")
     if exercise.runs:
@@ -273,14 +273,16 @@ def mark(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     elif network.EXERCISES.get(exercise.name) is exercise and not missing(work):
         print_text("`python practice.py train`  now let your lines learn to read", "good")
     networks = prove.PROOFS if work.catalogue is OURS else {}
-    for what, proofs in networks.items():
+    for network_name, proofs in networks.items():
         used = {name for proof in proofs for name in proof.exercises}
         if exercise.name in used and all(work.passed(e) for e in work.catalogue.exercises if e.name in used):
-            print_text(f"`python practice.py prove {what}`  is it the same run as PyTorch's?", "good")
+            print_text(f"`python practice.py prove {network_name}`  is it the same run as PyTorch's?", "good")
     if work.catalogue is OURS and exercise.reads:
         print_text("`python practice.py read YOUR_PICTURE`  and let it read your handwriting", "good")
-    if then := find_next(work, exercise):
-        print_text(f"`python practice.py next`  to exercise {work.catalogue.number(then)}: {then.title}")
+    if next_exercise := find_next(work, exercise):
+        print_text(
+            f"`python practice.py next`  to exercise {work.catalogue.number(next_exercise)}: {next_exercise.title}"
+        )
 
 
 def mark_and_say(exercise, path, heading, seed=None, is_repeat=False, all_of_it=False):
@@ -293,9 +295,9 @@ def mark_and_say(exercise, path, heading, seed=None, is_repeat=False, all_of_it=
     with progress_line() as hear:
         verdict = marking.mark(exercise, path, seed, hear=hear)
     if not verdict.passed:
-        begun = verdict.name not in UNFINISHED
-        print_text(verdict.text, "bad" if begun else None)
-        print_text(f"\nStuck? `python practice.py hint {exercise.name}`", "quiet" if begun else None)
+        is_begun = verdict.name not in UNFINISHED
+        print_text(verdict.text, "bad" if is_begun else None)
+        print_text(f"\nStuck? `python practice.py hint {exercise.name}`", "quiet" if is_begun else None)
         if verdict.drawn:
             print_text(f"(Each call draws new inputs. For these again: add --seed {seed})", "quiet")
     lines = verdict.printed.rstrip().splitlines()
@@ -375,12 +377,12 @@ def train(work):
     """
     if missing(work):
         raise UserError(f"train needs lines that have passed, unchanged since; still to do: {', '.join(missing(work))}")
-    written = network.make_program([work.path(network.EXERCISES[name]) for name in network.HOLES]).encode()
+    source_code = network.make_program([work.path(network.EXERCISES[name]) for name in network.HOLES]).encode()
     path = work.folder / "my_network.py"
-    if path.exists() and path.read_bytes() != written:
+    if path.exists() and path.read_bytes() != source_code:
         keep(path)
     with atomic_write(path) as file:
-        file.write(written)
+        file.write(source_code)
     print_text(
         f"{relative_path(path)} is a whole network now, and every derivative in it is yours. It runs:\n", "strong"
     )
@@ -393,14 +395,14 @@ def train(work):
             f"folder: `python {relative_path(path)}`",
             "good",
         )
-        kept = relative_path(path.with_suffix(".npz"))
+        weights_path = relative_path(path.with_suffix(".npz"))
         print_text(
-            f"\nWhat it has learned is in {kept}. Let it read your handwriting, look inside or, with npm, put it into "
+            f"\nWhat it has learned is in {weights_path}. Let it read your handwriting, look inside or, with npm, put it into "
             "the page:\n"
         )
         page = relative_path(work.folder / "page.html")
-        for further in ("predict.py YOUR_PICTURE", "look.py", f"-m page.build --out {page}"):
-            print_text(f"    python {further} --weights {kept}")
+        for call in ("predict.py YOUR_PICTURE", "look.py", f"-m page.build --out {page}"):
+            print_text(f"    python {call} --weights {weights_path}")
         print_text("\nIs it the same run as PyTorch's? `python practice.py prove`", "good")
     return status
 
@@ -458,9 +460,9 @@ def judge_fault(work, name, place, suspect):
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
     folder = work.folder / "fault"
     file, line = faulty.parse_place(folder, place)
-    is_found, said = faulty.judge_answer(name, file, line, suspect)
-    print_text(said[0], "good" if is_found else "bad")
-    for text in said[1:]:
+    is_found, messages = faulty.judge_answer(name, file, line, suspect)
+    print_text(messages[0], "good" if is_found else "bad")
+    for text in messages[1:]:
         print_text(text)
     if is_found:
         faulty.note_found(folder)
@@ -485,26 +487,26 @@ def read(work, picture):
     if not classroom.is_written(exercise, path):
         instead = f"; what `train` made of your lines reads by `python predict.py {picture} --weights {weights}`"
         raise UserError(f"exercise {exercise.name} is not written yet{instead * Path(weights).exists()}")
-    kept = path.with_suffix(".npz")
-    trained = kept.exists() and kept.stat().st_mtime > path.stat().st_mtime
-    if not trained and (status := run_file(work, exercise)):
+    weights_path = path.with_suffix(".npz")
+    is_trained = weights_path.exists() and weights_path.stat().st_mtime > path.stat().st_mtime
+    if not is_trained and (status := run_file(work, exercise)):
         return status
     return run_file(work, exercise, picture)
 
 
 def watch(work, seed):
     """Mark the current file whenever it changes, until Ctrl-C; `practice.py next` in another window changes which."""
-    marked = None, None
+    last_marked = None, None
     while True:
         exercise = work.current
-        changed = None
+        mtime = None
         with suppress(FileNotFoundError):  # an editor is just replacing it
-            changed = (work.folder / f"{exercise.name}.py").stat().st_mtime_ns
-        if changed and (exercise, changed) != marked:
+            mtime = (work.folder / f"{exercise.name}.py").stat().st_mtime_ns
+        if mtime and (exercise, mtime) != last_marked:
             print_text(f"\n-- {time.strftime('%H:%M:%S')} {'-' * 60}", "quiet")
-            mark(work, exercise, seed, is_repeat=exercise is marked[0])
+            mark(work, exercise, seed, is_repeat=exercise is last_marked[0])
             print_text("\nWaiting until you save the file again. Ctrl-C ends.", "quiet")
-            marked = exercise, changed
+            last_marked = exercise, mtime
         time.sleep(0.1)
         work = Work(work.folder, work.catalogue)
 
@@ -512,15 +514,15 @@ def watch(work, seed):
 def hint(work, exercise):
     """One more hint than last time."""
     before = work.progress["hints"].get(exercise.name, 0)
-    shown = min(before + 1, len(exercise.hints))
+    n_shown = min(before + 1, len(exercise.hints))
     print_text(f"Exercise {work.catalogue.number(exercise)}: {exercise.title}\n", "strong")
-    for i, text in enumerate(exercise.hints[:shown]):
-        print_text(f"Hint {i + 1} of {len(exercise.hints)}: {text}\n", None if i == shown - 1 else "quiet")
-    if shown == before:
+    for i, text in enumerate(exercise.hints[:n_shown]):
+        print_text(f"Hint {i + 1} of {len(exercise.hints)}: {text}\n", None if i == n_shown - 1 else "quiet")
+    if n_shown == before:
         docs = exercise.docs
         print_text("That was the last one." + (f" The derivation is in {docs}." if docs else ""))
         print_text("`python practice.py solution` shows how it is done. (The list will say that you have seen it.)")
-    work.note("hints", shown, exercise)
+    work.note("hints", n_shown, exercise)
 
 
 def list_all(work):
@@ -557,9 +559,9 @@ def say_due(work):
 def run_file(work, exercise, *arguments):
     """Run a learner's file as a program of its own, with these arguments. Its exit status."""
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.search_path()}
-    how = ["-m", exercise.kind.module] if exercise.kind.module else []
+    module_options = ["-m", exercise.kind.module] if exercise.kind.module else []
     path = work.path(exercise)
-    status = runner.run_program([sys.executable, *how, path, *arguments], path.name, env=environment)
+    status = runner.run_program([sys.executable, *module_options, path, *arguments], path.name, env=environment)
     if not exercise.is_program and status == 0:
         n = work.catalogue.number(exercise)
         print_text(f"Exercise {n} is a function and prints nothing by itself; `python practice.py` marks it.")
@@ -592,17 +594,17 @@ def reset(work, exercise):
 def keep(path):
     """Rename a file of the learner's: a number is put into its name, which no other file has."""
     for number in count(1):
-        kept = path.with_name(f"{path.stem}.{number}.py")
+        new_path = path.with_name(f"{path.stem}.{number}.py")
         try:
-            os.link(path, kept)  # unlike renaming, it replaces nothing
+            os.link(path, new_path)  # unlike renaming, it replaces nothing
             path.unlink()
         except FileExistsError:
             continue
         except OSError:  # this drive has no links
-            if kept.exists():
+            if new_path.exists():
                 continue
-            path.rename(kept)
-        print_text(f"What you had is kept in {relative_path(kept)}")
+            path.rename(new_path)
+        print_text(f"What you had is kept in {relative_path(new_path)}")
         return
 
 

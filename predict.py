@@ -35,8 +35,8 @@ def main(argv=None):
     parser.epilog = "A network knows only what it was shown: of a letter or a scribble it may be sure, too."
     loading.checkpoint.add_weights(parser)
     parser.add_argument("--show", metavar="FILE.png", help="draw the picture, what was taken for ink, and the answer")
-    what = "the pictures are of sheets with rows of 0 1 2 ... 9: put each digit into a folder for --dataset DIR"
-    parser.add_argument("--cut", metavar="DIR", help=what)
+    cut_help = "the pictures are of sheets with rows of 0 1 2 ... 9: put each digit into a folder for --dataset DIR"
+    parser.add_argument("--cut", metavar="DIR", help=cut_help)
     arguments = parser.parse_args(argv)
 
     if arguments.cut:
@@ -54,15 +54,15 @@ def main(argv=None):
 
     def read(path):
         """(the ten probabilities, the answer in words) for a picture file; UserError if it is refused."""
-        seen = source.read(path)
-        p = softmax(loading.checkpoint.compute_logits(model, options, seen.image[np.newaxis]))[0]
+        input_picture = source.read(path)
+        p = softmax(loading.checkpoint.compute_logits(model, options, input_picture.image[np.newaxis]))[0]
         names = [source.classes[n] for n in p.argsort()[::-1]]
         first, second = [name for name in names if name != NONE][:2]
         answer = f"{source.kind}: {first}" if p.max() >= SURE else f"{source.kind}: {first} or {second} (not sure)"
         if arguments.show:
-            drawing.save(answers.draw_prediction(seen, p, answer, source.classes), arguments.show)
-        if seen.problem:
-            raise UserError(seen.problem)
+            drawing.save(answers.draw_prediction(input_picture, p, answer, source.classes), arguments.show)
+        if input_picture.problem:
+            raise UserError(input_picture.problem)
         return p, answer
 
     if len(arguments.pictures) == 1:
@@ -75,14 +75,14 @@ def main(argv=None):
             print(f"{name:{width}}  {probability(share)} {'#' * round(40 * share)}".rstrip())
         print(answer)
         return 0
-    refused = 0
+    status = 0
     for path in arguments.pictures:
         try:
             print(f"{path}: {read(path)[1]}")
         except UserError as error:
-            refused = 2
+            status = 2
             print(error)
-    return refused
+    return status
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ class ResNet(resnet_np.ResNet):
         """y = relu(second(relu(first(x))) + x), where the shape changes with a 1 x 1 convolution of x in place of x."""
         a1 = self.conv_norm(f"{name}.first", x, stride).relu()
         z2 = self.conv_norm(f"{name}.second", a1)
-        projected = f"{name}.shortcut.conv.W" in self.tensors
-        return (z2 + (self.conv_norm(f"{name}.shortcut", x, stride) if projected else x)).relu()
+        has_projection = f"{name}.shortcut.conv.W" in self.tensors
+        return (z2 + (self.conv_norm(f"{name}.shortcut", x, stride) if has_projection else x)).relu()
 
     def conv_norm(self, name, x, stride=1):
         """A convolution, then batch normalisation: x (B, H, W, C) -> y (B, H', W', O)."""
@@ -76,5 +76,5 @@ def neighbourhoods(x, size, stride):
     height, width = x.shape[1:3]
     i = stride * np.arange(-(-height // stride))[:, None, None, None] + np.arange(size)[:, None] - size // 2
     j = stride * np.arange(-(-width // stride))[:, None, None] + np.arange(size) - size // 2
-    inside = (i >= 0) & (i < height) & (j >= 0) & (j < width)  # (H', W', size, size)
-    return x[:, i.clip(0, height - 1), j.clip(0, width - 1)] * inside[..., None]
+    is_inside = (i >= 0) & (i < height) & (j >= 0) & (j < width)  # (H', W', size, size)
+    return x[:, i.clip(0, height - 1), j.clip(0, width - 1)] * is_inside[..., None]

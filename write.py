@@ -103,15 +103,15 @@ def make_sampling(arguments):
 
 def write_digits(model, options, network, arguments):
     """Draw the digits into a picture, and print what a network that reads digits sees there."""
-    out = arguments.out or OUT
+    picture_path = arguments.out or OUT
     digits = [int(digit) for digit in arguments.prompt or "0123456789"]
     sampling = make_sampling(arguments)
     rows = [generate_digits(model, options, digits, **sampling) for _ in range(arguments.count or 1)]
-    with atomic_write(out) as file:
+    with atomic_write(picture_path) as file:
         Image.fromarray(arrange_on_paper(np.array(rows))).save(file, "PNG")
 
     print(network)
-    print(f"see {out}")
+    print(f"see {picture_path}")
     has_ink = np.array(rows).any(axis=(2, 3))  # (rows, digits)
     n_blank = (~has_ink).sum()
     if n_blank:
@@ -123,9 +123,9 @@ def write_digits(model, options, network, arguments):
         return
     print(f"{its_options.network.title(its_options.run)} of {checkpoint.path} reads:")
     source = its_options.source
-    for images, inked in zip(rows, has_ink, strict=True):
+    for images, row_has_ink in zip(rows, has_ink, strict=True):
         labels = loading.checkpoint.compute_logits(classifier, its_options, images).argmax(axis=1)
-        names = [source.classes[label] if ink else BLANK for label, ink in zip(labels, inked, strict=True)]
+        names = [source.classes[label] if ink else BLANK for label, ink in zip(labels, row_has_ink, strict=True)]
         print(source.separator.join(names))
 
 

@@ -243,13 +243,13 @@ def find_contradictions(rounds):
         options = parse_options("torch", *argv.split())
         plan = make_plan(options, data.load(options.source).n_train)
         epochs = math.ceil(plan.steps / plan.steps_per_epoch)
-        ms, test, measured = (np.median(rounds[name]) for name in names)
+        ms, test, run_seconds = (np.median(rounds[name]) for name in names)
         expected = plan.steps * ms / 1000 + epochs * test
-        if abs(expected - measured) > max(TOLERANCE * measured, SMALL):
+        if abs(expected - run_seconds) > max(TOLERANCE * run_seconds, SMALL):
             terms = f"{plan.steps} steps of {ms:.2f} ms and {epochs} x {test:.2f} s of testing"
-            contradictions[f"{terms} are {expected:.1f} s, but {name} took {measured:.1f} s ({argv or 'default'})"] = (
-                names
-            )
+            contradictions[
+                f"{terms} are {expected:.1f} s, but {name} took {run_seconds:.1f} s ({argv or 'default'})"
+            ] = names
     return contradictions
 
 
@@ -298,7 +298,7 @@ def make_steps_table(rounds):
             + make_comparison_cells(rounds, "step", argv, threads)
             + make_comparison_cells(rounds, "test", argv, threads)
         )
-    heads = [f"{what}: {name}" for what in ("step", "testing") for name in (*PROGRAMS, "ratio")]
+    heads = [f"{task}: {name}" for task in ("step", "testing") for name in (*PROGRAMS, "ratio")]
     return results.format_table(["network", "batch", "threads", *heads], rows)
 
 
@@ -343,15 +343,15 @@ def main():
     parser.add_argument("--print", action="store_true", help="make the tables from results.json")
     arguments = parser.parse_args()
     with results.damage_guard():
-        saved = {**results.load_results().get("bench", {})}  # by processor: each has its own ratios
-    measured = {} if arguments.print else {processor(): measure_all()}
-    with contextlib.nullcontext() if measured else results.damage_guard():
-        for result in (measured or saved).values():
+        saved_results = {**results.load_results().get("bench", {})}  # by processor: each has its own ratios
+    new_results = {} if arguments.print else {processor(): measure_all()}
+    with contextlib.nullcontext() if new_results else results.damage_guard():
+        for result in (new_results or saved_results).values():
             print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))
             for table in TABLES:
                 print(f"\n{table.__doc__}\n\n{table(result['rounds'])}")
-    if measured:
-        results.save_result("bench", saved | measured)
+    if new_results:
+        results.save_result("bench", saved_results | new_results)
 
 
 if __name__ == "__main__":

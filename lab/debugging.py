@@ -36,9 +36,9 @@ def measure_network(model):
     """Return {"log K", "by heart": {step: loss}, "lowest", "suggested", "lr": that of the default run}."""
     options = parse_options("np", "--model", model)
     losses, uniform_loss, _ = by_heart.learn_batch(options)
-    suggested, lowest = find_lr.suggest_rate(find_lr.search_rates(options))
+    suggested_rate, lowest_rate = find_lr.suggest_rate(find_lr.search_rates(options))
     return {
-        "name": options.network.name, "lr": options.run.lr, "lowest": lowest, "suggested": suggested,
+        "name": options.network.name, "lr": options.run.lr, "lowest": lowest_rate, "suggested": suggested_rate,
         "by heart": {str(step): losses[step - 1] for step in HEARTS},
         "log K": uniform_loss,
     }  # fmt: skip
@@ -69,16 +69,16 @@ def run_with_fault(name):
 
 def make_table(result, model):
     """Return a table in Markdown: a network's first loss, one batch by heart, and the rates."""
-    measured = result["networks"][model]
-    hearts = [f"{measured['by heart'][str(step)]:.2g}" for step in HEARTS[1:]]
-    first_loss = f"{measured['by heart']['1']:.2f} ({measured['log K']:.2f})"
+    numbers = result["networks"][model]
+    hearts = [f"{numbers['by heart'][str(step)]:.2g}" for step in HEARTS[1:]]
+    first_loss = f"{numbers['by heart']['1']:.2f} ({numbers['log K']:.2f})"
     row = [
-        measured["name"],
+        numbers["name"],
         first_loss,
         *hearts,
-        f"{measured['lowest']:.2g}",
-        f"{measured['suggested']:g}",
-        f"{measured['lr']:g}",
+        f"{numbers['lowest']:.2g}",
+        f"{numbers['suggested']:g}",
+        f"{numbers['lr']:g}",
     ]
     head = ["network", "first loss (log K)", *(f"by heart: step {step}" for step in HEARTS[1:])]
     return format_table([*head, "loss lowest at rate", "suggested", "default"], [row])

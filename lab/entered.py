@@ -23,7 +23,7 @@ class FirstStep(BaseException):
 
 def count_entered(argv):
     """Return the functions that are entered from `main` to the first `Optimizer.step`: {(file, name, line)}."""
-    entered = set()
+    functions = set()
     step = main_np.Optimizer.step
 
     def note(frame, event, argument):
@@ -31,7 +31,7 @@ def count_entered(argv):
         file = os.path.relpath(code.co_filename, ROOT)
         is_ours = not file.startswith(("..", ".venv", "<", "lab"))
         if event == "call" and is_ours and not code.co_name.startswith("<"):  # no comprehension, no lambda
-            entered.add((file, code.co_name, code.co_firstlineno))
+            functions.add((file, code.co_name, code.co_firstlineno))
 
     def stop(*arguments):
         raise FirstStep
@@ -47,14 +47,14 @@ def count_entered(argv):
         sys.setprofile(None)
         threading.setprofile(None)
         main_np.Optimizer.step = step
-    return entered
+    return functions
 
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        entered = count_entered([*sys.argv[1:], "--out", folder])
+        functions = count_entered([*sys.argv[1:], "--out", folder])
     files = {}
-    for file, name, _ in sorted(entered):
+    for file, name, _ in sorted(functions):
         files.setdefault(file, []).append(name)
     for file, names in files.items():
         print(f"{file:26} {len(names):3}  {', '.join(names)}")

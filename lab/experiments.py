@@ -69,8 +69,8 @@ def measure_run(command, seed, project=ROOT):
     curves = epoch_means | {kind: history[kind] for kind in ("test_loss", "test_accuracy")}
     result = {"machine": history["machine"]}
     for kind, values in curves.items():
-        selected = values[:: max(1, len(values) - 1)] if seed else values
-        result[kind] = [round(value, 6) for value in selected]
+        saved_values = values[:: max(1, len(values) - 1)] if seed else values
+        result[kind] = [round(value, 6) for value in saved_values]
     return result
 
 

@@ -99,12 +99,12 @@ def describe_symptom(look, status, text, healthy):
     note = re.search(r"^note: (.+)", text, re.MULTILINE)
     if note:
         return note[1]
-    bound = {"3": SLOW, "6": FAR, "7": OFF}.get(look[0])
-    if not bound:
+    max_ratio = {"3": SLOW, "6": FAR, "7": OFF}.get(look[0])
+    if not max_ratio:
         return ""
     for name, number in parse_numbers(look, text).items():
         healthy_numbers = healthy.get(look, {}).get(name, [])
-        if healthy_numbers and not min(healthy_numbers) / bound <= number <= max(healthy_numbers) * bound:
+        if healthy_numbers and not min(healthy_numbers) / max_ratio <= number <= max(healthy_numbers) * max_ratio:
             return f"{name} {number:.3g}, and not {min(healthy_numbers):.3g} to {max(healthy_numbers):.3g}"
     return ""
 
@@ -195,13 +195,13 @@ def make_summary(content):
     """Return a summary of the table, line by line, in Markdown."""
     answers = content["faults"]
     counts = {look: sum(bool(symptoms.get(look)) for symptoms in answers.values()) for look in LOOKS}
-    unnoticed = [FAULTS[name].why for name, symptoms in answers.items() if not any(symptoms.values())]
+    silent_faults = [FAULTS[name].why for name, symptoms in answers.items() if not any(symptoms.values())]
     steps = ", ".join(f"{look} {count}" for look, count in counts.items())
     ranking = ", ".join(f"{look} ({bits:.2f} bits)" for look, bits in rank_looks(content).items())
     lines = [
         f"Of {len(answers)} faults, so many are noticed by each step: {steps}.",
         f"By how much a step alone narrows the {len(SUSPECTS)} suspects, the best first: {ranking}.",
-        f"Nothing says anything of {len(unnoticed)}: {' '.join(unnoticed)}",
+        f"Nothing says anything of {len(silent_faults)}: {' '.join(silent_faults)}",
     ]
     return "\n".join(f"- {line}" for line in lines)
 

@@ -78,11 +78,11 @@ class Page:
         rows, columns = array.shape
         self.draw_text((x + 11 * columns, y - 14, name), color=color, **HEAD, **CODE)
         for (i, j), number in np.ndenumerate(array):
-            outside = border and not (0 < i < rows - 1 and 0 < j < columns - 1)
+            is_border = border and not (0 < i < rows - 1 and 0 < j < columns - 1)
             left, top = x + 22 * j, y + 22 * i
-            self.draw_box(left, top, 22, 22, fill=GREYISH if outside else "white", edge=FRAME, line=0.8, corner=0)
+            self.draw_box(left, top, 22, 22, fill=GREYISH if is_border else "white", edge=FRAME, line=0.8, corner=0)
             if not np.isnan(number):
-                shade = GREY if outside or not number else INK
+                shade = GREY if is_border or not number else INK
                 self.draw_text((left + 11, top + 11, f"{number:.0f}".replace("-", "−")), color=shade, size=15, **CODE)
         for i, j, side, shade in marks:
             left, top = x + 22 * j, y + 22 * i
@@ -106,10 +106,10 @@ def save_figure(figure, path):
 
 def is_like_file(image, path):
     """Return True if a picture and that in a file differ by no more than a stroke of a letter."""
-    with Image.open(path) as committed:
-        if committed.size != image.size:
+    with Image.open(path) as file_image:
+        if file_image.size != image.size:
             return False
-        new, old = (np.asarray(picture.convert("L").reduce(8)).astype(int) for picture in (image, committed))
+        new, old = (np.asarray(picture.convert("L").reduce(8)).astype(int) for picture in (image, file_image))
     return np.abs(new - old).max() < 64
 
 
@@ -139,12 +139,12 @@ def draw_augmentation(page):
     row = 1
     x = 608
     size = 132
-    bent = augment.elastic(images, data.make_rng(seed))
+    elastic_images = augment.elastic(images, data.make_rng(seed))
     points = augment.elastic_points(len(images), data.make_rng(seed))
     page.draw_text((x + size / 2, 72, "elastic, close up"), color=TRAIN, weight="bold")
     page.draw_text((x + size / 2, 238, "each point of the new image"), **NOTE)
     page.draw_text((x + size / 2, 426, "shows this point\nof the original"), **NOTE)
-    for y, image, sampled_points in [(90, bent[row], np.indices((28, 28))), (270, images[row], points[row])]:
+    for y, image, sampled_points in [(90, elastic_images[row], np.indices((28, 28))), (270, images[row], points[row])]:
         page.draw_pixels(image, x, y, size)
         down, right = (sampled_points.reshape(2, 28, 28)[:, ::3, ::3] + 0.5) * size / 28  # (10, 10)
         for grid in ((x + right, y + down), (x + right.T, y + down.T)):

@@ -72,9 +72,12 @@ def main():
     runs = {}
     for name, size in SIZES.items():
         run = runs[name] = train(size)
-        first = run["loss"][0]
-        last = run["accuracy"][-1]
-        print(f"deviation {name}: z1 {run['sum']:.3g}, first loss {first:.3g}, test accuracy {last:.4f}", flush=True)
+        first_loss = run["loss"][0]
+        last_accuracy = run["accuracy"][-1]
+        print(
+            f"deviation {name}: z1 {run['sum']:.3g}, first loss {first_loss:.3g}, test accuracy {last_accuracy:.4f}",
+            flush=True,
+        )
     drawing.save(draw_runs(runs), results.ROOT / "png" / "first_weights.png")
     result = {name: {"z1": r["sum"], "first loss": r["loss"][0], "accuracy": r["accuracy"]} for name, r in runs.items()}
     results.save_result(

@@ -107,9 +107,9 @@ def record(name, step):
     takes_long = step == LAST or (name != FAST and step == STEPS[-1])
     seeds = FEWER_SEEDS if takes_long else SEEDS
     rows = combine([measure(name, step, seed) for seed in seeds])
-    recorded = load_recorded()
-    recorded.setdefault(name, {})[str(step)] = {"n": len(seeds), "rows": rows}
-    save(recorded)
+    runs = load_recorded()
+    runs.setdefault(name, {})[str(step)] = {"n": len(seeds), "rows": rows}
+    save(runs)
 
 
 def check(name, step, n_seeds):

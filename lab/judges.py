@@ -503,19 +503,19 @@ def judge_decoding(model, x):
     for n_prompt in dict.fromkeys((1, max(1, context_length // 2))):
         prompts = x[:, :n_prompt]
         decode = model.decode_step
-        recorded = RecordedDecoding(decode, prompts)
-        model.decode_step = recorded
+        recorder = RecordedDecoding(decode, prompts)
+        model.decode_step = recorder
         try:
-            generated = model.generate(prompts.copy(), 1.0, np.random.default_rng(0))
-            for _ in islice(generated, context_length - n_prompt + 1):
+            iterator = model.generate(prompts.copy(), 1.0, np.random.default_rng(0))
+            for _ in islice(iterator, context_length - n_prompt + 1):
                 pass
         finally:
             model.decode_step = decode
-        if not recorded.logits:
+        if not recorder.logits:
             return Row("decoding", "missing: `generate` does not call `decode_step`")
-        by_forward = model.forward(recorded.texts.copy())  # (B, T, V)
-        expected = {position: by_forward[:, position] for position in recorded.logits}
-        largest, departure = find_departure({"logits": recorded.logits}, {"logits": expected}, BOUND, LEAST)
+        by_forward = model.forward(recorder.texts.copy())  # (B, T, V)
+        expected = {position: by_forward[:, position] for position in recorder.logits}
+        largest, departure = find_departure({"logits": recorder.logits}, {"logits": expected}, BOUND, LEAST)
         largest_difference = max(largest_difference, largest)
         if departure:
             text, token = departure.entry

@@ -219,10 +219,10 @@ def time_in_pytorch(path, threads):
 def time_in_llama_cpp(path, threads):
     """Return the words a second of llama.cpp, which reads the arrays unpacked."""
     with tempfile.TemporaryDirectory() as folder:
-        unpacked = Path(folder) / "unpacked.gguf"
-        write_unpacked(path, unpacked)
-        token_ids = ModelFile(unpacked).prompt(PROMPT)
-        llama_cpp_model = load_in_llama_cpp(unpacked, threads)
+        unpacked_path = Path(folder) / "unpacked.gguf"
+        write_unpacked(path, unpacked_path)
+        token_ids = ModelFile(unpacked_path).prompt(PROMPT)
+        llama_cpp_model = load_in_llama_cpp(unpacked_path, threads)
         position = 0
         times = []
         for _ in range(MANY):
@@ -286,9 +286,9 @@ def compare_with_llama_cpp(path):
     version = import_llama_cpp().__version__
     model, _, file = loading.gguf_file.load_file(path)
     with tempfile.TemporaryDirectory() as folder:
-        unpacked = Path(folder) / "unpacked.gguf"
-        write_unpacked(path, unpacked)
-        llama_cpp_model = load_in_llama_cpp(unpacked)
+        unpacked_path = Path(folder) / "unpacked.gguf"
+        write_unpacked(path, unpacked_path)
+        llama_cpp_model = load_in_llama_cpp(unpacked_path)
         answers = {question: ask_both(question, model, file, llama_cpp_model) for question in QUESTIONS}
     result = {"command": "python -m lab.llama beside FILE", "questions": answers, "machine": describe_machine()}
     results.save_result("llama beside", result | {"sha256": file.sha256, "llama.cpp": version})
@@ -373,7 +373,7 @@ def make_answers_table(answers):
     """Return both answers to each question as a table in Markdown. / is the end of a line."""
     rows = []
     for question, answer in answers.items():
-        rows.append([question, *(answer[who].replace("\n", " / ") for who in WHO)])
+        rows.append([question, *(answer[model_name].replace("\n", " / ") for model_name in WHO)])
     return results.format_table(["", *WHO], rows)
 
 

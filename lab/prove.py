@@ -209,8 +209,10 @@ def judge_run(options, checkpoint=None, steps=STEPS):
 def make_twins(options, checkpoint):
     """Return ([the `Twin` on the tape and, where it is installed, that in PyTorch], PyTorch's optimizer or None)."""
     on_tape = with_changes(options, autograd=True)
-    shared = ("loss", "dlogits")
-    tape_twin = Twin.make("the tape", get_file(options, "autograd"), lambda: InNumPy(on_tape, checkpoint), shared)
+    shared_groups = ("loss", "dlogits")
+    tape_twin = Twin.make(
+        "the tape", get_file(options, "autograd"), lambda: InNumPy(on_tape, checkpoint), shared_groups
+    )
     if not has_pytorch():
         return [tape_twin], None
     import main_torch
@@ -257,33 +259,33 @@ def conclude(findings, options):
     """Return (what follows, a list of sentences; the status)."""
     file = get_file(options)
     rule = options.rule
-    failed = {row.judge for row in findings.rows if not row.holds}
+    failed_judges = {row.judge for row in findings.rows if not row.holds}
     other_networks = [twin.file for twin in findings.twins if twin.is_another]
     sentences, is_wrong = conclude_differences(findings, options)
-    if "the loss" in failed:
+    if "the loss" in failed_judges:
         sentences.insert(0, "The loss is wrong: it is not the mean of -log p[y].")
     if findings.step_fault:
         sentences.append(f"{findings.step_fault.culprit} is wrong: {findings.step_fault.what}.")
     for twin in findings.twins:
-        if twin.first and not twin.is_another and not failed & {"the loss", "the step"}:
+        if twin.first and not twin.is_another and not failed_judges & {"the loss", "the step"}:
             if twin.vote:
                 vote_sentences = conclude_vote(twin, findings.differences.wrong, is_wrong, options)
                 sentences += [sentence for sentence in vote_sentences if sentence not in sentences]
-            elif "the optimizer" not in failed and not is_wrong:
+            elif "the optimizer" not in failed_judges and not is_wrong:
                 sentences.append(f"{twin.file} and {file} are not the same run: one does what the other does not.")
-    if "the optimizer" in failed:
+    if "the optimizer" in failed_judges:
         sentences.append(f"{rule.by_hand} does not move the parameters as {rule.in_pytorch} does.")
-    if "in parts" in failed:
+    if "in parts" in failed_judges:
         sentences.append("The parts of a batch do not add up to the batch.")
-    if "resumed" in failed:
+    if "resumed" in failed_judges:
         sentences.append("A run that was saved cannot go on as if it had not stopped.")
-    if "torchrun" in failed:
+    if "torchrun" in failed_judges:
         sentences.append("With torchrun, several processes are not the run of one.")
-    if "decoding" in failed:
+    if "decoding" in failed_judges:
         sentences.append(
             f"{file} is wrong: `decode_step`, with its cache of keys and values, gives other logits than `forward`."
         )
-    elif "sampling" in failed:
+    elif "sampling" in failed_judges:
         sentences.append(
             f"What `generate` of {file} draws does not have the probabilities softmax(logits / temperature)."
         )
@@ -293,20 +295,20 @@ def conclude(findings, options):
             f"The {verb.format(shorten(findings.flat))} 0 by hand and by differences: are all units alike?"
         )
     is_measured = findings.differences.is_measured
-    if not is_measured and "the loss" not in failed:
+    if not is_measured and "the loss" not in failed_judges:
         sentences.append(f"Central differences cannot be measured, and so the gradients of {file} are not proven.")
     if other_networks and not findings.step_fault:
-        own_failures = failed & {"the loss", "central differences", "in parts", "resumed"}
+        own_failures = failed_judges & {"the loss", "central differences", "in parts", "resumed"}
         is_right = is_measured and not own_failures and not any(twin.blames_hand for twin in findings.twins)
         prefix = "Your gradients are right; " if is_right else ""
         verb = "are" if len(other_networks) > 1 else "is"
         sentences.append(f"{prefix}{join_names(other_networks)} {verb} another network.")
-    if not failed and not other_networks and is_measured:
+    if not failed_judges and not other_networks and is_measured:
         n_missing = sum(row.said.startswith("missing") for row in findings.rows)
         sentences.append(
             f"{file} is proven, as far as these go" + (f"; {n_missing} are missing." if n_missing else ".")
         )
-    return sentences, 1 if failed or not is_measured else 0
+    return sentences, 1 if failed_judges or not is_measured else 0
 
 
 def conclude_differences(findings, options):

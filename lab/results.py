@@ -258,9 +258,9 @@ def make_recipes_table(result):
             amp = " --amp" * RUNS.get(names[1], ("",))[0].endswith("--amp")
             command = f"{model_flag(model)} --recipe {recipe}".strip() + amp
             rows.append([f"`{command}`", *accuracies, *sizes])
-            published = [PUBLISHED[name] for name in names if name in PUBLISHED]
-            if published:
-                rows.append([f"as {recipe} published it", *published, *sizes])
+            published_accuracies = [PUBLISHED[name] for name in names if name in PUBLISHED]
+            if published_accuracies:
+                rows.append([f"as {recipe} published it", *published_accuracies, *sizes])
     head = ["recipe", "NumPy", "PyTorch", "network", "batch size", "epochs", "steps", "highest learning rate"]
     return format_table(head, rows)
 

@@ -81,8 +81,8 @@ def train_and_test(model, dataset, options, seed=0):
     """Train a network, and return the loss of a letter on all test names."""
     optimizer = Optimizer(model.params, options)
     for step in range(STEPS):
-        chosen = data.make_rng(seed, step).integers(dataset.n_train, size=BATCH)
-        x, y = data.encode(*dataset.train(chosen), options)
+        batch_indices = data.make_rng(seed, step).integers(dataset.n_train, size=BATCH)
+        x, y = data.encode(*dataset.train(batch_indices), options)
         _, dlogits, *_ = compute_loss(model.forward(x), y)
         optimizer.step(model.params, model.backward(dlogits), LR * (1 - step / STEPS))
     x, y = data.encode(*dataset.test(slice(None)), options)

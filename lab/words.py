@@ -50,8 +50,8 @@ def choose_first_words(patches, number, rng):
         if len(words) == number:
             return words
         ends = distances.cumsum()
-        chosen = np.searchsorted(ends, rng.random() * ends[-1], side="right")
-        words = np.vstack([words, patches[chosen]])
+        index = np.searchsorted(ends, rng.random() * ends[-1], side="right")
+        words = np.vstack([words, patches[index]])
 
 
 def k_means(patches, words, max_rounds=300):

@@ -124,12 +124,12 @@ def measure_names(model, options):
 def measure_real_digits(classifier, dataset, train_images):
     """Measure the same of test digits: what a network that writes them without a fault would reach."""
     images, labels = dataset.test_images, dataset.test_labels
-    rounded = round_to_words(images)
+    word_images = round_to_words(images)
     shares = {
         f"read{kind}": float((classify_digits(x, classifier) == labels).mean())
-        for kind, x in (("", rounded), (" as they are", images))
+        for kind, x in (("", word_images), (" as they are", images))
     }
-    return shares | {"nearest": measure_distances(rounded[:: len(rounded) // len(ASKED)], train_images)}
+    return shares | {"nearest": measure_distances(word_images[:: len(word_images) // len(ASKED)], train_images)}
 
 
 def make_table(result):

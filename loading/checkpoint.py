@@ -27,8 +27,8 @@ def load_network(path=None, writes=False, text=None, start=None):
         raise UserError(
             f"{checkpoint.path} holds a network that {describe_kind(not writes)}; give one that {describe_kind(writes)}"
         )
-    if why := options.source.tokenizer.why_not(text):
-        raise UserError(f"{options.network.title(options.run)} of {checkpoint.path} {why}")
+    if reason := options.source.tokenizer.why_not(text):
+        raise UserError(f"{options.network.title(options.run)} of {checkpoint.path} {reason}")
     model = make_network("np", options, checkpoint)
     checkpoint.copy_to(group_arrays(model))
     model.training = False
@@ -41,11 +41,11 @@ def find_newest(writes, text=None):
 
     One that needs the file that it starts from is never meant. Raises UserError if there is none.
     """
-    wanted = next(iter(SOURCES))
+    wanted_dataset = next(iter(SOURCES))
     kind = None
     if text is not None:
-        wanted = next(name for name, source in SOURCES.items() if source.tokenizer.accepts(text))
-        kind = SOURCES[wanted].kind
+        wanted_dataset = next(name for name, source in SOURCES.items() if source.tokenizer.accepts(text))
+        kind = SOURCES[wanted_dataset].kind
     unknown = []
     for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
         options, facts = load_options(path)
@@ -58,19 +58,19 @@ def find_newest(writes, text=None):
             return path
         if writes in (None, NETWORKS[model].writes):
             source = SOURCES.find(dataset, **facts)
-            why = source.tokenizer.why_not(text)
-            if not why:
+            reason = source.tokenizer.why_not(text)
+            if not reason:
                 return path
-            if source.is_like(SOURCES[wanted]):
-                unknown.append(f"{path} {why}")
+            if source.is_like(SOURCES[wanted_dataset]):
+                unknown.append(f"{path} {reason}")
     if unknown:
         raise UserError(unknown[0])
     model = next(name for name, network in NETWORKS.items() if writes in (None, network.writes))
     command = f"python main_np.py {model_flag(model)}".rstrip()
-    if wanted != next(iter(SOURCES)):
-        command += f" --dataset {wanted}"
-    what = f"no trained network that {describe_kind(writes, kind)} in {FOLDER}"
-    raise UserError(f"{what}: run `{command}` first, or give --weights FILE")
+    if wanted_dataset != next(iter(SOURCES)):
+        command += f" --dataset {wanted_dataset}"
+    problem = f"no trained network that {describe_kind(writes, kind)} in {FOLDER}"
+    raise UserError(f"{problem}: run `{command}` first, or give --weights FILE")
 
 
 def compute_logits(model, options, images):
@@ -81,9 +81,9 @@ def compute_logits(model, options, images):
 
 def add_weights(parser, writes=False):
     """Add the option --weights, for `load_network`."""
-    what = f"the checkpoint of a network that {describe_kind(writes)} (default: the newest in {FOLDER})"
-    what += ", or the GGUF file of a model that people use" if writes else ""
-    parser.add_argument("--weights", metavar="FILE", help=what)
+    help_text = f"the checkpoint of a network that {describe_kind(writes)} (default: the newest in {FOLDER})"
+    help_text += ", or the GGUF file of a model that people use" if writes else ""
+    parser.add_argument("--weights", metavar="FILE", help=help_text)
 
 
 def describe_kind(writes, kind=None):

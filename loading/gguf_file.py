@@ -70,14 +70,16 @@ class BaseModel:
 def find_base_model_again(checkpoint, path=None):
     """The `BaseModel` of a checkpoint that holds what was learned beside a file's weights, with the file where it was
     or where it is now; UserError if that is not there, or another."""
-    there = path or str(checkpoint.options["start"])
+    gguf_path = path or str(checkpoint.options["start"])
     model = str(checkpoint.options.get("model"))
-    whose = f"{checkpoint.path} holds what was learned beside the weights of a GGUF file"
-    if not Path(there).is_file():
-        raise UserError(f"{whose}, and {there} is not there: name that file with --start")
-    known = model in NETWORKS and NETWORKS[model].gguf
-    if not known or (base_model := BaseModel(there, model)).sha256 != checkpoint.facts.get("cut_by"):
-        raise UserError(f"{whose}, and {there} is another one: its SHA-256 sum is not {checkpoint.facts.get('cut_by')}")
+    description = f"{checkpoint.path} holds what was learned beside the weights of a GGUF file"
+    if not Path(gguf_path).is_file():
+        raise UserError(f"{description}, and {gguf_path} is not there: name that file with --start")
+    is_known = model in NETWORKS and NETWORKS[model].gguf
+    if not is_known or (base_model := BaseModel(gguf_path, model)).sha256 != checkpoint.facts.get("cut_by"):
+        raise UserError(
+            f"{description}, and {gguf_path} is another one: its SHA-256 sum is not {checkpoint.facts.get('cut_by')}"
+        )
     return base_model
 
 
@@ -85,7 +87,7 @@ def load_arrays(file, options):
     """{name in params: array} of the network in a `ModelFile`, unpacked: float32."""
     names = map_names(file, options)
     network = find_class(options, "np")(**options.sizes, seed=None)
-    shapes = {ours: np.broadcast_to(np.float32(0), file.shapes[theirs]) for ours, theirs in names.items()}
+    shapes = {own_name: np.broadcast_to(np.float32(0), file.shapes[gguf_name]) for own_name, gguf_name in names.items()}
     in_file = {"params": transpose_linear(shapes)}
     contradiction = describe_mismatch(in_file, {"params": network.params}, "in the file", "by its sizes")
     if contradiction:
@@ -93,7 +95,7 @@ def load_arrays(file, options):
     file.check_memory(sum(array.size for array in shapes.values()))
     largest_first = sorted(names, key=lambda name: -shapes[name].size)  # unpacking takes more memory than the result
     # The other way round in memory: that is how one row times a matrix is fastest.
-    arrays = transpose_linear({ours: np.asfortranarray(file.array(names[ours])) for ours in largest_first})
+    arrays = transpose_linear({own_name: np.asfortranarray(file.array(names[own_name])) for own_name in largest_first})
     file.tensors = {}  # the packed arrays take memory, too
     return arrays
 
@@ -102,21 +104,21 @@ def read_options(file):
     """Return the options of the network in a `ModelFile`, as a namespace. Raises UserError if it is none of those
     here."""
     kind = file.fact("general.architecture")
-    known = {network.gguf.architecture: model for model, network in NETWORKS.items() if network.gguf}
-    if kind not in known:
-        file.refuse(f"holds a network of the kind {kind!r}; known here is {' or '.join(known)}")
-    network = NETWORKS[known[kind]]
-    said = file.facts(f"{kind}.")
-    sizes = {ours: file.fact(f"{kind}.{theirs}") for ours, theirs in network.gguf.sizes.items()}
+    models = {network.gguf.architecture: model for model, network in NETWORKS.items() if network.gguf}
+    if kind not in models:
+        file.refuse(f"holds a network of the kind {kind!r}; known here is {' or '.join(models)}")
+    network = NETWORKS[models[kind]]
+    facts = file.facts(f"{kind}.")
+    sizes = {own_name: file.fact(f"{kind}.{gguf_name}") for own_name, gguf_name in network.gguf.sizes.items()}
     sizes |= {"vocab_size": file.byte_pairs.size, "n_start_tokens": 0}
     if not network.gguf.fit(**sizes):
         file.refuse("is damaged: its sizes make no sense")
-    expected = {theirs: sizes[ours] for ours, theirs in network.gguf.sizes.items()}
+    expected = {gguf_name: sizes[own_name] for own_name, gguf_name in network.gguf.sizes.items()}
     expected |= {name: value(sizes) for name, value in network.gguf.implied.items()}
-    for name, value in said.items():
+    for name, value in facts.items():
         if expected.get(name.removeprefix(f"{kind}.")) != value:
             file.refuse(f"has what this network has not: {name} is {str(value)[:40]}")
-    run = SimpleNamespace(**sizes, model=known[kind], dtype="float32", lora=None)
+    run = SimpleNamespace(**sizes, model=models[kind], dtype="float32", lora=None)
     source = SimpleNamespace(noun="texts", kind="text")
     options = SimpleNamespace(run=run, sizes=sizes, network=network, source=source)
     return options
@@ -131,9 +133,9 @@ def map_names(file, options):
     if embedding != (run.vocab_size, run.width) or not 0 < blocks <= len(shapes):
         file.refuse("is damaged: its sizes are not those of its arrays")
     names = {
-        ours.format(i): theirs.format(i)
-        for ours, theirs in options.network.gguf.arrays.items()
-        for i in range(blocks if "{}" in ours else 1)
+        own_name.format(i): gguf_name.format(i)
+        for own_name, gguf_name in options.network.gguf.arrays.items()
+        for i in range(blocks if "{}" in own_name else 1)
     }
     for name in sorted(shapes.keys() ^ {*names.values()}):
         has = "has" if name in shapes else "lacks"

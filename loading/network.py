@@ -14,21 +14,21 @@ def make_network(framework, options, checkpoint=None):
     checkpoint: the one that the options are from. It is refused if the network takes much more memory than its arrays.
     """
     network = find_class(options, framework)
-    given = {name: getattr(options.run, name) for name in select_arguments(network, options, framework)}
-    given |= options.source.tokenizer.sizes if options.network.writes else {}
+    arguments = {name: getattr(options.run, name) for name in select_arguments(network, options, framework)}
+    arguments |= options.source.tokenizer.sizes if options.network.writes else {}
     if options.base_model:
-        given |= options.base_model.sizes
+        arguments |= options.base_model.sizes
         # The memory of these arrays is no part of the checkpoint's.
         arrays = {} if framework == "torch" else options.base_model.arrays(options.run.dtype)
     try:
         with nullcontext() if checkpoint is None else memory.memory_limit(2**26 + 8 * checkpoint.size):
             if not options.base_model:
-                return network(**given)
+                return network(**arguments)
             if framework == "torch":
-                model = network(**given)
+                model = network(**arguments)
                 model.add_lora(options.run.lora)
             else:
-                model = network(**given | {"seed": None})
+                model = network(**arguments | {"seed": None})
                 model.load_arrays(arrays)
                 model.add_lora(options.run.lora, options.run.seed)
             return model

@@ -24,15 +24,15 @@ def parse_run(framework, description, argv=None):
     else:
         options, checkpoint = read_options(framework, path, find_option("start", argv))
         # my_network.py keeps none of that, and draws its batches in another order.
-        if not all(checkpoint.groups.get(what) for what in options.rule.state_names):
+        if not all(checkpoint.groups.get(state_name) for state_name in options.rule.state_names):
             raise UserError(f"{path} is not of a run of main_np.py or main_torch.py: it can be used, but not continued")
         saved_options = run_options(options)
         base_model = options.base_model
     facts = checkpoint and checkpoint.facts
     options = parse(framework, argv, description, saved_options, facts, base_model)
-    if checkpoint and not options.source.is_like(there := SOURCES[options.run.dataset]):
-        learned = f"{path} has learned from {options.source.noun}"
-        raise UserError(f"--dataset {options.run.dataset} has {there.noun}, and {learned}")
+    if checkpoint and not options.source.is_like(source := SOURCES[options.run.dataset]):
+        explanation = f"{path} has learned from {options.source.noun}"
+        raise UserError(f"--dataset {options.run.dataset} has {source.noun}, and {explanation}")
     return options, checkpoint
 
 
@@ -51,13 +51,13 @@ def read_options(framework, path, start=None):
     start: where the file now is from which that run started; None if it is where it was.
     """
     checkpoint = load_checkpoint(path)
-    kept, facts = checkpoint.options, checkpoint.facts
+    saved_options, facts = checkpoint.options, checkpoint.facts
     base_model = None
-    if kept.get("start"):
+    if saved_options.get("start"):
         from loading.gguf_file import find_base_model_again
 
         base_model = find_base_model_again(checkpoint, start)
-    options = restore_options(framework, kept, path, facts, base_model)
+    options = restore_options(framework, saved_options, path, facts, base_model)
     if any(array.dtype != options.run.dtype for array in checkpoint.groups["params"].values()):
         checkpoint.refuse(f"not all numbers are {options.run.dtype}")
     if unknown := checkpoint.groups.keys() - {*GROUPS, *options.rule.state_names}:
@@ -108,7 +108,7 @@ def parse(framework, argv=None, description="", saved_options=None, facts=None, 
 
 
 def find_recipe(framework, argv, saved_options, base_model):
-    """(the key of the network in NETWORKS, {option: value} of its recipe, the recipe's name): they decide which other
+    """(the key of the network in NETWORKS, {option_name: value} of its recipe, the recipe's name): they decide which other
     options there are, and their defaults. Raises UserError if a recipe is asked for beside a file to start from."""
     parser = Parser(add_help=False)
     parser.add_argument("--model", default=saved_options.get("model", next(iter(NETWORKS))), choices=[*NETWORKS])
@@ -123,7 +123,7 @@ def find_recipe(framework, argv, saved_options, base_model):
         name = name or choose_recipe(arguments.dataset and SOURCES[arguments.dataset], network)
     recipe = network.recipes.get(name, {}) | (base_model.recipe if base_model else {})
     in_framework = {  # where NumPy and PyTorch differ
-        option: value[framework] if isinstance(value, dict) else value for option, value in recipe.items()
+        option_name: value[framework] if isinstance(value, dict) else value for option_name, value in recipe.items()
     }
     return arguments.model, in_framework, name
 
@@ -131,11 +131,11 @@ def find_recipe(framework, argv, saved_options, base_model):
 def make_parser(framework, argv, description, model, recipe_name, recipe, saved_options, base_model):
     """The parser of a run's command line: for each option of each table its default, and what -h says."""
     network = NETWORKS[model]
-    about = f"a named set of options; others that are given override it{network.about_recipes}"
+    recipe_help = f"a named set of options; others that are given override it{network.about_recipes}"
     groups = {
         "what to train": {
             "model": option("the network; `--model NAME -h` explains the options of each", choices=[*NETWORKS]),
-            "recipe": option(about, choices=[*network.recipes]),
+            "recipe": option(recipe_help, choices=[*network.recipes]),
         }
         | network.options
         | (tables.WHAT_IT_KNOWS if network.gguf else {})
@@ -151,17 +151,17 @@ def make_parser(framework, argv, description, model, recipe_name, recipe, saved_
     )
 
     defaults = {"model": model, "recipe": recipe_name}
-    if resumed := find_option("resume", argv):  # a run goes on where it is
-        defaults["out"] = str(Path(resumed).parent)
+    if resumed_path := find_option("resume", argv):  # a run goes on where it is
+        defaults["out"] = str(Path(resumed_path).parent)
     defaults |= recipe | saved_options | (base_model.decides if base_model else {})
     parser = Parser(description=description)
-    parser.set_defaults(**{name: how["default"] for name, how in tables.OF_A_CALL.items()})
+    parser.set_defaults(**{name: settings["default"] for name, settings in tables.OF_A_CALL.items()})
     for heading, table in groups.items():
         group = parser.add_argument_group(heading)
-        for name, how in table.items():
-            default = defaults.get(name, how.get("default"))
-            shown = "" if isinstance(default, (bool, type(None))) else f" (default: {format_value(default)})"
-            group.add_argument(flag(name), **how | {"help": how["help"] + shown.replace("%", "%%")})
+        for name, settings in table.items():
+            default = defaults.get(name, settings.get("default"))
+            default_text = "" if isinstance(default, (bool, type(None))) else f" (default: {format_value(default)})"
+            group.add_argument(flag(name), **settings | {"help": settings["help"] + default_text.replace("%", "%%")})
             parser.set_defaults(**{name: default})
     return parser
 
@@ -183,11 +183,11 @@ def check_saved(arguments, saved_options, may_have_moved):
 
 def check_decided(arguments, base_model):
     """UserError if an option is another than the file of --start says."""
-    decided = base_model.decides if base_model else {}
-    for name, value in decided.items():
+    fixed_options = base_model.decides if base_model else {}
+    for name, value in fixed_options.items():
         if getattr(arguments, name) != value:
-            given = f"{flag(name)} {format_value(getattr(arguments, name))}"
-            raise UserError(f"{given} contradicts {arguments.start}, which has {value}: the file decides that")
+            option_text = f"{flag(name)} {format_value(getattr(arguments, name))}"
+            raise UserError(f"{option_text} contradicts {arguments.start}, which has {value}: the file decides that")
 
 
 def make_options(arguments, framework, facts, base_model):
@@ -224,11 +224,11 @@ def restore_options(framework, saved_options, path, facts=None, base_model=None)
     They go through the parser, as all options do. One that the file does not have, because it is older than the
     option, is its default.
     """
-    given = {name: value for name, value in saved_options.items() if value is not None and name != "data"}
+    saved_values = {name: value for name, value in saved_options.items() if value is not None and name != "data"}
     try:
-        typed = [f"{flag(name)}={format_value(value)}" for name, value in given.items()]
-        options = parse(framework, typed, facts=facts, base_model=base_model)
-        if unknown := sorted(given.keys() - run_options(options).keys()):
+        argv = [f"{flag(name)}={format_value(value)}" for name, value in saved_values.items()]
+        options = parse(framework, argv, facts=facts, base_model=base_model)
+        if unknown := sorted(saved_values.keys() - run_options(options).keys()):
             raise UserError(f"unknown option {unknown[0]!r}")
         return options
     except UserError as error:

@@ -65,8 +65,8 @@ def make_bumps(points=7, width=4):
     They are scaled so that the sum of all of them, each times standard normal noise, has variance 1 at every pixel.
     """
     distance = np.arange(28) - np.linspace(0, 27, points)[:, np.newaxis]  # (points, 28)
-    near = np.exp(-((distance / width) ** 2) / 2)
-    hills = np.einsum("pi,qj->pqij", near, near).reshape(points * points, -1)
+    bells = np.exp(-((distance / width) ** 2) / 2)
+    hills = np.einsum("pi,qj->pqij", bells, bells).reshape(points * points, -1)
     return (hills / np.sqrt((hills**2).sum(axis=0))).astype(np.float32)
 
 
@@ -82,12 +82,12 @@ def resample(images, points):
     corner = points.astype(np.intp)  # the pixel above and to the left of each point
     down, right = (points - corner).swapaxes(0, 1)  # (B, 784) each, how far the point is from it, 0 to 1
     flat = padded.ravel().astype(np.float32)
-    at = np.arange(len(images))[:, np.newaxis] * size**2 + corner[:, 0] * size + corner[:, 1]
+    corner_index = np.arange(len(images))[:, np.newaxis] * size**2 + corner[:, 0] * size + corner[:, 1]
     # From left to right, a + (b - a) right, in both rows; then the same from the upper row to the lower.
-    upper = flat.take(at)
-    lower = flat[size:].take(at)
-    upper += (flat[1:].take(at) - upper) * right
-    lower += (flat[size + 1 :].take(at) - lower) * right
+    upper = flat.take(corner_index)
+    lower = flat[size:].take(corner_index)
+    upper += (flat[1:].take(corner_index) - upper) * right
+    lower += (flat[size + 1 :].take(corner_index) - lower) * right
     upper += (lower - upper) * down
     return np.rint(upper).astype(np.uint8).reshape(images.shape)
 

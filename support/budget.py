@@ -88,10 +88,10 @@ class CountingReader(io.RawIOBase):
         """Return the remaining bytes, a bytearray, if there are `size` of them; otherwise None."""
         self.check(size)
         content = bytearray(size)
-        at = 0
-        while at < size and (more := self.readinto(memoryview(content)[at:])):
-            at += more
-        return content if at == size and not self.read(1) else None
+        n_read = 0
+        while n_read < size and (n_new := self.readinto(memoryview(content)[n_read:])):
+            n_read += n_new
+        return content if n_read == size and not self.read(1) else None
 
     def tell(self):
         return self.at
@@ -129,11 +129,11 @@ def open_unpacked(path, budget):
     """Open a file, and unpack it if it is packed by gzip, bzip2 or xz. Yields an open file that is counted."""
     with open(path, "rb") as file:
         start = file.read(6)
-        packed = next((module for sign, module in SIGNS.items() if start.startswith(sign)), None)
+        module_name = next((module for sign, module in SIGNS.items() if start.startswith(sign)), None)
         file.seek(0)
         size = os.fstat(file.fileno()).st_size
-        with import_module(packed).open(file) if packed else nullcontext(file) as opened:
-            yield CountingReader(opened, budget, path, size if packed else None)
+        with import_module(module_name).open(file) if module_name else nullcontext(file) as stream:
+            yield CountingReader(stream, budget, path, size if module_name else None)
 
 
 def check_directory(file, name):
@@ -143,10 +143,10 @@ def check_directory(file, name):
     end = file.read()
     # What a file begins its end with, where the size of the list is in it, how many bytes that has; the second is for
     # large files. The first then has nothing but ones.
-    for sign, at, bytes_of_it in ((b"PK\5\6", 12, 4), (b"PK\6\6", 40, 8)):
-        if (found := end.rfind(sign)) >= 0:
-            listed = int.from_bytes(end[found + at : found + at + bytes_of_it], "little")
-            if listed > DIRECTORY and (bytes_of_it == 8 or listed != 2**32 - 1):
+    for sign, offset, n_bytes in ((b"PK\5\6", 12, 4), (b"PK\6\6", 40, 8)):
+        if (position := end.rfind(sign)) >= 0:
+            list_size = int.from_bytes(end[position + offset : position + offset + n_bytes], "little")
+            if list_size > DIRECTORY and (n_bytes == 8 or list_size != 2**32 - 1):
                 raise UserError(f"{name} has a list of files of more than {DIRECTORY:,} bytes")
     file.seek(0)
 

@@ -41,9 +41,9 @@ class Checkpoint(NamedTuple):
 
     def copy_to(self, groups):
         """Copy its arrays into those of a new network, and perhaps of its optimizer (main_np.get_arrays gives them)."""
-        mine = {group: self.groups.get(group, {}) for group in groups}
-        if found := describe_mismatch(mine, groups, "in the file", "in that"):
-            self.refuse(found)
+        own_groups = {group: self.groups.get(group, {}) for group in groups}
+        if mismatch := describe_mismatch(own_groups, groups, "in the file", "in that"):
+            self.refuse(mismatch)
         for group, name, array in iter_arrays(groups):
             array[...] = self.groups[group][name]
 
@@ -78,18 +78,18 @@ def describe_misfit(params, grads):
         return f"backward returns no dict of gradients, but {type(grads).__name__}"
     for name, dp in grads.items():
         if not (isinstance(dp, (np.ndarray, np.generic)) and dp.dtype.kind == "f"):
-            what = f"{dp.dtype}" if isinstance(dp, (np.ndarray, np.generic)) else f"a {type(dp).__name__}"
-            return f"the gradient of {name} is no array of floats, but {what}"
-    found = describe_mismatch({"params": params}, {"params": grads}, "in params", "in what backward returns")
-    return f"the gradients are not those of the parameters: {found}" if found else ""
+            type_name = f"{dp.dtype}" if isinstance(dp, (np.ndarray, np.generic)) else f"a {type(dp).__name__}"
+            return f"the gradient of {name} is no array of floats, but {type_name}"
+    mismatch = describe_mismatch({"params": params}, {"params": grads}, "in params", "in what backward returns")
+    return f"the gradients are not those of the parameters: {mismatch}" if mismatch else ""
 
 
 def check_names(names):
     """UserError if a checkpoint could not tell what an optimizer remembers by these names."""
     for name in names:
         if name in RESERVED or "/" in name:
-            why = "a / separates it from a parameter" if "/" in name else "a checkpoint keeps something else there"
-            raise UserError(f"an optimizer cannot remember {name!r} by that name ({why}): call it otherwise")
+            reason = "a / separates it from a parameter" if "/" in name else "a checkpoint keeps something else there"
+            raise UserError(f"an optimizer cannot remember {name!r} by that name ({reason}): call it otherwise")
 
 
 def iter_arrays(groups):
@@ -156,11 +156,11 @@ def warn_if_apart(path):
         checkpoint = load_checkpoint(files[1])
         if (checkpoint.options, round_numbers(checkpoint.history)) == (options, round_numbers(history)):
             return
-        apart = f"{files[0]} ({history.step} steps) and {files[1].name} ({checkpoint.history.step} steps)"
-        what = f"{apart} do not belong together; to --resume the checkpoint writes both anew"
+        both_files = f"{files[0]} ({history.step} steps) and {files[1].name} ({checkpoint.history.step} steps)"
+        message = f"{both_files} do not belong together; to --resume the checkpoint writes both anew"
     except UserError as error:
-        what = str(error)
-    print(f"note: {what}", file=sys.stderr)
+        message = str(error)
+    print(f"note: {message}", file=sys.stderr)
 
 
 def load_options(path):
@@ -191,7 +191,7 @@ def unpack_arrays(content):
     """The arrays in an .npz, by name. ValueError if they could take more memory than the file, or execute anything."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
-    packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)  # np.savez stores
-    if packed or sum(entry.file_size for entry in entries) > len(content):
+    is_compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)  # np.savez stores
+    if is_compressed or sum(entry.file_size for entry in entries) > len(content):
         raise ValueError
     return dict(np.load(io.BytesIO(content), allow_pickle=False))

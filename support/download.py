@@ -31,8 +31,8 @@ def find(path, url, sha256):
         raise UserError(f"cannot fetch {url} ({reason}): run again later, or put the file at {path}")
     with suppress(OSError, UserError):  # a folder that cannot be written is no reason to stop
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as kept:
-            kept.write(content)
+        with atomic_write(path) as file:
+            file.write(content)
     return content
 
 

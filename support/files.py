@@ -46,7 +46,7 @@ def atomic_write(path, obsolete=()):
     that ends in .part. UserError if what is there is no regular file: a folder, a pipe or a device stays.
     """
     check_writable(path)
-    given = path
+    original_path = path
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -54,11 +54,11 @@ def atomic_write(path, obsolete=()):
             yield file
             file.flush()
             os.fsync(file.fileno())
-        for other in obsolete:
-            Path(other).unlink(missing_ok=True)
+        for obsolete_path in obsolete:
+            Path(obsolete_path).unlink(missing_ok=True)
         os.replace(temporary, path)
     except OSError as error:
-        error.filename = str(given)  # the name that the user knows
+        error.filename = str(original_path)  # the name that the user knows
         raise
     finally:
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -67,8 +67,8 @@ def atomic_write(path, obsolete=()):
 
 def copy_file(path, target):
     """Copy a file, in one step."""
-    with open(path, "rb") as file, atomic_write(target) as copied:
-        shutil.copyfileobj(file, copied)
+    with open(path, "rb") as file, atomic_write(target) as target_file:
+        shutil.copyfileobj(file, target_file)
 
 
 def open_folder(name):

@@ -50,9 +50,9 @@ class History:
 
     def read(self):
         """Turn the latest steps into numbers; UserError at the first loss that is not finite."""
-        unread = self.unread
+        new_steps = self.unread
         self.unread = []
-        for loss, accuracy in unread:
+        for loss, accuracy in new_steps:
             loss, accuracy = float(loss), float(accuracy)  # waits for a GPU
             self.check(loss, self.step + 1, before_any_update=self.step == 0)
             self.train_loss.append(loss)
@@ -66,12 +66,14 @@ class History:
     @staticmethod
     def check(loss, step, before_any_update=False):
         """Raise UserError if a loss is not finite, or below 0."""
-        found = f"the loss is {loss:.3g} at step {step}"
+        loss_text = f"the loss is {loss:.3g} at step {step}"
         if loss < BELOW_ZERO:
-            raise UserError(f"{found}, and -log p is never below 0: look at how the loss is computed, not at --lr")
+            raise UserError(f"{loss_text}, and -log p is never below 0: look at how the loss is computed, not at --lr")
         if not abs(loss) < LARGEST_LOSS:  # NaN fails this too
-            first = "before any update: look at the inputs, the first weights and the loss"
-            raise UserError(f"{found}, {first}" if before_any_update else f"{found}: lower --lr (or --momentum)")
+            advice = "before any update: look at the inputs, the first weights and the loss"
+            raise UserError(
+                f"{loss_text}, {advice}" if before_any_update else f"{loss_text}: lower --lr (or --momentum)"
+            )
 
     def is_whole(self):
         """Return True if all numbers belong together and can be drawn, as in every history that a run has left."""
@@ -87,13 +89,13 @@ class History:
     def progress(self, options):
         """Return the progress of a run with these options: "after 2 of 4 epochs"; "" if it has ended."""
         done = len(self.test_step)
-        of = options.epochs
-        what = "epochs"
+        total = options.epochs
+        unit = "epochs"
         if options.steps:
             done = self.step
-            of = options.steps
-            what = "steps"
-        return "" if done >= of else f"after {done} of {of} {what}"
+            total = options.steps
+            unit = "steps"
+        return "" if done >= total else f"after {done} of {total} {unit}"
 
     def step_line(self):
         self.read()
@@ -102,8 +104,8 @@ class History:
     def epoch_line(self, plan, test_name):
         """The result of the latest epoch in one line; the training figures are means over its batches."""
         epoch = math.ceil(self.step / plan.steps_per_epoch)
-        first = (epoch - 1) * plan.steps_per_epoch
-        loss, accuracy = np.mean(self.train_loss[first:]), np.mean(self.train_accuracy[first:])
+        start = (epoch - 1) * plan.steps_per_epoch
+        loss, accuracy = np.mean(self.train_loss[start:]), np.mean(self.train_accuracy[start:])
         return (
             f"epoch {epoch} of {math.ceil(plan.steps / plan.steps_per_epoch)}: "
             f"training loss {format_loss(loss)} accuracy {accuracy:.4f}, "

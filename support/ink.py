@@ -73,18 +73,18 @@ def read_digit(path):
     path: a name, or an open file. The picture should show one digit, dark on light or light on dark. Shadows, a table
     around the sheet and lines on it do no harm. UserError if it cannot be read, or if it shows no digit or several.
     """
-    seen = read_digit_picture(path)
-    if seen.problem:
-        raise UserError(seen.problem)
-    return seen.picture, seen.image
+    digit_picture = read_digit_picture(path)
+    if digit_picture.problem:
+        raise UserError(digit_picture.problem)
+    return digit_picture.picture, digit_picture.image
 
 
 def read_digit_picture(path):
     """Read a picture file that may show a digit: a `DigitPicture`. Raises UserError if it is not a picture."""
     picture = read_picture(path)
-    ink, found, cut = find_ink(picture)
+    ink, is_found, cut = find_ink(picture)
     image = to_mnist(ink) if (ink > 127).any() else np.zeros((28, 28), np.uint8)
-    if not found or not image.any() or is_blot(image):
+    if not is_found or not image.any() or is_blot(image):
         problem = f"no digit found in {path}: it should be darker or lighter than the paper"
     elif cut:
         problem = f"no whole digit found in {path}: leave some paper around it, and nothing else on it"
@@ -134,11 +134,11 @@ def has_colour(image, side):
     """Return True if an open image has colours, and not only shades of grey, beyond what a JPEG makes of them."""
     if image.mode in ("1", "L", "LA") or image.mode.startswith("I"):
         return False
-    copied = image.copy()
-    copied.thumbnail((side, side), reducing_gap=3)
-    channels = np.asarray(copied.convert("RGBA")).astype(int)
-    seen = channels[..., :3][channels[..., 3] > 127]  # what is not transparent
-    return bool(len(seen)) and float((np.ptp(seen, axis=1) > COLOURFUL).mean()) > LEAST
+    thumbnail = image.copy()
+    thumbnail.thumbnail((side, side), reducing_gap=3)
+    channels = np.asarray(thumbnail.convert("RGBA")).astype(int)
+    opaque_pixels = channels[..., :3][channels[..., 3] > 127]  # what is not transparent
+    return bool(len(opaque_pixels)) and float((np.ptp(opaque_pixels, axis=1) > COLOURFUL).mean()) > LEAST
 
 
 def to_grey(image, side):
@@ -182,15 +182,15 @@ def find_ink(picture):
 
 def find_ink_on_paper(picture):
     """`find_ink` for a picture without a table."""
-    (_, darkness), (_, other) = sorted(
+    (_, darkness), (_, inverse_darkness) = sorted(
         (measure_darkness(picture), measure_darkness(255 - picture)), key=lambda pair: pair[0]
     )
-    ink, found, cut = find_digit_ink(darkness, other)
-    if found and is_broad(ink > 127):
-        second, found, cut = find_digit_ink(other, darkness)
-        found = found and not cut and is_one_piece(second > 127) and not is_broad(second > 127)
-        return (second if found else ink), found, False
-    return ink, found, cut
+    ink, is_found, cut = find_digit_ink(darkness, inverse_darkness)
+    if is_found and is_broad(ink > 127):
+        second, is_found, cut = find_digit_ink(inverse_darkness, darkness)
+        is_found = is_found and not cut and is_one_piece(second > 127) and not is_broad(second > 127)
+        return (second if is_found else ink), is_found, False
+    return ink, is_found, cut
 
 
 def find_digit_ink(darkness, lighter):
@@ -229,9 +229,9 @@ def is_blurred(ink):
 
 def is_circle(ink):
     """Return True if ink (H, W) uint8 is a thin circle, as a cup leaves and no hand draws: all is at one distance."""
-    at = np.argwhere(ink > 127)
-    away = np.linalg.norm(at - (at.min(axis=0) + at.max(axis=0)) / 2, axis=1)
-    return away.std() < CIRCLE * away.mean()
+    points = np.argwhere(ink > 127)
+    distances = np.linalg.norm(points - (points.min(axis=0) + points.max(axis=0)) / 2, axis=1)
+    return distances.std() < CIRCLE * distances.mean()
 
 
 def is_grain(ink):
@@ -253,9 +253,9 @@ def measure_darkness(picture):
     size = max(picture.shape)
     square = 1 + int(WIDEST * size)
     calm = np.asarray(Image.fromarray(picture).filter(ImageFilter.MedianFilter(3)))  # less noise, the same edges
-    near = min(int(REACH * size), square - 1)
-    around = np.pad(np.pad(calm, near, mode="symmetric"), square - 1 - near, mode="edge")
-    paper = 255 - max_filter(255 - max_filter(around, square), square)
+    reach = min(int(REACH * size), square - 1)
+    wide_picture = np.pad(np.pad(calm, reach, mode="symmetric"), square - 1 - reach, mode="edge")
+    paper = 255 - max_filter(255 - max_filter(wide_picture, square), square)
     # Paper is even. And an edge in the picture belongs to the paper or to the ink: what both have and the picture has
     # not, a seam, comes from a wrong reading.
     unlikely = total_variation(paper) + 3 * (
@@ -270,13 +270,13 @@ def extract_ink(darkness):
     ink = remove_rulings(darkness)
     strength = np.median(ink[ink >= otsu_threshold(ink)]) if ink.any() else 0
     if strength < FAINTEST:  # a pale pencil is fainter than the light falls off, but sharper
-        around = Image.fromarray(ink.astype(np.uint8)).filter(ImageFilter.GaussianBlur(max(ink.shape) / 40))
-        ink = np.maximum(ink - np.asarray(around), 0)
+        blur = Image.fromarray(ink.astype(np.uint8)).filter(ImageFilter.GaussianBlur(max(ink.shape) / 40))
+        ink = np.maximum(ink - np.asarray(blur), 0)
         sharp = ink[ink > max(PALEST, NOISE * ink.mean())]
         strength = FAINTEST * (np.median(sharp) > 1.5 * PALEST) if sharp.size > LEAST * ink.size else 0
     ink = (255 * np.clip((ink / max(strength, FAINTEST) - 0.2) / 0.5, 0, 1)).astype(np.uint8)
-    around = np.asarray(Image.fromarray(ink).filter(ImageFilter.GaussianBlur(max(ink.shape) / 40)))
-    ink[around <= 13] = 0  # specks have too little ink around them
+    blur = np.asarray(Image.fromarray(ink).filter(ImageFilter.GaussianBlur(max(ink.shape) / 40)))
+    ink[blur <= 13] = 0  # specks have too little ink around them
     return ink * (strength >= FAINTEST and ink.max() >= 128)
 
 
@@ -292,8 +292,8 @@ def otsu_threshold(values):
     # below each possible threshold
     n = counts.cumsum()[:-1]
     total = (counts * middles).cumsum()
-    between = (total[-1] * n / values.size - total[:-1]) ** 2 / np.maximum(n * (values.size - n), 1)
-    return edges[1 + between.argmax()]
+    variances = (total[-1] * n / values.size - total[:-1]) ** 2 / np.maximum(n * (values.size - n), 1)
+    return edges[1 + variances.argmax()]
 
 
 def crop(ink, threshold):
@@ -317,13 +317,13 @@ def has_several_digits(ink):
     for i in (
         1 + np.flatnonzero(np.diff(y) > 1 + GAP * height) if height > SMALL and np.ptp(x) + 1 < TALL * height else ()
     ):
-        least = 0.1 if y[i] - y[i - 1] > APART * height else 0.35
-        if min(np.ptp(y[:i]), np.ptp(y[i:])) >= least * height:
+        min_share = 0.1 if y[i] - y[i - 1] > APART * height else 0.35
+        if min(np.ptp(y[:i]), np.ptp(y[i:])) >= min_share * height:
             return True
     for lean in (0, 0.2, 0.4):
-        along = x + lean * y
-        order = along.argsort()
-        for i in 1 + np.flatnonzero(np.diff(along[order]) > 1 + GAP * height):
+        slanted_x = x + lean * y
+        order = slanted_x.argsort()
+        for i in 1 + np.flatnonzero(np.diff(slanted_x[order]) > 1 + GAP * height):
             parts = y[order[:i]], y[order[i:]]
             if all(np.ptp(part) >= 0.6 * height and part.size >= 0.15 * y.size for part in parts):
                 return True
@@ -349,10 +349,10 @@ def is_scribble(image):
     Pixels less pairs of neighbours plus squares of four is the number of pieces less that of holes (Euler).
     """
     rows, columns = count_strokes_crossed(image)
-    on = image > 127
-    pairs = (on[1:] & on[:-1]).sum() + (on[:, 1:] & on[:, :-1]).sum()
-    squares = (on[1:, 1:] & on[1:, :-1] & on[:-1, 1:] & on[:-1, :-1]).sum()
-    return rows > IN_A_ROW or rows + columns > IN_BOTH or on.sum() - pairs + squares < -HOLES
+    is_ink = image > 127
+    pairs = (is_ink[1:] & is_ink[:-1]).sum() + (is_ink[:, 1:] & is_ink[:, :-1]).sum()
+    squares = (is_ink[1:, 1:] & is_ink[1:, :-1] & is_ink[:-1, 1:] & is_ink[:-1, :-1]).sum()
+    return rows > IN_A_ROW or rows + columns > IN_BOTH or is_ink.sum() - pairs + squares < -HOLES
 
 
 def to_mnist(ink):
@@ -378,11 +378,11 @@ def widen_strokes(ink):
 
     A stroke's width is twice its area by the length of its outline; the outline is what a step outwards adds.
     """
-    wanted = PEN * max(ink.size)
+    pen_width = PEN * max(ink.size)
     ink = ImageOps.expand(ink, 1)
     area = np.asarray(ink, float).sum()
     outline = np.asarray(ink.filter(ImageFilter.MaxFilter(3)), float).sum() - area
-    steps = max(0, int((wanted - 2 * area / outline) / 2))
+    steps = max(0, int((pen_width - 2 * area / outline) / 2))
     ink = ImageOps.expand(ink, steps)
     for _ in range(steps):
         ink = ink.filter(ImageFilter.MaxFilter(3))

@@ -27,12 +27,12 @@ def find_departure(a, b, tolerance, min_scale=1.0):
     the largest number of its array or, if that is more, of `min_scale` times the largest of its group: what should be
     exactly 0 is rounding.
     """
-    both = [group for group in a if group in b]
-    if found := describe_mismatch({g: a[g] for g in both}, {g: b[g] for g in both}, "in one", "in the other"):
-        raise UserError(found)
+    groups = [group for group in a if group in b]
+    if mismatch := describe_mismatch({g: a[g] for g in groups}, {g: b[g] for g in groups}, "in one", "in the other"):
+        raise UserError(mismatch)
     largest = 0.0
-    first = None
-    for group in both:
+    departure = None
+    for group in groups:
         common = min_scale * max((largest_magnitude(a) for a in a[group].values()), default=0.0)
         for name, array in a[group].items():
             twin = b[group][name]
@@ -41,10 +41,10 @@ def find_departure(a, b, tolerance, min_scale=1.0):
             gap[np.isnan(gap)] = np.inf
             relative = float(gap.max(initial=0)) / (max(common, largest_magnitude(array)) or 1.0)
             largest = max(largest, relative)
-            if first is None and not relative <= tolerance:
+            if departure is None and not relative <= tolerance:
                 entry = tuple(map(int, np.unravel_index(gap.argmax(), gap.shape)))
-                first = Departure(group, name, entry, float(array[entry]), float(twin[entry]))
-    return largest, first
+                departure = Departure(group, name, entry, float(array[entry]), float(twin[entry]))
+    return largest, departure
 
 
 def describe_difference(largest):
@@ -61,7 +61,7 @@ def largest_magnitude(array):
 def largest_difference(a, b):
     """The largest |a - b| over all entries of two dicts of arrays, inf if one is not finite; UserError if names or
     shapes differ."""
-    if found := describe_mismatch({"params": a}, {"params": b}, "in one network", "in its twin"):
-        raise UserError(found)
+    if mismatch := describe_mismatch({"params": a}, {"params": b}, "in one network", "in its twin"):
+        raise UserError(mismatch)
     gaps = [float(np.abs(a[name] - b[name]).max(initial=0)) for name in a]
     return max(gaps) if np.isfinite(gaps).all() else np.inf

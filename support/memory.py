@@ -53,9 +53,9 @@ def memory_limit(n_bytes):
     try:
         import resource  # not on Windows, nor in a browser
 
-        mapped = re.search(r"^VmData:\s*(\d+) kB$", Path("/proc/self/status").read_text(), re.M)
+        match = re.search(r"^VmData:\s*(\d+) kB$", Path("/proc/self/status").read_text(), re.M)
         before = resource.getrlimit(resource.RLIMIT_DATA)
-        limits = [1024 * int(mapped[1]) + n_bytes, *(limit for limit in before if limit != resource.RLIM_INFINITY)]
+        limits = [1024 * int(match[1]) + n_bytes, *(limit for limit in before if limit != resource.RLIM_INFINITY)]
         resource.setrlimit(resource.RLIMIT_DATA, (int(min(limits)), before[1]))
     except (ImportError, OSError, TypeError, ValueError, OverflowError):  # the last: any number
         yield

@@ -229,9 +229,9 @@ class ModelFile:
         """The form that it was taught to answer in, with {} for the question; "" if it was taught none. UserError if
         its form is not known."""
         template = self.fact("tokenizer.chat_template", "")
-        if template and (found := hashlib.sha256(template.encode()).hexdigest()) not in FORMS:
+        if template and (digest := hashlib.sha256(template.encode()).hexdigest()) not in FORMS:
             self.refuse("was taught to answer in a form that is not known here: --raw goes on with a text")
-        return FORMS[found] if template else ""
+        return FORMS[digest] if template else ""
 
     def goes_on(self, raw):
         """Return True if it continues a text instead of answering: that is asked for, or it was taught no form."""

@@ -53,8 +53,8 @@ def number(low, high, kind=float):
         try:
             value = kind(word)
         except ValueError:
-            what = "a whole number" if kind is int else "a number"
-            raise argparse.ArgumentTypeError(f"{word!r} is not {what}") from None
+            type_name = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"{word!r} is not {type_name}") from None
         if not low <= value <= high:  # NaN fails this too
             raise argparse.ArgumentTypeError(f"{word} is not in the range {low:,} to {high:,}")
         return value
@@ -143,7 +143,7 @@ WHAT_IT_KNOWS = {
 
 def defaults():
     """{option: its default} of all that are not a network's own; a recipe's values come before them."""
-    return {name: how["default"] for name, how in (what_to_train() | how_to_train({})).items()}
+    return {name: settings["default"] for name, settings in (what_to_train() | how_to_train({})).items()}
 
 
 # A checkpoint does not keep these: they belong to a call of the program, and not to the run.
@@ -205,8 +205,8 @@ class Options:
 
 def run_options(options):
     """The options that a checkpoint keeps, as a dict in a fixed order."""
-    decided = options.base_model.decides if options.base_model else {}  # which its file says again
-    return {name: value for name, value in sorted(vars(options.run).items()) if name not in decided}
+    fixed_options = options.base_model.decides if options.base_model else {}  # which its file says again
+    return {name: value for name, value in sorted(vars(options.run).items()) if name not in fixed_options}
 
 
 def with_changes(options, **values):
@@ -222,8 +222,8 @@ def with_changes(options, **values):
 
 def make_title(options):
     """Return the name of a run in its header and pictures."""
-    written = "on the tape" if options.call.autograd else "in NumPy"
-    return f"{options.network.title(options.run)} {written if options.framework == 'np' else 'in PyTorch'}"
+    implementation = "on the tape" if options.call.autograd else "in NumPy"
+    return f"{options.network.title(options.run)} {implementation if options.framework == 'np' else 'in PyTorch'}"
 
 
 def test_set_name(options):

@@ -29,10 +29,10 @@ def find_sheet(picture):
     best = 0
     best_corners = None
     for shades in (small, ImageOps.invert(small)):
-        opened = np.asarray(shades.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(3)))  # no thin lines
+        opening = np.asarray(shades.filter(ImageFilter.MinFilter(3)).filter(ImageFilter.MaxFilter(3)))  # no thin lines
         low, high = np.quantile(np.asarray(shades), (0.01, 0.99))
         for threshold in np.linspace(low, high, 14)[1:-1]:
-            light = opened > threshold
+            light = opening > threshold
             names, _ = find_pieces(light)
             if not light.any():
                 continue
@@ -77,16 +77,16 @@ def fit_quadrilateral(shape):
     if len(points) < 4:
         return np.zeros((4, 2)), 0
     fours = points[list(itertools.combinations(range(len(points)), 4))]  # (N, 4, 2)
-    across, down = fours[:, 2] - fours[:, 0], fours[:, 3] - fours[:, 1]  # the diagonals
-    areas = (across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]) / 2
+    diagonal, other_diagonal = fours[:, 2] - fours[:, 0], fours[:, 3] - fours[:, 1]  # the diagonals
+    areas = (diagonal[:, 0] * other_diagonal[:, 1] - diagonal[:, 1] * other_diagonal[:, 0]) / 2
     corners = fours[areas.argmax()]
-    inside = Image.new("L", shape.shape[::-1])
-    ImageDraw.Draw(inside).polygon([tuple(corner) for corner in corners], 1)
-    both = shape & np.asarray(inside, bool)
-    either = shape | np.asarray(inside, bool)
+    quadrilateral = Image.new("L", shape.shape[::-1])
+    ImageDraw.Draw(quadrilateral).polygon([tuple(corner) for corner in corners], 1)
+    intersection = shape & np.asarray(quadrilateral, bool)
+    union = shape | np.asarray(quadrilateral, bool)
     upright = [[-1, -1], [1, -1], [1, 1], [-1, 1]]
     corners = max((np.roll(corners, k, axis=0) for k in range(4)), key=lambda turned: (turned * upright).sum())
-    return corners, both.sum() / either.sum()
+    return corners, intersection.sum() / union.sum()
 
 
 def side_lengths(corners):
@@ -129,18 +129,20 @@ def remove_rulings(ink):
     slope = None
     whole = ink  # lines are found in the whole: where they cross, the first would take from the second
     for _ in range(2):  # lines from left to right; then, turned, those from top to bottom
-        spent = np.zeros_like(ink)
+        ruling_ink = np.zeros_like(ink)
         heights = np.arange(len(ink))[:, np.newaxis]
         lines = find_rulings(whole, slope)
         slope = -np.median([fall for _, fall in lines]) / ink.shape[1] if lines else None
         for line in lines:
-            away = np.rint(2 * (heights - line_heights(*line, ink.shape[1])))  # in half pixels
+            distances = np.rint(2 * (heights - line_heights(*line, ink.shape[1])))  # in half pixels
             for distance in range(-5, 6):
-                at = away == distance
-                if at.any():
-                    low, half = np.quantile(ink[at], (0.2, 0.5))
-                    spent[at] = np.maximum(spent[at], half + (half - low))  # as far above the median as 0.2 is below
-        ink = np.maximum(ink - spent, 0).T
+                is_at_distance = distances == distance
+                if is_at_distance.any():
+                    low, half = np.quantile(ink[is_at_distance], (0.2, 0.5))
+                    ruling_ink[is_at_distance] = np.maximum(
+                        ruling_ink[is_at_distance], half + (half - low)
+                    )  # as far above the median as 0.2 is below
+        ink = np.maximum(ink - ruling_ink, 0).T
         whole = whole.T
     return ink
 
@@ -166,16 +168,16 @@ def find_rulings(ink, slope=None):
     thick = np.pad(thick, ((reach, reach), (0, 0)), constant_values=np.inf)  # beyond the picture
     falls = np.arange(-reach, reach + 1, 2)
     middles = np.arange(-(reach // 2), height + reach // 2)
-    along = np.zeros((len(falls), len(middles)))
-    for found, fall in zip(along, falls, strict=True):
+    line_ink = np.zeros((len(falls), len(middles)))
+    for row, fall in zip(line_ink, falls, strict=True):
         rows = reach + middles[:, np.newaxis] + np.rint(line_heights(0, fall, width)[x]).astype(int)
         values = np.sort(thick[rows, x], axis=1)
-        within = np.isfinite(values).sum(axis=1)
-        found[:] = np.where(within > len(x) / 5, values[np.arange(len(middles)), within // 3], 0)
-    beside = np.pad(along, ((0, 0), (4, 4)), mode="edge")
-    contrast = along - np.maximum(beside[:, :-8], beside[:, 8:])
+        n_inside = np.isfinite(values).sum(axis=1)
+        row[:] = np.where(n_inside > len(x) / 5, values[np.arange(len(middles)), n_inside // 3], 0)
+    neighbour_ink = np.pad(line_ink, ((0, 0), (4, 4)), mode="edge")
+    contrast = line_ink - np.maximum(neighbour_ink[:, :-8], neighbour_ink[:, 8:])
     lines = []
-    contrast[contrast < along / 2] = 0  # it is as dark beside it: no line
+    contrast[contrast < line_ink / 2] = 0  # it is as dark beside it: no line
     while contrast.max(initial=0) > RULED:
         k, n = np.unravel_index(contrast.argmax(), contrast.shape)
         lines.append((middles[n], falls[k], contrast[k, n]))
@@ -214,9 +216,11 @@ def refine_ruling(ink, middle, fall):
 
     def total(line):
         y = np.rint(line_heights(*line, ink.shape[1])).astype(int)
-        on = (y >= 0) & (y < len(ink))
-        values = ink[y[on], np.flatnonzero(on)]
-        return np.minimum(values, 2 * np.median(values)).mean() if on.any() else 0  # the pen's ink does not count
+        is_inside = (y >= 0) & (y < len(ink))
+        values = ink[y[is_inside], np.flatnonzero(is_inside)]
+        return (
+            np.minimum(values, 2 * np.median(values)).mean() if is_inside.any() else 0
+        )  # the pen's ink does not count
 
     return max(((middle + a, fall + b) for a in (0, -0.5, 0.5, -1, 1, -1.5, 1.5) for b in range(-3, 4)), key=total)
 
@@ -230,26 +234,26 @@ def find_pieces(shape):
     """
     sides = np.diff(np.pad(shape, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     # (R, 2) pixels: where each run begins, ends
-    first = np.argwhere(sides > 0)
-    last = np.argwhere(sides < 0) - (0, 1)
+    run_starts = np.argwhere(sides > 0)
+    run_ends = np.argwhere(sides < 0) - (0, 1)
     run = np.cumsum(sides[:, :-1] > 0).reshape(shape.shape) - 1
     a = []
     b = []
-    for here, below in ((np.s_[:-1], np.s_[1:]), (np.s_[:-1, 1:], np.s_[1:, :-1]), (np.s_[:-1, :-1], np.s_[1:, 1:])):
-        both = shape[here] & shape[below]
-        a.append(run[here][both])
-        b.append(run[below][both])
+    for upper, lower in ((np.s_[:-1], np.s_[1:]), (np.s_[:-1, 1:], np.s_[1:, :-1]), (np.s_[:-1, :-1], np.s_[1:, 1:])):
+        is_in_both = shape[upper] & shape[lower]
+        a.append(run[upper][is_in_both])
+        b.append(run[lower][is_in_both])
     a = np.concatenate(a)
     b = np.concatenate(b)
-    names = np.arange(len(first))
+    names = np.arange(len(run_starts))
     while (names[a] != names[b]).any():
         np.minimum.at(names, names[a], names[b])
         np.minimum.at(names, names[b], names[a])
         names = names[names]
-    found, numbers = np.unique(names, return_inverse=True)
-    boxes = np.tile([*shape.shape, -1, -1], (len(found), 1))
-    np.minimum.at(boxes[:, :2], numbers, first)
-    np.maximum.at(boxes[:, 2:], numbers, last)
+    piece_names, numbers = np.unique(names, return_inverse=True)
+    boxes = np.tile([*shape.shape, -1, -1], (len(piece_names), 1))
+    np.minimum.at(boxes[:, :2], numbers, run_starts)
+    np.maximum.at(boxes[:, 2:], numbers, run_ends)
     return np.where(shape, np.append(numbers, -1)[run], -1), boxes
 
 
@@ -258,8 +262,8 @@ def is_band(shape):
     does."""
     if min(shape.shape) <= max(10, 0.5 * max(shape.shape)):
         return False
-    across, along = np.sqrt(np.abs(np.linalg.eigvalsh(np.cov(np.argwhere(shape).T))))
-    return bool(across < 0.15 * along)
+    width, length = np.sqrt(np.abs(np.linalg.eigvalsh(np.cov(np.argwhere(shape).T))))
+    return bool(width < 0.15 * length)
 
 
 def is_around(outer, inner):
@@ -288,8 +292,8 @@ def is_broad(shape):
     box = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8)
     gap = 1 + int(GAPS * max(box.shape))
     side = int(BROAD * max(box.shape))
-    closed = 1 - max_filter(1 - max_filter(np.pad(box, gap - 1), gap), gap)
-    return 8 <= side <= min(box.shape) and not max_filter(1 - closed, side).all()
+    closing = 1 - max_filter(1 - max_filter(np.pad(box, gap - 1), gap), gap)
+    return 8 <= side <= min(box.shape) and not max_filter(1 - closing, side).all()
 
 
 def remove_surroundings(ink):
@@ -304,31 +308,31 @@ def remove_surroundings(ink):
     if not len(boxes):
         return 0 * ink, False
     sides = boxes[:, 2:] - boxes[:, :2] + 1  # (N, 2): heights and widths
-    near = 1 + int(NEAR * max(names.shape))
-    border = np.concatenate([at[:near].max(axis=0) for at in (names, names[::-1], names.T, names.T[::-1])])
+    reach = 1 + int(NEAR * max(names.shape))
+    border = np.concatenate([view[:reach].max(axis=0) for view in (names, names[::-1], names.T, names.T[::-1])])
     touching = np.bincount(border[border >= 0], minlength=len(boxes))
-    inside = touching < BORDER * sides.sum(axis=1)
+    is_inside = touching < BORDER * sides.sum(axis=1)
     size = sides.max(axis=1) / max(names.shape)
     whole = (sides > 0.9 * np.array(names.shape)).all(axis=1) & (touching < 2 * BORDER * sides.sum(axis=1))
     whole &= [not fills or not is_band(names == i) for i, fills in enumerate(whole)]
     slim = ~np.array([size[i] > 0.1 and is_broad(names == i) for i in range(len(boxes))])
-    for kept in (slim & (touching == 0), slim & inside, inside, inside | whole):
-        if (kept & (size > 0.2)).any():
+    for keep in (slim & (touching == 0), slim & is_inside, is_inside, is_inside | whole):
+        if (keep & (size > 0.2)).any():
             break
-    if not kept.any():
+    if not keep.any():
         return 0 * ink, False
-    largest = (size * kept).argmax()
-    within = kept & is_around(boxes[largest], boxes) & (size > 0.3 * size[largest])
+    largest = (size * keep).argmax()
+    in_circle = keep & is_around(boxes[largest], boxes) & (size > 0.3 * size[largest])
     slender = sides.min(axis=1) / sides.max(axis=1)
-    within &= slender[largest] > np.where(slender < 0.4, 0.9, 0.7)  # a narrow one is a 0, perhaps with a slash in it
-    if within.any():  # it is circled
-        kept = within
-        largest = (size * within).argmax()
-    others = inside & (touching > 0) & ~is_around(boxes, boxes[largest])
-    cut = bool((touching[largest] and not whole[largest]) or (size * others).max() > size[largest])
-    apart = np.maximum(boxes[largest, :2] - boxes[:, 2:], boxes[:, :2] - boxes[largest, 2:]).max(axis=1)
-    far = apart / sides[largest].max()
-    beside = (boxes[:, 0] >= boxes[largest, 0]) & (boxes[:, 2] <= boxes[largest, 2])  # half a loop, cut by a ruling
-    kept &= (far < 0.15) | ((far < 0.4) | beside) & (size > 0.3 * size[largest]) | (size > 0.6 * size[largest])
-    shape = Image.fromarray(255 * (kept[names] & (names >= 0)).astype(np.uint8))
+    in_circle &= slender[largest] > np.where(slender < 0.4, 0.9, 0.7)  # a narrow one is a 0, perhaps with a slash in it
+    if in_circle.any():  # it is circled
+        keep = in_circle
+        largest = (size * in_circle).argmax()
+    intruders = is_inside & (touching > 0) & ~is_around(boxes, boxes[largest])
+    cut = bool((touching[largest] and not whole[largest]) or (size * intruders).max() > size[largest])
+    gaps = np.maximum(boxes[largest, :2] - boxes[:, 2:], boxes[:, :2] - boxes[largest, 2:]).max(axis=1)
+    far = gaps / sides[largest].max()
+    is_beside = (boxes[:, 0] >= boxes[largest, 0]) & (boxes[:, 2] <= boxes[largest, 2])  # half a loop, cut by a ruling
+    keep &= (far < 0.15) | ((far < 0.4) | is_beside) & (size > 0.3 * size[largest]) | (size > 0.6 * size[largest])
+    shape = Image.fromarray(255 * (keep[names] & (names >= 0)).astype(np.uint8))
     return ink * (np.asarray(shape.filter(ImageFilter.MaxFilter(5))) > 0), cut  # with the grey around

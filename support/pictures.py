@@ -75,7 +75,7 @@ def mean_and_std(images):
 
 def has_mnist_files(folder):
     """Return True if a folder has the four files, or one of them."""
-    return any(Path(folder, f"{file}{packed}").exists() for file in FILES for packed in ("", ".gz"))
+    return any(Path(folder, f"{file}{suffix}").exists() for file in FILES for suffix in ("", ".gz"))
 
 
 def read_mnist_files(folder, max_bytes):
@@ -97,13 +97,13 @@ def parse_idx(content, file="it", budget=None):
     The file may be gzipped. budget: for this file and others. UserError if it is of another kind, damaged, or too
     large.
     """
-    opened = open_unpacked_bytes(content, file, budget or Budget(DATA))
+    stream = open_unpacked_bytes(content, file, budget or Budget(DATA))
     with suppress(ValueError, IndexError, EOFError, OSError, zlib.error):
-        *kind, axes = opened.read(4)
-        shape = np.frombuffer(opened.read(4 * axes), ">u4", axes).tolist()
+        *kind, axes = stream.read(4)
+        shape = np.frombuffer(stream.read(4 * axes), ">u4", axes).tolist()
         size = math.prod(shape)
-        could_be = kind == [0, 0, 8] and (is_packed(content) or opened.tell() + size == len(content))
-        if could_be and (values := opened.rest(size)) is not None:
+        could_be = kind == [0, 0, 8] and (is_packed(content) or stream.tell() + size == len(content))
+        if could_be and (values := stream.rest(size)) is not None:
             return np.frombuffer(values, np.uint8).reshape(shape)
     raise UserError(f"{file} is not in MNIST's format, or is damaged")
 
@@ -132,24 +132,26 @@ def read_classes(folder, ink):
         if unknown := [name for name in test if name not in train]:
             raise UserError(f"{folder}/test has the class {unknown[0]}, and {folder}/train does not")
     else:
-        if alone := [name for name, paths in train.items() if len(paths) == 1]:
-            raise UserError(f"{folder}/train/{alone[0]} has one picture: it takes 2, one to learn from and one to test")
-        drawn = {name: [paths[i] for i in rng.permutation(len(paths))] for name, paths in train.items()}
-        test = {name: paths[: max(1, len(paths) // KEPT_BACK)] for name, paths in drawn.items()}
-        train = {name: paths[len(test[name]) :] for name, paths in drawn.items()}
+        if single_names := [name for name, paths in train.items() if len(paths) == 1]:
+            raise UserError(
+                f"{folder}/train/{single_names[0]} has one picture: it takes 2, one to learn from and one to test"
+            )
+        shuffled_paths = {name: [paths[i] for i in rng.permutation(len(paths))] for name, paths in train.items()}
+        test = {name: paths[: max(1, len(paths) // KEPT_BACK)] for name, paths in shuffled_paths.items()}
+        train = {name: paths[len(test[name]) :] for name, paths in shuffled_paths.items()}
     arrays = []
     number = 0
-    coloured = 0
+    n_coloured = 0
     for part in (train, test):
-        listed = [(path, classes.index(name)) for name, paths in part.items() for path in paths]
-        listed = [listed[i] for i in rng.permutation(len(listed))]
-        images, in_colour = read_pictures([path for path, _ in listed], ink)
-        arrays += [images, np.array([k for _, k in listed], np.uint8)]
+        pairs = [(path, classes.index(name)) for name, paths in part.items() for path in paths]
+        pairs = [pairs[i] for i in rng.permutation(len(pairs))]
+        images, in_colour = read_pictures([path for path, _ in pairs], ink)
+        arrays += [images, np.array([k for _, k in pairs], np.uint8)]
         number = number + len(images)
-        coloured = coloured + in_colour
-    if coloured:
-        lost = "they become grey, and what only colour tells apart is lost"
-        print(f"note: {coloured} of {number} pictures in {folder} are in colour: {lost}", file=sys.stderr)
+        n_coloured = n_coloured + in_colour
+    if n_coloured:
+        consequence = "they become grey, and what only colour tells apart is lost"
+        print(f"note: {n_coloured} of {number} pictures in {folder} are in colour: {consequence}", file=sys.stderr)
     return arrays, (*map(format_class_name, classes), *[NONE] * (len(DIGITS) - len(classes)))
 
 
@@ -186,13 +188,13 @@ def read_pictures(paths, ink):
         return read_picture(path, ink, colours), any(colours)
 
     images = np.empty((len(paths), SIDE, SIDE), np.uint8)
-    coloured = 0
+    n_coloured = 0
     with ThreadPoolExecutor() as pool:
         results = tqdm(pool.map(read, paths), total=len(paths), unit="picture", disable=None, leave=False)
         for i, (image, in_colour) in enumerate(results):
             images[i] = image
-            coloured += in_colour
-    return images, coloured
+            n_coloured += in_colour
+    return images, n_coloured
 
 
 def read_picture(path, ink, colours=None):

@@ -68,8 +68,8 @@ class Place:
             local_rank = int(os.environ["LOCAL_RANK"])
             gpus = torch.cuda.device_count()
             if local_rank >= gpus:
-                there = f"{gpus} GPU" if gpus <= 1 else f"{gpus} GPUs"
-                raise UserError(f"--nproc-per-node: only {there} here; or use --device cpu")
+                gpu_count = f"{gpus} GPU" if gpus <= 1 else f"{gpus} GPUs"
+                raise UserError(f"--nproc-per-node: only {gpu_count} here; or use --device cpu")
             self.device = torch.device("cuda", local_rank)
             torch.cuda.set_device(self.device)
         dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
@@ -126,6 +126,6 @@ def choose_device(name, dtype="float32", is_only_process=True):
         is_available["mps"] &= dtype != "float64"
         name = next(name for name, is_there in is_available.items() if is_there)
     if not is_available[name]:
-        where = "on this machine" if is_only_process or name != "mps" else "for several processes on this machine"
-        raise UserError(f"--device {name}: PyTorch finds none {where}; leave --device out")
+        scope = "on this machine" if is_only_process or name != "mps" else "for several processes on this machine"
+        raise UserError(f"--device {name}: PyTorch finds none {scope}; leave --device out")
     return torch.device(name)

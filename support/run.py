@@ -46,10 +46,10 @@ class Files:
     def tidy(self):
         """Remove what killed runs have left of files that they were just saving."""
         for path in self.all():
-            for left in self.folder.glob(f".{path.name}*.part"):
+            for partial_path in self.folder.glob(f".{path.name}*.part"):
                 # The curves are drawn when the lock is open again: another run may be at it.
-                if path not in self.curves or time.time() - left.stat().st_mtime > DRAWING:
-                    left.unlink(missing_ok=True)
+                if path not in self.curves or time.time() - partial_path.stat().st_mtime > DRAWING:
+                    partial_path.unlink(missing_ok=True)
 
     def keep_others(self, resumed_path):
         """The first time, keep the checkpoint that another run has left here. resumed_path: the one that this
@@ -140,22 +140,22 @@ class Run:
     @contextmanager
     def watch(self):
         """Within it there is a progress bar, and Ctrl-C or SIGTERM waits until a step is done; a second does not."""
-        started = time.perf_counter()
+        start_time = time.perf_counter()
         quiet = None if self.first else True  # tqdm's None: quiet unless on a terminal
         # What overflows is said better by the history: a loss that is not finite.
         silent = np.errstate(over="ignore", invalid="ignore", divide="ignore")
         with (
             self.interrupts,
-            file_lock(self.files.lock, self.first) as alone,
+            file_lock(self.files.lock, self.first) as is_alone,
             tqdm(total=self.plan.steps, initial=self.step, unit="step", disable=quiet, leave=False) as self.bar,
             silent,
         ):
-            if alone:
+            if is_alone:
                 self.files.tidy()
             if self.step >= self.plan.stop:  # a run that has ended before: there is nothing left to do but this
                 self.write(self.continued.groups)
             yield
-        self.seconds = time.perf_counter() - started
+        self.seconds = time.perf_counter() - start_time
 
     def record(self, loss, accuracy):
         """Record the loss and accuracy of a step's batch. Both may be tensors that are still being computed."""
@@ -172,9 +172,9 @@ class Run:
         """Print the result of a test before the first step. UserError if its loss is not finite: what is in the file
         that the run starts from cannot be computed with."""
         if not math.isfinite(float(loss)):
-            why = f"its weights are damaged, or too large for {self.options.run.dtype}"
+            reason = f"its weights are damaged, or too large for {self.options.run.dtype}"
             raise UserError(
-                f"{self.options.run.start}: the {self.tested} loss is {float(loss)} before the first step: {why}"
+                f"{self.options.run.start}: the {self.tested} loss is {float(loss)} before the first step: {reason}"
             )
         self.say(f"before: {self.tested} loss {format_loss(float(loss))} accuracy {float(accuracy):.4f}")
 
@@ -222,16 +222,16 @@ class Run:
         """Print the closing lines, and return the program's exit status."""
         self.say(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
         if self.first and (
-            again := describe_repeats(self.history.different_examples, self.step, self.plan, self.options)
+            repeats := describe_repeats(self.history.different_examples, self.step, self.plan, self.options)
         ):
-            self.say(f"note: {again}", sys.stderr)
-        there = [path.name for path in self.files.all() if path.exists()]
-        self.say(f"see {self.files.folder}: {', '.join(there)}")
+            self.say(f"note: {repeats}", sys.stderr)
+        names = [path.name for path in self.files.all() if path.exists()]
+        self.say(f"see {self.files.folder}: {', '.join(names)}")
         if self.interrupted:
             self.say(f"stopped; --resume {self.files.checkpoint} continues the run", sys.stderr)
             return 128 + self.signal if self.first else 0
-        tested = self.step in self.history.test_step  # or the memory did not suffice, in the run that is continued
-        self.say(f"{self.tested} accuracy: {self.history.test_accuracy[-1]:.4f}" if tested else "not tested")
+        is_tested = self.step in self.history.test_step  # or the memory did not suffice, in the run that is continued
+        self.say(f"{self.tested} accuracy: {self.history.test_accuracy[-1]:.4f}" if is_tested else "not tested")
         return 0
 
     def say(self, line, file=None):
@@ -258,12 +258,12 @@ def choose_backup_path(path, resumed_path):
 def check_history(checkpoint, plan):
     """A checkpoint's history; UserError if it is not that of such a run, with test results of epochs' ends."""
     history = checkpoint.history
-    last = min(history.step, plan.steps - 1)  # a run of ten million steps would have as many epoch ends
-    epoch_ends = list(range(plan.steps_per_epoch, last + 1, plan.steps_per_epoch))
-    if last < history.step:
+    last_step = min(history.step, plan.steps - 1)  # a run of ten million steps would have as many epoch ends
+    epoch_ends = list(range(plan.steps_per_epoch, last_step + 1, plan.steps_per_epoch))
+    if last_step < history.step:
         epoch_ends.append(plan.steps)
-    tested = {*history.test_step}  # of an epoch, the memory may not have sufficed for the test
-    if history.step > plan.steps or [*history.test_step] != [step for step in epoch_ends if step in tested]:
+    tested_steps = {*history.test_step}  # of an epoch, the memory may not have sufficed for the test
+    if history.step > plan.steps or [*history.test_step] != [step for step in epoch_ends if step in tested_steps]:
         words = f"its {history.step} steps and its test results are not those of a run of {plan.steps} steps"
         raise UserError(f"{checkpoint.path} is damaged: {words}")
     return history

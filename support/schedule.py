@@ -15,8 +15,8 @@ class Plan(NamedTuple):
 def make_plan(options, examples):
     """The `Plan` for this many training images; UserError where they are too few for a batch."""
     if options.run.batch_size > examples:
-        few = f"the {examples} training {options.source.noun}: take a smaller one"
-        raise UserError(f"--batch-size {options.run.batch_size} is more than {few}")
+        limit = f"the {examples} training {options.source.noun}: take a smaller one"
+        raise UserError(f"--batch-size {options.run.batch_size} is more than {limit}")
     steps_per_epoch = examples // options.run.batch_size
     steps = options.run.steps or options.run.epochs * steps_per_epoch
     return Plan(steps_per_epoch, steps, min(steps, (options.call.stop_after or steps) * steps_per_epoch))
@@ -27,9 +27,9 @@ def describe_repeats(different, step, plan, options):
 
     different: examples that were drawn in so many steps.
     """
-    if different >= (drawn := options.run.batch_size * min(step, plan.steps_per_epoch)):
+    if different >= (n_drawn := options.run.batch_size * min(step, plan.steps_per_epoch)):
         return ""
-    return f"only {different:,} different {options.source.noun} were drawn: {drawn:,} draws should have repeated none"
+    return f"only {different:,} different {options.source.noun} were drawn: {n_drawn:,} draws should have repeated none"
 
 
 def learning_rate(step, steps, options):

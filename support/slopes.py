@@ -57,13 +57,13 @@ class Slopes:
         """
         originals = {name: p.copy() for name, p in self.model.params.items()}
         _, dlogits, *_ = self.compute_loss(self.logits(), self.y)
-        given = dlogits.copy()
+        dlogits_copy = dlogits.copy()
         grads = self.model.backward(dlogits)
         for name, p in originals.items():
             self.model.params[name][...] = p
         if message := describe_misfit(self.model.params, grads):
             raise UserError(message)
-        return {"dlogits": given} | {name: gradient.copy() for name, gradient in reversed([*grads.items()])}
+        return {"dlogits": dlogits_copy} | {name: gradient.copy() for name, gradient in reversed([*grads.items()])}
 
     def slope(self, directions, h):
         """(loss(+h) - loss(-h)) / 2h, where each array of {name: direction} moves at once."""

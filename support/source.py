@@ -151,14 +151,14 @@ class Source:
         """UserError if a network with these options cannot learn from such examples. networks: see NETWORKS."""
         self.check_start(options)
         if options.run.ink != "light":
-            why = f"it is of images, and --dataset {options.run.dataset} has {self.noun}"
-            raise UserError(f"--ink {options.run.ink} does not apply: {why}")
+            reason = f"it is of images, and --dataset {options.run.dataset} has {self.noun}"
+            raise UserError(f"--ink {options.run.ink} does not apply: {reason}")
         if not networks[options.run.model].writes:
-            others = " or ".join(f"--model {name}" for name, network in networks.items() if network.writes)
-            what = (
+            alternatives = " or ".join(f"--model {name}" for name, network in networks.items() if network.writes)
+            problem = (
                 f"--dataset {options.run.dataset} has {self.noun}, and --model {options.run.model} learns from images"
             )
-            raise UserError(f"{what}: take {others}")
+            raise UserError(f"{problem}: take {alternatives}")
 
     def check_start(self, options):
         """UserError if a run begins with the network of a GGUF file, and these examples are no text."""
@@ -170,14 +170,14 @@ class Source:
     def check_writer(self, options):
         """UserError if a network that writes cannot learn these examples with these options."""
         if options.run.augment != "none":
-            why = f"it moves images, and these are {self.noun}"
-            raise UserError(f"--augment {options.run.augment} does not apply: {why}")
+            reason = f"it moves images, and these are {self.noun}"
+            raise UserError(f"--augment {options.run.augment} does not apply: {reason}")
 
     def check_context_length(self, options):
         """Raise UserError if --context-length is given: the examples are all equally long."""
         if options.run.context_length:
-            why = f"these are {self.noun}, all equally long"
-            raise UserError(f"--context-length {options.run.context_length} does not apply: {why}")
+            reason = f"these are {self.noun}, all equally long"
+            raise UserError(f"--context-length {options.run.context_length} does not apply: {reason}")
 
 
 class ImageFolder(Source):
@@ -281,8 +281,8 @@ class Names(Source):
 
     @property
     def news(self):
-        changed = self.ignored != texts.IGNORED
-        return "the loss counted what follows the end of a name; from here on it does not" if changed else ""
+        has_changed = self.ignored != texts.IGNORED
+        return "the loss counted what follows the end of a name; from here on it does not" if has_changed else ""
 
     def read_content(self, files):
         return texts.read_names(*files)

@@ -225,8 +225,8 @@ def encode_text(text, byte_pairs, name):
 
 def iter_codes(content, name):
     """Yield the letters of a text in UTF-8, gzipped or not, as arrays of their Unicode numbers, a piece at a time."""
-    opened = io.BufferedReader(open_unpacked_bytes(content, name, Budget(DATA)), PIECE)
-    file = io.TextIOWrapper(opened, encoding="utf-8-sig")  # a byte order mark is no letter
+    stream = io.BufferedReader(open_unpacked_bytes(content, name, Budget(DATA)), PIECE)
+    file = io.TextIOWrapper(stream, encoding="utf-8-sig")  # a byte order mark is no letter
     while piece := file.read(LETTERS_AT_A_TIME):
         yield np.frombuffer(piece.encode("utf-32-le"), "<u4")
 
@@ -239,8 +239,8 @@ def split_into_windows(token_ids, context_length, name, noun="letters"):
     """
     n_train = len(token_ids) * (TESTS - 1) // TESTS
     if min(n_train, len(token_ids) - n_train) <= context_length:
-        least = TESTS * context_length + 1
-        needs = f"for texts of {context_length} {noun} it takes {least:,} or more"
+        minimum = TESTS * context_length + 1
+        needs = f"for texts of {context_length} {noun} it takes {minimum:,} or more"
         raise UserError(f"{name} has {len(token_ids):,} {noun}: {needs}")
     parts = np.split(token_ids, [n_train])
     return [np.lib.stride_tricks.sliding_window_view(part, context_length + 1)[::context_length] for part in parts]

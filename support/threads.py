@@ -91,10 +91,10 @@ class InParts:
         """From d loss / d logits (B, ..., K) to {name: gradient}."""
         if len(self.parts) == 1:
             return self.parts[0].backward(dlogits)
-        grads, *others = self.each_part(lambda part, dlogits: part.backward(dlogits), dlogits)
-        for other in others:
+        grads, *other_grads = self.each_part(lambda part, dlogits: part.backward(dlogits), dlogits)
+        for part_grads in other_grads:
             for name, gradient in grads.items():
-                gradient += other[name]
+                gradient += part_grads[name]
         return grads
 
     def each_part(self, function, batch):
@@ -107,8 +107,8 @@ class InParts:
         """A copy of the model for each part, with the same weights. The first has the same statistics, too."""
         copies = []
         for k in range(self.number):
-            shared = [*self.params.values(), *self.frozen.values(), *([] if k else self.statistics.values())]
-            copies.append(copy.deepcopy(self.model, {id(array): array for array in shared}))
+            shared_arrays = [*self.params.values(), *self.frozen.values(), *([] if k else self.statistics.values())]
+            copies.append(copy.deepcopy(self.model, {id(array): array for array in shared_arrays}))
             for layer in iter_layers(copies[-1]):
                 if hasattr(layer, "add_up"):
                     layer.add_up = partial(self.meeting.add_up, k)
@@ -119,15 +119,17 @@ class InParts:
         number = min(self.number, len(x))
         # A few, whose parts are as even or uneven as those of all; of a model that is large, a few less.
         x = x[: (1 if self.frozen else 8) * number + len(x) % number]
-        why = ""
+        difference = ""
         if number > 1:
             with side_effects_undone({type(layer) for layer in iter_layers(self.model)}):
-                why = difference_in_parts(self.model, number, x)
-        self.copies = [self.model] if why is None or why else self.make_copies()
-        if why:
+                difference = difference_in_parts(self.model, number, x)
+        self.copies = [self.model] if difference is None or difference else self.make_copies()
+        if difference:
             self.at_once = sys.maxsize
             # It names no file: in a copy with a fault, that would give it away.
-            tqdm.write(f"note: the network gets its batches whole, on one thread: in parts, {why}", file=sys.stderr)
+            tqdm.write(
+                f"note: the network gets its batches whole, on one thread: in parts, {difference}", file=sys.stderr
+            )
 
     @property
     def is_whole(self):
@@ -159,36 +161,36 @@ def difference_in_parts(model, number, x):
     rng = np.random.default_rng(0)
     frozen = {id(array): array for array in getattr(model, "frozen", {}).values()}
     precise = all(array.dtype == float for array in frozen.values())
-    moved = {id(p): p + rng.normal(0, 1e-3, p.shape) for p in model.params.values()}
-    others = {id(array): to_float64(array) for array in getattr(model, "statistics", {}).values()}
+    new_params = {id(p): p + rng.normal(0, 1e-3, p.shape) for p in model.params.values()}
+    statistics = {id(array): to_float64(array) for array in getattr(model, "statistics", {}).values()}
     if not precise:
-        moved = {name: p.astype(np.float32) for name, p in moved.items()}
+        new_params = {name: p.astype(np.float32) for name, p in new_params.items()}
     try:
-        whole = copy.deepcopy(model, moved | others | frozen)
-        shared = InParts(copy.deepcopy(whole, {**frozen}), number)
-        shared.copies = shared.make_copies()
+        whole = copy.deepcopy(model, new_params | statistics | frozen)
+        in_parts = InParts(copy.deepcopy(whole, {**frozen}), number)
+        in_parts.copies = in_parts.make_copies()
     except Exception as error:
         return f"there would be copies of it, which cannot be made ({error})"
     with np.errstate(all="ignore"):
         try:
-            right = compute_outputs(whole, to_float64(x) if precise else x)
+            outputs = compute_outputs(whole, to_float64(x) if precise else x)
         except MemoryError:
             raise
         except (Exception, SystemExit):
             return None
-        if describe_misfit(model.params, right["gradients"]):
+        if describe_misfit(model.params, outputs["gradients"]):
             return None
         try:
-            found = compute_outputs(shared, to_float64(x) if precise else x)
+            outputs_in_parts = compute_outputs(in_parts, to_float64(x) if precise else x)
         except (MemoryError, UserError):
             raise
         except (Exception, SystemExit) as error:
             return f"it would fail ({error})"
     try:
-        _, first = find_departure(right, found, 1e-9 if precise else 1e-3)
+        _, departure = find_departure(outputs, outputs_in_parts, 1e-9 if precise else 1e-3)
     except UserError as error:
         return f"its arrays would have other shapes ({error})"
-    return f"its {first.group} would differ" if first else ""
+    return f"its {departure.group} would differ" if departure else ""
 
 
 def to_float64(array):
@@ -260,14 +262,14 @@ def map_in_threads(function, *arguments, meeting=None):
                 with meeting.attendance() if meeting else nullcontext():
                     results[i] = function(*part)
 
-    wanted = (len(parts) if meeting else min(len(parts), limit_blas_threads())) - 1
-    others, started = start_threads(wanted) if wanted > 0 else (None, 0)
-    if meeting and started < wanted:
-        needs = f"--parts {len(parts)} needs as many threads, and the system starts {started + 1}"
-        raise UserError(f"{needs}: take --parts {started + 1}")
-    jobs = [Job(work) for _ in range(wanted)] if started else []
+    n_wanted = (len(parts) if meeting else min(len(parts), limit_blas_threads())) - 1
+    queue, n_started = start_threads(n_wanted) if n_wanted > 0 else (None, 0)
+    if meeting and n_started < n_wanted:
+        needs = f"--parts {len(parts)} needs as many threads, and the system starts {n_started + 1}"
+        raise UserError(f"{needs}: take --parts {n_started + 1}")
+    jobs = [Job(work) for _ in range(n_wanted)] if n_started else []
     for job in jobs:
-        others.put(job)
+        queue.put(job)
     errors_found = []
     try:
         work()
@@ -301,11 +303,11 @@ def start_threads(number):
     They are fewer where the system gives no more threads.
     """
     jobs = SimpleQueue()
-    for started in range(number):
+    for n_started in range(number):
         try:
             threading.Thread(target=run_jobs, args=[jobs], daemon=True).start()
         except RuntimeError:
-            return jobs, started
+            return jobs, n_started
     return jobs, number
 
 
@@ -368,18 +370,18 @@ class Meeting:
         if not self.number:
             return mine
         with self.changed:
-            brought = self.brought
-            brought[part] = mine
-            if last := len(brought) == self.number:
+            contributions = self.brought
+            contributions[part] = mine
+            if is_last := len(contributions) == self.number:
                 self.brought = {}  # for the next sums
                 self.changed.notify_all()
-        if not last:
+        if not is_last:
             self.room.release()
             try:
                 with self.changed:
-                    self.changed.wait_for(lambda: self.brought is not brought or self.ended)
+                    self.changed.wait_for(lambda: self.brought is not contributions or self.ended)
             finally:
                 self.room.acquire()
-            if self.brought is brought:
+            if self.brought is contributions:
                 raise PartEnded("a part of the batch waits for another, which has ended")
-        return [sum(column) for column in zip(*(brought[part] for part in range(self.number)), strict=True)]
+        return [sum(column) for column in zip(*(contributions[part] for part in range(self.number)), strict=True)]

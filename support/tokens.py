@@ -166,20 +166,20 @@ def merge(tokens, ranks):
 
 def merge_pair(tokens, pair):
     """Return the tokens with the pair merged into one wherever it occurs, from left to right."""
-    merged = []
+    result = []
     i = 0
     while i < len(tokens):
         if tuple(tokens[i : i + 2]) == pair:
-            merged.append(tokens[i] + tokens[i + 1])
+            result.append(tokens[i] + tokens[i + 1])
             i += 2
         else:
-            merged.append(tokens[i])
+            result.append(tokens[i])
             i += 1
-    return merged
+    return result
 
 
 def letters_of_bytes():
     """Return the letter that stands for each byte in a file of tokens: itself if it is visible, else one from Ā on."""
     visible = {*range(33, 127), *range(161, 173), *range(174, 256)}
-    others = iter(range(256, 512))
-    return [chr(byte if byte in visible else next(others)) for byte in range(256)]
+    codes = iter(range(256, 512))
+    return [chr(byte if byte in visible else next(codes)) for byte in range(256)]

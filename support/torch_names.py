@@ -45,7 +45,9 @@ def from_numpy(model, optimizer, groups, steps, source_name):
     """
     content = optimizer.state_dict()
     for i, p in enumerate(list_parameters(optimizer)):
-        content["state"][i] = {theirs: torch.zeros_like(p) for theirs in optimizer.options.rule.state_names.values()}
+        content["state"][i] = {
+            state_name: torch.zeros_like(p) for state_name in optimizer.options.rule.state_names.values()
+        }
         content["state"][i]["step"] = torch.tensor(float(steps))  # which AdamW counts, and SGD does not look at
     optimizer.load_state_dict(content)
     own_groups = get_tensors(model) | get_optimizer_state(model, optimizer) | {"frozen": get_frozen(model)}
@@ -62,8 +64,10 @@ def check_twin(model, groups, source_name, own_groups=None):
     compared.
     """
     own_groups = own_groups or get_tensors(model) | {"frozen": get_frozen(model)}
-    both = [group for group in own_groups if group in groups]
-    mismatch = describe_mismatch({group: groups[group] for group in both}, {group: own_groups[group] for group in both})
+    common_groups = [group for group in own_groups if group in groups]
+    mismatch = describe_mismatch(
+        {group: groups[group] for group in common_groups}, {group: own_groups[group] for group in common_groups}
+    )
     if mismatch:
         raise UserError(
             f"{type(model).__module__}.{type(model).__name__} is another network than {source_name}: {mismatch}"
@@ -91,8 +95,8 @@ def get_optimizer_state(model, optimizer):
     numbers = {p: i for i, p in enumerate(list_parameters(optimizer))}
     state = optimizer.state_dict()["state"]
     return {
-        ours: {name: turn(state[numbers[p]][theirs]) for name, p, turn in iter_parameters(model)}
-        for ours, theirs in optimizer.options.rule.state_names.items()
+        group: {name: turn(state[numbers[p]][state_name]) for name, p, turn in iter_parameters(model)}
+        for group, state_name in optimizer.options.rule.state_names.items()
     }
 
 

@@ -64,15 +64,15 @@ def draw_forward_pass(steps, title, y):
     steps: {"image": (28, 28), "z1": (H,), "a1": (H,), "logits": (10,), "p": (10,), "loss"}.
     """
     figure = new_figure(8 + 2 * measure_extra_width(steps["classes"]), 7.2, title)
-    above, below = figure.subfigures(2, 1, height_ratios=(5, 6))
-    left, middle, right = above.subplots(1, 3)
+    top, bottom = figure.subfigures(2, 1, height_ratios=(5, 6))
+    left, middle, right = top.subplots(1, 3)
     z1, a1 = steps["z1"], steps["a1"]
     show_pixels(left, steps)
     limit = largest(a1) if a1.any() else largest(z1)  # one unit far below 0 would make all that are on pale
     show_units(middle, z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
     artist = show_units(right, a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", is_off=z1 <= 0)
-    show_answer(below.subplots(1, 2), steps, "logits = a1 W2 + b2", y)
-    add_scale(above, artist, [middle, right], has_lower=z1.min() < -limit)
+    show_answer(bottom.subplots(1, 2), steps, "logits = a1 W2 + b2", y)
+    add_scale(top, artist, [middle, right], has_lower=z1.min() < -limit)
     return figure
 
 
@@ -83,28 +83,30 @@ def draw_backward_pass(steps, title, y):
     steps: {"dlogits": (10,), "da1": (H,), "dz1": (H,), "z1": (H,), "dW1": (784, H)}.
     """
     figure = new_figure(8 + measure_extra_width(steps["classes"]), 5.9, title)
-    above, below = figure.subfigures(2, 1, height_ratios=(5, 3))
-    left, middle, right = above.subplots(1, 3)
+    top, bottom = figure.subfigures(2, 1, height_ratios=(5, 3))
+    left, middle, right = top.subplots(1, 3)
     show_dlogits(left, steps, y)
     dz1 = steps["dz1"]
     limit = largest(steps["da1"])
     show_units(middle, steps["da1"], limit, "to the activations", "da1 = dlogits @ W2.T")
     formula = "dz1 = da1 * (z1 > 0)\ngrey: the unit is off"
     artist = show_units(right, dz1, limit, "to the weighted sums", formula, is_off=steps["z1"] <= 0)
-    add_scale(above, artist, [middle, right])
+    add_scale(top, artist, [middle, right])
 
     shown_units = np.argsort(-np.abs(dz1), kind="stable")[: min(8, np.count_nonzero(dz1))]
     if not len(shown_units):
-        add_title(below, "and to the weights: nothing, because nothing comes to any weighted sum")
+        add_title(bottom, "and to the weights: nothing, because nothing comes to any weighted sum")
         return figure
     description = (
         "all units that it reaches"
         if len(shown_units) == np.count_nonzero(dz1)
         else f"the {len(shown_units)} most affected units"
     )
-    add_title(below, f"and to the weights: {description}")
-    show_signed_images(below, steps["dW1"].T[shown_units].reshape(-1, 28, 28), [f"unit {unit}" for unit in shown_units])
-    below.supxlabel("dW1 = x.T @ dz1\n" + MEANING.replace("\n", "; "), fontsize=10, family=MONO)
+    add_title(bottom, f"and to the weights: {description}")
+    show_signed_images(
+        bottom, steps["dW1"].T[shown_units].reshape(-1, 28, 28), [f"unit {unit}" for unit in shown_units]
+    )
+    bottom.supxlabel("dW1 = x.T @ dz1\n" + MEANING.replace("\n", "; "), fontsize=10, family=MONO)
     return figure
 
 
@@ -116,12 +118,12 @@ def draw_feature_maps(steps, title, y):
     """
     maps = steps["maps"]
     figure = new_figure(8 + 2 * measure_extra_width(steps["classes"]), 1.9 + 1.4 * len(maps) + 3.2, title)
-    above, middle, below = figure.subfigures(3, 1, height_ratios=(1.9, 1.4 * len(maps), 3))
-    pixels, words = above.subplots(1, 2, width_ratios=(1, 4))
+    top, middle, bottom = figure.subfigures(3, 1, height_ratios=(1.9, 1.4 * len(maps), 3))
+    pixels, words = top.subplots(1, 2, width_ratios=(1, 4))
     show_pixels(pixels, steps)
     write_text(words, FORWARD_RESNET)
     show_channels(middle, maps, maps, "{}: {} x {}, {} of its {} channels")
-    show_answer(below.subplots(1, 2), steps, "logits = mean(y) W + b", y)
+    show_answer(bottom.subplots(1, 2), steps, "logits = mean(y) W + b", y)
     return figure
 
 
@@ -134,8 +136,8 @@ def draw_feature_gradients(steps, title, y):
     maps = steps["maps"]
     backward = dict(reversed(steps["gradients"].items()))
     figure = new_figure(8 + measure_extra_width(steps["classes"]), 3.2 + 1.4 * len(maps), title)
-    above, middle = figure.subfigures(2, 1, height_ratios=(3, 1.4 * len(maps)))
-    left, words = above.subplots(1, 2)
+    top, middle = figure.subfigures(2, 1, height_ratios=(3, 1.4 * len(maps)))
+    left, words = top.subplots(1, 2)
     show_dlogits(left, steps, y)
     write_text(words, BACKWARD_RESNET)
     show_channels(middle, backward, maps, "d loss / d {}: {} x {}, the same {} of {} channels")
@@ -166,8 +168,8 @@ def draw_attention(steps, title, y):
     columns = max(heads, 4)
     cell = 7.2 / columns
     figure = new_figure(8 + 2 * measure_extra_width(steps["classes"]), 2 + (cell + 0.5) * len(blocks) + 3.2, title)
-    above, middle, below = figure.subfigures(3, 1, height_ratios=(2, (cell + 0.5) * len(blocks), 3))
-    pixels, words = above.subplots(1, 2, width_ratios=(1, 3))
+    top, middle, bottom = figure.subfigures(3, 1, height_ratios=(2, (cell + 0.5) * len(blocks), 3))
+    pixels, words = top.subplots(1, 2, width_ratios=(1, 3))
     show_patches(style_picture_axes(pixels, f"patch {patch}", "x"), np.zeros(patches), 1, image, patch, ink=0.9)
     write_text(words, FORWARD_VIT.format(patch=patch))
     for row_figure, (name, rows) in zip(
@@ -179,7 +181,7 @@ def draw_attention(steps, title, y):
             artist = show_patches(style_picture_axes(axes), weights, largest(rows), image, patch)
             axes.set_xlabel(f"head {number}", fontsize=9)
         add_scale(row_figure, artist, row)
-    show_answer(below.subplots(1, 2), steps, "logits = mean(norm(stream)) W + b", y)
+    show_answer(bottom.subplots(1, 2), steps, "logits = mean(norm(stream)) W + b", y)
     return figure
 
 
@@ -195,8 +197,8 @@ def draw_patch_gradients(steps, title, y):
     columns = max(math.ceil(len(sizes) / rows), 4)
     height = (7.0 / columns + 0.45) * rows
     figure = new_figure(8 + measure_extra_width(steps["classes"]), 3.2 + height + 3.6, title)
-    above, middle, below = figure.subfigures(3, 1, height_ratios=(3, height + 0.4, 3.2))
-    left, words = above.subplots(1, 2)
+    top, middle, bottom = figure.subfigures(3, 1, height_ratios=(3, height + 0.4, 3.2))
+    left, words = top.subplots(1, 2)
     show_dlogits(left, steps, y)
     write_text(words, BACKWARD_VIT)
     add_title(middle, "to what each block hands on, patch by patch: |d loss / d y|, over the channels")
@@ -207,10 +209,10 @@ def draw_patch_gradients(steps, title, y):
         label = f"after {name}" if name != "embedded" else "before block 1"
         axes.set_xlabel(f"{label}\nup to {size.max():.2g}", fontsize=9)
     add_scale(middle, artist, grid)
-    pixels, gradient = below.subplots(1, 2)
+    pixels, gradient = bottom.subplots(1, 2)
     show_pixels(pixels, steps)
     style_picture_axes(gradient, "and to the pixels", "dx, where x is the image\n" + MEANING)
-    add_scale(below, show_signed_image(gradient, steps["dx"], largest(steps["dx"])), [pixels, gradient])
+    add_scale(bottom, show_signed_image(gradient, steps["dx"], largest(steps["dx"])), [pixels, gradient])
     return figure
 
 

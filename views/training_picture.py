@@ -48,13 +48,13 @@ def draw_training(diagnosis, title, sentences):
         ROW * len(rows) + 1.0,
     ]
     figure = new_figure(8, sum(heights))
-    top, above, middle, outputs, arrays = figure.subfigures(5, 1, height_ratios=heights)
+    top, examples, middle, outputs, arrays = figure.subfigures(5, 1, height_ratios=heights)
     add_title(top, f"{title}\n{diagnosis['where']}", 13)
     axes = top.subplots()
     axes.set_axis_off()
     color = TEST if marked_names else INK
     axes.text(0, 1, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=11, color=color)
-    show_examples(above, diagnosis["examples"], diagnosis["labels"])
+    show_examples(examples, diagnosis["examples"], diagnosis["labels"])
     show_losses(middle.subplots(), np.array(diagnosis["losses"]), diagnosis["classes"])
 
     add_title(outputs, "what each layer puts out")

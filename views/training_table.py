@@ -76,17 +76,17 @@ def find_ranges(options, step, rows):
     """
     run = options.run
     networks = json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
-    recorded = networks.get(f"{run.model} {run.dataset}")
-    if not recorded:
+    records = networks.get(f"{run.model} {run.dataset}")
+    if not records:
         return {}, [explain_no_ranges(f"no healthy run of --model {run.model} --dataset {run.dataset} is recorded")]
     default = vars(parse_options("np", "--model", run.model, "--dataset", run.dataset).run)
     changed_names = [name for name, value in vars(run).items() if name != "seed" and value != default[name]]
     if changed_names:
         words = " ".join(f"{flag(name)} {format_value(getattr(run, name))}" for name in changed_names)
         return {}, [explain_no_ranges(f"healthy runs are recorded with the default options, and this one has {words}")]
-    if str(step) not in recorded:
-        return {}, [explain_no_ranges(f"healthy runs are recorded at steps {', '.join(recorded)}, and not at this one")]
-    healthy, n_seeds = recorded[str(step)]["rows"], recorded[str(step)]["n"]
+    if str(step) not in records:
+        return {}, [explain_no_ranges(f"healthy runs are recorded at steps {', '.join(records)}, and not at this one")]
+    healthy, n_seeds = records[str(step)]["rows"], records[str(step)]["n"]
     if healthy.keys() != rows.keys():
         return {}, [explain_no_ranges("this network has other layers or arrays than the one that is recorded")]
     return make_ranges(healthy, n_seeds), []

@@ -32,16 +32,16 @@ def draw_generated_digit(steps, title):
     columns = max(heads, 4)
     cell = 7.2 / columns
     figure = new_figure(8, 2.9 + 1.7 + (cell + 0.7) * len(blocks), title)
-    above, middle, below = figure.subfigures(3, 1, height_ratios=(2.9, 1.7, (cell + 0.7) * len(blocks)))
+    top, middle, bottom = figure.subfigures(3, 1, height_ratios=(2.9, 1.7, (cell + 0.7) * len(blocks)))
 
-    pixels, unsure_axes = above.subplots(1, 2)
+    pixels, unsure_axes = top.subplots(1, 2)
     no_values = np.zeros(len(p))
     show_patches(
         style_picture_axes(pixels, f"what it wrote; framed, patch {patch}", " "), no_values, 1, image, patch, ink=0.9
     )
     style_picture_axes(unsure_axes, "how many patches were in the running", "perplexity of p, exp(-Σ p log p)")
     add_scale(
-        above,
+        top,
         show_patches(unsure_axes, steps["perplexity"], steps["perplexity"].max(), image, patch),
         [pixels, unsure_axes],
     )
@@ -56,7 +56,7 @@ def draw_generated_digit(steps, title):
             for side in axes.spines.values():
                 side.set(edgecolor=TEST, linewidth=2.5)
 
-    for part, (name, rows) in zip(below.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True):
+    for part, (name, rows) in zip(bottom.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True):
         add_title(part, f"{name}: what it looked at to choose patch {patch}")
         row = make_axes(part, 1, columns, heads)
         for number, (axes, weights) in enumerate(zip(row, rows, strict=False), 1):
