@@ -101,24 +101,29 @@ class Tensor:
                 node.grad = node.edges = None
 
     def __add__(self, other):  # y = a + b: if a grows, y grows as much, and so it does with b
-        a, b = get_value(self), get_value(other)
+        a = get_value(self)
+        b = get_value(other)
         return Tensor(a + b, (self, lambda dy: dy), (other, lambda dy: dy))
 
     def __sub__(self, other):  # y = a - b: if b grows, y shrinks as much
-        a, b = get_value(self), get_value(other)
+        a = get_value(self)
+        b = get_value(other)
         return Tensor(a - b, (self, lambda dy: dy), (other, lambda dy: -dy))
 
     def __mul__(self, other):  # y = a b: if a grows, y grows b times as much
-        a, b = get_value(self), get_value(other)
+        a = get_value(self)
+        b = get_value(other)
         return Tensor(a * b, (self, lambda dy: dy * b), (other, lambda dy: dy * a))
 
     def __truediv__(self, other):  # y = a / b: d y / d a = 1 / b, and d y / d b = -a / b^2 = -y / b
-        a, b = get_value(self), get_value(other)
+        a = get_value(self)
+        b = get_value(other)
         y = a / b
         return Tensor(y, (self, lambda dy: dy / b), (other, lambda dy: -dy * y / b))
 
     def __matmul__(self, other):  # y = a b, matrices or stacks of them: as for da1 and dW2 in mlp_np.py
-        a, b = get_value(self), get_value(other)
+        a = get_value(self)
+        b = get_value(other)
         return Tensor(a @ b, (self, lambda dy: dy @ b.swapaxes(-1, -2)), (other, lambda dy: a.swapaxes(-1, -2) @ dy))
 
     # What Python calls if the first operand is a constant.
@@ -193,6 +198,12 @@ def differences(title, function, *operands):
     ]
 
 
+def use_three_times(a):
+    """u u u + a with u = 2 a: a value that is used more than once."""
+    u = 2 * a
+    return u * u * u + a
+
+
 def check():
     """Print every operation's largest relative difference, in float64."""
     rng = np.random.default_rng(1)
@@ -213,7 +224,7 @@ def check():
         ("a.sigmoid()", Tensor.sigmoid, (3, 4)),
         ("a.sqrt()", Tensor.sqrt, (3, 4)),
         ("loss of logits a", lambda a: softmax_cross_entropy(a, y), (3, 4)),
-        ("u = 2 a, u u u + a", lambda a: (u := 2 * a) * u * u + a, (3, 4)),
+        ("u = 2 a, u u u + a", use_three_times, (3, 4)),
     ]:
         operands = [Tensor(rng.uniform(0.5, 1.5, shape)) for shape in shapes]
         print(f"{name:18} {max(differences(name, function, *operands)):.1e}")

@@ -96,15 +96,16 @@ class Network:
                 arrays = getattr(layer, kind, {})
                 cast = {n: a.astype(dtype, copy=False) if a.dtype.kind == "f" else a for n, a in arrays.items()}
                 setattr(layer, kind, cast)  # a counter stays a whole number
-        self.params, self.statistics = self.collect("params"), self.collect("statistics")
+        self.params = self.collect("params")
+        self.statistics = self.collect("statistics")
 
     def collect(self, kind):
         """All layers' params, grads or statistics in one dict."""
-        return {
-            f"{path}.{name}": array
-            for path, layer in walk(self.layers).items()
-            for name, array in getattr(layer, kind, {}).items()
-        }
+        arrays = {}
+        for path, layer in walk(self.layers).items():
+            for name, array in getattr(layer, kind, {}).items():
+                arrays[f"{path}.{name}"] = array
+        return arrays
 
     def forward(self, x):
         """x, images (B, 28, 28) or words (B, T), to logits (B, 10) or (B, T, V). Keeps what backward needs."""
@@ -134,7 +135,10 @@ def walk(layers, path=""):
     """The innermost layers of a dict of layers, by their paths."""
     layers_by_path = {}
     for name, layer in layers.items():
-        layers_by_path |= walk(layer.layers, f"{path}{name}.") if hasattr(layer, "layers") else {path + name: layer}
+        if hasattr(layer, "layers"):
+            layers_by_path |= walk(layer.layers, f"{path}{name}.")
+        else:
+            layers_by_path[path + name] = layer
     return layers_by_path
 
 

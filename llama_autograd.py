@@ -71,7 +71,8 @@ class Llama(OnTape, llama_np.Llama):
 
     def mlp(self, name, x):
         """down(silu(gate(x)) * up(x)) for each position: x (B, T, C) -> y."""
-        a, u = self.linear(f"{name}.gate", x), self.linear(f"{name}.up", x)
+        a = self.linear(f"{name}.gate", x)
+        u = self.linear(f"{name}.up", x)
         return self.linear(f"{name}.down", a * a.sigmoid() * u)
 
 

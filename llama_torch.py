@@ -59,7 +59,8 @@ class GroupedQueryAttention(nn.Module):
             layer(x).unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, heads, T, d)
             for layer, heads in ((self.query, self.heads), (self.key, self.kv_heads), (self.value, self.kv_heads))
         )
-        q, k = apply_rotary(q, self.rope_theta), apply_rotary(k, self.rope_theta)
+        q = apply_rotary(q, self.rope_theta)
+        k = apply_rotary(k, self.rope_theta)
         k, v = (a.repeat_interleave(self.heads // self.kv_heads, dim=1) for a in (k, v))  # (B, h, T, d)
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # softmax(q k.T / sqrt(d), masked) v
         return self.out(mixed.transpose(1, 2).flatten(2))

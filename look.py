@@ -31,7 +31,8 @@ with program.import_guard("requirements-np.txt"):
 
 MOST = 64  # first-layer units to draw
 WRONG = 24  # mistakes to draw
-TEST, DIGIT = 247, 2  # the test image and the written digit that are looked at if none is asked for
+TEST = 247  # the test image that is looked at if none is asked for
+DIGIT = 2  # the digit that is written if none is asked for
 IN_PART = 50  # images that the network reads at a time
 OF_ALL = ("confusion", "mistakes")  # what is drawn of the answers to all test images
 

@@ -86,13 +86,16 @@ class Optimizer:
         self.options = options
         self.steps = 0  # taken so far
         self.update = import_name(options.rule.by_hand)  # one of the functions below
-        self.state = {what: {name: np.zeros_like(p) for name, p in params.items()} for what in options.rule.state_names}
+        self.state = {}
+        for state_name in options.rule.state_names:
+            self.state[state_name] = {name: np.zeros_like(p) for name, p in params.items()}
 
     def step(self, params, grads, lr):
         """Move all parameters against their gradients, in place. Raises UserError unless each has one, of its shape."""
         check_gradients(params, grads)
         self.steps += 1
-        momentum, decay = self.options.run.momentum, self.options.run.weight_decay
+        momentum = self.options.run.momentum
+        decay = self.options.run.weight_decay
         arrays_before = dict(params)
         self.update(params, *self.state.values(), grads, lr, momentum, decay, self.steps)
         for name, array in arrays_before.items():
@@ -114,7 +117,8 @@ def update(params, velocity, grads, lr, momentum, weight_decay=0.0, step=None):
     A ball that rolls downhill and keeps some of its speed (Polyak 1964, in PyTorch's form). `step` is not used.
     """
     for name, p in params.items():
-        v, dp = velocity[name], grads[name]
+        v = velocity[name]
+        dp = grads[name]
         if weight_decay and p.ndim > 1:  # weights shrink, but not biases, gammas or betas
             dp = dp + weight_decay * p
         v *= momentum  # v = momentum v + dp
@@ -133,9 +137,12 @@ def update_adamw(params, means, squares, grads, lr, beta1=0.9, weight_decay=0.0,
 
     step: the number of this step, from 1.
     """
-    m_total, s_total = 1 - beta1**step, 1 - beta2**step
+    m_total = 1 - beta1**step
+    s_total = 1 - beta2**step
     for name, p in params.items():
-        m, s, dp = means[name], squares[name], grads[name]
+        m = means[name]
+        s = squares[name]
+        dp = grads[name]
         m *= beta1  # m = beta1 m + (1 - beta1) dp
         m += (1 - beta1) * dp
         s *= beta2  # s = beta2 s + (1 - beta2) dp^2

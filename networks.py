@@ -101,7 +101,8 @@ RESNET = Entry(
 
 def check_vit(options, n_images):
     """Raise UserError if the heads cannot share the channels evenly."""
-    width, heads = options.run.width, options.run.heads
+    width = options.run.width
+    heads = options.run.heads
     if width % heads:
         raise UserError(f"--width {width} cannot be split evenly by {heads} --heads")
 
@@ -165,7 +166,8 @@ GPT = Entry(
 def check_llama(options, n_images):
     """Raise UserError if these sizes do not fit each other, or the file to start from."""
     check_gpt(options, n_images)
-    run, base_model = options.run, options.base_model
+    run = options.run
+    base_model = options.base_model
     if run.heads % run.kv_heads:
         raise UserError(f"--heads {run.heads} cannot share --kv-heads {run.kv_heads} evenly")
     if run.lora and not base_model:

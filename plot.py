@@ -111,7 +111,10 @@ def main(argv=None):
     parser.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a run (its --out), or its history_*.json")
     parser.add_argument("--out", default="experiments/comparison.png", help="the picture (default: %(default)s)")
     arguments = parser.parse_args(argv)
-    paths = list(dict.fromkeys(path for name in arguments.runs for path in find_histories(name)))
+    paths = []
+    for name in arguments.runs:
+        paths += find_histories(name)
+    paths = list(dict.fromkeys(paths))
     if len(paths) > len(COLOURS):
         parser.error(f"{len(paths)} runs are too many for one picture: name at most {len(COLOURS)}")
     runs = [load_history(path) for path in paths]
@@ -120,10 +123,8 @@ def main(argv=None):
     open_folder(str(picture_path.parent))
     for path in paths:
         warn_if_apart(path)
-    save(
-        draw_comparison(dict(zip(make_labels(paths, [options for options, _ in runs]), runs, strict=True))),
-        picture_path,
-    )
+    labels = make_labels(paths, [options for options, _ in runs])
+    save(draw_comparison(dict(zip(labels, runs, strict=True))), picture_path)
     print(f"see {picture_path}")
 
 
@@ -189,25 +190,27 @@ def draw_comparison(runs, title=""):
         label = " " + label[:99]  # matplotlib hides a label that begins with _
         label += f": {history.test_accuracy[-1]:.4f}" if history.test_accuracy else ""
         epochs = np.arange(1, history.step + 1) / steps
-        tested = np.array(history.test_step) / steps
+        test_epochs = np.array(history.test_step) / steps
+        train_loss = np.maximum(smooth_curve(history.train_loss, bell * steps), 1e-6)
+        test_loss = np.maximum(history.test_loss, 1e-6)
+        train_accuracy = smooth_curve(history.train_accuracy, bell * steps)
         for axes, train, test in (
-            (
-                loss_axes,
-                np.maximum(smooth_curve(history.train_loss, bell * steps), 1e-6),
-                np.maximum(history.test_loss, 1e-6),
-            ),
-            (accuracy_axes, smooth_curve(history.train_accuracy, bell * steps), history.test_accuracy),
+            (loss_axes, train_loss, test_loss),
+            (accuracy_axes, train_accuracy, history.test_accuracy),
         ):
             axes.plot(epochs, train, color=colour, linewidth=width / 2.5, alpha=0.7)
             marks = {"marker": MARKS[number], "markersize": 2 * width + 1}
-            axes.plot(tested, test, color=colour, linewidth=width, label=label, **marks)
-    lowest = [accuracy for _, history in runs.values() for accuracy in history.test_accuracy]
-    # A run with a single test, or none, has its training to show: but for the tenth that went worst.
-    short = [history.train_accuracy for _, history in runs.values() if len(history.test_accuracy) < 2]
-    low = min(lowest + [np.quantile(accuracy, 0.1) for accuracy in short])
+            axes.plot(test_epochs, test, color=colour, linewidth=width, label=label, **marks)
+    accuracies = []
+    for _, history in runs.values():
+        accuracies += history.test_accuracy
+        # A run with a single test, or none, has its training to show: but for the tenth that went worst.
+        if len(history.test_accuracy) < 2:
+            accuracies.append(np.quantile(history.train_accuracy, 0.1))
+    low = min(accuracies)
     accuracy_axes.set_ylim(max(0, low - 0.1 * (1 - low) - 0.01), 1.002)
-    tested = {("held-out" if run["hold_out"] else "test", data_noun(run)) for run, _ in runs.values()}
-    images = " or ".join(sorted(map(" ".join, tested)))
+    test_sets = {("held-out" if run["hold_out"] else "test", data_noun(run)) for run, _ in runs.values()}
+    images = " or ".join(sorted(map(" ".join, test_sets)))
     grey = {"color": INK, "alpha": 0.7}
     kinds = [Line2D([], [], linewidth=0.8, **grey), Line2D([], [], marker="o", linewidth=2, markersize=4, **grey)]
     loss_axes.legend(kinds, ["training batches, smoothed", f"{images}, after each epoch"], loc="best")

@@ -146,9 +146,9 @@ def make_parser(shared_parser):
         text = f"{help[0].upper()}{help[1:]}. {details}".replace("?.", "?")
         commands.add_parser(name, usage=usage, help=help, description=text, parents=[shared_parser])
 
-    def add(names, option, **how):
+    def add(names, option, **settings):
         for name in names.split():
-            commands.choices[name].add_argument(option, **how)
+            commands.choices[name].add_argument(option, **settings)
 
     text = "the number or name of an exercise; without one, it is the current one"
     add(f"{EXERCISE} hint run look reset solution review", "which", nargs="?", metavar="WHICH", help=text)
@@ -192,8 +192,8 @@ def act(options):
     if command in ("train", "prove", "read") and catalogue is not OURS:
         raise UserError(f"{command} is for this project's own exercises")
     if command == "mark":
-        how = options.only, options.feedback, options.out
-        return classroom.mark_all(catalogue, options.submissions, options.seed or 0, *how)
+        seed = options.seed or 0
+        return classroom.mark_all(catalogue, options.submissions, seed, options.only, options.feedback, options.out)
     work = Work(folder, catalogue)
     if command == "fault":
         return fault(work, options.place, options.suspect, options.seed)
@@ -210,7 +210,9 @@ def act(options):
     asked_exercise = catalogue.find(options.which) if getattr(options, "which", None) else None
     if command == "review":
         return review_again(work, asked_exercise, options.seed, options.printed)
-    if action := {"hint": hint, "run": run_file, "look": look, "reset": reset, "solution": solution}.get(command):
+    actions = {"hint": hint, "run": run_file, "look": look, "reset": reset, "solution": solution}
+    if command in actions:
+        action = actions[command]
         return action(work, asked_exercise or work.current)
     exercise = choose(work, asked_exercise, command)
     if options.watch:
@@ -274,15 +276,17 @@ def mark(work, exercise, seed=None, is_repeat=False, all_of_it=False):
         print_text("`python practice.py train`  now let your lines learn to read", "good")
     networks = prove.PROOFS if work.catalogue is OURS else {}
     for network_name, proofs in networks.items():
-        used = {name for proof in proofs for name in proof.exercises}
+        used = set()
+        for proof in proofs:
+            used.update(proof.exercises)
         if exercise.name in used and all(work.passed(e) for e in work.catalogue.exercises if e.name in used):
             print_text(f"`python practice.py prove {network_name}`  is it the same run as PyTorch's?", "good")
     if work.catalogue is OURS and exercise.reads:
         print_text("`python practice.py read YOUR_PICTURE`  and let it read your handwriting", "good")
-    if next_exercise := find_next(work, exercise):
-        print_text(
-            f"`python practice.py next`  to exercise {work.catalogue.number(next_exercise)}: {next_exercise.title}"
-        )
+    next_exercise = find_next(work, exercise)
+    if next_exercise:
+        number = work.catalogue.number(next_exercise)
+        print_text(f"`python practice.py next`  to exercise {number}: {next_exercise.title}")
 
 
 def mark_and_say(exercise, path, heading, seed=None, is_repeat=False, all_of_it=False):
@@ -397,8 +401,8 @@ def train(work):
         )
         weights_path = relative_path(path.with_suffix(".npz"))
         print_text(
-            f"\nWhat it has learned is in {weights_path}. Let it read your handwriting, look inside or, with npm, put it into "
-            "the page:\n"
+            f"\nWhat it has learned is in {weights_path}. Let it read your handwriting, look inside or, with npm, put "
+            "it into the page:\n"
         )
         page = relative_path(work.folder / "page.html")
         for call in ("predict.py YOUR_PICTURE", "look.py", f"-m page.build --out {page}"):
@@ -489,8 +493,10 @@ def read(work, picture):
         raise UserError(f"exercise {exercise.name} is not written yet{instead * Path(weights).exists()}")
     weights_path = path.with_suffix(".npz")
     is_trained = weights_path.exists() and weights_path.stat().st_mtime > path.stat().st_mtime
-    if not is_trained and (status := run_file(work, exercise)):
-        return status
+    if not is_trained:
+        status = run_file(work, exercise)
+        if status:
+            return status
     return run_file(work, exercise, picture)
 
 
@@ -549,11 +555,10 @@ def list_all(work):
 
 
 def say_due(work):
-    if waiting := len(review.list_due(work.progress)):
-        print_text(
-            f"\n{waiting} of what you have passed {'is' if waiting == 1 else 'are'} due: `python practice.py review`",
-            "good",
-        )
+    n_due = len(review.list_due(work.progress))
+    if n_due:
+        verb = "is" if n_due == 1 else "are"
+        print_text(f"\n{n_due} of what you have passed {verb} due: `python practice.py review`", "good")
 
 
 def run_file(work, exercise, *arguments):

@@ -35,7 +35,8 @@ class ResNet(resnet_np.ResNet):
         a1 = self.conv_norm(f"{name}.first", x, stride).relu()
         z2 = self.conv_norm(f"{name}.second", a1)
         has_projection = f"{name}.shortcut.conv.W" in self.tensors
-        return (z2 + (self.conv_norm(f"{name}.shortcut", x, stride) if has_projection else x)).relu()
+        shortcut = self.conv_norm(f"{name}.shortcut", x, stride) if has_projection else x
+        return (z2 + shortcut).relu()
 
     def conv_norm(self, name, x, stride=1):
         """A convolution, then batch normalisation: x (B, H, W, C) -> y (B, H', W', O)."""
@@ -51,10 +52,12 @@ class ResNet(resnet_np.ResNet):
 
     def norm(self, name, x):
         """x (B, H, W, C) -> y of the same shape: every channel with mean 0 and variance 1, then scaled and shifted."""
-        gamma, beta = self.tensors[f"{name}.gamma"], self.tensors[f"{name}.beta"]
+        gamma = self.tensors[f"{name}.gamma"]
+        beta = self.tensors[f"{name}.beta"]
         norm = walk(self.layers)[name]
         if not self.training:
-            mean, var = norm.statistics["mean"], norm.statistics["var"]
+            mean = norm.statistics["mean"]
+            var = norm.statistics["var"]
             return (x - mean) * (gamma / np.sqrt(var + norm.eps)) + beta
         mean = x.mean(axis=(0, 1, 2))  # (C,)
         centred = x - mean

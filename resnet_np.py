@@ -122,7 +122,8 @@ class BatchNorm:
 
     def forward(self, x):
         """x (B, height, width, C) -> y of the same shape. The sums run over the N values of each channel."""
-        gamma, beta = self.params["gamma"], self.params["beta"]
+        gamma = self.params["gamma"]
+        beta = self.params["beta"]
         if self.training:
             self.n, total = self.add_up(x.size // len(gamma), channel_sum(x))
             mean = total / self.n  # (C,)
@@ -131,7 +132,8 @@ class BatchNorm:
             var = squares / self.n  # (C,)
             self.remember(mean, var, self.n)
         else:
-            mean, var = self.statistics["mean"], self.statistics["var"]
+            mean = self.statistics["mean"]
+            var = self.statistics["var"]
             centred = x - mean
         self.inverse = 1 / np.sqrt(var + self.eps)  # (C,)
         self.xhat = centred * self.inverse  # (B, height, width, C)

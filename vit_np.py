@@ -82,7 +82,8 @@ class LayerNorm:
 
     def forward(self, x):
         """x (B, T, C) -> y of the same shape. The means run over the C channels of each patch."""
-        gamma, beta = self.params["gamma"], self.params["beta"]
+        gamma = self.params["gamma"]
+        beta = self.params["beta"]
         mean = row_sum(x) / len(gamma)  # (B, T, 1)
         centred = x - mean  # (B, T, C)
         var = row_sum(centred**2) / len(gamma)  # (B, T, 1)

@@ -26,7 +26,8 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser, integer, number
     from support.threads import limit_blas_threads
 
-SIZE, MARGIN = 4, 16  # pixels of the picture for each pixel of an image, and around it all
+SIZE = 4  # pixels of the picture for each pixel of an image
+MARGIN = 16  # pixels around it all
 OUT = "written.png"
 LETTERS = 300  # of a text, unless --letters says otherwise
 BLANK = "_"  # printed for an image without any ink

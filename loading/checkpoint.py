@@ -27,7 +27,8 @@ def load_network(path=None, writes=False, text=None, start=None):
         raise UserError(
             f"{checkpoint.path} holds a network that {describe_kind(not writes)}; give one that {describe_kind(writes)}"
         )
-    if reason := options.source.tokenizer.why_not(text):
+    reason = options.source.tokenizer.why_not(text)
+    if reason:
         raise UserError(f"{options.network.title(options.run)} of {checkpoint.path} {reason}")
     model = make_network("np", options, checkpoint)
     checkpoint.copy_to(group_arrays(model))

@@ -76,10 +76,10 @@ def find_base_model_again(checkpoint, path=None):
     if not Path(gguf_path).is_file():
         raise UserError(f"{description}, and {gguf_path} is not there: name that file with --start")
     is_known = model in NETWORKS and NETWORKS[model].gguf
-    if not is_known or (base_model := BaseModel(gguf_path, model)).sha256 != checkpoint.facts.get("cut_by"):
-        raise UserError(
-            f"{description}, and {gguf_path} is another one: its SHA-256 sum is not {checkpoint.facts.get('cut_by')}"
-        )
+    base_model = BaseModel(gguf_path, model) if is_known else None
+    sha256 = checkpoint.facts.get("cut_by")
+    if base_model is None or base_model.sha256 != sha256:
+        raise UserError(f"{description}, and {gguf_path} is another one: its SHA-256 sum is not {sha256}")
     return base_model
 
 
@@ -127,16 +127,16 @@ def read_options(file):
 def map_names(file, options):
     """{name of an array in params: what the file calls it}; UserError if the file has others, or its sizes make no
     sense."""
-    shapes, run = file.shapes, options.run
-    blocks = run.blocks
+    shapes = file.shapes
+    run = options.run
     embedding = shapes.get(options.network.gguf.arrays["embed.E"])
-    if embedding != (run.vocab_size, run.width) or not 0 < blocks <= len(shapes):
+    if embedding != (run.vocab_size, run.width) or not 0 < run.blocks <= len(shapes):
         file.refuse("is damaged: its sizes are not those of its arrays")
-    names = {
-        own_name.format(i): gguf_name.format(i)
-        for own_name, gguf_name in options.network.gguf.arrays.items()
-        for i in range(blocks if "{}" in own_name else 1)
-    }
+    names = {}
+    for own_name, gguf_name in options.network.gguf.arrays.items():
+        copies = run.blocks if "{}" in own_name else 1
+        for i in range(copies):
+            names[own_name.format(i)] = gguf_name.format(i)
     for name in sorted(shapes.keys() ^ {*names.values()}):
         has = "has" if name in shapes else "lacks"
         file.refuse(f"holds another network than {options.network.title(options.run)}: it {has} {name}")

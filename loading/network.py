@@ -59,7 +59,8 @@ def select_arguments(network, options, framework):
     names = {*options.network.options, "seed", "dtype"}
     takes = inspect.signature(vars(network).get("__init__", object.__init__)).parameters
     not_needed = {"seed", "dtype", "init"} if framework == "torch" else set()  # its first weights are NumPy's
-    if unknown := names - not_needed - {*takes}:
+    unknown = names - not_needed - {*takes}
+    if unknown:
         raise UserError(f"{network.__module__}.{network.__name__} does not know {', '.join(sorted(unknown))}")
     return names & {*takes}
 

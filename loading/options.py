@@ -30,9 +30,11 @@ def parse_run(framework, description, argv=None):
         base_model = options.base_model
     facts = checkpoint and checkpoint.facts
     options = parse(framework, argv, description, saved_options, facts, base_model)
-    if checkpoint and not options.source.is_like(source := SOURCES[options.run.dataset]):
-        explanation = f"{path} has learned from {options.source.noun}"
-        raise UserError(f"--dataset {options.run.dataset} has {source.noun}, and {explanation}")
+    if checkpoint:
+        source = SOURCES[options.run.dataset]
+        if not options.source.is_like(source):
+            explanation = f"{path} has learned from {options.source.noun}"
+            raise UserError(f"--dataset {options.run.dataset} has {source.noun}, and {explanation}")
     return options, checkpoint
 
 
@@ -51,7 +53,8 @@ def read_options(framework, path, start=None):
     start: where the file now is from which that run started; None if it is where it was.
     """
     checkpoint = load_checkpoint(path)
-    saved_options, facts = checkpoint.options, checkpoint.facts
+    saved_options = checkpoint.options
+    facts = checkpoint.facts
     base_model = None
     if saved_options.get("start"):
         from loading.gguf_file import find_base_model_again
@@ -60,7 +63,8 @@ def read_options(framework, path, start=None):
     options = restore_options(framework, saved_options, path, facts, base_model)
     if any(array.dtype != options.run.dtype for array in checkpoint.groups["params"].values()):
         checkpoint.refuse(f"not all numbers are {options.run.dtype}")
-    if unknown := checkpoint.groups.keys() - {*GROUPS, *options.rule.state_names}:
+    unknown = checkpoint.groups.keys() - {*GROUPS, *options.rule.state_names}
+    if unknown:
         checkpoint.refuse(f"--optimizer {options.run.optimizer} remembers no {min(unknown)}")
     return options, checkpoint
 
@@ -108,7 +112,7 @@ def parse(framework, argv=None, description="", saved_options=None, facts=None, 
 
 
 def find_recipe(framework, argv, saved_options, base_model):
-    """(the key of the network in NETWORKS, {option_name: value} of its recipe, the recipe's name): they decide which other
+    """(the key of the network in NETWORKS, {option: value} of its recipe, the recipe's name): they decide which other
     options there are, and their defaults. Raises UserError if a recipe is asked for beside a file to start from."""
     parser = Parser(add_help=False)
     parser.add_argument("--model", default=saved_options.get("model", next(iter(NETWORKS))), choices=[*NETWORKS])
@@ -151,7 +155,8 @@ def make_parser(framework, argv, description, model, recipe_name, recipe, saved_
     )
 
     defaults = {"model": model, "recipe": recipe_name}
-    if resumed_path := find_option("resume", argv):  # a run goes on where it is
+    resumed_path = find_option("resume", argv)
+    if resumed_path:  # a run goes on where it is
         defaults["out"] = str(Path(resumed_path).parent)
     defaults |= recipe | saved_options | (base_model.decides if base_model else {})
     parser = Parser(description=description)
@@ -228,7 +233,8 @@ def restore_options(framework, saved_options, path, facts=None, base_model=None)
     try:
         argv = [f"{flag(name)}={format_value(value)}" for name, value in saved_values.items()]
         options = parse(framework, argv, facts=facts, base_model=base_model)
-        if unknown := sorted(saved_values.keys() - run_options(options).keys()):
+        unknown = sorted(saved_values.keys() - run_options(options).keys())
+        if unknown:
             raise UserError(f"unknown option {unknown[0]!r}")
         return options
     except UserError as error:

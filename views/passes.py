@@ -66,7 +66,8 @@ def draw_forward_pass(steps, title, y):
     figure = new_figure(8 + 2 * measure_extra_width(steps["classes"]), 7.2, title)
     top, bottom = figure.subfigures(2, 1, height_ratios=(5, 6))
     left, middle, right = top.subplots(1, 3)
-    z1, a1 = steps["z1"], steps["a1"]
+    z1 = steps["z1"]
+    a1 = steps["a1"]
     show_pixels(left, steps)
     limit = largest(a1) if a1.any() else largest(z1)  # one unit far below 0 would make all that are on pale
     show_units(middle, z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
@@ -162,7 +163,8 @@ def draw_attention(steps, title, y):
     steps: {"image": (28, 28), "attention": {"block 1": (h, T, T), ...}, "patch", "logits": (10,), "p": (10,), "loss"}.
     "patch" is its number among the T.
     """
-    patch, image = steps["patch"], steps["image"]
+    patch = steps["patch"]
+    image = steps["image"]
     blocks = {name: weights[:8, patch] for name, weights in steps["attention"].items()}  # (h, T)
     heads, patches = blocks["block 1"].shape
     columns = max(heads, 4)

@@ -22,7 +22,9 @@ from support.slopes import Slopes, true_loss
 from views import answers, training_picture, training_table
 from views.training_table import root_mean_square, spread
 
-FIRST, SHOWN, FEW = 20, 8, 128  # steps of a run that is only beginning; examples to draw; to compute with, of no batch
+FIRST = 20  # steps of a run that is only beginning
+SHOWN = 8  # examples to draw
+FEW = 128  # examples to compute with, of no batch
 GUESS = 0.5, 2  # the first loss, in units of log K
 INPUT = 0.05, 10  # the spread of the numbers that go in
 SPREAD = 0.01, 100  # of what a layer puts out
@@ -32,7 +34,8 @@ IN_DOUBT = 16  # examples of the loss whose slope is measured
 ALIKE = 1e-4  # of the largest number: what differs by less, differs by rounding
 STEP = 1e-5, 0.2  # a step, in units of the weights
 WORST = 24  # training examples that are misread with the most confidence
-NAMED, LETTERS = 4, 60  # places that a sentence names; letters of a text that are shown
+NAMED = 4  # places that a sentence names
+LETTERS = 60  # letters of a text that are shown
 
 
 def add_training(parser):
@@ -315,9 +318,13 @@ def examine_step(step):
     "table": the rows of the table; "ranges": those of healthy runs, or {}; "no_ranges": [a sentence that says why they
     are not there], or [].
     """
-    model, options, changes = step.model, step.options, step.changes
+    model = step.model
+    options = step.options
+    changes = step.changes
     passes = compute_passes(model, options, step.batch)
-    x, outputs, gradients = passes.x, passes.outputs, passes.gradients
+    x = passes.x
+    outputs = passes.outputs
+    gradients = passes.gradients
     layers = {}
     arrays = {}
     marks = []

@@ -39,7 +39,9 @@ def draw_training(diagnosis, title, sentences):
     layers = diagnosis["layers"]
     rows = group_by_layer(diagnosis["arrays"])
     marked_names = {place for place, *_ in diagnosis["marks"]}
-    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, 90)]
+    lines = []
+    for sentence in sentences:
+        lines += textwrap.wrap(sentence, 90)
     heights = [
         0.2 * len(lines) + 0.75,
         1.8 if diagnosis["labels"] is None else 1.5 + measure_extra_height(fold_labels(diagnosis["labels"])),
@@ -69,11 +71,16 @@ def draw_training(diagnosis, title, sentences):
     add_title(arrays, "what each array gets (rings: biases and other vectors)")
     left, right = arrays.subplots(1, 2, sharey=True)
     colors = [TEST if marked_names & {*names} else TRAIN for names in rows.values()]
-    array_rows = [[diagnosis["arrays"][name] for name in names] for names in rows.values()]
+    gradient_dots = []
+    step_dots = []
+    for names in rows.values():
+        arrays_of_row = [diagnosis["arrays"][name] for name in names]
+        gradient_dots.append([(array["gradient"], array["is_vector"]) for array in arrays_of_row])
+        step_dots.append([(array["step"], array["is_vector"]) for array in arrays_of_row])
     label_rows(left, rows, "the size of its gradient")
-    draw_sizes(left, [[(array["gradient"], array["is_vector"]) for array in row] for row in array_rows], colors)
+    draw_sizes(left, gradient_dots, colors)
     label_rows(right, rows, "its step / its weights; dashed: 0.001")
-    draw_sizes(right, [[(array["step"], array["is_vector"]) for array in row] for row in array_rows], colors, 1e-3)
+    draw_sizes(right, step_dots, colors, 1e-3)
     return figure
 
 
@@ -98,7 +105,9 @@ def draw_sizes(axes, rows, colors, rule=None):
 
     rule: where a dashed line is.
     """
-    dots = [(y, value, is_ring) for y, row in enumerate(rows) for value, is_ring in row if value and np.isfinite(value)]
+    dots = []
+    for y, row in enumerate(rows):
+        dots += [(y, value, is_ring) for value, is_ring in row if value and np.isfinite(value)]
     values = [value for _, value, _ in dots]
     if rule:
         values.append(rule)

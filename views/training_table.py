@@ -17,7 +17,8 @@ RECORDED = Path(__file__).with_name("healthy.json")
 STEPS = (1, 20, 200)  # that are recorded
 LAST = "last"  # the name of a run's last step
 COLUMNS = "mean", "spread", "zeros"
-DEVIATIONS, LEAST = 80, 0.1  # see `make_ranges`
+DEVIATIONS = 80  # see `make_ranges`
+LEAST = 0.1
 
 
 class Range(NamedTuple):
@@ -86,7 +87,8 @@ def find_ranges(options, step, rows):
         return {}, [explain_no_ranges(f"healthy runs are recorded with the default options, and this one has {words}")]
     if str(step) not in records:
         return {}, [explain_no_ranges(f"healthy runs are recorded at steps {', '.join(records)}, and not at this one")]
-    healthy, n_seeds = records[str(step)]["rows"], records[str(step)]["n"]
+    healthy = records[str(step)]["rows"]
+    n_seeds = records[str(step)]["n"]
     if healthy.keys() != rows.keys():
         return {}, [explain_no_ranges("this network has other layers or arrays than the one that is recorded")]
     return make_ranges(healthy, n_seeds), []

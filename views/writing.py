@@ -25,7 +25,9 @@ def draw_generated_digit(steps, title):
     steps: {"image": (28, 28), "words": (T,), "vocabulary": (V, 16), "p": (T, V), "perplexity": (T,), "attention":
     {"block 1": (h, T, T), ...}, "place": a number among the T}.
     """
-    patch, image, p = steps["place"], steps["image"], steps["p"]
+    patch = steps["place"]
+    image = steps["image"]
+    p = steps["p"]
     # Row `patch` of the weights predicts that patch. Column 0 is the word of the digit, column j the patch j - 1.
     blocks = {name: weights[:8, patch] for name, weights in steps["attention"].items()}  # (h, T)
     heads = len(blocks["block 1"])
@@ -75,7 +77,9 @@ def draw_generated_text(steps, title):
     steps: {"letters": those of the text, "words": (T,), "p": (T, V), "perplexity": (T,), "attention": {"block 1": (h,
     T, T), ...}, "place": a number among the T}.
     """
-    position, p, letters = steps["place"], steps["p"], steps["letters"]
+    position = steps["place"]
+    p = steps["p"]
+    letters = steps["letters"]
     visible_letters = [make_visible(letters[word]) for word in steps["words"]]
     # Row `place` of the weights predicts that letter. Column 0 is what the text began with, column j the letter j - 1.
     blocks = {name: weights[:8, position] for name, weights in steps["attention"].items()}  # (h, T)

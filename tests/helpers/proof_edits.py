@@ -136,7 +136,7 @@ EDITS = [
     Edit("the step doubles the rate", MLP, [("main_np.py", STEP, "    optimizer.step(network.params, grads, 2 * lr)\n")], "main_np.train_step", "it gives the optimizer another learning rate", 1),
     Edit("half the momentum", MLP, [("main_np.py", "v *= momentum  #", "v *= 0.5 * momentum  #")], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
     Edit("biases decay", DECAY, [("main_np.py", "if weight_decay and p.ndim > 1:  # weights shrink", "if weight_decay:  # all shrink")], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
-    Edit("a step more", ADAMW, [("main_np.py", "1 - beta1**step,", "1 - beta1 ** (step + 1),")], "main_np.update_adamw", "main_np.update_adamw does not move the parameters as torch.optim.AdamW does.", 1),
+    Edit("a step more", ADAMW, [("main_np.py", "m_total = 1 - beta1**step", "m_total = 1 - beta1 ** (step + 1)")], "main_np.update_adamw", "main_np.update_adamw does not move the parameters as torch.optim.AdamW does.", 1),
     Edit("an update to nan", MLP, [("main_np.py", "p -= lr * v  #", "p -= lr * v + np.where(p == p.max(), np.nan, 0)  #")], "", "main_np.update: the first array that is not finite is W1, in step 1", 2),
     Edit("PyTorch's loss twice", MLP, [(TORCH, "    loss.backward()", "    (2 * loss).backward()")], "main_torch.train_step", "main_torch.train_step is wrong, and mlp_np.py is right", 1),
     Edit("PyTorch clips", MLP, [(TORCH, "    loss.backward()", "    loss.backward()\n    torch.nn.utils.clip_grad_norm_(network.parameters(), 0.01)")], "main_torch.train_step", "main_torch.train_step is wrong, and mlp_np.py is right", 1),
