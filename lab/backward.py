@@ -22,8 +22,11 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser
     from views.parts import SIGNED
 
-HEIGHT, LR = 560, 0.001
-TOP, BOTTOM = 112, 528  # of the columns
+HEIGHT = 560
+LR = 0.001
+# of the columns
+TOP = 112
+BOTTOM = 528
 MOVES = 6  # frames of a movement
 TIMES = {"moving": 80, "standing": 2300, "last": 4500}  # milliseconds
 
@@ -62,12 +65,15 @@ def list_stages(values):
     hidden_bars (16,): of the hidden units, from -1 to 1; answer_bars (10,): of the digits; layer1 (784, 16) and layer2
     (16, 10): the weights of the two layers, or their gradients.
     """
-    no_bars, answer = (np.zeros(16), ""), (np.zeros(10), "")
+    no_bars = (np.zeros(16), "")
+    answer = (np.zeros(10), "")
     W1, W2, dW1, dW2 = ((values[name], name) for name in ("W1", "W2", "dW1", "dW2"))
     # A bar of 1 is as long as can be.
     z1, a1 = ((values[name] / np.abs(values["z1"]).max(), name) for name in ("z1", "a1"))
     da1, dz1 = ((values[name] / np.abs(values["da1"]).max(), name) for name in ("da1", "dz1"))
-    p, dlogits, new_answer = (values["p"], "p"), (values["dlogits"], "dlogits"), (values["new_p"], "p")
+    p = (values["p"], "p")
+    dlogits = (values["dlogits"], "dlogits")
+    new_answer = (values["new_p"], "p")
     loss, new_loss = (f"{values[name]:.2f}" for name in ("loss", "new_loss"))
     digit = values["y"]
     prediction = values["p"].argmax()

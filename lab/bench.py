@@ -247,15 +247,15 @@ def find_contradictions(rounds):
         expected = plan.steps * ms / 1000 + epochs * test
         if abs(expected - run_seconds) > max(TOLERANCE * run_seconds, SMALL):
             terms = f"{plan.steps} steps of {ms:.2f} ms and {epochs} x {test:.2f} s of testing"
-            contradictions[
-                f"{terms} are {expected:.1f} s, but {name} took {run_seconds:.1f} s ({argv or 'default'})"
-            ] = names
+            message = f"{terms} are {expected:.1f} s, but {name} took {run_seconds:.1f} s ({argv or 'default'})"
+            contradictions[message] = names
     return contradictions
 
 
 def list_measured_runs(rounds):
     """Return (options of a step, those of a whole program) of each network that was there when these were measured."""
-    return [(network, argv) for network, argv in RUNS.items() if any(f" | {network} | " in name for name in rounds)]
+    networks = [network for network in RUNS if any(f" | {network} | " in name for name in rounds)]
+    return [(network, RUNS[network]) for network in networks]
 
 
 def make_key(*parts):
@@ -298,7 +298,7 @@ def make_steps_table(rounds):
             + make_comparison_cells(rounds, "step", argv, threads)
             + make_comparison_cells(rounds, "test", argv, threads)
         )
-    heads = [f"{task}: {name}" for task in ("step", "testing") for name in (*PROGRAMS, "ratio")]
+    heads = [f"{task}: {name}" for task, name in product(("step", "testing"), (*PROGRAMS, "ratio"))]
     return results.format_table(["network", "batch", "threads", *heads], rows)
 
 

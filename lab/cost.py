@@ -122,7 +122,8 @@ def make_table(costs):
     """Return the costs as a table in Markdown."""
     rows = []
     for name, row in costs.items():
-        hand, tape = row["by hand"], row["on the tape"]
+        hand = row["by hand"]
+        tape = row["on the tape"]
         ms = [hand["ms"], tape["ms"], tape["ms"] / hand["ms"]]
         rows.append([name, *(f"{value:.2f}" for value in ms), f"{hand['MB']:.1f}", f"{tape['MB']:.1f}"])
     head = ["forward and backward", "ms by hand", "ms on the tape", "ratio", "MB kept by hand", "MB kept on the tape"]

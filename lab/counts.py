@@ -150,7 +150,10 @@ def make_frequency_table(runs):
 
     runs: {seed: {"seen": what `compare_by_frequency` returns}}.
     """
-    means = np.mean([[run["seen"][str(low)] for low in SEEN] for run in runs.values()], axis=0)  # (5, 3)
+    numbers_by_run = []
+    for run in runs.values():
+        numbers_by_run.append([run["seen"][str(low)] for low in SEEN])
+    means = np.mean(numbers_by_run, axis=0)  # (5, 3)
     ends = [f"{low:,} to {high - 1:,}" for low, high in pairwise(SEEN)] + [f"{SEEN[-1]:,} or more"]
     rows = [
         [end, f"{percent:.0f}", f"{table_loss:.2f}", f"{network_loss:.2f}"]
@@ -167,9 +170,9 @@ def make_table(results_by_table, networks):
     """
     scores = {name: results_by_table[name] for name in [*TABLES, *ROWS] if name in results_by_table}
     for name, runs in networks.items():
-        scores[name] = {
-            metric: float(np.mean([run[metric] for run in runs.values()])) for metric in ("loss", "accuracy")
-        }
+        scores[name] = {}
+        for metric in ("loss", "accuracy"):
+            scores[name][metric] = float(np.mean([run[metric] for run in runs.values()]))
     rows = [
         [name, f"{row['loss']:.2f}", f"{np.exp(row['loss']):.1f}", f"{row['accuracy']:.3f}"]
         for name, row in scores.items()

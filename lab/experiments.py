@@ -62,11 +62,11 @@ def measure_run(command, seed, project=ROOT):
             return {"stopped": process.stderr.splitlines()[-1].partition(": ")[2]}
         history = json.loads(next(Path(folder).glob("history_*.json")).read_text())
     steps = [0, *history["test_step"]]
-    epoch_means = {
-        kind: [float(np.mean(history[kind][a:b])) for a, b in pairwise(steps)]
-        for kind in ("train_loss", "train_accuracy")
-    }
-    curves = epoch_means | {kind: history[kind] for kind in ("test_loss", "test_accuracy")}
+    curves = {}
+    for kind in ("train_loss", "train_accuracy"):
+        curves[kind] = [float(np.mean(history[kind][a:b])) for a, b in pairwise(steps)]
+    for kind in ("test_loss", "test_accuracy"):
+        curves[kind] = history[kind]
     result = {"machine": history["machine"]}
     for kind, values in curves.items():
         saved_values = values[:: max(1, len(values) - 1)] if seed else values

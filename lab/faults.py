@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from support import program
@@ -154,8 +155,9 @@ def save_answers(content):
 
 def compute_entropy(names):
     """Return the entropy of the suspects of these faults, in bits: how much is still open."""
-    counts = [sum(FAULTS[name].suspect == suspect for name in names) for suspect in SUSPECTS]
-    return -sum(n / len(names) * math.log2(n / len(names)) for n in counts if n)
+    counts = Counter(FAULTS[name].suspect for name in names)
+    ordered_counts = [counts[suspect] for suspect in SUSPECTS]
+    return -sum(n / len(names) * math.log2(n / len(names)) for n in ordered_counts if n)
 
 
 def rank_looks(content):
@@ -163,12 +165,10 @@ def rank_looks(content):
     names = [*content["faults"]]
     gains = {}
     for look in LOOKS:
-        groups = [
-            [n for n in names if bool(content["faults"][n].get(look)) is has_symptom] for has_symptom in (True, False)
-        ]
-        gains[look] = compute_entropy(names) - sum(
-            len(group) / len(names) * compute_entropy(group) for group in groups if group
-        )
+        with_symptom = [name for name in names if content["faults"][name].get(look)]
+        without_symptom = [name for name in names if not content["faults"][name].get(look)]
+        groups = [group for group in (with_symptom, without_symptom) if group]
+        gains[look] = compute_entropy(names) - sum(len(group) / len(names) * compute_entropy(group) for group in groups)
     return dict(sorted(gains.items(), key=lambda item: -item[1]))
 
 
@@ -194,7 +194,10 @@ def make_table(content):
 def make_summary(content):
     """Return a summary of the table, line by line, in Markdown."""
     answers = content["faults"]
-    counts = {look: sum(bool(symptoms.get(look)) for symptoms in answers.values()) for look in LOOKS}
+    counts = dict.fromkeys(LOOKS, 0)
+    for symptoms in answers.values():
+        for look in LOOKS:
+            counts[look] += bool(symptoms.get(look))
     silent_faults = [FAULTS[name].why for name, symptoms in answers.items() if not any(symptoms.values())]
     steps = ", ".join(f"{look} {count}" for look, count in counts.items())
     ranking = ", ".join(f"{look} ({bits:.2f} bits)" for look, bits in rank_looks(content).items())

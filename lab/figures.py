@@ -35,7 +35,9 @@ with program.import_guard("requirements-np.txt"):
     from views.parts import SIGNED
 
 WIDTH = 800  # of every picture, in points, which are the units of all positions and sizes here
-GREY, GREYISH, FRAME = "#737373", "#f6f6f6", "#d0d0d0"
+GREY = "#737373"
+GREYISH = "#f6f6f6"
+FRAME = "#d0d0d0"
 PAPER = LinearSegmentedColormap.from_list("paper", ["white", INK])
 NOTE = {"color": GREY}
 HEAD = {"size": 18, "weight": "bold"}
@@ -79,13 +81,15 @@ class Page:
         self.draw_text((x + 11 * columns, y - 14, name), color=color, **HEAD, **CODE)
         for (i, j), number in np.ndenumerate(array):
             is_border = border and not (0 < i < rows - 1 and 0 < j < columns - 1)
-            left, top = x + 22 * j, y + 22 * i
+            left = x + 22 * j
+            top = y + 22 * i
             self.draw_box(left, top, 22, 22, fill=GREYISH if is_border else "white", edge=FRAME, line=0.8, corner=0)
             if not np.isnan(number):
                 shade = GREY if is_border or not number else INK
                 self.draw_text((left + 11, top + 11, f"{number:.0f}".replace("-", "−")), color=shade, size=15, **CODE)
         for i, j, side, shade in marks:
-            left, top = x + 22 * j, y + 22 * i
+            left = x + 22 * j
+            top = y + 22 * i
             self.draw_box(left, top, 22 * side, 22 * side, fill="none", edge=shade, line=2, corner=0)
 
 
@@ -207,7 +211,8 @@ def load_page_network():
 def draw_mistake(page):
     """It takes this 4 for a 2: here is why"""
     model, facts = load_page_network()
-    number, true = facts["numbers"][facts["opens"]], facts["labels"][facts["opens"]]
+    number = facts["numbers"][facts["opens"]]
+    true = facts["labels"][facts["opens"]]
     image = data.load().test_images[number]
     run = SimpleNamespace(pixels=facts["pixels"], dtype="float64")
     options = SimpleNamespace(run=run, source=data.SOURCES["mnist"])
@@ -226,7 +231,7 @@ def draw_mistake(page):
     crop = np.s_[top : top + 24, left : left + 24]  # the digit, and a little paper
 
     def ink(contributions, x_, y_, size):
-        """What each pixel of ink adds to the difference of the two scores: (784,), for ink in place of paper."""
+        """Draw what each pixel of ink adds to the difference of the two scores: (784,), for ink in place of paper."""
         contributions = (contributions * (x - paper)).reshape(28, 28)[crop]
         extent = (x_, x_ + size, y_ + size, y_)
         limit = 0.6 * np.abs(contributions).max()  # beyond it, all is in full colour

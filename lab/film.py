@@ -28,7 +28,8 @@ with program.import_guard("requirements-np.txt"):
 OPTIONS = ("--hidden", 16, "--init", "geohot", "--epochs", 1)
 PIXELS = 800  # the width of the film
 HEIGHT = 560  # in the units of a page
-FRAMES, SHADES = 48, 12
+FRAMES = 48
+SHADES = 12
 TIMES = {"still": 600, "first": 1200, "each": 160, "last": 1800}  # milliseconds
 
 

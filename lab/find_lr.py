@@ -20,7 +20,10 @@ with program.import_guard("requirements-np.txt"):
     from support.files import check_output, open_folder
     from support.schedule import make_plan
 
-LOWEST, HIGHEST, STEPS = 1e-6, 1e2, 320  # the rates, in so many steps: 40 for each factor of ten
+# The rates, in so many steps: 40 for each factor of ten.
+LOWEST = 1e-6
+HIGHEST = 1e2
+STEPS = 320
 KEPT = 0.9  # of a running mean of the loss goes into the next
 LOST = 2  # times the first loss: then it ends
 FALL = 0.9  # of its way down, the loss has made at the rate that is suggested

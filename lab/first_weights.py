@@ -71,7 +71,8 @@ def main():
     Parser(description=__doc__).parse_args()
     runs = {}
     for name, size in SIZES.items():
-        run = runs[name] = train(size)
+        run = train(size)
+        runs[name] = run
         first_loss = run["loss"][0]
         last_accuracy = run["accuracy"][-1]
         print(

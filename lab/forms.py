@@ -27,7 +27,9 @@ class RecordedNetwork:
         return getattr(self.network, name)
 
     def forward(self, x):
-        self.x, self.params_before, self.changes_params = x.copy(), copy_arrays(self.network.params), ""
+        self.x = x.copy()
+        self.params_before = copy_arrays(self.network.params)
+        self.changes_params = ""
         logits = self.network.forward(x)
         if not isinstance(logits, np.ndarray):
             place = locate_method(get_model(self.network), "forward")
@@ -166,9 +168,10 @@ class InPyTorch:
         arrays = group_arrays(self.logits.detach().numpy(), loss, self.logits.grad.numpy(), self.get_gradients())
         saved_arrays = self.get_arrays()
         # Without momentum, PyTorch keeps no velocities: they stay 0.
-        return arrays | {
-            group: arrays for group, arrays in saved_arrays.items() if any(a.any() for a in arrays.values())
-        }
+        for group, arrays_by_name in saved_arrays.items():
+            if any(array.any() for array in arrays_by_name.values()):
+                arrays[group] = arrays_by_name
+        return arrays
 
     def get_gradients(self):
         """Return {name: gradient} in NumPy's layout, of the latest backward pass."""

@@ -37,7 +37,10 @@ DIGITS = 4  # significant ones, of what is recorded
 
 def name_runs():
     """Return "MODEL DATASET" for each network and dataset."""
-    return [f"{model} {dataset}" for model, entry in NETWORKS.items() for dataset in DATASETS[entry.writes]]
+    names = []
+    for model, entry in NETWORKS.items():
+        names += [f"{model} {dataset}" for dataset in DATASETS[entry.writes]]
+    return names
 
 
 def make_options(name, seed, *extra_options):
@@ -99,7 +102,10 @@ def save(content):
 
 def name_steps():
     """Return (run, step) for all that is recorded."""
-    return [(name, step) for step in STEPS for name in name_runs()] + [(FAST, LAST)]
+    steps = []
+    for step in STEPS:
+        steps += [(name, step) for name in name_runs()]
+    return [*steps, (FAST, LAST)]
 
 
 def record(name, step):

@@ -19,14 +19,20 @@ from support.options import with_changes
 from support.rounding import round_up
 from support.slopes import Slopes, one_hot, true_loss
 
-BOUND, LEAST = 1e-9, 1e-3  # what is more than rounding, in the units of support.lockstep.departure
+# What is more than rounding, in the units of support.lockstep.find_departure.
+BOUND = 1e-9
+LEAST = 1e-3
 ZERO = 1e-12  # of the largest gradient of a step: what is less, and should be 0, is rounding
 DRAWN = 3  # entries of each array for which a slope is measured, beside that with the largest gradient
-TEXTS, PROMPT = 4, 3  # texts that are decoded, and words of the prompt that is sampled from
-COPIES, PARTS = 1000, 10  # of that prompt, and in how many parts they are drawn: large vocabularies take much memory
+TEXTS = 4  # that are decoded
+PROMPT = 3  # words of the prompt that is sampled from
+COPIES = 1000  # of that prompt
+PARTS = 10  # in which they are drawn: large vocabularies take much memory
 TEMPERATURE = 0.7
 SAMPLING = {"": (None, 1), "with top-k, ": (3, 1), "with top-p, ": (None, 0.7)}  # {in words: (top, top_p)}
-HAND, SLOPE, DEFINITION = "by hand", "differences of its loss", "-log p[y]"
+HAND = "by hand"
+SLOPE = "differences of its loss"
+DEFINITION = "-log p[y]"
 
 
 class Row(NamedTuple):
@@ -45,7 +51,9 @@ def find_outvoted(values, difference):
 
     values: {judge: its number}. Two agree if they are nearer to each other than a third of the difference in question.
     """
-    camps = [{judge for judge in values if abs(values[judge] - value) <= difference / 3} for value in values.values()]
+    camps = []
+    for value in values.values():
+        camps.append({judge for judge in values if abs(values[judge] - value) <= difference / 3})
     largest = max(camps, key=len)
     rivals = [camp for camp in camps if not camp & largest]
     if len(largest) < 2 or any(len(camp) == len(largest) for camp in rivals):
@@ -348,7 +356,8 @@ def vote_on_differences(differences, twins, options, saved_arrays, x, y):
 
     None if all gradients are slopes.
     """
-    departure, direction = differences.first, differences.direction
+    departure = differences.first
+    direction = differences.direction
     if departure is None:
         return None
     values = {HAND: departure.one, SLOPE: departure.other}

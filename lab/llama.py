@@ -60,7 +60,8 @@ def make_texts_table(result):
     rows = []
     for name, runs in result["runs"].items():
         first_run, *_ = runs.values()
-        losses, accuracies = ([run[metric] for run in runs.values()] for metric in ("loss", "accuracy"))
+        losses = [run["loss"] for run in runs.values()]
+        accuracies = [run["accuracy"] for run in runs.values()]
         spreads = results.format_spread(losses, ".3f"), results.format_spread(accuracies, ".3f")
         rows.append([f"`{name}`", f"{first_run['parameters']:,}", first_run["lr"], *spreads, len(losses)])
     head = ["", "parameters", "highest learning rate", "test loss of a letter", "letters guessed right", "seeds"]
@@ -73,7 +74,9 @@ CHANNELS = 64
 FAR = 100
 BASES = {10_000: TRAIN, 100_000: TEST}
 PAIRS = (0, 6, 12, 18)  # whose turn is drawn alone
-SENTENCE, LOOKS, SEEN = "The animal didn't cross the street because it was too tired.", " it", " animal"
+SENTENCE = "The animal didn't cross the street because it was too tired."
+LOOKS = " it"
+SEEN = " animal"
 
 
 @plot_style()
@@ -106,7 +109,8 @@ def draw_heads(path):
     model.forward(np.array([token_ids]))
     blocks = [layer.layers["attention"].weights[0] for name, layer in model.layers.items() if "blocks" in name]
     weights = np.array(blocks)  # (blocks, h, T, T)
-    query_position, key_position = names.index(LOOKS), names.index(SEEN)
+    query_position = names.index(LOOKS)
+    key_position = names.index(SEEN)
     block, head = np.unravel_index(weights[:, :, query_position, key_position].argmax(), weights.shape[:2])
     head_weights = weights[block, head]
     weight = head_weights[query_position, key_position]
@@ -195,7 +199,8 @@ def time_in_pytorch(path, threads):
                 part(z).unflatten(-1, (n, -1)).transpose(1, 2)
                 for part, n in ((layer.query, layer.heads), (layer.key, layer.kv_heads), (layer.value, layer.kv_heads))
             )
-            q, k = apply_rotary(q, place), apply_rotary(k, place)
+            q = apply_rotary(q, place)
+            k = apply_rotary(k, place)
             if place:
                 k, v = (torch.cat([old, new], dim=2) for old, new in zip(cache[i], (k, v), strict=True))
             cache[i] = k, v
@@ -361,7 +366,8 @@ def ask_both(question, model, file, llama_cpp_model):
 
 def summarize_comparison(answers):
     """Return a sentence with the numbers."""
-    difference, largest = (max(answer[key] for answer in answers.values()) for key in ("apart", "largest"))
+    difference = max(answer["apart"] for answer in answers.values())
+    largest = max(answer["largest"] for answer in answers.values())
     is_same = all(answer["same"] for answer in answers.values())
     tokens = f"the {LIKELIEST} tokens after the question, the most likely one each time, are the same"
     if not is_same:

@@ -13,6 +13,7 @@ one table for embedding and last layer or two, and clipped gradients. So this co
 import math
 import sys
 import time
+from itertools import chain
 
 from support import program
 
@@ -209,12 +210,15 @@ def make_table(result):
     """Return a table in Markdown over the seeds: parameters, seconds (if all were kept), and losses of a letter."""
     rows = []
     steps = (STEPS // 4, STEPS // 2, STEPS)
-    has_seconds = all(run["seconds"] for runs in result["runs"].values() for run in runs.values())
+    all_runs = chain(*(runs.values() for runs in result["runs"].values()))
+    has_seconds = all(run["seconds"] for run in all_runs)
     for tool, (name, _) in TOOLS.items():
         runs = result["runs"][tool]
         parameters = next(iter(runs.values()))["parameters"]
         seconds = [results.format_spread([run["seconds"] for run in runs.values()], ".0f")] if has_seconds else []
-        losses = [results.format_spread([run["losses"][str(step)] for run in runs.values()], ".3f") for step in steps]
+        losses = []
+        for step in steps:
+            losses.append(results.format_spread([run["losses"][str(step)] for run in runs.values()], ".3f"))
         rows.append([name, f"{parameters:,}", *seconds, *losses])
     loss_heads = [f"loss after {step:,} steps" for step in steps]
     return results.format_table(["", "parameters", *["seconds"] * has_seconds, *loss_heads], rows)

@@ -52,7 +52,8 @@ STATED = {
     },
 }
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS, PUBLISHED_RUNS = ROOT / "lab" / "results.json", ROOT / "learning_curves" / "published"
+RESULTS = ROOT / "lab" / "results.json"
+PUBLISHED_RUNS = ROOT / "learning_curves" / "published"
 FRAMEWORKS = {"np": "NumPy", "torch": "PyTorch"}
 # The published recipes, with each framework's first weights in both; and what was published.
 INITS = {
@@ -123,8 +124,16 @@ def list_runs(model, network):
     return runs
 
 
+def list_all_runs(networks):
+    """Return {name: (command, seeds)} of the runs of several networks, {model: network}: see `list_runs`."""
+    runs = {}
+    for model, network in networks.items():
+        runs |= list_runs(model, network)
+    return runs
+
+
 READERS = {model: network for model, network in NETWORKS.items() if not network.writes}  # lab/writing.py has the others
-RUNS = {name: run for model, network in READERS.items() for name, run in list_runs(model, network).items()}
+RUNS = list_all_runs(READERS)
 
 
 def list_drawn_commands(model, network):
@@ -215,8 +224,7 @@ def make_accuracy_table(result, writes=False):
     """Return the runs of networks that read, or of those that write, in Markdown, with the spread over their seeds."""
     rows = []
     networks = {model: network for model, network in NETWORKS.items() if network.writes == writes}
-    runs = {name: run for model, network in networks.items() for name, run in list_runs(model, network).items()}
-    for name, (command, _) in runs.items():
+    for name, (command, _) in list_all_runs(networks).items():
         entry = result["accuracy"].get(name)
         if entry:
             accuracies = get_values(entry)
@@ -313,9 +321,12 @@ def make_elsewhere_table(result):
     ]  # fmt: skip
     text = result.get("nanogpt")
     if text:
-        last_losses = [[run["losses"]["2000"] for run in text["runs"][tool].values()] for tool in FRAMEWORKS.values()]
-        hand, pytorch_time = (f"{np.mean(losses):.2f}, n = {len(losses)}" for losses in last_losses)
-        rows.insert(3, ["Shakespeare, loss of a letter after 2,000 steps", hand, f"nanoGPT's recipe: {pytorch_time}",
+        cells = []
+        for tool in FRAMEWORKS.values():
+            losses = [run["losses"]["2000"] for run in text["runs"][tool].values()]
+            cells.append(f"{np.mean(losses):.2f}, n = {len(losses)}")
+        hand, recipe = cells
+        rows.insert(3, ["Shakespeare, loss of a letter after 2,000 steps", hand, f"nanoGPT's recipe: {recipe}",
                         "`python -m lab.nanogpt`"])  # fmt: skip
     runs_by_network = result.get("llama", {}).get("runs")
     if runs_by_network:

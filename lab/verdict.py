@@ -28,8 +28,11 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser
 
 EXERCISE = BY_NAME["dz1"]
-DOTS, SLIP, RIGHT = "dz1 = ...", "dz1 = da1 * z1", "dz1 = da1 * (z1 > 0)"
-HEIGHT, UNITS = 450, 4
+DOTS = "dz1 = ..."
+SLIP = "dz1 = da1 * z1"
+RIGHT = "dz1 = da1 * (z1 > 0)"
+HEIGHT = 450
+UNITS = 4
 WIDE = 0.602  # a letter of code, in heights
 TIMES = {"said": 4500, "passed": 3500, "digit": 5000, "asked": 2200, "key": 130}  # milliseconds
 

@@ -19,7 +19,8 @@ with program.import_guard("requirements-np.txt"):
     from support.files import atomic_write
     from support.options import Parser
 
-WORDS, IMAGES = 128, 30_000
+WORDS = 128
+IMAGES = 30_000
 
 
 def find_words(images, number):

@@ -114,16 +114,16 @@ def measure_names(model, options):
     """Measure how many of the names that a network writes at each temperature are in the list that it learned from."""
     known_names = {*texts.decode_names(data.load(options.source).train_tokens)}
     names_at = {t: generate_names(model, options, "", NAMES, t, np.random.default_rng(0)) for t in NAME_TEMPERATURES}
-    return {
-        "in the list": {
-            str(t): float(np.mean([name in known_names for name in names])) for t, names in names_at.items()
-        }
-    }
+    shares = {}
+    for t, names in names_at.items():
+        shares[str(t)] = float(np.mean([name in known_names for name in names]))
+    return {"in the list": shares}
 
 
 def measure_real_digits(classifier, dataset, train_images):
     """Measure the same of test digits: what a network that writes them without a fault would reach."""
-    images, labels = dataset.test_images, dataset.test_labels
+    images = dataset.test_images
+    labels = dataset.test_labels
     word_images = round_to_words(images)
     shares = {
         f"read{kind}": float((classify_digits(x, classifier) == labels).mean())
@@ -185,14 +185,10 @@ def make_names_table(result):
     rows = [
         ["test loss of a letter", results.format_spread([run["loss"] for run in runs], ".3f")],
         ["letters guessed right", results.format_spread([run["accuracy"] for run in runs], ".3f")],
-        *(
-            [
-                f"in the list, at temperature {t}",
-                results.format_spread([run["in the list"][str(t)] for run in runs], ".3f"),
-            ]
-            for t in NAME_TEMPERATURES
-        ),
     ]
+    for t in NAME_TEMPERATURES:
+        spread = results.format_spread([run["in the list"][str(t)] for run in runs], ".3f")
+        rows.append([f"in the list, at temperature {t}", spread])
     return results.format_table(["", describe_mean(runs)], rows)
 
 

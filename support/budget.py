@@ -80,7 +80,10 @@ class CountingReader(io.RawIOBase):
         if size > self.most:
             raise UserError(f"{self.name} has a header of more than {self.most:,} bytes")
         content = bytearray()
-        while len(content) < size and (piece := super().read(min(PIECE, size - len(content)))):
+        while len(content) < size:
+            piece = super().read(min(PIECE, size - len(content)))
+            if not piece:
+                break
             content += piece
         return bytes(content)
 
@@ -89,7 +92,10 @@ class CountingReader(io.RawIOBase):
         self.check(size)
         content = bytearray(size)
         n_read = 0
-        while n_read < size and (n_new := self.readinto(memoryview(content)[n_read:])):
+        while n_read < size:
+            n_new = self.readinto(memoryview(content)[n_read:])
+            if not n_new:
+                break
             n_read += n_new
         return content if n_read == size and not self.read(1) else None
 
@@ -144,7 +150,8 @@ def check_directory(file, name):
     # What a file begins its end with, where the size of the list is in it, how many bytes that has; the second is for
     # large files. The first then has nothing but ones.
     for sign, offset, n_bytes in ((b"PK\5\6", 12, 4), (b"PK\6\6", 40, 8)):
-        if (position := end.rfind(sign)) >= 0:
+        position = end.rfind(sign)
+        if position >= 0:
             list_size = int.from_bytes(end[position + offset : position + offset + n_bytes], "little")
             if list_size > DIRECTORY and (n_bytes == 8 or list_size != 2**32 - 1):
                 raise UserError(f"{name} has a list of files of more than {DIRECTORY:,} bytes")

@@ -42,7 +42,8 @@ class Checkpoint(NamedTuple):
     def copy_to(self, groups):
         """Copy its arrays into those of a new network, and perhaps of its optimizer (main_np.get_arrays gives them)."""
         own_groups = {group: self.groups.get(group, {}) for group in groups}
-        if mismatch := describe_mismatch(own_groups, groups, "in the file", "in that"):
+        mismatch = describe_mismatch(own_groups, groups, "in the file", "in that")
+        if mismatch:
             self.refuse(mismatch)
         for group, name, array in iter_arrays(groups):
             array[...] = self.groups[group][name]
@@ -57,19 +58,25 @@ def describe_mismatch(a, b, in_a="in NumPy", in_b="in PyTorch"):
 
     a, b: {group: {name: array or tensor}}, the groups of `main_np.get_arrays` or some of them.
     """
-    a, b = (
-        {
-            name if group == "params" else f"{name} ({group})": tuple(array.shape)
-            for group, name, array in iter_arrays(groups)
-        }
-        for groups in (a, b)
-    )
-    for name in a | b:
-        if name not in a or name not in b:
-            return f"{name} is {in_a if name in a else in_b}, and not {in_b if name in a else in_a}"
-        if a[name] != b[name]:
-            return f"{name} has the shape {a[name]} {in_a}, and {b[name]} {in_b}"
+    shapes_a = get_shapes(a)
+    shapes_b = get_shapes(b)
+    for name in shapes_a | shapes_b:
+        if name not in shapes_b:
+            return f"{name} is {in_a}, and not {in_b}"
+        if name not in shapes_a:
+            return f"{name} is {in_b}, and not {in_a}"
+        if shapes_a[name] != shapes_b[name]:
+            return f"{name} has the shape {shapes_a[name]} {in_a}, and {shapes_b[name]} {in_b}"
     return ""
+
+
+def get_shapes(groups):
+    """Return {name: shape} of all arrays. A name has its group behind it, if it is not that of a parameter."""
+    shapes = {}
+    for group, name, array in iter_arrays(groups):
+        label = name if group == "params" else f"{name} ({group})"
+        shapes[label] = tuple(array.shape)
+    return shapes
 
 
 def describe_misfit(params, grads):
@@ -93,8 +100,10 @@ def check_names(names):
 
 
 def iter_arrays(groups):
-    """(group, name, array) of each array."""
-    return [(group, name, array) for group, arrays in groups.items() for name, array in arrays.items()]
+    """Yield (group, name, array) of each array."""
+    for group, arrays in groups.items():
+        for name, array in arrays.items():
+            yield group, name, array
 
 
 def save_checkpoint(path, options, groups, history, obsolete=()):

@@ -13,7 +13,10 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, 
 
 from support.files import atomic_write
 
-TRAIN, TEST, INK, GRID = "#2f6fb3", "#d1495b", "#2b2b2b", "#e3e3e3"
+TRAIN = "#2f6fb3"
+TEST = "#d1495b"
+INK = "#2b2b2b"
+GRID = "#e3e3e3"
 MONO = "DejaVu Sans Mono"
 SETTINGS = (
     dict.fromkeys(["text.color", "axes.labelcolor", "xtick.color", "ytick.color"], INK)
@@ -71,7 +74,8 @@ class PowerLabels(LogFormatterSciNotation):
     """10⁻³ and 2 × 10⁻³, as matplotlib writes them, but without its mathematics, which `style` turns off."""
 
     def __call__(self, x, pos=None):
-        match = re.fullmatch(r"\$\\mathdefault\{(?:(.*)\\times)?10\^\{(.*)\}\}\$", text := super().__call__(x, pos))
+        text = super().__call__(x, pos)
+        match = re.fullmatch(r"\$\\mathdefault\{(?:(.*)\\times)?10\^\{(.*)\}\}\$", text)
         if not match:
             return text
         power = match[2].translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -98,7 +98,8 @@ def check_output(option, path, ending, *read):
         raise UserError(f"{option} {path}: the name must end in {ending}")
     if any(is_same_file(path, source) for source in read):
         raise UserError(f"{option} {path} would replace a file that is read here: give another name")
-    if not (real := os.path.realpath(path)).endswith(ending):
+    real = os.path.realpath(path)
+    if not real.endswith(ending):
         raise UserError(f"{option} {path} is a link to {real}, whose name does not end in {ending}: give another name")
 
 

@@ -19,7 +19,9 @@ import numpy as np
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
-TEXT, ARRAY = 8, 9  # types of values
+# types of values
+TEXT = 8
+ARRAY = 9
 NUMBERS = {  # {type of a value: how it is written, for struct and for NumPy}
     0: ("<B", "<u1"),
     1: ("<b", "<i1"),
@@ -35,7 +37,8 @@ NUMBERS = {  # {type of a value: how it is written, for struct and for NumPy}
 }
 FORMATS = {value_type: struct.Struct(packed) for value_type, (packed, _) in NUMBERS.items()}
 DTYPES = {value_type: np.dtype(name) for value_type, (_, name) in NUMBERS.items()}
-UINT32, UINT64 = FORMATS[4], FORMATS[10]
+UINT32 = FORMATS[4]
+UINT64 = FORMATS[10]
 MOST_AXES = 4
 ALIGNMENT = 32  # bytes, unless the file says otherwise
 
@@ -83,7 +86,8 @@ class Reader:
         return self.read_number(FORMATS[value_type])
 
     def read_array(self):
-        item_type, size = self.read_number(UINT32), self.read_number(UINT64)
+        item_type = self.read_number(UINT32)
+        size = self.read_number(UINT64)
         if item_type == TEXT:
             if UINT64.size * size > len(self.content) - self.position:
                 raise ValueError("it ends too early")
@@ -108,7 +112,8 @@ def read_header(content, block_sizes):
     version = reader.read_number(UINT32)
     if version not in VERSIONS:
         raise ValueError(f"its version is {version}, and 2 and 3 are known here")
-    n_tensors, n_keys = reader.read_number(UINT64), reader.read_number(UINT64)
+    n_tensors = reader.read_number(UINT64)
+    n_keys = reader.read_number(UINT64)
     metadata = read_metadata(reader, n_keys)
     infos = read_tensor_infos(reader, n_tensors)
     alignment = metadata.get("general.alignment", ALIGNMENT)

@@ -53,7 +53,8 @@ class History:
         new_steps = self.unread
         self.unread = []
         for loss, accuracy in new_steps:
-            loss, accuracy = float(loss), float(accuracy)  # waits for a GPU
+            loss = float(loss)  # waits for a GPU
+            accuracy = float(accuracy)
             self.check(loss, self.step + 1, before_any_update=self.step == 0)
             self.train_loss.append(loss)
             self.train_accuracy.append(accuracy)
@@ -82,7 +83,7 @@ class History:
         return (
             all(len({*map(len, values)}) == 1 for values in (train, test))
             and all((np.abs(losses) < LARGEST_LOSS).all() for losses in (self.train_loss, self.test_loss))
-            and all(0 <= share <= 1 for values in (self.train_accuracy, self.test_accuracy) for share in values)
+            and all(0 <= share <= 1 for share in [*self.train_accuracy, *self.test_accuracy])
             and all(1 <= step <= self.step for step in self.test_step)
         )
 
@@ -105,7 +106,8 @@ class History:
         """The result of the latest epoch in one line; the training figures are means over its batches."""
         epoch = math.ceil(self.step / plan.steps_per_epoch)
         start = (epoch - 1) * plan.steps_per_epoch
-        loss, accuracy = np.mean(self.train_loss[start:]), np.mean(self.train_accuracy[start:])
+        loss = np.mean(self.train_loss[start:])
+        accuracy = np.mean(self.train_accuracy[start:])
         return (
             f"epoch {epoch} of {math.ceil(plan.steps / plan.steps_per_epoch)}: "
             f"training loss {format_loss(loss)} accuracy {accuracy:.4f}, "
@@ -119,10 +121,10 @@ def format_loss(loss):
 
 def round_numbers(history):
     """The numbers of a history as its file has them, with six digits: {name: list}."""
-    return {
-        name: [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
-        for name, values in history.numbers().items()
-    }
+    numbers = {}
+    for name, values in history.numbers().items():
+        numbers[name] = [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
+    return numbers
 
 
 def save_history(path, options, history, place_record=None):

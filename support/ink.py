@@ -31,15 +31,15 @@ from support.paper import (
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 # The most bytes of files, and the most pixels, of pictures that are read at the same time.
-OPEN, DECODED = (
-    CapacityLimit(PICTURE),
-    CapacityLimit(PIXELS),
-)
+OPEN = CapacityLimit(PICTURE)
+DECODED = CapacityLimit(PIXELS)
 SIDE = 320  # pixels; more would add nothing about a digit
 WIDEST = 0.4  # of the picture's longer side: what is wider both ways is no ink
 DARKEST = 128  # shade of paper: ink stands out less in less light, but on darker paper than this it would be noise
 FAINTEST = 16  # shades (of 255) between ink and paper; less is noise from a JPEG or a camera
-PALEST, NOISE, LEAST = 8, 6, 0.002  # shades of a pale pencil; times the mean of noise; of the pixels that it covers
+PALEST = 8  # shades of a pale pencil
+NOISE = 6  # times the mean of noise
+LEAST = 0.002  # of the pixels are covered by a pale pencil, or more
 REACH = 0.12  # of the picture's longer side: a dark area at the border that is narrower is ink, a wider one a shadow
 COLOURFUL = 48  # shades between two channels of a pixel
 SHARP = 1.4  # pixels: how far ink fades into paper; a shadow, a coffee stain and a crease fade more slowly
@@ -55,7 +55,9 @@ APART = 0.2  # of the height; no training image that is narrower than TALL has s
 FILLED = 0.82  # of its box is no digit; an 8 of the widest pen fills 0.78, and a wiped board 0.87, in drawn scenes
 # The most that a digit has: strokes that a row crosses, that a row and a column cross, both on average, and holes. Of
 # MNIST's 60,000 training images 38 have more.
-IN_A_ROW, IN_BOTH, HOLES = 2.09, 4.5, 2
+IN_A_ROW = 2.09
+IN_BOTH = 4.5
+HOLES = 2
 
 
 class DigitPicture(NamedTuple):
@@ -154,7 +156,8 @@ def to_grey(image, side):
     # Behind transparent pixels lies paper: in the median shade of the opaque ones, if they are most of the picture;
     # otherwise black or white, whichever is farther from what is there.
     grey, opacity = image.convert("LA").split()
-    shade, weight = np.asarray(grey, float), np.asarray(opacity, float)
+    shade = np.asarray(grey, float)
+    weight = np.asarray(opacity, float)
     if (weight > 127).mean() > 0.5:
         paper = np.median(shade[weight > 127])
     else:
@@ -314,12 +317,11 @@ def has_several_digits(ink):
     for i in 1 + np.flatnonzero(np.diff(y) > 1 + 3 * GAP * height):  # the foot of a 1 is nearer
         if np.ptp(y[i:]) < 0.2 * height and np.ptp(x[i:]) > 0.9 * np.ptp(x):
             return True
-    for i in (
-        1 + np.flatnonzero(np.diff(y) > 1 + GAP * height) if height > SMALL and np.ptp(x) + 1 < TALL * height else ()
-    ):
-        min_share = 0.1 if y[i] - y[i - 1] > APART * height else 0.35
-        if min(np.ptp(y[:i]), np.ptp(y[i:])) >= min_share * height:
-            return True
+    if height > SMALL and np.ptp(x) + 1 < TALL * height:
+        for i in 1 + np.flatnonzero(np.diff(y) > 1 + GAP * height):
+            min_share = 0.1 if y[i] - y[i - 1] > APART * height else 0.35
+            if min(np.ptp(y[:i]), np.ptp(y[i:])) >= min_share * height:
+                return True
     for lean in (0, 0.2, 0.4):
         slanted_x = x + lean * y
         order = slanted_x.argsort()

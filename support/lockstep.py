@@ -28,7 +28,8 @@ def find_departure(a, b, tolerance, min_scale=1.0):
     exactly 0 is rounding.
     """
     groups = [group for group in a if group in b]
-    if mismatch := describe_mismatch({g: a[g] for g in groups}, {g: b[g] for g in groups}, "in one", "in the other"):
+    mismatch = describe_mismatch({g: a[g] for g in groups}, {g: b[g] for g in groups}, "in one", "in the other")
+    if mismatch:
         raise UserError(mismatch)
     largest = 0.0
     departure = None
@@ -61,7 +62,8 @@ def largest_magnitude(array):
 def largest_difference(a, b):
     """The largest |a - b| over all entries of two dicts of arrays, inf if one is not finite; UserError if names or
     shapes differ."""
-    if mismatch := describe_mismatch({"params": a}, {"params": b}, "in one network", "in its twin"):
+    mismatch = describe_mismatch({"params": a}, {"params": b}, "in one network", "in its twin")
+    if mismatch:
         raise UserError(mismatch)
     gaps = [float(np.abs(a[name] - b[name]).max(initial=0)) for name in a]
     return max(gaps) if np.isfinite(gaps).all() else np.inf

@@ -214,7 +214,8 @@ class ModelFile:
     @cached_property
     def byte_pairs(self):
         """Its tokens: `BytePairs`. Raises UserError if it has others."""
-        if (kind := self.fact("tokenizer.ggml.model")) != "gpt2":
+        kind = self.fact("tokenizer.ggml.model")
+        if kind != "gpt2":
             self.refuse(f"has tokens of the kind {kind!r}; known here are byte pairs ('gpt2')")
         try:
             names = ("tokens", "token_type", "merges", "pre")
@@ -229,9 +230,12 @@ class ModelFile:
         """The form that it was taught to answer in, with {} for the question; "" if it was taught none. UserError if
         its form is not known."""
         template = self.fact("tokenizer.chat_template", "")
-        if template and (digest := hashlib.sha256(template.encode()).hexdigest()) not in FORMS:
+        if not template:
+            return ""
+        digest = hashlib.sha256(template.encode()).hexdigest()
+        if digest not in FORMS:
             self.refuse("was taught to answer in a form that is not known here: --raw goes on with a text")
-        return FORMS[digest] if template else ""
+        return FORMS[digest]
 
     def goes_on(self, raw):
         """Return True if it continues a text instead of answering: that is asked for, or it was taught no form."""

@@ -29,7 +29,8 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args=None, namespace=None):
         """As in argparse, which before Python 3.13 makes an empty list of the -- in `--option=--`."""
         args = sys.argv[1:] if args is None else [*args]
-        if empty := [word for word in args if re.fullmatch("--[a-z-]+=--", word)]:
+        empty = [word for word in args if re.fullmatch("--[a-z-]+=--", word)]
+        if empty:
             self.error(f"{empty[0]}: -- is no value")
         return super().parse_known_args([self.update_flag(word) for word in args], namespace)
 
@@ -222,8 +223,10 @@ def with_changes(options, **values):
 
 def make_title(options):
     """Return the name of a run in its header and pictures."""
-    implementation = "on the tape" if options.call.autograd else "in NumPy"
-    return f"{options.network.title(options.run)} {implementation if options.framework == 'np' else 'in PyTorch'}"
+    implementation = "in PyTorch"
+    if options.framework == "np":
+        implementation = "on the tape" if options.call.autograd else "in NumPy"
+    return f"{options.network.title(options.run)} {implementation}"
 
 
 def test_set_name(options):

@@ -77,7 +77,8 @@ def fit_quadrilateral(shape):
     if len(points) < 4:
         return np.zeros((4, 2)), 0
     fours = points[list(itertools.combinations(range(len(points)), 4))]  # (N, 4, 2)
-    diagonal, other_diagonal = fours[:, 2] - fours[:, 0], fours[:, 3] - fours[:, 1]  # the diagonals
+    diagonal = fours[:, 2] - fours[:, 0]
+    other_diagonal = fours[:, 3] - fours[:, 1]
     areas = (diagonal[:, 0] * other_diagonal[:, 1] - diagonal[:, 1] * other_diagonal[:, 0]) / 2
     corners = fours[areas.argmax()]
     quadrilateral = Image.new("L", shape.shape[::-1])
@@ -139,9 +140,8 @@ def remove_rulings(ink):
                 is_at_distance = distances == distance
                 if is_at_distance.any():
                     low, half = np.quantile(ink[is_at_distance], (0.2, 0.5))
-                    ruling_ink[is_at_distance] = np.maximum(
-                        ruling_ink[is_at_distance], half + (half - low)
-                    )  # as far above the median as 0.2 is below
+                    most = half + (half - low)  # as far above the median as 0.2 is below
+                    ruling_ink[is_at_distance] = np.maximum(ruling_ink[is_at_distance], most)
         ink = np.maximum(ink - ruling_ink, 0).T
         whole = whole.T
     return ink
@@ -218,11 +218,12 @@ def refine_ruling(ink, middle, fall):
         y = np.rint(line_heights(*line, ink.shape[1])).astype(int)
         is_inside = (y >= 0) & (y < len(ink))
         values = ink[y[is_inside], np.flatnonzero(is_inside)]
-        return (
-            np.minimum(values, 2 * np.median(values)).mean() if is_inside.any() else 0
-        )  # the pen's ink does not count
+        if not is_inside.any():
+            return 0
+        return np.minimum(values, 2 * np.median(values)).mean()  # the pen's ink does not count
 
-    return max(((middle + a, fall + b) for a in (0, -0.5, 0.5, -1, 1, -1.5, 1.5) for b in range(-3, 4)), key=total)
+    candidates = itertools.product((0, -0.5, 0.5, -1, 1, -1.5, 1.5), range(-3, 4))
+    return max(((middle + a, fall + b) for a, b in candidates), key=total)
 
 
 def find_pieces(shape):
@@ -288,7 +289,8 @@ def is_broad(shape):
     Gaps that are thin beside the shape do not count: lines of the paper may have been taken out, and a digit be written
     in a lamp's patch of light.
     """
-    rows, columns = np.flatnonzero(shape.any(axis=1)), np.flatnonzero(shape.any(axis=0))
+    rows = np.flatnonzero(shape.any(axis=1))
+    columns = np.flatnonzero(shape.any(axis=0))
     box = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8)
     gap = 1 + int(GAPS * max(box.shape))
     side = int(BROAD * max(box.shape))

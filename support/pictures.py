@@ -75,7 +75,8 @@ def mean_and_std(images):
 
 def has_mnist_files(folder):
     """Return True if a folder has the four files, or one of them."""
-    return any(Path(folder, f"{file}{suffix}").exists() for file in FILES for suffix in ("", ".gz"))
+    names = [*FILES, *(f"{file}.gz" for file in FILES)]
+    return any(Path(folder, name).exists() for name in names)
 
 
 def read_mnist_files(folder, max_bytes):
@@ -83,12 +84,17 @@ def read_mnist_files(folder, max_bytes):
 
     Raises UserError if it has some of them only.
     """
-    candidates = {file: [p for p in (Path(folder, file), Path(folder, f"{file}.gz")) if p.exists()] for file in FILES}
-    if missing := [file for file in FILES if not candidates[file]]:
-        if len(missing) < len(FILES):
-            raise UserError(f"{folder} has no {missing[0]}, gzipped or not, beside its other files")
-        return []
-    return [read_file(paths[0], max_bytes) for paths in candidates.values()]
+    paths = []
+    missing = []
+    for file in FILES:
+        candidates = [path for path in (Path(folder, file), Path(folder, f"{file}.gz")) if path.exists()]
+        if candidates:
+            paths.append(candidates[0])
+        else:
+            missing.append(file)
+    if paths and missing:
+        raise UserError(f"{folder} has no {missing[0]}, gzipped or not, beside its other files")
+    return [read_file(path, max_bytes) for path in paths]
 
 
 def parse_idx(content, file="it", budget=None):
@@ -103,7 +109,8 @@ def parse_idx(content, file="it", budget=None):
         shape = np.frombuffer(stream.read(4 * axes), ">u4", axes).tolist()
         size = math.prod(shape)
         could_be = kind == [0, 0, 8] and (is_packed(content) or stream.tell() + size == len(content))
-        if could_be and (values := stream.rest(size)) is not None:
+        values = stream.rest(size) if could_be else None
+        if values is not None:
             return np.frombuffer(values, np.uint8).reshape(shape)
     raise UserError(f"{file} is not in MNIST's format, or is damaged")
 
@@ -129,21 +136,28 @@ def read_classes(folder, ink):
         raise UserError(f"{folder}/train has {has}: it takes one for each class, 2 to {len(DIGITS)}")
     if (folder / "test").is_dir():
         test = list_pictures(folder / "test")
-        if unknown := [name for name in test if name not in train]:
+        unknown = [name for name in test if name not in train]
+        if unknown:
             raise UserError(f"{folder}/test has the class {unknown[0]}, and {folder}/train does not")
     else:
-        if single_names := [name for name, paths in train.items() if len(paths) == 1]:
+        single_names = [name for name, paths in train.items() if len(paths) == 1]
+        if single_names:
             raise UserError(
                 f"{folder}/train/{single_names[0]} has one picture: it takes 2, one to learn from and one to test"
             )
-        shuffled_paths = {name: [paths[i] for i in rng.permutation(len(paths))] for name, paths in train.items()}
-        test = {name: paths[: max(1, len(paths) // KEPT_BACK)] for name, paths in shuffled_paths.items()}
-        train = {name: paths[len(test[name]) :] for name, paths in shuffled_paths.items()}
+        test = {}
+        for name, paths in train.items():
+            shuffled_paths = [paths[i] for i in rng.permutation(len(paths))]
+            n_test = max(1, len(paths) // KEPT_BACK)
+            test[name] = shuffled_paths[:n_test]
+            train[name] = shuffled_paths[n_test:]
     arrays = []
     number = 0
     n_coloured = 0
     for part in (train, test):
-        pairs = [(path, classes.index(name)) for name, paths in part.items() for path in paths]
+        pairs = []
+        for name, paths in part.items():
+            pairs += [(path, classes.index(name)) for path in paths]
         pairs = [pairs[i] for i in rng.permutation(len(pairs))]
         images, in_colour = read_pictures([path for path, _ in pairs], ink)
         arrays += [images, np.array([k for _, k in pairs], np.uint8)]
@@ -168,10 +182,13 @@ def list_pictures(folder):
     Raises UserError if a class has no picture.
     """
     folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX")))
-    pictures = {path.name: sorted(p for p in path.glob("[!.]*") if p.suffix.lower() in ENDINGS) for path in folders}
-    if empty := [name for name, paths in pictures.items() if not paths]:
-        raise UserError(f"{folder / empty[0]} has no picture ({', '.join(ENDINGS)})")
-    return pictures
+    paths_by_class = {}
+    for class_folder in folders:
+        paths = sorted(path for path in class_folder.glob("[!.]*") if path.suffix.lower() in ENDINGS)
+        if not paths:
+            raise UserError(f"{class_folder} has no picture ({', '.join(ENDINGS)})")
+        paths_by_class[class_folder.name] = paths
+    return paths_by_class
 
 
 def read_pictures(paths, ink):

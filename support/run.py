@@ -54,7 +54,8 @@ class Files:
     def keep_others(self, resumed_path):
         """The first time, keep the checkpoint that another run has left here. resumed_path: the one that this
         continues."""
-        if not self.are_ours and (backup := choose_backup_path(self.checkpoint, resumed_path)):
+        backup = None if self.are_ours else choose_backup_path(self.checkpoint, resumed_path)
+        if backup:
             copy_file(self.checkpoint, backup)
             tqdm.write(f"the checkpoint of the run before is kept as {backup}", file=sys.stderr)
         self.are_ours = True
@@ -216,15 +217,16 @@ class Run:
     def count_examples(self):
         """Note in the history how many different examples have been drawn."""
         self.dataset.mark_drawn(self.drawn, self.options, self.marked, self.step)
-        self.marked, self.history.different_examples = self.step, int(self.drawn.sum())
+        self.marked = self.step
+        self.history.different_examples = int(self.drawn.sum())
 
     def end(self):
         """Print the closing lines, and return the program's exit status."""
         self.say(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
-        if self.first and (
-            repeats := describe_repeats(self.history.different_examples, self.step, self.plan, self.options)
-        ):
-            self.say(f"note: {repeats}", sys.stderr)
+        if self.first:
+            repeats = describe_repeats(self.history.different_examples, self.step, self.plan, self.options)
+            if repeats:
+                self.say(f"note: {repeats}", sys.stderr)
         names = [path.name for path in self.files.all() if path.exists()]
         self.say(f"see {self.files.folder}: {', '.join(names)}")
         if self.interrupted:

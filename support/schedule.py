@@ -27,7 +27,8 @@ def describe_repeats(different, step, plan, options):
 
     different: examples that were drawn in so many steps.
     """
-    if different >= (n_drawn := options.run.batch_size * min(step, plan.steps_per_epoch)):
+    n_drawn = options.run.batch_size * min(step, plan.steps_per_epoch)
+    if different >= n_drawn:
         return ""
     return f"only {different:,} different {options.source.noun} were drawn: {n_drawn:,} draws should have repeated none"
 

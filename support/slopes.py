@@ -17,7 +17,8 @@ HS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 HIDDEN = 1e-3
 # The steps of `measure`, each a quarter of the one before: from those whose difference is far from a slope, to those
 # whose difference is rounding.
-FINER, STEPS = 4.0, 13
+FINER = 4.0
+STEPS = 13
 
 
 class Slopes:
@@ -61,7 +62,8 @@ class Slopes:
         grads = self.model.backward(dlogits)
         for name, p in originals.items():
             self.model.params[name][...] = p
-        if message := describe_misfit(self.model.params, grads):
+        message = describe_misfit(self.model.params, grads)
+        if message:
             raise UserError(message)
         return {"dlogits": dlogits_copy} | {name: gradient.copy() for name, gradient in reversed([*grads.items()])}
 

@@ -313,7 +313,8 @@ class Text(Source):
     @classmethod
     def facts_in(cls, saved, arrays):
         facts = super().facts_in(saved, arrays)
-        if cut_by := str(saved.get("cut_by", "")):
+        cut_by = str(saved.get("cut_by", ""))
+        if cut_by:
             return facts | {"cut_by": cut_by}
         return facts | {"letters": "".join(map(chr, arrays["letters"].ravel()))}
 

@@ -372,7 +372,8 @@ class Meeting:
         with self.changed:
             contributions = self.brought
             contributions[part] = mine
-            if is_last := len(contributions) == self.number:
+            is_last = len(contributions) == self.number
+            if is_last:
                 self.brought = {}  # for the next sums
                 self.changed.notify_all()
         if not is_last:
@@ -384,4 +385,5 @@ class Meeting:
                 self.room.acquire()
             if self.brought is contributions:
                 raise PartEnded("a part of the batch waits for another, which has ended")
-        return [sum(column) for column in zip(*(contributions[part] for part in range(self.number)), strict=True)]
+        in_order = [contributions[part] for part in range(self.number)]
+        return [sum(column) for column in zip(*in_order, strict=True)]

@@ -9,7 +9,7 @@ text is split at its spaces, and in each piece the pairs are merged in that orde
 import codecs
 import heapq
 import re
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from support import program
 from support.errors import UserError
@@ -19,7 +19,9 @@ from support.errors import UserError
 SPLITS = {
     "smollm": (r"\p{N}", r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"),
 }
-NORMAL, CONTROL = 1, 3  # kinds of tokens in a GGUF file; a control token (the end of an answer, say) is never a text
+# Kinds of tokens in a GGUF file. A control token (the end of an answer, say) is never a text.
+NORMAL = 1
+CONTROL = 3
 
 
 class BytePairs:
@@ -70,7 +72,8 @@ class BytePairs:
         """
         pieces = [text]
         for pattern in self.patterns:
-            pieces = [part for piece in pieces for part in pattern.split(piece) if part]
+            splits = [pattern.split(piece) for piece in pieces]
+            pieces = [part for part in chain(*splits) if part]
         token_ids = []
         for piece in pieces:
             token_ids += self.encode_piece(piece)

@@ -30,10 +30,10 @@ def to_numpy(model, optimizer):
     (Before its first step an optimizer of PyTorch's remembers nothing. Without momentum, SGD keeps no velocities: they
     stay 0 where NumPy's are the last gradients.)
     """
-    return {
-        group: {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
-        for group, tensors in (get_tensors(model) | get_optimizer_state(model, optimizer)).items()
-    }
+    groups = {}
+    for group, tensors in (get_tensors(model) | get_optimizer_state(model, optimizer)).items():
+        groups[group] = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
+    return groups
 
 
 @torch.no_grad()
@@ -76,12 +76,11 @@ def check_twin(model, groups, source_name, own_groups=None):
 
 def get_tensors(model):
     """{"params": {name: tensor}, "statistics": {name: tensor}} under NumPy's names and in NumPy's order of the axes."""
-    statistics = {
-        f"{path}.{STATISTICS.get(name, name)}".strip("."): buffer
-        for path, layer in model.named_modules()
-        for name, buffer in layer.named_buffers(recurse=False)
-        if name != "num_batches_tracked"  # which PyTorch counts, and never uses
-    }
+    statistics = {}
+    for path, layer in model.named_modules():
+        for name, buffer in layer.named_buffers(recurse=False):
+            if name != "num_batches_tracked":  # which PyTorch counts, and never uses
+                statistics[f"{path}.{STATISTICS.get(name, name)}".strip(".")] = buffer
     return {"params": {name: turn(p.detach()) for name, p, turn in iter_parameters(model)}, "statistics": statistics}
 
 
@@ -94,10 +93,10 @@ def get_optimizer_state(model, optimizer):
     """{"momentum": {name: tensor}, ...}: what the optimizer remembers of each parameter."""
     numbers = {p: i for i, p in enumerate(list_parameters(optimizer))}
     state = optimizer.state_dict()["state"]
-    return {
-        group: {name: turn(state[numbers[p]][state_name]) for name, p, turn in iter_parameters(model)}
-        for group, state_name in optimizer.options.rule.state_names.items()
-    }
+    groups = {}
+    for group, state_name in optimizer.options.rule.state_names.items():
+        groups[group] = {name: turn(state[numbers[p]][state_name]) for name, p, turn in iter_parameters(model)}
+    return groups
 
 
 def list_parameters(optimizer):
