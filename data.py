@@ -88,7 +88,7 @@ class Images(NamedTuple):
         """Set was_drawn (n_train,) bool to True for the examples in the batches of steps start, ..., stop - 1."""
         mark_drawn(was_drawn, options, start, stop)
 
-    def known_tests(self):
+    def measure_test_overlap(self):
         """Return the share of the test images that are also training images."""
         train_images = {image.tobytes() for image in self.train_images}
         return np.mean([image.tobytes() in train_images for image in self.test_images])
@@ -120,7 +120,7 @@ class Tokens(NamedTuple):
     def mark_drawn(self, was_drawn, options, start, stop):
         mark_drawn(was_drawn, options, start, stop)
 
-    def known_tests(self):
+    def measure_test_overlap(self):
         return 0.0  # not searched for: the same name or line may well occur twice
 
 
@@ -206,23 +206,23 @@ def prefetch(batches):
             batch = future.result()
 
 
-def test_batches(dataset, options, max_size=200, part=0, parts=1):
+def test_batches(dataset, options, max_size=200, part=0, n_parts=1):
     """Yield x and y of all test examples, at most `max_size` at a time, as the network takes them.
 
-    They come in batches because layers keep what they compute, which for all at once may fill the memory. Of `parts`
-    processes, number `part` takes every `parts`-th batch, starting with batch `part`.
+    They come in batches because layers keep what they compute, which for all at once may fill the memory. Of `n_parts`
+    processes, number `part` takes every `n_parts`-th batch, starting with batch `part`.
     """
-    size = test_batch_size(dataset, options, max_size, parts)
-    for i in range(part * size, dataset.n_test, parts * size):
+    size = test_batch_size(dataset, options, max_size, n_parts)
+    for i in range(part * size, dataset.n_test, n_parts * size):
         yield encode(*dataset.test(slice(i, i + size)), options)
 
 
-def test_batch_size(dataset, options, max_size, parts):
+def test_batch_size(dataset, options, max_size, n_parts):
     """Return the number of examples in a test batch.
 
     A training batch may be small because memory is short, and then a test batch is small, too. Every process gets one.
     """
-    return min(max_size, options.source.most_at_once, 8 * options.run.batch_size, dataset.n_test // parts)
+    return min(max_size, options.source.most_at_once, 8 * options.run.batch_size, dataset.n_test // n_parts)
 
 
 def encode(examples, labels, options):

@@ -40,9 +40,9 @@ def main(argv=None):
             run.record(loss, accuracy)  # counts the step: run.step is one more from here on
             if run.epoch_ends:  # this step was the last of an epoch, or of the run
                 run.test(evaluate, network, dataset, options, place)
-            if run.epoch_ends or run.interrupted:
+            if run.epoch_ends or run.is_interrupted:
                 run.save(to_numpy(model, optimizer))
-            if run.interrupted:
+            if run.is_interrupted:
                 break
     plot.draw_learning_curves(run)
     return run.end()

@@ -191,7 +191,7 @@ def check():
         raise SystemExit(f"the loss is wrong: it is {loss:.6g}, and the mean of -log p[y] is {right:.6g}")
 
     print("each gradient by hand, and its largest relative difference from (loss(+h) - loss(-h)) / 2h")
-    row("dlogits", "(p - onehot(y)) / B", dlogits, logits, lambda: softmax_cross_entropy(logits, y)[0])
+    print_row("dlogits", "(p - onehot(y)) / B", dlogits, logits, lambda: softmax_cross_entropy(logits, y)[0])
     for name in [*FORMULAS, *(name for name in model.params if name not in FORMULAS)]:
         if name in model.params:
             by_hand = grads[name]
@@ -202,11 +202,12 @@ def check():
             model.nudges = {name: array}
         else:
             continue
-        row(f"d{name}", FORMULAS.get(name, ""), by_hand, array, lambda: softmax_cross_entropy(model.forward(x), y)[0])
+        formula = FORMULAS.get(name, "")
+        print_row(f"d{name}", formula, by_hand, array, lambda: softmax_cross_entropy(model.forward(x), y)[0])
         model.nudges = {}
 
 
-def row(name, formula, by_hand, array, loss):
+def print_row(name, formula, by_hand, array, loss):
     difference = compare(name, by_hand, array, loss)
     print(f"{name:8} = {formula:20} {by_hand.shape!s:10} {difference:.1e}")
 

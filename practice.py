@@ -70,7 +70,7 @@ def main(argv=None):
     options = parse_options(argv)
     show.command_prefix = show.PROGRAM + (f" --exercises {options.exercises}" if options.exercises else "")
     try:
-        return act(options)
+        return run_command(options)
     except UserError as error:
         raise UserError(show.with_command_prefix(error)) from None
 
@@ -146,8 +146,8 @@ def make_parser(shared_parser):
         text = f"{help[0].upper()}{help[1:]}. {details}".replace("?.", "?")
         commands.add_parser(name, usage=usage, help=help, description=text, parents=[shared_parser])
 
-    def add(names, option, **settings):
-        for name in names.split():
+    def add(command_names, option, **settings):
+        for name in command_names.split():
             commands.choices[name].add_argument(option, **settings)
 
     text = "the number or name of an exercise; without one, it is the current one"
@@ -171,7 +171,7 @@ def make_parser(shared_parser):
     return parser
 
 
-def act(options):
+def run_command(options):
     """Do what the command says. Its exit status, or None.
 
     Raises UserError if the command does not apply.
@@ -196,13 +196,13 @@ def act(options):
         return classroom.mark_all(catalogue, options.submissions, seed, options.only, options.feedback, options.out)
     work = Work(folder, catalogue)
     if command == "fault":
-        return fault(work, options.place, options.suspect, options.seed)
+        return hand_out_or_judge_fault(work, options.place, options.suspect, options.seed)
     if command == "review" and options.which == "fault":
         return review_fault(work)
     if command == "prove":
         return prove.prove(work.folder, options.network or "mlp")
     if command == "read":
-        return read(work, options.picture)
+        return read_picture(work, options.picture)
     if command == "list":
         return list_all(work)
     if command == "train":
@@ -214,11 +214,11 @@ def act(options):
     if command in actions:
         action = actions[command]
         return action(work, asked_exercise or work.current)
-    exercise = choose(work, asked_exercise, command)
+    exercise = choose_exercise(work, asked_exercise, command)
     if options.watch:
-        watch(work, options.seed)
-    mark(work, exercise, options.seed, all_of_it=options.printed)
-    say_due(work)
+        watch_file(work, options.seed)
+    mark_exercise(work, exercise, options.seed, all_of_it=options.printed)
+    print_due(work)
 
 
 def parse_folder(folder):
@@ -228,7 +228,7 @@ def parse_folder(folder):
     return Path(folder)
 
 
-def choose(work, asked_exercise, command):
+def choose_exercise(work, asked_exercise, command):
     """The exercise that is asked for; it becomes the current one, and has a file.
 
     Raises UserError if nothing is left.
@@ -249,7 +249,7 @@ def find_next(work, exercise):
     return next((e for e in candidates if can_run(e) and not work.passed(e)), None)
 
 
-def mark(work, exercise, seed=None, is_repeat=False, all_of_it=False):
+def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     """Say what the exercise is, mark it, and say what comes next."""
     if work.new:
         print_text(
@@ -354,7 +354,7 @@ def review_again(work, exercise, seed=None, all_of_it=False):
         work.note("reviewed", exercise.name)
         path = work.folder / "review" / f"{exercise.name}.py"
         if path.exists() and not classroom.is_stub(exercise, path):
-            keep(path)
+            rename_old_file(path)
         path.unlink(missing_ok=True)
     path = work.path(exercise, "review")
     verdict = mark_and_say(
@@ -384,7 +384,7 @@ def train(work):
     source_code = network.make_program([work.path(network.EXERCISES[name]) for name in network.HOLES]).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != source_code:
-        keep(path)
+        rename_old_file(path)
     with atomic_write(path) as file:
         file.write(source_code)
     print_text(
@@ -411,7 +411,7 @@ def train(work):
     return status
 
 
-def fault(work, place, suspect, seed):
+def hand_out_or_judge_fault(work, place, suspect, seed):
     """Hand out a copy of the project with a fault, or say whether that is its place and its suspect."""
     folder = work.folder / "fault"
     name = faulty.identify_fault(folder)
@@ -475,7 +475,7 @@ def judge_fault(work, name, place, suspect):
     return 0
 
 
-def read(work, picture):
+def read_picture(work, picture):
     """Let the learner's own network, trained by their file, read a picture.
 
     Raises UserError if there is no such network or picture.
@@ -500,7 +500,7 @@ def read(work, picture):
     return run_file(work, exercise, picture)
 
 
-def watch(work, seed):
+def watch_file(work, seed):
     """Mark the current file whenever it changes, until Ctrl-C; `practice.py next` in another window changes which."""
     last_marked = None, None
     while True:
@@ -510,7 +510,7 @@ def watch(work, seed):
             mtime = (work.folder / f"{exercise.name}.py").stat().st_mtime_ns
         if mtime and (exercise, mtime) != last_marked:
             print_text(f"\n-- {time.strftime('%H:%M:%S')} {'-' * 60}", "quiet")
-            mark(work, exercise, seed, is_repeat=exercise is last_marked[0])
+            mark_exercise(work, exercise, seed, is_repeat=exercise is last_marked[0])
             print_text("\nWaiting until you save the file again. Ctrl-C ends.", "quiet")
             last_marked = exercise, mtime
         time.sleep(0.1)
@@ -551,10 +551,10 @@ def list_all(work):
             line = f"{arrow} {number:2} {exercise.name:{name_width}} {title:{title_width}} {done}"
             print_text(line.rstrip(), "good" if done == "passed" else None)
     print_text(f"\n{work.score()} passed", "strong")
-    say_due(work)
+    print_due(work)
 
 
-def say_due(work):
+def print_due(work):
     n_due = len(review.list_due(work.progress))
     if n_due:
         verb = "is" if n_due == 1 else "are"
@@ -592,11 +592,11 @@ def reset(work, exercise):
     """The stub again. The file as it was gets a number."""
     path = work.folder / f"{exercise.name}.py"
     if path.exists():
-        keep(path)
+        rename_old_file(path)
     print_text(f"{relative_path(work.path(exercise))} is as it was at first.")
 
 
-def keep(path):
+def rename_old_file(path):
     """Rename a file of the learner's: a number is put into its name, which no other file has."""
     for number in count(1):
         new_path = path.with_name(f"{path.stem}.{number}.py")

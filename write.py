@@ -209,7 +209,7 @@ def generate_endlessly(model, prompt_ids, temperature, rng, top_k=None, top_p=1)
 # --- A model that people use ------------------------------------------------------------------------------------------
 
 
-def write_answer(arguments, model, options, file):
+def write_answer(arguments, model, options, model_file):
     """Have a published model answer or, with --raw, continue the text; print each letter as soon as it is drawn. Raises
     UserError if there is no prompt, or one that is too long."""
     if arguments.out:
@@ -220,9 +220,9 @@ def write_answer(arguments, model, options, file):
     limit_blas_threads()
     sees = f"{arguments.weights}, which sees {model.context_length:,} at once"
     n_bytes = len(arguments.prompt.encode("utf-8", "replace"))
-    if n_bytes > model.context_length * file.byte_pairs.longest:  # quicker than to count the tokens
+    if n_bytes > model.context_length * model_file.byte_pairs.longest:  # quicker than to count the tokens
         raise UserError(f"that is more than {model.context_length:,} tokens of {sees}")
-    prompt_ids = file.prompt(arguments.prompt, arguments.raw)
+    prompt_ids = model_file.prompt(arguments.prompt, arguments.raw)
     if len(prompt_ids) > model.context_length:
         raise UserError(f"that is {len(prompt_ids):,} tokens of {sees}")
     sampling = make_sampling(arguments)
@@ -230,21 +230,21 @@ def write_answer(arguments, model, options, file):
     for i in range(arguments.count or 1):
         if i > 0:
             print("\n---")
-        if file.goes_on(arguments.raw):
+        if model_file.goes_on(arguments.raw):
             print(arguments.prompt, end="")
         token_ids = (token_id for (token_id,) in model.generate(np.array([prompt_ids]), **sampling))
-        for letter in islice(iter_letters(token_ids, file), arguments.letters):
+        for letter in islice(iter_letters(token_ids, model_file), arguments.letters):
             print(letter, end="", flush=True)
     print()
 
 
-def iter_letters(token_ids, file):
+def iter_letters(token_ids, model_file):
     """Yield the letters of the tokens that a model writes, up to its end or another control token.
 
     A control character, which a terminal would obey, is a question mark.
     """
-    decode = file.byte_pairs.decoder()
-    ends = {*file.byte_pairs.control.values(), file.fact("tokenizer.ggml.eos_token_id", -1)}
+    decode = model_file.byte_pairs.decoder()
+    ends = {*model_file.byte_pairs.control.values(), model_file.fact("tokenizer.ggml.eos_token_id", -1)}
     for token_id in token_ids:
         if token_id in ends:
             break

@@ -54,16 +54,16 @@ def compute_probabilities(context, token_ids, coarser):
     return (counts + coarser) / (counts.sum(axis=-1, keepdims=True) + 1)
 
 
-def make_count_tables(place, before, token_ids, sizes):
+def make_count_tables(positions, previous_ids, token_ids, sizes):
     """Return {name: (table (..., V), which of place and word before it asks for)} for all of TABLES."""
     V = sizes["vocab_size"]
     T = sizes["context_length"]
     W = sizes["vocab_size"] + sizes["n_start_tokens"]
     uniform = np.full(V, 1 / V)
     overall = compute_probabilities((), token_ids, uniform)
-    by_place = compute_probabilities((place,), token_ids, np.tile(overall, (T, 1)))
-    by_previous = compute_probabilities((before,), token_ids, np.tile(overall, (W, 1)))
-    by_both = compute_probabilities((place, before), token_ids, by_place[:, np.newaxis].repeat(W, axis=1))
+    by_place = compute_probabilities((positions,), token_ids, np.tile(overall, (T, 1)))
+    by_previous = compute_probabilities((previous_ids,), token_ids, np.tile(overall, (W, 1)))
+    by_both = compute_probabilities((positions, previous_ids), token_ids, by_place[:, np.newaxis].repeat(W, axis=1))
     return dict(
         zip(TABLES, [(uniform, ""), (overall, ""), (by_place, "p"), (by_previous, "b"), (by_both, "pb")], strict=True)
     )
@@ -76,9 +76,9 @@ def measure(dataset):
     all_rows = slice(None)
     train_pairs = extract_pairs(examples, examples.train(all_rows), options)
     results_by_table = {}
-    place, previous_ids, token_ids = extract_pairs(examples, examples.test(all_rows), options)
+    positions, previous_ids, token_ids = extract_pairs(examples, examples.test(all_rows), options)
     for name, (table, conditions) in make_count_tables(*train_pairs, options.source.tokenizer.sizes).items():
-        context = tuple({"p": place, "b": previous_ids}[letter] for letter in conditions)
+        context = tuple({"p": positions, "b": previous_ids}[letter] for letter in conditions)
         is_likeliest = table == table.max(axis=-1, keepdims=True)
         hits = is_likeliest / is_likeliest.sum(axis=-1, keepdims=True)  # it guesses one of the likeliest
         loss = (-np.log(table[(*context, token_ids)])).mean()

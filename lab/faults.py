@@ -153,11 +153,11 @@ def save_answers(content):
         file.write((json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
 
 
-def compute_entropy(names):
+def compute_entropy(fault_names):
     """Return the entropy of the suspects of these faults, in bits: how much is still open."""
-    counts = Counter(FAULTS[name].suspect for name in names)
+    counts = Counter(FAULTS[name].suspect for name in fault_names)
     ordered_counts = [counts[suspect] for suspect in SUSPECTS]
-    return -sum(n / len(names) * math.log2(n / len(names)) for n in ordered_counts if n)
+    return -sum(n / len(fault_names) * math.log2(n / len(fault_names)) for n in ordered_counts if n)
 
 
 def rank_looks(content):

@@ -94,7 +94,7 @@ def to_json(value, indent=""):
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 
-def save(content):
+def save_recorded(content):
     """Write what is recorded, in one step."""
     with atomic_write(RECORDED) as file:
         file.write((to_json(content) + "\n").encode())
@@ -115,7 +115,7 @@ def record(name, step):
     rows = combine([measure(name, step, seed) for seed in seeds])
     runs = load_recorded()
     runs.setdefault(name, {})[str(step)] = {"n": len(seeds), "rows": rows}
-    save(runs)
+    save_recorded(runs)
 
 
 def check(name, step, n_seeds):

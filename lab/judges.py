@@ -16,7 +16,7 @@ from loading.network import group_arrays, make_network
 from support.errors import UserError
 from support.lockstep import Departure, describe_difference, find_departure
 from support.options import with_changes
-from support.rounding import round_up
+from support.rounding import format_bound
 from support.slopes import Slopes, one_hot, true_loss
 
 # What is more than rounding, in the units of support.lockstep.find_departure.
@@ -91,14 +91,14 @@ class LossByDefinition:
         self.largest = 0.0
         self.failure = None
 
-    def take(self, number, logits, y):
+    def take_step(self, step_number, logits, y):
         loss = float(main_np.compute_loss(logits.copy(), y.copy())[0])
         expected = true_loss(logits, y)
         error = abs(loss - expected) / max(1.0, abs(expected))
         if error <= BOUND:
             self.largest = max(self.largest, error)
         elif not self.failure:
-            message = f"step {number}: it is {loss:.6g}, and the mean of -log p[y] is {expected:.6g}"
+            message = f"step {step_number}: it is {loss:.6g}, and the mean of -log p[y] is {expected:.6g}"
             self.failure = Row("the loss", message, False)
 
     def make_row(self):
@@ -110,10 +110,10 @@ class LossByDefinition:
 class Twin:
     """Another form of the training, its first `Departure` from the one by hand, and in which step that is."""
 
-    def __init__(self, judge, file, form, shared_groups=()):
+    def __init__(self, judge, file_name, form, shared_groups=()):
         """shared_groups: the groups of arrays on which it has no vote, because both forms use the same lines."""
         self.judge = judge
-        self.file = file
+        self.file = file_name
         self.form = form
         self.shared_groups = shared_groups
         self.largest = 0.0
@@ -126,9 +126,9 @@ class Twin:
         self.expected_loss = None  # the loss by definition, for a message
 
     @classmethod
-    def make(cls, judge, file, make_form, shared_groups=()):
+    def make(cls, judge, file_name, make_form, shared_groups=()):
         """Return the twin; one that cannot be made says why."""
-        twin = cls(judge, file, None, shared_groups)
+        twin = cls(judge, file_name, None, shared_groups)
         try:
             twin.form = make_form()
         except UserError as error:
@@ -159,7 +159,7 @@ class Twin:
     def blames_hand(self):
         return self.vote is not None and HAND in self.vote.outvoted
 
-    def take(self, number, arrays, *batch):
+    def take_step(self, step_number, arrays, *batch):
         """Take a step beside the network by hand, which has these arrays, until the two differ."""
         if self.fails or self.first:
             self.arrays = {}
@@ -175,7 +175,7 @@ class Twin:
             self.fails = f"{error} ({type(error).__name__})" if not isinstance(error, UserError) else str(error)
             return
         self.largest = max(self.largest, largest)
-        self.step = number
+        self.step = step_number
 
     def ignore_roundings(self, arrays):
         """Return its arrays of this step, without what follows from gradients that are 0 but for rounding.
@@ -312,9 +312,8 @@ def compare_with_differences(slopes, progress):
         if departure:
             wrong_gradients[name] = departure, direction
     if not wrong_gradients:
-        message = (
-            f"dlogits and the {len(grads) - 1} gradients are those of its own loss, within {round_up(largest_error)}"
-        )
+        bound = format_bound(largest_error)
+        message = f"dlogits and the {len(grads) - 1} gradients are those of its own loss, within {bound}"
         return Differences(Row(judge, message))
     departure, direction = next(iter(wrong_gradients.values()))
     place = format_index(departure.entry) or ", along a line"
@@ -390,7 +389,7 @@ class OptimizersStep:
         self.largest = 0.0
         self.failure = None
 
-    def take(self, number, before, arrays, lr, steps):
+    def take_step(self, step_number, before, arrays, lr, steps):
         import torch
 
         if self.failure:
@@ -418,7 +417,7 @@ class OptimizersStep:
         if departure:
             rule = self.options.rule
             values = {rule.by_hand: departure.one, rule.in_pytorch: departure.other}
-            self.failure = Row("the optimizer", describe_departure(number, departure, values), False)
+            self.failure = Row("the optimizer", describe_departure(step_number, departure, values), False)
 
     def make_row(self):
         rule = self.options.rule
@@ -440,7 +439,7 @@ def judge_parts(parts, by_hand, options):
     )
 
 
-def judge_torchrun(file, form, model, x):
+def judge_torchrun(file_name, form, model, x):
     """Judge the use of torchrun: the processes may share a batch only if each draws random numbers of its own.
 
     form: `InPyTorch`, or None if there is none; model: by hand, whole; x: a few examples.
@@ -450,7 +449,9 @@ def judge_torchrun(file, form, model, x):
         model = copy.deepcopy(model)
         model.training = True
         logits1, logits2 = (np.array(model.forward(x.copy())) for _ in "12")
-        return not_needed if (logits1 == logits2).all() else Row("torchrun", f"missing: {file} cannot be tried here")
+        return (
+            not_needed if (logits1 == logits2).all() else Row("torchrun", f"missing: {file_name} cannot be tried here")
+        )
     import torch
 
     form.hook.remove()  # what it keeps cannot be copied
@@ -467,7 +468,7 @@ def judge_torchrun(file, form, model, x):
                     layer.part = rank, 2
             logits.append(model(x))
     if (logits[0] == logits[1]).all():
-        message = f"two processes would draw the same random numbers in {file}, for different images"
+        message = f"two processes would draw the same random numbers in {file_name}, for different images"
         return Row("torchrun", f"{message}: see `part` in CONTRIBUTING.md", False)
     return Row("torchrun", "each process draws random numbers of its own")
 
@@ -475,11 +476,11 @@ def judge_torchrun(file, form, model, x):
 # --- Decoding and sampling --------------------------------------------------------------------------------------------
 
 
-def judge_writing(file, model, x):
+def judge_writing(file_name, model, x):
     """Return the `Row`s on decoding and sampling of a network by hand that generates. x (B, T): token ids."""
     for method in ("decode_step", "generate"):
         if not callable(getattr(model, method, None)):
-            missing = f"missing: {file} has no method `{method}`"
+            missing = f"missing: {file_name} has no method `{method}`"
             return [Row("decoding", missing), Row("sampling", missing)]
     model.training = False
     return [judge_decoding(model, x[:TEXTS]), judge_sampling(model, x[:1])]

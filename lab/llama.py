@@ -34,7 +34,7 @@ with program.import_guard("requirements-np.txt"):
     from support.history import describe_machine
     from support.model_file import ModelFile, open_model
     from support.options import Parser
-    from support.rounding import round_up
+    from support.rounding import format_bound
 
 SEEDS = range(3)
 TEXTS = {"gpt_np.py": "--model gpt --recipe texts", "llama_np.py": "--model llama --recipe texts"}
@@ -178,9 +178,9 @@ def time_in_pytorch(path, threads):
     cache = [None] * len(twin.blocks)
     times = []
 
-    def apply_rotary(x, place):
+    def apply_rotary(x, position):
         d = x.shape[-1]
-        angles = torch.arange(place, place + x.shape[2])[:, None] * options.sizes["rope_theta"] ** (
+        angles = torch.arange(position, position + x.shape[2])[:, None] * options.sizes["rope_theta"] ** (
             -torch.arange(0, d, 2) / d
         )
         cos = angles.cos()
@@ -190,7 +190,7 @@ def time_in_pytorch(path, threads):
         return torch.stack((first * cos - second * sin, first * sin + second * cos), dim=-1).flatten(-2)
 
     @torch.no_grad()
-    def compute_logits(words, place):
+    def compute_logits(words, position):
         a = twin.embed(words)
         for i, block in enumerate(twin.blocks):
             layer = block.attention
@@ -199,23 +199,23 @@ def time_in_pytorch(path, threads):
                 part(z).unflatten(-1, (n, -1)).transpose(1, 2)
                 for part, n in ((layer.query, layer.heads), (layer.key, layer.kv_heads), (layer.value, layer.kv_heads))
             )
-            q = apply_rotary(q, place)
-            k = apply_rotary(k, place)
-            if place:
+            q = apply_rotary(q, position)
+            k = apply_rotary(k, position)
+            if position:
                 k, v = (torch.cat([old, new], dim=2) for old, new in zip(cache[i], (k, v), strict=True))
             cache[i] = k, v
             k, v = (part.repeat_interleave(layer.heads // layer.kv_heads, dim=1) for part in (k, v))
-            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=place == 0)
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=position == 0)
             a = a + layer.out(mixed.transpose(1, 2).flatten(2))
             a = a + block.mlp(block.norm2(a))
         return F.linear(twin.norm(a[:, -1]), twin.embed.weight)
 
     words = torch.tensor([file.prompt(PROMPT)])
-    place = 0
+    position = 0
     for _ in range(MANY):
         start = time.perf_counter()
-        logits = compute_logits(words, place)
-        place = place + words.shape[1]
+        logits = compute_logits(words, position)
+        position = position + words.shape[1]
         words = logits.argmax(dim=1, keepdim=True)
         times.append(time.perf_counter() - start)
     return {"prompt": times[0], "words": 1 / float(np.median(times[1:])), "memory": get_peak_memory()}
@@ -339,11 +339,11 @@ def write_unpacked(path, target):
         writer.close()
 
 
-def ask_both(question, model, file, llama_cpp_model):
+def ask_both(question, model, model_file, llama_cpp_model):
     """Ask both a question. Return how far their logits differ after it, and the likeliest words, one after another, of
     both.
     """
-    token_ids = file.prompt(question)
+    token_ids = model_file.prompt(question)
     logits = model.decode_step(np.array([token_ids]), 0)[0]
     n_prompt = len(token_ids)
     llama_cpp_model.reset()
@@ -359,7 +359,7 @@ def ask_both(question, model, file, llama_cpp_model):
             answer.append(likeliest)
         logits = model.decode_step(np.array([[word]]), position)[0]
         llama_cpp_model.eval([other_word])
-    texts = ["".join(write.iter_letters(answer, file)) for answer in answers]
+    texts = ["".join(write.iter_letters(answer, model_file)) for answer in answers]
     is_same = answers[0] == answers[1]
     return {"apart": difference, "largest": largest, "same": is_same} | dict(zip(WHO, texts, strict=True))
 
@@ -372,7 +372,7 @@ def summarize_comparison(answers):
     tokens = f"the {LIKELIEST} tokens after the question, the most likely one each time, are the same"
     if not is_same:
         tokens = "the most likely tokens differ"
-    return f"the logits differ by at most {round_up(difference)}, of {largest:.0f}, and {tokens}"
+    return f"the logits differ by at most {format_bound(difference)}, of {largest:.0f}, and {tokens}"
 
 
 def make_answers_table(answers):
@@ -422,10 +422,10 @@ def save_fine_tuning(path, output, processor_seconds, memory):
     print(*describe_fine_tuning(result), sep="\n")
 
 
-def generate_answer(model, file):
+def generate_answer(model, model_file):
     """Return the likeliest words that the model answers to PROMPT."""
-    batches = model.generate(np.array([file.prompt(PROMPT)]), 0, np.random.default_rng(0))
-    return "".join(write.iter_letters((word for (word,) in islice(batches, ANSWERED)), file))
+    batches = model.generate(np.array([model_file.prompt(PROMPT)]), 0, np.random.default_rng(0))
+    return "".join(write.iter_letters((word for (word,) in islice(batches, ANSWERED)), model_file))
 
 
 def describe_fine_tuning(result):

@@ -129,9 +129,9 @@ def prepare_pytorch(options, dataset, threads):
     def loss_of(x, y):
         return F.cross_entropy(model(torch.from_numpy(x)).flatten(0, 1), torch.from_numpy(y).flatten())
 
-    def step(number, x, y):
+    def step(step_number, x, y):
         for group in optimizer.param_groups:
-            group["lr"] = compute_rate(number)
+            group["lr"] = compute_rate(step_number)
         optimizer.zero_grad()
         loss_of(x, y).backward()
         nn.utils.clip_grad_norm_(model.parameters(), LONGEST)
@@ -149,8 +149,8 @@ def prepare_by_hand(options, dataset, threads):
     network, optimizer = main_np.build(options)
     steps = make_plan(options, dataset.n_train).steps
 
-    def step(number, x, y):
-        main_np.train_step(network, optimizer, x, y, learning_rate(number, steps, options))
+    def step(step_number, x, y):
+        main_np.train_step(network, optimizer, x, y, learning_rate(step_number, steps, options))
 
     return step, lambda: main_np.evaluate(network, dataset, options)[0], sum(p.size for p in network.params.values())
 

@@ -79,7 +79,7 @@ def check_repeats(options, checkpoint, batch):
         raise UserError(f"{message} ({place}: {values}): CONTRIBUTING.md says how a network draws random numbers")
 
 
-def check_finite(number, arrays, options):
+def check_finite(step_number, arrays, options):
     """Raise UserError if an array of a step by hand is not finite. It names the first that was computed."""
     for group, named_arrays in arrays.items():
         for name, array in named_arrays.items():
@@ -87,9 +87,8 @@ def check_finite(number, arrays, options):
                 entry = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
                 is_moved = group in ("params", *options.rule.state_names)
                 file = options.rule.by_hand if is_moved else get_file(options)
-                description = (
-                    f"{describe_array(group, name)}, in step {number} ({format_index(entry) or 'it'} is {array[entry]})"
-                )
+                value = f"{format_index(entry) or 'it'} is {array[entry]}"
+                description = f"{describe_array(group, name)}, in step {step_number} ({value})"
                 raise UserError(
                     f"{file}: the first array that is not finite is {description}, so nothing can be compared"
                 )
@@ -163,19 +162,19 @@ def judge_run(options, checkpoint=None, steps=STEPS):
             arrays = by_hand.step(x, y, lr)
             if not loss.failure:
                 check_finite(number, {"logits": arrays["logits"]}, options)
-            loss.take(number, arrays["logits"][""], y)
+            loss.take_step(number, arrays["logits"][""], y)
             if not loss.failure:
                 check_finite(number, arrays, options)
             step_fault = step_fault or find_step_fault(number, by_hand, options)
             for twin in (*twins, parts):
-                twin.take(number, arrays, x, y, lr)
+                twin.take_step(number, arrays, x, y, lr)
             for twin in twins:
                 if twin.first and twin.step == number and twin.first.group in ("loss", "dlogits", "gradient"):
                     expected_loss = true_loss(arrays["logits"][""], y)
                     twin.hold_vote(twins, judges.make_slopes(options, arrays_before, x, y), expected_loss)
             if optimizer:
                 moved_params = {"params": by_hand.params_before}, {"params": by_hand.params_after}
-                optimizer.take(
+                optimizer.take_step(
                     number, arrays_before | moved_params[0], arrays | moved_params[1], by_hand.lr, start + number - 1
                 )
             if number == middle:
@@ -235,12 +234,12 @@ class StepFault(NamedTuple):
         return Row("the step", f"{self.culprit}, in step {self.number}: {self.what}", False)
 
 
-def find_step_fault(number, form, options):
+def find_step_fault(step_number, form, options):
     """Return the `StepFault` of the step that the form by hand has just taken, or None."""
     if form.changes_params:
-        return StepFault(number, get_file(options), f"its {form.changes_params}, which only the optimizer should")
+        return StepFault(step_number, get_file(options), f"its {form.changes_params}, which only the optimizer should")
     if form.tampering:
-        return StepFault(number, form.name_of_step, f"it {form.tampering}")
+        return StepFault(step_number, form.name_of_step, f"it {form.tampering}")
     return None
 
 

@@ -23,10 +23,10 @@ WORDS = 128
 IMAGES = 30_000
 
 
-def find_words(images, number):
-    """Return `number` words (V, 16) uint8 for uint8 images (B, 28, 28): the blank one, then from little ink to much."""
+def find_words(images, n_words):
+    """Return words (n_words, 16) uint8 for images (B, 28, 28) uint8: the blank one, then from little ink to much."""
     patches = cut_patches(images)
-    words = k_means(patches, choose_first_words(patches, number, np.random.default_rng(0)))
+    words = k_means(patches, choose_first_words(patches, n_words, np.random.default_rng(0)))
     return words[words.sum(axis=1).argsort(kind="stable")]
 
 
@@ -37,7 +37,7 @@ def cut_patches(images):
     return patches[patches.any(axis=1)]
 
 
-def choose_first_words(patches, number, rng):
+def choose_first_words(patches, n_words, rng):
     """Choose the words that k-means begins with (k-means++, Arthur & Vassilvitskii 2007).
 
     The blank one, then one patch after another, drawn with a probability that grows with its squared distance from the
@@ -48,7 +48,7 @@ def choose_first_words(patches, number, rng):
     while True:
         offsets = patches.astype(np.float32) - words[-1]
         distances = np.minimum(distances, (offsets * offsets).sum(axis=1, dtype=np.float64))
-        if len(words) == number:
+        if len(words) == n_words:
             return words
         ends = distances.cumsum()
         index = np.searchsorted(ends, rng.random() * ends[-1], side="right")

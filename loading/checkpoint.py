@@ -58,7 +58,7 @@ def find_newest(writes, text=None):
         if model not in NETWORKS or not (facts or dataset in SOURCES):
             return path
         if writes in (None, NETWORKS[model].writes):
-            source = SOURCES.find(dataset, **facts)
+            source = SOURCES.find_source(dataset, **facts)
             reason = source.tokenizer.why_not(text)
             if not reason:
                 return path

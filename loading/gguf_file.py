@@ -15,20 +15,20 @@ from support.errors import UserError
 
 
 def load_file(path):
-    """(model, options, file): the network in a GGUF file, in NumPy, with the arrays of the file, and its `ModelFile`.
+    """Return (model, options, model_file): the network in a GGUF file, in NumPy, with its arrays, and the `ModelFile`.
 
     It is never made with random weights: that would take its memory twice. UserError if the file holds another network,
     or anything is wrong with it.
     """
     from support.model_file import ModelFile  # here, because hardly a program needs it
 
-    file = ModelFile(path)
-    options = read_options(file)
-    arrays = load_arrays(file, options)
+    model_file = ModelFile(path)
+    options = read_options(model_file)
+    arrays = load_arrays(model_file, options)
     model = find_class(options, "np")(**options.sizes, seed=None)
     model.load_arrays(arrays)
     model.training = False
-    return model, options, file
+    return model, options, model_file
 
 
 class BaseModel:
@@ -83,55 +83,59 @@ def find_base_model_again(checkpoint, path=None):
     return base_model
 
 
-def load_arrays(file, options):
+def load_arrays(model_file, options):
     """{name in params: array} of the network in a `ModelFile`, unpacked: float32."""
-    names = map_names(file, options)
+    names = map_names(model_file, options)
     network = find_class(options, "np")(**options.sizes, seed=None)
-    shapes = {own_name: np.broadcast_to(np.float32(0), file.shapes[gguf_name]) for own_name, gguf_name in names.items()}
+    shapes = {
+        own_name: np.broadcast_to(np.float32(0), model_file.shapes[gguf_name]) for own_name, gguf_name in names.items()
+    }
     in_file = {"params": transpose_linear(shapes)}
     contradiction = describe_mismatch(in_file, {"params": network.params}, "in the file", "by its sizes")
     if contradiction:
-        file.refuse(f"contradicts itself: {contradiction}")
-    file.check_memory(sum(array.size for array in shapes.values()))
+        model_file.refuse(f"contradicts itself: {contradiction}")
+    model_file.check_memory(sum(array.size for array in shapes.values()))
     largest_first = sorted(names, key=lambda name: -shapes[name].size)  # unpacking takes more memory than the result
     # The other way round in memory: that is how one row times a matrix is fastest.
-    arrays = transpose_linear({own_name: np.asfortranarray(file.array(names[own_name])) for own_name in largest_first})
-    file.tensors = {}  # the packed arrays take memory, too
+    arrays = transpose_linear(
+        {own_name: np.asfortranarray(model_file.array(names[own_name])) for own_name in largest_first}
+    )
+    model_file.tensors = {}  # the packed arrays take memory, too
     return arrays
 
 
-def read_options(file):
+def read_options(model_file):
     """Return the options of the network in a `ModelFile`, as a namespace. Raises UserError if it is none of those
     here."""
-    kind = file.fact("general.architecture")
+    kind = model_file.fact("general.architecture")
     models = {network.gguf.architecture: model for model, network in NETWORKS.items() if network.gguf}
     if kind not in models:
-        file.refuse(f"holds a network of the kind {kind!r}; known here is {' or '.join(models)}")
+        model_file.refuse(f"holds a network of the kind {kind!r}; known here is {' or '.join(models)}")
     network = NETWORKS[models[kind]]
-    facts = file.facts(f"{kind}.")
-    sizes = {own_name: file.fact(f"{kind}.{gguf_name}") for own_name, gguf_name in network.gguf.sizes.items()}
-    sizes |= {"vocab_size": file.byte_pairs.size, "n_start_tokens": 0}
+    facts = model_file.facts(f"{kind}.")
+    sizes = {own_name: model_file.fact(f"{kind}.{gguf_name}") for own_name, gguf_name in network.gguf.sizes.items()}
+    sizes |= {"vocab_size": model_file.byte_pairs.size, "n_start_tokens": 0}
     if not network.gguf.fit(**sizes):
-        file.refuse("is damaged: its sizes make no sense")
+        model_file.refuse("is damaged: its sizes make no sense")
     expected = {gguf_name: sizes[own_name] for own_name, gguf_name in network.gguf.sizes.items()}
     expected |= {name: value(sizes) for name, value in network.gguf.implied.items()}
     for name, value in facts.items():
         if expected.get(name.removeprefix(f"{kind}.")) != value:
-            file.refuse(f"has what this network has not: {name} is {str(value)[:40]}")
+            model_file.refuse(f"has what this network has not: {name} is {str(value)[:40]}")
     run = SimpleNamespace(**sizes, model=models[kind], dtype="float32", lora=None)
     source = SimpleNamespace(noun="texts", kind="text")
     options = SimpleNamespace(run=run, sizes=sizes, network=network, source=source)
     return options
 
 
-def map_names(file, options):
+def map_names(model_file, options):
     """{name of an array in params: what the file calls it}; UserError if the file has others, or its sizes make no
     sense."""
-    shapes = file.shapes
+    shapes = model_file.shapes
     run = options.run
     embedding = shapes.get(options.network.gguf.arrays["embed.E"])
     if embedding != (run.vocab_size, run.width) or not 0 < run.blocks <= len(shapes):
-        file.refuse("is damaged: its sizes are not those of its arrays")
+        model_file.refuse("is damaged: its sizes are not those of its arrays")
     names = {}
     for own_name, gguf_name in options.network.gguf.arrays.items():
         copies = run.blocks if "{}" in own_name else 1
@@ -139,7 +143,7 @@ def map_names(file, options):
             names[own_name.format(i)] = gguf_name.format(i)
     for name in sorted(shapes.keys() ^ {*names.values()}):
         has = "has" if name in shapes else "lacks"
-        file.refuse(f"holds another network than {options.network.title(options.run)}: it {has} {name}")
+        model_file.refuse(f"holds another network than {options.network.title(options.run)}: it {has} {name}")
     return names
 
 

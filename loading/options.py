@@ -202,7 +202,7 @@ def make_options(arguments, framework, facts, base_model):
     read_as = {name: value for name, value in vars(arguments).items() if name in ("ink", "context_length") and value}
     if base_model:
         read_as |= {"byte_pairs": base_model.byte_pairs, "cut_by": base_model.sha256}
-    source = SOURCES.find(arguments.dataset, **(facts or {}) | read_as)
+    source = SOURCES.find_source(arguments.dataset, **(facts or {}) | read_as)
     call = {name: value for name, value in vars(arguments).items() if name in tables.OF_A_CALL}
     run = {name: value for name, value in vars(arguments).items() if name not in tables.OF_A_CALL}
     name = file_prefix(arguments.model) + ("lora_" if base_model else source.prefix) + framework

@@ -87,7 +87,7 @@ class CountingReader(io.RawIOBase):
             content += piece
         return bytes(content)
 
-    def rest(self, size):
+    def read_rest(self, size):
         """Return the remaining bytes, a bytearray, if there are `size` of them; otherwise None."""
         self.check(size)
         content = bytearray(size)

@@ -91,9 +91,9 @@ def describe_misfit(params, grads):
     return f"the gradients are not those of the parameters: {mismatch}" if mismatch else ""
 
 
-def check_names(names):
+def check_names(state_names):
     """UserError if a checkpoint could not tell what an optimizer remembers by these names."""
-    for name in names:
+    for name in state_names:
         if name in RESERVED or "/" in name:
             reason = "a / separates it from a parameter" if "/" in name else "a checkpoint keeps something else there"
             raise UserError(f"an optimizer cannot remember {name!r} by that name ({reason}): call it otherwise")

@@ -14,7 +14,7 @@ SECONDS = 600  # to wait for a whole file: the largest has 26 MB
 MAX_BYTES = 32 * 2**20  # a server that sends more sends something else
 
 
-def find(path, url, sha256):
+def find_or_fetch(path, url, sha256):
     """The bytes of the file at `path`, or fetched from `url` and kept there; UserError if they cannot be obtained.
 
     url: "" if the file is part of this project.

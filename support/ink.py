@@ -214,10 +214,10 @@ def find_digit_ink(darkness, lighter):
     return ink, bool((ink > 127).any()) and not is_blurred(ink) and not is_circle(ink), cut
 
 
-def is_one_piece(shape):
-    """Return True if most of a shape (H, W) bool is one piece: between the strokes of a scribble there are many."""
-    names, _ = find_pieces(shape)
-    return bool(np.bincount(names[shape]).max() > 0.6 * shape.sum())
+def is_one_piece(mask):
+    """Return True if most of a mask (H, W) bool is one piece: between the strokes of a scribble there are many."""
+    names, _ = find_pieces(mask)
+    return bool(np.bincount(names[mask]).max() > 0.6 * mask.sum())
 
 
 def is_blurred(ink):

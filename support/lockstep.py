@@ -6,7 +6,7 @@ import numpy as np
 
 from support.checkpoint import describe_mismatch
 from support.errors import UserError
-from support.rounding import round_up
+from support.rounding import format_bound
 
 
 class Departure(NamedTuple):
@@ -50,7 +50,7 @@ def find_departure(a, b, tolerance, min_scale=1.0):
 
 def describe_difference(largest):
     """Complete a sentence that begins with "no array", for this largest difference."""
-    return f"differs by more than {round_up(largest)}" if largest else "differs in a bit"
+    return f"differs by more than {format_bound(largest)}" if largest else "differs in a bit"
 
 
 def largest_magnitude(array):

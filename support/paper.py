@@ -49,25 +49,25 @@ def find_sheet(picture):
     return best_corners
 
 
-def on_border(shape):
-    """The share of a shape's outline, (H, W) bool, that lies on the picture's border."""
-    rows = shape.any(axis=1).sum()
-    columns = shape.any(axis=0).sum()
-    return sum(side.sum() for side in (shape[0], shape[-1], shape[:, 0], shape[:, -1])) / (2 * (rows + columns))
+def on_border(mask):
+    """Return the share of the outline of a mask (H, W) bool that lies on the picture's border."""
+    rows = mask.any(axis=1).sum()
+    columns = mask.any(axis=0).sum()
+    return sum(side.sum() for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1])) / (2 * (rows + columns))
 
 
-def fill_enclosed(shape):
-    """Fill a shape (H, W) bool: True where it is, or is to the left, to the right, above and below."""
-    return np.all([np.rot90(np.logical_or.accumulate(np.rot90(shape, k)), -k) for k in range(4)], axis=0)
+def fill_enclosed(mask):
+    """Fill a mask (H, W) bool: True where it is, or is to the left, to the right, above and below."""
+    return np.all([np.rot90(np.logical_or.accumulate(np.rot90(mask, k)), -k) for k in range(4)], axis=0)
 
 
-def fit_quadrilateral(shape):
-    """(corners, share) of a shape (H, W) bool: (4, 2) float, x and y, clockwise from the top left, and a number to 1.
+def fit_quadrilateral(mask):
+    """(corners, share) of a mask (H, W) bool: (4, 2) float, x and y, clockwise from the top left, and a number to 1.
 
     They are those of its points, farthest out in 24 directions, that span the largest area. A sheet fills what they
     span, and no more: the share of what both have in what either has is nearly 1. For a circle it is 0.64.
     """
-    y, x = np.nonzero(shape)
+    y, x = np.nonzero(mask)
     angles = np.radians(range(0, 360, 15))  # clockwise, as y points down
     if not len(x):
         return np.zeros((4, 2)), 0
@@ -81,10 +81,10 @@ def fit_quadrilateral(shape):
     other_diagonal = fours[:, 3] - fours[:, 1]
     areas = (diagonal[:, 0] * other_diagonal[:, 1] - diagonal[:, 1] * other_diagonal[:, 0]) / 2
     corners = fours[areas.argmax()]
-    quadrilateral = Image.new("L", shape.shape[::-1])
+    quadrilateral = Image.new("L", mask.shape[::-1])
     ImageDraw.Draw(quadrilateral).polygon([tuple(corner) for corner in corners], 1)
-    intersection = shape & np.asarray(quadrilateral, bool)
-    union = shape | np.asarray(quadrilateral, bool)
+    intersection = mask & np.asarray(quadrilateral, bool)
+    union = mask | np.asarray(quadrilateral, bool)
     upright = [[-1, -1], [1, -1], [1, 1], [-1, 1]]
     corners = max((np.roll(corners, k, axis=0) for k in range(4)), key=lambda turned: (turned * upright).sum())
     return corners, intersection.sum() / union.sum()
@@ -226,22 +226,22 @@ def refine_ruling(ink, middle, fall):
     return max(((middle + a, fall + b) for a, b in candidates), key=total)
 
 
-def find_pieces(shape):
-    """The connected pieces of a shape (H, W) bool: each pixel's number (H, W) int, or -1, and boxes (N, 4) int.
+def find_pieces(mask):
+    """The connected pieces of a mask (H, W) bool: each pixel's number (H, W) int, or -1, and boxes (N, 4) int.
 
     A box is the first row and column, and the last. Pixels that touch at a corner are connected. The runs of pixels in
     each row are named in order. Every run takes the smallest name among its neighbours', and then the name of that,
     until all neighbours agree.
     """
-    sides = np.diff(np.pad(shape, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    sides = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     # (R, 2) pixels: where each run begins, ends
     run_starts = np.argwhere(sides > 0)
     run_ends = np.argwhere(sides < 0) - (0, 1)
-    run = np.cumsum(sides[:, :-1] > 0).reshape(shape.shape) - 1
+    run = np.cumsum(sides[:, :-1] > 0).reshape(mask.shape) - 1
     a = []
     b = []
     for upper, lower in ((np.s_[:-1], np.s_[1:]), (np.s_[:-1, 1:], np.s_[1:, :-1]), (np.s_[:-1, :-1], np.s_[1:, 1:])):
-        is_in_both = shape[upper] & shape[lower]
+        is_in_both = mask[upper] & mask[lower]
         a.append(run[upper][is_in_both])
         b.append(run[lower][is_in_both])
     a = np.concatenate(a)
@@ -252,18 +252,18 @@ def find_pieces(shape):
         np.minimum.at(names, names[b], names[a])
         names = names[names]
     piece_names, numbers = np.unique(names, return_inverse=True)
-    boxes = np.tile([*shape.shape, -1, -1], (len(piece_names), 1))
+    boxes = np.tile([*mask.shape, -1, -1], (len(piece_names), 1))
     np.minimum.at(boxes[:, :2], numbers, run_starts)
     np.maximum.at(boxes[:, 2:], numbers, run_ends)
-    return np.where(shape, np.append(numbers, -1)[run], -1), boxes
+    return np.where(mask, np.append(numbers, -1)[run], -1), boxes
 
 
-def is_band(shape):
-    """Return True if a shape (H, W) bool is straight and crosses a picture that is no strip, as a shadow may and no 1
+def is_band(mask):
+    """Return True if a mask (H, W) bool is straight and crosses a picture that is no strip, as a shadow may and no 1
     does."""
-    if min(shape.shape) <= max(10, 0.5 * max(shape.shape)):
+    if min(mask.shape) <= max(10, 0.5 * max(mask.shape)):
         return False
-    width, length = np.sqrt(np.abs(np.linalg.eigvalsh(np.cov(np.argwhere(shape).T))))
+    width, length = np.sqrt(np.abs(np.linalg.eigvalsh(np.cov(np.argwhere(mask).T))))
     return bool(width < 0.15 * length)
 
 
@@ -283,15 +283,15 @@ def max_filter(picture, square):
     return np.maximum(half[:, :-step], half[:, step:])
 
 
-def is_broad(shape):
-    """Return True if a square fits into a shape (H, W) bool whose side is BROAD of the shape's own length, or more.
+def is_broad(mask):
+    """Return True if a square fits into a mask (H, W) bool whose side is BROAD of its own length, or more.
 
-    Gaps that are thin beside the shape do not count: lines of the paper may have been taken out, and a digit be written
+    Gaps that are thin beside it do not count: lines of the paper may have been taken out, and a digit be written
     in a lamp's patch of light.
     """
-    rows = np.flatnonzero(shape.any(axis=1))
-    columns = np.flatnonzero(shape.any(axis=0))
-    box = shape[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8)
+    rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask.any(axis=0))
+    box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8)
     gap = 1 + int(GAPS * max(box.shape))
     side = int(BROAD * max(box.shape))
     closing = 1 - max_filter(1 - max_filter(np.pad(box, gap - 1), gap), gap)

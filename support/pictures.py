@@ -109,7 +109,7 @@ def parse_idx(content, file="it", budget=None):
         shape = np.frombuffer(stream.read(4 * axes), ">u4", axes).tolist()
         size = math.prod(shape)
         could_be = kind == [0, 0, 8] and (is_packed(content) or stream.tell() + size == len(content))
-        values = stream.rest(size) if could_be else None
+        values = stream.read_rest(size) if could_be else None
         if values is not None:
             return np.frombuffer(values, np.uint8).reshape(shape)
     raise UserError(f"{file} is not in MNIST's format, or is damaged")

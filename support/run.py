@@ -71,9 +71,9 @@ class Interrupts:
         self.before = {number: signal.signal(number, self.ask) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
-    def ask(self, number, frame):
-        self.asked = number
-        signal.signal(number, self.before[number])
+    def ask(self, signal_number, frame):
+        self.asked = signal_number
+        signal.signal(signal_number, self.before[signal_number])
 
     def __exit__(self, *error):
         for number, handler in self.before.items():
@@ -134,7 +134,7 @@ class Run:
         return self.step % self.plan.steps_per_epoch == 0 or self.step == self.plan.steps
 
     @property
-    def interrupted(self):
+    def is_interrupted(self):
         """True if Ctrl-C or SIGTERM has asked the run to stop."""
         return self.signal is not None
 
@@ -229,7 +229,7 @@ class Run:
                 self.say(f"note: {repeats}", sys.stderr)
         names = [path.name for path in self.files.all() if path.exists()]
         self.say(f"see {self.files.folder}: {', '.join(names)}")
-        if self.interrupted:
+        if self.is_interrupted:
             self.say(f"stopped; --resume {self.files.checkpoint} continues the run", sys.stderr)
             return 128 + self.signal if self.first else 0
         is_tested = self.step in self.history.test_step  # or the memory did not suffice, in the run that is continued

@@ -11,7 +11,7 @@ import numpy as np
 
 from support import pictures, texts
 from support.budget import DATA
-from support.download import find
+from support.download import find_or_fetch
 from support.errors import UserError
 from support.files import read_file
 from support.pictures import DIGITS
@@ -57,9 +57,9 @@ class Source:
         return {"of": self.noun} | {name: getattr(self, name) for name in self.fact_names}, {}
 
     @classmethod
-    def facts_in(cls, saved, arrays):
+    def facts_in(cls, metadata, arrays):
         """The facts that `checkpoint_facts` gave, for `with_facts`. ValueError or KeyError if they make no sense."""
-        return {name: saved[name] for name in ("of", *cls.fact_names)}
+        return {name: metadata[name] for name in ("of", *cls.fact_names)}
 
     def pick(self, images, names, texts):
         """Return the one of these that is for this kind."""
@@ -84,7 +84,9 @@ class Source:
         of it}. Raises UserError if the files are not those that a checkpoint has seen."""
         if self.sums:
             folder = dataset_folder(self.name)
-            files = [find(folder / file, self.url and self.url + file, sha256) for file, sha256 in self.sums.items()]
+            files = [
+                find_or_fetch(folder / file, self.url and self.url + file, sha256) for file, sha256 in self.sums.items()
+            ]
         else:
             files = self.own_files()
         content = self.read_content(files)
@@ -188,8 +190,10 @@ class ImageFolder(Source):
     fact_names = ("sha256", "classes", "mean_and_std", "reader")
 
     @classmethod
-    def facts_in(cls, saved, arrays):
-        facts = super().facts_in({"reader": "ink"} | saved, arrays)  # an older checkpoint has none, and reads as it did
+    def facts_in(cls, metadata, arrays):
+        facts = super().facts_in(
+            {"reader": "ink"} | metadata, arrays
+        )  # an older checkpoint has none, and reads as it did
         mean, std = map(float, facts["mean_and_std"])
         facts |= {"classes": tuple(map(str, facts["classes"])), "mean_and_std": (mean, std)}
         if facts["reader"] not in ("ink", "picture"):
@@ -276,8 +280,8 @@ class Names(Source):
         return facts | {"ignored": texts.IGNORED}, arrays  # from now on
 
     @classmethod
-    def facts_in(cls, saved, arrays):
-        return super().facts_in({"ignored": None} | saved, arrays)
+    def facts_in(cls, metadata, arrays):
+        return super().facts_in({"ignored": None} | metadata, arrays)
 
     @property
     def news(self):
@@ -311,9 +315,9 @@ class Text(Source):
         return facts, {"letters": np.array([*map(ord, self.letters)], np.uint32)}
 
     @classmethod
-    def facts_in(cls, saved, arrays):
-        facts = super().facts_in(saved, arrays)
-        cut_by = str(saved.get("cut_by", ""))
+    def facts_in(cls, metadata, arrays):
+        facts = super().facts_in(metadata, arrays)
+        cut_by = str(metadata.get("cut_by", ""))
         if cut_by:
             return facts | {"cut_by": cut_by}
         return facts | {"letters": "".join(map(chr, arrays["letters"].ravel()))}
@@ -366,10 +370,10 @@ def find_path(name):
     return Path(name)
 
 
-def parse_facts(saved, arrays):
+def parse_facts(metadata, arrays):
     """The facts of the data in a checkpoint, for `Sources.find`; {} if that is older. ValueError, KeyError or TypeError
     if they make no sense."""
-    return KINDS[saved["of"]].facts_in(saved, arrays) if saved else {}
+    return KINDS[metadata["of"]].facts_in(metadata, arrays) if metadata else {}
 
 
 def dataset_folder(name):
@@ -385,7 +389,7 @@ class Sources(dict):
     def __missing__(self, path):
         return open_source(path)
 
-    def find(self, name, of="", **facts):
+    def find_source(self, name, of="", **facts):
         """The source of that name, with facts from a checkpoint or the command line.
 
         Where they say of which kind it is, its examples need not be there. UserError if it is unknown.

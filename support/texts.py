@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from support.budget import DATA, PIECE, Budget, open_unpacked_bytes
-from support.download import find
+from support.download import find_or_fetch
 from support.errors import UserError
 from support.pictures import SIDE, parse_idx
 
@@ -257,7 +257,7 @@ WORDS_SHA256 = "b90fbd67325f450062a4704d3607844209263d6720dd7e32b928f6e22c908f3e
 def load_vocabulary():
     """Return the tokens that images of digits are made of: (V, 16) uint8, a patch of 4 x 4 pixels each. Token 0 is
     blank."""
-    patches = parse_idx(find(WORDS, "", WORDS_SHA256))
+    patches = parse_idx(find_or_fetch(WORDS, "", WORDS_SHA256))
     return patches.reshape(len(patches), -1)
 
 

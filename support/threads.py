@@ -29,15 +29,15 @@ from support.unnoticed import side_effects_undone
 AT_ONCE = 64  # images in testing, at most: what is kept of more does not fit into a processor's cache
 
 
-def share_work(model, parts, batch_size):
+def share_work(model, n_parts, batch_size):
     """The model itself; or, in several parts, a network with its weights, `forward` and `backward`.
 
     batch_size: in training. In testing, no more images than in a part of it are computed at once.
     """
     limit_blas_threads()  # from here on, each product gets one
-    if parts == 1:
+    if n_parts == 1:
         return model
-    return InParts(model, parts, max(1, min(batch_size // parts, AT_ONCE)))
+    return InParts(model, n_parts, max(1, min(batch_size // n_parts, AT_ONCE)))
 
 
 class InParts:
@@ -52,10 +52,10 @@ class InParts:
 
     training = True
 
-    def __init__(self, model, number, at_once=AT_ONCE):
-        """number: of parts, where there are as many images. at_once: images that are computed at once in testing."""
+    def __init__(self, model, n_parts, at_once=AT_ONCE):
+        """n_parts: fewer where there are fewer images. at_once: images that are computed at once in testing."""
         self.model = model
-        self.number = number
+        self.number = n_parts
         self.at_once = at_once
         self.params = model.params
         self.statistics = getattr(model, "statistics", {})
@@ -148,7 +148,7 @@ def get_kept_array(network, name):
     return concatenate([getattr(part, name) for part in parts])
 
 
-def difference_in_parts(model, number, x):
+def difference_in_parts(model, n_parts, x):
     """In words, what a model gives for images x (B, ...) that it does not give in so many parts; "" if it gives all.
 
     None if the model fails, or its gradients are not those of its parameters. That shows when it gets a batch.
@@ -167,7 +167,7 @@ def difference_in_parts(model, number, x):
         new_params = {name: p.astype(np.float32) for name, p in new_params.items()}
     try:
         whole = copy.deepcopy(model, new_params | statistics | frozen)
-        in_parts = InParts(copy.deepcopy(whole, {**frozen}), number)
+        in_parts = InParts(copy.deepcopy(whole, {**frozen}), n_parts)
         in_parts.copies = in_parts.make_copies()
     except Exception as error:
         return f"there would be copies of it, which cannot be made ({error})"
@@ -252,7 +252,7 @@ def map_in_threads(function, *arguments, meeting=None):
     waiting = deque(enumerate(parts))
     errors = np.geterr()
 
-    def work():
+    def run_parts():
         with np.errstate(**errors):  # NumPy keeps for each thread what it does about an overflow
             while True:
                 try:
@@ -267,12 +267,12 @@ def map_in_threads(function, *arguments, meeting=None):
     if meeting and n_started < n_wanted:
         needs = f"--parts {len(parts)} needs as many threads, and the system starts {n_started + 1}"
         raise UserError(f"{needs}: take --parts {n_started + 1}")
-    jobs = [Job(work) for _ in range(n_wanted)] if n_started else []
+    jobs = [Job(run_parts) for _ in range(n_wanted)] if n_started else []
     for job in jobs:
         queue.put(job)
     errors_found = []
     try:
-        work()
+        run_parts()
     except BaseException as error:
         errors_found.append(error)
     waiting.clear()  # nothing is left, unless there was an error or Ctrl-C
@@ -295,7 +295,7 @@ class Job:
 
 
 @cache
-def start_threads(number):
+def start_threads(n_threads):
     """(the queue of jobs for this many other threads, which sleep while it is empty, and how many there are).
 
     Why not a ThreadPoolExecutor: its threads wake up later, and a step of the MLP or the ResNet takes a tenth longer.
@@ -303,12 +303,12 @@ def start_threads(number):
     They are fewer where the system gives no more threads.
     """
     jobs = SimpleQueue()
-    for n_started in range(number):
+    for n_started in range(n_threads):
         try:
             threading.Thread(target=run_jobs, args=[jobs], daemon=True).start()
         except RuntimeError:
             return jobs, n_started
-    return jobs, number
+    return jobs, n_threads
 
 
 def run_jobs(jobs):
@@ -340,9 +340,9 @@ class Meeting:
         self.changed = threading.Condition()
 
     @contextmanager
-    def session(self, number):
+    def session(self, n_parts):
         """So many parts meet within it."""
-        self.number = number
+        self.number = n_parts
         self.ended = False
         self.brought = {}
         self.room = threading.Semaphore(limit_blas_threads())

@@ -95,7 +95,7 @@ def test_all_images_are_tested_in_parts_that_follow_from_the_batch(mnist, batch_
 def test_of_several_processes_each_has_a_batch_to_test():
     few, options = data.Images(None, None, np.arange(10), np.arange(10)), parse_options("np")
     for parts in range(1, 11):
-        each = [[y for _, y in data.test_batches(few, options, part=part, parts=parts)] for part in range(parts)]
+        each = [[y for _, y in data.test_batches(few, options, part=part, n_parts=parts)] for part in range(parts)]
         assert all(each) and sorted(np.concatenate([y for batches in each for y in batches])) == [*range(10)]
 
 
@@ -130,7 +130,7 @@ def test_a_batch_of_the_test_is_small_where_training_batches_are_and_each_proces
     few = mnist._replace(test_images=mnist.test_images[:1000], test_labels=mnist.test_labels[:1000])
     for batch_size, most, parts, expected in ((128, 200, 1, 200), (10, 200, 1, 80), (128, 600, 2, 500), (4, 9, 3, 9)):
         options = parse_options("np", "--batch-size", str(batch_size))
-        batches = [len(y) for _, y in data.test_batches(few, options, most, part=0, parts=parts)]
+        batches = [len(y) for _, y in data.test_batches(few, options, most, part=0, n_parts=parts)]
         assert batches[0] == expected, (batch_size, most, parts)
         every = [len(y) for part in range(parts) for _, y in data.test_batches(few, options, most, part, parts)]
         assert sum(every) == 1000

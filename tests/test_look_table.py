@@ -149,7 +149,7 @@ def test_what_is_outside_is_marked_in_the_table_and_said_in_a_sentence(capsys):
 
 def test_the_command_prints_one_table_and_concludes(mnist, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(data, "load", lambda *_: mnist)
-    monkeypatch.setattr(mnist.__class__, "known_tests", lambda *_: 0.0)
+    monkeypatch.setattr(mnist.__class__, "measure_test_overlap", lambda *_: 0.0)
     monkeypatch.setattr(training_picture, "draw_training", lambda *_: None)
     monkeypatch.setattr(training.drawing, "save", lambda *_: None)
     look.main(["--training", "1", "--seed", "50", "--out", str(tmp_path)])

@@ -1001,10 +1001,10 @@ def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
 def test_a_file_that_is_kept_replaces_none(tmp_path, monkeypatch, capsys):
     for name in ("dz1.py", "dz1.1.py"):
         (tmp_path / name).write_text(name)
-    practice.keep(tmp_path / "dz1.py")
+    practice.rename_old_file(tmp_path / "dz1.py")
     (tmp_path / "dz1.py").write_text("again")
     monkeypatch.setattr(os, "link", Mock(side_effect=OSError(95, "Operation not supported")))
-    practice.keep(tmp_path / "dz1.py")
+    practice.rename_old_file(tmp_path / "dz1.py")
     left = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     assert left == {"dz1.1.py": "dz1.1.py", "dz1.2.py": "dz1.py", "dz1.3.py": "again"}
 

@@ -22,14 +22,14 @@ from views.parts import (
 
 
 @plot_style()
-def draw_prediction(input_picture, p, answer, names=range(10)):
+def draw_prediction(input_picture, p, answer, class_names=range(10)):
     """Draw what predict.py makes of a picture: the picture, its ink, the network's input, and the answer.
 
-    input_picture: as support.ink.see returns it; p (10,); answer in words; names: of the ten classes, here and below.
-    If the picture is refused, it says why in place of an answer.
+    input_picture: a `support.ink.DigitPicture`; p (10,): the probabilities; answer: in words; class_names: ten. If the
+    picture is refused, it says why in place of an answer.
     """
     title = "no answer: " + input_picture.problem.partition(" in ")[0].rstrip(",") if input_picture.problem else answer
-    figure = new_figure(10 + measure_extra_width(names), 3.8, title)
+    figure = new_figure(10 + measure_extra_width(class_names), 3.8, title)
     given_axes, ink_axes, image_axes, answer_axes = figure.subplots(1, 4, width_ratios=(3, 3, 3, 4))
     style_picture_axes(given_axes, "what was given", " ").imshow(input_picture.picture, cmap="gray", vmin=0, vmax=255)
     style_picture_axes(ink_axes, "what was taken for ink", " ").imshow(
@@ -42,7 +42,7 @@ def draw_prediction(input_picture, p, answer, names=range(10)):
         # The first half is the title.
         write_text(answer_axes, textwrap.fill(input_picture.problem.rpartition(": ")[2], 30))
     else:
-        draw_bars(answer_axes, p, "what it says", "probabilities", probability, names=names)
+        draw_bars(answer_axes, p, "what it says", "probabilities", probability, class_names=class_names)
     return figure
 
 
@@ -58,7 +58,7 @@ def draw_weights(title, images, labels, note):
 
 
 @plot_style()
-def draw_confusion(counts, title, names=range(10), kind="digit"):
+def draw_confusion(counts, title, class_names=range(10), kind="digit"):
     """Draw a confusion matrix. counts (K, K): the true classes down, the answers across.
 
     kind: what the classes are called.
@@ -76,11 +76,11 @@ def draw_confusion(counts, title, names=range(10), kind="digit"):
         )
     for axis, name in ((axes.xaxis, "what the network says"), (axes.yaxis, f"the true {kind}")):
         axis.set_label_text(name, fontsize=11)
-        axis.set_ticks(range(len(counts)), names)
+        axis.set_ticks(range(len(counts)), class_names)
         axis.set_ticks(np.arange(0.5, len(counts) - 1), minor=True)
     axes.grid(which="minor")
     axes.tick_params(labelsize=11)
-    if max(len(str(name)) for name in names) > 1:
+    if max(len(str(name)) for name in class_names) > 1:
         axes.tick_params("x", rotation=90)
     figure.supxlabel(
         "blue: read right, red: misread; the more images, the darker, each on a scale of its own", fontsize=10

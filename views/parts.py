@@ -17,9 +17,9 @@ WHOLE = (0, 28, 28, 0)  # where an image's pixels lie, so that larger cells can 
 MEANING = "blue: increasing it raises the loss\nred: lowers it"
 
 
-def measure_extra_width(names):
+def measure_extra_width(class_names):
     """Return the inches that the longest of these names, beside bars, takes beyond those that a digit would."""
-    return 0.085 * max(0, max(len(str(name)) for name in names) - 6)
+    return 0.085 * max(0, max(len(str(name)) for name in class_names) - 6)
 
 
 def fold_labels(labels, width=11):
@@ -139,7 +139,7 @@ def add_scale(figure, artist, axes, shrink=0.7, has_lower=False, has_higher=Fals
     bar.outline.set_visible(False)
 
 
-def draw_bars(axes, values, title, formula, format_value, y=None, names=range(10)):
+def draw_bars(axes, values, title, formula, format_value, y=None, class_names=range(10)):
     """Draw a number for each class as a bar, with a text by `format_value`; the true class's name is bold."""
     style_picture_axes(axes, title, formula)
     axes.barh(range(10), values, color=np.where(np.asarray(values) < 0, TEST, TRAIN), height=0.7)
@@ -147,7 +147,7 @@ def draw_bars(axes, values, title, formula, format_value, y=None, names=range(10
     high = max(0, *values)
     margin = (high - low or 1) * 0.09 * max(len(format_value(value)) for value in values)  # for the numbers
     axes.set(xlim=(low - margin * (low < 0), high + margin), ylim=(9.6, -0.6))
-    axes.set_yticks(range(10), names)
+    axes.set_yticks(range(10), class_names)
     for digit, value in enumerate(values):
         annotate_beside(axes, format_value(value), (value, digit), -3 if value < 0 else 3, fontsize=9)
     axes.axvline(0, color=INK, linewidth=0.8)

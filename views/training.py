@@ -154,7 +154,7 @@ def find_unusual_draws(dataset, options, steps, plan):
     dataset.mark_drawn(is_drawn, options, 0, steps)
     repeats = describe_repeats(int(is_drawn.sum()), steps, plan, options)
     marks = [("x", repeats[0].upper() + repeats[1:], "")] if repeats else []
-    share = dataset.known_tests()
+    share = dataset.measure_test_overlap()
     if share > LEAK:
         marks.append(("x", f"Of the test images {share:.0%} are among the training images", ""))
     return marks

@@ -84,18 +84,18 @@ def draw_training(diagnosis, title, sentences):
     return figure
 
 
-def group_by_layer(names):
+def group_by_layer(array_names):
     """Return {layer: names of its arrays}: "blocks.0.first.W" belongs to "blocks.0.first"; "W1" is one for itself."""
     names_by_layer = {}
-    for name in names:
+    for name in array_names:
         names_by_layer.setdefault(name.rpartition(".")[0] or name, []).append(name)
     return names_by_layer
 
 
-def label_rows(axes, names, label):
+def label_rows(axes, row_names, label):
     """Give axes a row for each name, the first at the top."""
-    axes.set_yticks(range(len(names)), names, fontsize=9)
-    axes.set(ylim=(len(names) - 0.5, -0.5), xlabel=label)
+    axes.set_yticks(range(len(row_names)), row_names, fontsize=9)
+    axes.set(ylim=(len(row_names) - 0.5, -0.5), xlabel=label)
     axes.grid(axis="x")
     axes.spines[:].set_visible(False)
 

@@ -466,8 +466,8 @@ def test_where_both_gradients_are_rounding_weights_and_moments_are_not_compared(
     """As for query.b of a transformer that sees one patch: it is 0 by hand and 1e-17 in PyTorch, and AdamW moves it."""
     by_hand, later = made_up(0.0, 0.0), made_up(0.0, 0.0)
     twin = judges.Twin("PyTorch", "vit_torch.py", MadeUp(made_up(1e-17, 2e-10), made_up(0.0, 4e-10)))
-    twin.take(1, by_hand)
-    twin.take(2, later)
+    twin.take_step(1, by_hand)
+    twin.take_step(2, later)
     assert twin.first is None and twin.largest < 1e-15
 
     for gradient, moved, entry in ((1e-17, 2e-10, 0), (1e-11, 2e-10, 0)):
@@ -476,7 +476,7 @@ def test_where_both_gradients_are_rounding_weights_and_moments_are_not_compared(
             apart["params"]["b"][1] += 2e-10  # where the gradients are more than rounding
             entry = 1
         twin = judges.Twin("PyTorch", "vit_torch.py", MadeUp(apart))
-        twin.take(1, by_hand)
+        twin.take_step(1, by_hand)
         assert twin.first[:3] == ("params", "b", (entry,)), gradient
 
 

@@ -13,7 +13,7 @@ from support import drawing
 from support.errors import UserError
 from support.files import read_file
 from support.model_file import ModelFile
-from support.rounding import round_up
+from support.rounding import format_bound
 from tiny_model import write_model
 
 DOC = (ROOT / "docs" / "llama.md").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ def test_the_page_says_what_was_measured():
     sizes = [next(iter(runs.values()))["parameters"] for runs in found["llama"]["runs"].values()]
     assert 1 / 8 < 1 - sizes[1] / sizes[0] < 1 / 6  # "a seventh fewer"
     twins = found["twins_llama"]
-    apart = round_up(twins["difference"]["float64"]["largest"])
+    apart = format_bound(twins["difference"]["float64"]["largest"])
     how = f"After {twins['steps']} steps in float64 with `--lr 0.003`"
     assert f"{how}, no weight differs by more than {apart}" in WORDS
 

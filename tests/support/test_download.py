@@ -84,7 +84,7 @@ def server(tmp_path, monkeypatch):
 def find(server, tmp_path):
     """find() looks for a file as data.load does."""
     path = tmp_path / "fashion_mnist" / "x.gz"
-    return lambda: download.find(path, server.url + "x.gz", hashlib.sha256(CONTENT).hexdigest())
+    return lambda: download.find_or_fetch(path, server.url + "x.gz", hashlib.sha256(CONTENT).hexdigest())
 
 
 def assert_one_line(find, capsys, reason):

@@ -478,7 +478,9 @@ def test_a_folder_of_pictures_is_read_as_it_was_trained(tmp_path, monkeypatch):
     seen = {source.read(path).image.tobytes() for path in paths}
     assert seen == {image.tobytes() for image in data.load("shapes").test_images} and len(seen) == 8
     assert source.checkpoint_facts()[0]["reader"] == "picture" and not any(source.read(path).problem for path in paths)
-    again = data.SOURCES.find("moved", **parse_facts(source.checkpoint_facts()[0], {}))  # where the examples are not
+    again = data.SOURCES.find_source(
+        "moved", **parse_facts(source.checkpoint_facts()[0], {})
+    )  # where the examples are not
     assert np.array_equal(again.read(paths[0]).image, source.read(paths[0]).image)
 
 
