@@ -38,7 +38,7 @@ class Node:
         self.number = next(Node.numbers)  # younger nodes have larger numbers; parents are older
 
     def ancestors(self):
-        """This node, its parents, theirs and so on, the oldest first. No recursion: a graph may be deep."""
+        """Return this node, its parents, theirs and so on, the oldest first. No recursion: a graph may be deep."""
         nodes = {self}
         waiting = [self]
         while waiting:
@@ -188,7 +188,7 @@ def softmax_cross_entropy(logits, y):
 
 
 def differences(title, function, *operands):
-    """Each operand's relative difference from central differences; SystemExit if a gradient is wrong."""
+    """Return each operand's relative difference from central differences. Raises SystemExit if a gradient is wrong."""
     y = function(*operands)
     r = np.random.default_rng(0).normal(size=y.shape)
     y.backward(r)  # the loss is sum(y * r), so that dy = r
@@ -199,7 +199,7 @@ def differences(title, function, *operands):
 
 
 def use_three_times(a):
-    """u u u + a with u = 2 a: a value that is used more than once."""
+    """Return u u u + a with u = 2 a: a value that is used more than once."""
     u = 2 * a
     return u * u * u + a
 

@@ -100,7 +100,7 @@ class Network:
         self.statistics = self.collect("statistics")
 
     def collect(self, kind):
-        """All layers' params, grads or statistics in one dict."""
+        """Return all layers' params, grads or statistics in one dict."""
         arrays = {}
         for path, layer in walk(self.layers).items():
             for name, array in getattr(layer, kind, {}).items():
@@ -132,7 +132,7 @@ class Network:
 
 
 def walk(layers, path=""):
-    """The innermost layers of a dict of layers, by their paths."""
+    """Return the innermost layers of a dict of layers, by their paths."""
     layers_by_path = {}
     for name, layer in layers.items():
         if hasattr(layer, "layers"):

@@ -254,7 +254,7 @@ def compute_vit_passes(model, options, image, y):
 
 
 def get_mlp_weights(params, options):
-    """Return the weights of the units that matter most: with the largest outgoing weights, the largest first."""
+    """Return (rest of a title, images, a label for each, a note): W1 of the units with the largest outgoing weights."""
     W1 = params["W1"]
     W2 = params["W2"]
     source = options.source
@@ -277,13 +277,13 @@ def get_mlp_weights(params, options):
 
 
 def get_resnet_weights(params, options):
-    """Return the stem's kernels, one image for each channel."""
+    """Return (rest of a title, images, a label for each, a note): the stem's kernels, an image for each channel."""
     kernels = np.moveaxis(params["stem.conv.W"][:, :, 0], 2, 0)  # (C, 3, 3)
     return "", *select_kernels(kernels), f"the 3 x 3 weights of {describe_channels(kernels)} of the stem"
 
 
 def get_vit_weights(params, options):
-    """Return the weights of the embedding, one image for each channel."""
+    """Return (rest of a title, images, a label for each, a note): the embedding's weights, one for each channel."""
     kernels = params["embed.W"].T.reshape(-1, options.run.patch, options.run.patch)  # (C, size, size)
     return "", *select_kernels(kernels), f"what {describe_channels(kernels)} of the embedding multiplies a patch by"
 

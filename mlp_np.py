@@ -24,18 +24,18 @@ import numpy as np
 
 
 def init_he(rng, fan_in, fan_out):
-    """Normal with variance 2 / fan_in, biases 0: keeps the size of the activations through ReLUs (He et al. 2015)."""
+    """Return W with variance 2 / fan_in, and b = 0: activations keep their size through ReLUs (He et al. 2015)."""
     return rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out)), np.zeros(fan_out)
 
 
 def init_pytorch(rng, fan_in, fan_out):
-    """Uniform within 1 / sqrt(fan_in), biases too: what torch.nn.Linear does by default."""
+    """Return W and b, uniform within 1 / sqrt(fan_in): what torch.nn.Linear does by default."""
     bound = 1 / np.sqrt(fan_in)
     return rng.uniform(-bound, bound, (fan_in, fan_out)), rng.uniform(-bound, bound, fan_out)
 
 
 def init_geohot(rng, fan_in, fan_out):
-    """Uniform within 1 / sqrt(fan_in * fan_out), biases 0: from George Hotz's notebook (mnist_from_scratch); small."""
+    """Return W, uniform within 1 / sqrt(fan_in * fan_out), and b = 0: from George Hotz's mnist_from_scratch; small."""
     bound = 1 / np.sqrt(fan_in * fan_out)
     return rng.uniform(-bound, bound, (fan_in, fan_out)), np.zeros(fan_out)
 

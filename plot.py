@@ -44,7 +44,7 @@ def draw_learning_curves(run):
 
 @plot_style()
 def draw_loss_curve(history, title, test_name="test"):
-    """The loss of every training batch (light), smoothed, and on the test set, against steps.
+    """Draw the loss of every training batch (light), smoothed, and on the test set, against steps.
 
     history: a `support.history.History`; test_name: what the test images are called.
     """
@@ -81,7 +81,7 @@ def draw_curves(axes, train, test_step, test, test_name, label):
 
 
 def add_legend(axes):
-    """Below the axes. In it the line of single batches, thin and pale, is as wide as all of them are together."""
+    """Add a legend below the axes. In it, the thin, pale line of single batches is as wide as all of them together."""
     legend = axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     legend.get_lines()[0].set(linewidth=6, alpha=0.45)
 
@@ -129,7 +129,7 @@ def main(argv=None):
 
 
 def find_histories(name):
-    """The history files in a folder, the file of that name, or those of a pattern that the shell did not expand.
+    """List the history files in a folder, the file of that name, or those of a pattern that the shell did not expand.
 
     Raises UserError if a folder has none.
     """
@@ -168,7 +168,7 @@ def make_labels(paths, runs):
 
 @plot_style()
 def draw_comparison(runs, title=""):
-    """Loss above accuracy, against epochs. runs: {label: (options, `History`)}, at most as many as there are colours.
+    """Draw loss above accuracy, against epochs. runs: {label: (options, `History`)}, no more than there are colours.
 
     title: the network's, if all runs train the same.
 

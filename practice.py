@@ -117,7 +117,7 @@ def commands_with(parser, option):
 
 
 def with_command(words):
-    """Words of a command line, the command first: EXERCISE if there is none."""
+    """Return the words of a command line, the command first: EXERCISE if there is none."""
     if words[:1] in (["-h"], ["--help"]):
         return words
     command = next((word for word in words if word in COMMANDS), EXERCISE)
@@ -222,14 +222,14 @@ def run_command(options):
 
 
 def parse_folder(folder):
-    """A folder as a Path: with no name it would be the current one."""
+    """Return a folder as a Path, for argparse. An empty name would mean the current folder, and is refused."""
     if not folder.strip():
         raise argparse.ArgumentTypeError("it is empty: name a folder")
     return Path(folder)
 
 
 def choose_exercise(work, asked_exercise, command):
-    """The exercise that is asked for; it becomes the current one, and has a file.
+    """Return the exercise that is asked for. It becomes the current one, and gets a file.
 
     Raises UserError if nothing is left.
     """
@@ -244,7 +244,7 @@ def choose_exercise(work, asked_exercise, command):
 
 
 def find_next(work, exercise):
-    """The exercise that `next` leads to, or None."""
+    """Return the exercise that `next` leads to, or None."""
     candidates = work.catalogue.exercises[work.catalogue.find_start(exercise, work.passed(exercise)) :]
     return next((e for e in candidates if can_run(e) and not work.passed(e)), None)
 
@@ -327,7 +327,7 @@ FEW = 8  # lines that the learner's code printed are shown
 
 @contextmanager
 def progress_line():
-    """Within it, a function that says on a terminal what is being done, in one line, which is gone at the end."""
+    """Context manager: yield a function that shows on a terminal what is being done, in a line that then vanishes."""
     is_seen = sys.stderr.isatty()
     try:
         yield lambda text: is_seen and text and print(f"\r{text} ...\033[K", end="", file=sys.stderr, flush=True)
@@ -518,7 +518,7 @@ def watch_file(work, seed):
 
 
 def hint(work, exercise):
-    """One more hint than last time."""
+    """Print one more hint than last time."""
     before = work.progress["hints"].get(exercise.name, 0)
     n_shown = min(before + 1, len(exercise.hints))
     print_text(f"Exercise {work.catalogue.number(exercise)}: {exercise.title}\n", "strong")

@@ -53,7 +53,7 @@ def main(argv=None):
     source = options.source
 
     def read(path):
-        """(the ten probabilities, the answer in words) for a picture file; UserError if it is refused."""
+        """Return (the ten probabilities, the answer in words) for a picture file. Raises UserError if it is refused."""
         input_picture = source.read(path)
         p = softmax(loading.checkpoint.compute_logits(model, options, input_picture.image[np.newaxis]))[0]
         names = [source.classes[n] for n in p.argsort()[::-1]]

@@ -45,7 +45,7 @@ class Conv:
         return np.concatenate(dx)
 
     def backward_few(self, x, dy):
-        """x and dy of a few images -> their share of dW, and their dx."""
+        """x and dy of a few images -> their part of dW, and their dx."""
         W = self.params["W"]  # (size, size, C, O)
         size = len(W)
         pad = len(W) // 2
@@ -72,7 +72,7 @@ class Conv:
 
 
 def in_few(x, n=32):
-    """A few images at a time: the neighbourhoods of all are nine times as large as x, too large for the cache."""
+    """Cut x into batches of n images: all neighbourhoods at once, nine times x, would not fit into the cache."""
     return [x[i : i + n] for i in range(0, len(x), n)]
 
 
@@ -87,7 +87,7 @@ def convolve(x, W, stride):
 
 
 def neighbourhoods(x, size, stride):
-    """The size x size surroundings of every stride-th position as rows: (B, height, width, C) -> (N, size size C).
+    """Lay out the surroundings of every stride-th position as rows: (B, height, width, C) -> (N, size size C).
 
     Beyond the border, x counts as 0. The windows are a view of x: its strides say how far to go in memory to the next
     image, stride rows down, stride columns on, one row down within a window, and to the next number. Within a row of a

@@ -210,12 +210,12 @@ class Attention:
 
 
 def split(x, heads):
-    """To each head its channels: (B, T, C) -> (B, h, T, d), a view."""
+    """Give each head its channels: (B, T, C) -> (B, h, T, d), a view."""
     return x.reshape(*x.shape[:2], heads, -1).swapaxes(1, 2)
 
 
 def merge(x):
-    """The heads' channels side by side again: (B, h, T, d) -> (B, T, C)."""
+    """Put the heads' channels side by side again: (B, h, T, d) -> (B, T, C)."""
     return x.swapaxes(1, 2).reshape(len(x), x.shape[2], -1)
 
 

@@ -138,7 +138,7 @@ def generate_digits(model, options, digits, temperature, rng, top_k=None, top_p=
 
 
 def arrange_on_paper(images):
-    """Images (rows, columns, 28, 28) as one picture, black on white, enlarged smoothly: viewers blur large pixels."""
+    """Arrange images (rows, columns, 28, 28) in a black on white picture, smoothly enlarged: viewers blur pixels."""
     rows, columns, height, width = images.shape
     sheet = Image.fromarray(255 - images.swapaxes(1, 2).reshape(rows * height, columns * width))
     large = sheet.resize((SIZE * sheet.width, SIZE * sheet.height), Image.Resampling.BICUBIC)

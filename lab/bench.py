@@ -52,12 +52,14 @@ PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # of th
 
 
 def prepare_numpy(options):
+    """Return (step, test) of the network by hand: see above."""
     network, optimizer = main_np.build(options)
     step = functools.partial(main_np.train_step, network, optimizer)
     return step, lambda dataset: main_np.evaluate(network, dataset, options)
 
 
 def prepare_pytorch(options):
+    """Return (step, test) of the network in PyTorch: see above."""
     model, optimizer = main_torch.build(options)
     place = Place(options)
     network = place.prepare(model)
@@ -69,8 +71,8 @@ def prepare_pytorch(options):
 
 
 def prepare_jax(options):
-    """Prepare the MLP, with the same first weights. JAX changes no array in place, but may reuse the memory of old
-    weights.
+    """Return (step, None) of the MLP in JAX, with the same first weights. JAX changes no array in place, but may reuse
+    the memory of old weights.
     """
     import jax
     import jax.numpy as jnp
@@ -100,7 +102,9 @@ def prepare_jax(options):
 
 
 def prepare_scikit_learn(options):
-    """Prepare the MLP, with first weights of its own and a constant learning rate. It cuts x into batches by itself."""
+    """Return (step, None) of the MLP in scikit-learn, with first weights of its own and a constant rate. It cuts x into
+    batches by itself.
+    """
     from sklearn.neural_network import MLPClassifier
 
     network = MLPClassifier([options.run.hidden], solver="sgd", alpha=0, nesterovs_momentum=False, shuffle=False)

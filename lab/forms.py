@@ -27,6 +27,7 @@ class RecordedNetwork:
         return getattr(self.network, name)
 
     def forward(self, x):
+        """Compute and record the logits. Raises UserError if the network returns no array."""
         self.x = x.copy()
         self.params_before = copy_arrays(self.network.params)
         self.changes_params = ""
@@ -39,6 +40,7 @@ class RecordedNetwork:
         return logits
 
     def backward(self, dlogits):
+        """Compute and record the gradients. Raises UserError if they are not those of the parameters."""
         self.dlogits = dlogits.copy()
         grads = self.network.backward(dlogits)
         message = describe_misfit(self.network.params, grads)

@@ -217,7 +217,7 @@ class Twin:
 
     @property
     def values(self):
-        """{who: the number at the first entry that differs}."""
+        """Return {judge: the number at the first entry that differs}."""
         values = {HAND: self.first.one, self.file or "in other parts": self.first.other}
         if self.differs_in_gradients and self.vote:
             values[SLOPE] = self.slope

@@ -121,6 +121,7 @@ def compute_rate(step):
 
 
 def prepare_pytorch(options, dataset, threads):
+    """Return (step, test, number of parameters) of nanoGPT's recipe in PyTorch."""
     torch.set_num_threads(threads)
     torch.manual_seed(options.run.seed)
     model = NanoGPT(**{name: options.source.tokenizer.sizes[name] for name in ("vocab_size", "context_length")})
@@ -146,6 +147,7 @@ def prepare_pytorch(options, dataset, threads):
 
 
 def prepare_by_hand(options, dataset, threads):
+    """Return (step, test, number of parameters) of the GPT by hand."""
     network, optimizer = main_np.build(options)
     steps = make_plan(options, dataset.n_train).steps
 

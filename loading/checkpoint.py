@@ -15,7 +15,7 @@ FOLDER = Path("learning_curves")  # where a run leaves its network, unless --out
 
 
 def load_network(path=None, writes=False, text=None, start=None):
-    """(model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict and not to train.
+    """Return (model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict, not to train.
 
     path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes. text: what it
     is to write, or to go on from. writes: None if a network of a path may do either. start: see `read_options`.
@@ -75,7 +75,7 @@ def find_newest(writes, text=None):
 
 
 def compute_logits(model, options, images):
-    """Logits (B, 10) of uint8 images (B, 28, 28) without labels, from a network that reads."""
+    """Return the logits (B, 10) of uint8 images (B, 28, 28) without labels, from a network that reads."""
     x, _ = encode(images, np.zeros(len(images), np.int64), options)
     return model.forward(x)
 

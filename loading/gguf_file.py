@@ -59,7 +59,7 @@ class BaseModel:
         self.unpacked = {}
 
     def arrays(self, dtype):
-        """{name in params: array}: the same arrays at each call, for whoever needs them."""
+        """Return {name in params: array}: the same arrays at each call, for whoever needs them."""
         if not self.unpacked:
             self.unpacked["float32"] = load_arrays(self.file, self.known)
         if dtype not in self.unpacked:
@@ -84,7 +84,7 @@ def find_base_model_again(checkpoint, path=None):
 
 
 def load_arrays(model_file, options):
-    """{name in params: array} of the network in a `ModelFile`, unpacked: float32."""
+    """Return {name in params: array} of the network in a `ModelFile`, unpacked: float32."""
     names = map_names(model_file, options)
     network = find_class(options, "np")(**options.sizes, seed=None)
     shapes = {

@@ -71,5 +71,5 @@ def group_arrays(model):
 
 
 def get_frozen_arrays(options):
-    """{"frozen": {name: array}} of what stays as it is in a run that starts from a file; {} of all others."""
+    """Return {"frozen": {name: array}} of what stays as it is in a run that starts from a file; {} of all others."""
     return {"frozen": options.base_model.arrays(options.run.dtype)} if options.base_model else {}

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def shift(images, rng, max_shift=2):
-    """Every image moved by up to `max_shift` pixels along each axis, with background moving in."""
+    """Move every image by up to `max_shift` pixels along each axis, with background moving in."""
     padded = np.pad(images, ((0, 0), (max_shift, max_shift), (max_shift, max_shift)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, images.shape[1:], axis=(1, 2))  # (B, 5, 5, 28, 28)
     down, right = rng.integers(0, 2 * max_shift + 1, (2, len(images)))
@@ -60,7 +60,7 @@ def elastic_points(n, rng, bend=1, turn=10, scale=0.1, slant=0.1, move=1):
 
 
 def make_bumps(points=7, width=4):
-    """Gaussians of the given width (in pixels) on a grid of 7 x 7 points, as images: (49, 784) float32.
+    """Return Gaussians of the given width (in pixels) on a grid of 7 x 7 points, as images: (49, 784) float32.
 
     They are scaled so that the sum of all of them, each times standard normal noise, has variance 1 at every pixel.
     """
@@ -74,7 +74,7 @@ BUMPS = make_bumps()
 
 
 def resample(images, points):
-    """Images (B, 28, 28) sampled at the points `points` (B, 2, 784), with bilinear interpolation between pixels."""
+    """Sample images (B, 28, 28) at `points` (B, 2, 784), with bilinear interpolation between pixels."""
     border = 2  # of background, for the points outside
     padded = np.pad(images, ((0, 0), (border, border), (border, border)))
     size = padded.shape[1]

@@ -34,7 +34,7 @@ class Budget:
         self.max_bytes = self.remaining = max_bytes
 
     def check(self, size, name):
-        """UserError, which names a file, if less than these bytes is left."""
+        """Raise UserError, which names a file, if fewer bytes than these are left."""
         if size > self.remaining:
             raise UserError(
                 f"{name} unpacks to too much: {self.max_bytes:,} bytes are the most, with what belongs to it"
@@ -63,7 +63,7 @@ class CountingReader(io.RawIOBase):
         return True
 
     def check(self, size):
-        """UserError if so many bytes more are too many: it need not be tried."""
+        """Raise UserError if so many bytes more are too many: it need not be tried."""
         if self.at + size > self.end:
             raise UserError(f"{self.name} unpacks to more than {self.end:,} bytes, over {TIMES} times its size")
         self.budget.check(size, self.name)
@@ -76,7 +76,7 @@ class CountingReader(io.RawIOBase):
         return size
 
     def read(self, size):
-        """As many bytes as are asked for, or all that are left. Raises UserError if that is more than `max_bytes`."""
+        """Return as many bytes as are asked for, or all that are left. Raises UserError if that exceeds `max_bytes`."""
         if size > self.most:
             raise UserError(f"{self.name} has a header of more than {self.most:,} bytes")
         content = bytearray()
@@ -132,7 +132,7 @@ def open_unpacked_bytes(content, name, budget):
 
 @contextmanager
 def open_unpacked(path, budget):
-    """Open a file, and unpack it if it is packed by gzip, bzip2 or xz. Yields an open file that is counted."""
+    """Context manager: open a file, unpack it if it is packed by gzip, bzip2 or xz, and yield a `CountingReader`."""
     with open(path, "rb") as file:
         start = file.read(6)
         module_name = next((module for sign, module in SIGNS.items() if start.startswith(sign)), None)
@@ -143,7 +143,7 @@ def open_unpacked(path, budget):
 
 
 def check_directory(file, name):
-    """UserError if the list of members in an open ZIP file is longer than DIRECTORY; each takes ten times its bytes."""
+    """Raise UserError if the member list of an open ZIP file exceeds DIRECTORY bytes: read, it takes ten times more."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - 2**17))  # behind its end, there is a comment of at most 2**16 bytes
     end = file.read()

@@ -54,7 +54,7 @@ class Checkpoint(NamedTuple):
 
 
 def describe_mismatch(a, b, in_a="in NumPy", in_b="in PyTorch"):
-    """In words, the first array that does not have the same shape in both, or that one of them lacks; "" if none.
+    """Describe the first array that does not have the same shape in both, or that one of them lacks; "" if none.
 
     a, b: {group: {name: array or tensor}}, the groups of `main_np.get_arrays` or some of them.
     """
@@ -80,7 +80,7 @@ def get_shapes(groups):
 
 
 def describe_misfit(params, grads):
-    """In words, why grads are not the gradients of the parameters, {name: array of floats, of its shape}; "" if so."""
+    """Say why grads are not the gradients of the parameters, {name: array of floats, of its shape}; "" if they are."""
     if not isinstance(grads, dict):
         return f"backward returns no dict of gradients, but {type(grads).__name__}"
     for name, dp in grads.items():
@@ -92,7 +92,7 @@ def describe_misfit(params, grads):
 
 
 def check_names(state_names):
-    """UserError if a checkpoint could not tell what an optimizer remembers by these names."""
+    """Raise UserError if a checkpoint could not tell what an optimizer remembers by these names."""
     for name in state_names:
         if name in RESERVED or "/" in name:
             reason = "a / separates it from a parameter" if "/" in name else "a checkpoint keeps something else there"
@@ -151,7 +151,7 @@ def load_checkpoint(path):
 
 
 def warn_if_apart(path):
-    """A line on stderr if a run's history and the checkpoint beside it are not of one run, and one moment of it.
+    """Print a note on stderr if a run's history and the checkpoint beside it are not of one run, and one moment of it.
 
     path: of either. A run writes both at once; but somebody may have copied one of them, or killed the run in between.
     """
@@ -173,8 +173,9 @@ def warn_if_apart(path):
 
 
 def load_options(path):
-    """(options, facts): what a checkpoint says of its run and its data, dicts; nothing else of it is read. UserError as
-    `load_checkpoint` has it."""
+    """Return (options, facts), dicts: what a checkpoint says of its run and its data. Nothing else is read. UserError
+    as `load_checkpoint` has it.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             options, letters = (read_small(archive, f"{name}.npy") for name in ("options", "data/letters"))
@@ -187,7 +188,7 @@ def load_options(path):
 
 
 def read_small(archive, name):
-    """An array of an open .npz that has few bytes, or None if there is none of that name."""
+    """Return an array of an open .npz that has few bytes, or None if there is none of that name."""
     if name not in archive.namelist():
         return None
     entry = archive.getinfo(name)
@@ -197,7 +198,7 @@ def read_small(archive, name):
 
 
 def unpack_arrays(content):
-    """The arrays in an .npz, by name. ValueError if they could take more memory than the file, or execute anything."""
+    """Return an .npz's arrays by name. ValueError if they could take more memory than the file, or execute anything."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
     is_compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)  # np.savez stores

@@ -15,7 +15,7 @@ MAX_BYTES = 32 * 2**20  # a server that sends more sends something else
 
 
 def find_or_fetch(path, url, sha256):
-    """The bytes of the file at `path`, or fetched from `url` and kept there; UserError if they cannot be obtained.
+    """Return the bytes of the file at `path`, fetched from `url` and saved if need be. Raises UserError if both fail.
 
     url: "" if the file is part of this project.
     """
@@ -37,7 +37,7 @@ def find_or_fetch(path, url, sha256):
 
 
 def fetch(url):
-    """(bytes, what is wrong if they are not the right ones): what a server sends, for at most SECONDS.
+    """Return (bytes, what is wrong if they are not the right ones): what a server sends, for at most SECONDS.
 
     Another thread waits for the server, so that this one has an end whatever the server does.
     """

@@ -31,7 +31,7 @@ SETTINGS = (
 
 @contextmanager
 def plot_style():
-    """Within it, or in a function under `@style()`, matplotlib draws as all pictures here are drawn."""
+    """Context manager and decorator: within it, matplotlib draws as all pictures here are drawn."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
@@ -47,7 +47,7 @@ def save(figure, path):
 
 
 def new_figure(width, height, title=""):
-    """An empty white figure, in inches, with a title at the upper left or without."""
+    """Return an empty white figure, in inches, with a title at the upper left or without."""
     figure = Figure(figsize=(width, height))
     if title:
         add_title(figure, title, 14)
@@ -55,7 +55,7 @@ def new_figure(width, height, title=""):
 
 
 def add_title(figure, title, size=11):
-    """A title at the upper left of a figure, or of a part of one."""
+    """Write a title at the upper left of a figure, or of a part of one."""
     figure.suptitle(title, x=0.015, ha="left", fontsize=size)
 
 
@@ -106,6 +106,6 @@ def make_logarithmic(axes):
 
 
 def annotate_beside(axes, text, point, points, **style):
-    """Text beside a point, so many points to the right of it, or to the left if there are less than 0."""
+    """Write a text beside a point, so many points to the right of it, or to the left if there are less than 0."""
     style |= {"textcoords": "offset points", "ha": "left" if points > 0 else "right", "va": "center"}
     axes.annotate(text, point, (points, 0), **style)

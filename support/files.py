@@ -36,7 +36,7 @@ def check_writable(path):
 
 @contextmanager
 def atomic_write(path, obsolete=()):
-    """A binary file that takes the place of `path` in one step, at the end, if nothing went wrong.
+    """Context manager: yield a binary file that replaces `path` in one step, at the end, if nothing went wrong.
 
     obsolete: paths of files that the new one makes untrue. They are removed just before, when nothing can be wrong any
     more with what was written: none outlives the old file.
@@ -115,7 +115,7 @@ def is_same_file(path, other_path):
 
 @contextmanager
 def file_lock(path, enabled=True):
-    """Within it, no other process is within it with the same path: there, UserError. It gives whether that is certain.
+    """Context manager: lock others with the same path out (they get a UserError). Yields whether the lock is held.
 
     The lock is the system's, which takes it back when a process ends, however it ends. On a drive that has none (as
     some network drives), this says so and does nothing else. enabled: whether to do it at all.

@@ -75,7 +75,7 @@ class Reader:
         return str(self.content[start : start + size], "utf-8")
 
     def read_value(self):
-        """A value after its type: a number, a truth value, a text, a list of texts or an array of numbers."""
+        """Read a value after its type: a number, a truth value, a text, a list of texts or an array of numbers."""
         value_type = self.read_number(UINT32)
         if value_type == ARRAY:
             return self.read_array()

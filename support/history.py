@@ -34,11 +34,11 @@ class History:
 
     @property
     def step(self):
-        """Steps taken so far."""
+        """Return the number of steps taken so far."""
         return len(self.train_loss) + len(self.unread)
 
     def add_step(self, loss, accuracy):
-        """A GPU may still be computing both; `read` waits for them."""
+        """Add a step's loss and accuracy. A GPU may still be computing both; `read` waits for them."""
         self.unread.append((loss, accuracy))
 
     def add_test(self, loss, accuracy):
@@ -103,7 +103,7 @@ class History:
         return f"loss {self.train_loss[-1]:.3f}, accuracy {self.train_accuracy[-1]:.3f}"
 
     def epoch_line(self, plan, test_name):
-        """The result of the latest epoch in one line; the training figures are means over its batches."""
+        """Return the result of the latest epoch in one line. The training figures are means over its batches."""
         epoch = math.ceil(self.step / plan.steps_per_epoch)
         start = (epoch - 1) * plan.steps_per_epoch
         loss = np.mean(self.train_loss[start:])
@@ -120,7 +120,7 @@ def format_loss(loss):
 
 
 def round_numbers(history):
-    """The numbers of a history as its file has them, with six digits: {name: list}."""
+    """Return the numbers of a history as its file has them, with six digits: {name: list}."""
     numbers = {}
     for name, values in history.numbers().items():
         numbers[name] = [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
@@ -145,7 +145,7 @@ def save_history(path, options, history, place_record=None):
 
 
 def load_history(path):
-    """(options, `History`) from a file that save_history wrote; UserError if there is anything wrong with it.
+    """Return (options, `History`) from a file that save_history wrote. Raises UserError if anything is wrong with it.
 
     An older file does not say how many steps an epoch has: it was tested first at the end of one.
     """

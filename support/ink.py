@@ -70,7 +70,7 @@ class DigitPicture(NamedTuple):
 
 
 def read_digit(path):
-    """The picture in a file, and what a network is shown of it: (H, W) and (28, 28) uint8, 0 black to 255 white.
+    """Return the picture in a file, and what a network is shown of it: (H, W) and (28, 28) uint8, 0 black to 255 white.
 
     path: a name, or an open file. The picture should show one digit, dark on light or light on dark. Shadows, a table
     around the sheet and lines on it do no harm. UserError if it cannot be read, or if it shows no digit or several.
@@ -98,7 +98,7 @@ def read_digit_picture(path):
 
 
 def read_picture(path, side=SIDE, colours=None):
-    """A picture file in shades of grey: (H, W) uint8, 0 black to 255 white, no side longer than `side`.
+    """Read a picture file in shades of grey: (H, W) uint8, 0 black to 255 white, no side longer than `side`.
 
     colours: a list, to which it adds whether the picture is in colour.
 
@@ -144,7 +144,7 @@ def has_colour(image, side):
 
 
 def to_grey(image, side):
-    """An open image in shades of grey: (H, W) uint8, upright, no side longer than `side`."""
+    """Return an open image in shades of grey: (H, W) uint8, upright, no side longer than `side`."""
     if image.mode.startswith("I"):  # 16 bits per pixel
         image = Image.fromarray((np.asarray(image.convert("I")) // 256).astype(np.uint8))
     elif image.format != "JPEG" and (image.mode != "L" or "transparency" in image.info):
@@ -184,7 +184,7 @@ def find_ink(picture):
 
 
 def find_ink_on_paper(picture):
-    """`find_ink` for a picture without a table."""
+    """Return what `find_ink` does, for a picture without a table."""
     (_, darkness), (_, inverse_darkness) = sorted(
         (measure_darkness(picture), measure_darkness(255 - picture)), key=lambda pair: pair[0]
     )
@@ -197,7 +197,7 @@ def find_ink_on_paper(picture):
 
 
 def find_digit_ink(darkness, lighter):
-    """`find_ink` for a given darkness (H, W). lighter: the darkness of what is lighter than the paper."""
+    """Return what `find_ink` does, for a darkness (H, W). lighter: the darkness of what is lighter than the paper."""
     ink = extract_ink(darkness)
     if is_grain(ink):
         return ink, False, False
@@ -246,7 +246,7 @@ def is_grain(ink):
 
 
 def measure_darkness(picture):
-    """(how unlikely, darkness (H, W) float) if a picture (H, W) uint8 shows dark ink on light paper.
+    """Return (how unlikely it is, darkness (H, W) float) if a picture (H, W) uint8 shows dark ink on light paper.
 
     darkness: how much less light there is than on the paper, 0 to 255.
 
@@ -269,7 +269,7 @@ def measure_darkness(picture):
 
 
 def extract_ink(darkness):
-    """Ink (H, W) uint8, 0 paper to 255 ink, in the darkness (H, W) of a picture; 0 if nothing stands out."""
+    """Return the ink (H, W) uint8, 0 paper to 255 ink, in the darkness (H, W) of a picture; 0 if nothing stands out."""
     ink = remove_rulings(darkness)
     strength = np.median(ink[ink >= otsu_threshold(ink)]) if ink.any() else 0
     if strength < FAINTEST:  # a pale pencil is fainter than the light falls off, but sharper
@@ -289,7 +289,7 @@ def total_variation(picture):
 
 
 def otsu_threshold(values):
-    """The threshold that best splits values >= 0 in two: it maximises the variance between the two (Otsu 1979)."""
+    """Return the threshold that best splits values >= 0 in two: with most variance between the two (Otsu 1979)."""
     counts, edges = np.histogram(values, 256, range=(0, values.max() or 1))
     middles = (edges[:-1] + edges[1:]) / 2
     # below each possible threshold
@@ -300,7 +300,7 @@ def otsu_threshold(values):
 
 
 def crop(ink, threshold):
-    """The rows and columns from the first to the last that has more ink than `threshold`."""
+    """Return the rows and columns from the first to the last that has more ink than `threshold`."""
     left, top, right, bottom = Image.fromarray(ink > threshold).getbbox()
     return ink[top:bottom, left:right]
 
@@ -358,7 +358,7 @@ def is_scribble(image):
 
 
 def to_mnist(ink):
-    """Ink (h, w) uint8 -> (28, 28) uint8: fitted into 20 x 20, centre of mass in the middle.
+    """Fit ink (h, w) uint8 into 20 x 20 pixels of an image (28, 28) uint8, with its centre of mass in the middle.
 
     The middle is the pixel (14, 14), counted from 0, as in MNIST: its images come out as they went in.
     """
@@ -376,7 +376,7 @@ def to_mnist(ink):
 
 
 def widen_strokes(ink):
-    """Strokes thinner than PEN of the digit's size get that width, to a pixel: shrinking would make them faint.
+    """Widen strokes that are thinner than PEN of the digit's size, to a pixel: shrinking would make them faint.
 
     A stroke's width is twice its area by the length of its outline; the outline is what a step outwards adds.
     """

@@ -20,7 +20,7 @@ class Departure(NamedTuple):
 
 
 def find_departure(a, b, tolerance, min_scale=1.0):
-    """(the largest difference, the `Departure` in the first array that differs by more than the bound, or None).
+    """Return (the largest difference, the `Departure` in the first array that differs by more than the bound, or None).
 
     a, b: {group: {name: array}}, in the order in which they are computed. A group that only one of them has does not
     count; UserError if the arrays of another do not have the same names and shapes. A difference is told in units of

@@ -48,7 +48,7 @@ def is_out_of_memory(error):
 
 @contextmanager
 def memory_limit(n_bytes):
-    """Within it, this process gets so many more bytes of memory, and then a MemoryError: on Linux; elsewhere it may get
+    """Context manager: this process gets so many more bytes, and then a MemoryError: on Linux; elsewhere it may get
     any number. For programs without PyTorch, which reserves more than it uses."""
     try:
         import resource  # not on Windows, nor in a browser
@@ -67,5 +67,5 @@ def memory_limit(n_bytes):
 
 
 def machine_memory_limit():
-    """`memory_limit` for all that there is: a run that fits never meets this limit."""
+    """Return a `memory_limit` of all the memory that there is: a run that fits never meets it."""
     return memory_limit(available_memory() + OF_A_CORE * (os.cpu_count() or 1))

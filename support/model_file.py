@@ -185,16 +185,16 @@ class ModelFile:
         return value.tolist() if isinstance(value, np.ndarray) else value
 
     def facts(self, beginning):
-        """{name: value} of all whose names begin so."""
+        """Return {key: value} of all keys that begin so."""
         return {name: self.fact(name) for name in self.metadata if name.startswith(beginning)}
 
     @property
     def shapes(self):
-        """{name: the shape of that array}, in NumPy's order of the axes."""
+        """Return {name: shape} of all arrays, in NumPy's order of the axes."""
         return {name: tensor.shape for name, tensor in self.tensors.items()}
 
     def array(self, name):
-        """That array, unpacked: float32. Some rows at a time, because it takes several times their memory."""
+        """Return an array, unpacked: float32. Some rows at a time, because it takes several times their memory."""
         from gguf import GGMLQuantizationType, dequantize
 
         tensor = self.tensors[name]
@@ -213,7 +213,7 @@ class ModelFile:
 
     @cached_property
     def byte_pairs(self):
-        """Its tokens: `BytePairs`. Raises UserError if it has others."""
+        """Return its tokens: `BytePairs`. Raises UserError if it has others."""
         kind = self.fact("tokenizer.ggml.model")
         if kind != "gpt2":
             self.refuse(f"has tokens of the kind {kind!r}; known here are byte pairs ('gpt2')")

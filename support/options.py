@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**more, allow_abbrev=False)
 
     def parse_known_args(self, args=None, namespace=None):
-        """As in argparse, which before Python 3.13 makes an empty list of the -- in `--option=--`."""
+        """Work around argparse before Python 3.13, which makes an empty list of the -- in `--option=--`."""
         args = sys.argv[1:] if args is None else [*args]
         empty = [word for word in args if re.fullmatch("--[a-z-]+=--", word)]
         if empty:
@@ -143,7 +143,7 @@ WHAT_IT_KNOWS = {
 
 
 def defaults():
-    """{option: its default} of all that are not a network's own; a recipe's values come before them."""
+    """Return {option: its default} of all that are not a network's own. A recipe's values come before them."""
     return {name: settings["default"] for name, settings in (what_to_train() | how_to_train({})).items()}
 
 
@@ -205,7 +205,7 @@ class Options:
 
 
 def run_options(options):
-    """The options that a checkpoint keeps, as a dict in a fixed order."""
+    """Return the options that a checkpoint keeps, as a dict in a fixed order."""
     fixed_options = options.base_model.decides if options.base_model else {}  # which its file says again
     return {name: value for name, value in sorted(vars(options.run).items()) if name not in fixed_options}
 

@@ -62,7 +62,7 @@ def fill_enclosed(mask):
 
 
 def fit_quadrilateral(mask):
-    """(corners, share) of a mask (H, W) bool: (4, 2) float, x and y, clockwise from the top left, and a number to 1.
+    """Return (corners (4, 2) float: x and y, clockwise from the top left; share, up to 1) of a mask (H, W) bool.
 
     They are those of its points, farthest out in 24 directions, that span the largest area. A sheet fills what they
     span, and no more: the share of what both have in what either has is nearly 1. For a circle it is 0.64.
@@ -96,7 +96,7 @@ def side_lengths(corners):
 
 
 def rectify(picture, corners):
-    """A sheet with these corners (4, 2) in a picture (H, W) uint8, as a camera straight above it sees it.
+    """Return a sheet with these corners (4, 2) in a picture (H, W) uint8 as a camera straight above it sees it.
 
     In coordinates from the picture's middle, with the focal length as the third, the columns of the matrix that takes
     the unit square to the sheet point along the sheet's sides in space, and are as long as they are in proportion.
@@ -123,7 +123,7 @@ def perspective_matrix(points, images):
 
 
 def remove_rulings(ink):
-    """Ink (H, W) float without the lines of ruled or squared paper, from which a thin pen does not stand out.
+    """Remove the lines of ruled or squared paper from ink (H, W) float. A thin pen would not stand out from them.
 
     At each distance from a line, what most of it has there is subtracted: where the pen crosses, the rest is the pen's.
     """
@@ -153,7 +153,7 @@ def line_heights(middle, fall, width):
 
 
 def find_rulings(ink, slope=None):
-    """The lines of ruled paper from left to right in ink (H, W) float: [(height in the middle, fall)].
+    """Find the lines of ruled paper from left to right in ink (H, W) float: [(height in the middle, fall)].
 
     slope: of the lines across those that are proven already; a margin's line may then be alone.
 
@@ -212,7 +212,7 @@ def is_through(thick, reach, x, line):
 
 
 def refine_ruling(ink, middle, fall):
-    """That line, moved by up to two pixels to where there is most ink along it."""
+    """Move a line by up to two pixels, to where there is most ink along it."""
 
     def total(line):
         y = np.rint(line_heights(*line, ink.shape[1])).astype(int)
@@ -227,7 +227,7 @@ def refine_ruling(ink, middle, fall):
 
 
 def find_pieces(mask):
-    """The connected pieces of a mask (H, W) bool: each pixel's number (H, W) int, or -1, and boxes (N, 4) int.
+    """Return the connected pieces of a mask (H, W) bool: each pixel's piece (H, W) int, or -1, and boxes (N, 4) int.
 
     A box is the first row and column, and the last. Pixels that touch at a corner are connected. The runs of pixels in
     each row are named in order. Every run takes the smallest name among its neighbours', and then the name of that,
@@ -299,7 +299,7 @@ def is_broad(mask):
 
 
 def remove_surroundings(ink):
-    """(ink, whether it is cut off): ink (H, W) uint8 without what is around a digit, and a bool.
+    """Return (ink (H, W) uint8 without what is around a digit, whether the digit is cut off).
 
     Around it are the edge of a table or the bars of a program's window, which lie along the picture's border; a finger,
     which comes in from there; a circle that somebody drew around the digit; and specks and remnants, which are small

@@ -24,7 +24,7 @@ KEPT_BACK = 10  # one in so many pictures is for the test, where a folder has no
 
 
 def read_images(folder, files, ink):
-    """{"arrays": four of them, "classes": ten names} of MNIST's four files, or of a folder of pictures that has none.
+    """Read MNIST's four files, or a folder of pictures that has none: {"arrays": four of them, "classes": ten names}.
 
     files: the bytes of FILES, or nothing. The arrays: training images (N, 28, 28) uint8, in which 0 is background;
     their labels (N,) uint8; the same for the test. ink: whether what the images show is "light", as in MNIST, or
@@ -57,7 +57,7 @@ def check_images(arrays, name):
 
 
 def mean_and_std(images):
-    """Mean and standard deviation of all pixels, from 0 to 1, rounded to four decimals.
+    """Return the mean and standard deviation of all pixels, from 0 to 1, rounded to four decimals.
 
     The sums are whole numbers, and so the same on every machine. In parts that fit into a processor's cache.
     """
@@ -119,7 +119,7 @@ def parse_idx(content, file="it", budget=None):
 
 
 def read_classes(folder, ink):
-    """The four arrays and the ten classes of a folder with train/CLASS/*.png, and perhaps test/CLASS/*.png.
+    """Read the four arrays and the ten classes of a folder with train/CLASS/*.png, and perhaps test/CLASS/*.png.
 
     Without test/, a tenth of each class is the test. The classes are in sorted order; of their pictures, a fixed seed
     draws the order, and the test: `--hold-out`, which takes the last images, then has all classes. Raises UserError if
@@ -170,7 +170,7 @@ def read_classes(folder, ink):
 
 
 def format_class_name(name):
-    """A folder's name as it is printed and drawn: it may be no text, as on another system, and very long."""
+    """Return a folder's name as it is printed and drawn: it may be no text, as on another system, and very long."""
     name = " ".join(name.encode(errors="replace").decode().split())
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 10]}...{name[-7:]}"
 
@@ -192,7 +192,7 @@ def list_pictures(folder):
 
 
 def read_pictures(paths, ink):
-    """(the pictures in these files as images (N, 28, 28) uint8, how many of them are in colour)."""
+    """Return (the pictures in these files as images (N, 28, 28) uint8, how many of them are in colour)."""
     from PIL import Image
     from tqdm import tqdm  # here, because MNIST needs none
 
@@ -222,7 +222,7 @@ def read_picture(path, ink, colours=None):
 
 
 def to_image(grey, ink):
-    """A picture in shades of grey as large as fits into 28 x 28 pixels, ink light: (28, 28) uint8."""
+    """Return a picture in shades of grey as large as fits into 28 x 28 pixels, ink light: (28, 28) uint8."""
     from PIL import Image, ImageOps
 
     if ink == "dark":

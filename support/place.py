@@ -87,12 +87,12 @@ class Place:
         return DistributedDataParallel(network) if self.size > 1 else network
 
     def own_part(self, *arrays):
-        """This process's part of a batch, as tensors on its device."""
+        """Return this process's part of a batch, as tensors on its device."""
         n = len(arrays[0]) // self.size
         return self.to_device(*(array[self.rank * n : (self.rank + 1) * n] for array in arrays))
 
     def to_device(self, *arrays):
-        """Arrays as tensors on the device."""
+        """Return arrays as tensors on the device."""
         return [torch.from_numpy(array).to(self.device) for array in arrays]
 
     def sum(self, *numbers):

@@ -61,8 +61,8 @@ def run_module(module, *words):
 
 @contextmanager
 def import_guard(requirements):
-    """A program's imports are within it. One line ends it if a package is not installed, or a file of this project has
-    an error that shows on import, and at Ctrl-C.
+    """Context manager for a program's imports: one line ends it if a package is not installed, or a file of this
+    project has an error that shows on import, and at Ctrl-C.
 
     requirements: the name of the file that lists the packages.
     """

@@ -115,7 +115,7 @@ class Run:
 
     @property
     def step(self):
-        """Steps taken so far."""
+        """Return the number of steps taken so far."""
         return self.history.step
 
     @property
@@ -140,7 +140,7 @@ class Run:
 
     @contextmanager
     def watch(self):
-        """Within it there is a progress bar, and Ctrl-C or SIGTERM waits until a step is done; a second does not."""
+        """Context manager: show a progress bar. Ctrl-C or SIGTERM waits until a step is done; a second one does not."""
         start_time = time.perf_counter()
         quiet = None if self.first else True  # tqdm's None: quiet unless on a terminal
         # What overflows is said better by the history: a loss that is not finite.
@@ -192,7 +192,7 @@ class Run:
             self.error = error.with_traceback(None)  # whose frames hold the arrays that filled the memory
 
     def save(self, arrays):
-        """`write`, and print the result of an epoch that has ended."""
+        """Write the files, and print the result of an epoch that has ended."""
         self.write(arrays)
         if self.error:
             raise self.error
@@ -243,7 +243,7 @@ class Run:
 
 
 def choose_backup_path(path, resumed_path):
-    """A free name for the checkpoint that another run has left at `path`; None if there is none.
+    """Return a free name for the checkpoint that another run has left at `path`; None if there is none.
 
     resumed_path: the checkpoint that this run continues, or None. It may replace that one, or a copy of it.
     """
@@ -258,7 +258,7 @@ def choose_backup_path(path, resumed_path):
 
 
 def check_history(checkpoint, plan):
-    """A checkpoint's history; UserError if it is not that of such a run, with test results of epochs' ends."""
+    """Return a checkpoint's history. Raises UserError if it is not one of such a run, tested at the ends of epochs."""
     history = checkpoint.history
     last_step = min(history.step, plan.steps - 1)  # a run of ten million steps would have as many epoch ends
     epoch_ends = list(range(plan.steps_per_epoch, last_step + 1, plan.steps_per_epoch))

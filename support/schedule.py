@@ -23,7 +23,7 @@ def make_plan(options, examples):
 
 
 def describe_repeats(different, step, plan, options):
-    """In words, that the batches repeat examples within an epoch; "" if they do not.
+    """Describe how far the batches repeat examples within an epoch; "" if they do not.
 
     different: examples that were drawn in so many steps.
     """

@@ -59,7 +59,7 @@ def find_runs(mask, gap):
 
 
 def save_digits(images, folder, name):
-    """Images (rows, 10, 28, 28) into folder/train/0/NAME-1.png and so on, for `--dataset`; how many these are.
+    """Save images (rows, 10, 28, 28) as folder/train/0/NAME-1.png and so on, for `--dataset`. Return how many.
 
     The folder also gets a file that says how they were made: what they train reads pictures in the same way.
     """

@@ -33,7 +33,7 @@ class Slopes:
         self.statistics = {name: a.copy() for name, a in getattr(model, "statistics", {}).items()}
 
     def logits(self):
-        """From the same statistics every time: they count the steps of a network that draws random numbers."""
+        """Compute the logits, from the same statistics each time: they count the steps of a network with randomness."""
         for name, array in self.statistics.items():
             self.model.statistics[name][...] = array
         self.model.training = True
@@ -44,7 +44,7 @@ class Slopes:
 
     @cached_property
     def noise(self):
-        """A bound on the rounding error of the loss."""
+        """Return a bound on the rounding error of the loss."""
         logits = self.logits()
         largest = float(np.abs(logits).max())
         loss, *_ = self.compute_loss(logits, self.y)
@@ -68,7 +68,7 @@ class Slopes:
         return {"dlogits": dlogits_copy} | {name: gradient.copy() for name, gradient in reversed([*grads.items()])}
 
     def slope(self, directions, h):
-        """(loss(+h) - loss(-h)) / 2h, where each array of {name: direction} moves at once."""
+        """Return (loss(+h) - loss(-h)) / 2h, where all arrays of {name: direction} move at once."""
         if "dlogits" in directions:
             logits = self.logits()
             arrays = {"dlogits": logits}
@@ -87,7 +87,7 @@ class Slopes:
         return (losses[0] - losses[1]) / (2 * h)
 
     def agrees(self, by_hand, directions, scale):
-        """(whether a difference agrees with this slope by hand, the nearest one, how far it is in units of scale)."""
+        """Return (whether a difference agrees with this slope by hand, the nearest one, its distance in scales)."""
         attempts = []
         for h in HS:
             if attempts and self.noise / h > HIDDEN * scale:

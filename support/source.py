@@ -58,7 +58,7 @@ class Source:
 
     @classmethod
     def facts_in(cls, metadata, arrays):
-        """The facts that `checkpoint_facts` gave, for `with_facts`. ValueError or KeyError if they make no sense."""
+        """Return the facts from `checkpoint_facts`, for `with_facts`. ValueError or KeyError if they make no sense."""
         return {name: metadata[name] for name in ("of", *cls.fact_names)}
 
     def pick(self, images, names, texts):
@@ -75,7 +75,7 @@ class Source:
         return find_path(self.name)
 
     def examples(self):
-        """Arrays: training images and labels, test images and labels; or tokens to learn from, and to test with."""
+        """Return the arrays: training images, labels, test images, labels; or tokens to learn from and to test with."""
         return self.content["arrays"]
 
     @cached_property
@@ -101,7 +101,7 @@ class Source:
 
     @cached_property
     def sha256(self):
-        """Of all arrays, however they are kept: a run that continues knows its examples by it."""
+        """Return the SHA-256 sum of all arrays, however they are kept: a resumed run knows its examples by it."""
         return self.content["sha256"]
 
     @cached_property
@@ -116,7 +116,7 @@ class Source:
 
     @property
     def most_at_once(self):
-        """Examples in a batch of a test, at most. With a large vocabulary, the logits of more would fill the memory."""
+        """Return the most examples in a test batch: with a large vocabulary, more logits would fill the memory."""
         if not self.byte_pairs:
             return 500
         return max(1, texts.LOGITS // (self.context_length * self.byte_pairs.size))
@@ -150,7 +150,7 @@ class Source:
     # --- Which options fit -----------------------------------------------------------------------------------------
 
     def check(self, options, networks):
-        """UserError if a network with these options cannot learn from such examples. networks: see NETWORKS."""
+        """Raise UserError if a network with these options cannot learn from such examples. networks: see NETWORKS."""
         self.check_start(options)
         if options.run.ink != "light":
             reason = f"it is of images, and --dataset {options.run.dataset} has {self.noun}"
@@ -170,7 +170,7 @@ class Source:
             )
 
     def check_writer(self, options):
-        """UserError if a network that writes cannot learn these examples with these options."""
+        """Raise UserError if a network that writes cannot learn these examples with these options."""
         if options.run.augment != "none":
             reason = f"it moves images, and these are {self.noun}"
             raise UserError(f"--augment {options.run.augment} does not apply: {reason}")
@@ -255,7 +255,7 @@ class ImageFolder(Source):
         return [self.classes[label] for label in labels]
 
     def display(self, x, longest):
-        """Inputs x (n, ...) of a network as what somebody looks at: images (n, h, w)."""
+        """Return inputs x (n, ...) of a network in the form that people see: images (n, h, w)."""
         if x.ndim == 3:
             return x
         return texts.decode_images(np.pad(x[:, 1:], ((0, 0), (0, 1))))  # the last token is never in x
@@ -295,7 +295,7 @@ class Names(Source):
         return self.content["arrays"][::2]
 
     def display(self, x, longest):
-        """Inputs x (n, T) of a network as what somebody looks at: names."""
+        """Return inputs x (n, T) of a network in the form that people see: names."""
         return texts.decode_names(x[:, 1:])
 
     def check_writer(self, options):
@@ -340,7 +340,7 @@ class Text(Source):
         return "".join(self.letters[i] for i in token_ids)
 
     def display(self, x, longest):
-        """Inputs x (n, T) of a network as what somebody looks at: texts of at most so many letters."""
+        """Return inputs x (n, T) of a network in the form that people see: texts of at most so many letters."""
         return [self.as_letters(row)[:longest] for row in x]
 
     def check_start(self, options):
@@ -351,7 +351,7 @@ KINDS = {kind.noun: kind for kind in (ImageFolder, Names, Text)}
 
 
 def open_source(name, of="", **given):
-    """The source that --dataset NAME means. of: its kind, if that is known; if not, what is there decides.
+    """Return the source that --dataset NAME means. of: its kind, if that is known; if not, what is there decides.
 
     UserError if nothing is there.
     """
@@ -390,7 +390,7 @@ class Sources(dict):
         return open_source(path)
 
     def find_source(self, name, of="", **facts):
-        """The source of that name, with facts from a checkpoint or the command line.
+        """Return the source of that name, with facts from a checkpoint or the command line.
 
         Where they say of which kind it is, its examples need not be there. UserError if it is unknown.
         """

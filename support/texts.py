@@ -42,7 +42,7 @@ class Tokenizer:
 
     @property
     def sizes(self):
-        """{argument of the network's class: value}. Raises UserError if the examples have no tokens."""
+        """Return {argument of the network's class: value}. Raises UserError if the examples have no tokens."""
         return {
             "vocab_size": self.vocab_size,
             "n_start_tokens": self.n_start_tokens,
@@ -124,7 +124,7 @@ class Letters(Tokenizer):
         return self.source.byte_pairs.size if self.source.byte_pairs else len(self.source.letters)
 
     def encode(self, windows, labels=None):
-        """x is all but the last token of a window, and y all but the first."""
+        """Return x, all but the last token of each window, and y, all but the first."""
         token_ids = windows.astype(np.int64)
         return token_ids[:, :-1], token_ids[:, 1:]
 
@@ -164,7 +164,7 @@ def read_names(content):
 
 
 def encode_names(names):
-    """Names of at most 11 letters a to z -> token ids (N, 12) uint8: 1 for a, 2 for b ..., and 0 for the end."""
+    """Encode names of at most 11 letters a to z as token ids (N, 12) uint8: 1 for a, 2 for b ..., and 0 for the end."""
     texts = np.zeros((len(names), CONTEXT_LENGTHS["names"]), np.uint8)
     for text, name in zip(texts, names, strict=True):
         text[: len(name)] = [LETTERS.index(letter) + 1 for letter in name]
@@ -273,7 +273,7 @@ def nearest_tokens(patches, vocabulary):
 
 
 def encode_images(images):
-    """uint8 images (B, 28, 28) -> token ids (B, 49) int64: for each patch, row by row, the nearest token."""
+    """Encode uint8 images (B, 28, 28) as token ids (B, 49) int64: for each patch, row by row, the nearest token."""
     batch = len(images)
     side = images.shape[1] // PATCH
     patches = images.reshape(batch, side, PATCH, side, PATCH).swapaxes(2, 3).reshape(-1, PATCH**2)  # (B 49, 16)

@@ -30,7 +30,7 @@ AT_ONCE = 64  # images in testing, at most: what is kept of more does not fit in
 
 
 def share_work(model, n_parts, batch_size):
-    """The model itself; or, in several parts, a network with its weights, `forward` and `backward`.
+    """Return the model itself; or, for several parts, a network with its weights, `forward` and `backward`.
 
     batch_size: in training. In testing, no more images than in a part of it are computed at once.
     """
@@ -98,13 +98,13 @@ class InParts:
         return grads
 
     def each_part(self, function, batch):
-        """[function(network, its part of the batch), ...]"""
+        """Return [function(network, its part of the batch), ...]."""
         meets = self.meeting and self.training and len(self.parts) > 1
         with self.meeting.session(len(self.parts)) if meets else nullcontext() as meeting:
             return map_in_threads(function, self.parts, np.array_split(batch, len(self.parts)), meeting=meeting)
 
     def make_copies(self):
-        """A copy of the model for each part, with the same weights. The first has the same statistics, too."""
+        """Copy the model for each part, with the same weights. The first copy has the same statistics, too."""
         copies = []
         for k in range(self.number):
             shared_arrays = [*self.params.values(), *self.frozen.values(), *([] if k else self.statistics.values())]
@@ -115,7 +115,7 @@ class InParts:
         return copies
 
     def choose(self, x):
-        """Copies for the parts; or the model itself if, for images x (B, ...), it does not give the same in parts."""
+        """Copy the model for the parts; or take it itself if it gives something else in parts for images x (B, ...)."""
         number = min(self.number, len(x))
         # A few, whose parts are as even or uneven as those of all; of a model that is large, a few less.
         x = x[: (1 if self.frozen else 8) * number + len(x) % number]
@@ -149,7 +149,7 @@ def get_kept_array(network, name):
 
 
 def difference_in_parts(model, n_parts, x):
-    """In words, what a model gives for images x (B, ...) that it does not give in so many parts; "" if it gives all.
+    """Describe what a model gives for images x (B, ...) that it does not give in so many parts; "" if it gives all.
 
     None if the model fails, or its gradients are not those of its parameters. That shows when it gets a batch.
 
@@ -194,12 +194,12 @@ def difference_in_parts(model, n_parts, x):
 
 
 def to_float64(array):
-    """An array of numbers, in float64; of whole numbers, as it is."""
+    """Return an array of numbers in float64, and one of whole numbers as it is."""
     return array.astype(float) if array.dtype.kind == "f" else array.copy()
 
 
 def compute_outputs(network, x):
-    """All that a network gives for images x (B, ...): {what: {name: array}}."""
+    """Compute all that a network gives for images x (B, ...): {what: {name: array}}."""
     logits = network.forward(x)
     grads = network.backward(np.random.default_rng(0).normal(size=logits.shape))
     statistics = getattr(network, "statistics", {})
@@ -220,7 +220,7 @@ def iter_layers(network):
 
 
 def concatenate(arrays):
-    """Arrays, one below the other."""
+    """Concatenate arrays along the first axis."""
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
@@ -240,7 +240,7 @@ def limit_blas_threads():
 
 
 def map_in_threads(function, *arguments, meeting=None):
-    """list(map(function, *arguments)), computed by this thread and others.
+    """Return list(map(function, *arguments)), computed by this thread and others.
 
     meeting: the `Meeting` of the parts, if they wait for each other there. Then each of them has a thread; UserError
     where the system starts too few.
@@ -296,7 +296,7 @@ class Job:
 
 @cache
 def start_threads(n_threads):
-    """(the queue of jobs for this many other threads, which sleep while it is empty, and how many there are).
+    """Return (the queue of jobs for this many other threads, which sleep while it is empty, how many there are).
 
     Why not a ThreadPoolExecutor: its threads wake up later, and a step of the MLP or the ResNet takes a tenth longer.
 
@@ -341,7 +341,7 @@ class Meeting:
 
     @contextmanager
     def session(self, n_parts):
-        """So many parts meet within it."""
+        """Context manager: so many parts meet within it."""
         self.number = n_parts
         self.ended = False
         self.brought = {}
@@ -353,7 +353,7 @@ class Meeting:
 
     @contextmanager
     def attendance(self):
-        """A part computes within it. When it ends, even by an error or Ctrl-C, nobody waits for it any more."""
+        """Context manager: a part computes. When it ends, even by an error or Ctrl-C, nobody waits for it any more."""
         with self.room:
             try:
                 yield
@@ -363,7 +363,7 @@ class Meeting:
                     self.changed.notify_all()
 
     def add_up(self, part, *mine):
-        """The sums over all parts, in their order, of what each brings: numbers or arrays, the same ones from each.
+        """Return the sums over all parts, in order, of what each brings: numbers or arrays, the same ones from each.
 
         Outside a meeting the part is all there is. Raises `PartEnded` if another has ended and does not come.
         """

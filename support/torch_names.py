@@ -58,7 +58,7 @@ def from_numpy(model, optimizer, groups, steps, source_name):
 
 
 def check_twin(model, groups, source_name, own_groups=None):
-    """UserError unless arrays from NumPy, {group: {name: array}}, fit the network in PyTorch: the names and the shapes.
+    """Raise UserError unless arrays from NumPy, {group: {name: array}}, fit the network in PyTorch: names and shapes.
 
     own_groups: the network's own groups, if not its weights and statistics alone. Only those that both have are
     compared.
@@ -75,7 +75,7 @@ def check_twin(model, groups, source_name, own_groups=None):
 
 
 def get_tensors(model):
-    """{"params": {name: tensor}, "statistics": {name: tensor}} under NumPy's names and in NumPy's order of the axes."""
+    """Return {"params": {name: tensor}, "statistics": {name: tensor}}, with NumPy's names and order of the axes."""
     statistics = {}
     for path, layer in model.named_modules():
         for name, buffer in layer.named_buffers(recurse=False):
@@ -85,12 +85,12 @@ def get_tensors(model):
 
 
 def get_frozen(model):
-    """{name: tensor} of what stays as it is, also in NumPy's order."""
+    """Return {name: tensor} of what stays as it is, also in NumPy's order."""
     return {name: turn(p.detach()) for name, p, turn in iter_parameters(model, learns=False)}
 
 
 def get_optimizer_state(model, optimizer):
-    """{"momentum": {name: tensor}, ...}: what the optimizer remembers of each parameter."""
+    """Return {"momentum": {name: tensor}, ...}: what the optimizer remembers of each parameter."""
     numbers = {p: i for i, p in enumerate(list_parameters(optimizer))}
     state = optimizer.state_dict()["state"]
     groups = {}
@@ -100,12 +100,12 @@ def get_optimizer_state(model, optimizer):
 
 
 def list_parameters(optimizer):
-    """Its parameters as `state_dict` numbers them."""
+    """List an optimizer's parameters as `state_dict` numbers them."""
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def iter_parameters(model, learns=True):
-    """For every parameter that learns, or for all others: its name in NumPy, itself, and what turns a tensor of its
+    """Yield, for every parameter that learns, or for all others: its name in NumPy, itself, what turns a tensor of its
     shape into NumPy's."""
     for path, layer in model.named_modules():
         for name, p in layer.named_parameters(recurse=False):

@@ -79,7 +79,7 @@ def draw_forward_pass(steps, title, y):
 
 @plot_style()
 def draw_backward_pass(steps, title, y):
-    """The backward pass of the same image, from the loss back to W1.
+    """Draw the backward pass of the same image, from the loss back to W1.
 
     steps: {"dlogits": (10,), "da1": (H,), "dz1": (H,), "z1": (H,), "dW1": (784, H)}.
     """
@@ -113,7 +113,7 @@ def draw_backward_pass(steps, title, y):
 
 @plot_style()
 def draw_feature_maps(steps, title, y):
-    """The forward pass of one image through a ResNet: some channels of the stem and of every stage, and the logits.
+    """Draw the forward pass of one image through a ResNet: channels of the stem and of every stage, and the logits.
 
     steps: {"image": (28, 28), "maps": {"stem": (14, 14, 16), ...}, "logits": (10,), "p": (10,), "loss"}.
     """
@@ -130,7 +130,7 @@ def draw_feature_maps(steps, title, y):
 
 @plot_style()
 def draw_feature_gradients(steps, title, y):
-    """The backward pass of the same image: the gradients that return to the same channels, from the last to the first.
+    """Draw the backward pass of the same image: the gradients of the same channels, from the last to the first.
 
     steps: {"maps", "gradients": {"stem": (14, 14, 16), ...} with the same names and shapes, "dlogits": (10,)}.
     """
@@ -189,7 +189,7 @@ def draw_attention(steps, title, y):
 
 @plot_style()
 def draw_patch_gradients(steps, title, y):
-    """The backward pass of the same image: how large a gradient returns to each patch, and to the pixels.
+    """Draw the backward pass of the same image: how large a gradient returns to each patch, and to the pixels.
 
     steps: {"image", "gradients": {"embedded": (T, C), "block 1": (T, C), ...}, "dx": (28, 28), "dlogits": (10,)}.
     """

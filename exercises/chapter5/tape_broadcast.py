@@ -75,4 +75,4 @@ everything summed | np.full(shape, dy.sum())
 """
 
 DOCS = 'docs/autograd.md, "Why a broadcast sums"'
-LINE = "autograd_np.py: padded = (1,)"
+LINE = "autograd_np.py: full_shape = (1,)"

@@ -70,4 +70,4 @@ An order in which every node comes after all that used it is called topological.
 they pass as well. The project keeps what it has found in a set, where looking for a node takes no time.
 """
 DOCS = 'docs/autograd.md, "Why the order matters"'
-LINE = "autograd_np.py: found, waiting = "
+LINE = "autograd_np.py: nodes = {self}"
