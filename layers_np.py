@@ -91,7 +91,7 @@ class Network:
     def __init__(self, layers, dtype):
         self.layers = layers
         self.training = True
-        for layer in walk(layers).values():
+        for layer in flatten_layers(layers).values():
             for kind in ("params", "statistics"):
                 arrays = getattr(layer, kind, {})
                 cast = {n: a.astype(dtype, copy=False) if a.dtype.kind == "f" else a for n, a in arrays.items()}
@@ -102,14 +102,14 @@ class Network:
     def collect(self, kind):
         """Return all layers' params, grads or statistics in one dict."""
         arrays = {}
-        for path, layer in walk(self.layers).items():
+        for path, layer in flatten_layers(self.layers).items():
             for name, array in getattr(layer, kind, {}).items():
                 arrays[f"{path}.{name}"] = array
         return arrays
 
     def forward(self, x):
         """x, images (B, 28, 28) or words (B, T), to logits (B, 10) or (B, T, V). Keeps what backward needs."""
-        for layer in walk(self.layers).values():
+        for layer in flatten_layers(self.layers).values():
             layer.training = self.training
         for layer in self.layers.values():
             x = layer.forward(x)
@@ -131,12 +131,12 @@ class Network:
         return self.collect("grads")
 
 
-def walk(layers, path=""):
+def flatten_layers(layers, path=""):
     """Return the innermost layers of a dict of layers, by their paths."""
     layers_by_path = {}
     for name, layer in layers.items():
         if hasattr(layer, "layers"):
-            layers_by_path |= walk(layer.layers, f"{path}{name}.")
+            layers_by_path |= flatten_layers(layer.layers, f"{path}{name}.")
         else:
             layers_by_path[path + name] = layer
     return layers_by_path
@@ -154,7 +154,7 @@ def differences(layer, x, title="layer"):
     rows = {}
     if x.dtype.kind == "f":
         rows["x"] = layer.gradients["x"] if isinstance(layer, Network) else dx, x
-    for path, inner in walk({"": layer}).items():
+    for path, inner in flatten_layers({"": layer}).items():
         compare_names(getattr(inner, "grads", {}), getattr(inner, "params", {}))
         for name, param in getattr(inner, "params", {}).items():
             rows[f"{path}.{name}".strip(".")] = inner.grads[name], param
@@ -168,7 +168,7 @@ def check_layers(layers, rng):
     """Print the largest relative difference of every gradient of every (title, layer, x or its shape), in float64."""
     print("each layer's gradients by hand, and their largest relative difference from (loss(+h) - loss(-h)) / 2h")
     for title, layer, x in layers:
-        for inner in walk({"": layer}).values():
+        for inner in flatten_layers({"": layer}).values():
             for param in getattr(inner, "params", {}).values():
                 param += rng.normal(0, 0.3, param.shape)  # a gamma of 1 would hide that it was forgotten
         x = rng.normal(size=x) if isinstance(x, tuple) else x

@@ -26,7 +26,7 @@ with d = C / h channels each, s heads of keys and values, and g = h / s heads of
 import numpy as np
 
 from gpt_np import CausalSoftmax, Embedding, check_decoding, check_sampling, sample
-from layers_np import Linear, Network, channel_sum, check_layers, row_sum, walk
+from layers_np import Linear, Network, channel_sum, check_layers, flatten_layers, row_sum
 from vit_np import Block, merge, softmax, split
 
 
@@ -369,7 +369,7 @@ class Llama(Network):
 
     def load_arrays(self, arrays):
         """Use these arrays, with the names and shapes of `params`, in place of its own, without copying."""
-        for path, layer in walk(self.layers).items():
+        for path, layer in flatten_layers(self.layers).items():
             layer.params = {name: arrays[f"{path}.{name}"] for name in layer.params}
         self.params = self.collect("params")
 
@@ -393,7 +393,7 @@ class Llama(Network):
         arrays = super().collect(kind)
         if not self.frozen:
             return arrays
-        learning = [path for path, layer in walk(self.layers).items() if isinstance(layer, LoRALinear)]
+        learning = [path for path, layer in flatten_layers(self.layers).items() if isinstance(layer, LoRALinear)]
         return {name: array for name, array in arrays.items() if name.rpartition(".")[0] in learning}
 
     def backward(self, dlogits):

@@ -67,7 +67,7 @@ def main(argv=None):
 
     if len(arguments.pictures) == 1:
         p, answer = read(arguments.pictures[0])
-        progress = checkpoint.history.progress(options.run)
+        progress = checkpoint.history.describe_progress(options.run)
         print(f"{options.network.title(options.run)} of {checkpoint.path}" + (f", {progress}" if progress else ""))
         shares = {name: share for name, share in zip(source.classes, p, strict=True) if name != NONE}
         width = max(map(len, shares))

@@ -10,7 +10,7 @@ import numpy as np
 
 import resnet_np
 from autograd_np import Tensor
-from layers_np import walk
+from layers_np import flatten_layers
 
 
 class ResNet(resnet_np.ResNet):
@@ -54,7 +54,7 @@ class ResNet(resnet_np.ResNet):
         """x (B, H, W, C) -> y of the same shape: every channel with mean 0 and variance 1, then scaled and shifted."""
         gamma = self.tensors[f"{name}.gamma"]
         beta = self.tensors[f"{name}.beta"]
-        norm = walk(self.layers)[name]
+        norm = flatten_layers(self.layers)[name]
         if not self.training:
             mean = norm.statistics["mean"]
             var = norm.statistics["var"]

@@ -35,16 +35,16 @@ class Conv:
 
     def forward(self, x):
         """x (B, height, width, C) -> y (B, height / stride, width / stride, O), both rounded up."""
-        self.few = in_few(x)
-        return np.concatenate([convolve(x, self.params["W"], self.stride) for x in self.few])
+        self.pieces = cut_batch(x)
+        return np.concatenate([convolve(x, self.params["W"], self.stride) for x in self.pieces])
 
     def backward(self, dy):
         """dy, in y's shape -> dx, in x's."""
-        dW, dx = zip(*map(self.backward_few, self.few, in_few(dy)), strict=True)
+        dW, dx = zip(*map(self.backward_piece, self.pieces, cut_batch(dy)), strict=True)
         self.grads = {"W": sum(dW)}
         return np.concatenate(dx)
 
-    def backward_few(self, x, dy):
+    def backward_piece(self, x, dy):
         """x and dy of a few images -> their part of dW, and their dx."""
         W = self.params["W"]  # (size, size, C, O)
         size = len(W)
@@ -71,7 +71,7 @@ class Conv:
         return dW, dx[:, pad : pad + height, pad : pad + width]  # the border belongs to no x
 
 
-def in_few(x, n=32):
+def cut_batch(x, n=32):
     """Cut x into batches of n images: all neighbourhoods at once, nine times x, would not fit into the cache."""
     return [x[i : i + n] for i in range(0, len(x), n)]
 
@@ -268,7 +268,7 @@ def check():
     layers = [
         ("Conv 3 x 3", Conv(rng, 2, 4), (2, 5, 6, 2)),
         ("Conv 3 x 3, stride 2", Conv(rng, 2, 3, stride=2), (2, 5, 6, 2)),
-        ("Conv 1 x 1, stride 2", Conv(rng, 2, 3, size=1, stride=2), (33, 2, 3, 2)),  # more images than in_few takes
+        ("Conv 1 x 1, stride 2", Conv(rng, 2, 3, size=1, stride=2), (33, 2, 3, 2)),  # more images than one piece has
         ("BatchNorm", BatchNorm(3), (2, 4, 3, 3)),
         ("BatchNorm, testing", testing, (2, 4, 3, 3)),
         ("Block", Block(rng, 3, 3, stride=1), (2, 5, 4, 3)),

@@ -30,7 +30,7 @@ from exercises.digits import few_images
 from exercises.network import HOLES, make_train_function
 from exercises.words import explain
 from gpt_np import GPT, CausalBlock
-from layers_np import walk
+from layers_np import flatten_layers
 from llama_np import Llama, LlamaBlock, RMSNorm
 from marker import ONE_THREAD, ROOT
 from marker.equal import agree
@@ -152,7 +152,7 @@ def make_mlp_step(network, learner_code):
 
 def make_resnet_step(network, learner_code):
     """Return a ResNet's step, with the learner's backward pass of convolutions, normalisations and plain shortcuts."""
-    for path, layer in walk(network.layers).items():
+    for path, layer in flatten_layers(network.layers).items():
         if isinstance(layer, (Conv, BatchNorm)):
             backward = conv_backward if isinstance(layer, Conv) else partial(norm_backward, "batch_norm_dx")
             replace_backward(layer, backward, learner_code, f" in {path}")
@@ -165,7 +165,7 @@ def make_resnet_step(network, learner_code):
 def make_vit_step(network, learner_code):
     """Return a ViT's step, with the learner's backward pass of layer normalisations and softmax, or of the whole
     attention."""
-    for path, layer in walk(network.layers).items():
+    for path, layer in flatten_layers(network.layers).items():
         if isinstance(layer, LayerNorm):
             replace_backward(layer, partial(norm_backward, "layer_norm_dx"), learner_code, f" in {path}")
     for path, block in network.layers.items():
@@ -213,7 +213,7 @@ def make_llama_step(network, learner_code):
 
     After each step, the learner's lines also merge a pair of words, and choose the likeliest words.
     """
-    for path, layer in walk(network.layers).items():
+    for path, layer in flatten_layers(network.layers).items():
         if isinstance(layer, RMSNorm):
             replace_backward(layer, partial(norm_backward, "rms_norm_dx"), learner_code, f" in {path}")
     for path, block in network.layers.items():

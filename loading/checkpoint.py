@@ -27,7 +27,7 @@ def load_network(path=None, writes=False, text=None, start=None):
         raise UserError(
             f"{checkpoint.path} holds a network that {describe_kind(not writes)}; give one that {describe_kind(writes)}"
         )
-    reason = options.source.tokenizer.why_not(text)
+    reason = options.source.tokenizer.find_problem(text)
     if reason:
         raise UserError(f"{options.network.title(options.run)} of {checkpoint.path} {reason}")
     model = make_network("np", options, checkpoint)
@@ -59,7 +59,7 @@ def find_newest(writes, text=None):
             return path
         if writes in (None, NETWORKS[model].writes):
             source = SOURCES.find_source(dataset, **facts)
-            reason = source.tokenizer.why_not(text)
+            reason = source.tokenizer.find_problem(text)
             if not reason:
                 return path
             if source.is_like(SOURCES[wanted_dataset]):

@@ -87,7 +87,7 @@ class History:
             and all(1 <= step <= self.step for step in self.test_step)
         )
 
-    def progress(self, options):
+    def describe_progress(self, options):
         """Return the progress of a run with these options: "after 2 of 4 epochs"; "" if it has ended."""
         done = len(self.test_step)
         total = options.epochs
@@ -102,7 +102,7 @@ class History:
         self.read()
         return f"loss {self.train_loss[-1]:.3f}, accuracy {self.train_accuracy[-1]:.3f}"
 
-    def epoch_line(self, plan, test_name):
+    def format_epoch(self, plan, test_name):
         """Return the result of the latest epoch in one line. The training figures are means over its batches."""
         epoch = math.ceil(self.step / plan.steps_per_epoch)
         start = (epoch - 1) * plan.steps_per_epoch

@@ -197,7 +197,7 @@ class Run:
         if self.error:
             raise self.error
         if self.first and self.epoch_ends:
-            tqdm.write(self.history.epoch_line(self.plan, self.tested))
+            tqdm.write(self.history.format_epoch(self.plan, self.tested))
 
     def write(self, arrays):
         """Write the checkpoint and the history. arrays: all that a run needs to continue (main_np.get_arrays gives it).

@@ -63,7 +63,7 @@ class Tokenizer:
         """Return the token that starts a text with each of these labels (B,): (B, 1) int64."""
         return self.vocab_size + np.asarray(labels, np.int64)[:, np.newaxis]
 
-    def why_not(self, prompt):
+    def find_problem(self, prompt):
         """Say why a network that learned this source cannot continue a prompt, in words that follow its name; "" if it
         can. prompt: as the user typed it, or None for no prompt."""
         can = prompt is None or self.accepts(prompt)
@@ -131,7 +131,7 @@ class Letters(Tokenizer):
     def accepts(self, prompt):
         return True  # a text can continue anything
 
-    def why_not(self, prompt):
+    def find_problem(self, prompt):
         if prompt is None or self.source.cut_by:
             return ""
         unknown = sorted({*prompt} - {*self.source.letters})

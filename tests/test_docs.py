@@ -308,7 +308,7 @@ def test_the_printed_run_is_the_committed_one():
     steps, printed = whole["test_step"], []
     for epoch, end in enumerate(steps, 1):
         until = History(**{name: v[:end] if name.startswith("train") else v[:epoch] for name, v in whole.items()})
-        printed.append(until.epoch_line(Plan(steps[0], steps[-1], steps[-1]), "test"))
+        printed.append(until.format_epoch(Plan(steps[0], steps[-1], steps[-1]), "test"))
     assert re.findall(r"^epoch \d.+$", "\n".join(TEXT.values()), re.M) == printed
     assert f"test accuracy: {whole['test_accuracy'][-1]:.4f}" in TEXT[README]
 

@@ -15,7 +15,7 @@ import vit_autograd
 import vit_np
 import vit_torch
 from autograd_np import Tensor
-from layers_np import Linear, Network, channel_sum, row_max, row_sum, walk
+from layers_np import Linear, Network, channel_sum, flatten_layers, row_max, row_sum
 from mlp_np import relative_difference, softmax
 from support.torch_names import iter_parameters
 
@@ -47,7 +47,7 @@ def of_layer(layer, kind):
     """{name: array} of the params or grads of a layer and of those in it."""
     return {
         f"{path}.{name}".strip("."): array
-        for path, inner in walk({"": layer}).items()
+        for path, inner in flatten_layers({"": layer}).items()
         for name, array in getattr(inner, kind, {}).items()
     }
 

@@ -12,7 +12,7 @@ import main_np
 import mlp_np
 import plot
 from conftest import SMALL, schedule
-from layers_np import walk
+from layers_np import flatten_layers
 from loading.options import parse_options
 from mlp_np import softmax_cross_entropy
 from support.errors import UserError
@@ -240,7 +240,7 @@ def test_to_look_changes_nothing(small):
     model = training.make_network("np", options := options_of("--model", "vit", *SMALL["vit"].split()))
     batch = small.train_images[:5], small.train_labels[:5].astype(np.int64)
     training.compute_passes(model, options, batch)
-    assert not any("forward" in vars(layer) for layer in walk(model.layers).values())
+    assert not any("forward" in vars(layer) for layer in flatten_layers(model.layers).values())
 
 
 def test_what_a_step_does_besides_is_in_what_is_shown(monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 
 import data
 import main_np
-from layers_np import walk
+from layers_np import flatten_layers
 from loading.checkpoint import add_weights, find_newest, load_network
 from loading.network import group_arrays, make_network
 from loading.options import parse_options, read_options
@@ -335,7 +335,8 @@ def examine_step(step):
     paths = getattr(model, "layers", {})
     has_weights = False  # whether an output is computed by weights. What goes in may well be 0
     for name, a in outputs.items():
-        has_weights |= not paths or any(getattr(layer, "params", {}) for layer in walk({name: paths[name]}).values())
+        layers_inside = flatten_layers({name: paths[name]}).values() if paths else []
+        has_weights |= not paths or any(getattr(layer, "params", {}) for layer in layers_inside)
         layers[name] = {"spread": spread(a), "zeros": float((a == 0).mean())}
         marks += [(name, *mark) for mark in find_unusual_output(a) if has_weights]
     for name, p in model.params.items():

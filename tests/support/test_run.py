@@ -49,7 +49,7 @@ def test_the_history_file(tmp_path):
 def test_how_far_a_run_has_come_is_said_until_it_has_ended():
     history = History([1.0] * 5, [0.5] * 5, [2, 4], [1.0] * 2, [0.5] * 2)
     lengths = [(3, None), (2, None), (None, 6), (None, 5)]
-    said = [history.progress(SimpleNamespace(epochs=epochs, steps=steps)) for epochs, steps in lengths]
+    said = [history.describe_progress(SimpleNamespace(epochs=epochs, steps=steps)) for epochs, steps in lengths]
     assert said == ["after 2 of 3 epochs", "", "after 5 of 6 steps", ""]
 
 
