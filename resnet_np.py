@@ -72,7 +72,7 @@ class Conv:
 
 
 def cut_batch(x, n=32):
-    """Cut x into batches of n images: all neighbourhoods at once, nine times x, would not fit into the cache."""
+    """Cut x into pieces of n images: all neighbourhoods at once, nine times x, would not fit into the cache."""
     return [x[i : i + n] for i in range(0, len(x), n)]
 
 
