@@ -140,7 +140,7 @@ def load(source="mnist", hold_out=0):
     if hold_out:
         train = arrays[: len(arrays) // 2]  # images and labels, or tokens; the other half is for testing
         arrays = [array[:-hold_out] for array in train] + [array[-hold_out:] for array in train]
-    return source.pick(images=Images, names=Tokens, texts=Tokens)(*arrays)
+    return source.pick_by_kind(images=Images, names=Tokens, texts=Tokens)(*arrays)
 
 
 def batches(dataset, options, start, stop):

@@ -120,7 +120,7 @@ def look_at_writer(model, options, checkpoint, arguments):
     """
     network = f"{options.network.title(options.run)} of {checkpoint.path}"
     source = options.source
-    draw = source.pick(images=draw_digit, names=None, texts=draw_text)
+    draw = source.pick_by_kind(images=draw_digit, names=None, texts=draw_text)
     if draw is None:
         raise UserError(f"look.py draws digits and texts, and {network} writes names: write.py says what")
     if source.cut_by:

@@ -35,7 +35,7 @@ def main(argv=None):
     run = Run(options, dataset, network.params, checkpoint)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
         if run.begins_with_knowledge:  # from the file of a network that has learned already
-            run.say_before(*evaluate(network, dataset, options))
+            run.print_first_test(*evaluate(network, dataset, options))
         for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # pixels (B, 28, 28), digits (B,)
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate)
             run.record(loss, accuracy)  # counts the step: run.step is one more from here on
@@ -46,7 +46,7 @@ def main(argv=None):
             if run.is_interrupted:
                 break
     plot.draw_learning_curves(run)
-    return run.end()
+    return run.finish()
 
 
 def train_step(network, optimizer, x, y, lr):

@@ -33,7 +33,7 @@ def main(argv=None):
     run = Run(options, dataset, to_numpy(model, optimizer)["params"], checkpoint, place)
     with run.watch():  # a progress bar; Ctrl-C waits until a step is done
         if run.begins_with_knowledge:  # from the file of a network that has learned already
-            run.say_before(*evaluate(network, dataset, options, place))
+            run.print_first_test(*evaluate(network, dataset, options, place))
         for x, y in data.batches(dataset, options, run.step, run.plan.stop):  # pixels (B, 28, 28), digits (B,)
             x, y = place.own_part(x, y)  # as tensors on the computing device
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, place)
@@ -45,7 +45,7 @@ def main(argv=None):
             if run.is_interrupted:
                 break
     plot.draw_learning_curves(run)
-    return run.end()
+    return run.finish()
 
 
 def train_step(network, optimizer, x, y, lr, place=ALONE):

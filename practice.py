@@ -87,9 +87,9 @@ def parse_options(argv=None):
     options = argparse.Namespace(folder=None, exercises=None)
     _, words = shared_parser.parse_known_args(argv, options)
     parser = make_parser(shared_parser)
-    _, unknown = parser.parse_known_args(with_command(words), options)
+    _, unknown = parser.parse_known_args(put_command_first(words), options)
     if unknown:
-        raise UserError(explain_unknown(unknown[0], options, words, commands_with(parser, unknown[0])))
+        raise UserError(explain_unknown(unknown[0], options, words, find_commands(parser, unknown[0])))
     return options
 
 
@@ -109,14 +109,14 @@ def explain_unknown(word, options, words, owners):
     return f"{takes_none}: `python practice.py {name or 1} -h` says what it takes"
 
 
-def commands_with(parser, option):
+def find_commands(parser, option):
     """Return the names of the commands that have an option of this name."""
     action = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     flag = option.partition("=")[0]
     return [name for name in COMMANDS if flag in action.choices[name]._option_string_actions]
 
 
-def with_command(words):
+def put_command_first(words):
     """Return the words of a command line, the command first: EXERCISE if there is none."""
     if words[:1] in (["-h"], ["--help"]):
         return words
@@ -210,7 +210,7 @@ def run_command(options):
     asked_exercise = catalogue.find(options.which) if getattr(options, "which", None) else None
     if command == "review":
         return review_again(work, asked_exercise, options.seed, options.printed)
-    actions = {"hint": hint, "run": run_file, "look": look, "reset": reset, "solution": solution}
+    actions = {"hint": print_hint, "run": run_file, "look": look, "reset": reset_file, "solution": print_solution}
     if command in actions:
         action = actions[command]
         return action(work, asked_exercise or work.current)
@@ -259,7 +259,7 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
         )
     path = work.path(exercise)
     file_hash = digest(path)
-    verdict = mark_and_say(exercise, path, work.catalogue.describe_number(exercise), seed, is_repeat, all_of_it)
+    verdict = mark_and_print(exercise, path, work.catalogue.describe_number(exercise), seed, is_repeat, all_of_it)
     if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == file_hash:
         print_text("(The file is as it was when it was last marked. Is it saved?)")
     work.note("marked", file_hash, exercise)
@@ -272,7 +272,7 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     print_text(f"\n`python practice.py solution`  {exercise.kind.solution_is}")
     if exercise.runs:
         print_text(f"`python practice.py run`  {exercise.runs}", "good")
-    elif network.EXERCISES.get(exercise.name) is exercise and not missing(work):
+    elif network.EXERCISES.get(exercise.name) is exercise and not list_missing(work):
         print_text("`python practice.py train`  now let your lines learn to read", "good")
     networks = prove.PROOFS if work.catalogue is OURS else {}
     for network_name, proofs in networks.items():
@@ -289,7 +289,7 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
         print_text(f"`python practice.py next`  to exercise {number}: {next_exercise.title}")
 
 
-def mark_and_say(exercise, path, heading, seed=None, is_repeat=False, all_of_it=False):
+def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, all_of_it=False):
     """Say which exercise it is, what its file printed, and what is wrong in it. The verdict on the file."""
     print_text(f"{heading}: {exercise.title}", "strong")
     print_text(f"{relative_path(path)}\n", "quiet")
@@ -306,11 +306,11 @@ def mark_and_say(exercise, path, heading, seed=None, is_repeat=False, all_of_it=
             print_text(f"(Each call draws new inputs. For these again: add --seed {seed})", "quiet")
     lines = verdict.printed.rstrip().splitlines()
     n_shown = len(lines) if all_of_it else max(FEW, exercise.kind.count_printed_lines(exercise))
-    say_printed(lines, n_shown)
+    print_output(lines, n_shown)
     return verdict
 
 
-def say_printed(lines, n_shown):
+def print_output(lines, n_shown):
     """Say what the learner's code printed: so many lines of it, and how many more there are."""
     if lines:
         print_text("\nYour code printed:", "quiet")
@@ -357,7 +357,7 @@ def review_again(work, exercise, seed=None, all_of_it=False):
             rename_old_file(path)
         path.unlink(missing_ok=True)
     path = work.path(exercise, "review")
-    verdict = mark_and_say(
+    verdict = mark_and_print(
         exercise, path, f"Review of exercise {work.catalogue.number(exercise)}", seed, True, all_of_it
     )
     if verdict.name in UNFINISHED:
@@ -369,7 +369,7 @@ def review_again(work, exercise, seed=None, all_of_it=False):
     print_text(work.record_review(exercise, verdict), "good" if verdict.passed else None)
 
 
-def missing(work):
+def list_missing(work):
     """The names of the exercises that train still needs."""
     return [name for name in network.HOLES if not (name in network.EXERCISES and work.passed(network.EXERCISES[name]))]
 
@@ -379,8 +379,9 @@ def train(work):
 
     Raises UserError if exercises are missing.
     """
-    if missing(work):
-        raise UserError(f"train needs lines that have passed, unchanged since; still to do: {', '.join(missing(work))}")
+    missing = list_missing(work)
+    if missing:
+        raise UserError(f"train needs lines that have passed, unchanged since; still to do: {', '.join(missing)}")
     source_code = network.make_program([work.path(network.EXERCISES[name]) for name in network.HOLES]).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != source_code:
@@ -517,7 +518,7 @@ def watch_file(work, seed):
         work = Work(work.folder, work.catalogue)
 
 
-def hint(work, exercise):
+def print_hint(work, exercise):
     """Print one more hint than last time."""
     before = work.progress["hints"].get(exercise.name, 0)
     n_shown = min(before + 1, len(exercise.hints))
@@ -588,7 +589,7 @@ def look(work, exercise):
     return runner.run_program(command, path.name, env=environment)
 
 
-def reset(work, exercise):
+def reset_file(work, exercise):
     """The stub again. The file as it was gets a number."""
     path = work.folder / f"{exercise.name}.py"
     if path.exists():
@@ -613,7 +614,7 @@ def rename_old_file(path):
         return
 
 
-def solution(work, exercise):
+def print_solution(work, exercise):
     """The right lines, for those who have passed or seen all hints.
 
     Raises UserError if not all hints were shown.

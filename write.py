@@ -53,7 +53,7 @@ def main(argv=None):
         raise UserError(f"{flag} is for the GGUF file of a model that people use, and {checkpoint.path} needs none")
     check_output("--out", arguments.out or OUT, ".png", checkpoint.path)
     network = f"{options.network.title(options.run)} of {checkpoint.path}"
-    write = options.source.pick(images=write_digits, names=write_names, texts=write_text)
+    write = options.source.pick_by_kind(images=write_digits, names=write_names, texts=write_text)
     if arguments.out and write is not write_digits:
         raise UserError(f"--out is for a picture of digits, and {network} writes {options.source.noun}")
     if arguments.letters and write is not write_text:
@@ -230,7 +230,7 @@ def write_answer(arguments, model, options, model_file):
     for i in range(arguments.count or 1):
         if i > 0:
             print("\n---")
-        if model_file.goes_on(arguments.raw):
+        if model_file.continues_text(arguments.raw):
             print(arguments.prompt, end="")
         token_ids = (token_id for (token_id,) in model.generate(np.array([prompt_ids]), **sampling))
         for letter in islice(iter_letters(token_ids, model_file), arguments.letters):

@@ -237,7 +237,7 @@ class ModelFile:
             self.refuse("was taught to answer in a form that is not known here: --raw goes on with a text")
         return FORMS[digest]
 
-    def goes_on(self, raw):
+    def continues_text(self, raw):
         """Return True if it continues a text instead of answering: that is asked for, or it was taught no form."""
         return raw or not self.form
 
@@ -245,7 +245,7 @@ class ModelFile:
         """Return the token ids, a list, after which it answers a text or goes on with it."""
         try:
             byte_pairs = self.byte_pairs
-            token_ids = byte_pairs.encode(text) if self.goes_on(raw) else byte_pairs.fill(self.form, text)
+            token_ids = byte_pairs.encode(text) if self.continues_text(raw) else byte_pairs.fill(self.form, text)
         except KeyError as error:
             self.refuse(f"is damaged: {error} is no control token in it")
         except UserError as error:

@@ -36,22 +36,22 @@ class Files:
         self.folder = open_folder(options.call.out)
         *self.curves, self.history, self.checkpoint = (self.folder / file.format(options.name) for file in FILES)
         self.lock = self.folder / f".{options.name}.lock"
-        for path in self.all():
+        for path in self.list_paths():
             check_writable(path)  # better now than after an epoch
         self.are_ours = False  # from the first `save` on
 
-    def all(self):
+    def list_paths(self):
         return [*self.curves, self.history, self.checkpoint]
 
-    def tidy(self):
+    def remove_partial_files(self):
         """Remove what killed runs have left of files that they were just saving."""
-        for path in self.all():
+        for path in self.list_paths():
             for partial_path in self.folder.glob(f".{path.name}*.part"):
                 # The curves are drawn when the lock is open again: another run may be at it.
                 if path not in self.curves or time.time() - partial_path.stat().st_mtime > DRAWING:
                     partial_path.unlink(missing_ok=True)
 
-    def keep_others(self, resumed_path):
+    def back_up_checkpoint(self, resumed_path):
         """The first time, keep the checkpoint that another run has left here. resumed_path: the one that this
         continues."""
         backup = None if self.are_ours else choose_backup_path(self.checkpoint, resumed_path)
@@ -106,12 +106,12 @@ class Run:
         self.seconds = 0.0
         self.error = None
         counts = f"{dataset.n_train} training and {dataset.n_test} {self.tested}"
-        self.say(f"{options.run.dataset}: {counts} {options.source.noun}")
+        self.print_line(f"{options.run.dataset}: {counts} {options.source.noun}")
         size = sum(p.size for p in params.values())
         where = place.where if place else ""
-        self.say(f"{self.title}: {size:,} parameters, seed {options.run.seed}, {options.run.dtype}{where}")
+        self.print_line(f"{self.title}: {size:,} parameters, seed {options.run.seed}, {options.run.dtype}{where}")
         if checkpoint and options.source.news:
-            self.say(f"note: in the run of {checkpoint.path}, {options.source.news}", sys.stderr)
+            self.print_line(f"note: in the run of {checkpoint.path}, {options.source.news}", sys.stderr)
 
     @property
     def step(self):
@@ -152,7 +152,7 @@ class Run:
             silent,
         ):
             if is_alone:
-                self.files.tidy()
+                self.files.remove_partial_files()
             if self.step >= self.plan.stop:  # a run that has ended before: there is nothing left to do but this
                 self.write(self.continued.groups)
             yield
@@ -169,7 +169,7 @@ class Run:
         elif self.step % 20 == 0:  # to agree is to wait for the other processes
             self.signal = self.place.agree(self.interrupts.asked)
 
-    def say_before(self, loss, accuracy):
+    def print_first_test(self, loss, accuracy):
         """Print the result of a test before the first step. UserError if its loss is not finite: what is in the file
         that the run starts from cannot be computed with."""
         if not math.isfinite(float(loss)):
@@ -177,7 +177,7 @@ class Run:
             raise UserError(
                 f"{self.options.run.start}: the {self.tested} loss is {float(loss)} before the first step: {reason}"
             )
-        self.say(f"before: {self.tested} loss {format_loss(float(loss))} accuracy {float(accuracy):.4f}")
+        self.print_line(f"before: {self.tested} loss {format_loss(float(loss))} accuracy {float(accuracy):.4f}")
 
     def test(self, evaluate, *arguments):
         """Record the loss and accuracy that evaluate(*arguments) returns.
@@ -206,7 +206,7 @@ class Run:
         of that run or of an earlier moment of this one, are removed; those of this moment are drawn at the end.
         """
         if self.first:
-            self.files.keep_others(self.continued and self.continued.path)
+            self.files.back_up_checkpoint(self.continued and self.continued.path)
             self.count_examples()
             facts, letters = self.options.source.checkpoint_facts()
             options = opt.run_options(self.options) | {"data": facts}
@@ -220,23 +220,23 @@ class Run:
         self.marked = self.step
         self.history.different_examples = int(self.drawn.sum())
 
-    def end(self):
+    def finish(self):
         """Print the closing lines, and return the program's exit status."""
-        self.say(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
+        self.print_line(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
         if self.first:
             repeats = describe_repeats(self.history.different_examples, self.step, self.plan, self.options)
             if repeats:
-                self.say(f"note: {repeats}", sys.stderr)
-        names = [path.name for path in self.files.all() if path.exists()]
-        self.say(f"see {self.files.folder}: {', '.join(names)}")
+                self.print_line(f"note: {repeats}", sys.stderr)
+        names = [path.name for path in self.files.list_paths() if path.exists()]
+        self.print_line(f"see {self.files.folder}: {', '.join(names)}")
         if self.is_interrupted:
-            self.say(f"stopped; --resume {self.files.checkpoint} continues the run", sys.stderr)
+            self.print_line(f"stopped; --resume {self.files.checkpoint} continues the run", sys.stderr)
             return 128 + self.signal if self.first else 0
         is_tested = self.step in self.history.test_step  # or the memory did not suffice, in the run that is continued
-        self.say(f"{self.tested} accuracy: {self.history.test_accuracy[-1]:.4f}" if is_tested else "not tested")
+        self.print_line(f"{self.tested} accuracy: {self.history.test_accuracy[-1]:.4f}" if is_tested else "not tested")
         return 0
 
-    def say(self, line, file=None):
+    def print_line(self, line, file=None):
         """Print a line, once however many processes there are."""
         if self.first:
             print(line, file=file)

@@ -57,11 +57,11 @@ class Source:
         return {"of": self.noun} | {name: getattr(self, name) for name in self.fact_names}, {}
 
     @classmethod
-    def facts_in(cls, metadata, arrays):
+    def select_facts(cls, metadata, arrays):
         """Return the facts from `checkpoint_facts`, for `with_facts`. ValueError or KeyError if they make no sense."""
         return {name: metadata[name] for name in ("of", *cls.fact_names)}
 
-    def pick(self, images, names, texts):
+    def pick_by_kind(self, images, names, texts):
         """Return the one of these that is for this kind."""
         return {"images": images, "names": names, "texts": texts}[self.noun]
 
@@ -88,14 +88,14 @@ class Source:
                 find_or_fetch(folder / file, self.url and self.url + file, sha256) for file, sha256 in self.sums.items()
             ]
         else:
-            files = self.own_files()
+            files = self.read_own_files()
         content = self.read_content(files)
         content["sha256"] = compute_hash(content)
         if content["sha256"] != self.given.get("sha256", content["sha256"]):
             raise UserError(f"--dataset {self.name}: these are not the {self.noun} that the network has learned from")
         return content
 
-    def own_files(self):
+    def read_own_files(self):
         """The contents of the reader's own file or files."""
         return [read_file(self.path, DATA)]
 
@@ -190,8 +190,8 @@ class ImageFolder(Source):
     fact_names = ("sha256", "classes", "mean_and_std", "reader")
 
     @classmethod
-    def facts_in(cls, metadata, arrays):
-        facts = super().facts_in(
+    def select_facts(cls, metadata, arrays):
+        facts = super().select_facts(
             {"reader": "ink"} | metadata, arrays
         )  # an older checkpoint has none, and reads as it did
         mean, std = map(float, facts["mean_and_std"])
@@ -202,7 +202,7 @@ class ImageFolder(Source):
             raise ValueError
         return facts
 
-    def own_files(self):
+    def read_own_files(self):
         return pictures.read_mnist_files(self.path, DATA)
 
     def read_content(self, files):
@@ -280,8 +280,8 @@ class Names(Source):
         return facts | {"ignored": texts.IGNORED}, arrays  # from now on
 
     @classmethod
-    def facts_in(cls, metadata, arrays):
-        return super().facts_in({"ignored": None} | metadata, arrays)
+    def select_facts(cls, metadata, arrays):
+        return super().select_facts({"ignored": None} | metadata, arrays)
 
     @property
     def news(self):
@@ -315,8 +315,8 @@ class Text(Source):
         return facts, {"letters": np.array([*map(ord, self.letters)], np.uint32)}
 
     @classmethod
-    def facts_in(cls, metadata, arrays):
-        facts = super().facts_in(metadata, arrays)
+    def select_facts(cls, metadata, arrays):
+        facts = super().select_facts(metadata, arrays)
         cut_by = str(metadata.get("cut_by", ""))
         if cut_by:
             return facts | {"cut_by": cut_by}
@@ -373,7 +373,7 @@ def find_path(name):
 def parse_facts(metadata, arrays):
     """The facts of the data in a checkpoint, for `Sources.find`; {} if that is older. ValueError, KeyError or TypeError
     if they make no sense."""
-    return KINDS[metadata["of"]].facts_in(metadata, arrays) if metadata else {}
+    return KINDS[metadata["of"]].select_facts(metadata, arrays) if metadata else {}
 
 
 def dataset_folder(name):

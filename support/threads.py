@@ -85,19 +85,19 @@ class InParts:
             pieces = 1 if self.training else -(-len(x) // self.at_once)
             return concatenate([part.forward(piece) for piece in np.array_split(x, pieces)])
 
-        return concatenate(self.each_part(forward, x))
+        return concatenate(self.call_on_parts(forward, x))
 
     def backward(self, dlogits):
         """From d loss / d logits (B, ..., K) to {name: gradient}."""
         if len(self.parts) == 1:
             return self.parts[0].backward(dlogits)
-        grads, *other_grads = self.each_part(lambda part, dlogits: part.backward(dlogits), dlogits)
+        grads, *other_grads = self.call_on_parts(lambda part, dlogits: part.backward(dlogits), dlogits)
         for part_grads in other_grads:
             for name, gradient in grads.items():
                 gradient += part_grads[name]
         return grads
 
-    def each_part(self, function, batch):
+    def call_on_parts(self, function, batch):
         """Return [function(network, its part of the batch), ...]."""
         meets = self.meeting and self.training and len(self.parts) > 1
         with self.meeting.session(len(self.parts)) if meets else nullcontext() as meeting:
@@ -122,7 +122,7 @@ class InParts:
         difference = ""
         if number > 1:
             with side_effects_undone({type(layer) for layer in iter_layers(self.model)}):
-                difference = difference_in_parts(self.model, number, x)
+                difference = describe_difference_in_parts(self.model, number, x)
         self.copies = [self.model] if difference is None or difference else self.make_copies()
         if difference:
             self.at_once = sys.maxsize
@@ -148,7 +148,7 @@ def get_kept_array(network, name):
     return concatenate([getattr(part, name) for part in parts])
 
 
-def difference_in_parts(model, n_parts, x):
+def describe_difference_in_parts(model, n_parts, x):
     """Describe what a model gives for images x (B, ...) that it does not give in so many parts; "" if it gives all.
 
     None if the model fails, or its gradients are not those of its parameters. That shows when it gets a batch.

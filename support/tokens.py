@@ -46,7 +46,7 @@ class BytePairs:
         with program.import_guard("requirements/llm.txt"):
             import regex
         self.patterns = [regex.compile(f"({pattern})") for pattern in SPLITS[split]]
-        self.letters = letters_of_bytes()
+        self.letters = list_byte_letters()
         byte_of_letter = {letter: byte for byte, letter in enumerate(self.letters)}
         self.size = len(tokens)
         self.bytes = []  # of each token
@@ -181,7 +181,7 @@ def merge_pair(tokens, pair):
     return result
 
 
-def letters_of_bytes():
+def list_byte_letters():
     """Return the letter that stands for each byte in a file of tokens: itself if it is visible, else one from Ā on."""
     visible = {*range(33, 127), *range(161, 173), *range(174, 256)}
     codes = iter(range(256, 512))

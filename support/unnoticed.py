@@ -29,7 +29,7 @@ def side_effects_undone(classes):
             contextlib.redirect_stderr(nowhere),
             empty_input(),
             warnings.catch_warnings(),
-            copies_of_variables(scopes_of(classes)),
+            copies_of_variables(list_scopes(classes)),
         ):
             warnings.simplefilter("ignore")
             yield
@@ -54,7 +54,7 @@ def empty_input():
             sys.stdin = stdin
 
 
-def scopes_of(classes):
+def list_scopes(classes):
     """The classes, those that they inherit from, and the modules that define them."""
     scopes = {}
     for cls in classes:

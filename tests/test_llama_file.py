@@ -36,7 +36,7 @@ from support import memory
 from support.errors import UserError
 from support.model_file import ModelFile, is_model
 from support.program import run
-from support.tokens import BytePairs, letters_of_bytes, merge_pair
+from support.tokens import BytePairs, list_byte_letters, merge_pair
 from tiny_model import PAIRS, WORDS, arrays_of, write_model
 
 START = "main_np.py --model llama --start"
@@ -144,7 +144,7 @@ def test_a_byte_that_has_no_word_is_said(tmp_path):
 
 def test_bytes_are_written_as_gpt_2_writes_them():
     """So all files do. A byte that can be seen is its letter; the others are the letters from Ā on, in their order."""
-    letters = letters_of_bytes()
+    letters = list_byte_letters()
     seen = {33: "!", 126: "~", 161: "¡", 172: "¬", 174: "®", 255: "ÿ"}
     others = {0: "Ā", 9: "ĉ", 10: "Ċ", 32: "Ġ", 127: "ġ", 160: "ł", 173: "Ń"}
     assert {byte: letters[byte] for byte in seen | others} == seen | others and len({*letters}) == 256
@@ -445,7 +445,7 @@ def test_a_prompt_that_cannot_fit_is_refused_before_it_is_cut(tiny, monkeypatch)
 def test_no_control_character_of_a_model_reaches_a_terminal(tiny):
     """A byte that it writes, or half of one: ESC, and 155, which begins a command, too."""
     file = ModelFile(tiny)
-    words = [WORDS.index(letters_of_bytes()[byte]) for byte in b"a\x1b[2J\x00\t\n\r\x7f\xc2\x9b\xc3\xa9"]
+    words = [WORDS.index(list_byte_letters()[byte]) for byte in b"a\x1b[2J\x00\t\n\r\x7f\xc2\x9b\xc3\xa9"]
     assert "".join(write.iter_letters(words, file)) == "a?[2J?\t\n???é"
     assert "".join(write.iter_letters(words[-2:-1], file)) == "�"
 

@@ -544,7 +544,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
 
 
 def test_a_network_of_ones_own_lines_that_was_changed_is_kept(learner, monkeypatch):
-    monkeypatch.setattr(practice, "missing", lambda work: [])
+    monkeypatch.setattr(practice, "list_missing", lambda work: [])
     monkeypatch.setattr(runner, "run_program", lambda *_, **__: 1)
     path = write(learner.folder, "dz1").with_name("my_network.py")
     path.write_text("mine")

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from support.tokens import letters_of_bytes
+from support.tokens import list_byte_letters
 
 CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 PAIRS = ("t h", "th e", "Ġ t", "Ġ the", "Ġt h", "e r", "0 1", "Ã ©")
-WORDS = [*CONTROL, *letters_of_bytes(), "th", "the", "Ġt", "Ġthe", "Ġth", "er", "01", "Ã©"]
+WORDS = [*CONTROL, *list_byte_letters(), "th", "the", "Ġt", "Ġthe", "Ġth", "er", "01", "Ã©"]
 SIZES = {"width": 32, "blocks": 2, "heads": 4, "kv_heads": 2, "hidden": 64, "context_length": 120}
 # SmolLM2's, whose SHA-256 sum is known.
 TEMPLATE = (

@@ -60,7 +60,7 @@ def test_what_a_killed_run_has_left_is_removed_but_for_curves_that_another_may_b
     for path in tmp_path.glob("*plot*.[01].part"):
         os.utime(path, (0, 0))  # of long ago
     (tmp_path / ".mine.part").touch()
-    Files(SimpleNamespace(call=SimpleNamespace(out=str(tmp_path)), name="np")).tidy()
+    Files(SimpleNamespace(call=SimpleNamespace(out=str(tmp_path)), name="np")).remove_partial_files()
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {".mine.part", ".loss_plot_np.png.4.part", ".accuracy_plot_np.png.5.part"}
 

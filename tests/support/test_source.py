@@ -517,7 +517,7 @@ def test_what_a_program_asks_of_one_kind_of_source_it_may_ask_of_another():
     """It asks of none which kind it is: `pick` gives a program what it does with each."""
     kinds = [data.SOURCES[name] for name in ("mnist", "names", "shakespeare")]
     for source, word in zip(kinds, ("digit", "name", "text"), strict=True):
-        assert source.kind == word and source.pick(images="digit", names="name", texts="text") == word
+        assert source.kind == word and source.pick_by_kind(images="digit", names="name", texts="text") == word
         assert [source.is_like(other) for other in kinds] == [other is source for other in kinds]
         assert len(source.name_labels([3]) or []) == len(source.classes[:1])
     assert [source.tokenizer.accepts(text) for text in ("20", "Mac") for source in kinds] == [1, 0, 1, 0, 1, 1]

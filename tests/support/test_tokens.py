@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from conftest import schedule
-from support.tokens import BytePairs, letters_of_bytes, merge, merge_by, merge_pair
+from support.tokens import BytePairs, list_byte_letters, merge, merge_by, merge_pair
 
 
 def merge_plainly(words, order):
@@ -103,7 +103,7 @@ def test_a_long_text_takes_few_steps(text):
 def test_somebody_elses_join_is_asked():
     """As practice.py prove does, with the learner's `merge_tokens`."""
     pytest.importorskip("regex")
-    words = [*letters_of_bytes(), "th", "the"]
+    words = [*list_byte_letters(), "th", "the"]
     pairs, asked = BytePairs(words, [1] * len(words), ["t h", "th e"], "smollm"), []
     right = pairs.encode("the other")
 
