@@ -34,7 +34,7 @@ class BytePairs:
     merge_pair = None
 
     def __init__(self, tokens, kinds, pairs, split):
-        """tokens: the bytes of each token, written as letters (see `letters_of_bytes`). kinds: NORMAL or CONTROL for
+        """tokens: the bytes of each token, written as letters (see `list_byte_letters`). kinds: NORMAL or CONTROL for
         each. pairs: "a b" for each pair, in the order in which they are merged. split: a key of SPLITS.
 
         Raises UserError if the split is unknown, and ValueError or KeyError if the tokens make no sense.
