@@ -36,12 +36,12 @@ def unpack_in_process(names, path, folder, budget):
     command = [sys.executable, "-m", "desk.archives", str(path), str(folder), str(budget.remaining), *names]
     search = [str(Path(__file__).resolve().parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             command, capture_output=True, timeout=SECONDS, env=os.environ | {"PYTHONPATH": os.pathsep.join(search)}
         )
-        said = json.loads(done.stdout)
-        budget.remaining = said["left"]
-        return said["unread"]
+        reply = json.loads(process.stdout)
+        budget.remaining = reply["left"]
+        return reply["unread"]
     except subprocess.TimeoutExpired:
         return {path.name: f"it takes more than {SECONDS} seconds to unpack"}
     except ValueError:  # the process was killed
@@ -51,8 +51,8 @@ def unpack_in_process(names, path, folder, budget):
 def main(path, folder, bytes_left, *names):
     budget = Budget(int(bytes_left))
     with memory_limit(MEMORY):
-        unread = unpack(names, Path(path), Path(folder), budget)
-    print(json.dumps({"unread": unread, "left": budget.remaining}))
+        reasons = unpack(names, Path(path), Path(folder), budget)
+    print(json.dumps({"unread": reasons, "left": budget.remaining}))
 
 
 def unpack(names, path, folder, budget=None):
@@ -62,35 +62,39 @@ def unpack(names, path, folder, budget=None):
     another. Names that a disk may confuse, `dz1.py` and `DZ1.py`, get folders of their own within that folder: 0, 1 ...
     A member that is too large, or one of too many, is refused by a UserError inside, which becomes its reason.
     """
-    unread = {}
-    alike = {}
+    reasons = {}
+    names_by_path = {}
     count = 0
     budget = budget or Budget(HANDED_IN)
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)  # there may be no member
         for name, size, read in iter_members(names, path, budget):
-            *around, last = [part for part in PurePosixPath(name).parts if part not in ("/", "..")] or [""]
-            if not is_wanted(PurePosixPath(last)) or last.startswith("._") or any(map(is_foreign_folder, around)):
+            *folders, file_name = [part for part in PurePosixPath(name).parts if part not in ("/", "..")] or [""]
+            if (
+                not is_wanted(PurePosixPath(file_name))
+                or file_name.startswith("._")
+                or any(map(is_foreign_folder, folders))
+            ):
                 continue
             count += 1
             try:
                 if count > MOST_MEMBERS:
                     raise UserError(f"it is one of more than {MOST_MEMBERS:,} files")
-                max_bytes = LARGEST_ARCHIVE if is_archive(PurePosixPath(last)) else LARGEST
+                max_bytes = LARGEST_ARCHIVE if is_archive(PurePosixPath(file_name)) else LARGEST
                 if size > max_bytes:
                     raise UserError(f"it has more than {max_bytes:,} bytes")
-                parts = [re.sub(r'[:<>|"?*\x00-\x1f]', "_", part)[-LONGEST_NAME:] for part in (*around, last)]
-                others = alike.setdefault("/".join(parts).lower(), [])
-                if name not in others:
-                    others.append(name)
-                place = Path(folder, str(others.index(name)), *parts)
+                parts = [re.sub(r'[:<>|"?*\x00-\x1f]', "_", part)[-LONGEST_NAME:] for part in (*folders, file_name)]
+                same_path_names = names_by_path.setdefault("/".join(parts).lower(), [])
+                if name not in same_path_names:
+                    same_path_names.append(name)
+                place = Path(folder, str(same_path_names.index(name)), *parts)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(read(max_bytes))
             except Exception as error:
-                unread[last[-LONGEST_NAME:]] = explain_error(error)
+                reasons[file_name[-LONGEST_NAME:]] = explain_error(error)
     except Exception as error:  # it is no archive, or ends too early
-        unread[path.name] = explain_error(error, path)
-    return unread
+        reasons[path.name] = explain_error(error, path)
+    return reasons
 
 
 def iter_members(names, path, budget):
@@ -113,14 +117,15 @@ def iter_tar_members(path, budget):
     """
     import tarfile  # the site has none
 
-    with open_unpacked(path, budget) as opened:
-        opened.most = HEADER
-        for count, info in enumerate(archive := tarfile.open(fileobj=opened, mode="r:")):  # noqa: SIM115
+    with open_unpacked(path, budget) as stream:
+        stream.most = HEADER
+        archive = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115
+        for count, info in enumerate(archive):
 
-            def read(most, info=info):
-                opened.most = most
+            def read(max_bytes, info=info):
+                stream.most = max_bytes
                 content = archive.extractfile(info).read()
-                opened.most = HEADER
+                stream.most = HEADER
                 return content
 
             if count >= 10 * MOST_MEMBERS:
@@ -140,14 +145,14 @@ def iter_zip_members(names, path, budget):
         check_directory(file, path)
         with zipfile.ZipFile(file) as archive:
 
-            def read(info, most):
+            def read(info, max_bytes):
                 """Raises UserError if the member is encrypted."""
                 if info.flag_bits & 1:
                     raise UserError("it is encrypted: ask for one without a password")
                 if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                     raise NotImplementedError  # zipfile would unpack these without a limit
                 with archive.open(info) as member:
-                    content = member.read(most + 1)
+                    content = member.read(max_bytes + 1)
                 budget.check(len(content), "it")
                 budget.remaining -= len(content)
                 return content
@@ -160,8 +165,8 @@ def iter_zip_members(names, path, budget):
 
 def is_foreign_folder(folder, siblings=()):
     """Return True if nobody's own work is in a folder of that name; siblings: the files beside it."""
-    ours, libraries = NOBODYS
-    return folder[0] in "._" or folder in libraries or ("practice.py" in siblings and folder in ours)
+    own_folders, libraries = NOBODYS
+    return folder[0] in "._" or folder in libraries or ("practice.py" in siblings and folder in own_folders)
 
 
 def explain_error(error, path=""):
@@ -204,9 +209,13 @@ def find_exercise_name(names, path):
     stem = path.name.lower().removesuffix(".txt").removesuffix(".py")
     if KEPT.search(stem):
         return None
-    named = [name for name in names if re.search(rf"(?<![a-z0-9]){name.lower()}(?![a-z0-9])", stem)]
-    named = [name for name in named if not any(name.lower() in other.lower() for other in named if other != name)]
-    return named[0] if len(named) == 1 else None
+    matches = [name for name in names if re.search(rf"(?<![a-z0-9]){name.lower()}(?![a-z0-9])", stem)]
+    longest_matches = []
+    for name in matches:
+        longer_matches = [match for match in matches if match != name and name.lower() in match.lower()]
+        if not longer_matches:
+            longest_matches.append(name)
+    return longest_matches[0] if len(longest_matches) == 1 else None
 
 
 if __name__ == "__main__":

@@ -88,59 +88,74 @@ def write_table(file, catalogue, name, seed, only, feedback):
     exercises = choose_exercises(catalogue, only)
     rows = []
     if feedback is not None:
-        inside = Path(feedback).resolve()
-        if not str(feedback) or inside.is_relative_to(Path(name).resolve()):
+        feedback_folder = Path(feedback).resolve()
+        if not str(feedback) or feedback_folder.is_relative_to(Path(name).resolve()):
             raise UserError("--feedback needs a folder outside of the hand-ins, whose names it uses")
-        inside.mkdir(parents=True, exist_ok=True)
-    hidden_folders = () if (why_not := sandbox.find_failure()) else (Path(name),)
-    how = "Each file runs in a sandbox, by bubblewrap: without a network, and with one hand-in in sight."
-    print(f"No sandbox: {why_not}. The files run with your rights." if why_not else how, file=sys.stderr, flush=True)
+        feedback_folder.mkdir(parents=True, exist_ok=True)
+    failure = sandbox.find_failure()
+    if failure:
+        hidden_folders = ()
+        sandbox_text = f"No sandbox: {failure}. The files run with your rights."
+    else:
+        hidden_folders = (Path(name),)
+        sandbox_text = "Each file runs in a sandbox, by bubblewrap: without a network, and with one hand-in in sight."
+    print(sandbox_text, file=sys.stderr, flush=True)
     file.write("\ufeff")
     table = csv.writer(file, lineterminator="\n")
     table.writerow(["name", "passed", "note", *(exercise.name for exercise in exercises)])
-    ended = Event()
+    stop_event = Event()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     pool = ThreadPoolExecutor(cores)  # each thread waits for the process that runs a file
     try:
-        marked = pool.map(lambda person: mark_person(catalogue, person, exercises, seed, ended, hidden_folders), people)
-        for person, (note, cells, passed_over) in zip(people, marked, strict=True):
+        results = pool.map(
+            lambda person: mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders), people
+        )
+        for person, (note, cells, passed_over) in zip(people, results, strict=True):
             cells = [cell._replace(words=escape_cell(cell.words)) for cell in cells]
-            who = escape_cell(person.name)
-            passed = sum(cell.passed for cell in cells)
+            person_name = escape_cell(person.name)
+            n_passed = sum(cell.passed for cell in cells)
             rows.append(cells)
-            table.writerow([who, passed, escape_cell(note), *(cell.words for cell in cells)])
+            table.writerow([person_name, n_passed, escape_cell(note), *(cell.words for cell in cells)])
             file.flush()
-            more = f" ({escape_cell(join_names(passed_over))}: no exercise's name)" if passed_over else ""
-            print(f"{who}: {passed} of {len(exercises)}{more}", file=sys.stderr, flush=True)
+            remark = f" ({escape_cell(join_names(passed_over))}: no exercise's name)" if passed_over else ""
+            print(f"{person_name}: {n_passed} of {len(exercises)}{remark}", file=sys.stderr, flush=True)
             if feedback:
-                said = zip(exercises, cells, strict=True)
-                said = [f"{e.name}, {e.title}: {cell.words}\n{cell.text}" for e, cell in said if cell.words]
-                give_feedback(feedback, person.name, "\n\n".join([*said, *[note] * bool(note)]))
+                texts = []
+                for exercise, cell in zip(exercises, cells, strict=True):
+                    if cell.words:
+                        texts.append(f"{exercise.name}, {exercise.title}: {cell.words}\n{cell.text}")
+                if note:
+                    texts.append(note)
+                give_feedback(feedback, person.name, "\n\n".join(texts))
     finally:
-        ended.set()
+        stop_event.set()
         pool.shutdown(cancel_futures=True)
     print(*summary(exercises, rows), sep="\n", file=sys.stderr)
 
 
-def mark_person(catalogue, person, exercises, seed, ended, hidden_folders=()):
+def mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders=()):
     """A note on what could not be read and on files that were not marked, or ""; a `Cell` for each exercise; the names
     of files passed over."""
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
-        files, seen, passed_over, unread, choices = find_files(catalogue, person, spare)
-        lost = {find_exercise_name(catalogue.by_name, PurePosixPath(name)): reason for name, reason in unread.items()}
+        files, shown_solutions, passed_over, reasons, choices = find_files(catalogue, person, spare)
+        reason_by_exercise = {
+            find_exercise_name(catalogue.by_name, PurePosixPath(name)): reason for name, reason in reasons.items()
+        }
         notes = []
         cells = []
-        if unread:
-            notes.append(f"cannot be read: {join_names([f'{name} ({reason})' for name, reason in unread.items()])}")
+        if reasons:
+            notes.append(f"cannot be read: {join_names([f'{name} ({reason})' for name, reason in reasons.items()])}")
         elif not files:
             notes.append("no exercise found")
         for exercise in exercises:
-            cell = Cell() if ended.is_set() else mark_file(files.get(exercise.name), exercise, seed, hidden_folders)
-            if exercise.name in lost and exercise.name not in files:
-                cell = Cell("cannot be read", lost[exercise.name], tried=True)
-            if cell.passed and exercise.name in seen:
+            cell = (
+                Cell() if stop_event.is_set() else mark_file(files.get(exercise.name), exercise, seed, hidden_folders)
+            )
+            if exercise.name in reason_by_exercise and exercise.name not in files:
+                cell = Cell("cannot be read", reason_by_exercise[exercise.name], tried=True)
+            if cell.passed and exercise.name in shown_solutions:
                 cell = cell._replace(words="seen", passed=False)
-            if exercise.name in choices and not ended.is_set():
+            if exercise.name in choices and not stop_event.is_set():
                 notes.append(choices[exercise.name])
             cells.append(cell)
     return "; ".join(notes), cells, passed_over
@@ -188,21 +203,23 @@ def list_people(name):
 
 def choose_exercises(catalogue, only):
     """The exercises that --only names, or all."""
+    exercises = []
     words = only.split(",") if only else ()
-    return [
-        e for word in words for e in (catalogue.by_folder.get(word) or (catalogue.find(word),))
-    ] or catalogue.exercises
+    for word in words:
+        exercises += catalogue.by_folder.get(word) or (catalogue.find(word),)
+    return exercises or catalogue.exercises
 
 
 def summary(exercises, rows):
     """For each exercise that somebody has tried, a line: how many did, how many passed, the commonest mistake."""
     yield f"\n{'exercise':20} tried passed  commonest mistake"
     for exercise, cells in zip(exercises, zip(*rows, strict=True), strict=True):
-        tried, passed = (sum(getattr(cell, what) for cell in cells) for what in ("tried", "passed"))
-        wrong = Counter(cell.words for cell in cells if cell.wrong)
-        if tried:
-            worst = "".join(f"{words} ({count})" for words, count in wrong.most_common(1))
-            yield f"{exercise.name:20} {tried:5} {passed:6}  {worst}".rstrip()
+        n_tried = sum(cell.tried for cell in cells)
+        n_passed = sum(cell.passed for cell in cells)
+        mistakes = Counter(cell.words for cell in cells if cell.wrong)
+        if n_tried:
+            commonest = "".join(f"{words} ({count})" for words, count in mistakes.most_common(1))
+            yield f"{exercise.name:20} {n_tried:5} {n_passed:6}  {commonest}".rstrip()
 
 
 def find_files(catalogue, person, spare=None):
@@ -216,42 +233,43 @@ def find_files(catalogue, person, spare=None):
     """
     if person.is_symlink():
         return {}, set(), [], {person.name: ELSEWHERE}, {}
-    found = {}
-    seen = set()
+    candidates = {}
+    shown_solutions = set()
     passed_over = []
-    unread = {}
+    reasons = {}
     places = []
     labels = {}
     budget = Budget(HANDED_IN)
 
     def look_into(archive):
         places.append(Path(spare, str(len(places))))  # the loop below comes to it
-        unread.update(unpack_in_process(catalogue.by_name, archive, places[-1], budget))
+        reasons.update(unpack_in_process(catalogue.by_name, archive, places[-1], budget))
 
     if person.is_dir() or is_python(person):
         places.append(person)
     else:
         look_into(person)
     for place in places:
-        walked = os.walk(place, onerror=lambda error: unread.update({Path(error.filename).name: explain_error(error)}))
+        tree = os.walk(place, onerror=lambda error: reasons.update({Path(error.filename).name: explain_error(error)}))
         if not place.is_dir():
-            walked = [(place.parent, [], [place.name])]
-        for where, folders, names in walked:
+            tree = [(place.parent, [], [place.name])]
+        for root, folders, names in tree:
             folders[:] = [name for name in folders if not is_foreign_folder(name, siblings=names)]
-            for path in (Path(where, name) for name in names if not name.startswith("._")):
+            for path in (Path(root, name) for name in names if not name.startswith("._")):
                 try:
                     if not path.resolve().is_relative_to((place if place.is_dir() else place.parent).resolve()):
                         raise UserError(ELSEWHERE)
+                    name = find_exercise_name(catalogue.by_name, path)
                     if is_archive(path) and path.is_file() and spare:
                         if len(places) >= MOST_ARCHIVES:
                             raise UserError(f"it is one of more than {MOST_ARCHIVES} archives")
                         look_into(path)
                     elif path.name == "progress.json":
-                        seen |= {*Work(path.parent, catalogue).progress["seen"]}
-                    elif name := find_exercise_name(catalogue.by_name, path):
+                        shown_solutions |= {*Work(path.parent, catalogue).progress["seen"]}
+                    elif name:
                         parts = path.parts[len(place.parts) :]
                         rank = "my_practice" not in parts, path.name != f"{name}.py", len(parts)
-                        found.setdefault(name, []).append(
+                        candidates.setdefault(name, []).append(
                             ((not is_written(catalogue.by_name[name], path), *rank), path)
                         )
                         if spare and place.is_relative_to(spare):
@@ -260,14 +278,14 @@ def find_files(catalogue, person, spare=None):
                     elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
                         passed_over.append(path.name)
                 except Exception as error:
-                    unread[path.name] = explain_error(error, path)
-    files = {name: min(ranked)[1] for name, ranked in found.items()}
+                    reasons[path.name] = explain_error(error, path)
+    files = {name: min(ranked_paths)[1] for name, ranked_paths in candidates.items()}
     choices = {}
-    for name, ranked in found.items():
-        count = count_versions([path for (is_empty, *_), path in ranked if not is_empty])
+    for name, ranked_paths in candidates.items():
+        count = count_versions([path for (is_empty, *_), path in ranked_paths if not is_empty])
         if count > 1:
             choices[name] = f"{name}: of {count} different files, {labels[files[name]]} was marked"
-    return files, seen, passed_over, unread, choices
+    return files, shown_solutions, passed_over, reasons, choices
 
 
 def count_versions(paths):
@@ -278,8 +296,8 @@ def count_versions(paths):
 def is_stub(exercise, path):
     """Return True if nothing was written, however the lines end, and whether it says how it is marked or not."""
     lines = read_file(path, LARGEST).splitlines()
-    written = b"\n".join(line for line in lines if not line.startswith(HOW.encode()))
-    return written.split() == exercise.stub.encode().split()
+    learner_lines = b"\n".join(line for line in lines if not line.startswith(HOW.encode()))
+    return learner_lines.split() == exercise.stub.encode().split()
 
 
 def is_written(exercise, path):
@@ -311,5 +329,5 @@ def mark_file(path, exercise, seed, hidden_folders=()):
 
 def escape_cell(name):
     """Text that a spreadsheet does not take for a formula, and without what moves a terminal's cursor."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in name)
-    return f"'{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+    printable_name = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return f"'{printable_name}" if printable_name.startswith(("=", "+", "-", "@")) else printable_name

@@ -20,8 +20,8 @@ def list_due(progress):
     latest = today + timedelta(DAYS + 1 + len(progress["due"]) // FEW)
     days = {name: progress["due"].get(name, "") for name in progress["passed"]}
     waiting = [name for name in days if not today.isoformat() < days[name] <= latest.isoformat()]
-    helped = {*progress["hints"], *progress["seen"], *progress["mistakes"]}
-    return sorted(waiting, key=lambda name: name not in helped)
+    names_with_help = {*progress["hints"], *progress["seen"], *progress["mistakes"]}
+    return sorted(waiting, key=lambda name: name not in names_with_help)
 
 
 def choose_day(progress, has_passed):
@@ -30,9 +30,9 @@ def choose_day(progress, has_passed):
     Exercises that pass on one day come back on several, a few on each.
     """
     today = date.today()
-    taken = Counter(progress["due"].values())
+    counts_by_day = Counter(progress["due"].values())
     days = ((today + timedelta(n)).isoformat() for n in count(DAYS))
-    return next(day for day in days if taken[day] < FEW) if has_passed else today.isoformat()
+    return next(day for day in days if counts_by_day[day] < FEW) if has_passed else today.isoformat()
 
 
 def days_until(day):

@@ -37,11 +37,11 @@ def print_text(text, style=None):
     """
     lines = hide_control_characters(with_command_prefix(text)).split("\n")
     columns = [re.match(r"  \S+ +|", line).end() for line in lines]
-    wrapped = "\n".join(
+    wrapped_text = "\n".join(
         line if line.startswith("    ") else textwrap.fill(line, **WRAP, subsequent_indent=" " * column)
         for line, column in zip(lines, columns, strict=True)
     )
-    print(f"\033[{COLOURS[style]}m{wrapped}\033[0m" if style and has_colour() else wrapped, flush=True)
+    print(f"\033[{COLOURS[style]}m{wrapped_text}\033[0m" if style and has_colour() else wrapped_text, flush=True)
 
 
 def has_colour():

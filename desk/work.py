@@ -35,13 +35,14 @@ class Work:
         Raises UserError if the file is damaged.
         """
         progress = {"current": self.catalogue.exercises[0].name, "reviewed": ""}
-        known = self.catalogue.by_name
+        exercises_by_name = self.catalogue.by_name
         try:
-            self.found = found = json.loads(read_file(self.file, 2**20)) if self.file.exists() else {}
-            progress |= {what: found[what] for what in progress if found.get(what) in known}
-            for what, kind in KINDS.items():
-                about = found.get(what, {}).items()
-                progress[what] = {name: kind(value) for name, value in about if name in known}
+            saved_progress = json.loads(read_file(self.file, 2**20)) if self.file.exists() else {}
+            self.saved_progress = saved_progress
+            progress |= {key: saved_progress[key] for key in progress if saved_progress.get(key) in exercises_by_name}
+            for key, kind in KINDS.items():
+                values = saved_progress.get(key, {}).items()
+                progress[key] = {name: kind(value) for name, value in values if name in exercises_by_name}
         except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
             raise UserError(f"{self.file} is damaged: delete it; your exercises are not affected") from None
         return progress
@@ -53,8 +54,8 @@ class Work:
             self.progress[key][exercise.name] = value
         else:
             self.progress[key] = value
-        whole = {**self.found, **self.progress}
-        whole |= {kind: {**self.found.get(kind, {}), **self.progress[kind]} for kind in KINDS}
+        whole = {**self.saved_progress, **self.progress}
+        whole |= {kind: {**self.saved_progress.get(kind, {}), **self.progress[kind]} for kind in KINDS}
         with writing(self.folder), atomic_write(self.file) as file:
             file.write((json.dumps(whole, indent=1) + "\n").encode())
 
@@ -81,31 +82,37 @@ class Work:
 
         file_digest: the `digest` of the file before it was marked. It may have been saved since.
         """
-        first, mistake, asked = (self.progress[what].get(exercise.name) for what in ("first", "mistakes", "asked"))
+        first_lines = self.progress["first"].get(exercise.name)
+        mistake = self.progress["mistakes"].get(exercise.name)
+        question = self.progress["asked"].get(exercise.name)
         if not verdict.passed:
             if verdict.question and not mistake:
                 self.note("first", verdict.typed, exercise)
                 self.note("mistakes", verdict.words, exercise)
                 self.note("asked", verdict.question, exercise)
             return [verdict.text]
-        before = exercise.name in self.progress["passed"]
+        has_passed_before = exercise.name in self.progress["passed"]
         self.note("passed", file_digest, exercise)
         if exercise.name not in self.progress["due"]:
             self.note("due", review.choose_day(self.progress, has_passed=True), exercise)
-        seen = exercise.name in self.progress["seen"]
+        saw_solution = exercise.name in self.progress["seen"]
         name, part = self.catalogue.find_part(exercise)
-        done = f' "{name}" is done.' if not before and all(map(self.passed, part)) else ""
-        said = [("Passed, after a look at the solution." if seen else f"Passed. That makes {self.score()}.") + done]
-        said += filter(None, [verdict.text, getattr(exercise, "on_digits", "")])
+        done = f' "{name}" is done.' if not has_passed_before and all(map(self.passed, part)) else ""
+        texts = [
+            ("Passed, after a look at the solution." if saw_solution else f"Passed. That makes {self.score()}.") + done
+        ]
+        texts += filter(None, [verdict.text, getattr(exercise, "on_digits", "")])
         if mistake:
-            was, now = find_changes(first, verdict.typed)
-            then = f"You wrote\n\n{was}\n\nand now" if was else "What was not yet there is"
-            then = f"{then}\n\n{now}" if now else f"You wrote\n\n{was}\n\nand have taken it out."
-            said.append(f"\nOn the way there was a mistake: {mistake}. {then}")
-        if mistake and asked:
-            said.append(f"\nWhy was it wrong? The marker said: {asked}")
-            said.append("(Answer in a word or two, for yourself. Nothing is marked.)")
-        return said
+            old_lines, new_lines = extract_differences(first_lines, verdict.typed)
+            sentence = f"You wrote\n\n{old_lines}\n\nand now" if old_lines else "What was not yet there is"
+            sentence = (
+                f"{sentence}\n\n{new_lines}" if new_lines else f"You wrote\n\n{old_lines}\n\nand have taken it out."
+            )
+            texts.append(f"\nOn the way there was a mistake: {mistake}. {sentence}")
+        if mistake and question:
+            texts.append(f"\nWhy was it wrong? The marker said: {question}")
+            texts.append("(Answer in a word or two, for yourself. Nothing is marked.)")
+        return texts
 
     def record_review(self, exercise, verdict):
         """Note when an exercise that was written again comes back; and say so, as text."""
@@ -113,14 +120,16 @@ class Work:
         if not verdict.passed:
             return "It comes back until you have written it right."
         self.note("reviewed", "")
-        left = len(review.list_due(self.progress))
+        n_left = len(review.list_due(self.progress))
         days = review.days_until(self.progress["due"][exercise.name])
-        return f"Passed again. It comes back in {days} days. {left or 'No'} more to review today."
+        return f"Passed again. It comes back in {days} days. {n_left or 'No'} more to review today."
 
     def score(self):
         """Return how many exercises have passed without a look at the solution, as text."""
-        passed = [e for e in self.catalogue.exercises if self.passed(e) and e.name not in self.progress["seen"]]
-        return f"{len(passed)} of {len(self.catalogue.exercises)}"
+        passed_exercises = [
+            e for e in self.catalogue.exercises if self.passed(e) and e.name not in self.progress["seen"]
+        ]
+        return f"{len(passed_exercises)} of {len(self.catalogue.exercises)}"
 
 
 def make_handout(exercise):
@@ -141,19 +150,19 @@ def writing(folder):
     except OSError as error:
         if not isinstance(error, PermissionError) and error.errno != errno.EROFS:
             raise
-        why = f"{folder}: {error.strerror}"
-        raise UserError(f"{why}: keep your files elsewhere, `python practice.py --folder DIR`") from None
+        problem = f"{folder}: {error.strerror}"
+        raise UserError(f"{problem}: keep your files elsewhere, `python practice.py --folder DIR`") from None
 
 
-def find_changes(before, after):
-    """Return what differs between two texts: all of short texts, and of long ones only the lines that differ."""
+def extract_differences(before, after):
+    """Return (the old lines, the new lines) that differ between two texts; of short texts, all lines."""
     lines = before.splitlines(), after.splitlines()
     if max(map(len, lines)) <= 5:
         return before, after
-    changed = [op for op in difflib.SequenceMatcher(None, *lines, autojunk=False).get_opcodes() if op[0] != "equal"]
-    was = ["\n".join(lines[0][i:j]) for _, i, j, _, _ in changed]
-    now = ["\n".join(lines[1][i:j]) for _, _, _, i, j in changed]
-    return "\n...\n".join(filter(None, was)), "\n...\n".join(filter(None, now))
+    opcodes = [op for op in difflib.SequenceMatcher(None, *lines, autojunk=False).get_opcodes() if op[0] != "equal"]
+    old_parts = ["\n".join(lines[0][i:j]) for _, i, j, _, _ in opcodes]
+    new_parts = ["\n".join(lines[1][i:j]) for _, _, _, i, j in opcodes]
+    return "\n...\n".join(filter(None, old_parts)), "\n...\n".join(filter(None, new_parts))
 
 
 def digest(path):

@@ -265,8 +265,8 @@ class Calls:
         trace.seconds = time.process_time() - start_time
         self.check_unchanged("train", copies, examples)
         if not isinstance(require_result("train", results), (tuple, list)) or len(results) != 2:
-            what = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {describe_type(results)}"
-            raise wrong("wrong number of results", what=what)
+            description = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {describe_type(results)}"
+            raise wrong("wrong number of results", what=description)
         params, claim = results
         is_number = isinstance(claim, (int, float, np.number, np.ndarray)) and not isinstance(claim, bool)
         if np.ndim(claim) or not is_number:
@@ -408,13 +408,15 @@ def check_large_batch(calls, params, examples, rng):
 def check_gradients_during_training(evidence):
     """Check the gradients after a third of the training, and at its end. Raises `Wrong`."""
     calls = evidence.calls
-    first, *_ = evidence.trace.snapshots
-    first_loss = float(calls.loss(first.params, *evidence.mini_batch))
+    first_snapshot, *_ = evidence.trace.snapshots
+    first_loss = float(calls.loss(first_snapshot.params, *evidence.mini_batch))
     rng = np.random.default_rng(evidence.seed)
-    gradients = match_gradients(first.params, calls.gradients(replace_leaves(first.params), *evidence.mini_batch))
+    gradients = match_gradients(
+        first_snapshot.params, calls.gradients(replace_leaves(first_snapshot.params), *evidence.mini_batch)
+    )
     evidence.trained_paths = [k for k, g in gradients.items() if g is not None]
     params_after_a_third = evidence.trace.snapshots[len(evidence.trace.snapshots) // 3].params
-    for params, when in (
+    for params, moment in (
         (params_after_a_third, "after a third of the training"),
         (evidence.params, "at the end of the training"),
     ):
@@ -423,24 +425,26 @@ def check_gradients_during_training(evidence):
             try:
                 check_gradients(calls, params, [evidence.mini_batch], rng, thorough=False)
             except Wrong as error:
-                raise Wrong(error.mark, f"{error} (This is {when}. At its first step, the same was right.)") from None
+                raise Wrong(error.mark, f"{error} (This is {moment}. At its first step, the same was right.)") from None
 
 
 def check_descent(evidence):
     """Check that all arrays that have a gradient move, and against it. Raises `Wrong`."""
     trace, paths = evidence.trace, evidence.trained_paths
-    first = floats(trace.snapshots[0].params)
-    last = floats(trace.params)
+    first_arrays = floats(trace.snapshots[0].params)
+    last_arrays = floats(trace.params)
     n_empty = sum(not snapshot.batch[0].size for snapshot in trace.snapshots)
     if n_empty > len(trace.snapshots) / 2:
         raise wrong("no images", n=n_empty, of=len(trace.snapshots), examples=evidence.calls.examples_name)
     arrays_on_the_way = [floats(snapshot.params) for snapshot in trace.snapshots]
     arrays_on_the_way += [snapshot.arrays_after for snapshot in trace.snapshots]
-    paths = [k for k in paths if k in first and k in last]
-    moved_paths = [k for k in paths if not np.array_equal(first[k], last[k])]
+    paths = [k for k in paths if k in first_arrays and k in last_arrays]
+    moved_paths = [k for k in paths if not np.array_equal(first_arrays[k], last_arrays[k])]
 
     def has_moved(k):
-        return not all(np.array_equal(first[k], arrays[k]) for arrays in (*arrays_on_the_way, last) if k in arrays)
+        return not all(
+            np.array_equal(first_arrays[k], arrays[k]) for arrays in (*arrays_on_the_way, last_arrays) if k in arrays
+        )
 
     unmoved_paths = [k for k in paths if not has_moved(k)]
     if paths and not moved_paths:

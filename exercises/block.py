@@ -86,8 +86,8 @@ class BlockCalls(Calls):
         """Return dx (B, T, C), and {path: gradient as float64, or None} of the arrays of params. Raises `Wrong`."""
         results = self.call("backward", params, (x, dy))
         if not isinstance(results, (tuple, list)) or len(results) != 2:
-            what = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {describe_type(results)}"
-            raise wrong("wrong number of results: of a block", what=what)
+            description = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {describe_type(results)}"
+            raise wrong("wrong number of results: of a block", what=description)
         dx, gradients = results
         if np.shape(dx) != x.shape:
             raise wrong("dx of another shape", wanted=x.shape, what=f"of shape {np.shape(dx)}")
@@ -202,7 +202,7 @@ def check_attention(evidence):
     for mark, T in (("no attention", 3), ("sees not itself", 2)):
         ranks = []
         for text in rng.normal(size=(3, T, C)):
-            texts = [np.concatenate([text[:-1], last]) for last in rng.normal(size=(4, 1, C))]
+            texts = [np.concatenate([text[:-1], last_row]) for last_row in rng.normal(size=(4, 1, C))]
             rows = []
             for variant in texts:
                 jacobians = [compute_jacobian(calls, params, variant, position) for position in (0, 1)]

@@ -39,8 +39,8 @@ def hand_out(folder, name):
     if folder.exists():
         if not (folder / SECRET).exists():
             raise UserError(f"{folder} holds something else: rename it, and call this again")
-        numbered = (folder.with_name(f"{folder.name}.{i}") for i in count(1))
-        folder.rename(next(path for path in numbered if not path.exists()))
+        numbered_folders = (folder.with_name(f"{folder.name}.{i}") for i in count(1))
+        folder.rename(next(path for path in numbered_folders if not path.exists()))
     fault = FAULTS[name]
     for path in sorted(set(chain.from_iterable(ROOT.glob(pattern) for pattern in PROGRAMS))):
         if path.is_file() and "__pycache__" not in path.parts and path != FOUND:
@@ -153,7 +153,7 @@ def describe_findings(name):
 
 def name_steps(step):
     """Return the steps of "1, 2, 5 look" and their verb, in words: ("steps 1, 2 and 5", "say")."""
-    *first, last = re.findall(r"\d+", step)
-    if first:
-        return f"steps {', '.join(first)} and {last}", "say"
-    return f"step {last}", "says"
+    *other_numbers, last_number = re.findall(r"\d+", step)
+    if other_numbers:
+        return f"steps {', '.join(other_numbers)} and {last_number}", "say"
+    return f"step {last_number}", "says"

@@ -64,8 +64,8 @@ def draw_relabelled_data(evidence):
     new_labels = evidence.rng.permutation(10)
 
     def vary_ink(images):
-        varied = images + evidence.rng.integers(-3, 4, images.shape)
-        return np.where(images, np.clip(varied, 1, 255), 0).astype(np.uint8)
+        varied_images = images + evidence.rng.integers(-3, 4, images.shape)
+        return np.where(images, np.clip(varied_images, 1, 255), 0).astype(np.uint8)
 
     (images, labels), (mini_images, mini_labels) = evidence.examples, evidence.mini_batch
     evidence.examples = vary_ink(images), new_labels[labels]
@@ -128,23 +128,23 @@ class ReaderCalls(Calls):
 
 def parse_digits(predictions, n_images):
     """Return what read() has returned for n images as integers (n,). Raises `Wrong` if those are no digits."""
-    expected = {"wanted": f"of shape ({n_images},)"}
+    wanted_shape = {"wanted": f"of shape ({n_images},)"}
     try:
         predictions = np.asarray(predictions, np.float64)
     except (TypeError, ValueError):
-        raise wrong("read returns no digits", what=describe_type(predictions), ask="", **expected) from None
+        raise wrong("read returns no digits", what=describe_type(predictions), ask="", **wanted_shape) from None
     if predictions.shape in ((n_images, 10), (10, n_images)):
-        raise wrong("read returns logits", what=f"the shape {predictions.shape}", **expected)
+        raise wrong("read returns logits", what=f"the shape {predictions.shape}", **wanted_shape)
     if predictions.shape != (n_images,):
         question = "Is that one digit for all images together?" if predictions.ndim == 0 else ""
-        what = f"the shape {predictions.shape}" if predictions.ndim else "a single number"
-        raise wrong("read returns no digits", what=what, ask=question, **expected)
+        description = f"the shape {predictions.shape}" if predictions.ndim else "a single number"
+        raise wrong("read returns no digits", what=description, ask=question, **wanted_shape)
     if (predictions != predictions.round()).any() or predictions.min() < 0 or predictions.max() > 9:
         wrong_value = predictions[(predictions != predictions.round()) | (predictions < 0) | (predictions > 9)][0]
         question = "Is that a score, and not the place of the largest score?"
         if predictions.max() == 10 and (predictions == predictions.round()).all() and predictions.min() == 1:
             question = "Nothing is read as 0. From which number do you count the places of the ten scores?"
-        raise wrong("read returns no digits", what=f"{wrong_value:.4g}, for one", ask=question, **expected)
+        raise wrong("read returns no digits", what=f"{wrong_value:.4g}, for one", ask=question, **wanted_shape)
     return predictions.astype(int)
 
 
@@ -157,17 +157,17 @@ def check_derivatives(evidence, calls, params, batches):
     rng = np.random.default_rng([evidence.seed, 1])
     images, labels = batches[0]
     total = check_loss(calls.loss, params, (images, labels), "images")
-    perturbed = perturb_params(params, rng)
-    losses = [float(calls.loss(perturbed, images, np.full_like(labels, k))) for k in range(4)]
+    nearby_params = perturb_params(params, rng)
+    losses = [float(calls.loss(nearby_params, images, np.full_like(labels, k))) for k in range(4)]
     if np.isfinite(total) and np.ptp(losses) < 1e-9:
         raise wrong("loss without labels")
-    if np.isfinite(total) and np.ptp(calls.compute_losses(perturbed, images[:1])) < 1e-9:
+    if np.isfinite(total) and np.ptp(calls.compute_losses(nearby_params, images[:1])) < 1e-9:
         raise wrong("softmax along another axis")
     blank.check_gradients(calls, params, batches, rng)
     sample = [a[: blank.MANY] for a in evidence.examples]
     order = np.random.default_rng(evidence.seed).permutation(len(sample[0]))
-    loss = float(calls.loss(perturbed, *sample))
-    loss_in_other_order = float(calls.loss(perturbed, *(a[order] for a in sample)))
+    loss = float(calls.loss(nearby_params, *sample))
+    loss_in_other_order = float(calls.loss(nearby_params, *(a[order] for a in sample)))
     if abs(loss - loss_in_other_order) > 1e-5 * abs(loss):
         raise wrong("loss of parts", n=len(order), one=loss, two=loss_in_other_order)
     blank.check_large_batch(calls, params, evidence.examples, rng)
@@ -196,8 +196,8 @@ def check_no_stored_images(evidence):
 
 def standardise_rows(rows):
     """Return rows (N, D) with the mean 0 and the deviation 1; equal numbers become 0."""
-    centred = rows - rows.mean(axis=1, keepdims=True, dtype=float)
-    return centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-30)
+    centred_rows = rows - rows.mean(axis=1, keepdims=True, dtype=float)
+    return centred_rows / np.maximum(centred_rows.std(axis=1, keepdims=True), 1e-30)
 
 
 def check_reads_least_loss(evidence):
@@ -359,8 +359,8 @@ def add_remarks(evidence):
     arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in evidence.trained_paths}
     changed_params = {k: replace_leaves(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
     constants = []
-    for k, changed in changed_params.items():
-        if calls.loss(changed, images, predictions) != calls.loss(params, images, predictions):
+    for k, new_params in changed_params.items():
+        if calls.loss(new_params, images, predictions) != calls.loss(params, images, predictions):
             constants.append(k)
     unchanged_paths = [k for k in constants if np.array_equal(arrays[k], first_arrays.get(k))]
     if unchanged_paths:
@@ -555,8 +555,8 @@ def diagnose_large_first_loss(diagnostics, params, layers):
         ("weights too large", replace_leaves(params, smaller), 1),
     ]
     for mark, changed_params, divisor in candidates:
-        scaled = images if divisor == 1 else images / divisor
-        changed_loss = float(diagnostics.calls.loss(changed_params, scaled, labels))
+        scaled_images = images if divisor == 1 else images / divisor
+        changed_loss = float(diagnostics.calls.loss(changed_params, scaled_images, labels))
         if changed_loss < 0.3 * diagnostics.first_loss:
             names = format_paths(vectors if mark == "biases too large" else layers)
             k = max(sizes, key=sizes.get, default=None)
@@ -573,10 +573,10 @@ def diagnose_weight_decay(diagnostics):
     They do if those shrink whose gradient was always 0, or if much of the loss is the same whatever the labels are.
     """
     for k, zero in diagnostics.trace.always_zero.items():
-        first = diagnostics.first_arrays[k]
-        last = diagnostics.last_arrays.get(k)
-        if np.shape(last) == first.shape == np.shape(zero) and 10 < zero.sum() < zero.size:
-            first_values, last_values = first[zero], last[zero]
+        first_array = diagnostics.first_arrays[k]
+        last_array = diagnostics.last_arrays.get(k)
+        if np.shape(last_array) == first_array.shape == np.shape(zero) and 10 < zero.sum() < zero.size:
+            first_values, last_values = first_array[zero], last_array[zero]
             share = (first_values * last_values).sum() / ((first_values**2).sum() or 1)
             rest = np.abs(last_values - share * first_values).max()
             if first_values.any() and abs(share) < 0.3 and rest < 0.1 * np.abs(first_values).max():

@@ -84,14 +84,14 @@ class LearnerCode:
         arguments: those of the exercise, among others. location: the layer that it is for, as text.
         """
         exercise = BY_NAME[name]
-        expected = {"np": np, **{key: copy_if_array(value) for key, value in arguments.items()}}
-        exec(compile_formula(name), expected)
+        variables = {"np": np, **{key: copy_if_array(value) for key, value in arguments.items()}}
+        exec(compile_formula(name), variables)
         if name not in self.functions:
-            return {output: expected[output] for output in exercise.gives}
+            return {output: variables[output] for output in exercise.gives}
         function, file = self.functions[name]
         with errors_for_learners(file, f"{name}{location}, step {self.step}"):
             results = function(*(copy_if_array(arguments[argument]) for argument in exercise.takes))
-        results = as_list(results, [np.shape(expected[output]) for output in exercise.gives])
+        results = as_list(results, [np.shape(variables[output]) for output in exercise.gives])
         if len(results) != len(exercise.gives):
             noun = "result" if len(results) == 1 else "results"
             problem = f"{len(results)} {noun}, not {len(exercise.gives)}"
@@ -103,11 +103,11 @@ class LearnerCode:
                 problem = "still dots"  # their shape is a number's, (), as is that of None
             elif result is None:
                 problem = "None"
-            elif np.shape(result) != np.shape(expected[output]):
-                problem = f"of shape {np.shape(result)}, not {np.shape(expected[output])}"
+            elif np.shape(result) != np.shape(variables[output]):
+                problem = f"of shape {np.shape(result)}, not {np.shape(variables[output])}"
             if problem:
                 raise UserError(f"{output} is {problem}: the run cannot go on. `python practice.py {name}` marks it")
-            self.compare(name, output, result, expected[output], location)
+            self.compare(name, output, result, variables[output], location)
         return results
 
     def compare(self, name, output, result, expected, location=""):
@@ -788,8 +788,8 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     lower.axhline(unit, color=drawing.TRAIN, linewidth=1.2, linestyle=(0, (4, 3)))
     end = {"textcoords": "offset points", "ha": "right", "color": drawing.TRAIN}
     lower.annotate(f"rounding unit of float64: {unit:.1g}", (count[-1], unit), (0, -14), **end)
-    last = f"≤ {format_bound(difference[-1])}"  # as it is said
-    lower.annotate(last, (count[-1], max(difference[-1], unit)), (0, 10), fontweight="bold", **end)
+    last_label = f"≤ {format_bound(difference[-1])}"  # as it is said
+    lower.annotate(last_label, (count[-1], max(difference[-1], unit)), (0, 10), fontweight="bold", **end)
     return figure
 
 

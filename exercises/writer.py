@@ -139,15 +139,17 @@ class WriterCalls(Calls):
         """Return the names that write() generates for these prompts. Raises `Wrong` if they are no such names."""
         names = blank.require_result("write", self.functions["write"](params, list(prompts), rng))
         if not isinstance(names, (list, tuple, np.ndarray)) or len(names) != len(prompts):
-            what = describe_type(names) if not isinstance(names, (list, tuple)) else f"{len(names)} of them"
-            raise wrong("write returns no names", n=len(prompts), what=what)
+            description = describe_type(names) if not isinstance(names, (list, tuple)) else f"{len(names)} of them"
+            raise wrong("write returns no names", n=len(prompts), what=description)
         for name, prompt in zip(names, prompts, strict=True):
             if not isinstance(name, str):
                 raise wrong("write returns no names", n=len(prompts), what=f"one that is {describe_type(name)}")
             if not {*name} <= {*LETTERS} or len(name) > T:
                 raise wrong("write returns other letters", name=name[:40], letters=prompt, most=T)
             if not name.startswith(prompt):
-                offsets = {ord(letter) - ord(expected) for letter, expected in zip(name, prompt, strict=False)}
+                offsets = {
+                    ord(letter) - ord(prompt_letter) for letter, prompt_letter in zip(name, prompt, strict=False)
+                }
                 hint = ""
                 if offsets in ({1}, {-1}):
                     side = "after" if offsets == {1} else "before"
@@ -223,8 +225,8 @@ def check_loss_and_causality(calls, params, texts, seed):
             raise wrong("looks ahead: at the answer", at=position)
     token_losses = compute_token_losses(calls, params, texts)
     loss_mask = make_loss_mask(texts)
-    expected = token_losses[loss_mask].mean()
-    if np.isfinite(loss) and not abs(loss - expected) <= 1e-5 * abs(expected):
+    expected_loss = token_losses[loss_mask].mean()
+    if np.isfinite(loss) and not abs(loss - expected_loss) <= 1e-5 * abs(expected_loss):
         means_of_names = [row[mask_row].mean() for row, mask_row in zip(token_losses, loss_mask, strict=True)]
         sum_of_names = token_losses[loss_mask].sum()
         values_by_explanation = {
@@ -233,8 +235,8 @@ def check_loss_and_causality(calls, params, texts, seed):
             "It is the sum over the words of a name, and the mean over the names.": sum_of_names / len(texts),
             "It is the mean over the names of the mean of each: letters of short names count for more.":
                 np.mean(means_of_names),
-            "It is log to the base 2: np.log is the natural one.": expected / np.log(2),
-            "It has the other sign.": -expected,
+            "It is log to the base 2: np.log is the natural one.": expected_loss / np.log(2),
+            "It has the other sign.": -expected_loss,
         }  # fmt: skip
         explanations = [
             explanation
@@ -245,10 +247,10 @@ def check_loss_and_causality(calls, params, texts, seed):
         if logits.min() >= 0 and np.allclose(logits.sum(axis=2), 1):
             explanation = " Each row of your `logits` adds up to 1: they are probabilities, where scores are asked for."
         difference = float(calls.loss(params, texts[:3])) - compute_loss(calls, params, texts[:3])
-        if not explanation and abs(difference - (loss - expected)) < 1e-6 * abs(expected):
+        if not explanation and abs(difference - (loss - expected_loss)) < 1e-6 * abs(expected_loss):
             explanation = f" The difference is {difference:.3g} for other texts, too."
             explanation += " Is it weight decay? That belongs in `train`."
-        raise wrong("loss of other words", mine=loss, wanted=expected, how=explanation)
+        raise wrong("loss of other words", mine=loss, wanted=expected_loss, how=explanation)
 
 
 def measure_held_out_loss(evidence):

@@ -124,11 +124,11 @@ def read_message(file):
 def call_function(module, stored_params, name, gives, arguments):
     """Return the results of one call. stored_params: the params of all calls so far, which grow."""
     arguments = [decode_argument(stored_params, value) for value in arguments]
-    returned = getattr(module, name)(*arguments)
-    if isinstance(returned, (Iterator, ValuesView)):
-        returned = list(islice(returned, MOST_RESULTS))
+    output = getattr(module, name)(*arguments)
+    if isinstance(output, (Iterator, ValuesView)):
+        output = list(islice(output, MOST_RESULTS))
     results = []
-    for result_kind, value in zip(gives, returned if len(gives) > 1 else (returned,), strict=True):
+    for result_kind, value in zip(gives, output if len(gives) > 1 else (output,), strict=True):
         if result_kind == "params":
             stored_params.append(value)
             value = {"kept": len(stored_params) - 1, **floats(value)}

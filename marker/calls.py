@@ -30,7 +30,7 @@ def watch(module, name, handler):
         code = function.__code__
         original = FunctionType(code, function.__globals__, name, function.__defaults__, function.__closure__)
         original.__kwdefaults__ = function.__kwdefaults__
-        saved = code, function.__defaults__, function.__kwdefaults__
+        original_state = code, function.__defaults__, function.__kwdefaults__
         if function is attribute:
             forwarding_code = (lambda *arguments, _to, **named: _to(*arguments, **named)).__code__
         else:
@@ -43,7 +43,7 @@ def watch(module, name, handler):
         try:
             yield
         finally:
-            function.__code__, function.__defaults__, function.__kwdefaults__ = saved
+            function.__code__, function.__defaults__, function.__kwdefaults__ = original_state
     else:  # a class, say: then under its names in the file
         names = [key for key, value in vars(module).items() if value is attribute]
         try:

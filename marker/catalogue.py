@@ -50,33 +50,33 @@ class Catalogue:
     @cached_property
     def parts(self):
         """{title: exercises} in their order. A file that no part names comes last in the last part of its folder."""
-        last = {subfolder: title for title, subfolder, _ in self.order}
+        last_titles = {subfolder: title for title, subfolder, _ in self.order}
         for subfolder in self.iter_unnamed_folders():
             self.broken.append(f"{self.path.name}/{subfolder} is left out: order.py does not name it")
         return {
-            title: self.read_part(subfolder, names.split(), last[subfolder] == title)
+            title: self.read_part(subfolder, names.split(), last_titles[subfolder] == title)
             for title, subfolder, names in self.order
         }
 
     def iter_unnamed_folders(self):
         """Yield the folders with exercises that `order` does not name."""
-        named = {subfolder for _, subfolder, _ in self.order}
-        if "" in named:
+        named_folders = {subfolder for _, subfolder, _ in self.order}
+        if "" in named_folders:
             return
         for path in sorted(filter(Path.is_dir, self.path.iterdir())):
-            if path.name not in named and any(CUT in read_text(file) for file in path.glob("[!_.]*.py")):
+            if path.name not in named_folders and any(CUT in read_text(file) for file in path.glob("[!_.]*.py")):
                 yield path.name
 
     def read_part(self, subfolder, names, is_last):
         """Read the exercises of a folder with these names; of the last part, also those that no part names."""
         folder = self.path / subfolder
         if is_last:
-            named = set()
+            listed_names = set()
             for _, other_subfolder, part_names in self.order:
                 if other_subfolder == subfolder:
-                    named.update(part_names.split())
+                    listed_names.update(part_names.split())
             file_names = {path.stem for path in folder.glob("[!_.]*.py") if subfolder or CUT in read_text(path)}
-            names = [*names, *sorted(file_names - named)]
+            names = [*names, *sorted(file_names - listed_names)]
         return tuple(filter(None, (self.read(folder / f"{name}.py") for name in names)))
 
     def read(self, file):
@@ -86,10 +86,10 @@ class Catalogue:
                 exercise = Exercise(file, self.folder)
             exercise.kind.complete(exercise)
         except (Exception, SystemExit) as error:  # whatever becomes of a file that somebody is still writing
-            where = file.relative_to(self.path.parent)
+            relative_path = file.relative_to(self.path.parent)
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-            text = " ".join(str(error).replace(str(file), where.name).split())
-            self.broken.append(f"{where} is left out: {kind}{text}")
+            text = " ".join(str(error).replace(str(file), relative_path.name).split())
+            self.broken.append(f"{relative_path} is left out: {kind}{text}")
         else:
             return exercise
 

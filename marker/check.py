@@ -148,20 +148,20 @@ def find_draw_error(exercise, seed, seconds=SECONDS):
 def wrong_sizes(exercise, seed):
     """Yield a text for each size that no learner's number could be told from, or that the marker does not know."""
     rng = np.random.default_rng(seed)
-    drawn = [draw(rng) for draw in exercise.inputs for _ in range(SIZE_DRAWS)]
+    draws = [draw(rng) for draw in exercise.inputs for _ in range(SIZE_DRAWS)]
     names = set()
-    for g in drawn:
+    for g in draws:
         names.update(name for name, value in vars(g).items() if isinstance(value, np.integer))
     for name in sorted(names - set(exercise.gives)):
         yield f"{name} is a NumPy integer, and no size: write int({name})"
-    reported = set()
+    reported_sizes = set()
     for name in exercise.takes:
-        arrays = [(g, getattr(g, name, None)) for g in drawn]
+        arrays = [(g, getattr(g, name, None)) for g in draws]
         arrays = [(g, a) for g, a in arrays if isinstance(a, np.ndarray)]
         for axis in range(min((a.ndim for _, a in arrays), default=0)):
             text, size = find_wrong_axis(exercise, name, axis, arrays)
-            if text and size not in reported | names:
-                reported.add(size)
+            if text and size not in reported_sizes | names:
+                reported_sizes.add(size)
                 yield text
 
 
@@ -182,17 +182,17 @@ def find_wrong_axis(exercise, name, axis, arrays):
     lengths = {a.shape[axis] for _, a in arrays}
     if size and not size.isidentifier():
         return "", size
-    named = [key for key in sizes(arrays[0][0]) if all(sizes(g).get(key) == a.shape[axis] for g, a in arrays)]
-    is_named = bool(size or named or is_first)
-    size = size or (named[0] if named else "")
+    matching_sizes = [key for key in sizes(arrays[0][0]) if all(sizes(g).get(key) == a.shape[axis] for g, a in arrays)]
+    is_named = bool(size or matching_sizes or is_first)
+    size = size or (matching_sizes[0] if matching_sizes else "")
     length = f"the length of axis {axis} of {name}"
     subject = f"{size}, {length}," if size else length
-    if not named and not (is_of_table and (is_named or len(lengths) > 1)):
+    if not matching_sizes and not (is_of_table and (is_named or len(lengths) > 1)):
         return "", size
     if len(lengths) == 1:
         number = lengths.pop()
         return f"{subject} is {number} in every draw: a learner who writes {number} passes", size or length
-    if not named:
+    if not matching_sizes:
         return f"{subject} is not returned by the function that draws the inputs, as an int", size or length
     return "", size
 
@@ -297,7 +297,7 @@ def unproven_results(exercise, seed):
 def wrong_slopes(exercise, seed, seeds=SEEDS):
     """Yield a text for each gradient that is not the slope of its loss in some draw, or has no slope in any."""
     wrong = {}
-    compared = set()
+    compared_names = set()
     for draw_seed in range(seed, seed + seeds):
         for g in exercise.iter_draws(draw_seed):
             for name in (name for name in exercise.gives if name[1:] in vars(g).get("losses", {})):
@@ -306,11 +306,11 @@ def wrong_slopes(exercise, seed, seeds=SEEDS):
                 except Exception as error:
                     text = f"the loss of {name[1:]}: {type(error).__name__}: {error}"
                     entries = 0
-                compared |= {name} if entries else set()
+                compared_names |= {name} if entries else set()
                 if text:
                     wrong.setdefault(name, f"{text} (seed {draw_seed})")
     yield from wrong.values()
-    for name in sorted({f"d{name}" for name in exercise.loss} & set(exercise.gives) - compared - wrong.keys()):
+    for name in sorted({f"d{name}" for name in exercise.loss} & set(exercise.gives) - compared_names - wrong.keys()):
         yield f"nothing proves {name}: its loss has a kink at each entry that was tried"
 
 
@@ -329,17 +329,17 @@ def compare_with_slopes(g, name, rng, max_entries=ENTRIES, h=1e-6):
     middle = loss(array)
     slopes = []
     for index in entries:
-        above, below = array.copy(), array.copy()
-        above[index] += h
-        below[index] -= h
-        backward_slope = (middle - loss(below)) / (array[index] - below[index])
-        slopes.append((backward_slope, (loss(above) - middle) / (above[index] - array[index])))
+        array_above, array_below = array.copy(), array.copy()
+        array_above[index] += h
+        array_below[index] -= h
+        backward_slope = (middle - loss(array_below)) / (array[index] - array_below[index])
+        slopes.append((backward_slope, (loss(array_above) - middle) / (array_above[index] - array[index])))
     tolerance = SLOPE * np.abs(slopes).max()
     smooth = [(index, np.mean(pair)) for index, pair in zip(entries, slopes, strict=True) if np.ptp(pair) <= tolerance]
     for index, slope in smooth:
         if not abs(slope - gradient[index]) <= tolerance:
-            where = f"{name}[{', '.join(str(int(i)) for i in index)}]"
-            return f"{where} is {gradient[index]:.6g}, and the slope of the loss there is {slope:.6g}", len(smooth)
+            entry = f"{name}[{', '.join(str(int(i)) for i in index)}]"
+            return f"{entry} is {gradient[index]:.6g}, and the slope of the loss there is {slope:.6g}", len(smooth)
     return "", len(smooth)
 
 
@@ -396,9 +396,9 @@ def judge_values(exercise, seed, values):
 
 def mistakes_found_by_edits(exercise, seed):
     """Yield the names of the mistakes whose place an edit finds: the marker would ask about it if they had no row."""
-    drawn = exercise.draw(seed)
-    first_draws = drawn[: 2 * len(exercise.inputs)]
-    further_draws = drawn[2 * len(exercise.inputs) :]
+    draws = exercise.draw(seed)
+    first_draws = draws[: 2 * len(exercise.inputs)]
+    further_draws = draws[2 * len(exercise.inputs) :]
     if exercise.needs_torch:
         return
     for mistake in exercise.known_mistakes[: len(exercise.mistakes)]:
@@ -501,8 +501,8 @@ def is_right_in_all(exercise, code, draws):
     with suppress(Exception, Stopped), exec_with_budget(exercise, code) as (function, budget):
         for g in chain.from_iterable(draws):
             budget.limit = budget.lines = LINES
-            results, changed = call(exercise, function, g)
-            if right_results(exercise, g, results, changed) != set(exercise.gives):
+            results, changed_inputs = call(exercise, function, g)
+            if right_results(exercise, g, results, changed_inputs) != set(exercise.gives):
                 return False
         return True
     return False
@@ -543,20 +543,20 @@ def is_same(results, expected_results):
 
 def draw_arbitrary(g, exercise, rng):
     """Return a draw in which each array and number is another one, of the same kind and shape."""
-    drawn = dict(vars(g))
-    for name in drawn.keys() - set(exercise.gives):
-        value = drawn[name]
+    inputs = dict(vars(g))
+    for name in inputs.keys() - set(exercise.gives):
+        value = inputs[name]
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            drawn[name] = rng.normal(0, rng.choice(SCALES), value.shape) * (rng.random(value.shape) > 0.1)
+            inputs[name] = rng.normal(0, rng.choice(SCALES), value.shape) * (rng.random(value.shape) > 0.1)
             if np.all(value > 0):  # a logarithm, a root or a share of it may be taken
-                drawn[name] = np.abs(drawn[name]) + 0.01
+                inputs[name] = np.abs(inputs[name]) + 0.01
         elif isinstance(value, np.ndarray) and value.dtype.kind == "i" and value.size:
-            drawn[name] = rng.integers(value.min(), value.max() + 1, value.shape)
+            inputs[name] = rng.integers(value.min(), value.max() + 1, value.shape)
         elif isinstance(value, float):
-            drawn[name] = rng.uniform(0.02, 0.98) if 0 < value < 1 else rng.normal(0, 2)
+            inputs[name] = rng.uniform(0.02, 0.98) if 0 < value < 1 else rng.normal(0, 2)
         elif type(value) is int and name in exercise.takes and rng.random() < 0.7:
-            drawn[name] = int(rng.integers(0, 2 * value + 2))
-    return SimpleNamespace(**drawn)
+            inputs[name] = int(rng.integers(0, 2 * value + 2))
+    return SimpleNamespace(**inputs)
 
 
 def count_reasons(all_survivors):

@@ -64,25 +64,25 @@ def find_assigned_names(lines):
 
 def make_answer(exercise, seed, outcome):
     """Return the `Answer` in what was reported of a file."""
-    trials, further = outcome.notes.trials, outcome.notes.further
+    trials, further_trials = outcome.notes.trials, outcome.notes.further
     trials = [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in trials]
-    further = [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in further]
-    draws = [*exercise.draw(seed), *(exercise.fresh(seed) if further else ())]
-    return Answer(exercise, draws, trials, further, str(outcome.typed))
+    further_trials = [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in further_trials]
+    draws = [*exercise.draw(seed), *(exercise.fresh(seed) if further_trials else ())]
+    return Answer(exercise, draws, trials, further_trials, str(outcome.typed))
 
 
 def collect_numbers(exercise, results):
     """Return {output: array} of those results that have numbers."""
-    named = zip(exercise.gives, results, strict=False)
-    return {name: np.array(r["data"], np.float64).reshape(r["shape"]) for name, r in named if "data" in r}
+    pairs = zip(exercise.gives, results, strict=False)
+    return {name: np.array(r["data"], np.float64).reshape(r["shape"]) for name, r in pairs if "data" in r}
 
 
 def name_written_size(answer, verdict, t):
     """Return the `Verdict` on trial t; another one, if that may be the first trial whose sizes are not those that are
     written in the file."""
     is_general = verdict.name in ("not right", "wrong shape", "transposed") or verdict.name == "error"
-    written = find_numbers(answer.typed) - find_numbers(answer.exercise.answer)
-    if t % 2 and is_general and written & set(sizes(answer.draws[t - 1]).values()):
+    typed_numbers = find_numbers(answer.typed) - find_numbers(answer.exercise.answer)
+    if t % 2 and is_general and typed_numbers & set(sizes(answer.draws[t - 1]).values()):
         text = said("a size written as a number")
         return verdict._replace(name="a size written as a number", text=f"{verdict.text}\n{text}")
     return verdict
@@ -99,8 +99,8 @@ def judge_trial(answer, t):
     """Return the `Verdict` on the results of one trial, or None if they are right."""
     exercise, trials = answer.exercise, answer.trials
     results = trials[t]["results"]
-    expected = len(exercise.gives)
-    changed = trials[t]["changed"]
+    n_expected = len(exercise.gives)
+    changed_inputs = trials[t]["changed"]
     if all(result["type"] == "ellipsis" for result in results):
         other_names = [name for name in find_assigned_names(answer.typed) if name not in exercise.gives]
         if len(other_names) > len(exercise.gives) - 1 and not set(exercise.gives) & set(
@@ -108,17 +108,19 @@ def judge_trial(answer, t):
         ):
             return wrong("not written: another name", names=join_texts(exercise.gives), other=other_names[-1])
         return wrong("not written")
-    if len(results) != expected:
-        about = f" {said('returns: None')}" if results[0]["type"] == "NoneType" else ""
-        values = {"names": join_texts(exercise.gives), "expected": expected, "count": len(results), "about": about}
+    if len(results) != n_expected:
+        remark = f" {said('returns: None')}" if results[0]["type"] == "NoneType" else ""
+        values = {"names": join_texts(exercise.gives), "expected": n_expected, "count": len(results), "about": remark}
         return wrong("wrong number of results", function=exercise.function.name, **values)
     missing = [name for name, result in zip(exercise.gives, results, strict=True) if result["type"] == "ellipsis"]
     for name, result in zip(exercise.gives, results, strict=True):
         verdict = None if name in missing else judge_result(answer, t, name, result)
         if verdict:
             return verdict
-    if changed:
-        return wrong("changes its input", names=", ".join(changed), them="them" if len(changed) > 1 else "it")
+    if changed_inputs:
+        return wrong(
+            "changes its input", names=", ".join(changed_inputs), them="them" if len(changed_inputs) > 1 else "it"
+        )
     return wrong("partly written", name=missing[0]) if missing else None
 
 
@@ -138,31 +140,31 @@ def judge_result(answer, t, name, result):
         mark = "returns None: changed in place" if method else mark
         return wrong(mark, name=name, function=exercise.function.name, method=method)
     if kind != "array":
-        expected = said("wanted: an array" if reference.ndim else "wanted: a number", dtype=reference.dtype)
-        about = f" {said('type: a list', name=name)}" if kind == "list" and reference.ndim else ""
+        description = said("wanted: an array" if reference.ndim else "wanted: a number", dtype=reference.dtype)
+        remark = f" {said('type: a list', name=name)}" if kind == "list" and reference.ndim else ""
         if kind == "tuple":
             has_comma = re.search(r",\s*(#.*)?$", answer.typed, re.MULTILINE)
-            about = f" {said('type: a comma' if has_comma else 'type: a tuple', name=name)}"
+            remark = f" {said('type: a comma' if has_comma else 'type: a tuple', name=name)}"
         mark = "not whole numbers: no array" if reference.dtype.kind == "i" else "wrong type"
-        return wrong(mark, name=name, wanted=expected, type=kind, about=about)._replace(whole=bool(about))
+        return wrong(mark, name=name, wanted=description, type=kind, about=remark)._replace(whole=bool(remark))
     shape = tuple(result["shape"])
     dtype = result["dtype"]
     actual = answer.trials[t]["numbers"].get(name)
-    known = None if actual is None or agree(actual, reference) else recognise(answer, t, name)
-    if known and (shape != reference.shape or dtype in ("bool", "int64")):
-        return known
+    known_verdict = None if actual is None or agree(actual, reference) else recognise(answer, t, name)
+    if known_verdict and (shape != reference.shape or dtype in ("bool", "int64")):
+        return known_verdict
     if shape != reference.shape:
         return judge_shape(exercise, name, shape, reference.shape)
     if reference.dtype.kind == "i" and not dtype.startswith("int"):
         return wrong("not whole numbers", name=name, type=dtype)
     if reference.dtype.kind != "i" and dtype != "float64":
-        about = said("numbers: rounded" if "float" in dtype else "numbers: whole or compared")
+        remark = said("numbers: rounded" if "float" in dtype else "numbers: whole or compared")
         dtype = "int" if dtype.startswith("int") else dtype  # of 32 bits on some machines, of 64 on others
-        return wrong("wrong type: of numbers", name=name, type=dtype, about=about)
+        return wrong("wrong type: of numbers", name=name, type=dtype, about=remark)
     if agree(actual, reference):
         return None
-    if known:
-        return known
+    if known_verdict:
+        return known_verdict
     bad = np.argwhere(~np.isfinite(actual))
     if len(bad):
         values = {"at": format_index(bad[0]), "value": actual[tuple(bad[0])], "size": actual.size, "count": len(bad)}
@@ -177,10 +179,10 @@ def recognise(answer, t, name):
     """
     exercise, draws, trials = answer.exercise, answer.draws, answer.trials
     shape = trials[t]["numbers"][name].shape
-    expected = np.shape(getattr(draws[t], name))
+    expected_shape = np.shape(getattr(draws[t], name))
     is_always_0 = not any(np.any(trial["numbers"].get(name, 0)) for trial in trials)
     best = None
-    most_explained = 0
+    max_explained = 0
     for mistake in exercise.known_mistakes:
         value = partial(value_with_mistake, exercise, mistake, name)
         if name not in exercise.values(mistake, draws[t]) or not is_in_both(answer, t, name, value):
@@ -189,22 +191,25 @@ def recognise(answer, t, name):
             continue
         if is_always_0 and any(np.any(value(g)) for g in draws):
             continue  # its result is 0 here by chance: where its last row has no entry, say
-        explained = sum(
+        n_explained = sum(
             agree(numbers, value_with_mistake(exercise, mistake, output, g))
             for g, trial in zip(draws, (*trials, *answer.further), strict=False)
             for output, numbers in trial["numbers"].items()
         )
-        if explained > most_explained:
+        if n_explained > max_explained:
             best = mistake
-            most_explained = explained
-    if most_explained < sum(len(trial["numbers"]) for trial in (*trials, *answer.further)):
+            max_explained = n_explained
+    if max_explained < sum(len(trial["numbers"]) for trial in (*trials, *answer.further)):
         for order in permutations(exercise.gives):  # that explains all of them
-            named = dict(zip(exercise.gives, order, strict=True))
-            if all(is_in_all(answer, result_name, attrgetter(other_name)) for result_name, other_name in named.items()):
-                return judge_exchange(exercise, named[name], name)
+            other_by_name = dict(zip(exercise.gives, order, strict=True))
+            if all(
+                is_in_all(answer, result_name, attrgetter(other_name))
+                for result_name, other_name in other_by_name.items()
+            ):
+                return judge_exchange(exercise, other_by_name[name], name)
     if best:
-        about = f" {describe_shapes(name, expected, shape)}" if expected != shape else ""
-        text = f"{said('known', name=name, mistake=best.name)}{about}\n{best.question}"
+        remark = f" {describe_shapes(name, expected_shape, shape)}" if expected_shape != shape else ""
+        text = f"{said('known', name=name, mistake=best.name)}{remark}\n{best.question}"
         return Verdict(False, best.name, text, drawn=True, question=best.question)
     for other_name in exercise.gives:
         if is_in_both(answer, t, name, attrgetter(other_name)) and is_in_all(answer, name, attrgetter(other_name)):
@@ -303,8 +308,8 @@ def judge_unknown(answer, t, name):
         mark = "close, and not equal"
         remark = f" {said('close', off=error.max() / scale)}"
     if not actual.ndim:
-        both = {"mine": format_distinct(actual, reference), "right": format_distinct(reference, actual)}
-        return Verdict(False, mark, said("a number", name=name, **both) + remark, drawn=True)
+        number_texts = {"mine": format_distinct(actual, reference), "right": format_distinct(reference, actual)}
+        return Verdict(False, mark, said("a number", name=name, **number_texts) + remark, drawn=True)
     is_right = error <= ROUNDING * scale
     text = said("entries", name=name, right=is_right.sum(), size=actual.size) + remark
     if not actual.any():
@@ -319,11 +324,11 @@ def judge_unknown(answer, t, name):
         text += f" {said('here', sizes=sizes_here)}" if sizes_here else ""
     counts = np.asarray(getattr(g, name)).dtype.kind == "i"  # of words, none is further off than another
     worst = np.unravel_index((~is_right if counts else error).argmax(), error.shape)
-    both = {
+    number_texts = {
         "mine": format_distinct(actual[worst], reference[worst]),
         "right": format_distinct(reference[worst], actual[worst]),
     }
-    text += "\n" + said("first off" if counts else "furthest off", entry=f"{name}{format_index(worst)}", **both)
+    text += "\n" + said("first off" if counts else "furthest off", entry=f"{name}{format_index(worst)}", **number_texts)
     entries = vars(g).get(name[1:])
     if np.shape(entries) == actual.shape and 0 < abs(entries[worst]) < 1e-6:
         text += f" {said('there', name=name[1:], value=entries[worst])}"

@@ -68,9 +68,9 @@ def explain(error, file, words=WORDS, sizes=None):
         message = explain_exception(error, words=words)
     if re.match("[a-z]+ ", message):  # and not a name, such as f()
         message = message[:1].upper() + message[1:]
-    where = said("line", line=line, wrote=source_line) + "\n" if line else ""
+    location = said("line", line=line, wrote=source_line) + "\n" if line else ""
     name, kind = (error.mark, "") if isinstance(error, Wrong) else ("error", find_error_name(error))
-    return {"name": name, "error": kind, "text": where + message}
+    return {"name": name, "error": kind, "text": location + message}
 
 
 def find_error_name(error):
@@ -136,9 +136,13 @@ def explain_name(name, names, source_line, words, sizes):
     if hasattr(np, name) and name.islower():
         return f"{say_no_name(name)} {said('do you mean', name=f'np.{name}')}"
     variables = [n for n in names if not hasattr(builtins, n) and not isinstance(names[n], ModuleType) and n != name]
-    known = {n.lower(): n for n in variables}
-    matches = difflib.get_close_matches(name.lower(), known, 1, 0.6)
-    return f"{say_no_name(name)} {said('do you mean', name=known[matches[0]])}" if matches else say_no_name(name)
+    names_by_lowercase = {n.lower(): n for n in variables}
+    matches = difflib.get_close_matches(name.lower(), names_by_lowercase, 1, 0.6)
+    return (
+        f"{say_no_name(name)} {said('do you mean', name=names_by_lowercase[matches[0]])}"
+        if matches
+        else say_no_name(name)
+    )
 
 
 def say_no_name(name):

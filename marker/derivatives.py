@@ -42,14 +42,14 @@ def check_loss(loss, params, batch, examples="examples"):
     if np.ndim(value) or not isinstance(value, (float, int, np.number, np.ndarray)):
         description = said("an array" if np.ndim(value) else "a type", shape=np.shape(value), type=type(value).__name__)
         raise wrong("loss is no number", what=description)
-    total = float(value)
-    second = float(loss(replace_leaves(params), *batch))
-    if second != total and np.isfinite(total):
-        raise wrong("loss by chance", first=total, second=second)
-    doubled = float(loss(replace_leaves(params), *(np.concatenate([a, a]) for a in batch)))
-    if abs(doubled - 2 * total) < 1e-3 * abs(total):
-        raise wrong("loss is a sum", once=total, twice=doubled, examples=examples)
-    return total
+    loss_value = float(value)
+    repeated_loss = float(loss(replace_leaves(params), *batch))
+    if repeated_loss != loss_value and np.isfinite(loss_value):
+        raise wrong("loss by chance", first=loss_value, second=repeated_loss)
+    doubled_loss = float(loss(replace_leaves(params), *(np.concatenate([a, a]) for a in batch)))
+    if abs(doubled_loss - 2 * loss_value) < 1e-3 * abs(loss_value):
+        raise wrong("loss is a sum", once=loss_value, twice=doubled_loss, examples=examples)
+    return loss_value
 
 
 @np.errstate(all="ignore")
@@ -65,9 +65,9 @@ def check(loss, gradients, params, batches, rng, examples="examples", thorough=T
     terms: {what the loss could be a mean over: a function of a batch that counts them}, those that it is a mean over
     first; without it, the examples. asks: {a factor of the gradients: what is asked about it}.
     """
-    first = compute_gradients(gradients, params, batches[0])
+    first_gradients = compute_gradients(gradients, params, batches[0])
     arrays = floats(params)
-    nearby = {k: arrays[k] for k, g in first.items() if g is not None}
+    nearby = {k: arrays[k] for k, g in first_gradients.items() if g is not None}
     nearby = {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in nearby.items()}
     params = replace_leaves(params, nearby)
     all_offs = []
@@ -88,29 +88,31 @@ def check(loss, gradients, params, batches, rng, examples="examples", thorough=T
         if not place.n_known and np.isfinite(place.value):
             raise wrong("loss in jumps")
         if len(all_offs) == 1:
-            first = batch_gradients  # at these params
+            first_gradients = batch_gradients  # at these params
     if any(all_offs):
-        raise make_error(loss, gradients, params, batches, all_offs, first, rng, examples, terms or {}, asks or {})
-    return {k: g for k, g in first.items() if g is not None}
+        raise make_error(
+            loss, gradients, params, batches, all_offs, first_gradients, rng, examples, terms or {}, asks or {}
+        )
+    return {k: g for k, g in first_gradients.items() if g is not None}
 
 
 def compute_gradients(gradients, params, batch):
     """Return {path: gradient as float64, or None for a constant}. Raises `Wrong` if they do not fit params."""
-    copied = replace_leaves(params)
+    params_copy = replace_leaves(params)
     arrays = floats(params)
     if not arrays:
         dtypes = {k: np.asarray(a).dtype for k, a in leaves(params).items() if a is not None}
         reason = next((said("numbers of a type", type=kind) for kind in dtypes.values()), "")
         reason = reason or said("a type", type=type(params).__name__)
         raise wrong("params of another kind", where=format_paths([*dtypes][:1]) or "params", what=reason)
-    returned = gradients(copied, *batch)
-    if returned is None or returned is ...:
+    nest = gradients(params_copy, *batch)
+    if nest is None or nest is ...:
         raise wrong("returns None", name="gradients")
-    by_path = match_gradients(params, returned)
-    after = floats(copied)
+    by_path = match_gradients(params, nest)
+    after = floats(params_copy)
     with_gradient = [k for k, g in by_path.items() if g is not None]
     if not with_gradient:
-        raise make_form_error(returned, arrays)
+        raise make_form_error(nest, arrays)
     changed_names = find_changed(after, {k: arrays[k] for k in with_gradient if k in after}, same_bits)
     if changed_names:
         raise wrong("gradients changes params", names=format_paths(changed_names))
@@ -169,15 +171,18 @@ class Place:
     def measure_slope(self, k, v, claim, size):
         f = self.loss_along({k: v})
         for h, tolerance in self.lengths:
-            above = f(h)
-            below = f(-h)
-            slope = (above - below) / (2 * h)
+            loss_above = f(h)
+            loss_below = f(-h)
+            slope = (loss_above - loss_below) / (2 * h)
             rounding = (4e-7 if self.lengths is ROUNDED else 1e-13) * max(1, abs(self.value)) / h  # of many terms
             tolerance = max(tolerance * max(abs(slope), abs(claim), size), rounding)
             if abs(slope - claim) <= tolerance:
                 return claim
             half_step_slope = (f(h / 2) - f(-h / 2)) / h
-            if abs(slope - half_step_slope) <= tolerance / 3 and abs(above - 2 * self.value + below) / h <= tolerance:
+            if (
+                abs(slope - half_step_slope) <= tolerance / 3
+                and abs(loss_above - 2 * self.value + loss_below) / h <= tolerance
+            ):
                 return slope if abs(slope) > rounding else 0.0  # what is said of it is 0, and not 1e-11
         return None
 
@@ -272,13 +277,13 @@ def describe_bad(bad, gradients, names):
     bad: what `compare` says; gradients: {path: array, or None}; names(paths): how these are written.
     """
     *_, k = bad
-    chosen = max(bad[k], key=lambda chosen: chosen.index is not None)
-    location = said("along", names=names([k])) if chosen.index is None else names([k])
-    if chosen.index is not None and np.ndim(gradients[k]):
-        location = describe_entry(chosen.index, np.shape(gradients[k]), location)
+    off_entry = max(bad[k], key=lambda off_entry: off_entry.index is not None)
+    location = said("along", names=names([k])) if off_entry.index is None else names([k])
+    if off_entry.index is not None and np.ndim(gradients[k]):
+        location = describe_entry(off_entry.index, np.shape(gradients[k]), location)
     right = [key for key, g in gradients.items() if g is not None and key not in bad]
     right = f" {said('right', names=names(right))}" if right else ""
-    claim, slope = format_distinct(chosen.mine, chosen.slope)
+    claim, slope = format_distinct(off_entry.mine, off_entry.slope)
     return {"names": names(bad), "right": right, "at": location, "mine": claim, "slope": slope}
 
 
@@ -299,12 +304,12 @@ def find_factors(wrong_entries):
 
     wrong_entries: of each batch {an array's path: its wrong entries}.
     """
-    first = next(i for i, bad in enumerate(wrong_entries) if bad)
+    first_index = next(i for i, bad in enumerate(wrong_entries) if bad)
     factors = []
     for bad in wrong_entries:
-        entries = [bad.get(key, ()) for key in wrong_entries[first]]
+        entries = [bad.get(key, ()) for key in wrong_entries[first_index]]
         factors.append(find_factor([*chain.from_iterable(entries)]))
-    return first, factors
+    return first_index, factors
 
 
 def make_error(loss, gradients, params, batches, all_offs, first_gradients, rng, examples, terms, asks):
@@ -341,12 +346,12 @@ def describe_smallest(loss, gradients, params, batch, examples, max_tries=150):
     def find_wrong_entry(batch):
         """Return (path, `Off`, gradient) of a wrong entry; or None."""
         place = Place(loss, params, batch)
-        computed = compute_gradients(gradients, params, batch)
-        bad = compare(place, computed, np.random.default_rng(0), True) if place.lengths is EXACT else {}
+        batch_gradients = compute_gradients(gradients, params, batch)
+        bad = compare(place, batch_gradients, np.random.default_rng(0), True) if place.lengths is EXACT else {}
         for k, offs in bad.items():
             for off_entry in offs:
                 if off_entry.index is not None:
-                    return k, off_entry, computed[k]
+                    return k, off_entry, batch_gradients[k]
         return None
 
     examples_alone = (tuple(a[i : i + 1].copy() for a in batch) for i in range(min(len(batch[0]), 20)))
@@ -358,22 +363,22 @@ def describe_smallest(loss, gradients, params, batch, examples, max_tries=150):
     size = len(nonzero) // 2
     while size:
         for part in [nonzero[i : i + size] for i in range(0, len(nonzero), size)]:
-            saved = entries[part]
+            old_values = entries[part]
             entries[part] = 0
             max_tries -= 1
             if max_tries > 0 and find_wrong_entry(example):
                 nonzero = nonzero[~np.isin(nonzero, part)]
             else:
-                entries[part] = saved
+                entries[part] = old_values
         size //= 2
     k, off_entry, g = find_wrong_entry(example)
-    mine, slope = format_distinct(off_entry.mine, off_entry.slope)
+    claim, slope = format_distinct(off_entry.mine, off_entry.slope)
     value_texts = ", ".join(said("alone: a number", value=entries[i], i=i) for i in nonzero[:5])
     kind = "alone: of few" if value_texts else "alone: of zeros"
     if len(nonzero) > 4:
         kind = "alone: of several"
     description = said(kind, n=len(nonzero), few=value_texts)
-    values = {"at": describe_entry(off_entry.index, g.shape, format_paths([k])), "mine": mine, "slope": slope}
+    values = {"at": describe_entry(off_entry.index, g.shape, format_paths([k])), "mine": claim, "slope": slope}
     return "\n" + said("alone", examples=examples, that=description, **values)
 
 
@@ -430,8 +435,12 @@ def explain_mean(factors, batches, terms):
 def find_exchange(gradients, bad, place, rng, names):
     """Return a sentence if one of the bad gradients is right as that of another array, or transposed; or ""."""
     for k in bad:
-        others = {path: g for path, g in gradients.items() if path != k and np.shape(g) == np.shape(gradients[k])}
-        candidates = [(g, said("swapped", names=names([k]), other=names([path]))) for path, g in others.items()]
+        same_shape_gradients = {
+            path: g for path, g in gradients.items() if path != k and np.shape(g) == np.shape(gradients[k])
+        }
+        candidates = [
+            (g, said("swapped", names=names([k]), other=names([path]))) for path, g in same_shape_gradients.items()
+        ]
         if np.ndim(gradients[k]) == 2 and len({*gradients[k].shape}) == 1:
             candidates.append((gradients[k].T, said("swapped: axes", names=names([k]))))
         for g, text in candidates:
@@ -442,12 +451,14 @@ def find_exchange(gradients, bad, place, rng, names):
 
 def is_stale(gradients, params, batch):
     """Return True if gradients are the same, to the last bit, for other params: then they are not those of these."""
-    moved = {k: 1.01 * a + 0.01 for k, a in floats(params).items()}
-    here = compute_gradients(gradients, params, batch)
-    there = compute_gradients(gradients, replace_leaves(params, moved), batch)
-    here = {k: g for k, g in here.items() if g is not None and g.any()}
-    there = {k: g for k, g in there.items() if g is not None and g.any()}
-    return here.keys() == there.keys() != set() and all(np.array_equal(g, there[k]) for k, g in here.items())
+    moved_params = {k: 1.01 * a + 0.01 for k, a in floats(params).items()}
+    gradients_here = compute_gradients(gradients, params, batch)
+    gradients_there = compute_gradients(gradients, replace_leaves(params, moved_params), batch)
+    gradients_here = {k: g for k, g in gradients_here.items() if g is not None and g.any()}
+    gradients_there = {k: g for k, g in gradients_there.items() if g is not None and g.any()}
+    return gradients_here.keys() == gradients_there.keys() != set() and all(
+        np.array_equal(g, gradients_there[k]) for k, g in gradients_here.items()
+    )
 
 
 def explain_wrong(loss, params, batches, bad, first_gradients, rng):
@@ -471,10 +482,10 @@ def explain_wrong(loss, params, batches, bad, first_gradients, rng):
 
 def explain_right_alone(loss, gradients, params, batch, bad, rng, examples):
     """Return a sentence if they are right for one example alone; or ""."""
-    alone = tuple(a[:1] for a in batch)
+    single_example = tuple(a[:1] for a in batch)
     if len(batch[0]) > 1:
-        first_gradients = compute_gradients(gradients, params, alone)
-        place = Place(loss, params, alone)
+        first_gradients = compute_gradients(gradients, params, single_example)
+        place = Place(loss, params, single_example)
         entries = {}
         for k, offs in bad.items():
             entries[k] = [entry.index for entry in offs if entry.index is not None]

@@ -250,15 +250,15 @@ class Exercise:
     def iter_draws(self, seed):
         for trial, draw in enumerate((*self.inputs, *self.further)):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
-            first = draw(rng)
-            second = draw(rng)
+            first_draw = draw(rng)
+            second_draw = draw(rng)
             tries = 0
-            while has_equal_size(first, second) and tries < DRAWS:
-                second = draw(rng)
+            while has_equal_size(first_draw, second_draw) and tries < DRAWS:
+                second_draw = draw(rng)
                 tries = tries + 1
-            if has_equal_size(first, second):
-                first, second = draw_distinct_pair(draw, rng, first)
-            yield from map(self.complete_draw, (first, second))
+            if has_equal_size(first_draw, second_draw):
+                first_draw, second_draw = draw_distinct_pair(draw, rng, first_draw)
+            yield from map(self.complete_draw, (first_draw, second_draw))
 
     def complete_draw(self, g):
         """Add to a draw the results that it lacks, which are the answer's, and `losses`; return it. Raises ValueError
@@ -276,8 +276,8 @@ class Exercise:
                 raise ValueError(f"the answer does not set {unset[0]}, which `{self.function.name}` returns")
             vars(g).update({name: names[name] for name in missing})
         if self.loss:
-            varied = self.loss.keys() - set(vars(g).get("constants", ()))
-            g.losses = {name: partial(self.compute_loss, g, name) for name in varied}
+            loss_names = self.loss.keys() - set(vars(g).get("constants", ()))
+            g.losses = {name: partial(self.compute_loss, g, name) for name in loss_names}
         return g
 
     def compute_loss(self, g, name, array):
@@ -354,11 +354,13 @@ class Exercise:
 
     @cached_property
     def pairs(self):
-        """Each two of these mistakes at once, one after the other: [(first, second, code)]."""
+        """Each two known mistakes at once, one after the other: [(the first, the second, their code)]."""
         by_code = {}
-        for first, second in permutations(self.known_mistakes, 2):
+        for first_mistake, second_mistake in permutations(self.known_mistakes, 2):
             with suppress(ValueError):  # the first has taken away what the second would change
-                by_code.setdefault(self.change_formula(first.change, second.change), (first, second))
+                by_code.setdefault(
+                    self.change_formula(first_mistake.change, second_mistake.change), (first_mistake, second_mistake)
+                )
         return [(*mistakes, code) for code, mistakes in by_code.items()]
 
     def change_formula(self, *changes):
@@ -367,10 +369,10 @@ class Exercise:
 
     def values(self, mistake, g):
         """Return {output: what a function with this mistake returns for it}, where that differs from what is right."""
-        computed = vars(g).setdefault("computed", {})
-        if mistake not in computed:
-            computed[mistake] = self.wrong_values(mistake.code, g, Budget(LINES))
-        return computed[mistake]
+        values_by_mistake = vars(g).setdefault("computed", {})
+        if mistake not in values_by_mistake:
+            values_by_mistake[mistake] = self.wrong_values(mistake.code, g, Budget(LINES))
+        return values_by_mistake[mistake]
 
     def wrong_values(self, code, g, budget):
         """Return the same for the code of any change; {} where it cannot be run, or never ends."""
@@ -395,10 +397,10 @@ class Exercise:
     @cached_property
     def factors(self):
         """(mistake, factor, question) of each factor of a result that is tried, for the first size of the folder."""
-        first = next(iter(self.folder.counts), None)
+        first_size = next(iter(self.folder.counts), None)
         rows = MISTAKES["Factors"]
-        values = {"size": first, "them": self.all_counts.get(first)}
-        rows = [row for row in rows if first or "{" not in row[1]]
+        values = {"size": first_size, "them": self.all_counts.get(first_size)}
+        rows = [row for row in rows if first_size or "{" not in row[1]]
         return [[name.format(**values), factor.format(**values), text.format(**values)] for name, factor, text in rows]
 
     @cached_property
@@ -410,8 +412,8 @@ class Exercise:
             arrays = [array for array, axes in self.shapes.items() if size in axes]
             if arrays:
                 axis = self.shapes[arrays[0]].index(size)
-                where = f"{arrays[0]}.shape[{axis}]" if axis else f"len({arrays[0]})"
-                texts[size] = OF_PYTHON.text("a size: where", size=size, what=unit, where=where)
+                expression = f"{arrays[0]}.shape[{axis}]" if axis else f"len({arrays[0]})"
+                texts[size] = OF_PYTHON.text("a size: where", size=size, what=unit, where=expression)
         return texts
 
 
@@ -494,7 +496,7 @@ def parse_mistakes(text):
     what a learner writes, and expects the name.
     """
     mistakes = []
-    written = []
+    written_mistakes = []
     question = ""
     for row in reversed(re.split(r"\n(?=\S)", text.strip())):
         head, *lines = row.split("\n")
@@ -506,5 +508,5 @@ def parse_mistakes(text):
             name, _, change = head.partition(" | ")
             mistakes.append((name, change, question))
             if learners:
-                written.append((name, "\n".join(learners)))
-    return mistakes[::-1], written[::-1]
+                written_mistakes.append((name, "\n".join(learners)))
+    return mistakes[::-1], written_mistakes[::-1]

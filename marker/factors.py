@@ -16,10 +16,10 @@ def find_powers(factors, sizes, powers=POWERS, max_sizes=2, tolerance=1e-9):
     """
     factors = np.asarray(factors, np.float64)
     names = [name for name, values in sizes.items() if len({*values}) > 1]
-    chosen = chain.from_iterable(combinations(names, n) for n in range(1, max_sizes + 1))
-    for sizes_chosen, sign in product(chosen, (1, -1)):
-        for exponents in product(powers, repeat=len(sizes_chosen)):
-            by_size = dict(zip(sizes_chosen, exponents, strict=True))
+    size_groups = chain.from_iterable(combinations(names, n) for n in range(1, max_sizes + 1))
+    for group, sign in product(size_groups, (1, -1)):
+        for exponents in product(powers, repeat=len(group)):
+            by_size = dict(zip(group, exponents, strict=True))
             products = []
             for i in range(len(factors)):
                 products.append(sign * math.prod(sizes[name][i] ** power for name, power in by_size.items()))
@@ -31,8 +31,8 @@ def find_powers(factors, sizes, powers=POWERS, max_sizes=2, tolerance=1e-9):
 def format_powers(powers):
     """Format a product of powers: {"B": 1, "T": -0.5} is B / sqrt(T)."""
     words = {name: f"sqrt({name})" if abs(power) == 0.5 else name for name, power in powers.items()}
-    above = " * ".join(words[name] for name in words if powers[name] > 0) or "1"
-    below = " * ".join(words[name] for name in words if powers[name] < 0)
-    if " " in below:
-        below = f"({below})"
-    return f"{above} / {below}" if below else above
+    numerator = " * ".join(words[name] for name in words if powers[name] > 0) or "1"
+    denominator = " * ".join(words[name] for name in words if powers[name] < 0)
+    if " " in denominator:
+        denominator = f"({denominator})"
+    return f"{numerator} / {denominator}" if denominator else numerator

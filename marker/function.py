@@ -119,9 +119,9 @@ def ask_finders(wrongs):
 
 def run_trial(exercise, function, g):
     """Run one trial, and return its notes: see `Notes.trials`."""
-    results, changed = call(exercise, function, g)
-    right = sorted(right_results(exercise, g, results, changed))
-    return {"results": list(map(describe, results)), "changed": changed, "right": right}
+    results, changed_inputs = call(exercise, function, g)
+    right = sorted(right_results(exercise, g, results, changed_inputs))
+    return {"results": list(map(describe, results)), "changed": changed_inputs, "right": right}
 
 
 def is_right(exercise, rights):
@@ -131,18 +131,18 @@ def is_right(exercise, rights):
 
 def note_further(exercise, module, function, seed, notes):
     """Note what is left to try when all numbers are right."""
-    first, *_, last = exercise.draw(seed)
+    first_draw, *_, last_draw = exercise.draw(seed)
     if exercise.tool:
-        notes.follows = follows_tool(exercise, module, function, last)
+        notes.follows = follows_tool(exercise, module, function, last_draw)
     # What came first twice more: a sum that is kept from call to call shows where the shapes have been there before, or
     # at the latest where they are those of the call just before.
-    again = [right_results(exercise, first, *call(exercise, function, first)) for _ in range(2)]
-    notes.remembers = not is_right(exercise, again)
+    repeated_rights = [right_results(exercise, first_draw, *call(exercise, function, first_draw)) for _ in range(2)]
+    notes.remembers = not is_right(exercise, repeated_rights)
     for g in exercise.draw(seed):
         if hasattr(g, "kinks"):  # exactly at a kink any slope is right, if it is a number
             results, _ = call(exercise, function, move_to_kinks(g))
-            named = zip(exercise.gives, results, strict=True)
-            notes.at_zero = notes.at_zero or [name for name, a in named if not np.isfinite(a).all()]
+            pairs = zip(exercise.gives, results, strict=True)
+            notes.at_zero = notes.at_zero or [name for name, a in pairs if not np.isfinite(a).all()]
 
 
 def move_to_kinks(g):

@@ -55,12 +55,12 @@ def confirm(exercise, file, verdict_before, hear=lambda text: None, hidden_folde
         return wrong("does not end", seconds=runner.CLOCK * find_time_limit(exercise))
     except Exception as error:  # it answers something else, or nothing
         if kind.is_quick:  # somebody may be wrong for these inputs alone
-            again = read_verdict(
+            second_verdict = read_verdict(
                 exercise,
                 runner.run_in_subprocess(exercise, file, seed, find_time_limit(exercise), hear, hidden_folders),
             )
-            if not again.passed:
-                return again
+            if not second_verdict.passed:
+                return second_verdict
         if isinstance(error, (Wrong, Failed)):
             return wrong("not as reported", what=str(error))
         return wrong("not as reported: no answer")
@@ -89,16 +89,16 @@ def read_verdict(exercise, report):
 
 def is_known_mark(exercise, name):
     """Return True if a file may have this mark: so no other word reaches a teacher's table."""
-    known = {*MARKS, *PASSED, *OTHERS, *TYPED, *exercise.folder.words.marks}
-    if name in known:
+    marks = {*MARKS, *PASSED, *OTHERS, *TYPED, *exercise.folder.words.marks}
+    if name in marks:
         return True
     if exercise.kind.marks is None or exercise.folder.finders:  # the folder's own code names it
         return bool(PRINTABLE.fullmatch(name)) and name.strip().lower() not in PASSED
-    known |= {kind.partition(":")[0] for kind in PLACES} | {*exercise.kind.marks} | list_mistake_names(exercise)
+    marks |= {kind.partition(":")[0] for kind in PLACES} | {*exercise.kind.marks} | list_mistake_names(exercise)
     halves = (name.split(", and ", n) for n in range(1, name.count(", and ") + 1))
     pairs = [(", and ".join(parts[:-1]), parts[-1]) for parts in halves]
-    known -= {*PASSED}
-    return name in known or any(first in known and second in known for first, second in pairs)
+    marks -= {*PASSED}
+    return name in marks or any(first in marks and second in marks for first, second in pairs)
 
 
 def list_mistake_names(exercise):

@@ -59,8 +59,8 @@ def run_in_subprocess(exercise, file, seed, seconds, hear=lambda text: None, hid
                     hear(result.with_suffix(TOLD).read_text(encoding="utf-8", errors="replace")[:MOST_TOLD])
             in_time = process.poll() is not None
         status = process.returncode
-        reported = read_report(result, file, seconds, 128 - status if hidden_folders and status > 128 else status)
-        return reported if in_time or reported.died is None else Report(seconds=CLOCK * seconds)
+        report = read_report(result, file, seconds, 128 - status if hidden_folders and status > 128 else status)
+        return report if in_time or report.died is None else Report(seconds=CLOCK * seconds)
 
 
 @contextmanager
@@ -189,11 +189,11 @@ def make_report(exercise, file, seed, keep=lambda report: None, tell=lambda text
     `tell` is told what is being done, where that takes long. show(outcome): plain data, for a page.
     """
     kind = exercise.kind
-    printed = Printed()
+    output = Printed()
     words = exercise.folder.words
     outcome = Outcome(kind.Notes())
     try:
-        with redirect_stdout(printed), redirect_stderr(printed), np.errstate(all="ignore"), warnings.catch_warnings():
+        with redirect_stdout(output), redirect_stderr(output), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
             source = read_source(file)
             stub = code_lines(exercise.stub)
@@ -208,12 +208,17 @@ def make_report(exercise, file, seed, keep=lambda report: None, tell=lambda text
         outcome.error = make_verdict(explain(error, str(file), words, sizes), words.marks)
 
     def complete_report(verdict):
-        verdict = verdict._replace(printed=printed.getvalue(), typed=outcome.typed[:2000])
+        verdict = verdict._replace(printed=output.getvalue(), typed=outcome.typed[:2000])
         return Report(verdict._asdict(), show(outcome))
 
     outcome.keep = lambda verdict: keep(complete_report(verdict))
-    dropped = StringIO()  # a finder calls the learner's function again
-    with suppress(Exception), redirect_stdout(dropped), redirect_stderr(dropped), np.errstate(all="ignore"):
+    discarded_output = StringIO()  # a finder calls the learner's function again
+    with (
+        suppress(Exception),
+        redirect_stdout(discarded_output),
+        redirect_stderr(discarded_output),
+        np.errstate(all="ignore"),
+    ):
         return complete_report(kind.judge(exercise, seed, outcome) if outcome.attempt else outcome.error)
     return Report()  # what it has returned makes no sense
 
@@ -251,11 +256,11 @@ def limit_time(seconds, file):
 
     Returns the function that ends this watch.
     """
-    ended = threading.Event()
+    stop_event = threading.Event()
     began = time.process_time()
 
     def watch():
-        while not ended.wait(0.1):
+        while not stop_event.wait(0.1):
             if time.process_time() - began > seconds:
                 if file.tell():
                     os._exit(0)
@@ -265,7 +270,7 @@ def limit_time(seconds, file):
                 os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-    return ended.set
+    return stop_event.set
 
 
 def main():

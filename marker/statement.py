@@ -24,23 +24,23 @@ def split_answer(text):
     if not function:
         raise ValueError("there is no function above the line")
     check_answer(function)
-    docstring, *_, last = function.body
+    docstring, *_, last_statement = function.body
     names = returned_names(function)
     lines = text.splitlines()
     before = lines[: docstring.end_lineno]
-    after = lines[last.lineno - 1 :]
-    written = lines[docstring.end_lineno : last.lineno - 1]
+    after = lines[last_statement.lineno - 1 :]
+    answer_lines = lines[docstring.end_lineno : last_statement.lineno - 1]
     handed_out = []
-    if any(re.match(r"    \w+ = \.\.\.", line) for line in written):
+    if any(re.match(r"    \w+ = \.\.\.", line) for line in answer_lines):
         raise ValueError("above the line there are dots: put the answer in their place, and the stub is made of it")
-    if HANDED_OUT in written:
-        end = written.index(HANDED_OUT)
-        written, handed_out = written[:end], written[end + 1 :]
-    dots = [line for line in written if DOTS.match(line)]
+    if HANDED_OUT in answer_lines:
+        end = answer_lines.index(HANDED_OUT)
+        answer_lines, handed_out = answer_lines[:end], answer_lines[end + 1 :]
+    dots = [line for line in answer_lines if DOTS.match(line)]
     set_by_dots = [DOTS.match(line)[1] for line in dots]
     if dots and not handed_out and {*set_by_dots} != {*names}:
         raise ValueError(f"its dots set {', '.join(set_by_dots)}, and it returns {', '.join(names)}")
-    answer = [line for line in written if line not in dots]
+    answer = [line for line in answer_lines if line not in dots]
     dots = [line.replace("# ", "", 1) for line in dots] or [f"    {name} = ..." for name in names]
     stub = "\n".join([*before, *dots, *handed_out, *after])
     return f"{stub}\n", textwrap.dedent("\n".join(answer + handed_out)).strip("\n")
@@ -89,8 +89,8 @@ def find_set_names(function):
 def returned_names(function):
     """Return the names of the results that an `ast.FunctionDef` returns in its last line; () if that returns no
     names."""
-    last = function.body[-1]
-    value = last.value if isinstance(last, ast.Return) else None
+    last_statement = function.body[-1]
+    value = last_statement.value if isinstance(last_statement, ast.Return) else None
     values = value.elts if isinstance(value, ast.Tuple) else [value]
     return tuple(node.id for node in values) if all(isinstance(node, ast.Name) for node in values) else ()
 
@@ -99,8 +99,10 @@ def extract_body(text, function):
     """Return the lines of a function in a text, without its last statement, `return`; "" if there are none."""
     if not function or len(function.body) < 2:
         return ""
-    first, *_, last = function.body
-    return textwrap.dedent("\n".join(text.splitlines()[first.lineno - 1 : last.lineno - 1])).strip("\n")
+    first_statement, *_, last_statement = function.body
+    return textwrap.dedent("\n".join(text.splitlines()[first_statement.lineno - 1 : last_statement.lineno - 1])).strip(
+        "\n"
+    )
 
 
 def parse_terms(block, takes):

@@ -23,8 +23,8 @@ def parse_table(text):
     rows = []
     for line in text.strip().splitlines()[2:]:
         cells = (cell.strip().replace(r"\|", "|") for cell in re.split(r" \|(?= |$)", line.removeprefix("|"))[:-1])
-        *cells, last = (re.sub("^`([^`]*)`$", r"\1", cell) for cell in cells)
-        rows.append([*cells, last or rows[-1][-1]])
+        *cells, last_cell = (re.sub("^`([^`]*)`$", r"\1", cell) for cell in cells)
+        rows.append([*cells, last_cell or rows[-1][-1]])
     return rows
 
 

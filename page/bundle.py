@@ -53,12 +53,12 @@ def run_tool(*command):
 def install():
     """Install the packages of package-lock.json, if they are not there yet. Raises UserError if npm is not."""
     npm = shutil.which("npm")
-    installed = MODULES / ".package-lock.json"
+    lock_file = MODULES / ".package-lock.json"
     if not npm:
         raise UserError("needs npm, which comes with Node.js")
-    if not installed.exists() or installed.stat().st_mtime < (FOLDER / "package-lock.json").stat().st_mtime:
+    if not lock_file.exists() or lock_file.stat().st_mtime < (FOLDER / "package-lock.json").stat().st_mtime:
         run_tool(npm, "ci", "--ignore-scripts")
-        installed.touch()
+        lock_file.touch()
 
 
 def bundle(*words):

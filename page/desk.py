@@ -72,7 +72,7 @@ def report(**message):
 def report_lines(*files):
     """Report which line of these files is run: each line once, and then now and then. So a run that has to be ended can
     say where it was: there are no threads here, which would look for that from outside."""
-    reported = set()
+    reported_positions = set()
     last_time = 0.0
     tool = sys.monitoring.PROFILER_ID
 
@@ -81,8 +81,8 @@ def report_lines(*files):
         if code.co_filename not in files:
             return sys.monitoring.DISABLE
         position = files.index(code.co_filename), number
-        if position not in reported or time.perf_counter() > last_time + 0.2:
-            reported.add(position)
+        if position not in reported_positions or time.perf_counter() > last_time + 0.2:
+            reported_positions.add(position)
             last_time = time.perf_counter()
             report(line=number, file=position[0])
 
@@ -154,7 +154,7 @@ def crop_arrays(actual, expected):
     corner = [
         max(0, min(i - MOST_SHOWN // 2, n - MOST_SHOWN)) for i, n in zip((row, column), rows[1].shape, strict=True)
     ]
-    part = tuple(slice(first, first + MOST_SHOWN) for first in corner)
+    part = tuple(slice(start, start + MOST_SHOWN) for start in corner)
     actual, expected = ([[convert_number(v) for v in row] for row in a[part]] for a in rows)
     furthest = [row - corner[0], column - corner[1]] if has_same_shape else None
     place = {"lead": lead, "corner": corner, "axes": errors.ndim if has_same_shape else 0, "furthest": furthest}
@@ -170,10 +170,10 @@ def run_session(blocks):
     files = [f"/tmp/block{i}.py" for i in range(len(blocks))]
     report_lines(*files)
     for i, (text, file) in enumerate(zip(blocks, files, strict=True)):
-        printed = runner.Printed()
+        output = runner.Printed()
         Path(file).write_text(text, encoding="utf-8")
         try:
-            with redirect_stdout(printed):
+            with redirect_stdout(output):
                 *statements, last_statement = ast.parse(text, file).body or [ast.Pass(lineno=1, col_offset=0)]
                 kind, make_last_module = (
                     ("single", ast.Interactive) if isinstance(last_statement, ast.Expr) else ("exec", make_module)
@@ -181,8 +181,8 @@ def run_session(blocks):
                 exec(compile(make_module(statements), file, "exec"), names)
                 exec(compile(make_last_module([last_statement]), file, kind), names)
         except BaseException as error:
-            return {"printed": printed.getvalue(), "error": name_block(i, blocks) + explain(error, file)["text"]}
-    return {"printed": printed.getvalue()}
+            return {"printed": output.getvalue(), "error": name_block(i, blocks) + explain(error, file)["text"]}
+    return {"printed": output.getvalue()}
 
 
 def make_module(statements):
@@ -215,11 +215,12 @@ def unpack(name):
     Untouched stubs are left out: they would take the place of what is written in the browser.
     """
     folder = UNPACKED
-    skipped = archives.unpack(OURS.by_name, FOLDER / name, UNPACKED)
+    reasons = archives.unpack(OURS.by_name, FOLDER / name, UNPACKED)
     paths, *_ = classroom.find_files(OURS, folder)
-    skipped = classroom.join_names([f"{name} ({reason})" for name, reason in skipped.items()])
+    skipped_files = classroom.join_names([f"{name} ({reason})" for name, reason in reasons.items()])
     if not paths:
-        raise UserError(f"cannot be read: {skipped}" if skipped else f"{name}: there are no exercises in this file")
+        text = f"cannot be read: {skipped_files}" if skipped_files else f"{name}: there are no exercises in this file"
+        raise UserError(text)
     paths = {name: path for name, path in paths.items() if classroom.is_written(BY_NAME[name], path)}
     for name, path in paths.items():
         path.rename(folder / f"{name}.py")
@@ -227,16 +228,16 @@ def unpack(name):
         path.rename(folder / path.name)
     try:
         work = Work(folder, OURS)
-        damaged = False
+        is_damaged = False
     except UserError:  # what is written counts all the same
         (folder / "progress.json").unlink()
         work = Work(folder, OURS)
-        damaged = True
+        is_damaged = True
     files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in paths}
-    passed = {name: text for name, text in files.items() if work.passed(BY_NAME[name])}
-    progress = {} if damaged else work.progress
-    paths = {"files": files, "passed": passed, "progress": progress}
-    return {"work": paths, "damaged": damaged, "unread": skipped}
+    passed_files = {name: text for name, text in files.items() if work.passed(BY_NAME[name])}
+    progress = {} if is_damaged else work.progress
+    paths = {"files": files, "passed": passed_files, "progress": progress}
+    return {"work": paths, "damaged": is_damaged, "unread": skipped_files}
 
 
 def train(mine):
@@ -325,10 +326,10 @@ def convert_number(value):
 
 def pack_network(params, pixels, words, owner="Your network"):
     """Return a network as index.html takes it."""
-    hidden = len(params["b1"])
-    packed = {name: encode_base64(np.ascontiguousarray(p, "<f4")) for name, p in params.items()}
-    title = f"{owner}, 784-{hidden}-10"
-    return {"title": title, "words": words, "hidden": hidden, "pixels": pixels, "params": packed}
+    n_hidden = len(params["b1"])
+    packed_params = {name: encode_base64(np.ascontiguousarray(p, "<f4")) for name, p in params.items()}
+    title = f"{owner}, 784-{n_hidden}-10"
+    return {"title": title, "words": words, "hidden": n_hidden, "pixels": pixels, "params": packed_params}
 
 
 def encode_base64(content):
@@ -354,11 +355,11 @@ def learn(name):
     """
     images, labels, test_images, test_labels = load_rows()
     with load_or_explain(FOLDER / f"{name}.py") as module:
-        content, claimed, accuracy = own.train_and_test(module, images, labels, test_images, test_labels)
+        content, claim, accuracy = own.train_and_test(module, images, labels, test_images, test_labels)
         words = f"reads {accuracy:.2f} of {len(test_labels):,} test images"
         packed_network, proof = convert_to_mlp(module, own.unpack_params(module, content), test_images, words)
         return {
-            "claimed": claimed,
+            "claimed": claim,
             "right": float(accuracy),
             "network": packed_network,
             "proof": proof,
@@ -428,11 +429,11 @@ def iter_generated(model, token_ids, temperature, rng):
         logits = model.decode_step(token_ids[:, position], position)
         if position < token_ids.shape[1] - 1:
             continue  # what comes next is given
-        sampled = sample(logits, temperature, rng.random(len(token_ids)))
-        token_ids = np.hstack([token_ids, sampled[:, np.newaxis]])
-        numbered_rows = enumerate(zip(logits, sampled.tolist(), strict=True))
+        new_ids = sample(logits, temperature, rng.random(len(token_ids)))
+        token_ids = np.hstack([token_ids, new_ids[:, np.newaxis]])
+        numbered_rows = enumerate(zip(logits, new_ids.tolist(), strict=True))
         yield (
-            sampled,
+            new_ids,
             [
                 describe_choice(row, temperature, word) | {"looked": get_attention(model, i)}
                 for i, (row, word) in numbered_rows
@@ -468,10 +469,10 @@ def write_text(begun, count, temperature, seed):
     letter_codes, model = load_writer()
     letters = "".join(map(chr, letter_codes))
     T = len(model.params["positions.P"])
-    begun = "".join(letter for letter in begun if letter in letters) or "\n"
-    token_ids = [*map(letters.index, begun)]
+    prompt = "".join(letter for letter in begun if letter in letters) or "\n"
+    token_ids = [*map(letters.index, prompt)]
     rng = np.random.default_rng(seed)
-    report(begun=begun, letters=letters)
+    report(begun=prompt, letters=letters)
     context = token_ids[-T:]
     end = len(token_ids) + count
     while len(token_ids) < end:
@@ -486,8 +487,8 @@ def write_names(begun, count, temperature, seed):
     """Have it write this many names that begin with these letters. {"names": [(name, whether it has learned it, what is
     known of each letter that it wrote, and of the end)]}; these as `describe_choice` and `get_attention` have them."""
     known_tokens, model = load_writer()
-    begun = "".join(letter for letter in begun.lower() if letter in LETTERS)[: NAMES.context_length - 1]
-    token_ids = np.hstack([NAMES.tokenizer.start_tokens([0]), encode_names([begun])[:, : len(begun)]]).repeat(
+    prompt = "".join(letter for letter in begun.lower() if letter in LETTERS)[: NAMES.context_length - 1]
+    token_ids = np.hstack([NAMES.tokenizer.start_tokens([0]), encode_names([prompt])[:, : len(prompt)]]).repeat(
         count, axis=0
     )
     new, details = zip(*iter_generated(model, token_ids, temperature, np.random.default_rng(seed)), strict=True)
@@ -496,7 +497,7 @@ def write_names(begun, count, temperature, seed):
     of_names = zip(names, zip(*details, strict=True), strict=True)
     return {
         "names": [
-            (name, name in known_tokens, name_details[: len(name) - len(begun) + 1]) for name, name_details in of_names
+            (name, name in known_tokens, name_details[: len(name) - len(prompt) + 1]) for name, name_details in of_names
         ]
     }
 

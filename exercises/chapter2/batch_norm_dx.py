@@ -38,13 +38,13 @@ def normalise(x):
 
 def draw(rng):
     """A batch normalisation in the middle of a network."""
-    *others, C = shape = rng.choice([2, 3, 4, 5, 7], 4, replace=False).tolist()
+    *other_sizes, C = shape = rng.choice([2, 3, 4, 5, 7], 4, replace=False).tolist()
     gamma = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C)
     dy = rng.normal(0.5, 1, shape)
     x = rng.normal(rng.normal(0, 2, C), rng.uniform(0.5, 3, C), shape)
     inverse = 1 / np.sqrt(x.var(axis=(0, 1, 2)) + BatchNorm.eps)
     return SimpleNamespace(
-        B=shape[0], n=int(np.prod(others)), x=x, dy=dy, xhat=normalise(x), gamma=gamma, inverse=inverse
+        B=shape[0], n=int(np.prod(other_sizes)), x=x, dy=dy, xhat=normalise(x), gamma=gamma, inverse=inverse
     )
 
 

@@ -40,15 +40,15 @@ def draw(rng, edge=False):
     block = Block(rng, C, C, stride=1)
     x, dy = rng.normal(size=(2, B, 4, 5, C))
     y = block.forward(x)
-    first, second = block.layers["first"], block.layers["second"]
+    first_layer, second_layer = block.layers["first"], block.layers["second"]
     if edge:
         channel = y[..., 0]
-        beta = second.layers["norm"].params["beta"]
+        beta = second_layer.layers["norm"].params["beta"]
         beta[0] -= rng.choice(channel[channel > 0]) - BESIDE
         y = block.forward(x)
 
     def branch(dz2):
-        return first.backward(second.backward(dz2) * (block.a1 > 0))
+        return first_layer.backward(second_layer.backward(dz2) * (block.a1 > 0))
 
     return SimpleNamespace(B=B, C=C, x=x, y=y, dy=dy, block=block, branch=branch)
 

@@ -90,7 +90,7 @@ def draw_clusters(rng):
         nearest_words = find_nearest(patches, words)
         counts = np.bincount(nearest_words, minlength=V)
         if 1 in counts and counts[0] and counts[-1]:
-            moved = move_to_means(patches, words, nearest_words)
+            moved_words = move_to_means(patches, words, nearest_words)
             in_turn = words.copy()
             for k in range(V):
                 in_turn[k] = move_to_means(patches, in_turn, find_nearest(patches, in_turn))[k]
@@ -98,8 +98,8 @@ def draw_clusters(rng):
                 in_turn,
                 *(move_to_means(patches, words, find_nearest(patches, words, order)) for order in (1, np.inf)),
             )
-            if not any(np.array_equal(moved, wrong_result) for wrong_result in wrong_results):
-                return SimpleNamespace(N=N, V=V, D=D, patches=patches, words=words, moved=moved)
+            if not any(np.array_equal(moved_words, wrong_result) for wrong_result in wrong_results):
+                return SimpleNamespace(N=N, V=V, D=D, patches=patches, words=words, moved=moved_words)
 
 
 def draw_word_pairs(rng, without_last=False):

@@ -58,10 +58,10 @@ def draw_scheduled_rate(rng, part):
     if part in edges:
         t = edges[part]
     else:
-        first, last = {"warm": (1, warm - 1), "falls": (warm + 1, steps - 1), "over": (steps + 1, steps + 9)}[part]
-        t = int(rng.integers(first, last))
+        low, high = {"warm": (1, warm - 1), "falls": (warm + 1, steps - 1), "over": (steps + 1, steps + 9)}[part]
+        t = int(rng.integers(low, high))
         while abs(t - warm - (steps - warm) / 2) < 1:  # halfway down, the cosine is 0, whatever its sign
-            t = int(rng.integers(first, last))
+            t = int(rng.integers(low, high))
     lr = rng.uniform(0.2, 0.9)
     least = lr * rng.uniform(0.05, 0.2)
     share = min(1, (t - warm) / (steps - warm))

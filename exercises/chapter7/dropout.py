@@ -43,8 +43,8 @@ def draw(rng, p=None, behind_relu=False):
     dy = rng.normal(size=(B, T, C))
     u = rng.random((B, T, C))
     x = np.maximum(x, 0) if behind_relu else x
-    near = rng.permutation(u.size)[:9].reshape(3, 3)
-    for places, value in zip(near, (p, p - BESIDE, p + BESIDE), strict=True):
+    positions = rng.permutation(u.size)[:9].reshape(3, 3)
+    for places, value in zip(positions, (p, p - BESIDE, p + BESIDE), strict=True):
         u.flat[places] = max(value, 0)
     return SimpleNamespace(B=B, T=T, C=C, p=p, x=x, dy=dy, u=u, y=forward(x, u, p))
 

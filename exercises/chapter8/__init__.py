@@ -65,11 +65,11 @@ def make_top_p_case(p, enough):
     """Return the inputs p (B, V) and enough, and the right results."""
     B, V = p.shape
     order = np.argsort(-p, axis=1)
-    ranked = np.take_along_axis(p, order, axis=1)
-    sum_before = ranked.cumsum(axis=1) - ranked
-    kept = np.zeros_like(p)
-    np.put_along_axis(kept, order, np.where(sum_before < enough, ranked, 0), axis=1)
-    return SimpleNamespace(B=B, V=V, p=p, enough=enough, kept=kept / kept.sum(axis=1, keepdims=True))
+    sorted_p = np.take_along_axis(p, order, axis=1)
+    sum_before = sorted_p.cumsum(axis=1) - sorted_p
+    kept_p = np.zeros_like(p)
+    np.put_along_axis(kept_p, order, np.where(sum_before < enough, sorted_p, 0), axis=1)
+    return SimpleNamespace(B=B, V=V, p=p, enough=enough, kept=kept_p / kept_p.sum(axis=1, keepdims=True))
 
 
 MERGED = [draw_token_pairs, partial(draw_token_pairs, has_runs=True)]

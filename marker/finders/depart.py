@@ -52,11 +52,11 @@ def find(wrongs):
         return None
     rights = sorted({name for _, name in anchors})
     line = max(line for line, _ in anchors)
-    *names, last = [f"`{name}`" for name in rights][:4]
+    *names, last_name = [f"`{name}`" for name in rights][:4]
     kind = "departs: several" if names else "departs"
     if rights == [wrong]:
         kind = "departs: changed again"
-    text = in_words(kind, names=", ".join(names), last=last, wrong=wrong)
+    text = in_words(kind, names=", ".join(names), last=last_name, wrong=wrong)
     text = in_words("after line", line=line, text=text) if line < min(lines) else text
     return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text} {ask_what_happens(lines)}")
 
@@ -86,19 +86,19 @@ def find_way(wrongs):
     answer, source = compile_right_answer(exercise)
     if not isinstance(last_function(attempt.source, name).body[-1], ast.Return):
         return None
-    mine = split_steps(last_function(attempt.source, name), exercise.gives)
-    right = split_steps(last_function(source, name), exercise.gives)
+    own_steps = split_steps(last_function(attempt.source, name), exercise.gives)
+    right_steps = split_steps(last_function(source, name), exercise.gives)
     states = []
     for g in draws:
         with suppress(Exception):  # in some trials, it may end in an error
-            own_states = record_states(getattr(attempt.module, name), mine, exercise, g)
-            states.append((own_states, record_states(answer, right, exercise, g), g))
+            own_states = record_states(getattr(attempt.module, name), own_steps, exercise, g)
+            states.append((own_states, record_states(answer, right_steps, exercise, g), g))
     if len(states) < DRAWS or states[0][2] is not draws[0]:
         return None
-    written = [(i, n) for i, step in enumerate(mine) for n in step.writes]
-    is_right = {(i, n) for i, n in written if is_right_in_all(states, i, n, exercise)}
-    is_given = {(i, n) for i, n in written if is_given_in_all(states, i, n, exercise)}
-    return Way(mine, right, states, is_right, is_given)
+    written_names = [(i, n) for i, step in enumerate(own_steps) for n in step.writes]
+    is_right = {(i, n) for i, n in written_names if is_right_in_all(states, i, n, exercise)}
+    is_given = {(i, n) for i, n in written_names if is_given_in_all(states, i, n, exercise)}
+    return Way(own_steps, right_steps, states, is_right, is_given)
 
 
 def compile_right_answer(exercise):
@@ -129,14 +129,14 @@ def split_steps(function, gives):
         if isinstance(node, ast.FunctionDef):
             result.append(Step(node.lineno, node.end_lineno, set(names_in(node)), {node.name}))
             continue
-        stored = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        names_written = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         parts = [n for n in ast.walk(node) if isinstance(n, (ast.Subscript, ast.Attribute))]
-        stored |= {n.value.id for n in parts if isinstance(n.ctx, ast.Store) and isinstance(n.value, ast.Name)}
+        names_written |= {n.value.id for n in parts if isinstance(n.ctx, ast.Store) and isinstance(n.value, ast.Name)}
         reads = set(names_in(node)) - {n.target.id for n in ast.walk(node) if isinstance(n, ast.comprehension)
                                        and isinstance(n.target, ast.Name)}  # fmt: skip
         if isinstance(node, ast.Assign) and all(isinstance(target, (ast.Name, ast.Tuple)) for target in node.targets):
             reads = set(names_in(node.value))
-        result.append(Step(node.lineno, node.end_lineno, reads, stored))
+        result.append(Step(node.lineno, node.end_lineno, reads, names_written))
     return result
 
 
@@ -183,14 +183,14 @@ def is_right_in_all(states, i, name, exercise):
     if there is one. In the first trial it is so beyond doubt.
     """
     common_matches = None
-    for mine, right, g in states:
-        a = mine[i].get(name)
+    for own_states, right_states, g in states:
+        a = own_states[i].get(name)
         if a is None or a.dtype.kind != "f" or (common_matches is None and is_doubtful(a, exercise, g)):
             return False
-        names = set().union(*right)
+        names = set().union(*right_states)
         names = {name} & names or {n for n in names if n.startswith(name) or name.startswith(n)} or names
         matches = set()
-        for j, state in enumerate(right):
+        for j, state in enumerate(right_states):
             candidates = ((n, b) for n, b in state.items() if n in names and b.dtype.kind == "f")
             matches.update((j, n) for n, b in candidates if is_alike(a, b))
         common_matches = matches if common_matches is None else common_matches & matches
@@ -207,8 +207,8 @@ def is_doubtful(a, exercise, g):
 
 def is_given_in_all(states, i, name, exercise):
     """Return True if what step i has written is only what was given, in whatever shape, or one of its sizes."""
-    for mine, _, g in states:
-        a = mine[i].get(name)
+    for own_states, _, g in states:
+        a = own_states[i].get(name)
         if a is None:
             return False
         arguments = [np.asarray(v) for v in exercise.make_arguments(g).values() if is_number(v, "fi")]
@@ -235,10 +235,10 @@ def trace_back(way, end, wrong):
     waiting = [(end, wrong)]
     while waiting:
         i, name = waiting.pop()
-        written = [j for j in range(i) if name in way.mine[j].writes]
-        if not written or (written[-1], name) in visited:
+        writing_steps = [j for j in range(i) if name in way.mine[j].writes]
+        if not writing_steps or (writing_steps[-1], name) in visited:
             continue  # it is given, or has been looked at
-        j = written[-1]
+        j = writing_steps[-1]
         visited.add((j, name))
         if (j, name) in way.is_given:
             continue

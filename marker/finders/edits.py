@@ -115,9 +115,9 @@ def merge_edits(edits):
             if edit.kind == "parentheses" and isinstance(old, ast.BinOp) and isinstance(old.left, ast.BinOp):
                 slip = type(old.op), type(old.left.op), isinstance(new.right, ast.BinOp), type(new.op)
             by_slip.setdefault((edit.kind, id(edit.function), slip), {})[id(edit.holder), edit.key] = edit
-    for first, *others in map(dict.values, by_slip.values()):
-        if others:
-            yield first._replace(also=tuple(others))
+    for first_edit, *other_edits in map(dict.values, by_slip.values()):
+        if other_edits:
+            yield first_edit._replace(also=tuple(other_edits))
 
 
 def is_method_of(call):
@@ -440,14 +440,14 @@ def row_edits(node, table, choices):
 def find_place(node, new):
     """Return the part of the text that an edit concerns: of a long operation, all but an operand that stays where it
     is."""
-    first, column, last, end = span(node)
-    if not isinstance(node, ast.BinOp) or (first == last and end - column < 40):
+    first_line, column, last_line, end = span(node)
+    if not isinstance(node, ast.BinOp) or (first_line == last_line and end - column < 40):
         return span(node)
-    left, right = span(node.left), span(node.right)
+    left_span, right_span = span(node.left), span(node.right)
     if node.left in (new, getattr(new, "left", None)):
-        return left[2:] + right[2:]
+        return left_span[2:] + right_span[2:]
     if node.right in (new, getattr(new, "right", None)):
-        return left[:2] + right[:2]
+        return left_span[:2] + right_span[:2]
     return span(node)
 
 
@@ -456,9 +456,9 @@ def regroupings(left, op, right):
     if isinstance(left, ast.BinOp):  # (a + b) * c, where a + (b * c) belongs
         yield ast.BinOp(left.left, left.op, ast.BinOp(left.right, op, right))
         yield attach_last(left, op, right)
-    inside = move_into_call(left, op, right)
-    if inside is not None:  # sqrt(a) * b, where sqrt(a * b) belongs
-        yield inside
+    new_call = move_into_call(left, op, right)
+    if new_call is not None:  # sqrt(a) * b, where sqrt(a * b) belongs
+        yield new_call
     match left, right:
         case ast.Call(function, [a], []), ast.Call(other_function, [b], []):
             if ast.dump(function) == ast.dump(other_function):
@@ -485,10 +485,14 @@ def attach_last(left, op, right):
 def move_into_call(left, op, right):
     """Put `op right` inside the parentheses of the call at the end of `left`; None if it does not end with one."""
     if isinstance(left, ast.BinOp):
-        inside = move_into_call(left.right, op, right)
-        return inside and ast.BinOp(left.left, left.op, inside)
-    others = (ast.Tuple, ast.List, ast.Starred, ast.Lambda)
-    if isinstance(left, ast.Call) and len(left.args) == 1 and not (left.keywords or isinstance(left.args[0], others)):
+        new_call = move_into_call(left.right, op, right)
+        return new_call and ast.BinOp(left.left, left.op, new_call)
+    unsuitable_kinds = (ast.Tuple, ast.List, ast.Starred, ast.Lambda)
+    if (
+        isinstance(left, ast.Call)
+        and len(left.args) == 1
+        and not (left.keywords or isinstance(left.args[0], unsuitable_kinds))
+    ):
         return make_call(left.func, [ast.BinOp(left.args[0], op, right)], [])
     return None
 
@@ -513,10 +517,10 @@ def call_edits(node, choices):
     if owner is None and name in ("min", "max"):
         yield 1, "a function", place, make_call(make_name("max" if name == "min" else "min"), arguments, keywords)
     if len(arguments) == 1 and not keywords and isinstance(arguments[0], ast.BinOp):  # sqrt(a * b) for sqrt(a) * b
-        inside = arguments[0]
-        yield 1, "parentheses", place, ast.BinOp(make_call(function, [inside.left], []), inside.op, inside.right)
-    for replacements, confused in ALIKE:
-        if name not in confused or owner is None:
+        argument = arguments[0]
+        yield 1, "parentheses", place, ast.BinOp(make_call(function, [argument.left], []), argument.op, argument.right)
+    for replacements, similar_names in ALIKE:
+        if name not in similar_names or owner is None:
             continue
         for replacement in replacements:
             if replacement != name:
@@ -547,8 +551,8 @@ def call_edits(node, choices):
         for k in (1, -1):
             yield 1, "an index", place, make_call(function, arguments, [*keywords, ast.keyword("k", make_number(k))])
     if name == "exp" and len(arguments) == 1:
-        shifted = ast.BinOp(arguments[0], ast.Sub(), reduce_rows(arguments[0], "max"))
-        yield 1, "exp", place, make_call(function, [shifted], [])
+        difference = ast.BinOp(arguments[0], ast.Sub(), reduce_rows(arguments[0], "max"))
+        yield 1, "exp", place, make_call(function, [difference], [])
     if name == "reshape" and is_method:
         yield 1, "a transpose", place, ast.Attribute(owner, "T", ast.Load())
         for i, j in combinations(range(len(arguments)), 2):  # reshape(V, -1), where reshape(-1, V).T belongs
@@ -594,20 +598,20 @@ def slice_edits(part, names):
         yield ast.Slice(make_number(1), make_number(-1), step)
         if isinstance(upper, ast.BinOp) and lower and ast.dump(upper.left) == ast.dump(lower):
             for name in names_in(upper.right):  # i:i + d, where i * d:(i + 1) * d belongs
-                first = ast.BinOp(lower, ast.Mult(), make_name(name))
-                yield ast.Slice(first, ast.BinOp(first, upper.op, upper.right), step)
+                start = ast.BinOp(lower, ast.Mult(), make_name(name))
+                yield ast.Slice(start, ast.BinOp(start, upper.op, upper.right), step)
         for offset in (1, -1):
-            moved = [end and ast.BinOp(end, ast.Add(), make_number(offset)) for end in (lower, upper)]
-            yield ast.Slice(moved[0], upper, step)
-            yield ast.Slice(lower, moved[1], step)
-            yield ast.Slice(*moved, step)
+            shifted_ends = [end and ast.BinOp(end, ast.Add(), make_number(offset)) for end in (lower, upper)]
+            yield ast.Slice(shifted_ends[0], upper, step)
+            yield ast.Slice(lower, shifted_ends[1], step)
+            yield ast.Slice(*shifted_ends, step)
     if not isinstance(part, (ast.Name, ast.Constant)):
         for name in names_in(part):
-            yield from (rename(part, name, other) for other in names if other != name)
+            yield from (rename(part, name, other_name) for other_name in names if other_name != name)
 
 
 def names_in(node):
-    return sorted({inside.id for inside in ast.walk(node) if isinstance(inside, ast.Name)})
+    return sorted({child.id for child in ast.walk(node) if isinstance(child, ast.Name)})
 
 
 SLIPS, LOOPS, MISSING = map(parse_rows, (SLIP_ROWS, LOOP_ROWS, MISSING_ROWS))
@@ -653,29 +657,29 @@ def block_edits(block, own_numbers, names):
                         [*block[: i + 1], rename(statement, name, other_name), *block[i + 1 :]],
                     )
         if isinstance(statement, SIMPLE) and isinstance(next_statement, (ast.For, ast.While)):
-            moved = replace_body(next_statement, [statement, *next_statement.body])
-            yield 1, "a line in the loop", span(statement), [*block[:i], moved, *block[i + 2 :]]
+            new_loop = replace_body(next_statement, [statement, *next_statement.body])
+            yield 1, "a line in the loop", span(statement), [*block[:i], new_loop, *block[i + 2 :]]
         if isinstance(statement, ast.If):
             ends = replace_body(statement, [*statement.body, put_in_place(statement.body[-1], ast.Break())])
             yield 1, "a loop", span(statement.body[-1]), [*block[:i], ends, *block[i + 1 :]]
         if isinstance(statement, (ast.For, ast.While, ast.If)):
-            inside = [statement for statement in statement.body if not is_spend_call(statement)]
-            if len(inside) > 1:
-                last = inside[-1]
-                first = inside[0]
-                remaining = [statement for statement in statement.body if statement is not last]
-                moved = [replace_body(statement, remaining), last, *block[i + 1 :]]
-                yield 1, "a line in the loop", span(last), [*block[:i], *moved]
-                remaining = [statement for statement in statement.body if statement is not first]
+            statements = [statement for statement in statement.body if not is_spend_call(statement)]
+            if len(statements) > 1:
+                last_statement = statements[-1]
+                first_statement = statements[0]
+                remaining = [statement for statement in statement.body if statement is not last_statement]
+                new_end = [replace_body(statement, remaining), last_statement, *block[i + 1 :]]
+                yield 1, "a line in the loop", span(last_statement), [*block[:i], *new_end]
+                remaining = [statement for statement in statement.body if statement is not first_statement]
                 yield (
                     1,
                     "a line in the loop",
-                    span(first),
-                    [*block[:i], first, replace_body(statement, remaining), *block[i + 1 :]],
+                    span(first_statement),
+                    [*block[:i], first_statement, replace_body(statement, remaining), *block[i + 1 :]],
                 )
             if isinstance(next_statement, SIMPLE) and next_statement.lineno in own_numbers:
-                moved = replace_body(statement, [*statement.body, next_statement])
-                yield 1, "a line in the loop", span(next_statement), [*block[:i], moved, *block[i + 2 :]]
+                new_loop = replace_body(statement, [*statement.body, next_statement])
+                yield 1, "a line in the loop", span(next_statement), [*block[:i], new_loop, *block[i + 2 :]]
 
 
 def is_overtaken(statement, next_statement):
@@ -756,8 +760,8 @@ def make_method_call(node, name, *arguments):
 
 def reduce_rows(node, name):
     """Make a node: the sum or the maximum of each row."""
-    last = [ast.keyword("axis", make_number(-1)), ast.keyword("keepdims", ast.Constant(True))]
-    return make_call(ast.Attribute(node, name, ast.Load()), [], last)
+    keywords = [ast.keyword("axis", make_number(-1)), ast.keyword("keepdims", ast.Constant(True))]
+    return make_call(ast.Attribute(node, name, ast.Load()), [], keywords)
 
 
 def exchange(items, i, j):

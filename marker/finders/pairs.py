@@ -29,27 +29,27 @@ def find(wrongs):
     if not wrong or np.ptp(entries) == 0:  # the same number everywhere says nothing: the mean of all p is 0.1, too
         return None
     fitting_pairs = []
-    for first, second, code in exercise.pairs[:PAIRS]:
+    for first_mistake, second_mistake, code in exercise.pairs[:PAIRS]:
         try:
-            compiled = compile_with_budget(code)
+            compiled_code = compile_with_budget(code)
         except SyntaxError:  # the second has changed a part of what the first has typed
             continue
         budget.limit = min(LINES, budget.lines)
-        values = (exercise.wrong_values(compiled, draws[t], budget) for t in order)
+        values = (exercise.wrong_values(compiled_code, draws[t], budget) for t in order)
         is_so = all(is_explained(trials[t]["numbers"], wrong, draws[t]) for t, wrong in zip(order, values, strict=True))
-        if is_so and all(is_present(exercise, mistake, trials, draws) for mistake in (first, second)):
-            fitting_pairs.append({mistake.name: mistake for mistake in (first, second)})
+        if is_so and all(is_present(exercise, mistake, trials, draws) for mistake in (first_mistake, second_mistake)):
+            fitting_pairs.append({mistake.name: mistake for mistake in (first_mistake, second_mistake)})
         if budget.lines <= 0:
             break
     if not fitting_pairs:
         return None
     shared_names = set.intersection(*map(set, fitting_pairs))
-    shared = [mistake for name, mistake in fitting_pairs[0].items() if name in shared_names]
-    if not shared:
+    shared_mistakes = [mistake for name, mistake in fitting_pairs[0].items() if name in shared_names]
+    if not shared_mistakes:
         return None
-    names = ", and ".join(m.name for m in shared)
-    questions = " ".join(dict.fromkeys(m.beside for m in shared))
-    text = in_words("two" if len(shared) > 1 else "two: one of them", names=names)
+    names = ", and ".join(m.name for m in shared_mistakes)
+    questions = " ".join(dict.fromkeys(m.beside for m in shared_mistakes))
+    text = in_words("two" if len(shared_mistakes) > 1 else "two: one of them", names=names)
     return Verdict(False, names, f"{text}\n{questions}", drawn=True, question=questions)
 
 

@@ -107,16 +107,16 @@ def move_to_uses(trial, edits, complete, names):
 
     Where an array is made, it may be what it should be: the mean of a product, say, by which something is multiplied.
     """
-    wanted = set()
+    operations = set()
     for edit in complete:
         match edit.holder, edit.new:
             case {"targets": [ast.Name(name)]}, ast.BinOp(_, op, ast.Name(factor)) if edit.kind == "a factor":
-                wanted.add((name, type(op), factor))
+                operations.add((name, type(op), factor))
     uses = []
     for edit in edits:
         match edit.holder[edit.key], edit.new:
             case ast.Name(name), ast.BinOp(ast.Name(operand), op, ast.Name(factor)) if name == operand:
-                if (name, type(op), factor) in wanted and trial.try_edit(edit).right == names:
+                if (name, type(op), factor) in operations and trial.try_edit(edit).right == names:
                     uses.append(edit)
     return [edit for edit in uses if trial.is_confirmed(edit, names)]
 
@@ -165,8 +165,8 @@ def find_pair(trial, results, names):
     nearest = [edit for _, edit in sorted(by_distance.values(), key=itemgetter(0))[:NEAREST]]
     trial.budget = Budget(LINES // 3)
     trial.edits = NEAREST**2
-    for first, second in sorted(combinations(range(len(nearest)), 2), key=sum):
-        first_edit, second_edit = nearest[first], nearest[second]
+    for i, j in sorted(combinations(range(len(nearest)), 2), key=sum):
+        first_edit, second_edit = nearest[i], nearest[j]
         pair = first_edit._replace(also=(second_edit,))
         is_same = first_edit.holder is second_edit.holder and first_edit.key == second_edit.key
         if not is_same and trial.try_edit(pair).right == names and trial.is_confirmed(pair, names):
@@ -327,10 +327,10 @@ class EditSearch:
     def compare_entries(self, t, results):
         """Return (what is right, the learner's own numbers, these) in trial t, each joined by `join_entries`."""
         if t not in self.entries_by_trial:
-            saved = self.budget
+            budget_before = self.budget
             self.budget = Budget(LINES)
             _, own_results = self.run_trial(t, self.codes.values())
-            self.budget = saved
+            self.budget = budget_before
             self.entries_by_trial[t] = [
                 join_entries(values, self.expected_results(t)) for values in (self.expected_results(t), own_results)
             ]
@@ -396,7 +396,7 @@ class EditSearch:
         """Return True if is_so(t, the right results, all results) in each further trial; False if the lines are used
         up."""
         codes = self.compile_edited(edit)
-        saved = self.budget
+        budget_before = self.budget
         self.budget = self.claims
         try:
             for t in self.further:
@@ -405,7 +405,7 @@ class EditSearch:
                     return False
             return True
         finally:
-            self.budget = saved
+            self.budget = budget_before
 
     def run_trial(self, t, codes):
         """Run trial t, and return (the names of the results that are right, the results)."""
@@ -416,9 +416,9 @@ class EditSearch:
         try:
             for code in codes:
                 exec(code, names)
-            results, changed = call(self.exercise, names[self.exercise.function.name], g)
-            changed = {*changed} - self.changes
-            return right_results(self.exercise, g, results, changed, CLOSE), [] if changed else results
+            results, changed_inputs = call(self.exercise, names[self.exercise.function.name], g)
+            changed_inputs = {*changed_inputs} - self.changes
+            return right_results(self.exercise, g, results, changed_inputs, CLOSE), [] if changed_inputs else results
         except BaseException:  # Stopped, too
             return set(), []
         finally:
@@ -430,9 +430,11 @@ class EditSearch:
         numbers = flatten(results, self.expected_results(t))
         if numbers is None or np.ptp(numbers) == 0:
             return set()
-        names, known = self.known_results(t)
-        is_far = np.abs(known - numbers) > ROUNDING * np.abs(known).max(axis=1, keepdims=True)  # False beside NaN, too
-        return {names[i] for i in np.flatnonzero(~is_far.any(axis=1)) if agree(numbers, known[i])}
+        names, known_rows = self.known_results(t)
+        is_far = np.abs(known_rows - numbers) > ROUNDING * np.abs(known_rows).max(
+            axis=1, keepdims=True
+        )  # False beside NaN, too
+        return {names[i] for i in np.flatnonzero(~is_far.any(axis=1)) if agree(numbers, known_rows[i])}
 
     def known_results(self, t):
         """Return (names, results (K, N)) of the known mistakes whose results have the right shapes in trial t."""
@@ -489,8 +491,8 @@ def flatten(results, rights):
 def join_entries(results, rights):
     """Join all numbers of some results into one array; nan for those that have another shape than the right ones."""
     if len(results) != len(rights):
-        return np.full(sum(expected.size for expected in rights), np.nan)
-    flat_results = [flatten([value], [expected]) for value, expected in zip(results, rights, strict=True)]
+        return np.full(sum(right.size for right in rights), np.nan)
+    flat_results = [flatten([value], [right]) for value, right in zip(results, rights, strict=True)]
     return np.concatenate(
         [np.full(b.size, np.nan) if a is None else a for a, b in zip(flat_results, rights, strict=True)]
     )
@@ -516,15 +518,15 @@ def suppress_side_effects():
     if not guard.installed:
         sys.addaudithook(guard)
         guard.installed = True
-    dropped = io.StringIO()
-    saved = guard.thread
+    sink = io.StringIO()
+    thread_before = guard.thread
     guard.thread = threading.get_ident()
     try:
-        with redirect_stdout(dropped), redirect_stderr(dropped), np.errstate(all="ignore"), warnings.catch_warnings():
+        with redirect_stdout(sink), redirect_stderr(sink), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        guard.thread = saved
+        guard.thread = thread_before
 
 
 def guard(event, arguments):
@@ -583,13 +585,13 @@ def find(wrongs):
         if mistake and mistake.name == place["left"] and not is_always:
             return None  # one mistake, and not two
     exercise, verdict = wrongs.exercise, wrongs.verdict
-    kind, where, question = make_question(place, wrongs)
-    first, *_ = verdict.text.split("\n")
+    kind, location, question = make_question(place, wrongs)
+    first_line, *_ = verdict.text.split("\n")
     if "left" in place:
         remaining = next(mistake for mistake in exercise.known_mistakes if mistake.name == place["left"])
         other_question = f"{in_words('the other one', name=remaining.name)} {remaining.beside}"
-        text = f"{first}\n{in_words('one of two', where=capitalise(where))} {question}\n{other_question}"
-        whole_question = f"{capitalise(where)}. {question} {other_question}"
+        text = f"{first_line}\n{in_words('one of two', where=capitalise(location))} {question}\n{other_question}"
+        whole_question = f"{capitalise(location)}. {question} {other_question}"
         return Verdict(False, f"{kind}, and {remaining.name}", text, drawn=True, question=whole_question)
     if len(place["lines"]) > 1:
         description = "a part: of lines, each" if place.get("each") else "a part: of lines"
@@ -600,19 +602,19 @@ def find(wrongs):
     if "nearer" in place or "more" in place:
         consequence = in_words("nearer" if "nearer" in place else "right: more")
     elif verdict.name == "changes its input":
-        changed = next(trial["changed"] for trial in wrongs.outcome.notes.trials if trial["changed"])
+        changed_inputs = next(trial["changed"] for trial in wrongs.outcome.notes.trials if trial["changed"])
         kind = "a copy"
-        consequence = in_words("unchanged", names=join_texts(changed))
+        consequence = in_words("unchanged", names=join_texts(changed_inputs))
         question = PLACES["a copy"]
     elif set(names) == set(exercise.gives):
         consequence = in_words("right: all")
     else:
         consequence = in_words("right", names=join_texts(names))
-    text = in_words("different", where=capitalise(where), what=description, then=consequence)
+    text = in_words("different", where=capitalise(location), what=description, then=consequence)
     if "alone" in place:
-        text = in_words("look", where=where)
-    whole_question = f"{capitalise(where)}. {question}"
-    return Verdict(False, kind, f"{first}\n{text} {question}", drawn=True, question=whole_question)
+        text = in_words("look", where=location)
+    whole_question = f"{capitalise(location)}. {question}"
+    return Verdict(False, kind, f"{first_line}\n{text} {question}", drawn=True, question=whole_question)
 
 
 def capitalise(text):
@@ -624,14 +626,14 @@ def make_question(place, wrongs):
     kind = place["kind"]
     part = place["part"]
     lines = list(map(str, place["lines"]))
-    where = in_words("lines" if len(lines) > 1 else "line", lines=join_texts(lines))
-    where = in_words("line: a part", where=where, part=part) if part else where
+    location = in_words("lines" if len(lines) > 1 else "line", lines=join_texts(lines))
+    location = in_words("line: a part", where=location, part=part) if part else location
     if kind == "a sum" and has_length_1_error(wrongs):
         kind = "an axis"
     name = kind.partition(": ")[0]
     if kind == "a sum" and not has_sum(wrongs.exercise) and "sum" not in part:  # what is asked about should be there
         kind = "in one place"
-    return name, where, PLACES[kind]
+    return name, location, PLACES[kind]
 
 
 def has_length_1_error(wrongs):
@@ -639,7 +641,7 @@ def has_length_1_error(wrongs):
     for g, trial in zip(wrongs.exercise.draw(wrongs.seed), wrongs.outcome.notes.trials, strict=False):
         for name, result in zip(wrongs.exercise.gives, trial["results"], strict=False):
             shape = result.get("shape", ())
-            expected = np.shape(getattr(g, name))
-            if tuple(shape) != expected:
-                return [n for n in shape if n != 1] == [n for n in expected if n != 1]
+            expected_shape = np.shape(getattr(g, name))
+            if tuple(shape) != expected_shape:
+                return [n for n in shape if n != 1] == [n for n in expected_shape if n != 1]
     return False

@@ -14,14 +14,14 @@ def unread_names(attempt):
     """
     exercise = attempt.exercise
     names_read = set(names_in(ast.parse(attempt.source)))
-    needed = set(names_in(ast.parse(exercise.answer)))
-    unread = [name for name in exercise.takes if name not in names_read]
-    not_needed = [name for name in exercise.takes if name not in needed]
+    needed_names = set(names_in(ast.parse(exercise.answer)))
+    unread_arguments = [name for name in exercise.takes if name not in names_read]
+    not_needed = [name for name in exercise.takes if name not in needed_names]
     arguments = set(exercise.takes)
     forms = [arguments.intersection(names_in(ast.parse(form))) for form in exercise.harmless_forms]
-    if len(unread) <= len(not_needed) or any(form <= names_read for form in forms):
+    if len(unread_arguments) <= len(not_needed) or any(form <= names_read for form in forms):
         return []
-    return [name for name in unread if name in needed]
+    return [name for name in unread_arguments if name in needed_names]
 
 
 def find(wrongs):

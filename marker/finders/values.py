@@ -59,18 +59,18 @@ def collect_values(trial, way):
     """Return [(a hidden name, its array in the first trial, the names that the right answer has for it)]: each array on
     the right answer's way that is neither a result nor given. trial.values has them for all trials."""
     exercise = trial.exercise
-    first = trial.order[0]
+    first_trial = trial.order[0]
     values = []
     function, _ = depart.compile_right_answer(exercise)
     states = [depart.record_states(function, way.right, exercise, g) for g in trial.draws]
-    g = trial.draws[first]
+    g = trial.draws[first_trial]
     known_arrays = [
         np.asarray(array)
         for array in (*exercise.make_arguments(g).values(), *sizes(g).values())
         if depart.is_number(array, "fi")
     ]
-    known_arrays += trial.expected_results(first)
-    for i, state in enumerate(states[first]):
+    known_arrays += trial.expected_results(first_trial)
+    for i, state in enumerate(states[first_trial]):
         for name, a in state.items():
             same = [names for _, value, names in values if np.array_equal(a, value)]
             if same:
@@ -121,9 +121,9 @@ def make_verdict(wrongs, name, line, lines, remaining):
     ask = depart.ask_what_happens(lines)
     if not remaining:
         return verdict._replace(text=f"{verdict.text}\n{in_words('values', name=name, line=line)} {ask}")
-    first, *_ = verdict.text.split("\n")
+    first_line, *_ = verdict.text.split("\n")
     remaining = next(mistake for mistake in wrongs.exercise.known_mistakes if mistake.name == remaining)
-    where = in_words("values: not right", name=name, line=line)
+    location = in_words("values: not right", name=name, line=line)
     other_text = f"{in_words('the other one', name=remaining.name)} {remaining.beside}"
-    text = f"{first}\n{in_words('one of two', where=where)} {ask}\n{other_text}"
-    return Verdict(False, remaining.name, text, drawn=True, question=f"{where}. {ask} {other_text}")
+    text = f"{first_line}\n{in_words('one of two', where=location)} {ask}\n{other_text}"
+    return Verdict(False, remaining.name, text, drawn=True, question=f"{location}. {ask} {other_text}")
