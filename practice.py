@@ -245,8 +245,8 @@ def choose_exercise(work, asked_exercise, command):
 
 def find_next(work, exercise):
     """Return the exercise that `next` leads to, or None."""
-    candidates = work.catalogue.exercises[work.catalogue.find_start(exercise, work.passed(exercise)) :]
-    return next((e for e in candidates if can_run(e) and not work.passed(e)), None)
+    candidates = work.catalogue.exercises[work.catalogue.find_start(exercise, work.has_passed(exercise)) :]
+    return next((e for e in candidates if can_run(e) and not work.has_passed(e)), None)
 
 
 def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
@@ -279,7 +279,7 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
         used = set()
         for proof in proofs:
             used.update(proof.exercises)
-        if exercise.name in used and all(work.passed(e) for e in work.catalogue.exercises if e.name in used):
+        if exercise.name in used and all(work.has_passed(e) for e in work.catalogue.exercises if e.name in used):
             print_text(f"`python practice.py prove {network_name}`  is it the same run as PyTorch's?", "good")
     if work.catalogue is OURS and exercise.reads:
         print_text("`python practice.py read YOUR_PICTURE`  and let it read your handwriting", "good")
@@ -371,7 +371,9 @@ def review_again(work, exercise, seed=None, all_of_it=False):
 
 def list_missing(work):
     """The names of the exercises that train still needs."""
-    return [name for name in network.HOLES if not (name in network.EXERCISES and work.passed(network.EXERCISES[name]))]
+    return [
+        name for name in network.HOLES if not (name in network.EXERCISES and work.has_passed(network.EXERCISES[name]))
+    ]
 
 
 def train(work):
@@ -542,7 +544,7 @@ def list_all(work):
             is_so = {
                 "review": exercise.name in waiting,
                 "seen": exercise.name in work.progress["seen"],
-                "passed": work.passed(exercise),
+                "passed": work.has_passed(exercise),
                 "changed": exercise.name in work.progress["passed"],
             }
             done = next((word for word in is_so if is_so[word]), "")
@@ -620,7 +622,7 @@ def print_solution(work, exercise):
     Raises UserError if not all hints were shown.
     """
     n = work.catalogue.number(exercise)
-    if not work.passed(exercise):
+    if not work.has_passed(exercise):
         if work.progress["hints"].get(exercise.name, 0) < len(exercise.hints):
             raise UserError(
                 f"exercise {n} has not passed yet (as the file is now): `python practice.py hint {exercise.name}`; "

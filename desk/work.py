@@ -71,7 +71,7 @@ class Work:
                 file.write(make_handout(exercise).encode())
         return path
 
-    def passed(self, exercise):
+    def has_passed(self, exercise):
         """Return True if the file as it is now has passed."""
         with suppress(UserError):
             return self.progress["passed"].get(exercise.name) == digest(self.folder / f"{exercise.name}.py")
@@ -97,7 +97,7 @@ class Work:
             self.note("due", review.choose_day(self.progress, has_passed=True), exercise)
         saw_solution = exercise.name in self.progress["seen"]
         name, part = self.catalogue.find_part(exercise)
-        done = f' "{name}" is done.' if not has_passed_before and all(map(self.passed, part)) else ""
+        done = f' "{name}" is done.' if not has_passed_before and all(map(self.has_passed, part)) else ""
         texts = [
             ("Passed, after a look at the solution." if saw_solution else f"Passed. That makes {self.score()}.") + done
         ]
@@ -127,7 +127,7 @@ class Work:
     def score(self):
         """Return how many exercises have passed without a look at the solution, as text."""
         passed_exercises = [
-            e for e in self.catalogue.exercises if self.passed(e) and e.name not in self.progress["seen"]
+            e for e in self.catalogue.exercises if self.has_passed(e) and e.name not in self.progress["seen"]
         ]
         return f"{len(passed_exercises)} of {len(self.catalogue.exercises)}"
 

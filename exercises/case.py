@@ -70,9 +70,9 @@ class Case(Kind):
     def complete(self, exercise):
         load_recorded(exercise.name)
 
-    def problems(self, exercise, marked):
+    def problems(self, exercise, mark_text):
         yield from self.problems_of_symptoms(exercise)
-        yield from super().problems(exercise, marked)
+        yield from super().problems(exercise, mark_text)
 
     def problems_of_symptoms(self, exercise):
         """Yield the problems with a case's recorded runs, as texts."""
@@ -168,7 +168,7 @@ class Case(Kind):
             return refused("no diagnosis", does=does)
         return Verdict(True, "passed", f"It {does}.\n{exercise.evidence}")
 
-    def opening(self, exercise, written, say):
+    def opening(self, exercise, source, say):
         """Print how a case shows itself; and, until the file with this text names one, the suspects."""
         lines_by_run = load_recorded(exercise.name)
         say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
@@ -177,7 +177,7 @@ class Case(Kind):
             print(f"{sick_line:38}{healthy_line}")
         say(f"\nThe curves: {relative_path(PICTURES / exercise.name)}.png")
         say("Run it with `python practice.py run`.")
-        if re.search(r"^DIAGNOSIS *= *\.\.\.", written, re.MULTILINE):
+        if re.search(r"^DIAGNOSIS *= *\.\.\.", source, re.MULTILINE):
             say("The suspects, for DIAGNOSIS:\n")
             for word, (meaning, _) in SUSPECTS.items():
                 say(f"  {json.dumps(word):13} {meaning}")

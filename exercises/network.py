@@ -240,7 +240,10 @@ def list_definitions(node, source):
         return [(node.name, source)]
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return [(name, source) for target in targets for name in sorted(find_assigned_names(target))]
+        names = []
+        for target in targets:
+            names += sorted(find_assigned_names(target))
+        return [(name, source) for name in names]
     if isinstance(node, (ast.Import, ast.ImportFrom)):  # each name has a statement of its own
         definitions = []
         for alias in node.names:
@@ -296,7 +299,8 @@ def find_two_layers(params):
         for W1, W2 in ((first_matrix, second_matrix), (first_matrix.T, second_matrix.T)):
             if W1.shape[0] == PIXELS and W2.shape == (W1.shape[1], SCORES):
                 vectors = [a.ravel() for a in arrays if a.size == max(a.shape)]
-                b1, b2 = ([a for a in vectors if len(a) == n] for n in W2.shape)
+                b1 = [a for a in vectors if len(a) == W2.shape[0]]
+                b2 = [a for a in vectors if len(a) == W2.shape[1]]
                 b1, b2 = (b1[:1], b1[1:]) if len(b1) == 2 and b1 is not b2 and W2.shape[0] == SCORES else (b1, b2)
                 if len(b1) < 2 and len(b2) < 2:
                     biases = [

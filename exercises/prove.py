@@ -110,10 +110,10 @@ class LearnerCode:
             self.compare(name, output, result, variables[output], location)
         return results
 
-    def compare(self, name, output, result, expected, location=""):
+    def compare(self, name, output, result, expected_result, location=""):
         """Record the first array that differs from what is expected."""
-        if self.first_wrong is None and not agree(result, expected):
-            self.first_wrong = name, output, location, self.step, float(np.abs(result - expected).max())
+        if self.first_wrong is None and not agree(result, expected_result):
+            self.first_wrong = name, output, location, self.step, float(np.abs(result - expected_result).max())
 
 
 @cache

@@ -360,14 +360,14 @@ def check_samples_match_logits(evidence):
     texts = encode_names(names)
     was_sampled = make_loss_mask(texts) & (np.arange(T) >= np.array([[len(prompt)] for prompt in prompts]))
     log_p = compute_log_probs(evidence.calls, evidence.params, texts)
-    deviations, mean, expected = measure_deviation(log_p, texts, was_sampled)
+    deviations, mean, expected_mean = measure_deviation(log_p, texts, was_sampled)
     if not abs(deviations) < 5:
         for shift, side in ((1, "before"), (-1, "after")):
             shifted_texts = np.where(was_sampled & (texts > 0), (texts.astype(int) - 1 + shift) % 26 + 1, texts)
             shifted_log_p = compute_log_probs(evidence.calls, evidence.params, shifted_texts)
             if abs(measure_deviation(shifted_log_p, shifted_texts, was_sampled)[0]) < 5:
                 raise wrong("write returns other letters: moved", side=side)
-        raise make_sampling_error(deviations, mean, expected)
+        raise make_sampling_error(deviations, mean, expected_mean)
     i, position = np.ogrid[: len(texts), :T]
     halves = {"every other name": i % 2, "four names of every eight": i // 4 % 2}
     halves |= {"the second half of the names": 2 * i // len(i), "every other place": position % 2}
@@ -400,10 +400,10 @@ def check_known_names(evidence, names):
         raise wrong("write is not as logits: known", n=len(names), count=count, wanted=p_known.sum())
 
 
-def make_sampling_error(deviations, mean, expected, part=""):
+def make_sampling_error(deviations, mean, expected_mean, part=""):
     """Return the exception for letters that are drawn with other probabilities than those of `logits`."""
     comparison = "likelier" if deviations < 0 else "less likely"
-    return wrong("write is not as logits", how=comparison, part=part, mine=mean, wanted=expected)
+    return wrong("write is not as logits", how=comparison, part=part, mine=mean, wanted=expected_mean)
 
 
 def compute_log_probs(calls, params, texts):

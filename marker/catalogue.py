@@ -105,7 +105,10 @@ class Catalogue:
     def by_folder(self):
         """{folder: its exercises}"""
         subfolders = sorted({subfolder for _, subfolder, _ in self.order})
-        return {name: tuple(e for e in self.exercises if e.file.parent == self.path / name) for name in subfolders}
+        exercises_by_folder = {}
+        for name in subfolders:
+            exercises_by_folder[name] = tuple(e for e in self.exercises if e.file.parent == self.path / name)
+        return exercises_by_folder
 
     def number(self, exercise):
         return self.exercises.index(exercise) + 1

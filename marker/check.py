@@ -148,7 +148,9 @@ def find_draw_error(exercise, seed, seconds=SECONDS):
 def wrong_sizes(exercise, seed):
     """Yield a text for each size that no learner's number could be told from, or that the marker does not know."""
     rng = np.random.default_rng(seed)
-    draws = [draw(rng) for draw in exercise.inputs for _ in range(SIZE_DRAWS)]
+    draws = []
+    for draw in exercise.inputs:
+        draws += [draw(rng) for _ in range(SIZE_DRAWS)]
     names = set()
     for g in draws:
         names.update(name for name, value in vars(g).items() if isinstance(value, np.integer))
@@ -182,7 +184,10 @@ def find_wrong_axis(exercise, name, axis, arrays):
     lengths = {a.shape[axis] for _, a in arrays}
     if size and not size.isidentifier():
         return "", size
-    matching_sizes = [key for key in sizes(arrays[0][0]) if all(sizes(g).get(key) == a.shape[axis] for g, a in arrays)]
+    matching_sizes = []
+    for key in sizes(arrays[0][0]):
+        if all(sizes(g).get(key) == a.shape[axis] for g, a in arrays):
+            matching_sizes.append(key)
     is_named = bool(size or matching_sizes or is_first)
     size = size or (matching_sizes[0] if matching_sizes else "")
     length = f"the length of axis {axis} of {name}"

@@ -179,7 +179,7 @@ def explain_misfit(source, line, names, operands):
     return None
 
 
-def explain_shapes(left, a, sign, right, b, operands):
+def explain_shapes(left_node, a, sign, right_node, b, operands):
     """Return a text on why two arrays of these shapes do not fit as the sides of an operation; or None."""
     if sign == "@":
         m = a[-1]
@@ -192,13 +192,13 @@ def explain_shapes(left, a, sign, right, b, operands):
             text = said("axes before")
         else:
             return None
-        sides = (left, a), (right, b)
+        sides = (left_node, a), (right_node, b)
         is_transposed = any(getattr(side, "attr", "") == "T" and len(shape) > 2 for side, shape in sides)
         return f"{text} {said('turned')}" if is_transposed else text
     if can_broadcast(a, b):
         return None
     text = said("entry by entry")
-    for side in (left, right):
+    for side in (left_node, right_node):
         question = operands.get(ast.unparse(side))
         if question:
             return f"{text} {question}"

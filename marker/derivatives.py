@@ -354,8 +354,12 @@ def describe_smallest(loss, gradients, params, batch, examples, max_tries=150):
                     return k, off_entry, batch_gradients[k]
         return None
 
-    examples_alone = (tuple(a[i : i + 1].copy() for a in batch) for i in range(min(len(batch[0]), 20)))
-    example = next(filter(find_wrong_entry, examples_alone), None)
+    example = None
+    for i in range(min(len(batch[0]), 20)):
+        single_example = tuple(a[i : i + 1].copy() for a in batch)
+        if find_wrong_entry(single_example):
+            example = single_example
+            break
     if example is None:
         return ""
     entries = example[0].reshape(-1)  # a view of it

@@ -443,9 +443,9 @@ def format_digits(a):
         return " ".join(f"{entry:.7e}" for entry in np.ravel(np.asarray(a, np.float64)))
 
 
-def has_equal_size(first, second):
+def has_equal_size(first_draw, second_draw):
     """Return True if some size of two draws is the same."""
-    return bool(sizes(first).items() & sizes(second).items())
+    return bool(sizes(first_draw).items() & sizes(second_draw).items())
 
 
 def draw_distinct_pair(draw, rng, first_draw):

@@ -161,7 +161,9 @@ def make_block(part, takes):
         return Block("table", rows)
     terms = parse_terms(part, takes)
     if terms:
-        names = [name for names, _ in terms for name, _ in SHAPED.findall(names)]
+        names = []
+        for names_with_shapes, _ in terms:
+            names += [name for name, _ in SHAPED.findall(names_with_shapes)]
         return Block("terms", terms, tuple(name for name in names if name in takes))
     return Block("formulas" if FORMULA.search(part) else "sentences", lines)
 

@@ -137,8 +137,10 @@ def compute_opening(arrays, facts):
     source = SimpleNamespace(mean_and_std=(facts["mean"], facts["std"]))
     logits = model.forward(data.to_input(pixels, SimpleNamespace(run=run, source=source)))
     values = {"a1": model.a1, "logits": logits, "p": softmax(logits)}
-    rounded_values = {name: [float(f"{value:.6g}") for value in row[0]] for name, row in values.items()}
-    return {"pixels": pixels[0].tolist()} | rounded_values
+    opening = {"pixels": pixels[0].tolist()}
+    for name, row in values.items():
+        opening[name] = [float(f"{value:.6g}") for value in row[0]]
+    return opening
 
 
 def make_packs(arrays):

@@ -132,7 +132,7 @@ def compare_first_wrong(exercise, seed, outcome):
                 if not agree(actual, expected):
                     given_arrays = arrays_in(exercise.make_arguments(inputs)).values()
                     is_telling = expected.size == 1 or any(
-                        agree(a, b) for a in given_arrays for b in (actual, expected)
+                        agree(array, actual) or agree(array, expected) for array in given_arrays
                     )
                     return crop_arrays(actual, expected) | {"name": name, "isTelling": is_telling}
                 if result["dtype"] != "float64":
@@ -155,10 +155,15 @@ def crop_arrays(actual, expected):
         max(0, min(i - MOST_SHOWN // 2, n - MOST_SHOWN)) for i, n in zip((row, column), rows[1].shape, strict=True)
     ]
     part = tuple(slice(start, start + MOST_SHOWN) for start in corner)
-    actual, expected = ([[convert_number(v) for v in row] for row in a[part]] for a in rows)
+    actual_rows, expected_rows = (convert_rows(a[part]) for a in rows)
     furthest = [row - corner[0], column - corner[1]] if has_same_shape else None
     place = {"lead": lead, "corner": corner, "axes": errors.ndim if has_same_shape else 0, "furthest": furthest}
-    return {"mine": actual, "right": expected} | place
+    return {"mine": actual_rows, "right": expected_rows} | place
+
+
+def convert_rows(array):
+    """Return the rows of an array as lists of numbers for JSON."""
+    return [list(map(convert_number, row)) for row in array]
 
 
 def run_session(blocks):
@@ -234,7 +239,7 @@ def unpack(name):
         work = Work(folder, OURS)
         is_damaged = True
     files = {name: (folder / f"{name}.py").read_text(encoding="utf-8", errors="replace") for name in paths}
-    passed_files = {name: text for name, text in files.items() if work.passed(BY_NAME[name])}
+    passed_files = {name: text for name, text in files.items() if work.has_passed(BY_NAME[name])}
     progress = {} if is_damaged else work.progress
     paths = {"files": files, "passed": passed_files, "progress": progress}
     return {"work": paths, "damaged": is_damaged, "unread": skipped_files}

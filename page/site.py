@@ -199,12 +199,20 @@ def slim_library(library):
 def collect_project():
     """Return the files that the exercises need: {name: text, or such a dict for a folder}."""
     files = {}
-    for path in sorted(path for pattern in PROJECT for path in ROOT.glob(pattern)):
+    for path in find_paths(ROOT, PROJECT):
         folder = files
         for name in path.relative_to(ROOT).parent.parts:
             folder = folder.setdefault(name, {})
         folder[path.name] = path.read_text(encoding="utf-8")
     return files
+
+
+def find_paths(folder, patterns):
+    """Return the paths in a folder that fit one of these patterns, sorted."""
+    paths = []
+    for pattern in patterns:
+        paths += folder.glob(pattern)
+    return sorted(paths)
 
 
 def pack_images():
@@ -470,8 +478,11 @@ def render_symptom(exercise, pages):
 
 
 def render_table(name, rows):
-    cells = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<table class="{name}" tabindex="0">{cells}</table>'
+    html_rows = []
+    for row in rows:
+        cells = "".join(f"<td>{cell}</td>" for cell in row)
+        html_rows.append(f"<tr>{cells}</tr>")
+    return f'<table class="{name}" tabindex="0">{"".join(html_rows)}</table>'
 
 
 def link_exercises(exercise, text):
@@ -569,8 +580,10 @@ def render_turned_table(rows):
     """Render a wide table, turned on its side."""
     columns = max(map(len, rows))
     rows = [[*row, *row[-1:] * (columns - len(row))] for row in rows]
-    cells = [[f"<code>{html.escape(cell)}</code>" for cell in row] for row in zip(*rows, strict=True)]
-    return render_table("turned", cells)
+    columns_of_cells = []
+    for row in rows:
+        columns_of_cells.append([f"<code>{html.escape(cell)}</code>" for cell in row])
+    return render_table("turned", zip(*columns_of_cells, strict=True))
 
 
 def render_terms(terms):
@@ -651,29 +664,27 @@ def fill_service_worker(folder):
 
     It keeps the rest when it is asked for; worker.js keeps Python; and version.json is asked for each time.
     """
-    paths = sorted(path.relative_to(folder).as_posix() for pattern in AHEAD for path in folder.glob(pattern))
+    paths = sorted(path.relative_to(folder).as_posix() for path in find_paths(folder, AHEAD))
     holes = {"name": f"pages {compute_folder_digest(folder)}", "files": json.dumps(paths)}
     return fill((LESSONS / "sw.js").read_text(encoding="utf-8"), holes)
 
 
 def compute_packed_size(folder, *patterns):
     """Return the bytes of these files, gzipped if they are not compressed yet."""
-    paths = [path for pattern in patterns for path in folder.glob(pattern)]
-    packed_suffixes = (".xz", ".gzip")
-    return sum(
-        path.stat().st_size if path.suffix in packed_suffixes else len(gzip.compress(path.read_bytes()))
-        for path in paths
-    )
+    size = 0
+    for path in find_paths(folder, patterns):
+        size += path.stat().st_size if path.suffix in (".xz", ".gzip") else len(gzip.compress(path.read_bytes()))
+    return size
 
 
 def find_own_lines():
     """Return {name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
-    return {
-        name: exercise_name
-        for exercise_name in network.HOLES
-        for name in BY_NAME[exercise_name].gives
-        if name in COMPUTED
-    }
+    exercise_by_line = {}
+    for exercise_name in network.HOLES:
+        for name in BY_NAME[exercise_name].gives:
+            if name in COMPUTED:
+                exercise_by_line[name] = exercise_name
+    return exercise_by_line
 
 
 def fill_front_page(pages, site_data, arrays):
@@ -684,7 +695,9 @@ def fill_front_page(pages, site_data, arrays):
     """
     names = {"one_image", *find_own_lines().values()}
     asked_exercises = [exercise for exercise in site_data["exercises"] if exercise["name"] in names]
-    exercises = [{key: exercise[key] for key in ASKED} for exercise in asked_exercises]
+    exercises = []
+    for exercise in asked_exercises:
+        exercises.append({key: exercise[key] for key in ASKED})
     facts = data_file.make_facts(arrays) | site_data["data"] | {"runtime": site_data["runtime"], "exercises": exercises}
     return fill_template(
         pages.resolve_links(TEMPLATE.read_text(encoding="utf-8"), TEMPLATE),

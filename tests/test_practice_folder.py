@@ -156,7 +156,7 @@ def test_it_is_practised_as_this_projects_own(learner, tmp_path):
     assert "Exercise 2 (Averages, 2 of 2)" in learner("next")
     assert "weighted_mean" in learner("list") and "passed" in learner("list")
     assert "Review of exercise 1" in learner("review", "weighted_mean")
-    assert Work(learner.folder, SUBJECT).passed(SUBJECT.by_name["weighted_mean"])
+    assert Work(learner.folder, SUBJECT).has_passed(SUBJECT.by_name["weighted_mean"])
     assert "0 of 4 passed" in learner("list", "--folder", tmp_path / "another")
 
 

@@ -25,7 +25,10 @@ def probe_deep(module, rng, train):
     if not can_be_called_with(module.forward, 2) or not can_be_called_with(module.backward, 3):
         return probe_training(module)
     sizes = ((784, 64), (64, 64), (64, 64), (64, 10))
-    layers = [[W, rng.normal(0, 0.3, len(b))] for W, b in (init_he(rng, *s) for s in sizes)]
+    layers = []
+    for size in sizes:
+        W, b = init_he(rng, *size)
+        layers.append([W, rng.normal(0, 0.3, len(b))])
     x = rng.normal(size=(7, 784))
     y = rng.integers(10, size=7)
     dlogits = softmax_cross_entropy(run_on_tape(layers, x)[0].value, y)[1]
@@ -142,15 +145,14 @@ def probe_cleared(module, rng, train):
         models_by_id[id(model)] = model
         return original(model, *arguments, **options)
 
+    def is_last_gradient(g):
+        return any(g.equal(last_gradient) for last_gradient in last_gradients if last_gradient.shape == g.shape)
+
     def find(original, *arguments, **options):
-        present_gradients = [
-            p.grad for model in models_by_id.values() for p in model.parameters() if p.grad is not None
-        ]
-        was_clear.append(
-            not any(
-                g.any() and not any(g.equal(r) for r in last_gradients if r.shape == g.shape) for g in present_gradients
-            )
-        )
+        present_gradients = []
+        for model in models_by_id.values():
+            present_gradients += [p.grad for p in model.parameters() if p.grad is not None]
+        was_clear.append(not any(g.any() and not is_last_gradient(g) for g in present_gradients))
         gradients = original(*arguments, **options)
         last_gradients[:] = [] if gradients is None else [g.clone() for g in gradients]
         return gradients
@@ -251,9 +253,8 @@ def probe_pixels(module, rng, train):
     with replaced_images(module, (images, y, images[:half], y[:half])):
         passes = record_passes(module.train, MLP, MLP, lambda model, x: np.array(x, float).reshape(len(x), -1))
     direction = rng.normal(size=784)  # a number for each image
-    learned_projections, read_projections = (
-        [x @ direction for x, was_learned in passes if was_learned is kind] for kind in (True, False)
-    )
+    learned_projections = [x @ direction for x, was_learned in passes if was_learned is True]
+    read_projections = [x @ direction for x, was_learned in passes if was_learned is False]
     if not learned_projections or not read_projections:
         return False
     sorted_learned = np.sort(np.concatenate(learned_projections))
@@ -275,9 +276,8 @@ def probe_leak(module, rng, train):
         return {row.tobytes() for row in np.packbits(x > x.mean(axis=1, keepdims=True), axis=1)}
 
     passes = record_passes(train, MLP, MLP, hash_images)
-    learned_images, read_images = (
-        set().union(*(rows for rows, was_learned in passes if was_learned is kind)) for kind in (True, False)
-    )
+    learned_images = set().union(*(rows for rows, was_learned in passes if was_learned is True))
+    read_images = set().union(*(rows for rows, was_learned in passes if was_learned is False))
     # Fewer than 1 in 100 images may be in both: some 1s look the same.
     return (
         len(learned_images) > 100

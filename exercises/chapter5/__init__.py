@@ -85,7 +85,10 @@ def compute_graph_loss(a, b, function):
 def list_recursive_visits(loss, step=1):
     """Return the order in which a function visits that calls itself for each parent, from the first on or from the
     last."""
-    return [loss, *(node for parent, _ in loss.edges[::step] for node in list_recursive_visits(parent, step))]
+    nodes = [loss]
+    for parent, _ in loss.edges[::step]:
+        nodes += list_recursive_visits(parent, step)
+    return nodes
 
 
 def make_walk_arguments(g):

@@ -37,7 +37,8 @@ shapes = (("C", "BC"), ("B1", "BC"), ("BC", "BC"), ("T1", "BTC"), ("B1C", "BTC")
 def draw(rng, shape, whole):
     """An array that was stretched to the shape of dy, which is `whole`: letters of B, T and C, and 1."""
     sizes = dict(zip("BTC", rng.permutation([2, 3, 4, 5, 7])[:3].tolist(), strict=True))
-    a, dy = (rng.normal(size=[sizes.get(letter, 1) for letter in letters]) for letters in (shape, whole))
+    a = rng.normal(size=[sizes.get(letter, 1) for letter in shape])
+    dy = rng.normal(size=[sizes.get(letter, 1) for letter in whole])
     return SimpleNamespace(**sizes, a=a, dy=dy, shape=a.shape)
 
 

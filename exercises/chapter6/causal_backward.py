@@ -31,15 +31,15 @@ from exercises import chapter6
 from gpt_np import CausalSoftmax
 
 
-def draw(rng, apart=False):
+def draw(rng, has_far_rows=False):
     """The scores of `causal_mask` in the middle of a training: the way back through softmax and mask."""
-    g = chapter6.draw_masked_scores(rng, apart)
+    g = chapter6.draw_masked_scores(rng, has_far_rows)
     g.dweights = rng.normal(0.5, 1, g.scores.shape)
     return g
 
 
 INPUTS = [draw]
-FURTHER = [partial(draw, apart=True)]
+FURTHER = [partial(draw, has_far_rows=True)]
 LOSS = {"scores": lambda scores, dweights: (CausalSoftmax().forward(scores) * dweights).sum()}
 COUNTS = {"B": "texts", "T": "places"}
 ENTRYWISE = "scores"

@@ -36,23 +36,23 @@ def cross_entropy(logits, y):
     return softmax_cross_entropy(logits.reshape(-1, logits.shape[-1]), y.ravel())[0]
 
 
-def draw(rng, apart=False):
+def draw(rng, has_far_rows=False):
     """What a network says at each place of some texts, and what comes next there.
 
-    apart: the rows of a text lie far from 0, and from each other. One right word has a p of 2e-9 or less: no guard
-    against log(0) may begin above that.
+    has_far_rows: the rows of a text lie far from 0, and from each other. One right word has a p of 2e-9 or less: no
+    guard against log(0) may begin above that.
     """
     B, T, V = chapter6.draw_sizes(rng, 3)
     logits = rng.normal(0, 1.5, (B, T, V))
     y = rng.integers(0, V, (B, T))
-    if apart:
+    if has_far_rows:
         logits[0, 0, y[0, 0]] = logits[0, 0].min() - 20
         logits += chapter6.make_row_offsets(T)[:, np.newaxis]
     return SimpleNamespace(B=B, T=T, V=V, logits=logits, y=y, loss=cross_entropy(logits, y))
 
 
 INPUTS = [draw]
-FURTHER = [partial(draw, apart=True)]
+FURTHER = [partial(draw, has_far_rows=True)]
 LOSS = {"logits": cross_entropy}
 COUNTS = {"B": "texts", "T": "places", "V": "words"}
 

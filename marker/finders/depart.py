@@ -95,7 +95,9 @@ def find_way(wrongs):
             states.append((own_states, record_states(answer, right_steps, exercise, g), g))
     if len(states) < DRAWS or states[0][2] is not draws[0]:
         return None
-    written_names = [(i, n) for i, step in enumerate(own_steps) for n in step.writes]
+    written_names = []
+    for i, step in enumerate(own_steps):
+        written_names += [(i, name_written) for name_written in step.writes]
     is_right = {(i, n) for i, n in written_names if is_right_in_all(states, i, n, exercise)}
     is_given = {(i, n) for i, n in written_names if is_given_in_all(states, i, n, exercise)}
     return Way(own_steps, right_steps, states, is_right, is_given)

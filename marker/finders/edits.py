@@ -110,8 +110,8 @@ def merge_edits(edits):
             if isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and new.left is old.left:
                 slip = edit.place[0], type(old.op), type(new.op)
             if isinstance(old, ast.Call) and isinstance(new, ast.Call) and is_method_of(old) and is_method_of(new):
-                same_arguments = [ast.dump(item) for call in (old, new) for item in (*call.args, *call.keywords)]
-                slip = old.func.attr, new.func.attr, *same_arguments
+                arguments = [*old.args, *old.keywords, *new.args, *new.keywords]
+                slip = old.func.attr, new.func.attr, *map(ast.dump, arguments)
             if edit.kind == "parentheses" and isinstance(old, ast.BinOp) and isinstance(old.left, ast.BinOp):
                 slip = type(old.op), type(old.left.op), isinstance(new.right, ast.BinOp), type(new.op)
             by_slip.setdefault((edit.kind, id(edit.function), slip), {})[id(edit.holder), edit.key] = edit
@@ -451,49 +451,49 @@ def find_place(node, new):
     return span(node)
 
 
-def regroupings(left, op, right):
-    """Yield `left op right` with its parentheses elsewhere."""
-    if isinstance(left, ast.BinOp):  # (a + b) * c, where a + (b * c) belongs
-        yield ast.BinOp(left.left, left.op, ast.BinOp(left.right, op, right))
-        yield attach_last(left, op, right)
-    new_call = move_into_call(left, op, right)
+def regroupings(left_node, op, right_node):
+    """Yield `left_node op right_node` with its parentheses elsewhere."""
+    if isinstance(left_node, ast.BinOp):  # (a + b) * c, where a + (b * c) belongs
+        yield ast.BinOp(left_node.left, left_node.op, ast.BinOp(left_node.right, op, right_node))
+        yield attach_last(left_node, op, right_node)
+    new_call = move_into_call(left_node, op, right_node)
     if new_call is not None:  # sqrt(a) * b, where sqrt(a * b) belongs
         yield new_call
-    match left, right:
+    match left_node, right_node:
         case ast.Call(function, [a], []), ast.Call(other_function, [b], []):
             if ast.dump(function) == ast.dump(other_function):
                 yield make_call(function, [ast.BinOp(a, op, b)], [])  # exp(a) - exp(b)
-    if isinstance(right, ast.BinOp):
-        yield ast.BinOp(ast.BinOp(left, op, right.left), right.op, right.right)
-        yield attach_first(left, op, right)
+    if isinstance(right_node, ast.BinOp):
+        yield ast.BinOp(ast.BinOp(left_node, op, right_node.left), right_node.op, right_node.right)
+        yield attach_first(left_node, op, right_node)
 
 
-def attach_first(left, op, right):
-    """Put `left op` before the first operand of all those in `right`."""
-    if isinstance(right, ast.BinOp):
-        return ast.BinOp(attach_first(left, op, right.left), right.op, right.right)
-    return ast.BinOp(left, op, right)
+def attach_first(left_node, op, right_node):
+    """Put `left_node op` before the first operand of all those in `right_node`."""
+    if isinstance(right_node, ast.BinOp):
+        return ast.BinOp(attach_first(left_node, op, right_node.left), right_node.op, right_node.right)
+    return ast.BinOp(left_node, op, right_node)
 
 
-def attach_last(left, op, right):
-    """Put `op right` behind the last operand of all those in `left`."""
-    if isinstance(left, ast.BinOp):
-        return ast.BinOp(left.left, left.op, attach_last(left.right, op, right))
-    return ast.BinOp(left, op, right)
+def attach_last(left_node, op, right_node):
+    """Put `op right_node` behind the last operand of all those in `left_node`."""
+    if isinstance(left_node, ast.BinOp):
+        return ast.BinOp(left_node.left, left_node.op, attach_last(left_node.right, op, right_node))
+    return ast.BinOp(left_node, op, right_node)
 
 
-def move_into_call(left, op, right):
-    """Put `op right` inside the parentheses of the call at the end of `left`; None if it does not end with one."""
-    if isinstance(left, ast.BinOp):
-        new_call = move_into_call(left.right, op, right)
-        return new_call and ast.BinOp(left.left, left.op, new_call)
+def move_into_call(left_node, op, right_node):
+    """Put `op right_node` into the call at the end of `left_node`. Return None if it does not end with a call."""
+    if isinstance(left_node, ast.BinOp):
+        new_call = move_into_call(left_node.right, op, right_node)
+        return new_call and ast.BinOp(left_node.left, left_node.op, new_call)
     unsuitable_kinds = (ast.Tuple, ast.List, ast.Starred, ast.Lambda)
     if (
-        isinstance(left, ast.Call)
-        and len(left.args) == 1
-        and not (left.keywords or isinstance(left.args[0], unsuitable_kinds))
+        isinstance(left_node, ast.Call)
+        and len(left_node.args) == 1
+        and not (left_node.keywords or isinstance(left_node.args[0], unsuitable_kinds))
     ):
-        return make_call(left.func, [ast.BinOp(left.args[0], op, right)], [])
+        return make_call(left_node.func, [ast.BinOp(left_node.args[0], op, right_node)], [])
     return None
 
 

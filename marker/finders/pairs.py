@@ -25,7 +25,10 @@ def find(wrongs):
     wrong = [t for t, trial in enumerate(trials) if not is_explained(trial["numbers"], {}, draws[t])]
     order = [*wrong, *(t for t in range(len(trials)) if t not in wrong)]
     budget = Budget(PAIR_LINES)
-    entries = np.concatenate([a.ravel() for trial in trials for a in trial["numbers"].values()] or [[]])
+    flat_arrays = []
+    for trial in trials:
+        flat_arrays += [a.ravel() for a in trial["numbers"].values()]
+    entries = np.concatenate(flat_arrays or [[]])
     if not wrong or np.ptp(entries) == 0:  # the same number everywhere says nothing: the mean of all p is 0.1, too
         return None
     fitting_pairs = []

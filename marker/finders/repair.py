@@ -201,7 +201,11 @@ def describe_edits(edits, source, results):
     if several:  # then it takes all of them, the outer ones, too
         inner = [edits[0], *several]
     else:
-        inner = [edit for edit in edits if not any(is_within(other_edit.place, edit.place) for other_edit in edits)]
+        all_places = [edit.place for edit in edits]
+        inner = []
+        for edit in edits:
+            if not any(is_within(place, edit.place) for place in all_places):
+                inner.append(edit)
     kinds = {edit.kind for edit in inner}
     kinds = kinds - WEAK or kinds
     places = {edit.place for edit in inner}

@@ -463,7 +463,7 @@ def test_work_goes_to_the_terminal_and_back(anew, tmp_path):
     assert mine["files"]["logits.1"] == mine["files"]["softmax"] == mine["passed"]["softmax"] == "mine"
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
-    assert Work(tmp_path / "my_practice", OURS).passed(BY_NAME["dz1"])
+    assert Work(tmp_path / "my_practice", OURS).has_passed(BY_NAME["dz1"])
     assert not archives.unpack(OURS.by_name, path, tmp_path / "unpacked")
     files, seen, *_ = classroom.find_files(OURS, tmp_path / "unpacked")
     assert {*files} >= {"dz1", "loss", "logits"} and seen == {"loss"}
