@@ -174,7 +174,8 @@ class Calls:
     examples_name = "examples"  # in the plural
     claim_range = ""  # what the number should be that `train` claims
     sentences = OF_NETWORKS
-    mean_terms, factor_questions = {}, {}
+    mean_terms = {}  # noqa: RUF012
+    factor_questions = {}  # noqa: RUF012
 
     def __init__(self, module, **replacements):
         self.module = module
@@ -388,7 +389,8 @@ def check_gradients(calls, params, batches, rng, thorough=True):
         a is None or np.array_equal(a, second_gradients.get(k), equal_nan=True) for k, a in first_gradients.items()
     ):
         raise wrong("gradients by chance", examples=calls.examples_name)
-    terms, questions = calls.mean_terms, calls.factor_questions
+    terms = calls.mean_terms
+    questions = calls.factor_questions
     return check(calls.loss, calls.gradients, params, batches, rng, calls.examples_name, thorough, terms, questions)
 
 
@@ -430,7 +432,8 @@ def check_gradients_during_training(evidence):
 
 def check_descent(evidence):
     """Check that all arrays that have a gradient move, and against it. Raises `Wrong`."""
-    trace, paths = evidence.trace, evidence.trained_paths
+    trace = evidence.trace
+    paths = evidence.trained_paths
     first_arrays = floats(trace.snapshots[0].params)
     last_arrays = floats(trace.params)
     n_empty = sum(not snapshot.batch[0].size for snapshot in trace.snapshots)
@@ -517,7 +520,8 @@ def check_same_start(snapshot, other_snapshot, final_arrays):
 
     Raises `Wrong`.
     """
-    arrays, other_arrays = floats(snapshot.params), floats(other_snapshot.params)
+    arrays = floats(snapshot.params)
+    other_arrays = floats(other_snapshot.params)
     drawn_paths = [k for k in arrays if k in other_arrays and np.ptp(arrays[k])]
     learned_paths = [k for k in drawn_paths if not np.array_equal(arrays[k], final_arrays.get(k))]
     if learned_paths and all(np.array_equal(other_arrays[k], final_arrays.get(k)) for k in learned_paths):
@@ -663,7 +667,8 @@ def diagnose_few_steps(diagnostics):
 
 def diagnose_few_examples(diagnostics):
     """Return a `Wrong` if the training used less than a third of the examples, otherwise None."""
-    was_used, noun = diagnostics.trace.was_used, diagnostics.calls.examples_name
+    was_used = diagnostics.trace.was_used
+    noun = diagnostics.calls.examples_name
     n_used = int(was_used.sum())
     if 0 < n_used < len(was_used) / 3:
         return diagnostics.make_error("the same images", used=n_used, of=len(was_used), examples=noun)

@@ -35,7 +35,8 @@ with program.import_guard("requirements-np.txt"):
     from marker.verdict import Wrong
     from mlp_np import numerical_gradient, relative_difference
 
-C, HEADS = 12, 3
+C = 12
+HEADS = 3
 SIZES = (3, 5), (2, 4)  # texts and places of two batches: a factor that is one of these sizes shows
 LONG = 33  # places of the longest text
 SMALL = 0.003  # the size of x in a batch in which the small number under the root of a norm shows
@@ -125,7 +126,9 @@ def draw_for_path(path, shape):
 
 def check_consistency(evidence):
     """Check that results do not depend on earlier calls or on other texts of the batch. Raises `Wrong`."""
-    calls, params, x = evidence.calls, evidence.params, evidence.x
+    calls = evidence.calls
+    params = evidence.params
+    x = evidence.x
     y = calls.forward(params, x)
     if not np.array_equal(y, calls.forward(params, x)):
         raise wrong("forward by chance")
@@ -169,7 +172,9 @@ def check_causality(evidence):
 
 def check_attention_sums(evidence):
     """Check that attention weights add up to 1: a mean of things that are all alike is that thing. Raises `Wrong`."""
-    calls, params, rng = evidence.calls, evidence.params, evidence.rng
+    calls = evidence.calls
+    params = evidence.params
+    rng = evidence.rng
     one_position = rng.normal(size=(2, 1, C))
     y = calls.forward(params, one_position)
     for T in (2, 7, LONG):
@@ -198,7 +203,9 @@ def check_attention(evidence):
     their rows are combinations of the same C. In a text of two positions, it is the same with x[0] and x[1], if
     position 1 does not see itself.
     """
-    calls, params, rng = evidence.calls, evidence.params, evidence.rng
+    calls = evidence.calls
+    params = evidence.params
+    rng = evidence.rng
     for mark, T in (("no attention", 3), ("sees not itself", 2)):
         ranks = []
         for text in rng.normal(size=(3, T, C)):
@@ -221,7 +228,8 @@ def check_activation(evidence):
     beta) has 2 k + 2 dimensions, and y = u + W(gamma u, gamma, beta) twice as many, and 2. (With the norms behind the
     sums there are fewer.)
     """
-    calls, rng = evidence.calls, evidence.rng
+    calls = evidence.calls
+    rng = evidence.rng
     size = (60, 4)
     k = 4
     seed = rng.integers(2**31)
@@ -239,7 +247,9 @@ def check_residuals(evidence):
 
     If all that was drawn is 0, a block adds nothing to x, but for constants: y is x, or a norm of it.
     """
-    calls, x, rng = evidence.calls, evidence.x, evidence.rng
+    calls = evidence.calls
+    x = evidence.x
+    rng = evidence.rng
     params = calls.first_weights(0)
     other_arrays = floats(calls.first_weights(1))
     zeros = {k: 0 * a for k, a in floats(params).items() if a.size and not np.array_equal(a, other_arrays[k])}
@@ -252,7 +262,9 @@ def check_residuals(evidence):
 
 def check_arrays_used(evidence):
     """Check that each array that has a gradient changes y, if only in its last digits. Raises `Wrong`."""
-    calls, params, x = evidence.calls, evidence.params, evidence.x
+    calls = evidence.calls
+    params = evidence.params
+    x = evidence.x
     y = calls.forward(params, x)
     _, gradients = calls.backward(params, x, x)
     for k, a in floats(params).items():

@@ -276,7 +276,8 @@ def find_free_names(text):
     return names
 
 
-PIXELS, SCORES = 784, 10
+PIXELS = 784
+SCORES = 10
 
 
 def find_two_layers(params):

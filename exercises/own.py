@@ -29,7 +29,8 @@ with program.import_guard("requirements-np.txt"):
     from support.errors import UserError
     from support.files import atomic_write, read_file
 
-MIN_ACCURACY, MAX_CLAIM_ERROR = 0.88, 0.03  # the accuracy that is needed; how far from it the claim may be
+MIN_ACCURACY = 0.88  # the accuracy that is needed
+MAX_CLAIM_ERROR = 0.03  # how far from it the claim may be
 MIN_RETRAINED_ACCURACY = 0.8  # the accuracy that another training needs, of other images
 MIN_ACCURACY_OF_LEARNING = 0.5  # the accuracy that no training has whose gradients are turned round
 N_TRAIN = 3500  # images to learn from; the others are for the test
@@ -67,7 +68,8 @@ def draw_relabelled_data(evidence):
         varied_images = images + evidence.rng.integers(-3, 4, images.shape)
         return np.where(images, np.clip(varied_images, 1, 255), 0).astype(np.uint8)
 
-    (images, labels), (mini_images, mini_labels) = evidence.examples, evidence.mini_batch
+    (images, labels) = evidence.examples
+    (mini_images, mini_labels) = evidence.mini_batch
     evidence.examples = vary_ink(images), new_labels[labels]
     evidence.mini_batch = vary_ink(mini_images), new_labels[mini_labels]
     evidence.held_out = vary_ink(evidence.held_out)
@@ -202,10 +204,12 @@ def standardise_rows(rows):
 
 def check_reads_least_loss(evidence):
     """Check that `read` predicts the label with the least loss. Raises `Wrong`."""
-    calls, params = evidence.calls, evidence.params
+    calls = evidence.calls
+    params = evidence.params
     evidence.predictions = calls.read(params, evidence.held_out)
     evidence.accuracy = (evidence.predictions == evidence.held_out_labels).mean()
-    sample, predictions = evidence.held_out[:100], evidence.predictions[:100]
+    sample = evidence.held_out[:100]
+    predictions = evidence.predictions[:100]
     start_time = time.process_time()
     least_loss = calls.compute_losses(params, sample[:1]).min()
     if not np.isfinite(least_loss):
@@ -228,7 +232,9 @@ def check_reads_least_loss(evidence):
 
 def make_read_error(evidence, images, predictions, n_different):
     """Return the exception that says how `read` differs from `loss`, if that is known."""
-    calls, params, loss_table = evidence.calls, evidence.params, evidence.loss_table
+    calls = evidence.calls
+    params = evidence.params
+    loss_table = evidence.loss_table
     values = {"n": n_different, "of": len(images)}
     least_loss_labels = loss_table.argmin(axis=1)
     for side, step in (("before", -1), ("after", 1)):
@@ -354,7 +360,8 @@ def add_remarks(evidence):
     params = evidence.params
     loss_table = evidence.loss_table
     n = len(evidence.loss_table)
-    images, predictions = evidence.held_out[:100], evidence.predictions[:100]
+    images = evidence.held_out[:100]
+    predictions = evidence.predictions[:100]
     first_arrays = floats(evidence.trace.snapshots[0].params)
     arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in evidence.trained_paths}
     changed_params = {k: replace_leaves(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
@@ -408,7 +415,8 @@ def check_claim(evidence):
 
     A second training learns random labels.
     """
-    calls, trace = evidence.calls, evidence.trace
+    calls = evidence.calls
+    trace = evidence.trace
     claim = trace.claim
     images, labels = evidence.examples
     n = len(images) if trace.seconds < 8 else len(images) // 2
@@ -492,8 +500,11 @@ def make_accuracy_error(evidence):
 
 def iter_causes(diagnostics):
     """Yield, for one possible cause after the other, the exception that describes it, or a false value."""
-    evidence, calls, trace = diagnostics.evidence, diagnostics.calls, diagnostics.trace
-    first_arrays, last_arrays = diagnostics.first_arrays, diagnostics.last_arrays
+    evidence = diagnostics.evidence
+    calls = diagnostics.calls
+    trace = diagnostics.trace
+    first_arrays = diagnostics.first_arrays
+    last_arrays = diagnostics.last_arrays
     images, labels = diagnostics.batch
     first_params = trace.snapshots[0].params
     layers = {k: a for k, a in first_arrays.items() if a.ndim == 2 and min(a.shape) > 1 and k in trace.always_zero}
@@ -576,7 +587,8 @@ def diagnose_weight_decay(diagnostics):
         first_array = diagnostics.first_arrays[k]
         last_array = diagnostics.last_arrays.get(k)
         if np.shape(last_array) == first_array.shape == np.shape(zero) and 10 < zero.sum() < zero.size:
-            first_values, last_values = first_array[zero], last_array[zero]
+            first_values = first_array[zero]
+            last_values = last_array[zero]
             share = (first_values * last_values).sum() / ((first_values**2).sum() or 1)
             rest = np.abs(last_values - share * first_values).max()
             if first_values.any() and abs(share) < 0.3 and rest < 0.1 * np.abs(first_values).max():

@@ -247,7 +247,8 @@ def take_step(network, x, y, velocity, lr):
 
 def replace_backward(layer, backward, learner_code, location):
     """Let this one layer, and no other of its class, remember x and y and go back through `backward`."""
-    forward, own_backward = layer.forward, layer.backward
+    forward = layer.forward
+    own_backward = layer.backward
 
     def remember(x):
         layer.last_call = x, forward(x)
@@ -334,7 +335,8 @@ def replace_rotary(attention, learner_code, location):
         return learner_code.run("rotate", arguments, location)["dx"].reshape(dy.shape)
 
     for layer in (attention.rotary_q, attention.rotary_k):
-        layer.forward, layer.backward = partial(forward, layer), partial(backward, layer)
+        layer.forward = partial(forward, layer)
+        layer.backward = partial(backward, layer)
 
 
 def shared_attention_backward(attention, learner_code, location, dy):

@@ -221,7 +221,8 @@ class Trace:
             for k, d in moves.items():
                 g = self.gradient_sums[k]
                 size = np.abs(self.gradient_sums[k]).sum()
-                slope, length = np.linalg.norm(g), np.linalg.norm(d)
+                slope = np.linalg.norm(g)
+                length = np.linalg.norm(d)
                 factor = (arrays[k] * g).sum() / (slope**2 or 1)
                 is_multiple = (
                     g.size > 9 and slope > 0 and np.abs(arrays[k] - factor * g).max() < 1e-6 * np.abs(arrays[k]).max()
@@ -284,7 +285,8 @@ def measure_slowness():
 
     In a browser it is several times as long, and so is a training that is as fast as it can be.
     """
-    x, W = np.ones((100, 784)), np.ones((784, 64))
+    x = np.ones((100, 784))
+    W = np.ones((784, 64))
 
     def time_products():
         start_time = time.process_time()

@@ -25,7 +25,8 @@ with program.import_guard("requirements-np.txt"):
 MIN_IMPROVEMENT = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
 RETRAINED_MARGIN = 0.05  # how much higher the loss of another training may be, of other names
 MAX_CLAIM_ERROR = 0.08  # how far from its loss on names held out the claim may be
-N_TRAIN, N_HELD_OUT = 4000, 1000  # names to learn from, and names held out
+N_TRAIN = 4000  # names to learn from
+N_HELD_OUT = 1000
 STUB = ROOT / "exercises" / "chapter6" / "own_gpt.py"
 NAMES = data.SOURCES["names"]
 V = NAMES.tokenizer.vocab_size
@@ -64,7 +65,8 @@ def draw_relettered_data(evidence):
     """Draw texts that were not there before: names in which each letter stands for another one."""
     draw_data(evidence)
     letters = np.concatenate([[0], 1 + evidence.rng.permutation(V - 1)]).astype(np.uint8)
-    (texts,), (mini_texts,) = evidence.examples, evidence.mini_batch
+    (texts,) = evidence.examples
+    (mini_texts,) = evidence.mini_batch
     evidence.examples = (letters[texts],)
     evidence.mini_batch = (letters[mini_texts],)
     evidence.held_out = letters[evidence.held_out]
@@ -331,7 +333,9 @@ def check_claim(evidence):
 
 def check_writes_by_rng(evidence):
     """Check that the names that it writes are drawn by rng alone. Raises `Wrong`."""
-    calls, params, seed = evidence.calls, evidence.params, evidence.seed
+    calls = evidence.calls
+    params = evidence.params
+    seed = evidence.seed
     names = calls.write(params, PROMPTS[:8], np.random.default_rng([seed, 0]))
     names_again = calls.write(params, PROMPTS[:8], np.random.default_rng([seed, 0]))
     other_names = calls.write(params, PROMPTS[:8], np.random.default_rng([seed, 1]))

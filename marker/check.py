@@ -221,7 +221,8 @@ def signature_mismatches(exercise):
         takes = [argument.arg for argument in function.args.args]
         if name == "answer" and takes != [*exercise.takes]:
             yield f"`{name}` takes {', '.join(takes)}, and `{stub.name}` takes {', '.join(exercise.takes)}"
-        last_line, stub_line = ast.unparse(function.body[-1]), ast.unparse(stub.body[-1])
+        last_line = ast.unparse(function.body[-1])
+        stub_line = ast.unparse(stub.body[-1])
         if last_line != stub_line:
             yield f"`{name}` ends with `{last_line}`, and `{stub.name}` with `{stub_line}`"
 
@@ -334,7 +335,8 @@ def compare_with_slopes(g, name, rng, max_entries=ENTRIES, h=1e-6):
     middle = loss(array)
     slopes = []
     for index in entries:
-        array_above, array_below = array.copy(), array.copy()
+        array_above = array.copy()
+        array_below = array.copy()
         array_above[index] += h
         array_below[index] -= h
         backward_slope = (middle - loss(array_below)) / (array[index] - array_below[index])

@@ -35,7 +35,8 @@ class Answer(NamedTuple):
 def judge_trials(exercise, seed, outcome):
     """Return the `Verdict` on the results of all trials, and on what has gone wrong in between."""
     answer = make_answer(exercise, seed, outcome)
-    draws, trials = answer.draws, answer.trials
+    draws = answer.draws
+    trials = answer.trials
     for t, trial in enumerate(trials):
         verdict = judge_trial(answer, t)
         if verdict and trial["changed"] and verdict.name not in (*UNFINISHED, "changes its input"):
@@ -64,7 +65,8 @@ def find_assigned_names(lines):
 
 def make_answer(exercise, seed, outcome):
     """Return the `Answer` in what was reported of a file."""
-    trials, further_trials = outcome.notes.trials, outcome.notes.further
+    trials = outcome.notes.trials
+    further_trials = outcome.notes.further
     trials = [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in trials]
     further_trials = [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in further_trials]
     draws = [*exercise.draw(seed), *(exercise.fresh(seed) if further_trials else ())]
@@ -97,7 +99,8 @@ def find_numbers(lines):
 
 def judge_trial(answer, t):
     """Return the `Verdict` on the results of one trial, or None if they are right."""
-    exercise, trials = answer.exercise, answer.trials
+    exercise = answer.exercise
+    trials = answer.trials
     results = trials[t]["results"]
     n_expected = len(exercise.gives)
     changed_inputs = trials[t]["changed"]
@@ -177,7 +180,9 @@ def recognise(answer, t, name):
 
     Of several, it is the one that explains the most results.
     """
-    exercise, draws, trials = answer.exercise, answer.draws, answer.trials
+    exercise = answer.exercise
+    draws = answer.draws
+    trials = answer.trials
     shape = trials[t]["numbers"][name].shape
     expected_shape = np.shape(getattr(draws[t], name))
     is_always_0 = not any(np.any(trial["numbers"].get(name, 0)) for trial in trials)
@@ -369,7 +374,8 @@ def find_factor(answer, t, name):
 
 def format_distinct(a, b):
     """Format the number a with as many digits as set it off from b."""
-    a, b = a + 0.0, b + 0.0  # there is no -0
+    a = a + 0.0  # there is no -0
+    b = b + 0.0
     digits = next(digits for digits in range(6, 18) if f"{a:.{digits}g}" != f"{b:.{digits}g}")
     return f"{a:.{digits}g}"
 

@@ -9,7 +9,8 @@ BESIDE = 1e-9  # so far from a kink lie the values beside it: rounding does not 
 def agree(a, b, rounding=ROUNDING):
     """Return True if two arrays are equal to rounding, relative to the largest entry; inf and NaN in the same
     places."""
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    a = np.asarray(a, np.float64)
+    b = np.asarray(b, np.float64)
     if a.shape != b.shape:
         return False
     with np.errstate(invalid="ignore", over="ignore"):

@@ -147,7 +147,8 @@ class Exercise:
         if isinstance(self.kind, Function) and "answer" not in self.functions:
             self.stub, self.answer = split_answer(top.rstrip() + "\n")
         else:
-            self.stub, self.answer = top.rstrip() + "\n", extract_body(below, self.functions.get("answer"))
+            self.stub = top.rstrip() + "\n"
+            self.answer = extract_body(below, self.functions.get("answer"))
         self.formula = extract_body(below, self.functions.get("in_numpy")) or self.answer
         if isinstance(self.kind, Function) and not self.inputs and self.has_all_shapes:
             self.inputs = (self.draw_by_shapes,)

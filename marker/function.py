@@ -67,7 +67,8 @@ class Function(Kind):
     @np.errstate(all="ignore")  # some mistakes overflow
     def judge(self, exercise, seed, outcome):
         """Return the `Verdict`: the known mistakes first; where they say too little, the finders, which look longer."""
-        attempt, notes = outcome.attempt, outcome.notes
+        attempt = outcome.attempt
+        notes = outcome.notes
         if notes.missing:
             return wrong("no function", function=exercise.function.name)
         verdict = judge_trials(exercise, seed, outcome)

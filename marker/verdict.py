@@ -54,10 +54,12 @@ class Sentences:
         return Wrong(mark.partition(":")[0], self.text(mark, **values))
 
 
-OF_FUNCTIONS, OF_DERIVATIVES = Sentences(SAID["Marks"]), Sentences(SAID["Derivatives"])
+OF_FUNCTIONS = Sentences(SAID["Marks"])
+OF_DERIVATIVES = Sentences(SAID["Derivatives"])
 OF_PYTHON = Sentences(SAID["Complaints"])
 in_words = Sentences(SAID["Finders"]).text
-PLACES, TYPED = dict(SAID["Places"]), dict(MISTAKES["Typed"])
+PLACES = dict(SAID["Places"])
+TYPED = dict(MISTAKES["Typed"])
 MARKS = OF_FUNCTIONS.marks | OF_DERIVATIVES.marks
 PASSED = ("passed", "with imports")  # the marks of what has passed
 UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet

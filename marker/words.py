@@ -28,7 +28,8 @@ def parse_table(text):
     return rows
 
 
-SAID, MISTAKES = tables(OWN / "said.md"), tables(OWN / "mistakes.md")
+SAID = tables(OWN / "said.md")
+MISTAKES = tables(OWN / "mistakes.md")
 COMMON = ("Errors", "Names", "Operands")  # tables whose first cells are no marks
 
 

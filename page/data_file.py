@@ -20,10 +20,13 @@ from mlp_np import MLP, softmax
 from support.errors import UserError
 from support.options import test_set_name
 
-READ, MISREAD = 50, 10  # the test images to pick from: the first ones, then the first that the network misreads
+# The test images to pick from
+READ = 50  # the first ones,
+MISREAD = 10  # and then the first that the network misreads
 # The images that a new network learns from, and those that test it. Their number, and the settings that the page opens
 # with, were chosen on held-out training images: 1,000 are enough for 85 %, and 1,500 leave some margin.
-TRAINING, TESTING = 1500, 500
+TRAINING = 1500
+TESTING = 500
 LARGEST = {"W1": 127, "b1": 32767, "W2": 32767, "b2": 32767}  # of the whole numbers that stand for weights
 
 

@@ -39,7 +39,9 @@ from support.texts import LETTERS, decode_names, encode_names
 
 MNIST = SOURCES["mnist"].with_facts(mean_and_std=(0.1307, 0.3081))  # whose training images a browser does not have
 NAMES = SOURCES["names"]
-FOLDER, UNPACKED, TRAINED = Path("/work"), Path("/tmp/unpacked"), Path("/tmp/my_network.py")
+FOLDER = Path("/work")
+UNPACKED = Path("/tmp/unpacked")
+TRAINED = Path("/tmp/my_network.py")
 MARK = "\x1e"  # begins what is reported on standard error; each run gets another one
 HIDDEN, EPOCHS = 64, 8  # of a network that is trained here, so that it takes some seconds
 BATCH = 100  # images, as network.PROGRAM has it

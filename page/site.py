@@ -230,7 +230,9 @@ def encode_digit():
 
 def count_training():
     """Return how much there is to learn from in a training on the pages."""
-    epochs, images, tests = desk.EPOCHS, digits.TRAINING, digits.TEST
+    epochs = desk.EPOCHS
+    images = digits.TRAINING
+    tests = digits.TEST
     steps = epochs * images // desk.BATCH
     return {"steps": steps, "epochs": epochs, "hidden": desk.HIDDEN, "images": images, "tests": tests}
 

@@ -25,7 +25,8 @@ def draw_network(rng):
             "b2": rng.normal(0, 0.5, 10),
         }
         g = run_both_passes(model, rng.normal(size=(B, 784)), rng.integers(10, size=B))
-        is_on, positive = g.z1 > 0, g.da1 > 0
+        is_on = g.z1 > 0
+        positive = g.da1 > 0
         is_mixed = positive[is_on].any() and positive[~is_on].any() and not positive[is_on].all()
         if is_mixed and 0.25 < is_on.mean() < 0.75 and len(set(g.y)) > 1:
             return g

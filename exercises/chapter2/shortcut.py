@@ -40,7 +40,8 @@ def draw(rng, edge=False):
     block = Block(rng, C, C, stride=1)
     x, dy = rng.normal(size=(2, B, 4, 5, C))
     y = block.forward(x)
-    first_layer, second_layer = block.layers["first"], block.layers["second"]
+    first_layer = block.layers["first"]
+    second_layer = block.layers["second"]
     if edge:
         channel = y[..., 0]
         beta = second_layer.layers["norm"].params["beta"]

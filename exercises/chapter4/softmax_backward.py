@@ -31,7 +31,8 @@ from mlp_np import softmax
 def draw(rng):
     """A softmax in the middle of attention, for one head."""
     B, T = rng.choice([3, 4, 5, 7], 2, replace=False).tolist()
-    scores, dweights = rng.normal(0, 1.5, (B, T, T)), rng.normal(0.5, 1, (B, T, T))
+    scores = rng.normal(0, 1.5, (B, T, T))
+    dweights = rng.normal(0.5, 1, (B, T, T))
     return SimpleNamespace(B=B, T=T, scores=scores, weights=softmax(scores), dweights=dweights)
 
 

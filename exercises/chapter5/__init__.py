@@ -39,7 +39,8 @@ def draw_reused_value(rng, unchanged_index=0):
 
 def build_diamond(g, a, b):
     """Compute a value in which the product w is made of p and q, and all three are used again."""
-    p, q = a * g.c, b * g.d
+    p = a * g.c
+    q = b * g.d
     w = p * q
     return (p * w * q).sum()
 
@@ -49,7 +50,8 @@ def build_fork(g, a, b):
 
     Then comes a matrix product, and beside it a sum.
     """
-    p, q = a * g.c, b * g.d
+    p = a * g.c
+    q = b * g.d
     v = p * g.c
     return ((p + q) * v @ g.W).sum() + (a * b).sum()
 

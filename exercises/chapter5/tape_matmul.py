@@ -39,7 +39,9 @@ from exercises import chapter5, tape
 def draw(rng, constant):
     """Two matrices; the first of them is a constant, as the images are, or is not."""
     B, H, K = rng.choice([3, 4, 5, 7], 3, replace=False).tolist()
-    a, b, dy = rng.normal(size=(B, H)), rng.normal(size=(H, K)), rng.normal(size=(B, K))
+    a = rng.normal(size=(B, H))
+    b = rng.normal(size=(H, K))
+    dy = rng.normal(size=(B, K))
     g = SimpleNamespace(B=B, H=H, K=K, a=a, b=b, dy=dy, constant=constant, value=np.einsum("bh,hk->bk", a, b))
     g.Tensor = tape.Tensor
     g.value_of = tape.value_of

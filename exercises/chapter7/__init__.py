@@ -38,7 +38,9 @@ def draw_adamw_step(rng, axes=2, t=None):
     late_step = int(rng.integers(2, 9))
     lr = rng.uniform(0.05, 0.3)
     weight_decay = rng.uniform(0.1, 0.4)
-    beta1, beta2, eps = rng.uniform(0.6, 0.75), rng.uniform(0.8, 0.95), rng.uniform(0.05, 0.2)
+    beta1 = rng.uniform(0.6, 0.75)
+    beta2 = rng.uniform(0.8, 0.95)
+    eps = rng.uniform(0.05, 0.2)
     old_p, old_m, dp = rng.normal(size=(3, *shape))
     old_s = rng.uniform(0.1, 2, shape)
     t = t or late_step
@@ -53,7 +55,8 @@ def draw_adamw_step(rng, axes=2, t=None):
 def draw_scheduled_rate(rng, part):
     """Return a step in one part of a training: it warms up, the rate falls, or the last step is over; or a step at an
     edge."""
-    warm, steps = int(rng.integers(6, 12)), int(rng.integers(30, 60))
+    warm = int(rng.integers(6, 12))
+    steps = int(rng.integers(30, 60))
     edges = {"first": 0, "warmed": warm - 1, "at warm": warm, "after warm": warm + 1, "late": steps - 1, "last": steps}
     if part in edges:
         t = edges[part]
@@ -82,7 +85,8 @@ def draw_small_batches(rng):
     each."""
     K, I, O = draw_sizes(rng, *[[2, 3, 4, 5, 6]] * 3)
     counts = rng.permutation(np.arange(2, 9))[:K]
-    x, dy = rng.normal(size=(counts.sum(), I)), rng.normal(size=(counts.sum(), O))
+    x = rng.normal(size=(counts.sum(), I))
+    dy = rng.normal(size=(counts.sum(), O))
     ends = np.cumsum(counts)[:-1]
     small = zip(np.split(x, ends), np.split(dy, ends), strict=True)
     parts = np.array([x.T @ dy / len(x) for x, dy in small])
@@ -99,7 +103,8 @@ def draw_clipped_gradients(rng, length="far too long"):
     dW = rng.normal(size=(I, O))
     db = rng.normal(size=O)
     dW, db = (g * rng.uniform(2, 3) / np.linalg.norm(g) for g in (dW, db))
-    W, b = np.linalg.norm(dW), np.linalg.norm(db)
+    W = np.linalg.norm(dW)
+    b = np.linalg.norm(db)
     norm = math.hypot(W, b)
     low, high = {"far too long": (0.2, 0.6), "together": (max(W, b), norm), "short": (norm, W + b)}[length]
     most = low + rng.uniform(0.2, 0.8) * (high - low)

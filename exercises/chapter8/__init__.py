@@ -20,7 +20,8 @@ def draw_token_pairs(rng, has_runs=False):
 
     has_runs: both are the same word, several in a row.
     """
-    N, V = int(rng.integers(12, 18)), int(rng.integers(5, 9))
+    N = int(rng.integers(12, 18))
+    V = int(rng.integers(5, 9))
     first, second = (int(word) for word in rng.permutation(V)[:2])
     if has_runs:
         second = first
@@ -44,7 +45,8 @@ def draw_token_pairs(rng, has_runs=False):
         is_pair = words[i : i + 2] == [first, second]
         merged_words.append(new if is_pair else words[i])
         i += 2 if is_pair else 1
-    words, joined = np.array(words), np.array(merged_words)
+    words = np.array(words)
+    joined = np.array(merged_words)
     return SimpleNamespace(N=len(words), words=words, first=first, second=second, new=new, joined=joined)
 
 

@@ -39,7 +39,9 @@ from exercises import chapter8
 def draw(rng):
     """A linear layer that stays as it is, with two thin matrices beside it."""
     N, I, O, r = chapter8.draw_sizes(rng, [3, 4, 5, 6, 7], [4, 5, 6, 7, 8], [4, 5, 6, 7, 8, 9], [2, 3])
-    x, dy, W = rng.normal(size=(N, I)), rng.normal(size=(N, O)), rng.normal(size=(I, O))
+    x = rng.normal(size=(N, I))
+    dy = rng.normal(size=(N, O))
+    W = rng.normal(size=(I, O))
     A = rng.normal(size=(I, r))
     B = rng.normal(size=(r, O))
     scale = float(rng.uniform(1.5, 4))

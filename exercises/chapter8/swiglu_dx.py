@@ -38,7 +38,8 @@ from exercises import chapter8
 def draw(rng):
     """A SwiGLU in the middle of a network."""
     N, C, H = chapter8.draw_sizes(rng, [2, 3, 4, 5], [3, 4, 5, 6], [6, 7, 8, 9])
-    x, dy = rng.normal(size=(N, C)), rng.normal(size=(N, C))
+    x = rng.normal(size=(N, C))
+    dy = rng.normal(size=(N, C))
     Wg, Wu, Wd = (
         rng.normal(0, 1.2 / np.sqrt(len_in), (len_in, len_out)) for len_in, len_out in ((C, H), (C, H), (H, C))
     )

@@ -75,7 +75,8 @@ def find_first_wrong(wrongs):
 
 def find_way(wrongs):
     """Return the `Way` of an answer that can be followed; or None."""
-    exercise, attempt = wrongs.exercise, wrongs.attempt
+    exercise = wrongs.exercise
+    attempt = wrongs.attempt
     if wrongs.verdict.name not in FAR_OFF or exercise.arguments or exercise.needs_torch:
         return None
     t = find_first_wrong(wrongs)

@@ -346,7 +346,8 @@ MAKES_ROOM = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like",
 
 def expression_edits(spot, names, sizes):
     """Yield (rank, kind, place, new) of each edit of one expression."""
-    node, parent = spot.node, spot.parent
+    node = spot.node
+    parent = spot.parent
     place = span(node)
     is_function = isinstance(parent, ast.Call) and spot.key == "func"
     is_module = isinstance(parent, ast.Attribute) and isinstance(node, ast.Name) and node.id not in names
@@ -443,7 +444,8 @@ def find_place(node, new):
     first_line, column, last_line, end = span(node)
     if not isinstance(node, ast.BinOp) or (first_line == last_line and end - column < 40):
         return span(node)
-    left_span, right_span = span(node.left), span(node.right)
+    left_span = span(node.left)
+    right_span = span(node.right)
     if node.left in (new, getattr(new, "left", None)):
         return left_span[2:] + right_span[2:]
     if node.right in (new, getattr(new, "right", None)):
@@ -591,7 +593,9 @@ def slice_edits(part, names):
     if isinstance(part, ast.Name):
         yield make_number(0)
     if isinstance(part, ast.Slice):
-        lower, upper, step = part.lower, part.upper, part.step
+        lower = part.lower
+        upper = part.upper
+        step = part.step
         for new in (None, make_number(0), make_number(1), make_number(-1)):
             yield ast.Slice(new, upper, step)
             yield ast.Slice(lower, new, step)

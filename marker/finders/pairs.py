@@ -16,7 +16,8 @@ def find(wrongs):
 
     Where several pairs do, what all of them share is named. A single edit that makes all results right says more.
     """
-    exercise, place = wrongs.exercise, wrongs.place
+    exercise = wrongs.exercise
+    place = wrongs.place
     if place and not {"left", "nearer", "alone", "more"} & {*place} and set(place["results"]) == set(exercise.gives):
         return None
     answer = make_answer(exercise, wrongs.seed, wrongs.outcome)

@@ -166,7 +166,8 @@ def find_pair(trial, results, names):
     trial.budget = Budget(LINES // 3)
     trial.edits = NEAREST**2
     for i, j in sorted(combinations(range(len(nearest)), 2), key=sum):
-        first_edit, second_edit = nearest[i], nearest[j]
+        first_edit = nearest[i]
+        second_edit = nearest[j]
         pair = first_edit._replace(also=(second_edit,))
         is_same = first_edit.holder is second_edit.holder and first_edit.key == second_edit.key
         if not is_same and trial.try_edit(pair).right == names and trial.is_confirmed(pair, names):
@@ -505,7 +506,8 @@ def join_entries(results, rights):
 def remaining_distance(right, before, after):
     """Return the distance of these numbers from what is right, as a share of that of the learner's own; 1 where some
     are none."""
-    distance_after, distance_before = np.linalg.norm(after - right), np.linalg.norm(before - right)
+    distance_after = np.linalg.norm(after - right)
+    distance_before = np.linalg.norm(before - right)
     return (
         distance_after / distance_before if distance_before and np.isfinite(distance_after / distance_before) else 1.0
     )
@@ -553,7 +555,8 @@ def is_reading(mode, flags):
 # ---- what is said ----------------------------------------------------------------------------------------------------
 def find_place(wrongs):
     """Return the place of a mistake: see `search`."""
-    attempt, verdict = wrongs.attempt, wrongs.verdict
+    attempt = wrongs.attempt
+    verdict = wrongs.verdict
     may_be_two = verdict.name in FAR_OFF and not wrongs.unread
     changes = [] if verdict.name == "changes its input" else find_changed_inputs(wrongs)
     with suppress(Exception):  # then the others may find something
@@ -564,7 +567,8 @@ def find_place(wrongs):
 def make_trials(wrongs):
     """Return what `search` takes: the trials that the learner's own function has seen, what it has right, and more
     trials."""
-    exercise, attempt = wrongs.exercise, wrongs.attempt
+    exercise = wrongs.exercise
+    attempt = wrongs.attempt
     rights = [set(trial["right"]) for trial in wrongs.outcome.notes.trials]
     draws = exercise.draw(attempt.seed)
     n_seen = max(2 * len(exercise.inputs), len(rights))
@@ -588,7 +592,8 @@ def find(wrongs):
         _, mistake, is_always = sometimes.find_likeliest(wrongs)
         if mistake and mistake.name == place["left"] and not is_always:
             return None  # one mistake, and not two
-    exercise, verdict = wrongs.exercise, wrongs.verdict
+    exercise = wrongs.exercise
+    verdict = wrongs.verdict
     kind, location, question = make_question(place, wrongs)
     first_line, *_ = verdict.text.split("\n")
     if "left" in place:

@@ -107,7 +107,8 @@ def is_multiple(trial, mistake):
     wrong = dict(zip(*trial.known_results(t), strict=True))[mistake]
     right = repair.flatten(trial.expected_results(t), trial.expected_results(t))
     is_off = np.abs(wrong - right) > ROUNDING * np.abs(right).max()
-    wrong, right = wrong[is_off], right[is_off]
+    wrong = wrong[is_off]
+    right = right[is_off]
     return bool(right @ right) and agree(wrong, (wrong @ right) / (right @ right) * right)
 
 
