@@ -207,7 +207,7 @@ def run_command(options):
         return list_all(work)
     if command == "train":
         return train(work)
-    asked_exercise = catalogue.find(options.which) if getattr(options, "which", None) else None
+    asked_exercise = catalogue.find_exercise(options.which) if getattr(options, "which", None) else None
     if command == "review":
         return review_again(work, asked_exercise, options.seed, options.printed)
     actions = {"hint": print_hint, "run": run_file, "look": look, "reset": reset_file, "solution": print_solution}
@@ -347,7 +347,7 @@ def review_again(work, exercise, seed=None, all_of_it=False):
             return review_fault(work)
         print_text("Nothing is due for review. `python practice.py review NAME` brings back any that has passed.")
         return
-    exercise = exercise or work.catalogue.find(waiting[0])
+    exercise = exercise or work.catalogue.find_exercise(waiting[0])
     if exercise.name not in work.progress["passed"]:
         raise UserError(f"{exercise.name} has not passed yet: `python practice.py {exercise.name}`")
     if exercise.name != work.progress["reviewed"]:  # a new review begins, with the stub

@@ -31,9 +31,17 @@ SECONDS = 60
 NOBODYS = {"desk", "exercises", "lab", "marker", "page", "support", "tests"}, {"site-packages", "node_modules"}
 
 
-def unpack_in_process(names, path, folder, budget):
-    """`unpack` in a process of its own, which has MEMORY and SECONDS."""
-    command = [sys.executable, "-m", "desk.archives", str(path), str(folder), str(budget.remaining), *names]
+def unpack_in_process(exercise_names, archive_path, folder, budget):
+    """Run `unpack` in a process of its own, with MEMORY and SECONDS. Return what it returns."""
+    command = [
+        sys.executable,
+        "-m",
+        "desk.archives",
+        str(archive_path),
+        str(folder),
+        str(budget.remaining),
+        *exercise_names,
+    ]
     search = [str(Path(__file__).resolve().parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     try:
         process = subprocess.run(
@@ -43,24 +51,25 @@ def unpack_in_process(names, path, folder, budget):
         budget.remaining = reply["left"]
         return reply["unread"]
     except subprocess.TimeoutExpired:
-        return {path.name: f"it takes more than {SECONDS} seconds to unpack"}
+        return {archive_path.name: f"it takes more than {SECONDS} seconds to unpack"}
     except ValueError:  # the process was killed
-        return {path.name: explain_error(MemoryError())}
+        return {archive_path.name: explain_error(MemoryError())}
 
 
-def main(path, folder, bytes_left, *names):
+def main(archive_path, folder, bytes_left, *exercise_names):
     budget = Budget(int(bytes_left))
     with memory_limit(MEMORY):
-        reasons = unpack(names, Path(path), Path(folder), budget)
+        reasons = unpack(exercise_names, Path(archive_path), Path(folder), budget)
     print(json.dumps({"unread": reasons, "left": budget.remaining}))
 
 
-def unpack(names, path, folder, budget=None):
-    """Put Python files, archives and progress.json out of an archive into a folder. {what cannot be read: why}.
+def unpack(exercise_names, archive_path, folder, budget=None):
+    """Unpack the Python files, archives and progress.json of an archive into a folder. Return {a name: why that file
+    cannot be read}.
 
-    names: of the exercises. budget: for this archive and others. Each member is taken out by itself, so that none costs
-    another. Names that a disk may confuse, `dz1.py` and `DZ1.py`, get folders of their own within that folder: 0, 1 ...
-    A member that is too large, or one of too many, is refused by a UserError inside, which becomes its reason.
+    budget: the bytes for this archive and others. Each member is unpacked by itself, so that none costs another. Names
+    that a disk may confuse, `dz1.py` and `DZ1.py`, get folders of their own within that folder: 0, 1 ... A member that
+    is too large, or one of too many, is refused by a UserError inside, which becomes its reason.
     """
     reasons = {}
     names_by_path = {}
@@ -68,7 +77,7 @@ def unpack(names, path, folder, budget=None):
     budget = budget or Budget(HANDED_IN)
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)  # there may be no member
-        for name, size, read in iter_members(names, path, budget):
+        for name, size, read in iter_members(exercise_names, archive_path, budget):
             *folders, file_name = [part for part in PurePosixPath(name).parts if part not in ("/", "..")] or [""]
             if (
                 not is_wanted(PurePosixPath(file_name))
@@ -93,31 +102,31 @@ def unpack(names, path, folder, budget=None):
             except Exception as error:
                 reasons[file_name[-LONGEST_NAME:]] = explain_error(error)
     except Exception as error:  # it is no archive, or ends too early
-        reasons[path.name] = explain_error(error, path)
+        reasons[archive_path.name] = explain_error(error, archive_path)
     return reasons
 
 
-def iter_members(names, path, budget):
-    """(name, bytes, the function that reads it) of each file in an archive; UserError if it is not opened.
+def iter_members(exercise_names, archive_path, budget):
+    """Yield (name, size in bytes, read) of each file in an archive; read(max_bytes) returns its content.
 
-    The function takes the most bytes that there may be. All that is unpacked on the way counts.
+    All that is unpacked on the way counts. Raises UserError if an archive of this kind is not opened.
     """
-    if path.name.lower().endswith(TAR):
-        yield from iter_tar_members(path, budget)
-    elif is_archive(path):
-        yield from iter_zip_members(names, path, budget)
+    if archive_path.name.lower().endswith(TAR):
+        yield from iter_tar_members(archive_path, budget)
+    elif is_archive(archive_path):
+        yield from iter_zip_members(exercise_names, archive_path, budget)
     else:
         raise UserError("ask for a ZIP file")
 
 
-def iter_tar_members(path, budget):
-    """`iter_members` of a TAR file. To find the next one, all that is before it is unpacked.
+def iter_tar_members(archive_path, budget):
+    """Yield the members of a TAR file, as `iter_members` does. To find the next one, all before it is unpacked.
 
     Raises UserError if there are too many files.
     """
     import tarfile  # the site has none
 
-    with open_unpacked(path, budget) as stream:
+    with open_unpacked(archive_path, budget) as stream:
         stream.most = HEADER
         archive = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115
         for count, info in enumerate(archive):
@@ -134,19 +143,19 @@ def iter_tar_members(path, budget):
                 yield info.name, info.size, read
 
 
-def iter_zip_members(names, path, budget):
-    """`iter_members` of a ZIP file: first those that an exercise's name names.
+def iter_zip_members(exercise_names, archive_path, budget):
+    """Yield the members of a ZIP file, as `iter_members` does; first those that have the name of an exercise.
 
     Raises UserError if it is no ZIP file, or is encrypted.
     """
-    if not zipfile.is_zipfile(path):
+    if not zipfile.is_zipfile(archive_path):
         raise UserError("it is not a ZIP file, or damaged")
-    with open(path, "rb") as file:
-        check_directory(file, path)
+    with open(archive_path, "rb") as file:
+        check_directory(file, archive_path)
         with zipfile.ZipFile(file) as archive:
 
             def read(info, max_bytes):
-                """Raises UserError if the member is encrypted."""
+                """Return the content of a member. Raises UserError if it is encrypted."""
                 if info.flag_bits & 1:
                     raise UserError("it is encrypted: ask for one without a password")
                 if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -159,7 +168,9 @@ def iter_zip_members(names, path, budget):
 
             files = [(info.filename.replace("\\", "/"), info) for info in archive.infolist()]  # some write Windows' \\
             files = [(name, info) for name, info in files if name[-1:] != "/"]  # no folders
-            for name, info in sorted(files, key=lambda file: find_exercise_name(names, PurePosixPath(file[0])) is None):
+            for name, info in sorted(
+                files, key=lambda file: find_exercise_name(exercise_names, PurePosixPath(file[0])) is None
+            ):
                 yield name, info.file_size, partial(read, info)
 
 
@@ -198,8 +209,8 @@ def is_python(path):
     return path.name.lower().removesuffix(".txt").endswith(".py")
 
 
-def find_exercise_name(names, path):
-    """The exercise, of these names, that a file's name says, or None.
+def find_exercise_name(exercise_names, path):
+    """Return the one of these names that a file's name contains; None if it contains none, or two.
 
     What people and platforms add is passed over: "dz1 (1).py", "dz1 - Kopie.py", "dz1-1.py", "dz1_ada.py",
     "ada_123_456_dz1.py" and "dz1.py.txt" are dz1, too. A name that says two exercises says none.
@@ -209,7 +220,7 @@ def find_exercise_name(names, path):
     stem = path.name.lower().removesuffix(".txt").removesuffix(".py")
     if KEPT.search(stem):
         return None
-    matches = [name for name in names if re.search(rf"(?<![a-z0-9]){name.lower()}(?![a-z0-9])", stem)]
+    matches = [name for name in exercise_names if re.search(rf"(?<![a-z0-9]){name.lower()}(?![a-z0-9])", stem)]
     longest_matches = []
     for name in matches:
         longer_matches = [match for match in matches if match != name and name.lower() in match.lower()]

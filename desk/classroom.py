@@ -54,7 +54,7 @@ class Cell(NamedTuple):
 
 
 def mark_all(catalogue, name, seed=0, only=None, feedback=None, out_path=None):
-    """Write a row for each person: for each exercise a mark in a few words, or nothing.
+    """Mark the work of a class, and write a table: a row for each person, with a mark in a few words for each exercise.
 
     What could not be read of somebody's work stands in the row's `note`, by its own name; the rest is marked. only:
     exercises by name, or folders of them, `chapter2`, with commas between them. feedback: a folder that gets a file for
@@ -67,7 +67,7 @@ def mark_all(catalogue, name, seed=0, only=None, feedback=None, out_path=None):
 
 @contextmanager
 def open_table(out_path):
-    """A text file for the table, in UTF-8 on any system, with the mark by which spreadsheets know it."""
+    """Context: yield a text file for the table, in UTF-8 on any system."""
     if out_path is None:
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
         yield sys.stdout
@@ -79,7 +79,7 @@ def open_table(out_path):
         text.detach()  # flushed, and `atomic_write` closes the file
 
 
-def write_table(file, catalogue, name, seed, only, feedback):
+def write_table(table_file, catalogue, name, seed, only, feedback):
     """Write the rows of `mark_all` into a text file.
 
     Raises UserError if the feedback's folder is within the submissions.
@@ -100,8 +100,8 @@ def write_table(file, catalogue, name, seed, only, feedback):
         hidden_folders = (Path(name),)
         sandbox_text = "Each file runs in a sandbox, by bubblewrap: without a network, and with one hand-in in sight."
     print(sandbox_text, file=sys.stderr, flush=True)
-    file.write("\ufeff")
-    table = csv.writer(file, lineterminator="\n")
+    table_file.write("\ufeff")
+    table = csv.writer(table_file, lineterminator="\n")
     table.writerow(["name", "passed", "note", *(exercise.name for exercise in exercises)])
     stop_event = Event()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -116,7 +116,7 @@ def write_table(file, catalogue, name, seed, only, feedback):
             n_passed = sum(cell.passed for cell in cells)
             rows.append(cells)
             table.writerow([person_name, n_passed, escape_cell(note), *(cell.words for cell in cells)])
-            file.flush()
+            table_file.flush()
             remark = f" ({escape_cell(join_names(passed_over))}: no exercise's name)" if passed_over else ""
             print(f"{person_name}: {n_passed} of {len(exercises)}{remark}", file=sys.stderr, flush=True)
             if feedback:
@@ -134,8 +134,8 @@ def write_table(file, catalogue, name, seed, only, feedback):
 
 
 def mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders=()):
-    """A note on what could not be read and on files that were not marked, or ""; a `Cell` for each exercise; the names
-    of files passed over."""
+    """Mark the files of a person. Return (a note on what could not be read or marked, or ""; a `Cell` for each
+    exercise; the names of files that belong to no exercise)."""
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
         files, shown_solutions, passed_over, reasons, choices = find_files(catalogue, person, spare)
         reason_by_exercise = {
@@ -162,7 +162,7 @@ def mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders=(
 
 
 def give_feedback(folder, name, text):
-    """A file with this text for that person. If it cannot be written, a line on stderr says so."""
+    """Write a file with this text for a person. If it cannot be written, a line on stderr says so."""
     whole = os.fsencode(name)
     short = name
     if len(whole) > 200:  # a file's name may have 255 bytes; the digest keeps apart two names that begin alike
@@ -202,16 +202,16 @@ def list_people(name):
 
 
 def choose_exercises(catalogue, only):
-    """The exercises that --only names, or all."""
+    """Return the exercises that --only names, or all."""
     exercises = []
     words = only.split(",") if only else ()
     for word in words:
-        exercises += catalogue.by_folder.get(word) or (catalogue.find(word),)
+        exercises += catalogue.by_folder.get(word) or (catalogue.find_exercise(word),)
     return exercises or catalogue.exercises
 
 
 def summary(exercises, rows):
-    """For each exercise that somebody has tried, a line: how many did, how many passed, the commonest mistake."""
+    """Yield a line for each exercise that somebody has tried: how many did, how many passed, the commonest mistake."""
     yield f"\n{'exercise':20} tried passed  commonest mistake"
     for exercise, cells in zip(exercises, zip(*rows, strict=True), strict=True):
         n_tried = sum(cell.tried for cell in cells)
@@ -223,9 +223,9 @@ def summary(exercises, rows):
 
 
 def find_files(catalogue, person, spare=None):
-    """{exercise: its file}, wherever it is in a folder or archive; the exercises whose solutions were shown; the names
-    of Python files that belong to no exercise; {what cannot be read, by its name in the hand-in: why}; and {exercise
-    with several files that differ: a note that says which of them is marked}.
+    """Find a person's files in a folder or archive. Return ({exercise: its file}; the exercises whose solutions were
+    shown; the names of Python files that belong to no exercise; {what cannot be read, by its name in the hand-in: why};
+    {exercise with several files that differ: a note that says which of them is marked}).
 
     Archives, those in the folder or in an archive too, are unpacked into the folder `spare`. A link that leads out of
     the folder is not followed: nothing there was handed in. Of several files for an exercise one with something written
@@ -293,32 +293,32 @@ def count_versions(paths):
     return len({tuple(read_file(path, LARGEST).splitlines()) for path in paths})
 
 
-def is_stub(exercise, path):
+def is_stub(exercise, learner_path):
     """Return True if nothing was written, however the lines end, and whether it says how it is marked or not."""
-    lines = read_file(path, LARGEST).splitlines()
+    lines = read_file(learner_path, LARGEST).splitlines()
     learner_lines = b"\n".join(line for line in lines if not line.startswith(HOW.encode()))
     return learner_lines.split() == exercise.stub.encode().split()
 
 
-def is_written(exercise, path):
+def is_written(exercise, learner_path):
     """Return True if the file can be read, and something was written in it."""
     with suppress(UserError):
-        return not is_stub(exercise, path)
+        return not is_stub(exercise, learner_path)
     return False
 
 
-def mark_file(path, exercise, seed, hidden_folders=()):
-    """The `Cell` of a file: the verdict in a few words, with the output that is wrong where there are several."""
-    if path is None:
+def mark_file(learner_path, exercise, seed, hidden_folders=()):
+    """Mark a file, and return its `Cell`: the verdict in a few words, with the output that is wrong of several."""
+    if learner_path is None:
         return Cell()
     try:
-        if is_stub(exercise, path):
+        if is_stub(exercise, learner_path):
             return Cell("not written")
         if not can_run(exercise):
             return Cell("no PyTorch", tried=True)
-        verdict = marking.mark(exercise, path, seed, hidden_folders=hidden_folders)
+        verdict = marking.mark(exercise, learner_path, seed, hidden_folders=hidden_folders)
     except UserError as error:  # an earlier file has removed this one, say
-        return Cell(f"cannot be read: {explain_error(error, path)}"[:80], tried=True)
+        return Cell(f"cannot be read: {explain_error(error, learner_path)}"[:80], tried=True)
     except Exception as error:
         return Cell(f"cannot be marked: {type(error).__name__}", tried=True)
     output = verdict.text.partition(":")[0]
@@ -328,6 +328,6 @@ def mark_file(path, exercise, seed, hidden_folders=()):
 
 
 def escape_cell(name):
-    """Text that a spreadsheet does not take for a formula, and without what moves a terminal's cursor."""
+    """Return a text that a spreadsheet does not take for a formula, without what moves a terminal's cursor."""
     printable_name = "".join(letter if letter.isprintable() else "?" for letter in name)
     return f"'{printable_name}" if printable_name.startswith(("=", "+", "-", "@")) else printable_name

@@ -14,7 +14,7 @@ FEW = 5  # exercises come back on one day
 
 
 def list_due(progress):
-    """The names of the exercises to write again. First come those that needed a hint or had a named mistake."""
+    """Return the names of the exercises to write again, first those that needed a hint or had a named mistake."""
     today = date.today()
     # No rest is longer than this: what is due later passed while the clock was wrong.
     latest = today + timedelta(DAYS + 1 + len(progress["due"]) // FEW)
@@ -25,7 +25,7 @@ def list_due(progress):
 
 
 def choose_day(progress, has_passed):
-    """The day on which an exercise comes back, as text: after a rest if it has passed, and otherwise today.
+    """Return the day on which an exercise comes back, as text: after a rest if it has passed, and otherwise today.
 
     Exercises that pass on one day come back on several, a few on each.
     """
@@ -36,4 +36,5 @@ def choose_day(progress, has_passed):
 
 
 def days_until(day):
+    """Return the number of days from today to a day, 2026-12-31."""
     return (date.fromisoformat(day) - date.today()).days

@@ -20,12 +20,12 @@ command_prefix = (
 
 
 def with_command_prefix(text):
-    """A text in which the program is called as the learner has to type it."""
+    """Return a text in which the program is called as the learner has to type it."""
     return str(text).replace(PROGRAM, command_prefix)
 
 
 def relative_path(path):
-    """A path as you would type it from here, if it is below the current folder."""
+    """Return a path relative to the current folder, if it is below that; otherwise the path itself."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 

@@ -30,7 +30,7 @@ class Work:
         self.progress = self.read()
 
     def read(self):
-        """The progress as it is on disk, without what only another version knows. (`note` keeps that.)
+        """Read progress.json, without what only another version knows. (`note` keeps that.)
 
         Raises UserError if the file is damaged.
         """
@@ -48,7 +48,8 @@ class Work:
         return progress
 
     def note(self, key, value, exercise=None):
-        """Write one thing down, about an exercise or about all. Read again first: another terminal may have written."""
+        """Store one value in progress.json, about an exercise or about all. Read that again first: another terminal may
+        have written."""
         self.progress = self.read()
         if exercise:
             self.progress[key][exercise.name] = value
@@ -64,7 +65,7 @@ class Work:
         return self.catalogue.by_name[self.progress["current"]]
 
     def path(self, exercise, folder=""):
-        """The learner's file. On first use it is a copy of the stub."""
+        """Return the path of the learner's file. On first use, write the stub there."""
         path = self.folder / folder / f"{exercise.name}.py"
         if not path.exists():
             with writing(path.parent), atomic_write(path) as file:  # on a full disk there is no half of it
@@ -78,7 +79,7 @@ class Work:
         return False
 
     def record(self, exercise, verdict, file_digest):
-        """Note that it has passed, or the first mistake that has a name. What there is to say of it, as texts.
+        """Store that an exercise has passed, or its first mistake that has a name. Return what to tell, as texts.
 
         file_digest: the `digest` of the file before it was marked. It may have been saved since.
         """
@@ -115,7 +116,7 @@ class Work:
         return texts
 
     def record_review(self, exercise, verdict):
-        """Note when an exercise that was written again comes back; and say so, as text."""
+        """Store when an exercise that was written again comes back; return a text that says so."""
         self.note("due", review.choose_day(self.progress, verdict.passed), exercise)
         if not verdict.passed:
             return "It comes back until you have written it right."
@@ -133,7 +134,7 @@ class Work:
 
 
 def make_handout(exercise):
-    """The stub, and below its text how it is marked: an editor's Run button shows nothing."""
+    """Return the stub, with a line below its text that says how it is marked: an editor's Run button shows nothing."""
     text = exercise.stub
     line = f"{HOW}: save it, and type in a terminal, in the repository: {show.command_prefix}"
     end = exercise.tree.body[0].end_lineno
@@ -143,7 +144,7 @@ def make_handout(exercise):
 
 @contextmanager
 def writing(folder):
-    """Make a folder in which something is written within. If that is not allowed, UserError names the way out."""
+    """Context: make a folder, and write in it. Raises UserError, which names the way out, if that is not allowed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
@@ -165,5 +166,5 @@ def extract_differences(before, after):
     return "\n...\n".join(filter(None, old_parts)), "\n...\n".join(filter(None, new_parts))
 
 
-def digest(path):
-    return hashlib.sha256(read_file(path, 2**20)).hexdigest()
+def digest(learner_path):
+    return hashlib.sha256(read_file(learner_path, 2**20)).hexdigest()

@@ -132,11 +132,11 @@ def check_complete(module, functions, stub):
         raise wrong("partly written" if len(empty_names) < len(functions) else "not written", name=empty_names[0])
 
 
-def extract_stub_functions(names, stub):
+def extract_stub_functions(function_names, stub):
     """Return these functions of a stub, as text."""
     text = stub.read_text(encoding="utf-8").partition(CUT)[0]
     functions = text.split("\n\n\n")[1:]
-    starts = tuple(f"def {name}(" for name in names)
+    starts = tuple(f"def {name}(" for name in function_names)
     return "\n\n" + "\n\n\n".join(function.strip() for function in functions if function.startswith(starts))
 
 

@@ -116,9 +116,9 @@ def draw_trained_params(calls, batch, seed, size=None):
     return replace_leaves(params, {k: a + 0.15 * draw_for_path(k, a.shape) for k, a in arrays.items()}), gradients
 
 
-def draw_for_path(path, shape):
+def draw_for_path(param_path, shape):
     """Return random numbers: an array of the same name and shape gets the same."""
-    return np.random.default_rng(crc32(path.encode())).normal(size=shape)
+    return np.random.default_rng(crc32(param_path.encode())).normal(size=shape)
 
 
 # --- Is it a block? ---------------------------------------------------------------------------------------------------
@@ -509,10 +509,10 @@ JUDGE = Blank(FUNCTIONS, STUB, BlockCalls, CHECKS, format_success, "exercises.bl
 # --- Run as a program -------------------------------------------------------------------------------------------------
 
 
-def print_gradient_errors(file):
+def print_gradient_errors(learner_path):
     """Print how far each gradient of a file's block is from central differences."""
     x, dy = np.random.default_rng(0).normal(size=(2, *SIZES[0], C))
-    with load_or_explain(file) as module:
+    with load_or_explain(learner_path) as module:
         calls = BlockCalls(module)
         params, _ = draw_trained_params(calls, (x, dy), 0)
         place, gradients = call_backward(calls, params, x, dy)

@@ -88,18 +88,18 @@ class Case(Kind):
         if SUSPECTS[self.diagnosis][0] in exercise.stub:
             yield "its stub has the words of the diagnosis"
 
-    def solved(self, exercise):
+    def make_right_file(self, exercise):
         """Return the stub with the mistake fixed, and the diagnosis."""
         fixed = exercise.stub.replace(exercise.wrong, exercise.right)
         return fixed.replace("DIAGNOSIS = ...", f"DIAGNOSIS = {self.diagnosis!r}")
 
-    def titled(self, title, needs_torch):
+    def format_title(self, title, needs_torch):
         suffix = " (PyTorch)" if needs_torch else ""
         return f"Case: {title[0].lower()}{title[1:]}{suffix}"
 
-    def is_healthy(self, number):
+    def is_healthy(self, last_number):
         """Return whether a number is in the range of a fixed program."""
-        return self.least <= number <= self.most
+        return self.least <= last_number <= self.most
 
     @property
     def healthy(self):

@@ -105,7 +105,7 @@ def parse_place(folder, place):
     raise UserError(f"{name} is no file of the copy in {folder}: {EXAMPLE}")
 
 
-def judge_answer(name, file, line, suspect):
+def judge_answer(name, file_name, line_number, suspect):
     """Return whether that is the file and the line of a fault, and its suspect; and the text for it, line by line.
 
     Raises UserError if there is no such suspect.
@@ -114,13 +114,13 @@ def judge_answer(name, file, line, suspect):
     if suspect not in SUSPECTS:
         raise UserError(f"{EXAMPLE}; the suspects are {', '.join(SUSPECTS)}")
     right_line = find_fault_line((ROOT / fault.file).read_text(encoding="utf-8"), fault)
-    is_there = file == fault.file and line == right_line
+    is_there = file_name == fault.file and line_number == right_line
     if suspect == fault.suspect and is_there:
         return True, [f"Found. {fault.why}", *describe_findings(name)]
     about_suspect = "The suspect is right." if suspect == fault.suspect else "It is another suspect."
     if is_there:
         about_place = "The line is right."
-    elif file == fault.file:
+    elif file_name == fault.file:
         about_place = "The file is right, and the line is another."
     else:
         about_place = "It is another file."

@@ -56,9 +56,9 @@ def measure_arrays(module, name):
 
 
 @np.errstate(all="ignore")
-def main(name, file):
+def main(name, learner_path):
     """Print the sizes of all arrays, their gradients and steps."""
-    with load_or_explain(file) as module:
+    with load_or_explain(learner_path) as module:
         losses, rows = measure_arrays(module, name)
     print(f"the loss of the first {len(losses)} batches: {' '.join(f'{loss:.3g}' for loss in losses)}\n")
     print(f"{'array':24}{'its size':>12}{'its gradient':>16}{'step / its size':>18}")

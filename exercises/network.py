@@ -145,7 +145,7 @@ def make_program(paths):
 
     Raises UserError if a file defines a name that the program has.
     """
-    code_by_path = {path: extract_code(path) for path in paths}
+    code_by_path = {path: extract_hole_and_definitions(path) for path in paths}
     code_by_exercise = {name: EXERCISES[name].formula for name in HOLES}
     code_by_exercise |= {path.stem: lines for path, (lines, _) in code_by_path.items()}
     taken_names = set(NAMES)
@@ -176,7 +176,7 @@ def make_train_function(run_exercise):
     return names["train"]
 
 
-def extract_code(path):
+def extract_hole_and_definitions(learner_path):
     """Return the text of a learner's file for its hole, and the definitions that it needs, as pairs of a name and a
     text.
 
@@ -184,11 +184,11 @@ def extract_code(path):
     to a name of the program, the whole function is one more definition, and is called. Raises UserError if the file is
     not in UTF-8, or has no such function.
     """
-    exercise = EXERCISES[path.stem]
+    exercise = EXERCISES[learner_path.stem]
     try:
-        source = path.read_text(encoding="utf-8-sig")
+        source = learner_path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise UserError(f"{path.name} is not saved as UTF-8: choose that encoding in your editor") from None
+        raise UserError(f"{learner_path.name} is not saved as UTF-8: choose that encoding in your editor") from None
     for comment in re.findall("  # .*", exercise.stub):
         source = re.sub(f"{re.escape(comment)}$", "", source, flags=re.MULTILINE)  # unless the learner has gone on
     tree = ast.parse(source)
@@ -204,7 +204,7 @@ def extract_code(path):
     results = ", ".join(exercise.gives)
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name]
     if not functions:  # a lambda has passed, too
-        raise UserError(f"{path.name} has no `def {name}`: write it as the stub does")
+        raise UserError(f"{learner_path.name} has no `def {name}`: write it as the stub does")
     function = functions[-1]
     all_definitions = []
     for node in tree.body:

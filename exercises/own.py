@@ -641,7 +641,7 @@ JUDGE = Blank(
 # --- Run as a program, and put to use ---------------------------------------------------------------------------------
 
 
-def train_and_save(file):
+def train_and_save(learner_path):
     """Train the network of a file on all images that are there, save it beside the file, and print how well it reads.
 
     First it does all of this with a few images. This shows a mistake at once, and how long all images will take.
@@ -649,13 +649,13 @@ def train_and_save(file):
     images, labels, test_images, test_labels = (flatten_images(a) for a in data.load())
     n_sample = 4000
     start_time = time.perf_counter()
-    with load_or_explain(file) as module:
+    with load_or_explain(learner_path) as module:
         if len(images) > n_sample:
             train_and_test(module, images[:n_sample], labels[:n_sample], test_images, test_labels)
         print(f"It trains on {len(images):,} images.", flush=True)
         with progress_bar((time.perf_counter() - start_time) * len(images) / n_sample):
             content, claim, accuracy = train_and_test(module, images, labels, test_images, test_labels)
-    with atomic_write(Path(file).with_suffix(".npz")) as file_out:
+    with atomic_write(Path(learner_path).with_suffix(".npz")) as file_out:
         file_out.write(content)
     print(f"You claim {claim:.4f}. Of {len(test_images):,} others it reads {accuracy:.4f}.")
 
@@ -673,28 +673,28 @@ def flatten_images(array):
     return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
 
 
-def read_saved(module, file, image):
+def read_saved(module, params_path, image):
     """Return the digit that a saved network reads in an image (28, 28). Raises UserError if its file is damaged."""
     try:
-        params = unpack_params(module, read_file(file, 2**28))
+        params = unpack_params(module, read_file(params_path, 2**28))
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file, or of one of an earlier version
-        raise UserError(f"{file} is damaged: delete it; the next call writes it again") from None
+        raise UserError(f"{params_path} is damaged: delete it; the next call writes it again") from None
     return ReaderCalls(module).read(params, image.reshape(1, -1))[0]
 
 
-def main(file, picture=None):
+def main(learner_path, picture=None):
     """Train the network of a file, or have it read a picture. Raises UserError if the file fails."""
     if picture is None:
-        return train_and_save(file)
+        return train_and_save(learner_path)
     from support.ink import read_digit  # it needs Pillow
 
     _, image = read_digit(picture)
     try:
-        print(f"digit: {read_saved(load(file), Path(file).with_suffix('.npz'), image)}")
+        print(f"digit: {read_saved(load(learner_path), Path(learner_path).with_suffix('.npz'), image)}")
     except UserError:
         raise
     except BaseException as error:
-        raise UserError(f"{Path(file).name}: {explain(error, str(file))['text']}") from None
+        raise UserError(f"{Path(learner_path).name}: {explain(error, str(learner_path))['text']}") from None
 
 
 class progress_bar:

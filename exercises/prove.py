@@ -128,14 +128,14 @@ def copy_if_array(value):
 
 
 @contextmanager
-def errors_for_learners(file, location):
+def errors_for_learners(learner_path, location):
     """Context manager: turn whatever goes wrong in a learner's file into a UserError."""
     try:
         yield
     except (KeyboardInterrupt, UserError):
         raise
     except BaseException as error:
-        raise UserError(f"{location}: {explain(error, str(file))['text']}") from None
+        raise UserError(f"{location}: {explain(error, str(learner_path))['text']}") from None
 
 
 def make_mlp_step(network, learner_code):
@@ -422,16 +422,16 @@ TINY = {"width": 32, "heads": 4, "kv_heads": 2, "hidden": 48, "context_length": 
 PAIRS = list(zip("ithra", "t iay", strict=True))
 
 
-def load_real_model(path):
+def load_real_model(model_path):
     """Return the model in a file, its description, encode_question(merge) -> token ids, and the `ModelFile`."""
-    model, options, file = loading.gguf_file.load_file(path)
+    model, options, file = loading.gguf_file.load_file(model_path)
 
     def encode_question(merge):
         file.byte_pairs.cache = {}
         file.byte_pairs.merge_pair = merge
         return file.prompt(QUESTION)
 
-    return model, f"{options.network.title(options.run)} of {path.name}", encode_question, file
+    return model, f"{options.network.title(options.run)} of {model_path.name}", encode_question, file
 
 
 def make_tiny_model():
@@ -640,14 +640,14 @@ def has_torch():
 # --- What is written, what is said, and the picture -------------------------------------------------------------------
 
 
-def hoist_inner_functions(module, file):
+def hoist_inner_functions(module, learner_path):
     """Return the module of a learner's tape_train, with the functions inside `train` in place of those outside."""
-    tree = ast.parse(file.read_text(encoding="utf-8-sig"))
+    tree = ast.parse(learner_path.read_text(encoding="utf-8-sig"))
     inner_functions = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == "train":
             inner_functions += [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
-    exec(compile(ast.Module(inner_functions, []), str(file), "exec"), vars(module))
+    exec(compile(ast.Module(inner_functions, []), str(learner_path), "exec"), vars(module))
     return module
 
 
@@ -758,12 +758,12 @@ def describe_result(learner_code, steps, twin, project_exercises):
     return f"{sentence} {subject} have written what {twin_name} computes."
 
 
-def save_picture(steps, title, twin, is_wrong, path):
+def save_picture(steps, title, twin, is_wrong, picture_path):
     """Save a picture of both losses, and of the largest difference between the weights, at every step."""
     from support import drawing  # matplotlib takes a moment, and the site has none
 
     with drawing.plot_style():
-        drawing.save(make_figure(drawing, steps, title, twin, is_wrong), path)
+        drawing.save(make_figure(drawing, steps, title, twin, is_wrong), picture_path)
 
 
 def make_figure(drawing, steps, title, twin, is_wrong):
@@ -795,10 +795,10 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     return figure
 
 
-def load_written_functions(folder, names):
+def load_written_functions(folder, exercise_names):
     """Return {exercise: (function, file)} of those that a learner has written in this folder."""
     functions = {}
-    for name in names:
+    for name in exercise_names:
         file = folder / f"{name}.py"
         if not file.exists() or is_stub(BY_NAME[name], file):
             continue

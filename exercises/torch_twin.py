@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from support.torch_names import iter_parameters
 
 
-def main(path):
+def main(job_path):
     """Take the steps that the file describes, and write the loss and the weights after each."""
     torch.set_num_threads(1)  # as the other side has
-    with np.load(path) as arrays_in_file:
+    with np.load(job_path) as arrays_in_file:
         file, name, options, lr, momentum = json.loads(arrays_in_file["how"].item())
         first_params = {
             key.removeprefix("params/"): arrays_in_file[key] for key in arrays_in_file if key.startswith("params/")

@@ -18,11 +18,11 @@ explain = partial(complaints.explain, words=WORDS)
 
 
 @contextmanager
-def load_or_explain(path):
+def load_or_explain(learner_path):
     """Context manager: yield a learner's file as a module, and turn whatever goes wrong in it into a UserError."""
     try:
-        yield load(path)
+        yield load(learner_path)
     except UserError:
         raise
     except Exception as error:
-        raise UserError(explain(error, str(path))["text"]) from None
+        raise UserError(explain(error, str(learner_path))["text"]) from None

@@ -382,14 +382,14 @@ def check_samples_match_logits(evidence):
     check_letter_counts(log_p, texts, was_sampled)
 
 
-def check_known_names(evidence, names):
+def check_known_names(evidence, generated_names):
     """Check that no more names than probable are among those that the network has learned from. Raises `Wrong`.
 
     The probability that a name is one of them is the sum of theirs, given its prompt.
     """
     known_names = {*decode_names(evidence.examples[0])}
-    count = sum(name in known_names for name in names)
-    if count < len(names) / 2:
+    count = sum(name in known_names for name in generated_names)
+    if count < len(generated_names) / 2:
         return
     known_texts = np.unique(evidence.examples[0], axis=0)
     token_losses = compute_token_losses(evidence.calls, evidence.params, known_texts)
@@ -401,7 +401,7 @@ def check_known_names(evidence, names):
         p_by_prompt[prompt] = np.exp(log_p[has_prompt, len(prompt) :].sum(axis=1)).sum()
     p_known = np.array([p_by_prompt[prompt] for prompt in evidence.prompts])
     if count - p_known.sum() > 6.5 * np.sqrt(max((p_known * (1 - p_known)).sum(), 9)):
-        raise wrong("write is not as logits: known", n=len(names), count=count, wanted=p_known.sum())
+        raise wrong("write is not as logits: known", n=len(generated_names), count=count, wanted=p_known.sum())
 
 
 def make_sampling_error(deviations, mean, expected_mean, part=""):
@@ -547,17 +547,17 @@ JUDGE = Blank(
 # --- Run as a program -------------------------------------------------------------------------------------------------
 
 
-def train_and_save(file):
+def train_and_save(learner_path):
     """Train the network of a file on all names, save it beside the file, and let it write ten."""
     dataset = data.load("names")
     print(f"It trains on {len(dataset.train_tokens):,} names.", flush=True)
-    with load_or_explain(file) as module:
+    with load_or_explain(learner_path) as module:
         calls = WriterCalls(module)
         trace = calls.train((dataset.train_tokens,), 0, watched_names=())
         content = pack_params(trace.params)
         test_loss = compute_loss(calls, trace.params, dataset.test_tokens)
         names = calls.write(trace.params, [""] * 10, np.random.default_rng(0))
-    with atomic_write(Path(file).with_suffix(".npz")) as file_out:
+    with atomic_write(Path(learner_path).with_suffix(".npz")) as file_out:
         file_out.write(content)
     print(f"You claim {trace.claim:.2f} a letter. On {len(dataset.test_tokens):,} others it is {test_loss:.2f}.")
     print(*names, sep="\n")

@@ -36,14 +36,14 @@ class Failed(Exception):
 
 
 @contextmanager
-def asking(file, seconds, hidden_folders=(), gives=None, needs_torch=False):
+def asking(learner_path, seconds, hidden_folders=(), gives=None, needs_torch=False):
     """Yield the functions of a file, by name, as attributes: each call is made in another process, which gets
     `seconds`. gives: {a function: what it returns}, of those that return more than one nest. Raises TimeoutError if it
     takes longer."""
     with tempfile.TemporaryDirectory(prefix="asked", ignore_cleanup_errors=True) as folder:
         memory = 0 if needs_torch else runner.MEMORY  # gigabytes; 0 for any number
-        arguments = ["-m", "marker.asked", str(Path(file).resolve()), str(memory)]
-        with runner.learner_process(arguments, folder, file, hidden_folders, pipes=True) as process:
+        arguments = ["-m", "marker.asked", str(Path(learner_path).resolve()), str(memory)]
+        with runner.learner_process(arguments, folder, learner_path, hidden_folders, pipes=True) as process:
             clock = threading.Timer(runner.CLOCK * seconds, process.kill)
             clock.start()
             try:
@@ -57,7 +57,7 @@ def asking(file, seconds, hidden_folders=(), gives=None, needs_torch=False):
 
 
 class Functions:
-    """See `asking`."""
+    """The functions of a file in another process, as attributes: see `asking`."""
 
     def __init__(self, process, gives):
         self._process = process
@@ -91,20 +91,20 @@ class Functions:
         return value
 
 
-def write_message(file, nest):
+def write_message(stream, nest):
     """Write a message: how long its two parts are, how the nest is made of arrays, and these, one after the other. (An
     .npz file has the same, and takes as long as a hundred such calls.)"""
     plan, arrays = make_plan(nest)
     head = json.dumps([plan, [(a.dtype.str, a.shape) for a in arrays]]).encode()
     body = b"".join(a.tobytes() for a in arrays)
-    file.write(b"".join([len(head).to_bytes(8, "big"), len(body).to_bytes(8, "big"), head, body]))
-    file.flush()
+    stream.write(b"".join([len(head).to_bytes(8, "big"), len(body).to_bytes(8, "big"), head, body]))
+    stream.flush()
 
 
-def read_message(file):
+def read_message(stream):
     """Return the nest of a message. Raises EOFError at the end, and ValueError if it is no message."""
-    sizes = [int.from_bytes(file.read(8), "big") for _ in range(2)]
-    head, body = (file.read(size) if size < LARGEST else b"" for size in sizes)
+    sizes = [int.from_bytes(stream.read(8), "big") for _ in range(2)]
+    head, body = (stream.read(size) if size < LARGEST else b"" for size in sizes)
     if not head or [len(head), len(body)] != sizes:
         raise EOFError
     plan, headers = json.loads(head)
@@ -148,7 +148,7 @@ def decode_argument(stored_params, value):
     return value
 
 
-def main(file, gigabytes):
+def main(learner_path, gigabytes):
     """Answer on standard output what is asked on standard input, which the file itself does not get to see."""
     questions, answers = (os.fdopen(os.dup(number), mode) for number, mode in ((0, "rb"), (1, "wb")))
     with open(os.devnull, "r+b") as nothing:
@@ -166,7 +166,7 @@ def main(file, gigabytes):
             return
         try:
             with np.errstate(all="ignore"):
-                module = module or load(file)
+                module = module or load(learner_path)
                 reply = {"results": call_function(module, stored_params, name, gives, arguments)}
                 make_plan(reply)
         except BaseException as error:

@@ -67,7 +67,7 @@ class Catalogue:
             if path.name not in named_folders and any(CUT in read_text(file) for file in path.glob("[!_.]*.py")):
                 yield path.name
 
-    def read_part(self, subfolder, names, is_last):
+    def read_part(self, subfolder, exercise_names, is_last):
         """Read the exercises of a folder with these names; of the last part, also those that no part names."""
         folder = self.path / subfolder
         if is_last:
@@ -76,19 +76,19 @@ class Catalogue:
                 if other_subfolder == subfolder:
                     listed_names.update(part_names.split())
             file_names = {path.stem for path in folder.glob("[!_.]*.py") if subfolder or CUT in read_text(path)}
-            names = [*names, *sorted(file_names - listed_names)]
-        return tuple(filter(None, (self.read(folder / f"{name}.py") for name in names)))
+            exercise_names = [*exercise_names, *sorted(file_names - listed_names)]
+        return tuple(filter(None, (self.read(folder / f"{name}.py") for name in exercise_names)))
 
-    def read(self, file):
+    def read(self, exercise_path):
         """Read the exercise in a file; None, and a line in `broken`, if it cannot be used."""
         try:
             with importing(self.path):
-                exercise = Exercise(file, self.folder)
+                exercise = Exercise(exercise_path, self.folder)
             exercise.kind.complete(exercise)
         except (Exception, SystemExit) as error:  # whatever becomes of a file that somebody is still writing
-            relative_path = file.relative_to(self.path.parent)
+            relative_path = exercise_path.relative_to(self.path.parent)
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-            text = " ".join(str(error).replace(str(file), relative_path.name).split())
+            text = " ".join(str(error).replace(str(exercise_path), relative_path.name).split())
             self.broken.append(f"{relative_path} is left out: {kind}{text}")
         else:
             return exercise
@@ -131,45 +131,47 @@ class Catalogue:
         _, part = self.find_part(exercise)
         return self.exercises.index(part[0] if has_passed else exercise) + (not has_passed)
 
-    def find(self, text):
+    def find_exercise(self, name_or_number):
         """Return the exercise of that number or name. `DZ1` and `my_practice/dz1.py` are dz1, too. Raises UserError if
         there is none."""
-        if text.isdecimal() and len(text) < 5 and 1 <= int(text) <= len(self.exercises):
-            return self.exercises[int(text) - 1]
+        if name_or_number.isdecimal() and len(name_or_number) < 5 and 1 <= int(name_or_number) <= len(self.exercises):
+            return self.exercises[int(name_or_number) - 1]
         for exercise in self.exercises:
-            if exercise.name.lower() == PurePath(text).name.lower().removesuffix(".py"):
+            if exercise.name.lower() == PurePath(name_or_number).name.lower().removesuffix(".py"):
                 return exercise
         if not self.exercises:
             raise UserError(f"there is no exercise in {self.path}")
-        raise UserError(f"there is no exercise {text}: `python practice.py list` shows all of them, -h the commands")
+        raise UserError(
+            f"there is no exercise {name_or_number}: `python practice.py list` shows all of them, -h the commands"
+        )
 
 
 @contextmanager
-def importing(path):
+def importing(folder):
     """Context in which the files of a folder can import each other, if it is no package that has a name of its own."""
-    is_package = (path / "__init__.py").exists()
+    is_package = (folder / "__init__.py").exists()
     before = set(sys.modules)
-    sys.path += [] if is_package else [str(path)]
+    sys.path += [] if is_package else [str(folder)]
     try:
         yield
     finally:
         if not is_package:
-            sys.path.remove(str(path))
+            sys.path.remove(str(folder))
             for name in set(sys.modules) - before:  # another folder may have a file of the same name
-                if str(getattr(sys.modules[name], "__file__", "")).startswith(str(path)):
+                if str(getattr(sys.modules[name], "__file__", "")).startswith(str(folder)):
                     del sys.modules[name]
 
 
-def run_file(file):
+def run_file(path):
     """Run a file of a folder of exercises, and return {name: value} of what it sets; {} if there is no such file."""
     names = {}
-    if file.exists():
-        exec(compile(file.read_text(encoding="utf-8"), file, "exec"), names)
+    if path.exists():
+        exec(compile(path.read_text(encoding="utf-8"), path, "exec"), names)
     return names
 
 
-def read_text(file):
-    return file.read_text(encoding="utf-8", errors="replace")
+def read_text(path):
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def can_run(exercise):

@@ -52,15 +52,17 @@ LINES = 20_000  # that an edited answer may run in a trial
 EDITS_NOT_TRIED = "Not tried: edits of the answer, which needs PyTorch. `python practice.py NAME` marks what you write."
 
 
-def report_problems(catalogue, file, seed=0):
+def report_problems(catalogue, path_or_name, seed=0):
     """Print what is wrong with an exercise's file, and return the exit status: 1 if anything is. Raises UserError if
     the file is not one of the catalogue's folder."""
-    if not file:
+    if not path_or_name:
         raise UserError("check needs the file of an exercise: `python practice.py check FILE`")
-    path = find_file(catalogue, file)
+    path = find_file(catalogue, path_or_name)
     if not path.is_file() or not path.is_relative_to(catalogue.path):
         reason = "" if path.is_file() else "there is no such file"
-        raise UserError(f"{file}: {reason or f'it is not in {catalogue.path}: name its folder, --exercises FOLDER'}")
+        raise UserError(
+            f"{path_or_name}: {reason or f'it is not in {catalogue.path}: name its folder, --exercises FOLDER'}"
+        )
     exercise = catalogue.read(path)
     if not exercise:
         print(catalogue.broken[-1])
@@ -79,17 +81,19 @@ def report_problems(catalogue, file, seed=0):
     return 1 if problems else 0
 
 
-def find_file(catalogue, file):
-    """Return the path of an exercise's file. file: a path, or the name of an exercise of the catalogue's folder."""
-    path = Path(file).resolve()
-    if not path.is_file() and file.isidentifier():
-        return next(iter(sorted(catalogue.path.rglob(f"{file}.py"))), path)
+def find_file(catalogue, path_or_name):
+    """Return the path of an exercise's file. path_or_name: that path, or the exercise's name."""
+    path = Path(path_or_name).resolve()
+    if not path.is_file() and path_or_name.isidentifier():
+        return next(iter(sorted(catalogue.path.rglob(f"{path_or_name}.py"))), path)
     return path
 
 
 def find_problems(exercise, seed=0, draws=DRAWS):
     """Yield what is wrong with an exercise, as texts."""
-    if type(exercise.kind).solved is Kind.solved:  # the answer is a function's lines, and not a whole file
+    if (
+        type(exercise.kind).make_right_file is Kind.make_right_file
+    ):  # the answer is a function's lines, and not a whole file
         yield from signature_mismatches(exercise)
     if not exercise.inputs:
         yield from exercise.kind.problems(exercise, partial(mark_text, exercise, seed))
@@ -125,7 +129,7 @@ def find_draw_error(exercise, seed, seconds=SECONDS):
 
     def draw():
         try:
-            exercise.draw(seed)
+            exercise.draw_trials(seed)
         except BaseException as error:
             errors.append(error)
 
@@ -168,7 +172,7 @@ def wrong_sizes(exercise, seed):
 
 
 def find_wrong_axis(exercise, name, axis, arrays):
-    """Return (what is wrong with the lengths of one axis of an argument, or "", and the name of its size).
+    """Return (what is wrong with the lengths of one axis of an argument, or ""; the name of its size).
 
     arrays: [(a draw, the argument in it)]. An axis that the stub gives by a number, (B, 10), is not looked at, nor is
     one behind the first of an array with more than two: a height or a width.
@@ -244,7 +248,7 @@ def explain_wrong_answer(exercise, code, seed):
     trials = []
     try:
         with exec_with_budget(exercise, code) as (function, budget):
-            for g in exercise.draw(seed):
+            for g in exercise.draw_trials(seed):
                 budget.limit = budget.lines = LINES
                 results, changed_inputs = call(exercise, function, g)
                 for name, result in zip(exercise.gives, results, strict=False):
@@ -321,10 +325,10 @@ def wrong_slopes(exercise, seed, seeds=SEEDS):
 
 
 def compare_with_slopes(g, name, rng, max_entries=ENTRIES, h=1e-6):
-    """Compare some entries of a gradient with the central differences of its loss.
+    """Compare some entries of a gradient with the central differences of its loss. Return (what is wrong, or ""; the
+    number of entries that were compared).
 
-    Returns (what is wrong, or "", and how many entries were compared). Entries beside a kink are left out: there the
-    differences to both sides are not the same.
+    Entries beside a kink are left out: there the differences to both sides are not the same.
     """
     loss = g.losses[name[1:]]
     array = getattr(g, name[1:])
@@ -373,7 +377,7 @@ def misnamed_mistakes(exercise, seed, seeds=SEEDS):
 
 def find_error(exercise, mistake, seed):
     """Return the error that a mistake's code raises on some draw, as text; "" if none."""
-    for g in exercise.draw(seed):
+    for g in exercise.draw_trials(seed):
         try:
             exercise.run_change(mistake.code, g, Budget(LINES))
         except Stopped:
@@ -395,7 +399,7 @@ def misnamed_written_mistakes(exercise, seed):
 def judge_values(exercise, seed, values):
     """Return the `Verdict` on a function that returns values(g), {output: value}, and what is right for all others."""
     trials = []
-    for g in exercise.draw(seed):
+    for g in exercise.draw_trials(seed):
         results = {name: getattr(g, name) for name in exercise.gives} | values(g)
         trials.append({"results": [describe(result) for result in results.values()], "changed": []})
     return exercise.kind.judge(exercise, seed, Outcome(Notes(trials, follows=True)))
@@ -403,7 +407,7 @@ def judge_values(exercise, seed, values):
 
 def mistakes_found_by_edits(exercise, seed):
     """Yield the names of the mistakes whose place an edit finds: the marker would ask about it if they had no row."""
-    draws = exercise.draw(seed)
+    draws = exercise.draw_trials(seed)
     first_draws = draws[: 2 * len(exercise.inputs)]
     further_draws = draws[2 * len(exercise.inputs) :]
     if exercise.needs_torch:
@@ -516,14 +520,14 @@ def is_right_in_all(exercise, code, draws):
 
 
 class ArbitraryInputs:
-    """Inputs that obey nothing: what is the same for all of these is the same by construction, and no mistake."""
+    """Random inputs without the exercise's restrictions. An edit that changes no result for these is no mistake."""
 
-    def __init__(self, exercise, tree, draws, number=60):
+    def __init__(self, exercise, tree, draws, n_draws=60):
         self.exercise = exercise
         self.right = compile_tree(tree)
         rng = np.random.default_rng(0)
         trials = [*chain.from_iterable(draws)]
-        self.draws = [draw_arbitrary(trials[i % len(trials)], exercise, rng) for i in range(number)]
+        self.draws = [draw_arbitrary(trials[i % len(trials)], exercise, rng) for i in range(n_draws)]
         self.results = [self.run_code(self.right, g) for g in self.draws]
 
     def is_equal(self, code):

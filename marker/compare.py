@@ -46,7 +46,7 @@ def judge_trials(exercise, seed, outcome):
             return name_written_size(answer, verdict, t)
     if outcome.error:
         return name_written_size(answer, outcome.error, len(trials))
-    if len(trials) < len(exercise.draw(seed)):
+    if len(trials) < len(exercise.draw_trials(seed)):
         raise ValueError("a trial is missing: the file wrote its result by itself")
     if exercise.tool and not outcome.notes.follows:
         return Verdict(False, exercise.tool.mark, exercise.tool.text)
@@ -69,7 +69,7 @@ def make_answer(exercise, seed, outcome):
     further_trials = outcome.notes.further
     trials = [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in trials]
     further_trials = [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in further_trials]
-    draws = [*exercise.draw(seed), *(exercise.fresh(seed) if further_trials else ())]
+    draws = [*exercise.draw_trials(seed), *(exercise.draw_fresh_trials(seed) if further_trials else ())]
     return Answer(exercise, draws, trials, further_trials, str(outcome.typed))
 
 
@@ -262,27 +262,29 @@ def value_with_mistake(exercise, mistake, output, g):
     return exercise.values(mistake, g).get(output, getattr(g, output))
 
 
-def describe_shapes(name, expected_shape, shape):
+def describe_shapes(name, expected_shape, actual_shape):
+    """Return a sentence: which shape a result should have, and which it has."""
     number = said("shape: a number")
     if expected_shape and name.startswith("d"):
         expected_shape = said("shape: of s" if name.endswith("s") else "shape: of", name=name[1:], shape=expected_shape)
     elif expected_shape:
         expected_shape = said("shape", shape=expected_shape)
-    return said("should have", name=name, wanted=expected_shape or number, shape=shape or number)
+    return said("should have", name=name, wanted=expected_shape or number, shape=actual_shape or number)
 
 
-def judge_shape(exercise, name, shape, expected_shape):
-    text = describe_shapes(name, expected_shape, shape)
-    if len(expected_shape) > 1 and shape in (
+def judge_shape(exercise, name, actual_shape, expected_shape):
+    """Return the `Verdict` on a result of a wrong shape."""
+    text = describe_shapes(name, expected_shape, actual_shape)
+    if len(expected_shape) > 1 and actual_shape in (
         expected_shape[::-1],
         (*expected_shape[:-2], expected_shape[-1], expected_shape[-2]),
     ):
         return wrong("transposed", text=text)
-    if [n for n in shape if n != 1] == [n for n in expected_shape if n != 1]:
+    if [n for n in actual_shape if n != 1] == [n for n in expected_shape if n != 1]:
         return wrong("wrong shape: axes", text=text)
-    if math.prod(shape) == math.prod(expected_shape):
+    if math.prod(actual_shape) == math.prod(expected_shape):
         return wrong("wrong shape: as many", text=text)
-    is_long = len(shape) == len(expected_shape) and 1 not in shape  # nothing is summed
+    is_long = len(actual_shape) == len(expected_shape) and 1 not in actual_shape  # nothing is summed
     kind = "lengths" if is_long or not has_sum(exercise) else "sums"
     kind = "entries" if exercise.entrywise and not is_long else kind
     return wrong(f"wrong shape: {kind}", text=text, entrywise=exercise.entrywise)

@@ -19,8 +19,8 @@ WORDS = Words.from_folder()
 said = OF_PYTHON.text
 
 
-def read_source(file):
-    return Path(file).read_text(encoding="utf-8-sig", errors="replace")
+def read_source(path):
+    return Path(path).read_text(encoding="utf-8-sig", errors="replace")
 
 
 # Methods that change an array or a list in place, and return None.
@@ -42,7 +42,7 @@ def explain_none(name, lines):
     return f"{name} is None"
 
 
-def explain(error, file, words=WORDS, sizes=None):
+def explain(error, learner_path, words=WORDS, sizes=None):
     """Return what is reported of an exception: its mark, its kind, and the learner's line with the complaint in plain
     words.
 
@@ -50,8 +50,8 @@ def explain(error, file, words=WORDS, sizes=None):
     """
     line = None
     source_line = ""
-    own_frame = find_own_frame(error, file)
-    if isinstance(error, SyntaxError) and error.filename == file:
+    own_frame = find_own_frame(error, learner_path)
+    if isinstance(error, SyntaxError) and error.filename == learner_path:
         line = error.lineno
         source_line = (error.text or "").strip()
         kinds = [f"unreadable {kind.__name__}" for kind in type(error).__mro__]
@@ -59,10 +59,10 @@ def explain(error, file, words=WORDS, sizes=None):
         message = f"{said('unreadable', why=reason)} {find_advice(words, kinds, error.msg, source_line)}"
     elif own_frame:
         frame, line = own_frame
-        source_line = read_source(file).splitlines()[line - 1].strip()
-        names = {**vars(builtins), **frame.f_globals, **frame.f_locals}
-        message = explain_misfit(read_source(file), line, names, words.operands) or explain_exception(
-            error, names, source_line, words, sizes
+        source_line = read_source(learner_path).splitlines()[line - 1].strip()
+        variables = {**vars(builtins), **frame.f_globals, **frame.f_locals}
+        message = explain_misfit(read_source(learner_path), line, variables, words.operands) or explain_exception(
+            error, variables, source_line, words, sizes
         )
     else:
         message = explain_exception(error, words=words)
@@ -78,9 +78,9 @@ def find_error_name(error):
     return next(kind.__name__ for kind in type(error).__mro__ if is_error(kind.__name__))
 
 
-def find_own_frame(error, file):
+def find_own_frame(error, learner_path):
     """Return (the innermost frame in the learner's file, its line), or None."""
-    frames = [pair for pair in traceback.walk_tb(error.__traceback__) if pair[0].f_code.co_filename == file]
+    frames = [pair for pair in traceback.walk_tb(error.__traceback__) if pair[0].f_code.co_filename == learner_path]
     return frames[-1] if frames else None
 
 
@@ -101,33 +101,33 @@ def read_message(error):
         return ""
 
 
-def explain_exception(error, names=(), source_line="", words=WORDS, sizes=None):
-    """Return an exception in words for people. `names` are those that its line knows, `source_line` is that line."""
+def explain_exception(error, variables=(), source_line="", words=WORDS, sizes=None):
+    """Return an exception in words for people. variables: {name: value} in its line; source_line: that line's text."""
     if isinstance(error, (Wrong, UserError)):
         return str(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
-        return explain_name(getattr(error, "name", None) or "", names, source_line, words, sizes or {})
+        return explain_name(getattr(error, "name", None) or "", variables, source_line, words, sizes or {})
     message = re.sub(r"\S*<locals>\.", "", read_message(error).strip().split("\n")[0])[:300] or said("no message")
     match = re.search("'(.*?)'", message)
     if isinstance(error, UnboundLocalError) and match:
         name = match[1]
         is_changed = re.search(rf"(?:^|; *){name} *[-+*/@]?=", source_line)  # and so, its old value is what is missing
         for word, companion, text in words.names:
-            if is_changed and name == word and companion in names:
+            if is_changed and name == word and companion in variables:
                 return f"{said('no value', name=name)} {text}"
     kinds = [kind.__name__ for kind in type(error).__mro__]
-    if "torch" in names:
+    if "torch" in variables:
         kinds.append("PyTorch")
     plainly = said("an error" if is_error(kinds[0]) else "an error: of one's own", message=message, kind=kinds[0])
     return find_advice(words, kinds, message, source_line) or plainly
 
 
-def explain_name(name, names, source_line, words, sizes):
-    """Return a sentence on a name that is not among `names`."""
+def explain_name(name, variables, source_line, words, sizes):
+    """Return a sentence on a name that has no value. variables: {name: value} of those that have one."""
     if source_line.startswith("DIAGNOSIS"):
         return said("quotes", name=name)
     for word, companion, text in words.names:
-        if name == word and (companion in names or not companion):
+        if name == word and (companion in variables or not companion):
             return f"{say_no_name(name)} {text}"
     if name in sizes:
         return f"{say_no_name(name)} {sizes[name]}"
@@ -135,8 +135,10 @@ def explain_name(name, names, source_line, words, sizes):
         return said("no name: of an array", name=name)
     if hasattr(np, name) and name.islower():
         return f"{say_no_name(name)} {said('do you mean', name=f'np.{name}')}"
-    variables = [n for n in names if not hasattr(builtins, n) and not isinstance(names[n], ModuleType) and n != name]
-    names_by_lowercase = {n.lower(): n for n in variables}
+    own_variables = [
+        n for n in variables if not hasattr(builtins, n) and not isinstance(variables[n], ModuleType) and n != name
+    ]
+    names_by_lowercase = {n.lower(): n for n in own_variables}
     matches = difflib.get_close_matches(name.lower(), names_by_lowercase, 1, 0.6)
     return (
         f"{say_no_name(name)} {said('do you mean', name=names_by_lowercase[matches[0]])}"
@@ -153,7 +155,7 @@ OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Di
              ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.Eq: "=="}  # fmt: skip
 
 
-def explain_misfit(source, line, names, operands):
+def explain_misfit(source, line, variables, operands):
     """Return a text on the shapes of the two sides of an operation in this line that do not fit, the innermost one's;
     or None.
 
@@ -165,7 +167,7 @@ def explain_misfit(source, line, names, operands):
                 if type(op) not in OPERATORS or not node.lineno <= line <= node.end_lineno:
                     continue
                 try:
-                    a, b = (np.shape(eval(ast.unparse(side), dict(names))) for side in (left, right))
+                    a, b = (np.shape(eval(ast.unparse(side), dict(variables))) for side in (left, right))
                 except BaseException:
                     continue
                 sign = OPERATORS[type(op)]

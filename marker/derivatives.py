@@ -169,6 +169,7 @@ class Place:
         return slope
 
     def measure_slope(self, k, v, claim, size):
+        """Return what `slope` returns."""
         f = self.loss_along({k: v})
         for h, tolerance in self.lengths:
             loss_above = f(h)
@@ -270,26 +271,26 @@ def narrow_down(place, k, g, v):
     return int(remaining[0])
 
 
-def describe_bad(bad, gradients, names):
+def describe_bad(bad, gradients, format_names):
     """Return the values of a sentence on bad gradients: which they are, which are right, and one entry, or one
     direction, both ways.
 
-    bad: what `compare` says; gradients: {path: array, or None}; names(paths): how these are written.
+    bad: what `compare` returns; gradients: {path: array, or None}; format_names(paths): these as text.
     """
     *_, k = bad
     off_entry = max(bad[k], key=lambda off_entry: off_entry.index is not None)
-    location = said("along", names=names([k])) if off_entry.index is None else names([k])
+    location = said("along", names=format_names([k])) if off_entry.index is None else format_names([k])
     if off_entry.index is not None and np.ndim(gradients[k]):
         location = describe_entry(off_entry.index, np.shape(gradients[k]), location)
     right = [key for key, g in gradients.items() if g is not None and key not in bad]
-    right = f" {said('right', names=names(right))}" if right else ""
+    right = f" {said('right', names=format_names(right))}" if right else ""
     claim, slope = format_distinct(off_entry.mine, off_entry.slope)
-    return {"names": names(bad), "right": right, "at": location, "mine": claim, "slope": slope}
+    return {"names": format_names(bad), "right": right, "at": location, "mine": claim, "slope": slope}
 
 
-def describe_entry(index, shape, name):
-    """Describe entry `index` of an array with this shape and name, counted through all of its axes."""
-    return said("entry", index=", ".join(map(str, np.unravel_index(index, shape))), name=name)
+def describe_entry(index, array_shape, array_name):
+    """Describe entry `index` of an array, counted through all of its axes: its name with an index for each axis."""
+    return said("entry", index=", ".join(map(str, np.unravel_index(index, array_shape))), name=array_name)
 
 
 def format_distinct(a, b):
@@ -415,7 +416,8 @@ def explain_factor(factors, sizes, of_examples):
 
 
 def explain_constant(factors, sizes, examples, asks):
-    """Return the same if one has divided by a constant in place of the number of examples. asks: see `check`."""
+    """Return a question if one has divided by a constant in place of the number of examples; or "". asks: see
+    `check`."""
     sizes = np.array(sizes, float)
     c = sizes[0] / factors[0]
     if len({*sizes}) > 1 and is_alike(factors, sizes / c) and abs(c - round(c)) < 0.01 * c and round(c) > 1:
@@ -424,7 +426,7 @@ def explain_constant(factors, sizes, examples, asks):
 
 
 def explain_mean(factors, batches, terms):
-    """Return the same if it is a mean over something else. terms: see `check`."""
+    """Return a question if one has taken the mean over something else; or "". terms: see `check`."""
     counts = {}
     for name, count in terms.items():
         counts[name] = np.array([count(*batch) for batch in batches], float)
@@ -436,17 +438,18 @@ def explain_mean(factors, batches, terms):
     return ""
 
 
-def find_exchange(gradients, bad, place, rng, names):
+def find_exchange(gradients, bad, place, rng, format_names):
     """Return a sentence if one of the bad gradients is right as that of another array, or transposed; or ""."""
     for k in bad:
         same_shape_gradients = {
             path: g for path, g in gradients.items() if path != k and np.shape(g) == np.shape(gradients[k])
         }
         candidates = [
-            (g, said("swapped", names=names([k]), other=names([path]))) for path, g in same_shape_gradients.items()
+            (g, said("swapped", names=format_names([k]), other=format_names([path])))
+            for path, g in same_shape_gradients.items()
         ]
         if np.ndim(gradients[k]) == 2 and len({*gradients[k].shape}) == 1:
-            candidates.append((gradients[k].T, said("swapped: axes", names=names([k]))))
+            candidates.append((gradients[k].T, said("swapped: axes", names=format_names([k]))))
         for g, text in candidates:
             if place.has_gradient(k, g, rng):
                 return f" {text}"

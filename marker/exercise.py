@@ -77,7 +77,10 @@ class Tool(NamedTuple):
 
 
 # Earlier names of methods and properties, which a folder of exercises may use.
-OLD_NAMES = {"filled": "fill_stub", "given": "make_arguments", "known": "known_mistakes"}
+OLD_NAMES = {
+    "filled": "fill_stub", "given": "make_arguments", "known": "known_mistakes", "draw": "draw_trials",
+    "fresh": "draw_fresh_trials",
+}  # fmt: skip
 
 
 class Exercise:
@@ -110,17 +113,17 @@ class Exercise:
     needs = ""  # what it needs that the site does not have
     kind = Function()  # whatever in the file is a `Kind`
 
-    def __init__(self, file, folder=None):
-        """file: a Path. folder: the `Folder` in which it is; without one, its sizes have no names."""
-        self.file = file
-        self.name = file.stem
+    def __init__(self, path, folder=None):
+        """Read an exercise's file. path: a Path. folder: its `Folder`; without one, its sizes have no names."""
+        self.file = path
+        self.name = path.stem
         self.folder = folder or Folder()
-        top, cut, below = file.read_text(encoding="utf-8").partition(CUT)
+        top, cut, below = path.read_text(encoding="utf-8").partition(CUT)
         if not cut:
             raise ValueError(f"the line {CUT.strip()!r} is missing")
         below = top.count("\n") * "\n" + f"# {below}"  # so that errors say which line of the file it is
         settings = {"np": np}
-        exec(compile(below, file, "exec"), settings)
+        exec(compile(below, path, "exec"), settings)
         tree = ast.parse(below)
         settings = {name: value for name, value in settings.items() if name.isupper()}
         self.kind = next((value for value in settings.values() if isinstance(value, Kind)), self.kind)
@@ -188,7 +191,7 @@ class Exercise:
 
     @cached_property
     def title(self):
-        return self.kind.titled(ast.get_docstring(self.tree).split("\n")[0].rstrip("."), self.needs_torch)
+        return self.kind.format_title(ast.get_docstring(self.tree).split("\n")[0].rstrip("."), self.needs_torch)
 
     @cached_property
     def import_names(self):
@@ -232,7 +235,7 @@ class Exercise:
         """The line of the stub where its dots begin."""
         return self.stub[: re.search(r"^    \w+ = \.\.\.", self.stub, re.MULTILINE).start()].count("\n") + 1
 
-    def draw(self, seed):
+    def draw_trials(self, seed):
         """Return for each trial the inputs and the right results: two trials of different sizes from each of `inputs`,
         and of `further`.
 
@@ -242,7 +245,7 @@ class Exercise:
             self.drawn = seed, list(self.iter_draws(seed))
         return self.drawn[1]
 
-    def fresh(self, seed):
+    def draw_fresh_trials(self, seed):
         """Return the trials of another draw, on which is tried what is said of those of this seed; drawn once, too."""
         if self.drawn_fresh[0] != seed:
             self.drawn_fresh = seed, list(self.iter_draws(seed + 1))
@@ -347,7 +350,7 @@ class Exercise:
         by_numbers = {}
         for mistake in self.known_mistakes:
             numbers = []
-            for t, g in enumerate(self.draw(0)):
+            for t, g in enumerate(self.draw_trials(0)):
                 numbers += [(t, name, format_digits(a)) for name, a in self.values(mistake, g).items()]
             by_numbers.setdefault(tuple(numbers), mistake)
         by_numbers.pop((), None)
@@ -376,7 +379,8 @@ class Exercise:
         return values_by_mistake[mistake]
 
     def wrong_values(self, code, g, budget):
-        """Return the same for the code of any change; {} where it cannot be run, or never ends."""
+        """Return {output: what the code of a change returns for it}, where that is wrong; {} if the code cannot be run,
+        or never ends."""
         with suppress(Exception, Stopped):
             names = self.run_change(code, g, budget)
             with np.errstate(all="ignore"):
@@ -450,7 +454,7 @@ def has_equal_size(first_draw, second_draw):
 
 
 def draw_distinct_pair(draw, rng, first_draw):
-    """Return two draws whose sizes all differ, but for those that are the same in all draws: they are constants.
+    """Return (first_draw, another draw) whose sizes all differ, but for those that are the same in all draws.
 
     Raises ValueError if such a pair does not come.
     """

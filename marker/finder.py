@@ -1,5 +1,5 @@
-"""A way to find a mistake: a function find(wrongs), which returns a `Verdict`, or None. There is one in each file of
-marker/finders, and its name in FINDERS below. A folder of exercises may have its own.
+"""A way to find a mistake: a function that takes a `FinderInput`, and returns a `Verdict` or None. There is one in each
+file of marker/finders, and its name in FINDERS below. A folder of exercises may have its own.
 
 Finders are asked where the known mistakes say too little about numbers that are wrong. What one says is a claim: it has
 been tried, on all trials and if it can be on fresh draws, or it is not said.
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from marker.finders import depart, pairs, repair, sometimes, typed, unread, values
 
 
-class Wrongs:
+class FinderInput:
     """Input of a finder: an `Attempt`, its `Outcome`, and the `Verdict` that says too little.
 
     It keeps what several of them ask for.
@@ -40,7 +40,7 @@ class Wrongs:
     def departure(self):
         """The `Verdict` that says where the answer leaves the right way; None if that cannot be said."""
         with suppress(Exception):
-            return depart.find(self)
+            return depart.judge_departure(self)
         return None
 
     @cached_property
@@ -51,22 +51,22 @@ class Wrongs:
 
 # In their order: the first that has something to say says it.
 FINDERS = {
-    "typed": typed.find,
-    "pairs": pairs.find,
-    "unread": unread.find,
-    "place": repair.find,
-    "sometimes": sometimes.find,
-    "values": values.find,
-    "depart": lambda wrongs: wrongs.departure,
+    "typed": typed.judge_typed_slip,
+    "pairs": pairs.judge_pair,
+    "unread": unread.judge_unread_argument,
+    "place": repair.judge_place,
+    "sometimes": sometimes.judge_sometimes,
+    "values": values.judge_array,
+    "depart": lambda finder_input: finder_input.departure,
 }
 
 
 class Finder(NamedTuple):
     """A finder in two parts, as folders of exercises from before 2026.12 have it; it is called as one function."""
 
-    look: Callable  # look(attempt, wrongs): what there is to see, or None
-    say: Callable  # say(found, wrongs): the `Verdict` on that, or None
+    look: Callable  # look(attempt, finder_input): what there is to see, or None
+    say: Callable  # say(what that is, finder_input): the `Verdict` on it, or None
     is_long: bool = False
 
-    def __call__(self, wrongs):
-        return self.say(self.look(wrongs.attempt, wrongs), wrongs)
+    def __call__(self, finder_input):
+        return self.say(self.look(finder_input.attempt, finder_input), finder_input)

@@ -9,7 +9,7 @@ import numpy as np
 
 from marker.compare import judge_trials, said
 from marker.equal import BESIDE, agree
-from marker.finder import FINDERS, Wrongs
+from marker.finder import FINDERS, FinderInput
 from marker.finders import typed
 from marker.finders.repair import suppress_side_effects
 from marker.kind import Kind
@@ -48,20 +48,20 @@ class Function(Kind):
     def run(self, attempt, notes):
         exercise = attempt.exercise
         module = attempt.module
-        rights = []
+        rights_by_trial = []
         function = getattr(module, exercise.function.name, None)
         if not callable(function):
             notes.missing = True
             return
-        draws = exercise.draw(attempt.seed)
+        draws = exercise.draw_trials(attempt.seed)
         n_first = 2 * len(exercise.inputs)
         for g in draws:
-            if len(rights) == n_first and not is_right(exercise, rights):
+            if len(rights_by_trial) == n_first and not is_right(exercise, rights_by_trial):
                 break
             trial = run_trial(exercise, function, g)
-            rights.append(trial["right"])
+            rights_by_trial.append(trial["right"])
             notes.trials.append(trial)
-        if is_right(exercise, rights):
+        if is_right(exercise, rights_by_trial):
             note_further(exercise, module, function, attempt.seed, notes)
 
     @np.errstate(all="ignore")  # some mistakes overflow
@@ -78,12 +78,12 @@ class Function(Kind):
             outcome.keep(verdict)
             function = getattr(attempt.module, exercise.function.name)
             with suppress(Exception), suppress_side_effects():  # what was printed and written before is enough
-                for g in (*exercise.draw(seed)[len(notes.trials) :], *exercise.fresh(seed)):
+                for g in (*exercise.draw_trials(seed)[len(notes.trials) :], *exercise.draw_fresh_trials(seed)):
                     notes.further.append(run_trial(exercise, function, g))
             verdict = judge_trials(exercise, seed, outcome)
         if is_vague(verdict):
             outcome.keep(verdict)
-            return ask_finders(Wrongs(attempt, outcome, verdict)) or verdict
+            return ask_finders(FinderInput(attempt, outcome, verdict)) or verdict
         for line, name, does_nothing in typed.find_typed(attempt):
             if does_nothing:
                 verdict = verdict._replace(text=f"{verdict.text}\nLine {line}: {TYPED[name]}")
@@ -93,7 +93,7 @@ class Function(Kind):
         """Return True if all arguments are nests of arrays and numbers: a function, say, cannot be sent to another
         process."""
         with suppress(NotKept):
-            for g in exercise.draw(0):
+            for g in exercise.draw_trials(0):
                 make_plan(list(exercise.make_arguments(g).values()))
             return True
         return False
@@ -107,12 +107,12 @@ class Function(Kind):
                 raise Wrong("not as reported", said("not right there", names=join_texts(exercise.gives)))
 
 
-def ask_finders(wrongs):
+def ask_finders(finder_input):
     """Return the `Verdict` of the first finder that has one: the folder's own, then the marker's; or None."""
     with suppress_side_effects():
-        for find in (wrongs.exercise.folder.finders | FINDERS).values():
+        for finder in (finder_input.exercise.folder.finders | FINDERS).values():
             with suppress(Exception):  # then the others may find something
-                verdict = find(wrongs)
+                verdict = finder(finder_input)
                 if verdict:
                     return verdict
     return None
@@ -125,21 +125,21 @@ def run_trial(exercise, function, g):
     return {"results": list(map(describe, results)), "changed": changed_inputs, "right": right}
 
 
-def is_right(exercise, rights):
+def is_right(exercise, rights_by_trial):
     """Return True if all results were right in all trials so far."""
-    return all(set(right) == set(exercise.gives) for right in rights)
+    return all(set(right) == set(exercise.gives) for right in rights_by_trial)
 
 
 def note_further(exercise, module, function, seed, notes):
     """Note what is left to try when all numbers are right."""
-    first_draw, *_, last_draw = exercise.draw(seed)
+    first_draw, *_, last_draw = exercise.draw_trials(seed)
     if exercise.tool:
         notes.follows = follows_tool(exercise, module, function, last_draw)
     # What came first twice more: a sum that is kept from call to call shows where the shapes have been there before, or
     # at the latest where they are those of the call just before.
     repeated_rights = [right_results(exercise, first_draw, *call(exercise, function, first_draw)) for _ in range(2)]
     notes.remembers = not is_right(exercise, repeated_rights)
-    for g in exercise.draw(seed):
+    for g in exercise.draw_trials(seed):
         if hasattr(g, "kinks"):  # exactly at a kink any slope is right, if it is a number
             results, _ = call(exercise, function, move_to_kinks(g))
             pairs = zip(exercise.gives, results, strict=True)

@@ -49,8 +49,19 @@ class Report:
     line: int | None = None  # and where it was then
 
 
+# Earlier names of methods, which a folder of exercises may use.
+OLD_NAMES = {"solved": "make_right_file", "titled": "format_title"}
+
+
 class Kind:
     """One kind of exercise."""
+
+    def __init_subclass__(cls, **options):
+        """Let a class define methods under their earlier names."""
+        super().__init_subclass__(**options)
+        for old_name, name in OLD_NAMES.items():
+            if old_name in vars(cls):
+                setattr(cls, name, vars(cls)[old_name])
 
     seconds = 8  # that a file may compute
     says = {}  # noqa: RUF012  {what an exercise's file may say for it, in capitals: what that is where it does not}
@@ -74,18 +85,18 @@ class Kind:
     def problems(self, exercise, mark_text):
         """Yield what is wrong with an exercise, as texts: as far as `practice.py check` tries it, which `checked` says.
 
-        marked(text): the `Verdict` on a file with this text.
+        mark_text(text): the `Verdict` on a file with this text.
         """
         for subject, text, marks in (
-            ("the stub", exercise.stub, ("not written",)), ("the answer", self.solved(exercise), PASSED),
+            ("the stub", exercise.stub, ("not written",)), ("the answer", self.make_right_file(exercise), PASSED),
         ):  # fmt: skip
             verdict = mark_text(text)
             if verdict.name not in marks:
                 text = " ".join(verdict.text.split())
                 yield f"{subject} should get the mark {marks[0]!r}, and gets {verdict.words!r}: {text}"
 
-    def solved(self, exercise):
-        """Return the text of a file that passes."""
+    def make_right_file(self, exercise):
+        """Return the text of a file that passes: the stub with the answer."""
         return exercise.fill_stub(exercise.answer)
 
     def run(self, attempt, notes):
@@ -105,7 +116,8 @@ class Kind:
         """Raise `Wrong` if the functions of a file that is said to have passed do not do what they should. They are in
         another process (marker/asked.py), and what they are asked is drawn here, from this seed."""
 
-    def titled(self, title, needs_torch):
+    def format_title(self, title, needs_torch):
+        """Return an exercise's title as it is shown. title: the first line of its file."""
         return title
 
     def opening(self, exercise, source, say):

@@ -18,16 +18,19 @@ OTHERS = (
 )  # fmt: skip
 
 
-def mark(exercise, file, seed, seconds=None, hear=lambda text: None, hidden_folders=()):
+def mark(exercise, learner_path, seed, seconds=None, hear=lambda text: None, hidden_folders=()):
     """Mark a file: return its `Verdict`. Never raises for what is in it, nor computes much longer than `seconds`.
 
-    `hear` is told now and then what is being done, if that takes long. hidden_folders: see `runner.run_in_subprocess`.
+    hear(text): called now and then with what is being done, if that takes long. hidden_folders: see
+    `runner.run_in_subprocess`.
     """
     verdict = read_verdict(
         exercise,
-        runner.run_in_subprocess(exercise, file, seed, seconds or find_time_limit(exercise), hear, hidden_folders),
+        runner.run_in_subprocess(
+            exercise, learner_path, seed, seconds or find_time_limit(exercise), hear, hidden_folders
+        ),
     )
-    return confirm(exercise, file, verdict, hear, hidden_folders) if verdict.passed else verdict
+    return confirm(exercise, learner_path, verdict, hear, hidden_folders) if verdict.passed else verdict
 
 
 def find_time_limit(exercise):
@@ -35,7 +38,7 @@ def find_time_limit(exercise):
     return WITH_TORCH if exercise.needs_torch else exercise.kind.seconds
 
 
-def confirm(exercise, file, verdict_before, hear=lambda text: None, hidden_folders=()):
+def confirm(exercise, learner_path, verdict_before, hear=lambda text: None, hidden_folders=()):
     """Return the `Verdict` on a file that is said to have passed, after its functions were asked in another process.
 
     Nobody can know before what they are asked: it is drawn now, and compared in this process. Raises UserError if the
@@ -47,7 +50,9 @@ def confirm(exercise, file, verdict_before, hear=lambda text: None, hidden_folde
         return verdict_before
     hear("It is asked once more")
     try:
-        with asking(file, find_time_limit(exercise), hidden_folders, kind.gives, exercise.needs_torch) as functions:
+        with asking(
+            learner_path, find_time_limit(exercise), hidden_folders, kind.gives, exercise.needs_torch
+        ) as functions:
             kind.ask(exercise, functions, seed)
     except UserError:
         raise
@@ -57,7 +62,7 @@ def confirm(exercise, file, verdict_before, hear=lambda text: None, hidden_folde
         if kind.is_quick:  # somebody may be wrong for these inputs alone
             second_verdict = read_verdict(
                 exercise,
-                runner.run_in_subprocess(exercise, file, seed, find_time_limit(exercise), hear, hidden_folders),
+                runner.run_in_subprocess(exercise, learner_path, seed, find_time_limit(exercise), hear, hidden_folders),
             )
             if not second_verdict.passed:
                 return second_verdict

@@ -21,15 +21,15 @@ def list_items(nest):
     return [(f"[{i}]", value) for i, value in enumerate(nest)] if isinstance(nest, (list, tuple)) else []
 
 
-def leaves(nest, path=""):
-    """Return {path: array, number or None} of all that is in a nest."""
+def leaves(nest, prefix=""):
+    """Return {prefix: array, number or None} of all that is in a nest."""
     if nest is None or isinstance(nest, (int, float, np.generic)):
-        return {path: nest}
+        return {prefix: nest}
     if isinstance(nest, np.ndarray):
-        return {} if nest.dtype.hasobject else {path: nest}
+        return {} if nest.dtype.hasobject else {prefix: nest}
     by_path = {}
     for part, value in list_items(nest):
-        by_path |= leaves(value, path + part)
+        by_path |= leaves(value, prefix + part)
     return by_path
 
 
@@ -39,14 +39,14 @@ def floats(nest):
     return {k: np.array(a, np.float64) for k, a in by_path.items() if a is not None and np.asarray(a).dtype.kind == "f"}
 
 
-def replace_leaves(nest, values=(), path=""):
-    """Copy a nest. values: {path: array}, of which it has copies in the places of its own."""
+def replace_leaves(nest, values=(), prefix=""):
+    """Copy a nest. values: {prefix: array}, of which it has copies in the places of its own."""
     if isinstance(nest, (dict, list, tuple)):
         return make_container(
-            type(nest), nest, [replace_leaves(value, values, path + part) for part, value in list_items(nest)]
+            type(nest), nest, [replace_leaves(value, values, prefix + part) for part, value in list_items(nest)]
         )
-    if path in values:
-        return float(values[path]) if isinstance(nest, float) else np.array(values[path])
+    if prefix in values:
+        return float(values[prefix]) if isinstance(nest, float) else np.array(values[prefix])
     return nest.copy() if isinstance(nest, np.ndarray) else nest
 
 
@@ -76,9 +76,9 @@ def format_paths(paths):
 class NotKept(ValueError):
     """Something in a nest cannot be kept in a file: where it is, and what."""
 
-    def __init__(self, path, reason):
-        super().__init__(f"{path} is {reason}")
-        self.where = path
+    def __init__(self, nest_path, reason):
+        super().__init__(f"{nest_path} is {reason}")
+        self.where = nest_path
         self.what = reason
 
 
@@ -95,19 +95,24 @@ def make_plan(params):
     """Return (how a nest is made of arrays, as text; these arrays). Raises `NotKept`."""
     arrays = []
 
-    def plan(value, path):
+    def plan(value, nest_path):
         if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
             arrays.append(np.asarray(value))
             return {"array" if isinstance(value, np.ndarray) else "number": len(arrays) - 1}
         if isinstance(value, WORDS):
             return {"word": value}
-        parts = [plan(inner, path + part) for part, inner in list_items(value)]
+        parts = [plan(inner, nest_path + part) for part, inner in list_items(value)]
         kind = type(value).__name__
         if isinstance(value, dict):
-            return {"dict": [(plan(key, path), part) for key, part in zip(value, parts, strict=True)], "kind": kind}
+            return {
+                "dict": [(plan(key, nest_path), part) for key, part in zip(value, parts, strict=True)],
+                "kind": kind,
+            }
         if isinstance(value, (list, tuple)):
             return {"list": parts, "kind": kind}
-        raise NotKept(path, f"an array of type {value.dtype}" if isinstance(value, np.ndarray) else f"of type {kind}")
+        raise NotKept(
+            nest_path, f"an array of type {value.dtype}" if isinstance(value, np.ndarray) else f"of type {kind}"
+        )
 
     return json.dumps(plan(params, "params")), arrays
 

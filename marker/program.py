@@ -33,7 +33,7 @@ class Program(Kind):
         self.ask_functions = ask
         self.gives = dict(gives)
 
-    def solved(self, exercise):
+    def make_right_file(self, exercise):
         return replace_functions(exercise.stub, exercise.answer)
 
     def run(self, attempt, notes):

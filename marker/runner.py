@@ -40,31 +40,33 @@ HOW = "# To have this marked"  # begins the line that says how, in a file as it 
 MOST_PRINTED = 2000  # characters of the learner's own prints
 
 
-def run_in_subprocess(exercise, file, seed, seconds, hear=lambda text: None, hidden_folders=()):
+def run_in_subprocess(exercise, learner_path, seed, seconds, hear=lambda text: None, hidden_folders=()):
     """Run a file in a process of its own, and return its `Report`. hear: a callback, called with texts on the progress.
 
     hidden_folders: the hand-ins that it must not see, for `sandbox`; without it, there is none.
     """
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
-        result = Path(folder) / "result.json"
-        arguments = [exercise.folder.path, exercise.name, Path(file).resolve(), seed, result, seconds]
+        report_path = Path(folder) / "result.json"
+        arguments = [exercise.folder.path, exercise.name, Path(learner_path).resolve(), seed, report_path, seconds]
         with learner_process(
-            ["-m", "marker.runner", *map(str, arguments)], folder, file, hidden_folders, exercise.folder.path
+            ["-m", "marker.runner", *map(str, arguments)], folder, learner_path, hidden_folders, exercise.folder.path
         ) as process:
             end = time.monotonic() + CLOCK * seconds + 30
             while process.poll() is None and time.monotonic() < end:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(0.3)
                 with suppress(OSError):
-                    hear(result.with_suffix(TOLD).read_text(encoding="utf-8", errors="replace")[:MOST_TOLD])
+                    hear(report_path.with_suffix(TOLD).read_text(encoding="utf-8", errors="replace")[:MOST_TOLD])
             in_time = process.poll() is not None
         status = process.returncode
-        report = read_report(result, file, seconds, 128 - status if hidden_folders and status > 128 else status)
+        report = read_report(
+            report_path, learner_path, seconds, 128 - status if hidden_folders and status > 128 else status
+        )
         return report if in_time or report.died is None else Report(seconds=CLOCK * seconds)
 
 
 @contextmanager
-def learner_process(arguments, folder, file, hidden_folders=(), *other_folders, pipes=False):
+def learner_process(arguments, folder, learner_path, hidden_folders=(), *other_folders, pipes=False):
     """Context: start a Python of its own for a learner's file, in this folder, and yield the process. At the end, it is
     ended with all that it has started.
 
@@ -74,7 +76,11 @@ def learner_process(arguments, folder, file, hidden_folders=(), *other_folders, 
     stream = subprocess.PIPE if pipes else subprocess.DEVNULL
     process = subprocess.Popen(
         [
-            *(sandbox.make_command_prefix(file, folder, hidden_folders, *other_folders) if hidden_folders else ()),
+            *(
+                sandbox.make_command_prefix(learner_path, folder, hidden_folders, *other_folders)
+                if hidden_folders
+                else ()
+            ),
             sys.executable,
             *arguments,
         ],
@@ -165,14 +171,14 @@ def search_path():
     return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
-def read_report(result, file, seconds, status):
-    """Read what the runner left in the file `result`: its last report, where it was stuck, or nothing. Return a
+def read_report(report_path, learner_path, seconds, status):
+    """Read what the runner left in the file `report_path`: its last report, where it was stuck, or nothing. Return a
     `Report`."""
     with suppress(UserError, ValueError, RecursionError):  # a pipe or a device in its place, or too much of it
-        text = read_file(result, 2**26).decode(errors="replace")
+        text = read_file(report_path, 2**26).decode(errors="replace")
         if text.startswith("Timeout"):
             # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
-            own_line = re.search(rf'"{re.escape(str(Path(file).resolve()))}", line (\d+)', text)
+            own_line = re.search(rf'"{re.escape(str(Path(learner_path).resolve()))}", line (\d+)', text)
             if not own_line and " in iter_draws\n" in text:
                 return Report(unmarked=OF_FUNCTIONS.text("cannot be marked: no inputs"))
             is_by_clock = text.startswith("Timeout (")
@@ -183,7 +189,9 @@ def read_report(result, file, seconds, status):
     return Report(died=status)
 
 
-def make_report(exercise, file, seed, keep=lambda report: None, tell=lambda text: None, show=lambda outcome: None):
+def make_report(
+    exercise, learner_path, seed, keep=lambda report: None, tell=lambda text: None, show=lambda outcome: None
+):
     """Run and judge one file, and return a `Report`. Before a mistake's place is sought, `keep` gets what is known.
 
     `tell` is told what is being done, where that takes long. show(outcome): plain data, for a page.
@@ -195,17 +203,17 @@ def make_report(exercise, file, seed, keep=lambda report: None, tell=lambda text
     try:
         with redirect_stdout(output), redirect_stderr(output), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
-            source = read_source(file)
+            source = read_source(learner_path)
             stub = code_lines(exercise.stub)
             outcome.typed = "\n".join(line for line in code_lines(source) if line not in stub)
             draw_inputs(exercise, seed)
-            outcome.attempt = Attempt(exercise, seed, load(file), source, tell)
+            outcome.attempt = Attempt(exercise, seed, load(learner_path), source, tell)
             kind.run(outcome.attempt, outcome.notes)
     except UserError as error:  # the data are missing, say: that is no mistake of the learner's
         return Report(unmarked=str(error))
     except BaseException as error:
         sizes = exercise.size_names | exercise.import_names
-        outcome.error = make_verdict(explain(error, str(file), words, sizes), words.marks)
+        outcome.error = make_verdict(explain(error, str(learner_path), words, sizes), words.marks)
 
     def complete_report(verdict):
         verdict = verdict._replace(printed=output.getvalue(), typed=outcome.typed[:2000])
@@ -224,9 +232,9 @@ def make_report(exercise, file, seed, keep=lambda report: None, tell=lambda text
 
 
 def draw_inputs(exercise, seed):
-    """Draw the inputs, which are then kept. Raises UserError if the exercise's own file fails in that."""
+    """Draw the inputs: `draw_trials` keeps them. Raises UserError if the exercise's own file fails in that."""
     try:
-        exercise.draw(seed)
+        exercise.draw_trials(seed)
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         raise UserError(OF_FUNCTIONS.text("cannot be marked: inputs", error=text)) from None
@@ -240,6 +248,8 @@ def code_lines(text):
 
 
 class Printed(StringIO):
+    """A text file in memory that keeps no more than MOST_PRINTED characters."""
+
     def write(self, text):
         return super().write(text[: max(0, MOST_PRINTED - self.tell())]) if self.tell() < MOST_PRINTED else 0
 
@@ -251,10 +261,10 @@ def limit_memory(gigabytes):
         resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
 
 
-def limit_time(seconds, file):
-    """Once it has computed for so long, exit; if nothing has been reported yet, say in which line it was.
+def limit_time(seconds, report_file):
+    """End this process once it has computed for so long. If there is no report yet, write in which line it was.
 
-    Returns the function that ends this watch.
+    Return the function that ends this watch.
     """
     stop_event = threading.Event()
     began = time.process_time()
@@ -262,11 +272,11 @@ def limit_time(seconds, file):
     def watch():
         while not stop_event.wait(0.1):
             if time.process_time() - began > seconds:
-                if file.tell():
+                if report_file.tell():
                     os._exit(0)
-                file.write("Timeout\n")
-                file.flush()
-                faulthandler.dump_traceback(file)
+                report_file.write("Timeout\n")
+                report_file.flush()
+                faulthandler.dump_traceback(report_file)
                 os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -274,27 +284,27 @@ def limit_time(seconds, file):
 
 
 def main():
-    folder, name, file, seed, result, seconds = sys.argv[1:]
+    folder, name, learner_path, seed, report_path, seconds = sys.argv[1:]
     supervise()
     exercise = Catalogue(folder).exercise(name)
     if not exercise.needs_torch:
         limit_memory(MEMORY)
-    with open(result, "w", encoding="utf-8") as result_file:
+    with open(report_path, "w", encoding="utf-8") as report_file:
         # By the clock: for what waits, and for what lets no other thread run. (If that fails, the process that started
         # this one ends it.)
-        faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=result_file)
-        stop_watching = limit_time(float(seconds), result_file)
+        faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=report_file)
+        stop_watching = limit_time(float(seconds), report_file)
 
         def keep(report):
             """Write a line of the result. Whatever ends this process from now on, the last line is what counts."""
             faulthandler.cancel_dump_traceback_later()
-            result_file.write(f"{json.dumps(asdict(report))}\n")
-            result_file.flush()
+            report_file.write(f"{json.dumps(asdict(report))}\n")
+            report_file.flush()
 
         def tell(text):
-            Path(result).with_suffix(TOLD).write_text(text, encoding="utf-8")
+            Path(report_path).with_suffix(TOLD).write_text(text, encoding="utf-8")
 
-        last_report = make_report(exercise, file, int(seed), keep, tell)
+        last_report = make_report(exercise, learner_path, int(seed), keep, tell)
         stop_watching()
         keep(last_report)
 

@@ -19,7 +19,7 @@ PREFIXES = Path(sys.prefix), Path(sys.base_prefix)
 PYTHON = {*PREFIXES, *(prefix.resolve() for prefix in PREFIXES)}
 
 
-def make_command_prefix(file, folder, hidden_folders, *other_folders):
+def make_command_prefix(learner_path, folder, hidden_folders, *other_folders):
     """Return the words before a command: bubblewrap, within which there are this file, this folder, and the others.
 
     hidden_folders: folders of which it must not see what is in them, where they are inside of one that it sees.
@@ -35,7 +35,7 @@ def make_command_prefix(file, folder, hidden_folders, *other_folders):
         path = path.resolve()
         if path.is_dir() and not ROOT.is_relative_to(path) and any(map(path.is_relative_to, roots)):
             hiding_arguments += ["--tmpfs", str(path)]
-    path = str(Path(file).resolve())
+    path = str(Path(learner_path).resolve())
     own_arguments = ["--bind", str(folder), str(folder), "--ro-bind", path, path]
     isolation_arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--proc", "/proc", "--dev", "/dev"]
     binding_arguments = [*visible_arguments, *hiding_arguments, *own_arguments]

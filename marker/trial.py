@@ -14,10 +14,10 @@ from marker.verdict import OF_PYTHON
 MOST_BYTES = 2**20  # of one result; every right one is far smaller
 
 
-def load(file):
+def load(path):
     """Run a file, and return it as a module. It is compiled here rather than imported, so that no stale .pyc is ever
     used."""
-    text = Path(file).read_bytes()
+    text = Path(path).read_bytes()
     try:
         text.decode()  # `compile` lets other characters pass in comments; Python does not when it runs the file
     except UnicodeDecodeError:
@@ -25,8 +25,8 @@ def load(file):
     if b"\0" in text:
         raise SyntaxError(OF_PYTHON.text("not UTF-8"))
     module = ModuleType("practice")
-    module.__file__ = str(file)
-    exec(compile(text, str(file), "exec"), vars(module))
+    module.__file__ = str(path)
+    exec(compile(text, str(path), "exec"), vars(module))
     return module
 
 

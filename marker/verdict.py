@@ -50,7 +50,7 @@ class Sentences:
         return Verdict(False, mark.partition(":")[0], self.text(mark, **values), drawn=drawn)
 
     def wrong(self, mark, **values):
-        """Return the same as an exception."""
+        """Return that verdict as an exception, `Wrong`."""
         return Wrong(mark.partition(":")[0], self.text(mark, **values))
 
 
@@ -74,7 +74,7 @@ def is_vague(verdict):
 
 
 def make_verdict(report, marks=()):
-    """The `Verdict` on what the learner's process has report: {"name": a mark, "error", "text"}; None for nothing.
+    """Return the `Verdict` that the learner's process reports, {"name": a mark, "error", "text"}; None for no report.
 
     A mark that is none of ours, or of `marks`, those of the exercise's folder, becomes that of an error: so no other
     word reaches a teacher's table.

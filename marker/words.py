@@ -10,11 +10,11 @@ OWN = Path(__file__).resolve().parent
 
 
 @cache
-def tables(file):
+def tables(path):
     """Return {heading: rows} of the tables of a Markdown file; {} if there is no such file."""
-    if not file.exists():
+    if not path.exists():
         return {}
-    sections = file.read_text(encoding="utf-8").split("\n## ")[1:]
+    sections = path.read_text(encoding="utf-8").split("\n## ")[1:]
     return {text.split("\n")[0]: parse_table(text[text.index("\n|") :]) for text in sections if "\n|" in text}
 
 

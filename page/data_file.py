@@ -81,7 +81,7 @@ def describe_run(options, history):
 
 
 def quantize(array, largest):
-    """Round a float array to whole numbers from -largest to largest. Return them and their scales, float32.
+    """Round a float array to whole numbers from -largest to largest. Return (these, their scales in float32).
 
     If they fit into 8 bits, each column of the array has a scale of its own; otherwise the array has one.
     No weight changes by more than half a scale: 1/254 or 1/65534 of the largest in its column or array.

@@ -78,15 +78,15 @@ def report_lines(*files):
     last_time = 0.0
     tool = sys.monitoring.PROFILER_ID
 
-    def line(code, number):
+    def line(code, line_number):
         nonlocal last_time
         if code.co_filename not in files:
             return sys.monitoring.DISABLE
-        position = files.index(code.co_filename), number
+        position = files.index(code.co_filename), line_number
         if position not in reported_positions or time.perf_counter() > last_time + 0.2:
             reported_positions.add(position)
             last_time = time.perf_counter()
-            report(line=number, file=position[0])
+            report(line=line_number, file=position[0])
 
     sys.monitoring.use_tool_id(tool, "lines")
     sys.monitoring.register_callback(tool, sys.monitoring.events.LINE, line)
@@ -124,7 +124,7 @@ def compare_first_wrong(exercise, seed, outcome):
     may tell the answer, because it is a single number, or an array that was given.
     """
     try:
-        for inputs, trial in zip(exercise.draw(seed), outcome.notes.trials, strict=False):
+        for inputs, trial in zip(exercise.draw_trials(seed), outcome.notes.trials, strict=False):
             numbers = compare.collect_numbers(exercise, trial["results"])
             for name, result in zip(exercise.gives, trial["results"], strict=False):
                 expected = np.asarray(getattr(inputs, name), np.float64)
@@ -376,8 +376,8 @@ def learn(name):
 
 @np.errstate(all="ignore")  # pixels that were meant to be small
 def convert_to_mlp(module, params, images, words):
-    """Return a network of the learner's own as index.html takes it, and why it is the same one; or None, and why it is
-    none.
+    """Return (a network of the learner's own as index.html takes it, why it is the same one); or (None, why index.html
+    cannot show it).
 
     It is mlp_np.py's network, if that has the learner's weights and says the same digits. How it takes its pixels is
     tried. More is not to be proven: the lines for the MLP are compared in each step, and these steps nobody knows.

@@ -168,17 +168,18 @@ def strip_names(wasm):
     After 8 bytes come the sections: a kind (0: one with a name of its own), its size in LEB128, and its content.
     """
 
-    def number(i):
+    def read_leb128(position):
+        """Return (the number that begins at this byte, the position after it)."""
         n = shift = 0
-        while wasm[i] & 128:
-            n |= (wasm[i] & 127) << shift
-            i, shift = i + 1, shift + 7
-        return n | wasm[i] << shift, i + 1
+        while wasm[position] & 128:
+            n |= (wasm[position] & 127) << shift
+            position, shift = position + 1, shift + 7
+        return n | wasm[position] << shift, position + 1
 
     sections = [wasm[:8]]
     i = 8
     while i < len(wasm):
-        size, start = number(i + 1)
+        size, start = read_leb128(i + 1)
         if wasm[i] or not wasm[start:].startswith(b"\4name"):
             sections.append(wasm[i : start + size])
         i = start + size
@@ -263,12 +264,13 @@ def write_writers(folder):
     return {kind: write_writer(folder, *file) for kind, file in files.items()}
 
 
-def write_writer(folder, file, words):
+def write_writer(folder, file_name, words):
+    """Write the weights in one file, with the words of its network, into `folder`. Return the address."""
     content = io.BytesIO()
-    with np.load(FOLDER / file) as weights:
+    with np.load(FOLDER / file_name) as weights:
         np.savez_compressed(content, words=words, **weights)
     npz_content = content.getvalue()
-    name = f"{folder.name}/{Path(file).stem}-{compute_digest(npz_content)[:12]}.npz"
+    name = f"{folder.name}/{Path(file_name).stem}-{compute_digest(npz_content)[:12]}.npz"
     write_file(folder.parent / name, npz_content)
     return name
 

@@ -140,7 +140,7 @@ def spoilt(tree, part, ways):
 
 def planted(exercise):
     """The answers that come of one slip in the right answer of an exercise."""
-    g, tree = next(iter(exercise.draw(0))), ast.parse(exercise.answer)
+    g, tree = next(iter(exercise.draw_trials(0))), ast.parse(exercise.answer)
     arrays = {name: vars(g)[name] for name in exercise.takes if isinstance(vars(g).get(name), np.ndarray)}
     alike = {a: [b for b in arrays if b != a and np.shape(arrays[a]) == np.shape(arrays[b])] for a in arrays}
     whole = [f"{name}.max() + 1" for name, array in arrays.items() if array.dtype.kind == "i"]

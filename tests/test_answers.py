@@ -14,7 +14,7 @@ from support.tokens import merge_pair
 
 
 def drawn(name):
-    return BY_NAME[name].draw(0)
+    return BY_NAME[name].draw_trials(0)
 
 
 def tensors(*arrays):

@@ -23,7 +23,7 @@ from marker.budget import SPEND, Budget, Stopped, compile_with_budget
 from marker.equal import agree
 from marker.exercise import Exercise, apply_change
 from marker.factors import find_powers
-from marker.finder import Wrongs
+from marker.finder import FinderInput
 from marker.finders import repair, sometimes
 from marker.function import Notes
 from marker.kind import Attempt, Outcome, Report
@@ -41,11 +41,11 @@ each_exercise = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def drawn_once(monkeypatch):
     """The inputs of a seed are drawn once, and not for each of a hundred mistakes."""
-    monkeypatch.setattr(Exercise, "draw", lambda exercise, seed: drawn(exercise.name, seed))
+    monkeypatch.setattr(Exercise, "draw_trials", lambda exercise, seed: drawn(exercise.name, seed))
 
 
 @lru_cache(64)
-def drawn(name, seed, draw=Exercise.draw):
+def drawn(name, seed, draw=Exercise.draw_trials):
     return list(draw(BY_NAME[name], seed))
 
 
@@ -55,7 +55,7 @@ def right(exercise, g):
 
 def judged(exercise, seed, answer, **notes):
     """The verdict on what answer(g) returns for the inputs g: {output: value}. notes: what else was noted."""
-    trials = [{"results": list(map(describe, answer(g).values())), "changed": []} for g in exercise.draw(seed)]
+    trials = [{"results": list(map(describe, answer(g).values())), "changed": []} for g in exercise.draw_trials(seed)]
     return exercise.kind.judge(exercise, seed, outcome_of(trials, **notes))
 
 
@@ -94,7 +94,7 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
             if i < len(own):
                 assert (found.passed, found.name) == (False, mistake.name), found.text
                 assert mistake.question in found.text
-            elif any(exercise.values(mistake, g) for g in exercise.draw(seed)):  # here it may have another name
+            elif any(exercise.values(mistake, g) for g in exercise.draw_trials(seed)):  # here it may have another name
                 assert found.name in {*(known.name for known in exercise.known_mistakes), *OF_ANOTHER_KIND}, found.text
 
 
@@ -197,13 +197,13 @@ def test_a_known_mistake_that_is_one_of_some_inputs_is_named_so_where_nothing_ex
     (nothing,) = (mistake for mistake in exercise.known_mistakes if mistake.name == "nothing clipped")
 
     def answer(g):
-        is_some = any(g is one for one in exercise.draw(0)[:2])
+        is_some = any(g is one for one in exercise.draw_trials(0)[:2])
         return {k: 1.7 * v for k, v in right(exercise, g).items()} | (exercise.values(nothing, g) if is_some else {})
 
     vague = judged(exercise, 0, answer)
     assert vague.name == "not right"
-    trials = [{"results": list(map(describe, answer(g).values())), "changed": []} for g in exercise.draw(0)]
-    found = sometimes.find(Wrongs(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague))
+    trials = [{"results": list(map(describe, answer(g).values())), "changed": []} for g in exercise.draw_trials(0)]
+    found = sometimes.judge_sometimes(FinderInput(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague))
     assert found.text.startswith("clipped_dW: nothing clipped, it seems, for some of the inputs."), found.text
 
 
@@ -211,7 +211,7 @@ def test_a_mistake_in_one_of_two_trials_of_other_sizes_is_not_named():
     """Trials 0 and 1 come from one function that draws inputs, and so do 2 and 3."""
     exercise = BY_NAME["clip_norm"]
     (nothing,) = (mistake for mistake in exercise.known_mistakes if mistake.name == "nothing clipped")
-    draws = exercise.draw(0)
+    draws = exercise.draw_trials(0)
     answers = [right(exercise, g) for g in draws]
     assert exercise.values(nothing, draws[1])
     for t in (1, 2):
@@ -221,7 +221,9 @@ def test_a_mistake_in_one_of_two_trials_of_other_sizes_is_not_named():
     trials = [{"results": list(map(describe, answer.values())), "changed": []} for answer in answers]
     vague = exercise.kind.judge(exercise, 0, outcome_of(trials))
     assert vague.name == "not right", vague
-    assert sometimes.find(Wrongs(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague)) is None
+    assert (
+        sometimes.judge_sometimes(FinderInput(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague)) is None
+    )
 
 
 def test_what_has_not_come_to_its_end_has_a_mark_that_says_where():
@@ -253,7 +255,7 @@ def test_nonsense_an_input_and_too_few_or_too_many_results_never_pass(exercise):
         names = vars(g) | {"np": np, "a": a, "at": np.arange(a.size).reshape(a.shape)}
         return right(exercise, g) | {output: eval(code, names)}
 
-    g = exercise.draw(0)[0]
+    g = exercise.draw_trials(0)[0]
     answers = [
         lambda g: right(exercise, g) | {"more": 1.0},
         lambda g: dict([*right(exercise, g).items()][:-1] or [("none", None)]),
@@ -310,7 +312,7 @@ def test_edits_are_counted_and_do_nothing_but_compute(tmp_path, capfd):
     written, exercise = tmp_path / "written", BY_NAME["loss"]
     path = write(tmp_path, "loss", ONCE.format(file=str(written)))
     found = marking.read_verdict(exercise, runner.make_report(exercise, path, 0))
-    trials = len(exercise.draw(0))
+    trials = len(exercise.draw_trials(0))
     assert found.name == "an argument not used"
     assert written.read_text(encoding="utf-8").split() == found.printed.split() == ["once"] * trials
     assert capfd.readouterr() == ("", "")

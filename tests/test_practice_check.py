@@ -292,7 +292,7 @@ def without_its_mistakes(exercise, answer):
 
 def first_array(exercise):
     """Code for the first of an exercise's arguments that has numbers."""
-    given = exercise.make_arguments(exercise.draw(0)[0])
+    given = exercise.make_arguments(exercise.draw_trials(0)[0])
     arrays = {name: "" for name, value in given.items() if isinstance(value, np.ndarray)}
     tensors = {name: ".value" for name, value in given.items() if hasattr(value, "value")}
     return "".join(next(iter((arrays | tensors).items())))

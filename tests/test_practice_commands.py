@@ -238,7 +238,7 @@ def test_every_command_line_of_the_docs_is_one():
         options = practice.parse_options(line.removesuffix("-h").split())
         names = {"FOLDER", "FILE", "NAME", "CLASS"}
         if options.command == "exercise" and options.which and options.which not in names:
-            assert OURS.find(options.which)
+            assert OURS.find_exercise(options.which)
 
 
 @pytest.mark.parametrize("command", practice.COMMANDS)

@@ -10,6 +10,7 @@ from desk.classroom import is_stub
 from desk.work import Work
 from marker import check, marking, runner
 from marker.catalogue import Catalogue
+from marker.kind import Kind
 from marker.runner import HOW
 from marker.verdict import PLACES
 from practice_answers import in_the_older_form, marked_here
@@ -118,6 +119,26 @@ def say(found, wrongs):
 
 ALONE = Finder(look, say)
 """
+
+
+class OlderKind(Kind):
+    """A kind of exercise with the names of its methods from before 2026.12."""
+
+    def solved(self, exercise):
+        return "a right file"
+
+    def titled(self, title, needs_torch):
+        return f"The {title}"
+
+
+def test_earlier_names_of_methods_go_on_working():
+    """A folder that somebody has may use or define them."""
+    exercise = SUBJECT.by_name["weighted_mean"]
+    assert exercise.draw(3) is exercise.draw_trials(3)
+    assert exercise.fresh(3) is exercise.draw_fresh_trials(3)
+    assert exercise.filled("mean = x") == exercise.fill_stub("mean = x")
+    assert OlderKind().make_right_file(exercise) == "a right file"
+    assert OlderKind().format_title("mean", False) == "The mean"
 
 
 def test_a_finder_in_two_parts_is_asked_as_before(tmp_path):
@@ -275,5 +296,5 @@ def test_a_number_of_the_right_answer_is_no_size_that_was_typed(first_rows, writ
 
 def has_rows(exercise, seed, first_rows):
     """Whether the first inputs of a seed have so many rows, and the second ones more."""
-    first, second, *_ = exercise.draw(seed)
+    first, second, *_ = exercise.draw_trials(seed)
     return first.N == first_rows < second.N - 1

@@ -41,24 +41,24 @@ class Way(NamedTuple):
     is_given: set  # and of what is nothing but what was given
 
 
-def find(wrongs):
+def judge_departure(finder_input):
     """Return the `Verdict` that also says after which line something is right, and what is wrong after it; or None."""
-    if not wrongs.way:
+    if not finder_input.way:
         return None
-    right = wrongs.outcome.notes.trials[find_first_wrong(wrongs)]["right"]
-    wrong = next(name for name in wrongs.exercise.gives if name not in right)
-    anchors, lines = trace_back(wrongs.way, len(wrongs.way.mine), wrong)
+    right = finder_input.outcome.notes.trials[find_first_wrong(finder_input)]["right"]
+    wrong_name = next(name for name in finder_input.exercise.gives if name not in right)
+    anchors, lines = trace_back(finder_input.way, len(finder_input.way.mine), wrong_name)
     if not anchors or not lines:
         return None
     rights = sorted({name for _, name in anchors})
     line = max(line for line, _ in anchors)
     *names, last_name = [f"`{name}`" for name in rights][:4]
     kind = "departs: several" if names else "departs"
-    if rights == [wrong]:
+    if rights == [wrong_name]:
         kind = "departs: changed again"
-    text = in_words(kind, names=", ".join(names), last=last_name, wrong=wrong)
+    text = in_words(kind, names=", ".join(names), last=last_name, wrong=wrong_name)
     text = in_words("after line", line=line, text=text) if line < min(lines) else text
-    return wrongs.verdict._replace(text=f"{wrongs.verdict.text}\n{text} {ask_what_happens(lines)}")
+    return finder_input.verdict._replace(text=f"{finder_input.verdict.text}\n{text} {ask_what_happens(lines)}")
 
 
 def ask_what_happens(lines):
@@ -67,20 +67,23 @@ def ask_what_happens(lines):
     return in_words("what happens" if start == end else "what happens: lines", start=start, end=end)
 
 
-def find_first_wrong(wrongs):
+def find_first_wrong(finder_input):
     """Return the number of the first trial with a wrong result."""
-    trials = wrongs.outcome.notes.trials
-    return next(t for t, trial in enumerate(trials) if set(trial["right"]) < set(wrongs.exercise.gives))
+    trials = finder_input.outcome.notes.trials
+    return next(t for t, trial in enumerate(trials) if set(trial["right"]) < set(finder_input.exercise.gives))
 
 
-def find_way(wrongs):
+def find_way(finder_input):
     """Return the `Way` of an answer that can be followed; or None."""
-    exercise = wrongs.exercise
-    attempt = wrongs.attempt
-    if wrongs.verdict.name not in FAR_OFF or exercise.arguments or exercise.needs_torch:
+    exercise = finder_input.exercise
+    attempt = finder_input.attempt
+    if finder_input.verdict.name not in FAR_OFF or exercise.arguments or exercise.needs_torch:
         return None
-    t = find_first_wrong(wrongs)
-    all_draws = [exercise.draw(attempt.seed), *(list(exercise.iter_draws(attempt.seed + i)) for i in range(1, DRAWS))]
+    t = find_first_wrong(finder_input)
+    all_draws = [
+        exercise.draw_trials(attempt.seed),
+        *(list(exercise.iter_draws(attempt.seed + i)) for i in range(1, DRAWS)),
+    ]
     first_draw = all_draws[0][t]
     draws = [first_draw, *(g for g in chain.from_iterable(all_draws) if g is not first_draw)]
     name = exercise.function.name
@@ -229,13 +232,13 @@ def is_alike(a, b):
     return longer_of_a == longer_of_b and agree(a.reshape(b.shape), b)
 
 
-def trace_back(way, end, wrong):
+def trace_back(way, end, name_at_end):
     """Go back from what a name has before a step, along the names that are read, to what is right. Return {(line,
     name)} of that, and the lines in between; two empty sets if what is right does not stay so."""
     anchors = set()
     lines = set()
     visited = set()
-    waiting = [(end, wrong)]
+    waiting = [(end, name_at_end)]
     while waiting:
         i, name = waiting.pop()
         writing_steps = [j for j in range(i) if name in way.mine[j].writes]

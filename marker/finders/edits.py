@@ -344,17 +344,17 @@ HAS_AXIS = {"roll", "insert", "append", "delete", "concatenate", "stack", "flip"
 MAKES_ROOM = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like", "arange", "range", "len", "eye"}
 
 
-def expression_edits(spot, names, sizes):
+def expression_edits(spot, usable_names, sizes):
     """Yield (rank, kind, place, new) of each edit of one expression."""
     node = spot.node
     parent = spot.parent
     place = span(node)
     is_function = isinstance(parent, ast.Call) and spot.key == "func"
-    is_module = isinstance(parent, ast.Attribute) and isinstance(node, ast.Name) and node.id not in names
+    is_module = isinstance(parent, ast.Attribute) and isinstance(node, ast.Name) and node.id not in usable_names
     if is_module or (is_function and not isinstance(node, ast.Name)):
         return
     choices = {
-        "b": [make_name(name) for name in names],
+        "b": [make_name(name) for name in usable_names],
         "B": [make_name(hide_name(size)) for size in sizes],
         "": [None],
     }
@@ -364,7 +364,7 @@ def expression_edits(spot, names, sizes):
             yield from ((1, "parentheses", place, new) for new in regroupings(left, op, right))
         case ast.Compare(left, [op], [_]):
             yield 0, "a condition", place, ast.Compare(left, [op], [ast.Constant(0)])
-            yield from ((2, "a name", place, make_name(alternative)) for alternative in names)
+            yield from ((2, "a name", place, make_name(alternative)) for alternative in usable_names)
         case ast.BoolOp(op, values):
             for value in values:
                 yield 1, "a condition", place, value
@@ -377,12 +377,15 @@ def expression_edits(spot, names, sizes):
                     yield 1, kind, place, make_number(alternative)
             yield from ((1, "a constant", place, make_name(hide_name(size))) for size in sizes)
             yield from (
-                (2, "a constant", place, make_name(name)) for name in (names if spot.context == "an index" else ())
+                (2, "a constant", place, make_name(name))
+                for name in (usable_names if spot.context == "an index" else ())
             )
         case ast.Constant(str(value)) if "->" in value:
             yield from ((1, "an axis", place, ast.Constant(alternative)) for alternative in einsum_edits(value))
         case ast.Name(name):
-            yield from ((2, "a name", place, make_name(alternative)) for alternative in names if alternative != name)
+            yield from (
+                (2, "a name", place, make_name(alternative)) for alternative in usable_names if alternative != name
+            )
         case ast.Subscript(array, part):
             for new in slice_edits(part, names_in(part)):
                 yield 1, "an index", place, ast.Subscript(array, new, ast.Load())
@@ -402,7 +405,7 @@ def expression_edits(spot, names, sizes):
         case ast.Call():
             yield from call_edits(node, choices)
             if not is_function:
-                yield from ((2, "a name", place, make_name(name)) for name in names)
+                yield from ((2, "a name", place, make_name(name)) for name in usable_names)
     if isinstance(node, (ast.Tuple, ast.List, ast.Slice, ast.Starred, ast.Lambda)) or is_function:
         return
     if spot.context in ("an axis", "a type", "a loop"):
@@ -579,12 +582,12 @@ def additions(node, choices, is_index):
             yield row.kind, fill_in(row.belongs, {"a": node, placeholder: value})
 
 
-def slice_edits(part, names):
+def slice_edits(part, index_names):
     """Yield other slices than this one, or with other ones of these names; for a tuple, with one of its items
     changed."""
     if isinstance(part, ast.Tuple):
         for i, item in enumerate(part.elts):
-            for new in slice_edits(item, names):
+            for new in slice_edits(item, index_names):
                 yield ast.Tuple([*part.elts[:i], new, *part.elts[i + 1 :]], ast.Load())
     if isinstance(part, (ast.Name, ast.Constant)):
         for offset in (1, -1):
@@ -611,7 +614,7 @@ def slice_edits(part, names):
             yield ast.Slice(*shifted_ends, step)
     if not isinstance(part, (ast.Name, ast.Constant)):
         for name in names_in(part):
-            yield from (rename(part, name, other_name) for other_name in names if other_name != name)
+            yield from (rename(part, name, other_name) for other_name in index_names if other_name != name)
 
 
 def names_in(node):
@@ -637,12 +640,12 @@ def einsum_edits(text):
 SIMPLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
 
 
-def block_edits(block, own_numbers, names):
+def block_edits(block, own_numbers, usable_names):
     """Yield (rank, kind, place, the block with one edit)."""
     for i, statement in enumerate(block):
         if is_spend_call(statement) or statement.lineno not in own_numbers:
             continue
-        for rank, kind, new in statement_edits(statement, names):
+        for rank, kind, new in statement_edits(statement, usable_names):
             yield rank, kind, span(statement), [*block[:i], put_in_place(statement, new), *block[i + 1 :]]
         next_statement = block[i + 1] if i + 1 < len(block) else None
         if (
@@ -653,7 +656,7 @@ def block_edits(block, own_numbers, names):
             yield 1, "the order of lines", span(statement)[:2] + span(next_statement)[2:], exchange(block, i, i + 1)
         match statement:
             case ast.Assign([ast.Subscript(ast.Name(name))], ast.Constant(0)):  # and the same for another array
-                for other_name in names:
+                for other_name in usable_names:
                     yield (
                         3,
                         "a mask",
@@ -695,7 +698,7 @@ def is_overtaken(statement, next_statement):
     )
 
 
-def statement_edits(statement, names):
+def statement_edits(statement, usable_names):
     """Yield (rank, kind, new) of each edit of a whole statement."""
     match statement:
         case ast.Assign([ast.Subscript(array, part)], value) if not isinstance(part, ast.Name):
@@ -730,16 +733,17 @@ def statement_edits(statement, names):
         used = [
             node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
         ]
-        for name in sorted({name for name in used if used.count(name) > 1 and name in names}):
+        for name in sorted({name for name in used if used.count(name) > 1 and name in usable_names}):
             yield from (
                 (2, "a name", rename(statement, name, other_operation))
-                for other_operation in names
+                for other_operation in usable_names
                 if other_operation != name
             )
 
 
 # ---- nodes -----------------------------------------------------------------------------------------------------------
 def span(node):
+    """Return (first line, column, last line, end column) of a node in the text."""
     return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 

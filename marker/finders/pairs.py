@@ -11,16 +11,16 @@ PAIRS = 2000  # pairs of mistakes that are tried, and
 PAIR_LINES = 200_000  # lines of all of them
 
 
-def find(wrongs):
+def judge_pair(finder_input):
     """Return the `Verdict` that names two known mistakes which together give just these numbers in all trials; or None.
 
     Where several pairs do, what all of them share is named. A single edit that makes all results right says more.
     """
-    exercise = wrongs.exercise
-    place = wrongs.place
+    exercise = finder_input.exercise
+    place = finder_input.place
     if place and not {"left", "nearer", "alone", "more"} & {*place} and set(place["results"]) == set(exercise.gives):
         return None
-    answer = make_answer(exercise, wrongs.seed, wrongs.outcome)
+    answer = make_answer(exercise, finder_input.seed, finder_input.outcome)
     draws = answer.draws
     trials = [*answer.trials, *answer.further]
     wrong = [t for t, trial in enumerate(trials) if not is_explained(trial["numbers"], {}, draws[t])]

@@ -48,37 +48,41 @@ FEW = 4  # numbers, which differ; fewer may become right by chance
 CLOSE = 1e-11  # of the largest entry: numbers that were nearly right must become so by more than chance
 
 
-def search(exercise, module, source, draws, rights, further_draws, may_be_two=True, changes=()):
+def search(exercise, module, source, draws, rights_by_trial, further_draws, may_be_two=True, changes=()):
     """Return the place where an edit makes results right: a dict, see `describe_edits`; or None.
 
     Of two mistakes, the place of one, and in it "left", the name of a known one. If nothing shows that this one was
     made, it is "nearer", if the numbers are then nearer to what is right, or else "alone". Where an edit makes a part
     of the numbers right, but no result in all trials, it is "more".
 
-    draws: the inputs and right results of each trial. rights: which results the learner's own function has right in it,
-    until an error ended it. further_draws: those of further trials, on which is tried what is said. changes: the inputs
-    that it changes, if that is a mistake of its own.
+    draws: the inputs and right results of each trial. rights_by_trial: of each, the names of the results that the
+    learner's own function has right in it, until an error ended it. further_draws: those of further trials, on which is
+    tried what is said. changes: the inputs that it changes, if that is a mistake of its own.
     """
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
     names_of_sizes = [s for s in set.intersection(*map(set, map(sizes, draws))) if s not in exercise.takes]
-    trial = EditSearch(exercise, module, functions, draws, further_draws, names_of_sizes, rights, changes)
+    trial = EditSearch(exercise, module, functions, draws, further_draws, names_of_sizes, rights_by_trial, changes)
     edits = []
     results = []
-    names = set(exercise.gives)
+    result_names = set(exercise.gives)
     for function in functions:
         edits += edits_of(function, source, exercise.stub, exercise.takes, sorted(names_of_sizes))
     edits.sort(key=attrgetter("rank"))
     with suppress_side_effects():
         for _, group in groupby(edits, key=attrgetter("rank")):
             results += [(edit, trial.try_edit(edit, is_left=may_be_two)) for edit in group]
-            complete = [edit for edit, result in results if result.right == names]
-            complete = [edit for edit in complete if trial.is_confirmed(edit, names)]
+            complete = [edit for edit, result in results if result.right == result_names]
+            complete = [edit for edit in complete if trial.is_confirmed(edit, result_names)]
             if complete:
-                return describe_edits(move_to_uses(trial, edits, complete, names) or complete, source, names)
-        place = search_two(trial, edits, results, source, names) if may_be_two else None
+                return describe_edits(
+                    move_to_uses(trial, edits, complete, result_names) or complete, source, result_names
+                )
+        place = search_two(trial, edits, results, source, result_names) if may_be_two else None
         if place:
             return place
-        partial_edits = [(edit, result.right) for edit, result in results if result.right and result.right != names]
+        partial_edits = [
+            (edit, result.right) for edit, result in results if result.right and result.right != result_names
+        ]
         while partial_edits:
             most_right = max(
                 (right for _, right in partial_edits), key=lambda right: [name in right for name in exercise.gives]
@@ -93,15 +97,15 @@ def search(exercise, module, source, draws, rights, further_draws, may_be_two=Tr
             ]
         if not may_be_two:
             return None
-        gaining = [edit for edit, result in results if result.is_gain and result.right != names]
+        gaining = [edit for edit, result in results if result.is_gain and result.right != result_names]
         gaining = [edit for edit in gaining if edit.rank == gaining[0].rank and trial.is_gain_confirmed(edit)]
         if gaining:
             return describe_edits(gaining, source, ()) | {"more": True}
-        pair = find_pair(trial, results, names)
-        return describe_edits([pair], source, names) if pair else None
+        pair = find_pair(trial, results, result_names)
+        return describe_edits([pair], source, result_names) if pair else None
 
 
-def move_to_uses(trial, edits, complete, names):
+def move_to_uses(trial, edits, complete, result_names):
     """For edits that put a factor where an array is made, return those that put it where the array is used, if they do
     it.
 
@@ -116,21 +120,21 @@ def move_to_uses(trial, edits, complete, names):
     for edit in edits:
         match edit.holder[edit.key], edit.new:
             case ast.Name(name), ast.BinOp(ast.Name(operand), op, ast.Name(factor)) if name == operand:
-                if (name, type(op), factor) in operations and trial.try_edit(edit).right == names:
+                if (name, type(op), factor) in operations and trial.try_edit(edit).right == result_names:
                     uses.append(edit)
-    return [edit for edit in uses if trial.is_confirmed(edit, names)]
+    return [edit for edit in uses if trial.is_confirmed(edit, result_names)]
 
 
-def search_two(trial, edits, results, source, names):
-    """Search the same for two mistakes. results: each single edit, and its `EditResult`.
+def search_two(trial, edits, results, source, result_names):
+    """Return the place of one of two mistakes, as `search` does; or None. results: [(single edit, its `EditResult`)].
 
     An edit that puts in a name, or what is missing, or another kind of assignment may be a mistake itself: not here.
     """
     trial.budget = Budget(LINES)
     trial.edits = EDITS
     for edit in merge_edits(edits):
-        if trial.try_edit(edit).right == names and trial.is_confirmed(edit, names):
-            return describe_edits([edit], source, names)
+        if trial.try_edit(edit).right == result_names and trial.is_confirmed(edit, result_names):
+            return describe_edits([edit], source, result_names)
     # A mistake that is left where something is taken out is left for that reason, perhaps: now the mask is missing.
     missing = set().union(*(result.mistakes for edit, result in results if takes_away(edit)))
     by_mistake = {}
@@ -149,13 +153,13 @@ def search_two(trial, edits, results, source, names):
             candidates = [edit for edit in candidates if edit.rank == candidates[0].rank]
             candidates = [edit for edit in candidates if trial.leaves_mistake(edit, mistake)]
             if candidates:
-                place = describe_edits(candidates, source, names) | extra
+                place = describe_edits(candidates, source, result_names) | extra
                 if place["part"] or "alone" not in extra:
                     return place
     return None
 
 
-def find_pair(trial, results, names):
+def find_pair(trial, results, result_names):
     """Return two edits in one that make all results right together, among those which lead nearest to it alone; or
     None."""
     by_distance = {}
@@ -170,7 +174,7 @@ def find_pair(trial, results, names):
         second_edit = nearest[j]
         pair = first_edit._replace(also=(second_edit,))
         is_same = first_edit.holder is second_edit.holder and first_edit.key == second_edit.key
-        if not is_same and trial.try_edit(pair).right == names and trial.is_confirmed(pair, names):
+        if not is_same and trial.try_edit(pair).right == result_names and trial.is_confirmed(pair, result_names):
             return pair
     return None
 
@@ -290,7 +294,7 @@ class Gain:
 class EditSearch:
     """The learner's functions, some of them edited, on the inputs of each trial."""
 
-    def __init__(self, exercise, module, functions, draws, further_draws, names_of_sizes, rights, changes=()):
+    def __init__(self, exercise, module, functions, draws, further_draws, names_of_sizes, rights_by_trial, changes=()):
         self.exercise = exercise
         self.module = module
         self.draws = [*draws, *further_draws]
@@ -307,13 +311,13 @@ class EditSearch:
         self.changes = {*changes}
         self.values = {}  # by trial: what an edit may put in, by hidden names
         if changes:  # then the numbers count alone
-            rights = [self.run_trial(t, self.codes.values())[0] for t in range(len(rights))]
+            rights_by_trial = [self.run_trial(t, self.codes.values())[0] for t in range(len(rights_by_trial))]
         all_names = set(exercise.gives)
-        n_not_run = len(draws) - len(rights)  # trials that an error has kept from being run
-        self.right_before_in = [*rights, *[all_names] * n_not_run]
-        rights = [*rights, *[set()] * n_not_run]
-        first_wrong = next(t for t, right in enumerate(rights) if right < all_names)
-        self.right_before = set.intersection(*rights)
+        n_not_run = len(draws) - len(rights_by_trial)  # trials that an error has kept from being run
+        self.right_before_in = [*rights_by_trial, *[all_names] * n_not_run]
+        rights_by_trial = [*rights_by_trial, *[set()] * n_not_run]
+        first_wrong = next(t for t, right in enumerate(rights_by_trial) if right < all_names)
+        self.right_before = set.intersection(*rights_by_trial)
         # The first weeds out, all confirm.
         self.order = [first_wrong, *(t for t in range(len(draws)) if t != first_wrong)]
 
@@ -485,21 +489,23 @@ class EditSearch:
         return self.budget.spend(lines)
 
 
-def flatten(results, rights):
+def flatten(results, expected_results):
     """Join all numbers of some results into one array; None if they are not arrays of the right shapes."""
-    if [getattr(result, "shape", None) for result in map(as_array, results)] != [right.shape for right in rights]:
+    if [getattr(result, "shape", None) for result in map(as_array, results)] != [
+        right.shape for right in expected_results
+    ]:
         return None
     with suppress(TypeError, ValueError):  # of objects
         return np.concatenate([np.ravel(np.asarray(result, np.float64)) for result in results])
 
 
-def join_entries(results, rights):
+def join_entries(results, expected_results):
     """Join all numbers of some results into one array; nan for those that have another shape than the right ones."""
-    if len(results) != len(rights):
-        return np.full(sum(right.size for right in rights), np.nan)
-    flat_results = [flatten([value], [right]) for value, right in zip(results, rights, strict=True)]
+    if len(results) != len(expected_results):
+        return np.full(sum(right.size for right in expected_results), np.nan)
+    flat_results = [flatten([value], [right]) for value, right in zip(results, expected_results, strict=True)]
     return np.concatenate(
-        [np.full(b.size, np.nan) if a is None else a for a, b in zip(flat_results, rights, strict=True)]
+        [np.full(b.size, np.nan) if a is None else a for a, b in zip(flat_results, expected_results, strict=True)]
     )
 
 
@@ -553,48 +559,48 @@ def is_reading(mode, flags):
 
 
 # ---- what is said ----------------------------------------------------------------------------------------------------
-def find_place(wrongs):
+def find_place(finder_input):
     """Return the place of a mistake: see `search`."""
-    attempt = wrongs.attempt
-    verdict = wrongs.verdict
-    may_be_two = verdict.name in FAR_OFF and not wrongs.unread
-    changes = [] if verdict.name == "changes its input" else find_changed_inputs(wrongs)
+    attempt = finder_input.attempt
+    verdict = finder_input.verdict
+    may_be_two = verdict.name in FAR_OFF and not finder_input.unread
+    changes = [] if verdict.name == "changes its input" else find_changed_inputs(finder_input)
     with suppress(Exception):  # then the others may find something
-        return search(attempt.exercise, attempt.module, attempt.source, *make_trials(wrongs), may_be_two, changes)
+        return search(attempt.exercise, attempt.module, attempt.source, *make_trials(finder_input), may_be_two, changes)
     return None
 
 
-def make_trials(wrongs):
-    """Return what `search` takes: the trials that the learner's own function has seen, what it has right, and more
-    trials."""
-    exercise = wrongs.exercise
-    attempt = wrongs.attempt
-    rights = [set(trial["right"]) for trial in wrongs.outcome.notes.trials]
-    draws = exercise.draw(attempt.seed)
-    n_seen = max(2 * len(exercise.inputs), len(rights))
+def make_trials(finder_input):
+    """Return (draws, rights_by_trial, further_draws) as `search` takes them: the trials that the learner's own function
+    has run, the results that it has right in each, and more trials."""
+    exercise = finder_input.exercise
+    attempt = finder_input.attempt
+    rights_by_trial = [set(trial["right"]) for trial in finder_input.outcome.notes.trials]
+    draws = exercise.draw_trials(attempt.seed)
+    n_seen = max(2 * len(exercise.inputs), len(rights_by_trial))
     further_draws = [*draws[n_seen:]]
     for i in range(1, FRESH + 1):
         further_draws += exercise.iter_draws(attempt.seed + i)
-    return draws[:n_seen], rights, further_draws
+    return draws[:n_seen], rights_by_trial, further_draws
 
 
-def find_changed_inputs(wrongs):
+def find_changed_inputs(finder_input):
     """Return the names of the inputs that the learner's own function changes in some trial."""
-    return sorted(set().union(*(trial["changed"] for trial in wrongs.outcome.notes.trials)))
+    return sorted(set().union(*(trial["changed"] for trial in finder_input.outcome.notes.trials)))
 
 
-def find(wrongs):
+def judge_place(finder_input):
     """Return the `Verdict` that leads to that place; None if another finder says more."""
-    place = wrongs.place
-    if not place or ("nearer" in place and wrongs.departure):
+    place = finder_input.place
+    if not place or ("nearer" in place and finder_input.departure):
         return None
     if "left" in place:
-        _, mistake, is_always = sometimes.find_likeliest(wrongs)
+        _, mistake, is_always = sometimes.find_likeliest(finder_input)
         if mistake and mistake.name == place["left"] and not is_always:
             return None  # one mistake, and not two
-    exercise = wrongs.exercise
-    verdict = wrongs.verdict
-    kind, location, question = make_question(place, wrongs)
+    exercise = finder_input.exercise
+    verdict = finder_input.verdict
+    kind, location, question = make_question(place, finder_input)
     first_line, *_ = verdict.text.split("\n")
     if "left" in place:
         remaining = next(mistake for mistake in exercise.known_mistakes if mistake.name == place["left"])
@@ -611,7 +617,7 @@ def find(wrongs):
     if "nearer" in place or "more" in place:
         consequence = in_words("nearer" if "nearer" in place else "right: more")
     elif verdict.name == "changes its input":
-        changed_inputs = next(trial["changed"] for trial in wrongs.outcome.notes.trials if trial["changed"])
+        changed_inputs = next(trial["changed"] for trial in finder_input.outcome.notes.trials if trial["changed"])
         kind = "a copy"
         consequence = in_words("unchanged", names=join_texts(changed_inputs))
         question = PLACES["a copy"]
@@ -630,25 +636,29 @@ def capitalise(text):
     return text[:1].upper() + text[1:]
 
 
-def make_question(place, wrongs):
+def make_question(place, finder_input):
     """Return (the kind of its edit, where it is, what is asked there) of a place, see `describe_edits`."""
     kind = place["kind"]
     part = place["part"]
     lines = list(map(str, place["lines"]))
     location = in_words("lines" if len(lines) > 1 else "line", lines=join_texts(lines))
     location = in_words("line: a part", where=location, part=part) if part else location
-    if kind == "a sum" and has_length_1_error(wrongs):
+    if kind == "a sum" and has_length_1_error(finder_input):
         kind = "an axis"
     name = kind.partition(": ")[0]
-    if kind == "a sum" and not has_sum(wrongs.exercise) and "sum" not in part:  # what is asked about should be there
+    if (
+        kind == "a sum" and not has_sum(finder_input.exercise) and "sum" not in part
+    ):  # what is asked about should be there
         kind = "in one place"
     return name, location, PLACES[kind]
 
 
-def has_length_1_error(wrongs):
+def has_length_1_error(finder_input):
     """Return True if the first result that has a wrong shape lacks an axis of length 1, or has one too many."""
-    for g, trial in zip(wrongs.exercise.draw(wrongs.seed), wrongs.outcome.notes.trials, strict=False):
-        for name, result in zip(wrongs.exercise.gives, trial["results"], strict=False):
+    for g, trial in zip(
+        finder_input.exercise.draw_trials(finder_input.seed), finder_input.outcome.notes.trials, strict=False
+    ):
+        for name, result in zip(finder_input.exercise.gives, trial["results"], strict=False):
             shape = result.get("shape", ())
             expected_shape = np.shape(getattr(g, name))
             if tuple(shape) != expected_shape:

@@ -7,34 +7,34 @@ from marker.equal import agree
 from marker.verdict import FAR_OFF, Verdict, in_words
 
 
-def find(wrongs):
+def judge_sometimes(finder_input):
     """Return the `Verdict` that names the mistake that explains the most trials, where nothing explains all; or
     None."""
-    name, mistake, is_always = find_likeliest(wrongs)
+    name, mistake, is_always = find_likeliest(finder_input)
     if not mistake:
         return None
     text = in_words("always" if is_always else "sometimes", name=name, mistake=mistake.name)
     return Verdict(False, mistake.name, f"{text}\n{mistake.question}", drawn=True, question=mistake.question)
 
 
-def find_likeliest(wrongs):
+def find_likeliest(finder_input):
     """Return (a result, the mistake that gives its numbers in the most trials, whether in all of them); the mistake is
     None where there is none."""
-    if wrongs.verdict.name not in FAR_OFF:
+    if finder_input.verdict.name not in FAR_OFF:
         return "", None, False
-    answer = make_answer(wrongs.exercise, wrongs.seed, wrongs.outcome)
+    answer = make_answer(finder_input.exercise, finder_input.seed, finder_input.outcome)
     explanations = []
     for t, name in find_first_wrong(answer):
-        for mistake in wrongs.exercise.known_mistakes:
-            value = partial(value_with_mistake, wrongs.exercise, mistake, name)
-            if name in wrongs.exercise.values(mistake, answer.draws[t]) and is_in_both(answer, t, name, value):
+        for mistake in finder_input.exercise.known_mistakes:
+            value = partial(value_with_mistake, finder_input.exercise, mistake, name)
+            if name in finder_input.exercise.values(mistake, answer.draws[t]) and is_in_both(answer, t, name, value):
                 explanations.append(
                     (sum(is_in_both(answer, i, name, value) for i in range(len(answer.trials))), name, mistake)
                 )
     if not explanations:
         return "", None, False
     _, name, mistake = max(explanations, key=lambda way: way[0])
-    return name, mistake, is_in_all(answer, name, partial(value_with_mistake, wrongs.exercise, mistake, name))
+    return name, mistake, is_in_all(answer, name, partial(value_with_mistake, finder_input.exercise, mistake, name))
 
 
 def find_first_wrong(answer):

@@ -14,13 +14,13 @@ def find_typed(attempt):
     return [part for part in parts_typed(ast.parse(attempt.source)) if part[0] in own]
 
 
-def find(wrongs):
+def judge_typed_slip(finder_input):
     """Return the `Verdict` that names such a part, if it is where the mistake is; or None."""
-    place = wrongs.place
-    for line, name, _ in find_typed(wrongs.attempt):
-        if name == "only the entries that are on" and wrongs.verdict.name != "wrong shape":
+    place = finder_input.place
+    for line, name, _ in find_typed(finder_input.attempt):
+        if name == "only the entries that are on" and finder_input.verdict.name != "wrong shape":
             continue  # in `a[mask] = b[mask]`, say, that is right
         if not place or line in place["lines"]:
             text = f"{in_words('typed', line=line, name=name)}\n{TYPED[name]}"
-            return Verdict(False, name, text, drawn=wrongs.verdict.drawn, question=TYPED[name])
+            return Verdict(False, name, text, drawn=finder_input.verdict.drawn, question=TYPED[name])
     return None

@@ -24,10 +24,10 @@ def unread_names(attempt):
     return [name for name in unread_arguments if name in needed_names]
 
 
-def find(wrongs):
+def judge_unread_argument(finder_input):
     """Return the `Verdict` that also names such an argument; or None."""
-    verdict = wrongs.verdict
-    if verdict.name != "not right" or wrongs.place or not wrongs.unread:
+    verdict = finder_input.verdict
+    if verdict.name != "not right" or finder_input.place or not finder_input.unread:
         return None
-    text = in_words("unread", name=wrongs.unread[0])
+    text = in_words("unread", name=finder_input.unread[0])
     return Verdict(False, "an argument not used", f"{verdict.text}\n{text}", drawn=verdict.drawn, question=text)

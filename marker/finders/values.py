@@ -16,21 +16,21 @@ from marker.finders.edits import Edit, make_method_call, make_name
 from marker.verdict import Verdict, in_words
 
 
-def find(wrongs):
+def judge_array(finder_input):
     """Return the `Verdict` that also says after which line an array should be another one, and which known mistake is
     left."""
-    result = None if wrongs.place else find_array(wrongs)
-    return make_verdict(wrongs, *result) if result else None
+    result = None if finder_input.place else find_array(finder_input)
+    return make_verdict(finder_input, *result) if result else None
 
 
-def find_array(wrongs):
+def find_array(finder_input):
     """Return (an array's name, the line after which it should be another one, the lines that make it, the name of the
     known mistake that is left then, or ""); or None."""
-    way = wrongs.way
+    way = finder_input.way
     if not way:
         return None
-    attempt = wrongs.attempt
-    draws, rights, further_draws = repair.make_trials(wrongs)
+    attempt = finder_input.attempt
+    draws, rights_by_trial, further_draws = repair.make_trials(finder_input)
     functions = [node for node in ast.parse(attempt.source).body if isinstance(node, ast.FunctionDef)]
     trial = repair.EditSearch(
         attempt.exercise,
@@ -39,8 +39,8 @@ def find_array(wrongs):
         draws,
         further_draws,
         [],
-        rights,
-        repair.find_changed_inputs(wrongs),
+        rights_by_trial,
+        repair.find_changed_inputs(finder_input),
     )
     function = [f for f in functions if f.name == attempt.exercise.function.name][-1]
     candidates = []
@@ -113,17 +113,18 @@ def is_multiple(trial, mistake):
 
 
 def locate_array(way, i, name, remaining):
+    """Return what `find_array` returns, of the array that step i writes; None if no lines make it."""
     _, lines = depart.trace_back(way, i + 1, name)
     return (name, way.mine[i].last, lines, remaining) if lines else None
 
 
-def make_verdict(wrongs, name, line, lines, remaining):
-    verdict = wrongs.verdict
+def make_verdict(finder_input, name, line, lines, remaining):
+    verdict = finder_input.verdict
     ask = depart.ask_what_happens(lines)
     if not remaining:
         return verdict._replace(text=f"{verdict.text}\n{in_words('values', name=name, line=line)} {ask}")
     first_line, *_ = verdict.text.split("\n")
-    remaining = next(mistake for mistake in wrongs.exercise.known_mistakes if mistake.name == remaining)
+    remaining = next(mistake for mistake in finder_input.exercise.known_mistakes if mistake.name == remaining)
     location = in_words("values: not right", name=name, line=line)
     other_text = f"{in_words('the other one', name=remaining.name)} {remaining.beside}"
     text = f"{first_line}\n{in_words('one of two', where=location)} {ask}\n{other_text}"

@@ -47,7 +47,7 @@ def beside(tmp_path, name, line):
     exercise = BY_NAME[name]
     show = partial(desk.compare_first_wrong, exercise, SEED)
     report = runner.make_report(exercise, path, SEED, show=show)
-    return report.shown, next(iter(exercise.draw(SEED)))
+    return report.shown, next(iter(exercise.draw_trials(SEED)))
 
 
 def test_ones_own_array_stands_beside_the_right_one_with_the_entry_that_is_furthest_off(tmp_path):

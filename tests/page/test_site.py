@@ -126,7 +126,7 @@ def written():
         if not BY_NAME[name].needs_torch and kind not in seen:
             seen.add(kind)
             text = stub(name) if body is None else filled(name, body)
-            sizes = vars(next(iter(BY_NAME[name].draw(SEED))))
+            sizes = vars(next(iter(BY_NAME[name].draw_trials(SEED))))
             yield name, re.sub(r"\{(\w)\}", lambda m, sizes=sizes: str(sizes[m[1]]), text)
     yield from (("dz1", text) for text in HOSTILE)
     for exercise in HERE:

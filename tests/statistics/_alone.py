@@ -17,7 +17,7 @@ def is_so(attempt):
     """Whether the function is right for the first sample alone: of each trial, and of fresh ones."""
     exercise = attempt.exercise
     function = getattr(attempt.module, exercise.function.name)
-    drawn = (*exercise.draw(attempt.seed), *exercise.fresh(attempt.seed))
+    drawn = (*exercise.draw_trials(attempt.seed), *exercise.draw_fresh_trials(attempt.seed))
     return all(is_right(exercise, function, first_alone(exercise, g)) for g in drawn)
 
 
@@ -33,8 +33,8 @@ def first_alone(exercise, g):
     return SimpleNamespace(**names)
 
 
-def alone(wrongs):
-    if wrongs.verdict.name != "not right" or not is_so(wrongs.attempt):
+def alone(finder_input):
+    if finder_input.verdict.name != "not right" or not is_so(finder_input.attempt):
         return None
     text = said(MARK)
-    return Verdict(False, MARK, f"{wrongs.verdict.text}\n{text}", drawn=True, question=text)
+    return Verdict(False, MARK, f"{finder_input.verdict.text}\n{text}", drawn=True, question=text)
