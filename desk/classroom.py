@@ -130,7 +130,7 @@ def write_table(table_file, catalogue, name, seed, only, feedback):
     finally:
         stop_event.set()
         pool.shutdown(cancel_futures=True)
-    print(*summary(exercises, rows), sep="\n", file=sys.stderr)
+    print(*iter_summary_lines(exercises, rows), sep="\n", file=sys.stderr)
 
 
 def mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders=()):
@@ -210,7 +210,7 @@ def choose_exercises(catalogue, only):
     return exercises or catalogue.exercises
 
 
-def summary(exercises, rows):
+def iter_summary_lines(exercises, rows):
     """Yield a line for each exercise that somebody has tried: how many did, how many passed, the commonest mistake."""
     yield f"\n{'exercise':20} tried passed  commonest mistake"
     for exercise, cells in zip(exercises, zip(*rows, strict=True), strict=True):

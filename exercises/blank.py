@@ -35,7 +35,8 @@ from marker.verdict import Wrong
 from support.checkpoint import unpack_arrays
 
 COUNTS = {3: "three", 4: "four", 5: "five"}
-MANY, FEWER = 257, 67  # examples: more than a batch has, and no round number; fewer where these take long
+MANY = 257  # examples: more than a batch has, and no round number;
+FEWER = 67  # fewer where these take long
 wrong = OF_NETWORKS.wrong
 
 

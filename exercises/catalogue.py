@@ -5,6 +5,9 @@ from marker import ROOT
 from marker.catalogue import Catalogue
 
 OURS = Catalogue(ROOT / "exercises")
-PARTS, EXERCISES, BY_NAME = OURS.parts, OURS.exercises, OURS.by_name
-BROKEN, CHAPTERS = OURS.broken, OURS.by_folder
+PARTS = OURS.parts
+EXERCISES = OURS.exercises
+BY_NAME = OURS.by_name
+BROKEN = OURS.broken
+CHAPTERS = OURS.by_folder
 CASES = tuple(exercise for exercise in EXERCISES if isinstance(exercise.kind, Case))

@@ -7,7 +7,8 @@ import numpy as np
 import data
 from marker import ROOT
 
-TRAINING, TEST = 4000, 2000  # images
+TRAINING = 4000  # images to learn from
+TEST = 2000
 FILE = ROOT / "images.npz"  # where the site has them, which has no more images than these
 
 

@@ -27,13 +27,16 @@ class Fault(NamedTuple):
     options: str = ""  # of the runs that have it
 
 
-TEXT, VIT = "--model gpt --dataset names", "--model vit"
-RESNET, LLAMA = "--model resnet", "--model llama --dataset names"
+TEXT = "--model gpt --dataset names"
+VIT = "--model vit"
+RESNET = "--model resnet"
+LLAMA = "--model llama --dataset names"
 # The faults of these networks are only for those who have met them: {network: an exercise of the part of the list in
 # which it is met}.
 MET_WITH = {"resnet": "conv_dW", "vit": "layer_norm_dx", "gpt": "k_means", "llama": "rms_norm_dx"}
 N_SEEDED = 49  # `--seed` chooses among the first so many: a fault that is added changes no seed
-IMAGES, ORDER = "(examples, make_rng", "make_rng(options.run.seed, epoch).permutation(n_examples)"
+IMAGES = "(examples, make_rng"
+ORDER = "make_rng(options.run.seed, epoch).permutation(n_examples)"
 HE = "rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))"
 FAULTS = {
     "again": Fault("data", "data.py", ORDER, f"np.resize({ORDER}[:1000], n_examples)",

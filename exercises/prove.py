@@ -188,9 +188,9 @@ def make_gpt_step(network, learner_code):
     replace_backward(network.layers["positions"], positions_backward, learner_code, "")
     for path, block in network.layers.items():
         if isinstance(block, CausalBlock):
-            softmax = block.layers["attention"].softmax
-            softmax.forward = partial(apply_causal_mask, softmax, learner_code, f" in {path}")
-            softmax.backward = partial(causal_backward, softmax, learner_code, f" in {path}")
+            softmax_layer = block.layers["attention"].softmax
+            softmax_layer.forward = partial(apply_causal_mask, softmax_layer, learner_code, f" in {path}")
+            softmax_layer.backward = partial(causal_backward, softmax_layer, learner_code, f" in {path}")
     V = len(network.params["linear.b"])
     rng = np.random.default_rng(0)
 

@@ -127,13 +127,13 @@ def find_draw_error(exercise, seed, seconds=SECONDS):
     errors = []
     began = time.process_time()
 
-    def draw():
+    def draw_inputs():
         try:
             exercise.draw_trials(seed)
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=draw, daemon=True)
+    thread = threading.Thread(target=draw_inputs, daemon=True)
     thread.start()
     while thread.is_alive() and time.process_time() - began < seconds:
         thread.join(0.02)

@@ -35,7 +35,8 @@ def split_answer(text):
         raise ValueError("above the line there are dots: put the answer in their place, and the stub is made of it")
     if HANDED_OUT in answer_lines:
         end = answer_lines.index(HANDED_OUT)
-        answer_lines, handed_out = answer_lines[:end], answer_lines[end + 1 :]
+        handed_out = answer_lines[end + 1 :]
+        answer_lines = answer_lines[:end]
     dots = [line for line in answer_lines if DOTS.match(line)]
     set_by_dots = [DOTS.match(line)[1] for line in dots]
     if dots and not handed_out and {*set_by_dots} != {*names}:

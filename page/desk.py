@@ -43,7 +43,9 @@ FOLDER = Path("/work")
 UNPACKED = Path("/tmp/unpacked")
 TRAINED = Path("/tmp/my_network.py")
 MARK = "\x1e"  # begins what is reported on standard error; each run gets another one
-HIDDEN, EPOCHS = 64, 8  # of a network that is trained here, so that it takes some seconds
+# Of a network that is trained here, so that it takes some seconds
+HIDDEN = 64
+EPOCHS = 8
 BATCH = 100  # images, as network.PROGRAM has it
 LIKELY = 5  # words that are shown beside the one that is drawn
 RATES = [0.1 * (1 - epoch / EPOCHS) for epoch in range(EPOCHS)]

@@ -371,6 +371,7 @@ class Pages:
         return re.sub(r' (href|src)="(?!https?:|data:|#|\{\{|practise\.html)([^"#]*)([^"]*)"', link, text)
 
     def render_mathematics(self, tex, options):
+        """Return a formula in TeX as HTML. Raises UserError if it cannot be read."""
         print(json.dumps({"tex": tex, "displayMode": options["display_mode"]}), file=self.node.stdin, flush=True)
         line = self.node.stdout.readline()
         if not line:

@@ -833,7 +833,7 @@ def test_marks_go_into_a_file_in_utf8_and_none_is_left_half(tmp_path, capsys, mo
     assert marks.read_bytes() == f"\ufeffname,passed,note,dz1\n{shown},0,,not written\n".encode()
     out, said = capsys.readouterr()
     assert not out and f"{shown}: 0 of 1" in said
-    monkeypatch.setattr(classroom, "summary", lambda *_: 1 / 0)
+    monkeypatch.setattr(classroom, "iter_summary_lines", lambda *_: 1 / 0)
     marks.unlink()
     with pytest.raises(ZeroDivisionError):
         classroom.mark_all(OURS, str(tmp_path / "class"), only="dz1", out_path=marks)
@@ -1115,7 +1115,7 @@ def test_a_table_gets_words_and_counts_by_fields():
         (True, "passed, with imports"), wrong, (False, "no function"), wrong
     ]  # fmt: skip
     cells = classroom.Cell("passed over", tried=True, wrong=True), classroom.Cell("bestanden", tried=True, passed=True)
-    *_, line = classroom.summary([BY_NAME["dz1"]], [[cell] for cell in (*cells, classroom.Cell("not written"))])
+    *_, line = classroom.iter_summary_lines([BY_NAME["dz1"]], [[cell] for cell in (*cells, classroom.Cell("not written"))])
     assert line.split() == ["dz1", "2", "1", "passed", "over", "(1)"]
 
 

@@ -48,7 +48,8 @@ def draw_sampling(rng, temperature=None, has_offsets=False):
 
     temperature: None for one of several. has_offsets: the rows lie far from 0, and from each other.
     """
-    V, B = int(rng.integers(5, 9)), int(rng.integers(40, 60))
+    V = int(rng.integers(5, 9))
+    B = int(rng.integers(40, 60))
     temperature = float(rng.choice([0.4, 0.6, 1.7])) if temperature is None else temperature
     logits = rng.normal(0, 1.5, (B, V))
     u = rng.random(B)
