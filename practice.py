@@ -238,7 +238,7 @@ def choose_exercise(work, asked_exercise, command):
         exercise = find_next(work, exercise)
         if exercise is None:
             raise UserError("from here on nothing is left; `python practice.py list` shows what you left out before")
-    work.note("current", exercise.name)
+    work.store("current", exercise.name)
     work.path(exercise)
     return exercise
 
@@ -262,8 +262,8 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     verdict = mark_and_print(exercise, path, work.catalogue.describe_number(exercise), seed, is_repeat, all_of_it)
     if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == file_hash:
         print_text("(The file is as it was when it was last marked. Is it saved?)")
-    work.note("marked", file_hash, exercise)
-    message, *further_messages = work.record(exercise, verdict, file_hash)
+    work.store("marked", file_hash, exercise)
+    message, *further_messages = work.record_verdict(exercise, verdict, file_hash)
     if not verdict.passed:
         return
     print_text(message, "good")
@@ -351,7 +351,7 @@ def review_again(work, exercise, seed=None, all_of_it=False):
     if exercise.name not in work.progress["passed"]:
         raise UserError(f"{exercise.name} has not passed yet: `python practice.py {exercise.name}`")
     if exercise.name != work.progress["reviewed"]:  # a new review begins, with the stub
-        work.note("reviewed", exercise.name)
+        work.store("reviewed", exercise.name)
         path = work.folder / "review" / f"{exercise.name}.py"
         if path.exists() and not classroom.is_stub(exercise, path):
             rename_old_file(path)
@@ -531,7 +531,7 @@ def print_hint(work, exercise):
         docs = exercise.docs
         print_text("That was the last one." + (f" The derivation is in {docs}." if docs else ""))
         print_text("`python practice.py solution` shows how it is done. (The list will say that you have seen it.)")
-    work.note("hints", n_shown, exercise)
+    work.store("hints", n_shown, exercise)
 
 
 def list_all(work):
@@ -566,7 +566,7 @@ def print_due(work):
 
 def run_file(work, exercise, *arguments):
     """Run a learner's file as a program of its own, with these arguments. Its exit status."""
-    environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.search_path()}
+    environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.make_python_path()}
     module_options = ["-m", exercise.kind.module] if exercise.kind.module else []
     path = work.path(exercise)
     status = runner.run_program([sys.executable, *module_options, path, *arguments], path.name, env=environment)
@@ -585,7 +585,7 @@ def look(work, exercise):
         raise UserError(f"{exercise.name} is not written yet: there is nothing to look at")
     if not exercise.kind.looks:
         raise UserError("look is for own_network and own_gpt: `python practice.py look own_network`")
-    environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.search_path()}
+    environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.make_python_path()}
     path = work.path(exercise)
     command = [sys.executable, "-m", exercise.kind.looks, exercise.name, path]
     return runner.run_program(command, path.name, env=environment)
@@ -628,7 +628,7 @@ def print_solution(work, exercise):
                 f"exercise {n} has not passed yet (as the file is now): `python practice.py hint {exercise.name}`; "
                 "after the third hint, `solution` opens"
             )
-        work.note("seen", True, exercise)
+        work.store("seen", True, exercise)
     print_text(f"Exercise {n}: {exercise.title}\n", "strong")
     print_text(describe_solution(exercise))
 

@@ -53,7 +53,7 @@ class Cell(NamedTuple):
     wrong: bool = False  # whether the words name a mistake
 
 
-def mark_all(catalogue, name, seed=0, only=None, feedback=None, out_path=None):
+def mark_all(catalogue, class_folder, seed=0, only=None, feedback=None, out_path=None):
     """Mark the work of a class, and write a table: a row for each person, with a mark in a few words for each exercise.
 
     What could not be read of somebody's work stands in the row's `note`, by its own name; the rest is marked. only:
@@ -62,7 +62,7 @@ def mark_all(catalogue, name, seed=0, only=None, feedback=None, out_path=None):
     each row is printed as soon as it is known. A summary goes to stderr.
     """
     with open_table(out_path) as file:
-        write_table(file, catalogue, name, seed, only, feedback)
+        write_table(file, catalogue, class_folder, seed, only, feedback)
 
 
 @contextmanager
@@ -79,17 +79,17 @@ def open_table(out_path):
         text.detach()  # flushed, and `atomic_write` closes the file
 
 
-def write_table(table_file, catalogue, name, seed, only, feedback):
+def write_table(table_file, catalogue, class_folder, seed, only, feedback):
     """Write the rows of `mark_all` into a text file.
 
     Raises UserError if the feedback's folder is within the submissions.
     """
-    people = list_people(name)
+    people = list_people(class_folder)
     exercises = choose_exercises(catalogue, only)
     rows = []
     if feedback is not None:
         feedback_folder = Path(feedback).resolve()
-        if not str(feedback) or feedback_folder.is_relative_to(Path(name).resolve()):
+        if not str(feedback) or feedback_folder.is_relative_to(Path(class_folder).resolve()):
             raise UserError("--feedback needs a folder outside of the hand-ins, whose names it uses")
         feedback_folder.mkdir(parents=True, exist_ok=True)
     failure = sandbox.find_failure()
@@ -97,7 +97,7 @@ def write_table(table_file, catalogue, name, seed, only, feedback):
         hidden_folders = ()
         sandbox_text = f"No sandbox: {failure}. The files run with your rights."
     else:
-        hidden_folders = (Path(name),)
+        hidden_folders = (Path(class_folder),)
         sandbox_text = "Each file runs in a sandbox, by bubblewrap: without a network, and with one hand-in in sight."
     print(sandbox_text, file=sys.stderr, flush=True)
     table_file.write("\ufeff")
@@ -136,8 +136,8 @@ def write_table(table_file, catalogue, name, seed, only, feedback):
 def mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders=()):
     """Mark the files of a person. Return (a note on what could not be read or marked, or ""; a `Cell` for each
     exercise; the names of files that belong to no exercise)."""
-    with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as spare:
-        files, shown_solutions, passed_over, reasons, choices = find_files(catalogue, person, spare)
+    with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as unpack_folder:
+        files, shown_solutions, passed_over, reasons, choices = find_files(catalogue, person, unpack_folder)
         reason_by_exercise = {
             find_exercise_name(catalogue.by_name, PurePosixPath(name)): reason for name, reason in reasons.items()
         }
@@ -161,20 +161,20 @@ def mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders=(
     return "; ".join(notes), cells, passed_over
 
 
-def give_feedback(folder, name, text):
+def give_feedback(feedback_folder, person_name, text):
     """Write a file with this text for a person. If it cannot be written, a line on stderr says so."""
-    whole = os.fsencode(name)
-    short = name
+    whole = os.fsencode(person_name)
+    short = person_name
     if len(whole) > 200:  # a file's name may have 255 bytes; the digest keeps apart two names that begin alike
         short = f"{whole[:180].decode(errors='ignore')} {hashlib.sha256(whole).hexdigest()[:8]}"
-    path = Path(folder) / f"{short}.txt"
+    path = Path(feedback_folder) / f"{short}.txt"
     try:
         if path.is_symlink() or (path.is_file() and not read_file(path, LARGEST).startswith(HEADING.encode())):
             raise UserError(f"{path.name} is there already, and no feedback of the marker's")
         with atomic_write(path) as file:
             file.write(f"{HEADING}{text}\n".encode(errors="replace"))
     except (OSError, UserError) as error:
-        print(f"{escape_cell(name)}: no feedback: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+        print(f"{escape_cell(person_name)}: no feedback: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
 
 
 def join_names(names):
@@ -185,13 +185,13 @@ def join_names(names):
     return ", ".join(shown_names)
 
 
-def list_people(name):
+def list_people(class_folder):
     """Return the submissions in a folder: its subfolders, archives and Python files.
 
     Raises UserError if there is none.
     """
     people = []
-    for path in sorted(Path(name).glob("[!.]*")) if name else ():
+    for path in sorted(Path(class_folder).glob("[!.]*")) if class_folder else ():
         if path.is_dir() or is_archive(path) or is_python(path) or path.name.lower().endswith(CLOSED):
             people.append(path)
         else:
@@ -222,13 +222,13 @@ def iter_summary_lines(exercises, rows):
             yield f"{exercise.name:20} {n_tried:5} {n_passed:6}  {commonest}".rstrip()
 
 
-def find_files(catalogue, person, spare=None):
+def find_files(catalogue, person, unpack_folder=None):
     """Find a person's files in a folder or archive. Return ({exercise: its file}; the exercises whose solutions were
     shown; the names of Python files that belong to no exercise; {what cannot be read, by its name in the hand-in: why};
     {exercise with several files that differ: a note that says which of them is marked}).
 
-    Archives, those in the folder or in an archive too, are unpacked into the folder `spare`. A link that leads out of
-    the folder is not followed: nothing there was handed in. Of several files for an exercise one with something written
+    Archives, those in the folder or in an archive too, are unpacked into `unpack_folder`. A link that leads out of the
+    folder is not followed: nothing there was handed in. Of several files for an exercise one with something written
     beats a stub; then one in my_practice, one with the very name of the exercise, and the least deep.
     """
     if person.is_symlink():
@@ -242,7 +242,7 @@ def find_files(catalogue, person, spare=None):
     budget = Budget(HANDED_IN)
 
     def look_into(archive):
-        places.append(Path(spare, str(len(places))))  # the loop below comes to it
+        places.append(Path(unpack_folder, str(len(places))))  # the loop below comes to it
         reasons.update(unpack_in_process(catalogue.by_name, archive, places[-1], budget))
 
     if person.is_dir() or is_python(person):
@@ -260,7 +260,7 @@ def find_files(catalogue, person, spare=None):
                     if not path.resolve().is_relative_to((place if place.is_dir() else place.parent).resolve()):
                         raise UserError(ELSEWHERE)
                     name = find_exercise_name(catalogue.by_name, path)
-                    if is_archive(path) and path.is_file() and spare:
+                    if is_archive(path) and path.is_file() and unpack_folder:
                         if len(places) >= MOST_ARCHIVES:
                             raise UserError(f"it is one of more than {MOST_ARCHIVES} archives")
                         look_into(path)
@@ -272,7 +272,7 @@ def find_files(catalogue, person, spare=None):
                         candidates.setdefault(name, []).append(
                             ((not is_written(catalogue.by_name[name], path), *rank), path)
                         )
-                        if spare and place.is_relative_to(spare):
+                        if unpack_folder and place.is_relative_to(unpack_folder):
                             parts = parts[1:]  # the first is the folder that `unpack_in_process` has made
                         labels[path] = "/".join(parts) or path.name
                     elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
@@ -327,7 +327,7 @@ def mark_file(learner_path, exercise, seed, hidden_folders=()):
     return Cell(words, verdict.text, verdict.name != "not written", verdict.passed, not verdict.passed)
 
 
-def escape_cell(name):
+def escape_cell(text):
     """Return a text that a spreadsheet does not take for a formula, without what moves a terminal's cursor."""
-    printable_name = "".join(letter if letter.isprintable() else "?" for letter in name)
+    printable_name = "".join(letter if letter.isprintable() else "?" for letter in text)
     return f"'{printable_name}" if printable_name.startswith(("=", "+", "-", "@")) else printable_name

@@ -30,7 +30,7 @@ class Work:
         self.progress = self.read()
 
     def read(self):
-        """Read progress.json, without what only another version knows. (`note` keeps that.)
+        """Read progress.json, without what only another version knows. (`store` keeps that.)
 
         Raises UserError if the file is damaged.
         """
@@ -47,7 +47,7 @@ class Work:
             raise UserError(f"{self.file} is damaged: delete it; your exercises are not affected") from None
         return progress
 
-    def note(self, key, value, exercise=None):
+    def store(self, key, value, exercise=None):
         """Store one value in progress.json, about an exercise or about all. Read that again first: another terminal may
         have written."""
         self.progress = self.read()
@@ -78,7 +78,7 @@ class Work:
             return self.progress["passed"].get(exercise.name) == digest(self.folder / f"{exercise.name}.py")
         return False
 
-    def record(self, exercise, verdict, file_digest):
+    def record_verdict(self, exercise, verdict, file_digest):
         """Store that an exercise has passed, or its first mistake that has a name. Return what to tell, as texts.
 
         file_digest: the `digest` of the file before it was marked. It may have been saved since.
@@ -88,14 +88,14 @@ class Work:
         question = self.progress["asked"].get(exercise.name)
         if not verdict.passed:
             if verdict.question and not mistake:
-                self.note("first", verdict.typed, exercise)
-                self.note("mistakes", verdict.words, exercise)
-                self.note("asked", verdict.question, exercise)
+                self.store("first", verdict.typed, exercise)
+                self.store("mistakes", verdict.words, exercise)
+                self.store("asked", verdict.question, exercise)
             return [verdict.text]
         has_passed_before = exercise.name in self.progress["passed"]
-        self.note("passed", file_digest, exercise)
+        self.store("passed", file_digest, exercise)
         if exercise.name not in self.progress["due"]:
-            self.note("due", review.choose_day(self.progress, has_passed=True), exercise)
+            self.store("due", review.choose_day(self.progress, has_passed=True), exercise)
         saw_solution = exercise.name in self.progress["seen"]
         name, part = self.catalogue.find_part(exercise)
         done = f' "{name}" is done.' if not has_passed_before and all(map(self.has_passed, part)) else ""
@@ -117,10 +117,10 @@ class Work:
 
     def record_review(self, exercise, verdict):
         """Store when an exercise that was written again comes back; return a text that says so."""
-        self.note("due", review.choose_day(self.progress, verdict.passed), exercise)
+        self.store("due", review.choose_day(self.progress, verdict.passed), exercise)
         if not verdict.passed:
             return "It comes back until you have written it right."
-        self.note("reviewed", "")
+        self.store("reviewed", "")
         n_left = len(review.list_due(self.progress))
         days = review.days_until(self.progress["due"][exercise.name])
         return f"Passed again. It comes back in {days} days. {n_left or 'No'} more to review today."

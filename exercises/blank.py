@@ -26,11 +26,11 @@ from exercises.watched import Trace, TrainingStopped
 from exercises.words import OF_NETWORKS
 from marker.calls import watch
 from marker.complaints import explain_exception, read_source
-from marker.derivatives import check, match_gradients, root_mean_square
+from marker.derivatives import check_loss_gradients, match_gradients, root_mean_square
 from marker.exercise import CUT
 from marker.nests import NotKept, floats, format_paths, leaves, pack, replace_leaves, unpack
 from marker.program import Program
-from marker.trial import find_changed, load, same_bits
+from marker.trial import find_changed, has_same_bits, load
 from marker.verdict import Wrong
 from support.checkpoint import unpack_arrays
 
@@ -204,7 +204,7 @@ class Calls:
             result = self.functions[name](own_params, *copies)
             self.check_unchanged(name, copies, batch)
             yield result
-        changed_paths = find_changed(floats(own_params), floats(params), same_bits)
+        changed_paths = find_changed(floats(own_params), floats(params), has_same_bits)
         if changed_paths:  # of `gradients`, marker/derivatives.py says it
             raise wrong("changes its input", name=name, what=format_paths(changed_paths))
 
@@ -212,7 +212,7 @@ class Calls:
         """Raise `Wrong` if an array differs from its original."""
         arrays_by_name = dict(zip(self.input_names, arrays, strict=False))
         originals_by_name = dict(zip(self.input_names, originals, strict=False))
-        for changed_name in find_changed(arrays_by_name, originals_by_name, same_bits):
+        for changed_name in find_changed(arrays_by_name, originals_by_name, has_same_bits):
             raise wrong("changes its input", name=name, what=changed_name)
 
     def train(
@@ -392,7 +392,9 @@ def check_gradients(calls, params, batches, rng, thorough=True):
         raise wrong("gradients by chance", examples=calls.examples_name)
     terms = calls.mean_terms
     questions = calls.factor_questions
-    return check(calls.loss, calls.gradients, params, batches, rng, calls.examples_name, thorough, terms, questions)
+    return check_loss_gradients(
+        calls.loss, calls.gradients, params, batches, rng, calls.examples_name, thorough, terms, questions
+    )
 
 
 def check_large_batch(calls, params, examples, rng):
@@ -579,7 +581,12 @@ class Diagnostics:
         self.has_fallen = self.last_loss < max_loss_ratio * self.first_loss
         self.first_arrays = floats(params[0])
         self.last_arrays = floats(params[-1])
-        self.values = {"curve": format_losses(self.losses), "begin": self.first_loss, "end": self.last_loss, **values}
+        self.values = {
+            "curve": format_losses(self.losses),
+            "begin": self.first_loss,
+            "end": self.last_loss,
+            **values,
+        }
 
     def make_error(self, mark, **values):
         """Return a `Wrong` with the sentence for a mark."""

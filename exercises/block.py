@@ -22,11 +22,11 @@ with program.import_guard("requirements-np.txt"):
     from marker.complaints import explain_exception
     from marker.derivatives import (
         Place,
-        compare,
         describe_bad,
         explain_factor,
         find_exchange,
         find_factors,
+        find_wrong_gradients,
         is_right_alone,
         match_gradients,
         root_mean_square,
@@ -359,7 +359,7 @@ def check_derivatives(evidence):
     errors = []
     for x, dy in evidence.batches:
         place, gradients = call_backward(evidence.calls, evidence.params, x, dy)
-        errors.append(compare(place, gradients, evidence.rng, thorough=True))
+        errors.append(find_wrong_gradients(place, gradients, evidence.rng, thorough=True))
     if any(errors):
         raise make_gradient_error(evidence.calls, evidence.params, evidence.batches, errors, evidence.rng)
 
@@ -426,7 +426,7 @@ def describe_smallest_case(calls):
         x, dy = np.random.default_rng(0).normal(size=(2, *size, channels)).round(1)
         try:
             place, gradients = call_backward(calls, calls.first_weights(0, (channels, heads)), x, dy)
-            errors = compare(place, gradients, np.random.default_rng(0), thorough=True)
+            errors = find_wrong_gradients(place, gradients, np.random.default_rng(0), thorough=True)
         except Exception:
             continue  # of another size, something else is wrong
         entry_errors = {}

@@ -34,7 +34,7 @@ from layers_np import flatten_layers
 from llama_np import Llama, LlamaBlock, RMSNorm
 from marker import ONE_THREAD, ROOT
 from marker.equal import agree
-from marker.trial import as_list, load
+from marker.trial import list_results, load
 from mlp_np import MLP, softmax, softmax_cross_entropy
 from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
 from support import program
@@ -91,7 +91,7 @@ class LearnerCode:
         function, file = self.functions[name]
         with errors_for_learners(file, f"{name}{location}, step {self.step}"):
             results = function(*(copy_if_array(arguments[argument]) for argument in exercise.takes))
-        results = as_list(results, [np.shape(variables[output]) for output in exercise.gives])
+        results = list_results(results, [np.shape(variables[output]) for output in exercise.gives])
         if len(results) != len(exercise.gives):
             noun = "result" if len(results) == 1 else "results"
             problem = f"{len(results)} {noun}, not {len(exercise.gives)}"

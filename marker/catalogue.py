@@ -41,7 +41,7 @@ class Catalogue:
         self.order = settings.get("ORDER") or ((self.path.name, "", ""),)
         self.broken = []  # a line for each file that is left out: which, and why
 
-    def exercise(self, name):
+    def read_exercise(self, name):
         """Read one exercise, without a look at the others. Raises ValueError if its file cannot be used."""
         places = (self.path / subfolder / f"{name}.py" for _, subfolder, _ in self.order)
         with importing(self.path):

@@ -29,11 +29,11 @@ from marker.compare import format_distinct
 from marker.complaints import explain_none
 from marker.equal import agree, sizes
 from marker.finders import repair
-from marker.finders.edits import apply_edit, edits_of
+from marker.finders.edits import apply_edit, iter_edits
 from marker.finders.repair import suppress_side_effects
 from marker.function import Notes
 from marker.kind import Kind, Outcome
-from marker.trial import as_array, call, describe, right_results
+from marker.trial import as_array, call, describe_result, right_results
 from support.errors import UserError
 
 SECONDS = 1  # of computing, in which inputs are drawn
@@ -110,7 +110,7 @@ def find_problems(exercise, seed=0, draws=DRAWS):
     yield from misnamed_mistakes(exercise, seed)
     yield from misnamed_written_mistakes(exercise, seed)
     if not exercise.needs_torch:
-        yield from (str(survivor) for survivor in survivors(exercise, seed, draws) if not survivor.reason)
+        yield from (str(survivor) for survivor in iter_survivors(exercise, seed, draws) if not survivor.reason)
 
 
 def mark_text(exercise, seed, text):
@@ -255,7 +255,7 @@ def explain_wrong_answer(exercise, code, seed):
                     text = explain_result(exercise, g, name, result)
                     if text:
                         return text
-                trials.append({"results": [describe(result) for result in results], "changed": changed_inputs})
+                trials.append({"results": [describe_result(result) for result in results], "changed": changed_inputs})
     except Stopped:
         return f"it runs more than {LINES:,} lines"
     except Exception as error:
@@ -363,9 +363,9 @@ def misnamed_mistakes(exercise, seed, seeds=SEEDS):
     wrong = {}
     for draw_seed in range(seed, seed + seeds):
         for mistake in own:
-            verdict = judge_values(exercise, draw_seed, partial(exercise.values, mistake))
+            verdict = judge_values(exercise, draw_seed, partial(exercise.results_with_mistake, mistake))
             if verdict.passed:
-                error = find_error(exercise, mistake, draw_seed)
+                error = find_mistake_error(exercise, mistake, draw_seed)
                 text = f"raises {error}" if error else "gives the right numbers"
                 wrong.setdefault(mistake.name, f"the mistake {mistake.name!r} {text} (seed {draw_seed})")
             elif verdict.name != mistake.name:
@@ -375,7 +375,7 @@ def misnamed_mistakes(exercise, seed, seeds=SEEDS):
     yield from wrong.values()
 
 
-def find_error(exercise, mistake, seed):
+def find_mistake_error(exercise, mistake, seed):
     """Return the error that a mistake's code raises on some draw, as text; "" if none."""
     for g in exercise.draw_trials(seed):
         try:
@@ -396,12 +396,12 @@ def misnamed_written_mistakes(exercise, seed):
 
 
 @np.errstate(all="ignore")  # some mistakes overflow
-def judge_values(exercise, seed, values):
+def judge_values(exercise, seed, compute_values):
     """Return the `Verdict` on a function that returns values(g), {output: value}, and what is right for all others."""
     trials = []
     for g in exercise.draw_trials(seed):
-        results = {name: getattr(g, name) for name in exercise.gives} | values(g)
-        trials.append({"results": [describe(result) for result in results.values()], "changed": []})
+        results = {name: getattr(g, name) for name in exercise.gives} | compute_values(g)
+        trials.append({"results": [describe_result(result) for result in results.values()], "changed": []})
     return exercise.kind.judge(exercise, seed, Outcome(Notes(trials, follows=True)))
 
 
@@ -419,7 +419,7 @@ def mistakes_found_by_edits(exercise, seed):
             exec(compile(source, "a mistake", "exec"), vars(module))
             outcomes = [call(exercise, getattr(module, exercise.function.name), g) for g in first_draws]
             rights = [right_results(exercise, g, *outcome) for g, outcome in zip(first_draws, outcomes, strict=True)]
-            place = repair.search(exercise, module, source, first_draws, rights, further_draws, may_be_two=False)
+            place = repair.search_edits(exercise, module, source, first_draws, rights, further_draws, may_be_two=False)
             if place and set(place["results"]) == set(exercise.gives):
                 yield mistake.name
 
@@ -438,7 +438,7 @@ class Survivor(NamedTuple):
         return f"line {self.line} of the answer, `{self.before}` -> `{self.after}`: right in {self.draws} draws"
 
 
-def survivors(exercise, seed=0, draws=DRAWS):
+def iter_survivors(exercise, seed=0, draws=DRAWS):
     """Mutation test: yield a `Survivor` for each single edit of the answer that is right in all draws."""
     source = exercise.fill_stub(exercise.answer)
     tree = parse_with_budget(source)
@@ -447,7 +447,7 @@ def survivors(exercise, seed=0, draws=DRAWS):
     names = sorted(set.intersection(*(set(sizes(g)) for g in all_draws[0])) - set(exercise.takes))
     edits = []
     for function in functions:
-        edits += edits_of(function, source, exercise.stub, exercise.takes, names)
+        edits += iter_edits(function, source, exercise.stub, exercise.takes, names)
     harmless = collect_reasons(exercise)
     shift = exercise.first_line - 1
     seen_codes = {ast.unparse(tree)}
@@ -464,7 +464,7 @@ def survivors(exercise, seed=0, draws=DRAWS):
             with suppress(SyntaxError, ValueError, TypeError):
                 if is_right_in_all(exercise, compile_tree(tree), all_draws):
                     reason = harmless.get(code) or arbitrary_inputs.is_equal(compile_tree(tree))
-                    texts = [shorten(part) for part in (before, edit.new)]
+                    texts = [shorten_code(part) for part in (before, edit.new)]
                     yield Survivor(edit.place[0] - shift, *texts, reason, draws)
 
 
@@ -483,7 +483,7 @@ def parse_with_budget(source):
     return tree
 
 
-def shorten(node):
+def shorten_code(node):
     nodes = node if isinstance(node, list) else [node]
     text = ast.unparse(ast.Module(nodes, [])).replace("\n", "; ") if nodes else ""
     return text.replace(f"{SPEND}(1) and ", "")[:100]

@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
     exercise: Any
     draws: list  # the inputs and right results of each trial, and of the further ones
-    trials: list  # the results of each, as marker.trial.describe gives them, and as "numbers"
+    trials: list  # the results of each, as `describe_result` gives them, and as "numbers"
     further: list  # the same for the trials after these, which confirm what is said
     typed: str  # the learner's own lines
 
@@ -43,9 +43,9 @@ def judge_trials(exercise, seed, outcome):
             also = said("also changes", names=", ".join(trial["changed"]))
             verdict = verdict._replace(text=f"{verdict.text}\n{also}")
         if verdict:
-            return name_written_size(answer, verdict, t)
+            return judge_written_size(answer, verdict, t)
     if outcome.error:
-        return name_written_size(answer, outcome.error, len(trials))
+        return judge_written_size(answer, outcome.error, len(trials))
     if len(trials) < len(exercise.draw_trials(seed)):
         raise ValueError("a trial is missing: the file wrote its result by itself")
     if exercise.tool and not outcome.notes.follows:
@@ -79,7 +79,7 @@ def collect_numbers(exercise, results):
     return {name: np.array(r["data"], np.float64).reshape(r["shape"]) for name, r in pairs if "data" in r}
 
 
-def name_written_size(answer, verdict, t):
+def judge_written_size(answer, verdict, t):
     """Return the `Verdict` on trial t; another one, if that may be the first trial whose sizes are not those that are
     written in the file."""
     is_general = verdict.name in ("not right", "wrong shape", "transposed") or verdict.name == "error"
@@ -153,7 +153,7 @@ def judge_result(answer, t, name, result):
     shape = tuple(result["shape"])
     dtype = result["dtype"]
     actual = answer.trials[t]["numbers"].get(name)
-    known_verdict = None if actual is None or agree(actual, reference) else recognise(answer, t, name)
+    known_verdict = None if actual is None or agree(actual, reference) else recognise_mistake(answer, t, name)
     if known_verdict and (shape != reference.shape or dtype in ("bool", "int64")):
         return known_verdict
     if shape != reference.shape:
@@ -172,10 +172,10 @@ def judge_result(answer, t, name, result):
     if len(bad):
         values = {"at": format_index(bad[0]), "value": actual[tuple(bad[0])], "size": actual.size, "count": len(bad)}
         return wrong("not finite: infinity" if "inf" in answer.typed else "not finite", drawn=True, name=name, **values)
-    return judge_unknown(answer, t, name)
+    return judge_unknown_mistake(answer, t, name)
 
 
-def recognise(answer, t, name):
+def recognise_mistake(answer, t, name):
     """Return the `Verdict` that names the known mistake which gives just these numbers in all trials, or None.
 
     Of several, it is the one that explains the most results.
@@ -190,9 +190,11 @@ def recognise(answer, t, name):
     max_explained = 0
     for mistake in exercise.known_mistakes:
         value = partial(value_with_mistake, exercise, mistake, name)
-        if name not in exercise.values(mistake, draws[t]) or not is_in_both(answer, t, name, value):
+        if name not in exercise.results_with_mistake(mistake, draws[t]) or not is_value_in_both_sizes(
+            answer, t, name, value
+        ):
             continue
-        if not is_in_all(answer, name, value) or not is_so_of_others(answer, mistake, name):
+        if not is_value_in_all_trials(answer, name, value) or not is_mistake_in_other_results(answer, mistake, name):
             continue
         if is_always_0 and any(np.any(value(g)) for g in draws):
             continue  # its result is 0 here by chance: where its last row has no entry, say
@@ -207,7 +209,7 @@ def recognise(answer, t, name):
         for order in permutations(exercise.gives):  # that explains all of them
             other_by_name = dict(zip(exercise.gives, order, strict=True))
             if all(
-                is_in_all(answer, result_name, attrgetter(other_name))
+                is_value_in_all_trials(answer, result_name, attrgetter(other_name))
                 for result_name, other_name in other_by_name.items()
             ):
                 return judge_exchange(exercise, other_by_name[name], name)
@@ -216,8 +218,12 @@ def recognise(answer, t, name):
         text = f"{said('known', name=name, mistake=best.name)}{remark}\n{best.question}"
         return Verdict(False, best.name, text, drawn=True, question=best.question)
     for other_name in exercise.gives:
-        if is_in_both(answer, t, name, attrgetter(other_name)) and is_in_all(answer, name, attrgetter(other_name)):
-            return judge_exchange(exercise, other_name, name, is_in_both(answer, t, other_name, attrgetter(other_name)))
+        if is_value_in_both_sizes(answer, t, name, attrgetter(other_name)) and is_value_in_all_trials(
+            answer, name, attrgetter(other_name)
+        ):
+            return judge_exchange(
+                exercise, other_name, name, is_value_in_both_sizes(answer, t, other_name, attrgetter(other_name))
+            )
     return None
 
 
@@ -231,7 +237,7 @@ def judge_exchange(exercise, other_name, name, is_twice=False):
     return Verdict(False, f"{other_name} in the place of {name}", text, drawn=True)
 
 
-def is_so_of_others(answer, mistake, name):
+def is_mistake_in_other_results(answer, mistake, name):
     """Return True if a mistake whose own name speaks of other results, too, gives the numbers of these."""
     other_names = [
         other_name
@@ -239,27 +245,27 @@ def is_so_of_others(answer, mistake, name):
         if other_name != name and re.search(rf"\b{other_name}\b", mistake.name)
     ]
     return all(
-        is_in_all(answer, other_name, partial(value_with_mistake, answer.exercise, mistake, other_name))
+        is_value_in_all_trials(answer, other_name, partial(value_with_mistake, answer.exercise, mistake, other_name))
         for other_name in other_names
     )
 
 
-def is_in_all(answer, name, value):
+def is_value_in_all_trials(answer, name, get_value):
     """Return True if the numbers of a result are value(g) in all trials that have any."""
     pairs = zip(answer.draws, (*answer.trials, *answer.further), strict=False)
-    return all(agree(trial["numbers"][name], value(g)) for g, trial in pairs if name in trial["numbers"])
+    return all(agree(trial["numbers"][name], get_value(g)) for g, trial in pairs if name in trial["numbers"])
 
 
-def is_in_both(answer, t, name, value):
+def is_value_in_both_sizes(answer, t, name, get_value):
     """Return True if the numbers of a result are value(g) in trial t and in the one of the other sizes, if it has
     any."""
     pair = [i for i in (t, t ^ 1) if i < len(answer.trials) and name in answer.trials[i]["numbers"]]
-    return t in pair and all(agree(answer.trials[i]["numbers"][name], value(answer.draws[i])) for i in pair)
+    return t in pair and all(agree(answer.trials[i]["numbers"][name], get_value(answer.draws[i])) for i in pair)
 
 
 def value_with_mistake(exercise, mistake, output, g):
     """Return the value that a function with this mistake returns for an output."""
-    return exercise.values(mistake, g).get(output, getattr(g, output))
+    return exercise.results_with_mistake(mistake, g).get(output, getattr(g, output))
 
 
 def describe_shapes(name, expected_shape, actual_shape):
@@ -295,7 +301,7 @@ def has_sum(exercise):
     return re.search(r"@|\bsum\(|\bmean\(|einsum", exercise.answer)
 
 
-def judge_unknown(answer, t, name):
+def judge_unknown_mistake(answer, t, name):
     """Return the `Verdict` on a mistake that is not a known one. It shows as much as helps to find it."""
     exercise = answer.exercise
     g = answer.draws[t]
@@ -304,7 +310,7 @@ def judge_unknown(answer, t, name):
     for argument in exercise.takes:
         is_array = isinstance(vars(g).get(argument), np.ndarray)
         value = attrgetter(argument)
-        if is_array and is_in_both(answer, t, name, value) and is_in_all(answer, name, value):
+        if is_array and is_value_in_both_sizes(answer, t, name, value) and is_value_in_all_trials(answer, name, value):
             return Verdict(False, f"{argument} returned", said("returned", name=name, other=argument), drawn=True)
     error = np.abs(actual - reference)
     scale = np.abs(reference).max()

@@ -1,6 +1,6 @@
 """Is what somebody's `gradients` returns the derivative of their own `loss`? Central differences of the loss decide.
 
-    check(loss, gradients, params, batches, rng)
+    check_loss_gradients(loss, gradients, params, batches, rng)
 
 It knows nothing of what the loss is of: loss(params, *batch) is a number, gradients(params, *batch) a nest like
 params, and a batch one or more arrays with a row for each example.
@@ -13,7 +13,7 @@ import numpy as np
 
 from marker.factors import find_powers
 from marker.nests import floats, format_paths, leaves, replace_leaves
-from marker.trial import find_changed, same_bits
+from marker.trial import find_changed, has_same_bits
 from marker.verdict import OF_DERIVATIVES, Sentences, Wrong
 from marker.words import SAID
 
@@ -53,7 +53,9 @@ def check_loss(loss, params, batch, examples="examples"):
 
 
 @np.errstate(all="ignore")
-def check(loss, gradients, params, batches, rng, examples="examples", thorough=True, terms=None, asks=None):
+def check_loss_gradients(
+    loss, gradients, params, batches, rng, examples="examples", thorough=True, terms=None, asks=None
+):
     """Return the gradients of the first batch, {path: array}. Raises `Wrong` if they are not right in all batches.
 
     loss(params, *batch) -> the mean loss of a batch, a number. It must not change what it is given.
@@ -75,7 +77,7 @@ def check(loss, gradients, params, batches, rng, examples="examples", thorough=T
         batch_gradients = compute_gradients(gradients, params, batch)
         place = Place(loss, params, batch)
         try:
-            all_offs.append(compare(place, batch_gradients, rng, thorough and not all_offs))
+            all_offs.append(find_wrong_gradients(place, batch_gradients, rng, thorough and not all_offs))
         except Wrong as error:
             if (
                 error.mark != "no gradient"
@@ -113,7 +115,7 @@ def compute_gradients(gradients, params, batch):
     with_gradient = [k for k, g in by_path.items() if g is not None]
     if not with_gradient:
         raise make_form_error(nest, arrays)
-    changed_names = find_changed(after, {k: arrays[k] for k in with_gradient if k in after}, same_bits)
+    changed_names = find_changed(after, {k: arrays[k] for k in with_gradient if k in after}, has_same_bits)
     if changed_names:
         raise wrong("gradients changes params", names=format_paths(changed_names))
     for k in with_gradient:
@@ -189,7 +191,7 @@ class Place:
 
     def has_gradient(self, k, g, rng):
         """Return True if g is the gradient of an array, along two directions."""
-        directions = [unit(rng.normal(size=g.shape)) for _ in range(2)]
+        directions = [normalise(rng.normal(size=g.shape)) for _ in range(2)]
         for v in directions:
             claim = float((g * v).sum())
             if not g.any() or self.slope(k, v, claim, 1e-7) != claim:
@@ -201,7 +203,7 @@ def root_mean_square(a):
     return np.sqrt(np.mean(np.square(a))) if a.size else 0.0
 
 
-def compare(place, gradients, rng, thorough, entries=()):
+def find_wrong_gradients(place, gradients, rng, thorough, entries=()):
     """Return {path: [Off]} of what is not the slope, at one place, for one batch. entries: {path: [index]} that are
     tried, too. Raises `Wrong` if the loss depends on an array that has no gradient."""
     offs = {}
@@ -225,7 +227,7 @@ def compare(place, gradients, rng, thorough, entries=()):
         random = rng.normal(size=a.shape)
         # With few digits, only what is large can be seen: the gradient, a part of it, and a decay of the weights.
         directions = (g, g * (random > 0), a, random) if place.lengths is ROUNDED else (g, random)
-        directions = [unit(v) for v in directions if np.any(v)]
+        directions = [normalise(v) for v in directions if np.any(v)]
         bad = []
         for v in directions:
             bad += compare_along(v)
@@ -234,7 +236,7 @@ def compare(place, gradients, rng, thorough, entries=()):
             for i in {*map(int, indices), *dict(entries).get(k, ())}:
                 bad += compare_along(unit_vector(i, a), index=i)
         if bad and place.lengths is EXACT and all(off_entry.index is None for off_entry in bad):
-            i = narrow_down(place, k, g, unit(random))
+            i = find_wrong_entry_index(place, k, g, normalise(random))
             bad = compare_along(unit_vector(i, a), index=i) + bad
         if bad:
             offs[k] = bad
@@ -243,10 +245,12 @@ def compare(place, gradients, rng, thorough, entries=()):
 
 def is_right_alone(place, gradients, rng, nonzero_paths=(), entries=()):
     """Return True if gradients that are wrong of several examples are the slope of the loss of one, and not 0 there."""
-    return all(np.any(gradients[k]) for k in nonzero_paths) and not compare(place, gradients, rng, True, entries)
+    return all(np.any(gradients[k]) for k in nonzero_paths) and not find_wrong_gradients(
+        place, gradients, rng, True, entries
+    )
 
 
-def unit(v):
+def normalise(v):
     return v / np.linalg.norm(v)
 
 
@@ -255,7 +259,7 @@ def unit_vector(i, a):
     return (np.arange(a.size) == i).reshape(a.shape).astype(float)
 
 
-def narrow_down(place, k, g, v):
+def find_wrong_entry_index(place, k, g, v):
     """Return the index of an entry in which g is not the slope: of every half, again and again, the one that is further
     off."""
     remaining = np.arange(g.size)
@@ -275,7 +279,7 @@ def describe_bad(bad, gradients, format_names):
     """Return the values of a sentence on bad gradients: which they are, which are right, and one entry, or one
     direction, both ways.
 
-    bad: what `compare` returns; gradients: {path: array, or None}; format_names(paths): these as text.
+    bad: what `find_wrong_gradients` returns; gradients: {path: array, or None}; format_names(paths): these as text.
     """
     *_, k = bad
     off_entry = max(bad[k], key=lambda off_entry: off_entry.index is not None)
@@ -348,7 +352,11 @@ def describe_smallest(loss, gradients, params, batch, examples, max_tries=150):
         """Return (path, `Off`, gradient) of a wrong entry; or None."""
         place = Place(loss, params, batch)
         batch_gradients = compute_gradients(gradients, params, batch)
-        bad = compare(place, batch_gradients, np.random.default_rng(0), True) if place.lengths is EXACT else {}
+        bad = (
+            find_wrong_gradients(place, batch_gradients, np.random.default_rng(0), True)
+            if place.lengths is EXACT
+            else {}
+        )
         for k, offs in bad.items():
             for off_entry in offs:
                 if off_entry.index is not None:
@@ -417,7 +425,7 @@ def explain_factor(factors, sizes, of_examples):
 
 def explain_constant(factors, sizes, examples, asks):
     """Return a question if one has divided by a constant in place of the number of examples; or "". asks: see
-    `check`."""
+    `check_loss_gradients`."""
     sizes = np.array(sizes, float)
     c = sizes[0] / factors[0]
     if len({*sizes}) > 1 and is_alike(factors, sizes / c) and abs(c - round(c)) < 0.01 * c and round(c) > 1:
@@ -426,7 +434,7 @@ def explain_constant(factors, sizes, examples, asks):
 
 
 def explain_mean(factors, batches, terms):
-    """Return a question if one has taken the mean over something else; or "". terms: see `check`."""
+    """Return a question if one has taken the mean over something else; or "". terms: see `check_loss_gradients`."""
     counts = {}
     for name, count in terms.items():
         counts[name] = np.array([count(*batch) for batch in batches], float)

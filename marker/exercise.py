@@ -79,7 +79,7 @@ class Tool(NamedTuple):
 # Earlier names of methods and properties, which a folder of exercises may use.
 OLD_NAMES = {
     "filled": "fill_stub", "given": "make_arguments", "known": "known_mistakes", "draw": "draw_trials",
-    "fresh": "draw_fresh_trials",
+    "fresh": "draw_fresh_trials", "values": "results_with_mistake", "wrong_values": "wrong_results_of_code",
 }  # fmt: skip
 
 
@@ -139,7 +139,7 @@ class Exercise:
             setattr(self, name.lower(), unwrap(value) if text else value)
         if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
             raise ValueError("INPUTS is no list of functions")
-        self.drawn = self.drawn_fresh = None, []  # a seed, and what `draw` and `fresh` made of it
+        self.drawn = self.drawn_fresh = None, []  # a seed, and what `draw_trials` and `draw_fresh_trials` made of it
         self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])
         self.mistakes, self.written = parse_mistakes(self.mistakes)
         # The functions below the line, of which `in_numpy` is the answer for the mistakes, which are changes of it.
@@ -351,7 +351,7 @@ class Exercise:
         for mistake in self.known_mistakes:
             numbers = []
             for t, g in enumerate(self.draw_trials(0)):
-                numbers += [(t, name, format_digits(a)) for name, a in self.values(mistake, g).items()]
+                numbers += [(t, name, format_digits(a)) for name, a in self.results_with_mistake(mistake, g).items()]
             by_numbers.setdefault(tuple(numbers), mistake)
         by_numbers.pop((), None)
         return tuple(by_numbers.values())
@@ -371,14 +371,14 @@ class Exercise:
         """Return the formula with these changes, one after the other."""
         return reduce(lambda formula, text: apply_change(formula, text, self.gives[0]), changes, self.formula)
 
-    def values(self, mistake, g):
+    def results_with_mistake(self, mistake, g):
         """Return {output: what a function with this mistake returns for it}, where that differs from what is right."""
         values_by_mistake = vars(g).setdefault("computed", {})
         if mistake not in values_by_mistake:
-            values_by_mistake[mistake] = self.wrong_values(mistake.code, g, Budget(LINES))
+            values_by_mistake[mistake] = self.wrong_results_of_code(mistake.code, g, Budget(LINES))
         return values_by_mistake[mistake]
 
-    def wrong_values(self, code, g, budget):
+    def wrong_results_of_code(self, code, g, budget):
         """Return {output: what the code of a change returns for it}, where that is wrong; {} if the code cannot be run,
         or never ends."""
         with suppress(Exception, Stopped):

@@ -28,13 +28,13 @@ class FinderInput:
 
     @cached_property
     def place(self):
-        """The place where an edit makes the numbers right: see `repair.search`."""
+        """The place where an edit makes the numbers right: see `repair.search_edits`."""
         return repair.find_place(self)
 
     @cached_property
     def way(self):
-        """The `Way` of the answer: see `depart.find_way`."""
-        return depart.find_way(self)
+        """The `Way` of the answer: see `depart.trace_answer`."""
+        return depart.trace_answer(self)
 
     @cached_property
     def departure(self):

@@ -14,7 +14,7 @@ from marker.finders import typed
 from marker.finders.repair import suppress_side_effects
 from marker.kind import Kind
 from marker.nests import NotKept, make_plan
-from marker.trial import as_list, call, describe, right_results
+from marker.trial import call, describe_result, list_results, right_results
 from marker.verdict import TYPED, Wrong, is_vague, wrong
 from marker.words import join_texts
 
@@ -23,9 +23,11 @@ from marker.words import join_texts
 class Notes:
     """Notes on the trials of a function."""
 
-    # of each: {"results": as `describe` has them, "changed": names of inputs, "right": names of results}
+    # of each: {"results": as `describe_result` has them, "changed": names of inputs, "right": names of results}
     trials: list = field(default_factory=list)
-    further: list = field(default_factory=list)  # the same for all trials after the first that are wrong: see `fresh`
+    further: list = field(
+        default_factory=list
+    )  # the same for all trials after the first that are wrong: see `draw_fresh_trials`
     missing: bool = False  # whether there is no such function
     follows: bool | None = None  # whether the numbers come from the exercise's tool
     remembers: bool = False  # whether a later call with the same inputs gives others
@@ -62,7 +64,7 @@ class Function(Kind):
             rights_by_trial.append(trial["right"])
             notes.trials.append(trial)
         if is_right(exercise, rights_by_trial):
-            note_further(exercise, module, function, attempt.seed, notes)
+            note_further_trials(exercise, module, function, attempt.seed, notes)
 
     @np.errstate(all="ignore")  # some mistakes overflow
     def judge(self, exercise, seed, outcome):
@@ -102,7 +104,7 @@ class Function(Kind):
         function = getattr(functions, exercise.function.name)
         for g in exercise.iter_draws(seed):
             shapes = [np.shape(getattr(g, name)) for name in exercise.gives]
-            results = as_list(function(*exercise.make_arguments(g).values()), shapes)
+            results = list_results(function(*exercise.make_arguments(g).values()), shapes)
             if right_results(exercise, g, results, ()) != set(exercise.gives):
                 raise Wrong("not as reported", said("not right there", names=join_texts(exercise.gives)))
 
@@ -122,7 +124,7 @@ def run_trial(exercise, function, g):
     """Run one trial, and return its notes: see `Notes.trials`."""
     results, changed_inputs = call(exercise, function, g)
     right = sorted(right_results(exercise, g, results, changed_inputs))
-    return {"results": list(map(describe, results)), "changed": changed_inputs, "right": right}
+    return {"results": list(map(describe_result, results)), "changed": changed_inputs, "right": right}
 
 
 def is_right(exercise, rights_by_trial):
@@ -130,7 +132,7 @@ def is_right(exercise, rights_by_trial):
     return all(set(right) == set(exercise.gives) for right in rights_by_trial)
 
 
-def note_further(exercise, module, function, seed, notes):
+def note_further_trials(exercise, module, function, seed, notes):
     """Note what is left to try when all numbers are right."""
     first_draw, *_, last_draw = exercise.draw_trials(seed)
     if exercise.tool:

@@ -30,7 +30,7 @@ def mark(exercise, learner_path, seed, seconds=None, hear=lambda text: None, hid
             exercise, learner_path, seed, seconds or find_time_limit(exercise), hear, hidden_folders
         ),
     )
-    return confirm(exercise, learner_path, verdict, hear, hidden_folders) if verdict.passed else verdict
+    return confirm_pass(exercise, learner_path, verdict, hear, hidden_folders) if verdict.passed else verdict
 
 
 def find_time_limit(exercise):
@@ -38,7 +38,7 @@ def find_time_limit(exercise):
     return WITH_TORCH if exercise.needs_torch else exercise.kind.seconds
 
 
-def confirm(exercise, learner_path, verdict_before, hear=lambda text: None, hidden_folders=()):
+def confirm_pass(exercise, learner_path, verdict_before, hear=lambda text: None, hidden_folders=()):
     """Return the `Verdict` on a file that is said to have passed, after its functions were asked in another process.
 
     Nobody can know before what they are asked: it is drawn now, and compared in this process. Raises UserError if the

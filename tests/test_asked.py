@@ -223,7 +223,7 @@ def test_who_is_wrong_for_the_inputs_of_that_question_alone_is_told_so(tmp_path,
     verdicts = iter([Report({"passed": False, "name": "not right", "text": "an edge"}), Report({})])
     monkeypatch.setattr(runner, "run_in_subprocess", lambda *given: next(verdicts))
     passed = Verdict(True, "passed", "")
-    assert marking.confirm(BY_NAME["dz1"], path, passed).text == "an edge"
+    assert marking.confirm_pass(BY_NAME["dz1"], path, passed).text == "an edge"
 
 
 def test_no_word_of_a_file_reaches_a_teachers_table():
@@ -310,7 +310,7 @@ def test_what_takes_too_long_is_said_to_take_too_long(tmp_path):
     (path := tmp_path / "own_block.py").write_text("import time\ndef forward():\n    time.sleep(99)\n")
     kind = Program(None, ask=lambda functions, seed: functions.forward())
     kind.seconds = 0.5
-    found = marking.confirm(SimpleNamespace(kind=kind, needs_torch=False), path, None)
+    found = marking.confirm_pass(SimpleNamespace(kind=kind, needs_torch=False), path, None)
     assert found.name == "does not end" and found.text.startswith("Stopped after 2 seconds."), found.text
 
 

@@ -191,7 +191,7 @@ def test_progress_is_whole_at_every_moment(tmp_path):
         work = Work(folder, OURS)
         work.path(dz1)
         for note in notes:
-            work.note(*note)
+            work.store(*note)
 
     with recorded(tmp_path / "mine") as operations:
         practise(tmp_path / "mine")

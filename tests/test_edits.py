@@ -18,7 +18,7 @@ from conftest import PATIENCE, rows
 from exercises.catalogue import BY_NAME
 from marker.budget import Stopped
 from marker.finders import edits, repair
-from marker.finders.edits import apply_edit, edits_of, merge_edits
+from marker.finders.edits import apply_edit, iter_edits, merge_edits
 from marker.verdict import PLACES
 
 # A slip, what belongs there, and the rank and kind of the edit. a, b and the index i are given; B is a size. Of several
@@ -190,7 +190,7 @@ for i in b:\n    a = 0\na += i | for i in b:\n    a = 0\n    a += i | 1 a line i
 def edits_in(lines):
     source = f"def f(a, b, i):\n{textwrap.indent(lines, '    ')}"
     function = ast.parse(source).body[0]
-    return function, [*edits_of(function, source, "", ("a", "b", "i"), ["B"])]
+    return function, [*iter_edits(function, source, "", ("a", "b", "i"), ["B"])]
 
 
 def with_each(edits, function):
@@ -257,7 +257,7 @@ def may_turn_back(row, slip, belongs, edit):
         return False
     if isinstance(row.slip, ast.Name):
         return slip in ("a", "f[a]")
-    return edits.matches(row.slip, ast.parse(slip, mode="eval").body, {})
+    return edits.match_pattern(row.slip, ast.parse(slip, mode="eval").body, {})
 
 
 def test_each_slip_of_a_statement_is_turned_back():

@@ -104,7 +104,7 @@ def test_a_drill_goes_on_from_easy_to_hard_once_a_fault_is_found(tmp_path, capsy
 def test_the_drill_has_the_networks_that_a_learner_has_met(tmp_path):
     work = Work(tmp_path, OURS)
     assert {get_network_name(FAULTS[name]) for name in drill.list_faults(work)} == {"mlp"}
-    work.note("passed", "a digest", OURS.by_name["batch_norm_dx"])
+    work.store("passed", "a digest", OURS.by_name["batch_norm_dx"])
     names = drill.list_faults(work)
     assert {get_network_name(FAULTS[name]) for name in names} == {"mlp", "resnet"}
     shown = [sum(map(bool, load_findings(name).values())) for name in names]

@@ -79,7 +79,7 @@ def test_what_is_said_of_a_slope_that_is_0_is_0():
         return (x @ params["W"] - x @ (1.1 * params["W"]) / 1.1).mean()
 
     with pytest.raises(Wrong, match=r"`gradients` says 1, central differences of `loss` say 0\."):
-        derivatives.check(loss, lambda params, x: params, params, [(x,)], np.random.default_rng(0))
+        derivatives.check_loss_gradients(loss, lambda params, x: params, params, [(x,)], np.random.default_rng(0))
 
 
 def test_a_factor_is_one_number_for_all_entries():
@@ -217,14 +217,18 @@ def test_the_judge_of_derivatives_knows_nothing_of_images():
         return {"w": params["c"] * params["d"][0] * along + off, "c": squares(params, x) * params["d"][0] * (1 + off)}
 
     assert derivatives.check_loss(loss, params, (x,), "texts") > 0
-    found = derivatives.check(loss, gradients, params, [(x[:4],), (x,)], rng, "texts")
+    found = derivatives.check_loss_gradients(loss, gradients, params, [(x[:4],), (x,)], rng, "texts")
     assert [*found] == ['["w"]', '["c"]']
     with pytest.raises(Wrong, match=r'in params\["w"\], params\["c"\]. With 4 texts'):
-        derivatives.check(loss, lambda *given: gradients(*given, 0.1), params, [(x[:4],), (x,)], rng, "texts")
+        derivatives.check_loss_gradients(
+            loss, lambda *given: gradients(*given, 0.1), params, [(x[:4],), (x,)], rng, "texts"
+        )
     with pytest.raises(Wrong, match=r"is 1\.0005 times the derivative"):
-        derivatives.check(loss, lambda *given: {"w": 1.0005 * gradients(*given)["w"]}, params, [(x,)], rng, "texts")
+        derivatives.check_loss_gradients(
+            loss, lambda *given: {"w": 1.0005 * gradients(*given)["w"]}, params, [(x,)], rng, "texts"
+        )
     with pytest.raises(Wrong, match="changes in jumps"):
-        derivatives.check(
+        derivatives.check_loss_gradients(
             lambda params, x: zlib.crc32(repr(params).encode()) % 1000, gradients, params, [(x,)], rng, "texts"
         )
     with pytest.raises(Wrong, match="with the same texts twice"):
@@ -241,7 +245,7 @@ def test_a_counterexample_is_made_small():
         return {"w": w + (x[:, 2] > 1).any() * (np.arange(4) == 1)}
 
     with pytest.raises(Wrong, match=r"One of the texts alone shows it, that is 0 but for (\S+) at 2: for entry \[1\]"):
-        derivatives.check(squares, gradients, params, [(x,)], rng, "texts")
+        derivatives.check_loss_gradients(squares, gradients, params, [(x,)], rng, "texts")
 
 
 def test_numbers_are_told_apart():
@@ -261,9 +265,9 @@ def test_with_few_digits_a_decay_is_seen_along_the_weights():
     def gradients(params, x, y, decay=0.0):
         return {"w": 2 * x.T @ (x @ params["w"].astype(np.float32) - y) / len(x) + decay * params["w"]}
 
-    assert derivatives.check(loss, gradients, {"w": w}, [(x, y)], rng)
+    assert derivatives.check_loss_gradients(loss, gradients, {"w": w}, [(x, y)], rng)
     with pytest.raises(Wrong, match="along one direction"):
-        derivatives.check(loss, lambda *given: gradients(*given, 0.01), {"w": w}, [(x, y)], rng)
+        derivatives.check_loss_gradients(loss, lambda *given: gradients(*given, 0.01), {"w": w}, [(x, y)], rng)
 
 
 def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_uphill():

@@ -27,7 +27,7 @@ from marker.finder import FinderInput
 from marker.finders import repair, sometimes
 from marker.function import Notes
 from marker.kind import Attempt, Outcome, Report
-from marker.trial import call, describe, right_results
+from marker.trial import call, describe_result, right_results
 from practice_answers import ALSO_RIGHT, BY_OTHER_MEANS, MARKS, RIGHT, WHOLE, blocks_of, filled, write
 from support.errors import UserError
 
@@ -55,7 +55,9 @@ def right(exercise, g):
 
 def judged(exercise, seed, answer, **notes):
     """The verdict on what answer(g) returns for the inputs g: {output: value}. notes: what else was noted."""
-    trials = [{"results": list(map(describe, answer(g).values())), "changed": []} for g in exercise.draw_trials(seed)]
+    trials = [
+        {"results": list(map(describe_result, answer(g).values())), "changed": []} for g in exercise.draw_trials(seed)
+    ]
     return exercise.kind.judge(exercise, seed, outcome_of(trials, **notes))
 
 
@@ -90,11 +92,17 @@ def test_each_mistake_is_named_by_its_own_name(exercise, seeds):
     for seed in seeds:
         assert judged(exercise, seed, lambda g: right(exercise, g)).passed
         for i, mistake in enumerate(exercise.known_mistakes if len(seeds) > 1 else exercise.known_mistakes[: len(own)]):
-            found = judged(exercise, seed, lambda g, mistake=mistake: right(exercise, g) | exercise.values(mistake, g))
+            found = judged(
+                exercise,
+                seed,
+                lambda g, mistake=mistake: right(exercise, g) | exercise.results_with_mistake(mistake, g),
+            )
             if i < len(own):
                 assert (found.passed, found.name) == (False, mistake.name), found.text
                 assert mistake.question in found.text
-            elif any(exercise.values(mistake, g) for g in exercise.draw_trials(seed)):  # here it may have another name
+            elif any(
+                exercise.results_with_mistake(mistake, g) for g in exercise.draw_trials(seed)
+            ):  # here it may have another name
                 assert found.name in {*(known.name for known in exercise.known_mistakes), *OF_ANOTHER_KIND}, found.text
 
 
@@ -198,11 +206,15 @@ def test_a_known_mistake_that_is_one_of_some_inputs_is_named_so_where_nothing_ex
 
     def answer(g):
         is_some = any(g is one for one in exercise.draw_trials(0)[:2])
-        return {k: 1.7 * v for k, v in right(exercise, g).items()} | (exercise.values(nothing, g) if is_some else {})
+        return {k: 1.7 * v for k, v in right(exercise, g).items()} | (
+            exercise.results_with_mistake(nothing, g) if is_some else {}
+        )
 
     vague = judged(exercise, 0, answer)
     assert vague.name == "not right"
-    trials = [{"results": list(map(describe, answer(g).values())), "changed": []} for g in exercise.draw_trials(0)]
+    trials = [
+        {"results": list(map(describe_result, answer(g).values())), "changed": []} for g in exercise.draw_trials(0)
+    ]
     found = sometimes.judge_sometimes(FinderInput(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague))
     assert found.text.startswith("clipped_dW: nothing clipped, it seems, for some of the inputs."), found.text
 
@@ -213,12 +225,12 @@ def test_a_mistake_in_one_of_two_trials_of_other_sizes_is_not_named():
     (nothing,) = (mistake for mistake in exercise.known_mistakes if mistake.name == "nothing clipped")
     draws = exercise.draw_trials(0)
     answers = [right(exercise, g) for g in draws]
-    assert exercise.values(nothing, draws[1])
+    assert exercise.results_with_mistake(nothing, draws[1])
     for t in (1, 2):
-        answers[t] |= exercise.values(nothing, draws[t])
+        answers[t] |= exercise.results_with_mistake(nothing, draws[t])
     for t in range(3, len(draws)):
         answers[t] = {name: 1.7 * value for name, value in answers[t].items()}
-    trials = [{"results": list(map(describe, answer.values())), "changed": []} for answer in answers]
+    trials = [{"results": list(map(describe_result, answer.values())), "changed": []} for answer in answers]
     vague = exercise.kind.judge(exercise, 0, outcome_of(trials))
     assert vague.name == "not right", vague
     assert (
@@ -294,7 +306,7 @@ def test_what_is_said_of_a_mistake_in_the_end_is_what_was_asked_and_written(name
     exercise, work = BY_NAME[name], Work(tmp_path, OURS)
     for body in (apply_change(RIGHT[name], edit, ""), RIGHT[name]):
         outcome = runner.make_report(exercise, write(tmp_path, name, body), 0)
-        texts = "\n".join(work.record(exercise, marking.read_verdict(exercise, outcome), ""))
+        texts = "\n".join(work.record_verdict(exercise, marking.read_verdict(exercise, outcome), ""))
     assert said in texts and not_said not in texts
 
 
@@ -376,7 +388,7 @@ def test_a_search_that_computes_too_long_leaves_what_was_known_before(tmp_path):
 
 
 def test_what_is_right_or_has_a_name_costs_no_search(tmp_path, monkeypatch):
-    monkeypatch.setattr(repair, "search", lambda *_: pytest.fail("searched"))
+    monkeypatch.setattr(repair, "search_edits", lambda *_: pytest.fail("searched"))
     for body, mark in ((RIGHT["dz1"], "passed"), ("dz1 = 1 * da1", "the mask forgotten"), (None, "not written")):
         path = tmp_path / "dz1.py"
         path.write_text(BY_NAME["dz1"].stub if body is None else filled("dz1", body), encoding="utf-8")

@@ -271,7 +271,7 @@ INPUTS = [draw]
 """
     for old, new in (("", ""), ("da * (z > 0)", "da * (z > 0.1)"), ("da * (z > 0)", "da * 1.001 * (z > 0)")):
         (tmp_path / "relu.py").write_text(RELU.replace(old, new, 1) + draw)
-        exercise = Catalogue(tmp_path).exercise("relu")
+        exercise = Catalogue(tmp_path).read_exercise("relu")
         wrong = [*check.wrong_slopes(exercise, 0)]
         assert bool(wrong) == bool(old) and not any("[0, 0]" in text or "[0, 1]" in text for text in wrong), wrong
 
@@ -367,11 +367,11 @@ def test_inputs_that_are_never_drawn_are_said_with_their_line(program, tmp_path)
 def test_an_edit_with_a_reason_is_harmless(tmp_path):
     old = "    m = a[:, :-1].sum"
     path = write(tmp_path, old, "    m = (1 + (a.max() > 50)) * a[:, :-1].sum")
-    found = [s for s in check.survivors(Catalogue(tmp_path).exercise("mean_of_row")) if not s.reason]
+    found = [s for s in check.iter_survivors(Catalogue(tmp_path).read_exercise("mean_of_row")) if not s.reason]
     assert found
     rows = "\n".join(f"{s.before} -> {s.after} | no entry is that large" for s in found)
     path.write_text(path.read_text(encoding="utf-8") + f'\nHARMLESS = """\n{rows}\n"""\n')
-    assert [*check.find_problems(Catalogue(tmp_path).exercise("mean_of_row"))] == []
+    assert [*check.find_problems(Catalogue(tmp_path).read_exercise("mean_of_row"))] == []
 
 
 def test_this_projects_own_are_checked_by_their_path(capsys):

@@ -63,7 +63,7 @@ def learner(tmp_path, capfd, monkeypatch):
 
     call.apart = runner.run_in_subprocess
     monkeypatch.setattr(runner, "run_in_subprocess", here)
-    monkeypatch.setattr(marking, "confirm", lambda exercise, file, verdict, *how: verdict)
+    monkeypatch.setattr(marking, "confirm_pass", lambda exercise, file, verdict, *how: verdict)
     call.folder = tmp_path / "my.python"  # a dot and py in the name of a folder
     return call
 
@@ -390,29 +390,29 @@ def test_the_list_has_columns(learner):
 def test_with_the_last_exercise_of_a_part_the_part_is_done(learner):
     work, (*others, last) = Work(learner.folder, OURS), OURS.parts["Detective work on a tape: ours, and PyTorch's"]
     for exercise in (*others, last):
-        said = work.record(exercise, Verdict(True, "passed", ""), digest(work.path(exercise)))
+        said = work.record_verdict(exercise, Verdict(True, "passed", ""), digest(work.path(exercise)))
         assert ("is done." in said[0]) == (exercise is last)
     assert said[0].startswith(f'Passed. That makes 3 of {len(EXERCISES)}. "Detective work on a tape" is done')
-    work.note("first", "a\nb\nc\nd\ne\nf", last)
-    work.note("mistakes", "the sign", last)
-    *_, said = work.record(last, Verdict(True, "passed", "", typed="a\nb\nC\nd\ne\nf"), "")
+    work.store("first", "a\nb\nc\nd\ne\nf", last)
+    work.store("mistakes", "the sign", last)
+    *_, said = work.record_verdict(last, Verdict(True, "passed", "", typed="a\nb\nC\nd\ne\nf"), "")
     assert said.endswith("the sign. You wrote\n\nc\n\nand now\n\nC")  # of many lines, those that differ
 
 
 def test_nothing_that_has_passed_is_lost(learner):
     """With two terminals, with an exercise of another version, with an answer that cannot be read."""
     first, second = Work(learner.folder, OURS), Work(learner.folder, OURS)
-    first.note("passed", digest(write(learner.folder, "logits")), BY_NAME["logits"])
-    second.note("passed", digest(write(learner.folder, "loss")), BY_NAME["loss"])
-    second.note("current", "of another version")
-    second.note("passed", "", SimpleNamespace(name="of another version"))
+    first.store("passed", digest(write(learner.folder, "logits")), BY_NAME["logits"])
+    second.store("passed", digest(write(learner.folder, "loss")), BY_NAME["loss"])
+    second.store("current", "of another version")
+    second.store("passed", "", SimpleNamespace(name="of another version"))
     newer = json.loads((learner.folder / "progress.json").read_text(encoding="utf-8")) | {"badges": ["gold"]}
     (learner.folder / "progress.json").write_text(json.dumps(newer))
     learner("hint", "dz1")
     assert json.loads((learner.folder / "progress.json").read_text(encoding="utf-8")) == newer | {"hints": {"dz1": 1}}
     assert [*Work(learner.folder, OURS).progress["passed"]] == ["logits", "loss"]
     (learner.folder / "dz1.py").mkdir()
-    second.note("passed", "", BY_NAME["dz1"])
+    second.store("passed", "", BY_NAME["dz1"])
     assert f"2 of {len(EXERCISES)} passed" in learner("list").stdout
 
 
@@ -509,12 +509,12 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     work = Work(learner.folder, OURS)
     for name in network.HOLES:
         assert_one_line(learner("train"), f"still to do: {name}")
-        work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
+        work.store("passed", digest(write(learner.folder, name)), BY_NAME[name])
     assert "is done" not in (found := learner("update").stdout) and "python practice.py train" in found
     assert "`python practice.py prove mlp` " in found
     *others, last = sorted(network.EXERCISES.keys() - network.HOLES, key="own_network".__ne__)  # it takes long to mark
     for name in others:
-        work.note("passed", digest(write(learner.folder, name)), BY_NAME[name])
+        work.store("passed", digest(write(learner.folder, name)), BY_NAME[name])
     found = learner(write(learner.folder, last).stem).stdout
     assert f'Passed. That makes {len(network.EXERCISES)} of {len(EXERCISES)}. "The MLP" is done.' in found
     assert "practice.py prove" not in found  # it takes no part
@@ -539,7 +539,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     write(learner.folder, "da1", "da1 = 0")
     assert_one_line(learner("train"), "still to do: da1")
     (learner.folder / "da1.py").write_text("\ufeffda1 = lambda dlogits, W2, z1: dlogits @ W2.T", encoding="utf-8")
-    work.note("passed", digest(learner.folder / "da1.py"), BY_NAME["da1"])
+    work.store("passed", digest(learner.folder / "da1.py"), BY_NAME["da1"])
     assert_one_line(learner("train"), "no `def da1`")
 
 
@@ -1115,7 +1115,9 @@ def test_a_table_gets_words_and_counts_by_fields():
         (True, "passed, with imports"), wrong, (False, "no function"), wrong
     ]  # fmt: skip
     cells = classroom.Cell("passed over", tried=True, wrong=True), classroom.Cell("bestanden", tried=True, passed=True)
-    *_, line = classroom.iter_summary_lines([BY_NAME["dz1"]], [[cell] for cell in (*cells, classroom.Cell("not written"))])
+    *_, line = classroom.iter_summary_lines(
+        [BY_NAME["dz1"]], [[cell] for cell in (*cells, classroom.Cell("not written"))]
+    )
     assert line.split() == ["dz1", "2", "1", "passed", "over", "(1)"]
 
 

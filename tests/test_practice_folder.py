@@ -136,6 +136,7 @@ def test_earlier_names_of_methods_go_on_working():
     exercise = SUBJECT.by_name["weighted_mean"]
     assert exercise.draw(3) is exercise.draw_trials(3)
     assert exercise.fresh(3) is exercise.draw_fresh_trials(3)
+    assert exercise.values(exercise.known_mistakes[0], exercise.draw(3)[0])
     assert exercise.filled("mean = x") == exercise.fill_stub("mean = x")
     assert OlderKind().make_right_file(exercise) == "a right file"
     assert OlderKind().format_title("mean", False) == "The mean"
@@ -150,7 +151,7 @@ def test_a_finder_in_two_parts_is_asked_as_before(tmp_path):
     order = (folder / "order.py").read_text(encoding="utf-8")
     (folder / "order.py").write_text(order.replace("import alone", "import ALONE").replace(": alone", ": ALONE"))
     catalogue = Catalogue(folder)
-    exercise = catalogue.exercise("weighted_mean")
+    exercise = catalogue.read_exercise("weighted_mean")
     assert not catalogue.broken and exercise.folder.finders["alone"].is_long is False
     for body, mark in (("mean = x[0] * w[0] / w[0]", "right for one alone"), (RIGHT["weighted_mean"], "passed")):
         found = marking.read_verdict(
@@ -229,7 +230,7 @@ def test_a_learner_is_not_blamed_for_the_exercise(line, said, tmp_path):
     first = "    n, p = two_sizes(rng)\n    x, w = "
     assert first in inputs.read_text(encoding="utf-8")
     inputs.write_text(inputs.read_text(encoding="utf-8").replace(first, line + first))
-    exercise = Catalogue(tmp_path / "statistics").exercise("weighted_mean")
+    exercise = Catalogue(tmp_path / "statistics").read_exercise("weighted_mean")
     found = marking.mark(exercise, written("weighted_mean", "mean = x[0]", tmp_path), 3, seconds=1)
     assert found.name == "cannot be marked" and said in found.text and "no mistake of yours" in found.text
 
@@ -286,7 +287,7 @@ HINTS = """
 def test_a_number_of_the_right_answer_is_no_size_that_was_typed(first_rows, written, is_said, tmp_path):
     """The answers are right for the first inputs, and have a row too few for the second ones."""
     (tmp_path / "mean_of_three.py").write_text(OF_THREE, encoding="utf-8")
-    exercise = Catalogue(tmp_path).exercise("mean_of_three")
+    exercise = Catalogue(tmp_path).read_exercise("mean_of_three")
     seed = next(seed for seed in range(99) if has_rows(exercise, seed, first_rows))
     body = f"m = a[:, :3].mean(axis=1)[: {written}]"
     (path := tmp_path / "answer.py").write_text(exercise.fill_stub(body), encoding="utf-8")

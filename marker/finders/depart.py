@@ -73,7 +73,7 @@ def find_first_wrong(finder_input):
     return next(t for t, trial in enumerate(trials) if set(trial["right"]) < set(finder_input.exercise.gives))
 
 
-def find_way(finder_input):
+def trace_answer(finder_input):
     """Return the `Way` of an answer that can be followed; or None."""
     exercise = finder_input.exercise
     attempt = finder_input.attempt

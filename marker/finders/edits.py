@@ -41,12 +41,12 @@ class Spot(NamedTuple):
     is_in_test: bool = False
 
 
-def edits_of(function, source, stub, takes, sizes):
+def iter_edits(function, source, stub, takes, sizes):
     """Yield the `Edit`s of a function, in those lines that the stub does not have.
 
     takes: the names of the exercise's arguments; sizes: those of its sizes, which an edit may use.
     """
-    own_numbers = own_lines(source, stub)
+    own_numbers = find_own_lines(source, stub)
     nodes = list(ast.walk(function))
     local = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     local |= {node.arg for node in nodes if isinstance(node, ast.arg)}
@@ -54,7 +54,7 @@ def edits_of(function, source, stub, takes, sizes):
     names = [*takes, *sorted(local - set(takes))]
     loops = [node for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
     counters = {loop.target.id for loop in loops if "range(" in ast.unparse(loop.iter) and hasattr(loop.target, "id")}
-    for spot in spots(function):
+    for spot in iter_spots(function):
         if getattr(spot.node, "lineno", 0) in own_numbers:
             usable_names = names if spot.context else [name for name in names if name not in counters]  # as in an index
             for rank, kind, place, new in expression_edits(spot, usable_names, sizes):
@@ -145,13 +145,13 @@ def find_typed_slips(tree):
                 yield node.lineno, "only the entries that are on", False
 
 
-def own_lines(source, stub):
+def find_own_lines(source, stub):
     """Return the numbers of those lines that the stub does not have."""
     stub_lines = {line.strip() for line in stub.splitlines()}
     return {i for i, line in enumerate(source.splitlines(), 1) if line.strip() not in stub_lines}
 
 
-def spots(node, context="", whole=None, is_in_test=False):
+def iter_spots(node, context="", whole=None, is_in_test=False):
     """Yield a `Spot` for each expression in a node that is read."""
     for field, child in ast.iter_fields(node):
         tests = is_in_test or field in ("test", "ifs")
@@ -166,7 +166,7 @@ def spots(node, context="", whole=None, is_in_test=False):
                 if isinstance(item, (ast.Lambda, ast.ListComp, ast.GeneratorExp)):
                     context_inside = ""
                     part = None
-                yield from spots(item, context_inside, part, tests)
+                yield from iter_spots(item, context_inside, part, tests)
 
 
 def find_context(node, field):
@@ -296,7 +296,7 @@ def parse_trees(code):
     return tree.elts if isinstance(tree, ast.Tuple) else [tree]
 
 
-def matches(pattern, node, bindings):
+def match_pattern(pattern, node, bindings):
     """Return True if a tree is like a pattern. What a placeholder stands for is put into `bindings`."""
     if isinstance(pattern, ast.Name) and pattern.id in PLACEHOLDERS:
         bindings[pattern.id] = node
@@ -306,10 +306,12 @@ def matches(pattern, node, bindings):
     if type(pattern) is not type(node):
         return False
     if isinstance(pattern, list):
-        return len(pattern) == len(node) and all(matches(*pair, bindings) for pair in zip(pattern, node, strict=True))
+        return len(pattern) == len(node) and all(
+            match_pattern(*pair, bindings) for pair in zip(pattern, node, strict=True)
+        )
     if not isinstance(pattern, ast.AST):
         return pattern == node
-    return all(matches(getattr(pattern, field), getattr(node, field), bindings) for field in pattern._fields)
+    return all(match_pattern(getattr(pattern, field), getattr(node, field), bindings) for field in pattern._fields)
 
 
 def fill_in(pattern, bindings):
@@ -361,7 +363,7 @@ def expression_edits(spot, usable_names, sizes):
     yield from row_edits(node, SLIPS, choices)
     match node:
         case ast.BinOp(left, op, right):
-            yield from ((1, "parentheses", place, new) for new in regroupings(left, op, right))
+            yield from ((1, "parentheses", place, new) for new in iter_regroupings(left, op, right))
         case ast.Compare(left, [op], [_]):
             yield 0, "a condition", place, ast.Compare(left, [op], [ast.Constant(0)])
             yield from ((2, "a name", place, make_name(alternative)) for alternative in usable_names)
@@ -401,7 +403,7 @@ def expression_edits(spot, usable_names, sizes):
             yield 1, "a function", place, ast.Attribute(owner, "add", ast.Load())
         case ast.Tuple(items) | ast.List(items):
             for i, j in combinations(range(len(items)), 2):
-                yield 1, "an order", place, type(node)(exchange(items, i, j), ast.Load())
+                yield 1, "an order", place, type(node)(swap_items(items, i, j), ast.Load())
         case ast.Call():
             yield from call_edits(node, choices)
             if not is_function:
@@ -419,7 +421,7 @@ def expression_edits(spot, usable_names, sizes):
         rank = 3 if is_value or is_factor else 4
         yield 1 if is_factor else rank, "a transpose", place, make_method_call(node, "swapaxes", -1, -2)
         is_index = spot.context == "an index"
-        yield from ((rank, kind, place, new) for kind, new in additions(node, choices, is_index))
+        yield from ((rank, kind, place, new) for kind, new in iter_additions(node, choices, is_index))
     elif not isinstance(node.value, str) and spot.context != "an index" and not isinstance(parent, ast.BoolOp):
         for size in sizes:
             yield 3, "a factor: of a size", place, ast.BinOp(node, ast.Div(), make_name(hide_name(size)))
@@ -435,7 +437,7 @@ def row_edits(node, table, choices):
     """Yield (rank, kind, place, new) for each row of a table whose slip an expression is, and each value to put in."""
     for row in table:
         bindings = {}
-        if matches(row.slip, node, bindings):
+        if match_pattern(row.slip, node, bindings):
             for value in choices[row.put_in]:
                 new = fill_in(row.belongs, {**bindings, row.put_in: value})
                 yield row.rank, row.kind, find_place(node, new), new
@@ -456,7 +458,7 @@ def find_place(node, new):
     return span(node)
 
 
-def regroupings(left_node, op, right_node):
+def iter_regroupings(left_node, op, right_node):
     """Yield `left_node op right_node` with its parentheses elsewhere."""
     if isinstance(left_node, ast.BinOp):  # (a + b) * c, where a + (b * c) belongs
         yield ast.BinOp(left_node.left, left_node.op, ast.BinOp(left_node.right, op, right_node))
@@ -561,12 +563,12 @@ def call_edits(node, choices):
     if name == "reshape" and is_method:
         yield 1, "a transpose", place, ast.Attribute(owner, "T", ast.Load())
         for i, j in combinations(range(len(arguments)), 2):  # reshape(V, -1), where reshape(-1, V).T belongs
-            new = make_call(function, exchange(arguments, i, j), [])
+            new = make_call(function, swap_items(arguments, i, j), [])
             yield 1, "a transpose", place, make_method_call(new, "swapaxes", i, j)
     yield from row_edits(node, LOOPS, choices)
     for i, j in combinations(range(min(3, len(arguments))), 2):
         if name not in ("range", "reshape", "swapaxes") and not isinstance(arguments[i], ast.Starred):
-            yield 1, "an order", place, make_call(function, exchange(arguments, i, j), keywords)
+            yield 1, "an order", place, make_call(function, swap_items(arguments, i, j), keywords)
     for keyword in keywords:
         if keyword.arg not in ("axis", "keepdims"):
             rest = [replacement for replacement in keywords if replacement is not keyword]
@@ -574,7 +576,7 @@ def call_edits(node, choices):
             yield 0, kind, place, make_call(function, arguments, rest)
 
 
-def additions(node, choices, is_index):
+def iter_additions(node, choices, is_index):
     """Yield (kind, new): something that is not there is added to an expression, as MISSING has it."""
     for placeholder, rows in groupby(MISSING, key=attrgetter("put_in")):
         rows = [row for row in rows if placeholder != "b" or is_index == (row.kind == "an index")]
@@ -633,7 +635,7 @@ def einsum_edits(text):
             yield text[:i] + text[i + 1 :]
     for operand in re.finditer("[a-zA-Z]+", text):
         for i, j in combinations(range(*operand.span()), 2):
-            yield "".join(exchange(list(text), i, j))
+            yield "".join(swap_items(list(text), i, j))
 
 
 # ---- statements ------------------------------------------------------------------------------------------------------
@@ -653,7 +655,7 @@ def block_edits(block, own_numbers, usable_names):
             and isinstance(next_statement, SIMPLE)
             and not is_overtaken(statement, next_statement)
         ):
-            yield 1, "the order of lines", span(statement)[:2] + span(next_statement)[2:], exchange(block, i, i + 1)
+            yield 1, "the order of lines", span(statement)[:2] + span(next_statement)[2:], swap_items(block, i, i + 1)
         match statement:
             case ast.Assign([ast.Subscript(ast.Name(name))], ast.Constant(0)):  # and the same for another array
                 for other_name in usable_names:
@@ -772,7 +774,7 @@ def reduce_rows(node, name):
     return make_call(ast.Attribute(node, name, ast.Load()), [], keywords)
 
 
-def exchange(items, i, j):
+def swap_items(items, i, j):
     items = list(items)
     items[i], items[j] = items[j], items[i]
     return items

@@ -39,7 +39,7 @@ def judge_pair(finder_input):
         except SyntaxError:  # the second has changed a part of what the first has typed
             continue
         budget.limit = min(LINES, budget.lines)
-        values = (exercise.wrong_values(compiled_code, draws[t], budget) for t in order)
+        values = (exercise.wrong_results_of_code(compiled_code, draws[t], budget) for t in order)
         is_so = all(is_explained(trials[t]["numbers"], wrong, draws[t]) for t, wrong in zip(order, values, strict=True))
         if is_so and all(is_present(exercise, mistake, trials, draws) for mistake in (first_mistake, second_mistake)):
             fitting_pairs.append({mistake.name: mistake for mistake in (first_mistake, second_mistake)})
@@ -67,7 +67,7 @@ def is_present(exercise, mistake, trials, draws):
     """Return True if a learner's lines may have this mistake: in each trial, most of what it makes wrong is wrong in
     them."""
     for g, trial in zip(draws, trials, strict=False):
-        for name, wrong in exercise.values(mistake, g).items():
+        for name, wrong in exercise.results_with_mistake(mistake, g).items():
             actual = trial["numbers"].get(name)
             right = np.asarray(getattr(g, name), np.float64)
             if actual is not None and actual.shape == right.shape == np.shape(wrong):

@@ -1,10 +1,10 @@
 """Repair: which edit of a learner's own lines would make their numbers right?
 
-People are wrong in more ways than anybody lists. So where no known mistake gives a learner's numbers, `search` changes
-one thing in their syntax tree (an operand, an axis, a sign, a name, the turns of a loop) and sees whether all numbers
-are then right. If no edit does it, there may be two mistakes: the same slip in several places, an edit that leaves a
-known mistake, or two of the edits that lead nearest to what is right. What is found is never shown. It says where to
-look, and what to ask about that place.
+People are wrong in more ways than anybody lists. So where no known mistake gives a learner's numbers, `search_edits`
+changes one thing in their syntax tree (an operand, an axis, a sign, a name, the turns of a loop) and sees whether all
+numbers are then right. If no edit does it, there may be two mistakes: the same slip in several places, an edit that
+leaves a known mistake, or two of the edits that lead nearest to what is right. What is found is never shown. It says
+where to look, and what to ask about that place.
 
 What is said is a claim, and it is tried before, on inputs that the search has not seen: `EditSearch.is_confirmed`. What
 has not been tried is not said.
@@ -29,7 +29,7 @@ from marker.budget import SPEND, Budget, Stopped, count_lines, hide_name
 from marker.compare import has_sum
 from marker.equal import ROUNDING, agree, sizes
 from marker.finders import sometimes
-from marker.finders.edits import MODULES, apply_edit, edits_of, merge_edits, names_in, span
+from marker.finders.edits import MODULES, apply_edit, iter_edits, merge_edits, names_in, span
 from marker.trial import as_array, call, right_results
 from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
 from marker.words import join_texts
@@ -48,7 +48,7 @@ FEW = 4  # numbers, which differ; fewer may become right by chance
 CLOSE = 1e-11  # of the largest entry: numbers that were nearly right must become so by more than chance
 
 
-def search(exercise, module, source, draws, rights_by_trial, further_draws, may_be_two=True, changes=()):
+def search_edits(exercise, module, source, draws, rights_by_trial, further_draws, may_be_two=True, changes=()):
     """Return the place where an edit makes results right: a dict, see `describe_edits`; or None.
 
     Of two mistakes, the place of one, and in it "left", the name of a known one. If nothing shows that this one was
@@ -66,7 +66,7 @@ def search(exercise, module, source, draws, rights_by_trial, further_draws, may_
     results = []
     result_names = set(exercise.gives)
     for function in functions:
-        edits += edits_of(function, source, exercise.stub, exercise.takes, sorted(names_of_sizes))
+        edits += iter_edits(function, source, exercise.stub, exercise.takes, sorted(names_of_sizes))
     edits.sort(key=attrgetter("rank"))
     with suppress_side_effects():
         for _, group in groupby(edits, key=attrgetter("rank")):
@@ -126,7 +126,7 @@ def move_to_uses(trial, edits, complete, result_names):
 
 
 def search_two(trial, edits, results, source, result_names):
-    """Return the place of one of two mistakes, as `search` does; or None. results: [(single edit, its `EditResult`)].
+    """Return the place of one of two mistakes, as `search_edits` does; or None. results: [(edit, its `EditResult`)].
 
     An edit that puts in a name, or what is missing, or another kind of assignment may be a mistake itself: not here.
     """
@@ -451,7 +451,7 @@ class EditSearch:
             rights = self.expected_results(t)
             rows = []
             for mistake in self.exercise.known_mistakes:
-                values = self.exercise.values(mistake, self.draws[t])
+                values = self.exercise.results_with_mistake(mistake, self.draws[t])
                 results = [values.get(*pair) for pair in zip(self.exercise.gives, rights, strict=True)]
                 numbers = flatten(results, rights)
                 if numbers is not None:
@@ -527,30 +527,30 @@ def compile_function(function):
 def suppress_side_effects():
     """Context in which nothing is printed, and this thread writes no file and starts no process. Other threads, such as
     those of a server in the same process, do as before."""
-    if not guard.installed:
-        sys.addaudithook(guard)
-        guard.installed = True
+    if not audit_hook.installed:
+        sys.addaudithook(audit_hook)
+        audit_hook.installed = True
     sink = io.StringIO()
-    thread_before = guard.thread
-    guard.thread = threading.get_ident()
+    thread_before = audit_hook.thread
+    audit_hook.thread = threading.get_ident()
     try:
         with redirect_stdout(sink), redirect_stderr(sink), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        guard.thread = thread_before
+        audit_hook.thread = thread_before
 
 
-def guard(event, arguments):
+def audit_hook(event, arguments):
     """An audit hook, which Python asks before it does something to the machine."""
-    if guard.thread != threading.get_ident():
+    if audit_hook.thread != threading.get_ident():
         return
     if (event == "open" and not is_reading(*arguments[1:3])) or event.startswith(OUTSIDE):
         raise PermissionError(f"{event}: once is enough")
 
 
-guard.thread = None
-guard.installed = False
+audit_hook.thread = None
+audit_hook.installed = False
 OUTSIDE = ("os.", "shutil.", "subprocess.", "socket.", "tempfile.", "signal.", "urllib.", "webbrowser.", "sqlite3.")
 
 
@@ -560,19 +560,21 @@ def is_reading(mode, flags):
 
 # ---- what is said ----------------------------------------------------------------------------------------------------
 def find_place(finder_input):
-    """Return the place of a mistake: see `search`."""
+    """Return the place of a mistake: see `search_edits`."""
     attempt = finder_input.attempt
     verdict = finder_input.verdict
     may_be_two = verdict.name in FAR_OFF and not finder_input.unread
     changes = [] if verdict.name == "changes its input" else find_changed_inputs(finder_input)
     with suppress(Exception):  # then the others may find something
-        return search(attempt.exercise, attempt.module, attempt.source, *make_trials(finder_input), may_be_two, changes)
+        return search_edits(
+            attempt.exercise, attempt.module, attempt.source, *make_trials(finder_input), may_be_two, changes
+        )
     return None
 
 
 def make_trials(finder_input):
-    """Return (draws, rights_by_trial, further_draws) as `search` takes them: the trials that the learner's own function
-    has run, the results that it has right in each, and more trials."""
+    """Return (draws, rights_by_trial, further_draws) as `search_edits` takes them: the trials that the learner's own
+    function has run, the results that it has right in each, and more trials."""
     exercise = finder_input.exercise
     attempt = finder_input.attempt
     rights_by_trial = [set(trial["right"]) for trial in finder_input.outcome.notes.trials]

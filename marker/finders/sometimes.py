@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from marker.compare import is_in_all, is_in_both, make_answer, value_with_mistake
+from marker.compare import is_value_in_all_trials, is_value_in_both_sizes, make_answer, value_with_mistake
 from marker.equal import agree
 from marker.verdict import FAR_OFF, Verdict, in_words
 
@@ -27,14 +27,24 @@ def find_likeliest(finder_input):
     for t, name in find_first_wrong(answer):
         for mistake in finder_input.exercise.known_mistakes:
             value = partial(value_with_mistake, finder_input.exercise, mistake, name)
-            if name in finder_input.exercise.values(mistake, answer.draws[t]) and is_in_both(answer, t, name, value):
+            if name in finder_input.exercise.results_with_mistake(mistake, answer.draws[t]) and is_value_in_both_sizes(
+                answer, t, name, value
+            ):
                 explanations.append(
-                    (sum(is_in_both(answer, i, name, value) for i in range(len(answer.trials))), name, mistake)
+                    (
+                        sum(is_value_in_both_sizes(answer, i, name, value) for i in range(len(answer.trials))),
+                        name,
+                        mistake,
+                    )
                 )
     if not explanations:
         return "", None, False
     _, name, mistake = max(explanations, key=lambda way: way[0])
-    return name, mistake, is_in_all(answer, name, partial(value_with_mistake, finder_input.exercise, mistake, name))
+    return (
+        name,
+        mistake,
+        is_value_in_all_trials(answer, name, partial(value_with_mistake, finder_input.exercise, mistake, name)),
+    )
 
 
 def find_first_wrong(answer):

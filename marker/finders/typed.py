@@ -2,15 +2,15 @@
 
 import ast
 
+from marker.finders.edits import find_own_lines
 from marker.finders.edits import find_typed_slips as parts_typed
-from marker.finders.edits import own_lines
 from marker.verdict import TYPED, Verdict, in_words
 
 
 def find_typed(attempt):
     """Return [(line, name, whether it does nothing)] of each part of the learner's own lines that is one of
     mistakes.md."""
-    own = own_lines(attempt.source, attempt.exercise.stub)
+    own = find_own_lines(attempt.source, attempt.exercise.stub)
     return [part for part in parts_typed(ast.parse(attempt.source)) if part[0] in own]
 
 

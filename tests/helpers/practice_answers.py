@@ -44,7 +44,7 @@ def marked_here(monkeypatch):
     monkeypatch.setattr(
         runner, "run_in_subprocess", lambda exercise, file, seed, *how: runner.make_report(exercise, file, seed)
     )
-    monkeypatch.setattr(marking, "confirm", lambda exercise, file, verdict, *how: verdict)
+    monkeypatch.setattr(marking, "confirm_pass", lambda exercise, file, verdict, *how: verdict)
 
 
 # Other ways to write the same, as learners do: with loops, einsum, views, recursion.

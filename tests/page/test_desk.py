@@ -297,7 +297,7 @@ def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monke
     monkeypatch.setattr(sys, "argv", ["", "dz1", str(path), "0", str(result)])
     monkeypatch.setattr(desk, "report", lambda **what: said.append(what))
     monkeypatch.setattr(desk, "report_lines", lambda *files: None)
-    monkeypatch.setattr(repair, "search", lambda *_: said.append("searched"))
+    monkeypatch.setattr(repair, "search_edits", lambda *_: said.append("searched"))
     desk.run()
     *_, known, searched = said
     first, last = json.loads(known["outcome"]), json.loads(result.read_text())

@@ -831,7 +831,7 @@ def test_what_a_build_has_downloaded_or_compressed_the_next_one_finds(tmp_path, 
     made = []
     for content in (b"one", b"one", b"two"):
         assert (
-            site.make_once(site.compute_digest(content), lambda content: made.append(content) or content, content)
+            site.load_or_make(site.compute_digest(content), lambda content: made.append(content) or content, content)
             == content
         )
     assert made == [b"one", b"two"]
