@@ -1,16 +1,16 @@
-"""The second layer's gradients, dW2 and db2.
+"""The second layer's gradients: dW2 and db2.
 
 The forward pass was
 
     a1 = max(z1, 0)
     logits = a1 @ W2 + b2
 
-and you know dlogits, the derivative of the loss with respect to logits. Find the derivatives with respect to W2 and b2.
-A gradient has the shape of what it differentiates: dW2 is (H, 10), db2 is (10,).
+You know dlogits, the derivative of the loss with respect to logits. Find the derivatives with respect to W2 and b2. A
+gradient has the shape of its array: dW2 is (H, 10), db2 is (10,).
 
     z1      (B, H)    the weighted sums of the first layer
     a1      (B, H)    its activations
-    dlogits (B, 10)   the mean's 1/B is already in it
+    dlogits (B, 10)   already contains the 1/B of the mean
 
 You may be given more than you need.
 """
@@ -55,7 +55,7 @@ only the last image counted | dW2, db2 = np.outer(a1[-1], dlogits[-1]), dlogits[
 only the first image counted | dW2, db2 = np.outer(a1[0], dlogits[0]), dlogits[0]
     Does the sum run over all images?
 sums multiplied where products belong summed | np.outer(a1.sum(axis=0), dlogits.sum(axis=0))
-    Which of the two is it: the sum of (a b), or (the sum of a)(the sum of b)?
+    Which do you need: the sum of (a b), or (the sum of a)(the sum of b)?
 summed over the digits | axis=0 -> axis=1
     Which letter must remain: n, the image, or k, the digit?
 """

@@ -1,11 +1,11 @@
-"""Back to the hidden layer, da1.
+"""Back to the hidden layer: da1.
 
-Still logits = a1 @ W2 + b2, and you know dlogits. Before you can continue to the first layer you need da1: how does the
-loss change if an activation grows a little?
+The last layer is logits = a1 @ W2 + b2, and you know dlogits. Before you can continue to the first layer, you need da1:
+how does the loss change if an activation grows a little?
 
     dlogits (B, 10)
     W2      (H, 10)
-    z1      (B, H)    the weighted sums that the activations were made of
+    z1      (B, H)    the weighted sums from which the activations were computed
 
 You may be given more than you need.
 """
@@ -37,12 +37,12 @@ MISTAKES = """
 the sign | -da1
     If W2[j, k] is positive and a1[n, j] grows, does logits[n, k] rise or fall?
 the mask came too early | da1 * (z1 > 0)
-    a1 is what comes out of the ReLU. Which derivative has the mask in it: da1, or the one that follows, dz1? (The mask
-    is 1 where a unit is on, and 0 elsewhere.)
+    a1 is the output of the ReLU. Which derivative contains the mask: da1, or the next one, dz1? (The mask is 1 where a
+    unit is on, and 0 elsewhere.)
 averaged over the digits | da1 / 10
     An activation affects ten logits. Do its effects on them add up, or average?
 only one digit followed | np.outer(dlogits[:, 0], W2[:, 0])
-    An activation affects ten logits. Which of them have you followed?
+    An activation affects ten logits. How many of them have you followed?
 """
 
 DOCS = 'docs/backprop.md, "3. From the logits to the activations"'

@@ -1,11 +1,11 @@
-"""The first derivative, dlogits.
+"""The first derivative: dlogits.
 
 dlogits[n, k] says how the loss (see `loss`) changes if logits[n, k] grows a little. For one image, that loss is
 
     log(the sum over m of exp(logits[m])) - logits[y]
 
-Find its derivative with respect to logits[k], on paper. Remember that the loss of a batch is a mean. You will find
-that p is all you need to know about the logits.
+Find its derivative with respect to logits[k] on paper. Remember that the loss of a batch is a mean. You will find that
+p is all that you need to know about the logits.
 
     p (B, 10)   softmax(logits)
     y (B,)      the true digits
@@ -40,7 +40,7 @@ HINTS = """
 
 MISTAKES = """
 the sign | -dlogits
-    If the true digit's logit grows, does the loss rise or fall? What is the sign of its entry in yours?
+    If the true digit's logit grows, does the loss rise or fall? What sign does your entry have there?
 not divided by B | dlogits * B
     The loss is a mean over B images. By how much does it change if the loss of one of them changes by 1?
 divided by B twice | dlogits / B
@@ -50,13 +50,13 @@ a factor 2 | 2 * dlogits
 onehot not subtracted | p / B
     log(sum(exp(logits))) has the derivative p. Which other term does the loss of an image have?
 onehot added | -= -> +=
-    If the true digit's logit grows, does the loss rise or fall? What is the sign of its entry in yours?
+    If the true digit's logit grows, does the loss rise or fall? What sign does your entry have there?
 p forgotten, or rounded away | -onehot / B
-    Every logit is in the sum in the denominator. Can a wrong digit's logit have the derivative 0? (If p is in your
-    lines: does something there make whole numbers of it?)
+    Every logit is in the sum in the denominator. Can the derivative be 0 for a wrong digit? (If you use p: does one of
+    your lines turn it into whole numbers?)
 only the one-hot divided by B | p - onehot / B
 only p divided by B | p / B - onehot
-    Which of the two terms belongs to the mean: p, the one-hot row, or both?
+    Which term does the mean divide by B: p, the one-hot row, or both?
 only the true digit's entry filled | onehot * (p - 1) / B
     What is the derivative with respect to a wrong digit's logit? Is it 0?
 the digit itself subtracted, not its one-hot row | (p - y[:, None]) / B
@@ -68,9 +68,9 @@ divided by 10 instead of B | /= len(y) -> /= 10
 1 subtracted in whole columns | [np.arange(len(y)), y] -> [:, y]
     From how many entries of p should you subtract 1? From how many does p[:, y] -= 1 do it?
 whole rows where pairs belong | [np.arange(len(y)), y] -> [y]
-    `dlogits[y]` takes the digits as numbers of rows. From which entry of row n should you subtract 1?
+    `dlogits[y]` uses the digits as row numbers. From which entry of row n should you subtract 1?
 1 subtracted from every entry | [np.arange(len(y)), y] ->
-    In each row, only one of the ten entries belongs to the true digit. From which should you subtract 1?
+    In each row, one of the ten entries belongs to the true digit. From how many should you subtract 1?
 the derivative with respect to p | -onehot / p / B
     -1/p is how the loss changes with p. But how does each logit change p?
 the derivative of a sigmoid | p * (1 - p) / B
@@ -80,16 +80,16 @@ the derivative of a sigmoid, too | dlogits * p * (1 - p)
 softmax again, on p | p.copy() -> np.exp(p) / np.exp(p).sum(axis=1, keepdims=True)
     What does p already add up to in each row?
 -1 in the place of the true digit's p | -= 1 -> = -1
-    `=` replaces an entry, `-=` subtracts from it. What has become of the true digit's p?
+    `=` replaces an entry, `-=` subtracts from it. Where is the true digit's p in your result?
 the derivative of squared errors | 2 * p * (p - onehot - ((p - onehot) * p).sum(axis=1, keepdims=True)) / B
-    Which loss is this the derivative of?
+    This is the derivative of which loss?
 the digit before the true one | [np.arange(len(y)), y] -> [np.arange(len(y)), y - 1]
     y[n] is the digit itself, and the columns are numbered from 0. Which column belongs to the digit 3?
 the digit after the true one | [np.arange(len(y)), y] -> [np.arange(len(y)), (y + 1) % 10]
 row and column exchanged | [np.arange(len(y)), y] -> [y, np.arange(len(y)) % 10]
     dlogits is (B, 10): which number comes first in the brackets, the image or the digit?
 the one-hot rows averaged over the batch | (p - onehot.mean(axis=0)) / B
-    Each image has its own true digit. Whose is subtracted from row n in yours?
+    Each image has its own true digit. Which digits do you subtract from row n?
 """
 
 DOCS = 'docs/backprop.md, "1. From the loss to the logits"'

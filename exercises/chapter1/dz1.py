@@ -1,12 +1,13 @@
-"""Back through the ReLU, dz1.
+"""Back through the ReLU: dz1.
 
 The activations are a1 = max(z1, 0), entry by entry. You know da1. Find dz1.
 
     da1 (B, H)   the derivative of the loss with respect to a1
-    z1  (B, H)   what went into the ReLU
-    a1  (B, H)   what came out
+    z1  (B, H)   the input of the ReLU
+    a1  (B, H)   its output
 
-A unit is on where its z1 is positive, and off elsewhere. The slopes of the ReLU at all entries are called its mask.
+A unit is on where its z1 is positive, and off elsewhere. The array of the ReLU's slopes at all entries is called its
+mask.
 
 You may be given more than you need.
 """
@@ -40,10 +41,10 @@ HINTS = """
 
 MISTAKES = """
 the mask forgotten | 1 * da1
-    A unit that is off gives 0, and if its z1 grows a little it still gives 0. What is its derivative? (If there is a
-    condition in your lines: for which units is it false?)
+    A unit that is off returns 0, and still does if its z1 grows a little. What is its derivative? (If your lines
+    contain a condition: for which units is it false?)
 the mask taken from da1 | z1 > 0 -> da1 > 0
-    What decides whether a unit is on: what came in on the forward pass, or the gradient?
+    What decides whether a unit is on: its input in the forward pass, or the gradient?
 the mask turned round | > 0 -> <= 0
     Which units let the gradient through: those that are on, or those that are off?
 multiplied by z1 | (z1 > 0) -> z1
@@ -80,4 +81,4 @@ the slope of an ELU | (z1 > 0) -> np.where(z1 > 0, 1, np.exp(z1))
 
 DOCS = 'docs/backprop.md, "4. Through the ReLU"'
 LINE = "mlp_np.py: self.dz1 = self.da1 * (self.z1 > 0)"
-ON_DIGITS = "The ReLU of a new network lets 48% of the gradients through. The other units are off."
+ON_DIGITS = "The ReLU of a new network lets 48% of the gradients through. The remaining units are off."

@@ -1,11 +1,11 @@
 """The logits of a layer.
 
-The last layer turns H activations into ten scores for each image, the logits: weighted sums of the activations,
-with a bias.
+The last layer turns the H activations of each image into ten scores, the logits. Each logit is a weighted sum of the
+activations, plus a bias.
 
-    a1 (B, H)    the activations of H hidden units, a row for each of B images
-    W2 (H, 10)   the weights: W2[j, k] leads from unit j to digit k
-    b2 (10,)     the biases, one for each digit
+    a1 (B, H)    the activations of H hidden units, one row for each of B images
+    W2 (H, 10)   the weights: W2[j, k] connects unit j to digit k
+    b2 (10,)     the biases, one per digit
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ HINTS = """
 
 MISTAKES = """
 the bias forgotten | a1 @ W2
-    Which of the three arrays have you not used?
+    Which of the three arrays is missing?
 the bias subtracted | a1 @ W2 - b2
     If b2[k] grows by 1, does logits[n, k] rise or fall?
 the bias inside the product | a1 @ (W2 + b2)
@@ -42,23 +42,23 @@ the bias multiplied | a1 @ W2 * b2
 the mean over the hidden units | a1 @ W2 / H + b2
     Is a logit the sum of the weighted activations, or their mean?
 a ReLU on top | np.maximum(logits, 0)
-    Can a weighted sum be negative? Is there anything behind it in the text?
+    Can a weighted sum be negative? Does anything follow it in the exercise?
 a softmax on top | p
     Do the scores have to add up to 1 yet?
 a sigmoid on top | 1 / (1 + np.exp(-logits))
     Do the scores have to lie between 0 and 1 yet?
 a tanh on top | np.tanh(logits)
-    Can a weighted sum be larger than 1? Is there anything behind it in the text?
+    Can a weighted sum be larger than 1? Does anything follow it in the exercise?
 the sign | -logits
     If a1 and W2 are all positive, what is the sign of a sum of their products?
 """
 
 WHY = """
-Each logit is a weighted sum, and a matrix product is all weighted sums at once: row n of a1 with column k of W2. b2 is
-stretched over the B rows (broadcasting).
+Each logit is a weighted sum, and a matrix product computes all of them at once: row n of a1 with column k of W2. NumPy
+adds b2 to each of the B rows (broadcasting).
 """
 DOCS = 'docs/backprop.md, "The forward pass"'
 LINE = "mlp_np.py: return self.a1 @ W2 + b2"
 ON_DIGITS = """
-A new network looks at a 1, and gives the digits 0 to 9 these scores: 0.5 -0.3 0.6 0.1 -0.6 0.4 -0.3 0.1 0.2 0.0.
+A new network looks at a 1 and gives the digits 0 to 9 these scores: 0.5 -0.3 0.6 0.1 -0.6 0.4 -0.3 0.1 0.2 0.0.
 """

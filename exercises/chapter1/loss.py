@@ -3,7 +3,7 @@
 The cross-entropy loss of one image is -log(the p of its true digit), with the natural logarithm. The loss of a batch
 is the mean over its B images.
 
-    p (B, 10)   the probabilities, a row for each image
+    p (B, 10)   the probabilities, one row for each image
     y (B,)      the true digits, whole numbers from 0 to 9
 """
 
@@ -31,7 +31,7 @@ HINTS = """
 
 MISTAKES = """
 a sum where a mean belongs | .mean() -> .sum()
-    Would your loss double if every image came twice? Should it?
+    Would your loss double if every image occurred twice? Should it?
 the sign | -loss
     Is the log of a p below 1 positive? Is a loss?
 not averaged | .mean() ->
@@ -69,7 +69,7 @@ the loss of the wrong digits | p[rows, y] -> (1 - p)[rows, y]
 a small number added to p | p[rows, y] -> (p[rows, y] + 1e-8)
 a small number added to p | p[rows, y] -> (p[rows, y] + 1e-7)
 a small number added to p | p[rows, y] -> (p[rows, y] + 1e-6)
-    Is it in the formula? (Where p may be 0 on a computer, mlp_np.py takes another way.)
+    Is it in the formula? (mlp_np.py avoids a p of 0 in a different way.)
 only the last image counted | -np.log(p[-1, y[-1]])
 only the last image counted | -np.log(p[-1, y[-1]]) / B
     Does your loop add up what each image contributes?
@@ -81,8 +81,8 @@ softmax again, on p | p[rows, y] -> (np.exp(p) / np.exp(p).sum(axis=1, keepdims=
 squared errors | ((p - onehot) ** 2).sum(axis=1).mean()
     Which loss does the text of the exercise describe?
 binary cross-entropy | -(onehot * np.log(p) + (1 - onehot) * np.log(1 - p)).sum(axis=1).mean()
-    That is a loss for ten questions with a yes or no each. Here one digit of ten is right. Which loss does the
-    text of the exercise describe?
+    That is a loss for ten yes-or-no questions. Here one digit of ten is right. Which loss does the text of the exercise
+    describe?
 the digit before the true one | p[rows, y] -> p[rows, y - 1]
     y[n] is the digit itself, and the columns are numbered from 0. Which column belongs to the digit 3?
 the digit after the true one | p[rows, y] -> p[rows, (y + 1) % 10]
@@ -99,8 +99,8 @@ the root of the mean square | .mean() -> & -np.log(p[rows, y]) -> np.sqrt((np.lo
 """
 
 WHY = """
-The project takes the logarithm of p without computing p first: -log(exp(s) / total) = log(total) - s. The number is the
-same, and a p that is too small for the computer does no harm.
+The project computes the logarithm of p without computing p first: -log(exp(s) / total) = log(total) - s. The result is
+the same, and a p that is too small for the computer does no harm.
 """
 DOCS = 'docs/backprop.md, "The forward pass"'
 LINE = "mlp_np.py: loss = (np.log(total"

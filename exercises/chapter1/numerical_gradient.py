@@ -1,10 +1,10 @@
-"""The judge, central differences.
+"""The judge: central differences.
 
-Is a gradient right? There is a judge who knows no formula. Move one entry of an array up by h, and down by h, and see
-how much the loss changes: the slope between these two points is very nearly the derivative with respect to that entry.
-It takes two forward passes for each number, so nobody trains with it. But it is how you check what you have derived.
+Is a gradient right? One judge needs no formula. Move one entry of an array up by h, and down by h, and see how much the
+loss changes. The slope between these two points is very nearly the derivative with respect to that entry. This takes
+two forward passes for each number, so nobody trains with it. But it checks the derivatives that you have found.
 
-    f       a function without arguments; f() is the loss for what array holds at that moment
+    f       a function without arguments; f() is the loss for the present entries of array
     array   any shape, float64
     h       a number: how far to move
 
@@ -40,17 +40,17 @@ ARGUMENTS = chapter1.make_numerical_gradient_arguments
 ENTRYWISE = "array"
 
 HINTS = """
-1. f() reads `array` whenever it is called. How do you find out what f() would be if one entry were a little larger? Or
-   a little smaller? And what must you do before you continue with the next entry?
-2. For each index i (np.ndindex(array.shape) gives them all): keep array[i], set it h higher, call f(), set it h lower,
-   call f() again, put it back. A slope is rise over run.
+1. f() reads `array` whenever it is called. How do you find the value of f() if one entry were a little larger? Or a
+   little smaller? What must you do before you continue with the next entry?
+2. For each index i (np.ndindex(array.shape) gives them all): save array[i], set it h higher, call f(), set it h lower,
+   call f() again, and put the old value back. A slope is rise over run.
 3. The two points are 2h apart: (above - below) / (2 * h). Collect the slopes in np.zeros_like(array).
 """
 
 MISTAKES = """
 forward differences | kept - h -> kept & (2 * h) -> h
 backward differences | kept + h -> kept & (2 * h) -> h
-    At which two points do you take the loss: on both sides, or here and on one side?
+    At which two points do you take the loss: on both sides of the entry, or at the entry and on one side?
 forward differences over 2h | kept - h -> kept
     How far apart are your two points?
 divided by h | (2 * h) -> h
@@ -64,10 +64,10 @@ only one of the two divided, and multiplied by h | (above - below) / (2 * h) -> 
 not divided | / (2 * h) ->
     A slope is rise over run. Where is the run?
 the sign | above - below -> below - above
-    Which of the two values do you subtract from which?
+    Which of the two values should be subtracted from the other?
 nothing but zeros | gradient = -> array = array.copy(); gradient =
-    Is each slope written into `gradient`? And which entry of `array` is moved when you call f()? (`array.flatten()` is
-    a copy, which f() does not see; `array.copy()` is one, too.)
+    Is each slope written into `gradient`? And which entry of `array` has moved when you call f()? (`array.flatten()`
+    and `array.copy()` are copies, which f() does not see.)
 a fixed h | gradient = -> h = 1e-5; gradient =
     What is `h` for? Have you used it?
 entries not put back: each stays h too low | below = f() -> below, kept = f(), kept - h
@@ -86,9 +86,9 @@ one number, of all entries moved at once | array[i] -> array[:] & = array[:] -> 
 """
 
 WHY = """
-f(a + h) and f(a - h) share the terms f(a), h^2 f''(a) / 2 and so on for even powers: in the difference these cancel,
-and the error falls with h^2. A difference on one side alone keeps the error h f''(a) / 2.
+f(a + h) and f(a - h) share the terms f(a), h^2 f''(a) / 2 and so on for even powers. In the difference these cancel,
+and the error falls as h^2. A difference on only one side keeps the error h f''(a) / 2.
 """
 DOCS = 'docs/training.md, "Check it"'
 LINE = "mlp_np.py: gradient = np.zeros_like(array)"
-ON_DIGITS = "On real digits, this judge and db2 agree to ten places."
+ON_DIGITS = "On real digits, this judge and db2 agree to ten decimal places."

@@ -1,11 +1,11 @@
-"""How wrong was it? dlogits of one image.
+"""How wrong was it? The dlogits of one image.
 
-One image. The network said p, ten probabilities. The truth is onehot: 1 at the true digit, and 0 at the nine others.
+For one image, the network said p, ten probabilities. The truth is onehot: 1 at the true digit, and 0 at the other nine.
 
 dlogits[k] says how the loss changes if the score logits[k] grows a little. It is positive where the network said too
-much, and negative where it said too little: take what it said, and subtract the truth.
+much, and negative where it said too little. Take the network's probabilities, and subtract the truth.
 
-    p (10,)        what the network said
+    p (10,)        the network's probabilities
     onehot (10,)   the truth
 """
 
@@ -26,24 +26,24 @@ LOSS = {"logits": chapter1.cross_entropy_of_one}
 ENTRYWISE = "logits"
 
 HINTS = """
-1. The network said p[4] = 0.1, and it is a 4. The truth is 1. How much too little did it say?
-2. That was 0.1 - 1 = -0.9. For a digit that it is not, the truth is 0, and it said p[k] too much.
-3. NumPy subtracts all ten numbers at once: the name of the one array, a minus sign, the name of the other.
+1. The network said p[4] = 0.1, and it is a 4. The truth is 1. By how much is 0.1 too little?
+2. That was 0.1 - 1 = -0.9. For a wrong digit, the truth is 0, and the network said p[k] too much.
+3. NumPy subtracts all ten numbers at once: write the name of one array, a minus sign, and the name of the other.
 """
 
 MISTAKES = """
 the sign | -dlogits
-    If the true digit's score grows, does the loss rise or fall? What is the sign of its entry in yours?
+    If the true digit's score grows, does the loss rise or fall? What sign does your entry have there?
 the truth not subtracted | p
-    Of the true digit, the network should have said 1. Which entry of yours knows that?
+    For the true digit, the network should have said 1. Which entry of yours takes account of that?
 the truth added | p - onehot -> p + onehot
-    How much too much did the network say: what it said, minus the truth?
+    How much too much did the network say: its probability minus the truth?
 what the network said is missing | -onehot
     If a wrong digit got a p of 0.3, its score was too large. Which entry of yours says so?
 only the true digit's entry filled | onehot * (p - 1)
-    A wrong digit that got a p of 0.3 should have got 0. What is its entry in yours?
+    A wrong digit that got a p of 0.3 should have got 0. What is your entry there?
 divided by 10 | dlogits / 10
-    A mean goes over images, and this is one image. What should you divide by?
+    A mean is taken over images, and this is one image. What should you divide by?
 a factor 2 | 2 * dlogits
     A 2 comes from the derivative of a square. Is there a square in this loss?
 the derivative with respect to p | -onehot / p

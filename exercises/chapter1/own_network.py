@@ -1,19 +1,19 @@
 """A network of your own, from a blank file.
 
-So far you wrote lines of a network that was laid out for you. Now write a whole one: first weights, batches, forward
-and back, steps, and an honest test. It has a hidden layer, and all its layers learn. How is up to you, in these four
-functions: which loss, which activation, which steps.
+So far you wrote single lines of a given network. Now write a whole one: first weights, batches, forward and backward
+pass, steps, and an honest test. It needs a hidden layer, and all its layers must learn. The rest is up to you: you
+choose the loss, the activation and the steps in these four functions.
 
     images (N, 784)   uint8, 0 to 255: handwritten digits
     labels (N,)       which digits they are
     params            arrays and numbers, in tuples, lists and dicts, as you like: the weights of your network
-    rng               where chance comes from: rng.normal, rng.permutation ... (np.random.default_rng)
+    rng               the source of random numbers: rng.normal, rng.permutation ... (np.random.default_rng)
 
-No function changes the arrays that it is given. The marker asks your own `loss` whether your `gradients` are right: it
-takes central differences, as you did. It lets `train` learn from 3,500 images, a few times. All of that may take 40
-seconds of computing, so a training should take a few. Then `read` gets others. You pass if at least 0.88 of those are
-read right, and if the accuracy that you claim is within 0.03 of that. How well does your network read digits that it
-has never seen? Find that out inside `train`.
+No function may change the arrays that it is given. The marker checks your `gradients` against your own `loss` with
+central differences, as you did. It calls `train` with 3,500 images, a few times. Everything together may take 40
+seconds of computing, so one training should take a few. Then `read` gets new images. You pass if it reads at least 0.88
+of those right, and if the accuracy that you claim is within 0.03 of that. How well does your network read digits that
+it has never seen? Find out inside `train`.
 """
 
 import numpy as np
@@ -25,20 +25,20 @@ def loss(params, images, labels):
 
 
 def gradients(params, images, labels):
-    """Return d loss / d each array, in the form of params. (None for what is a constant.)"""
+    """Return d loss / d each array, in the form of params. (None for a constant.)"""
     ...
 
 
 def train(images, labels, rng):
     """Return params, all that `read` needs, and the accuracy that you claim, from 0 to 1.
 
-    Steps take their gradients from `gradients`.
+    The steps take their gradients from `gradients`.
     """
     ...
 
 
 def read(params, images):
-    """Return a digit for each image, (N,): the label with which `loss` of that image is least."""
+    """Return a digit for each image, (N,): the label for which the `loss` of that image is smallest."""
     ...
 
 
@@ -99,19 +99,19 @@ def answer():
 
 
 HINTS = """
-1. Which lines do `loss`, `gradients` and `read` share? The forward pass: let it be a function of its own. The lines of
-   the way back are yours already: my_network.py has them in their order, if you have called `python practice.py
-   train`. In `train`: draw the first weights. Again and again, take a batch and move every array. At the end, test.
-2. Begin small, and print: the loss of each batch should start near log 10 = 2.30 and fall. If it does not, which
-   array is the first that looks odd? Divide the pixels by 255; draw W1 with deviation sqrt(2 / 784); take 64 hidden
-   units, batches of 50, a learning rate of 0.1.
-3. Shuffle once, rng.permutation(len(images)), and keep a fifth aside before you train. Go through the others 12
-   times, in a new order each time. At the end, read those that you kept aside: the share that is right is what you
-   can claim.
+1. Which lines do `loss`, `gradients` and `read` share? The forward pass: make it a function of its own. You already
+   have the lines of the backward pass: my_network.py has them in order, if you have called `python practice.py train`.
+   In `train`: draw the first weights. Again and again, take a batch and move every array. At the end, test.
+2. Begin small, and print: the loss of each batch should start near log 10 = 2.30 and fall. If it does not, which array
+   is the first that looks odd? Divide the pixels by 255; draw W1 with standard deviation sqrt(2 / 784); use 64 hidden
+   units, batches of 50 and a learning rate of 0.1.
+3. Shuffle once, rng.permutation(len(images)), and set a fifth aside before you train. Go through the rest 12 times, in
+   a new order each time. At the end, read the images that you set aside. The fraction that is read right is the
+   accuracy that you can claim.
 """
 
 WHY = """
-Everything in it is a choice, and each can be tried: the number of hidden units, the batches, the learning rate and
-how it falls, momentum. Only the digits that were kept aside say which choice is better.
+Everything in it is a choice that you can test: the number of hidden units, the batches, the learning rate and its
+schedule, momentum. Only the digits that were set aside say which choice is better.
 """
 DOCS = 'docs/training.md, "From a blank file"'

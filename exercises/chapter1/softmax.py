@@ -1,11 +1,11 @@
 """A softmax that does not overflow.
 
-Softmax makes probabilities of the logits of each image:
+Softmax turns the logits of each image into probabilities:
 
     p[n, k] = exp(logits[n, k]) / (the sum over m of exp(logits[n, m]))
 
-Here m runs over the ten digits, as k does: each row of p adds up to 1. Written down like that it fails for large
-logits: exp(1000) is more than a computer can hold. Yours should work for those, too.
+Here m runs over the ten digits, as k does, so each row of p adds up to 1. Computed literally, this fails for large
+logits: exp(1000) is more than a computer can hold. Your softmax should work for those, too.
 
     logits (B, 10)
 """
@@ -30,8 +30,8 @@ INPUTS = [chapter1.draw_network, chapter1.draw_extreme_logits]
 HINTS = """
 1. p[n, k] = exp(logits[n, k]) / (the sum of exp(logits[n, :])). Why is exp(1000) a problem, and what happens to p if
    all logits of one image fall by the same number?
-2. From every row, subtract its own largest logit: then the largest exponent is 0. For a number per row, NumPy's max and
-   sum need axis=1, and keepdims=True to keep the shape (B, 1).
+2. Subtract from every row its own largest logit: then the largest exponent is 0. To get one number per row, NumPy's max
+   and sum need axis=1, and keepdims=True keeps the shape (B, 1).
 3. Three lines: shifted = logits - (the largest of each row), e = np.exp(shifted), and e divided by (the sum of each
    row).
 """
@@ -44,7 +44,7 @@ one sum for the whole batch | p = np.exp(logits) / np.exp(logits).sum()
 one sum for the whole batch, after the shift | e.sum(axis=1, keepdims=True) -> e.sum()
 not divided by the sum | np.exp(logits)
 not divided by the sum, after the shift | e
-    What should each row of p add up to? What does yours?
+    What should each row of p add up to? And what does your row add up to?
 exp forgotten | logits / logits.sum(axis=1, keepdims=True)
     Can a probability be negative? What makes every score positive before you divide?
 exp forgotten, after the shift | e = np.exp(shifted) -> e = shifted
@@ -74,41 +74,39 @@ one maximum for the whole batch | max(axis=1, keepdims=True) -> max()
 the smallest subtracted | .max( -> .min(
 the median subtracted | logits.max(axis=1, keepdims=True) -> np.median(logits, axis=1, keepdims=True)
 the first logit subtracted | logits.max(axis=1, keepdims=True) -> logits[:, :1]
-    [For ordinary logits yours is right.] Now one logit of an image lies 2000 from the others. After your shift, how
+    [For ordinary logits yours is right.] Now one logit of an image is 2000 away from the rest. After your shift, how
     large can the largest still be?
 the mean subtracted | .max( -> .mean(
     [For ordinary logits yours is right.] Now the logits of one image lie 1000 apart. After your shift, how large can
     the largest still be?
 divided by the length of the row | p = e / np.sqrt((e * e).sum(axis=1, keepdims=True))
-    What should the entries of a row add up to: they, or their squares?
+    What should add up to 1: the entries of a row, or their squares?
 the squares in the sum | / e.sum( -> / (e * e).sum(
-    Of which numbers is the sum in the denominator: of the exp, or of their squares?
+    Which numbers does the denominator add up: the exponentials, or their squares?
 1 added to the sum | / e.sum(axis=1, keepdims=True) -> / (1 + e.sum(axis=1, keepdims=True))
     1 / (1 + e) belongs to the sigmoid. What should each row add up to here?
 a softmax of the softmax | p = np.exp(p) / np.exp(p).sum(axis=1, keepdims=True)
-    p has it already: each row adds up to 1. How often do you take exp?
+    p is already a softmax: each row adds up to 1. How often do you take exp?
 divided by the sum of the logits | / e.sum( -> / logits.sum(
-    Of which numbers is the sum in the denominator: of the logits, or of what exp makes of them?
+    Which numbers does the denominator add up: the logits, or their exponentials?
 the largest absolute value subtracted | logits.max(axis=1, keepdims=True) -> np.abs(logits).max(axis=1, keepdims=True)
     [For ordinary logits yours is right.] Now one image has logits near -1000. What is its largest logit, and what have
-    you
-    subtracted?
+    you subtracted?
 exp overflows, and 0 put in its place | logits - logits.max(axis=1, keepdims=True) -> logits
         & p = e / e.sum(axis=1, keepdims=True) -> p = np.nan_to_num(e / e.sum(axis=1, keepdims=True))
     [For ordinary logits yours is right.] Now one image has logits near 1000. nan_to_num hides that exp was too large.
-    Which
-    number can you subtract from all logits of an image without changing its p?
+    Which number can you subtract from all logits of an image without changing its p?
 logits cut off | logits - logits.max(axis=1, keepdims=True) -> np.clip(logits, -500, 500)
 logits cut off | logits - logits.max(axis=1, keepdims=True) -> np.clip(logits, -700, 700)
 logits cut off | logits - logits.max(axis=1, keepdims=True) -> np.minimum(logits, 700)
 logits cut off | logits - logits.max(axis=1, keepdims=True) -> np.minimum(logits, 500)
-    [For ordinary logits yours is right.] Now the logits of one image are all near 1000, and yours makes them equal.
+    [For ordinary logits yours is right.] Now the logits of one image are all near 1000, and your line makes them equal.
     Which number can you subtract from all of them without changing p?
 a root in the exponent | np.exp(shifted) -> np.exp(shifted / np.sqrt(logits.shape[1]))
-    The root belongs to attention. What is in the exponent here?
+    The root belongs to attention. What is the exponent here?
 """
 
 WHY = "exp(l - m) = exp(l) / exp(m), and the factor 1 / exp(m) cancels between the numerator and the denominator."
 DOCS = 'docs/backprop.md, "The forward pass"'
 LINE = "mlp_np.py: exp = np.exp(scores"
-ON_DIGITS = "A new network looks at a 1, and gives the 1 a p of 6%; the 2 gets 16%."
+ON_DIGITS = "A new network looks at a 1. It gives the 1 a p of 6%, and the 2 a p of 16%."

@@ -1,10 +1,10 @@
-"""The step, momentum's update.
+"""The step: an update with momentum.
 
-Now every parameter moves against its gradient. With momentum it does so like a ball that rolls downhill. Each parameter
+Now every parameter moves against its gradient. With momentum, it moves like a ball that rolls downhill. Each parameter
 p has a velocity v, an array of the same shape. In each step,
 
-    the velocity keeps a share of itself (the number momentum), and the gradient is added to it;
-    then the parameter moves against the new velocity, times the learning rate.
+    the velocity is multiplied by the number momentum, and the gradient is added to it; then the parameter moves against
+    the new velocity, times the learning rate.
 
     old_p    any shape       the parameter
     old_v    the same        its velocity so far
@@ -34,7 +34,7 @@ INPUTS = [chapter1.draw_momentum_step, partial(chapter1.draw_momentum_step, axes
 MAY_CHANGE = ["old_p", "old_v"]
 
 HINTS = """
-1. A ball rolls downhill: it keeps a share of its speed (which number is the share?), and the slope adds to it. Then it
+1. A ball rolls downhill. It keeps a fraction of its speed (which number is that?), and the slope adds to it. Then it
    moves. Which of the two happens first?
 2. First v = momentum v + dp. Then p moves against v. How far?
 3. The distance is lr times the new v, and the direction is against it. Return both, v first.
@@ -42,7 +42,7 @@ HINTS = """
 
 MISTAKES = """
 no momentum | momentum * old_v + ->
-    What is left of the old velocity in yours?
+    What is left of the old velocity in your lines?
 the old velocity kept whole | momentum * ->
     What does `momentum` multiply?
 the learning rate inside the velocity | + dp -> + lr * dp & - lr * v -> - v
@@ -53,13 +53,13 @@ the learning rate on the whole velocity | momentum * old_v + dp -> lr * (momentu
 the learning rate on the whole velocity | momentum * old_v + dp -> lr * (momentum * old_v + dp)
     In the two indented lines of the text, where does lr come in: when the velocity changes, or when p moves?
 0.9 in place of `momentum` | momentum -> 0.9
-    `momentum` is a number of its own in each call. Have you used it?
+    `momentum` is different in each call. Have you used it?
 the gradient weighted with 1 - momentum | + dp -> + (1 - momentum) * dp
     That is a running average. Here the gradients are added up. What multiplies dp in the formula?
 the gradient subtracted | + dp -> - dp & - lr -> + lr
     The formula has one minus. In which of its two lines?
 momentum on the gradient | momentum * old_v + dp -> old_v + momentum * dp
-    Which of the two does `momentum` multiply: the old or the new?
+    Which does `momentum` multiply: the old velocity, or the new gradient?
 momentum on both | old_v + dp -> (old_v + dp)
     Does `momentum` multiply the sum, or only one of its terms?
 the velocity not changed | v = momentum * old_v + dp -> v = old_v
@@ -82,17 +82,17 @@ p not moved | p = old_p - lr * v -> p = old_p
 p replaced by the step | = old_p - -> = -
     Where has the old p gone?
 squared gradients, as in RMSprop | + dp -> + (1 - momentum) * dp**2
-    This is a running mean of the squares, by whose root RMSprop divides. What does the formula here add up?
+    RMSprop divides by the root of such a running mean of squares. What does the formula here add up?
 squared gradients, as in AdaGrad | momentum * old_v + dp -> old_v + dp**2
-    This adds up squares, by whose root AdaGrad divides. What does the formula here add up?
+    AdaGrad divides by the root of such a sum of squares. What does the formula here add up?
 squared gradients | + dp -> + dp**2
-    v is a velocity: it has a direction. What becomes of the sign of dp in yours?
+    v is a velocity: it has a direction. What happens to the sign of dp in your lines?
 only the sign of the gradient | + dp -> + np.sign(dp)
-    A steep slope and a gentle one: do they add the same to the velocity?
+    Do a steep slope and a gentle one add the same to the velocity?
 only the sign of the velocity | - lr * v -> - lr * np.sign(v)
     Do a fast and a slow ball move equally far?
 the velocity divided by 1 - momentum | - lr * v -> - lr * v / (1 - momentum)
-    Adam divides so, because its v is a running mean. What is v here?
+    Adam divides like this, because its v is a running mean. What is v here?
 the gradient's length divided out | + dp -> + dp / np.linalg.norm(dp)
     The formula adds dp as it is. Why should a steep slope count no more than a gentle one?
 the learning rate twice | + dp -> + lr * dp
@@ -107,8 +107,8 @@ momentum on the old velocity, the rest on the old p | old_p - lr * v -> (1 - mom
 """
 
 WHY = """
-dp is d loss / d p. Polyak 1964, in PyTorch's form: the learning rate is outside the velocity. The project changes v and
-p in place, so that it makes no new arrays.
+dp is d loss / d p. This is Polyak's method (1964) in PyTorch's form: the learning rate is outside the velocity. The
+project changes v and p in place, to make no new arrays.
 """
 DOCS = 'docs/training.md, "The step"'
 LINE = "main_np.py: p -= lr * v"

@@ -1,6 +1,6 @@
 """Back through batch normalisation, dx.
 
-For each channel, with the mean and the variance over all n = B H W values that x has there:
+For each channel, with the mean and the variance of its n = B H W values:
 
     inverse = 1 / sqrt(variance + eps)
     xhat = (x - mean) * inverse
@@ -53,8 +53,8 @@ LOSS = {"x": lambda x, gamma, dy: (gamma * normalise(x) * dy).sum()}
 COUNTS = {"H": "rows of pixels"}
 
 HINTS = """
-1. x reaches y in three ways: directly, through the mean, and through the variance. The direct one gives dy gamma
-   inverse. What does each of the others subtract from dy?
+1. x reaches y in three ways: directly, through the mean, and through the variance. The direct way gives dy gamma
+   inverse. What does each of the other two subtract from dy?
 2. Through the mean: the mean of dy over the n values of a channel. Through the variance: xhat times the mean of dy
    xhat. Means run over the first three axes.
 3. gamma * inverse * (dy - mean of dy - xhat * mean of (dy * xhat)), with axis=(0, 1, 2) for the means.
@@ -85,19 +85,19 @@ divided by n - 1 in the path through the mean | mean = dy -> mean = n / (n - 1) 
 inverse cubed | inverse * -> inverse**3 *
     d (variance^(-1/2)) / d variance has the cube of inverse. How much of it is already in the two xhat?
 the root of inverse | inverse * -> np.sqrt(inverse) *
-    inverse is 1 / sqrt(variance + eps) already. What is it the root of now?
+    inverse is 1 / sqrt(variance + eps) already. Why a second root?
 divided by inverse | inverse * -> 1 / inverse *
     If the inputs were all ten times as large, how would dx change?
 gamma and inverse on the first term alone | gamma * inverse * dy - mean - xhat * along
 inverse on the first term alone | gamma * (inverse * dy - mean - xhat * along)
 inverse on all but the last term | gamma * (inverse * (dy - mean) - xhat * along)
-    Is there a way from x to xhat that does not lead through inverse? Of which of your terms is it a factor?
+    Is there a way from x to xhat that avoids inverse? Which of your terms have it as a factor?
 gamma on the first term alone | inverse * (gamma * dy - mean - xhat * along)
 gamma on all but the last term | inverse * (gamma * (dy - mean) - xhat * along)
 gamma on both means alone | inverse * (dy - gamma * (mean + xhat * along))
-    Is there a way from xhat to y that does not lead through gamma? Of which of your terms is it a factor?
+    Is there a way from xhat to y that avoids gamma? Which of your terms have it as a factor?
 gamma multiplied twice | gamma * inverse -> gamma**2 * inverse
-    How often does gamma come in between xhat and y?
+    How often is gamma a factor between xhat and y?
 divided by gamma | gamma * inverse -> inverse / gamma
     y = gamma xhat + beta: what is d y / d xhat?
 the path through the mean lost | - mean ->

@@ -1,6 +1,6 @@
 """A convolution's dW.
 
-A 3 x 3 convolution. x has a border of zeros around it (`padded`), so that y is as high and wide as x:
+In a 3 x 3 convolution, x gets a border of zeros (`padded`), so that y is as high and wide as x:
 
     y[b, i, j, o] = the sum over u, v, c of padded[b, i + u, j + v, c] * W[u, v, c, o]      u, v = 0, 1, 2
 
@@ -59,7 +59,7 @@ only the first image | dy.reshape -> dy[:1].reshape & padded[: -> padded[:1
 only the last image | dy.reshape -> dy[-1:].reshape & padded[: -> padded[-1:
     Does the loop add up what each image contributes?
 averaged over the images | dW / B
-    The mean's 1/B is already in dy. What is left to do with the images?
+    dy already contains the 1/B of the mean. What is left to do with the images?
 averaged over all positions | dW / (dy.size / dy.shape[3])
     A weight moves the output at every position. Do the effects add up?
 the border left out | dW = np -> dy[:, [0, -1]] = dy[:, :, [0, -1]] = 0; dW = np
@@ -67,8 +67,8 @@ the border left out | dW = np -> dy[:, [0, -1]] = dy[:, :, [0, -1]] = 0; dW = np
 only the centre | dW[u, v] = seen -> if u == v == 1: dW[u, v] = seen
     W[0, 0] sees a different part of x than W[1, 1]. Which?
 the border counted twice | seen = padded -> seen = np.roll(padded, 1, axis=(1, 2))
-    padded has its border already. Where in it is the upper left neighbour of pixel (i, j): at [i, j], or at [i - 1, j -
-    1]?
+    padded already has a border. Where in padded is the upper left neighbour of pixel (i, j): at [i, j], or at [i - 1, j
+    - 1]?
 only the last position | seen.reshape -> seen[:, -1, -1:].reshape & dy.reshape -> dy[:, -1, -1:].reshape
 only the last position | seen.reshape -> seen[-1:, -1, -1:].reshape & dy.reshape -> dy[-1:, -1, -1:].reshape
     W moves the output at every position. Does your loop add up, or overwrite?
@@ -81,7 +81,7 @@ the same for all neighbours | u : u -> 0 : 0 & v : v -> 0 : 0
 averaged over the positions of an image | dW / (dy.shape[1] * dy.shape[2])
     A weight moves the output at every position. Do the effects add up?
 averaged over the neighbours | dW / 9
-    Each of the nine weights has a gradient of its own. What is there to average?
+    Each of the nine weights has a gradient of its own. Why average?
 only the first position | seen.reshape -> seen[:, :1, :1].reshape & dy.reshape -> dy[:, :1, :1].reshape
     W moves the output at every position. Is the return inside a loop?
 every second position, as with a stride of 2 | seen.reshape -> seen[:, ::2, ::2].reshape & dy.reshape -> dy[:, ::2,
@@ -97,9 +97,9 @@ a product of sums | seen.reshape(-1, seen.shape[3]).T @ dy.reshape(-1, dy.shape[
         dy.sum((0, 1, 2)))
 a product of sums | seen.reshape(-1, seen.shape[3]).T @ dy.reshape(-1, dy.shape[3]) -> seen.sum((1, 2)).T @ dy.sum((1,
         2))
-    Each y was made with one pixel for each weight. With which one is its dy multiplied, before anything is summed?
+    For each weight, each y used one pixel. Which pixel is its dy multiplied by, before anything is summed?
 """
 
-WHY = "The project lays the neighbourhoods of a few images out as rows; then their share of dW is a single product."
+WHY = "The project lays out the neighbourhoods of a few images as rows; then their part of dW is a single product."
 DOCS = 'docs/resnet.md, "Convolution"'
 LINE = "resnet_np.py: dW = (neighbourhoods"

@@ -1,6 +1,6 @@
 """A convolution's dx.
 
-The convolution of `conv_dW`, written with x itself (where x has no value, it counts as 0):
+The convolution of `conv_dW`, written with x itself (outside its edges, x counts as 0):
 
     y[b, i, j, o] = the sum over u, v, c of x[b, i + u - 1, j + v - 1, c] * W[u, v, c, o]      u, v = 0, 1, 2
 
@@ -33,8 +33,8 @@ LOSS = {"x": lambda x, W, dy: (chapter2.convolve(x, W) * dy).sum()}
 COUNTS = {"H": "rows of pixels"}
 
 HINTS = """
-1. y[i, j] = sum over u, v of x[i + u - 1, j + v - 1] W[u, v]. Turn it round: which y does x[i, j] contribute to, and
-   through which weight?
+1. y[i, j] = sum over u, v of x[i + u - 1, j + v - 1] W[u, v]. Now the other way: which y does x[i, j] contribute to,
+   and through which weight?
 2. dx[i, j] = sum over u, v of dy[i + 1 - u, j + 1 - v] @ W[u, v].T. Give dy a border of zeros (np.pad), so that the
    slices do not run over the edge.
 3. Start with np.zeros of the right shape. For each u and v, add padded_dy[:, 2 - u : 2 - u + height, 2 - v : 2 - v +
@@ -46,7 +46,7 @@ the kernel not turned | 2 - u -> u & 2 - v -> v
     x[i, j] reached y[i + 1, j + 1] through which W[u, v]?
 the kernel turned upside down only | 2 - v -> v
 the kernel turned left to right only | 2 - u -> u
-    Two axes of the kernel have a direction. Which have you turned?
+    The kernel has two axes to turn. Which of them have you turned?
 u in both slices | 2 - v -> 2 - u
 v in both slices | 2 - u -> 2 - v
     Which of u and v moves down, and which across? Does each have a slice of its own?
@@ -61,7 +61,7 @@ y's channels not kept apart | @ W[u, v].T -> .sum(axis=3, keepdims=True) * W[u, 
 each gradient left at its own place | dx += padded[:, 2 - u : 2 - u + height, 2 - v : 2 - v + width] @ W[u, v].T ->
         rows, columns = slice(u == 0, height - (u == 2)), slice(v == 0, width - (v == 2));
         dx[:, rows, columns] += dy[:, rows, columns] @ W[u, v].T
-    y[i, j] was made of nine x. To which of them does its gradient go back, and through which W[u, v]?
+    y[i, j] was computed from nine x. To which of them does its gradient go back, and through which W[u, v]?
 = where += belongs | dx += -> dx =
 = where += belongs | dx += -> i, j = u // 2, v // 2; dx[:, i:, j:] = ( & @ W[u, v].T -> @ W[u, v].T)[:, i:, j:]
 = where += belongs | range(3) -> (1, 0) & dx += -> dx[:, : height - 1 + u, : width - 1 + v] = ( & @ W[u, v].T -> @ W[u,
@@ -83,17 +83,17 @@ averaged over the neighbours | dx / 9
 shifted | np.roll(dx, 1, axis=1)
     Is the padding the same on both sides?
 the edge of dy repeated around it | (0, 0))) -> (0, 0)), mode="edge")
-    Beyond the edge there is no y. What should stand there in dy?
+    Beyond the edge there is no y. What should dy be there?
 dy wrapped round at its edges | (0, 0))) -> (0, 0)), mode="wrap")
 dy mirrored at its edges | (0, 0))) -> (0, 0)), mode="reflect")
 only the four direct neighbours | dx += -> dx += (u == 1 or v == 1) *
 only the four corners | dx += -> dx += (u != 1 and v != 1) *
-    From how many y does one x get a gradient: from all nine around it?
+    From how many y does one x get a gradient?
 averaged over the channels | dx / O
     Do the channels of y add up, or average?
 a negative index | dx += padded[:, 2 - u : 2 - u + height, 2 - v : 2 - v + width] @ W[u, v].T ->
         t = np.roll(dy @ W[u, v].T, (u - 1, v - 1), (1, 2)); t[:, : u // 2] = 0; t[:, :, : v // 2] = 0; dx += t
-    dx[:, -1] is the last row. For which i and u is i + u - 1 below 0, and where does it count from then?
+    dx[:, -1] is the last row. For which i and u is i + u - 1 below 0, and which row does NumPy take then?
 """
 
 DOCS = 'docs/resnet.md, "Convolution"'

@@ -1,12 +1,12 @@
 """The shortcut.
 
-A residual block computes f(x), which is two convolutions, and adds x itself:
+A residual block computes f(x), here two convolutions, and adds x itself:
 
     z2 = f(x) + x
     y = max(z2, 0)
 
-You know dy. Find dx. The way back through f is given as a function: for a gradient dz2 of f's output, branch(dz2) is
-the gradient of its input.
+You know dy. Find dx. The backward pass of f is given as a function: if dz2 is the gradient of f's output, branch(dz2)
+is the gradient of its input.
 
     dy, x, y   (B, H, W, C)
     branch     a function from (B, H, W, C) to (B, H, W, C)
@@ -61,8 +61,8 @@ COUNTS = {"H": "rows of pixels"}
 
 HINTS = """
 1. y = max(z2, 0) and z2 = f(x) + x. What is dz2? And to which of its terms does a sum pass its gradient?
-2. dz2 is dy with a mask: y says where it is on. It goes back through the branch, branch(dz2), and along the shortcut as
-   it is.
+2. dz2 is dy with a mask: y says where the ReLU is on. dz2 goes back through the branch, branch(dz2), and unchanged
+   along the shortcut.
 3. dz2 = dy times (y > 0), and then the sum of branch(dz2) and dz2.
 """
 
@@ -89,10 +89,10 @@ x added in place of its gradient | + dz2 -> + x
 1 added in place of the gradient | + dz2 -> + 1
     d (f(x) + x) / d x = f' + 1. What does the chain rule multiply the 1 by?
 the mask only at the end | dx = (branch(dy) + dy) * (y > 0)
-    The way back meets the ReLU first, and then the branch. Where is your mask?
+    The backward pass meets the ReLU first, and then the branch. Where is your mask?
 the mask behind the branch | dx = branch(dy) * (y > 0) + dy
 the mask on both ways, and behind them again | dx * (y > 0)
-    The ReLU is passed once. How often is its mask in yours?
+    The gradient passes the ReLU once. How often do you use its mask?
 a second mask, of x, behind the branch | dx = branch(dz2) * (x > 0) + dz2
 a second mask, of x, on the shortcut | dx = branch(dz2) + dz2 * (x > 0)
 a second mask, of x, behind the sum | dx * (x > 0)
@@ -102,16 +102,16 @@ the mask turned round | y > 0 -> y <= 0
 multiplied by y | (y > 0) -> y
     What is the slope of max(z, 0) at z = 3? Is it 3?
 the mask taken from the branch's gradient | y > 0 -> branch(dy) > 0
-    What decides whether a unit is on: what came in on the way forward, or a gradient?
+    What decides whether a unit is on: its input in the forward pass, or a gradient?
 the sign of the shortcut | + dz2 -> - dz2
     z2 = f(x) + x. Is there a minus in it?
 the shortcut multiplied by x | + dz2 -> + x * dz2
     d (f(x) + x) / d x = f' + 1. Where does the factor x come from?
 the branch called with x | branch(dz2) -> branch(x)
 the branch called with y | branch(dz2) -> branch(y)
-    branch is the way back. Which gradient does it need?
+    branch is the backward pass. Which gradient does it need?
 the shortcut added twice | + dz2 -> + 2 * dz2
-    Along how many ways does x reach z2 without the branch?
+    Along how many paths does x reach z2 without the branch?
 the branch walked twice | branch(dz2) -> branch(branch(dz2))
     How often does x go through f?
 """

@@ -3,8 +3,8 @@
 This network's activation is a1 = tanh(z1), entry by entry. You know da1. Find dz1.
 
     da1 (B, H)   the derivative of the loss with respect to a1
-    z1  (B, H)   what went into tanh
-    a1  (B, H)   what came out
+    z1  (B, H)   the input of tanh
+    a1  (B, H)   its output
 
 You may be given more than you need.
 """
@@ -37,14 +37,14 @@ the slope forgotten | 1 * da1
 z1 where a1 belongs | a1**2 -> z1**2
     1 - tanh(z)^2: what is tanh(z1) called here?
 tanh taken twice | a1**2 -> np.tanh(a1) ** 2
-    a1 is tanh(z1) already. What is it the tanh of now?
+    a1 is tanh(z1) already. Why a second tanh?
 the square forgotten | **2 ->
 the square around it all | a1**2) -> a1) ** 2
     At z = -3 tanh is nearly flat. Is your slope there near 0?
 the slope of the sigmoid | da1 * a1 * (1 - a1)
     a (1 - a) is the slope of which function?
 tanh in place of its slope | da1 * a1
-    Which of the two is this: the function or its slope?
+    Which is this: the function, or its slope?
 only the slope | da1 * ->
     This is d a1 / d z1. What does the chain rule multiply it by?
 a plus | 1 - -> 1 +
@@ -56,7 +56,7 @@ the sign | -dz1
 divided by the slope | da1 * -> da1 /
     Where tanh is nearly flat, is a gradient that goes through it large, or small?
 tanh squared in place of the slope | da1 * a1**2
-    What is tanh(0)^2? And what is the slope of tanh at 0?
+    What is tanh(0)^2, and what is the slope of tanh at 0?
 the slope of the sigmoid, of z1 | s = 1 / (1 + np.exp(-z1)); dz1 = da1 * s * (1 - s)
     Which function has this slope? And which one is a1?
 the slope of a leaky ReLU | da1 * np.where(z1 > 0, 1, 0.01)

@@ -1,12 +1,12 @@
 """The same gradient in PyTorch.
 
 The network of mlp_np.py, z1 = x @ W1 + b1, a1 = max(z1, 0), logits = a1 @ W2 + b2, and its cross-entropy loss, the mean
-over the batch. This time you write the forward pass alone, with PyTorch, and let it find dz1 and dW1. They will be
+over the batch. This time, write only the forward pass, in PyTorch, and let PyTorch find dz1 and dW1. They will be
 compared with those of mlp_np.py. You need three functions:
 
     torch.from_numpy(array)      the array as a tensor, which PyTorch can differentiate
     torch.relu(z1)               max(z1, 0)
-    F.cross_entropy(logits, y)   the mean loss. It takes logits, and not p.
+    F.cross_entropy(logits, y)   the mean loss. It takes logits, not p.
 
 Call requires_grad_() on a tensor whose gradient you want, and retain_grad() on one that you have computed. After
 loss.backward(), the gradients are in .grad.
@@ -55,7 +55,7 @@ def in_numpy(x, onehot, W1, b1, W2, b2, B):
 
 
 HINTS = """
-1. Make tensors of the arrays (torch.from_numpy keeps float64). For which of them must PyTorch know that you want a
+1. Turn the arrays into tensors (torch.from_numpy keeps float64). For which of them must PyTorch know that you want a
    gradient? Then write the forward pass as it is in mlp_np.py, with torch.relu.
 2. W1 needs requires_grad_(). z1 is not a leaf: PyTorch discards its gradient unless you call z1.retain_grad() before
    backward(). The loss is torch.nn.functional.cross_entropy(logits, y).
@@ -66,7 +66,7 @@ MISTAKES = """
 a sum where a mean belongs | / B ->
     What does your loss do with the B images: add, or average?
 the sign | / B -> / -B
-    Is the loss that you differentiate the one to minimise?
+    Do you differentiate the loss that should be minimised?
 counted twice | / B -> / B * 2
     backward() adds to what is in .grad. Have you called it twice?
 the mean over all entries | / B -> / B / 10
@@ -81,8 +81,8 @@ no ReLU | np.maximum(x @ W1 + b1, 0) -> (x @ W1 + b1) & * (a1 > 0) ->
 """
 
 WHY = """
-The forward pass is all that you have to write. `loss.backward()` walks back through it and leaves each derivative in
-.grad: the numbers that mlp_np.py finds by hand, to rounding.
+You only have to write the forward pass. `loss.backward()` goes back through it and puts each derivative into .grad.
+These are the numbers that mlp_np.py finds by hand, up to rounding.
 """
 DOCS = 'docs/further.md, "PyTorch as the judge"'
 LINE = "mlp_torch.py: def forward"

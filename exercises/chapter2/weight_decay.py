@@ -1,7 +1,7 @@
 """Weight decay.
 
 To keep the weights small, the loss gets one more term: weight_decay / 2 times the sum of the squares of all weights.
-The biases are left alone. The update is that of `update`, for this new loss.
+The biases do not decay. The update is that of `update`, for this new loss.
 
     old_p         two axes or one    the parameter: weights have two axes, biases one
     old_v         the same           its velocity so far
@@ -31,7 +31,7 @@ MAY_CHANGE = ["old_p", "old_v"]
 HINTS = """
 1. The loss gets one more term, weight_decay / 2 times the sum of the squares of all weights. What does that add to the
    derivative with respect to one weight?
-2. It adds weight_decay times the weight to dp; the rest is `update`. A bias has one axis, and gets nothing.
+2. It adds weight_decay times the weight to dp; the rest is `update`. A bias has one axis, and gets no decay.
 3. if old_p.ndim > 1, use dp + weight_decay * old_p in place of dp.
 """
 
@@ -40,7 +40,7 @@ the decay in p, not in v | + decay -> & - lr * v -> - lr * (v + decay)
 the decay in p, not in v | + decay -> & - lr * v -> - lr * v - decay
     The penalty is a term of the loss, so its derivative is a part of the gradient. Where does the gradient go?
 only the biases decay | (old_p.ndim > 1) -> (old_p.ndim == 1)
-    Which parameters have two axes, and which one? Which of them should decay?
+    Which parameters have two axes, and which have one? Which of them should decay?
 Nesterov's step | - lr * v -> - lr * (dp + decay + momentum * v)
 Nesterov's step | - lr * v -> - lr * (dp + momentum * v)
     That is another method: it looks ahead by one more `momentum`. What does `update` say?
@@ -48,9 +48,9 @@ the learning rate on the whole velocity | v = momentum * old_v + dp + decay -> v
         & - lr * v -> - v
     Where does lr come in: when the velocity changes, or when p moves?
 0.9 in place of `momentum` | momentum -> 0.9
-    `momentum` is a number of its own in each call. Have you used it?
+    `momentum` is different in each call. Have you used it?
 no decay | + decay ->
-    Where does weight_decay come in?
+    Where do you use weight_decay?
 a factor 2 | decay = -> decay = 2 *
 a factor 1/2 | decay = -> decay = 0.5 *
     The penalty is weight_decay / 2 times the square. What is its derivative?
@@ -79,7 +79,7 @@ the learning rate forgotten | - lr * v -> - v
 the gradient in place of the velocity | lr * v -> lr * dp
     Does p move with v?
 squared gradients, as in RMSprop | + dp + decay -> + (1 - momentum) * (dp + decay) ** 2
-    This is a running mean of the squares, by whose root RMSprop divides. What does `update` add up?
+    RMSprop divides by the root of such a running mean of squares. What does `update` add up?
 the gradient weighted with 1 - momentum | + dp + decay -> + (1 - momentum) * (dp + decay)
 the gradient weighted with 1 - momentum, and not the decay | + dp + decay -> + (1 - momentum) * dp + decay
     That is a running average. In `update`, the gradients are added up. What multiplies dp in its formula?
@@ -90,11 +90,11 @@ the old velocity kept whole | momentum * old_v -> old_v
 the penalty's square root, the length of p | * old_p * -> * old_p / np.linalg.norm(old_p) *
     What is the derivative of weight_decay / 2 times the sum of the squares?
 only the sign of the gradient | + dp -> + np.sign(dp)
-    A steep slope and a gentle one: do they add the same to the velocity?
+    Do a steep slope and a gentle one add the same to the velocity?
 the decay multiplied into the gradient | + dp + decay -> + dp * decay
     The loss gets one more term. Do derivatives of two terms add up, or multiply?
 """
 
-WHY = "d/dp of weight_decay / 2 p^2 is weight_decay p. A bias only shifts, and is left alone."
+WHY = "d/dp of weight_decay / 2 p^2 is weight_decay p. A bias only shifts, so it does not decay."
 DOCS = 'docs/further.md, "Weight decay"'
 LINE = "main_np.py: if weight_decay and p.ndim > 1"
