@@ -160,6 +160,15 @@ def test_a_finder_in_two_parts_is_asked_as_before(tmp_path):
         assert found.words == mark, found.text
 
 
+def test_a_stub_of_an_earlier_wording_counts_as_not_written(tmp_path):
+    exercise = SUBJECT.by_name["weighted_mean"]
+    path, reworded = tmp_path / "weighted_mean.py", exercise.stub.replace('"""', '"""Earlier words. ', 1)
+    path.write_text(reworded, encoding="utf-8")
+    assert reworded != exercise.stub and is_stub(exercise, path)
+    path.write_text(reworded.replace("= ...", "= x.mean()  # ..."), encoding="utf-8")
+    assert not is_stub(exercise, path)
+
+
 def test_it_is_practised_as_this_projects_own(learner, tmp_path):
     """In a folder of its own: a name may be one of ours."""
     assert "Exercise 1 (Averages, 1 of 2): The weighted mean" in learner()
