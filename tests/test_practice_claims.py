@@ -137,7 +137,7 @@ rotate:
 shortcut:
     dz2 = dy * (y > 0)
     dx = branch(y) + dz2
-    # the branch called with y | Which gradient | ~Along how many ways
+    # the branch called with y | Which gradient | ~Along how many paths
 dropout:
     dropped = u < p
     y, dx = x / (1 - p), dy / (1 - p)

@@ -903,8 +903,8 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
         "half a letter": r"\? \(ValueError\)",
         "catches all": "after (0.5|2) seconds, in line [2-5]",
         "utf16": "not saved as UTF-8",
-        "=bob": "A unit that is off gives 0",
-        "\u00e9va": "dz1, Back through the ReLU, dz1: passed",
+        "=bob": "A unit that is off returns 0",
+        "\u00e9va": "dz1, Back through the ReLU: dz1: passed",
         "damaged.zip": "cannot be read: damaged.zip .it is not a ZIP file, or damaged",
         "a name": "It raises passed: passed",
     }.items():

@@ -322,7 +322,7 @@ dz1 | ```py\ndz1 = da1 * (z1 > 0)\n``` | error: SyntaxError | Markdown
 dz1 | dz1 = da1 (z1 > 0) | error: TypeError | Is an operator missing
 loss | loss = -p[range(len(y)), y].mean() | the logarithm forgotten | ~minus
 loss | q = np.eye(10)[y]; loss = -(q * np.log(p) + (1 - q) * np.log(1 - p)).mean() \
-    | binary cross-entropy, and divided by 10 | Two mistakes, it seems: binary | That is a loss for ten questions | ten?
+    | binary cross-entropy, and divided by 10 | Two mistakes, it seems: binary | That is a loss for ten yes-or-no | ten?
 loss | loss = 0\nfor n in range(len(y)):\n    loss -= np.log(p[n, y[n]]) / len(y)\n    return loss \
     | only the first image counted | return inside the loop
 dW2_db2 | dW2 = a1.T() @ dlogits | error: TypeError | no parentheses
