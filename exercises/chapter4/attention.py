@@ -1,12 +1,12 @@
-"""Back through attention, dq, dk and dv.
+"""Back through attention: dq, dk and dv.
 
 For each image and each head, with q, k and v as matrices (T, d) of T patches:
 
     scores = q @ k.T / sqrt(d)     (T, T)
-    weights = softmax(scores)      (T, T)   row i: how much patch i takes from each patch
+    weights = softmax(scores)      (T, T)   row i: the weights with which patch i takes from each patch
     mixed = weights @ v            (T, d)
 
-You know dmixed, the derivative of the loss with respect to mixed. Find dq, dk and dv. The way back through softmax is
+You know dmixed, the derivative of the loss with respect to mixed. Find dq, dk and dv. The backward pass of softmax is
 that of `softmax_backward`: copy your lines.
 
     q, k, v, dmixed (B, h, T, d)   for B images and h heads
@@ -61,28 +61,28 @@ LOSS = {"q": loss, "k": loss, "v": loss}
 
 HINTS = """
 1. mixed = weights v is a matrix product, for each image and each head. `dW2_db2` and `da1` went back through one, to
-   both of its factors. Which two gradients does dmixed give you? And what is the next product on the way back?
-2. dv = weights.T dmixed, and dweights = dmixed v.T. `softmax_backward` makes dscores of dweights. Then scores = q k.T /
-   sqrt(d) is a product again, and dscores is the gradient of it.
+   both of its factors. Which two gradients does dmixed give you? And which product comes next on the way back?
+2. dv = weights.T dmixed, and dweights = dmixed v.T. `softmax_backward` turns dweights into dscores. Then scores = q k.T
+   / sqrt(d) is a product again, and dscores is its gradient.
 3. Divide dscores by np.sqrt(q.shape[-1]). Then dq = dscores times k, and dk = dscores, its last two axes swapped, times
    q.
 """
 
 MISTAKES = """
 1 / sqrt(d) forgotten | / np.sqrt(q.shape[-1]) ->
-    Which operation of the forward pass has left no trace in yours?
+    Which operation of the forward pass does not occur in your lines?
 divided by sqrt(d) twice, or by d | np.sqrt(q.shape[-1]) -> d
-    By what does the forward pass divide, and how often?
+    What does the forward pass divide by, and how often?
 multiplied by sqrt(d) | / np.sqrt -> * np.sqrt
     If the scores are smaller by a factor, does a step in q or k move them by more, or by less?
 sqrt(T) in place of sqrt(d) | np.sqrt(q.shape[-1]) -> np.sqrt(T)
-    Over how many products does one score sum: as many as there are patches?
+    How many products does one score add up: as many as there are patches?
 the root of all channels | np.sqrt(q.shape[-1]) -> np.sqrt(h * d)
     How many numbers are there in one query of one head?
 softmax's way back left out | weights * (dweights - mean) -> dweights
     What lies between scores and weights?
 softmax's way back and 1 / sqrt(d) left out | weights * (dweights - mean) / np.sqrt(q.shape[-1]) -> dweights
-    Three operations make weights of q and k. Which of them have you gone back through?
+    Three operations lead from q and k to the weights. Which of them have you gone back through?
 softmax's way back: as in a sigmoid | weights * (dweights - mean) -> weights * (1 - weights) * dweights
 softmax's way back: the sum forgotten | - mean ->
     If one score of a row grows, what happens to the other weights of that row?
@@ -91,41 +91,41 @@ softmax's way back: the last factor forgotten | = weights * -> =
 softmax's way back: the sum over the wrong axis | axis=-1 -> axis=2
     Which weights add up to 1: those of one row, of one column, of one image?
 weights where dscores belong | weights * (dweights - mean) -> weights
-    Where is a derivative in your product?
+    Which factor of your product is a derivative?
 dweights made of mixed | @ v -> @ mixed
 dweights made of k | @ v -> @ k
-    mixed = weights v: by what is a weight multiplied there?
+    mixed = weights v: what is a weight multiplied by there?
 dweights transposed | dmixed @ v.swapaxes(2, 3) -> v @ dmixed.swapaxes(2, 3)
-    weights[i, j] has a part in the mean of one patch. Which one, i or j? So which row of dmixed?
+    weights[i, j] contributes to the mean of one patch. Is it i or j? So which row of dmixed?
 q where k belongs | @ k -> @ q
 v where k belongs | @ k -> @ v
     What is q multiplied by in the forward pass?
 dscores transposed | dq = dscores.swapaxes(2, 3) @ k
-    Which scores has query i a part in: those of row i, or those of column i?
+    Which scores does query i affect: those of row i, or those of column i?
 dscores not transposed | dk = dscores @ q
-    Which scores has key j a part in: those of row j, or those of column j?
+    Which scores does key j affect: those of row j, or those of column j?
 k where q belongs | @ q -> @ k
 v where q belongs | @ q -> @ v
     What is k multiplied by in the forward pass?
 the weights not transposed | dv = weights @ dmixed
-    v[j] goes to every patch i, with weights[i, j]. So over which letter is the sum in dv[j]?
+    v[j] goes to every patch i, with weights[i, j]. So which letter does the sum in dv[j] run over?
 divided by sqrt(d) | dv = dv / np.sqrt(d)
     Which of the two products of the forward pass has the 1 / sqrt(d)?
 the weights forgotten | dv = dmixed
-    How much of v[j] does patch i take? Where is that in yours?
+    How much of v[j] does patch i take? Where does that occur in your lines?
 dweights where weights belong | dv = dweights.swapaxes(2, 3) @ dmixed
 dscores where weights belong | dv = np.sqrt(d) * dscores.swapaxes(2, 3) @ dmixed
 dscores where weights belong | dv = dscores.swapaxes(2, 3) @ dmixed
-    mixed = weights v: by what is a v multiplied there?
-mixed where dmixed belongs | dv = weights.swapaxes(2, 3) @ mixed
-v where dmixed belongs | dv = weights.swapaxes(2, 3) @ v
-    Where is a derivative in your product?
+    mixed = weights v: what is a v multiplied by there?
+mixed where dmixed belongs | dv = weights.swapaxes(2, 3) @ mixed v where dmixed belongs | dv = weights.swapaxes(2, 3) @
+v
+    Which factor of your product is a derivative?
 averaged over the patches | dv = dv / T
     One v reaches all T patches. Do the effects add up, or average?
 the heads summed up | dq, dk, dv = dq.sum(axis=1), dk.sum(axis=1), dv.sum(axis=1)
     Each head has its own q, k and v. Does another head's dmixed reach them?
 the images summed up | dq, dk, dv = dq.sum(axis=0), dk.sum(axis=0), dv.sum(axis=0)
-    q, k and v are no parameters: each image has its own. What is there to sum?
+    q, k and v are not parameters: each image has its own. Why sum over the images?
 averaged over the images | dq = dq / B
 averaged over the images | dk = dk / B
 averaged over the images | dv = dv / B

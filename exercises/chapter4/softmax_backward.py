@@ -1,11 +1,11 @@
-"""Back through softmax, dscores.
+"""Back through softmax: dscores.
 
-In attention each patch scores every patch, and softmax makes weights of each row of scores:
+In attention, each patch gives every patch a score, and softmax turns each row of scores into weights:
 
     weights = exp(scores) / (the sum of exp(scores) over the row)
 
-You know dweights. Find dscores. Each score affects the sum of its row, and the sum affects every weight of the
-row. (In `dlogits` the cross-entropy came after the softmax. Here anything may come after it.)
+You know dweights. Find dscores. Each score affects the sum of its row, and the sum affects every weight of the row. (In
+`dlogits`, the cross-entropy followed the softmax. Here anything may follow it.)
 
     dweights (B, T, T)   the derivative of the loss with respect to weights
     weights  (B, T, T)   weights[b, i] is a row: T positive numbers whose sum is 1
@@ -44,9 +44,9 @@ HINTS = """
 1. Take one row. If scores[j] grows a little, what happens to weights[j]? And to each other weights[i]? (The quotient
    rule, once with exp(scores[j]) in the numerator and once without.)
 2. d weights[i] / d scores[j] = weights[i] (1 if i == j else 0) - weights[i] weights[j]. By the chain rule, dscores[j]
-   is the sum over i of dweights[i] times that. What can you take out of the sum?
-3. weights times (dweights - the sum over each row of dweights * weights), entry by entry. For a number per row, axis=-1
-   and keepdims=True.
+   is the sum over i of dweights[i] times that. What can you move out of the sum?
+3. weights times (dweights - the sum over each row of dweights * weights), entry by entry. For one number per row, use
+   axis=-1 and keepdims=True.
 """
 
 MISTAKES = """
@@ -54,7 +54,7 @@ the sum forgotten | - mean ->
 each weight by itself, as in a sigmoid | dweights * weights * (1 - weights)
     If one score of a row grows, what happens to the other weights of that row?
 only the slope of each weight | weights * (1 - weights)
-    Where does the loss come in? What does the chain rule multiply this by?
+    Where is the loss? What does the chain rule multiply this by?
 the sum over the wrong axis | axis=-1 -> axis=1
 one sum for each image | axis=-1 -> axis=(1, 2)
     Which weights add up to 1: those of one row, of one column, of one image?
@@ -66,25 +66,25 @@ one sum for the whole batch | axis=-1, keepdims=True ->
     How many softmaxes are there in a batch? How many sums do you have?
 a plain mean in place of the weighted one | (dweights * weights).sum -> dweights.mean
 the sum without the weights | (dweights * weights) -> dweights
-    If a score grows, which weights give up most: the large ones, or all the same?
+    If a score grows, which weights lose most: the large ones, or all equally?
 the weighted sum divided by T | - mean -> - mean / T
-    What do the weights of a row add up to? What is left to divide by?
+    What do the weights of a row add up to? Why divide again?
 the last factor forgotten | = weights * -> =
 the last factor on the sum alone | dweights - weights * mean
     If a weight is nearly 0, how much can its score still change?
 the last factor on the first term alone | weights * dweights - mean
-    If all scores of a row grow by the same number, its weights stay. What should a row of dscores add up to? What does
-    yours?
+    If all scores of a row grow by the same number, its weights stay. What should a row of dscores add up to? And what
+    does your row add up to?
 the weight on the first term squared | (dweights - mean) -> (weights * dweights - mean)
-    How often does weights[j] multiply dweights[j]? Once too often?
+    How often do you multiply dweights[j] by weights[j]?
 the weight's own part in the sum counted twice | weights * ((1 - weights) * dweights - mean)
     The sum over the row runs over j itself, too. Where else do you subtract that part?
 only the sum | (dweights - mean) -> -mean
-    A score is in two places: in the sum, and where else?
+    A score occurs in two places: in the sum, and where else?
 a plus | - mean -> + mean
     If one score grows, do the other weights of that row rise or fall?
 a difference, as with the cross-entropy | weights - dweights
-    p - onehot belongs to a softmax and a cross-entropy together. Which loss is there here?
+    p - onehot belongs to a softmax and a cross-entropy together. Which loss do you have here?
 the sign | -dscores
     If a score grows, does its own weight rise or fall?
 averaged over the images | dscores / B

@@ -1,13 +1,13 @@
-"""A value that was used more than once.
+"""A value that is used more than once.
 
-From a value u, K others were made: u + b, perhaps, and u * c. The gradients of these K are known. Each of the
-operations has a share for u: a function that takes the gradient of its result, and returns what this adds to the
-gradient of u. Find the gradient of u.
+K values were computed from a value u: perhaps u + b and u * c. The gradients of these K values are known. Each
+operation has a share for u: a function that takes the gradient of the operation's result, and returns its contribution
+to the gradient of u. Find the gradient of u.
 
-    dys      (K, B, H)         the gradients of the K values that were made from u
+    dys      (K, B, H)         the gradients of the K values that were computed from u
     shares   K functions       shares[i](dys[i]) has the shape (B, H)
 
-Do not change dys. Note that a share may return the very array that it got: the share of u in u + b returns dy itself.
+Do not change dys. A share may return the very array that it got: the share of u in u + b returns dy itself.
 """
 
 import numpy as np
@@ -30,37 +30,37 @@ from exercises import chapter5
 INPUTS = [chapter5.draw_reused_value, partial(chapter5.draw_reused_value, unchanged_index=-1)]
 
 HINTS = """
-1. u reaches the loss along K paths. What does each of them contribute, and what does the chain rule do with several?
-2. Path i contributes `shares[i](dys[i])`. Over all paths we add.
-3. Begin with 0, and in a loop over zip(dys, shares) add share(dy): du = du + ..., which makes a new array each time.
+1. u reaches the loss along K paths. What does each path contribute, and how does the chain rule combine the paths?
+2. Path i contributes `shares[i](dys[i])`. The contributions of all paths add up.
+3. Begin with 0, and add share(dy) in a loop over zip(dys, shares): du = du + ..., which makes a new array each time.
 """
 
 MISTAKES = """
 overwritten in place of added | du + share(dy) -> share(dy)
-    This is what the last path brings. Where is what the others brought?
+    This is the contribution of the last path. What happened to the earlier ones?
 only the first path | 1 * shares[0](dys[0])
-    Is the loop over before it has begun? This is what the first path brings, and nothing else.
+    Does the loop end in its first turn? This is the contribution of the first path alone.
 averaged over the paths | du / K
-    If u grows, all values made from it move. Do their effects on the loss add up, or average?
+    If u grows, all values computed from it move. Do their effects on the loss add up, or average?
 the shares not called | share(dy) -> dy
-    These are the gradients of the values made from u. How does u change each of those values?
+    These are the gradients of the values computed from u. How does u change each of those values?
 the same share for every path | share(dy) -> shares[0](dy)
     Each path has a share of its own. Which of them have you called?
 only the shares, without the gradients | share(dy) -> share(np.ones_like(dy))
-    What does a share need, to say what its path brings?
+    What does a share need to compute the contribution of its path?
 every share called with all gradients | share(dy) -> share(dys.sum(axis=0))
     Which gradient belongs to which share?
 multiplied in place of added | du = 0 -> du = 1 & du + share -> du * share
-    Along a path we multiply. And over all paths?
+    Along a path, derivatives are multiplied. And over all paths?
 the first path counted twice | du = 0 -> du = shares[0](dys[0])
 the last path counted twice | du + shares[-1](dys[-1])
-    With what does your sum begin, and where does your loop?
+    Which value does your sum begin with, and where does your loop begin?
 the last path forgotten | du - shares[-1](dys[-1])
     How many paths are there, and where does your loop end?
 the first path forgotten | du - shares[0](dys[0])
     How many paths are there, and where does your loop begin?
 """
 
-WHY = "Not du += share(dy): where du is the very array that another share returned, += would change that array, too."
+WHY = "Not du += share(dy): du may be the very array that another share returned, and += would change that array, too."
 DOCS = 'docs/autograd.md, "The walk"'
 LINE = "autograd_np.py: parent.grad = dparent"

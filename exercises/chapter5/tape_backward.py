@@ -1,17 +1,17 @@
-"""The way back.
+"""The backward pass.
 
-Now the whole walk, from the loss to the leaves. A node knows
+Now write the whole walk, from the loss to the leaves. A node has
 
     node.value
-    node.edges    for each value that it was made from, a pair (parent, share)
-    node.grad     its gradient; None, as long as nothing has arrived
+    node.edges    a pair (parent, share) for each value from which it was computed
+    node.grad     its gradient; None until something has arrived
 
-Begin with the gradient of the loss. Then visit the nodes in their order. Each of them calls its shares with its own
-gradient, and what they return is added to the gradients of the parents, in new arrays, as in tape_accumulate.
+Begin with the gradient of the loss. Then visit the nodes in their order. Each node calls its shares with its own
+gradient. Add the results to the gradients of the parents, in new arrays, as in tape_accumulate.
 
-    loss    the node where the way back begins; its value is a single number
-    order   a list of all nodes, as in tape_order: the loss first, and each node after all that used it
-    a, b    two of them, the leaves: they have no parents
+    loss    the node where the walk begins; its value is a single number
+    order   a list of all nodes, as in tape_order: the loss first, and each node after all nodes that used it
+    a, b    two of the nodes, the leaves: they have no parents
 """
 
 import numpy as np
@@ -38,35 +38,36 @@ LOSS = {"a": chapter5.compute_graph_loss, "b": chapter5.compute_graph_loss}
 ARGUMENTS = chapter5.make_walk_arguments
 
 HINTS = """
-1. If the loss grows by 1, by how much does the loss grow? That is where loss.grad begins. Then two loops, one inside
-   the other: over what?
-2. For each node in the order, and for each (parent, share) in its edges: share(node.grad) is what the parent gets. If
-   the parent has no gradient yet, that is its gradient; otherwise it is added.
+1. If the loss grows by 1, by how much does the loss grow? That is the first loss.grad. Then come two loops, one inside
+   the other. What do they run over?
+2. For each node in the order, and for each (parent, share) in its edges: share(node.grad) is the part that the parent
+   gets. If the parent has no gradient yet, this is its gradient; otherwise it is added.
 3. parent.grad = dparent if parent.grad is None else parent.grad + dparent. At the end, da and db are a.grad and b.grad.
 """
 
 MISTAKES = """
 overwritten in place of added | dparent if parent.grad is None else parent.grad + dparent -> dparent
-    If two nodes used the same parent, two shares arrive. What does the second one do to the first in yours?
+    If two nodes used the same parent, two shares arrive. What does the second one do to the first in your lines?
 only the first share kept | parent.grad + dparent -> parent.grad
-    If two nodes used the same parent, two shares arrive. What becomes of the second?
+    If two nodes used the same parent, two shares arrive. What happens to the second?
 averaged in place of added | parent.grad + dparent -> (parent.grad + dparent) / 2
     If two nodes used the same parent, two shares arrive. Does the chain rule take their mean, or their sum?
 added in place | parent.grad + dparent -> np.add(parent.grad, dparent, out=parent.grad)
-    A sum hands the same array to both of its terms. If you add to it with +=, whose gradient changes, too?
+    A sum passes the same array to both of its terms. If you add to it with +=, whose gradient changes, too?
 the walk does not begin with 1 | np.ones_like(loss.value) -> loss.value
     What is the derivative of the loss with respect to itself? Is it the loss?
 the walk does not begin with 1 | np.ones_like(loss.value) -> 2.0
     What is the derivative of the loss with respect to itself?
 nothing arrives | np.ones_like -> np.zeros_like
-    All that the leaves get is 0. What is the derivative of the loss with respect to itself, and to which node is what a
-    share returns added?
+    The leaves get only 0. What is the derivative of the loss with respect to itself, and to which node do you add the
+    result of a share?
 visited twice | for node in order -> for node in calls(loss)
-    Does each node have one turn, however many edges lead to it?
+    Do you visit each node once, however many edges lead to it?
 visited too early | for node in order -> for node in dict.fromkeys(calls(loss))
-    A node hands on what it has when it is visited. What arrives after that goes no further. Do you follow `order`?
+    A node passes on the gradient that it has when it is visited. A later contribution goes no further. Do you follow
+    `order`?
 the shares not called | share(node.grad) -> 1 * node.grad
-    This hands the node's own gradient on. What does its share say?
+    This passes on the node's own gradient. What does its share return?
 """
 
 DOCS = 'docs/autograd.md, "Why the order matters"'

@@ -1,14 +1,14 @@
-"""A broadcast's sum.
+"""The sum of a broadcast.
 
-In x @ W1 + b1, NumPy adds the biases (H,) to each of B rows. It stretches them to (B, H), and that is the shape of the
-gradient that comes back. But the bias has the shape (H,), and so should its gradient. Write this for every operation at
-once: an array `a` was stretched to the shape of dy. What is its gradient?
+In x @ W1 + b1, NumPy adds the biases (H,) to each of B rows. It stretches them to (B, H), and the gradient that comes
+back has that shape. But the bias has the shape (H,), and its gradient should have it, too. Write this for every
+operation at once: an array `a` was stretched to the shape of dy. What is its gradient?
 
     dy     any shape    the derivative of the loss with respect to the stretched array
     shape  a tuple      the shape of a, before it was stretched
 
-NumPy lines shapes up from the right. An array is repeated along the axes that it does not have, and along those where
-it has length 1:
+NumPy aligns shapes from the right. An array is repeated along the axes that it lacks, and along those where it has
+length 1:
 
     shape       (H,)    (B, 1)    (1, 1)    ()        (B, H)    (T, 1)       (B, 1, C)    (C,)
     dy.shape    (B, H)  (B, H)    (B, H)    (B, H)    (B, H)    (B, T, C)    (B, T, C)    (B, T, C)
@@ -47,32 +47,32 @@ LOSS = {"a": lambda a, dy: ((a + np.zeros(dy.shape)) * dy).sum()}
 COUNTS = {"B": "rows"}
 
 HINTS = """
-1. b1[j] is added in each of B rows, so it reaches the loss along B paths. What does the chain rule do with several
+1. b1[j] is added in each of B rows, so it reaches the loss along B paths. How does the chain rule combine several
    paths?
-2. What is repeated on the way forward is summed on the way back. Which axes of dy does the array not have at all? The
-   first dy.ndim - len(shape). And along which was it repeated although it has them?
+2. A repetition in the forward pass becomes a sum in the backward pass. Which axes of dy does the array lack? The first
+   dy.ndim - len(shape). And along which of its own axes was it repeated?
 3. Sum over the first axes; then over each axis where shape has a 1, with keepdims=True. `sum` takes a tuple of axes,
    and for an empty one it sums nothing.
 """
 
 MISTAKES = """
 not summed | dy.sum(axis=front) -> 1 * dy & da.sum(axis=ones, keepdims=True) -> da
-    There is one array, and dy has a gradient for each copy of it. What do they become?
+    There is one array, and dy has a gradient for each copy of it. How do they become one gradient?
 a mean in place of the sum | .sum( -> .mean(
     If a bias grows by 1, all B rows grow by 1. Do their effects add up, or average?
 summed over the wrong axis | front = tuple(range(dy.ndim - len(shape))) -> front = tuple(range(len(shape), dy.ndim))
-    Shapes are lined up from the right. At which end are the axes that the array does not have?
+    Shapes are aligned from the right. At which end are the axes that the array lacks?
 keepdims forgotten | axis=ones, keepdims=True -> axis=ones
-    The array has an axis of length 1 there. After your sum, where is it?
+    The array has an axis of length 1 there. Is it still there after your sum?
 axes of length 1 forgotten | da.sum(axis=ones, keepdims=True) -> da
-    [Right where the array lacks an axis.] And where it has one, of length 1, which is stretched?
+    [Right where the array lacks an axis.] And where it has an axis of length 1, which is stretched?
 missing axes forgotten | dy.sum(axis=front) -> 1 * dy & enumerate(shape) -> enumerate((0,) * len(front) + shape)
     [Right where the array has as many axes as dy.] And where it has fewer?
 only the first copy | dy.sum(axis=front) -> dy[(0,) * len(front)] & da.sum(axis=ones, keepdims=True) -> da[tuple(slice(1
         if n == 1 else None) for n in shape)]
-    Which copy of the array is this the gradient of, and where are the others?
+    This is the gradient of one copy of the array. Where are those of the other copies?
 everything summed | np.full(shape, dy.sum())
-    Over which axes was the array repeated? Its own entries are not copies of each other.
+    Along which axes was the array repeated? Its own entries are not copies of each other.
 """
 
 DOCS = 'docs/autograd.md, "Why a broadcast sums"'

@@ -1,16 +1,17 @@
 """A matrix product on the tape.
 
-The product of two matrices has two parents, and so two pairs:
+The product of two matrices has two parents, so it has two pairs:
 
     Tensor(value, (a, share of a), (b, share of b))
 
-But in x @ W1 the images x are a constant: a plain array, not a Tensor. Nobody asks for the gradient of a constant, and
-it gets no pair. That saves the largest matrix product of the way back. Here b is a Tensor, and a may be either.
+But in x @ W1, the images x are a constant: a plain array, not a Tensor. Nobody needs the gradient of a constant, so it
+gets no pair. That saves the largest matrix product of the backward pass. Here b is a Tensor, and a may be a Tensor or
+an array.
 
     a      a Tensor or a plain array; value_of(a) is its array (B, H) in both cases
     b      a Tensor; value_of(b) is (H, K)
     play   a function: play(y) draws a gradient dy and goes back over your edges. It returns the value of y, and the
-           gradients that arrive at a and b: zeros, if no pair leads there.
+           gradients that arrive at a and b (zeros, if no pair leads there).
 """
 
 import numpy as np
@@ -62,23 +63,23 @@ ARGUMENTS = chapter5.make_operation_arguments
 
 HINTS = """
 1. You have written both shares before: logits = a1 @ W2 has the parents a1 and W2, and their gradients were `da1` and
-   `dW2_db2`. How do you leave the pair of a out, if a is a plain array?
+   `dW2_db2`. How do you leave out the pair of a if a is a plain array?
 2. a's share is dy @ (b transposed), b's share is (a transposed) @ dy. Look at the shapes: (B, H) from (B, K) and (H,
-   K). An `if isinstance(a, Tensor)` decides whether y has two pairs, or one.
-3. Make the list of both pairs, keep those whose parent is a Tensor, and hand them over: Tensor(left @ right, *pairs).
-   In the docs, the constant is the 3 of 3 * u.
+   K). An `if isinstance(a, Tensor)` decides whether y has two pairs or one.
+3. Make the list of both pairs, keep those whose parent is a Tensor, and pass them on: Tensor(left @ right, *pairs). In
+   the docs, the constant is the 3 in 3 * u.
 """
 
 MISTAKES = """
 the parents swapped | [(a, lambda dy: dy @ right.T), (b, -> [(b, lambda dy: dy @ right.T), (a,
     Which share belongs to which parent? Each has the shape of its own parent.
 only one parent, though both are Tensors | for edge in edges if isinstance(edge[0], Tensor) -> for edge in edges[1:]
-    If a is a Tensor, too, how does the way back find it?
+    If a is a Tensor, too, how does the backward pass find it?
 only one parent: a | for edge in edges if isinstance(edge[0], Tensor) -> for edge in edges[:1] if isinstance(edge[0],
         Tensor)
-    How does the way back find b?
+    How does the backward pass find b?
 the parents forgotten | , *(edge for edge in edges if isinstance(edge[0], Tensor)) ->
-    y does not say how it was made. How should the way back find its parents?
+    y does not say how it was computed. How should the backward pass find its parents?
 """
 
 DOCS = 'docs/autograd.md, "The network on the tape"'

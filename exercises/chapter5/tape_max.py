@@ -1,12 +1,12 @@
 """A maximum on the tape.
 
-The largest number of each row:
+y is the largest number of each row:
 
     y[n] = max over j of a[n, j]
 
-If it grows, y grows with it. If another entry of the row grows a little, y stays. In some rows two or three entries are
-equal, and the largest. There max has a kink, as the ReLU has at 0, and a rule must say who gets the gradient. The rule
-here: equal entries get equal parts, and the parts add up to what arrived.
+If that number grows, y grows with it. If another entry of the row grows a little, y stays. In some rows, two or three
+entries are equally large. There max has a kink, as the ReLU has at 0, and a rule must say which entry gets the
+gradient. The rule here: equal entries get equal parts, and the parts add up to dy[n].
 
     a      a Tensor; a.value (B, H) is its array
     play   a function: play(y) draws a gradient dy (B,) and goes back over your edge. It returns the value of y, and the
@@ -41,18 +41,18 @@ HINTS = """
 1. Take a = [[3, 1, 3]] and dy = [6]. If only the 1 grows a little, what does y do? How much goes to each of the two 3s,
    if they get equal parts of the 6?
 2. The mask of a row's largest entries is a.value == its maximum, with keepdims=True. What is dy[n] multiplied by at
-   these entries, if there are two of them, or three?
+   these entries if there are two of them, or three?
 3. da is dy[:, None] times the mask, divided by the mask's sum over each row.
 """
 
 MISTAKES = """
 each of the equal ones gets it all | / equal.sum(axis=1, keepdims=True) ->
-    If three equal entries all grow by 1, y grows by 1. By how much does it grow according to yours?
+    If three equal entries all grow by 1, y grows by 1. By how much does it grow according to your gradient?
 only the first of the equal ones | equal = a.value == top -> equal = np.arange(a.value.shape[1]) ==
         a.value.argmax(axis=1)[:, None]
-    argmax finds the first of several. That is a rule, too; but which one does the exercise ask for?
+    argmax finds the first of several. That is a rule, too, but which rule does the exercise ask for?
 divided by all that are equal in the batch | equal.sum(axis=1, keepdims=True) -> equal.sum()
-    Who shares dy[n]: the largest entries of row n, or those of all rows?
+    Which entries share dy[n]: the largest of row n, or those of all rows?
 the gradient of a sum | * equal / equal.sum(axis=1, keepdims=True) -> * np.ones(a.value.shape)
 the gradient of a mean | equal = a.value == top -> equal = np.ones(a.value.shape)
     If an entry that is not the largest grows a little, does y change?
@@ -63,16 +63,16 @@ multiplied by the maximum | dy[:, None] -> dy[:, None] * top
 the ReLU's mask | equal = a.value == top -> equal = a.value > 0
     Does a row have one largest entry, or every positive one?
 all but the largest | a.value == top -> a.value != top
-    Which entries let the gradient through: those that are the largest, or the others?
+    Which entries let the gradient through: the largest, or the rest?
 the smallest | .max( -> .min(
     Which entry of a row is y?
 the parent forgotten | , (a, lambda dy: dy[:, None] * equal / equal.sum(axis=1, keepdims=True)) ->
-    y does not say how it was made. How should the way back find a?
+    y does not say how it was computed. How should the backward pass find a?
 """
 
 WHY = """
-If one of two equal entries grows, y grows as much; if it falls, y stays: every slope from 0 to 1 has something to say
-for it. Parts that add up to 1 are right in any case when all grow together. In PyTorch, amax shares equally, and max
-with a dim gives all to one of them.
+If one of two equal entries grows, y grows as much; if it falls, y stays. So every slope from 0 to 1 can be justified.
+Parts that add up to 1 are right at least when all of them grow together. In PyTorch, amax shares equally, and max with
+a dim gives everything to one of them.
 """
 DOCS = 'docs/autograd.md, "The network on the tape"'

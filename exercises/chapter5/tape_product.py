@@ -1,8 +1,8 @@
-"""A product's two shares.
+"""The two shares of a product.
 
-A tape can differentiate any formula, because it knows the derivative of each operation. The first one: y = a * b, entry
-by entry. You know dy, the derivative of the loss with respect to y. What does it add to the derivatives with respect to
-a and to b? These two are the shares of a and of b.
+A tape can differentiate any formula, because it knows the derivative of each operation. The first operation is y = a *
+b, entry by entry. You know dy, the derivative of the loss with respect to y. What does it add to the derivatives with
+respect to a and b? These two contributions are the shares of a and b.
 
     a, b  (B, H)
     dy    (B, H)
@@ -27,15 +27,15 @@ LOSS = {"a": loss, "b": loss}
 ENTRYWISE = "a"
 
 HINTS = """
-1. If one entry of a grows by 1 and b stays, by how much does that entry of y = a * b grow? And what does dy say about
-   that?
+1. If one entry of a grows by 1 and b stays, by how much does that entry of y = a * b grow? And how does the loss then
+   change, by dy?
 2. y grows b times as much as a, so the path from the loss to a has two factors: dy, and then b.
 3. da is dy times the other factor, entry by entry; db is the same with a and b exchanged.
 """
 
 MISTAKES = """
 the parents swapped | da, db = dy * a, dy * b
-    Let a = 2 and b = 5. If a grows by 1, a * b grows from 10 to 15. Is that by a or by b?
+    Let a = 2 and b = 5. If a grows by 1, a * b grows from 10 to 15. Is that a step of a, or of b?
 dy forgotten | da, db = 1 * b, 1 * a
 dy forgotten, and the parents swapped | da, db = 1 * a, 1 * b
     This is how y changes. How does the loss change with y?
@@ -44,13 +44,13 @@ the shares of a sum | da, db = 1 * dy, 1 * dy
 y itself | da, db = a * b, a * b
     This is the product. How much does it change if a grows by 1, and how much does the loss then change?
 multiplied by both | da, db = dy * a * b, dy * a * b
-    You want the derivative of a * b, and not a * b. What is left of it if a grows by 1?
+    You want the derivative of a * b, not a * b itself. By how much does a * b grow if a grows by 1?
 the shares of a quotient | da, db = dy / b, dy / a
 divided by itself | da, db = dy / a, dy / b
     If b is twice as large, does y grow twice as much with a, or half as much?
 the two shares added up | da, db = dy * (a + b), dy * (a + b)
-    The product rule's sum is for one variable that is in both factors. Here a and b are two. Which of its terms belongs
-    to a?
+    The sum of the product rule is for one variable that is in both factors. Here a and b are two variables. Which of
+    the terms belongs to a?
 """
 
 DOCS = 'docs/autograd.md, "A value that remembers"'

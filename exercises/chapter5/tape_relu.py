@@ -4,8 +4,8 @@ An operation on the tape makes a new Tensor:
 
     Tensor(value, (parent, share))
 
-`value` is an array. After it comes a pair for each Tensor that went in: that Tensor, and its share. A share is a
-function of dy, which is not known yet: lambda dy: ... So no derivative is computed now; the pair says how.
+`value` is an array. After it comes a pair for each input Tensor: that Tensor and its share. A share is a function of
+dy, which is not known yet: lambda dy: ... So no derivative is computed now; the share says how to compute it later.
 
     a      a Tensor; a.value (B, H) is its array
     play   a function: play(y) draws a gradient dy and goes back over your edge. It returns the value of y, and the
@@ -55,19 +55,19 @@ ARGUMENTS = chapter5.make_operation_arguments
 ENTRYWISE = "a"
 
 HINTS = """
-1. Two things are noted: the array of y; and for its one parent, a, what a gradient dy of y adds to the gradient of a.
-   You have written the second one before: `dz1`.
+1. The tape stores two things: the array of y; and for its one parent, a, the contribution of a gradient dy of y to the
+   gradient of a. You have written the second before: `dz1`.
 2. The array is np.maximum(a.value, 0). The pair is (a, share), where the share is a function of dy: dy times 1 where
    a.value is positive, and times 0 elsewhere.
-3. y = Tensor(the array, (a, lambda dy: dy * the mask)). A product's line is in the docs.
+3. y = Tensor(the array, (a, lambda dy: dy * the mask)). The line for a product is in the docs.
 """
 
 MISTAKES = """
 the mask forgotten | dy * (a.value > 0) -> dy
-    Where a is negative, y is 0, and stays so if a grows a little. What is the derivative there? (If there is a
-    condition in your lines: for which entries is it false?)
+    Where a is negative, y is 0, and stays so if a grows a little. What is the derivative there? (If your lines contain
+    a condition: for which entries is it false?)
 the mask taken from dy | a.value > 0 -> dy > 0
-    What decides whether an entry is on: what came in on the way forward, or the gradient? (A gradient may be negative.)
+    What decides whether an entry is on: its input in the forward pass, or the gradient? (A gradient may be negative.)
 the mask turned round | a.value > 0 -> a.value <= 0
     Which entries let the gradient through: those that are on, or those that are off?
 only the mask | dy * (a.value > 0) -> (a.value > 0) * 1.0
@@ -78,7 +78,7 @@ multiplied by the activation | dy * (a.value > 0) -> dy * np.maximum(a.value, 0)
 multiplied by a | dy * (a.value > 0) -> dy * a.value
     What is the slope of max(a, 0) at a = 3? Is it 3?
 the parent forgotten | , (a, lambda dy: dy * (a.value > 0)) ->
-    y does not say how it was made. How should the way back find a?
+    y does not say how it was computed. How should the backward pass find a?
 not cut off | np.maximum(a.value, 0) -> a.value
     Should y have negative entries?
 the slope of a leaky ReLU | (a.value > 0) -> np.where(a.value > 0, 1, 0.01)

@@ -1,20 +1,20 @@
 """Train with your own tape.
 
-Below is a tape with holes. Put your own lines into them, from the other exercises of this chapter. Then write `train`,
-without a derivative in it:
+Below is a tape with gaps. Fill them with your own lines from the other exercises of this chapter. Then write `train`,
+without any derivative in it:
 
     z1 = x @ W1 + b1
     r1 = max(z1, 0) + b1
-    a1 = max(r1, 0) + z1    (z1 is used twice, and one of its shares has a longer way than the other)
+    a1 = max(r1, 0) + z1    (z1 is used twice, and one of its shares has a longer path than the other)
     logits = a1 @ W2 + b2
     loss = cross_entropy(logits, y)
 
-Each step does this on the tape, walks back from the loss, and moves W1, b1, W2 and b2: p - lr * (the gradient of p).
+Each step computes this on the tape, goes back from the loss, and moves W1, b1, W2 and b2: p - lr * (the gradient of p).
 
     x (B, D)   the images, a constant        W1 (D, H), b1 (H,), W2 (H, 10), b2 (10,)   arrays, no Tensors yet
     y (B,)     their digits                  lr, steps                                  numbers
 
-When it has passed, run it: it trains a network on digits.
+Once it has passed, run the file: it trains a network on digits.
 """
 
 from itertools import count
@@ -138,48 +138,47 @@ ARGUMENTS = chapter5.make_train_arguments
 HINTS = """
 1. In each step: make Tensors of the four arrays, compute the loss with your operations, call backward(loss), and then
    change the arrays. Which object knows the gradient of W1?
-2. W1t = Tensor(W1), and likewise the others; then z1 = add(matmul(x, W1t), b1t), and so on to loss =
-   cross_entropy(logits, y). After backward(loss), W1 = W1t.value - lr * W1t.grad. All of this in a loop: for step in
-   range(steps).
-3. If the Tensors are made anew in each step, their gradients are None at its beginning. If they are made before the
-   loop, set them to None after each step: a second loss adds to the gradients of the first. (PyTorch: zero_grad.)
+2. W1t = Tensor(W1), and likewise for the other three; then z1 = add(matmul(x, W1t), b1t), and so on to loss =
+   cross_entropy(logits, y). After backward(loss), W1 = W1t.value - lr * W1t.grad. All of this goes into a loop: for
+   step in range(steps).
+3. If you make new Tensors in each step, their gradients are None at its beginning. If they are made before the loop,
+   set them to None after each step: a second loss adds to the gradients of the first. (PyTorch: zero_grad.)
 """
 
 MISTAKES = """
 the gradients of earlier steps kept | w.grad = None -> pass
-    Before the second step, what is in W1's gradient? What does backward do with it? (In PyTorch:
-    optimizer.zero_grad().)
+    What is in W1's gradient before the second step? What does backward do with it? (In PyTorch: optimizer.zero_grad().)
 the Tensors keep the weights of the beginning | w.value = w.value -> w.moved = w.value & w.grad = None -> pass &
         (w.value for -> (w.moved for
-    Each step begins where the one before has ended. Which arrays are in your Tensors in the second step?
+    Each step begins where the previous one ended. Which arrays are in your Tensors in the second step?
 nothing has moved | - lr * w.grad ->
-    Are these the weights of the beginning? Who changes them in yours?
+    Are these the first weights? Which of your lines changes them?
 uphill | - lr -> + lr
     Does the loss rise or fall along its gradient?
 the learning rate forgotten | lr * ->
     How long is a step?
 one step only | range(steps) -> range(1)
-    How many steps should it take? Is the return inside the loop? Or do your Tensors keep the weights of the beginning?
+    How many steps should it take? Is the return inside the loop? Or do your Tensors keep the first weights?
 one step too few | range(steps) -> range(steps - 1)
 one step too many | range(steps) -> range(steps + 1)
     How many steps should it take?
 the ReLU left out | add(relu(z1), weights -> add(z1, weights
 the ReLU left out | relu(add(relu(z1), weights[1])) -> add(relu(z1), weights[1])
-    What is between z1 and the second layer? There are two max.
+    What is between z1 and the second layer? The formula has two max.
 the broadcast not summed | dy.sum(axis=missing) -> dy
-    `add` repeats b1 in every row. What is the shape of b1? And what is the shape of its gradient in yours?
+    `add` repeats b1 in every row. What is the shape of b1? And what is the shape of your gradient?
 a use of z1 forgotten | add(relu(add(relu(z1), weights[1])), z1) -> relu(add(relu(z1), weights[1]))
-    a1 = max(r1, 0) + z1. Where is the last z1 in yours?
+    a1 = max(r1, 0) + z1. Where is the last z1 in your lines?
 a use of b1 forgotten | relu(add(relu(z1), weights[1])) -> relu(relu(z1))
-    r1 = max(z1, 0) + b1. Where is the second b1 in yours?
+    r1 = max(z1, 0) + b1. Where is the second b1 in your lines?
 overwritten in place of added | dparent if parent.grad is None else parent.grad + dparent -> dparent
-    z1 is used twice. What does the second share do to the first in yours?
+    z1 is used twice. What does the second share do to the first in your lines?
 visited too early | found = {loss} -> found, levels = {loss}, [loss] & found |= more -> found |= more; levels += more &
         return sorted(found, key=lambda node: -node.number) -> return levels
-    A node hands its gradient on once, and by then all shares must have arrived. Which does your way back visit first,
-    z1 or r1? (What is nearer to the loss may have to wait for what is further away.)
+    A node passes its gradient on once, and by then all shares must have arrived. Which does your backward pass visit
+    first, z1 or r1? (A node nearer to the loss may have to wait for one further away.)
 the ReLU has no parent | , (a, lambda dy: dy * (a.value > 0)) ->
-    Your ReLU's y does not say how it was made. How should the way back find z1?
+    The y of your ReLU does not say how it was computed. How should the backward pass find z1?
 the mask forgotten | dy * (a.value > 0) -> dy
     Does the share in your relu say where a was positive?
 the first layer's weights never move | for w in weights: -> for w in weights[1:]:
@@ -192,12 +191,12 @@ the walk does not begin with 1 | np.ones_like(loss.value) -> loss.value
 """
 
 ON_DIGITS = """
-Run as a program, it ends at about 85 %. That is not the tape's fault: it takes 240 steps on 4,000 images, without
-momentum, where main_np.py takes 2,340 on 60,000. By hand, these steps would end at the same figure.
+Run as a program, it reaches about 85 %. That is not the tape's fault: it takes 240 steps on 4,000 images, without
+momentum, where main_np.py takes 2,340 on 60,000. By hand, these steps would reach the same figure.
 """
 WHY = """
-This file is an autograd now: of the network you wrote the forward pass, and nothing else. autograd_np.py has the same
-parts, a few operations more, and the operators + and @ in place of your functions' names.
+This file is now an autograd: you wrote only the forward pass of the network. autograd_np.py has the same parts, a few
+more operations, and the operators + and @ in place of your functions.
 """
 DOCS = 'docs/autograd.md, "The network on the tape"'
 LINE = "mlp_autograd.py: self.logits ="
