@@ -486,8 +486,8 @@ def test_what_is_said_of_real_digits_is_so(mnist):
     scores = " ".join(f"{score:.1f}" for score in now.logits[-1].round(1) + 0)  # and not -0.0
     signs = " ".join(f"{100 * number:+.2f}" for number in now.dlogits[-1])
     for name, words in {
-        "logits": f"a {digit}, and gives the digits 0 to 9 these scores: {scores}.",
-        "softmax": f"a {digit}, and gives the {digit} a p of {p[digit]:.0%}; the {p.argmax()} gets {p.max():.0%}.",
+        "logits": f"a {digit} and gives the digits 0 to 9 these scores: {scores}.",
+        "softmax": f"a {digit}. It gives the {digit} a p of {p[digit]:.0%}, and the {p.argmax()} a p of {p.max():.0%}.",
         "loss": f"the loss on 100 digits is {now.loss:.2f}.",
         "dlogits": f"For a {digit}, the dlogits of a new network, {times}: {signs}. Only the score of {digit} should",
         "dW2_db2": f"from {now.loss:.2f} to {softmax_cross_entropy(now.a1 @ now.W2 + now.b2, now.y)[0]:.2f}.",

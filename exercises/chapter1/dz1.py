@@ -6,8 +6,7 @@ The activations are a1 = max(z1, 0), entry by entry. You know da1. Find dz1.
     z1  (B, H)   the input of the ReLU
     a1  (B, H)   its output
 
-A unit is on where its z1 is positive, and off elsewhere. The array of the ReLU's slopes at all entries is called its
-mask.
+A unit is on where its z1 is positive, and off elsewhere. The mask holds the slope of the ReLU at every entry.
 
 You may be given more than you need.
 """

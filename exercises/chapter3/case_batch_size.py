@@ -56,21 +56,21 @@ RIGHT = """\
 """
 
 HINTS = """
-1. Set BATCH to 10, and then to 1000. What changes? Should the size of a step depend on the size of the batch?
-2. Print the size of dlogits for a batch of one image, and for a batch of that same image a hundred times. The loss is
-   the same in both.
-3. The loss is a mean over the batch. Is the derivative that cross_entropy returns that of a mean?
+1. Set BATCH to 10, and then to 1000. What changes? Should the size of a step depend on the batch size?
+2. Print the size of dlogits for a batch of one image, and for a batch with that same image a hundred times. Both have
+   the same loss.
+3. The loss is a mean over the batch. Does cross_entropy return the derivative of a mean?
 """
 
 STILL = """
-A batch of the same image a hundred times should give the gradient of that image. (A smaller learning rate would fit one
-batch size, and no other.)
+A batch with the same image a hundred times should give the gradient of that image. (A smaller learning rate would only
+fit one batch size.)
 """
 AGAINST = {
     "rate": "With batches of 100, all of that is so. But with batches of 10 this same rate is a good one, and with "
     "batches of 1,000 even a tenth of it is too large. Try them: what grows with the batch?"
 }
 EVIDENCE = """
-Next time: if the best learning rate changes when the batch size does, in proportion, look for a sum where a mean
-belongs. The loss that is printed and the gradient that is used must belong to the same quantity.
+Next time: if the best learning rate changes in proportion to the batch size, look for a sum where a mean belongs. The
+printed loss and the gradient must belong to the same quantity.
 """

@@ -62,18 +62,18 @@ RIGHT = """\
 """
 
 HINTS = """
-1. The formulas of backward are right: compare them with mlp_np.py. And yet central differences disagree. What else goes
-   into a gradient?
+1. The formulas of backward are right: compare them with mlp_np.py. Still, central differences disagree. What else does
+   a gradient depend on?
 2. The activations. After forward(), print activations[1] and activations[2]. Are they what you expect?
 3. They are equal: np.shares_memory says why. Which line writes into an array that has already been stored?
 """
 
 STILL = """
-After forward(), no two entries of `activations` should share their memory. (More epochs or wider layers make up for it
-a little, but leave it wrong.)
+After forward(), no two entries of `activations` should share their memory. (More epochs or wider layers make up for the
+mistake a little, but do not remove it.)
 """
 AGAINST = {"mask": "They do; and yet the mask is there, at its place in backward. What else goes into a gradient?"}
 EVIDENCE = """
-Next time: if all formulas are right and central differences still disagree, look at what backward is given. `out=`,
-`+=` and slices write into memory that may still be needed. PyTorch counts such writes, and refuses.
+Next time: if all formulas are right and central differences still disagree, check the inputs of backward. `out=`, `+=`
+and slices write into memory that may still be needed. PyTorch counts such writes, and raises an error.
 """

@@ -68,20 +68,18 @@ RIGHT = """\
 """
 
 HINTS = """
-1. A loss of 1 is that of an output of 0 for every image, when the right ones are 1 and -1. Print the outputs of a batch
-   after the training. Do they depend on the image?
-2. Let it learn a single batch by heart. It cannot. What does the loss ask for? Print the shape of each array in
-   loss_of.
-3. (B, 1) minus (B,) is (B, B): every output is compared with the answers of all images. Which shape should y have?
+1. The right outputs are 1 and -1, so an output of 0 for every image has a loss of 1. Print the outputs of a batch after
+   the training. Do they depend on the image?
+2. Let it learn a single batch by heart. It cannot. What does the loss reward? Print the shape of each array in loss_of.
+3. (B, 1) minus (B,) is (B, B): every output is compared with the labels of all images. Which shape should y have?
 """
 
 STILL = """
-`loss_of` of a batch should be the mean of what it is for each of its images alone, and error.shape should have B
-numbers in all. (Labels of 0 and 1, or a smaller step, make the numbers nicer and leave every image compared with all
-others.)
+`loss_of` of a batch should be the mean of the losses of its single images, and `error` should have B numbers in all.
+(Labels of 0 and 1, or a smaller step, improve the numbers, but every image is still compared with all the rest.)
 """
 EVIDENCE = """
-Next time: print the shape of the error before you take its mean. NumPy and PyTorch stretch (B, 1) and (B,) to (B, B)
-without a word, and the best answer to all questions at once is their mean. By hand it would not have gone unnoticed:
-the gradient would have had the wrong shape.
+Next time: print the shape of the error before you take its mean. NumPy and PyTorch silently stretch (B, 1) and (B,) to
+(B, B), and the best answer to all questions at once is their mean. With derivatives by hand you would have noticed: the
+gradient would have had the wrong shape.
 """

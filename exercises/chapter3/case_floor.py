@@ -56,20 +56,20 @@ RIGHT = """\
 """
 
 HINTS = """
-1. Train longer. Where does the training loss stop? What would the loss be if every answer were right and sure?
-2. A sure and right answer should have a loss of 0. Give cross_entropy the row [1, 0, 0, ...] with the label 0: what
-   does it return?
-3. cross_entropy wants logits. What does the model end with?
+1. Train longer. Where does the training loss stop? What would the loss be if every answer were right and certain?
+2. A right and certain answer should have a loss of 0. What does cross_entropy return for the row [1, 0, 0, ...] with
+   the label 0?
+3. cross_entropy expects logits. What is the last layer of the model?
 """
 
 STILL = """
-For answers that are sure and right, loss_of should come near 0. (A larger step or more epochs do not remove the floor.)
+For right and certain answers, loss_of should come near 0. (A larger step or more epochs do not remove the floor.)
 """
 AGAINST = {
     "epochs": "The digits do come out better after more epochs. But where does the training loss stop, and where does "
     "a healthy one's? What holds it up?"
 }
 EVIDENCE = """
-Next time: -log(e / (e + 9)) = 1.46. A cross-entropy of ten classes that gets stuck there has been given probabilities
-where it wants logits. Always ask what the loss of a perfect answer would be.
+Next time: -log(e / (e + 9)) = 1.46. A cross-entropy of ten classes that gets stuck there gets probabilities where it
+expects logits. Always ask for the loss of a perfect answer.
 """

@@ -50,14 +50,13 @@ RIGHT = """\
 """
 
 HINTS = """
-1. Let it train on a single batch, again and again: then the loss falls. So the network and its gradients work. What is
-   left?
+1. Train on a single batch, again and again: then the loss falls. So the network and its gradients work. What is left?
 2. Look at the data as the network sees it: print an image of a batch (coarsely, as characters) and its label.
-3. Does each label still stand at the place of its image after batches() has put them in a random order?
+3. Does each label still have the index of its image after batches() has shuffled them?
 """
 
 STILL = "Print some images of a batch beside their labels."
 EVIDENCE = """
-Next time: if one batch can be learned by heart, but all of them together cannot, look at the pairs that go in. Not at
-the arrays they came from: at what arrives in the training step.
+Next time: if one batch can be learned by heart, but all of them together cannot, look at the pairs of image and label.
+Do not look at the original arrays, but at the input of the training step.
 """

@@ -61,12 +61,12 @@ RIGHT = """\
 """
 
 HINTS = """
-1. With a tenth of the learning rate it does learn, but falls short. Which is worse: a large step, or a wrong direction?
-   There is a judge for directions.
+1. With a tenth of the learning rate it does learn, but not well enough. Which is worse: a large step, or a wrong
+   direction? There is a judge for directions.
 2. Compare the gradients with central differences, layer by layer (a small x, float64, numerical_gradient of mlp_np.py).
-   Which layer's agrees, and where do they start to be wrong?
-3. Only the last layer's gradient agrees. What does a gradient pass on its way from one layer to the one below, besides
-   W?
+   Which layer's gradient agrees, and where do they start to be wrong?
+3. Only the last layer's gradient agrees. On its way from one layer to the one below, a gradient passes W. What else
+   does it pass?
 """
 
 STILL = "Compare the gradients of the first layer with central differences: they should agree to 1e-6."
@@ -75,7 +75,7 @@ AGAINST = {
     "step hides something."
 }
 EVIDENCE = """
-Next time: a gradient that lacks a mask still points roughly downhill, so shallow networks hide it. Deeper ones, where
-the error grows from layer to layer, do not. Central differences on a tiny network show it in a second, and the layer
-where they begin to disagree is the place to look.
+Next time: a gradient that lacks a mask still points roughly downhill, so shallow networks hide it. In deeper networks
+the error grows from layer to layer. Central differences on a tiny network show it in a second. Look at the layer where
+they begin to disagree.
 """

@@ -61,12 +61,12 @@ RIGHT = """\
 
 HINTS = """
 1. Read all test images at once, instead of first all zeros, then all ones. What changes, and should it?
-2. The answer for an image depends on the others in its batch. Which layer mixes the images of a batch?
-3. Batch normalisation uses the batch's own mean and variance while it learns. What should it use when it only reads,
-   and how is it told?
+2. The answer for an image depends on the other images in its batch. Which layer mixes the images of a batch?
+3. In training, batch normalisation uses the mean and variance of the batch. What should it use when it only reads, and
+   how do you tell it?
 """
 
-STILL = "Read one image alone, and then among others: its logits should be the same. (Mixed test batches only hide it.)"
+STILL = "Read one image alone, and then in a batch: its logits should be the same. (Mixed test batches only hide it.)"
 EVIDENCE = """
 Next time: read the same image in two different batches. If its logits differ, a layer is still learning: model.eval()
 for the test, and model.train() before going on.

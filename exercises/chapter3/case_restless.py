@@ -52,9 +52,9 @@ RIGHT = """\
 """
 
 HINTS = """
-1. Print the size of a gradient, model[0].weight.grad.norm(), after each of the first twenty steps. What does it do?
-2. It grows and grows, though the loss falls at first. What does backward() do with what is in .grad already?
-3. backward() adds to .grad. What removes the last batch's?
+1. Print the size of a gradient, model[0].weight.grad.norm(), after each of the first twenty steps. How does it change?
+2. It keeps growing, although the loss falls at first. What does backward() do if .grad already holds a gradient?
+3. backward() adds to .grad. What removes the gradient of the last batch?
 """
 
 STILL = """

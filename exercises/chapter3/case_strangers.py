@@ -53,8 +53,8 @@ RIGHT = """\
 """
 
 HINTS = """
-1. The training loss is as good as the healthy one's. So what is different about the test?
-2. Test on the training images, prepared as the test images are. Is it the images, or how they are prepared?
+1. The training loss is as good as in a healthy run. So what is different about the test?
+2. Test on the training images, prepared as the test images are. Are the images to blame, or the way they are prepared?
 3. Print x.mean() and x.std() for training and for testing.
 """
 

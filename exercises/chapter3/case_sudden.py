@@ -44,7 +44,7 @@ LR, BATCH, EPOCHS = 0.1, 100, 6
 HINTS = """
 1. 2.303 again. But look at the loss of the first steps, one by one: print it.
 2. It jumps, and then stays at log(10). Print (model.z1 > 0).mean() after each of the first ten steps.
-3. No unit is ever on again, so no gradient reaches W1. What switched them off?
+3. No unit is ever on again, so no gradient reaches W1. What switched the units off?
 """
 
 STILL = """
@@ -52,7 +52,7 @@ After the training, print (model.z1 > 0).any(axis=0).mean(): nearly all units sh
 or more units do not bring the dead ones back.)
 """
 EVIDENCE = """
-Next time: if the loss first jumps and is then stuck at log(number of classes), count the units that are on for no image
-at all. A ReLU that is off for every image gets no gradient, and never comes back. Divide the learning rate by 10 until
+Next time: if the loss first jumps and is then stuck at log(number of classes), count the units that are on for no
+image. A ReLU that is off for every image gets no gradient, and never comes back. Divide the learning rate by 10 until
 the first ten steps are calm.
 """

@@ -50,7 +50,7 @@ RIGHT = """\
 """
 
 HINTS = """
-1. The training loss is that of the healthy run. Only the test is better. What could make a test easier, with the same
+1. The training loss is that of a healthy run. Only the test is better. What could make a test easier for the same
    network?
 2. Give the images numbers, x = np.arange(6000) in place of the pixels, and look at what `split` returns.
 3. np.intersect1d(training, test) should be empty. How many permutations are drawn, and how many should be?
@@ -58,7 +58,7 @@ HINTS = """
 
 STILL = """
 No image may be in both parts that `split` returns: np.intersect1d of their numbers should be empty. (A worse network
-would bring the number down as well, and leave the test as easy as it is.)
+would lower the accuracy, too, but the test would still be too easy.)
 """
 AGAINST = {
     "epochs": "But the training loss is already that of the healthy run. What is too good here is the test.",
@@ -66,6 +66,6 @@ AGAINST = {
 }
 EVIDENCE = """
 Next time: if a test is better than you can explain, ask what the network has seen of it. Number the examples, and look
-for the same number on both sides; and look for copies of the same example, too. This mistake makes nobody unhappy,
-which is why it lives so long.
+for the same number on both sides; and look for copies of the same example, too. A result that is too good makes nobody
+unhappy, so this mistake often stays unnoticed.
 """

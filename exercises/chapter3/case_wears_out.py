@@ -60,10 +60,10 @@ RIGHT = """\
 """
 
 HINTS = """
-1. The loss of a training that learns falls. Here it rises: the questions become harder. Look at them: print
-   (x > 0).mean() for each batch, in the first epoch and in the last.
+1. If a network learns, its loss falls. Here it rises: the images become harder. Look at them: print (x > 0).mean() for
+   each batch, in the first epoch and in the last.
 2. Print images.sum() at the end of each epoch. Should it change?
-3. images[i : i + BATCH] is no copy but a view of the same memory. What does `erased` do with what it is given?
+3. images[i : i + BATCH] is not a copy, but a view of the same memory. What does `erased` do with its argument?
 """
 
 STILL = """
@@ -73,9 +73,9 @@ more slowly.)
 AGAINST = {
     "in place": "And something is overwritten in place here. But the gradients do agree: `backward` has all that it "
     "needs. What is overwritten is something else.",
-    "rate": "A smaller rate does not help here. Is it the network that becomes worse, or what it is given?",
+    "rate": "A smaller rate does not help here. Does the network become worse, or its input?",
 }
 EVIDENCE = """
 Next time: look at the data as the network gets it, in the first epoch and again in a later one. A function that changes
-an image should change a copy: slices are views, and what is written into them is written into the data set.
+an image should change a copy: slices are views, and a write into a slice changes the data set.
 """

@@ -79,19 +79,19 @@ RIGHT = """\
 """
 
 HINTS = """
-1. Nobody knows the next pixel so well. What does the network know when it is asked for a pixel, and what will it know
+1. Nobody can know the next pixel so well. What does the network know when it predicts a pixel, and what will it know
    when it writes that pixel?
-2. Change one pixel of x, and see where `forward` changes. Does it change at that pixel, too?
+2. Change one pixel of x, and see where the output of `forward` changes. Does it change at that pixel, too?
 3. Print np.triu(np.ones((3, 3))). Which weights are those on the diagonal: from which pixel to which?
 """
 
 STILL = """
 Change a pixel of x: the probabilities of that pixel and of all before it should stay as they were. (A loss that is
-closer to the healthy one does not mean that it has stopped looking.)
+closer to the healthy one does not mean that the network no longer looks ahead.)
 """
 AGAINST = {"leak": "But both losses are far too good, on training images, too. And no test image is among them."}
 EVIDENCE = """
-Next time: a loss that is too good is a finding. Change what a network must not know, and see whether its answer moves.
-One that sees the answer learns to copy it, and has nothing to copy when it writes. With attention it is the same
-mistake: a mask that is off by one.
+Next time: a loss that is too good is suspicious. Change an input that the network must not see, and check whether its
+answer changes. A network that sees the answer learns to copy it, and has nothing to copy when it writes. With
+attention, the same mistake is a mask that is off by one.
 """

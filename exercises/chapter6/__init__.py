@@ -34,7 +34,7 @@ def draw_masked_scores(rng, has_offsets=False):
 
 
 def draw_texts(rng):
-    """Return images in words, and their digits. The last word does not occur: V is no number of the patches'."""
+    """Return images in tokens, and their digits. The last token does not occur: V is no number of the patches'."""
     B, T = draw_sizes(rng, 2, smallest=4)
     V = int(rng.integers(20, 40))
     patches = rng.integers(0, V - 1, (B, T))
@@ -44,7 +44,7 @@ def draw_texts(rng):
 
 
 def draw_sampling(rng, temperature=None, has_offsets=False):
-    """Return logits for the next word of many texts, and the numbers that decide.
+    """Return logits for the next token of many texts, and the numbers that decide.
 
     temperature: None for one of several. has_offsets: the rows lie far from 0, and from each other.
     """
@@ -63,22 +63,22 @@ SAMPLINGS = [draw_sampling, partial(draw_sampling, temperature=1.0), partial(dra
 
 
 def find_nearest(patches, words, order=2):
-    """Return for each patch (N, D) the index of the nearest word of (V, D), by the norm of that order."""
+    """Return for each patch (N, D) the index of the nearest token of (V, D), by the norm of that order."""
     return np.linalg.norm(patches[:, np.newaxis] - words, order, axis=2).argmin(axis=1)
 
 
 def move_to_means(patches, words, nearest_words):
-    """Return each word at the mean of its patches, or, without any, where it was."""
+    """Return each token at the mean of its patches, or, without any, where it was."""
     return np.array(
         [patches[nearest_words == k].mean(axis=0) if k in nearest_words else word for k, word in enumerate(words)]
     )
 
 
 def draw_clusters(rng):
-    """Return patches around some words. One word is far from all patches, and another has a single one.
+    """Return patches around some tokens. One token is far from all patches, and another has a single one.
 
-    The first word and the last have patches. The words overlap: by another distance than the Euclidean, or if each word
-    moves before the next one is looked at, some patch belongs to another word.
+    The first token and the last have patches. The tokens overlap: by another distance than the Euclidean, or if each
+    token moves before the next one is looked at, some patch belongs to another token.
     """
     while True:
         N, V, D = draw_sizes(rng, 3, smallest=4)
@@ -104,9 +104,10 @@ def draw_clusters(rng):
 
 
 def draw_word_pairs(rng, without_last=False):
-    """Return pairs of words; some occur several times. One word never comes before another, and one does so once.
+    """Return pairs of tokens; some occur several times. One token never comes before another, and one does so once.
 
-    without_last: nor does the last word, which never comes after another, either. Otherwise it does, as the first does.
+    without_last: nor does the last token, which never comes after another, either. Otherwise it does, as the first
+    does.
     """
     V = int(rng.integers(4, 8))
     W = V + int(rng.integers(1, 4))
@@ -121,7 +122,7 @@ def draw_word_pairs(rng, without_last=False):
 
 
 def draw_cached_attention(rng, has_offsets=False):
-    """Return a new word's query, key and value in one head, and those of the words before it: the last row of
+    """Return a new token's query, key and value in one head, and those of the tokens before it: the last row of
     attention.
 
     has_offsets: the scores of a text lie far from 0, and from those of other texts; and one lies far above the others:

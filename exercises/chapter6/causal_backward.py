@@ -1,12 +1,12 @@
-"""Back through the causal mask, dscores.
+"""Back through the causal mask: dscores.
 
-The scores of places that come later are hidden, and softmax makes weights of each row, as in `causal_mask`: row i has
-weights for the places 0 to i, and 0 after it. You know dweights. Find dscores.
+The scores of later positions are hidden, and softmax turns each row into weights, as in `causal_mask`: row i has
+weights for the positions 0 to i, and 0 after it. You know dweights. Find dscores.
 
-    scores   (B, T, T)   scores[b, i, j]: how much place i of text b would like to have of place j; may be large
+    scores   (B, T, T)   scores[b, i, j]: how well the key at position j of text b fits the query at i; may be large
     dweights (B, T, T)   the derivative of the loss with respect to weights
 
-First make the weights: copy your lines. dweights is not 0 at the hidden places, where nobody has asked for it.
+First compute the weights: copy your lines. dweights is not 0 at the hidden positions, although nothing depends on it.
 """
 
 import numpy as np
@@ -41,27 +41,27 @@ def draw(rng, has_far_rows=False):
 INPUTS = [draw]
 FURTHER = [partial(draw, has_far_rows=True)]
 LOSS = {"scores": lambda scores, dweights: (CausalSoftmax().forward(scores) * dweights).sum()}
-COUNTS = {"B": "texts", "T": "places"}
+COUNTS = {"B": "texts", "T": "positions"}
 ENTRYWISE = "scores"
 
 HINTS = """
-1. If a hidden score grows, does any weight change? If one that is seen grows, which weights of its row change?
-2. With the weights of `causal_mask`, the way back is that of `softmax_backward`. What becomes of its product, and of
-   its sum, where a weight is 0?
-3. weights * (dweights - the sum over each row of weights * dweights), with axis=-1 and keepdims=True. The mask needs
-   no line of its own.
+1. If a hidden score grows, does any weight change? If a visible score grows, which weights of its row change?
+2. With the weights of `causal_mask`, the backward pass is that of `softmax_backward`. What happens to its product, and
+   to its sum, where a weight is 0?
+3. weights * (dweights - the sum over each row of weights * dweights), with axis=-1 and keepdims=True. The mask needs no
+   extra line.
 """
 
 MISTAKES = """
 nothing hidden | np.where(seen, scores, -np.inf) -> scores
-    Print your weights for T = 3. Which of them belong to places that come later?
+    Print your weights for T = 3. Which of them belong to later positions?
 weights hidden after softmax | np.where(seen, scores, -np.inf) -> scores & = exp / exp.sum(axis=-1, keepdims=True) ->
         = seen * exp / exp.sum(axis=-1, keepdims=True)
-    Add up the weights of your first row. Should they not make 1?
+    Add up the weights of your first row. Is the sum 1?
 hidden at the end alone | np.where(seen, scores, -np.inf) -> scores & = weights * ( -> = seen * weights * (
-    You have hidden the derivatives. Had the hidden scores no part in your weights, and in your sums?
+    You have hidden the derivatives. Do the hidden scores still affect your weights, and your sums?
 the mask turned round | np.tri(scores.shape[1], dtype=bool) -> np.tri(scores.shape[1], dtype=bool).T
-    Row i is what place i looks at. Which j come later than i: those below the diagonal, or above?
+    Row i has the scores of position i. Which j come later than i: those below the diagonal, or above?
 the sum forgotten | - mean ->
 each weight by itself, as in a sigmoid | dweights * weights * (1 - weights)
     If one score of a row grows, what happens to the other weights of that row?
@@ -69,17 +69,17 @@ the sum over the wrong axis | dweights).sum(axis=-1 -> dweights).sum(axis=1
     Which weights add up to 1: those of one row, or of one column?
 the sum without the weights | (weights * dweights).sum -> dweights.sum
 a plain mean in place of the weighted one | (weights * dweights).sum -> dweights.mean
-    If a score grows, which weights give up most: the large ones, or all the same? And the hidden ones?
+    If a score grows, which weights lose most: the large ones, or all equally? And the hidden ones?
 the last factor forgotten | = weights * ( -> = (
     If a weight is 0, how much can its score still change?
 the maximum not subtracted | shown - shown.max(axis=-1, keepdims=True) -> shown
-    exp(800) is more than a number can hold, and exp(-800) is 0. What can you subtract from each row of scores before
-    exp, so that its weights stay as they are?
+    exp(800) is too large for a number, and exp(-800) is 0. What can you subtract from each row of scores before exp
+    without changing its weights?
 """
 
 WHY = """
-The mask needs no derivative of its own: where a weight is 0, the product is 0 whatever dweights is, and the sum gets
-nothing from it.
+The mask needs no derivative of its own: where a weight is 0, the product is 0 whatever dweights is, and it adds nothing
+to the sum.
 """
 DOCS = 'docs/writing.md, "The causal mask"'
 LINE = "gpt_np.py: backward = Softmax.backward"

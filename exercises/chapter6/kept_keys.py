@@ -1,11 +1,11 @@
-"""With the kept keys and values, mixed.
+"""The KV cache: mixed.
 
-A network that writes adds one word to texts of which it has kept all keys and values. One head of attention needs, for
-the new word alone: the scores of its query with the kept keys and with its own key, weights, and with these the mean of
-the kept values and its own.
+A network that writes adds one token to texts, and has kept all their keys and values. For the new token alone, one head
+of attention needs the scores of its query with the kept keys and its own key, then weights, and with these weights the
+mean of the kept values and its own value.
 
-    q, k, v          (B, d)      the new word's query, key and value, in each of B texts
-    kept_k, kept_v   (B, t, d)   those of the words before it
+    q, k, v          (B, d)      the new token's query, key and value, in each of B texts
+    kept_k, kept_v   (B, t, d)   those of the tokens before it
 
     scores = q . key / sqrt(d), which may be large      weights = softmax(scores)
 """
@@ -32,13 +32,13 @@ from exercises import chapter6
 
 INPUTS = [chapter6.draw_cached_attention]
 FURTHER = [partial(chapter6.draw_cached_attention, has_offsets=True)]
-COUNTS = {"B": "texts", "t": "words so far", "d": "channels of a head"}
+COUNTS = {"B": "texts", "t": "tokens so far", "d": "channels of a head"}
 
 HINTS = """
-1. How many keys does the new word look at: t, or t + 1? May it look at itself?
+1. How many keys does the new token look at: t, or t + 1? May it look at itself?
 2. np.concatenate([kept_k, k[:, None]], axis=1) has all of them, (B, t + 1, d), and the same for the values. The scores
-   are (B, t + 1): one query with every key of its text.
-3. No mask: nothing comes after the new word. Take softmax over the t + 1 scores, and the sum of the weights times the
+   are (B, t + 1): one query and every key of its text.
+3. No mask: nothing comes after the new token. Take softmax over the t + 1 scores, and the sum of the weights times the
    values.
 """
 
@@ -46,46 +46,46 @@ MISTAKES = """
 the maximum not subtracted | scores - scores.max(axis=1, keepdims=True) -> scores
     What is exp(800)? And what does softmax say if the same number is subtracted from all scores of a row?
 one maximum for all texts | scores.max(axis=1, keepdims=True) -> scores.max()
-    A text whose scores lie far below the others: what is exp of them after your subtraction?
+    The scores of one text are far below those of the rest. What is exp of them after your subtraction?
 its own key and value forgotten | [kept_k, k[:, None]] -> [kept_k] & [kept_v, v[:, None]] -> [kept_v]
-    In the mask, row i has i + 1 weights. May the new word look at itself?
+    With the mask, row i has i + 1 weights. May the new token look at itself?
 its own value forgotten | mixed = mixed - weights[:, -1:] * v
-    The new word has a weight for itself, too. Which value belongs to it?
+    The new token has a weight for itself, too. Which value belongs to it?
 its own value with the weight 1 | mixed = mixed + (1 - weights[:, -1:]) * v
 its own value added | mixed = mixed + v
-    What is the weight of the new word's own value?
+    What is the weight of the new token's own value?
 its own value alone | mixed = v
-    What do the words before it give to the new word?
-its own weight for another word | mixed = mixed + weights[:, -1:] * (values[:, 0] - v)
+    What does the new token take from the tokens before it?
+its own weight for another token | mixed = mixed + weights[:, -1:] * (values[:, 0] - v)
 the new key in front of the others, its value behind them | [kept_k, k[:, None]] -> [k[:, None], kept_k]
 the new value in front of the others, its key behind them | [kept_v, v[:, None]] -> [v[:, None], kept_v]
-    Each weight belongs to one key. Does it multiply the value of the same word?
+    Each weight belongs to one key. Does it multiply the value of the same token?
 its own key left out of the sum | exp / exp.sum(axis=1, keepdims=True) -> exp / exp[:, :-1].sum(axis=1, keepdims=True)
-    What do all t + 1 weights of a text add up to in yours?
+    What do all your t + 1 weights of a text add up to?
 not divided by their sum | exp / exp.sum(axis=1, keepdims=True) -> exp
-divided by the number of words | exp / exp.sum(axis=1, keepdims=True) -> exp / (t + 1)
-    What do the weights of a text add up to in yours?
+divided by the number of tokens | exp / exp.sum(axis=1, keepdims=True) -> exp / (t + 1)
+    What do your weights of a text add up to?
 a plain mean of the values | mixed = values.mean(axis=1)
-    Do all words count equally? What do the scores decide?
+    Do all tokens count equally? What are the scores for?
 only the likeliest | exp / exp.sum(axis=1, keepdims=True) -> 1.0 * (scores == scores.max(axis=1, keepdims=True))
     Does only the largest score count, or each, as softmax says?
 the sign of the scores | / np.sqrt(q.shape[1]) -> / -np.sqrt(q.shape[1])
     Should a key that fits the query get a large weight, or a small one?
 the query compared with the values | (keys * q[:, None]) -> (values * q[:, None])
 the new key compared with the keys | (keys * q[:, None]) -> (keys * k[:, None])
-    Which two does a score compare?
+    Which two vectors does a score compare?
 multiplied by the square root | / np.sqrt(q.shape[1]) -> * np.sqrt(q.shape[1])
-divided by the square root of the number of words | np.sqrt(q.shape[1]) -> np.sqrt(t)
-divided by the square root of the number of words | np.sqrt(q.shape[1]) -> np.sqrt(t + 1)
+divided by the square root of the number of tokens | np.sqrt(q.shape[1]) -> np.sqrt(t)
+divided by the square root of the number of tokens | np.sqrt(q.shape[1]) -> np.sqrt(t + 1)
 its own score alone divided by the square root | / np.sqrt(q.shape[1]) -> / np.append(np.ones(t), np.sqrt(d))
 the new score not divided by the square root | / np.sqrt(q.shape[1]) -> / np.append(np.full(t, np.sqrt(d)), 1)
-    By what is each score divided: the scores of all t + 1 keys, and by the root of which size?
+    What is each of the t + 1 scores divided by: the root of which size?
 not divided by the square root | / np.sqrt(q.shape[1]) -> / 1
-    Scores of more channels are larger. By what are they divided?
+    Scores of more channels are larger. What are they divided by?
 divided by d | np.sqrt(q.shape[1]) -> q.shape[1]
-    By d, or by its square root?
+    Divided by d, or by its square root?
 the keys mixed | * values).sum -> * keys).sum
-    What is weighted: what a word can be found by, or what it gives?
+    What is averaged with these weights: the keys, or the values?
 no softmax | exp / exp.sum(axis=1, keepdims=True) -> scores
     What do your weights add up to?
 softmax over the texts | exp.sum(axis=1, keepdims=True) -> exp.sum(axis=0, keepdims=True)
@@ -93,8 +93,8 @@ softmax over the texts | exp.sum(axis=1, keepdims=True) -> exp.sum(axis=0, keepd
 """
 
 WHY = """
-Earlier places need no new look: the mask hides the new word from them. So one row of scores is all, and what is kept
-grows by one key and one value for each word. Elsewhere that is called the KV cache.
+Earlier positions need no new computation, because the mask hides the new token from them. So one row of scores is
+enough, and the cache grows by one key and one value for each token. This is the KV cache.
 """
 DOCS = 'docs/sampling.md, "The KV cache"'
 LINE = "gpt_np.py: k = np.concatenate([self.k["

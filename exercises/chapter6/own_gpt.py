@@ -1,53 +1,54 @@
 """A network of your own that writes names, from a blank file.
 
-Write a whole network that goes on with a name: its scores, its derivatives, its training, and how it writes. What is in
-it is up to you: attention, a mean of the letters before, or the last few letters side by side.
+Write a whole network that continues a name: its logits, its derivatives, its training, and its writing. Its layers are
+up to you: attention, a mean of the earlier letters, or the last few letters side by side.
 
-    texts (N, 12)    uint8: surnames. 1 is a, 2 is b, ... 26 is z, and 0 is the end of a name. What follows is 0 again
+    texts (N, 12)    uint8: surnames. 1 is a, 2 is b, ... 26 is z, and 0 is the end of a name. More 0s follow
     params           arrays and numbers, in tuples, lists and dicts, as you like: the weights of your network
-    rng              where chance comes from: rng.normal, rng.permutation, rng.choice ... (np.random.default_rng)
+    rng              the source of random numbers: rng.normal, rng.permutation, rng.choice ... (np.random.default_rng)
 
-logits[n, t] has 27 scores, for what may stand at place t of text n. They see the words at 0, ..., t - 1 of that text,
-and nothing else. The loss is the mean of -log p of the right words, where p is softmax(logits): over the letters of all
-these names, and one end for each of fewer than 12. It is the loss of a letter.
+logits[n, t] has 27 scores, for the token at position t of text n. They may depend on the tokens at 0, ..., t - 1 of
+that text, and on nothing else. The loss is the mean of -log p of the right tokens, where p is softmax(logits). The mean
+is over the letters of all these names, and one end for each name of fewer than 12 letters. It is the loss per letter.
 
-No function changes the arrays that it is given. The marker takes central differences of your `loss`. It lets `train`
-learn from 4,000 names, a few times. All of that may take 40 seconds of computing, so a training should take a few. Then
-it computes the loss on 1,000 other names from your `logits`. A table that counts which letter comes after which has to
-be beaten by 0.02, and the loss that you claim has to be within 0.08 of it. How high is it on names that your network
-has never seen? Find that out inside `train`.
+No function may change the arrays that it is given. The marker takes central differences of your `loss`. It calls
+`train` with 4,000 names, a few times. Everything together may take 40 seconds of computing, so one training should take
+a few. Then it computes the loss on 1,000 new names from your `logits`. It must be lower by 0.02 than that of a table
+that counts which letter follows which, and the loss that you claim must be within 0.08 of it. How large is the loss on
+names that your network has never seen? Find out inside `train`.
 """
 
 import numpy as np
 
 
 def logits(params, texts):
-    """Return the scores of the 27 words at each place, (N, 12, 27)."""
+    """Return the scores of the 27 tokens at each position, (N, 12, 27)."""
     ...
 
 
 def loss(params, texts):
-    """Return the mean loss of a letter, a number."""
+    """Return the mean loss per letter, a number."""
     ...
 
 
 def gradients(params, texts):
-    """Return d loss / d each array, in the form of params. (None for what is a constant.)"""
+    """Return d loss / d each array, in the form of params. (None for a constant.)"""
     ...
 
 
 def train(texts, rng):
-    """Return params, all that `write` needs, and the loss of a letter that you claim for other names.
+    """Return params, all that `write` needs, and the loss per letter that you claim for new names.
 
-    Steps take their gradients from `gradients`.
+    The steps take their gradients from `gradients`.
     """
     ...
 
 
 def write(params, letters, rng):
-    """Return a list of names, one for each string in the list `letters`: that is how it begins. "" is one, too.
+    """Return a list of names, one for each string in the list `letters`: the name begins with it. It may be "".
 
-    rng draws each further letter, with the probabilities softmax(logits), until it draws the end, or there are 12.
+    rng draws each further letter with the probabilities softmax(logits), until it draws the end or there are 12
+    letters.
     """
     ...
 
@@ -151,20 +152,20 @@ def answer():
 
 
 HINTS = """
-1. What does a place see? Write x, the texts moved on by a place: a word of its own, 27, starts each of them, and the
-   last word is left out. Whatever looks at x[:, t] and back, and not ahead, gives fair scores for texts[:, t]. Begin
-   with a table: row E[x] of 32 numbers for each word, then a hidden layer, then 27 scores. That is a network of one
-   letter, and it does what counting does. Let a place see more: the rows of the last three letters side by side.
-2. Which places count in the loss? The first, and each place whose word before it is not 0. Let `shares` be 1 / their
-   number there, and 0 elsewhere; then the loss is the sum of -shares log p, and dlogits is (p - onehot) shares. The
-   first loss should be near log 27 = 3.30. The gradient of the table: np.add.at(dE, x, dh).
-3. Keep a tenth aside. Ten epochs in batches of 64, with Adam and a learning rate that falls from 0.004 to 0, will do.
-   At the end, the loss on what you kept aside is your claim. To write, start with zeros behind the given letters, and
-   put rng.choice(27, p=softmax(logits(params, text)[0, t])) at place t, for one t after the other.
+1. What may a position see? Make x, the texts shifted by one position: a new token, 27, starts each text, and the last
+   token is left out. Any network that looks at x[:, t] and earlier, but not ahead, gives fair scores for texts[:, t].
+   Begin with a table: a row E[x] of 32 numbers for each token, then a hidden layer, then 27 scores. That network sees
+   one letter, and does no more than counting. Let a position see more: the rows of the last three letters side by side.
+2. Which positions count in the loss? The first, and each position where the token before it is not 0. Let `shares` be 1
+   / (their number) there, and 0 elsewhere; then the loss is the sum of -shares log p, and dlogits is (p - onehot)
+   shares. The first loss should be near log 27 = 3.30. The gradient of the table: np.add.at(dE, x, dh).
+3. Set a tenth aside. Ten epochs in batches of 64, with Adam and a learning rate that falls from 0.004 to 0, are enough.
+   At the end, the loss on the tenth that you set aside is your claim. To write, start with zeros after the given
+   letters, and put rng.choice(27, p=softmax(logits(params, text)[0, t])) at position t, for each t in turn.
 """
 
 WHY = """
-The attention of gpt_np.py, with one head and one block. What `write` has put behind place t does no harm there: the
-mask hides it. With the last few letters side by side, a network is simpler, but sees only those.
+This is the attention of gpt_np.py, with one head and one block. Whatever `write` has put after position t does no harm
+there: the mask hides it. With the last few letters side by side, a network is simpler, but sees only those letters.
 """
 DOCS = 'docs/sampling.md, "From a blank file"'

@@ -1,13 +1,13 @@
-"""Back through the positions, dP.
+"""Back through the position embedding: dP.
 
-Attention is a sum over the places, and a sum ignores order. So each place of a text adds a learned vector of
-its own, and all texts add the same ones:
+Attention is a sum over the positions, and a sum ignores order. So a learned vector is added at each position. All texts
+add the same vectors:
 
     y = x + P     y[b, t] is x[b, t] plus row t of P
 
-You know dy. dx is dy as it is. Find dP.
+You know dy. dx is equal to dy. Find dP.
 
-    P  (T, C)      a row of C numbers for each of T places
+    P  (T, C)      a row of C numbers for each of T positions
     dy (B, T, C)   the derivative of the loss with respect to y, for B texts
 """
 
@@ -38,12 +38,12 @@ def draw(rng):
 
 INPUTS = [draw]
 LOSS = {"P": lambda P, x, dy: ((x + P) * dy).sum()}
-COUNTS = {"B": "texts", "T": "places", "C": "numbers"}
+COUNTS = {"B": "texts", "T": "positions", "C": "numbers"}
 ENTRYWISE = "P"
 
 HINTS = """
 1. Take one entry of P. Which entries of y does it move, and by how much each?
-2. P[t, c] is added in all B texts: it moves y[b, t, c] for every b, and nothing else. What do you do with several ways
+2. P[t, c] is added in all B texts: it moves y[b, t, c] for every b, and nothing else. How do you combine several paths
    to the loss?
 3. The sum runs over the texts, the first axis of dy.
 """
@@ -55,17 +55,17 @@ only the last text | dy[-1]
 only the first text | dy[0]
     Every text adds the same P. Are all of them in your sum?
 not summed | dy
-summed over the places | dy.sum(axis=1)
-summed over texts and places | dy.sum(axis=(0, 1))
+summed over the positions | dy.sum(axis=1)
+summed over texts and positions | dy.sum(axis=(0, 1))
     P is (T, C) and dy is (B, T, C). Which letter should go, and which two should remain?
 P itself as a factor | dP * P
     In y = x + P, by how much does y grow if P grows by 1? Does that depend on P?
 added to P | P + dP
-    A place that has no effect on the loss: what should its row be?
+    What should the row of a position be if it has no effect on the loss?
 """
 
 WHY = """
-It is the bias of a linear layer once more: what is added to many rows gets the sum of their gradients.
+This is the same as for the bias of a linear layer: an array that is added to many rows gets the sum of their gradients.
 """
 DOCS = 'docs/writing.md, "Position embedding"'
 LINE = 'vit_np.py: self.grads = {"P": dy.sum(axis=0)}'

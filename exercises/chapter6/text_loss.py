@@ -1,10 +1,10 @@
-"""The loss over places, loss and dlogits.
+"""The loss over positions: loss and dlogits.
 
-At each place of each text the network gives V logits, and should have given the word that comes next there. The loss is
-the mean of the cross-entropies of all places of all texts. Find it, and its derivative with respect to the logits.
+At each position of each text, the network returns V logits, and should predict the token that comes next. The loss is
+the mean of the cross-entropies of all positions of all texts. Find it, and its derivative with respect to the logits.
 
-    logits (B, T, V)   a score for each word, perhaps a large one, at each of T places in each of B texts
-    y      (B, T)      the words that come next, whole numbers from 0 to V - 1
+    logits (B, T, V)   a score for each token, at each of T positions in each of B texts; may be large
+    y      (B, T)      the tokens that come next, whole numbers from 0 to V - 1
 """
 
 import numpy as np
@@ -37,9 +37,9 @@ def cross_entropy(logits, y):
 
 
 def draw(rng, has_far_rows=False):
-    """What a network says at each place of some texts, and what comes next there.
+    """Return the logits of a network at each position of some texts, the tokens that come next, and the loss.
 
-    has_far_rows: the rows of a text lie far from 0, and from each other. One right word has a p of 2e-9 or less: no
+    has_far_rows: the rows of a text lie far from 0, and from each other. One right token has a p of 2e-9 or less: no
     guard against log(0) may begin above that.
     """
     B, T, V = chapter6.draw_sizes(rng, 3)
@@ -54,13 +54,13 @@ def draw(rng, has_far_rows=False):
 INPUTS = [draw]
 FURTHER = [partial(draw, has_far_rows=True)]
 LOSS = {"logits": cross_entropy}
-COUNTS = {"B": "texts", "T": "places", "V": "words"}
+COUNTS = {"B": "texts", "T": "positions", "V": "tokens"}
 
 HINTS = """
-1. How is a place of a text different from an image that is read? If you lay all places of all texts below one another,
-   how many rows do you have, and which exercise have you solved for them?
-2. logits.reshape(B * T, V) and y.ravel() are the rows. Softmax, the logarithm of the right word's probability, and the
-   mean over the B T rows.
+1. How does a position of a text differ from an image to be read? If you stack all positions of all texts, how many rows
+   do you have, and which exercise have you solved for them?
+2. logits.reshape(B * T, V) and y.ravel() are the rows. Take softmax, then the logarithm of the right token's
+   probability, and then the mean over the B T rows.
 3. dlogits = (p - onehot) / (B T), in the shape of logits.
 """
 
@@ -68,26 +68,26 @@ MISTAKES = """
 the maximum not subtracted | rows - rows.max(axis=1, keepdims=True) -> rows
     What is exp(800)? And what does softmax say if the same number is subtracted from all logits of a row?
 one maximum for all rows | rows.max(axis=1, keepdims=True) -> rows.max()
-    A row that lies far below the others: what is exp of its numbers after your subtraction?
+    One row is far below the rest. What is exp of its numbers after your subtraction?
 the mean over the texts only | / (B * T) -> / B
-    The loss is a mean. Of how many cross-entropies? By that number each derivative is smaller.
-the mean over the places only | / (B * T) -> / T
-    The loss is a mean. Of how many cross-entropies? By that number each derivative is smaller.
+    The loss is a mean. Of how many cross-entropies? Each derivative is divided by that number.
+the mean over the positions only | / (B * T) -> / T
+    The loss is a mean. Of how many cross-entropies? Each derivative is divided by that number.
 no mean in the derivative | / (B * T) -> / 1
-    The loss is a mean. Of how many cross-entropies? By that number each derivative is smaller.
+    The loss is a mean. Of how many cross-entropies? Each derivative is divided by that number.
 the mean of the loss over the texts only | words]).mean() -> words]).sum() / B
-    Of how many cross-entropies is the loss the mean: one for each text, or one for each place?
+    The loss is the mean of how many cross-entropies: one for each text, or one for each position?
 a sum in place of the mean | words]).mean() -> words]).sum()
     A text twice as long should not have twice the loss. Sum, or mean?
-the mean over the words, too | / (B * T) -> / (B * T * V)
-    Over how many places is the mean of the loss? Do the V logits of a place have a loss each?
-all words counted | loss = -np.log(p[np.arange(B * T), words]).mean() -> loss = -np.log(p).mean()
-all words added up | loss = -np.log(p[np.arange(B * T), words]).mean() -> loss = -np.log(p).sum(axis=1).mean()
+the mean over the tokens, too | / (B * T) -> / (B * T * V)
+    Over how many positions is the loss averaged? Does each of the V logits of a position have a loss?
+all tokens counted | loss = -np.log(p[np.arange(B * T), words]).mean() -> loss = -np.log(p).mean()
+all tokens added up | loss = -np.log(p[np.arange(B * T), words]).mean() -> loss = -np.log(p).sum(axis=1).mean()
 the entropy | loss = -np.log(p[np.arange(B * T), words]).mean() -> loss = -(p * np.log(p)).sum(axis=1).mean()
-    Which of the V probabilities of a place should its loss look at?
+    Which of the V probabilities of a position should its loss look at?
 the logarithm forgotten | loss = -np.log(p[np.arange(B * T), words]).mean() -> loss = -p[np.arange(B * T), words].mean()
 the logarithm forgotten | -np.log(p[np.arange(B * T), words]).mean() -> 1 - p[np.arange(B * T), words].mean()
-    How surprised should the network be if it gave the right word p = 0: a little, or without limit?
+    How surprised should the network be if it gave the right token p = 0: a little, or without limit?
 the logarithm of the mean | -np.log(p[np.arange(B * T), words]).mean() -> -np.log(p[np.arange(B * T), words].mean())
     What comes first: the logarithm of each p, or the mean?
 the logarithm to base 2 | -np.log( -> -np.log2(
@@ -95,26 +95,26 @@ the logarithm to base 10 | -np.log( -> -np.log10(
     A network that guesses should have the loss log V. Which logarithm is that?
 the logarithm in the derivative | p[np.arange(B * T), words] -= 1 -> p = np.log(p); p[np.arange(B * T), words] -= 1
     The derivative of -log p, with respect to a logit: is there still a logarithm in it?
-only the right word's entry filled | p[np.arange(B * T), words] -= 1 -> p = (p - 1) * np.eye(V)[words]
-    If the logit of another word grows, does the loss stay as it is?
--1 in the place of the right word's p | p[np.arange(B * T), words] -= 1 -> p[np.arange(B * T), words] = -1
-    `=` replaces an entry, `-=` subtracts from it. What has become of the right word's p?
+only the right token's entry filled | p[np.arange(B * T), words] -= 1 -> p = (p - 1) * np.eye(V)[words]
+    If the logit of another token grows, does the loss stay as it is?
+-1 in the place of the right token's p | p[np.arange(B * T), words] -= 1 -> p[np.arange(B * T), words] = -1
+    `=` replaces an entry, `-=` subtracts from it. Where is the right token's p in your result?
 nothing but the one-hot rows | p[np.arange(B * T), words] -= 1 -> p = -np.eye(V)[words]
 the derivative with respect to p | p[np.arange(B * T), words] -= 1 -> p = -np.eye(V)[words] / p
     -1/p is how the loss changes with p. But how does each logit change p?
 the derivative of a sigmoid, too | p[np.arange(B * T), words] -= 1 -> p = (p - np.eye(V)[words]) * p * (1 - p)
 the derivative of a sigmoid | p[np.arange(B * T), words] -= 1 -> p = p * (1 - p)
     The derivative p - onehot already comes from softmax and loss together. What does p (1 - p) add to it?
-1 added to the right word | p[np.arange(B * T), words] -= 1 -> p[np.arange(B * T), words] += 1
-    If the right word's logit grows, should the loss grow or fall?
+1 added to the right token | p[np.arange(B * T), words] -= 1 -> p[np.arange(B * T), words] += 1
+    If the right token's logit grows, should the loss grow or fall?
 1 subtracted in whole columns | p[np.arange(B * T), words] -= 1 -> p[:, words] -= 1
-    From how many entries should 1 be subtracted? From how many does p[:, words] -= 1 do it?
-the right word not subtracted | p[np.arange(B * T), words] -= 1 -> pass
-    What is the derivative of the loss with respect to the right word's logit: p, or p - 1?
+    From how many entries should you subtract 1? From how many does p[:, words] -= 1 do it?
+the right token not subtracted | p[np.arange(B * T), words] -= 1 -> pass
+    What is the derivative of the loss with respect to the right token's logit: p, or p - 1?
 """
 
 WHY = """
-One text is T lessons: the loss does not know that its rows belong together. Only the layers below, which look back, do.
+One text is T lessons: the loss does not know that its rows belong together. Only the layers that look back know it.
 """
 DOCS = 'docs/writing.md, "Which token is predicted where"'
 LINE = "main_np.py: loss, dlogits = softmax_cross_entropy(logits.reshape"

@@ -1,13 +1,13 @@
 """Accumulated gradients, dW.
 
-A batch may be too large for the memory. Then it is cut into K small batches, which go forward and back one after the
-other, and only then comes the step. For each of them you know the gradient of its own mean loss. They need not be
-equally large.
+A batch may be too large for the memory. Then it is cut into K small batches. These go forward and back one after the
+other, and only then comes the step. For each small batch, you know the gradient of its own mean loss. The small batches
+may have different sizes.
 
     parts  (K, I, O)   parts[k] is the derivative of the mean loss of small batch k with respect to W
     counts (K,)        how many examples small batch k has
 
-Find dW, the derivative of the mean loss of all examples: what the whole batch at once would have given.
+Find dW, the derivative of the mean loss of all examples, as if the whole batch had been computed at once.
 """
 
 import numpy as np
@@ -36,26 +36,27 @@ HINTS = """
 
 MISTAKES = """
 the mean of the means | dW = parts.mean(axis=0)
-    That is right if all small batches are equally large. Here, how much does an example of a small one count?
+    That is right if all small batches are equally large. Here, how much does an example in one of the smaller ones
+    count?
 the sum of the means | dW = parts.sum(axis=0)
     The loss is a mean over all examples. What is your sum divided by?
 divided by the number of small batches | counts.sum() -> len(counts)
-    The mean runs over all examples. How many are these?
+    The mean runs over all examples. How many are there?
 not divided | / counts.sum() ->
     The loss is a mean over all examples. What is your sum divided by?
 divided by each count | parts * counts -> parts / counts
-    parts[k] is divided by counts[k] already. How does it become a sum again?
+    parts[k] is already divided by counts[k]. How do you turn it back into a sum?
 only the last small batch | dW = parts[-1]
 only the first small batch | dW = parts[0]
-    Do the gradients of the others add to yours, or has something cleared them?
+    Are the gradients of all small batches in your sum, or has something cleared them?
 the largest count in place of all | counts.sum() -> counts.max()
-    The mean runs over all examples. How many are these?
+    The mean runs over all examples. How many are there?
 averaged twice | / counts.sum() -> / counts.sum() / len(counts)
-    The mean runs over all examples. By what else do you divide?
+    The mean runs over all examples. What else do you divide by?
 """
 
 WHY = """
-In nanoGPT all small batches are equally large, so it divides each loss by their number before it goes back, and PyTorch
-adds the gradients up in .grad until they are cleared.
+In nanoGPT all small batches are equally large, so it divides each loss by their number before the backward pass.
+PyTorch adds up the gradients in .grad until they are cleared.
 """
 DOCS = 'docs/nanogpt.md, "Accumulated gradients"'

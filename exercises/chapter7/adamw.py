@@ -1,18 +1,19 @@
-"""AdamW, with weight decay on matrices alone: m, s and p.
+"""AdamW, with weight decay only on matrices: m, s and p.
 
 Each parameter has two running means, of its gradient and of the gradient's square. Both start at 0, so after t steps
-their factors add up to 1 - beta^t, by which they are divided. The step is the first divided by the root of the second.
+their factors add up to 1 - beta^t, and they are divided by that. The step is the first mean divided by the root of the
+second.
 
     m = beta1 m + (1 - beta1) dp               mean   = m / (1 - beta1^t)
     s = beta2 s + (1 - beta2) dp^2             square = s / (1 - beta2^t)
     p = p - lr mean / (sqrt(square) + eps)
 
-Beside all this, each step makes the weights smaller by lr weight_decay old_p. But only arrays of two axes and more
-shrink: neither a bias nor the gamma of a norm does.
+In addition, each step makes the weights smaller by lr weight_decay old_p. But only arrays of two or more axes shrink,
+not a bias or the gamma of a norm.
 
     old_p, dp       any shape    the parameter, and the derivative of the loss with respect to it
     old_m, old_s    the same     the two running means so far
-    t                            which step it is: 1, 2, 3, ...
+    t                            the number of the step: 1, 2, 3, ...
     lr, beta1, beta2, eps, weight_decay    numbers
 """
 
@@ -42,49 +43,49 @@ FURTHER = [partial(chapter7.draw_adamw_step, axes=4), partial(chapter7.draw_adam
 MAY_CHANGE = ["old_p", "old_m", "old_s"]
 
 HINTS = """
-1. The first two results are lines of the text. For the third, take away two things from old_p: the step, and a share of
-   itself. Which of the two is divided by the root of the square?
-2. Neither m nor s changes when you divide: mean and square are other arrays. The weight decay touches neither.
+1. The first two results are lines of the text. For the third, subtract two things from old_p: the step, and a fraction
+   of old_p itself. Which of the two is divided by the root of the square?
+2. The divisions do not change m and s: mean and square are new arrays. The weight decay changes neither of them.
 3. p = old_p - lr * mean / (np.sqrt(square) + eps), and if old_p.ndim > 1, also - lr * weight_decay * old_p.
 """
 
 MISTAKES = """
 the decay in the gradient | m = beta1 -> dp = dp + weight_decay * old_p * (old_p.ndim > 1); m = beta1
         & - lr * decay ->
-    Then the decay is divided by the root of the square like all the rest, and is no share of p any more. Which line
-    should have it?
+    Then the decay is divided by the root of the square like everything else, and is no longer a fraction of p. Which
+    line should have it?
 the bias decays, too | * (old_p.ndim > 1) ->
-    [Yours is right for a matrix.] How many axes has a bias? (`old_p.ndim` tells.)
+    [Yours is right for a matrix.] How many axes has a bias? (See `old_p.ndim`.)
 only arrays of one axis decay | (old_p.ndim > 1) -> (old_p.ndim == 1)
-    Which arrays have two axes, and which one? Which of them should decay?
+    Which arrays have two axes, and which have one? Which of them should decay?
 no decay | - lr * decay ->
-    Where does weight_decay come in?
+    Where do you use weight_decay?
 the decay without the learning rate | - lr * decay -> - decay
-    Where the learning rate is 0, should anything move?
+    If the learning rate is 0, should anything move?
 growth in place of decay | - lr * decay -> + lr * decay
     Which way should the weights go: towards 0, or away from it?
 the new weights shrink | p = old_p - lr * decay - lr * mean / (np.sqrt(square) + eps) ->
         p = old_p - lr * mean / (np.sqrt(square) + eps); p = p - lr * weight_decay * p * (old_p.ndim > 1)
-    Of which weights is a share taken away: those before the step, or those after it?
+    Which weights shrink by a fraction: those before the step, or those after it?
     > m = beta1 * old_m + (1 - beta1) * dp
     > s = beta2 * old_s + (1 - beta2) * dp**2
     > p = old_p - lr * m / (1 - beta1**t) / (np.sqrt(s / (1 - beta2**t)) + eps)
     > if p.ndim > 1:
     >     p *= 1 - lr * weight_decay
 the decay divided by the root, too | - lr * decay - lr * mean / -> - lr * (mean + decay) /
-    AdamW shrinks the weights beside the division. Is your decay outside of it?
+    AdamW shrinks the weights outside the division. Is your decay outside it?
 the mean not divided | m / (1 - beta1**t) -> m
     At the first step m is (1 - beta1) dp. Is that the mean of the gradients so far?
 the square not divided | s / (1 - beta2**t) -> s
     At the first step s is (1 - beta2) dp^2. Is that the mean of the squares so far?
 neither is divided | m / (1 - beta1**t), s / (1 - beta2**t) -> m, s
-    Both running means start at 0. What do they make of it?
+    Both running means start at 0. How large are they after the first step?
 counted from 0 | **t -> **(t - 1)
-    By which number is divided at the first step, where t is 1?
+    What should you divide by at the first step, where t is 1?
 one step too far | **t -> **(t + 1)
-    By which number is divided at the first step, where t is 1?
+    What should you divide by at the first step, where t is 1?
 the divided means kept | mean, square = m -> m, s = m & lr * mean -> lr * m & sqrt(square) -> sqrt(s)
-    mean and square are for this step alone. What should the next step get: m as it was, or divided?
+    mean and square are for this step alone. Which m should the next step get: as it was, or divided?
 the root forgotten | np.sqrt(square) -> square
     If all gradients were ten times as large, should the step be larger?
 eps under the root | np.sqrt(square) + eps -> np.sqrt(square + eps)
@@ -96,7 +97,7 @@ the gradient in place of its mean | lr * mean -> lr * dp
 beta1 and beta2 exchanged | beta1 -> beta0 & beta2 -> beta1 & beta0 -> beta2
     Which of the two belongs to the gradient, and which to its square?
 the square of the gradient forgotten | dp**2 -> dp
-    Of what is s the running mean?
+    s is the running mean of what?
 a running sum of the gradients | (1 - beta1) * dp -> dp
     The factors of a running mean add up to 1. Do yours?
 a running sum of the squares | (1 - beta2) * dp**2 -> dp**2
@@ -108,8 +109,8 @@ the step without the learning rate | - lr * mean -> - mean
 """
 
 WHY = """
-nanoGPT makes two groups of parameters by the number of their axes, and gives weight decay to the first alone. Why? A
-large weight makes much of small differences; a bias or a gamma only shifts or scales a channel.
+nanoGPT divides its parameters into two groups by the number of their axes, and only one group has weight decay. Why? A
+large weight amplifies small differences; a bias or a gamma only shifts or scales a channel.
 """
 DOCS = 'docs/nanogpt.md, "AdamW, and what decays"'
 LINE = "main_np.py: p -= lr / m_total * m"

@@ -1,11 +1,12 @@
-"""Dropout, forward and back: y and dx.
+"""Dropout, forward and backward: y and dx.
 
-In training, each entry of x is set to 0 with the probability p, so that no channel can rely on another. What is kept is
-divided by 1 - p: then y is on average what x is, and in testing, when nothing is dropped, nothing has to be done.
+In training, each entry of x is set to 0 with the probability p, so that no channel can rely on another. The kept
+entries are divided by 1 - p. Then y is on average equal to x, and in testing, when nothing is dropped, nothing has to
+be done.
 
-The entries that are dropped are those whose u is below p: u holds a random number for each, at least 0 and below 1.
+An entry is dropped if its u is below p: u holds a random number for each entry, at least 0 and below 1.
 
-    x, dy, u (B, T, C)   dy is the derivative of the loss with respect to y, for B texts of T places
+    x, dy, u (B, T, C)   dy is the derivative of the loss with respect to y, for B texts of T positions
     p                    a number, at least 0 and below 1
 """
 
@@ -52,12 +53,11 @@ def draw(rng, p=None, behind_relu=False):
 INPUTS = [draw]
 FURTHER = [partial(draw, p=0.0), partial(draw, behind_relu=True)]
 LOSS = {"x": lambda x, u, p, dy: (forward(x, u, p) * dy).sum()}
-COUNTS = {"B": "texts", "T": "places", "C": "channels"}
+COUNTS = {"B": "texts", "T": "positions", "C": "channels"}
 ENTRYWISE = "x"
 
 HINTS = """
-1. By which number is an entry multiplied if it is dropped, and by which one if it is kept? Does that number depend on
-   x?
+1. What is an entry multiplied by if it is dropped, and what if it is kept? Does that number depend on x?
 2. Write these numbers into an array, the mask: 0 where u is below p, and 1 / (1 - p) elsewhere. Then y = mask times x,
    entry by entry. How much does y grow if x grows by 1?
 3. mask = (u >= p) / (1 - p), y = x * mask, and dx = dy * mask: the same mask.
@@ -65,36 +65,35 @@ HINTS = """
 
 MISTAKES = """
 nothing divided | / (1 - p) -> / 1
-    A tenth of all entries is dropped: is a sum of many of them still as large, on average? In testing none is dropped.
+    A tenth of all entries is dropped. Is a sum of many of them still as large, on average? In testing, none is dropped.
 divided by p | / (1 - p) -> / p
-    If p is nearly 0, almost nothing is dropped. By which number should what is kept be multiplied then?
+    If p is nearly 0, almost nothing is dropped. What should the kept entries be multiplied by then?
 multiplied by 1 - p | / (1 - p) -> * (1 - p)
-    Should what is kept become larger, to make up for the rest, or smaller?
+    Should the kept entries become larger, to make up for the rest, or smaller?
 divided by the root of 1 - p | / (1 - p) -> / np.sqrt(1 - p)
     Which should stay the same on average: the entries, or their squares?
 the others dropped | u >= p -> u < p
-    Which entries are dropped: those whose u is below p. Which are dropped in yours?
+    The entries whose u is below p are dropped. Which do your lines drop?
 kept below 1 - p | u >= p -> u < 1 - p
-    As many are kept as should be. But are they those whose u says so?
+    The right number of entries is kept. But are they those whose u is at least p?
 dropped at p itself | u >= p -> u > p
     If u is p exactly, is it below p?
 dx without the mask | dx = 1 * dy
-    An entry that was dropped: does y change if x grows there?
+    Does y change if x grows at a dropped entry?
 dx without the division | dx = dy * (u >= p)
     If x grows by 1 and is kept, by how much does y grow?
 divided once more on the way back | dx = dy * mask / (1 - p)
     The mask has the division in it. How often did the forward pass divide?
 x where dy belongs | dx = x * mask
-    Where is the derivative that came back to this layer?
+    Where do you use the derivative that came back to this layer?
 multiplied by x | dx = dy * x * mask
     y = mask x: what is its derivative with respect to x?
 the mask of a ReLU | dx = dy * (y > 0)
-    An entry that was kept may be negative. Does its gradient pass?
+    A kept entry may be negative. Does its gradient pass?
 """
 
 WHY = """
-The mask is a constant that chance has chosen: y = mask * x, and dx = mask * dy. So backward needs the forward pass's
-own mask. A new one would block other entries than those that were dropped, and its dx would be no derivative of this
-loss.
+The mask is a random constant: y = mask * x, and dx = mask * dy. So backward needs the mask of the forward pass. A new
+mask would block entries that were not dropped, and its dx would not be the derivative of this loss.
 """
 DOCS = 'docs/nanogpt.md, "Dropout"'

@@ -1,7 +1,7 @@
 """GELU in place of the ReLU: a and dz.
 
-A ReLU multiplies z by 0 or by 1, by its sign. GELU multiplies z by Phi(z), which goes from 0 to 1 smoothly: it is how
-likely a number drawn from the normal distribution (mean 0, variance 1) is below z.
+A ReLU multiplies z by 0 or 1, depending on its sign. GELU multiplies z by Phi(z), which goes smoothly from 0 to 1: the
+probability that a number drawn from the normal distribution (mean 0, variance 1) is below z.
 
     a = z Phi(z)        and the slope of Phi is the bell curve, exp(-z^2 / 2) / sqrt(2 pi)
 
@@ -55,14 +55,14 @@ COUNTS = {"B": "rows"}
 ENTRYWISE = "z"
 
 HINTS = """
-1. a is a product of two functions of z. How does one differentiate a product?
+1. a is a product of two functions of z. What is the derivative of a product?
 2. The slope of z times Phi(z) is Phi(z) plus z times the slope of Phi.
 3. bell = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), and dz = da * (Phi + z * bell).
 """
 
 MISTAKES = """
 the second term forgotten | + z * bell ->
-    If z grows, does Phi(z) stay as it was?
+    If z grows, does Phi(z) stay the same?
 the first term forgotten | Phi + z * bell -> z * bell
     What is the slope of GELU at z = 5, where Phi is nearly 1 and flat?
 z forgotten in the second term | + z * bell -> + bell
@@ -104,11 +104,11 @@ the slope of the tanh form | dz = da * -> t = np.tanh(np.sqrt(2 / np.pi) * (z + 
 the slope of Phi as of a sigmoid | + z * bell -> + z * Phi * (1 - Phi)
     Phi (1 - Phi) would be the slope if Phi were a sigmoid. What is the slope of Phi?
 multiplied by z once more | a = z * z * Phi
-    How often does z come in?
+    How often is z a factor?
 """
 
 WHY = """
-The product rule: (z Phi)' = Phi + z Phi'. nanoGPT has this exact form (nn.GELU); GPT-2 was trained with an
+The product rule: (z Phi)' = Phi + z Phi'. nanoGPT uses this exact form (nn.GELU). GPT-2 was trained with an
 approximation by tanh, whose values differ by less than 0.001.
 """
 DOCS = 'docs/nanogpt.md, "GELU"'

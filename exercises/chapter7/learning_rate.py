@@ -1,7 +1,7 @@
-"""Warm-up and cosine, rate.
+"""Warm-up and cosine: rate.
 
-The first steps are short, because the running means of AdamW know little yet. Then the rate falls along half a wave of
-the cosine, and the last steps are short, too. The steps count from 0.
+The first steps are short, because the running means of AdamW still know little. Then the rate falls along half a wave
+of the cosine, and the last steps are short, too. Steps are counted from 0.
 
     before step `warm`           it grows evenly: at step t it is (t + 1) / (warm + 1) of lr
     from `warm` to `steps`       it falls from lr to `least`, as the cosine does from 0 to pi
@@ -32,12 +32,12 @@ INPUTS = chapter7.SCHEDULED
 FURTHER = chapter7.AT_EDGES
 
 HINTS = """
-1. There are three parts. In the second, which share of the way from `warm` to `steps` is behind at step t? It should be
-   0 at the beginning and 1 at the end.
-2. The cosine goes from 1 to -1 on the way from 0 to pi. How do you make of it a number that goes from 1 to 0? That
-   number says how far above `least` the rate is, as a share of lr - least.
+1. There are three parts. In the second, which fraction of the way from `warm` to `steps` is over at step t? It should
+   be 0 at the beginning and 1 at the end.
+2. The cosine goes from 1 to -1 between 0 and pi. How do you turn it into a number that goes from 1 to 0? That number
+   says how far above `least` the rate is, as a fraction of lr - least.
 3. share = (t - warm) / (steps - warm), cosine = (1 + np.cos(np.pi * share)) / 2, and rate = least + (lr - least) *
-   cosine. Before `warm` it is lr * (t + 1) / (warm + 1), and after `steps` least.
+   cosine. Before `warm` it is lr * (t + 1) / (warm + 1), and after `steps` it is `least`.
 """
 
 MISTAKES = """
@@ -48,7 +48,7 @@ lr a step too early | (t + 1) / (warm + 1) -> (t + 1) / warm
 no warm-up | t < warm -> False
     What is your rate at step 0?
 warm-up from `least` | rate = lr * (t + 1) / (warm + 1) -> rate = least + (lr - least) * (t + 1) / (warm + 1)
-    Of what is (t + 1) / (warm + 1) the share?
+    (t + 1) / (warm + 1) is a fraction of what?
 it falls to 0 | least + (lr - least) * -> lr *
     What is your rate at the end? What should it be?
 it falls from lr + least | (lr - least) -> lr
@@ -56,21 +56,21 @@ it falls from lr + least | (lr - least) -> lr
 a straight line | (1 + np.cos(np.pi * share)) / 2 -> 1 - share
     Your rate falls evenly. Where does the cosine fall faster, and where more slowly?
 a quarter of the wave | (1 + np.cos(np.pi * share)) / 2 -> np.cos(np.pi / 2 * share)
-    From 0 to which angle does the cosine go?
+    Up to which angle does the cosine go?
 a whole wave | np.pi * share -> 2 * np.pi * share
-    From 0 to which angle does the cosine go? Which way does it go at the end?
+    Up to which angle does the cosine go? Does it fall or rise at the end?
 degrees | np.pi * share -> 180 * share
     np.cos takes radians: which number is half a turn?
 counted from step 0 | (t - warm) / (steps - warm) -> t / steps
-    Which share of the way down is behind at step `warm`?
+    Which fraction of the way down is over at step `warm`?
 the share of all steps | (t - warm) / (steps - warm) -> (t - warm) / steps
     How many steps does the way down have?
 upward | 1 + np.cos -> 1 - np.cos
-    What is the cosine of 0, and what of pi? Does your rate fall?
+    What are the cosines of 0 and of pi? Does your rate fall?
 not halved | (1 + np.cos(np.pi * share)) / 2 -> (1 + np.cos(np.pi * share))
-    1 + cos goes from 2 to 0. From which number should the share go?
+    1 + cos goes from 2 to 0. Which number should the fraction start from?
 the cosine as it is | (1 + np.cos(np.pi * share)) / 2 -> np.cos(np.pi * share)
-    The cosine goes from 1 to -1. From which number to which should the share go?
+    The cosine goes from 1 to -1. From which number to which should the fraction go?
 it goes on after the end | min((t - warm) / (steps - warm), 1) -> (t - warm) / (steps - warm)
     [Where is the cosine after pi?] What should the rate be after the last step?
 nothing after the end | rate = rate * (t <= steps)
@@ -79,5 +79,5 @@ lr after the end | rate = lr if t > steps else rate
     What should the rate be after the last step?
 """
 
-WHY = "nanoGPT's get_lr, in train.py: three parts, one for each of these lines."
+WHY = "This is get_lr of nanoGPT, in train.py: three parts, one for each of these lines."
 DOCS = 'docs/nanogpt.md, "Warm-up and cosine"'

@@ -1,22 +1,22 @@
-"""A block of your own, and the way back through it, from a blank file.
+"""A block of your own, with its backward pass, from a blank file.
 
-A GPT is one block, many times over. Write one, forward and back, with the lines that you wrote before. How is up to
-you: GELU, ReLU or a gate, with biases or without, the norms before the layers or behind the sums, the two layers one
-after the other or side by side.
+A GPT is one block, many times over. Write one, forward and backward, with the lines that you wrote before. The details
+are up to you: GELU, ReLU or a gate, with biases or without, the norms before the layers or after the sums, the two
+layers one after the other or side by side.
 
     x, dy (B, T, C)   for B texts of T places; dy is the derivative of the loss with respect to y
     params            arrays and numbers, in tuples, lists and dicts, as you like: the weights of your block
-    h                 how many heads share the C channels; keep it in params, as a whole number
-    rng               where chance comes from: rng.normal ... (np.random.default_rng)
+    h                 the number of heads that share the C channels; keep it in params, as a whole number
+    rng               the source of random numbers: rng.normal ... (np.random.default_rng)
 
-A block adds two things to each place. One is what h heads of attention find at that place and at all those before it:
-each head takes a mean, in shares of its own, which add up to 1 and depend on what stands at both places. The other is
-what a layer with an activation makes of each place alone. A block gets any C that h divides, and any T; where a place
-stands in its text was added to x before. No function changes the arrays that it is given.
+A block adds two things to each position. The first comes from h heads of attention, which look at that position and at
+all positions before it: each head takes a mean with its own weights, which add up to 1 and depend on both positions.
+The second comes from a layer with an activation, which looks at each position alone. A block works for any C that h
+divides, and for any T; the position embedding is already in x. No function may change the arrays that it is given.
 
-The marker asks your own `forward` whether `backward` is right: it takes central differences of (y * dy).sum(), in x and
-in all arrays of params. And it looks at y to see whether it is a block: it changes x at one place, makes all places
-alike, and asks for other sizes. It tries texts of 1 to 33 places. `backward` may take no differences itself.
+The marker checks your `backward` against your own `forward`: it takes central differences of (y * dy).sum(), in x and
+in all arrays of params. It also checks that y is that of a block: it changes x at one position, makes all positions
+alike, and tries different sizes, with texts of 1 to 33 positions. `backward` itself may not use differences.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def forward(params, x):
 def backward(params, x, dy):
     """Return dx (B, T, C), and the gradient of each array, in the form of params, or in their order.
 
-    (None for what is a constant.)
+    (None for a constant.)
     """
     ...
 
@@ -111,20 +111,19 @@ def answer():
 
 
 HINTS = """
-1. Write forward first, as `u = x + attention(norm(x))` and `y = u + mlp(norm(u))`, and let it keep all that it computes
-   in names of its own. Then go back line by line, from the last to the first: for each line, which of your exercises
-   was that? `split_heads`, `merge_heads`, `attention`, `causal_mask`, `layer_norm_dx`, `dz1` or `gelu`, `da1`,
-   `dW1_db1`.
-2. A sum hands dy to both of its terms whole. So du is dy plus what comes back through the MLP and its norm, and dx is
-   du plus what comes back through attention and its norm. q, k and v come from one product: lay dq, dk and dv side by
-   side, merged, and you have the derivative with respect to its result.
-3. dW of a product a @ W is a.reshape(-1, C).T @ dy.reshape(-1, O), with the rows of all places of all texts. The gamma
-   of a norm: (dn * xhat).sum(axis=(0, 1)). If something is wrong, the marker says which arrays are right: the mistake
-   is between the last that is right and the first that is not, on the way back.
+1. Write forward first, as `u = x + attention(norm(x))` and `y = u + mlp(norm(u))`, and give every intermediate result a
+   name of its own. Then go back line by line, from the last to the first. Which exercise was each line? `split_heads`,
+   `merge_heads`, `attention`, `causal_mask`, `layer_norm_dx`, `dz1` or `gelu`, `da1`, `dW1_db1`.
+2. A sum passes dy unchanged to both of its terms. So du is dy plus the gradient through the MLP and its norm, and dx is
+   du plus the gradient through attention and its norm. q, k and v come from one product: dq, dk and dv, merged and laid
+   side by side, are the derivative with respect to its result.
+3. dW of a product a @ W is a.reshape(-1, C).T @ dy.reshape(-1, O), with the rows of all positions of all texts. For the
+   gamma of a norm, take (dn * xhat).sum(axis=(0, 1)). If something is wrong, the marker says which arrays are right: on
+   the way back, the mistake is between the last right array and the first wrong one.
 """
 
 WHY = """
-vit_np.py and gpt_np.py write the same as classes: each layer keeps what its own way back needs. nanoGPT has only the
-forward pass, and PyTorch's autograd goes back.
+vit_np.py and gpt_np.py do the same with classes: each layer keeps what its own backward pass needs. nanoGPT has only
+the forward pass, and leaves the rest to PyTorch's autograd.
 """
 DOCS = 'docs/nanogpt.md, "From a blank file"'

@@ -1,10 +1,11 @@
 """The heads, split: q, k and v.
 
-One linear layer makes the queries, the keys and the values of all heads at once. It turns each place of a text into a
-row three times as wide as before: the first C channels are its query, the next C its key, the last C its value. The h
-heads share each of these: the first d = C / h channels belong to the first head, the next d to the second, and so on.
+One linear layer computes the queries, keys and values of all heads at once. It turns each position of a text into a row
+three times as wide as before: the first C channels are its query, the next C its key, the last C its value. Each of
+these is divided among the h heads: the first d = C / h channels belong to the first head, the next d to the second, and
+so on.
 
-    qkv (B, T, 3 C)   for B texts of T places
+    qkv (B, T, 3 C)   for B texts of T positions
     h                 the number of heads
 
 Attention multiplies matrices in the last two axes, one for each text and each head. So it needs (B, h, T, d).
@@ -29,43 +30,43 @@ def split_heads(qkv, h):
 from exercises import chapter7
 
 INPUTS = [chapter7.draw_heads]
-COUNTS = {"B": "texts", "T": "places", "C": "channels", "d": "channels of a head"}
+COUNTS = {"B": "texts", "T": "positions", "C": "channels", "d": "channels of a head"}
 
 HINTS = """
-1. Begin with one place of one text: a row of 3 C numbers. Where in it is the query of the second head? Which axis has
-   to be cut, and into how many pieces?
-2. np.split(qkv, 3, axis=2) gives three arrays (B, T, C). In each of them, cut the last axis in two, heads and channels
-   of a head: reshape(B, T, h, d). That moves no number.
-3. Now the heads have to come before the places: .swapaxes(1, 2) makes (B, h, T, d) of (B, T, h, d). For each of the
+1. Begin with one position of one text: a row of 3 C numbers. Where in it is the query of the second head? Which axis
+   must be cut, and into how many pieces?
+2. np.split(qkv, 3, axis=2) gives three arrays (B, T, C). In each of them, split the last axis into two, the heads and
+   the channels of a head: reshape(B, T, h, d). That moves no number.
+3. Now the heads must come before the positions: .swapaxes(1, 2) turns (B, T, h, d) into (B, h, T, d). For each of the
    three: third.reshape(B, T, h, -1).swapaxes(1, 2).
 """
 
 MISTAKES = """
-the places cut in place of the channels | reshape(B, T, h, d).swapaxes(1, 2) -> reshape(B, h, T, d)
-    `reshape` moves no number: it only says where rows end. In memory, does a place or a head come first?
-heads and places not exchanged | .swapaxes(1, 2) ->
-    Which two axes of your result does `@` take for a matrix?
+the positions cut in place of the channels | reshape(B, T, h, d).swapaxes(1, 2) -> reshape(B, h, T, d)
+    `reshape` moves no number: it only says where rows end. In memory, does a position or a head come first?
+heads and positions not exchanged | .swapaxes(1, 2) ->
+    Which two axes of your result does `@` treat as a matrix?
 the heads take turns at the channels | reshape(B, T, h, d).swapaxes(1, 2) -> reshape(B, T, d, h).transpose(0, 3, 1, 2)
     Which channels belong to the first head: the first d, or every h-th?
 q, k and v take turns | np.split(qkv, 3, axis=2) -> [qkv[:, :, i::3] for i in range(3)]
     Which numbers of a row are its query: the first C, or every third?
 q, k and v cut within each head | q, k, v = qkv.reshape(B, T, h, 3, d).transpose(3, 0, 2, 1, 4)
-    What is cut first: the row into three, or the row into heads?
-channels and places exchanged | .swapaxes(1, 2) -> .transpose(0, 2, 3, 1)
-    A row of q should be the query of one place. What is a row of yours?
+    What comes first: to cut the row into three, or into heads?
+channels and positions exchanged | .swapaxes(1, 2) -> .transpose(0, 2, 3, 1)
+    A row of q should be the query of one position. What does a row of yours hold?
 the heads before the texts | .swapaxes(1, 2) -> .transpose(2, 0, 1, 3)
     Which axis should come first: that of the texts, or that of the heads?
 divided by sqrt(d) already | q = q / np.sqrt(d)
     Which of these steps only moves numbers, and which one changes them?
-the places in the reverse order | .swapaxes(1, 2) -> [:, ::-1].swapaxes(1, 2)
-    Which place should come first: the first of the text, or the last?
+the positions in the reverse order | .swapaxes(1, 2) -> [:, ::-1].swapaxes(1, 2)
+    Which position should come first: the first of the text, or the last?
 the heads in the reverse order | .swapaxes(1, 2) -> [:, :, ::-1].swapaxes(1, 2)
-    Whose are the first d channels: the first head's, or the last head's?
+    Which head do the first d channels belong to: the first, or the last?
 """
 
 WHY = """
-Cutting an axis in two (reshape) and exchanging two axes (swapaxes) computes nothing: no number changes, so no number
-gets lost or added up on the way back. In PyTorch the two are called view and transpose.
+Splitting an axis (reshape) and exchanging two axes (swapaxes) compute nothing: no number changes, so the backward pass
+neither drops nor adds up anything. In PyTorch, the two are called view and transpose.
 """
 DOCS = 'docs/nanogpt.md, "Heads"'
 LINE = "vit_np.py: return x.reshape(*x.shape[:2], heads"

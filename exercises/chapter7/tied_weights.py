@@ -1,17 +1,17 @@
 """One table for two layers, dE and da.
 
-The embedding looks up a row of E for each word. At the other end, the last layer gives each word a score. It is a
-linear layer without a bias, and its weights are E, too: a score is the dot product of a row of E with the network's
+The embedding looks up a row of E for each token. At the other end, the last layer gives each token a score. It is a
+linear layer without a bias, and its weights are E, too: a score is the dot product of a row of E and the network's
 output.
 
     e = E[x]           (B, T, C)   at the beginning
-    ...                            what lies between makes a of e
+    ...                            the layers between turn e into a
     logits = a @ E.T   (B, T, V)   at the end
 
-You know de, the derivative of the loss by the way through the embedding alone, and dlogits. Find dE and da.
+You know de, the derivative of the loss with respect to e, and dlogits. Find dE and da.
 
-    E       (V, C)      a row of C numbers for each of V words
-    x       (B, T)      T words in each of B texts, whole numbers from 0 to V - 1
+    E       (V, C)      a row of C numbers for each of V tokens
+    x       (B, T)      T tokens in each of B texts, whole numbers from 0 to V - 1
     de, a   (B, T, C)
     dlogits (B, T, V)
 """
@@ -38,7 +38,7 @@ from gpt_np import Embedding
 
 
 def draw(rng):
-    """One table at both ends of a network. Some words occur several times in the texts, and one not at all."""
+    """One table at both ends of a network. Some tokens occur several times in the texts, and one not at all."""
     B, T, V, C = chapter7.draw_sizes(rng, *[[4, 5, 6, 7, 8, 9]] * 4)
     layer = Embedding(rng, V, C)
     de = rng.normal(size=(B, T, C))
@@ -56,12 +56,12 @@ def loss(E, x, de, a, dlogits):
 
 INPUTS = [draw]
 LOSS = {"E": loss, "a": loss}
-COUNTS = {"B": "texts", "T": "words", "C": "numbers", "V": "words"}
+COUNTS = {"B": "texts", "T": "tokens", "C": "numbers", "V": "tokens"}
 
 HINTS = """
-1. E is one array, but by how many ways does it reach the loss? What do you do with several ways?
-2. At the end, logits = a @ E.T: for one row of it, dE is the outer product of dlogits and a, and all rows of all texts
-   add up. At the beginning it is `embedding_backward`.
+1. E is one array, but along how many paths does it reach the loss? How do you combine several paths?
+2. At the end, logits = a @ E.T: for one position, dE is the outer product of dlogits and a, and all positions of all
+   texts add up. At the beginning, it is `embedding_backward`.
 3. dE = dlogits.reshape(x.size, V).T @ a.reshape(x.size, C), then np.add.at(dE, x, de), which adds the second part. da =
    dlogits @ E.
 """
@@ -69,34 +69,34 @@ HINTS = """
 MISTAKES = """
 only the last layer's part | np.add.at(dE, x, de) -> pass
 only the embedding's part | dlogits.reshape(x.size, V).T @ a.reshape(x.size, C) -> np.zeros_like(E)
-    The table is used twice. Nudge one entry of it: at which two places of the network does something change?
-a word that occurs twice counted once | np.add.at(dE, x, de) -> dE[x] += de
-    `dE[x] += de` reads each row once. A word may occur many times: which function adds each of them?
+    The table is used twice. If you nudge one entry of it, at which two places in the network does something change?
+a token that occurs twice counted once | np.add.at(dE, x, de) -> dE[x] += de
+    `dE[x] += de` adds to each row once. A token may occur many times: which function adds every occurrence?
 the last layer's part overwritten | np.add.at(dE, x, de) -> dE[x] = de
-    A row may have a gradient from the last layer already. What does `=` do to it?
+    A row may already have a gradient from the last layer. What does `=` do to it?
 the mean of both parts | dE = dE / 2
-    Two ways lead from the table to the loss. Do their effects add up, or average?
+    Two paths lead from the table to the loss. Do their effects add up, or average?
 the two parts subtracted | np.add.at(dE, x, de) -> np.subtract.at(dE, x, de)
-    Two ways lead from the table to the loss. Do their effects add up, or cancel?
-the lookups of the words that follow | np.add.at(dE, x, de) -> np.add.at(dE, np.roll(x, -1, axis=1), de)
-    Row x[b, t] was looked up at place t. Whose gradient is de[b, t]?
+    Two paths lead from the table to the loss. Do their effects add up, or cancel?
+the lookups of the tokens that follow | np.add.at(dE, x, de) -> np.add.at(dE, np.roll(x, -1, axis=1), de)
+    Row x[b, t] was looked up at position t. Whose gradient is de[b, t]?
 only the last text looked up | np.add.at(dE, x, de) -> np.add.at(dE, x[-1], de[-1])
 only the first text looked up | np.add.at(dE, x, de) -> np.add.at(dE, x[0], de[0])
     All texts look up rows of the same table. Are all of them in your sum?
-only the last place scored | dlogits.reshape(x.size, V).T @ a.reshape(x.size, C) -> dlogits[:, -1].T @ a[:, -1]
-    The logits of which places are in the loss?
+only the last position scored | dlogits.reshape(x.size, V).T @ a.reshape(x.size, C) -> dlogits[:, -1].T @ a[:, -1]
+    Which positions have logits in the loss?
 de where a belongs | @ a.reshape(x.size, C) -> @ de.reshape(x.size, C)
-    logits = a E.T: by what is an entry of E multiplied there?
+    logits = a E.T: what is an entry of E multiplied by there?
 de added to da | da = da + de
-    a is what the last layer was given, and e what the embedding gave. Does a reach the loss through e?
-averaged over all places | dE = dE / (B * T)
+    a is the input of the last layer, and e is the output of the embedding. Does a reach the loss through e?
+averaged over all positions | dE = dE / (B * T)
     Is there a mean in the formulas, or is it already in what you are given?
-averaged over the last layer's places | @ a.reshape(x.size, C) -> @ a.reshape(x.size, C) / x.size
+averaged over the last layer's positions | @ a.reshape(x.size, C) -> @ a.reshape(x.size, C) / x.size
     Is there a mean in logits = a E.T, or is it already in dlogits?
 """
 
 WHY = """
-A gradient is the sum over all ways, and it does not matter that the two ways lie at opposite ends of the network. The
-tape finds it without being told: the table is one node that is used twice.
+A gradient is the sum over all paths. It does not matter that the two paths are at opposite ends of the network. The
+tape finds this sum by itself: the table is one node that is used twice.
 """
 DOCS = 'docs/nanogpt.md, "Weight tying"'

@@ -1,5 +1,5 @@
 """What today's language models have where the GPT has other parts: RMSNorm, rotary positions, SwiGLU and shared keys.
-And how their words are made, and drawn."""
+And how their tokens are made, and drawn."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -16,9 +16,9 @@ def draw_sizes(rng, *choices):
 
 
 def draw_token_pairs(rng, has_runs=False):
-    """Return words of a text, and a pair of neighbours that becomes one.
+    """Return tokens of a text, and a pair of neighbours that becomes one.
 
-    has_runs: both are the same word, several in a row.
+    has_runs: both are the same token, several in a row.
     """
     N = int(rng.integers(12, 18))
     V = int(rng.integers(5, 9))
@@ -51,13 +51,13 @@ def draw_token_pairs(rng, has_runs=False):
 
 
 def draw_probabilities(rng):
-    """Return probabilities of words, and how much the ones that are kept have together."""
+    """Return probabilities of tokens, and how much the ones that are kept have together."""
     B, V = draw_sizes(rng, [3, 4, 5], [7, 8, 9, 10])
     return make_top_p_case(rng.dirichlet(np.full(V, 0.7), B), float(rng.uniform(0.5, 0.8)))
 
 
 def draw_halved_probabilities(rng):
-    """Return the same, where the likeliest words have exactly as much together as is enough."""
+    """Return the same, where the likeliest tokens have exactly as much together as is enough."""
     B, V = draw_sizes(rng, [3, 4, 5], [7, 8, 9, 10])
     p = 0.5 ** np.minimum(np.arange(1, V + 1), V - 1)
     return make_top_p_case(np.array([rng.permutation(p) for _ in range(B)]), float(rng.choice([0.5, 0.75])))

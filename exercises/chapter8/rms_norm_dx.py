@@ -1,15 +1,15 @@
-"""Back through RMSNorm, dx.
+"""Back through RMSNorm: dx.
 
-Layer normalisation subtracts the mean of a place, and divides by the standard deviation. RMSNorm only divides, by the
-root of the mean square of the C channels of that place:
+Layer normalisation subtracts the mean of a position, and divides by the standard deviation. RMSNorm only divides, by
+the root of the mean square of the C channels at that position:
 
     inverse = 1 / sqrt(mean(x^2) + eps)
     xhat = x * inverse
     y = gamma * xhat
 
-You know dy. Find dx. In how many ways does x reach y?
+You know dy. Find dx. Along how many paths does x reach y?
 
-    dy      (B, T, C)   the derivative of the loss with respect to y, for B texts of T places
+    dy      (B, T, C)   the derivative of the loss with respect to y, for B texts of T positions
     xhat    (B, T, C)
     gamma   (C,)
     inverse (B, T, 1)
@@ -50,40 +50,40 @@ def draw(rng):
 
 INPUTS = [draw]
 LOSS = {"x": lambda x, gamma, dy: (x * inverse_of(x) * gamma * dy).sum()}
-COUNTS = {"B": "texts", "T": "places"}
+COUNTS = {"B": "texts", "T": "positions"}
 ENTRYWISE = "x"
 
 HINTS = """
-1. Begin at the end: y = gamma xhat, so what is dxhat? Then x reaches xhat = x inverse in two ways: directly, and
+1. Begin at the end: y = gamma xhat, so what is dxhat? Then x reaches xhat = x inverse along two paths: directly, and
    through inverse.
-2. In `layer_norm_dx`, three terms came from three ways. Which of them is gone, because no mean is subtracted?
+2. In `layer_norm_dx`, three terms came from three paths. Which of them is missing here, because no mean is subtracted?
 3. dxhat = dy gamma, and dx = inverse (dxhat - xhat times the mean of dxhat xhat), with axis=-1 and keepdims=True.
 """
 
 MISTAKES = """
 the mean subtracted, as in layer normalisation | (dxhat - -> (dxhat - dxhat.mean(axis=-1, keepdims=True) -
-    Was a mean subtracted on the way forward? Which of the three ways of `layer_norm_dx` is left out here?
+    Does the forward pass subtract a mean? Which of the three paths of `layer_norm_dx` is missing here?
 gamma forgotten | dy * gamma -> dy
     y = gamma xhat: what is d y / d xhat?
 gamma forgotten in the mean | (dxhat * xhat) -> (dy * xhat)
-    Of which gradient is the mean taken: that of y, or that of xhat?
+    Which gradient is averaged: that of y, or that of xhat?
 gamma outside the mean | dy * gamma -> dy & inverse * -> gamma * inverse *
-    Do the channels of a place share one gamma? Then where must it be multiplied?
+    Do the channels of a position share one gamma? Then where must it be multiplied?
 divided by gamma | dy * gamma -> dy / gamma
     y = gamma xhat: what is d y / d xhat?
 gamma multiplied twice | gamma * dx
-    How often does gamma come in between xhat and y?
+    How often is gamma a factor between xhat and y?
 inverse forgotten | inverse * ->
 divided by inverse | inverse * -> 1 / inverse *
     If the inputs were all ten times as large, how would dx change?
 inverse on the first term alone | inverse * dxhat - xhat * along
-    Is there a way from x to xhat that does not lead through inverse? Of which of your terms is it a factor?
+    Is there a way from x to xhat that avoids inverse? Which of your terms have it as a factor?
 inverse cubed | inverse * -> inverse**3 *
     d inverse / d x has the cube of inverse. How much of it is already in the two xhat?
 inverse squared in the second term | xhat * along -> inverse * xhat * along
     d inverse / d x has the cube of inverse. How much of it is already in the two xhat?
 the root of inverse | inverse * -> np.sqrt(inverse) *
-    inverse is 1 / sqrt(mean(x^2) + eps) already. What is it the root of now?
+    inverse is 1 / sqrt(mean(x^2) + eps) already. Why a second root?
 a sum in place of the mean | .mean( -> .sum(
     By how much does the mean square grow if one of C squares grows by 1?
 divided by C - 1 | along = ( -> along = C / (C - 1) * (
@@ -93,16 +93,16 @@ a factor of 2 left from the square | along = ( -> along = 2 * (
 half of it left from the root | along = ( -> along = 0.5 * (
     The square brings a 2, and the root a 1/2. What is left of both?
 the mean over the texts | axis=-1 -> axis=0
-the mean over the places | axis=-1 -> axis=1
-    Whose mean square does the forward pass take: that of a place, or that of a channel?
-the mean over texts and places | axis=-1 -> axis=(0, 1)
-    These would be batch normalisation's means. Over which axis is the mean square taken here?
+the mean over the positions | axis=-1 -> axis=1
+    Whose mean square does the forward pass take: that of a position, or that of a channel?
+the mean over texts and positions | axis=-1 -> axis=(0, 1)
+    These are the means of batch normalisation. Which axis does the mean square run over here?
 the mean of a whole text | axis=-1 -> axis=(1, 2)
-    Do two places of a text share their mean square?
+    Do two positions of a text share their mean square?
 the mean of the whole batch | axis=-1, keepdims=True ->
-    How many means does the forward pass take? How many do you?
+    How many means does the forward pass take? How many do you take?
 the way through inverse lost | - xhat * along ->
-    If one x grows, the mean square grows. What does that do to all the xhat of this place?
+    If one x grows, the mean square grows. What does that do to all the xhat of this position?
 the sign of the second way | - xhat * along -> + xhat * along
     If one x grows, does inverse grow, or does it shrink?
 xhat forgotten in the second way | - xhat * along -> - along
@@ -112,8 +112,8 @@ xhat forgotten in the mean | (dxhat * xhat) -> dxhat
 """
 
 WHY = """
-What is left is dxhat without its part along xhat: making x longer does not change xhat. Layer normalisation takes out
-one direction more, that of 1.
+The result is dxhat without its part along xhat, because making x longer does not change xhat. Layer normalisation
+removes one more direction, that of 1.
 """
 DOCS = 'docs/llama.md, "RMSNorm"'
 LINE = "llama_np.py: return self.inverse * (dxhat - self.xhat * along_xhat)"

@@ -1,11 +1,11 @@
-"""Turned by the place: y and dx.
+"""Rotary positions: y and dx.
 
-A query says what a word looks for, and a key what a word can be found by. Where they stand is written into them by a
-turn: channels 2 i and 2 i + 1 are a point in a plane, and at place t (0, 1, 2 ...) it is turned about 0 by the angle
+RoPE writes the position of a token into its query and its key with a rotation. Channels 2 i and 2 i + 1 are a point in
+a plane. At position t (0, 1, 2 ...), this point is rotated about 0 by the angle
 
     angle = t * base^(-2 i / d)        for the pairs i = 0, 1, ..., d / 2 - 1
 
-Turned by an angle, the point (1, 0) becomes (cos, sin), and the point (0, 1) becomes (-sin, cos).
+Rotated by an angle, the point (1, 0) becomes (cos, sin), and the point (0, 1) becomes (-sin, cos).
 
 Find y, and from dy, the derivative of the loss with respect to y, find dx.
 
@@ -56,43 +56,43 @@ def draw(rng):
 
 INPUTS = [draw]
 LOSS = {"x": lambda x, base, dy: (forward(x, base) * dy).sum()}
-COUNTS = {"B": "texts", "T": "places", "d": "channels"}
+COUNTS = {"B": "texts", "T": "positions", "d": "channels"}
 
 HINTS = """
-1. Where does a turn take the point (a, b)? It is a times where (1, 0) goes, plus b times where (0, 1) goes. And which
-   turn undoes it?
+1. Where does a rotation take the point (a, b)? To a times the image of (1, 0) plus b times the image of (0, 1). And
+   which rotation undoes it?
 2. The angles are an array (T, d / 2): np.arange(T)[:, None] times base ** (-np.arange(0, d, 2) / d). x[..., ::2] has
    the first channel of each pair, and x[..., 1::2] the second.
-3. y[..., ::2] = first cos - second sin, and y[..., 1::2] = first sin + second cos. On the way back it is the same with
+3. y[..., ::2] = first cos - second sin, and y[..., 1::2] = first sin + second cos. The backward pass is the same with
    -sin in place of sin.
 """
 
 MISTAKES = """
 turned the other way | cos, sin = np.cos(angles), np.sin(angles) -> cos, sin = np.cos(angles), -np.sin(angles)
-    Where does your turn take the point (1, 0): to (cos, sin), or to (cos, -sin)?
+    Where does your rotation take the point (1, 0): to (cos, sin), or to (cos, -sin)?
 dx turned on instead of back | + dy[..., 1::2] * sin -> - dy[..., 1::2] * sin & - dy[..., ::2] * sin -> +
         dy[..., ::2] * sin
-    y came from x by a turn. Which turn leads back?
+    y is x, rotated. Which rotation leads back?
 dx not turned | dx = dy.copy()
     If the first channel of x grows a little, which channels of y change, and by how much each?
 y not turned | y = x.copy()
-    Print y for a text of two places. What happened to the second?
+    Print y for a text of two positions. What happened to the second?
 the halves paired in place of the neighbours | y = np.concatenate([x[..., : d // 2] * cos - x[..., d // 2 :] * sin,
         x[..., : d // 2] * sin + x[..., d // 2 :] * cos], axis=-1)
-    Which channels are a point: 0 and 1, or 0 and d / 2?
+    Which channels form a point: 0 and 1, or 0 and d / 2?
 counted from 1 | np.arange(T)[:, None] -> np.arange(1, T + 1)[:, None]
-    By which angle is the first place turned?
+    By which angle is the first position rotated?
 the exponent without its 2 | np.arange(0, d, 2) / d -> np.arange(d // 2) / d
     Print -2 i / d for the last pair. Is it near -1, or near -1/2?
 the minus in the exponent forgotten | (-np.arange -> (np.arange
-    Is the second pair turned more slowly than the first, or faster?
+    Is the second pair rotated more slowly than the first, or faster?
 all pairs turned alike | * base ** (-np.arange(0, d, 2) / d) -> * np.ones(d // 2)
 all pairs turned alike | * base ** (-np.arange(0, d, 2) / d) -> * base * np.ones(d // 2)
-    Each pair has an angle of its own. Where is i in yours?
-all places turned alike | np.arange(T)[:, None] * -> np.ones((T, 1)) *
+    Each pair has an angle of its own. Where is i in your formula?
+all positions turned alike | np.arange(T)[:, None] * -> np.ones((T, 1)) *
     Where is t in your angle?
 cosine and sine exchanged | np.cos(angles), np.sin(angles) -> np.sin(angles), np.cos(angles)
-    At place 0 nothing is turned. What is cos there, and what is sin?
+    At position 0 nothing is rotated. What are cos and sin there?
 the angle in degrees | cos, sin = np.cos(angles), np.sin(angles) -> cos, sin = np.cos(np.pi / 180 * angles),
         np.sin(np.pi / 180 * angles)
     NumPy takes angles in radians, and so does the formula.
@@ -109,8 +109,8 @@ one way back alone | + dy[..., 1::2] * sin -> & - dy[..., ::2] * sin ->
 """
 
 WHY = """
-A turn keeps lengths, and so does the way back: nothing grows or vanishes here. And q . k depends on how far two words
-are apart alone: turned by t and by u, the angle between them has changed by t - u.
+A rotation keeps lengths, and so does its backward pass: nothing grows or vanishes here. And q . k depends only on how
+far apart two tokens are: if they are rotated by t and by u, the angle between them changes by t - u.
 """
 DOCS = 'docs/llama.md, "Rotary positions"'
 LINE = "llama_np.py: return apply_rotary(dy, self.cos, -self.sin)"

@@ -1,13 +1,13 @@
-"""Back through the scores of heads that share a key, dq and dk.
+"""Back through grouped-query attention: dq and dk.
 
-There are fewer heads of keys (s) than of queries (h), and g = h / s neighbours share one: head j of the queries has
-head j // g of the keys. For each text
+There are fewer heads of keys (s) than of queries (h), and g = h / s neighbouring heads of queries share one: head j of
+the queries uses head j // g of the keys. For each text,
 
     scores[j] = q[j] @ k[j // g].T / sqrt(d)
 
 You know dscores. Find dq and dk.
 
-    q       (B, h, T, d)   for B texts of T places
+    q       (B, h, T, d)   for B texts of T positions
     k       (B, s, T, d)
     dscores (B, h, T, T)   the derivative of the loss with respect to scores
 """
@@ -55,30 +55,30 @@ def loss(q, k, dscores, B, h, s, g, T, d):
 
 INPUTS = [draw]
 LOSS = {"q": loss, "k": loss}
-COUNTS = {"B": "texts", "h": "heads of queries", "s": "heads of keys", "T": "places", "d": "channels of a head"}
+COUNTS = {"B": "texts", "h": "heads of queries", "s": "heads of keys", "T": "positions", "d": "channels of a head"}
 
 HINTS = """
-1. Begin with s = h, where each head has its own key: that is `attention`, and dk = dscores.T q / sqrt(d). By how many
-   ways does a key reach the loss now?
-2. For dq, each head needs the key that it has used: np.repeat(k, g, axis=1) gives each head a copy of its own. On the
-   way back, what was used g times gets g gradients.
-3. dproducts = dscores / sqrt(d); dq = dproducts @ np.repeat(k, g, axis=1); and of dproducts.swapaxes(2, 3) @ q,
-   (B, h, T, d), each g neighbouring heads are added up: .reshape(B, s, g, T, d).sum(axis=2).
+1. Begin with s = h, where each head has its own key: that is `attention`, and dk = dscores.T q / sqrt(d). Along how
+   many paths does a key reach the loss now?
+2. For dq, each head needs the key that it has used: np.repeat(k, g, axis=1) gives each head its own copy. In the
+   backward pass, a key that was used g times gets g gradients.
+3. dproducts = dscores / sqrt(d); dq = dproducts @ np.repeat(k, g, axis=1); and for dk, each g neighbouring heads of
+   dproducts.swapaxes(2, 3) @ q, (B, h, T, d), are added up: .reshape(B, s, g, T, d).sum(axis=2).
 """
 
 MISTAKES = """
 the mean over the heads that share | .sum(axis=2) -> .mean(axis=2)
-    Several ways lead from a key to the loss. Do their effects add up, or average?
+    Several paths lead from a key to the loss. Do their effects add up, or average?
 only the first head that shares | .sum(axis=2) -> [:, :, 0]
 only the last head that shares | .sum(axis=2) -> [:, :, -1]
     How many heads of queries have used each key?
 the heads take turns at the keys | np.repeat(k, g, axis=1) -> np.tile(k, (1, g, 1, 1))
-    Which key has head 1: number 1, or number 1 // g?
+    Which key does head 1 use: number 1, or number 1 // g?
 the heads that share are not neighbours | reshape(B, s, g, T, d).sum(axis=2) -> reshape(B, g, s, T, d).sum(axis=1)
     Which heads share key 0: the first g, or every s-th?
 the heads take turns at the keys, both ways | np.repeat(k, g, axis=1) -> np.tile(k, (1, g, 1, 1))
         & reshape(B, s, g, T, d).sum(axis=2) -> reshape(B, g, s, T, d).sum(axis=1)
-    Which key has head 1: number 1, or number 1 // g?
+    Which key does head 1 use: number 1, or number 1 // g?
 1 / sqrt(d) forgotten | dscores / np.sqrt(d) -> dscores
 1 / sqrt(d) forgotten in dq | = dproducts @ -> = dscores @
 1 / sqrt(d) forgotten in dk | = dproducts.swap -> = dscores.swap
@@ -86,24 +86,24 @@ the heads take turns at the keys, both ways | np.repeat(k, g, axis=1) -> np.tile
 divided by d | / np.sqrt(d) -> / d
     What are the scores divided by: d, or its root?
 multiplied by sqrt(d) | / np.sqrt(d) -> * np.sqrt(d)
-    The scores are divided by sqrt(d). Does the way back undo that, or do it once more?
+    The scores are divided by sqrt(d). Does the backward pass undo that, or divide once more?
 dscores not transposed in dk | dproducts.swapaxes(2, 3) @ q -> dproducts @ q
     Row j of dk collects from all queries that looked at key j. Are they a row of dscores, or a column?
 dscores transposed in dq | dproducts @ np.repeat -> dproducts.swapaxes(2, 3) @ np.repeat
-    Row i of dq collects from all keys at which query i looked. Are they a row of dscores, or a column?
+    Row i of dq collects from all keys that query i looked at. Are they a row of dscores, or a column?
 the keys where the queries belong | @ q -> @ np.repeat(k, g, axis=1)
     In a product of two matrices, what is the gradient of one factor multiplied by?
 the queries where the keys belong | @ np.repeat(k, g, axis=1) -> @ q
     In a product of two matrices, what is the gradient of one factor multiplied by?
 the sum over all heads | .sum(axis=2) -> .sum(axis=(1, 2))[:, None] * np.ones((1, s, 1, 1))
     Do all heads share one key? Which of them belong to key 0?
-added up over the places | dk = dk.sum(axis=2, keepdims=True) * np.ones((1, 1, T, 1))
-    Each place has a key of its own. Over which axis do you add?
+added up over the positions | dk = dk.sum(axis=2, keepdims=True) * np.ones((1, 1, T, 1))
+    Each position has a key of its own. Which axis do you sum over?
 """
 
 WHY = """
-What is used several times on the way forward is a sum on the way back. In the network the g heads that share a key
-stand one below the other, as one matrix of g T queries, and the product itself is that sum.
+A value that is used several times in the forward pass becomes a sum in the backward pass. In the network, the g heads
+that share a key are stacked as one matrix of g T queries, and the product itself computes that sum.
 """
 DOCS = 'docs/llama.md, "Grouped-query attention"'
 LINE = "llama_np.py: dk = self.rotary_k.backward(dproducts.swapaxes(2, 3) @ self.q)"

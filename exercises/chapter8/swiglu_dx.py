@@ -1,7 +1,7 @@
-"""Back through a gated MLP, dx.
+"""Back through SwiGLU: dx.
 
-The MLP of today's language models has three matrices. One linear layer makes a of x, another makes u, and silu(a) is a
-gate that u has to pass:
+The MLP of today's language models has three matrices. One linear layer computes a from x, another computes u, and
+silu(a) is a gate that u has to pass:
 
     a = x @ Wg        u = x @ Wu        silu(a) = a * sigmoid(a), with sigmoid(a) = 1 / (1 + exp(-a))
     y = (silu(a) * u) @ Wd
@@ -56,8 +56,8 @@ LOSS = {"x": loss}
 COUNTS = {"N": "rows", "C": "channels", "H": "hidden units"}
 
 HINTS = """
-1. Walk back: first through Wd, then through a product of two factors, then through silu on one of the two ways, and at
-   the end both ways arrive at x.
+1. Work backwards: first through Wd, then through a product of two factors, then through silu on one of the two paths.
+   At the end both paths arrive at x.
 2. In a product, each factor gets the gradient times the other factor. The slope of silu comes from the product rule:
    the slope of the sigmoid is sigmoid (1 - sigmoid).
 3. dproduct = dy @ Wd.T; du = dproduct silu(a); da = dproduct u (sigmoid + a sigmoid (1 - sigmoid)); and dx is
@@ -70,23 +70,23 @@ the way through the gate lost | da @ Wg.T + ->
 the way through u lost | + du @ Wu.T ->
     x is used twice. Does a nudge of x change u, too?
 the two ways subtracted | + du @ -> - du @
-    Two ways lead from x to y. Do their effects add up, or cancel?
+    Two paths lead from x to y. Do their effects add up, or cancel?
 the matrices exchanged | da @ Wg.T + du @ Wu.T -> da @ Wu.T + du @ Wg.T
-    Which matrix made a of x? Back through which one does da go?
+    Which matrix computes a from x? Which matrix does da go back through?
 each factor given its own value | dproduct * a * sigmoid -> dproduct * u & dproduct * u * slope -> dproduct * a
         * sigmoid * slope
     In y = s u, what is d y / d u: u, or s?
 u forgotten in da | * u * slope -> * slope
-    The gate is multiplied by u. By how much does the product grow if the gate grows by 1?
+    The gate is multiplied by u. How much does the product grow if the gate grows by 1?
 the gate forgotten in du | dproduct * a * sigmoid -> dproduct
-    u is multiplied by the gate. By how much does the product grow if u grows by 1?
+    u is multiplied by the gate. How much does the product grow if u grows by 1?
 a where silu(a) belongs | dproduct * a * sigmoid -> dproduct * a
 the sigmoid where silu(a) belongs | dproduct * a * sigmoid -> dproduct * sigmoid
-    What exactly is u multiplied by on the way forward?
+    What exactly is u multiplied by in the forward pass?
 the slope of the sigmoid alone | sigmoid + a * sigmoid * (1 - sigmoid) -> sigmoid * (1 - sigmoid)
-    silu(a) = a sigmoid(a) is a product of two functions of a. How does one differentiate a product?
+    silu(a) = a sigmoid(a) is a product of two functions of a. What is the derivative of a product?
 the sigmoid alone as the slope | + a * sigmoid * (1 - sigmoid) ->
-    If a grows, does sigmoid(a) stay as it was?
+    If a grows, does sigmoid(a) stay the same?
 the first term of the slope lost | sigmoid + a * -> a *
     What is the slope of silu at a = 5, where the sigmoid is nearly 1 and flat?
 a forgotten in the slope | + a * sigmoid * (1 -> + sigmoid * (1
@@ -103,12 +103,12 @@ the sign in the exponent | np.exp(-a) -> np.exp(a)
     Where a is large, is the gate open or closed? And in your sigmoid?
 the gate sigmoid(a) in place of silu(a) | slope = sigmoid * (1 - sigmoid); da = dproduct * u * slope;
         dx = da @ Wg.T + (dproduct * sigmoid) @ Wu.T
-    That is a gated linear unit as it was first. What does this one multiply by: sigmoid(a), or a sigmoid(a)?
+    That is the original gated linear unit. What does this one multiply by: sigmoid(a), or a sigmoid(a)?
 """
 
 WHY = """
-A product hands each factor the gradient times the other factor. So where a gate is closed, nothing flows back to u, and
-where u is 0, the gate learns nothing.
+A product passes to each factor the gradient times the other factor. So where a gate is closed, nothing flows back to u,
+and where u is 0, the gate learns nothing.
 """
 DOCS = 'docs/llama.md, "SwiGLU"'
 LINE = "llama_np.py: da = dproduct * self.u * self.sigmoid * (1 + self.a * (1 - self.sigmoid))"

@@ -340,8 +340,8 @@ tape_accumulate | du = shares[0](dys[0])\nfor i in range(1, len(dys)): du += sha
 tape_order | order = [loss]\nfor node in order:\n    for parent, _ in node.edges:\n        if parent not in order: \
 order.append(parent) | visited too early | p and q should come after w
 tape_order | order = [loss]\nfor node in order: order += [parent for parent, _ in node.edges] | visited twice \
-    | hands on all that it has
-tape_order | order = [loss, *(parent for parent, _ in loss.edges)] | nothing arrives | are all the others there?
+    | passes on all that it has
+tape_order | order = [loss, *(parent for parent, _ in loss.edges)] | nothing arrives | are all nodes there?
 conv_dW | B, h, w, O = dy.shape\ndW = np.zeros((3, 3, padded.shape[3], O))\nfor u in range(2):\n    for v in range(2): \
 dW[u, v] = np.einsum('bijc,bijo->co', padded[:, u:u + h, v:v + w], dy) | a loop | Lines 20 and 21: with each of them
 logits | logits = np.zeros((len(a1), 10))\nfor n in range(len(a1)):\n    for k in range(9): logits[n, k] = a1[n] @ \
@@ -422,7 +422,7 @@ softmax | p = np.exp(logits - logits.max(axis=1, keepdims=True))\np /= -p.sum(ax
     | ~gradient
 dlogits | d = np.zeros(p.shape, dtype=int); d[:] = p; dlogits = d + 1 | wrong type | dtype=int
 tape_backward | parent.grad = -> node.grad = | visited before a gradient has arrived | of all its parents
-embedding_backward | dE = 0 * E\nfor t, d in zip(x, dy): dE[t] += d | a word that occurs twice in a text counted once
+embedding_backward | dE = 0 * E\nfor t, d in zip(x, dy): dE[t] += d | a token that occurs twice in a text counted once
 next_targets | return patches, np.column_stack([V + digits, patches[:, :-1]]) | y in the place of x | In which order
 embedding_backward | dE = np.zeros((V, 3)) | error: NameError | V is the number of words: len(E).
 causal_mask | weights = scores / B | error: NameError | B is the number of texts: len(scores).
