@@ -62,7 +62,7 @@ HINTS = """
 """
 
 STILL = "Print W1 and W2 before the first step: no two hidden units should be equal."
-OR_ELSE = "Or are your new weights too large? Compare their size with those of init_he."
+OR_ELSE = "Or are your new weights too large? Compare their size with init_he's."
 EVIDENCE = """
 Next time: a loss of log(number of classes) that does not move means that no gradient arrives. Print the size of each
 layer's gradient after one batch. The same constant for all weights is hardly better than 0: equal units get equal
