@@ -75,7 +75,7 @@ class Blank:
             return False, error.mark, str(error)
         packages = list_imports(read_source(module.__file__))
         if packages:
-            question = "Which of its lines do you owe to them, and could you write these yourself?"
+            question = "Which of its lines need them, and could you write these lines yourself?"
             return True, "with imports", f"{text}\nYour file imports {' and '.join(packages)}. {question}"
         return True, "passed", text
 
@@ -430,7 +430,7 @@ def check_gradients_during_training(evidence):
             try:
                 check_gradients(calls, params, [evidence.mini_batch], rng, thorough=False)
             except Wrong as error:
-                raise Wrong(error.mark, f"{error} (This is {moment}. At its first step, the same was right.)") from None
+                raise Wrong(error.mark, f"{error} (This is {moment}. In its first step, they were right.)") from None
 
 
 def check_descent(evidence):
@@ -491,7 +491,7 @@ def check_repeated_training(evidence, has_learned):
             evidence.examples,
             [evidence.seed, 1],
             evidence.on_progress,
-            "It begins once more",
+            "It begins again",
             None,
             max_calls,
             names,

@@ -324,7 +324,7 @@ def call_at_sizes(function, *arguments, **sizes):
     except Wrong:
         raise
     except Exception as error:
-        templates = {"C": "{} channels", "h": "{} heads", "T": "{} places"}
+        templates = {"C": "{} channels", "h": "{} heads", "T": "{} positions"}
         text = ", ".join(templates[k].format(n) for k, n in sizes.items())
         raise wrong("fails at another size", of=text, error=blank.end_sentence(explain_exception(error))) from None
 
@@ -412,7 +412,7 @@ def make_gradient_error(calls, params, batches, errors, rng):
 
 # What is asked of a factor that is this power of the number of texts.
 QUESTIONS_BY_POWER = {
-    1: " That is the number of texts. Where does it come in?",
+    1: " That is the number of texts. Where do you use it?",
     -1: " That is 1 / the number of texts. Is there a mean over them in (y * dy).sum()?",
 }
 
@@ -436,7 +436,7 @@ def describe_smallest_case(calls):
             values = describe_bad(entry_errors, gradients, format_argument_paths)
             return (
                 f"\nSmall enough for paper: params = first_weights({channels}, {heads}, np.random.default_rng(0)), "
-                f"x = {x.tolist()}, dy = {dy.tolist()}. There `backward` says {values['mine']} for {values['at']}, "
+                f"x = {x.tolist()}, dy = {dy.tolist()}. There, `backward` says {values['mine']} for {values['at']}, "
                 f"and it is {values['slope']}."
             )
     return ""
@@ -458,11 +458,11 @@ def diagnose_last_batch(calls, params, batches, batch_index, errors, rng):
         return ""
     if is_right_alone(*call_backward(calls, params, x / SMALL, dy), rng):
         return (
-            f" With x / {SMALL} they are right. Is the small number under the root of a norm the same, there and back?"
+            f" With x / {SMALL} they are right. Is the small number under the root of a norm the same in both passes?"
         )
     T = SIZES[0][1]
     if batch_index >= len(SIZES) and is_right_alone(*call_backward(calls, params, x[:, :T], dy[:, :T]), rng):
-        return f" With texts of {T} places they are right. What in `backward` knows how long a text is?"
+        return f" With texts of {T} positions they are right. Which line of `backward` depends on the length of a text?"
     return ""
 
 
@@ -471,17 +471,17 @@ def diagnose_missing_term(calls, params, batch, place, gradients, errors, rng):
     x, dy = batch
 
     if '["x"]' in errors and place.has_gradient('["x"]', gradients['["x"]'] + dy, rng):
-        return " In dx, dy itself is missing: by which way does x reach y unchanged?"
+        return " In dx, dy itself is missing: along which path does x reach y unchanged?"
     if '["x"]' in errors and place.has_gradient('["x"]', gradients['["x"]'] - dy, rng):
-        return " In dx, dy itself is counted once too often: by how many ways does x reach y unchanged?"
+        return " In dx, dy itself is counted once too often: along how many paths does x reach y unchanged?"
     sentence = find_exchange(gradients, errors, place, rng, format_argument_paths)
     if sentence:
         return sentence
     if all(is_right_alone(*call_backward(calls, params, x[i : i + 1], dy[i : i + 1]), rng) for i in range(len(x))):
-        return " With a single text they are right. What becomes of the others: is there a sum, and is it one?"
+        return " With a single text they are right. Where do you sum over the texts?"
     positions = [slice(t, t + 1) for t in range(x.shape[1])]
     if all(is_right_alone(*call_backward(calls, params, x[:, t], dy[:, t]), rng) for t in positions):
-        return " With texts of a single place they are right. What happens between the places?"
+        return " With texts of a single position they are right. What happens between the positions?"
     return ""
 
 

@@ -127,7 +127,7 @@ class Case(Kind):
         if hasattr(number, "__float__"):
             notes.number = float(number)
         else:
-            notes.misfit = "train() should return a number of the test, as it did in the beginning."
+            notes.misfit = "train() should return a number from the test, as it did at first."
 
     def judge(self, exercise, seed, outcome):
         """Return the `Verdict` on a run."""
@@ -143,11 +143,11 @@ class Case(Kind):
             )
         number = float(notes.number)
         does = self.does.format(number)
-        numbers = f"\n(It now {does}; a healthy one, {self.healthy}.)"
+        numbers = f"\n(It now {does}; a healthy run, {self.healthy}.)"
         if diagnosis and (diagnosis != self.diagnosis or not notes.is_fixed):
             meaning, sign = SUSPECTS[diagnosis]
             if notes.is_fixed:
-                text = "The cause is gone, but it was another. "
+                text = "The cause is gone, but it was a different one. "
                 question = "Was that so?"
             else:
                 text = ""

@@ -23,7 +23,7 @@ DATA = ("datasets/mnist", "datasets/names")
 STEPS = 1100  # more than an epoch of each run, so that a fault of the second epoch shows
 SECRET = ".fault"  # which fault it is: a digest, so that nobody reads it by chance
 IS_FOUND = ".found"  # an empty file, once it is found
-EXAMPLE = "say it like this: fault mlp_np.py:61 gradient"
+EXAMPLE = "an example: fault mlp_np.py:61 gradient"
 
 
 def hash_name(name):
@@ -94,7 +94,7 @@ def parse_place(folder, place):
     """
     name, _, line = place.rpartition(":")
     if not name or not line.isdecimal():
-        raise UserError(f"{place} is not a file and a line: {EXAMPLE}")
+        raise UserError(f"{place} does not name a file and a line: {EXAMPLE}")
     path = Path(name) if Path(name).suffix else Path(f"{name}.py")
     folder = folder.resolve()
     for base in (folder, folder.parent, Path.cwd()):
@@ -102,7 +102,7 @@ def parse_place(folder, place):
             absolute = (base / path).resolve()
             if absolute.is_relative_to(project) and (folder / absolute.relative_to(project)).is_file():
                 return absolute.relative_to(project).as_posix(), int(line)
-    raise UserError(f"{name} is no file of the copy in {folder}: {EXAMPLE}")
+    raise UserError(f"{name} is not a file of the copy in {folder}: {EXAMPLE}")
 
 
 def judge_answer(name, file_name, line_number, suspect):
@@ -117,13 +117,13 @@ def judge_answer(name, file_name, line_number, suspect):
     is_there = file_name == fault.file and line_number == right_line
     if suspect == fault.suspect and is_there:
         return True, [f"Found. {fault.why}", *describe_findings(name)]
-    about_suspect = "The suspect is right." if suspect == fault.suspect else "It is another suspect."
+    about_suspect = "The suspect is right." if suspect == fault.suspect else "It is a different suspect."
     if is_there:
         about_place = "The line is right."
     elif file_name == fault.file:
-        about_place = "The file is right, and the line is another."
+        about_place = "The file is right, but it is a different line."
     else:
-        about_place = "It is another file."
+        about_place = "It is a different file."
     telling_steps = [step for step, finding in load_findings(name).items() if finding]
     if not telling_steps:
         return False, [f"{about_suspect} {about_place}"]
@@ -143,7 +143,7 @@ def describe_findings(name):
     if not findings:
         return []
     if not telling_steps:
-        return ["No step of docs/debugging.md says anything of it: only reading finds such a line."]
+        return ["No step of docs/debugging.md notices it: such a line can only be found by reading."]
     sentences = []
     for step in telling_steps:
         steps, verb = name_steps(step)

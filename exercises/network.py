@@ -155,7 +155,7 @@ def make_program(paths):
     for path, (_, definitions) in code_by_path.items():
         for name, text in definitions:
             if name in taken_names or definitions_by_name.setdefault(name, text) != text:
-                raise UserError(f"{path.name} defines `{name}`, a name that the program has already: rename it")
+                raise UserError(f"{path.name} defines `{name}`, but the program already has this name: rename it")
     imports, rest = fill_holes(code_by_exercise).split("\n\n\n", 1)
     return "\n\n\n".join([imports, *dict.fromkeys(definitions_by_name.values()), rest])
 

@@ -143,10 +143,10 @@ def parse_digits(predictions, n_images):
         raise wrong("read returns no digits", what=description, ask=question, **wanted_shape)
     if (predictions != predictions.round()).any() or predictions.min() < 0 or predictions.max() > 9:
         wrong_value = predictions[(predictions != predictions.round()) | (predictions < 0) | (predictions > 9)][0]
-        question = "Is that a score, and not the place of the largest score?"
+        question = "Is that a score, not the index of the largest score?"
         if predictions.max() == 10 and (predictions == predictions.round()).all() and predictions.min() == 1:
-            question = "Nothing is read as 0. From which number do you count the places of the ten scores?"
-        raise wrong("read returns no digits", what=f"{wrong_value:.4g}, for one", ask=question, **wanted_shape)
+            question = "No image is read as 0. Which number do you count the ten scores from?"
+        raise wrong("read returns no digits", what=f"for example {wrong_value:.4g}", ask=question, **wanted_shape)
     return predictions.astype(int)
 
 
@@ -240,15 +240,15 @@ def make_read_error(evidence, images, predictions, n_different):
     for side, step in (("before", -1), ("after", 1)):
         if np.mean(predictions == (least_loss_labels + step) % 10) > 0.97:
             return wrong("off by one", side=side, **values)
-    explanations = [("read is not as loss: the largest", "It says the one whose loss is the largest.", -loss_table)]
+    explanations = [("read is not as loss: the largest", "It returns the one with the largest loss.", -loss_table)]
     if not evidence.uses_batch_mean:
         other_inputs = {"images / 255": images / 255, "images * 255": images * 255.0, "255 - images": 255 - images}
         for description, x in other_inputs.items():
-            sentence = f"It says what `loss` would say of {description}."
+            sentence = f"Its results are those of `loss` for {description}."
             explanations.append(("read is not as loss", sentence, calls.compute_losses(params, x)))
         arrays = {k: a for k, a in floats(params).items() if a.any()}
         for k, a in arrays.items():
-            description = f"It says what `loss` would say if {format_paths([k])} were 0."
+            description = f"Its results are those of `loss` if {format_paths([k])} were 0."
             losses = calls.compute_losses(replace_leaves(params, {k: 0 * a}), images)
             explanations.append(("read forgets", description, losses))
     shares = [np.mean(losses.argmin(axis=1) == predictions) for *_, losses in explanations]
@@ -371,22 +371,22 @@ def add_remarks(evidence):
             constants.append(k)
     unchanged_paths = [k for k in constants if np.array_equal(arrays[k], first_arrays.get(k))]
     if unchanged_paths:
-        words = "and `gradients` has None there. Are they meant to stay as they are?"
+        words = "but `gradients` returns None there. Should they stay as they are?"
         evidence.remarks.append(f"The loss depends on {format_paths(unchanged_paths)}, {words}")
     changed_paths = [k for k in constants if k not in unchanged_paths]
     if changed_paths:
-        words = "on which the loss depends, and `gradients` has None there. Along which slopes?"
+        words = "on which the loss depends, but `gradients` returns None there. Which slopes do the steps follow?"
         evidence.remarks.append(f"`train` changes {format_paths(changed_paths)}, {words}")
     excesses = loss_table[np.arange(n), predictions[:n]] - loss_table.min(axis=1)
     n_different = (excesses > 1e-4).sum()  # equal ones may differ by rounding
     if n_different:
         question = "Is `read` the same forward pass, with all arrays?"
         evidence.remarks.append(
-            f"For {n_different} of {n} images, `read` does not say the label with the least `loss`. {question}"
+            f"For {n_different} of {n} images, `read` does not return the label with the smallest `loss`. {question}"
         )
     n_ties = (np.diff(np.sort(loss_table, axis=1)[:, -4:], axis=1) == 0).all(axis=1).sum()
     if n_ties >= n / 10:
-        question = "Is something done to the scores, such as a ReLU? A score below 0 is not a mistake."
+        question = "Do you apply something to the scores, such as a ReLU? A score below 0 is not a mistake."
         evidence.remarks.append(f"For {n_ties} of {n} images, several digits have exactly the same loss. {question}")
 
 
@@ -425,7 +425,7 @@ def check_claim(evidence):
     if abs(claim - loss) < 0.25 * loss and abs(claim - evidence.accuracy) > MAX_CLAIM_ERROR:
         raise wrong("claim is no number: a loss", claim=claim, loss=loss)
     random_labels = np.random.default_rng(evidence.seed).permutation(labels)[:n]
-    activity = "It trains once more, with random labels"
+    activity = "It trains again, with random labels"
     watched_names = ("gradients", "read")
     try:
         random_trace = calls.train(
@@ -470,7 +470,7 @@ def check_claim(evidence):
             (images[order], labels[order]),
             [evidence.seed, 3, len(excesses)],
             evidence.on_progress,
-            "It trains again: was the claim by luck?",
+            "It trains again: was the claim luck?",
             watched_names=watched_names,
         )
         accuracy = (calls.read(other_trace.params, evidence.held_out) == evidence.held_out_labels).mean()
@@ -657,7 +657,7 @@ def train_and_save(learner_path):
             content, claim, accuracy = train_and_test(module, images, labels, test_images, test_labels)
     with atomic_write(Path(learner_path).with_suffix(".npz")) as file_out:
         file_out.write(content)
-    print(f"You claim {claim:.4f}. Of {len(test_images):,} others it reads {accuracy:.4f}.")
+    print(f"You claim {claim:.4f}. Of {len(test_images):,} new images it reads {accuracy:.4f}.")
 
 
 def train_and_test(module, images, labels, test_images, test_labels):

@@ -464,9 +464,7 @@ def answer_question(learner_code):
         "good" if max_difference < 1e-3 * max_logit else "bad",
     )
     if not file:
-        print_text(
-            "With a model's file in the project's folder, it would now answer with your lines: docs/llama.md says how."
-        )
+        print_text("With a model's file in the project's folder, it can now answer with your lines: see docs/llama.md.")
         return
     answer = []
     position = prompt.shape[1]
@@ -624,7 +622,7 @@ def read_step(process, first_params):
     size = 1 + sum(p.size for p in first_params.values())
     numbers = np.frombuffer(process.stdout.read(8 * size))
     if len(numbers) < size:
-        error_lines = process.stderr.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        error_lines = process.stderr.read().decode(errors="replace").strip().splitlines() or ["it printed nothing"]
         raise UserError(f"PyTorch's side has ended: {error_lines[-1]}")
     ends = np.cumsum([p.size for p in first_params.values()])[:-1]
     parts = np.split(numbers[1:], ends)
@@ -672,7 +670,7 @@ def prove(folder, proof_name):
     limit_blas_threads()  # one for each product: beside another program, those of a library wait for each other
     proof_name = find_proof_name(proof_name)
     if proof_name not in PROOFS:
-        raise UserError(f"prove takes one of {', '.join(PROOFS)}, and not {proof_name}")
+        raise UserError(f"prove takes one of {', '.join(PROOFS)}, not {proof_name}")
     proofs = PROOFS[proof_name]
     with_torch = has_torch()
     names = dict.fromkeys(itertools.chain.from_iterable(proof.exercises for proof in proofs))
@@ -701,13 +699,13 @@ def prove_one(picture, proof, functions, twin, with_torch):
     """
     learner_code = LearnerCode(functions)
     project_exercises = [name for name in proof.exercises if name not in functions]
-    rest = f" Not written yet, and so ours: {', '.join(project_exercises)}." if project_exercises else ""
+    rest = f" Not written yet, so these lines are ours: {', '.join(project_exercises)}." if project_exercises else ""
     print_text(f"Yours: {', '.join(functions)}.{rest}", "strong")
     torch_note = "" if with_torch else " (PyTorch is not installed here.)"
     print_text(
         f"{format_title(proof)}: the same first weights and the same batches as {twin}, in float64.{torch_note}\n"
     )
-    print("after step   your loss   its loss   largest difference between a weight and its twin")
+    print("after step   your loss   its loss   largest difference between two weights")
     steps = []
     try:
         for step in iter_lockstep(proof, learner_code, with_torch=with_torch):
@@ -717,8 +715,8 @@ def prove_one(picture, proof, functions, twin, with_torch):
     except (UserError, OSError, MemoryError):
         raise
     except Exception as error:
-        message = f"the run broke off beside your lines, after step {len(steps)}: {error} ({type(error).__name__})"
-        raise UserError(f"{message}. What do they change that is not theirs, such as np or sys.stdout?") from None
+        message = f"the run broke off outside your lines, after step {len(steps)}: {error} ({type(error).__name__})"
+        raise UserError(f"{message}. Do they change something else, such as np or sys.stdout?") from None
     result = describe_result(learner_code, steps, twin, project_exercises)
     print_text(f"\n{result}", "bad" if learner_code.first_wrong else "good")
     if not learner_code.first_wrong:
@@ -742,20 +740,20 @@ def describe_result(learner_code, steps, twin, project_exercises):
         # No weight learns from the next word, which is only written.
         consequence = "No weight learns from it, so the weights are still the same."
         if not last_difference <= EQUAL:
-            distance = f"after {len(steps)} steps a weight is {last_difference:.1e} from its twin"
-            consequence = f"All that is computed from it is wrong as well: {distance}."
+            distance = f"after {len(steps)} steps a weight differs by {last_difference:.1e}"
+            consequence = f"Everything that is computed from it is wrong as well: {distance}."
         return (
-            f"The first array that is not what it should be is {output} of `{name}`{location}, in step {step}: an "
-            f"entry is off by {largest_error:.1e}. Until then the two were one run. {consequence} "
+            f"The first wrong array is {output} of `{name}`{location}, in step {step}: an "
+            f"entry is off by {largest_error:.1e}. Until then the two runs agreed. {consequence} "
             f"`python practice.py {name}` names the mistake."
         )
     sentence = (
         f"After {len(steps)} steps no weight of your network {describe_difference(last_difference)} from {twin_name}'s."
     )
     if last_difference > EQUAL:
-        return f"{sentence} Each of your arrays was right to rounding, which has grown on the way."
+        return f"{sentence} Each of your arrays was right up to rounding; rounding errors have grown with the steps."
     subject = "With our lines for the rest, you" if project_exercises else "You"
-    return f"{sentence} {subject} have written what {twin_name} computes."
+    return f"{sentence} {subject} have written the same computation as {twin_name}."
 
 
 def save_picture(steps, title, twin, is_wrong, picture_path):
@@ -782,7 +780,7 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     top = np.max([*loss, *twin_loss], where=np.isfinite([*loss, *twin_loss]), initial=0)
     upper.set_ylim(top=1.3 * top)
     upper.legend(loc="upper right")
-    drawing.style_axes(lower, "The largest difference between a weight and its twin", "difference", "steps")
+    drawing.style_axes(lower, "The largest difference between two weights", "difference", "steps")
     drawing.use_powers_of_ten(lower.yaxis)
     lower.set_ylim(1e-18, max(1, 100 * np.nanmax(np.where(np.isfinite(difference), difference, np.nan))))
     lower.plot(count, np.where(difference > 0, difference, np.nan), color=drawing.TRAIN, linewidth=2)

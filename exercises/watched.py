@@ -255,25 +255,25 @@ class Trace:
         """Yield sentences on the training that are no reason to fail."""
         if self.seconds > 4 * measure_slowness():
             yield (
-                f"The training took {self.seconds:.0f} s. If there is a loop over the images, one matrix product does "
+                f"The training took {self.seconds:.0f} s. If it loops over the images, one matrix product does "
                 "the same for a whole batch at once."
             )
         if self.n_scaled_batches:
             yield (
-                "`train` gives `gradients` other numbers than pixels from 0 to 255, and the other functions get those. "
-                "All four take the images as they are: is the scaling in one place?"
+                "`train` does not pass pixels from 0 to 255 to `gradients`, but the other functions get such pixels. "
+                "All four take the images as they are: do you scale them in one place?"
             )
         n = int(self.was_tested.sum())
         if 0 < n < FEW:
             images = "image" if n == 1 else "images"
             yield (
-                f"`train` had `read` look at {n} {images}. If your figure rests on them, one more that is "
-                f"read right would make it {1 / n:.2g} larger. How many images could you keep aside?"
+                f"`train` called `read` with {n} {images}. If your figure comes from them, one more that is "
+                f"read right would make it {1 / n:.2g} larger. How many images could you set aside?"
             )
         if self.is_in_order and self.n_calls > 1 and self.n_known_examples:
             yield (
                 "Your batches come in the order of the images. Here that order was random. If they were sorted by "
-                "digit, each batch would hold one digit alone: shuffle them in each epoch."
+                "digit, each batch would hold a single digit: shuffle them in each epoch."
             )
 
 

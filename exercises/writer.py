@@ -46,8 +46,8 @@ def format_success(evidence):
     loss = evidence.held_out_loss
     bigram_loss = evidence.bigram_loss
     return (
-        f"On {n:,} names that it has never seen, its loss is {loss:.2f} a letter; counting which letter comes after "
-        f"which gives {bigram_loss:.2f}. You claimed {evidence.trace.claim:.2f}.\nIt writes: "
+        f"On {n:,} names that it has never seen, its loss is {loss:.2f} per letter; a table that counts which letter "
+        f"follows which has {bigram_loss:.2f}. You claimed {evidence.trace.claim:.2f}.\nIt writes: "
         f"{', '.join(evidence.generated_names)}."
     )
 
@@ -155,8 +155,8 @@ class WriterCalls(Calls):
                 hint = ""
                 if offsets in ({1}, {-1}):
                     side = "after" if offsets == {1} else "before"
-                    hint = f" In the alphabet, each of these letters is the one {side} that which was given."
-                    hint += " Which is word 1?"
+                    hint = f" In the alphabet, each of these letters is the one {side} the given letter."
+                    hint += " Which letter is token 1?"
                 raise wrong("write forgets the beginning", name=name, letters=prompt, how=hint)
         return [str(name) for name in names]
 
@@ -232,13 +232,13 @@ def check_loss_and_causality(calls, params, texts, seed):
         means_of_names = [row[mask_row].mean() for row, mask_row in zip(token_losses, loss_mask, strict=True)]
         sum_of_names = token_losses[loss_mask].sum()
         values_by_explanation = {
-            "It is the mean over all 12 places: the ends after the first count, too.": token_losses.mean(),
-            "It is the mean over the letters alone: the end does not count.": token_losses[texts > 0].mean(),
-            "It is the sum over the words of a name, and the mean over the names.": sum_of_names / len(texts),
-            "It is the mean over the names of the mean of each: letters of short names count for more.":
+            "It is the mean over all 12 positions: it includes the ends after the first.": token_losses.mean(),
+            "It is the mean over the letters alone, without the end.": token_losses[texts > 0].mean(),
+            "It is the sum over the tokens of a name, and the mean over the names.": sum_of_names / len(texts),
+            "It is the mean over the names of the mean of each name: letters of short names count more.":
                 np.mean(means_of_names),
-            "It is log to the base 2: np.log is the natural one.": expected_loss / np.log(2),
-            "It has the other sign.": -expected_loss,
+            "It is the logarithm to base 2: np.log is the natural logarithm.": expected_loss / np.log(2),
+            "It has the opposite sign.": -expected_loss,
         }  # fmt: skip
         explanations = [
             explanation
@@ -247,11 +247,11 @@ def check_loss_and_causality(calls, params, texts, seed):
         ]
         explanation = f" {explanations[0]}" if explanations else ""
         if logits.min() >= 0 and np.allclose(logits.sum(axis=2), 1):
-            explanation = " Each row of your `logits` adds up to 1: they are probabilities, where scores are asked for."
+            explanation = " Each row of your `logits` adds up to 1: they are probabilities, but should be scores."
         difference = float(calls.loss(params, texts[:3])) - compute_loss(calls, params, texts[:3])
         if not explanation and abs(difference - (loss - expected_loss)) < 1e-6 * abs(expected_loss):
-            explanation = f" The difference is {difference:.3g} for other texts, too."
-            explanation += " Is it weight decay? That belongs in `train`."
+            explanation = f" The difference is {difference:.3g} for different texts, too."
+            explanation += " Is it weight decay? Weight decay belongs in `train`."
         raise wrong("loss of other words", mine=loss, wanted=expected_loss, how=explanation)
 
 
@@ -260,7 +260,7 @@ def measure_held_out_loss(evidence):
     evidence.held_out_loss = compute_loss(evidence.calls, evidence.params, evidence.held_out)
     loss = float(evidence.calls.loss(evidence.params, evidence.held_out))
     if np.isfinite(loss) and abs(loss - evidence.held_out_loss) > 1e-5 * abs(evidence.held_out_loss):
-        explanation = f" (These are {len(evidence.held_out):,} names. Of {SIZES[-1]} of them, the two are the same.)"
+        explanation = f" (These are {len(evidence.held_out):,} names. For {SIZES[-1]} of them, the two agree.)"
         raise wrong("loss of other words", mine=loss, wanted=evidence.held_out_loss, how=explanation)
 
 
@@ -291,7 +291,7 @@ def is_better_than_bigrams(evidence, params, margin=0.0):
 def check_first_weights_use_rng(evidence):
     """Check that a training with another rng starts with other weights. Raises `Wrong`."""
     other_trace = evidence.calls.train(
-        evidence.examples, [evidence.seed, 2], evidence.on_progress, "It begins once more", max_calls=0
+        evidence.examples, [evidence.seed, 2], evidence.on_progress, "It begins again", max_calls=0
     )
     blank.check_start_depends_on_rng(evidence.trace, other_trace)
 
@@ -308,10 +308,10 @@ def check_claim(evidence):
     known_loss = compute_loss(calls, evidence.params, known_texts)
     tokens_per_name = make_loss_mask(evidence.held_out).sum() / len(evidence.held_out)
     values_by_explanation = {
-        "That is about this loss in bits, of np.log2.": loss / np.log(2),
+        "That is about this loss in bits, with np.log2.": loss / np.log(2),
         "That is about exp of this loss, the perplexity.": np.exp(loss),
         "That is about the loss of a whole name.": loss * tokens_per_name,
-        "That is about the loss of a place, if all 12 of a name count.": loss * tokens_per_name / T,
+        "That is about the loss per position, if all 12 positions of a name count.": loss * tokens_per_name / T,
         "That is about the mean probability of the right letters.": np.exp(-loss),
     }
     explanations = [
@@ -374,7 +374,7 @@ def check_samples_match_logits(evidence):
         raise make_sampling_error(deviations, mean, expected_mean)
     i, position = np.ogrid[: len(texts), :T]
     halves = {"every other name": i % 2, "four names of every eight": i // 4 % 2}
-    halves |= {"the second half of the names": 2 * i // len(i), "every other place": position % 2}
+    halves |= {"the second half of the names": 2 * i // len(i), "every other position": position % 2}
     for half, half_index in halves.items():
         deviations, *values = measure_deviation(log_p, texts, was_sampled & (half_index == 1))
         if not abs(deviations) < 5:
@@ -443,8 +443,8 @@ def check_letter_counts(log_p, texts, was_sampled):
     rank = np.argsort(np.argsort(-p, axis=2), axis=2)
     position = np.arange(T)[:, np.newaxis]
     events = {f"the letter {LETTERS[token - 1]}": np.arange(V) == token for token in range(1, V)}
-    events |= {f"the end at place {t}": (np.arange(V) == 0) & (position == t) for t in range(T)}
-    events |= {f"a word beyond the {k} likeliest": rank >= k for k in range(1, V - 1)}
+    events |= {f"the end at position {t}": (np.arange(V) == 0) & (position == t) for t in range(T)}
+    events |= {f"a token beyond the {k} likeliest": rank >= k for k in range(1, V - 1)}
     for description, event in events.items():
         p_event = np.where(event, p, 0).sum(axis=2)[was_sampled]
         count = (is_token & event).any(axis=2)[was_sampled].sum()
@@ -466,8 +466,8 @@ def make_loss_error(evidence):
     """Return the exception that says why the loss is no lower than that of counting."""
     n = len(evidence.held_out)
     loss = evidence.held_out_loss
-    result = f"On {n:,} names that it has not learned from, the loss is {loss:.3f} a letter."
-    values = {"result": f"{result} Counting which letter comes after which gives {evidence.bigram_loss:.3f}."}
+    result = f"On {n:,} names that it has not learned from, the loss is {loss:.3f} per letter."
+    values = {"result": f"{result} A table that counts which letter follows which has {evidence.bigram_loss:.3f}."}
     diagnoses = [Diagnostics(evidence, (evidence.held_out[:100],), values, max_loss_ratio=0.9, flat_ratio=0.99)]
     if evidence.trace.was_used.any():  # the loss of others rises, too, where these are learned by heart
         known_texts = evidence.examples[0][evidence.trace.was_used][:100]
@@ -559,7 +559,7 @@ def train_and_save(learner_path):
         names = calls.write(trace.params, [""] * 10, np.random.default_rng(0))
     with atomic_write(Path(learner_path).with_suffix(".npz")) as file_out:
         file_out.write(content)
-    print(f"You claim {trace.claim:.2f} a letter. On {len(dataset.test_tokens):,} others it is {test_loss:.2f}.")
+    print(f"You claim {trace.claim:.2f} per letter. On {len(dataset.test_tokens):,} new names it is {test_loss:.2f}.")
     print(*names, sep="\n")
 
 
