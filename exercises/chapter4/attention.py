@@ -117,8 +117,8 @@ dweights where weights belong | dv = dweights.swapaxes(2, 3) @ dmixed
 dscores where weights belong | dv = np.sqrt(d) * dscores.swapaxes(2, 3) @ dmixed
 dscores where weights belong | dv = dscores.swapaxes(2, 3) @ dmixed
     mixed = weights v: what is a v multiplied by there?
-mixed where dmixed belongs | dv = weights.swapaxes(2, 3) @ mixed v where dmixed belongs | dv = weights.swapaxes(2, 3) @
-v
+mixed where dmixed belongs | dv = weights.swapaxes(2, 3) @ mixed
+v where dmixed belongs | dv = weights.swapaxes(2, 3) @ v
     Which factor of your product is a derivative?
 averaged over the patches | dv = dv / T
     One v reaches all T patches. Do the effects add up, or average?
