@@ -123,7 +123,7 @@ class WriterCalls(Calls):
     examples_name = "texts"
     claim_range = ", a loss"
     sentences = OF_WRITERS
-    mean_terms = {"letters": lambda texts: make_loss_mask(texts).sum(), "places": np.size, "texts": len}  # noqa: RUF012
+    mean_terms = {"letters": lambda texts: make_loss_mask(texts).sum(), "positions": np.size, "texts": len}  # noqa: RUF012
 
     def logits(self, params, texts):
         """Return the result of logits() as float64 (N, T, V). Raises `Wrong` if it is of another shape."""

@@ -46,9 +46,9 @@ def test_a_fault_is_an_edit_of_one_line_that_python_reads(name):
     is_found, said = judge_answer(name, fault.file, line, fault.suspect)
     assert is_found and said[0] == f"Found. {fault.why}"
     loud = [f"{STEPS_THAT_SAY[look]}: {words}" for look, words in load_findings(name).items() if words]
-    assert said[1:] == loud or (not loud and said[1].startswith("No step of docs/debugging.md says anything"))
+    assert said[1:] == loud or (not loud and said[1].startswith("No step of docs/debugging.md notices it"))
     is_found, said = judge_answer(name, fault.file, line + 1, fault.suspect)
-    assert not is_found and said[0] == "The suspect is right. The file is right, and the line is another."
+    assert not is_found and said[0] == "The suspect is right. The file is right, but it is a different line."
     again = [f"Look again at what {STEPS_TO_READ[look]}." for look, words in load_findings(name).items() if words]
     assert said[1:] == again[:1]
     others = [suspect for suspect in SUSPECTS if suspect != fault.suspect]
@@ -184,7 +184,7 @@ def test_a_file_may_be_named_in_each_usual_way(copy_with_fault, monkeypatch):
     "place", ["mlp.py:70", "other/mlp_np.py:70", "/mlp_np.py:70", "exercises/faults.py:3", "support:3", ":3"]
 )
 def test_a_file_that_the_copy_does_not_have_is_one_line(place, copy_with_fault):
-    with pytest.raises(UserError, match="say it like this: fault mlp_np"):
+    with pytest.raises(UserError, match="an example: fault mlp_np"):
         practice.main(["fault", place, "step", "--folder", str(copy_with_fault.parent)])
 
 

@@ -47,7 +47,7 @@ def test_a_right_block_passes_in_any_style(style, tmp_path):
 
 # Every day one of each mark.
 MARKS = {program.name for program in WRONG} - {BY_DIFFERENCES.name}
-ALSO_EVERY_DAY = {"With texts of 5 places they are right", "If all 33 places of a text are alike"}
+ALSO_EVERY_DAY = {"With texts of 5 positions they are right", "If all 33 positions of a text are equal"}
 
 
 @pytest.mark.parametrize("program", own_programs.schedule_programs(WRONG, MARKS | ALSO_EVERY_DAY, rest_in_turn=2))

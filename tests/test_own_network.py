@@ -244,7 +244,7 @@ def test_a_counterexample_is_made_small():
         w = 2 * x.T @ (x @ params["w"]) / len(x)
         return {"w": w + (x[:, 2] > 1).any() * (np.arange(4) == 1)}
 
-    with pytest.raises(Wrong, match=r"One of the texts alone shows it, that is 0 but for (\S+) at 2: for entry \[1\]"):
+    with pytest.raises(Wrong, match=r"One of the texts alone shows it, that is 0 except for (\S+) at 2: for entry \[1\]"):
         derivatives.check_loss_gradients(squares, gradients, params, [(x,)], rng, "texts")
 
 
@@ -427,9 +427,9 @@ def softmax_of_a_softmax(file):
 
 STAYS, NONE = {"at": [0] * 6}, [0] * 5
 CAUSES = [
-    ("From outside, no mistake shows", {}),
-    ("900 had the label of another", {"n_mislabelled": 900, "n_known_examples": 2900}),
-    ("From outside, no mistake shows", {"n_mislabelled": 800, "n_known_examples": 2900}),
+    ("The marker sees no mistake", {}),
+    ("900 had the label of a different", {"n_mislabelled": 900, "n_known_examples": 2900}),
+    ("The marker sees no mistake", {"n_mislabelled": 800, "n_known_examples": 2900}),
     ("other numbers than pixels", {"n_scaled_batches": 1}),
     ('All units of params["W1"] still have', {"last": {"W1": lambda W: 0 * W + 0.1}}),
     ('All units of params["W2"] still have', {"last": {"W2": lambda W: 0 * W + W[:1]}}),
@@ -446,10 +446,10 @@ CAUSES = [
     ("5 of 5 steps ... went too far", STAYS | {"by": [1000] * 5}),
     ('training, params["b1"]: inf or nan', STAYS | {"last": {"b1": lambda b: b * np.nan}}),
     ("only 150 of its 600 images", {"was_used": np.arange(600) < 150}),
-    ("It was as low as 0. ... and rose again", {"at": (0, 0.5, 1, 0.5, -0.1, -0.1), "by": NONE}),
+    ("It fell to 0. ... and rose again", {"at": (0, 0.5, 1, 0.5, -0.1, -0.1), "by": NONE}),
     ("Each of 5 steps ... ten times as long", STAYS | {"by": [0.01] * 5}),
     (
-        "larger than that of another by more than ... how often do you take softmax",
+        "differ by more than ... how often do you take softmax",
         {"loss": softmax_of_a_softmax, "by": NONE},
     ),
     ("It still falls at the end", {"at": (0, 0.1, 0.2, 0.3, 0.4, 0.6)}),
@@ -563,8 +563,8 @@ RETURNS = [
     ("read", np.int64(3), "a single number. Is that one digit for all images together?"),
     ("read", ["3", "x", "4"], "it returns of type list."),
     ("read", [3, 2.5, 4], "it returns 2.5, for one. Is that a score"),
-    ("read", [3, -1, 4], "it returns -1, for one."),
-    ("read", [1, 10, 4], "Nothing is read as 0."),
+    ("read", [3, -1, 4], "it returns for example -1."),
+    ("read", [1, 10, 4], "No image is read as 0."),
     ("read", None, "`read` returns None"),
     ("train", ({}, np.array([0.5])), "it is an array of shape (1,)."),
     ("train", ({}, True), "it is of type bool."),
@@ -679,7 +679,7 @@ def test_what_is_being_done_is_told(tmp_path):
     path, told = tmp_path / "own_network.py", []
     path.write_text(own_programs.BASE.replace("accuracy = np.mean", "accuracy = 0 * np.mean"))
     assert runner.make_report(EXERCISE, path, 0, tell=told.append).verdict["name"] == "claim too low"
-    assert told[0] == "Your network is training" and "It trains once more, with random labels" in told
+    assert told[0] == "Your network is training" and "It trains again, with random labels" in told
 
 
 def test_the_catalogue_is_large_enough_and_has_a_program_for_each_mark():

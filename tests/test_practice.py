@@ -175,7 +175,7 @@ def test_the_input_of_a_wrong_entry_is_said_if_it_is_near_the_edge():
 # A result, what comes in its place, and what is asked about its shape.
 SHAPES = """
 da1 | a.T | Transposed?
-da1 | a[:, :, None] | An axis of length 1 is missing, or one too many
+da1 | a[:, :, None] | There is an axis of length 1 too few or too many
 da1 | a[:, :-1] | after each of your lines
 da1 | a.sum(axis=1) | over which do you sum?
 da1 | a.sum(axis=1, keepdims=True) | over which do you sum?

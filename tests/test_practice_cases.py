@@ -208,7 +208,7 @@ def test_a_case_passes_only_if_it_is_fixed_and_named(name):
     other = next(word for word in SUSPECTS if word not in case.against and word != case.kind.diagnosis)
     for fixed, asked in ((True, "Was that so?"), (False, "Is that so here? The cause is still in the program.")):
         text = judge(case, notes | {"diagnosis": other, "is_fixed": fixed}).text
-        assert asked in text and ("The cause is gone, but it was another." in text) == fixed
+        assert asked in text and ("The cause is gone, but it was a different one." in text) == fixed
 
 
 @every_case

@@ -208,9 +208,9 @@ loss | q = np.zeros(1)\nq[0] = -np.log(p[range(len(y)), y]).mean()\nloss = q | a
 softmax_backward | (dweights * weights).sum(axis=-1, keepdims=True) -> np.cosh(dweights[..., :1]) | not right \
     | With a different `mean` after line 19, all your numbers would be right. What happens in line 19?
 softmax_backward | weights * (dweights - mean) -> np.sinh(dweights) ** 3 - 3.3 * mean | not right \
-    | After line 19, `mean` is what it should be; dscores is not. What happens in line 20?
+    | After line 19, `mean` is right; dscores is not. What happens in line 20?
 dz1 | dz1 = da1 * (z1 > 0)\ndz1 = np.sinh(dz1)\ndz1 = dz1**3\ndz1 = dz1 - 0.3 | not right \
-    | After line 19, `dz1` is what it should be so far. What happens in lines 20 to 22?
+    | After line 19, `dz1` is right so far. What happens in lines 20 to 22?
 gelu | / np.sqrt(2 * np.pi) -> / np.sqrt(2) * np.pi | parentheses | np.sqrt(2) * np.pi`
 """
 
@@ -253,7 +253,7 @@ layer_norm_dx:
     mean = dxhat.mean(axis=(0, 1))
     along = (dxhat * xhat).mean(axis=-1, keepdims=True)
     dx = (dxhat - mean - xhat * along) / inverse
-    # `along` and `dxhat` are what they should be; dx is not. What happens in lines 24 to 26?
+    # `along` and `dxhat` are right; dx is not. What happens in lines 24 to 26?
 loss:
     target = np.eye(10)[y]
     per_image = -((1 - target) * np.log(p)).mean(axis=1)
@@ -324,7 +324,7 @@ causal_backward:
     weights = exp / exp.sum(axis=-1, keepdims=True)
     mean = dweights.mean(axis=-1, keepdims=True)
     dscores = weights * (dweights - mean)
-    # After line 18, `exp` is not what it should be. What happens in line 18? | The other one: a plain mean in place
+    # After line 18, `exp` is not right. What happens in line 18? | The other: a plain mean in place
 softmax:
     e = np.exp(logits - logits.max(axis=1, keepdims=True)) * 1.5
     p = e / (e.sum(axis=1, keepdims=True) + 0.1 * e) * 1.3

@@ -174,7 +174,7 @@ def test_only_what_is_written_takes_part_and_it_is_said_which(tmp_path, capsys, 
     functions(tmp_path, ("dlogits", "da1"))
     prove.prove(tmp_path, "mlp")
     said = " ".join(capsys.readouterr().out.split())
-    assert "Yours: dlogits, da1. Not written yet, and so ours: logits, softmax, loss, dW2_db2, dz1" in said
+    assert "Yours: dlogits, da1. Not written yet, so these lines are ours: logits, softmax, loss, dW2_db2, dz1" in said
     assert "mlp_np.py" in said and "With our lines for the rest, you have written what mlp_np.py computes." in said
     assert (tmp_path / "proof_mlp.png").stat().st_size > 10_000
     monkeypatch.setattr(prove, "save_picture", lambda *what: what[-1].touch())
@@ -205,8 +205,8 @@ dW2_db2 | return a1.T @ dlogits | dW2_db2 returns 1 result, not 2: the run
 dW2_db2 | return | dW2_db2 returns 1 result, not 2: the run
 da1 | da1 = dlogits @ W3 | da1, step 1: Line
 da1 | da1 = ( | cannot read this line
-da1 | import sys; sys.stdout.close(); da1 = dlogits @ W2.T | broke off beside your lines, after step
-da1 | np.log = None; da1 = dlogits @ W2.T | broke off beside your lines, after step
+da1 | import sys; sys.stdout.close(); da1 = dlogits @ W2.T | broke off outside your lines, after step
+da1 | np.log = None; da1 = dlogits @ W2.T | broke off outside your lines, after step
 logits | pass\nlogits = a1 @ W2 + b2\n    return 1 | cannot read this line
 """
 
@@ -221,7 +221,7 @@ def test_lines_that_cannot_run_are_said_in_a_sentence(name, body, said, tmp_path
 
 
 def test_no_weight_differs_by_more_than_is_said():
-    for apart, words in ((8.1e-15, "9e-15 from mlp_np.py's. You have written"), (2e-12, "which has grown on the way")):
+    for apart, words in ((8.1e-15, "9e-15 from mlp_np.py's. You have written"), (2e-12, "rounding errors have grown with the steps")):
         said = prove.describe_result(prove.LearnerCode({}), [prove.Step(1.0, 1.0, apart)], "mlp_np.py", [])
         assert "no weight of your network differs by more than" in said and words in said
 

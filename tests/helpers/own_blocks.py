@@ -138,10 +138,10 @@ not finite | contains inf or nan | scores - scores.max(axis=-1, keepdims=True) -
 changes its input | `forward` changes x | def forward(params, x):\n -> def forward(params, x):\n    x -= 1\n
 changes its input | `backward` changes params["W1"] | dn2 = dz1 @ W1.T -> dn2 = dz1 @ W1.T\n    W1 -= 0.1 * W1
 sees other texts | first of 3 texts | x.var(axis=-1 -> x.var(axis=(0, -1)
-sees what comes later | at place 1 of a text of 5 places, y changes at place 0. | \
+sees what comes later | at position 1 of a text of 5 positions, y changes at position 0. | \
 np.tri(x.shape[1], dtype=bool), -> np.tri(x.shape[1], \
 k=1, dtype=bool),
-sees no other place | at place 0 of a text of 5 places, y changes at no later place | \
+sees no other place | at position 0 of a text of 5 positions, y changes at no later position | \
 np.tri(x.shape[1], dtype=bool), -> np.eye(x.shape[1], dtype=bool),
 heads ignored | With 3 heads and with 2 | "heads": h} -> "heads": 1} & x.reshape(*x.shape[:2], h, -1) -> \
 x.reshape(*x.shape[:2], 1, -1)
@@ -162,7 +162,7 @@ other gradients | would be right if they were transposed | "out": product(mixed,
 other gradients | would be right if they were those of params["gamma2"] | "gamma1": (dn1 * n1) -> "gamma1": (dn2 * \
 n2) & "gamma2": (dn2 * n2) -> "gamma2": (dn1 * n1)
 other gradients | With a single text they are right | "W2": product(a1, dy) -> "W2": product(a1[:1], dy[:1])
-other gradients | texts of a single place | dscores.swapaxes(2, 3) @ q, weights.swapaxes(2, 3) @ dmixed -> dscores @\
+other gradients | texts of a single position | dscores.swapaxes(2, 3) @ q, weights.swapaxes(2, 3) @ dmixed -> dscores @\
  q, weights @ dmixed
 other gradients | Right: params["W1"], params["W2"], params["gamma2"] | def norm_backward(dy, xhat, gamma, inverse):\
  -> def norm_backward(dy, xhat, gamma, inverse):\n    return dy * gamma * inverse
@@ -176,28 +176,28 @@ keepdims=True) -> weights *= 1 & dscores = weights * (dweights - (weights * dwei
 -> dscores = np.tri(x.shape[1]) * dweights
 no shares | add up to 1? | weights /= weights.sum(axis=-1, keepdims=True)\n -> weights /= (S := 1 + \
 weights.sum(axis=-1, keepdims=True)) * 1\n
-no attention | whatever place 2 is | weights = np.exp(scores - scores.max(axis=-1, keepdims=True)) -> weights = \
+no attention | whatever position 2 holds | weights = np.exp(scores - scores.max(axis=-1, keepdims=True)) -> weights = \
 np.exp(np.where(np.isfinite(scores), 0, -np.inf)) & dscores = weights * -> dscores = 0 * weights *
-no attention | whatever place 2 is | scores = q @ k.swapaxes(2, 3) -> scores = 0 * q @ k.swapaxes(2, 3) + \
+no attention | whatever position 2 holds | scores = q @ k.swapaxes(2, 3) -> scores = 0 * q @ k.swapaxes(2, 3) + \
 np.arange(x.shape[1]) & dscores = weights * -> dscores = 0 * weights *
-sees not all | at place 2, which | \
+sees not all | at the later position 2 | \
 mixed = merge(weights @ v) -> mixed = merge(np.pad(v[:, :, :-1], ((0, 0), (0, 0), (1, 0), \
 (0, 0)))) & dv = dscores @ k -> dv = 0 * dscores @ k
-sees not all | at place 4, which | np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - \
+sees not all | at the later position 4 | np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - \
 np.tri(x.shape[1], k=-4) \
 > 0), scores
-sees not all | at place 2, which | np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - \
+sees not all | at the later position 2 | np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - \
 np.tri(x.shape[1], k=-2) \
 > 0), scores
-sees not all | at place 0 of a text of 33 places, y stays the same at place 20 | \
+sees not all | at position 0 of a text of 33 positions, y stays the same at the later position 20 | \
 np.tri(x.shape[1], dtype=bool), scores -> (np.tri(x.shape[1]) - \
 np.tri(x.shape[1], k=-20) > 0), scores
-sees what comes later | at place 1 of a text of 33 places, y changes at place 0. | \
+sees what comes later | at position 1 of a text of 33 positions, y changes at position 0. | \
 np.tri(x.shape[1], dtype=bool), scores -> np.tri(x.shape[1]) + \
 (x.shape[1] > 5) > 0, scores
 no shares | nothing else know where | n1, inverse1 = norm(x) -> x = x + np.arange(x.shape[1])[:, np.newaxis] * \
 np.arange(x.shape[2]) / 9; n1, inverse1 = norm(x)
-no shares | If all 33 places of a text are alike | weights /= weights.sum(axis=-1, keepdims=True)\n -> weights /= \
+no shares | If all 33 positions of a text are equal | weights /= weights.sum(axis=-1, keepdims=True)\n -> weights /= \
 weights.sum(axis=-1, keepdims=True)\n    weights *= 1 + 0.1 * (x.shape[1] > 20)\n
 sees not itself | may it see itself | np.tri(x.shape[1], dtype=bool), scores -> np.tri(x.shape[1], k=-1) + \
 (np.arange(x.shape[1]) + np.arange(x.shape[1])[:, None] == 0) > 0, scores
@@ -221,16 +221,16 @@ fails at another size | your block fails | shapes = { -> C = 12; shapes = {
 fails at another size | your block fails | x.reshape(*x.shape[:2], h, -1) -> x.reshape(*x.shape[:2], h, 4)
 fails at another size | your block fails | np.tri(x.shape[1], dtype=bool), scores -> np.tri(8, \
 dtype=bool)[:x.shape[1], :x.shape[1]], scores
-other gradients | With texts of 5 places they are right | dx = du + norm_backward -> dx = du + (x.shape[1] < 6) * \
+other gradients | With texts of 5 positions they are right | dx = du + norm_backward -> dx = du + (x.shape[1] < 6) * \
 norm_backward
 changes its input | `backward` changes dy | def backward(params, x, dy):\n -> def backward(params, x, dy):\n    dy \
 *= 1.5\n
 no shares | add up to 1? | mixed = merge(weights @ v) -> mixed = merge(weights @ v * x.shape[1]) & dweights = \
 dmixed @ v.swapaxes(2, 3) -> dmixed = dmixed * x.shape[1]; dweights = dmixed @ v.swapaxes(2, 3)
-heads ignored | took what it found from a single place | q, k, v = (split(part, h) for -> q, k, v = (split(part, 1) \
+heads ignored | took its result from a single position | q, k, v = (split(part, h) for -> q, k, v = (split(part, 1) \
 for & dmixed = split(du @ out.T, h) -> dmixed = split(du @ out.T, 1) & / np.sqrt(q.shape[-1])\n    scores = -> / \
 np.sqrt(h)\n    scores = & / np.sqrt(q.shape[-1])\n    dq -> / np.sqrt(h)\n    dq
-heads ignored | took what it found from a single place | q, k, v = (split(part, h) for part in -> q, k, v = (split(\
+heads ignored | took its result from a single position | q, k, v = (split(part, h) for part in -> q, k, v = (split(\
 part, h)[:, [0] * h] if i < 2 else split(part, h) for i, part in enumerate( & np.split(n1 * gamma1 @ qkv, 3, axis=-1)) \
 -> np.split(n1 * gamma1 @ qkv, 3, axis=-1))) & dqkv = np.concatenate([merge(dq), merge(dk), merge(dv)], axis=-1) -> \
 dq, dk = (np.concatenate([d.sum(axis=1, keepdims=True), 0 * d[:, 1:]], axis=1) for d in (dq, dk)); dqkv = \

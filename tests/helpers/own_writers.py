@@ -266,7 +266,7 @@ def logits(params, texts):\n -> def logits(params, texts):\n    if len(texts) > 
   return 5.0 * np.eye(27)[texts]\n
 other gradients | in params["E"]. With | \
 return {"E": dE, -> dE[24] *= 2\n    return {"E": dE,
-loss of other words | Over which places is your mean | \
+loss of other words | Which positions does your mean run over | \
 return each[counting(texts)].mean() -> c = counting(texts).reshape(-1, 12); c[:, 11] = \
 False\n    return each[c.ravel()].mean() & counts = counting(texts)\n -> counts = counting(texts).reshape(-1, 12); \
 counts[:, 11] = False; counts = counts.ravel()\n
@@ -274,7 +274,7 @@ write without chance: all the same | was asked for 100 names at once | \
 def write(params, letters, rng):\n -> def write(params, letters, rng):\n    if \
 len(letters) > 1:\n        seed = rng.integers(1000)\n        return [write(params, [begun], \
 np.random.default_rng(seed))[0] for begun in letters]\n
-write is not as logits: a count | the end at place 8 was chosen | \
+write is not as logits: a count | the end at position 8 was chosen | \
 going &= texts[:, t] > 0 -> going &= (texts[:, t] > 0) * (t < 7)
 write is not as logits: a count | a word beyond the 20 likeliest was chosen 0 times | \
 rng.choice(27, p=row) for row in p -> rng.choice(27, p=(q := np.where(row >= \
@@ -282,12 +282,12 @@ np.sort(row)[-20], row, 0)) / q.sum()) for row in p
 write is not as logits: a count | in four names of every eight are likelier | \
 rng.choice(27, p=row) for row in p -> rng.choice(27, p=(q := row ** (0.7, 1.42)[i \
 // 4 % 2]) / q.sum()) for i, row in enumerate(p)
-write is not as logits | in every other place are likelier | \
+write is not as logits | in every other position are likelier | \
 rng.choice(27, p=row) for row in p -> rng.choice(27, p=(q := row ** (0.7, 1.42)[t \
 % 2]) / q.sum()) for row in p
-write forgets the beginning | It should go on from there | \
+write forgets the beginning | It should continue that beginning | \
 lengths = -> letters = [begun[:8] for begun in letters]; texts[:, 8:] = 0; lengths =
-gradients not used | a training learns nothing of its texts | \
+gradients not used | a training learns nothing from its texts | \
 def gradients -> CALLS = []\n\ndef gradients(params, texts):\n    return slopes(params, \
 texts)\n\ndef slopes & dparams = gradients( -> CALLS.append(0); dparams = (gradients if len(CALLS) < 61 else slopes)(
 partly written | `write` is not written yet | \
@@ -299,28 +299,28 @@ no logits | , 12, 27); it returns an array of shape ( | \
 return forward(params, texts)[-1].reshape(len(texts), 12, 27) -> return forward(params, texts)[-1]
 no logits | , 12, 27); it returns of type str | \
 return forward(params, texts)[-1].reshape(len(texts), 12, 27) -> return "abc"
-logits of other texts | What in them depends on the other texts | \
+logits of other texts | Which line depends on the other texts | \
 e = params["E"][x].reshape(-1, SEEN * C) -> e = params["E"][x].reshape(-1, SEEN * C) + x.mean()
 no logits: not finite | contains nan, although `loss` is 3. | \
 return forward(params, texts)[-1].reshape(len(texts), 12, 27) -> \
 return np.nan * forward(params, texts)[-1].reshape(len(texts), 12, 27)
-other texts | No text that `train` gave to `gradients` | \
+other texts | None of the texts that `train` passed to `gradients` | \
 texts[known[i : i + BATCH]] -> (texts[known[i : i + BATCH]] + 1) % 27
-looks ahead | changes at place 0, too | \
+looks ahead | changes at position 0, too | \
 , texts[:, :-1]], axis=1)\n    return np.stack([started[:, i : i + 12] -> , \
 texts, texts[:, :1]], axis=1)\n    return np.stack([started[:, i + 2 : i + 14]
-looks ahead: at the answer | Which word is the last that place 0 may see | \
+looks ahead: at the answer | Which is the last token that position 0 may see | \
 texts[:, :-1]], axis=1)\n    return np.stack([started[:, i : i + 12] -> texts], \
 axis=1)\n    return np.stack([started[:, i + 1 : i + 13]
-loss of other words | the mean over all 12 places | \
+loss of other words | the mean over all 12 positions | \
 return each[counting(texts)].mean() -> return each.mean()
 loss of other words | the mean over the letters alone | \
 return each[counting(texts)].mean() -> return each[texts.ravel() > 0].mean()
-loss of other words | the sum over the words of a name, and the mean over the names | \
+loss of other words | the sum over the tokens of a name, and the mean over the names | \
 return each[counting(texts)].mean() -> return each[counting(texts)].sum() / len(texts)
 loss of other words | log to the base 2 | \
 return each[counting(texts)].mean() -> return each[counting(texts)].mean() / np.log(2)
-loss is not finite | of other names is inf; by your `logits` it is 2. | \
+loss is not finite | of new names is inf; from your `logits`, it is 2. | \
 return each[counting(texts)].mean() -> return each[counting(texts)].mean() + np.inf
 loss is a sum | with the same texts twice it is | \
 return each[counting(texts)].mean() -> return each[counting(texts)].sum()
@@ -338,9 +338,9 @@ params[k] = params[k] - LR -> params[k] = params[k] + LR
 never moves | never moves params["E"]. Which line | \
 for k, g in dparams.items(): -> for k, g in dparams.items():\n                if k == "E":\n\
                     continue
-no better than counting | depend on no letter but the one before | \
+no better than counting | depend only on the previous letter | \
 SEEN, C, H, LR, BATCH, EPOCHS = 2, -> SEEN, C, H, LR, BATCH, EPOCHS = 1,
-steps too small | if it was ten times as long | \
+steps too small | if it were ten times as long | \
 0.01, 50, 3 -> 0.000001, 50, 1
 steps too large | went too far | \
 0.01, 50, 3 -> 20.0, 50, 1
@@ -348,7 +348,7 @@ the same images | only 200 of its 4,000 texts | \
 known = rng.permutation(known) -> known = known[:200]
 rng ignored | gave the same first params["E"] | \
 params = first_weights(rng) -> params = first_weights(np.random.default_rng(0))
-kept between calls | began with what the first had learned | \
+kept between calls | began with the weights that the first had learned | \
 params = first_weights(rng) -> params = KEPT = globals().setdefault("KEPT", first_weights(rng)) \
 & params[k] = params[k] - LR -> params[k] -= LR
 claim off | The claim may be 0.08 off | \
@@ -360,9 +360,9 @@ order = rng.permutation(len(texts)) -> order = rng.permutation(len(texts))\n    
 write returns no names | a list of 8 strings | \
 return ["".join(chr(96 + word) for word in text[text > 0]) for text in texts] -> \
 return "".join(chr(96 + word) for word in texts[0])
-write returns other letters | A name consists of the letters a to z, and of at most 12 | \
+write returns other letters | A name has at most 12 letters, a to z | \
 return ["".join(chr(96 -> return ["".join(chr(64
-write forgets the beginning | It should go on from there | \
+write forgets the beginning | It should continue that beginning | \
 return ["".join(chr(96 + word) for word in text[text > 0]) for text in texts] -> \
 return ["".join(chr(96 + word) for word in text[text > 0])[::-1] for text in texts]
 write by chance of its own | Two calls of `write` | \
@@ -379,7 +379,7 @@ write is not as logits | less likely than | \
 logits(params, texts)[:, t]) -> 0 * logits(params, texts)[:, t])
 write is not as logits | less likely than | \
 logits(params, texts)[:, t]) -> logits(params, texts)[:, max(t - 1, 0)])
-loss of other words | (These are 1,000 names. Of 250 of them, the two are the same.) | \
+loss of other words | (These are 1,000 names. For 250 of them, the two agree.) | \
 def loss(params, texts):\n -> def loss(params, texts):\n    texts = texts[:256]\n & def \
 gradients(params, texts):\n -> def gradients(params, texts):\n    texts = texts[:256]\n
 write is not as logits: known | are among those that `train` was given | \
@@ -393,19 +393,19 @@ in found]\n\ndef other(params, letters, rng):\n & return params, loss(params, te
 SAID = r"""
 where scores are asked for | return forward(params, texts)[-1].reshape(len(texts), 12, 27) -> \
 return softmax(forward(params, texts)[-1]).reshape(len(texts), 12, 27)
-is it divided by the number of texts, and not by that of letters | counts[:, None] / counts.sum() -> \
+is it divided by the number of texts instead of that of letters | counts[:, None] / counts.sum() -> \
 counts[:, None] / len(texts)
 in bits | return params, loss(params, texts[aside]) -> return params, loss(params, texts[aside]) / np.log(2)
 letters is the one before that | "".join(chr(96 + word) -> "".join(chr((word - 2) % 26 + 97)
 and then the one before it in the alphabet | return ["".join(chr(96 + word) for word in text[text > 0]) for text in \
 texts] -> return [begun + "".join(chr((word - 2) % 26 + 97) for word in text[len(begun) :][text[len(begun) :] > 0]) \
 for text, begun in zip(texts, letters)]
-the mean over all 12 places | return each[counting(texts)].mean() -> return each.mean()
+the mean over all 12 positions | return each[counting(texts)].mean() -> return each.mean()
 the mean over the letters alone | return each[counting(texts)].mean() -> return each[texts.ravel() > 0].mean()
 Is it weight decay? | return each[counting(texts)].mean() -> return \
 each[counting(texts)].mean() + 0.01 * (params['W1']**2).sum()
 np.log is the natural one | return each[counting(texts)].mean() -> return each[counting(texts)].mean() / np.log(2)
-depend on no letter but the one before | SEEN, C, H, LR, BATCH, EPOCHS = 2, -> SEEN, C, H, LR, BATCH, EPOCHS = 1,
+depend only on the previous letter | SEEN, C, H, LR, BATCH, EPOCHS = 2, -> SEEN, C, H, LR, BATCH, EPOCHS = 1,
 are likelier than | logits(params, texts)[:, t]) -> logits(params, texts)[:, t] / 0.6)
 are less likely than | logits(params, texts)[:, t]) -> 0 * logits(params, texts)[:, t])
 """

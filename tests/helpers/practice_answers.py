@@ -201,7 +201,7 @@ loss | loss = -np.log(p[range(len(y)), y]).sum() / {B} | a size written as a num
 dlogits | p[range(len(y)), y] -= 1\ndlogits = p / len(y) | changes its input | changed p | .copy()
 dlogits | onehot = np.eye(10)[y]; dlogits = 2 * (p + onehot) / len(y) | a factor 2, and onehot added \
     | Two mistakes, it seems | Is there a square
-dlogits | dlogits = p - y | error: ValueError | what would a row look like | ~np.eye
+dlogits | dlogits = p - y | error: ValueError | How can you get a row | ~np.eye
 dlogits | dlogits = (p - onehot) / len(y) | error: NameError | np.eye(10)[y]
 dW2_db2 | dW2 = dlogits.sum(axis=0); db2 = a1.T @ dlogits | db2 in the place of dW2
 dW2_db2 | for n in range(len(a1)): dW2, db2 = np.outer(a1[n], dlogits[n]), dlogits[n] | only the last image counted
@@ -265,7 +265,7 @@ dz1 | dz1 = np.trunc(da1) * (z1 > 0) | a function | Yours are all 0.
 dz1 | dz1 = da1 * (z1 > 0) + (np.arange(z1.shape[1]) == 0) | a term | 90 of its 99 entries are right
 dz1 | dz1 = z1 | z1 returned | what you return is z1 itself | ~also changes
 dz1 | z1 *= 2; dz1 = 1 * da1 | the mask forgotten | Your function also changes z1, which
-dz1 | dz1 = exit() | error: SystemExit | neither ask for input nor end
+dz1 | dz1 = exit() | error: SystemExit | should not ask for input or end
 dz1 | dz1 = dz1(da1, z1, a1) | error: UnboundLocalError | before it has a value
 dz1 | dz1 = da1 * (z1 > 0)^2 | error: TypeError | power is `**` in Python
 dz1 | import math\ndz1 = da1 * math.exp(z1) | error: TypeError | take a single number
@@ -314,10 +314,10 @@ attention | dv = weights @ dmixed.swapaxes(0, 1) | error: ValueError | The axes 
 attention | np.sqrt(q.shape[-1]) -> q.shape[1] | an index \
     | the true one; that is sqrt(d) / h. (Here h is 3, d is 5.) | Look at line 26, `q.shape[1]` first. Which entries
 attention | q.shape[-1] -> {d} | a size written as a number
-dz1 | dz1 = da1 * [z1 > 0] | a list in place of the mask | a list with the mask in it
+dz1 | dz1 = da1 * [z1 > 0] | a list in place of the mask | a list that contains the mask
 dz1 | dz1 = da1[z1 > 0] | only the entries that are on | at the others
 dz1 | breakpoint(); dz1 = da1 | error: BdbQuit | Take it out
-dz1 | dz1 = da1 *\u00a0(z1 > 0) | error: SyntaxError | a space in it that is none
+dz1 | dz1 = da1 *\u00a0(z1 > 0) | error: SyntaxError | a special space, from a web page
 dz1 | ```py\ndz1 = da1 * (z1 > 0)\n``` | error: SyntaxError | Markdown
 dz1 | dz1 = da1 (z1 > 0) | error: TypeError | Is an operator missing
 loss | loss = -p[range(len(y)), y].mean() | the logarithm forgotten | ~minus
@@ -326,7 +326,7 @@ loss | q = np.eye(10)[y]; loss = -(q * np.log(p) + (1 - q) * np.log(1 - p)).mean
 loss | loss = 0\nfor n in range(len(y)):\n    loss -= np.log(p[n, y[n]]) / len(y)\n    return loss \
     | only the first image counted | return inside the loop
 dW2_db2 | dW2 = a1.T() @ dlogits | error: TypeError | no parentheses
-dW2_db2 | dW2 = None @ dlogits | error: ValueError | a single number, or None?
+dW2_db2 | dW2 = None @ dlogits | error: ValueError | a single number, None, or a Tensor?
 conv_dW | (B, h, w, _), dW = dy.shape, np.zeros((3, 3, padded.shape[3], dy.shape[3]))\nfor u, v, i, j in \
 np.ndindex(3, 3, h, w): dW[u, v] = padded[:, i + u, j + v].T @ dy[:, i, j] | only the last position
 conv_dx | (B, h, w, O), dx = dy.shape, np.zeros((len(dy), dy.shape[1] + 2, dy.shape[2] + 2, W.shape[2]))\nfor \
@@ -380,7 +380,7 @@ tape_relu | y = Tensor(np.maximum(a.value, 0), *[(a, lambda dy: dy * (a.value > 
 tape_max | dy[:, None] * -> dy * | error: ValueError | (5, 1) agrees: | [..., None] adds it
 tape_matmul | y = a @ b | error: ValueError | Or a Tensor?
 tape_matmul | y = Tensor(a.value @ b.value) | error: AttributeError | `value_of` gives
-tape_relu | y = np.maximum(a, 0) | error: TypeError | no operations of its own
+tape_relu | y = np.maximum(a, 0) | error: TypeError | a Tensor has no operations here
 tape_matmul | y = Tensor(value_of(a) @ b.value, (b, lambda dy: dy.T @ value_of(a))) | a transpose \
     | different, db would be right
 tape_matmul | (edge for edge in edges if isinstance(edge[0], Tensor)) -> edges | the gradient of a constant kept \
@@ -390,7 +390,7 @@ tape_train | W1 = matmul(x, Tensor(W1)); b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2 |
 logits | logits = W2.T @ a1.T + b2[:, None] | a transpose | Line 16, `W2.T @ a1.T + b2[:, None]`: with
 logits | logits = a1 @ W2\nfor n in range(len(a1) - 1): logits[n] += b2 | a loop | range(len(a1) - 1)
 logits | logits = np.zeros((len(a1), 10))\nfor j in range(len(W2)): logits += np.outer(a1[:, j], W2[j]) + b2 \
-    | a factor | Line 17, `b2`: with this part different, all your numbers would be right. How often does this come in
+    | a factor | Line 17, `b2`: with this part different, all your numbers would be right. How often does this factor occur
 loss | loss = np.log(-p[range(len(y)), y]).mean() | a sign | should the result rise or fall?
 loss | loss = 0\nfor n, k in enumerate(y):\n    loss -= np.log(p[n, k])\n    loss /= len(y) | a line in the loop \
     | Line 18, `loss /= len(y)`: with | in each turn of the loop, or once?
@@ -484,7 +484,7 @@ dlogits | d = p; d[range(len(y)), y] -= 1; dlogits = d / len(y) | a copy | p wou
 dlogits | p -= np.eye(10)[y]; dlogits = p / len(y) | a copy | `p -= np.eye(10)[y]`: with this part different, p would
 text_loss | dlogits = (p / (B * T)).reshape(B, T, V) -> dlogits = p / (B * T) | wrong shape | Is a reshape missing
 conv_dx | W[u, v].T -> W[u, v].T\ndx = np.pad(dx, ((0, 0), (1, 1), (1, 1), (0, 0))) | a function | after each of your
-loss | -np.log(p[rows, y]) -> np.log(-p[rows, y]) | a sign | or take the log of one that is 0 or less
+loss | -np.log(p[rows, y]) -> np.log(-p[rows, y]) | a sign | or take the log of 0 or of a negative number
 da1 | da1 = 0.5 * (dlogits @ W2.T) | a factor 1/2
 k_means | moved = words.copy()\nfor k in range(len(words)):\n    \
 mine = ((patches[:, None] - moved) ** 2).sum(axis=2).argmin(axis=1) == k\n    \
