@@ -1,14 +1,14 @@
-"""Write the derivatives yourself; they are marked, and the usual mistakes are named.
+"""Write the derivatives yourself. This program marks them, and names the usual mistakes.
 
-    python practice.py              the current exercise: what to write and where; marks it
-    python practice.py 7            to exercise 7; its name, dz1, works too
-    python practice.py --watch      marks it again whenever you save the file
-    python practice.py COMMAND      one of the commands below; `python practice.py COMMAND -h` explains it
+    python practice.py              show the current exercise, and mark it
+    python practice.py 7            go to exercise 7; its name, dz1, works too
+    python practice.py --watch      mark it again whenever you save the file
+    python practice.py COMMAND      run one of the commands below; `python practice.py COMMAND -h` explains it
 
 Your files are in my_practice, which git ignores: an update of the repository never touches them.
 
-With --exercises FOLDER, all of this is about the exercises of somebody else. Their files are run as they are: use only
-a folder that you trust as you trust a program. Your files are then beside that folder, in my_FOLDER.
+With --exercises FOLDER, all of this applies to somebody else's exercises. Their files are run as they are: use only
+a folder that you trust like a program. Your files are then next to that folder, in my_FOLDER.
 """
 
 import argparse
@@ -38,28 +38,28 @@ with program.import_guard("requirements-np.txt"):
 
 # {a command: (what may follow it, what it does, what else its own -h says)}
 COMMANDS = {
-    "next": ("", "to the next exercise that has not passed",
-             "If this one has passed, it goes back to what you left out in this part of the list, and then on. It "
+    "next": ("", "go to the next exercise that has not passed",
+             "If the current one has passed, it first goes back to those left out in this part of the list. It "
              "never moves on by itself."),
-    "hint": ("[WHICH]", "one more hint", "There are three for each exercise."),
-    "list": ("", "all exercises, and what is done", ""),
-    "run": ("[WHICH]", "runs the current file as a program (a case, tape_train); trains own_network, own_gpt", ""),
-    "look": ("[WHICH]", "own_network, own_gpt: the first steps of its training, array by array", ""),
-    "reset": ("[WHICH]", "the stub again; what you had is kept beside it", ""),
-    "solution": ("[WHICH]", "after you have passed, or after the third hint: the lines, and why", ""),
-    "train": ("", "makes one program of your lines for the MLP, my_practice/my_network.py, and runs it", ""),
-    "prove": ("[NETWORK]", "your lines and PyTorch take the same 200 steps, side by side: is it the same run?", ""),
-    "read": ("PICTURE", "your own network, of exercise own_network, reads a photograph or a drawing", ""),
-    "review": ("[WHICH]", "what you have passed comes back after some days: write it again",
-               "So do the faults that you have found: `python practice.py review fault` brings one back now."),
-    "fault": ("[PLACE SUSPECT]", "a copy of the project with a fault in it, my_practice/fault: find it there",
-              "Then say where and what it is: `python practice.py fault mlp_np.py:61 gradient`. Once it is found, "
-              "`fault` hands out the next, from easy to hard, of the networks whose exercises you have begun."),
-    "mark": ("FOLDER", "for a teacher: the work of a class as a table (CSV)",
-             "It runs what people wrote: in a sandbox where bubblewrap works, and elsewhere with your rights."),
-    "check": ("FILE", "for whoever writes an exercise: does its file do what it says?",
-              "It compares the derivatives with central differences of LOSS, and the other results with those of the "
-              "function that draws the inputs. It runs each row of MISTAKES, and changes one thing in the answer, "
+    "hint": ("[WHICH]", "show one more hint", "There are three for each exercise."),
+    "list": ("", "show all exercises, and which are done", ""),
+    "run": ("[WHICH]", "run the current file as a program (a case, tape_train); train own_network, own_gpt", ""),
+    "look": ("[WHICH]", "for own_network, own_gpt: show the first training steps, array by array", ""),
+    "reset": ("[WHICH]", "restore the stub; your file is kept beside it", ""),
+    "solution": ("[WHICH]", "show the right lines, and why; after you have passed, or after the third hint", ""),
+    "train": ("", "join your lines for the MLP into one program, my_practice/my_network.py, and run it", ""),
+    "prove": ("[NETWORK]", "take the same 200 steps with your lines and with PyTorch: do the two runs agree?", ""),
+    "read": ("PICTURE", "let your own network (exercise own_network) read a photograph or a drawing", ""),
+    "review": ("[WHICH]", "write an exercise again that you passed some days ago",
+               "Faults that you have found come back, too: `python practice.py review fault` brings one back now."),
+    "fault": ("[PLACE SUSPECT]", "make a copy of the project with a fault to find: my_practice/fault",
+              "Then name the line and the suspect: `python practice.py fault mlp_np.py:61 gradient`. Once it is found, "
+              "`fault` hands out the next, from easy to hard, for the networks whose exercises you have begun."),
+    "mark": ("FOLDER", "for a teacher: mark the work of a class, as a table (CSV)",
+             "It runs other people's code: in a sandbox where bubblewrap works, and elsewhere with your rights."),
+    "check": ("FILE", "for authors of exercises: check that a file does what it says",
+              "It compares derivatives with central differences of LOSS, and other results with those of the "
+              "function that draws the inputs. It runs each row of MISTAKES, and makes single changes to the answer, "
               "again and again. FILE is in exercises/, or in the folder that --exercises names; an exercise's name "
               "works, too. The exit status is 0 if there is nothing to look at, and 1 if something is wrong."),
 }  # fmt: skip
@@ -81,8 +81,8 @@ def parse_options(argv=None):
     The options that all commands have may stand before the command, too.
     """
     shared_parser = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    shared_parser.add_argument("--folder", type=parse_folder, help="where your files are (my_practice)")
-    text = "other exercises than this project's; their files are run"
+    shared_parser.add_argument("--folder", type=parse_folder, help="the folder of your files (default: my_practice)")
+    text = "use the exercises of this folder instead of this project's; their files are run"
     shared_parser.add_argument("--exercises", type=parse_folder, metavar="FOLDER", help=text)
     options = argparse.Namespace(folder=None, exercises=None)
     _, words = shared_parser.parse_known_args(argv, options)
@@ -139,7 +139,7 @@ def make_parser(shared_parser):
         parents=[shared_parser],
     )
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
-    text = "The exercise of that number or name, or the current one: what to write and where; marks it."
+    text = "Show the exercise of that number or name, or the current one, and mark it."
     commands.add_parser(EXERCISE, usage="practice.py [WHICH] [options]", description=text, parents=[shared_parser])
     for name, (words, help, details) in COMMANDS.items():
         usage = " ".join(["practice.py", name, *words.split(), "[options]"])
@@ -150,24 +150,26 @@ def make_parser(shared_parser):
         for name in command_names.split():
             commands.choices[name].add_argument(option, **settings)
 
-    text = "the number or name of an exercise; without one, it is the current one"
+    text = "the number or name of an exercise (default: the current one)"
     add(f"{EXERCISE} hint run look reset solution review", "which", nargs="?", metavar="WHICH", help=text)
-    text = "mlp (if you name none), resnet, vit, gpt, llama; tape: with your own tape; or a chapter: with its lines"
+    text = "mlp (the default), resnet, vit, gpt, llama; tape: with your own tape; or a chapter: with its lines"
     add("prove", "network", nargs="?", metavar="NETWORK", help=text)
     add("read", "picture", nargs="?", metavar="PICTURE", help="a file")
-    add("fault", "place", nargs="?", metavar="PLACE", help="a file and a line: mlp_np.py:61")
-    add("fault", "suspect", nargs="?", metavar="SUSPECT", help="what is wrong there: a word that `fault` lists")
-    add("mark", "submissions", nargs="?", metavar="FOLDER", help="it has a folder or an archive for each person")
+    add("fault", "place", nargs="?", metavar="PLACE", help="a file and a line, such as mlp_np.py:61")
+    add("fault", "suspect", nargs="?", metavar="SUSPECT", help="the kind of fault: a word that `fault` lists")
+    add("mark", "submissions", nargs="?", metavar="FOLDER", help="a folder with a folder or an archive for each person")
     add("check", "file", nargs="?", metavar="FILE", help="the file of an exercise, or its name")
-    add(f"{EXERCISE} next", "--watch", action="store_true", help="mark again whenever the file is saved")
+    add(f"{EXERCISE} next", "--watch", action="store_true", help="mark again whenever you save the file")
     seed = {"type": integer(0, 2**64 - 1), "metavar": "N"}
-    add(f"{EXERCISE} next review mark check", "--seed", help="the inputs of an earlier run, which printed N", **seed)
-    add("fault", "--seed", help="another fault, the same one for the same N", **seed)
-    text = "show all that your code printed, and not the beginning"
+    add(
+        f"{EXERCISE} next review mark check", "--seed", help="use the inputs of an earlier run, which printed N", **seed
+    )
+    add("fault", "--seed", help="choose a fault by a number: the same fault for the same N", **seed)
+    text = "show everything that your code printed, not only the beginning"
     add(f"{EXERCISE} next review", "--printed", action="store_true", help=text)
-    add("mark", "--only", metavar="NAMES", help="mark only these: dz1,da1 or chapter2")
-    add("mark", "--out", metavar="FILE", help="write the table into this file, and not onto the screen: marks.csv")
-    add("mark", "--feedback", metavar="DIR", help="also write what is said to each person, into this folder")
+    add("mark", "--only", metavar="NAMES", help="mark only these exercises: dz1,da1 or chapter2")
+    add("mark", "--out", metavar="FILE", help="write the table into this file, such as marks.csv, not onto the screen")
+    add("mark", "--feedback", metavar="DIR", help="also write the feedback for each person into this folder")
     return parser
 
 
@@ -237,7 +239,9 @@ def choose_exercise(work, asked_exercise, command):
     if command == "next":
         exercise = find_next(work, exercise)
         if exercise is None:
-            raise UserError("from here on nothing is left; `python practice.py list` shows what you left out before")
+            raise UserError(
+                "there is nothing left after this one; `python practice.py list` shows the exercises that you left out"
+            )
     work.store("current", exercise.name)
     work.path(exercise)
     return exercise
@@ -254,14 +258,14 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     if work.new:
         print_text(
             "Welcome. Each exercise is a short file with three dots in it. Replace them with a few lines. "
-            "It is meant to fail at first: nothing is broken. Open the file in your editor, write, save, and "
+            "At first it fails, and that is all right. Open the file in your editor, write, save, and "
             "call `python practice.py` again.\n"
         )
     path = work.path(exercise)
     file_hash = digest(path)
     verdict = mark_and_print(exercise, path, work.catalogue.describe_number(exercise), seed, is_repeat, all_of_it)
     if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == file_hash:
-        print_text("(The file is as it was when it was last marked. Is it saved?)")
+        print_text("(The file has not changed since it was last marked. Did you save it?)")
     work.store("marked", file_hash, exercise)
     message, *further_messages = work.record_verdict(exercise, verdict, file_hash)
     if not verdict.passed:
@@ -273,20 +277,20 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     if exercise.runs:
         print_text(f"`python practice.py run`  {exercise.runs}", "good")
     elif network.EXERCISES.get(exercise.name) is exercise and not list_missing(work):
-        print_text("`python practice.py train`  now let your lines learn to read", "good")
+        print_text("`python practice.py train`  lets your lines learn to read", "good")
     networks = prove.PROOFS if work.catalogue is OURS else {}
     for network_name, proofs in networks.items():
         used = set()
         for proof in proofs:
             used.update(proof.exercises)
         if exercise.name in used and all(work.has_passed(e) for e in work.catalogue.exercises if e.name in used):
-            print_text(f"`python practice.py prove {network_name}`  is it the same run as PyTorch's?", "good")
+            print_text(f"`python practice.py prove {network_name}`  checks that it is the same run as in PyTorch", "good")
     if work.catalogue is OURS and exercise.reads:
-        print_text("`python practice.py read YOUR_PICTURE`  and let it read your handwriting", "good")
+        print_text("`python practice.py read YOUR_PICTURE`  lets it read your handwriting", "good")
     next_exercise = find_next(work, exercise)
     if next_exercise:
         number = work.catalogue.number(next_exercise)
-        print_text(f"`python practice.py next`  to exercise {number}: {next_exercise.title}")
+        print_text(f"`python practice.py next`  goes to exercise {number}: {next_exercise.title}")
 
 
 def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, all_of_it=False):
@@ -303,7 +307,7 @@ def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, all_of_i
         print_text(verdict.text, "bad" if is_begun else None)
         print_text(f"\nStuck? `python practice.py hint {exercise.name}`", "quiet" if is_begun else None)
         if verdict.drawn:
-            print_text(f"(Each call draws new inputs. For these again: add --seed {seed})", "quiet")
+            print_text(f"(Each call draws new inputs. To get these again, add --seed {seed})", "quiet")
     lines = verdict.printed.rstrip().splitlines()
     n_shown = len(lines) if all_of_it else max(FEW, exercise.kind.count_printed_lines(exercise))
     print_output(lines, n_shown)
@@ -317,7 +321,7 @@ def print_output(lines, n_shown):
         print(*lines[:n_shown], sep="\n")
     if len(lines) > n_shown:
         print_text(
-            f"... and {len(lines) - n_shown} lines more: add --printed. (Of an array, its shape often says enough.)",
+            f"... and {len(lines) - n_shown} more lines: add --printed. (The shape of an array often says enough.)",
             "quiet",
         )
 
@@ -345,7 +349,9 @@ def review_again(work, exercise, seed=None, all_of_it=False):
     if not exercise and not waiting:
         if drill.choose_again(work, is_due=True):
             return review_fault(work)
-        print_text("Nothing is due for review. `python practice.py review NAME` brings back any that has passed.")
+        print_text(
+            "Nothing is due for review. `python practice.py review NAME` brings back any exercise that has passed."
+        )
         return
     exercise = exercise or work.catalogue.find_exercise(waiting[0])
     if exercise.name not in work.progress["passed"]:
@@ -362,8 +368,8 @@ def review_again(work, exercise, seed=None, all_of_it=False):
     )
     if verdict.name in UNFINISHED:
         print_text(
-            "\nWrite it again, from memory, in this file, and call `python practice.py review` to have it marked. "
-            "Your first file stays as it is."
+            "\nWrite it again from memory, in this file, and call `python practice.py review` to have it marked. "
+            "Your first file does not change."
         )
         return
     print_text(work.record_review(exercise, verdict), "good" if verdict.passed else None)
@@ -383,7 +389,9 @@ def train(work):
     """
     missing = list_missing(work)
     if missing:
-        raise UserError(f"train needs lines that have passed, unchanged since; still to do: {', '.join(missing)}")
+        raise UserError(
+            f"train needs lines that have passed and are unchanged; still to do: {', '.join(missing)}"
+        )
     source_code = network.make_program([work.path(network.EXERCISES[name]) for name in network.HOLES]).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != source_code:
@@ -391,26 +399,26 @@ def train(work):
     with atomic_write(path) as file:
         file.write(source_code)
     print_text(
-        f"{relative_path(path)} is a whole network now, and every derivative in it is yours. It runs:\n", "strong"
+        f"{relative_path(path)} is now a whole network, and every derivative in it is yours. It runs:\n", "strong"
     )
     command = [sys.executable, path.resolve()]
     status = runner.run_program(command, path.name, cwd=ROOT, env=os.environ | ONE_THREAD)
     if status == 0:
         print_text(
-            "\nNobody told it what a 7 looks like. It only followed the derivatives. The file needs nothing of this "
-            "project but the images. Open it, change a line, guess what happens, and run it again in the repository's "
+            "\nNobody told it what a 7 looks like. It only followed the derivatives. The file needs only the images "
+            "of this project. Open it, change a line, guess what happens, and run it again in the repository's "
             f"folder: `python {relative_path(path)}`",
             "good",
         )
         weights_path = relative_path(path.with_suffix(".npz"))
         print_text(
-            f"\nWhat it has learned is in {weights_path}. Let it read your handwriting, look inside or, with npm, put "
+            f"\nThe trained network is in {weights_path}. Let it read your handwriting, look inside or, with npm, put "
             "it into the page:\n"
         )
         page = relative_path(work.folder / "page.html")
         for call in ("predict.py YOUR_PICTURE", "look.py", f"-m page.build --out {page}"):
             print_text(f"    python {call} --weights {weights_path}")
-        print_text("\nIs it the same run as PyTorch's? `python practice.py prove`", "good")
+        print_text("\nIs it the same run as in PyTorch? `python practice.py prove`", "good")
     return status
 
 
@@ -437,7 +445,7 @@ def review_fault(work):
     """
     name = drill.choose_again(work)
     if name is None:
-        raise UserError("no fault has been found yet: `python practice.py fault` hands one out")
+        raise UserError("you have found no fault yet: `python practice.py fault` hands one out")
     faulty.hand_out(work.folder / "fault", name)
     explain_fault(work, name)
 
@@ -445,16 +453,19 @@ def review_fault(work):
 def explain_fault(work, name):
     """Say what to do with the fault that has been handed out, and how many are found."""
     folder = relative_path(work.folder / "fault")
-    print_text(f"{folder} is a copy of the project, and one of its lines is wrong.", "strong")
+    print_text(f"{folder} is a copy of the project with one wrong line.", "strong")
     print_text(
-        "Go there, train, and find it as docs/debugging.md says: "
+        "Go there, train, and find the line with the steps of docs/debugging.md: "
         f"`cd {folder}`, then `{faulty.make_command(name)}`. Compare with "
-        "the same commands here, and not the files: that would find it, and teach nothing."
+        "the same commands here. Do not compare the files: that would find the line, but teach nothing."
     )
     print_text("\nThe suspects:\n")
     for word, meaning in faults.SUSPECTS.items():
         print_text(f"    {word:14} {meaning}")
-    print_text("\nWhen you know it, here: `python practice.py fault mlp_np.py:61 gradient`. Another one: --seed N")
+    print_text(
+        "\nWhen you know it, call here: `python practice.py fault mlp_np.py:61 gradient`. For a "
+        "different fault, add --seed N"
+    )
     print_text(f"\n{drill.count_found(work)}")
 
 
@@ -492,7 +503,7 @@ def read_picture(work, picture):
     path = work.folder / f"{exercise.name}.py"
     weights = relative_path(work.folder / "my_network.npz")
     if not classroom.is_written(exercise, path):
-        instead = f"; what `train` made of your lines reads by `python predict.py {picture} --weights {weights}`"
+        instead = f"; the program that `train` made reads with `python predict.py {picture} --weights {weights}`"
         raise UserError(f"exercise {exercise.name} is not written yet{instead * Path(weights).exists()}")
     weights_path = path.with_suffix(".npz")
     is_trained = weights_path.exists() and weights_path.stat().st_mtime > path.stat().st_mtime
@@ -529,8 +540,8 @@ def print_hint(work, exercise):
         print_text(f"Hint {i + 1} of {len(exercise.hints)}: {text}\n", None if i == n_shown - 1 else "quiet")
     if n_shown == before:
         docs = exercise.docs
-        print_text("That was the last one." + (f" The derivation is in {docs}." if docs else ""))
-        print_text("`python practice.py solution` shows how it is done. (The list will say that you have seen it.)")
+        print_text("That was the last hint." + (f" The derivation is in {docs}." if docs else ""))
+        print_text("`python practice.py solution` shows the lines. (The list will say that you have seen them.)")
     work.store("hints", n_shown, exercise)
 
 
@@ -561,7 +572,8 @@ def print_due(work):
     n_due = len(review.list_due(work.progress))
     if n_due:
         verb = "is" if n_due == 1 else "are"
-        print_text(f"\n{n_due} of what you have passed {verb} due: `python practice.py review`", "good")
+        print_text(f"\n{n_due} passed {verb} due for review: "
+            f"`python practice.py review`", "good")
 
 
 def run_file(work, exercise, *arguments):
@@ -572,7 +584,7 @@ def run_file(work, exercise, *arguments):
     status = runner.run_program([sys.executable, *module_options, path, *arguments], path.name, env=environment)
     if not exercise.is_program and status == 0:
         n = work.catalogue.number(exercise)
-        print_text(f"Exercise {n} is a function and prints nothing by itself; `python practice.py` marks it.")
+        print_text(f"Exercise {n} is a function, and prints nothing by itself; `python practice.py` marks it.")
     return status
 
 
@@ -582,7 +594,7 @@ def look(work, exercise):
     Raises UserError if the exercise is of another kind.
     """
     if exercise.kind.looks and not classroom.is_written(exercise, work.path(exercise)):
-        raise UserError(f"{exercise.name} is not written yet: there is nothing to look at")
+        raise UserError(f"{exercise.name} is not written yet: there is nothing to show")
     if not exercise.kind.looks:
         raise UserError("look is for own_network and own_gpt: `python practice.py look own_network`")
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.make_python_path()}
@@ -596,7 +608,7 @@ def reset_file(work, exercise):
     path = work.folder / f"{exercise.name}.py"
     if path.exists():
         rename_old_file(path)
-    print_text(f"{relative_path(work.path(exercise))} is as it was at first.")
+    print_text(f"{relative_path(work.path(exercise))} is the stub again.")
 
 
 def rename_old_file(path):
@@ -612,7 +624,7 @@ def rename_old_file(path):
             if new_path.exists():
                 continue
             path.rename(new_path)
-        print_text(f"What you had is kept in {relative_path(new_path)}")
+        print_text(f"Your file is kept in {relative_path(new_path)}")
         return
 
 

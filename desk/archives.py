@@ -138,7 +138,7 @@ def iter_tar_members(archive_path, budget):
                 return content
 
             if count >= 10 * MOST_MEMBERS:
-                raise UserError("it has too many files to be looked through to its end")
+                raise UserError("it has too many files to look through")
             if info.isfile():  # and no link
                 yield info.name, info.size, read
 
@@ -185,7 +185,7 @@ def explain_error(error, path=""):
     if isinstance(error, UserError):
         return str(error).replace(str(path), "it").removeprefix("cannot read it: ") if path else str(error)
     if isinstance(error, NotImplementedError):
-        return "it is compressed in a way that is not known here: ask for an ordinary ZIP file"
+        return "its kind of compression is not known here: ask for an ordinary ZIP file"
     if isinstance(error, MemoryError):
         return "it takes too much memory"
     return getattr(error, "strerror", None) or "it is damaged"  # zipfile and tarfile have many kinds

@@ -91,7 +91,7 @@ def write_table(table_file, catalogue, class_folder, seed, only, feedback):
     if feedback is not None:
         feedback_folder = Path(feedback).resolve()
         if not str(feedback) or feedback_folder.is_relative_to(Path(class_folder).resolve()):
-            raise UserError("--feedback needs a folder outside of the hand-ins, whose names it uses")
+            raise UserError("--feedback needs a folder outside the hand-ins, because it uses the same names")
         feedback_folder.mkdir(parents=True, exist_ok=True)
     failure = sandbox.find_failure()
     if failure:
@@ -99,7 +99,7 @@ def write_table(table_file, catalogue, class_folder, seed, only, feedback):
         sandbox_text = f"No sandbox: {failure}. The files run with your rights."
     else:
         hidden_folders = (Path(class_folder),)
-        sandbox_text = "Each file runs in a sandbox, by bubblewrap: without a network, and with one hand-in in sight."
+        sandbox_text = "Each file runs in a sandbox (bubblewrap), without a network, and sees only its own hand-in."
     print(sandbox_text, file=sys.stderr, flush=True)
     table_file.write("\ufeff")
     table = csv.writer(table_file, lineterminator="\n")
@@ -118,7 +118,7 @@ def write_table(table_file, catalogue, class_folder, seed, only, feedback):
             rows.append(cells)
             table.writerow([person_name, n_passed, escape_cell(note), *(cell.words for cell in cells)])
             table_file.flush()
-            remark = f" ({escape_cell(join_names(passed_over))}: no exercise's name)" if passed_over else ""
+            remark = f" ({escape_cell(join_names(passed_over))}: not the name of an exercise)" if passed_over else ""
             print(f"{person_name}: {n_passed} of {len(exercises)}{remark}", file=sys.stderr, flush=True)
             if feedback:
                 texts = []
@@ -171,7 +171,7 @@ def give_feedback(feedback_folder, person_name, text):
     path = Path(feedback_folder) / f"{short}.txt"
     try:
         if path.is_symlink() or (path.is_file() and not read_file(path, LARGEST).startswith(HEADING.encode())):
-            raise UserError(f"{path.name} is there already, and no feedback of the marker's")
+            raise UserError(f"{path.name} exists already, and is not feedback from the marker")
         with atomic_write(path) as file:
             file.write(f"{HEADING}{text}\n".encode(errors="replace"))
     except (OSError, UserError) as error:
@@ -196,7 +196,10 @@ def list_people(class_folder):
         if path.is_dir() or is_archive(path) or is_python(path) or path.name.lower().endswith(CLOSED):
             people.append(path)
         else:
-            print(f"{escape_cell(path.name)} is left out: no folder, archive or Python file", file=sys.stderr)
+            print(
+                f"{escape_cell(path.name)} is left out: it is not a folder, an archive or a Python file",
+                file=sys.stderr,
+            )
     if not people:
         raise UserError("mark needs a folder with a folder or an archive for each person: practice.py mark FOLDER")
     return people
@@ -285,7 +288,7 @@ def find_files(catalogue, person, unpack_folder=None):
     for name, ranked_paths in candidates.items():
         count = count_versions([path for (is_empty, *_), path in ranked_paths if not is_empty])
         if count > 1:
-            choices[name] = f"{name}: of {count} different files, {labels[files[name]]} was marked"
+            choices[name] = f"{name}: there are {count} different files, and {labels[files[name]]} was marked"
     return files, shown_solutions, passed_over, reasons, choices
 
 

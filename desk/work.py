@@ -44,7 +44,7 @@ class Work:
                 values = saved_progress.get(key, {}).items()
                 progress[key] = {name: kind(value) for name, value in values if name in exercises_by_name}
         except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
-            raise UserError(f"{self.file} is damaged: delete it; your exercises are not affected") from None
+            raise UserError(f"{self.file} is damaged: delete it; your files of exercises stay") from None
         return progress
 
     def store(self, key, value, exercise=None):
@@ -105,21 +105,21 @@ class Work:
         texts += filter(None, [verdict.text, getattr(exercise, "on_digits", "")])
         if mistake:
             old_lines, new_lines = extract_differences(first_lines, verdict.typed)
-            sentence = f"You wrote\n\n{old_lines}\n\nand now" if old_lines else "What was not yet there is"
+            sentence = f"You wrote\n\n{old_lines}\n\nand now" if old_lines else "The new part is"
             sentence = (
-                f"{sentence}\n\n{new_lines}" if new_lines else f"You wrote\n\n{old_lines}\n\nand have taken it out."
+                f"{sentence}\n\n{new_lines}" if new_lines else f"You wrote\n\n{old_lines}\n\nand have removed it."
             )
-            texts.append(f"\nOn the way there was a mistake: {mistake}. {sentence}")
+            texts.append(f"\nYour first lines had a mistake: {mistake}. {sentence}")
         if mistake and question:
             texts.append(f"\nWhy was it wrong? The marker said: {question}")
-            texts.append("(Answer in a word or two, for yourself. Nothing is marked.)")
+            texts.append("(Answer in a word or two, for yourself. This is not marked.)")
         return texts
 
     def record_review(self, exercise, verdict):
         """Store when an exercise that was written again comes back; return a text that says so."""
         self.store("due", review.choose_day(self.progress, verdict.passed), exercise)
         if not verdict.passed:
-            return "It comes back until you have written it right."
+            return "It comes back until you write it right."
         self.store("reviewed", "")
         n_left = len(review.list_due(self.progress))
         days = review.days_until(self.progress["due"][exercise.name])
@@ -152,7 +152,7 @@ def writing(folder):
         if not isinstance(error, PermissionError) and error.errno != errno.EROFS:
             raise
         problem = f"{folder}: {error.strerror}"
-        raise UserError(f"{problem}: keep your files elsewhere, `python practice.py --folder DIR`") from None
+        raise UserError(f"{problem}: keep your files in a different folder, `python practice.py --folder DIR`") from None
 
 
 def extract_differences(before, after):

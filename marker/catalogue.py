@@ -142,7 +142,7 @@ class Catalogue:
         if not self.exercises:
             raise UserError(f"there is no exercise in {self.path}")
         raise UserError(
-            f"there is no exercise {name_or_number}: `python practice.py list` shows all of them, -h the commands"
+            f"there is no exercise {name_or_number}: `python practice.py list` shows all exercises, -h the commands"
         )
 
 

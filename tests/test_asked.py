@@ -389,7 +389,7 @@ def test_in_the_sandbox_there_is_no_network_and_nothing_of_others(tmp_path, caps
     feedback = tmp_path / "said"
     assert not practice.main(["mark", str(folder), "--only", "dz1,own_block", "--feedback", str(feedback)])
     said = capsys.readouterr()
-    assert "Each file runs in a sandbox, by bubblewrap" in said.err
+    assert "Each file runs in a sandbox (bubblewrap)" in said.err
     ada, ben, eve = said.out.splitlines()[1:]
     assert ada == "ada,2,,passed,passed" and ben == "ben,0,,the mask forgotten," and eve == "eve,0,,error: ValueError,"
     assert "I found []" in (feedback / "eve.txt").read_text(encoding="utf-8")

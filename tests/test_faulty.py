@@ -118,7 +118,7 @@ def test_the_drill_has_the_networks_that_a_learner_has_met(tmp_path):
 
 def test_a_fault_that_was_found_comes_back_after_a_week(tmp_path, monkeypatch):
     work = Work(tmp_path, OURS)
-    with pytest.raises(UserError, match="no fault has been found yet"):
+    with pytest.raises(UserError, match="you have found no fault yet"):
         practice.main(["review", "fault", "--folder", str(tmp_path)])
     drill.note_found(work, "uphill")
     assert drill.choose_again(work) == "uphill" and drill.choose_again(work, is_due=True) is None

@@ -244,7 +244,11 @@ def test_a_counterexample_is_made_small():
         w = 2 * x.T @ (x @ params["w"]) / len(x)
         return {"w": w + (x[:, 2] > 1).any() * (np.arange(4) == 1)}
 
-    with pytest.raises(Wrong, match=r"One of the texts alone shows it, that is 0 except for (\S+) at 2: for entry \[1\]"):
+    with pytest.raises(
+        Wrong,
+        match=r"One of the texts alone shows it, that is 0 except for (\S+) at 2: for "
+        r"entry \[1\]",
+    ):
         derivatives.check_loss_gradients(squares, gradients, params, [(x,)], rng, "texts")
 
 

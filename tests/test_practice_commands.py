@@ -81,12 +81,12 @@ AFTER_TANH = OURS.find_part(BY_NAME["tanh"])[1][1].name
 # What learners do, and what is then said (not what stands behind a ~): the words that they type; an exercise, and what
 # they write into its file before it is marked; or how many days they wait before they type nothing.
 DAYS = f"""
-+0 | meant to fail at first | Exercise 1 (The MLP, 1 of | logits.py | Nothing is written yet | hint
-hint 1 | Hint 1 of 3 | ~That was the last one.
++0 | At first it fails, and that is all right | Exercise 1 (The MLP, 1 of | logits.py | Nothing is written yet | hint
+hint 1 | Hint 1 of 3 | ~That was the last hint.
 hint | Hint 2 of 3
 solution | has not passed yet
-hint | Hint 3 of 3 | ~That was the last one.
-hint | Hint 3 of 3 | That was the last one. The derivation is in docs/backprop.md, "The forward pass".
+hint | Hint 3 of 3 | ~That was the last hint.
+hint | Hint 3 of 3 | That was the last hint. The derivation is in docs/backprop.md, "The forward pass".
 solution 2 | has not passed yet | `python practice.py hint {SECOND}`; after the third
 logits: logits = np.tanh(3 * (a1 @ W2)) - 2 * b2 | --seed
 logits: logits = a1 @ W2 - b2 | the bias subtracted
@@ -95,7 +95,7 @@ logits: print('begun' + 3000 * chr(10) + 'ended'); logits = a1 @ W2 | Your code 
 logits: logits = a1 @ W2 - b2 | the bias subtracted
 logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: shape ( \
     | Passed. That makes 1 of {len(EXERCISES)}. A new network looks at a \
-    | On the way there was a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
+    | Your first lines had a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
     | Why was it wrong? The marker said: If b2[k] grows by 1 | next | ~practice.py train | ~"The MLP" is done
 +0 | {OURS.describe_number(BY_NAME["logits"])}:
 solution | logits = a1 @ W2 + b2 Each logit is | The derivation: docs/backprop.md, "The | In the project: mlp_np.py:
@@ -129,10 +129,10 @@ case_flat: DIAGNOSIS = rate | Put it in quotes: "rate". | ~The suspects
 
 logits: logits = a1 @ W2 + b2 | Passed. | ~due
 review | Nothing is due
-+7 | 1 of what you have passed is due
++7 | 1 passed exercise is due
 list | The logits of a layer review
 review | Nothing is written yet | call `python practice.py review` to
-review/logits: logits = a1 @ W2 | the bias forgotten | comes back until you have written it right
+review/logits: logits = a1 @ W2 | the bias forgotten | comes back until you write it right
 review | the bias forgotten
 review/logits: logits = a1 @ W2 + b2 | It comes back in 7 days. No more to review
 review | Nothing is due
@@ -148,7 +148,7 @@ review loss | Review of exercise {number("loss")}
 review | Review of exercise {number("loss")}
 review/loss: loss = p | ~kept in
 review logits | Review of exercise {number("logits")} | ~kept in
-review loss | Nothing is written yet | What you had is kept in | review/loss.1.py
+review loss | Nothing is written yet | Your file is kept in | review/loss.1.py
 review logits | Review of exercise {number("logits")} | ~kept in
 
 nonsense | no exercise nonsense
@@ -291,7 +291,7 @@ def test_a_file_finds_the_users_modules_and_has_one_thread(learner, monkeypatch,
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     path = write(learner.folder, "logits")
     path.write_text(f"import mine, mlp_np\n{path.read_text(encoding='utf-8')}")
-    assert learner("run", "logits").stdout.startswith("mine 1\nExercise 1 is a function and prints nothing by itself")
+    assert learner("run", "logits").stdout.startswith("mine 1\nExercise 1 is a function, and prints nothing by itself")
     assert learner.apart(BY_NAME["logits"], path, 0, 8).verdict["printed"] == "mine 1\n"
 
 
@@ -307,7 +307,7 @@ def test_what_a_beginner_meets_first_is_said(learner):
     assert f"\n\n{runner.HOW}: save it, and type in a terminal" in path.read_text(
         encoding="utf-8"
     )  # Run in an editor shows nothing
-    assert "The file is as it was when it was last marked. Is it saved?" in said(path)  # the path is a name, too
+    assert "The file has not changed since it was last marked. Did you save it?" in said(path)  # the path is a name, too
     write_lines("    dz1 = ...\n    dz = da1 * (z1 > 0)\n")
     assert "dz1 is still three dots, and your lines assign to `dz`." in said()
     write_lines("    dz1 = 1 * da1\n    print(np.arange(40.0)[:, None])\n")
@@ -800,7 +800,7 @@ def test_a_tar_file_is_looked_through_up_to_a_limit(tmp_path, monkeypatch):
 
 def test_of_a_tar_file_with_many_members_it_is_said_that_it_has_too_many(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "MOST_MEMBERS", 1)
-    for n, said in ((10, {}), (11, {"n.tar.gz": "it has too many files to be looked through to its end"})):
+    for n, said in ((10, {}), (11, {"n.tar.gz": "it has too many files to look through"})):
         hand_in(path := tmp_path / str(n) / "n.tar.gz", {f"{i}.txt": "" for i in range(n)})
         assert archives.unpack(OURS.by_name, path, tmp_path) == said
 
@@ -884,8 +884,8 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     assert str(tmp_path) not in out
     for person, note in {
         "torn.zip": r"cannot be read: da1.py \(it is damaged\)",
-        "strange.zip": r"cannot be read: notes.py \(it is compressed in a way that is not known here: ask for .*",
-        "squeezed.zip": r"cannot be read: dz1.py \(it is compressed in a way that is not known here: ask for .*",
+        "strange.zip": r"cannot be read: notes.py \(its kind of compression is not known here: ask for .*",
+        "squeezed.zip": r"cannot be read: dz1.py \(its kind of compression is not known here: ask for .*",
         "encrypted.zip": r"cannot be read: dz1.py \(it is encrypted: ask for one without a password\)",
     }.items():
         assert re.fullmatch(note, marks[person]["note"])
@@ -1076,7 +1076,7 @@ def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(lear
         """cleo,0,"cannot be read: ?[2J.zip (it is not a ZIP file, or damaged)",'-1 times,not written,""",
         "dora.zip,1,,passed,,",
     ]
-    assert "bob: 0 of 3 (da1_dz1.py: no exercise's name)" in said.stderr
+    assert "bob: 0 of 3 (da1_dz1.py: not the name of an exercise)" in said.stderr
     tried = said.stderr.partition("commonest mistake\n")[2].splitlines()
     assert [line.split() for line in tried] == [["dz1", "3", "2", "'-1", "times", "(1)"]]
     feedback = (feedback / "=ada.txt").read_text(encoding="utf-8")

@@ -221,7 +221,10 @@ def test_lines_that_cannot_run_are_said_in_a_sentence(name, body, said, tmp_path
 
 
 def test_no_weight_differs_by_more_than_is_said():
-    for apart, words in ((8.1e-15, "9e-15 from mlp_np.py's. You have written"), (2e-12, "rounding errors have grown with the steps")):
+    for apart, words in (
+        (8.1e-15, "9e-15 from mlp_np.py's. You have written"),
+        (2e-12, "rounding errors have grown with the steps"),
+    ):
         said = prove.describe_result(prove.LearnerCode({}), [prove.Step(1.0, 1.0, apart)], "mlp_np.py", [])
         assert "no weight of your network differs by more than" in said and words in said
 

@@ -390,7 +390,7 @@ tape_train | W1 = matmul(x, Tensor(W1)); b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2 |
 logits | logits = W2.T @ a1.T + b2[:, None] | a transpose | Line 16, `W2.T @ a1.T + b2[:, None]`: with
 logits | logits = a1 @ W2\nfor n in range(len(a1) - 1): logits[n] += b2 | a loop | range(len(a1) - 1)
 logits | logits = np.zeros((len(a1), 10))\nfor j in range(len(W2)): logits += np.outer(a1[:, j], W2[j]) + b2 \
-    | a factor | Line 17, `b2`: with this part different, all your numbers would be right. How often does this factor occur
+    | a factor | Line 17, `b2`: with this part different, all your numbers would be right. How often does this
 loss | loss = np.log(-p[range(len(y)), y]).mean() | a sign | should the result rise or fall?
 loss | loss = 0\nfor n, k in enumerate(y):\n    loss -= np.log(p[n, k])\n    loss /= len(y) | a line in the loop \
     | Line 18, `loss /= len(y)`: with | in each turn of the loop, or once?
