@@ -136,7 +136,7 @@ def load(source="mnist", hold_out=0):
     arrays = source.examples()
     if hold_out >= len(arrays[0]):
         n_train = f"the {len(arrays[0])} training {source.noun}"
-        raise UserError(f"--hold-out {hold_out} leaves none of {n_train} to learn from")
+        raise UserError(f"--hold-out {hold_out} leaves none of {n_train} for training")
     if hold_out:
         train = arrays[: len(arrays) // 2]  # images and labels, or tokens; the other half is for testing
         arrays = [array[:-hold_out] for array in train] + [array[-hold_out:] for array in train]

@@ -50,10 +50,10 @@ def main(argv=None):
         help=f"or: test image N (default: {TEST}, a 4 that looks like a 2)",
     )
     add_weights(parser)
-    add("--digit", metavar="D", type=integer(0, 9), help=f"gpt: the digit that it is to write (default: {DIGIT})")
+    add("--digit", metavar="D", type=integer(0, 9), help=f"gpt: the digit to write (default: {DIGIT})")
     patch_help = (
-        "the patch, or in a text the letter, whose attention to draw, counted row by row from 0 (default: vit, the one "
-        "with the most ink; gpt, the one of which it was least sure)"
+        "draw the attention of this patch, or of this letter of a text, counted row by row from 0 (default: vit, the "
+        "patch with the most ink; gpt, the one that it was least sure of)"
     )
     add("--patch", metavar="N", type=integer(0, 4095), help=patch_help)
     add("--out", metavar="DIR", default="learning_curves", help="the folder for the pictures (default: %(default)s)")
@@ -122,11 +122,13 @@ def look_at_writer(model, options, checkpoint, arguments):
     source = options.source
     draw = source.pick_by_kind(images=draw_digit, names=None, texts=draw_text)
     if draw is None:
-        raise UserError(f"look.py draws digits and texts, and {network} writes names: write.py says what")
+        raise UserError(f"look.py draws digits and texts, and {network} writes names: use write.py")
     if source.cut_by:
-        raise UserError(f"look.py draws what it thought of each letter, and {network} writes words of many")
+        raise UserError(
+            f"look.py draws the probabilities of single letters, and {network} writes tokens of several letters"
+        )
     if arguments.picture or arguments.test is not None:
-        raise UserError(f"{network} writes, and reads no picture: --digit D asks it for one")
+        raise UserError(f"{network} writes digits and reads none: choose one with --digit D")
     if arguments.digit is not None and draw is draw_text:
         raise UserError(f"--digit is for a network that writes digits, and {network} writes texts")
     if arguments.patch is not None and arguments.patch >= source.context_length:
@@ -265,7 +267,7 @@ def get_mlp_weights(params, options):
         else f"the {len(largest_units)} of {len(W2)} units whose weights W2 are largest"
     )
     note = (
-        f"{description}, and the {source.kind} that each speaks for most\n"
+        f"{description}, and the {source.kind} that each favours most\n"
         "(fine noise: what is left of the weights before training)"
     )
     return (
@@ -285,7 +287,11 @@ def get_resnet_weights(params, options):
 def get_vit_weights(params, options):
     """Return (rest of a title, images, a label for each, a note): the embedding's weights, one for each channel."""
     kernels = params["embed.W"].T.reshape(-1, options.run.patch, options.run.patch)  # (C, size, size)
-    return "", *select_kernels(kernels), f"what {describe_channels(kernels)} of the embedding multiplies a patch by"
+    return (
+        "",
+        *select_kernels(kernels),
+        f"the weights by which {describe_channels(kernels)} of the embedding multiplies a patch",
+    )
 
 
 def select_kernels(kernels):

@@ -100,8 +100,8 @@ class Optimizer:
         self.update(params, *self.state.values(), grads, lr, momentum, decay, self.steps)
         for name, array in arrays_before.items():
             if params[name] is not array:
-                advice = "change the array that is there, in place, as p -= lr * v does"
-                raise UserError(f"{self.options.rule.by_hand} puts a new array in the place of {name}: {advice}")
+                advice = "change the existing array in place, as p -= lr * v does"
+                raise UserError(f"{self.options.rule.by_hand} replaces {name} by a new array: {advice}")
 
 
 def check_gradients(params, grads):

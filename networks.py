@@ -51,7 +51,7 @@ MLP = Entry(
     options={
         "hidden": option("hidden units", type=integer(1, 16384), metavar="H"),
         "init": option(
-            "how the first weights are drawn: by He's rule, as PyTorch does, as George Hotz did",
+            "how to draw the first weights: by He's rule, like PyTorch, or like George Hotz",
             choices=["he", "pytorch", "geohot"],
         ),
     },
@@ -145,7 +145,9 @@ GPT = Entry(
         "width": option("channels of each token", type=integer(1, 1024), metavar="C"),
         "blocks": VIT.options["blocks"],
         "heads": VIT.options["heads"],
-        "context_length": option("of a text, the letters that it sees at once", type=integer(2, 4096), metavar="T"),
+        "context_length": option(
+            "for a text: the number of letters that it sees at once", type=integer(2, 4096), metavar="T"
+        ),
     },
     recipes={
         "default": VIT_TRAINING | {"epochs": 4, "batch_size": 32, "width": 64, "blocks": 2, "heads": 4},
@@ -171,14 +173,14 @@ def check_llama(options, n_images):
     if run.heads % run.kv_heads:
         raise UserError(f"--heads {run.heads} cannot share --kv-heads {run.kv_heads} evenly")
     if run.lora and not base_model:
-        raise UserError(f"--lora {run.lora} needs --start FILE.gguf, beside whose weights it stands")
+        raise UserError(f"--lora {run.lora} needs --start FILE.gguf, the model to fine-tune")
     if base_model and options.source.context_length > base_model.sizes["context_length"]:
         limit = f"{run.start} sees {base_model.sizes['context_length']:,} tokens at once"
         raise UserError(f"--context-length {options.source.context_length} is too many: {limit}")
     channels = run.width // run.heads
     if channels % 2:
         sizes = f"--width {run.width} gives each of {run.heads} --heads {channels}"
-        raise UserError(f"{sizes} channels, and they are rotated two by two: take an even number")
+        raise UserError(f"{sizes} channels, and they are rotated in pairs: choose an even number")
 
 
 LLAMA_SIZES = {"width": 64, "blocks": 2, "heads": 4, "kv_heads": 2, "hidden": 176}
@@ -190,7 +192,7 @@ LLAMA = Entry(
         "blocks": GPT.options["blocks"],
         "heads": option("heads of queries of each attention, which share the channels", type=integer(1, 1024)),
         "kv_heads": option("heads of keys and values of each attention: some heads share one", type=integer(1, 1024)),
-        "hidden": option("units inside each MLP", type=integer(1, 16384), metavar="H"),
+        "hidden": option("hidden units of each MLP", type=integer(1, 16384), metavar="H"),
         "context_length": GPT.options["context_length"],
     },
     recipes={

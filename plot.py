@@ -107,7 +107,7 @@ def smooth_curve(values, width=None, max_points=10_000):
 
 
 def main(argv=None):
-    parser = Parser(description="Draw several runs into one picture.")
+    parser = Parser(description="Draw the curves of several runs into one picture.")
     parser.add_argument("runs", nargs="+", metavar="RUN", help="the folder of a run (its --out), or its history_*.json")
     parser.add_argument("--out", default="experiments/comparison.png", help="the picture (default: %(default)s)")
     arguments = parser.parse_args(argv)
@@ -137,7 +137,9 @@ def find_histories(name):
     for path in map(Path, [name] if Path(name).exists() else sorted(glob(name)) or [name]):
         files = sorted(path.glob("history_*.json")) if path.is_dir() else [path]
         if not files:
-            raise UserError(f"there is no history_*.json in {path}: name the --out of a run that has finished an epoch")
+            raise UserError(
+                f"there is no history_*.json in {path}: name the --out folder of a run that has finished an epoch"
+            )
         paths += files
     return paths
 
@@ -214,7 +216,7 @@ def draw_comparison(runs, title=""):
     grey = {"color": INK, "alpha": 0.7}
     kinds = [Line2D([], [], linewidth=0.8, **grey), Line2D([], [], marker="o", linewidth=2, markersize=4, **grey)]
     loss_axes.legend(kinds, ["training batches, smoothed", f"{images}, after each epoch"], loc="best")
-    title = f"the runs, and their last accuracy on {images}"
+    title = f"the runs, with their last accuracy on {images}"
     figure.legend(*accuracy_axes.get_legend_handles_labels(), loc="outside lower center", title=title)
     return figure
 

@@ -32,10 +32,12 @@ SURE = 0.9
 def main(argv=None):
     parser = Parser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("pictures", nargs="+", metavar="picture", help=f"of one digit: {', '.join(FORMATS)}")
-    parser.epilog = "A network knows only what it was shown: of a letter or a scribble it may be sure, too."
+    parser.epilog = "A network only knows what it was shown: it may be just as sure about a letter or a scribble."
     loading.checkpoint.add_weights(parser)
-    parser.add_argument("--show", metavar="FILE.png", help="draw the picture, what was taken for ink, and the answer")
-    cut_help = "the pictures are of sheets with rows of 0 1 2 ... 9: put each digit into a folder for --dataset DIR"
+    parser.add_argument(
+        "--show", metavar="FILE.png", help="draw the picture, the ink that was found in it, and the answer"
+    )
+    cut_help = "the pictures show sheets with rows of 0 1 2 ... 9: cut out each digit, into a folder for --dataset DIR"
     parser.add_argument("--cut", metavar="DIR", help=cut_help)
     arguments = parser.parse_args(argv)
 
@@ -46,7 +48,7 @@ def main(argv=None):
         print(f"{number} digits are in {arguments.cut}: `python main_np.py --dataset {arguments.cut}` learns them")
         return 0
     if arguments.show and len(arguments.pictures) > 1:
-        parser.error("--show draws one picture: name one")
+        parser.error("--show draws one picture: name only one")
     model, options, checkpoint = loading.checkpoint.load_network(arguments.weights)
     if arguments.show:
         check_output("--show", arguments.show, ".png", checkpoint.path, *arguments.pictures)

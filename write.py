@@ -37,11 +37,13 @@ BLANK = "_"  # printed for an image without any ink
 def main(argv=None):
     arguments = make_parser().parse_args(argv)
     if arguments.start and (not arguments.weights or is_model(arguments.weights)):
-        raise UserError("--start is for a checkpoint that was learned beside a GGUF file: name that with --weights")
+        raise UserError(
+            "--start is for a checkpoint that was fine-tuned from a GGUF file: name the checkpoint with --weights"
+        )
     if arguments.weights and is_model(arguments.weights):
         return write_answer(arguments, *loading.gguf_file.load_file(arguments.weights))
     if arguments.raw and not arguments.weights:
-        raise UserError("--raw is for the GGUF file of a model that people use: name it with --weights")
+        raise UserError("--raw is for the GGUF file of a published model: name it with --weights")
     check_output("--out", arguments.out or OUT, ".png")
     model, options, checkpoint = loading.checkpoint.load_network(
         arguments.weights, writes=True, text=arguments.prompt, start=arguments.start
@@ -50,7 +52,7 @@ def main(argv=None):
         return write_answer(arguments, model, options, options.base_model.file)
     if arguments.raw or arguments.start:
         flag = "--raw" if arguments.raw else "--start"
-        raise UserError(f"{flag} is for the GGUF file of a model that people use, and {checkpoint.path} needs none")
+        raise UserError(f"{flag} is for the GGUF file of a published model, and {checkpoint.path} needs none")
     check_output("--out", arguments.out or OUT, ".png", checkpoint.path)
     network = f"{options.network.title(options.run)} of {checkpoint.path}"
     write = options.source.pick_by_kind(images=write_digits, names=write_names, texts=write_text)
@@ -76,15 +78,18 @@ def make_parser():
     parser.add_argument("--seed", help=text, type=integer(0, 2**64 - 1), default=0)
     text = "draw from the K likeliest tokens only (default: from all)"
     parser.add_argument("--top-k", metavar="K", help=text, type=integer(1, 10_000))
-    text = "draw from the likeliest tokens that together have this probability (default: 1, from all)"
+    text = "draw only from the likeliest tokens that together have this probability (default: 1, from all)"
     parser.add_argument("--top-p", metavar="P", help=text, type=number(1e-6, 1), default=1)
-    text = "write the digits N times, a row each (default: 1), N names (default: 10), N texts or answers (default: 1)"
+    text = (
+        "write the digits N times, one row each (default: 1), or N names (default: 10), or N texts or "
+        "answers (default: 1)"
+    )
     parser.add_argument("--count", metavar="N", help=text, type=integer(1, 100))
-    text = f"of a text, how many to write (default: {LETTERS}; of a GGUF file's, as many as it wants to)"
+    text = f"the number of letters of a text (default: {LETTERS}; with a GGUF file, until the model ends)"
     parser.add_argument("--letters", metavar="N", help=text, type=integer(1, 1_000_000))
-    text = "the GGUF file beside whose weights --weights has learned, if it is no longer where it was"
+    text = "the GGUF file that --weights was fine-tuned from, if it has moved"
     parser.add_argument("--start", metavar="FILE", help=text)
-    parser.add_argument("--raw", action="store_true", help="of a GGUF file: continue the text instead of answering")
+    parser.add_argument("--raw", action="store_true", help="with a GGUF file: continue the text instead of answering")
     parser.add_argument("--out", metavar="FILE.png", help=f"the picture of the digits (default: {OUT})")
     return parser
 

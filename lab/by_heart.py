@@ -67,7 +67,7 @@ def main(argv=None):
     else:
         print(
             f"not learned by heart (equal scores have the loss {uniform_loss:.3f}): "
-            "look at the gradients, the loss, the rate"
+            "check the gradients, the loss, the rate"
         )
 
 

@@ -87,7 +87,7 @@ def main(argv=None):
         raise UserError("the loss grows from the first step on: python -m lab.by_heart and look.py --training say more")
     suggested_rate, lowest_rate = suggest_rate(rows)
     drawing.save(draw_search(rows, f"{options.network.title(options.run)}: the loss while the rate grows"), file)
-    print(f"Try --lr {suggested_rate:g}: there, the loss has made nine tenths of its way down.")
+    print(f"Try --lr {suggested_rate:g}: there, the loss has fallen nine tenths of the way.")
     print(f"It is lowest at a rate of {lowest_rate:.2g}. (This run has --lr {options.run.lr:g}.)")
     print(f"see {file}")
 

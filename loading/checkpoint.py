@@ -25,7 +25,7 @@ def load_network(path=None, writes=False, text=None, start=None):
     options, checkpoint = read_options("np", path or find_newest(writes, text), start)
     if writes not in (None, options.network.writes):
         raise UserError(
-            f"{checkpoint.path} holds a network that {describe_kind(not writes)}; give one that {describe_kind(writes)}"
+            f"{checkpoint.path} holds a network that {describe_kind(not writes)}; name one that {describe_kind(writes)}"
         )
     reason = options.source.tokenizer.find_problem(text)
     if reason:
@@ -83,7 +83,7 @@ def compute_logits(model, options, images):
 def add_weights(parser, writes=False):
     """Add the option --weights, for `load_network`."""
     help_text = f"the checkpoint of a network that {describe_kind(writes)} (default: the newest in {FOLDER})"
-    help_text += ", or the GGUF file of a model that people use" if writes else ""
+    help_text += ", or the GGUF file of a published model" if writes else ""
     parser.add_argument("--weights", metavar="FILE", help=help_text)
 
 

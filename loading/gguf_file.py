@@ -46,7 +46,7 @@ class BaseModel:
         self.known = read_options(self.file)
         map_names(self.file, self.known)  # UserError if its sizes are not those of its arrays
         if self.known.run.model != model:
-            self.file.refuse(f"holds a network of --model {self.known.run.model}, and not of --model {model}")
+            self.file.refuse(f"holds a network of --model {self.known.run.model}, not of --model {model}")
         self.sizes = self.known.sizes
         network = NETWORKS[model]
         decided = [name for name in network.options if name in self.sizes and name != "context_length"]
@@ -72,14 +72,16 @@ def find_base_model_again(checkpoint, path=None):
     or where it is now; UserError if that is not there, or another."""
     gguf_path = path or str(checkpoint.options["start"])
     model = str(checkpoint.options.get("model"))
-    description = f"{checkpoint.path} holds what was learned beside the weights of a GGUF file"
+    description = f"{checkpoint.path} was fine-tuned from a GGUF file"
     if not Path(gguf_path).is_file():
-        raise UserError(f"{description}, and {gguf_path} is not there: name that file with --start")
+        raise UserError(f"{description}, and {gguf_path} does not exist: name the file with --start")
     is_known = model in NETWORKS and NETWORKS[model].gguf
     base_model = BaseModel(gguf_path, model) if is_known else None
     sha256 = checkpoint.facts.get("cut_by")
     if base_model is None or base_model.sha256 != sha256:
-        raise UserError(f"{description}, and {gguf_path} is another one: its SHA-256 sum is not {sha256}")
+        raise UserError(
+            f"{description}, and {gguf_path} is a different file: its SHA-256 sum is not {sha256}"
+        )
     return base_model
 
 
@@ -110,18 +112,18 @@ def read_options(model_file):
     kind = model_file.fact("general.architecture")
     models = {network.gguf.architecture: model for model, network in NETWORKS.items() if network.gguf}
     if kind not in models:
-        model_file.refuse(f"holds a network of the kind {kind!r}; known here is {' or '.join(models)}")
+        model_file.refuse(f"holds a network of the kind {kind!r}; this program knows {' or '.join(models)}")
     network = NETWORKS[models[kind]]
     facts = model_file.facts(f"{kind}.")
     sizes = {own_name: model_file.fact(f"{kind}.{gguf_name}") for own_name, gguf_name in network.gguf.sizes.items()}
     sizes |= {"vocab_size": model_file.byte_pairs.size, "n_start_tokens": 0}
     if not network.gguf.fit(**sizes):
-        model_file.refuse("is damaged: its sizes make no sense")
+        model_file.refuse("is damaged: its sizes are impossible")
     expected = {gguf_name: sizes[own_name] for own_name, gguf_name in network.gguf.sizes.items()}
     expected |= {name: value(sizes) for name, value in network.gguf.implied.items()}
     for name, value in facts.items():
         if expected.get(name.removeprefix(f"{kind}.")) != value:
-            model_file.refuse(f"has what this network has not: {name} is {str(value)[:40]}")
+            model_file.refuse(f"has something that this network does not have: {name} is {str(value)[:40]}")
     run = SimpleNamespace(**sizes, model=models[kind], dtype="float32", lora=None)
     source = SimpleNamespace(noun="texts", kind="text")
     options = SimpleNamespace(run=run, sizes=sizes, network=network, source=source)
@@ -135,7 +137,7 @@ def map_names(model_file, options):
     run = options.run
     embedding = shapes.get(options.network.gguf.arrays["embed.E"])
     if embedding != (run.vocab_size, run.width) or not 0 < run.blocks <= len(shapes):
-        model_file.refuse("is damaged: its sizes are not those of its arrays")
+        model_file.refuse("is damaged: its sizes do not fit its arrays")
     names = {}
     for own_name, gguf_name in options.network.gguf.arrays.items():
         copies = run.blocks if "{}" in own_name else 1
@@ -143,7 +145,7 @@ def map_names(model_file, options):
             names[own_name.format(i)] = gguf_name.format(i)
     for name in sorted(shapes.keys() ^ {*names.values()}):
         has = "has" if name in shapes else "lacks"
-        model_file.refuse(f"holds another network than {options.network.title(options.run)}: it {has} {name}")
+        model_file.refuse(f"holds a different network than {options.network.title(options.run)}: it {has} {name}")
     return names
 
 

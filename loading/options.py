@@ -25,7 +25,9 @@ def parse_run(framework, description, argv=None):
         options, checkpoint = read_options(framework, path, find_option("start", argv))
         # my_network.py keeps none of that, and draws its batches in another order.
         if not all(checkpoint.groups.get(state_name) for state_name in options.rule.state_names):
-            raise UserError(f"{path} is not of a run of main_np.py or main_torch.py: it can be used, but not continued")
+            raise UserError(
+                f"{path} does not come from a run of main_np.py or main_torch.py: it can be used, but not continued"
+            )
         saved_options = run_options(options)
         base_model = options.base_model
     facts = checkpoint and checkpoint.facts
@@ -43,7 +45,7 @@ def parse_options(framework, *argv):
     argv = [str(word) for word in argv]
     options = parse(framework, argv, base_model=find_base_model(argv))
     if options.call.resume:
-        raise UserError("--resume continues a run, which this program does not do: give the options of a new run")
+        raise UserError("this program cannot --resume a run: give the options of a new run")
     return options
 
 
@@ -65,7 +67,7 @@ def read_options(framework, path, start=None):
         checkpoint.refuse(f"not all numbers are {options.run.dtype}")
     unknown = checkpoint.groups.keys() - {*GROUPS, *options.rule.state_names}
     if unknown:
-        checkpoint.refuse(f"--optimizer {options.run.optimizer} remembers no {min(unknown)}")
+        checkpoint.refuse(f"--optimizer {options.run.optimizer} has no {min(unknown)}")
     return options, checkpoint
 
 
@@ -106,7 +108,7 @@ def parse(framework, argv=None, description="", saved_options=None, facts=None, 
     options.source.check(options, NETWORKS)
     made_for = SOURCES[recipe["dataset"]] if "dataset" in recipe else options.source
     if not made_for.is_like(options.source):
-        raise UserError(f"--recipe {name} is for {made_for.noun}, and --dataset {arguments.dataset} is none of them")
+        raise UserError(f"--recipe {name} is for {made_for.noun}, which --dataset {arguments.dataset} does not have")
     options.network.check(options, options.run.batch_size)
     return options
 
@@ -122,7 +124,7 @@ def find_recipe(framework, argv, saved_options, base_model):
     network = NETWORKS[arguments.model]
     name = arguments.recipe
     if base_model and name:
-        raise UserError(f"--recipe {name} is for a network that begins anew, and --start has one of its own")
+        raise UserError(f"--recipe {name} is for a new network, but --start has its own")
     if not base_model:
         name = name or choose_recipe(arguments.dataset and SOURCES[arguments.dataset], network)
     recipe = network.recipes.get(name, {}) | (base_model.recipe if base_model else {})
@@ -135,7 +137,7 @@ def find_recipe(framework, argv, saved_options, base_model):
 def make_parser(framework, argv, description, model, recipe_name, recipe, saved_options, base_model):
     """The parser of a run's command line: for each option of each table its default, and what -h says."""
     network = NETWORKS[model]
-    recipe_help = f"a named set of options; others that are given override it{network.about_recipes}"
+    recipe_help = f"a named set of options; options that you give override it{network.about_recipes}"
     groups = {
         "what to train": {
             "model": option("the network; `--model NAME -h` explains the options of each", choices=[*NETWORKS]),
@@ -192,7 +194,7 @@ def check_decided(arguments, base_model):
     for name, value in fixed_options.items():
         if getattr(arguments, name) != value:
             option_text = f"{flag(name)} {format_value(getattr(arguments, name))}"
-            raise UserError(f"{option_text} contradicts {arguments.start}, which has {value}: the file decides that")
+            raise UserError(f"{option_text} contradicts {arguments.start}, which has {value}: leave it out")
 
 
 def make_options(arguments, framework, facts, base_model):
@@ -238,4 +240,4 @@ def restore_options(framework, saved_options, path, facts=None, base_model=None)
             raise UserError(f"unknown option {unknown[0]!r}")
         return options
     except UserError as error:
-        raise UserError(f"{path}: its options make no sense here: {error}") from None
+        raise UserError(f"{path}: its options are not valid here: {error}") from None

@@ -37,7 +37,7 @@ class Budget:
         """Raise UserError, which names a file, if fewer bytes than these are left."""
         if size > self.remaining:
             raise UserError(
-                f"{name} unpacks to too much: {self.max_bytes:,} bytes are the most, with what belongs to it"
+                f"{name} unpacks to too many bytes: at most {self.max_bytes:,}, with the files that belong to it"
             )
 
 

@@ -48,9 +48,9 @@ class Checkpoint(NamedTuple):
         for group, name, array in iter_arrays(groups):
             array[...] = self.groups[group][name]
 
-    def refuse(self, reason="it would need much more memory than those arrays, or than there is"):
+    def refuse(self, reason="it would need much more memory than its arrays, or more than there is"):
         """Raise UserError: the arrays are not those of the network that the options describe."""
-        raise UserError(f"{self.path} holds another network than its options say: {reason}")
+        raise UserError(f"{self.path} does not hold the network that its options describe: {reason}")
 
 
 def describe_mismatch(a, b, in_a="in NumPy", in_b="in PyTorch"):
@@ -64,7 +64,7 @@ def describe_mismatch(a, b, in_a="in NumPy", in_b="in PyTorch"):
         if name not in shapes_b:
             return f"{name} is {in_a}, and not {in_b}"
         if name not in shapes_a:
-            return f"{name} is {in_b}, and not {in_a}"
+            return f"{name} is {in_b}, but not {in_a}"
         if shapes_a[name] != shapes_b[name]:
             return f"{name} has the shape {shapes_a[name]} {in_a}, and {shapes_b[name]} {in_b}"
     return ""
@@ -82,21 +82,23 @@ def get_shapes(groups):
 def describe_misfit(params, grads):
     """Say why grads are not the gradients of the parameters, {name: array of floats, of its shape}; "" if they are."""
     if not isinstance(grads, dict):
-        return f"backward returns no dict of gradients, but {type(grads).__name__}"
+        return f"backward does not return a dict of gradients, but {type(grads).__name__}"
     for name, dp in grads.items():
         if not (isinstance(dp, (np.ndarray, np.generic)) and dp.dtype.kind == "f"):
             type_name = f"{dp.dtype}" if isinstance(dp, (np.ndarray, np.generic)) else f"a {type(dp).__name__}"
-            return f"the gradient of {name} is no array of floats, but {type_name}"
-    mismatch = describe_mismatch({"params": params}, {"params": grads}, "in params", "in what backward returns")
-    return f"the gradients are not those of the parameters: {mismatch}" if mismatch else ""
+            return f"the gradient of {name} is not an array of floats, but {type_name}"
+    mismatch = describe_mismatch({"params": params}, {"params": grads}, "in params", "in the result of backward")
+    return f"the gradients do not match the parameters: {mismatch}" if mismatch else ""
 
 
 def check_names(state_names):
     """Raise UserError if a checkpoint could not tell what an optimizer remembers by these names."""
     for name in state_names:
         if name in RESERVED or "/" in name:
-            reason = "a / separates it from a parameter" if "/" in name else "a checkpoint keeps something else there"
-            raise UserError(f"an optimizer cannot remember {name!r} by that name ({reason}): call it otherwise")
+            reason = (
+                "a / separates it from a parameter" if "/" in name else "a checkpoint uses this name for something else"
+            )
+            raise UserError(f"an optimizer cannot keep an array named {name!r} ({reason}): choose a different name")
 
 
 def iter_arrays(groups):
@@ -116,7 +118,7 @@ def save_checkpoint(path, options, groups, history, obsolete=()):
     """
     # The smallest and the largest number of each array: no array of its size is made.
     if not all(np.isfinite([a.min(initial=0), a.max(initial=0)]).all() for _, _, a in iter_arrays(groups)):
-        raise UserError(f"the network's numbers are no longer finite at step {history.step}: lower --lr")
+        raise UserError(f"the network's weights are no longer finite at step {history.step}: lower --lr")
     arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
     for group, values in {**groups, "history": history.numbers()}.items():
         arrays |= {f"{group}/{name}": np.asarray(value) for name, value in values.items()}
@@ -166,7 +168,7 @@ def warn_if_apart(path):
         if (checkpoint.options, round_numbers(checkpoint.history)) == (options, round_numbers(history)):
             return
         both_files = f"{files[0]} ({history.step} steps) and {files[1].name} ({checkpoint.history.step} steps)"
-        message = f"{both_files} do not belong together; to --resume the checkpoint writes both anew"
+        message = f"{both_files} do not belong together; --resume of the checkpoint writes both again"
     except UserError as error:
         message = str(error)
     print(f"note: {message}", file=sys.stderr)

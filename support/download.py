@@ -28,7 +28,7 @@ def find_or_fetch(path, url, sha256):
         raise UserError(f"{path} is damaged or missing: `git checkout -- {folder}` restores it")
     content, reason = fetch(url)
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise UserError(f"cannot fetch {url} ({reason}): run again later, or put the file at {path}")
+        raise UserError(f"cannot fetch {url} ({reason}): try again later, or put the file at {path}")
     with suppress(OSError, UserError):  # a folder that cannot be written is no reason to stop
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as file:

@@ -31,7 +31,7 @@ def check_writable(path):
     """UserError if a file cannot take the place `path`, because what is there, or where a link leads, is no file."""
     place = os.path.realpath(path)
     if os.path.lexists(place) and not os.path.isfile(place):
-        raise UserError(f"cannot write {path}: what is there is not a regular file")
+        raise UserError(f"cannot write {path}: it exists and is not a regular file")
 
 
 @contextmanager
@@ -97,10 +97,12 @@ def check_output(option, path, ending, *read):
     if not str(path).endswith(ending):
         raise UserError(f"{option} {path}: the name must end in {ending}")
     if any(is_same_file(path, source) for source in read):
-        raise UserError(f"{option} {path} would replace a file that is read here: give another name")
+        raise UserError(f"{option} {path} would replace an input file: choose a different name")
     real = os.path.realpath(path)
     if not real.endswith(ending):
-        raise UserError(f"{option} {path} is a link to {real}, whose name does not end in {ending}: give another name")
+        raise UserError(
+            f"{option} {path} is a link to {real}, whose name does not end in {ending}: choose a different name"
+        )
 
 
 def is_same_file(path, other_path):
@@ -123,17 +125,17 @@ def file_lock(path, enabled=True):
     from filelock import FileLock, Timeout  # here, because only a run needs it, and a browser has none
 
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise UserError(f"{path} is not a file, as a lock has to be: remove it")
+        raise UserError(f"{path} should be a lock file, but is not a file: remove it")
     # A soft lock, the file itself, would stay after a kill. A moment's patience is for a run that is just ending.
     lock = FileLock(path, timeout=0.1, fallback_to_soft=False)
     try:
         if enabled:
             lock.acquire()
     except Timeout:
-        words = f"another run is writing into {path.parent}: give this one a folder of its own (--out)"
+        words = f"another run is writing into {path.parent}: choose a different folder for this one (--out)"
         raise UserError(words) from None
     except OSError:
-        words = "has no locks, so this run cannot know of another that writes there: start none"
+        words = "has no locks, so this run cannot notice another one that writes there: do not start one"
         print(f"note: the drive of {path.parent} {words}", file=sys.stderr)
     try:
         yield lock.is_locked

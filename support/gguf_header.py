@@ -111,14 +111,14 @@ def read_header(content, block_sizes):
     reader.skip(len(MAGIC))
     version = reader.read_number(UINT32)
     if version not in VERSIONS:
-        raise ValueError(f"its version is {version}, and 2 and 3 are known here")
+        raise ValueError(f"its version is {version}; this program knows 2 and 3")
     n_tensors = reader.read_number(UINT64)
     n_keys = reader.read_number(UINT64)
     metadata = read_metadata(reader, n_keys)
     infos = read_tensor_infos(reader, n_tensors)
     alignment = metadata.get("general.alignment", ALIGNMENT)
     if type(alignment) is not int or alignment < 1 or alignment & (alignment - 1):
-        raise ValueError("its general.alignment is no power of two")
+        raise ValueError("its general.alignment is not a power of two")
     start = -(-reader.position // alignment) * alignment
     return metadata, make_tensors(content, start, infos, block_sizes)
 
@@ -155,7 +155,7 @@ def make_tensors(content, start, infos, block_sizes):
     spans = []
     for name, (tensor_type, shape, offset) in infos.items():
         if tensor_type not in block_sizes:
-            raise ValueError(f"{name} is packed in the unknown way {tensor_type}")
+            raise ValueError(f"{name} is packed in the unknown format {tensor_type}")
         numbers, size = block_sizes[tensor_type]
         if not all(shape) or shape[-1] % numbers:
             raise ValueError(f"{name} has the impossible shape {shape}")
@@ -164,7 +164,7 @@ def make_tensors(content, start, infos, block_sizes):
         begin = start + offset
         end = start + offset + rows * row_bytes
         if end > len(content):
-            raise ValueError(f"{name} goes on behind its end")
+            raise ValueError(f"{name} extends beyond its end")
         data = np.frombuffer(content, np.uint8, rows * row_bytes, begin)
         tensors[name] = Tensor(tensor_type, shape, data.reshape(rows, row_bytes))
         spans.append((begin, end, name))

@@ -69,9 +69,9 @@ class History:
         """Raise UserError if a loss is not finite, or below 0."""
         loss_text = f"the loss is {loss:.3g} at step {step}"
         if loss < BELOW_ZERO:
-            raise UserError(f"{loss_text}, and -log p is never below 0: look at how the loss is computed, not at --lr")
+            raise UserError(f"{loss_text}, but -log p is never below 0: check how the loss is computed, not --lr")
         if not abs(loss) < LARGEST_LOSS:  # NaN fails this too
-            advice = "before any update: look at the inputs, the first weights and the loss"
+            advice = "before any update: check the inputs, the first weights and the loss"
             raise UserError(
                 f"{loss_text}, {advice}" if before_any_update else f"{loss_text}: lower --lr (or --momentum)"
             )

@@ -89,9 +89,11 @@ def read_digit_picture(path):
     if not is_found or not image.any() or is_blot(image):
         problem = f"no digit found in {path}: it should be darker or lighter than the paper"
     elif cut:
-        problem = f"no whole digit found in {path}: leave some paper around it, and nothing else on it"
+        problem = f"no whole digit found in {path}: leave some empty paper around it"
     elif has_several_digits(crop(ink, 127)) or is_scribble(image):
-        problem = f"there is more than one digit, or a broken one, in {path}: cut out one, in one piece"
+        problem = (
+            f"there is more than one digit, or a broken one, in {path}: cut out a single digit, drawn in one piece"
+        )
     else:
         problem = ""
     return DigitPicture(picture, ink, image, problem)
@@ -123,7 +125,7 @@ def read_picture(path, side=SIDE, colours=None):
     except Image.DecompressionBombError:  # ours, or Pillow's
         reason = f"it has more than {PIXELS // 10**6} million pixels, or {LONGEST:,} along a side; make it smaller"
     except Exception:  # Pillow raises many kinds for a damaged file
-        reason = f"not a picture that can be read ({', '.join(FORMATS)}), or damaged"
+        reason = f"not a picture in a known format ({', '.join(FORMATS)}), or damaged"
     raise UserError(f"cannot read {path}: {reason}")
 
 

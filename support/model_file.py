@@ -119,7 +119,7 @@ def open_model(path):
                 entry = archive.getinfo(names[0])
                 is_known = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
                 if not is_known or entry.flag_bits & 1 or entry.file_size > MOST_PACKED * entry.compress_size:
-                    raise ValueError("what is in the ZIP file is not packed as in a wheel")
+                    raise ValueError("the ZIP file is not packed like a wheel")
                 with archive.open(entry) as member:
                     yield member, entry.file_size
     except OSError as error:
@@ -146,7 +146,7 @@ class ModelFile:
                 content = file.read(size)
             self.metadata, self.tensors = read_header(content, GGML_QUANT_SIZES)
         except ValueError as error:
-            self.refuse(f"is no GGUF file, or is damaged or not whole: {error}")
+            self.refuse(f"is not a GGUF file, or is damaged or incomplete: {error}")
         self.sha256 = hashlib.sha256(content).hexdigest()
         for key in KEYS:
             if key in self.metadata:
@@ -171,7 +171,7 @@ class ModelFile:
         elif isinstance(value, list):
             value = value[:9]
         limits = f" from {format_limit(smallest)} to {format_limit(largest)}" if is_limited else ""
-        self.refuse(f"is damaged: its {key} is {str(value)[:40]}, and should be a {kind}{limits}")
+        self.refuse(f"is damaged: its {key} is {str(value)[:40]}, but should be a {kind}{limits}")
 
     def fact(self, name, default=None):
         """Return the value of a key: a number, a text or a list. Raises UserError if the file does not have it and
@@ -216,14 +216,14 @@ class ModelFile:
         """Return its tokens: `BytePairs`. Raises UserError if it has others."""
         kind = self.fact("tokenizer.ggml.model")
         if kind != "gpt2":
-            self.refuse(f"has tokens of the kind {kind!r}; known here are byte pairs ('gpt2')")
+            self.refuse(f"has tokens of the kind {kind!r}; this program knows byte pairs ('gpt2')")
         try:
             names = ("tokens", "token_type", "merges", "pre")
             return BytePairs(*(self.fact(f"tokenizer.ggml.{name}") for name in names))
         except UserError as error:
             self.refuse(str(error).removeprefix(f"{self.path} "))
         except (KeyError, ValueError):  # tokens that are none
-            self.refuse("is damaged: its tokens make no sense")
+            self.refuse("is damaged: its tokens are impossible")
 
     @property
     def form(self):
@@ -234,7 +234,7 @@ class ModelFile:
             return ""
         digest = hashlib.sha256(template.encode()).hexdigest()
         if digest not in FORMS:
-            self.refuse("was taught to answer in a form that is not known here: --raw goes on with a text")
+            self.refuse("has a chat template that this program does not know: --raw continues a text")
         return FORMS[digest]
 
     def continues_text(self, raw):
@@ -247,7 +247,7 @@ class ModelFile:
             byte_pairs = self.byte_pairs
             token_ids = byte_pairs.encode(text) if self.continues_text(raw) else byte_pairs.fill(self.form, text)
         except KeyError as error:
-            self.refuse(f"is damaged: {error} is no control token in it")
+            self.refuse(f"is damaged: {error} is not one of its control tokens")
         except UserError as error:
             self.refuse(str(error).removeprefix(f"{self.path} "))
         if self.fact("tokenizer.ggml.add_bos_token", False):
@@ -260,4 +260,4 @@ class ModelFile:
         takes = self.size + 4 * numbers * 1.2 + 2**27
         there_is = memory.available_memory()
         if takes > there_is:
-            self.refuse(f"takes {takes / 1e9:.1f} GB of memory, and there are {there_is / 1e9:.1f}")
+            self.refuse(f"takes {takes / 1e9:.1f} GB of memory, but there are only {there_is / 1e9:.1f}")

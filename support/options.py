@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
         args = sys.argv[1:] if args is None else [*args]
         empty = [word for word in args if re.fullmatch("--[a-z-]+=--", word)]
         if empty:
-            self.error(f"{empty[0]}: -- is no value")
+            self.error(f"{empty[0]}: -- is not a value")
         return super().parse_known_args([self.update_flag(word) for word in args], namespace)
 
     def update_flag(self, word):
@@ -83,19 +83,19 @@ def option(help, default=None, **how):
 def what_to_train(datasets=()):
     return {
         "dataset": option(
-            f"what to learn: {', '.join(datasets)}; or yours: a folder with MNIST's four files, or with "
+            f"the data: {', '.join(datasets)}; or your own: a folder with MNIST's four files, or with "
             "train/CLASS/*.png (and test/CLASS/*.png), or a text in UTF-8", "mnist", metavar="NAME|PATH",
         ),
-        "ink": option("what images show is light, as in MNIST, or dark", "light", choices=["light", "dark"]),
+        "ink": option("light digits on dark, as in MNIST, or dark digits on light", "light", choices=["light", "dark"]),
         "pixels": option(
-            "what the network sees: standardised (mean 0, deviation 1), unit (0 to 1) or raw (0 to 255)",
+            "how to scale the pixels: standardised (mean 0, deviation 1), unit (0 to 1) or raw (0 to 255)",
             "standardised", choices=["standardised", "unit", "raw"],
         ),
-        "dtype": option("the numbers to compute with", "float32", choices=["float32", "float64"]),
-        "seed": option("decides the first weights and the order of the examples", 0, type=integer(0, 2**64 - 1)),
+        "dtype": option("the type of the numbers", "float32", choices=["float32", "float64"]),
+        "seed": option("the seed of the first weights and of the order of the examples", 0, type=integer(0, 2**64 - 1)),
         "parts": option(
-            "into how many parts a batch is cut, which as many threads can share; the last bits depend on it (PyTorch "
-            "shares the work in its own way)", 2, type=integer(1, 64), metavar="N"
+            "the number of parts of a batch, which as many threads can share; the last bits depend on it (PyTorch "
+            "divides the work in its own way)", 2, type=integer(1, 64), metavar="N"
         ),
     }  # fmt: skip
 
@@ -103,7 +103,7 @@ def what_to_train(datasets=()):
 def how_to_train(optimizers):
     return {
         "epochs": option("how many times to go through the training images", type=integer(1, 100_000)),
-        "steps": option("in place of --epochs: how many batches to learn from", type=integer(1, 10_000_000)),
+        "steps": option("in place of --epochs: the number of batches to learn from", type=integer(1, 10_000_000)),
         "batch_size": option("images in a batch", type=integer(1, 1_000_000), metavar="B"),
         "lr": option("learning rate, at its highest", type=number(1e-30, 1e30)),
         "optimizer": option(
@@ -111,10 +111,10 @@ def how_to_train(optimizers):
             "sgd", choices=[*optimizers],
         ),
         "momentum": option(
-            "how much of the last step goes into the next (adamw: beta1)", 0.9, type=number(0, 0.9999)
+            "the fraction of the last step that goes into the next (adamw: beta1)", 0.9, type=number(0, 0.9999)
         ),
         "weight_decay": option(
-            "every step shrinks the weights by this share of them, times the learning rate (sgd: it is a part of the "
+            "every step shrinks the weights by this fraction, times the learning rate (sgd: it is a part of the "
             "gradient, so momentum adds to it)", 0.0, type=number(0, 1)
         ),
         "augment": option(
@@ -126,7 +126,7 @@ def how_to_train(optimizers):
             "linear", choices=["linear", "constant"],
         ),
         "hold_out": option(
-            "keep the last N training images for testing, to choose options without looking at the test set",
+            "test on the last N training images, to choose options without looking at the test set",
             0, type=integer(0, 10_000_000), metavar="N",
         ),
     }  # fmt: skip
@@ -135,10 +135,10 @@ def how_to_train(optimizers):
 # Of a network that may begin with what a file holds (see networks.py).
 WHAT_IT_KNOWS = {
     "start": option(
-        "the GGUF file of a model that people use: its weights stay as they are, and thin matrices beside them learn a "
-        "text; the file decides all sizes", metavar="FILE"
+        "fine-tune the published model in this GGUF file with a text: its weights stay as they are, and thin matrices "
+        "beside them learn (LoRA); the file decides all sizes", metavar="FILE"
     ),
-    "lora": option("with --start: of each thin matrix, how many columns or rows", type=integer(1, 1024), metavar="R"),
+    "lora": option("with --start: the rank of the thin matrices", type=integer(1, 1024), metavar="R"),
 }  # fmt: skip
 
 
@@ -150,18 +150,18 @@ def defaults():
 # A checkpoint does not keep these: they belong to a call of the program, and not to the run.
 WHETHER_IT_IS_RIGHT = {
     "prove": option(
-        "take a few steps of this run in float64 beside everything that knows better, compare all arrays, say what "
-        "holds and who is wrong, and write nothing", False, action="store_true",
+        "check this run: take a few steps in float64, compare all arrays with independent sources, say which agree "
+        "and which is wrong, and write nothing", False, action="store_true",
     ),
 }  # fmt: skip
 WHERE_IT_GOES = {
     "out": option(
-        "the folder for curves, history and checkpoint; of a run that goes on, that of its checkpoint",
+        "the folder for curves, history and checkpoint (default for --resume: that of the checkpoint)",
         "learning_curves", metavar="DIR"
     ),
     "resume": option(
-        "continue the run in a checkpoint, with its options; Ctrl-C and SIGTERM leave one when the step under way is "
-        "done, and a second signal ends the run at once", metavar="FILE"
+        "continue the run in a checkpoint, with its options; Ctrl-C and SIGTERM finish the current step and save a "
+        "checkpoint, and a second signal ends the run at once", metavar="FILE"
     ),
     "stop_after": option(
         "stop after N epochs of the run; --resume continues it", type=integer(1, 100_000), metavar="N"
@@ -173,8 +173,8 @@ OF_PYTORCH = {
     "device": option(
         "where to compute: auto takes cuda, then mps, then cpu", "auto", choices=["auto", "cpu", "cuda", "mps"]
     ),
-    "amp": option("multiply in bfloat16 (default: on cuda, where the network gains by it)", action=SWITCH),
-    "compile": option("let torch.compile fuse the operations; it pays in long runs", False, action=SWITCH),
+    "amp": option("multiply in bfloat16 (default: on cuda, if it makes the network faster)", action=SWITCH),
+    "compile": option("let torch.compile fuse the operations; worthwhile for long runs", False, action=SWITCH),
 }
 OF_A_CALL = WHETHER_IT_IS_RIGHT | WHERE_IT_GOES | OF_NUMPY | OF_PYTORCH
 

@@ -49,7 +49,7 @@ def check_images(arrays, name):
         if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
             raise UserError(f"the {part} images of {name} have {shape or 'no'} pixels: 28 x 28 are needed")
         if labels.shape != (len(images),):
-            raise UserError(f"{name} has {len(images)} {part} images, and {labels.size} labels of them")
+            raise UserError(f"{name} has {len(images)} {part} images, but {labels.size} labels")
         if not len(images):
             raise UserError(f"{name} has no {part} images")
         if labels.max() >= len(DIGITS):
@@ -127,13 +127,13 @@ def read_classes(folder, ink):
     """
     if not (folder / "train").is_dir():
         classes = "its pictures belong in train/ with a folder for each class"
-        raise UserError(f"{folder} is no dataset: {classes}, unless it has MNIST's four files, {FILES[0]} and so on")
+        raise UserError(f"{folder} is not a dataset: {classes}, unless it has MNIST's four files, {FILES[0]} and so on")
     train = list_pictures(folder / "train")
     classes = [*train]
     rng = np.random.default_rng(0)
     if not 2 <= len(classes) <= len(DIGITS):
         has = f"{len(classes)} folder" if len(classes) == 1 else f"{len(classes)} folders"
-        raise UserError(f"{folder}/train has {has}: it takes one for each class, 2 to {len(DIGITS)}")
+        raise UserError(f"{folder}/train has {has}: it needs one for each class, 2 to {len(DIGITS)}")
     if (folder / "test").is_dir():
         test = list_pictures(folder / "test")
         unknown = [name for name in test if name not in train]
@@ -143,7 +143,7 @@ def read_classes(folder, ink):
         single_names = [name for name, paths in train.items() if len(paths) == 1]
         if single_names:
             raise UserError(
-                f"{folder}/train/{single_names[0]} has one picture: it takes 2, one to learn from and one to test"
+                f"{folder}/train/{single_names[0]} has one picture: it needs 2, one for training and one for the test"
             )
         test = {}
         for name, paths in train.items():
@@ -164,7 +164,7 @@ def read_classes(folder, ink):
         number = number + len(images)
         n_coloured = n_coloured + in_colour
     if n_coloured:
-        consequence = "they become grey, and what only colour tells apart is lost"
+        consequence = "they become grey, and differences in colour alone are lost"
         print(f"note: {n_coloured} of {number} pictures in {folder} are in colour: {consequence}", file=sys.stderr)
     return arrays, (*map(format_class_name, classes), *[NONE] * (len(DIGITS) - len(classes)))
 

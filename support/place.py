@@ -44,7 +44,7 @@ class Place:
         self.first = self.rank == 0
         self.device = choose_device(options.call.device, options.run.dtype, is_only_process=self.size == 1)
         if options.call.amp and options.run.dtype == "float64":
-            raise UserError("--amp multiplies in bfloat16, and --dtype float64 in float64: leave one of them out")
+            raise UserError("--amp multiplies in bfloat16, but --dtype float64 in float64: leave one of them out")
         # With --amp, by default on cuda where the network's entry says so, it computes in bfloat16.
         amp = (
             self.device.type == "cuda" and options.network.bfloat16_on_cuda

@@ -127,5 +127,5 @@ def explain_error(error, has_batch_size=False):
         return f"--compile: PyTorch's compiler fails here ({reason}): leave --compile out"
     if is_out_of_memory(error):
         advice = "lower --batch-size" if has_batch_size else "close other programs"
-        return f"not enough memory: {advice}, or take a smaller network"
+        return f"not enough memory: {advice}, or choose a smaller network"
     return None

@@ -57,7 +57,7 @@ class Files:
         backup = None if self.are_ours else choose_backup_path(self.checkpoint, resumed_path)
         if backup:
             copy_file(self.checkpoint, backup)
-            tqdm.write(f"the checkpoint of the run before is kept as {backup}", file=sys.stderr)
+            tqdm.write(f"the checkpoint of the previous run is kept as {backup}", file=sys.stderr)
         self.are_ours = True
 
 
@@ -266,6 +266,6 @@ def check_history(checkpoint, plan):
         epoch_ends.append(plan.steps)
     tested_steps = {*history.test_step}  # of an epoch, the memory may not have sufficed for the test
     if history.step > plan.steps or [*history.test_step] != [step for step in epoch_ends if step in tested_steps]:
-        words = f"its {history.step} steps and its test results are not those of a run of {plan.steps} steps"
+        words = f"its {history.step} steps and its test results do not fit a run of {plan.steps} steps"
         raise UserError(f"{checkpoint.path} is damaged: {words}")
     return history

@@ -15,7 +15,7 @@ class Plan(NamedTuple):
 def make_plan(options, examples):
     """The `Plan` for this many training images; UserError where they are too few for a batch."""
     if options.run.batch_size > examples:
-        limit = f"the {examples} training {options.source.noun}: take a smaller one"
+        limit = f"the {examples} training {options.source.noun}: choose a smaller one"
         raise UserError(f"--batch-size {options.run.batch_size} is more than {limit}")
     steps_per_epoch = examples // options.run.batch_size
     steps = options.run.steps or options.run.epochs * steps_per_epoch
@@ -30,7 +30,7 @@ def describe_repeats(different, step, plan, options):
     n_drawn = options.run.batch_size * min(step, plan.steps_per_epoch)
     if different >= n_drawn:
         return ""
-    return f"only {different:,} different {options.source.noun} were drawn: {n_drawn:,} draws should have repeated none"
+    return f"only {different:,} different {options.source.noun} were drawn: {n_drawn:,} draws should all be different"
 
 
 def learning_rate(step, steps, options):

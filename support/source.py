@@ -141,11 +141,11 @@ class Source:
 
         UserError if the examples are no images.
         """
-        raise UserError(f"--dataset {self.name} has {self.noun}, and no pictures")
+        raise UserError(f"--dataset {self.name} has {self.noun}, not pictures")
 
     def describe_label(self, label):
         """Describe an image with that label: "a 4", "an ankle boot". Raises UserError if there are no labels."""
-        raise UserError(f"--dataset {self.name} has {self.noun}, and no labels")
+        raise UserError(f"--dataset {self.name} has {self.noun}, without labels")
 
     # --- Which options fit -----------------------------------------------------------------------------------------
 
@@ -218,7 +218,7 @@ class ImageFolder(Source):
         UserError if all pixels are of the same grey."""
         mean, std = pictures.mean_and_std(self.content["arrays"][0])
         if not std:
-            raise UserError(f"--dataset {self.name}: all training images are of the same grey, and show nothing")
+            raise UserError(f"--dataset {self.name}: all training images have the same grey, and show nothing")
         return mean, std
 
     @cached_property
@@ -286,7 +286,7 @@ class Names(Source):
     @property
     def news(self):
         has_changed = self.ignored != texts.IGNORED
-        return "the loss counted what follows the end of a name; from here on it does not" if has_changed else ""
+        return "the loss included the tokens after the end of a name; from now on it does not" if has_changed else ""
 
     def read_content(self, files):
         return texts.read_names(*files)
@@ -358,7 +358,7 @@ def open_source(name, of="", **given):
     if not of:
         path = find_path(name)
         if path.suffix.lower() in pictures.ENDINGS and not path.is_dir():
-            raise UserError(f"--dataset {name} is one picture: name a folder with train/CLASS/ for each class")
+            raise UserError(f"--dataset {name} is a single picture: name a folder with train/CLASS/ for each class")
         of = "images" if path.is_dir() else "texts"
     return KINDS[of](name, **given)
 

@@ -67,7 +67,7 @@ class Tokenizer:
         """Say why a network that learned this source cannot continue a prompt, in words that follow its name; "" if it
         can. prompt: as the user typed it, or None for no prompt."""
         can = prompt is None or self.accepts(prompt)
-        return "" if can else f"writes {self.source.kind}s, and {prompt!r} is none"
+        return "" if can else f"writes {self.source.kind}s, and {prompt!r} is not one"
 
     def accepts(self, prompt):
         """Return True if this prompt is meant for a network that learned such examples."""
@@ -201,7 +201,7 @@ def read_text(content, name, byte_pairs=None):
             occurs[codes] = True
             length += len(codes)
     except (UnicodeDecodeError, EOFError, OSError, zlib.error):
-        raise UserError(f"{name} is no text: its bytes are not UTF-8. Save it as plain text in UTF-8") from None
+        raise UserError(f"{name} is not a text in UTF-8: save it as plain text in UTF-8") from None
     letters = np.flatnonzero(occurs)
     if not 2 <= len(letters) <= MOST_LETTERS:
         raise UserError(f"{name} has {len(letters):,} different letters: a text has 2 to {MOST_LETTERS:,}")

@@ -170,7 +170,7 @@ def describe_difference_in_parts(model, n_parts, x):
         in_parts = InParts(copy.deepcopy(whole, {**frozen}), n_parts)
         in_parts.copies = in_parts.make_copies()
     except Exception as error:
-        return f"there would be copies of it, which cannot be made ({error})"
+        return f"it cannot be copied ({error})"
     with np.errstate(all="ignore"):
         try:
             outputs = compute_outputs(whole, to_float64(x) if precise else x)
@@ -189,7 +189,7 @@ def describe_difference_in_parts(model, n_parts, x):
     try:
         _, departure = find_departure(outputs, outputs_in_parts, 1e-9 if precise else 1e-3)
     except UserError as error:
-        return f"its arrays would have other shapes ({error})"
+        return f"its arrays would have different shapes ({error})"
     return f"its {departure.group} would differ" if departure else ""
 
 
@@ -265,7 +265,7 @@ def map_in_threads(function, *arguments, meeting=None):
     n_wanted = (len(parts) if meeting else min(len(parts), limit_blas_threads())) - 1
     queue, n_started = start_threads(n_wanted) if n_wanted > 0 else (None, 0)
     if meeting and n_started < n_wanted:
-        needs = f"--parts {len(parts)} needs as many threads, and the system starts {n_started + 1}"
+        needs = f"--parts {len(parts)} needs as many threads, but the system starts {n_started + 1}"
         raise UserError(f"{needs}: take --parts {n_started + 1}")
     jobs = [Job(run_parts) for _ in range(n_wanted)] if n_started else []
     for job in jobs:

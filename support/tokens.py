@@ -40,7 +40,7 @@ class BytePairs:
         Raises UserError if the split is unknown, and ValueError or KeyError if the tokens make no sense.
         """
         if split not in SPLITS:
-            raise UserError(f"cuts texts by the rule {split!r}, which is not known here: known is {', '.join(SPLITS)}")
+            raise UserError(f"cuts texts by the unknown rule {split!r}; this program knows {', '.join(SPLITS)}")
         if {*kinds} - {NORMAL, CONTROL} or len(kinds) != len(tokens):
             raise ValueError
         with program.import_guard("requirements/llm.txt"):

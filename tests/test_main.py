@@ -141,7 +141,9 @@ def test_a_run_from_before_that_continues_says_that_its_loss_has_changed(tmp_pat
     capsys.readouterr()
     write.main(["Mac", "--weights", str(path), "--count", "2"])
     assert capsys.readouterr().err == ""
-    note = f"note: in the run of {path}, the loss counted what follows the end of a name; from here on it does not\n"
+    note = (
+        f"note: in the run of {path}, the loss included the tokens after the end of a name; from now on it does not\n"
+    )
     for said in (note, ""):
         assert main_np.main(["--resume", str(path)]) == 0
         assert capsys.readouterr().err == said
@@ -302,7 +304,7 @@ def test_a_rule_that_puts_new_arrays_in_the_place_of_the_old_is_an_error(monkeyp
     monkeypatch.setattr(main_np, "rebinding", rebinding, raising=False)
     fine = {"W": np.ones((2, 3)), "b": np.ones(3)}
     one_step(fine)
-    with pytest.raises(UserError, match=r"main_np.rebinding puts a new array in the place of W: change .* in place"):
+    with pytest.raises(UserError, match=r"main_np.rebinding replaces W by a new array: change .* in place"):
         one_step(fine, "main_np.rebinding")
 
 
@@ -324,7 +326,7 @@ def test_a_gradient_that_is_no_array_of_floats_is_one_line(kind, parts, monkeypa
 
     monkeypatch.setattr(mlp_np.MLP, "backward", backward)
     monkeypatch.setattr(data, "load", lambda *_: small)
-    with pytest.raises(UserError, match="the gradient of W2 is no array of floats, but"):
+    with pytest.raises(UserError, match="the gradient of W2 is not an array of floats, but"):
         main_np.main(["--hidden", "4", "--steps", "2", "--parts", str(parts), "--out", str(tmp_path)])
 
 

@@ -359,7 +359,7 @@ def test_a_twin_that_is_another_network_trains_not_a_step(words, change, monkeyp
     for resume in ([], ["--resume", str(tmp_path / "checkpoint_np.npz")]):
         if resume:
             main_np.main(["--hidden", "9", "--steps", "2", "--out", str(tmp_path)])
-        with pytest.raises(UserError, match=f"Other is another network than .*: {words}$"):
+        with pytest.raises(UserError, match=f"Other is not the same network as .*: {words}$"):
             main_torch.main([*(resume or ["--hidden", "9"]), "--out", str(tmp_path)])
 
 

@@ -98,7 +98,7 @@ def test_of_both_passes_blue_is_above_0_and_red_below():
     ("dz1", "said", "drawn"),
     [
         ([0, -2, 0, 3], "and to the weights: all units that it reaches", ["unit 3", "unit 1"]),
-        ([0.0] * 4, "and to the weights: nothing, because nothing comes to any weighted sum", []),
+        ([0.0] * 4, "and to the weights: nothing, because no gradient reaches any weighted sum", []),
         (range(10), "and to the weights: the 8 most affected units", [f"unit {unit}" for unit in range(9, 1, -1)]),
     ],
 )
@@ -197,7 +197,7 @@ def test_of_a_digit_that_was_written_the_likeliest_patches_are_drawn_and_the_one
         n == 3 for n in LIKELIEST
     ]
     assert frame(figure.axes[0]) == (14, 0, to_rgb(TEST))
-    looked = under(figure, f"head 2\nthe digit's word: {ATTENTION['block 1'][1, 1, 0]:.2f}").images[0]
+    looked = under(figure, f"head 2\nthe digit's token: {ATTENTION['block 1'][1, 1, 0]:.2f}").images[0]
     assert looked.get_array().ravel().tolist() == [*ATTENTION["block 1"][1, 1, 1:], 0]  # the last patch is never seen
 
 

@@ -115,10 +115,10 @@ logits: logits = a1 @ W2 + b2 | Passed, after a look at the solution.
 list | 1 logits The logits of a layer seen | 0 of {len(EXERCISES)} passed
 softmax | Nothing is written yet
 next | Exercise {number("softmax") + 1} (
-loss: loss = -np.log(p[np.arange(len(y)), y]).mean() | Passed. | next` to exercise {number(OPEN[0])}:
+loss: loss = -np.log(p[np.arange(len(y)), y]).mean() | Passed. | next` goes to exercise {number(OPEN[0])}:
 next | Exercise {number(OPEN[0])} (
 next | Exercise {number(OPEN[1])} (
-tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` to exercise {number(AFTER_TANH)}:
+tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` goes to exercise {number(AFTER_TANH)}:
 next | Exercise {number(AFTER_TANH)} (
 
 tanh | {OURS.describe_number(BY_NAME["tanh"])}
@@ -307,13 +307,14 @@ def test_what_a_beginner_meets_first_is_said(learner):
     assert f"\n\n{runner.HOW}: save it, and type in a terminal" in path.read_text(
         encoding="utf-8"
     )  # Run in an editor shows nothing
-    assert "The file has not changed since it was last marked. Did you save it?" in said(path)  # the path is a name, too
+    # The path is a name, too.
+    assert "The file has not changed since it was last marked. Did you save it?" in said(path)
     write_lines("    dz1 = ...\n    dz = da1 * (z1 > 0)\n")
     assert "dz1 is still three dots, and your lines assign to `dz`." in said()
     write_lines("    dz1 = 1 * da1\n    print(np.arange(40.0)[:, None])\n")
     found = said("--seed", 1)
     assert found.index("the mask forgotten") < found.index("Your code printed: [[ 0.] [ 1.]")
-    assert "[ 7.] ... and 152 lines more: add" in found and "add --printed" in found and "[39.]]" not in found
+    assert "[ 7.] ... and 152 more lines: add" in found and "add --printed" in found and "[39.]]" not in found
     assert "[39.]]" in said("--seed", 1, "--printed")
     path.write_text(path.read_text(encoding="utf-8").replace("import numpy as np\n", ""))
     assert "There is no `np` here. The line `import numpy as np` is missing" in said()
@@ -325,12 +326,12 @@ def test_all_that_a_case_prints_is_shown_and_the_beginning_of_what_is_printed_be
     changed = path.read_text(encoding="utf-8").replace("EPOCHS = 14, 0.2, 100, 6", "EPOCHS = 14, 0.2, 100, 1")
     path.write_text(changed)
     printed = learner("case_writer").stdout.partition("Your code printed:\n")[2]
-    assert len(re.findall("^[#.]{28}$", printed, re.MULTILINE)) == 14 and "lines more" not in printed
+    assert len(re.findall("^[#.]{28}$", printed, re.MULTILINE)) == 14 and "more lines: add" not in printed
     path.write_text(
         changed.replace("    return loss\n\n\nif", "    print(*range(50), sep='\\n')\n    return loss\n\n\nif")
     )
     printed = learner("case_writer").stdout.partition("Your code printed:\n")[2]
-    assert len(re.findall("^[#.]{28}$", printed, re.MULTILINE)) == 14 and "... and 45 lines more: add" in printed
+    assert len(re.findall("^[#.]{28}$", printed, re.MULTILINE)) == 14 and "... and 45 more lines: add" in printed
 
 
 def test_a_seed_repeats_a_run(learner):
@@ -786,7 +787,7 @@ def test_a_tar_file_is_looked_through_up_to_a_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "HANDED_IN", 2**20)
     for size, said in (
         (2**19, None),
-        (2**20 + 1, "it unpacks to too much: 1,048,576 bytes are the most, with what belongs to it"),
+        (2**20 + 1, "it unpacks to too many bytes: at most 1,048,576, with the files that belong to it"),
     ):
         hole, work = tarfile.TarInfo("hole"), tarfile.TarInfo("dz1.py")
         hole.size, work.size = size, len(DONE)
@@ -893,8 +894,8 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     commonest = f"error: Exception ({tried.count('error: Exception')})"
     expected = ["dz1", str(len(tried)), str(tried.count("passed")), commonest]
     assert expected in [line.split(maxsplit=3) for line in said.splitlines()] and "\nattention" not in said
-    assert "renamed: 1 of 5 (notes.py: no exercise's name)\n" in said
-    assert "by Canvas: 1 of 5 (da1_dz1.py: no exercise's name)\n" in said
+    assert "renamed: 1 of 5 (notes.py: not the name of an exercise)\n" in said
+    assert "by Canvas: 1 of 5 (da1_dz1.py: not the name of an exercise)\n" in said
     assert "with a stub on top: no feedback: " in said and "renamed: no feedback: renamed.txt is there" in said
     assert "drafted: no feedback" in said and not (folder / "drafted" / "said.txt").exists()
     assert (feedback / "renamed.txt").read_text(encoding="utf-8") == "the teacher's own"
@@ -1087,9 +1088,9 @@ def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(lear
 @pytest.mark.parametrize(
     ("files", "note"),
     [
-        ({"dz1.py": DONE, "old/dz1.py": DRAFT}, "dz1: of 2 different files, dz1.py was marked"),
+        ({"dz1.py": DONE, "old/dz1.py": DRAFT}, "dz1: there are 2 different files, and dz1.py was marked"),
         ({"a/dz1.py": DRAFT, "b/my_practice/dz1 (1).py": DONE, "b/dz1.py": "x = 1\n"},
-         "dz1: of 3 different files, b/my_practice/dz1 (1).py was marked"),
+         "dz1: there are 3 different files, and b/my_practice/dz1 (1).py was marked"),
         ({"dz1.py": DONE, "old/dz1.py": DONE.replace("\n", "\r\n"), "stub/dz1.py": STUB}, ""),
         ({"dz1.py": DONE, "dz1.1.py": DRAFT, "old/da1.py": DRAFT}, ""),
     ],

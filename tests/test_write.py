@@ -71,7 +71,7 @@ def test_no_picture_takes_the_place_of_the_network(here, capsys):
     os.rename("learning_curves/checkpoint_gpt_np.npz", "mine.png")
     before = Path("mine.png").read_bytes()
     assert run(lambda: write.main(["7", "--weights", "mine.png", "--out", "./mine.png"])) == 2
-    assert "would replace a file that is read here" in capsys.readouterr().err
+    assert "would replace an input file" in capsys.readouterr().err
     assert Path("mine.png").read_bytes() == before
 
 

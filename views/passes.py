@@ -96,7 +96,7 @@ def draw_backward_pass(steps, title, y):
 
     shown_units = np.argsort(-np.abs(dz1), kind="stable")[: min(8, np.count_nonzero(dz1))]
     if not len(shown_units):
-        add_title(bottom, "and to the weights: nothing, because nothing comes to any weighted sum")
+        add_title(bottom, "and to the weights: nothing, because no gradient reaches any weighted sum")
         return figure
     description = (
         "all units that it reaches"

@@ -74,7 +74,7 @@ def look_at_training(argv):
     title = options.network.title(options.run)
     noun = "texts" if diagnosis["labels"] is None else "labels"
     sentences = describe_marks(diagnosis["marks"]) or [
-        f"No number is out of the ordinary. Whether the {noun} are right, only you can see."
+        f"No number is out of the ordinary. Only you can see whether the {noun} are right."
     ]
     drawing.save(training_picture.draw_training(diagnosis, title, sentences), file)
     print(f"{title}, {diagnosis['where']}\n")

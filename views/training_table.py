@@ -84,13 +84,13 @@ def find_ranges(options, step, rows):
     changed_names = [name for name, value in vars(run).items() if name != "seed" and value != default[name]]
     if changed_names:
         words = " ".join(f"{flag(name)} {format_value(getattr(run, name))}" for name in changed_names)
-        return {}, [explain_no_ranges(f"healthy runs are recorded with the default options, and this one has {words}")]
+        return {}, [explain_no_ranges(f"healthy runs are recorded with the default options, but this run has {words}")]
     if str(step) not in records:
-        return {}, [explain_no_ranges(f"healthy runs are recorded at steps {', '.join(records)}, and not at this one")]
+        return {}, [explain_no_ranges(f"healthy runs are recorded only at steps {', '.join(records)}")]
     healthy = records[str(step)]["rows"]
     n_seeds = records[str(step)]["n"]
     if healthy.keys() != rows.keys():
-        return {}, [explain_no_ranges("this network has other layers or arrays than the one that is recorded")]
+        return {}, [explain_no_ranges("this network has different layers or arrays from the recorded one")]
     return make_ranges(healthy, n_seeds), []
 
 

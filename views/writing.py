@@ -41,14 +41,14 @@ def draw_generated_digit(steps, title):
     show_patches(
         style_picture_axes(pixels, f"what it wrote; framed, patch {patch}", " "), no_values, 1, image, patch, ink=0.9
     )
-    style_picture_axes(unsure_axes, "how many patches were in the running", "perplexity of p, exp(-Σ p log p)")
+    style_picture_axes(unsure_axes, "how many patches were likely", "perplexity of p, exp(-Σ p log p)")
     add_scale(
         top,
         show_patches(unsure_axes, steps["perplexity"], steps["perplexity"].max(), image, patch),
         [pixels, unsure_axes],
     )
 
-    add_title(middle, f"patch {patch}: the likeliest words, and the one that was drawn, framed")
+    add_title(middle, f"patch {patch}: the likeliest tokens, and the one that was drawn, framed")
     likely = [*p[patch].argsort(kind="stable")[:-8:-1]]
     likely += [word for word in [steps["words"][patch]] if word not in likely]
     for axes, word in zip(make_axes(middle, 1, 8, len(likely)), likely, strict=False):
@@ -59,12 +59,12 @@ def draw_generated_digit(steps, title):
                 side.set(edgecolor=TEST, linewidth=2.5)
 
     for part, (name, rows) in zip(bottom.subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True):
-        add_title(part, f"{name}: what it looked at to choose patch {patch}")
+        add_title(part, f"{name}: its attention when it chose patch {patch}")
         row = make_axes(part, 1, columns, heads)
         for number, (axes, weights) in enumerate(zip(row, rows, strict=False), 1):
             patch_weights = np.append(weights[1:], 0)  # the last one is never in x
             artist = show_patches(style_picture_axes(axes), patch_weights, largest(rows[:, 1:]), image, patch)
-            axes.set_xlabel(f"head {number}\nthe digit's word: {weights[0]:.2f}", fontsize=9)
+            axes.set_xlabel(f"head {number}\nthe digit's token: {weights[0]:.2f}", fontsize=9)
         add_scale(part, artist, row)
     return figure
 
@@ -91,9 +91,7 @@ def draw_generated_text(steps, title):
     figure = new_figure(8, 1 + 0.3 * lines + 2 + (0.4 + rows * high) * len(blocks), title)
     parts = figure.subfigures(3, 1, height_ratios=(0.7 + 0.3 * lines, 2, (0.4 + rows * high) * len(blocks)))
 
-    add_title(
-        parts[0], f"how many letters were in the running (perplexity of p, exp(-Σ p log p)); framed, letter {position}"
-    )
+    add_title(parts[0], f"how many letters were likely (perplexity of p, exp(-Σ p log p)); framed, letter {position}")
     axes = style_picture_axes(parts[0].subplots())
     add_scale(
         parts[0],
@@ -116,7 +114,7 @@ def draw_generated_text(steps, title):
     for part, (name, weights) in zip(
         parts[2].subfigures(len(blocks), 1, squeeze=False).flat, blocks.items(), strict=True
     ):
-        add_title(part, f"{name}: what it looked at to choose letter {position}")
+        add_title(part, f"{name}: its attention when it chose letter {position}")
         grid = make_axes(part, rows, columns, heads)
         for number, (axes, row) in enumerate(zip(grid, weights, strict=False), 1):
             letter_weights = np.append(row[1:], 0)  # the last one is never in x

@@ -67,7 +67,7 @@ def test_too_few_examples_and_a_run_that_is_not_new_are_a_line(program, monkeypa
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="--batch-size 128 is more than the 40 training images"):
         program.main([])
-    with pytest.raises(UserError, match="--resume continues a run, which this program does not do"):
+    with pytest.raises(UserError, match="this program cannot --resume a run"):
         program.main(["--resume", "checkpoint_np.npz"])
 
 

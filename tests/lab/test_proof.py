@@ -221,7 +221,7 @@ def test_a_gradient_that_is_forgotten_is_one_line(monkeypatch):
     monkeypatch.setattr(
         mlp_np.MLP, "backward", lambda model, d: {n: g for n, g in right(model, d).items() if n != "b1"}
     )
-    with pytest.raises(UserError, match="b1 is in params, and not in what backward returns"):
+    with pytest.raises(UserError, match="b1 is in params, and not in the result of backward"):
         judged("--hidden 12")
 
 

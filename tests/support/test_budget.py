@@ -136,7 +136,9 @@ def test_a_picture_that_takes_too_long_is_a_line(tmp_path, monkeypatch):
 def test_files_share_a_budget():
     most, content = budget.Budget(150), idx((90,), bytes(90))
     pictures.parse_idx(content, "one", most)
-    with pytest.raises(UserError, match=r"^two unpacks to too much: 150 bytes are the most, with what belongs to it$"):
+    with pytest.raises(
+        UserError, match=r"^two unpacks to too many bytes: at most 150, with the files that belong to it$"
+    ):
         pictures.parse_idx(content, "two", most)
 
 

@@ -85,7 +85,10 @@ class Evil:
         return pytest.fail, ("it was unpickled, which may execute anything",)
 
 
-DAMAGED, OTHER = "is not a checkpoint of this project, or is damaged", "another network than its options say"
+DAMAGED, OTHER = (
+    "is not a checkpoint of this project, or is damaged",
+    "does not hold the network that its options describe",
+)
 DATA = {"of": "images", "sha256": "", "classes": [*DIGITS]}
 DAMAGES = {
     "NaN": (DAMAGED, {"params/linear.b": np.full(10, np.nan, np.float32)}),
@@ -109,7 +112,7 @@ DAMAGES = {
     "no options": (DAMAGED, {"options": None}),
     "options without a name": (DAMAGED, {"options": np.array("null")}),
     "options without an end": (DAMAGED, {"options": np.array("[" * 100_000)}),
-    "an option that is no value": ("--batch-size=--: -- is no value", {"options": {"batch_size": "--"}}),
+    "an option that is no value": ("--batch-size=--: -- is not a value", {"options": {"batch_size": "--"}}),
     "options out of range": ("--blocks", {"options": {"blocks": -3}}),
     "an unknown option": ("unrecognized arguments: --hiden=3", {"options": {"hiden": 3}}),
     "pixels of deviation 30": (DAMAGED, {"options": {"data": DATA | {"mean_and_std": [0.1, 30]}}}),
@@ -165,7 +168,7 @@ def test_options_of_a_larger_network_than_its_arrays(tmp_path):
     """They are refused before such a network is there, which would fill the memory."""
 
     def opened(framework, program):
-        with pytest.raises(UserError, match=f"{OTHER}|is another network than {path}"):
+        with pytest.raises(UserError, match=f"{OTHER}|is not the same network as {path}"):
             program.build(*parse_run(framework, "", ["--resume", str(path)]))
 
     for words, larger in LARGER:

@@ -52,7 +52,7 @@ def test_it_may_end_anywhere():
     content = bytes(File())
     header = content.index(b"output_norm.weight")
     for length in [*range(0, header, 997), *range(header, header + 90), len(content) - 1]:
-        with pytest.raises(ValueError, match=r"it ends too early|goes on behind its end|begin with GGUF"):
+        with pytest.raises(ValueError, match=r"it ends too early|extends beyond its end|begin with GGUF"):
             read_header(content[:length], SIZES)
     assert read_header(content, SIZES)[1].keys() == arrays_of().keys()
 
@@ -85,24 +85,24 @@ def repeat(name):
 @pytest.mark.parametrize(
     ("edit", "why"),
     [
-        (set_tensor(0, 3, 2**64 - 32), "token_embd.weight goes on behind its end"),
-        (set_tensor(0, 3, 2**63), "token_embd.weight goes on behind its end"),
+        (set_tensor(0, 3, 2**64 - 32), "token_embd.weight extends beyond its end"),
+        (set_tensor(0, 3, 2**63), "token_embd.weight extends beyond its end"),
         (overlap, "blk.0.attn_norm.weight and blk.0.attn_q.weight overlap"),
-        (set_tensor(0, 1, (2**32, 2**32)), "token_embd.weight goes on behind its end"),
+        (set_tensor(0, 1, (2**32, 2**32)), "token_embd.weight extends beyond its end"),
         (set_tensor(0, 1, (0, 32)), "impossible shape"),
         (set_tensor(0, 1, ()), "token_embd.weight has 0 axes"),
         (set_tensor(0, 1, (1,) * 5), "token_embd.weight has 5 axes"),
         (set_tensor(1, 2, 12), r"output_norm.weight has the impossible shape \(32,\)"),  # Q4_K packs 256 at a time
-        (set_tensor(0, 2, 4), "token_embd.weight is packed in the unknown way 4"),
+        (set_tensor(0, 2, 4), "token_embd.weight is packed in the unknown format 4"),
         (repeat("tensors"), "it has token_embd.weight twice"),
         (repeat("keys"), "it has general.architecture twice"),
-        (lambda file: file.set("general.alignment", 24), "general.alignment is no power of two"),
-        (lambda file: file.set("general.alignment", "32"), "general.alignment is no power of two"),
-        (lambda file: file.set("general.alignment", 2**40), "goes on behind its end"),
+        (lambda file: file.set("general.alignment", 24), "general.alignment is not a power of two"),
+        (lambda file: file.set("general.alignment", "32"), "general.alignment is not a power of two"),
+        (lambda file: file.set("general.alignment", 2**40), "extends beyond its end"),
         (lambda file: file.set("x", ("raw", struct.pack("<I", 13))), "a value has the unknown type 13"),
         (lambda file: file.set("x", ("raw", struct.pack("<IIQ", 9, 9, 1))), "an array has items of the type 9"),
         (lambda file: file.set("x", b"\xff"), "utf-8"),
-        (lambda file: setattr(file, "version", 1), "its version is 1, and 2 and 3 are known here"),
+        (lambda file: setattr(file, "version", 1), "its version is 1; this program knows 2 and 3"),
         (lambda file: setattr(file, "version", 3 << 24), "its version is 50331648, and"),  # big-endian
         (lambda file: setattr(file, "n_keys", 2**64 - 1), "it ends too early"),
         (lambda file: setattr(file, "n_tensors", 2**64 - 1), "it ends too early"),

@@ -187,7 +187,7 @@ def png(size, content):
 Y, X = np.mgrid[-100:100, -150:150]
 TURNED = np.maximum(np.abs(0.97 * X + 0.15 * Y) / 90, np.abs(0.97 * Y - 0.15 * X) / 60) < 1
 UNREADABLE = {
-    "not a picture that can be read": {"a TIFF": encoded(DRAWN, "TIFF")},
+    "not a picture in a known format": {"a TIFF": encoded(DRAWN, "TIFF")},
     "damaged": {"the start of a JPEG": io.BytesIO(encoded(DRAWN).read(20))},
     "no digit found": {
         "white": np.full((200, 300), 255),

@@ -99,7 +99,7 @@ def test_too_little_memory_is_one_line_and_nothing_is_lost(soft, tmp_path):
     calls = [f"--steps 40 {words} --out {tmp_path}" for words in TOO_LARGE]
     argv = [sys.executable, "-c", CALL, str(4 * 10**8), *calls]
     ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=100)
-    said = "main_np.py: not enough memory: lower --batch-size, or take a smaller network"
+    said = "main_np.py: not enough memory: lower --batch-size, or choose a smaller network"
     assert [line.startswith(said) for line in ended.stderr.splitlines()] == [True] * 3, ended.stderr
     assert [line for line in ended.stdout.splitlines() if line.isdigit()] == ["2"] * 3
     assert [path.name for path in tmp_path.glob("*.npz")] == ["checkpoint_vit_np.npz"]

@@ -124,9 +124,9 @@ def test_a_second_signal_does_what_it_does_elsewhere(number):
 @pytest.mark.parametrize(
     ("losses", "said"),
     [
-        ([2.3, -0.5], "the loss is -0.5 at step 2, and -log p is never below 0: look at how the loss is computed"),
+        ([2.3, -0.5], "the loss is -0.5 at step 2, but -log p is never below 0: check how the loss is computed"),
         ([2.3, -np.inf], "the loss is -inf at step 2, and -log p is never below 0"),
-        ([np.nan], "the loss is nan at step 1, before any update: look at the inputs, the first weights and the loss"),
+        ([np.nan], "the loss is nan at step 1, before any update: check the inputs, the first weights and the loss"),
         ([2.3, np.nan], "the loss is nan at step 2: lower --lr"),
     ],
 )
@@ -142,6 +142,6 @@ def test_a_loss_that_cannot_be_says_where_to_look(losses, said):
 def test_batches_that_repeat_examples_within_an_epoch_are_told():
     options, plan = parse_options("np", "--batch-size", 100), Plan(600, 3000, 3000)
     assert describe_repeats(60_000, 3000, plan, options) == describe_repeats(500, 5, plan, options) == ""
-    said = "only 1,000 different images were drawn: 60,000 draws should have repeated none"
+    said = "only 1,000 different images were drawn: 60,000 draws should all be different"
     assert describe_repeats(1000, 3000, plan, options) == said
     assert describe_repeats(499, 5, plan, options).startswith("only 499 different images were drawn: 500 draws")

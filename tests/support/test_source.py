@@ -251,13 +251,13 @@ FOLDERS = {
     ),
     "pictures without classes": (lambda own: Image.new("L", (9, 9)).save(own / "a.png"), "own is no dataset"),
     "one of four files": (lambda own: change(own, images=BLANK), f"own has no {FILES[1]}"),
-    "no class": (lambda own: (own / "train").mkdir(), "own/train has 0 folders: it takes one for each class"),
+    "no class": (lambda own: (own / "train").mkdir(), "own/train has 0 folders: it needs one for each class"),
     "one class": (lambda own: classes(own, 1), "own/train has 1 folder: it takes"),
     "one class, from a Mac": (
         lambda own: (classes(own, 1), (own / "train" / "__MACOSX").mkdir()),
         "own/train has 1 folder: it takes",
     ),
-    "eleven classes": (lambda own: classes(own, 11), "own/train has 11 folders: it takes one for each class, 2 to 10"),
+    "eleven classes": (lambda own: classes(own, 11), "own/train has 11 folders: it needs one for each class, 2 to 10"),
     "a class without pictures": (
         lambda own: (own / "train" / "cat").mkdir(parents=True),
         "own/train/cat has no picture",
@@ -300,18 +300,18 @@ LETTERS = {
     "one letter": (b"a" * 5000, "own has 1 different letters"),
     "a short text": (b"ab" * 300, "own has 600 letters: for texts of 64 letters it takes 641 or more"),
     "fewer windows than a batch": (b"ab" * 400, "--batch-size 128 is more than the 11 training texts"),
-    "Latin-1": ("Grüße\n".encode("latin-1") * 500, "own is no text: its bytes are not UTF-8"),
-    "a picture": (png(99, 99), "own is no text: its bytes are not UTF-8"),
-    "half of a letter": (b"ab" * 999 + "ü".encode()[:1], "own is no text: its bytes are not UTF-8"),
+    "Latin-1": ("Grüße\n".encode("latin-1") * 500, "own is not a text in UTF-8"),
+    "a picture": (png(99, 99), "own is not a text in UTF-8"),
+    "half of a letter": (b"ab" * 999 + "ü".encode()[:1], "own is not a text in UTF-8"),
     "a damaged gzipped text": (
         gzip.compress(TEXT.encode())[:99] + b"?" * 99 + gzip.compress(TEXT.encode())[198:],
-        "own is no text: its bytes are not UTF-8",
+        "own is not a text in UTF-8",
     ),
-    "half of a gzipped text": (gzip.compress(TEXT.encode())[:200], "own is no text: its bytes are not UTF-8"),
+    "half of a gzipped text": (gzip.compress(TEXT.encode())[:200], "own is not a text in UTF-8"),
 }
 OTHERS = {
     "nothing": ("--dataset own", "--dataset own: there is no folder or file of that name"),
-    "one picture": ("--dataset PHOTO", "png/photo.jpg is one picture: name a folder"),
+    "one picture": ("--dataset PHOTO", "png/photo.jpg is a single picture: name a folder"),
     "no name": ("--dataset=", "there is no folder or file"),
     "an MLP of a text": (
         "--dataset THIS_FILE",
@@ -344,7 +344,7 @@ def test_pictures_of_one_grey_are_a_line(tmp_path):
     classes(tmp_path, 2)
     for path in tmp_path.rglob("*.png"):
         Image.new("L", (9, 9), 77).save(path)
-    with pytest.raises(UserError, match="all training images are of the same grey, and show nothing"):
+    with pytest.raises(UserError, match="all training images have the same grey, and show nothing"):
         _ = open_source(str(tmp_path)).mean_and_std
 
 
@@ -506,7 +506,7 @@ def test_colour_that_is_lost_is_said_once(tmp_path, capsys):
     source = data.SOURCES[str(tmp_path / "red")]
     for _ in range(2):
         data.load(source)
-    lost = "they become grey, and what only colour tells apart is lost"
+    lost = "they become grey, and differences in colour alone are lost"
     assert capsys.readouterr().err == f"note: 12 of 12 pictures in {tmp_path / 'red'} are in colour: {lost}\n"
 
 

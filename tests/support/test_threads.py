@@ -153,16 +153,16 @@ EDITS = {
         },
         WHOLE,
     ),
-    "a gradient forgotten": ({'"b1": db1, ': ""}, "b1 is in params, and not in what backward returns"),
+    "a gradient forgotten": ({'"b1": db1, ': ""}, "b1 is in params, and not in the result of backward"),
     "one of another shape": (
         {"db1 = self.dz1.sum(axis=0)": "db1 = self.dz1.sum(axis=0, keepdims=True)"},
-        "b1 has the shape (11,) in params, and (1, 11) in what backward returns",
+        "b1 has the shape (11,) in params, and (1, 11) in the result of backward",
     ),
     "one that is not summed": (
         {"db1 = self.dz1.sum(axis=0)": "db1 = self.dz1"},
-        "b1 has the shape (11,) in params, and (20, 11) in what backward returns",
+        "b1 has the shape (11,) in params, and (20, 11) in the result of backward",
     ),
-    "no return": ({"return {": "grads = {"}, "backward returns no dict of gradients, but NoneType"),
+    "no return": ({"return {": "grads = {"}, "backward does not return a dict of gradients, but NoneType"),
 }
 
 
@@ -433,7 +433,7 @@ def test_where_the_system_gives_no_more_threads_one_will_do(monkeypatch, small):
     threads.start_threads.cache_clear()
     assert map_in_threads(lambda a: 2 * a, [1, 2, 3]) == [2, 4, 6]
     assert [images.tobytes() for images, _ in data.batches(small, options, 0, 3)] == [a.tobytes() for a, _ in expected]
-    with pytest.raises(UserError, match=r"threads, and the system starts 1: take --parts 1$"):  # they wait
+    with pytest.raises(UserError, match=r"threads, but the system starts 1: take --parts 1$"):  # they wait
         train(monkeypatch, small, 1, parse_options("np", "--model", "resnet", "--widths", "2"))
     train(monkeypatch, small, 1, parse_options("np", "--model", "resnet", "--widths", "2", "--parts", 1))
     threads.start_threads.cache_clear()
