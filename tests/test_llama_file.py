@@ -247,10 +247,10 @@ REFUSED = {
         {"llama__block_count": 4096}, "is damaged: its sizes do not fit its arrays",
     ),
     "too many blocks": (
-        {"llama__block_count": 2**32 - 1}, "block_count is 4294967295, and should be a whole number from 1 to 4,096",
+        {"llama__block_count": 2**32 - 1}, "block_count is 4294967295, but should be a whole number from 1 to 4,096",
     ),
     "no heads": (
-        {"llama__attention.head_count": 0}, "its llama.attention.head_count is 0, and should be a whole number",
+        {"llama__attention.head_count": 0}, "its llama.attention.head_count is 0, but should be a whole number",
     ),
     "keys that do not fit": ({"llama__attention.head_count_kv": 3}, "is damaged: its sizes are impossible"),
     "not a number": (
@@ -275,7 +275,7 @@ REFUSED = {
         "is damaged: '<.im_start.>' is not one of its control tokens",
     ),
     "no sizes": ({"leave_out": ["llama.block_count"]}, "does not say its llama.block_count"),
-    "another form": ({"tokenizer__chat_template": "{{ cycler.__init__ }}"}, "a chat template that this program does not"),
+    "another form": ({"tokenizer__chat_template": "{{ cycler.__init__ }}"}, "a chat template that this program"),
 }  # fmt: skip
 
 
@@ -289,29 +289,29 @@ def test_what_is_another_model_is_one_line(why, tmp_path):
 
 
 WRONG_VALUES = [  # a key, what a file says there, and the line
-    ("general.architecture", ["a", "b"], r"is \['a', 'b'\], and should be a text"),
-    ("general.architecture", 5, "is 5, and should be a text"),
-    ("tokenizer.chat_template", 1, "is 1, and should be a text"),
-    ("tokenizer.chat_template", ["a"], r"is \['a'\], and should be a text"),
-    ("tokenizer.ggml.eos_token_id", [1, 2], r"is \[1, 2\], and should be a number of a token from 0 to 266"),
-    ("tokenizer.ggml.eos_token_id", len(WORDS), "is 267, and should be a number of a token from 0 to 266"),
-    ("tokenizer.ggml.bos_token_id", "1", "is 1, and should be a number of a token"),
-    ("tokenizer.ggml.bos_token_id", 1.0, "is 1.0, and should be a number of a token"),
-    ("tokenizer.ggml.bos_token_id", [1], r"is \[1\], and should be a number of a token"),
-    ("tokenizer.ggml.bos_token_id", 10**6, "is 1000000, and should be a number of a token"),
-    ("tokenizer.ggml.bos_token_id", -1, "is -1, and should be a number of a token"),
-    ("tokenizer.ggml.bos_token_id", True, "is True, and should be a number of a token"),
-    ("tokenizer.ggml.add_bos_token", 1, "is 1, and should be a truth value"),
-    ("tokenizer.ggml.tokens", "a", "is a, and should be a list of texts"),
-    ("tokenizer.ggml.tokens", [1, 2], r"is \[1, 2\], and should be a list of texts"),
-    ("tokenizer.ggml.merges", 1.5, "is 1.5, and should be a list of texts"),
-    ("tokenizer.ggml.token_type", ["a"], r"is \['a'\], and should be a list of whole numbers"),
-    ("tokenizer.ggml.pre", True, "is True, and should be a text"),
-    ("llama.feed_forward_length", True, "is True, and should be a whole number from 1 to 16,777,216"),
-    ("llama.feed_forward_length", 2**63, "is 9223372036854775808, and should be a whole number"),
-    ("llama.embedding_length", 32.0, "is 32.0, and should be a whole number from 1 to 1,048,576"),
-    ("llama.attention.layer_norm_rms_epsilon", float("inf"), "is inf, and should be a number from 1e-15 to 1"),
-    ("llama.rope.freq_base", 10_000, "is 10000, and should be a number"),
+    ("general.architecture", ["a", "b"], r"is \['a', 'b'\], but should be a text"),
+    ("general.architecture", 5, "is 5, but should be a text"),
+    ("tokenizer.chat_template", 1, "is 1, but should be a text"),
+    ("tokenizer.chat_template", ["a"], r"is \['a'\], but should be a text"),
+    ("tokenizer.ggml.eos_token_id", [1, 2], r"is \[1, 2\], but should be a number of a token from 0 to 266"),
+    ("tokenizer.ggml.eos_token_id", len(WORDS), "is 267, but should be a number of a token from 0 to 266"),
+    ("tokenizer.ggml.bos_token_id", "1", "is 1, but should be a number of a token"),
+    ("tokenizer.ggml.bos_token_id", 1.0, "is 1.0, but should be a number of a token"),
+    ("tokenizer.ggml.bos_token_id", [1], r"is \[1\], but should be a number of a token"),
+    ("tokenizer.ggml.bos_token_id", 10**6, "is 1000000, but should be a number of a token"),
+    ("tokenizer.ggml.bos_token_id", -1, "is -1, but should be a number of a token"),
+    ("tokenizer.ggml.bos_token_id", True, "is True, but should be a number of a token"),
+    ("tokenizer.ggml.add_bos_token", 1, "is 1, but should be a truth value"),
+    ("tokenizer.ggml.tokens", "a", "is a, but should be a list of texts"),
+    ("tokenizer.ggml.tokens", [1, 2], r"is \[1, 2\], but should be a list of texts"),
+    ("tokenizer.ggml.merges", 1.5, "is 1.5, but should be a list of texts"),
+    ("tokenizer.ggml.token_type", ["a"], r"is \['a'\], but should be a list of whole numbers"),
+    ("tokenizer.ggml.pre", True, "is True, but should be a text"),
+    ("llama.feed_forward_length", True, "is True, but should be a whole number from 1 to 16,777,216"),
+    ("llama.feed_forward_length", 2**63, "is 9223372036854775808, but should be a whole number"),
+    ("llama.embedding_length", 32.0, "is 32.0, but should be a whole number from 1 to 1,048,576"),
+    ("llama.attention.layer_norm_rms_epsilon", float("inf"), "is inf, but should be a number from 1e-15 to 1"),
+    ("llama.rope.freq_base", 10_000, "is 10000, but should be a number"),
 ]
 
 
