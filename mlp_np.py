@@ -137,7 +137,7 @@ def compare(name, by_hand, array, loss):
         raise SystemExit(f"{name} has the shape {np.shape(by_hand)}; it should be {array.shape}")
     numerical = numerical_gradient(loss, array)
     if max(np.abs(by_hand).max(), np.abs(numerical).max()) < 1e-9:  # the rounding of the loss, divided by 2h, is less
-        print(f"{name} is 0 by hand and by differences: are all units alike?")
+        print(f"{name} is 0 by hand and by differences: are all units equal?")
         return 0.0
     difference = relative_difference(by_hand, numerical)
     if not difference < 1e-6:

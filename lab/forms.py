@@ -34,7 +34,7 @@ class RecordedNetwork:
         logits = self.network.forward(x)
         if not isinstance(logits, np.ndarray):
             place = locate_method(get_model(self.network), "forward")
-            raise UserError(f"{place}: it returns no array of logits, but {type(logits).__name__}")
+            raise UserError(f"{place}: it does not return an array of logits, but {type(logits).__name__}")
         self.logits = logits.copy()
         self.note_changed_params("forward")
         return logits
@@ -100,7 +100,7 @@ class InNumPy:
         self.tampering = describe_tampering(network, optimizer, x, y, lr)
         expected, *_ = main_np.compute_loss(network.logits.copy(), y)
         if not self.tampering and abs(loss - expected) > 1e-9 * max(1.0, abs(expected)):
-            self.tampering = "returns another loss than compute_loss finds"
+            self.tampering = "does not return the loss that compute_loss finds"
         return group_arrays(network.logits, loss, network.dlogits, optimizer.grads) | self.get_arrays()
 
     def get_arrays(self):
@@ -113,14 +113,14 @@ def describe_tampering(network, optimizer, x, y, lr):
     dlogits, dlogits_again = (main_np.compute_loss(network.logits.copy(), y.copy())[1] for _ in range(2))
     is_same_each_time = np.array_equal(dlogits, dlogits_again, equal_nan=True)
     if not np.array_equal(network.x, x, equal_nan=x.dtype.kind == "f"):
-        return "gives forward another x than the batch's"
+        return "does not pass the x of the batch to forward"
     if is_same_each_time and not np.array_equal(network.dlogits, dlogits, equal_nan=True):
-        return "does something to the gradients: backward gets another dlogits than compute_loss finds"
+        return "changes the gradients: backward does not get the dlogits that compute_loss finds"
     name = find_first_difference(network.grads, optimizer.grads)
     if name:
-        return f"does something to the gradients: the optimizer gets another one of {name} than backward finds"
+        return f"changes the gradients: the optimizer does not get the gradient of {name} that backward finds"
     if optimizer.lr != lr:
-        return "gives the optimizer another learning rate than its own"
+        return "does not pass its own learning rate to the optimizer"
     before = {} if network.changes_params else network.params_before
     name = find_first_difference(before, optimizer.params_before)
     if name:
@@ -166,7 +166,7 @@ class InPyTorch:
         self.tampering = ""
         for name, p, _ in self.parameters:
             if name in self.by_autograd and not torch.equal(self.by_autograd[name], p.grad):
-                self.tampering = f"does something to the gradient of {name}"
+                self.tampering = f"changes the gradient of {name}"
         arrays = group_arrays(self.logits.detach().numpy(), loss, self.logits.grad.numpy(), self.get_gradients())
         saved_arrays = self.get_arrays()
         # Without momentum, PyTorch keeps no velocities: they stay 0.
@@ -243,13 +243,13 @@ def check_network(model, dtype):
             raise UserError(f"{locate_class(model)}: class {type(model).__name__} has no method `{method}`")
     params = getattr(model, "params", None)
     if not isinstance(params, dict):
-        raise UserError(f"{locate_class(model)}: `params` is no dict of arrays")
+        raise UserError(f"{locate_class(model)}: `params` is not a dict of arrays")
     for name, array in params.items():
         if model.params[name] is not array:
             message = f"`params` has a new array for {name} every time, so no step can move it"
             raise UserError(f"{locate_class(model)}: {message}")
         if array.dtype != dtype:
-            message = f"{name} is {array.dtype}, although {np.dtype(dtype)} is asked for: digits are lost"
+            message = f"{name} is {array.dtype}, although it should be {np.dtype(dtype)}: digits are lost"
             raise UserError(f"{locate_class(model)}: {message}")
 
 

@@ -298,12 +298,14 @@ def compare_with_differences(slopes, progress):
     largest_error = 0.0
     wrong_gradients = {}
     if slopes.loss() != loss or not np.array_equal(grads["dlogits"], repeated_grads["dlogits"]):
-        message = "cannot be measured: for the same batch the loss is another every time"
-        message = f"{message} (CONTRIBUTING.md says how a network draws random numbers)"
+        message = "cannot be measured: for the same batch the loss is different every time"
+        message = f"{message} (see CONTRIBUTING.md for networks that draw random numbers)"
         return Differences(Row(judge, message), is_measured=False)
     for name, gradient in grads.items():
         if not np.array_equal(gradient, repeated_grads[name]):
-            message = f"{describe_gradient(name)} is another the second time, with the same weights and the same batch"
+            message = (
+                f"{describe_gradient(name)} is different the second time, with the same weights and the same batch"
+            )
             return Differences(Row(judge, message, False), (name,))
     for name, gradient in grads.items():
         progress.update()
@@ -433,7 +435,7 @@ def judge_parts(parts, by_hand, options):
     n = max(options.run.parts, 2)
     split_network = by_hand.network if options.run.parts > 1 else parts.form.network
     if split_network.is_whole:
-        return Row("in parts", f"not used: in {n} parts, logits or gradients are others than those of the whole batch")
+        return Row("in parts", f"not used: in {n} parts, logits or gradients differ from those of the whole batch")
     return Row(
         "in parts", f"in {n} parts, no array of any step {describe_difference(parts.largest)} from the whole batch's"
     )
@@ -470,7 +472,7 @@ def judge_torchrun(file_name, form, model, x):
     if (logits[0] == logits[1]).all():
         message = f"two processes would draw the same random numbers in {file_name}, for different images"
         return Row("torchrun", f"{message}: see `part` in CONTRIBUTING.md", False)
-    return Row("torchrun", "each process draws random numbers of its own")
+    return Row("torchrun", "each process draws its own random numbers")
 
 
 # --- Decoding and sampling --------------------------------------------------------------------------------------------
@@ -534,7 +536,7 @@ def judge_decoding(model, x):
             return Row("decoding", f"{place} differs: {values}", False)
     return Row(
         "decoding",
-        f"with keys and values kept, no logit {describe_difference(largest_difference)} from that of `forward`",
+        f"with the KV cache, no logit {describe_difference(largest_difference)} from that of `forward`",
     )
 
 
@@ -566,9 +568,9 @@ def judge_sampling(model, x):
         errors = np.abs(shares - expected)
         if not errors.max() <= 1 / COPIES + BOUND:
             token = int(errors.argmax())
-            values = f"{shares[token]:.3f} of {COPIES:,} draws, and its probability is {expected[token]:.3f}"
+            values = f"{shares[token]:.3f} of {COPIES:,} draws, but its probability is {expected[token]:.3f}"
             return Row("sampling", f"{variant}token {token} is {values}", False)
-    message = f"each token's share of {COPIES:,} draws is its probability by `forward`, within 1 / {COPIES:,}"
+    message = f"each token's fraction of {COPIES:,} draws is its probability by `forward`, within 1 / {COPIES:,}"
     return Row("sampling", f"{message}, also with top-k and top-p")
 
 

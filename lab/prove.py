@@ -75,8 +75,8 @@ def check_repeats(options, checkpoint, batch):
     if departure:
         place = f"{describe_array(departure.group, departure.name)}{format_index(departure.entry)}"
         values = f"{departure.one:.6g}, then {departure.other:.6g}"
-        message = f"{get_file(options)} gives another result every time, with the same weights and the same batch"
-        raise UserError(f"{message} ({place}: {values}): CONTRIBUTING.md says how a network draws random numbers")
+        message = f"{get_file(options)} gives a different result every time, with the same weights and the same batch"
+        raise UserError(f"{message} ({place}: {values}): see CONTRIBUTING.md for networks that draw random numbers")
 
 
 def check_finite(step_number, arrays, options):
@@ -110,7 +110,7 @@ def make_history(checkpoint, steps):
 def judge_resumed(path, dataset, options, start, n_saved, steps, by_hand):
     """Continue the run that was saved, and compare its arrays with those of the run that did not stop."""
     if not path.exists():
-        return Row("resumed", "missing: its numbers are not finite, and are not saved")
+        return Row("resumed", "missing: its numbers are not finite, so it is not saved")
     try:
         _, checkpoint = read_options("np", path)
         form = InNumPy(options, checkpoint)
@@ -237,7 +237,7 @@ class StepFault(NamedTuple):
 def find_step_fault(step_number, form, options):
     """Return the `StepFault` of the step that the form by hand has just taken, or None."""
     if form.changes_params:
-        return StepFault(step_number, get_file(options), f"its {form.changes_params}, which only the optimizer should")
+        return StepFault(step_number, get_file(options), f"its {form.changes_params}, but only the optimizer should")
     if form.tampering:
         return StepFault(step_number, form.name_of_step, f"it {form.tampering}")
     return None
@@ -271,7 +271,9 @@ def conclude(findings, options):
                 vote_sentences = conclude_vote(twin, findings.differences.wrong, is_wrong, options)
                 sentences += [sentence for sentence in vote_sentences if sentence not in sentences]
             elif "the optimizer" not in failed_judges and not is_wrong:
-                sentences.append(f"{twin.file} and {file} are not the same run: one does what the other does not.")
+                sentences.append(
+                    f"{twin.file} and {file} are not the same run: one does something that the other does not."
+                )
     if "the optimizer" in failed_judges:
         sentences.append(f"{rule.by_hand} does not move the parameters as {rule.in_pytorch} does.")
     if "in parts" in failed_judges:
@@ -282,20 +284,20 @@ def conclude(findings, options):
         sentences.append("With torchrun, several processes are not the run of one.")
     if "decoding" in failed_judges:
         sentences.append(
-            f"{file} is wrong: `decode_step`, with its cache of keys and values, gives other logits than `forward`."
+            f"{file} is wrong: `decode_step`, with its cache of keys and values, gives different logits from `forward`."
         )
     elif "sampling" in failed_judges:
         sentences.append(
-            f"What `generate` of {file} draws does not have the probabilities softmax(logits / temperature)."
+            f"The draws of `generate` in {file} do not have the probabilities softmax(logits / temperature)."
         )
     if findings.flat:
         verb = "gradients of {} are" if len(findings.flat) > 1 else "gradient of {} is"
         sentences.append(
-            f"The {verb.format(shorten(findings.flat))} 0 by hand and by differences: are all units alike?"
+            f"The {verb.format(shorten(findings.flat))} 0 by hand and by differences: are all units equal?"
         )
     is_measured = findings.differences.is_measured
     if not is_measured and "the loss" not in failed_judges:
-        sentences.append(f"Central differences cannot be measured, and so the gradients of {file} are not proven.")
+        sentences.append(f"Central differences cannot be measured, so the gradients of {file} are not proven.")
     if other_networks and not findings.step_fault:
         own_failures = failed_judges & {"the loss", "central differences", "in parts", "resumed"}
         is_right = is_measured and not own_failures and not any(twin.blames_hand for twin in findings.twins)
@@ -305,7 +307,7 @@ def conclude(findings, options):
     if not failed_judges and not other_networks and is_measured:
         n_missing = sum(row.said.startswith("missing") for row in findings.rows)
         sentences.append(
-            f"{file} is proven, as far as these go" + (f"; {n_missing} are missing." if n_missing else ".")
+            f"{file} is proven, as far as these checks go" + (f"; {n_missing} are missing." if n_missing else ".")
         )
     return sentences, 1 if failed_judges or not is_measured else 0
 
@@ -320,7 +322,7 @@ def conclude_differences(findings, options):
     if vote and SLOPE in vote.outvoted:
         agreeing = join_names([file, *(judge for judge in vote.values if judge not in (HAND, SLOPE))])
         message = f"Central differences are outvoted: {agreeing} agree in {describe_gradient(wrong_names[0])}."
-        return [f"{message} Does `forward` round, or read its weights from elsewhere than `params`?"], False
+        return [f"{message} Does `forward` round, or read weights that are not in `params`?"], False
     if vote and len(vote.values) > 2 and not vote.outvoted:
         return [describe_no_majority(wrong_names[0], vote)], False
     subject = (
@@ -330,7 +332,7 @@ def conclude_differences(findings, options):
     )
     if "dlogits" in wrong_names:
         file = find_loss_name()
-        subject = "its dlogits, and so each gradient that follows from it, is"
+        subject = "its dlogits, and each gradient that follows from it, is"
     other_files = [twin.file for twin in findings.twins if twin.differs_in_gradients and twin.blames_hand]
     verb = "have" if len(other_files) > 1 else "has"
     addition = f" ({join_names(other_files)} had the same logits, and {verb} another one.)" if other_files else ""
@@ -365,7 +367,7 @@ def conclude_vote(twin, judged_names, is_wrong, options):
 def describe_no_majority(name, vote):
     """Return a sentence that says that a vote has no majority."""
     too_rough = " (the measured slope is not exact enough to vote)" if vote.is_slope_too_rough else ""
-    message = f"Who is wrong is open, because no majority agrees in {describe_gradient(name)}"
+    message = f"It is open who is wrong, because there is no majority in {describe_gradient(name)}"
     return f"{message}: {judges.describe_values(vote.values)}{too_rough}."
 
 
@@ -418,7 +420,8 @@ def main(argv=None):
     start = checkpoint.history.step if checkpoint else 0
     origin = f"from step {start:,} of {checkpoint.path}" if checkpoint else "from its first weights"
     print(
-        f"{options.network.title(options.run)}, as the files have it now: {STEPS} steps in float64 {origin}", flush=True
+        f"{options.network.title(options.run)}, with the files as they are now: {STEPS} steps in float64 {origin}",
+        flush=True,
     )
     try:
         rows, sentences, status = judge_run(options, checkpoint)

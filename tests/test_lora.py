@@ -317,4 +317,4 @@ def test_it_is_proven(here, capsys):
 
     assert prove.main(["np", *argv_of(here)]) == 0
     found = capsys.readouterr().out
-    assert "llama_np.py is proven, as far as these go." in found and "NO:" not in found
+    assert "llama_np.py is proven, as far as these checks go." in found and "NO:" not in found

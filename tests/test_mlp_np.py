@@ -63,7 +63,7 @@ EDITS = {  # {what is there: what stands there then}, and what is said
     "b1 forgotten": ({'"b1": db1, ': ""}, "b1 is in params, and not in the result of backward"),
     "one too many": ({'"b2": db2}': '"b2": db2, "b3": db2}'}, "b3 is in the result of backward, and not in params"),
     "equal columns": ({HE: f"np.repeat({HE.replace('fan_out)', '1)')}, fan_out, axis=1)"},
-                      "da1 is 0 by hand and by differences: are all units alike?"),
+                      "da1 is 0 by hand and by differences: are all units equal?"),
     "a loss twice its size": (
         {"shifted[rows, y]).mean()": "shifted[rows, y]).mean() * 2", "/= len(y)": "/= len(y) / 2"},
         "the loss is wrong: it is",

@@ -12,10 +12,10 @@ VIT = "--model vit --width 12 --blocks 1 --heads 3 --batch-size 8"
 GPT = "--model gpt --width 12 --blocks 1 --heads 3 --batch-size 8"
 LLAMA = "--model llama --dataset names --width 8 --heads 2 --kv-heads 1 --hidden 8 --blocks 1 --batch-size 16"
 
-PROVEN = "is proven, as far as these go."
+PROVEN = "is proven, as far as these checks go."
 RIGHT = "Your gradients are right; mlp_autograd.py and mlp_torch.py are another network."
-DRAWS = "does not have the probabilities softmax(logits / temperature)."
-OTHER_LOGITS = "`decode_step`, with its cache of keys and values, gives other logits than `forward`."
+DRAWS = "do not have the probabilities softmax(logits / temperature)."
+OTHER_LOGITS = "`decode_step`, with its cache of keys and values, gives different logits from `forward`."
 NO_DERIVATIVE = "not the derivative of its own loss"
 OUTVOTED = "is not that of mlp_autograd.py, mlp_torch.py and central differences, which agree."
 
@@ -66,7 +66,7 @@ EDITS = [
     Edit("an error in forward", MLP, [(M, RELU, "raise ValueError('boom')")], "", "mlp_np.py:NN, raise ValueError('boom')", 2),
     Edit("an error in backward", MLP, [(M, DW2, "dW2 = self.nothing @ dlogits")], "", "mlp_np.py:NN, dW2 = self.nothing", 2),
     Edit("z1 nan", MLP, [(M, Z1, f"{Z1}+ np.nan ")], "", "mlp_np.py: the first array that is not finite is the logits, in step 1", 2),
-    Edit("noise in forward", MLP, [(M, Z1, f"{Z1}+ np.random.normal(0, .1) ")], "", "mlp_np.py gives another result every time", 2),
+    Edit("noise in forward", MLP, [(M, Z1, f"{Z1}+ np.random.normal(0, .1) ")], "", "mlp_np.py gives a different result every time", 2),
     Edit("x in place", MLP, [(M, X, f"{X}; self.x *= 0.5")], "", RIGHT, 0),
     Edit("dlogits in place", MLP, [(M, DW2, f"dlogits *= 2\n        {DW2}")], M, f"gradients of b2, W2, b1, W1 are {NO_DERIVATIVE}", 1),
     Edit("dlogits in place at the end", MLP, [(M, RETURN, f"dlogits *= 0\n        {RETURN}")], "", PROVEN, 0),
@@ -84,7 +84,7 @@ EDITS = [
     Edit("a gradient of whole numbers", MLP, [(M, '"b2": db2}', '"b2": db2.astype(int)}')], "", "the gradient of b2 is not an array of floats, but int64", 2),
     Edit("no gradients", MLP, [(M, RETURN, f"return None\n        {RETURN}")], "", "backward does not return a dict of gradients, but NoneType", 2),
     Edit("nine logits", MLP, [(M, LOGITS, "return (self.a1 @ W2 + b2)[:, :9] ")], "", "mlp_np.py:NN", 2),
-    Edit("logits as a list", MLP, [(M, LOGITS, "return (self.a1 @ W2 + b2).tolist() ")], "", "mlp_np.py:NN, in forward: it returns no array of logits, but list", 2),
+    Edit("logits as a list", MLP, [(M, LOGITS, "return (self.a1 @ W2 + b2).tolist() ")], "", "mlp_np.py:NN, in forward: it does not return an array of logits, but list", 2),
     Edit("an exit", MLP, [(M, RELU, "import sys; sys.exit(3)")], "", "mlp_np.py:NN, import sys; sys.exit(3)", 2),
     Edit("Ctrl-C", MLP, [(M, RELU, "raise KeyboardInterrupt")], "", "interrupted", 130),
     Edit("a recursion", MLP, [(M, RELU, "return self.forward(x)")], "", "maximum recursion depth exceeded", 2),
@@ -93,7 +93,7 @@ EDITS = [
     Edit("params that are copies", MLP, [(M, "self.params = {name: p.astype(dtype)", "self._p = {name: p.astype(dtype)"), (M, "    def forward(self, x):", COPIES)], "", "mlp_np.py:NN: `params` has a new array for W1 every time", 2),
     Edit("gradients that add up", MLP, [(M, DW2, "self.acc = getattr(self, 'acc', 0) + self.a1.T @ dlogits; dW2 = self.acc")], M, f"gradient of W2 is {NO_DERIVATIVE}", 1),
     Edit("Nesterov", MLP, [("main_np.py", "p -= lr * v  # p", "p -= lr * (dp + momentum * v)  # p")], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
-    Edit("clipped in the step", MLP, [("main_np.py", STEP, "    grads = {n: np.clip(g, -.001, .001) for n, g in grads.items()}\n" + STEP)], "main_np.train_step", "it does something to the gradients", 1),
+    Edit("clipped in the step", MLP, [("main_np.py", STEP, "    grads = {n: np.clip(g, -.001, .001) for n, g in grads.items()}\n" + STEP)], "main_np.train_step", "it changes the gradients", 1),
     Edit("the tape's ReLU", MLP, [(TAPE, "lambda dy: dy * (y > 0)", "lambda dy: dy * (y > .1)")], "mlp_autograd.py", "mlp_autograd.py is wrong, and mlp_np.py is right: their logits are the same.", 1),
     Edit("GELU in PyTorch", MLP, [(T, "relu", "gelu")], "", "Your gradients are right; mlp_torch.py is another network.", 0),
     Edit("nothing in the Llama", LLAMA, [], "", PROVEN, 0),
@@ -110,9 +110,9 @@ EDITS = [
     Edit("b1 too large by 1e-7", MLP, [(M, DB1, f"{DB1} * (1 + 1e-7)")], M, "in step 1, its gradient of b1 is not that of", 1),
     Edit("by 1e-8, three judges", MLP, [(M, DW2, f"{DW2} * (1 + 1e-8)"), (T, "relu", "gelu")], M, "in step 1, its gradient of W2 is not that of mlp_autograd.py and central differences, which agree.", 1),
     Edit("by 3e-9, three judges", MLP, [(M, DB1, f"{DB1} * (1 + 3e-9)"), (T, "relu", "gelu")], M, "in step 1, its gradient of b1 is not that of mlp_autograd.py and central differences, which agree.", 1),
-    Edit("two against two", MLP, [(M, DW2, "dW2 = 2 * self.a1.T @ dlogits"), (T, "self.layer2(a1)", TWICE_IN_PYTORCH)], "", "Who is wrong is open, because no majority agrees in the gradient of W2", 1),
+    Edit("two against two", MLP, [(M, DW2, "dW2 = 2 * self.a1.T @ dlogits"), (T, "self.layer2(a1)", TWICE_IN_PYTORCH)], "", "It is open who is wrong, because there is no majority in the gradient of W2", 1),
     Edit("by 3e-6, three judges", MLP, [(M, DW2, f"{DW2} * (1 + 3e-6)"), (T, "relu", "gelu")], M, "in step 1, its gradient of W2 is not that of mlp_autograd.py and central differences, which agree.", 1),
-    Edit("noise in backward", MLP, [(M, DW2, f"{DW2} + np.random.normal(0, 1e-3)")], "", "mlp_np.py gives another result every time", 2),
+    Edit("noise in backward", MLP, [(M, DW2, f"{DW2} + np.random.normal(0, 1e-3)")], "", "mlp_np.py gives a different result every time", 2),
     Edit("one entry", MLP, [(M, DW1, f"{DW1}; dW1[300, 3] += 1e-3")], M, f"gradient of W1 is {NO_DERIVATIVE}", 1),
     Edit("decay in backward", MLP, [(M, DW2, f"{DW2} + 0.01 * W2")], M, f"gradient of W2 is {NO_DERIVATIVE}", 1),
     Edit("a mask beside 0", MLP, [(M, "(self.z1 > 0)", "(self.z1 > 1e-9)")], "", PROVEN, 0),
@@ -120,20 +120,20 @@ EDITS = [
     Edit("another order", MLP, [(M, '{"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}', '{"b2": db2, "W1": dW1, "W2": dW2, "b1": db1}')], "", PROVEN, 0),
     Edit("a row for a vector", MLP, [(M, '"b1": db1', '"b1": db1[np.newaxis]')], "", "b1 has the shape (16,) in params, and (1, 16) in the result of backward", 2),
     Edit("logits twice", MLP, [(M, LOGITS, "return 2 * (self.a1 @ W2 + b2) ")], M, f"gradients of b2, W2, b1, W1 are {NO_DERIVATIVE}", 1),
-    Edit("forward shrinks W1", MLP, [(M, "self.z1 = self", "W1 *= 0.999; self.z1 = self")], M, "its forward changes W1, which only the optimizer should", 1),
-    Edit("backward shrinks W2", MLP, [(M, 'W2 = self.params["W2"]\n', 'W2 = self.params["W2"]; W2 *= 0.99\n')], M, "its backward changes W2, which only the optimizer should", 1),
+    Edit("forward shrinks W1", MLP, [(M, "self.z1 = self", "W1 *= 0.999; self.z1 = self")], M, "its forward changes W1, but only the optimizer should", 1),
+    Edit("backward shrinks W2", MLP, [(M, 'W2 = self.params["W2"]\n', 'W2 = self.params["W2"]; W2 *= 0.99\n')], M, "its backward changes W2, but only the optimizer should", 1),
     Edit("logits in place", MLP, [(M, "shifted = logits - logits.max(axis=1, keepdims=True)", "logits -= logits.max(axis=1, keepdims=True); shifted = logits.copy()")], "", PROVEN, 0),
-    Edit("half the loss", MLP, [(M, LOSS, f"{LOSS} * 0.5")], f"loss {M}", f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
-    Edit("a thousandth more", MLP, [(M, "dlogits[rows, y] -= 1", "dlogits[rows, y] -= 1.001")], M, f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
-    Edit("64 for the batch", MLP, [(M, "dlogits /= len(y)", "dlogits /= 64")], M, f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
+    Edit("half the loss", MLP, [(M, LOSS, f"{LOSS} * 0.5")], f"loss {M}", f"its dlogits, and each gradient that follows from it, is {NO_DERIVATIVE}", 1),
+    Edit("a thousandth more", MLP, [(M, "dlogits[rows, y] -= 1", "dlogits[rows, y] -= 1.001")], M, f"its dlogits, and each gradient that follows from it, is {NO_DERIVATIVE}", 1),
+    Edit("64 for the batch", MLP, [(M, "dlogits /= len(y)", "dlogits /= 64")], M, f"its dlogits, and each gradient that follows from it, is {NO_DERIVATIVE}", 1),
     Edit("dlogits too large by 3e-6", MLP, [(M, "dlogits /= len(y)", "dlogits /= len(y) / (1 + 3e-6)")], M, "in step 1, its dlogits is not that of mlp_torch.py and central differences, which agree.", 1),
-    Edit("one more in the batch", LLAMA, [(M, "dlogits /= len(y)", "dlogits /= len(y) + 1")], M, f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
-    Edit("compute_loss doubles", MLP, [("main_np.py", "return loss, dlogits.reshape(logits.shape)", "return loss, 2 * dlogits.reshape(logits.shape)")], "main_np.compute_loss", f"its dlogits, and so each gradient that follows from it, is {NO_DERIVATIVE}", 1),
-    Edit("the step says twice the loss", MLP, [("main_np.py", "return loss, n_right /", "return 2 * loss, n_right /")], "main_np.train_step", "it returns another loss than compute_loss finds", 1),
+    Edit("one more in the batch", LLAMA, [(M, "dlogits /= len(y)", "dlogits /= len(y) + 1")], M, f"its dlogits, and each gradient that follows from it, is {NO_DERIVATIVE}", 1),
+    Edit("compute_loss doubles", MLP, [("main_np.py", "return loss, dlogits.reshape(logits.shape)", "return loss, 2 * dlogits.reshape(logits.shape)")], "main_np.compute_loss", f"its dlogits, and each gradient that follows from it, is {NO_DERIVATIVE}", 1),
+    Edit("the step says twice the loss", MLP, [("main_np.py", "return loss, n_right /", "return 2 * loss, n_right /")], "main_np.train_step", "it does not return the loss that compute_loss finds", 1),
     Edit("forward twice", MLP, [("main_np.py", "    logits = network.forward(x)  #", "    network.forward(x)\n    logits = network.forward(x)  #")], "", PROVEN, 0),
-    Edit("the step halves x", MLP, [("main_np.py", "    logits = network.forward(x)  #", "    logits = network.forward(0.5 * x)  #")], "main_np.train_step", "it gives forward another x than the batch's", 1),
+    Edit("the step halves x", MLP, [("main_np.py", "    logits = network.forward(x)  #", "    logits = network.forward(0.5 * x)  #")], "main_np.train_step", "it does not pass the x of the batch to forward", 1),
     Edit("the step shrinks W1", MLP, [("main_np.py", STEP, f'{STEP}    network.params["W1"] *= 0.999\n')], "main_np.train_step", "it changes W1 after the optimizer", 1),
-    Edit("the step doubles the rate", MLP, [("main_np.py", STEP, "    optimizer.step(network.params, grads, 2 * lr)\n")], "main_np.train_step", "it gives the optimizer another learning rate", 1),
+    Edit("the step doubles the rate", MLP, [("main_np.py", STEP, "    optimizer.step(network.params, grads, 2 * lr)\n")], "main_np.train_step", "it does not pass its own learning rate to the optimizer", 1),
     Edit("half the momentum", MLP, [("main_np.py", "v *= momentum  #", "v *= 0.5 * momentum  #")], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
     Edit("biases decay", DECAY, [("main_np.py", "if weight_decay and p.ndim > 1:  # weights shrink", "if weight_decay:  # all shrink")], "main_np.update", "main_np.update does not move the parameters as torch.optim.SGD does.", 1),
     Edit("a step more", ADAMW, [("main_np.py", "m_total = 1 - beta1**step", "m_total = 1 - beta1 ** (step + 1)")], "main_np.update_adamw", "main_np.update_adamw does not move the parameters as torch.optim.AdamW does.", 1),

@@ -56,7 +56,7 @@ def test_each_network_as_it_is_holds_by_every_judge(model):
     rows, failed, said, status = judged(f"--model {model} {SMALL[model]}")
     expected = JUDGES + WRITING if NETWORKS[model].writes else JUDGES
     assert tuple(rows) == expected and not failed and status == 0
-    assert said == f"{model}_np.py is proven, as far as these go."
+    assert said == f"{model}_np.py is proven, as far as these checks go."
     for judge in ("central differences", "the tape", "PyTorch", "in parts", "the optimizer"):
         found = re.search(r"(in a bit|\de-\d+)(?= from |$)", rows[judge])
         assert found[1] == "in a bit" or float(found[1]) < (1e-5 if judge == "central differences" else 1e-10), rows
@@ -128,7 +128,7 @@ def test_words_that_are_drawn_by_other_probabilities_are_found(how, change, writ
     right = module.sample
     monkeypatch.setattr(module, "sample", lambda *given: right(*change(*given)))
     rows = failed_rows(model, texts)
-    numbers = r"token \d+ is 0\.\d{3} of 1,000 draws, and its probability is 0\.\d{3}$"
+    numbers = r"token \d+ is 0\.\d{3} of 1,000 draws, but its probability is 0\.\d{3}$"
     assert [*rows] == ["sampling"] and re.match(how + numbers, rows["sampling"]), rows
 
 
@@ -158,7 +158,7 @@ EDITS = {  # {what is there: what stands there then}, who disagrees, and words o
     ),
     "a gradient of the loss twice its size": (
         {"/= len(y)": "/= len(y) / 2"}, {"central differences", "PyTorch"},
-        "its dlogits, and so each gradient that follows from it, is not the derivative of its own loss.",
+        "its dlogits, and each gradient that follows from it, is not the derivative of its own loss.",
     ),
     "leaky forward alone": (
         LEAKY[0], {"central differences"},
@@ -173,7 +173,7 @@ EDITS = {  # {what is there: what stands there then}, who disagrees, and words o
     ),
     "equal columns": (
         {HE: f"np.repeat({HE.replace('fan_out)', '1)')}, fan_out, axis=1)"}, set(),
-        "The gradients of b1, W1 are 0 by hand and by differences: are all units alike?",
+        "The gradients of b1, W1 are 0 by hand and by differences: are all units equal?",
     ),
     "a maximum over the wrong axis": (
         {"logits.max(axis=1, keepdims=True)  # (B, 10), as": "5000 + logits.max(axis=0, keepdims=True)  #"},
@@ -261,7 +261,7 @@ def test_without_pytorch_the_judges_that_need_it_are_named_as_missing(monkeypatc
     assert [judge for judge, words in rows.items() if words == "missing: PyTorch is not installed"] == [
         "PyTorch", "the optimizer",
     ]  # fmt: skip
-    assert (failed, status, said) == (set(), 0, "mlp_np.py is proven, as far as these go; 2 are missing.")
+    assert (failed, status, said) == (set(), 0, "mlp_np.py is proven, as far as these checks go; 2 are missing.")
 
 
 # --- Networks and rules of a reader's own -----------------------------------------------------------------------------
@@ -303,9 +303,9 @@ def test_a_step_that_does_something_to_the_gradients_is_said(monkeypatch):
 
 def test_dropout_three_ways_holds_and_each_process_draws_its_own(deep):
     rows, failed, said, status = judged("--model deep")
-    assert (failed, status, said) == (set(), 0, "deep_np.py is proven, as far as these go.")
+    assert (failed, status, said) == (set(), 0, "deep_np.py is proven, as far as these checks go.")
     assert rows["in parts"].startswith("not used: in 2 parts")
-    assert rows["torchrun"] == "each process draws random numbers of its own"
+    assert rows["torchrun"] == "each process draws its own random numbers"
 
 
 def test_a_mask_that_processes_share_is_named(deep, monkeypatch):
@@ -397,8 +397,8 @@ def test_a_resumed_run_is_proven_where_it_is_and_nothing_is_written(tmp_path, ca
     before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
     assert prove.main(["np", "--resume", str(path), "--prove"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith(f"784-9-10, as the files have it now: 6 steps in float64 from step 12 of {path}\n")
-    assert said.splitlines()[-1] == "mlp_np.py is proven, as far as these go."
+    assert said.startswith(f"784-9-10, with the files as they are now: 6 steps in float64 from step 12 of {path}\n")
+    assert said.splitlines()[-1] == "mlp_np.py is proven, as far as these checks go."
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
     assert "prove" not in load_checkpoint(path).options and capsys_before
 
@@ -406,7 +406,7 @@ def test_a_resumed_run_is_proven_where_it_is_and_nothing_is_written(tmp_path, ca
 @pytest.mark.slow
 def test_it_runs_as_it_is_typed():
     ended = subprocess.run([sys.executable, "main_np.py", "--prove"], cwd=ROOT, capture_output=True, text=True)
-    assert ended.returncode == 0 and ended.stdout.endswith("mlp_np.py is proven, as far as these go.\n"), ended
+    assert ended.returncode == 0 and ended.stdout.endswith("mlp_np.py is proven, as far as these checks go.\n"), ended
     assert ended.stderr == ""
 
 
