@@ -54,7 +54,7 @@ class Case(Kind):
     says = {"WRONG": "", "RIGHT": "", "STILL": "", "OR_ELSE": "", "EVIDENCE": "", "AGAINST": {}}  # noqa: RUF012
     seconds = 20
     Notes = Notes
-    solution_is = "what fixes it"
+    solution_is = "shows the fix"
     marks = tuple(f"diagnosis: {word}" for word in SUSPECTS)
     checked = (
         "Marked: the stub as it is, and with RIGHT in place of WRONG and the diagnosis. What is on record of both "

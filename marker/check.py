@@ -72,7 +72,7 @@ def report_problems(catalogue, path_or_name, seed=0):
         print(text)
     names = [] if problems else [*mistakes_found_by_edits(exercise, seed)]
     if names:
-        print(f"An edit finds the place of these, too, so a row is worth it for its question alone: {', '.join(names)}")
+        print(f"The marker also finds these with an edit, so keep such a row only for its question: {', '.join(names)}")
     if not exercise.inputs:
         print(exercise.kind.checked)
     elif exercise.needs_torch:

@@ -71,7 +71,7 @@ class Kind:
     is_quick = False  # whether a file that fails when it is asked is marked once more, with what it was asked
     module = ""  # which `python -m` runs a file that is no program by itself; "" if it is one
     looks = ""  # which shows what the file does, step by step: `practice.py look`; "" if none does
-    solution_is = "the lines once more, and why"
+    solution_is = "shows the lines again, and why they are right"
     # What `problems` tries, and what tries the rest.
     checked = "The stub and the answer were marked. Not tried: wrong answers, which `python practice.py NAME` marks."
 
@@ -93,7 +93,7 @@ class Kind:
             verdict = mark_text(text)
             if verdict.name not in marks:
                 text = " ".join(verdict.text.split())
-                yield f"{subject} should get the mark {marks[0]!r}, and gets {verdict.words!r}: {text}"
+                yield f"{subject} should get the mark {marks[0]!r}, but gets {verdict.words!r}: {text}"
 
     def make_right_file(self, exercise):
         """Return the text of a file that passes: the stub with the answer."""

@@ -111,7 +111,7 @@ def load(path):
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:  # np.load alone may leave it open
             return dict(arrays)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"cannot read {path}: {error}; `git checkout {path}` brings it back") from None
+        raise UserError(f"cannot read {path}: {error}; `git checkout {path}` restores it") from None
 
 
 def make_facts(arrays):

@@ -275,7 +275,7 @@ def train(mine):
         program = load(file)
         program.learn(*rows, HIDDEN, RATES, hear)
     except Exception as error:
-        raise UserError(f"In the program of your lines: {explain(error, file)['text']}") from None
+        raise UserError(f"In the program made of your lines: {explain(error, file)['text']}") from None
     return {}
 
 
@@ -305,7 +305,7 @@ def prove_lines():
             report(step=len(steps), loss=loss, twin=twin, apart=difference)
     text = prove.describe_result(lines, steps, "mlp_np.py", project_names)
     if project_names:
-        text = f"Not written yet, and so ours: {', '.join(project_names)}.\n{text}"
+        text = f"Not written yet, so these lines are ours: {', '.join(project_names)}.\n{text}"
     return {"passed": not lines.first_wrong, "text": text}
 
 
@@ -352,7 +352,7 @@ def open_network(name):
     except UserError as error:
         raise UserError(str(error).replace(f"{FOLDER}/", "")) from None
     tests = history.test_accuracy
-    words = f"reads {tests[-1]:.4f} of the test images, it says of itself" if tests else f"after {history.step:,} steps"
+    words = f"reads {tests[-1]:.4f} of the test images, by its own count" if tests else f"after {history.step:,} steps"
     return {"network": pack_network(model.params, options.run.pixels, words)}
 
 
@@ -387,7 +387,7 @@ def convert_to_mlp(module, params, images, words):
     arrays = network.find_two_layers(params)
     if not arrays:
         n = sum(a.ndim == 2 and min(a.shape) > 1 for a in floats(params).values())
-        description = "keeps its weights in a way that is not known here" if n == 2 else f"has {n} layers of weights"
+        description = "keeps its weights in an unknown form" if n == 2 else f"has {n} layers of weights"
         return (
             None,
             f"The page with the network shows one with two layers of weights. Yours {description}, "
@@ -400,13 +400,15 @@ def convert_to_mlp(module, params, images, words):
         x = to_input(images, SimpleNamespace(run=SimpleNamespace(pixels=pixels, dtype="float64"), source=MNIST))
         if np.array_equal(model.forward(x).argmax(axis=1), predictions):
             return pack_network(arrays, pixels, words, "Your own network"), (
-                f"It is the network of `mlp_np.py`: with your weights, that says the same digit to all {len(images):,} "
-                "test images. Which batches your training drew, and when it took a step, only your file knows; so its "
-                "steps cannot be proven one by one, as those of your lines for the MLP are."
+                f"It is the network of `mlp_np.py`: with your weights, that network reads all {len(images):,} "
+                f"test images "
+                "the same way. Only your file knows which batches it drew, and when it took a step; so its "
+                "steps cannot be checked one by one, like those of your lines for the MLP."
             )
     return None, (
-        "The page with the network shows one with a ReLU, and pixels from 0 to 1, from 0 to 255, or with mean 0 and "
-        "deviation 1. With your weights such a network says other digits than `read`. So yours does something else "
+        "The page can show a network with a ReLU, and pixels from 0 to 1, from 0 to 255, or with mean 0 and "
+        "deviation 1. With your weights, such a network returns different digits from `read`. So yours does "
+        "something else "
         "between the layers or with the pixels, and the page cannot show it."
     )
 

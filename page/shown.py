@@ -14,11 +14,13 @@ def load_mlp(path):
     options, _ = load_options(path)
     network = networks.NETWORKS.get(options.get("model"))
     if network and network.writes:  # before it is built: a site has no words for one
-        raise UserError(f"{path} is a {network.name}, a network that writes: the page shows an MLP that reads digits")
+        raise UserError(
+            f"{path} is a {network.name}, a network that writes: the page can only show an MLP that reads digits"
+        )
     model, options, checkpoint = loading.checkpoint.load_network(path)
     if not isinstance(model, MLP) or options.run.dataset != "mnist":
         description = options.network.title(options.run) + (
             "" if options.run.dataset == "mnist" else f" for {options.run.dataset}"
         )
-        raise UserError(f"{path} is a {description}: the page shows an MLP that reads digits")
+        raise UserError(f"{path} is a {description}: the page can only show an MLP that reads digits")
     return model, options, checkpoint.history

@@ -476,8 +476,8 @@ def render_symptom(exercise, pages):
     image = pages.add_file(PICTURES / f"{exercise.name}.png")
     image = f'<img src="{image}" alt="The curves: the loss and the accuracy of both runs.">'
     task = (
-        "<p>What is wrong with this program? Run it, and print what you want to know. Then say in "
-        "<code>DIAGNOSIS</code> which of these suspects it is, and fix it:</p>"
+        "<p>What is wrong with this program? Run it, and print whatever you want to know. Then name the suspect in "
+        "<code>DIAGNOSIS</code>, and fix it:</p>"
     )
     return f"{render_table('runs', rows)}{image}{task}{render_table('suspects', suspects)}"
 
@@ -720,7 +720,7 @@ def main(argv=None):
     for line in BROKEN:
         print(line, file=sys.stderr)
     if out_folder.exists() and any(out_folder.iterdir()) and not (out_folder / "lessons.json").exists():
-        raise UserError(f"{out_folder} holds something else: name a new folder")
+        raise UserError(f"{out_folder} contains something else: name a new folder")
     out_folder.resolve().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out_folder.resolve().parent, prefix=".site") as folder:
         new_site = Path(folder) / "site"

@@ -377,7 +377,7 @@ def test_an_edit_with_a_reason_is_harmless(tmp_path):
 def test_this_projects_own_are_checked_by_their_path(capsys):
     assert not practice.main(["check", str(ROOT / "exercises" / "chapter1" / "da1.py")])
     said, last = capsys.readouterr().out.splitlines()
-    assert last == "da1.py: nothing to look at" and said.startswith("An edit finds the place of these, too")
+    assert last == "da1.py: nothing to look at" and said.startswith("The marker also finds these with an edit")
 
 
 @pytest.mark.parametrize(

@@ -1144,7 +1144,7 @@ def test_a_network_from_a_blank_file_passes_and_reads_a_drawing(at):
         page.locator(".verdict.right").wait_for()
         click(page, "Let it learn")
         page.locator(".handwriting .pad").wait_for()
-        page.get_by_text("says the same digit to all 2,000 test images").wait_for()
+        page.get_by_text("reads all 2,000 test images the same way").wait_for()
         page.evaluate("addEventListener('click', (event) => event.preventDefault(), { once: true })")
         page.get_by_role("link", name="Open it in the page").first.click()
         assert json.loads(page.evaluate("localStorage.network"))["title"].startswith("Your own network, 784-")
