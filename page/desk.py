@@ -390,8 +390,7 @@ def convert_to_mlp(module, params, images, words):
         description = "keeps its weights in an unknown form" if n == 2 else f"has {n} layers of weights"
         return (
             None,
-            f"The page with the network shows one with two layers of weights. Yours {description}, "
-            "so only you can show it.",
+            f"The page can show a network with two layers of weights. Yours {description}, so the page cannot show it.",
         )
     predictions = own.ReaderCalls(module).read(params, images)
     model = MLP(len(arrays["b1"]), dtype=np.float64)
