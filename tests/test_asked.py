@@ -146,7 +146,7 @@ def test_from_outside_the_right_answer_is_right_and_zeros_are_not(exercise):
     with np.errstate(all="ignore"):
         asked_here(exercise, exercise.answer, 17)
         zeros = "\n".join(f"{name} = 0 * np.asarray({name})" for name in exercise.gives)
-        with pytest.raises(Wrong, match="should have been other numbers"):
+        with pytest.raises(Wrong, match="should have been different numbers"):
             asked_here(exercise, f"{exercise.answer}\n{zeros}", 17)
 
 

@@ -69,7 +69,7 @@ def test_what_is_handed_out_is_the_project_with_that_fault_alone(tmp_path, capsy
     said = capsys.readouterr().out
     assert all(suspect in said for suspect in SUSPECTS) and FAULTS[name].why not in said
     practice.main(["fault", "main_np.py:1", "test", "--folder", str(tmp_path)])
-    assert "It is another" in capsys.readouterr().out
+    assert "It is a different" in capsys.readouterr().out
     line = find_fault_line((ROOT / FAULTS[name].file).read_text(encoding="utf-8"), FAULTS[name])
     practice.main(["fault", f"{FAULTS[name].file}:{line}", FAULTS[name].suspect, "--folder", str(tmp_path)])
     assert " ".join(capsys.readouterr().out.split()).count(f"Found. {FAULTS[name].why}") == 1
@@ -153,9 +153,9 @@ def test_what_makes_no_sense_is_one_line(tmp_path):
     (tmp_path / "fault").mkdir()
     with pytest.raises(UserError, match="holds something else"):
         hand_out(tmp_path / "fault", "uphill")
-    with pytest.raises(UserError, match="say it like this"):
+    with pytest.raises(UserError, match="an example"):
         parse_place(tmp_path / "fault", "main_np.py")
-    with pytest.raises(UserError, match="say it like this"):
+    with pytest.raises(UserError, match="an example"):
         judge_answer("uphill", "main_np.py", 3, "luck")
 
 

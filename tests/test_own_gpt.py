@@ -122,13 +122,13 @@ def mean(each, counts, texts):
 
 LOSSES = [
     (mean, table, ""),
-    (lambda each, counts, texts: each.mean(), table, "the ends after the first count"),
+    (lambda each, counts, texts: each.mean(), table, "includes the ends after the first"),
     (lambda each, counts, texts: each[texts > 0].mean(), table, "over the letters alone"),
     (lambda each, counts, texts: each[counts].sum() / len(texts), table, "the sum over the tokens of a name"),
     (lambda each, counts, texts: ((each * counts).sum(axis=1) / counts.sum(axis=1)).mean(), table, "short names count"),
-    (lambda each, counts, texts: mean(each, counts, texts) / np.log(2), table, "log to the base 2"),
-    (lambda each, counts, texts: -mean(each, counts, texts), table, "It has the other sign"),
-    (lambda each, counts, texts: mean(each, counts, texts) + 0.5, table, "The difference is 0.5 for other texts, too"),
+    (lambda each, counts, texts: mean(each, counts, texts) / np.log(2), table, "logarithm to base 2"),
+    (lambda each, counts, texts: -mean(each, counts, texts), table, "It has the opposite sign"),
+    (lambda each, counts, texts: mean(each, counts, texts) + 0.5, table, "The difference is 0.5 for different texts"),
     (lambda each, counts, texts: mean(each, counts, texts) * 1.3, table, r"\d\. Which positions"),
     (mean, lambda params, texts: table(params, texts) + table(params, texts).mean(), "among 40 texts"),
     (mean, lambda params, texts: table(params, texts)[:, [*range(1, 12), 11]], "at position 0, too"),
@@ -177,7 +177,7 @@ def test_it_is_run_on_all_names(tmp_path, monkeypatch, capfd):
     writer.train_and_save(path)
     said = capfd.readouterr().out.splitlines()
     assert said[0] == "It trains on 500 names." and len(said) == 12
-    assert re.fullmatch(r"You claim 2\.\d\d a letter. On 100 others it is 2\.\d\d\.", said[1])
+    assert re.fullmatch(r"You claim 2\.\d\d per letter. On 100 new names it is 2\.\d\d\.", said[1])
     assert path.with_suffix(".npz").exists()
     (tmp_path / "own_gpt.py").write_text("1 / 0\n")
     assert practice.main(["--folder", str(tmp_path), "run", "own_gpt"]) == 2

@@ -134,7 +134,7 @@ def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capfd):
     path = write(tmp_path, "own_network")
     own.main(path)  # as `practice.py run` calls it
     said = capfd.readouterr().out
-    assert re.search(r"trains on 1,500 images.\nYou claim 0.[89]\d+. Of 1,500 others it reads 0.[89]", said)
+    assert re.search(r"trains on 1,500 images.\nYou claim 0.[89]\d+. Of 1,500 new images it reads 0.[89]", said)
     photo = str(ROOT / "png" / "photo.jpg")
     assert not practice.main(["--folder", str(tmp_path), "read", photo])
     assert capfd.readouterr().out == "digit: 5\n"
@@ -219,7 +219,7 @@ def test_the_judge_of_derivatives_knows_nothing_of_images():
     assert derivatives.check_loss(loss, params, (x,), "texts") > 0
     found = derivatives.check_loss_gradients(loss, gradients, params, [(x[:4],), (x,)], rng, "texts")
     assert [*found] == ['["w"]', '["c"]']
-    with pytest.raises(Wrong, match=r'in params\["w"\], params\["c"\]. With 4 texts'):
+    with pytest.raises(Wrong, match=r'to params\["w"\], params\["c"\]. With 4 texts'):
         derivatives.check_loss_gradients(
             loss, lambda *given: gradients(*given, 0.1), params, [(x[:4],), (x,)], rng, "texts"
         )
@@ -281,7 +281,7 @@ def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_up
     for downhill, is_right in ((0.3, True), (0.1, False)):
         moves = {'["w"]': [watched.Move(1.0, 1.0, downhill, is_multiple=False)] * 5}
         trace = SimpleNamespace(snapshots=[point], params={"w": w + 1}, always_zero={}, moves=moves)
-        with nullcontext() if is_right else pytest.raises(Wrong, match="to where the loss grows"):
+        with nullcontext() if is_right else pytest.raises(Wrong, match="where the loss grows"):
             blank.check_descent(SimpleNamespace(trace=trace, trained_paths=[*moves]))
 
 
@@ -376,7 +376,7 @@ def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_traini
         )
         found = SimpleNamespace(calls=calls, trace=trace, params={}, examples=(images, labels), held_out=images)
         vars(found).update(held_out_labels=labels, accuracy=0.95, seed=0, on_progress=print)
-        with nullcontext() if is_right else pytest.raises(Wrong, match="had been given 90 of these"):
+        with nullcontext() if is_right else pytest.raises(Wrong, match="was given 90 of these"):
             own.check_claim(found)
 
 
@@ -434,7 +434,7 @@ CAUSES = [
     ("The marker sees no mistake", {}),
     ("900 had the label of a different", {"n_mislabelled": 900, "n_known_examples": 2900}),
     ("The marker sees no mistake", {"n_mislabelled": 800, "n_known_examples": 2900}),
-    ("other numbers than pixels", {"n_scaled_batches": 1}),
+    ("does not pass pixels", {"n_scaled_batches": 1}),
     ('All units of params["W1"] still have', {"last": {"W1": lambda W: 0 * W + 0.1}}),
     ('All units of params["W2"] still have', {"last": {"W2": lambda W: 0 * W + W[:1]}}),
     ("with images.astype(float) in place", {"loss": lambda file: lambda p, x, y: file.loss(p, x + np.uint8(200), y)}),
@@ -447,11 +447,11 @@ CAUSES = [
     ("1 of the loss of 1. ... is the same", {"loss": lambda file: lambda p, x, y: file.loss(p, x, y) + 1}),
     ("are 40 times as long as the first", {"by": (1, 1, 1, 1, 40)}),
     ("At first, the standard deviation", STAYS | {k: {"W1": lambda W: 1e-9 * W} for k in ("first", "last")}),
-    ("5 of 5 steps ... went too far", STAYS | {"by": [1000] * 5}),
+    ("5 of 5 inspected steps went too far", STAYS | {"by": [1000] * 5}),
     ('training, params["b1"]: inf or nan', STAYS | {"last": {"b1": lambda b: b * np.nan}}),
     ("only 150 of its 600 images", {"was_used": np.arange(600) < 150}),
     ("It fell to 0. ... and rose again", {"at": (0, 0.5, 1, 0.5, -0.1, -0.1), "by": NONE}),
-    ("Each of 5 steps ... ten times as long", STAYS | {"by": [0.01] * 5}),
+    ("Each of 5 inspected steps ... ten times as long", STAYS | {"by": [0.01] * 5}),
     (
         "differ by more than ... how often do you take softmax",
         {"loss": softmax_of_a_softmax, "by": NONE},
@@ -492,16 +492,16 @@ DIFFERENT = [
     (own.check_reads_least_loss, "", {}),
     (own.check_reads_least_loss, "the digit before it", {"read": lambda file: lambda p, x: (file.read(p, x) - 1) % 10}),
     (own.check_reads_least_loss, "the digit after it", {"read": lambda file: lambda p, x: (file.read(p, x) + 1) % 10}),
-    (own.check_reads_least_loss, "whose loss is the largest",
+    (own.check_reads_least_loss, "the one with the largest",
      {"read": lambda file: lambda p, x: file.forward(p, x)[-1].argmin(axis=1)}),
-    (own.check_reads_least_loss, "would say of 255 - images",
+    (own.check_reads_least_loss, "those of `loss` for 255 - images",
      {"read": lambda file: lambda p, x: file.read(p, 255 - x)}),
-    (own.check_reads_least_loss, "would say of images / 255",
+    (own.check_reads_least_loss, "those of `loss` for images / 255",
      {"read": lambda file: lambda p, x: file.read(p, x / 255)}),
     (own.check_reads_least_loss, 'if params["b2"] were 0',
      {"read": lambda file: lambda p, x: file.read(without_b2(p), x),
       "loss": lambda file: lambda p, x, y: file.loss(p | {"b2": 1000 * p["b2"]}, x, y)}),
-    (own.check_reads_least_loss, "says 3 for every image", {"read": lambda file: lambda p, x: 0 * x[:, 0] + 3}),
+    (own.check_reads_least_loss, "returns 3 for every image", {"read": lambda file: lambda p, x: 0 * x[:, 0] + 3}),
     (own.check_reads_least_loss, "loss`. What do the two", {"read": lambda file: lambda p, x: 9 - file.read(p, x)}),
     (own.check_reads_independently, "", {}),
     (own.check_pixel_range, "", {}),
@@ -510,7 +510,7 @@ DIFFERENT = [
      {"read": lambda file: lambda p, x: file.read(p, (x == 255) * 2550)}),
     (own.check_hidden_layer, "", {}),
     (own.check_hidden_layer, "It has no hidden layer", {"loss": linear("W1"), "params": {"W1": ROWS}}),
-    (own.check_hidden_layer, "What stands between them", {"loss": linear("W1", "W2")}),
+    (own.check_hidden_layer, "What is between them", {"loss": linear("W1", "W2")}),
     (own.check_hidden_layer_trained, "", {}),
     (own.check_hidden_layer_trained, 'Only params["W2"], params["b2"] learn', {"trained_paths": ['["W2"]', '["b2"]']}),
 ]  # fmt: skip
@@ -566,7 +566,7 @@ RETURNS = [
     ("read", np.eye(10, 3), "ten scores for each image"),
     ("read", np.int64(3), "a single number. Is that one digit for all images together?"),
     ("read", ["3", "x", "4"], "it returns of type list."),
-    ("read", [3, 2.5, 4], "it returns 2.5, for one. Is that a score"),
+    ("read", [3, 2.5, 4], "it returns for example 2.5. Is that a score"),
     ("read", [3, -1, 4], "it returns for example -1."),
     ("read", [1, 10, 4], "No image is read as 0."),
     ("read", None, "`read` returns None"),
@@ -589,7 +589,7 @@ def test_what_a_function_should_return_is_said(name, returned, words):
 
 def test_of_few_images_that_were_tested_it_is_said_how_many():
     trace = SimpleNamespace(seconds=0, n_scaled_batches=0, is_in_order=False)
-    for n, words in ((0, None), (1, "at 1 image. "), (99, "at 99 images. "), (watched.FEW, None)):
+    for n, words in ((0, None), (1, "with 1 image. "), (99, "with 99 images. "), (watched.FEW, None)):
         trace.was_tested = np.arange(200) < n
         said = [*watched.Trace.list_remarks(trace)]
         assert len(said) == bool(words) and all(words in remark for remark in said)
@@ -626,7 +626,7 @@ def test_a_loss_has_diverged_that_has_risen_by_three_tenths_of_its_way():
 def test_another_training_may_claim_a_little_more_or_less_than_it_reads():
     for accuracy, claim, is_right in ((0.93, 0.93, True), (0.81, 0.95, True), (0.93, 0.77, False), (0.79, 0.79, False)):
         found = SimpleNamespace(held_out=range(100), accuracy=accuracy, trace=SimpleNamespace(claim=claim))
-        with nullcontext() if is_right else pytest.raises(Wrong, match="digits go by other names"):
+        with nullcontext() if is_right else pytest.raises(Wrong, match="each digit has a different label"):
             own.check_retrained_accuracy(found)
 
 

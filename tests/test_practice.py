@@ -286,7 +286,7 @@ def everything_written():
     yield from ((exercise.name, None, "not written", []) for exercise in WRITTEN)
     right = [*RIGHT.items(), *blocks_of(ALSO_RIGHT)]
     yield from ((name, body, "passed", []) for name, body in right if name not in WHOLE)
-    yield from ((name, body, BY_NAME[name].tool.mark, ["did not follow"]) for name, body in blocks_of(BY_OTHER_MEANS))
+    yield from ((name, body, BY_NAME[name].tool.mark, ["did not change"]) for name, body in blocks_of(BY_OTHER_MEANS))
     for row in rows(MARKS):
         name, body, mark, *words = row.values
         body = re.sub(r"\\u(\w{4})", lambda m: chr(int(m[1], 16)), body.replace("\\n", "\n"))

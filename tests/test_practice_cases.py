@@ -269,7 +269,7 @@ def train():
 
 
 def test_a_new_case_is_recorded_alone_and_is_left_out_until_then(tmp_path, monkeypatch, capsys):
-    """And what the others printed stays as it is."""
+    """And whshould the rest be printed stays as it is."""
     (folder := tmp_path / "exercises" / "chapter3").mkdir(parents=True)
     body = f'"""A new one."""\n{NEW}\n\ntrain()\n\n\n{CUT}---\nfrom exercises import chapter3\n'
     below = """

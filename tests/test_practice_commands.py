@@ -142,7 +142,7 @@ review | Nothing is written yet
 
 logits: logits = a1 @ W2 + b2 | Passed.
 loss: loss = -np.log(p[np.arange(len(y)), y]).mean() | Passed.
-+7 | 2 of what you have passed are due
++7 | 2 passed exercises are due
 review da1 | da1 has not passed yet
 review loss | Review of exercise {number("loss")}
 review | Review of exercise {number("loss")}
@@ -171,7 +171,7 @@ train | still to do: logits, softmax
 train dz1 | no further word
 prove | nothing of yours can take part in `prove mlp` yet: begin with `python practice.py logits`
 prove tape | begin with `python practice.py tape_train`
-prove cnn | mlp, resnet, vit, tape, gpt, llama, and not cnn
+prove cnn | mlp, resnet, vit, tape, gpt, llama, not cnn
 --seed {"9" * 5000} | --seed
 """
 
@@ -1066,10 +1066,10 @@ def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(lear
     folder, feedback = tmp_path / "class", tmp_path / "feedback"
     command = "mark", folder, "--only", "dz1,da1,loss", "--seed", 7, "--feedback"
     for inside in (folder, folder / "feedback"):
-        assert_one_line(learner(*command, inside), "outside of the hand-ins")
+        assert_one_line(learner(*command, inside), "outside the hand-ins")
     hand_in(feedback / "bob.txt", "the teacher's own")
     said = learner(*command, feedback)
-    assert seeds == {7} and "bob: no feedback: bob.txt is there already" in said.stderr
+    assert seeds == {7} and "bob: no feedback: bob.txt exists already" in said.stderr
     assert [line.removeprefix("\ufeff") for line in said.stdout.splitlines()] == [
         "name,passed,note,dz1,da1,loss",
         "'=ada,1,,passed,not written,",

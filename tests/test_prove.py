@@ -88,7 +88,7 @@ def test_with_pytorch_no_weight_is_far_from_its_twin(what, tmp_path, capsys, req
     functions(tmp_path, [name for proof in prove.PROOFS[what] for name in proof.exercises])
     prove.prove(tmp_path, what)
     said = " ".join(capsys.readouterr().out.split())
-    assert said.count("You have written what PyTorch computes.") == len(prove.PROOFS[what])
+    assert said.count("You have written the same computation as PyTorch.") == len(prove.PROOFS[what])
     assert all(float(number) <= prove.EQUAL for number in re.findall(r"differs by more than (\S+)", said))
     assert len(list(tmp_path.glob(f"proof_{what}*.png"))) == len(prove.PROOFS[what])
 
@@ -121,7 +121,7 @@ def test_a_wrong_line_is_found_in_the_step_and_the_array_where_it_begins(what, n
     assert (lines.first_wrong[:2], lines.first_wrong[3]) == ((name, output), first)
     assert (steps[first - 1].difference > 1e-9) and all(step.difference < 1e-13 for step in steps[: first - 1])
     said = prove.describe_result(lines, steps, "mlp_np.py", [])
-    assert f"{output} of `{name}`" in said and f"in step {first}" in said and "two were one run" in said
+    assert f"{output} of `{name}`" in said and f"in step {first}" in said and "the two runs agreed" in said
 
 
 def test_of_a_wrong_next_word_no_weight_learns(tmp_path):
@@ -139,7 +139,7 @@ def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeyp
     lines = prove.LearnerCode(functions(tmp_path, proof.exercises))
     proof.on_success(lines)
     said = " ".join(capsys.readouterr().out.split())
-    assert "docs/llama.md says how" in said
+    assert "see docs/llama.md" in said
     same = re.search(r"^A tiny Llama with its first weights, with your lines: no logit differs (.+?) from ours", said)
     assert same[1] == "in a bit" or float(same[1].split()[-1]) < 1e-12
     write_model(tmp_path / "tiny.gguf")
@@ -175,7 +175,7 @@ def test_only_what_is_written_takes_part_and_it_is_said_which(tmp_path, capsys, 
     prove.prove(tmp_path, "mlp")
     said = " ".join(capsys.readouterr().out.split())
     assert "Yours: dlogits, da1. Not written yet, so these lines are ours: logits, softmax, loss, dW2_db2, dz1" in said
-    assert "mlp_np.py" in said and "With our lines for the rest, you have written what mlp_np.py computes." in said
+    assert "With our lines for the rest, you have written the same computation as mlp_np.py." in said
     assert (tmp_path / "proof_mlp.png").stat().st_size > 10_000
     monkeypatch.setattr(prove, "save_picture", lambda *what: what[-1].touch())
     functions(tmp_path, ("layer_norm_dx",))

@@ -29,8 +29,8 @@ SAID = r"""
 return np.mean( -> np.mean( | `loss` returns None.
 return np.mean( -> return ... # | `loss` returns None.
 return np.mean((a @ params["v"] - y) ** 2) -> return (a @ params["v"] - y) ** 2 \
-    | what yours returns is an array of shape (6,).
-return np.mean((a @ params["v"] - y) ** 2) -> return "much" | what yours returns is of type str.
+    | the result of yours is an array of shape (6,).
+return np.mean((a @ params["v"] - y) ** 2) -> return "much" | the result of yours is of type str.
 return np.mean( -> return np.sum( | and with the same texts twice it is
 return np.mean( -> return np.random.random() + np.mean( | Two calls of `loss` with the same params and the same batch
 return {"W": x -> {"W": x | `gradients` returns None.
@@ -56,14 +56,14 @@ a.T @ dp} -> a.T @ dp / 0} | The gradient of params["v"] contains inf or nan, al
 / len(x) -> / 12 | It looks as if it was divided by 12, however many texts there are.
 / len(x) -> / 4 | (with 4 texts: right)
 / len(x) -> / max(len(x), 6) | (with 6 texts: right)
-/ len(x) -> / (len(x) // 2) | There are 2 letters for each of the texts: is it divided by the number of texts, and
+/ len(x) -> / (len(x) // 2) | There are 2 letters for each of the texts: is it divided by the number of texts instead
 = 2 * ( -> = 3 * ( | Was it 1.5 by mistake?
 "W": x.T @ dz -> "W": dz.T @ x | The gradients of params["W"] would be right if they were transposed.
 "b": dz.sum(axis=0), "v": a.T @ dp -> "b": a.T @ dp, "v": dz.sum(axis=0) \
     | would be right if they were those of params["v"].
 x.T @ dz, -> x.T @ dz + 0.02 * params["W"], \
     | The difference is 0.02 times the weights: does `gradients` have a weight decay
-) ** 2) -> ) ** 2) + 0.01 * (params["W"] ** 2).sum() | a weight decay in `loss`, and none in `gradients`
+) ** 2) -> ) ** 2) + 0.01 * (params["W"] ** 2).sum() | does `loss` have a weight decay, and `gradients` none
 return {"W": x -> kept.append({"W": x & dp} -> dp}); return kept[0] & import numpy -> kept = []\nimport numpy \
     | left from an earlier call?
 x.T @ dz, -> np.outer(x[0], dz[0]), | With one of the texts alone, they are right.

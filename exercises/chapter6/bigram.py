@@ -1,6 +1,6 @@
 """Counting pairs: p.
 
-This is the simplest model that can write: of all tokens that followed token j in the training texts, what fraction were
+This is the simplest model that can write: of all tokens that followed token j in the training data, what fraction were
 token k? The arrays hold pairs: token y[n] came after token x[n].
 
     x (N,)   the first tokens, whole numbers from 0 to W - 1

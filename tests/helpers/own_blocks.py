@@ -133,7 +133,7 @@ returns None | `first_weights` returns None | def first_weights(C, h, rng): -> d
 return None
 no weights | of type int | def first_weights(C, h, rng): -> def first_weights(C, h, rng):\n    return 3
 forward of another shape | an array of shape (3, 5, 48) | return passed(params, x)[-1] -> return passed(params, x)[-2]
-forward by chance | dropout | u + a1 @ W2 -> u + a1 @ W2 * (np.random.random(u.shape) > 0.1)
+forward by chance | Dropout | u + a1 @ W2 -> u + a1 @ W2 * (np.random.random(u.shape) > 0.1)
 not finite | contains inf or nan | scores - scores.max(axis=-1, keepdims=True) -> 1e4 * scores
 changes its input | `forward` changes x | def forward(params, x):\n -> def forward(params, x):\n    x -= 1\n
 changes its input | `backward` changes params["W1"] | dn2 = dz1 @ W1.T -> dn2 = dz1 @ W1.T\n    W1 -= 0.1 * W1
@@ -201,9 +201,9 @@ no shares | If all 33 positions of a text are equal | weights /= weights.sum(axi
 weights.sum(axis=-1, keepdims=True)\n    weights *= 1 + 0.1 * (x.shape[1] > 20)\n
 sees not itself | may it see itself | np.tri(x.shape[1], dtype=bool), scores -> np.tri(x.shape[1], k=-1) + \
 (np.arange(x.shape[1]) + np.arange(x.shape[1])[:, None] == 0) > 0, scores
-no activation | linear but for norms | a1 = np.maximum(n2 * gamma2 @ W1, 0) -> a1 = n2 * gamma2 @ W1 & * (a1 > 0) \
+no activation | linear except for norms | a1 = np.maximum(n2 * gamma2 @ W1, 0) -> a1 = n2 * gamma2 @ W1 & * (a1 > 0) \
 -> * 1
-no activation | linear but for norms | u + a1 @ W2 -> u + 0 * a1 @ W2 & dz1 = dy @ -> dz1 = 0 * dy @
+no activation | linear except for norms | u + a1 @ W2 -> u + 0 * a1 @ W2 & dz1 = dy @ -> dz1 = 0 * dy @
 never used | params["gamma2"] | u + a1 @ W2 -> u + np.maximum(n2 @ W1, 0) @ W2 & dz1 = dy @ W2.T * (a1 > 0) -> a1 = \
 np.maximum(n2 @ W1, 0); dz1 = dy @ W2.T * (a1 > 0) & du = dy + norm_backward(dn2, n2, gamma2 -> du = dy + \
 norm_backward(dn2, n2, 1 & "W1": product(n2 * gamma2 -> "W1": product(n2 & "gamma2": (dn2 -> "gamma2": 0 * (dn2

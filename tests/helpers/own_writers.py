@@ -264,7 +264,7 @@ WRONG = r"""
 logits of other texts | among 250 texts | \
 def logits(params, texts):\n -> def logits(params, texts):\n    if len(texts) > 100:\n      \
   return 5.0 * np.eye(27)[texts]\n
-other gradients | in params["E"]. With | \
+other gradients | with respect to params["E"]. With | \
 return {"E": dE, -> dE[24] *= 2\n    return {"E": dE,
 loss of other words | Which positions does your mean run over | \
 return each[counting(texts)].mean() -> c = counting(texts).reshape(-1, 12); c[:, 11] = \
@@ -318,7 +318,7 @@ loss of other words | the mean over the letters alone | \
 return each[counting(texts)].mean() -> return each[texts.ravel() > 0].mean()
 loss of other words | the sum over the tokens of a name, and the mean over the names | \
 return each[counting(texts)].mean() -> return each[counting(texts)].sum() / len(texts)
-loss of other words | log to the base 2 | \
+loss of other words | logarithm to base 2 | \
 return each[counting(texts)].mean() -> return each[counting(texts)].mean() / np.log(2)
 loss is not finite | of new names is inf; from your `logits`, it is 2. | \
 return each[counting(texts)].mean() -> return each[counting(texts)].mean() + np.inf
@@ -326,14 +326,14 @@ loss is a sum | with the same texts twice it is | \
 return each[counting(texts)].mean() -> return each[counting(texts)].sum()
 other gradients | in params["E"], params["W1"], params["b1"]. With | \
 dz = da * (1 - a**2) -> dz = da * (1 - a)
-other gradients | in params["E"]. With | \
+other gradients | with respect to params["E"]. With | \
 np.add.at(dE, x, de.reshape(*x.shape, C)) -> dE[x] += de.reshape(*x.shape, C)
 gradients times a number | letters for each of the texts: is it divided | \
 counts[:, None] / counts.sum() -> counts[:, None] / len(texts)
 gradients not called | But `train` never calls `gradients` | \
 dparams = gradients(params, -> dparams = slopes(params, & def gradients(params, texts): -> \
 def gradients(params, texts):\n    return slopes(params, texts)\n\ndef slopes(params, texts):
-uphill | to where the loss grows | \
+uphill | where the loss grows | \
 params[k] = params[k] - LR -> params[k] = params[k] + LR
 never moves | never moves params["E"]. Which line | \
 for k, g in dparams.items(): -> for k, g in dparams.items():\n                if k == "E":\n\

@@ -189,7 +189,7 @@ MARKS = r"""
 logits | logits = a1 @ W2 + b2, | wrong type | Does a line end with a comma?
 loss | loss = (-np.log(p[np.arange(len(y)), y]).mean(), p) | wrong type | Which of its values is loss? | ~comma
 dlogits | d = p.copy(); d[np.arange(len(y))][:, y] -= 1; dlogits = d / len(y) \
-    | onehot not subtracted | Line 19: Rows that are taken
+    | onehot not subtracted | Line 19: Rows that are selected
 dW2_db2 | return (array for array in [a1.T @ dlogits] * 3) | wrong number of results | Yours returns 3.
 attention | return q | wrong number of results | Yours returns 1.
 update | v = momentum * v + dp; p = old_p | error: UnboundLocalError | is called old_v. | ~order
@@ -263,7 +263,7 @@ loss | loss = -np.maximum(np.log(p[np.arange(len(y)), y]), -15).mean() | a funct
 dz1 | dz1 = da1 * (z1[0] > 0) | a condition | `z1[0] > 0`: with | For which entries is this true | ~only
 dz1 | dz1 = np.trunc(da1) * (z1 > 0) | a function | Yours are all 0.
 dz1 | dz1 = da1 * (z1 > 0) + (np.arange(z1.shape[1]) == 0) | a term | 90 of its 99 entries are right
-dz1 | dz1 = z1 | z1 returned | what you return is z1 itself | ~also changes
+dz1 | dz1 = z1 | z1 returned | you return z1 itself | ~also changes
 dz1 | z1 *= 2; dz1 = 1 * da1 | the mask forgotten | Your function also changes z1, which
 dz1 | dz1 = exit() | error: SystemExit | should not ask for input or end
 dz1 | dz1 = dz1(da1, z1, a1) | error: UnboundLocalError | before it has a value
@@ -289,7 +289,7 @@ dW1_db1 | dW1 = x.T @ dz1; db1 = dz1.sum(axis=0, keepdims=True) | an axis | (1, 
 tanh | dz1 = z1 * (1 - a1**2) | a name | Line 17, `z1`: with | Does this belong here
 update | v = momentum * old_v + dp; p = old_v - lr * v | a name | `old_v`: with
 numerical_gradient | gradient[i] = -> gradient[i] == | nothing but zeros | Is each slope | Which sign writes
-numerical_gradient | f() -> f(array + h) | error: TypeError | `f` takes nothing
+numerical_gradient | f() -> f(array + h) | error: TypeError | `f` takes no arguments
 numerical_gradient | / (2 * h) -> * 1.5 | a factor | (Here h is | ~Two mistakes
 numerical_gradient | above = f() -> array[i] = kept; above = f() & below = f() -> array[i] = kept; below = f() \
     | nothing but zeros | moved when you call f()
@@ -303,7 +303,7 @@ tape_product | da = a * b; db = a * b | y itself
 tape_accumulate | share(dy) -> shares[0](dy) | the same share for every path
 tape_accumulate | du = shares(dys) | error: TypeError | as in shares[0]
 torch_gradient | z1.retain_grad() -> | error: AttributeError | call z1.retain_grad()
-torch_gradient | z1.retain_grad() -> & z1.grad.numpy() -> z1.grad | no gradient kept | after z1.retain_grad()
+torch_gradient | z1.retain_grad() -> & z1.grad.numpy() -> z1.grad | no gradient kept | call z1.retain_grad()
 torch_gradient | .requires_grad_() -> | error: RuntimeError | Call requires_grad_() on
 torch_gradient | z1 = x @ W1 + b1; z1.retain_grad() | error: AttributeError | torch.from_numpy makes a tensor
 torch_gradient | z1.grad.numpy() -> z1.numpy() | error: RuntimeError | its gradient is in .grad
@@ -315,8 +315,8 @@ attention | np.sqrt(q.shape[-1]) -> q.shape[1] | an index \
     | the true one; that is sqrt(d) / h. (Here h is 3, d is 5.) | Look at line 26, `q.shape[1]` first. Which entries
 attention | q.shape[-1] -> {d} | a size written as a number
 dz1 | dz1 = da1 * [z1 > 0] | a list in place of the mask | a list that contains the mask
-dz1 | dz1 = da1[z1 > 0] | only the entries that are on | at the others
-dz1 | breakpoint(); dz1 = da1 | error: BdbQuit | Take it out
+dz1 | dz1 = da1[z1 > 0] | only the entries that are on | should the rest be
+dz1 | breakpoint(); dz1 = da1 | error: BdbQuit | Remove it
 dz1 | dz1 = da1 *\u00a0(z1 > 0) | error: SyntaxError | a special space, from a web page
 dz1 | ```py\ndz1 = da1 * (z1 > 0)\n``` | error: SyntaxError | Markdown
 dz1 | dz1 = da1 (z1 > 0) | error: TypeError | Is an operator missing
@@ -370,17 +370,17 @@ tape_backward | share(node.grad) -> share(loss.grad) | a share called with anoth
 tape_broadcast | da = dy\nwhile da.ndim > len(shape): da = da.sum(axis=0)\nif 1 in shape: \
 da = da.sum(axis=shape.index(1), keepdims=True) | wrong shape | (1, 1)
 tape_relu | y = np.maximum(a.value, 0) | no Tensor made | it got an array.
-tape_relu | y = Tensor(np.maximum(a.value, 0), [(a, lambda dy: dy)]) | no pair of a parent and a share | not in a list
-tape_relu | y = Tensor(np.maximum(a.value, 0), (a.value, lambda dy: dy)) | another parent | the Tensor itself
+tape_relu | y = Tensor(np.maximum(a.value, 0), [(a, lambda dy: dy)]) | no pair of a parent and a share | not by a list
+tape_relu | y = Tensor(np.maximum(a.value, 0), (a.value, lambda dy: dy)) | another parent | the very Tensor
 tape_relu | lambda dy: dy -> dy | error: NameError | `lambda dy: ...`
 tape_relu | a.value, 0), ( -> a.value, 0, out=a.value), ( | a copy | changed a.value
 tape_relu | lambda dy: dy * (a.value > 0) -> lambda dy: np.copyto(dy, 0, where=a.value <= 0) or dy | changes dy \
     | new array
 tape_relu | y = Tensor(np.maximum(a.value, 0), *[(a, lambda dy: dy * (a.value > 0))] * 2) | a factor 2
 tape_max | dy[:, None] * -> dy * | error: ValueError | (5, 1) agrees: | [..., None] adds it
-tape_matmul | y = a @ b | error: ValueError | Or a Tensor?
-tape_matmul | y = Tensor(a.value @ b.value) | error: AttributeError | `value_of` gives
-tape_relu | y = np.maximum(a, 0) | error: TypeError | a Tensor has no operations here
+tape_matmul | y = a @ b | error: ValueError | or a Tensor?
+tape_matmul | y = Tensor(a.value @ b.value) | error: AttributeError | `value_of` returns
+tape_relu | y = np.maximum(a, 0) | error: TypeError | A Tensor has no operations here
 tape_matmul | y = Tensor(value_of(a) @ b.value, (b, lambda dy: dy.T @ value_of(a))) | a transpose \
     | different, db would be right
 tape_matmul | (edge for edge in edges if isinstance(edge[0], Tensor)) -> edges | the gradient of a constant kept \
@@ -409,9 +409,9 @@ softmax_backward | axis=-1 -> axis=-2 | the sum over the wrong axis
 layer_norm_dx | (dxhat * xhat).mean(axis=-1 -> (dxhat * xhat).sum(axis=-2 | not right | After line 24, `dxhat` and
 layer_norm_dx | = dxhat.mean(axis=-1, keepdims=True) -> = dxhat.max(axis=-1, keepdims=True) | a function
 attention | (dweights * weights).sum -> (dweights * dweights).sum | a name | with this part different
-numerical_gradient | gradient = np.zeros_like(array)\n -> | error: NameError | First comes an array | ~np.gradient
+numerical_gradient | gradient = np.zeros_like(array)\n -> | error: NameError | First make an array | ~np.gradient
 first_weights | W = rng.normal(0, np.sqrt(2 / fan_in), standard.shape) | error: NameError | `standard` holds them
-dz1 | return da1 * np.maximum(z1, 0) / z1 | not finite | but not where z1 or a1 is exactly 0
+dz1 | return da1 * np.maximum(z1, 0) / z1 | not finite | except where z1 or a1 is exactly 0
 dW1_db1 | global seen; seen = globals().get("seen", {}); dW1 = x.T @ dz1 + seen.get(x.shape, 0); seen[x.shape] = dW1 \
     \ndb1 = dz1.sum(axis=0) | remembers an earlier call | in a global name
 dW1_db1 | sums = globals().setdefault("sums", {}); dW1 = x.T @ dz1 + sums.get(x.shape, 0); sums.clear() \
@@ -424,7 +424,7 @@ dlogits | d = np.zeros(p.shape, dtype=int); d[:] = p; dlogits = d + 1 | wrong ty
 tape_backward | parent.grad = -> node.grad = | visited before a gradient has arrived | of all its parents
 embedding_backward | dE = 0 * E\nfor t, d in zip(x, dy): dE[t] += d | a token that occurs twice in a text counted once
 next_targets | return patches, np.column_stack([V + digits, patches[:, :-1]]) | y in the place of x | In which order
-embedding_backward | dE = np.zeros((V, 3)) | error: NameError | V is the number of words: len(E).
+embedding_backward | dE = np.zeros((V, 3)) | error: NameError | V is the number of tokens: len(E).
 causal_mask | weights = scores / B | error: NameError | B is the number of texts: len(scores).
 next_targets | x = patches[:, :-1]; y = patches[:, 1:] | the digit left out | What is known
 next_targets | x = np.insert(patches, 0, V + digits, axis=1); y = patches | the last patch in x, too

@@ -179,7 +179,7 @@ EDITS = {  # {what is there: what stands there then}, who disagrees, and words o
         {"logits.max(axis=1, keepdims=True)  # (B, 10), as": "5000 + logits.max(axis=0, keepdims=True)  #"},
         {"the loss", "PyTorch"}, "The loss is wrong: it is not the mean of -log p[y].",
     ),
-    "a layer that the others do not have": (
+    "a layer thshould the rest be do not have": (
         {PARAMS: f'{PARAMS[:-1]}, ("s", np.ones(1))]', "W1, b1, W2, b2 = self": "W1, b1, W2, b2, s = self",
          "return self.a1 @ W2 + b2": "self.u = self.a1 @ W2 + b2\n        return s * self.u",
          'W2 = self.params["W2"]\n': 'W2 = self.params["W2"]\n        ds = (self.u * dlogits).sum().reshape(1)\n'

@@ -275,7 +275,7 @@ def test_a_network_of_ones_own_opens_in_the_page_if_it_is_one_of_the_pages(mnist
 
     for between, mean, std, pixels, told in [
         (relu, 0, 1, "unit", "reads all 300 test images the same way"),
-        (relu, 0.1307, 0.3081, "standardised", "says the same digit"),
+        (relu, 0.1307, 0.3081, "standardised", "the same way"),
         (np.tanh, 0, 1, None, "returns different digits"),
         (relu, 5, 1, None, "returns different digits"),
     ]:
