@@ -51,9 +51,9 @@ the derivative with respect to p | -onehot / p
 the derivative of a sigmoid | p * (1 - p)
     p (1 - p) is how one p changes with its own logit. Where is the loss, and where is the true digit?
 squared errors | (p - onehot) ** 2
-    dlogits says in which direction a score was wrong. What has become of the sign in yours?
+    dlogits says in which direction a score was wrong. Where is the sign in your result?
 the size alone | np.abs(p - onehot)
-    dlogits says in which direction a score was wrong. What has become of the sign in yours?
+    dlogits says in which direction a score was wrong. Where is the sign in your result?
 """
 
 DOCS = 'docs/backprop.md, "1. From the loss to the logits"'

@@ -32,7 +32,7 @@ from resnet_np import Block
 
 
 def draw(rng, edge=False):
-    """A residual block: resnet_np.Block itself. `branch` is the way back through its two convolutions.
+    """A residual block: resnet_np.Block itself. `branch` is the backward pass through its two convolutions.
 
     edge: one of its results is so close to 0 that no other threshold than 0 will do.
     """

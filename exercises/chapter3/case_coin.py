@@ -24,7 +24,7 @@ def forward(params, x):
 
 
 def loss_of(params, x, y):
-    """The mean squared error of a batch, as a Tensor. y (B,) is 1 for digits above 4, and -1 for the others."""
+    """The mean squared error of a batch, as a Tensor. y (B,) is 1 for digits above 4, and -1 for the rest."""
     error = forward(params, x) - y
     return (error * error).mean()
 

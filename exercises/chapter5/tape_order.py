@@ -3,7 +3,7 @@
 A tape is a graph. Each value on it is a node, which has
 
     node.edges    a pair (parent, share) for each value from which it was computed
-    node.number   its age: a node that was made later has a larger number
+    node.number   a node that was made later has a larger number
 
 The backward pass visits one node after the other, and each passes its gradient on to its parents. It must wait until
 its gradient is complete: until every node that used it has been visited. Then one visit to each node is enough. Find

@@ -95,12 +95,12 @@ def relu(a):
 
 
 def order(loss):
-    """A node -> the list of all nodes that it was made from, in an order for the way back."""
+    """A node -> the list of all nodes from which it was computed, in an order for the backward pass."""
     raise NotImplementedError("put your lines of `tape_order` here")
 
 
 def backward(loss):
-    """Fill in the gradients of all nodes that the loss was made from."""
+    """Fill in the gradients of all nodes from which the loss was computed."""
     raise NotImplementedError("put your lines of `tape_backward` here")
 
 

@@ -42,7 +42,7 @@ def draw(rng, without_last=False):
     absent = int(rng.integers(1, V - 1))
     present = [word for word in range(V - without_last) if word != absent]
     x = rng.choice(present, (B, T))
-    x[:, 1] = x[:, 0]  # a word twice in each text
+    x[:, 1] = x[:, 0]  # a token twice in each text
     x[rng.integers(B), 2:4] = rng.permutation([present[0], present[-1]])
     return SimpleNamespace(B=B, T=T, V=V, C=C, E=E, x=x, dy=dy)
 

@@ -1,4 +1,4 @@
-"""One step of k-means: moved.
+"""One step of k-means.
 
 There are many patches and few tokens. Each token is a picture that represents the patches nearest to it. One step of
 k-means moves each token to the mean of its patches. A patch belongs to the token with the smallest sum of squared

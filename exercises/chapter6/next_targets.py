@@ -1,7 +1,7 @@
 """Which token is predicted where: x and y.
 
-An image is T patches, and each patch is one of V tokens, 0 to V - 1. The digits are ten more tokens: digit d is token V
-+ d. A network that writes reads one row of tokens from left to right, and says at each position which token comes next.
+An image is T patches. Each patch is one of V tokens, 0 to V - 1. Ten more tokens are the digits: digit d is V + d. A
+network that writes reads one row of tokens from left to right, and says at each position which token comes next.
 The row begins with the digit that is to be written.
 
 Find the input x and the target y: at each position, y has the token that comes after the one in x.

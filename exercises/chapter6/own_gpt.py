@@ -74,7 +74,7 @@ def answer():
 
     def forward(params, texts):
         E, P, Q, K, V, W1, W2, b1, b2 = params.values()
-        x = np.full(texts.shape, 27)  # word 27 starts a text; then each place gets the word before it
+        x = np.full(texts.shape, 27)  # token 27 starts a text; then each position gets the token before it
         x[:, 1:] = texts[:, :-1]
         h = E[x] + P
         q, k, v = h @ Q, h @ K, h @ V

@@ -4,7 +4,7 @@ A GPT is one block, many times over. Write one, forward and backward, with the l
 are up to you: GELU, ReLU or a gate, with biases or without, the norms before the layers or after the sums, the two
 layers one after the other or side by side.
 
-    x, dy (B, T, C)   for B texts of T places; dy is the derivative of the loss with respect to y
+    x, dy (B, T, C)   for B texts of T positions; dy is the derivative of the loss with respect to y
     params            arrays and numbers, in tuples, lists and dicts, as you like: the weights of your block
     h                 the number of heads that share the C channels; keep it in params, as a whole number
     rng               the source of random numbers: rng.normal ... (np.random.default_rng)

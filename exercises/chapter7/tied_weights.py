@@ -46,7 +46,7 @@ def draw(rng):
     dlogits = rng.normal(0, 0.5, (B, T, V))
     absent = int(rng.integers(1, V - 1))
     x = rng.choice([word for word in range(V) if word != absent], (B, T))
-    x[:, 1] = x[:, 0]  # a word twice in each text
+    x[:, 1] = x[:, 0]  # a token twice in each text
     return SimpleNamespace(B=B, T=T, V=V, C=C, E=layer.params["E"], x=x, de=de, a=a, dlogits=dlogits)
 
 

@@ -31,13 +31,13 @@ def draw_token_pairs(rng, has_runs=False):
         parts = [[first] * 3, [first] * 2, [first] * 4, [first]] + [[word] for word in rng.choice(other_words, N)]
     order = rng.permutation(len(parts))
     words = []
-    for i in order:  # another word between the runs
+    for i in order:  # another token between the runs
         words += [*parts[i], int(rng.choice(other_words))] if has_runs else parts[i]
     words += [
         int(rng.choice(other_words)),
         first,
         *[second] * has_runs,
-    ]  # the last word has no neighbour, or is a pair's second
+    ]  # the last token has no neighbour, or is a pair's second
     new = 10 * V + int(rng.integers(V))
     merged_words = []
     i = 0

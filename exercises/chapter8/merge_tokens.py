@@ -1,4 +1,4 @@
-"""One step of byte pair encoding: joined.
+"""One step of byte pair encoding.
 
 Today's language models do not read letters. Their tokens are pieces of text, and they are made by joining: at first
 each byte of a text is a token, a whole number. Then two tokens that often occur side by side are joined into a new

@@ -9,7 +9,7 @@ Rotated by an angle, the point (1, 0) becomes (cos, sin), and the point (0, 1) b
 
 Find y, and from dy, the derivative of the loss with respect to y, find dx.
 
-    x, dy (B, T, d)   B texts of T places, d channels; d is even
+    x, dy (B, T, d)   B texts of T positions, d channels; d is even
     base              a number
 """
 
