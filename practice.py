@@ -284,7 +284,9 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
         for proof in proofs:
             used.update(proof.exercises)
         if exercise.name in used and all(work.has_passed(e) for e in work.catalogue.exercises if e.name in used):
-            print_text(f"`python practice.py prove {network_name}`  checks that it is the same run as in PyTorch", "good")
+            print_text(
+                f"`python practice.py prove {network_name}`  checks that it is the same run as in PyTorch", "good"
+            )
     if work.catalogue is OURS and exercise.reads:
         print_text("`python practice.py read YOUR_PICTURE`  lets it read your handwriting", "good")
     next_exercise = find_next(work, exercise)
@@ -389,9 +391,7 @@ def train(work):
     """
     missing = list_missing(work)
     if missing:
-        raise UserError(
-            f"train needs lines that have passed and are unchanged; still to do: {', '.join(missing)}"
-        )
+        raise UserError(f"train needs lines that have passed and are unchanged; still to do: {', '.join(missing)}")
     source_code = network.make_program([work.path(network.EXERCISES[name]) for name in network.HOLES]).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != source_code:
@@ -571,9 +571,8 @@ def list_all(work):
 def print_due(work):
     n_due = len(review.list_due(work.progress))
     if n_due:
-        verb = "is" if n_due == 1 else "are"
-        print_text(f"\n{n_due} passed {verb} due for review: "
-            f"`python practice.py review`", "good")
+        exercises_are = "exercise is" if n_due == 1 else "exercises are"
+        print_text(f"\n{n_due} passed {exercises_are} due for review: `python practice.py review`", "good")
 
 
 def run_file(work, exercise, *arguments):

@@ -152,7 +152,9 @@ def writing(folder):
         if not isinstance(error, PermissionError) and error.errno != errno.EROFS:
             raise
         problem = f"{folder}: {error.strerror}"
-        raise UserError(f"{problem}: keep your files in a different folder, `python practice.py --folder DIR`") from None
+        raise UserError(
+            f"{problem}: keep your files in a different folder, `python practice.py --folder DIR`"
+        ) from None
 
 
 def extract_differences(before, after):

@@ -79,9 +79,7 @@ def find_base_model_again(checkpoint, path=None):
     base_model = BaseModel(gguf_path, model) if is_known else None
     sha256 = checkpoint.facts.get("cut_by")
     if base_model is None or base_model.sha256 != sha256:
-        raise UserError(
-            f"{description}, and {gguf_path} is a different file: its SHA-256 sum is not {sha256}"
-        )
+        raise UserError(f"{description}, and {gguf_path} is a different file: its SHA-256 sum is not {sha256}")
     return base_model
 
 
