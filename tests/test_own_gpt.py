@@ -4,13 +4,13 @@ wrong."""
 import re
 from contextlib import nullcontext
 from functools import partial
-from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
 import own_programs
 import own_writers
 import pytest
+from own_evidence import make_evidence, make_file, make_trace
 
 import data
 import practice
@@ -105,7 +105,7 @@ def table(params, texts):
 
 def with_table(of, logits=table):
     """The functions of a file with these logits, whose loss is of(-log p of each word, which count, the texts)."""
-    file = SimpleNamespace(logits=logits)
+    file = make_file(logits=logits)
     calls = writer.WriterCalls(
         file, loss=lambda params, texts: of(given(params, texts), writer.make_loss_mask(texts), texts)
     )
@@ -145,11 +145,9 @@ def test_of_which_words_a_loss_is_is_said(of, logits, words):
 
 def test_a_loss_has_to_be_lower_than_that_of_counting_by_two_hundredths(monkeypatch):
     monkeypatch.setattr(writer, "make_loss_error", lambda found: Wrong("too high", "It is too high."))
-    calls = SimpleNamespace(loss=lambda *_: 2.0)
+    calls = make_file(loss=lambda *_: 2.0)
     for loss, is_right in ((2.02, True), (2.04, False), (2.06, False)):
-        found = SimpleNamespace(
-            held_out_loss=loss, bigram_loss=2.05, calls=calls, params={}, held_out=np.zeros((3, 12))
-        )
+        found = make_evidence(calls, held_out_loss=loss, bigram_loss=2.05, params={}, held_out=np.zeros((3, 12)))
         with nullcontext() if is_right else pytest.raises(Wrong, match="too high"):
             writer.check_beats_bigrams(found)
     for off, words in ((-6, " likelier"), (6, "less likely")):
@@ -162,7 +160,7 @@ def test_what_write_returns_has_to_be_names_that_begin_so():
         ("mAy", "sch"): "write returns other letters", ("may", "sc"): "write forgets the beginning",
         ("may",): "write returns no names", ("may", 3): "write returns no names",
     }.items():  # fmt: skip
-        calls = writer.WriterCalls(SimpleNamespace(write=lambda params, begun, rng, names=names: names))
+        calls = writer.WriterCalls(make_file(write=lambda params, begun, rng, names=names: names))
         with nullcontext() if mark is None else pytest.raises(Wrong) as error:
             assert calls.write({}, ["m", "sch"], None) == [*names]
         assert mark is None or error.value.mark == mark
@@ -195,7 +193,7 @@ def test_there_is_a_program_for_each_mark():
 def test_a_claim_that_is_far_from_the_loss_is_named_whether_it_is_too_low_or_too_high(claim, words, monkeypatch):
     monkeypatch.setattr(writer, "compute_loss", lambda calls, params, texts: 2.3)
     texts = writer.draw_texts(np.random.default_rng(0))[0][:40]
-    trace = SimpleNamespace(claim=claim, was_used=np.zeros(40, bool))
-    found = SimpleNamespace(calls=None, trace=trace, held_out_loss=2.3, examples=(texts,), params={}, held_out=texts)
+    trace = make_trace((texts,), claim=claim)
+    found = make_evidence(trace=trace, held_out_loss=2.3, examples=(texts,), params={}, held_out=texts)
     with pytest.raises(Wrong, match=words) if words else nullcontext():
         writer.check_claim(found)

@@ -7,12 +7,12 @@ import zlib
 from collections import namedtuple
 from contextlib import nullcontext
 from functools import partial, reduce
-from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
 import own_programs
 import pytest
+from own_evidence import EXAMPLES, make_evidence, make_file, make_trace
 
 import data
 import practice
@@ -93,10 +93,9 @@ def test_a_training_that_ends_badly_by_chance_is_tried_again():
 
     def train(examples, seed, **how):
         seeds.append(seed)
-        return SimpleNamespace(params=next(claims))
+        return make_trace(params=next(claims))
 
-    calls = SimpleNamespace(train=train)
-    found = SimpleNamespace(calls=calls, examples=(), seed=0, mini_batch=())
+    found = make_evidence(make_file(train=train), examples=(), mini_batch=())
     blank.check_retraining(found, lambda found, calls, params, batches: None, lambda found, params: params > 0.8)
     assert found.params == 0.9
     assert len(seeds) == 2 and seeds[0] != seeds[1]  # with the same random numbers it would end as badly
@@ -120,7 +119,7 @@ def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_
 def test_what_smooth_labels_add_to_a_bias_is_seen_in_the_batch_of_the_check():
     """With as many images of each digit, it would add up to 0."""
     for draw in (own.draw_data, own.draw_relabelled_data):
-        found = SimpleNamespace(rng=np.random.default_rng(0))
+        found = make_evidence()
         draw(found)
         onehot = np.eye(10)[found.mini_batch[1]]
         assert onehot.any(axis=0).all()
@@ -169,7 +168,7 @@ def test_params_are_kept_as_they_are():
         "a": [(1, 2.5, None, True), {3: np.float32(0.1), (1, 2): "words"}],
         7: Pair(np.eye(2, dtype=np.int8), np.inf),
     }
-    found = blank.unpack_params(SimpleNamespace(Pair=Pair), nests.pack(nest))
+    found = blank.unpack_params(make_file(Pair=Pair), nests.pack(nest))
     assert repr(found) == repr(nest) and found[7].W.dtype == np.int8 and type(found["a"][1][3]) is np.float32
     for other in ([{1, 2}], {"a": np.array([None])}, (1, [print])):
         with pytest.raises(ValueError, match=r"^params\S* is (of type \w+|an array of type object)$"):
@@ -277,18 +276,17 @@ def test_with_few_digits_a_decay_is_seen_along_the_weights():
 def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_uphill():
     """Momentum may carry an array the other way at first."""
     w = np.arange(3.0)
-    point = SimpleNamespace(params={"w": w}, batch=(w,), arrays_after={})
     for downhill, is_right in ((0.3, True), (0.1, False)):
         moves = {'["w"]': [watched.Move(1.0, 1.0, downhill, is_multiple=False)] * 5}
-        trace = SimpleNamespace(snapshots=[point], params={"w": w + 1}, always_zero={}, moves=moves)
+        trace = make_trace(first_params={"w": w}, params={"w": w + 1}, moves=moves)
         with nullcontext() if is_right else pytest.raises(Wrong, match="where the loss grows"):
-            blank.check_descent(SimpleNamespace(trace=trace, trained_paths=[*moves]))
+            blank.check_descent(make_evidence(trace=trace, trained_paths=[*moves]))
 
 
 def test_weights_that_were_not_drawn_are_no_sign_that_rng_is_ignored():
     """Those of a table, or of a mixture, may begin as anything that a learner likes."""
     for w, is_right in ((np.tile([1.0, 0.0, -1.0], (12, 1)), True), (np.random.default_rng(0).normal(size=30), False)):
-        trace = SimpleNamespace(snapshots=[SimpleNamespace(params={"w": w})], always_zero={'["w"]': w == 0})
+        trace = make_trace(first_params={"w": w}, always_zero={'["w"]': w == 0})
         with nullcontext() if is_right else pytest.raises(Wrong, match="gave the same first"):
             blank.check_start_depends_on_rng(trace, trace)
 
@@ -304,7 +302,7 @@ def test_a_search_along_a_line_is_ended_where_gradients_are_turned_round():
             w = w / 2
         return {"w": params["w"] - w}, 0.5
 
-    module = SimpleNamespace(
+    module = make_file(
         gradients=lambda params, images, labels: {"w": 0.1 * params["w"]},
         loss=lambda params, images, labels: params["w"] @ params["w"],
         train=train,
@@ -327,7 +325,7 @@ def test_a_training_is_ended_after_so_many_gradients():
         for _ in range(9):
             gradients({"w": np.ones(3)}, images, labels)
 
-    module = SimpleNamespace(gradients=gradients, train=train)
+    module = make_file(gradients=gradients, train=train)
     for most in (0, 1, 4):
         trace = own.ReaderCalls(module).train(examples, 0, max_calls=most)
         assert trace.params is None and ran.count(5) == most
@@ -336,7 +334,7 @@ def test_a_training_is_ended_after_so_many_gradients():
 
 def test_what_a_training_prints_is_shown_and_not_shown_again_where_it_is_repeated(capsys):
     examples = np.zeros((5, 784), np.uint8), np.zeros(5, int)
-    module = SimpleNamespace(gradients=lambda *_: {}, train=lambda *_: print("a line") or ({}, 0.5))
+    module = make_file(gradients=lambda *_: {}, train=lambda *_: print("a line") or ({}, 0.5))
     for first, said in ((lambda *_: None, "a line\n"), (None, "")):
         own.ReaderCalls(module).train(examples, 0, on_first_call=first)
         assert capsys.readouterr().out == said
@@ -355,27 +353,25 @@ def test_batches_that_come_in_the_order_of_the_images_are_told_from_others():
 def test_weights_whose_gradient_is_0_tell_a_decay():
     """Shrunk to less than 0.3 of what they were, on either side of 0."""
     w, zero = np.arange(1.0, 41), np.arange(40) < 20
-    calls, found = SimpleNamespace(compute_losses=lambda *_: np.full((5, 10), np.log(10))), SimpleNamespace(params={})
+    calls = make_file(loss=lambda *_: 2.0, compute_losses=lambda *_: np.full((5, 10), np.log(10)))
     for share, is_decay in ((0.1, True), (-0.1, True), (0.5, False), (-2.0, False)):
         after = np.where(zero, share * w, w)
-        first, last, trace = {'["w"]': w}, {'["w"]': after}, SimpleNamespace(always_zero={'["w"]': zero})
-        curve = SimpleNamespace(
-            first_arrays=first, last_arrays=last, trace=trace, calls=calls, evidence=found, batch=(w,), last_loss=2.0
+        trace = make_trace(first_params={"w": w}, always_zero={'["w"]': zero})
+        diagnostics = own.Diagnostics(
+            make_evidence(calls, trace=trace, params={"w": after}), (w,), {"result": ""}, 1, 1
         )
-        curve.make_error = lambda mark, **_: mark
-        assert own.diagnose_weight_decay(curve) == ("decay too strong" if is_decay else None), share
+        diagnostics.make_error = lambda mark, **_: mark
+        assert own.diagnose_weight_decay(diagnostics) == ("decay too strong" if is_decay else None), share
 
 
 def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_training():
     train = Mock(side_effect=ValueError)  # with random labels: nothing is known of it
-    images, labels = np.zeros((4, 784), np.uint8), np.zeros(4, int)
-    calls, points = SimpleNamespace(loss=lambda *_: 0.3, train=train), [SimpleNamespace(params={})]
+    calls = make_file(loss=lambda *_: 0.3, train=train)
     for known, is_right in (((90, 0), True), ((90, 90), False)):
-        trace = SimpleNamespace(
-            claim=0.95, seconds=1, n_calls=9, snapshots=points, read_results=[(0.95, 100, n) for n in known]
-        )
-        found = SimpleNamespace(calls=calls, trace=trace, params={}, examples=(images, labels), held_out=images)
-        vars(found).update(held_out_labels=labels, accuracy=0.95, seed=0, on_progress=print)
+        reads = [(0.95, 100, n) for n in known]
+        trace = make_trace(first_params={}, claim=0.95, seconds=1, n_calls=9, read_results=reads)
+        found = make_evidence(calls, trace=trace, params={}, examples=EXAMPLES, held_out=EXAMPLES[0], accuracy=0.95)
+        found.held_out_labels = EXAMPLES[1]
         with nullcontext() if is_right else pytest.raises(Wrong, match="was given 90 of these"):
             own.check_claim(found)
 
@@ -541,22 +537,17 @@ CLAIMS = [
 @pytest.mark.parametrize(("accuracy", "claim", "loss", "shares", "chance", "learned", "words"), CLAIMS)
 def test_a_claim_is_the_measured_share_that_is_read_right(accuracy, claim, loss, shares, chance, learned, words):
     images, labels = np.zeros((4, 784), np.uint8), np.arange(4)
-    first = SimpleNamespace(params={})
 
     def train(examples, seed, *_, **__):
         if seed == [0, 2]:  # with random labels
-            return SimpleNamespace(
-                params=np.where(np.arange(4) < 4 * learned, examples[1], -1), claim=chance, snapshots=[]
-            )
-        return SimpleNamespace(params=np.zeros(4), claim=claim, snapshots=[])
+            return make_trace(params=np.where(np.arange(4) < 4 * learned, examples[1], -1), claim=chance)
+        return make_trace(params=np.zeros(4), claim=claim)
 
-    trace = SimpleNamespace(
-        claim=claim, seconds=1, n_calls=9, snapshots=[first], always_zero={}, was_used=np.ones(4, bool)
-    )
+    trace = make_trace((images, labels), {}, claim=claim, seconds=1, n_calls=9, was_used=np.ones(4, bool))
     trace.read_results = [(share, 100, 0) for share in shares]
-    calls = SimpleNamespace(loss=lambda *_: loss, train=train, read=lambda params, images: params)
-    found = SimpleNamespace(calls=calls, trace=trace, params=np.zeros(4), examples=(images, labels), held_out=images)
-    vars(found).update(held_out_labels=labels, accuracy=accuracy, seed=0, on_progress=print)
+    calls = make_file(loss=lambda *_: loss, train=train, read=lambda params, images: params)
+    found = make_evidence(calls, trace=trace, params=np.zeros(4), examples=(images, labels), held_out=images)
+    vars(found).update(held_out_labels=labels, accuracy=accuracy)
     with pytest.raises(Wrong, match=re.escape(words)) if words else nullcontext():
         own.check_claim(found)
 
@@ -581,17 +572,17 @@ RETURNS = [
 
 @pytest.mark.parametrize(("name", "returned", "words"), RETURNS)
 def test_what_a_function_should_return_is_said(name, returned, words):
-    calls = own.ReaderCalls(SimpleNamespace(loss=lambda *_: 1.0, **{name: lambda *_: returned}))
+    calls = own.ReaderCalls(make_file(loss=lambda *_: 1.0, **{name: lambda *_: returned}))
     images = np.zeros((3, 784), np.uint8)
     with pytest.raises(Wrong, match=re.escape(words)):
         calls.read({}, images) if name == "read" else calls.train((images, np.arange(3)), 0, watched_names=())
 
 
 def test_of_few_images_that_were_tested_it_is_said_how_many():
-    trace = SimpleNamespace(seconds=0, n_scaled_batches=0, is_in_order=False)
+    trace = make_trace((np.zeros((200, 784), np.uint8), np.zeros(200, int)))
     for n, words in ((0, None), (1, "with 1 image. "), (99, "with 99 images. "), (watched.FEW, None)):
         trace.was_tested = np.arange(200) < n
-        said = [*watched.Trace.list_remarks(trace)]
+        said = [*trace.list_remarks()]
         assert len(said) == bool(words) and all(words in remark for remark in said)
 
 
@@ -625,7 +616,7 @@ def test_a_loss_has_diverged_that_has_risen_by_three_tenths_of_its_way():
 
 def test_another_training_may_claim_a_little_more_or_less_than_it_reads():
     for accuracy, claim, is_right in ((0.93, 0.93, True), (0.81, 0.95, True), (0.93, 0.77, False), (0.79, 0.79, False)):
-        found = SimpleNamespace(held_out=range(100), accuracy=accuracy, trace=SimpleNamespace(claim=claim))
+        found = make_evidence(held_out=range(100), accuracy=accuracy, trace=make_trace(claim=claim))
         with nullcontext() if is_right else pytest.raises(Wrong, match="each digit has a different label"):
             own.check_retrained_accuracy(found)
 
@@ -638,7 +629,7 @@ def test_images_that_are_kept_are_found_in_rows_and_in_columns():
         with_ones = np.c_[rows, np.ones(len(rows))]  # for a bias
         for shown in (rows, rows.T, rows.reshape(-1, 28, 28), with_ones, with_ones.T):
             with pytest.raises(Wrong, match="images") if is_kept else nullcontext():
-                own.check_no_stored_images(SimpleNamespace(params={"W": shown}, examples=(images,)))
+                own.check_no_stored_images(make_evidence(params={"W": shown}, examples=(images,)))
 
 
 @pytest.mark.slow
