@@ -1,6 +1,7 @@
 """The single edits that the marker tries on a learner's lines: each turns a slip back, and has a row that needs it."""
 
 import ast
+import copy
 import re
 import socket
 import subprocess
@@ -103,6 +104,9 @@ a @ b | b @ a | 1 a transpose
 (a + b) * i | a + b * i | 1 parentheses
 a * (b + i) | a * b + i | 1 parentheses
 a * (b + i + 3) | a * b + i + 3 | 1 parentheses
+(a + (b + i)) * 3 | a + (b + i * 3) | 1 parentheses
+np.exp(a) - np.exp(b) | np.exp(a - b) | 1 parentheses
+np.sqrt(a) / np.sqrt(b) | np.sqrt(a / b) | 1 parentheses
 a.copy() | a | 0 a copy
 a.copy() | np.zeros_like(a) | 1 a term
 a.reshape(3) | a | 0 a transpose
@@ -264,6 +268,20 @@ def test_each_slip_of_a_statement_is_turned_back():
     for row in rows(STATEMENTS):
         slip, belongs, kind = (text.replace("\\n", "\n") for text in row.values)
         assert (kind, written(ast.parse(belongs).body)) in edited(slip), (slip, belongs)
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+def test_each_edit_of_a_statement_is_code_that_runs_and_leaves_the_lines_as_they_were():
+    for row in rows(STATEMENTS):
+        function, edits = edits_in(row.values[0].replace("\\n", "\n"))
+        before = ast.dump(function, include_attributes=True)
+        for edit in [*edits, *merge_edits(edits)]:
+            if edit.rank < 3:
+                with apply_edit(edit):
+                    in_a_loop = ast.While(ast.Constant(True), copy.deepcopy(function.body), [])  # for `break`
+                    whole = ast.FunctionDef("f", function.args, [in_a_loop], [])
+                    compile(ast.fix_missing_locations(ast.Module([whole], [])), "edited", "exec")
+        assert ast.dump(function, include_attributes=True) == before, row.values[0]
 
 
 def test_a_number_is_no_mask_and_a_sum_no_matrix():
