@@ -1,0 +1,261 @@
+"""Gradients of one's own beside central differences of the loss: what is said of each mistake, and whether it is so.
+
+The network is a line, y = x W + b, so that everything can be found on paper.
+"""
+
+import re
+from functools import partial
+
+import numpy as np
+import pytest
+
+from marker import derivatives
+from marker.verdict import Wrong
+
+RNG = np.random.default_rng(3)
+PARAMS = {"W": RNG.normal(size=(3, 2)), "b": RNG.normal(size=2), "c": RNG.normal(size=2)}
+BATCHES = [(RNG.normal(size=(n, 3)), RNG.normal(size=(n, 2))) for n in (4, 7)]
+W_AND_B = r'params\["W"\], params\["b"\]'
+ALL = rf'{W_AND_B}, params\["c"\]'
+
+
+def errors(params, x, y):
+    return x @ params["W"] + params["b"] + 2 * params["c"] - y
+
+
+def loss(params, x, y):
+    return (errors(params, x, y) ** 2).sum() / 2 / len(x)
+
+
+def gradients(params, x, y):
+    mean_error = errors(params, x, y) / len(x)
+    b = mean_error.sum(axis=0)
+    return {"W": x.T @ mean_error, "b": b, "c": 2 * b}
+
+
+def times(factor):
+    """Return gradients that are factor(the number of examples) times too large."""
+    return lambda params, x, y: {k: factor(len(x)) * g for k, g in gradients(params, x, y).items()}
+
+
+def but(**changes):
+    """Return gradients in which these are replaced: {name: function(the right one, params, x, y)}."""
+
+    def changed(params, x, y):
+        right = gradients(params, x, y)
+        return right | {k: change(right[k], params, x, y) for k, change in changes.items()}
+
+    return changed
+
+
+def keep_first():
+    """Return gradients that are those of the first call, for ever."""
+    first = {}
+    return lambda params, x, y: first.setdefault(len(x), gradients(params, x, y))
+
+
+def write_into_params(params, x, y):
+    result = gradients(params, x, y)
+    params["W"] -= 0.1 * result["W"]
+    return result
+
+
+def first_example(params, x, y):
+    return gradients(params, x[:1], y[:1])
+
+
+# Gradients, and what is said of them; nothing, if they pass.
+GRADIENTS = {
+    "right": (gradients, ""),
+    "in a list": (lambda *given: [*gradients(*given).values()], ""),
+    "None for a constant": (but(b=lambda *_: None), ""),
+    "None": (lambda *_: None, "`gradients` returns None"),
+    "dots": (lambda *_: ..., "`gradients` returns None"),
+    "nothing": (lambda *_: [], rf"for each of {ALL}. It returns something of type list, with 0 arrays"),
+    "other names": (
+        lambda *given: {f"d{k}": g for k, g in gradients(*given).items() if k != "c"},
+        rf"for each of {ALL}. It returns something of type dict, with 2 arrays",
+    ),
+    "one is missing": (
+        lambda *given: {"W": gradients(*given)["W"], "b": gradients(*given)["b"]},
+        r'The loss depends on params\["c"\], but `gradients` has nothing for it',
+    ),
+    "another shape": (
+        but(W=lambda W, *_: W.T),
+        r'The gradient of params\["W"\], of shape \(3, 2\), has the shape \(2, 3\)',
+    ),
+    "one axis more": (
+        but(b=lambda b, *_: b[np.newaxis]),
+        r'The gradient of params\["b"\], of shape \(2,\), has the shape \(1, 2\)',
+    ),
+    "not finite": (but(c=lambda c, *_: c / 0.0), r'The gradient of params\["c"\] contains inf or nan, although'),
+    "params changed": (write_into_params, r'`gradients` changes params\["W"\]\.'),
+    "the sign": (times(lambda n: -1), rf"4 examples, `gradients` is -1 times .* in {ALL}. .* Is the sign right"),
+    "a sum": (times(lambda n: n), rf"is 4 times .* in {ALL} \(with 7 examples: 7 times\). .*: is one a mean over them"),
+    "a mean twice": (times(lambda n: 1 / n), "is 0.25 times .*with 7 examples: 0.143 times.*is it divided by their nu"),
+    "multiplied": (times(lambda n: n**2), "is 16 times .*with 7 examples: 49 times.*and not divided by it"),
+    "a constant": (times(lambda n: n / 10), "is 0.4 times .*As if it was divided by 10, however many examples"),
+    "by 1.0005": (times(lambda n: 1.0005), "is 1.0005 times the derivative"),
+    "of seven": (times(lambda n: 3 if n == 7 else 1), r"With 7 examples, .* is 3 times .*\(with 4 examples: right\)"),
+    "of four": (times(lambda n: 3 if n == 4 else 1), r"With 4 examples, .* is 3 times .*\(with 7 examples: right\)"),
+    "asked": (times(lambda n: 0.1), "is 0.1 times .*Is there a mean over the ten scores, too"),
+    "of pixels": (times(lambda n: 1 / 3), "There are 0.333 examples for each of the pixels"),
+    "exchanged": (
+        but(b=lambda b, *_: 2 * b, c=lambda c, *_: c / 2),
+        r'in params\["b"\], params\["c"\]. .*Right: params\["W"\]. The gradients of params\["b"\] would be right if '
+        r'they were those of params\["c"\]',
+    ),
+    "those of before": (keep_first(), "returns the same numbers, to the last bit"),
+    "a decay": (
+        but(W=lambda W, params, *_: W + 0.1 * params["W"]),
+        r'your `loss` in params\["W"\]\..*Right: params\["b"\], params\["c"\]\. The difference is 0.1 times '
+        "the weights: is there a weight decay in `gradients`, and none in `loss`",
+    ),
+    "a decay less": (
+        but(W=lambda W, params, *_: W - 0.2 * params["W"]),
+        "The difference is 0.2 times the weights: is there a weight decay in `loss`, and none in `gradients`",
+    ),
+    "one entry": (
+        but(W=lambda W, *_: W + (np.arange(6).reshape(3, 2) == 3)),
+        r'in params\["W"\]. With 4 examples, entry \[1, 1\] of params\["W"\].*Right: params\["b"\], params\["c"\]\.',
+    ),
+    "of the first example": (first_example, "With one of the examples alone, they are right"),
+    "of zeros, too": (
+        but(b=lambda b, *_: b + 0.7),
+        r'in params\["b"\].*One of the examples alone shows it, of zeros: for entry \[\d\] of params\["b"\]',
+    ),
+    "where x is large": (
+        but(W=lambda W, params, x, y: W + (abs(x[:, 2]) > 0.01).any() * (np.arange(6).reshape(3, 2) == 4)),
+        r'One of the examples alone shows it, that is 0 but for \S+ at 2: for entry \[2, 0\] of params\["W"\]',
+    ),
+}  # fmt: skip
+
+
+def judge(of_gradients, of_loss=loss, params=PARAMS, batches=BATCHES, **options):
+    return derivatives.check(of_loss, of_gradients, params, batches, np.random.default_rng(0), **options)
+
+
+@np.errstate(all="ignore")
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_what_is_wrong_with_gradients_is_said(name):
+    of_gradients, words = GRADIENTS[name]
+    asks, terms = (
+        {0.1: "Is there a mean over the ten scores, too?"},
+        {"examples": lambda x, y: len(x), "pixels": lambda x, y: x.size},
+    )
+    check = partial(judge, of_gradients, asks=asks, terms=terms)
+    if not words:
+        result, right = check(), gradients(PARAMS, *BATCHES[0])
+        assert [*result] == [f'["{k}"]' for k in right if name != "None for a constant" or k != "b"]
+        assert all(np.allclose(g, right[k[2]], atol=0.05) for k, g in result.items())
+        return
+    with pytest.raises(Wrong, match=f"(?s){words}") as error:
+        check()
+    text = str(error.value)
+    assert "{" not in text and "  " not in text
+    check_numbers(text, of_gradients)
+
+
+def check_numbers(text, of_gradients):
+    """Check the two numbers of a sentence: what the gradients say, and the slope of the loss, near PARAMS."""
+    shown = re.search(
+        r'With (\d) examples, .*entry \[(.*?)\] of params\["(.)"\]: `gradients` says (\S+), .* say (\S+\d)\.', text
+    )
+    if not shown or "same numbers" in text:
+        return
+    n, at, name, mine, slope = shown.groups()
+    at, batch = tuple(map(int, at.split(","))), BATCHES[n == "7"]
+    assert float(mine) == pytest.approx(of_gradients(PARAMS, *batch)[name][at], rel=0.05, abs=0.02)
+    assert float(slope) == pytest.approx(gradients(PARAMS, *batch)[name][at], rel=0.05, abs=0.02)
+
+
+def chance(params, x, y):
+    return loss(params, x, y) + RNG.random()
+
+
+# A loss, and what is said of it.
+LOSSES = {
+    "right": (loss, ""),
+    "a whole number": (lambda *given: int(100 * loss(*given)), ""),
+    "NumPy's": (lambda *given: np.float32(loss(*given)), ""),
+    "None": (lambda *_: None, "`loss` returns None"),
+    "dots": (lambda *_: ..., "`loss` returns None"),
+    "an array": (lambda params, x, y: errors(params, x, y), r"what yours returns is an array of shape \(4, 2\)"),
+    "a list": (lambda *_: [1.0], r"what yours returns is an array of shape \(1,\)"),
+    "text": (lambda *_: "1.0", "what yours returns is of type str"),
+    "by chance": (chance, r"Two calls of `loss` with the same params and the same batch give (\S+) and (?!\1)\S+\."),
+    "a sum": (
+        lambda *given: len(given[1]) * loss(*given),
+        "`loss` is 131.2, and with the same texts twice it is 262.4",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_what_is_wrong_with_a_loss_is_said(name):
+    of_loss, words = LOSSES[name]
+    if not words:
+        assert derivatives.check_loss(of_loss, PARAMS, BATCHES[0], "texts") == of_loss(PARAMS, *BATCHES[0])
+        return
+    with pytest.raises(Wrong, match=words):
+        derivatives.check_loss(of_loss, PARAMS, BATCHES[0], "texts")
+
+
+# Params, and what is said of them.
+KINDS = {
+    "whole numbers": (
+        {"W": np.ones((3, 2), int)},
+        r"`\[\"W\"\]` is of numbers of type int64|W.* is of numbers of type int64",
+    ),
+    "none": ({"W": None}, "`params` is of type dict"),
+    "text": ("Wb", "is of type str|of numbers of type <U2"),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_wrong_with_params_is_said(name):
+    params, words = KINDS[name]
+    with pytest.raises(Wrong, match=words):
+        judge(lambda *_: params, lambda *_: 1.0, params)
+
+
+def rounded(function):
+    """Return a function of the same params and batch that computes with seven digits."""
+    return lambda params, x, y: function(
+        {k: a.astype(np.float32) for k, a in params.items()}, *(a.astype(np.float32) for a in (x, y))
+    )
+
+
+def test_with_seven_digits_less_is_known_and_what_is_wrong_is_seen_along_a_direction():
+    of_loss = rounded(loss)
+    assert judge(rounded(gradients), of_loss).keys() == judge(gradients).keys()
+    for of_gradients, words in (
+        (times(lambda n: -1), "is -1 times"),
+        (but(W=lambda W, *_: 1.3 * W), r'in params\["W"\].*along one direction of params\["W"\]'),
+        (but(W=lambda W, *_: 0.9 * W), r'in params\["W"\].*along one direction of params\["W"\]'),
+    ):
+        with pytest.raises(Wrong, match=f"(?s){words}"):
+            judge(of_gradients, of_loss)
+
+
+def test_beside_a_kink_nothing_is_said():
+    """A slope is known only where it is the same on both sides."""
+    params, batch = {"w": np.array([1e-9, 0.5])}, (np.ones((4, 2)),)
+
+    def kinked(params, x):
+        return (x @ np.maximum(params["w"], 0)).mean()
+
+    for slope in ([0.0, 1.0], [1.0, 1.0]):
+        derivatives.check(kinked, lambda *_, w=slope: {"w": np.array(w)}, params, [batch], AtPlace())
+    with pytest.raises(Wrong, match=r"entry \[1\]"):
+        derivatives.check(kinked, lambda params, x: {"w": np.array([1.0, 2.0])}, params, [batch], AtPlace())
+
+
+class AtPlace:
+    """Draws zeros, so that the slopes are taken at the params themselves; and the first entries."""
+
+    def normal(self, size):
+        return np.zeros(size)
+
+    def integers(self, end, size):
+        return np.arange(size) % end
