@@ -64,6 +64,8 @@ def test_a_wrong_program_is_named(program, tmp_path):
 def test_a_right_program_passes_in_any_style(program, tmp_path):
     found = verdict(program.code, tmp_path, STYLES.index(program) % 20)
     assert found.passed, found.text
+    accuracy, claim = re.match(r"Of 2,500 digits .* reads (0\.\d+)\. You claimed (0\.\d+)\.", found.text).groups()
+    assert float(accuracy) > own.MIN_ACCURACY and abs(float(accuracy) - float(claim)) < 5 * own.MAX_CLAIM_ERROR
 
 
 @pytest.mark.parametrize("program", schedule(SAID, in_turn=3), ids=own_programs.name_of)

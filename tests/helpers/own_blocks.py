@@ -153,6 +153,7 @@ gradients of another shape | has the shape (12, 48) | (dn2 * n2).sum(axis=(0, 1)
 other gradients | with respect to x, params["qkv"], params["out"], params["W1"], params["gamma1"], params["gamma2"] \
 | dz1 = dy @ W2.T * (a1 > 0) -> dz1 = dy @ W2.T
 other gradients | dy itself is missing | dx = du + norm_backward -> dx = du - dy + norm_backward
+other gradients | dy itself is counted once too often | dx = du + norm_backward -> dx = du + dy + norm_backward
 other gradients | Right: params["W1"], params["W2"], params["gamma2"] | du = dy + norm -> du = norm
 other gradients | Right: params["out"], params["W1"] | np.sqrt(q.shape[-1])\n    dq -> q.shape[-1]\n    dq
 other gradients | Right: params["out"], params["W1"] | dweights - (weights * dweights).sum(axis=-1, keepdims=True) \
