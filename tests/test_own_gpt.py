@@ -99,6 +99,15 @@ def test_what_it_has_to_beat_is_what_counting_gives():
     ]
     _, before, words = triples(others)
     assert writer.compute_bigram_loss(texts, others) == pytest.approx(-np.log(table[before, words]).mean(), abs=0.002)
+    writer.draw_data(evidence := make_evidence(rng=np.random.default_rng(0)))
+    assert evidence.bigram_loss == writer.compute_bigram_loss(texts, others)
+
+
+def test_the_texts_of_the_check_have_all_letters_and_all_lengths():
+    texts, _ = writer.draw_texts(np.random.default_rng(0))
+    chosen = texts[writer.choose_varied_texts(texts)]
+    assert {*chosen.ravel()} == {*texts.ravel()} and len(chosen) < 30
+    assert {*(chosen > 0).sum(axis=1)} == {*(texts > 0).sum(axis=1)}
 
 
 def triples(texts):
@@ -344,7 +353,7 @@ WRITES = [
     (writer.check_batch_sizes, "among 7 texts", {"logits": changed("logits", at(7, lambda right: 1.1 * right))}),
     (writer.check_batch_sizes, "among 250 texts",
      {"logits": changed("logits", at(250, lambda right: right + right.mean()))}),
-    (writer.check_batch_sizes, "changes at place 0. But",
+    (writer.check_batch_sizes, "at place 1 of the texts change, `logits` changes at place 0. But",
      {"logits": changed("logits", lambda params, texts, right: right + (texts[:, 1:2, None] > 9))}),
     (writer.check_batch_sizes, "at place 11 of the texts change, `logits` changes at place 11, too",
      {"logits": changed("logits", lambda params, texts, right: right + np.eye(12)[:, -1:] * (texts[:, -1:, None] > 9)),
