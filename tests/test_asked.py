@@ -113,6 +113,37 @@ def test_params_stay_where_they_are_and_other_arrays_than_theirs_are_sent():
     assert np.array_equal(found['[1]["b"]'], np.zeros(2)) and np.array_equal(here.kept[0][1]["b"], np.ones(2))
 
 
+# Functions that a file may have, what is said of a call, and of one that ends well what it returns.
+ANSWERING = """
+import sys
+
+def right(x): return 2 * x
+def two_of_them(x): yield from (x, 3)
+def ends(x): sys.exit("enough")
+def is_interrupted(x): raise KeyboardInterrupt("now")
+def fails(x): raise ValueError("no {braces}")
+def returns_a_function(x): return print
+"""
+ANSWERS = {
+    "right": None, "two_of_them": None, "ends": "`ends`: SystemExit: enough",
+    "is_interrupted": "`is_interrupted`: KeyboardInterrupt: now", "fails": "`fails`: ValueError: no {braces}",
+    "returns_a_function": "`returns_a_function`: NotKept: ", "is_missing": "`is_missing`: AttributeError: ",
+}  # fmt: skip
+
+
+def test_whatever_a_call_ends_with_is_said_and_the_next_one_is_answered(tmp_path):
+    (path := tmp_path / "dz1.py").write_text(ANSWERING)
+    with asked.asking(path, 30, gives={"two_of_them": ("", "")}) as functions:
+        for name, words in ANSWERS.items():
+            if words is None:
+                result = getattr(functions, name)(np.arange(3))
+                assert repr(result) == {"right": "array([0, 2, 4])", "two_of_them": "(array([0, 1, 2]), 3)"}[name]
+            else:
+                with pytest.raises(asked.Failed, match=re.escape(words)):
+                    getattr(functions, name)(np.arange(3))
+        assert functions.right(4) == 8
+
+
 CALLABLE = [exercise for exercise in EXERCISES if isinstance(exercise.kind, Function)]
 ON_TRUST = {exercise.name for exercise in CALLABLE if not exercise.kind.can_be_asked(exercise)}
 

@@ -11,6 +11,7 @@ import pytest
 from own_evidence import make_evidence, make_file, make_trace
 
 from exercises import blank, own, watched
+from marker import calls
 from marker.verdict import Wrong
 
 IMAGES = np.random.default_rng(5).integers(0, 256, (40, 784), np.uint8)
@@ -240,16 +241,67 @@ def test_a_training_is_remarked_on_where_it_was_slow_or_in_order_or_of_other_num
 
 
 def test_what_a_training_reads_is_recorded_with_the_share_that_is_right():
-    calls = own.ReaderCalls(make_file(gradients=slopes, read=lambda params, images: images[:, 0] * 0 + 3))
+    own_calls = own.ReaderCalls(make_file(gradients=slopes, read=lambda params, images: images[:, 0] * 0 + 3))
 
     def train(images, labels, rng):
-        calls.module.gradients({"w": np.ones(3)}, images[:10], labels[:10])
-        calls.module.read({}, images[5:35])
+        own_calls.module.gradients({"w": np.ones(3)}, images[:10], labels[:10])
+        own_calls.module.read({}, images[5:35])
         return {"w": np.ones(3)}, 0.1
 
-    calls.functions["train"] = calls.module.train = train
-    trace = calls.train((IMAGES, LABELS), 0, watched_names=("gradients", "read"))
+    own_calls.functions["train"] = own_calls.module.train = train
+    trace = own_calls.train((IMAGES, LABELS), 0, watched_names=("gradients", "read"))
     ((share, n_images, n_known),) = trace.read_results
     assert share == np.mean(LABELS[5:35] == 3) and (n_images, n_known) == (30, 5)
     assert trace.was_tested.nonzero()[0].tolist() == [*range(5, 35)]
     assert trace.was_used.nonzero()[0].tolist() == [*range(10)]
+
+
+def test_what_is_watched_is_called_as_before_under_every_name():
+    class Net:
+        def method(self, a, b=2):
+            return a - b
+
+    def function(a, b, *rest, c=3, **named):
+        return a, b, rest, c, named
+
+    net = Net()
+    file = make_file(function=function, method=net.method, callable=Net)
+    before = function.__code__, function.__kwdefaults__
+    for call in (
+        lambda: function(1, 2),
+        lambda: function(1, b=4, c=5),
+        lambda: function(1, 2, 7, 8, d=9),
+        lambda: function(b=1),
+        lambda: function(1, 2, a=3),
+        lambda: net.method(5),
+        lambda: net.method(5, b=1),
+        lambda: net.method(),
+        lambda: net.method(1, 2, 3),
+    ):
+        plain, seen = outcome_of(call), []
+
+        def note(original, bound, seen=seen):
+            seen.append(bound)
+            return original(*bound.args, **bound.kwargs)
+
+        with calls.watch(file, "function", note), calls.watch(file, "method", note):
+            watched_outcome = outcome_of(call)
+        assert type(watched_outcome) is type(plain) and len(seen) == (type(plain) is not TypeError)
+        assert type(plain) is TypeError or watched_outcome == plain
+        assert outcome_of(call) == plain or type(plain) is TypeError
+    assert (function.__code__, function.__kwdefaults__) == before
+
+
+def outcome_of(call):
+    """What a call returns, or the error that it raises."""
+    try:
+        return call()
+    except TypeError as error:
+        return error
+
+
+def test_a_call_that_lacks_an_argument_is_as_python_has_it():
+    file = make_file(gradients=slopes)
+    file.train = lambda images, labels, rng: (file.gradients({"w": np.ones(3)}, images), 0.5)
+    with pytest.raises(TypeError, match="missing a required argument: 'labels'"):
+        own.ReaderCalls(file).train((IMAGES, LABELS), 0)

@@ -200,6 +200,50 @@ def test_what_is_asked_about_a_shape():
         assert words in found.text, found.text
 
 
+# What a result of numbers becomes, and what is said of its type.
+TYPES = {
+    "p.astype(np.float32)": "p should be of type float64; yours is float32. Has",
+    "p.astype(np.float16)": "yours is float16",
+    "p.astype(np.uint8)": "yours is uint8. Has something been compared or rounded",
+    "p.astype(np.int64)": "yours is int. Has something been compared or rounded",
+    "p.astype(np.int32)": "yours is int. Has something been compared or rounded",
+    "p > 0.5": "yours is bool. Has something been compared or rounded",
+    "p + 0j": "yours is complex128",
+    "p.tolist()": "of type list",
+    "tuple(p)": "of type tuple",
+    "str(p)": "of type str",
+}
+
+
+@pytest.mark.parametrize("code", TYPES)
+def test_what_is_said_of_a_type(code):
+    found = judged(BY_NAME["softmax"], 0, lambda g: {"p": eval(code, {"np": np, "p": g.p})})
+    assert not found.passed and TYPES[code] in found.text, found.text
+
+
+def test_two_results_that_hold_one_anothers_numbers_are_told_so_in_either_order():
+    """And a file may say so of itself: both names are known."""
+    exercise = BY_NAME["adamw"]
+    names = exercise.gives
+    for name, other in ((names[0], names[1]), (names[1], names[0])):
+        found = judged(exercise, 0, lambda g, n=name, o=other: right(exercise, g) | {n: getattr(g, o)})
+        assert found.name == f"{other} in the place of {name}" and f"{name}: these numbers are {other}" in found.text
+        assert marking.is_known_mark(exercise, found.name)
+
+
+def test_a_known_mistake_gives_the_numbers_of_its_own_lines():
+    """Also where another mistake has the same name, or a name that begins so."""
+    for exercise in WRITTEN:
+        names = [mistake.name for mistake in exercise.known_mistakes]
+        alike = [mistake for mistake in exercise.known_mistakes if names.count(mistake.name) > 1]
+        for g in exercise.draw(0)[:1] if alike and not exercise.needs_torch else ():
+            for mistake in alike:
+                own_values = exercise.wrong_values(mistake.code, g, Budget(10**6))
+                values = exercise.values(mistake, g)
+                assert values.keys() == own_values.keys()
+                assert all(agree(values[name], own_values[name]) for name in values), mistake.name
+
+
 def test_a_known_mistake_that_is_one_of_some_inputs_is_named_so_where_nothing_explains_all():
     exercise = BY_NAME["clip_norm"]
     (nothing,) = (mistake for mistake in exercise.known_mistakes if mistake.name == "nothing clipped")
@@ -443,14 +487,27 @@ SOUGHT_LONG = "attention", "conv_dW", "logits", "next_word", "second_hidden_laye
 
 
 LEARNERS = list(everything_written())
+# Words of the finders' sentences, each of which is said every day.
+FINDERS_WORDS = (
+    "After line", "With a different", "with this part different", "different", "Look at", "Two mistakes", "It is close",
+    "nearer", "for some of the inputs", "also changes", "Every entry", "grows by", "times the true one", "Line ", "line ",
+)  # fmt: skip
+
+
+def sentence_of(row):
+    """Return the mark of a wrong answer, and the first of these words that is said of it."""
+    said = " ".join(row[3])
+    return kind_of(row[2]), next((words for words in FINDERS_WORDS if words in said), "")
 
 
 def first_of_each_kind():
-    """Return a sixth of what is right or not written, and one wrong answer of each kind."""
+    """Return a sixth of what is right or not written, and one wrong answer of each kind and sentence."""
     quick = [row for row in LEARNERS if row[0] not in SOUGHT_LONG or kind_of(row[2]) != row[2]]
     wrong = [row for row in quick if row[2] not in ("passed", "not written")]
     others = [row for row in LEARNERS[::6] if row in quick and row not in wrong]
-    return [*others, *first_of_each(wrong, lambda row: row[::2][:2] if row[2].startswith("error") else kind_of(row[2]))]
+    of_each_kind = first_of_each(wrong, lambda row: row[::2][:2] if row[2].startswith("error") else kind_of(row[2]))
+    of_each_sentence = [row for row in first_of_each(wrong, sentence_of) if row not in of_each_kind]
+    return [*others, *of_each_kind, *of_each_sentence]
 
 
 @pytest.mark.parametrize("seed", schedule([5, 0], in_turn=2, instead=[5]))

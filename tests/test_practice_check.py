@@ -70,7 +70,18 @@ EDITS = [
     ),
     (".sum(axis=1) /", ".sum(axis=-1) /", "nothing to look at"),
     ("def mean_of_row", "class mean_of_row", "there is no function above the line"),
+    ("    a = rng", "    exit('no data')\n    a = rng", "line 18, `exit('no data')`: SystemExit: no data\n"),
     ("[rows]", "[]", "it has no INPUTS"),
+    (
+        "    N, K = rng.choice([3, 4, 5, 6, 7], 2, replace=False).tolist()",
+        "    N = K = L = 11",
+        "N, the length of axis 0",
+    ),
+    (
+        "| a.mean(axis=1)\n",
+        "| sum(0 * i for i in range(10**6)) + a.mean(axis=1)\n",
+        "raises an error: it runs more than 20,000 lines (seed 0)",
+    ),
     ("INPUTS = [rows]", "SHAPES = 3\nINPUTS = [rows]", "it says SHAPES, which the class Exercise"),
     ("from types", "from marker.equal import BESIDE\nfrom types", "nothing to look at"),
     ("a[:, :-1].mean(axis=1))", "a[:, :-1].max(axis=1))", "(seed 0): m["),
@@ -451,3 +462,13 @@ Find dz, of `z`.
     assert blocks[1].content[0] == ["z (B, H)", "what went in"] and blocks[1].describes == ("z", "da")
     assert blocks[3].content == ["a unit is on", "or off"] and blocks[5].content[1] == ["6", "7", "8", "9", "0"]
     assert not any(block.describes for block in blocks if block.kind != "terms")
+
+
+def test_a_folder_with_no_order_of_its_own_has_one_part_and_its_seed_is_used(tmp_path, capsys):
+    (tmp_path / "mean_of_row.py").write_text(FILE.replace("a[:, :-1].mean(axis=1))", "a[:, :-1].max(axis=1))"))
+    assert Catalogue(tmp_path).order == ((tmp_path.name, "", ""),)
+    for seed in (5, 6):
+        assert practice.main(
+            ["--exercises", str(tmp_path), "--seed", str(seed), "check", str(tmp_path / "mean_of_row.py")]
+        )
+        assert f"(seed {seed}): m[" in capsys.readouterr().out
