@@ -490,7 +490,7 @@ LEARNERS = list(everything_written())
 # Words of the finders' sentences, each of which is said every day.
 FINDERS_WORDS = (
     "After line", "With a different", "with this part different", "different", "Look at", "Two mistakes", "It is close",
-    "nearer", "for some of the inputs", "also changes", "Every entry", "grows by", "times the true one", "Line ", "line ",
+    "nearer", "for some of the inputs", "also changes", "Every entry", "grows by", "times the true", "Line ", "line ",
 )  # fmt: skip
 
 
