@@ -6,8 +6,9 @@ import { computed, effect, signal } from "@preact/signals";
 import { learn } from "./acts.js";
 import { given } from "./given.js";
 import { attempt, taskOf } from "./lessons/attempts.js";
+import { ExerciseFile, splitAroundLines } from "./lessons/file.js";
 import { isSupported, Python, workOffline } from "./lessons/python.js";
-import { hasPassed, tryToKeep, work, write } from "./lessons/work.js";
+import { hasPassed, tryToKeep, work } from "./lessons/work.js";
 import { cannotLearn, now } from "./passes.js";
 import { digit, label, params } from "./state.js";
 
@@ -114,36 +115,25 @@ export function begin() {
 
 // --- A line ------------------------------------------------------------------------------------------------------------
 
-/* A file of one function: what stands above its lines, the lines, and what it returns. */
-const FORM = /^([\s\S]*?\ndef [\s\S]*?:\n {4}"""[\s\S]*?"""\n)([\s\S]*?)(\n {4}return [^\n]*\s*)$/;
+/* {an exercise's name: the reader's file}; its body is the lines that they write. */
+const files = new Map(
+  exercises.map((exercise) => [exercise.name, new ExerciseFile(exercise, { split: splitAroundLines })]),
+);
 
-/** The lines of the reader's file, without their indent; null if it has another form, which only an editor shows. */
-export function linesOf({ exercise, gives }) {
-  const file = work.value.files[exercise];
-  if (file === undefined) return gives.map((name) => `${name} = ...`).join("\n");
-  const [, , lines] = FORM.exec(file) ?? [];
-  return lines?.replace(/^ {4}/gm, "") ?? null;
-}
+/** The lines of the reader's file; null if it has another form, which only an editor shows. */
+export const linesOf = ({ exercise }) => files.get(exercise).body;
 
 export function type({ exercise }, typed) {
   // Who pastes whole lines into the place of the dots means those, and not `dlogits = dlogits = ...`.
   const all = typed.replace(/^(\w+) = \1 =/gm, "$1 =").split("\n");
   const isThere = (name) => all.some((line) => line.startsWith(`${name} =`) && line !== `${name} = ...`);
   const lines = all.filter((line) => !(line.endsWith(" = ...") && isThere(line.slice(0, -6)))).join("\n");
-  const file = work.peek().files[exercise] ?? byName.get(exercise).stub;
-  const indented = lines.replace(/^(?=.)/gm, "    ");
-  write(
-    exercise,
-    file.replace(FORM, (_, above, __, end) => above + indented + end),
-  );
+  files.get(exercise).writeBody(lines);
 }
 
 export const taskOfLink = ({ exercise }) => taskOf(exercise, python);
 
-export function mark(link) {
-  const exercise = byName.get(link.exercise);
-  return attempt(taskOfLink(link), exercise, () => work.peek().files[link.exercise] ?? exercise.stub);
-}
+export const mark = (link) => attempt(taskOfLink(link), byName.get(link.exercise), files.get(link.exercise));
 
 // --- What the reader's lines say of the digit at hand ----------------------------------------------------------------------
 

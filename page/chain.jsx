@@ -5,16 +5,15 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import * as chain from "./chain.js";
-import { Button, pointing } from "./controls.jsx";
+import { pointing } from "./controls.jsx";
 import { playFlow, reachOf } from "./flow.js";
 import { isOnSite } from "./given.js";
 import { Grid } from "./grid.js";
-import { askForHint } from "./lessons/attempts.js";
-import { HintButton, Hints, Marked } from "./lessons/marked.jsx";
+import { Help, HintButton, MarkButton, Marked } from "./lessons/marked.jsx";
 import { isSupported } from "./lessons/python.js";
-import { Coming, Said, Verdict } from "./lessons/show.jsx";
+import { Said, Verdict } from "./lessons/show.jsx";
 import { Unkept } from "./lessons/unkept.jsx";
-import { chord } from "./lessons/words.js";
+import { chord, TOO_OLD } from "./lessons/words.js";
 import { hasPassed, work } from "./lessons/work.js";
 import { cannotLearn, empty, now, pixels } from "./passes.js";
 import { $ } from "./picture.js";
@@ -349,8 +348,7 @@ let hasBegun = false; // something has been marked since the page opened
 function Line({ link }) {
   const { exercise, gives, asks, given } = link,
     area = useRef(),
-    isHelping = useSignal(false);
-  const lines = chain.linesOf(link);
+    help = useSignal("");
   const more = (
     <>
       <a href={isOnSite ? `${lesson}#exercise-${exercise}` : lesson} target={isOnSite ? null : "_blank"} rel="noopener">
@@ -384,19 +382,16 @@ function Line({ link }) {
       <>
         {about}
         <p id="command">
-          {isOnSite && !isSupported() && "This browser cannot run Python. "}
+          {isOnSite && !isSupported() && `${TOO_OLD} `}
           <code>{gives.map((name) => `${name} = ...`).join("; ")}</code> Write it in a terminal, and have it marked:{" "}
           <code>python practice.py {exercise}</code>
         </p>
       </>
     );
   }
-  const task = chain.taskOfLink(link),
-    { isBusy } = task;
-  const hint = () => {
-    askForHint(chain.byName.get(exercise));
-    isHelping.value = true;
-  };
+  const description = chain.byName.get(exercise),
+    task = chain.taskOfLink(link),
+    lines = chain.linesOf(link);
   useEffect(() => {
     const isNext = document.activeElement === document.body && chain.here.value > 0; // the line before has just passed
     if (isNext && hasBegun) area.current?.focus({ preventScroll: true });
@@ -440,20 +435,15 @@ function Line({ link }) {
             onKeyDown={press}
           />
         )}
-        <Button id="mark" class="primary" act={mark} off={isBusy.value}>
-          Mark
-          <Coming python={chain.python} />
-        </Button>
-        <HintButton exercise={chain.byName.get(exercise)} isOpen={isHelping.value} act={hint} />
+        <MarkButton id="mark" python={chain.python} task={task} mark={mark} />
+        <HintButton exercise={description} help={help} />
       </div>
       <p id="keys" class="note">
         {isOneLine ? "Enter marks; Shift+Enter begins another line." : `${chord} marks.`}
       </p>
       <Unkept python={chain.python} />
       <Marked task={task} edit={withoutNumber} />
-      <div class="help" aria-live="polite">
-        {isHelping.value && <Hints exercise={chain.byName.get(exercise)} />}
-      </div>
+      <Help exercise={description} help={help} />
     </>
   );
 }

@@ -17,10 +17,12 @@ export function taskOf(name, python, again = false) {
   return tasks.get(key);
 }
 
-/** Have a learner's file marked. getText: returns its text as it is when its turn comes. onPassed: called if it passes. */
-export const attempt = (task, exercise, getText, { again = false, onPassed = () => {} } = {}) =>
+/** Have a learner's file marked, as it is when its turn comes. onPassed: called if it passes. */
+export const attempt = (task, exercise, file, onPassed = () => {}) =>
   task.attempt(async (python) => {
-    const verdict = await markFile(python, exercise, getText(), again, ({ told }) => told && task.tell(`${told}. `));
+    const { text } = file;
+    file.write(text); // what was handed out, too, is a file from then on
+    const verdict = await markFile(python, exercise, text, file.again, ({ told }) => told && task.tell(`${told}. `));
     if (verdict.passed) onPassed();
     return verdict;
   });

@@ -1,24 +1,24 @@
 /* One exercise: what it asks, an editor, and what practice.py does with it: mark, hint, solution, reset. */
 
 import { useComputed, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
-import { askForHint, attempt, hintsSeen, taskOf } from "./attempts.js";
+import { useEffect, useMemo, useRef } from "preact/hooks";
+import { attempt, hintsSeen, taskOf } from "./attempts.js";
 import { Both } from "./both.jsx";
 import { Editor } from "./editor.jsx";
+import { ExerciseFile } from "./file.js";
 import { Handwriting } from "./handwriting.jsx";
-import { HintButton, Hints, Marked } from "./marked.jsx";
+import { Help, HintButton, MarkButton, Marked } from "./marked.jsx";
 import { isSupported } from "./python.js";
-import { Coming, Html, useFocusBack } from "./show.jsx";
+import { Html, useFocusBack } from "./show.jsx";
 import { Unkept } from "./unkept.jsx";
-import { change, done, replace, work, write } from "./work.js";
-
-const headOf = (file) => /^""".*?"""\n+/s.exec(file)?.[0] ?? ""; // the docstring, which stands above the editor as text
+import { TOO_OLD } from "./words.js";
+import { change, done, work } from "./work.js";
 
 /** An exercise with its editor. again: it is written once more, from memory, in a file of its own. inLesson: the lesson
     around it has said what is asked. size: of a training. onPassed is called whenever it passes; `children` stand behind its buttons. */
 export function Exercise({ exercise, python, size, again = false, inLesson = false, onPassed = () => {}, children }) {
   const { name, title, which, text, terms, terminal } = exercise;
-  const why = terminal || (isSupported() ? "" : TOO_OLD),
+  const why = terminal || (isSupported() ? "" : `${TOO_OLD} In a terminal:`),
     folded = useSignal(false);
   /** On a phone the statement makes room for the line, once. */
   const enter = ({ target }) => {
@@ -94,13 +94,9 @@ function useIsAway(desk) {
 }
 
 function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
-  const { name, stub, hints, solution, program, lesson, figure } = exercise;
-  const file = useComputed(() => (again ? work.value.reviews : work.value.files)[name] ?? stub);
-  const head = useRef(headOf(file.peek())); // what the learner does not see of the file, as it was when it was opened
-  const body = useComputed(() => {
-    if (!head.current || !file.value.startsWith(head.current)) head.current = headOf(file.value);
-    return file.value.slice(head.current.length).trimEnd();
-  });
+  const { name, hints, program, lesson, figure } = exercise;
+  const file = useMemo(() => new ExerciseFile(exercise, { again }), [exercise, again]);
+  const body = useComputed(() => file.body);
   const task = taskOf(name, python, again),
     { said, isBusy } = task,
     help = useSignal(""), // "hints" or "solution"
@@ -111,28 +107,15 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
   const state = done(work.value, exercise),
     seen = hintsSeen(exercise);
 
-  const save = (text) => (again ? change(({ reviews }) => (reviews[name] = text)) : write(name, text));
-  const type = (body) => save(`${head.current}${body}\n`);
   useEffect(() => () => task.python.stop("Ended, because you opened another exercise."), [task]);
 
-  const mark = () => {
-    const getText = () => {
-      save(file.peek()); // a stub, too, is a file from then on
-      return file.peek();
-    };
-    return attempt(task, exercise, getText, { again, onPassed });
-  };
+  const mark = () => attempt(task, exercise, file, onPassed);
 
   const run = () =>
     task.attempt(async (python) => {
-      const { printed, error } = await python.session([file.peek()], 60);
+      const { printed, error } = await python.session([file.text], 60);
       return { passed: null, printed: printed || " ", said: error ? [error] : [] };
     });
-
-  const hint = () => {
-    askForHint(exercise);
-    help.value = "hints";
-  };
 
   const solve = () => {
     if (state !== "passed") change(({ progress }) => (progress.seen[name] = true));
@@ -140,8 +123,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
   };
 
   const reset = () => {
-    if (again) change(({ reviews }) => delete reviews[name]);
-    else change((next) => replace(next, name, stub));
+    file.reset();
     help.value = "";
     said.value = null;
     cursor.current.focus();
@@ -161,8 +143,8 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
         <Editor
           text={body}
           label={`${name}.py`}
-          before={head.current.split("\n").length - 1}
-          onChange={type}
+          before={file.parts.above.split("\n").length - 1}
+          onChange={(text) => file.writeBody(text)}
           onEnter={mark}
           does="marks"
           verb="Mark"
@@ -173,22 +155,13 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
         <button type="button" class="primary to-editor" onClick={goToLine}>
           To the editor
         </button>
-        <button
-          ref={marker}
-          type="button"
-          class={isMarked ? "" : "primary"}
-          aria-disabled={isBusy.value}
-          onClick={mark}
-        >
-          Mark
-          <Coming python={python} />
-        </button>
+        <MarkButton {...{ python, task, mark }} isPrimary={!isMarked} buttonRef={marker} />
         {program && (
           <button type="button" aria-disabled={isBusy.value} onClick={run}>
             Run
           </button>
         )}
-        <HintButton exercise={exercise} isOpen={help.value === "hints"} act={hint} />
+        <HintButton {...{ exercise, help }} />
         {!again && (
           <button type="button" onClick={solve} disabled={seen < hints.length && !["passed", "seen"].includes(state)}>
             Solution
@@ -208,15 +181,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
         </p>
       )}
       {said.value?.both && <Both {...said.value.both} isShut={said.value.both.isTelling && seen === 0} />}
-      <div class="help" aria-live="polite">
-        {help.value === "hints" && <Hints exercise={exercise} />}
-        {help.value === "solution" && (
-          <>
-            <h3>Solution</h3>
-            <Html made={solution} />
-          </>
-        )}
-      </div>
+      <Help {...{ exercise, help }} />
       {exercise.reads && <Handwriting {...{ exercise, python, size, file }} />}
       <Unkept python={python} />
       <p class="note">
@@ -236,6 +201,3 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
     </div>
   );
 }
-
-const TOO_OLD =
-  "This browser cannot run Python: it takes Chrome or Edge 137, Firefox 131 or Safari 18.4, or a later one. In a terminal:";

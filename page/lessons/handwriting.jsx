@@ -70,7 +70,7 @@ class Own {
 
 const networks = new Map();
 
-/** size: of a training. file: a signal, the text of the learner's file. */
+/** size: of a training. file: the learner's, an ExerciseFile. */
 export function Handwriting({ exercise: { name }, python, size, file }) {
   if (!networks.has(name)) networks.set(name, new Own(name, python, size));
   const own = networks.get(name),
@@ -80,7 +80,7 @@ export function Handwriting({ exercise: { name }, python, size, file }) {
     <div class="handwriting">
       <h3>Your handwriting</h3>
       <div class="row">
-        <button ref={button} type="button" aria-disabled={learning.isBusy.value} onClick={() => own.learn(file.peek())}>
+        <button ref={button} type="button" aria-disabled={learning.isBusy.value} onClick={() => own.learn(file.text)}>
           Let it learn from all {count(size.images)} images
         </button>
       </div>

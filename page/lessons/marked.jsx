@@ -1,8 +1,8 @@
-/* What the front page and the pages of the site show below a line: what the marker said of it, and the hints. */
+/* What the front page and the pages of the site show around a line: the buttons, what the marker said of it, and the hints. */
 
 import { useEffect, useRef } from "preact/hooks";
-import { hintsSeen } from "./attempts.js";
-import { Html, Told, Verdict } from "./show.jsx";
+import { askForHint, hintsSeen } from "./attempts.js";
+import { Coming, Html, Told, Verdict } from "./show.jsx";
 
 /** What the marker says of a file. It comes into view when it is new. edit(text): how a sentence of it is shown. */
 export function Marked({ task, edit = (text) => text }) {
@@ -21,25 +21,54 @@ export function Marked({ task, edit = (text) => text }) {
   );
 }
 
-/** The button that asks for the next hint. isOpen: whether the hints are shown. */
-export function HintButton({ exercise, isOpen, act }) {
+/** The button that marks. mark: what it does. isPrimary: it is what comes next. buttonRef: a ref for it. */
+export const MarkButton = ({ id, python, task, mark, isPrimary = true, buttonRef }) => (
+  <button
+    id={id}
+    ref={buttonRef}
+    type="button"
+    class={isPrimary ? "primary" : ""}
+    aria-disabled={String(task.isBusy.value)}
+    onClick={mark}
+  >
+    Mark
+    <Coming python={python} />
+  </button>
+);
+
+/** The button that asks for the next hint. help: a signal, what Help shows. */
+export function HintButton({ exercise, help }) {
   const seen = hintsSeen(exercise),
     count = exercise.hints.length;
+  const ask = () => {
+    askForHint(exercise);
+    help.value = "hints";
+  };
   return (
-    <button type="button" onClick={act} aria-disabled={isOpen && seen === count}>
+    <button type="button" onClick={ask} aria-disabled={help.value === "hints" && seen === count}>
       Hint{seen > 0 && ` (${Math.min(seen + 1, count)} of ${count})`}
     </button>
   );
 }
 
-/** The hints that the reader has asked for. */
-export const Hints = ({ exercise }) => (
-  <>
-    <h3>Hints</h3>
-    <ol>
-      {exercise.hints.slice(0, hintsSeen(exercise)).map((hint) => (
-        <Html as="li" made={hint} />
-      ))}
-    </ol>
-  </>
+/** What the reader has asked for. help: a signal, "hints", "solution", or "" for nothing. */
+export const Help = ({ exercise, help }) => (
+  <div class="help" aria-live="polite">
+    {help.value === "hints" && (
+      <>
+        <h3>Hints</h3>
+        <ol>
+          {exercise.hints.slice(0, hintsSeen(exercise)).map((hint) => (
+            <Html as="li" made={hint} />
+          ))}
+        </ol>
+      </>
+    )}
+    {help.value === "solution" && (
+      <>
+        <h3>Solution</h3>
+        <Html made={exercise.solution} />
+      </>
+    )}
+  </div>
 );
