@@ -1,21 +1,22 @@
 /* What an address holds behind its #: a digit, the settings of "Learn from nothing", a line of mlp_np.py. What is read from one
    is a number, or one of a list's entries; anything else counts for nothing. */
 
-import { tests } from "./given.js";
 import { BATCHES, HIDDEN, INITS, MISTAKES, RATES } from "./learning.js";
+import { tests } from "./page_data.js";
 import { SIDE } from "./pen.js";
 
 const NEAR = 4; // pixels of the pad: a point that is nearer to the one before it is left out
 const MOST = 6000; // bytes of a drawing
 
 /** Strokes as text: for each, how many points it has, and their places from 0 to 255, in base64 for addresses. */
-function packed(strokes) {
+function packStrokes(strokes) {
   const bytes = [];
   for (const stroke of strokes) {
     const points = [];
     for (const point of stroke) {
-      const last = points.at(-1);
-      if (!last || Math.hypot(point[0] - last[0], point[1] - last[1]) >= NEAR) points.push(point);
+      const previousPoint = points.at(-1);
+      if (!previousPoint || Math.hypot(point[0] - previousPoint[0], point[1] - previousPoint[1]) >= NEAR)
+        points.push(point);
     }
     for (let n = 0; n < points.length; n += 254) {
       const part = points.slice(n, n + 255); // the next part begins where this one ends
@@ -28,7 +29,7 @@ function packed(strokes) {
 }
 
 /** The strokes in such a text. */
-function unpacked(text) {
+function unpackStrokes(text) {
   if (!/^[\w-]*$/.test(text) || text.length > 2 * MOST) return [];
   let content;
   try {
@@ -47,42 +48,46 @@ function unpacked(text) {
 }
 
 /** A digit and its label, as the part of an address. */
-export function ofDigit({ picked, base, strokes }, label) {
+export function formatDigit({ picked, base, strokes }, label) {
   const parts = new URLSearchParams();
   const image = picked ?? tests.findIndex(({ pixels }) => pixels === base);
   if (image >= 0) parts.set("image", tests[image].number);
-  if (picked === null) parts.set("drawing", packed(strokes));
+  if (picked === null) parts.set("drawing", packStrokes(strokes));
   if (label !== null) parts.set("is", label);
   return String(parts);
 }
 
-export function ofSettings({ lr, batch, hidden, init, seed, mistakes }) {
+export function formatSettings({ lr, batch, hidden, init, seed, mistakes }) {
   const parts = { lr: RATES[lr], batch: BATCHES[batch], hidden: HIDDEN[hidden], init, seed };
   if (mistakes.length) parts.broken = mistakes.join(" ");
   return String(new URLSearchParams(parts));
 }
 
 /** {digit, label, settings, line} of an address's part behind #: those of them that it holds. */
-export function inAddress(hash) {
+export function parseAddress(hash) {
   const parts = new URLSearchParams(hash.replace(/^#/, "")),
-    found = {};
-  const one = (name, list) => list.map(String).indexOf(parts.get(name));
-  const image = one(
+    result = {};
+  const indexOfEntry = (name, list) => list.map(String).indexOf(parts.get(name));
+  const image = indexOfEntry(
     "image",
     tests.map(({ number }) => number),
   );
-  const strokes = unpacked(parts.get("drawing") ?? "");
-  if (strokes.length) found.digit = { picked: null, base: tests[image]?.pixels ?? null, strokes };
-  else if (image >= 0) found.digit = { picked: image, base: null, strokes: [] };
-  const label = one("is", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-  if (found.digit) found.label = label >= 0 ? label : (tests[found.digit.picked]?.label ?? null);
-  const settings = { lr: one("lr", RATES), batch: one("batch", BATCHES), hidden: one("hidden", HIDDEN) };
-  const init = INITS[one("init", INITS)],
+  const strokes = unpackStrokes(parts.get("drawing") ?? "");
+  if (strokes.length) result.digit = { picked: null, base: tests[image]?.pixels ?? null, strokes };
+  else if (image >= 0) result.digit = { picked: image, base: null, strokes: [] };
+  const label = indexOfEntry("is", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  if (result.digit) result.label = label >= 0 ? label : (tests[result.digit.picked]?.label ?? null);
+  const settings = {
+    lr: indexOfEntry("lr", RATES),
+    batch: indexOfEntry("batch", BATCHES),
+    hidden: indexOfEntry("hidden", HIDDEN),
+  };
+  const init = INITS[indexOfEntry("init", INITS)],
     seed = Number(parts.get("seed"));
   if (Object.values(settings).every((n) => n >= 0) && init && Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31) {
     const mistakes = (parts.get("broken") ?? "").split(" ");
-    found.settings = { ...settings, init, seed, mistakes: MISTAKES.filter((name) => mistakes.includes(name)) };
+    result.settings = { ...settings, init, seed, mistakes: MISTAKES.filter((name) => mistakes.includes(name)) };
   }
-  if (parts.has("line")) found.line = parts.get("line"); // which is looked for in STAGES
-  return found;
+  if (parts.has("line")) result.line = parts.get("line"); // which is looked for in STAGES
+  return result;
 }

@@ -1,16 +1,16 @@
 /* Backwards: the derivatives of the digit at hand. */
 
 import { Bars, pointing } from "./controls.jsx";
-import { asInput } from "./given.js";
 import { Errors } from "./network.jsx";
 import { explain } from "./numbers.js";
 import { Labels } from "./opening.jsx";
-import { empty, hidden, MOST, now } from "./passes.js";
-import { digit, label, shown } from "./state.js";
+import { asInput } from "./page_data.js";
+import { hidden, isEmpty, MOST, pass } from "./passes.js";
+import { digit, label, originalNetwork } from "./state.js";
 import { text } from "./words.js";
 
 const LabelNote = () => {
-  const { answer, y, loss } = now.value;
+  const { answer, y, loss } = pass.value;
   if (label.value === null) return "not known yet. Until you say it, the network’s own answer stands in for it";
   return (
     answer === y &&
@@ -28,7 +28,7 @@ const Loss = () => (
     aria-label={explain({ name: "loss", at: {} }).join("")}
     {...pointing("loss", () => ({}))}
   >
-    {text(now.value.loss)}
+    {text(pass.value.loss)}
   </p>
 );
 
@@ -36,20 +36,20 @@ const BiasErrors = () => (
   <Bars
     name="db2"
     label="the derivatives of the biases"
-    value={(k) => now.value.db2[k]}
+    value={(k) => pass.value.db2[k]}
     scale={1}
     signs={["better", "worse"]}
   />
 );
 
 const OffNote = () => {
-  const off = now.value.z1.reduce((n, z) => n + !(z > 0), 0);
-  return `Only units that are on pass anything back. The ${off} that are off, each marked with a dot, learn nothing from ${empty.value ? "empty paper" : "this digit"}.`;
+  const offCount = pass.value.z1.reduce((n, z) => n + !(z > 0), 0);
+  return `Only units that are on pass anything back. The ${offCount} that are off, each marked with a dot, learn nothing from ${isEmpty.value ? "empty paper" : "this digit"}.`;
 };
 
 const Count = () => Math.min(MOST, hidden.value);
 const PaperNote = () =>
-  shown.value.pixels === "standardised" &&
+  originalNetwork.value.pixels === "standardised" &&
   `Paper is not 0 but ${text(asInput([0], "standardised")[0])}, so it is tinted too, with the opposite sign.`;
 
 const PixelsNote = () => {
@@ -58,7 +58,7 @@ const PixelsNote = () => {
       "28 × 28 pixels, shifted and scaled so that over all training images they have mean 0 and standard deviation 1.",
     unit: "28 × 28 pixels, from 0 for paper to 1 for ink.",
     raw: "28 × 28 pixels, from 0 for paper to 255 for ink.",
-  }[shown.value.pixels];
+  }[originalNetwork.value.pixels];
   return digit.value.picked !== null
     ? words
     : `${words} Your drawing was fitted into 20 × 20 of them, its centre of mass in the middle, like MNIST’s digits.`;

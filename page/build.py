@@ -90,7 +90,8 @@ def bundle_scripts():
 def fill_template(template, page_data, attributes="", navigation="", from_site=False):
     """Return page/template.html, or that text, with its holes filled.
 
-    page_data: what page/given.js reads, an object for JSON. attributes: those of the root element. navigation: HTML.
+    page_data: what page/page_data.js reads, an object for JSON. attributes: those of the root element. navigation:
+    HTML.
     from_site: see `make_policy`.
     """
     style = (FOLDER / "page.css").read_text(encoding="utf-8")

@@ -3,13 +3,13 @@
 
 import { computed, effect, signal } from "@preact/signals";
 
-import { learn } from "./acts.js";
-import { given } from "./given.js";
+import { learn } from "./actions.js";
 import { attempt, taskOf } from "./lessons/attempts.js";
 import { ExerciseFile, splitAroundLines } from "./lessons/file.js";
 import { isSupported, Python, workOffline } from "./lessons/python.js";
-import { hasPassed, tryToKeep, work } from "./lessons/work.js";
-import { cannotLearn, now } from "./passes.js";
+import { hasPassed, tryStorage, work } from "./lessons/work.js";
+import { pageData } from "./page_data.js";
+import { cannotLearn, pass } from "./passes.js";
 import { digit, label, params } from "./state.js";
 
 /* exercise: its name. gives: what its lines compute. given: what its function gets, by the names in the file. within: who has
@@ -55,60 +55,60 @@ export const CHAIN = [
 ];
 
 /* What the line of mlp_np.py is called that computes something, and the exercise that asks for it. */
-export const ASKED = { logits: "logits", p: "softmax", loss: "loss" };
-for (const { exercise, gives } of CHAIN) for (const name of gives) ASKED[name] = exercise;
+export const EXERCISE_OF = { logits: "logits", p: "softmax", loss: "loss" };
+for (const { exercise, gives } of CHAIN) for (const name of gives) EXERCISE_OF[name] = exercise;
 
-const passed = (exercise) => hasPassed(work.value, { name: exercise });
-export const isDone = ({ exercise, within }) => passed(exercise) || (within !== undefined && passed(within));
+const isPassed = (exercise) => hasPassed(work.value, { name: exercise });
+export const isDone = ({ exercise, within }) => isPassed(exercise) || (within !== undefined && isPassed(within));
 
 /** The names of what nobody has written yet here, and nobody has asked to see. */
 const unfolded = signal(new Set());
-export const isFolded = (name) => name in ASKED && !unfolded.value.has(name) && !passed(ASKED[name]);
+export const isFolded = (name) => name in EXERCISE_OF && !unfolded.value.has(name) && !isPassed(EXERCISE_OF[name]);
 export const unfold = (name) => (unfolded.value = new Set(unfolded.value).add(name));
 
 /** Where in CHAIN the reader is: at the first line that has not passed; behind the last if all have. */
-export const here = computed(() => {
+export const linkIndex = computed(() => {
   const open = CHAIN.findIndex((link) => !isDone(link));
   return open < 0 ? CHAIN.length : open;
 });
-const written = computed(() => CHAIN.map(({ exercise }) => exercise).filter(passed));
+const writtenNames = computed(() => CHAIN.map(({ exercise }) => exercise).filter(isPassed));
 
 // --- Guesses -----------------------------------------------------------------------------------------------------------
 
-const none = Array(10).fill(null);
-const guessed = signal({ values: none });
+const NO_GUESSES = Array(10).fill(null);
+const guessState = signal({ values: NO_GUESSES });
 
 /** What the reader guesses of this digit's dlogits, each from -1 to 1, or null; and for which of them the answer is out. */
 export const guesses = computed(() => {
-  const { of, y, values, out } = guessed.value;
-  return of === digit.value && y === label.value ? { values, out } : { values: none, out: none };
+  const { of, y, values, out } = guessState.value;
+  return of === digit.value && y === label.value ? { values, out } : { values: NO_GUESSES, out: NO_GUESSES };
 });
 
 export function guess(k, value) {
   const { values, out } = guesses.value;
   const size = Math.min(Math.max(value, -1), 1);
-  guessed.value = { of: digit.value, y: label.value, values: values.with(k, size), out };
+  guessState.value = { of: digit.value, y: label.value, values: values.with(k, size), out };
 }
 
 /** The reader lets go of it: the answer is out. */
 export function settle(k) {
   const { values, out } = guesses.value;
-  if (values[k] !== null) guessed.value = { ...guessed.value, out: out.with(k, true) };
+  if (values[k] !== null) guessState.value = { ...guessState.value, out: out.with(k, true) };
 }
 
 // --- Python ------------------------------------------------------------------------------------------------------------
 
 // What page/site.py adds to what the page carries: {runtime, exercises}.
-const { runtime, exercises = [] } = given;
+const { runtime, exercises = [] } = pageData;
 export const python = runtime && isSupported() ? new Python(runtime) : null;
 if (python) {
-  tryToKeep(); // or Chain says that nothing is kept
+  tryStorage(); // or Chain says that nothing is kept
   workOffline(python);
 }
 export const byName = new Map(exercises.map((exercise) => [exercise.name, exercise]));
 
 /** Somebody touches the pad or a bar: who guesses and then types gives Python the time to come. */
-export function begin() {
+export function loadPythonAhead() {
   if (navigator.connection?.saveData) return;
   python?.start().catch(() => {}); // Mark tries again, and says what failed
 }
@@ -123,11 +123,11 @@ const files = new Map(
 /** The lines of the reader's file; null if it has another form, which only an editor shows. */
 export const linesOf = ({ exercise }) => files.get(exercise).body;
 
-export function type({ exercise }, typed) {
+export function writeLines({ exercise }, text) {
   // Who pastes whole lines into the place of the dots means those, and not `dlogits = dlogits = ...`.
-  const all = typed.replace(/^(\w+) = \1 =/gm, "$1 =").split("\n");
-  const isThere = (name) => all.some((line) => line.startsWith(`${name} =`) && line !== `${name} = ...`);
-  const lines = all.filter((line) => !(line.endsWith(" = ...") && isThere(line.slice(0, -6)))).join("\n");
+  const allLines = text.replace(/^(\w+) = \1 =/gm, "$1 =").split("\n");
+  const isThere = (name) => allLines.some((line) => line.startsWith(`${name} =`) && line !== `${name} = ...`);
+  const lines = allLines.filter((line) => !(line.endsWith(" = ...") && isThere(line.slice(0, -6)))).join("\n");
   files.get(exercise).writeBody(lines);
 }
 
@@ -137,37 +137,39 @@ export const mark = (link) => attempt(taskOfLink(link), byName.get(link.exercise
 
 // --- What the reader's lines say of the digit at hand ----------------------------------------------------------------------
 
-const own = signal(null); // {of: the pass, and the arrays that their lines compute of it, or `failed`}
-export const mine = computed(() => (own.value?.of === now.value ? own.value : null));
-export const isOwn = computed(() => here.value === CHAIN.length);
-const NAMES = [...new Set(CHAIN.flatMap(({ gives }) => gives))];
+const computedDerivatives = signal(null); // {of: the pass, and the arrays that their lines compute of it, or `failed`}
+export const ownDerivatives = computed(() =>
+  computedDerivatives.value?.of === pass.value ? computedDerivatives.value : null,
+);
+export const isChainDone = computed(() => linkIndex.value === CHAIN.length);
+const DERIVATIVES = [...new Set(CHAIN.flatMap(({ gives }) => gives))];
 const bytes = (array) => new Uint8Array(new Float64Array(array).buffer);
 
 let timer;
 if (python) {
-  const asked = python.forOne("your lines");
+  const query = python.forOne("your lines");
   effect(() => {
-    const of = now.value,
-      names = written.value;
+    const currentPass = pass.value,
+      names = writtenNames.value;
     clearTimeout(timer);
     if (!names.length || !python.isReady.value || cannotLearn.value) return;
-    timer = setTimeout(() => compute(asked, of, names), 200);
+    timer = setTimeout(() => compute(query, currentPass, names), 200);
   });
 }
 
-async function compute(asked, of, names) {
-  asked.stop();
+async function compute(query, currentPass, names) {
+  query.stop();
   const files = Object.fromEntries(names.map((name) => [`${name}.py`, work.peek().files[name]]));
-  for (const name of ["x", "z1", "a1", "p"]) files[name] = bytes(of[name]);
+  for (const name of ["x", "z1", "a1", "p"]) files[name] = bytes(currentPass[name]);
   files.W2 = bytes(params.peek().W2);
   try {
-    const { files: found } = await asked.ask("compute_derivatives", { mine: names, y: of.y }, files);
-    const arrays = NAMES.map((name) => [name, new Float64Array(found[name].slice().buffer)]);
-    own.value = { of, ...Object.fromEntries(arrays) };
+    const { files: results } = await query.ask("compute_derivatives", { mine: names, y: currentPass.y }, files);
+    const arrays = DERIVATIVES.map((name) => [name, new Float64Array(results[name].slice().buffer)]);
+    computedDerivatives.value = { of: currentPass, ...Object.fromEntries(arrays) };
   } catch (error) {
-    if (!error.isStop) own.value = { of, failed: error.message };
+    if (!error.isStop) computedDerivatives.value = { of: currentPass, failed: error.message };
   }
 }
 
 /** A step: by the reader's own derivatives, where they are there, and else by the network's, which are the same numbers. */
-export const step = () => learn(1, undefined, mine.value?.failed ? undefined : mine.value);
+export const step = () => learn(1, undefined, ownDerivatives.value?.failed ? undefined : ownDerivatives.value);

@@ -7,15 +7,15 @@ import { useEffect, useRef } from "preact/hooks";
 import * as chain from "./chain.js";
 import { pointing } from "./controls.jsx";
 import { playFlow, reachOf } from "./flow.js";
-import { isOnSite } from "./given.js";
 import { Grid } from "./grid.js";
-import { Help, HintButton, MarkButton, Marked } from "./lessons/marked.jsx";
 import { isSupported } from "./lessons/python.js";
-import { Said, Verdict } from "./lessons/show.jsx";
-import { Unkept } from "./lessons/unkept.jsx";
+import { Message, Verdict } from "./lessons/show.jsx";
+import { StorageWarning } from "./lessons/storage.jsx";
+import { Help, HintButton, MarkButton, VerdictBox } from "./lessons/verdict.jsx";
 import { chord, TOO_OLD } from "./lessons/words.js";
 import { hasPassed, work } from "./lessons/work.js";
-import { cannotLearn, empty, now, pixels } from "./passes.js";
+import { isOnSite } from "./page_data.js";
+import { cannotLearn, isEmpty, pass, pixels } from "./passes.js";
 import { $ } from "./picture.js";
 import * as question from "./question.js";
 import { label } from "./state.js";
@@ -24,19 +24,19 @@ import { a, DIGITS, percent, text } from "./words.js";
 // --- The picture -------------------------------------------------------------------------------------------------------
 
 /** What the picture of the hidden units shows: the last thing that the reader's lines compute of them. */
-const shown = () => {
-  const isWritten = (name) => chain.mine.value && hasPassed(work.value, { name });
+const nameOfUnits = () => {
+  const isWritten = (name) => chain.ownDerivatives.value && hasPassed(work.value, { name });
   return ["dz1", "da1"].find(isWritten) ?? "a1";
 };
 
 export function drawChain() {
   new Grid($("s-x").querySelector(".grid"), () => "x");
-  new Grid($("s-units").querySelector(".grid"), shown);
+  new Grid($("s-units").querySelector(".grid"), nameOfUnits);
 }
-const Units = () => shown();
+const Units = () => nameOfUnits();
 
 /** Let the digit at hand flow through the network. */
-export const replay = () => playFlow({ ...now.value, pixels: pixels.value });
+export const replay = () => playFlow({ ...pass.value, pixels: pixels.value });
 const Replay = () => (
   <button type="button" class="replay" onClick={replay}>
     Play it again
@@ -50,10 +50,10 @@ const STEPS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp:
 /** A score as a bar up or down from 0. That of the true digit is pulled by a pointer or the arrow keys. */
 function Score({ k }) {
   const host = useRef(),
-    held = useRef(null); // where on the bar's end the pointer holds it
-  const { y } = now.value,
-    { logits, p, loss } = question.pulledNow.value,
-    reach = reachOf(now.value.logits);
+    grip = useRef(null); // where on the bar's end the pointer holds it
+  const { y } = pass.value,
+    { logits, p, loss } = question.changedPass.value,
+    reach = reachOf(pass.value.logits);
   const height = (v) => 50 * Math.min(Math.max(v / reach, -1), 1); // per cent of the whole
   const bar = { bottom: `${50 + Math.min(height(logits[k]), 0)}%`, height: `${Math.abs(height(logits[k]))}%` };
   if (k !== y) {
@@ -63,33 +63,36 @@ function Score({ k }) {
       </div>
     );
   }
-  const pull = (by) =>
-    (question.pulled.value = Math.min(Math.max(by, -reach - now.value.logits[y]), reach - now.value.logits[y]));
-  const at = ({ clientY }) => {
+  const pull = (target) =>
+    (question.scoreChange.value = Math.min(
+      Math.max(target, -reach - pass.value.logits[y]),
+      reach - pass.value.logits[y],
+    ));
+  const scoreAt = ({ clientY }) => {
     const { top, height } = host.current.getBoundingClientRect();
     return reach * (1 - (2 * (clientY - top)) / height);
   };
-  const down = (event) => {
+  const startPull = (event) => {
     if (event.button !== 0) return;
     event.preventDefault();
     host.current.focus({ preventScroll: true });
     host.current.setPointerCapture?.(event.pointerId);
-    held.current = at(event) - question.pulled.value;
-    chain.begin();
+    grip.current = scoreAt(event) - question.scoreChange.value;
+    chain.loadPythonAhead();
   };
-  const move = (event) => held.current !== null && pull(at(event) - held.current);
-  const up = () => {
-    if (held.current === null) return;
-    held.current = null;
+  const continuePull = (event) => grip.current !== null && pull(scoreAt(event) - grip.current);
+  const endPull = () => {
+    if (grip.current === null) return;
+    grip.current = null;
     question.settle();
   };
-  const press = (event) => {
+  const handleKey = (event) => {
     if (event.key === "Enter") return question.settle();
     const by = STEPS[event.key];
     if (by === undefined) return;
     event.preventDefault();
-    chain.begin();
-    pull(question.pulled.value + by);
+    chain.loadPythonAhead();
+    pull(question.scoreChange.value + by);
   };
   return (
     <div
@@ -103,11 +106,11 @@ function Score({ k }) {
       aria-valuemax={reach}
       aria-valuenow={logits[k]}
       aria-valuetext={`${text(logits[k])}; p of ${k}: ${percent(p[k])}; loss: ${text(loss)}`}
-      onPointerDown={down}
-      onPointerMove={move}
-      onPointerUp={up}
-      onPointerCancel={up}
-      onKeyDown={press}
+      onPointerDown={startPull}
+      onPointerMove={continuePull}
+      onPointerUp={endPull}
+      onPointerCancel={endPull}
+      onKeyDown={handleKey}
     >
       <i class="score-bar" style={bar} />
       <i class="handle" style={{ bottom: `${50 + height(logits[k])}%` }} />
@@ -115,9 +118,9 @@ function Score({ k }) {
   );
 }
 
-function Asked() {
-  const { answer, y, p, logits, loss } = now.value,
-    after = question.pulledNow.value;
+function OpeningQuestion() {
+  const { answer, y, p, logits, loss } = pass.value,
+    passAfter = question.changedPass.value;
   return (
     <>
       <p id="asked">
@@ -128,8 +131,8 @@ function Asked() {
         <b>Should the score of {y} go up or down? Pull its bar.</b>
       </p>
       <p id="pulling" class="note" aria-hidden="true">
-        {question.pulled.value
-          ? `The score of ${y}: ${text(logits[y])} → ${text(after.logits[y])}. Its p: ${percent(p[y])} → ${percent(after.p[y])}. The loss: ${text(loss)} → ${text(after.loss)}.`
+        {question.scoreChange.value
+          ? `The score of ${y}: ${text(logits[y])} → ${text(passAfter.logits[y])}. Its p: ${percent(p[y])} → ${percent(passAfter.p[y])}. The loss: ${text(loss)} → ${text(passAfter.loss)}.`
           : `The score of ${y} is ${text(logits[y])}, its p ${percent(p[y])}. The loss says how wrong that is: ${text(loss)}.`}
       </p>
       <div class="row">
@@ -143,13 +146,14 @@ function Asked() {
 }
 
 /** What became of the first question. */
-function answered() {
-  const { by, p, loss } = question.answer.value,
-    { y } = now.value;
+function describeAnswer() {
+  const { by: amount, p, loss } = question.answer.value,
+    { y } = pass.value;
   const change = `from ${text(loss[0])} to ${text(loss[1])}`;
-  const so = "More of that score is less loss: its derivative is negative.";
-  if (by > 0) return `Up: p of ${y} went from ${percent(p[0])} to ${percent(p[1])}, and the loss fell ${change}. ${so}`;
-  return `Down, the loss rose ${change}. It is ${a(y)}, so its score should go up. ${so}`;
+  const conclusion = "More of that score is less loss: its derivative is negative.";
+  if (amount > 0)
+    return `Up: p of ${y} went from ${percent(p[0])} to ${percent(p[1])}, and the loss fell ${change}. ${conclusion}`;
+  return `Down, the loss rose ${change}. It is ${a(y)}, so its score should go up. ${conclusion}`;
 }
 
 // --- Guess -------------------------------------------------------------------------------------------------------------
@@ -159,44 +163,44 @@ const KEYS = { ArrowUp: 0.1, ArrowRight: 0.1, ArrowDown: -0.1, ArrowLeft: -0.1, 
 /** One bar from -1 to 1: pulled by a pointer or the arrow keys until the lines have passed, which then drive it. */
 function Pull({ k }) {
   const host = useRef(),
-    pulled = useRef(false);
+    isPulling = useRef(false);
   const { values, out } = chain.guesses.value,
-    isMine = chain.here.value > 0,
-    own = chain.mine.value?.dlogits?.[k];
+    isMine = chain.linkIndex.value > 0,
+    ownValue = chain.ownDerivatives.value?.dlogits?.[k];
   const guess = isMine ? null : values[k],
-    truth = isMine ? own : out[k] && now.value.dlogits[k];
-  const at = (event) => {
+    truth = isMine ? ownValue : out[k] && pass.value.dlogits[k];
+  const guessAt = (event) => {
     const { top, height } = host.current.getBoundingClientRect();
     chain.guess(k, 1 - (2 * (event.clientY - top)) / height);
   };
   const off = isMine || cannotLearn.value;
-  const down = (event) => {
+  const startPull = (event) => {
     if (off || event.button !== 0) return;
     event.preventDefault();
     host.current.focus({ preventScroll: true });
     host.current.setPointerCapture?.(event.pointerId);
-    pulled.current = true;
-    chain.begin();
-    at(event);
+    isPulling.current = true;
+    chain.loadPythonAhead();
+    guessAt(event);
   };
-  const up = () => {
-    if (!pulled.current) return;
-    pulled.current = false;
+  const endPull = () => {
+    if (!isPulling.current) return;
+    isPulling.current = false;
     chain.settle(k);
   };
-  const press = (event) => {
-    const by = KEYS[event.key] ?? { Home: -2, End: 2 }[event.key];
-    if (by === undefined || off) return;
+  const handleKey = (event) => {
+    const amount = KEYS[event.key] ?? { Home: -2, End: 2 }[event.key];
+    if (amount === undefined || off) return;
     event.preventDefault();
-    chain.begin();
-    chain.guess(k, Math.round(10 * ((values[k] ?? 0) + by)) / 10);
+    chain.loadPythonAhead();
+    chain.guess(k, Math.round(10 * ((values[k] ?? 0) + amount)) / 10);
   };
   const bar = (v) => ({ bottom: `${50 + 50 * Math.min(v, 0)}%`, height: `${50 * Math.abs(v)}%` });
   const words = [
     guess === null ? "" : `your guess: ${text(guess)}`,
     typeof truth === "number" ? `${isMine ? "your line says" : "it is"} ${text(truth)}` : "",
   ];
-  const classes = ["pull", off && "off", k === now.value.y && label.value !== null && "true"];
+  const classes = ["pull", off && "off", k === pass.value.y && label.value !== null && "true"];
   return (
     <div
       ref={host}
@@ -210,21 +214,21 @@ function Pull({ k }) {
       aria-valuenow={guess ?? truth ?? 0}
       aria-valuetext={words.filter(Boolean).join("; ") || "no guess yet"}
       aria-disabled={String(off)}
-      onPointerDown={down}
-      onPointerMove={(event) => pulled.current && at(event)}
-      onPointerUp={up}
-      onPointerCancel={up}
-      onKeyDown={press}
+      onPointerDown={startPull}
+      onPointerMove={(event) => isPulling.current && guessAt(event)}
+      onPointerUp={endPull}
+      onPointerCancel={endPull}
+      onKeyDown={handleKey}
       onBlur={() => chain.settle(k)}
       onKeyUp={({ key }) => key === "Enter" && chain.settle(k)}
     >
       {guess !== null && <i class="guess" style={bar(guess)} />}
       {typeof truth === "number" && <i class={`truth ${truth < 0 ? "better" : "worse"}`} style={bar(truth)} />}
-      {typeof truth === "number" && <span class={truth < 0 ? "below" : "above"}>{rounded(truth)}</span>}
+      {typeof truth === "number" && <span class={truth < 0 ? "below" : "above"}>{roundValue(truth)}</span>}
     </div>
   );
 }
-const rounded = (v) => (Math.abs(v) < 0.005 ? "0.00" : v.toFixed(2));
+const roundValue = (v) => (Math.abs(v) < 0.005 ? "0.00" : v.toFixed(2));
 
 const ScoresName = () => (question.isAsking.value ? "score" : "logits"); // the word that the question has
 const Way = () =>
@@ -242,9 +246,9 @@ const Way = () =>
 
 const Scores = () => {
   const isAsking = question.isAsking.value,
-    { p, logits } = isAsking ? question.pulledNow.value : now.value,
+    { p, logits } = isAsking ? question.changedPass.value : pass.value,
     answer = logits.indexOf(Math.max(...logits)),
-    blank = empty.value;
+    blank = isEmpty.value;
   return (
     <div class="scores">
       {DIGITS.map((k) => (
@@ -278,30 +282,32 @@ function Question() {
     }
     wasAsking.current = isAsking;
   }, [isAsking]);
-  if (isAsking) return <Asked />;
+  if (isAsking) return <OpeningQuestion />;
   return <p id="guessed">{guessWords()}</p>;
 }
 
 function guessWords() {
   const { values, out } = chain.guesses.value,
-    { dlogits, y } = now.value;
-  if (empty.value) return "Draw a digit first.";
+    { dlogits, y } = pass.value;
+  if (isEmpty.value) return "Draw a digit first.";
   if (label.value === null) return "Which digit did you mean? Say it, and there is a loss.";
-  if (chain.here.value > 0) {
-    if (chain.mine.value?.failed) return `Your lines do not compute it for one image: ${chain.mine.value.failed}`;
-    return chain.mine.value
+  if (chain.linkIndex.value > 0) {
+    if (chain.ownDerivatives.value?.failed)
+      return `Your lines do not compute it for one image: ${chain.ownDerivatives.value.failed}`;
+    return chain.ownDerivatives.value
       ? "Your own line drives these bars. Draw, or choose another true digit, and they follow."
       : chain.python?.isReady.value
         ? "Your own line computes these bars …"
         : "Your own line drives these bars as soon as Python is here: touch the pad.";
   }
   const count = out.filter(Boolean).length;
-  if (!count && question.answer.value?.by && question.isOpening.value) return answered();
+  if (!count && question.answer.value?.by && question.isOpening.value) return describeAnswer();
   if (!count)
     return "If this score grew a little, would the loss rise or fall? Pull each bar: up for rise, down for fall.";
   const right = DIGITS.filter((k) => out[k] && values[k] < 0 === dlogits[k] < 0).length;
-  const more = count < 10 ? `${10 - count} to go.` : `Only a larger score of ${y} makes the loss fall. Now write it.`;
-  return `${right} of ${count} ${count === 1 ? "points" : "point"} the right way. ${more}`;
+  const remaining =
+    count < 10 ? `${10 - count} to go.` : `Only a larger score of ${y} makes the loss fall. Now write it.`;
+  return `${right} of ${count} ${count === 1 ? "points" : "point"} the right way. ${remaining}`;
 }
 
 // --- Write -------------------------------------------------------------------------------------------------------------
@@ -313,7 +319,7 @@ const Links = () => (
       const { exercise, gives } = link,
         isDone = chain.isDone(link);
       return (
-        <li key={exercise} class={isDone ? "done" : ""} aria-current={n === chain.here.value ? "step" : null}>
+        <li key={exercise} class={isDone ? "done" : ""} aria-current={n === chain.linkIndex.value ? "step" : null}>
           <code>{gives.join(", ")}</code>
           {link.within && " of one image"}
           {isDone && <span class="unseen">, written</span>}
@@ -325,7 +331,7 @@ const Links = () => (
 
 function Chain() {
   if (question.isAsking.value) return null;
-  const link = chain.CHAIN[chain.here.value];
+  const link = chain.CHAIN[chain.linkIndex.value];
   return (
     <>
       <Links />
@@ -343,13 +349,13 @@ function Chain() {
 
 const lesson = isOnSite ? "backprop.html" : "../docs/backprop.md";
 
-let hasBegun = false; // something has been marked since the page opened
+let hasMarked = false; // something has been marked since the page opened
 
 function Line({ link }) {
   const { exercise, gives, asks, given } = link,
     area = useRef(),
     help = useSignal("");
-  const more = (
+  const links = (
     <>
       <a href={isOnSite ? `${lesson}#exercise-${exercise}` : lesson} target={isOnSite ? null : "_blank"} rel="noopener">
         The lesson
@@ -373,7 +379,7 @@ function Line({ link }) {
             <code>{name}</code> {words}
           </span>
         ))}
-        . {more}
+        . {links}
       </p>
     </>
   );
@@ -393,22 +399,22 @@ function Line({ link }) {
     task = chain.taskOfLink(link),
     lines = chain.linesOf(link);
   useEffect(() => {
-    const isNext = document.activeElement === document.body && chain.here.value > 0; // the line before has just passed
-    if (isNext && hasBegun) area.current?.focus({ preventScroll: true });
+    const isNext = document.activeElement === document.body && chain.linkIndex.value > 0; // the line before has just passed
+    if (isNext && hasMarked) area.current?.focus({ preventScroll: true });
   }, []);
   const isOneLine = gives.length === 1 && !lines?.includes("\n");
   const mark = () => {
-    hasBegun = true;
+    hasMarked = true;
     chain.mark(link);
   };
-  const press = (event) => {
+  const handleKey = (event) => {
     const isWhole = isOneLine && !event.shiftKey;
     if (event.key !== "Enter" || !(isWhole || event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
     mark();
   };
   const enter = () => {
-    chain.begin();
+    chain.loadPythonAhead();
     const dots = area.current.value.indexOf("...");
     if (dots >= 0) area.current.setSelectionRange(dots, dots + 3);
   };
@@ -431,8 +437,8 @@ function Line({ link }) {
             autocomplete="off"
             value={lines}
             onFocus={enter}
-            onInput={({ target }) => chain.type(link, target.value)}
-            onKeyDown={press}
+            onInput={({ target }) => chain.writeLines(link, target.value)}
+            onKeyDown={handleKey}
           />
         )}
         <MarkButton id="mark" python={chain.python} task={task} mark={mark} />
@@ -441,8 +447,8 @@ function Line({ link }) {
       <p id="keys" class="note">
         {isOneLine ? "Enter marks; Shift+Enter begins another line." : `${chord} marks.`}
       </p>
-      <Unkept python={chain.python} />
-      <Marked task={task} edit={withoutNumber} />
+      <StorageWarning python={chain.python} />
+      <VerdictBox task={task} edit={withoutNumber} />
       <Help exercise={description} help={help} />
     </>
   );
@@ -454,18 +460,18 @@ const withoutNumber = (text) => text.replace(/^Line \d+[:,] /gm, "");
 /** What the verdict on the line before said, now that the next one is asked for: that it passed, and, folded, what it says of
     other digits than the one on the pad. */
 function Passed() {
-  const link = chain.CHAIN[chain.here.value - 1];
+  const link = chain.CHAIN[chain.linkIndex.value - 1];
   if (!link || !chain.python) return null;
   const { said } = chain.taskOfLink(link);
   if (!said.value?.passed) return null;
-  const [first, ...more] = said.value.said;
+  const [firstMessage, ...links] = said.value.said;
   return (
     <div class="verdict right" role="status">
-      <Verdict {...said.value} said={[first]} />
-      {more.length > 0 && (
+      <Verdict {...said.value} said={[firstMessage]} />
+      {links.length > 0 && (
         <details>
           <summary>More of it</summary>
-          <Said text={more.join("\n")} />
+          <Message text={links.join("\n")} />
         </details>
       )}
     </div>

@@ -2,11 +2,11 @@
 
 import { useState } from "preact/hooks";
 
-import { letGo, point } from "./acts.js";
+import { clearFocus, point } from "./actions.js";
 import { colours } from "./colours.js";
-import { pointed } from "./numbers.js";
-import { now } from "./passes.js";
-import { held, hovered, label } from "./state.js";
+import { pointedNumber } from "./numbers.js";
+import { pass } from "./passes.js";
+import { focusedNumber, hoveredNumber, label } from "./state.js";
 import { share } from "./visit.js";
 import { DIGITS, percent, range, text } from "./words.js";
 
@@ -21,7 +21,7 @@ export function Button({ off = false, act, children, ...rest }) {
 
 /** A button that puts into the page's address what part() says, and copies that. */
 export function Share({ words, part }) {
-  const [said, say] = useState("");
+  const [message, say] = useState("");
   const act = () =>
     share(part()).then(
       () => say("Copied: the page’s address"),
@@ -29,7 +29,7 @@ export function Share({ words, part }) {
     );
   return (
     <button type="button" onClick={act} onBlur={() => say("")} aria-live="polite">
-      {said || words}
+      {message || words}
     </button>
   );
 }
@@ -39,8 +39,8 @@ export const arrows = (choose) => (event) => {
   const items = [...event.currentTarget.parentElement.children],
     n = items.indexOf(event.currentTarget);
   const columns = items.filter(({ offsetTop }) => offsetTop === items[0].offsetTop).length;
-  const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
-  const next = { Home: 0, End: items.length - 1 }[event.key] ?? n + by;
+  const offset = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
+  const next = { Home: 0, End: items.length - 1 }[event.key] ?? n + offset;
   const chosen = items[n].localName !== "button" && ["Enter", " "].includes(event.key); // a button does so by itself
   if (!(next in items) && !chosen) return;
   event.preventDefault();
@@ -92,12 +92,12 @@ export function Slider({ id, name, count, value, words, act }) {
 
 /** The listeners of what stands for a number: a mouse points at it; a click, a tap or the focus holds it. */
 export const pointing = (name, at) => ({
-  onPointerDown: () => point(hovered, name, at()),
-  onPointerMove: () => point(hovered, name, at()),
-  onPointerLeave: () => (hovered.value = null),
-  onClick: () => point(held, name, at()),
-  onFocus: () => point(held, name, at()),
-  onBlur: letGo,
+  onPointerDown: () => point(hoveredNumber, name, at()),
+  onPointerMove: () => point(hoveredNumber, name, at()),
+  onPointerLeave: () => (hoveredNumber.value = null),
+  onClick: () => point(focusedNumber, name, at()),
+  onFocus: () => point(focusedNumber, name, at()),
+  onBlur: clearFocus,
 });
 
 /** Ten numbers, one for each digit. scale: the largest there may be, on either side of 0; without one they are
@@ -110,7 +110,7 @@ export function Bars({
   signs = ["negative", "positive"],
   at = (k) => ({ k }),
   before,
-  answer = now.value.answer,
+  answer = pass.value.answer,
 }) {
   const [stop, setStop] = useState(0);
   const share = (k) => (scale ? value(k) / scale / 2 : value(k)) || 0,
@@ -120,8 +120,8 @@ export function Bars({
   const classes = (k) => [
     "bar",
     k === answer && "said",
-    k === now.value.y && label.value !== null && "true",
-    k === pointed.value.at.k && "pointed",
+    k === pass.value.y && label.value !== null && "true",
+    k === pointedNumber.value.at.k && "pointed",
   ];
   return (
     <div class="bars" data-bars={name} role="listbox" aria-label={`${name.split("-")[0]}: ${words}`}>
@@ -132,7 +132,7 @@ export function Bars({
           role="option"
           tabIndex={k === stop ? 0 : -1}
           {...pointing(name, () => at(k))}
-          onFocus={() => (setStop(k), point(held, name, at(k)))}
+          onFocus={() => (setStop(k), point(focusedNumber, name, at(k)))}
           onKeyDown={arrows(() => {})}
         >
           <span class="digit">{k}</span>

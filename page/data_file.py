@@ -147,8 +147,8 @@ def compute_opening(arrays, facts):
 
 
 def make_packs(arrays):
-    """Return {name: bytes} for page/given.js to unpack: the network with the images to pick from; the images to learn
-    from.
+    """Return {name: bytes} for page/page_data.js to unpack: the network with the images to pick from; the images to
+    learn from.
 
     In each the numbers of 4 bytes come first, then those of 2, then those of 1: a script reads them where they are.
     """

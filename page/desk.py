@@ -120,7 +120,9 @@ MOST_SHOWN = 14  # rows, and columns, of an array that is shown
 
 @np.errstate(all="ignore")
 def compare_first_wrong(exercise, seed, outcome):
-    """Return the first wrong array beside the right one, as page/lessons/both.jsx shows them; None where there is none.
+    """Return the first wrong array beside the right one, as page/lessons/comparison.jsx shows them.
+
+    Return None where there is none.
 
     Of a large array, or one with more than two axes, it is a part with the entry that is furthest off. isTelling: it
     may tell the answer, because it is a single number, or an array that was given.

@@ -25,7 +25,7 @@ const scatter = (n) => (n * 0.618034) % 1;
 
 const isCalm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const isLoading = () => $("starting") !== null;
-let frame, last, seconds, numbers;
+let frame, lastTime, seconds, numbers;
 
 /** Let a digit flow through: {pixels, a1, logits, p}. Where motion is unwelcome, nothing moves. */
 export function playFlow(flowing) {
@@ -33,7 +33,7 @@ export function playFlow(flowing) {
   if (isCalm() && !isLoading()) return;
   numbers = flowing;
   seconds = isCalm() ? SECONDS : 0; // before the network is here, the picture stands still
-  last = performance.now();
+  lastTime = performance.now();
   dataset.flow = "running";
   move();
 }
@@ -46,9 +46,9 @@ export function stopFlow() {
 }
 
 function move() {
-  const now = performance.now();
-  seconds = Math.min(seconds + Math.min((now - last) / 1000, FRAME), SECONDS);
-  last = now;
+  const time = performance.now();
+  seconds = Math.min(seconds + Math.min((time - lastTime) / 1000, FRAME), SECONDS);
+  lastTime = time;
   if (seconds >= SECONDS && !isLoading()) return stopFlow();
   if (seconds >= ANSWERED) dataset.flow = "answered";
   draw();
@@ -79,11 +79,11 @@ function draw() {
   if (hasSmall) drawPixels(pen, small, 28 * scanned, 1);
   drawLine(pen, hasSmall ? small : pad, scanned);
   const pixels = placesOfInk(hasSmall ? small : pad, ratio),
-    on = placesOfUnits(units, ratio),
+    unitPlaces = placesOfUnits(units, ratio),
     scores = [...document.querySelectorAll(".score")].map(measure);
-  drawParticles(pen, pixels, on, share(0.3, 0.9));
+  drawParticles(pen, pixels, unitPlaces, share(0.3, 0.9));
   drawUnits(pen, units, share(0.6, 1));
-  drawParticles(pen, on, scores.map(middle), share(0.9, 1.4));
+  drawParticles(pen, unitPlaces, scores.map(middle), share(0.9, 1.4));
   drawScores(pen, scores, ease(share(1.2, 1.5)));
   drawProbabilities(pen, scores, ease(share(1.5, ANSWERED)));
 }
@@ -113,8 +113,8 @@ function drawLine({ context, colour }, box, scanned) {
 
 function placesOfInk(box, ratio) {
   const side = sideOf(box, 28, ratio);
-  const inked = [...numbers.pixels.keys()].filter((i) => numbers.pixels[i] > 100);
-  return inked.map((i) => [box.left + ((i % 28) + 0.5) * side, box.top + (Math.floor(i / 28) + 0.5) * side]);
+  const inkIndices = [...numbers.pixels.keys()].filter((i) => numbers.pixels[i] > 100);
+  return inkIndices.map((i) => [box.left + ((i % 28) + 0.5) * side, box.top + (Math.floor(i / 28) + 0.5) * side]);
 }
 
 const columnsOf = (a1) => Math.ceil(Math.sqrt(a1.length));
@@ -122,8 +122,11 @@ const columnsOf = (a1) => Math.ceil(Math.sqrt(a1.length));
 function placesOfUnits(box, ratio) {
   const columns = columnsOf(numbers.a1),
     side = sideOf(box, columns, ratio);
-  const on = [...numbers.a1.keys()].filter((j) => numbers.a1[j] > 0);
-  return on.map((j) => [box.left + ((j % columns) + 0.5) * side, box.top + (Math.floor(j / columns) + 0.5) * side]);
+  const unitPlaces = [...numbers.a1.keys()].filter((j) => numbers.a1[j] > 0);
+  return unitPlaces.map((j) => [
+    box.left + ((j % columns) + 0.5) * side,
+    box.top + (Math.floor(j / columns) + 0.5) * side,
+  ]);
 }
 
 /** Each unit, as strong as its activation; they light up one after the other. */
@@ -183,15 +186,15 @@ function drawParticles({ context, colour }, from, to, way) {
     if (t <= 0 || t >= 1) continue;
     const [u0, v0] = from[Math.floor(scatter(7 * n + 1) * from.length)],
       [u1, v1] = to[Math.floor(scatter(3 * n + 2) * to.length)];
-    const at = (t) => [u0 + (u1 - u0) * ease(t), v0 + (v1 - v0) * ease(t)];
+    const pointAt = (t) => [u0 + (u1 - u0) * ease(t), v0 + (v1 - v0) * ease(t)];
     context.globalAlpha = 0.35;
     context.beginPath();
-    context.moveTo(...at(Math.max(t - 0.18, 0)));
-    context.lineTo(...at(t));
+    context.moveTo(...pointAt(Math.max(t - 0.18, 0)));
+    context.lineTo(...pointAt(t));
     context.stroke();
     context.globalAlpha = 0.9;
     context.beginPath();
-    context.arc(...at(t), 1.8, 0, 2 * Math.PI);
+    context.arc(...pointAt(t), 1.8, 0, 2 * Math.PI);
     context.fill();
   }
   context.globalAlpha = 1;
@@ -208,6 +211,6 @@ function isElsewhere() {
   }
 }
 
-export const hasBegun = !isElsewhere();
-if (hasBegun) playFlow(opening);
+export const hasFlowBegun = !isElsewhere();
+if (hasFlowBegun) playFlow(opening);
 for (const event of ["pointerdown", "keydown"]) addEventListener(event, () => isLoading() || stopFlow());

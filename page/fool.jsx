@@ -1,27 +1,27 @@
 /* Fool it: its controls, the digit before and after, and what is no digit. */
 
-import * as acts from "./acts.js";
+import * as actions from "./actions.js";
 import { Button, Painted, Radios, Slider } from "./controls.jsx";
-import * as fool from "./fooled.js";
-import { fooled } from "./fooled.js";
-import { empty, input, now, pixels, probabilities } from "./passes.js";
-import { paintInk, read, SIDE } from "./pen.js";
-import { limit, params, started } from "./state.js";
+import * as fool from "./fool.js";
+import { adversarialPass } from "./fool.js";
+import { input, isEmpty, pass, pixels, probabilities } from "./passes.js";
+import { paintInk, readDrawing, SIDE } from "./pen.js";
+import { hasOpened, limit, params } from "./state.js";
 import { argmax, percent, range } from "./words.js";
 
-const Goals = () => <Radios count={10} chosen={fooled.value.goal} choose={begin} />;
+const Goals = () => <Radios count={10} chosen={adversarialPass.value.goal} choose={begin} />;
 
 /** Do that, and say what came of it. */
-function told(act) {
+function actAndAnnounce(act) {
   act();
-  acts.announce(fool.says.value);
+  actions.announce(fool.fooledMessage.value);
 }
-const begin = (goal) => told(() => fool.startFool(goal));
+const begin = (goal) => actAndAnnounce(() => fool.startFool(goal));
 
 const FoolControls = () => {
-  const { answer, goal, rounds } = fooled.value,
-    done = empty.value || answer === goal;
-  const change = (rounds) => told(() => fool.changePixels(rounds));
+  const { answer, goal, rounds } = adversarialPass.value,
+    done = isEmpty.value || answer === goal;
+  const change = (rounds) => actAndAnnounce(() => fool.changePixels(rounds));
   return (
     <>
       <Slider
@@ -29,14 +29,14 @@ const FoolControls = () => {
         name="The most a pixel may change"
         count={fool.LIMITS.length}
         value={limit.value}
-        words={`${fool.most.value} of 255`}
+        words={`${fool.maxChange.value} of 255`}
         act={(value) => {
           limit.value = value;
           begin();
         }}
       />
       <div class="row">
-        <Button id="fool-on" class="primary" act={() => change(2 * fool.most.value)} off={done}>
+        <Button id="fool-on" class="primary" act={() => change(2 * fool.maxChange.value)} off={done}>
           Until the answer changes
         </Button>
         <Button id="fool-once" act={() => change(1)} off={done}>
@@ -46,7 +46,7 @@ const FoolControls = () => {
           Undo
         </Button>
       </div>
-      <p id="fool-words">{empty.value ? "Draw a digit first." : fool.says.value}</p>
+      <p id="fool-words">{isEmpty.value ? "Draw a digit first." : fool.fooledMessage.value}</p>
     </>
   );
 };
@@ -59,14 +59,14 @@ function Shot({ name, label, pixels, p, answer }) {
       </figcaption>
       <Painted id={`fool-${name}-picture`} role="img" aria-label={label} paint={(canvas) => paintInk(canvas, pixels)} />
       <p class="note">
-        <b id={`fool-${name}`}>{empty.value ? "–" : answer}</b>{" "}
-        <span id={`fool-${name}-sure`}>{empty.value ? "" : `${percent(p[answer])} sure`}</span>
+        <b id={`fool-${name}`}>{isEmpty.value ? "–" : answer}</b>{" "}
+        <span id={`fool-${name}-sure`}>{isEmpty.value ? "" : `${percent(p[answer])} sure`}</span>
       </p>
     </>
   );
 }
-const Before = () => <Shot name="before" label="the digit" pixels={pixels.value} {...now.value} />;
-const After = () => <Shot name="after" label="the changed digit" {...fooled.value} />;
+const Before = () => <Shot name="before" label="the digit" pixels={pixels.value} {...pass.value} />;
+const After = () => <Shot name="after" label="the changed digit" {...adversarialPass.value} />;
 
 // --- It must always name a digit -----------------------------------------------------------------------------------------
 
@@ -125,12 +125,12 @@ const LETTERS = [
 }));
 
 const Letters = () =>
-  started.value &&
+  hasOpened.value &&
   LETTERS.map((letter) => {
-    letter.pixels ??= read({ base: null, strokes: letter.strokes });
+    letter.pixels ??= readDrawing({ base: null, strokes: letter.strokes });
     const p = probabilities(params.value, input(letter.pixels));
     return (
-      <button key={letter.name} type="button" onClick={() => acts.draw(letter.strokes)}>
+      <button key={letter.name} type="button" onClick={() => actions.draw(letter.strokes)}>
         <Painted paint={(canvas) => paintInk(canvas, letter.pixels)} />
         {letter.name}:{" "}
         <span>

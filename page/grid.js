@@ -2,41 +2,41 @@
 
 import { computed, effect, signal } from "@preact/signals";
 
-import { letGo, point } from "./acts.js";
+import { clearFocus, point } from "./actions.js";
 import { blend, colours, ramps } from "./colours.js";
-import { fooled } from "./fooled.js";
-import { NUMBERS, pointed, unit } from "./numbers.js";
-import { added, hidden, input, MOST, now, scales, weightsOf } from "./passes.js";
+import { adversarialPass } from "./fool.js";
+import { NUMBERS, pointedNumber, unit } from "./numbers.js";
+import { getUnitWeights, hidden, input, MOST, pass, pixelContribution, scales } from "./passes.js";
 import { sizeOf, whenInView } from "./picture.js";
-import { held, hovered } from "./state.js";
+import { focusedNumber, hoveredNumber } from "./state.js";
 import { largest, PIXELS, text } from "./words.js";
 
 /** The unit that the picture of the network is about; a pixel or a digit it may be, too. */
 export const focus = computed(() => {
-  const { i, j, k } = pointed.value.at;
+  const { i, j, k } = pointedNumber.value.at;
   return {
     pixel: j === undefined ? i : undefined,
     unit: i === undefined ? j : undefined,
-    digit: k ?? now.value.answer,
+    digit: k ?? pass.value.answer,
   };
 });
 
 /** What each pixel adds to that unit. */
-const tint = () => (focus.value.unit === undefined ? null : PIXELS.map((i) => added(i, focus.value.unit)));
+const tint = () => (focus.value.unit === undefined ? null : PIXELS.map((i) => pixelContribution(i, focus.value.unit)));
 
 /* at: from the n-th cell of block b to pixel i, unit j, digit k. where: in which cell of block b these are. */
 const UNITS = { ofUnits: true, at: (n) => ({ j: n }), where: ({ j }) => j, gaps: true, blocks: 1 };
 const IMAGE = { count: 784, columns: 28, at: (n) => ({ i: n }), where: ({ i }) => i, blocks: 1 };
-const most = (b) => now.value.most[b];
+const unitOfBlock = (b) => pass.value.most[b];
 const GRIDS = {
   x: { ...IMAGE, kind: "ink", tint, label: "the pixels" },
   dx: {
     ...IMAGE,
     kind: "slope",
     label: "the derivatives of the pixels",
-    ink: (n) => fooled.value.pixels[n],
-    tint: () => fooled.value.dx,
-    scale: () => largest(fooled.value.dx),
+    ink: (n) => adversarialPass.value.pixels[n],
+    tint: () => adversarialPass.value.dx,
+    scale: () => largest(adversarialPass.value.dx),
   },
   z1: { ...UNITS, kind: "both", label: "the sums of the hidden units" },
   a1: { ...UNITS, kind: "up", off: true, label: "the activations of the hidden units" },
@@ -45,7 +45,7 @@ const GRIDS = {
     kind: "both",
     label: "the weights from all pixels to one unit",
     at: (n) => ({ i: n, j: unit.value }),
-    scale: () => largest(weightsOf(unit.value)),
+    scale: () => largest(getUnitWeights(unit.value)),
   },
   dW2: {
     ...UNITS,
@@ -65,10 +65,10 @@ const GRIDS = {
     kind: "slope",
     blocks: MOST,
     across: [4, 4, 6],
-    caption: (b) => `[:, ${most(b)}]`,
+    caption: (b) => `[:, ${unitOfBlock(b)}]`,
     label: "for the units most affected, the derivatives of their weights",
-    at: (n, b) => ({ i: n, j: most(b) }),
-    where: ({ i, j }, b) => (j === undefined || j === most(b) ? i : undefined),
+    at: (n, b) => ({ i: n, j: unitOfBlock(b) }),
+    where: ({ i, j }, b) => (j === undefined || j === unitOfBlock(b) ? i : undefined),
   },
   db1: { ...UNITS, kind: "slope", label: "the derivatives of the biases" },
 };
@@ -77,9 +77,9 @@ export class Grid {
   /** name: a signal, or a function; which of GRIDS it shows. */
   constructor(host, name = () => host.dataset.grid) {
     const element = (tag, ...inside) => {
-      const made = document.createElement(tag);
-      made.append(...inside);
-      return made;
+      const created = document.createElement(tag);
+      created.append(...inside);
+      return created;
     };
     this.host = host;
     this.cursor = signal([0, 0]); // block, cell
@@ -113,12 +113,12 @@ export class Grid {
     });
     whenInView(host, () => this.draw());
     for (const type of ["pointerdown", "pointermove"]) {
-      this.canvas.addEventListener(type, (event) => this.point(event, hovered));
+      this.canvas.addEventListener(type, (event) => this.point(event, hoveredNumber));
     }
-    this.canvas.addEventListener("click", (event) => this.point(event, held));
-    this.canvas.addEventListener("pointerleave", () => (hovered.value = null));
-    this.canvas.addEventListener("focus", () => this.canvas.matches(":focus-visible") && this.say(held));
-    this.canvas.addEventListener("blur", letGo);
+    this.canvas.addEventListener("click", (event) => this.point(event, focusedNumber));
+    this.canvas.addEventListener("pointerleave", () => (hoveredNumber.value = null));
+    this.canvas.addEventListener("focus", () => this.canvas.matches(":focus-visible") && this.say(focusedNumber));
+    this.canvas.addEventListener("blur", clearFocus);
     this.canvas.addEventListener("keydown", (event) => this.key(event));
   }
 
@@ -164,16 +164,16 @@ export class Grid {
       { columns, rows, blocks, count } = this.layout.value;
     const [value] = NUMBERS[name],
       ramp = ramps.value[kind],
-      numbers = now.value;
+      numbers = pass.value;
     const [low, high] = this.range.value;
     const tint = grid.tint?.(),
-      most = tint && largest(tint); // what each pixel adds, instead of the paper's white
+      largestTint = tint && largest(tint); // what each pixel adds, instead of the paper's white
     const image = new ImageData(columns, rows * blocks);
     for (let b = 0; b < blocks; b++) {
       for (let n = 0; n < count; n++) {
         const share = (value(numbers, at(n, b)) - low) / (high - low);
         let colour = ink ? ramps.value.ink[2 * ink(n)] : ramp[Math.round(510 * Math.min(Math.max(share, 0), 1))];
-        if (tint) colour = blend(colour, tint[n] / most, ramps.value[kind === "ink" ? "both" : kind]);
+        if (tint) colour = blend(colour, tint[n] / largestTint, ramps.value[kind === "ink" ? "both" : kind]);
         image.data.set(colour, 4 * (b * rows * columns + n));
       }
     }
@@ -205,7 +205,7 @@ export class Grid {
         canvas.fillStyle = colours.value.off;
         const dot = Math.max(2, Math.round(cell / 5)),
           inset = Math.floor((cell - line - dot) / 2);
-        now.value.z1.forEach((z, n) => {
+        pass.value.z1.forEach((z, n) => {
           if (z > 0) return;
           canvas.fillRect(left + (n % columns) * cell + inset, top + Math.floor(n / columns) * cell + inset, dot, dot);
         });
@@ -215,7 +215,7 @@ export class Grid {
         canvas.font = colours.value.small.replace(/^[\d.]+/, (size) => size * ratio);
         canvas.fillText(caption(b), left, top - 6 * ratio);
       }
-      const n = where(pointed.value.at, b);
+      const n = where(pointedNumber.value.at, b);
       if (n !== undefined) {
         const x = left + (n % columns) * cell,
           y = top + Math.floor(n / columns) * cell;
@@ -263,7 +263,7 @@ export class Grid {
       cell = (r % rows) * columns + (c % columns);
     if (r < 0 || c < 0 || c >= across * columns || block >= blocks || cell >= count) return;
     this.cursor.value = [block, cell];
-    this.say(held);
+    this.say(focusedNumber);
   }
 
   say(signal) {

@@ -1,26 +1,26 @@
 /* Learn from nothing: its controls and its pictures. */
 
 import { effect } from "@preact/signals";
-import { ofSettings } from "./address.js";
+import { formatSettings } from "./address.js";
 import { colours } from "./colours.js";
 import { Bars, Button, Share, Slider } from "./controls.jsx";
-import { drawCurves, thinned } from "./curves.js";
-import { lessonImages, loadLessonImages } from "./given.js";
+import { drawCurves, thinPoints } from "./curves.js";
 import * as learn from "./learning.js";
+import { lessonImages, loadLessonImages } from "./page_data.js";
 import { $, paintWeights, whenInView } from "./picture.js";
 import { inView, learning, settings } from "./state.js";
 import { goTo } from "./views.js";
 import { PIXELS, percent } from "./words.js";
 
-const broken = () => learning.value.run.broken;
+const isBroken = () => learning.value.run.broken;
 
 const Buttons = () => (
   <>
     <div class="row">
-      <Button id="start" class="primary" act={learn.toggle} off={broken()}>
+      <Button id="start" class="primary" act={learn.toggle} off={isBroken()}>
         {learn.verb.value}
       </Button>
-      <Button id="one" act={learn.oneStep} off={broken()}>
+      <Button id="one" act={learn.oneStep} off={isBroken()}>
         One step
       </Button>
       <Button id="anew" act={learn.startOver}>
@@ -28,7 +28,7 @@ const Buttons = () => (
       </Button>
     </div>
     <div class="row">
-      <Button id="look-inside" act={lookInside} off={broken()}>
+      <Button id="look-inside" act={lookInside} off={isBroken()}>
         Look inside it
       </Button>
     </div>
@@ -45,7 +45,7 @@ function lookInside() {
 
 const Settings = () => {
   const { lr, batch, hidden, init, seed } = settings.value;
-  const rate = `${+learn.newLr.value.toPrecision(1)}${learn.broken("rate") ? " × 100" : ""}`;
+  const rate = `${+learn.newLr.value.toPrecision(1)}${learn.hasMistake("rate") ? " × 100" : ""}`;
   return (
     <>
       <div>
@@ -98,7 +98,7 @@ const Settings = () => {
           geohot: small ones, as in George Hotz’s notebook; pytorch: what torch.nn.Linear draws; he: He et al. 2015.
         </p>
         <div class="row tight">
-          <Share words="Link to these settings" part={() => ofSettings(settings.value)} />
+          <Share words="Link to these settings" part={() => formatSettings(settings.value)} />
         </div>
       </div>
     </>
@@ -157,16 +157,16 @@ const SWITCHES = [
 const Mistakes = () => {
   const { mistakes } = settings.value;
   return SWITCHES.map(({ name, words, line, symptom, sign }) => {
-    const on = mistakes.includes(name),
-      others = mistakes.filter((other) => other !== name);
+    const isOn = mistakes.includes(name),
+      otherMistakes = mistakes.filter((other) => other !== name);
     return (
-      <div key={name} data-mistake={name} class={on ? "on" : ""}>
+      <div key={name} data-mistake={name} class={isOn ? "on" : ""}>
         <label>
           <input
             type="checkbox"
             role="switch"
-            checked={on}
-            onInput={() => learn.set({ mistakes: on ? others : [...others, name] })}
+            checked={isOn}
+            onInput={() => learn.set({ mistakes: isOn ? otherMistakes : [...otherMistakes, name] })}
           />{" "}
           <span>
             {words} <code>{line}</code>
@@ -182,7 +182,7 @@ const Mistakes = () => {
 
 const Check = () => (
   <>
-    <Button id="check" act={learn.check} off={broken()}>
+    <Button id="check" act={learn.check} off={isBroken()}>
       Check the gradient
     </Button>
     <p id="checked" class="note" role="status">
@@ -193,16 +193,16 @@ const Check = () => (
 
 // --- Pictures of it ------------------------------------------------------------------------------------------------------
 
-const off = () => learning.value.run.off?.filter((is) => is).length ?? 0;
+const countOff = () => learning.value.run.off?.filter((is) => is).length ?? 0;
 const UnitsOff = () =>
-  off() > 0 &&
-  `${off()} of the ${learning.value.run.model.hidden} units, shown pale, ${off() === 1 ? "is" : "are"} off for every test image.`;
+  countOff() > 0 &&
+  `${countOff()} of the ${learning.value.run.model.hidden} units, shown pale, ${countOff() === 1 ? "is" : "are"} off for every test image.`;
 
 const NewAnswer = () => (
   <>
-    It reads <b id="new-answer">{learn.unread.value ? "–" : learn.newAnswer.value}</b>{" "}
+    It reads <b id="new-answer">{learn.cannotRead.value ? "–" : learn.newAnswer.value}</b>{" "}
     <span id="new-sure">
-      {learn.unread.value ? "" : `(${percent(learn.newProbabilities.value[learn.newAnswer.value])} sure)`}
+      {learn.cannotRead.value ? "" : `(${percent(learn.newProbabilities.value[learn.newAnswer.value])} sure)`}
     </span>
   </>
 );
@@ -226,10 +226,10 @@ export function drawLearning() {
   const lines = (trained, tested) => () => {
     const { run, before } = learning.value,
       { muted, accent } = colours.value;
-    const points = (run) => thinned(run?.tested ?? []).map(([, test]) => [test.step, test[tested]]);
+    const points = (run) => thinPoints(run?.tested ?? []).map(([, test]) => [test.step, test[tested]]);
     return [
       { points: points(before), colour: muted, thick: 2, dash: [2, 4] },
-      { words: "training", points: thinned(run[trained]).map(([n, v]) => [n + 1, v]), colour: muted, thick: 1.25 },
+      { words: "training", points: thinPoints(run[trained]).map(([n, v]) => [n + 1, v]), colour: muted, thick: 1.25 },
       { words: "test", points: points(run), colour: accent, thick: 2.5 },
     ];
   };

@@ -2,10 +2,10 @@
 
 import { batch, computed, signal } from "@preact/signals";
 
-import { announce, showNetwork, showNext } from "./acts.js";
-import { asInput, given, lessonImages, loadLessonImages } from "./given.js";
-import { empty, hidden, pixels, probabilities } from "./passes.js";
-import { checked, following, learning, running, settings } from "./state.js";
+import { announce, showNetwork, showNext } from "./actions.js";
+import { asInput, lessonImages, loadLessonImages, pageData } from "./page_data.js";
+import { hidden, isEmpty, pixels, probabilities } from "./passes.js";
+import { gradientCheck, isFollowingTraining, isTraining, learning, settings } from "./state.js";
 import { Training } from "./training.js";
 import { argmax, plural, text } from "./words.js";
 
@@ -20,51 +20,51 @@ const PAUSES = 3000; // steps, after which it waits to be started again
 
 export const newLr = computed(() => RATES[settings.value.lr]);
 export const batchSize = computed(() => BATCHES[settings.value.batch]);
-export const broken = (mistake) => settings.value.mistakes.includes(mistake);
+export const hasMistake = (mistake) => settings.value.mistakes.includes(mistake);
 
 /** What the new network says of the digit on the pad. */
 export const newProbabilities = computed(() =>
   probabilities(learning.value.run.model.params, asInput(pixels.value, "standardised")),
 );
 export const newAnswer = computed(() => argmax(newProbabilities.value)); // -1 if no number is left
-export const unread = computed(() => empty.value || newAnswer.value < 0);
+export const cannotRead = computed(() => isEmpty.value || newAnswer.value < 0);
 
 export const summary = computed(() => {
   const test = learning.value.run.tested.at(-1);
   return test ? `test ${(100 * test.accuracy).toFixed(1)}%` : "not trained yet";
 });
-export const verb = computed(() => (running.value ? "Pause" : learning.value.run.step ? "Continue" : "Start"));
+export const verb = computed(() => (isTraining.value ? "Pause" : learning.value.run.step ? "Continue" : "Start"));
 
 export const progress = computed(() => {
   const { run } = learning.value,
     test = run.tested.at(-1);
   if (download.value) return download.value;
   if (!run.step) return "No steps yet.";
-  const seen = (run.seen / given.trainingLabels.length).toFixed(1);
+  const epochs = (run.seen / pageData.trainingLabels.length).toFixed(1);
   const reads = test ? `It reads ${(100 * test.accuracy).toFixed(1)}% of the test images.` : "";
   return (
-    `${plural(run.step, "step")}: each image seen about ${seen} times. ` +
+    `${plural(run.step, "step")}: each image seen about ${epochs} times. ` +
     (run.broken ? "The numbers have overflowed: start over." : reads)
   );
 });
 
 /** What the gradient check found; and when, and with which batch, if that is not now. */
 export const checkWords = computed(() => {
-  if (!checked.value) return "";
-  const { step, batch } = checked.value,
-    then = [];
-  if (step !== learning.value.run.step) then.push(`at step ${step}`);
-  if (batch !== batchSize.value) then.push(`with batch size ${batch}`);
-  const when = then.join(", ");
-  return `${when && `${when[0].toUpperCase()}${when.slice(1)}: `}${found(checked.value)}`;
+  if (!gradientCheck.value) return "";
+  const { step, batch } = gradientCheck.value,
+    conditions = [];
+  if (step !== learning.value.run.step) conditions.push(`at step ${step}`);
+  if (batch !== batchSize.value) conditions.push(`with batch size ${batch}`);
+  const when = conditions.join(", ");
+  return `${when && `${when[0].toUpperCase()}${when.slice(1)}: `}${describeCheck(gradientCheck.value)}`;
 });
 
 const WRONG = 1e-3; // relative differences from here on are an error
 
-function found({ step, rows }) {
+function describeCheck({ step, rows }) {
   const size = ({ byHand, measured }) => Math.max(Math.abs(byHand), Math.abs(measured), 1e-9);
-  const apart = (row) => Math.abs(row.byHand - row.measured) / size(row);
-  const known = rows.filter((row) => row.noise <= WRONG * size(row));
+  const relativeDifference = (row) => Math.abs(row.byHand - row.measured) / size(row);
+  const measurableRows = rows.filter((row) => row.noise <= WRONG * size(row));
   if (rows.every(({ byHand }) => byHand === 0)) {
     return `By hand and measured, every dW1 is 0: ${
       step
@@ -72,25 +72,29 @@ function found({ step, rows }) {
         : "no weight of the first layer can ever move."
     }`;
   }
-  if (!known.length) {
+  if (!measurableRows.length) {
     return (
       "The gradient cannot be measured here: the losses are so large that rounding hides how they differ. " +
       "Start over, and check before the first step."
     );
   }
-  const count = known.length === rows.length ? "eight that were checked" : `${known.length} that can be measured here`,
-    worst = known.reduce((a, b) => (apart(b) > apart(a) ? b : a)),
+  const count =
+      measurableRows.length === rows.length
+        ? "eight that were checked"
+        : `${measurableRows.length} that can be measured here`,
+    worst = measurableRows.reduce((a, b) => (relativeDifference(b) > relativeDifference(a) ? b : a)),
     factor = Math.round(worst.byHand / worst.measured);
-  const allTimes = factor > 1 && known.every(({ byHand, measured }) => Math.abs(byHand / measured / factor - 1) < 0.01);
-  const both = `dW1[${worst.i}, ${worst.j}] is ${text(worst.byHand)} by hand and ${text(worst.measured)} measured`;
-  if (apart(worst) < WRONG) {
+  const allTimes =
+    factor > 1 && measurableRows.every(({ byHand, measured }) => Math.abs(byHand / measured / factor - 1) < 0.01);
+  const bothValues = `dW1[${worst.i}, ${worst.j}] is ${text(worst.byHand)} by hand and ${text(worst.measured)} measured`;
+  if (relativeDifference(worst) < WRONG) {
     return (
-      `They agree: ${both}, and none of the ${count} differs more. The backward pass is right; if ` +
+      `They agree: ${bothValues}, and none of the ${count} differs more. The backward pass is right; if ` +
       "something is wrong, it is elsewhere."
     );
   }
-  const all = allTimes ? `, and all ${count} are ${factor} times as large.` : ".";
-  return `They disagree: ${both}${all} The backward pass is wrong.`;
+  const scaleNote = allTimes ? `, and all ${count} are ${factor} times as large.` : ".";
+  return `They disagree: ${bothValues}${scaleNote} The backward pass is wrong.`;
 }
 
 const download = signal(""); // what became of the images, if somebody waits for them
@@ -98,12 +102,12 @@ const download = signal(""); // what became of the images, if somebody waits for
 // --- What a reader does --------------------------------------------------------------------------------------------------
 
 /** The run has moved on, or been replaced. */
-export const moved = (run = learning.value.run) => turnTo({ ...learning.value, run });
+export const showProgress = (run = learning.value.run) => setTraining({ ...learning.value, run });
 
-function turnTo(next) {
+function setTraining(next) {
   batch(() => {
     learning.value = next;
-    if (following.value) follow();
+    if (isFollowingTraining.value) follow();
   });
 }
 
@@ -113,19 +117,19 @@ function follow() {
   const copy = Object.entries(model.params).map(([name, p]) => [name, p.slice()]);
   const run = `784-${model.hidden}-10 from “Learn from nothing”, ${step.toLocaleString("en")} training steps, ${summary.value}`;
   const network = { params: Object.fromEntries(copy), pixels: "standardised", run };
-  if (following.value && model.hidden === hidden.value) return showNext(network);
+  if (isFollowingTraining.value && model.hidden === hidden.value) return showNext(network);
   showNetwork(network);
-  following.value = true;
+  isFollowingTraining.value = true;
 }
 
 /** A new network; what the last one did stays as a faint line. */
 export function restart() {
   const { hidden, init, seed, mistakes } = settings.value,
-    last = learning.value;
+    previous = learning.value;
   const run = new Training({ hidden: HIDDEN[hidden], init, seed, mistakes: new Set(mistakes) });
   batch(() => {
-    checked.value = null;
-    turnTo({ run, before: last?.run.tested.length > 1 ? last.run : last?.before });
+    gradientCheck.value = null;
+    setTraining({ run, before: previous?.run.tested.length > 1 ? previous.run : previous?.before });
   });
 }
 restart();
@@ -139,8 +143,8 @@ export function set(change) {
 }
 
 export function pause() {
-  if (running.value) announce(`Paused. ${progress.value}`);
-  running.value = false;
+  if (isTraining.value) announce(`Paused. ${progress.value}`);
+  isTraining.value = false;
 }
 
 /** Do it when the images are here, which a page on disk carries and the site loads. */
@@ -167,26 +171,26 @@ export function oneStep() {
   withImages(() => {
     takeStep();
     learning.value.run.test();
-    moved();
+    showProgress();
   });
 }
 
 export function toggle() {
-  if (running.value) return pause();
+  if (isTraining.value) return pause();
   withImages(() => {
-    running.value = true;
+    isTraining.value = true;
     requestAnimationFrame(frame);
   });
 }
 
 /** As many steps as fit into less than half a frame, but at least one; then show where that led. */
 function frame() {
-  if (!running.value) return;
+  if (!isTraining.value) return;
   const began = performance.now();
   do takeStep();
-  while (running.value && performance.now() - began < 6);
-  moved();
-  if (running.value) requestAnimationFrame(frame);
+  while (isTraining.value && performance.now() - began < 6);
+  showProgress();
+  if (isTraining.value) requestAnimationFrame(frame);
 }
 
 export function startOver() {
@@ -197,7 +201,7 @@ export function startOver() {
 export function check() {
   withImages(() => {
     const { run } = learning.value;
-    checked.value = { step: run.step, batch: batchSize.value, rows: run.check(batchSize.value) };
+    gradientCheck.value = { step: run.step, batch: batchSize.value, rows: run.check(batchSize.value) };
   });
 }
 

@@ -4,40 +4,40 @@ import "./flow.js"; // which begins before what waits for the network
 
 import { effect } from "@preact/signals";
 import { render } from "preact";
-import * as acts from "./acts.js";
-import { inAddress } from "./address.js";
+import * as actions from "./actions.js";
+import { parseAddress } from "./address.js";
 import * as backward from "./backward.jsx";
 import { guess, settle, unfold } from "./chain.js";
 import * as chain from "./chain.jsx";
-import { hasBegun, stopFlow } from "./flow.js";
+import { hasFlowBegun, stopFlow } from "./flow.js";
+import { adversarialPass } from "./fool.js";
 import * as fool from "./fool.jsx";
-import { fooled } from "./fooled.js";
-import { tests } from "./given.js";
 import { Grid } from "./grid.js";
 import * as learn from "./learn.jsx";
 import * as learning from "./learning.js";
 import { Boundary } from "./lessons/boundary.jsx";
-import { showPath } from "./lessons/path.js";
+import { showProgress } from "./lessons/progress.js";
+import * as links from "./links.jsx";
 import { MLP } from "./mlp.js";
 import * as network from "./network.jsx";
 import * as nudge from "./nudge.jsx";
-import * as onward from "./onward.jsx";
 import * as opening from "./opening.jsx";
+import * as ownNetwork from "./own.js";
 import * as own from "./own.jsx";
-import * as owned from "./owned.js";
-import { now, pixels, reads } from "./passes.js";
+import { tests } from "./page_data.js";
+import { pass, pixels, reads } from "./passes.js";
 import { $ } from "./picture.js";
 import { skip } from "./question.js";
 import * as state from "./state.js";
 import * as step from "./step.jsx";
 import { goTo, showViews } from "./views.js";
-import { visit } from "./visit.js";
+import { followAddress } from "./visit.js";
 import { wires } from "./wires.js";
 import { drawNetwork } from "./wiring.js";
 
 // --- Shown ---------------------------------------------------------------------------------------------------------------
 
-const sections = [opening, chain, network, backward, nudge, step, fool, learn, own, onward];
+const sections = [opening, chain, network, backward, nudge, step, fool, learn, own, links];
 const parts = {};
 for (const [name, part] of sections.flatMap(({ parts }) => Object.entries(parts))) {
   if (parts[name]) reportError(new Error(`two sections have a part ${name}`));
@@ -53,17 +53,17 @@ function Part({ show, ...more }) {
   );
 }
 
-owned.openOwn();
+ownNetwork.openOwn();
 showViews();
-visit();
-showPath();
+followAddress();
+showProgress();
 const places = [...document.querySelectorAll("[data-show]")];
 for (const { dataset } of places) {
   if (!parts[dataset.show]) reportError(new Error(`no section in page/main.jsx has a part ${dataset.show}`));
 }
 const show = () => places.forEach((place) => render(<Part key={{}} {...place.dataset} />, place)); // anew
 show();
-onward.watch();
+links.watchSections();
 const flush = ["pad", "pad2"].map((id) => opening.drawPad($(id)));
 drawNetwork();
 chain.drawChain();
@@ -74,25 +74,25 @@ learn.drawLearning();
 
 // --- Around the page -----------------------------------------------------------------------------------------------------
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ({ matches }) => (state.dark.value = matches));
-addEventListener("beforeprint", () => (state.onPaper.value = true));
-addEventListener("afterprint", () => (state.onPaper.value = false));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", ({ matches }) => (state.isDark.value = matches));
+addEventListener("beforeprint", () => (state.isPrinting.value = true));
+addEventListener("afterprint", () => (state.isPrinting.value = false));
 addEventListener("pointerdown", ({ target }) => {
-  if (!target.closest(".grid, .score, .bar, .chips, #changes, #loss, #dock")) acts.letGo(); // on nothing
+  if (!target.closest(".grid, .score, .bar, .chips, #changes, #loss, #dock")) actions.clearFocus(); // on nothing
 });
-setTimeout(() => (state.started.value = true), 300);
+setTimeout(() => (state.hasOpened.value = true), 300);
 effect(() => {
   if (state.digit.value.picked === null) return;
   const picker = $("picker"),
     chosen = picker.children[state.digit.value.picked];
-  if (!state.started.value) picker.scrollTop = chosen.offsetTop;
+  if (!state.hasOpened.value) picker.scrollTop = chosen.offsetTop;
 });
 $("starting").remove();
 if (state.view.value !== "first") stopFlow();
-else if (!hasBegun) chain.replay();
+else if (!hasFlowBegun) chain.replay();
 
 /* For experiments in the browser's console, and for tests:
-   lab.now        the numbers of the last pass, by the names of mlp_np.py
+   lab.pass       the numbers of the last pass, by the names of mlp_np.py
    lab.model      the network; lab.model.params are its weights
    lab.tests      the test images to pick from: {number, label, pixels}
    lab.pick(n), lab.setLabel(y), lab.learn(count, lr), lab.undo(), lab.reset(): what the buttons do
@@ -107,7 +107,7 @@ else if (!hasBegun) chain.replay();
    lab.moves      the nudge: the number, its derivative, and how the loss moves
    lab.wires      the wires that are drawn
    lab.state      all that a reader can change, as signals
-   lab.inAddress(hash)  what the part of an address behind its # holds
+   lab.parseAddress(hash)  what the part of an address behind its # holds
    lab.opened(text)  what practise.html leaves of a network, read
    lab.learning   learning from nothing; lab.learning.training is its run: model, step, tested, next(), ... */
 window.lab = {
@@ -120,11 +120,11 @@ window.lab = {
   skip,
   replay: chain.replay,
   state,
-  ...acts,
-  inAddress,
-  opened: owned.opened,
-  get now() {
-    return now.value;
+  ...actions,
+  parseAddress,
+  opened: ownNetwork.parseStoredNetwork,
+  get pass() {
+    return pass.value;
   },
   get reads() {
     return reads.value;
@@ -139,24 +139,24 @@ window.lab = {
     return new MLP(state.params.value);
   },
   get fool() {
-    return fooled.value;
+    return adversarialPass.value;
   },
   pixels: () => pixels.value,
   readPad: () => flush.forEach((one) => one()),
   learning: {
     ...learning,
-    show: () => learning.moved(),
+    show: () => learning.showProgress(),
     get training() {
       return state.learning.value.run;
     },
     set training(run) {
-      learning.moved(run);
+      learning.showProgress(run);
     },
     get running() {
-      return state.running.value;
+      return state.isTraining.value;
     },
     set running(is) {
-      state.running.value = is;
+      state.isTraining.value = is;
     },
     get p() {
       return learning.newProbabilities.value;

@@ -3,17 +3,17 @@
 
 import { computed, effect } from "@preact/signals";
 
-import { letGo } from "./acts.js";
-import { ASKED, isFolded, unfold } from "./chain.js";
+import { clearFocus } from "./actions.js";
+import { EXERCISE_OF, isFolded, unfold } from "./chain.js";
 import { arrows, Bars, Button, Painted, pointing } from "./controls.jsx";
 import { focus } from "./grid.js";
 import { work } from "./lessons/work.js";
 import { unit } from "./numbers.js";
-import { empty, hidden, now, scales, second, spoken, W2, weightsOf } from "./passes.js";
+import { getUnitWeights, hidden, isEmpty, pass, runnerUp, scales, unitContribution, W2 } from "./passes.js";
 import { $, paintWeights } from "./picture.js";
-import { at, go, play, STAGES } from "./stages.js";
-import { label, params, playing, stage } from "./state.js";
-import { voices, wires } from "./wires.js";
+import { currentStage, go, play, STAGES } from "./stages.js";
+import { isPlaying, label, params, stage } from "./state.js";
+import { contributingUnits, wires } from "./wires.js";
 import { DIGITS, largest, plural, signed, text } from "./words.js";
 
 // --- From line to line -------------------------------------------------------------------------------------------------
@@ -21,20 +21,20 @@ import { DIGITS, largest, plural, signed, text } from "./words.js";
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   go(-1);
-  letGo();
+  clearFocus();
 });
 
 const lines = [...document.querySelectorAll("#code [data-stage]")];
 const choose = (line) => go(STAGES.findIndex((stage) => stage.line === line.dataset.stage));
-const chosen = computed(() => lines.filter((line) => line.dataset.stage === at.value.line));
+const chosen = computed(() => lines.filter((line) => line.dataset.stage === currentStage.value.line));
 
 /** The reader's own line that computes this, if their file has passed. */
 function ownLine(name) {
-  const text = work.value.passed[ASKED[name]] ?? "";
+  const text = work.value.passed[EXERCISE_OF[name]] ?? "";
   const line = text.match(new RegExp(`^ +(${name} *=(?!=).*)$`, "m")) ?? text.match(/^ +(return .*)$/m);
   return line?.[1].replace(/ +#.*/, "") ?? "";
 }
-const mine = computed(() => (chosen.value.length ? ownLine(at.value.line) : ""));
+const ownLineShown = computed(() => (chosen.value.length ? ownLine(currentStage.value.line) : ""));
 const code = new Map(lines.map((line) => [line, line.textContent]));
 
 for (const line of lines) {
@@ -49,7 +49,7 @@ effect(() => {
   for (const line of lines) {
     line.setAttribute("aria-selected", chosen.value.includes(line));
     const stop =
-      chosen.value.find((other) => other.parentElement === line.parentElement) ?? line.parentElement.children[0];
+      chosen.value.find((sibling) => sibling.parentElement === line.parentElement) ?? line.parentElement.children[0];
     line.tabIndex = line === stop ? 0 : -1;
     const { stage } = line.dataset,
       hidden = isFolded(stage);
@@ -59,8 +59,8 @@ effect(() => {
   }
 });
 effect(() => {
-  $("inside").classList.toggle("backwards", Boolean(at.value.back));
-  ["f-x", "f-a1", "f-logits", "f-p"].forEach((id, n) => $(id).classList.toggle("dim", n >= at.value.lit));
+  $("inside").classList.toggle("backwards", Boolean(currentStage.value.back));
+  ["f-x", "f-a1", "f-logits", "f-p"].forEach((id, n) => $(id).classList.toggle("dim", n >= currentStage.value.lit));
 });
 
 function Transport() {
@@ -68,7 +68,7 @@ function Transport() {
     <>
       <div class="row">
         <Button id="play" class="primary" act={play}>
-          {playing.value ? "Stop" : "Play"}
+          {isPlaying.value ? "Stop" : "Play"}
         </Button>
         <Button id="back" aria-label="The line before" act={() => go(Math.max(stage.value, 0) - 1)}>
           ←
@@ -84,19 +84,19 @@ function Transport() {
       </div>
       <p id="stage" role="status">
         <code id="stage-line">
-          {isFolded(at.value.line) ? `${at.value.line} = …` : (code.get(chosen.value.at(-1)) ?? "")}
+          {isFolded(currentStage.value.line) ? `${currentStage.value.line} = …` : (code.get(chosen.value.at(-1)) ?? "")}
         </code>
-        {isFolded(at.value.line) && (
-          <button type="button" class="fold" onClick={() => unfold(at.value.line)}>
+        {isFolded(currentStage.value.line) && (
+          <button type="button" class="fold" onClick={() => unfold(currentStage.value.line)}>
             Your line comes here. Show ours
           </button>
         )}
-        {mine.value && (
+        {ownLineShown.value && (
           <span class="yours">
-            Your line: <code>{mine.value}</code>
+            Your line: <code>{ownLineShown.value}</code>
           </span>
         )}
-        <span id="stage-words">{at.value.words()}</span>
+        <span id="stage-words">{currentStage.value.words()}</span>
       </p>
     </>
   );
@@ -104,21 +104,21 @@ function Transport() {
 
 // --- The figures -------------------------------------------------------------------------------------------------------
 
-const UnitsName = () => at.value.units;
-const DigitsName = () => at.value.digits;
-const DigitsNote = () => (at.value.digits === "logits" ? "scores" : "errors");
+const UnitsName = () => currentStage.value.units;
+const DigitsName = () => currentStage.value.digits;
+const DigitsNote = () => (currentStage.value.digits === "logits" ? "scores" : "errors");
 const NOTES = { z1: "sums", a1: "activations", da1: "derivatives of a1", dz1: "derivatives of z1" };
 const UnitsNote = () => {
-  const on = now.value.z1.reduce((n, z) => n + (z > 0), 0);
-  return `${NOTES[at.value.units]}: ${plural(hidden.value, "hidden unit")}, ${on} on`;
+  const onCount = pass.value.z1.reduce((n, z) => n + (z > 0), 0);
+  return `${NOTES[currentStage.value.units]}: ${plural(hidden.value, "hidden unit")}, ${onCount} on`;
 };
 
 const Digits = () =>
-  at.value.digits === "logits" ? (
+  currentStage.value.digits === "logits" ? (
     <Bars
       name="logits"
       label="one score for each digit"
-      value={(k) => now.value.logits[k]}
+      value={(k) => pass.value.logits[k]}
       scale={scales.value.logits}
     />
   ) : (
@@ -128,12 +128,12 @@ export const Errors = () => (
   <Bars
     name="dlogits"
     label="the derivatives of the logits"
-    value={(k) => now.value.dlogits[k]}
+    value={(k) => pass.value.dlogits[k]}
     scale={1}
     signs={["better", "worse"]}
   />
 );
-const Probabilities = () => <Bars name="p" label="one probability for each digit" value={(k) => now.value.p[k]} />;
+const Probabilities = () => <Bars name="p" label="one probability for each digit" value={(k) => pass.value.p[k]} />;
 
 const WiresNote = () => wires.value.words;
 
@@ -141,22 +141,22 @@ const WiresNote = () => wires.value.words;
 
 function Why() {
   const { digit: k } = focus.value,
-    { answer, logits, y } = now.value;
-  const other = k !== answer ? answer : label.value !== null && y !== answer ? y : second.value;
-  const total = (sign, k) => now.value.a1.reduce((sum, _, j) => sum + Math.max(sign * spoken(j, k), 0), 0);
+    { answer, logits, y } = pass.value;
+  const rival = k !== answer ? answer : label.value !== null && y !== answer ? y : runnerUp.value;
+  const total = (sign, k) => pass.value.a1.reduce((sum, _, j) => sum + Math.max(sign * unitContribution(j, k), 0), 0);
   const adds = (k) =>
     `To ${k} all units add ${signed(total(1, k))} and ${signed(-total(-1, k))}; with the bias, ` +
     `${text(params.value.b2[k])}, that is logits[${k}] = ${text(logits[k])}.`;
   return (
     <>
       <h3 id="h-why">
-        {empty.value
+        {isEmpty.value
           ? "Draw something first"
           : k === answer
-            ? `Why ${k}, and not ${other}?`
-            : `Why not ${k}, but ${other}?`}
+            ? `Why ${k}, and not ${rival}?`
+            : `Why not ${k}, but ${rival}?`}
       </h3>
-      {voices.value.map((units, side) => {
+      {contributingUnits.value.map((units, side) => {
         const words = `Units that speak ${side ? "against" : "for"} ${k}, and what each adds to its score`;
         return (
           <div
@@ -174,11 +174,11 @@ function Why() {
                 class={side ? "negative" : "positive"}
                 {...pointing("W2", () => ({ j, k }))}
               >
-                <Painted paint={(canvas) => paintWeights(canvas, weightsOf(j))} />
+                <Painted paint={(canvas) => paintWeights(canvas, getUnitWeights(j))} />
                 <b>unit {j}</b>
-                <span>{signed(spoken(j, k))}</span>
+                <span>{signed(unitContribution(j, k))}</span>
                 <small>
-                  to {other}: {signed(spoken(j, other))}
+                  to {rival}: {signed(unitContribution(j, rival))}
                 </small>
               </button>
             ))}
@@ -186,7 +186,7 @@ function Why() {
         );
       })}
       <p class="note" id="why-sum">
-        {adds(k)} {adds(other)}
+        {adds(k)} {adds(rival)}
       </p>
     </>
   );

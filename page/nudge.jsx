@@ -4,12 +4,12 @@ import { computed, effect } from "@preact/signals";
 
 import { colours } from "./colours.js";
 import { Radios, Slider } from "./controls.jsx";
-import { given } from "./given.js";
 import { softmaxCrossEntropy, timesTransposed } from "./mlp.js";
 import { NUMBERS } from "./numbers.js";
-import { hidden, now } from "./passes.js";
+import { pageData } from "./page_data.js";
+import { hidden, pass } from "./passes.js";
 import { $, fit, sizeOf, whenInView } from "./picture.js";
-import { nudge, nudged, params, shown, zoom } from "./state.js";
+import { nudge, nudgedNumber, originalNetwork, params, zoom } from "./state.js";
 import { argmax, DIGITS, largest, range, signed, sum, text } from "./words.js";
 
 const STEPS = 50; // of the slider, on either side of 0
@@ -18,69 +18,74 @@ const ZOOMS = [1, 0.1, 0.01];
 // --- What follows ------------------------------------------------------------------------------------------------------
 
 // One more line than mlp_np.py has: dz1 @ W1.T
-const dx = computed(() => timesTransposed(now.value.dz1, params.value.W1, hidden.value));
+const dx = computed(() => timesTransposed(pass.value.dz1, params.value.W1, hidden.value));
 
 /* For each name: d loss / d this number, and how far the slider goes. */
 const NUDGES = {
-  x: [({ i }) => dx.value[i], () => ({ standardised: 1 / given.std, unit: 1, raw: 255 })[shown.value.pixels]],
-  W1: [({ i, j }) => now.value.dW1[i * hidden.value + j], () => 3 * largest(params.value.W1)],
-  z1: [({ j }) => now.value.dz1[j], () => largest(now.value.z1)],
-  a1: [({ j }) => now.value.da1[j], () => largest(now.value.a1)],
-  W2: [({ j, k }) => now.value.dW2[j * 10 + k], () => 3 * largest(params.value.W2)],
-  logits: [({ k }) => now.value.dlogits[k], () => largest(now.value.logits)],
+  x: [
+    ({ i }) => dx.value[i],
+    () => ({ standardised: 1 / pageData.std, unit: 1, raw: 255 })[originalNetwork.value.pixels],
+  ],
+  W1: [({ i, j }) => pass.value.dW1[i * hidden.value + j], () => 3 * largest(params.value.W1)],
+  z1: [({ j }) => pass.value.dz1[j], () => largest(pass.value.z1)],
+  a1: [({ j }) => pass.value.da1[j], () => largest(pass.value.a1)],
+  W2: [({ j, k }) => pass.value.dW2[j * 10 + k], () => 3 * largest(params.value.W2)],
+  logits: [({ k }) => pass.value.dlogits[k], () => largest(pass.value.logits)],
 };
 
 /** The loss, if that number were larger by this: forwards from there. */
-function lossWith({ name, at: { i, j, k } }, by) {
-  const { x, z1, a1, logits, y } = now.value;
+function lossWith({ name, at: { i, j, k } }, amount) {
+  const { x, z1, a1, logits, y } = pass.value;
   const { W1, W2, b1 } = params.value;
-  const changed = logits.slice();
-  const add = (k, d) => (changed[k] += d);
+  const changedLogits = logits.slice();
+  const add = (k, d) => (changedLogits[k] += d);
   const turn = (j, z) => DIGITS.forEach((k) => add(k, (Math.max(z, 0) - a1[j]) * W2[10 * j + k])); // z1[j] is z now
-  if (name === "logits") add(k, by);
-  if (name === "W2") add(k, a1[j] * by);
-  if (name === "a1") DIGITS.forEach((k) => add(k, by * W2[10 * j + k]));
-  if (name === "z1") turn(j, z1[j] + by);
-  if (name === "W1") turn(j, z1[j] + x[i] * by);
-  if (name === "x") b1.forEach((_, j) => turn(j, z1[j] + by * W1[i * b1.length + j]));
-  return softmaxCrossEntropy(changed, [y]).loss;
+  if (name === "logits") add(k, amount);
+  if (name === "W2") add(k, a1[j] * amount);
+  if (name === "a1") DIGITS.forEach((k) => add(k, amount * W2[10 * j + k]));
+  if (name === "z1") turn(j, z1[j] + amount);
+  if (name === "W1") turn(j, z1[j] + x[i] * amount);
+  if (name === "x") b1.forEach((_, j) => turn(j, z1[j] + amount * W1[i * b1.length + j]));
+  return softmaxCrossEntropy(changedLogits, [y]).loss;
 }
 
 /** What the reader has clicked on, or one of three numbers that have something to say. */
 const KINDS = [
-  ["a logit", () => ({ name: "logits", at: { k: now.value.y } })],
-  ["a weight", () => ({ name: "W2", at: { j: argmax(now.value.a1), k: now.value.y } })],
+  ["a logit", () => ({ name: "logits", at: { k: pass.value.y } })],
+  ["a weight", () => ({ name: "W2", at: { j: argmax(pass.value.a1), k: pass.value.y } })],
   ["a pixel", () => ({ name: "x", at: { i: argmax(dx.value.map(Math.abs)) } })],
 ];
-const target = computed(() => (typeof nudged.value === "number" ? KINDS[nudged.value][1]() : nudged.value));
+const target = computed(() =>
+  typeof nudgedNumber.value === "number" ? KINDS[nudgedNumber.value][1]() : nudgedNumber.value,
+);
 
 /** The number, its derivative dp, how far the slider goes, and what the nudge at hand does. */
 export const moves = computed(() => {
   const { name, at } = target.value;
-  const [slope, far] = NUDGES[name];
-  const [where, dp, reach] = [Object.values(at).join(", "), slope(at), far() * ZOOMS[zoom.value]];
+  const [slope, getRange] = NUDGES[name];
+  const [position, dp, reach] = [Object.values(at).join(", "), slope(at), getRange() * ZOOMS[zoom.value]];
   const by = (reach * nudge.value) / STEPS;
   const loss = lossWith(target.value, by);
   return {
-    words: `${name}[${where}]`,
-    value: NUMBERS[name][0](now.value, at),
+    words: `${name}[${position}]`,
+    value: NUMBERS[name][0](pass.value, at),
     dp,
     reach,
     by,
     loss,
-    moved: loss - now.value.loss,
+    moved: loss - pass.value.loss,
   };
 });
 
 // --- Shown ---------------------------------------------------------------------------------------------------------------
 
 function Nudge() {
-  const { words, value, dp, by, loss, moved } = moves.value;
-  const chosen = typeof nudged.value === "number" ? nudged.value : null;
+  const { words, value, dp, by: amount, loss, moved } = moves.value;
+  const chosen = typeof nudgedNumber.value === "number" ? nudgedNumber.value : null;
   return (
     <>
       <div id="nudge-what" class="kinds" role="radiogroup" aria-label="Which number">
-        <Radios count={KINDS.length} chosen={chosen} choose={(n) => (nudged.value = n)}>
+        <Radios count={KINDS.length} chosen={chosen} choose={(n) => (nudgedNumber.value = n)}>
           {(n) => KINDS[n][0]}
         </Radios>
       </div>
@@ -93,7 +98,7 @@ function Nudge() {
         name={<code>{words}</code>}
         count={2 * STEPS + 1}
         value={nudge.value + STEPS}
-        words={sum(value, by)}
+        words={sum(value, amount)}
         act={(n) => (nudge.value = n - STEPS)}
       />
       <Slider
@@ -108,9 +113,9 @@ function Nudge() {
         <dt>
           Its derivative says <code>{`d${words} × nudge`}</code>
         </dt>
-        <dd>{`${text(dp)} × ${text(by)} = ${signed(dp * by)}`}</dd>
+        <dd>{`${text(dp)} × ${text(amount)} = ${signed(dp * amount)}`}</dd>
         <dt>
-          The loss goes from {text(now.value.loss)} to {text(loss)}
+          The loss goes from {text(pass.value.loss)} to {text(loss)}
         </dt>
         <dd>{signed(moved)}</dd>
       </dl>
@@ -126,7 +131,7 @@ export function drawNudge() {
   canvas.setAttribute("role", "img");
   effect(() => {
     const { words, dp, by, loss } = moves.value;
-    const line = text(now.value.loss + dp * by);
+    const line = text(pass.value.loss + dp * by);
     const is = `with a nudge of ${text(by)} the loss is ${text(loss)}, and the tangent is at ${line}`;
     canvas.setAttribute("aria-label", `The loss over ${words}, and its tangent: ${is}`);
   });
@@ -134,7 +139,7 @@ export function drawNudge() {
     const [width, height] = [size.value, 220];
     if (!width) return;
     const { dp, reach, by, loss } = moves.value;
-    const was = now.value.loss;
+    const was = pass.value.loss;
     const { ink, line, muted, accent, small } = colours.value;
     const points = range(81)
       .map((n) => (reach * (n - 40)) / 40)

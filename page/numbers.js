@@ -3,19 +3,21 @@
 import { computed } from "@preact/signals";
 
 import { isFolded } from "./chain.js";
-import { fooled } from "./fooled.js";
-import { given } from "./given.js";
+import { adversarialPass } from "./fool.js";
 import { newProbabilities } from "./learning.js";
-import { before, hidden, now, pixels, W1, W2 } from "./passes.js";
-import { held, hovered, inView, lastUnit, params, shown } from "./state.js";
+import { pageData } from "./page_data.js";
+import { hidden, initialProbabilities, pass, pixels, W1, W2 } from "./passes.js";
+import { focusedNumber, hoveredNumber, inView, lastUnit, originalNetwork, params } from "./state.js";
 import { argmax, percent, sum, text } from "./words.js";
 
-const total = () => now.value.logits.reduce((sum, z) => sum + Math.exp(z), 0);
+const total = () => pass.value.logits.reduce((sum, z) => sum + Math.exp(z), 0);
 
 function fromPixel(i) {
   const v = pixels.value[i],
-    { mean, std } = given;
-  return { standardised: `(${v} / 255 - ${mean}) / ${std}`, unit: `${v} / 255`, raw: `pixel ${v}` }[shown.value.pixels];
+    { mean, std } = pageData;
+  return { standardised: `(${v} / 255 - ${mean}) / ${std}`, unit: `${v} / 255`, raw: `pixel ${v}` }[
+    originalNetwork.value.pixels
+  ];
 }
 
 /* For each name: the value at pixel i, unit j, digit k, and where it comes from. */
@@ -68,32 +70,35 @@ export const NUMBERS = {
   ],
   db1: [(n, { j }) => n.db1[j], (_, { j }) => `dz1[${j}]`],
   dx: [
-    (_, { i }) => fooled.value.dx[i],
+    (_, { i }) => adversarialPass.value.dx[i],
     (_, { i }) =>
-      `dz1 @ W1[${i}, :], for the loss of reading ${fooled.value.goal}; this pixel is ${fooled.value.pixels[i]} of 255`,
+      `dz1 @ W1[${i}, :], for the loss of reading ${adversarialPass.value.goal}; this pixel is ${adversarialPass.value.pixels[i]} of 255`,
   ],
 };
 
 /** {name, at}: the number that the reader points at; without a name there is none. */
-export const pointed = computed(() => hovered.value ?? held.value ?? { name: "", at: {} });
+export const pointedNumber = computed(() => hoveredNumber.value ?? focusedNumber.value ?? { name: "", at: {} });
 
 /** The hidden unit whose weights are shown: the last one pointed at, or the one that is most on. */
-export const unit = computed(() => lastUnit.value ?? argmax(now.value.a1));
+export const unit = computed(() => lastUnit.value ?? argmax(pass.value.a1));
 
 /** "dz1[17] = -0.0123 = da1[17] * (z1[17] > 0) = -0.0123 * 1" as [name and value, the rest]. */
 export function explain({ name, at }) {
   if (name === "p-after")
-    return [`p[${at.k}] = ${percent(now.value.p[at.k])}`, `, before the steps: ${percent(before.value[at.k])}`];
+    return [
+      `p[${at.k}] = ${percent(pass.value.p[at.k])}`,
+      `, before the steps: ${percent(initialProbabilities.value[at.k])}`,
+    ];
   if (name === "p-new") return [`p[${at.k}] = ${percent(newProbabilities.value[at.k])}`, ", says the new network"];
   if (!name) {
     const verb = matchMedia("(hover: none)").matches ? "Tap" : "Point at";
     return ["", inView.learn.value ? "" : `${verb} any number to see what it is and where it comes from.`];
   }
   const [value, origin] = NUMBERS[name],
-    v = value(now.value, at);
-  const where = [at.i, at.j, at.k].filter((index) => index !== undefined).join(", ");
-  const from = isFolded(name) ? "" : ` = ${origin(now.value, at)}`; // which the reader is asked for
-  return [`${name}${where && `[${where}]`} = ${typeof v === "string" ? v : text(v)}`, from];
+    v = value(pass.value, at);
+  const position = [at.i, at.j, at.k].filter((index) => index !== undefined).join(", ");
+  const originText = isFolded(name) ? "" : ` = ${origin(pass.value, at)}`; // which the reader is asked for
+  return [`${name}${position && `[${position}]`} = ${typeof v === "string" ? v : text(v)}`, originText];
 }
 
-export const readout = computed(() => explain(pointed.value));
+export const readout = computed(() => explain(pointedNumber.value));

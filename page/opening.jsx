@@ -3,19 +3,28 @@
 import { effect, signal } from "@preact/signals";
 import { useCallback } from "preact/hooks";
 
-import * as acts from "./acts.js";
-import { ofDigit } from "./address.js";
-import { begin, CHAIN, here, isOwn, python, step } from "./chain.js";
+import * as actions from "./actions.js";
+import { formatDigit } from "./address.js";
+import { CHAIN, isChainDone, linkIndex, loadPythonAhead, python, step } from "./chain.js";
 import { Button, Painted, Radios, Share } from "./controls.jsx";
-import { carried, tests } from "./given.js";
 import { newAnswer, newProbabilities, summary, toggle, verb } from "./learning.js";
-import { pointed, readout } from "./numbers.js";
-import { other, otherSays } from "./owned.js";
-import { answers, cannotLearn, empty, now, pixels, reads, trail, turned } from "./passes.js";
+import { pointedNumber, readout } from "./numbers.js";
+import { otherAnswer, otherNetwork } from "./own.js";
+import { pretrained, tests } from "./page_data.js";
+import { answers, cannotLearn, hasChangedAnswer, isEmpty, pass, pixels, reads, recentSteps } from "./passes.js";
 import { context, drawOn, drawPen, followKeys, followPen, paintInk, SIDE } from "./pen.js";
 import { $ } from "./picture.js";
-import { isAsking, pulledNow } from "./question.js";
-import { announced, digit, inView, kept, label, learning, past, shown } from "./state.js";
+import { changedPass, isAsking } from "./question.js";
+import {
+  announcement,
+  digit,
+  digitUndoStack,
+  inView,
+  label,
+  learning,
+  originalNetwork,
+  stepUndoStack,
+} from "./state.js";
 import { goTo } from "./views.js";
 import { a, argmax, count, percent, text, top } from "./words.js";
 
@@ -29,55 +38,55 @@ export function drawPad(canvas) {
     drawOn(ink, picked === null ? base : tests[picked].pixels, strokes);
     if (pen.value) drawPen(ink, pen.value);
   });
-  canvas.addEventListener("pointerdown", begin);
-  followKeys(canvas, pen, { begin: acts.beginStroke, extend: acts.extendStroke });
-  return followPen(canvas, { begin: acts.beginStroke, extend: acts.extendStroke, cancel: acts.takeBack });
+  canvas.addEventListener("pointerdown", loadPythonAhead);
+  followKeys(canvas, pen, { begin: actions.beginStroke, extend: actions.extendStroke });
+  return followPen(canvas, { begin: actions.beginStroke, extend: actions.extendStroke, cancel: actions.undoDigit });
 }
 
 function PadButtons() {
   return (
     <>
       <Clear />
-      <Button id="undo-stroke" act={acts.takeBack} off={!past.value.length}>
+      <Button id="undo-stroke" act={actions.undoDigit} off={!digitUndoStack.value.length}>
         Undo
       </Button>
     </>
   );
 }
 export const Clear = () => (
-  <button class="clear" type="button" onClick={acts.clear}>
+  <button class="clear" type="button" onClick={actions.clear}>
     Clear
   </button>
 );
 
 const PadNote = () => {
   const { picked } = digit.value;
-  if (empty.value) return "";
+  if (isEmpty.value) return "";
   return picked === null
     ? "Your digit"
     : `Test image ${tests[picked].number}, ${a(tests[picked].label)}. Draw over it!`;
 };
 
-const ShareDigit = () => <Share words="Link to this digit" part={() => ofDigit(digit.value, label.value)} />;
+const ShareDigit = () => <Share words="Link to this digit" part={() => formatDigit(digit.value, label.value)} />;
 
 // --- Its answer ----------------------------------------------------------------------------------------------------------
 
 const inWords = (share) => percent(share).replace(">", "more than ").replace("<", "below ");
-const sure = (p) => {
-  if (empty.value) return "Nothing is drawn yet.";
+const describeCertainty = (p) => {
+  if (isEmpty.value) return "Nothing is drawn yet.";
   const [first, second] = top(10, 2, (k) => p[k]);
   return `${inWords(p[first])} sure. Second: ${second}, ${inWords(p[second])}.`;
 };
 const verdict = (answer) => {
-  const { y } = now.value;
-  return empty.value || label.value === null ? "" : answer === y ? "Right." : `Wrong: it is ${a(y)}.`;
+  const { y } = pass.value;
+  return isEmpty.value || label.value === null ? "" : answer === y ? "Right." : `Wrong: it is ${a(y)}.`;
 };
 
 const Says = () => {
-  const { logits, p } = isAsking.value ? pulledNow.value : now.value, // it follows the score that is pulled
-    { y } = now.value,
+  const { logits, p } = isAsking.value ? changedPass.value : pass.value, // it follows the score that is pulled
+    { y } = pass.value,
     answer = argmax(logits),
-    blank = empty.value;
+    blank = isEmpty.value;
   return (
     <>
       <h2 class="unseen">Its answer</h2>
@@ -86,15 +95,15 @@ const Says = () => {
       </p>
       <div class="note">
         <p>
-          <span id="sure">{sure(p)}</span>{" "}
+          <span id="sure">{describeCertainty(p)}</span>{" "}
           <b id="verdict" class={answer === y ? "right" : "wrong"}>
             {verdict(answer)}
           </b>
         </p>
-        {other.value && (
+        {otherNetwork.value && (
           <p id="other">
-            {other.value === carried ? "The page’s own network" : other.value.name}{" "}
-            {blank ? "waits, too." : `reads ${otherSays.value.answer}, ${inWords(otherSays.value.p)} sure.`}
+            {otherNetwork.value === pretrained ? "The page’s own network" : otherNetwork.value.name}{" "}
+            {blank ? "waits, too." : `reads ${otherAnswer.value.answer}, ${inWords(otherAnswer.value.p)} sure.`}
           </p>
         )}
       </div>
@@ -103,68 +112,71 @@ const Says = () => {
 };
 
 effect(() => {
-  const { answer, p } = now.value;
-  acts.announce(empty.value ? "Nothing is drawn." : `It reads ${answer}, ${sure(p)} ${verdict(answer)}`);
+  const { answer, p } = pass.value;
+  actions.announce(
+    isEmpty.value ? "Nothing is drawn." : `It reads ${answer}, ${describeCertainty(p)} ${verdict(answer)}`,
+  );
 });
 
 // --- Teach it ------------------------------------------------------------------------------------------------------------
 
 /** Whether a step is what comes next: no line is left to write, or none can be marked here. */
-const isNext = () => !python || here.value === CHAIN.length;
+const isNext = () => !python || linkIndex.value === CHAIN.length;
 
-const asks = () => digit.value.picked === null && label.value === null && !empty.value;
+const isLabelMissing = () => digit.value.picked === null && label.value === null && !isEmpty.value;
 
 function teachWords() {
-  const { answer, y, loss } = now.value;
-  if (empty.value) return "Draw a digit first.";
+  const { answer, y, loss } = pass.value;
+  if (isEmpty.value) return "Draw a digit first.";
   if (label.value === null) return "Say it, and it can learn.";
-  if (turned.value) return `It changed its mind${isOwn.value ? ", by your derivatives" : ""}: it reads ${answer} now.`;
+  if (hasChangedAnswer.value)
+    return `It changed its mind${isChainDone.value ? ", by your derivatives" : ""}: it reads ${answer} now.`;
   if (answer !== y) return `A step changes its weights a little, so that ${y} becomes likelier.`;
   return `It is right. ${loss < 0.1 ? "Draw an ugly one, or call it something else." : "Steps make it surer."}`;
 }
 
 /** Of all answers those that there is room for: the first, the last turn, and the newest. left: some before it are not. */
-function shownOf(all) {
-  const marked = all.map((one, n) => ({ ...one, n, turned: n > 0 && all[n - 1].answer !== one.answer }));
-  const last = marked.findLastIndex(({ turned }) => turned);
-  const wanted = [0, last, last - 1, ...marked.map(({ n }) => n).reverse()].filter((n) => n in marked);
-  const chosen = [...new Set(wanted)].slice(0, 5).sort((a, b) => a - b);
-  return chosen.map((n, i) => ({ ...marked[n], left: i > 0 && n > chosen[i - 1] + 1 }));
+function selectShown(all) {
+  const withTurns = all.map((one, n) => ({ ...one, n, turned: n > 0 && all[n - 1].answer !== one.answer }));
+  const lastTurn = withTurns.findLastIndex(({ turned }) => turned);
+  const indices = [0, lastTurn, lastTurn - 1, ...withTurns.map(({ n }) => n).reverse()].filter((n) => n in withTurns);
+  const chosen = [...new Set(indices)].slice(0, 5).sort((a, b) => a - b);
+  return chosen.map((n, i) => ({ ...withTurns[n], left: i > 0 && n > chosen[i - 1] + 1 }));
 }
 
 /** How far the steps have come: from the first scores on, the true digit catches up with the answer. */
 function Way() {
-  const [first] = trail.value;
-  if (!first || empty.value) return null;
-  const { y, p, logits } = now.value;
-  const behind = (logits) => Math.max(...logits) - logits[y];
-  const [was, is] = [first.logits, logits].map(behind);
-  if (!was) return null;
+  const [first] = recentSteps.value;
+  if (!first || isEmpty.value) return null;
+  const { y, p, logits } = pass.value;
+  const gapToLargest = (logits) => Math.max(...logits) - logits[y];
+  const [gapBefore, gapNow] = [first.logits, logits].map(gapToLargest);
+  if (!gapBefore) return null;
   const times = p[y] / first.p[y];
   const likelier =
     times < 1.005
       ? ""
       : `${y} is ${times < 100 ? text(times) : times < 1e4 ? count(Math.round(times)) : "over 10,000"} times as likely as before. `;
-  const score = is ? `is ${text(is)} behind that of ${now.value.answer}` : "is the largest";
+  const score = gapNow ? `is ${text(gapNow)} behind that of ${pass.value.answer}` : "is the largest";
   return (
     <>
       <div id="way" role="img" aria-label="how much of its way the score has come">
-        <i style={{ width: `${100 * Math.min(Math.max(1 - is / was, 0), 1)}%` }} />
+        <i style={{ width: `${100 * Math.min(Math.max(1 - gapNow / gapBefore, 0), 1)}%` }} />
       </div>
       <p id="way-words" class="note">
         {likelier}
-        Its score was {text(was)} behind the largest; now it {score}.
+        Its score was {text(gapBefore)} behind the largest; now it {score}.
       </p>
     </>
   );
 }
 
-export const Labels = () => <Radios count={10} chosen={label.value} choose={acts.setLabel} />;
+export const Labels = () => <Radios count={10} chosen={label.value} choose={actions.setLabel} />;
 const Teach = () => (
   <>
     <h2 class="unseen">Teach it</h2>
-    <h3 id="h-meant" class={asks() ? "ask" : ""}>
-      {asks() ? "Which digit did you mean?" : "The true digit"}
+    <h3 id="h-meant" class={isLabelMissing() ? "ask" : ""}>
+      {isLabelMissing() ? "Which digit did you mean?" : "The true digit"}
     </h3>
     <div id="meant" class="digits" role="radiogroup" aria-labelledby="h-meant">
       <Labels />
@@ -180,16 +192,18 @@ const Teach = () => (
       >
         Take a step
       </Button>
-      <Button id="teach-undo" act={acts.undo} off={!kept.value.length}>
+      <Button id="teach-undo" act={actions.undo} off={!stepUndoStack.value.length}>
         Undo step
       </Button>
       <ol id="trail" aria-label="What it read before each step, and now">
-        {shownOf(empty.value || !trail.value.length ? [] : answers.value).map(({ answer, p, turned, left }, n) => (
-          <li key={n} class={[turned && "turned", left && "left"].filter(Boolean).join(" ")}>
-            {answer}
-            <span class="unseen">, {percent(p)} sure</span>
-          </li>
-        ))}
+        {selectShown(isEmpty.value || !recentSteps.value.length ? [] : answers.value).map(
+          ({ answer, p, turned, left }, n) => (
+            <li key={n} class={[turned && "turned", left && "left"].filter(Boolean).join(" ")}>
+              {answer}
+              <span class="unseen">, {percent(p)} sure</span>
+            </li>
+          ),
+        )}
       </ol>
     </div>
     <Way />
@@ -205,7 +219,7 @@ const Picker = () => {
     "aria-label": `test image ${tests[n].number}, ${a(tests[n].label)}${wrong(n) ? ", misread" : ""}`,
   });
   return (
-    <Radios count={tests.length} chosen={digit.value.picked} choose={acts.pick} more={more}>
+    <Radios count={tests.length} chosen={digit.value.picked} choose={actions.pick} more={more}>
       {(n) => <Picture n={n} />}
     </Radios>
   );
@@ -219,12 +233,13 @@ function Picture({ n }) {
 const PickNote = () => {
   const first = tests.filter(({ number }, n) => number === n).length,
     chosen = tests.length - first;
-  const whose = shown.value === carried ? "it misread after its training" : "the page’s own network misread";
+  const origin =
+    originalNetwork.value === pretrained ? "it misread after its training" : "the page’s own network misread";
   return (
     <>
-      MNIST’s first {first} test images, and {chosen} that {whose}. A dot marks what it misreads now
+      MNIST’s first {first} test images, and {chosen} that {origin}. A dot marks what it misreads now
       <span id="score">
-        {reads.value && `: it reads ${reads.value.filter((is) => is).length} of these ${tests.length} right`}
+        {reads.value && `: it reads ${reads.value.filter((gapNow) => gapNow).length} of these ${tests.length} right`}
       </span>
       .
     </>
@@ -234,11 +249,11 @@ const PickNote = () => {
 // --- The dock: at the bottom of the window, wherever you are -------------------------------------------------------------
 
 function Readout() {
-  const [what, rest] = readout.value;
+  const [nameAndValue, rest] = readout.value;
   return (
-    (what || rest) && (
+    (nameAndValue || rest) && (
       <>
-        <b>{what}</b>
+        <b>{nameAndValue}</b>
         {rest}
       </>
     )
@@ -247,9 +262,9 @@ function Readout() {
 
 const Hand = () => {
   const learns = inView.learn.value,
-    p = learns ? newProbabilities.value : now.value.p;
-  const answer = learns ? newAnswer.value : now.value.answer,
-    blank = empty.value || answer < 0;
+    p = learns ? newProbabilities.value : pass.value.p;
+  const answer = learns ? newAnswer.value : pass.value.answer,
+    blank = isEmpty.value || answer < 0;
   const toPad = () => {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     if (!learns) goTo("opening");
@@ -272,7 +287,7 @@ const Hand = () => {
             <br />
           </>
         )}
-        <span id="dock-more">{learns ? summary.value : cannotLearn.value ? "" : `loss ${text(now.value.loss)}`}</span>
+        <span id="dock-more">{learns ? summary.value : cannotLearn.value ? "" : `loss ${text(pass.value.loss)}`}</span>
       </p>
       {learns && !hasStart && (
         <Button id="dock-step" class="primary" act={toggle} off={learning.value.run.broken}>
@@ -287,9 +302,9 @@ effect(() => {
   // at the pad nobody needs it
   const { opening, learn, start, pad2 } = inView;
   const isAtPad = opening.value || (learn.value && start.value && pad2.value);
-  $("dock").classList.toggle("away", isAtPad && !pointed.value.name);
+  $("dock").classList.toggle("away", isAtPad && !pointedNumber.value.name);
 });
-const Announced = () => announced.value;
+const Announced = () => announcement.value;
 
 export const parts = {
   ShareDigit,

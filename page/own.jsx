@@ -1,29 +1,32 @@
 /* Which network is shown, and the way to the other one. */
 
 import { Button } from "./controls.jsx";
-import { carried, given, isOnSite } from "./given.js";
 import { toggle, verb } from "./learning.js";
-import { isKept } from "./lessons/work.js";
-import { found, turnTo } from "./owned.js";
-import { following, learning, shown, steps } from "./state.js";
+import { isStored } from "./lessons/work.js";
+import { showAndRemember, storedNetwork } from "./own.js";
+import { isOnSite, pageData, pretrained } from "./page_data.js";
+import { isFollowingTraining, learning, originalNetwork, steps } from "./state.js";
 import { plural } from "./words.js";
 
 /** To the page's own network, or to the reader's. */
-const turn = () => (shown.value === carried ? turnTo("yours", found.network) : turnTo("own", carried));
+const turn = () =>
+  originalNetwork.value === pretrained
+    ? showAndRemember("yours", storedNetwork.network)
+    : showAndRemember("own", pretrained);
 const Turn = ({ id, act = turn }) => (
   <button id={id} type="button" onClick={act}>
-    {shown.value === carried ? found.network.name : "The page’s own network"}
+    {originalNetwork.value === pretrained ? storedNetwork.network.name : "The page’s own network"}
   </button>
 );
 
 /** Which network it is that reads: on the first screen, if there are two. */
 function Whose() {
-  const { title, run, ours } = shown.value;
-  if (shown.value === carried && !found.network) return null;
+  const { title, run, ours } = originalNetwork.value;
+  if (originalNetwork.value === pretrained && !storedNetwork.network) return null;
   return (
     <div class="whose row">
       <p role="status">
-        {shown.value === carried ? (
+        {originalNetwork.value === pretrained ? (
           "The page’s own network reads here."
         ) : (
           <>
@@ -37,28 +40,28 @@ function Whose() {
 }
 
 function Other() {
-  if (shown.value === carried) return null;
-  const back = () => {
+  if (originalNetwork.value === pretrained) return null;
+  const goBack = () => {
     turn();
     document.getElementById("play").focus(); // this button is gone
   };
   return (
     <div class="other row">
       <p class="note">
-        This is another network: <b class="run">{shown.value.run}</b>.
+        This is another network: <b class="run">{originalNetwork.value.run}</b>.
       </p>
-      {following.value && (
+      {isFollowingTraining.value && (
         <Button id="watch" act={toggle} off={learning.value.run.broken}>
           {verb.value === "Pause" ? "Pause" : "Watch it learn"}
         </Button>
       )}
-      <Turn act={back} />
+      <Turn act={goBack} />
     </div>
   );
 }
 
 function Own() {
-  const other = shown.value !== carried;
+  const isOtherNetwork = originalNetwork.value !== pretrained;
   return (
     <>
       {!isOnSite ? (
@@ -70,18 +73,19 @@ function Own() {
       ) : (
         <p>
           Train one, or open the checkpoint of one, on the <a href="practise.html">page of the exercises</a>: this page
-          then shows yours.{isKept.value ? " It stays in this browser." : ""}
+          then shows yours.{isStored.value ? " It stays in this browser." : ""}
         </p>
       )}
-      {(other || found.network) && (
+      {(isOtherNetwork || storedNetwork.network) && (
         <div class="row">
           <Turn id="original" />
         </div>
       )}
       <p id="opened" role="status">
-        {found.error
-          ? `The network that this browser keeps cannot be read: ${found.error}.`
-          : other && `This page now shows ${shown.value.run}. All of it, from the pad on, is that network’s.`}
+        {storedNetwork.error
+          ? `The network that this browser keeps cannot be read: ${storedNetwork.error}.`
+          : isOtherNetwork &&
+            `This page now shows ${originalNetwork.value.run}. All of it, from the pad on, is that network’s.`}
       </p>
     </>
   );
@@ -90,8 +94,8 @@ function Own() {
 /** What is known of the network as it was; a step of the reader's makes it another one. */
 const Run = () =>
   [
-    shown.value.run,
-    shown.value === carried && `${given.rounded.toFixed(4)} with W1 rounded to 8 bits, as it is here`,
+    originalNetwork.value.run,
+    originalNetwork.value === pretrained && `${pageData.rounded.toFixed(4)} with W1 rounded to 8 bits, as it is here`,
     steps.value.length > 0 && `before ${plural(steps.value.length, "step")} of yours`,
   ]
     .filter(Boolean)

@@ -32,7 +32,7 @@ export function drawOn(ink, pixels, strokes) {
     ink.drawImage(small, 0, 0, SIDE, SIDE);
   }
   const ends = [0, 1].map((c) => strokes.flat().map((point) => point[c]));
-  const extent = (of) => of.reduce((a, b) => Math.max(a, b), 0) - of.reduce((a, b) => Math.min(a, b), SIDE);
+  const extent = (values) => values.reduce((a, b) => Math.max(a, b), 0) - values.reduce((a, b) => Math.min(a, b), SIDE);
   const size = Math.max(...ends.map(extent), pixels ? (20 / 28) * SIDE : 0);
   ink.lineWidth = Math.max(PEN * size, SIDE / 50);
   ink.lineCap = ink.lineJoin = "round";
@@ -45,7 +45,7 @@ export function drawOn(ink, pixels, strokes) {
 }
 
 /** What the network sees of a drawing. */
-export function read({ base, strokes }) {
+export function readDrawing({ base, strokes }) {
   drawOn(sheet, base, strokes);
   return toMnist(sheet.getImageData(0, 0, SIDE, SIDE).data);
 }
@@ -122,7 +122,7 @@ export function followPen(canvas, { begin, extend, end = () => {}, cancel }) {
     pen = false,
     points = [],
     frame;
-  const at = ({ pageX, pageY }) => [((pageX - box.left) * SIDE) / box.width, ((pageY - box.top) * SIDE) / box.width];
+  const toPad = ({ pageX, pageY }) => [((pageX - box.left) * SIDE) / box.width, ((pageY - box.top) * SIDE) / box.width];
   const flush = () => {
     cancelAnimationFrame(frame);
     if (points.length) extend(points);
@@ -139,17 +139,17 @@ export function followPen(canvas, { begin, extend, end = () => {}, cancel }) {
     const { left, top, width } = canvas.getBoundingClientRect();
     box = { left: left + scrollX, top: top + scrollY, width };
     pen = true;
-    begin(at(event));
+    begin(toPad(event));
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!pen || !event.isPrimary) return;
     const events = event.getCoalescedEvents?.() ?? [];
-    points.push(...(events.length ? events : [event]).map(at));
+    points.push(...(events.length ? events : [event]).map(toPad));
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(flush);
   });
-  const lifted = lift(() => (flush(), end()));
-  canvas.addEventListener("pointerup", lifted);
+  const isLifted = lift(() => (flush(), end()));
+  canvas.addEventListener("pointerup", isLifted);
   canvas.addEventListener(
     "pointercancel",
     lift(() => {
@@ -178,14 +178,14 @@ export function followKeys(canvas, seen, { begin, extend, end = () => {} }) {
   });
   canvas.addEventListener("keydown", (event) => {
     const { key } = event;
-    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
-    if (!by && key !== " ") return;
+    const stepSize = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
+    if (!stepSize && key !== " ") return;
     event.preventDefault();
-    if (by) at = at.map((v, n) => Math.min(Math.max(v + STRIDE * by[n], 0), SIDE));
+    if (stepSize) at = at.map((v, n) => Math.min(Math.max(v + STRIDE * stepSize[n], 0), SIDE));
     else isDown = !isDown;
-    if (!by && isDown) begin(at);
-    else if (by && isDown) extend([at]);
-    else if (!by) end();
+    if (!stepSize && isDown) begin(at);
+    else if (stepSize && isDown) extend([at]);
+    else if (!stepSize) end();
     show();
   });
 }

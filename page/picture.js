@@ -4,7 +4,7 @@ import { effect, signal } from "@preact/signals";
 
 import { ramps } from "./colours.js";
 import { paint28 } from "./pen.js";
-import { onPaper } from "./state.js";
+import { isPrinting } from "./state.js";
 import { largest } from "./words.js";
 
 export const $ = (id) => document.getElementById(id);
@@ -12,10 +12,10 @@ export const $ = (id) => document.getElementById(id);
 /** Call `paint` now, and whenever what it has read changes, as long as `host` is in view, or nearly. Paper shows all. */
 export function whenInView(host, paint, rootMargin = "100px") {
   const visible = signal(true);
-  const seen = (entries) => (visible.value = entries.at(-1).isIntersecting);
-  new IntersectionObserver(seen, { rootMargin }).observe(host);
+  const observe = (entries) => (visible.value = entries.at(-1).isIntersecting);
+  new IntersectionObserver(observe, { rootMargin }).observe(host);
   effect(() => {
-    if (visible.value || onPaper.value) paint();
+    if (visible.value || isPrinting.value) paint();
   });
 }
 

@@ -3,28 +3,30 @@
 
 import { computed, effect, signal } from "@preact/signals";
 
-import { here } from "./chain.js";
-import { carried, given, isOnSite, tests } from "./given.js";
-import { kept } from "./lessons/keep.js";
+import { linkIndex } from "./chain.js";
+import { storedSignal } from "./lessons/storage.js";
 import { softmaxCrossEntropy } from "./mlp.js";
-import { now } from "./passes.js";
-import { digit, label, shown, steps, view } from "./state.js";
+import { isOnSite, pageData, pretrained, tests } from "./page_data.js";
+import { pass } from "./passes.js";
+import { digit, label, originalNetwork, steps, view } from "./state.js";
 
 /** How far the reader has pulled the score of the true digit, while they hold it. */
-export const pulled = signal(0);
+export const scoreChange = signal(0);
 
 /** {by, p, loss}: how far it was pulled, and p of the true digit and the loss, each before and after; {by: 0}: somebody has gone
     on without an answer; null: nobody has answered yet. */
-export const answer = isOnSite ? kept("answer", ({ by }) => typeof by === "number", "sessionStorage") : signal(null);
+export const answer = isOnSite
+  ? storedSignal("answer", ({ change }) => typeof change === "number", "sessionStorage")
+  : signal(null);
 
 /** Whether the page is as it opens: this digit, this network, no line yet. */
 export const isOpening = computed(
   () =>
-    digit.value.picked === given.opens &&
-    label.value === tests[given.opens].label &&
-    shown.value === carried &&
+    digit.value.picked === pageData.opens &&
+    label.value === tests[pageData.opens].label &&
+    originalNetwork.value === pretrained &&
     !steps.value.length &&
-    here.value === 0,
+    linkIndex.value === 0,
 );
 effect(() => {
   if (!isOpening.value) skip(); // there is something else to do already
@@ -35,21 +37,21 @@ effect(() => {
 });
 
 /** The scores with what the reader pulls, and what follows: {logits, p, loss}. */
-export const pulledNow = computed(() => {
-  const { y } = now.value,
-    logits = now.value.logits.slice();
-  logits[y] += pulled.value;
+export const changedPass = computed(() => {
+  const { y } = pass.value,
+    logits = pass.value.logits.slice();
+  logits[y] += scoreChange.value;
   const { p, loss } = softmaxCrossEntropy(logits, [y]);
   return { logits, p, loss };
 });
 
 /** The reader lets go of the score: that is the answer. */
 export function settle() {
-  const { p, loss, y } = now.value,
-    after = pulledNow.value;
-  if (!pulled.value) return;
-  answer.value = { by: pulled.value, p: [p[y], after.p[y]], loss: [loss, after.loss] };
-  pulled.value = 0;
+  const { p, loss, y } = pass.value,
+    passAfter = changedPass.value;
+  if (!scoreChange.value) return;
+  answer.value = { by: scoreChange.value, p: [p[y], passAfter.p[y]], loss: [loss, passAfter.loss] };
+  scoreChange.value = 0;
 }
 
 export function skip() {

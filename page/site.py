@@ -241,7 +241,7 @@ def describe_training_size():
 def write_packs(folder, arrays):
     """Write the network and the images of the front page into `folder`.
 
-    Return {name: what page/given.js needs to fetch it}.
+    Return {name: what page/page_data.js needs to fetch it}.
     """
     packs = {}
     for name, pack in data_file.make_packs(arrays).items():
@@ -441,8 +441,8 @@ def make_slug(title):
 
 
 def make_navigation(current):
-    """Return the links to all pages, of which the current one is marked; page/lessons/path.js says how much of each is
-    written.
+    """Return the links to all pages, of which the current one is marked; page/lessons/progress.js says how much of
+    each is written.
     """
 
     def link(address, words):

@@ -2,8 +2,8 @@
 
 import { computed } from "@preact/signals";
 
-import { added, empty, hidden, now, spoken, W2 } from "./passes.js";
-import { label, playing, share, stage } from "./state.js";
+import { hidden, isEmpty, pass, pixelContribution, unitContribution, W2 } from "./passes.js";
+import { isPlaying, label, stage, wireProgress } from "./state.js";
 import { text } from "./words.js";
 
 /* line: the name that build.py gives to lines of mlp_np.py. lit: how many of the four figures have their numbers by
@@ -11,11 +11,11 @@ import { text } from "./words.js";
    j and digit k, carries. back: whether it carries it backwards. */
 const FORWARD = { units: "a1", digits: "logits" },
   BACKWARD = { units: "a1", digits: "dlogits", lit: 4, back: true };
-const dW2 = (j, k) => now.value.dW2[j * 10 + k],
-  dW1 = (i, j) => now.value.dW1[i * hidden.value + j];
+const dW2 = (j, k) => pass.value.dW2[j * 10 + k],
+  dW1 = (i, j) => pass.value.dW1[i * hidden.value + j];
 const surprise = () => {
-  const { y, loss } = now.value;
-  if (empty.value) return "How much does the true digit surprise it? There is none yet: draw one.";
+  const { y, loss } = pass.value;
+  if (isEmpty.value) return "How much does the true digit surprise it? There is none yet: draw one.";
   if (label.value === null)
     return `How much does the true digit surprise it? If it meant ${y}, ${text(loss)}. Nobody has said.`;
   return `How much did the true digit, ${y}, surprise it? ${text(loss)}: 0 would be not at all.`;
@@ -27,7 +27,7 @@ export const STAGES = [
     line: "z1",
     units: "z1",
     lit: 2,
-    left: added,
+    left: pixelContribution,
     words: () => "Each unit adds up all pixels, each times a weight of its own, and a bias.",
   },
   { ...FORWARD, line: "a1", lit: 2, words: () => "A unit whose sum is negative is off, and passes 0." },
@@ -35,7 +35,7 @@ export const STAGES = [
     ...FORWARD,
     line: "logits",
     lit: 3,
-    right: spoken,
+    right: unitContribution,
     words: () => "Each digit adds up all units, with weights again: ten scores.",
   },
   {
@@ -43,7 +43,7 @@ export const STAGES = [
     line: "p",
     lit: 4,
     words: () =>
-      `The scores become probabilities. ${empty.value ? "Of empty paper it would say" : "The largest is the answer:"} ${now.value.answer}.`,
+      `The scores become probabilities. ${isEmpty.value ? "Of empty paper it would say" : "The largest is the answer:"} ${pass.value.answer}.`,
   },
   {
     ...FORWARD,
@@ -67,7 +67,7 @@ export const STAGES = [
     ...BACKWARD,
     line: "da1",
     units: "da1",
-    right: (j, k) => now.value.dlogits[k] * W2(j, k),
+    right: (j, k) => pass.value.dlogits[k] * W2(j, k),
     words: () => "The errors go back through the same weights.",
   },
   { ...BACKWARD, line: "dz1", units: "dz1", words: () => "Units that are off pass nothing back." },
@@ -90,7 +90,7 @@ const AT_REST = {
   lit: 4,
   words: () => "See it line by line: forwards to the answer, then backwards to what should change.",
 };
-export const at = computed(() => STAGES[stage.value] ?? AT_REST);
+export const currentStage = computed(() => STAGES[stage.value] ?? AT_REST);
 
 // --- From line to line -------------------------------------------------------------------------------------------------
 
@@ -101,27 +101,27 @@ function goTo(n) {
   const began = performance.now(),
     calm = stage.value < 0 || matchMedia("(prefers-reduced-motion: reduce)").matches;
   const grow = () => {
-    share.value = Math.min((performance.now() - began) / 900, 1);
-    if (share.value < 1) frame = requestAnimationFrame(grow);
+    wireProgress.value = Math.min((performance.now() - began) / 900, 1);
+    if (wireProgress.value < 1) frame = requestAnimationFrame(grow);
   };
   cancelAnimationFrame(frame);
-  share.value = Number(calm);
+  wireProgress.value = Number(calm);
   if (!calm) grow();
 }
 
 export function go(n) {
   clearTimeout(timer);
-  playing.value = false;
+  isPlaying.value = false;
   goTo(n);
 }
 
 /** All lines, one after the other. */
 export function play() {
-  if (playing.value) return go(stage.value);
-  playing.value = true;
+  if (isPlaying.value) return go(stage.value);
+  isPlaying.value = true;
   const onwards = () => {
     goTo(stage.value + 1);
-    if (stage.value < 0) playing.value = false;
+    if (stage.value < 0) isPlaying.value = false;
     else timer = setTimeout(onwards, 2200);
   };
   onwards();

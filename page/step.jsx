@@ -1,26 +1,41 @@
 /* A step on this one digit, and what the steps have changed: the units that now say something else, their weights before
    and after. */
 
-import * as acts from "./acts.js";
+import * as actions from "./actions.js";
 import { colours } from "./colours.js";
 import { Bars, Button, Painted, pointing, Slider } from "./controls.jsx";
-import { drawCurves, thinned } from "./curves.js";
-import { before, cannotLearn, hidden, now, RATES, rateOf, reads, spoken, trail, W2, weightsOf } from "./passes.js";
+import { drawCurves, thinPoints } from "./curves.js";
+import {
+  cannotLearn,
+  getUnitWeights,
+  hidden,
+  initialProbabilities,
+  pass,
+  RATES,
+  reads,
+  recentSteps,
+  toRate,
+  unitContribution,
+  W2,
+} from "./passes.js";
 import { $, paintWeights } from "./picture.js";
-import { kept, lr, shown, steps } from "./state.js";
+import { lr, originalNetwork, steps, stepUndoStack } from "./state.js";
 import { PIXELS, plural, signed, text, top } from "./words.js";
 
-const rateAt = (n) => String(+rateOf(n).toPrecision(1));
+const rateAt = (n) => String(+toRate(n).toPrecision(1));
 
 function stepsWords() {
-  const all = steps.value.length,
-    here = trail.value.length;
-  if (!all) return `No steps yet. These are the weights of ${shown.value.title ?? shown.value.run}.`;
+  const stepCount = steps.value.length,
+    recentCount = recentSteps.value.length;
+  if (!stepCount)
+    return `No steps yet. These are the weights of ${originalNetwork.value.title ?? originalNetwork.value.run}.`;
   const right = reads.value.slice(0, 50).filter((is) => is).length; // the others were chosen because it misread them
   const presses =
-    kept.value.length && kept.value[0].steps.length ? ` Undo goes back ${kept.value.length} presses.` : "";
+    stepUndoStack.value.length && stepUndoStack.value[0].steps.length
+      ? ` Undo goes back ${stepUndoStack.value.length} presses.`
+      : "";
   return (
-    `${plural(all, "step")} taken${here < all ? `, ${here} of them on this digit` : ""}. ` +
+    `${plural(stepCount, "step")} taken${recentCount < stepCount ? `, ${recentCount} of them on this digit` : ""}. ` +
     `It reads ${right} of the first 50 test images.${presses}`
   );
 }
@@ -40,18 +55,18 @@ const StepControls = () => (
       act={(value) => (lr.value = value)}
     />
     <div class="row">
-      <Button id="step" act={() => acts.learn(1)} off={cannotLearn.value}>
+      <Button id="step" act={() => actions.learn(1)} off={cannotLearn.value}>
         Take a step
       </Button>
-      <Button id="step10" act={() => acts.learn(10)} off={cannotLearn.value}>
+      <Button id="step10" act={() => actions.learn(10)} off={cannotLearn.value}>
         10 steps
       </Button>
     </div>
     <div class="row">
-      <Button id="undo" act={acts.undo} off={!kept.value.length}>
+      <Button id="undo" act={actions.undo} off={!stepUndoStack.value.length}>
         Undo
       </Button>
-      <Button id="reset" act={acts.reset} off={!steps.value.length}>
+      <Button id="reset" act={actions.reset} off={!steps.value.length}>
         Reset
       </Button>
     </div>
@@ -62,7 +77,12 @@ const StepControls = () => (
 );
 
 const AfterSteps = () => (
-  <Bars name="p-after" label="the probabilities after the steps" value={(k) => now.value.p[k]} before={before.value} />
+  <Bars
+    name="p-after"
+    label="the probabilities after the steps"
+    value={(k) => pass.value.p[k]}
+    before={initialProbabilities.value}
+  />
 );
 
 /** At which settings a step is seen to forget. */
@@ -76,7 +96,7 @@ const ForgetNote = () => (
 );
 
 export function drawLosses() {
-  const losses = () => [...trail.value.map(({ loss }) => loss), now.value.loss]; // before each step on this digit, and now
+  const losses = () => [...recentSteps.value.map(({ loss }) => loss), pass.value.loss]; // before each step on this digit, and now
   drawCurves($("chart"), {
     name: "The loss",
     few: 10,
@@ -84,7 +104,7 @@ export function drawLosses() {
     most: Infinity,
     guess: 0,
     format: text,
-    lines: () => [{ words: "now", points: thinned(losses()), colour: colours.value.muted, thick: 1.25 }],
+    lines: () => [{ words: "now", points: thinPoints(losses()), colour: colours.value.muted, thick: 1.25 }],
   });
 }
 
@@ -102,39 +122,40 @@ function changes(steps) {
     dz1.forEach((d, j) => (moved[j] -= lr * d));
     a1.forEach((a, j) => a > 0 && used.add(j));
   }
-  const back = (j, k) => steps.reduce((sum, { lr, a1, p }) => sum + lr * a1[j] * (p[k] - Number(k === y)), 0);
-  return { x, moved, used, was: (j, k) => a1[j] * (W2(j, k) + back(j, k)) };
+  const weightBefore = (j, k) => steps.reduce((sum, { lr, a1, p }) => sum + lr * a1[j] * (p[k] - Number(k === y)), 0);
+  return { x, moved, used, was: (j, k) => a1[j] * (W2(j, k) + weightBefore(j, k)) };
 }
 
 function Changes() {
-  const [first] = trail.value;
+  const [first] = recentSteps.value;
   if (!first) return <p class="note">Take a step, and see here which units now say something else.</p>;
-  const { x, moved, used, was } = changes(trail.value);
+  const { x, moved, used, was } = changes(recentSteps.value);
   if (!used.size) {
     return (
       <p id="changed-words" class="note">
-        No unit was on, so {plural(trail.value.length, "step")} on this digit moved nothing but the ten biases in b2.
+        No unit was on, so {plural(recentSteps.value.length, "step")} on this digit moved nothing but the ten biases in
+        b2.
       </p>
     );
   }
   const { y } = first,
     rival = top(10, 2, (k) => first.p[k]).find((k) => k !== y),
-    { logits, a1 } = now.value;
+    { logits, a1 } = pass.value;
   const score = (k) => `of ${k} from ${text(first.logits[k])} to ${text(logits[k])}`;
-  const gain = (j) => Math.abs(spoken(j, y) - was(j, y) - spoken(j, rival) + was(j, rival));
-  const most = top(hidden.value, CHANGED, (j) => (used.has(j) ? gain(j) : -1)).filter((j) => used.has(j));
+  const gain = (j) => Math.abs(unitContribution(j, y) - was(j, y) - unitContribution(j, rival) + was(j, rival));
+  const changedUnits = top(hidden.value, CHANGED, (j) => (used.has(j) ? gain(j) : -1)).filter((j) => used.has(j));
   return (
     <div class="what">
       <p id="changed-words">
-        {plural(trail.value.length, "step")} on this digit moved the weights of the {plural(used.size, "unit")} that
-        were on. The score of {y} went from {text(first.logits[y])} to {text(logits[y])}, that {score(rival)}. These
-        units did most of it:
+        {plural(recentSteps.value.length, "step")} on this digit moved the weights of the {plural(used.size, "unit")}{" "}
+        that were on. The score of {y} went from {text(first.logits[y])} to {text(logits[y])}, that {score(rival)}.
+        These units did most of it:
       </p>
       <div id="changes">
-        {most.map((j, n) => {
-          const after = weightsOf(j),
-            by = PIXELS.map((i) => moved[j] * x[i]),
-            pictures = [after.map((w, i) => w - by[i]), by, after];
+        {changedUnits.map((j, n) => {
+          const weightsAfter = getUnitWeights(j),
+            weightChange = PIXELS.map((i) => moved[j] * x[i]),
+            pictures = [weightsAfter.map((w, i) => w - weightChange[i]), weightChange, weightsAfter];
           return (
             <button key={n} type="button" {...pointing("a1", () => ({ j }))}>
               <b>unit {j}</b>
@@ -149,7 +170,7 @@ function Changes() {
               </span>
               {[y, rival].map((k) => (
                 <span key={k} class="line">
-                  to {k} {signed(was(j, k))} → {signed(spoken(j, k))}
+                  to {k} {signed(was(j, k))} → {signed(unitContribution(j, k))}
                 </span>
               ))}
             </button>

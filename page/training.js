@@ -1,9 +1,8 @@
 /* A training run: a new network learns from the images that the page carries, and can be made to learn wrongly. */
 
 import { computed } from "@preact/signals";
-
-import { asInput, given, lessonImages } from "./given.js";
 import { MLP, sgdStep, softmaxCrossEntropy } from "./mlp.js";
+import { asInput, lessonImages, pageData } from "./page_data.js";
 import { argmax, largest, range } from "./words.js";
 
 // --- Random numbers: the same ones for the same seed ----------------------------------------------------------------
@@ -75,7 +74,7 @@ export class Training {
     this.mistakes = mistakes;
     this.random = randomNumbers(seed);
     this.model = new MLP(firstWeights(mistakes.has("zeros") ? "zeros" : init, hidden, this.random));
-    this.labels = [...given.trainingLabels];
+    this.labels = [...pageData.trainingLabels];
     if (mistakes.has("shuffled")) shuffle(this.labels, this.random);
     this.order = shuffle([...this.labels.keys()], this.random);
     this.at = 0; // in that order
@@ -137,10 +136,10 @@ export class Training {
     const model = new MLP(this.model.params),
       logits = model.forward(testingRows.value),
       hidden = model.params.b1.length;
-    const on = new Set();
-    model.a1.forEach((a, n) => a > 0 && on.add(n % hidden));
-    this.off = range(hidden).map((j) => !on.has(j)); // which units are off for every test image
-    const { testingLabels: y } = given,
+    const activeUnits = new Set();
+    model.a1.forEach((a, n) => a > 0 && activeUnits.add(n % hidden));
+    this.off = range(hidden).map((j) => !activeUnits.has(j)); // which units are off for every test image
+    const { testingLabels: y } = pageData,
       { loss } = softmaxCrossEntropy(logits, y);
     this.tested.push({ step: this.step, loss, accuracy: countRight(logits, y) / y.length });
   }
@@ -162,22 +161,22 @@ export class Training {
     const { W1 } = params,
       hidden = params.b1.length,
       exact = new MLP(params);
-    const at = (n, w) => {
-      const kept = W1[n];
+    const lossAt = (n, w) => {
+      const original = W1[n];
       W1[n] = w;
       const logits = exact.forward(batch.x),
         { loss } = softmaxCrossEntropy(logits, batch.y);
-      W1[n] = kept;
-      const on = batch.y.map((_, row) => exact.z1[row * hidden + (n % hidden)] > 0);
-      return { loss, size: Math.max(Math.abs(loss), largest(logits)), on: on.join() };
+      W1[n] = original;
+      const isActive = batch.y.map((_, row) => exact.z1[row * hidden + (n % hidden)] > 0);
+      return { loss, size: Math.max(Math.abs(loss), largest(logits)), on: isActive.join() };
     };
-    const most = range(hidden); // for each unit, where dW1 has its largest number
-    dW1.forEach((d, n) => Math.abs(d) > Math.abs(dW1[most[n % hidden]]) && (most[n % hidden] = n));
-    return most
+    const largestIndices = range(hidden); // for each unit, where dW1 has its largest number
+    dW1.forEach((d, n) => Math.abs(d) > Math.abs(dW1[largestIndices[n % hidden]]) && (largestIndices[n % hidden] = n));
+    return largestIndices
       .sort((a, b) => Math.abs(dW1[b]) - Math.abs(dW1[a]))
       .slice(0, 8)
       .map((n) => {
-        const [above, below] = [at(n, W1[n] + h), at(n, W1[n] - h)];
+        const [above, below] = [lossAt(n, W1[n] + h), lossAt(n, W1[n] - h)];
         return {
           i: Math.floor(n / hidden),
           j: n % hidden,

@@ -3,41 +3,41 @@
 
 import { effect } from "@preact/signals";
 
-import { learn, openWith, put } from "./acts.js";
-import { inAddress, ofDigit } from "./address.js";
-import { isOnSite } from "./given.js";
+import { learn, openWith, setDigit } from "./actions.js";
+import { formatDigit, parseAddress } from "./address.js";
 import { set } from "./learning.js";
-import { kept } from "./lessons/keep.js";
+import { storedSignal } from "./lessons/storage.js";
+import { isOnSite } from "./page_data.js";
 import { go, STAGES } from "./stages.js";
 import { digit, label, steps } from "./state.js";
 import { goTo } from "./views.js";
 
-const drawing = kept("drawing", (text) => typeof text === "string", "sessionStorage"),
-  taken = kept("steps", Array.isArray, "sessionStorage"); // [digit, rate, count] of each press of a button
+const storedDrawing = storedSignal("drawing", (text) => typeof text === "string", "sessionStorage"),
+  storedSteps = storedSignal("steps", Array.isArray, "sessionStorage"); // [digit, rate, count] of each press of a button
 const FEW = 100; // steps that are taken again: a second or so
 
-export function visit() {
-  if (isOnSite && !location.hash.includes("image") && taken.value) taken.value.forEach(again);
-  if (isOnSite && drawing.value) show(drawing.value, openWith);
+export function followAddress() {
+  if (isOnSite && !location.hash.includes("image") && storedSteps.value) storedSteps.value.forEach(repeatSteps);
+  if (isOnSite && storedDrawing.value) show(storedDrawing.value, openWith);
   show(location.hash, openWith);
-  addEventListener("hashchange", () => show(location.hash || "#opening", put)); // Back leads to the address without a #
+  addEventListener("hashchange", () => show(location.hash || "#opening", setDigit)); // Back leads to the address without a #
   if (!isOnSite) return;
   effect(() => {
-    drawing.value = ofDigit(digit.value, label.value);
+    storedDrawing.value = formatDigit(digit.value, label.value);
   });
   effect(() => {
     const presses = [];
     for (const { digit, y, lr, first } of steps.value) {
-      if (first || !presses.length) presses.push([ofDigit(digit, y), lr, 0]);
+      if (first || !presses.length) presses.push([formatDigit(digit, y), lr, 0]);
       presses.at(-1)[2] += 1;
     }
-    taken.value = steps.value.length <= FEW && presses.length ? presses : null;
+    storedSteps.value = steps.value.length <= FEW && presses.length ? presses : null;
   });
 }
 
 /** The same steps from the same weights: the network is the one that the reader left. */
-function again([address, lr, count]) {
-  const { digit, label } = inAddress(String(address));
+function repeatSteps([address, lr, count]) {
+  const { digit, label } = parseAddress(String(address));
   if (!digit || !(lr > 0 && lr < 1) || !(count >= 1 && count <= FEW)) return;
   openWith(digit, label);
   learn(count, lr);
@@ -45,7 +45,7 @@ function again([address, lr, count]) {
 
 /** Show what an address holds behind its #. place: puts a digit on the pad, so that it can be taken back or not. */
 function show(hash, place) {
-  const { digit, label, settings, line } = inAddress(hash);
+  const { digit, label, settings, line } = parseAddress(hash);
   if (digit) place(digit, label);
   if (settings) {
     set(settings);

@@ -3,8 +3,8 @@
 import { computed } from "@preact/signals";
 
 import { focus } from "./grid.js";
-import { added, hidden, MOST, now, spoken } from "./passes.js";
-import { at } from "./stages.js";
+import { hidden, MOST, pass, pixelContribution, unitContribution } from "./passes.js";
+import { currentStage } from "./stages.js";
 import { stage } from "./state.js";
 import { DIGITS, PIXELS, range, top } from "./words.js";
 
@@ -19,58 +19,64 @@ const strongest = (pairs, count, value) =>
     .map(([a, b, v]) => [a, b, v]);
 
 /** The units that speak most for a digit, and most against it. */
-const speakers = (k) =>
-  [1, -1].map((sign) => top(hidden.value, CHIPS, (j) => sign * spoken(j, k)).filter((j) => sign * spoken(j, k) > 0));
+const findContributingUnits = (k) =>
+  [1, -1].map((sign) =>
+    top(hidden.value, CHIPS, (j) => sign * unitContribution(j, k)).filter((j) => sign * unitContribution(j, k) > 0),
+  );
 
-export const voices = computed(() => speakers(focus.value.digit));
+export const contributingUnits = computed(() => findContributingUnits(focus.value.digit));
 
 /** Which wires are drawn: [[i, j, how much it carries], ...], the same with [j, k], and which these are, in words. */
 export const wires = computed(() => {
-  const { left = added, right = spoken, back } = at.value;
+  const { left = pixelContribution, right = unitContribution, back } = currentStage.value;
   const { pixel, unit, digit } = focus.value;
   const H = hidden.value;
-  const into = (j, count) =>
+  const wiresInto = (j, count) =>
     strongest(
       PIXELS.map((i) => [i, j]),
       count,
       left,
     );
-  const all = (784 + 10) * H;
-  const drawn = (words, one, two) => {
+  const total = (784 + 10) * H;
+  const describeWires = (words, one, two) => {
     const count = [...one, ...two].filter(([, , v]) => v).length;
-    return { left: one, right: two, words: count ? `Drawn: ${words} (${count} of ${all.toLocaleString("en")}).` : "" };
+    return {
+      left: one,
+      right: two,
+      words: count ? `Drawn: ${words} (${count} of ${total.toLocaleString("en")}).` : "",
+    };
   };
   if (pixel !== undefined) {
-    const found = strongest(
+    const strongestWires = strongest(
       range(H).map((j) => [pixel, j]),
       24,
       left,
     );
-    return drawn("the strongest wires of this pixel", found, []);
+    return describeWires("the strongest wires of this pixel", strongestWires, []);
   }
   if (unit !== undefined) {
-    const out = DIGITS.map((k) => [unit, k, right(unit, k)]);
-    return drawn(`the strongest wires into unit ${unit}, and those out of it`, into(unit, 40), out);
+    const wiresOut = DIGITS.map((k) => [unit, k, right(unit, k)]);
+    return describeWires(`the strongest wires into unit ${unit}, and those out of it`, wiresInto(unit, 40), wiresOut);
   }
   if (stage.value >= 0) {
-    const js = back ? now.value.most : top(H, MOST, (j) => Math.abs(spoken(j, digit)));
+    const js = back ? pass.value.most : top(H, MOST, (j) => Math.abs(unitContribution(j, digit)));
     const pairs = range(H * 10).map((n) => [Math.floor(n / 10), n % 10]);
-    const whose = back ? "have most to change" : `say most about ${digit}`;
-    if (at.value.left)
-      return drawn(
-        `the strongest wires into the ${js.length} units that ${whose}`,
-        js.flatMap((j) => into(j, 6)),
+    const relation = back ? "have most to change" : `say most about ${digit}`;
+    if (currentStage.value.left)
+      return describeWires(
+        `the strongest wires into the ${js.length} units that ${relation}`,
+        js.flatMap((j) => wiresInto(j, 6)),
         [],
       );
-    return at.value.right
-      ? drawn("the strongest wires between units and digits", [], strongest(pairs, 70, right))
-      : drawn("", [], []);
+    return currentStage.value.right
+      ? describeWires("the strongest wires between units and digits", [], strongest(pairs, 70, right))
+      : describeWires("", [], []);
   }
-  const [pro, contra] = voices.value;
-  const say = [...pro, ...contra].map((j) => [j, digit, spoken(j, digit)]);
-  return drawn(
+  const [pro, contra] = contributingUnits.value;
+  const say = [...pro, ...contra].map((j) => [j, digit, unitContribution(j, digit)]);
+  return describeWires(
     `the wires to ${digit} from the units that speak most for it and against it, and the strongest into the first of them`,
-    pro.slice(0, 4).flatMap((j) => into(j, 8)),
+    pro.slice(0, 4).flatMap((j) => wiresInto(j, 8)),
     say,
   );
 });

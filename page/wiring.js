@@ -3,15 +3,15 @@
 import { colours } from "./colours.js";
 import { Grid } from "./grid.js";
 import { $, fit, sizeOf, whenInView } from "./picture.js";
-import { at } from "./stages.js";
-import { share, stage } from "./state.js";
+import { currentStage } from "./stages.js";
+import { stage, wireProgress } from "./state.js";
 import { wires } from "./wires.js";
 
 export function drawNetwork() {
   const host = $("network-picture"),
     canvas = $("wires");
   const x = new Grid($("f-x").querySelector(".grid")),
-    units = new Grid($("f-a1").querySelector(".grid"), () => at.value.units);
+    units = new Grid($("f-a1").querySelector(".grid"), () => currentStage.value.units);
   const [width, height] = ["clientWidth", "clientHeight"].map((side) => sizeOf(host, side));
 
   whenInView(
@@ -21,9 +21,9 @@ export function drawNetwork() {
       const box = host.getBoundingClientRect(),
         context = fit(canvas, box.width, box.height);
       const { left, right } = wires.value;
-      const { back } = at.value;
+      const { back } = currentStage.value;
       const bars = [...$("f-logits").querySelectorAll(".bar")].map((bar) => bar.getBoundingClientRect());
-      const beside = bars[0].left > units.canvas.getBoundingClientRect().right; // on a phone the digits are below
+      const isBeside = bars[0].left > units.canvas.getBoundingClientRect().right; // on a phone the digits are below
       const draw = (wires, from, to, turn) => {
         const high = wires.reduce((most, [, , v]) => Math.max(most, Math.abs(v)), 0) || 1;
         for (const [a, b, v] of wires
@@ -31,7 +31,7 @@ export function drawNetwork() {
           .sort((one, other) => Math.abs(one[2]) - Math.abs(other[2]))) {
           const colour = colours.value[stage.value < 0 ? (v < 0 ? "negative" : "positive") : back ? "back" : "accent"];
           const ends = [from(a), to(b)].map(([u, v]) => [u - box.left, v - box.top]);
-          wire(context, ends, { share: share.value, back, colour, turn, size: Math.abs(v) / high });
+          wire(context, ends, { share: wireProgress.value, back, colour, turn, size: Math.abs(v) / high });
         }
       };
       draw(
@@ -39,12 +39,12 @@ export function drawNetwork() {
         (i) => x.centre(i),
         (j) => units.centre(j),
       );
-      const end = (k) => [bars[k].left + (beside ? 4 : -9), bars[k].top + bars[k].height / 2];
+      const end = (k) => [bars[k].left + (isBeside ? 4 : -9), bars[k].top + bars[k].height / 2];
       draw(
         right,
         (j) => units.centre(j),
         end,
-        beside ? undefined : $("f-logits").getBoundingClientRect().top - box.top,
+        isBeside ? undefined : $("f-logits").getBoundingClientRect().top - box.top,
       );
     },
     "0px",
@@ -56,7 +56,7 @@ export function drawNetwork() {
 function wire(context, [[u0, v0], [u1, v1]], { share, back, colour, turn, size }) {
   const smooth = (t) => t * t * (3 - 2 * t),
     reach = (turn - v0) / (v1 - v0);
-  const at = (way) => {
+  const pointAt = (way) => {
     const t = back ? 1 - way : way,
       [across, down] = turn === undefined ? [t, smooth(t)] : [smooth(Math.min(t / reach, 1)), t];
     return [u0 + across * (u1 - u0), v0 + down * (v1 - v0)];
@@ -65,11 +65,11 @@ function wire(context, [[u0, v0], [u1, v1]], { share, back, colour, turn, size }
   context.strokeStyle = context.fillStyle = colour;
   context.lineWidth = 0.75 + 2.25 * size;
   context.beginPath();
-  for (let n = 0; n <= 24; n++) context.lineTo(...at((share * n) / 24));
+  for (let n = 0; n <= 24; n++) context.lineTo(...pointAt((share * n) / 24));
   context.stroke();
   if (share < 1) {
     context.beginPath();
-    context.arc(...at(share), 2 + 2 * size, 0, 2 * Math.PI);
+    context.arc(...pointAt(share), 2 + 2 * size, 0, 2 * Math.PI);
     context.fill();
   }
   context.globalAlpha = 1;

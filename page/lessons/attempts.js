@@ -1,7 +1,7 @@
 /* What is asked of Python in each exercise, on the front page and on the others: a verdict is there when the reader comes back. */
 
 import { markFile } from "./judge.js";
-import { kept } from "./keep.js";
+import { storedSignal } from "./storage.js";
 import { Task } from "./task.js";
 import { change, work } from "./work.js";
 
@@ -11,8 +11,8 @@ export const tasks = new Map();
 export function taskOf(name, python, again = false) {
   const key = `${name} ${again}`;
   if (!tasks.has(key)) {
-    const said = kept(`mark ${key}`, ({ said }) => Array.isArray(said), "sessionStorage");
-    tasks.set(key, new Task(python, `the exercise ${name}`, true, said));
+    const storedVerdict = storedSignal(`mark ${key}`, (verdict) => Array.isArray(verdict.said), "sessionStorage");
+    tasks.set(key, new Task(python, `the exercise ${name}`, true, storedVerdict));
   }
   return tasks.get(key);
 }
@@ -28,7 +28,7 @@ export const attempt = (task, exercise, file, onPassed = () => {}) =>
   });
 
 /** How many hints of an exercise the reader has asked for. */
-export const hintsSeen = ({ name }) => work.value.progress.hints[name] ?? 0;
+export const countHintsSeen = ({ name }) => work.value.progress.hints[name] ?? 0;
 
 export function askForHint({ name, hints }) {
   change(({ progress }) => (progress.hints[name] = Math.min((progress.hints[name] ?? 0) + 1, hints.length)));

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { render } from "preact";
 import { Editor } from "./editor.jsx";
 import { isSupported } from "./python.js";
-import { Html, Printed, Said, Told } from "./show.jsx";
+import { Html, Message, Outcome, ProgramOutput } from "./show.jsx";
 import { Task } from "./task.js";
 
 const SECONDS = 20;
@@ -16,13 +16,13 @@ export class Blocks {
   }
 
   #block(place, i) {
-    const printed = place.nextElementSibling?.matches(".printed") ? place.nextElementSibling : null;
+    const printedElement = place.nextElementSibling?.matches(".printed") ? place.nextElementSibling : null;
     const block = {
       text: signal(place.querySelector("code").textContent.trimEnd()),
       task: new Task(this.python, `block ${i + 1}`),
     };
-    if (printed) block.task.said.value = { lesson: printed.innerHTML };
-    printed?.remove();
+    if (printedElement) block.task.said.value = { lesson: printedElement.innerHTML };
+    printedElement?.remove();
     place.replaceChildren(); // the editor stands in its place
     render(<Block block={block} label={`Python, block ${i + 1}`} onRun={() => this.run(i)} />, place);
     return block;
@@ -37,13 +37,13 @@ export class Blocks {
 }
 
 /** What the last run has printed, or what the lesson says that it prints. */
-const Output = ({ lesson, printed, error }) =>
+const BlockOutput = ({ lesson, printed, error }) =>
   lesson ? (
     <Html as="pre" class="printed" tabIndex={0} made={lesson} />
   ) : (
     <>
-      {(printed || !error) && <Printed text={printed} />}
-      <Said text={error ?? ""} />
+      {(printed || !error) && <ProgramOutput text={printed} />}
+      <Message text={error ?? ""} />
     </>
   );
 
@@ -52,7 +52,7 @@ const Block = ({ block: { text, task }, label, onRun }) => (
     <Editor
       text={text}
       label={label}
-      onChange={(now) => (text.value = now)}
+      onChange={(newText) => (text.value = newText)}
       onEnter={onRun}
       does="runs it"
       verb="Run"
@@ -61,7 +61,7 @@ const Block = ({ block: { text, task }, label, onRun }) => (
       Run
     </button>
     <div role="status">
-      <Told task={task}>{(said) => <Output {...said} />}</Told>
+      <Outcome task={task}>{(said) => <BlockOutput {...said} />}</Outcome>
     </div>
   </>
 );

@@ -1,11 +1,11 @@
 /* Around a part of a page: what fails in it is reported in the console, and stops nothing else. */
 
 import { Component } from "preact";
-import { forget } from "./keep.js";
+import { clearStorage } from "./storage.js";
 
 /** If it fails because of what another version has kept, it need not fail for good. */
 function startAfresh() {
-  forget();
+  clearStorage();
   location.reload();
 }
 

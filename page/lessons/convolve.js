@@ -4,7 +4,7 @@ export const SIDE = 28; // pixels of the image, both ways
 const SIZE = 3; // of the kernel
 
 /** The 9 pixels around position (i, j) of x; what lies beyond the image is 0. */
-export const around = (x, i, j) =>
+export const padImage = (x, i, j) =>
   Array.from({ length: SIZE * SIZE }, (_, n) => {
     const [row, column] = [i + Math.floor(n / SIZE) - 1, j + (n % SIZE) - 1];
     return row >= 0 && row < SIDE && column >= 0 && column < SIDE ? x[SIDE * row + column] : 0;
@@ -14,7 +14,7 @@ const positions = Array.from({ length: SIDE * SIDE }, (_, n) => [Math.floor(n / 
 
 /** y[i, j] = sum over u, v of x[i + u - 1, j + v - 1] W[u, v]. */
 export const convolve = (x, W) =>
-  positions.map(([i, j]) => around(x, i, j).reduce((sum, pixel, n) => sum + pixel * W[n], 0));
+  positions.map(([i, j]) => padImage(x, i, j).reduce((sum, pixel, n) => sum + pixel * W[n], 0));
 
 /** A sum of so many terms of this size, without what their rounding leaves where they cancel. */
 const clean = (sum, size) => (Math.abs(sum) < size * 1e-12 ? 0 : sum);
@@ -24,7 +24,7 @@ export function gradient(x, dy) {
   const dW = new Array(SIZE * SIZE).fill(0),
     size = dW.slice();
   positions.forEach(([i, j], at) =>
-    around(x, i, j).forEach((pixel, n) => {
+    padImage(x, i, j).forEach((pixel, n) => {
       dW[n] += pixel * dy[at];
       size[n] += Math.abs(pixel * dy[at]);
     }),

@@ -3,7 +3,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { text } from "../words.js";
-import { around, convolve, gradient, SIDE } from "./convolve.js";
+import { convolve, gradient, padImage, SIDE } from "./convolve.js";
 
 const KERNELS = {
   "left edges": [-1, 0, 1, -1, 0, 1, -1, 0, 1],
@@ -17,12 +17,12 @@ const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowD
 export function Convolve({ image }) {
   const x = useRef(Array.from(atob(image), (letter) => letter.charCodeAt(0) / 255)).current,
     W = useSignal(KERNELS["left edges"]),
-    at = useSignal([10, 10]); // the position that is looked at
+    position = useSignal([10, 10]); // the position that is looked at
   const y = useComputed(() => convolve(x, W.value)),
     dW = useComputed(() => gradient(x, y.value));
-  const [i, j] = at.value,
-    here = y.value[SIDE * i + j],
-    seen = around(x, i, j);
+  const [i, j] = position.value,
+    output = y.value[SIDE * i + j],
+    patch = padImage(x, i, j);
   const set = (n, value) => Math.abs(value) <= LARGEST && (W.value = W.value.map((old, m) => (m === n ? value : old)));
   return (
     <section class="convolve" aria-label="A convolution">
@@ -30,8 +30,8 @@ export function Convolve({ image }) {
         Point at a position, or tap it; with the focus on a picture, the arrow keys move it. Edit the kernel.
       </p>
       <div class="pictures">
-        <Picture name="x, the digit" values={x} at={at} size={3} />
-        <Picture name="y, what the kernel answers" values={y.value} at={at} size={1} />
+        <Picture name="x, the digit" values={x} at={position} size={3} />
+        <Picture name="y, what the kernel answers" values={y.value} at={position} size={1} />
       </div>
       <div class="row" role="group" aria-label="Kernels">
         {Object.entries(KERNELS).map(([name, kernel]) => (
@@ -41,7 +41,7 @@ export function Convolve({ image }) {
         ))}
       </div>
       <div class="nines">
-        <Nine name={`x around [${i}, ${j}]`} values={seen} />
+        <Nine name={`x around [${i}, ${j}]`} values={patch} />
         <fieldset>
           <legend>W, the kernel</legend>
           {W.value.map((v, n) => (
@@ -55,12 +55,12 @@ export function Convolve({ image }) {
             />
           ))}
         </fieldset>
-        <Nine name={`its share of dW: x times dy = ${text(here)}`} values={seen.map((pixel) => pixel * here)} />
+        <Nine name={`its share of dW: x times dy = ${text(output)}`} values={patch.map((pixel) => pixel * output)} />
         <Nine name="dW, the sum of all shares" values={dW.value} />
       </div>
       <p role="status">
-        y[{i}, {j}] = {text(here)}: each of the nine pixels times its weight, added up. If the loss is half the sum of
-        all y², dy is y; so this position adds {text(here)} times its pixels to dW.
+        y[{i}, {j}] = {text(output)}: each of the nine pixels times its weight, added up. If the loss is half the sum of
+        all y², dy is y; so this position adds {text(output)} times its pixels to dW.
       </p>
     </section>
   );
@@ -87,11 +87,11 @@ function Picture({ name, values, at, size }) {
   useEffect(() => {
     const context = canvas.current.getContext("2d"),
       colours = getComputedStyle(canvas.current),
-      most = Math.max(...values.map(Math.abs)) || 1;
+      largest = Math.max(...values.map(Math.abs)) || 1;
     context.clearRect(0, 0, SIDE, SIDE);
     values.forEach((v, n) => {
       context.fillStyle = colours.getPropertyValue(v < 0 ? "--negative-far" : "--positive-far");
-      context.globalAlpha = Math.abs(v) / most;
+      context.globalAlpha = Math.abs(v) / largest;
       context.fillRect(n % SIDE, Math.floor(n / SIDE), 1, 1);
     });
   }, [values]);
@@ -101,10 +101,10 @@ function Picture({ name, values, at, size }) {
     move(...[clientY - top, clientX - left].map((v) => Math.floor((v * SIDE) / width)));
   };
   const press = (event) => {
-    const by = MOVES[event.key];
-    if (!by) return;
+    const offset = MOVES[event.key];
+    if (!offset) return;
     event.preventDefault();
-    move(at.value[0] + by[0], at.value[1] + by[1]);
+    move(at.value[0] + offset[0], at.value[1] + offset[1]);
   };
   const share = (n) => `${(100 * (n - (size - 1) / 2)) / SIDE}%`;
   return (

@@ -11,8 +11,8 @@ import { minimalSetup } from "codemirror";
 import { useEffect, useRef } from "preact/hooks";
 import { chord } from "./words.js";
 
-const following = Annotation.define(); // marks a change that comes from the state, and not from the keyboard
-const isFollowing = (transaction) => transaction.annotation(following);
+const fromState = Annotation.define(); // marks a change that comes from the state, and not from the keyboard
+const isFollowing = (transaction) => transaction.annotation(fromState);
 const KEYS = ["@", "(", ")", "[", "]", "=", "*", "+", "-", "/", "<", ">", ".", ",", ":", "_"]; // which a phone hides
 
 /** What is typed over a selection: left to itself, Chrome keeps the look of what it replaces in a style of its own, which the
@@ -64,10 +64,10 @@ export function Editor({ text, label, before = 0, onChange, onEnter, does, verb,
     return () => view.current.destroy();
   }, [label]);
   useSignalEffect(() => {
-    const now = text.value,
+    const newText = text.value,
       { doc } = view.current.state;
-    if (doc.toString().trimEnd() !== now.trimEnd()) {
-      view.current.dispatch({ changes: { from: 0, to: doc.length, insert: now }, annotations: following.of(true) });
+    if (doc.toString().trimEnd() !== newText.trimEnd()) {
+      view.current.dispatch({ changes: { from: 0, to: doc.length, insert: newText }, annotations: fromState.of(true) });
     }
   });
   const enter = () => {

@@ -2,27 +2,27 @@
 
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import { attempt, hintsSeen, taskOf } from "./attempts.js";
-import { Both } from "./both.jsx";
+import { attempt, countHintsSeen, taskOf } from "./attempts.js";
+import { Both } from "./comparison.jsx";
 import { Editor } from "./editor.jsx";
 import { ExerciseFile } from "./file.js";
 import { Handwriting } from "./handwriting.jsx";
-import { Help, HintButton, MarkButton, Marked } from "./marked.jsx";
 import { isSupported } from "./python.js";
 import { Html, useFocusBack } from "./show.jsx";
-import { Unkept } from "./unkept.jsx";
+import { StorageWarning } from "./storage.jsx";
+import { Help, HintButton, MarkButton, VerdictBox } from "./verdict.jsx";
 import { TOO_OLD } from "./words.js";
-import { change, done, work } from "./work.js";
+import { change, getState, work } from "./work.js";
 
 /** An exercise with its editor. again: it is written once more, from memory, in a file of its own. inLesson: the lesson
     around it has said what is asked. size: of a training. onPassed is called whenever it passes; `children` stand behind its buttons. */
 export function Exercise({ exercise, python, size, again = false, inLesson = false, onPassed = () => {}, children }) {
   const { name, title, which, text, terms, terminal } = exercise;
-  const why = terminal || (isSupported() ? "" : `${TOO_OLD} In a terminal:`),
-    folded = useSignal(false);
+  const reason = terminal || (isSupported() ? "" : `${TOO_OLD} In a terminal:`),
+    isFolded = useSignal(false);
   /** On a phone the statement makes room for the line, once. */
   const enter = ({ target }) => {
-    if (!inLesson && target.closest(".editor") && matchMedia("(max-width: 40em)").matches) folded.value = true;
+    if (!inLesson && target.closest(".editor") && matchMedia("(max-width: 40em)").matches) isFolded.value = true;
   };
   return (
     <section class="exercise" aria-label={title} onFocusInCapture={enter}>
@@ -39,15 +39,19 @@ export function Exercise({ exercise, python, size, again = false, inLesson = fal
             </details>
           </>
         ) : (
-          <details class="about asked" open={!folded.value} onToggle={(event) => (folded.value = !event.target.open)}>
+          <details
+            class="about asked"
+            open={!isFolded.value}
+            onToggle={(event) => (isFolded.value = !event.target.open)}
+          >
             <summary>What is asked</summary>
             <Html made={text} />
           </details>
         )}
       </div>
-      {why ? (
+      {reason ? (
         <>
-          <p class="terminal">{why}</p>
+          <p class="terminal">{reason}</p>
           <pre tabIndex={0}>python practice.py {name}</pre>
           <div class="row">{children}</div>
         </>
@@ -104,8 +108,8 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
     desk = useRef(),
     isAway = useIsAway(desk),
     marker = useFocusBack(isBusy);
-  const state = done(work.value, exercise),
-    seen = hintsSeen(exercise);
+  const state = getState(work.value, exercise),
+    hintCount = countHintsSeen(exercise);
 
   useEffect(() => () => task.python.stop("Ended, because you opened another exercise."), [task]);
 
@@ -163,7 +167,11 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
         )}
         <HintButton {...{ exercise, help }} />
         {!again && (
-          <button type="button" onClick={solve} disabled={seen < hints.length && !["passed", "seen"].includes(state)}>
+          <button
+            type="button"
+            onClick={solve}
+            disabled={hintCount < hints.length && !["passed", "seen"].includes(state)}
+          >
             Solution
           </button>
         )}
@@ -172,7 +180,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
         </button>
         {children}
       </div>
-      <Marked task={task} />
+      <VerdictBox task={task} />
       {said.value?.passed && exercise.line && !again && (
         <p class="row">
           <a class="button" href={`index.html#line=${exercise.line}`}>
@@ -180,10 +188,10 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
           </a>
         </p>
       )}
-      {said.value?.both && <Both {...said.value.both} isShut={said.value.both.isTelling && seen === 0} />}
+      {said.value?.both && <Both {...said.value.both} isShut={said.value.both.isTelling && hintCount === 0} />}
       <Help {...{ exercise, help }} />
       {exercise.reads && <Handwriting {...{ exercise, python, size, file }} />}
-      <Unkept python={python} />
+      <StorageWarning python={python} />
       <p class="note">
         {!inLesson && lesson && (
           <>

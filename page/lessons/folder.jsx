@@ -1,38 +1,38 @@
 /* The learner's folder as a file: to keep, to hand in, to take to the terminal and back. */
 
 import { useSignal } from "@preact/signals";
-import { OpenInPage, takeBack } from "./hand.jsx";
-import { download, Unkept, useFile } from "./unkept.jsx";
-import { add, change, isKept, nothing, replace } from "./work.js";
+import { download, StorageWarning, useFile } from "./storage.jsx";
+import { OpenInPage, removeNetwork } from "./transfer.jsx";
+import { add, change, isStored, makeEmptyWork, replace } from "./work.js";
 
 async function upload(python, file) {
   const {
-    work: found,
+    work: files,
     damaged,
     unread,
   } = await python.ask("unpack", { name: file.name }, { [file.name]: new Uint8Array(await file.arrayBuffer()) });
   change((next) => {
-    for (const [name, text] of Object.entries(found.files)) replace(next, name, text);
-    Object.assign(next.passed, found.passed);
-    add(next.progress, found.progress);
+    for (const [name, text] of Object.entries(files.files)) replace(next, name, text);
+    Object.assign(next.passed, files.passed);
+    add(next.progress, files.progress);
   });
-  const lost = unread && ` Cannot be read: ${unread}.`;
-  const opened = `Exercises opened: ${Object.keys(found.files).length}.${lost}`;
-  return damaged ? `${opened} The progress.json in it is damaged, and was left out: mark them again.` : opened;
+  const lostFiles = unread && ` Cannot be read: ${unread}.`;
+  const openFile = `Exercises opened: ${Object.keys(files.files).length}.${lostFiles}`;
+  return damaged ? `${openFile} The progress.json in it is damaged, and was left out: mark them again.` : openFile;
 }
 
 /** A checkpoint, as the terminal leaves it and predict.py reads it, for index.html to show. */
 function OpenNetwork({ python }) {
   const [task, Status] = useFile(python, "the opening of a network"),
-    opened = useSignal(null),
+    openFile = useSignal(null),
     failed = useSignal("");
   const open = async ({ target }) => {
     const [file] = target.files;
-    opened.value = null;
+    openFile.value = null;
     await task.attempt(async (python) => {
       const bytes = new Uint8Array(await file.arrayBuffer());
-      opened.value = (await python.ask("open_network", { name: file.name }, { [file.name]: bytes })).network;
-      return `${opened.value.title}, ${opened.value.words}.`;
+      openFile.value = (await python.ask("open_network", { name: file.name }, { [file.name]: bytes })).network;
+      return `${openFile.value.title}, ${openFile.value.words}.`;
     });
     target.value = "";
   };
@@ -44,7 +44,7 @@ function OpenNetwork({ python }) {
         <label class="button">
           Open a network <input id="network" type="file" accept=".npz" class="unseen" onChange={open} />
         </label>
-        {opened.value && <OpenInPage network={opened.value} failed={failed} />}
+        {openFile.value && <OpenInPage network={openFile.value} failed={failed} />}
       </div>
       <Status />
       <p class="note">{failed.value}</p>
@@ -57,8 +57,8 @@ export function Folder({ python }) {
   const afresh = () => {
     // For the next learner at this machine.
     if (!confirm("Delete all your work from this browser? What you have not downloaded is lost.")) return;
-    change((next) => Object.assign(next, nothing()));
-    takeBack();
+    change((next) => Object.assign(next, makeEmptyWork()));
+    removeNetwork();
     location.replace(location.pathname); // what this page still shows goes, too
   };
   const open = async ({ target }) => {
@@ -68,13 +68,13 @@ export function Folder({ python }) {
   return (
     <>
       <h3>Your work</h3>
-      {isKept.value ? (
+      {isStored.value ? (
         <p class="note">It stays in this browser. To keep a copy, or to hand it in:</p>
       ) : (
-        <Unkept python={python} />
+        <StorageWarning python={python} />
       )}
       <div class="row">
-        {isKept.value && (
+        {isStored.value && (
           <button type="button" onClick={() => task.attempt(download)}>
             Download my work
           </button>

@@ -1,15 +1,15 @@
 /* "Guess first": the reader commits to an answer, and then sees what happens. What they chose is kept. */
 
 import { render } from "preact";
-import { kept } from "./keep.js";
 import { Html } from "./show.jsx";
+import { storedSignal } from "./storage.js";
 
 /** A question's list of choices as buttons. The choice opens the fold below. */
 export function askFirst(place) {
   const list = place.querySelector("ul");
   const choices = [...list.children].map((choice) => choice.innerHTML);
   const fold = place.nextElementSibling;
-  const chosen = kept(`guess ${place.dataset.guess}`, ({ choice }) => choice in choices);
+  const chosen = storedSignal(`guess ${place.dataset.guess}`, ({ choice }) => choice in choices);
   const choose = (choice) => {
     chosen.value = { choice };
     fold.open = true;

@@ -2,29 +2,29 @@
 
 import { signal, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { context, drawOn, drawPen, followKeys, followPen, read, SIDE } from "../pen.js";
+import { context, drawOn, drawPen, followKeys, followPen, readDrawing, SIDE } from "../pen.js";
 import { a, count } from "../words.js";
-import { bytesOf, OpenInPage } from "./hand.jsx";
-import { kept } from "./keep.js";
-import { Said, Told, useFocusBack } from "./show.jsx";
+import { Message, Outcome, useFocusBack } from "./show.jsx";
+import { storedSignal } from "./storage.js";
 import { Task } from "./task.js";
+import { bytesOf, OpenInPage } from "./transfer.jsx";
 
 const SECONDS = 60;
 
 /** The network of an exercise: it goes on learning while the reader does something else. */
-class Own {
+class OwnNetwork {
   #unread = null; // the newest drawing, until it is read
   #drawing; // what was drawn, kept
 
   constructor(name, python, { tests }) {
     this.name = name;
     this.tests = tests;
-    this.learned = kept(`${name} learned`, ({ text, weights }) => text && weights); // {text: the file, weights: in base64}
-    this.#drawing = kept(`${name} drawing`, Array.isArray);
+    this.learned = storedSignal(`${name} learned`, ({ text, weights }) => text && weights); // {text: the file, weights: in base64}
+    this.#drawing = storedSignal(`${name} drawing`, Array.isArray);
     this.strokes = signal(this.#drawing.peek() ?? []); // what is drawn
-    const said = kept(`${name} said`, ({ words }) => words);
-    this.learning = new Task(python, "the training of your own network", false, said);
-    this.reading = new Task(python, "the reading of your drawing", false, kept(`${name} read`));
+    const storedResult = storedSignal(`${name} said`, ({ words }) => words);
+    this.learning = new Task(python, "the training of your own network", false, storedResult);
+    this.reading = new Task(python, "the reading of your drawing", false, storedSignal(`${name} read`));
   }
 
   async learn(text) {
@@ -57,7 +57,7 @@ class Own {
 
   drawn() {
     this.#drawing.value = this.strokes.value;
-    this.#unread = read({ base: null, strokes: this.strokes.value });
+    this.#unread = readDrawing({ base: null, strokes: this.strokes.value });
     this.#read();
   }
 
@@ -72,31 +72,36 @@ const networks = new Map();
 
 /** size: of a training. file: the learner's, an ExerciseFile. */
 export function Handwriting({ exercise: { name }, python, size, file }) {
-  if (!networks.has(name)) networks.set(name, new Own(name, python, size));
-  const own = networks.get(name),
-    { learning, reading, learned } = own,
+  if (!networks.has(name)) networks.set(name, new OwnNetwork(name, python, size));
+  const ownNetwork = networks.get(name),
+    { learning, reading, learned } = ownNetwork,
     button = useFocusBack(learning.isBusy);
   return (
     <div class="handwriting">
       <h3>Your handwriting</h3>
       <div class="row">
-        <button ref={button} type="button" aria-disabled={learning.isBusy.value} onClick={() => own.learn(file.text)}>
+        <button
+          ref={button}
+          type="button"
+          aria-disabled={learning.isBusy.value}
+          onClick={() => ownNetwork.learn(file.text)}
+        >
           Let it learn from all {count(size.images)} images
         </button>
       </div>
       <div role="status">
-        <Told task={learning}>{(said) => <Learned {...said} />}</Told>
+        <Outcome task={learning}>{(said) => <TrainingResult {...said} />}</Outcome>
       </div>
       {learned.value && (
         <>
-          <Pad strokes={own.strokes} onDrawn={() => own.drawn()} />
+          <Pad strokes={ownNetwork.strokes} onDrawn={() => ownNetwork.drawn()} />
           <div class="row">
-            <button type="button" class="clear" onClick={() => own.clear()}>
+            <button type="button" class="clear" onClick={() => ownNetwork.clear()}>
               Clear
             </button>
           </div>
           <div role="status">
-            <Told task={reading}>{(words) => <Said text={words} />}</Told>
+            <Outcome task={reading}>{(words) => <Message text={words} />}</Outcome>
           </div>
         </>
       )}
@@ -105,11 +110,11 @@ export function Handwriting({ exercise: { name }, python, size, file }) {
 }
 
 /** What has been learned, what can be proven of it, and the way into the page, where there is one. */
-function Learned({ words, network, proof }) {
+function TrainingResult({ words, network, proof }) {
   const failed = useSignal("");
   return (
     <>
-      <Said text={`${words} Draw a digit.\n${proof}`} />
+      <Message text={`${words} Draw a digit.\n${proof}`} />
       {network && (
         <div class="row">
           <OpenInPage network={network} failed={failed} />
@@ -127,17 +132,17 @@ function Pad({ strokes, onDrawn }) {
     pen = useSignal(null); // of the keys
   call.current = onDrawn;
   useEffect(() => {
-    const acts = {
+    const handlers = {
       begin: (point) => (strokes.value = [...strokes.value, [point]]),
       extend: (points) => {
-        const [last = [], ...others] = strokes.value.toReversed(); // it may have been cleared meanwhile
-        strokes.value = [...others.reverse(), [...last, ...points]];
+        const [lastStroke = [], ...earlierStrokes] = strokes.value.toReversed(); // it may have been cleared meanwhile
+        strokes.value = [...earlierStrokes.reverse(), [...lastStroke, ...points]];
       },
       end: () => call.current(),
       cancel: () => (strokes.value = strokes.value.slice(0, -1)),
     };
-    followPen(canvas.current, acts);
-    followKeys(canvas.current, pen, acts);
+    followPen(canvas.current, handlers);
+    followKeys(canvas.current, pen, handlers);
   }, []);
   useSignalEffect(() => {
     const ink = context(canvas.current);

@@ -7,13 +7,13 @@ export async function judge(python, { name, seconds }, text, seed, again = false
   const file = { [`${name}.py`]: text };
   const argv = [name, `/work/${name}.py`, String(seed), "/tmp/result.json"];
   let outcome; // what is known before the search for a mistake's place, which may take too long
-  const ended = await python.run({ call: "run", argv, files: file }, seconds, (said) =>
+  const run = await python.run({ call: "run", argv, files: file }, seconds, (said) =>
     said.outcome ? (outcome = said.outcome) : hear?.(said),
   );
   const files = { ...folder(work.value), ...file };
-  const result = ended.files?.["result.json"] ?? outcome;
+  const result = run.files?.["result.json"] ?? outcome;
   if (result) files["result.json"] = result;
-  const { status = result && 0, stuck, seconds: spent = seconds } = ended;
+  const { status = result && 0, stuck, seconds: spent = seconds } = run;
   return python.ask("mark", { name, seed, status, stuck, seconds: spent, again }, files);
 }
 

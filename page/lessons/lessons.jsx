@@ -6,17 +6,17 @@ import { Blocks } from "./blocks.jsx";
 import { Boundary } from "./boundary.jsx";
 import { Convolve } from "./convolve.jsx";
 import { Exercise } from "./exercise.jsx";
-import { fetchFile } from "./fetched.js";
+import { fetchFile } from "./fetch.js";
 import { askFirst } from "./guess.jsx";
 import { judge } from "./judge.js";
-import { showPath } from "./path.js";
 import { Practise } from "./practise.jsx";
+import { showProgress } from "./progress.js";
 import { Python, workOffline } from "./python.js";
-import { tryToKeep, work } from "./work.js";
+import { tryStorage, work } from "./work.js";
 import { Write } from "./write.jsx";
 
-tryToKeep();
-showPath();
+tryStorage();
+showProgress();
 document.querySelector(".site [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone
 
 const introduction = document.querySelectorAll("main > h1, main > .lede");
@@ -53,24 +53,24 @@ async function start() {
   window.lessons.blocks = new Blocks(document.querySelectorAll(".block"), python);
   for (const place of document.querySelectorAll("[data-widget]")) {
     const Widget = WIDGETS[place.dataset.widget];
-    const shown = <Widget {...{ python, weights }} {...place.dataset} />;
-    render(<Boundary>{shown}</Boundary>, place);
+    const widget = <Widget {...{ python, weights }} {...place.dataset} />;
+    render(<Boundary>{widget}</Boundary>, place);
   }
   for (const place of document.querySelectorAll("[data-exercise]")) {
     const answer = place.nextElementSibling; // the fold
-    const passed = () => (answer.open = true);
+    const openAnswer = () => (answer.open = true);
     place.replaceChildren();
     const exercise = byName.get(place.dataset.exercise);
-    const shown = <Exercise {...{ exercise, python, size }} inLesson onPassed={passed} />;
-    render(<Boundary>{shown}</Boundary>, place);
+    const element = <Exercise {...{ exercise, python, size }} inLesson onPassed={openAnswer} />;
+    render(<Boundary>{element}</Boundary>, place);
   }
 }
 
 start().then(
   () => (document.documentElement.dataset.ready = ""),
   (error) => {
-    const said = document.createElement("p");
-    said.textContent = `The exercises could not be loaded (${error.message}). Load this page again.`;
-    (practise ?? document.querySelector("main")).prepend(said);
+    const message = document.createElement("p");
+    message.textContent = `The exercises could not be loaded (${error.message}). Load this page again.`;
+    (practise ?? document.querySelector("main")).prepend(message);
   },
 );

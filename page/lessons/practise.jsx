@@ -4,9 +4,9 @@ import { effect, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import { Exercise } from "./exercise.jsx";
 import { Folder } from "./folder.jsx";
-import { due } from "./review.js";
-import { missingOf, Train, Training } from "./train.jsx";
-import { change, done, work } from "./work.js";
+import { findDue } from "./review.js";
+import { findMissing, Train, Training } from "./train.jsx";
+import { change, getState, work } from "./work.js";
 
 const FEW = 5; // reviews that are shown at once
 const TRAIN = "train", // in the place of an exercise's name
@@ -16,14 +16,14 @@ addEventListener("hashchange", () => (hash.value = location.hash));
 
 /** rules: of the reviews. size: of a training. */
 export function Practise({ exercises, python, rules, size }) {
-  const named = (name) => exercises.find((exercise) => exercise.name === name);
+  const findExercise = (name) => exercises.find((exercise) => exercise.name === name);
   const [, review, name] = /^#(review\/)?(.*)$/.exec(hash.value) ?? [];
-  const exercise = named(name) ?? exercises[0];
+  const exercise = findExercise(name) ?? exercises[0];
   const isTraining = [TRAIN, PROVE].includes(name);
   const training = useMemo(() => new Training(python, size), [python]);
-  const again = Boolean(review && named(name) && !exercise.terminal);
-  const waiting = due(work.value.progress, rules)
-    .map(named)
+  const again = Boolean(review && findExercise(name) && !exercise.terminal);
+  const waiting = findDue(work.value.progress, rules)
+    .map(findExercise)
     .filter((one) => one && !one.terminal);
   const isNew = again && !waiting.includes(exercise);
   useEffect(() => {
@@ -85,7 +85,7 @@ const Reviews = ({ waiting }) => (
 
 const ToTrain = ({ exercises, isHere = false }) => (
   <a
-    class={`button ${missingOf(exercises).length === 0 && !isHere ? "primary" : ""}`}
+    class={`button ${findMissing(exercises).length === 0 && !isHere ? "primary" : ""}`}
     href={`#${TRAIN}`}
     aria-current={isHere ? "page" : null}
   >
@@ -95,10 +95,12 @@ const ToTrain = ({ exercises, isHere = false }) => (
 
 /** The way from here: to the next review, to the next exercise, or to the network that is made of it. */
 function Onward({ exercises, exercise, again, waiting }) {
-  const state = done(work.value, exercise);
-  const isOpen = (one) => one !== exercise && !one.terminal && done(work.value, one) !== "passed";
-  const on = exercises.slice(exercise.onward[state === "passed" ? "passed" : "left"]);
-  const next = again ? waiting.find((other) => other !== exercise) : (on.find(isOpen) ?? exercises.find(isOpen));
+  const state = getState(work.value, exercise);
+  const isOpen = (one) => one !== exercise && !one.terminal && getState(work.value, one) !== "passed";
+  const followingExercises = exercises.slice(exercise.onward[state === "passed" ? "passed" : "left"]);
+  const next = again
+    ? waiting.find((other) => other !== exercise)
+    : (followingExercises.find(isOpen) ?? exercises.find(isOpen));
   if (!next)
     return again ? (
       <a class="button" href={`#${exercise.name}`}>
@@ -106,7 +108,7 @@ function Onward({ exercises, exercise, again, waiting }) {
       </a>
     ) : null;
   const isNext = again ? !waiting.includes(exercise) : state === "passed";
-  const trains = !again && exercise.trains && missingOf(exercises).length === 0;
+  const trains = !again && exercise.trains && findMissing(exercises).length === 0;
   return (
     <>
       {trains && <ToTrain exercises={exercises} />}
@@ -118,11 +120,11 @@ function Onward({ exercises, exercise, again, waiting }) {
 }
 
 function Score({ exercises }) {
-  const passed = exercises.filter((exercise) => done(work.value, exercise) === "passed").length;
-  const there = exercises.filter(({ terminal }) => terminal).length;
+  const passedCount = exercises.filter((exercise) => getState(work.value, exercise) === "passed").length;
+  const terminalCount = exercises.filter(({ terminal }) => terminal).length;
   return (
     <p id="score" class="note">
-      {passed} of {exercises.length} passed. {there} of them are for the terminal.
+      {passedCount} of {exercises.length} passed. {terminalCount} of them are for the terminal.
     </p>
   );
 }
@@ -130,15 +132,15 @@ function Score({ exercises }) {
 const List = ({ exercises, exercise }) => (
   <div id="list">
     {[...Map.groupBy(exercises, ({ chapter }) => chapter)].map(([title, chapter]) => {
-      const passed = chapter.filter((one) => done(work.value, one) === "passed").length;
+      const passedCount = chapter.filter((one) => getState(work.value, one) === "passed").length;
       return (
         <details name="chapter" open={chapter.includes(exercise ?? exercises[0])}>
           <summary>
-            {title} <span class="done">{passed > 0 && `${passed} of ${chapter.length}`}</span>
+            {title} <span class="done">{passedCount > 0 && `${passedCount} of ${chapter.length}`}</span>
           </summary>
           <ol start={exercises.indexOf(chapter[0]) + 1}>
             {chapter.map((one) => {
-              const word = done(work.value, one);
+              const word = getState(work.value, one);
               return (
                 <li>
                   <a

@@ -1,8 +1,8 @@
 /* The same run: the learner's lines for the MLP and mlp_np.py take the same steps, in float64, side by side. */
 
 import { computed, signal } from "@preact/signals";
-import { kept } from "./keep.js";
-import { Said, Told } from "./show.jsx";
+import { Message, Outcome } from "./show.jsx";
+import { storedSignal } from "./storage.js";
 import { Task } from "./task.js";
 import { folder, work } from "./work.js";
 
@@ -18,7 +18,7 @@ export class Proof {
       python,
       "the proof",
       true,
-      kept("proof", ({ rows }) => Array.isArray(rows)),
+      storedSignal("proof", ({ rows }) => Array.isArray(rows)),
     );
   }
 
@@ -73,7 +73,7 @@ export function Prove({ proof }) {
         </table>
       )}
       <div class={`verdict ${{ true: "right", false: "wrong" }[passed] ?? ""}`} role="status">
-        <Told task={task}>{({ text }) => <Said text={text} />}</Told>
+        <Outcome task={task}>{({ text }) => <Message text={text} />}</Outcome>
       </div>
     </section>
   );

@@ -1,7 +1,7 @@
 /* Python for a page: the download, one run at a time, and an end to what does not end. */
 
 import { effect, signal } from "@preact/signals";
-import { isKept } from "./work.js";
+import { isStored } from "./work.js";
 
 // A module with the instruction try_table: WebAssembly's exceptions, which Python is compiled with.
 const NEEDS = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 8, 1, 6, 0, 31, 64, 0, 11, 11];
@@ -14,12 +14,12 @@ const newWorker = () => new Worker(WORKER);
 /** Fails if the site has another version by now: the files that this page asks for may be gone. Where nobody answers, such as
     without a network, it goes on with what is here. */
 async function checkVersion() {
-  const asked = { cache: "no-store", signal: AbortSignal.timeout(STALLED) };
-  const now = await fetch("version.json", asked)
+  const options = { cache: "no-store", signal: AbortSignal.timeout(STALLED) };
+  const newVersion = await fetch("version.json", options)
     .then((response) => response.json())
     .catch(() => version);
-  if (now === version) return;
-  const work = isKept.value ? "your work is kept" : "download your work first, because this browser keeps nothing";
+  if (newVersion === version) return;
+  const work = isStored.value ? "your work is kept" : "download your work first, because this browser keeps nothing";
   throw Object.assign(new Error(`A new version is here: load this page again; ${work}.`), { isNew: true });
 }
 
@@ -92,8 +92,8 @@ export class Python {
   async #load() {
     await checkVersion();
     while (!this.isReady.value) {
-      const again = new Promise((begin) => (this.startAgain = begin)); // what has come whole is kept
-      const ready = await Promise.race([this.#download(), again]);
+      const restart = new Promise((begin) => (this.startAgain = begin)); // what has come whole is kept
+      const ready = await Promise.race([this.#download(), restart]);
       if (!ready) this.#worker.terminate();
       else this.#ready = ready;
       this.isReady.value = this.isHere.value = Boolean(ready);
@@ -146,23 +146,23 @@ export class Python {
       if (job.isEnded) return;
       await this.start();
       if (job.isEnded) return;
-      let where = null,
+      let lastLine = null,
         isOver = false;
       const answer = await new Promise((resolve, reject) => {
         let count = 0; // of the times that it has begun
         const began = async (slowness) => {
-          const own = ++count;
+          const attempt = ++count;
           job.limit.value = Math.round(seconds * Math.min(Math.max(slowness, 1), SLOWEST));
           job.began.value = performance.now();
-          await counted(job.limit.value, () => isOver || own !== count);
-          if (own === count) resolve({ stuck: where ?? {}, seconds: job.limit.value });
+          await countBytes(job.limit.value, () => isOver || attempt !== count);
+          if (attempt === count) resolve({ stuck: lastLine ?? {}, seconds: job.limit.value });
         };
         job.ended.catch(resolve);
         this.#ask({ run: { code, argv, files, mark } }, ({ began: slowness, awaits, report }) => {
           job.awaits.value = Boolean(awaits);
           if (awaits) count++; // that takes none of its time
           if (slowness) began(slowness);
-          if (report?.line) where = report;
+          if (report?.line) lastLine = report;
           else if (report) hear(report);
         }).then(resolve, reject);
       });
@@ -190,13 +190,13 @@ export class Python {
       start: () => this.start(),
       startAgain: () => this.startAgain(),
       run: (request, seconds, hear) => {
-        const own = new Job(what);
+        const newJob = new Job(what);
         if (isPassing) {
           if (this.#passing !== job) this.#passing?.value.stop(`Ended, because you went on with ${what}.`);
           this.#passing = job;
         }
-        job.value = own;
-        return this.run(request, seconds, hear, own);
+        job.value = newJob;
+        return this.run(request, seconds, hear, newJob);
       },
       stop: (why) => job.value?.stop(why),
     });
@@ -204,13 +204,13 @@ export class Python {
 
   /** What a function of page/desk.py answers; with the files that it left. */
   async ask(name, request, files = {}, seconds = 20, hear) {
-    const ended = await this.run({ call: "answer", argv: [name, JSON.stringify(request)], files }, seconds, hear);
-    if (ended.stuck) throw new Error(`Python took more than ${ended.seconds} seconds.`);
-    const left = ended.files["answer.json"];
-    if (!left) throw new Error(`Python ended with status ${ended.status}.`);
-    const { failed, ...answer } = JSON.parse(new TextDecoder().decode(left));
+    const result = await this.run({ call: "answer", argv: [name, JSON.stringify(request)], files }, seconds, hear);
+    if (result.stuck) throw new Error(`Python took more than ${result.seconds} seconds.`);
+    const answerFile = result.files["answer.json"];
+    if (!answerFile) throw new Error(`Python ended with status ${result.status}.`);
+    const { failed, ...answer } = JSON.parse(new TextDecoder().decode(answerFile));
     if (failed) throw new Error(failed);
-    return { ...answer, files: ended.files };
+    return { ...answer, files: result.files };
   }
 
   /** The bytes of another file of the site. */
@@ -239,11 +239,11 @@ export class Python {
 }
 
 /** So many seconds in which the device was awake: a pause of any length between two looks counts as one second. */
-async function counted(seconds, isOver) {
-  for (let spent = 0, last = performance.now(); spent < seconds && !isOver(); ) {
+async function countBytes(seconds, isOver) {
+  for (let spent = 0, lastTime = performance.now(); spent < seconds && !isOver(); ) {
     await pause(100);
-    const now = performance.now();
-    spent += Math.min((now - last) / 1000, 1);
-    last = now;
+    const time = performance.now();
+    spent += Math.min((time - lastTime) / 1000, 1);
+    lastTime = time;
   }
 }

@@ -2,7 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { isKept } from "./work.js";
+import { isStored } from "./work.js";
 
 /** A ref for the button that began something: it gets the focus back, if what had it is gone when that is over. */
 export function useFocusBack(isBusy) {
@@ -26,7 +26,7 @@ const BUTTONS = { "python practice.py reset": "Reset", "python practice.py run":
 const inline = (part) => (BUTTONS[part] ? <b>{BUTTONS[part]}</b> : <code>{part}</code>);
 
 /** Each line of a text as a paragraph; indented ones are code. */
-export const Said = ({ text }) =>
+export const Message = ({ text }) =>
   [...text.matchAll(/((?:^ {4}.*\n?)+)|^(.+)$/gm)].map(([, code, line]) =>
     code ? (
       <pre tabIndex={0}>{code.trimEnd()}</pre>
@@ -36,7 +36,7 @@ export const Said = ({ text }) =>
   );
 
 /** What a program printed. */
-export const Printed = ({ note, text }) => (
+export const ProgramOutput = ({ note, text }) => (
   <>
     {note && <p class="note">{note}</p>}
     <pre tabIndex={0}>{text}</pre>
@@ -47,13 +47,13 @@ export const Printed = ({ note, text }) => (
 export const Verdict = ({ passed, printed, said }) => (
   <>
     {printed.trim() && passed !== null && <p class="note">Your code printed:</p>}
-    {printed && (passed === null || printed.trim()) && <Printed text={printed} />}
-    <Said text={said.join("\n")} />
+    {printed && (passed === null || printed.trim()) && <ProgramOutput text={printed} />}
+    <Message text={said.join("\n")} />
   </>
 );
 
 /** How much of Python has come, while it is on its way. */
-export const Coming = ({ python: { isStarting, isReady, received } }) =>
+export const DownloadBar = ({ python: { isStarting, isReady, received } }) =>
   isStarting.value && !isReady.value && <progress class="coming" max={1} aria-label="Python" value={received.value} />;
 
 /** What stands in the place of an answer until Python has it. */
@@ -66,7 +66,7 @@ export function Waiting({ python }) {
     <p>
       {!isFirst && `Waiting for ${first.what} … `}
       {isFirst && (job?.awaits.value ? "The images are on their way … " : "Running … ")}
-      <HowFar job={first} />
+      <Progress job={first} />
       {!isFirst && (
         <button type="button" onClick={() => first.stop(`Ended for ${job.what}.`)}>
           End that
@@ -80,11 +80,11 @@ export function Waiting({ python }) {
 }
 
 /** How far it is, if that is known, and how much of its time it has had. It is not read out again and again. */
-function HowFar({ job }) {
-  const now = useSignal(0),
-    seconds = job?.began.value ? Math.floor((now.value - job.began.value) / 1000) : 0;
+function Progress({ job }) {
+  const time = useSignal(0),
+    seconds = job?.began.value ? Math.floor((time.value - job.began.value) / 1000) : 0;
   useEffect(() => {
-    const clock = setInterval(() => (now.value = performance.now()), 500);
+    const clock = setInterval(() => (time.value = performance.now()), 500);
     return () => clearInterval(clock);
   }, []);
   return (
@@ -96,11 +96,11 @@ function HowFar({ job }) {
 }
 
 function Download({ python: { received, isStalled, startAgain, megabytes } }) {
-  const here = (received.value * megabytes).toFixed(1),
-    all = megabytes.toFixed(1);
+  const megabytesHere = (received.value * megabytes).toFixed(1),
+    megabytesInAll = megabytes.toFixed(1);
   return isStalled.value ? (
     <p>
-      Python does not arrive: for ten seconds nothing has come. {here} of {all} MB are here.{" "}
+      Python does not arrive: for ten seconds nothing has come. {megabytesHere} of {megabytesInAll} MB are here.{" "}
       <button type="button" onClick={startAgain}>
         Try again
       </button>
@@ -108,21 +108,21 @@ function Download({ python: { received, isStalled, startAgain, megabytes } }) {
   ) : (
     <p>
       {received.value < 1
-        ? `Python is on its way: ${all} MB, once. ${isKept.value ? "It stays in this browser. " : ""}`
+        ? `Python is on its way: ${megabytesInAll} MB, once. ${isStored.value ? "It stays in this browser. " : ""}`
         : "Python starts. "}
-      {received.value < 1 && <span aria-hidden="true">{here} MB are here. </span>}
+      {received.value < 1 && <span aria-hidden="true">{megabytesHere} MB are here. </span>}
       <progress max={1} aria-label="download" value={received.value} />
     </p>
   );
 }
 
 /** What came of a task, or that it is under way. children(said): what is shown of the former. */
-export function Told({ task: { isBusy, said, python }, children }) {
+export function Outcome({ task: { isBusy, said, python }, children }) {
   if (isBusy.value) return <Waiting python={python} />;
   if (!said.value?.failed) return said.value && children(said.value);
   return (
     <>
-      <Said text={said.value.failed} />
+      <Message text={said.value.failed} />
       <button type="button" onClick={said.value.again}>
         {said.value.isNew ? "Load this page again" : "Try again"}
       </button>

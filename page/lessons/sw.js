@@ -19,8 +19,8 @@ async function keep() {
 }
 
 async function forgetOthers() {
-  const others = (await caches.keys()).filter((name) => name.startsWith("pages ") && name !== NAME);
-  await Promise.all(others.map((name) => caches.delete(name)));
+  const oldNames = (await caches.keys()).filter((name) => name.startsWith("pages ") && name !== NAME);
+  await Promise.all(oldNames.map((name) => caches.delete(name)));
   await clients.claim();
 }
 
@@ -39,8 +39,8 @@ async function answer(event) {
     return response;
   } catch (error) {
     const address = request.url === registration.scope ? `${request.url}index.html` : request.url;
-    const kept = await caches.match(address, { ignoreSearch: true });
-    if (kept) return kept;
+    const cachedResponse = await caches.match(address, { ignoreSearch: true });
+    if (cachedResponse) return cachedResponse;
     throw error;
   }
 }

@@ -8,8 +8,8 @@ export class Task {
 
   /** what: in words, for those who have to wait for it. isPassing: it ends when another such one begins. said: the signal that
       gets what came of it. */
-  constructor(python, what, isPassing = false, said = signal(null)) {
-    this.python = python.forOne(what, isPassing);
+  constructor(python, name, isPassing = false, said = signal(null)) {
+    this.python = python.forOne(name, isPassing);
     this.said = said;
   }
 
@@ -21,8 +21,8 @@ export class Task {
     try {
       this.said.value = await act(this.python);
     } catch (error) {
-      const again = error.isNew ? () => location.reload() : () => this.attempt(act);
-      this.said.value = { failed: this.python.explain(error), isNew: error.isNew, again };
+      const retry = error.isNew ? () => location.reload() : () => this.attempt(act);
+      this.said.value = { failed: this.python.explain(error), isNew: error.isNew, again: retry };
     }
     this.isBusy.value = false;
   }

@@ -3,11 +3,11 @@
 import { computed, signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { a, count } from "../words.js";
-import { bytesOf, OpenInPage, save } from "./hand.jsx";
-import { kept } from "./keep.js";
 import { Proof, Prove } from "./prove.jsx";
-import { Told, useFocusBack } from "./show.jsx";
+import { Outcome, useFocusBack } from "./show.jsx";
+import { storedSignal } from "./storage.js";
 import { Task } from "./task.js";
+import { bytesOf, OpenInPage, save } from "./transfer.jsx";
 import { folder, hasPassed, work } from "./work.js";
 
 const SECONDS = 120;
@@ -17,13 +17,13 @@ export class Training {
   #heard = signal(null); // a run that is under way, or was ended
   /** {losses, accuracies, ours: names of lines that are not the learner's, last: what Python said of the last epoch}, or null. */
   run = computed(() => (this.task.said.value?.losses ? this.task.said.value : this.#heard.value));
-  takesOurs = kept("takes ours"); // whether the project's lines stand in for those that have not passed
+  takesOurs = storedSignal("takes ours"); // whether the project's lines stand in for those that have not passed
 
   /** size: of a training, as page/desk.py has it. */
   constructor(python, size) {
     this.size = size;
     const isRight = ({ losses, accuracies }) => Array.isArray(losses) && Array.isArray(accuracies);
-    this.task = new Task(python, "the training of your network", false, kept("training", isRight));
+    this.task = new Task(python, "the training of your network", false, storedSignal("training", isRight));
     this.proof = new Proof(python);
   }
 
@@ -36,30 +36,30 @@ export class Training {
     });
   }
 
-  #hear({ loss, ...last }) {
+  #hear({ loss, ...lastValue }) {
     const run = this.#heard.value,
       { losses, accuracies } = run;
     this.#heard.value =
       loss === undefined
-        ? { ...run, accuracies: [...accuracies, last.accuracy], last }
+        ? { ...run, accuracies: [...accuracies, lastValue.accuracy], last: lastValue }
         : { ...run, losses: [...losses, loss] };
     this.task.tell(`Step ${losses.length} of ${this.size.steps}. `);
   }
 }
 
 /** The exercises whose lines make the network, and those of them that have not passed. */
-export const linesOf = (exercises) => exercises.filter(({ trains }) => trains);
-export const missingOf = (exercises) => linesOf(exercises).filter((one) => !hasPassed(work.value, one));
+export const findTrained = (exercises) => exercises.filter(({ trains }) => trains);
+export const findMissing = (exercises) => findTrained(exercises).filter((exercise) => !hasPassed(work.value, exercise));
 
 export function Train({ exercises, training }) {
-  const missing = missingOf(exercises);
+  const missing = findMissing(exercises);
   const { run, task, takesOurs, size } = training,
     button = useFocusBack(task.isBusy);
   const isOff = task.isBusy.value || (missing.length > 0 && !takesOurs.value);
 
   const train = () => {
     const ours = missing.map(({ name }) => name);
-    const mine = linesOf(exercises).map(({ name }) => name);
+    const mine = findTrained(exercises).map(({ name }) => name);
     training.begin(
       mine.filter((name) => !ours.includes(name)),
       ours,
@@ -81,7 +81,7 @@ export function Train({ exercises, training }) {
         </button>
       </div>
       <div role="status">
-        <Told task={task}>{() => null}</Told>
+        <Outcome task={task}>{() => null}</Outcome>
       </div>
       {run.value && <Run run={run.value} size={size} isOver={!task.isBusy.value} />}
       <Prove proof={training.proof} />
@@ -112,14 +112,14 @@ const Missing = ({ missing, takesOurs }) => (
   </div>
 );
 
-function Run({ run: { losses, accuracies, last, ours }, size, isOver }) {
-  const now = losses.findLast((loss) => loss !== null);
+function Run({ run: { losses, accuracies, last: lastValue, ours }, size, isOver }) {
+  const time = losses.findLast((loss) => loss !== null);
   return (
     <>
       <div class="curves">
         <Curve
           title="Loss of each batch"
-          words={now === undefined ? "" : now.toFixed(2)}
+          words={time === undefined ? "" : time.toFixed(2)}
           values={losses}
           most={size.steps}
           top={2.5}
@@ -127,7 +127,7 @@ function Run({ run: { losses, accuracies, last, ours }, size, isOver }) {
         />
         <Curve
           title="Test digits read right"
-          words={last ? last.accuracy.toFixed(2) : ""}
+          words={lastValue ? lastValue.accuracy.toFixed(2) : ""}
           values={accuracies}
           most={size.epochs}
           top={1}
@@ -135,7 +135,7 @@ function Run({ run: { losses, accuracies, last, ours }, size, isOver }) {
           dots
         />
       </div>
-      {isOver && last && <Trained {...{ last, ours, size }} />}
+      {isOver && lastValue && <TrainingResult {...{ last: lastValue, ours, size }} />}
     </>
   );
 }
@@ -171,7 +171,7 @@ function Curve({ title, words, values, most, top, across, dots = false }) {
   );
 }
 
-function Trained({ last: { accuracy, misread, network, checkpoint }, ours, size }) {
+function TrainingResult({ last: { accuracy, misread, network, checkpoint }, ours, size }) {
   const failed = useSignal("");
   return (
     <>

@@ -37,14 +37,14 @@ self.onmessage = async ({ data: { load, ready: made, run } }) => {
 const openCache = async () => globalThis.caches?.open("lessons").catch(() => {});
 
 async function prepare(addresses) {
-  const kept = await openCache();
+  const cache = await openCache();
   const [module, library, project] = await Promise.all([
-    unpackFile(addresses.wasm, kept, (response) => WebAssembly.compileStreaming(response)),
-    unpackFile(addresses.library, kept, (response) => response.arrayBuffer()),
-    unpackFile(addresses.project, kept, (response) => response.json()),
+    unpackFile(addresses.wasm, cache, (response) => WebAssembly.compileStreaming(response)),
+    unpackFile(addresses.library, cache, (response) => response.arrayBuffer()),
+    unpackFile(addresses.project, cache, (response) => response.json()),
   ]);
   const names = Object.values(addresses).map((address) => new URL(address, location).href);
-  for (const old of (await kept?.keys()) ?? []) if (!names.includes(old.url)) await kept.delete(old);
+  for (const old of (await cache?.keys()) ?? []) if (!names.includes(old.url)) await cache.delete(old);
   ready = { module, library, project, address: addresses.images };
   const { exports } = await interpreter({ argv: [], files: {} });
   exports._initialize();
@@ -54,30 +54,30 @@ async function prepare(addresses) {
 
 /** What `use` makes of a file, unpacked, while it comes: from what this browser keeps or else from the site. Only the bytes that
     its name asks for are kept, or used. */
-async function unpackFile(address, kept, use) {
-  const found = kept && (await caches.match(address)); // there, or where sw.js keeps it
-  if (found) {
-    const bytes = await found.arrayBuffer();
+async function unpackFile(address, cache, use) {
+  const cachedResponse = cache && (await caches.match(address)); // there, or where sw.js keeps it
+  if (cachedResponse) {
+    const bytes = await cachedResponse.arrayBuffer();
     if (await isWhole(bytes, address)) {
       postMessage({ progress: bytes.byteLength });
-      return use(unpacked(new Blob([bytes]).stream()));
+      return use(unpackStream(new Blob([bytes]).stream()));
     }
   }
   // Where `kept` keeps it, the browser need not keep it a second time, nor what came in its place.
-  const response = await fetch(address, { cache: kept ? "no-store" : "default" });
+  const response = await fetch(address, { cache: cache ? "no-store" : "default" });
   if (!response.ok) throw new Error(`${response.status} ${address}`);
-  const counted = new TransformStream({
+  const counter = new TransformStream({
     transform(chunk, controller) {
       postMessage({ progress: chunk.length });
       controller.enqueue(chunk);
     },
   });
-  const [stream, copy] = response.body.pipeThrough(counted).tee();
-  const made = use(unpacked(stream));
+  const [stream, copy] = response.body.pipeThrough(counter).tee();
+  const made = use(unpackStream(stream));
   made.catch(() => {}); // if it is not what it should be, that is said below
   const bytes = await new Response(copy).arrayBuffer();
   if (!(await isWhole(bytes, address))) throw new Error(`something else came in the place of ${address}`);
-  await kept?.put(address, new Response(bytes)).catch(() => {}); // no room
+  await cache?.put(address, new Response(bytes)).catch(() => {}); // no room
   return made;
 }
 
@@ -92,7 +92,7 @@ async function isWhole(bytes, address) {
     .startsWith(name);
 }
 
-function unpacked(stream) {
+function unpackStream(stream) {
   return new Response(new XzReadableStream(stream), { headers: { "Content-Type": "application/wasm" } });
 }
 
@@ -105,7 +105,7 @@ function slowness() {
 }
 
 /** What a line of standard error reports, behind the mark; or undefined. */
-function reported(line, mark) {
+function parseReport(line, mark) {
   const [, text] = line.split(mark);
   if (text) return JSON.parse(text);
 }
@@ -119,22 +119,22 @@ async function interpreter({ argv, files, mark = "\u001e" }, printed = []) {
     room -= bytes.length;
   });
   const stderr = ConsoleStdout.lineBuffered((line) => {
-    const report = reported(line, mark);
+    const report = parseReport(line, mark);
     if (report) postMessage({ report });
   });
-  const mounted = {
+  const mounts = {
     "/usr/local/lib": new Map([["python315.zip", new File(ready.library, { readonly: true })]]),
     "/project": new Map([...folder(ready.project), ["images.npz", images ? new File(images) : new Later([])]]),
     "/work": work,
     "/tmp": new Map(),
   };
-  const folders = Object.entries(mounted).map(([name, entries]) => new PreopenDirectory(name, entries));
-  const opened = [new OpenFile(new File([])), stdout, stderr, ...folders];
+  const folders = Object.entries(mounts).map(([name, entries]) => new PreopenDirectory(name, entries));
+  const openFiles = [new OpenFile(new File([])), stdout, stderr, ...folders];
   const variables = ["TMPDIR=/tmp", "PYTHONDONTWRITEBYTECODE=1", "PYTHONBREAKPOINT=0"];
-  const wasi = new WASI(["python", ...argv], variables, opened, { debug: false });
+  const wasi = new WASI(["python", ...argv], variables, openFiles, { debug: false });
   const imports = { wasi_snapshot_preview1: wasi.wasiImport, host: { call: () => -1 } };
   wasi.inst = await WebAssembly.instantiate(ready.module, imports);
-  return { exports: wasi.inst.exports, work, temporary: mounted["/tmp"] };
+  return { exports: wasi.inst.exports, work, temporary: mounts["/tmp"] };
 }
 
 /** A file that has not come yet: opening it ends the run. */
@@ -159,9 +159,9 @@ async function runWithImages(run) {
   return runCode(run);
 }
 
-async function runCode({ code, argv, ...more }) {
+async function runCode({ code, argv, ...options }) {
   const printed = [];
-  const { exports, work, temporary } = await interpreter({ argv: ["-c", code, ...argv], ...more }, printed);
+  const { exports, work, temporary } = await interpreter({ argv: ["-c", code, ...argv], ...options }, printed);
   exports.memory.grow((ready.memory.byteLength - exports.memory.buffer.byteLength) / 65536);
   new Uint8Array(exports.memory.buffer).set(new Uint8Array(ready.memory));
   let status;

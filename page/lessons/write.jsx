@@ -3,8 +3,8 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { a, percent } from "../words.js";
-import { Letters, Lines, Maps, visible } from "./looked.jsx";
-import { Said, Told } from "./show.jsx";
+import { Letters, Lines, Maps, visible } from "./attention.jsx";
+import { Message, Outcome } from "./show.jsx";
 import { Task } from "./task.js";
 
 const SECONDS = 60;
@@ -21,20 +21,20 @@ export function Write({ python, weights }) {
   const asked = useSignal(null),
     temperature = useSignal(0.8),
     words = useSignal(null), // 16 bytes of ink for each: small pictures
-    written = useSignal([]), // {word, likely, looked} of each place, as far as Python has come
+    places = useSignal([]), // {word, likely, looked} of each place, as far as Python has come
     count = useSignal(0), // so many of these are shown
     at = useSignal(0), // which of them is looked at
-    kept = useRef(), // the bytes at `weights`
+    weightsFile = useRef(), // the bytes at `weights`
     sheet = useRef();
 
   const hear = ({ ink, ...place }) => {
     if (ink) words.value = Uint8Array.from(atob(ink), (letter) => letter.charCodeAt(0));
-    else written.value = [...written.value, place];
+    else places.value = [...places.value, place];
   };
-  const isWriting = () => written.value.length > 0 && (task.isBusy.value || count.value < written.value.length);
+  const isWriting = () => places.value.length > 0 && (task.isBusy.value || count.value < places.value.length);
   const show = async () => {
     while (isWriting()) {
-      if (count.value < written.value.length) at.value = count.value++;
+      if (count.value < places.value.length) at.value = count.value++;
       await pause(pace());
     }
   };
@@ -44,14 +44,14 @@ export function Write({ python, weights }) {
     asked.value = digit;
     sheet.current.scrollIntoView({ block: "nearest" }); // it is in view while it is written
     await task.attempt(async (python) => {
-      written.value = [];
+      places.value = [];
       count.value = at.value = 0;
-      kept.current ??= await python.bytes(weights.digits);
+      weightsFile.current ??= await python.bytes(weights.digits);
       const request = { digit, temperature: temperature.value, seed: Math.floor(Math.random() * 2 ** 32) };
       let hasBegun = false;
-      await python.ask("write", request, { "writer.npz": kept.current }, SECONDS, (said) => {
+      await python.ask("write", request, { "writer.npz": weightsFile.current }, SECONDS, (said) => {
         hear(said);
-        if (!hasBegun && written.value.length > 0) {
+        if (!hasBegun && places.value.length > 0) {
           hasBegun = true;
           show();
         }
@@ -61,7 +61,7 @@ export function Write({ python, weights }) {
   };
   const stop = () => {
     if (task.isBusy.value) task.python.stop();
-    written.value = written.value.slice(0, count.value);
+    places.value = places.value.slice(0, count.value);
   };
   useEffect(() => stop, []);
 
@@ -70,7 +70,7 @@ export function Write({ python, weights }) {
       <Image
         sheet={sheet}
         words={words.value}
-        written={written.value.slice(0, count.value)}
+        written={places.value.slice(0, count.value)}
         at={at.value}
         asked={asked.value}
         onPoint={(place) => (at.value = Math.min(place, count.value - 1))}
@@ -97,7 +97,7 @@ export function Write({ python, weights }) {
               </button>
             </p>
           ) : (
-            <Told task={task}>{(request) => <Said text={outcome(request, count.value)} />}</Told>
+            <Outcome task={task}>{(request) => <Message text={outcome(request, count.value)} />}</Outcome>
           )}
         </div>
         <label>
@@ -125,8 +125,8 @@ export function Write({ python, weights }) {
               onInput={({ target }) => (at.value = Math.min(target.value, count.value) - 1)}
             />
           </label>
-          <Likely words={words.value} {...written.value[at.value]} />
-          <Maps looked={written.value[at.value].looked} asked={asked.value} across={ACROSS} />
+          <Likely words={words.value} {...places.value[at.value]} />
+          <Maps looked={places.value[at.value].looked} asked={asked.value} across={ACROSS} />
         </div>
       )}
       <Names {...{ python, weights, temperature }} />
@@ -140,14 +140,14 @@ const COUNT = 10; // names
 /** The same layers, trained on names: ten of them, which go on from the reader's letters. */
 function Names({ python, weights, temperature }) {
   const task = useMemo(() => new Task(python, "the names that you asked for"), [python]);
-  const begun = useSignal(""),
-    kept = useRef();
+  const firstLetters = useSignal(""),
+    weightsFile = useRef();
   const ask = () =>
     task.attempt(async (python) => {
-      kept.current ??= await python.bytes(weights.names);
+      weightsFile.current ??= await python.bytes(weights.names);
       const seed = Math.floor(Math.random() * 2 ** 32);
-      const request = { begun: begun.value, count: COUNT, temperature: temperature.value, seed };
-      const { names } = await python.ask("write_names", request, { "writer.npz": kept.current }, SECONDS);
+      const request = { begun: firstLetters.value, count: COUNT, temperature: temperature.value, seed };
+      const { names } = await python.ask("write_names", request, { "writer.npz": weightsFile.current }, SECONDS);
       return names;
     });
   return (
@@ -162,15 +162,15 @@ function Names({ python, weights, temperature }) {
           aria-label="The first letters"
           placeholder="Mar"
           maxLength={8}
-          value={begun.value}
-          onInput={({ target }) => (begun.value = target.value)}
+          value={firstLetters.value}
+          onInput={({ target }) => (firstLetters.value = target.value)}
         />
         <button type="submit" aria-disabled={task.isBusy.value}>
           Write {COUNT} names
         </button>
       </div>
       <div role="status">
-        <Told task={task}>{(names) => <Letters names={names} />}</Told>
+        <Outcome task={task}>{(names) => <Letters names={names} />}</Outcome>
       </div>
     </form>
   );
@@ -181,24 +181,24 @@ const MORE = 200; // letters
 /** The same layers, trained on plays: they go on with a text. */
 function Text({ python, weights, temperature }) {
   const task = useMemo(() => new Task(python, "the text that you asked for"), [python]);
-  const asked = useSignal("ROMEO:"),
+  const prompt = useSignal("ROMEO:"),
     about = useSignal(null), // {begun, letters}
-    written = useSignal([]), // {word, likely, looked} of each letter, as far as Python has come
+    writtenLetters = useSignal([]), // {word, likely, looked} of each letter, as far as Python has come
     at = useSignal(0),
-    kept = useRef();
+    weightsFile = useRef();
   const hear = (said) => {
     if (said.letters) about.value = said;
-    else written.value = [...written.value, said];
+    else writtenLetters.value = [...writtenLetters.value, said];
   };
   const ask = () =>
     task.attempt(async (python) => {
       about.value = null;
-      written.value = [];
+      writtenLetters.value = [];
       at.value = 0;
-      kept.current ??= await python.bytes(weights.text);
+      weightsFile.current ??= await python.bytes(weights.text);
       const seed = Math.floor(Math.random() * 2 ** 32);
-      const request = { begun: asked.value, count: MORE, temperature: temperature.value, seed };
-      await python.ask("write_text", request, { "writer.npz": kept.current }, SECONDS, hear);
+      const request = { begun: prompt.value, count: MORE, temperature: temperature.value, seed };
+      await python.ask("write_text", request, { "writer.npz": weightsFile.current }, SECONDS, hear);
       return {};
     });
   const point = ({ target }) => target.dataset.n && (at.value = Number(target.dataset.n));
@@ -213,37 +213,37 @@ function Text({ python, weights, temperature }) {
         <input
           aria-label="The beginning"
           maxLength={60}
-          value={asked.value}
-          onInput={({ target }) => (asked.value = target.value)}
+          value={prompt.value}
+          onInput={({ target }) => (prompt.value = target.value)}
         />
         <button type="submit" aria-disabled={task.isBusy.value}>
           Go on with it
         </button>
       </div>
       <div role="status">
-        <Told task={task}>{() => null}</Told>
+        <Outcome task={task}>{() => null}</Outcome>
       </div>
-      {about.value && written.value.length > 0 && (
+      {about.value && writtenLetters.value.length > 0 && (
         <>
           <pre class="text" tabIndex={0} onPointerMove={point} onPointerDown={point}>
             <b>{about.value.begun}</b>
-            {written.value.map(({ word }, n) => (
+            {writtenLetters.value.map(({ word }, n) => (
               <span key={n} data-n={n} class={n === at.value ? "taken" : ""}>
                 {about.value.letters[word]}
               </span>
             ))}
           </pre>
           <label>
-            Letter <b>{at.value + 1}</b> of {written.value.length}
+            Letter <b>{at.value + 1}</b> of {writtenLetters.value.length}
             <input
               type="range"
               min={1}
-              max={written.value.length}
+              max={writtenLetters.value.length}
               value={at.value + 1}
               onInput={({ target }) => (at.value = target.value - 1)}
             />
           </label>
-          <OneLetter {...about.value} written={written.value} at={at.value} />
+          <OneLetter {...about.value} written={writtenLetters.value} at={at.value} />
         </>
       )}
     </form>
@@ -251,9 +251,11 @@ function Text({ python, weights, temperature }) {
 }
 
 /** How likely a letter of a text was, and what each head looked at for it. */
-function OneLetter({ begun, letters, written, at }) {
+function OneLetter({ begun: firstLetters, letters, written, at }) {
   const { word, likely, looked } = written[at];
-  const before = [...begun, ...written.slice(0, at).map(({ word }) => letters[word])].slice(-looked[0][0].length);
+  const before = [...firstLetters, ...written.slice(0, at).map(({ word }) => letters[word])].slice(
+    -looked[0][0].length,
+  );
   const said = likely.map(
     ([other, p]) => `“${visible(letters[other])}” ${percent(p)}${other === word ? " (drawn)" : ""}`,
   );

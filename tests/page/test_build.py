@@ -39,7 +39,7 @@ def test_the_licences_are_those_of_what_gets_installed(tmp_path, monkeypatch):
 def test_the_page_names_the_lesson_that_asks_for_an_exercise():
     """Where there is no site around it."""
     titles = dict(
-        re.findall(r'(\w+): "([^"]+)"', re.search(r"const TITLES = \{(.*)\}", SCRIPTS[build.FOLDER / "onward.jsx"])[1])
+        re.findall(r'(\w+): "([^"]+)"', re.search(r"const TITLES = \{(.*)\}", SCRIPTS[build.FOLDER / "links.jsx"])[1])
     )
     shown = re.findall(
         r"<[^>]*data-exercise=[^>]*data-button[^>]*>", (build.FOLDER / "template.html").read_text(encoding="utf-8")
@@ -90,7 +90,7 @@ def test_the_page_has_the_weights_of_the_data_file_and_says_how_well_they_read(a
     answers = model.forward(as_input(mnist.test_images, facts["pixels"], "float32")).argmax(axis=1)
     accuracy = (answers == mnist.test_labels).mean()
     assert facts["rounded"] == round(accuracy, 4) and accuracy == pytest.approx(0.985, abs=2e-4)
-    shown = committed.evaluate("lab.tests.slice(0, 50).map((test, n) => (lab.pick(n), lab.now.answer))")
+    shown = committed.evaluate("lab.tests.slice(0, 50).map((test, n) => (lab.pick(n), lab.pass.answer))")
     assert shown == answers[:50].tolist()
     assert f"{facts['run']}, {accuracy:.4f} with W1 rounded to 8 bits, as it is here" in text(committed, "footer")
 
@@ -111,7 +111,7 @@ def test_the_opening_image_comes_with_what_numpy_computes_of_it(arrays, committe
     shown.evaluate("lab.pick(JSON.parse(network.textContent).opens)")
     assert shown.evaluate("Array.from(lab.pixels())") == opening["pixels"]
     for name in ("a1", "logits", "p"):
-        assert opening[name] == pytest.approx(shown.evaluate(f"Array.from(lab.now.{name})"), rel=1e-5, abs=1e-12)
+        assert opening[name] == pytest.approx(shown.evaluate(f"Array.from(lab.pass.{name})"), rel=1e-5, abs=1e-12)
     assert np.argmax(opening["p"]) == 2
 
 
@@ -148,7 +148,7 @@ def test_the_scripts_import_each_other_in_one_direction():
     for path, names in imports.items():
         shows = path.suffix == ".jsx" or path.name == "lessons.js"
         assert shows or not [to for to in names if to.suffix == ".jsx"], path.name
-    assert {path.name for path in imports[build.FOLDER / "state.js"]} == {"given.js"}
+    assert {path.name for path in imports[build.FOLDER / "state.js"]} == {"page_data.js"}
 
 
 def test_a_digit_in_a_sentence_gets_its_article_from_words_js():

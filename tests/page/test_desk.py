@@ -197,9 +197,9 @@ def test_what_is_due_is_due_here_on_the_same_days(monkeypatch):
         [progress, (today - date(1970, 1, 1)).days * 86_400_000 + rng.randrange(86_400_000)]
         for today, progress in cases
     ]
-    script = f"""import {{ due }} from {json.dumps((bundle.FOLDER / "lessons/review.js").as_uri())};
+    script = f"""import {{ findDue }} from {json.dumps((bundle.FOLDER / "lessons/review.js").as_uri())};
         const rules = {json.dumps({"days": review.DAYS, "few": review.FEW})};
-        console.log(JSON.stringify({json.dumps(given)}.map(([progress, today]) => due(progress, rules, today))));"""
+        console.log(JSON.stringify({json.dumps(given)}.map(([progress, today]) => findDue(progress, rules, today))));"""
     command = ["node", "--input-type=module", "--no-warnings", "-"]
     ended = subprocess.run(command, input=script, capture_output=True, check=True, encoding="utf-8")
     found = json.loads(ended.stdout)

@@ -61,7 +61,7 @@ def open_source():
 
 
 def test_a_guess_is_answered_when_the_reader_lets_go_of_it(first):
-    truth = arrays(first, "lab.now")["dlogits"]
+    truth = arrays(first, "lab.pass")["dlogits"]
     bars = first.locator(".pull")
     assert first.locator(".truth").count() == 0
     box = bars.nth(3).bounding_box()
@@ -212,7 +212,7 @@ FAKE_PYTHON = """window.Worker = class {
         const [call, request] = run.argv;
         if (call === "compute_derivatives") {
             const arrays = ["dlogits", "dW2", "db2", "da1", "dz1", "dW1", "db1"].map((name) => [
-                name, new Uint8Array(new Float64Array(lab.now[name]).buffer)]);
+                name, new Uint8Array(new Float64Array(lab.pass[name]).buffer)]);
             const files = { ...Object.fromEntries(arrays), "answer.json": bytes("{}") };
             return reply({ ended: { status: 0, files } });
         }
@@ -397,7 +397,7 @@ def test_what_moves_is_what_numpy_computes_of_the_opening_digit(opening):
     x = as_input(pixels.reshape(1, 28, 28).astype(np.uint8), known["pixels"])
     logits = model.forward(x)
     numpys = {"x": x, "a1": model.a1, "logits": logits, "p": softmax(logits)}
-    now = arrays(opening, "lab.now")
+    now = arrays(opening, "lab.pass")
     for name, array in numpys.items():
         assert relative_difference(now[name], array.ravel()) < 1e-5, name
         if name != "x":  # which the page makes of the pixels
@@ -430,7 +430,7 @@ def test_the_first_screen_asks_one_thing_and_the_rest_waits_for_the_answer(openi
     assert text(page, "#asked").endswith("But it is a 4. Should the score of 4 go up or down? Pull its bar.")
     sliders = page.get_by_role("slider")
     assert sliders.count() == 1 and page.locator(".primary:visible").count() == 0
-    now = page.evaluate("({ p: lab.now.p[4], loss: lab.now.loss, score: lab.now.logits[4] })")
+    now = page.evaluate("({ p: lab.pass.p[4], loss: lab.pass.loss, score: lab.pass.logits[4] })")
     box = sliders.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 3
     page.mouse.move(x, y)
@@ -438,7 +438,7 @@ def test_the_first_screen_asks_one_thing_and_the_rest_waits_for_the_answer(openi
     page.mouse.move(x, y - 30)
     said = sliders.get_attribute("aria-valuetext")
     score, loss = float(said.split(";")[0]), float(said.rpartition(" ")[2])
-    logits = arrays(page, "lab.now")["logits"].copy()
+    logits = arrays(page, "lab.pass")["logits"].copy()
     logits[4] = score
     assert score > now["score"] + 5
     assert loss == pytest.approx(np.log(np.exp(logits).sum()) - logits[4], rel=0.05)  # three digits of the score
@@ -446,7 +446,7 @@ def test_the_first_screen_asks_one_thing_and_the_rest_waits_for_the_answer(openi
     page.mouse.up()
     assert text(page, "#question").startswith("Up: p of 4 went from <0.1% to ")
     assert f"the loss fell from {now['loss']:.3g} to {loss}" in text(page, "#question")
-    assert text(page, "#answer") == "2" and arrays(page, "lab.now")["logits"][4] == now["score"]  # it was a question
+    assert text(page, "#answer") == "2" and arrays(page, "lab.pass")["logits"][4] == now["score"]  # it was a question
     shown = [part for part in ASKED_LATER if page.locator(part).first.is_visible()]
     assert shown == [part for part in ASKED_LATER if part != ".own-line"]  # which only the site has
     assert page.locator(".primary:visible").all_inner_texts() == ["Take a step"]

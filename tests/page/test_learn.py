@@ -97,10 +97,10 @@ def test_it_reads_over_85_percent_before_it_pauses_while_one_draws(committed):
     page.locator("#start").click()
     page.evaluate("penTo(pad2, 'pointerdown', 0.1, 0.2)")
     answered = """async (n) => {
-        const { x } = lab.now;
+        const { x } = lab.pass;
         penTo(pad2, "pointermove", 0.1 + n / 17, 0.2 + n / 20);
         await new Promise((done) => requestAnimationFrame(done));
-        return lab.now.x !== x;
+        return lab.pass.x !== x;
     }"""
     assert all(page.evaluate(answered, n + 1) for n in range(10))
     page.evaluate("penTo(pad2, 'pointerup', 0.8, 0.7)")
@@ -280,7 +280,7 @@ def test_the_network_that_learns_here_can_be_looked_into_above(page):
         above, run = weights(page), text(page, "#inside .run")
         assert all(np.array_equal(p, above[name]) for name, p in weights(page, f"{TRAINING}.model").items())
         assert text(page, "#answer") == text(page, "#new-answer") and run == text(page, "#run")
-        assert page.evaluate("[...lab.learning.p].join() === [...lab.now.p].join()")
+        assert page.evaluate("[...lab.learning.p].join() === [...lab.pass.p].join()")
         return run
 
     page.evaluate("lab.pick(0); for (let n = 0; n < 20; n++) lab.learning.takeStep(); lab.learning.show()")

@@ -50,7 +50,7 @@ def test_a_network_of_ones_own_is_numpys(page, mnist, hidden, pixels):
     assert text(page, "#f-a1 .note").startswith(f"activations: {hidden} hidden unit")
     for n in range(5):
         page.evaluate("n => lab.pick(n)", n)
-        logits = arrays(page, "({logits: lab.now.logits})")["logits"]
+        logits = arrays(page, "({logits: lab.pass.logits})")["logits"]
         x = as_input(mnist.test_images[n : n + 1], pixels, "float32")
         assert relative_difference(logits, model.forward(x).ravel()) < 1e-6
     assert all(np.array_equal(p, model.params[name]) for name, p in weights(page).items())
@@ -112,8 +112,8 @@ def test_an_address_holds_a_drawing_or_settings_and_nothing_in_it_is_trusted(own
     own.evaluate("lab.learning.set({ lr: 2, hidden: 1, init: 'he', seed: 7, mistakes: ['mask', 'mean'] })")
     shared, settings = own.evaluate("[location.hash, JSON.stringify(lab.state.settings.value)]")
     own.locator("button", has_text="Link to these settings").click()
-    held = own.evaluate("lab.inAddress(location.hash).settings")
-    assert held == json.loads(settings) and own.evaluate("lab.inAddress('').settings") is None
+    held = own.evaluate("lab.parseAddress(location.hash).settings")
+    assert held == json.loads(settings) and own.evaluate("lab.parseAddress('').settings") is None
     own.goto("about:blank")
     own.goto(f"{small_page}{shared}")
     own.wait_for_selector(READY, state="attached")
@@ -124,9 +124,9 @@ def test_an_address_holds_a_drawing_or_settings_and_nothing_in_it_is_trusted(own
         "#lr=0.1&batch=32&hidden=32&init=he&seed=1e400", "#lr=__proto__&batch=32&hidden=32&init=he&seed=1",
         "#lr=0.1&batch=32&hidden=32&init=constructor&seed=1", "#is=4", "#%",
     ):  # fmt: skip
-        found = own.evaluate("(hash) => lab.inAddress(hash)", nonsense)
+        found = own.evaluate("(hash) => lab.parseAddress(hash)", nonsense)
         assert {*found} <= {"line"}, nonsense
         own.evaluate("(hash) => (location.hash = hash, drawn())", nonsense)
     assert text(own, "#answer") == answer and own.evaluate("lab.state.stage.value") == -1
     odd = "#lr=0.1&batch=32&hidden=32&init=he&seed=3&broken=mask constructor"
-    assert own.evaluate("(hash) => lab.inAddress(hash).settings.mistakes", odd) == ["mask"]
+    assert own.evaluate("(hash) => lab.parseAddress(hash).settings.mistakes", odd) == ["mask"]

@@ -43,14 +43,14 @@ def test_a_digit_forwards_and_backwards(page, mnist):
         seen = page.evaluate("n => (lab.pick(n), [...lab.tests[n].pixels])", n)
         assert seen == mnist.test_images[n].ravel().tolist()
         for y in (label, (label + 1 + n % 9) % 10):
-            loss = page.evaluate("y => (lab.setLabel(y), lab.now.loss)", y)
+            loss = page.evaluate("y => (lab.setLabel(y), lab.pass.loss)", y)
             logits = model.forward(x[np.newaxis])
             numpys_loss, dlogits = softmax_cross_entropy(logits, np.array([y]))
             numpys = {f"d{name}": dp for name, dp in model.backward(dlogits).items()}
             numpys |= {name: getattr(model, name) for name in ("x", "z1", "a1", "da1", "dz1")}
             numpys |= {"logits": logits, "p": softmax(logits), "dlogits": dlogits}
             assert loss == pytest.approx(numpys_loss, rel=1e-4)
-            now = arrays(page, "lab.now")
+            now = arrays(page, "lab.pass")
             assert now.keys() == numpys.keys()
             for name, mine in now.items():
                 assert relative_difference(mine, numpys[name].ravel()) < 1e-4, name
@@ -59,7 +59,7 @@ def test_a_digit_forwards_and_backwards(page, mnist):
 def test_undo_and_reset_restore_every_bit(page):
 
     def state():
-        return {name: p.tobytes() for name, p in weights(page).items()}, page.evaluate("lab.now.loss")
+        return {name: p.tobytes() for name, p in weights(page).items()}, page.evaluate("lab.pass.loss")
 
     page.evaluate("lab.pick(3); lab.setLabel(5)")
     states = [state()]
@@ -73,13 +73,14 @@ def test_undo_and_reset_restore_every_bit(page):
     assert page.locator("#undo").is_disabled() and text(page, "#steps").startswith("No steps yet")
     page.evaluate("lab.learn(1)")
     page.locator("#reset").click()
-    assert page.evaluate("lab.state.params.value === lab.state.shown.value.params")
+    assert page.evaluate("lab.state.params.value === lab.state.originalNetwork.value.params")
 
 
 @pytest.mark.slow
 def test_undo_goes_back_as_many_presses_as_the_page_says(committed):
     """And that are not more than memory holds."""
-    committed.evaluate("lab.showNetwork({ ...lab.state.shown.value, pixels: 'unit' })")  # paper is 0, and costs nothing
+    # Paper is 0, and costs nothing.
+    committed.evaluate("lab.showNetwork({ ...lab.state.originalNetwork.value, pixels: 'unit' })")
     committed.evaluate("lab.pick(3); for (let n = 0; n < 23; n++) lab.learn(1)")
     presses = int(re.search(r"Undo goes back (\d+) presses", text(committed, "#steps"))[1])
     committed.evaluate("presses => { for (let n = 0; n < presses; n++) undo.click(); }", presses)
@@ -90,14 +91,14 @@ def test_undo_goes_back_as_many_presses_as_the_page_says(committed):
 def test_what_steps_have_changed_inside_is_numpys(page):
     """What each unit adds to the score of the true digit, and of its rival: before the steps, and now."""
     page.evaluate("lab.reset(); lab.pick(3); lab.learn(1, 0.01); lab.setLabel(5)")  # that one is on another digit
-    x = arrays(page, "lab.now")["x"][np.newaxis]
-    before, p = twin(weights(page)), arrays(page, "lab.now")["p"]
+    x = arrays(page, "lab.pass")["x"][np.newaxis]
+    before, p = twin(weights(page)), arrays(page, "lab.pass")["p"]
     rival = next(k for k in np.argsort(-p, kind="stable").tolist() if k != 5)
     page.evaluate("lab.learn(3, 0.01)")
     page.locator("#changed").scroll_into_view_if_needed()
     until(lambda: text(page, "#changed-words").startswith("3 steps on this digit"))
-    now = arrays(page, "lab.now")
-    assert page.evaluate("lab.now.most") == np.argsort(-np.abs(now["dz1"]), kind="stable")[:12].tolist()
+    now = arrays(page, "lab.pass")
+    assert page.evaluate("lab.pass.most") == np.argsort(-np.abs(now["dz1"]), kind="stable")[:12].tolist()
     after, added = twin(weights(page)), []
     scores = [model.forward(x)[0, [5, rival]] for model in (before, after)]
     said = [float(v) for v in re.findall(r"from (\S+) to (\S*\d)", text(page, "#changed-words")) for v in v]
@@ -178,13 +179,13 @@ def test_it_opens_on_a_misread_digit_and_steps_turn_the_answer(committed):
     assert int(truth) == page.evaluate("n => lab.tests.find((test) => test.number === n).label", int(number))
     assert text(page, "#verdict") == f"Wrong: it is a {truth}."
     assert text(page, "#meant [aria-checked=true]") == truth != text(page, "#answer")
-    now = arrays(page, "lab.now")
+    now = arrays(page, "lab.pass")
     gradients = ("dW2", "db2", "da1", "dz1", "dW1", "db1")
     assert all(np.abs(now[name]).max() > 1e-3 for name in gradients)  # every picture has something to say
-    loss = [page.evaluate("lab.now.loss")]
+    loss = [page.evaluate("lab.pass.loss")]
     while "changed its mind" not in text(page, "#teach-words"):
         page.locator("#teach").click()
-        loss.append(page.evaluate("lab.now.loss"))
+        loss.append(page.evaluate("lab.pass.loss"))
         assert len(loss) < 4, "the best moment of the page comes too late"
     assert loss[0] > 1 and all(after < before for before, after in pairwise(loss))
     assert page.locator("#trail li").count() == min(len(loss), 5)
@@ -241,7 +242,7 @@ def test_the_lines_of_mlp_np_light_up_one_after_the_other(page):
 
 
 def test_every_kind_of_number_can_be_pointed_at(page):
-    off = "lab.tests.findIndex((_, n) => (lab.pick(n), lab.now.z1[17] <= 0))"
+    off = "lab.tests.findIndex((_, n) => (lab.pick(n), lab.pass.z1[17] <= 0))"
     page.evaluate(f"lab.pick({off}); lab.setLabel(6); lab.learn(2)")
     found = page.evaluate(
         """async () => {
@@ -268,7 +269,7 @@ def test_every_kind_of_number_can_be_pointed_at(page):
     cell = canvas.bounding_box()["width"] / 7  # 48 units stand in rows of 7
     canvas.hover(position={"x": 3.4 * cell, "y": 2.4 * cell})
     said = re.fullmatch(r"dz1\[17\] = 0 = da1\[17\] \* \(z1\[17\] > 0\) = (\S+) \* 0", text(page, "#said"))
-    assert float(said[1]) == pytest.approx(page.evaluate("lab.now.da1[17]"), rel=0.01)
+    assert float(said[1]) == pytest.approx(page.evaluate("lab.pass.da1[17]"), rel=0.01)
 
 
 @pytest.mark.slow
@@ -349,23 +350,24 @@ def test_nothing_stays_stale_whatever_one_does(page):
                 },
             ];
             const { mean, std } = JSON.parse(network.textContent);
-            while (!lab.state.started.value) await drawn();
+            while (!lab.state.hasOpened.value) await drawn();
             for (let n = 0; n < count; n++) {
                 const act = any(acts);
                 await act();
                 lab.learning.pause();
-                lab.state.playing.value = false;
-                lab.state.share.value = 1;
+                lab.state.isPlaying.value = false;
+                lab.state.wireProgress.value = 1;
                 for (let n = 0; n < 2; n++) await drawn();
                 const pixels = lab.pixels(), reader = new lab.model.constructor(lab.model.params);
                 const logits = reader.forward(Float64Array.from(pixels, (v) => (v / 255 - mean) / std));
                 const right = pixels.some((v) => v) ? String(logits.indexOf(Math.max(...logits))) : "–";
-                const away = logits.some((z, k) => Math.abs(z - lab.now.logits[k]) > 1e-9);
+                const away = logits.some((z, k) => Math.abs(z - lab.pass.logits[k]) > 1e-9);
                 const odd = /NaN|undefined|Infinity|has failed/.exec(document.body.innerText);
                 if (away || odd || answer.textContent !== right) return `${act} (${n}): ${away}, ${odd}`;
                 const before = look();
                 lab.show();
-                lab.state.dark.value = !lab.state.dark.value; // what is in view is painted anew, in the same colours
+                // What is in view is painted anew, in the same colours.
+                lab.state.isDark.value = !lab.state.isDark.value;
                 await null;
                 const after = look(), at = after.findIndex((part, m) => part !== before[m]);
                 if (at >= 0) return `${act} (${n}): ${before[at]} is ${after[at]} when shown anew`.slice(0, 999);
@@ -379,11 +381,11 @@ def test_nothing_stays_stale_whatever_one_does(page):
 
 def test_a_part_that_fails_stops_no_other(page):
     page.evaluate("addEventListener('error', (event) => event.preventDefault(), { once: true })")
-    page.evaluate("() => { try { lab.state.nudged.value = 9; } catch {} }")  # there are three kinds of them
+    page.evaluate("() => { try { lab.state.nudgedNumber.value = 9; } catch {} }")  # there are three kinds of them
     page.evaluate("lab.pick(3)")
     assert text(page, "[data-show=Nudge]").startswith("This part has failed.")
     assert text(page, "#pad-note").startswith("Test image 3,")
-    assert text(page, "#answer") == str(page.evaluate("lab.now.answer"))
+    assert text(page, "#answer") == str(page.evaluate("lab.pass.answer"))
     reload(page)  # as other tests expect it
 
 
@@ -425,7 +427,8 @@ def test_nothing_is_said_of_another_network_or_of_what_is_not_there(page):
     page.evaluate("lab.showNetwork(); lab.learning.set({ init: 'he', mistakes: ['zeros'] }); lab.learning.lookInside()")
     page.evaluate("lab.pick(3); lab.learn(2)")  # no unit is on
     assert text(page, "#changed-words").startswith("No unit was on, so 2 steps on this digit moved nothing but")
-    page.evaluate("lab.learning.set({ mistakes: [] }); lab.showNetwork({ ...lab.state.shown.value, pixels: 'raw' })")
+    page.evaluate("lab.learning.set({ mistakes: [] })")
+    page.evaluate("lab.showNetwork({ ...lab.state.originalNetwork.value, pixels: 'raw' })")
     assert "set lr to 0.00001," in text(page, "#one-step .wide-note")
     page.evaluate("lab.showNetwork()")
     page.locator(".clear").first.click()
@@ -473,7 +476,7 @@ def test_what_speaks_for_a_digit_and_the_wires_that_are_drawn_are_numpys(page, m
         assert numbers == ([drawn, 794 * 48] if drawn else [])
         return left, right
 
-    k = page.evaluate("lab.now.answer")
+    k = page.evaluate("lab.pass.answer")
     left, right = wires()
     speak = np.sort(np.r_[np.sort(spoken[spoken[:, k] > 0, k])[-6:], np.sort(spoken[spoken[:, k] < 0, k])[:6]])
     assert np.sort([v for *_, v in right]) == pytest.approx(speak)
@@ -486,7 +489,7 @@ def test_what_speaks_for_a_digit_and_the_wires_that_are_drawn_are_numpys(page, m
             page.locator(f"#code [data-stage={line}]").first.click()
             wires()
         canvas.hover(position={"x": 60, "y": 60})
-        unit = page.evaluate("lab.state.hovered.value.at.j")
+        unit = page.evaluate("lab.state.hoveredNumber.value.at.j")
         left, right = wires()  # at a line, too, they are those of the unit pointed at
         assert {j for _, j, _ in left} == {j for j, _, _ in right} == {unit}
         assert f"unit {unit}" in text(page, "#wires-note")
@@ -532,10 +535,10 @@ def test_every_step_of_teaching_a_wrong_name_shows(committed):
             """async (picked) => {
                 lab.reset();
                 lab.pick(picked);
-                const wrong = (lab.now.answer + 5) % 10, seen = [[0, ""]];
+                const wrong = (lab.pass.answer + 5) % 10, seen = [[0, ""]];
                 lab.setLabel(wrong);
                 await null;
-                while (lab.now.answer !== wrong) {
+                while (lab.pass.answer !== wrong) {
                     teach.click();
                     await null; // then it is shown
                     const bar = document.querySelector("#way i");
@@ -630,9 +633,9 @@ def test_all_of_it_by_keyboard(page):
     assert text(page, "#said").startswith("a1[7] = ")  # the last would have left the grid
     press("#label button:nth-child(7)", "ArrowLeft")
     assert text(page, "#label [aria-checked=true]") == "5"
-    loss = page.evaluate("lab.now.loss")
+    loss = page.evaluate("lab.pass.loss")
     press("#step", "Enter")
-    assert page.evaluate("lab.now.loss") < loss
+    assert page.evaluate("lab.pass.loss") < loss
     press("#code [data-stage]", "Enter")
     assert text(page, "#stage-line").startswith("self.x = x")
     page.keyboard.press("Escape")

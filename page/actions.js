@@ -1,64 +1,74 @@
 /* What a reader does: each act changes the state, and nothing else. */
 
 import { batch } from "@preact/signals";
-
-import { carried, tests } from "./given.js";
 import { sgdStep } from "./mlp.js";
-import { empty, hidden, input, passOf, pixels, rate, sizesOf } from "./passes.js";
+import { pretrained, tests } from "./page_data.js";
+import { computePass, computeSizes, hidden, input, isEmpty, pixels, rate } from "./passes.js";
 import * as state from "./state.js";
 
-const { digit, held, hovered, kept, label, lastUnit, params, past, shown, steps } = state;
+const {
+  digit,
+  focusedNumber,
+  hoveredNumber,
+  stepUndoStack,
+  label,
+  lastUnit,
+  params,
+  digitUndoStack,
+  originalNetwork,
+  steps,
+} = state;
 
 // --- What is pointed at ----------------------------------------------------------------------------------------------
 
 const NUDGED = ["x", "W1", "z1", "a1", "W2", "logits"];
 
 /** A number: `signal` is `hovered` or `held`. */
-export function point(signal, name, at) {
+export function point(signal, name, indices) {
   batch(() => {
-    signal.value = { name, at };
-    if (at.j !== undefined) lastUnit.value = at.j;
-    if (signal === held && NUDGED.includes(name)) state.nudged.value = { name, at };
+    signal.value = { name, at: indices };
+    if (indices.j !== undefined) lastUnit.value = indices.j;
+    if (signal === focusedNumber && NUDGED.includes(name)) state.nudgedNumber.value = { name, at: indices };
   });
 }
 
 /** Nothing is pointed at any more. */
-export function letGo() {
+export function clearFocus() {
   batch(() => {
-    hovered.value = held.value = null;
+    hoveredNumber.value = focusedNumber.value = null;
   });
 }
 
 // --- The digit -------------------------------------------------------------------------------------------------------
 
 /** Put something else on the pad. What was there can be taken back. */
-export function put(next, itsLabel = null) {
+export function setDigit(next, newLabel = null) {
   batch(() => {
-    past.value = [...past.value, [digit.value, label.value]].slice(-50);
-    openWith(next, itsLabel);
+    digitUndoStack.value = [...digitUndoStack.value, [digit.value, label.value]].slice(-50);
+    openWith(next, newLabel);
   });
 }
 
 /** Put something else on the pad, where nothing was before that could be taken back. */
-export function openWith(next, itsLabel) {
+export function openWith(next, newLabel) {
   batch(() => {
     digit.value = next;
-    label.value = itsLabel;
+    label.value = newLabel;
     lastUnit.value = null;
-    letGo();
+    clearFocus();
   });
 }
 
-export const pick = (n) => put({ picked: n, base: null, strokes: [] }, tests[n].label);
-export const clear = () => put({ picked: null, base: null, strokes: [] });
-export const draw = (strokes) => put({ picked: null, base: null, strokes });
+export const pick = (n) => setDigit({ picked: n, base: null, strokes: [] }, tests[n].label);
+export const clear = () => setDigit({ picked: null, base: null, strokes: [] });
+export const draw = (strokes) => setDigit({ picked: null, base: null, strokes });
 
 /** Begin a stroke there, over what is on the pad. A digit that somebody has named keeps its name. */
 export function beginStroke(start) {
   const { picked, base, strokes } = digit.value,
-    over = { picked: null, strokes: [...strokes, [start]] };
-  if (picked === null) put({ ...over, base }, label.value);
-  else put({ ...over, base: tests[picked].pixels });
+    drawing = { picked: null, strokes: [...strokes, [start]] };
+  if (picked === null) setDigit({ ...drawing, base }, label.value);
+  else setDigit({ ...drawing, base: tests[picked].pixels });
 }
 
 /** Go on with it, to these points [x, y]. */
@@ -68,17 +78,17 @@ export function extendStroke(points) {
   digit.value = { ...digit.value, strokes: [...strokes.slice(0, -1), [...strokes.at(-1), ...points]] };
 }
 
-export function takeBack() {
-  if (!past.value.length) return;
+export function undoDigit() {
+  if (!digitUndoStack.value.length) return;
   batch(() => {
-    const [last, itsLabel] = past.value.at(-1);
-    past.value = past.value.slice(0, -1);
-    openWith(last, itsLabel);
+    const [lastDigit, newLabel] = digitUndoStack.value.at(-1);
+    digitUndoStack.value = digitUndoStack.value.slice(0, -1);
+    openWith(lastDigit, newLabel);
   });
 }
 
 export function setLabel(k) {
-  if (!empty.value) label.value = k;
+  if (!isEmpty.value) label.value = k;
 }
 
 // --- Steps -----------------------------------------------------------------------------------------------------------
@@ -88,55 +98,67 @@ const UNDOABLE = 8e6; // numbers: the weights before each of the last presses (2
 const copy = (params) => Object.fromEntries(Object.entries(params).map(([name, p]) => [name, p.slice()]));
 
 /** Take steps on the digit at hand. own: the derivatives of the first one, where they are the reader's: {dW1, db1, dW2, db2}. */
-export function learn(count, lr = rate.value, own) {
-  if (empty.value || label.value === null) return; // nothing, or nobody has said which digit it is
+export function learn(count, lr = rate.value, ownDerivatives) {
+  if (isEmpty.value || label.value === null) return; // nothing, or nobody has said which digit it is
   const presses = Math.ceil(UNDOABLE / (795 * hidden.value + 10)); // 784 H + H + 10 H + 10 numbers each
   const x = input(pixels.value),
     weights = copy(params.value),
-    taken = [];
+    newSteps = [];
   for (let n = 0; n < count; n++) {
-    const now = passOf(weights, x, label.value),
-      { y, a1, logits, p, loss, dz1 } = now;
-    const { dW1, db1, dW2, db2 } = (n === 0 && own) || now;
-    taken.push({ digit: digit.value, first: n === 0, lr, x, y, a1, logits, p, loss, dz1, sizes: sizesOf(now) });
+    const pass = computePass(weights, x, label.value),
+      { y, a1, logits, p, loss, dz1 } = pass;
+    const { dW1, db1, dW2, db2 } = (n === 0 && ownDerivatives) || pass;
+    newSteps.push({
+      digit: digit.value,
+      first: n === 0,
+      lr,
+      x,
+      y,
+      a1,
+      logits,
+      p,
+      loss,
+      dz1,
+      sizes: computeSizes(pass),
+    });
     sgdStep(weights, { W1: dW1, b1: db1, W2: dW2, b2: db2 }, lr);
   }
   batch(() => {
-    kept.value = [...kept.value, { params: params.value, steps: steps.value }].slice(-presses);
-    steps.value = [...steps.value, ...taken];
+    stepUndoStack.value = [...stepUndoStack.value, { params: params.value, steps: steps.value }].slice(-presses);
+    steps.value = [...steps.value, ...newSteps];
     params.value = weights;
-    state.following.value = false; // this one goes its own way now
+    state.isFollowingTraining.value = false; // this one goes its own way now
   });
 }
 
 /** Take back what the last press of a button did. */
 export function undo() {
-  const last = kept.value.at(-1);
+  const last = stepUndoStack.value.at(-1);
   if (!last) return;
   batch(() => {
-    kept.value = kept.value.slice(0, -1);
+    stepUndoStack.value = stepUndoStack.value.slice(0, -1);
     ({ params: params.value, steps: steps.value } = last);
   });
 }
 
 export function reset() {
   batch(() => {
-    steps.value = kept.value = [];
-    params.value = shown.value.params;
+    steps.value = stepUndoStack.value = [];
+    params.value = originalNetwork.value.params;
   });
 }
 
 // --- The network -----------------------------------------------------------------------------------------------------
 
 /** Show this network from now on: {params, pixels, run}. */
-export function showNetwork(network = carried) {
+export function showNetwork(network = pretrained) {
   batch(() => {
-    state.following.value = false;
-    shown.value = network;
+    state.isFollowingTraining.value = false;
+    originalNetwork.value = network;
     state.stage.value = -1;
     lastUnit.value = null;
-    state.nudged.value = 0;
-    letGo();
+    state.nudgedNumber.value = 0;
+    clearFocus();
     reset();
   });
 }
@@ -144,15 +166,15 @@ export function showNetwork(network = carried) {
 /** The network that is shown has learned: the same from now on, without the steps that were taken here. */
 export function showNext(network) {
   batch(() => {
-    shown.value = network;
+    originalNetwork.value = network;
     reset();
   });
 }
 
-let announcing; // the timer of what is said next
+let announceTimer; // the timer of what is said next
 
 /** Have a screen reader say this, unless something else follows at once. */
 export function announce(words) {
-  clearTimeout(announcing);
-  announcing = setTimeout(() => (state.announced.value = words), 300);
+  clearTimeout(announceTimer);
+  announceTimer = setTimeout(() => (state.announcement.value = words), 300);
 }

@@ -9,25 +9,25 @@ const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], Arrow
     axes, at `lead`, its first indices, and from `corner` on. furthest: [row, column] in that part of the entry that is furthest
     off, where both have the same shape. isShut: it would tell the answer. */
 export function Both({ name, lead, corner, axes, mine, right, furthest, isShut }) {
-  const at = useSignal(furthest);
+  const pointed = useSignal(furthest);
   if (isShut) return <p class="note">After the first hint you can see your {name} beside the right one.</p>;
-  const most = Math.max(...[mine, right].flat(2).map(Math.abs)) || 1;
+  const largest = Math.max(...[mine, right].flat(2).map(Math.abs)) || 1;
   const move = (event) => {
     const [down, across] = ARROWS[event.key] ?? [];
-    if (down === undefined || !at.value) return;
+    if (down === undefined || !pointed.value) return;
     event.preventDefault();
-    const [row, column] = [at.value[0] + down, at.value[1] + across];
-    if (right[row]?.[column] !== undefined) at.value = [row, column];
+    const [row, column] = [pointed.value[0] + down, pointed.value[1] + across];
+    if (right[row]?.[column] !== undefined) pointed.value = [row, column];
   };
   return (
     <details class="both">
       <summary>See both</summary>
       <div class="grids" role="group" aria-label={`${name}, yours and the right one`} tabIndex={0} onKeyDown={move}>
-        <Grid words={`your ${name}`} rows={mine} {...{ most, at, furthest }} />
-        <Grid words={`the right ${name}`} rows={right} {...{ most, at, furthest }} />
+        <Grid words={`your ${name}`} rows={mine} {...{ most: largest, at: pointed, furthest }} />
+        <Grid words={`the right ${name}`} rows={right} {...{ most: largest, at: pointed, furthest }} />
       </div>
-      {at.value ? (
-        <Entry {...{ name, lead, corner, axes, mine, right, furthest }} at={at.value} />
+      {pointed.value ? (
+        <Entry {...{ name, lead, corner, axes, mine, right, furthest }} at={pointed.value} />
       ) : (
         <p class="note">Their shapes differ.</p>
       )}
@@ -37,19 +37,20 @@ export function Both({ name, lead, corner, axes, mine, right, furthest, isShut }
 
 function Entry({ name, lead, corner, axes, mine, right, furthest, at }) {
   const [row, column] = at,
-    [yours, wanted] = [mine[row][column], right[row][column]];
-  const where = axes ? `[${[...lead, corner[0] + row, corner[1] + column].slice(-axes).join(", ")}]` : "";
+    [yours, correct] = [mine[row][column], right[row][column]];
+  const indexText = axes ? `[${[...lead, corner[0] + row, corner[1] + column].slice(-axes).join(", ")}]` : "";
   const isFurthest = at.join() === furthest.join();
   return (
     <p class="note" aria-live="polite">
-      <code>{`${name}${where}`}</code>
-      {isFurthest && axes > 0 && ", the furthest off"}: yours is {said(yours)}, the right one {said(wanted)}
-      {yours !== null && `, the difference ${text(yours - wanted)}`}.
+      <code>{`${name}${indexText}`}</code>
+      {isFurthest && axes > 0 && ", the furthest off"}: yours is {formatNumber(yours)}, the right one{" "}
+      {formatNumber(correct)}
+      {yours !== null && `, the difference ${text(yours - correct)}`}.
     </p>
   );
 }
 
-const said = (v) => (v === null ? "no finite number" : text(v));
+const formatNumber = (v) => (v === null ? "no finite number" : text(v));
 
 const Grid = ({ words, rows, most, at, furthest }) => (
   <table>
@@ -67,7 +68,7 @@ const Grid = ({ words, rows, most, at, furthest }) => (
                 style={{ background: v === null ? null : colour(v / most) }}
                 onPointerEnter={() => furthest && (at.value = [r, c])}
               >
-                <span class="unseen">{said(v)}</span>
+                <span class="unseen">{formatNumber(v)}</span>
               </td>
             );
           })}

@@ -1,10 +1,10 @@
 /* Where a browser keeps nothing: that is said, and the work can be downloaded. */
 
 import { useMemo } from "preact/hooks";
-import { save } from "./hand.jsx";
-import { Said, Told } from "./show.jsx";
+import { Message, Outcome } from "./show.jsx";
 import { Task } from "./task.js";
-import { folder, isKept, work } from "./work.js";
+import { save } from "./transfer.jsx";
+import { folder, isStored, work } from "./work.js";
 
 export async function download(python) {
   const { files } = await python.ask("pack", {}, folder(work.value));
@@ -14,20 +14,20 @@ export async function download(python) {
 }
 
 /** A task with the learner's file, and where it says what became of it. */
-export function useFile(python, what) {
-  const task = useMemo(() => new Task(python, what), [python, what]);
+export function useFile(python, purpose) {
+  const task = useMemo(() => new Task(python, purpose), [python, purpose]);
   const Status = () => (
     <div class="note" role="status">
-      <Told task={task}>{(words) => <Said text={words} />}</Told>
+      <Outcome task={task}>{(words) => <Message text={words} />}</Outcome>
     </div>
   );
   return [task, useMemo(() => Status, [task])];
 }
 
 /** Where a browser keeps nothing, that is said wherever something is written. */
-export const Unkept = ({ python }) => {
+export const StorageWarning = ({ python }) => {
   const [task, Status] = useFile(python, "your download");
-  if (isKept.value) return null;
+  if (isStored.value) return null;
   return (
     <div class="unkept">
       <p>

@@ -2,10 +2,10 @@
    disk holds all of it; on the site, the network and the images are files of their own, which the browser keeps. */
 
 import { signal } from "@preact/signals";
-import { fetchFile } from "./lessons/fetched.js";
+import { fetchFile } from "./lessons/fetch.js";
 
 export const isOnSite = "site" in document.documentElement.dataset; // as page/site.py puts it there
-export const given = JSON.parse(document.getElementById("network").textContent);
+export const pageData = JSON.parse(document.getElementById("network").textContent);
 
 /** The bytes of one of its packs. */
 async function unpack({ packed, address, integrity }) {
@@ -18,10 +18,10 @@ async function unpack({ packed, address, integrity }) {
 
 /** take(Type, count): the next numbers of a pack, an array of that type. */
 function reader(buffer) {
-  let at = 0;
+  let offset = 0;
   return (Type, count) => {
-    const numbers = new Type(buffer, at, count);
-    at += numbers.byteLength;
+    const numbers = new Type(buffer, offset, count);
+    offset += numbers.byteLength;
     return numbers;
   };
 }
@@ -30,7 +30,7 @@ const takeImages = (take, labels) => labels.map((label) => ({ label, pixels: tak
 
 /** The network, {name: Float32Array}, and the images to pick from. A weight is a whole number times its scale. */
 function readNetwork(buffer) {
-  const { hidden } = given,
+  const { hidden } = pageData,
     take = reader(buffer);
   const scales = {};
   for (const [name, count] of Object.entries({ W1: hidden, b1: 1, W2: 1, b2: 1 }))
@@ -41,12 +41,12 @@ function readNetwork(buffer) {
   for (const [name, scale] of Object.entries(scales)) {
     params[name] = Float32Array.from(whole[name], (n, i) => n * scale[i % scale.length]);
   }
-  return { params, images: takeImages(take, given.labels) };
+  return { params, images: takeImages(take, pageData.labels) };
 }
 
 async function load() {
   try {
-    return readNetwork(await unpack(given.network));
+    return readNetwork(await unpack(pageData.network));
   } catch (error) {
     document.getElementById("starting").textContent = "The network could not be loaded. Load this page again.";
     throw error;
@@ -54,29 +54,29 @@ async function load() {
 }
 
 const { params, images } = await load();
-export const carried = { params, pixels: given.pixels, run: given.run };
-export const tests = images.map((test, n) => ({ ...test, number: given.numbers[n] })); // to pick from
+export const pretrained = { params, pixels: pageData.pixels, run: pageData.run };
+export const tests = images.map((test, n) => ({ ...test, number: pageData.numbers[n] })); // to pick from
 
 /** {training, testing}: the images that a new network learns from, and those that test it; null until they are here. */
 export const lessonImages = signal(null);
-let coming;
+let download;
 
 /** Load them, at most once at a time. */
 export function loadLessonImages() {
-  coming ??= unpack(given.images)
+  download ??= unpack(pageData.images)
     .then((buffer) => {
       const take = reader(buffer);
-      const training = takeImages(take, given.trainingLabels);
-      lessonImages.value = { training, testing: takeImages(take, given.testingLabels) };
+      const training = takeImages(take, pageData.trainingLabels);
+      lessonImages.value = { training, testing: takeImages(take, pageData.testingLabels) };
     })
-    .finally(() => (coming = null));
-  return coming;
+    .finally(() => (download = null));
+  return download;
 }
 if (!isOnSite) await loadLessonImages();
 
 /** Pixels 0 to 255 as the input of a network that takes them `as` "standardised", "unit" or "raw": data.as_input. */
 export function asInput(pixels, as) {
-  const { mean, std } = given;
+  const { mean, std } = pageData;
   const scale = { standardised: (v) => (v - 255 * mean) / (255 * std), unit: (v) => v / 255, raw: (v) => v };
   return new Float64Array(pixels).map(scale[as]);
 }

@@ -5,41 +5,41 @@ import { effect, signal } from "@preact/signals";
 const FORMAT = 1; // of all that is kept here; raise it when something gets another shape. (The learner's work is in work.js.)
 const KEPT = "kept ",
   PREFIX = `${KEPT}${FORMAT} `;
-const all = new Map();
+const signals = new Map();
 
 /** The signal of what is kept under this name, or null; it is kept from then on whenever it changes. isRight(found): whether
     what was found can be shown. where: "sessionStorage" forgets it when the tab is closed. What failed is not kept. */
-export function kept(name, isRight = () => true, where = "localStorage") {
-  if (all.has(name)) return all.get(name);
+export function storedSignal(name, isRight = () => true, where = "localStorage") {
+  if (signals.has(name)) return signals.get(name);
   const value = signal(null),
     key = PREFIX + name;
   let text = null; // of it, as it is kept
-  const read = () => {
+  const readStorage = () => {
     try {
-      const now = window[where].getItem(key);
-      if (now === text) return;
-      text = now;
-      const found = JSON.parse(now);
-      value.value = found && isRight(found) ? found : null;
+      const newText = window[where].getItem(key);
+      if (newText === text) return;
+      text = newText;
+      const parsed = JSON.parse(newText);
+      value.value = parsed && isRight(parsed) ? parsed : null;
     } catch {} // it keeps nothing, or something else
   };
-  read();
+  readStorage();
   effect(() => {
-    const now = value.value && !value.value.failed ? JSON.stringify(value.value) : null;
-    if (now === text) return;
-    text = now;
+    const newText = value.value && !value.value.failed ? JSON.stringify(value.value) : null;
+    if (newText === text) return;
+    text = newText;
     try {
-      if (now) window[where].setItem(key, now);
+      if (newText) window[where].setItem(key, newText);
       else window[where].removeItem(key);
     } catch {} // denied, or full: then it is gone with the page
   });
-  for (const event of ["storage", "pageshow"]) addEventListener(event, read);
-  all.set(name, value);
+  for (const event of ["storage", "pageshow"]) addEventListener(event, readStorage);
+  signals.set(name, value);
   return value;
 }
 
 /** Keep nothing of it any more. */
-export const forget = () => remove((name) => name.startsWith(KEPT));
+export const clearStorage = () => remove((name) => name.startsWith(KEPT));
 
 function remove(isIt) {
   for (const where of ["localStorage", "sessionStorage"]) {

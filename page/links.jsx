@@ -2,7 +2,7 @@
 
 import { effect } from "@preact/signals";
 
-import { isOnSite } from "./given.js";
+import { isOnSite } from "./page_data.js";
 import { $ } from "./picture.js";
 import { inView, section } from "./state.js";
 
@@ -38,11 +38,11 @@ export function Write({ exercise, words = "write it yourself", button, lesson = 
 
 /** See which section the reader is in, whether they are at the pad, and whether they learn from nothing; and there, whether
     its own button and pad are in the window. */
-export function watch() {
+export function watchSections() {
   const links = [...$("sections").querySelectorAll("a")];
   for (const { hash } of links) {
-    const seen = (entries) => entries.at(-1).isIntersecting && (section.value = hash.slice(1));
-    new IntersectionObserver(seen, { rootMargin: "-40% 0px -60% 0px" }).observe($(hash.slice(1)));
+    const observe = (entries) => entries.at(-1).isIntersecting && (section.value = hash.slice(1));
+    new IntersectionObserver(observe, { rootMargin: "-40% 0px -60% 0px" }).observe($(hash.slice(1)));
   }
   for (const [id, rootMargin] of [
     ["learn", "-50% 0px -50% 0px"],
@@ -50,8 +50,8 @@ export function watch() {
     ["start", "0px"],
     ["pad2", "0px"],
   ]) {
-    const seen = (entries) => (inView[id].value = entries.at(-1).isIntersecting);
-    new IntersectionObserver(seen, { rootMargin }).observe($(id));
+    const observe = (entries) => (inView[id].value = entries.at(-1).isIntersecting);
+    new IntersectionObserver(observe, { rootMargin }).observe($(id));
   }
   effect(() => {
     for (const link of links) {

@@ -4,15 +4,19 @@ import { effect } from "@preact/signals";
 import { hasPassed, work } from "./work.js";
 
 /** Keep the marks beside the links as they are: page/site.py has left the names of the exercises there. */
-export function showPath() {
+export function showProgress() {
   const links = [...document.querySelectorAll(".site [data-asks]")];
   effect(() => {
     for (const link of links) {
-      const asked = link.dataset.asks.split(" "),
-        passed = asked.filter((name) => hasPassed(work.value, { name })).length;
-      const isDone = passed === asked.length;
+      const exerciseNames = link.dataset.asks.split(" "),
+        passedCount = exerciseNames.filter((name) => hasPassed(work.value, { name })).length;
+      const isDone = passedCount === exerciseNames.length;
       link.classList.toggle("done", isDone);
-      link.querySelector("span").textContent = isDone ? " ✓" : passed ? ` ${passed}/${asked.length}` : "";
+      link.querySelector("span").textContent = isDone
+        ? " ✓"
+        : passedCount
+          ? ` ${passedCount}/${exerciseNames.length}`
+          : "";
     }
   });
 }

@@ -11,16 +11,16 @@ const heads = (looked) =>
 
 /** Of a digit: for each head a map of the patches that were there. asked: the digit, the first word. across: patches in a row. */
 export function Maps({ looked, asked, across }) {
-  const pointed = useSignal({}); // {key: of a head, place}
+  const pointedPatch = useSignal({}); // {key: of a head, place}
   const nameOf = (place) => (place === 0 ? `the ${asked} that you asked for` : `patch ${place}`);
-  const most = (weights) => top(weights.length, Math.min(MOST, weights.length), (place) => weights[place]);
+  const findLargest = (weights) => top(weights.length, Math.min(MOST, weights.length), (place) => weights[place]);
   const say = ({ weights, name }, first = []) => {
-    const places = [...new Set([...first, ...most(weights)])];
+    const places = [...new Set([...first, ...findLargest(weights)])];
     return `${name} looked at ${places.map((place) => `${nameOf(place)} (${percent(weights[place])})`).join(", ")}.`;
   };
-  const all = heads(looked),
-    { key, place } = pointed.value,
-    head = all.find((one) => one.key === key);
+  const allHeads = heads(looked),
+    { key, place } = pointedPatch.value,
+    head = allHeads.find((one) => one.key === key);
   return (
     <div class="looked">
       <p class="note">
@@ -28,16 +28,16 @@ export function Maps({ looked, asked, across }) {
         a map, or tap it, for the numbers.
       </p>
       <div class="maps">
-        {all.map((one) => (
+        {allHeads.map((one) => (
           <button
             key={one.key}
             type="button"
             class="map"
             aria-label={`${asked}: ${percent(one.weights[0])}. ${say(one)}`}
             aria-pressed={one.key === key}
-            onFocus={() => (pointed.value = { key: one.key })}
-            onClick={() => pointed.value.key !== one.key && (pointed.value = { key: one.key })}
-            onPointerMove={({ target }) => (pointed.value = { key: one.key, place: Number(target.dataset.place) })}
+            onFocus={() => (pointedPatch.value = { key: one.key })}
+            onClick={() => pointedPatch.value.key !== one.key && (pointedPatch.value = { key: one.key })}
+            onPointerMove={({ target }) => (pointedPatch.value = { key: one.key, place: Number(target.dataset.place) })}
           >
             <span class="patches">
               {Array.from({ length: across * across }, (_, i) => (
@@ -59,7 +59,7 @@ export function Maps({ looked, asked, across }) {
 }
 
 /** Of a letter of a text: the letters before it, tinted by what each head looked at. */
-export function Lines({ looked, before }) {
+export function Lines({ looked, earlier }) {
   return (
     <div class="looked">
       <p class="note">What each head looked at for it, and the most of it in numbers:</p>
@@ -70,14 +70,14 @@ export function Lines({ looked, before }) {
             {weights.map((share, place) => (
               <span key={place} title={percent(share)}>
                 <i style={{ opacity: share / Math.max(...weights) }} />
-                {visible(before[place])}
+                {visible(earlier[place])}
               </span>
             ))}
           </code>
           <span class="note">
             {top(weights.length, Math.min(MOST, weights.length), (place) => weights[place])
               .map(
-                (place) => `“${visible(before[place])}” ${percent(weights[place])} (${weights.length - place} before)`,
+                (place) => `“${visible(earlier[place])}” ${percent(weights[place])} (${weights.length - place} before)`,
               )
               .join(", ")}
           </span>
@@ -135,11 +135,11 @@ export function Letters({ names }) {
 
 function Letter({ name, word, likely, looked }) {
   const before = [...name.slice(0, looked[0][0].length - 1)];
-  const said = likely.map(([other, p]) => `${letterOf(other)} ${percent(p)}${other === word ? " (drawn)" : ""}`);
+  const words = likely.map(([other, p]) => `${letterOf(other)} ${percent(p)}${other === word ? " (drawn)" : ""}`);
   return (
     <>
       <p class="note">
-        After {before.length ? `“${before.join("")}”` : "the start"} it thought likely: {said.join(", ")}.
+        After {before.length ? `“${before.join("")}”` : "the start"} it thought likely: {words.join(", ")}.
       </p>
       <table class="heads" tabIndex={0}>
         <caption>What each head looked at for it</caption>

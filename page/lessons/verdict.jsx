@@ -1,22 +1,22 @@
 /* What the front page and the pages of the site show around a line: the buttons, what the marker said of it, and the hints. */
 
 import { useEffect, useRef } from "preact/hooks";
-import { askForHint, hintsSeen } from "./attempts.js";
-import { Coming, Html, Told, Verdict } from "./show.jsx";
+import { askForHint, countHintsSeen } from "./attempts.js";
+import { DownloadBar, Html, Outcome, Verdict } from "./show.jsx";
 
 /** What the marker says of a file. It comes into view when it is new. edit(text): how a sentence of it is shown. */
-export function Marked({ task, edit = (text) => text }) {
+export function VerdictBox({ task, edit = (text) => text }) {
   const { said } = task,
     place = useRef(),
-    before = useRef(said.peek()); // what stood there when this was opened
+    previousResult = useRef(said.peek()); // what stood there when this was opened
   useEffect(() => {
-    const isNew = said.value && said.value !== before.current;
+    const isNew = said.value && said.value !== previousResult.current;
     if (isNew && "passed" in said.value) place.current.scrollIntoView({ block: "nearest" });
   }, [said.value]);
   const colour = { true: "right", false: "wrong" }[said.value?.passed] ?? "";
   return (
     <div ref={place} class={`verdict ${colour}`} role="status">
-      <Told task={task}>{(verdict) => <Verdict {...verdict} said={verdict.said.map(edit)} />}</Told>
+      <Outcome task={task}>{(verdict) => <Verdict {...verdict} said={verdict.said.map(edit)} />}</Outcome>
     </div>
   );
 }
@@ -32,21 +32,21 @@ export const MarkButton = ({ id, python, task, mark, isPrimary = true, buttonRef
     onClick={mark}
   >
     Mark
-    <Coming python={python} />
+    <DownloadBar python={python} />
   </button>
 );
 
 /** The button that asks for the next hint. help: a signal, what Help shows. */
 export function HintButton({ exercise, help }) {
-  const seen = hintsSeen(exercise),
+  const hintCount = countHintsSeen(exercise),
     count = exercise.hints.length;
   const ask = () => {
     askForHint(exercise);
     help.value = "hints";
   };
   return (
-    <button type="button" onClick={ask} aria-disabled={help.value === "hints" && seen === count}>
-      Hint{seen > 0 && ` (${Math.min(seen + 1, count)} of ${count})`}
+    <button type="button" onClick={ask} aria-disabled={help.value === "hints" && hintCount === count}>
+      Hint{hintCount > 0 && ` (${Math.min(hintCount + 1, count)} of ${count})`}
     </button>
   );
 }
@@ -58,7 +58,7 @@ export const Help = ({ exercise, help }) => (
       <>
         <h3>Hints</h3>
         <ol>
-          {exercise.hints.slice(0, hintsSeen(exercise)).map((hint) => (
+          {exercise.hints.slice(0, countHintsSeen(exercise)).map((hint) => (
             <Html as="li" made={hint} />
           ))}
         </ol>

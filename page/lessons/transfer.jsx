@@ -1,6 +1,6 @@
 /* What leaves these pages: a file, or a network for index.html. */
 
-import { forget } from "./keep.js";
+import { clearStorage } from "./storage.js";
 
 /** Save a file of these bytes. */
 export function save(bytes, name) {
@@ -14,13 +14,17 @@ export const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.
 
 /** A link to the page with the network, which shows this one there. */
 export const OpenInPage = ({ network, failed }) => (
-  <a class="button primary" href="index.html" onClick={(event) => hand(network, failed) || event.preventDefault()}>
+  <a
+    class="button primary"
+    href="index.html"
+    onClick={(event) => leaveNetwork(network, failed) || event.preventDefault()}
+  >
     Open it in the page
   </a>
 );
 
 /** Put a network where index.html finds it: whether that worked. */
-function hand(network, failed) {
+function leaveNetwork(network, failed) {
   try {
     localStorage.setItem("network", JSON.stringify(network));
     localStorage.removeItem("shown"); // the page's own network
@@ -32,8 +36,8 @@ function hand(network, failed) {
 }
 
 /** index.html shows its own network again, and nothing is kept of what led to the reader's. */
-export function takeBack() {
-  forget();
+export function removeNetwork() {
+  clearStorage();
   try {
     for (const name of ["network", "shown"]) localStorage.removeItem(name);
   } catch {} // it keeps nothing
