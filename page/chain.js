@@ -19,7 +19,7 @@ export const CHAIN = [
     exercise: "one_image",
     gives: ["dlogits"],
     within: "dlogits",
-    asks: "Now all ten scores, in one line. How much too much did the network say of each digit? What it said, minus the truth.",
+    asks: "Now all ten scores, called logits, in one line: dlogits says how much too much the network said of each digit. That is what it said, minus the truth.",
     given: { p: "(10,), what it said", onehot: "(10,), the truth: 1 at the true digit, 0 elsewhere" },
   },
   {

@@ -132,8 +132,8 @@ function OpeningQuestion() {
       </p>
       <p id="pulling" class="note" aria-hidden="true">
         {question.scoreChange.value
-          ? `The score of ${y}: ${text(logits[y])} → ${text(passAfter.logits[y])}. Its p: ${percent(p[y])} → ${percent(passAfter.p[y])}. The loss: ${text(loss)} → ${text(passAfter.loss)}.`
-          : `The score of ${y} is ${text(logits[y])}, its p ${percent(p[y])}. The loss says how wrong that is: ${text(loss)}.`}
+          ? `The score of ${y}: ${text(logits[y])} → ${text(passAfter.logits[y])}. Its probability: ${percent(p[y])} → ${percent(passAfter.p[y])}. The loss: ${text(loss)} → ${text(passAfter.loss)}.`
+          : `The score of ${y} is ${text(logits[y])}, its probability ${percent(p[y])}. The loss says how wrong that is: ${text(loss)}.`}
       </p>
       <div class="row">
         <Replay />
@@ -230,7 +230,9 @@ function Pull({ k }) {
 }
 const roundValue = (v) => (Math.abs(v) < 0.005 ? "0.00" : v.toFixed(2));
 
-const ScoresName = () => (question.isAsking.value ? "score" : "logits"); // the word that the question has
+// While the question is asked, the rows have its words.
+const ProbabilitiesName = () => (question.isAsking.value ? "how sure" : "p");
+const ScoresName = () => (question.isAsking.value ? "score" : "logits");
 const Way = () =>
   question.isAsking.value ? (
     <>
@@ -490,4 +492,4 @@ function Formula({ name, words }) {
   );
 }
 
-export const parts = { Units, ScoresName, Way, Scores, Question, Replay, Chain, Passed, Formula };
+export const parts = { Units, ProbabilitiesName, ScoresName, Way, Scores, Question, Replay, Chain, Passed, Formula };

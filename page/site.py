@@ -70,7 +70,7 @@ DOCUMENTS |= {"docs/CHANGELOG.md": "changelog.html"}
 DOCUMENTS |= {"page/index.html": "index.html"}
 ASKED = ("name", "stub", "seconds", "hints")  # what the front page needs to know of an exercise
 NAVIGATION = {
-    "index.html": "First line", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
+    "index.html": "Start", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "training.html": "Training", "debugging.html": "Debugging", "further.html": "Further", "autograd.html": "Autograd",
     "resnet.html": "ResNet", "transformer.html": "Transformer", "writing.html": "Writing",
     "sampling.html": "Next token", "nanogpt.html": "nanoGPT", "llama.html": "Llama", "practise.html": "Practise",
@@ -421,7 +421,7 @@ class Pages:
         name = f"code-{path.replace('/', '-')}"
         if not (self.out / f"{name}.html").exists():
             lines = html.escape(target.read_text(encoding="utf-8"), quote=False).splitlines()
-            rows = "\n".join(f'<span id="L{n}">{line}</span>' for n, line in enumerate(lines, 1))
+            rows = "".join(f'<span id="L{n}">{line}\n</span>' for n, line in enumerate(lines, 1))
             self.write_page(name, f'<h1>{path}</h1><pre class="listing" tabindex="0"><code>{rows}</code></pre>', path)
         return f"{name}.html"
 

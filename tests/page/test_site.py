@@ -390,7 +390,7 @@ def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_k
     page.goto(address + "index.html#line=da1")  # the reader's own line, and the drawing is still there
     page.locator("#stage .yours", has_text="Your line: da1 = dlogits @ W2.T").wait_for()
     assert page.locator("#code .written").count() == 14 and page.locator("#answer").inner_text() == answer
-    assert page.locator(".site .done").first.inner_text() == "First line ✓"
+    assert page.locator(".site .done").first.inner_text() == "Start ✓"
     page.goto(address + "practise.html#train")  # nothing is lost on the way back
     page.get_by_role("button", name="Train again").wait_for()
     assert page.locator(".said").inner_text() == said and page.locator(".misread canvas").count() > 1
@@ -1009,6 +1009,54 @@ def test_the_blocks_of_a_lesson_print_what_it_says(practise, address, lesson):
         if said or i == len(blocks) - 1:
             found = session(practise, *(text for text, _ in blocks[: i + 1]))
             assert "error" not in found and (not said or found["printed"].strip() == said.strip())
+
+
+# The sizes of all words that can be seen, in pixels, but those of mathematics; and where the text of a lesson begins.
+SIZES_OF_TYPE = """() => {
+    const isSeen = (e) => !e.closest(".unseen, .skip, math, select") && e.checkVisibility({ opacityProperty: true });
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), sizes = new Set();
+    for (let node; (node = walker.nextNode()); ) {
+        if (node.data.trim() && isSeen(node.parentElement)) sizes.add(getComputedStyle(node.parentElement).fontSize);
+    }
+    return [...sizes].sort();
+}"""
+LEFT_EDGES = """() => {
+    const text = document.querySelectorAll("main > :is(h1, h2, h3, p, table), main > :is(ul, ol) > li, main > pre > code");
+    const range = document.createRange();
+    const leftOf = (e) => (range.selectNodeContents(e), Math.round(range.getBoundingClientRect().left));
+    return [...new Set([...text].filter((e) => getComputedStyle(e).textAlign !== "center").map(leftOf))];
+}"""
+
+
+def test_a_page_has_at_most_six_sizes_of_type(at, address):
+    with at("index.html", ready=STARTED) as page:
+        for width, height in ((1366, 768), (390, 844)):
+            page.set_viewport_size({"width": width, "height": height})
+            for view in ("opening", "inside", "fool", "learn"):
+                page.evaluate("(view) => lab.goTo(view)", view)
+                frames(page)
+                sizes = page.evaluate(SIZES_OF_TYPE)
+                assert len(sizes) <= 6, (view, width, sizes)
+        for path in ("backprop.html", "practise.html#dz1"):
+            page.goto(address + path)
+            page.wait_for_selector(READY, state="attached")
+            sizes = page.evaluate(SIZES_OF_TYPE)
+            assert len(sizes) <= 6, (path, sizes)
+
+
+@pytest.mark.slow
+def test_every_page_has_few_sizes_of_type_and_its_text_begins_at_two_places_at_most(at, address, site):
+    paths = [path.name for path in sorted(site.glob("*.html")) if path.name not in ("index.html", "speed.html")]
+    with at("practise.html") as page:
+        for path in paths:
+            page.goto(address + path)
+            page.wait_for_selector(READY, state="attached")
+            for width, height in ((1366, 768), (390, 844)):
+                page.set_viewport_size({"width": width, "height": height})
+                frames(page)
+                sizes = page.evaluate(SIZES_OF_TYPE)
+                edges = page.evaluate(LEFT_EDGES)
+                assert len(sizes) <= 6 and len(edges) <= 2, (path, width, sizes, edges)
 
 
 PATHS = ["practise.html#case_flat", "practise.html#torch_gradient", "backprop.html", "experiments.html"]
