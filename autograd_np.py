@@ -187,7 +187,7 @@ def softmax_cross_entropy(logits, y):
     return Tensor(loss, (logits, lambda dy: dy * dlogits))
 
 
-def differences(title, function, *operands):
+def compare_gradients(title, function, *operands):
     """Return each operand's relative difference from central differences. Raises SystemExit if a gradient is wrong."""
     y = function(*operands)
     r = np.random.default_rng(0).normal(size=y.shape)
@@ -227,7 +227,7 @@ def check():
         ("u = 2 a, u u u + a", use_three_times, (3, 4)),
     ]:
         operands = [Tensor(rng.uniform(0.5, 1.5, shape)) for shape in shapes]
-        print(f"{name:18} {max(differences(name, function, *operands)):.1e}")
+        print(f"{name:18} {max(compare_gradients(name, function, *operands)):.1e}")
 
 
 if __name__ == "__main__":

@@ -164,18 +164,18 @@ def iter_examples(dataset, options, start, stop):
 
 def augment_batches(dataset, options, start, stop):
     """Yield the examples of each batch, augmented as the options say, and its labels."""
-    for epoch, i, rows in iter_indices(dataset.n_train, options, start, stop):
+    for epoch, i, rows in iter_batch_indices(dataset.n_train, options, start, stop):
         examples, labels = dataset.train(rows)
         yield AUGMENT[options.run.augment](examples, make_rng(options.run.seed, epoch, i)), labels
 
 
 def mark_drawn(was_drawn, options, start, stop):
     """See `Images.mark_drawn`."""
-    for _, _, rows in iter_indices(len(was_drawn), options, start, stop):
+    for _, _, rows in iter_batch_indices(len(was_drawn), options, start, stop):
         was_drawn[rows] = True
 
 
-def iter_indices(n_examples, options, start, stop):
+def iter_batch_indices(n_examples, options, start, stop):
     """Yield (epoch, number of the batch in it, indices (B,) of its examples) for steps start, ..., stop - 1."""
     batch_size = options.run.batch_size
     order = None
@@ -222,7 +222,7 @@ def test_batch_size(dataset, options, max_size, n_parts):
 
     A training batch may be small because memory is short, and then a test batch is small, too. Every process gets one.
     """
-    return min(max_size, options.source.most_at_once, 8 * options.run.batch_size, dataset.n_test // n_parts)
+    return min(max_size, options.source.max_test_batch_size, 8 * options.run.batch_size, dataset.n_test // n_parts)
 
 
 def encode(examples, labels, options):

@@ -19,7 +19,7 @@ import math
 
 import numpy as np
 
-from mlp_np import compare, compare_names
+from mlp_np import check_gradient_names, compare
 
 
 class Linear:
@@ -142,7 +142,7 @@ def flatten_layers(layers, path=""):
     return layers_by_path
 
 
-def differences(layer, x, title="layer"):
+def compare_gradients(layer, x, title="layer"):
     """{name: relative difference} between layer.backward and central differences, for x and every parameter.
 
     The loss is sum(y * r) with random r, so that dy = r. An x of whole numbers has no derivative. SystemExit if a
@@ -155,7 +155,7 @@ def differences(layer, x, title="layer"):
     if x.dtype.kind == "f":
         rows["x"] = layer.gradients["x"] if isinstance(layer, Network) else dx, x
     for path, inner in flatten_layers({"": layer}).items():
-        compare_names(getattr(inner, "grads", {}), getattr(inner, "params", {}))
+        check_gradient_names(getattr(inner, "grads", {}), getattr(inner, "params", {}))
         for name, param in getattr(inner, "params", {}).items():
             rows[f"{path}.{name}".strip(".")] = inner.grads[name], param
     return {
@@ -164,15 +164,15 @@ def differences(layer, x, title="layer"):
     }
 
 
-def check_layers(layers, rng):
+def check_layers(cases, rng):
     """Print the largest relative difference of every gradient of every (title, layer, x or its shape), in float64."""
     print("each layer's gradients by hand, and their largest relative difference from (loss(+h) - loss(-h)) / 2h")
-    for title, layer, x in layers:
+    for title, layer, x in cases:
         for inner in flatten_layers({"": layer}).values():
             for param in getattr(inner, "params", {}).values():
                 param += rng.normal(0, 0.3, param.shape)  # a gamma of 1 would hide that it was forgotten
         x = rng.normal(size=x) if isinstance(x, tuple) else x
-        for name, difference in differences(layer, x, title).items():
+        for name, difference in compare_gradients(layer, x, title).items():
             print(f"{title:21} d{name:27} {difference:.1e}")
 
 

@@ -367,7 +367,7 @@ class Llama(Network):
         super().__init__(layers, dtype)
         self.context_length = context_length
 
-    def load_arrays(self, arrays):
+    def use_arrays(self, arrays):
         """Use these arrays, with the names and shapes of `params`, in place of its own, without copying."""
         for path, layer in flatten_layers(self.layers).items():
             layer.params = {name: arrays[f"{path}.{name}"] for name in layer.params}

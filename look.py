@@ -22,7 +22,7 @@ with program.import_guard("requirements-np.txt"):
     from support import drawing, texts
     from support.checkpoint import warn_if_apart
     from support.errors import UserError
-    from support.files import check_output, open_folder
+    from support.files import check_output, create_output_folder
     from support.options import Parser, integer, test_set_name
     from support.pictures import NONE
     from views import answers, passes, writing
@@ -77,7 +77,7 @@ def main(argv=None):
     count = (28 // options.run.patch) ** 2 if "attention" in pictures else 0
     if arguments.patch is not None and arguments.patch >= count:
         parser.error(f"--patch {arguments.patch}: " + (f"there are {count}, from 0" if count else "only a ViT has any"))
-    folder = open_folder(arguments.out)
+    folder = create_output_folder(arguments.out)
     name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
     kinds = [*pictures, "weights", *OF_ALL] if pictures else OF_ALL
     files = {kind: folder / f"{kind}_{name}.png" for kind in kinds}
@@ -86,7 +86,7 @@ def main(argv=None):
     dataset = data.load(options.source, options.run.hold_out)
     test_name = test_set_name(options)
     if arguments.picture:
-        input_picture = options.source.read(arguments.picture)
+        input_picture = options.source.read_picture(arguments.picture)
         y = arguments.label
         description = "your picture"
         if input_picture.problem:
@@ -133,7 +133,7 @@ def look_at_writer(model, options, checkpoint, arguments):
         raise UserError(f"--digit is for a network that writes digits, and {network} writes texts")
     if arguments.patch is not None and arguments.patch >= source.context_length:
         raise UserError(f"--patch {arguments.patch}: there are {source.context_length}, from 0")
-    folder = open_folder(arguments.out)
+    folder = create_output_folder(arguments.out)
     name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
     file = folder / f"written_{name}.png"
     check_output("--out", file, ".png", checkpoint.path)
@@ -195,7 +195,7 @@ def compute_gpt_steps(model, options, prompt, temperature=0.8, seed=0):
 # --- One image, there and back -------------------------------------------------------------------------------------
 
 
-def compute_both_passes(model, options, image, y):
+def compute_steps_and_gradients(model, options, image, y):
     """Run one uint8 image (28, 28), whose true class is y, forward and backward.
 
     Return (steps, grads): {"image", "classes": their names, "loss", "logits": (10,), "p": (10,), "dlogits": (10,)}, and
@@ -213,7 +213,7 @@ def compute_mlp_passes(model, options, image, y):
     """Return everything that mlp_np.py computes for one image, by its name there: also {"z1": (H,), ..., "dW1": (784,
     H)}.
     """
-    steps, grads = compute_both_passes(model, options, image, y)
+    steps, grads = compute_steps_and_gradients(model, options, image, y)
     return steps | {name: getattr(model, name)[0] for name in ("z1", "a1", "da1", "dz1")} | {"dW1": grads["W1"]}
 
 
@@ -223,7 +223,7 @@ def compute_resnet_passes(model, options, image, y):
     Also {"maps": {"stem": (14, 14, 16), ...}, "gradients": the same}. The network runs as in testing: batch
     normalisation uses the means and variances that it remembers.
     """
-    steps, _ = compute_both_passes(model, options, image, y)
+    steps, _ = compute_steps_and_gradients(model, options, image, y)
     last_blocks = {
         f"stage {i + 1}": f"blocks.{(i + 1) * options.run.blocks - 1}" for i in range(len(options.run.widths))
     }
@@ -240,7 +240,7 @@ def compute_vit_passes(model, options, image, y):
     Also {"attention": {"block 1": (h, T, T), ...}, "gradients": {"embedded": (T, C), "block 1": (T, C), ...},
     "dx": (28, 28), "patch": the number of the one with the most ink}.
     """
-    steps, _ = compute_both_passes(model, options, image, y)
+    steps, _ = compute_steps_and_gradients(model, options, image, y)
     ink = Patches(options.run.patch).forward(image[np.newaxis].astype(int))[0].sum(axis=1)
     blocks = {f"block {i + 1}": f"blocks.{i}" for i in range(options.run.blocks)}
     gradient_layers = {"embedded": "positions"} | blocks

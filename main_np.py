@@ -40,12 +40,12 @@ def main(argv=None):
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate)
             run.record(loss, accuracy)  # counts the step: run.step is one more from here on
             if run.epoch_ends:  # this step was the last of an epoch, or of the run
-                run.test(evaluate, network, dataset, options)
+                run.record_test(evaluate, network, dataset, options)
             if run.epoch_ends or run.is_interrupted:
-                run.save(get_arrays(network, optimizer))
+                run.save_and_report(get_arrays(network, optimizer))
             if run.is_interrupted:
                 break
-    plot.draw_learning_curves(run)
+    plot.save_learning_curves(run)
     return run.finish()
 
 

@@ -18,7 +18,7 @@ with program.import_guard("requirements.txt"):
     from loading.options import parse_run
     from support.place import ALONE, Place
     from support.run import Run
-    from support.torch_names import check_twin, from_numpy, to_numpy
+    from support.torch_names import check_twin, copy_from_numpy, to_numpy
 
 
 def main(argv=None):
@@ -39,12 +39,12 @@ def main(argv=None):
             loss, accuracy = train_step(network, optimizer, x, y, run.learning_rate, place)
             run.record(loss, accuracy)  # counts the step: run.step is one more from here on
             if run.epoch_ends:  # this step was the last of an epoch, or of the run
-                run.test(evaluate, network, dataset, options, place)
+                run.record_test(evaluate, network, dataset, options, place)
             if run.epoch_ends or run.is_interrupted:
-                run.save(to_numpy(model, optimizer))
+                run.save_and_report(to_numpy(model, optimizer))
             if run.is_interrupted:
                 break
-    plot.draw_learning_curves(run)
+    plot.save_learning_curves(run)
     return run.finish()
 
 
@@ -111,7 +111,7 @@ def build(options, checkpoint=None, device="cpu"):
     if torch.device(device).type != "mps":  # convolutions, with weights of four axes, are faster so; on mps, some wrong
         model.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, options)
-    from_numpy(model, optimizer, groups, steps, source_name)
+    copy_from_numpy(model, optimizer, groups, steps, source_name)
     return model, optimizer
 
 

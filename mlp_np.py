@@ -145,7 +145,7 @@ def compare(name, by_hand, array, loss):
     return difference
 
 
-def compare_names(grads, params):
+def check_gradient_names(grads, params):
     """Raise SystemExit unless there is a gradient of each parameter, and of nothing else."""
     for name in [*params, *grads]:
         if name not in grads:
@@ -185,7 +185,7 @@ def check():
     loss, dlogits = softmax_cross_entropy(logits, y)
     model.original = {name: getattr(model, name) for name in ("a1", "z1") if hasattr(model, name)}
     grads = model.backward(dlogits)
-    compare_names(grads, model.params)
+    check_gradient_names(grads, model.params)
     right = -np.log(softmax(logits)[range(5), y]).mean()
     if not abs(loss - right) < 1e-12:
         raise SystemExit(f"the loss is wrong: it is {loss:.6g}, and the mean of -log p[y] is {right:.6g}")

@@ -249,7 +249,7 @@ OPTIMIZERS = {
 # --- What the programs ask --------------------------------------------------------------------------------------------
 
 
-def model_flag(model):
+def format_model_option(model):
     """Return what a user types to get that network: "--model resnet", or nothing for the first, which is the
     default."""
     return "" if model == next(iter(NETWORKS)) else f"--model {model}"
@@ -257,4 +257,4 @@ def model_flag(model):
 
 def file_prefix(model):
     """Return the beginning of the names of a run's files: "resnet_", or nothing for the first network."""
-    return f"{model}_" if model_flag(model) else ""
+    return f"{model}_" if format_model_option(model) else ""

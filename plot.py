@@ -26,7 +26,7 @@ with program.import_guard("requirements-np.txt"):
         style_axes,
     )
     from support.errors import UserError
-    from support.files import check_output, open_folder
+    from support.files import check_output, create_output_folder
     from support.history import load_history
     from support.options import Parser, defaults
 
@@ -35,7 +35,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#0
 MARKS = "os^Dv*XP"
 
 
-def draw_learning_curves(run):
+def save_learning_curves(run):
     """Draw loss_plot_NAME.png and accuracy_plot_NAME.png into its folder. run: a `support.run.Run`."""
     if run.first:  # of several processes, one draws
         for path, curve in zip(run.files.curves, (draw_loss_curve, draw_accuracy_curve), strict=True):
@@ -120,7 +120,7 @@ def main(argv=None):
     runs = [load_history(path) for path in paths]
     picture_path = Path(arguments.out)
     check_output("--out", picture_path, ".png", *paths)
-    open_folder(str(picture_path.parent))
+    create_output_folder(str(picture_path.parent))
     for path in paths:
         warn_if_apart(path)
     labels = make_labels(paths, [options for options, _ in runs])

@@ -89,11 +89,11 @@ def parse_options(argv=None):
     parser = make_parser(shared_parser)
     _, unknown = parser.parse_known_args(put_command_first(words), options)
     if unknown:
-        raise UserError(explain_unknown(unknown[0], options, words, find_commands(parser, unknown[0])))
+        raise UserError(explain_unknown_word(unknown[0], options, words, find_commands(parser, unknown[0])))
     return options
 
 
-def explain_unknown(word, options, words, owners):
+def explain_unknown_word(word, options, words, owners):
     """Return what is wrong with a word that a command does not take.
 
     words: those of the command line. owners: the commands that have this option.
@@ -208,11 +208,17 @@ def run_command(options):
     if command == "list":
         return list_all(work)
     if command == "train":
-        return train(work)
+        return train_own_network(work)
     asked_exercise = catalogue.find_exercise(options.which) if getattr(options, "which", None) else None
     if command == "review":
-        return review_again(work, asked_exercise, options.seed, options.printed)
-    actions = {"hint": print_hint, "run": run_file, "look": look, "reset": reset_file, "solution": print_solution}
+        return review_exercise(work, asked_exercise, options.seed, options.printed)
+    actions = {
+        "hint": print_hint,
+        "run": run_file,
+        "look": look_at_first_steps,
+        "reset": reset_file,
+        "solution": print_solution,
+    }
     if command in actions:
         action = actions[command]
         return action(work, asked_exercise or work.current)
@@ -249,7 +255,7 @@ def choose_exercise(work, asked_exercise, command):
 
 def find_next(work, exercise):
     """Return the exercise that `next` leads to, or None."""
-    candidates = work.catalogue.exercises[work.catalogue.find_start(exercise, work.has_passed(exercise)) :]
+    candidates = work.catalogue.exercises[work.catalogue.find_next_search_index(exercise, work.has_passed(exercise)) :]
     return next((e for e in candidates if can_run(e) and not work.has_passed(e)), None)
 
 
@@ -342,7 +348,7 @@ def progress_line():
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def review_again(work, exercise, seed=None, all_of_it=False):
+def review_exercise(work, exercise, seed=None, all_of_it=False):
     """Write an exercise that has passed once more, in a file of its own, and have it marked.
 
     Raises UserError if it has not passed yet.
@@ -374,7 +380,7 @@ def review_again(work, exercise, seed=None, all_of_it=False):
             "Your first file does not change."
         )
         return
-    print_text(work.record_review(exercise, verdict), "good" if verdict.passed else None)
+    print_text(work.record_review_and_describe(exercise, verdict), "good" if verdict.passed else None)
 
 
 def list_missing(work):
@@ -384,7 +390,7 @@ def list_missing(work):
     ]
 
 
-def train(work):
+def train_own_network(work):
     """Write my_network.py out of the learner's lines, and run it.
 
     Raises UserError if exercises are missing.
@@ -402,7 +408,7 @@ def train(work):
         f"{relative_path(path)} is now a whole network, and every derivative in it is yours. It runs:\n", "strong"
     )
     command = [sys.executable, path.resolve()]
-    status = runner.run_program(command, path.name, cwd=ROOT, env=os.environ | ONE_THREAD)
+    status = runner.run_for_exit_status(command, path.name, cwd=ROOT, env=os.environ | ONE_THREAD)
     if status == 0:
         print_text(
             "\nNobody told it what a 7 looks like. It only followed the derivatives. The file needs only the images "
@@ -425,7 +431,7 @@ def train(work):
 def hand_out_or_judge_fault(work, place, suspect, seed):
     """Hand out a copy of the project with a fault, or say whether that is its place and its suspect."""
     folder = work.folder / "fault"
-    name = faulty.identify_fault(folder)
+    name = faulty.read_planted_fault(folder)
     if place is not None:
         return judge_fault(work, name, place, suspect)
     if seed is not None:
@@ -466,7 +472,7 @@ def explain_fault(work, name):
         "\nWhen you know it, call here: `python practice.py fault mlp_np.py:61 gradient`. For a "
         "different fault, add --seed N"
     )
-    print_text(f"\n{drill.count_found(work)}")
+    print_text(f"\n{drill.describe_found_count(work)}")
 
 
 def judge_fault(work, name, place, suspect):
@@ -478,14 +484,14 @@ def judge_fault(work, name, place, suspect):
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
     folder = work.folder / "fault"
     file, line = faulty.parse_place(folder, place)
-    is_found, messages = faulty.judge_answer(name, file, line, suspect)
+    is_found, messages = faulty.judge_and_explain(name, file, line, suspect)
     print_text(messages[0], "good" if is_found else "bad")
     for text in messages[1:]:
         print_text(text)
     if is_found:
         faulty.note_found(folder)
         drill.note_found(work, name)
-        print_text(f"\n{drill.count_found(work)}. `python practice.py fault` hands out the next.")
+        print_text(f"\n{drill.describe_found_count(work)}. `python practice.py fault` hands out the next.")
     return 0
 
 
@@ -497,8 +503,8 @@ def read_picture(work, picture):
     if not picture:
         raise UserError("read needs a picture: `python practice.py read png/photo.jpg`")
     with program.import_guard("requirements-np.txt"):
-        from support.ink import read_digit  # it needs Pillow; what marks an exercise needs NumPy alone
-    read_digit(picture)  # a picture that cannot be read is said before a training
+        from support.ink import read_picture_and_digit  # it needs Pillow; what marks an exercise needs NumPy alone
+    read_picture_and_digit(picture)  # a picture that cannot be read is said before a training
     exercise = next(exercise for exercise in work.catalogue.exercises if exercise.reads)
     path = work.folder / f"{exercise.name}.py"
     weights = relative_path(work.folder / "my_network.npz")
@@ -549,7 +555,7 @@ def list_all(work):
     waiting = review.list_due(work.progress)
     name_width = max(len(exercise.name) for exercise in work.catalogue.exercises)
     title_width = max(20, 65 - name_width)  # so that a line has at most 80 columns
-    for title, part in work.catalogue.parts.items():
+    for title, part in work.catalogue.by_part.items():
         print_text(f"\n{title}", "strong")
         for exercise in part:
             is_so = {
@@ -564,7 +570,7 @@ def list_all(work):
             number = work.catalogue.number(exercise)
             line = f"{arrow} {number:2} {exercise.name:{name_width}} {title:{title_width}} {done}"
             print_text(line.rstrip(), "good" if done == "passed" else None)
-    print_text(f"\n{work.score()} passed", "strong")
+    print_text(f"\n{work.describe_score()} passed", "strong")
     print_due(work)
 
 
@@ -580,14 +586,14 @@ def run_file(work, exercise, *arguments):
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.make_python_path()}
     module_options = ["-m", exercise.kind.module] if exercise.kind.module else []
     path = work.path(exercise)
-    status = runner.run_program([sys.executable, *module_options, path, *arguments], path.name, env=environment)
+    status = runner.run_for_exit_status([sys.executable, *module_options, path, *arguments], path.name, env=environment)
     if not exercise.is_program and status == 0:
         n = work.catalogue.number(exercise)
         print_text(f"Exercise {n} is a function, and prints nothing by itself; `python practice.py` marks it.")
     return status
 
 
-def look(work, exercise):
+def look_at_first_steps(work, exercise):
     """Say what the first steps of a network from a blank file do, array by array.
 
     Raises UserError if the exercise is of another kind.
@@ -599,7 +605,7 @@ def look(work, exercise):
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.make_python_path()}
     path = work.path(exercise)
     command = [sys.executable, "-m", exercise.kind.looks, exercise.name, path]
-    return runner.run_program(command, path.name, env=environment)
+    return runner.run_for_exit_status(command, path.name, env=environment)
 
 
 def reset_file(work, exercise):

@@ -20,7 +20,7 @@ with program.import_guard("requirements-np.txt"):
     from support.ink import FORMATS
     from support.options import Parser
     from support.pictures import NONE
-    from support.rounding import probability
+    from support.rounding import format_probability
     from views import answers
 
 # Below this probability the answer is in doubt. Of 10,000 held-out training images (`main_np.py --hold-out 10000`),
@@ -56,7 +56,7 @@ def main(argv=None):
 
     def read(path):
         """Return (the ten probabilities, the answer in words) for a picture file. Raises UserError if it is refused."""
-        input_picture = source.read(path)
+        input_picture = source.read_picture(path)
         p = softmax(loading.checkpoint.compute_logits(model, options, input_picture.image[np.newaxis]))[0]
         names = [source.classes[n] for n in p.argsort()[::-1]]
         first, second = [name for name in names if name != NONE][:2]
@@ -74,7 +74,7 @@ def main(argv=None):
         shares = {name: share for name, share in zip(source.classes, p, strict=True) if name != NONE}
         width = max(map(len, shares))
         for name, share in shares.items():
-            print(f"{name:{width}}  {probability(share)} {'#' * round(40 * share)}".rstrip())
+            print(f"{name:{width}}  {format_probability(share)} {'#' * round(40 * share)}".rstrip())
         print(answer)
         return 0
     status = 0

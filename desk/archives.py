@@ -14,7 +14,7 @@ import zipfile
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from support.budget import HANDED_IN, HEADER, Budget, check_directory, open_unpacked
+from support.budget import HANDED_IN, HEADER, Budget, check_zip_directory, open_unpacked
 from support.errors import UserError
 from support.memory import memory_limit
 
@@ -32,7 +32,7 @@ NOBODYS = {"desk", "exercises", "lab", "marker", "page", "support", "tests"}, {"
 
 
 def unpack_in_process(exercise_names, archive_path, folder, budget):
-    """Run `unpack` in a process of its own, with MEMORY and SECONDS. Return what it returns."""
+    """Run `unpack_archive` in a process of its own, with MEMORY and SECONDS. Return what it returns."""
     command = [
         sys.executable,
         "-m",
@@ -59,11 +59,11 @@ def unpack_in_process(exercise_names, archive_path, folder, budget):
 def main(archive_path, folder, bytes_left, *exercise_names):
     budget = Budget(int(bytes_left))
     with memory_limit(MEMORY):
-        reasons = unpack(exercise_names, Path(archive_path), Path(folder), budget)
+        reasons = unpack_archive(exercise_names, Path(archive_path), Path(folder), budget)
     print(json.dumps({"unread": reasons, "left": budget.remaining}))
 
 
-def unpack(exercise_names, archive_path, folder, budget=None):
+def unpack_archive(exercise_names, archive_path, folder, budget=None):
     """Unpack the Python files, archives and progress.json of an archive into a folder. Return {a name: why that file
     cannot be read}.
 
@@ -151,7 +151,7 @@ def iter_zip_members(exercise_names, archive_path, budget):
     if not zipfile.is_zipfile(archive_path):
         raise UserError("it is not a ZIP file, or damaged")
     with open(archive_path, "rb") as file:
-        check_directory(file, archive_path)
+        check_zip_directory(file, archive_path)
         with zipfile.ZipFile(file) as archive:
 
             def read(info, max_bytes):

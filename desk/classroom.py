@@ -138,7 +138,7 @@ def mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders=(
     """Mark the files of a person. Return (a note on what could not be read or marked, or ""; a `Cell` for each
     exercise; the names of files that belong to no exercise)."""
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as unpack_folder:
-        files, shown_solutions, passed_over, reasons, choices = find_files(catalogue, person, unpack_folder)
+        files, shown_solutions, passed_over, reasons, choices = collect_hand_in(catalogue, person, unpack_folder)
         reason_by_exercise = {
             find_exercise_name(catalogue.by_name, PurePosixPath(name)): reason for name, reason in reasons.items()
         }
@@ -150,7 +150,9 @@ def mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders=(
             notes.append("no exercise found")
         for exercise in exercises:
             cell = (
-                Cell() if stop_event.is_set() else mark_file(files.get(exercise.name), exercise, seed, hidden_folders)
+                Cell()
+                if stop_event.is_set()
+                else mark_file_as_cell(files.get(exercise.name), exercise, seed, hidden_folders)
             )
             if exercise.name in reason_by_exercise and exercise.name not in files:
                 cell = Cell("cannot be read", reason_by_exercise[exercise.name], tried=True)
@@ -226,7 +228,7 @@ def iter_summary_lines(exercises, rows):
             yield f"{exercise.name:20} {n_tried:5} {n_passed:6}  {commonest}".rstrip()
 
 
-def find_files(catalogue, person, unpack_folder=None):
+def collect_hand_in(catalogue, person, unpack_folder=None):
     """Find a person's files in a folder or archive. Return ({exercise: its file}; the exercises whose solutions were
     shown; the names of Python files that belong to no exercise; {what cannot be read, by its name in the hand-in: why};
     {exercise with several files that differ: a note that says which of them is marked}).
@@ -320,7 +322,7 @@ def is_written(exercise, learner_path):
     return False
 
 
-def mark_file(learner_path, exercise, seed, hidden_folders=()):
+def mark_file_as_cell(learner_path, exercise, seed, hidden_folders=()):
     """Mark a file, and return its `Cell`: the verdict in a few words, with the output that is wrong of several."""
     if learner_path is None:
         return Cell()
@@ -336,7 +338,7 @@ def mark_file(learner_path, exercise, seed, hidden_folders=()):
         return Cell(f"cannot be marked: {type(error).__name__}", tried=True)
     output = verdict.text.partition(":")[0]
     several = output in exercise.gives and len(exercise.gives) > 1
-    words = f"{output}: {verdict.words}" if several else verdict.words
+    words = f"{output}: {verdict.summary}" if several else verdict.summary
     return Cell(words, verdict.text, verdict.name != "not written", verdict.passed, not verdict.passed)
 
 

@@ -27,9 +27,9 @@ class Work:
         self.file = folder / "progress.json"
         self.catalogue = catalogue
         self.new = not self.file.exists()
-        self.progress = self.read()
+        self.progress = self.read_progress()
 
-    def read(self):
+    def read_progress(self):
         """Read progress.json, without what only another version knows. (`store` keeps that.)
 
         Raises UserError if the file is damaged.
@@ -50,14 +50,14 @@ class Work:
     def store(self, key, value, exercise=None):
         """Store one value in progress.json, about an exercise or about all. Read that again first: another terminal may
         have written."""
-        self.progress = self.read()
+        self.progress = self.read_progress()
         if exercise:
             self.progress[key][exercise.name] = value
         else:
             self.progress[key] = value
         whole = {**self.saved_progress, **self.progress}
         whole |= {kind: {**self.saved_progress.get(kind, {}), **self.progress[kind]} for kind in KINDS}
-        with writing(self.folder), atomic_write(self.file) as file:
+        with make_folder_or_explain(self.folder), atomic_write(self.file) as file:
             file.write((json.dumps(whole, indent=1) + "\n").encode())
 
     @property
@@ -68,7 +68,10 @@ class Work:
         """Return the path of the learner's file. On first use, write the stub there."""
         path = self.folder / folder / f"{exercise.name}.py"
         if not path.exists():
-            with writing(path.parent), atomic_write(path) as file:  # on a full disk there is no half of it
+            with (
+                make_folder_or_explain(path.parent),
+                atomic_write(path) as file,
+            ):  # on a full disk there is no half of it
                 file.write(make_handout(exercise).encode())
         return path
 
@@ -89,7 +92,7 @@ class Work:
         if not verdict.passed:
             if verdict.question and not mistake:
                 self.store("first", verdict.typed, exercise)
-                self.store("mistakes", verdict.words, exercise)
+                self.store("mistakes", verdict.summary, exercise)
                 self.store("asked", verdict.question, exercise)
             return [verdict.text]
         has_passed_before = exercise.name in self.progress["passed"]
@@ -97,10 +100,15 @@ class Work:
         if exercise.name not in self.progress["due"]:
             self.store("due", review.choose_day(self.progress, has_passed=True), exercise)
         saw_solution = exercise.name in self.progress["seen"]
-        name, part = self.catalogue.find_part(exercise)
+        name, part = self.catalogue.find_part_name_and_exercises(exercise)
         done = f' "{name}" is done.' if not has_passed_before and all(map(self.has_passed, part)) else ""
         texts = [
-            ("Passed, after a look at the solution." if saw_solution else f"Passed. That makes {self.score()}.") + done
+            (
+                "Passed, after a look at the solution."
+                if saw_solution
+                else f"Passed. That makes {self.describe_score()}."
+            )
+            + done
         ]
         texts += filter(None, [verdict.text, getattr(exercise, "on_digits", "")])
         if mistake:
@@ -115,7 +123,7 @@ class Work:
             texts.append("(Answer in a word or two, for yourself. This is not marked.)")
         return texts
 
-    def record_review(self, exercise, verdict):
+    def record_review_and_describe(self, exercise, verdict):
         """Store when an exercise that was written again comes back; return a text that says so."""
         self.store("due", review.choose_day(self.progress, verdict.passed), exercise)
         if not verdict.passed:
@@ -125,7 +133,7 @@ class Work:
         days = review.days_until(self.progress["due"][exercise.name])
         return f"Passed again. It comes back in {days} days. {n_left or 'No'} more to review today."
 
-    def score(self):
+    def describe_score(self):
         """Return how many exercises have passed without a look at the solution, as text."""
         passed_exercises = [
             e for e in self.catalogue.exercises if self.has_passed(e) and e.name not in self.progress["seen"]
@@ -143,7 +151,7 @@ def make_handout(exercise):
 
 
 @contextmanager
-def writing(folder):
+def make_folder_or_explain(folder):
     """Context: make a folder, and write in it. Raises UserError, which names the way out, if that is not allowed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ from marker.calls import watch
 from marker.complaints import explain_exception, read_source
 from marker.derivatives import check_loss_gradients, match_gradients, root_mean_square
 from marker.exercise import CUT
-from marker.nests import NotKept, floats, format_paths, leaves, pack, replace_leaves, unpack
+from marker.nests import NotKept, floats_by_path, format_paths, leaves_by_path, pack_into_bytes, replace_leaves, unpack
 from marker.program import Program
 from marker.trial import find_changed, has_same_bits, load
 from marker.verdict import Wrong
@@ -54,12 +54,12 @@ class Blank:
     rechecks: tuple = ()  # checks that the process that judges makes once more (marker/asked.py)
     gives: dict = field(default_factory=dict)  # {a function: what it returns}, of those that return params or gradients
 
-    def program(self):
+    def make_program(self):
         """Return the exercise's kind, a `Program`."""
-        return Program(self.grade, self.module, self.viewer_module, self.calls.sentences, self.ask, self.gives)
+        return Program(self.grade, self.module, self.viewer_module, self.calls.sentences, self.run_rechecks, self.gives)
 
     @np.errstate(all="ignore")
-    def ask(self, functions, seed):
+    def run_rechecks(self, functions, seed):
         """Judge functions that run in another process by `rechecks`. Raises `Wrong` if a check fails."""
         own_functions = SimpleNamespace(**{name: getattr(functions, name) for name in self.functions})
         evidence = Evidence(self.calls(own_functions), seed, lambda text: None)
@@ -70,7 +70,7 @@ class Blank:
     def grade(self, module, seed, on_progress):
         """Return whether a file has passed, its mark, and the text for the learner."""
         try:
-            text = self.examine(module, seed, on_progress)
+            text = self.run_checks(module, seed, on_progress)
         except Wrong as error:
             return False, error.mark, str(error)
         packages = list_imports(read_source(module.__file__))
@@ -79,7 +79,7 @@ class Blank:
             return True, "with imports", f"{text}\nYour file imports {' and '.join(packages)}. {question}"
         return True, "passed", text
 
-    def examine(self, module, seed, on_progress):
+    def run_checks(self, module, seed, on_progress):
         """Return the text for a file that passes. Raises `Wrong` if it does not."""
         check_complete(module, self.functions, self.stub)
         evidence = Evidence(self.calls(module), seed, on_progress)
@@ -190,10 +190,10 @@ class Calls:
 
     def call(self, name, params, batch):
         """Return the result of one call. Raises `Wrong` if it is None."""
-        (result,) = self.call_each(name, params, [batch])
+        (result,) = self.iter_results(name, params, [batch])
         return require_result(name, result)
 
-    def call_each(self, name, params, batches):
+    def iter_results(self, name, params, batches):
         """Yield a function's result for each batch. Raises `Wrong` if it changes its arguments.
 
         Comparing params takes longer than many a call: that is done once, at the end.
@@ -204,7 +204,7 @@ class Calls:
             result = self.functions[name](own_params, *copies)
             self.check_unchanged(name, copies, batch)
             yield result
-        changed_paths = find_changed(floats(own_params), floats(params), has_same_bits)
+        changed_paths = find_changed(floats_by_path(own_params), floats_by_path(params), has_same_bits)
         if changed_paths:  # of `gradients`, marker/derivatives.py says it
             raise wrong("changes its input", name=name, what=format_paths(changed_paths))
 
@@ -288,7 +288,7 @@ def require_result(name, result):
 def pack_params(params):
     """Return params as the content of a file. Raises `Wrong` if they hold anything but arrays and numbers."""
     try:
-        return pack(params)
+        return pack_into_bytes(params)
     except NotKept as error:
         raise wrong("params of another kind", where=error.where, what=error.what) from None
 
@@ -324,7 +324,7 @@ def check_training(evidence, check_derivatives, watched_names=("gradients",)):
         calls = type(evidence.calls)(evidence.calls.module, gradients=gradients)
         batches = [
             evidence.mini_batch,
-            *copy_training_batch(calls, params, evidence.mini_batch, *map(np.asarray, batch)),
+            *copy_extra_batches(calls, params, evidence.mini_batch, *map(np.asarray, batch)),
         ]
         check_derivatives(evidence, calls, params, batches)
 
@@ -359,7 +359,7 @@ def check_retraining(evidence, check_derivatives, has_learned):
     check_derivatives(evidence, evidence.calls, evidence.params, [evidence.mini_batch])
 
 
-def copy_training_batch(calls, params, mini_batch, images, *labels):
+def copy_extra_batches(calls, params, mini_batch, images, *labels):
     """Return a list with a batch of the training, for the check of derivatives beside the mini-batch.
 
     The list is empty if the batch is of the same size as the mini-batch, or no batch of images. A slow loss gets 50
@@ -375,7 +375,7 @@ def copy_training_batch(calls, params, mini_batch, images, *labels):
 
 def perturb_params(params, rng):
     """Return params with a little noise: at first, all scores may be equal."""
-    arrays = floats(params).items()
+    arrays = floats_by_path(params).items()
     return replace_leaves(
         params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays}
     )
@@ -383,9 +383,9 @@ def perturb_params(params, rng):
 
 def check_gradients(calls, params, batches, rng, thorough=True):
     """Return the gradients. Raises `Wrong` if they are wrong, or change when `loss` is called in between."""
-    first_gradients = leaves(calls.gradients(replace_leaves(params), *batches[0]))
+    first_gradients = leaves_by_path(calls.gradients(replace_leaves(params), *batches[0]))
     calls.loss(perturb_params(params, np.random.default_rng(0)), *batches[0])
-    second_gradients = leaves(calls.gradients(replace_leaves(params), *batches[0]))
+    second_gradients = leaves_by_path(calls.gradients(replace_leaves(params), *batches[0]))
     if not all(
         a is None or np.array_equal(a, second_gradients.get(k), equal_nan=True) for k, a in first_gradients.items()
     ):
@@ -437,12 +437,12 @@ def check_descent(evidence):
     """Check that all arrays that have a gradient move, and against it. Raises `Wrong`."""
     trace = evidence.trace
     paths = evidence.trained_paths
-    first_arrays = floats(trace.snapshots[0].params)
-    last_arrays = floats(trace.params)
+    first_arrays = floats_by_path(trace.snapshots[0].params)
+    last_arrays = floats_by_path(trace.params)
     n_empty = sum(not snapshot.batch[0].size for snapshot in trace.snapshots)
     if n_empty > len(trace.snapshots) / 2:
         raise wrong("no images", n=n_empty, of=len(trace.snapshots), examples=evidence.calls.examples_name)
-    arrays_on_the_way = [floats(snapshot.params) for snapshot in trace.snapshots]
+    arrays_on_the_way = [floats_by_path(snapshot.params) for snapshot in trace.snapshots]
     arrays_on_the_way += [snapshot.arrays_after for snapshot in trace.snapshots]
     paths = [k for k in paths if k in first_arrays and k in last_arrays]
     moved_paths = [k for k in paths if not np.array_equal(first_arrays[k], last_arrays[k])]
@@ -482,7 +482,7 @@ def check_repeated_training(evidence, has_learned):
     along a line.)
     """
     trace = evidence.trace
-    final_arrays = floats(trace.params)
+    final_arrays = floats_by_path(trace.params)
     first_snapshot, *_ = trace.snapshots
 
     def train_again(max_calls, **options):
@@ -523,8 +523,8 @@ def check_same_start(snapshot, other_snapshot, final_arrays):
 
     Raises `Wrong`.
     """
-    arrays = floats(snapshot.params)
-    other_arrays = floats(other_snapshot.params)
+    arrays = floats_by_path(snapshot.params)
+    other_arrays = floats_by_path(other_snapshot.params)
     drawn_paths = [k for k in arrays if k in other_arrays and np.ptp(arrays[k])]
     learned_paths = [k for k in drawn_paths if not np.array_equal(arrays[k], final_arrays.get(k))]
     if learned_paths and all(np.array_equal(other_arrays[k], final_arrays.get(k)) for k in learned_paths):
@@ -545,8 +545,8 @@ def are_close(arrays, other_arrays):
 
 def check_start_depends_on_rng(trace, other_trace):
     """Check that a training with another rng starts with other weights. Raises `Wrong`."""
-    arrays = floats(trace.snapshots[0].params)
-    other_arrays = floats(other_trace.snapshots[0].params) if other_trace.snapshots else {}
+    arrays = floats_by_path(trace.snapshots[0].params)
+    other_arrays = floats_by_path(other_trace.snapshots[0].params) if other_trace.snapshots else {}
     # Only of many numbers, most of them different, it is known that they were drawn.
     drawn_paths = [
         k
@@ -579,8 +579,8 @@ class Diagnostics:
         self.loss_before_last = self.losses[-2]
         self.last_loss = self.losses[-1]
         self.has_fallen = self.last_loss < max_loss_ratio * self.first_loss
-        self.first_arrays = floats(params[0])
-        self.last_arrays = floats(params[-1])
+        self.first_arrays = floats_by_path(params[0])
+        self.last_arrays = floats_by_path(params[-1])
         self.values = {
             "curve": format_losses(self.losses),
             "begin": self.first_loss,
@@ -596,7 +596,7 @@ class Diagnostics:
         """Return `find_best_step_factor` of the first steps."""
         factors = []
         for snapshot in self.trace.snapshots[:8]:
-            if any(d.any() for d in snapshot.moves().values()):
+            if any(d.any() for d in snapshot.compute_moves().values()):
                 factors.append(find_best_step_factor(self.calls, snapshot))
         return factors
 
@@ -615,8 +615,8 @@ def has_diverged(losses):
 
 def find_best_step_factor(calls, snapshot):
     """Return the factor, 0.01 to 10, by which a step would lower the loss of its own batch most."""
-    arrays = floats(snapshot.params)
-    moves = snapshot.moves()
+    arrays = floats_by_path(snapshot.params)
+    moves = snapshot.compute_moves()
 
     def loss_after(factor):
         params = replace_leaves(snapshot.params, {k: arrays[k] + factor * d for k, d in moves.items()})
@@ -637,7 +637,7 @@ def diagnose_growing_steps(diagnostics):
     """Return a `Wrong` if the last step is many times as long as the first, otherwise None."""
     lengths = []
     for snapshot in diagnostics.trace.snapshots:
-        length = np.sqrt(sum((d**2).sum() for d in snapshot.moves().values()))
+        length = np.sqrt(sum((d**2).sum() for d in snapshot.compute_moves().values()))
         if length:
             lengths.append(length)
     if len(lengths) > 3 and lengths[-1] / lengths[0] > 30:

@@ -22,16 +22,16 @@ with program.import_guard("requirements-np.txt"):
     from marker.complaints import explain_exception
     from marker.derivatives import (
         Place,
-        describe_bad,
+        collect_sentence_values,
+        describe_exchange,
         explain_factor,
-        find_exchange,
-        find_factors,
+        find_first_wrong_and_factors,
         find_wrong_gradients,
         is_right_alone,
         match_gradients,
         root_mean_square,
     )
-    from marker.nests import floats, format_paths, replace_leaves
+    from marker.nests import floats_by_path, format_paths, replace_leaves
     from marker.verdict import Wrong
     from mlp_np import numerical_gradient, relative_difference
 
@@ -51,11 +51,13 @@ def format_success(evidence):
     return f"`backward` is the derivative of your `forward`, with respect to x and to {arrays}."
 
 
-def draw_batches(evidence):
+def add_batches(evidence):
     """Draw batches of x and dy, and weights."""
     evidence.batches = [tuple(evidence.rng.normal(size=(2, B, T, C))) for B, T in SIZES]
     x, dy = evidence.rng.normal(size=(2, 1, LONG, C))
-    evidence.params, evidence.gradients = draw_trained_params(evidence.calls, evidence.batches[0], [evidence.seed, 1])
+    evidence.params, evidence.gradients = draw_params_and_gradients(
+        evidence.calls, evidence.batches[0], [evidence.seed, 1]
+    )
     evidence.x = evidence.batches[0][0]
     evidence.batches.append((SMALL * x, dy))
 
@@ -70,7 +72,7 @@ class BlockCalls(Calls):
         """Return the learner's first weights. Raises `Wrong` if they are no nest of arrays."""
         params = self.functions["first_weights"](*(size or (C, HEADS)), np.random.default_rng(seed))
         blank.require_result("first_weights", params)
-        if not floats(params):
+        if not floats_by_path(params):
             raise wrong("no weights", what=describe_type(params))
         return params
 
@@ -92,7 +94,7 @@ class BlockCalls(Calls):
         dx, gradients = results
         if np.shape(dx) != x.shape:
             raise wrong("dx of another shape", wanted=x.shape, what=f"of shape {np.shape(dx)}")
-        arrays = floats(params)
+        arrays = floats_by_path(params)
         gradients = match_gradients(params, gradients)
         if not gradients:
             raise wrong("gradients of another form: of a block", names=format_paths(arrays))
@@ -102,7 +104,7 @@ class BlockCalls(Calls):
         return np.asarray(dx, np.float64), gradients
 
 
-def draw_trained_params(calls, batch, seed, size=None):
+def draw_params_and_gradients(calls, batch, seed, size=None):
     """Return weights as in the middle of a training, and the first gradients, {path: array}.
 
     What has no gradient stays as it is. No weights are so large that all attention weights are 0 or 1, nor so small
@@ -112,7 +114,7 @@ def draw_trained_params(calls, batch, seed, size=None):
     calls.forward(params, batch[0])  # should `backward` use what that leaves, `check_consistency` says it
     _, gradients = calls.backward(params, *batch)
     gradients = {k: g for k, g in gradients.items() if g is not None and (g.ndim or g)}
-    arrays = {k: a / max(1, 2 * root_mean_square(a)) for k, a in floats(params).items() if k in gradients}
+    arrays = {k: a / max(1, 2 * root_mean_square(a)) for k, a in floats_by_path(params).items() if k in gradients}
     return replace_leaves(params, {k: a + 0.15 * draw_for_path(k, a.shape) for k, a in arrays.items()}), gradients
 
 
@@ -154,7 +156,7 @@ def check_causality(evidence):
     rng = evidence.rng
     for T in (x.shape[1], LONG):
         texts = np.repeat(rng.normal(size=(2, 1, C)), T, axis=1) + 0.01 * rng.normal(size=(2, T, C))
-        y = call_at_sizes(calls.forward, params, texts, T=T)
+        y = call_naming_sizes(calls.forward, params, texts, T=T)
         for position in range(T):
             changed_texts = texts.copy()
             changed_texts[:, position] += 0.3 * rng.normal(size=(2, C))
@@ -178,7 +180,7 @@ def check_attention_sums(evidence):
     one_position = rng.normal(size=(2, 1, C))
     y = calls.forward(params, one_position)
     for T in (2, 7, LONG):
-        differences = np.abs(call_at_sizes(calls.forward, params, np.repeat(one_position, T, axis=1), T=T) - y).max(
+        differences = np.abs(call_naming_sizes(calls.forward, params, np.repeat(one_position, T, axis=1), T=T) - y).max(
             axis=(0, 2)
         )
         if differences.max() > 1e-6 * np.abs(y).max():
@@ -233,8 +235,8 @@ def check_activation(evidence):
     size = (60, 4)
     k = 4
     seed = rng.integers(2**31)
-    params, _ = call_at_sizes(
-        draw_trained_params, calls, rng.normal(size=(2, 2, 3, size[0])), seed, size, C=size[0], h=size[1], T=3
+    params, _ = call_naming_sizes(
+        draw_params_and_gradients, calls, rng.normal(size=(2, 2, 3, size[0])), seed, size, C=size[0], h=size[1], T=3
     )
     texts = rng.normal(size=(400, 1, k)) @ rng.normal(size=(k, size[0]))
     sizes = np.linalg.svd(calls.forward(params, texts)[:, 0], compute_uv=False)
@@ -251,8 +253,8 @@ def check_residuals(evidence):
     x = evidence.x
     rng = evidence.rng
     params = calls.first_weights(0)
-    other_arrays = floats(calls.first_weights(1))
-    zeros = {k: 0 * a for k, a in floats(params).items() if a.size and not np.array_equal(a, other_arrays[k])}
+    other_arrays = floats_by_path(calls.first_weights(1))
+    zeros = {k: 0 * a for k, a in floats_by_path(params).items() if a.size and not np.array_equal(a, other_arrays[k])}
     if len(other_arrays) > 1:  # in a single array, there may be gammas, too
         y = calls.call("forward", replace_leaves(params, zeros), (x,))
         other_y = calls.call("forward", replace_leaves(params, zeros), (rng.normal(size=x.shape),))
@@ -267,7 +269,7 @@ def check_arrays_used(evidence):
     x = evidence.x
     y = calls.forward(params, x)
     _, gradients = calls.backward(params, x, x)
-    for k, a in floats(params).items():
+    for k, a in floats_by_path(params).items():
         changed_params = replace_leaves(params, {k: a + 0.1 * draw_for_path(k, a.shape)})
         if gradients.get(k) is not None and gradients[k].ndim and np.array_equal(calls.forward(changed_params, x), y):
             raise wrong("never used", name=format_paths([k]))
@@ -285,14 +287,14 @@ def check_heads(evidence):
     params = evidence.params
     x = evidence.x
     rng = evidence.rng
-    params_with_two_heads, _ = draw_trained_params(calls, (x, x), 0, (C, 2))
-    params_with_all_heads, _ = draw_trained_params(calls, (x, x), 0, (C, HEADS))
+    params_with_two_heads, _ = draw_params_and_gradients(calls, (x, x), 0, (C, 2))
+    params_with_all_heads, _ = draw_params_and_gradients(calls, (x, x), 0, (C, HEADS))
     y_with_two_heads = calls.forward(params_with_two_heads, x)
     if np.allclose(y_with_two_heads, calls.forward(params_with_all_heads, x), rtol=0, atol=1e-9):
         raise wrong("heads ignored", one=HEADS, two=2)
     _, gradients = calls.backward(params, x, x)
     large_params = replace_leaves(
-        params, {k: 30 * a for k, a in floats(params).items() if gradients.get(k) is not None}
+        params, {k: 30 * a for k, a in floats_by_path(params).items() if gradients.get(k) is not None}
     )
     texts = rng.normal(size=(200, 3, C))
     y, *y_of_repeats = (
@@ -308,7 +310,7 @@ def check_heads(evidence):
 def check_first_weights_use_rng(evidence):
     """Check that the first weights are the same for the same generator, and others for another. Raises `Wrong`."""
     calls = evidence.calls
-    arrays, arrays_again, other_arrays = (floats(calls.first_weights(seed)) for seed in (0, 0, 1))
+    arrays, arrays_again, other_arrays = (floats_by_path(calls.first_weights(seed)) for seed in (0, 0, 1))
     changed_paths = [k for k, a in arrays.items() if not np.array_equal(a, arrays_again[k])]
     if changed_paths:
         raise wrong("first weights by chance", names=format_paths(changed_paths))
@@ -317,7 +319,7 @@ def check_first_weights_use_rng(evidence):
         raise wrong("rng ignored: of a block", names=format_paths(drawn_paths))
 
 
-def call_at_sizes(function, *arguments, **sizes):
+def call_naming_sizes(function, *arguments, **sizes):
     """Return function(*arguments). Raises `Wrong` that names the sizes if the learner's file fails."""
     try:
         return function(*arguments)
@@ -345,7 +347,7 @@ def check_no_numerical_gradient(evidence):
         evidence.calls.backward(evidence.params, x, dy)
     finally:
         sys.setprofile(profiler)
-    n_numbers = sum(a.size for a in floats(evidence.params).values())
+    n_numbers = sum(a.size for a in floats_by_path(evidence.params).values())
     for name, n in counts.most_common(1):
         if n >= n_numbers:
             raise wrong("backward by differences", name=name, n=n, numbers=n_numbers)
@@ -375,7 +377,7 @@ def call_backward(calls, params, x, dy):
 
     place = Place(weighted_sum, {"x": x, "params": params}, (dy,))
     dx, gradients = calls.backward(params, x, dy)
-    gradients = {f'["params"]{k}': gradients.get(k, np.zeros(a.shape)) for k, a in floats(params).items()}
+    gradients = {f'["params"]{k}': gradients.get(k, np.zeros(a.shape)) for k, a in floats_by_path(params).items()}
     return place, {'["x"]': dx} | gradients
 
 
@@ -390,7 +392,7 @@ def format_argument_paths(paths):
 
 def make_gradient_error(calls, params, batches, errors, rng):
     """Return the exception that names the wrong derivatives, one entry both ways, and a diagnosis."""
-    batch_index, factors = find_factors(errors)
+    batch_index, factors = find_first_wrong_and_factors(errors)
     batch_errors = errors[batch_index]
     place, gradients = call_backward(calls, params, *batches[batch_index])
     if all(factors) and factors[batch_index] != 1:
@@ -399,14 +401,16 @@ def make_gradient_error(calls, params, batches, errors, rng):
             "gradients times a number: of a block",
             times=factors[batch_index],
             more=diagnosis,
-            **describe_bad(batch_errors, gradients, format_argument_paths),
+            **collect_sentence_values(batch_errors, gradients, format_argument_paths),
         )
     diagnosis = diagnose_last_batch(calls, params, batches, batch_index, batch_errors, rng)
     if not diagnosis:
         diagnosis = diagnose_missing_term(calls, params, batches[batch_index], place, gradients, batch_errors, rng)
     diagnosis += describe_smallest_case(calls)
     return wrong(
-        "other gradients: of a block", more=diagnosis, **describe_bad(batch_errors, gradients, format_argument_paths)
+        "other gradients: of a block",
+        more=diagnosis,
+        **collect_sentence_values(batch_errors, gradients, format_argument_paths),
     )
 
 
@@ -433,7 +437,7 @@ def describe_smallest_case(calls):
         for k, errors_of_path in errors.items():
             entry_errors[k] = [error for error in errors_of_path if error.index is not None]
         if entry_errors and all(entry_errors.values()):
-            values = describe_bad(entry_errors, gradients, format_argument_paths)
+            values = collect_sentence_values(entry_errors, gradients, format_argument_paths)
             return (
                 f"\nSmall enough for paper: params = first_weights({channels}, {heads}, np.random.default_rng(0)), "
                 f"x = {x.tolist()}, dy = {dy.tolist()}. There, `backward` says {values['mine']} for {values['at']}, "
@@ -470,11 +474,11 @@ def diagnose_missing_term(calls, params, batch, place, gradients, errors, rng):
     """Return a sentence on the term that would make a gradient right, or ""."""
     x, dy = batch
 
-    if '["x"]' in errors and place.has_gradient('["x"]', gradients['["x"]'] + dy, rng):
+    if '["x"]' in errors and place.is_gradient('["x"]', gradients['["x"]'] + dy, rng):
         return " In dx, dy itself is missing: along which path does x reach y unchanged?"
-    if '["x"]' in errors and place.has_gradient('["x"]', gradients['["x"]'] - dy, rng):
+    if '["x"]' in errors and place.is_gradient('["x"]', gradients['["x"]'] - dy, rng):
         return " In dx, dy itself is counted once too often: along how many paths does x reach y unchanged?"
-    sentence = find_exchange(gradients, errors, place, rng, format_argument_paths)
+    sentence = describe_exchange(gradients, errors, place, rng, format_argument_paths)
     if sentence:
         return sentence
     if all(is_right_alone(*call_backward(calls, params, x[i : i + 1], dy[i : i + 1]), rng) for i in range(len(x))):
@@ -486,7 +490,7 @@ def diagnose_missing_term(calls, params, batch, place, gradients, errors, rng):
 
 
 CHECKS = (
-    draw_batches,
+    add_batches,
     check_consistency,
     check_no_numerical_gradient,
     check_causality,
@@ -514,13 +518,13 @@ def print_gradient_errors(learner_path):
     x, dy = np.random.default_rng(0).normal(size=(2, *SIZES[0], C))
     with load_or_explain(learner_path) as module:
         calls = BlockCalls(module)
-        params, _ = draw_trained_params(calls, (x, dy), 0)
+        params, _ = draw_params_and_gradients(calls, (x, dy), 0)
         place, gradients = call_backward(calls, params, x, dy)
     print("the largest relative difference from (f(+h) - f(-h)) / 2h, where f is (forward(params, x) * dy).sum()")
     for k, g in gradients.items():
         if g is not None:
             array = place.arrays[k].copy()
-            slopes = numerical_gradient(lambda k=k, a=array: place.loss_along({k: a - place.arrays[k]})(1), array)
+            slopes = numerical_gradient(lambda k=k, a=array: place.make_loss_along({k: a - place.arrays[k]})(1), array)
             print(f"{format_argument_paths([k]):30} {relative_difference(g, slopes):.1e}")
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from desk.show import relative_path
 from exercises import PICTURES
 from exercises.words import TABLES
-from marker.complaints import explain_exception, find_own_frame
+from marker.complaints import explain_exception, find_own_frame_and_line
 from marker.kind import Kind
-from marker.runner import code_lines
+from marker.runner import list_code_lines
 from marker.verdict import Sentences, Verdict
 
 # What the learner may write into DIAGNOSIS: what may be wrong, what it means, and how it would show itself.
@@ -68,7 +68,7 @@ class Case(Kind):
             raise ValueError(f"{self.diagnosis!r} is not under Suspects in said.md: {', '.join(SUSPECTS)}")
 
     def complete(self, exercise):
-        load_recorded(exercise.name)
+        load_recorded_lines(exercise.name)
 
     def problems(self, exercise, mark_text):
         yield from self.problems_of_symptoms(exercise)
@@ -76,11 +76,11 @@ class Case(Kind):
 
     def problems_of_symptoms(self, exercise):
         """Yield the problems with a case's recorded runs, as texts."""
-        lines_by_run = load_recorded(exercise.name)
+        lines_by_run = load_recorded_lines(exercise.name)
         for kind, number in get_last_numbers(lines_by_run).items():
             if self.is_healthy(number) != (kind == "healthy"):
                 requirement = "should be" if kind == "healthy" else "should not be"
-                yield f"its last number on record, {kind}, is {number}; it {requirement} {self.healthy}"
+                yield f"its last number on record, {kind}, is {number}; it {requirement} {self.healthy_range}"
         if len(lines_by_run["as it is"]) != len(lines_by_run["healthy"]) or max(map(len, lines_by_run["healthy"])) > 59:
             yield "its two runs do not fit side by side: as many lines in both, of less than 60 characters"
         if not (PICTURES / f"{exercise.name}.png").exists():
@@ -102,7 +102,7 @@ class Case(Kind):
         return self.least <= last_number <= self.most
 
     @property
-    def healthy(self):
+    def healthy_range(self):
         """The range in words, to go on after a number."""
         return f"over {self.least:.2f}" if self.most == 1 else f"between {self.least:.2f} and {self.most:.2f}"
 
@@ -115,12 +115,12 @@ class Case(Kind):
             notes.diagnosis = diagnosis[:40]
         elif diagnosis is not ...:
             notes.diagnosis = f"of type {type(diagnosis).__name__}"
-        notes.is_changed = code_lines(attempt.source) != code_lines(attempt.exercise.stub)
+        notes.is_changed = list_code_lines(attempt.source) != list_code_lines(attempt.exercise.stub)
         try:
             notes.is_fixed = bool(self.probe(module, np.random.default_rng(attempt.seed), train))
             number = train() if notes.is_fixed or notes.is_changed else 0
         except (AttributeError, TypeError, ValueError, IndexError) as error:
-            if find_own_frame(error, module.__file__):
+            if find_own_frame_and_line(error, module.__file__):
                 raise  # the learner's own line is to blame
             notes.misfit = explain_exception(error)
             return
@@ -143,7 +143,7 @@ class Case(Kind):
             )
         number = float(notes.number)
         does = self.does.format(number)
-        numbers = f"\n(It now {does}; a healthy run, {self.healthy}.)"
+        numbers = f"\n(It now {does}; a healthy run, {self.healthy_range}.)"
         if diagnosis and (diagnosis != self.diagnosis or not notes.is_fixed):
             meaning, sign = SUSPECTS[diagnosis]
             if notes.is_fixed:
@@ -163,14 +163,14 @@ class Case(Kind):
             return refused("not written: a case")
         if not self.is_healthy(number):
             remark = f" {exercise.or_else}" if exercise.or_else else ""
-            return refused("fixed, but does not learn", does=does, healthy=self.healthy, about=remark)
+            return refused("fixed, but does not learn", does=does, healthy=self.healthy_range, about=remark)
         if not diagnosis:
             return refused("no diagnosis", does=does)
         return Verdict(True, "passed", f"It {does}.\n{exercise.evidence}")
 
     def opening(self, exercise, source, say):
         """Print how a case shows itself; and, until the file with this text names one, the suspects."""
-        lines_by_run = load_recorded(exercise.name)
+        lines_by_run = load_recorded_lines(exercise.name)
         say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
         for lines in zip(lines_by_run["as it is"], lines_by_run["healthy"], strict=True):
             sick_line, healthy_line = map(shorten_line, lines)
@@ -185,14 +185,14 @@ class Case(Kind):
 
     def count_printed_lines(self, exercise):
         """Return how many lines a healthy run prints."""
-        return len(load_recorded(exercise.name)["healthy"])
+        return len(load_recorded_lines(exercise.name)["healthy"])
 
     def solution(self, exercise):
         """Return the lines of the solution, as texts."""
         return ["Instead of", exercise.wrong, "it should be", exercise.right, exercise.evidence]
 
 
-def load_recorded(name):
+def load_recorded_lines(name):
     """Return what a case printed, {"as it is": lines, "healthy": lines}. Raises ValueError if that was never
     recorded."""
     lines_by_case = json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from marker import ROOT
 from marker.catalogue import Catalogue
 
 OURS = Catalogue(ROOT / "exercises")
-PARTS = OURS.parts
+PARTS = OURS.by_part
 EXERCISES = OURS.exercises
 BY_NAME = OURS.by_name
 BROKEN = OURS.broken

@@ -28,11 +28,11 @@ def has_met(work, network):
     exercise = work.catalogue.by_name.get(MET_WITH[network])
     if exercise is None:  # these are somebody else's exercises
         return False
-    _, part = work.catalogue.find_part(exercise)
+    _, part = work.catalogue.find_part_name_and_exercises(exercise)
     return any(member.name in work.progress["passed"] for member in part)
 
 
-def load_found(work):
+def load_found_days(work):
     """Return {fault: the day on which it was found}, the earliest first. Raises UserError if the file is damaged."""
     path = work.folder / "faults.json"
     if not path.exists():
@@ -46,14 +46,14 @@ def load_found(work):
 
 def note_found(work, name):
     """Write down that a fault was found today."""
-    days = load_found(work) | {name: date.today()}
+    days = load_found_days(work) | {name: date.today()}
     with atomic_write(work.folder / "faults.json") as file:
         file.write((json.dumps({key: day.isoformat() for key, day in days.items()}, indent=1) + "\n").encode())
 
 
 def choose_next(work):
     """Return the first fault that the learner has not found. Raises UserError if there is none."""
-    days_by_fault = load_found(work)
+    days_by_fault = load_found_days(work)
     for name in list_faults(work):
         if name not in days_by_fault:
             return name
@@ -69,14 +69,14 @@ def choose_seeded(seed):
 
 def choose_again(work, is_due=False):
     """Return the fault that was found the longest ago, or None. is_due: only if that is some days ago."""
-    for name, day in load_found(work).items():
+    for name, day in load_found_days(work).items():
         if not is_due or day + REST <= date.today():
             return name
     return None
 
 
-def count_found(work):
+def describe_found_count(work):
     """Return how many faults are found, and how many there are for this learner, in words."""
-    found_names = load_found(work).keys()
+    found_names = load_found_days(work).keys()
     n_faults = len({*list_faults(work), *found_names})
     return f"{len(found_names)} of {n_faults} faults found"

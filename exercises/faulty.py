@@ -62,7 +62,7 @@ def hand_out(folder, name):
     (folder / SECRET).write_text(hash_name(name), encoding="utf-8")
 
 
-def identify_fault(folder):
+def read_planted_fault(folder):
     """Return the name of the fault in that folder, or None."""
     try:
         secret = (folder / SECRET).read_text(encoding="utf-8")
@@ -105,7 +105,7 @@ def parse_place(folder, place):
     raise UserError(f"{name} is not a file of the copy in {folder}: {EXAMPLE}")
 
 
-def judge_answer(name, file_name, line_number, suspect):
+def judge_and_explain(name, file_name, line_number, suspect):
     """Return whether that is the file and the line of a fault, and its suspect; and the text for it, line by line.
 
     Raises UserError if there is no such suspect.
@@ -127,7 +127,7 @@ def judge_answer(name, file_name, line_number, suspect):
     telling_steps = [step for step, finding in load_findings(name).items() if finding]
     if not telling_steps:
         return False, [f"{about_suspect} {about_place}"]
-    steps, verb = name_steps(telling_steps[0])
+    steps, verb = name_steps_and_verb(telling_steps[0])
     return False, [f"{about_suspect} {about_place}", f"Look again at what {steps} of docs/debugging.md {verb}."]
 
 
@@ -146,12 +146,12 @@ def describe_findings(name):
         return ["No step of docs/debugging.md notices it: such a line can only be found by reading."]
     sentences = []
     for step in telling_steps:
-        steps, verb = name_steps(step)
+        steps, verb = name_steps_and_verb(step)
         sentences.append(f"{steps[0].upper()}{steps[1:]} of docs/debugging.md {verb}: {findings[step]}")
     return sentences
 
 
-def name_steps(step):
+def name_steps_and_verb(step):
     """Return the steps of "1, 2, 5 look" and their verb, in words: ("steps 1, 2 and 5", "say")."""
     *other_numbers, last_number = re.findall(r"\d+", step)
     if other_numbers:

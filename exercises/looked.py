@@ -17,12 +17,12 @@ with program.import_guard("requirements-np.txt"):
     from exercises.words import load_or_explain
     from exercises.writer import WriterCalls
     from marker.derivatives import match_gradients
-    from marker.nests import floats
+    from marker.nests import floats_by_path
     from support.errors import UserError
-    from views.training import FIRST, describe_marks, find_unusual_array, root_mean_square
+    from views.training import FIRST, describe_marks, iter_array_messages, root_mean_square
 
 
-def load_examples(name):
+def load_examples_and_calls(name):
     """Return the arguments of `train` of that exercise, without rng, and the class with the calls of its functions."""
     if name == "own_gpt":
         return (data.load("names").train_tokens,), WriterCalls
@@ -30,20 +30,20 @@ def load_examples(name):
     return (images.reshape(len(images), -1), labels), ReaderCalls
 
 
-def measure_arrays(module, name):
+def measure_losses_and_arrays(module, name):
     """Return (losses of the first batches, rows): sizes at the last of them whose step was seen.
 
     A row is (array, its size, that of its gradient, that of its step in units of its own or None). Raises UserError if
     there is no step.
     """
-    examples, calls = load_examples(name)
+    examples, calls = load_examples_and_calls(name)
     calls = calls(module)
     snapshots = [snapshot for snapshot in calls.train(examples, 0, max_calls=FIRST).snapshots if snapshot.arrays_after]
     if not snapshots:
         raise UserError("`train` takes no step that can be looked at: does it call `gradients`?")
     losses = [float(calls.loss(snapshot.params, *snapshot.batch)) for snapshot in snapshots]
-    params = floats(snapshots[-1].params)
-    moves = snapshots[-1].moves()
+    params = floats_by_path(snapshots[-1].params)
+    moves = snapshots[-1].compute_moves()
     gradients = match_gradients(snapshots[-1].params, calls.gradients(snapshots[-1].params, *snapshots[-1].batch))
     rows = []
     for path, gradient in gradients.items():
@@ -59,14 +59,14 @@ def measure_arrays(module, name):
 def main(name, learner_path):
     """Print the sizes of all arrays, their gradients and steps."""
     with load_or_explain(learner_path) as module:
-        losses, rows = measure_arrays(module, name)
+        losses, rows = measure_losses_and_arrays(module, name)
     print(f"the loss of the first {len(losses)} batches: {' '.join(f'{loss:.3g}' for loss in losses)}\n")
     print(f"{'array':24}{'its size':>12}{'its gradient':>16}{'step / its size':>18}")
     for path, weights, gradient, step in rows:
         print(f"{path:24}{weights:12.3g}{gradient:16.3g}{'' if step is None else format(step, '.2g'):>18}")
     marks = []
     for path, _, gradient, step in rows:
-        marks += [(path, *mark) for mark in find_unusual_array(gradient, step)]
+        marks += [(path, *mark) for mark in iter_array_messages(gradient, step)]
     print("", *(describe_marks(marks) or ["No number is out of the ordinary."]), sep="\n")
     print("The numbers have no ranges beside them: no healthy run of a network of your own is recorded.")
 

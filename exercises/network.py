@@ -15,7 +15,7 @@ import textwrap
 import numpy as np
 
 from exercises.catalogue import CHAPTERS
-from marker.nests import floats
+from marker.nests import floats_by_path
 from support.errors import UserError
 
 PROGRAM = '''\
@@ -280,13 +280,13 @@ PIXELS = 784
 SCORES = 10
 
 
-def find_two_layers(params):
+def find_two_layer_params(params):
     """Return a nest's arrays as those of a network with two layers, or None if their shapes do not say which is which.
 
     {"W1": (784, H), "b1": (H,), "W2": (H, 10), "b2": (10,)}, float64. The matrices may be of shape (out, in). A missing
     bias is 0.
     """
-    arrays = [a for a in floats(params).values() if a.ndim and min(a.shape)]
+    arrays = [a for a in floats_by_path(params).values() if a.ndim and min(a.shape)]
     H, remainder = divmod(sum(a.size for a in arrays) - SCORES, PIXELS + 1 + SCORES)
     if len(arrays) == 1 and not remainder:  # all in one vector
         ends = np.cumsum([PIXELS * H, H, H * SCORES])

@@ -20,10 +20,10 @@ with program.import_guard("requirements-np.txt"):
     import data
     from exercises import blank, digits
     from exercises.blank import Blank, Calls, Diagnostics, describe_type, pack_params, perturb_params, unpack_params
-    from exercises.words import OF_NETWORKS, explain, load_or_explain
+    from exercises.words import OF_NETWORKS, load_or_explain, make_error_report
     from marker import ROOT
-    from marker.derivatives import check_loss, root_mean_square
-    from marker.nests import floats, format_paths, leaves, replace_leaves
+    from marker.derivatives import compute_checked_loss, root_mean_square
+    from marker.nests import floats_by_path, format_paths, leaves_by_path, replace_leaves
     from marker.trial import load
     from marker.verdict import Wrong
     from support.errors import UserError
@@ -49,7 +49,7 @@ def format_accuracy(evidence):
     return f"Of {len(evidence.held_out):,} digits that it has never seen, your network reads {evidence.accuracy:.3f}"
 
 
-def draw_data(evidence):
+def add_data(evidence):
     """Draw the images to learn from and the held-out ones."""
     *evidence.examples, evidence.held_out, evidence.held_out_labels = draw_images(evidence.rng)
     train_images, labels = evidence.examples
@@ -59,9 +59,9 @@ def draw_data(evidence):
     evidence.mini_batch = train_images[indices], labels[indices]
 
 
-def draw_relabelled_data(evidence):
+def add_relabelled_data(evidence):
     """Draw images that were not there before: the digits go by other names, and ink is a little lighter or darker."""
-    draw_data(evidence)
+    add_data(evidence)
     new_labels = evidence.rng.permutation(10)
 
     def vary_ink(images):
@@ -100,7 +100,7 @@ class ReaderCalls(Calls):
     def compute_losses(self, params, images, labels=range(10)):
         """Return the loss of each image alone with each label, (N, 10)."""
         pairs = ((image[None], np.array([k])) for image, k in itertools.product(images, labels))
-        losses = [float(blank.require_result("loss", loss)) for loss in self.call_each("loss", params, pairs)]
+        losses = [float(blank.require_result("loss", loss)) for loss in self.iter_results("loss", params, pairs)]
         return np.reshape(losses, (len(images), len(labels)))
 
     def read(self, params, images):
@@ -109,7 +109,7 @@ class ReaderCalls(Calls):
 
     def read_one_by_one(self, params, images):
         """Predict one image per call. Returns integers (N,)."""
-        results = self.call_each("read", params, ((image[None],) for image in images))
+        results = self.iter_results("read", params, ((image[None],) for image in images))
         return np.array([parse_digits(blank.require_result("read", result), 1)[0] for result in results])
 
     def train(self, examples, *arguments, **options):
@@ -158,7 +158,7 @@ def check_derivatives(evidence, calls, params, batches):
     `Wrong`."""
     rng = np.random.default_rng([evidence.seed, 1])
     images, labels = batches[0]
-    total = check_loss(calls.loss, params, (images, labels), "images")
+    total = compute_checked_loss(calls.loss, params, (images, labels), "images")
     nearby_params = perturb_params(params, rng)
     losses = [float(calls.loss(nearby_params, images, np.full_like(labels, k))) for k in range(4)]
     if np.isfinite(total) and np.ptp(losses) < 1e-9:
@@ -179,7 +179,7 @@ def check_no_stored_images(evidence):
     """Check that params do not hold many training images, as rows or columns, scaled or not. Raises `Wrong`."""
     images = evidence.examples[0]
     varies = images.std(axis=0) > 0
-    arrays = {k: np.asarray(a) for k, a in leaves(evidence.params).items() if a is not None}
+    arrays = {k: np.asarray(a) for k, a in leaves_by_path(evidence.params).items() if a is not None}
     for k, a in arrays.items():
         if a.ndim == 2:
             candidates = [a, a.T]
@@ -246,7 +246,7 @@ def make_read_error(evidence, images, predictions, n_different):
         for description, x in other_inputs.items():
             sentence = f"Its results are those of `loss` for {description}."
             explanations.append(("read is not as loss", sentence, calls.compute_losses(params, x)))
-        arrays = {k: a for k, a in floats(params).items() if a.any()}
+        arrays = {k: a for k, a in floats_by_path(params).items() if a.any()}
         for k, a in arrays.items():
             description = f"Its results are those of `loss` if {format_paths([k])} were 0."
             losses = calls.compute_losses(replace_leaves(params, {k: 0 * a}), images)
@@ -314,7 +314,7 @@ def check_hidden_layer(evidence):
     b = images[10:20] & 254
     loss_tables = [evidence.calls.compute_losses(evidence.params, x) for x in (a, b, a // 2 + b // 2)]
     if is_linear(*loss_tables):
-        matrices = [a for a in floats(evidence.params).values() if a.ndim == 2 and min(a.shape) > 1]
+        matrices = [a for a in floats_by_path(evidence.params).values() if a.ndim == 2 and min(a.shape) > 1]
         raise wrong("linear" if len(matrices) == 1 else "no ReLU")
 
 
@@ -331,8 +331,8 @@ def check_hidden_layer_trained(evidence):
     """
     if evidence.uses_batch_mean:
         return
-    first_arrays = floats(evidence.trace.snapshots[0].params)
-    last_arrays = floats(evidence.params)
+    first_arrays = floats_by_path(evidence.trace.snapshots[0].params)
+    last_arrays = floats_by_path(evidence.params)
     paths = [
         k
         for k in evidence.trained_paths
@@ -362,8 +362,8 @@ def add_remarks(evidence):
     n = len(evidence.loss_table)
     images = evidence.held_out[:100]
     predictions = evidence.predictions[:100]
-    first_arrays = floats(evidence.trace.snapshots[0].params)
-    arrays = {k: a for k, a in floats(params).items() if a.ndim and k not in evidence.trained_paths}
+    first_arrays = floats_by_path(evidence.trace.snapshots[0].params)
+    arrays = {k: a for k, a in floats_by_path(params).items() if a.ndim and k not in evidence.trained_paths}
     changed_params = {k: replace_leaves(params, {k: 1.01 * a + 0.01}) for k, a in arrays.items()}
     constants = []
     for k, new_params in changed_params.items():
@@ -484,7 +484,7 @@ def check_claim(evidence):
 
 def add_training_remarks(evidence):
     """Add the remarks on the training."""
-    evidence.remarks += evidence.trace.list_remarks()
+    evidence.remarks += evidence.trace.iter_remarks()
 
 
 # --- Why it reads so few ----------------------------------------------------------------------------------------------
@@ -495,10 +495,10 @@ def make_accuracy_error(evidence):
     images, labels = evidence.examples
     values = {"result": f"{format_accuracy(evidence)}; {MIN_ACCURACY} is needed."}
     diagnostics = Diagnostics(evidence, (images[:300], labels[:300]), values, max_loss_ratio=0.3, flat_ratio=0.95)
-    return next(filter(None, iter_causes(diagnostics)))
+    return next(filter(None, iter_cause_errors(diagnostics)))
 
 
-def iter_causes(diagnostics):
+def iter_cause_errors(diagnostics):
     """Yield, for one possible cause after the other, the exception that describes it, or a false value."""
     evidence = diagnostics.evidence
     calls = diagnostics.calls
@@ -602,7 +602,7 @@ def diagnose_weight_decay(diagnostics):
 
 
 CHECKS = (
-    draw_data,
+    add_data,
     partial(blank.check_training, check_derivatives=check_derivatives, watched_names=("gradients", "read")),
     check_no_stored_images,
     blank.check_gradients_during_training,
@@ -620,7 +620,7 @@ CHECKS = (
     add_training_remarks,
 )
 RECHECKS = (
-    draw_relabelled_data,
+    add_relabelled_data,
     partial(
         blank.check_retraining,
         check_derivatives=check_derivatives,
@@ -646,7 +646,7 @@ def train_and_save(learner_path):
 
     First it does all of this with a few images. This shows a mistake at once, and how long all images will take.
     """
-    images, labels, test_images, test_labels = (flatten_images(a) for a in data.load())
+    images, labels, test_images, test_labels = (flatten_if_images(a) for a in data.load())
     n_sample = 4000
     start_time = time.perf_counter()
     with load_or_explain(learner_path) as module:
@@ -668,7 +668,7 @@ def train_and_test(module, images, labels, test_images, test_labels):
     return content, trace.claim, (calls.read(unpack_params(module, content), test_images) == test_labels).mean()
 
 
-def flatten_images(array):
+def flatten_if_images(array):
     """Return images (N, H, W) as rows (N, H W), and labels as int64."""
     return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
 
@@ -686,15 +686,15 @@ def main(learner_path, picture=None):
     """Train the network of a file, or have it read a picture. Raises UserError if the file fails."""
     if picture is None:
         return train_and_save(learner_path)
-    from support.ink import read_digit  # it needs Pillow
+    from support.ink import read_picture_and_digit  # it needs Pillow
 
-    _, image = read_digit(picture)
+    _, image = read_picture_and_digit(picture)
     try:
         print(f"digit: {read_saved(load(learner_path), Path(learner_path).with_suffix('.npz'), image)}")
     except UserError:
         raise
     except BaseException as error:
-        raise UserError(f"{Path(learner_path).name}: {explain(error, str(learner_path))['text']}") from None
+        raise UserError(f"{Path(learner_path).name}: {make_error_report(error, str(learner_path))['text']}") from None
 
 
 class progress_bar:

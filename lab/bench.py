@@ -27,9 +27,9 @@ with program.import_guard("requirements-np.txt"):
     from lab import results, timing
     from lab.timing import ROUNDS, worker_threads
     from loading.options import parse_options
-    from networks import NETWORKS, model_flag
+    from networks import NETWORKS, format_model_option
     from support.errors import UserError
-    from support.history import describe_machine, processor
+    from support.history import describe_machine, describe_processor
     from support.options import Parser, with_changes
     from support.place import Place
     from support.schedule import make_plan
@@ -42,7 +42,10 @@ JAX = "JAX"
 SCIKIT_LEARN = "scikit-learn"
 TIMED = {"mlp": ""}  # options of the run whose seconds are measured, if it is not one of 300 steps
 # For each network the options of a step, and those of a whole program.
-RUNS = {model_flag(model): f"{model_flag(model)} {TIMED.get(model, '--steps 300')}".strip() for model in NETWORKS}
+RUNS = {
+    format_model_option(model): f"{format_model_option(model)} {TIMED.get(model, '--steps 300')}".strip()
+    for model in NETWORKS
+}
 TOLERANCE = 0.15  # between a whole program's time and its parts
 SMALL = 0.5  # seconds by which two measurements may differ: a program also writes files, and its first test may be slow
 PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # of these, all is measured
@@ -179,11 +182,11 @@ def measure_busy_step_ms(name, argv):
         return 1000 * np.mean(time_calls(name, argv, min_steps=150))
 
 
-def measure_first_epoch(name):
+def measure_first_epoch_seconds(name):
     return np.sum(timing.time_steps(prepare_call, name, "", min_steps=468 // BATCHES[name], min_seconds=0))
 
 
-def measure_whole_program(name, argv):
+def measure_program_seconds(name, argv):
     output = results.run_program(f"{PROGRAMS[name]} {argv}", results.ROOT / "learning_curves" / "others")
     return results.parse_seconds(output)
 
@@ -199,9 +202,9 @@ def iter_measurements():
         for name in PROGRAMS:
             yield threads, ("busy", argv, threads, name), functools.partial(measure_busy_step_ms, name, argv)
     for name in TOOLS:
-        yield THREADS[-1], ("epoch", name), functools.partial(measure_first_epoch, name)
+        yield THREADS[-1], ("epoch", name), functools.partial(measure_first_epoch_seconds, name)
     for argv, name in product(RUNS.values(), PROGRAMS):
-        yield THREADS[-1], ("run", argv, name), functools.partial(measure_whole_program, name, argv)
+        yield THREADS[-1], ("run", argv, name), functools.partial(measure_program_seconds, name, argv)
 
 
 def measure_all():
@@ -348,7 +351,7 @@ def main():
     arguments = parser.parse_args()
     with results.damage_guard():
         saved_results = {**results.load_results().get("bench", {})}  # by processor: each has its own ratios
-    new_results = {} if arguments.print else {processor(): measure_all()}
+    new_results = {} if arguments.print else {describe_processor(): measure_all()}
     with contextlib.nullcontext() if new_results else results.damage_guard():
         for result in (new_results or saved_results).values():
             print(", ".join(f"{name} {value}" for name, value in result["machine"].items()))

@@ -85,11 +85,11 @@ def prepare_passes(name, variant):
     return lambda: [*make()]
 
 
-def measure_memory(make):
+def measure_memory(start_passes):
     """Return the bytes that the forward pass keeps for the backward pass."""
     gc.collect()
     tracemalloc.start()
-    passes = make()
+    passes = start_passes()
     next(passes)
     n_bytes, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -36,7 +36,7 @@ ROWS = {  # of a text: the coarser table has one letter fewer before
 SEEN = (0, 10, 100, 1000)  # how often four letters were seen: the ends of the lines of a table
 
 
-def extract_pairs(dataset, batch, options):
+def extract_word_triples(dataset, batch, options):
     """Return three arrays with an entry for each word of the texts that counts: its place, the word before it, and the
     word.
     """
@@ -44,14 +44,15 @@ def extract_pairs(dataset, batch, options):
     return tuple(array[y != -1] for array in (np.broadcast_to(np.arange(y.shape[1]), y.shape), x, y))
 
 
-def compute_probabilities(context, token_ids, coarser):
+def compute_probabilities(context, token_ids, coarser_table):
     """Return the probabilities of the next word for each context: (..., V).
 
-    context: a tuple of arrays (N,) to count in; token_ids (N,); coarser (..., V): the table that draws one word more.
+    context: a tuple of arrays (N,) to count in; token_ids (N,); coarser_table (..., V): the table that draws one word
+    more.
     """
-    counts = np.zeros(coarser.shape)
+    counts = np.zeros(coarser_table.shape)
     np.add.at(counts, (*context, token_ids), 1)
-    return (counts + coarser) / (counts.sum(axis=-1, keepdims=True) + 1)
+    return (counts + coarser_table) / (counts.sum(axis=-1, keepdims=True) + 1)
 
 
 def make_count_tables(positions, previous_ids, token_ids, sizes):
@@ -69,14 +70,14 @@ def make_count_tables(positions, previous_ids, token_ids, sizes):
     )
 
 
-def measure(dataset):
+def measure_count_tables(dataset):
     """Return {table: {"loss", "accuracy"}} on all test texts."""
     options = parse_options("np", "--model", "gpt", "--dataset", dataset)
     examples = data.load(options.source)
     all_rows = slice(None)
-    train_pairs = extract_pairs(examples, examples.train(all_rows), options)
+    train_pairs = extract_word_triples(examples, examples.train(all_rows), options)
     results_by_table = {}
-    positions, previous_ids, token_ids = extract_pairs(examples, examples.test(all_rows), options)
+    positions, previous_ids, token_ids = extract_word_triples(examples, examples.test(all_rows), options)
     for name, (table, conditions) in make_count_tables(*train_pairs, options.source.tokenizer.sizes).items():
         context = tuple({"p": positions, "b": previous_ids}[letter] for letter in conditions)
         is_likeliest = table == table.max(axis=-1, keepdims=True)
@@ -182,7 +183,7 @@ def make_table(results_by_table, networks):
 
 def main():
     Parser(description=__doc__).parse_args()
-    results_by_dataset = {dataset: measure(dataset) for dataset in ("mnist", "names")} | {
+    results_by_dataset = {dataset: measure_count_tables(dataset) for dataset in ("mnist", "names")} | {
         "shakespeare": measure_text("shakespeare")
     }
     results.save_result("counts", {"command": "python -m lab.counts"} | results_by_dataset)

@@ -36,7 +36,7 @@ def measure_network(model):
     """Return {"log K", "by heart": {step: loss}, "lowest", "suggested", "lr": that of the default run}."""
     options = parse_options("np", "--model", model)
     losses, uniform_loss, _ = by_heart.learn_batch(options)
-    suggested_rate, lowest_rate = find_lr.suggest_rate(find_lr.search_rates(options))
+    suggested_rate, lowest_rate = find_lr.find_suggested_and_lowest_rate(find_lr.search_rates(options))
     return {
         "name": options.network.name, "lr": options.run.lr, "lowest": lowest_rate, "suggested": suggested_rate,
         "by heart": {str(step): losses[step - 1] for step in HEARTS},
@@ -44,11 +44,11 @@ def measure_network(model):
     }  # fmt: skip
 
 
-def look_at_run(words, steps):
+def look_at_run(options_text, steps):
     """Return what look.py --training says of the first steps of a run, and its numbers. Draw those of PICTURED."""
-    options = parse_options("np", *words.split())
+    options = parse_options("np", *options_text.split())
     diagnosis = training.examine_first_steps(options, steps)
-    if words == PICTURED:
+    if options_text == PICTURED:
         figure = training_picture.draw_training(
             diagnosis, options.network.title(options.run), training.describe_marks(diagnosis["marks"])
         )

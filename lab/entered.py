@@ -21,7 +21,7 @@ class FirstStep(BaseException):
     """The first step begins."""
 
 
-def count_entered(argv):
+def find_entered_functions(argv):
     """Return the functions that are entered from `main` to the first `Optimizer.step`: {(file, name, line)}."""
     functions = set()
     step = main_np.Optimizer.step
@@ -52,7 +52,7 @@ def count_entered(argv):
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        functions = count_entered([*sys.argv[1:], "--out", folder])
+        functions = find_entered_functions([*sys.argv[1:], "--out", folder])
     files = {}
     for file, name, _ in sorted(functions):
         files.setdefault(file, []).append(name)

@@ -125,7 +125,7 @@ def measure_healthy(options):
     return numbers
 
 
-def look_for_fault(fault, healthy, saved_answers):
+def collect_symptoms(fault, healthy, saved_answers):
     """Return {look: what it says of that fault}, or of a healthy copy (whose options the fault has).
 
     saved_answers: the answers that are there already, which are not measured again.
@@ -153,7 +153,7 @@ def save_answers(content):
         file.write((json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
 
 
-def compute_entropy(fault_names):
+def compute_suspect_entropy(fault_names):
     """Return the entropy of the suspects of these faults, in bits: how much is still open."""
     counts = Counter(FAULTS[name].suspect for name in fault_names)
     ordered_counts = [counts[suspect] for suspect in SUSPECTS]
@@ -168,7 +168,9 @@ def rank_looks(content):
         with_symptom = [name for name in names if content["faults"][name].get(look)]
         without_symptom = [name for name in names if not content["faults"][name].get(look)]
         groups = [group for group in (with_symptom, without_symptom) if group]
-        gains[look] = compute_entropy(names) - sum(len(group) / len(names) * compute_entropy(group) for group in groups)
+        gains[look] = compute_suspect_entropy(names) - sum(
+            len(group) / len(names) * compute_suspect_entropy(group) for group in groups
+        )
     return dict(sorted(gains.items(), key=lambda item: -item[1]))
 
 
@@ -219,13 +221,13 @@ def main():
             save_answers(content)
         if healthy.get("said", {}).keys() != LOOKS.keys():
             no_fault = next(iter(FAULTS.values()))._replace(right="", options=options)
-            healthy["said"] = look_for_fault(no_fault, healthy, healthy.get("said", {}))
+            healthy["said"] = collect_symptoms(no_fault, healthy, healthy.get("said", {}))
             save_answers(content)
             print("healthy", options, healthy, flush=True)
     for name, fault in FAULTS.items():
         saved_answers = content["faults"].get(name, {})
         if saved_answers.keys() != LOOKS.keys():
-            content["faults"][name] = look_for_fault(fault, content["healthy"][fault.options], saved_answers)
+            content["faults"][name] = collect_symptoms(fault, content["healthy"][fault.options], saved_answers)
             save_answers(content)
             print(name, content["faults"][name], flush=True)
     print(make_table(content), make_summary(content), sep="\n\n")

@@ -200,7 +200,7 @@ def draw_convolution(page):
     page.draw_text((610, 434, "each dy times W,\nwhere W had read;\noverlaps add up"), ha="left", **NOTE)
 
 
-def load_page_network():
+def load_page_network_and_facts():
     """Return (model, the page's facts about it): the MLP of the default run, in float64, that page/index.html shows."""
     arrays = data_file.load(ROOT / "page" / "data.npz")
     model = data_file.build_network(arrays)
@@ -210,7 +210,7 @@ def load_page_network():
 
 def draw_mistake(page):
     """It takes this 4 for a 2: here is why"""
-    model, facts = load_page_network()
+    model, facts = load_page_network_and_facts()
     number = facts["numbers"][facts["opens"]]
     true = facts["labels"][facts["opens"]]
     image = data.load().test_images[number]
@@ -273,7 +273,7 @@ def draw_page(function):
     return page.figure
 
 
-def load_published(*names):
+def load_published_runs(*names):
     """Return the files of those names in PUBLISHED_RUNS, and what they hold: (options, `History`) each.
 
     Raises UserError if one is missing.
@@ -291,7 +291,7 @@ def draw_optimizers():
     figure = new_figure(7, 4.6)
     axes = figure.add_subplot()
     style_axes(axes, "AdamW and momentum: accuracy on held-out images", "accuracy", "epochs")
-    _, runs = load_published(*(f"optimizer_{i}_history_vit_torch.json" for i in range(len(OPTIMIZERS))))
+    _, runs = load_published_runs(*(f"optimizer_{i}_history_vit_torch.json" for i in range(len(OPTIMIZERS))))
     best_first = sorted(zip(OPTIMIZERS, COLOURS, runs, strict=False), key=lambda run: -run[2][1].test_accuracy[-1])
     for number, (name, colour, (_, history)) in enumerate(best_first):
         epochs = np.array(history.test_step) / history.steps_per_epoch
@@ -317,13 +317,13 @@ def draw_optimizers():
 
 def draw_curves(name):
     """Draw the two published runs of a network whose files begin with that name: by hand and in PyTorch."""
-    paths, runs = load_published(*(f"history_{name}{framework}.json" for framework in FRAMEWORKS))
+    paths, runs = load_published_runs(*(f"history_{name}{framework}.json" for framework in FRAMEWORKS))
     options = [options for options, _ in runs]
     title = NETWORKS[options[0]["model"]].title(SimpleNamespace(**options[0]))
     return draw_comparison(dict(zip(make_labels(paths, options), runs, strict=True)), title)
 
 
-def list_figures():
+def make_drawers():
     """Return {name in png/: a function that draws the picture}."""
     drawers = {function.__name__.removeprefix("draw_"): partial(draw_page, function) for function in HEIGHTS}
     return (
@@ -339,7 +339,7 @@ def list_figures():
 
 def main():
     Parser(description=__doc__).parse_args()
-    for name, figure in list_figures().items():
+    for name, figure in make_drawers().items():
         save_figure(figure(), ROOT / "png" / f"{name}.png")
 
 

@@ -56,7 +56,7 @@ def iter_states(options, dataset):
 
 
 @plot_style()
-def draw_frame(step, losses, params, answers, dataset, limit, steps):
+def render_frame(step, losses, params, answers, dataset, limit, steps):
     """Draw one picture of the film: an RGB image."""
     page = Page(HEIGHT, "")
     large_text = {"size": 21}
@@ -142,7 +142,7 @@ def main():
     states = list(iter_states(options, dataset))
     limit = 0.2 * np.abs(states[-1][2]["W1"]).max()
     steps = states[-1][0]
-    frames = [draw_frame(*state, dataset, limit, steps) for state in states]
+    frames = [render_frame(*state, dataset, limit, steps) for state in states]
     times = [TIMES["still"], TIMES["first"], *[TIMES["each"]] * (len(frames) - 2), TIMES["last"]]
     save_film([frames[-1], *frames], times, ROOT / "png" / "learning.gif")
 

@@ -17,7 +17,7 @@ with program.import_guard("requirements-np.txt"):
     from support import drawing
     from support.drawing import INK, TEST, TRAIN, new_figure, plot_style, style_axes, use_powers_of_ten
     from support.errors import UserError
-    from support.files import check_output, open_folder
+    from support.files import check_output, create_output_folder
     from support.schedule import make_plan
 
 # The rates, in so many steps: 40 for each factor of ten.
@@ -47,7 +47,7 @@ def search_rates(options):
     return rows
 
 
-def suggest_rate(rows):
+def find_suggested_and_lowest_rate(rows):
     """Return (the rate to try, the rate where the mean loss is lowest).
 
     Where the loss has made nine tenths of its way down, longer steps bring little more; and there is room before it
@@ -68,7 +68,7 @@ def draw_search(rows, title):
     use_powers_of_ten(axes.xaxis)
     axes.plot(rates, losses, color=TRAIN, alpha=0.3, linewidth=1)
     axes.plot(rates, means, color=TRAIN, linewidth=2, label="running mean")
-    rate, lowest = suggest_rate(rows)
+    rate, lowest = find_suggested_and_lowest_rate(rows)
     axes.axvline(rate, color=INK, linestyle="--", linewidth=1, label=f"try {rate:g}")
     axes.axvline(lowest, color=TEST, linestyle="--", linewidth=1, label=f"lowest loss, at {lowest:.2g}")
     axes.set_ylim(0, 1.1 * max(losses[:20]))
@@ -80,12 +80,12 @@ def draw_search(rows, title):
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else argv
     options = parse_options("np", *argv)
-    file = open_folder(options.call.out) / f"find_lr_{options.name}.png"
+    file = create_output_folder(options.call.out) / f"find_lr_{options.name}.png"
     check_output("--out", file, ".png")
     rows = search_rates(options)
     if len(rows) < 2:
         raise UserError("the loss grows from the first step on: python -m lab.by_heart and look.py --training say more")
-    suggested_rate, lowest_rate = suggest_rate(rows)
+    suggested_rate, lowest_rate = find_suggested_and_lowest_rate(rows)
     drawing.save(draw_search(rows, f"{options.network.title(options.run)}: the loss while the rate grows"), file)
     print(f"Try --lr {suggested_rate:g}: there, the loss has fallen nine tenths of the way.")
     print(f"It is lowest at a rate of {lowest_rate:.2g}. (This run has --lr {options.run.lr:g}.)")

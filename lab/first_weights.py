@@ -27,7 +27,7 @@ SIZES = {"1": lambda inputs: 1.0, "0.01": lambda inputs: 0.01, "sqrt(2 / inputs)
 COLORS = dict(zip(SIZES, (TEST, INK, TRAIN), strict=True))
 
 
-def train(size):
+def train(weight_size):
     """Train from weights of that size. Return {"sum": the deviation of z1 at the start, "loss": [...], "accuracy":
     [...]}.
     """
@@ -40,7 +40,7 @@ def train(size):
     accuracies = []
     for name, p in network.params.items():
         if name.startswith("W"):
-            p[...] = rng.normal(0, size(len(p)), p.shape)
+            p[...] = rng.normal(0, weight_size(len(p)), p.shape)
     network.forward(data.to_input(dataset.train_images[:1000], options))
     spread = float(np.std(get_kept_array(network, "z1")))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):

@@ -20,7 +20,7 @@ with program.import_guard("requirements-np.txt"):
 
     import data
     import main_np
-    from loading.options import parse_options, read_options
+    from loading.options import parse_options, read_options_and_checkpoint
     from networks import NETWORKS
     from support.files import atomic_write
     from support.options import Parser, flag, integer
@@ -35,7 +35,7 @@ DATASETS = {False: ("mnist",), True: ("mnist", "names", "shakespeare")}  # {whet
 DIGITS = 4  # significant ones, of what is recorded
 
 
-def name_runs():
+def list_run_names():
     """Return "MODEL DATASET" for each network and dataset."""
     names = []
     for model, entry in NETWORKS.items():
@@ -57,12 +57,12 @@ def measure(name, step, seed):
     with tempfile.TemporaryDirectory() as folder:
         words = [f"{flag(word)}={getattr(options.run, word)}" for word in ("model", "dataset", "seed")]
         main_np.main([*words, "--out", folder])
-        options, checkpoint = read_options("np", next(Path(folder).glob("checkpoint_*.npz")))
+        options, checkpoint = read_options_and_checkpoint("np", next(Path(folder).glob("checkpoint_*.npz")))
         dataset = data.load(options.source, options.run.hold_out)
         return training.make_table(training.take_last_step(options, checkpoint, dataset))
 
 
-def combine(tables):
+def compute_means_and_deviations(tables):
     """Return {row: [mean over the tables, standard deviation] or None for each column}: see
     `training_table.make_ranges`."""
     rows = {}
@@ -100,11 +100,11 @@ def save_recorded(content):
         file.write((to_json(content) + "\n").encode())
 
 
-def name_steps():
+def list_runs_and_steps():
     """Return (run, step) for all that is recorded."""
     steps = []
     for step in STEPS:
-        steps += [(name, step) for name in name_runs()]
+        steps += [(name, step) for name in list_run_names()]
     return [*steps, (FAST, LAST)]
 
 
@@ -112,7 +112,7 @@ def record(name, step):
     """Record a step of a run."""
     takes_long = step == LAST or (name != FAST and step == STEPS[-1])
     seeds = FEWER_SEEDS if takes_long else SEEDS
-    rows = combine([measure(name, step, seed) for seed in seeds])
+    rows = compute_means_and_deviations([measure(name, step, seed) for seed in seeds])
     runs = load_recorded()
     runs.setdefault(name, {})[str(step)] = {"n": len(seeds), "rows": rows}
     save_recorded(runs)
@@ -139,8 +139,8 @@ def main():
     arguments = parser.parse_args()
     if arguments.check:
         n_seeds = arguments.seeds or len(OTHER_SEEDS)
-        return int(any([check(name, step, n_seeds) for name, step in name_steps()]))
-    for name, step in name_steps():
+        return int(any([check(name, step, n_seeds) for name, step in list_runs_and_steps()]))
+    for name, step in list_runs_and_steps():
         if str(step) not in load_recorded().get(name, {}):
             record(name, step)
             print(time.strftime("%H:%M"), "recorded", name, "step", step, flush=True)

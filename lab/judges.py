@@ -14,7 +14,7 @@ import main_np
 from lab.forms import InPyTorch
 from loading.network import group_arrays, make_network
 from support.errors import UserError
-from support.lockstep import Departure, describe_difference, find_departure
+from support.lockstep import Departure, describe_difference, find_largest_and_departure
 from support.options import with_changes
 from support.rounding import format_bound
 from support.slopes import Slopes, one_hot, true_loss
@@ -136,7 +136,7 @@ class Twin:
         return twin
 
     @property
-    def is_another(self):
+    def is_another_network(self):
         """True if it is another network: its logits differ before any backward pass; or it is not to be compared."""
         return bool(self.fails) or (self.first is not None and (self.first.group, self.step) == ("logits", 1))
 
@@ -166,7 +166,7 @@ class Twin:
             return
         try:
             self.arrays = self.form.step(*batch)
-            largest, self.first = find_departure(arrays, self.ignore_roundings(arrays), BOUND, LEAST)
+            largest, self.first = find_largest_and_departure(arrays, self.ignore_roundings(arrays), BOUND, LEAST)
         except MemoryError:
             raise
         except Exception as error:  # whatever a form that does not fit runs into
@@ -196,7 +196,7 @@ class Twin:
                     groups[group][name] = np.where(self.roundings[name], arrays[group][name], groups[group][name])
         return groups
 
-    def hold_vote(self, twins, slopes, expected_loss):
+    def vote_on_first_difference(self, twins, slopes, expected_loss):
         """Let all judges vote on the first entry that differs.
 
         slopes: `Slopes` at the weights before the step; expected_loss: the loss by definition.
@@ -212,7 +212,7 @@ class Twin:
             self.vote = hold_vote(values | {DEFINITION: expected_loss})
         else:
             direction = one_hot(self.arrays[group][name].shape, entry)
-            self.slope, error = slopes.measure({name or "dlogits": direction})
+            self.slope, error = slopes.measure_slope_and_error({name or "dlogits": direction})
             self.vote = hold_vote(values, self.slope, error)
 
     @property
@@ -228,7 +228,7 @@ class Twin:
     def make_row(self):
         if self.fails:
             return Row(self.judge, f"{self.file} is another network: {self.fails}")
-        if self.is_another:
+        if self.is_another_network:
             return Row(self.judge, f"{self.file} is another network: its logits differ before any backward pass")
         if self.first:
             return Row(self.judge, describe_departure(self.step, self.first, self.values), False)
@@ -292,8 +292,8 @@ def compare_with_differences(slopes, progress):
     loss = slopes.loss()
     if not np.isfinite(loss):
         return Differences(Row(judge, f"cannot be measured: the loss is {loss}"), is_measured=False)
-    grads = slopes.gradients()
-    repeated_grads = slopes.gradients()
+    grads = slopes.compute_gradients_by_hand()
+    repeated_grads = slopes.compute_gradients_by_hand()
     rng = np.random.default_rng(0)
     largest_error = 0.0
     wrong_gradients = {}
@@ -309,7 +309,7 @@ def compare_with_differences(slopes, progress):
             return Differences(Row(judge, message, False), (name,))
     for name, gradient in grads.items():
         progress.update()
-        error, departure, direction = find_worst_slope(slopes, name, gradient, rng)
+        error, departure, direction = compare_gradient_with_slopes(slopes, name, gradient, rng)
         largest_error = max(largest_error, error)
         if departure:
             wrong_gradients[name] = departure, direction
@@ -328,7 +328,7 @@ def describe_gradient(name):
     return name if name == "dlogits" else f"the gradient of {name}"
 
 
-def find_worst_slope(slopes, name, gradient, rng):
+def compare_gradient_with_slopes(slopes, name, gradient, rng):
     """Return (the largest error of one gradient, the `Departure` where it is wrong or None, the direction of that)."""
     norm = float(np.linalg.norm(gradient))
     size = float(np.abs(gradient).max())
@@ -336,13 +336,13 @@ def find_worst_slope(slopes, name, gradient, rng):
     entries = [np.unravel_index(np.abs(gradient).argmax(), gradient.shape), *drawn_entries]
     line = rng.choice([-1.0, 1.0], gradient.shape)
     along_line = float((gradient * line).sum())
-    holds, slope, largest_error = slopes.agrees(along_line, {name: line}, norm)
+    holds, slope, largest_error = slopes.compare_slope(along_line, {name: line}, norm)
     if not holds:
         # To find an entry that is wrong, more of them.
         entries += [np.unravel_index(i, gradient.shape) for i in rng.permutation(gradient.size)[:40]]
     for entry in dict.fromkeys(tuple(map(int, entry)) for entry in entries):
         direction = one_hot(gradient.shape, entry)
-        agrees, value, error = slopes.agrees(float(gradient[entry]), {name: direction}, size)
+        agrees, value, error = slopes.compare_slope(float(gradient[entry]), {name: direction}, size)
         if not agrees:
             return largest_error, Departure("gradient", name, entry, float(gradient[entry]), value), direction
         if holds:
@@ -368,18 +368,18 @@ def vote_on_differences(differences, twins, options, saved_arrays, x, y):
         if isinstance(twin.form, InPyTorch):
             grads = twin.form.compute_gradients_at(saved_arrays, x, y)
         else:
-            grads = make_slopes(options, saved_arrays, x, y, autograd=True).gradients()
+            grads = make_slopes(options, saved_arrays, x, y, autograd=True).compute_gradients_by_hand()
         values[twin.file] = float((grads[departure.name] * direction).sum())
     return hold_vote(values)
 
 
 def find_flat_arrays(slopes):
     """Return the names of the arrays whose gradients are 0, by hand and by differences."""
-    grads = slopes.gradients()
+    grads = slopes.compute_gradients_by_hand()
     rng = np.random.default_rng(0)
     largest = max(float(np.abs(gradient).max()) for gradient in grads.values())
     lines = {n: rng.choice([-1.0, 1.0], g.shape) for n, g in grads.items() if np.abs(g).max() <= 1e-12 * largest}
-    return [name for name, line in lines.items() if slopes.agrees(0.0, {name: line}, 0.0)[0]]
+    return [name for name, line in lines.items() if slopes.compare_slope(0.0, {name: line}, 0.0)[0]]
 
 
 class OptimizersStep:
@@ -414,7 +414,9 @@ class OptimizersStep:
             }
             if self.options.run.momentum or not all((state[n] == before[numpy_name][n]).all() for n in state):
                 torch_arrays[numpy_name] = state
-        largest, departure = find_departure({g: arrays[g] for g in torch_arrays}, torch_arrays, BOUND, LEAST)
+        largest, departure = find_largest_and_departure(
+            {g: arrays[g] for g in torch_arrays}, torch_arrays, BOUND, LEAST
+        )
         self.largest = max(self.largest, largest)
         if departure:
             rule = self.options.rule
@@ -527,7 +529,7 @@ def judge_decoding(model, x):
             return Row("decoding", "missing: `generate` does not call `decode_step`")
         by_forward = model.forward(recorder.texts.copy())  # (B, T, V)
         expected = {position: by_forward[:, position] for position in recorder.logits}
-        largest, departure = find_departure({"logits": recorder.logits}, {"logits": expected}, BOUND, LEAST)
+        largest, departure = find_largest_and_departure({"logits": recorder.logits}, {"logits": expected}, BOUND, LEAST)
         largest_difference = max(largest_difference, largest)
         if departure:
             text, token = departure.entry

@@ -101,7 +101,7 @@ def draw_rotation():
 
 
 @plot_style()
-def draw_heads(path):
+def draw_head(path):
     """Draw the weights of one head for a sentence: of all heads, the one that gives SEEN most weight at LOOKS."""
     model, _, file = loading.gguf_file.load_file(path)
     token_ids = file.byte_pairs.encode(SENTENCE)
@@ -251,7 +251,7 @@ WAYS = {
 COLUMNS = ("words", 1, 0), ("prompt", 1, 2), ("memory", 1e9, 2)
 
 
-def compare_speed(path):
+def measure_and_save_speed(path):
     """Time every implementation, in rotation, each in its own process."""
     import_llama_cpp()
     runs = {name: [] for name in WAYS}
@@ -283,7 +283,7 @@ LIKELIEST = 64  # tokens that are compared
 WHO = "by hand", "llama.cpp"
 
 
-def compare_with_llama_cpp(path):
+def compare_and_save_answers(path):
     """Put the same questions to the model and to llama.cpp, and print and save how far they differ.
 
     llama.cpp shares no line with this project. It reads the model's arrays unpacked, from another file.
@@ -297,7 +297,7 @@ def compare_with_llama_cpp(path):
         answers = {question: ask_both(question, model, file, llama_cpp_model) for question in QUESTIONS}
     result = {"command": "python -m lab.llama beside FILE", "questions": answers, "machine": describe_machine()}
     results.save_result("llama beside", result | {"sha256": file.sha256, "llama.cpp": version})
-    print(summarize_comparison(answers), make_answers_table(answers), sep="\n")
+    print(describe_comparison(answers), make_answers_table(answers), sep="\n")
 
 
 def import_llama_cpp():
@@ -364,7 +364,7 @@ def ask_both(question, model, model_file, llama_cpp_model):
     return {"apart": difference, "largest": largest, "same": is_same} | dict(zip(WHO, texts, strict=True))
 
 
-def summarize_comparison(answers):
+def describe_comparison(answers):
     """Return a sentence with the numbers."""
     difference = max(answer["apart"] for answer in answers.values())
     largest = max(answer["largest"] for answer in answers.values())
@@ -444,13 +444,13 @@ def main():
     arguments = parser.parse_args()
     if (arguments.what in ("heads", "speed", "beside", "teach")) != bool(arguments.file):
         raise UserError("heads, speed, beside and teach take a FILE, and nothing else does")
-    commands = {"speed": compare_speed, "beside": compare_with_llama_cpp, "teach": fine_tune}
+    commands = {"speed": measure_and_save_speed, "beside": compare_and_save_answers, "teach": fine_tune}
     if arguments.what == "texts":
         run_texts()
     elif arguments.what in commands:
         commands[arguments.what](arguments.file)
     else:
-        figure = draw_rotation() if arguments.what == "rotation" else draw_heads(arguments.file)
+        figure = draw_rotation() if arguments.what == "rotation" else draw_head(arguments.file)
         drawing.save(figure, results.ROOT / "png" / f"{arguments.what}.png")
 
 

@@ -29,12 +29,12 @@ with program.import_guard("requirements-np.txt"):
     from lab.forms import InNumPy, InPyTorch, check_network, copy_arrays
     from lab.judges import HAND, SLOPE, Row, Twin, describe_array, describe_gradient, format_index
     from loading.network import make_network
-    from loading.options import parse_run, read_options
+    from loading.options import parse_run, read_options_and_checkpoint
     from support.checkpoint import save_checkpoint
     from support.errors import UserError
     from support.history import History
-    from support.lockstep import describe_difference, find_departure
-    from support.options import run_options, with_changes
+    from support.lockstep import describe_difference, find_largest_and_departure
+    from support.options import select_options_to_save, with_changes
     from support.schedule import learning_rate, make_plan
     from support.slopes import true_loss
 
@@ -57,7 +57,7 @@ def has_pytorch():
     return True
 
 
-def iter_steps(options, dataset, start, stop):
+def iter_batches_and_rates(options, dataset, start, stop):
     """Yield (x, y, learning rate) of steps start, ..., stop - 1, for `main_np.train_step`.
 
     A run that has ended goes on with a tenth of its highest rate.
@@ -71,11 +71,13 @@ def iter_steps(options, dataset, start, stop):
 def check_repeats(options, checkpoint, batch):
     """Raise UserError unless a network that is made twice alike has the same arrays twice, for the same batch."""
     arrays, arrays_again = (InNumPy(options, checkpoint).step(*batch) for _ in range(2))
-    _, departure = find_departure(arrays, arrays_again, 0.0)
+    _, departure = find_largest_and_departure(arrays, arrays_again, 0.0)
     if departure:
         place = f"{describe_array(departure.group, departure.name)}{format_index(departure.entry)}"
         values = f"{departure.one:.6g}, then {departure.other:.6g}"
-        message = f"{get_file(options)} gives a different result every time, with the same weights and the same batch"
+        message = (
+            f"{get_file_name(options)} gives a different result every time, with the same weights and the same batch"
+        )
         raise UserError(f"{message} ({place}: {values}): see CONTRIBUTING.md for networks that draw random numbers")
 
 
@@ -86,7 +88,7 @@ def check_finite(step_number, arrays, options):
             if not np.isfinite(array).all():
                 entry = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
                 is_moved = group in ("params", *options.rule.state_names)
-                file = options.rule.by_hand if is_moved else get_file(options)
+                file = options.rule.by_hand if is_moved else get_file_name(options)
                 value = f"{format_index(entry) or 'it'} is {array[entry]}"
                 description = f"{describe_array(group, name)}, in step {step_number} ({value})"
                 raise UserError(
@@ -96,13 +98,15 @@ def check_finite(step_number, arrays, options):
 
 def save_run(options, form, history, path):
     """Save the checkpoint of this moment, as a run does."""
-    facts, letters = options.source.checkpoint_facts()
-    save_checkpoint(path, run_options(options) | {"data": facts}, form.get_arrays() | {"data": letters}, history)
+    facts, letters = options.source.get_facts_and_arrays()
+    save_checkpoint(
+        path, select_options_to_save(options) | {"data": facts}, form.get_arrays() | {"data": letters}, history
+    )
 
 
 def make_history(checkpoint, steps):
     """Return the history of a run that has gone on for so many steps."""
-    numbers = checkpoint.history.numbers() if checkpoint else History().numbers()
+    numbers = checkpoint.history.numbers_by_name() if checkpoint else History().numbers_by_name()
     added_values = dict.fromkeys(("train_loss", "train_accuracy"), [0.0] * steps)
     return History(**{name: [*values, *added_values.get(name, [])] for name, values in numbers.items()})
 
@@ -112,11 +116,11 @@ def judge_resumed(path, dataset, options, start, n_saved, steps, by_hand):
     if not path.exists():
         return Row("resumed", "missing: its numbers are not finite, so it is not saved")
     try:
-        _, checkpoint = read_options("np", path)
+        _, checkpoint = read_options_and_checkpoint("np", path)
         form = InNumPy(options, checkpoint)
-        for batch in iter_steps(options, dataset, start + n_saved, start + steps):
+        for batch in iter_batches_and_rates(options, dataset, start + n_saved, start + steps):
             form.step(*batch)
-        _, departure = find_departure(by_hand.get_arrays(), form.get_arrays(), 0.0)
+        _, departure = find_largest_and_departure(by_hand.get_arrays(), form.get_arrays(), 0.0)
     except UserError as error:
         return Row("resumed", str(error).replace(f"{path}", "the checkpoint"), False)
     if departure:
@@ -139,7 +143,7 @@ def judge_run(options, checkpoint=None, steps=STEPS):
     dataset = data.load(options.source, options.run.hold_out)
     start = checkpoint.history.step if checkpoint else 0
     middle = max(1, steps // 2)
-    batches = [*iter_steps(options, dataset, start, start + steps)]
+    batches = [*iter_batches_and_rates(options, dataset, start, start + steps)]
     progress = tqdm(total=steps + 2 + len(model.params), disable=None, leave=False)
     # Each form would say "gets its batches whole": a row says it once.
     muted_messages = contextlib.redirect_stderr(io.StringIO())
@@ -171,7 +175,9 @@ def judge_run(options, checkpoint=None, steps=STEPS):
             for twin in twins:
                 if twin.first and twin.step == number and twin.first.group in ("loss", "dlogits", "gradient"):
                     expected_loss = true_loss(arrays["logits"][""], y)
-                    twin.hold_vote(twins, judges.make_slopes(options, arrays_before, x, y), expected_loss)
+                    twin.vote_on_first_difference(
+                        twins, judges.make_slopes(options, arrays_before, x, y), expected_loss
+                    )
             if optimizer:
                 moved_params = {"params": by_hand.params_before}, {"params": by_hand.params_after}
                 optimizer.take_step(
@@ -198,9 +204,9 @@ def judge_run(options, checkpoint=None, steps=STEPS):
         if not loss.failure:  # the twins have the gradients of another loss
             vote = judges.vote_on_differences(differences, twins, options, by_hand.get_arrays(), slopes.x, slopes.y)
         torch_form = twins[1].form if optimizer else None
-        rows.append(judges.judge_torchrun(get_file(options, "torch"), torch_form, slopes.model, x[:FEW]))
+        rows.append(judges.judge_torchrun(get_file_name(options, "torch"), torch_form, slopes.model, x[:FEW]))
         if options.network.writes:
-            rows += judges.judge_writing(get_file(options), slopes.model, x)
+            rows += judges.judge_writing(get_file_name(options), slopes.model, x)
     findings = Findings(rows, twins, differences, vote, step_fault, flat)
     return rows, *conclude(findings, options)
 
@@ -210,13 +216,13 @@ def make_twins(options, checkpoint):
     on_tape = with_changes(options, autograd=True)
     shared_groups = ("loss", "dlogits")
     tape_twin = Twin.make(
-        "the tape", get_file(options, "autograd"), lambda: InNumPy(on_tape, checkpoint), shared_groups
+        "the tape", get_file_name(options, "autograd"), lambda: InNumPy(on_tape, checkpoint), shared_groups
     )
     if not has_pytorch():
         return [tape_twin], None
     import main_torch
 
-    torch_twin = Twin.make("PyTorch", get_file(options, "torch"), lambda: InPyTorch(options, checkpoint))
+    torch_twin = Twin.make("PyTorch", get_file_name(options, "torch"), lambda: InPyTorch(options, checkpoint))
     return [tape_twin, torch_twin], judges.OptimizersStep(options, main_torch.make_optimizer)
 
 
@@ -237,7 +243,9 @@ class StepFault(NamedTuple):
 def find_step_fault(step_number, form, options):
     """Return the `StepFault` of the step that the form by hand has just taken, or None."""
     if form.changes_params:
-        return StepFault(step_number, get_file(options), f"its {form.changes_params}, but only the optimizer should")
+        return StepFault(
+            step_number, get_file_name(options), f"its {form.changes_params}, but only the optimizer should"
+        )
     if form.tampering:
         return StepFault(step_number, form.name_of_step, f"it {form.tampering}")
     return None
@@ -256,19 +264,19 @@ class Findings(NamedTuple):
 
 def conclude(findings, options):
     """Return (what follows, a list of sentences; the status)."""
-    file = get_file(options)
+    file = get_file_name(options)
     rule = options.rule
     failed_judges = {row.judge for row in findings.rows if not row.holds}
-    other_networks = [twin.file for twin in findings.twins if twin.is_another]
+    other_networks = [twin.file for twin in findings.twins if twin.is_another_network]
     sentences, is_wrong = conclude_differences(findings, options)
     if "the loss" in failed_judges:
         sentences.insert(0, "The loss is wrong: it is not the mean of -log p[y].")
     if findings.step_fault:
         sentences.append(f"{findings.step_fault.culprit} is wrong: {findings.step_fault.what}.")
     for twin in findings.twins:
-        if twin.first and not twin.is_another and not failed_judges & {"the loss", "the step"}:
+        if twin.first and not twin.is_another_network and not failed_judges & {"the loss", "the step"}:
             if twin.vote:
-                vote_sentences = conclude_vote(twin, findings.differences.wrong, is_wrong, options)
+                vote_sentences = iter_vote_conclusions(twin, findings.differences.wrong, is_wrong, options)
                 sentences += [sentence for sentence in vote_sentences if sentence not in sentences]
             elif "the optimizer" not in failed_judges and not is_wrong:
                 sentences.append(
@@ -316,7 +324,7 @@ def conclude_differences(findings, options):
     """Return (what follows from central differences, a list of sentences; whether the gradients by hand are wrong)."""
     _, wrong_names, *_ = findings.differences
     vote = findings.vote
-    file = get_file(options)
+    file = get_file_name(options)
     if not wrong_names:
         return [], False
     if vote and SLOPE in vote.outvoted:
@@ -331,7 +339,7 @@ def conclude_differences(findings, options):
         else f"its gradient of {shorten(wrong_names)} is"
     )
     if "dlogits" in wrong_names:
-        file = find_loss_name()
+        file = find_loss_source()
         subject = "its dlogits, and each gradient that follows from it, is"
     other_files = [twin.file for twin in findings.twins if twin.differs_in_gradients and twin.blames_hand]
     verb = "have" if len(other_files) > 1 else "has"
@@ -339,17 +347,17 @@ def conclude_differences(findings, options):
     return [f"{file} is wrong: {subject} not the derivative of its own loss.{addition}"], True
 
 
-def conclude_vote(twin, judged_names, is_wrong, options):
+def iter_vote_conclusions(twin, judged_names, is_wrong, options):
     """Yield what follows from the vote on a twin's first difference, in sentences.
 
     judged_names: the gradients of which central differences have said something; is_wrong: that was that the lines by
     hand are wrong.
     """
-    file = get_file(options)
+    file = get_file_name(options)
     departure = twin.first
     vote = twin.vote
     if twin.blames_hand and not is_wrong:
-        culprit = file if departure.group == "gradient" else find_loss_name()
+        culprit = file if departure.group == "gradient" else find_loss_source()
         agreeing = {judge for judge in vote.values if judge not in vote.outvoted}
         slope = ["central differences"] if SLOPE in agreeing else []
         agreeing = join_names(sorted(agreeing - {SLOPE}) + slope)
@@ -383,12 +391,12 @@ def join_names(names):
     return f"{', '.join(first_names)} and {last_name}" if first_names else last_name
 
 
-def get_file(options, framework="np"):
+def get_file_name(options, framework="np"):
     """Return the file of the network: "mlp_np.py"."""
     return f"{options.network.classes.split('.')[0]}_{framework}.py"
 
 
-def find_loss_name():
+def find_loss_source():
     """Return the file that computes the loss and dlogits, or "main_np.compute_loss" if that makes other numbers of
     them.
     """
@@ -404,7 +412,7 @@ def find_loss_name():
 # --- The program ------------------------------------------------------------------------------------------------------
 
 
-def locate(error):
+def locate_or_raise(error):
     """Return an error in one of the lessons' lines, with its place. Raises the error itself if it is elsewhere."""
     place = program.locate_error(error)
     if place is None:
@@ -428,7 +436,7 @@ def main(argv=None):
     except (UserError, MemoryError):
         raise
     except (Exception, SystemExit) as error:  # whatever a line that was changed runs into
-        raise UserError(locate(error)) from error
+        raise UserError(locate_or_raise(error)) from error
     width = max(len(row.judge) for row in rows)
     for row in rows:
         print(f"{row.judge:{width}}  {'' if row.holds else 'NO: '}{row.said}")

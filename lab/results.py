@@ -22,7 +22,7 @@ with program.import_guard("requirements-np.txt"):
     from exercises.catalogue import EXERCISES
     from loading.network import make_network
     from loading.options import parse_options
-    from networks import NETWORKS, model_flag
+    from networks import NETWORKS, format_model_option
     from support.errors import UserError
     from support.files import atomic_write
     from support.options import Parser
@@ -106,7 +106,7 @@ def get_stated_runs(model, network):
     Another program judges what a network writes: its runs are not tried here.
     """
     default = {
-        name_run(network, "default", framework): (f"main_{framework}.py {model_flag(model)}".rstrip(), 3)
+        name_run(network, "default", framework): (f"main_{framework}.py {format_model_option(model)}".rstrip(), 3)
         for framework in FRAMEWORKS
     }
     return {} if network.writes else STATED.get(model, default)
@@ -264,7 +264,7 @@ def make_recipes_table(result):
                 continue
             accuracies = [f"{np.mean(get_values(runs[name])):.4f}" if name in runs else "" for name in names]
             amp = " --amp" * RUNS.get(names[1], ("",))[0].endswith("--amp")
-            command = f"{model_flag(model)} --recipe {recipe}".strip() + amp
+            command = f"{format_model_option(model)} --recipe {recipe}".strip() + amp
             rows.append([f"`{command}`", *accuracies, *sizes])
             published_accuracies = [PUBLISHED[name] for name in names if name in PUBLISHED]
             if published_accuracies:

@@ -17,7 +17,7 @@ ROUNDS = 3
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
 
 
-def take_steps(min_steps, min_seconds, begin, *arguments):
+def time_steps_here(min_steps, min_seconds, begin, *arguments):
     """Return the seconds that each of `min_steps` steps takes, or of as many as take `min_seconds` in all.
 
     begin(*arguments) gets everything ready and returns a function that takes one step.
@@ -32,7 +32,7 @@ def take_steps(min_steps, min_seconds, begin, *arguments):
 
 def time_steps(begin, *arguments, min_steps=12, min_seconds=1.0):
     """Call `take_steps` in a process of its own, and return its result."""
-    return run_in_subprocess(take_steps, min_steps, min_seconds, begin, *arguments)
+    return run_in_subprocess(time_steps_here, min_steps, min_seconds, begin, *arguments)
 
 
 def run_in_subprocess(function, *arguments):

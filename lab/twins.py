@@ -24,7 +24,7 @@ with program.import_guard("requirements.txt"):
     from lab import results
     from lab.forms import InNumPy, InPyTorch
     from loading.options import parse_options
-    from networks import NETWORKS, file_prefix, model_flag
+    from networks import NETWORKS, file_prefix, format_model_option
     from support import drawing
     from support.drawing import (
         INK,
@@ -74,7 +74,7 @@ def iter_lockstep(options):
     by_hand = InNumPy(options)
     on_tape = InNumPy(with_changes(options, autograd=True))
     in_pytorch = InPyTorch(options)
-    disagreeing = watch_sums(by_hand.network, in_pytorch.model, SUMS.get(options.run.model, {}))
+    disagreeing = make_disagreement_counter(by_hand.network, in_pytorch.model, SUMS.get(options.run.model, {}))
     for step, (x, y) in enumerate(data.batches(dataset, options, 0, plan.steps)):
         batch = x, y, learning_rate(step, plan.steps, options)
         losses = [float(form.step(*batch)["loss"][""]) for form in (by_hand, on_tape, in_pytorch)]
@@ -84,7 +84,7 @@ def iter_lockstep(options):
         yield Step(*states, disagreeing())
 
 
-def watch_sums(network, twin, sums):
+def make_disagreement_counter(network, twin, sums):
     """Return a function that says how many ReLUs were on in one of the two networks only, for the last batch.
 
     sums: one of SUMS.
@@ -124,7 +124,7 @@ def record_run(options):
     return dict(zip(names, np.transpose(steps), strict=True))
 
 
-def prove(model):
+def record_proof(model):
     """Draw png/twins.png (or twins_resnet.png and so on) from a run in both precisions. Raises UserError if they
     differ.
     """
@@ -142,7 +142,7 @@ def prove(model):
         if kind == "float64" and not max(of_torch["largest"], of_tape["largest"]) < HELD:
             bound = format_bound(max(of_torch["largest"], of_tape["largest"]))
             description = f"in {kind} a weight is up to {bound} from its twin"
-            advice = f"`python main_np.py {model_flag(model)}".rstrip() + " --prove` says where it begins"
+            advice = f"`python main_np.py {format_model_option(model)}".rstrip() + " --prove` says where it begins"
             raise UserError(f"{model}: {description}, and nothing is saved: {advice}")
         steps = len(run["tape"])
         start = "no weight differs from its twin"
@@ -150,9 +150,9 @@ def prove(model):
         print(f"{kind}: on the tape, by no more than {format_bound(of_tape['final'])}")
     name = f"twins_{file_prefix(model)}".removesuffix("_")
     drawing.save(draw_proof(runs), results.ROOT / "png" / f"{name}.png")
-    if not model_flag(model):
+    if not format_model_option(model):
         drawing.save(draw_banner(runs), results.ROOT / "png" / "proof.png")
-    command = f"python -m lab.twins {model_flag(model)}".replace("--model ", "").rstrip()
+    command = f"python -m lab.twins {format_model_option(model)}".replace("--model ", "").rstrip()
     result = {"command": command, "steps": len(run["tape"]), "difference": differences, "machine": describe_machine()}
     results.save_result(name, result)
 
@@ -208,7 +208,7 @@ def show_losses(axes, run):
     high = max(run["loss_np"][last_steps])
     axes.set_ylim(low * (low / high) ** 0.1, high * (high / low) ** 0.4)  # above them, room for the legend
     axes.legend(loc="upper right", ncols=3, columnspacing=1.2, handlelength=1.4, fontsize=12)
-    enlarge(axes, textwrap.fill(summary, 58), 13)
+    enlarge_text(axes, textwrap.fill(summary, 58), 13)
 
 
 def show_differences(axes, runs):
@@ -240,12 +240,12 @@ def show_differences(axes, runs):
         axes.annotate(
             note, (steps[tipping_steps[-1]], difference[tipping_steps[-1]]), (0.3, 0.63), va="center", **text_options
         )
-    enlarge(axes, "The largest difference between a weight and its twin in PyTorch", 12)
+    enlarge_text(axes, "The largest difference between a weight and its twin in PyTorch", 12)
 
 
-def enlarge(axes, title, size):
+def enlarge_text(axes, title, title_size):
     """Give axes a title, and words that can be read on a telephone."""
-    axes.set_title(title, loc="left", fontsize=size, linespacing=1.4)
+    axes.set_title(title, loc="left", fontsize=title_size, linespacing=1.4)
     axes.tick_params(labelsize=11)
     for axis in (axes.xaxis, axes.yaxis):
         axis.label.set_fontsize(12)
@@ -270,7 +270,7 @@ def main():
     choice = parser.parse_args().what
     models = NETWORKS if choice == "all" else [choice]
     for model in models:
-        prove(model)
+        record_proof(model)
 
 
 if __name__ == "__main__":

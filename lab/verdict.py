@@ -103,7 +103,7 @@ def draw_network(image, weights, z1, da1, dz1):
     return film.render_page(page)
 
 
-def compute_digit():
+def compute_drawn_arrays():
     """Return what `draw_network` shows: an image, the weights of some hidden units, and their z1, da1 and dz1."""
     options = parse_options("np", *film.OPTIONS)
     dataset = data.load()
@@ -127,7 +127,7 @@ def main():
         frames.append((draw_scene(RIGHT[:end]), TIMES["key"]))
     frames += [
         (draw_scene(RIGHT, passed_verdict, is_passed=True), TIMES["passed"]),
-        (draw_network(*compute_digit()), TIMES["digit"]),
+        (draw_network(*compute_drawn_arrays()), TIMES["digit"]),
     ]
     frames.append((draw_scene(DOTS), TIMES["asked"]))
     for end in range(len("dz1 = "), len(SLIP) + 1):

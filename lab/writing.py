@@ -71,7 +71,7 @@ def split_images(images):
     return np.array_split(images, -(-len(images) // 500))
 
 
-def find_nearest(images, candidates):
+def find_nearest_and_distances(images, candidates):
     """Find the candidate that is nearest to each of the images.
 
     Return its number, and how far it is: the root of the mean squared difference of two pixels, from 0 to 255.
@@ -87,7 +87,7 @@ def measure_distances(images, candidates):
 
     Return the median, and the share of those that are equal to one.
     """
-    distances = find_nearest(images, candidates)[1]
+    distances = find_nearest_and_distances(images, candidates)[1]
     return {"median": round(float(np.median(distances)), 3), "equal": float((distances == 0).mean())}
 
 
@@ -272,7 +272,7 @@ def draw_pictures(model, options, train_images):
     rows = {t: generate_digits(model, options, [digit] * 10, t, np.random.default_rng(0)) for t in temperatures}
     for name, figure in {
         "written": draw_digits(images[:3]),
-        "nearest": draw_nearest(rest, train_images[find_nearest(rest, train_images)[0]]),
+        "nearest": draw_nearest(rest, train_images[find_nearest_and_distances(rest, train_images)[0]]),
         "temperatures": draw_temperatures(rows, digit),
         "patches": draw_patches(texts.load_vocabulary()),
     }.items():

@@ -6,9 +6,9 @@ import numpy as np
 
 from data import SOURCES, encode
 from loading.network import group_arrays, make_network
-from loading.options import read_options
-from networks import NETWORKS, model_flag
-from support.checkpoint import load_options
+from loading.options import read_options_and_checkpoint
+from networks import NETWORKS, format_model_option
+from support.checkpoint import load_options_and_facts
 from support.errors import UserError
 
 FOLDER = Path("learning_curves")  # where a run leaves its network, unless --out says otherwise
@@ -22,7 +22,7 @@ def load_network(path=None, writes=False, text=None, start=None):
     UserError if there is none, if the network is of the other kind or cannot write that text, or if anything is wrong
     with the file.
     """
-    options, checkpoint = read_options("np", path or find_newest(writes, text), start)
+    options, checkpoint = read_options_and_checkpoint("np", path or find_newest(writes, text), start)
     if writes not in (None, options.network.writes):
         raise UserError(
             f"{checkpoint.path} holds a network that {describe_kind(not writes)}; name one that {describe_kind(writes)}"
@@ -49,7 +49,7 @@ def find_newest(writes, text=None):
         kind = SOURCES[wanted_dataset].kind
     unknown = []
     for path in sorted(FOLDER.glob("checkpoint_*.npz"), key=lambda path: path.stat().st_mtime, reverse=True):
-        options, facts = load_options(path)
+        options, facts = load_options_and_facts(path)
         if options.get("start"):
             continue
         model = options.get("model", next(iter(NETWORKS)))
@@ -67,7 +67,7 @@ def find_newest(writes, text=None):
     if unknown:
         raise UserError(unknown[0])
     model = next(name for name, network in NETWORKS.items() if writes in (None, network.writes))
-    command = f"python main_np.py {model_flag(model)}".rstrip()
+    command = f"python main_np.py {format_model_option(model)}".rstrip()
     if wanted_dataset != next(iter(SOURCES)):
         command += f" --dataset {wanted_dataset}"
     problem = f"no trained network that {describe_kind(writes, kind)} in {FOLDER}"

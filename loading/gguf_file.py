@@ -26,7 +26,7 @@ def load_file(path):
     options = read_options(model_file)
     arrays = load_arrays(model_file, options)
     model = find_class(options, "np")(**options.sizes, seed=None)
-    model.load_arrays(arrays)
+    model.use_arrays(arrays)
     model.training = False
     return model, options, model_file
 
@@ -44,7 +44,7 @@ class BaseModel:
 
         self.file = ModelFile(path)
         self.known = read_options(self.file)
-        map_names(self.file, self.known)  # UserError if its sizes are not those of its arrays
+        map_array_names(self.file, self.known)  # UserError if its sizes are not those of its arrays
         if self.known.run.model != model:
             self.file.refuse(f"holds a network of --model {self.known.run.model}, not of --model {model}")
         self.sizes = self.known.sizes
@@ -85,7 +85,7 @@ def find_base_model_again(checkpoint, path=None):
 
 def load_arrays(model_file, options):
     """Return {name in params: array} of the network in a `ModelFile`, unpacked: float32."""
-    names = map_names(model_file, options)
+    names = map_array_names(model_file, options)
     network = find_class(options, "np")(**options.sizes, seed=None)
     shapes = {
         own_name: np.broadcast_to(np.float32(0), model_file.shapes[gguf_name]) for own_name, gguf_name in names.items()
@@ -128,7 +128,7 @@ def read_options(model_file):
     return options
 
 
-def map_names(model_file, options):
+def map_array_names(model_file, options):
     """{name of an array in params: what the file calls it}; UserError if the file has others, or its sizes make no
     sense."""
     shapes = model_file.shapes

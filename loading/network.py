@@ -14,14 +14,14 @@ def make_network(framework, options, checkpoint=None):
     checkpoint: the one that the options are from. It is refused if the network takes much more memory than its arrays.
     """
     network = find_class(options, framework)
-    arguments = {name: getattr(options.run, name) for name in select_arguments(network, options, framework)}
+    arguments = {name: getattr(options.run, name) for name in select_argument_names(network, options, framework)}
     arguments |= options.source.tokenizer.sizes if options.network.writes else {}
     if options.base_model:
         arguments |= options.base_model.sizes
         # The memory of these arrays is no part of the checkpoint's.
         arrays = {} if framework == "torch" else options.base_model.arrays(options.run.dtype)
     try:
-        with nullcontext() if checkpoint is None else memory.memory_limit(2**26 + 8 * checkpoint.size):
+        with nullcontext() if checkpoint is None else memory.memory_limit(2**26 + 8 * checkpoint.n_bytes):
             if not options.base_model:
                 return network(**arguments)
             if framework == "torch":
@@ -29,7 +29,7 @@ def make_network(framework, options, checkpoint=None):
                 model.add_lora(options.run.lora)
             else:
                 model = network(**arguments | {"seed": None})
-                model.load_arrays(arrays)
+                model.use_arrays(arrays)
                 model.add_lora(options.run.lora, options.run.seed)
             return model
     except MemoryError:
@@ -51,17 +51,19 @@ def import_name(path):
     return getattr(import_module(file), name)
 
 
-def select_arguments(network, options, framework):
+def select_argument_names(network_class, options, framework):
     """Return the names of the options that a class takes. Raises UserError if it leaves one out.
 
     What it takes stands in its own __init__: it might know nothing of what an inherited one takes.
     """
     names = {*options.network.options, "seed", "dtype"}
-    takes = inspect.signature(vars(network).get("__init__", object.__init__)).parameters
+    takes = inspect.signature(vars(network_class).get("__init__", object.__init__)).parameters
     not_needed = {"seed", "dtype", "init"} if framework == "torch" else set()  # its first weights are NumPy's
     unknown = names - not_needed - {*takes}
     if unknown:
-        raise UserError(f"{network.__module__}.{network.__name__} does not know {', '.join(sorted(unknown))}")
+        raise UserError(
+            f"{network_class.__module__}.{network_class.__name__} does not know {', '.join(sorted(unknown))}"
+        )
     return names & {*takes}
 
 

@@ -8,7 +8,7 @@ from networks import NETWORKS, OPTIMIZERS, file_prefix
 from support import options as tables
 from support.checkpoint import GROUPS, check_names, load_checkpoint
 from support.errors import UserError
-from support.options import Options, Parser, flag, format_value, option, run_options
+from support.options import Options, Parser, flag, format_value, option, select_options_to_save
 
 
 def parse_run(framework, description, argv=None):
@@ -22,13 +22,13 @@ def parse_run(framework, description, argv=None):
     if path is None:
         base_model = find_base_model(argv)
     else:
-        options, checkpoint = read_options(framework, path, find_option("start", argv))
+        options, checkpoint = read_options_and_checkpoint(framework, path, find_option("start", argv))
         # my_network.py keeps none of that, and draws its batches in another order.
         if not all(checkpoint.groups.get(state_name) for state_name in options.rule.state_names):
             raise UserError(
                 f"{path} does not come from a run of main_np.py or main_torch.py: it can be used, but not continued"
             )
-        saved_options = run_options(options)
+        saved_options = select_options_to_save(options)
         base_model = options.base_model
     facts = checkpoint and checkpoint.facts
     options = parse(framework, argv, description, saved_options, facts, base_model)
@@ -49,7 +49,7 @@ def parse_options(framework, *argv):
     return options
 
 
-def read_options(framework, path, start=None):
+def read_options_and_checkpoint(framework, path, start=None):
     """The options of the run in a checkpoint, and the `Checkpoint`.
 
     start: where the file now is from which that run started; None if it is where it was.
@@ -93,7 +93,7 @@ def parse(framework, argv=None, description="", saved_options=None, facts=None, 
     --start, if it is given: it has a recipe, and decides some of the options.
     """
     saved_options = saved_options or {}
-    model, recipe, name = find_recipe(framework, argv, saved_options, base_model)
+    model, recipe, name = find_model_and_recipe(framework, argv, saved_options, base_model)
     parser = make_parser(framework, argv, description, model, name, recipe, saved_options, base_model)
     length = {name: parser.get_default(name) for name in ("epochs", "steps")}
     parser.set_defaults(epochs=None, steps=None)
@@ -113,7 +113,7 @@ def parse(framework, argv=None, description="", saved_options=None, facts=None, 
     return options
 
 
-def find_recipe(framework, argv, saved_options, base_model):
+def find_model_and_recipe(framework, argv, saved_options, base_model):
     """(the key of the network in NETWORKS, {option: value} of its recipe, the recipe's name): they decide which other
     options there are, and their defaults. Raises UserError if a recipe is asked for beside a file to start from."""
     parser = Parser(add_help=False)
@@ -126,7 +126,7 @@ def find_recipe(framework, argv, saved_options, base_model):
     if base_model and name:
         raise UserError(f"--recipe {name} is for a new network, but --start has its own")
     if not base_model:
-        name = name or choose_recipe(arguments.dataset and SOURCES[arguments.dataset], network)
+        name = name or choose_recipe_name(arguments.dataset and SOURCES[arguments.dataset], network)
     recipe = network.recipes.get(name, {}) | (base_model.recipe if base_model else {})
     in_framework = {  # where NumPy and PyTorch differ
         option_name: value[framework] if isinstance(value, dict) else value for option_name, value in recipe.items()
@@ -212,7 +212,7 @@ def make_options(arguments, framework, facts, base_model):
     return Options(Namespace(**run), Namespace(**call), network, rule, source, base_model, framework, name)
 
 
-def choose_recipe(source, network):
+def choose_recipe_name(source, network):
     """The recipe that a network takes if none is asked for: the one that is called after these examples ("names",
     "texts"), or the default. source: a `Source`, or None if nobody names one."""
     return source.noun if source and source.noun in network.recipes else "default"
@@ -235,7 +235,7 @@ def restore_options(framework, saved_options, path, facts=None, base_model=None)
     try:
         argv = [f"{flag(name)}={format_value(value)}" for name, value in saved_values.items()]
         options = parse(framework, argv, facts=facts, base_model=base_model)
-        unknown = sorted(saved_values.keys() - run_options(options).keys())
+        unknown = sorted(saved_values.keys() - select_options_to_save(options).keys())
         if unknown:
             raise UserError(f"unknown option {unknown[0]!r}")
         return options

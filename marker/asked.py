@@ -24,7 +24,7 @@ import numpy as np
 
 from marker import runner
 from marker.derivatives import match_gradients
-from marker.nests import floats, make_plan, replace_leaves, unpack
+from marker.nests import floats_by_path, make_plan_and_arrays, replace_leaves, unpack
 from marker.trial import load
 
 LARGEST = 2**28  # bytes of one message
@@ -36,10 +36,10 @@ class Failed(Exception):
 
 
 @contextmanager
-def asking(learner_path, seconds, hidden_folders=(), gives=None, needs_torch=False):
+def load_in_subprocess(learner_path, seconds, hidden_folders=(), result_kinds=None, needs_torch=False):
     """Yield the functions of a file, by name, as attributes: each call is made in another process, which gets
-    `seconds`. gives: {a function: what it returns}, of those that return more than one nest. Raises TimeoutError if it
-    takes longer."""
+    `seconds`. result_kinds: {a function: what it returns}, of those that return more than one nest. Raises TimeoutError
+    if it takes longer."""
     with tempfile.TemporaryDirectory(prefix="asked", ignore_cleanup_errors=True) as folder:
         memory = 0 if needs_torch else runner.MEMORY  # gigabytes; 0 for any number
         arguments = ["-m", "marker.asked", str(Path(learner_path).resolve()), str(memory)]
@@ -47,7 +47,7 @@ def asking(learner_path, seconds, hidden_folders=(), gives=None, needs_torch=Fal
             clock = threading.Timer(runner.CLOCK * seconds, process.kill)
             clock.start()
             try:
-                yield Functions(process, gives or {})
+                yield Functions(process, result_kinds or {})
             except (EOFError, OSError):
                 if clock.finished.is_set():
                     raise TimeoutError from None
@@ -59,9 +59,9 @@ def asking(learner_path, seconds, hidden_folders=(), gives=None, needs_torch=Fal
 class Functions:
     """The functions of a file in another process, as attributes: see `asking`."""
 
-    def __init__(self, process, gives):
+    def __init__(self, process, result_kinds):
         self._process = process
-        self._gives = gives
+        self._result_kinds = result_kinds
         self._sent = {}  # {number of params: {path: array}}, as they are over there
 
     def __getattr__(self, name):
@@ -70,8 +70,8 @@ class Functions:
         return partial(self._ask, name)
 
     def _ask(self, name, *arguments):
-        gives = list(self._gives.get(name, ("",)))
-        write_message(self._process.stdin, [name, gives, [self._encode_argument(value) for value in arguments]])
+        result_kinds = list(self._result_kinds.get(name, ("",)))
+        write_message(self._process.stdin, [name, result_kinds, [self._encode_argument(value) for value in arguments]])
         reply = read_message(self._process.stdout)
         if "failed" in reply:
             raise Failed(str(reply["failed"]))
@@ -94,7 +94,7 @@ class Functions:
 def write_message(stream, nest):
     """Write a message: how long its two parts are, how the nest is made of arrays, and these, one after the other. (An
     .npz file has the same, and takes as long as a hundred such calls.)"""
-    plan, arrays = make_plan(nest)
+    plan, arrays = make_plan_and_arrays(nest)
     head = json.dumps([plan, [(a.dtype.str, a.shape) for a in arrays]]).encode()
     body = b"".join(a.tobytes() for a in arrays)
     stream.write(b"".join([len(head).to_bytes(8, "big"), len(body).to_bytes(8, "big"), head, body]))
@@ -121,17 +121,17 @@ def read_message(stream):
 # --- The other process ------------------------------------------------------------------------------------------------
 
 
-def call_function(module, stored_params, name, gives, arguments):
+def call_function(module, stored_params, name, result_kinds, arguments):
     """Return the results of one call. stored_params: the params of all calls so far, which grow."""
     arguments = [decode_argument(stored_params, value) for value in arguments]
     output = getattr(module, name)(*arguments)
     if isinstance(output, (Iterator, ValuesView)):
         output = list(islice(output, MOST_RESULTS))
     results = []
-    for result_kind, value in zip(gives, output if len(gives) > 1 else (output,), strict=True):
+    for result_kind, value in zip(result_kinds, output if len(result_kinds) > 1 else (output,), strict=True):
         if result_kind == "params":
             stored_params.append(value)
-            value = {"kept": len(stored_params) - 1, **floats(value)}
+            value = {"kept": len(stored_params) - 1, **floats_by_path(value)}
         results.append(match_gradients(arguments[0], value) if result_kind == "gradients" else value)
     return results
 
@@ -161,14 +161,14 @@ def main(learner_path, gigabytes):
     stored_params = []
     while True:
         try:
-            name, gives, arguments = read_message(questions)
+            name, result_kinds, arguments = read_message(questions)
         except EOFError:
             return
         try:
             with np.errstate(all="ignore"):
                 module = module or load(learner_path)
-                reply = {"results": call_function(module, stored_params, name, gives, arguments)}
-                make_plan(reply)
+                reply = {"results": call_function(module, stored_params, name, result_kinds, arguments)}
+                make_plan_and_arrays(reply)
         except BaseException as error:
             reply = {"failed": f"`{name}`: {type(error).__name__}: {error}"}
         write_message(answers, reply)

@@ -35,24 +35,24 @@ class Budget:
 
 
 @lru_cache(4096)
-def compile_with_budget(code):
+def compile_with_budget(source):
     """Compile code that stops when it has run too many lines."""
-    tree = ast.parse(code)
-    count_lines(tree)
+    tree = ast.parse(source)
+    insert_spend_calls(tree)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SyntaxWarning)  # 1(...), say, of two mistakes at once
         return compile(tree, "a mistake", "exec")
 
 
-def count_lines(function):
+def insert_spend_calls(tree):
     """Put a call of SPEND at the beginning of each loop's and function's body, and into comprehensions."""
-    for node in list(ast.walk(function)):
+    for node in list(ast.walk(tree)):
         if isinstance(node, (ast.For, ast.While, ast.FunctionDef)):
-            node.body.insert(0, put_in_place(node.body[0], ast.Expr(make_spend_call(len(node.body)))))
+            node.body.insert(0, copy_location_from(node.body[0], ast.Expr(make_spend_call(len(node.body)))))
         elif isinstance(node, ast.comprehension):
-            node.ifs.append(put_in_place(node.iter, make_spend_call(1)))
+            node.ifs.append(copy_location_from(node.iter, make_spend_call(1)))
         elif isinstance(node, ast.Lambda):
-            node.body = put_in_place(node.body, ast.BoolOp(ast.And(), [make_spend_call(1), node.body]))
+            node.body = copy_location_from(node.body, ast.BoolOp(ast.And(), [make_spend_call(1), node.body]))
 
 
 def make_spend_call(lines):
@@ -64,6 +64,6 @@ def is_spend_call(node):
     return isinstance(node, ast.Call) and getattr(node.func, "id", "") == SPEND
 
 
-def put_in_place(old, new):
+def copy_location_from(old, new):
     """Return a new node with the lines and columns of an old one, unless it has its own."""
     return ast.fix_missing_locations(ast.copy_location(new, old)) if not hasattr(new, "lineno") else new

@@ -33,7 +33,7 @@ class Catalogue:
         self.path = Path(folder).resolve()
         try:
             with importing(self.path):
-                settings = run_file(self.path / "order.py")
+                settings = load_settings(self.path / "order.py")
         except (Exception, SystemExit) as error:
             raise UserError(f"{self.path / 'order.py'}: {type(error).__name__}: {error}") from None
         counts, says, finders = ({**settings.get(name, {})} for name in ("COUNTS", "SAYS", "FINDERS"))
@@ -48,13 +48,13 @@ class Catalogue:
             return Exercise(next(filter(Path.exists, places), self.path / f"{name}.py"), self.folder)
 
     @cached_property
-    def parts(self):
+    def by_part(self):
         """{title: exercises} in their order. A file that no part names comes last in the last part of its folder."""
         last_titles = {subfolder: title for title, subfolder, _ in self.order}
         for subfolder in self.iter_unnamed_folders():
             self.broken.append(f"{self.path.name}/{subfolder} is left out: order.py does not name it")
         return {
-            title: self.read_part(subfolder, names.split(), last_titles[subfolder] == title)
+            title: self.read_part_exercises(subfolder, names.split(), last_titles[subfolder] == title)
             for title, subfolder, names in self.order
         }
 
@@ -67,19 +67,19 @@ class Catalogue:
             if path.name not in named_folders and any(CUT in read_text(file) for file in path.glob("[!_.]*.py")):
                 yield path.name
 
-    def read_part(self, subfolder, exercise_names, is_last):
+    def read_part_exercises(self, subfolder, exercise_names, includes_unnamed):
         """Read the exercises of a folder with these names; of the last part, also those that no part names."""
         folder = self.path / subfolder
-        if is_last:
+        if includes_unnamed:
             listed_names = set()
             for _, other_subfolder, part_names in self.order:
                 if other_subfolder == subfolder:
                     listed_names.update(part_names.split())
             file_names = {path.stem for path in folder.glob("[!_.]*.py") if subfolder or CUT in read_text(path)}
             exercise_names = [*exercise_names, *sorted(file_names - listed_names)]
-        return tuple(filter(None, (self.read(folder / f"{name}.py") for name in exercise_names)))
+        return tuple(filter(None, (self.read_or_leave_out(folder / f"{name}.py") for name in exercise_names)))
 
-    def read(self, exercise_path):
+    def read_or_leave_out(self, exercise_path):
         """Read the exercise in a file; None, and a line in `broken`, if it cannot be used."""
         try:
             with importing(self.path):
@@ -95,7 +95,7 @@ class Catalogue:
 
     @cached_property
     def exercises(self):
-        return tuple(chain.from_iterable(self.parts.values()))
+        return tuple(chain.from_iterable(self.by_part.values()))
 
     @cached_property
     def by_name(self):
@@ -113,22 +113,22 @@ class Catalogue:
     def number(self, exercise):
         return self.exercises.index(exercise) + 1
 
-    def find_part(self, exercise):
+    def find_part_name_and_exercises(self, exercise):
         """Return a short name of an exercise's part, and all exercises of the part."""
-        return next((title.partition(":")[0], part) for title, part in self.parts.items() if exercise in part)
+        return next((title.partition(":")[0], part) for title, part in self.by_part.items() if exercise in part)
 
     def describe_number(self, exercise):
         """Return the number of an exercise as text: among all, and in its part."""
-        name, part = self.find_part(exercise)
+        name, part = self.find_part_name_and_exercises(exercise)
         return f"Exercise {self.number(exercise)} ({name}, {part.index(exercise) + 1} of {len(part)})"
 
-    def find_start(self, exercise, has_passed):
+    def find_next_search_index(self, exercise, has_passed):
         """Return the index in `exercises` at which `next` begins to look for the first that has not passed and can run.
 
         Once this one has passed, at the beginning of its part, where one may have been left out. Until then, behind it:
         it is left out.
         """
-        _, part = self.find_part(exercise)
+        _, part = self.find_part_name_and_exercises(exercise)
         return self.exercises.index(part[0] if has_passed else exercise) + (not has_passed)
 
     def find_exercise(self, name_or_number):
@@ -162,7 +162,7 @@ def importing(folder):
                     del sys.modules[name]
 
 
-def run_file(path):
+def load_settings(path):
     """Run a file of a folder of exercises, and return {name: value} of what it sets; {} if there is no such file."""
     names = {}
     if path.exists():

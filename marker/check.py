@@ -24,8 +24,8 @@ from typing import NamedTuple
 import numpy as np
 
 from marker import marking
-from marker.budget import SPEND, Budget, Stopped, count_lines
-from marker.compare import format_distinct
+from marker.budget import SPEND, Budget, Stopped, insert_spend_calls
+from marker.compare import format_distinct_from
 from marker.complaints import explain_none
 from marker.equal import agree, sizes
 from marker.finders import repair
@@ -57,17 +57,17 @@ def report_problems(catalogue, path_or_name, seed=0):
     the file is not one of the catalogue's folder."""
     if not path_or_name:
         raise UserError("check needs the file of an exercise: `python practice.py check FILE`")
-    path = find_file(catalogue, path_or_name)
+    path = resolve_exercise_path(catalogue, path_or_name)
     if not path.is_file() or not path.is_relative_to(catalogue.path):
         reason = "" if path.is_file() else "there is no such file"
         raise UserError(
             f"{path_or_name}: {reason or f'it is not in {catalogue.path}: name its folder, --exercises FOLDER'}"
         )
-    exercise = catalogue.read(path)
+    exercise = catalogue.read_or_leave_out(path)
     if not exercise:
         print(catalogue.broken[-1])
         return 1
-    problems = [*find_problems(exercise, seed)]
+    problems = [*iter_problems(exercise, seed)]
     for text in problems:
         print(text)
     names = [] if problems else [*mistakes_found_by_edits(exercise, seed)]
@@ -81,7 +81,7 @@ def report_problems(catalogue, path_or_name, seed=0):
     return 1 if problems else 0
 
 
-def find_file(catalogue, path_or_name):
+def resolve_exercise_path(catalogue, path_or_name):
     """Return the path of an exercise's file. path_or_name: that path, or the exercise's name."""
     path = Path(path_or_name).resolve()
     if not path.is_file() and path_or_name.isidentifier():
@@ -89,7 +89,7 @@ def find_file(catalogue, path_or_name):
     return path
 
 
-def find_problems(exercise, seed=0, draws=DRAWS):
+def iter_problems(exercise, seed=0, n_draws=DRAWS):
     """Yield what is wrong with an exercise, as texts."""
     if (
         type(exercise.kind).make_right_file is Kind.make_right_file
@@ -102,7 +102,7 @@ def find_problems(exercise, seed=0, draws=DRAWS):
     if text:
         yield text
         return
-    yield from wrong_sizes(exercise, seed)
+    yield from iter_size_problems(exercise, seed)
     wrong = [*wrong_results(exercise, seed)]
     yield from wrong
     if wrong:
@@ -110,7 +110,7 @@ def find_problems(exercise, seed=0, draws=DRAWS):
     yield from misnamed_mistakes(exercise, seed)
     yield from misnamed_written_mistakes(exercise, seed)
     if not exercise.needs_torch:
-        yield from (str(survivor) for survivor in iter_survivors(exercise, seed, draws) if not survivor.reason)
+        yield from (str(survivor) for survivor in iter_survivors(exercise, seed, n_draws) if not survivor.reason)
 
 
 def mark_text(exercise, seed, text):
@@ -149,7 +149,7 @@ def find_draw_error(exercise, seed, seconds=SECONDS):
     return ""
 
 
-def wrong_sizes(exercise, seed):
+def iter_size_problems(exercise, seed):
     """Yield a text for each size that no learner's number could be told from, or that the marker does not know."""
     rng = np.random.default_rng(seed)
     draws = []
@@ -165,17 +165,17 @@ def wrong_sizes(exercise, seed):
         arrays = [(g, getattr(g, name, None)) for g in draws]
         arrays = [(g, a) for g, a in arrays if isinstance(a, np.ndarray)]
         for axis in range(min((a.ndim for _, a in arrays), default=0)):
-            text, size = find_wrong_axis(exercise, name, axis, arrays)
+            text, size = find_axis_problem_and_size(exercise, name, axis, arrays)
             if text and size not in reported_sizes | names:
                 reported_sizes.add(size)
                 yield text
 
 
-def find_wrong_axis(exercise, name, axis, arrays):
+def find_axis_problem_and_size(exercise, name, axis, draws_and_arrays):
     """Return (what is wrong with the lengths of one axis of an argument, or ""; the name of its size).
 
-    arrays: [(a draw, the argument in it)]. An axis that the stub gives by a number, (B, 10), is not looked at, nor is
-    one behind the first of an array with more than two: a height or a width.
+    draws_and_arrays: [(a draw, the argument in it)]. An axis that the stub gives by a number, (B, 10), is not looked
+    at, nor is one behind the first of an array with more than two: a height or a width.
     """
     shape = exercise.shapes.get(name, ())
     size = shape[axis] if axis < len(shape) else ""
@@ -184,13 +184,13 @@ def find_wrong_axis(exercise, name, axis, arrays):
     for axes in exercise.shapes.values():
         if len(axes) > 2:
             of_grids.update(axes[1:])
-    is_of_table = size not in of_grids and (axis == 0 or all(a.ndim <= 2 for _, a in arrays))
-    lengths = {a.shape[axis] for _, a in arrays}
+    is_of_table = size not in of_grids and (axis == 0 or all(a.ndim <= 2 for _, a in draws_and_arrays))
+    lengths = {a.shape[axis] for _, a in draws_and_arrays}
     if size and not size.isidentifier():
         return "", size
     matching_sizes = []
-    for key in sizes(arrays[0][0]):
-        if all(sizes(g).get(key) == a.shape[axis] for g, a in arrays):
+    for key in sizes(draws_and_arrays[0][0]):
+        if all(sizes(g).get(key) == a.shape[axis] for g, a in draws_and_arrays):
             matching_sizes.append(key)
     is_named = bool(size or matching_sizes or is_first)
     size = size or (matching_sizes[0] if matching_sizes else "")
@@ -252,7 +252,7 @@ def explain_wrong_answer(exercise, code, seed):
                 budget.limit = budget.lines = LINES
                 results, changed_inputs = call(exercise, function, g)
                 for name, result in zip(exercise.gives, results, strict=False):
-                    text = explain_result(exercise, g, name, result)
+                    text = explain_wrong_result(exercise, g, name, result)
                     if text:
                         return text
                 trials.append({"results": [describe_result(result) for result in results], "changed": changed_inputs})
@@ -264,7 +264,7 @@ def explain_wrong_answer(exercise, code, seed):
     return " ".join(verdict.text.split()) or "one call gives other results than another"
 
 
-def explain_result(exercise, g, name, result):
+def explain_wrong_result(exercise, g, name, result):
     """Say why a result is not the one of a draw; "" if the marker has the words for it, or if it is right."""
     if result is None:
         return explain_none(name, exercise.answer)
@@ -285,7 +285,7 @@ def explain_result(exercise, g, name, result):
         error = np.where(is_equal, 0, np.nan_to_num(np.abs(actual - expected), nan=np.inf))
     index = np.unravel_index(np.argmax(error), error.shape)
     entry = f"{name}[{', '.join(str(int(i)) for i in index)}]" if index else name
-    values = format_distinct(actual[index], expected[index]), format_distinct(expected[index], actual[index])
+    values = format_distinct_from(actual[index], expected[index]), format_distinct_from(expected[index], actual[index])
     return f"{entry} is {values[0]}, and the function that draws the inputs has {values[1]}"
 
 
@@ -304,11 +304,11 @@ def unproven_results(exercise, seed):
                 break
 
 
-def wrong_slopes(exercise, seed, seeds=SEEDS):
+def wrong_slopes(exercise, seed, n_seeds=SEEDS):
     """Yield a text for each gradient that is not the slope of its loss in some draw, or has no slope in any."""
     wrong = {}
     compared_names = set()
-    for draw_seed in range(seed, seed + seeds):
+    for draw_seed in range(seed, seed + n_seeds):
         for g in exercise.iter_draws(draw_seed):
             for name in (name for name in exercise.gives if name[1:] in vars(g).get("losses", {})):
                 try:
@@ -355,13 +355,13 @@ def compare_with_slopes(g, name, rng, max_entries=ENTRIES, h=1e-6):
 
 
 # ---- mistakes --------------------------------------------------------------------------------------------------------
-def misnamed_mistakes(exercise, seed, seeds=SEEDS):
+def misnamed_mistakes(exercise, seed, n_seeds=SEEDS):
     """Yield a text for each mistake whose numbers are right, or get another name than its own."""
     own = [
         mistake for mistake in exercise.known_mistakes[: len(exercise.mistakes)] if not mistake.name.startswith("and ")
     ]
     wrong = {}
-    for draw_seed in range(seed, seed + seeds):
+    for draw_seed in range(seed, seed + n_seeds):
         for mistake in own:
             verdict = judge_values(exercise, draw_seed, partial(exercise.results_with_mistake, mistake))
             if verdict.passed:
@@ -392,7 +392,7 @@ def misnamed_written_mistakes(exercise, seed):
     for name, lines in exercise.written:
         verdict = mark_text(exercise, seed, exercise.fill_stub(lines))
         if verdict.name != name:
-            yield f"the mistake {name!r}, as a learner writes it, is called {verdict.words!r} (seed {seed})"
+            yield f"the mistake {name!r}, as a learner writes it, is called {verdict.summary!r} (seed {seed})"
 
 
 @np.errstate(all="ignore")  # some mistakes overflow
@@ -448,8 +448,8 @@ def iter_survivors(exercise, seed=0, draws=DRAWS):
     edits = []
     for function in functions:
         edits += iter_edits(function, source, exercise.stub, exercise.takes, names)
-    harmless = collect_reasons(exercise)
-    shift = exercise.first_line - 1
+    harmless = collect_reasons_by_code(exercise)
+    shift = exercise.dots_line_number - 1
     seen_codes = {ast.unparse(tree)}
     arbitrary_inputs = ArbitraryInputs(exercise, tree, all_draws)
     for edit in edits:
@@ -463,7 +463,7 @@ def iter_survivors(exercise, seed=0, draws=DRAWS):
             seen_codes.add(code)
             with suppress(SyntaxError, ValueError, TypeError):
                 if is_right_in_all(exercise, compile_tree(tree), all_draws):
-                    reason = harmless.get(code) or arbitrary_inputs.is_equal(compile_tree(tree))
+                    reason = harmless.get(code) or arbitrary_inputs.find_equality_reason(compile_tree(tree))
                     texts = [shorten_code(part) for part in (before, edit.new)]
                     yield Survivor(edit.place[0] - shift, *texts, reason, draws)
 
@@ -479,7 +479,7 @@ def parse_with_budget(source):
     tree = ast.parse(source)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
-            count_lines(node)
+            insert_spend_calls(node)
     return tree
 
 
@@ -489,10 +489,10 @@ def shorten_code(node):
     return text.replace(f"{SPEND}(1) and ", "")[:100]
 
 
-def collect_reasons(exercise):
+def collect_reasons_by_code(exercise):
     """Return {the answer with an edit: why that is harmless}, from the rows `old -> new | reason` of the exercise's
     file."""
-    forms = exercise.harmless_forms.items()
+    forms = exercise.reasons_by_harmless_form.items()
     return {ast.unparse(parse_with_budget(exercise.fill_stub(form))): reason for form, reason in forms}
 
 
@@ -530,7 +530,7 @@ class ArbitraryInputs:
         self.draws = [draw_arbitrary(trials[i % len(trials)], exercise, rng) for i in range(n_draws)]
         self.results = [self.run_code(self.right, g) for g in self.draws]
 
-    def is_equal(self, code):
+    def find_equality_reason(self, code):
         """Return a reason if this function returns what the answer does, whatever it is given; otherwise ""."""
         pairs = [(g, right) for g, right in zip(self.draws, self.results, strict=True) if right is not None]
         alike = all(is_same(self.run_code(code, g), right) for g, right in pairs)

@@ -15,8 +15,8 @@ import numpy as np
 
 from marker.complaints import find_in_place_method
 from marker.equal import ROUNDING, agree, sizes
-from marker.factors import find_powers, format_powers
-from marker.verdict import UNFINISHED, Sentences, Verdict, wrong
+from marker.factors import find_sign_and_powers, format_powers
+from marker.verdict import UNFINISHED, Sentences, Verdict, wrong_verdict
 from marker.words import SAID, join_texts
 
 said = Sentences(SAID["Numbers"]).text
@@ -51,10 +51,10 @@ def judge_trials(exercise, seed, outcome):
     if exercise.tool and not outcome.notes.follows:
         return Verdict(False, exercise.tool.mark, exercise.tool.text)
     if outcome.notes.remembers:
-        return wrong("remembers an earlier call")
+        return wrong_verdict("remembers an earlier call")
     if outcome.notes.at_zero:
         kinks = join_texts(next(g.kinks for g in draws if hasattr(g, "kinks")), "or")
-        return wrong("not finite: at a kink", name=str(outcome.notes.at_zero[0]), kinks=kinks)
+        return wrong_verdict("not finite: at a kink", name=str(outcome.notes.at_zero[0]), kinks=kinks)
     return Verdict(True, "passed", "")
 
 
@@ -67,13 +67,15 @@ def make_answer(exercise, seed, outcome):
     """Return the `Answer` in what was reported of a file."""
     trials = outcome.notes.trials
     further_trials = outcome.notes.further
-    trials = [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in trials]
-    further_trials = [trial | {"numbers": collect_numbers(exercise, trial["results"])} for trial in further_trials]
+    trials = [trial | {"numbers": collect_result_arrays(exercise, trial["results"])} for trial in trials]
+    further_trials = [
+        trial | {"numbers": collect_result_arrays(exercise, trial["results"])} for trial in further_trials
+    ]
     draws = [*exercise.draw_trials(seed), *(exercise.draw_fresh_trials(seed) if further_trials else ())]
     return Answer(exercise, draws, trials, further_trials, str(outcome.typed))
 
 
-def collect_numbers(exercise, results):
+def collect_result_arrays(exercise, results):
     """Return {output: array} of those results that have numbers."""
     pairs = zip(exercise.gives, results, strict=False)
     return {name: np.array(r["data"], np.float64).reshape(r["shape"]) for name, r in pairs if "data" in r}
@@ -83,14 +85,14 @@ def judge_written_size(answer, verdict, t):
     """Return the `Verdict` on trial t; another one, if that may be the first trial whose sizes are not those that are
     written in the file."""
     is_general = verdict.name in ("not right", "wrong shape", "transposed") or verdict.name == "error"
-    typed_numbers = find_numbers(answer.typed) - find_numbers(answer.exercise.answer)
+    typed_numbers = find_whole_numbers(answer.typed) - find_whole_numbers(answer.exercise.answer)
     if t % 2 and is_general and typed_numbers & set(sizes(answer.draws[t - 1]).values()):
         text = said("a size written as a number")
         return verdict._replace(name="a size written as a number", text=f"{verdict.text}\n{text}")
     return verdict
 
 
-def find_numbers(lines):
+def find_whole_numbers(lines):
     """Return the whole numbers in these lines, but for those in comments, those of a single item, [3], and exponents,
     1e-3."""
     lines = re.sub(r"#.*|\[\d+\]|\d[\d.]*e-\d+", "", lines)
@@ -109,22 +111,22 @@ def judge_trial(answer, t):
         if len(other_names) > len(exercise.gives) - 1 and not set(exercise.gives) & set(
             find_assigned_names(answer.typed)
         ):
-            return wrong("not written: another name", names=join_texts(exercise.gives), other=other_names[-1])
-        return wrong("not written")
+            return wrong_verdict("not written: another name", names=join_texts(exercise.gives), other=other_names[-1])
+        return wrong_verdict("not written")
     if len(results) != n_expected:
         remark = f" {said('returns: None')}" if results[0]["type"] == "NoneType" else ""
         values = {"names": join_texts(exercise.gives), "expected": n_expected, "count": len(results), "about": remark}
-        return wrong("wrong number of results", function=exercise.function.name, **values)
+        return wrong_verdict("wrong number of results", function=exercise.function.name, **values)
     missing = [name for name, result in zip(exercise.gives, results, strict=True) if result["type"] == "ellipsis"]
     for name, result in zip(exercise.gives, results, strict=True):
         verdict = None if name in missing else judge_result(answer, t, name, result)
         if verdict:
             return verdict
     if changed_inputs:
-        return wrong(
+        return wrong_verdict(
             "changes its input", names=", ".join(changed_inputs), them="them" if len(changed_inputs) > 1 else "it"
         )
-    return wrong("partly written", name=missing[0]) if missing else None
+    return wrong_verdict("partly written", name=missing[0]) if missing else None
 
 
 def judge_result(answer, t, name, result):
@@ -135,13 +137,13 @@ def judge_result(answer, t, name, result):
     kind = result["type"]
     reference = np.asarray(getattr(g, name))
     if kind == "NoneType" and exercise.needs_torch:
-        return wrong("no gradient kept", name=name)
+        return wrong_verdict("no gradient kept", name=name)
     if kind == "NoneType":
         mark = "returns None: of several" if len(exercise.gives) > 1 else "returns None"
         mark = "returns None: of a node" if ".grad" in answer.typed else mark
         method = find_in_place_method(name, answer.typed)
         mark = "returns None: changed in place" if method else mark
-        return wrong(mark, name=name, function=exercise.function.name, method=method)
+        return wrong_verdict(mark, name=name, function=exercise.function.name, method=method)
     if kind != "array":
         description = said("wanted: an array" if reference.ndim else "wanted: a number", dtype=reference.dtype)
         remark = f" {said('type: a list', name=name)}" if kind == "list" and reference.ndim else ""
@@ -149,7 +151,7 @@ def judge_result(answer, t, name, result):
             has_comma = re.search(r",\s*(#.*)?$", answer.typed, re.MULTILINE)
             remark = f" {said('type: a comma' if has_comma else 'type: a tuple', name=name)}"
         mark = "not whole numbers: no array" if reference.dtype.kind == "i" else "wrong type"
-        return wrong(mark, name=name, wanted=description, type=kind, about=remark)._replace(whole=bool(remark))
+        return wrong_verdict(mark, name=name, wanted=description, type=kind, about=remark)._replace(whole=bool(remark))
     shape = tuple(result["shape"])
     dtype = result["dtype"]
     actual = answer.trials[t]["numbers"].get(name)
@@ -157,13 +159,13 @@ def judge_result(answer, t, name, result):
     if known_verdict and (shape != reference.shape or dtype in ("bool", "int64")):
         return known_verdict
     if shape != reference.shape:
-        return judge_shape(exercise, name, shape, reference.shape)
+        return explain_wrong_shape(exercise, name, shape, reference.shape)
     if reference.dtype.kind == "i" and not dtype.startswith("int"):
-        return wrong("not whole numbers", name=name, type=dtype)
+        return wrong_verdict("not whole numbers", name=name, type=dtype)
     if reference.dtype.kind != "i" and dtype != "float64":
         remark = said("numbers: rounded" if "float" in dtype else "numbers: whole or compared")
         dtype = "int" if dtype.startswith("int") else dtype  # of 32 bits on some machines, of 64 on others
-        return wrong("wrong type: of numbers", name=name, type=dtype, about=remark)
+        return wrong_verdict("wrong type: of numbers", name=name, type=dtype, about=remark)
     if agree(actual, reference):
         return None
     if known_verdict:
@@ -171,7 +173,9 @@ def judge_result(answer, t, name, result):
     bad = np.argwhere(~np.isfinite(actual))
     if len(bad):
         values = {"at": format_index(bad[0]), "value": actual[tuple(bad[0])], "size": actual.size, "count": len(bad)}
-        return wrong("not finite: infinity" if "inf" in answer.typed else "not finite", drawn=True, name=name, **values)
+        return wrong_verdict(
+            "not finite: infinity" if "inf" in answer.typed else "not finite", drawn=True, name=name, **values
+        )
     return judge_unknown_mistake(answer, t, name)
 
 
@@ -212,7 +216,7 @@ def recognise_mistake(answer, t, name):
                 is_value_in_all_trials(answer, result_name, attrgetter(other_name))
                 for result_name, other_name in other_by_name.items()
             ):
-                return judge_exchange(exercise, other_by_name[name], name)
+                return explain_exchange(exercise, other_by_name[name], name)
     if best:
         remark = f" {describe_shapes(name, expected_shape, shape)}" if expected_shape != shape else ""
         text = f"{said('known', name=name, mistake=best.name)}{remark}\n{best.question}"
@@ -221,17 +225,17 @@ def recognise_mistake(answer, t, name):
         if is_value_in_both_sizes(answer, t, name, attrgetter(other_name)) and is_value_in_all_trials(
             answer, name, attrgetter(other_name)
         ):
-            return judge_exchange(
+            return explain_exchange(
                 exercise, other_name, name, is_value_in_both_sizes(answer, t, other_name, attrgetter(other_name))
             )
     return None
 
 
-def judge_exchange(exercise, other_name, name, is_twice=False):
-    """Return the `Verdict` on a result that holds another result's right numbers. is_twice: that other one is right,
-    too."""
+def explain_exchange(exercise, other_name, name, is_other_right=False):
+    """Return the `Verdict` on a result that holds another result's right numbers. is_other_right: that other one is
+    right, too."""
     ask = exercise.exchanged
-    if is_twice:
+    if is_other_right:
         ask = said("in the place of: twice", name=name, other=other_name)
     text = f"{said('in the place of', name=name, other=other_name)} {ask}"
     return Verdict(False, f"{other_name} in the place of {name}", text, drawn=True)
@@ -278,22 +282,22 @@ def describe_shapes(name, expected_shape, actual_shape):
     return said("should have", name=name, wanted=expected_shape or number, shape=actual_shape or number)
 
 
-def judge_shape(exercise, name, actual_shape, expected_shape):
+def explain_wrong_shape(exercise, name, actual_shape, expected_shape):
     """Return the `Verdict` on a result of a wrong shape."""
     text = describe_shapes(name, expected_shape, actual_shape)
     if len(expected_shape) > 1 and actual_shape in (
         expected_shape[::-1],
         (*expected_shape[:-2], expected_shape[-1], expected_shape[-2]),
     ):
-        return wrong("transposed", text=text)
+        return wrong_verdict("transposed", text=text)
     if [n for n in actual_shape if n != 1] == [n for n in expected_shape if n != 1]:
-        return wrong("wrong shape: axes", text=text)
+        return wrong_verdict("wrong shape: axes", text=text)
     if math.prod(actual_shape) == math.prod(expected_shape):
-        return wrong("wrong shape: as many", text=text)
+        return wrong_verdict("wrong shape: as many", text=text)
     is_long = len(actual_shape) == len(expected_shape) and 1 not in actual_shape  # nothing is summed
     kind = "lengths" if is_long or not has_sum(exercise) else "sums"
     kind = "entries" if exercise.entrywise and not is_long else kind
-    return wrong(f"wrong shape: {kind}", text=text, entrywise=exercise.entrywise)
+    return wrong_verdict(f"wrong shape: {kind}", text=text, entrywise=exercise.entrywise)
 
 
 def has_sum(exercise):
@@ -320,7 +324,10 @@ def judge_unknown_mistake(answer, t, name):
         mark = "close, and not equal"
         remark = f" {said('close', off=error.max() / scale)}"
     if not actual.ndim:
-        number_texts = {"mine": format_distinct(actual, reference), "right": format_distinct(reference, actual)}
+        number_texts = {
+            "mine": format_distinct_from(actual, reference),
+            "right": format_distinct_from(reference, actual),
+        }
         return Verdict(False, mark, said("a number", name=name, **number_texts) + remark, drawn=True)
     is_right = error <= ROUNDING * scale
     text = said("entries", name=name, right=is_right.sum(), size=actual.size) + remark
@@ -328,8 +335,8 @@ def judge_unknown_mistake(answer, t, name):
         text += f" {said('all 0')}"
     factor = (actual * reference).sum() / (reference * reference).sum()
     if mark == "not right" and agree(actual, factor * reference) and factor:
-        size_text, size_names = find_factor(answer, t, name)
-        values = {size: vars(g).get(size) for size in size_names or exercise.all_counts}
+        size_text, size_names = express_factor_in_sizes(answer, t, name)
+        values = {size: vars(g).get(size) for size in size_names or exercise.units_by_size}
         scalars = {size: value for size, value in values.items() if np.isscalar(value)}
         sizes_here = ", ".join(said("here: a size", size=size, value=value) for size, value in scalars.items())
         text += f" {said('times: a size' if size_text else 'times', factor=factor, made=size_text)}"
@@ -337,8 +344,8 @@ def judge_unknown_mistake(answer, t, name):
     counts = np.asarray(getattr(g, name)).dtype.kind == "i"  # of words, none is further off than another
     worst = np.unravel_index((~is_right if counts else error).argmax(), error.shape)
     number_texts = {
-        "mine": format_distinct(actual[worst], reference[worst]),
-        "right": format_distinct(reference[worst], actual[worst]),
+        "mine": format_distinct_from(actual[worst], reference[worst]),
+        "right": format_distinct_from(reference[worst], actual[worst]),
     }
     text += "\n" + said("first off" if counts else "furthest off", entry=f"{name}{format_index(worst)}", **number_texts)
     entries = vars(g).get(name[1:])
@@ -349,7 +356,7 @@ def judge_unknown_mistake(answer, t, name):
     return Verdict(False, mark, text, drawn=True)
 
 
-def find_factor(answer, t, name):
+def express_factor_in_sizes(answer, t, name):
     """Return (the factor of all entries as a product of sizes, in words; the names of these sizes); ("", ()) unless it
     is so in all trials."""
     factors = []
@@ -372,7 +379,7 @@ def find_factor(answer, t, name):
     for size in named_sizes:
         if all(size in draw_sizes for draw_sizes in all_sizes):  # some inputs may lack one
             values[size] = [draw_sizes[size] for draw_sizes in all_sizes]
-    sign_and_powers = find_powers(factors, values)
+    sign_and_powers = find_sign_and_powers(factors, values)
     if not sign_and_powers:
         return "", ()
     sign, powers = sign_and_powers
@@ -380,7 +387,7 @@ def find_factor(answer, t, name):
     return f"-{text}" if sign < 0 else text, powers
 
 
-def format_distinct(a, b):
+def format_distinct_from(a, b):
     """Format the number a with as many digits as set it off from b."""
     a = a + 0.0  # there is no -0
     b = b + 0.0

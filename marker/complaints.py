@@ -11,7 +11,7 @@ from types import ModuleType
 
 import numpy as np
 
-from marker.verdict import OF_PYTHON, Wrong, is_error
+from marker.verdict import OF_PYTHON, Wrong, is_error_name
 from marker.words import Words
 from support.errors import UserError
 
@@ -42,15 +42,16 @@ def explain_none(name, lines):
     return f"{name} is None"
 
 
-def explain(error, learner_path, words=WORDS, sizes=None):
+def make_error_report(error, learner_path, words=WORDS, name_hints=None):
     """Return what is reported of an exception: its mark, its kind, and the learner's line with the complaint in plain
     words.
 
-    words: those of the exercise's folder. sizes: {a name that is none here: what it is}, of those that the text has.
+    words: those of the exercise's folder. name_hints: {a name that is none here: what it is}, of those that the text
+    has.
     """
     line = None
     source_line = ""
-    own_frame = find_own_frame(error, learner_path)
+    own_frame = find_own_frame_and_line(error, learner_path)
     if isinstance(error, SyntaxError) and error.filename == learner_path:
         line = error.lineno
         source_line = (error.text or "").strip()
@@ -61,24 +62,24 @@ def explain(error, learner_path, words=WORDS, sizes=None):
         frame, line = own_frame
         source_line = read_source(learner_path).splitlines()[line - 1].strip()
         variables = {**vars(builtins), **frame.f_globals, **frame.f_locals}
-        message = explain_misfit(read_source(learner_path), line, variables, words.operands) or explain_exception(
-            error, variables, source_line, words, sizes
-        )
+        message = explain_misfit_in_line(
+            read_source(learner_path), line, variables, words.operands
+        ) or explain_exception(error, variables, source_line, words, name_hints)
     else:
         message = explain_exception(error, words=words)
     if re.match("[a-z]+ ", message):  # and not a name, such as f()
         message = message[:1].upper() + message[1:]
     location = said("line", line=line, wrote=source_line) + "\n" if line else ""
-    name, kind = (error.mark, "") if isinstance(error, Wrong) else ("error", find_error_name(error))
+    name, kind = (error.mark, "") if isinstance(error, Wrong) else ("error", find_error_class_name(error))
     return {"name": name, "error": kind, "text": location + message}
 
 
-def find_error_name(error):
+def find_error_class_name(error):
     """Return Python's name for this kind of error: for a class of a learner's own, the one that it is made from."""
-    return next(kind.__name__ for kind in type(error).__mro__ if is_error(kind.__name__))
+    return next(kind.__name__ for kind in type(error).__mro__ if is_error_name(kind.__name__))
 
 
-def find_own_frame(error, learner_path):
+def find_own_frame_and_line(error, learner_path):
     """Return (the innermost frame in the learner's file, its line), or None."""
     frames = [pair for pair in traceback.walk_tb(error.__traceback__) if pair[0].f_code.co_filename == learner_path]
     return frames[-1] if frames else None
@@ -101,12 +102,12 @@ def read_message(error):
         return ""
 
 
-def explain_exception(error, variables=(), source_line="", words=WORDS, sizes=None):
+def explain_exception(error, variables=(), source_line="", words=WORDS, name_hints=None):
     """Return an exception in words for people. variables: {name: value} in its line; source_line: that line's text."""
     if isinstance(error, (Wrong, UserError)):
         return str(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
-        return explain_name(getattr(error, "name", None) or "", variables, source_line, words, sizes or {})
+        return explain_name(getattr(error, "name", None) or "", variables, source_line, words, name_hints or {})
     message = re.sub(r"\S*<locals>\.", "", read_message(error).strip().split("\n")[0])[:300] or said("no message")
     match = re.search("'(.*?)'", message)
     if isinstance(error, UnboundLocalError) and match:
@@ -118,19 +119,19 @@ def explain_exception(error, variables=(), source_line="", words=WORDS, sizes=No
     kinds = [kind.__name__ for kind in type(error).__mro__]
     if "torch" in variables:
         kinds.append("PyTorch")
-    plainly = said("an error" if is_error(kinds[0]) else "an error: of one's own", message=message, kind=kinds[0])
+    plainly = said("an error" if is_error_name(kinds[0]) else "an error: of one's own", message=message, kind=kinds[0])
     return find_advice(words, kinds, message, source_line) or plainly
 
 
-def explain_name(name, variables, source_line, words, sizes):
+def explain_name(name, variables, source_line, words, name_hints):
     """Return a sentence on a name that has no value. variables: {name: value} of those that have one."""
     if source_line.startswith("DIAGNOSIS"):
         return said("quotes", name=name)
     for word, companion, text in words.names:
         if name == word and (companion in variables or not companion):
             return f"{say_no_name(name)} {text}"
-    if name in sizes:
-        return f"{say_no_name(name)} {sizes[name]}"
+    if name in name_hints:
+        return f"{say_no_name(name)} {name_hints[name]}"
     if re.match(rf"{name}\[.*\] *[-+*/@]?=(?!=)", source_line):
         return said("no name: of an array", name=name)
     if hasattr(np, name) and name.islower():
@@ -155,11 +156,11 @@ OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Di
              ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.Eq: "=="}  # fmt: skip
 
 
-def explain_misfit(source, line, variables, operands):
+def explain_misfit_in_line(source, line, variables, operand_questions):
     """Return a text on the shapes of the two sides of an operation in this line that do not fit, the innermost one's;
     or None.
 
-    operands: {a name: what is said if its shape does not fit}
+    operand_questions: {a name: what is said if its shape does not fit}
     """
     for node in reversed(list(ast.walk(ast.parse(source)))):
         match node:
@@ -173,7 +174,7 @@ def explain_misfit(source, line, variables, operands):
                 sign = OPERATORS[type(op)]
                 if not a or not b:  # a single number has no shape
                     continue
-                reason = explain_shapes(left, a, sign, right, b, operands)
+                reason = explain_misfit_of_shapes(left, a, sign, right, b, operand_questions)
                 if reason:
                     segment = " ".join(ast.get_source_segment(source, node).split())  # as typed, with its parentheses
                     kind = "shapes: in a part" if len(segment) < 60 else "shapes"
@@ -181,7 +182,7 @@ def explain_misfit(source, line, variables, operands):
     return None
 
 
-def explain_shapes(left_node, a, sign, right_node, b, operands):
+def explain_misfit_of_shapes(left_node, a, sign, right_node, b, operand_questions):
     """Return a text on why two arrays of these shapes do not fit as the sides of an operation; or None."""
     if sign == "@":
         m = a[-1]
@@ -201,7 +202,7 @@ def explain_shapes(left_node, a, sign, right_node, b, operands):
         return None
     text = said("entry by entry")
     for side in (left_node, right_node):
-        question = operands.get(ast.unparse(side))
+        question = operand_questions.get(ast.unparse(side))
         if question:
             return f"{text} {question}"
     short, long = sorted((a, b), key=len)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marker.factors import find_powers
-from marker.nests import floats, format_paths, leaves, replace_leaves
+from marker.factors import find_sign_and_powers
+from marker.nests import floats_by_path, format_paths, leaves_by_path, replace_leaves
 from marker.trial import find_changed, has_same_bits
 from marker.verdict import OF_DERIVATIVES, Sentences, Wrong
 from marker.words import SAID
@@ -34,7 +34,7 @@ class Off(NamedTuple):
 
 
 @np.errstate(all="ignore")  # where a loss is inf, nothing is known
-def check_loss(loss, params, batch, examples="examples"):
+def compute_checked_loss(loss, params, batch, examples_name="examples"):
     """Return `loss` of a batch. Raises `Wrong` if that is not the mean loss of its examples, the same at each call."""
     value = loss(replace_leaves(params), *batch)
     if value is None or value is ...:
@@ -48,7 +48,7 @@ def check_loss(loss, params, batch, examples="examples"):
         raise wrong("loss by chance", first=loss_value, second=repeated_loss)
     doubled_loss = float(loss(replace_leaves(params), *(np.concatenate([a, a]) for a in batch)))
     if abs(doubled_loss - 2 * loss_value) < 1e-3 * abs(loss_value):
-        raise wrong("loss is a sum", once=loss_value, twice=doubled_loss, examples=examples)
+        raise wrong("loss is a sum", once=loss_value, twice=doubled_loss, examples=examples_name)
     return loss_value
 
 
@@ -68,7 +68,7 @@ def check_loss_gradients(
     first; without it, the examples. asks: {a factor of the gradients: what is asked about it}.
     """
     first_gradients = compute_gradients(gradients, params, batches[0])
-    arrays = floats(params)
+    arrays = floats_by_path(params)
     nearby = {k: arrays[k] for k, g in first_gradients.items() if g is not None}
     nearby = {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in nearby.items()}
     params = replace_leaves(params, nearby)
@@ -81,7 +81,7 @@ def check_loss_gradients(
         except Wrong as error:
             if (
                 error.mark != "no gradient"
-                or leaves(gradients(replace_leaves(params), *batch)).keys() <= batch_gradients.keys()
+                or leaves_by_path(gradients(replace_leaves(params), *batch)).keys() <= batch_gradients.keys()
             ):
                 raise
             raise make_form_error(
@@ -101,9 +101,9 @@ def check_loss_gradients(
 def compute_gradients(gradients, params, batch):
     """Return {path: gradient as float64, or None for a constant}. Raises `Wrong` if they do not fit params."""
     params_copy = replace_leaves(params)
-    arrays = floats(params)
+    arrays = floats_by_path(params)
     if not arrays:
-        dtypes = {k: np.asarray(a).dtype for k, a in leaves(params).items() if a is not None}
+        dtypes = {k: np.asarray(a).dtype for k, a in leaves_by_path(params).items() if a is not None}
         reason = next((said("numbers of a type", type=kind) for kind in dtypes.values()), "")
         reason = reason or said("a type", type=type(params).__name__)
         raise wrong("params of another kind", where=format_paths([*dtypes][:1]) or "params", what=reason)
@@ -111,7 +111,7 @@ def compute_gradients(gradients, params, batch):
     if nest is None or nest is ...:
         raise wrong("returns None", name="gradients")
     by_path = match_gradients(params, nest)
-    after = floats(params_copy)
+    after = floats_by_path(params_copy)
     with_gradient = [k for k, g in by_path.items() if g is not None]
     if not with_gradient:
         raise make_form_error(nest, arrays)
@@ -126,16 +126,16 @@ def compute_gradients(gradients, params, batch):
 
 
 def make_form_error(gradients, arrays):
-    description = said("a nest", type=type(gradients).__name__, n=len(leaves(gradients)))
+    description = said("a nest", type=type(gradients).__name__, n=len(leaves_by_path(gradients)))
     return wrong("gradients of another form", what=description, names=format_paths(arrays))
 
 
 def match_gradients(params, gradients):
     """Return {path: gradient as float64, or None} of params: by the paths or, if those are others, by order and
     shape."""
-    arrays = floats(params)
-    by_path = leaves(gradients)
-    if not by_path.keys() <= leaves(params).keys():
+    arrays = floats_by_path(params)
+    by_path = leaves_by_path(gradients)
+    if not by_path.keys() <= leaves_by_path(params).keys():
         shapes = {k: a for k, a in arrays.items() if a.ndim}
         if [a.shape for a in shapes.values()] == [np.shape(a) for a in by_path.values()]:
             by_path = dict(zip(shapes, by_path.values(), strict=True))
@@ -149,36 +149,36 @@ class Place:
         self.loss = loss
         self.params = params
         self.batch = batch
-        self.arrays = floats(params)
+        self.arrays = floats_by_path(params)
         self.value = float(loss(params, *batch))
         self.n_known = 0  # how many slopes could be known so far
-        line = self.loss_along({k: np.ones(a.shape) for k, a in self.arrays.items()})
+        line = self.make_loss_along({k: np.ones(a.shape) for k, a in self.arrays.items()})
         line = [line(1e-9 * t) for t in range(6)]
         bend = np.abs(np.diff(line, 2)).max()  # rounding alone, so close together
         self.lengths = ROUNDED if bend > 1e-12 * max(1, abs(self.value)) or len({*line}) < 3 else EXACT
 
-    def loss_along(self, moves):
+    def make_loss_along(self, moves):
         """Return the loss as a function of t, for params + t * moves. moves: {path: array}."""
         return lambda t: float(
             self.loss(replace_leaves(self.params, {k: self.arrays[k] + t * v for k, v in moves.items()}), *self.batch)
         )
 
-    def slope(self, k, v, claim, size):
+    def find_claim_or_slope(self, k, v, claim, scale):
         """Return `claim` if that is the slope of the loss along v, the direction of an array; the slope if it is
         another one; None if that cannot be known, beside a kink or below rounding."""
-        slope = self.measure_slope(k, v, claim, size)
+        slope = self.measure_claim_or_slope(k, v, claim, scale)
         self.n_known += slope is not None
         return slope
 
-    def measure_slope(self, k, v, claim, size):
+    def measure_claim_or_slope(self, k, v, claim, scale):
         """Return what `slope` returns."""
-        f = self.loss_along({k: v})
+        f = self.make_loss_along({k: v})
         for h, tolerance in self.lengths:
             loss_above = f(h)
             loss_below = f(-h)
             slope = (loss_above - loss_below) / (2 * h)
             rounding = (4e-7 if self.lengths is ROUNDED else 1e-13) * max(1, abs(self.value)) / h  # of many terms
-            tolerance = max(tolerance * max(abs(slope), abs(claim), size), rounding)
+            tolerance = max(tolerance * max(abs(slope), abs(claim), scale), rounding)
             if abs(slope - claim) <= tolerance:
                 return claim
             half_step_slope = (f(h / 2) - f(-h / 2)) / h
@@ -189,12 +189,12 @@ class Place:
                 return slope if abs(slope) > rounding else 0.0  # what is said of it is 0, and not 1e-11
         return None
 
-    def has_gradient(self, k, g, rng):
+    def is_gradient(self, k, g, rng):
         """Return True if g is the gradient of an array, along two directions."""
         directions = [normalise(rng.normal(size=g.shape)) for _ in range(2)]
         for v in directions:
             claim = float((g * v).sum())
-            if not g.any() or self.slope(k, v, claim, 1e-7) != claim:
+            if not g.any() or self.find_claim_or_slope(k, v, claim, 1e-7) != claim:
                 return False
         return True
 
@@ -210,7 +210,7 @@ def find_wrong_gradients(place, gradients, rng, thorough, entries=()):
     for k, a in place.arrays.items():
         g = gradients.get(k)
         if g is None:
-            if k not in gradients and a.ndim and place.slope(k, rng.normal(size=a.shape), 0.0, 1e-4):
+            if k not in gradients and a.ndim and place.find_claim_or_slope(k, rng.normal(size=a.shape), 0.0, 1e-4):
                 raise wrong("no gradient", name=format_paths([k]))
             continue
         if not np.isfinite(g).all():
@@ -221,7 +221,7 @@ def find_wrong_gradients(place, gradients, rng, thorough, entries=()):
 
         def compare_along(v, k=k, g=g, size=size, index=None):
             claim = float((g * v).sum())
-            slope = place.slope(k, v, claim, size)
+            slope = place.find_claim_or_slope(k, v, claim, size)
             return [] if slope is None or slope == claim else [Off(index, claim, slope)]
 
         random = rng.normal(size=a.shape)
@@ -267,7 +267,7 @@ def find_wrong_entry_index(place, k, g, v):
 
     def error(part):
         w = np.where(np.isin(np.arange(g.size), part), v.ravel(), 0).reshape(g.shape)
-        f = place.loss_along({k: w})
+        f = place.make_loss_along({k: w})
         return abs((f(h) - f(-h)) / (2 * h) - (g * w).sum())
 
     while len(remaining) > 1:
@@ -275,7 +275,7 @@ def find_wrong_entry_index(place, k, g, v):
     return int(remaining[0])
 
 
-def describe_bad(bad, gradients, format_names):
+def collect_sentence_values(bad, gradients, format_names):
     """Return the values of a sentence on bad gradients: which they are, which are right, and one entry, or one
     direction, both ways.
 
@@ -288,7 +288,7 @@ def describe_bad(bad, gradients, format_names):
         location = describe_entry(off_entry.index, np.shape(gradients[k]), location)
     right = [key for key, g in gradients.items() if g is not None and key not in bad]
     right = f" {said('right', names=format_names(right))}" if right else ""
-    claim, slope = format_distinct(off_entry.mine, off_entry.slope)
+    claim, slope = format_distinct_pair(off_entry.mine, off_entry.slope)
     return {"names": format_names(bad), "right": right, "at": location, "mine": claim, "slope": slope}
 
 
@@ -297,13 +297,13 @@ def describe_entry(index, array_shape, array_name):
     return said("entry", index=", ".join(map(str, np.unravel_index(index, array_shape))), name=array_name)
 
 
-def format_distinct(a, b):
+def format_distinct_pair(a, b):
     """Format two numbers with four digits, or with as many as it takes to tell them apart."""
     texts = [[f"{a:.{digits}g}", f"{b:.{digits}g}"] for digits in range(4, 17)]
     return next((pair for pair in texts if pair[0] != pair[1]), texts[0])
 
 
-def find_factors(wrong_entries):
+def find_first_wrong_and_factors(wrong_entries):
     """Return (the number of the first batch with wrong entries, the factor by which those of its arrays are off in
     each).
 
@@ -317,18 +317,23 @@ def find_factors(wrong_entries):
     return first_index, factors
 
 
-def make_error(loss, gradients, params, batches, all_offs, first_gradients, rng, examples, terms, asks):
+def make_error(
+    loss, gradients, params, batches, all_offs, first_gradients, rng, examples, mean_terms, factor_questions
+):
     """Return the exception that says which gradients are wrong, one entry of them both ways, and by which factor."""
-    batch_index, factors = find_factors(all_offs)
+    batch_index, factors = find_first_wrong_and_factors(all_offs)
     bad = all_offs[batch_index]
     sizes = [len(batch[0]) for batch in batches]
-    values = describe_bad(bad, first_gradients, format_paths) | {"n": sizes[batch_index], "examples": examples}
-    if is_stale(gradients, params, batches[batch_index]):
+    values = collect_sentence_values(bad, first_gradients, format_paths) | {
+        "n": sizes[batch_index],
+        "examples": examples,
+    }
+    if is_same_for_other_params(gradients, params, batches[batch_index]):
         return wrong("other gradients", more=f" {said('the same for others')}", **values)
     if not all(factors) or abs(factors[batch_index] - 1) < 0.05:  # nearly right: a term may be missing, too
-        remark = explain_wrong(loss, params, batches, bad, first_gradients, rng)
+        remark = explain_exchange_or_decay(loss, params, batches, bad, first_gradients, rng)
         if remark or not all(factors) or factors[batch_index] == 1:
-            small = describe_smallest(loss, gradients, params, batches[batch_index], examples)
+            small = describe_smallest_wrong_case(loss, gradients, params, batches[batch_index], examples)
             remark = remark + small or explain_right_alone(
                 loss, gradients, params, batches[batch_index], bad, rng, examples
             )
@@ -338,13 +343,13 @@ def make_error(loss, gradients, params, batches, all_offs, first_gradients, rng,
         if n != sizes[batch_index] and abs(r / factors[batch_index] - 1) > 0.03:
             also = f" {said('also' if r != 1 else 'also: right', n=n, examples=examples, times=r)}"
     questions = {power: f" {said(text, examples=examples)}" for power, text in OF_EXAMPLES.items()}
-    remark = explain_factor(factors, sizes, questions) or explain_constant(factors, sizes, examples, asks)
-    remark = remark or explain_mean(factors, batches, terms)
+    remark = explain_factor(factors, sizes, questions) or explain_constant(factors, sizes, examples, factor_questions)
+    remark = remark or explain_mean(factors, batches, mean_terms)
     times = f"{factors[batch_index]:.{5 if abs(factors[batch_index] - 1) < 0.01 else 3}g}"  # 1.0005 is not 1
     return wrong("gradients times a number", times=times, also=also, more=remark, **values)
 
 
-def describe_smallest(loss, gradients, params, batch, examples, max_tries=150):
+def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, max_tries=150):
     """Return a sentence on one example, with as few entries that are not 0 as it takes for a gradient to be wrong; ""
     if there is none. max_tries: how many batches are tried."""
 
@@ -385,14 +390,14 @@ def describe_smallest(loss, gradients, params, batch, examples, max_tries=150):
                 entries[part] = old_values
         size //= 2
     k, off_entry, g = find_wrong_entry(example)
-    claim, slope = format_distinct(off_entry.mine, off_entry.slope)
+    claim, slope = format_distinct_pair(off_entry.mine, off_entry.slope)
     value_texts = ", ".join(said("alone: a number", value=entries[i], i=i) for i in nonzero[:5])
     kind = "alone: of few" if value_texts else "alone: of zeros"
     if len(nonzero) > 4:
         kind = "alone: of several"
     description = said(kind, n=len(nonzero), few=value_texts)
     values = {"at": describe_entry(off_entry.index, g.shape, format_paths([k])), "mine": claim, "slope": slope}
-    return "\n" + said("alone", examples=examples, that=description, **values)
+    return "\n" + said("alone", examples=examples_name, that=description, **values)
 
 
 def find_factor(offs):
@@ -414,29 +419,33 @@ def is_alike(factors, values):
     return np.all(np.abs(np.array(factors) / values - 1) < 0.03)
 
 
-def explain_factor(factors, sizes, of_examples):
+def explain_factor(factors, sizes, questions_by_power):
     """Return a question about such a factor, one for each batch, if it is -1, or a power of the number of examples in
-    all of them. of_examples: {a power: what is asked of it}."""
+    all of them. questions_by_power: {a power: what is asked of it}."""
     if is_alike(factors, -1):
         return f" {said('times: the sign')}"
-    sign, powers = find_powers(factors, {"n": sizes}, of_examples, max_sizes=1, tolerance=0.03) or (0, {})
-    return of_examples[powers["n"]] if sign > 0 else ""
+    sign, powers = find_sign_and_powers(factors, {"n": sizes}, questions_by_power, max_sizes=1, tolerance=0.03) or (
+        0,
+        {},
+    )
+    return questions_by_power[powers["n"]] if sign > 0 else ""
 
 
-def explain_constant(factors, sizes, examples, asks):
-    """Return a question if one has divided by a constant in place of the number of examples; or "". asks: see
-    `check_loss_gradients`."""
+def explain_constant(factors, sizes, examples_name, factor_questions):
+    """Return a question if one has divided by a constant in place of the number of examples; or "". factor_questions:
+    see `check_loss_gradients`."""
     sizes = np.array(sizes, float)
     c = sizes[0] / factors[0]
     if len({*sizes}) > 1 and is_alike(factors, sizes / c) and abs(c - round(c)) < 0.01 * c and round(c) > 1:
-        return f" {said('times: a constant', n=round(c), examples=examples)}"
-    return next((f" {ask}" for times, ask in asks.items() if is_alike(factors, times)), "")
+        return f" {said('times: a constant', n=round(c), examples=examples_name)}"
+    return next((f" {ask}" for times, ask in factor_questions.items() if is_alike(factors, times)), "")
 
 
-def explain_mean(factors, batches, terms):
-    """Return a question if one has taken the mean over something else; or "". terms: see `check_loss_gradients`."""
+def explain_mean(factors, batches, mean_terms):
+    """Return a question if one has taken the mean over something else; or "". mean_terms: see
+    `check_loss_gradients`."""
     counts = {}
-    for name, count in terms.items():
+    for name, count in mean_terms.items():
         counts[name] = np.array([count(*batch) for batch in batches], float)
     right, *other_units = counts or [None]
     for other_unit in other_units:
@@ -446,7 +455,7 @@ def explain_mean(factors, batches, terms):
     return ""
 
 
-def find_exchange(gradients, bad, place, rng, format_names):
+def describe_exchange(gradients, bad, place, rng, format_names):
     """Return a sentence if one of the bad gradients is right as that of another array, or transposed; or ""."""
     for k in bad:
         same_shape_gradients = {
@@ -459,14 +468,14 @@ def find_exchange(gradients, bad, place, rng, format_names):
         if np.ndim(gradients[k]) == 2 and len({*gradients[k].shape}) == 1:
             candidates.append((gradients[k].T, said("swapped: axes", names=format_names([k]))))
         for g, text in candidates:
-            if place.has_gradient(k, g, rng):
+            if place.is_gradient(k, g, rng):
                 return f" {text}"
     return ""
 
 
-def is_stale(gradients, params, batch):
+def is_same_for_other_params(gradients, params, batch):
     """Return True if gradients are the same, to the last bit, for other params: then they are not those of these."""
-    moved_params = {k: 1.01 * a + 0.01 for k, a in floats(params).items()}
+    moved_params = {k: 1.01 * a + 0.01 for k, a in floats_by_path(params).items()}
     gradients_here = compute_gradients(gradients, params, batch)
     gradients_there = compute_gradients(gradients, replace_leaves(params, moved_params), batch)
     gradients_here = {k: g for k, g in gradients_here.items() if g is not None and g.any()}
@@ -476,11 +485,11 @@ def is_stale(gradients, params, batch):
     )
 
 
-def explain_wrong(loss, params, batches, bad, first_gradients, rng):
+def explain_exchange_or_decay(loss, params, batches, bad, first_gradients, rng):
     """Return a sentence on wrong gradients that are another array's, or have a decay that the loss has not; or ""."""
     place = Place(loss, params, batches[0])
     if place.lengths is EXACT:
-        remark = find_exchange({k: first_gradients[k] for k in bad}, bad, place, rng, format_paths)
+        remark = describe_exchange({k: first_gradients[k] for k in bad}, bad, place, rng, format_paths)
         if remark:
             return remark
         decays = []
@@ -495,7 +504,7 @@ def explain_wrong(loss, params, batches, bad, first_gradients, rng):
     return ""
 
 
-def explain_right_alone(loss, gradients, params, batch, bad, rng, examples):
+def explain_right_alone(loss, gradients, params, batch, bad, rng, examples_name):
     """Return a sentence if they are right for one example alone; or ""."""
     single_example = tuple(a[:1] for a in batch)
     if len(batch[0]) > 1:
@@ -505,5 +514,5 @@ def explain_right_alone(loss, gradients, params, batch, bad, rng, examples):
         for k, offs in bad.items():
             entries[k] = [entry.index for entry in offs if entry.index is not None]
         if is_right_alone(place, first_gradients, rng, bad, entries):
-            return f" {said('right alone', examples=examples)}"
+            return f" {said('right alone', examples=examples_name)}"
     return ""

@@ -27,7 +27,7 @@ from marker.budget import LINES, SPEND, Budget, Stopped, compile_with_budget
 from marker.equal import agree, sizes
 from marker.function import Function
 from marker.kind import Kind
-from marker.statement import check_one_return, extract_body, parse_shapes, parse_statement, split_answer
+from marker.statement import check_one_return, extract_body, parse_blocks, parse_shapes, split_stub_and_answer
 from marker.verdict import OF_PYTHON
 from marker.words import MISTAKES, Words
 
@@ -80,6 +80,9 @@ class Tool(NamedTuple):
 OLD_NAMES = {
     "filled": "fill_stub", "given": "make_arguments", "known": "known_mistakes", "draw": "draw_trials",
     "fresh": "draw_fresh_trials", "values": "results_with_mistake", "wrong_values": "wrong_results_of_code",
+    "import_names": "import_hints", "size_names": "size_hints", "first_line": "dots_line_number",
+    "statement": "statement_blocks", "harmless_forms": "reasons_by_harmless_form", "pairs": "mistake_pairs",
+    "all_counts": "units_by_size", "factors": "factor_mistakes",
 }  # fmt: skip
 
 
@@ -129,7 +132,7 @@ class Exercise:
         self.kind = next((value for value in settings.values() if isinstance(value, Kind)), self.kind)
         defaults = self.folder.says | self.kind.says
         for name, value in (defaults | settings).items():
-            is_known = is_setting(name) or name in defaults or value is self.kind
+            is_known = is_documented_setting(name) or name in defaults or value is self.kind
             if not is_known and name in imported_names(tree):  # a constant of another file
                 continue
             if not is_known:
@@ -148,7 +151,7 @@ class Exercise:
             for name in self.functions.keys() & {"answer", "in_numpy"}:
                 check_one_return(self.functions[name])
         if isinstance(self.kind, Function) and "answer" not in self.functions:
-            self.stub, self.answer = split_answer(top.rstrip() + "\n")
+            self.stub, self.answer = split_stub_and_answer(top.rstrip() + "\n")
         else:
             self.stub = top.rstrip() + "\n"
             self.answer = extract_body(below, self.functions.get("answer"))
@@ -194,7 +197,7 @@ class Exercise:
         return self.kind.format_title(ast.get_docstring(self.tree).split("\n")[0].rstrip("."), self.needs_torch)
 
     @cached_property
-    def import_names(self):
+    def import_hints(self):
         """{a name that the stub imports: what is said where it is missing}"""
         lines = [node for node in self.tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
         texts = {}
@@ -231,7 +234,7 @@ class Exercise:
         return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, self.stub, flags=re.MULTILINE)
 
     @cached_property
-    def first_line(self):
+    def dots_line_number(self):
         """The line of the stub where its dots begin."""
         return self.stub[: re.search(r"^    \w+ = \.\.\.", self.stub, re.MULTILINE).start()].count("\n") + 1
 
@@ -314,10 +317,10 @@ class Exercise:
         return parse_shapes(ast.get_docstring(self.tree, clean=False) or "", self.takes)
 
     @cached_property
-    def statement(self):
+    def statement_blocks(self):
         """The stub's text without its title: a list of `marker.statement.Block`."""
         text = inspect.cleandoc(self.stub.split('"""', 2)[1])
-        return parse_statement(text.partition("\n")[2], self.takes)
+        return parse_blocks(text.partition("\n")[2], self.takes)
 
     def make_arguments(self, g):
         """Return the arguments of one call: arrays and lists of its own, which it may modify freely."""
@@ -332,14 +335,14 @@ class Exercise:
         rows = [(name, question, change) for name, change, question in self.mistakes]
         outputs = self.gives if self.inputs else ()
         for output in outputs:
-            rows += [(name, question, f"{output} = {output} * ({k})") for name, k, question in self.factors]
+            rows += [(name, question, f"{output} = {output} * ({k})") for name, k, question in self.factor_mistakes]
         return tuple(
             Mistake.from_row(name, question, change, compile_with_budget(self.change_formula(change)))
             for name, question, change in rows
         )
 
     @cached_property
-    def harmless_forms(self):
+    def reasons_by_harmless_form(self):
         """{a form of the answer that is right, too: why}, of each row of HARMLESS."""
         rows = [row.partition(" | ")[::2] for row in map(str.strip, self.harmless.splitlines()) if row]
         return {apply_change(self.answer, change, self.gives[0]): reason for change, reason in rows}
@@ -357,7 +360,7 @@ class Exercise:
         return tuple(by_numbers.values())
 
     @cached_property
-    def pairs(self):
+    def mistake_pairs(self):
         """Each two known mistakes at once, one after the other: [(the first, the second, their code)]."""
         by_code = {}
         for first_mistake, second_mistake in permutations(self.known_mistakes, 2):
@@ -395,24 +398,24 @@ class Exercise:
         return names
 
     @cached_property
-    def all_counts(self):
+    def units_by_size(self):
         """{a size: what there are so many of}, as its folder and its file say it."""
         return self.folder.counts | self.counts
 
     @cached_property
-    def factors(self):
+    def factor_mistakes(self):
         """(mistake, factor, question) of each factor of a result that is tried, for the first size of the folder."""
         first_size = next(iter(self.folder.counts), None)
         rows = MISTAKES["Factors"]
-        values = {"size": first_size, "them": self.all_counts.get(first_size)}
+        values = {"size": first_size, "them": self.units_by_size.get(first_size)}
         rows = [row for row in rows if first_size or "{" not in row[1]]
         return [[name.format(**values), factor.format(**values), text.format(**values)] for name, factor, text in rows]
 
     @cached_property
-    def size_names(self):
+    def size_hints(self):
         """{the name of a size: what it is}, for a learner who takes it for a variable."""
         texts = {}
-        for size, unit in self.all_counts.items():
+        for size, unit in self.units_by_size.items():
             texts[size] = OF_PYTHON.text("a size", size=size, what=unit)
             arrays = [array for array, axes in self.shapes.items() if size in axes]
             if arrays:
@@ -422,7 +425,7 @@ class Exercise:
         return texts
 
 
-def is_setting(name):
+def is_documented_setting(name):
     """Return True if a file may say this name, in capitals: if the class Exercise documents it."""
     value = vars(Exercise).get(name.lower(), Exercise.check)
     return not isinstance(value, (cached_property, property, type(Exercise.check)))

@@ -8,7 +8,7 @@ import numpy as np
 POWERS = (1, -1, 0.5, -0.5)
 
 
-def find_powers(factors, sizes, powers=POWERS, max_sizes=2, tolerance=1e-9):
+def find_sign_and_powers(factors, sizes, powers=POWERS, max_sizes=2, tolerance=1e-9):
     """Return (sign, {size: power}) of the product of powers of sizes that these factors are; None if they are none.
 
     factors: one for each of several cases; sizes: {name: its values in these cases}. A size that is the same in all of

@@ -29,11 +29,11 @@ class FinderInput:
     @cached_property
     def place(self):
         """The place where an edit makes the numbers right: see `repair.search_edits`."""
-        return repair.find_place(self)
+        return repair.find_mistake_place(self)
 
     @cached_property
     def way(self):
-        """The `Way` of the answer: see `depart.trace_answer`."""
+        """The `AnswerTrace` of the answer: see `depart.trace_answer`."""
         return depart.trace_answer(self)
 
     @cached_property

@@ -13,9 +13,9 @@ from marker.finder import FINDERS, FinderInput
 from marker.finders import typed
 from marker.finders.repair import suppress_side_effects
 from marker.kind import Kind
-from marker.nests import NotKept, make_plan
+from marker.nests import NotKept, make_plan_and_arrays
 from marker.trial import call, describe_result, list_results, right_results
-from marker.verdict import TYPED, Wrong, is_vague, wrong
+from marker.verdict import TYPED, Wrong, is_vague, wrong_verdict
 from marker.words import join_texts
 
 
@@ -58,12 +58,12 @@ class Function(Kind):
         draws = exercise.draw_trials(attempt.seed)
         n_first = 2 * len(exercise.inputs)
         for g in draws:
-            if len(rights_by_trial) == n_first and not is_right(exercise, rights_by_trial):
+            if len(rights_by_trial) == n_first and not is_right_in_all_trials(exercise, rights_by_trial):
                 break
             trial = run_trial(exercise, function, g)
             rights_by_trial.append(trial["right"])
             notes.trials.append(trial)
-        if is_right(exercise, rights_by_trial):
+        if is_right_in_all_trials(exercise, rights_by_trial):
             note_further_trials(exercise, module, function, attempt.seed, notes)
 
     @np.errstate(all="ignore")  # some mistakes overflow
@@ -72,11 +72,11 @@ class Function(Kind):
         attempt = outcome.attempt
         notes = outcome.notes
         if notes.missing:
-            return wrong("no function", function=exercise.function.name)
+            return wrong_verdict("no function", function=exercise.function.name)
         verdict = judge_trials(exercise, seed, outcome)
         if verdict.passed or not notes.trials or not attempt:
             return verdict
-        if not outcome.error and not is_right(exercise, [trial["right"] for trial in notes.trials]):
+        if not outcome.error and not is_right_in_all_trials(exercise, [trial["right"] for trial in notes.trials]):
             outcome.keep(verdict)
             function = getattr(attempt.module, exercise.function.name)
             with suppress(Exception), suppress_side_effects():  # what was printed and written before is enough
@@ -86,7 +86,7 @@ class Function(Kind):
         if is_vague(verdict):
             outcome.keep(verdict)
             return ask_finders(FinderInput(attempt, outcome, verdict)) or verdict
-        for line, name, does_nothing in typed.find_typed(attempt):
+        for line, name, does_nothing in typed.list_typed_slips(attempt):
             if does_nothing:
                 verdict = verdict._replace(text=f"{verdict.text}\nLine {line}: {TYPED[name]}")
         return verdict
@@ -96,7 +96,7 @@ class Function(Kind):
         process."""
         with suppress(NotKept):
             for g in exercise.draw_trials(0):
-                make_plan(list(exercise.make_arguments(g).values()))
+                make_plan_and_arrays(list(exercise.make_arguments(g).values()))
             return True
         return False
 
@@ -127,7 +127,7 @@ def run_trial(exercise, function, g):
     return {"results": list(map(describe_result, results)), "changed": changed_inputs, "right": right}
 
 
-def is_right(exercise, rights_by_trial):
+def is_right_in_all_trials(exercise, rights_by_trial):
     """Return True if all results were right in all trials so far."""
     return all(set(right) == set(exercise.gives) for right in rights_by_trial)
 
@@ -136,11 +136,11 @@ def note_further_trials(exercise, module, function, seed, notes):
     """Note what is left to try when all numbers are right."""
     first_draw, *_, last_draw = exercise.draw_trials(seed)
     if exercise.tool:
-        notes.follows = follows_tool(exercise, module, function, last_draw)
+        notes.follows = is_computed_by_tool(exercise, module, function, last_draw)
     # What came first twice more: a sum that is kept from call to call shows where the shapes have been there before, or
     # at the latest where they are those of the call just before.
     repeated_rights = [right_results(exercise, first_draw, *call(exercise, function, first_draw)) for _ in range(2)]
-    notes.remembers = not is_right(exercise, repeated_rights)
+    notes.remembers = not is_right_in_all_trials(exercise, repeated_rights)
     for g in exercise.draw_trials(seed):
         if hasattr(g, "kinks"):  # exactly at a kink any slope is right, if it is a number
             results, _ = call(exercise, function, move_to_kinks(g))
@@ -157,7 +157,7 @@ def move_to_kinks(g):
     return SimpleNamespace(**vars(g) | arrays)
 
 
-def follows_tool(exercise, module, function, g):
+def is_computed_by_tool(exercise, module, function, g):
     """Return True if the results come from the tool that they should come from: if its gradients double, they follow.
 
     An error says so, too: the function may compare its results with something.

@@ -93,7 +93,7 @@ class Kind:
             verdict = mark_text(text)
             if verdict.name not in marks:
                 text = " ".join(verdict.text.split())
-                yield f"{subject} should get the mark {marks[0]!r}, but gets {verdict.words!r}: {text}"
+                yield f"{subject} should get the mark {marks[0]!r}, but gets {verdict.summary!r}: {text}"
 
     def make_right_file(self, exercise):
         """Return the text of a file that passes: the stub with the answer."""

@@ -5,8 +5,8 @@ import secrets
 from itertools import product
 
 from marker import runner
-from marker.asked import Failed, asking
-from marker.verdict import MARKS, PASSED, PLACES, TYPED, Verdict, Wrong, is_error, wrong
+from marker.asked import Failed, load_in_subprocess
+from marker.verdict import MARKS, PASSED, PLACES, TYPED, Verdict, Wrong, is_error_name, wrong_verdict
 from support.errors import UserError
 
 WITH_TORCH = 60  # seconds that a file may compute that needs PyTorch
@@ -50,14 +50,14 @@ def confirm_pass(exercise, learner_path, verdict_before, hear=lambda text: None,
         return verdict_before
     hear("It is asked once more")
     try:
-        with asking(
+        with load_in_subprocess(
             learner_path, find_time_limit(exercise), hidden_folders, kind.gives, exercise.needs_torch
         ) as functions:
             kind.ask(exercise, functions, seed)
     except UserError:
         raise
     except TimeoutError:
-        return wrong("does not end", seconds=runner.CLOCK * find_time_limit(exercise))
+        return wrong_verdict("does not end", seconds=runner.CLOCK * find_time_limit(exercise))
     except Exception as error:  # it answers something else, or nothing
         if kind.is_quick:  # somebody may be wrong for these inputs alone
             second_verdict = read_verdict(
@@ -67,8 +67,8 @@ def confirm_pass(exercise, learner_path, verdict_before, hear=lambda text: None,
             if not second_verdict.passed:
                 return second_verdict
         if isinstance(error, (Wrong, Failed)):
-            return wrong("not as reported", what=str(error))
-        return wrong("not as reported: no answer")
+            return wrong_verdict("not as reported", what=str(error))
+        return wrong_verdict("not as reported: no answer")
     return verdict_before
 
 
@@ -85,11 +85,11 @@ def read_verdict(exercise, report):
         )
         if not is_known_mark(exercise, verdict.name) or verdict.passed != (verdict.name in PASSED):
             verdict = verdict._replace(passed=False, name="error")
-        if verdict.name == "error" and not is_error(verdict.error):
+        if verdict.name == "error" and not is_error_name(verdict.error):
             verdict = verdict._replace(error="Exception")
         return verdict
     except Exception:
-        return wrong("no result: senseless")
+        return wrong_verdict("no result: senseless")
 
 
 def is_known_mark(exercise, name):
@@ -108,7 +108,7 @@ def is_known_mark(exercise, name):
 
 def list_mistake_names(exercise):
     """Return the names of the mistakes that are known of an exercise."""
-    names = {name for name, *_ in (*exercise.mistakes, *exercise.factors)}
+    names = {name for name, *_ in (*exercise.mistakes, *exercise.factor_mistakes)}
     names |= {f"{first} in the place of {second}" for first, second in product(exercise.gives, repeat=2)}
     names |= {f"{name} returned" for name in exercise.takes}
     return names | {exercise.tool.mark} if exercise.tool else names
@@ -118,9 +118,9 @@ def judge_not_run(report):
     """Return the `Verdict` on a file that has not come to its end; None if it has."""
     if report.seconds is not None:
         mark_name = "does not end: in a line" if report.line else "does not end"
-        return wrong(mark_name, seconds=report.seconds, line=report.line)
+        return wrong_verdict(mark_name, seconds=report.seconds, line=report.line)
     if report.died is not None:
-        return wrong("no result: ended" if report.died == 0 else "no result", died=report.died)
+        return wrong_verdict("no result: ended" if report.died == 0 else "no result", died=report.died)
     if report.unmarked:
         return Verdict(False, "cannot be marked", str(report.unmarked))
     return None

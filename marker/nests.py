@@ -12,7 +12,7 @@ from marker.words import join_texts
 WORDS = (bool, int, float, str, type(None))
 
 
-def list_items(nest):
+def list_paths_and_values(nest):
     """Return [(path, value)] of what a dict, list or tuple holds; [] of anything else."""
     if isinstance(nest, dict):
         return [(f'["{key}"]' if isinstance(key, str) else f"[{key!r}]", value) for key, value in nest.items()]
@@ -21,21 +21,21 @@ def list_items(nest):
     return [(f"[{i}]", value) for i, value in enumerate(nest)] if isinstance(nest, (list, tuple)) else []
 
 
-def leaves(nest, prefix=""):
+def leaves_by_path(nest, prefix=""):
     """Return {prefix: array, number or None} of all that is in a nest."""
     if nest is None or isinstance(nest, (int, float, np.generic)):
         return {prefix: nest}
     if isinstance(nest, np.ndarray):
         return {} if nest.dtype.hasobject else {prefix: nest}
     by_path = {}
-    for part, value in list_items(nest):
-        by_path |= leaves(value, prefix + part)
+    for part, value in list_paths_and_values(nest):
+        by_path |= leaves_by_path(value, prefix + part)
     return by_path
 
 
-def floats(nest):
+def floats_by_path(nest):
     """Return {path: float64} of those leaves that a step can move, copies. A number is an array without axes."""
-    by_path = leaves(nest)
+    by_path = leaves_by_path(nest)
     return {k: np.array(a, np.float64) for k, a in by_path.items() if a is not None and np.asarray(a).dtype.kind == "f"}
 
 
@@ -43,7 +43,9 @@ def replace_leaves(nest, values=(), prefix=""):
     """Copy a nest. values: {prefix: array}, of which it has copies in the places of its own."""
     if isinstance(nest, (dict, list, tuple)):
         return make_container(
-            type(nest), nest, [replace_leaves(value, values, prefix + part) for part, value in list_items(nest)]
+            type(nest),
+            nest,
+            [replace_leaves(value, values, prefix + part) for part, value in list_paths_and_values(nest)],
         )
     if prefix in values:
         return float(values[prefix]) if isinstance(nest, float) else np.array(values[prefix])
@@ -82,16 +84,16 @@ class NotKept(ValueError):
         self.what = reason
 
 
-def pack(params):
+def pack_into_bytes(params):
     """Return a nest as the content of an .npz file, without pickle. Raises `NotKept` if something in it cannot be
     kept."""
-    plan, arrays = make_plan(params)
+    plan, arrays = make_plan_and_arrays(params)
     content = io.BytesIO()
     np.savez(content, how=plan, **{f"array{i}": a for i, a in enumerate(arrays)})
     return content.getvalue()
 
 
-def make_plan(params):
+def make_plan_and_arrays(params):
     """Return (how a nest is made of arrays, as text; these arrays). Raises `NotKept`."""
     arrays = []
 
@@ -101,7 +103,7 @@ def make_plan(params):
             return {"array" if isinstance(value, np.ndarray) else "number": len(arrays) - 1}
         if isinstance(value, WORDS):
             return {"word": value}
-        parts = [plan(inner, nest_path + part) for part, inner in list_items(value)]
+        parts = [plan(inner, nest_path + part) for part, inner in list_paths_and_values(value)]
         kind = type(value).__name__
         if isinstance(value, dict):
             return {

@@ -34,7 +34,7 @@ class Program(Kind):
         self.gives = dict(gives)
 
     def make_right_file(self, exercise):
-        return replace_functions(exercise.stub, exercise.answer)
+        return fill_stub_functions(exercise.stub, exercise.answer)
 
     def run(self, attempt, notes):
         notes.passed, notes.mark, notes.text = self.examine(attempt.module, attempt.seed, attempt.tell)
@@ -54,6 +54,6 @@ class Program(Kind):
         return make_verdict({"name": notes.mark, "text": notes.text}, self.marks)
 
 
-def replace_functions(stub, lines):
+def fill_stub_functions(stub, lines):
     """Return a stub with these lines in place of its functions."""
     return re.sub(r"^def .*\Z", lambda _: f"{lines}\n", stub, flags=re.DOTALL | re.MULTILINE)

@@ -25,7 +25,7 @@ import numpy as np
 
 from marker import ONE_THREAD, ROOT, sandbox
 from marker.catalogue import Catalogue
-from marker.complaints import explain, read_source
+from marker.complaints import make_error_report, read_source
 from marker.kind import Attempt, Outcome, Report
 from marker.trial import load
 from marker.verdict import OF_FUNCTIONS, make_verdict
@@ -154,7 +154,7 @@ def end_children():
                 pass
 
 
-def run_program(command, name, **options):
+def run_for_exit_status(command, name, **options):
     """Run a program that this terminal sees, and return its exit status. Raises UserError if a signal has ended it."""
     status = subprocess.run(command, check=False, **options).returncode
     if status == -signal.SIGINT:
@@ -204,16 +204,16 @@ def make_report(
         with redirect_stdout(output), redirect_stderr(output), np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
             source = read_source(learner_path)
-            stub = code_lines(exercise.stub)
-            outcome.typed = "\n".join(line for line in code_lines(source) if line not in stub)
-            draw_inputs(exercise, seed)
+            stub = list_code_lines(exercise.stub)
+            outcome.typed = "\n".join(line for line in list_code_lines(source) if line not in stub)
+            check_inputs_can_be_drawn(exercise, seed)
             outcome.attempt = Attempt(exercise, seed, load(learner_path), source, tell)
             kind.run(outcome.attempt, outcome.notes)
     except UserError as error:  # the data are missing, say: that is no mistake of the learner's
         return Report(unmarked=str(error))
     except BaseException as error:
-        sizes = exercise.size_names | exercise.import_names
-        outcome.error = make_verdict(explain(error, str(learner_path), words, sizes), words.marks)
+        name_hints = exercise.size_hints | exercise.import_hints
+        outcome.error = make_verdict(make_error_report(error, str(learner_path), words, name_hints), words.marks)
 
     def complete_report(verdict):
         verdict = verdict._replace(printed=output.getvalue(), typed=outcome.typed[:2000])
@@ -231,7 +231,7 @@ def make_report(
     return Report()  # what it has returned makes no sense
 
 
-def draw_inputs(exercise, seed):
+def check_inputs_can_be_drawn(exercise, seed):
     """Draw the inputs: `draw_trials` keeps them. Raises UserError if the exercise's own file fails in that."""
     try:
         exercise.draw_trials(seed)
@@ -240,7 +240,7 @@ def draw_inputs(exercise, seed):
         raise UserError(OF_FUNCTIONS.text("cannot be marked: inputs", error=text)) from None
 
 
-def code_lines(text):
+def list_code_lines(text):
     """Return a file's lines, but for the text at the top, how it is marked, a diagnosis and empty ones."""
     text = re.sub(r'\A""".*?"""', "", text, flags=re.DOTALL)
     lines = (line.rstrip() for line in text.splitlines() if not line.startswith((HOW, "DIAGNOSIS")))
@@ -261,7 +261,7 @@ def limit_memory(gigabytes):
         resource.setrlimit(resource.RLIMIT_AS, (int(gigabytes * 2**30),) * 2)
 
 
-def limit_time(seconds, report_file):
+def start_time_limit(seconds, report_file):
     """End this process once it has computed for so long. If there is no report yet, write in which line it was.
 
     Return the function that ends this watch.
@@ -293,7 +293,7 @@ def main():
         # By the clock: for what waits, and for what lets no other thread run. (If that fails, the process that started
         # this one ends it.)
         faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=report_file)
-        stop_watching = limit_time(float(seconds), report_file)
+        stop_watching = start_time_limit(float(seconds), report_file)
 
         def keep(report):
             """Write a line of the result. Whatever ends this process from now on, the last line is what counts."""

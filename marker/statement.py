@@ -13,7 +13,7 @@ FORMULA = re.compile(r"[]=@*/[]| [-+] |\w\(")
 HANDED_OUT = "    # handed out:"  # in an answer: the lines after it, up to `return`, are in the stub, too
 
 
-def split_answer(text):
+def split_stub_and_answer(text):
     """Return (the stub, the answer) of a right file.
 
     In place of the answer, the stub has `name = ...` for each result; or, if the answer has comments of the form
@@ -59,7 +59,7 @@ def check_answer(function):
     if len(function.body) < 3:
         raise ValueError(f"`{function.name}` has no answer between its docstring and `return`")
     check_one_return(function)
-    unset = [name for name in names if name not in find_set_names(function)]
+    unset = [name for name in names if name not in find_defined_names(function)]
     if unset:
         raise ValueError(f"`{function.name}` returns {', '.join(unset)}, and no line before sets {unset[0]}")
 
@@ -76,7 +76,7 @@ def check_one_return(function):
             nodes.extend(ast.iter_child_nodes(node))
 
 
-def find_set_names(function):
+def find_defined_names(function):
     """Return the names of a function's arguments, and those that its lines set."""
     names = {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}
     for node in ast.walk(function):
@@ -106,7 +106,7 @@ def extract_body(text, function):
     )
 
 
-def parse_terms(block, takes):
+def parse_term_rows(block, takes):
     """Return [[names with their shapes, what they are]] in an indented block of a statement; [] if it says nothing of
     names.
 
@@ -145,7 +145,7 @@ class Block(NamedTuple):
     describes: tuple = ()
 
 
-def parse_statement(text, takes):
+def parse_blocks(text, takes):
     """Return the text of a statement as a list of `Block`. takes: the names of the function's arguments."""
     return [make_block(part, takes) for part in text.strip("\n").split("\n\n")]
 
@@ -160,7 +160,7 @@ def make_block(part, takes):
     rows = [re.split("  +", line) for line in lines]
     if len(rows) > 1 and min(map(len, rows)) > 4:
         return Block("table", rows)
-    terms = parse_terms(part, takes)
+    terms = parse_term_rows(part, takes)
     if terms:
         names = []
         for names_with_shapes, _ in terms:
@@ -175,7 +175,7 @@ def parse_shapes(docstring, takes):
     for block in docstring.split("\n\n"):
         if not block.startswith("    "):
             continue
-        for names, _ in parse_terms(block, takes) or [[line, ""] for line in block.splitlines()]:
+        for names, _ in parse_term_rows(block, takes) or [[line, ""] for line in block.splitlines()]:
             rows = SHAPED.findall(names)
             for i, (name, _) in enumerate(rows):
                 shape = next((shape for _, shape in rows[i:] if shape), "")  # its own, or that of the next name

@@ -19,7 +19,7 @@ class Verdict(NamedTuple):
     error: str = ""  # what Python calls it, if an error has ended the file
 
     @property
-    def words(self):
+    def summary(self):
         """The verdict in a few words, as in a teacher's table."""
         return IN_A_TABLE[self.name].format(error=self.error) if self.name in IN_A_TABLE else self.name
 
@@ -66,29 +66,29 @@ UNFINISHED = ("not written", "partly written")  # the names of what is no mistak
 # ... and those of what says too little about a mistake: then the finders look further.
 FAR_OFF = ("not right", "not finite", "wrong shape", "transposed")
 VAGUE = (*FAR_OFF, "close, and not equal", "wrong type", "changes its input")
-wrong = OF_FUNCTIONS.verdict
+wrong_verdict = OF_FUNCTIONS.verdict
 
 
 def is_vague(verdict):
     return verdict.name in VAGUE and not verdict.whole
 
 
-def make_verdict(report, marks=()):
+def make_verdict(error_report, known_marks=()):
     """Return the `Verdict` that the learner's process reports, {"name": a mark, "error", "text"}; None for no report.
 
-    A mark that is none of ours, or of `marks`, those of the exercise's folder, becomes that of an error: so no other
-    word reaches a teacher's table.
+    A mark that is none of ours, or of `known_marks`, those of the exercise's folder, becomes that of an error: so no
+    other word reaches a teacher's table.
     """
-    if not report:
+    if not error_report:
         return None
-    name = report["name"]
-    kind = str(report.get("error", ""))
-    text = str(report["text"])
-    if name in MARKS or name in marks:
+    name = error_report["name"]
+    kind = str(error_report.get("error", ""))
+    text = str(error_report["text"])
+    if name in MARKS or name in known_marks:
         return Verdict(False, name, text)
-    return Verdict(False, "error", text, error=kind if is_error(kind) else "Exception")
+    return Verdict(False, "error", text, error=kind if is_error_name(kind) else "Exception")
 
 
-def is_error(kind):
+def is_error_name(error_name):
     """Return True if this is the name of an error that Python has, or said.md."""
-    return isinstance(getattr(builtins, kind, None), type) or kind in {name for name, *_ in SAID["Errors"]}
+    return isinstance(getattr(builtins, error_name, None), type) or error_name in {name for name, *_ in SAID["Errors"]}

@@ -72,11 +72,11 @@ def make_single_file(arrays):
     """Return the page as one file, with the network and the images of a data file in it."""
     page_data = data_file.make_facts(arrays)
     for name, pack in data_file.make_packs(arrays).items():
-        page_data[name] = {"packed": base64.b64encode(compress(pack)).decode()}
+        page_data[name] = {"packed": base64.b64encode(compress_gzip(pack)).decode()}
     return fill_template(TEMPLATE.read_text(encoding="utf-8"), page_data)
 
 
-def compress(content):
+def compress_gzip(content):
     return gzip.compress(content, 9, mtime=0)
 
 

@@ -122,7 +122,7 @@ def make_facts(arrays):
     """
     facts = json.loads(str(arrays["facts"]))
     return facts | {
-        "opening": compute_opening(arrays, facts),
+        "opening": compute_opening_pass(arrays, facts),
         "hidden": len(arrays["b1"]),
         "numbers": arrays["test_numbers"].tolist(),
         "labels": arrays["test_labels"].tolist(),
@@ -131,7 +131,7 @@ def make_facts(arrays):
     }
 
 
-def compute_opening(arrays, facts):
+def compute_opening_pass(arrays, facts):
     """Return {name: list}: the image that the page opens on, and the forward pass of it. facts: the data file's own."""
     pixels = arrays["test_images"][facts["opens"]].reshape(1, 784)
     model = MLP(len(arrays["b1"]), dtype=np.float64)

@@ -25,12 +25,12 @@ from desk import archives, classroom
 from desk.work import Work, digest
 from exercises import digits, network, own, prove
 from exercises.catalogue import BY_NAME, OURS
-from exercises.words import explain, load_or_explain
+from exercises.words import load_or_explain, make_error_report
 from gpt_np import GPT, sample
 from marker import compare, marking, runner
 from marker.equal import agree
 from marker.kind import Report
-from marker.nests import floats
+from marker.nests import floats_by_path
 from marker.trial import find_arrays, load
 from mlp_np import MLP, softmax
 from page.shown import load_mlp
@@ -55,7 +55,7 @@ def run():
     """Run the learner's file as marker.runner does. The arguments: NAME FILE SEED RESULT."""
     name, file, seed, result = sys.argv[1:]
     os.chdir("/tmp")
-    report_lines(file)
+    start_reporting_lines(file)
     exercise = BY_NAME[name]
     outcome = runner.make_report(
         exercise,
@@ -73,7 +73,7 @@ def report(**message):
     os.write(2, f"{MARK}{json.dumps(message)}\n".encode())
 
 
-def report_lines(*files):
+def start_reporting_lines(*files):
     """Report which line of these files is run: each line once, and then now and then. So a run that has to be ended can
     say where it was: there are no threads here, which would look for that from outside."""
     reported_positions = set()
@@ -108,7 +108,7 @@ def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
     verdict = marking.read_verdict(exercise, outcome)
     if again:
         sentences = [] if verdict.passed else [verdict.text]
-        sentences.append(work.record_review(exercise, verdict))
+        sentences.append(work.record_review_and_describe(exercise, verdict))
     else:
         sentences = work.record_verdict(exercise, verdict, digest(work.path(exercise)))
     comparison = None if verdict.passed else outcome.shown
@@ -129,7 +129,7 @@ def compare_first_wrong(exercise, seed, outcome):
     """
     try:
         for inputs, trial in zip(exercise.draw_trials(seed), outcome.notes.trials, strict=False):
-            numbers = compare.collect_numbers(exercise, trial["results"])
+            numbers = compare.collect_result_arrays(exercise, trial["results"])
             for name, result in zip(exercise.gives, trial["results"], strict=False):
                 expected = np.asarray(getattr(inputs, name), np.float64)
                 if result["type"] == "ellipsis":
@@ -179,7 +179,7 @@ def run_session(blocks):
     """
     names = {"__name__": "__main__"}
     files = [f"/tmp/block{i}.py" for i in range(len(blocks))]
-    report_lines(*files)
+    start_reporting_lines(*files)
     for i, (text, file) in enumerate(zip(blocks, files, strict=True)):
         output = runner.Printed()
         Path(file).write_text(text, encoding="utf-8")
@@ -192,7 +192,10 @@ def run_session(blocks):
                 exec(compile(make_module(statements), file, "exec"), names)
                 exec(compile(make_last_module([last_statement]), file, kind), names)
         except BaseException as error:
-            return {"printed": output.getvalue(), "error": name_block(i, blocks) + explain(error, file)["text"]}
+            return {
+                "printed": output.getvalue(),
+                "error": name_block(i, blocks) + make_error_report(error, file)["text"],
+            }
     return {"printed": output.getvalue()}
 
 
@@ -226,8 +229,8 @@ def unpack(name):
     Untouched stubs are left out: they would take the place of what is written in the browser.
     """
     folder = UNPACKED
-    reasons = archives.unpack(OURS.by_name, FOLDER / name, UNPACKED)
-    paths, *_ = classroom.find_files(OURS, folder)
+    reasons = archives.unpack_archive(OURS.by_name, FOLDER / name, UNPACKED)
+    paths, *_ = classroom.collect_hand_in(OURS, folder)
     skipped_files = classroom.join_names([f"{name} ({reason})" for name, reason in reasons.items()])
     if not paths:
         text = f"cannot be read: {skipped_files}" if skipped_files else f"{name}: there are no exercises in this file"
@@ -277,7 +280,7 @@ def train(mine):
         program = load(file)
         program.learn(*rows, HIDDEN, RATES, hear)
     except Exception as error:
-        raise UserError(f"In the program made of your lines: {explain(error, file)['text']}") from None
+        raise UserError(f"In the program made of your lines: {make_error_report(error, file)['text']}") from None
     return {}
 
 
@@ -320,10 +323,10 @@ def compute_derivatives(mine, y):
     lines = prove.LearnerCode(functions)
     for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
         if name == "dlogits" and name not in functions:  # there may be a line for one image
-            outputs = lines.run("one_image", {"p": arrays["p"][0], "onehot": np.eye(10)[y]})
+            outputs = lines.run_exercise("one_image", {"p": arrays["p"][0], "onehot": np.eye(10)[y]})
             outputs["dlogits"] = outputs["dlogits"][np.newaxis]
         else:
-            outputs = lines.run(name, arrays)
+            outputs = lines.run_exercise(name, arrays)
         arrays |= outputs
         for output, array in outputs.items():
             Path("/tmp", output).write_bytes(np.asarray(array, np.float64).tobytes())
@@ -386,9 +389,9 @@ def convert_to_mlp(module, params, images, words):
     It is mlp_np.py's network, if that has the learner's weights and says the same digits. How it takes its pixels is
     tried. More is not to be proven: the lines for the MLP are compared in each step, and these steps nobody knows.
     """
-    arrays = network.find_two_layers(params)
+    arrays = network.find_two_layer_params(params)
     if not arrays:
-        n = sum(a.ndim == 2 and min(a.shape) > 1 for a in floats(params).values())
+        n = sum(a.ndim == 2 and min(a.shape) > 1 for a in floats_by_path(params).values())
         description = "keeps its weights in an unknown form" if n == 2 else f"has {n} layers of weights"
         return (
             None,

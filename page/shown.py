@@ -3,7 +3,7 @@
 import loading.checkpoint
 import networks
 from mlp_np import MLP
-from support.checkpoint import load_options
+from support.checkpoint import load_options_and_facts
 from support.errors import UserError
 
 
@@ -11,7 +11,7 @@ def load_mlp(path):
     """Return (model, options, history) of the network in a checkpoint. Raises UserError if index.html shows no such
     one.
     """
-    options, _ = load_options(path)
+    options, _ = load_options_and_facts(path)
     network = networks.NETWORKS.get(options.get("model"))
     if network and network.writes:  # before it is built: a site has no words for one
         raise UserError(

@@ -36,11 +36,11 @@ with program.import_guard("requirements/site.txt"):
     from desk import review
     from desk.show import describe_solution
     from exercises import PICTURES, digits, network
-    from exercises.case import SUSPECTS, Case, load_recorded, shorten_line
+    from exercises.case import SUSPECTS, Case, load_recorded_lines, shorten_line
     from exercises.catalogue import BROKEN, BY_NAME, OURS, PARTS
     from marker import marking
     from page import data_file, desk
-    from page.build import COMPUTED, DATA, ROOT, TEMPLATE, compress, compute_sri, fill_template
+    from page.build import COMPUTED, DATA, ROOT, TEMPLATE, compress_gzip, compute_sri, fill_template
     from page.bundle import FOLDER, MODULES, bundle, fill, install, iter_licences, make_icon_address, run_tool
     from support.errors import UserError
     from support.files import atomic_write
@@ -122,8 +122,8 @@ def write_runtime(folder):
     python = {"wasm": strip_name_section(wasm), "library": remove_unused_modules(library)}  # the same in each build
     contents = python | {"images": pack_images()}
     with ThreadPoolExecutor() as pool:  # they take half a minute the first time
-        packed_contents = dict(zip(contents, pool.map(compress_once, contents.values()), strict=True))
-    packed_contents["project"] = compress_xz(json.dumps(collect_project()).encode())
+        packed_contents = dict(zip(contents, pool.map(compress_xz_once, contents.values()), strict=True))
+    packed_contents["project"] = compress_xz(json.dumps(collect_project_files()).encode())
     names = {}
     for name, content in packed_contents.items():
         names[name] = f"{folder.name}/{name}-{compute_digest(content)[:12]}.xz"  # no server unpacks that
@@ -131,7 +131,7 @@ def write_runtime(folder):
     return names | {"bytes": sum(len(content) for name, content in packed_contents.items() if name != "images")}
 
 
-def compress_once(content):
+def compress_xz_once(content):
     return load_or_make(f"{compute_digest(content)}.xz", compress_xz, content)
 
 
@@ -197,7 +197,7 @@ def remove_unused_modules(library):
     return content.getvalue()
 
 
-def collect_project():
+def collect_project_files():
     """Return the files that the exercises need: {name: text, or such a dict for a folder}."""
     files = {}
     for path in find_paths(ROOT, PROJECT):
@@ -245,7 +245,7 @@ def write_packs(folder, arrays):
     """
     packs = {}
     for name, pack in data_file.make_packs(arrays).items():
-        content = compress(pack)
+        content = compress_gzip(pack)
         address = f"{folder.name}/{name}-{compute_digest(content)[:12]}.gzip"  # no server unpacks that
         write_file(folder.parent / address, content)
         packs[name] = {"address": address, "integrity": compute_sri(content)}
@@ -339,7 +339,7 @@ class Pages:
             name = match[1]
             return f'<div data-exercise="{name}" id="exercise-{name}">{match[0]}</div>' if name in BY_NAME else match[0]
 
-        text = self.markdown.render(prepare_text(source.read_text(encoding="utf-8")), {"links_cases": True})
+        text = self.markdown.render(prepare_markdown(source.read_text(encoding="utf-8")), {"links_cases": True})
         text = text.replace("<th></th>", "<td></td>")  # it heads nothing
         text = text.replace('data-widget="convolve"', f'data-widget="convolve" data-image="{encode_digit()}"')
         text = FORMULA_AND_SIGN.sub(r'<span class="together">\1</span>', text)
@@ -426,7 +426,7 @@ class Pages:
         return f"{name}.html"
 
 
-def prepare_text(text):
+def prepare_markdown(text):
     """Return a document's text as it is on the site: without what is for maintainers, and with the site's own address.
 
     The README says the address once the site is published; before that, it leads within the site.
@@ -446,7 +446,7 @@ def make_navigation(current):
     """
 
     def link(address, words):
-        exercise_names = " ".join(list_exercises(address.removesuffix(".html")))
+        exercise_names = " ".join(list_exercise_names(address.removesuffix(".html")))
         return f'<a href="{address}"{" aria-current=page" if address == current else ""}' + (
             f' data-asks="{exercise_names}">{words}<span></span></a>' if exercise_names else f">{words}</a>"
         )
@@ -455,7 +455,7 @@ def make_navigation(current):
 
 
 @cache
-def list_exercises(name):
+def list_exercise_names(name):
     """Return the names of the exercises that a page asks for."""
     if name == "index":
         lines = map_lines_to_exercises()
@@ -469,7 +469,7 @@ def list_exercises(name):
 
 def render_symptom(exercise, pages):
     """Return what practice.py shows of a case, as HTML: both runs, the curves, and the suspects."""
-    runs = load_recorded(exercise.name)
+    runs = load_recorded_lines(exercise.name)
     rows = [("It printed at first:", "A healthy run prints:")]
     rows += [map(shorten_line, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
     suspects = [(f"<code>{json.dumps(word)}</code>", html.escape(meaning)) for word, (meaning, _) in SUSPECTS.items()]
@@ -522,12 +522,12 @@ def describe_exercises(pages):
     lessons = {}  # which lesson asks for it
     for name in LESSON_PAGES:
         title = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-        for exercise in list_exercises(name):
+        for exercise in list_exercise_names(name):
             lessons[exercise] = {"address": f"{name}.html#exercise-{exercise}", "title": title}
     descriptions = []
     for title, part in PARTS.items():
         for exercise in part:
-            blocks = exercise.statement
+            blocks = exercise.statement_blocks
             parts = [link_exercises(exercise, render_block(block, pages)) for block in blocks]
             text = "".join(parts)
             code = exercise.stub.split('"""', 2)[2]
@@ -545,7 +545,10 @@ def describe_exercises(pages):
                 "name": exercise.name,
                 "title": exercise.title,
                 "chapter": title,
-                "onward": {"passed": OURS.find_start(exercise, True), "left": OURS.find_start(exercise, False)},
+                "onward": {
+            "passed": OURS.find_next_search_index(exercise, True),
+            "left": OURS.find_next_search_index(exercise, False),
+        },
                 "which": OURS.describe_number(exercise),
                 "text": (render_symptom(exercise, pages) if isinstance(exercise.kind, Case) else "") + text,
                 "terms": "" if isinstance(exercise.kind, Case) else "".join(asked_parts),

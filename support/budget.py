@@ -142,7 +142,7 @@ def open_unpacked(path, budget):
             yield CountingReader(stream, budget, path, size if module_name else None)
 
 
-def check_directory(file, name):
+def check_zip_directory(file, name):
     """Raise UserError if the member list of an open ZIP file exceeds DIRECTORY bytes: read, it takes ten times more."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - 2**17))  # behind its end, there is a comment of at most 2**16 bytes

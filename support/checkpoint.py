@@ -35,9 +35,9 @@ class Checkpoint(NamedTuple):
     facts: dict  # of its data, for `Source.with_facts`; {} if it is older than that
 
     @property
-    def size(self):
+    def n_bytes(self):
         """The bytes of all arrays."""
-        return sum(array.nbytes for _, _, array in iter_arrays(self.groups))
+        return sum(array.nbytes for _, _, array in list_arrays(self.groups))
 
     def copy_to(self, groups):
         """Copy its arrays into those of a new network, and perhaps of its optimizer (main_np.get_arrays gives them)."""
@@ -45,7 +45,7 @@ class Checkpoint(NamedTuple):
         mismatch = describe_mismatch(own_groups, groups, "in the file", "in that")
         if mismatch:
             self.refuse(mismatch)
-        for group, name, array in iter_arrays(groups):
+        for group, name, array in list_arrays(groups):
             array[...] = self.groups[group][name]
 
     def refuse(self, reason="it would need much more memory than its arrays, or more than there is"):
@@ -73,7 +73,7 @@ def describe_mismatch(a, b, in_a="in NumPy", in_b="in PyTorch"):
 def get_shapes(groups):
     """Return {name: shape} of all arrays. A name has its group behind it, if it is not that of a parameter."""
     shapes = {}
-    for group, name, array in iter_arrays(groups):
+    for group, name, array in list_arrays(groups):
         label = name if group == "params" else f"{name} ({group})"
         shapes[label] = tuple(array.shape)
     return shapes
@@ -101,7 +101,7 @@ def check_names(state_names):
             raise UserError(f"an optimizer cannot keep an array named {name!r} ({reason}): choose a different name")
 
 
-def iter_arrays(groups):
+def list_arrays(groups):
     """Yield (group, name, array) of each array."""
     for group, arrays in groups.items():
         for name, array in arrays.items():
@@ -117,10 +117,10 @@ def save_checkpoint(path, options, groups, history, obsolete=()):
     UserError, and nothing is written, if any number is not finite: what was learned before stays.
     """
     # The smallest and the largest number of each array: no array of its size is made.
-    if not all(np.isfinite([a.min(initial=0), a.max(initial=0)]).all() for _, _, a in iter_arrays(groups)):
+    if not all(np.isfinite([a.min(initial=0), a.max(initial=0)]).all() for _, _, a in list_arrays(groups)):
         raise UserError(f"the network's weights are no longer finite at step {history.step}: lower --lr")
     arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
-    for group, values in {**groups, "history": history.numbers()}.items():
+    for group, values in {**groups, "history": history.numbers_by_name()}.items():
         arrays |= {f"{group}/{name}": np.asarray(value) for name, value in values.items()}
     with atomic_write(path, obsolete) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
@@ -141,8 +141,8 @@ def load_checkpoint(path):
         options = update_names(json.loads(options[:LONGEST_OPTIONS]))
         facts = parse_facts(options.get("data"), groups["data"])
         checkpoint = Checkpoint(path, options, groups, History(**groups.pop("history")), facts)
-        whole = version == FORMAT and step == checkpoint.history.step and checkpoint.history.is_whole()
-        whole &= all(np.isfinite(array).all() for _, _, array in iter_arrays(groups))
+        whole = version == FORMAT and step == checkpoint.history.step and checkpoint.history.is_consistent()
+        whole &= all(np.isfinite(array).all() for _, _, array in list_arrays(groups))
     except MemoryError:
         raise UserError(f"there is not enough memory to read {path}, or it is damaged and claims to be large") from None
     except Exception:  # whatever zipfile, NumPy and json make of a damaged file
@@ -174,13 +174,13 @@ def warn_if_apart(path):
     print(f"note: {message}", file=sys.stderr)
 
 
-def load_options(path):
+def load_options_and_facts(path):
     """Return (options, facts), dicts: what a checkpoint says of its run and its data. Nothing else is read. UserError
     as `load_checkpoint` has it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            options, letters = (read_small(archive, f"{name}.npy") for name in ("options", "data/letters"))
+            options, letters = (read_small_array(archive, f"{name}.npy") for name in ("options", "data/letters"))
         options = update_names(json.loads(options.item()))
         return options, parse_facts(options.get("data"), {"letters": letters})
     except OSError as error:
@@ -189,7 +189,7 @@ def load_options(path):
         raise UserError(f"{path} {DAMAGED}") from None
 
 
-def read_small(archive, name):
+def read_small_array(archive, name):
     """Return an array of an open .npz that has few bytes, or None if there is none of that name."""
     if name not in archive.namelist():
         return None

@@ -26,7 +26,7 @@ def find_or_fetch(path, url, sha256):
     if not url:
         folder = "/".join(path.parts[-3:-1])  # datasets/mnist
         raise UserError(f"{path} is damaged or missing: `git checkout -- {folder}` restores it")
-    content, reason = fetch(url)
+    content, reason = fetch_bytes_and_error(url)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UserError(f"cannot fetch {url} ({reason}): try again later, or put the file at {path}")
     with suppress(OSError, UserError):  # a folder that cannot be written is no reason to stop
@@ -36,7 +36,7 @@ def find_or_fetch(path, url, sha256):
     return content
 
 
-def fetch(url):
+def fetch_bytes_and_error(url):
     """Return (bytes, what is wrong if they are not the right ones): what a server sends, for at most SECONDS.
 
     Another thread waits for the server, so that this one has an end whatever the server does.

@@ -71,7 +71,7 @@ def copy_file(path, target):
         shutil.copyfileobj(file, target_file)
 
 
-def open_folder(name):
+def create_output_folder(name):
     """The folder of that name as a Path, created if necessary and tested: better now than after an hour of training.
 
     Raises UserError if it cannot be written.

@@ -38,17 +38,17 @@ class History:
         return len(self.train_loss) + len(self.unread)
 
     def add_step(self, loss, accuracy):
-        """Add a step's loss and accuracy. A GPU may still be computing both; `read` waits for them."""
+        """Add a step's loss and accuracy. A GPU may still be computing both; `read_unread` waits for them."""
         self.unread.append((loss, accuracy))
 
     def add_test(self, loss, accuracy):
-        self.read()
+        self.read_unread()
         self.check(loss, self.step)
         self.test_step.append(self.step)
         self.test_loss.append(float(loss))
         self.test_accuracy.append(float(accuracy))
 
-    def read(self):
+    def read_unread(self):
         """Turn the latest steps into numbers; UserError at the first loss that is not finite."""
         new_steps = self.unread
         self.unread = []
@@ -59,9 +59,9 @@ class History:
             self.train_loss.append(loss)
             self.train_accuracy.append(accuracy)
 
-    def numbers(self):
+    def numbers_by_name(self):
         """Everything recorded, by name."""
-        self.read()
+        self.read_unread()
         return {name: values for name, values in vars(self).items() if isinstance(values, array)}
 
     @staticmethod
@@ -76,7 +76,7 @@ class History:
                 f"{loss_text}, {advice}" if before_any_update else f"{loss_text}: lower --lr (or --momentum)"
             )
 
-    def is_whole(self):
+    def is_consistent(self):
         """Return True if all numbers belong together and can be drawn, as in every history that a run has left."""
         train = (self.train_loss, self.train_accuracy)
         test = (self.test_step, self.test_loss, self.test_accuracy)
@@ -99,7 +99,7 @@ class History:
         return "" if done >= total else f"after {done} of {total} {unit}"
 
     def step_line(self):
-        self.read()
+        self.read_unread()
         return f"loss {self.train_loss[-1]:.3f}, accuracy {self.train_accuracy[-1]:.3f}"
 
     def format_epoch(self, plan, test_name):
@@ -122,7 +122,7 @@ def format_loss(loss):
 def round_numbers(history):
     """Return the numbers of a history as its file has them, with six digits: {name: list}."""
     numbers = {}
-    for name, values in history.numbers().items():
+    for name, values in history.numbers_by_name().items():
         numbers[name] = [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
     return numbers
 
@@ -153,9 +153,9 @@ def load_history(path):
     try:
         content = json.loads(text)
         options = update_names(content["options"])
-        history = History(**{name: content[name] for name in History().numbers()})
+        history = History(**{name: content[name] for name in History().numbers_by_name()})
         history.steps_per_epoch = content.get("steps_per_epoch") or [*history.test_step, history.step][0]
-        whole = history.step > 0 and history.is_whole()
+        whole = history.step > 0 and history.is_consistent()
         whole &= history.steps_per_epoch >= 1 and options["hold_out"] >= 0 and bool(options["dataset"])
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         whole = False
@@ -169,10 +169,10 @@ def describe_machine():
     versions = {"python": platform.python_version(), "numpy": np.__version__}
     if "torch" in sys.modules:  # looked up, not imported: a run in NumPy alone must not wait for it
         versions["torch"] = sys.modules["torch"].__version__
-    return versions | {"processor": processor()}
+    return versions | {"processor": describe_processor()}
 
 
-def processor():
+def describe_processor():
     """The processor's name and its number of cores."""
     name = platform.processor() or platform.machine()
     with suppress(OSError):  # Linux says more than Python knows

@@ -18,10 +18,10 @@ from support.errors import UserError
 from support.files import read_file
 from support.paper import (
     fill_enclosed,
-    find_pieces,
-    find_sheet,
+    find_sheet_corners,
     fit_quadrilateral,
     is_broad,
+    label_pieces,
     max_filter,
     rectify,
     remove_rulings,
@@ -69,7 +69,7 @@ class DigitPicture(NamedTuple):
     problem: str  # why it is not to be read; "" if it is
 
 
-def read_digit(path):
+def read_picture_and_digit(path):
     """Return the picture in a file, and what a network is shown of it: (H, W) and (28, 28) uint8, 0 black to 255 white.
 
     path: a name, or an open file. The picture should show one digit, dark on light or light on dark. Shadows, a table
@@ -99,10 +99,10 @@ def read_digit_picture(path):
     return DigitPicture(picture, ink, image, problem)
 
 
-def read_picture(path, side=SIDE, colours=None):
-    """Read a picture file in shades of grey: (H, W) uint8, 0 black to 255 white, no side longer than `side`.
+def read_picture(path, max_side=SIDE, colour_flags=None):
+    """Read a picture file in shades of grey: (H, W) uint8, 0 black to 255 white, no side longer than `max_side`.
 
-    colours: a list, to which it adds whether the picture is in colour.
+    colour_flags: a list, to which it adds whether the picture is in colour.
 
     UserError if it is not a picture, is damaged, has more than PIXELS pixels or a side longer than LONGEST, or takes
     more than SECONDS of work: a few bytes may unpack to fill the memory.
@@ -115,9 +115,9 @@ def read_picture(path, side=SIDE, colours=None):
                 if image.width * image.height > PIXELS or max(image.size) > LONGEST:
                     raise Image.DecompressionBombError
                 with DECODED(image.width * image.height):
-                    if colours is not None:
-                        colours.append(has_colour(image, side))
-                    return to_grey(image, side)
+                    if colour_flags is not None:
+                        colour_flags.append(has_colour(image, max_side))
+                    return to_grey(image, max_side)
     except UserError:  # `read_file` has said what is wrong
         raise
     except TimeoutError:
@@ -175,7 +175,7 @@ def find_ink(picture):
     that has none, the whole picture's, because it may be a note beside the digit, or half of a folded sheet. What is
     broader than any pen's stroke is none: a lamp's patch of light, perhaps. Then the dark may be the ink.
     """
-    corners = find_sheet(picture)
+    corners = find_sheet_corners(picture)
     if corners is not None:
         on_it = find_ink_on_paper(rectify(picture, corners))
         if on_it[1] and not on_it[2]:
@@ -198,8 +198,8 @@ def find_ink_on_paper(picture):
     return ink, is_found, cut
 
 
-def find_digit_ink(darkness, lighter):
-    """Return what `find_ink` does, for a darkness (H, W). lighter: the darkness of what is lighter than the paper."""
+def find_digit_ink(darkness, lightness):
+    """Return what `find_ink` does, for a darkness (H, W). lightness: the darkness of what is lighter than the paper."""
     ink = extract_ink(darkness)
     if is_grain(ink):
         return ink, False, False
@@ -207,7 +207,7 @@ def find_digit_ink(darkness, lighter):
     corners, share = fit_quadrilateral(sheet)
     if share > SHEET and (ink[sheet] > 127).mean() > 0.5:  # and no frame that somebody drew around the digit
         sides = side_lengths(corners)
-        on_it = extract_ink(lighter) * sheet
+        on_it = extract_ink(lightness) * sheet
         if (on_it[ink <= 127] > 127).any():
             ink = rectify(on_it, corners)
         elif sides.min() > WIDE * sides.max():
@@ -218,7 +218,7 @@ def find_digit_ink(darkness, lighter):
 
 def is_one_piece(mask):
     """Return True if most of a mask (H, W) bool is one piece: between the strokes of a scribble there are many."""
-    names, _ = find_pieces(mask)
+    names, _ = label_pieces(mask)
     return bool(np.bincount(names[mask]).max() > 0.6 * mask.sum())
 
 
@@ -334,7 +334,7 @@ def has_several_digits(ink):
     return False
 
 
-def count_strokes_crossed(image):
+def measure_strokes_crossed(image):
     """Count the strokes that a row and a column cross, on average, of the rows and columns of an image (28, 28) with
     ink."""
     box = np.pad(crop(image, 0), 1).astype(float)
@@ -352,7 +352,7 @@ def is_scribble(image):
 
     Pixels less pairs of neighbours plus squares of four is the number of pieces less that of holes (Euler).
     """
-    rows, columns = count_strokes_crossed(image)
+    rows, columns = measure_strokes_crossed(image)
     is_ink = image > 127
     pairs = (is_ink[1:] & is_ink[:-1]).sum() + (is_ink[:, 1:] & is_ink[:, :-1]).sum()
     squares = (is_ink[1:, 1:] & is_ink[1:, :-1] & is_ink[:-1, 1:] & is_ink[:-1, :-1]).sum()

@@ -20,7 +20,7 @@ class Layout(NamedTuple):
     recipe: dict  # {option: value} of a run that starts from a file
 
 
-def fits_llama(width, blocks, heads, kv_heads, hidden, context_length, rope_theta, eps, **_):
+def has_valid_llama_sizes(width, blocks, heads, kv_heads, hidden, context_length, rope_theta, eps, **_):
     whole = all(isinstance(size, int) and size > 0 for size in (width, blocks, heads, kv_heads, hidden, context_length))
     real = all(isinstance(number, float) and 0 < number < np.inf for number in (rope_theta, eps))
     return whole and real and heads % kv_heads == width % (2 * heads) == 0
@@ -51,7 +51,7 @@ LLAMA = Layout(
         "blocks.{}.mlp.down.W": "blk.{}.ffn_down.weight",
         "norm.gamma": "output_norm.weight",
     },
-    fit=fits_llama,
+    fit=has_valid_llama_sizes,
     implied={
         "vocab_size": lambda sizes: sizes["vocab_size"],
         "rope.dimension_count": lambda sizes: sizes["width"] // sizes["heads"],

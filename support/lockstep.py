@@ -19,24 +19,26 @@ class Departure(NamedTuple):
     other: float
 
 
-def find_departure(a, b, tolerance, min_scale=1.0):
+def find_largest_and_departure(groups, other_groups, tolerance, min_scale=1.0):
     """Return (the largest difference, the `Departure` in the first array that differs by more than the bound, or None).
 
-    a, b: {group: {name: array}}, in the order in which they are computed. A group that only one of them has does not
-    count; UserError if the arrays of another do not have the same names and shapes. A difference is told in units of
-    the largest number of its array or, if that is more, of `min_scale` times the largest of its group: what should be
-    exactly 0 is rounding.
+    groups, other_groups: {group: {name: array}}, in the order in which they are computed. A group that only one of them
+    has does not count; UserError if the arrays of another do not have the same names and shapes. A difference is told
+    in units of the largest number of its array or, if that is more, of `min_scale` times the largest of its group: what
+    should be exactly 0 is rounding.
     """
-    groups = [group for group in a if group in b]
-    mismatch = describe_mismatch({g: a[g] for g in groups}, {g: b[g] for g in groups}, "in one", "in the other")
+    shared_groups = [group for group in groups if group in other_groups]
+    arrays = {group: groups[group] for group in shared_groups}
+    other_arrays = {group: other_groups[group] for group in shared_groups}
+    mismatch = describe_mismatch(arrays, other_arrays, "in one", "in the other")
     if mismatch:
         raise UserError(mismatch)
     largest = 0.0
     departure = None
-    for group in groups:
-        common = min_scale * max((largest_magnitude(a) for a in a[group].values()), default=0.0)
-        for name, array in a[group].items():
-            twin = b[group][name]
+    for group in shared_groups:
+        common = min_scale * max((largest_magnitude(array) for array in groups[group].values()), default=0.0)
+        for name, array in groups[group].items():
+            twin = other_groups[group][name]
             gap = np.abs(np.subtract(array, twin, dtype=float))
             gap = np.where((array == twin) | (np.isnan(array) & np.isnan(twin)), 0.0, gap)
             gap[np.isnan(gap)] = np.inf
@@ -59,11 +61,11 @@ def largest_magnitude(array):
     return largest if np.isfinite(largest) else np.inf
 
 
-def largest_difference(a, b):
+def largest_difference(arrays, other_arrays):
     """The largest |a - b| over all entries of two dicts of arrays, inf if one is not finite; UserError if names or
     shapes differ."""
-    mismatch = describe_mismatch({"params": a}, {"params": b}, "in one network", "in its twin")
+    mismatch = describe_mismatch({"params": arrays}, {"params": other_arrays}, "in one network", "in its twin")
     if mismatch:
         raise UserError(mismatch)
-    gaps = [float(np.abs(a[name] - b[name]).max(initial=0)) for name in a]
+    gaps = [float(np.abs(arrays[name] - other_arrays[name]).max(initial=0)) for name in arrays]
     return max(gaps) if np.isfinite(gaps).all() else np.inf

@@ -16,11 +16,11 @@ from pathlib import Path
 OF_A_CORE = 2**26
 
 
-def available_memory(own="/proc/self/cgroup", groups="/sys/fs/cgroup"):
+def available_memory(groups_file="/proc/self/cgroup", groups_folder="/sys/fs/cgroup"):
     """The bytes of memory that this process may use; infinite where Python does not know, as on Windows.
 
     They are the machine's, or fewer: in a container, the limit of its control group counts, or of a group around it.
-    own: the file that names this process's groups; groups: the folder of them all.
+    groups_file: the file that names this process's groups; groups_folder: the folder of them all.
     """
     limits = [math.inf]
     with suppress(AttributeError, ValueError):
@@ -28,9 +28,12 @@ def available_memory(own="/proc/self/cgroup", groups="/sys/fs/cgroup"):
         if size > 0:  # a browser answers -1
             limits.append(size)
     # A line is "0::/group" in version 2, and in version 1 "4:memory:/group", one for each controller or for several.
-    files = {"": (Path(groups), "memory.max"), "memory": (Path(groups, "memory"), "memory.limit_in_bytes")}
+    files = {
+        "": (Path(groups_folder), "memory.max"),
+        "memory": (Path(groups_folder, "memory"), "memory.limit_in_bytes"),
+    }
     with suppress(OSError, ValueError):
-        for line in Path(own).read_text().splitlines():
+        for line in Path(groups_file).read_text().splitlines():
             _, controllers, group = line.split(":", 2)
             for folder, file in (files[name] for name in controllers.split(",") if name in files):
                 inner = folder / group.strip("/")
@@ -66,6 +69,6 @@ def memory_limit(n_bytes):
         resource.setrlimit(resource.RLIMIT_DATA, before)  # programs that this one starts would inherit it
 
 
-def machine_memory_limit():
+def limit_to_machine_memory():
     """Return a `memory_limit` of all the memory that there is: a run that fits never meets it."""
     return memory_limit(available_memory() + OF_A_CORE * (os.cpu_count() or 1))

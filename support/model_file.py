@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 
 from support import memory, program
-from support.budget import check_directory
+from support.budget import check_zip_directory
 from support.errors import UserError, hide_control_characters
 from support.gguf_header import MAGIC, read_header
 from support.tokens import BytePairs
@@ -93,7 +93,7 @@ def list_models(file):
     if file.read(len(MAGIC)) == MAGIC:
         return []
     try:
-        check_directory(file, file.name)
+        check_zip_directory(file, file.name)
         with zipfile.ZipFile(file) as archive:
             return [name for name in archive.namelist() if name.endswith(".gguf")]
     except (*DAMAGED_ZIP, ValueError):  # the last: a name that is no text
@@ -254,10 +254,10 @@ class ModelFile:
             token_ids = [self.fact("tokenizer.ggml.bos_token_id"), *token_ids]
         return token_ids
 
-    def check_memory(self, numbers):
+    def check_memory(self, n_numbers):
         """UserError if the file, so many numbers of 4 bytes, and what it takes to unpack them, are more than there
         is."""
-        takes = self.size + 4 * numbers * 1.2 + 2**27
+        takes = self.size + 4 * n_numbers * 1.2 + 2**27
         there_is = memory.available_memory()
         if takes > there_is:
             self.refuse(f"takes {takes / 1e9:.1f} GB of memory, but there are only {there_is / 1e9:.1f}")

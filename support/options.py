@@ -204,7 +204,7 @@ class Options:
     name: str  # with what the names of the run's files end
 
 
-def run_options(options):
+def select_options_to_save(options):
     """Return the options that a checkpoint keeps, as a dict in a fixed order."""
     fixed_options = options.base_model.decides if options.base_model else {}  # which its file says again
     return {name: value for name, value in sorted(vars(options.run).items()) if name not in fixed_options}

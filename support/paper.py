@@ -17,7 +17,7 @@ NEAR = 0.013  # of the picture from its border touches it: a line of the paper m
 ROUND = 0.07  # of its own size is a circle away from the digit that it is drawn around, or more
 
 
-def find_sheet(picture):
+def find_sheet_corners(picture):
     """The corners (4, 2) of a sheet on a table in a picture (H, W) uint8, as `fit_quadrilateral` returns them; None
     without one.
 
@@ -33,7 +33,7 @@ def find_sheet(picture):
         low, high = np.quantile(np.asarray(shades), (0.01, 0.99))
         for threshold in np.linspace(low, high, 14)[1:-1]:
             light = opening > threshold
-            names, _ = find_pieces(light)
+            names, _ = label_pieces(light)
             if not light.any():
                 continue
             shape = fill_enclosed(names == np.bincount(names[light]).argmax())
@@ -185,7 +185,7 @@ def find_rulings(ink, slope=None):
             0  # the same, or across
         )
     margins = [] if slope is None else [line for line in lines if abs(line[1] / width - slope) < 0.03]
-    margins = [refine_ruling(ink, *line[:2]) for line in margins if is_through(thick, reach, x, line)]
+    margins = [refine_ruling(ink, *line[:2]) for line in margins if has_ink_throughout(thick, reach, x, line)]
     if len(lines) < 3:
         return margins
     middle, fall, strength = np.transpose(lines)
@@ -198,17 +198,17 @@ def find_rulings(ink, slope=None):
     ]  # a margin's line too
 
 
-def is_through(thick, reach, x, line):
+def has_ink_throughout(thick_ink, reach, columns, line):
     """Return True if there is ink along nearly all of a line, (middle, fall, strength), from one border to the other.
 
-    thick: the ink as `find_rulings` has it, with so many rows above and below as `reach` says; x: the columns to look
-    at.
+    thick_ink: the ink as `find_rulings` has it, with so many rows above and below as `reach` says; columns: the columns
+    to look at.
     """
     middle, fall, strength = line
-    rows = reach + np.rint(line_heights(middle, fall, x[-1] + 1)[x]).astype(int)
-    values = thick[rows.clip(0, len(thick) - 1), x]
+    rows = reach + np.rint(line_heights(middle, fall, columns[-1] + 1)[columns]).astype(int)
+    values = thick_ink[rows.clip(0, len(thick_ink) - 1), columns]
     values = values[np.isfinite(values)]
-    return len(values) > 0.6 * len(x) and np.quantile(values, 0.1) > max(RULED, strength / 2)
+    return len(values) > 0.6 * len(columns) and np.quantile(values, 0.1) > max(RULED, strength / 2)
 
 
 def refine_ruling(ink, middle, fall):
@@ -226,7 +226,7 @@ def refine_ruling(ink, middle, fall):
     return max(((middle + a, fall + b) for a, b in candidates), key=total)
 
 
-def find_pieces(mask):
+def label_pieces(mask):
     """Return the connected pieces of a mask (H, W) bool: each pixel's piece (H, W) int, or -1, and boxes (N, 4) int.
 
     A box is the first row and column, and the last. Pixels that touch at a corner are connected. The runs of pixels in
@@ -306,7 +306,7 @@ def remove_surroundings(ink):
     and apart from the largest piece, or neither near nor beside it. A digit that touches the border is cut off, unless
     it fills the picture, as one does that somebody cut out closely.
     """
-    names, boxes = find_pieces(ink > 127)
+    names, boxes = label_pieces(ink > 127)
     if not len(boxes):
         return 0 * ink, False
     sides = boxes[:, 2:] - boxes[:, :2] + 1  # (N, 2): heights and widths

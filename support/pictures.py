@@ -23,21 +23,21 @@ LONGEST_NAME = 24  # letters of a class's name, for which there is room in the p
 KEPT_BACK = 10  # one in so many pictures is for the test, where a folder has no test/
 
 
-def read_images(folder, files, ink):
+def read_arrays_and_classes(folder, file_contents, ink):
     """Read MNIST's four files, or a folder of pictures that has none: {"arrays": four of them, "classes": ten names}.
 
-    files: the bytes of FILES, or nothing. The arrays: training images (N, 28, 28) uint8, in which 0 is background;
-    their labels (N,) uint8; the same for the test. ink: whether what the images show is "light", as in MNIST, or
-    "dark". UserError if they cannot be learned from.
+    file_contents: the bytes of FILES, or nothing. The arrays: training images (N, 28, 28) uint8, in which 0 is
+    background; their labels (N,) uint8; the same for the test. ink: whether what the images show is "light", as in
+    MNIST, or "dark". UserError if they cannot be learned from.
     """
-    if files:
+    if file_contents:
         budget = Budget(DATA)
         classes = DIGITS
-        arrays = [parse_idx(content, file, budget) for content, file in zip(files, FILES, strict=True)]
+        arrays = [parse_idx(content, file, budget) for content, file in zip(file_contents, FILES, strict=True)]
         if ink == "dark":
             arrays[::2] = [255 - images for images in arrays[::2]]
     else:
-        arrays, classes = read_classes(Path(folder), ink)
+        arrays, classes = read_class_folders(Path(folder), ink)
     check_images(arrays, folder)
     return {"arrays": arrays, "classes": classes}
 
@@ -79,7 +79,7 @@ def has_mnist_files(folder):
     return any(Path(folder, name).exists() for name in names)
 
 
-def read_mnist_files(folder, max_bytes):
+def read_mnist_bytes(folder, max_bytes):
     """The bytes, at most so many, of each of the four files in a folder, gzipped or not; nothing if it has none.
 
     Raises UserError if it has some of them only.
@@ -97,13 +97,13 @@ def read_mnist_files(folder, max_bytes):
     return [read_file(path, max_bytes) for path in paths]
 
 
-def parse_idx(content, file="it", budget=None):
-    """The array in an IDX file: 0, 0, type 8 (unsigned byte), number of axes, then each length, then the values.
+def parse_idx(content, name="it", budget=None):
+    """The array in an IDX name: 0, 0, type 8 (unsigned byte), number of axes, then each length, then the values.
 
     The file may be gzipped. budget: for this file and others. UserError if it is of another kind, damaged, or too
     large.
     """
-    stream = open_unpacked_bytes(content, file, budget or Budget(DATA))
+    stream = open_unpacked_bytes(content, name, budget or Budget(DATA))
     with suppress(ValueError, IndexError, EOFError, OSError, zlib.error):
         *kind, axes = stream.read(4)
         shape = np.frombuffer(stream.read(4 * axes), ">u4", axes).tolist()
@@ -112,13 +112,13 @@ def parse_idx(content, file="it", budget=None):
         values = stream.read_rest(size) if could_be else None
         if values is not None:
             return np.frombuffer(values, np.uint8).reshape(shape)
-    raise UserError(f"{file} is not in MNIST's format, or is damaged")
+    raise UserError(f"{name} is not in MNIST's format, or is damaged")
 
 
 # --- A folder for each class ------------------------------------------------------------------------------------------
 
 
-def read_classes(folder, ink):
+def read_class_folders(folder, ink):
     """Read the four arrays and the ten classes of a folder with train/CLASS/*.png, and perhaps test/CLASS/*.png.
 
     Without test/, a tenth of each class is the test. The classes are in sorted order; of their pictures, a fixed seed
@@ -202,7 +202,7 @@ def read_pictures(paths, ink):
 
     def read(path):
         colours = []
-        return read_picture(path, ink, colours), any(colours)
+        return read_picture_as_image(path, ink, colours), any(colours)
 
     images = np.empty((len(paths), SIDE, SIDE), np.uint8)
     n_coloured = 0
@@ -214,11 +214,11 @@ def read_pictures(paths, ink):
     return images, n_coloured
 
 
-def read_picture(path, ink, colours=None):
-    """The picture in a file as an image. colours: as in support.ink.read_picture."""
+def read_picture_as_image(path, ink, colour_flags=None):
+    """The picture in a file as an image. colour_flags: as in support.ink.read_picture."""
     from support import ink as pictures  # it needs Pillow
 
-    return to_image(pictures.read_picture(path, colours=colours), ink)
+    return to_image(pictures.read_picture(path, colour_flags=colour_flags), ink)
 
 
 def to_image(grey, ink):

@@ -59,9 +59,9 @@ class Place:
         self.record = {"device": self.device.type, "processes": self.size, "precision": precision}
         self.where = f", on {self.device}" if self.size == 1 else f", on {self.size} x {self.device.type}"
         if self.size > 1:
-            self.join()
+            self.join_processes()
 
-    def join(self):
+    def join_processes(self):
         """Join the other processes; with GPUs, take one for this process alone. Raises UserError if there are too few
         GPUs."""
         if self.device.type == "cuda":
@@ -103,7 +103,7 @@ class Place:
         dist.all_reduce(total)
         return total.unbind()
 
-    def agree(self, signal):
+    def agree_on_signal(self, signal):
         """If one of the processes has received a signal, all of them stop after the same step."""
         largest = torch.tensor(signal or 0, device=self.device)
         dist.all_reduce(largest, dist.ReduceOp.MAX)

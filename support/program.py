@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from support.errors import UserError, hide_control_characters
-from support.memory import is_out_of_memory, machine_memory_limit
+from support.memory import is_out_of_memory, limit_to_machine_memory
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,7 +28,7 @@ def run(main, limit_memory=False, has_batch_size=False):
     with suppress(AttributeError):  # IDLE's own needs no such thing
         sys.stdout.reconfigure(errors="backslashreplace")  # for folder names that the terminal cannot show
     try:
-        with machine_memory_limit() if limit_memory else nullcontext():
+        with limit_to_machine_memory() if limit_memory else nullcontext():
             status = main() or 0
         sys.stdout.flush()
         return status
@@ -74,14 +74,14 @@ def import_guard(requirements):
         message = "interrupted"
     except Exception as error:
         status = 2
-        message = explain_import(error, requirements)
+        message = explain_import_error(error, requirements)
         if message is None:
             raise
     print(f"{Path(sys.argv[0]).name}: {message}" if status == 2 else message, file=sys.stderr)
     sys.exit(status)
 
 
-def explain_import(error, requirements):
+def explain_import_error(error, requirements):
     """Explain an error of an import to the user; return None for a mistake of ours."""
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed: python -m pip install -r {requirements}"

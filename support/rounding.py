@@ -11,6 +11,6 @@ def format_bound(value):
     return f"{np.ceil(value / size) * size:.1g}"
 
 
-def probability(p):
+def format_probability(p):
     """Return a number from 0 to 1 as a text of four decimals. Only 1 is written as 1.0000: 0.99997 is not certain."""
     return f"{p:.4f}" if p == 1 else f"{min(p, 0.9999):.4f}"

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from support import options as opt
 from support.checkpoint import save_checkpoint
 from support.errors import UserError
-from support.files import check_writable, copy_file, file_lock, is_same_file, open_folder
+from support.files import check_writable, copy_file, create_output_folder, file_lock, is_same_file
 from support.history import History, format_loss, save_history
 from support.memory import is_out_of_memory
 from support.schedule import describe_repeats, learning_rate, make_plan
@@ -33,12 +33,12 @@ class Files:
     """What a run leaves in its folder: `curves`, two pictures; `history` and `checkpoint`. All are paths."""
 
     def __init__(self, options):
-        self.folder = open_folder(options.call.out)
+        self.folder = create_output_folder(options.call.out)
         *self.curves, self.history, self.checkpoint = (self.folder / file.format(options.name) for file in FILES)
         self.lock = self.folder / f".{options.name}.lock"
         for path in self.list_paths():
             check_writable(path)  # better now than after an epoch
-        self.are_ours = False  # from the first `save` on
+        self.are_ours = False  # from the first `save_and_report` on
 
     def list_paths(self):
         return [*self.curves, self.history, self.checkpoint]
@@ -94,7 +94,7 @@ class Run:
         self.place = place
         self.first = place is None or place.first  # of several processes, one prints and writes
         self.plan = make_plan(options, dataset.n_train)
-        self.history = check_history(checkpoint, self.plan) if checkpoint else History()
+        self.history = get_checked_history(checkpoint, self.plan) if checkpoint else History()
         self.history.steps_per_epoch = self.plan.steps_per_epoch
         self.drawn = np.zeros(dataset.n_train, bool)  # which examples were drawn
         self.marked = 0  # up to which step they are marked
@@ -110,8 +110,8 @@ class Run:
         size = sum(p.size for p in params.values())
         where = place.where if place else ""
         self.print_line(f"{self.title}: {size:,} parameters, seed {options.run.seed}, {options.run.dtype}{where}")
-        if checkpoint and options.source.news:
-            self.print_line(f"note: in the run of {checkpoint.path}, {options.source.news}", sys.stderr)
+        if checkpoint and options.source.change_note:
+            self.print_line(f"note: in the run of {checkpoint.path}, {options.source.change_note}", sys.stderr)
 
     @property
     def step(self):
@@ -154,7 +154,7 @@ class Run:
             if is_alone:
                 self.files.remove_partial_files()
             if self.step >= self.plan.stop:  # a run that has ended before: there is nothing left to do but this
-                self.write(self.continued.groups)
+                self.write_checkpoint_and_history(self.continued.groups)
             yield
         self.seconds = time.perf_counter() - start_time
 
@@ -167,7 +167,7 @@ class Run:
         if self.place is None or self.place.size == 1:
             self.signal = self.interrupts.asked
         elif self.step % 20 == 0:  # to agree is to wait for the other processes
-            self.signal = self.place.agree(self.interrupts.asked)
+            self.signal = self.place.agree_on_signal(self.interrupts.asked)
 
     def print_first_test(self, loss, accuracy):
         """Print the result of a test before the first step. UserError if its loss is not finite: what is in the file
@@ -179,10 +179,11 @@ class Run:
             )
         self.print_line(f"before: {self.tested} loss {format_loss(float(loss))} accuracy {float(accuracy):.4f}")
 
-    def test(self, evaluate, *arguments):
+    def record_test(self, evaluate, *arguments):
         """Record the loss and accuracy that evaluate(*arguments) returns.
 
-        If the memory does not suffice for it, `save` first saves the epoch without them, and then raises the error.
+        If the memory does not suffice for it, `save_and_report` first saves the epoch without them, and then raises the
+        error.
         """
         try:
             self.history.add_test(*evaluate(*arguments))
@@ -191,15 +192,15 @@ class Run:
                 raise
             self.error = error.with_traceback(None)  # whose frames hold the arrays that filled the memory
 
-    def save(self, arrays):
+    def save_and_report(self, arrays):
         """Write the files, and print the result of an epoch that has ended."""
-        self.write(arrays)
+        self.write_checkpoint_and_history(arrays)
         if self.error:
             raise self.error
         if self.first and self.epoch_ends:
             tqdm.write(self.history.format_epoch(self.plan, self.tested))
 
-    def write(self, arrays):
+    def write_checkpoint_and_history(self, arrays):
         """Write the checkpoint and the history. arrays: all that a run needs to continue (main_np.get_arrays gives it).
 
         The first time, what another run has left in the checkpoint's place is kept beside it. The curves in the folder,
@@ -207,14 +208,14 @@ class Run:
         """
         if self.first:
             self.files.back_up_checkpoint(self.continued and self.continued.path)
-            self.count_examples()
-            facts, letters = self.options.source.checkpoint_facts()
-            options = opt.run_options(self.options) | {"data": facts}
+            self.record_different_examples()
+            facts, letters = self.options.source.get_facts_and_arrays()
+            options = opt.select_options_to_save(self.options) | {"data": facts}
             arrays = arrays | {"data": letters}
             save_checkpoint(self.files.checkpoint, options, arrays, self.history, obsolete=self.files.curves)
             save_history(self.files.history, options, self.history, self.place.record if self.place else {})
 
-    def count_examples(self):
+    def record_different_examples(self):
         """Note in the history how many different examples have been drawn."""
         self.dataset.mark_drawn(self.drawn, self.options, self.marked, self.step)
         self.marked = self.step
@@ -257,7 +258,7 @@ def choose_backup_path(path, resumed_path):
     return next(place for place in places if not os.path.lexists(place))
 
 
-def check_history(checkpoint, plan):
+def get_checked_history(checkpoint, plan):
     """Return a checkpoint's history. Raises UserError if it is not one of such a run, tested at the ends of epochs."""
     history = checkpoint.history
     last_step = min(history.step, plan.steps - 1)  # a run of ten million steps would have as many epoch ends

@@ -8,7 +8,7 @@ from PIL import Image
 from support.errors import UserError
 from support.files import atomic_write
 from support.ink import FAINTEST, measure_darkness, otsu_threshold, read_picture, to_mnist
-from support.paper import find_sheet, rectify
+from support.paper import find_sheet_corners, rectify
 from support.pictures import CUT
 
 SIDE = 1600  # pixels of the picture's longer side
@@ -23,7 +23,7 @@ def cut_digits(path):
     Between rows, and between the digits of a row, paper must be seen from one side to the other.
     """
     picture = read_picture(path, SIDE)
-    corners = find_sheet(picture)
+    corners = find_sheet_corners(picture)
     if corners is not None:
         picture = rectify(picture, corners)
     darkness = measure_darkness(picture)[1]
@@ -32,9 +32,9 @@ def cut_digits(path):
     ink = (255 * np.clip((darkness / strength - 0.3) / 0.4, 0, 1)).astype(np.uint8)
     gap = round(APART * ink.shape[1])
     digit_rows = []
-    rows = keep_large_strips(ink, find_runs((ink > 127).any(axis=1), gap // 4))
+    rows = keep_large_strips(ink, find_run_slices((ink > 127).any(axis=1), gap // 4))
     for number, row in enumerate(rows, 1):
-        digits = keep_large_strips(ink[row].T, find_runs((ink[row] > 127).any(axis=0), gap))
+        digits = keep_large_strips(ink[row].T, find_run_slices((ink[row] > 127).any(axis=0), gap))
         if len(digits) != DIGITS:
             raise UserError(f"row {number} of {path} has {len(digits)} digits, not ten: leave paper between them")
         digit_rows.append([to_mnist(ink[row, columns]) for columns in digits])
@@ -49,7 +49,7 @@ def keep_large_strips(ink, strips):
     return [strip for strip, n in zip(strips, of_each, strict=True) if n > LEAST * np.median(of_each)]
 
 
-def find_runs(mask, gap):
+def find_run_slices(mask, gap):
     """Return the runs of True in a row of bools, as slices. Runs that are not more than `gap` apart are one."""
     indices = np.flatnonzero(mask)
     if not indices.size:

@@ -15,8 +15,8 @@ SLOPE = 1e-5  # what is more than the error of a difference, in units of an arra
 # share of the slope, there are no more.
 HS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 HIDDEN = 1e-3
-# The steps of `measure`, each a quarter of the one before: from those whose difference is far from a slope, to those
-# whose difference is rounding.
+# The steps of `measure_slope_and_error`, each a quarter of the one before: from those whose difference is far from a
+# slope, to those whose difference is rounding.
 FINER = 4.0
 STEPS = 13
 
@@ -50,7 +50,7 @@ class Slopes:
         loss, *_ = self.compute_loss(logits, self.y)
         return 40 * np.finfo(float).eps * max(1.0, abs(float(loss)), largest)
 
-    def gradients(self):
+    def compute_gradients_by_hand(self):
         """Return {name: gradient} from the network's `backward`, from the loss back, dlogits first.
 
         They are copies: a network may change dlogits in place when it needs it no more. Parameters that it changes are
@@ -86,7 +86,7 @@ class Slopes:
             losses.append(loss() if side else None)
         return (losses[0] - losses[1]) / (2 * h)
 
-    def agrees(self, by_hand, directions, scale):
+    def compare_slope(self, by_hand, directions, scale):
         """Return (whether a difference agrees with this slope by hand, the nearest one, its distance in scales)."""
         attempts = []
         for h in HS:
@@ -100,7 +100,7 @@ class Slopes:
         gap, slope = min(attempts)
         return False, slope, gap
 
-    def measure(self, directions):
+    def measure_slope_and_error(self, directions):
         """Return (the slope along {name: direction}, a bound on its error).
 
         From differences with ever smaller steps. Two in a row, (16 fine - coarse) / 15, are without the error that
@@ -133,12 +133,12 @@ class Slopes:
         rng = np.random.default_rng(0)
         if not np.isfinite(loss) or self.loss() != loss:
             return False
-        grads = self.gradients()
+        grads = self.compute_gradients_by_hand()
         del grads["dlogits"]
         lines = {name: rng.choice([-1.0, 1.0], gradient.shape) for name, gradient in grads.items()}
         by_hand = sum(float((gradient * lines[name]).sum()) for name, gradient in grads.items())
         scale = float(np.sqrt(sum(float((gradient**2).sum()) for gradient in grads.values())))
-        return not self.agrees(by_hand, lines, scale)[0]
+        return not self.compare_slope(by_hand, lines, scale)[0]
 
 
 def one_hot(shape, entry):

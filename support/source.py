@@ -33,7 +33,7 @@ class Source:
     classes = ()  # what the labels 0, 1, ... are the numbers of, if there are labels
     letters = ""  # those of a text: token 0, token 1, ...
     separator = ", "  # between the names of classes in a line
-    news = ""  # in words, what a run that continues does in another way than when it began
+    change_note = ""  # in words, what a run that continues does in another way than when it began
 
     def __init__(self, name, **given):
         """name: what --dataset takes, one of BUNDLED or a path. given: values of the other attributes."""
@@ -52,7 +52,7 @@ class Source:
         news = {name: value for name, value in facts.items() if value != self.given.get(name, USUAL.get(name))}
         return type(self)(self.name, **self.given | news) if news else self
 
-    def checkpoint_facts(self):
+    def get_facts_and_arrays(self):
         """Return what a checkpoint keeps: {name: value} for its options, and {name: array} of the letters, if any."""
         return {"of": self.noun} | {name: getattr(self, name) for name in self.fact_names}, {}
 
@@ -115,7 +115,7 @@ class Source:
         return self.noun.removesuffix("s")
 
     @property
-    def most_at_once(self):
+    def max_test_batch_size(self):
         """Return the most examples in a test batch: with a large vocabulary, more logits would fill the memory."""
         if not self.byte_pairs:
             return 500
@@ -135,7 +135,7 @@ class Source:
         """Return the names of examples with these labels; None if there are no labels."""
         return None
 
-    def read(self, path):
+    def read_picture(self, path):
         """A picture file as the network was trained to see it: `support.ink.DigitPicture`, whose `problem` says why
         not.
 
@@ -203,10 +203,10 @@ class ImageFolder(Source):
         return facts
 
     def read_own_files(self):
-        return pictures.read_mnist_files(self.path, DATA)
+        return pictures.read_mnist_bytes(self.path, DATA)
 
     def read_content(self, files):
-        return pictures.read_images(self.name, files, self.ink)
+        return pictures.read_arrays_and_classes(self.name, files, self.ink)
 
     @cached_property
     def classes(self):
@@ -230,7 +230,7 @@ class ImageFolder(Source):
         in_its_form = self.sums or pictures.has_mnist_files(self.path) or (self.path / pictures.CUT).is_file()
         return "ink" if in_its_form else "picture"
 
-    def read(self, path):
+    def read_picture(self, path):
         from support import ink  # it needs Pillow
 
         if self.reader == "ink":
@@ -254,7 +254,7 @@ class ImageFolder(Source):
     def name_labels(self, labels):
         return [self.classes[label] for label in labels]
 
-    def display(self, x, longest):
+    def decode_inputs(self, x, max_length):
         """Return inputs x (n, ...) of a network in the form that people see: images (n, h, w)."""
         if x.ndim == 3:
             return x
@@ -275,8 +275,8 @@ class Names(Source):
     fact_names = ("sha256", "ignored")
     ignored = USUAL["ignored"]  # the target that the loss ignores; None in older checkpoints
 
-    def checkpoint_facts(self):
-        facts, arrays = super().checkpoint_facts()
+    def get_facts_and_arrays(self):
+        facts, arrays = super().get_facts_and_arrays()
         return facts | {"ignored": texts.IGNORED}, arrays  # from now on
 
     @classmethod
@@ -284,17 +284,17 @@ class Names(Source):
         return super().select_facts({"ignored": None} | metadata, arrays)
 
     @property
-    def news(self):
+    def change_note(self):
         has_changed = self.ignored != texts.IGNORED
         return "the loss included the tokens after the end of a name; from now on it does not" if has_changed else ""
 
     def read_content(self, files):
-        return texts.read_names(*files)
+        return texts.read_name_arrays(*files)
 
     def examples(self):
         return self.content["arrays"][::2]
 
-    def display(self, x, longest):
+    def decode_inputs(self, x, max_length):
         """Return inputs x (n, T) of a network in the form that people see: names."""
         return texts.decode_names(x[:, 1:])
 
@@ -308,8 +308,8 @@ class Text(Source):
 
     noun = "texts"
 
-    def checkpoint_facts(self):
-        facts, arrays = super().checkpoint_facts()
+    def get_facts_and_arrays(self):
+        facts, arrays = super().get_facts_and_arrays()
         if self.cut_by:
             return facts | {"cut_by": self.cut_by}, arrays
         return facts, {"letters": np.array([*map(ord, self.letters)], np.uint32)}
@@ -323,11 +323,11 @@ class Text(Source):
         return facts | {"letters": "".join(map(chr, arrays["letters"].ravel()))}
 
     def read_content(self, files):
-        return texts.read_text(*files, self.name, self.byte_pairs)
+        return texts.read_text_arrays(*files, self.name, self.byte_pairs)
 
     def examples(self):
         noun = "tokens" if self.byte_pairs else "letters"
-        return texts.split_into_windows(*self.content["arrays"], self.context_length, self.name, noun)
+        return texts.cut_train_and_test_windows(*self.content["arrays"], self.context_length, self.name, noun)
 
     @cached_property
     def letters(self):
@@ -339,9 +339,9 @@ class Text(Source):
             return b"".join(self.byte_pairs.bytes[i] for i in token_ids).decode("utf-8", "replace")
         return "".join(self.letters[i] for i in token_ids)
 
-    def display(self, x, longest):
+    def decode_inputs(self, x, max_length):
         """Return inputs x (n, T) of a network in the form that people see: texts of at most so many letters."""
-        return [self.as_letters(row)[:longest] for row in x]
+        return [self.as_letters(row)[:max_length] for row in x]
 
     def check_start(self, options):
         pass

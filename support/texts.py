@@ -149,7 +149,7 @@ def default_prompt_id(source):
 # --- Names ------------------------------------------------------------------------------------------------------------
 
 
-def read_names(content):
+def read_name_arrays(content):
     """Read a gzipped list of names: {"arrays": [training names, zeros, test names, zeros]}, a tenth for the test.
 
     The zeros are part of the hash by which checkpoints know the names.
@@ -184,7 +184,7 @@ LOGITS = 2**25  # the most logits that a network computes at once in a test
 MOST_LETTERS = 2**16
 
 
-def read_text(content, name, byte_pairs=None):
+def read_text_arrays(content, name, byte_pairs=None):
     """Read a text in UTF-8, gzipped or not: {"arrays": [token ids (N,)], "letters": those that occur, sorted}.
 
     A token is a letter: uint8, or uint16 if there are more than 256. A line ends with a line feed, whatever the system
@@ -193,11 +193,11 @@ def read_text(content, name, byte_pairs=None):
     """
     try:
         if byte_pairs:
-            text = "".join(codes.tobytes().decode("utf-32-le") for codes in iter_codes(content, name))
+            text = "".join(codes.tobytes().decode("utf-32-le") for codes in iter_unicode_arrays(content, name))
             return {"arrays": [np.array(encode_text(text, byte_pairs, name), np.uint32)]}
         occurs = np.zeros(0x110000, bool)
         length = 0
-        for codes in iter_codes(content, name):
+        for codes in iter_unicode_arrays(content, name):
             occurs[codes] = True
             length += len(codes)
     except (UnicodeDecodeError, EOFError, OSError, zlib.error):
@@ -209,7 +209,7 @@ def read_text(content, name, byte_pairs=None):
     id_of_code[letters] = np.arange(len(letters))
     token_ids = np.empty(length, id_of_code.dtype)
     start = 0
-    for codes in iter_codes(content, name):
+    for codes in iter_unicode_arrays(content, name):
         token_ids[start : start + len(codes)] = id_of_code[codes]
         start += len(codes)
     return {"arrays": [token_ids], "letters": "".join(map(chr, letters))}
@@ -223,7 +223,7 @@ def encode_text(text, byte_pairs, name):
         raise UserError(f"{name}: the file to start from {error}") from None
 
 
-def iter_codes(content, name):
+def iter_unicode_arrays(content, name):
     """Yield the letters of a text in UTF-8, gzipped or not, as arrays of their Unicode numbers, a piece at a time."""
     stream = io.BufferedReader(open_unpacked_bytes(content, name, Budget(DATA)), PIECE)
     file = io.TextIOWrapper(stream, encoding="utf-8-sig")  # a byte order mark is no letter
@@ -231,7 +231,7 @@ def iter_codes(content, name):
         yield np.frombuffer(piece.encode("utf-32-le"), "<u4")
 
 
-def split_into_windows(token_ids, context_length, name, noun="letters"):
+def cut_train_and_test_windows(token_ids, context_length, name, noun="letters"):
     """Return the training and test windows of a text: two arrays (n, T + 1). The last tenth of the text is the test.
 
     A window begins at every T-th token, and its last token is the first of the next window. Windows are views: nothing

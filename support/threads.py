@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from support.checkpoint import describe_misfit
 from support.errors import UserError
-from support.lockstep import find_departure
+from support.lockstep import find_largest_and_departure
 from support.unnoticed import side_effects_undone
 
 AT_ONCE = 64  # images in testing, at most: what is kept of more does not fit into a processor's cache
@@ -71,7 +71,7 @@ class InParts:
     def forward(self, x):
         """From x (B, ...), something for each of B images, to logits (B, ..., K)."""
         if self.training and not self.copies:
-            self.choose(x)
+            self.choose_copies(x)
         self.parts = (self.copies or self.make_copies())[: len(x)]
         for part in self.parts:
             part.training = self.training
@@ -114,7 +114,7 @@ class InParts:
                     layer.add_up = partial(self.meeting.add_up, k)
         return copies
 
-    def choose(self, x):
+    def choose_copies(self, x):
         """Copy the model for the parts; or take it itself if it gives something else in parts for images x (B, ...)."""
         number = min(self.number, len(x))
         # A few, whose parts are as even or uneven as those of all; of a model that is large, a few less.
@@ -173,7 +173,7 @@ def describe_difference_in_parts(model, n_parts, x):
         return f"it cannot be copied ({error})"
     with np.errstate(all="ignore"):
         try:
-            outputs = compute_outputs(whole, to_float64(x) if precise else x)
+            outputs = compute_logits_and_gradients(whole, to_float64(x) if precise else x)
         except MemoryError:
             raise
         except (Exception, SystemExit):
@@ -181,13 +181,13 @@ def describe_difference_in_parts(model, n_parts, x):
         if describe_misfit(model.params, outputs["gradients"]):
             return None
         try:
-            outputs_in_parts = compute_outputs(in_parts, to_float64(x) if precise else x)
+            outputs_in_parts = compute_logits_and_gradients(in_parts, to_float64(x) if precise else x)
         except (MemoryError, UserError):
             raise
         except (Exception, SystemExit) as error:
             return f"it would fail ({error})"
     try:
-        _, departure = find_departure(outputs, outputs_in_parts, 1e-9 if precise else 1e-3)
+        _, departure = find_largest_and_departure(outputs, outputs_in_parts, 1e-9 if precise else 1e-3)
     except UserError as error:
         return f"its arrays would have different shapes ({error})"
     return f"its {departure.group} would differ" if departure else ""
@@ -198,7 +198,7 @@ def to_float64(array):
     return array.astype(float) if array.dtype.kind == "f" else array.copy()
 
 
-def compute_outputs(network, x):
+def compute_logits_and_gradients(network, x):
     """Compute all that a network gives for images x (B, ...): {what: {name: array}}."""
     logits = network.forward(x)
     grads = network.backward(np.random.default_rng(0).normal(size=logits.shape))
@@ -311,10 +311,10 @@ def start_threads(n_threads):
     return jobs, n_threads
 
 
-def run_jobs(jobs):
+def run_jobs(job_queue):
     """The loop of each of these threads."""
     while True:
-        job = jobs.get()
+        job = job_queue.get()
         error = None
         if job.taken.acquire(blocking=False):
             try:

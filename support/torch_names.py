@@ -37,7 +37,7 @@ def to_numpy(model, optimizer):
 
 
 @torch.no_grad()
-def from_numpy(model, optimizer, groups, steps, source_name):
+def copy_from_numpy(model, optimizer, groups, steps, source_name):
     """The reverse: copy the groups from NumPy, as they are after so many steps. What they lack of the optimizer is 0.
     A group "frozen" has what stays as it is.
 

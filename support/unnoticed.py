@@ -29,7 +29,7 @@ def side_effects_undone(classes):
             contextlib.redirect_stderr(nowhere),
             empty_input(),
             warnings.catch_warnings(),
-            copies_of_variables(list_scopes(classes)),
+            variables_copied(list_scopes(classes)),
         ):
             warnings.simplefilter("ignore")
             yield
@@ -67,7 +67,7 @@ def list_scopes(classes):
 
 
 @contextlib.contextmanager
-def copies_of_variables(scopes):
+def variables_copied(scopes):
     """Context manager: in it, each variable of these modules and classes is a copy; afterwards it is the original."""
     originals = [dict(vars(scope)) for scope in scopes]
     copies = {}

@@ -341,9 +341,9 @@ def quick_curves(monkeypatch):
     def learning_curves(run):
         for path in run.files.curves if run.first else ():
             with atomic_write(path) as file:
-                file.write(repr((run.title, run.tested, run.history.numbers())).encode())
+                file.write(repr((run.title, run.tested, run.history.numbers_by_name())).encode())
 
-    monkeypatch.setattr(plot, "draw_learning_curves", learning_curves)
+    monkeypatch.setattr(plot, "save_learning_curves", learning_curves)
 
 
 @pytest.fixture

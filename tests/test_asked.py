@@ -76,7 +76,7 @@ def test_a_nest_comes_back_as_the_kind_of_dict_that_the_learners_file_has():
         pass
 
     for module, kind in ((SimpleNamespace(Mine=Mine), Mine), (SimpleNamespace(Mine=int), dict), (None, dict)):
-        with np.load(io.BytesIO(nests.pack(Mine(W=np.ones(2), n=3)))) as arrays:
+        with np.load(io.BytesIO(nests.pack_into_bytes(Mine(W=np.ones(2), n=3)))) as arrays:
             found = nests.unpack(arrays, module)
         assert type(found) is kind and [*found] == ["W", "n"] and found["n"] == 3
 
@@ -133,7 +133,7 @@ ANSWERS = {
 
 def test_whatever_a_call_ends_with_is_said_and_the_next_one_is_answered(tmp_path):
     (path := tmp_path / "dz1.py").write_text(ANSWERING)
-    with asked.asking(path, 30, gives={"two_of_them": ("", "")}) as functions:
+    with asked.load_in_subprocess(path, 30, result_kinds={"two_of_them": ("", "")}) as functions:
         for name, words in ANSWERS.items():
             if words is None:
                 result = getattr(functions, name)(np.arange(3))
@@ -272,7 +272,7 @@ def test_no_word_of_a_file_reaches_a_teachers_table():
         ({"name": "the sign", "mark": 1}, "no result"),
     ):
         found = marking.read_verdict(BY_NAME["dz1"], Report({"passed": False, "text": ""} | fields))
-        assert (found.passed, found.words) == (False, name), fields
+        assert (found.passed, found.summary) == (False, name), fields
 
 
 @pytest.mark.slow

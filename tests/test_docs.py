@@ -304,7 +304,7 @@ def test_every_accuracy_was_measured():
 
 
 def test_the_printed_run_is_the_committed_one():
-    whole = load_history(ROOT / "learning_curves" / "published" / "history_np.json")[1].numbers()
+    whole = load_history(ROOT / "learning_curves" / "published" / "history_np.json")[1].numbers_by_name()
     steps, printed = whole["test_step"], []
     for epoch, end in enumerate(steps, 1):
         until = History(**{name: v[:end] if name.startswith("train") else v[:epoch] for name, v in whole.items()})
@@ -439,7 +439,7 @@ def test_every_exercise_is_a_question_in_a_lesson_and_they_have_one_order():
 def test_the_order_says_in_which_lessons_a_part_is():
     """In a comment above the part."""
     order = (ROOT / "exercises" / "order.py").read_text(encoding="utf-8")
-    for title, part in OURS.parts.items():
+    for title, part in OURS.by_part.items():
         pages = ", ".join(dict.fromkeys(exercise.docs.partition(",")[0] for exercise in part if exercise not in CASES))
         assert not pages or f'    # {pages}\n    ("{title}"' in order, title
 

@@ -461,7 +461,7 @@ def test_a_backup_that_goes_on_loses_neither_run(do, here, monkeypatch):
 def test_what_does_not_belong_together_is_said(do, here, monkeypatch):
     """A run that has ended and is resumed leaves all that a run leaves, and so puts an end to it."""
     for name in (
-        "plot.draw_learning_curves",
+        "plot.save_learning_curves",
         "plot.draw_comparison",
         "plot.save",
         "look.draw_test",

@@ -17,7 +17,7 @@ from desk.work import Work
 from exercises import drill
 from exercises.catalogue import OURS
 from exercises.faults import FAULTS, SUSPECTS, Fault, find_fault_line, get_network_name, insert_fault
-from exercises.faulty import hand_out, identify_fault, judge_answer, load_findings, make_command, parse_place
+from exercises.faulty import hand_out, judge_and_explain, load_findings, make_command, parse_place, read_planted_fault
 from loading.options import parse_options
 from networks import NETWORKS
 from support.errors import UserError
@@ -43,22 +43,22 @@ def test_a_fault_is_an_edit_of_one_line_that_python_reads(name):
     ast.parse(wrong)
     (line,) = (n for n, (a, b) in enumerate(zip(text.splitlines(), wrong.splitlines(), strict=True), 1) if a != b)
     assert line == find_fault_line(text, fault) and fault.suspect in SUSPECTS
-    is_found, said = judge_answer(name, fault.file, line, fault.suspect)
+    is_found, said = judge_and_explain(name, fault.file, line, fault.suspect)
     assert is_found and said[0] == f"Found. {fault.why}"
     loud = [f"{STEPS_THAT_SAY[look]}: {words}" for look, words in load_findings(name).items() if words]
     assert said[1:] == loud or (not loud and said[1].startswith("No step of docs/debugging.md notices it"))
-    is_found, said = judge_answer(name, fault.file, line + 1, fault.suspect)
+    is_found, said = judge_and_explain(name, fault.file, line + 1, fault.suspect)
     assert not is_found and said[0] == "The suspect is right. The file is right, but it is a different line."
     again = [f"Look again at what {STEPS_TO_READ[look]}." for look, words in load_findings(name).items() if words]
     assert said[1:] == again[:1]
     others = [suspect for suspect in SUSPECTS if suspect != fault.suspect]
-    assert not any(judge_answer(name, fault.file, line, suspect)[0] for suspect in others)
+    assert not any(judge_and_explain(name, fault.file, line, suspect)[0] for suspect in others)
 
 
 def test_what_is_handed_out_is_the_project_with_that_fault_alone(tmp_path, capsys):
     folder = tmp_path / "fault"
     practice.main(["fault", "--folder", str(tmp_path), "--seed", "3"])
-    name = identify_fault(folder)
+    name = read_planted_fault(folder)
     differ = [
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*.py")
@@ -77,28 +77,28 @@ def test_what_is_handed_out_is_the_project_with_that_fault_alone(tmp_path, capsy
 
 def find_fault(folder):
     """Say the place and the suspect of the fault that has been handed out into that folder."""
-    fault = FAULTS[identify_fault(folder / "fault")]
+    fault = FAULTS[read_planted_fault(folder / "fault")]
     line = find_fault_line((ROOT / fault.file).read_text(encoding="utf-8"), fault)
     practice.main(["fault", f"{fault.file}:{line}", fault.suspect, "--folder", str(folder)])
 
 
 def test_a_drill_goes_on_from_easy_to_hard_once_a_fault_is_found(tmp_path, capsys):
     practice.main(["fault", "--folder", str(tmp_path)])
-    first = identify_fault(tmp_path / "fault")
+    first = read_planted_fault(tmp_path / "fault")
     assert "0 of 43 faults found" in capsys.readouterr().out
     practice.main(["fault", "--folder", str(tmp_path)])
-    assert identify_fault(tmp_path / "fault") == first  # not found yet
+    assert read_planted_fault(tmp_path / "fault") == first  # not found yet
     find_fault(tmp_path)
     assert "1 of 43 faults found." in capsys.readouterr().out
     practice.main(["fault", "--folder", str(tmp_path)])
-    second = identify_fault(tmp_path / "fault")
+    second = read_planted_fault(tmp_path / "fault")
     assert second != first and "1 of 43 faults found" in capsys.readouterr().out
     shown = [sum(map(bool, load_findings(name).values())) for name in (first, second)]
     assert shown[0] >= shown[1] > 3
     practice.main(["review", "fault", "--folder", str(tmp_path)])
-    assert identify_fault(tmp_path / "fault") == first
+    assert read_planted_fault(tmp_path / "fault") == first
     practice.main(["fault", "--folder", str(tmp_path)])
-    assert identify_fault(tmp_path / "fault") == first  # it is to be found again
+    assert read_planted_fault(tmp_path / "fault") == first  # it is to be found again
 
 
 def test_the_drill_has_the_networks_that_a_learner_has_met(tmp_path):
@@ -113,7 +113,7 @@ def test_the_drill_has_the_networks_that_a_learner_has_met(tmp_path):
         drill.note_found(work, name)
     with pytest.raises(UserError, match="found all of them; more come with the exercises of vit, gpt, llama"):
         drill.choose_next(work)
-    assert drill.count_found(work) == "46 of 46 faults found"
+    assert drill.describe_found_count(work) == "46 of 46 faults found"
 
 
 def test_a_fault_that_was_found_comes_back_after_a_week(tmp_path, monkeypatch):
@@ -124,7 +124,7 @@ def test_a_fault_that_was_found_comes_back_after_a_week(tmp_path, monkeypatch):
     assert drill.choose_again(work) == "uphill" and drill.choose_again(work, is_due=True) is None
     monkeypatch.setattr(drill, "date", NextWeek)
     practice.main(["review", "--folder", str(tmp_path)])
-    assert identify_fault(tmp_path / "fault") == "uphill"
+    assert read_planted_fault(tmp_path / "fault") == "uphill"
     (tmp_path / "faults.json").write_text("[1")
     with pytest.raises(UserError, match="is damaged: delete it"):
         practice.main(["fault", "--folder", str(tmp_path)])
@@ -156,7 +156,7 @@ def test_what_makes_no_sense_is_one_line(tmp_path):
     with pytest.raises(UserError, match="an example"):
         parse_place(tmp_path / "fault", "main_np.py")
     with pytest.raises(UserError, match="an example"):
-        judge_answer("uphill", "main_np.py", 3, "luck")
+        judge_and_explain("uphill", "main_np.py", 3, "luck")
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 import main_np
 from gpt_np import sample
-from layers_np import differences
+from layers_np import compare_gradients
 from llama_np import GroupedQueryAttention, Llama, RMSNorm, RotaryEmbedding
 from loading.options import parse_options
 from mlp_np import softmax_cross_entropy
@@ -73,7 +73,7 @@ def test_the_table_is_one_array_and_has_one_gradient():
     assert model.forward(np.array([[9, 1]])).shape == (1, 2, 9)
     small = network(width=4, heads=2, kv_heads=1, hidden=3, blocks=1)
     small.params["embed.E"] += np.random.default_rng(0).normal(size=(10, 4))  # where it is less bent
-    assert differences(small, np.array([[9, 0, 3], [9, 3, 3]]))["embed.E"] < 1e-5
+    assert compare_gradients(small, np.array([[9, 0, 3], [9, 3, 3]]))["embed.E"] < 1e-5
     model.params["embed.E"][...] = 1.0  # in place, as the optimizer does
     assert model.layers["embed"].forward(np.array([[2]])).tolist() == [[[1.0] * 12]]
 
@@ -116,7 +116,7 @@ def test_a_network_for_a_files_arrays_takes_no_memory_of_its_own():
     model, other = network(seed=None, hidden=10**9, dtype=np.float32), network(dtype=np.float32)
     assert model.params["blocks.0.mlp.up.W"].strides == (0, 0)
     model = network(seed=None, dtype=np.float32)
-    model.load_arrays(other.params)
+    model.use_arrays(other.params)
     assert all(model.params[name] is array for name, array in other.params.items())
     assert (model.forward(np.array([[9, 1]])) == other.forward(np.array([[9, 1]]))).all()
 

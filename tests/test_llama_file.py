@@ -73,7 +73,7 @@ def in_pytorch(model, options):
 def test_its_logits_are_those_of_pytorch(tiny):
     model, options, _ = loading.gguf_file.load_file(tiny)
     twin = in_pytorch(model, options).double()
-    model.load_arrays({name: p.astype(float) for name, p in model.params.items()})
+    model.use_arrays({name: p.astype(float) for name, p in model.params.items()})
     words = np.random.default_rng(0).integers(0, len(WORDS), (3, 120))
     right = twin(torch.from_numpy(words)).detach().numpy()
     found = model.forward(words)
@@ -84,7 +84,7 @@ def test_its_logits_are_those_of_pytorch(tiny):
 
 def test_every_array_has_its_place_and_what_was_packed_is_near_what_it_was(tiny):
     model, options, _ = loading.gguf_file.load_file(tiny)
-    for ours, theirs in gguf_file.map_names(ModelFile(tiny), options).items():
+    for ours, theirs in gguf_file.map_array_names(ModelFile(tiny), options).items():
         right = arrays_of()[theirs].T if ours.endswith(".W") else arrays_of()[theirs]
         assert model.params[ours].dtype == np.float32
         assert model.params[ours] == pytest.approx(right, abs=0.1 if theirs in PACKED else 0), ours

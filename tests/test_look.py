@@ -48,7 +48,7 @@ def tiny(small, tmp_path_factory):
     out = tmp_path_factory.mktemp("tiny")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "load", lambda *_: small)
-        patch.setattr(plot, "draw_learning_curves", lambda run: None)
+        patch.setattr(plot, "save_learning_curves", lambda run: None)
         for words in TRAINED.values():
             main_np.main([*words.split(), "--out", str(out)])
     return out

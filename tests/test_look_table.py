@@ -26,7 +26,7 @@ def find_marks(name, step, *words, seed=50):
     return training_table.find_outliers(table, ranges)
 
 
-SLOW_STEPS = [(name, step) for name, step in healthy.name_steps() if step in (1, 20)]
+SLOW_STEPS = [(name, step) for name, step in healthy.list_runs_and_steps() if step in (1, 20)]
 
 
 @pytest.mark.parametrize(("name", "step"), [("mlp mnist", 1), *schedule(SLOW_STEPS, in_turn=3)])

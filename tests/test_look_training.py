@@ -26,7 +26,7 @@ QUICK = ("--steps", "300", "--batch-size", "50")
 @pytest.fixture(autouse=True)
 def few(small, monkeypatch):
     monkeypatch.setattr(data, "load", lambda *of: small)
-    monkeypatch.setattr(plot, "draw_learning_curves", lambda run: None)
+    monkeypatch.setattr(plot, "save_learning_curves", lambda run: None)
 
 
 def options_of(*words):
@@ -99,7 +99,7 @@ def test_a_first_loss_that_is_not_finite_is_said(monkeypatch):
 
 def test_each_mark_has_its_cause():
     def outputs(a):
-        return [what for what, _ in training.find_unusual_output(np.array(a, float))]
+        return [what for what, _ in training.iter_output_messages(np.array(a, float))]
 
     fine = [[1.0, 0.0], [0.0, 2.0]]
     assert outputs(fine) == []
@@ -109,13 +109,13 @@ def test_each_mark_has_its_cause():
     assert outputs(1e3 * np.array(fine)) == ["An unusual spread"]
 
     def arrays(gradient, step):
-        return [what.split(",")[0] for what, _ in training.find_unusual_array(gradient, step)]
+        return [what.split(",")[0] for what, _ in training.iter_array_messages(gradient, step)]
 
     assert arrays(1.0, 1e-3) == arrays(1.0, None) == []
     assert arrays(0.0, 1e-3) == ["No gradient arrives"]
     assert arrays(np.nan, None) == ["A gradient that is not finite"]
     assert arrays(1.0, 0.5) == arrays(1.0, 1e-7) == ["An unusual step"]
-    assert [*training.find_unusual_array(1.0, 1e-7, share=1e-3)] == []  # while the rate rises
+    assert [*training.iter_array_messages(1.0, 1e-7, share=1e-3)] == []  # while the rate rises
     marks = [(f"W{i}", "No gradient arrives", "") for i in range(6)]
     assert training.describe_marks(marks) == ["No gradient arrives: W0, W1, W2, W3 and 2 more."]
 
@@ -167,7 +167,7 @@ def test_wrong_labels_of_a_runs_batches_are_among_the_most_confident_mistakes(
 ):
     path = trained(tmp_path, "--hidden", "24")
     options, checkpoint = training.read_options("np", path)
-    images, labels, answered, p = training.find_worst(options, checkpoint)
+    images, labels, answered, p = training.find_worst_examples(options, checkpoint)
     model = main_np.build(options, checkpoint)[0]
     logits = model.forward(data.to_input(images, options))
     assert [*answered] == [str(k) for k in logits.argmax(axis=1)]
@@ -190,7 +190,7 @@ def test_after_300_steps_most_of_what_is_shown_has_a_wrong_label(mnist, with_wro
     """Of all images, among which many are hard to read: the 24 highest losses are half of these."""
     monkeypatch.setattr(data, "load", lambda *of: mnist)
     main_np.main(["--steps", "300", "--out", str(tmp_path)])
-    images, *_ = training.find_worst(*training.read_options("np", tmp_path / "checkpoint_np.npz"))
+    images, *_ = training.find_worst_examples(*training.read_options("np", tmp_path / "checkpoint_np.npz"))
     assert is_mislabelled(images).sum() > 18
 
 

@@ -32,7 +32,7 @@ SHORT = "--context-length 16 --batch-size 4 --lora 2 --steps 6"
 def no_curves():
     """To draw them takes longer than such a run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plot, "draw_learning_curves", lambda run: None)
+        patch.setattr(plot, "save_learning_curves", lambda run: None)
         yield
 
 
@@ -96,7 +96,7 @@ def test_a_resumed_run_is_the_run_that_did_not_stop(here, tmp_path, framework):
     assert 0 < first.history.step < 11
     assert main.main(["--model", "llama", "--resume", str(first.path)]) == 0
     resumed = load_checkpoint(first.path)
-    assert apart(whole, resumed) == 0 and resumed.history.numbers() == whole.history.numbers()
+    assert apart(whole, resumed) == 0 and resumed.history.numbers_by_name() == whole.history.numbers_by_name()
 
 
 def test_what_is_frozen_is_there_once_and_stays_as_it_is(here):
@@ -145,15 +145,15 @@ def test_the_text_is_cut_into_the_words_of_the_file(here):
     words = source.content["arrays"][0]
     text = source.as_letters(words)
     assert text == (here / "my.txt").read_text(encoding="utf-8") and len(words) < len(text)
-    assert source.checkpoint_facts() == ({"of": "texts", "sha256": source.sha256, "cut_by": source.cut_by}, {})
+    assert source.get_facts_and_arrays() == ({"of": "texts", "sha256": source.sha256, "cut_by": source.cut_by}, {})
 
 
 def test_many_words_are_tested_a_few_texts_at_a_time(here):
     source = options_of(here).source
-    assert source.most_at_once == 2**25 // (16 * source.byte_pairs.size)
+    assert source.max_test_batch_size == 2**25 // (16 * source.byte_pairs.size)
     many = copy.copy(source.byte_pairs)
     many.size = 49_152
-    assert source.with_facts(byte_pairs=many, context_length=128).most_at_once == 5
+    assert source.with_facts(byte_pairs=many, context_length=128).max_test_batch_size == 5
 
 
 # --- What is kept ---------------------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ def test_a_right_block_passes_in_any_style(style, tmp_path):
 @pytest.mark.parametrize("program", schedule(WRONG, every_day=WRONG[:-1]), ids=own_programs.name_of)
 def test_a_wrong_block_is_named(program, tmp_path):
     found = verdict(program.code, tmp_path, 5)
-    assert (found.passed, found.words) == (False, program.name), found.text
+    assert (found.passed, found.summary) == (False, program.name), found.text
     assert program.words in found.text and len(found.text) > 25, found.text
 
 

@@ -59,7 +59,7 @@ def test_the_answer_passes_in_time(tmp_path):
 @pytest.mark.parametrize("program", own_programs.schedule_programs(WRONG, EVERY_DAY))
 def test_a_wrong_program_is_named(program, tmp_path):
     found = verdict(program.code, tmp_path, program.seed)
-    assert (found.passed, found.words) == (False, program.name.partition(":")[0]), found.text
+    assert (found.passed, found.summary) == (False, program.name.partition(":")[0]), found.text
     assert program.words in found.text.replace("\n", " ") and "{" not in found.text, found.text
 
 
@@ -99,13 +99,13 @@ def test_what_it_has_to_beat_is_what_counting_gives():
     ]
     _, before, words = triples(others)
     assert writer.compute_bigram_loss(texts, others) == pytest.approx(-np.log(table[before, words]).mean(), abs=0.002)
-    writer.draw_data(evidence := make_evidence(rng=np.random.default_rng(0)))
+    writer.add_data(evidence := make_evidence(rng=np.random.default_rng(0)))
     assert evidence.bigram_loss == writer.compute_bigram_loss(texts, others)
 
 
 def test_the_texts_of_the_check_have_all_letters_and_all_lengths():
     texts, _ = writer.draw_texts(np.random.default_rng(0))
-    chosen = texts[writer.choose_varied_texts(texts)]
+    chosen = texts[writer.choose_varied_indices(texts)]
     assert {*chosen.ravel()} == {*texts.ravel()} and len(chosen) < 30
     assert {*(chosen > 0).sum(axis=1)} == {*(texts > 0).sum(axis=1)}
 
@@ -251,9 +251,9 @@ def learned(tmp_path_factory):
     """The `Evidence` on one that has learned from all its names, until its own names are judged."""
     (path := tmp_path_factory.mktemp("own") / "own_gpt.py").write_text(own_writers.BASE)
     evidence = blank.Evidence(writer.WriterCalls(load(path)), 0, lambda text: None)
-    writer.draw_data(evidence)
+    writer.add_data(evidence)
     blank.check_training(evidence, lambda *_: None)
-    writer.measure_held_out_loss(evidence)
+    writer.add_held_out_loss(evidence)
     evidence.prompts = writer.PROMPTS[-202:]
     return evidence
 
@@ -358,8 +358,8 @@ WRITES = [
     (writer.check_batch_sizes, "at place 11 of the texts change, `logits` changes at place 11, too",
      {"logits": changed("logits", lambda params, texts, right: right + np.eye(12)[:, -1:] * (texts[:, -1:, None] > 9)),
       }),
-    (writer.measure_held_out_loss, "", {}),
-    (writer.measure_held_out_loss, "(These are 1,000 names. Of 250 of them, the two are the same.)",
+    (writer.add_held_out_loss, "", {}),
+    (writer.add_held_out_loss, "(These are 1,000 names. Of 250 of them, the two are the same.)",
      {"loss": changed("loss", at(1000, lambda right: right + 0.1))}),
     (writer.check_writes_in_new_run, "", {}),
 ]  # fmt: skip

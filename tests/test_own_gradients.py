@@ -195,10 +195,10 @@ LOSSES = {
 def test_what_is_wrong_with_a_loss_is_said(name):
     of_loss, words = LOSSES[name]
     if not words:
-        assert derivatives.check_loss(of_loss, PARAMS, BATCHES[0], "texts") == of_loss(PARAMS, *BATCHES[0])
+        assert derivatives.compute_checked_loss(of_loss, PARAMS, BATCHES[0], "texts") == of_loss(PARAMS, *BATCHES[0])
         return
     with pytest.raises(Wrong, match=words):
-        derivatives.check_loss(of_loss, PARAMS, BATCHES[0], "texts")
+        derivatives.compute_checked_loss(of_loss, PARAMS, BATCHES[0], "texts")
 
 
 # Params, and what is said of them.

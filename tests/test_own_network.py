@@ -56,7 +56,7 @@ def test_the_answer_passes_in_time(tmp_path):
 @pytest.mark.parametrize("program", own_programs.schedule_programs(WRONG, EVERY_DAY))
 def test_a_wrong_program_is_named(program, tmp_path):
     found = verdict(program.code, tmp_path, WRONG.index(program) % 20)
-    assert (found.passed, found.words) == (False, program.name), found.text
+    assert (found.passed, found.summary) == (False, program.name), found.text
     assert len(found.text) > 20 and program.words in found.text and "{" not in found.text
 
 
@@ -119,7 +119,7 @@ def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_
 
 def test_what_smooth_labels_add_to_a_bias_is_seen_in_the_batch_of_the_check():
     """With as many images of each digit, it would add up to 0."""
-    for draw in (own.draw_data, own.draw_relabelled_data):
+    for draw in (own.add_data, own.add_relabelled_data):
         found = make_evidence()
         draw(found)
         assert [len(array) for array in found.mini_batch] == [13, 13]
@@ -170,11 +170,11 @@ def test_params_are_kept_as_they_are():
         "a": [(1, 2.5, None, True), {3: np.float32(0.1), (1, 2): "words"}],
         7: Pair(np.eye(2, dtype=np.int8), np.inf),
     }
-    found = blank.unpack_params(make_file(Pair=Pair), nests.pack(nest))
+    found = blank.unpack_params(make_file(Pair=Pair), nests.pack_into_bytes(nest))
     assert repr(found) == repr(nest) and found[7].W.dtype == np.int8 and type(found["a"][1][3]) is np.float32
     for other in ([{1, 2}], {"a": np.array([None])}, (1, [print])):
         with pytest.raises(ValueError, match=r"^params\S* is (of type \w+|an array of type object)$"):
-            nests.pack(other)
+            nests.pack_into_bytes(other)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_shapes_say_which_arrays_are_the_weights_of_two_layers(params, is_known)
     rng = np.random.default_rng(0)
     named = params.items() if isinstance(params, dict) else enumerate(params)
     values = {k: rng.normal(size=shape) for k, shape in named}
-    found = network.find_two_layers(values if isinstance(params, dict) else [*values.values()])
+    found = network.find_two_layer_params(values if isinstance(params, dict) else [*values.values()])
     assert bool(found) == is_known
     if found:
         H = len(found["b1"])
@@ -217,7 +217,7 @@ def test_the_judge_of_derivatives_knows_nothing_of_images():
         along = 2 * x.T @ (x @ params["w"]) / len(x)
         return {"w": params["c"] * params["d"][0] * along + off, "c": squares(params, x) * params["d"][0] * (1 + off)}
 
-    assert derivatives.check_loss(loss, params, (x,), "texts") > 0
+    assert derivatives.compute_checked_loss(loss, params, (x,), "texts") > 0
     found = derivatives.check_loss_gradients(loss, gradients, params, [(x[:4],), (x,)], rng, "texts")
     assert [*found] == ['["w"]', '["c"]']
     with pytest.raises(Wrong, match=r'to params\["w"\], params\["c"\]. With 4 texts'):
@@ -233,7 +233,7 @@ def test_the_judge_of_derivatives_knows_nothing_of_images():
             lambda params, x: zlib.crc32(repr(params).encode()) % 1000, gradients, params, [(x,)], rng, "texts"
         )
     with pytest.raises(Wrong, match="with the same texts twice"):
-        derivatives.check_loss(lambda params, x: loss(params, x) * len(x), params, (x,), "texts")
+        derivatives.compute_checked_loss(lambda params, x: loss(params, x) * len(x), params, (x,), "texts")
 
 
 def test_a_counterexample_is_made_small():
@@ -254,8 +254,8 @@ def test_a_counterexample_is_made_small():
 
 
 def test_numbers_are_told_apart():
-    assert derivatives.format_distinct(0.18741, 0.18742) == ["0.18741", "0.18742"]
-    assert derivatives.format_distinct(1.5, 2.0) == ["1.5", "2"]
+    assert derivatives.format_distinct_pair(0.18741, 0.18742) == ["0.18741", "0.18742"]
+    assert derivatives.format_distinct_pair(1.5, 2.0) == ["1.5", "2"]
 
 
 def test_with_few_digits_a_decay_is_seen_along_the_weights():
@@ -386,7 +386,7 @@ def learned(tmp_path_factory):
     """What is `Found` of one that has learned from 600 images, until it is asked what it reads."""
     (path := tmp_path_factory.mktemp("own") / "own_network.py").write_text(own_programs.BASE)
     found = blank.Evidence(own.ReaderCalls(load(path)), 0, lambda text: None)
-    own.draw_data(found)
+    own.add_data(found)
     found.examples = tuple(a[:600] for a in found.examples)
     found.held_out, found.held_out_labels = found.held_out[:20], found.held_out_labels[:20]
     blank.check_training(found, lambda *_: None, watched_names=("gradients", "read"))
@@ -462,7 +462,7 @@ CAUSES = [
 @np.errstate(all="ignore")  # as the marker has it
 @pytest.mark.parametrize(("words", "how"), CAUSES, ids=[words for words, _ in CAUSES])
 def test_why_it_reads_so_few_is_seen_in_its_training(words, how, learned):
-    cause = str(next(filter(None, own.iter_causes(curve_of(learned, **how)))))
+    cause = str(next(filter(None, own.iter_cause_errors(curve_of(learned, **how)))))
     assert all(part in cause.replace("\n", " ") for part in words.split(" ... ")), cause
 
 
@@ -664,7 +664,7 @@ def test_in_a_new_run_a_file_has_its_params_and_nothing_else(tmp_path):
         path.write_text(
             f"print('a line')\n\n\ndef read(params, images):\n    return 0 * ({line})[..., :9]\n", encoding="utf-8"
         )
-        found = make_evidence(own.ReaderCalls(load(path)), content=nests.pack({"w": np.ones(784)}))
+        found = make_evidence(own.ReaderCalls(load(path)), content=nests.pack_into_bytes({"w": np.ones(784)}))
         with pytest.raises(Wrong, match=words) if words else nullcontext():
             assert not blank.call_in_new_run(found, "read", np.zeros((9, 784), np.uint8)).any()
 
@@ -747,7 +747,7 @@ def test_of_few_images_that_were_tested_it_is_said_how_many():
     trace = make_trace((np.zeros((200, 784), np.uint8), np.zeros(200, int)))
     for n, words in ((0, None), (1, "with 1 image. "), (99, "with 99 images. "), (watched.FEW, None)):
         trace.was_tested = np.arange(200) < n
-        said = [*trace.list_remarks()]
+        said = [*trace.iter_remarks()]
         assert len(said) == bool(words) and all(words in remark for remark in said)
 
 

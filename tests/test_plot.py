@@ -16,7 +16,7 @@ from support import drawing
 from support.drawing import save
 from support.errors import UserError
 from support.history import History, load_history, save_history
-from support.options import run_options
+from support.options import select_options_to_save
 
 
 def history(steps, tests=True, steps_per_epoch=468):
@@ -104,7 +104,7 @@ def test_smoothing_keeps_constants_and_means():
 
 def write(path, given, *argv):
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_history(path, run_options(parse_options("np", *argv)), given)
+    save_history(path, select_options_to_save(parse_options("np", *argv)), given)
     return path
 
 
@@ -157,7 +157,7 @@ def test_runs_are_called_by_what_they_differ_in(tmp_path):
 def test_a_name_that_cannot_be_drawn_is_no_warning(tmp_path):
     """The font lacks it, it is no text, or reads like mathematics."""
     save(
-        plot.draw_comparison({"\u672c \udcff\n$x^": (run_options(parse_options("np")), history(20))}),
+        plot.draw_comparison({"\u672c \udcff\n$x^": (select_options_to_save(parse_options("np")), history(20))}),
         tmp_path / "out.png",
     )
 
@@ -165,7 +165,7 @@ def test_a_name_that_cannot_be_drawn_is_no_warning(tmp_path):
 def test_equal_steps_look_equal_however_long_the_run():
     """The smoothing is as wide for a run that stopped early, so that its curve is the start of the other's. Where they
     are on top of each other, both are seen."""
-    options, whole = run_options(parse_options("np")), history(2000, False)
+    options, whole = select_options_to_save(parse_options("np")), history(2000, False)
     start = History(whole.train_loss[:600], whole.train_accuracy[:600])
     start.steps_per_epoch = whole.steps_per_epoch
     for axes in plot.draw_comparison({"start": (options, start), "whole": (options, whole)}).axes:
@@ -211,7 +211,7 @@ def test_a_loss_that_has_grown_has_numbers_on_its_axis_and_its_last_one_is_short
 
 
 def test_of_many_kinds_of_runs_the_legend_lies_on_no_curve():
-    options, runs = run_options(parse_options("np")), {}
+    options, runs = select_options_to_save(parse_options("np")), {}
     for name, loss in (("falls", np.geomspace(3, 0.1, 300)), ("stays", np.full(300, 2.5))):
         runs[name] = (options, History(loss, np.full(300, 0.5)))
         runs[name][1].steps_per_epoch = 468

@@ -22,7 +22,7 @@ from marker import check, marking, runner
 from marker.budget import SPEND, Budget, Stopped, compile_with_budget
 from marker.equal import agree
 from marker.exercise import Exercise, apply_change
-from marker.factors import find_powers
+from marker.factors import find_sign_and_powers
 from marker.finder import FinderInput
 from marker.finders import repair, sometimes
 from marker.function import Notes
@@ -124,9 +124,9 @@ def test_no_slip_passes_whatever_is_drawn(exercise, seeds):
     assert {*passing.values()} == {len(seeds)} and exercise.answer in passing
     answer, *others = (check.parse_with_budget(exercise.fill_stub(body)) for body in {exercise.answer: None} | passing)
     for tree in others:
-        is_equal = check.ArbitraryInputs(exercise, answer, draws).is_equal
-        assert ast.unparse(tree) in check.collect_reasons(exercise) or is_equal(check.compile_tree(tree)), ast.unparse(
-            tree
+        is_equal = check.ArbitraryInputs(exercise, answer, draws).find_equality_reason
+        assert ast.unparse(tree) in check.collect_reasons_by_code(exercise) or is_equal(check.compile_tree(tree)), (
+            ast.unparse(tree)
         )
 
 
@@ -159,9 +159,9 @@ def test_how_near_two_arrays_are_is_a_share_of_the_largest_entry():
 
 @pytest.mark.parametrize("exercise", WRITTEN, ids=[exercise.name for exercise in WRITTEN])
 def test_what_there_are_so_many_of_is_what_the_text_says(exercise):
-    text, counts = ast.get_docstring(exercise.tree), exercise.all_counts
+    text, counts = ast.get_docstring(exercise.tree), exercise.units_by_size
     for letter, what in counts.items():
-        others = {other for one in WRITTEN for other in one.all_counts.values()} - {what}
+        others = {other for one in WRITTEN for other in one.units_by_size.values()} - {what}
         for other in others if letter not in exercise.takes else ():
             assert not re.search(rf"\b{letter} {other}\b", text)
     assert counts["B"][:-1] in text or not re.search("images?|texts?", text)
@@ -238,8 +238,8 @@ def test_a_known_mistake_gives_the_numbers_of_its_own_lines():
         alike = [mistake for mistake in exercise.known_mistakes if names.count(mistake.name) > 1]
         for g in exercise.draw(0)[:1] if alike and not exercise.needs_torch else ():
             for mistake in alike:
-                own_values = exercise.wrong_values(mistake.code, g, Budget(10**6))
-                values = exercise.values(mistake, g)
+                own_values = exercise.compute_wrong_values(mistake.code, g, Budget(10**6))
+                values = exercise.compute_mistake_values(mistake, g)
                 assert values.keys() == own_values.keys()
                 assert all(agree(values[name], own_values[name]) for name in values), mistake.name
 
@@ -392,12 +392,12 @@ def test_what_a_signal_has_ended_is_said_with_its_name(monkeypatch):
             runner.subprocess, "run", lambda *_, status=status, **__: SimpleNamespace(returncode=status)
         )
         with pytest.raises(UserError, match=words):
-            runner.run_program(["python"], "dz1.py")
+            runner.run_for_exit_status(["python"], "dz1.py")
     for status, said in ((-2, 130), (3, 3)):  # Ctrl-C, and a program that says itself how it has ended
         monkeypatch.setattr(
             runner.subprocess, "run", lambda *_, status=status, **__: SimpleNamespace(returncode=status)
         )
-        assert runner.run_program(["python"], "dz1.py") == said
+        assert runner.run_for_exit_status(["python"], "dz1.py") == said
 
 
 @pytest.mark.slow
@@ -412,7 +412,7 @@ def test_an_edit_that_keeps_more_and_more_is_stopped(tmp_path):
 def test_edits_of_lists_and_loops_without_an_end_take_neither_memory_nor_time(tmp_path):
     """A list that is appended to itself, in two places at once, would have 2**64 entries for NumPy."""
     exercise, before = BY_NAME["merge_tokens"], peak()
-    for *_, body in exercise.pairs[::40]:
+    for *_, body in exercise.mistake_pairs[::40]:
         began = time.process_time()
         runner.make_report(exercise, write(tmp_path, exercise.name, body), 5)
         assert time.process_time() - began < exercise.kind.seconds / 2
@@ -436,7 +436,7 @@ def test_what_is_right_or_has_a_name_costs_no_search(tmp_path, monkeypatch):
     for body, mark in ((RIGHT["dz1"], "passed"), ("dz1 = 1 * da1", "the mask forgotten"), (None, "not written")):
         path = tmp_path / "dz1.py"
         path.write_text(BY_NAME["dz1"].stub if body is None else filled("dz1", body), encoding="utf-8")
-        assert marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 0)).words == mark
+        assert marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 0)).summary == mark
 
 
 TWO_FUNCTIONS = """def product(a, b):
@@ -462,7 +462,7 @@ def test_two_mistakes_may_be_in_two_functions_and_none_is_said_that_is_not_known
     path = write(tmp_path, name, body)
     path.write_text(path.read_text(encoding="utf-8").replace("def da1(", TWO_FUNCTIONS), encoding="utf-8")
     found = marking.read_verdict(BY_NAME[name], runner.make_report(BY_NAME[name], path, 5))
-    assert found.words == mark and words in found.text, found.text
+    assert found.summary == mark and words in found.text, found.text
 
 
 @pytest.mark.slow
@@ -471,7 +471,7 @@ def test_two_known_mistakes_are_named_whatever_place_was_found(tmp_path, monkeyp
     place = {"kind": "a factor", "lines": [19], "part": "", "results": ["dlogits"], "each": False}
     path = write(tmp_path, "dlogits", body)
     for found in (None, place | {"left": "onehot added"}, place | {"nearer": True}, place | {"alone": True}):
-        monkeypatch.setattr(repair, "find_place", lambda wrongs, found=found: found)
+        monkeypatch.setattr(repair, "find_mistake_place", lambda wrongs, found=found: found)
         assert (
             marking.read_verdict(exercise, runner.make_report(exercise, path, 5)).name == "a factor 2, and onehot added"
         )
@@ -521,7 +521,7 @@ def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, w
     sizes = vars(drawn(name, seed)[0])  # of the first batch
     path.write_text(re.sub(r"\{(\w)\}", lambda m: str(sizes[m[1]]), text), encoding="utf-8")
     found = marking.read_verdict(BY_NAME[name], sent(runner.make_report(BY_NAME[name], path, seed)))
-    assert found.words == mark, found.text
+    assert found.summary == mark, found.text
     assert "Traceback" not in found.text
     for word in words if seed == 5 else ():
         assert (word.removeprefix("~") in found.text) != word.startswith("~"), found.text
@@ -530,8 +530,11 @@ def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, w
 def test_a_size_that_is_the_same_in_all_draws_is_named_in_no_factor():
     """It cannot be told from a constant."""
     sizes = {"B": [3, 4], "h": [2, 2]}
-    assert find_powers([3, 4], sizes) == (1, {"B": 1}) and find_powers([-1 / 3, -1 / 4], sizes) == (-1, {"B": -1})
-    assert find_powers([2, 2], sizes) is None and find_powers([6, 8], sizes) is None
+    assert find_sign_and_powers([3, 4], sizes) == (1, {"B": 1}) and find_sign_and_powers([-1 / 3, -1 / 4], sizes) == (
+        -1,
+        {"B": -1},
+    )
+    assert find_sign_and_powers([2, 2], sizes) is None and find_sign_and_powers([6, 8], sizes) is None
 
 
 def test_a_file_that_is_asked_leaves_no_pipe_open(tmp_path):

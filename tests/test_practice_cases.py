@@ -9,7 +9,7 @@ import pytest
 
 from conftest import first_of_each, rows, schedule
 from exercises import case, digits, symptoms
-from exercises.case import SUSPECTS, Notes, get_last_numbers, load_recorded
+from exercises.case import SUSPECTS, Notes, get_last_numbers, load_recorded_lines
 from exercises.catalogue import CASES as ALL_CASES
 from marker import check, marking, runner
 from marker.catalogue import Catalogue
@@ -149,7 +149,7 @@ def test_a_case_says_nothing_of_its_cause_and_has_its_symptoms_on_record(name):
 
 @some_cases
 def test_check_finds_nothing_in_a_case(name, here):
-    assert [*check.find_problems(CASES[name], 3)] == []
+    assert [*check.iter_problems(CASES[name], 3)] == []
 
 
 # What is wrong with a case, and what `python practice.py check` says of it. (Where it trains, with a few images.)
@@ -176,7 +176,7 @@ def test_check_finds_what_is_wrong_with_a_case(what, edit, said, here, quarter):
         exercise.kind = replace(exercise.kind, **{what: float(edit) if what == "least" else lambda *_: True})
     else:
         setattr(exercise, what, apply_change(getattr(exercise, what), edit, ""))
-    assert any(said in text for text in check.find_problems(exercise, 3)), [*check.find_problems(exercise, 3)]
+    assert any(said in text for text in check.iter_problems(exercise, 3)), [*check.iter_problems(exercise, 3)]
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def quarter(monkeypatch):
 
 @every_case
 def test_a_case_passes_only_if_it_is_fixed_and_named(name):
-    case, number = CASES[name], get_last_numbers(load_recorded(name))["healthy"]
+    case, number = CASES[name], get_last_numbers(load_recorded_lines(name))["healthy"]
     notes = {"diagnosis": case.kind.diagnosis, "is_fixed": True, "is_changed": True, "number": number}
     passed = judge(case, notes)
     assert passed.passed and case.evidence in passed.text, passed.text
@@ -204,7 +204,7 @@ def test_a_case_passes_only_if_it_is_fixed_and_named(name):
         "not fixed": {"is_fixed": False},
     }
     for mark, changed in (changes | {"fixed, but does not learn": {"number": 0.5}}).items():
-        assert judge(case, notes | changed).words == mark
+        assert judge(case, notes | changed).summary == mark
     other = next(word for word in SUSPECTS if word not in case.against and word != case.kind.diagnosis)
     for fixed, asked in ((True, "Was that so?"), (False, "Is that so here? The cause is still in the program.")):
         text = judge(case, notes | {"diagnosis": other, "is_fixed": fixed}).text
@@ -235,7 +235,7 @@ FIRST = [*first_of_each(UNSOUND, lambda row: row.values[0]), *first_of_each(UNSO
 def test_an_unsound_fix_never_passes(name, mark, edits, tmp_path, quarter):
     """And what is said to the right suspect is what would be said to a wrong one, with the numbers as they are now."""
     found = judged(f"case_{name}", edits, tmp_path)
-    assert found.words == mark, found.text
+    assert found.summary == mark, found.text
     if mark == "not fixed":
         assert f"You say: {SUSPECTS[CASES[f'case_{name}'].case.diagnosis][0]}" in found.text
         assert "Right" not in found.text
@@ -254,7 +254,7 @@ def test_what_is_said_against_a_wrong_suspect_is_so():
     module = load(CASES["case_nan"].file)
     module.LR = 0.01
     assert module.train() == pytest.approx(stays, abs=0.01)
-    assert get_last_numbers(load_recorded("case_nan"))["healthy"] == pytest.approx(possible, abs=0.01)
+    assert get_last_numbers(load_recorded_lines("case_nan"))["healthy"] == pytest.approx(possible, abs=0.01)
     module = load(CASES["case_batch_size"].file)
     is_healthy = CASES["case_batch_size"].case.is_healthy
     for module.BATCH, module.LR, learns in ((100, 0.001, True), (10, 0.01, True), (1000, 0.001, False)):
@@ -284,13 +284,16 @@ WRONG, RIGHT = "2.4, test accuracy 0.2", "2.0, test accuracy 0.9"
     ]:  # fmt: skip
         monkeypatch.setattr(module, name, value)
     catalogue = Catalogue(tmp_path / "exercises")
-    assert catalogue.read(file) is None
+    assert catalogue.read_or_leave_out(file) is None
     assert catalogue.broken[0].endswith("its symptoms are not recorded: `python -m exercises.symptoms case_new`")
 
     symptoms.main(["case_new"])
     assert capsys.readouterr().out == "case_new\n" and (tmp_path / "case_new.png").exists()
     assert json.loads(kept.read_text(encoding="utf-8")).keys() == {"case_old", "case_new"}
-    assert get_last_numbers(load_recorded(catalogue.read(file).name)) == {"as it is": 0.2, "healthy": 0.9}
+    assert get_last_numbers(load_recorded_lines(catalogue.read_or_leave_out(file).name)) == {
+        "as it is": 0.2,
+        "healthy": 0.9,
+    }
     with pytest.raises(UserError, match="there is no case case_gone"):
         symptoms.main(["case_gone"])
     for edit, said in [

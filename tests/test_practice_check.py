@@ -14,7 +14,7 @@ from exercises.catalogue import BY_NAME, EXERCISES
 from marker import check, complaints
 from marker.catalogue import Catalogue
 from marker.exercise import Exercise, apply_change
-from marker.statement import parse_statement
+from marker.statement import parse_blocks
 from practice_answers import in_the_older_form, marked_here
 from support.errors import UserError
 
@@ -223,7 +223,7 @@ def test_the_examples_of_contributing_are_exercises(tmp_path):
     catalogue = Catalogue(tmp_path)
     assert [one.name for one in catalogue.exercises] == ["accuracy", "softplus"] and not catalogue.broken
     for exercise in catalogue.exercises:
-        assert [*check.find_problems(exercise)] == [], exercise.name
+        assert [*check.iter_problems(exercise)] == [], exercise.name
 
 
 @pytest.mark.parametrize("name", ["answer", "in_numpy"])
@@ -382,7 +382,7 @@ def test_an_edit_with_a_reason_is_harmless(tmp_path):
     assert found
     rows = "\n".join(f"{s.before} -> {s.after} | no entry is that large" for s in found)
     path.write_text(path.read_text(encoding="utf-8") + f'\nHARMLESS = """\n{rows}\n"""\n')
-    assert [*check.find_problems(Catalogue(tmp_path).read_exercise("mean_of_row"))] == []
+    assert [*check.iter_problems(Catalogue(tmp_path).read_exercise("mean_of_row"))] == []
 
 
 def test_this_projects_own_are_checked_by_their_path(capsys):
@@ -413,7 +413,7 @@ def test_of_another_kind_the_stub_and_the_answer_are_marked(old, new, said, tmp_
 
 @pytest.mark.parametrize("exercise", schedule(WRITTEN, in_turn=8), ids=NAMES)
 def test_no_single_edit_of_an_answer_passes_in_all_draws(exercise):
-    assert [*check.find_problems(exercise)] == []
+    assert [*check.iter_problems(exercise)] == []
 
 
 # What people have written that passed: the inputs said nothing of it.
@@ -456,7 +456,7 @@ Find dz, of `z`.
     1  2  3  4  5
     6  7  8  9  0
 """
-    blocks = parse_statement(text, ["z", "da"])
+    blocks = parse_blocks(text, ["z", "da"])
     assert [block.kind for block in blocks] == ["prose", "terms", "formulas", "sentences", "drawing", "table"]
     assert blocks[0].content == "Find dz, of `z`."
     assert blocks[1].content[0] == ["z (B, H)", "what went in"] and blocks[1].describes == ("z", "da")

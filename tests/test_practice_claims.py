@@ -370,7 +370,7 @@ PLACED_IN = schedule(rows(PLACED), every_day=[row for row in rows(PLACED) if row
 def test_where_an_ordinary_slip_is_found(name, body, mark, words, tmp_path):
     body = apply_change(RIGHT[name], body, "") if " ->" in body else body
     found = marked(name, body, tmp_path)
-    assert found.words == mark and words in found.text, found.text
+    assert found.summary == mark and words in found.text, found.text
 
 
 def confirmed(name, body, folder, monkeypatch, seed):
@@ -439,7 +439,7 @@ def wrong_answers(exercise):
         if name == exercise.name and body and mark != "passed" and "{" not in body and not mark.startswith("error"):
             yield body
     yield from (exercise.change_formula(mistake.change) for mistake in exercise.known_mistakes)
-    yield from (code for *_, code in exercise.pairs[::40])
+    yield from (code for *_, code in exercise.mistake_pairs[::40])
 
 
 WRITTEN = [exercise.name for exercise in EXERCISES if exercise.inputs and not exercise.needs_torch]

@@ -76,7 +76,7 @@ def number(name):
 # Whoever has solved logits and loss has these left, in this order: with an exercise of somebody's own, they are others.
 OPEN = [exercise.name for exercise in EXERCISES if exercise.name not in ("logits", "loss")]
 SECOND = EXERCISES[1].name
-AFTER_TANH = OURS.find_part(BY_NAME["tanh"])[1][1].name
+AFTER_TANH = OURS.find_part_name_and_exercises(BY_NAME["tanh"])[1][1].name
 
 # What learners do, and what is then said (not what stands behind a ~): the words that they type; an exercise, and what
 # they write into its file before it is marked; or how many days they wait before they type nothing.
@@ -345,7 +345,7 @@ def test_a_seed_repeats_a_run(learner):
 def test_practice_starts_without_what_is_large_or_may_be_missing():
     code = "import practice, sys; print({'matplotlib', 'torch', 'exercises.symptoms'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True) == "set()\n"
-    error = complaints.explain(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
+    error = complaints.make_error_report(ModuleNotFoundError("No module named 'torch'", name="torch"), "x.py")
     assert "pip install -r requirements.txt" in error["text"]
 
 
@@ -389,7 +389,7 @@ def test_the_list_has_columns(learner):
 
 
 def test_with_the_last_exercise_of_a_part_the_part_is_done(learner):
-    work, (*others, last) = Work(learner.folder, OURS), OURS.parts["Detective work on a tape: ours, and PyTorch's"]
+    work, (*others, last) = Work(learner.folder, OURS), OURS.by_part["Detective work on a tape: ours, and PyTorch's"]
     for exercise in (*others, last):
         said = work.record_verdict(exercise, Verdict(True, "passed", ""), digest(work.path(exercise)))
         assert ("is done." in said[0]) == (exercise is last)
@@ -525,7 +525,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
     assert path.read_text(encoding="utf-8") == network.make_program([])  # the learner wrote the same as the project
     assert (learner.folder / "my_network.1.py").read_text(encoding="utf-8") == "mine"
     with monkeypatch.context() as again:
-        again.setattr(runner, "run_program", lambda *_, **__: 1)
+        again.setattr(runner, "run_for_exit_status", lambda *_, **__: 1)
         assert "kept" not in learner("train").stdout  # nothing has changed
     _, _, checkpoint = loading.checkpoint.load_network(path.with_suffix(".npz"))
     assert checkpoint.history.step == 100 and round(checkpoint.history.test_accuracy[-1], 3) == 0.912
@@ -546,7 +546,7 @@ def test_train_writes_a_program_of_ones_own_lines_and_runs_it(learner, monkeypat
 
 def test_a_network_of_ones_own_lines_that_was_changed_is_kept(learner, monkeypatch):
     monkeypatch.setattr(practice, "list_missing", lambda work: [])
-    monkeypatch.setattr(runner, "run_program", lambda *_, **__: 1)
+    monkeypatch.setattr(runner, "run_for_exit_status", lambda *_, **__: 1)
     path = write(learner.folder, "dz1").with_name("my_network.py")
     path.write_text("mine")
     for kept in ("my_network.1.py", ""):  # and if nothing has changed, nothing
@@ -795,7 +795,7 @@ def test_a_tar_file_is_looked_through_up_to_a_limit(tmp_path, monkeypatch):
             file.write(hole.tobuf())
             file.seek(-(-size // 512) * 512, os.SEEK_CUR)
             file.write(work.tobuf() + DONE.encode() + bytes(2048))
-        assert archives.unpack(OURS.by_name, path, tmp_path / str(size)).get(path.name) == said
+        assert archives.unpack_archive(OURS.by_name, path, tmp_path / str(size)).get(path.name) == said
         assert (tmp_path / str(size) / "0" / "dz1.py").exists() == (said is None)
 
 
@@ -803,7 +803,7 @@ def test_of_a_tar_file_with_many_members_it_is_said_that_it_has_too_many(tmp_pat
     monkeypatch.setattr(archives, "MOST_MEMBERS", 1)
     for n, said in ((10, {}), (11, {"n.tar.gz": "it has too many files to look through"})):
         hand_in(path := tmp_path / str(n) / "n.tar.gz", {f"{i}.txt": "" for i in range(n)})
-        assert archives.unpack(OURS.by_name, path, tmp_path) == said
+        assert archives.unpack_archive(OURS.by_name, path, tmp_path) == said
 
 
 def hand_in(path, content):
@@ -981,7 +981,7 @@ def test_a_broken_exercise_stops_no_other(another_project, program):
 def test_ctrl_c_while_the_exercises_are_read_is_no_broken_exercise(monkeypatch):
     monkeypatch.setattr(catalogue, "Exercise", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        OURS.read(ROOT / "exercises" / "chapter1" / "dz1.py")
+        OURS.read_or_leave_out(ROOT / "exercises" / "chapter1" / "dz1.py")
 
 
 def test_what_a_learners_exception_says_or_cannot_say(tmp_path, capsys):
@@ -1054,7 +1054,9 @@ def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(lear
         return Verdict(*found[path.read_text(encoding="utf-8")], "Well.")
 
     monkeypatch.setattr(marking, "mark", mark)
-    monkeypatch.setattr(classroom, "unpack_in_process", archives.unpack)  # without a process, which takes a moment
+    monkeypatch.setattr(
+        classroom, "unpack_in_process", archives.unpack_archive
+    )  # without a process, which takes a moment
     done, drafted, dots = found
     for name, files in {
         "dora.zip": {f"{'z' * 250}_dz1.py": done, "__MACOSX/loss.py": done},
@@ -1098,7 +1100,9 @@ def test_of_a_class_only_what_was_handed_in_counts_and_nothing_is_a_formula(lear
 def test_of_several_versions_the_note_says_which_was_marked(files, note, is_zip, tmp_path, monkeypatch, capsys):
     """A right file among wrong ones is not passed without a word."""
     monkeypatch.setattr(marking, "mark", lambda *_, **__: Verdict(True, "passed", ""))
-    monkeypatch.setattr(classroom, "unpack_in_process", archives.unpack)  # without a process, which takes a moment
+    monkeypatch.setattr(
+        classroom, "unpack_in_process", archives.unpack_archive
+    )  # without a process, which takes a moment
     person = "ada.zip" if is_zip else "ada"
     hand_in(tmp_path / person, files)
     classroom.mark_all(OURS, str(tmp_path), only="dz1")
@@ -1112,7 +1116,7 @@ def test_a_table_gets_words_and_counts_by_fields():
     notes = [program.Notes(mark != "passed", mark) for mark in marks]
     found = [program.judge(None, 0, Outcome(notes=one)) for one in notes]
     wrong = False, "error: Exception"
-    assert [(one.passed, one.words) for one in found] == [
+    assert [(one.passed, one.summary) for one in found] == [
         (True, "passed, with imports"), wrong, (False, "no function"), wrong
     ]  # fmt: skip
     cells = classroom.Cell("passed over", tried=True, wrong=True), classroom.Cell("bestanden", tried=True, passed=True)
@@ -1125,7 +1129,7 @@ def test_a_table_gets_words_and_counts_by_fields():
 def test_a_network_that_was_trained_after_its_file_was_saved_reads_and_is_not_trained_again(learner, monkeypatch):
     path, ran = write(learner.folder, "own_network"), []
     monkeypatch.setattr(practice, "run_file", lambda work, exercise, *words: ran.append(words) or 0)
-    monkeypatch.setattr("support.ink.read_digit", lambda picture: None)
+    monkeypatch.setattr("support.ink.read_picture_and_digit", lambda picture: None)
     photo = str(ROOT / "png" / "photo.jpg")
     learner("read", photo)
     assert ran == [(), (photo,)]

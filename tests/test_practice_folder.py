@@ -68,14 +68,14 @@ def test_its_files_have_nothing_to_look_at(monkeypatch):
     marked_here(monkeypatch)
     assert len(SUBJECT.exercises) == 4 and not SUBJECT.broken
     for exercise in SUBJECT.exercises:
-        assert [*check.find_problems(exercise, draws=5)] == [], exercise.name
+        assert [*check.iter_problems(exercise, n_draws=5)] == [], exercise.name
 
 
 @pytest.mark.parametrize(("name", "body", "mark", "words"), [(*row.values, "")[:4] for row in rows(WRITTEN)])
 def test_what_somebody_writes_gets_its_mark(name, body, mark, words, tmp_path):
     exercise = SUBJECT.by_name[name]
     found = marking.read_verdict(exercise, runner.make_report(exercise, written(name, body, tmp_path), 3))
-    assert found.words == mark and words in found.text, found.text
+    assert found.summary == mark and words in found.text, found.text
     assert "images" not in found.text.replace(PLACES["a factor: of a size"], "")
 
 
@@ -101,7 +101,7 @@ def test_a_folder_in_the_older_form_marks_as_the_newer_one(older, tmp_path):
         path = written(name, body, tmp_path)
         exercise, newer = older.by_name[name], SUBJECT.by_name[name]
         found = marking.read_verdict(exercise, runner.make_report(exercise, path, 3))
-        assert found.words == mark and found == marking.read_verdict(newer, runner.make_report(newer, path, 3))
+        assert found.summary == mark and found == marking.read_verdict(newer, runner.make_report(newer, path, 3))
 
 
 OLD_FINDER = """
@@ -136,7 +136,7 @@ def test_earlier_names_of_methods_go_on_working():
     exercise = SUBJECT.by_name["weighted_mean"]
     assert exercise.draw(3) is exercise.draw_trials(3)
     assert exercise.fresh(3) is exercise.draw_fresh_trials(3)
-    assert exercise.values(exercise.known_mistakes[0], exercise.draw(3)[0])
+    assert exercise.compute_mistake_values(exercise.known_mistakes[0], exercise.draw(3)[0])
     assert exercise.filled("mean = x") == exercise.fill_stub("mean = x")
     assert OlderKind().make_right_file(exercise) == "a right file"
     assert OlderKind().format_title("mean", False) == "The mean"
@@ -157,7 +157,7 @@ def test_a_finder_in_two_parts_is_asked_as_before(tmp_path):
         found = marking.read_verdict(
             exercise, runner.make_report(exercise, written("weighted_mean", body, tmp_path), 3)
         )
-        assert found.words == mark, found.text
+        assert found.summary == mark, found.text
 
 
 def test_a_stub_of_an_earlier_wording_counts_as_not_written(tmp_path):

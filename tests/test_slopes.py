@@ -82,7 +82,7 @@ def judged(edits, sizes=(4, 6)):
     batches = [(rng.normal(size=(n, 3)), rng.normal(size=n)) for n in sizes]
     params, terms = program["first_weights"](rng), {"letters": lambda x, y: len(x), "texts": lambda x, y: len(x) // 2}
     try:
-        derivatives.check_loss(program["loss"], params, batches[1], "texts")
+        derivatives.compute_checked_loss(program["loss"], params, batches[1], "texts")
         asks = {1.5: "Was it 1.5 by mistake?"}
         how = {"examples": "texts", "terms": terms, "asks": asks}
         derivatives.check_loss_gradients(program["loss"], program["gradients"], params, batches, rng, **how)

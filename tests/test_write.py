@@ -36,7 +36,7 @@ def hardly_trained(small, tmp_path_factory):
     play.write_text(SAYING * 100)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "load", lambda source, held: small if source.noun == "images" else load(source, held))
-        patch.setattr(plot, "draw_learning_curves", lambda run: None)
+        patch.setattr(plot, "save_learning_curves", lambda run: None)
         names, text = "--dataset names --hold-out 4000", f"--dataset {play} --batch-size 5 --context-length 10"
         for kind, words in {"digits": "", "names": names, "text": text}.items():
             main_np.main([*f"{SMALLEST} {words}".split(), "--out", str(folder / kind)])

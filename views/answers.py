@@ -6,7 +6,7 @@ import textwrap
 import numpy as np
 
 from support.drawing import new_figure, plot_style
-from support.rounding import probability
+from support.rounding import format_probability
 from views.parts import (
     SIGNED,
     draw_bars,
@@ -42,7 +42,7 @@ def draw_prediction(input_picture, p, answer, class_names=range(10)):
         # The first half is the title.
         write_text(answer_axes, textwrap.fill(input_picture.problem.rpartition(": ")[2], 30))
     else:
-        draw_bars(answer_axes, p, "what it says", "probabilities", probability, class_names=class_names)
+        draw_bars(answer_axes, p, "what it says", "probabilities", format_probability, class_names=class_names)
     return figure
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
 
 from support.drawing import GRID, INK, MONO, TEST, TRAIN, annotate_beside
-from support.rounding import probability
+from support.rounding import format_probability
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # below 0, 0, above 0
 POSITIVE = LinearSegmentedColormap.from_list("positive", ["white", TRAIN])  # from 0
@@ -45,7 +45,7 @@ def show_answer(axes_pair, steps, formula, y):
     name = str(steps["classes"][steps["p"].argmax()])
     line_break = "\n" if len(name) > 9 else ""
     title = f"probabilities: read as {line_break}{name}"
-    draw_bars(axes_pair[1], steps["p"], title, loss, probability, y, steps["classes"])
+    draw_bars(axes_pair[1], steps["p"], title, loss, format_probability, y, steps["classes"])
 
 
 def show_dlogits(axes, steps, y):

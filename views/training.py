@@ -11,16 +11,16 @@ import main_np
 from layers_np import flatten_layers
 from loading.checkpoint import add_weights, find_newest, load_network
 from loading.network import group_arrays, make_network
-from loading.options import parse_options, read_options
+from loading.options import parse_options, read_options_and_checkpoint
 from support import drawing
 from support.checkpoint import warn_if_apart
-from support.files import check_output, open_folder
+from support.files import check_output, create_output_folder
 from support.history import BELOW_ZERO
 from support.options import Parser, integer, with_changes
 from support.schedule import describe_repeats, learning_rate, make_plan
 from support.slopes import Slopes, true_loss
 from views import answers, training_picture, training_table
-from views.training_table import root_mean_square, spread
+from views.training_table import root_mean_square, standard_deviation
 
 FIRST = 20  # steps of a run that is only beginning
 SHOWN = 8  # examples to draw
@@ -63,11 +63,11 @@ def look_at_training(argv):
         name = f"{options.name}_first"
         diagnosis = examine_first_steps(options, arguments.training or FIRST)
     else:
-        options, checkpoint = read_options("np", arguments.weights or find_newest(None))
+        options, checkpoint = read_options_and_checkpoint("np", arguments.weights or find_newest(None))
         warn_if_apart(checkpoint.path)
         name = Path(checkpoint.path).stem.removeprefix("checkpoint_")
         diagnosis = examine_last_step(options, checkpoint)
-    folder = open_folder(arguments.out)
+    folder = create_output_folder(arguments.out)
     is_first = bool(run_options or arguments.training)
     file = folder / f"training_{name}.png"
     check_output("--out", file, ".png", arguments.weights)
@@ -83,7 +83,7 @@ def look_at_training(argv):
     if not is_first and not options.network.writes:
         worst_file = folder / f"worst_{name}.png"
         check_output("--out", worst_file, ".png", arguments.weights)
-        images, *columns = find_worst(options, checkpoint)
+        images, *columns = find_worst_examples(options, checkpoint)
         description = f"the {len(images)} training examples that it misreads most confidently"
         drawing.save(answers.draw_mistakes(images, *columns, f"{title}: {description}"), worst_file)
         print(f"see {worst_file}: {description}, each with its label, the answer and its probability")
@@ -132,7 +132,7 @@ def examine_first_steps(options, n_steps):
     losses = step.losses
     plan = make_plan(options, dataset.n_train)
     uniform_loss = np.log(diagnosis["classes"])
-    marks = find_unusual_draws(dataset, options, len(losses), plan)
+    marks = list_unusual_draws(dataset, options, len(losses), plan)
     if not GUESS[0] < losses[0] / uniform_loss < GUESS[1]:
         comparison = f"where equal scores give log {diagnosis['classes']} = {uniform_loss:.3f}"
         marks.append(("loss", f"The first loss is {losses[0]:.4g}, {comparison}", ""))
@@ -146,7 +146,7 @@ def examine_first_steps(options, n_steps):
     return diagnosis | {"marks": marks + diagnosis["marks"]}
 
 
-def find_unusual_draws(dataset, options, steps, plan):
+def list_unusual_draws(dataset, options, steps, plan):
     """Return a mark if the batches of so many steps repeat examples within an epoch, or if test images are to be
     learned.
     """
@@ -167,7 +167,7 @@ def examine_last_step(options, checkpoint):
     diagnosis = examine_step(step)
     if step.changes:
         plan = make_plan(options, dataset.n_train)
-        diagnosis["marks"] += find_unusual_draws(dataset, options, checkpoint.history.step, plan)
+        diagnosis["marks"] += list_unusual_draws(dataset, options, checkpoint.history.step, plan)
     return diagnosis
 
 
@@ -179,7 +179,7 @@ def take_last_step(options, checkpoint, dataset):
     another order: then it is the first 128 examples, and no step.
     """
     n_steps = checkpoint.history.step
-    losses = [*checkpoint.history.numbers()["train_loss"]]
+    losses = [*checkpoint.history.numbers_by_name()["train_loss"]]
     if not all(checkpoint.groups.get(name) for name in options.rule.state_names):
         model, _, _ = load_network(checkpoint.path, writes=None)
         batch = dataset.train(slice(FEW))
@@ -199,7 +199,7 @@ def take_last_step(options, checkpoint, dataset):
     return Step(model, options, batch, changes, lr / options.run.lr, losses, description, number)
 
 
-def find_worst(options, checkpoint):
+def find_worst_examples(options, checkpoint):
     """Return images (n, 28, 28), labels, answers and probabilities of the answers: first the most confident mistakes.
 
     Behind the misread examples come those that are read right with the least confidence. The highest losses would
@@ -261,9 +261,9 @@ def compute_passes(model, options, batch):
     attributes_before = dict(vars(model))
     model.training = True
     for name, layer in layers.items():
-        layer.forward = record_output(outputs, name, layer.forward)
+        layer.forward = make_output_recorder(outputs, name, layer.forward)
     if not layers:
-        model.forward = record_attributes(model, model.forward, outputs, attributes_before)
+        model.forward = make_attribute_recorder(model, model.forward, outputs, attributes_before)
     try:
         loss, _ = main_np.train_step(model, recorder, x, y, options.run.lr)
     finally:
@@ -280,7 +280,7 @@ def make_table(step):
     )
 
 
-def record_attributes(model, forward, outputs, attributes_before):
+def make_attribute_recorder(model, forward, outputs, attributes_before):
     """Return the same function, which records the arrays that it leaves of each example, and the logits."""
 
     def forward_and_record(x):
@@ -297,7 +297,7 @@ def record_attributes(model, forward, outputs, attributes_before):
     return forward_and_record
 
 
-def record_output(outputs, name, forward):
+def make_output_recorder(outputs, name, forward):
     """Return the same function, whose result is recorded."""
 
     def forward_and_record(x):
@@ -328,23 +328,25 @@ def examine_step(step):
     layers = {}
     arrays = {}
     marks = []
-    if x.dtype.kind == "f" and not INPUT[0] < spread(x) < INPUT[1]:
-        marks.append(("x", "An unusual spread of what goes in", f"{spread(x):.2g}, around {x.mean():.2g}"))
-    elif x.dtype.kind == "f" and abs(x.mean()) > 2 * spread(x):
-        marks.append(("x", "An unusual mean of what goes in", f"{x.mean():.2g}, with a spread of {spread(x):.2g}"))
+    if x.dtype.kind == "f" and not INPUT[0] < standard_deviation(x) < INPUT[1]:
+        marks.append(("x", "An unusual spread of what goes in", f"{standard_deviation(x):.2g}, around {x.mean():.2g}"))
+    elif x.dtype.kind == "f" and abs(x.mean()) > 2 * standard_deviation(x):
+        marks.append(
+            ("x", "An unusual mean of what goes in", f"{x.mean():.2g}, with a spread of {standard_deviation(x):.2g}")
+        )
     paths = getattr(model, "layers", {})
     has_weights = False  # whether an output is computed by weights. What goes in may well be 0
     for name, a in outputs.items():
         layers_inside = flatten_layers({name: paths[name]}).values() if paths else []
         has_weights |= not paths or any(getattr(layer, "params", {}) for layer in layers_inside)
-        layers[name] = {"spread": spread(a), "zeros": float((a == 0).mean())}
-        marks += [(name, *mark) for mark in find_unusual_output(a) if has_weights]
+        layers[name] = {"spread": standard_deviation(a), "zeros": float((a == 0).mean())}
+        marks += [(name, *mark) for mark in iter_output_messages(a) if has_weights]
     for name, p in model.params.items():
         # An update of a bias has no unit: a bias begins at 0.
         relative = root_mean_square(changes[name]) / root_mean_square(p) if changes and p.ndim > 1 and p.any() else None
         arrays[name] = {"gradient": root_mean_square(gradients[name]), "step": relative, "is_vector": p.ndim == 1}
-        marks += [(name, *mark) for mark in find_unusual_array(root_mean_square(gradients[name]), relative, step.rate)]
-    marks += find_contradictions(model, options, step.batch)
+        marks += [(name, *mark) for mark in iter_array_messages(root_mean_square(gradients[name]), relative, step.rate)]
+    marks += iter_contradiction_marks(model, options, step.batch)
     table = training_table.make_rows(passes, model.params, changes)
     ranges, no_ranges = training_table.find_ranges(options, step.number, table)
     marks += training_table.find_outliers(table, ranges)
@@ -356,7 +358,7 @@ def examine_step(step):
     }  # fmt: skip
 
 
-def find_contradictions(model, options, batch):
+def iter_contradiction_marks(model, options, batch):
     """Yield marks if the loss is not what it is called, or the gradients are not its own: in float64, of a few
     examples.
     """
@@ -373,7 +375,7 @@ def find_contradictions(model, options, batch):
         yield "loss", f"The gradients are not those of the loss ({advice})", ""
 
 
-def find_unusual_output(output):
+def iter_output_messages(output):
     """Yield (message, number in words) for what is out of the ordinary in a layer's output (B, ..., units)."""
     dead = (output.reshape(-1, output.shape[-1]) == 0).all(axis=0).mean()
     if not np.isfinite(output).all():
@@ -384,20 +386,20 @@ def find_unusual_output(output):
         yield "The same for all images of the batch", ""
     elif output.shape[-1] > 1 and np.abs(output - output[..., :1]).max() < ALIKE * np.abs(output).max():
         yield "The same in all units (are their first weights alike?)", ""
-    elif not SPREAD[0] < spread(output) < SPREAD[1]:
-        yield "An unusual spread", f"{spread(output):.2g}"
+    elif not SPREAD[0] < standard_deviation(output) < SPREAD[1]:
+        yield "An unusual spread", f"{standard_deviation(output):.2g}"
 
 
-def find_unusual_array(gradient, step, share=1):
-    """Yield the same for an array. gradient: the size of its gradient; step: in units of the weights; share:
+def iter_array_messages(gradient_size, step_size, share=1):
+    """Yield the same for an array. gradient_size: the size of its gradient; step_size: in units of the weights; share:
     `Step.rate`.
     """
-    if not np.isfinite(gradient):
+    if not np.isfinite(gradient_size):
         yield "A gradient that is not finite", ""
-    elif gradient == 0:
+    elif gradient_size == 0:
         yield "No gradient arrives", ""
-    if step is not None and not (STEP[0] * share < step < STEP[1]):
-        yield "An unusual step, in units of the weights (the rule of thumb is 0.001)", f"{step:.1g}"
+    if step_size is not None and not (STEP[0] * share < step_size < STEP[1]):
+        yield "An unusual step, in units of the weights (the rule of thumb is 0.001)", f"{step_size:.1g}"
 
 
 def describe_marks(marks):
@@ -417,6 +419,6 @@ def select_examples(x, labels, options):
     """Return a few examples as the network gets them, as pictures (n, h, w) or texts, and what each is called."""
     source = options.source
     first_examples = slice(SHOWN)
-    return source.display(x[first_examples], LETTERS), source.name_labels(
+    return source.decode_inputs(x[first_examples], LETTERS), source.name_labels(
         labels if labels is None else labels[first_examples]
     )

@@ -32,7 +32,7 @@ class Range(NamedTuple):
         return f"{self.low:.2g} to {self.high:.2g}"
 
 
-def spread(array):
+def standard_deviation(array):
     """Return the standard deviation, in float64: squares may be too large for float32."""
     return float(np.std(array, dtype=float))
 
@@ -52,22 +52,22 @@ def make_rows(passes, params, changes):
     """
     rows = {"loss": [passes.loss, None, None]}
     if passes.x.dtype.kind == "f":
-        rows["x"] = summarize(passes.x)
+        rows["x"] = compute_mean_spread_and_zeros(passes.x)
     else:
-        rows["x"] = [*summarize(passes.x)[:2], float((passes.y == -1).mean())]
+        rows["x"] = [*compute_mean_spread_and_zeros(passes.x)[:2], float((passes.y == -1).mean())]
     for name, output in passes.outputs.items():
-        rows[name] = summarize(output)
+        rows[name] = compute_mean_spread_and_zeros(output)
     for name, p in params.items():
-        rows[f"{name} gradient"] = summarize(passes.gradients[name])
+        rows[f"{name} gradient"] = compute_mean_spread_and_zeros(passes.gradients[name])
         if changes:
             unit = root_mean_square(p) if p.ndim > 1 and p.any() else 1
-            rows[f"{name} update"] = summarize(changes[name] / unit)
+            rows[f"{name} update"] = compute_mean_spread_and_zeros(changes[name] / unit)
     return rows
 
 
-def summarize(array):
+def compute_mean_spread_and_zeros(array):
     """Return the mean of an array, its standard deviation and its share of zeros."""
-    return [float(np.mean(array, dtype=float)), spread(array), float((array == 0).mean())]
+    return [float(np.mean(array, dtype=float)), standard_deviation(array), float((array == 0).mean())]
 
 
 def find_ranges(options, step, rows):

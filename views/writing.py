@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from support.drawing import TEST, TRAIN, add_title, new_figure, plot_style
-from support.rounding import probability
+from support.rounding import format_probability
 from views.parts import (
     POSITIVE,
     add_scale,
@@ -52,7 +52,7 @@ def draw_generated_digit(steps, title):
     likely = [*p[patch].argsort(kind="stable")[:-8:-1]]
     likely += [word for word in [steps["words"][patch]] if word not in likely]
     for axes, word in zip(make_axes(middle, 1, 8, len(likely)), likely, strict=False):
-        style_picture_axes(axes, "", probability(p[patch, word]))
+        style_picture_axes(axes, "", format_probability(p[patch, word]))
         axes.imshow(255 - steps["vocabulary"][word].reshape(4, 4), cmap="gray", vmin=0, vmax=255, extent=(0, 4, 4, 0))
         if word == steps["words"][patch]:
             for side in axes.spines.values():
@@ -108,7 +108,7 @@ def draw_generated_text(steps, title):
     axes.set_title(f"letter {position}: the likeliest, and in red the one that was drawn", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
     for x, word in enumerate(likely):
-        axes.text(x, p[position, word], probability(p[position, word]), ha="center", va="bottom", fontsize=9)
+        axes.text(x, p[position, word], format_probability(p[position, word]), ha="center", va="bottom", fontsize=9)
     axes.set_ylim(0, 1.15 * p[position].max())
 
     for part, (name, weights) in zip(

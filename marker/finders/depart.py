@@ -31,7 +31,7 @@ class Step(NamedTuple):
     writes: set
 
 
-class Way(NamedTuple):
+class AnswerTrace(NamedTuple):
     """The way of an answer."""
 
     mine: list  # its `Step`s
@@ -45,9 +45,9 @@ def judge_departure(finder_input):
     """Return the `Verdict` that also says after which line something is right, and what is wrong after it; or None."""
     if not finder_input.way:
         return None
-    right = finder_input.outcome.notes.trials[find_first_wrong(finder_input)]["right"]
+    right = finder_input.outcome.notes.trials[find_first_wrong_trial(finder_input)]["right"]
     wrong_name = next(name for name in finder_input.exercise.gives if name not in right)
-    anchors, lines = trace_back(finder_input.way, len(finder_input.way.mine), wrong_name)
+    anchors, lines = find_anchors_and_lines(finder_input.way, len(finder_input.way.mine), wrong_name)
     if not anchors or not lines:
         return None
     rights = sorted({name for _, name in anchors})
@@ -67,7 +67,7 @@ def ask_what_happens(lines):
     return in_words("what happens" if start == end else "what happens: lines", start=start, end=end)
 
 
-def find_first_wrong(finder_input):
+def find_first_wrong_trial(finder_input):
     """Return the number of the first trial with a wrong result."""
     trials = finder_input.outcome.notes.trials
     return next(t for t, trial in enumerate(trials) if set(trial["right"]) < set(finder_input.exercise.gives))
@@ -79,7 +79,7 @@ def trace_answer(finder_input):
     attempt = finder_input.attempt
     if finder_input.verdict.name not in FAR_OFF or exercise.arguments or exercise.needs_torch:
         return None
-    t = find_first_wrong(finder_input)
+    t = find_first_wrong_trial(finder_input)
     all_draws = [
         exercise.draw_trials(attempt.seed),
         *(list(exercise.iter_draws(attempt.seed + i)) for i in range(1, DRAWS)),
@@ -87,7 +87,7 @@ def trace_answer(finder_input):
     first_draw = all_draws[0][t]
     draws = [first_draw, *(g for g in chain.from_iterable(all_draws) if g is not first_draw)]
     name = exercise.function.name
-    answer, source = compile_right_answer(exercise)
+    answer, source = make_right_function_and_source(exercise)
     if not isinstance(last_function(attempt.source, name).body[-1], ast.Return):
         return None
     own_steps = split_steps(last_function(attempt.source, name), exercise.gives)
@@ -104,10 +104,10 @@ def trace_answer(finder_input):
         written_names += [(i, name_written) for name_written in step.writes]
     is_right = {(i, n) for i, n in written_names if is_right_in_all(states, i, n, exercise)}
     is_given = {(i, n) for i, n in written_names if is_given_in_all(states, i, n, exercise)}
-    return Way(own_steps, right_steps, states, is_right, is_given)
+    return AnswerTrace(own_steps, right_steps, states, is_right, is_given)
 
 
-def compile_right_answer(exercise):
+def make_right_function_and_source(exercise):
     """Return (the function that is the right answer, in NumPy; its code)."""
     names = {}
     source = exercise.fill_stub(exercise.formula)
@@ -191,7 +191,7 @@ def is_right_in_all(states, i, name, exercise):
     common_matches = None
     for own_states, right_states, g in states:
         a = own_states[i].get(name)
-        if a is None or a.dtype.kind != "f" or (common_matches is None and is_doubtful(a, exercise, g)):
+        if a is None or a.dtype.kind != "f" or (common_matches is None and may_be_right_by_chance(a, exercise, g)):
             return False
         names = set().union(*right_states)
         names = {name} & names or {n for n in names if n.startswith(name) or name.startswith(n)} or names
@@ -203,7 +203,7 @@ def is_right_in_all(states, i, name, exercise):
     return bool(common_matches)
 
 
-def is_doubtful(a, exercise, g):
+def may_be_right_by_chance(a, exercise, g):
     """Return True if an array may be right by chance, or is only what was given."""
     arguments = [np.asarray(v, np.float64) for v in exercise.make_arguments(g).values() if is_number(v)]
     finite = a[~np.isinf(a)]  # of hidden scores, some are -inf
@@ -232,7 +232,7 @@ def is_alike(a, b):
     return longer_of_a == longer_of_b and agree(a.reshape(b.shape), b)
 
 
-def trace_back(way, end, name_at_end):
+def find_anchors_and_lines(answer_trace, end, name_at_end):
     """Go back from what a name has before a step, along the names that are read, to what is right. Return {(line,
     name)} of that, and the lines in between; two empty sets if what is right does not stay so."""
     anchors = set()
@@ -241,25 +241,26 @@ def trace_back(way, end, name_at_end):
     waiting = [(end, name_at_end)]
     while waiting:
         i, name = waiting.pop()
-        writing_steps = [j for j in range(i) if name in way.mine[j].writes]
+        writing_steps = [j for j in range(i) if name in answer_trace.mine[j].writes]
         if not writing_steps or (writing_steps[-1], name) in visited:
             continue  # it is given, or has been looked at
         j = writing_steps[-1]
         visited.add((j, name))
-        if (j, name) in way.is_given:
+        if (j, name) in answer_trace.is_given:
             continue
-        if (j, name) in way.is_right:
-            if i < len(way.mine) and not is_unchanged(way, name, j, i):
+        if (j, name) in answer_trace.is_right:
+            if i < len(answer_trace.mine) and not is_unchanged(answer_trace, name, j, i):
                 return set(), set()
-            anchors.add((way.mine[j].last, name))
+            anchors.add((answer_trace.mine[j].last, name))
             continue
-        lines |= {way.mine[j].first, way.mine[j].last} - {0}
-        waiting += [(j, read_name) for read_name in way.mine[j].reads]
+        lines |= {answer_trace.mine[j].first, answer_trace.mine[j].last} - {0}
+        waiting += [(j, read_name) for read_name in answer_trace.mine[j].reads]
     return anchors, lines
 
 
-def is_unchanged(way, name, i, j):
+def is_unchanged(answer_trace, name, i, j):
     """Return True if an array is before step j what it was after step i: no other name has changed it."""
     return all(
-        name in states[j - 1] and np.array_equal(states[i][name], states[j - 1][name]) for states, *_ in way.states
+        name in states[j - 1] and np.array_equal(states[i][name], states[j - 1][name])
+        for states, *_ in answer_trace.states
     )

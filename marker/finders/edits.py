@@ -12,7 +12,7 @@ from itertools import combinations, groupby, product
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from marker.budget import hide_name, is_spend_call, put_in_place
+from marker.budget import copy_location_from, hide_name, is_spend_call
 
 
 class Edit(NamedTuple):
@@ -61,7 +61,7 @@ def iter_edits(function, source, stub, takes, sizes):
                 if spot.context:
                     kind = spot.context
                     place = span(spot.whole)
-                new = put_in_place(spot.node, new)
+                new = copy_location_from(spot.node, new)
                 yield Edit(rank, kind, place, spot.holder, spot.key, new, function, is_in_test=spot.is_in_test)
     for node in nodes:
         for field in ("body", "orelse"):
@@ -95,7 +95,7 @@ def apply_edit(edit):
             single.holder[single.key] = old
 
 
-def merge_edits(edits):
+def iter_merged_edits(edits):
     """Yield one `Edit` for each slip that a function has in several places: all of them are turned back at once.
 
     What is missing is not put in several places. Another method is the same slip whatever its array; and so is, in one
@@ -109,7 +109,12 @@ def merge_edits(edits):
             slip = ast.dump(old), ast.dump(new)
             if isinstance(old, ast.BinOp) and isinstance(new, ast.BinOp) and new.left is old.left:
                 slip = edit.place[0], type(old.op), type(new.op)
-            if isinstance(old, ast.Call) and isinstance(new, ast.Call) and is_method_of(old) and is_method_of(new):
+            if (
+                isinstance(old, ast.Call)
+                and isinstance(new, ast.Call)
+                and is_array_method_call(old)
+                and is_array_method_call(new)
+            ):
                 arguments = [*old.args, *old.keywords, *new.args, *new.keywords]
                 slip = old.func.attr, new.func.attr, *map(ast.dump, arguments)
             if edit.kind == "parentheses" and isinstance(old, ast.BinOp) and isinstance(old.left, ast.BinOp):
@@ -120,13 +125,13 @@ def merge_edits(edits):
             yield first_edit._replace(also=tuple(other_edits))
 
 
-def is_method_of(call):
+def is_array_method_call(call):
     """Return True for a call of an array's method."""
     function = call.func
     return isinstance(function, ast.Attribute) and getattr(function.value, "id", "") not in ("np", "torch", "F", "math")
 
 
-def find_typed_slips(tree):
+def iter_typed_slips(tree):
     """Yield (line, name, whether it does nothing) of each part of a tree that is one of those in mistakes.md."""
     nodes = list(ast.walk(tree))
     loops = [node.target for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
@@ -155,7 +160,7 @@ def iter_spots(node, context="", whole=None, is_in_test=False):
     """Yield a `Spot` for each expression in a node that is read."""
     for field, child in ast.iter_fields(node):
         tests = is_in_test or field in ("test", "ifs")
-        context_inside, part = find_context(node, field) or (context, whole)
+        context_inside, part = find_context_and_whole(node, field) or (context, whole)
         children = enumerate(child) if isinstance(child, list) else [(field, child)]
         for key, item in children:
             if isinstance(item, ast.AST) and not is_spend_call(item):
@@ -169,7 +174,7 @@ def iter_spots(node, context="", whole=None, is_in_test=False):
                 yield from iter_spots(item, context_inside, part, tests)
 
 
-def find_context(node, field):
+def find_context_and_whole(node, field):
     """Return (what the parts of this field decide, the node that is all of it); None if it is nothing special."""
     match node, field:
         case ast.Subscript(value), "slice":
@@ -283,14 +288,14 @@ def parse_rows(text):
     for line in text.strip().splitlines():
         slips, belong, edit = line.split(" | ")
         rank, kind = edit.split(" ", 1)
-        for slip, belongs in product(parse_trees(slips), parse_trees(belong)):
+        for slip, belongs in product(parse_expressions(slips), parse_expressions(belong)):
             put_in = {*names_in(belongs)} - {*names_in(slip), *MODULES}
             if ast.dump(slip) != ast.dump(belongs):
                 rows.append(Row(slip, belongs, int(rank), kind, "".join(put_in)))
     return rows
 
 
-def parse_trees(code):
+def parse_expressions(code):
     """Return the trees of the expressions between commas."""
     tree = ast.parse(code, mode="eval").body
     return tree.elts if isinstance(tree, ast.Tuple) else [tree]
@@ -355,12 +360,12 @@ def expression_edits(spot, usable_names, sizes):
     is_module = isinstance(parent, ast.Attribute) and isinstance(node, ast.Name) and node.id not in usable_names
     if is_module or (is_function and not isinstance(node, ast.Name)):
         return
-    choices = {
+    nodes_by_placeholder = {
         "b": [make_name(name) for name in usable_names],
         "B": [make_name(hide_name(size)) for size in sizes],
         "": [None],
     }
-    yield from row_edits(node, SLIPS, choices)
+    yield from row_edits(node, SLIPS, nodes_by_placeholder)
     match node:
         case ast.BinOp(left, op, right):
             yield from ((1, "parentheses", place, new) for new in iter_regroupings(left, op, right))
@@ -405,7 +410,7 @@ def expression_edits(spot, usable_names, sizes):
             for i, j in combinations(range(len(items)), 2):
                 yield 1, "an order", place, type(node)(swap_items(items, i, j), ast.Load())
         case ast.Call():
-            yield from call_edits(node, choices)
+            yield from call_edits(node, nodes_by_placeholder)
             if not is_function:
                 yield from ((2, "a name", place, make_name(name)) for name in usable_names)
     if isinstance(node, (ast.Tuple, ast.List, ast.Slice, ast.Starred, ast.Lambda)) or is_function:
@@ -421,7 +426,7 @@ def expression_edits(spot, usable_names, sizes):
         rank = 3 if is_value or is_factor else 4
         yield 1 if is_factor else rank, "a transpose", place, make_method_call(node, "swapaxes", -1, -2)
         is_index = spot.context == "an index"
-        yield from ((rank, kind, place, new) for kind, new in iter_additions(node, choices, is_index))
+        yield from ((rank, kind, place, new) for kind, new in iter_additions(node, nodes_by_placeholder, is_index))
     elif not isinstance(node.value, str) and spot.context != "an index" and not isinstance(parent, ast.BoolOp):
         for size in sizes:
             yield 3, "a factor: of a size", place, ast.BinOp(node, ast.Div(), make_name(hide_name(size)))
@@ -433,17 +438,17 @@ def is_transpose(node):
     return isinstance(node, ast.Call) and name in TURNS and name != "reshape"
 
 
-def row_edits(node, table, choices):
+def row_edits(node, table, nodes_by_placeholder):
     """Yield (rank, kind, place, new) for each row of a table whose slip an expression is, and each value to put in."""
     for row in table:
         bindings = {}
         if match_pattern(row.slip, node, bindings):
-            for value in choices[row.put_in]:
+            for value in nodes_by_placeholder[row.put_in]:
                 new = fill_in(row.belongs, {**bindings, row.put_in: value})
-                yield row.rank, row.kind, find_place(node, new), new
+                yield row.rank, row.kind, find_edited_span(node, new), new
 
 
-def find_place(node, new):
+def find_edited_span(node, new):
     """Return the part of the text that an edit concerns: of a long operation, all but an operand that stays where it
     is."""
     first_line, column, last_line, end = span(node)
@@ -504,7 +509,7 @@ def move_into_call(left_node, op, right_node):
     return None
 
 
-def call_edits(node, choices):
+def call_edits(node, nodes_by_placeholder):
     """Yield the edits of a call: another function, axis or order of what is handed over, or no call."""
     place = span(node)
     function = node.func
@@ -558,14 +563,14 @@ def call_edits(node, choices):
         for k in (1, -1):
             yield 1, "an index", place, make_call(function, arguments, [*keywords, ast.keyword("k", make_number(k))])
     if name == "exp" and len(arguments) == 1:
-        difference = ast.BinOp(arguments[0], ast.Sub(), reduce_rows(arguments[0], "max"))
+        difference = ast.BinOp(arguments[0], ast.Sub(), make_row_reduction(arguments[0], "max"))
         yield 1, "exp", place, make_call(function, [difference], [])
     if name == "reshape" and is_method:
         yield 1, "a transpose", place, ast.Attribute(owner, "T", ast.Load())
         for i, j in combinations(range(len(arguments)), 2):  # reshape(V, -1), where reshape(-1, V).T belongs
             new = make_call(function, swap_items(arguments, i, j), [])
             yield 1, "a transpose", place, make_method_call(new, "swapaxes", i, j)
-    yield from row_edits(node, LOOPS, choices)
+    yield from row_edits(node, LOOPS, nodes_by_placeholder)
     for i, j in combinations(range(min(3, len(arguments))), 2):
         if name not in ("range", "reshape", "swapaxes") and not isinstance(arguments[i], ast.Starred):
             yield 1, "an order", place, make_call(function, swap_items(arguments, i, j), keywords)
@@ -648,12 +653,12 @@ def block_edits(block, own_numbers, usable_names):
         if is_spend_call(statement) or statement.lineno not in own_numbers:
             continue
         for rank, kind, new in statement_edits(statement, usable_names):
-            yield rank, kind, span(statement), [*block[:i], put_in_place(statement, new), *block[i + 1 :]]
+            yield rank, kind, span(statement), [*block[:i], copy_location_from(statement, new), *block[i + 1 :]]
         next_statement = block[i + 1] if i + 1 < len(block) else None
         if (
             isinstance(statement, SIMPLE)
             and isinstance(next_statement, SIMPLE)
-            and not is_overtaken(statement, next_statement)
+            and not is_next_lost_if_exchanged(statement, next_statement)
         ):
             yield 1, "the order of lines", span(statement)[:2] + span(next_statement)[2:], swap_items(block, i, i + 1)
         match statement:
@@ -669,7 +674,7 @@ def block_edits(block, own_numbers, usable_names):
             new_loop = replace_body(next_statement, [statement, *next_statement.body])
             yield 1, "a line in the loop", span(statement), [*block[:i], new_loop, *block[i + 2 :]]
         if isinstance(statement, ast.If):
-            ends = replace_body(statement, [*statement.body, put_in_place(statement.body[-1], ast.Break())])
+            ends = replace_body(statement, [*statement.body, copy_location_from(statement.body[-1], ast.Break())])
             yield 1, "a loop", span(statement.body[-1]), [*block[:i], ends, *block[i + 1 :]]
         if isinstance(statement, (ast.For, ast.While, ast.If)):
             statements = [statement for statement in statement.body if not is_spend_call(statement)]
@@ -691,7 +696,7 @@ def block_edits(block, own_numbers, usable_names):
                 yield 1, "a line in the loop", span(next_statement), [*block[:i], new_loop, *block[i + 2 :]]
 
 
-def is_overtaken(statement, next_statement):
+def is_next_lost_if_exchanged(statement, next_statement):
     """Return True if these two in the other order would be the first alone: it ends the function, or sets the same
     name."""
     alike = isinstance(statement, ast.Assign) and isinstance(next_statement, ast.Assign)
@@ -768,7 +773,7 @@ def make_method_call(node, name, *arguments):
     return make_call(ast.Attribute(node, name, ast.Load()), [make_number(argument) for argument in arguments], [])
 
 
-def reduce_rows(node, name):
+def make_row_reduction(node, name):
     """Make a node: the sum or the maximum of each row."""
     keywords = [ast.keyword("axis", make_number(-1)), ast.keyword("keepdims", ast.Constant(True))]
     return make_call(ast.Attribute(node, name, ast.Load()), [], keywords)

@@ -33,7 +33,7 @@ def judge_pair(finder_input):
     if not wrong or np.ptp(entries) == 0:  # the same number everywhere says nothing: the mean of all p is 0.1, too
         return None
     fitting_pairs = []
-    for first_mistake, second_mistake, code in exercise.pairs[:PAIRS]:
+    for first_mistake, second_mistake, code in exercise.mistake_pairs[:PAIRS]:
         try:
             compiled_code = compile_with_budget(code)
         except SyntaxError:  # the second has changed a part of what the first has typed

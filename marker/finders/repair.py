@@ -25,11 +25,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from marker.budget import SPEND, Budget, Stopped, count_lines, hide_name
+from marker.budget import SPEND, Budget, Stopped, hide_name, insert_spend_calls
 from marker.compare import has_sum
 from marker.equal import ROUNDING, agree, sizes
 from marker.finders import sometimes
-from marker.finders.edits import MODULES, apply_edit, iter_edits, merge_edits, names_in, span
+from marker.finders.edits import MODULES, apply_edit, iter_edits, iter_merged_edits, names_in, span
 from marker.trial import as_array, call, right_results
 from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
 from marker.words import join_texts
@@ -70,14 +70,14 @@ def search_edits(exercise, module, source, draws, rights_by_trial, further_draws
     edits.sort(key=attrgetter("rank"))
     with suppress_side_effects():
         for _, group in groupby(edits, key=attrgetter("rank")):
-            results += [(edit, trial.try_edit(edit, is_left=may_be_two)) for edit in group]
+            results += [(edit, trial.try_edit(edit, seeks_remaining_mistakes=may_be_two)) for edit in group]
             complete = [edit for edit, result in results if result.right == result_names]
             complete = [edit for edit in complete if trial.is_confirmed(edit, result_names)]
             if complete:
                 return describe_edits(
-                    move_to_uses(trial, edits, complete, result_names) or complete, source, result_names
+                    find_edits_at_uses(trial, edits, complete, result_names) or complete, source, result_names
                 )
-        place = search_two(trial, edits, results, source, result_names) if may_be_two else None
+        place = search_place_of_two(trial, edits, results, source, result_names) if may_be_two else None
         if place:
             return place
         partial_edits = [
@@ -101,11 +101,11 @@ def search_edits(exercise, module, source, draws, rights_by_trial, further_draws
         gaining = [edit for edit in gaining if edit.rank == gaining[0].rank and trial.is_gain_confirmed(edit)]
         if gaining:
             return describe_edits(gaining, source, ()) | {"more": True}
-        pair = find_pair(trial, results, result_names)
+        pair = find_edit_pair(trial, results, result_names)
         return describe_edits([pair], source, result_names) if pair else None
 
 
-def move_to_uses(trial, edits, complete, result_names):
+def find_edits_at_uses(edit_search, edits, complete, result_names):
     """For edits that put a factor where an array is made, return those that put it where the array is used, if they do
     it.
 
@@ -120,20 +120,20 @@ def move_to_uses(trial, edits, complete, result_names):
     for edit in edits:
         match edit.holder[edit.key], edit.new:
             case ast.Name(name), ast.BinOp(ast.Name(operand), op, ast.Name(factor)) if name == operand:
-                if (name, type(op), factor) in operations and trial.try_edit(edit).right == result_names:
+                if (name, type(op), factor) in operations and edit_search.try_edit(edit).right == result_names:
                     uses.append(edit)
-    return [edit for edit in uses if trial.is_confirmed(edit, result_names)]
+    return [edit for edit in uses if edit_search.is_confirmed(edit, result_names)]
 
 
-def search_two(trial, edits, results, source, result_names):
+def search_place_of_two(edit_search, edits, results, source, result_names):
     """Return the place of one of two mistakes, as `search_edits` does; or None. results: [(edit, its `EditResult`)].
 
     An edit that puts in a name, or what is missing, or another kind of assignment may be a mistake itself: not here.
     """
-    trial.budget = Budget(LINES)
-    trial.edits = EDITS
-    for edit in merge_edits(edits):
-        if trial.try_edit(edit).right == result_names and trial.is_confirmed(edit, result_names):
+    edit_search.budget = Budget(LINES)
+    edit_search.edits = EDITS
+    for edit in iter_merged_edits(edits):
+        if edit_search.try_edit(edit).right == result_names and edit_search.is_confirmed(edit, result_names):
             return describe_edits([edit], source, result_names)
     # A mistake that is left where something is taken out is left for that reason, perhaps: now the mask is missing.
     missing = set().union(*(result.mistakes for edit, result in results if takes_away(edit)))
@@ -141,7 +141,7 @@ def search_two(trial, edits, results, source, result_names):
     for edit, result in results:
         mistakes = result.mistakes - missing if is_likely(edit) else ()
         for mistake in mistakes:
-            if mistake in by_mistake or trial.may_have(mistake):
+            if mistake in by_mistake or edit_search.may_have(mistake):
                 by_mistake.setdefault(mistake, []).append((edit, result))
     for mistake, pairs in by_mistake.items():
         for candidates, extra in (
@@ -151,7 +151,7 @@ def search_two(trial, edits, results, source, result_names):
         ):
             # `results` has the likeliest edits first.
             candidates = [edit for edit in candidates if edit.rank == candidates[0].rank]
-            candidates = [edit for edit in candidates if trial.leaves_mistake(edit, mistake)]
+            candidates = [edit for edit in candidates if edit_search.leaves_mistake(edit, mistake)]
             if candidates:
                 place = describe_edits(candidates, source, result_names) | extra
                 if place["part"] or "alone" not in extra:
@@ -159,7 +159,7 @@ def search_two(trial, edits, results, source, result_names):
     return None
 
 
-def find_pair(trial, results, result_names):
+def find_edit_pair(edit_search, results, result_names):
     """Return two edits in one that make all results right together, among those which lead nearest to it alone; or
     None."""
     by_distance = {}
@@ -167,14 +167,18 @@ def find_pair(trial, results, result_names):
         if edit.rank < 3 and np.isfinite(result.first_distance) and abs(result.first_distance - 1) > ROUNDING:
             by_distance.setdefault(round(result.first_distance, 9), (result.first_distance, edit))
     nearest = [edit for _, edit in sorted(by_distance.values(), key=itemgetter(0))[:NEAREST]]
-    trial.budget = Budget(LINES // 3)
-    trial.edits = NEAREST**2
+    edit_search.budget = Budget(LINES // 3)
+    edit_search.edits = NEAREST**2
     for i, j in sorted(combinations(range(len(nearest)), 2), key=sum):
         first_edit = nearest[i]
         second_edit = nearest[j]
         pair = first_edit._replace(also=(second_edit,))
         is_same = first_edit.holder is second_edit.holder and first_edit.key == second_edit.key
-        if not is_same and trial.try_edit(pair).right == result_names and trial.is_confirmed(pair, result_names):
+        if (
+            not is_same
+            and edit_search.try_edit(pair).right == result_names
+            and edit_search.is_confirmed(pair, result_names)
+        ):
             return pair
     return None
 
@@ -281,20 +285,22 @@ class Gain:
         self.values.extend(right[is_right & ~was_right])
 
     @property
-    def is_some(self):
+    def is_net_gain(self):
         """True if no number that was right is wrong now, and most of those that are changed are right."""
         return not self.lost and 0 < self.changed <= 2 * len(self.values)
 
     @property
-    def is_many(self):
+    def is_beyond_chance(self):
         """True if, in addition, that is no chance: they are not all alike."""
-        return self.is_some and len({*self.values} - {0.0}) >= FEW
+        return self.is_net_gain and len({*self.values} - {0.0}) >= FEW
 
 
 class EditSearch:
     """The learner's functions, some of them edited, on the inputs of each trial."""
 
-    def __init__(self, exercise, module, functions, draws, further_draws, names_of_sizes, rights_by_trial, changes=()):
+    def __init__(
+        self, exercise, module, functions, draws, further_draws, names_of_sizes, rights_by_trial, changed_inputs=()
+    ):
         self.exercise = exercise
         self.module = module
         self.draws = [*draws, *further_draws]
@@ -304,14 +310,16 @@ class EditSearch:
         self.claims = Budget(LINES)
         self.edits = EDITS
         for function in functions:
-            count_lines(function)
+            insert_spend_calls(function)
         self.codes = {function: compile_function(function) for function in functions}
         self.known_by_trial = {}  # see `known_results`
         self.entries_by_trial = {}  # see `compare_entries`
-        self.changes = {*changes}
+        self.changes = {*changed_inputs}
         self.values = {}  # by trial: what an edit may put in, by hidden names
-        if changes:  # then the numbers count alone
-            rights_by_trial = [self.run_trial(t, self.codes.values())[0] for t in range(len(rights_by_trial))]
+        if changed_inputs:  # then the numbers count alone
+            rights_by_trial = [
+                self.run_for_right_and_results(t, self.codes.values())[0] for t in range(len(rights_by_trial))
+            ]
         all_names = set(exercise.gives)
         n_not_run = len(draws) - len(rights_by_trial)  # trials that an error has kept from being run
         self.right_before_in = [*rights_by_trial, *[all_names] * n_not_run]
@@ -328,22 +336,22 @@ class EditSearch:
         budget = self.budget
         for t in self.order:
             self.budget = Budget(LINES)
-            self.run_trial(t, self.codes.values())
+            self.run_for_right_and_results(t, self.codes.values())
             lines[t] = LINES - self.budget.lines
         self.budget = budget
         return lines
 
-    def compare_entries(self, t, results):
+    def collect_right_own_and_new(self, t, results):
         """Return (what is right, the learner's own numbers, these) in trial t, each joined by `join_entries`."""
         if t not in self.entries_by_trial:
             budget_before = self.budget
             self.budget = Budget(LINES)
-            _, own_results = self.run_trial(t, self.codes.values())
+            _, own_results = self.run_for_right_and_results(t, self.codes.values())
             self.budget = budget_before
             self.entries_by_trial[t] = [
-                join_entries(values, self.expected_results(t)) for values in (self.expected_results(t), own_results)
+                flatten_with_nan(values, self.expected_results(t)) for values in (self.expected_results(t), own_results)
             ]
-        return *self.entries_by_trial[t], join_entries(results, self.expected_results(t))
+        return *self.entries_by_trial[t], flatten_with_nan(results, self.expected_results(t))
 
     def compile_edited(self, edit):
         """Return the codes of all functions with an edit; None if it cannot be compiled."""
@@ -352,8 +360,9 @@ class EditSearch:
             return [compile_function(f) if f in functions else code for f, code in self.codes.items()]
         return None
 
-    def try_edit(self, edit, is_left=False):
-        """Run an edit on all trials, and return an `EditResult`. is_left: look for known mistakes that remain, too."""
+    def try_edit(self, edit, seeks_remaining_mistakes=False):
+        """Run an edit on all trials, and return an `EditResult`. seeks_remaining_mistakes: look for known mistakes that
+        remain, too."""
         if self.edits <= 0 or self.budget.lines <= 0:
             return EditResult()
         self.edits -= 1
@@ -362,30 +371,30 @@ class EditSearch:
         if codes is None:
             return EditResult()
         right = set(self.exercise.gives)
-        mistakes = None if is_left else set()
+        mistakes = None if seeks_remaining_mistakes else set()
         has_gained = False
         distance = 0.0
         gain = Gain()
         for t in self.order:
             self.budget.limit = min(PATIENCE * self.line_counts[t] + GRACE, self.budget.lines)
-            is_right, results = self.run_trial(t, codes)
+            is_right, results = self.run_for_right_and_results(t, codes)
             right &= is_right
             has_gained |= bool(is_right - self.right_before_in[t])
             mistakes = (
-                self.find_mistakes(t, results)
+                self.find_known_mistake_names(t, results)
                 if mistakes is None
-                else mistakes and mistakes & self.find_mistakes(t, results)
+                else mistakes and mistakes & self.find_known_mistake_names(t, results)
             )
-            if is_left and not gain.lost:
-                numbers = self.compare_entries(t, results)
+            if seeks_remaining_mistakes and not gain.lost:
+                numbers = self.collect_right_own_and_new(t, results)
                 first_distance = remaining_distance(*numbers) if t == self.order[0] else first_distance
                 gain.add(*numbers)
-            if not (right > self.right_before or mistakes or (is_left and gain.is_some)):
+            if not (right > self.right_before or mistakes or (seeks_remaining_mistakes and gain.is_net_gain)):
                 return EditResult(first_distance=first_distance)
             if mistakes and not is_right > self.right_before_in[t]:
-                distance = max(distance, remaining_distance(*self.compare_entries(t, results)))
+                distance = max(distance, remaining_distance(*self.collect_right_own_and_new(t, results)))
         right = right if right > self.right_before else set()
-        return EditResult(right, mistakes, has_gained, first_distance, distance, gain.is_many)
+        return EditResult(right, mistakes, has_gained, first_distance, distance, gain.is_beyond_chance)
 
     def is_confirmed(self, edit, results):
         """Return True if an edit makes these results right in all further trials, too."""
@@ -394,12 +403,14 @@ class EditSearch:
     def is_gain_confirmed(self, edit):
         """Return True if an edit makes more numbers right in the further trials, too."""
         gain = Gain()
-        self.is_so_in_further(edit, lambda t, _, results: gain.add(*self.compare_entries(t, results)) or not gain.lost)
-        return gain.is_many
+        self.is_so_in_further(
+            edit, lambda t, _, results: gain.add(*self.collect_right_own_and_new(t, results)) or not gain.lost
+        )
+        return gain.is_beyond_chance
 
     def leaves_mistake(self, edit, mistake):
         """Return True if with an edit the numbers are those of a known mistake in all further trials, too."""
-        return self.is_so_in_further(edit, lambda t, _, found: mistake in self.find_mistakes(t, found))
+        return self.is_so_in_further(edit, lambda t, _, found: mistake in self.find_known_mistake_names(t, found))
 
     def is_so_in_further(self, edit, is_so):
         """Return True if is_so(t, the right results, all results) in each further trial; False if the lines are used
@@ -410,13 +421,13 @@ class EditSearch:
         try:
             for t in self.further:
                 self.budget.limit = self.budget.lines
-                if codes is None or not is_so(t, *self.run_trial(t, codes)):
+                if codes is None or not is_so(t, *self.run_for_right_and_results(t, codes)):
                     return False
             return True
         finally:
             self.budget = budget_before
 
-    def run_trial(self, t, codes):
+    def run_for_right_and_results(self, t, codes):
         """Run trial t, and return (the names of the results that are right, the results)."""
         g = self.draws[t]
         self.turns = 0
@@ -433,19 +444,19 @@ class EditSearch:
         finally:
             tracemalloc.stop()
 
-    def find_mistakes(self, t, results):
+    def find_known_mistake_names(self, t, results):
         """Return the names of the known mistakes that give these results in trial t; none where all entries are one
         number, which says nothing: the mean of all p is 0.1, too."""
         numbers = flatten(results, self.expected_results(t))
         if numbers is None or np.ptp(numbers) == 0:
             return set()
-        names, known_rows = self.known_results(t)
+        names, known_rows = self.known_names_and_results(t)
         is_far = np.abs(known_rows - numbers) > ROUNDING * np.abs(known_rows).max(
             axis=1, keepdims=True
         )  # False beside NaN, too
         return {names[i] for i in np.flatnonzero(~is_far.any(axis=1)) if agree(numbers, known_rows[i])}
 
-    def known_results(self, t):
+    def known_names_and_results(self, t):
         """Return (names, results (K, N)) of the known mistakes whose results have the right shapes in trial t."""
         if t not in self.known_by_trial:
             rights = self.expected_results(t)
@@ -468,9 +479,9 @@ class EditSearch:
         """Return True if the learner's own function may have a known mistake: none of what that makes wrong is right in
         it."""
         t = self.order[0]
-        wrong = dict(zip(*self.known_results(t), strict=True))[mistake]
+        wrong = dict(zip(*self.known_names_and_results(t), strict=True))[mistake]
         self.budget.limit = self.line_counts[t] + GRACE
-        _, results = self.run_trial(t, self.codes.values())
+        _, results = self.run_for_right_and_results(t, self.codes.values())
         right = flatten(self.expected_results(t), self.expected_results(t))
         actual = flatten(results, self.expected_results(t))
         tolerance = CLOSE * np.abs(right).max()
@@ -499,7 +510,7 @@ def flatten(results, expected_results):
         return np.concatenate([np.ravel(np.asarray(result, np.float64)) for result in results])
 
 
-def join_entries(results, expected_results):
+def flatten_with_nan(results, expected_results):
     """Join all numbers of some results into one array; nan for those that have another shape than the right ones."""
     if len(results) != len(expected_results):
         return np.full(sum(right.size for right in expected_results), np.nan)
@@ -559,7 +570,7 @@ def is_reading(mode, flags):
 
 
 # ---- what is said ----------------------------------------------------------------------------------------------------
-def find_place(finder_input):
+def find_mistake_place(finder_input):
     """Return the place of a mistake: see `search_edits`."""
     attempt = finder_input.attempt
     verdict = finder_input.verdict
@@ -567,12 +578,12 @@ def find_place(finder_input):
     changes = [] if verdict.name == "changes its input" else find_changed_inputs(finder_input)
     with suppress(Exception):  # then the others may find something
         return search_edits(
-            attempt.exercise, attempt.module, attempt.source, *make_trials(finder_input), may_be_two, changes
+            attempt.exercise, attempt.module, attempt.source, *collect_search_inputs(finder_input), may_be_two, changes
         )
     return None
 
 
-def make_trials(finder_input):
+def collect_search_inputs(finder_input):
     """Return (draws, rights_by_trial, further_draws) as `search_edits` takes them: the trials that the learner's own
     function has run, the results that it has right in each, and more trials."""
     exercise = finder_input.exercise
@@ -597,12 +608,12 @@ def judge_place(finder_input):
     if not place or ("nearer" in place and finder_input.departure):
         return None
     if "left" in place:
-        _, mistake, is_always = sometimes.find_likeliest(finder_input)
+        _, mistake, is_always = sometimes.find_likeliest_mistake(finder_input)
         if mistake and mistake.name == place["left"] and not is_always:
             return None  # one mistake, and not two
     exercise = finder_input.exercise
     verdict = finder_input.verdict
-    kind, location, question = make_question(place, finder_input)
+    kind, location, question = make_kind_where_and_question(place, finder_input)
     first_line, *_ = verdict.text.split("\n")
     if "left" in place:
         remaining = next(mistake for mistake in exercise.known_mistakes if mistake.name == place["left"])
@@ -638,7 +649,7 @@ def capitalise(text):
     return text[:1].upper() + text[1:]
 
 
-def make_question(place, finder_input):
+def make_kind_where_and_question(place, finder_input):
     """Return (the kind of its edit, where it is, what is asked there) of a place, see `describe_edits`."""
     kind = place["kind"]
     part = place["part"]

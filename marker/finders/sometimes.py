@@ -10,21 +10,21 @@ from marker.verdict import FAR_OFF, Verdict, in_words
 def judge_sometimes(finder_input):
     """Return the `Verdict` that names the mistake that explains the most trials, where nothing explains all; or
     None."""
-    name, mistake, is_always = find_likeliest(finder_input)
+    name, mistake, is_always = find_likeliest_mistake(finder_input)
     if not mistake:
         return None
     text = in_words("always" if is_always else "sometimes", name=name, mistake=mistake.name)
     return Verdict(False, mistake.name, f"{text}\n{mistake.question}", drawn=True, question=mistake.question)
 
 
-def find_likeliest(finder_input):
+def find_likeliest_mistake(finder_input):
     """Return (a result, the mistake that gives its numbers in the most trials, whether in all of them); the mistake is
     None where there is none."""
     if finder_input.verdict.name not in FAR_OFF:
         return "", None, False
     answer = make_answer(finder_input.exercise, finder_input.seed, finder_input.outcome)
     explanations = []
-    for t, name in find_first_wrong(answer):
+    for t, name in list_first_wrong_results(answer):
         for mistake in finder_input.exercise.known_mistakes:
             value = partial(value_with_mistake, finder_input.exercise, mistake, name)
             if name in finder_input.exercise.results_with_mistake(mistake, answer.draws[t]) and is_value_in_both_sizes(
@@ -47,7 +47,7 @@ def find_likeliest(finder_input):
     )
 
 
-def find_first_wrong(answer):
+def list_first_wrong_results(answer):
     """Return [(trial, result)] of what is wrong in the first trial in which anything is."""
     for t, (g, trial) in enumerate(zip(answer.draws, answer.trials, strict=False)):
         wrong = [(t, name) for name, a in trial["numbers"].items() if not agree(a, getattr(g, name))]

@@ -3,11 +3,11 @@
 import ast
 
 from marker.finders.edits import find_own_lines
-from marker.finders.edits import find_typed_slips as parts_typed
+from marker.finders.edits import iter_typed_slips as parts_typed
 from marker.verdict import TYPED, Verdict, in_words
 
 
-def find_typed(attempt):
+def list_typed_slips(attempt):
     """Return [(line, name, whether it does nothing)] of each part of the learner's own lines that is one of
     mistakes.md."""
     own = find_own_lines(attempt.source, attempt.exercise.stub)
@@ -17,7 +17,7 @@ def find_typed(attempt):
 def judge_typed_slip(finder_input):
     """Return the `Verdict` that names such a part, if it is where the mistake is; or None."""
     place = finder_input.place
-    for line, name, _ in find_typed(finder_input.attempt):
+    for line, name, _ in list_typed_slips(finder_input.attempt):
         if name == "only the entries that are on" and finder_input.verdict.name != "wrong shape":
             continue  # in `a[mask] = b[mask]`, say, that is right
         if not place or line in place["lines"]:

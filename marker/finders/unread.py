@@ -18,7 +18,7 @@ def unread_names(attempt):
     unread_arguments = [name for name in exercise.takes if name not in names_read]
     not_needed = [name for name in exercise.takes if name not in needed_names]
     arguments = set(exercise.takes)
-    forms = [arguments.intersection(names_in(ast.parse(form))) for form in exercise.harmless_forms]
+    forms = [arguments.intersection(names_in(ast.parse(form))) for form in exercise.reasons_by_harmless_form]
     if len(unread_arguments) <= len(not_needed) or any(form <= names_read for form in forms):
         return []
     return [name for name in unread_arguments if name in needed_names]

@@ -9,7 +9,7 @@ import ast
 
 import numpy as np
 
-from marker.budget import hide_name, put_in_place
+from marker.budget import copy_location_from, hide_name
 from marker.equal import ROUNDING, agree, sizes
 from marker.finders import depart, repair
 from marker.finders.edits import Edit, make_method_call, make_name
@@ -19,20 +19,20 @@ from marker.verdict import Verdict, in_words
 def judge_array(finder_input):
     """Return the `Verdict` that also says after which line an array should be another one, and which known mistake is
     left."""
-    result = None if finder_input.place else find_array(finder_input)
+    result = None if finder_input.place else find_array_to_replace(finder_input)
     return make_verdict(finder_input, *result) if result else None
 
 
-def find_array(finder_input):
+def find_array_to_replace(finder_input):
     """Return (an array's name, the line after which it should be another one, the lines that make it, the name of the
     known mistake that is left then, or ""); or None."""
-    way = finder_input.way
-    if not way:
+    answer_trace = finder_input.way
+    if not answer_trace:
         return None
     attempt = finder_input.attempt
-    draws, rights_by_trial, further_draws = repair.make_trials(finder_input)
+    draws, rights_by_trial, further_draws = repair.collect_search_inputs(finder_input)
     functions = [node for node in ast.parse(attempt.source).body if isinstance(node, ast.FunctionDef)]
-    trial = repair.EditSearch(
+    edit_search = repair.EditSearch(
         attempt.exercise,
         attempt.module,
         functions,
@@ -44,32 +44,34 @@ def find_array(finder_input):
     )
     function = [f for f in functions if f.name == attempt.exercise.function.name][-1]
     candidates = []
-    for i, name, edit, is_named in array_edits(function, way, trial, collect_values(trial, way)):
-        result = trial.try_edit(edit, is_left=True)
-        if result.right == set(attempt.exercise.gives) and trial.is_confirmed(edit, result.right):
-            return locate_array(way, i, name, "")
+    for i, name, edit, is_named in array_edits(
+        function, answer_trace, edit_search, collect_right_arrays(edit_search, answer_trace)
+    ):
+        result = edit_search.try_edit(edit, seeks_remaining_mistakes=True)
+        if result.right == set(attempt.exercise.gives) and edit_search.is_confirmed(edit, result.right):
+            return locate_array(answer_trace, i, name, "")
         mistakes = sorted(result.mistakes) if is_named and name not in attempt.exercise.gives else ()
         for mistake in mistakes:
-            if not is_multiple(trial, mistake) and trial.leaves_mistake(edit, mistake):
+            if not is_multiple(edit_search, mistake) and edit_search.leaves_mistake(edit, mistake):
                 candidates.append((i, name, mistake))
-    return locate_array(way, *candidates[0]) if candidates else None
+    return locate_array(answer_trace, *candidates[0]) if candidates else None
 
 
-def collect_values(trial, way):
+def collect_right_arrays(edit_search, answer_trace):
     """Return [(a hidden name, its array in the first trial, the names that the right answer has for it)]: each array on
     the right answer's way that is neither a result nor given. trial.values has them for all trials."""
-    exercise = trial.exercise
-    first_trial = trial.order[0]
+    exercise = edit_search.exercise
+    first_trial = edit_search.order[0]
     values = []
-    function, _ = depart.compile_right_answer(exercise)
-    states = [depart.record_states(function, way.right, exercise, g) for g in trial.draws]
-    g = trial.draws[first_trial]
+    function, _ = depart.make_right_function_and_source(exercise)
+    states = [depart.record_states(function, answer_trace.right, exercise, g) for g in edit_search.draws]
+    g = edit_search.draws[first_trial]
     known_arrays = [
         np.asarray(array)
         for array in (*exercise.make_arguments(g).values(), *sizes(g).values())
         if depart.is_number(array, "fi")
     ]
-    known_arrays += trial.expected_results(first_trial)
+    known_arrays += edit_search.expected_results(first_trial)
     for i, state in enumerate(states[first_trial]):
         for name, a in state.items():
             same = [names for _, value, names in values if np.array_equal(a, value)]
@@ -78,44 +80,44 @@ def collect_values(trial, way):
             elif not any(a.size == array.size and agree(a.ravel(), array.ravel()) for array in known_arrays):
                 values.append((hide_name(f"right {len(values)}"), a, {name}))
                 for t, trial_states in enumerate(states):
-                    trial.values.setdefault(t, {})[values[-1][0]] = trial_states[i][name][()]
+                    edit_search.values.setdefault(t, {})[values[-1][0]] = trial_states[i][name][()]
     return values
 
 
-def array_edits(function, way, trial, values):
+def array_edits(function, answer_trace, edit_search, values):
     """Yield (step, name, `Edit`, whether the right answer has an array of that name) of each array that another one may
     replace after the step that writes it."""
-    own_states, _, _ = way.states[0]
-    for i, step in enumerate(way.mine[: -len(trial.exercise.gives)]):  # the last ones are of `return`
+    own_states, _, _ = answer_trace.states[0]
+    for i, step in enumerate(answer_trace.mine[: -len(edit_search.exercise.gives)]):  # the last ones are of `return`
         for name in sorted(step.writes & own_states[i].keys()):
             actual = own_states[i][name]
             for key, a, names in sorted(values, key=lambda row: name not in row[2]):
-                if a.shape == actual.shape and not np.array_equal(a, actual) and (i, name) not in way.is_right:
+                if a.shape == actual.shape and not np.array_equal(a, actual) and (i, name) not in answer_trace.is_right:
                     before = function.body[: i + 2]  # its first statement counts lines
                     after = function.body[i + 2 :]
-                    new = put_in_place(
+                    new = copy_location_from(
                         before[-1], ast.Assign([ast.Name(name, ast.Store())], make_method_call(make_name(key), "copy"))
                     )
                     edit = Edit(0, "", (), vars(function), "body", [*before, new, *after], function)
                     yield i, name, edit, name in names
 
 
-def is_multiple(trial, mistake):
+def is_multiple(edit_search, mistake):
     """Return True if what a known mistake makes wrong is the right numbers times a factor: an array of another sign,
     which the lines after it turn, leaves that."""
-    t = trial.order[0]
-    wrong = dict(zip(*trial.known_results(t), strict=True))[mistake]
-    right = repair.flatten(trial.expected_results(t), trial.expected_results(t))
+    t = edit_search.order[0]
+    wrong = dict(zip(*edit_search.known_names_and_results(t), strict=True))[mistake]
+    right = repair.flatten(edit_search.expected_results(t), edit_search.expected_results(t))
     is_off = np.abs(wrong - right) > ROUNDING * np.abs(right).max()
     wrong = wrong[is_off]
     right = right[is_off]
     return bool(right @ right) and agree(wrong, (wrong @ right) / (right @ right) * right)
 
 
-def locate_array(way, i, name, remaining):
+def locate_array(answer_trace, i, name, remaining_mistake):
     """Return what `find_array` returns, of the array that step i writes; None if no lines make it."""
-    _, lines = depart.trace_back(way, i + 1, name)
-    return (name, way.mine[i].last, lines, remaining) if lines else None
+    _, lines = depart.find_anchors_and_lines(answer_trace, i + 1, name)
+    return (name, answer_trace.mine[i].last, lines, remaining_mistake) if lines else None
 
 
 def make_verdict(finder_input, name, line, lines, remaining):

@@ -67,7 +67,7 @@ def checkpoint(tmp_path_factory):
 
     def make(out):
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(plot, "draw_learning_curves", lambda run: None)  # drawing takes longer than the training
+            patched.setattr(plot, "save_learning_curves", lambda run: None)  # drawing takes longer than the training
             main_np.main(["--hidden", "48", "--steps", "300", "--lr", "0.05", "--seed", "3", "--out", str(out)])
 
     return once(tmp_path_factory, "a-small-network", make) / "checkpoint_np.npz"

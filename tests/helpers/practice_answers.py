@@ -6,8 +6,8 @@ import textwrap
 
 from exercises.catalogue import BY_NAME
 from marker import marking, runner
-from marker.program import replace_functions
-from marker.statement import split_answer
+from marker.program import fill_stub_functions
+from marker.statement import split_stub_and_answer
 
 RIGHT = {e.name: e.answer for e in BY_NAME.values() if e.answer}
 WHOLE = {name for name in RIGHT if not BY_NAME[name].inputs}  # programs, and no lines of one function
@@ -17,7 +17,7 @@ def filled(name, body):
     """The stub with these lines in place of its dots. What they do not set keeps its own."""
     body = textwrap.dedent(body).strip("\n")
     if name in WHOLE:
-        return replace_functions(BY_NAME[name].stub, body)
+        return fill_stub_functions(BY_NAME[name].stub, body)
     return BY_NAME[name].fill_stub(body)
 
 
@@ -32,7 +32,7 @@ def write(folder, name, body=None):
 def in_the_older_form(text):
     """An exercise's file as it was written before: the stub above the line, and the answer in a function below it."""
     top, cut, below = text.partition("# ---- what follows is not handed out")
-    stub, answer = split_answer(top.rstrip() + "\n")
+    stub, answer = split_stub_and_answer(top.rstrip() + "\n")
     function = next(node for node in ast.parse(stub).body if isinstance(node, ast.FunctionDef))
     arguments, last = ast.unparse(function.args), ast.unparse(function.body[-1])
     lines = textwrap.indent(f"{answer}\n{last}", "    ")

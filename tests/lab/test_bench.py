@@ -21,7 +21,7 @@ from loading.options import parse_options
 from networks import NETWORKS
 from support import drawing
 from support.errors import UserError
-from support.history import describe_machine, processor
+from support.history import describe_machine, describe_processor
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
     monkeypatch.setattr(timing, "time_steps", seconds)
     monkeypatch.setattr(results, "run_program", run_program)
     monkeypatch.setattr("importlib.metadata.version", lambda name: "1")
-    printed, rounds = main().out, kept["bench"][processor()]["rounds"]
+    printed, rounds = main().out, kept["bench"][describe_processor()]["rounds"]
     assert all(table(rounds) in printed for table in bench.TABLES) and printed == main("--print").out
     expected = {"epoch | scikit-learn": 7 * 9 + 16 * 20 * 0.002, "run | --model vit --steps 300 | NumPy": 8.2}
     for (argv, (step, test, _)), threads, name in product(CONSISTENT.items(), (1, 2), bench.TOOLS):
@@ -108,7 +108,7 @@ def test_the_whole_benchmark_in_small(kept, monkeypatch, capsys):
     assert lengths == {12, 150, 468, 468 // 20}  # for medians, beside a busy process, for epochs
     whole["--model vit"] = 6.4  # once it said 25.6 ms for a step of PyTorch's, and 6.4 s for 300 of them and a test
     del whole["--model resnet"]  # a program that fails
-    said, found = main(), kept["bench"][processor()]["rounds"]
+    said, found = main(), kept["bench"][describe_processor()]["rounds"]
     assert "300 steps of 25.60 ms and 1 x 0.50 s of testing are 8.2 s, but PyTorch took 6.4 s (--model vit" in said.err
     assert "not kept: run | --model resnet --steps 300 | NumPy: main_np.py --model resnet" in said.err
     of_vit = {f"{kind} | --model vit | 2 | {name}" for kind in ("step", "test") for name in bench.PROGRAMS}
@@ -133,11 +133,11 @@ def worker(*_):
 def test_steps_are_taken_in_processes_of_their_own(capfd, monkeypatch):
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # for which conftest.py sets the number, in any process
     before = dict(os.environ)
-    monkeypatch.setattr(timing, "take_steps", worker)
+    monkeypatch.setattr(timing, "time_steps_here", worker)
     with timing.worker_threads(3):
         process, threads = timing.time_steps(bench.prepare_call, "NumPy", "")
     assert process != os.getpid() and threads == "3" and os.environ == before
-    monkeypatch.setattr(timing, "take_steps", die)
+    monkeypatch.setattr(timing, "time_steps_here", die)
     with pytest.raises(UserError, match="a measurement failed: its process was ended"):
         timing.time_steps(bench.prepare_call, "NumPy", "")
     assert capfd.readouterr().err == ""

@@ -33,7 +33,7 @@ def test_the_rate_that_is_suggested_lies_where_the_loss_has_nearly_fallen():
     """Of a loss that is 3 up to a rate of 1e-3, falls to 1 at 1e-1 by the logarithm of the rate, and then rises."""
     rates = np.geomspace(1e-6, 1, 61)
     losses = np.interp(np.log10(rates), [-3, -1, 0], [3, 1, 4])
-    rate, lowest = find_lr.suggest_rate([*zip(rates, losses, losses, strict=True)])
+    rate, lowest = find_lr.find_suggested_and_lowest_rate([*zip(rates, losses, losses, strict=True)])
     assert lowest == pytest.approx(0.1)
     assert rate == float(f"{10**-1.2:.0e}")
 
@@ -44,7 +44,7 @@ def test_find_lr_says_a_rate_draws_it_and_learns_at_it(tmp_path, capsys):
     rate = float(capsys.readouterr().out.partition("Try --lr ")[2].partition(":")[0])
     options = parse_options("np", *SMALL_RUN)
     found = find_lr.search_rates(options)
-    assert rate == find_lr.suggest_rate(found)[0] and 1e-3 < rate < 0.1
+    assert rate == find_lr.find_suggested_and_lowest_rate(found)[0] and 1e-3 < rate < 0.1
     assert_legible(figure := find_lr.draw_search(found, "a title"))
     _, _, *lines = figure.axes[0].get_lines()
     lowest = min(found, key=lambda row: row[2])[0]

@@ -21,14 +21,14 @@ SVGS = sorted((ROOT / "png").glob("*.svg"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", figures.list_figures())
+@pytest.mark.parametrize("name", figures.make_drawers())
 def test_a_picture_is_the_committed_one_which_stays_as_it_is(name, tmp_path):
     committed, path = (ROOT / "png" / f"{name}.png").read_bytes() + b" ", tmp_path / "one.png"  # another version's
     path.write_bytes(committed)
-    figures.save_figure(figures.list_figures()[name](), path)
+    figures.save_figure(figures.make_drawers()[name](), path)
     assert path.read_bytes() == committed
     if name == "convolution":
-        figure = figures.list_figures()[name]()
+        figure = figures.make_drawers()[name]()
         figure.text(0.2, 0.9, "another title")
         figures.save_figure(figure, path)
         with Image.open(path) as image:
@@ -126,7 +126,7 @@ def test_the_drawn_convolution_is_right_and_answers_no_question_of_the_lesson():
 
 def test_the_drawn_mistake_is_that_of_the_page(mnist):
     """The answer and its probability; and all votes together are the difference of the two scores, but for the bias."""
-    model, known = figures.load_page_network()
+    model, known = figures.load_page_network_and_facts()
     number, true = known["numbers"][known["opens"]], known["labels"][known["opens"]]
     logits = model.forward(as_input(mnist.test_images[[number]], known["pixels"]))
     said = int(logits.argmax())

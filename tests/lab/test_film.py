@@ -22,7 +22,7 @@ def test_the_frames_are_those_of_the_run(small, tmp_path, quick_curves):
         assert len(losses) == step and params["W1"].shape == (784, 16) and answers.shape == (300,)
     with np.load(tmp_path / "checkpoint_np.npz") as kept:
         assert (kept["params/W1"] == states[-1][2]["W1"]).all()
-    frames = [film.draw_frame(*state, small, 0.1, 12) for state in states[::6]]
+    frames = [film.render_frame(*state, small, 0.1, 12) for state in states[::6]]
     film.save_film(frames, [100, 200, 300], tmp_path / "small.gif")
     with Image.open(tmp_path / "small.gif") as image:
         assert (image.n_frames, image.width, image.info["loop"]) == (3, film.PIXELS, 0)

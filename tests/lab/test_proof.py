@@ -27,7 +27,7 @@ from support import options as opt
 from support import program
 from support.checkpoint import load_checkpoint
 from support.errors import UserError
-from support.lockstep import find_departure
+from support.lockstep import find_largest_and_departure
 from support.options import integer, option
 
 JUDGES = ("the loss", "central differences", "the tape", "PyTorch", "in parts", "the optimizer", "resumed", "torchrun")
@@ -486,14 +486,14 @@ def test_where_both_gradients_are_rounding_weights_and_moments_are_not_compared(
 def test_the_first_array_that_differs_is_found_and_rounding_is_not():
     one = {"a": {"x": np.ones((2, 3)), "y": np.full(2, 1e-20)}, "b": {"z": np.arange(3.0)}}
     other = {g: {n: a.copy() for n, a in arrays.items()} for g, arrays in one.items()} | {"c": {"q": np.ones(1)}}
-    assert find_departure(one, other, 0.0) == (0.0, None)
+    assert find_largest_and_departure(one, other, 0.0) == (0.0, None)
     other["a"]["y"] += 1e-18  # what should be 0
     other["b"]["z"][2] += 1e-13
-    largest, first = find_departure(one, other, 1e-9, 1e-3)
+    largest, first = find_largest_and_departure(one, other, 1e-9, 1e-3)
     assert first is None and largest == pytest.approx(5e-14, rel=0.01)
     other["b"]["z"][1] = np.nan
-    assert find_departure(one, other, 1e-9, 1e-3)[1][:3] == ("b", "z", (1,))
+    assert find_largest_and_departure(one, other, 1e-9, 1e-3)[1][:3] == ("b", "z", (1,))
     other["a"]["x"][1, 2] = 1.5
-    assert find_departure(one, other, 1e-9, 1e-3)[1] == ("a", "x", (1, 2), 1.0, 1.5)
+    assert find_largest_and_departure(one, other, 1e-9, 1e-3)[1] == ("a", "x", (1, 2), 1.0, 1.5)
     with pytest.raises(UserError, match=r"y \(a\) is in one, and not in the other"):
-        find_departure(one, {"a": {"x": one["a"]["x"]}}, 0.0)
+        find_largest_and_departure(one, {"a": {"x": one["a"]["x"]}}, 0.0)

@@ -40,7 +40,7 @@ def test_what_it_was_taught_stands_on_the_page():
 
 def test_how_far_it_is_from_llama_cpp_stands_on_the_page():
     found = results.load_results()["llama beside"]["questions"]
-    assert llama.summarize_comparison(found) in WORDS and [*found] == [*llama.QUESTIONS]
+    assert llama.describe_comparison(found) in WORDS and [*found] == [*llama.QUESTIONS]
     assert llama.make_answers_table(found) in DOC
 
 
@@ -72,17 +72,17 @@ def test_another_reader_is_asked_the_same(tmp_path, monkeypatch, kept):
     monkeypatch.setattr(llama, "LIKELIEST", 5)
     monkeypatch.setattr(llama, "QUESTIONS", ["the", "other"])
     packed = {"blk.0.attn_q.weight": gguf.GGMLQuantizationType.Q8_0}
-    llama.compare_with_llama_cpp(write_model(tmp_path / "tiny.gguf", packed=packed))
+    llama.compare_and_save_answers(write_model(tmp_path / "tiny.gguf", packed=packed))
     found = kept["llama beside"]["questions"]
     assert [both["same"] for both in found.values()] == [True, True]
     assert [both["apart"] for both in found.values()] == pytest.approx([0.25, 0.25], abs=1e-5)
-    assert llama.summarize_comparison(found).startswith("the logits differ by at most 0.3, of ")
+    assert llama.describe_comparison(found).startswith("the logits differ by at most 0.3, of ")
 
 
 def test_llama_cpp_is_asked_for_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "llama_cpp", None)
     with pytest.raises(UserError, match="llama_cpp is not installed: python -m pip install llama-cpp-python"):
-        llama.compare_with_llama_cpp(tmp_path / "tiny.gguf")
+        llama.compare_and_save_answers(tmp_path / "tiny.gguf")
 
 
 def test_a_tiny_model_is_taught(tmp_path, monkeypatch, kept):
@@ -106,7 +106,7 @@ def test_the_pictures(tmp_path, monkeypatch):
     monkeypatch.setattr(llama, "SENTENCE", "the other the")
     monkeypatch.setattr(llama, "LOOKS", " the")
     monkeypatch.setattr(llama, "SEEN", "the")
-    figure = llama.draw_heads(write_model(tmp_path / "tiny.gguf"))
+    figure = llama.draw_head(write_model(tmp_path / "tiny.gguf"))
     shown = np.asarray(figure.axes[0].images[0].get_array())
     rows = np.nansum(np.ma.filled(shown, np.nan), axis=1)
     assert rows == pytest.approx(np.ones(len(rows)), abs=1e-5)
@@ -120,6 +120,6 @@ def test_all_ways_are_timed(tmp_path, monkeypatch, kept, capsys):
     monkeypatch.setattr(llama, "MANY", 3)
     monkeypatch.setitem(sys.modules, "llama_cpp", SimpleNamespace(Llama=Another))
     monkeypatch.setattr(llama.timing, "run_in_subprocess", lambda function, *what: function(*what))
-    llama.compare_speed(write_model(tmp_path / "tiny.gguf"))
+    llama.measure_and_save_speed(write_model(tmp_path / "tiny.gguf"))
     assert [*kept["llama speed"]["runs"]] == [*llama.WAYS]
     assert capsys.readouterr().out.count("| by hand |") == 1

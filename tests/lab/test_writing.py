@@ -78,7 +78,7 @@ def test_tables_that_count(small, monkeypatch):
     learned = encode_names(["ab", "ab", "ac"])
     names = data.Tokens(learned, encode_names(["ab"]))
     monkeypatch.setattr(data, "load", lambda name: names)
-    found = counts.measure("names")
+    found = counts.measure_count_tables("names")
     assert found["all tokens alike"] == pytest.approx({"loss": np.log(27), "accuracy": 1 / 27})
     # Of 9 words three are an a, two a b, one a c and three the end; one word more is drawn from all 27.
     a, b, end = (np.array([3, 2, 3]) + 1 / 27) / 10
@@ -95,9 +95,9 @@ def test_tables_that_count(small, monkeypatch):
 
 def test_the_nearest_image(small):
     images = small.train_images[:30]
-    found, far = writing.find_nearest(images[[7, 3]], images)
+    found, far = writing.find_nearest_and_distances(images[[7, 3]], images)
     assert found.tolist() == [7, 3] and far.tolist() == [0, 0]
     changed = images[7:8].copy()
     changed[0, 0, 0] = 28 * 3  # the root of the mean square of one difference of 84 among 784 pixels is 3
-    assert writing.find_nearest(changed, images)[1] == pytest.approx(3)
+    assert writing.find_nearest_and_distances(changed, images)[1] == pytest.approx(3)
     assert writing.measure_distances(np.concatenate([images[:1], changed]), images) == {"median": 1.5, "equal": 0.5}

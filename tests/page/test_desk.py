@@ -118,7 +118,7 @@ def test_what_has_passed_in_a_zip_file_has_passed_here_if_it_is_as_it_was(tmp_pa
 
 
 def test_blocks_run_one_after_the_other_with_the_same_names(tmp_path, monkeypatch):
-    monkeypatch.setattr(desk, "report_lines", lambda *files: None)
+    monkeypatch.setattr(desk, "start_reporting_lines", lambda *files: None)
     monkeypatch.setattr(desk, "Path", lambda name: tmp_path / name.rpartition("/")[2])
     for blocks, printed in ((["a = 3", "a\na + 1"], "4\n"), ([""], ""), (["print(1)", "# nothing"], "")):
         assert desk.run_session(blocks) == {"printed": printed}
@@ -163,7 +163,7 @@ def test_a_training_is_called_slow_beside_what_products_take_on_this_computer(mo
     trace = SimpleNamespace(seconds=7, n_scaled_batches=0, is_in_order=False, was_tested=np.zeros(0))
     for seconds, said in ((10, ["The training took 7 s."]), (1e-9, [])):
         monkeypatch.setattr(watched, "PRODUCTS", seconds)
-        assert [remark[:22] for remark in watched.Trace.list_remarks(trace)] == said
+        assert [remark[:22] for remark in watched.Trace.iter_remarks(trace)] == said
 
 
 def test_of_many_files_that_cannot_be_read_three_are_named(tmp_path, monkeypatch):
@@ -296,7 +296,7 @@ def test_what_is_known_is_reported_before_the_search_for_a_place(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["", "dz1", str(path), "0", str(result)])
     monkeypatch.setattr(desk, "report", lambda **what: said.append(what))
-    monkeypatch.setattr(desk, "report_lines", lambda *files: None)
+    monkeypatch.setattr(desk, "start_reporting_lines", lambda *files: None)
     monkeypatch.setattr(repair, "search_edits", lambda *_: said.append("searched"))
     desk.run()
     *_, known, searched = said

@@ -464,8 +464,8 @@ def test_work_goes_to_the_terminal_and_back(anew, tmp_path):
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
     assert Work(tmp_path / "my_practice", OURS).has_passed(BY_NAME["dz1"])
-    assert not archives.unpack(OURS.by_name, path, tmp_path / "unpacked")
-    files, seen, *_ = classroom.find_files(OURS, tmp_path / "unpacked")
+    assert not archives.unpack_archive(OURS.by_name, path, tmp_path / "unpacked")
+    files, seen, *_ = classroom.collect_hand_in(OURS, tmp_path / "unpacked")
     assert {*files} >= {"dz1", "loss", "logits"} and seen == {"loss"}
 
 
@@ -849,7 +849,7 @@ def test_the_site_says_its_address_where_the_readme_does(site, tmp_path, monkeyp
     address = "https://ada.github.io/lessons/"
     (tmp_path / "README.md").write_text(readme.replace(line, published.replace(built.OWNER, address)))
     monkeypatch.setattr(built, "ROOT", tmp_path)
-    assert built.prepare_text(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
+    assert built.prepare_markdown(f"at `{built.OWNER}practise.html`") == f"at `{address}practise.html`"
 
 
 @pytest.mark.slow
@@ -1021,7 +1021,8 @@ SIZES_OF_TYPE = """() => {
     return [...sizes].sort();
 }"""
 LEFT_EDGES = """() => {
-    const text = document.querySelectorAll("main > :is(h1, h2, h3, p, table), main > :is(ul, ol) > li, main > pre > code");
+    const selector = "main > :is(h1, h2, h3, p, table), main > :is(ul, ol) > li, main > pre > code";
+    const text = document.querySelectorAll(selector);
     const range = document.createRange();
     const leftOf = (e) => (range.selectNodeContents(e), Math.round(range.getBoundingClientRect().left));
     return [...new Set([...text].filter((e) => getComputedStyle(e).textAlign !== "center").map(leftOf))];

@@ -32,7 +32,7 @@ def read_archive(ending):
     def read(content, folder):
         path = folder / f"ada{ending}"
         path.write_bytes(content)
-        if unread := archives.unpack(["dz1"], path, folder / "unpacked"):
+        if unread := archives.unpack_archive(["dz1"], path, folder / "unpacked"):
             raise UserError(str(unread))
 
     return read
@@ -40,7 +40,7 @@ def read_archive(ending):
 
 READERS = {
     "images": lambda content, folder: pictures.parse_idx(content, "images"),
-    "a text": lambda content, folder: texts.read_text(content, "a text"),
+    "a text": lambda content, folder: texts.read_text_arrays(content, "a text"),
     "a picture": lambda content, folder: ink.read_picture(io.BytesIO(content)),
     "zip": read_archive(".zip"),
     "tar": read_archive(".tar.gz"),
@@ -159,7 +159,7 @@ def test_the_largest_of_their_kind_still_load():
     head, ink = idx((n, 28, 28), b""), rng.integers(0, 256, (n, 28), np.uint8).tobytes()
     assert pictures.parse_idx(packed(head, ink, 28), "EMNIST").shape == (n, 28, 28)
     letters = np.frombuffer(b"abcdefghijklmnop \n", np.uint8)[rng.integers(0, 18, 10**6)].tobytes()
-    assert texts.read_text(packed(b"", letters, 100), "a text")["arrays"][0].shape == (10**8,)
+    assert texts.read_text_arrays(packed(b"", letters, 100), "a text")["arrays"][0].shape == (10**8,)
 
 
 def packed(head, piece, times):

@@ -16,12 +16,12 @@ import pytest
 import main_np
 from conftest import damaged, fuzz
 from loading.options import parse_options, parse_run
-from support.checkpoint import Checkpoint, load_checkpoint, load_options, save_checkpoint
+from support.checkpoint import Checkpoint, load_checkpoint, load_options_and_facts, save_checkpoint
 from support.errors import UserError
 from support.history import History, load_history, save_history
-from support.options import run_options
+from support.options import select_options_to_save
 from support.pictures import DIGITS
-from support.run import check_history
+from support.run import get_checked_history
 from support.schedule import Plan, make_plan
 
 
@@ -33,13 +33,13 @@ def save(path, *argv):
     for array in (array for group in groups.values() for array in group.values()):
         array[...] = rng.uniform(1, 2, array.shape)
     history = History([0.1] * 10, [0.5] * 10, [10], [0.3], [0.9])
-    save_checkpoint(path, run_options(options), groups, history)
+    save_checkpoint(path, select_options_to_save(options), groups, history)
     return path, options, groups, history
 
 
 def resume(path, *argv):
     options, checkpoint = parse_run("np", "", ["--resume", str(path), *argv])
-    history = check_history(checkpoint, make_plan(options, 60000))
+    history = get_checked_history(checkpoint, make_plan(options, 60000))
     return options, main_np.get_arrays(*main_np.build(options, checkpoint)), history
 
 
@@ -64,7 +64,7 @@ def test_a_checkpoint_and_a_history_with_old_names_of_options_are_read(tmp_path)
     path, options, _, history = save(tmp_path / "c.npz", *model)
     rewrite(path, {"options": {"kv_heads": None, "keys": 2, "context_length": None, "places": None}})
     assert "kv_heads" not in json.loads(str(np.load(path)["options"]))
-    assert resume(path)[0].run == options.run and load_options(path)[0]["kv_heads"] == 2
+    assert resume(path)[0].run == options.run and load_options_and_facts(path)[0]["kv_heads"] == 2
     save_history(tmp_path / "h.json", {"keys": 2, "hold_out": 0, "dataset": "names"}, history)
     assert load_history(tmp_path / "h.json")[0] == {"kv_heads": 2, "hold_out": 0, "dataset": "names"}
 
@@ -74,9 +74,9 @@ def test_a_checkpoint_comes_back_bit_for_bit(saved, tmp_path):
     rewrite(before[0], {"options": {"optimizer": None}})  # as in older files
     for path, options, groups, history in (saved, before):
         resumed, arrays, recorded = resume(path, "--out", "there", "--seed", str(2**63 + 1))
-        assert (run_options(resumed), resumed.call.out) == (run_options(options), "there")
+        assert (select_options_to_save(resumed), resumed.call.out) == (select_options_to_save(options), "there")
         np.testing.assert_equal(arrays, groups)
-        assert recorded.numbers() == history.numbers()
+        assert recorded.numbers_by_name() == history.numbers_by_name()
         assert resume(path)[0].call.out == str(tmp_path)  # where it is, if nobody says another place
 
 
@@ -218,7 +218,7 @@ def test_what_would_be_refused_is_not_saved(saved):
     for name in groups:
         bad = {key: np.full_like(array, np.inf) for key, array in groups[name].items()}
         with pytest.raises(UserError, match="no longer finite at step 10: lower --lr"):
-            save_checkpoint(path, run_options(options), groups | {name: bad}, history)
+            save_checkpoint(path, select_options_to_save(options), groups | {name: bad}, history)
         assert path.read_bytes() == before
 
 
@@ -230,7 +230,7 @@ def test_a_save_that_ends_in_the_middle_is_one_error_and_leaves_what_was_there(s
     before = path.read_bytes()
 
     def save_again(groups):
-        save_checkpoint(path, run_options(options), groups, history)
+        save_checkpoint(path, select_options_to_save(options), groups, history)
 
     for size in (0, 50, len(before) // 2, len(before) - 1):
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -252,8 +252,8 @@ def test_a_save_that_ends_in_the_middle_is_one_error_and_leaves_what_was_there(s
 def test_a_run_of_ten_million_steps_is_no_list_of_them():
     history = History([1.0] * 3, [0.5] * 3, [1, 2, 3], [1.0] * 3, [0.5] * 3)
     checkpoint, plan = Checkpoint("x.npz", {}, {}, history, {}), Plan(1, 10**7, 10**7)
-    assert traced(check_history, checkpoint, plan) < 10**5
+    assert traced(get_checked_history, checkpoint, plan) < 10**5
     for plan in (Plan(2, 10, 10), Plan(1, 2, 2)):
         with pytest.raises(UserError, match="damaged"):
-            check_history(checkpoint, plan)
-    assert check_history(checkpoint, Plan(1, 3, 3)) is history
+            get_checked_history(checkpoint, plan)
+    assert get_checked_history(checkpoint, Plan(1, 3, 3)) is history

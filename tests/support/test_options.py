@@ -11,7 +11,7 @@ from loading.network import make_network
 from loading.options import parse, parse_options, restore_options
 from networks import NETWORKS
 from support.errors import UserError
-from support.options import OF_A_CALL, OF_NUMPY, OF_PYTORCH, make_title, option, run_options
+from support.options import OF_A_CALL, OF_NUMPY, OF_PYTORCH, make_title, option, select_options_to_save
 
 CHOSEN = """
     np                                        | hidden=512 epochs=5 steps=None init=he name=np title=784-512-10
@@ -92,7 +92,7 @@ def test_every_option_is_explained_with_its_default(capsys, model):
             parse_options(framework, "--model", model, "-h")
         found = re.findall(r"(?s)\n  --([a-z0-9-]+)(.*?)(?=\n  --|\n\n|\n$)", capsys.readouterr().out)
         explained = {name.replace("-", "_"): " ".join(words.split()) for name, words in found}
-        run = run_options(parse_options(framework, "--model", model))
+        run = select_options_to_save(parse_options(framework, "--model", model))
         assert explained.keys() == run.keys() | OF_A_CALL.keys() - others.keys()
         for name, value in run.items():
             value = ",".join(map(str, value)) if isinstance(value, tuple) else value
@@ -102,7 +102,7 @@ def test_every_option_is_explained_with_its_default(capsys, model):
 def test_an_option_that_is_new(monkeypatch):
     """It has its own default, also in the runs of older checkpoints, and no network is made without it."""
     new = {"dropout": option("the share of units to leave out", 0.3, type=float)}
-    kept = run_options(parse_options("np", "--lr", 0.2))
+    kept = select_options_to_save(parse_options("np", "--lr", 0.2))
     monkeypatch.setitem(NETWORKS, "mlp", NETWORKS["mlp"]._replace(options=NETWORKS["mlp"].options | new))
     for options in (parse("np", []), restore_options("np", kept, "w.npz")):
         assert options.run.dropout == 0.3
@@ -146,8 +146,8 @@ def test_options_have_their_values_and_no_others(words, right, wrong):
     *words, flag = words.split()
     for value in right.split():
         options = parse_options("np", *words, flag, value)
-        kept = json.loads(json.dumps(run_options(options)))  # as in a checkpoint
-        assert run_options(restore_options("np", kept, "w.npz")) == run_options(options)
+        kept = json.loads(json.dumps(select_options_to_save(options)))  # as in a checkpoint
+        assert select_options_to_save(restore_options("np", kept, "w.npz")) == select_options_to_save(options)
         found = getattr(options.run, flag[2:].replace("-", "_"))
         assert found == (tuple(map(int, value.split(","))) if flag == "--widths" else type(found)(value))
     for value in ["", *wrong.split()]:

@@ -17,8 +17,8 @@ from loading.options import parse_options
 from support import program as ending
 from support.errors import UserError
 from support.history import History, save_history
-from support.options import run_options
-from support.rounding import format_bound, probability
+from support.options import select_options_to_save
+from support.rounding import format_bound, format_probability
 from support.run import FILES, Files, Interrupts, Run
 from support.schedule import Plan, describe_repeats, learning_rate
 
@@ -39,7 +39,7 @@ def test_the_learning_rate_rises_then_falls_to_zero(steps):
 
 def test_the_history_file(tmp_path):
     history = History([1.23456789, 0.5], [0.5, 0.75], [2], [0.4], [0.9876])
-    save_history(tmp_path / "h.json", run_options(parse_options("np", "--out", "x")), history)
+    save_history(tmp_path / "h.json", select_options_to_save(parse_options("np", "--out", "x")), history)
     content = json.loads((tmp_path / "h.json").read_text(encoding="utf-8"))
     assert (content["train_loss"], content["test_step"], content["test_accuracy"]) == ([1.23457, 0.5], [2], [0.9876])
     assert content["options"]["hidden"] == 512 and "out" not in content["options"]
@@ -68,7 +68,13 @@ def test_what_a_killed_run_has_left_is_removed_but_for_curves_that_another_may_b
 def test_a_number_in_a_few_digits_stays_true():
     for number, said in {1.2e-15: "2e-15", 0.21: "0.3", 0.96: "1", 7.0: "7", 0: "0", np.inf: "inf"}.items():
         assert format_bound(number) == said
-    assert [*map(probability, (1, 0.99997, 0.99984, 0.5, 0))] == ["1.0000", "0.9999", "0.9998", "0.5000", "0.0000"]
+    assert [*map(format_probability, (1, 0.99997, 0.99984, 0.5, 0))] == [
+        "1.0000",
+        "0.9999",
+        "0.9998",
+        "0.5000",
+        "0.0000",
+    ]
 
 
 def test_too_little_memory_is_one_line_and_our_own_mistakes_are_not_hidden(capsys):
@@ -135,7 +141,7 @@ def test_a_loss_that_cannot_be_says_where_to_look(losses, said):
     for loss in losses:
         history.add_step(loss, 0.1)
     with pytest.raises(UserError, match=re.escape(said)):
-        history.read()
+        history.read_unread()
     History([2.3]).check(-1e-9, 2)  # rounding
 
 

@@ -62,7 +62,7 @@ def test_a_sheet_that_is_none_is_one_line(mnist, tmp_path, rows, columns, said):
 
 def test_runs_are_where_something_is():
     def check(there):
-        found = sheet.find_runs(np.array(there, bool), 0)
+        found = sheet.find_run_slices(np.array(there, bool), 0)
         marked = np.zeros(len(there), bool)
         for run in found:
             assert all(there[run])
@@ -70,4 +70,4 @@ def test_runs_are_where_something_is():
         assert marked.tolist() == [bool(x) for x in there]
 
     fuzz(50, st.lists(st.booleans(), max_size=30), check)
-    assert sheet.find_runs(np.array([1, 0, 1, 0, 0, 1], bool), 1) == [slice(0, 3), slice(5, 6)]
+    assert sheet.find_run_slices(np.array([1, 0, 1, 0, 0, 1], bool), 1) == [slice(0, 3), slice(5, 6)]

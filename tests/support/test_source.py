@@ -114,7 +114,7 @@ def test_pictures_of_any_kind_fit_into_28_by_28(tmp_path):
     seen_through.save(tmp_path / "dark.png")
     Image.fromarray(np.full((2, 2), 200, np.uint8)).save(tmp_path / "two.png")
     read = {
-        path.name: pictures.read_picture(path, "dark" if path.stem == "dark" else "light")
+        path.name: pictures.read_picture_as_image(path, "dark" if path.stem == "dark" else "light")
         for path in tmp_path.iterdir()
     }
     assert all(image.shape == (28, 28) and image.dtype == np.uint8 for image in read.values())
@@ -186,10 +186,10 @@ def test_the_same_words_of_other_letters_are_another_text(tmp_path):
 
 def test_a_text_of_many_letters_takes_two_bytes_for_each_and_no_copy():
     letters = "".join(map(chr, range(0x4E00, 0x4E00 + 300)))
-    content = texts.read_text((letters * 20).encode(), "x")
+    content = texts.read_text_arrays((letters * 20).encode(), "x")
     words = content["arrays"][0]
     assert words.dtype == np.uint16 and len(words) == 6000 and content["letters"] == letters
-    windows = texts.split_into_windows(words, 64, "x")
+    windows = texts.cut_train_and_test_windows(words, 64, "x")
     assert all(np.shares_memory(part, words) for part in windows[::2])
 
 
@@ -475,13 +475,15 @@ def test_a_folder_of_pictures_is_read_as_it_was_trained(tmp_path, monkeypatch):
     shapes_in(tmp_path / "shapes", np.random.default_rng(0))
     source = data.SOURCES["shapes"]
     paths = sorted((tmp_path / "shapes" / "test").glob("*/*.png"))
-    seen = {source.read(path).image.tobytes() for path in paths}
+    seen = {source.read_picture(path).image.tobytes() for path in paths}
     assert seen == {image.tobytes() for image in data.load("shapes").test_images} and len(seen) == 8
-    assert source.checkpoint_facts()[0]["reader"] == "picture" and not any(source.read(path).problem for path in paths)
+    assert source.get_facts_and_arrays()[0]["reader"] == "picture" and not any(
+        source.read_picture(path).problem for path in paths
+    )
     again = data.SOURCES.find_source(
-        "moved", **parse_facts(source.checkpoint_facts()[0], {})
+        "moved", **parse_facts(source.get_facts_and_arrays()[0], {})
     )  # where the examples are not
-    assert np.array_equal(again.read(paths[0]).image, source.read(paths[0]).image)
+    assert np.array_equal(again.read_picture(paths[0]).image, source.read_picture(paths[0]).image)
 
 
 @pytest.mark.slow
@@ -491,7 +493,7 @@ def test_what_comes_in_the_form_of_mnist_is_read_by_its_ink(tmp_path, small, mon
     picture = ROOT / "png" / "photo.jpg"
     right = ink.read_digit_picture(picture).image
     for source in (data.SOURCES["mnist"], data.SOURCES[str(tmp_path / "idx")], data.SOURCES[str(tmp_path / "cut")]):
-        assert source.reader == "ink" and np.array_equal(source.read(picture).image, right)
+        assert source.reader == "ink" and np.array_equal(source.read_picture(picture).image, right)
     old = {"of": "images", "sha256": "", "classes": data.DIGITS, "mean_and_std": (0.1, 0.3)}
     assert parse_facts(old, {})["reader"] == "ink"
     with pytest.raises(ValueError):
@@ -523,4 +525,4 @@ def test_what_a_program_asks_of_one_kind_of_source_it_may_ask_of_another():
     assert [source.tokenizer.accepts(text) for text in ("20", "Mac") for source in kinds] == [1, 0, 1, 0, 1, 1]
     for source in kinds[1:]:
         with pytest.raises(UserError, match=f"has {source.noun}, and no pictures"):
-            source.read("x.png")
+            source.read_picture("x.png")
