@@ -156,21 +156,23 @@ def batches(dataset, options, start, stop):
 
 
 def iter_examples(dataset, options, start, stop):
-    """Yield the same batches before `encode`: images (B, 28, 28) uint8, perhaps augmented, and labels (B,); or token
-    ids (B, T + 1) and None."""
+    """Yield (examples, labels) of the same batches before `encode`.
+
+    They are images (B, 28, 28) uint8, perhaps augmented, and labels (B,); or token ids (B, T + 1) and None.
+    """
     pairs = augment_batches(dataset, options, start, stop)
     return pairs if options.run.augment == "none" else prefetch(pairs)
 
 
 def augment_batches(dataset, options, start, stop):
-    """Yield the examples of each batch, augmented as the options say, and its labels."""
+    """Yield (examples, labels) of each batch, augmented as the options say."""
     for epoch, i, rows in iter_batch_indices(dataset.n_train, options, start, stop):
         examples, labels = dataset.train(rows)
         yield AUGMENT[options.run.augment](examples, make_rng(options.run.seed, epoch, i)), labels
 
 
 def mark_drawn(was_drawn, options, start, stop):
-    """See `Images.mark_drawn`."""
+    """Set was_drawn (n,) bool to True for the examples in the batches of these steps: see `Images.mark_drawn`."""
     for _, _, rows in iter_batch_indices(len(was_drawn), options, start, stop):
         was_drawn[rows] = True
 

@@ -114,7 +114,7 @@ def main(argv=None):
 
 
 def look_at_writer(model, options, checkpoint, arguments):
-    """Let the network write a digit, or a text, and draw what it computed.
+    """Let the network write a digit, or a text; save the picture of what it computed, and print where it is.
 
     Raises UserError if it writes names or words of many letters, or if an option does not apply to it.
     """
@@ -196,7 +196,7 @@ def compute_gpt_steps(model, options, prompt, temperature=0.8, seed=0):
 
 
 def compute_steps_and_gradients(model, options, image, y):
-    """Run one uint8 image (28, 28), whose true class is y, forward and backward.
+    """Run one uint8 image (28, 28), whose true class is y, forward and backward; return (steps, the model's gradients).
 
     Return (steps, grads): {"image", "classes": their names, "loss", "logits": (10,), "p": (10,), "dlogits": (10,)}, and
     the model's gradients.
@@ -295,7 +295,7 @@ def get_vit_weights(params, options):
 
 
 def select_kernels(kernels):
-    """Return the kernels that are drawn, and their numbers."""
+    """Return (the kernels that are drawn, their numbers)."""
     return kernels[:MOST], range(len(kernels[:MOST]))
 
 
@@ -308,7 +308,7 @@ def describe_channels(kernels):
 
 
 def draw_test(model, options, dataset):
-    """Return the figures of the network's answers to all test images."""
+    """Return {kind: figure} of the network's answers to all test images."""
     labels = dataset.test_labels
     network = options.network.title(options.run)
     test_name = test_set_name(options)

@@ -64,7 +64,7 @@ def train_step(network, optimizer, x, y, lr, place=ALONE):
 
 
 def compute_loss(logits, y):
-    """Return the sum of the losses, the number of right answers and the number of answers, as tensors.
+    """Return the sum of the losses (no mean), the number of right answers and the number of answers, as tensors.
 
     logits: K numbers for each class number in y, as in main_np.py. Where y is -1 there is nothing to predict: it counts
     nowhere.

@@ -129,7 +129,7 @@ def relative_difference(a, b):
 
 
 def compare(name, by_hand, array, loss):
-    """The relative difference of d loss() / d array by hand from central differences; SystemExit if it is wrong.
+    """Return the relative difference of d loss() / d array by hand from central differences; SystemExit if it is wrong.
 
     It is 0 where both are 0 to rounding, and a line says so: they agree, but nothing will be learned from them.
     """

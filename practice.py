@@ -384,14 +384,14 @@ def review_exercise(work, exercise, seed=None, all_of_it=False):
 
 
 def list_missing(work):
-    """The names of the exercises that train still needs."""
+    """Return the names of the exercises that train still needs."""
     return [
         name for name in network.HOLES if not (name in network.EXERCISES and work.has_passed(network.EXERCISES[name]))
     ]
 
 
 def train_own_network(work):
-    """Write my_network.py out of the learner's lines, and run it.
+    """Write my_network.py out of the learner's lines, and run it. Return its exit status.
 
     Raises UserError if exercises are missing.
     """
@@ -429,7 +429,7 @@ def train_own_network(work):
 
 
 def hand_out_or_judge_fault(work, place, suspect, seed):
-    """Hand out a copy of the project with a fault, or say whether that is its place and its suspect."""
+    """Hand out a copy of the project with a fault, or say whether it was found there. Return the exit status 0."""
     folder = work.folder / "fault"
     name = faulty.read_planted_fault(folder)
     if place is not None:
@@ -476,7 +476,7 @@ def explain_fault(work, name):
 
 
 def judge_fault(work, name, place, suspect):
-    """Say whether that is the place and the suspect of the fault that has been handed out, and note if it is found.
+    """Say whether that is the place and the suspect of the fault handed out; note if it is found. Return the status 0.
 
     Raises UserError if no fault has been handed out.
     """
@@ -582,7 +582,7 @@ def print_due(work):
 
 
 def run_file(work, exercise, *arguments):
-    """Run a learner's file as a program of its own, with these arguments. Its exit status."""
+    """Run a learner's file as a program of its own, with these arguments. Return its exit status."""
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.make_python_path()}
     module_options = ["-m", exercise.kind.module] if exercise.kind.module else []
     path = work.path(exercise)
@@ -594,7 +594,7 @@ def run_file(work, exercise, *arguments):
 
 
 def look_at_first_steps(work, exercise):
-    """Say what the first steps of a network from a blank file do, array by array.
+    """Say what the first steps of a network from a blank file do, array by array. Return the exit status.
 
     Raises UserError if the exercise is of another kind.
     """
@@ -634,7 +634,7 @@ def rename_old_file(path):
 
 
 def print_solution(work, exercise):
-    """The right lines, for those who have passed or seen all hints.
+    """Print the right lines, for those who have passed or seen all hints.
 
     Raises UserError if not all hints were shown.
     """

@@ -181,7 +181,7 @@ def give_feedback(feedback_folder, person_name, text):
 
 
 def join_names(names):
-    """Join some of these names, on one line."""
+    """Return some of these names, joined on one line."""
     shown_names = sorted(names)[:3]
     if len(names) > 3:
         shown_names.append(f"{len(names) - 3} more")

@@ -82,7 +82,7 @@ def note_found(folder):
 
 
 def make_command(name):
-    """The command of a run that has that fault, as it is typed in the copy."""
+    """Return the command of a run that has that fault, as it is typed in the copy."""
     return f"python main_np.py --steps {STEPS} {FAULTS[name].options}".rstrip()
 
 

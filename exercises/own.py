@@ -108,12 +108,12 @@ class ReaderCalls(Calls):
         return parse_digits(self.call("read", params, (images,)), len(images))
 
     def read_one_by_one(self, params, images):
-        """Predict one image per call. Returns integers (N,)."""
+        """Return the digits that read() predicts, as integers (N,), with one image per call."""
         results = self.iter_results("read", params, ((image[None],) for image in images))
         return np.array([parse_digits(blank.require_result("read", result), 1)[0] for result in results])
 
     def train(self, examples, *arguments, **options):
-        """Train as `Calls` does. Raises `Wrong` if the claim is no share from 0 to 1."""
+        """Return the `Trace` of a training, as `Calls` does. Raises `Wrong` if the claim is no share from 0 to 1."""
         trace = super().train(examples, *arguments, **options)
         if trace.params is not None:
             sample = [a[:500] for a in examples]
@@ -661,7 +661,7 @@ def train_and_save(learner_path):
 
 
 def train_and_test(module, images, labels, test_images, test_labels):
-    """Train a network. Returns its params as the content of a file, its claim, and its accuracy on the test images."""
+    """Train a network. Return (its params as the content of a file, its claim, its accuracy on the test images)."""
     calls = ReaderCalls(module)
     trace = calls.train((images, labels), 0, watched_names=())
     content = pack_params(trace.params)

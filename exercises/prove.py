@@ -79,7 +79,7 @@ class LearnerCode:
         self.first_wrong = None
 
     def run_exercise(self, name, arguments, location=""):
-        """Run one exercise. Returns {output: array}. Raises UserError if a result is missing or of another shape.
+        """Run one exercise, and return {output: array}. Raises UserError if a result is missing.
 
         arguments: those of the exercise, among others. location: the layer that it is for, as text.
         """
@@ -238,7 +238,7 @@ def make_llama_step(network, learner_code):
 
 
 def take_step(network, x, y, velocity, lr):
-    """Take one step of a network, with momentum. Returns the loss before it."""
+    """Take one step of a network, with momentum, and return the loss before it."""
     logits = network.forward(x)  # (..., K), with a class for each row in y (...)
     loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
     for name, dp in network.backward(dlogits.reshape(logits.shape)).items():
@@ -271,7 +271,7 @@ def norm_backward(exercise_name, layer, own_backward, dy, run_exercise):
 
 
 def conv_backward(layer, own_backward, dy, run_exercise):
-    """Go back through a convolution. dy -> dx.
+    """Return dx of a convolution, and set the gradient of its weights.
 
     The exercises are about 3 x 3 and stride 1, and serve every convolution: a stride leaves out rows and columns of y,
     whose dy is 0; and a 1 x 1 kernel is a 3 x 3 one that is 0 around its middle.
@@ -370,7 +370,7 @@ def positions_backward(layer, own_backward, dy, run_exercise):
 
 
 def compute_causal_weights(layer, learner_code, location, scores):
-    """Compute the attention weights (B, h, T, T), for all images and heads: the exercise has one head."""
+    """Return the attention weights (B, h, T, T), for all images and heads: the exercise has one head."""
     layer.scores = scores.reshape(-1, *scores.shape[2:])  # of (B, h, T, T)
     arguments = {"scores": layer.scores}
     layer.weights = learner_code.run_exercise("causal_mask", arguments, location)["weights"].reshape(scores.shape)
@@ -425,7 +425,7 @@ PAIRS = list(zip("ithra", "t iay", strict=True))
 
 
 def load_real_model(model_path):
-    """Return the model in a file, its description, encode_question(merge) -> token ids, and the `ModelFile`."""
+    """Return (the model in a file, its description, encode_question(merge) -> token ids, the `ModelFile`)."""
     model, options, file = loading.gguf_file.load_file(model_path)
 
     def encode_question(merge):
@@ -437,7 +437,7 @@ def load_real_model(model_path):
 
 
 def make_tiny_model():
-    """Return the same of a tiny model, which takes no package and no file: that is None."""
+    """Return the same four of a tiny model, which takes no package and no file: the last one is None."""
     tokens = [*dict.fromkeys(QUESTION), *map("".join, PAIRS)]
     model = Llama(**TINY, vocab_size=len(tokens), n_start_tokens=0, dtype=np.float64)
 
@@ -481,7 +481,7 @@ def print_model_answer(learner_code):
 
 
 def merge_tokens(learner_code, tokens, pair):
-    """Take a step of byte pair encoding by the learner's lines, which know numbers. Returns the tokens."""
+    """Return the tokens after a step of byte pair encoding by the learner's lines, which know numbers."""
     names = [*dict.fromkeys([*tokens, *pair]), "".join(pair)]
     id_by_token = {name: i for i, name in enumerate(names)}
     arguments = {
@@ -697,7 +697,7 @@ def prove(folder, proof_name):
 
 @np.errstate(all="ignore")  # some wrong lines overflow
 def prove_one(picture, proof, functions, twin, with_torch):
-    """Take one run: print a line for some of its steps and the result, and save its picture.
+    """Take one run: print a line for some of its steps and the result, and save its picture. Returns nothing.
 
     Raises UserError if the run breaks off.
     """

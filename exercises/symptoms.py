@@ -60,7 +60,7 @@ def find_case(name):
 
 
 def run_program(text):
-    """Run a program. Returns the lines that it prints."""
+    """Return the lines that a program prints."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.py"
         path.write_text(text, encoding="utf-8")

@@ -100,7 +100,7 @@ def run_backward(operands, dy, y):
 
 
 def walk(loss, leaves, order):
-    """Visit the nodes in this order. Returns the gradients that arrive at the leaves; dots, while the order is dots.
+    """Return the gradients that arrive at the leaves by visits in this order; dots, while the order is dots.
 
     Raises `Wrong` if it is no list of nodes, or has a node twice.
     """

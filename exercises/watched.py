@@ -126,7 +126,7 @@ class Trace:
         self.is_in_gradients = False
 
     def gradients(self, function, bound_arguments):
-        """Make and record one call of the learner's `gradients`. Recursive calls are not recorded."""
+        """Return the result of a call of the learner's `gradients`, which is recorded unless it is recursive."""
         if self.is_in_gradients:
             return function(*bound_arguments.args, **bound_arguments.kwargs)
         self.is_in_gradients = True
@@ -236,7 +236,7 @@ class Trace:
         self.last_arrays = arrays
 
     def read(self, function, bound_arguments):
-        """Make and record one call of the learner's `read`."""
+        """Return the result of one call of the learner's `read`, which is recorded."""
         _, images, *_ = list_arguments(bound_arguments)
         predictions = function(*bound_arguments.args, **bound_arguments.kwargs)
         indices = self.find_examples(np.asarray(images))

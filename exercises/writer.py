@@ -256,7 +256,7 @@ def check_loss_and_causality(calls, params, texts, seed):
 
 
 def add_held_out_loss(evidence):
-    """Compute the loss on held-out texts. Raises `Wrong` if `loss` of all of them is another."""
+    """Add the loss on held-out texts to the evidence. Raises `Wrong` if `loss` of all of them is another."""
     evidence.held_out_loss = compute_loss(evidence.calls, evidence.params, evidence.held_out)
     loss = float(evidence.calls.loss(evidence.params, evidence.held_out))
     if np.isfinite(loss) and abs(loss - evidence.held_out_loss) > 1e-5 * abs(evidence.held_out_loss):
@@ -417,7 +417,7 @@ def compute_log_probs(calls, params, texts):
 
 
 def measure_deviation_and_means(log_p, texts, was_sampled):
-    """Return by how many standard deviations sampled letters differ from their probabilities exp(log_p).
+    """Return (deviations of sampled letters from exp(log_p), the mean of -log p, what that should be).
 
     texts (N, T), was_sampled (N, T) bool. Also returns the mean of -log p of these letters, and what it should be
     about. Of tokens drawn with the probabilities p, -log p is on average the entropy of p, whatever p is; and its

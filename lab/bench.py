@@ -192,7 +192,7 @@ def measure_program_seconds(name, argv):
 
 
 def iter_measurements():
-    """Yield each measurement once: the number of threads, a number's name in parts, and a function that measures it."""
+    """Yield (the number of threads, a number's name in parts, a function that measures it), each measurement once."""
     for threads, argv in product(THREADS, RUNS):
         tools = PROGRAMS if argv else TOOLS
         for name in tools:
@@ -236,7 +236,7 @@ def measure_all():
 
 
 def find_contradictions(rounds):
-    """Find the programs whose whole time is not that of their steps and their testing.
+    """Return {in words: names of numbers} of the programs whose whole time is not that of their steps and tests.
 
     Return {in words: the names of these numbers}.
     """

@@ -45,7 +45,8 @@ def measure_network(model):
 
 
 def look_at_run(options_text, steps):
-    """Return what look.py --training says of the first steps of a run, and its numbers. Draw those of PICTURED."""
+    """Return what look.py --training says of the first steps of a run, and its numbers. options_text: those of the
+    run."""
     options = parse_options("np", *options_text.split())
     diagnosis = training.examine_first_steps(options, steps)
     if options_text == PICTURED:

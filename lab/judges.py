@@ -197,7 +197,7 @@ class Twin:
         return groups
 
     def vote_on_first_difference(self, twins, slopes, expected_loss):
-        """Let all judges vote on the first entry that differs.
+        """Let all judges vote on the first entry that differs, and keep the `Vote` in self.vote.
 
         slopes: `Slopes` at the weights before the step; expected_loss: the loss by definition.
         """
@@ -284,7 +284,7 @@ class Differences(NamedTuple):
 
 
 def compare_with_differences(slopes, progress):
-    """Return the `Differences`.
+    """Return the `Differences` of the gradients by hand from the slopes of the network's own loss.
 
     Of each array a few entries, and one direction in which all of them move at once: no wrong entry is missed by it.
     """

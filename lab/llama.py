@@ -141,7 +141,7 @@ ROUNDS = 2
 
 
 def time_by_hand(path, threads):
-    """Return the words a second after the prompt; run in a process with so many threads."""
+    """Return {"prompt": its seconds, "words": a second after it, "memory": bytes}; in a process of so many threads."""
     model, _, file = loading.gguf_file.load_file(path)
     token_ids = np.array([file.prompt(PROMPT)])
     position = 0
@@ -252,7 +252,7 @@ COLUMNS = ("words", 1, 0), ("prompt", 1, 2), ("memory", 1e9, 2)
 
 
 def measure_and_save_speed(path):
-    """Time every implementation, in rotation, each in its own process."""
+    """Time every implementation, in rotation, each in its own process; print and save the result."""
     import_llama_cpp()
     runs = {name: [] for name in WAYS}
     for _, (name, (function, threads)) in product(range(ROUNDS), WAYS.items()):

@@ -161,7 +161,7 @@ TOOLS = {"PyTorch": ("nanoGPT's recipe, in PyTorch", prepare_pytorch), "NumPy": 
 
 
 def prepare_run(tool, seed, threads):
-    """Return everything that a run needs: its batches, step(), test(), and its number of parameters."""
+    """Return what a run needs: (its numbered batches, step(), test(), its number of parameters)."""
     options = parse_options("np", *BY_HAND.split(), "--seed", str(seed))
     dataset = data.load(options.source)
     return enumerate(data.batches(dataset, options, 0, options.run.steps)), *TOOLS[tool][1](options, dataset, threads)

@@ -112,7 +112,7 @@ def make_history(checkpoint, steps):
 
 
 def judge_resumed(path, dataset, options, start, n_saved, steps, by_hand):
-    """Continue the run that was saved, and compare its arrays with those of the run that did not stop."""
+    """Continue the run that was saved; return the `Row` that compares it with the run that did not stop."""
     if not path.exists():
         return Row("resumed", "missing: its numbers are not finite, so it is not saved")
     try:
@@ -263,7 +263,7 @@ class Findings(NamedTuple):
 
 
 def conclude(findings, options):
-    """Return (what follows, a list of sentences; the status)."""
+    """Return (what follows from the findings, a list of sentences; the program's status)."""
     file = get_file_name(options)
     rule = options.rule
     failed_judges = {row.judge for row in findings.rows if not row.holds}

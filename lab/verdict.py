@@ -48,7 +48,7 @@ def iter_outputs(lines):
 
 
 def extract_verdict(output):
-    """Return the verdict in an output: its first sentence and the others in one line each.
+    """Return (first sentence, the others in one line) of the verdict in an output.
 
     Without how many have passed of how many: a picture is not drawn again for each new exercise.
     """

@@ -72,7 +72,7 @@ def split_images(images):
 
 
 def find_nearest_and_distances(images, candidates):
-    """Find the candidate that is nearest to each of the images.
+    """Return (number of the candidate nearest to each image, how far it is), two arrays.
 
     Return its number, and how far it is: the root of the mean squared difference of two pixels, from 0 to 255.
     """

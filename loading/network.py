@@ -52,7 +52,7 @@ def import_name(path):
 
 
 def select_argument_names(network_class, options, framework):
-    """Return the names of the options that a class takes. Raises UserError if it leaves one out.
+    """Return the names, a set, of the options that a class takes. Raises UserError if it leaves one out.
 
     What it takes stands in its own __init__: it might know nothing of what an inherited one takes.
     """

@@ -12,7 +12,7 @@ from support.options import Options, Parser, flag, format_value, option, select_
 
 
 def parse_run(framework, description, argv=None):
-    """The options that the user typed, and the `Checkpoint` that --resume names or None; UserError if they are wrong.
+    """Return (the options typed, the `Checkpoint` that --resume names or None); UserError if they are wrong.
 
     framework: "np" or "torch". A resumed run keeps its own options.
     """
@@ -50,7 +50,7 @@ def parse_options(framework, *argv):
 
 
 def read_options_and_checkpoint(framework, path, start=None):
-    """The options of the run in a checkpoint, and the `Checkpoint`.
+    """Return (the options of the run in a checkpoint, the `Checkpoint`).
 
     start: where the file now is from which that run started; None if it is where it was.
     """
@@ -213,8 +213,10 @@ def make_options(arguments, framework, facts, base_model):
 
 
 def choose_recipe_name(source, network):
-    """The recipe that a network takes if none is asked for: the one that is called after these examples ("names",
-    "texts"), or the default. source: a `Source`, or None if nobody names one."""
+    """Return the name of the recipe that a network takes if none is asked for.
+
+    It is the one called after these examples ("names", "texts"), or the default. source: a `Source`, or None if nobody
+    names one."""
     return source.noun if source and source.noun in network.recipes else "default"
 
 

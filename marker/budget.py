@@ -26,7 +26,7 @@ class Budget:
         self.lines = self.limit = lines
 
     def spend(self, lines):
-        """Count lines that run: `count_lines` puts calls of it into loops and functions. Raises `Stopped`."""
+        """Count lines that run, and return True, so that a call of it can stand in a condition. Raises `Stopped`."""
         self.lines -= lines
         self.limit -= lines
         if self.limit < 0:
@@ -36,7 +36,7 @@ class Budget:
 
 @lru_cache(4096)
 def compile_with_budget(source):
-    """Compile code that stops when it has run too many lines."""
+    """Return the code object of a source that stops when it has run too many lines."""
     tree = ast.parse(source)
     insert_spend_calls(tree)
     with warnings.catch_warnings():
@@ -45,7 +45,7 @@ def compile_with_budget(source):
 
 
 def insert_spend_calls(tree):
-    """Put a call of SPEND at the beginning of each loop's and function's body, and into comprehensions."""
+    """Put a call of SPEND into a tree, at the beginning of each loop's and function's body, and into comprehensions."""
     for node in list(ast.walk(tree)):
         if isinstance(node, (ast.For, ast.While, ast.FunctionDef)):
             node.body.insert(0, copy_location_from(node.body[0], ast.Expr(make_spend_call(len(node.body)))))

@@ -42,7 +42,7 @@ class Catalogue:
         self.broken = []  # a line for each file that is left out: which, and why
 
     def read_exercise(self, name):
-        """Read one exercise, without a look at the others. Raises ValueError if its file cannot be used."""
+        """Return one exercise, without a look at the others. Raises ValueError if its file cannot be used."""
         places = (self.path / subfolder / f"{name}.py" for _, subfolder, _ in self.order)
         with importing(self.path):
             return Exercise(next(filter(Path.exists, places), self.path / f"{name}.py"), self.folder)
@@ -68,7 +68,7 @@ class Catalogue:
                 yield path.name
 
     def read_part_exercises(self, subfolder, exercise_names, includes_unnamed):
-        """Read the exercises of a folder with these names; of the last part, also those that no part names."""
+        """Return the exercises of a folder with these names; of the last part, also those that no part names."""
         folder = self.path / subfolder
         if includes_unnamed:
             listed_names = set()
@@ -80,7 +80,7 @@ class Catalogue:
         return tuple(filter(None, (self.read_or_leave_out(folder / f"{name}.py") for name in exercise_names)))
 
     def read_or_leave_out(self, exercise_path):
-        """Read the exercise in a file; None, and a line in `broken`, if it cannot be used."""
+        """Return the exercise in a file; None, after a line in `broken`, if it cannot be used."""
         try:
             with importing(self.path):
                 exercise = Exercise(exercise_path, self.folder)
@@ -163,7 +163,7 @@ def importing(folder):
 
 
 def load_settings(path):
-    """Run a file of a folder of exercises, and return {name: value} of what it sets; {} if there is no such file."""
+    """Return {name: value} of what a file of a folder of exercises sets when it is run; {} if there is no such file."""
     names = {}
     if path.exists():
         exec(compile(path.read_text(encoding="utf-8"), path, "exec"), names)

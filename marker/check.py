@@ -244,7 +244,7 @@ def wrong_results(exercise, seed):
 
 
 def explain_wrong_answer(exercise, code, seed):
-    """Say in one line why the answer's results are not those of a draw."""
+    """Return in one line why the answer's results are not those of a draw."""
     trials = []
     try:
         with exec_with_budget(exercise, code) as (function, budget):
@@ -265,7 +265,7 @@ def explain_wrong_answer(exercise, code, seed):
 
 
 def explain_wrong_result(exercise, g, name, result):
-    """Say why a result is not the one of a draw; "" if the marker has the words for it, or if it is right."""
+    """Return why a result is not the one of a draw; "" if the marker has the words for it, or if it is right."""
     if result is None:
         return explain_none(name, exercise.answer)
     actual = as_array(result)
@@ -475,7 +475,7 @@ def compile_tree(tree):
 
 
 def parse_with_budget(source):
-    """Parse some code into a tree that counts its lines."""
+    """Return the tree of some code, whose functions count their lines."""
     tree = ast.parse(source)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
@@ -537,7 +537,7 @@ class ArbitraryInputs:
         return "it is the same whatever is given" if len(pairs) > len(self.draws) / 4 and alike else ""
 
     def run_code(self, code, g):
-        """Run a function on one draw, and return its results; None if it fails."""
+        """Return the results of a function on one draw; None if it fails."""
         with suppress(Exception, Stopped), exec_with_budget(self.exercise, code) as (function, _):
             results = function(*self.exercise.make_arguments(g).values())
             return [as_array(result) for result in (results if isinstance(results, tuple) else [results])]
@@ -571,5 +571,5 @@ def draw_arbitrary(g, exercise, rng):
 
 
 def count_reasons(all_survivors):
-    """Count the survivors for each reason: a `Counter`."""
+    """Return how many survivors there are for each reason: a `Counter`."""
     return Counter(survivor.reason or "none" for survivor in all_survivors)

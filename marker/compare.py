@@ -388,7 +388,7 @@ def express_factor_in_sizes(answer, t, name):
 
 
 def format_distinct_from(a, b):
-    """Format the number a with as many digits as set it off from b."""
+    """Return the number a as text, with as many digits as set it off from b."""
     a = a + 0.0  # there is no -0
     b = b + 0.0
     digits = next(digits for digits in range(6, 18) if f"{a:.{digits}g}" != f"{b:.{digits}g}")

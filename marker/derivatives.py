@@ -298,7 +298,7 @@ def describe_entry(index, array_shape, array_name):
 
 
 def format_distinct_pair(a, b):
-    """Format two numbers with four digits, or with as many as it takes to tell them apart."""
+    """Return two numbers as texts, with four digits, or with as many as it takes to tell them apart."""
     texts = [[f"{a:.{digits}g}", f"{b:.{digits}g}"] for digits in range(4, 17)]
     return next((pair for pair in texts if pair[0] != pair[1]), texts[0])
 

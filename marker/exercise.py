@@ -391,7 +391,7 @@ class Exercise:
         return {}
 
     def run_change(self, code, g, budget):
-        """Run the code of a change on a draw; return {name: value} after it. Raises what the code raises."""
+        """Return {name: value} after the code of a change was run on a draw. Raises what the code raises."""
         names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: budget.spend}
         with np.errstate(all="ignore"):
             exec(code, names)
@@ -446,7 +446,7 @@ def argument_names(function):
 
 
 def format_digits(a):
-    """Format each entry of an array with eight digits."""
+    """Return the entries of an array as text, with eight digits each."""
     with np.errstate(all="ignore"):
         return " ".join(f"{entry:.7e}" for entry in np.ravel(np.asarray(a, np.float64)))
 
@@ -486,7 +486,7 @@ def apply_change(formula, change, output):
 
 
 def unwrap(text):
-    """Join a paragraph into one line. What is indented stays: a picture."""
+    """Return a paragraph as one line. What is indented stays: a picture."""
     return re.sub(r"\n(?! {4})", " ", text.strip("\n"))
 
 

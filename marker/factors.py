@@ -29,7 +29,7 @@ def find_sign_and_powers(factors, sizes, powers=POWERS, max_sizes=2, tolerance=1
 
 
 def format_powers(powers):
-    """Format a product of powers: {"B": 1, "T": -0.5} is B / sqrt(T)."""
+    """Return a product of powers as text: {"B": 1, "T": -0.5} is B / sqrt(T)."""
     words = {name: f"sqrt({name})" if abs(power) == 0.5 else name for name, power in powers.items()}
     numerator = " * ".join(words[name] for name in words if powers[name] > 0) or "1"
     denominator = " * ".join(words[name] for name in words if powers[name] < 0)

@@ -121,7 +121,7 @@ class Kind:
         return title
 
     def opening(self, exercise, source, say):
-        """Say, by say(text, style), what is to be said of an exercise before a file with this text is marked."""
+        """Show, by say(text, style), what is to be said of an exercise before a file is marked; return nothing."""
 
     def count_printed_lines(self, exercise):
         """Return the number of lines that the exercise's own code prints: they are shown whole."""

@@ -53,7 +53,7 @@ def replace_leaves(nest, values=(), prefix=""):
 
 
 def make_container(kind, keys, values):
-    """Make a dict, list or tuple of this kind, which may be a learner's own; keys: those of a dict."""
+    """Return a dict, list or tuple of this kind, which may be a learner's own; keys: those of a dict."""
     if issubclass(kind, dict):
         pairs = dict(zip(keys, values, strict=True))
         try:

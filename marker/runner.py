@@ -192,7 +192,7 @@ def read_report(report_path, learner_path, seconds, status):
 def make_report(
     exercise, learner_path, seed, keep=lambda report: None, tell=lambda text: None, show=lambda outcome: None
 ):
-    """Run and judge one file, and return a `Report`. Before a mistake's place is sought, `keep` gets what is known.
+    """Run and judge one file, and return its `Report`. Before a place is sought, `keep` gets what is known.
 
     `tell` is told what is being done, where that takes long. show(outcome): plain data, for a page.
     """

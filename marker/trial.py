@@ -56,7 +56,7 @@ def find_arrays(arguments):
 
 
 def copy_arrays(arguments):
-    """Copy the arrays among some inputs: {name: array}, what `find_changed` compares them with."""
+    """Return {name: copy} of the arrays among some inputs: what `find_changed` compares them with."""
     return {name: a.copy() for name, a in find_arrays(arguments).items()}
 
 

@@ -34,7 +34,7 @@ COMMON = ("Errors", "Names", "Operands")  # tables whose first cells are no mark
 
 
 def join_texts(texts, conjunction="and"):
-    """Join names, say, into one text: "a and b". conjunction: a row of the table "Lists"."""
+    """Return names, say, joined into one text: "a and b". conjunction: a row of the table "Lists"."""
     return reduce(dict(SAID["Lists"])[conjunction].format, texts) if texts else ""
 
 

@@ -62,7 +62,7 @@ def install():
 
 
 def bundle(*words):
-    """Run esbuild with these words, scripts of page/ among them: each of those and all that it imports as one file.
+    """Return one file as text, of these scripts of page/ and all that they import, by esbuild; "" with --outdir=... .
 
     Return the text of a single one, or nothing with --outdir=... .
     """

@@ -148,7 +148,7 @@ def compare_first_wrong(exercise, seed, outcome):
 
 
 def crop_arrays(actual, expected):
-    """Return two arrays, or parts of them, as rows of numbers; where these begin, and where they are furthest apart."""
+    """Return {"mine", "right": rows of two arrays or parts of them; where these begin, and are furthest apart}."""
     has_same_shape = actual.shape == expected.shape
     lead = ()
     row = 0
@@ -173,7 +173,7 @@ def convert_rows(array):
 
 
 def run_session(blocks):
-    """Run these texts one after the other with the same names: return what the last one printed, and the first error.
+    """Run these texts one after the other; return {"printed": what the last one printed, "error": if any}.
 
     A value that stands alone at a block's end is printed, as in a notebook.
     """
@@ -216,7 +216,7 @@ def describe_end(blocks=None, seconds=None, stuck=None, status=None):
 
 
 def pack():
-    """Write the learner's folder as a zip file, as practice.py takes it: my_practice.zip."""
+    """Write the learner's folder as a zip file, as practice.py takes it, my_practice.zip, and return {}."""
     with zipfile.ZipFile("/tmp/my_practice.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(FOLDER.iterdir()):
             archive.writestr(f"my_practice/{path.name}", path.read_bytes())

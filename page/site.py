@@ -379,7 +379,7 @@ class Pages:
         return json.loads(line)
 
     def render_code(self, tokens, i, options, env):
-        """Render a few words of code. In a document, the name of a detective case leads to the case."""
+        """Return a few words of code as HTML. In a document, a case's name leads to the case."""
         name = tokens[i].content
         code = f"<code>{html.escape(name, quote=False)}</code>"
         is_case = name in BY_NAME and isinstance(BY_NAME[name].kind, Case)
@@ -573,7 +573,7 @@ def name_requirement(exercise):
 
 
 def render_block(block, pages):
-    """Render a part of an exercise's statement (marker.statement.Block) as HTML.
+    """Return a part of an exercise's statement (marker.statement.Block) as HTML.
 
     None is wider than a phone, but for what is drawn with characters.
     """
@@ -585,7 +585,7 @@ def render_drawing(lines):
 
 
 def render_turned_table(rows):
-    """Render a wide table, turned on its side."""
+    """Return a wide table as HTML, turned on its side."""
     columns = max(map(len, rows))
     rows = [[*row, *row[-1:] * (columns - len(row))] for row in rows]
     columns_of_cells = []

@@ -88,7 +88,7 @@ class CountingReader(io.RawIOBase):
         return bytes(content)
 
     def read_rest(self, size):
-        """Return the remaining bytes, a bytearray, if there are `size` of them; otherwise None."""
+        """Return the remaining bytes, a bytearray, if there are exactly `size` of them; otherwise None."""
         self.check(size)
         content = bytearray(size)
         n_read = 0

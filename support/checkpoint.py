@@ -36,7 +36,7 @@ class Checkpoint(NamedTuple):
 
     @property
     def n_bytes(self):
-        """The bytes of all arrays."""
+        """The bytes that all arrays take."""
         return sum(array.nbytes for _, _, array in list_arrays(self.groups))
 
     def copy_to(self, groups):

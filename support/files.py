@@ -72,7 +72,7 @@ def copy_file(path, target):
 
 
 def create_output_folder(name):
-    """The folder of that name as a Path, created if necessary and tested: better now than after an hour of training.
+    """Return the folder of that name as a Path, created and tested: better now than after an hour of training.
 
     Raises UserError if it cannot be written.
     """

@@ -49,7 +49,7 @@ class History:
         self.test_accuracy.append(float(accuracy))
 
     def read_unread(self):
-        """Turn the latest steps into numbers; UserError at the first loss that is not finite."""
+        """Turn the steps not yet read into numbers, in place; UserError at the first loss that is not finite."""
         new_steps = self.unread
         self.unread = []
         for loss, accuracy in new_steps:
@@ -60,7 +60,7 @@ class History:
             self.train_accuracy.append(accuracy)
 
     def numbers_by_name(self):
-        """Everything recorded, by name."""
+        """Return everything recorded: {name: array of numbers}."""
         self.read_unread()
         return {name: values for name, values in vars(self).items() if isinstance(values, array)}
 
@@ -77,7 +77,7 @@ class History:
             )
 
     def is_consistent(self):
-        """Return True if all numbers belong together and can be drawn, as in every history that a run has left."""
+        """Return True if all numbers fit each other and can be drawn, as in every history that a run has left."""
         train = (self.train_loss, self.train_accuracy)
         test = (self.test_step, self.test_loss, self.test_accuracy)
         return (
@@ -88,7 +88,7 @@ class History:
         )
 
     def describe_progress(self, options):
-        """Return the progress of a run with these options: "after 2 of 4 epochs"; "" if it has ended."""
+        """Return the progress of a run with these options of the run: "after 2 of 4 epochs"; "" if it has ended."""
         done = len(self.test_step)
         total = options.epochs
         unit = "epochs"
@@ -173,7 +173,7 @@ def describe_machine():
 
 
 def describe_processor():
-    """The processor's name and its number of cores."""
+    """Return the processor's name and its number of cores, as one text."""
     name = platform.processor() or platform.machine()
     with suppress(OSError):  # Linux says more than Python knows
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -82,7 +82,7 @@ def read_picture_and_digit(path):
 
 
 def read_digit_picture(path):
-    """Read a picture file that may show a digit: a `DigitPicture`. Raises UserError if it is not a picture."""
+    """Return the `DigitPicture` of a picture file; its `problem` says if it shows no digit. UserError: it is none."""
     picture = read_picture(path)
     ink, is_found, cut = find_ink(picture)
     image = to_mnist(ink) if (ink > 127).any() else np.zeros((28, 28), np.uint8)

@@ -62,7 +62,7 @@ def largest_magnitude(array):
 
 
 def largest_difference(arrays, other_arrays):
-    """The largest |a - b| over all entries of two dicts of arrays, inf if one is not finite; UserError if names or
+    """Return the largest difference of two dicts of arrays, inf if one is not finite; UserError if names or
     shapes differ."""
     mismatch = describe_mismatch({"params": arrays}, {"params": other_arrays}, "in one network", "in its twin")
     if mismatch:

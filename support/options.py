@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def number(low, high, kind=float):
-    """The type, for argparse, of numbers from low to high."""
+    """Return the type, a function, by which argparse reads numbers from low to high."""
 
     def parse(word):
         try:
@@ -68,12 +68,12 @@ def integer(low, high):
 
 
 def integers(low, high):
-    """The type of whole numbers with commas between them, as a tuple."""
+    """Return the type, a function, by which argparse reads whole numbers with commas between them, as a tuple."""
     return lambda words: tuple(map(integer(low, high), words.split(",")))
 
 
 def option(help, default=None, **how):
-    """The arguments of argparse's add_argument."""
+    """Return the arguments of argparse's add_argument, a dict."""
     return how | {"help": help, "default": default}
 
 

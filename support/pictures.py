@@ -80,7 +80,7 @@ def has_mnist_files(folder):
 
 
 def read_mnist_bytes(folder, max_bytes):
-    """The bytes, at most so many, of each of the four files in a folder, gzipped or not; nothing if it has none.
+    """Return the bytes, at most so many, of each of the four files in a folder, gzipped or not; [] if it has none.
 
     Raises UserError if it has some of them only.
     """

@@ -76,7 +76,7 @@ class Place:
         atexit.register(dist.destroy_process_group)
 
     def prepare(self, model):
-        """The network to call: the model, compiled if asked for, its gradients averaged over the processes.
+        """Return the network to call: the model, compiled if asked for, its gradients averaged over the processes.
 
         A layer that draws random numbers has a `part`, from which it knows which images of the batch it gets.
         """
@@ -104,7 +104,7 @@ class Place:
         return total.unbind()
 
     def agree_on_signal(self, signal):
-        """If one of the processes has received a signal, all of them stop after the same step."""
+        """Return the signal that one of the processes has received, or None: all of them stop after the same step."""
         largest = torch.tensor(signal or 0, device=self.device)
         dist.all_reduce(largest, dist.ReduceOp.MAX)
         return int(largest) or None

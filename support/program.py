@@ -47,7 +47,7 @@ def run(main, limit_memory=False, has_batch_size=False):
 
 
 def run_module(module, *words):
-    """Run `python -m module words`, one of this project's programs, in a process of its own; its exit status."""
+    """Run `python -m module words`, one of this project's programs, in a process of its own; return its exit status."""
     path = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
     command = [sys.executable, "-m", module, *words]
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(path)})

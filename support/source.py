@@ -48,12 +48,13 @@ class Source:
         vars(self).update(given)
 
     def with_facts(self, **facts):
-        """The same, where this is given too; itself, with what it has read, if that is no news."""
+        """Return the same source, where this is given too; itself, with what it has read, if that is no news."""
         news = {name: value for name, value in facts.items() if value != self.given.get(name, USUAL.get(name))}
         return type(self)(self.name, **self.given | news) if news else self
 
     def get_facts_and_arrays(self):
-        """Return what a checkpoint keeps: {name: value} for its options, and {name: array} of the letters, if any."""
+        """Return what a checkpoint keeps: {name: value} for its options, and {name: array} of the letters, {} if
+        none."""
         return {"of": self.noun} | {name: getattr(self, name) for name in self.fact_names}, {}
 
     @classmethod
@@ -96,7 +97,7 @@ class Source:
         return content
 
     def read_own_files(self):
-        """The contents of the reader's own file or files."""
+        """Return the contents of the reader's own file or files, a list of bytes."""
         return [read_file(self.path, DATA)]
 
     @cached_property
@@ -136,7 +137,7 @@ class Source:
         return None
 
     def read_picture(self, path):
-        """A picture file as the network was trained to see it: `support.ink.DigitPicture`, whose `problem` says why
+        """Return a picture file as the network was trained to see it: a `DigitPicture`, whose `problem` says why
         not.
 
         UserError if the examples are no images.
@@ -223,7 +224,7 @@ class ImageFolder(Source):
 
     @cached_property
     def reader(self):
-        """The way a picture becomes an input: by its "ink", as an image in MNIST's form, or as the whole "picture".
+        """ink" or "picture": what of a picture becomes an input: its ink, as in MNIST, or all of it.
 
         What comes in MNIST's files is in its form, and so is what predict.py has cut from sheets.
         """
@@ -371,7 +372,8 @@ def find_path(name):
 
 
 def parse_facts(metadata, arrays):
-    """The facts of the data in a checkpoint, for `Sources.find`; {} if that is older. ValueError, KeyError or TypeError
+    """The facts of the data in a checkpoint, for `Sources.find_source`; {} if that is older. ValueError, KeyError or
+    TypeError
     if they make no sense."""
     return KINDS[metadata["of"]].select_facts(metadata, arrays) if metadata else {}
 

@@ -150,7 +150,7 @@ def default_prompt_id(source):
 
 
 def read_name_arrays(content):
-    """Read a gzipped list of names: {"arrays": [training names, zeros, test names, zeros]}, a tenth for the test.
+    """Return {"arrays": [training names, zeros, test names, zeros]} of a gzipped list of names, a tenth for the test.
 
     The zeros are part of the hash by which checkpoints know the names.
 
@@ -185,7 +185,7 @@ MOST_LETTERS = 2**16
 
 
 def read_text_arrays(content, name, byte_pairs=None):
-    """Read a text in UTF-8, gzipped or not: {"arrays": [token ids (N,)], "letters": those that occur, sorted}.
+    """Return {"arrays": [token ids (N,)], "letters": those that occur, sorted} of a text in UTF-8, gzipped or not.
 
     A token is a letter: uint8, or uint16 if there are more than 256. A line ends with a line feed, whatever the system
     that wrote it. With byte_pairs, the `support.tokens.BytePairs` of a GGUF file, the tokens are those: uint32. Raises
@@ -232,7 +232,7 @@ def iter_unicode_arrays(content, name):
 
 
 def cut_train_and_test_windows(token_ids, context_length, name, noun="letters"):
-    """Return the training and test windows of a text: two arrays (n, T + 1). The last tenth of the text is the test.
+    """Return (training windows, test windows) of a text, (n, T + 1) each. The last tenth of the text is the test.
 
     A window begins at every T-th token, and its last token is the first of the next window. Windows are views: nothing
     is copied. Raises UserError if the text is too short for one window in each part.

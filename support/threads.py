@@ -312,7 +312,7 @@ def start_threads(n_threads):
 
 
 def run_jobs(job_queue):
-    """The loop of each of these threads."""
+    """Run the jobs of a queue, without an end: the loop of each of these threads."""
     while True:
         job = job_queue.get()
         error = None

@@ -38,7 +38,7 @@ def to_numpy(model, optimizer):
 
 @torch.no_grad()
 def copy_from_numpy(model, optimizer, groups, steps, source_name):
-    """The reverse: copy the groups from NumPy, as they are after so many steps. What they lack of the optimizer is 0.
+    """Copy the groups from NumPy, as after so many steps, into the model and the optimizer. What they lack is 0.
     A group "frozen" has what stays as it is.
 
     UserError if they do not fit; source_name: where they are from.

@@ -184,7 +184,7 @@ def at_once(node):
 
 
 def test_a_program_imports_where_a_missing_package_and_ctrl_c_are_one_line():
-    """Before `program.needing` it imports nothing but what Python has, and that."""
+    """Before `program.import_guard` it imports nothing but what Python has, and that."""
     programs = {name for name in MODULES if "program.run(" in (ROOT / MODULES[name]).read_text(encoding="utf-8")}
     assert len(programs) > 20 and "main_np" in programs
     for name in programs:

@@ -104,7 +104,7 @@ class Step(NamedTuple):
 
 
 def take_first_steps(options, n_steps):
-    """Train with these options. Return the `Step` that is the last with a finite loss, and the dataset."""
+    """Train with these options. Return (the `Step` that is the last with a finite loss, the dataset)."""
     dataset = data.load(options.source, options.run.hold_out)
     network, optimizer = main_np.build(options)
     plan = make_plan(options, dataset.n_train)
@@ -200,7 +200,7 @@ def take_last_step(options, checkpoint, dataset):
 
 
 def find_worst_examples(options, checkpoint):
-    """Return images (n, 28, 28), labels, answers and probabilities of the answers: first the most confident mistakes.
+    """Return (images (n, 28, 28), labels, answers, probabilities of the answers): first the most confident mistakes.
 
     Behind the misread examples come those that are read right with the least confidence. The highest losses would
     show fewer wrong labels: an image that is hard to read may have a high loss, too, but seldom a confident answer.
@@ -403,7 +403,7 @@ def iter_array_messages(gradient_size, step_size, share=1):
 
 
 def describe_marks(marks):
-    """Return a sentence for each kind of mark: what, where, and the number there."""
+    """Return a list of sentences, one for each kind of mark: what, where, and the number there."""
     places_by_message = {}
     sentences = []
     for place, message, number in marks:

@@ -66,12 +66,12 @@ def make_rows(passes, params, changes):
 
 
 def compute_mean_spread_and_zeros(array):
-    """Return the mean of an array, its standard deviation and its share of zeros."""
+    """Return [the mean of an array, its standard deviation, its share of zeros]."""
     return [float(np.mean(array, dtype=float)), standard_deviation(array), float((array == 0).mean())]
 
 
 def find_ranges(options, step, rows):
-    """Return the ranges of healthy runs (see `make_ranges`), and [].
+    """Return (the ranges of healthy runs, []): see `make_ranges`.
 
     Where no healthy runs were recorded that are like this one, return {} and [a sentence that says why].
     """

@@ -147,7 +147,7 @@ def split_steps(function, gives):
 
 
 def record_states(function, own_steps, exercise, g):
-    """Run one call, and return [{name: value}] after each step."""
+    """Return [{name: value}] after each step of one call."""
     states = [{} for _ in own_steps]
     firsts = {step.first: i for i, step in enumerate(own_steps) if step.first}
     current = None  # the step that runs

@@ -501,7 +501,7 @@ class EditSearch:
 
 
 def flatten(results, expected_results):
-    """Join all numbers of some results into one array; None if they are not arrays of the right shapes."""
+    """Return all numbers of some results in one array; None if they are not arrays of the right shapes."""
     if [getattr(result, "shape", None) for result in map(as_array, results)] != [
         right.shape for right in expected_results
     ]:
@@ -511,7 +511,7 @@ def flatten(results, expected_results):
 
 
 def flatten_with_nan(results, expected_results):
-    """Join all numbers of some results into one array; nan for those that have another shape than the right ones."""
+    """Return all numbers of some results in one array, with nan for those of another shape than the right ones."""
     if len(results) != len(expected_results):
         return np.full(sum(right.size for right in expected_results), np.nan)
     flat_results = [flatten([value], [right]) for value, right in zip(results, expected_results, strict=True)]
