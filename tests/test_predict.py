@@ -205,7 +205,8 @@ def test_what_is_no_class_has_no_row(monkeypatch, capsys):
     names = ["cat", "dog", *[pictures.NONE] * 8]
     source = open_source("own", of="images", classes=names, reader="ink")
     options = SimpleNamespace(source=source, run=None, network=SimpleNamespace(title=lambda _: "784-8-10"))
-    checkpoint = SimpleNamespace(path="w.npz", history=SimpleNamespace(describe_progress=lambda _: "after 1 of 3 epochs"))
+    history = SimpleNamespace(describe_progress=lambda _: "after 1 of 3 epochs")
+    checkpoint = SimpleNamespace(path="w.npz", history=history)
     monkeypatch.setattr(loading.checkpoint, "load_network", lambda _: (None, options, checkpoint))
     monkeypatch.setattr(
         loading.checkpoint, "compute_logits", lambda *_: np.log([[0.87, 0.01, 0.07, 0.05, *[1e-9] * 6]])
