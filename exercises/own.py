@@ -68,8 +68,8 @@ def add_relabelled_data(evidence):
         varied_images = images + evidence.rng.integers(-3, 4, images.shape)
         return np.where(images, np.clip(varied_images, 1, 255), 0).astype(np.uint8)
 
-    (images, labels) = evidence.examples
-    (mini_images, mini_labels) = evidence.mini_batch
+    images, labels = evidence.examples
+    mini_images, mini_labels = evidence.mini_batch
     evidence.examples = vary_ink(images), new_labels[labels]
     evidence.mini_batch = vary_ink(mini_images), new_labels[mini_labels]
     evidence.held_out = vary_ink(evidence.held_out)

@@ -325,7 +325,7 @@ def test_the_site_writes_what_the_network_writes_and_says_which_names_it_has_lea
     site = pytest.importorskip("page.site", exc_type=UserError)
     (tmp_path / "runtime").mkdir()
     known = data.load("names").train_tokens.astype(np.uint8)
-    address = site.write_writer(tmp_path / "runtime", "names.npz", known)
+    address = site.write_text_network(tmp_path / "runtime", "names.npz", known)
     (tmp_path / address).rename(tmp_path / "writer.npz")
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     names = desk.write_names("Mc<", 30, 0.5, seed=1)["names"]
@@ -372,7 +372,7 @@ def test_the_site_goes_on_with_a_text_as_write_does_and_says_where_it_looked(tmp
     (tmp_path / "runtime").mkdir()
     letters = data.SOURCES["shakespeare"].letters
     assert (site.FOLDER / "text.npz").stat().st_size < 300_000
-    (tmp_path / site.write_writers(tmp_path / "runtime")["text"]).rename(tmp_path / "writer.npz")
+    (tmp_path / site.write_text_networks(tmp_path / "runtime")["text"]).rename(tmp_path / "writer.npz")
     said = []
     monkeypatch.setattr(desk, "FOLDER", tmp_path)
     monkeypatch.setattr(desk, "report", lambda **what: said.append(what))
