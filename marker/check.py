@@ -397,7 +397,8 @@ def misnamed_written_mistakes(exercise, seed):
 
 @np.errstate(all="ignore")  # some mistakes overflow
 def judge_values(exercise, seed, compute_values):
-    """Return the `Verdict` on a function that returns values(g), {output: value}, and what is right for all others."""
+    """Return the `Verdict` on a function that returns compute_values(g), {output: value}, and what is right for all
+    others."""
     trials = []
     for g in exercise.draw_trials(seed):
         results = {name: getattr(g, name) for name in exercise.gives} | compute_values(g)

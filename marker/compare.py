@@ -82,8 +82,7 @@ def collect_result_arrays(exercise, results):
 
 
 def judge_written_size(answer, verdict, t):
-    """Return the `Verdict` on trial t; another one, if that may be the first trial whose sizes are not those that are
-    written in the file."""
+    """Return this `Verdict` on trial t; or another one, if the file may have the sizes of trial t - 1 as numbers."""
     is_general = verdict.name in ("not right", "wrong shape", "transposed") or verdict.name == "error"
     typed_numbers = find_whole_numbers(answer.typed) - find_whole_numbers(answer.exercise.answer)
     if t % 2 and is_general and typed_numbers & set(sizes(answer.draws[t - 1]).values()):
@@ -255,14 +254,14 @@ def is_mistake_in_other_results(answer, mistake, name):
 
 
 def is_value_in_all_trials(answer, name, get_value):
-    """Return True if the numbers of a result are value(g) in all trials that have any."""
+    """Return True if the numbers of a result are get_value(g) in all trials that have any."""
     pairs = zip(answer.draws, (*answer.trials, *answer.further), strict=False)
     return all(agree(trial["numbers"][name], get_value(g)) for g, trial in pairs if name in trial["numbers"])
 
 
 def is_value_in_both_sizes(answer, t, name, get_value):
-    """Return True if the numbers of a result are value(g) in trial t and in the one of the other sizes, if it has
-    any."""
+    """Return True if the numbers of a result are get_value(g) in trial t, and in the trial of the other sizes if that
+    has any."""
     pair = [i for i in (t, t ^ 1) if i < len(answer.trials) and name in answer.trials[i]["numbers"]]
     return t in pair and all(agree(answer.trials[i]["numbers"][name], get_value(answer.draws[i])) for i in pair)
 

@@ -401,7 +401,7 @@ def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, 
 
 
 def find_factor(offs):
-    """Return the number by which all of them are multiplied: 1 if there are none, None if it is not one number for
+    """Return the factor by which all these wrong entries are off: 1 if there are none, None if it is not the same for
     all."""
     if not offs:
         return 1.0
@@ -505,7 +505,7 @@ def explain_exchange_or_decay(loss, params, batches, bad, first_gradients, rng):
 
 
 def explain_right_alone(loss, gradients, params, batch, bad, rng, examples_name):
-    """Return a sentence if they are right for one example alone; or ""."""
+    """Return a sentence if gradients that are wrong for a batch are right for one example alone; or ""."""
     single_example = tuple(a[:1] for a in batch)
     if len(batch[0]) > 1:
         first_gradients = compute_gradients(gradients, params, single_example)

@@ -62,7 +62,7 @@ class Mistake(NamedTuple):
 
     @classmethod
     def from_row(cls, name, question, change, code):
-        """question: as an exercise's file says it, with what holds only alone in brackets."""
+        """Make a `Mistake` of a row of a file. question: with what holds only for this mistake alone in brackets."""
         return cls(name, ALONE.sub(r"\1 ", question), ALONE.sub("", question), change, code)
 
 
@@ -255,6 +255,7 @@ class Exercise:
         return self.drawn_fresh[1]
 
     def iter_draws(self, seed):
+        """Yield what `draw_trials` returns, without storing it."""
         for trial, draw in enumerate((*self.inputs, *self.further)):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
             first_draw = draw(rng)

@@ -149,7 +149,7 @@ def note_further_trials(exercise, module, function, seed, notes):
 
 
 def move_to_kinks(g):
-    """Return the same inputs, but what lies beside 0 is exactly 0."""
+    """Return a draw like this one, in which what lies beside 0 is exactly 0."""
     arrays = {}
     for name in g.kinks:
         a = getattr(g, name)

@@ -22,7 +22,7 @@ def list_paths_and_values(nest):
 
 
 def leaves_by_path(nest, prefix=""):
-    """Return {prefix: array, number or None} of all that is in a nest."""
+    """Return {path: array, number or None} of all that is in a nest. prefix: begins each path."""
     if nest is None or isinstance(nest, (int, float, np.generic)):
         return {prefix: nest}
     if isinstance(nest, np.ndarray):
@@ -40,7 +40,7 @@ def floats_by_path(nest):
 
 
 def replace_leaves(nest, values=(), prefix=""):
-    """Copy a nest. values: {prefix: array}, of which it has copies in the places of its own."""
+    """Copy a nest. values: {path: array}, of which it has copies in the places of its own."""
     if isinstance(nest, (dict, list, tuple)):
         return make_container(
             type(nest),
@@ -120,8 +120,8 @@ def make_plan_and_arrays(params):
 
 
 def unpack(arrays, module=None):
-    """Return the nest in the arrays of such a file. module: the learner's, where their own kinds of dicts, lists and
-    tuples are. Raises ValueError if they are no nest."""
+    """Return the nest in the arrays of a file that `pack` has made. module: the learner's, where their own kinds of
+    dicts, lists and tuples are. Raises ValueError if they are no nest."""
 
     def whole(plan):
         match plan:

@@ -603,7 +603,8 @@ def find_changed_inputs(finder_input):
 
 
 def judge_place(finder_input):
-    """Return the `Verdict` that leads to that place; None if another finder says more."""
+    """Return the `Verdict` that leads to the place where an edit makes numbers right; None if there is none, or if
+    another finder says more."""
     place = finder_input.place
     if not place or ("nearer" in place and finder_input.departure):
         return None

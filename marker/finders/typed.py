@@ -15,7 +15,7 @@ def list_typed_slips(attempt):
 
 
 def judge_typed_slip(finder_input):
-    """Return the `Verdict` that names such a part, if it is where the mistake is; or None."""
+    """Return the `Verdict` that names a typed slip of mistakes.md, if it is where the mistake is; or None."""
     place = finder_input.place
     for line, name, _ in list_typed_slips(finder_input.attempt):
         if name == "only the entries that are on" and finder_input.verdict.name != "wrong shape":

@@ -25,7 +25,7 @@ def unread_names(attempt):
 
 
 def judge_unread_argument(finder_input):
-    """Return the `Verdict` that also names such an argument; or None."""
+    """Return the `Verdict` that also names an argument which the learner's file never reads; or None."""
     verdict = finder_input.verdict
     if verdict.name != "not right" or finder_input.place or not finder_input.unread:
         return None

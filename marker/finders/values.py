@@ -121,6 +121,7 @@ def locate_array(answer_trace, i, name, remaining_mistake):
 
 
 def make_verdict(finder_input, name, line, lines, remaining):
+    """Return the `Verdict` on what `find_array` has found."""
     verdict = finder_input.verdict
     ask = depart.ask_what_happens(lines)
     if not remaining:
