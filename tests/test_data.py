@@ -16,7 +16,7 @@ def test_hold_out_keeps_the_test_set_out_of_sight(mnist):
     assert (held.test_images == mnist.train_images[-10000:]).all()
     assert (held.test_labels == mnist.train_labels[-10000:]).all()
     assert len(held.train_images) == len(held.train_labels) == 50000
-    with pytest.raises(UserError, match=r"^--hold-out 60000 leaves none of the 60000 training images to learn from$"):
+    with pytest.raises(UserError, match=r"^--hold-out 60000 leaves none of the 60000 training images for training$"):
         data.load("mnist", 60000)
 
 

@@ -163,7 +163,7 @@ def test_only_a_regular_file_is_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name in ("to a device", "to itself", "pipe"):
         with (
-            pytest.raises(UserError, match=f"{name}: what is there is not a regular file"),
+            pytest.raises(UserError, match=f"{name}: it exists and is not a regular file"),
             atomic_write(tmp_path / name),
         ):
             pass
@@ -222,7 +222,7 @@ LINES = """
     write                                                    | no trained network that writes in |
     write 2026 --temperature -1                              | -1 is not in the range 0 to 100 |
     write 2026                                               | run `python main_np.py --model gpt` first |
-    write 2026 --weights w.npz                               | w.npz holds a network that reads; give one that |
+    write 2026 --weights w.npz                               | w.npz holds a network that reads; name one that |
     write 2026 --out h.json                                  | h.json: the name must end in .png |
     look --test 10000                                        | 10000 is not in the range 0 to 9,999 |
     look digit.png                                           | needs --label |
@@ -381,7 +381,7 @@ def test_a_lock_of_a_killed_run_is_none(tmp_path):
 @pytest.mark.parametrize("make", [os.mkdir, lambda path: os.symlink("elsewhere", path)])
 def test_a_lock_that_is_no_file(make, tmp_path):
     make(path := tmp_path / ".np.lock")
-    with pytest.raises(UserError, match=f"{path} is not a file"), file_lock(path):
+    with pytest.raises(UserError, match=f"{path} should be a lock file"), file_lock(path):
         pass
     assert os.listdir(tmp_path) == [path.name]
 

@@ -223,14 +223,14 @@ def test_a_wheel_is_a_zip_file_with_it(tiny, said, tmp_path):
 
 
 REFUSED = {
-    "another network": ({"architecture": "qwen2"}, "holds a network of the kind 'qwen2'; known here is llama"),
+    "another network": ({"architecture": "qwen2"}, "holds a network of the kind 'qwen2'; this program knows llama"),
     "experts": ({"llama__expert_count": 8}, "has something that this network does not have: llama.expert_count is 8"),
-    "rope scaling": ({"llama__rope.scaling.type": "yarn"}, "has not: llama.rope.scaling.type is yarn"),
-    "a window": ({"llama__attention.sliding_window": 64}, "has not: llama.attention.sliding_window is 64"),
-    "other heads": ({"llama__attention.key_length": 16}, "has not: llama.attention.key_length is 16"),
+    "rope scaling": ({"llama__rope.scaling.type": "yarn"}, "does not have: llama.rope.scaling.type is yarn"),
+    "a window": ({"llama__attention.sliding_window": 64}, "does not have: llama.attention.sliding_window is 64"),
+    "other heads": ({"llama__attention.key_length": 16}, "does not have: llama.attention.key_length is 16"),
     "biases": (
         {"arrays": arrays_of() | {"blk.0.attn_q.bias": np.zeros(32, np.float32)}},
-        "another network than Llama 32 × 2, 4 heads, 2 of keys: it has blk.0.attn_q.bias",
+        "a different network than Llama 32 × 2, 4 heads, 2 of keys: it has blk.0.attn_q.bias",
     ),
     "a last layer of its own": (
         {"arrays": arrays_of() | {"output.weight": np.zeros((len(WORDS), 32), np.float32)}}, "it has output.weight",
@@ -257,7 +257,7 @@ REFUSED = {
         {"arrays": arrays_of() | {"output_norm.weight": np.full(32, np.nan, np.float32)}},
         "is damaged: not all numbers of output_norm.weight are finite",
     ),
-    "another kind of tokens": ({"tokenizer__ggml.model": "llama"}, "has tokens of the kind 'llama'; known here"),
+    "another kind of tokens": ({"tokenizer__ggml.model": "llama"}, "has tokens of the kind 'llama'; this program"),
     "another rule": ({"tokenizer__ggml.pre": "qwen2"}, "cuts texts by the unknown rule 'qwen2'"),
     "other words": ({"tokenizer__ggml.tokens": WORDS[:-1]}, "is damaged: its tokens are impossible"),
     "letters that are no bytes": ({"tokenizer__ggml.tokens": [*WORDS[:-1], "→"]}, "its tokens are impossible"),
@@ -462,7 +462,7 @@ def test_a_file_is_read_once(tmp_path):
     assert file.sha256 == hashlib.sha256(before).hexdigest() and file.form
     for name, array in arrays_of().items():
         assert (file.array(name) == array).all()
-    with pytest.raises(UserError, match=r"a.gguf is no GGUF .*: \S+ extends beyond its end$"):
+    with pytest.raises(UserError, match=r"a.gguf is not a GGUF .*: \S+ extends beyond its end$"):
         ModelFile(path)
 
 
@@ -503,7 +503,7 @@ def test_a_wheel_that_was_changed_is_one_line(tiny, tmp_path):
     content = bytearray(path.read_bytes())
     content[5000] ^= 1
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"damaged or not whole: the ZIP file is damaged$"):
+    with pytest.raises(UserError, match=r"damaged or incomplete: the ZIP file is damaged$"):
         ModelFile(path)
 
 
@@ -547,7 +547,7 @@ def test_too_little_memory_is_no_damage(where, tiny, monkeypatch, capsys):
     assert (
         run(lambda: loading.options.parse_options("np", "--model", "llama", "--start", tiny), has_batch_size=True) == 2
     )
-    assert "write.py: not enough memory: lower --batch-size, or take" in capsys.readouterr().err
+    assert "write.py: not enough memory: lower --batch-size, or choose" in capsys.readouterr().err
 
 
 def test_too_little_memory_is_said_before_it_is_taken(tiny, monkeypatch):

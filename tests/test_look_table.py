@@ -69,9 +69,9 @@ def see(*words, step=1):
 @pytest.mark.parametrize(
     ("words", "step", "reason"),
     [
-        (["--lr", "0.2"], 1, "this one has --lr 0.2"),
-        (["--hidden", "8", "--batch-size", "50"], 1, "this one has --hidden 8 --batch-size 50"),
-        ([], 2, "recorded at steps 1, 20, 200"),
+        (["--lr", "0.2"], 1, "this run has --lr 0.2"),
+        (["--hidden", "8", "--batch-size", "50"], 1, "this run has --hidden 8 --batch-size 50"),
+        ([], 2, "recorded only at steps 1, 20, 200"),
     ],
 )
 def test_without_ranges_there_is_no_mark_and_a_line_says_why(words, step, reason, few_images):

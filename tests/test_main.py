@@ -334,7 +334,7 @@ def test_a_gradient_that_is_no_array_of_floats_is_one_line(kind, parts, monkeypa
 def test_a_rule_cannot_remember_what_a_checkpoint_keeps_by_that_name(name, monkeypatch):
     rule = OPTIMIZERS["sgd"]._replace(state_names={name: "momentum_buffer"})
     monkeypatch.setitem(OPTIMIZERS, "mine", rule)
-    with pytest.raises(UserError, match=f"an optimizer cannot remember '{name}' by that name"):
+    with pytest.raises(UserError, match=f"an optimizer cannot keep an array named '{name}'"):
         parse_options("np", "--optimizer", "mine")
 
 

@@ -338,7 +338,7 @@ def test_an_option_that_changes_training_changes_it_in_all_three(name, small, mo
 
 # --- A twin that is another network -----------------------------------------------------------------------------------
 
-BIAS = ("b2 is in NumPy, and not in PyTorch", lambda model: setattr(model.layer2, "bias", None))
+BIAS = ("b2 is in NumPy, but not in PyTorch", lambda model: setattr(model.layer2, "bias", None))
 SHAPE = (
     "W1 has the shape .784, 9. in NumPy, and .784, 8. in PyTorch",
     lambda model: setattr(model, "layer1", nn.Linear(784, 8)),

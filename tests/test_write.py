@@ -151,7 +151,7 @@ def test_what_is_neither_digits_nor_a_name_is_the_beginning_of_a_text(names, cap
 
 def test_a_network_writes_what_it_learned(names):
     for text, kind, file in (("7", "names", "gpt_names_np"), ("Lee", "digits", "gpt_np")):
-        with pytest.raises(UserError, match=f"{file}.npz writes {kind}, and '{text}' is none$"):
+        with pytest.raises(UserError, match=f"{file}.npz writes {kind}, and '{text}' is not one$"):
             write.main([text, "--weights", f"learning_curves/checkpoint_{file}.npz"])
     with pytest.raises(UserError, match="--out is for a picture of digits"):
         write.main(["Lee", "--out", "lee.png"])
@@ -165,7 +165,7 @@ def test_a_network_writes_what_it_learned(names):
 
 def test_predict_and_look_refuse_a_network_of_names(names):
     weights = ["--weights", "learning_curves/checkpoint_gpt_names_np.npz"]
-    with pytest.raises(UserError, match=r"^[^\n]*names_np.npz holds a network that writes; give one that reads$"):
+    with pytest.raises(UserError, match=r"^[^\n]*names_np.npz holds a network that writes; name one that reads$"):
         predict.main(["photo.jpg", *weights])
     with pytest.raises(UserError, match=r"^look.py draws digits and texts, and [^\n]*names_np.npz writes names"):
         look.main(weights)

@@ -221,7 +221,7 @@ def test_a_gradient_that_is_forgotten_is_one_line(monkeypatch):
     monkeypatch.setattr(
         mlp_np.MLP, "backward", lambda model, d: {n: g for n, g in right(model, d).items() if n != "b1"}
     )
-    with pytest.raises(UserError, match="b1 is in params, and not in the result of backward"):
+    with pytest.raises(UserError, match="b1 is in params, but not in the result of backward"):
         judged("--hidden 12")
 
 
@@ -495,5 +495,5 @@ def test_the_first_array_that_differs_is_found_and_rounding_is_not():
     assert find_largest_and_departure(one, other, 1e-9, 1e-3)[1][:3] == ("b", "z", (1,))
     other["a"]["x"][1, 2] = 1.5
     assert find_largest_and_departure(one, other, 1e-9, 1e-3)[1] == ("a", "x", (1, 2), 1.0, 1.5)
-    with pytest.raises(UserError, match=r"y \(a\) is in one, and not in the other"):
+    with pytest.raises(UserError, match=r"y \(a\) is in one, but not in the other"):
         find_largest_and_departure(one, {"a": {"x": one["a"]["x"]}}, 0.0)

@@ -189,10 +189,10 @@ def test_wrong_weights_are_one_line(checkpoint, tmp_path):
     for words, options, arrays in [
         ("No such file", None, {}),
         ("not a checkpoint", None, b"PK"),
-        ("another network", {"hidden": 47}, {}),
+        ("does not hold the network", {"hidden": 47}, {}),
         ("fashion_mnist", {"dataset": "fashion_mnist"}, {}),
-        ("make no sense", {"pixels": "loud"}, {}),
-        ("make no sense", {"seed": "<meta http-equiv=refresh content='0;url=http://127.0.0.1/'>"}, {}),
+        ("are not valid", {"pixels": "loud"}, {}),
+        ("are not valid", {"seed": "<meta http-equiv=refresh content='0;url=http://127.0.0.1/'>"}, {}),
         ("too large", {}, large),
     ]:
         path = tmp_path / "weights.npz"  # without these words

@@ -96,7 +96,7 @@ DAMAGES = {
     "newer": (DAMAGED, {"format": 99}),
     "no format": (DAMAGED, {"format": None}),
     "another step": (DAMAGED, {"step": 9}),
-    "an unknown group": (f"{OTHER}: --optimizer adamw remembers no paramz", {"paramz/linear.b": np.zeros(3)}),
+    "an unknown group": (f"{OTHER}: --optimizer adamw has no paramz", {"paramz/linear.b": np.zeros(3)}),
     "a loss that no picture has room for": (DAMAGED, {"history/test_loss": np.array([1e31])}),
     "a history cut short": (DAMAGED, {"history/train_accuracy": np.zeros(3)}),
     "a test result too few": (DAMAGED, {"history/test_accuracy": np.array([])}),

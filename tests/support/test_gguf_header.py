@@ -103,7 +103,7 @@ def repeat(name):
         (lambda file: file.set("x", ("raw", struct.pack("<IIQ", 9, 9, 1))), "an array has items of the type 9"),
         (lambda file: file.set("x", b"\xff"), "utf-8"),
         (lambda file: setattr(file, "version", 1), "its version is 1; this program knows 2 and 3"),
-        (lambda file: setattr(file, "version", 3 << 24), "its version is 50331648, and"),  # big-endian
+        (lambda file: setattr(file, "version", 3 << 24), "its version is 50331648; this"),  # big-endian
         (lambda file: setattr(file, "n_keys", 2**64 - 1), "it ends too early"),
         (lambda file: setattr(file, "n_tensors", 2**64 - 1), "it ends too early"),
     ],

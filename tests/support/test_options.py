@@ -65,7 +65,7 @@ def test_what_is_wrong_is_said_by_the_new_name():
 @pytest.mark.parametrize("recipe", ["names", "best"])
 def test_a_recipe_for_other_data_is_refused(recipe):
     for dataset in {"mnist", "names"} - {recipe}:
-        with pytest.raises(UserError, match=f"^--recipe {recipe} is for .*, and --dataset {dataset} is none of them$"):
+        with pytest.raises(UserError, match=f"^--recipe {recipe} is for .*, which --dataset {dataset} does not have$"):
             parse_options("np", "--model", "gpt", "--recipe", recipe, "--dataset", dataset)
 
 

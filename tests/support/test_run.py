@@ -131,7 +131,7 @@ def test_a_second_signal_does_what_it_does_elsewhere(number):
     ("losses", "said"),
     [
         ([2.3, -0.5], "the loss is -0.5 at step 2, but -log p is never below 0: check how the loss is computed"),
-        ([2.3, -np.inf], "the loss is -inf at step 2, and -log p is never below 0"),
+        ([2.3, -np.inf], "the loss is -inf at step 2, but -log p is never below 0"),
         ([np.nan], "the loss is nan at step 1, before any update: check the inputs, the first weights and the loss"),
         ([2.3, np.nan], "the loss is nan at step 2: lower --lr"),
     ],

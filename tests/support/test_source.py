@@ -229,9 +229,9 @@ IDX = {  # what is wrong with files in MNIST's format: what is changed, and what
     "colour": (dict(tests=np.zeros((50, 28, 28, 3))), "test images of own have 28 x 28 x 3 pixels"),
     "a label of 10": (dict(labels=[10] * 50), "own has the label 10: labels are from 0 to 9"),
     "letters as labels": (dict(answers=[26] * 50), "own has the label 26"),
-    "fewer labels": (dict(labels=[1] * 49), "own has 50 training images, and 49 labels"),
-    "more labels": (dict(answers=[1] * 51), "own has 50 test images, and 51 labels"),
-    "labels as rows": (dict(labels=np.zeros((50, 10))), "own has 50 training images, and 500 labels"),
+    "fewer labels": (dict(labels=[1] * 49), "own has 50 training images, but 49 labels"),
+    "more labels": (dict(answers=[1] * 51), "own has 50 test images, but 51 labels"),
+    "labels as rows": (dict(labels=np.zeros((50, 10))), "own has 50 training images, but 500 labels"),
     "no training images": (dict(images=BLANK[:0], labels=[]), "own has no training images"),
     "no test images": (dict(tests=BLANK[:0], answers=[]), "own has no test images"),
     "labels in place of images": (dict(images=[1] * 50), "training images of own have no pixels"),
@@ -247,15 +247,15 @@ IDX = {  # what is wrong with files in MNIST's format: what is changed, and what
 FOLDERS = {
     "an empty folder": (
         lambda own: None,
-        "own is no dataset: its pictures belong in train/ with a folder for each class",
+        "own is not a dataset: its pictures belong in train/ with a folder for each class",
     ),
-    "pictures without classes": (lambda own: Image.new("L", (9, 9)).save(own / "a.png"), "own is no dataset"),
+    "pictures without classes": (lambda own: Image.new("L", (9, 9)).save(own / "a.png"), "own is not a dataset"),
     "one of four files": (lambda own: change(own, images=BLANK), f"own has no {FILES[1]}"),
     "no class": (lambda own: (own / "train").mkdir(), "own/train has 0 folders: it needs one for each class"),
-    "one class": (lambda own: classes(own, 1), "own/train has 1 folder: it takes"),
+    "one class": (lambda own: classes(own, 1), "own/train has 1 folder: it needs"),
     "one class, from a Mac": (
         lambda own: (classes(own, 1), (own / "train" / "__MACOSX").mkdir()),
-        "own/train has 1 folder: it takes",
+        "own/train has 1 folder: it needs",
     ),
     "eleven classes": (lambda own: classes(own, 11), "own/train has 11 folders: it needs one for each class, 2 to 10"),
     "a class without pictures": (
@@ -524,5 +524,5 @@ def test_what_a_program_asks_of_one_kind_of_source_it_may_ask_of_another():
         assert len(source.name_labels([3]) or []) == len(source.classes[:1])
     assert [source.tokenizer.accepts(text) for text in ("20", "Mac") for source in kinds] == [1, 0, 1, 0, 1, 1]
     for source in kinds[1:]:
-        with pytest.raises(UserError, match=f"has {source.noun}, and no pictures"):
+        with pytest.raises(UserError, match=f"has {source.noun}, not pictures"):
             source.read_picture("x.png")
