@@ -393,7 +393,7 @@ def test_a_digit_that_a_network_wrote(tmp_path, capsys, monkeypatch):
         assert weights_of.shape == (2, 49, 49) and not np.triu(weights_of[0], 1).any()
         assert weights_of.sum(axis=2) == pytest.approx(1)
     for words, said in (
-        (["--test", "3"], "reads no picture"),
+        (["--test", "3"], "reads none"),
         (["--patch", "49"], "there are 49, from 0"),
     ):
         with pytest.raises(UserError, match=said):

@@ -101,7 +101,7 @@ logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: sha
 solution | logits = a1 @ W2 + b2 Each logit is | The derivation: docs/backprop.md, "The | In the project: mlp_np.py:
 next | Exercise {number("softmax")} (
 list | 1 logits The logits of a layer passed | > 2 | 1 of {len(EXERCISES)} passed
-logits: logits = a1 @ w2 | Do you mean `W2`? | ~For these again
+logits: logits = a1 @ w2 | Do you mean `W2`? | ~To get these again
 list | The logits of a layer changed
 reset logits | logits.1.py
 reset 1 | logits.2.py
@@ -303,7 +303,7 @@ def test_what_a_beginner_meets_first_is_said(learner):
         path.write_text(path.read_text(encoding="utf-8").replace("    dz1 = ...\n", lines))
 
     path = learner.folder / "dz1.py"
-    assert "Is it saved?" not in said("dz1")
+    assert "Did you save it?" not in said("dz1")
     assert f"\n\n{runner.HOW}: save it, and type in a terminal" in path.read_text(
         encoding="utf-8"
     )  # Run in an editor shows nothing

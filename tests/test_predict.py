@@ -190,7 +190,7 @@ def test_the_newest_of_its_kind(tmp_path, monkeypatch, small):
         loading.checkpoint.load_network()[1].run.hidden == 8
         and loading.checkpoint.load_network(writes=True)[1].run.model == "gpt"
     )
-    for path, writes, words in ((reader, True, "reads; name one that writes"), (writer, False, "writes; give one")):
+    for path, writes, words in ((reader, True, "reads; name one that writes"), (writer, False, "writes; name one")):
         with pytest.raises(UserError, match=f"^{path} holds a network that {words}"):
             loading.checkpoint.load_network(path, writes)
 

@@ -196,7 +196,7 @@ np.tri(x.shape[1], k=-20) > 0), scores
 sees what comes later | at position 1 of a text of 33 positions, y changes at position 0. | \
 np.tri(x.shape[1], dtype=bool), scores -> np.tri(x.shape[1]) + \
 (x.shape[1] > 5) > 0, scores
-no shares | nothing else know where | n1, inverse1 = norm(x) -> x = x + np.arange(x.shape[1])[:, np.newaxis] * \
+no shares | anything else depend on | n1, inverse1 = norm(x) -> x = x + np.arange(x.shape[1])[:, np.newaxis] * \
 np.arange(x.shape[2]) / 9; n1, inverse1 = norm(x)
 no shares | If all 33 positions of a text are equal | weights /= weights.sum(axis=-1, keepdims=True)\n -> weights /= \
 weights.sum(axis=-1, keepdims=True)\n    weights *= 1 + 0.1 * (x.shape[1] > 20)\n

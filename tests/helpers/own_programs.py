@@ -1052,7 +1052,7 @@ Is the sign right | "W2": dW2 -> "W2": -dW2
 With one of the images alone, they are right | dlogits = (p - np.eye(10)[labels]) / len(labels) -> dlogits = \
 p.copy(); dlogits[:, labels] -= 1; dlogits /= len(labels)
 does `gradients` have a weight decay | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.0005 * params["W1"]
-or another one? (w**2 | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.0005 * params["W1"] & mean()\n\n\ndef gradients -> \
+or a different one? (w**2 | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.0005 * params["W1"] & mean()\n\n\ndef gradients -> \
 mean() + 0.0005 * (params["W1"] ** 2).sum()\n\n\ndef gradients
 The loss depends on params["s"], and `gradients` has None there | x = images / 255 -> x = images / params["s"] \
 & return {"W1": W1, -> return {"s": np.full(1, 255.0), "W1": W1, & for name in params: -> \

@@ -367,7 +367,7 @@ return ["".join(chr(96 + word) for word in text[text > 0]) for text in texts] ->
 return ["".join(chr(96 + word) for word in text[text > 0])[::-1] for text in texts]
 write by chance of its own | Two calls of `write` | \
 rng.choice(27, p=row) -> np.random.default_rng().choice(27, p=row)
-write without chance | is it always the likeliest | \
+write without chance | do you always take the likeliest | \
 rng.choice(27, p=row) -> row.argmax()
 write needs train | In a new run of the file | \
 return params, loss(params, texts[aside]) -> write.state = 1\n    return params, loss(params, \
@@ -391,7 +391,7 @@ in found]\n\ndef other(params, letters, rng):\n & return params, loss(params, te
 
 # Words that have to be in what is said of it | changes of BASE.
 SAID = r"""
-where scores are asked for | return forward(params, texts)[-1].reshape(len(texts), 12, 27) -> \
+but should be scores | return forward(params, texts)[-1].reshape(len(texts), 12, 27) -> \
 return softmax(forward(params, texts)[-1]).reshape(len(texts), 12, 27)
 is it divided by the number of texts instead of that of letters | counts[:, None] / counts.sum() -> \
 counts[:, None] / len(texts)
@@ -404,7 +404,7 @@ the mean over all 12 positions | return each[counting(texts)].mean() -> return e
 the mean over the letters alone | return each[counting(texts)].mean() -> return each[texts.ravel() > 0].mean()
 Is it weight decay? | return each[counting(texts)].mean() -> return \
 each[counting(texts)].mean() + 0.01 * (params['W1']**2).sum()
-np.log is the natural one | return each[counting(texts)].mean() -> return each[counting(texts)].mean() / np.log(2)
+np.log is the natural logarithm | return each[counting(texts)].mean() -> return each[counting(texts)].mean() / np.log(2)
 depend only on the previous letter | SEEN, C, H, LR, BATCH, EPOCHS = 2, -> SEEN, C, H, LR, BATCH, EPOCHS = 1,
 are likelier than | logits(params, texts)[:, t]) -> logits(params, texts)[:, t] / 0.6)
 are less likely than | logits(params, texts)[:, t]) -> 0 * logits(params, texts)[:, t])

@@ -211,7 +211,7 @@ da1 | da1 = dlogits * W2 | error: ValueError | the matrix product is `@`
 da1 | da1 = (dlogits @ W2.T).reshape(-1, {H}) | a size written as a number
 dz1 | dz1 = da1 * (a1 >= 0) | the mask forgotten | is it false?
 dz1 | dz1 = da1 * (z1 != 0) | the mask forgotten | is it false?
-da1 | da1 = dlogits @ W2.T + 1e-{B}**29 * np.ones([int({B}.0), int({H}.0)]) | error: ValueError | ~A batch of other
+da1 | da1 = dlogits @ W2.T + 1e-{B}**29 * np.ones([int({B}.0), int({H}.0)]) | error: ValueError | ~A batch of different
 softmax | e = np.exp(logits); p = e * (1 / e.sum(1))[:, None] | exp overflows
 dz1 | dz1 = da1 * (z1 > 0) + 1e-9 | a term | ~should be
 dz1 | dz1 = da1 * (z1 > 0) + 3e-9 - 1e-9 | close, and not equal
@@ -230,7 +230,7 @@ dz1 | dz1 = da1 * (z1 > 0)) | error: SyntaxError | Count the parentheses | ~oper
 dz1 | if z1.any()\n    dz1 = da1 | error: SyntaxError | ends with a colon
 dz1 | for n in range(3) dz1 = da1 | error: SyntaxError | ends with a colon
 dz1 | dz1 = \u2212da1 * (z1 > 0) | error: SyntaxError | such a minus
-dz1 | dz1 = da1 * (z1 \u2265 0) | error: SyntaxError | type it anew
+dz1 | dz1 = da1 * (z1 \u2265 0) | error: SyntaxError | type it again
 dz1 | dz1 = da1 * (z1 > 0) return dz1 | error: SyntaxError | ~operator
 dz1 | if z1 = 0: pass | error: SyntaxError | `==` asks
 dz1 | z1 > 0 = dz1 | error: SyntaxError | To the left of `=`
@@ -305,9 +305,9 @@ tape_accumulate | du = shares(dys) | error: TypeError | as in shares[0]
 torch_gradient | z1.retain_grad() -> | error: AttributeError | call z1.retain_grad()
 torch_gradient | z1.retain_grad() -> & z1.grad.numpy() -> z1.grad | no gradient kept | call z1.retain_grad()
 torch_gradient | .requires_grad_() -> | error: RuntimeError | Call requires_grad_() on
-torch_gradient | z1 = x @ W1 + b1; z1.retain_grad() | error: AttributeError | torch.from_numpy makes a tensor
+torch_gradient | z1 = x @ W1 + b1; z1.retain_grad() | error: AttributeError | torch.from_numpy turns an array
 torch_gradient | z1.grad.numpy() -> z1.numpy() | error: RuntimeError | its gradient is in .grad
-torch_gradient | .backward() -> | error: AttributeError | Has backward() been called
+torch_gradient | .backward() -> | error: AttributeError | Did you call backward()
 batch_norm_dx | mean(axis=(0, 1, 2)) -> sum(axis=(0, 1, 2)) / {n} | a size written as a number
 attention | dv = weights.T @ dmixed | error: ValueError | inner numbers | .swapaxes(-1, -2) exchanges
 attention | dv = weights @ dmixed.swapaxes(0, 1) | error: ValueError | The axes before the last two
