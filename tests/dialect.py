@@ -11,16 +11,20 @@ import subprocess
 from collections import defaultdict
 from pathlib import Path
 
-IRREGULAR = """told kept said begun drawn known shown seen found given made put taken written read moved held lost meant
+IRREGULAR = {
+    *"""told kept said begun drawn known shown seen found given made put taken written read moved held lost meant
     spent spoilt split left worn sent brought thrown felt built bent bound torn hidden chosen broken frozen spoken grown
-    fallen shut shaken unread"""
-FINE = "read run cut split set put hit feed need seed embed bed indeed fixed red thread load_seed speed"
-PLACEMENT = """of at in_ by to within without apart near above below beside behind along ahead aside around over under
+    fallen shut shaken unread""".split()
+}
+FINE = {*"read run cut split set put hit feed need seed embed bed indeed fixed red thread load_seed speed".split()}
+PLACEMENT = {
+    *"""of at in_ by to within without apart near above below beside behind along ahead aside around over under
     between among inside outside now then here there back away together alone again up down off on out about across past
-    upon everywhere further more most few least first last next both each"""
+    upon everywhere further more most few least first last next both each""".split()
+}
 PRONOUNS = "one other some this that it them mine theirs ours others"
 QUESTIONS = "what how why which where when whose who"
-VAGUE = {*PLACEMENT.split(), *PRONOUNS.split(), *QUESTIONS.split()}
+VAGUE = {*PLACEMENT, *PRONOUNS.split(), *QUESTIONS.split()}
 QUESTION_DOCSTRING = re.compile(r"(What|How|Where|Whether|Which|When|Who|Why|Those|The one)\b")
 CLAIM = re.compile(r"(has|is|are|can|[a-z]+s)_")
 COMPREHENSIONS = ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp
@@ -29,9 +33,9 @@ FUNCTIONS = ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda
 
 def is_participle(name):
     name = name.lstrip("_")
-    if "_" in name or name in FINE.split():
+    if "_" in name or name in FINE:
         return False
-    return name in IRREGULAR.split() or (name.endswith("ed") and len(name) > 4)
+    return name in IRREGULAR or (name.endswith("ed") and len(name) > 4)
 
 
 def is_vague(name):
@@ -70,7 +74,7 @@ def iter_function_kinds(function, file_names):
     docstring = ast.get_docstring(function) or ""
     if is_participle(function.name):
         yield "function: participle", function
-    if function.name in PLACEMENT.split():
+    if function.name in PLACEMENT:
         yield "function: preposition, adverb, quantifier", function
     is_claim = CLAIM.match(function.name) and not function.name.startswith("process")
     if is_claim and raised and not returns and not yields:

@@ -3,6 +3,7 @@
 import json
 import re
 from fractions import Fraction
+from functools import cache
 from itertools import product, zip_longest
 from pathlib import Path
 
@@ -345,6 +346,7 @@ TABLE_OR_CODE = re.compile(r"^\|.*?$|`[^`\n]*`", re.M)
 LINK = re.compile(r"!?\[[^\]]*\]\([^)]*\)")
 
 
+@cache
 def lesson(name):
     """A lesson without its blocks of code, its formulas and its last section, which leads on."""
     text = TEXT[f"docs/{name}.md"].partition("\n## Where next")[0]
@@ -359,7 +361,8 @@ def early_uses(text, term, lessons_to_come):
     if linked:
         below = TABLE_OR_CODE.sub(" ", without_links[linked.end() :])
         without_links = without_links[: linked.end()] + below
-    return re.findall(rf".{{0,40}}\b{term}\b.{{0,40}}", without_links, re.I)
+    uses = re.finditer(rf"\b{term}\b", without_links, re.I)
+    return [without_links[max(use.start() - 40, 0) : use.end() + 40] for use in uses]
 
 
 def test_a_term_is_explained_before_it_is_used():
