@@ -16,7 +16,7 @@ IRREGULAR = {
     spent spoilt split left worn sent brought thrown felt built bent bound torn hidden chosen broken frozen spoken grown
     fallen shut shaken unread""".split()
 }
-FINE = {*"read run cut split set put hit feed need seed embed bed indeed fixed red thread load_seed speed".split()}
+FINE = "read run cut split set put hit feed need seed embed bed indeed fixed red thread load_seed speed"
 PLACEMENT = {
     *"""of at in_ by to within without apart near above below beside behind along ahead aside around over under
     between among inside outside now then here there back away together alone again up down off on out about across past
@@ -24,6 +24,7 @@ PLACEMENT = {
 }
 PRONOUNS = "one other some this that it them mine theirs ours others"
 QUESTIONS = "what how why which where when whose who"
+IRREGULAR, FINE, PLACEMENT = ({*words.split()} for words in (IRREGULAR, FINE, PLACEMENT))
 VAGUE = {*PLACEMENT, *PRONOUNS.split(), *QUESTIONS.split()}
 QUESTION_DOCSTRING = re.compile(r"(What|How|Where|Whether|Which|When|Who|Why|Those|The one)\b")
 CLAIM = re.compile(r"(has|is|are|can|[a-z]+s)_")
