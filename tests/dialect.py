@@ -11,17 +11,13 @@ import subprocess
 from collections import defaultdict
 from pathlib import Path
 
-IRREGULAR = {
-    *"""told kept said begun drawn known shown seen found given made put taken written read moved held lost meant
+IRREGULAR = """told kept said begun drawn known shown seen found given made put taken written read moved held lost meant
     spent spoilt split left worn sent brought thrown felt built bent bound torn hidden chosen broken frozen spoken grown
-    fallen shut shaken unread""".split()
-}
+    fallen shut shaken unread"""
 FINE = "read run cut split set put hit feed need seed embed bed indeed fixed red thread load_seed speed"
-PLACEMENT = {
-    *"""of at in_ by to within without apart near above below beside behind along ahead aside around over under
+PLACEMENT = """of at in_ by to within without apart near above below beside behind along ahead aside around over under
     between among inside outside now then here there back away together alone again up down off on out about across past
-    upon everywhere further more most few least first last next both each""".split()
-}
+    upon everywhere further more most few least first last next both each"""
 PRONOUNS = "one other some this that it them mine theirs ours others"
 QUESTIONS = "what how why which where when whose who"
 IRREGULAR, FINE, PLACEMENT = ({*words.split()} for words in (IRREGULAR, FINE, PLACEMENT))

@@ -223,14 +223,13 @@ def test_the_gradient_of_processes_is_the_mean_over_all_their_answers():
         assert (whole - (first + second) / 2).abs().max() < 1e-14
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "words",
-    [
-        "--hidden 32 --batch-size 2000 --epochs 2 --hold-out 30",  # 15 each
-        "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --steps 20 --hold-out 30000",
-    ],
-)
+IN_TWO_PROCESSES = [
+    "--hidden 32 --batch-size 2000 --epochs 2 --hold-out 30",  # 15 each
+    "--model gpt --dataset names --width 8 --heads 2 --blocks 1 --steps 20 --hold-out 30000",
+]
+
+
+@pytest.mark.parametrize("words", schedule(IN_TWO_PROCESSES, in_turn=2))
 def test_two_processes_are_one_run(words, tmp_path, capsys):
     """The same weights in float64, the same result, and all that is printed is printed once. Three programs import
     PyTorch for it."""
