@@ -148,6 +148,7 @@ LOSSES = [
     (lambda each, counts, texts: -mean(each, counts, texts), table, "It has the opposite sign"),
     (lambda each, counts, texts: mean(each, counts, texts) + 0.5, table, "The difference is 0.5 for different texts"),
     (lambda each, counts, texts: mean(each, counts, texts) * 1.3, table, r"\d\. Which positions"),
+    (lambda each, counts, texts: mean(each, counts, texts) * 1.0001, table, r"\d\. Over which places is"),
     (mean, lambda params, texts: table(params, texts) + table(params, texts).mean(), "among 40 texts"),
     (mean, lambda params, texts: table(params, texts)[:, [*range(1, 12), 11]], "at position 0, too"),
 ]

@@ -7,7 +7,7 @@ import zlib
 from collections import namedtuple
 from contextlib import nullcontext
 from functools import partial, reduce
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import numpy as np
 import own_programs
@@ -518,7 +518,8 @@ DIFFERENT = [
 def check_first_gradients(found):
     """As at the first call of `gradients`."""
     found.seed = 0
-    own.check_derivatives(found, found.calls, found.trace.snapshots[0].params, [found.mini_batch])
+    with patch("time.process_time", return_value=0.0):  # of a slow one fewer images are taken
+        own.check_derivatives(found, found.calls, found.trace.snapshots[0].params, [found.mini_batch])
 
 
 def more(change):
@@ -562,8 +563,8 @@ GRADIENTS = [
      more(lambda right, params, images: 0.01 * CHANCE.normal(size=10))),
     (check_first_gradients, "`loss` of 257 images is",
      {"loss": lambda file: lambda p, x, y: file.loss(p, x[:200], y[:200]) if len(x) == 257 else file.loss(p, x, y)}),
-    (check_first_gradients, 'in params["b2"]. With 257 images,|in params["b2"]. With 67 images,',
-     more(lambda right, params, images: (len(images) > 50) * 0.3)),
+    (check_first_gradients, 'in params["b2"]. With 257 images,',
+     more(lambda right, params, images: (len(images) > 200) * 0.3)),
     (check_first_gradients, "With 13 images, `gradients` is 2 times the derivative of your `loss` in params[\"b2\"]",
      more(lambda right, params, images: right)),
     (check_first_gradients, '`loss` changes params["b2"] in place',

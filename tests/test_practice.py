@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import time
+import zlib
 from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache, partial
@@ -510,8 +511,16 @@ def first_of_each_kind():
     return [*others, *of_each_kind, *of_each_sentence]
 
 
+def as_parameter(row):
+    """Return a row as a parameter whose name stays if another row is put before it."""
+    return pytest.param(*row, id=f"{row[0]} {row[2]} {zlib.crc32(repr(row[1]).encode()):08x}")
+
+
 @pytest.mark.parametrize("seed", schedule([5, 0], in_turn=2, instead=[5]))
-@pytest.mark.parametrize(("name", "body", "mark", "words"), schedule(LEARNERS, every_day=first_of_each_kind()))
+@pytest.mark.parametrize(
+    ("name", "body", "mark", "words"),
+    schedule(map(as_parameter, LEARNERS), every_day=[*map(as_parameter, first_of_each_kind())]),
+)
 def test_what_learners_write_gets_its_mark_whatever_is_drawn(name, body, mark, words, seed, tmp_path, monkeypatch):
     """Here, and not in a process of its own, where hundreds would take minutes."""
     monkeypatch.setattr(sys, "stdin", io.StringIO())
