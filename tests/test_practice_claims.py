@@ -363,7 +363,7 @@ def test_nothing_is_said_that_is_not_so(name, body, words, tmp_path):
         assert (word.removeprefix("~") in found.text) != word.startswith("~"), found.text
 
 
-PLACED_IN = schedule(rows(PLACED), every_day=[row for row in rows(PLACED) if row.id != "adamw"])
+PLACED_IN = schedule(rows(PLACED), every_day=[row for row in rows(PLACED) if row.values[0] != "adamw"])
 
 
 @pytest.mark.parametrize(("name", "body", "mark", "words"), PLACED_IN)
