@@ -16,7 +16,7 @@ export const scoreChange = signal(0);
 /** {by, p, loss}: how far it was pulled, and p of the true digit and the loss, each before and after; {by: 0}: somebody has gone
     on without an answer; null: nobody has answered yet. */
 export const answer = isOnSite
-  ? storedSignal("answer", ({ change }) => typeof change === "number", "sessionStorage")
+  ? storedSignal("answer", ({ by }) => typeof by === "number", "sessionStorage")
   : signal(null);
 
 /** Whether the page is as it opens: this digit, this network, no line yet. */

@@ -59,7 +59,7 @@ export function Maps({ looked, asked, across }) {
 }
 
 /** Of a letter of a text: the letters before it, tinted by what each head looked at. */
-export function Lines({ looked, earlier }) {
+export function Lines({ looked, before }) {
   return (
     <div class="looked">
       <p class="note">What each head looked at for it, and the most of it in numbers:</p>
@@ -70,14 +70,14 @@ export function Lines({ looked, earlier }) {
             {weights.map((share, place) => (
               <span key={place} title={percent(share)}>
                 <i style={{ opacity: share / Math.max(...weights) }} />
-                {visible(earlier[place])}
+                {visible(before[place])}
               </span>
             ))}
           </code>
           <span class="note">
             {top(weights.length, Math.min(MOST, weights.length), (place) => weights[place])
               .map(
-                (place) => `“${visible(earlier[place])}” ${percent(weights[place])} (${weights.length - place} before)`,
+                (place) => `“${visible(before[place])}” ${percent(weights[place])} (${weights.length - place} before)`,
               )
               .join(", ")}
           </span>

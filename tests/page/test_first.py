@@ -20,10 +20,27 @@ from practice_answers import filled
 LAPTOP, PHONE = (1366, 650), (390, 844)
 
 
+@pytest.fixture(scope="module")
+def windows(browser, large_page):
+    """windows(**options): a window of the browser for all tests of this file, with the page's scripts compiled."""
+    contexts = {}
+
+    def get_window(**options):
+        key = str(options)
+        if key not in contexts:
+            contexts[key] = browser.new_context(**as_window(**options))
+            contexts[key].new_page().goto(large_page)  # its process stays
+        return contexts[key]
+
+    yield get_window
+    for context in contexts.values():
+        context.close()
+
+
 @pytest.fixture
-def opening(browser, large_page):
+def opening(windows, large_page):
     """The page as somebody sees it who opens it, without motion."""
-    with opened(browser, large_page, problems=["Canvas2D"], reduced_motion="reduce") as page:
+    with tab(windows(reduced_motion="reduce"), large_page, problems=["Canvas2D"]) as page:
         page.set_viewport_size(dict(zip(("width", "height"), LAPTOP, strict=True)))
         yield page
 
@@ -286,8 +303,11 @@ def test_after_a_right_first_attempt_the_focus_is_in_the_next_line(browser, addr
         assert page.locator(".own-line textarea").get_attribute("aria-label") != named
 
 
-def test_undo_has_nothing_to_undo_after_a_reload(browser, address):
+def test_after_a_reload_nothing_is_asked_again_and_there_is_nothing_to_undo(browser, address):
     with front(browser, address) as page:
+        page.reload()
+        page.wait_for_selector(READY, state="attached")
+        assert not page.locator("#asked").count()  # the question is not asked again
         page.evaluate("penTo(pad, 'pointerdown', 0.5, 0.2); penTo(pad, 'pointermove', 0.5, 0.8); lab.readPad()")
         page.evaluate("penTo(pad, 'pointerup', 0, 0); lab.setLabel(1); lab.learn(1)")
         assert not page.locator("#undo-stroke").is_disabled()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from chromium import READY, opened, weights
-from conftest import until
+from conftest import PATIENCE, until
 from exercises.case import Case
 from exercises.catalogue import BY_NAME
 from page import data_file
@@ -113,12 +113,12 @@ def test_the_time_of_a_run_begins_when_its_images_are_there(browser, address):
         assert page.evaluate("began - waited") > 2500
 
 
-def test_images_that_cannot_be_loaded_are_named(browser, address):
-    with visited(browser, address, "practise.html#dz1", "html[data-ready]") as (page, _):
-        page.context.route("**/runtime/images-*", lambda route: route.fulfill(status=404))
-        code = "from exercises.digits import few_images; few_images()"
-        said = page.evaluate("(code) => lessons.python.session([code], 20).catch((error) => error.message)", code)
-        assert said.startswith("404 runtime/images-")
+def check_missing_images_are_named(page):
+    """Python is there, and has not yet loaded its images."""
+    page.route("**/runtime/images-*", lambda route: route.fulfill(status=404))
+    code = "from exercises.digits import few_images; few_images()"
+    said = page.evaluate("(code) => lessons.python.session([code], 20).catch((error) => error.message)", code)
+    assert said.startswith("404 runtime/images-")
 
 
 @contextmanager
@@ -164,6 +164,7 @@ def test_a_bad_answer_that_the_browser_has_cached_does_not_survive_a_reload(brow
     context = browser.new_context(service_workers="block")
     try:
         page = context.new_page()
+        page.set_default_timeout(1000 * PATIENCE)
         with cached(site) as (address, bad):
             bad[path] = wrong
             page.goto(address + ("index.html" if front else "practise.html#dz1"))
@@ -181,6 +182,7 @@ def test_a_bad_answer_that_the_browser_has_cached_does_not_survive_a_reload(brow
             if file == "worker.js":
                 page.get_by_role("button", name="Mark", exact=True).click()
                 page.get_by_text("Nothing is written yet").wait_for()
+                check_missing_images_are_named(page)  # here, because loading Python takes seconds
     finally:
         context.close()
 

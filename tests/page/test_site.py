@@ -17,7 +17,7 @@ from test_practice import everything_written, kind_of
 import loading.checkpoint
 from chromium import READY as STARTED
 from chromium import as_window, boxes, draw, frames, opened, served, tab, weights
-from conftest import ROOT, schedule, until
+from conftest import PATIENCE, ROOT, schedule, until
 from desk import archives, classroom
 from desk.work import Work
 from exercises import network
@@ -496,6 +496,7 @@ def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(b
     context, asked = browser.new_context(service_workers="block"), []
     try:
         page = context.new_page()
+        page.set_default_timeout(1000 * PATIENCE)
         ten = "(act, ms, ...more) => slow(act, ms === 10_000 ? 1000 : ms, ...more)"
         page.add_init_script(f"const slow = setTimeout; window.setTimeout = {ten}")
         context.route("**/runtime/*", lambda route: route.abort())
@@ -532,6 +533,7 @@ def test_without_a_network_all_pages_and_python_work_once_they_are_there(browser
     context = browser.new_context()
     try:
         page = context.new_page()
+        page.set_default_timeout(1000 * PATIENCE)
         with served(site) as address:
             page.goto(address + "practise.html#dz1")
             page.locator(".cm-content").focus()
@@ -895,6 +897,7 @@ def test_what_is_fetched_ahead(browser, site, address, phone):
     context, asked = browser.new_context(has_touch=phone, is_mobile=phone, service_workers="block"), []
     try:
         page = context.new_page()
+        page.set_default_timeout(1000 * PATIENCE)
         context.on("request", lambda request: asked.append(request.url))
         context.route("**/runtime/*", lambda route: route.abort())
         page.goto(address + "practise.html#dz1")
@@ -1021,11 +1024,11 @@ SIZES_OF_TYPE = """() => {
     return [...sizes].sort();
 }"""
 LEFT_EDGES = """() => {
-    const selector = "main > :is(h1, h2, h3, p, table), main > :is(ul, ol) > li, main > pre > code";
+    const selector = "main > :is(h1, h2, h3, p, table, pre, ul, ol)";
     const text = document.querySelectorAll(selector);
     const range = document.createRange();
     const leftOf = (e) => (range.selectNodeContents(e), Math.round(range.getBoundingClientRect().left));
-    return [...new Set([...text].filter((e) => getComputedStyle(e).textAlign !== "center").map(leftOf))];
+    return [...new Set([...text].map((e) => e.querySelector(":scope > :is(li, code)") ?? e).map(leftOf))];
 }"""
 
 
