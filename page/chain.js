@@ -12,7 +12,7 @@ import { pageData } from "./page_data.js";
 import { cannotLearn, pass } from "./passes.js";
 import { digit, label, params } from "./state.js";
 
-/* exercise: its name. gives: what its lines compute. given: what its function gets, by the names in the file. within: who has
+/* exercise: its name. gives: what its lines compute. inputs: what its function gets, by the names in the file. within: who has
    written that one need not write this one. */
 export const CHAIN = [
   {
@@ -20,37 +20,37 @@ export const CHAIN = [
     gives: ["dlogits"],
     within: "dlogits",
     asks: "Now all ten scores, called logits, in one line: dlogits says how much too much the network said of each digit. That is what it said, minus the truth.",
-    given: { p: "(10,), what it said", onehot: "(10,), the truth: 1 at the true digit, 0 elsewhere" },
+    inputs: { p: "(10,), what it said", onehot: "(10,), the truth: 1 at the true digit, 0 elsewhere" },
   },
   {
     exercise: "dlogits",
     gives: ["dlogits"],
     asks: "Now for a batch of B images, whose loss is a mean. Write the line that computes the bars.",
-    given: { p: "(B, 10), its probabilities", y: "(B,), the true digits" },
+    inputs: { p: "(B, 10), its probabilities", y: "(B,), the true digits" },
   },
   {
     exercise: "dW2_db2",
     gives: ["dW2", "db2"],
     asks: "logits = a1 @ W2 + b2. If one weight W2[j, k] grew a little, how would the loss change? And if b2[k] did?",
-    given: { a1: "(B, H), the activations", dlogits: "(B, 10)", z1: "(B, H), which you may not need" },
+    inputs: { a1: "(B, H), the activations", dlogits: "(B, 10)", z1: "(B, H), which you may not need" },
   },
   {
     exercise: "da1",
     gives: ["da1"],
     asks: "logits = a1 @ W2 + b2. And if an activation a1[n, j] grew? All ten scores follow it.",
-    given: { dlogits: "(B, 10)", W2: "(H, 10)", z1: "(B, H), which you may not need" },
+    inputs: { dlogits: "(B, 10)", W2: "(H, 10)", z1: "(B, H), which you may not need" },
   },
   {
     exercise: "dz1",
     gives: ["dz1"],
     asks: "a1 = max(z1, 0), entry by entry. And if a sum z1[n, j] grew?",
-    given: { da1: "(B, H)", z1: "(B, H), the sums", a1: "(B, H), which you may not need" },
+    inputs: { da1: "(B, H)", z1: "(B, H), the sums", a1: "(B, H), which you may not need" },
   },
   {
     exercise: "dW1_db1",
     gives: ["dW1", "db1"],
     asks: "z1 = x @ W1 + b1. And if a weight W1[i, j] grew, or a bias b1[j]?",
-    given: { x: "(B, 784), the pixels", dz1: "(B, H)", da1: "(B, H)", z1: "(B, H); the last two you may not need" },
+    inputs: { x: "(B, 784), the pixels", dz1: "(B, H)", da1: "(B, H)", z1: "(B, H); the last two you may not need" },
   },
 ];
 

@@ -354,7 +354,7 @@ const lesson = isOnSite ? "backprop.html" : "../docs/backprop.md";
 let hasMarked = false; // something has been marked since the page opened
 
 function Line({ link }) {
-  const { exercise, gives, asks, given } = link,
+  const { exercise, gives, asks, inputs } = link,
     area = useRef(),
     help = useSignal("");
   const links = (
@@ -375,7 +375,7 @@ function Line({ link }) {
       <p class="asks">{asks}</p>
       <p class="note given">
         You have{" "}
-        {Object.entries(given).map(([name, words], n) => (
+        {Object.entries(inputs).map(([name, words], n) => (
           <span key={name}>
             {n > 0 && "; "}
             <code>{name}</code> {words}
@@ -480,7 +480,7 @@ function Passed() {
   );
 }
 
-// --- What is not given away ----------------------------------------------------------------------------------------------
+// --- What is not told ahead ----------------------------------------------------------------------------------------------
 
 /** A formula of mlp_np.py above its picture; folded, as long as the reader has neither written it nor asked to see it. */
 function Formula({ name, words }) {

@@ -74,8 +74,8 @@ const ShareDigit = () => <Share words="Link to this digit" part={() => formatDig
 const inWords = (share) => percent(share).replace(">", "more than ").replace("<", "below ");
 const describeCertainty = (p) => {
   if (isEmpty.value) return "Nothing is drawn yet.";
-  const [first, second] = top(10, 2, (k) => p[k]);
-  return `${inWords(p[first])} sure. Second: ${second}, ${inWords(p[second])}.`;
+  const [first, runnerUp] = top(10, 2, (k) => p[k]);
+  return `${inWords(p[first])} sure. Second: ${runnerUp}, ${inWords(p[runnerUp])}.`;
 };
 const verdict = (answer) => {
   const { y } = pass.value;

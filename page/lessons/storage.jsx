@@ -29,7 +29,7 @@ export const StorageWarning = ({ python }) => {
   const [task, Status] = useFile(python, "your download");
   if (isStored.value) return null;
   return (
-    <div class="unkept">
+    <div class="storage-warning">
       <p>
         This browser keeps nothing: its storage is denied, or full. What you write is gone when you close this page.
       </p>

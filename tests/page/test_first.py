@@ -151,12 +151,12 @@ def test_the_chain_asks_for_what_its_exercises_ask_for():
     """Their names, what they give and what they get stand in page/chain.js, because the page opens without a site."""
     script = (ROOT / "page" / "chain.js").read_text(encoding="utf-8")
     asked = re.search(r"export const CHAIN = \[.*?\n\];", script, re.DOTALL)[0]
-    found = re.findall(r'exercise: "(\w+)",\s+gives: \[(.*?)\],.*?given: \{(.*?)\}', asked, re.DOTALL)
+    found = re.findall(r'exercise: "(\w+)",\s+gives: \[(.*?)\],.*?inputs: \{(.*?)\}', asked, re.DOTALL)
     assert len(found) == asked.count("exercise:")
-    for n, (name, gives, given) in enumerate(found):
+    for n, (name, gives, inputs) in enumerate(found):
         exercise = BY_NAME[name]
         assert re.findall(r'"(\w+)"', gives) == list(exercise.gives)
-        assert {*re.findall(r"(\w+): \"", given)} == {*exercise.takes}
+        assert {*re.findall(r"(\w+): \"", inputs)} == {*exercise.takes}
         if n > 0:  # the first is that of one image, which is no line of the network's
             assert map_lines_to_exercises()[exercise.gives[0]] == name
     names = [name for name, *_ in found]
