@@ -154,13 +154,13 @@ def test_check_finds_nothing_in_a_case(name, here):
 
 # What is wrong with a case, and what `python practice.py check` says of it. (Where it trains, with a few images.)
 FAULTS = """
-right | W = rng.normal -> W = nonsense | the answer should get the mark 'passed', and gets 'error: NameError': Line
+right | W = rng.normal -> W = nonsense | the answer should get the mark 'passed', but gets 'error: NameError': Line
 right | W = rng.normal -> W = 0 * rng.normal | gets 'not fixed': You say: all weights start at 0
 least | 0.999 | gets 'fixed, but does not learn': The cause is gone
 least | 0.999 | its last number on record, healthy, is 0.
 least | 0.05 | its last number on record, as it is, is 0.
 wrong | np.float32), np.zeros(outputs -> np.float32), np.ones(outputs | the answer should get the mark 'passed'
-probe | guess | the stub should get the mark 'not written', and gets 'fixed, but does not learn'
+probe | guess | the stub should get the mark 'not written', but gets 'fixed, but does not learn'
 """
 
 

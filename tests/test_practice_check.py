@@ -404,8 +404,8 @@ def test_this_projects_own_are_checked_by_their_path(capsys):
     ("old", "new", "said"),
     [
         ("", "", "nothing to look at"),
-        ("161 / 36", "170 / 36", "the answer should get the mark 'passed', and gets 'another mean': Its mean is"),
-        ("larger = ...", "larger = max(rng.integers(1, 7, 2))", "the stub should get the mark 'not written', and gets"),
+        ("161 / 36", "170 / 36", "the answer should get the mark 'passed', but gets 'another mean': Its mean is"),
+        ("larger = ...", "larger = max(rng.integers(1, 7, 2))", "the stub should get the mark 'not written', but gets"),
         ("answer(rng)", "answer(rng, n)", "`answer` takes rng, n, and `two_dice` takes rng"),
     ],
 )
