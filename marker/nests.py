@@ -13,12 +13,22 @@ WORDS = (bool, int, float, str, type(None))
 
 
 def list_paths_and_values(nest):
-    """Return [(path, value)] of what a dict, list or tuple holds; [] of anything else."""
+    """Return [(path, value)] of what a dict, list or tuple holds; [] of anything else.
+
+    A key that is a path itself, as those of the arrays from another process are, stays as it is.
+    """
     if isinstance(nest, dict):
-        return [(f'["{key}"]' if isinstance(key, str) else f"[{key!r}]", value) for key, value in nest.items()]
+        return [(format_key(key), value) for key, value in nest.items()]
     if isinstance(nest, tuple) and hasattr(nest, "_fields"):
         return [(f".{field}", value) for field, value in zip(nest._fields, nest, strict=True)]
     return [(f"[{i}]", value) for i, value in enumerate(nest)] if isinstance(nest, (list, tuple)) else []
+
+
+def format_key(key):
+    """Return a key of a dict as a path."""
+    if isinstance(key, str):
+        return key if key.startswith(("[", ".")) else f'["{key}"]'
+    return f"[{key!r}]"
 
 
 def leaves_by_path(nest, prefix=""):

@@ -164,6 +164,13 @@ def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capfd):
         practice.main(["--folder", str(tmp_path), "read"])
 
 
+def test_arrays_that_come_from_another_process_by_their_paths_have_the_same_names():
+    by_path = nests.leaves_by_path({"layers": [{"W": np.ones(2)}]})
+    assert (
+        nests.format_paths(nests.leaves_by_path(by_path)) == nests.format_paths(by_path) == 'params["layers"][0]["W"]'
+    )
+
+
 def test_params_are_kept_as_they_are():
     Pair = namedtuple("Pair", "W b")
     nest = {
