@@ -165,8 +165,7 @@ def compare_gradients(layer, x, title="layer"):
 
 
 def check_layers(cases, rng):
-    """Print the largest relative difference of every gradient. cases: (title, layer, x or its shape) each; in
-    float64."""
+    """Print the largest relative difference of every gradient, in float64. cases: [(title, layer, x or its shape)]."""
     print("each layer's gradients by hand, and their largest relative difference from (loss(+h) - loss(-h)) / 2h")
     for title, layer, x in cases:
         for inner in flatten_layers({"": layer}).values():
