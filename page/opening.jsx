@@ -96,7 +96,7 @@ const Says = () => {
       <div class="note">
         <p>
           <span id="sure">{describeCertainty(p)}</span>{" "}
-          <b id="verdict" class={`nowrap ${answer === y ? "right" : "wrong"}`}>
+          <b id="verdict" class={answer === y ? "right" : "wrong"}>
             {verdict(answer)}
           </b>
         </p>

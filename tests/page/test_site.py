@@ -1028,7 +1028,7 @@ LEFT_EDGES = """() => {
     const text = document.querySelectorAll(selector);
     const range = document.createRange();
     const leftOf = (e) => (range.selectNodeContents(e), Math.round(range.getBoundingClientRect().left));
-    return [...new Set([...text].map((e) => e.querySelector(":scope > :is(li, code)") ?? e).map(leftOf))];
+    return [...new Set([...text].map((e) => e.matches("pre, ul, ol") ? e.firstElementChild : e).map(leftOf))];
 }"""
 
 
