@@ -17,7 +17,7 @@ from own_evidence import EXAMPLES, make_evidence, make_file, make_trace
 import data
 import practice
 from conftest import ROOT, schedule
-from exercises import blank, digits, network, own, watched
+from exercises import blank, block, digits, network, own, watched, writer
 from exercises.catalogue import BY_NAME
 from exercises.words import TABLES
 from marker import derivatives, marking, nests, runner
@@ -834,6 +834,18 @@ def test_a_function_that_returns_a_number_is_written():
         names = {}
         exec(f"def read(params, images): {code}", names)
         assert blank.is_empty(names["read"]) == is_empty, code
+
+
+def test_what_is_missing_is_shown_as_the_stub_has_it():
+    for judge, count in ((own.JUDGE, "four"), (writer.JUDGE, "five"), (block.JUDGE, "three")):
+        for missing in judge.functions:
+            file = make_file(**{name: np.ones for name in judge.functions if name != missing})
+            with pytest.raises(Wrong, match=rf"no `{missing}` in your file, .* for {count} functions") as error:
+                blank.check_complete(file, judge.functions, judge.stub)
+            (shown,) = re.findall(r"^def \w+", str(error.value), re.MULTILINE)
+            assert shown == f"def {missing}"
+        file = make_file(**dict.fromkeys(judge.functions, np.ones))
+        blank.check_complete(file, judge.functions, judge.stub)
 
 
 def test_what_a_file_imports_is_named_but_for_numpy_and_python():

@@ -440,6 +440,50 @@ def test_what_is_right_or_has_a_name_costs_no_search(tmp_path, monkeypatch):
         assert marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 0)).summary == mark
 
 
+# Lines that end in an error, and all that is said of it after the line itself.
+ERRORS = {
+    "dz1 = da1 + {}['a']": r"'a' \(KeyError\)",
+    "out[z1 > 0] = 1": r"There is no `out` yet\. First comes an array, and then its entries can be filled in\.",
+    "dz1 = nonsense": r"There is no `nonsense` here\.",
+    "dz1 = maximum(da1, 0)": r"There is no `maximum` here\. Do you mean np\.maximum\?|.*np\.maximum.*",
+    "dz1 = da11": r"There is no `da11` here\. .*da1.*",
+    "raise ValueError": r"[^{}]*\(ValueError\)",
+    "raise ValueError('a {brace}')": r"A \{brace\} \(ValueError\)|a \{brace\} \(ValueError\)",
+}
+
+
+@pytest.mark.parametrize("line", ERRORS)
+def test_what_is_said_of_an_error_is_its_line_and_one_sentence_or_two(line, tmp_path):
+    path = write(tmp_path, "dz1", line)
+    found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 5))
+    number = 1 + [text.strip() for text in path.read_text(encoding="utf-8").splitlines()].index(line)
+    assert re.fullmatch(rf"Line {number}: {re.escape(line)}\n(?:{ERRORS[line]})", found.text), found.text
+
+
+def test_the_line_of_an_error_is_the_innermost_of_the_learners_own(tmp_path):
+    lines = "def f(x):\n    return x['b']\ndz1 = f({})"
+    found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], write(tmp_path, "dz1", lines), 5))
+    assert re.match(r"Line \d+: return x\['b'\]\n'b' \(KeyError\)$", found.text), found.text
+
+
+def test_of_a_line_that_python_cannot_read_sentences_end_once(tmp_path):
+    for line, words in {
+        "dz1 = (da1 * (z1 > 0)": "this line: '(' was never closed. Count the parentheses",
+        "print 'x'": "Did you mean print(...)? ",
+        "dz1 = da1 +": "this line: invalid syntax. ",
+    }.items():
+        found = marking.read_verdict(
+            BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], write(tmp_path, "dz1", line), 5)
+        )
+        assert found.error == "SyntaxError" and words in found.text, found.text
+
+
+def test_of_several_arguments_that_are_not_used_the_first_is_named(tmp_path):
+    path = write(tmp_path, "dz1", "dz1 = np.cosh(a1) ** 3")
+    found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 5))
+    assert found.name == "an argument not used" and "`da1` occurs nowhere in your lines" in found.text, found.text
+
+
 TWO_FUNCTIONS = """def product(a, b):
     return a @ b + 1
 
