@@ -98,8 +98,13 @@ def test_a_training_that_ends_badly_by_chance_is_tried_again():
         return make_trace(params=next(claims))
 
     found = make_evidence(make_file(train=train), examples=(), mini_batch=())
-    blank.check_retraining(found, lambda found, calls, params, batches: None, lambda found, params: params > 0.8)
-    assert found.params == 0.9
+    checked = []
+    blank.check_retraining(
+        found,
+        lambda found, calls, *params_and_batches: checked.append(params_and_batches),
+        lambda found, params: params > 0.8,
+    )
+    assert found.params == 0.9 and checked == [(0.9, [()])]  # and the derivatives are checked there, at the end
     assert len(seeds) == 2 and seeds[0] != seeds[1]  # with the same random numbers it would end as badly
 
 
