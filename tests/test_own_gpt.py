@@ -423,6 +423,7 @@ def curve_of(at=(0, 0.5, 1, 1, 1, 1), by=(1, 1, 1, 1, 1), last=None, was_used=Tr
 STAYS = (0,) * 6
 HIGH_LOSSES = [
     ("no mistake shows", {}),
+    ("no mistake shows", {"was_used": 0.5}),
     ('params["E"]: inf or nan', {"last": lambda params: params | {"E": params["E"] * np.nan}}),
     ("No text that `train` gave to `gradients` is one of those", {"was_used": 0}),
     ("Your logits depend on no letter but the one before", {"one_letter": True}),

@@ -461,6 +461,7 @@ CAUSES = [
     ("5 of 5 inspected steps went too far", STAYS | {"by": [1000] * 5}),
     ('training, params["b1"]: inf or nan', STAYS | {"last": {"b1": lambda b: b * np.nan}}),
     ("only 150 of its 600 images", {"was_used": np.arange(600) < 150}),
+    ("From outside, no mistake shows", {"was_used": np.arange(600) < 250}),
     ("It fell to 0. ... and rose again", {"at": (0, 0.5, 1, 0.5, -0.1, -0.1), "by": NONE}),
     ("Each of 5 inspected steps ... ten times as long", STAYS | {"by": [0.01] * 5}),
     (

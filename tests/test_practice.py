@@ -173,6 +173,18 @@ def test_the_input_of_a_wrong_entry_is_said_if_it_is_near_the_edge():
     assert not found.passed and "(z1 is 1e-09 there.)" in found.text
 
 
+def test_the_two_numbers_of_the_entry_that_is_furthest_off_are_the_learners_and_the_right_one():
+    """And the loss grows by the right one times the step."""
+    exercise = BY_NAME["dz1"]
+    g = exercise.draw(5)[0]
+    off = 0.3 * g.dz1 + np.arange(g.dz1.size).reshape(g.dz1.shape) ** 2 * 1e-3
+    found = judged(exercise, 5, lambda one: {"dz1": off if one is g else 0.3 * one.dz1 - 0.1})
+    at, mine, right_one = re.search(r"is dz1\[(.*?)\]: yours is (\S+), it should be (\S+)\.", found.text).groups()
+    at = tuple(map(int, at.split(",")))
+    assert float(mine) == pytest.approx(off[at], rel=1e-4) and float(right_one) == pytest.approx(g.dz1[at], abs=1e-4)
+    assert abs(off - g.dz1).max() == abs(off - g.dz1)[at]
+
+
 # A result, what comes in its place, and what is asked about its shape.
 SHAPES = """
 da1 | a.T | Transposed?

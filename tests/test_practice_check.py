@@ -480,4 +480,5 @@ def test_a_folder_with_no_order_of_its_own_has_one_part_and_its_seed_is_used(tmp
         assert practice.main(
             ["--exercises", str(tmp_path), "--seed", str(seed), "check", str(tmp_path / "mean_of_row.py")]
         )
-        assert f"(seed {seed}): m[" in capsys.readouterr().out
+        output = capsys.readouterr().out
+        assert f"(seed {seed}): m[" in output and output.count("the answer is not right") == 1
