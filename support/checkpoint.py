@@ -62,7 +62,7 @@ def describe_mismatch(a, b, in_a="in NumPy", in_b="in PyTorch"):
     shapes_b = get_shapes(b)
     for name in shapes_a | shapes_b:
         if name not in shapes_b:
-            return f"{name} is {in_a}, and not {in_b}"
+            return f"{name} is {in_a}, but not {in_b}"
         if name not in shapes_a:
             return f"{name} is {in_b}, but not {in_a}"
         if shapes_a[name] != shapes_b[name]:

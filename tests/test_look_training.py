@@ -129,7 +129,7 @@ def trained(out, *words):
 def test_a_checkpoint_shows_its_last_batch_and_a_step_at_the_highest_rate(small, tmp_path, capsys):
     """Of a network with batch normalisation, which computes otherwise in testing."""
     path = trained(tmp_path, "--model", "resnet", *SMALL["resnet"].split())
-    options, checkpoint = training.read_options("np", path)
+    options, checkpoint = training.read_options_and_checkpoint("np", path)
     seen = training.examine_last_step(options, checkpoint)
     ((x, y),) = data.batches(small, options, 29, 30)
     network, optimizer = main_np.build(options, checkpoint)
@@ -166,7 +166,7 @@ def test_wrong_labels_of_a_runs_batches_are_among_the_most_confident_mistakes(
     with_wrong_labels, tmp_path, capsys, monkeypatch
 ):
     path = trained(tmp_path, "--hidden", "24")
-    options, checkpoint = training.read_options("np", path)
+    options, checkpoint = training.read_options_and_checkpoint("np", path)
     images, labels, answered, p = training.find_worst_examples(options, checkpoint)
     model = main_np.build(options, checkpoint)[0]
     logits = model.forward(data.to_input(images, options))
@@ -190,14 +190,14 @@ def test_after_300_steps_most_of_what_is_shown_has_a_wrong_label(mnist, with_wro
     """Of all images, among which many are hard to read: the 24 highest losses are half of these."""
     monkeypatch.setattr(data, "load", lambda *of: mnist)
     main_np.main(["--steps", "300", "--out", str(tmp_path)])
-    images, *_ = training.find_worst_examples(*training.read_options("np", tmp_path / "checkpoint_np.npz"))
+    images, *_ = training.find_worst_examples(*training.read_options_and_checkpoint("np", tmp_path / "checkpoint_np.npz"))
     assert is_mislabelled(images).sum() > 18
 
 
 @pytest.mark.slow
 def test_a_network_that_kept_no_momentum_shows_no_step_and_a_run_without_a_step_its_first_batch(small, tmp_path):
     path = trained(tmp_path, "--hidden", "8")
-    options, checkpoint = training.read_options("np", path)
+    options, checkpoint = training.read_options_and_checkpoint("np", path)
     seen = training.examine_last_step(options, checkpoint._replace(groups=checkpoint.groups | {"momentum": {}}))
     assert {array["step"] for array in seen["arrays"].values()} == {None}
     assert "128 training images" in seen["where"]
@@ -262,7 +262,7 @@ def test_what_a_step_does_besides_is_in_what_is_shown(monkeypatch):
 def test_what_a_layer_puts_out_is_what_forward_leaves_of_the_last_batch(tmp_path, small):
     """No gradient is taken for it. A run that has learned has nothing unusual to say."""
     path = trained(tmp_path, "--hidden", "64")
-    options, checkpoint = training.read_options("np", path)
+    options, checkpoint = training.read_options_and_checkpoint("np", path)
     seen = training.examine_last_step(options, checkpoint)
     assert [*seen["layers"]] == ["z1", "a1", "logits"] and seen["marks"] == []
     ((x, _),) = data.batches(small, options, 29, 30)

@@ -235,7 +235,7 @@ def test_a_training_is_remarked_on_where_it_was_slow_or_in_order_or_of_other_num
         ({"n_calls": 2, "n_known_examples": 1, "is_in_order": False}, None),
         ({"was_tested": np.arange(40) < 4}, "look at 4 images. .* would make it 0.25 larger"),
     ):
-        remarks = [*make_trace((IMAGES, LABELS), **values).list_remarks()]
+        remarks = [*make_trace((IMAGES, LABELS), **values).iter_remarks()]
         assert len(remarks) == bool(words), values
         assert not words or re.search(words, remarks[0])
 

@@ -251,8 +251,8 @@ def test_a_known_mistake_gives_the_numbers_of_its_own_lines():
         alike = [mistake for mistake in exercise.known_mistakes if names.count(mistake.name) > 1]
         for g in exercise.draw(0)[:1] if alike and not exercise.needs_torch else ():
             for mistake in alike:
-                own_values = exercise.compute_wrong_values(mistake.code, g, Budget(10**6))
-                values = exercise.compute_mistake_values(mistake, g)
+                own_values = exercise.wrong_results_of_code(mistake.code, g, Budget(10**6))
+                values = exercise.results_with_mistake(mistake, g)
                 assert values.keys() == own_values.keys()
                 assert all(agree(values[name], own_values[name]) for name in values), mistake.name
 

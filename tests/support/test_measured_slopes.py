@@ -25,20 +25,20 @@ ONE = {"w": np.ones(1)}
 
 @pytest.mark.parametrize("w", [0.3, -1.2, 2.5])
 def test_a_smooth_slope_is_exact_within_its_bound(w):
-    slope, error = make_slopes(lambda w: np.sin(3 * w) * np.exp(w), w).measure(ONE)
+    slope, error = make_slopes(lambda w: np.sin(3 * w) * np.exp(w), w).measure_slope_and_error(ONE)
     right = np.exp(w) * (3 * np.cos(3 * w) + np.sin(3 * w))
     assert abs(slope - right) <= error < 1e-9
 
 
 @pytest.mark.parametrize("distance", [1e-3, 1e-5, 1e-7])
 def test_a_kink_beside_the_weight_leaves_the_bound_true(distance):
-    slope, error = make_slopes(lambda w: np.maximum(w - 1, 0) + np.maximum(w, 0) ** 2, 1 + distance).measure(ONE)
+    slope, error = make_slopes(lambda w: np.maximum(w - 1, 0) + np.maximum(w, 0) ** 2, 1 + distance).measure_slope_and_error(ONE)
     assert abs(slope - (3 + 2 * distance)) <= error < 1e-5
 
 
 def test_a_loss_that_is_another_every_time_has_no_slope():
     rng = np.random.default_rng(0)
-    slope, error = make_slopes(lambda w: w + rng.normal(), 1.0).measure(ONE)
+    slope, error = make_slopes(lambda w: w + rng.normal(), 1.0).measure_slope_and_error(ONE)
     assert np.isnan(slope) and error == np.inf
 
 
