@@ -149,9 +149,9 @@ def check_gradient_names(grads, params):
     """Raise SystemExit unless there is a gradient of each parameter, and of nothing else."""
     for name in [*params, *grads]:
         if name not in grads:
-            raise SystemExit(f"{name} is in params, and not in the result of backward")
+            raise SystemExit(f"{name} is in params, but not in the result of backward")
         if name not in params:
-            raise SystemExit(f"{name} is in the result of backward, and not in params")
+            raise SystemExit(f"{name} is in the result of backward, but not in params")
 
 
 class Nudged(MLP):

@@ -190,7 +190,9 @@ def test_after_300_steps_most_of_what_is_shown_has_a_wrong_label(mnist, with_wro
     """Of all images, among which many are hard to read: the 24 highest losses are half of these."""
     monkeypatch.setattr(data, "load", lambda *of: mnist)
     main_np.main(["--steps", "300", "--out", str(tmp_path)])
-    images, *_ = training.find_worst_examples(*training.read_options_and_checkpoint("np", tmp_path / "checkpoint_np.npz"))
+    images, *_ = training.find_worst_examples(
+        *training.read_options_and_checkpoint("np", tmp_path / "checkpoint_np.npz")
+    )
     assert is_mislabelled(images).sum() > 18
 
 

@@ -61,7 +61,7 @@ EDITS = {  # {what is there: what stands there then}, and what is said
     ),
     "db1 is zero": ({"db1 = self.dz1": "db1 = 0 * self.dz1"}, "db1 is wrong: it differs from"),
     "b1 forgotten": ({'"b1": db1, ': ""}, "b1 is in params, but not in the result of backward"),
-    "one too many": ({'"b2": db2}': '"b2": db2, "b3": db2}'}, "b3 is in the result of backward, and not in params"),
+    "one too many": ({'"b2": db2}': '"b2": db2, "b3": db2}'}, "b3 is in the result of backward, but not in params"),
     "equal columns": ({HE: f"np.repeat({HE.replace('fan_out)', '1)')}, fan_out, axis=1)"},
                       "da1 is 0 by hand and by differences: are all units equal?"),
     "a loss twice its size": (

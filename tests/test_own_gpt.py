@@ -68,7 +68,7 @@ def test_a_right_program_passes_in_any_style(style, tmp_path):
     found = verdict(own_writers.STYLES[style], tmp_path, len(style))
     assert found.passed, found.text
     numbers = re.match(
-        r"On 1,000 names .* loss is (\S+) a .* gives (\S+)\. You claimed (\S+)\.\nIt writes: ", found.text
+        r"On 1,000 names .* loss is (\S+) per .* has (\S+)\. You claimed (\S+)\.\nIt writes: ", found.text
     )
     loss, counts, claim = map(float, numbers.groups())
     assert loss < counts and abs(loss - claim) <= writer.MAX_CLAIM_ERROR + 0.01
@@ -148,7 +148,11 @@ LOSSES = [
     (lambda each, counts, texts: -mean(each, counts, texts), table, "It has the opposite sign"),
     (lambda each, counts, texts: mean(each, counts, texts) + 0.5, table, "The difference is 0.5 for different texts"),
     (lambda each, counts, texts: mean(each, counts, texts) * 1.3, table, r"\d\. Which positions"),
-    (lambda each, counts, texts: mean(each, counts, texts) * 1.0001, table, r"\d\. Over which places is"),
+    (
+        lambda each, counts, texts: mean(each, counts, texts) * 1.0001,
+        table,
+        r"\d\. Which positions does your mean run over",
+    ),
     (mean, lambda params, texts: table(params, texts) + table(params, texts).mean(), "among 40 texts"),
     (mean, lambda params, texts: table(params, texts)[:, [*range(1, 12), 11]], "at position 0, too"),
 ]
@@ -213,9 +217,9 @@ CLAIMS = [
     (2.37, None),
     (
         2.39,
-        r"claim 2\.390 a letter; on 40 names .* the loss is 2\.300, and on those .* 2\.300. .* may be 0.08 off. Which",
+        r"claim 2\.390 per letter; on 40 names .* loss is 2\.300, and on those .* 2\.300. .* may be off by 0.08. Which",
     ),
-    (2.21, r"You claim 2\.210 a letter"),
+    (2.21, r"You claim 2\.210 per letter"),
     (1.0, "You claim 1.000"),
     (2.3 / np.log(2), "That is about this loss in bits"),
     (np.exp(2.3), "That is about exp of this loss, the perplexity"),
@@ -237,7 +241,10 @@ def test_a_claim_for_whole_names_or_for_all_twelve_places_is_named(monkeypatch):
     monkeypatch.setattr(writer, "compute_loss", lambda calls, params, texts: 2.3)
     texts = np.zeros((6, 12), np.uint8)
     texts[:, :5] = 1  # five letters and an end
-    for claim, words in ((2.3 * 6, "of a whole name"), (2.3 * 6 / 12, "of a place, if all 12 of a name count")):
+    for claim, words in (
+        (2.3 * 6, "of a whole name"),
+        (2.3 * 6 / 12, "per position, if all 12 positions of a name count"),
+    ):
         found = make_evidence(trace=make_trace((texts,), claim=claim), held_out_loss=2.3, examples=(texts,), params={})
         found.held_out = texts
         with pytest.raises(Wrong, match=words):
@@ -343,9 +350,9 @@ WRITES = [
      {"write": write_by(lambda p, rng, t: draw(p**2, rng))}),
     (writer.check_samples_match_logits, "are less likely than if each",
      {"write": write_by(lambda p, rng, t: draw(p**0.5, rng))}),
-    (writer.check_samples_match_logits, "and then the one after it in the alphabet", {"write": moved(1)}),
-    (writer.check_samples_match_logits, "and then the one before it in the alphabet", {"write": moved(-1)}),
-    (writer.check_samples_match_logits, "was asked for 50 names at once, and wrote hardly more than one",
+    (writer.check_samples_match_logits, "and then the letter after it in the alphabet", {"write": moved(1)}),
+    (writer.check_samples_match_logits, "and then the letter before it in the alphabet", {"write": moved(-1)}),
+    (writer.check_samples_match_logits, "had to write 50 names at once, but most of them are equal",
      {"write": write_by(lambda p, rng, t: draw(p, np.random.default_rng(t)) * 0 + draw(p[:1], rng)[0])}),
     (writer.check_samples_match_logits, "are among those that `train` was given", {"write": of_names}),
     (writer.check_samples_match_logits, "`write` chose", {"write": write_by(likeliest(12))}),
@@ -354,13 +361,13 @@ WRITES = [
     (writer.check_batch_sizes, "among 7 texts", {"logits": changed("logits", at(7, lambda right: 1.1 * right))}),
     (writer.check_batch_sizes, "among 250 texts",
      {"logits": changed("logits", at(250, lambda right: right + right.mean()))}),
-    (writer.check_batch_sizes, "at place 1 of the texts change, `logits` changes at place 0. But",
+    (writer.check_batch_sizes, "at position 1 of the texts change, `logits` changes at position 0. But",
      {"logits": changed("logits", lambda params, texts, right: right + (texts[:, 1:2, None] > 9))}),
-    (writer.check_batch_sizes, "at place 11 of the texts change, `logits` changes at place 11, too",
+    (writer.check_batch_sizes, "at position 11 of the texts change, `logits` changes at position 11, too",
      {"logits": changed("logits", lambda params, texts, right: right + np.eye(12)[:, -1:] * (texts[:, -1:, None] > 9)),
       }),
     (writer.add_held_out_loss, "", {}),
-    (writer.add_held_out_loss, "(These are 1,000 names. Of 250 of them, the two are the same.)",
+    (writer.add_held_out_loss, "(These are 1,000 names. For 250 of them, the two agree.)",
      {"loss": changed("loss", at(1000, lambda right: right + 0.1))}),
     (writer.check_writes_in_new_run, "", {}),
 ]  # fmt: skip
@@ -422,21 +429,21 @@ def curve_of(at=(0, 0.5, 1, 1, 1, 1), by=(1, 1, 1, 1, 1), last=None, was_used=Tr
 
 STAYS = (0,) * 6
 HIGH_LOSSES = [
-    ("no mistake shows", {}),
-    ("no mistake shows", {"was_used": 0.5}),
+    ("The marker sees no mistake", {}),
+    ("The marker sees no mistake", {"was_used": 0.5}),
     ('params["E"]: inf or nan', {"last": lambda params: params | {"E": params["E"] * np.nan}}),
-    ("No text that `train` gave to `gradients` is one of those", {"was_used": 0}),
-    ("Your logits depend on no letter but the one before", {"one_letter": True}),
+    ("None of the texts that `train` passed to `gradients` is one", {"was_used": 0}),
+    ("Your logits depend only on the previous letter", {"one_letter": True}),
     (
         "At first, your logits depended on letters further back",
         {"last": lambda params: params | {"F": 0 * params["F"]}},
     ),
     ("Which params does it return", {"at": (0, 0.5, 1, 1, 1, -0.5)}),
     ("are 40 times as long as the first", {"by": (1, 1, 1, 1, 40)}),
-    ("5 of 5 steps", {"at": STAYS, "by": (1000,) * 5}),
+    ("5 of 5 inspected steps", {"at": STAYS, "by": (1000,) * 5}),
     ("only 60 of its 200 texts", {"was_used": 0.3}),
-    ("Each of 5 steps", {"at": STAYS, "by": (0.05,) * 5}),
-    ("It was as low as", {"at": (0, 0.5, 1, 0.5, 0.2, 0.2), "by": (0,) * 5}),
+    ("Each of 5 inspected steps", {"at": STAYS, "by": (0.05,) * 5}),
+    ("It fell to", {"at": (0, 0.5, 1, 0.5, 0.2, 0.2), "by": (0,) * 5}),
     ("It still falls at the end", {"at": (0, 0.1, 0.2, 0.3, 0.4, 0.6)}),
 ]
 
@@ -447,5 +454,5 @@ def test_why_its_loss_is_so_high_is_seen_in_its_training(words, how):
     text = str(writer.make_loss_error(curve_of(**how))).replace("\n", " ")
     assert words in text, text
     assert text.startswith(
-        "On 100 names that it has not learned from, the loss is 2.900 a letter. Counting which letter"
+        "On 100 names that it has not learned from, the loss is 2.900 per letter. A table that counts which letter"
     )

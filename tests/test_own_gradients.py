@@ -78,7 +78,7 @@ GRADIENTS = {
     ),
     "one is missing": (
         lambda *given: {"W": gradients(*given)["W"], "b": gradients(*given)["b"]},
-        r'The loss depends on params\["c"\], but `gradients` has nothing for it',
+        r'The loss depends on params\["c"\], but `gradients` returns nothing for it',
     ),
     "another shape": (
         but(W=lambda W, *_: W.T),
@@ -90,11 +90,11 @@ GRADIENTS = {
     ),
     "not finite": (but(c=lambda c, *_: c / 0.0), r'The gradient of params\["c"\] contains inf or nan, although'),
     "params changed": (write_into_params, r'`gradients` changes params\["W"\]\.'),
-    "the sign": (times(lambda n: -1), rf"4 examples, `gradients` is -1 times .* in {ALL}. .* Is the sign right"),
-    "a sum": (times(lambda n: n), rf"is 4 times .* in {ALL} \(with 7 examples: 7 times\). .*: is one a mean over them"),
+    "the sign": (times(lambda n: -1), rf"4 examples, `gradients` is -1 times .* to {ALL}. .* Is the sign right"),
+    "a sum": (times(lambda n: n), rf"is 4 times .* {ALL} \(with 7 examples: 7 times\). .*: is one of the two a mean"),
     "a mean twice": (times(lambda n: 1 / n), "is 0.25 times .*with 7 examples: 0.143 times.*is it divided by their nu"),
-    "multiplied": (times(lambda n: n**2), "is 16 times .*with 7 examples: 49 times.*and not divided by it"),
-    "a constant": (times(lambda n: n / 10), "is 0.4 times .*As if it was divided by 10, however many examples"),
+    "multiplied": (times(lambda n: n**2), "is 16 times .*with 7 examples: 49 times.*instead of divided by it"),
+    "a constant": (times(lambda n: n / 10), "is 0.4 times .* as if it was divided by 10, however many examples"),
     "by 1.0005": (times(lambda n: 1.0005), "is 1.0005 times the derivative"),
     "of seven": (times(lambda n: 3 if n == 7 else 1), r"With 7 examples, .* is 3 times .*\(with 4 examples: right\)"),
     "of four": (times(lambda n: 3 if n == 4 else 1), r"With 4 examples, .* is 3 times .*\(with 7 examples: right\)"),
@@ -102,31 +102,31 @@ GRADIENTS = {
     "of pixels": (times(lambda n: 1 / 3), "There are 0.333 examples for each of the pixels"),
     "exchanged": (
         but(b=lambda b, *_: 2 * b, c=lambda c, *_: c / 2),
-        r'in params\["b"\], params\["c"\]. .*Right: params\["W"\]. The gradients of params\["b"\] would be right if '
-        r'they were those of params\["c"\]',
+        r'respect to params\["b"\], params\["c"\]. .*Right: params\["W"\]. The gradients of params\["b"\] would be '
+        r'right if they were those of params\["c"\]',
     ),
     "those of before": (keep_first(), "returns the same numbers, to the last bit"),
     "a decay": (
         but(W=lambda W, params, *_: W + 0.1 * params["W"]),
-        r'your `loss` in params\["W"\]\..*Right: params\["b"\], params\["c"\]\. The difference is 0.1 times '
-        "the weights: is there a weight decay in `gradients`, and none in `loss`",
+        r'your `loss` with .* params\["W"\]\..*Right: params\["b"\], params\["c"\]\. The difference is 0.1 times '
+        "the weights: does `gradients` have a weight decay, and `loss` none",
     ),
     "a decay less": (
         but(W=lambda W, params, *_: W - 0.2 * params["W"]),
-        "The difference is 0.2 times the weights: is there a weight decay in `loss`, and none in `gradients`",
+        "The difference is 0.2 times the weights: does `loss` have a weight decay, and `gradients` none",
     ),
     "one entry": (
         but(W=lambda W, *_: W + (np.arange(6).reshape(3, 2) == 3)),
-        r'in params\["W"\]. With 4 examples, entry \[1, 1\] of params\["W"\].*Right: params\["b"\], params\["c"\]\.',
+        r'params\["W"\]. With 4 examples, entry \[1, 1\] of params\["W"\].*Right: params\["b"\], params\["c"\]\.',
     ),
     "of the first example": (first_example, "With one of the examples alone, they are right"),
     "of zeros, too": (
         but(b=lambda b, *_: b + 0.7),
-        r'in params\["b"\].*One of the examples alone shows it, of zeros: for entry \[\d\] of params\["b"\]',
+        r'respect to params\["b"\].*One of the examples alone shows it, of zeros: for entry \[\d\] of params\["b"\]',
     ),
     "where x is large": (
         but(W=lambda W, params, x, y: W + (abs(x[:, 2]) > 0.01).any() * (np.arange(6).reshape(3, 2) == 4)),
-        r'One of the examples alone shows it, that is 0 but for \S+ at 2: for entry \[2, 0\] of params\["W"\]',
+        r'One of the examples alone shows it, that is 0 except for \S+ at 2: for entry \[2, 0\] of params\["W"\]',
     ),
 }  # fmt: skip
 
@@ -180,9 +180,9 @@ LOSSES = {
     "NumPy's": (lambda *given: np.float32(loss(*given)), ""),
     "None": (lambda *_: None, "`loss` returns None"),
     "dots": (lambda *_: ..., "`loss` returns None"),
-    "an array": (lambda params, x, y: errors(params, x, y), r"what yours returns is an array of shape \(4, 2\)"),
-    "a list": (lambda *_: [1.0], r"what yours returns is an array of shape \(1,\)"),
-    "text": (lambda *_: "1.0", "what yours returns is of type str"),
+    "an array": (lambda params, x, y: errors(params, x, y), r"the result of yours is an array of shape \(4, 2\)"),
+    "a list": (lambda *_: [1.0], r"the result of yours is an array of shape \(1,\)"),
+    "text": (lambda *_: "1.0", "the result of yours is of type str"),
     "by chance": (chance, r"Two calls of `loss` with the same params and the same batch give (\S+) and (?!\1)\S+\."),
     "a sum": (
         lambda *given: len(given[1]) * loss(*given),
@@ -231,8 +231,8 @@ def test_with_seven_digits_less_is_known_and_what_is_wrong_is_seen_along_a_direc
     assert judge(rounded(gradients), of_loss).keys() == judge(gradients).keys()
     for of_gradients, words in (
         (times(lambda n: -1), "is -1 times"),
-        (but(W=lambda W, *_: 1.3 * W), r'in params\["W"\].*along one direction of params\["W"\]'),
-        (but(W=lambda W, *_: 0.9 * W), r'in params\["W"\].*along one direction of params\["W"\]'),
+        (but(W=lambda W, *_: 1.3 * W), r'respect to params\["W"\].*along one direction of params\["W"\]'),
+        (but(W=lambda W, *_: 0.9 * W), r'respect to params\["W"\].*along one direction of params\["W"\]'),
     ):
         with pytest.raises(Wrong, match=f"(?s){words}"):
             judge(of_gradients, of_loss)
@@ -248,7 +248,9 @@ def test_beside_a_kink_nothing_is_said():
     for slope in ([0.0, 1.0], [1.0, 1.0]):
         derivatives.check_loss_gradients(kinked, lambda *_, w=slope: {"w": np.array(w)}, params, [batch], AtPlace())
     with pytest.raises(Wrong, match=r"entry \[1\]"):
-        derivatives.check_loss_gradients(kinked, lambda params, x: {"w": np.array([1.0, 2.0])}, params, [batch], AtPlace())
+        derivatives.check_loss_gradients(
+            kinked, lambda params, x: {"w": np.array([1.0, 2.0])}, params, [batch], AtPlace()
+        )
 
 
 class AtPlace:

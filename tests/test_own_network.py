@@ -461,7 +461,7 @@ CAUSES = [
     ("5 of 5 inspected steps went too far", STAYS | {"by": [1000] * 5}),
     ('training, params["b1"]: inf or nan', STAYS | {"last": {"b1": lambda b: b * np.nan}}),
     ("only 150 of its 600 images", {"was_used": np.arange(600) < 150}),
-    ("From outside, no mistake shows", {"was_used": np.arange(600) < 250}),
+    ("The marker sees no mistake", {"was_used": np.arange(600) < 250}),
     ("It fell to 0. ... and rose again", {"at": (0, 0.5, 1, 0.5, -0.1, -0.1), "by": NONE}),
     ("Each of 5 inspected steps ... ten times as long", STAYS | {"by": [0.01] * 5}),
     (
@@ -576,9 +576,10 @@ GRADIENTS = [
      more(lambda right, params, images: 0.01 * CHANCE.normal(size=10))),
     (check_first_gradients, "`loss` of 257 images is",
      {"loss": lambda file: lambda p, x, y: file.loss(p, x[:200], y[:200]) if len(x) == 257 else file.loss(p, x, y)}),
-    (check_first_gradients, 'in params["b2"]. With 257 images,',
+    (check_first_gradients, 'with respect to params["b2"]. With 257 images,',
      more(lambda right, params, images: (len(images) > 200) * 0.3)),
-    (check_first_gradients, "With 13 images, `gradients` is 2 times the derivative of your `loss` in params[\"b2\"]",
+    (check_first_gradients,
+     'With 13 images, `gradients` is 2 times the derivative of your `loss` with respect to params["b2"]',
      more(lambda right, params, images: right)),
     (check_first_gradients, '`loss` changes params["b2"] in place',
      {"loss": lambda file: write_into("b2")(file.loss)}),
@@ -589,10 +590,10 @@ GRADIENTS = [
      {"read": lambda file: write_into("images")(file.read)}),
     (blank.check_gradients_during_training, "", {}),
     (blank.check_gradients_during_training,
-     "(This is after a third of the training. At its first step, the same was right.)",
+     "(This is after a third of the training. In its first step, they were right.)",
      more(lambda right, params, images: has_begun(params) * right)),
     (blank.check_gradients_during_training,
-     "(This is at the end of the training. At its first step, the same was right.)",
+     "(This is at the end of the training. In its first step, they were right.)",
      more(lambda right, params, images: (abs(params["b2"]).max() > 0.9 * LAST["b2"]) * right)),
 ]  # fmt: skip
 DIFFERENT += GRADIENTS
@@ -611,12 +612,12 @@ def test_what_a_network_does_otherwise_is_said(consequence, words, how, learned)
 REMARKS = [
     ("", {}),
     (
-        'depends on params["b1"], params["b2"], and `gradients` has None there. Are they meant to stay as they are? '
+        'depends on params["b1"], params["b2"], but `gradients` returns None there. Should they stay as they are? '
         '`train` changes params["W2"], on which',
         {"trained_paths": ['["W1"]']},
     ),
     ('`train` changes params["b1"], params["W2"], params["b2"], on which the loss', {"trained_paths": ['["W1"]']}),
-    ("For 2 of 20 images, `read` does not say the label with the least `loss`", {"wrong": 2}),
+    ("For 2 of 20 images, `read` does not return the label with the smallest `loss`", {"wrong": 2}),
     ("For 3 of 20 images, several digits have exactly the same loss", {"ties": 3}),
     ("", {"ties": 1}),
 ]
@@ -632,7 +633,7 @@ def test_what_is_no_mistake_is_remarked_on(words, how, learned):
     found.predictions %= 10
     found.loss_table[: how.pop("ties", 0), :] = 2.0
     found.trained_paths = how.pop("trained_paths", found.trained_paths)
-    if "meant to stay" in words:
+    if "stay as they are" in words:
         found.trace = copy.copy(found.trace)
         found.trace.snapshots = [watched.Snapshot(found.params | {"W2": found.params["W2"] + 1}, found.mini_batch)]
         found.params = found.params | {"b2": found.trace.snapshots[0].params["b2"]}
@@ -656,14 +657,14 @@ def test_of_a_hundred_images_ten_may_be_read_otherwise_alone_or_in_a_new_run(mon
         with (
             nullcontext()
             if is_right
-            else pytest.raises(Wrong, match=f"For {n} of 100 images, `read` says another digit if")
+            else pytest.raises(Wrong, match=f"For {n} of 100 images, `read` returns a different digit if")
         ):
             own.check_reads_independently(found)
         monkeypatch.setattr(blank, "call_in_new_run", lambda found, name, x, n=n: (x[:, 0] + (x[:, 0] < n)) % 10)
         with (
             nullcontext()
             if is_right
-            else pytest.raises(Wrong, match=f"`read` says another digit for {n} of 100 images")
+            else pytest.raises(Wrong, match=f"`read` returns a different digit for {n} of 100 images")
         ):
             own.check_reads_in_new_run(found)
 
@@ -738,9 +739,9 @@ RETURNS = [
     ("read", ["3", "x", "4"], "it returns of type list."),
     ("read", [3, 2.5, 4], "it returns for example 2.5. Is that a score"),
     ("read", [3, -1, 4], "it returns for example -1."),
-    ("read", [2.5, 4, 1.5], "it returns 2.5, for one. Is that a score"),
-    ("read", [12, 4, -3], "it returns 12, for one. Is that a score"),
-    ("read", [0, 10, 4], "it returns 10, for one. Is that a score"),
+    ("read", [2.5, 4, 1.5], "it returns for example 2.5. Is that a score"),
+    ("read", [12, 4, -3], "it returns for example 12. Is that a score"),
+    ("read", [0, 10, 4], "it returns for example 10. Is that a score"),
     ("read", [1, 10, 4], "No image is read as 0."),
     ("read", None, "`read` returns None"),
     ("train", ({}, np.array([0.5])), "it is an array of shape (1,)."),
@@ -849,7 +850,7 @@ def test_what_is_missing_is_shown_as_the_stub_has_it():
     for judge, count in ((own.JUDGE, "four"), (writer.JUDGE, "five"), (block.JUDGE, "three")):
         for missing in judge.functions:
             file = make_file(**{name: np.ones for name in judge.functions if name != missing})
-            with pytest.raises(Wrong, match=rf"no `{missing}` in your file, .* for {count} functions") as error:
+            with pytest.raises(Wrong, match=rf"has no function `{missing}`. .* for {count} functions") as error:
                 blank.check_complete(file, judge.functions, judge.stub)
             (shown,) = re.findall(r"^def \w+", str(error.value), re.MULTILINE)
             assert shown == f"def {missing}"

@@ -180,8 +180,8 @@ TRAININGS = [
     (train_well, blank.check_descent, ""),
     (train_well, check_others, ""),
     (never_call, check_again, "But `train` never calls `gradients`"),
-    (keep_weights, check_again, "the second training began with what the first had learned"),
-    (keep_velocity, check_again, "Both trainings began with the same arrays, and their first steps differ"),
+    (keep_weights, check_again, "the second training began with the weights that the first had learned"),
+    (keep_velocity, check_again, "Both trainings began with the same arrays, but their first steps differ"),
     (draw_weights_elsewhere, check_again, 'do not begin with the same params["V"].'),
     (draw_batches_elsewhere, check_again, "do not begin with the same batch."),
     (
@@ -190,17 +190,21 @@ TRAININGS = [
         'gave the same first params["V"], params["W"]|params["W"], params["V"]',
     ),
     (use_gradients_of_its_own, check_again, "the arrays move as before"),
-    (return_what_it_knows, check_again, "a training learns nothing of its images. What `train` returns is then still"),
+    (
+        return_what_it_knows,
+        check_again,
+        "a training learns nothing from its images. But the params that `train` returns are still",
+    ),
     (stand_still, blank.check_descent, "all arrays stay the same"),
     (return_the_first, blank.check_descent, "returns those of the first call"),
-    (leave_one, blank.check_descent, '`gradients` has slopes for params["V"], and they are not 0, but `train` never'),
+    (leave_one, blank.check_descent, '`gradients` returns slopes for params["V"] that are not 0, but `train` never'),
     (ascend, blank.check_descent, 'moves params["W"], params["V"] along the gradient'),
     (ascend_with_one, blank.check_descent, 'The first steps move params["V"] along the gradient'),
-    (replace_weights, blank.check_descent, 'params["W"], params["V"]: nothing but a multiple of the gradient'),
+    (replace_weights, blank.check_descent, 'params["W"], params["V"]: only a multiple of the gradient'),
     (
         give_no_images,
         blank.check_descent,
-        "In 12 of 12 calls of `gradients` that were looked at, `train` gave it no images",
+        "In 12 of 12 inspected calls of `gradients`, `train` passed no images at all",
     ),
 ]
 
@@ -229,11 +233,11 @@ def test_a_training_is_remarked_on_where_it_was_slow_or_in_order_or_of_other_num
     for values, words in (
         ({"seconds": 7.9}, None),
         ({"seconds": 8.1}, "The training took 8 s."),
-        ({"n_scaled_batches": 1}, "other numbers than pixels from 0 to 255"),
+        ({"n_scaled_batches": 1}, "does not pass pixels from 0 to 255"),
         ({"n_calls": 2, "n_known_examples": 1}, "come in the order of the images"),
         ({"n_calls": 1, "n_known_examples": 1}, None),
         ({"n_calls": 2, "n_known_examples": 1, "is_in_order": False}, None),
-        ({"was_tested": np.arange(40) < 4}, "look at 4 images. .* would make it 0.25 larger"),
+        ({"was_tested": np.arange(40) < 4}, "(?s)4 images.* would make it 0.25 larger"),
     ):
         remarks = [*make_trace((IMAGES, LABELS), **values).iter_remarks()]
         assert len(remarks) == bool(words), values

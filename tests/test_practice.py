@@ -455,7 +455,7 @@ def test_what_is_right_or_has_a_name_costs_no_search(tmp_path, monkeypatch):
 # Lines that end in an error, and all that is said of it after the line itself.
 ERRORS = {
     "dz1 = da1 + {}['a']": r"'a' \(KeyError\)",
-    "out[z1 > 0] = 1": r"There is no `out` yet\. First comes an array, and then its entries can be filled in\.",
+    "out[z1 > 0] = 1": r"There is no `out` yet\. First make an array; then you can fill in its entries\.",
     "dz1 = nonsense": r"There is no `nonsense` here\.",
     "dz1 = maximum(da1, 0)": r"There is no `maximum` here\. Do you mean np\.maximum\?|.*np\.maximum.*",
     "dz1 = da11": r"There is no `da11` here\. .*da1.*",
@@ -493,7 +493,7 @@ def test_of_a_line_that_python_cannot_read_sentences_end_once(tmp_path):
 def test_of_several_arguments_that_are_not_used_the_first_is_named(tmp_path):
     path = write(tmp_path, "dz1", "dz1 = np.cosh(a1) ** 3")
     found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 5))
-    assert found.name == "an argument not used" and "`da1` occurs nowhere in your lines" in found.text, found.text
+    assert found.name == "an argument not used" and "`da1` does not occur in your lines" in found.text, found.text
 
 
 TWO_FUNCTIONS = """def product(a, b):

@@ -351,7 +351,7 @@ params = first_weights(rng) -> params = first_weights(np.random.default_rng(0))
 kept between calls | began with the weights that the first had learned | \
 params = first_weights(rng) -> params = KEPT = globals().setdefault("KEPT", first_weights(rng)) \
 & params[k] = params[k] - LR -> params[k] -= LR
-claim off | The claim may be 0.08 off | \
+claim off | The claim may be off by 0.08 | \
 return params, loss(params, texts[aside]) -> return params, 12 * loss(params, texts[aside]) / 7
 claim is no number | should be a number, a loss; it is of type str | \
 return params, loss(params, texts[aside]) -> return params, "low"
@@ -397,7 +397,7 @@ is it divided by the number of texts instead of that of letters | counts[:, None
 counts[:, None] / len(texts)
 in bits | return params, loss(params, texts[aside]) -> return params, loss(params, texts[aside]) / np.log(2)
 letters is the one before that | "".join(chr(96 + word) -> "".join(chr((word - 2) % 26 + 97)
-and then the one before it in the alphabet | return ["".join(chr(96 + word) for word in text[text > 0]) for text in \
+and then the letter before it in the alphabet | return ["".join(chr(96 + word) for word in text[text > 0]) for text in \
 texts] -> return [begun + "".join(chr((word - 2) % 26 + 97) for word in text[len(begun) :][text[len(begun) :] > 0]) \
 for text, begun in zip(texts, letters)]
 the mean over all 12 positions | return each[counting(texts)].mean() -> return each.mean()

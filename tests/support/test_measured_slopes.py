@@ -32,7 +32,9 @@ def test_a_smooth_slope_is_exact_within_its_bound(w):
 
 @pytest.mark.parametrize("distance", [1e-3, 1e-5, 1e-7])
 def test_a_kink_beside_the_weight_leaves_the_bound_true(distance):
-    slope, error = make_slopes(lambda w: np.maximum(w - 1, 0) + np.maximum(w, 0) ** 2, 1 + distance).measure_slope_and_error(ONE)
+    slope, error = make_slopes(
+        lambda w: np.maximum(w - 1, 0) + np.maximum(w, 0) ** 2, 1 + distance
+    ).measure_slope_and_error(ONE)
     assert abs(slope - (3 + 2 * distance)) <= error < 1e-5
 
 
