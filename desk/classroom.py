@@ -112,13 +112,13 @@ def write_table(table_file, catalogue, class_folder, seed, only, feedback):
             lambda person: mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders), people
         )
         for person, (note, cells, passed_over) in zip(people, results, strict=True):
-            cells = [cell._replace(words=escape_cell(cell.words)) for cell in cells]
-            person_name = escape_cell(person.name)
+            cells = [cell._replace(words=escape_formula(cell.words)) for cell in cells]
+            person_name = escape_formula(person.name)
             n_passed = sum(cell.passed for cell in cells)
             rows.append(cells)
-            table.writerow([person_name, n_passed, escape_cell(note), *(cell.words for cell in cells)])
+            table.writerow([person_name, n_passed, escape_formula(note), *(cell.words for cell in cells)])
             table_file.flush()
-            remark = f" ({escape_cell(join_names(passed_over))}: not the name of an exercise)" if passed_over else ""
+            remark = f" ({escape_formula(join_names(passed_over))}: not the name of an exercise)" if passed_over else ""
             print(f"{person_name}: {n_passed} of {len(exercises)}{remark}", file=sys.stderr, flush=True)
             if feedback:
                 texts = []
@@ -177,7 +177,9 @@ def give_feedback(feedback_folder, person_name, text):
         with atomic_write(path) as file:
             file.write(f"{HEADING}{text}\n".encode(errors="replace"))
     except (OSError, UserError) as error:
-        print(f"{escape_cell(person_name)}: no feedback: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
+        print(
+            f"{escape_formula(person_name)}: no feedback: {getattr(error, 'strerror', None) or error}", file=sys.stderr
+        )
 
 
 def join_names(names):
@@ -199,7 +201,7 @@ def list_people(class_folder):
             people.append(path)
         else:
             print(
-                f"{escape_cell(path.name)} is left out: it is not a folder, an archive or a Python file",
+                f"{escape_formula(path.name)} is left out: it is not a folder, an archive or a Python file",
                 file=sys.stderr,
             )
     if not people:
@@ -342,7 +344,7 @@ def mark_file_as_cell(learner_path, exercise, seed, hidden_folders=()):
     return Cell(words, verdict.text, verdict.name != "not written", verdict.passed, not verdict.passed)
 
 
-def escape_cell(text):
+def escape_formula(text):
     """Return a text that a spreadsheet does not take for a formula, without what moves a terminal's cursor."""
     printable_name = "".join(letter if letter.isprintable() else "?" for letter in text)
     return f"'{printable_name}" if printable_name.startswith(("=", "+", "-", "@")) else printable_name

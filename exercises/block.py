@@ -126,7 +126,7 @@ def draw_for_path(param_path, shape):
 # --- Is it a block? ---------------------------------------------------------------------------------------------------
 
 
-def check_consistency(evidence):
+def check_calls_are_independent(evidence):
     """Check that results do not depend on earlier calls or on other texts of the batch. Raises `Wrong`."""
     calls = evidence.calls
     params = evidence.params
@@ -491,7 +491,7 @@ def diagnose_missing_term(calls, params, batch, place, gradients, errors, rng):
 
 CHECKS = (
     add_batches,
-    check_consistency,
+    check_calls_are_independent,
     check_no_numerical_gradient,
     check_causality,
     check_attention_sums,

@@ -64,15 +64,15 @@ def add_relabelled_data(evidence):
     add_data(evidence)
     new_labels = evidence.rng.permutation(10)
 
-    def vary_ink(images):
+    def add_noise_to_ink(images):
         varied_images = images + evidence.rng.integers(-3, 4, images.shape)
         return np.where(images, np.clip(varied_images, 1, 255), 0).astype(np.uint8)
 
     images, labels = evidence.examples
     mini_images, mini_labels = evidence.mini_batch
-    evidence.examples = vary_ink(images), new_labels[labels]
-    evidence.mini_batch = vary_ink(mini_images), new_labels[mini_labels]
-    evidence.held_out = vary_ink(evidence.held_out)
+    evidence.examples = add_noise_to_ink(images), new_labels[labels]
+    evidence.mini_batch = add_noise_to_ink(mini_images), new_labels[mini_labels]
+    evidence.held_out = add_noise_to_ink(evidence.held_out)
     evidence.held_out_labels = new_labels[evidence.held_out_labels]
 
 

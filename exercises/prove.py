@@ -40,7 +40,7 @@ from resnet_np import BatchNorm, Block, Conv, Identity, ResNet
 from support import program
 from support.errors import UserError
 from support.lockstep import describe_difference, largest_difference
-from support.rounding import format_bound
+from support.rounding import format_rounded_up
 from support.tokens import merge_pair
 from vit_np import LayerNorm, Softmax, ViT, merge, split
 
@@ -792,7 +792,7 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     lower.axhline(unit, color=drawing.TRAIN, linewidth=1.2, linestyle=(0, (4, 3)))
     end = {"textcoords": "offset points", "ha": "right", "color": drawing.TRAIN}
     lower.annotate(f"rounding unit of float64: {unit:.1g}", (count[-1], unit), (0, -14), **end)
-    last_label = f"≤ {format_bound(difference[-1])}"  # as it is said
+    last_label = f"≤ {format_rounded_up(difference[-1])}"  # as it is said
     lower.annotate(last_label, (count[-1], max(difference[-1], unit)), (0, 10), fontweight="bold", **end)
     return figure
 

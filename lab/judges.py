@@ -16,7 +16,7 @@ from loading.network import group_arrays, make_network
 from support.errors import UserError
 from support.lockstep import Departure, describe_difference, find_largest_and_departure
 from support.options import with_changes
-from support.rounding import format_bound
+from support.rounding import format_rounded_up
 from support.slopes import Slopes, one_hot, true_loss
 
 # What is more than rounding, in the units of support.lockstep.find_departure.
@@ -314,7 +314,7 @@ def compare_with_differences(slopes, progress):
         if departure:
             wrong_gradients[name] = departure, direction
     if not wrong_gradients:
-        bound = format_bound(largest_error)
+        bound = format_rounded_up(largest_error)
         message = f"dlogits and the {len(grads) - 1} gradients are those of its own loss, within {bound}"
         return Differences(Row(judge, message))
     departure, direction = next(iter(wrong_gradients.values()))

@@ -34,7 +34,7 @@ with program.import_guard("requirements-np.txt"):
     from support.history import describe_machine
     from support.model_file import ModelFile, open_model
     from support.options import Parser
-    from support.rounding import format_bound
+    from support.rounding import format_rounded_up
 
 SEEDS = range(3)
 TEXTS = {"gpt_np.py": "--model gpt --recipe texts", "llama_np.py": "--model llama --recipe texts"}
@@ -52,10 +52,10 @@ def run_texts():
             runs[seed] = get_last_test(history) | details | {"steps": len(history["train_loss"])}
             results.save_result("llama", result)
             print(time.strftime("%H:%M"), name, "seed", seed, runs[seed], flush=True)
-    print(make_texts_table(results.load_results()["llama"]))
+    print(make_text_networks_table(results.load_results()["llama"]))
 
 
-def make_texts_table(result):
+def make_text_networks_table(result):
     """Return a table in Markdown: both networks after the same steps."""
     rows = []
     for name, runs in result["runs"].items():
@@ -297,7 +297,7 @@ def compare_and_save_answers(path):
         answers = {question: ask_both(question, model, file, llama_cpp_model) for question in QUESTIONS}
     result = {"command": "python -m lab.llama beside FILE", "questions": answers, "machine": describe_machine()}
     results.save_result("llama beside", result | {"sha256": file.sha256, "llama.cpp": version})
-    print(describe_comparison(answers), make_answers_table(answers), sep="\n")
+    print(describe_largest_difference(answers), make_answers_table(answers), sep="\n")
 
 
 def import_llama_cpp():
@@ -364,15 +364,15 @@ def ask_both(question, model, model_file, llama_cpp_model):
     return {"apart": difference, "largest": largest, "same": is_same} | dict(zip(WHO, texts, strict=True))
 
 
-def describe_comparison(answers):
+def describe_largest_difference(answers_by_question):
     """Return a sentence with the numbers."""
-    difference = max(answer["apart"] for answer in answers.values())
-    largest = max(answer["largest"] for answer in answers.values())
-    is_same = all(answer["same"] for answer in answers.values())
+    difference = max(answer["apart"] for answer in answers_by_question.values())
+    largest = max(answer["largest"] for answer in answers_by_question.values())
+    is_same = all(answer["same"] for answer in answers_by_question.values())
     tokens = f"the {LIKELIEST} tokens after the question, the most likely one each time, are the same"
     if not is_same:
         tokens = "the most likely tokens differ"
-    return f"the logits differ by at most {format_bound(difference)}, of {largest:.0f}, and {tokens}"
+    return f"the logits differ by at most {format_rounded_up(difference)}, of {largest:.0f}, and {tokens}"
 
 
 def make_answers_table(answers):

@@ -26,7 +26,7 @@ with program.import_guard("requirements-np.txt"):
     from support.errors import UserError
     from support.files import atomic_write
     from support.options import Parser
-    from support.rounding import format_bound
+    from support.rounding import format_rounded_up
 
 PROCESSOR = "AMD EPYC, 2 cores"  # whose times the docs state
 # The runs whose accuracies the docs state: {network: {what it is called: (its command, how many seeds)}}. If they have
@@ -303,7 +303,7 @@ def make_elsewhere_table(result):
     """
     twins = result["twins"]
     rounds = result["bench"][PROCESSOR]["rounds"]
-    difference = format_bound(twins["difference"]["float64"]["largest"])
+    difference = format_rounded_up(twins["difference"]["float64"]["largest"])
     numpy_time, pytorch_time = (f"{np.median(rounds[f'run |  | {tool}']):.1f} s" for tool in FRAMEWORKS.values())
     vit = result["accuracy"]["ViT, NumPy"]
     minutes = f"{np.median(get_values(vit, 'seconds')) / 60:.0f} minutes"

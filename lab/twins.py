@@ -40,7 +40,7 @@ with program.import_guard("requirements.txt"):
     from support.history import describe_machine
     from support.lockstep import largest_difference
     from support.options import Parser, with_changes
-    from support.rounding import format_bound
+    from support.rounding import format_rounded_up
     from support.schedule import learning_rate, make_plan
     from support.threads import get_kept_array
 
@@ -140,14 +140,14 @@ def record_proof(model):
         )
         differences[kind] = of_torch | {"tape": of_tape}
         if kind == "float64" and not max(of_torch["largest"], of_tape["largest"]) < HELD:
-            bound = format_bound(max(of_torch["largest"], of_tape["largest"]))
+            bound = format_rounded_up(max(of_torch["largest"], of_tape["largest"]))
             description = f"in {kind} a weight is up to {bound} from its twin"
             advice = f"`python main_np.py {format_model_option(model)}".rstrip() + " --prove` says where it begins"
             raise UserError(f"{model}: {description}, and nothing is saved: {advice}")
         steps = len(run["tape"])
         start = "no weight differs from its twin"
-        print(f"{kind}: after {steps} steps {start} in PyTorch by more than {format_bound(of_torch['final'])}")
-        print(f"{kind}: on the tape, by no more than {format_bound(of_tape['final'])}")
+        print(f"{kind}: after {steps} steps {start} in PyTorch by more than {format_rounded_up(of_torch['final'])}")
+        print(f"{kind}: on the tape, by no more than {format_rounded_up(of_tape['final'])}")
     name = f"twins_{file_prefix(model)}".removesuffix("_")
     drawing.save(draw_proof(runs), results.ROOT / "png" / f"{name}.png")
     if not format_model_option(model):
@@ -189,13 +189,13 @@ def show_losses(axes, run):
     """Draw the losses of the last steps, three on top of each other; above them, how far apart the weights are."""
     steps = np.arange(1, len(run["difference"]) + 1)
     last_steps = slice(-ZOOM, None)
-    tape_bound = format_bound(max(run["tape"]))
+    tape_bound = format_rounded_up(max(run["tape"]))
     on_tape = (
         f"no weight differs by more than {tape_bound}" if any(run["tape"]) else "every weight is equal to the last bit"
     )
     summary = (
         f"After {len(steps):,} steps in float64, no weight differs from its twin in PyTorch by more than "
-        f"{format_bound(max(run['difference']))}. By our own autograd, {on_tape}."
+        f"{format_rounded_up(max(run['difference']))}. By our own autograd, {on_tape}."
     )
     style_axes(axes, "", "loss of the batch", f"the last {min(ZOOM, len(steps))} steps")
     make_logarithmic(axes)
@@ -224,7 +224,7 @@ def show_differences(axes, runs):
         unit = np.finfo(dtype).eps / 2
         axes.plot(steps, np.where(difference > 0, difference, np.nan), color=color, linewidth=2.5)
         last_point = (steps[-1], max(difference[-1], 1e-17))
-        note = f"{dtype}: at most {format_bound(max(difference))}"
+        note = f"{dtype}: at most {format_rounded_up(max(difference))}"
         axes.annotate(note, last_point, (0, 8), ha="right", color=color, fontweight="bold", **text_options)
         axes.axhline(unit, color=color, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.annotate(f"rounding unit {unit:.1g}", (steps[0], unit), (0, -5), va="top", color=color, **text_options)

@@ -154,7 +154,7 @@ def main(learner_path, gigabytes):
     with open(os.devnull, "r+b") as nothing:
         os.dup2(nothing.fileno(), 0)
         os.dup2(nothing.fileno(), 1)
-    runner.supervise_child()
+    runner.continue_in_supervised_child()
     if int(gigabytes):
         runner.limit_memory(int(gigabytes))
     module = None

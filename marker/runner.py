@@ -107,7 +107,7 @@ def learner_process(arguments, folder, learner_path, hidden_folders=(), *other_f
                 pipe.close()
 
 
-def supervise_child():
+def continue_in_supervised_child():
     """Go on in a child process. This one waits for it, ends all that it has left, and then ends as it did. (On Linux;
     elsewhere there is no child, and only what stays in the file's session is ended.)
 
@@ -285,7 +285,7 @@ def start_time_limit(seconds, report_file):
 
 def main():
     folder, name, learner_path, seed, report_path, seconds = sys.argv[1:]
-    supervise_child()
+    continue_in_supervised_child()
     exercise = Catalogue(folder).read_exercise(name)
     if not exercise.needs_torch:
         limit_memory(MEMORY)

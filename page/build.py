@@ -105,7 +105,7 @@ def fill_template(template, page_data, attributes="", navigation="", from_site=F
     holes["policy"] = make_policy(bundle_scripts(), style, from_site)
     holes["known"] = json.dumps(page_data).replace("<", "\\u003c")
     holes["scores"] = "".join(map(EMPTY_SCORE.format, range(10)))
-    holes["code"] = "".join(map(render_code, FUNCTIONS))
+    holes["code"] = "".join(map(render_computing_lines, FUNCTIONS))
     for name, function in FUNCTIONS.items():  # their first lines, and the last ones before `return`
         source, first_line = inspect.getsourcelines(function)
         holes |= {f"{name}_first": str(first_line), f"{name}_last": str(first_line + len(source) - 2)}
@@ -132,15 +132,17 @@ def compute_sri(content):
     return f"sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}"
 
 
-def render_code(function):
+def render_computing_lines(function_name):
     """Return the lines of a function that compute something, as HTML: each with the name of what it computes."""
     items = []
-    for line in inspect.getsource(FUNCTIONS[function]).splitlines()[1:]:
+    for line in inspect.getsource(FUNCTIONS[function_name]).splitlines()[1:]:
         statement = line.partition("  #")[0].strip()
         for name, start in COMPUTED.items():
             if re.match(start, statement):
                 items.append(f'<div role="option" data-stage="{name}"><code>{html.escape(statement)}</code></div>')
-    return f'<h3>{function}</h3><div role="listbox" aria-label="the lines of {function}">{"".join(items)}</div>'
+    return (
+        f'<h3>{function_name}</h3><div role="listbox" aria-label="the lines of {function_name}">{"".join(items)}</div>'
+    )
 
 
 if __name__ == "__main__":

@@ -187,9 +187,9 @@ def run_session(blocks):
             with redirect_stdout(output):
                 *statements, last_statement = ast.parse(text, file).body or [ast.Pass(lineno=1, col_offset=0)]
                 kind, make_last_module = (
-                    ("single", ast.Interactive) if isinstance(last_statement, ast.Expr) else ("exec", make_module)
+                    ("single", ast.Interactive) if isinstance(last_statement, ast.Expr) else ("exec", make_module_node)
                 )
-                exec(compile(make_module(statements), file, "exec"), names)
+                exec(compile(make_module_node(statements), file, "exec"), names)
                 exec(compile(make_last_module([last_statement]), file, kind), names)
         except BaseException as error:
             return {
@@ -199,7 +199,7 @@ def run_session(blocks):
     return {"printed": output.getvalue()}
 
 
-def make_module(statements):
+def make_module_node(statements):
     return ast.Module(statements, [])
 
 

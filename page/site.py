@@ -594,7 +594,7 @@ def render_turned_table(rows):
     return render_table("turned", zip(*columns_of_cells, strict=True))
 
 
-def render_terms(terms):
+def render_term_rows(terms):
     rows = (f"<dt><code>{html.escape(names)}</code></dt><dd>{render_inline(meaning)}</dd>" for names, meaning in terms)
     return f'<dl class="terms">{"".join(rows)}</dl>'
 
@@ -610,7 +610,7 @@ def render_sentences(lines):
 BLOCKS = {
     "drawing": render_drawing,
     "table": render_turned_table,
-    "terms": render_terms,
+    "terms": render_term_rows,
     "formulas": render_formulas,
     "sentences": render_sentences,
 }

@@ -6,7 +6,7 @@ import numpy as np
 
 from support.checkpoint import describe_mismatch
 from support.errors import UserError
-from support.rounding import format_bound
+from support.rounding import format_rounded_up
 
 
 class Departure(NamedTuple):
@@ -52,7 +52,7 @@ def find_largest_and_departure(groups, other_groups, tolerance, min_scale=1.0):
 
 def describe_difference(largest):
     """Complete a sentence that begins with "no array", for this largest difference."""
-    return f"differs by more than {format_bound(largest)}" if largest else "differs in a bit"
+    return f"differs by more than {format_rounded_up(largest)}" if largest else "differs in a bit"
 
 
 def largest_magnitude(array):

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def format_bound(value):
+def format_rounded_up(value):
     """Return a number as a text of one digit, rounded up: 1.2e-15 is at most 2e-15, and 0.21 at most 0.3."""
     if not value or np.isinf(value):
         return f"{value:g}"

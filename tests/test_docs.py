@@ -27,7 +27,7 @@ from loading.options import parse_options
 from mlp_np import MLP, numerical_gradient, softmax_cross_entropy
 from networks import NETWORKS
 from support.history import History, load_history
-from support.rounding import format_bound
+from support.rounding import format_rounded_up
 from support.schedule import Plan
 from tiny_model import write_model
 
@@ -137,7 +137,7 @@ def test_sentences_say_what_was_measured():
         (README, f"some weights differ by {mlp['difference']['float32']['final']:.2f} from PyTorch's", True),
         ("docs/results.md", f"after all steps, by {mlp['difference']['float32']['final']:.2f} in some weight", True),
         ("docs/results.md",
-         f"grows to at most {format_bound(mlp['difference']['float32']['largest'])} once a ReLU tips over", True),
+         f"grows to at most {format_rounded_up(mlp['difference']['float32']['largest'])} once a ReLU tips over", True),
         ("docs/results.md", f"all {mlp['steps']:,} steps in float64, no weight in PyTorch differs by more than 2e-15",
          mlp["difference"]["float64"]["largest"] <= 2e-15),
         ("docs/results.md", 'called "best" took between a quarter and half an hour each',
@@ -150,8 +150,8 @@ def test_sentences_say_what_was_measured():
         ("docs/sampling.md", "the first 500 steps in float64 it stays below 1e-14",
          gpt["difference"]["float64"]["every 500 steps"][0] < 1e-14),
         ("docs/sampling.md",
-         f"over all {gpt['steps']:,} it is at most {format_bound(gpt['difference']['float64']['largest'])} by hand and "
-         f"at most {format_bound(gpt['difference']['float64']['tape']['largest'])} on the tape", True),
+         f"over all {gpt['steps']:,} it is at most {format_rounded_up(gpt['difference']['float64']['largest'])} by hand "
+         f"and at most {format_rounded_up(gpt['difference']['float64']['tape']['largest'])} on the tape", True),
         ("docs/sampling.md", f"the MLP reads {RESULTS['writing']['real']['read as they are']:.3f} of them", True),
         ("docs/sampling.md", f"it reads {RESULTS['writing']['real']['read']:.3f} right", True),
         ("docs/sampling.md", "about as far from the training images as the test digits are",
@@ -161,7 +161,7 @@ def test_sentences_say_what_was_measured():
          resnet["difference"]["float64"]["largest"] < 1e-13),
         ("docs/transformer.md", "the first 500 steps in float64 it stays below 1e-13", apart[0] < 1e-13),
         ("docs/transformer.md",
-         f"over all {vit['steps']:,} it is at most {format_bound(vit['difference']['float64']['largest'])}", True),
+         f"over all {vit['steps']:,} it is at most {format_rounded_up(vit['difference']['float64']['largest'])}", True),
         ("docs/transformer.md", "doubles a difference about every hundred steps", 4 < np.log2(apart[1] / apart[0]) < 6),
     ]:  # fmt: skip
         assert sentence in WORDS[path], f"{path} should say: {sentence}"

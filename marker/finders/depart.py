@@ -45,7 +45,7 @@ def judge_departure(finder_input):
     """Return the `Verdict` that also says after which line something is right, and what is wrong after it; or None."""
     if not finder_input.way:
         return None
-    right = finder_input.outcome.notes.trials[find_first_wrong_trial(finder_input)]["right"]
+    right = finder_input.outcome.notes.trials[find_first_wrong_trial_number(finder_input)]["right"]
     wrong_name = next(name for name in finder_input.exercise.gives if name not in right)
     anchors, lines = find_anchors_and_lines(finder_input.way, len(finder_input.way.mine), wrong_name)
     if not anchors or not lines:
@@ -67,7 +67,7 @@ def ask_what_happens(lines):
     return in_words("what happens" if start == end else "what happens: lines", start=start, end=end)
 
 
-def find_first_wrong_trial(finder_input):
+def find_first_wrong_trial_number(finder_input):
     """Return the number of the first trial with a wrong result."""
     trials = finder_input.outcome.notes.trials
     return next(t for t, trial in enumerate(trials) if set(trial["right"]) < set(finder_input.exercise.gives))
@@ -79,7 +79,7 @@ def trace_answer(finder_input):
     attempt = finder_input.attempt
     if finder_input.verdict.name not in FAR_OFF or exercise.arguments or exercise.needs_torch:
         return None
-    t = find_first_wrong_trial(finder_input)
+    t = find_first_wrong_trial_number(finder_input)
     all_draws = [
         exercise.draw_trials(attempt.seed),
         *(list(exercise.iter_draws(attempt.seed + i)) for i in range(1, DRAWS)),

@@ -378,7 +378,7 @@ def expression_edits(spot, usable_names, sizes):
             yield 1, "a condition", place, ast.BoolOp(ast.And() if isinstance(op, ast.Or) else ast.Or(), values)
         case ast.Constant(int() | float() as value) if not isinstance(value, bool):
             place = span(parent) if isinstance(parent, (ast.BinOp, ast.Call)) else place
-            kind = "a transpose" if is_transpose(parent) else "a constant"
+            kind = "a transpose" if is_transpose_call(parent) else "a constant"
             for alternative in dict.fromkeys((0, 1, -1, 2, value + 1, value - 1, 0.5, 10)):
                 if alternative != value:
                     yield 1, kind, place, make_number(alternative)
@@ -432,7 +432,7 @@ def expression_edits(spot, usable_names, sizes):
             yield 3, "a factor: of a size", place, ast.BinOp(node, ast.Div(), make_name(hide_name(size)))
 
 
-def is_transpose(node):
+def is_transpose_call(node):
     """Return True for a call that exchanges axes, whose numbers are those of axes."""
     name = getattr(getattr(node, "func", None), "attr", "")
     return isinstance(node, ast.Call) and name in TURNS and name != "reshape"

@@ -13,7 +13,7 @@ from support import drawing
 from support.errors import UserError
 from support.files import read_file
 from support.model_file import ModelFile
-from support.rounding import format_bound
+from support.rounding import format_rounded_up
 from tiny_model import write_model
 
 DOC = (ROOT / "docs" / "llama.md").read_text(encoding="utf-8")
@@ -22,13 +22,13 @@ WORDS = " ".join(DOC.replace("\n> ", " ").split())
 
 def test_the_page_says_what_was_measured():
     found = results.load_results()
-    assert llama.make_texts_table(found["llama"]) in DOC
+    assert llama.make_text_networks_table(found["llama"]) in DOC
     gpt, ours = ([run["loss"] for run in found["llama"]["runs"][f"{name}_np.py"].values()] for name in ("gpt", "llama"))
     assert np.mean(gpt) - np.mean(ours) > np.std(gpt) + np.std(ours)  # "by more than its seeds differ"
     sizes = [next(iter(runs.values()))["parameters"] for runs in found["llama"]["runs"].values()]
     assert 1 / 8 < 1 - sizes[1] / sizes[0] < 1 / 6  # "a seventh fewer"
     twins = found["twins_llama"]
-    apart = format_bound(twins["difference"]["float64"]["largest"])
+    apart = format_rounded_up(twins["difference"]["float64"]["largest"])
     how = f"After {twins['steps']} steps in float64 with `--lr 0.003`"
     assert f"{how}, no weight differs by more than {apart}" in WORDS
 
@@ -40,7 +40,7 @@ def test_what_it_was_taught_stands_on_the_page():
 
 def test_how_far_it_is_from_llama_cpp_stands_on_the_page():
     found = results.load_results()["llama beside"]["questions"]
-    assert llama.describe_comparison(found) in WORDS and [*found] == [*llama.QUESTIONS]
+    assert llama.describe_largest_difference(found) in WORDS and [*found] == [*llama.QUESTIONS]
     assert llama.make_answers_table(found) in DOC
 
 
@@ -76,7 +76,7 @@ def test_another_reader_is_asked_the_same(tmp_path, monkeypatch, kept):
     found = kept["llama beside"]["questions"]
     assert [both["same"] for both in found.values()] == [True, True]
     assert [both["apart"] for both in found.values()] == pytest.approx([0.25, 0.25], abs=1e-5)
-    assert llama.describe_comparison(found).startswith("the logits differ by at most 0.3, of ")
+    assert llama.describe_largest_difference(found).startswith("the logits differ by at most 0.3, of ")
 
 
 def test_llama_cpp_is_asked_for_by_its_name(tmp_path, monkeypatch):

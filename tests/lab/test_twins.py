@@ -15,7 +15,7 @@ from conftest import ROOT
 from lab import twins
 from loading.options import parse_options
 from support.errors import UserError
-from support.rounding import format_bound
+from support.rounding import format_rounded_up
 
 
 @pytest.mark.parametrize("difference", ["grows", "none"])
@@ -39,7 +39,7 @@ def test_the_picture_of_the_proof(difference):
     assert f"no weight differs from its twin in PyTorch by more than {most}. By our own autograd, {tape}" in said
     assert [*upper.get_lines()[0].get_xdata()] == [*range(441, 501)]
     notes = [text.get_text() for text in lower.texts]
-    assert {f"float64: at most {most}", f"float32: at most {format_bound(max(runs['float32']['difference']))}"} < {
+    assert {f"float64: at most {most}", f"float32: at most {format_rounded_up(max(runs['float32']['difference']))}"} < {
         *notes
     }
     assert "rounding unit 1e-16" in notes

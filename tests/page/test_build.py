@@ -163,7 +163,9 @@ def test_the_formulas_and_the_lines_that_links_lead_to_are_those_of_mlp_np():
     known = MLP_NP.replace("self.", "") + "dz1 @ W1.T"  # dx: what mlp_np.py leaves out
     assert [formula for formula in shown if formula not in known] == []
     stages = re.findall(r'line: "(\w+)"', SCRIPTS[build.FOLDER / "stages.js"])
-    lines = re.findall(r'data-stage="(\w+)"><code>(.*?)</code>', "".join(map(build.render_code, build.FUNCTIONS)))
+    lines = re.findall(
+        r'data-stage="(\w+)"><code>(.*?)</code>', "".join(map(build.render_computing_lines, build.FUNCTIONS))
+    )
     assert {name for name, _ in lines} == {*stages} == {*build.COMPUTED}
     assert len(lines) == 17 and all(html.unescape(line) in MLP_NP for _, line in lines)
     found = [MLP_NP.splitlines()[int(n) - 1].strip() for n in re.findall(r'href="../mlp_np.py#L(\d+)"', PAGE)]

@@ -18,7 +18,7 @@ from support import program as ending
 from support.errors import UserError
 from support.history import History, save_history
 from support.options import select_options_to_save
-from support.rounding import format_bound, format_probability
+from support.rounding import format_probability, format_rounded_up
 from support.run import FILES, Files, Interrupts, Run
 from support.schedule import Plan, describe_repeats, learning_rate
 
@@ -67,7 +67,7 @@ def test_what_a_killed_run_has_left_is_removed_but_for_curves_that_another_may_b
 
 def test_a_number_in_a_few_digits_stays_true():
     for number, said in {1.2e-15: "2e-15", 0.21: "0.3", 0.96: "1", 7.0: "7", 0: "0", np.inf: "inf"}.items():
-        assert format_bound(number) == said
+        assert format_rounded_up(number) == said
     assert [*map(format_probability, (1, 0.99997, 0.99984, 0.5, 0))] == [
         "1.0000",
         "0.9999",
