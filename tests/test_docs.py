@@ -150,8 +150,9 @@ def test_sentences_say_what_was_measured():
         ("docs/sampling.md", "the first 500 steps in float64 it stays below 1e-14",
          gpt["difference"]["float64"]["every 500 steps"][0] < 1e-14),
         ("docs/sampling.md",
-         f"over all {gpt['steps']:,} it is at most {format_rounded_up(gpt['difference']['float64']['largest'])} by hand "
-         f"and at most {format_rounded_up(gpt['difference']['float64']['tape']['largest'])} on the tape", True),
+         f"over all {gpt['steps']:,} it is at most "
+         f"{format_rounded_up(gpt['difference']['float64']['largest'])} by hand and at most "
+         f"{format_rounded_up(gpt['difference']['float64']['tape']['largest'])} on the tape", True),
         ("docs/sampling.md", f"the MLP reads {RESULTS['writing']['real']['read as they are']:.3f} of them", True),
         ("docs/sampling.md", f"it reads {RESULTS['writing']['real']['read']:.3f} right", True),
         ("docs/sampling.md", "about as far from the training images as the test digits are",
