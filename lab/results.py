@@ -243,7 +243,7 @@ def make_inits_table(result):
     rows = []
     for recipe, init in pairs:
         rows.append([recipe, init, *(cells[f"MLP {recipe} {init}, {framework}"] for framework in FRAMEWORKS.values())])
-    return format_table(["recipe", "first weights", *FRAMEWORKS.values()], rows)
+    return format_table(["recipe", "initial weights", *FRAMEWORKS.values()], rows)
 
 
 def make_recipes_table(result):

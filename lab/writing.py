@@ -160,7 +160,7 @@ def make_table(result):
         ),
         row("equal to a training image", lambda run: run["nearest"]["equal"], real["nearest"]["equal"], ".3f"),
     ]
-    return results.format_table(["", describe_mean(runs), "test digits made of these patches"], rows)
+    return results.format_table(["", describe_mean(runs), "test digits built from these patches"], rows)
 
 
 def describe_mean(runs):

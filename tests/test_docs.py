@@ -272,7 +272,7 @@ def test_what_is_said_of_runs_that_fail_was_measured():
         ("docs/debugging.md", "the training loss is lower in the fifth epoch than in the second",
          steep["train_loss"][4] < steep["train_loss"][1]),
         ("docs/debugging.md", f"reads {100 * steep['test_accuracy'][-1]:.0f} of 100", True),
-        ("docs/debugging.md", "It knows all of its 30,000 images by heart", apart["train_accuracy"][-1] == 1),
+        ("docs/debugging.md", "It has memorised all of its 30,000 images", apart["train_accuracy"][-1] == 1),
         ("docs/debugging.md", "better in the test than in training, in every epoch", all(
             test > train
             for train, test in zip(elastic["train_accuracy"], elastic["test_accuracy"], strict=True))),
@@ -493,7 +493,7 @@ def small_cases():
     for loss in (v1 * v2, 3 * u * (u * u), 3 * (2 * t) * ((2 * t) * (2 * t))):
         loss.backward()
     row.relu().backward(np.array([5, 7]))
-    yield "docs/autograd.md", "Then 4, 6, 36 and 72", [v1.grad, v2.grad, u.grad, t.grad]
+    yield "docs/autograd.md", "are 4, 6, 36 and 72", [v1.grad, v2.grad, u.grad, t.grad]
     yield "docs/autograd.md", "here it returns [5, 0]", row.grad
     norm, layer, softmax = resnet_np.BatchNorm(1), vit_np.LayerNorm(4), vit_np.Softmax()
     norm.eps = layer.eps = 0
@@ -517,8 +517,8 @@ def small_cases():
     mixed = weights @ [[4, 0], [0, 4], [2, 2]]
     yield "docs/sampling.md", "(1/4)(4, 0) + (1/2)(0, 4) + (1/4)(2, 2) = (3/2, 5/2)", mixed
     for temperature, said in (
-        (1, "falls on the second: token 1"),
-        (0.5, "falls on token 0"),
+        (1, "falls in the second interval: token 1"),
+        (0.5, "falls in the interval of token 0"),
         (0, "At 0 it is token 0"),
     ):
         yield "docs/sampling.md", said, sample(logits, temperature, np.array([0.6]))

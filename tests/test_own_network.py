@@ -465,7 +465,7 @@ CAUSES = [
     ("It fell to 0. ... and rose again", {"at": (0, 0.5, 1, 0.5, -0.1, -0.1), "by": NONE}),
     ("Each of 5 inspected steps ... ten times as long", STAYS | {"by": [0.01] * 5}),
     (
-        "differ by more than ... how often do you take softmax",
+        "differ by more than ... how many times do you take softmax",
         {"loss": softmax_of_a_softmax, "by": NONE},
     ),
     ("It still falls at the end", {"at": (0, 0.1, 0.2, 0.3, 0.4, 0.6)}),

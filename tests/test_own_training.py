@@ -180,8 +180,8 @@ TRAININGS = [
     (train_well, blank.check_descent, ""),
     (train_well, check_others, ""),
     (never_call, check_again, "But `train` never calls `gradients`"),
-    (keep_weights, check_again, "the second training began with the weights that the first had learned"),
-    (keep_velocity, check_again, "Both trainings began with the same arrays, but their first steps differ"),
+    (keep_weights, check_again, "the second run began with the weights that the first had learned"),
+    (keep_velocity, check_again, "Both training runs began with the same arrays, but their first steps differ"),
     (draw_weights_elsewhere, check_again, 'do not begin with the same params["V"].'),
     (draw_batches_elsewhere, check_again, "do not begin with the same batch."),
     (
@@ -193,7 +193,7 @@ TRAININGS = [
     (
         return_what_it_knows,
         check_again,
-        "a training learns nothing from its images. But the params that `train` returns are still",
+        "a run learns nothing from its images. But the params that `train` returns are still",
     ),
     (stand_still, blank.check_descent, "all arrays stay the same"),
     (return_the_first, blank.check_descent, "returns those of the first call"),

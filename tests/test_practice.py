@@ -188,7 +188,7 @@ def test_the_two_numbers_of_the_entry_that_is_furthest_off_are_the_learners_and_
 # A result, what comes in its place, and what is asked about its shape.
 SHAPES = """
 da1 | a.T | Transposed?
-da1 | a[:, :, None] | There is an axis of length 1 too few or too many
+da1 | a[:, :, None] | There is one axis of length 1 too many or too few
 da1 | a[:, :-1] | after each of your lines
 da1 | a.sum(axis=1) | over which do you sum?
 da1 | a.sum(axis=1, keepdims=True) | over which do you sum?

@@ -127,7 +127,7 @@ EDITS = [
 
 
 # An exercise with a loss: arrays are drawn in the shapes of the stub, and the right result is that of the answer.
-WITH_LOSS = '''"""Back through a softplus, dz.
+WITH_LOSS = '''"""Backpropagation through a softplus: dz.
 
     z, da (B, H)   da is the derivative of the loss with respect to a = log(1 + exp(z))
 """

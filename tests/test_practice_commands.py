@@ -480,7 +480,7 @@ def drawn(weights):
 def test_what_is_said_of_real_digits_is_so(mnist):
     now, trained, zeros = after(mnist, 1), after(mnist, 100), np.zeros(10)
     digit, unit = now.y[-1], np.abs(now.da1[-1]).argmax()
-    times = f"times the {len(now.y)} images of the batch"
+    times = f"multiplied by the batch size, {len(now.y)}"
     right = 100 * np.mean(trained.answers == trained.test_labels)
     one = drawn(now.x[-1] * np.abs(now.dz1[-1]).max())
     p = 100 * now.dlogits[-1] + np.eye(10)[digit]
@@ -490,7 +490,8 @@ def test_what_is_said_of_real_digits_is_so(mnist):
         "logits": f"a {digit} and gives the digits 0 to 9 these scores: {scores}.",
         "softmax": f"a {digit}. It gives the {digit} a p of {p[digit]:.0%}, and the {p.argmax()} a p of {p.max():.0%}.",
         "loss": f"the loss on 100 digits is {now.loss:.2f}.",
-        "dlogits": f"For a {digit}, the dlogits of a new network, {times}: {signs}. Only the score of {digit} should",
+        "dlogits": f"For an image of a {digit}, the dlogits of an untrained network, {times}: {signs}. Only the score of {digit} "
+        "should",
         "dW2_db2": f"from {now.loss:.2f} to {softmax_cross_entropy(now.a1 @ now.W2 + now.b2, now.y)[0]:.2f}.",
         "da1": f"a {digit}, .* unit {unit} were {'lower' if now.da1[-1, unit] > 0 else 'higher'}.",
         "dz1": f"lets {np.mean(now.dz1 != 0):.0%} of",
@@ -905,7 +906,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
         "catches all": "after (0.5|2) seconds, in line [2-5]",
         "utf16": "not saved as UTF-8",
         "=bob": "A unit that is off returns 0",
-        "\u00e9va": "dz1, Back through the ReLU: dz1: passed",
+        "\u00e9va": "dz1, Backpropagation through the ReLU: dz1: passed",
         "damaged.zip": "cannot be read: damaged.zip .it is not a ZIP file, or damaged",
         "a name": "It raises passed: passed",
     }.items():

@@ -38,11 +38,11 @@ LOSS = {"W2": loss, "b2": loss}
 
 HINTS = """
 1. logits[n, k] = sum over j of a1[n, j] W2[j, k], plus b2[k]. If one weight W2[j, k] grows by 1, which logits change,
-   and by how much each? And if b2[k] grows by 1?
+   and by how much does each change? And if b2[k] grows by 1?
 2. W2[j, k] moves logits[n, k] by a1[n, j], in every image n: so dW2[j, k] = sum over n of a1[n, j] dlogits[n, k]. Which
    matrix product is that? Look at the shapes: (H, 10) from (B, H) and (B, 10).
-3. The sum runs over the first index of both, so one of them must be transposed (.T) to put B inside. b2[k] moves
-   logits[n, k] by 1: a sum over the first axis.
+3. The sum runs over the first index of both, so one of them must be transposed (.T) to make B the inner dimension.
+   b2[k] moves logits[n, k] by 1: a sum over the first axis.
 """
 
 MISTAKES = """

@@ -27,7 +27,7 @@ LOSS = {"a1": lambda a1, W2, b2, y: chapter1.cross_entropy(a1 @ W2 + b2, y)}
 
 HINTS = """
 1. Go back to logits[n, k] = sum over j of a1[n, j] W2[j, k]. If a1[n, j] grows by 1, which logits change, and by how
-   much each?
+   much does each change?
 2. a1[n, j] moves each of the ten logits of its image, logits[n, k] by W2[j, k]. The chain rule adds up all paths:
    da1[n, j] = sum over k of dlogits[n, k] W2[j, k].
 3. The sum runs over the last index of both: (B, 10) and (H, 10). For a matrix product, one of them must be transposed.

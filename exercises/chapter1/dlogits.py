@@ -44,7 +44,7 @@ the sign | -dlogits
 not divided by B | dlogits * B
     The loss is a mean over B images. By how much does it change if the loss of one of them changes by 1?
 divided by B twice | dlogits / B
-    How often does the mean of the loss divide by B?
+    How many times does the mean divide by B?
 a factor 2 | 2 * dlogits
     A 2 comes from the derivative of a square. Is there a square in this loss?
 onehot not subtracted | p / B
@@ -60,13 +60,13 @@ only p divided by B | p / B - onehot
 only the true digit's entry filled | onehot * (p - 1) / B
     What is the derivative with respect to a wrong digit's logit? Is it 0?
 the digit itself subtracted, not its one-hot row | (p - y[:, None]) / B
-    y[n] is a digit from 0 to 9. What should be subtracted from the ten p of image n, and where?
+    y[n] is a digit from 0 to 9. What should be subtracted from the ten probabilities of image n, and where?
 the mean over all entries | dlogits / 10
     How many losses are averaged: one for each image, or one for each entry of logits?
 divided by 10 instead of B | /= len(y) -> /= 10
     What is the loss a mean over: images, or digits?
 1 subtracted in whole columns | [np.arange(len(y)), y] -> [:, y]
-    From how many entries of p should you subtract 1? From how many does p[:, y] -= 1 do it?
+    From how many entries of p should you subtract 1? How many does p[:, y] -= 1 change?
 whole rows where pairs belong | [np.arange(len(y)), y] -> [y]
     `dlogits[y]` uses the digits as row numbers. From which entry of row n should you subtract 1?
 1 subtracted from every entry | [np.arange(len(y)), y] ->
@@ -74,9 +74,9 @@ whole rows where pairs belong | [np.arange(len(y)), y] -> [y]
 the derivative with respect to p | -onehot / p / B
     -1/p is how the loss changes with p. But how does each logit change p?
 the derivative of a sigmoid | p * (1 - p) / B
-    p (1 - p) is how one p changes with its own logit. Where is the loss, and where is the true digit?
+    p (1 - p) is how one p changes with its own logit. Where do the loss and the true digit come in?
 the derivative of a sigmoid, too | dlogits * p * (1 - p)
-    The derivative p - onehot already comes from softmax and loss together. What does p (1 - p) add to it?
+    p - onehot already accounts for both softmax and the loss. What does p (1 - p) add to it?
 softmax again, on p | p.copy() -> np.exp(p) / np.exp(p).sum(axis=1, keepdims=True)
     What does p already add up to in each row?
 -1 in the place of the true digit's p | -= 1 -> = -1
@@ -95,6 +95,6 @@ the one-hot rows averaged over the batch | (p - onehot.mean(axis=0)) / B
 DOCS = 'docs/backprop.md, "1. From the loss to the logits"'
 LINE = "mlp_np.py: dlogits[rows, y] -= 1"
 ON_DIGITS = """
-For a 1, the dlogits of a new network, times the 100 images of the batch: +0.14 -0.94 +0.16 +0.10 +0.05 +0.13 +0.06
-+0.10 +0.11 +0.09. Only the score of 1 should grow.
+For an image of a 1, the dlogits of an untrained network, multiplied by the batch size, 100: +0.14 -0.94 +0.16 +0.10
++0.05 +0.13 +0.06 +0.10 +0.11 +0.09. Only the score of 1 should grow.
 """

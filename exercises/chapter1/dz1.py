@@ -1,4 +1,4 @@
-"""Back through the ReLU: dz1.
+"""Backpropagation through the ReLU: dz1.
 
 The activations are a1 = max(z1, 0), entry by entry. You know da1. Find dz1.
 

@@ -1,4 +1,4 @@
-"""The size of the first weights.
+"""The size of the initial weights.
 
 Before the first step, every weight is drawn at random; the biases are 0. How large should the weights be?
 
@@ -36,7 +36,7 @@ MISTAKES = """
 not scaled | standard
     How large is a sum of 784 terms with weights of standard deviation 1?
 without the square root | np.sqrt(2 / inputs) -> (2 / inputs)
-    If all weights are multiplied by s, by what is the variance of their sum multiplied?
+    If all weights are multiplied by s, what is the variance of their sum multiplied by?
 divided by the number of outputs | 2 / inputs -> 2 / outputs
     Does a weighted sum run over the inputs, or over the outputs?
 the ReLU forgotten | 2 / inputs -> 1 / inputs
@@ -67,5 +67,5 @@ z has the variance inputs * (2 / inputs) = 2, half of it from positive z, so the
 as that of the inputs. The same holds in the next layer, and in the hundredth (He et al. 2015). With sqrt(1 / inputs),
 every ReLU halves the mean square: after 20 layers a millionth is left.
 """
-DOCS = 'docs/training.md, "How large are the first weights?"'
+DOCS = 'docs/training.md, "How large should the initial weights be?"'
 LINE = "mlp_np.py: return rng.normal(0, np.sqrt(2 / fan_in)"

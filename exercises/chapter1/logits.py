@@ -36,7 +36,7 @@ the bias forgotten | a1 @ W2
 the bias subtracted | a1 @ W2 - b2
     If b2[k] grows by 1, does logits[n, k] rise or fall?
 the bias inside the product | a1 @ (W2 + b2)
-    How often does b2[k] enter logits[n, k]: once, or once for each hidden unit?
+    How many times does b2[k] enter logits[n, k]: once, or once for each hidden unit?
 the bias multiplied | a1 @ W2 * b2
     Is b2 a factor of each sum, or one more term?
 the mean over the hidden units | a1 @ W2 / H + b2

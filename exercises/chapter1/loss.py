@@ -56,10 +56,10 @@ the logarithm to base 10 | np.log -> np.log10
 the logarithm to base 2 | np.log -> np.log2
     A network that guesses should have a loss of 2.303. Which logarithm of 10 is that?
 divided by B twice | loss / B
-    How often do you divide by the number of images? A mean already does it once.
+    How many times do you divide by the number of images? A mean already does it once.
 divided by 10 | loss / 10
 divided by 10 instead of B | loss * B / 10
-    Over how many numbers is the mean: one for each image, or ten?
+    How many numbers is the mean taken over: one for each image, or ten?
 the largest p in place of the true digit's | p[rows, y] -> p.max(axis=1)
     Does your loss know which digit is the true one?
 the entropy | -(p * np.log(p)).sum(axis=1).mean()

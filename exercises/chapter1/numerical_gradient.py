@@ -78,7 +78,7 @@ a whole row moved at once | array[i] -> array[i[:1]] & = array[i[:1]] -> = array
 only the first entry | gradient * (np.arange(array.size) == 0).reshape(array.shape)
     Is the return inside the loop?
 all slopes added into every entry | gradient[i] = -> gradient +=
-    To which entry does a slope belong? Which entries does `gradient += ...` change?
+    Which entry does a slope belong to? Which entries does `gradient += ...` change?
 all entries moved at once | array[i] -> array[:] & = array[:] -> = array.copy()
     Which derivative do you get if every entry of the array moves by h together?
 one number, of all entries moved at once | array[i] -> array[:] & = array[:] -> = array.copy() & gradient[i] -> gradient

@@ -49,7 +49,7 @@ a factor 2 | 2 * dlogits
 the derivative with respect to p | -onehot / p
     -1/p is how the loss changes with p. But how does each logit change p?
 the derivative of a sigmoid | p * (1 - p)
-    p (1 - p) is how one p changes with its own logit. Where is the loss, and where is the true digit?
+    p (1 - p) is how one p changes with its own logit. Where do the loss and the true digit come in?
 squared errors | (p - onehot) ** 2
     dlogits says in which direction a score was wrong. Where is the sign in your result?
 the size alone | np.abs(p - onehot)

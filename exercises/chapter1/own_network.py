@@ -1,6 +1,6 @@
 """A network of your own, from a blank file.
 
-So far you wrote single lines of a given network. Now write a whole one: first weights, batches, forward and backward
+So far you wrote single lines of a given network. Now write a whole one: initial weights, batches, forward and backward
 pass, steps, and an honest test. It needs a hidden layer, and all its layers must learn. The rest is up to you: you
 choose the loss, the activation and the steps in these four functions.
 
@@ -11,9 +11,9 @@ choose the loss, the activation and the steps in these four functions.
 
 No function may change the arrays that it is given. The marker checks your `gradients` against your own `loss` with
 central differences, as you did. It calls `train` with 3,500 images, a few times. Everything together may take 40
-seconds of computing, so one training should take a few. Then `read` gets new images. You pass if it reads at least 0.88
-of those right, and if the accuracy that you claim is within 0.03 of that. How well does your network read digits that
-it has never seen? Find out inside `train`.
+seconds of computing, so one run should take a few. Then `read` gets new images. You pass if it reads at least 0.88 of
+those right, and if the accuracy that you claim is within 0.03 of that. How well does your network read digits that it
+has never seen? Find out inside `train`.
 """
 
 import numpy as np
@@ -101,7 +101,7 @@ def answer():
 HINTS = """
 1. Which lines do `loss`, `gradients` and `read` share? The forward pass: make it a function of its own. You already
    have the lines of the backward pass: my_network.py has them in order, if you have called `python practice.py train`.
-   In `train`: draw the first weights. Again and again, take a batch and move every array. At the end, test.
+   In `train`: draw the initial weights. Again and again, take a batch and move every array. At the end, test.
 2. Begin small, and print: the loss of each batch should start near log 10 = 2.30 and fall. If it does not, which array
    is the first that looks odd? Divide the pixels by 255; draw W1 with standard deviation sqrt(2 / 784); use 64 hidden
    units, batches of 50 and a learning rate of 0.1.

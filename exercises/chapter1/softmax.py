@@ -86,7 +86,7 @@ the squares in the sum | / e.sum( -> / (e * e).sum(
 1 added to the sum | / e.sum(axis=1, keepdims=True) -> / (1 + e.sum(axis=1, keepdims=True))
     1 / (1 + e) belongs to the sigmoid. What should each row add up to here?
 a softmax of the softmax | p = np.exp(p) / np.exp(p).sum(axis=1, keepdims=True)
-    p is already a softmax: each row adds up to 1. How often do you take exp?
+    p is already a softmax: each row adds up to 1. How many times do you take exp?
 divided by the sum of the logits | / e.sum( -> / logits.sum(
     Which numbers does the denominator add up: the logits, or their exponentials?
 the largest absolute value subtracted | logits.max(axis=1, keepdims=True) -> np.abs(logits).max(axis=1, keepdims=True)

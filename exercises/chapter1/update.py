@@ -57,7 +57,7 @@ the learning rate on the whole velocity | momentum * old_v + dp -> lr * (momentu
 the gradient weighted with 1 - momentum | + dp -> + (1 - momentum) * dp
     That is a running average. Here the gradients are added up. What multiplies dp in the formula?
 the gradient subtracted | + dp -> - dp & - lr -> + lr
-    The formula has one minus. In which of its two lines?
+    The formula has one minus. Which of its two lines is it in?
 momentum on the gradient | momentum * old_v + dp -> old_v + momentum * dp
     Which does `momentum` multiply: the old velocity, or the new gradient?
 momentum on both | old_v + dp -> (old_v + dp)
@@ -74,7 +74,7 @@ the gradient in place of the velocity | lr * v -> lr * dp
 the old velocity | lr * v -> lr * old_v
     Which comes first: does p move, or does the velocity change?
 Nesterov's step | lr * v -> lr * (dp + momentum * v)
-    That is another method: it looks ahead by one more `momentum`. What does the formula here say?
+    That is a different method: it looks ahead by one more `momentum`. What does the formula here say?
 momentum twice | lr * v -> lr * momentum * v
     v already has the momentum in it. What multiplies v when p moves?
 p not moved | p = old_p - lr * v -> p = old_p
@@ -99,7 +99,7 @@ the learning rate twice | + dp -> + lr * dp
     In the two indented lines of the text, where does lr come in: when the velocity changes, or when p moves?
 the learning rate on the old velocity | momentum * old_v -> lr * momentum * old_v
 the learning rate squared | - lr * v -> - lr**2 * v
-    How often does lr come in?
+    How many times does lr come in?
 1 - momentum in place of momentum | momentum * old_v -> (1 - momentum) * old_v
     With momentum = 0.9, how much of its speed does the ball keep?
 momentum on the old velocity, the rest on the old p | old_p - lr * v -> (1 - momentum) * old_p - lr * v

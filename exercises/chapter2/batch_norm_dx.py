@@ -1,4 +1,4 @@
-"""Back through batch normalisation, dx.
+"""Backpropagation through batch normalisation: dx.
 
 For each channel, with the mean and the variance of its n = B H W values:
 
@@ -68,14 +68,14 @@ inverse forgotten | inverse * ->
 sums where means belong | .mean( -> .sum(
     By how much does the mean grow if one of n values grows by 1?
 averaged over the images only | mean(axis=(0, 1, 2)) -> sum(axis=(0, 1, 2)) / B
-    Over how many values of a channel are the mean and variance taken?
+    How many values of a channel are the mean and variance taken over?
 divided by n - 1 | mean = dy -> k = n / (n - 1); mean = k * dy & along = ( -> along = k * (
     Is the variance of the forward pass divided by n, or by n - 1?
 the means of each image alone | axis=(0, 1, 2) -> axis=(1, 2), keepdims=True
 the means over the images alone | (0, 1, 2) -> 0
 layer normalisation's means | axis=(0, 1, 2) -> axis=-1, keepdims=True
 layer normalisation's means | axis=(0, 1, 2) -> axis=(1, 2, 3), keepdims=True
-    Over which axes does a channel's mean run?
+    Which axes does a channel's mean run over?
 the sign | -dx
     What is the sign of the direct path?
 divided by n - 1 in the path through the variance | along = ( -> along = n / (n - 1) * (
@@ -97,7 +97,7 @@ gamma on all but the last term | inverse * (gamma * (dy - mean) - xhat * along)
 gamma on both means alone | inverse * (dy - gamma * (mean + xhat * along))
     Is there a way from xhat to y that avoids gamma? Which of your terms have it as a factor?
 gamma multiplied twice | gamma * inverse -> gamma**2 * inverse
-    How often is gamma a factor between xhat and y?
+    How many times is gamma a factor between xhat and y?
 divided by gamma | gamma * inverse -> inverse / gamma
     y = gamma xhat + beta: what is d y / d xhat?
 the path through the mean lost | - mean ->

@@ -88,7 +88,7 @@ dy wrapped round at its edges | (0, 0))) -> (0, 0)), mode="wrap")
 dy mirrored at its edges | (0, 0))) -> (0, 0)), mode="reflect")
 only the four direct neighbours | dx += -> dx += (u == 1 or v == 1) *
 only the four corners | dx += -> dx += (u != 1 and v != 1) *
-    From how many y does one x get a gradient?
+    How many y does one x get a gradient from?
 averaged over the channels | dx / O
     Do the channels of y add up, or average?
 a negative index | dx += padded[:, 2 - u : 2 - u + height, 2 - v : 2 - v + width] @ W[u, v].T ->

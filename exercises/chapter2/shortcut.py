@@ -92,7 +92,7 @@ the mask only at the end | dx = (branch(dy) + dy) * (y > 0)
     The backward pass meets the ReLU first, and then the branch. Where is your mask?
 the mask behind the branch | dx = branch(dy) * (y > 0) + dy
 the mask on both ways, and behind them again | dx * (y > 0)
-    The gradient passes the ReLU once. How often do you use its mask?
+    The gradient passes the ReLU once. How many times do you use its mask?
 a second mask, of x, behind the branch | dx = branch(dz2) * (x > 0) + dz2
 a second mask, of x, on the shortcut | dx = branch(dz2) + dz2 * (x > 0)
 a second mask, of x, behind the sum | dx * (x > 0)
@@ -113,7 +113,7 @@ the branch called with y | branch(dz2) -> branch(y)
 the shortcut added twice | + dz2 -> + 2 * dz2
     Along how many paths does x reach z2 without the branch?
 the branch walked twice | branch(dz2) -> branch(branch(dz2))
-    How often does x go through f?
+    How many times does x go through f?
 """
 
 DOCS = 'docs/resnet.md, "Shortcut"'

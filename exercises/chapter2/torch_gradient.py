@@ -70,7 +70,7 @@ the sign | / B -> / -B
 counted twice | / B -> / B * 2
     backward() adds to what is in .grad. Have you called it twice?
 the mean over all entries | / B -> / B / 10
-    Over how many numbers is the mean of the loss: B, or 10 B?
+    How many numbers is the mean of the loss taken over: B, or 10 B?
 softmax twice | dlogits = (p - onehot) -> q = np.exp(p) / np.exp(p).sum(axis=1, keepdims=True); dlogits = p * (q -
         onehot - ((q - onehot) * p).sum(axis=1, keepdims=True))
     Does cross_entropy want probabilities, or logits?

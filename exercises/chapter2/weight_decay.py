@@ -43,7 +43,7 @@ only the biases decay | (old_p.ndim > 1) -> (old_p.ndim == 1)
     Which parameters have two axes, and which have one? Which of them should decay?
 Nesterov's step | - lr * v -> - lr * (dp + decay + momentum * v)
 Nesterov's step | - lr * v -> - lr * (dp + momentum * v)
-    That is another method: it looks ahead by one more `momentum`. What does `update` say?
+    That is a different method: it looks ahead by one more `momentum`. What does `update` say?
 the learning rate on the whole velocity | v = momentum * old_v + dp + decay -> v = lr * (momentum * old_v + dp + decay)
         & - lr * v -> - v
     Where does lr come in: when the velocity changes, or when p moves?

@@ -20,7 +20,7 @@ __all__ = ["Case"]  # for the files of this folder
 def probe_deep(module, rng, train):
     """Return whether all gradients of four layers are right.
 
-    If `backward` takes other arguments than it did, those of a training are compared.
+    If `backward` takes different arguments than it did, those of a run are compared.
     """
     if not can_be_called_with(module.forward, 2) or not can_be_called_with(module.backward, 3):
         return probe_training(module)
@@ -66,7 +66,7 @@ def are_weight_gradients_right(gradients, layers, x, dlogits, tolerance):
 
 
 def probe_training(module):
-    """Return whether `backward` finds the gradients of the loss in the first steps of a training."""
+    """Return whether `backward` finds the gradients of the loss in the first steps of training."""
     last_call = {}
     results = []
 
@@ -132,7 +132,7 @@ def probe_labels(module, rng, train):
 
 
 def probe_cleared(module, rng, train):
-    """Return whether, during a whole training, no .grad holds anything that the next gradients would be added to.
+    """Return whether, during a whole run, no .grad holds anything that the next gradients would be added to.
 
     What torch.autograd.grad returns is added to nothing. Then .grad may hold what it returned last.
     """
@@ -183,7 +183,7 @@ def probe_softmax(module, rng, train):
 
 
 def record_passes(train, layer_class, owner_of_backward, take_note):
-    """Return [(take_note(layer, x), whether backward() came next)] for each forward pass of such a layer in a training.
+    """Return [(take_note(layer, x), whether backward() came next)] for each forward pass of such a layer in a run.
 
     layer_class: the class of the layers. owner_of_backward: the class whose backward() is called.
     """
@@ -211,7 +211,7 @@ def record_passes(train, layer_class, owner_of_backward, take_note):
 
 
 def probe_statistics(module, rng, train):
-    """Return whether, during a training, every image that is only read is normalised by remembered statistics."""
+    """Return whether, during training, every image that is only read is normalised by remembered statistics."""
 
     def statistics(layer, x):
         return "own" if layer.training or layer.running_mean is None else "remembered"
@@ -221,7 +221,7 @@ def probe_statistics(module, rng, train):
 
 
 def probe_units(module, rng, train):
-    """Return whether, after the training, the network has learned, and most units are on for some image."""
+    """Return whether, after training, the network has learned, and most units are on for some image."""
     passes = record_passes(train, MLP, MLP, lambda model, x: model)
     if not passes:
         return False
@@ -301,7 +301,7 @@ def probe_broadcast(module, rng, train):
 
 
 def probe_overwritten(module, rng, train):
-    """Return whether, in a training on images without a black pixel, the last epoch has no more of them than the first.
+    """Return whether, in a run on images without a black pixel, the last epoch has no more of them than the first.
 
     Raises ValueError if the images are whole.
     """

@@ -48,8 +48,8 @@ HINTS = """
 """
 
 STILL = """
-After the training, print (model.z1 > 0).any(axis=0).mean(): nearly all units should be on for some image. (Fewer epochs
-or more units do not bring the dead ones back.)
+After training, print (model.z1 > 0).any(axis=0).mean(): nearly all units should be on for some image. (Fewer epochs or
+more units do not bring the dead ones back.)
 """
 EVIDENCE = """
 Next time: if the loss first jumps and is then stuck at log(number of classes), count the units that are on for no

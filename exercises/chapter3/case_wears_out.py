@@ -1,6 +1,6 @@
 """Worse with every epoch.
 The marker calls `train`, which returns the test accuracy. It is still to learn from images with a square missing, each
-time another one."""
+time a different one."""
 
 import numpy as np
 

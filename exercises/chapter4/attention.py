@@ -1,4 +1,4 @@
-"""Back through attention: dq, dk and dv.
+"""Backpropagation through attention: dq, dk and dv.
 
 For each image and each head, with q, k and v as matrices (T, d) of T patches:
 
@@ -7,7 +7,7 @@ For each image and each head, with q, k and v as matrices (T, d) of T patches:
     mixed = weights @ v            (T, d)
 
 You know dmixed, the derivative of the loss with respect to mixed. Find dq, dk and dv. The backward pass of softmax is
-that of `softmax_backward`: copy your lines.
+that of `softmax_backward`: copy your code.
 
     q, k, v, dmixed (B, h, T, d)   for B images and h heads
     weights         (B, h, T, T)
@@ -60,55 +60,55 @@ INPUTS = [draw]
 LOSS = {"q": loss, "k": loss, "v": loss}
 
 HINTS = """
-1. mixed = weights v is a matrix product, for each image and each head. `dW2_db2` and `da1` went back through one, to
-   both of its factors. Which two gradients does dmixed give you? And which product comes next on the way back?
+1. mixed = weights v is a matrix product, for each image and each head. In `dW2_db2` and `da1` you found the gradients
+   of both factors of such a product. Which two does dmixed give you? And which product is next?
 2. dv = weights.T dmixed, and dweights = dmixed v.T. `softmax_backward` turns dweights into dscores. Then scores = q k.T
    / sqrt(d) is a product again, and dscores is its gradient.
-3. Divide dscores by np.sqrt(q.shape[-1]). Then dq = dscores times k, and dk = dscores, its last two axes swapped, times
-   q.
+3. Divide dscores by np.sqrt(q.shape[-1]). Then dq is dscores times k, and dk is dscores, with its last two axes
+   swapped, times q.
 """
 
 MISTAKES = """
 1 / sqrt(d) forgotten | / np.sqrt(q.shape[-1]) ->
-    Which operation of the forward pass does not occur in your lines?
+    Which operation of the forward pass is missing from your backward pass?
 divided by sqrt(d) twice, or by d | np.sqrt(q.shape[-1]) -> d
-    What does the forward pass divide by, and how often?
+    What does the forward pass divide by, and how many times?
 multiplied by sqrt(d) | / np.sqrt -> * np.sqrt
-    If the scores are smaller by a factor, does a step in q or k move them by more, or by less?
+    If the scores are scaled down, does a change in q or k change them more, or less?
 sqrt(T) in place of sqrt(d) | np.sqrt(q.shape[-1]) -> np.sqrt(T)
-    How many products does one score add up: as many as there are patches?
+    How many products are added up in one score: one for each patch?
 the root of all channels | np.sqrt(q.shape[-1]) -> np.sqrt(h * d)
     How many numbers are there in one query of one head?
 softmax's way back left out | weights * (dweights - mean) -> dweights
     What lies between scores and weights?
 softmax's way back and 1 / sqrt(d) left out | weights * (dweights - mean) / np.sqrt(q.shape[-1]) -> dweights
-    Three operations lead from q and k to the weights. Which of them have you gone back through?
+    Three operations lead from q and k to the weights. Which of them are in your backward pass?
 softmax's way back: as in a sigmoid | weights * (dweights - mean) -> weights * (1 - weights) * dweights
 softmax's way back: the sum forgotten | - mean ->
     If one score of a row grows, what happens to the other weights of that row?
 softmax's way back: the last factor forgotten | = weights * -> =
-    If a weight is nearly 0, how much can its score still change?
+    If a weight is nearly 0, how much can a change in its score still change it?
 softmax's way back: the sum over the wrong axis | axis=-1 -> axis=2
     Which weights add up to 1: those of one row, of one column, of one image?
 weights where dscores belong | weights * (dweights - mean) -> weights
     Which factor of your product is a derivative?
 dweights made of mixed | @ v -> @ mixed
 dweights made of k | @ v -> @ k
-    mixed = weights v: what is a weight multiplied by there?
+    In mixed = weights v, what is a weight multiplied by?
 dweights transposed | dmixed @ v.swapaxes(2, 3) -> v @ dmixed.swapaxes(2, 3)
-    weights[i, j] contributes to the mean of one patch. Is it i or j? So which row of dmixed?
+    weights[i, j] contributes to the weighted mean of one patch. Is it i or j? So which row of dmixed?
 q where k belongs | @ k -> @ q
 v where k belongs | @ k -> @ v
     What is q multiplied by in the forward pass?
 dscores transposed | dq = dscores.swapaxes(2, 3) @ k
-    Which scores does query i affect: those of row i, or those of column i?
+    Which scores does query i affect: those in row i, or those in column i?
 dscores not transposed | dk = dscores @ q
-    Which scores does key j affect: those of row j, or those of column j?
+    Which scores does key j affect: those in row j, or those in column j?
 k where q belongs | @ q -> @ k
 v where q belongs | @ q -> @ v
     What is k multiplied by in the forward pass?
 the weights not transposed | dv = weights @ dmixed
-    v[j] goes to every patch i, with weights[i, j]. So which letter does the sum in dv[j] run over?
+    v[j] goes to every patch i, weighted by weights[i, j]. So which index does the sum in dv[j] run over?
 divided by sqrt(d) | dv = dv / np.sqrt(d)
     Which of the two products of the forward pass has the 1 / sqrt(d)?
 the weights forgotten | dv = dmixed
@@ -116,7 +116,7 @@ the weights forgotten | dv = dmixed
 dweights where weights belong | dv = dweights.swapaxes(2, 3) @ dmixed
 dscores where weights belong | dv = np.sqrt(d) * dscores.swapaxes(2, 3) @ dmixed
 dscores where weights belong | dv = dscores.swapaxes(2, 3) @ dmixed
-    mixed = weights v: what is a v multiplied by there?
+    In mixed = weights v, what is v multiplied by?
 mixed where dmixed belongs | dv = weights.swapaxes(2, 3) @ mixed
 v where dmixed belongs | dv = weights.swapaxes(2, 3) @ v
     Which factor of your product is a derivative?
@@ -135,8 +135,8 @@ the sign | dq, dk, dv = -dq, -dk, -dv
 """
 
 WHY = """
-Both products follow `dW2_db2` and `da1`: each factor's gradient is the other factor times the gradient of the product.
-Only softmax lies between them.
+Both products follow the pattern of `dW2_db2` and `da1`: each factor's gradient is the other factor times the gradient
+of the product. Only softmax lies between them.
 """
 DOCS = 'docs/transformer.md, "Attention"'
 LINE = "vit_np.py: dweights = dmixed @"

@@ -1,4 +1,4 @@
-"""Back through layer normalisation: dx.
+"""Backpropagation through layer normalisation: dx.
 
 For each patch, with the mean and the variance of its C channels:
 
@@ -74,7 +74,7 @@ gamma forgotten in the second mean | (dxhat * -> (dy *
 divided by gamma | dy * gamma -> dy / gamma
     y = gamma xhat + beta: what is d y / d xhat?
 gamma multiplied twice | gamma * dx
-    How often is gamma a factor between xhat and y?
+    How many times is gamma a factor between xhat and y?
 inverse forgotten | inverse * ->
 divided by inverse | inverse * -> 1 / inverse *
     If the inputs were all ten times as large, how would dx change?

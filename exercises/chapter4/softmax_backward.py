@@ -1,4 +1,4 @@
-"""Back through softmax: dscores.
+"""Backpropagation through softmax: dscores.
 
 In attention, each patch gives every patch a score, and softmax turns each row of scores into weights:
 
@@ -71,12 +71,12 @@ the weighted sum divided by T | - mean -> - mean / T
     What do the weights of a row add up to? Why divide again?
 the last factor forgotten | = weights * -> =
 the last factor on the sum alone | dweights - weights * mean
-    If a weight is nearly 0, how much can its score still change?
+    If a weight is nearly 0, how much can a change in its score still change it?
 the last factor on the first term alone | weights * dweights - mean
     If all scores of a row grow by the same number, its weights stay. What should a row of dscores add up to? And what
     does your row add up to?
 the weight on the first term squared | (dweights - mean) -> (weights * dweights - mean)
-    How often do you multiply dweights[j] by weights[j]?
+    How many times do you multiply dweights[j] by weights[j]?
 the weight's own part in the sum counted twice | weights * ((1 - weights) * dweights - mean)
     The sum over the row runs over j itself, too. Where else do you subtract that part?
 only the sum | (dweights - mean) -> -mean

@@ -38,7 +38,7 @@ def draw_reused_value(rng, unchanged_index=0):
 
 
 def build_diamond(g, a, b):
-    """Compute a value in which the product w is made of p and q, and all three are used again."""
+    """Compute a value in which the product w is computed from p and q, and all three are used again."""
     p = a * g.c
     q = b * g.d
     w = p * q
@@ -134,7 +134,8 @@ def cross_entropy(logits, y):
 def draw_training(rng, near_zero=False):
     """Return a small network whose z1 and b1 are used twice, and its weights after some steps.
 
-    On the way back, z1 is nearer to the loss than r1, from which one of its shares comes: level by level is no order.
+    In the backward pass, z1 is nearer to the loss than r1, which contributes to its gradient: level by level is no
+    order.
     near_zero: in the first step, some of its z1 are so close to 0 that no other threshold than 0 will do.
     """
     B, H = draw_two_sizes(rng)

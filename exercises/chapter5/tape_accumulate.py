@@ -1,13 +1,13 @@
 """A value that is used more than once.
 
 K values were computed from a value u: perhaps u + b and u * c. The gradients of these K values are known. Each
-operation has a share for u: a function that takes the gradient of the operation's result, and returns its contribution
-to the gradient of u. Find the gradient of u.
+operation has a VJP for u: a function that takes the gradient of the operation's result, and returns its contribution to
+the gradient of u. Find the gradient of u.
 
     dys      (K, B, H)         the gradients of the K values that were computed from u
-    shares   K functions       shares[i](dys[i]) has the shape (B, H)
+    shares   K functions       the VJPs; shares[i](dys[i]) has the shape (B, H)
 
-Do not change dys. A share may return the very array that it got: the share of u in u + b returns dy itself.
+Do not change dys. A VJP may return the very array that it got: the VJP for u in u + b returns dy itself.
 """
 
 import numpy as np
@@ -45,11 +45,11 @@ averaged over the paths | du / K
 the shares not called | share(dy) -> dy
     These are the gradients of the values computed from u. How does u change each of those values?
 the same share for every path | share(dy) -> shares[0](dy)
-    Each path has a share of its own. Which of them have you called?
+    Each path has a VJP of its own. Which of them have you called?
 only the shares, without the gradients | share(dy) -> share(np.ones_like(dy))
-    What does a share need to compute the contribution of its path?
+    What does a VJP need to compute the contribution of its path?
 every share called with all gradients | share(dy) -> share(dys.sum(axis=0))
-    Which gradient belongs to which share?
+    Which gradient belongs to which VJP?
 multiplied in place of added | du = 0 -> du = 1 & du + share -> du * share
     Along a path, derivatives are multiplied. And over all paths?
 the first path counted twice | du = 0 -> du = shares[0](dys[0])
@@ -61,6 +61,6 @@ the first path forgotten | du - shares[0](dys[0])
     How many paths are there, and where does your loop begin?
 """
 
-WHY = "Not du += share(dy): du may be the very array that another share returned, and += would change that array, too."
+WHY = "Not du += share(dy): du may be the very array that another VJP returned, and += would change that array, too."
 DOCS = 'docs/autograd.md, "The walk"'
 LINE = "autograd_np.py: parent.grad = dparent"

@@ -3,10 +3,10 @@
 Now write the whole walk, from the loss to the leaves. A node has
 
     node.value
-    node.edges    a pair (parent, share) for each value from which it was computed
+    node.edges    a pair (parent, share) for each value from which it was computed; share is the VJP
     node.grad     its gradient; None until something has arrived
 
-Begin with the gradient of the loss. Then visit the nodes in their order. Each node calls its shares with its own
+Begin with the gradient of the loss. Then visit the nodes in their order. Each node calls its VJPs with its own
 gradient. Add the results to the gradients of the parents, in new arrays, as in tape_accumulate.
 
     loss    the node where the walk begins; its value is a single number
@@ -47,11 +47,11 @@ HINTS = """
 
 MISTAKES = """
 overwritten in place of added | dparent if parent.grad is None else parent.grad + dparent -> dparent
-    If two nodes used the same parent, two shares arrive. What does the second one do to the first in your lines?
+    If two nodes used the same parent, two contributions arrive. What does the second one do to the first in your lines?
 only the first share kept | parent.grad + dparent -> parent.grad
-    If two nodes used the same parent, two shares arrive. What happens to the second?
+    If two nodes used the same parent, two contributions arrive. What happens to the second?
 averaged in place of added | parent.grad + dparent -> (parent.grad + dparent) / 2
-    If two nodes used the same parent, two shares arrive. Does the chain rule take their mean, or their sum?
+    If two nodes used the same parent, two contributions arrive. Does the chain rule take their mean, or their sum?
 added in place | parent.grad + dparent -> np.add(parent.grad, dparent, out=parent.grad)
     A sum passes the same array to both of its terms. If you add to it with +=, whose gradient changes, too?
 the walk does not begin with 1 | np.ones_like(loss.value) -> loss.value
@@ -60,14 +60,14 @@ the walk does not begin with 1 | np.ones_like(loss.value) -> 2.0
     What is the derivative of the loss with respect to itself?
 nothing arrives | np.ones_like -> np.zeros_like
     The leaves get only 0. What is the derivative of the loss with respect to itself, and to which node do you add the
-    result of a share?
+    result of a VJP?
 visited twice | for node in order -> for node in calls(loss)
     Do you visit each node once, however many edges lead to it?
 visited too early | for node in order -> for node in dict.fromkeys(calls(loss))
     A node passes on the gradient that it has when it is visited. A later contribution goes no further. Do you follow
     `order`?
 the shares not called | share(node.grad) -> 1 * node.grad
-    This passes on the node's own gradient. What does its share return?
+    This passes on the node's own gradient. What does its VJP return?
 """
 
 DOCS = 'docs/autograd.md, "Why the order matters"'

@@ -75,5 +75,5 @@ everything summed | np.full(shape, dy.sum())
     Along which axes was the array repeated? Its own entries are not copies of each other.
 """
 
-DOCS = 'docs/autograd.md, "Why a broadcast sums"'
+DOCS = 'docs/autograd.md, "Why a broadcast becomes a sum"'
 LINE = "autograd_np.py: full_shape = (1,)"

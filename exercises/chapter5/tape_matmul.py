@@ -2,7 +2,7 @@
 
 The product of two matrices has two parents, so it has two pairs:
 
-    Tensor(value, (a, share of a), (b, share of b))
+    Tensor(value, (a, VJP for a), (b, VJP for b))
 
 But in x @ W1, the images x are a constant: a plain array, not a Tensor. Nobody needs the gradient of a constant, so it
 gets no pair. That saves the largest matrix product of the backward pass. Here b is a Tensor, and a may be a Tensor or
@@ -58,21 +58,21 @@ def loss(a, b, dy):
 
 INPUTS = [partial(draw, constant=True), partial(draw, constant=False)]
 LOSS = {"a": loss, "b": loss}
-EXCHANGED = "Which share belongs to which parent?"
+EXCHANGED = "Which VJP belongs to which parent?"
 ARGUMENTS = chapter5.make_operation_arguments
 
 HINTS = """
-1. You have written both shares before: logits = a1 @ W2 has the parents a1 and W2, and their gradients were `da1` and
+1. You have written both VJPs before: logits = a1 @ W2 has the parents a1 and W2, and their gradients were `da1` and
    `dW2_db2`. How do you leave out the pair of a if a is a plain array?
-2. a's share is dy @ (b transposed), b's share is (a transposed) @ dy. Look at the shapes: (B, H) from (B, K) and (H,
-   K). An `if isinstance(a, Tensor)` decides whether y has two pairs or one.
+2. The VJP for a returns dy @ (b transposed), that for b (a transposed) @ dy. Look at the shapes: (B, H) from (B, K) and
+   (H, K). An `if isinstance(a, Tensor)` decides whether y has two pairs or one.
 3. Make the list of both pairs, keep those whose parent is a Tensor, and pass them on: Tensor(left @ right, *pairs). In
    the docs, the constant is the 3 in 3 * u.
 """
 
 MISTAKES = """
 the parents swapped | [(a, lambda dy: dy @ right.T), (b, -> [(b, lambda dy: dy @ right.T), (a,
-    Which share belongs to which parent? Each has the shape of its own parent.
+    Which VJP belongs to which parent? Each has the shape of its own parent.
 only one parent, though both are Tensors | for edge in edges if isinstance(edge[0], Tensor) -> for edge in edges[1:]
     If a is a Tensor, too, how does the backward pass find it?
 only one parent: a | for edge in edges if isinstance(edge[0], Tensor) -> for edge in edges[:1] if isinstance(edge[0],

@@ -33,7 +33,7 @@ def largest(a, play):
 from exercises import chapter5
 
 INPUTS = [chapter5.draw_maximum]
-EXCHANGED = "Which share belongs to which parent?"
+EXCHANGED = "Which VJP belongs to which parent?"
 ARGUMENTS = chapter5.make_operation_arguments
 ENTRYWISE = "a"
 

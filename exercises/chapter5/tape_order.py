@@ -2,7 +2,7 @@
 
 A tape is a graph. Each value on it is a node, which has
 
-    node.edges    a pair (parent, share) for each value from which it was computed
+    node.edges    a pair (parent, share) for each value from which it was computed; share is the VJP
     node.number   a node that was made later has a larger number
 
 The backward pass visits one node after the other, and each passes its gradient on to its parents. It must wait until
@@ -58,7 +58,7 @@ nothing arrives | , reverse=True ->
 visited twice | if parent not in found -> if True
 visited twice | da, db = walk(calls(loss))
 visited twice | da, db = walk(calls(loss, -1))
-    How often is each node in your order? At each visit it passes on all that it has, so its parents get too much.
+    How many times is each node in your order? At each visit it passes on all that it has, so its parents get too much.
 visited too early | da, db = walk(dict.fromkeys(calls(loss)))
 visited too early | da, db = walk(dict.fromkeys(calls(loss, -1)))
     When your order visits a node, has it visited every node that used it? In the example, p and q should come after w.

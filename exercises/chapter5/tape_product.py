@@ -1,8 +1,8 @@
-"""The two shares of a product.
+"""The two VJPs of a product.
 
 A tape can differentiate any formula, because it knows the derivative of each operation. The first operation is y = a *
 b, entry by entry. You know dy, the derivative of the loss with respect to y. What does it add to the derivatives with
-respect to a and b? These two contributions are the shares of a and b.
+respect to a and b? A function that returns such a contribution is a vector-Jacobian product (VJP).
 
     a, b  (B, H)
     dy    (B, H)

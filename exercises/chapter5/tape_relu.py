@@ -4,8 +4,8 @@ An operation on the tape makes a new Tensor:
 
     Tensor(value, (parent, share))
 
-`value` is an array. After it comes a pair for each input Tensor: that Tensor and its share. A share is a function of
-dy, which is not known yet: lambda dy: ... So no derivative is computed now; the share says how to compute it later.
+`value` is an array. After it comes a pair for each input Tensor: that Tensor and its VJP, called share: a function of
+dy, which is not known yet: lambda dy: ... So no derivative is computed now; the VJP says how to compute it later.
 
     a      a Tensor; a.value (B, H) is its array
     play   a function: play(y) draws a gradient dy and goes back over your edge. It returns the value of y, and the
@@ -50,15 +50,15 @@ def draw(rng, edge=False):
 INPUTS = [draw, partial(draw, edge=True)]
 LOSS = {"a": lambda a, dy: (np.maximum(a, 0) * dy).sum()}
 HARMLESS = "a.value > 0 -> a.value >= 0 | exactly at 0 the ReLU has a kink: any slope from 0 to 1 will do"
-EXCHANGED = "Which share belongs to which parent?"
+EXCHANGED = "Which VJP belongs to which parent?"
 ARGUMENTS = chapter5.make_operation_arguments
 ENTRYWISE = "a"
 
 HINTS = """
 1. The tape stores two things: the array of y; and for its one parent, a, the contribution of a gradient dy of y to the
    gradient of a. You have written the second before: `dz1`.
-2. The array is np.maximum(a.value, 0). The pair is (a, share), where the share is a function of dy: dy times 1 where
-   a.value is positive, and times 0 elsewhere.
+2. The array is np.maximum(a.value, 0). The pair is (a, share), where share, the VJP, is a function of dy: dy times 1
+   where a.value is positive, and times 0 elsewhere.
 3. y = Tensor(the array, (a, lambda dy: dy * the mask)). The line for a product is in the docs.
 """
 

@@ -5,7 +5,7 @@ without any derivative in it:
 
     z1 = x @ W1 + b1
     r1 = max(z1, 0) + b1
-    a1 = max(r1, 0) + z1    (z1 is used twice, and one of its shares has a longer path than the other)
+    a1 = max(r1, 0) + z1    (z1 is used twice, and one of its paths to the loss is longer than the other)
     logits = a1 @ W2 + b2
     loss = cross_entropy(logits, y)
 
@@ -105,7 +105,7 @@ def backward(loss):
 
 
 def cross_entropy(logits, y):
-    """A Tensor (B, 10) and the true digits -> the loss. Its share is the one that mlp_np.py derives."""
+    """A Tensor (B, 10) and the true digits -> the loss. Its VJP is the one that mlp_np.py derives."""
     loss, dlogits = mlp_np.softmax_cross_entropy(logits.value, y)
     return Tensor(loss, (logits, lambda dy: dy * dlogits))
 
@@ -152,13 +152,13 @@ the Tensors keep the weights of the beginning | w.value = w.value -> w.moved = w
         (w.value for -> (w.moved for
     Each step begins where the previous one ended. Which arrays are in your Tensors in the second step?
 nothing has moved | - lr * w.grad ->
-    Are these the first weights? Which of your lines changes them?
+    Are these the initial weights? Which of your lines changes them?
 uphill | - lr -> + lr
     Does the loss rise or fall along its gradient?
 the learning rate forgotten | lr * ->
     How long is a step?
 one step only | range(steps) -> range(1)
-    How many steps should it take? Is the return inside the loop? Or do your Tensors keep the first weights?
+    How many steps should it take? Is the return inside the loop? Or do your Tensors keep the initial weights?
 one step too few | range(steps) -> range(steps - 1)
 one step too many | range(steps) -> range(steps + 1)
     How many steps should it take?
@@ -172,15 +172,15 @@ a use of z1 forgotten | add(relu(add(relu(z1), weights[1])), z1) -> relu(add(rel
 a use of b1 forgotten | relu(add(relu(z1), weights[1])) -> relu(relu(z1))
     r1 = max(z1, 0) + b1. Where is the second b1 in your lines?
 overwritten in place of added | dparent if parent.grad is None else parent.grad + dparent -> dparent
-    z1 is used twice. What does the second share do to the first in your lines?
+    z1 is used twice. What does the second contribution do to the first in your lines?
 visited too early | found = {loss} -> found, levels = {loss}, [loss] & found |= more -> found |= more; levels += more &
         return sorted(found, key=lambda node: -node.number) -> return levels
-    A node passes its gradient on once, and by then all shares must have arrived. Which does your backward pass visit
-    first, z1 or r1? (A node nearer to the loss may have to wait for one further away.)
+    A node passes its gradient on once, and by then all contributions must have arrived. Which does your backward pass
+    visit first, z1 or r1? (A node nearer to the loss may have to wait for one further away.)
 the ReLU has no parent | , (a, lambda dy: dy * (a.value > 0)) ->
     The y of your ReLU does not say how it was computed. How should the backward pass find z1?
 the mask forgotten | dy * (a.value > 0) -> dy
-    Does the share in your relu say where a was positive?
+    Does the VJP in your relu say where a was positive?
 the first layer's weights never move | for w in weights: -> for w in weights[1:]:
 the biases never move | for w in weights: -> for w in weights[::2]:
 the first layer never moves | for w in weights: -> for w in weights[2:]:

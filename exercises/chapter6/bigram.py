@@ -40,8 +40,8 @@ HINTS = """
 
 MISTAKES = """
 a pair that occurs twice counted once | np.add.at(counts, (x, y), 1) -> counts[x, y] += 1
-    The same pair may occur several times. How often do your lines count it? (If x and y are in the brackets: print `a =
-    np.zeros(3); a[[1, 1]] += 1; print(a)`.)
+    The same pair may occur several times. How many times do your lines count it? (If x and y are in the brackets: print
+    `a = np.zeros(3); a[[1, 1]] += 1; print(a)`.)
 the columns made shares | axis=1, keepdims -> axis=0, keepdims
     A row says what may come after one token. Which of your sums are 1: those of the rows, or those of the columns?
 shares of all pairs | counts.sum(axis=1, keepdims=True) -> counts.sum()

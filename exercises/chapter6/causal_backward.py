@@ -1,7 +1,7 @@
-"""Back through the causal mask: dscores.
+"""Backpropagation through the causal mask: dscores.
 
 The scores of later positions are hidden, and softmax turns each row into weights, as in `causal_mask`: row i has
-weights for the positions 0 to i, and 0 after it. You know dweights. Find dscores.
+weights for positions 0 to i, and zeros after that. You know dweights. Find dscores.
 
     scores   (B, T, T)   scores[b, i, j]: how well the key at position j of text b fits the query at i; may be large
     dweights (B, T, T)   the derivative of the loss with respect to weights
@@ -32,7 +32,7 @@ from gpt_np import CausalSoftmax
 
 
 def draw(rng, has_far_rows=False):
-    """The scores of `causal_mask` in the middle of a training: the way back through softmax and mask."""
+    """The scores of `causal_mask` during training: the backward pass through softmax and the mask."""
     g = chapter6.draw_masked_scores(rng, has_far_rows)
     g.dweights = rng.normal(0.5, 1, g.scores.shape)
     return g
@@ -46,8 +46,8 @@ ENTRYWISE = "scores"
 
 HINTS = """
 1. If a hidden score grows, does any weight change? If a visible score grows, which weights of its row change?
-2. With the weights of `causal_mask`, the backward pass is that of `softmax_backward`. What happens to its product, and
-   to its sum, where a weight is 0?
+2. With the weights of `causal_mask`, the backward pass is that of `softmax_backward`. What happens to the product and
+   the sum in `softmax_backward` where a weight is 0?
 3. weights * (dweights - the sum over each row of weights * dweights), with axis=-1 and keepdims=True. The mask needs no
    extra line.
 """
@@ -71,7 +71,7 @@ the sum without the weights | (weights * dweights).sum -> dweights.sum
 a plain mean in place of the weighted one | (weights * dweights).sum -> dweights.mean
     If a score grows, which weights lose most: the large ones, or all equally? And the hidden ones?
 the last factor forgotten | = weights * ( -> = (
-    If a weight is 0, how much can its score still change?
+    If a weight is 0, how much can a change in its score still change it?
 the maximum not subtracted | shown - shown.max(axis=-1, keepdims=True) -> shown
     exp(800) is too large for a number, and exp(-800) is 0. What can you subtract from each row of scores before exp
     without changing its weights?

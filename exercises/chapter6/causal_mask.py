@@ -2,7 +2,7 @@
 
 In attention, each position gives every position a score, and softmax turns each row of scores into weights. A network
 that writes must not look ahead: the token that position i should predict is at position i + 1. So row i has weights for
-the positions 0 to i, positive and with sum 1, and 0 for all later positions.
+positions 0 to i, positive and with sum 1, and 0 for all later positions.
 
     scores (B, T, T)   scores[b, i, j]: how well the key at position j of text b fits the query at i; may be large
 
@@ -34,8 +34,8 @@ COUNTS = {"B": "texts", "T": "positions"}
 HINTS = """
 1. Softmax is exp(scores) divided by the sum of exp(scores) over the row. Which score has an exp of 0, so that it counts
    neither in the numerator nor in the denominator?
-2. np.tri(T) has 1 where j <= i, and 0 above. Where it has 0, replace the score by -np.inf; then take softmax along the
-   last axis as always.
+2. np.tri(T) has 1 where j <= i, and 0 above. Where it has 0, replace the score with -np.inf; then take softmax along
+   the last axis as always.
 3. np.where(np.tri(T, dtype=bool), scores, -np.inf). Then subtract each row's largest score, take np.exp, and divide by
    the sum with axis=-1 and keepdims=True.
 """
@@ -71,7 +71,7 @@ softmax along the wrong axis | axis=-1 -> axis=1
 
 WHY = """
 The mask needs no derivative of its own. A hidden weight is 0 whatever its score was. In softmax_backward, a weight of 0
-makes the derivative of its score 0.
+turns the derivative of its score into 0.
 """
 DOCS = 'docs/writing.md, "The causal mask"'
 LINE = "gpt_np.py: self.weights = softmax(np.where(causal_mask"

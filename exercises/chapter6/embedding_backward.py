@@ -1,4 +1,4 @@
-"""Back through an embedding: dE.
+"""Backpropagation through an embedding: dE.
 
 A token is a number. The embedding gives each token a row of a table E:
 
@@ -32,7 +32,7 @@ from gpt_np import Embedding
 
 
 def draw(rng, without_last=False):
-    """An embedding in the middle of a training. Some tokens occur several times, and one not at all.
+    """An embedding during training. Some tokens occur several times, and one not at all.
 
     The first token occurs, and so does the last; without_last: not the last one, nor another.
     """
@@ -62,13 +62,13 @@ HINTS = """
 
 MISTAKES = """
 a token that occurs twice counted once | np.add.at(dE, x, dy) -> dE[x] += dy
-    The same token may occur several times. How often do your lines add to its row? (If x is in the brackets: print
+    The same token may occur several times. How many times do your lines add to its row? (If x is in the brackets: print
     `a = np.zeros(3); a[[1, 1]] += 1; print(a)`.)
 the mean over the positions of a token | dE = dE / np.maximum(np.bincount(x.ravel(), minlength=V), 1)[:, None]
     A row reaches the loss at several positions. Do the effects add up, or average?
 a token that occurs twice in a text counted once | np.add.at(dE, x, dy) -> for b in range(B): dE[x[b]] += dy[b]
-    The same token may occur several times. How often do your lines add to its row? (If x is in the brackets: print `a =
-    np.zeros(3); a[[1, 1]] += 1; print(a)`.)
+    The same token may occur several times. How many times do your lines add to its row? (If x is in the brackets: print
+    `a = np.zeros(3); a[[1, 1]] += 1; print(a)`.)
 only the last text | np.add.at(dE, x, dy) -> np.add.at(dE, x[-1], dy[-1])
 only the first text | np.add.at(dE, x, dy) -> np.add.at(dE, x[0], dy[0])
     All texts look up rows of the same table. Are all of them in your sum?

@@ -42,7 +42,7 @@ the farthest token | argmin -> argmax
 the sum of the patches | patches[nearest == k].mean(axis=0) -> patches[nearest == k].sum(axis=0)
     Where does your line move a token with a hundred patches?
 one mean for all pixels | patches[nearest == k].mean(axis=0) -> patches[nearest == k].mean()
-    A token has D pixels. Over which axis of its patches does the mean run?
+    A token has D pixels. Which axis of its patches does the mean run over?
 only the first of its patches | patches[nearest == k].mean(axis=0) -> patches[nearest == k][0]
     The new place should be fair to all patches of the token. Which single one did you take?
 only the last of its patches | patches[nearest == k].mean(axis=0) -> patches[nearest == k][-1]

@@ -12,10 +12,10 @@ that text, and on nothing else. The loss is the mean of -log p of the right toke
 is over the letters of all these names, and one end for each name of fewer than 12 letters. It is the loss per letter.
 
 No function may change the arrays that it is given. The marker takes central differences of your `loss`. It calls
-`train` with 4,000 names, a few times. Everything together may take 40 seconds of computing, so one training should take
-a few. Then it computes the loss on 1,000 new names from your `logits`. It must be lower by 0.02 than that of a table
-that counts which letter follows which, and the loss that you claim must be within 0.08 of it. How large is the loss on
-names that your network has never seen? Find out inside `train`.
+`train` with 4,000 names, a few times. Everything together may take 40 seconds of computing, so one run should take a
+few. Then it computes the loss on 1,000 new names from your `logits`. It must be lower by 0.02 than that of a table that
+counts which letter follows which, and the loss that you claim must be within 0.08 of it. How large is the loss on names
+that your network has never seen? Find out inside `train`.
 """
 
 import numpy as np

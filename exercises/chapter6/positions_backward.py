@@ -1,4 +1,4 @@
-"""Back through the position embedding: dP.
+"""Backpropagation through the position embedding: dP.
 
 Attention is a sum over the positions, and a sum ignores order. So a learned vector is added at each position. All texts
 add the same vectors:

@@ -39,8 +39,8 @@ def cross_entropy(logits, y):
 def draw(rng, has_far_rows=False):
     """Return the logits of a network at each position of some texts, the tokens that come next, and the loss.
 
-    has_far_rows: the rows of a text lie far from 0, and from each other. One right token has a p of 2e-9 or less: no
-    guard against log(0) may begin above that.
+    has_far_rows: the rows of a text lie far from 0, and from each other. One right token has a p of 2e-9 or less: a
+    guard against log(0) must not take effect for p above that.
     """
     B, T, V = chapter6.draw_sizes(rng, 3)
     logits = rng.normal(0, 1.5, (B, T, V))
@@ -57,8 +57,8 @@ LOSS = {"logits": cross_entropy}
 COUNTS = {"B": "texts", "T": "positions", "V": "tokens"}
 
 HINTS = """
-1. How does a position of a text differ from an image to be read? If you stack all positions of all texts, how many rows
-   do you have, and which exercise have you solved for them?
+1. How does a position in a text differ from an image to be classified? If you stack all positions of all texts, how
+   many rows do you have, and which earlier exercise handles such rows?
 2. logits.reshape(B * T, V) and y.ravel() are the rows. Take softmax, then the logarithm of the right token's
    probability, and then the mean over the B T rows.
 3. dlogits = (p - onehot) / (B T), in the shape of logits.
@@ -80,7 +80,7 @@ the mean of the loss over the texts only | words]).mean() -> words]).sum() / B
 a sum in place of the mean | words]).mean() -> words]).sum()
     A text twice as long should not have twice the loss. Sum, or mean?
 the mean over the tokens, too | / (B * T) -> / (B * T * V)
-    Over how many positions is the loss averaged? Does each of the V logits of a position have a loss?
+    How many positions is the loss averaged over? Does each of the V logits of a position have a loss?
 all tokens counted | loss = -np.log(p[np.arange(B * T), words]).mean() -> loss = -np.log(p).mean()
 all tokens added up | loss = -np.log(p[np.arange(B * T), words]).mean() -> loss = -np.log(p).sum(axis=1).mean()
 the entropy | loss = -np.log(p[np.arange(B * T), words]).mean() -> loss = -(p * np.log(p)).sum(axis=1).mean()
@@ -92,7 +92,7 @@ the logarithm of the mean | -np.log(p[np.arange(B * T), words]).mean() -> -np.lo
     What comes first: the logarithm of each p, or the mean?
 the logarithm to base 2 | -np.log( -> -np.log2(
 the logarithm to base 10 | -np.log( -> -np.log10(
-    A network that guesses should have the loss log V. Which logarithm is that?
+    A network that guesses should have a loss of log V. Which logarithm is that?
 the logarithm in the derivative | p[np.arange(B * T), words] -= 1 -> p = np.log(p); p[np.arange(B * T), words] -= 1
     The derivative of -log p, with respect to a logit: is there still a logarithm in it?
 only the right token's entry filled | p[np.arange(B * T), words] -= 1 -> p = (p - 1) * np.eye(V)[words]
@@ -104,17 +104,18 @@ the derivative with respect to p | p[np.arange(B * T), words] -= 1 -> p = -np.ey
     -1/p is how the loss changes with p. But how does each logit change p?
 the derivative of a sigmoid, too | p[np.arange(B * T), words] -= 1 -> p = (p - np.eye(V)[words]) * p * (1 - p)
 the derivative of a sigmoid | p[np.arange(B * T), words] -= 1 -> p = p * (1 - p)
-    The derivative p - onehot already comes from softmax and loss together. What does p (1 - p) add to it?
+    p - onehot already accounts for both softmax and the loss. What does p (1 - p) add to it?
 1 added to the right token | p[np.arange(B * T), words] -= 1 -> p[np.arange(B * T), words] += 1
     If the right token's logit grows, should the loss grow or fall?
 1 subtracted in whole columns | p[np.arange(B * T), words] -= 1 -> p[:, words] -= 1
-    From how many entries should you subtract 1? From how many does p[:, words] -= 1 do it?
+    From how many entries should you subtract 1? How many does p[:, words] -= 1 change?
 the right token not subtracted | p[np.arange(B * T), words] -= 1 -> pass
     What is the derivative of the loss with respect to the right token's logit: p, or p - 1?
 """
 
 WHY = """
-One text is T lessons: the loss does not know that its rows belong together. Only the layers that look back know it.
+One text gives T training examples: the loss does not know that its rows belong together. Only the layers that look back
+know that.
 """
 DOCS = 'docs/writing.md, "Which token is predicted where"'
 LINE = "main_np.py: loss, dlogits = softmax_cross_entropy(logits.reshape"

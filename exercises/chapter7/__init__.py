@@ -20,7 +20,7 @@ def draw_sizes(rng, *choices):
 
 
 def draw_heads(rng):
-    """Return queries, keys and values of all heads, as one linear layer makes them, and what the heads make of them."""
+    """Return queries, keys and values of all heads, as one linear layer makes them, and what the heads return."""
     B, T, h, d = draw_sizes(rng, [2, 3, 5, 6, 7], [2, 4, 5, 6, 7], [2, 3, 4, 5], [2, 3, 4, 5, 6])
     C = h * d
     qkv = rng.normal(size=(B, T, 3 * C))
@@ -30,7 +30,7 @@ def draw_heads(rng):
 
 
 def draw_adamw_step(rng, axes=2, t=None):
-    """Return a parameter and its two running means in the middle of a training, or at step t.
+    """Return a parameter and its two running means in the middle of training, or at step t.
 
     A test compares it with main_np.update_adamw. eps is large, so that its place in the formula shows.
     """
@@ -53,7 +53,7 @@ def draw_adamw_step(rng, axes=2, t=None):
 
 
 def draw_scheduled_rate(rng, part):
-    """Return a step in one part of a training: it warms up, the rate falls, or the last step is over; or a step at an
+    """Return a step in one part of a run: it warms up, the rate falls, or the last step is over; or a step at an
     edge."""
     warm = int(rng.integers(6, 12))
     steps = int(rng.integers(30, 60))

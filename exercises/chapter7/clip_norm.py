@@ -49,14 +49,14 @@ nothing clipped | min(1, most / norm) -> 1
 larger in place of smaller | min(1, -> max(1,
     If the norm is twice `most`, what should the factor be?
 the square of the norm | np.sqrt((dW**2).sum() + (db**2).sum()) -> (dW**2).sum() + (db**2).sum()
-    A vector (3, 4) has the length 5. What do your lines give?
+    A vector (3, 4) has length 5. What do your lines give?
 the two norms added | np.sqrt((dW**2).sum() + (db**2).sum()) -> np.sqrt((dW**2).sum()) + np.sqrt((db**2).sum())
-    The vectors (3) and (4) together have the length 5, not 7. What is added up first?
+    The vectors (3) and (4) together have length 5, not 7. What is added up first?
 the absolute values added | np.sqrt((dW**2).sum() + (db**2).sum()) -> np.abs(dW).sum() + np.abs(db).sum()
-    A vector (3, 4) has the length 5. What do your lines give?
+    A vector (3, 4) has length 5. What do your lines give?
 the largest entry in place of the norm | np.sqrt((dW**2).sum() + (db**2).sum()) ->
         max(np.abs(dW).max(), np.abs(db).max())
-    A vector (3, 4) has the length 5. What do your lines give?
+    A vector (3, 4) has length 5. What do your lines give?
 the root mean square in place of the norm | np.sqrt((dW**2).sum() + (db**2).sum()) ->
         np.sqrt(((dW**2).sum() + (db**2).sum()) / (dW.size + db.size))
     Is a length a sum of squares, or their mean?

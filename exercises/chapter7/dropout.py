@@ -1,7 +1,7 @@
 """Dropout, forward and backward: y and dx.
 
-In training, each entry of x is set to 0 with the probability p, so that no channel can rely on another. The kept
-entries are divided by 1 - p. Then y is on average equal to x, and in testing, when nothing is dropped, nothing has to
+In training, each entry of x is set to 0 with probability p, so that no channel can rely on another. The entries that
+are kept are divided by 1 - p. Then y is on average equal to x, and in testing, when nothing is dropped, nothing has to
 be done.
 
 An entry is dropped if its u is below p: u holds a random number for each entry, at least 0 and below 1.
@@ -83,7 +83,7 @@ dx without the mask | dx = 1 * dy
 dx without the division | dx = dy * (u >= p)
     If x grows by 1 and is kept, by how much does y grow?
 divided once more on the way back | dx = dy * mask / (1 - p)
-    The mask has the division in it. How often did the forward pass divide?
+    The mask has the division in it. How many times did the forward pass divide?
 x where dy belongs | dx = x * mask
     Where do you use the derivative that came back to this layer?
 multiplied by x | dx = dy * x * mask

@@ -95,7 +95,7 @@ Phi itself | a = 1 * Phi
     Phi is a number from 0 to 1. What does GELU multiply by it?
 the sigmoid in place of Phi | a = z / (1 + np.exp(-z))
 the sigmoid of 1.702 z in place of Phi | a = z / (1 + np.exp(-1.702 * z))
-    That is another smooth step. Phi is given.
+    That is a different smooth step. Phi is given.
 the tanh form | a = 0.5 * z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
     That is an approximation, as GPT-2 has it. Phi is given: what is the exact value?
 the slope of the tanh form | dz = da * -> t = np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)); dz = da *
@@ -104,7 +104,7 @@ the slope of the tanh form | dz = da * -> t = np.tanh(np.sqrt(2 / np.pi) * (z + 
 the slope of Phi as of a sigmoid | + z * bell -> + z * Phi * (1 - Phi)
     Phi (1 - Phi) would be the slope if Phi were a sigmoid. What is the slope of Phi?
 multiplied by z once more | a = z * z * Phi
-    How often is z a factor?
+    How many times is z a factor?
 """
 
 WHY = """

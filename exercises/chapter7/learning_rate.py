@@ -70,7 +70,7 @@ upward | 1 + np.cos -> 1 - np.cos
 not halved | (1 + np.cos(np.pi * share)) / 2 -> (1 + np.cos(np.pi * share))
     1 + cos goes from 2 to 0. Which number should the fraction start from?
 the cosine as it is | (1 + np.cos(np.pi * share)) / 2 -> np.cos(np.pi * share)
-    The cosine goes from 1 to -1. From which number to which should the fraction go?
+    The cosine goes from 1 to -1. Where should the fraction begin, and where should it end?
 it goes on after the end | min((t - warm) / (steps - warm), 1) -> (t - warm) / (steps - warm)
     [Where is the cosine after pi?] What should the rate be after the last step?
 nothing after the end | rate = rate * (t <= steps)

@@ -118,8 +118,8 @@ HINTS = """
    du plus the gradient through attention and its norm. q, k and v come from one product: dq, dk and dv, merged and laid
    side by side, are the derivative with respect to its result.
 3. dW of a product a @ W is a.reshape(-1, C).T @ dy.reshape(-1, O), with the rows of all positions of all texts. For the
-   gamma of a norm, take (dn * xhat).sum(axis=(0, 1)). If something is wrong, the marker says which arrays are right: on
-   the way back, the mistake is between the last right array and the first wrong one.
+   gamma of a norm, take (dn * xhat).sum(axis=(0, 1)). If something is wrong, the marker says which arrays are right: in
+   the backward pass, the mistake is between the last right array and the first wrong one.
 """
 
 WHY = """

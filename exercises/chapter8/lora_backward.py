@@ -1,4 +1,4 @@
-"""Back through a LoRA layer: dx, dA and dB.
+"""Backpropagation through a LoRA layer: dx, dA and dB.
 
 A large model is fine-tuned: it has to learn something new. Its weights W stay as they are. Two thin matrices beside
 them learn: A and B, whose common size r is small.
@@ -80,9 +80,9 @@ scale in the way through W, too | dy @ W.T -> scale * dy @ W.T
 divided by scale | scale * dy @ B.T -> dy @ B.T / scale & scale * (x @ A).T -> (x @ A).T / scale
     y is multiplied by scale. Does the backward pass undo that, or multiply once more?
 scale twice in dA | dA = x.T @ dthin -> dA = scale * x.T @ dthin
-    How often is scale a factor between A and y?
+    How many times is scale a factor between A and y?
 scale twice in dx | + dthin @ A.T -> + scale * dthin @ A.T
-    How often is scale a factor between x and y?
+    How many times is scale a factor between x and y?
 x where x A belongs | dB = scale * (x @ A).T @ dy -> dB = scale * A.T @ x.T @ dy / A.shape[0]
     What is B multiplied by in the forward pass?
 """

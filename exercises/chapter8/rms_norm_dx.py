@@ -1,4 +1,4 @@
-"""Back through RMSNorm: dx.
+"""Backpropagation through RMSNorm: dx.
 
 Layer normalisation subtracts the mean of a position, and divides by the standard deviation. RMSNorm only divides, by
 the root of the mean square of the C channels at that position:
@@ -72,7 +72,7 @@ gamma outside the mean | dy * gamma -> dy & inverse * -> gamma * inverse *
 divided by gamma | dy * gamma -> dy / gamma
     y = gamma xhat: what is d y / d xhat?
 gamma multiplied twice | gamma * dx
-    How often is gamma a factor between xhat and y?
+    How many times is gamma a factor between xhat and y?
 inverse forgotten | inverse * ->
 divided by inverse | inverse * -> 1 / inverse *
     If the inputs were all ten times as large, how would dx change?

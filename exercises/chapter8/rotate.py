@@ -81,7 +81,7 @@ the halves paired in place of the neighbours | y = np.concatenate([x[..., : d //
         x[..., : d // 2] * sin + x[..., d // 2 :] * cos], axis=-1)
     Which channels form a point: 0 and 1, or 0 and d / 2?
 counted from 1 | np.arange(T)[:, None] -> np.arange(1, T + 1)[:, None]
-    By which angle is the first position rotated?
+    What angle is the first position rotated by?
 the exponent without its 2 | np.arange(0, d, 2) / d -> np.arange(d // 2) / d
     Print -2 i / d for the last pair. Is it near -1, or near -1/2?
 the minus in the exponent forgotten | (-np.arange -> (np.arange
@@ -101,7 +101,7 @@ the second channel's sign in y | - x[..., 1::2] * sin -> + x[..., 1::2] * sin
 the sign in the second channel of y | = x[..., ::2] * sin + -> = -x[..., ::2] * sin +
     (1, 0) becomes (cos, sin). What does a times that add to the second channel?
 the sign in the first channel of dx | + dy[..., 1::2] * sin -> - dy[..., 1::2] * sin
-    x[..., ::2] reaches y[..., ::2] by cos and y[..., 1::2] by sin. With which sign each?
+    x[..., ::2] reaches y[..., ::2] by cos and y[..., 1::2] by sin. What is the sign of each?
 the sign in the second channel of dx | - dy[..., ::2] * sin -> + dy[..., ::2] * sin
     x[..., 1::2] reaches y[..., ::2] by -sin and y[..., 1::2] by cos. What does the chain rule add up?
 one way back alone | + dy[..., 1::2] * sin -> & - dy[..., ::2] * sin ->

@@ -1,7 +1,7 @@
-"""Back through grouped-query attention: dq and dk.
+"""Backpropagation through grouped-query attention: dq and dk.
 
-There are fewer heads of keys (s) than of queries (h), and g = h / s neighbouring heads of queries share one: head j of
-the queries uses head j // g of the keys. For each text,
+There are fewer key heads (s) than query heads (h), and g = h / s neighbouring query heads share one key head: query
+head j uses key head j // g. For each text,
 
     scores[j] = q[j] @ k[j // g].T / sqrt(d)
 
@@ -61,7 +61,7 @@ HINTS = """
 1. Begin with s = h, where each head has its own key: that is `attention`, and dk = dscores.T q / sqrt(d). Along how
    many paths does a key reach the loss now?
 2. For dq, each head needs the key that it has used: np.repeat(k, g, axis=1) gives each head its own copy. In the
-   backward pass, a key that was used g times gets g gradients.
+   backward pass, a key that was used g times receives the sum of g gradients.
 3. dproducts = dscores / sqrt(d); dq = dproducts @ np.repeat(k, g, axis=1); and for dk, each g neighbouring heads of
    dproducts.swapaxes(2, 3) @ q, (B, h, T, d), are added up: .reshape(B, s, g, T, d).sum(axis=2).
 """

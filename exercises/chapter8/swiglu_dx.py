@@ -1,4 +1,4 @@
-"""Back through SwiGLU: dx.
+"""Backpropagation through SwiGLU: dx.
 
 The MLP of today's language models has three matrices. One linear layer computes a from x, another computes u, and
 silu(a) is a gate that u has to pass:

@@ -287,7 +287,7 @@ rng.choice(27, p=row) for row in p -> rng.choice(27, p=(q := row ** (0.7, 1.42)[
 % 2]) / q.sum()) for row in p
 write forgets the beginning | It should continue that beginning | \
 lengths = -> letters = [begun[:8] for begun in letters]; texts[:, 8:] = 0; lengths =
-gradients not used | a training learns nothing from its texts | \
+gradients not used | a run learns nothing from its texts | \
 def gradients -> CALLS = []\n\ndef gradients(params, texts):\n    return slopes(params, \
 texts)\n\ndef slopes & dparams = gradients( -> CALLS.append(0); dparams = (gradients if len(CALLS) < 61 else slopes)(
 partly written | `write` is not written yet | \

@@ -211,7 +211,7 @@ da1 | da1 = dlogits * W2 | error: ValueError | the matrix product is `@`
 da1 | da1 = (dlogits @ W2.T).reshape(-1, {H}) | a size written as a number
 dz1 | dz1 = da1 * (a1 >= 0) | the mask forgotten | is it false?
 dz1 | dz1 = da1 * (z1 != 0) | the mask forgotten | is it false?
-da1 | da1 = dlogits @ W2.T + 1e-{B}**29 * np.ones([int({B}.0), int({H}.0)]) | error: ValueError | ~A batch of different
+da1 | da1 = dlogits @ W2.T + 1e-{B}**29 * np.ones([int({B}.0), int({H}.0)]) | error: ValueError | ~The result for a batch of a different
 softmax | e = np.exp(logits); p = e * (1 / e.sum(1))[:, None] | exp overflows
 dz1 | dz1 = da1 * (z1 > 0) + 1e-9 | a term | ~should be
 dz1 | dz1 = da1 * (z1 > 0) + 3e-9 - 1e-9 | close, and not equal
@@ -390,7 +390,7 @@ tape_train | W1 = matmul(x, Tensor(W1)); b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2 |
 logits | logits = W2.T @ a1.T + b2[:, None] | a transpose | Line 16, `W2.T @ a1.T + b2[:, None]`: with
 logits | logits = a1 @ W2\nfor n in range(len(a1) - 1): logits[n] += b2 | a loop | range(len(a1) - 1)
 logits | logits = np.zeros((len(a1), 10))\nfor j in range(len(W2)): logits += np.outer(a1[:, j], W2[j]) + b2 \
-    | a factor | Line 17, `b2`: with this part different, all your numbers would be right. How often does this
+    | a factor | Line 17, `b2`: with this part different, all your numbers would be right. How many times does this
 loss | loss = np.log(-p[range(len(y)), y]).mean() | a sign | should the result rise or fall?
 loss | loss = 0\nfor n, k in enumerate(y):\n    loss -= np.log(p[n, k])\n    loss /= len(y) | a line in the loop \
     | Line 18, `loss /= len(y)`: with | in each turn of the loop, or once?
@@ -413,7 +413,7 @@ numerical_gradient | gradient = np.zeros_like(array)\n -> | error: NameError | F
 first_weights | W = rng.normal(0, np.sqrt(2 / fan_in), standard.shape) | error: NameError | `standard` holds them
 dz1 | return da1 * np.maximum(z1, 0) / z1 | not finite | except where z1 or a1 is exactly 0
 dW1_db1 | global seen; seen = globals().get("seen", {}); dW1 = x.T @ dz1 + seen.get(x.shape, 0); seen[x.shape] = dW1 \
-    \ndb1 = dz1.sum(axis=0) | remembers an earlier call | in a global name
+    \ndb1 = dz1.sum(axis=0) | remembers an earlier call | in a global variable
 dW1_db1 | sums = globals().setdefault("sums", {}); dW1 = x.T @ dz1 + sums.get(x.shape, 0); sums.clear() \
     \nsums[x.shape] = dW1; db1 = dz1.sum(axis=0) | remembers an earlier call
 softmax | p = np.exp(logits) / np.exp(logits.max(axis=1, keepdims=True)); p /= p.sum(axis=1, keepdims=True) \
@@ -477,9 +477,9 @@ adamw | dp**2 -> dp**2 + 0.1 | a term
 learning_rate | np.pi * share -> np.pi * share + 0.1 | a term
 accumulate | counts[:, None, None] -> counts[None, None, :] | error: ValueError
 clip_norm | (db**2).sum() -> db.sum() | a factor | `db`: with
-dz1 | return (da1 * (z1 > 0)).tolist() | wrong type | makes an array of it | ~Line
-dz1 | dz1 = [*(da1 * (z1 > 0))] | wrong type | makes an array of it | ~Line
-dW2_db2 | dW2 = list(a1.T @ dlogits); db2 = dlogits.sum(axis=0) | wrong type | makes an array of it | ~Line
+dz1 | return (da1 * (z1 > 0)).tolist() | wrong type | turns it into an array | ~Line
+dz1 | dz1 = [*(da1 * (z1 > 0))] | wrong type | turns it into an array | ~Line
+dW2_db2 | dW2 = list(a1.T @ dlogits); db2 = dlogits.sum(axis=0) | wrong type | turns it into an array | ~Line
 dlogits | d = p; d[range(len(y)), y] -= 1; dlogits = d / len(y) | a copy | p would stay as before. | ~would be right
 dlogits | p -= np.eye(10)[y]; dlogits = p / len(y) | a copy | `p -= np.eye(10)[y]`: with this part different, p would
 text_loss | dlogits = (p / (B * T)).reshape(B, T, V) -> dlogits = p / (B * T) | wrong shape | Is a reshape missing
