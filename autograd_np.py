@@ -23,9 +23,9 @@ import mlp_np
 
 
 class Node:
-    """All that the way back knows of a value: its shape, its parents and their VJPs, and in the end its gradient.
+    """All that the backward pass knows of a value: its shape, its parents and their VJPs, and in the end its gradient.
 
-    It does not have the value, and so it is no Tensor: arrays that no VJP needs are freed on the way forward.
+    It does not have the value, and so it is no Tensor: arrays that no VJP needs are freed in the forward pass.
     """
 
     numbers = count()
@@ -55,7 +55,7 @@ def unbroadcast(dy, shape):
     """The gradient of an array of this shape that was broadcast to the shape of dy: the sum over its copies.
 
     In x @ W1 + b1, b1 (H,) is added to each of B rows, and so reaches the loss along B paths. Over all paths we add:
-    db1 = dy.sum(axis=0). What is repeated on the way forward is summed on the way back.
+    db1 = dy.sum(axis=0). What is repeated in the forward pass is summed in the backward pass.
     """
     if dy.shape == shape:
         return dy

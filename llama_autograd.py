@@ -3,8 +3,8 @@
 Read it between llama_np.py, which has every derivative, and llama_torch.py. Several heads use the same key, and the
 table is used twice. Nothing here says so to the backward pass: the tape adds the gradients along all paths.
 
-Shapes: B texts, T tokens in each, V tokens in the vocabulary, C channels; h heads of queries with d channels each, s
-heads of keys and values, and g = h / s.
+Shapes: B texts, T tokens in each, V tokens in the vocabulary, C channels; h query heads with d channels each, s
+key/value heads, and g = h / s.
 """
 
 import numpy as np

@@ -4,7 +4,7 @@ After Touvron et al. 2023 (LLaMA: Open and Efficient Foundation Language Models)
 
     RMSNorm                  divides by the size of the numbers, and subtracts no mean (Zhang & Sennrich 2019)
     RoPE                     rotary position embedding: the position rotates queries and keys (Su et al. 2021)
-    grouped-query attention  several heads of queries share one head of keys and values (Ainslie et al. 2023)
+    grouped-query attention  several query heads share one key/value head (Ainslie et al. 2023)
     SwiGLU                   one linear layer gates the output of another (Shazeer 2020)
 
 There are no biases. The embedding's table is also the weight of the last layer (*weight tying*, Press & Wolf 2017):
@@ -19,8 +19,8 @@ It learns digits, names and texts, as the GPT does, by the same loss. It also ru
 
 `python llama_np.py` checks every layer against the definition of the derivative, and generation against `forward`.
 
-Shapes: B texts, T tokens in each, V tokens in the vocabulary, C channels, H units inside the MLP; h heads of queries
-with d = C / h channels each, s heads of keys and values, and g = h / s heads of queries that share one.
+Shapes: B texts, T tokens in each, V tokens in the vocabulary, C channels, H units inside the MLP; h query heads
+with d = C / h channels each, s key/value heads, and g = h / s query heads that share one.
 """
 
 import numpy as np
@@ -115,7 +115,7 @@ def apply_rotary(x, cos, sin):
 
 
 class GroupedQueryAttention:
-    """CausalAttention of gpt_np.py with rotary positions, and with fewer heads of keys and values than of queries.
+    """CausalAttention of gpt_np.py with rotary positions, and with fewer key/value heads than query heads.
 
     Why share? To generate, a network stores all keys and values and reads them for each new token. With a third of the
     heads they take a third of the memory and of the time. Queries are not stored, so each head of queries still looks

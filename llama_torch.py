@@ -3,8 +3,8 @@
 After Touvron et al. 2023 (LLaMA: Open and Efficient Foundation Language Models): RMSNorm, rotary position embedding,
 grouped-query attention, SwiGLU, no biases, and one table for the embedding and the last layer.
 
-Shapes: B texts, T tokens in each, V tokens in the vocabulary, C channels, H units inside the MLP; h heads of queries
-with d = C / h channels each, s heads of keys and values, and g = h / s heads of queries that share one.
+Shapes: B texts, T tokens in each, V tokens in the vocabulary, C channels, H units inside the MLP; h query heads
+with d = C / h channels each, s key/value heads, and g = h / s query heads that share one.
 """
 
 import torch
@@ -40,7 +40,7 @@ def apply_rotary(x, rope_theta):
 
 
 class GroupedQueryAttention(nn.Module):
-    """Every position gathers what it needs from itself and those before; g heads of queries share keys and values."""
+    """Every position gathers what it needs from itself and those before; g query heads share keys and values."""
 
     def __init__(self, width, heads, kv_heads, rope_theta):
         super().__init__()

@@ -95,8 +95,9 @@ class LayerNorm:
         """dy -> dx, both (B, T, C).
 
         y = gamma xhat + beta, so dbeta = sum dy and dgamma = sum dy xhat, over all patches of all images, and
-        dxhat = dy gamma. From there on each patch is alone, and x reaches xhat = (x - mean) inverse in three ways, as
-        in batch normalisation: directly, through the mean, and through the variance. With means over the C channels:
+        dxhat = dy gamma. From there on each patch is independent of the others, and x reaches xhat = (x - mean) inverse
+        in three ways, as in batch normalisation: directly, through the mean, and through the variance. With means
+        over the C channels:
 
             dx = inverse (dxhat - mean(dxhat) - xhat mean(dxhat xhat))
 

@@ -490,8 +490,8 @@ def test_what_is_said_of_real_digits_is_so(mnist):
         "logits": f"a {digit} and gives the digits 0 to 9 these scores: {scores}.",
         "softmax": f"a {digit}. It gives the {digit} a p of {p[digit]:.0%}, and the {p.argmax()} a p of {p.max():.0%}.",
         "loss": f"the loss on 100 digits is {now.loss:.2f}.",
-        "dlogits": f"For an image of a {digit}, the dlogits of an untrained network, {times}: {signs}. Only the score of {digit} "
-        "should",
+        "dlogits": f"For an image of a {digit}, the dlogits of an untrained network, {times}: {signs}. "
+        f"Only the score of {digit} should",
         "dW2_db2": f"from {now.loss:.2f} to {softmax_cross_entropy(now.a1 @ now.W2 + now.b2, now.y)[0]:.2f}.",
         "da1": f"a {digit}, .* unit {unit} were {'lower' if now.da1[-1, unit] > 0 else 'higher'}.",
         "dz1": f"lets {np.mean(now.dz1 != 0):.0%} of",

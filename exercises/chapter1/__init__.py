@@ -117,7 +117,7 @@ def draw_network_with_few_labels(rng):
 
 
 def draw_network_with_large_loss(rng):
-    """Return the same, but the p of one image's digit is 2e-9: no guard against log(0) may begin above that."""
+    """Return the same, but the p of one image's digit is 2e-9: no guard against log(0) may take effect above it."""
     g = draw_network_with_few_labels(rng)
     other_logits = np.delete(g.logits[-1], g.y[-1])
     g.logits[-1, g.y[-1]] = np.log(np.exp(other_logits).sum()) - 20

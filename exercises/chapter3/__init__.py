@@ -84,7 +84,7 @@ def probe_training(module):
         call_before = dict(last_call)
         gradients = original(*arguments, **options)
         if len(results) < 3:
-            # A training has float32 alone.
+            # A run has float32 alone.
             results.append(are_weight_gradients_right(gradients, tolerance=1e-3, **call_before))
         return gradients
 

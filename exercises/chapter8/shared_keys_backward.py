@@ -55,7 +55,7 @@ def loss(q, k, dscores, B, h, s, g, T, d):
 
 INPUTS = [draw]
 LOSS = {"q": loss, "k": loss}
-COUNTS = {"B": "texts", "h": "heads of queries", "s": "heads of keys", "T": "positions", "d": "channels of a head"}
+COUNTS = {"B": "texts", "h": "query heads", "s": "key heads", "T": "positions", "d": "channels of a head"}
 
 HINTS = """
 1. Begin with s = h, where each head has its own key: that is `attention`, and dk = dscores.T q / sqrt(d). Along how
@@ -71,7 +71,7 @@ the mean over the heads that share | .sum(axis=2) -> .mean(axis=2)
     Several paths lead from a key to the loss. Do their effects add up, or average?
 only the first head that shares | .sum(axis=2) -> [:, :, 0]
 only the last head that shares | .sum(axis=2) -> [:, :, -1]
-    How many heads of queries have used each key?
+    How many query heads have used each key?
 the heads take turns at the keys | np.repeat(k, g, axis=1) -> np.tile(k, (1, g, 1, 1))
     Which key does head 1 use: number 1, or number 1 // g?
 the heads that share are not neighbours | reshape(B, s, g, T, d).sum(axis=2) -> reshape(B, g, s, T, d).sum(axis=1)

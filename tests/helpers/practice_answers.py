@@ -211,7 +211,7 @@ da1 | da1 = dlogits * W2 | error: ValueError | the matrix product is `@`
 da1 | da1 = (dlogits @ W2.T).reshape(-1, {H}) | a size written as a number
 dz1 | dz1 = da1 * (a1 >= 0) | the mask forgotten | is it false?
 dz1 | dz1 = da1 * (z1 != 0) | the mask forgotten | is it false?
-da1 | da1 = dlogits @ W2.T + 1e-{B}**29 * np.ones([int({B}.0), int({H}.0)]) | error: ValueError | ~The result for a batch of a different
+da1 | da1 = dlogits @ W2.T + 1e-{B}**29 * np.ones([int({B}.0), int({H}.0)]) | error: ValueError | ~batch of a different
 softmax | e = np.exp(logits); p = e * (1 / e.sum(1))[:, None] | exp overflows
 dz1 | dz1 = da1 * (z1 > 0) + 1e-9 | a term | ~should be
 dz1 | dz1 = da1 * (z1 > 0) + 3e-9 - 1e-9 | close, and not equal
