@@ -154,7 +154,7 @@ def test_sentences_say_what_was_measured():
          f"{format_rounded_up(gpt['difference']['float64']['largest'])} by hand and at most "
          f"{format_rounded_up(gpt['difference']['float64']['tape']['largest'])} on the tape", True),
         ("docs/sampling.md", f"the MLP reads {RESULTS['writing']['real']['read as they are']:.3f} of them", True),
-        ("docs/sampling.md", f"it reads {RESULTS['writing']['real']['read']:.3f} right", True),
+        ("docs/sampling.md", f"It reads {RESULTS['writing']['real']['read']:.3f} of the test digits", True),
         ("docs/sampling.md", "about as far from the training images as the test digits are",
          all(abs(run["nearest"]["median"] / RESULTS["writing"]["real"]["nearest"]["median"] - 1) < 0.1
              for run in RESULTS["writing"]["runs"].values())),
