@@ -83,7 +83,8 @@ class History:
         return (
             all(len({*map(len, values)}) == 1 for values in (train, test))
             and all((np.abs(losses) < LARGEST_LOSS).all() for losses in (self.train_loss, self.test_loss))
-            and all(0 <= share <= 1 for share in [*self.train_accuracy, *self.test_accuracy])
+            and all(0 <= share <= 1 for share in self.train_accuracy)
+            and all(0 <= share <= 1 for share in self.test_accuracy)
             and all(1 <= step <= self.step for step in self.test_step)
         )
 

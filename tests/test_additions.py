@@ -138,7 +138,7 @@ assert results.RUNS["Deep MLP, PyTorch"] == ("main_torch.py --model deep", range
 results.SECTIONS["accuracy"] = {name: (command, range(1)) for name, (command, _) in results.RUNS.items()}
 call(results)
 found["tables"] = [table(results.load_results()) for table in (results.make_accuracy_table, results.make_recipes_table)]
-figures.save_figure(figures.list_figures()["curves_deep"](), results.ROOT / "png" / "curves_deep.png")
+figures.save_figure(figures.make_drawers()["curves_deep"](), results.ROOT / "png" / "curves_deep.png")
 print(json.dumps(found))
 """
 )

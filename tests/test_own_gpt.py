@@ -53,7 +53,7 @@ def test_the_stub_is_not_written(tmp_path):
 def test_the_answer_passes_in_time(tmp_path):
     found = marking.mark(EXERCISE, write(tmp_path, "own_gpt"), 1)
     assert found.passed, found.text
-    assert re.search(r"On 1,000 names .* loss is 2\.[23]\d a letter.* gives 2\.5\d. You claimed 2\.", found.text)
+    assert re.search(r"On 1,000 names .* loss is 2\.[23]\d per letter.* has 2\.5\d. You claimed 2\.", found.text)
 
 
 @pytest.mark.parametrize("program", own_programs.schedule_programs(WRONG, EVERY_DAY))
@@ -84,7 +84,7 @@ def test_what_is_said_is_true_of_it(program, tmp_path):
 def test_a_table_of_one_letter_that_learns_by_gradients_does_not_beat_counting(seed, tmp_path):
     found = verdict(own_writers.BIGRAM, tmp_path, seed)
     assert found.name == "no better than counting" and "only on the previous letter" in found.text, found.text
-    mine, counts = map(float, re.search(r"the loss is ([\d.]+\d) a letter. .* gives ([\d.]+\d)", found.text).groups())
+    mine, counts = map(float, re.search(r"the loss is ([\d.]+\d) per letter. .* has ([\d.]+\d)", found.text).groups())
     assert abs(mine - counts) < writer.MIN_IMPROVEMENT
 
 

@@ -822,7 +822,7 @@ def test_a_file_of_two_functions_is_told_which_to_add_and_reads_as_before(tmp_pa
     old = own_programs.BASE.replace("def loss(", "def mean_loss(").replace("gradients(", "slopes(")
     path = tmp_path / "own_network.py"
     found = verdict(old, tmp_path, 0)
-    assert found.name == "no function" and "no `loss` and no `gradients`" in found.text
+    assert found.name == "no function" and "no function `loss` and no `gradients`" in found.text
     assert "def gradients(params, images, labels):\n" in found.text and "def train" not in found.text
     own.train_and_save(path)
     assert not practice.main(["--folder", str(tmp_path), "read", str(ROOT / "png" / "photo.jpg")])

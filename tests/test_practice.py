@@ -572,7 +572,7 @@ def as_parameter(row):
     return pytest.param(*row, id=f"{row[0]} {row[2]} {zlib.crc32(repr(row[1]).encode()):08x}")
 
 
-@pytest.mark.parametrize("seed", schedule([5, 0], in_turn=2, instead=[5]))
+@pytest.mark.parametrize("seed", schedule([5, 0], in_turn=4, instead=[5]))
 @pytest.mark.parametrize(
     ("name", "body", "mark", "words"),
     schedule(map(as_parameter, LEARNERS), every_day=[*map(as_parameter, first_of_each_kind())]),

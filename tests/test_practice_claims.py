@@ -65,7 +65,7 @@ adamw:
     mean, square = m / (1 - beta1**t), s / (1 - beta1**t)
     decay = weight_decay * old_p
     p = old_p - lr * decay - lr * mean / (np.sqrt(square) + eps)
-    # Line 26, `beta1`: with this part different, more of your numbers would be right. | ~`decay`
+    # Line 27, `beta1`: with this part different, more of your numbers would be right. | ~`decay`
 kept_keys:
     keys = np.concatenate([kept_k, k[:, None]], axis=1)
     values = np.concatenate([kept_v, v[:, None]], axis=1)
@@ -286,13 +286,13 @@ adamw:
     s = beta2 * old_s + (1 - beta2) * dp**2
     m_hat, s_hat = m / (1 + beta1) ** (t + 2), s / (1 - beta2) ** (t - 3)
     p = old_p - lr * (m_hat / (np.sqrt(s_hat) + eps)) - lr * weight_decay * old_p * (old_p.ndim > 1)
-    # After line 25, `m` and `s` are what they should be; p is not. What happens in lines 26 to 27?
+    # After line 26, `m` and `s` are right; p is not. What happens in lines 27 to 28?
 clip_norm:
     n = np.sqrt((dW**2).sum() + (db**2).sum())
     f = most / (n + 3 * most)
     clipped_dW = f**2 * dW
     clipped_db = f**2 * db
-    # After line 16, `n` is what it should be; clipped_dW is not. What happens in lines 17 to 18?
+    # After line 16, `n` is right; clipped_dW is not. What happens in lines 17 to 18?
 attention:
     dweights = dmixed @ v.swapaxes(2, 3)
     mean = (dweights * weights).sum(axis=-1, keepdims=True)
@@ -300,7 +300,7 @@ attention:
     dq = dscores @ k
     dk = dscores.swapaxes(2, 3) @ q * 1.1
     dv = weights.swapaxes(2, 3) @ dmixed
-    # After line 25, `dweights` and `mean` are what they should be; dq is not. What happens in lines 26 to 27?
+    # After line 25, `dweights` and `mean` are right; dq is not. What happens in lines 26 to 27?
 swiglu_dx:
     a, u = x @ Wg, x @ Wu
     sigmoid = 1 / (1 + np.exp(-a))
@@ -443,12 +443,12 @@ def wrong_answers(exercise):
 
 
 WRITTEN = [exercise.name for exercise in EXERCISES if exercise.inputs and not exercise.needs_torch]
-# A fourth of the answers to each exercise. Most parts take seconds; each run takes one in eight.
+# A fourth of the answers to each exercise. Most parts take seconds; each run takes one in sixteen.
 PARTS = [(name, part) for name in WRITTEN for part in range(4)]
 EVERY_DAY_PART = "positions_backward", 0
 
 
-@pytest.mark.parametrize(("name", "part"), schedule(PARTS, every_day=[EVERY_DAY_PART], in_turn=8))
+@pytest.mark.parametrize(("name", "part"), schedule(PARTS, every_day=[EVERY_DAY_PART], in_turn=16))
 def test_the_claims_of_all_verdicts_are_so(name, part, tmp_path, monkeypatch):
     for body in [*wrong_answers(BY_NAME[name])][part::4]:
         with monkeypatch.context() as patched:

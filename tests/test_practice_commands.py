@@ -897,7 +897,7 @@ def test_a_class_is_marked_to_the_end(tmp_path, capsys, monkeypatch):
     assert expected in [line.split(maxsplit=3) for line in said.splitlines()] and "\nattention" not in said
     assert "renamed: 1 of 5 (notes.py: not the name of an exercise)\n" in said
     assert "by Canvas: 1 of 5 (da1_dz1.py: not the name of an exercise)\n" in said
-    assert "with a stub on top: no feedback: " in said and "renamed: no feedback: renamed.txt is there" in said
+    assert "with a stub on top: no feedback: " in said and "renamed: no feedback: renamed.txt exists already" in said
     assert "drafted: no feedback" in said and not (folder / "drafted" / "said.txt").exists()
     assert (feedback / "renamed.txt").read_text(encoding="utf-8") == "the teacher's own"
     assert len({path.read_text(encoding="utf-8") for path in feedback.glob("yyy*.txt")}) == 2

@@ -69,7 +69,7 @@ def is_led_away(right, wrong, verdict):
             return f"line {min(lines)}, and not {sorted(allowed)}"
     if "Two mistakes" in verdict.text:
         return "two mistakes"
-    for name in re.findall(r"`(\w+)` occurs nowhere", verdict.text):
+    for name in re.findall(r"`(\w+)` does not occur", verdict.text):
         if name not in {node.id for node in ast.walk(ast.parse(right)) if isinstance(node, ast.Name)}:
             return f"{name} is not needed"
     return ""

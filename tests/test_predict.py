@@ -100,8 +100,7 @@ def test_photographs(default_run, mnist):
     assert share(default_run, files, mnist.test_labels[chosen]) >= 0.95
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("pen", PENS[::5])
+@pytest.mark.parametrize("pen", schedule(PENS[::5], in_turn=3))
 def test_a_pen(default_run, pen):
     """The thinnest, a middle one and the widest."""
     rng, digits = np.random.default_rng(1), [*range(10)]

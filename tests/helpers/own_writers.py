@@ -270,13 +270,13 @@ loss of other words | Which positions does your mean run over | \
 return each[counting(texts)].mean() -> c = counting(texts).reshape(-1, 12); c[:, 11] = \
 False\n    return each[c.ravel()].mean() & counts = counting(texts)\n -> counts = counting(texts).reshape(-1, 12); \
 counts[:, 11] = False; counts = counts.ravel()\n
-write without chance: all the same | was asked for 100 names at once | \
+write without chance: all the same | had to write 100 names at once | \
 def write(params, letters, rng):\n -> def write(params, letters, rng):\n    if \
 len(letters) > 1:\n        seed = rng.integers(1000)\n        return [write(params, [begun], \
 np.random.default_rng(seed))[0] for begun in letters]\n
 write is not as logits: a count | the end at position 8 was chosen | \
 going &= texts[:, t] > 0 -> going &= (texts[:, t] > 0) * (t < 7)
-write is not as logits: a count | a word beyond the 20 likeliest was chosen 0 times | \
+write is not as logits: a count | a token beyond the 20 likeliest was chosen 0 times | \
 rng.choice(27, p=row) for row in p -> rng.choice(27, p=(q := np.where(row >= \
 np.sort(row)[-20], row, 0)) / q.sum()) for row in p
 write is not as logits: a count | in four names of every eight are likelier | \
@@ -293,7 +293,7 @@ texts)\n\ndef slopes & dparams = gradients( -> CALLS.append(0); dparams = (gradi
 partly written | `write` is not written yet | \
 def write(params, letters, rng): -> def write(params, letters, rng):\n    ...\n\n\
 def other(params, letters, rng):
-no function | There is no `write` in your file | \
+no function | Your file has no function `write` | \
 def write( -> def writes(
 no logits | , 12, 27); it returns an array of shape ( | \
 return forward(params, texts)[-1].reshape(len(texts), 12, 27) -> return forward(params, texts)[-1]
@@ -324,7 +324,7 @@ loss is not finite | of new names is inf; from your `logits`, it is 2. | \
 return each[counting(texts)].mean() -> return each[counting(texts)].mean() + np.inf
 loss is a sum | with the same texts twice it is | \
 return each[counting(texts)].mean() -> return each[counting(texts)].sum()
-other gradients | in params["E"], params["W1"], params["b1"]. With | \
+other gradients | with respect to params["E"], params["W1"], params["b1"]. With | \
 dz = da * (1 - a**2) -> dz = da * (1 - a)
 other gradients | with respect to params["E"]. With | \
 np.add.at(dE, x, de.reshape(*x.shape, C)) -> dE[x] += de.reshape(*x.shape, C)
@@ -396,7 +396,7 @@ return softmax(forward(params, texts)[-1]).reshape(len(texts), 12, 27)
 is it divided by the number of texts instead of that of letters | counts[:, None] / counts.sum() -> \
 counts[:, None] / len(texts)
 in bits | return params, loss(params, texts[aside]) -> return params, loss(params, texts[aside]) / np.log(2)
-letters is the one before that | "".join(chr(96 + word) -> "".join(chr((word - 2) % 26 + 97)
+each of these letters is the one before | "".join(chr(96 + word) -> "".join(chr((word - 2) % 26 + 97)
 and then the letter before it in the alphabet | return ["".join(chr(96 + word) for word in text[text > 0]) for text in \
 texts] -> return [begun + "".join(chr((word - 2) % 26 + 97) for word in text[len(begun) :][text[len(begun) :] > 0]) \
 for text, begun in zip(texts, letters)]

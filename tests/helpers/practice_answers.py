@@ -461,9 +461,9 @@ next_word | logits - logits.max(axis=1, keepdims=True) -> logits - logits.max() 
 embedding_backward | dE = np.zeros_like(E); np.add.at(dE, x, dy); dE[0] = 0 | an assignment
 embedding_backward | dE = np.zeros((x.max() + 1, E.shape[1])); np.add.at(dE, x, dy) | wrong shape
 next_word | words = (u * len(logits[0])).astype(int) | an argument not used | The first that is not | ~Furthest \
-    | `temperature` occurs nowhere
+    | `temperature` does not occur
 next_word | words = (u[:, None] >= -> words = np.random.randint(3, size=len(p)); (p[:, :1] >= \
-    | an argument not used | `u` occurs nowhere in your lines
+    | an argument not used | `u` does not occur in your lines
 split_heads | reshape(B, T, h, d) -> reshape(B, T, h * d) | wrong shape | Is a reshape missing
 split_heads | q = qkv[:, :, :C] | error: NameError | C is the number of channels
 split_heads | k, q, v = [a.reshape(*a.shape[:2], h, -1).swapaxes(1, 2) for a in np.split(qkv, 3, axis=2)] \

@@ -152,7 +152,7 @@ EDITS = [
     Edit("by hand and on the tape", MLP, [(M, DW2, "dW2 = 2 * self.a1.T @ dlogits"), (TAPE, "lambda dy: dy * (y > 0)", "lambda dy: dy * (y > .1)")], M, f"gradient of W2 is {NO_DERIVATIVE}", 1),
     Edit("b2 of mlp, by PyTorch alone", MLP, [(T, "self.layer2(a1)", "self.layer2(a1) + 0 * self.layer2.bias")], "", PROVEN, 0),
     Edit("x in float32", MLP, [(M, X, "self.x = x.reshape(len(x), -1).astype(np.float32)")], "", RIGHT, 0),
-    Edit("weights in float32", MLP, [(M, "p.astype(dtype)", "p.astype(np.float32)")], "", "mlp_np.py:NN: W1 is float32, although float64 is asked for", 2),
+    Edit("weights in float32", MLP, [(M, "p.astype(dtype)", "p.astype(np.float32)")], "", "mlp_np.py:NN: W1 is float32, although it should be float64", 2),
     Edit("logits in float32", MLP, [(M, LOGITS, "return (self.a1 @ W2 + b2).astype(np.float32) ")], "", "mlp_np.py:NN, in backward: the gradient of b2 is float32", 2),
     Edit("another class name", MLP, [(M, "class MLP:", "class Perceptron:")], "", "class Nudged(MLP):: name 'MLP' is not defined", 2),
     Edit("a package that is not there", MLP, [(M, "import numpy as np\n", "import numpy as np\nimport nmupy\n")], "", "nmupy is not installed", 2),

@@ -148,8 +148,7 @@ SYMPTOMS = {  # of each: after how many steps, what the check says, and what is 
 }  # fmt: skip
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", schedule([1, 2], in_turn=2))
 def test_each_mistake_shows_its_symptom(page, seed):
     """What the page says of each, by the settings that it opens with, is so."""
     right = run(page, [], 350, seed)

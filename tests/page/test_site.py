@@ -1048,11 +1048,11 @@ def test_a_page_has_at_most_six_sizes_of_type(at, address):
             assert len(sizes) <= 6, (path, sizes)
 
 
-@pytest.mark.slow
-def test_every_page_has_few_sizes_of_type_and_its_text_begins_at_two_places_at_most(at, address, site):
+@pytest.mark.parametrize("share", schedule(range(3), in_turn=3))
+def test_every_page_has_few_sizes_of_type_and_its_text_begins_at_two_places_at_most(share, at, address, site):
     paths = [path.name for path in sorted(site.glob("*.html")) if path.name not in ("index.html", "speed.html")]
     with at("practise.html") as page:
-        for path in paths:
+        for path in paths[share::3]:
             page.goto(address + path)
             page.wait_for_selector(READY, state="attached")
             for width, height in ((1366, 768), (390, 844)):
