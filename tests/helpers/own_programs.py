@@ -1054,7 +1054,7 @@ p.copy(); dlogits[:, labels] -= 1; dlogits /= len(labels)
 does `gradients` have a weight decay | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.0005 * params["W1"]
 or a different one? (w**2 | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.0005 * params["W1"] & mean()\n\n\ndef gradients -> \
 mean() + 0.0005 * (params["W1"] ** 2).sum()\n\n\ndef gradients
-The loss depends on params["s"], and `gradients` has None there | x = images / 255 -> x = images / params["s"] \
+The loss depends on params["s"], but `gradients` returns None there | x = images / 255 -> x = images / params["s"] \
 & return {"W1": W1, -> return {"s": np.full(1, 255.0), "W1": W1, & for name in params: -> \
 for name in ["W1", "b1", "W2", "b2"]: & "b2": db2} -> "b2": db2, "s": None}
 `train` changes params["s"], on which the loss depends | x = images / 255 -> x = images / params["s"] & return \
@@ -1075,7 +1075,7 @@ params["W2"] + params["b2"], 0) & dW2 = -> dlogits = dlogits * (logits > 0); dW2
 np.ones(10)
 of the loss of | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.5 * params["W1"] & mean()\n\n\ndef gradients -> mean() + \
 0.25 * (params["W1"] ** 2).sum()\n\n\ndef gradients
-had `read` look at 95 images | order[: len(images) // 5], order[len(images) // 5 :] -> order[:95], order[95:]
+`train` called `read` with 95 images | order[: len(images) // 5], order[len(images) // 5 :] -> order[:95], order[95:]
 Are they left from an earlier call | def gradients(params, images, labels):\n -> LAST = {}\n\n\ndef gradients(params, \
 images, labels):\n    params = LAST.setdefault(len(images), params)\n
 """
