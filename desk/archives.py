@@ -181,7 +181,7 @@ def is_foreign_folder(folder, siblings=()):
 
 
 def explain_error(error, path=""):
-    """Return in a few words, without a path, what is wrong with the file or archive member that raised this error."""
+    """Describe in a few words, without a path, what is wrong with the file or archive member that raised this error."""
     if isinstance(error, UserError):
         return str(error).replace(str(path), "it").removeprefix("cannot read it: ") if path else str(error)
     if isinstance(error, NotImplementedError):

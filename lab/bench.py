@@ -55,14 +55,14 @@ PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # of th
 
 
 def prepare_numpy(options):
-    """Return (step, test) of the network by hand: see above."""
+    """Return the functions step(x, y, lr) and test(dataset) of the network by hand."""
     network, optimizer = main_np.build(options)
     step = functools.partial(main_np.train_step, network, optimizer)
     return step, lambda dataset: main_np.evaluate(network, dataset, options)
 
 
 def prepare_pytorch(options):
-    """Return (step, test) of the network in PyTorch: see above."""
+    """Return the functions step(x, y, lr) and test(dataset) of the network in PyTorch."""
     model, optimizer = main_torch.build(options)
     place = Place(options)
     network = place.prepare(model)

@@ -244,7 +244,7 @@ def wrong_results(exercise, seed):
 
 
 def explain_wrong_answer(exercise, code, seed):
-    """Return in one line why the answer's results are not those of a draw."""
+    """Return the reason, in one line, why the answer's results are not those of a draw."""
     trials = []
     try:
         with exec_with_budget(exercise, code) as (function, budget):
@@ -265,7 +265,8 @@ def explain_wrong_answer(exercise, code, seed):
 
 
 def explain_wrong_result(exercise, g, name, result):
-    """Return why a result is not the one of a draw; "" if the marker has the words for it, or if it is right."""
+    """Return why a result is not the one of a draw, as text; "" if the marker has the words for it, or if it is
+    right."""
     if result is None:
         return explain_none(name, exercise.answer)
     actual = as_array(result)

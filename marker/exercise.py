@@ -142,7 +142,8 @@ class Exercise:
             setattr(self, name.lower(), unwrap(value) if text else value)
         if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
             raise ValueError("INPUTS is no list of functions")
-        self.drawn = self.drawn_fresh = None, []  # a seed, and what `draw_trials` and `draw_fresh_trials` made of it
+        self.cached_trials = (None, [])  # a seed, and what `draw_trials` made of it
+        self.cached_fresh_trials = (None, [])  # the same of `draw_fresh_trials`
         self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])
         self.mistakes, self.written = parse_mistakes(self.mistakes)
         # The functions below the line, of which `in_numpy` is the answer for the mistakes, which are changes of it.
@@ -244,15 +245,15 @@ class Exercise:
 
         The same seed gives the same ones, which are drawn once.
         """
-        if self.drawn[0] != seed:
-            self.drawn = seed, list(self.iter_draws(seed))
-        return self.drawn[1]
+        if self.cached_trials[0] != seed:
+            self.cached_trials = (seed, list(self.iter_draws(seed)))
+        return self.cached_trials[1]
 
     def draw_fresh_trials(self, seed):
-        """Return the trials of another draw, on which is tried what is said of those of this seed; drawn once, too."""
-        if self.drawn_fresh[0] != seed:
-            self.drawn_fresh = seed, list(self.iter_draws(seed + 1))
-        return self.drawn_fresh[1]
+        """Return the trials of a further draw, which test a claim about those of this seed; drawn once, too."""
+        if self.cached_fresh_trials[0] != seed:
+            self.cached_fresh_trials = (seed, list(self.iter_draws(seed + 1)))
+        return self.cached_fresh_trials[1]
 
     def iter_draws(self, seed):
         """Yield what `draw_trials` returns, without storing it."""

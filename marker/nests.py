@@ -130,8 +130,8 @@ def make_plan_and_arrays(params):
 
 
 def unpack(arrays, module=None):
-    """Return the nest in the arrays of a file that `pack` has made. module: the learner's, where their own kinds of
-    dicts, lists and tuples are. Raises ValueError if they are no nest."""
+    """Return the nest in the arrays of a file that `pack_into_bytes` has made. module: the learner's, where their own
+    kinds of dicts, lists and tuples are. Raises ValueError if they are no nest."""
 
     def whole(plan):
         match plan:

@@ -395,7 +395,7 @@ def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_traini
 
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
-    """What is `Found` of one that has learned from 600 images, until it is asked what it reads."""
+    """The `Evidence` on a network that has learned from 600 images, before it is asked what it reads."""
     (path := tmp_path_factory.mktemp("own") / "own_network.py").write_text(own_programs.BASE)
     found = blank.Evidence(own.ReaderCalls(load(path)), 0, lambda text: None)
     own.add_data(found)
