@@ -306,7 +306,7 @@ def test_each_result_is_proven_by_a_loss_or_in_a_second_way(exercise):
 def without_its_mistakes(exercise, answer):
     """A copy of an exercise with another answer, and with nothing that depends on the answer."""
     other = copy.copy(exercise)
-    vars(other).update(answer=answer, formula=answer, mistakes=[], written=[], harmless="", drawn=(None, []))
+    vars(other).update(answer=answer, formula=answer, mistakes=[], written=[], harmless="", cached_trials=(None, []))
     return other
 
 
