@@ -1,7 +1,7 @@
-"""The marker: an answer, the inputs to try it on and the mistakes that are known go in, and a verdict comes out.
+"""The marker: from an answer, inputs to try it on and a list of known mistakes, it derives a verdict.
 
-It knows NumPy, and nothing of what the exercises are about: a folder of exercises says what its sizes are called, and
-has its own words. marker/kind.py and marker/finder.py are the two interfaces; each is a page.
+It depends on NumPy and knows nothing about the exercises' subject. A folder of exercises names its sizes and adds its
+own sentences. marker/kind.py and marker/finder.py define the two interfaces; each is a short file.
 """
 
 from pathlib import Path

@@ -1,11 +1,12 @@
-"""The functions of a learner's file, asked from another process: python -m marker.asked FILE GIGABYTES.
+"""Call the functions of a learner's file from another process: python -m marker.asked FILE GIGABYTES.
 
-What a file reports of itself, it may have made up. So the marker asks some of it again, from the process that judges:
-`asking` starts one with the file, sends it what a function is given, and gets what that returns. Nothing but arrays,
-numbers and text goes either way (marker/nests.py), and the questions are drawn on this side.
+A file can make up what it reports about itself. So the marker calls some of its functions again, from the process that
+judges: `load_in_subprocess` starts a process with the file, sends it the arguments of a call, and receives the results.
+Only arrays, numbers and text are sent in either direction (marker/nests.py), and the inputs are drawn on this side.
 
-Params stay on the other side. Here they are {"kept": their number, path: array}, which is a nest like any other. What a
-function returns, its exercise says: `params`, `gradients` of them, or "" for anything else, in their order.
+Params stay in the other process. On this side they are {"kept": their number, path: array}, which is a nest like any
+other. The exercise says what a function returns, as a sequence of `params`, `gradients` (of params) or "" for anything
+else.
 """
 
 import json
@@ -28,20 +29,22 @@ from marker.nests import floats_by_path, make_plan_and_arrays, replace_leaves, u
 from marker.trial import load
 
 LARGEST = 2**28  # bytes of one message
-MOST_RESULTS = 100  # of a function that gives one after the other
+MOST_RESULTS = 100  # results taken from a generator
 
 
 class Failed(Exception):
-    """A call that failed in the other process: its text is what that process says."""
+    """A call that failed in the other process, with that process's message."""
 
 
 @contextmanager
 def load_in_subprocess(learner_path, seconds, hidden_folders=(), result_kinds=None, needs_torch=False):
-    """Yield the functions of a file, by name, as attributes: each call is made in another process, which gets
-    `seconds`. result_kinds: {a function: what it returns}, of those that return more than one nest. Raises TimeoutError
-    if it takes longer."""
+    """Context manager: start a process with a learner's file, and yield a `Functions` that calls its functions there.
+
+    seconds: the process is killed after `runner.CLOCK` times this. result_kinds: {a function: what it returns}, for
+    functions that return params, gradients or several nests. Raises TimeoutError if the process was killed.
+    """
     with tempfile.TemporaryDirectory(prefix="asked", ignore_cleanup_errors=True) as folder:
-        memory = 0 if needs_torch else runner.MEMORY  # gigabytes; 0 for any number
+        memory = 0 if needs_torch else runner.MEMORY  # GiB; 0 for no limit
         arguments = ["-m", "marker.asked", str(Path(learner_path).resolve()), str(memory)]
         with runner.learner_process(arguments, folder, learner_path, hidden_folders, pipes=True) as process:
             clock = threading.Timer(runner.CLOCK * seconds, process.kill)
@@ -57,12 +60,12 @@ def load_in_subprocess(learner_path, seconds, hidden_folders=(), result_kinds=No
 
 
 class Functions:
-    """The functions of a file in another process, as attributes: see `asking`."""
+    """The functions of a file in another process, as attributes: see `load_in_subprocess`."""
 
     def __init__(self, process, result_kinds):
         self._process = process
         self._result_kinds = result_kinds
-        self._sent = {}  # {number of params: {path: array}}, as they are over there
+        self._sent = {}  # {number of params: {path: array}}, as they are in the other process
 
     def __getattr__(self, name):
         if name.startswith("_"):
@@ -82,7 +85,7 @@ class Functions:
         return results[0] if len(results) == 1 else tuple(results)
 
     def _encode_argument(self, value):
-        """Return what is sent for a value: of params, only the arrays that differ from those in the other process."""
+        """Return the form in which an argument is sent. Of params, it has only the arrays that changed on this side."""
         if isinstance(value, np.random.Generator):
             return {"generator": value.bit_generator.state}
         if isinstance(value, dict) and "kept" in value:
@@ -92,8 +95,10 @@ class Functions:
 
 
 def write_message(stream, nest):
-    """Write a message: how long its two parts are, how the nest is made of arrays, and these, one after the other. (An
-    .npz file has the same, and takes as long as a hundred such calls.)"""
+    """Write a nest to a stream: the lengths of two parts, then the parts, JSON with the structure and the raw arrays.
+
+    An .npz file would do the same, but writing one takes as long as a hundred such calls.
+    """
     plan, arrays = make_plan_and_arrays(nest)
     head = json.dumps([plan, [(a.dtype.str, a.shape) for a in arrays]]).encode()
     body = b"".join(a.tobytes() for a in arrays)
@@ -102,7 +107,8 @@ def write_message(stream, nest):
 
 
 def read_message(stream):
-    """Return the nest of a message. Raises EOFError at the end, and ValueError if it is no message."""
+    """Return the nest of the next message in a stream. Raises EOFError at the end, and ValueError if it is not a
+    message."""
     sizes = [int.from_bytes(stream.read(8), "big") for _ in range(2)]
     head, body = (stream.read(size) if size < LARGEST else b"" for size in sizes)
     if not head or [len(head), len(body)] != sizes:
@@ -113,7 +119,7 @@ def read_message(stream):
     for i, (kind, shape) in enumerate(headers):
         kind = np.dtype(kind)
         count = math.prod(map(int, shape))
-        arrays[f"array{i}"] = np.frombuffer(body, kind, count, start).reshape(shape).copy()  # none has objects
+        arrays[f"array{i}"] = np.frombuffer(body, kind, count, start).reshape(shape).copy()  # no dtype of objects
         start += count * kind.itemsize
     return unpack({"how": np.array(plan)} | arrays)
 
@@ -122,7 +128,8 @@ def read_message(stream):
 
 
 def call_function(module, stored_params, name, result_kinds, arguments):
-    """Return the results of one call. stored_params: the params of all calls so far, which grow."""
+    """Return the list of results of one call. stored_params: the params returned so far, to which new ones are
+    appended."""
     arguments = [decode_argument(stored_params, value) for value in arguments]
     output = getattr(module, name)(*arguments)
     if isinstance(output, (Iterator, ValuesView)):
@@ -137,7 +144,7 @@ def call_function(module, stored_params, name, result_kinds, arguments):
 
 
 def decode_argument(stored_params, value):
-    """Return the argument that the function gets for what was sent."""
+    """Return the argument for a call, made from the form in which it was sent."""
     match value:
         case {"generator": state}:
             rng = np.random.default_rng(0)
@@ -149,7 +156,8 @@ def decode_argument(stored_params, value):
 
 
 def main(learner_path, gigabytes):
-    """Answer on standard output what is asked on standard input, which the file itself does not get to see."""
+    """Serve calls: read them from standard input, write replies to standard output. The file's own code sees
+    neither."""
     questions, answers = (os.fdopen(os.dup(number), mode) for number, mode in ((0, "rb"), (1, "wb")))
     with open(os.devnull, "r+b") as nothing:
         os.dup2(nothing.fileno(), 0)
@@ -176,4 +184,4 @@ def main(learner_path, gigabytes):
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
-    os._exit(0)  # whatever threads the file has left
+    os._exit(0)  # do not wait for threads that the file has started

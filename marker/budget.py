@@ -1,14 +1,14 @@
-"""Lines are counted, and not timed: so what may never end is stopped, and at the same place on every machine."""
+"""Limit how much code may run by counting lines, not seconds: so it is stopped at the same point on every machine."""
 
 import ast
 import warnings
 from functools import lru_cache
 
-LINES = 20_000  # that a mistake may run; every right answer runs far fewer
+LINES = 20_000  # lines that a mistake may run; every right answer runs far fewer
 
 
 def hide_name(name):
-    """Return a name for code that we run, which no learner could type."""
+    """Return a variable name for generated code that no learner can type, because it contains a space."""
     return f"size {name}"
 
 
@@ -16,17 +16,17 @@ SPEND = hide_name("lines")
 
 
 class Stopped(BaseException):
-    """The lines or the memory are used up."""
+    """The budget of lines or memory is used up."""
 
 
 class Budget:
-    """So many lines may run, and until they are topped up, no more than `limit` of them."""
+    """A number of lines that may run in all. `limit` is a smaller allowance that can be renewed, for one call."""
 
     def __init__(self, lines):
         self.lines = self.limit = lines
 
     def spend(self, lines):
-        """Count lines that run, and return True, so that a call of it can stand in a condition. Raises `Stopped`."""
+        """Subtract `lines` from the budget and return True, so that a call fits into a condition. Raises `Stopped`."""
         self.lines -= lines
         self.limit -= lines
         if self.limit < 0:
@@ -36,16 +36,16 @@ class Budget:
 
 @lru_cache(4096)
 def compile_with_budget(source):
-    """Return the code object of a source that stops when it has run too many lines."""
+    """Return the code object of `source` with calls of SPEND inserted. They raise `Stopped` after too many lines."""
     tree = ast.parse(source)
     insert_spend_calls(tree)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # 1(...), say, of two mistakes at once
+        warnings.simplefilter("ignore", SyntaxWarning)  # two mistakes together can make code such as 1(...)
         return compile(tree, "a mistake", "exec")
 
 
 def insert_spend_calls(tree):
-    """Put a call of SPEND into a tree, at the beginning of each loop's and function's body, and into comprehensions."""
+    """Insert calls of SPEND into a tree: at the start of each loop's and function's body, and in comprehensions."""
     for node in list(ast.walk(tree)):
         if isinstance(node, (ast.For, ast.While, ast.FunctionDef)):
             node.body.insert(0, copy_location_from(node.body[0], ast.Expr(make_spend_call(len(node.body)))))
@@ -65,5 +65,5 @@ def is_spend_call(node):
 
 
 def copy_location_from(old, new):
-    """Return a new node with the lines and columns of an old one, unless it has its own."""
+    """Give the node `new` the line and column of the node `old`, unless it has its own, and return it."""
     return ast.fix_missing_locations(ast.copy_location(new, old)) if not hasattr(new, "lineno") else new

@@ -1,4 +1,4 @@
-"""Calls that are looked at on their way."""
+"""Intercept calls of functions."""
 
 import inspect
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from types import FunctionType, MethodType
 
 @contextmanager
 def reroute(owner, name, handler):
-    """Context in which each call of owner.name goes to handler(original, *arguments, **options)."""
+    """Context manager: replace owner.name, so that each call becomes handler(original, *arguments, **options)."""
     original = getattr(owner, name)
     setattr(owner, name, lambda *arguments, **options: handler(original, *arguments, **options))
     try:
@@ -18,7 +18,8 @@ def reroute(owner, name, handler):
 
 @contextmanager
 def watch(module, name, handler):
-    """Context in which each call of a function, under whatever name, goes to handler(original, its bound arguments)."""
+    """Context manager: each call of a module's function, by any name, becomes handler(original, its bound
+    arguments)."""
     attribute = getattr(module, name)
     function = getattr(attribute, "__func__", attribute)  # of a method
 
@@ -44,7 +45,7 @@ def watch(module, name, handler):
             yield
         finally:
             function.__code__, function.__defaults__, function.__kwdefaults__ = original_state
-    else:  # a class, say: then under its names in the file
+    else:  # a class, for example: then under its names in the module
         names = [key for key, value in vars(module).items() if value is attribute]
         try:
             vars(module).update(dict.fromkeys(names, call(attribute)))

@@ -1,16 +1,16 @@
-"""A folder of exercises, in their order, and which one `next` leads to.
+"""A folder of exercises in their order, and the search for the next one.
 
-A file that is no exercise, or a broken one, is left out and named in `broken`: all others go on.
+A file that is not an exercise, or is broken, is left out and named in `broken`; the others can be used.
 
-A folder has a file `order.py`, in which capitals say what its exercises have in common:
+A folder has a file `order.py`, whose settings in capitals apply to all its exercises:
 
-    ORDER    parts, in the order in which they are learned: (a title, a folder in it or "", the names of exercises)
-    COUNTS   {the name of a size: what there are so many of}, {"n": "samples"}; the first is what a mean goes over
-    SAYS     {what the files may say besides, in capitals: what that is where one does not}
-    FINDERS  {name: a function}, ways to find a mistake that this folder has besides: see marker/finder.py
+    ORDER    parts in the order of learning: (a title, a subfolder or "", the names of exercises)
+    COUNTS   {the name of a size: what it counts}, {"n": "samples"}; means are taken over the first
+    SAYS     {a further setting that the files may have, in capitals: its default}
+    FINDERS  {name: a function}, further ways to find a mistake: see marker/finder.py
 
-and, if it likes, a said.md with words of its own: see marker/words.py. A file whose name begins with _ is no exercise:
-the others may import it. All of these are run as they are: whoever uses a folder trusts it as they trust this program.
+It may also have a said.md with sentences of its own: see marker/words.py. A file whose name begins with _ is not an
+exercise; the others may import it. All these files are executed, so use only a folder that you trust.
 """
 
 import importlib.util
@@ -39,17 +39,17 @@ class Catalogue:
         counts, says, finders = ({**settings.get(name, {})} for name in ("COUNTS", "SAYS", "FINDERS"))
         self.folder = Folder(counts, Words.from_folder(self.path), says, finders, self.path)
         self.order = settings.get("ORDER") or ((self.path.name, "", ""),)
-        self.broken = []  # a line for each file that is left out: which, and why
+        self.broken = []  # a line for each file that is left out, with the reason
 
     def read_exercise(self, name):
-        """Return one exercise, without a look at the others. Raises ValueError if its file cannot be used."""
+        """Return one exercise without reading the others. Raises ValueError if its file cannot be used."""
         places = (self.path / subfolder / f"{name}.py" for _, subfolder, _ in self.order)
         with importing(self.path):
             return Exercise(next(filter(Path.exists, places), self.path / f"{name}.py"), self.folder)
 
     @cached_property
     def by_part(self):
-        """{title: exercises} in their order. A file that no part names comes last in the last part of its folder."""
+        """{title: exercises}, in order. Files that no part names come last in the last part of their subfolder."""
         last_titles = {subfolder: title for title, subfolder, _ in self.order}
         for subfolder in self.iter_unnamed_folders():
             self.broken.append(f"{self.path.name}/{subfolder} is left out: order.py does not name it")
@@ -59,7 +59,7 @@ class Catalogue:
         }
 
     def iter_unnamed_folders(self):
-        """Yield the folders with exercises that `order` does not name."""
+        """Yield the names of subfolders with exercises that `order` does not name."""
         named_folders = {subfolder for _, subfolder, _ in self.order}
         if "" in named_folders:
             return
@@ -68,7 +68,7 @@ class Catalogue:
                 yield path.name
 
     def read_part_exercises(self, subfolder, exercise_names, includes_unnamed):
-        """Return the exercises of a folder with these names; of the last part, also those that no part names."""
+        """Return the exercises of a subfolder with these names. includes_unnamed: also those that no part names."""
         folder = self.path / subfolder
         if includes_unnamed:
             listed_names = set()
@@ -80,12 +80,12 @@ class Catalogue:
         return tuple(filter(None, (self.read_or_leave_out(folder / f"{name}.py") for name in exercise_names)))
 
     def read_or_leave_out(self, exercise_path):
-        """Return the exercise in a file; None, after a line in `broken`, if it cannot be used."""
+        """Return the exercise in a file. If it cannot be used, append a line to `broken` and return None."""
         try:
             with importing(self.path):
                 exercise = Exercise(exercise_path, self.folder)
             exercise.kind.complete(exercise)
-        except (Exception, SystemExit) as error:  # whatever becomes of a file that somebody is still writing
+        except (Exception, SystemExit) as error:  # a file that is still being written may raise anything
             relative_path = exercise_path.relative_to(self.path.parent)
             kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
             text = " ".join(str(error).replace(str(exercise_path), relative_path.name).split())
@@ -103,7 +103,7 @@ class Catalogue:
 
     @cached_property
     def by_folder(self):
-        """{folder: its exercises}"""
+        """{subfolder: its exercises}"""
         subfolders = sorted({subfolder for _, subfolder, _ in self.order})
         exercises_by_folder = {}
         for name in subfolders:
@@ -114,26 +114,26 @@ class Catalogue:
         return self.exercises.index(exercise) + 1
 
     def find_part_name_and_exercises(self, exercise):
-        """Return a short name of an exercise's part, and all exercises of the part."""
+        """Return (the short name of an exercise's part, all exercises of that part)."""
         return next((title.partition(":")[0], part) for title, part in self.by_part.items() if exercise in part)
 
     def describe_number(self, exercise):
-        """Return the number of an exercise as text: among all, and in its part."""
+        """Return an exercise's number as text: its number among all exercises and in its part."""
         name, part = self.find_part_name_and_exercises(exercise)
         return f"Exercise {self.number(exercise)} ({name}, {part.index(exercise) + 1} of {len(part)})"
 
     def find_next_search_index(self, exercise, has_passed):
-        """Return the index in `exercises` at which `next` begins to look for the first that has not passed and can run.
+        """Return the index in `exercises` from which `next` searches for one that is not passed yet and can run.
 
-        Once this one has passed, at the beginning of its part, where one may have been left out. Until then, behind it:
-        it is left out.
+        If this exercise has passed, the search starts at the beginning of its part, where one may have been skipped. If
+        not, this one is skipped, and the search starts after it.
         """
         _, part = self.find_part_name_and_exercises(exercise)
         return self.exercises.index(part[0] if has_passed else exercise) + (not has_passed)
 
     def find_exercise(self, name_or_number):
-        """Return the exercise of that number or name. `DZ1` and `my_practice/dz1.py` are dz1, too. Raises UserError if
-        there is none."""
+        """Return the exercise with this number or name. `DZ1` and `my_practice/dz1.py` mean dz1, too. Raises UserError
+        if there is none."""
         if name_or_number.isdecimal() and len(name_or_number) < 5 and 1 <= int(name_or_number) <= len(self.exercises):
             return self.exercises[int(name_or_number) - 1]
         for exercise in self.exercises:
@@ -148,7 +148,7 @@ class Catalogue:
 
 @contextmanager
 def importing(folder):
-    """Context in which the files of a folder can import each other, if it is no package that has a name of its own."""
+    """Context manager: the files of a folder can import each other, unless the folder is a package."""
     is_package = (folder / "__init__.py").exists()
     before = set(sys.modules)
     sys.path += [] if is_package else [str(folder)]
@@ -163,7 +163,7 @@ def importing(folder):
 
 
 def load_settings(path):
-    """Return {name: value} of what a file of a folder of exercises sets when it is run; {} if there is no such file."""
+    """Execute a file and return {name: value} of its variables; {} if there is no such file."""
     names = {}
     if path.exists():
         exec(compile(path.read_text(encoding="utf-8"), path, "exec"), names)
@@ -175,5 +175,5 @@ def read_text(path):
 
 
 def can_run(exercise):
-    """Return True if an exercise can be marked here: some need PyTorch."""
+    """Return True if an exercise can be marked on this machine. Some need PyTorch."""
     return not exercise.needs_torch or importlib.util.find_spec("torch") is not None

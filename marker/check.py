@@ -1,9 +1,10 @@
-"""For whoever writes an exercise: does its file do what it says? `python practice.py check FILE`.
+"""Check an exercise file for its author: `python practice.py check FILE`.
 
-First, is the author right? Each gradient is compared with central differences of the loss that the file states, and
-each other result with what the inputs say. Then each of the mistakes gets the verdict that its row says, and no single
-edit of the answer (of an operator, a bound, an axis, a number or a condition) is right in 50 draws: otherwise it would
-pass for some learner. An exercise without inputs is of another kind, which says itself what is tried (marker/kind.py).
+First the answer: each gradient is compared with central differences of the loss that the file states, and each other
+result with the value that the function drawing the inputs has computed. Then the mistakes: each must get the verdict
+that its row names. Last a mutation test: no single edit of the answer (an operator, a bound, an axis, a number or a
+condition) may be right in 50 draws, for otherwise a learner with that mistake would pass. An exercise without inputs is
+of another kind, and that kind defines its own checks (marker/kind.py).
 """
 
 import ast
@@ -36,25 +37,27 @@ from marker.kind import Kind, Outcome
 from marker.trial import as_array, call, describe_result, right_results
 from support.errors import UserError
 
-SECONDS = 1  # of computing, in which inputs are drawn
-DRAWS = 50  # seeds, each with all its trials
-SIZE_DRAWS = 20  # of each function in which sizes are compared
-SEEDS = 3  # for which each mistake is judged, and slopes are compared
-ENTRIES = 20  # of a gradient that are compared with slopes, in each trial
-SLOPE = 2e-5  # of the largest slope: so far may a gradient be off, or two differences from each other
-# The kinds of edits that are slips of anybody's. (What is missing or has another name is a mistake of its own.)
+SECONDS = 1  # of computing, within which the inputs must be drawn
+DRAWS = 50  # seeds of the mutation test, each with all its trials
+SIZE_DRAWS = 20  # draws of each function, in which sizes are compared
+SEEDS = 3  # with which each mistake is judged and slopes are compared
+ENTRIES = 20  # entries of a gradient that are compared with slopes, in each trial
+SLOPE = 2e-5  # largest error of a gradient, and largest gap between two differences, relative to the largest slope
+# The kinds of edits that anybody could make by accident. (A missing part or another name is a mistake of its own.)
 KINDS = {
     "a sign", "an operation", "parentheses", "an exponent", "a loop", "an index", "a size", "an axis", "a constant",
     "a condition",
 }  # fmt: skip
-SCALES = 0.01, 1, 1, 1, 100, 1e4  # of arbitrary numbers
-LINES = 20_000  # that an edited answer may run in a trial
+SCALES = 0.01, 1, 1, 1, 100, 1e4  # standard deviations of arbitrary numbers
+LINES = 20_000  # lines that an edited answer may run in a trial
 EDITS_NOT_TRIED = "Not tried: edits of the answer, which needs PyTorch. `python practice.py NAME` marks what you write."
 
 
 def report_problems(catalogue, path_or_name, seed=0):
-    """Print what is wrong with an exercise's file, and return the exit status: 1 if anything is. Raises UserError if
-    the file is not one of the catalogue's folder."""
+    """Print the problems of an exercise's file and return the exit status: 1 if there are any, else 0.
+
+    path_or_name: the file, or the exercise's name. Raises UserError if the file is not in the catalogue's folder.
+    """
     if not path_or_name:
         raise UserError("check needs the file of an exercise: `python practice.py check FILE`")
     path = resolve_exercise_path(catalogue, path_or_name)
@@ -90,10 +93,8 @@ def resolve_exercise_path(catalogue, path_or_name):
 
 
 def iter_problems(exercise, seed=0, n_draws=DRAWS):
-    """Yield what is wrong with an exercise, as texts."""
-    if (
-        type(exercise.kind).make_right_file is Kind.make_right_file
-    ):  # the answer is a function's lines, and not a whole file
+    """Yield a text for each problem of an exercise. n_draws: the number of seeds in the mutation test."""
+    if type(exercise.kind).make_right_file is Kind.make_right_file:  # the answer is a function's body, not a whole file
         yield from signature_mismatches(exercise)
     if not exercise.inputs:
         yield from exercise.kind.problems(exercise, partial(mark_text, exercise, seed))
@@ -114,7 +115,7 @@ def iter_problems(exercise, seed=0, n_draws=DRAWS):
 
 
 def mark_text(exercise, seed, text):
-    """Return the `Verdict` on a file with this text."""
+    """Write `text` to a temporary file, mark it and return its `Verdict`."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{exercise.name}.py")
         path.write_text(text, encoding="utf-8")
@@ -123,7 +124,7 @@ def mark_text(exercise, seed, text):
 
 # ---- inputs ----------------------------------------------------------------------------------------------------------
 def find_draw_error(exercise, seed, seconds=SECONDS):
-    """Return why the inputs cannot be drawn, with the line that raises, or that never ends; "" if they can."""
+    """Return why the inputs cannot be drawn, with the line that raises or never ends; "" if they can be drawn."""
     errors = []
     began = time.process_time()
 
@@ -150,7 +151,8 @@ def find_draw_error(exercise, seed, seconds=SECONDS):
 
 
 def iter_size_problems(exercise, seed):
-    """Yield a text for each size that no learner's number could be told from, or that the marker does not know."""
+    """Yield a text for each size that a learner could replace by a number and still pass, or that the marker cannot
+    name."""
     rng = np.random.default_rng(seed)
     draws = []
     for draw in exercise.inputs:
@@ -172,10 +174,10 @@ def iter_size_problems(exercise, seed):
 
 
 def find_axis_problem_and_size(exercise, name, axis, draws_and_arrays):
-    """Return (what is wrong with the lengths of one axis of an argument, or ""; the name of its size).
+    """Check the lengths of one axis of an argument. Return (the problem as text, or ""; the name of the axis's size).
 
-    draws_and_arrays: [(a draw, the argument in it)]. An axis that the stub gives by a number, (B, 10), is not looked
-    at, nor is one behind the first of an array with more than two: a height or a width.
+    draws_and_arrays: [(a draw, the argument in it)]. Not checked: an axis to which the stub gives a number, (B, 10),
+    and, in an array with more than two axes, any axis but the first (a height or a width, for example).
     """
     shape = exercise.shapes.get(name, ())
     size = shape[axis] if axis < len(shape) else ""
@@ -207,7 +209,7 @@ def find_axis_problem_and_size(exercise, name, axis, draws_and_arrays):
 
 
 def describe_own_line(exercise, stack):
-    """Return the innermost line of a stack that is the exercise's own, or its folder's, as text."""
+    """Return, as text, the innermost line of a traceback that is in the exercise's own file or its folder."""
     folder = str(exercise.folder.path or exercise.file.parent)
     own = [frame for frame in stack if str(frame.filename).startswith(folder)]
     if not own:
@@ -216,9 +218,9 @@ def describe_own_line(exercise, stack):
     return f"{Path(own[-1].filename).name}, line {own[-1].lineno}, `{line}`"
 
 
-# ---- is the author right? --------------------------------------------------------------------------------------------
+# ---- is the answer right? --------------------------------------------------------------------------------------------
 def signature_mismatches(exercise):
-    """Yield a text for each function below the line that takes or returns something else than the stub's function."""
+    """Yield a text if `answer` or `in_numpy` takes or returns something other than the stub's function does."""
     for name in {"answer", "in_numpy"} & exercise.functions.keys():
         function = exercise.functions[name]
         stub = exercise.function
@@ -232,7 +234,7 @@ def signature_mismatches(exercise):
 
 
 def wrong_results(exercise, seed):
-    """Yield a text for each result of the answer that is wrong, or that nothing proves."""
+    """Yield a text for each result of the answer that is wrong, or that no check covers."""
     yield from unproven_results(exercise, seed)
     yield from wrong_slopes(exercise, seed)
     answer = compile_tree(parse_with_budget(exercise.fill_stub(exercise.answer)))
@@ -244,7 +246,7 @@ def wrong_results(exercise, seed):
 
 
 def explain_wrong_answer(exercise, code, seed):
-    """Return the reason, in one line, why the answer's results are not those of a draw."""
+    """Return one line that says why the answer's results for the draws of this seed are wrong."""
     trials = []
     try:
         with exec_with_budget(exercise, code) as (function, budget):
@@ -265,8 +267,8 @@ def explain_wrong_answer(exercise, code, seed):
 
 
 def explain_wrong_result(exercise, g, name, result):
-    """Return why a result is not the one of a draw, as text; "" if the marker has the words for it, or if it is
-    right."""
+    """Return a text that says why a result is wrong; "" if it is right, or if the marker has its own message for the
+    mistake."""
     if result is None:
         return explain_none(name, exercise.answer)
     actual = as_array(result)
@@ -291,7 +293,8 @@ def explain_wrong_result(exercise, g, name, result):
 
 
 def unproven_results(exercise, seed):
-    """Yield a text for each result that neither a loss nor a second way proves, and for each loss of no result."""
+    """Yield a text for each result that has neither a loss nor a second computation, and for each loss without a
+    result."""
     losses = {f"d{name}" for name in exercise.loss}
     for name in sorted(losses - set(exercise.gives)):
         yield f"LOSS has {name[1:]!r}, and no result is called {name}"
@@ -306,7 +309,8 @@ def unproven_results(exercise, seed):
 
 
 def wrong_slopes(exercise, seed, n_seeds=SEEDS):
-    """Yield a text for each gradient that is not the slope of its loss in some draw, or has no slope in any."""
+    """Yield a text for each gradient that differs from the slope of its loss in some draw, or was comparable in
+    none."""
     wrong = {}
     compared_names = set()
     for draw_seed in range(seed, seed + n_seeds):
@@ -326,10 +330,10 @@ def wrong_slopes(exercise, seed, n_seeds=SEEDS):
 
 
 def compare_with_slopes(g, name, rng, max_entries=ENTRIES, h=1e-6):
-    """Compare some entries of a gradient with the central differences of its loss. Return (what is wrong, or ""; the
-    number of entries that were compared).
+    """Compare some entries of a gradient with central differences of its loss.
 
-    Entries beside a kink are left out: there the differences to both sides are not the same.
+    Return (the first difference as text, or ""; the number of entries compared). g: a draw; name: the gradient's name;
+    h: the step. Entries near a kink, where the slopes on both sides differ, are skipped.
     """
     loss = g.losses[name[1:]]
     array = getattr(g, name[1:])
@@ -357,7 +361,7 @@ def compare_with_slopes(g, name, rng, max_entries=ENTRIES, h=1e-6):
 
 # ---- mistakes --------------------------------------------------------------------------------------------------------
 def misnamed_mistakes(exercise, seed, n_seeds=SEEDS):
-    """Yield a text for each mistake whose numbers are right, or get another name than its own."""
+    """Yield a text for each mistake whose results are right, or which gets another name than its own."""
     own = [
         mistake for mistake in exercise.known_mistakes[: len(exercise.mistakes)] if not mistake.name.startswith("and ")
     ]
@@ -377,7 +381,7 @@ def misnamed_mistakes(exercise, seed, n_seeds=SEEDS):
 
 
 def find_mistake_error(exercise, mistake, seed):
-    """Return the error that a mistake's code raises on some draw, as text; "" if none."""
+    """Return, as text, the error that a mistake's code raises on some draw; "" if it raises none."""
     for g in exercise.draw_trials(seed):
         try:
             exercise.run_change(mistake.code, g, Budget(LINES))
@@ -389,7 +393,7 @@ def find_mistake_error(exercise, mistake, seed):
 
 
 def misnamed_written_mistakes(exercise, seed):
-    """Yield a text for each mistake that gets another name than its own if it is written as its row says."""
+    """Yield a text for each mistake that, written as its row says, gets another name than its own."""
     for name, lines in exercise.written:
         verdict = mark_text(exercise, seed, exercise.fill_stub(lines))
         if verdict.name != name:
@@ -398,8 +402,7 @@ def misnamed_written_mistakes(exercise, seed):
 
 @np.errstate(all="ignore")  # some mistakes overflow
 def judge_values(exercise, seed, compute_values):
-    """Return the `Verdict` on a function that returns compute_values(g), {output: value}, and what is right for all
-    others."""
+    """Return the `Verdict` on a function whose results are right except those in compute_values(g), {output: value}."""
     trials = []
     for g in exercise.draw_trials(seed):
         results = {name: getattr(g, name) for name in exercise.gives} | compute_values(g)
@@ -408,7 +411,7 @@ def judge_values(exercise, seed, compute_values):
 
 
 def mistakes_found_by_edits(exercise, seed):
-    """Yield the names of the mistakes whose place an edit finds: the marker would ask about it if they had no row."""
+    """Yield the names of the mistakes that the marker locates with an edit, so that they need no row of their own."""
     draws = exercise.draw_trials(seed)
     first_draws = draws[: 2 * len(exercise.inputs)]
     further_draws = draws[2 * len(exercise.inputs) :]
@@ -428,12 +431,12 @@ def mistakes_found_by_edits(exercise, seed):
 
 # ---- edits -----------------------------------------------------------------------------------------------------------
 class Survivor(NamedTuple):
-    """An edit of the answer that is right in all draws."""
+    """An edit of the answer whose results are right in all draws."""
 
     line: int
     before: str
     after: str
-    reason: str  # why it is harmless; "" if nobody has said so
+    reason: str  # why it is harmless; "" if no reason is known
     draws: int
 
     def __str__(self):
@@ -441,7 +444,8 @@ class Survivor(NamedTuple):
 
 
 def iter_survivors(exercise, seed=0, draws=DRAWS):
-    """Mutation test: yield a `Survivor` for each single edit of the answer that is right in all draws."""
+    """Mutation test: yield a `Survivor` for each single edit of the answer that is right in all draws. draws: how many
+    seeds."""
     source = exercise.fill_stub(exercise.answer)
     tree = parse_with_budget(source)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
@@ -455,7 +459,7 @@ def iter_survivors(exercise, seed=0, draws=DRAWS):
     seen_codes = {ast.unparse(tree)}
     arbitrary_inputs = ArbitraryInputs(exercise, tree, all_draws)
     for edit in edits:
-        if edit.kind.partition(":")[0] not in KINDS or edit.rank > 1:  # nothing is put in
+        if edit.kind.partition(":")[0] not in KINDS or edit.rank > 1:  # no insertions
             continue
         before = edit.holder[edit.key]
         with apply_edit(edit):
@@ -477,7 +481,7 @@ def compile_tree(tree):
 
 
 def parse_with_budget(source):
-    """Return the tree of some code, whose functions count their lines."""
+    """Parse code and return its tree, in which each function counts the lines that it runs."""
     tree = ast.parse(source)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
@@ -492,7 +496,7 @@ def shorten_code(node):
 
 
 def collect_reasons_by_code(exercise):
-    """Return {the answer with an edit: why that is harmless}, from the rows `old -> new | reason` of the exercise's
+    """Return {code of the answer with a harmless edit: why it is harmless}, from the rows `old -> new | reason` of the
     file."""
     forms = exercise.reasons_by_harmless_form.items()
     return {ast.unparse(parse_with_budget(exercise.fill_stub(form))): reason for form, reason in forms}
@@ -500,7 +504,7 @@ def collect_reasons_by_code(exercise):
 
 @contextmanager
 def exec_with_budget(exercise, code):
-    """Context: run some code, and yield (its function, the `Budget` of the lines that this may run)."""
+    """Context manager: execute `code` and yield (its function, the `Budget` that limits how many lines it may run)."""
     budget = Budget(LINES)
     names = {SPEND: budget.spend}
     with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -510,7 +514,8 @@ def exec_with_budget(exercise, code):
 
 
 def is_right_in_all(exercise, code, draws):
-    """Return True if a function is right in all trials of all draws. draws: [[the inputs of a trial]]."""
+    """Return True if the function in `code` is right in all trials. draws: [[the inputs of a trial, for each
+    trial]]."""
     with suppress(Exception, Stopped), exec_with_budget(exercise, code) as (function, budget):
         for g in chain.from_iterable(draws):
             budget.limit = budget.lines = LINES
@@ -522,7 +527,7 @@ def is_right_in_all(exercise, code, draws):
 
 
 class ArbitraryInputs:
-    """Random inputs without the exercise's restrictions. An edit that changes no result for these is no mistake."""
+    """Random inputs without the exercise's restrictions. An edit that changes no result on them is not a mistake."""
 
     def __init__(self, exercise, tree, draws, n_draws=60):
         self.exercise = exercise
@@ -533,13 +538,13 @@ class ArbitraryInputs:
         self.results = [self.run_code(self.right, g) for g in self.draws]
 
     def find_equality_reason(self, code):
-        """Return a reason if this function returns what the answer does, whatever it is given; otherwise ""."""
+        """Return a reason if `code` gives the answer's results on all these inputs; "" if it does not."""
         pairs = [(g, right) for g, right in zip(self.draws, self.results, strict=True) if right is not None]
         alike = all(is_same(self.run_code(code, g), right) for g, right in pairs)
         return "it is the same whatever is given" if len(pairs) > len(self.draws) / 4 and alike else ""
 
     def run_code(self, code, g):
-        """Return the results of a function on one draw; None if it fails."""
+        """Return the results of the function in `code` on one draw, as a list; None if it fails."""
         with suppress(Exception, Stopped), exec_with_budget(self.exercise, code) as (function, _):
             results = function(*self.exercise.make_arguments(g).values())
             return [as_array(result) for result in (results if isinstance(results, tuple) else [results])]
@@ -555,13 +560,13 @@ def is_same(results, expected_results):
 
 
 def draw_arbitrary(g, exercise, rng):
-    """Return a draw in which each array and number is another one, of the same kind and shape."""
+    """Return a copy of a draw in which each array and number is replaced by a random one of the same type and shape."""
     inputs = dict(vars(g))
     for name in inputs.keys() - set(exercise.gives):
         value = inputs[name]
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
             inputs[name] = rng.normal(0, rng.choice(SCALES), value.shape) * (rng.random(value.shape) > 0.1)
-            if np.all(value > 0):  # a logarithm, a root or a share of it may be taken
+            if np.all(value > 0):  # the function may take its logarithm or its root, or divide by it
                 inputs[name] = np.abs(inputs[name]) + 0.01
         elif isinstance(value, np.ndarray) and value.dtype.kind == "i" and value.size:
             inputs[name] = rng.integers(value.min(), value.max() + 1, value.shape)
@@ -573,5 +578,5 @@ def draw_arbitrary(g, exercise, rng):
 
 
 def count_reasons(all_survivors):
-    """Return how many survivors there are for each reason: a `Counter`."""
+    """Return a `Counter`: how many survivors there are for each reason, "none" if they have no reason."""
     return Counter(survivor.reason or "none" for survivor in all_survivors)

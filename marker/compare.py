@@ -1,7 +1,7 @@
-"""The comparison: is what a learner's function has returned right, and if not, which mistake gives just these numbers?
+"""Compare what a learner's function returned with the right results, and if they differ, name the mistake.
 
-A known mistake is named when what was returned is, to rounding, what a function with that mistake returns for the same
-inputs: never by a ratio or a threshold.
+A known mistake is named only if a function with that mistake returns the same numbers, to rounding, for the same
+inputs. No ratio or threshold decides.
 """
 
 import math
@@ -23,17 +23,18 @@ said = Sentences(SAID["Numbers"]).text
 
 
 class Answer(NamedTuple):
-    """The answer of a learner's file."""
+    """The results of a learner's file, with what they are compared with."""
 
     exercise: Any
-    draws: list  # the inputs and right results of each trial, and of the further ones
-    trials: list  # the results of each, as `describe_result` gives them, and as "numbers"
-    further: list  # the same for the trials after these, which confirm what is said
+    draws: list  # the inputs and right results of each trial, then of each further trial
+    trials: list  # the results of each trial, as `describe_result` gives them, and as "numbers"
+    further: list  # the same for further trials, which confirm a diagnosis
     typed: str  # the learner's own lines
 
 
 def judge_trials(exercise, seed, outcome):
-    """Return the `Verdict` on the results of all trials, and on what has gone wrong in between."""
+    """Return the `Verdict` on a file: on the results of all trials, then on an error that ended it, then on later
+    checks."""
     answer = make_answer(exercise, seed, outcome)
     draws = answer.draws
     trials = answer.trials
@@ -59,12 +60,12 @@ def judge_trials(exercise, seed, outcome):
 
 
 def find_assigned_names(lines):
-    """Return the names that get a value in some lines, in their order."""
+    """Return the names that are assigned in some lines, in order."""
     return re.findall(r"^\s*(\w+) *[-+*/@]?=(?!=)", lines, re.MULTILINE)
 
 
 def make_answer(exercise, seed, outcome):
-    """Return the `Answer` in what was reported of a file."""
+    """Return the `Answer` that an `Outcome` holds."""
     trials = outcome.notes.trials
     further_trials = outcome.notes.further
     trials = [trial | {"numbers": collect_result_arrays(exercise, trial["results"])} for trial in trials]
@@ -76,13 +77,16 @@ def make_answer(exercise, seed, outcome):
 
 
 def collect_result_arrays(exercise, results):
-    """Return {output: array} of those results that have numbers."""
+    """Return {output: float64 array} of the results that have numbers."""
     pairs = zip(exercise.gives, results, strict=False)
     return {name: np.array(r["data"], np.float64).reshape(r["shape"]) for name, r in pairs if "data" in r}
 
 
 def judge_written_size(answer, verdict, t):
-    """Return this `Verdict` on trial t; or another one, if the file may have the sizes of trial t - 1 as numbers."""
+    """Return `verdict`, or "a size written as a number" if that is likelier.
+
+    It is likelier if trial t has other sizes than trial t - 1, and the file contains a size of trial t - 1 as a number.
+    """
     is_general = verdict.name in ("not right", "wrong shape", "transposed") or verdict.name == "error"
     typed_numbers = find_whole_numbers(answer.typed) - find_whole_numbers(answer.exercise.answer)
     if t % 2 and is_general and typed_numbers & set(sizes(answer.draws[t - 1]).values()):
@@ -92,14 +96,14 @@ def judge_written_size(answer, verdict, t):
 
 
 def find_whole_numbers(lines):
-    """Return the whole numbers in these lines, but for those in comments, those of a single item, [3], and exponents,
-    1e-3."""
+    """Return the integers in some lines, except those in comments, in single-item lists or indices, [3], and in
+    exponents, 1e-3."""
     lines = re.sub(r"#.*|\[\d+\]|\d[\d.]*e-\d+", "", lines)
     return {int(number) for number in re.findall(r"(?<![\w.])\d{1,9}(?![\w.])", lines)}
 
 
 def judge_trial(answer, t):
-    """Return the `Verdict` on the results of one trial, or None if they are right."""
+    """Return the `Verdict` on the results of trial t; None if they are right."""
     exercise = answer.exercise
     trials = answer.trials
     results = trials[t]["results"]
@@ -129,7 +133,7 @@ def judge_trial(answer, t):
 
 
 def judge_result(answer, t, name, result):
-    """Return the `Verdict` on one result, or None if it is right. Shape first, then type and finiteness, then
+    """Return the `Verdict` on one result of trial t; None if it is right. Checks the shape first, then type, then
     values."""
     exercise = answer.exercise
     g = answer.draws[t]
@@ -163,7 +167,7 @@ def judge_result(answer, t, name, result):
         return wrong_verdict("not whole numbers", name=name, type=dtype)
     if reference.dtype.kind != "i" and dtype != "float64":
         remark = said("numbers: rounded" if "float" in dtype else "numbers: whole or compared")
-        dtype = "int" if dtype.startswith("int") else dtype  # of 32 bits on some machines, of 64 on others
+        dtype = "int" if dtype.startswith("int") else dtype  # 32 bits on some machines, 64 on others
         return wrong_verdict("wrong type: of numbers", name=name, type=dtype, about=remark)
     if agree(actual, reference):
         return None
@@ -179,9 +183,10 @@ def judge_result(answer, t, name, result):
 
 
 def recognise_mistake(answer, t, name):
-    """Return the `Verdict` that names the known mistake which gives just these numbers in all trials, or None.
+    """Return the `Verdict` that names the known mistake which gives exactly these numbers in all trials; None if none
+    does.
 
-    Of several, it is the one that explains the most results.
+    Of several such mistakes, it names the one that explains the most results.
     """
     exercise = answer.exercise
     draws = answer.draws
@@ -200,7 +205,7 @@ def recognise_mistake(answer, t, name):
         if not is_value_in_all_trials(answer, name, value) or not is_mistake_in_other_results(answer, mistake, name):
             continue
         if is_always_0 and any(np.any(value(g)) for g in draws):
-            continue  # its result is 0 here by chance: where its last row has no entry, say
+            continue  # its result is 0 here by chance: its last row may have no entry, for example
         n_explained = 0
         for g, trial in zip(draws, (*trials, *answer.further), strict=False):
             for output, numbers in trial["numbers"].items():
@@ -209,7 +214,7 @@ def recognise_mistake(answer, t, name):
             best = mistake
             max_explained = n_explained
     if max_explained < sum(len(trial["numbers"]) for trial in (*trials, *answer.further)):
-        for order in permutations(exercise.gives):  # that explains all of them
+        for order in permutations(exercise.gives):  # does another order explain all results?
             other_by_name = dict(zip(exercise.gives, order, strict=True))
             if all(
                 is_value_in_all_trials(answer, result_name, attrgetter(other_name))
@@ -231,8 +236,10 @@ def recognise_mistake(answer, t, name):
 
 
 def explain_exchange(exercise, other_name, name, is_other_right=False):
-    """Return the `Verdict` on a result that holds another result's right numbers. is_other_right: that other one is
-    right, too."""
+    """Return the `Verdict` on result `name`, which has the right values of `other_name`.
+
+    is_other_right: result `other_name` has them, too.
+    """
     ask = exercise.exchanged
     if is_other_right:
         ask = said("in the place of: twice", name=name, other=other_name)
@@ -241,7 +248,7 @@ def explain_exchange(exercise, other_name, name, is_other_right=False):
 
 
 def is_mistake_in_other_results(answer, mistake, name):
-    """Return True if a mistake whose own name speaks of other results, too, gives the numbers of these."""
+    """Return True if the other results that the mistake's name mentions have the values that the mistake gives them."""
     other_names = [
         other_name
         for other_name in answer.exercise.gives
@@ -254,25 +261,27 @@ def is_mistake_in_other_results(answer, mistake, name):
 
 
 def is_value_in_all_trials(answer, name, get_value):
-    """Return True if the numbers of a result are get_value(g) in all trials that have any."""
+    """Return True if the result `name` equals get_value(g) in all trials in which it has numbers."""
     pairs = zip(answer.draws, (*answer.trials, *answer.further), strict=False)
     return all(agree(trial["numbers"][name], get_value(g)) for g, trial in pairs if name in trial["numbers"])
 
 
 def is_value_in_both_sizes(answer, t, name, get_value):
-    """Return True if the numbers of a result are get_value(g) in trial t, and in the trial of the other sizes if that
-    has any."""
+    """Return True if the result `name` equals get_value(g) in trial t, and also in its partner, which has other sizes.
+
+    The trials come in pairs, (0, 1), (2, 3), ... A partner without numbers for this result does not count.
+    """
     pair = [i for i in (t, t ^ 1) if i < len(answer.trials) and name in answer.trials[i]["numbers"]]
     return t in pair and all(agree(answer.trials[i]["numbers"][name], get_value(answer.draws[i])) for i in pair)
 
 
 def value_with_mistake(exercise, mistake, output, g):
-    """Return the value that a function with this mistake returns for an output."""
+    """Return what a function with this mistake returns as `output`, for the draw g."""
     return exercise.results_with_mistake(mistake, g).get(output, getattr(g, output))
 
 
 def describe_shapes(name, expected_shape, actual_shape):
-    """Return a sentence: which shape a result should have, and which it has."""
+    """Return a sentence that names the shape a result should have, and the shape it has."""
     number = said("shape: a number")
     if expected_shape and name.startswith("d"):
         expected_shape = said("shape: of s" if name.endswith("s") else "shape: of", name=name[1:], shape=expected_shape)
@@ -282,7 +291,7 @@ def describe_shapes(name, expected_shape, actual_shape):
 
 
 def explain_wrong_shape(exercise, name, actual_shape, expected_shape):
-    """Return the `Verdict` on a result of a wrong shape."""
+    """Return the `Verdict` on a result with the wrong shape."""
     text = describe_shapes(name, expected_shape, actual_shape)
     if len(expected_shape) > 1 and actual_shape in (
         expected_shape[::-1],
@@ -300,12 +309,13 @@ def explain_wrong_shape(exercise, name, actual_shape, expected_shape):
 
 
 def has_sum(exercise):
-    """Return a true value if the right answer sums over anything."""
+    """Return a true value if the right answer contains a sum, a mean or a matrix product."""
     return re.search(r"@|\bsum\(|\bmean\(|einsum", exercise.answer)
 
 
 def judge_unknown_mistake(answer, t, name):
-    """Return the `Verdict` on a mistake that is not a known one. It shows as much as helps to find it."""
+    """Return the `Verdict` on a wrong result that no known mistake explains. Its text gives numbers that help to find
+    it."""
     exercise = answer.exercise
     g = answer.draws[t]
     actual = answer.trials[t]["numbers"][name]
@@ -340,7 +350,7 @@ def judge_unknown_mistake(answer, t, name):
         sizes_here = ", ".join(said("here: a size", size=size, value=value) for size, value in scalars.items())
         text += f" {said('times: a size' if size_text else 'times', factor=factor, made=size_text)}"
         text += f" {said('here', sizes=sizes_here)}" if sizes_here else ""
-    counts = np.asarray(getattr(g, name)).dtype.kind == "i"  # of words, none is further off than another
+    counts = np.asarray(getattr(g, name)).dtype.kind == "i"  # among token ids, none is further off than another
     worst = np.unravel_index((~is_right if counts else error).argmax(), error.shape)
     number_texts = {
         "mine": format_distinct_from(actual[worst], reference[worst]),
@@ -356,8 +366,10 @@ def judge_unknown_mistake(answer, t, name):
 
 
 def express_factor_in_sizes(answer, t, name):
-    """Return (the factor of all entries as a product of sizes, in words; the names of these sizes); ("", ()) unless it
-    is so in all trials."""
+    """Return (a product of sizes as text, the names of those sizes) if all entries are off by that factor.
+
+    Return ("", ()) unless the product holds in all trials.
+    """
     factors = []
     all_sizes = []
     for g, trial in zip(answer.draws, (*answer.trials, *answer.further), strict=False):
@@ -376,7 +388,7 @@ def express_factor_in_sizes(answer, t, name):
     ]
     values = {}
     for size in named_sizes:
-        if all(size in draw_sizes for draw_sizes in all_sizes):  # some inputs may lack one
+        if all(size in draw_sizes for draw_sizes in all_sizes):  # some draws may lack a size
             values[size] = [draw_sizes[size] for draw_sizes in all_sizes]
     sign_and_powers = find_sign_and_powers(factors, values)
     if not sign_and_powers:
@@ -387,17 +399,18 @@ def express_factor_in_sizes(answer, t, name):
 
 
 def format_distinct_from(a, b):
-    """Return the number a as text, with as many digits as set it off from b."""
-    a = a + 0.0  # there is no -0
+    """Return the number a as text, with as many digits as it takes to distinguish it from b."""
+    a = a + 0.0  # turns -0 into 0
     b = b + 0.0
     digits = next(digits for digits in range(6, 18) if f"{a:.{digits}g}" != f"{b:.{digits}g}")
     return f"{a:.{digits}g}"
 
 
 def describe_nudge(g, name, index, actual, h=1e-3):
-    """Return a line on what the loss does if one entry of the array grows by h, of which `name` is the gradient.
+    """Return a line that says how the loss changes if entry `index` of the array grows by h.
 
-    Returns "" if the loss has a kink on the way: then the slope of so long a step is not the derivative.
+    name: the gradient with respect to that array; actual: the learner's value of that entry. Return "" if the loss has
+    a kink within this step, because the difference quotient is then not the derivative.
     """
     array = getattr(g, name[1:]).copy()
     loss = g.losses[name[1:]]

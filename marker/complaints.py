@@ -1,4 +1,4 @@
-"""Python's complaints about a learner's file, in words for people: said.md has most of them."""
+"""Explain Python's exceptions in a learner's file in plain language. The sentences are in said.md."""
 
 import ast
 import builtins
@@ -23,19 +23,20 @@ def read_source(path):
     return Path(path).read_text(encoding="utf-8-sig", errors="replace")
 
 
-# Methods that change an array or a list in place, and return None.
+# Methods that change an array or a list in place and return None.
 IN_PLACE = "sort", "partition", "fill", "put", "reverse", "append", "extend", "insert", "remove", "clear", "shuffle"
 
 
 def find_in_place_method(name, lines):
-    """Return the method that changes in place in a line `name = ...` of some lines; "" if none does."""
+    """Return the method in a line `name = ...` that changes its array in place and returns None; "" if there is
+    none."""
     method = rf"^\s*{name} *=(?!=).*(?<!np)\.({'|'.join(IN_PLACE)})\([^()]*\) *(?:#.*)?$"
     changing = re.search(method, lines, re.MULTILINE)
     return changing[1] if changing else ""
 
 
 def explain_none(name, lines):
-    """Return a sentence on a result that is None. lines: those of the function that returns it."""
+    """Return a sentence about a result that is None. lines: the source lines of the function that returned it."""
     method = find_in_place_method(name, lines)
     if method:
         return f"{name} is None: `.{method}()` changes its array in place, and returns None"
@@ -43,11 +44,11 @@ def explain_none(name, lines):
 
 
 def make_error_report(error, learner_path, words=WORDS, name_hints=None):
-    """Return what is reported of an exception: its mark, its kind, and the learner's line with the complaint in plain
-    words.
+    """Return a report on an exception as a dict: "name" (its mark), "error" (its class) and "text" (the line,
+    explained).
 
-    words: those of the exercise's folder. name_hints: {a name that is none here: what it is}, of those that the text
-    has.
+    words: the `Words` of the exercise's folder. name_hints: {name: what it is}, for names that the exercise's text uses
+    but the file does not define.
     """
     line = None
     source_line = ""
@@ -67,7 +68,7 @@ def make_error_report(error, learner_path, words=WORDS, name_hints=None):
         ) or explain_exception(error, variables, source_line, words, name_hints)
     else:
         message = explain_exception(error, words=words)
-    if re.match("[a-z]+ ", message):  # and not a name, such as f()
+    if re.match("[a-z]+ ", message):  # not if it begins with a name, such as f()
         message = message[:1].upper() + message[1:]
     location = said("line", line=line, wrote=source_line) + "\n" if line else ""
     name, kind = (error.mark, "") if isinstance(error, Wrong) else ("error", find_error_class_name(error))
@@ -75,18 +76,22 @@ def make_error_report(error, learner_path, words=WORDS, name_hints=None):
 
 
 def find_error_class_name(error):
-    """Return Python's name for this kind of error: for a class of a learner's own, the one that it is made from."""
+    """Return the name of an exception's class; for a class that the learner defined, the name of its nearest known base
+    class."""
     return next(kind.__name__ for kind in type(error).__mro__ if is_error_name(kind.__name__))
 
 
 def find_own_frame_and_line(error, learner_path):
-    """Return (the innermost frame in the learner's file, its line), or None."""
+    """Return (the innermost frame in the learner's file, its line number); None if there is none."""
     frames = [pair for pair in traceback.walk_tb(error.__traceback__) if pair[0].f_code.co_filename == learner_path]
     return frames[-1] if frames else None
 
 
 def find_advice(words, kinds, message, source_line):
-    """Return the advice on an error of one of these kinds, with that message, in the line `source_line`; or None."""
+    """Return the advice for an error, from the first row of `words.errors` that matches; None if no row does.
+
+    kinds: the names of the error's classes; message: its message; source_line: the line that raised it.
+    """
     for kind, in_message, in_wrote, text in words.errors:
         match = re.search(in_message, message) if kind in kinds else None
         if match and re.search(in_wrote, source_line):
@@ -95,7 +100,7 @@ def find_advice(words, kinds, message, source_line):
 
 
 def read_message(error):
-    """Return the message of an exception; "" where a class of a learner's own cannot say it."""
+    """Return the message of an exception; "" if its own `__str__` fails."""
     try:
         return str(error)
     except Exception:
@@ -103,7 +108,11 @@ def read_message(error):
 
 
 def explain_exception(error, variables=(), source_line="", words=WORDS, name_hints=None):
-    """Return an exception in words for people. variables: {name: value} in its line; source_line: that line's text."""
+    """Return an explanation of an exception.
+
+    variables: {name: value} where it was raised; source_line: the text of that line; words, name_hints: see
+    `make_error_report`.
+    """
     if isinstance(error, (Wrong, UserError)):
         return str(error)
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
@@ -112,7 +121,7 @@ def explain_exception(error, variables=(), source_line="", words=WORDS, name_hin
     match = re.search("'(.*?)'", message)
     if isinstance(error, UnboundLocalError) and match:
         name = match[1]
-        is_changed = re.search(rf"(?:^|; *){name} *[-+*/@]?=", source_line)  # and so, its old value is what is missing
+        is_changed = re.search(rf"(?:^|; *){name} *[-+*/@]?=", source_line)  # so its old value is missing
         for word, companion, text in words.names:
             if is_changed and name == word and companion in variables:
                 return f"{said('no value', name=name)} {text}"
@@ -124,7 +133,7 @@ def explain_exception(error, variables=(), source_line="", words=WORDS, name_hin
 
 
 def explain_name(name, variables, source_line, words, name_hints):
-    """Return a sentence on a name that has no value. variables: {name: value} of those that have one."""
+    """Return a sentence about a name that is not defined. variables: {name: value} of the names that are."""
     if source_line.startswith("DIAGNOSIS"):
         return said("quotes", name=name)
     for word, companion, text in words.names:
@@ -157,10 +166,11 @@ OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Di
 
 
 def explain_misfit_in_line(source, line, variables, operand_questions):
-    """Return a text on the shapes of the two sides of an operation in this line that do not fit, the innermost one's;
-    or None.
+    """Return a text on the innermost operation in this line whose operands have incompatible shapes; None if there is
+    none.
 
-    operand_questions: {a name: what is said if its shape does not fit}
+    variables: {name: value}, with which the operands are evaluated. operand_questions: {a name: what to ask if its
+    shape does not fit}.
     """
     for node in reversed(list(ast.walk(ast.parse(source)))):
         match node:
@@ -183,7 +193,7 @@ def explain_misfit_in_line(source, line, variables, operand_questions):
 
 
 def explain_misfit_of_shapes(left_node, a, sign, right_node, b, operand_questions):
-    """Return a text on why two arrays of these shapes do not fit as the sides of an operation; or None."""
+    """Return a text that says why arrays of shapes a and b cannot be operands of `sign`; None if they can."""
     if sign == "@":
         m = a[-1]
         n = b[-2:][0]

@@ -1,9 +1,9 @@
-"""Is what somebody's `gradients` returns the derivative of their own `loss`? Central differences of the loss decide.
+"""Check by central differences whether a learner's `gradients` returns the derivative of the learner's own `loss`.
 
     check_loss_gradients(loss, gradients, params, batches, rng)
 
-It knows nothing of what the loss is of: loss(params, *batch) is a number, gradients(params, *batch) a nest like
-params, and a batch one or more arrays with a row for each example.
+The check does not depend on the model: loss(params, *batch) is a number, gradients(params, *batch) a nest like params,
+and a batch one or more arrays with a row for each example.
 """
 
 from itertools import chain
@@ -19,23 +19,25 @@ from marker.words import SAID
 
 wrong = OF_DERIVATIVES.wrong
 said = Sentences(SAID["Gradients"]).text
-# In float64, and where something is rounded to float32 on the way: (how far to move, how close a slope has to be). Of
-# several lengths one may be too short, beside rounding, and another too long, beside a kink.
+# (step, relative tolerance of a slope), in float64, and where something is rounded to float32. There are several steps
+# because one may be so short that rounding errors dominate, and another so long that it crosses a kink.
 EXACT = (1e-5, 1e-4), (1e-6, 1e-4), (1e-7, 1e-3)
 ROUNDED = (1e-2, 0.06), (3e-2, 0.06), (3e-3, 0.06)
 
 
 class Off(NamedTuple):
-    """A place where a gradient is not the slope of the loss: one entry of an array, or, with None, one direction."""
+    """A gradient that is not the slope of the loss: at one entry of an array or, if index is None, along one
+    direction."""
 
     index: int | None
     mine: float
     slope: float
 
 
-@np.errstate(all="ignore")  # where a loss is inf, nothing is known
+@np.errstate(all="ignore")  # a loss may be inf
 def compute_checked_loss(loss, params, batch, examples_name="examples"):
-    """Return `loss` of a batch. Raises `Wrong` if that is not the mean loss of its examples, the same at each call."""
+    """Return `loss` of a batch. Raises `Wrong` if it is not a number, is random, or is the sum over the examples, not
+    the mean."""
     value = loss(replace_leaves(params), *batch)
     if value is None or value is ...:
         raise wrong("returns None", name="loss")
@@ -58,14 +60,15 @@ def check_loss_gradients(
 ):
     """Return the gradients of the first batch, {path: array}. Raises `Wrong` if they are not right in all batches.
 
-    loss(params, *batch) -> the mean loss of a batch, a number. It must not change what it is given.
-    gradients(params, *batch) -> a nest of the form of params; None, or nothing, for what the loss does not depend on.
-    params: a nest as in marker/nests.py. The slopes are taken a little beside it, where no ReLU is at 0.
-    batches: tuples of arrays, a row for each example. With two of different sizes, a factor that is one of these sizes
-    is told from a constant.
-    examples: what an example is called, in the plural. thorough: also try single entries, not only directions.
-    terms: {what the loss could be a mean over: a function of a batch that counts them}, those that it is a mean over
-    first; without it, the examples. asks: {a factor of the gradients: what is asked about it}.
+    loss(params, *batch) -> the mean loss of a batch, a number. It must not change its arguments.
+    gradients(params, *batch) -> a nest of the same structure as params; what the loss does not depend on may be None or
+    left out.
+    params: a nest as in marker/nests.py. The slopes are computed at slightly different params, so that no ReLU is at 0.
+    batches: tuples of arrays, with a row for each example. Two batches of different sizes make it possible to
+    distinguish a factor that is the batch size from a constant.
+    examples: what to call the examples, in the plural. thorough: also check single entries, not only directions.
+    terms: {what the loss might be a mean over: a function of a batch that counts them}. The first one is right. Without
+    it, the loss is a mean over the examples. asks: {a wrong factor: the question to ask about it}.
     """
     first_gradients = compute_gradients(gradients, params, batches[0])
     arrays = floats_by_path(params)
@@ -86,11 +89,11 @@ def check_loss_gradients(
                 raise
             raise make_form_error(
                 gradients(replace_leaves(params), *batch), arrays
-            ) from None  # it may be there, elsewhere
+            ) from None  # the gradient may exist under another path
         if not place.n_known and np.isfinite(place.value):
             raise wrong("loss in jumps")
         if len(all_offs) == 1:
-            first_gradients = batch_gradients  # at these params
+            first_gradients = batch_gradients  # at the params where the slopes are taken
     if any(all_offs):
         raise make_error(
             loss, gradients, params, batches, all_offs, first_gradients, rng, examples, terms or {}, asks or {}
@@ -99,7 +102,7 @@ def check_loss_gradients(
 
 
 def compute_gradients(gradients, params, batch):
-    """Return {path: gradient as float64, or None for a constant}. Raises `Wrong` if they do not fit params."""
+    """Return {path: gradient as float64, or None for a constant}. Raises `Wrong` if they do not match params."""
     params_copy = replace_leaves(params)
     arrays = floats_by_path(params)
     if not arrays:
@@ -122,7 +125,9 @@ def compute_gradients(gradients, params, batch):
         g = by_path[k]
         if g.shape != arrays[k].shape:
             raise wrong("gradients of another shape", name=format_paths([k]), shape=arrays[k].shape, other=g.shape)
-    return {k: g for k, g in by_path.items() if g is None or g.ndim or g}  # a number whose gradient is 0 is a constant
+    return {
+        k: g for k, g in by_path.items() if g is None or g.ndim or g
+    }  # a number with gradient 0 counts as a constant
 
 
 def make_form_error(gradients, arrays):
@@ -131,7 +136,7 @@ def make_form_error(gradients, arrays):
 
 
 def match_gradients(params, gradients):
-    """Return {path: gradient as float64, or None} of params: by the paths or, if those are others, by order and
+    """Return {path of params: gradient as float64, or None}. If the paths differ, arrays are matched by order and
     shape."""
     arrays = floats_by_path(params)
     by_path = leaves_by_path(gradients)
@@ -143,7 +148,7 @@ def match_gradients(params, gradients):
 
 
 class Place:
-    """The loss of a batch near some params."""
+    """The loss of a batch as a function near some params."""
 
     def __init__(self, loss, params, batch):
         self.loss = loss
@@ -151,33 +156,39 @@ class Place:
         self.batch = batch
         self.arrays = floats_by_path(params)
         self.value = float(loss(params, *batch))
-        self.n_known = 0  # how many slopes could be known so far
+        self.n_known = 0  # how many slopes could be determined so far
         line = self.make_loss_along({k: np.ones(a.shape) for k, a in self.arrays.items()})
         line = [line(1e-9 * t) for t in range(6)]
-        bend = np.abs(np.diff(line, 2)).max()  # rounding alone, so close together
+        bend = np.abs(np.diff(line, 2)).max()  # nothing but rounding, for steps this small
         self.lengths = ROUNDED if bend > 1e-12 * max(1, abs(self.value)) or len({*line}) < 3 else EXACT
 
     def make_loss_along(self, moves):
-        """Return the loss as a function of t, for params + t * moves. moves: {path: array}."""
+        """Return the loss as a function of a number t, at params + t * moves. moves: {path: array}."""
         return lambda t: float(
             self.loss(replace_leaves(self.params, {k: self.arrays[k] + t * v for k, v in moves.items()}), *self.batch)
         )
 
     def find_claim_or_slope(self, k, v, claim, scale):
-        """Return `claim` if that is the slope of the loss along v, the direction of an array; the slope if it is
-        another one; None if that cannot be known, beside a kink or below rounding."""
+        """Return `claim` if it is the slope of the loss along v, else the slope, or None if the slope cannot be
+        determined.
+
+        k: an array's path; v: a direction for that array. scale: errors are relative to at least this size. The slope
+        cannot be determined near a kink or below rounding error.
+        """
         slope = self.measure_claim_or_slope(k, v, claim, scale)
         self.n_known += slope is not None
         return slope
 
     def measure_claim_or_slope(self, k, v, claim, scale):
-        """Return what `slope` returns."""
+        """Return what `find_claim_or_slope` returns, without counting it in `n_known`."""
         f = self.make_loss_along({k: v})
         for h, tolerance in self.lengths:
             loss_above = f(h)
             loss_below = f(-h)
             slope = (loss_above - loss_below) / (2 * h)
-            rounding = (4e-7 if self.lengths is ROUNDED else 1e-13) * max(1, abs(self.value)) / h  # of many terms
+            rounding = (
+                (4e-7 if self.lengths is ROUNDED else 1e-13) * max(1, abs(self.value)) / h
+            )  # for sums of many terms
             tolerance = max(tolerance * max(abs(slope), abs(claim), scale), rounding)
             if abs(slope - claim) <= tolerance:
                 return claim
@@ -186,11 +197,11 @@ class Place:
                 abs(slope - half_step_slope) <= tolerance / 3
                 and abs(loss_above - 2 * self.value + loss_below) / h <= tolerance
             ):
-                return slope if abs(slope) > rounding else 0.0  # what is said of it is 0, and not 1e-11
+                return slope if abs(slope) > rounding else 0.0  # to report 0, not 1e-11
         return None
 
     def is_gradient(self, k, g, rng):
-        """Return True if g is the gradient of an array, along two directions."""
+        """Return True if g is the gradient of the array with path k, along two random directions."""
         directions = [normalise(rng.normal(size=g.shape)) for _ in range(2)]
         for v in directions:
             claim = float((g * v).sum())
@@ -204,8 +215,11 @@ def root_mean_square(a):
 
 
 def find_wrong_gradients(place, gradients, rng, thorough, entries=()):
-    """Return {path: [Off]} of what is not the slope, at one place, for one batch. entries: {path: [index]} that are
-    tried, too. Raises `Wrong` if the loss depends on an array that has no gradient."""
+    """Return {path: [`Off`]} of the gradients that differ from the slope of the loss, for one batch.
+
+    entries: {path: [index]} to check in addition. thorough: check the largest and some random entries, too. Raises
+    `Wrong` if the loss depends on an array that has no gradient.
+    """
     offs = {}
     for k, a in place.arrays.items():
         g = gradients.get(k)
@@ -225,7 +239,7 @@ def find_wrong_gradients(place, gradients, rng, thorough, entries=()):
             return [] if slope is None or slope == claim else [Off(index, claim, slope)]
 
         random = rng.normal(size=a.shape)
-        # With few digits, only what is large can be seen: the gradient, a part of it, and a decay of the weights.
+        # With few digits, only large slopes are visible: along the gradient, part of it, and the weights (for a decay).
         directions = (g, g * (random > 0), a, random) if place.lengths is ROUNDED else (g, random)
         directions = [normalise(v) for v in directions if np.any(v)]
         bad = []
@@ -244,7 +258,7 @@ def find_wrong_gradients(place, gradients, rng, thorough, entries=()):
 
 
 def is_right_alone(place, gradients, rng, nonzero_paths=(), entries=()):
-    """Return True if gradients that are wrong of several examples are the slope of the loss of one, and not 0 there."""
+    """Return True if gradients are right for a single example, and not 0 in the arrays of `nonzero_paths`."""
     return all(np.any(gradients[k]) for k in nonzero_paths) and not find_wrong_gradients(
         place, gradients, rng, True, entries
     )
@@ -255,13 +269,15 @@ def normalise(v):
 
 
 def unit_vector(i, a):
-    """Return the direction of entry i of an array."""
+    """Return an array of a's shape that is 1 at entry i, counted through all axes, and 0 elsewhere."""
     return (np.arange(a.size) == i).reshape(a.shape).astype(float)
 
 
 def find_wrong_entry_index(place, k, g, v):
-    """Return the index of an entry in which g is not the slope: of every half, again and again, the one that is further
-    off."""
+    """Return the index of an entry of g that is not the slope, by bisection: it keeps the half with the larger error.
+
+    g, v: a gradient, and a direction along which it is wrong; k: the array's path.
+    """
     remaining = np.arange(g.size)
     h = place.lengths[0][0]
 
@@ -276,10 +292,10 @@ def find_wrong_entry_index(place, k, g, v):
 
 
 def collect_sentence_values(bad, gradients, format_names):
-    """Return the values of a sentence on bad gradients: which they are, which are right, and one entry, or one
-    direction, both ways.
+    """Return the values for a sentence about wrong gradients: their names, those that are right, and one example.
 
-    bad: what `find_wrong_gradients` returns; gradients: {path: array, or None}; format_names(paths): these as text.
+    bad: what `find_wrong_gradients` returns; gradients: {path: array or None}; format_names(paths) returns them as
+    text. The example is one entry, or one direction, with the claimed and the right slope.
     """
     *_, k = bad
     off_entry = max(bad[k], key=lambda off_entry: off_entry.index is not None)
@@ -293,21 +309,21 @@ def collect_sentence_values(bad, gradients, format_names):
 
 
 def describe_entry(index, array_shape, array_name):
-    """Describe entry `index` of an array, counted through all of its axes: its name with an index for each axis."""
+    """Return the name of an entry, such as "W1[0, 2]". index: counted through all axes of the array."""
     return said("entry", index=", ".join(map(str, np.unravel_index(index, array_shape))), name=array_name)
 
 
 def format_distinct_pair(a, b):
-    """Return two numbers as texts, with four digits, or with as many as it takes to tell them apart."""
+    """Return two numbers as texts, with four digits or as many as it takes to distinguish them."""
     texts = [[f"{a:.{digits}g}", f"{b:.{digits}g}"] for digits in range(4, 17)]
     return next((pair for pair in texts if pair[0] != pair[1]), texts[0])
 
 
 def find_first_wrong_and_factors(wrong_entries):
-    """Return (the number of the first batch with wrong entries, the factor by which those of its arrays are off in
-    each).
+    """Return (the index of the first batch with wrong entries, the factor in each batch by which these arrays are off).
 
-    wrong_entries: of each batch {an array's path: its wrong entries}.
+    wrong_entries: for each batch, {an array's path: its wrong entries}. A factor is None if it is not the same for all
+    entries.
     """
     first_index = next(i for i, bad in enumerate(wrong_entries) if bad)
     factors = []
@@ -320,7 +336,11 @@ def find_first_wrong_and_factors(wrong_entries):
 def make_error(
     loss, gradients, params, batches, all_offs, first_gradients, rng, examples, mean_terms, factor_questions
 ):
-    """Return the exception that says which gradients are wrong, one entry of them both ways, and by which factor."""
+    """Return the exception that says which gradients are wrong, with one entry as an example, and a factor if there is
+    one.
+
+    all_offs: for each batch, what `find_wrong_gradients` returns. Other arguments: see `check_loss_gradients`.
+    """
     batch_index, factors = find_first_wrong_and_factors(all_offs)
     bad = all_offs[batch_index]
     sizes = [len(batch[0]) for batch in batches]
@@ -330,7 +350,7 @@ def make_error(
     }
     if is_same_for_other_params(gradients, params, batches[batch_index]):
         return wrong("other gradients", more=f" {said('the same for others')}", **values)
-    if not all(factors) or abs(factors[batch_index] - 1) < 0.05:  # nearly right: a term may be missing, too
+    if not all(factors) or abs(factors[batch_index] - 1) < 0.05:  # nearly right: a term may also be missing
         remark = explain_exchange_or_decay(loss, params, batches, bad, first_gradients, rng)
         if remark or not all(factors) or factors[batch_index] == 1:
             small = describe_smallest_wrong_case(loss, gradients, params, batches[batch_index], examples)
@@ -350,11 +370,13 @@ def make_error(
 
 
 def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, max_tries=150):
-    """Return a sentence on one example, with as few entries that are not 0 as it takes for a gradient to be wrong; ""
-    if there is none. max_tries: how many batches are tried."""
+    """Return a sentence on one example with as few nonzero entries as possible for which a gradient is still wrong.
+
+    Return "" if no single example shows the mistake. max_tries: how many examples to try.
+    """
 
     def find_wrong_entry(batch):
-        """Return (path, `Off`, gradient) of a wrong entry; or None."""
+        """Return (path, `Off`, gradient) of a wrong entry; None if there is none."""
         place = Place(loss, params, batch)
         batch_gradients = compute_gradients(gradients, params, batch)
         bad = (
@@ -376,7 +398,7 @@ def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, 
             break
     if example is None:
         return ""
-    entries = example[0].reshape(-1)  # a view of it
+    entries = example[0].reshape(-1)  # a view, so that changes show in `example`
     nonzero = np.flatnonzero(entries)
     size = len(nonzero) // 2
     while size:
@@ -401,8 +423,8 @@ def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, 
 
 
 def find_factor(offs):
-    """Return the factor by which all these wrong entries are off: 1 if there are none, None if it is not the same for
-    all."""
+    """Return the factor by which these wrong entries are off: 1 if there are none, None if they have no common
+    factor."""
     if not offs:
         return 1.0
     ratios = [entry.mine / entry.slope if entry.slope else np.inf for entry in offs]
@@ -411,7 +433,7 @@ def find_factor(offs):
     return r if len(ratios) > 1 and np.isfinite(r) and np.ptp(ratios) < tolerance else None
 
 
-# What is asked of a factor that is this power of the number of examples.
+# {a power: the mark of the question about a factor that is this power of the number of examples}
 OF_EXAMPLES = {1: "times: their number", -1: "times: one by their number", 2: "times: their number squared"}
 
 
@@ -420,8 +442,10 @@ def is_alike(factors, values):
 
 
 def explain_factor(factors, sizes, questions_by_power):
-    """Return a question about such a factor, one for each batch, if it is -1, or a power of the number of examples in
-    all of them. questions_by_power: {a power: what is asked of it}."""
+    """Return a question if the factors, one for each batch, are -1 or a power of the number of examples; else "".
+
+    questions_by_power: {a power: the question}.
+    """
     if is_alike(factors, -1):
         return f" {said('times: the sign')}"
     sign, powers = find_sign_and_powers(factors, {"n": sizes}, questions_by_power, max_sizes=1, tolerance=0.03) or (
@@ -432,8 +456,10 @@ def explain_factor(factors, sizes, questions_by_power):
 
 
 def explain_constant(factors, sizes, examples_name, factor_questions):
-    """Return a question if one has divided by a constant in place of the number of examples; or "". factor_questions:
-    see `check_loss_gradients`."""
+    """Return a question if the loss seems to be divided by a constant, not by the number of examples; else "".
+
+    factor_questions: {a wrong factor: the question}, as in `check_loss_gradients`.
+    """
     sizes = np.array(sizes, float)
     c = sizes[0] / factors[0]
     if len({*sizes}) > 1 and is_alike(factors, sizes / c) and abs(c - round(c)) < 0.01 * c and round(c) > 1:
@@ -442,8 +468,10 @@ def explain_constant(factors, sizes, examples_name, factor_questions):
 
 
 def explain_mean(factors, batches, mean_terms):
-    """Return a question if one has taken the mean over something else; or "". mean_terms: see
-    `check_loss_gradients`."""
+    """Return a question if the mean seems to be taken over the wrong things; else "".
+
+    mean_terms: {what a mean may be over: a function that counts them}, as in `check_loss_gradients`.
+    """
     counts = {}
     for name, count in mean_terms.items():
         counts[name] = np.array([count(*batch) for batch in batches], float)
@@ -456,7 +484,7 @@ def explain_mean(factors, batches, mean_terms):
 
 
 def describe_exchange(gradients, bad, place, rng, format_names):
-    """Return a sentence if one of the bad gradients is right as that of another array, or transposed; or ""."""
+    """Return a sentence if one of the wrong gradients is right for another array, or is transposed; else ""."""
     for k in bad:
         same_shape_gradients = {
             path: g for path, g in gradients.items() if path != k and np.shape(g) == np.shape(gradients[k])
@@ -474,7 +502,7 @@ def describe_exchange(gradients, bad, place, rng, format_names):
 
 
 def is_same_for_other_params(gradients, params, batch):
-    """Return True if gradients are the same, to the last bit, for other params: then they are not those of these."""
+    """Return True if the gradients are equal bit for bit at other params: then they do not depend on params."""
     moved_params = {k: 1.01 * a + 0.01 for k, a in floats_by_path(params).items()}
     gradients_here = compute_gradients(gradients, params, batch)
     gradients_there = compute_gradients(gradients, replace_leaves(params, moved_params), batch)
@@ -486,7 +514,8 @@ def is_same_for_other_params(gradients, params, batch):
 
 
 def explain_exchange_or_decay(loss, params, batches, bad, first_gradients, rng):
-    """Return a sentence on wrong gradients that are another array's, or have a decay that the loss has not; or ""."""
+    """Return a sentence if wrong gradients belong to another array, or contain a weight decay that the loss lacks; else
+    ""."""
     place = Place(loss, params, batches[0])
     if place.lengths is EXACT:
         remark = describe_exchange({k: first_gradients[k] for k in bad}, bad, place, rng, format_paths)
@@ -505,7 +534,7 @@ def explain_exchange_or_decay(loss, params, batches, bad, first_gradients, rng):
 
 
 def explain_right_alone(loss, gradients, params, batch, bad, rng, examples_name):
-    """Return a sentence if gradients that are wrong for a batch are right for one example alone; or ""."""
+    """Return a sentence if gradients that are wrong for a batch are right for one example alone; else ""."""
     single_example = tuple(a[:1] for a in batch)
     if len(batch[0]) > 1:
         first_gradients = compute_gradients(gradients, params, single_example)

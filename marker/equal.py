@@ -1,14 +1,14 @@
-"""When two arrays count as equal, and which numbers of a draw are its sizes."""
+"""Equality of arrays to rounding, and the sizes in a draw."""
 
 import numpy as np
 
-ROUNDING = 1e-9  # of the largest entry: float64 keeps 16 digits, and sums of a few thousand terms lose three or four
-BESIDE = 1e-9  # so far from a kink lie the values beside it: rounding does not reach them, and no threshold is smaller
+ROUNDING = 1e-9  # of the largest entry: float64 has 16 digits, and sums of a few thousand terms lose three or four
+BESIDE = 1e-9  # distance from a kink of the values next to it: above rounding errors, below any threshold
 
 
 def agree(a, b, rounding=ROUNDING):
-    """Return True if two arrays are equal to rounding, relative to the largest entry; inf and NaN in the same
-    places."""
+    """Return True if two arrays are equal to rounding, relative to the largest entry, with inf and NaN at the same
+    indices."""
     a = np.asarray(a, np.float64)
     b = np.asarray(b, np.float64)
     if a.shape != b.shape:
@@ -23,5 +23,5 @@ def agree(a, b, rounding=ROUNDING):
 
 
 def sizes(g):
-    """Return the whole numbers of a draw: {name: value}."""
+    """Return the integers among a draw's attributes: {name: value}."""
     return {name: value for name, value in vars(g).items() if type(value) is int}

@@ -1,12 +1,12 @@
-"""What an exercise is: its file, read and put to use.
+"""An exercise's file: reading it and using its contents.
 
-Above the line CUT is a right file, of which the stub that is handed out is made (marker/statement.py). Below it are the
-loss, three hints, the mistakes that have a name, and whatever else `Exercise` documents. A mistake is a change of the
-answer, as a learner would type it. So the marker knows what a function with this mistake returns, for any inputs,
-without a function for each of them.
+Above the line CUT is a complete file with the right answer; the stub that learners receive is made from it
+(marker/statement.py). Below the line are the loss, three hints, the known mistakes and the other settings that
+`Exercise` documents. A mistake is written as a change of the answer, as a learner would type it. So the marker can
+compute what a function with this mistake returns for any inputs, without a function for each mistake.
 
-Two other forms are read, too. In the older one, the stub itself is above the line, and a function `answer` below it. Of
-another kind than a function, the stub itself is above the line.
+Two other layouts are accepted. In the older one, the stub itself is above the line and a function `answer` below it. If
+the exercise is not about a function, the stub itself is above the line, too.
 """
 
 import ast
@@ -32,48 +32,49 @@ from marker.verdict import OF_PYTHON
 from marker.words import MISTAKES, Words
 
 CUT = "# ---- what follows is not handed out "
-SIZES = 3, 4, 5, 7, 9, 11, 13  # of the arrays that are drawn in the stub's shapes: none is twice another
-DRAWS = 100  # after which a size that is always the same is a constant
+SIZES = 3, 4, 5, 7, 9, 11, 13  # lengths of axes in `draw_by_shapes`: none is twice another
+DRAWS = 100  # a size that is the same in this many draws counts as a constant
 
 
 class Folder(NamedTuple):
     """Settings that the exercises of a folder have in common."""
 
-    counts: dict = MappingProxyType({})  # {a size: what there are so many of}; the first is that over which a mean goes
+    counts: dict = MappingProxyType({})  # {a size: what it counts}; means are taken over the first one
     words: Words = Words.from_folder()
-    # {what their files may say besides, in capitals: what that is where one does not}
+    # {a further setting that the files may have, in capitals: its default}
     says: dict = MappingProxyType({})
-    finders: dict = MappingProxyType({})  # {name: a finder}, which are asked before the marker's
-    path: Any = None  # where it is
+    finders: dict = MappingProxyType({})  # {name: a finder}, called before the marker's own finders
+    path: Any = None  # the folder's path
 
 
-LEARNERS = "    > "  # begins a line of a mistake as a learner writes it
+LEARNERS = "    > "  # the beginning of a line that shows a mistake as a learner writes it
 ALONE = re.compile(r"^\[(.*?)\] ")
 
 
 class Mistake(NamedTuple):
-    """One way to go wrong: the name, a question that leads to it, and the formula with this mistake in it."""
+    """A known mistake: its name, a question that leads to it, and the answer with this mistake in it."""
 
     name: str
     question: str
-    beside: str  # the question where there is another mistake, too
-    change: str  # as an exercise's file says it
+    beside: str  # the question if there is another mistake, too
+    change: str  # as the exercise's file states it
     code: Any
 
     @classmethod
     def from_row(cls, name, question, change, code):
-        """Make a `Mistake` of a row of a file. question: with what holds only for this mistake alone in brackets."""
+        """Make a `Mistake` from a row of a file. question: may begin with a sentence in brackets, for this mistake
+        alone."""
         return cls(name, ALONE.sub(r"\1 ", question), ALONE.sub("", question), change, code)
 
 
 class Tool(NamedTuple):
-    """A tool that should compute an exercise's results, and how to see that it has done so: its gradients are
-    doubled."""
+    """A tool that must compute the results, and how to detect that it did: with its gradients doubled, the results
+    change."""
 
-    mark: str  # if it has not,
-    text: str  # and what is said then
-    doubled: Callable  # doubled(module, g): a context in which it finds twice the gradients
-    then: Callable  # then(g): the results that are right in it, {name: array}
+    mark: str  # the mark of a file that did not use the tool
+    text: str  # the verdict's text then
+    doubled: Callable  # doubled(module, g): a context manager in which the tool computes doubled gradients
+    then: Callable  # then(g): {name: array}, the right results in that context
 
 
 # Earlier names of methods and properties, which a folder of exercises may use.
@@ -87,44 +88,45 @@ OLD_NAMES = {
 
 
 class Exercise:
-    """One exercise. Each attribute in lower case below is what its file says in capitals, or else this."""
+    """One exercise. Each lower-case attribute below holds what the file says in capitals, or this default."""
 
-    # The loss whose derivatives the results are: {an array's name: a function whose arguments are that array and others
-    # of a draw, by name}. {"z": loss} says that dz is the derivative of loss(z, ...) with respect to z. `practice.py
-    # check` compares it with central differences.
+    # The loss whose derivatives the results are: {an array's name: a function of that array and of others in a draw, by
+    # name}. {"z": loss} says that dz is the derivative of loss(z, ...) with respect to z. `practice.py check` compares
+    # the two with central differences.
     loss = {}  # noqa: RUF012
-    # Functions of a random generator that return the inputs as attributes. Without any, each argument is drawn from the
-    # normal distribution, in the shape that the stub gives. Whole numbers among them are sizes; one whose name begins
-    # with _ is not spoken of. A result that is not among them is the answer's; one that is, is compared with the
-    # answer's, and should be computed in a second way. `kinks` are the names of arrays some of whose entries are beside
-    # 0, where the function has a kink; `constants` those of which this draw has no loss.
+    # Functions of a random generator that return a draw: the inputs as attributes. Without any, each argument is drawn
+    # from the normal distribution, in the shape that the stub states. Integers among the attributes are sizes; those
+    # whose names begin with _ are not mentioned to learners. The right results may be attributes, too: then they should
+    # be computed in a second way, and the answer is compared with them. Without them, the answer computes them. `kinks`
+    # names arrays with entries close to 0, where the function has a kink; `constants` names arrays without a loss.
     inputs = ()
-    # The same, for unusual inputs, such as rows far from 0. These trials come once all numbers are right in those
-    # before, and so they cost no other mistake its name.
+    # The same, for unusual inputs, such as rows far from 0. These trials are run only if all results of the trials
+    # before them are right, so that they do not hide a more specific mistake.
     further = ()
-    arguments = None  # arguments(g), a dict that has them, if they are not simply attributes of g
-    entrywise = ""  # the array whose entries the result has one number for each of, where nothing is summed
-    counts = {}  # noqa: RUF012  {a size: what there are so many of}, where its folder does not say so
+    arguments = None  # arguments(g): {name: argument}, if the arguments are not simply attributes of g
+    entrywise = ""  # the array whose shape the result has, if the function works entry by entry and sums nothing
+    counts = {}  # noqa: RUF012  {a size: what it counts}, for sizes that the folder does not name
     may_change = ()  # the arguments that the function may change in place
     tool = None  # a `Tool`, if the numbers alone are not enough
-    hints = ""  # numbered, from a question to nearly the line; read as a tuple
-    mistakes = ""  # see `parse_mistakes`; read as [(name, change, question)], and `written`
-    harmless = ""  # rows `old -> new | reason`: edits of the answer that are right in all draws, and no mistake
-    exchanged = "In which order does the function return them?"  # what is asked if one result is in another's place
-    why = docs = line = ""  # what `solution` says
+    hints = ""  # three numbered hints, from a question to almost the answer; converted to a tuple
+    mistakes = ""  # see `parse_mistakes`; converted to [(name, change, question)], and `written`
+    harmless = ""  # rows `old -> new | reason`: edits of the answer that are right in all draws, so not mistakes
+    exchanged = "In which order does the function return them?"  # the question if two results are exchanged
+    why = docs = line = ""  # shown by `solution`
     runs = ""  # what `practice.py run` is for, if there is something to run
-    needs = ""  # what it needs that the site does not have
-    kind = Function()  # whatever in the file is a `Kind`
+    needs = ""  # what the exercise needs that the website does not have
+    kind = Function()  # the `Kind` in the file, if there is one
 
     def __init__(self, path, folder=None):
-        """Read an exercise's file. path: a Path. folder: its `Folder`; without one, its sizes have no names."""
+        """Read an exercise's file. path: a Path. folder: its `Folder`; without one, sizes have no names. Raises
+        ValueError if the file cannot be used."""
         self.file = path
         self.name = path.stem
         self.folder = folder or Folder()
         top, cut, below = path.read_text(encoding="utf-8").partition(CUT)
         if not cut:
             raise ValueError(f"the line {CUT.strip()!r} is missing")
-        below = top.count("\n") * "\n" + f"# {below}"  # so that errors say which line of the file it is
+        below = top.count("\n") * "\n" + f"# {below}"  # so that errors give the right line number
         settings = {"np": np}
         exec(compile(below, path, "exec"), settings)
         tree = ast.parse(below)
@@ -142,11 +144,11 @@ class Exercise:
             setattr(self, name.lower(), unwrap(value) if text else value)
         if not isinstance(self.inputs, (list, tuple)) or not all(map(callable, self.inputs)):
             raise ValueError("INPUTS is no list of functions")
-        self.cached_trials = (None, [])  # a seed, and what `draw_trials` made of it
-        self.cached_fresh_trials = (None, [])  # the same of `draw_fresh_trials`
+        self.cached_trials = (None, [])  # (a seed, the result of `draw_trials` for it)
+        self.cached_fresh_trials = (None, [])  # the same for `draw_fresh_trials`
         self.hints = tuple(" ".join(hint.split()) for hint in re.split(r"^\d\. ", self.hints, flags=re.M)[1:])
         self.mistakes, self.written = parse_mistakes(self.mistakes)
-        # The functions below the line, of which `in_numpy` is the answer for the mistakes, which are changes of it.
+        # The functions below the line. The mistakes are changes of `in_numpy` if there is one, otherwise of the answer.
         self.functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         if isinstance(self.kind, Function):
             for name in self.functions.keys() & {"answer", "in_numpy"}:
@@ -167,7 +169,7 @@ class Exercise:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def check(self):
-        """Raise ValueError, with what is wrong, if a part of the file is missing, or does not fit another one."""
+        """Raise ValueError with an explanation if a part of the file is missing or does not fit another part."""
         if not ast.get_docstring(self.tree):
             raise ValueError("it has no title: its first line should be a text in triple quotes")
         if not any(isinstance(node, ast.FunctionDef) for node in self.tree.body):
@@ -199,7 +201,7 @@ class Exercise:
 
     @cached_property
     def import_hints(self):
-        """{a name that the stub imports: what is said where it is missing}"""
+        """{a name that the stub imports: what to say if it is missing from the learner's file}"""
         lines = [node for node in self.tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
         texts = {}
         for node in lines:
@@ -220,43 +222,45 @@ class Exercise:
 
     @cached_property
     def takes(self):
-        """The names of its arguments: attributes of what `inputs` make."""
+        """The names of the function's arguments, which are attributes of the inputs that `inputs` draw."""
         return tuple(argument.arg for argument in self.function.args.args)
 
     @cached_property
     def gives(self):
-        """The names of its results: attributes of what `inputs` make."""
+        """The names of the function's results, in the order in which it returns them."""
         return tuple(node.id for node in ast.walk(self.function.body[-1]) if isinstance(node, ast.Name))
 
     def fill_stub(self, body):
-        """Return the stub with these lines in place of its dots. What they do not set keeps its own."""
+        """Return the stub with `body` in place of its lines `name = ...`. A result that `body` does not set keeps its
+        dots."""
         dots = [name for name in self.gives if not re.search(rf"\b{name}\b[^=\n]*=[^=]", body)]
         lines = textwrap.indent("\n".join([body, *(f"{name} = ..." for name in dots)]), "    ") + "\n"
         return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, self.stub, flags=re.MULTILINE)
 
     @cached_property
     def dots_line_number(self):
-        """The line of the stub where its dots begin."""
+        """The number of the stub's first line `name = ...`, counted from 1."""
         return self.stub[: re.search(r"^    \w+ = \.\.\.", self.stub, re.MULTILINE).start()].count("\n") + 1
 
     def draw_trials(self, seed):
-        """Return for each trial the inputs and the right results: two trials of different sizes from each of `inputs`,
-        and of `further`.
+        """Return the trials of a seed: a list of draws, each with the inputs and the right results as attributes.
 
-        The same seed gives the same ones, which are drawn once.
+        Each function in `inputs`, then in `further`, makes two trials of different sizes. The list is cached for one
+        seed.
         """
         if self.cached_trials[0] != seed:
             self.cached_trials = (seed, list(self.iter_draws(seed)))
         return self.cached_trials[1]
 
     def draw_fresh_trials(self, seed):
-        """Return the trials of a further draw, which test a claim about those of this seed; drawn once, too."""
+        """Return the trials of a second draw, with which a diagnosis of this seed's trials is tested. Cached for one
+        seed."""
         if self.cached_fresh_trials[0] != seed:
             self.cached_fresh_trials = (seed, list(self.iter_draws(seed + 1)))
         return self.cached_fresh_trials[1]
 
     def iter_draws(self, seed):
-        """Yield what `draw_trials` returns, without storing it."""
+        """Yield the draws that `draw_trials` returns, without caching them."""
         for trial, draw in enumerate((*self.inputs, *self.further)):
             rng = np.random.default_rng([seed, trial, *self.name.encode()])
             first_draw = draw(rng)
@@ -270,8 +274,10 @@ class Exercise:
             yield from map(self.complete_draw, (first_draw, second_draw))
 
     def complete_draw(self, g):
-        """Add to a draw the results that it lacks, which are the answer's, and `losses`; return it. Raises ValueError
-        if the answer does not set them."""
+        """Add to a draw its missing results, computed by the answer, and `losses`. Return the draw.
+
+        Raises ValueError if the answer does not set a result or runs too many lines.
+        """
         missing = [name for name in self.gives if not hasattr(g, name)]
         if missing:
             names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: Budget(LINES).spend}
@@ -290,13 +296,15 @@ class Exercise:
         return g
 
     def compute_loss(self, g, name, array):
-        """Return the loss of a draw, with this array in place of the one of that name."""
+        """Return the loss that belongs to the array `name` of draw g, computed with `array` in its place."""
         function = self.loss[name]
         return function(**{argument: getattr(g, argument) for argument in argument_names(function)} | {name: array})
 
     def draw_by_shapes(self, rng):
-        """Draw each argument from the normal distribution, in the shape that the stub gives. Raises ValueError if there
-        are more sizes than in SIZES."""
+        """Return a draw in which each argument is normally distributed, in the shape that the stub states.
+
+        Raises ValueError if the shapes have more distinct sizes than SIZES has numbers.
+        """
         axes = dict.fromkeys(chain.from_iterable(self.shapes[name] for name in self.takes))
         names = [axis for axis in axes if not axis.isdecimal()]
         if len(names) > len(SIZES):
@@ -309,23 +317,24 @@ class Exercise:
 
     @property
     def has_all_shapes(self):
-        """True if the stub says the shape of each argument, by names of sizes and numbers."""
+        """True if the stub states the shape of each argument, with names of sizes or numbers."""
         shapes = [self.shapes.get(name, ("?",)) for name in self.takes]
         return all(re.fullmatch(r"\w+", size) for size in chain.from_iterable(shapes))
 
     @cached_property
     def shapes(self):
-        """{an argument: the sizes of its axes, as text}, for those whose shape the stub says: `z, da (B, H)`."""
+        """{an argument: the sizes of its axes, as text}, for the arguments whose shape the stub states, as in `z, da
+        (B, H)`."""
         return parse_shapes(ast.get_docstring(self.tree, clean=False) or "", self.takes)
 
     @cached_property
     def statement_blocks(self):
-        """The stub's text without its title: a list of `marker.statement.Block`."""
+        """The stub's text without its title, as a list of `marker.statement.Block`."""
         text = inspect.cleandoc(self.stub.split('"""', 2)[1])
         return parse_blocks(text.partition("\n")[2], self.takes)
 
     def make_arguments(self, g):
-        """Return the arguments of one call: arrays and lists of its own, which it may modify freely."""
+        """Return {name: argument} for one call. The arrays and lists are copies, which the call may modify."""
         if self.arguments:
             arguments = self.arguments(g)
             return {name: arguments[name] for name in self.takes}
@@ -333,7 +342,7 @@ class Exercise:
 
     @cached_property
     def known_mistakes(self):
-        """All mistakes that have a name, this exercise's own first."""
+        """All known mistakes, as a tuple of `Mistake`: the exercise's own first, then wrong factors of each result."""
         rows = [(name, question, change) for name, change, question in self.mistakes]
         outputs = self.gives if self.inputs else ()
         for output in outputs:
@@ -345,13 +354,13 @@ class Exercise:
 
     @cached_property
     def reasons_by_harmless_form(self):
-        """{a form of the answer that is right, too: why}, of each row of HARMLESS."""
+        """{a right variant of the answer, as code: why it is right}, from the rows of HARMLESS."""
         rows = [row.partition(" | ")[::2] for row in map(str.strip, self.harmless.splitlines()) if row]
         return {apply_change(self.answer, change, self.gives[0]): reason for change, reason in rows}
 
     @cached_property
     def distinct_mistakes(self):
-        """The mistakes that can be told from each other and from what is right, by the numbers of one draw."""
+        """The mistakes whose results in one draw differ from the right ones and from those of every earlier mistake."""
         by_numbers = {}
         for mistake in self.known_mistakes:
             numbers = []
@@ -363,29 +372,29 @@ class Exercise:
 
     @cached_property
     def mistake_pairs(self):
-        """Each two known mistakes at once, one after the other: [(the first, the second, their code)]."""
+        """All pairs of known mistakes that can be combined: [(first mistake, second mistake, code with both)]."""
         by_code = {}
         for first_mistake, second_mistake in permutations(self.known_mistakes, 2):
-            with suppress(ValueError):  # the first has taken away what the second would change
+            with suppress(ValueError):  # the first has removed what the second would change
                 by_code.setdefault(
                     self.change_formula(first_mistake.change, second_mistake.change), (first_mistake, second_mistake)
                 )
         return [(*mistakes, code) for code, mistakes in by_code.items()]
 
     def change_formula(self, *changes):
-        """Return the formula with these changes, one after the other."""
+        """Return the answer's code with these changes, applied one after the other."""
         return reduce(lambda formula, text: apply_change(formula, text, self.gives[0]), changes, self.formula)
 
     def results_with_mistake(self, mistake, g):
-        """Return {output: what a function with this mistake returns for it}, where that differs from what is right."""
+        """Return {output: value} of the results that a function with this mistake gets wrong in draw g. Cached in g."""
         values_by_mistake = vars(g).setdefault("computed", {})
         if mistake not in values_by_mistake:
             values_by_mistake[mistake] = self.wrong_results_of_code(mistake.code, g, Budget(LINES))
         return values_by_mistake[mistake]
 
     def wrong_results_of_code(self, code, g, budget):
-        """Return {output: what the code of a change returns for it}, where that is wrong; {} if the code cannot be run,
-        or never ends."""
+        """Return {output: value} of the results that `code` gets wrong in draw g; {} if it fails or exceeds its
+        budget."""
         with suppress(Exception, Stopped):
             names = self.run_change(code, g, budget)
             with np.errstate(all="ignore"):
@@ -393,7 +402,8 @@ class Exercise:
         return {}
 
     def run_change(self, code, g, budget):
-        """Return {name: value} after the code of a change was run on a draw. Raises what the code raises."""
+        """Run the code of a change on draw g and return {name: value} of its variables. Raises whatever the code
+        raises."""
         names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: budget.spend}
         with np.errstate(all="ignore"):
             exec(code, names)
@@ -401,12 +411,13 @@ class Exercise:
 
     @cached_property
     def units_by_size(self):
-        """{a size: what there are so many of}, as its folder and its file say it."""
+        """{a size: what it counts}, for example {"n": "samples"}, from the folder and the file."""
         return self.folder.counts | self.counts
 
     @cached_property
     def factor_mistakes(self):
-        """(mistake, factor, question) of each factor of a result that is tried, for the first size of the folder."""
+        """[[mistake, factor, question]] for each wrong factor of a result that is tried. Some contain the folder's
+        first size."""
         first_size = next(iter(self.folder.counts), None)
         rows = MISTAKES["Factors"]
         values = {"size": first_size, "them": self.units_by_size.get(first_size)}
@@ -415,7 +426,7 @@ class Exercise:
 
     @cached_property
     def size_hints(self):
-        """{the name of a size: what it is}, for a learner who takes it for a variable."""
+        """{the name of a size: a sentence on what it is}, for a learner who uses it like a variable."""
         texts = {}
         for size, unit in self.units_by_size.items():
             texts[size] = OF_PYTHON.text("a size", size=size, what=unit)
@@ -428,13 +439,14 @@ class Exercise:
 
 
 def is_documented_setting(name):
-    """Return True if a file may say this name, in capitals: if the class Exercise documents it."""
+    """Return True if an exercise's file may set this name, in capitals: if the class Exercise has it as an
+    attribute."""
     value = vars(Exercise).get(name.lower(), Exercise.check)
     return not isinstance(value, (cached_property, property, type(Exercise.check)))
 
 
 def imported_names(tree):
-    """Return the names that the `from ... import` lines of a file define."""
+    """Return the set of names that the `from ... import` lines of a file define."""
     names = set()
     for node in tree.body:
         if isinstance(node, ast.ImportFrom):
@@ -448,20 +460,20 @@ def argument_names(function):
 
 
 def format_digits(a):
-    """Return the entries of an array as text, with eight digits each."""
+    """Return the entries of an array as one text, with eight digits each."""
     with np.errstate(all="ignore"):
         return " ".join(f"{entry:.7e}" for entry in np.ravel(np.asarray(a, np.float64)))
 
 
 def has_equal_size(first_draw, second_draw):
-    """Return True if some size of two draws is the same."""
+    """Return True if two draws have a size in common: the same name with the same value."""
     return bool(sizes(first_draw).items() & sizes(second_draw).items())
 
 
 def draw_distinct_pair(draw, rng, first_draw):
-    """Return (first_draw, another draw) whose sizes all differ, but for those that are the same in all draws.
+    """Return (first_draw, another draw) that differ in every size, except in those that are equal in all draws.
 
-    Raises ValueError if such a pair does not come.
+    Raises ValueError if there is no such draw among DRAWS.
     """
     draws = [draw(rng) for _ in range(DRAWS)]
     constant = set.intersection(*({*sizes(g).items()} for g in (first_draw, *draws)))
@@ -472,10 +484,10 @@ def draw_distinct_pair(draw, rng, first_draw):
 
 
 def apply_change(formula, change, output):
-    """Return a formula with one change.
+    """Return code with one change applied.
 
-    "old -> new" edits it (" & " between two edits), "name = ..." comes after it, an expression is the output's value.
-    Raises ValueError if there is nothing to edit.
+    change: "old -> new" replaces text (" & " separates two replacements); "name = ..." is appended; any other
+    expression becomes the value of `output`. Raises ValueError if `old` does not occur.
     """
     if " ->" not in change:
         return f"{formula}\n{change}" if re.match(r"[\w, ]+ = ", change) else f"{formula}\n{output} = {change}"
@@ -488,12 +500,13 @@ def apply_change(formula, change, output):
 
 
 def unwrap(text):
-    """Return a paragraph as one line. What is indented stays: a picture."""
+    """Join the lines of a paragraph into one line. Indented lines, such as drawings, stay as they are."""
     return re.sub(r"\n(?! {4})", " ", text.strip("\n"))
 
 
 def parse_mistakes(text):
-    """Return the mistakes of an exercise, [(name, change, question)], and [(name, the mistake as a learner writes it)].
+    """Parse the mistakes of an exercise. Return ([(name, change, question)], [(name, the mistake as a learner writes
+    it)]).
 
         a mistake's name | its change
                 which goes on here if it is long
@@ -502,8 +515,8 @@ def parse_mistakes(text):
             > that each begin so
 
     Several mistakes above one question share it. A question may begin with a sentence in [brackets], which is left out
-    where there is another mistake, too: "[Yours is right for weights.] Is a bias a weight?" `practice.py check` runs
-    what a learner writes, and expects the name.
+    if there is a second mistake: "[Yours is right for weights.] Is a bias a weight?" `practice.py check` runs what a
+    learner writes, and expects the name.
     """
     mistakes = []
     written_mistakes = []

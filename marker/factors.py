@@ -1,4 +1,4 @@
-"""A factor that is a size: of which sizes is it made?"""
+"""Express a factor as a product of powers of sizes."""
 
 import math
 from itertools import chain, combinations, product
@@ -9,10 +9,11 @@ POWERS = (1, -1, 0.5, -0.5)
 
 
 def find_sign_and_powers(factors, sizes, powers=POWERS, max_sizes=2, tolerance=1e-9):
-    """Return (sign, {size: power}) of the product of powers of sizes that these factors are; None if they are none.
+    """Return (sign, {size: power}) of a product of powers of sizes that equals `factors` in all cases; None if there is
+    none.
 
-    factors: one for each of several cases; sizes: {name: its values in these cases}. A size that is the same in all of
-    them cannot be told from a constant: then nothing is said of it.
+    factors: one number for each case. sizes: {name: its value in each case}. A size with the same value in all cases
+    cannot be distinguished from a constant, so it is not used. max_sizes: how many sizes the product may have.
     """
     factors = np.asarray(factors, np.float64)
     names = [name for name, values in sizes.items() if len({*values}) > 1]
@@ -29,7 +30,7 @@ def find_sign_and_powers(factors, sizes, powers=POWERS, max_sizes=2, tolerance=1
 
 
 def format_powers(powers):
-    """Return a product of powers as text: {"B": 1, "T": -0.5} is B / sqrt(T)."""
+    """Return a product of powers as text: {"B": 1, "T": -0.5} becomes "B / sqrt(T)"."""
     words = {name: f"sqrt({name})" if abs(power) == 0.5 else name for name, power in powers.items()}
     numerator = " * ".join(words[name] for name in words if powers[name] > 0) or "1"
     denominator = " * ".join(words[name] for name in words if powers[name] < 0)

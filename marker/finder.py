@@ -1,8 +1,8 @@
-"""A way to find a mistake: a function that takes a `FinderInput`, and returns a `Verdict` or None. There is one in each
-file of marker/finders, and its name in FINDERS below. A folder of exercises may have its own.
+"""Finders: functions that take a `FinderInput` and return a `Verdict` or None.
 
-Finders are asked where the known mistakes say too little about numbers that are wrong. What one says is a claim: it has
-been tried, on all trials and if it can be on fresh draws, or it is not said.
+Each file of marker/finders has one, which is listed in FINDERS below. A folder of exercises may have its own. Finders
+are called if results are wrong and the known mistakes say too little. A finder's verdict is a claim about the learner's
+lines. It is tested on all trials, and on fresh draws if possible, before it is returned.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from marker.finders import depart, pairs, repair, sometimes, typed, unread, valu
 class FinderInput:
     """Input of a finder: an `Attempt`, its `Outcome`, and the `Verdict` that says too little.
 
-    It keeps what several of them ask for.
+    Results that several finders need are cached.
     """
 
     def __init__(self, attempt, outcome, verdict):
@@ -28,28 +28,28 @@ class FinderInput:
 
     @cached_property
     def place(self):
-        """The place where an edit makes the numbers right: see `repair.search_edits`."""
+        """The place where an edit makes the results right, as a dict, or None: see `repair.search_edits`."""
         return repair.find_mistake_place(self)
 
     @cached_property
     def way(self):
-        """The `AnswerTrace` of the answer: see `depart.trace_answer`."""
+        """The `AnswerTrace` of the learner's function, or None: see `depart.trace_answer`."""
         return depart.trace_answer(self)
 
     @cached_property
     def departure(self):
-        """The `Verdict` that says where the answer leaves the right way; None if that cannot be said."""
+        """The `Verdict` that says where the learner's arrays stop being right; None if that cannot be determined."""
         with suppress(Exception):
             return depart.judge_departure(self)
         return None
 
     @cached_property
     def unread(self):
-        """The arguments that the learner's lines do not read: see `unread.unread_names`."""
+        """The names of the arguments that the learner's lines do not read: see `unread.unread_names`."""
         return unread.unread_names(self.attempt)
 
 
-# In their order: the first that has something to say says it.
+# In this order: the first one that returns a `Verdict` counts.
 FINDERS = {
     "typed": typed.judge_typed_slip,
     "pairs": pairs.judge_pair,
@@ -62,10 +62,10 @@ FINDERS = {
 
 
 class Finder(NamedTuple):
-    """A finder in two parts, as folders of exercises from before 2026.12 have it; it is called as one function."""
+    """A finder in two parts, as in folders of exercises from before 2026.12. It can be called like a function."""
 
-    look: Callable  # look(attempt, finder_input): what there is to see, or None
-    say: Callable  # say(what that is, finder_input): the `Verdict` on it, or None
+    look: Callable  # look(attempt, finder_input): the evidence, or None
+    say: Callable  # say(evidence, finder_input): a `Verdict` or None
     is_long: bool = False
 
     def __call__(self, finder_input):

@@ -1,4 +1,4 @@
-"""The commonest kind of exercise: a function, whose results are compared with the right ones for several inputs."""
+"""The commonest kind of exercise: a function, whose results are compared with the right ones on several inputs."""
 
 import io
 from contextlib import redirect_stdout, suppress
@@ -23,19 +23,19 @@ from marker.words import join_texts
 class Notes:
     """Notes on the trials of a function."""
 
-    # of each: {"results": as `describe_result` has them, "changed": names of inputs, "right": names of results}
+    # one for each trial: {"results": from `describe_result`, "changed": names of inputs, "right": names of results}
     trials: list = field(default_factory=list)
     further: list = field(
         default_factory=list
-    )  # the same for all trials after the first that are wrong: see `draw_fresh_trials`
-    missing: bool = False  # whether there is no such function
-    follows: bool | None = None  # whether the numbers come from the exercise's tool
-    remembers: bool = False  # whether a later call with the same inputs gives others
-    at_zero: list | None = None  # the results that are not finite exactly at a kink
+    )  # the same for the trials after the first wrong ones, and for those of `draw_fresh_trials`
+    missing: bool = False  # whether the function does not exist
+    follows: bool | None = None  # whether the results come from the exercise's tool
+    remembers: bool = False  # whether a later call with the same inputs has other results
+    at_zero: list | None = None  # the names of results that are not finite exactly at a kink
 
 
 class Function(Kind):
-    """Marking of a function."""
+    """The kind of exercise in which the learner writes a function."""
 
     Notes = Notes
     marks = ()
@@ -68,7 +68,8 @@ class Function(Kind):
 
     @np.errstate(all="ignore")  # some mistakes overflow
     def judge(self, exercise, seed, outcome):
-        """Return the `Verdict`: the known mistakes first; where they say too little, the finders, which look longer."""
+        """Return the `Verdict`: from the known mistakes or, if these say too little, from the finders, which take
+        longer."""
         attempt = outcome.attempt
         notes = outcome.notes
         if notes.missing:
@@ -79,7 +80,7 @@ class Function(Kind):
         if not outcome.error and not is_right_in_all_trials(exercise, [trial["right"] for trial in notes.trials]):
             outcome.keep(verdict)
             function = getattr(attempt.module, exercise.function.name)
-            with suppress(Exception), suppress_side_effects():  # what was printed and written before is enough
+            with suppress(Exception), suppress_side_effects():  # the calls before have printed and written enough
                 for g in (*exercise.draw_trials(seed)[len(notes.trials) :], *exercise.draw_fresh_trials(seed)):
                     notes.further.append(run_trial(exercise, function, g))
             verdict = judge_trials(exercise, seed, outcome)
@@ -92,7 +93,7 @@ class Function(Kind):
         return verdict
 
     def can_be_asked(self, exercise):
-        """Return True if all arguments are nests of arrays and numbers: a function, say, cannot be sent to another
+        """Return True if all arguments are nests of arrays and numbers. Others, such as functions, cannot be sent to a
         process."""
         with suppress(NotKept):
             for g in exercise.draw_trials(0):
@@ -110,10 +111,10 @@ class Function(Kind):
 
 
 def ask_finders(finder_input):
-    """Return the `Verdict` of the first finder that has one: the folder's own, then the marker's; or None."""
+    """Return the `Verdict` of the first finder that has one, the folder's own finders first; None if there is none."""
     with suppress_side_effects():
         for finder in (finder_input.exercise.folder.finders | FINDERS).values():
-            with suppress(Exception):  # then the others may find something
+            with suppress(Exception):  # then the other finders may find something
                 verdict = finder(finder_input)
                 if verdict:
                     return verdict
@@ -121,35 +122,37 @@ def ask_finders(finder_input):
 
 
 def run_trial(exercise, function, g):
-    """Run one trial, and return its notes: see `Notes.trials`."""
+    """Run one trial and return its notes, a dict: see `Notes.trials`."""
     results, changed_inputs = call(exercise, function, g)
     right = sorted(right_results(exercise, g, results, changed_inputs))
     return {"results": list(map(describe_result, results)), "changed": changed_inputs, "right": right}
 
 
 def is_right_in_all_trials(exercise, rights_by_trial):
-    """Return True if all results were right in all trials so far."""
+    """Return True if all results were right in all trials so far. rights_by_trial: the names of the right results of
+    each."""
     return all(set(right) == set(exercise.gives) for right in rights_by_trial)
 
 
 def note_further_trials(exercise, module, function, seed, notes):
-    """Note what is left to try when all numbers are right."""
+    """Record in `notes` the checks that follow when all results are right: of the tool, of repeated calls, and at
+    kinks."""
     first_draw, *_, last_draw = exercise.draw_trials(seed)
     if exercise.tool:
         notes.follows = is_computed_by_tool(exercise, module, function, last_draw)
-    # What came first twice more: a sum that is kept from call to call shows where the shapes have been there before, or
-    # at the latest where they are those of the call just before.
+    # Repeat the first call twice: a sum that is kept from call to call shows up when its shapes occur again, at the
+    # latest directly after a call with the same shapes.
     repeated_rights = [right_results(exercise, first_draw, *call(exercise, function, first_draw)) for _ in range(2)]
     notes.remembers = not is_right_in_all_trials(exercise, repeated_rights)
     for g in exercise.draw_trials(seed):
-        if hasattr(g, "kinks"):  # exactly at a kink any slope is right, if it is a number
+        if hasattr(g, "kinks"):  # exactly at a kink any finite slope is right
             results, _ = call(exercise, function, move_to_kinks(g))
             pairs = zip(exercise.gives, results, strict=True)
             notes.at_zero = notes.at_zero or [name for name, a in pairs if not np.isfinite(a).all()]
 
 
 def move_to_kinks(g):
-    """Return a draw like this one, in which what lies beside 0 is exactly 0."""
+    """Return a copy of a draw in which the entries that are close to a kink, at 0, are exactly 0."""
     arrays = {}
     for name in g.kinks:
         a = getattr(g, name)
@@ -158,9 +161,9 @@ def move_to_kinks(g):
 
 
 def is_computed_by_tool(exercise, module, function, g):
-    """Return True if the results come from the tool that they should come from: if its gradients double, they follow.
+    """Return True if the results come from the exercise's tool: they double when its gradients are doubled.
 
-    An error says so, too: the function may compare its results with something.
+    An error counts as True as well, since the function may compare its results with something.
     """
     with suppress(Exception), redirect_stdout(io.StringIO()), exercise.tool.doubled(module, g):
         results, _ = call(exercise, function, g)

@@ -1,11 +1,11 @@
-"""A kind of exercise: what there is to write for a new one.
+"""The interface of a kind of exercise: what to implement for a new one.
 
-An exercise's file says its kind: whatever stands in capitals there and is a `Kind`. Without one it is of the commonest,
-a function beside its right answer (marker/function.py).
+An exercise's file names its kind by a constant, in capitals, that is a `Kind`. Without one it is a `Function` exercise,
+in which the results of a function are compared with the right ones (marker/function.py).
 
-`run` and `judge` are called in the process of a learner's file, which leaves a `Report`: plain data, that a file can
-also write by itself. So a pass is only believed after `ask`, which is called outside, with inputs that nobody can know
-before.
+`run` and `judge` are called in the process that runs the learner's file. It leaves a `Report`, plain data that the file
+could also have written itself. So a reported pass is only accepted after `ask`, which is called in the marking process,
+with inputs that nobody can know in advance.
 """
 
 import textwrap
@@ -23,38 +23,38 @@ class Attempt(NamedTuple):
     seed: int
     module: Any
     source: str
-    tell: Callable  # tell(text): what is being done, where that takes long
+    tell: Callable  # tell(text): a progress callback, for long computations
 
 
 @dataclass
 class Outcome:
-    """Outcome of a learner's file, in the process that ran it."""
+    """What came of a learner's file, in the process that ran it."""
 
-    notes: Any = None  # the kind's own
+    notes: Any = None  # an instance of the kind's `Notes`
     typed: str = ""  # the learner's own lines
-    error: Any = None  # the `Verdict` on what ended the file
+    error: Any = None  # the `Verdict` on the error that ended the file
     attempt: Any = None  # the `Attempt`
-    keep: Callable = lambda verdict: None  # keep(verdict): what is known, before something that may take too long
+    keep: Callable = lambda verdict: None  # keep(verdict): save a preliminary verdict before a long search
 
 
 @dataclass
 class Report:
-    """Report on a learner's file: plain data, as JSON can hold it."""
+    """Report on a learner's file: plain data that JSON can hold."""
 
     verdict: dict | None = None  # the fields of a `Verdict`
-    shown: Any = None  # what a page shows beside it
-    unmarked: str = ""  # why it could not be marked, which is no mistake of the learner's
-    died: int | None = None  # the status with which Python ended before there was a report
-    seconds: float | None = None  # after which it was stopped,
-    line: int | None = None  # and where it was then
+    shown: Any = None  # data that a page shows beside the verdict
+    unmarked: str = ""  # why it could not be marked, if that is not the learner's mistake
+    died: int | None = None  # the exit status, if Python ended before there was a report
+    seconds: float | None = None  # the time limit, if the file was stopped
+    line: int | None = None  # the line that ran when the file was stopped
 
 
-# Earlier names of methods, which a folder of exercises may use.
+# Earlier names of methods, which a folder of exercises may still use.
 OLD_NAMES = {"solved": "make_right_file", "titled": "format_title"}
 
 
 class Kind:
-    """One kind of exercise."""
+    """Base class of the kinds of exercises."""
 
     def __init_subclass__(cls, **options):
         """Let a class define methods under their earlier names."""
@@ -64,26 +64,26 @@ class Kind:
                 setattr(cls, name, vars(cls)[old_name])
 
     seconds = 8  # that a file may compute
-    says = {}  # noqa: RUF012  {what an exercise's file may say for it, in capitals: what that is where it does not}
-    Notes = dict  # a dataclass: what `run` notes
-    marks = None  # the marks that `judge` may give, beside those of said.md; None if any
-    gives = {}  # noqa: RUF012  {a function: what it returns}, as marker/asked.py has it, where that is more than one result
-    is_quick = False  # whether a file that fails when it is asked is marked once more, with what it was asked
-    module = ""  # which `python -m` runs a file that is no program by itself; "" if it is one
-    looks = ""  # which shows what the file does, step by step: `practice.py look`; "" if none does
+    says = {}  # noqa: RUF012  {a setting of this kind that an exercise's file may have, in capitals: its default}
+    Notes = dict  # a dataclass for what `run` records
+    marks = None  # the marks that `judge` may give, besides those of said.md; None for any
+    gives = {}  # noqa: RUF012  {a function: what it returns}, as described in marker/asked.py, if not a single nest
+    is_quick = False  # whether a file that fails in `ask` is marked again with the inputs of `ask`
+    module = ""  # the module for `python -m` that runs the file; "" if the file is itself a program
+    looks = ""  # the module that shows the file's computation step by step (`practice.py look`); "" if none
     solution_is = "shows the lines again, and why they are right"
-    # What `problems` tries, and what tries the rest.
+    # What `problems` covers, and what covers the rest.
     checked = "The stub and the answer were marked. Not tried: wrong answers, which `python practice.py NAME` marks."
 
     def check(self, exercise):
-        """Raise ValueError, with what is wrong, if the exercise's file does not have what this kind needs."""
+        """Raise ValueError with an explanation if the exercise's file lacks something that this kind needs."""
 
     def complete(self, exercise):
-        """Raise ValueError, with what is to be done, if something beside the file is missing before it is handed
+        """Raise ValueError with instructions if something besides the file is missing before the exercise is handed
         out."""
 
     def problems(self, exercise, mark_text):
-        """Yield what is wrong with an exercise, as texts: as far as `practice.py check` tries it, which `checked` says.
+        """Yield a text for each problem of an exercise that `practice.py check` finds; `checked` says what it covers.
 
         mark_text(text): the `Verdict` on a file with this text.
         """
@@ -96,35 +96,37 @@ class Kind:
                 yield f"{subject} should get the mark {marks[0]!r}, but gets {verdict.summary!r}: {text}"
 
     def make_right_file(self, exercise):
-        """Return the text of a file that passes: the stub with the answer."""
+        """Return the text of a file that passes: the stub with the answer filled in."""
         return exercise.fill_stub(exercise.answer)
 
     def run(self, attempt, notes):
-        """Try what the file has, and note what came of it."""
+        """Call the functions of the learner's file, and record in `notes` what they return."""
         raise NotImplementedError
 
     def judge(self, exercise, seed, outcome):
-        """Return the `Verdict` on an `Outcome`, whose `notes` are this kind's `Notes`."""
+        """Return the `Verdict` on an `Outcome`. Its `notes` are an instance of this kind's `Notes`."""
         raise NotImplementedError
 
     def can_be_asked(self, exercise):
-        """Return True if `ask` can be called. If not, a file is believed that reports a pass: docs/teaching.md lists
-        these."""
+        """Return True if `ask` can check this exercise. If not, a reported pass is accepted: docs/teaching.md lists
+        these exercises."""
         return False
 
     def ask(self, exercise, functions, seed):
-        """Raise `Wrong` if the functions of a file that is said to have passed do not do what they should. They are in
-        another process (marker/asked.py), and what they are asked is drawn here, from this seed."""
+        """Raise `Wrong` if the functions of a file that reported a pass do not do what they should.
+
+        functions: they run in another process (marker/asked.py). seed: for the inputs, which are drawn in this process.
+        """
 
     def format_title(self, title, needs_torch):
-        """Return an exercise's title as it is shown. title: the first line of its file."""
+        """Return an exercise's title as it is displayed. title: the first line of its file."""
         return title
 
     def opening(self, exercise, source, say):
-        """Show, by say(text, style), what is to be said of an exercise before a file is marked; return nothing."""
+        """Display an introduction before a file is marked, with say(text, style). source: the file's text."""
 
     def count_printed_lines(self, exercise):
-        """Return the number of lines that the exercise's own code prints: they are shown whole."""
+        """Return how many lines the exercise's own code prints. They are not cut off in the output."""
         return 0
 
     def solution(self, exercise):

@@ -1,4 +1,4 @@
-"""Marking: run a file (marker/runner.py) and return the verdict on it, for every kind of exercise."""
+"""Marking: run a submission (marker/runner.py) and return its verdict, for every kind of exercise."""
 
 import re
 import secrets
@@ -9,9 +9,9 @@ from marker.asked import Failed, load_in_subprocess
 from marker.verdict import MARKS, PASSED, PLACES, TYPED, Verdict, Wrong, is_error_name, wrong_verdict
 from support.errors import UserError
 
-WITH_TORCH = 60  # seconds that a file may compute that needs PyTorch
+WITH_TORCH = 60  # seconds of computing for a file that needs PyTorch
 PRINTABLE = re.compile("[ -~]{1,200}")
-# What a function may be called, beside what the tables say.
+# The marks that a function may get besides those in the tables.
 OTHERS = (
     "error", "cannot be marked", "not right", "close, and not equal", "a size written as a number",
     "an argument not used",
@@ -19,10 +19,10 @@ OTHERS = (
 
 
 def mark(exercise, learner_path, seed, seconds=None, hear=lambda text: None, hidden_folders=()):
-    """Mark a file: return its `Verdict`. Never raises for what is in it, nor computes much longer than `seconds`.
+    """Mark a file and return its `Verdict`. Never raises because of the file, and takes about `seconds` at most.
 
-    hear(text): called now and then with what is being done, if that takes long. hidden_folders: see
-    `runner.run_in_subprocess`.
+    hear(text): a progress callback. hidden_folders: folders that the file must not see (see
+    `runner.run_in_subprocess`).
     """
     verdict = read_verdict(
         exercise,
@@ -34,15 +34,15 @@ def mark(exercise, learner_path, seed, seconds=None, hear=lambda text: None, hid
 
 
 def find_time_limit(exercise):
-    """Return the seconds that a file may compute."""
+    """Return how many seconds a file may compute."""
     return WITH_TORCH if exercise.needs_torch else exercise.kind.seconds
 
 
 def confirm_pass(exercise, learner_path, verdict_before, hear=lambda text: None, hidden_folders=()):
-    """Return the `Verdict` on a file that is said to have passed, after its functions were asked in another process.
+    """Confirm a reported pass: call the file's functions from this process, and return the `Verdict` after that.
 
-    Nobody can know before what they are asked: it is drawn now, and compared in this process. Raises UserError if the
-    data that the exercise needs are missing here.
+    A file could have made up its own report. So the inputs are drawn only now, the functions run in another process,
+    and the results are compared here. Raises UserError if the data that the exercise needs are missing here.
     """
     kind = exercise.kind
     seed = secrets.randbelow(2**32)
@@ -58,8 +58,8 @@ def confirm_pass(exercise, learner_path, verdict_before, hear=lambda text: None,
         raise
     except TimeoutError:
         return wrong_verdict("does not end", seconds=runner.CLOCK * find_time_limit(exercise))
-    except Exception as error:  # it answers something else, or nothing
-        if kind.is_quick:  # somebody may be wrong for these inputs alone
+    except Exception as error:  # its results differ, or there are none
+        if kind.is_quick:  # the mistake may show for these inputs only
             second_verdict = read_verdict(
                 exercise,
                 runner.run_in_subprocess(exercise, learner_path, seed, find_time_limit(exercise), hear, hidden_folders),
@@ -73,7 +73,8 @@ def confirm_pass(exercise, learner_path, verdict_before, hear=lambda text: None,
 
 
 def read_verdict(exercise, report):
-    """Return the `Verdict` in a `Report`, whatever it is: a file may have written it by itself."""
+    """Return the `Verdict` in a `Report`. Its contents are not trusted, since a file may have written the report
+    itself."""
     failure = judge_not_run(report)
     if failure:
         return failure
@@ -93,7 +94,7 @@ def read_verdict(exercise, report):
 
 
 def is_known_mark(exercise, name):
-    """Return True if a file may have this mark: so no other word reaches a teacher's table."""
+    """Return True if a file may get this mark. No other text may reach a teacher's table."""
     marks = {*MARKS, *PASSED, *OTHERS, *TYPED, *exercise.folder.words.marks}
     if name in marks:
         return True
@@ -107,7 +108,7 @@ def is_known_mark(exercise, name):
 
 
 def list_mistake_names(exercise):
-    """Return the names of the mistakes that are known of an exercise."""
+    """Return the set of names that an exercise's mistakes can have."""
     names = {name for name, *_ in (*exercise.mistakes, *exercise.factor_mistakes)}
     names |= {f"{first} in the place of {second}" for first, second in product(exercise.gives, repeat=2)}
     names |= {f"{name} returned" for name in exercise.takes}
@@ -115,7 +116,7 @@ def list_mistake_names(exercise):
 
 
 def judge_not_run(report):
-    """Return the `Verdict` on a file that has not come to its end; None if it has."""
+    """Return the `Verdict` on a file that did not run to its end; None if it did."""
     if report.seconds is not None:
         mark_name = "does not end: in a line" if report.line else "does not end"
         return wrong_verdict(mark_name, seconds=report.seconds, line=report.line)

@@ -1,5 +1,7 @@
-"""What `params` of somebody's own program may be: a nest of arrays and numbers, in dicts, lists and tuples. Its arrays
-are listed and replaced by their paths, which read like Python: `["W1"]`, `[0].b`. And it is written to a file and read.
+"""Nests: the forms that `params` of a learner's program may have, arrays and numbers in dicts, lists and tuples.
+
+The arrays in a nest can be listed and replaced by their paths, which are written as in Python: `["W1"]`, `[0].b`. A
+nest can also be saved to a file and loaded.
 """
 
 import io
@@ -13,9 +15,9 @@ WORDS = (bool, int, float, str, type(None))
 
 
 def list_paths_and_values(nest):
-    """Return [(path, value)] of what a dict, list or tuple holds; [] of anything else.
+    """Return [(path, value)] of the direct items of a dict, list or tuple; [] for anything else.
 
-    A key that is a path itself, as those of the arrays from another process are, stays as it is.
+    A key that is itself a path stays as it is: arrays from another process have such keys.
     """
     if isinstance(nest, dict):
         return [(format_key(key), value) for key, value in nest.items()]
@@ -25,14 +27,14 @@ def list_paths_and_values(nest):
 
 
 def format_key(key):
-    """Return a key of a dict as a path."""
+    """Return the path of a dict's key."""
     if isinstance(key, str):
         return key if key.startswith(("[", ".")) else f'["{key}"]'
     return f"[{key!r}]"
 
 
 def leaves_by_path(nest, prefix=""):
-    """Return {path: array, number or None} of all that is in a nest. prefix: begins each path."""
+    """Return {path: array, number or None} of all values in a nest. prefix: put before each path."""
     if nest is None or isinstance(nest, (int, float, np.generic)):
         return {prefix: nest}
     if isinstance(nest, np.ndarray):
@@ -44,13 +46,14 @@ def leaves_by_path(nest, prefix=""):
 
 
 def floats_by_path(nest):
-    """Return {path: float64} of those leaves that a step can move, copies. A number is an array without axes."""
+    """Return {path: float64 copy} of the floating-point arrays and numbers in a nest, which training can change. A
+    number becomes an array without axes."""
     by_path = leaves_by_path(nest)
     return {k: np.array(a, np.float64) for k, a in by_path.items() if a is not None and np.asarray(a).dtype.kind == "f"}
 
 
 def replace_leaves(nest, values=(), prefix=""):
-    """Copy a nest. values: {path: array}, of which it has copies in the places of its own."""
+    """Return a copy of a nest. values: {path: array}, of which copies replace the arrays at those paths."""
     if isinstance(nest, (dict, list, tuple)):
         return make_container(
             type(nest),
@@ -63,12 +66,12 @@ def replace_leaves(nest, values=(), prefix=""):
 
 
 def make_container(kind, keys, values):
-    """Return a dict, list or tuple of this kind, which may be a learner's own; keys: those of a dict."""
+    """Return a dict, list or tuple of the class `kind`, which may be the learner's own. keys: of a dict, in order."""
     if issubclass(kind, dict):
         pairs = dict(zip(keys, values, strict=True))
         try:
             return kind(pairs)
-        except Exception:  # it is made of something else
+        except Exception:  # the class has another constructor
             new = kind.__new__(kind)
             new.update(pairs)
             return new
@@ -76,7 +79,7 @@ def make_container(kind, keys, values):
 
 
 def format_paths(paths):
-    """Return `params["W1"], params["b1"]`, no more than five of them, as text."""
+    """Return at most five paths as text, `params["W1"], params["b1"]`, with the number of the others."""
     paths = [f"params{path}" for path in paths]
     first_paths = ", ".join(paths[:5])
     return join_texts([first_paths, len(paths) - 5], "more") if len(paths) > 5 else first_paths
@@ -86,7 +89,7 @@ def format_paths(paths):
 
 
 class NotKept(ValueError):
-    """Something in a nest cannot be kept in a file: where it is, and what."""
+    """Something in a nest cannot be saved: `where` is its path, `what` says why."""
 
     def __init__(self, nest_path, reason):
         super().__init__(f"{nest_path} is {reason}")
@@ -96,7 +99,7 @@ class NotKept(ValueError):
 
 def pack_into_bytes(params):
     """Return a nest as the content of an .npz file, without pickle. Raises `NotKept` if something in it cannot be
-    kept."""
+    saved."""
     plan, arrays = make_plan_and_arrays(params)
     content = io.BytesIO()
     np.savez(content, how=plan, **{f"array{i}": a for i, a in enumerate(arrays)})
@@ -104,7 +107,8 @@ def pack_into_bytes(params):
 
 
 def make_plan_and_arrays(params):
-    """Return (how a nest is made of arrays, as text; these arrays). Raises `NotKept`."""
+    """Return (the structure of a nest as JSON text, the list of its arrays). Raises `NotKept` if something cannot be
+    saved."""
     arrays = []
 
     def plan(value, nest_path):
@@ -130,8 +134,11 @@ def make_plan_and_arrays(params):
 
 
 def unpack(arrays, module=None):
-    """Return the nest in the arrays of a file that `pack_into_bytes` has made. module: the learner's, where their own
-    kinds of dicts, lists and tuples are. Raises ValueError if they are no nest."""
+    """Return the nest in the arrays of a file that `pack_into_bytes` made.
+
+    module: the learner's module, which may define classes of dicts, lists and tuples. Raises ValueError if it is not a
+    nest.
+    """
 
     def whole(plan):
         match plan:

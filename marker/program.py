@@ -1,4 +1,4 @@
-"""A whole program, with functions to watch: what examines it is written for its exercise."""
+"""A kind of exercise: a whole program. Each exercise has its own function that examines it."""
 
 import re
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ class Notes:
 
 
 class Program(Kind):
-    """Marking of a whole program.
+    """The kind of exercise in which the learner writes a whole program.
 
-    examine(module, seed, tell) -> whether it has passed, a mark, and what is said of the program. ask(functions, seed):
-    `Wrong`, if its functions, which are in another process, do not do what was reported of them. gives: what these
-    return, as marker/asked.py has it.
+    examine(module, seed, tell) runs its functions and returns (whether it has passed, a mark, a text). ask(functions,
+    seed) raises `Wrong` if its functions, called in another process, do not do what was reported. gives: {a function:
+    what it returns}, as described in marker/asked.py.
     """
 
     seconds = 40
@@ -55,5 +55,5 @@ class Program(Kind):
 
 
 def fill_stub_functions(stub, lines):
-    """Return a stub with these lines in place of its functions."""
+    """Return a stub in which `lines` replace everything from the first function on."""
     return re.sub(r"^def .*\Z", lambda _: f"{lines}\n", stub, flags=re.DOTALL | re.MULTILINE)

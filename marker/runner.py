@@ -1,8 +1,8 @@
-"""Runs what a learner wrote, in a process of its own: python -m marker.runner FOLDER NAME FILE SEED RESULT SECONDS.
+"""Run a learner's file in its own process: python -m marker.runner FOLDER NAME FILE SEED RESULT SECONDS.
 
-`run_in_subprocess` starts that process. There, `make_report` says what the functions returned, or what went wrong and
-in which line; it is left in a small JSON file, RESULT. Nothing that the learner's file does can reach the process
-that marks it, except through that file.
+`run_in_subprocess` starts that process. In it, `make_report` describes what the functions returned, or what went wrong
+and in which line, and writes that to a small JSON file, RESULT. This file is the only way in which the learner's code
+can affect the process that marks it.
 """
 
 import faulthandler
@@ -32,18 +32,19 @@ from marker.verdict import OF_FUNCTIONS, make_verdict
 from support.errors import UserError
 from support.files import read_file
 
-MEMORY = 8  # gigabytes; PyTorch alone takes more addresses than that
-CLOCK = 4  # a loaded machine may take so many times as long as it computes
-TOLD = ".told"  # ends the name of a file beside the result: what is being done
-MOST_TOLD = 70  # characters of it
-HOW = "# To have this marked"  # begins the line that says how, in a file as it is handed out
-MOST_PRINTED = 2000  # characters of the learner's own prints
+MEMORY = 8  # GiB of address space; not enforced with PyTorch, which alone reserves more
+CLOCK = 4  # wall-clock limit as a multiple of the CPU-time limit, since the machine may be busy
+TOLD = ".told"  # suffix of a file beside the result, with the current progress text
+MOST_TOLD = 70  # characters of that text
+HOW = "# To have this marked"  # the beginning of the line in a stub that says how to mark it
+MOST_PRINTED = 2000  # characters of the learner's output that are kept
 
 
 def run_in_subprocess(exercise, learner_path, seed, seconds, hear=lambda text: None, hidden_folders=()):
-    """Run a file in a process of its own, and return its `Report`. hear: a callback, called with texts on the progress.
+    """Run a file in its own process and return its `Report`. hear: a callback, called with texts on the progress.
 
-    hidden_folders: the hand-ins that it must not see, for `sandbox`; without it, there is none.
+    hidden_folders: folders with hand-ins that the file must not see. If there are any, it runs in a sandbox
+    (marker/sandbox.py).
     """
     with tempfile.TemporaryDirectory(prefix="practice", ignore_cleanup_errors=True) as folder:
         report_path = Path(folder) / "result.json"
@@ -67,11 +68,11 @@ def run_in_subprocess(exercise, learner_path, seed, seconds, hear=lambda text: N
 
 @contextmanager
 def learner_process(arguments, folder, learner_path, hidden_folders=(), *other_folders, pipes=False):
-    """Context: start a Python of its own for a learner's file, in this folder, and yield the process. At the end, it is
-    ended with all that it has started.
+    """Context manager: start a Python process for a learner's file, yield it, and in the end kill it and all its
+    children.
 
-    other_folders: what else it needs to see. pipes: whether it is asked on standard input, and answers on standard
-    output.
+    folder: its working directory. hidden_folders: see `run_in_subprocess`. other_folders: what else the sandbox must
+    show. pipes: connect its standard input and output to this process, instead of to /dev/null.
     """
     stream = subprocess.PIPE if pipes else subprocess.DEVNULL
     process = subprocess.Popen(
@@ -89,7 +90,7 @@ def learner_process(arguments, folder, learner_path, hidden_folders=(), *other_f
         stderr=subprocess.DEVNULL,
         cwd=folder,
         env=os.environ | ONE_THREAD | {"PYTHONPATH": make_python_path(), "PYTHONDONTWRITEBYTECODE": "1"},
-        start_new_session=True,  # so that it can be ended with everything that it started
+        start_new_session=True,  # so that the whole process group can be killed
     )
     try:
         yield process
@@ -97,7 +98,7 @@ def learner_process(arguments, folder, learner_path, hidden_folders=(), *other_f
         if process.poll() is None:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
-                process.wait(5)  # it ends what the file has started: see `supervise_child`
+                process.wait(5)  # it kills what the file has started: see `continue_in_supervised_child`
         with suppress(OSError, AttributeError):
             os.killpg(process.pid, signal.SIGKILL)  # not on Windows
         process.kill()
@@ -108,24 +109,23 @@ def learner_process(arguments, folder, learner_path, hidden_folders=(), *other_f
 
 
 def continue_in_supervised_child():
-    """Go on in a child process. This one waits for it, ends all that it has left, and then ends as it did. (On Linux;
-    elsewhere there is no child, and only what stays in the file's session is ended.)
+    """Fork. The child returns; the parent waits for it, kills all processes that it left, and exits with its status.
 
-    What outlives its parent becomes this process's own child, whatever its session and its environment: prctl(2),
-    PR_SET_CHILD_SUBREAPER.
+    Only on Linux: elsewhere there is no fork, and only processes in the file's session are killed. Orphaned descendants
+    become children of this process, even in another session: prctl(2), PR_SET_CHILD_SUBREAPER.
     """
-    import ctypes  # here, because a browser needs no other process
+    import ctypes  # imported here because it is not needed in a browser
 
     try:
         control = ctypes.CDLL(None).prctl
     except (AttributeError, OSError, TypeError):
         return
     control(36, 1, 0, 0, 0)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # `run_in_subprocess` has waited for long enough
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # `run_in_subprocess` has waited long enough
     child = os.fork()
     if child == 0:
-        control(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: it does not outlive its parent
-        os.setpgid(0, 0)  # and cannot end it with its own group
+        control(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: the child does not outlive its parent
+        os.setpgid(0, 0)  # killing its own group does not kill the parent
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return
     try:
@@ -141,7 +141,7 @@ def continue_in_supervised_child():
 
 
 def end_children():
-    """End the children of this process, and theirs, until none is left."""
+    """Kill the children of this process, and the orphans that it then inherits, until none is left."""
     with suppress(ChildProcessError):
         while True:
             for stat_file in Path("/proc").glob("[0-9]*/stat"):
@@ -155,7 +155,8 @@ def end_children():
 
 
 def run_for_exit_status(command, name, **options):
-    """Run a program that this terminal sees, and return its exit status. Raises UserError if a signal has ended it."""
+    """Run a command in this terminal and return its exit status. Raises UserError if a signal other than Ctrl-C ended
+    it."""
     status = subprocess.run(command, check=False, **options).returncode
     if status == -signal.SIGINT:
         return 130
@@ -167,24 +168,28 @@ def run_for_exit_status(command, name, **options):
 
 
 def make_python_path():
-    """Return PYTHONPATH for a learner's file: it finds the project, and what else the user has there."""
+    """Return PYTHONPATH for a learner's file: the project's root, then the user's own PYTHONPATH."""
     return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
 
 def read_report(report_path, learner_path, seconds, status):
-    """Read what the runner left in the file `report_path`: its last report, where it was stuck, or nothing. Return a
-    `Report`."""
-    with suppress(UserError, ValueError, RecursionError):  # a pipe or a device in its place, or too much of it
+    """Return the `Report` in the file that the runner left: its last complete one, or the line where time ran out.
+
+    status: the exit status of the runner, which is the report if the file holds nothing else.
+    """
+    with suppress(
+        UserError, ValueError, RecursionError
+    ):  # the file may have been replaced by a pipe or a device, or be too large
         text = read_file(report_path, 2**26).decode(errors="replace")
         if text.startswith("Timeout"):
-            # faulthandler reads the frames while they run: sometimes it prints its heading, but no line.
+            # faulthandler reads the frames of running code, so it sometimes prints its heading but no line.
             own_line = re.search(rf'"{re.escape(str(Path(learner_path).resolve()))}", line (\d+)', text)
             if not own_line and " in iter_draws\n" in text:
                 return Report(unmarked=OF_FUNCTIONS.text("cannot be marked: no inputs"))
             is_by_clock = text.startswith("Timeout (")
             return Report(seconds=CLOCK * seconds if is_by_clock else seconds, line=own_line and int(own_line[1]))
         for line in reversed(text.splitlines()):
-            with suppress(ValueError, TypeError):  # it was ended while it wrote this
+            with suppress(ValueError, TypeError):  # an incomplete line: the process was killed while it wrote it
                 return Report(**json.loads(line))
     return Report(died=status)
 
@@ -192,9 +197,10 @@ def read_report(report_path, learner_path, seconds, status):
 def make_report(
     exercise, learner_path, seed, keep=lambda report: None, tell=lambda text: None, show=lambda outcome: None
 ):
-    """Run and judge one file, and return its `Report`. Before a place is sought, `keep` gets what is known.
+    """Run and judge one file, and return its `Report`.
 
-    `tell` is told what is being done, where that takes long. show(outcome): plain data, for a page.
+    keep(report): called with a preliminary report before a long search. tell(text): progress callback. show(outcome):
+    returns plain data for a page.
     """
     kind = exercise.kind
     output = Printed()
@@ -202,14 +208,14 @@ def make_report(
     outcome = Outcome(kind.Notes())
     try:
         with redirect_stdout(output), redirect_stderr(output), np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # PyTorch's, of a gradient that it has not kept
+            warnings.simplefilter("ignore", UserWarning)  # PyTorch warns about a .grad that it does not keep
             source = read_source(learner_path)
             stub = list_code_lines(exercise.stub)
             outcome.typed = "\n".join(line for line in list_code_lines(source) if line not in stub)
             check_inputs_can_be_drawn(exercise, seed)
             outcome.attempt = Attempt(exercise, seed, load(learner_path), source, tell)
             kind.run(outcome.attempt, outcome.notes)
-    except UserError as error:  # the data are missing, say: that is no mistake of the learner's
+    except UserError as error:  # missing data, for example, which is not the learner's mistake
         return Report(unmarked=str(error))
     except BaseException as error:
         name_hints = exercise.size_hints | exercise.import_hints
@@ -220,7 +226,7 @@ def make_report(
         return Report(verdict._asdict(), show(outcome))
 
     outcome.keep = lambda verdict: keep(complete_report(verdict))
-    discarded_output = StringIO()  # a finder calls the learner's function again
+    discarded_output = StringIO()  # finders call the learner's function again
     with (
         suppress(Exception),
         redirect_stdout(discarded_output),
@@ -228,11 +234,11 @@ def make_report(
         np.errstate(all="ignore"),
     ):
         return complete_report(kind.judge(exercise, seed, outcome) if outcome.attempt else outcome.error)
-    return Report()  # what it has returned makes no sense
+    return Report()  # the results could not be judged
 
 
 def check_inputs_can_be_drawn(exercise, seed):
-    """Draw the inputs: `draw_trials` keeps them. Raises UserError if the exercise's own file fails in that."""
+    """Draw the inputs, which `draw_trials` caches. Raises UserError if the exercise's own code fails."""
     try:
         exercise.draw_trials(seed)
     except Exception as error:
@@ -241,14 +247,15 @@ def check_inputs_can_be_drawn(exercise, seed):
 
 
 def list_code_lines(text):
-    """Return a file's lines, but for the text at the top, how it is marked, a diagnosis and empty ones."""
+    """Return a file's lines without the docstring at the top, the note on how to mark it, a diagnosis, and empty
+    lines."""
     text = re.sub(r'\A""".*?"""', "", text, flags=re.DOTALL)
     lines = (line.rstrip() for line in text.splitlines() if not line.startswith((HOW, "DIAGNOSIS")))
     return list(filter(None, lines))
 
 
 class Printed(StringIO):
-    """A text file in memory that keeps no more than MOST_PRINTED characters."""
+    """A text file in memory that keeps at most MOST_PRINTED characters."""
 
     def write(self, text):
         return super().write(text[: max(0, MOST_PRINTED - self.tell())]) if self.tell() < MOST_PRINTED else 0
@@ -262,9 +269,9 @@ def limit_memory(gigabytes):
 
 
 def start_time_limit(seconds, report_file):
-    """End this process once it has computed for so long. If there is no report yet, write in which line it was.
+    """Start a thread that ends this process after `seconds` of CPU time. Return the function that stops the thread.
 
-    Return the function that ends this watch.
+    If `report_file` is still empty by then, the thread first writes the lines that are being run.
     """
     stop_event = threading.Event()
     began = time.process_time()
@@ -290,13 +297,13 @@ def main():
     if not exercise.needs_torch:
         limit_memory(MEMORY)
     with open(report_path, "w", encoding="utf-8") as report_file:
-        # By the clock: for what waits, and for what lets no other thread run. (If that fails, the process that started
-        # this one ends it.)
+        # A wall-clock limit, for code that waits or that blocks all other threads. (If it fails, the process that
+        # started this one kills it.)
         faulthandler.dump_traceback_later(CLOCK * float(seconds), exit=True, file=report_file)
         stop_watching = start_time_limit(float(seconds), report_file)
 
         def keep(report):
-            """Write a line of the result. Whatever ends this process from now on, the last line is what counts."""
+            """Write a report as a line of the result. If the process is killed later, the last complete line counts."""
             faulthandler.cancel_dump_traceback_later()
             report_file.write(f"{json.dumps(asdict(report))}\n")
             report_file.flush()
@@ -311,4 +318,4 @@ def main():
 
 if __name__ == "__main__":
     main()
-    os._exit(0)  # whatever threads the file has left: the report is written
+    os._exit(0)  # the report is written; do not wait for threads that the file has started

@@ -1,7 +1,9 @@
-"""bubblewrap (bwrap) around what somebody has handed in: it goes nowhere from there, sees itself, and keeps nothing.
+"""A sandbox for submissions, with bubblewrap (bwrap): no network, few visible files, and nothing that it writes
+remains.
 
-A file that is marked in it sees the system, Python, this project, the exercises and itself; of what else is on the
-disk, nothing. Only a folder of its own can be written to, and that is removed. https://github.com/containers/bubblewrap
+A file that is marked in the sandbox can read the system's libraries, Python, this project, the exercises and itself,
+and nothing else on the disk. It can write only to a temporary folder, which is removed afterwards.
+https://github.com/containers/bubblewrap
 """
 
 import shutil
@@ -14,15 +16,16 @@ from pathlib import Path
 from marker import ROOT
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
-YOURS = ROOT / ".git", ROOT / "my_practice"  # no hand-in needs them
+YOURS = ROOT / ".git", ROOT / "my_practice"  # hidden, since no hand-in needs them
 PREFIXES = Path(sys.prefix), Path(sys.base_prefix)
 PYTHON = {*PREFIXES, *(prefix.resolve() for prefix in PREFIXES)}
 
 
 def make_command_prefix(learner_path, folder, hidden_folders, *other_folders):
-    """Return the words before a command: bubblewrap, within which there are this file, this folder, and the others.
+    """Return the words to put before a command so that bubblewrap runs it.
 
-    hidden_folders: folders of which it must not see what is in them, where they are inside of one that it sees.
+    Inside, `folder` is writable and the current directory; `learner_path` and `other_folders` are read-only.
+    hidden_folders: folders that appear empty if they are inside a visible one.
     """
     visible = dict.fromkeys(map(str, [*SYSTEM, *sorted(PYTHON), ROOT, *other_folders]))
     visible_arguments = []
@@ -45,7 +48,7 @@ def make_command_prefix(learner_path, folder, hidden_folders, *other_folders):
 
 @cache
 def find_failure():
-    """Return why there can be no sandbox here; "" if it works."""
+    """Return why the sandbox does not work on this machine; "" if it does."""
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
     with tempfile.TemporaryDirectory(prefix="sandbox") as folder:

@@ -1,24 +1,24 @@
-"""The part of an exercise's file that is above the line: a right file, the stub made of it, and what its text says."""
+"""The part of an exercise's file above the line: the stub made from a complete file, and its parsed text."""
 
 import ast
 import re
 import textwrap
 from typing import NamedTuple
 
-NAME = r"[\w.]+(?:\([\w, ]*\))?(?: \([\w, +]*\))?"  # with the arguments of a function, or the shape of an array
+NAME = r"[\w.]+(?:\([\w, ]*\))?(?: \([\w, +]*\))?"  # a name, maybe with a function's arguments or an array's shape
 NAMES = re.compile(rf"{NAME}(?:, {NAME})*")
 SHAPED = re.compile(r"([A-Za-z_]\w*)(?: \(([^()]*)\))?(?:, |$)")
 DOTS = re.compile(r"    # (\w+) = \.\.\.")
 FORMULA = re.compile(r"[]=@*/[]| [-+] |\w\(")
-HANDED_OUT = "    # handed out:"  # in an answer: the lines after it, up to `return`, are in the stub, too
+HANDED_OUT = "    # handed out:"  # in an answer: the stub also has the lines from here to `return`
 
 
 def split_stub_and_answer(text):
-    """Return (the stub, the answer) of a right file.
+    """Return (the stub, the answer) of a complete file.
 
-    In place of the answer, the stub has `name = ...` for each result; or, if the answer has comments of the form
-    `# dz = ...  # this may take several lines`, what these say. ValueError if the file has no function with an answer,
-    which `check_answer` describes.
+    In place of the answer, the stub has `name = ...` for each result. If the answer has comments of the form `# dz =
+    ...  # this may take several lines`, the stub has these lines instead, uncommented. Raises ValueError if the file
+    has no function, or one that `check_answer` rejects.
     """
     function = next((node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)), None)
     if not function:
@@ -48,8 +48,11 @@ def split_stub_and_answer(text):
 
 
 def check_answer(function):
-    """Raise ValueError if a stub cannot be made of a right function: if it has no docstring or no lines after it, if
-    its last line does not return names, if it has another `return`, or if it does not set what it returns."""
+    """Raise ValueError if no stub can be made from a complete function.
+
+    It needs a docstring, lines after that, and a last line that returns names. No other line may return, and each of
+    the names must be set.
+    """
     if not ast.get_docstring(function):
         raise ValueError(f"`{function.name}` has no docstring, which says what it returns")
     names = returned_names(function)
@@ -65,7 +68,8 @@ def check_answer(function):
 
 
 def check_one_return(function):
-    """Raise ValueError if a function has a `return` besides its last line: only the lines before that are run."""
+    """Raise ValueError if a function has a `return` besides its last line: the marker only runs the lines before
+    that."""
     nodes = [*function.body]
     while nodes:
         node = nodes.pop(0)
@@ -77,7 +81,7 @@ def check_one_return(function):
 
 
 def find_defined_names(function):
-    """Return the names of a function's arguments, and those that its lines set."""
+    """Return the set of names that a function defines: its arguments and what its lines assign."""
     names = {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}
     for node in ast.walk(function):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -88,8 +92,7 @@ def find_defined_names(function):
 
 
 def returned_names(function):
-    """Return the names of the results that an `ast.FunctionDef` returns in its last line; () if that returns no
-    names."""
+    """Return the names in the last line of a function, `return x, y`; () if that line does not return names."""
     last_statement = function.body[-1]
     value = last_statement.value if isinstance(last_statement, ast.Return) else None
     values = value.elts if isinstance(value, ast.Tuple) else [value]
@@ -97,7 +100,8 @@ def returned_names(function):
 
 
 def extract_body(text, function):
-    """Return the lines of a function in a text, without its last statement, `return`; "" if there are none."""
+    """Return the lines of a function in a text, dedented, without its last statement, `return`; "" if there are
+    none."""
     if not function or len(function.body) < 2:
         return ""
     first_statement, *_, last_statement = function.body
@@ -107,20 +111,20 @@ def extract_body(text, function):
 
 
 def parse_term_rows(block, takes):
-    """Return [[names with their shapes, what they are]] in an indented block of a statement; [] if it says nothing of
+    """Return [[names with their shapes, description]] of an indented block of a statement; [] if it does not describe
     names.
 
     takes: the names of the function's arguments.
     """
     terms = []
     for line in (line[4:] for line in block.splitlines()):
-        if line.startswith(" ") and terms:  # the line before goes on
+        if line.startswith(" ") and terms:  # continues the line before
             terms[-1][1] += f" {line.strip()}"
             continue
         cells = re.split("  +", line)
         name, _, rest = cells[0].partition(" ")
         if name in takes and rest and not rest.startswith("(") and not NAMES.fullmatch(cells[0]):
-            cells[:1] = name, rest  # there was no room for two spaces
+            cells[:1] = name, rest  # separated by one space, for lack of room
         if len(cells) == 4 and {*re.sub(r" \(.*?\)", "", cells[2]).split(", ")} <= {*takes}:  # two in one line
             terms.append([cells[0], cells[1]])
             cells = cells[2:]
@@ -133,11 +137,11 @@ def parse_term_rows(block, takes):
 
 
 class Block(NamedTuple):
-    """A part of a statement.
+    """A paragraph or indented block of a statement.
 
-    kind: "prose", whose content is Markdown; "terms", a list of (names with their shapes, what they are); "table", a
-    list of rows, each a list of cells; "drawing", "formulas" or "sentences", a list of lines. describes: the arguments
-    of the function that it describes, if these are terms.
+    kind: "prose", with Markdown as content; "terms", with a list of (names with their shapes, description); "table",
+    with a list of rows, each a list of cells; "drawing", "formulas" or "sentences", with a list of lines. describes:
+    for terms, the arguments of the function that they describe.
     """
 
     kind: str
@@ -151,7 +155,8 @@ def parse_blocks(text, takes):
 
 
 def make_block(part, takes):
-    """Return a paragraph of a statement, or an indented part, as a `Block`."""
+    """Return a paragraph or an indented block of a statement as a `Block`. takes: the names of the function's
+    arguments."""
     if not part.startswith("    "):
         return Block("prose", part)
     lines = [line[4:] for line in part.splitlines()]
@@ -170,7 +175,7 @@ def make_block(part, takes):
 
 
 def parse_shapes(docstring, takes):
-    """Return {an argument: the sizes of its axes, as text} for those whose shape a statement says: `z, da (B, H)`."""
+    """Return {an argument: the sizes of its axes, as text}, for the shapes in a docstring, as in `z, da (B, H)`."""
     shapes = {}
     for block in docstring.split("\n\n"):
         if not block.startswith("    "):
@@ -178,7 +183,9 @@ def parse_shapes(docstring, takes):
         for names, _ in parse_term_rows(block, takes) or [[line, ""] for line in block.splitlines()]:
             rows = SHAPED.findall(names)
             for i, (name, _) in enumerate(rows):
-                shape = next((shape for _, shape in rows[i:] if shape), "")  # its own, or that of the next name
+                shape = next(
+                    (shape for _, shape in rows[i:] if shape), ""
+                )  # its own, or that of the next name with a shape
                 if shape and name in takes:
                     shapes.setdefault(name, tuple(size.strip() for size in shape.split(",") if size.strip()))
     return shapes

@@ -1,4 +1,4 @@
-"""A learner's file is loaded, and in each trial its function called with the inputs of one draw."""
+"""Load a learner's file, call its function with the inputs of a draw, and compare the results."""
 
 from collections.abc import Iterator, ValuesView
 from contextlib import suppress
@@ -11,12 +11,11 @@ import numpy as np
 from marker.equal import ROUNDING, agree
 from marker.verdict import OF_PYTHON
 
-MOST_BYTES = 2**20  # of one result; every right one is far smaller
+MOST_BYTES = 2**20  # bytes of one result; every right one is far smaller
 
 
 def load(path):
-    """Run a file, and return it as a module. It is compiled here rather than imported, so that no stale .pyc is ever
-    used."""
+    """Run a file and return it as a module. It is compiled here, not imported, so that no stale .pyc file is used."""
     text = Path(path).read_bytes()
     try:
         text.decode()  # `compile` lets other characters pass in comments; Python does not when it runs the file
@@ -31,24 +30,28 @@ def load(path):
 
 
 def call(exercise, function, g):
-    """Return (the results of one trial, the names of the inputs that were changed but should not have been)."""
+    """Call a function with the inputs of a draw. Return (its results as a list, the names of inputs it wrongly
+    changed)."""
     arguments = exercise.make_arguments(g)
     old_arrays = {name: a for name, a in copy_arrays(arguments).items() if name not in exercise.may_change}
     results = list_results(function(*arguments.values()), [np.shape(getattr(g, name)) for name in exercise.gives])
-    # To rounding: an entry that was moved by h and put back may have lost its last digit.
+    # Compared to rounding: an entry that was increased by h and reset may have lost its last digit.
     return results, find_changed(arguments, old_arrays)
 
 
 def list_results(results, shapes):
-    """Return a list of the results in what a function has returned: of several, whatever a caller could unpack."""
+    """Return what a function returned as a list of results.
+
+    shapes: the shapes of the right results. If there are several, anything that a caller could unpack counts.
+    """
     is_several = isinstance(results, (tuple, list, Iterator, ValuesView))
-    if isinstance(results, np.ndarray):  # one array is one result, unless it is made of all of them
+    if isinstance(results, np.ndarray):  # one array is one result, unless it holds them all
         is_several = results.dtype == object or results.shape == (len(shapes), *shapes[0])
     return list(islice(results, 100)) if is_several and len(shapes) > 1 else [results]
 
 
 def find_arrays(arguments):
-    """Return the arrays among the inputs of a call, and the `value` of those that have one, by name."""
+    """Return {name: array} of the arguments that are arrays, or whose attribute `value` is one."""
     by_name = {
         f"{name}.value" if hasattr(v, "value") else name: getattr(v, "value", v) for name, v in arguments.items()
     }
@@ -56,7 +59,7 @@ def find_arrays(arguments):
 
 
 def copy_arrays(arguments):
-    """Return {name: copy} of the arrays among some inputs: what `find_changed` compares them with."""
+    """Return {name: copy} of the arrays among the arguments, for `find_changed`."""
     return {name: a.copy() for name, a in find_arrays(arguments).items()}
 
 
@@ -65,13 +68,14 @@ def has_same_bits(a, b):
 
 
 def find_changed(arguments, old_arrays, same=agree):
-    """Return the names of the arrays that are not what they were: somebody has written into them."""
+    """Return the names of the arrays in `arguments` that differ from their copies in `old_arrays`. same(a, b): the
+    comparison."""
     current = find_arrays(arguments)
     return [name for name, a in old_arrays.items() if name not in current or not same(current[name], a)]
 
 
 def as_array(value):
-    """Return a result as an array, if it is one, or a number: a whole one that Python counts in is a number as well."""
+    """Return a number or an array as an array, an int as float64; anything else unchanged."""
     if type(value) is int:
         with suppress(OverflowError):
             value = float(value)
@@ -79,7 +83,7 @@ def as_array(value):
 
 
 def describe_result(value):
-    """Return a result as plain data: an array with its numbers, or the name of what it is."""
+    """Return a result as plain data, a dict: an array's type, shape and numbers, or the name of another type."""
     value = as_array(value)
     if type(value) is not np.ndarray:
         return {"type": type(value).__name__}
@@ -91,8 +95,7 @@ def describe_result(value):
 
 
 def right_results(exercise, g, results, changed_inputs, rounding=ROUNDING):
-    """Return the names of the results that are right; none, if there are too few or too many, or an input was
-    changed."""
+    """Return the set of names of the right results; empty if their number is wrong or an input was changed."""
     results = [as_array(result) for result in results]
     if len(results) != len(exercise.gives) or changed_inputs:
         return set()
@@ -101,7 +104,7 @@ def right_results(exercise, g, results, changed_inputs, rounding=ROUNDING):
 
 
 def has_right_type(result, right):
-    """Return True if a result is an array of the right kind of numbers: float64, or whole ones of any size."""
+    """Return True if a result is an array of the right type: float64, or integers of any size."""
     return type(result) is np.ndarray and (
         result.dtype.kind == right.dtype.kind == "i" or result.dtype.newbyteorder("=") == right.dtype
     )

@@ -1,4 +1,4 @@
-"""What the marker says of a file: a `Verdict`. Its words are in said.md, by their marks."""
+"""The result of marking: a `Verdict`. Its sentences are in said.md, by their marks."""
 
 import builtins
 from itertools import chain
@@ -9,26 +9,26 @@ from marker.words import MISTAKES, SAID
 
 class Verdict(NamedTuple):
     passed: bool
-    name: str  # the mark: a key, that code compares. `words` is what people see
+    name: str  # the mark: a key for code to compare. People see `summary`
     text: str  # for the learner; paragraphs
     printed: str = ""  # what the learner's own code printed
-    drawn: bool = False  # whether it speaks of the numbers that were drawn
+    drawn: bool = False  # whether the text mentions the drawn numbers
     typed: str = ""  # the learner's own lines
-    question: str = ""  # that leads to a mistake with a name
-    whole: bool = False  # whether this is all: what cures it is said
-    error: str = ""  # what Python calls it, if an error has ended the file
+    question: str = ""  # that leads to a named mistake
+    whole: bool = False  # whether the text is complete, since it names the remedy
+    error: str = ""  # the exception's class, if an exception ended the file
 
     @property
     def summary(self):
-        """The verdict in a few words, as in a teacher's table."""
+        """The verdict in a few words, for a teacher's table."""
         return IN_A_TABLE[self.name].format(error=self.error) if self.name in IN_A_TABLE else self.name
 
 
-IN_A_TABLE = dict(SAID["In a table"])  # {a mark: its words}, where these are others
+IN_A_TABLE = dict(SAID["In a table"])  # {a mark: its text in a table}, where that differs from the mark
 
 
 class Wrong(ValueError):
-    """A verdict that shows on the way: it ends the call in which it is raised."""
+    """An exception that carries a verdict: it ends the check in which it is raised."""
 
     def __init__(self, mark, text):
         super().__init__(text)
@@ -36,7 +36,7 @@ class Wrong(ValueError):
 
 
 class Sentences:
-    """Sentences by marks: {mark: text}. What follows a colon is not part of a mark: it tells two texts apart."""
+    """Sentences by mark, {mark: text}. In "mark: variant", the part after the colon only distinguishes texts."""
 
     def __init__(self, *rows):
         self.texts = dict(chain.from_iterable(rows))
@@ -46,11 +46,12 @@ class Sentences:
         return self.texts[mark].format(**values)
 
     def verdict(self, mark, drawn=False, **values):
-        """Return the `Verdict` on what has not passed, with these values in its text."""
+        """Return the failing `Verdict` of this mark, with `values` filled into its text. drawn: it mentions drawn
+        numbers."""
         return Verdict(False, mark.partition(":")[0], self.text(mark, **values), drawn=drawn)
 
     def wrong(self, mark, **values):
-        """Return that verdict as an exception, `Wrong`."""
+        """Return the exception `Wrong` of this mark, with `values` filled into its text."""
         return Wrong(mark.partition(":")[0], self.text(mark, **values))
 
 
@@ -61,9 +62,9 @@ in_words = Sentences(SAID["Finders"]).text
 PLACES = dict(SAID["Places"])
 TYPED = dict(MISTAKES["Typed"])
 MARKS = OF_FUNCTIONS.marks | OF_DERIVATIVES.marks
-PASSED = ("passed", "with imports")  # the marks of what has passed
-UNFINISHED = ("not written", "partly written")  # the names of what is no mistake yet
-# ... and those of what says too little about a mistake: then the finders look further.
+PASSED = ("passed", "with imports")  # the marks of files that pass
+UNFINISHED = ("not written", "partly written")  # the marks of unfinished files, which are not mistakes yet
+# The marks that say too little about a mistake, so that the finders search further.
 FAR_OFF = ("not right", "not finite", "wrong shape", "transposed")
 VAGUE = (*FAR_OFF, "close, and not equal", "wrong type", "changes its input")
 wrong_verdict = OF_FUNCTIONS.verdict
@@ -74,10 +75,11 @@ def is_vague(verdict):
 
 
 def make_verdict(error_report, known_marks=()):
-    """Return the `Verdict` that the learner's process reports, {"name": a mark, "error", "text"}; None for no report.
+    """Return the `Verdict` in a report of the learner's process: {"name": a mark, "error", "text"}; None if it is
+    empty.
 
-    A mark that is none of ours, or of `known_marks`, those of the exercise's folder, becomes that of an error: so no
-    other word reaches a teacher's table.
+    known_marks: further marks, from the exercise's folder. Any other mark becomes "error", so that no other text
+    reaches a teacher's table.
     """
     if not error_report:
         return None
@@ -90,5 +92,5 @@ def make_verdict(error_report, known_marks=()):
 
 
 def is_error_name(error_name):
-    """Return True if this is the name of an error that Python has, or said.md."""
+    """Return True if this is the name of a built-in class, or of an error in said.md."""
     return isinstance(getattr(builtins, error_name, None), type) or error_name in {name for name, *_ in SAID["Errors"]}

@@ -1,5 +1,4 @@
-"""What is said stands in tables of Markdown: marker/said.md has the marker's own, and a folder of exercises may have a
-said.md beside them."""
+"""The marker's sentences, read from tables in Markdown: marker/said.md, and a said.md in a folder of exercises."""
 
 import re
 from functools import cache, reduce
@@ -11,7 +10,7 @@ OWN = Path(__file__).resolve().parent
 
 @cache
 def tables(path):
-    """Return {heading: rows} of the tables of a Markdown file; {} if there is no such file."""
+    """Return {heading: rows} of the tables in a Markdown file; {} if there is no such file."""
     if not path.exists():
         return {}
     sections = path.read_text(encoding="utf-8").split("\n## ")[1:]
@@ -19,7 +18,7 @@ def tables(path):
 
 
 def parse_table(text):
-    """Return the rows of a Markdown table, as lists of cells. An empty last cell stands for that of the row above."""
+    """Return the rows of a Markdown table as lists of cells. An empty last cell repeats that of the row above."""
     rows = []
     for line in text.strip().splitlines()[2:]:
         cells = (cell.strip().replace(r"\|", "|") for cell in re.split(r" \|(?= |$)", line.removeprefix("|"))[:-1])
@@ -30,21 +29,21 @@ def parse_table(text):
 
 SAID = tables(OWN / "said.md")
 MISTAKES = tables(OWN / "mistakes.md")
-COMMON = ("Errors", "Names", "Operands")  # tables whose first cells are no marks
+COMMON = ("Errors", "Names", "Operands")  # tables whose first cells are not marks
 
 
 def join_texts(texts, conjunction="and"):
-    """Return names, say, joined into one text: "a and b". conjunction: a row of the table "Lists"."""
+    """Join texts into one, as in "a, b and c". conjunction: a row of the table "Lists"."""
     return reduce(dict(SAID["Lists"])[conjunction].format, texts) if texts else ""
 
 
 class Words(NamedTuple):
-    """The words of a folder of exercises, before the marker's own."""
+    """The tables of a folder of exercises, each before the marker's own."""
 
-    errors: list  # rows of the table "Errors": the kind, what is in its message and in the line, and what is said
-    names: list  # of "Names": a name, a second one beside which it means that, and what is said
-    operands: dict  # of "Operands": {a name: what is said if its shape does not fit}
-    marks: set  # all that a file in the folder may be called
+    errors: list  # rows of "Errors": the class, patterns in its message and in the line, and the advice
+    names: list  # rows of "Names": an undefined name, a second name that must be defined, and the advice
+    operands: dict  # from "Operands": {a name: the question if its shape does not fit}
+    marks: set  # the marks that this folder adds
 
     @classmethod
     def from_folder(cls, folder=None):

@@ -1,1 +1,1 @@
-"""Ways to find a mistake, a file each: see marker/finder.py."""
+"""Finders, one in each file: see marker/finder.py."""

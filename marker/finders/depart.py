@@ -1,9 +1,9 @@
-"""Where an answer leaves the right way: up to where are its arrays those of the right answer, and from where not?
+"""Find the line up to which the arrays of the learner's function are those of the right answer.
 
-The learner's function and the right answer are run on the same inputs, and after each of their statements the arrays
-are compared. A value that the right answer does not have is no mistake: somebody may get there on another way. So only
-what lies between arrays that are right and a result that is wrong is spoken of, along the names that the statements
-read.
+The learner's function and the right answer run on the same inputs, and their arrays are compared after each statement.
+A value that the right answer does not have is not necessarily a mistake, since there may be another right way. So the
+verdict only mentions lines between arrays that are right and a result that is wrong, along the names that the
+statements read.
 """
 
 import ast
@@ -18,31 +18,32 @@ from marker.equal import agree
 from marker.finders.edits import names_in
 from marker.verdict import FAR_OFF, in_words
 
-DRAWS = 2  # an array counts if it is right in all trials of all of them
+DRAWS = 2  # an array counts as right if it is right in all trials of this many draws
 FEW = 4  # entries; fewer could be right by chance
 
 
 class Step(NamedTuple):
     """A statement of a function."""
 
-    first: int  # its lines
+    first: int  # its first and last line
     last: int
     reads: set  # names
     writes: set
 
 
 class AnswerTrace(NamedTuple):
-    """The way of an answer."""
+    """The arrays of the learner's function and of the right answer, after each statement."""
 
-    mine: list  # its `Step`s
-    right: list  # those of the right answer
-    states: list  # [(the arrays after each step, the same of the right answer, the inputs)] of several trials
-    is_right: set  # {(step, name)} of what is the same array of the right answer in all of them,
-    is_given: set  # and of what is nothing but what was given
+    mine: list  # the `Step`s of the learner's function
+    right: list  # the `Step`s of the right answer
+    states: list  # for several trials: [(the learner's arrays after each step, the right answer's, the inputs)]
+    is_right: set  # {(step, name)} of the arrays that equal one of the right answer in all trials
+    is_given: set  # {(step, name)} of the arrays that are only arguments
 
 
 def judge_departure(finder_input):
-    """Return the `Verdict` that also says after which line something is right, and what is wrong after it; or None."""
+    """Return the verdict, completed by the line after which arrays are right and the lines that spoil them; else
+    None."""
     if not finder_input.way:
         return None
     right = finder_input.outcome.notes.trials[find_first_wrong_trial_number(finder_input)]["right"]
@@ -68,13 +69,13 @@ def ask_what_happens(lines):
 
 
 def find_first_wrong_trial_number(finder_input):
-    """Return the number of the first trial with a wrong result."""
+    """Return the index of the first trial with a wrong result."""
     trials = finder_input.outcome.notes.trials
     return next(t for t, trial in enumerate(trials) if set(trial["right"]) < set(finder_input.exercise.gives))
 
 
 def trace_answer(finder_input):
-    """Return the `Way` of an answer that can be followed; or None."""
+    """Return the `AnswerTrace` of the learner's function; None if it cannot be traced."""
     exercise = finder_input.exercise
     attempt = finder_input.attempt
     if finder_input.verdict.name not in FAR_OFF or exercise.arguments or exercise.needs_torch:
@@ -94,7 +95,7 @@ def trace_answer(finder_input):
     right_steps = split_steps(last_function(source, name), exercise.gives)
     states = []
     for g in draws:
-        with suppress(Exception):  # in some trials, it may end in an error
+        with suppress(Exception):  # some trials may raise an error
             own_states = record_states(getattr(attempt.module, name), own_steps, exercise, g)
             states.append((own_states, record_states(answer, right_steps, exercise, g), g))
     if len(states) < DRAWS or states[0][2] is not draws[0]:
@@ -108,7 +109,7 @@ def trace_answer(finder_input):
 
 
 def make_right_function_and_source(exercise):
-    """Return (the function that is the right answer, in NumPy; its code)."""
+    """Return (the right answer in NumPy as a function, its source code)."""
     names = {}
     source = exercise.fill_stub(exercise.formula)
     exec(compile(source, "the answer", "exec"), names)
@@ -116,7 +117,7 @@ def make_right_function_and_source(exercise):
 
 
 def last_function(source, name):
-    """Return the last function of that name in some code."""
+    """Return the last function of this name in some source code, as an `ast.FunctionDef`."""
     return [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == name][-1]
 
 
@@ -147,7 +148,7 @@ def split_steps(function, gives):
 
 
 def record_states(function, own_steps, exercise, g):
-    """Return [{name: value}] after each step of one call."""
+    """Return [{name: array}] after each step of one call."""
     states = [{} for _ in own_steps]
     firsts = {step.first: i for i, step in enumerate(own_steps) if step.first}
     current = None  # the step that runs
@@ -178,15 +179,16 @@ def record_states(function, own_steps, exercise, g):
 
 
 def is_number(value, kinds="f"):
-    """Return True for a number, or an array of numbers, of one of these kinds."""
+    """Return True for a number or an array of numbers. kinds: the allowed NumPy kinds, "f" for floating point, "i" for
+    integer."""
     return isinstance(value, (float, int, np.number, np.ndarray)) and np.asarray(value).dtype.kind in kinds
 
 
 def is_right_in_all(states, i, name, exercise):
-    """Return True if an array that step i has written is the same array of the right answer in all draws.
+    """Return True if the array `name` that step i wrote is the same array of the right answer in all draws.
 
-    If the right answer has that name, it is the array of that name; otherwise one whose name begins as this one does,
-    if there is one. In the first trial it is so beyond doubt.
+    If the right answer has an array of that name, it is compared with that one; otherwise with those whose names begin
+    alike, if there are any; otherwise with all. In the first trial, the match must not be possible by chance.
     """
     common_matches = None
     for own_states, right_states, g in states:
@@ -204,15 +206,15 @@ def is_right_in_all(states, i, name, exercise):
 
 
 def may_be_right_by_chance(a, exercise, g):
-    """Return True if an array may be right by chance, or is only what was given."""
+    """Return True if an array may equal another by chance, or is only an argument."""
     arguments = [np.asarray(v, np.float64) for v in exercise.make_arguments(g).values() if is_number(v)]
-    finite = a[~np.isinf(a)]  # of hidden scores, some are -inf
+    finite = a[~np.isinf(a)]  # masked scores are -inf
     is_poor = finite.size < FEW or np.ptp(finite) == 0 if a.ndim else not np.isfinite(a) or a == np.round(a)
     return is_poor or np.isnan(finite).any() or any(is_alike(a, argument) for argument in arguments)
 
 
 def is_given_in_all(states, i, name, exercise):
-    """Return True if what step i has written is only what was given, in whatever shape, or one of its sizes."""
+    """Return True if what step i wrote is only an argument, in any shape, or a size, in all draws."""
     for own_states, _, g in states:
         a = own_states[i].get(name)
         if a is None:
@@ -226,15 +228,18 @@ def is_given_in_all(states, i, name, exercise):
 
 
 def is_alike(a, b):
-    """Return True if two arrays are equal, but for axes of length 1."""
+    """Return True if two arrays are equal apart from axes of length 1."""
     longer_of_a = [n for n in a.shape if n > 1]
     longer_of_b = [n for n in b.shape if n > 1]
     return longer_of_a == longer_of_b and agree(a.reshape(b.shape), b)
 
 
 def find_anchors_and_lines(answer_trace, end, name_at_end):
-    """Go back from what a name has before a step, along the names that are read, to what is right. Return {(line,
-    name)} of that, and the lines in between; two empty sets if what is right does not stay so."""
+    """Trace a name back from a step, along the names that the steps read, to arrays that are right.
+
+    Return ({(line, name)} of those arrays, the set of lines in between). Both are empty if such an array changes before
+    it is used. end: the index of the step before which the name has its value.
+    """
     anchors = set()
     lines = set()
     visited = set()
@@ -243,7 +248,7 @@ def find_anchors_and_lines(answer_trace, end, name_at_end):
         i, name = waiting.pop()
         writing_steps = [j for j in range(i) if name in answer_trace.mine[j].writes]
         if not writing_steps or (writing_steps[-1], name) in visited:
-            continue  # it is given, or has been looked at
+            continue  # an argument, or already visited
         j = writing_steps[-1]
         visited.add((j, name))
         if (j, name) in answer_trace.is_given:
@@ -259,7 +264,8 @@ def find_anchors_and_lines(answer_trace, end, name_at_end):
 
 
 def is_unchanged(answer_trace, name, i, j):
-    """Return True if an array is before step j what it was after step i: no other name has changed it."""
+    """Return True if an array has the same value before step j as after step i, so nothing has changed it in
+    between."""
     return all(
         name in states[j - 1] and np.array_equal(states[i][name], states[j - 1][name])
         for states, *_ in answer_trace.states

@@ -1,7 +1,7 @@
-"""The single edits of a function: what marker/finders/repair.py tries on a learner's lines.
+"""Single edits of a function, which marker/finders/repair.py tries on a learner's lines.
 
-Each is a slip turned back: another operator, name, axis or number, an operand too many or too few, a statement on the
-wrong side of a loop's end.
+Each edit undoes a possible slip: a wrong operator, name, axis or number, an operand too many or too few, or a statement
+on the wrong side of a loop's end.
 """
 
 import ast
@@ -18,33 +18,34 @@ from marker.budget import copy_location_from, hide_name, is_spend_call
 class Edit(NamedTuple):
     """One change of a syntax tree: holder[key] becomes `new`."""
 
-    rank: int  # the likeliest come first: 0, something is too much; 1 and 2, is another; 3 and 4, is missing
-    kind: str  # as said.md names it
-    place: tuple  # the part of the text that it concerns: first line, column, last line, column; columns in bytes
-    holder: Any  # a list of nodes, or the fields of one
+    rank: int  # the likeliest first. The slip is: 0, something superfluous; 1 and 2, wrong; 3 and 4, missing
+    kind: str  # a row of the table "Places" in said.md
+    place: tuple  # the span of text that it concerns: first line, column, last line, column; columns in bytes
+    holder: Any  # a list of nodes, or the `vars` of a node
     key: Any
     new: Any
-    function: Any  # in which it is
+    function: Any  # the function that it edits
     also: tuple = ()  # the edits that are made together with this one
-    is_in_test: bool = False  # whether it changes what an `if` asks, here or in a comprehension, or a `while`
+    is_in_test: bool = False  # whether it changes the condition of an `if` or a `while`, or of a comprehension
 
 
 class Spot(NamedTuple):
-    """A node, and where it is."""
+    """A node of a syntax tree and its position in the tree."""
 
     node: Any
     holder: Any
     key: Any
     parent: Any
-    context: str  # what it is a part of: "an axis", "an index", "a loop", "a condition", or ""
-    whole: Any  # all of that part, or None
+    context: str  # the role of the part that it belongs to: "an axis", "an index", "a loop", "a condition", ..., or ""
+    whole: Any  # the node of that part, or None
     is_in_test: bool = False
 
 
 def iter_edits(function, source, stub, takes, sizes):
-    """Yield the `Edit`s of a function, in those lines that the stub does not have.
+    """Yield the `Edit`s of a function's lines, except those lines that the stub has.
 
-    takes: the names of the exercise's arguments; sizes: those of its sizes, which an edit may use.
+    source: the text of the file; takes: the names of the exercise's arguments; sizes: the names of sizes that an edit
+    may use.
     """
     own_numbers = find_own_lines(source, stub)
     nodes = list(ast.walk(function))
@@ -56,7 +57,9 @@ def iter_edits(function, source, stub, takes, sizes):
     counters = {loop.target.id for loop in loops if "range(" in ast.unparse(loop.iter) and hasattr(loop.target, "id")}
     for spot in iter_spots(function):
         if getattr(spot.node, "lineno", 0) in own_numbers:
-            usable_names = names if spot.context else [name for name in names if name not in counters]  # as in an index
+            usable_names = (
+                names if spot.context else [name for name in names if name not in counters]
+            )  # loop counters only as in an index
             for rank, kind, place, new in expression_edits(spot, usable_names, sizes):
                 if spot.context:
                     kind = spot.context
@@ -72,7 +75,8 @@ def iter_edits(function, source, stub, takes, sizes):
 
 
 def find_growing_lists(nodes):
-    """Yield the names of lists that grow: appended to itself, such a list would have no end for NumPy."""
+    """Yield the names of lists that the code appends to. Appended to itself, such a list would be infinitely deep for
+    NumPy."""
     for node in nodes:
         match node:
             case ast.Attribute(ast.Name(name), "append"):
@@ -83,7 +87,7 @@ def find_growing_lists(nodes):
 
 @contextmanager
 def apply_edit(edit):
-    """Context in which the edit is made in its tree."""
+    """Context manager: make the edit in its tree, and undo it at the end."""
     edits = [edit, *edit.also]
     before = [single.holder[single.key] for single in edits]
     for single in edits:
@@ -96,10 +100,10 @@ def apply_edit(edit):
 
 
 def iter_merged_edits(edits):
-    """Yield one `Edit` for each slip that a function has in several places: all of them are turned back at once.
+    """Yield an `Edit` for each slip that occurs several times in a function: it undoes all of them at once.
 
-    What is missing is not put in several places. Another method is the same slip whatever its array; and so is, in one
-    line, an operation whatever its operands.
+    Insertions are not merged. Calls of the same wrong method count as the same slip, whatever the array. So do the same
+    wrong operations in one line, whatever the operands.
     """
     by_slip = {}
     for edit in edits:
@@ -126,13 +130,14 @@ def iter_merged_edits(edits):
 
 
 def is_array_method_call(call):
-    """Return True for a call of an array's method."""
+    """Return True if a call is that of an array's method, and not of a function such as np.sum."""
     function = call.func
     return isinstance(function, ast.Attribute) and getattr(function.value, "id", "") not in ("np", "torch", "F", "math")
 
 
 def iter_typed_slips(tree):
-    """Yield (line, name, whether it does nothing) of each part of a tree that is one of those in mistakes.md."""
+    """Yield (line, name, whether it has no effect) for each part of a tree with a mistake of mistakes.md, table
+    "Typed"."""
     nodes = list(ast.walk(tree))
     loops = [node.target for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
     counters = set().union(*map(names_in, loops))
@@ -142,7 +147,7 @@ def iter_typed_slips(tree):
                 yield node.lineno, "== where = belongs", True
             case ast.AugAssign(ast.Subscript(ast.Subscript(_, rows)), ast.Sub(), ast.Constant(1)):
                 is_a_row = isinstance(rows, ast.Constant) or getattr(rows, "id", "") in counters
-                if not is_a_row:  # a row is no copy
+                if not is_a_row:  # a row is a view, not a copy
                     yield node.lineno, "a subtraction from a copy", True
             case ast.List([ast.Compare(ops=[ast.Gt()])]):
                 yield node.lineno, "a list in place of the mask", False
@@ -151,13 +156,16 @@ def iter_typed_slips(tree):
 
 
 def find_own_lines(source, stub):
-    """Return the numbers of those lines that the stub does not have."""
+    """Return the set of line numbers in `source` whose lines do not occur in the stub."""
     stub_lines = {line.strip() for line in stub.splitlines()}
     return {i for i, line in enumerate(source.splitlines(), 1) if line.strip() not in stub_lines}
 
 
 def iter_spots(node, context="", whole=None, is_in_test=False):
-    """Yield a `Spot` for each expression in a node that is read."""
+    """Yield a `Spot` for each expression in a node, except targets of assignments.
+
+    context, whole, is_in_test: see `Spot`.
+    """
     for field, child in ast.iter_fields(node):
         tests = is_in_test or field in ("test", "ifs")
         context_inside, part = find_context_and_whole(node, field) or (context, whole)
@@ -175,7 +183,8 @@ def iter_spots(node, context="", whole=None, is_in_test=False):
 
 
 def find_context_and_whole(node, field):
-    """Return (what the parts of this field decide, the node that is all of it); None if it is nothing special."""
+    """Return (the context of the expressions in this field of a node, the node to mention for them); None if there is
+    none."""
     match node, field:
         case ast.Subscript(value), "slice":
             return None if getattr(value, "attr", "") in ("c_", "r_") else ("an index", node)
@@ -195,11 +204,11 @@ def find_context_and_whole(node, field):
 
 
 # ---- expressions -----------------------------------------------------------------------------------------------------
-# A slip, what belongs there, and the rank and the kind of the edit. a, b and i stand for any expressions; x for one
-# that is neither a constant nor a comparison; ^ for any operation but + - * / @ and **. Of several between commas, each
-# of those on the right belongs in the place of each on the left, but none in its own. ** belongs nowhere: in the place
-# of a product of sizes it would fill the memory. What is on the right alone is put in: b is a name of the learner's, B
-# one of the sizes.
+# Columns: slips, their replacements, and the rank and kind of the edit. a, b and i stand for any expressions; x for one
+# that is neither a constant nor a comparison; ^ for any operation but + - * / @ and **. Several expressions are
+# separated by commas: each on the right replaces each on the left, except itself. ** is never a replacement, because
+# with a product of sizes it would fill the memory. A placeholder that is only on the right is inserted: b is one of the
+# learner's names, B one of the sizes.
 SLIP_ROWS = """
 -a | a | 0 a sign
 not a | a | 0 a condition
@@ -236,8 +245,8 @@ range(a) | range(a + 1), range(a + -1), range(1, a) | 1 a loop
 range(a, b) | range(a, b + 1), range(a, b + -1), range(b), range(1, b) | 1 a loop
 range(a, b, i) | range(a, b + 1, i), range(a, b + -1, i), range(0, b, i), range(1, b, i) | 1 a loop
 """
-# What is missing from an expression a, in the same notation. What is an index is put into one alone. The rank is 4
-# where a is only a part of what a line computes.
+# Parts that may be missing from an expression a, in the same notation. Edits of the kind "an index" apply only inside
+# an index. The rank is 4 if a is only a part of what a line computes.
 MISSING_ROWS = """
 a | -a | 3 a sign
 a | a / B | 3 a factor: of a size
@@ -273,13 +282,13 @@ a | a[::-1] | 3 an order
 
 
 class Row(NamedTuple):
-    """A row of these tables, with one slip and one tree that belongs there."""
+    """A row of a table of edits, with one slip and one replacement."""
 
-    slip: Any  # trees
+    slip: Any  # a tree
     belongs: Any
     rank: int
     kind: str
-    put_in: str  # of what is put in: "b", "B", or ""
+    put_in: str  # the placeholder that is inserted: "b", "B", or ""
 
 
 def parse_rows(text):
@@ -296,13 +305,13 @@ def parse_rows(text):
 
 
 def parse_expressions(code):
-    """Return the trees of the expressions between commas."""
+    """Return the syntax trees of expressions separated by commas."""
     tree = ast.parse(code, mode="eval").body
     return tree.elts if isinstance(tree, ast.Tuple) else [tree]
 
 
 def match_pattern(pattern, node, bindings):
-    """Return True if a tree is like a pattern. What a placeholder stands for is put into `bindings`."""
+    """Return True if a tree matches a pattern, and store in `bindings` what each placeholder stands for."""
     if isinstance(pattern, ast.Name) and pattern.id in PLACEHOLDERS:
         bindings[pattern.id] = node
         return not isinstance(node, PLACEHOLDERS[pattern.id])
@@ -320,7 +329,7 @@ def match_pattern(pattern, node, bindings):
 
 
 def fill_in(pattern, bindings):
-    """Return a new tree like a pattern, with these trees in the places of its placeholders."""
+    """Return a copy of a pattern in which the trees in `bindings` replace the placeholders."""
     if isinstance(pattern, ast.Name) and pattern.id in bindings:
         return bindings[pattern.id]
     if isinstance(pattern, list):
@@ -330,12 +339,17 @@ def fill_in(pattern, bindings):
     return type(pattern)(**{field: fill_in(getattr(pattern, field), bindings) for field in pattern._fields})
 
 
-PLACEHOLDERS = {"a": (), "b": (), "i": (), "x": (ast.Constant, ast.Compare)}  # each with what it does not stand for
+PLACEHOLDERS = {
+    "a": (),
+    "b": (),
+    "i": (),
+    "x": (ast.Constant, ast.Compare),
+}  # each with the nodes that it does not match
 OPERATIONS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult, ast.Pow)
 MODULES = {"np", "torch", "F"}
 AXES = (0, 1, -1, 2, -2, (0, 1), (1, 2), (0, 1, 2))
 REDUCTIONS = {"sum", "mean", "max", "min", "prod", "median", "cumsum", "argmax", "argmin", "std", "var", "amax", "amin"}
-ALIKE = (  # functions that are taken for each other
+ALIKE = (  # functions that are easily confused: (replacements, what they may replace)
     (("sum", "mean", "max", "min", "argmax"), REDUCTIONS | {"norm"}),
     (("exp", "log", "sqrt", "square", "tanh", "relu"),
      {"exp", "log", "sqrt", "square", "abs", "tanh", "relu", "log2", "log10", "log1p", "exp2", "expm1", "sigmoid",
@@ -352,7 +366,10 @@ MAKES_ROOM = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like",
 
 
 def expression_edits(spot, usable_names, sizes):
-    """Yield (rank, kind, place, new) of each edit of one expression."""
+    """Yield (rank, kind, place, new) for each edit of one expression: see `Edit`.
+
+    usable_names: variables that an edit may put in; sizes: the names of sizes that it may put in.
+    """
     node = spot.node
     parent = spot.parent
     place = span(node)
@@ -397,7 +414,7 @@ def expression_edits(spot, usable_names, sizes):
             for new in slice_edits(part, names_in(part)):
                 yield 1, "an index", place, ast.Subscript(array, new, ast.Load())
             for axis, item in enumerate(part.elts if isinstance(part, ast.Tuple) else [part]):
-                if not isinstance(item, ast.Slice):  # an entry, where all of them belong
+                if not isinstance(item, ast.Slice):  # one entry in place of all of them
                     yield 1, "a sum", place, make_method_call(array, "sum", axis)
             if isinstance(part, ast.Constant) and part.value is not None:
                 column = [ast.Slice(None, None, None), ast.Constant(None)]
@@ -418,8 +435,8 @@ def expression_edits(spot, usable_names, sizes):
     if spot.context in ("an axis", "a type", "a loop"):
         return
     if getattr(node, "attr", "") == "shape" or getattr(getattr(parent, "func", None), "attr", "") in MAKES_ROOM:
-        return  # a shape, times 3, is one of three times as many axes
-    # What is missing: likeliest around all that a line computes, around an operand of @, or an argument.
+        return  # a shape times 3 would have three times as many axes
+    # Insertions: likeliest around everything that a line computes, around an operand of @, or around an argument.
     is_value = isinstance(parent, (ast.Assign, ast.AugAssign, ast.Return, ast.Lambda, ast.Call, ast.BoolOp))
     is_factor = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.MatMult)
     if not isinstance(node, ast.Constant):
@@ -433,13 +450,17 @@ def expression_edits(spot, usable_names, sizes):
 
 
 def is_transpose_call(node):
-    """Return True for a call that exchanges axes, whose numbers are those of axes."""
+    """Return True if a node is a call that permutes axes, so that its arguments are axis numbers."""
     name = getattr(getattr(node, "func", None), "attr", "")
     return isinstance(node, ast.Call) and name in TURNS and name != "reshape"
 
 
 def row_edits(node, table, nodes_by_placeholder):
-    """Yield (rank, kind, place, new) for each row of a table whose slip an expression is, and each value to put in."""
+    """Yield (rank, kind, place, new) for each row of a table whose slip matches an expression, and each value to
+    insert.
+
+    nodes_by_placeholder: {"b", "B" or "": the nodes that may be inserted}.
+    """
     for row in table:
         bindings = {}
         if match_pattern(row.slip, node, bindings):
@@ -449,8 +470,8 @@ def row_edits(node, table, nodes_by_placeholder):
 
 
 def find_edited_span(node, new):
-    """Return the part of the text that an edit concerns: of a long operation, all but an operand that stays where it
-    is."""
+    """Return the span of source text to mention for an edit: of a long operation, without an operand that stays the
+    same."""
     first_line, column, last_line, end = span(node)
     if not isinstance(node, ast.BinOp) or (first_line == last_line and end - column < 40):
         return span(node)
@@ -464,7 +485,7 @@ def find_edited_span(node, new):
 
 
 def iter_regroupings(left_node, op, right_node):
-    """Yield `left_node op right_node` with its parentheses elsewhere."""
+    """Yield `left_node op right_node` with its parentheses in other positions."""
     if isinstance(left_node, ast.BinOp):  # (a + b) * c, where a + (b * c) belongs
         yield ast.BinOp(left_node.left, left_node.op, ast.BinOp(left_node.right, op, right_node))
         yield attach_last(left_node, op, right_node)
@@ -481,21 +502,21 @@ def iter_regroupings(left_node, op, right_node):
 
 
 def attach_first(left_node, op, right_node):
-    """Put `left_node op` before the first operand of all those in `right_node`."""
+    """Return `right_node` with `left_node op` before its first operand."""
     if isinstance(right_node, ast.BinOp):
         return ast.BinOp(attach_first(left_node, op, right_node.left), right_node.op, right_node.right)
     return ast.BinOp(left_node, op, right_node)
 
 
 def attach_last(left_node, op, right_node):
-    """Put `op right_node` behind the last operand of all those in `left_node`."""
+    """Return `left_node` with `op right_node` after its last operand."""
     if isinstance(left_node, ast.BinOp):
         return ast.BinOp(left_node.left, left_node.op, attach_last(left_node.right, op, right_node))
     return ast.BinOp(left_node, op, right_node)
 
 
 def move_into_call(left_node, op, right_node):
-    """Put `op right_node` into the call at the end of `left_node`. Return None if it does not end with a call."""
+    """Return `left_node` with `op right_node` moved into the call at its end; None if it does not end with a call."""
     if isinstance(left_node, ast.BinOp):
         new_call = move_into_call(left_node.right, op, right_node)
         return new_call and ast.BinOp(left_node.left, left_node.op, new_call)
@@ -510,7 +531,8 @@ def move_into_call(left_node, op, right_node):
 
 
 def call_edits(node, nodes_by_placeholder):
-    """Yield the edits of a call: another function, axis or order of what is handed over, or no call."""
+    """Yield (rank, kind, place, new) for each edit of a call: another function, axis or order of arguments, or no
+    call."""
     place = span(node)
     function = node.func
     arguments = node.args
@@ -528,7 +550,9 @@ def call_edits(node, nodes_by_placeholder):
         yield 1, "a term", place, make_call(ast.Attribute(make_name("np"), "zeros_like", ast.Load()), [array], [])
     if owner is None and name in ("min", "max"):
         yield 1, "a function", place, make_call(make_name("max" if name == "min" else "min"), arguments, keywords)
-    if len(arguments) == 1 and not keywords and isinstance(arguments[0], ast.BinOp):  # sqrt(a * b) for sqrt(a) * b
+    if (
+        len(arguments) == 1 and not keywords and isinstance(arguments[0], ast.BinOp)
+    ):  # sqrt(a * b) in place of sqrt(a) * b
         argument = arguments[0]
         yield 1, "parentheses", place, ast.BinOp(make_call(function, [argument.left], []), argument.op, argument.right)
     for replacements, similar_names in ALIKE:
@@ -582,7 +606,7 @@ def call_edits(node, nodes_by_placeholder):
 
 
 def iter_additions(node, choices, is_index):
-    """Yield (kind, new): something that is not there is added to an expression, as MISSING has it."""
+    """Yield (kind, new) for each row of MISSING: something is added to an expression."""
     for placeholder, rows in groupby(MISSING, key=attrgetter("put_in")):
         rows = [row for row in rows if placeholder != "b" or is_index == (row.kind == "an index")]
         for value, row in product(choices[placeholder], rows):
@@ -590,7 +614,7 @@ def iter_additions(node, choices, is_index):
 
 
 def slice_edits(part, index_names):
-    """Yield other slices than this one, or with other ones of these names; for a tuple, with one of its items
+    """Yield variants of a slice or an index, some with other names from `index_names`; of a tuple, with one item
     changed."""
     if isinstance(part, ast.Tuple):
         for i, item in enumerate(part.elts):
@@ -632,7 +656,7 @@ SLIPS, LOOPS, MISSING = map(parse_rows, (SLIP_ROWS, LOOP_ROWS, MISSING_ROWS))
 
 
 def einsum_edits(text):
-    """Yield the einsums in which one index is another, or two of one operand are exchanged."""
+    """Yield variants of an einsum's text: one index replaced or removed, or two indices of an operand exchanged."""
     indices = sorted(set(re.findall("[a-zA-Z]", text)))
     for i, index in enumerate(text):
         if index.isalpha():
@@ -648,7 +672,10 @@ SIMPLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
 
 
 def block_edits(block, own_numbers, usable_names):
-    """Yield (rank, kind, place, the block with one edit)."""
+    """Yield (rank, kind, place, the list of statements with one edit).
+
+    block: a list of statements; own_numbers: the numbers of the learner's own lines.
+    """
     for i, statement in enumerate(block):
         if is_spend_call(statement) or statement.lineno not in own_numbers:
             continue
@@ -662,7 +689,7 @@ def block_edits(block, own_numbers, usable_names):
         ):
             yield 1, "the order of lines", span(statement)[:2] + span(next_statement)[2:], swap_items(block, i, i + 1)
         match statement:
-            case ast.Assign([ast.Subscript(ast.Name(name))], ast.Constant(0)):  # and the same for another array
+            case ast.Assign([ast.Subscript(ast.Name(name))], ast.Constant(0)):  # add the same line for another array
                 for other_name in usable_names:
                     yield (
                         3,
@@ -697,7 +724,7 @@ def block_edits(block, own_numbers, usable_names):
 
 
 def is_next_lost_if_exchanged(statement, next_statement):
-    """Return True if these two in the other order would be the first alone: it ends the function, or sets the same
+    """Return True if exchanging two statements would make the second one useless: it is a return, or sets the same
     name."""
     alike = isinstance(statement, ast.Assign) and isinstance(next_statement, ast.Assign)
     return isinstance(next_statement, ast.Return) or (
@@ -706,7 +733,7 @@ def is_next_lost_if_exchanged(statement, next_statement):
 
 
 def statement_edits(statement, usable_names):
-    """Yield (rank, kind, new) of each edit of a whole statement."""
+    """Yield (rank, kind, new) for each edit of a whole statement."""
     match statement:
         case ast.Assign([ast.Subscript(array, part)], value) if not isinstance(part, ast.Name):
             for new in slice_edits(part, names_in(part)):
@@ -750,7 +777,7 @@ def statement_edits(statement, usable_names):
 
 # ---- nodes -----------------------------------------------------------------------------------------------------------
 def span(node):
-    """Return (first line, column, last line, end column) of a node in the text."""
+    """Return (first line, column, last line, end column) of a node in the source."""
     return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset
 
 
@@ -759,7 +786,7 @@ def make_name(name):
 
 
 def make_number(value):
-    """Make a node of a number, or of a tuple of them."""
+    """Return a node for a number or a tuple of numbers."""
     if isinstance(value, tuple):
         return ast.Tuple([make_number(item) for item in value], ast.Load())
     return ast.UnaryOp(ast.USub(), ast.Constant(-value)) if value is not None and value < 0 else ast.Constant(value)
@@ -774,7 +801,7 @@ def make_method_call(node, name, *arguments):
 
 
 def make_row_reduction(node, name):
-    """Make a node: the sum or the maximum of each row."""
+    """Return a node that computes the sum or the maximum of each row."""
     keywords = [ast.keyword("axis", make_number(-1)), ast.keyword("keepdims", ast.Constant(True))]
     return make_call(ast.Attribute(node, name, ast.Load()), [], keywords)
 
@@ -792,7 +819,7 @@ def replace_body(loop, body):
 
 
 def rename(node, name, new_name):
-    """Return a copy in which each reading of a name is one of another."""
+    """Return a copy of a node in which `name`, wherever it is read, is replaced by `new_name`."""
     node = copy.deepcopy(node)
     for child in ast.walk(node):
         if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Load) and child.id == name:
@@ -801,5 +828,5 @@ def rename(node, name, new_name):
 
 
 def is_array(node):
-    """Return True if an argument may be an array: it is neither a number, a text, nor a tuple of them."""
+    """Return True if an argument may be an array: it is not a number, a string, or a tuple or list."""
     return not isinstance(node, (ast.Constant, ast.Tuple, ast.List, ast.UnaryOp, ast.Starred, ast.Lambda))

@@ -1,4 +1,4 @@
-"""Two known mistakes that together give just the numbers that were returned."""
+"""Find two known mistakes that together give exactly the results that were returned."""
 
 import numpy as np
 
@@ -7,14 +7,15 @@ from marker.compare import make_answer
 from marker.equal import ROUNDING, agree
 from marker.verdict import Verdict, in_words
 
-PAIRS = 2000  # pairs of mistakes that are tried, and
-PAIR_LINES = 200_000  # lines of all of them
+PAIRS = 2000  # most pairs of mistakes that are tried
+PAIR_LINES = 200_000  # most lines that they may run together
 
 
 def judge_pair(finder_input):
-    """Return the `Verdict` that names two known mistakes which together give just these numbers in all trials; or None.
+    """Return the `Verdict` that names two known mistakes which together give these results in all trials; else None.
 
-    Where several pairs do, what all of them share is named. A single edit that makes all results right says more.
+    If several pairs do, only mistakes that all of them share are named. If a single edit makes all results right,
+    return None, since that says more.
     """
     exercise = finder_input.exercise
     place = finder_input.place
@@ -30,13 +31,13 @@ def judge_pair(finder_input):
     for trial in trials:
         flat_arrays += [a.ravel() for a in trial["numbers"].values()]
     entries = np.concatenate(flat_arrays or [[]])
-    if not wrong or np.ptp(entries) == 0:  # the same number everywhere says nothing: the mean of all p is 0.1, too
+    if not wrong or np.ptp(entries) == 0:  # equal entries prove nothing: the mean of all p is 0.1, too
         return None
     fitting_pairs = []
     for first_mistake, second_mistake, code in exercise.mistake_pairs[:PAIRS]:
         try:
             compiled_code = compile_with_budget(code)
-        except SyntaxError:  # the second has changed a part of what the first has typed
+        except SyntaxError:  # the second change has broken the code of the first
             continue
         budget.limit = min(LINES, budget.lines)
         values = (exercise.wrong_results_of_code(compiled_code, draws[t], budget) for t in order)
@@ -58,14 +59,13 @@ def judge_pair(finder_input):
 
 
 def is_explained(numbers, wrong_values, g):
-    """Return True if these are the numbers of one trial: those that are wrong as in `wrong_values`, all others
-    right."""
+    """Return True if the results of a trial are the values in `wrong_values` and otherwise the right ones."""
     return all(agree(a, wrong_values.get(name, getattr(g, name))) for name, a in numbers.items())
 
 
 def is_present(exercise, mistake, trials, draws):
-    """Return True if a learner's lines may have this mistake: in each trial, most of what it makes wrong is wrong in
-    them."""
+    """Return True if the learner's lines may contain this mistake: in no trial are most of the entries that it spoils
+    right."""
     for g, trial in zip(draws, trials, strict=False):
         for name, wrong in exercise.results_with_mistake(mistake, g).items():
             actual = trial["numbers"].get(name)

@@ -1,13 +1,13 @@
-"""Repair: which edit of a learner's own lines would make their numbers right?
+"""Repair: find an edit of a learner's own lines that makes the results right.
 
-People are wrong in more ways than anybody lists. So where no known mistake gives a learner's numbers, `search_edits`
-changes one thing in their syntax tree (an operand, an axis, a sign, a name, the turns of a loop) and sees whether all
-numbers are then right. If no edit does it, there may be two mistakes: the same slip in several places, an edit that
-leaves a known mistake, or two of the edits that lead nearest to what is right. What is found is never shown. It says
-where to look, and what to ask about that place.
+No list of known mistakes is complete. So if no known mistake explains the learner's results, `search_edits` changes one
+thing in the syntax tree (an operand, an axis, a sign, a name, the range of a loop) and checks whether all results are
+then right. If no edit does it, there may be two mistakes: the same slip in several places, an edit that leaves a known
+mistake, or two of the edits that come nearest to the right results. The learner never sees the edit, only where to look
+and a question about that place.
 
-What is said is a claim, and it is tried before, on inputs that the search has not seen: `EditSearch.is_confirmed`. What
-has not been tried is not said.
+Such a statement is a claim, so it is first tested on inputs that the search has not used: `EditSearch.is_confirmed`.
+Claims that were not tested are not made.
 """
 
 import ast
@@ -34,30 +34,34 @@ from marker.trial import as_array, call, right_results
 from marker.verdict import FAR_OFF, PLACES, Verdict, in_words
 from marker.words import join_texts
 
-# The budget is counted, and not timed: so a verdict is the same on a slow machine, and in a browser.
-EDITS = 2500  # that are tried; and as many of several at once, if none alone is enough
-# Lines that all edits run, all of several, and all claims: in loops and functions, each turn and call counts its own.
+# The budget counts lines, not seconds, so that a verdict is the same on a slow machine and in a browser.
+EDITS = 2500  # most single edits that are tried, and most merged ones if no single edit is enough
+# Most lines that all single edits may run, all merged edits, and all tests of claims. Each turn of a loop counts anew.
 LINES = 150_000
-PATIENCE = 3  # an edit is stopped once it has run this many times the lines of the learner's own, and
-GRACE = 500  # this many more
-MEMORY = 2**25  # bytes that an edit may keep, from its third turn of a loop on; right answers keep a hundredth of it
-FRESH = 2  # draws, beside that of the learner's own inputs, on which a claim is tried
-NEARER = 0.5  # of the distance from what is right is left, if an edit is said to lead nearer to it
-NEAREST = 24  # edits, of which each two are tried together
-FEW = 4  # numbers, which differ; fewer may become right by chance
-CLOSE = 1e-11  # of the largest entry: numbers that were nearly right must become so by more than chance
+PATIENCE = 3  # an edit is stopped after this many times the lines of the learner's own run,
+GRACE = 500  # plus this many
+MEMORY = 2**25  # bytes that an edit may allocate from a loop's third turn on; right answers need a hundredth of it
+FRESH = 2  # further draws on which a claim is tested
+NEARER = 0.5  # largest remaining share of the distance to the right results, for an edit that leads "nearer"
+NEAREST = 24  # edits whose pairs are tried
+FEW = 4  # different numbers; fewer may become right by chance
+CLOSE = 1e-11  # tolerance relative to the largest entry: numbers that were nearly right must become exactly right
 
 
 def search_edits(exercise, module, source, draws, rights_by_trial, further_draws, may_be_two=True, changes=()):
-    """Return the place where an edit makes results right: a dict, see `describe_edits`; or None.
+    """Return the place where an edit makes results right, as a dict (see `describe_edits`); None if there is none.
 
-    Of two mistakes, the place of one, and in it "left", the name of a known one. If nothing shows that this one was
-    made, it is "nearer", if the numbers are then nearer to what is right, or else "alone". Where an edit makes a part
-    of the numbers right, but no result in all trials, it is "more".
+    If there seem to be two mistakes, it is the place of one of them. Its key "left" is then the name of the other, a
+    known mistake. If nothing proves that this one was made, the key is "nearer" if the edit brings the results nearer
+    to the right ones, otherwise "alone". The key "more" means that some numbers become right, but no result in all
+    trials.
 
-    draws: the inputs and right results of each trial. rights_by_trial: of each, the names of the results that the
-    learner's own function has right in it, until an error ended it. further_draws: those of further trials, on which is
-    tried what is said. changes: the inputs that it changes, if that is a mistake of its own.
+    draws: the inputs and right results of each trial.
+    rights_by_trial: for each trial, the names of the results that the learner's function has right. It is shorter if an
+    error ended the file.
+    further_draws: those of further trials, on which claims are tested.
+    may_be_two: also search for two mistakes.
+    changes: the names of inputs that the function changes, if that is a separate mistake.
     """
     functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
     names_of_sizes = [s for s in set.intersection(*map(set, map(sizes, draws))) if s not in exercise.takes]
@@ -106,10 +110,11 @@ def search_edits(exercise, module, source, draws, rights_by_trial, further_draws
 
 
 def find_edits_at_uses(edit_search, edits, complete, result_names):
-    """For edits that put a factor where an array is made, return those that put it where the array is used, if they do
-    it.
+    """For edits that add a factor where an array is computed, return those that add it where the array is used, if they
+    work.
 
-    Where an array is made, it may be what it should be: the mean of a product, say, by which something is multiplied.
+    The array itself may be right: it may be the mean of a product, for example, with the factor needed only later.
+    complete: the edits that make all results right.
     """
     operations = set()
     for edit in complete:
@@ -126,16 +131,17 @@ def find_edits_at_uses(edit_search, edits, complete, result_names):
 
 
 def search_place_of_two(edit_search, edits, results, source, result_names):
-    """Return the place of one of two mistakes, as `search_edits` does; or None. results: [(edit, its `EditResult`)].
+    """Return the place of one of two mistakes, as `search_edits` does; else None. results: [(edit, its `EditResult`)].
 
-    An edit that puts in a name, or what is missing, or another kind of assignment may be a mistake itself: not here.
+    Not considered: edits that insert a name or a missing part, or change the kind of an assignment, since such an edit
+    may itself be a mistake.
     """
     edit_search.budget = Budget(LINES)
     edit_search.edits = EDITS
     for edit in iter_merged_edits(edits):
         if edit_search.try_edit(edit).right == result_names and edit_search.is_confirmed(edit, result_names):
             return describe_edits([edit], source, result_names)
-    # A mistake that is left where something is taken out is left for that reason, perhaps: now the mask is missing.
+    # A mistake that remains after something was removed may be caused by that: now the mask is missing, for example.
     missing = set().union(*(result.mistakes for edit, result in results if takes_away(edit)))
     by_mistake = {}
     for edit, result in results:
@@ -160,10 +166,12 @@ def search_place_of_two(edit_search, edits, results, source, result_names):
 
 
 def find_edit_pair(edit_search, results, result_names):
-    """Return two edits in one that make all results right together, among those which lead nearest to it alone; or
-    None."""
+    """Return a pair of edits that together make all results right, as one `Edit`; None if there is none.
+
+    Only pairs of the edits that come nearest alone are tried.
+    """
     by_distance = {}
-    for edit, result in results:  # of those with the same numbers, the likeliest
+    for edit, result in results:  # of edits with the same results, the likeliest
         if edit.rank < 3 and np.isfinite(result.first_distance) and abs(result.first_distance - 1) > ROUNDING:
             by_distance.setdefault(round(result.first_distance, 9), (result.first_distance, edit))
     nearest = [edit for _, edit in sorted(by_distance.values(), key=itemgetter(0))[:NEAREST]]
@@ -184,30 +192,32 @@ def find_edit_pair(edit_search, results, result_names):
 
 
 def is_likely(edit):
-    """Return True if an edit is no mistake itself, whatever it leaves: see `search_two`."""
+    """Return True if an edit is unlikely to be a mistake itself: see `search_place_of_two`."""
     return edit.rank < 2 and edit.kind not in ("an assignment", "a line in the loop") and not edit.is_in_test
 
 
 def is_operand(edit):
-    """Return True if an edit changes a number that is added, or multiplied by: a 0 there takes all of it away."""
+    """Return True if an edit changes a number in an operation, where a 0 could remove the whole term."""
     return edit.kind == "a constant" and "op" in edit.holder
 
 
 def takes_away(edit):
-    """Return True if an edit takes something out that is read."""
+    """Return True if an edit removes a name from the code."""
     parts = (part if isinstance(part, list) else [part] for part in (edit.holder[edit.key], edit.new))
     before, after = (set(names_in(ast.Module(part, []))) for part in parts)
     return after - MODULES < before - MODULES
 
 
 def describe_edits(edits, source, results):
-    """Return the place of these edits, each of which makes these results right; or of one that is several at once.
+    """Return a dict that describes the place of these edits, each of which makes the results right (or of one merged
+    edit).
 
-    {"kind": of the edits, "lines": where, "part": the smallest part of a line that all of them touch, "" if they are in
-    several lines, "results": their names, "each": whether it takes an edit in each of these lines}
+    {"kind": the kind of edit, "lines": their numbers, "part": the smallest part of a line that all edits touch, or ""
+    if they are in several lines, "results": the names of the results that become right, "each": whether an edit is
+    needed in each of these lines}
     """
     several = edits[0].also
-    if several:  # then it takes all of them, the outer ones, too
+    if several:  # all of them are needed, the outer ones, too
         inner = [edits[0], *several]
     else:
         all_places = [edit.place for edit in edits]
@@ -237,7 +247,7 @@ def describe_edits(edits, source, results):
 
 
 BLOCKS = (ast.FunctionDef, ast.ClassDef, ast.For, ast.While, ast.If, ast.With, ast.Try)
-# Kinds that say little where an edit of another kind works, too: a term that is a number, say.
+# Kinds that say little if an edit of another kind works, too: a term that is a number, for example.
 WEAK = {"a constant", "a name", "a function", "a missing function", "a loop", "a factor: of a size"}
 
 
@@ -246,7 +256,7 @@ def is_within(inner, outer):
 
 
 def source_segment(source, place):
-    """Return the text at a place, in one line, without half a pair of parentheses."""
+    """Return the source text of a place on one line, without unmatched parentheses, shortened to 90 characters."""
     lines = [line.encode() for line in source.splitlines()[place[0] - 1 : place[2]]]
     lines[-1] = lines[-1][: place[3]]
     lines[0] = lines[0][place[1] :]
@@ -256,18 +266,18 @@ def source_segment(source, place):
 
 
 class EditResult(NamedTuple):
-    """Outcome of an edit."""
+    """Outcome of trying an edit."""
 
-    right: set = frozenset()  # the results that are right in all trials; none where there are no more than before
-    mistakes: set = frozenset()  # the names of the known mistakes each of which gives just these numbers in all trials
-    has_gained: bool = False  # whether some result is right in some trial in which it was wrong
-    first_distance: float = 1.0  # how far from right the numbers of the first trial are, as a share of how far before
-    distance: float = 1.0  # the largest of all trials: how far from right the numbers are, as a share of how far before
-    is_gain: bool = False  # whether it makes more numbers right: see `Gain`
+    right: set = frozenset()  # the results that are right in all trials; empty if they are no more than before
+    mistakes: set = frozenset()  # the names of known mistakes that give exactly these results in all trials
+    has_gained: bool = False  # whether a result is right in a trial in which it was wrong
+    first_distance: float = 1.0  # `remaining_distance` in the first trial
+    distance: float = 1.0  # the largest `remaining_distance` of all trials
+    is_gain: bool = False  # whether it makes more numbers right: see `Gain.is_beyond_chance`
 
 
 class Gain:
-    """The numbers that an edit makes right, and how many it changes: added up over trials."""
+    """Counts of the numbers that an edit changes and makes right, added up over trials."""
 
     def __init__(self):
         self.values = []
@@ -275,7 +285,7 @@ class Gain:
         self.lost = False
 
     def add(self, right, before, after):
-        """Add one trial: each array has its entries, see `join_entries`."""
+        """Add one trial. right, before, after: its numbers in one array each, as from `flatten_with_nan`."""
         tolerance = CLOSE * np.abs(right).max(initial=0)
         was_right, is_right, is_unchanged = (
             np.abs(a - b) <= tolerance for a, b in ((before, right), (after, right), (before, after))
@@ -286,17 +296,17 @@ class Gain:
 
     @property
     def is_net_gain(self):
-        """True if no number that was right is wrong now, and most of those that are changed are right."""
+        """True if no right number has become wrong, and at least half of the changed numbers are now right."""
         return not self.lost and 0 < self.changed <= 2 * len(self.values)
 
     @property
     def is_beyond_chance(self):
-        """True if, in addition, that is no chance: they are not all alike."""
+        """True if it is a net gain and at least FEW different nonzero numbers became right."""
         return self.is_net_gain and len({*self.values} - {0.0}) >= FEW
 
 
 class EditSearch:
-    """The learner's functions, some of them edited, on the inputs of each trial."""
+    """Runs the learner's functions, with edits, on the inputs of each trial, within a budget of lines."""
 
     def __init__(
         self, exercise, module, functions, draws, further_draws, names_of_sizes, rights_by_trial, changed_inputs=()
@@ -312,26 +322,26 @@ class EditSearch:
         for function in functions:
             insert_spend_calls(function)
         self.codes = {function: compile_function(function) for function in functions}
-        self.known_by_trial = {}  # see `known_results`
-        self.entries_by_trial = {}  # see `compare_entries`
+        self.known_by_trial = {}  # see `known_names_and_results`
+        self.entries_by_trial = {}  # see `collect_right_own_and_new`
         self.changes = {*changed_inputs}
-        self.values = {}  # by trial: what an edit may put in, by hidden names
-        if changed_inputs:  # then the numbers count alone
+        self.values = {}  # {trial: {hidden name: value}} that an edit may insert
+        if changed_inputs:  # then only the results count
             rights_by_trial = [
                 self.run_for_right_and_results(t, self.codes.values())[0] for t in range(len(rights_by_trial))
             ]
         all_names = set(exercise.gives)
-        n_not_run = len(draws) - len(rights_by_trial)  # trials that an error has kept from being run
+        n_not_run = len(draws) - len(rights_by_trial)  # trials that were not run because of an error
         self.right_before_in = [*rights_by_trial, *[all_names] * n_not_run]
         rights_by_trial = [*rights_by_trial, *[set()] * n_not_run]
         first_wrong = next(t for t, right in enumerate(rights_by_trial) if right < all_names)
         self.right_before = set.intersection(*rights_by_trial)
-        # The first weeds out, all confirm.
+        # The first trial eliminates most edits, the others confirm.
         self.order = [first_wrong, *(t for t in range(len(draws)) if t != first_wrong)]
 
     @cached_property
     def line_counts(self):
-        """The number of lines that the learner's own function runs, by trial."""
+        """{trial: the number of lines that the learner's unedited function runs}"""
         lines = {}
         budget = self.budget
         for t in self.order:
@@ -342,7 +352,7 @@ class EditSearch:
         return lines
 
     def collect_right_own_and_new(self, t, results):
-        """Return (what is right, the learner's own numbers, these) in trial t, each joined by `join_entries`."""
+        """Return (the right numbers, the learner's, those in `results`) of trial t, as one array each."""
         if t not in self.entries_by_trial:
             budget_before = self.budget
             self.budget = Budget(LINES)
@@ -354,15 +364,17 @@ class EditSearch:
         return *self.entries_by_trial[t], flatten_with_nan(results, self.expected_results(t))
 
     def compile_edited(self, edit):
-        """Return the codes of all functions with an edit; None if it cannot be compiled."""
+        """Return the code objects of all functions with an edit made; None if that cannot be compiled."""
         functions = [single.function for single in (edit, *edit.also)]
         with suppress(SyntaxError, ValueError, TypeError), apply_edit(edit):
             return [compile_function(f) if f in functions else code for f, code in self.codes.items()]
         return None
 
     def try_edit(self, edit, seeks_remaining_mistakes=False):
-        """Run an edit on all trials, and return an `EditResult`. seeks_remaining_mistakes: look for known mistakes that
-        remain, too."""
+        """Apply an edit, run the trials and return the `EditResult`.
+
+        seeks_remaining_mistakes: also look for known mistakes that remain.
+        """
         if self.edits <= 0 or self.budget.lines <= 0:
             return EditResult()
         self.edits -= 1
@@ -397,11 +409,11 @@ class EditSearch:
         return EditResult(right, mistakes, has_gained, first_distance, distance, gain.is_beyond_chance)
 
     def is_confirmed(self, edit, results):
-        """Return True if an edit makes these results right in all further trials, too."""
+        """Return True if an edit makes these results right in all further trials as well."""
         return self.is_so_in_further(edit, lambda t, is_right, _: results <= is_right)
 
     def is_gain_confirmed(self, edit):
-        """Return True if an edit makes more numbers right in the further trials, too."""
+        """Return True if an edit makes more numbers right in the further trials as well."""
         gain = Gain()
         self.is_so_in_further(
             edit, lambda t, _, results: gain.add(*self.collect_right_own_and_new(t, results)) or not gain.lost
@@ -409,12 +421,14 @@ class EditSearch:
         return gain.is_beyond_chance
 
     def leaves_mistake(self, edit, mistake):
-        """Return True if with an edit the numbers are those of a known mistake in all further trials, too."""
+        """Return True if, with an edit, the results are those of a known mistake in all further trials as well."""
         return self.is_so_in_further(edit, lambda t, _, found: mistake in self.find_known_mistake_names(t, found))
 
     def is_so_in_further(self, edit, is_so):
-        """Return True if is_so(t, the right results, all results) in each further trial; False if the lines are used
-        up."""
+        """Return True if is_so(t, names of right results, results) holds in each further trial t.
+
+        Return False if the budget is used up.
+        """
         codes = self.compile_edited(edit)
         budget_before = self.budget
         self.budget = self.claims
@@ -428,7 +442,7 @@ class EditSearch:
             self.budget = budget_before
 
     def run_for_right_and_results(self, t, codes):
-        """Run trial t, and return (the names of the results that are right, the results)."""
+        """Run `codes` on trial t, and return (the set of names of right results, the list of results)."""
         g = self.draws[t]
         self.turns = 0
         names = {**vars(self.module), SPEND: self.spend, **{hide_name(n): vars(g)[n] for n in self.sizes}}
@@ -445,19 +459,24 @@ class EditSearch:
             tracemalloc.stop()
 
     def find_known_mistake_names(self, t, results):
-        """Return the names of the known mistakes that give these results in trial t; none where all entries are one
-        number, which says nothing: the mean of all p is 0.1, too."""
+        """Return the set of known mistakes, by name, that give these results in trial t.
+
+        It is empty if all entries are equal, which proves nothing: the mean of all p is 0.1, too.
+        """
         numbers = flatten(results, self.expected_results(t))
         if numbers is None or np.ptp(numbers) == 0:
             return set()
         names, known_rows = self.known_names_and_results(t)
         is_far = np.abs(known_rows - numbers) > ROUNDING * np.abs(known_rows).max(
             axis=1, keepdims=True
-        )  # False beside NaN, too
+        )  # also False for NaN
         return {names[i] for i in np.flatnonzero(~is_far.any(axis=1)) if agree(numbers, known_rows[i])}
 
     def known_names_and_results(self, t):
-        """Return (names, results (K, N)) of the known mistakes whose results have the right shapes in trial t."""
+        """Return (names, results (K, N)) of the K known mistakes whose results have the right shapes in trial t.
+
+        N is the number of entries in all results. Cached by trial.
+        """
         if t not in self.known_by_trial:
             rights = self.expected_results(t)
             rows = []
@@ -467,17 +486,17 @@ class EditSearch:
                 numbers = flatten(results, rights)
                 if numbers is not None:
                     rows.append((mistake.name, numbers))
-            names, numbers = zip(*rows, strict=True)  # a factor changes no shape
+            names, numbers = zip(*rows, strict=True)  # never empty: a wrong factor changes no shape
             self.known_by_trial[t] = names, np.array(numbers)
         return self.known_by_trial[t]
 
     def expected_results(self, t):
-        """Return the right results of trial t."""
+        """Return the right results of trial t, as float64 arrays."""
         return [np.asarray(getattr(self.draws[t], name), np.float64) for name in self.exercise.gives]
 
     def may_have(self, mistake):
-        """Return True if the learner's own function may have a known mistake: none of what that makes wrong is right in
-        it."""
+        """Return True if the learner's function may contain a known mistake: no entry that the mistake spoils is right
+        in it."""
         t = self.order[0]
         wrong = dict(zip(*self.known_names_and_results(t), strict=True))[mistake]
         self.budget.limit = self.line_counts[t] + GRACE
@@ -488,9 +507,9 @@ class EditSearch:
         return actual is None or not (np.abs(actual - right) <= tolerance)[np.abs(wrong - right) > tolerance].any()
 
     def spend(self, lines):
-        """Count lines; and memory, but not before there is a loop, because to trace it takes time. Raises `Stopped`.
+        """Count lines, and also memory from the third call on, because tracing memory is slow. Raises `Stopped`.
 
-        In each turn a list may grow by a whole batch, so that the tenth would be too late.
+        A list may grow by a whole batch in each turn of a loop, so a check in the tenth turn would be too late.
         """
         self.turns += 1
         if self.turns == 3:
@@ -501,17 +520,17 @@ class EditSearch:
 
 
 def flatten(results, expected_results):
-    """Return all numbers of some results in one array; None if they are not arrays of the right shapes."""
+    """Return the entries of all results as one float64 array; None if some are not arrays of the right shapes."""
     if [getattr(result, "shape", None) for result in map(as_array, results)] != [
         right.shape for right in expected_results
     ]:
         return None
-    with suppress(TypeError, ValueError):  # of objects
+    with suppress(TypeError, ValueError):  # an array of objects
         return np.concatenate([np.ravel(np.asarray(result, np.float64)) for result in results])
 
 
 def flatten_with_nan(results, expected_results):
-    """Return all numbers of some results in one array, with nan for those of another shape than the right ones."""
+    """Return the entries of all results as one array, with nan in place of a result that has a wrong shape."""
     if len(results) != len(expected_results):
         return np.full(sum(right.size for right in expected_results), np.nan)
     flat_results = [flatten([value], [right]) for value, right in zip(results, expected_results, strict=True)]
@@ -521,8 +540,10 @@ def flatten_with_nan(results, expected_results):
 
 
 def remaining_distance(right, before, after):
-    """Return the distance of these numbers from what is right, as a share of that of the learner's own; 1 where some
-    are none."""
+    """Return |after - right| / |before - right|, in Euclidean norms; 1 if that is not a finite number.
+
+    before: the learner's own results; after: those with an edit.
+    """
     distance_after = np.linalg.norm(after - right)
     distance_before = np.linalg.norm(before - right)
     return (
@@ -536,8 +557,10 @@ def compile_function(function):
 
 @contextmanager
 def suppress_side_effects():
-    """Context in which nothing is printed, and this thread writes no file and starts no process. Other threads, such as
-    those of a server in the same process, do as before."""
+    """Context manager: nothing is printed, and this thread cannot write files or start processes.
+
+    Other threads are not affected, such as those of a server in the same process.
+    """
     if not audit_hook.installed:
         sys.addaudithook(audit_hook)
         audit_hook.installed = True
@@ -553,7 +576,7 @@ def suppress_side_effects():
 
 
 def audit_hook(event, arguments):
-    """An audit hook, which Python asks before it does something to the machine."""
+    """A Python audit hook. It raises PermissionError if this thread tries to write a file or to start a process."""
     if audit_hook.thread != threading.get_ident():
         return
     if (event == "open" and not is_reading(*arguments[1:3])) or event.startswith(OUTSIDE):
@@ -569,14 +592,14 @@ def is_reading(mode, flags):
     return mode in (None, "r", "rb") and not (flags or 0) & 0o3  # O_WRONLY, O_RDWR
 
 
-# ---- what is said ----------------------------------------------------------------------------------------------------
+# ---- the verdict -----------------------------------------------------------------------------------------------------
 def find_mistake_place(finder_input):
-    """Return the place of a mistake: see `search_edits`."""
+    """Return the place of a mistake as a dict, or None: see `search_edits`."""
     attempt = finder_input.attempt
     verdict = finder_input.verdict
     may_be_two = verdict.name in FAR_OFF and not finder_input.unread
     changes = [] if verdict.name == "changes its input" else find_changed_inputs(finder_input)
-    with suppress(Exception):  # then the others may find something
+    with suppress(Exception):  # then the other finders may find something
         return search_edits(
             attempt.exercise, attempt.module, attempt.source, *collect_search_inputs(finder_input), may_be_two, changes
         )
@@ -584,8 +607,7 @@ def find_mistake_place(finder_input):
 
 
 def collect_search_inputs(finder_input):
-    """Return (draws, rights_by_trial, further_draws) as `search_edits` takes them: the trials that the learner's own
-    function has run, the results that it has right in each, and more trials."""
+    """Return (draws, rights_by_trial, further_draws), as `search_edits` takes them."""
     exercise = finder_input.exercise
     attempt = finder_input.attempt
     rights_by_trial = [set(trial["right"]) for trial in finder_input.outcome.notes.trials]
@@ -598,20 +620,22 @@ def collect_search_inputs(finder_input):
 
 
 def find_changed_inputs(finder_input):
-    """Return the names of the inputs that the learner's own function changes in some trial."""
+    """Return the sorted names of the inputs that the learner's function changes in any trial."""
     return sorted(set().union(*(trial["changed"] for trial in finder_input.outcome.notes.trials)))
 
 
 def judge_place(finder_input):
-    """Return the `Verdict` that leads to the place where an edit makes numbers right; None if there is none, or if
-    another finder says more."""
+    """Return the `Verdict` that points to the place where an edit makes results right.
+
+    Return None if there is no such place, or if another finder says more.
+    """
     place = finder_input.place
     if not place or ("nearer" in place and finder_input.departure):
         return None
     if "left" in place:
         _, mistake, is_always = sometimes.find_likeliest_mistake(finder_input)
         if mistake and mistake.name == place["left"] and not is_always:
-            return None  # one mistake, and not two
+            return None  # one mistake, not two
     exercise = finder_input.exercise
     verdict = finder_input.verdict
     kind, location, question = make_kind_where_and_question(place, finder_input)
@@ -651,7 +675,8 @@ def capitalise(text):
 
 
 def make_kind_where_and_question(place, finder_input):
-    """Return (the kind of its edit, where it is, what is asked there) of a place, see `describe_edits`."""
+    """Return (the edit's kind, its location as text, the question to ask about it) for a place from
+    `describe_edits`."""
     kind = place["kind"]
     part = place["part"]
     lines = list(map(str, place["lines"]))
@@ -662,13 +687,13 @@ def make_kind_where_and_question(place, finder_input):
     name = kind.partition(": ")[0]
     if (
         kind == "a sum" and not has_sum(finder_input.exercise) and "sum" not in part
-    ):  # what is asked about should be there
+    ):  # do not ask about a sum that is not there
         kind = "in one place"
     return name, location, PLACES[kind]
 
 
 def has_length_1_error(finder_input):
-    """Return True if the first result that has a wrong shape lacks an axis of length 1, or has one too many."""
+    """Return True if the first result with a wrong shape differs from the right shape only by axes of length 1."""
     for g, trial in zip(
         finder_input.exercise.draw_trials(finder_input.seed), finder_input.outcome.notes.trials, strict=False
     ):

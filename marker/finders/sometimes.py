@@ -1,4 +1,4 @@
-"""A known mistake that gives the numbers of some inputs and not of all, or of a result that is not the first."""
+"""Find a known mistake that explains some trials but not all, or a result other than the first."""
 
 from functools import partial
 
@@ -8,8 +8,8 @@ from marker.verdict import FAR_OFF, Verdict, in_words
 
 
 def judge_sometimes(finder_input):
-    """Return the `Verdict` that names the mistake that explains the most trials, where nothing explains all; or
-    None."""
+    """Return the `Verdict` that names the mistake which explains the most trials, if none explains all; None if none
+    does."""
     name, mistake, is_always = find_likeliest_mistake(finder_input)
     if not mistake:
         return None
@@ -18,8 +18,8 @@ def judge_sometimes(finder_input):
 
 
 def find_likeliest_mistake(finder_input):
-    """Return (a result, the mistake that gives its numbers in the most trials, whether in all of them); the mistake is
-    None where there is none."""
+    """Return (a result, the mistake that explains it in the most trials, whether it does in all); the mistake may be
+    None."""
     if finder_input.verdict.name not in FAR_OFF:
         return "", None, False
     answer = make_answer(finder_input.exercise, finder_input.seed, finder_input.outcome)
@@ -48,7 +48,7 @@ def find_likeliest_mistake(finder_input):
 
 
 def list_first_wrong_results(answer):
-    """Return [(trial, result)] of what is wrong in the first trial in which anything is."""
+    """Return [(trial, result)] of the wrong results in the first trial that has any."""
     for t, (g, trial) in enumerate(zip(answer.draws, answer.trials, strict=False)):
         wrong = [(t, name) for name, a in trial["numbers"].items() if not agree(a, getattr(g, name))]
         if wrong:

@@ -1,4 +1,5 @@
-"""What is typed in a line, where the numbers alone say too little: mistakes.md has the questions."""
+"""Recognise mistakes by the learner's source lines if the results alone say too little. mistakes.md has the
+questions."""
 
 import ast
 
@@ -8,18 +9,19 @@ from marker.verdict import TYPED, Verdict, in_words
 
 
 def list_typed_slips(attempt):
-    """Return [(line, name, whether it does nothing)] of each part of the learner's own lines that is one of
-    mistakes.md."""
+    """Return [(line, name, whether it has no effect)] of the learner's own lines that have a mistake of the table
+    "Typed"."""
     own = find_own_lines(attempt.source, attempt.exercise.stub)
     return [part for part in parts_typed(ast.parse(attempt.source)) if part[0] in own]
 
 
 def judge_typed_slip(finder_input):
-    """Return the `Verdict` that names a typed slip of mistakes.md, if it is where the mistake is; or None."""
+    """Return the `Verdict` that names a mistake of the table "Typed", if it is on the lines that need an edit; else
+    None."""
     place = finder_input.place
     for line, name, _ in list_typed_slips(finder_input.attempt):
         if name == "only the entries that are on" and finder_input.verdict.name != "wrong shape":
-            continue  # in `a[mask] = b[mask]`, say, that is right
+            continue  # it is right in `a[mask] = b[mask]`, for example
         if not place or line in place["lines"]:
             text = f"{in_words('typed', line=line, name=name)}\n{TYPED[name]}"
             return Verdict(False, name, text, drawn=finder_input.verdict.drawn, question=TYPED[name])

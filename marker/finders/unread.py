@@ -1,4 +1,4 @@
-"""An argument that the right answer needs, and that the learner's file never reads."""
+"""Find an argument that the right answer uses and the learner's file never reads."""
 
 import ast
 
@@ -9,8 +9,8 @@ from marker.verdict import Verdict, in_words
 def unread_names(attempt):
     """Return the names of the arguments that the right answer reads and the learner's file does not.
 
-    None of them if another right answer may do without them: a known form of it, or any, where more is given than is
-    needed.
+    Return [] if another right answer may not need them: a known variant of it, or any, if the right answer itself
+    ignores as many arguments.
     """
     exercise = attempt.exercise
     names_read = set(names_in(ast.parse(attempt.source)))
@@ -25,7 +25,7 @@ def unread_names(attempt):
 
 
 def judge_unread_argument(finder_input):
-    """Return the `Verdict` that also names an argument which the learner's file never reads; or None."""
+    """Return the verdict, completed by an argument that the learner's file never reads; else None."""
     verdict = finder_input.verdict
     if verdict.name != "not right" or finder_input.place or not finder_input.unread:
         return None

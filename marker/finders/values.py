@@ -1,8 +1,8 @@
-"""Which array of an answer, if it were different, would make all numbers right? The mistake is in the lines before.
+"""Find the array in an answer whose replacement makes all results right. The mistake is in the lines that compute it.
 
-An edit puts one slip right. This puts right what several lines have made, or a wrong idea: after each statement of an
-answer, an array that it has written is replaced by one of the right answer's that has its shape. If what comes of that
-is a known mistake, there are two.
+A single edit can only undo one slip. This finder also covers mistakes in several lines and wrong ideas. After each
+statement of the learner's function, it replaces an array that the statement wrote by one of the same shape from the
+right answer. If the results are then those of a known mistake, there are two mistakes.
 """
 
 import ast
@@ -17,15 +17,18 @@ from marker.verdict import Verdict, in_words
 
 
 def judge_array(finder_input):
-    """Return the `Verdict` that also says after which line an array should be another one, and which known mistake is
-    left."""
+    """Return the verdict, completed by the line after which an array should differ and by a known mistake that remains;
+    else None."""
     result = None if finder_input.place else find_array_to_replace(finder_input)
     return make_verdict(finder_input, *result) if result else None
 
 
 def find_array_to_replace(finder_input):
-    """Return (an array's name, the line after which it should be another one, the lines that make it, the name of the
-    known mistake that is left then, or ""); or None."""
+    """Find the array whose replacement makes the results right, or leaves one known mistake.
+
+    Return (its name, the line after which it should differ, the lines that compute it, the name of the known mistake
+    that remains or ""); None if there is no such array.
+    """
     answer_trace = finder_input.way
     if not answer_trace:
         return None
@@ -58,8 +61,11 @@ def find_array_to_replace(finder_input):
 
 
 def collect_right_arrays(edit_search, answer_trace):
-    """Return [(a hidden name, its array in the first trial, the names that the right answer has for it)]: each array on
-    the right answer's way that is neither a result nor given. trial.values has them for all trials."""
+    """Return [(a hidden name, its array in the first trial, the names of that array in the right answer)].
+
+    They are the arrays that the right answer computes on the way: neither arguments nor results. `edit_search.values`
+    gets them for all trials.
+    """
     exercise = edit_search.exercise
     first_trial = edit_search.order[0]
     values = []
@@ -85,15 +91,18 @@ def collect_right_arrays(edit_search, answer_trace):
 
 
 def array_edits(function, answer_trace, edit_search, values):
-    """Yield (step, name, `Edit`, whether the right answer has an array of that name) of each array that another one may
-    replace after the step that writes it."""
+    """Yield (step, name, `Edit`, whether the right answer has an array of that name) for each possible replacement.
+
+    Each edit replaces the array `name` directly after the step that writes it. values: what `collect_right_arrays`
+    returns.
+    """
     own_states, _, _ = answer_trace.states[0]
-    for i, step in enumerate(answer_trace.mine[: -len(edit_search.exercise.gives)]):  # the last ones are of `return`
+    for i, step in enumerate(answer_trace.mine[: -len(edit_search.exercise.gives)]):  # without those of `return`
         for name in sorted(step.writes & own_states[i].keys()):
             actual = own_states[i][name]
             for key, a, names in sorted(values, key=lambda row: name not in row[2]):
                 if a.shape == actual.shape and not np.array_equal(a, actual) and (i, name) not in answer_trace.is_right:
-                    before = function.body[: i + 2]  # its first statement counts lines
+                    before = function.body[: i + 2]  # the function's first statement counts lines
                     after = function.body[i + 2 :]
                     new = copy_location_from(
                         before[-1], ast.Assign([ast.Name(name, ast.Store())], make_method_call(make_name(key), "copy"))
@@ -103,8 +112,10 @@ def array_edits(function, answer_trace, edit_search, values):
 
 
 def is_multiple(edit_search, mistake):
-    """Return True if what a known mistake makes wrong is the right numbers times a factor: an array of another sign,
-    which the lines after it turn, leaves that."""
+    """Return True if a known mistake only multiplies right results by a factor.
+
+    Replacing an array by its negative can have the same effect, so such a mistake proves nothing here.
+    """
     t = edit_search.order[0]
     wrong = dict(zip(*edit_search.known_names_and_results(t), strict=True))[mistake]
     right = repair.flatten(edit_search.expected_results(t), edit_search.expected_results(t))
@@ -115,13 +126,14 @@ def is_multiple(edit_search, mistake):
 
 
 def locate_array(answer_trace, i, name, remaining_mistake):
-    """Return what `find_array` returns, of the array that step i writes; None if no lines make it."""
+    """Return the result of `find_array_to_replace` for the array that step i writes; None if no lines compute it."""
     _, lines = depart.find_anchors_and_lines(answer_trace, i + 1, name)
     return (name, answer_trace.mine[i].last, lines, remaining_mistake) if lines else None
 
 
 def make_verdict(finder_input, name, line, lines, remaining):
-    """Return the `Verdict` on what `find_array` has found."""
+    """Return the `Verdict` on the result of `find_array_to_replace`. remaining: the name of the mistake that remains,
+    or ""."""
     verdict = finder_input.verdict
     ask = depart.ask_what_happens(lines)
     if not remaining:
