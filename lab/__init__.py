@@ -1,1 +1,2 @@
-"""What the documentation claims, measured again (`python -m lab.twins` and so on). Learners can skip it."""
+"""Programs that measure again what the documentation claims (`python -m lab.twins` and so on). Learners can skip
+them."""

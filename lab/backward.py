@@ -1,7 +1,7 @@
-"""Both passes of one digit, and the step that follows: `python -m lab.backward` -> png/backward.gif.
+"""An animation of both passes of one digit and of the step that follows: `python -m lab.backward` -> png/backward.gif.
 
 The network is that of lab/film.py after its last step; the digit is the first of the test set that it misreads. Every
-bar and every pixel is a number that mlp_np.py computed.
+bar and every pixel shows a number that mlp_np.py computed.
 """
 
 import sys
@@ -24,15 +24,15 @@ with program.import_guard("requirements-np.txt"):
 
 HEIGHT = 560
 LR = 0.001
-# of the columns
+# y of the columns' ends
 TOP = 112
 BOTTOM = 528
-MOVES = 6  # frames of a movement
+MOVES = 6  # frames of a transition between stages
 TIMES = {"moving": 80, "standing": 2300, "last": 4500}  # milliseconds
 
 
 def compute_passes():
-    """Compute both passes of one digit, and the step that follows: return {name: array} without the batch axis."""
+    """Compute both passes of one digit and the step that follows. Return {name: array}, without the batch axis."""
     options = parse_options("np", *film.OPTIONS)
     dataset = data.load()
     *_, (_, _, params, answers) = film.iter_states(options, dataset)
@@ -59,16 +59,15 @@ def compute_passes():
 
 
 def list_stages(values):
-    """Return (heading, formula, hidden_bars, answer_bars, layer1, layer2) of each stage, the last four with their
-    names.
+    """Return [(heading, formula, hidden_bars, answer_bars, layer1, layer2)] of all stages.
 
-    hidden_bars (16,): of the hidden units, from -1 to 1; answer_bars (10,): of the digits; layer1 (784, 16) and layer2
-    (16, 10): the weights of the two layers, or their gradients.
+    The last four are pairs (array, its name). hidden_bars (16,): bars of the hidden units, from -1 to 1; answer_bars
+    (10,): bars of the digits; layer1 (784, 16) and layer2 (16, 10): the weights of the two layers, or their gradients.
     """
     no_bars = (np.zeros(16), "")
     answer = (np.zeros(10), "")
     W1, W2, dW1, dW2 = ((values[name], name) for name in ("W1", "W2", "dW1", "dW2"))
-    # A bar of 1 is as long as can be.
+    # Bars are scaled so that the longest is 1.
     z1, a1 = ((values[name] / np.abs(values["z1"]).max(), name) for name in ("z1", "a1"))
     da1, dz1 = ((values[name] / np.abs(values["da1"]).max(), name) for name in ("da1", "dz1"))
     p = (values["p"], "p")
@@ -93,7 +92,7 @@ def list_stages(values):
 
 @plot_style()
 def render_frame(values, heading, formula, hidden_bars, answer_bars, layer1, layer2):
-    """Draw one picture: an RGB image."""
+    """Return one frame of the animation, as an RGB image. The arguments are those of a stage: see `list_stages`."""
     page = Page(HEIGHT, "")
     is_backward = heading == "Backward"
     page.draw_text((26, 36, heading), size=27, weight="bold", ha="left", color=TEST if is_backward else INK)
@@ -116,9 +115,9 @@ def render_frame(values, heading, formula, hidden_bars, answer_bars, layer1, lay
 
 
 def draw_bars(page, values, x, max_length, has_names=False):
-    """Draw a column of bars, to the right of x where a value is positive, to the left where it is negative.
+    """Draw a column of horizontal bars, to the right of x for positive values and to the left for negative ones.
 
-    max_length: the length of a bar for 1. has_names: write the number of its row beside each bar.
+    max_length: the length of a bar for 1. has_names: write the index of its row beside each bar.
     """
     height = (BOTTOM - TOP) / len(values)
     for row, value in enumerate(max_length * values):
@@ -133,7 +132,7 @@ def draw_bars(page, values, x, max_length, has_names=False):
 
 
 def iter_frames(values):
-    """Yield (frame, milliseconds) of the film."""
+    """Yield (frame, milliseconds) of the animation."""
     old_bars = np.zeros(16), np.zeros(10)
     for heading, formula, *bars, layer1, layer2 in list_stages(values):
         new_bars, names = zip(*bars, strict=True)

@@ -1,10 +1,10 @@
-"""How fast a training step is, and compared with what: `python -m lab.bench` (40 minutes, on an idle machine).
+"""Time a training step of several tools: `python -m lab.bench` (40 minutes, on an idle machine).
 
-A step is timed where users have it: the data loaded, real batches, the program's own loop, in a process of its own. The
-tools that are compared take turns, in three rounds, because a rented machine has slow minutes; the tables state the
-medians. The numbers go into results.json, by processor. What could not be measured is missing there, and so is what
-contradicts itself: the steps and the testing of a whole program have to add up to the time that it prints.
-`python -m lab.bench --print` makes the tables of each processor from results.json.
+A step is timed as users run it: with the data loaded, real batches and the program's own loop, in its own process. The
+tools take turns, in three rounds, because a rented machine has slow minutes; the tables state the medians. The numbers
+are saved to results.json, by processor. Numbers that could not be measured are left out, and so are contradictory ones:
+the steps and the testing of a whole program must add up to the time that it prints. `python -m lab.bench --print`
+prints the tables of each processor from results.json.
 """
 
 import contextlib
@@ -40,29 +40,29 @@ PYTORCH = "PyTorch"
 COMPILED = "PyTorch, compiled"
 JAX = "JAX"
 SCIKIT_LEARN = "scikit-learn"
-TIMED = {"mlp": ""}  # options of the run whose seconds are measured, if it is not one of 300 steps
-# For each network the options of a step, and those of a whole program.
+TIMED = {"mlp": ""}  # options of the whole program that is timed, if they are not "--steps 300"
+# {options of a step: options of a whole program}, for each network.
 RUNS = {
     format_model_option(model): f"{format_model_option(model)} {TIMED.get(model, '--steps 300')}".strip()
     for model in NETWORKS
 }
-TOLERANCE = 0.15  # between a whole program's time and its parts
-SMALL = 0.5  # seconds by which two measurements may differ: a program also writes files, and its first test may be slow
-PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # of these, all is measured
+TOLERANCE = 0.15  # relative, between a whole program's time and the sum of its parts
+SMALL = 0.5  # seconds by which the two may differ: a program also writes files, and its first test may be slow
+PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # tools with which everything is measured
 
 
 # --- The same network in several tools: step(x, y, lr), which returns the loss first, and test(dataset) or None -------
 
 
 def prepare_numpy(options):
-    """Return the functions step(x, y, lr) and test(dataset) of the network by hand."""
+    """Return the functions (step(x, y, lr), test(dataset)) of the network by hand."""
     network, optimizer = main_np.build(options)
     step = functools.partial(main_np.train_step, network, optimizer)
     return step, lambda dataset: main_np.evaluate(network, dataset, options)
 
 
 def prepare_pytorch(options):
-    """Return the functions step(x, y, lr) and test(dataset) of the network in PyTorch."""
+    """Return the functions (step(x, y, lr), test(dataset)) of the network in PyTorch."""
     model, optimizer = main_torch.build(options)
     place = Place(options)
     network = place.prepare(model)
@@ -74,8 +74,9 @@ def prepare_pytorch(options):
 
 
 def prepare_jax(options):
-    """Return (step, None) of the MLP in JAX, with the same first weights. JAX changes no array in place, but may reuse
-    the memory of old weights.
+    """Return (step, None) of the MLP in JAX, with the same first weights.
+
+    JAX changes no array in place, but here it may reuse the memory of old weights.
     """
     import jax
     import jax.numpy as jnp
@@ -105,8 +106,9 @@ def prepare_jax(options):
 
 
 def prepare_scikit_learn(options):
-    """Return (step, None) of the MLP in scikit-learn, with first weights of its own and a constant rate. It cuts x into
-    batches by itself.
+    """Return (step, None) of the MLP in scikit-learn, with its own first weights and a constant learning rate.
+
+    scikit-learn splits x into batches itself.
     """
     from sklearn.neural_network import MLPClassifier
 
@@ -127,15 +129,17 @@ TOOLS = {
     JAX: prepare_jax,
     SCIKIT_LEARN: prepare_scikit_learn,
 }
-BATCHES = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # in a call: scikit-learn checks its input in every call
+BATCHES = dict.fromkeys(TOOLS, 1) | {SCIKIT_LEARN: 20}  # batches in a call: scikit-learn checks its input in every call
 
 
 # --- Measuring -------------------------------------------------------------------------------------------------------
 
 
 def prepare_call(name, argv, kind="step"):
-    """Load the data. Return a function that takes the next step of a program's run with that tool or, with kind "test",
-    one that tests.
+    """Load the data, and return a function that takes the next training step with a tool.
+
+    name: a key of TOOLS. argv: the options of the run, as text. kind: with "test", the function tests the network
+    instead.
     """
     compile_options = ["--compile"] if name == COMPILED else []
     options = parse_options("torch", "--device", "cpu", *argv.split(), *compile_options)
@@ -147,14 +151,14 @@ def prepare_call(name, argv, kind="step"):
     def take_step():
         x, y = next(batches)
         loss, *_ = step(x, y, options.run.lr)
-        return float(loss)  # reading it waits for JAX
+        return float(loss)  # waits for JAX
 
     return take_step if kind == "step" else lambda: test(dataset)
 
 
 @contextlib.contextmanager
 def busy_process():
-    """Keep one core busy with another process."""
+    """Context manager: another process keeps one core busy."""
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
         try:
             yield
@@ -163,12 +167,12 @@ def busy_process():
 
 
 def time_calls(*arguments, **length):
-    """Return the seconds that each call takes, without the first third, which is a warm-up."""
+    """Return the seconds of each call, without the first third, which is a warm-up."""
     return timing.drop_warm_up(timing.time_steps(prepare_call, *arguments, **length))
 
 
 def measure_step_ms(name, argv):
-    """Return the median of a step's milliseconds."""
+    """Return the median duration of a step in milliseconds."""
     return 1000 * np.median(time_calls(name, argv)) / BATCHES[name]
 
 
@@ -177,7 +181,10 @@ def measure_test_seconds(name, argv):
 
 
 def measure_busy_step_ms(name, argv):
-    """Return the mean of 100 steps beside a busy process: a crawl is made of few, slow ones."""
+    """Return the mean duration of 100 steps beside a busy process, in milliseconds.
+
+    It is the mean, because the delay comes from a few slow steps.
+    """
     with busy_process():
         return 1000 * np.mean(time_calls(name, argv, min_steps=150))
 
@@ -192,7 +199,7 @@ def measure_program_seconds(name, argv):
 
 
 def iter_measurements():
-    """Yield (the number of threads, a number's name in parts, a function that measures it), each measurement once."""
+    """Yield (number of threads, the parts of the result's key, a function that measures it) for each measurement."""
     for threads, argv in product(THREADS, RUNS):
         tools = PROGRAMS if argv else TOOLS
         for name in tools:
@@ -208,7 +215,8 @@ def iter_measurements():
 
 
 def measure_all():
-    """Measure everything in rounds. Return it as results.json keeps it. Raises UserError if a tool is not installed."""
+    """Measure everything, in rounds, and return the entry for results.json. Raises UserError if a tool is not
+    installed."""
     try:
         versions = {name: importlib.metadata.version(name.lower()) for name in (JAX, SCIKIT_LEARN)}
     except ImportError as error:
@@ -229,17 +237,14 @@ def measure_all():
         print(f"not kept: {'; '.join(sorted(names))}: {reason}", file=sys.stderr)
         for name in names:
             rounds.pop(name, None)
-    # For which processors NumPy's products are written: OPENBLAS_CORETYPE in the environment may say an older one.
+    # The processor for which NumPy's matrix products are optimised. OPENBLAS_CORETYPE may set an older one.
     kernels = [library["architecture"] for library in threadpool_info() if "architecture" in library]
     versions["kernels"] = " ".join(kernels)
     return {"command": "python -m lab.bench", "machine": describe_machine() | versions, "rounds": rounds}
 
 
 def find_contradictions(rounds):
-    """Return {in words: names of numbers} of the programs whose whole time is not that of their steps and tests.
-
-    Return {in words: the names of these numbers}.
-    """
+    """Return {message: keys of the results} for programs whose total time is not the sum of their steps and tests."""
     contradictions = {}
     for (network, argv), name in product(list_measured_runs(rounds), PROGRAMS):
         names = [make_key(kind, network, THREADS[-1], name) for kind in ("step", "test")] + [
@@ -260,25 +265,24 @@ def find_contradictions(rounds):
 
 
 def list_measured_runs(rounds):
-    """Return (options of a step, those of a whole program) of each network that was there when these were measured."""
+    """Return [(options of a step, options of a whole program)] of the networks in these results."""
     networks = [network for network in RUNS if any(f" | {network} | " in name for name in rounds)]
     return [(network, RUNS[network]) for network in networks]
 
 
 def make_key(*parts):
-    """Return a number's name in results.json."""
+    """Return the key of a result in results.json."""
     return " | ".join(map(str, parts))
 
 
 def format_median(rounds, *key, number_format=".2f"):
-    """Return the median of a number as text; a dash if it is missing."""
+    """Return the median of a result as text; a dash if it is missing."""
     return format(np.median(rounds[make_key(*key)]), number_format) if make_key(*key) in rounds else "–"
 
 
 def format_ratios(rounds, key):
-    """Return the smallest and the largest ratio of NumPy to PyTorch in a round as text; a dash if one of them is
-    missing.
-    """
+    """Return the smallest and the largest ratio of NumPy's time to PyTorch's in a round, as text; a dash if one is
+    missing."""
     numpy_times, pytorch_times = (rounds.get(make_key(*key, name)) for name in (NUMPY, PYTORCH))
     if not (numpy_times and pytorch_times):
         return "–"
@@ -287,7 +291,7 @@ def format_ratios(rounds, key):
 
 
 def make_comparison_cells(rounds, *key, number_format=".2f"):
-    """Return three cells: NumPy, PyTorch, the ratio."""
+    """Return three table cells: NumPy, PyTorch and the ratio."""
     return [
         *(format_median(rounds, *key, name, number_format=number_format) for name in PROGRAMS),
         format_ratios(rounds, key),
@@ -350,7 +354,9 @@ def main():
     parser.add_argument("--print", action="store_true", help="make the tables from results.json")
     arguments = parser.parse_args()
     with results.damage_guard():
-        saved_results = {**results.load_results().get("bench", {})}  # by processor: each has its own ratios
+        saved_results = {
+            **results.load_results().get("bench", {})
+        }  # {processor: result}, since each has its own ratios
     new_results = {} if arguments.print else {describe_processor(): measure_all()}
     with contextlib.nullcontext() if new_results else results.damage_guard():
         for result in (new_results or saved_results).values():

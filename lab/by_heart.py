@@ -1,11 +1,11 @@
-"""Can it learn a single batch by heart? python -m lab.by_heart [the options of a run, as for main_np.py].
+"""Can a network learn a single batch by heart? python -m lab.by_heart [the options of a run, as for main_np.py].
 
-The first batch of that run, again and again, at its highest learning rate, after a tenth of the steps in which the rate
-rises. A network that is put together rightly has a loss near 0 in the end: there is nothing to understand in one batch,
-only to remember. One that cannot has a wrong gradient, a wrong loss, or no room. "Near 0" is a tenth of log K, the loss
-of a network that holds all K answers for equally likely: a first loss may be far above that. Of texts that begin alike
-and go on differently, nobody can know which one it is. There it is a tenth of log K above the loss of one who knows how
-often each word follows.
+It trains on the first batch of that run again and again. The learning rate is the run's highest, after it has risen to
+that in the first tenth of the steps. A correct network has a loss near 0 in the end, because one batch can simply be
+memorised. A network that cannot do it has a wrong gradient, a wrong loss, or too few parameters. "Near 0" means less
+than a tenth of log K, which is the loss if all K answers get equal probabilities; the first loss may be far above that.
+Texts that begin alike and continue differently cannot be predicted. For them the limit is a tenth of log K above the
+smallest possible loss: that of predicting each token with its frequency after the same beginning.
 """
 
 import sys
@@ -26,9 +26,10 @@ LEARNED = 0.1  # of log K
 
 
 def compute_least_loss(x, y):
-    """Return the loss of one who knows a batch by heart: 0 for images, whose answers y (B,) are single.
+    """Return the smallest possible loss on a batch: 0 for images, with y (B,).
 
-    Of texts x (B, T), the answer y[b, t] is one of those that follow the same x[b, :t + 1]; -1 is none.
+    For texts x (B, T), y (B, T), several answers y[b, t] may follow the same x[b, :t + 1]. An answer of -1 does not
+    count.
     """
     if y.ndim == 1:
         return 0.0
@@ -41,10 +42,11 @@ def compute_least_loss(x, y):
 
 
 def learn_batch(options, steps=STEPS):
-    """Train on one batch. Return (the loss of each step, the loss log K of K equal scores, the least there can be)."""
+    """Train on one batch. Return (the loss of each step, the loss log K of K equal scores, the smallest possible
+    loss)."""
     dataset = data.load(options.source, options.run.hold_out)
     network, optimizer = main_np.build(options)
-    make_plan(options, dataset.n_train)  # is there one batch of them?
+    make_plan(options, dataset.n_train)  # raises UserError if there is no full batch
     x, y = next(data.batches(dataset, options, 0, 1))
     rates = options.run.lr * np.minimum(1, np.arange(1, steps + 1) / (steps / 10))
     uniform_loss = float(np.log(make_network("np", options).forward(x).shape[-1]))

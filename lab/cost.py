@@ -1,6 +1,7 @@
-"""What the tape of autograd_np.py costs: `python -m lab.cost` (two minutes, on an idle machine) -> results.json.
+"""Measure what the tape of autograd_np.py costs: `python -m lab.cost` (two minutes, on an idle machine) ->
+results.json.
 
-Time and memory for a pass forward and backward, by hand and on the tape, on one thread.
+It measures time and memory of a forward and a backward pass, by hand and on the tape, on one thread.
 """
 
 import gc
@@ -26,13 +27,13 @@ with program.import_guard("requirements-np.txt"):
 
 
 def iter_passes_by_hand(layer, dy, x):
-    """Yield what a layer computes forward, then backward."""
+    """Yield the result of a layer's forward pass, then its gradients from the backward pass."""
     yield layer.forward(x)
     yield layer.backward(dy), *getattr(layer, "grads", {}).values()
 
 
 def iter_passes_on_tape(function, dy, *operands):
-    """Yield what an operation on the tape computes forward, then backward."""
+    """Yield the result of an operation on the tape, then the gradients of its operands."""
     operands = [Tensor(operand) for operand in operands]
     y = function(*operands)
     yield y
@@ -41,14 +42,14 @@ def iter_passes_on_tape(function, dy, *operands):
 
 
 def iter_network_passes(model, x, y):
-    """Yield what a network computes forward, then backward, without the update."""
+    """Yield the logits of a network, then its gradients. The weights are not updated."""
     logits = model.forward(x)
     yield logits
     yield model.backward(mlp_np.softmax_cross_entropy(logits, y)[1])
 
 
 def make_comparisons():
-    """Return {name: (by hand, on the tape)}, each a function that starts a generator: forward, then backward."""
+    """Return {name: [by hand, on the tape]}, each a function that returns a generator of the two passes' results."""
     rng = np.random.default_rng(0)
 
     def normal(*shape):
@@ -79,14 +80,15 @@ def make_comparisons():
 
 
 def prepare_passes(name, variant):
-    """Return a function that makes both passes of a comparison: variant 0 by hand, 1 on the tape."""
-    data.load()  # as in a run: without it, the memory of large arrays is returned and fetched anew at every step
+    """Return a function that runs both passes of a comparison. variant: 0 for by hand, 1 for on the tape."""
+    data.load()  # as in a run: without it, the memory of large arrays is freed and allocated again at every step
     make = make_comparisons()[name][variant]
     return lambda: [*make()]
 
 
 def measure_memory(start_passes):
-    """Return the bytes that the forward pass keeps for the backward pass."""
+    """Return the bytes that the forward pass keeps for the backward pass. start_passes: a function of
+    `make_comparisons`."""
     gc.collect()
     tracemalloc.start()
     passes = start_passes()
@@ -97,9 +99,9 @@ def measure_memory(start_passes):
 
 
 def measure_cost(rounds=timing.ROUNDS, **length):
-    """Measure both variants of each comparison in turns.
+    """Measure both variants of each comparison, in turns. length: the options of `timing.time_steps`.
 
-    Return {name: {"by hand": ..., "on the tape": ...}}, each with milliseconds and megabytes.
+    Return {name: {"by hand": costs, "on the tape": costs}}, where the costs are {"ms": milliseconds, "MB": megabytes}.
     """
     costs = {}
     ways = ("by hand", "on the tape")
@@ -119,7 +121,7 @@ def measure_cost(rounds=timing.ROUNDS, **length):
 
 
 def make_table(costs):
-    """Return the costs as a table in Markdown."""
+    """Return the costs as a Markdown table."""
     rows = []
     for name, row in costs.items():
         hand = row["by hand"]

@@ -1,9 +1,10 @@
-"""What a network that writes has to beat: tables that only count. `python -m lab.counts` makes them, in half a minute.
+"""Baselines for networks that write: tables of counts. `python -m lab.counts` makes them in half a minute.
 
-Each table gives the next word the probabilities that it counted in the training texts: of all words; of those at this
-place; of those after the word before; of those at this place after the word before; in a longer text, of those after
-the two, three or four letters before. A count of 0 would be a probability of 0, and its loss infinite. So each table
-behaves as if it had seen one word more, which a coarser table drew. Where it has seen nothing, the coarser one decides.
+Each table predicts the next token with its frequency in the training texts: overall; at this position; after the
+previous token; or at this position after the previous token. For a longer text, it is the frequency after the two,
+three or four letters before. A count of 0 would mean a probability of 0 and an infinite loss. So each table adds one
+imaginary token, distributed as in a coarser table. If a table has no counts, this gives the coarser table's
+probabilities.
 """
 
 import sys
@@ -25,30 +26,29 @@ TABLES = {
     "counts at each position": "counts of the tokens",
     "counts after each token": "counts of the tokens",
     "counts at each position after each token": "counts at each position",
-}  # each, and the coarser one behind it
-ROWS = {  # of a text: the coarser table has one letter fewer before
+}  # {table: its coarser table}
+ROWS = {  # for a text; the coarser table uses one letter fewer
     "letters": 0,
     "pairs of letters": 1,
     "three in a row": 2,
     "four in a row": 3,
     "five in a row": 4,
-}  # each, and how many letters before it asks for
-SEEN = (0, 10, 100, 1000)  # how often four letters were seen: the ends of the lines of a table
+}  # {table: how many letters before it uses}
+SEEN = (0, 10, 100, 1000)  # lower ends of the ranges of how often four letters occurred
 
 
 def extract_word_triples(dataset, batch, options):
-    """Return three arrays with an entry for each word of the texts that counts: its place, the word before it, and the
-    word.
-    """
+    """Return (position, previous token, token), three arrays with an entry for each token of the texts that has a
+    target."""
     x, y = data.encode(*batch, options)
     return tuple(array[y != -1] for array in (np.broadcast_to(np.arange(y.shape[1]), y.shape), x, y))
 
 
 def compute_probabilities(context, token_ids, coarser_table):
-    """Return the probabilities of the next word for each context: (..., V).
+    """Return the probabilities of the next token for each context: (..., V).
 
-    context: a tuple of arrays (N,) to count in; token_ids (N,); coarser_table (..., V): the table that draws one word
-    more.
+    context: a tuple of arrays (N,), such as positions or previous tokens; token_ids (N,): the tokens in these contexts;
+    coarser_table (..., V): the distribution of the imaginary token that is added to the counts.
     """
     counts = np.zeros(coarser_table.shape)
     np.add.at(counts, (*context, token_ids), 1)
@@ -56,7 +56,10 @@ def compute_probabilities(context, token_ids, coarser_table):
 
 
 def make_count_tables(positions, previous_ids, token_ids, sizes):
-    """Return {name: (table (..., V), which of place and word before it asks for)} for all of TABLES."""
+    """Return {name: (table (..., V), its context)} for all of TABLES.
+
+    The context is a text: "p" for the position, "b" for the previous token, "pb" for both, "" for none.
+    """
     V = sizes["vocab_size"]
     T = sizes["context_length"]
     W = sizes["vocab_size"] + sizes["n_start_tokens"]
@@ -71,7 +74,7 @@ def make_count_tables(positions, previous_ids, token_ids, sizes):
 
 
 def measure_count_tables(dataset):
-    """Return {table: {"loss", "accuracy"}} on all test texts."""
+    """Return {table: {"loss", "accuracy"}} on all test texts of a dataset."""
     options = parse_options("np", "--model", "gpt", "--dataset", dataset)
     examples = data.load(options.source)
     all_rows = slice(None)
@@ -81,7 +84,7 @@ def measure_count_tables(dataset):
     for name, (table, conditions) in make_count_tables(*train_pairs, options.source.tokenizer.sizes).items():
         context = tuple({"p": positions, "b": previous_ids}[letter] for letter in conditions)
         is_likeliest = table == table.max(axis=-1, keepdims=True)
-        hits = is_likeliest / is_likeliest.sum(axis=-1, keepdims=True)  # it guesses one of the likeliest
+        hits = is_likeliest / is_likeliest.sum(axis=-1, keepdims=True)  # ties count in part
         loss = (-np.log(table[(*context, token_ids)])).mean()
         accuracy = hits[(*context, token_ids)].mean()
         results_by_table[name] = {"loss": float(loss), "accuracy": float(accuracy)}
@@ -89,28 +92,29 @@ def measure_count_tables(dataset):
 
 
 def iter_text_tables(source):
-    """Yield for each of ROWS: its name; the probabilities p (N, V) of each letter that a network is tested on; how
-    often the letters before it were seen in training (N,); and the right letters (N,).
+    """Yield (name, p (N, V), times (N,), targets (N,)) for each of ROWS, for the N letters of the test.
 
-    A table of 65^5 numbers has no room. But of all rows of four letters, few occur: only these are rows of it.
+    p: the probabilities of each letter; times: how often the letters before it occurred in training; targets: the right
+    letters. A table of 65^5 numbers would not fit into memory, but few sequences of four letters occur, so only these
+    have rows.
     """
     token_ids = source.content["arrays"][0].astype(np.int64)
     n_letters = len(source.letters)
     _, test = source.examples()
-    n_train = len(token_ids) * 9 // 10  # of the test
+    n_train = len(token_ids) * 9 // 10  # the test begins here
     positions = np.arange(n_train + 1, n_train + 1 + len(test) * source.context_length)
     p = np.full((len(positions), n_letters), 1 / n_letters)
     for name, n in ROWS.items():
         codes = sum(
             (token_ids[i : len(token_ids) - n + i] * n_letters ** (n - 1 - i) for i in range(n)), np.zeros(1, np.int64)
         )
-        # Number i: the n letters before letter i + n, as one number.
+        # Entry i encodes the n letters before letter i + n as one number.
         context_codes = np.broadcast_to(codes, len(token_ids) - n)
         contexts, row = np.unique(context_codes[: n_train - n], return_inverse=True)
         counts = np.zeros((len(contexts), n_letters))
         np.add.at(counts, (row, token_ids[n:n_train]), 1)
         rows = np.minimum(np.searchsorted(contexts, context_codes[positions - n]), len(contexts) - 1)
-        # 0 where the row was never seen.
+        # 0 if the row did not occur in training.
         context_counts = counts[rows] * (contexts[rows] == context_codes[positions - n])[:, np.newaxis]  # (N, V)
         times = context_counts.sum(axis=1)
         p = (context_counts + p) / (times[:, np.newaxis] + 1)
@@ -118,7 +122,7 @@ def iter_text_tables(source):
 
 
 def measure_text(dataset):
-    """Measure the tables of a text: return {row of ROWS: {"loss", "accuracy"}}."""
+    """Return {row of ROWS: {"loss", "accuracy"}} of the tables for a text."""
     results_by_row = {}
     for name, p, _, targets in iter_text_tables(data.SOURCES[dataset]):
         loss = -np.log(p[np.arange(len(targets)), targets])
@@ -128,10 +132,11 @@ def measure_text(dataset):
 
 
 def compare_by_frequency(source, network_loss):
-    """Compare a network with the table of five in a row, by how often the four letters before were seen in training.
+    """Compare a network with the table of five letters in a row, by how often the four letters before occurred in
+    training.
 
-    network_loss: of each letter (N,). Return {lower end of a line of SEEN: [letters in 100, loss of the table there,
-    loss of the network there]}.
+    network_loss (N,): the network's loss of each letter. Return {lower end of a range of SEEN: [percentage of letters,
+    loss of the table there, loss of the network there]}.
     """
     *_, (_, p, times, targets) = iter_text_tables(source)
     table_loss = -np.log(p[np.arange(len(targets)), targets])
@@ -147,7 +152,7 @@ def compare_by_frequency(source, network_loss):
 
 
 def make_frequency_table(runs):
-    """Return the means over the runs in Markdown: where the table of five in a row is weak.
+    """Return the means over the runs as a Markdown table. It shows where the table of five letters in a row is weak.
 
     runs: {seed: {"seen": what `compare_by_frequency` returns}}.
     """
@@ -164,10 +169,9 @@ def make_frequency_table(runs):
 
 
 def make_table(results_by_table, networks):
-    """Return a table in Markdown: the loss of a word, its perplexity, and the share guessed right, of tables and
-    networks.
+    """Return a Markdown table of the loss, the perplexity and the accuracy of count tables and networks.
 
-    results_by_table: what was measured of the tables; networks: {name: {seed: {"loss", "accuracy"}}}.
+    results_by_table: {table: {"loss", "accuracy"}}; networks: {name: {seed: {"loss", "accuracy"}}}.
     """
     scores = {name: results_by_table[name] for name in [*TABLES, *ROWS] if name in results_by_table}
     for name, runs in networks.items():

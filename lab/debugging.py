@@ -1,6 +1,6 @@
-"""What docs/debugging.md says that its commands show, measured: python -m lab.debugging. It takes a minute.
+"""Measure what docs/debugging.md says that its commands show: python -m lab.debugging. It takes a minute.
 
-The runs of main_np.py that the page speaks of are those of lab/experiments.py; from them, and from a run with a fault,
+The runs of main_np.py that the page mentions are those of lab/experiments.py. From them, and from a run with a fault,
 it draws the page's histories (png/history_1.png ...).
 """
 
@@ -25,15 +25,19 @@ with program.import_guard("requirements-np.txt"):
     from views import training, training_picture
 
 TOLD = ("mlp", "vit", "gpt")  # networks of the table
-HEARTS = (1, 10, 20, by_heart.STEPS)  # steps whose loss is told
+HEARTS = (1, 10, 20, by_heart.STEPS)  # steps whose loss is reported
 LOOKED_AT = {"": 20, "--pixels raw": 20, "--lr 0.8": 500}  # {options: steps}
-PICTURED = "--lr 0.8"  # of these, the one whose picture the page shows
-FAULT = "shifted labels"  # that of the last history
+PICTURED = "--lr 0.8"  # the run in LOOKED_AT whose picture the page shows
+FAULT = "shifted labels"  # the fault of the last history
 HISTORIES = ("main_np.py --lr 0.8", "main_np.py --hold-out 30000 --epochs 20", "main_np.py --augment elastic")
 
 
 def measure_network(model):
-    """Return {"log K", "by heart": {step: loss}, "lowest", "suggested", "lr": that of the default run}."""
+    """Return a network's numbers for the table, as a dict.
+
+    "log K": the loss of K equal scores; "by heart": {step: loss} of a batch learned by heart; "lowest" and "suggested":
+    learning rates of `find_lr`; "lr": that of the default run; "name": the network's.
+    """
     options = parse_options("np", "--model", model)
     losses, uniform_loss, _ = by_heart.learn_batch(options)
     suggested_rate, lowest_rate = find_lr.find_suggested_and_lowest_rate(find_lr.search_rates(options))
@@ -45,8 +49,8 @@ def measure_network(model):
 
 
 def look_at_run(options_text, steps):
-    """Return what look.py --training says of the first steps of a run, and its numbers. options_text: those of the
-    run."""
+    """Return what look.py --training says about the first steps of a run, and its numbers. options_text: the run's
+    options."""
     options = parse_options("np", *options_text.split())
     diagnosis = training.examine_first_steps(options, steps)
     if options_text == PICTURED:
@@ -62,14 +66,14 @@ def look_at_run(options_text, steps):
 
 
 def run_with_fault(name):
-    """Return the history of the MLP's default run in a copy of the project that has this fault: see lab/experiments."""
+    """Return the losses and accuracies of the MLP's default run with a fault: see `experiments.measure_run`."""
     with tempfile.TemporaryDirectory() as folder:
         faults.copy_project(Path(folder), FAULTS[name])
         return experiments.measure_run("main_np.py", 0, folder)
 
 
 def make_table(result, model):
-    """Return a table in Markdown: a network's first loss, one batch by heart, and the rates."""
+    """Return a Markdown table of a network's first loss, of one batch learned by heart, and of the learning rates."""
     numbers = result["networks"][model]
     hearts = [f"{numbers['by heart'][str(step)]:.2g}" for step in HEARTS[1:]]
     first_loss = f"{numbers['by heart']['1']:.2f} ({numbers['log K']:.2f})"
@@ -87,7 +91,7 @@ def make_table(result, model):
 
 @plot_style()
 def draw_history(run):
-    """Draw a run's loss and accuracy, epoch by epoch; the picture does not say which run it is."""
+    """Draw a run's loss and accuracy by epoch. The picture does not say which run it is."""
     figure = new_figure(8, 3.2)
     for axes, metric in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         style_axes(axes, metric, "", "epochs")

@@ -1,7 +1,7 @@
-"""Why the shortcut: the same residual network with and without it, shallow and deep -> png/shortcut.png.
+"""What the shortcut is for: train a residual network with and without it, shallow and deep -> png/shortcut.png.
 
 Every block computes relu(second(relu(first(x))) + shortcut(x)); without its shortcut it is a plain stack of
-convolutions. Both are trained for one epoch in the same way. The results go into results.json.
+convolutions. All networks are trained in the same way, for one epoch. The results are saved to results.json.
 """
 
 import sys
@@ -29,7 +29,7 @@ BLOCKS = (1, 3, 5, 9)  # in each of the three stages: 8 to 56 layers
 
 
 def build_network(blocks, shortcuts):
-    """Return a ResNet, its optimizer, and the options that both were built from."""
+    """Return (a ResNet, its optimizer, the options from which both were built). shortcuts: whether it has shortcuts."""
     argv = ["--model", "resnet", "--blocks", blocks, "--batch-size", 128, "--epochs", 1, "--augment", "none"]
     options = parse_options("torch", *argv, "--device", "cpu")
     model, optimizer = main_torch.build(options)
@@ -42,7 +42,7 @@ def build_network(blocks, shortcuts):
 
 
 def compute_gradient_norms(dataset, blocks, shortcuts):
-    """Return |dW| for each 3 x 3 convolution of the untrained network, from the first to the last, for one batch."""
+    """Return |dW| of each 3 x 3 convolution, from the first to the last, in the untrained network for one batch."""
     model, _, options = build_network(blocks, shortcuts)
     x = torch.from_numpy(data.to_input(dataset.train_images[:512], options))
     y = torch.from_numpy(dataset.train_labels[:512].astype(np.int64))
@@ -63,7 +63,7 @@ def measure_accuracy(dataset, blocks, shortcuts):
 
 @plot_style()
 def draw_result(result):
-    """Draw the use of the shortcut as two plots: test accuracy by depth, and gradients by layer."""
+    """Draw two plots: test accuracy by depth and gradients by layer, each with and without shortcuts."""
     figure = new_figure(8, 4)
     left, right = figure.subplots(1, 2)
     style_axes(left, "After one epoch", "test accuracy", "layers")

@@ -1,7 +1,7 @@
-"""How much code somebody has to read before the first step: `python -m lab.entered` (any options of main_np.py).
+"""Measure how much code a reader meets before the first step: `python -m lab.entered` (any options of main_np.py).
 
-It counts the project's functions, and the files in which they are, that are entered from `main` in main_np.py to the
-first `Optimizer.step`, in all threads.
+It counts the project's functions that are called from `main` in main_np.py until the first `Optimizer.step`, in all
+threads, and their files.
 """
 
 import os
@@ -18,11 +18,11 @@ ROOT = os.path.dirname(os.path.abspath(main_np.__file__))
 
 
 class FirstStep(BaseException):
-    """The first step begins."""
+    """Raised when the first step begins, to end the program."""
 
 
 def find_entered_functions(argv):
-    """Return the functions that are entered from `main` to the first `Optimizer.step`: {(file, name, line)}."""
+    """Return {(file, name, line)} of the functions called from `main` until the first `Optimizer.step`."""
     functions = set()
     step = main_np.Optimizer.step
 

@@ -1,7 +1,7 @@
-"""What docs/experiments.md and docs/debugging.md say of runs of main_np.py, measured: python -m lab.experiments.
+"""Measure what docs/experiments.md and docs/debugging.md say about runs of main_np.py: python -m lab.experiments.
 
-Three seeds of each command. It can be stopped and started again: finished runs are not repeated. It prints the tables
-that the two pages show.
+It trains three seeds of each command. You can stop it and start it again: finished runs are not repeated. It prints the
+tables that the two pages show.
 """
 
 import json
@@ -41,19 +41,21 @@ EXPERIMENTS = [DEFAULT] + [
 --recipe geohot --init pytorch
 """.strip().splitlines()
 ]
-# What helps against overfitting (docs/debugging.md), compared on images that are held out.
+# Remedies for overfitting (docs/debugging.md), compared on held-out images.
 HELD_OUT = "main_np.py --hold-out 10000 --epochs 20"
 OVERFITTING = [HELD_OUT, *(f"{HELD_OUT} {more}" for more in ("--hidden 64", "--weight-decay 0.001", "--augment shift"))]
 OVERFITTING += ["main_np.py --hold-out 30000 --epochs 20"]  # with fewer images
-# A run to be read, and no claim: its first seed alone.
+# Example runs, without a claim: only their first seed.
 OTHERS = ["main_np.py --lr 0.8"]
 
 
 def measure_run(command, seed, project=ROOT):
-    """Train with a command, and return its loss and accuracy: a mean for each epoch of training, and each test.
+    """Train with a command. Return its losses and accuracies by epoch, as a dict: "train_loss", "test_accuracy" and so
+    on.
 
-    All of them of seed 0, the first and the last of the other seeds. Of a run that stopped because of its numbers,
-    return {"stopped": its message}. project: the folder whose programs run.
+    For training, the values are means over an epoch. Seed 0 keeps all values, other seeds the first and the last. If
+    the run stopped because numbers were not finite, return {"stopped": its message}. project: the folder whose programs
+    run.
     """
     with tempfile.TemporaryDirectory() as folder:
         words = [sys.executable, *command.split(), "--seed", str(seed), "--out", folder]
@@ -75,12 +77,12 @@ def measure_run(command, seed, project=ROOT):
 
 
 def get_last_values(entry, kind="test_accuracy"):
-    """Return the last of these numbers in each run of a command; none of those that stopped."""
+    """Return the last value of this kind in each run of a command, without runs that stopped early."""
     return [run[kind][-1] for run in entry["runs"].values() if kind in run]
 
 
 def make_experiments_table(entries):
-    """Return a table in Markdown: the accuracy of each run of docs/experiments.md."""
+    """Return a Markdown table of the accuracy of each run of docs/experiments.md."""
     rows = []
     for command in EXPERIMENTS:
         if command in entries:
@@ -91,7 +93,7 @@ def make_experiments_table(entries):
 
 
 def make_overfitting_table(entries):
-    """Return a table in Markdown, with training and held-out images apart."""
+    """Return a Markdown table of the runs about overfitting, with separate columns for training and held-out images."""
     rows = []
     for command in OVERFITTING:
         entry = entries.get(command)

@@ -1,8 +1,8 @@
-"""Which instrument notices which fault: `python -m lab.faults` (half an hour; it can be stopped and started again).
+"""Measure which check notices which fault: `python -m lab.faults` (half an hour; you can stop it and start it again).
 
-Each fault of exercises/faults.py is put into a copy of the project, and each step of docs/debugging.md is taken there.
-What it says is kept in exercises/faults.json, if a healthy copy says nothing of the kind. A step that is not there is
-measured, so to measure it again, delete it there. It prints the table of the page.
+It inserts each fault of exercises/faults.py into a copy of the project and runs each step of docs/debugging.md there.
+The step's message is saved to exercises/faults.json if a copy without a fault does not give a similar one. A missing
+entry is measured, so to measure one again, delete it. At the end it prints the table of the page.
 """
 
 import json
@@ -25,8 +25,8 @@ with program.import_guard("requirements-np.txt"):
 
 FOUND = ROOT / "exercises" / "faults.json"
 STEPS = 300
-SEEDS = range(3)  # of the healthy runs
-# The steps of docs/debugging.md: {what the table calls one: its commands}. {lesson} is the network's own file.
+SEEDS = range(3)  # of the runs without a fault
+# The steps of docs/debugging.md: {its name in the table: its commands}. {lesson} stands for the network's own file.
 LOOKS = {
     "0 prove": ["main_np.py --prove {options}"],
     "1, 2, 5 look": ["look.py --training 20 --seed 0 {options}", "look.py --training 200 --seed 0 {options}"],
@@ -35,13 +35,14 @@ LOOKS = {
     "6 rate": ["-m lab.find_lr --seed 0 --out out {options}"],
     "7 test": [f"main_np.py --steps {STEPS} --seed 0 --out out {{options}}"],
 }
-FAR = 10  # times as large or small: a suggested rate
-OFF = 1.25  # the same, of the test's loss after a short run, beyond those of the healthy seeds
-SLOW = 3  # the same, of the loss of a batch that is learned by heart, after 10 and 20 steps
+# A number is a symptom if it is larger or smaller than in all runs without a fault, by at least this factor:
+FAR = 10  # for a suggested rate
+OFF = 1.25  # for the test loss after a short run
+SLOW = 3  # for the loss after 10 and 20 steps of learning a batch by heart
 
 
 def copy_project(folder, fault=None):
-    """Put the project's files into that folder, as links, but for the one that has the fault."""
+    """Fill `folder` with links to the project's files. The file with the fault is a changed copy."""
     names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in names.splitlines():
         if name.startswith(("tests/", "page/", "png/", "docs/", ".")) or not (ROOT / name).exists():
@@ -55,7 +56,7 @@ def copy_project(folder, fault=None):
 
 
 def run_command(folder, command, fault_options):
-    """Run a command. Return its status and its output on both streams; if it takes too long, a message instead."""
+    """Run a command. Return (its exit status, its output on both streams), or (124, a message) if it takes too long."""
     network = re.search(r"--model (\w+)", fault_options)
     lesson = f"{network[1] if network else 'mlp'}_np.py"
     words = command.format(options=fault_options, lesson=lesson).split()
@@ -71,7 +72,7 @@ def run_command(folder, command, fault_options):
 
 
 def parse_numbers(look, text):
-    """Return the numbers of an output that are compared with a healthy run: {name: number}."""
+    """Return {name: number} of those numbers in the output that are compared with healthy runs."""
     if look.startswith("3"):
         return {f"step {step}": float(loss) for step, loss in re.findall(r"step +(10|20): loss (\S+)", text)}
     if look.startswith("6"):
@@ -82,13 +83,14 @@ def parse_numbers(look, text):
 
 
 def describe_symptom(look, status, text, healthy):
-    """Return what a look says of a fault, in a few words; "" if a healthy copy says the same. healthy: lists of
-    numbers.
+    """Return what a step of the page says about a fault, in a few words; "" if it would say the same without the fault.
+
+    look: a key of LOOKS. healthy: {look: {name: numbers of runs without a fault}}.
     """
     lines = [line for line in text.strip().splitlines() if line]
     last_line = lines[-1] if lines else ""
     if look.startswith("1") and not status:
-        sentences = text.split("\n\n")[-1].splitlines()  # below the table, of which only they count
+        sentences = text.split("\n\n")[-1].splitlines()  # only the sentences below the table count
         sentences = [line for line in sentences if not re.match("see |No number |The numbers have no ranges", line)]
         return sentences[0] if sentences else ""
     if status:
@@ -111,7 +113,7 @@ def describe_symptom(look, status, text, healthy):
 
 
 def measure_healthy(options):
-    """Return {look: {name: numbers of healthy copies, one for each seed}}."""
+    """Return {look: {name: numbers of copies without a fault, one for each seed}}."""
     numbers = {}
     with tempfile.TemporaryDirectory() as folder:
         copy_project(Path(folder))
@@ -126,9 +128,9 @@ def measure_healthy(options):
 
 
 def collect_symptoms(fault, healthy, saved_answers):
-    """Return {look: what it says of that fault}, or of a healthy copy (whose options the fault has).
+    """Return {look: what it says about the fault}. A fault whose `right` is empty means a copy without a fault.
 
-    saved_answers: the answers that are there already, which are not measured again.
+    saved_answers: answers that exist already, which are not measured again.
     """
     with tempfile.TemporaryDirectory() as folder:
         copy_project(Path(folder), fault if fault.right else None)
@@ -154,14 +156,14 @@ def save_answers(content):
 
 
 def compute_suspect_entropy(fault_names):
-    """Return the entropy of the suspects of these faults, in bits: how much is still open."""
+    """Return the entropy in bits of the suspects of these faults: how uncertain the cause still is."""
     counts = Counter(FAULTS[name].suspect for name in fault_names)
     ordered_counts = [counts[suspect] for suspect in SUSPECTS]
     return -sum(n / len(fault_names) * math.log2(n / len(fault_names)) for n in ordered_counts if n)
 
 
 def rank_looks(content):
-    """Return {look: by how many bits it narrows the suspects, in the mean over all faults}, the best first."""
+    """Return {look: the bits by which it narrows down the suspects, on average over all faults}, best first."""
     names = [*content["faults"]]
     gains = {}
     for look in LOOKS:
@@ -175,7 +177,7 @@ def rank_looks(content):
 
 
 def make_table(content):
-    """Return a table in Markdown: each look that says something of each fault. A `?` is not measured yet."""
+    """Return a Markdown table that shows which step notices which fault. "?" means not measured yet."""
     rows = []
     for name, fault in FAULTS.items():
         if name not in content["faults"]:
@@ -194,7 +196,7 @@ def make_table(content):
 
 
 def make_summary(content):
-    """Return a summary of the table, line by line, in Markdown."""
+    """Return a summary of the table as a Markdown list."""
     answers = content["faults"]
     counts = dict.fromkeys(LOOKS, 0)
     for symptoms in answers.values():

@@ -1,7 +1,7 @@
-"""The README's and docs' pictures of images and numbers: `python -m lab.figures` draws them into png/.
+"""Draw the README's and docs' pictures of images and numbers: `python -m lab.figures` writes them to png/.
 
-Each is a function that puts shapes on a page; its docstring is the title. Nothing is trained; the digits are real ones.
-The curves are those of the runs in learning_curves/published/. The other drawings are the SVG files in png/, to be
+Each function draws shapes on a page; its docstring is the picture's title. Nothing is trained, and the digits are real
+ones. The curves are those of the runs in learning_curves/published/. The other drawings are SVG files in png/, to be
 changed in an editor.
 """
 
@@ -45,7 +45,8 @@ CODE = {"family": MONO}
 
 
 class Page:
-    """A white figure: x runs from 0 at the left to 800, y from 0 at the top to `height`. Later shapes cover others."""
+    """A white figure: x runs from 0 at the left to 800, y from 0 at the top to `height`. Later shapes cover earlier
+    ones."""
 
     def __init__(self, height, title):
         self.figure = Figure(figsize=(WIDTH / 72, height / 72), layout="none")
@@ -61,19 +62,19 @@ class Page:
                 self.axes.text(x, y + round(1.42 * i * size), line, fontsize=size, color=color, **text_options)
 
     def draw_box(self, x, y, width, height, fill="white", edge=TRAIN, line=1.2, corner=6):
-        """Draw a rectangle, (x, y) its upper left corner."""
+        """Draw a rectangle with (x, y) as its upper left corner. corner: the radius of its corners."""
         style = f"round,pad=0,rounding_size={corner}" if corner else "square,pad=0"
         colors = {"facecolor": fill, "edgecolor": edge, "linewidth": line, "zorder": 2}
         self.axes.add_patch(patches.FancyBboxPatch((x, y), width, height, style, **colors))
 
     def draw_pixels(self, image, x, y, size):
-        """Draw an image in ink on paper, (x, y) its upper left corner."""
+        """Draw an image in ink on paper, with (x, y) as its upper left corner."""
         extent = (x, x + size, y + size, y)
         self.axes.imshow(image, PAPER, vmin=0, vmax=255, extent=extent, aspect="auto", zorder=2)
         self.draw_box(x, y, size, size, fill="none", edge=FRAME, line=0.8, corner=0)
 
     def draw_numbers(self, array, x, y, name="", color=TRAIN, marks=(), border=False):
-        """Draw an array as a table without what is NaN, (x, y) its upper left corner.
+        """Draw an array as a table, with (x, y) as its upper left corner. Cells with NaN stay empty.
 
         marks: (row, column, side, colour) of square frames; border: whether the outermost cells are grey.
         """
@@ -95,10 +96,10 @@ class Page:
 
 @plot_style()
 def save_figure(figure, path):
-    """Write a page as PNG, in one step: with 256 colours it is a third as long, and looks the same.
+    """Write a page to a PNG with 256 colours, atomically: that is a third of the size and looks the same.
 
-    A picture that looks like the one that is there stays as it is: another version of matplotlib draws letters, and
-    another processor lines, a little differently.
+    An existing file that looks like the picture is kept, because other versions of matplotlib draw letters, and other
+    processors lines, a little differently.
     """
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=150)
@@ -109,7 +110,7 @@ def save_figure(figure, path):
 
 
 def is_like_file(image, path):
-    """Return True if a picture and that in a file differ by no more than a stroke of a letter."""
+    """Return True if an image and the one in a file differ by no more than a stroke of a letter."""
     with Image.open(path) as file_image:
         if file_image.size != image.size:
             return False
@@ -155,7 +156,7 @@ def draw_augmentation(page):
             page.axes.plot(*grid, color=TEST, linewidth=0.9, zorder=2)
 
 
-# An image, a kernel that answers to the left edge of a stroke, and a gradient; none of a question in docs/resnet.md.
+# An image, a kernel that responds to the left edge of a stroke, and a gradient. docs/resnet.md asks about others.
 IMAGE = np.array([[0, 0, 2, 0], [0, 1, 2, 0], [0, 0, 2, 0], [0, 0, 2, 0]])
 KERNEL = np.array([[0, 1, 0], [-1, 2, 0], [0, 1, 0]])
 GRADIENT = np.array([[0, 0, 0, 0], [0, 0, 1, 0], [0, 2, 0, 0], [0, 0, 0, 0]])
@@ -201,7 +202,10 @@ def draw_convolution(page):
 
 
 def load_page_network_and_facts():
-    """Return (model, the page's facts about it): the MLP of the default run, in float64, that page/index.html shows."""
+    """Return (model, facts) of the network in page/index.html, the MLP of the default run, in float64.
+
+    facts: what `data_file.make_facts` returns.
+    """
     arrays = data_file.load(ROOT / "page" / "data.npz")
     model = data_file.build_network(arrays)
     model.params = {name: p.astype(np.float64) for name, p in model.params.items()}
@@ -220,7 +224,7 @@ def draw_mistake(page):
     p = softmax(model.forward(x[np.newaxis]))[0]
     prediction = int(p.argmax())
     W1, _, W2, _ = model.params.values()
-    # Times its activation, this is what a unit adds to the one score more than to the other.
+    # Multiplied by a unit's activation, this is how much more the unit adds to the one score than to the other.
     weight_difference = W2[:, prediction] - W2[:, true]
     votes = model.a1[0] * weight_difference
     order = np.argsort(-votes, kind="stable")
@@ -228,13 +232,14 @@ def draw_mistake(page):
     rows, columns = np.nonzero(image)
     top = (rows.min() + rows.max()) // 2 - 11
     left = (columns.min() + columns.max()) // 2 - 11
-    crop = np.s_[top : top + 24, left : left + 24]  # the digit, and a little paper
+    crop = np.s_[top : top + 24, left : left + 24]  # the digit with a small margin
 
     def ink(contributions, x_, y_, size):
-        """Draw what each pixel of ink adds to the difference of the two scores: (784,), for ink in place of paper."""
+        """Draw what each pixel's ink adds to the difference of the two scores. contributions (784,): per unit of
+        input."""
         contributions = (contributions * (x - paper)).reshape(28, 28)[crop]
         extent = (x_, x_ + size, y_ + size, y_)
-        limit = 0.6 * np.abs(contributions).max()  # beyond it, all is in full colour
+        limit = 0.6 * np.abs(contributions).max()  # values beyond the limit have the full colour
         page.axes.imshow(contributions, SIGNED, vmin=-limit, vmax=limit, extent=extent, aspect="auto", zorder=2)
         page.draw_box(x_, y_, size, size, fill="none", edge=FRAME, corner=0)
 
@@ -267,16 +272,16 @@ HEIGHTS = {draw_mnist: 480, draw_augmentation: 472, draw_convolution: 528, draw_
 
 @plot_style()
 def draw_page(function):
-    """Draw a page of a function's height by that function: return the figure."""
+    """Return the figure of a page that `function` draws."""
     page = Page(HEIGHTS[function], function.__doc__)
     function(page)
     return page.figure
 
 
 def load_published_runs(*names):
-    """Return the files of those names in PUBLISHED_RUNS, and what they hold: (options, `History`) each.
+    """Return (the paths of these files in PUBLISHED_RUNS, [(options, `History`)] of each file).
 
-    Raises UserError if one is missing.
+    Raises UserError if a file is missing.
     """
     paths = [PUBLISHED_RUNS / name for name in names]
     missing = [path for path in paths if not path.exists()]
@@ -287,7 +292,7 @@ def load_published_runs(*names):
 
 @plot_style()
 def draw_optimizers():
-    """Draw the transformer's four optimizers: how well it reads held-out images after each epoch."""
+    """Draw the transformer's accuracy on held-out images after each epoch, with four optimizers."""
     figure = new_figure(7, 4.6)
     axes = figure.add_subplot()
     style_axes(axes, "AdamW and momentum: accuracy on held-out images", "accuracy", "epochs")
@@ -307,7 +312,7 @@ def draw_optimizers():
             fontsize=12,
             arrowprops={"arrowstyle": "-", "color": colour, "shrinkA": 0, "relpos": (0, 0.5)},
         )
-    axes.set_yscale("logit")  # the same factor in mistakes is the same height
+    axes.set_yscale("logit")  # equal factors in the number of mistakes have equal heights
     axes.set(xlim=(0.8, 13.2), ylim=(0.75, 0.99), xticks=range(1, 9))
     ticks = (0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.99)
     axes.set_yticks(ticks, [f"{accuracy:g}" for accuracy in ticks])
@@ -316,7 +321,7 @@ def draw_optimizers():
 
 
 def draw_curves(name):
-    """Draw the two published runs of a network whose files begin with that name: by hand and in PyTorch."""
+    """Draw the published runs of a network, by hand and in PyTorch. name: the prefix of their files."""
     paths, runs = load_published_runs(*(f"history_{name}{framework}.json" for framework in FRAMEWORKS))
     options = [options for options, _ in runs]
     title = NETWORKS[options[0]["model"]].title(SimpleNamespace(**options[0]))
@@ -324,7 +329,7 @@ def draw_curves(name):
 
 
 def make_drawers():
-    """Return {name in png/: a function that draws the picture}."""
+    """Return {name in png/: a function that draws that picture}."""
     drawers = {function.__name__.removeprefix("draw_"): partial(draw_page, function) for function in HEIGHTS}
     return (
         drawers

@@ -1,7 +1,7 @@
-"""A network learns, from its first step on: `python -m lab.film` -> png/learning.gif.
+"""An animation of a network that learns, from its first step on: `python -m lab.film` -> png/learning.gif.
 
-It is `python main_np.py --hidden 16 --init geohot --epochs 1`, with small first weights, so that what emerges in them
-is easy to see. The digits are the first twelve of the test set, and nothing is chosen.
+The run is `python main_np.py --hidden 16 --init geohot --epochs 1`. Its small first weights make it easy to see what
+emerges in them. The digits are simply the first twelve of the test set.
 """
 
 import io
@@ -26,20 +26,21 @@ with program.import_guard("requirements-np.txt"):
     from views.parts import SIGNED
 
 OPTIONS = ("--hidden", 16, "--init", "geohot", "--epochs", 1)
-PIXELS = 800  # the width of the film
-HEIGHT = 560  # in the units of a page
+PIXELS = 800  # the width of the animation
+HEIGHT = 560  # in the units of `Page`
 FRAMES = 48
 SHADES = 12
 TIMES = {"still": 600, "first": 1200, "each": 160, "last": 1800}  # milliseconds
 
 
 def choose_steps(steps):
-    """Return the numbers of the steps after which there is a frame: each of the first, then fewer and fewer."""
+    """Return the numbers of the steps that get a frame: at first every step, then fewer and fewer."""
     return sorted({0, *np.geomspace(1, steps, FRAMES - 1).round().astype(int).tolist()})
 
 
 def iter_states(options, dataset):
-    """Train, and yield (step, losses so far, params, answers to the test images) after each of the steps to show."""
+    """Train, and yield (step, losses so far, params, predictions for the test images) at each step that gets a
+    frame."""
     plan = make_plan(options, len(dataset.train_images))
     network, optimizer = main_np.build(options)
     frame_steps = choose_steps(plan.steps)
@@ -57,7 +58,10 @@ def iter_states(options, dataset):
 
 @plot_style()
 def render_frame(step, losses, params, answers, dataset, limit, steps):
-    """Draw one picture of the film: an RGB image."""
+    """Return one frame of the animation, as an RGB image.
+
+    limit: the weight whose colour is the darkest; steps: the number of steps of the run.
+    """
     page = Page(HEIGHT, "")
     large_text = {"size": 21}
     accuracy = np.mean(answers == dataset.test_labels)
@@ -96,7 +100,8 @@ def render_frame(step, losses, params, answers, dataset, limit, steps):
 
 
 def draw_weights(page, array, x, y, size, limit):
-    """Draw the weights of a hidden unit (784,), by the roots of their sizes: small ones are to be seen, too."""
+    """Draw the weights of a hidden unit (784,). Colours show the square roots of their sizes, so that small ones are
+    visible."""
     roots = np.sign(array) * np.sqrt(np.abs(array))
     root_limit = np.sqrt(limit)
     page.axes.imshow(roots.reshape(28, 28), SIGNED, vmin=-root_limit, vmax=root_limit,
@@ -105,7 +110,7 @@ def draw_weights(page, array, x, y, size, limit):
 
 
 def compute_x(step, steps):
-    """Return the x of a step on the loss axis, which is logarithmic, as the choice of frames is."""
+    """Return the x of a step on the loss axis, which is logarithmic, as is the choice of frames."""
     return 424 + 350 * np.log(step) / np.log(steps)
 
 
@@ -117,7 +122,7 @@ def render_page(page):
 
 
 def make_palette():
-    """Return an image with the film's colours: shades from white to each of four."""
+    """Return an image whose palette has the animation's colours: shades from white to each of four colours."""
     shades = np.linspace(0, 1, SHADES)[:, np.newaxis]
     colors = [1 - shades * (1 - np.array(to_rgb(color))) for color in (TRAIN, TEST, INK, GREY)]
     image = Image.new("P", (1, 1))
@@ -126,9 +131,10 @@ def make_palette():
 
 
 def save_film(frames, times, path):
-    """Write frames as a GIF that repeats, in one step. times: how long each is shown, in milliseconds.
+    """Write frames as a GIF that repeats, atomically. times: how long each frame is shown, in milliseconds.
 
-    All have the same colours, so that what stays takes no room. Where nothing moves, the first is the picture.
+    All frames share one palette, so that parts that do not change take no space. Viewers without animation show the
+    first frame.
     """
     first_frame, *other_frames = (frame.quantize(palette=make_palette(), dither=Image.Dither.NONE) for frame in frames)
     with atomic_write(path) as file:

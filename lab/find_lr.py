@@ -1,7 +1,7 @@
 """Which learning rate? python -m lab.find_lr [the options of a run, as for main_np.py] -> find_lr_*.png in --out.
 
-It takes the first steps of that run, and lets the rate grow by the same factor in each, until the loss has grown far
-above its lowest (Smith 2017, "Cyclical learning rates for training neural networks"). No test image is looked at.
+It takes the first steps of that run and multiplies the rate by the same factor in each step, until the loss is far
+above its lowest value (Smith 2017, "Cyclical learning rates for training neural networks"). Test images are not used.
 """
 
 import sys
@@ -20,27 +20,27 @@ with program.import_guard("requirements-np.txt"):
     from support.files import check_output, create_output_folder
     from support.schedule import make_plan
 
-# The rates, in so many steps: 40 for each factor of ten.
+# The rates, in STEPS steps: 40 for each factor of ten.
 LOWEST = 1e-6
 HIGHEST = 1e2
 STEPS = 320
-KEPT = 0.9  # of a running mean of the loss goes into the next
-LOST = 2  # times the first loss: then it ends
-FALL = 0.9  # of its way down, the loss has made at the rate that is suggested
+KEPT = 0.9  # the weight of the old value in the running mean of the loss
+LOST = 2  # times the first loss: above that, the search ends
+FALL = 0.9  # the fraction of its way down that the loss has fallen at the suggested rate
 
 
 def search_rates(options):
-    """Train with a growing rate. Return [(rate, loss, its running mean)] of the steps."""
+    """Train with a growing learning rate. Return [(rate, loss, running mean of the loss)] of the steps."""
     dataset = data.load(options.source, options.run.hold_out)
     network, optimizer = main_np.build(options)
-    make_plan(options, dataset.n_train)  # is there one batch of them?
+    make_plan(options, dataset.n_train)  # raises UserError if there is no full batch
     rows = []
     mean = 0.0
     rates = np.geomspace(LOWEST, HIGHEST, STEPS)
     for i, (lr, (x, y)) in enumerate(zip(rates, data.batches(dataset, options, 0, STEPS), strict=True), 1):
         loss = float(main_np.train_step(network, optimizer, x, y, lr)[0])
         mean = KEPT * mean + (1 - KEPT) * loss
-        smooth = mean / (1 - KEPT**i)  # it began at 0: see update_adamw in main_np.py
+        smooth = mean / (1 - KEPT**i)  # corrects the start at 0: see update_adamw in main_np.py
         if not smooth < LOST * (rows[0][1] if rows else np.inf):
             break
         rows.append((float(lr), loss, smooth))
@@ -48,10 +48,10 @@ def search_rates(options):
 
 
 def find_suggested_and_lowest_rate(rows):
-    """Return (the rate to try, the rate where the mean loss is lowest).
+    """Return (the rate to try, the rate with the lowest mean loss).
 
-    Where the loss has made nine tenths of its way down, longer steps bring little more; and there is room before it
-    rises, which a longer training needs. Rounded to one digit.
+    The rate to try is the first one, rounded to one digit, at which the loss has fallen nine tenths of the way. Larger
+    steps would gain little, and a longer training needs a margin below the rate at which the loss rises.
     """
     first_mean = rows[0][2]
     lowest, _, least_mean = min(rows, key=lambda row: row[2])
@@ -61,7 +61,7 @@ def find_suggested_and_lowest_rate(rows):
 
 @plot_style()
 def draw_search(rows, title):
-    """Draw the loss over the rates, its running mean, and both rates of `suggest_rate`."""
+    """Draw the loss over the rates, its running mean, and both rates of `find_suggested_and_lowest_rate`."""
     figure = new_figure(8, 4, title)
     axes = style_axes(figure.add_subplot(), "", "loss", "learning rate")
     rates, losses, means = zip(*rows, strict=True)

@@ -1,6 +1,6 @@
-"""How large should the first weights be? The same network from weights of three sizes -> png/first_weights.png.
+"""How large should the first weights be? Train the same network from weights of three sizes -> png/first_weights.png.
 
-The MLP's default run, with other first weights and four epochs. The results go into results.json.
+It is the MLP's default run, with other first weights and four epochs. The results are saved to results.json.
 """
 
 import sys
@@ -22,14 +22,16 @@ with program.import_guard("requirements-np.txt"):
     from support.threads import get_kept_array
 
 EPOCHS = 4
-# The standard deviation of both layers' weights: a number, or what suits the number of inputs of each.
+# The standard deviation of a layer's weights as a function of its number of inputs.
 SIZES = {"1": lambda inputs: 1.0, "0.01": lambda inputs: 0.01, "sqrt(2 / inputs)": lambda inputs: np.sqrt(2 / inputs)}
 COLORS = dict(zip(SIZES, (TEST, INK, TRAIN), strict=True))
 
 
 def train(weight_size):
-    """Train from weights of that size. Return {"sum": the deviation of z1 at the start, "loss": [...], "accuracy":
-    [...]}.
+    """Train the MLP from first weights of this size.
+
+    Return {"sum": the standard deviation of z1 before training, "loss": [of each step], "accuracy": [after each
+    epoch]}. weight_size(inputs): the standard deviation of a layer's weights.
     """
     options = parse_options("np", "--epochs", EPOCHS)
     dataset = data.load()
@@ -53,7 +55,8 @@ def train(weight_size):
 
 @plot_style()
 def draw_runs(runs):
-    """Draw the loss of each batch at first, and the test accuracy after each epoch."""
+    """Draw the loss of the first batches, and the test accuracy after each epoch. runs: {name: what `train`
+    returns}."""
     figure = new_figure(8, 3.8)
     left, right = figure.subplots(1, 2)
     style_axes(left, "The first 300 steps", "cross-entropy loss", "steps")

@@ -1,8 +1,8 @@
-"""One training in its forms: by hand, on the tape and in PyTorch. A step returns every array that it computes.
+"""One training in three forms: by hand, on the tape and in PyTorch. A step returns every array that it computes.
 
-`python main_np.py --prove` (lab/prove.py) and `python -m lab.twins` run them side by side. `train_step` of main_np.py
-and main_torch.py does the training. What passes through it is copied, because a network may change an array in place
-once it needs it no more.
+`python main_np.py --prove` (lab/prove.py) and `python -m lab.twins` run the forms side by side. The training itself is
+`train_step` of main_np.py or main_torch.py. All arrays are copied, because a network may overwrite an array that it no
+longer needs.
 """
 
 import inspect
@@ -18,7 +18,8 @@ from support.threads import get_model
 
 
 class RecordedNetwork:
-    """A network that keeps copies of what `main_np.train_step` gives it and gets from it."""
+    """A wrapper of a network that keeps copies of the arrays that `main_np.train_step` passes to it and gets from
+    it."""
 
     def __init__(self, network):
         self.network = network
@@ -27,7 +28,7 @@ class RecordedNetwork:
         return getattr(self.network, name)
 
     def forward(self, x):
-        """Compute and record the logits. Raises UserError if the network returns no array."""
+        """Return the logits, and record them. Raises UserError if the network does not return an array."""
         self.x = x.copy()
         self.params_before = copy_arrays(self.network.params)
         self.changes_params = ""
@@ -40,7 +41,7 @@ class RecordedNetwork:
         return logits
 
     def backward(self, dlogits):
-        """Compute and record the gradients. Raises UserError if they are not those of the parameters."""
+        """Return the gradients, and record them. Raises UserError if they do not match the parameters."""
         self.dlogits = dlogits.copy()
         grads = self.network.backward(dlogits)
         message = describe_misfit(self.network.params, grads)
@@ -51,14 +52,16 @@ class RecordedNetwork:
         return grads
 
     def note_changed_params(self, method):
-        """Note the first parameter that the method has changed: only the optimizer should."""
+        """Record in `changes_params` the first parameter that `method` has changed. Only the optimizer may change
+        one."""
         name = find_first_difference(self.params_before, self.network.params)
         if name and not self.changes_params:
             self.changes_params = f"{method} changes {name}"
 
 
 class RecordedOptimizer:
-    """An optimizer that keeps copies of what `main_np.train_step` gives it, and of what it makes of that."""
+    """A wrapper of an optimizer that keeps copies of its arguments in `main_np.train_step`, and of the updated
+    parameters."""
 
     def __init__(self, optimizer):
         self.optimizer = optimizer
@@ -76,7 +79,7 @@ class RecordedOptimizer:
 
 
 class InNumPy:
-    """A training in NumPy, by hand or, if the options say so, on the tape."""
+    """A training in NumPy: by hand or, if the options say so, on the tape."""
 
     name_of_step = "main_np.train_step"
 
@@ -85,14 +88,15 @@ class InNumPy:
         self.is_by_hand = not options.call.autograd
 
     def step(self, x, y, lr):
-        """Take a step. Return {group: {name: array}} of all that it computes, in this order; then `get_arrays`."""
+        """Take a step. Return {group: {name: array}} of all arrays, in the order of computation, then those of
+        `get_arrays`."""
         network = RecordedNetwork(self.network)
         optimizer = RecordedOptimizer(self.optimizer)
         loss, _ = main_np.train_step(network, optimizer, x.copy(), y.copy(), lr)
         if self.is_by_hand:
             check_precision(get_model(self.network), network.grads)
-        # The parameters as the optimizer gets and leaves them, and its learning rate; what changes them before it does;
-        # and what `train_step` does beside its formula, in words.
+        # The parameters before and after the optimizer's step, and its learning rate. Then two texts: on parameters that
+        # the network changed itself, and on anything else that `train_step` should not do.
         self.params_before = optimizer.params_before
         self.params_after = optimizer.params_after
         self.lr = optimizer.lr
@@ -104,12 +108,12 @@ class InNumPy:
         return group_arrays(network.logits, loss, network.dlogits, optimizer.grads) | self.get_arrays()
 
     def get_arrays(self):
-        """Return the arrays that a run keeps from step to step."""
+        """Return {group: {name: array}} of the state that a run keeps from step to step."""
         return main_np.get_arrays(self.network, self.optimizer)
 
 
 def describe_tampering(network, optimizer, x, y, lr):
-    """Return in words the first array that `main_np.train_step` changed on its way between two calls; "" if none."""
+    """Return a text on the first array that `main_np.train_step` changed between two calls; "" if there is none."""
     dlogits, dlogits_again = (main_np.compute_loss(network.logits.copy(), y.copy())[1] for _ in range(2))
     is_same_each_time = np.array_equal(dlogits, dlogits_again, equal_nan=True)
     if not np.array_equal(network.x, x, equal_nan=x.dtype.kind == "f"):
@@ -132,7 +136,7 @@ def describe_tampering(network, optimizer, x, y, lr):
 
 
 class InPyTorch:
-    """The same in PyTorch, on the CPU."""
+    """The same training in PyTorch, on the CPU."""
 
     name_of_step = "main_torch.train_step"
 
@@ -145,7 +149,7 @@ class InPyTorch:
         self.hook = self.model.register_forward_hook(self.keep_logits)
         self.parameters = [
             *iter_parameters(self.model)
-        ]  # (NumPy's name, parameter, how to turn it into NumPy's layout)
+        ]  # (NumPy's name, parameter, function that converts it to NumPy's layout)
         self.by_autograd = {}
         self.tampering = ""
         for name, p, _ in self.parameters:
@@ -169,21 +173,24 @@ class InPyTorch:
                 self.tampering = f"changes the gradient of {name}"
         arrays = group_arrays(self.logits.detach().numpy(), loss, self.logits.grad.numpy(), self.get_gradients())
         saved_arrays = self.get_arrays()
-        # Without momentum, PyTorch keeps no velocities: they stay 0.
+        # Without momentum, PyTorch has no velocities, so these arrays are 0.
         for group, arrays_by_name in saved_arrays.items():
             if any(array.any() for array in arrays_by_name.values()):
                 arrays[group] = arrays_by_name
         return arrays
 
     def get_gradients(self):
-        """Return {name: gradient} in NumPy's layout, of the latest backward pass."""
+        """Return {name: gradient} of the latest backward pass, in NumPy's layout."""
         import torch
 
         grads = {name: turn(torch.zeros_like(p) if p.grad is None else p.grad) for name, p, turn in self.parameters}
         return {name: gradient.numpy() for name, gradient in grads.items()}
 
     def compute_gradients_at(self, saved_arrays, x, y):
-        """Return {name: gradient}, dlogits among them, at the weights and statistics that a training has saved."""
+        """Return {name: gradient}, including dlogits, of a batch at saved weights and statistics.
+
+        saved_arrays: {group: {name: array}}. The model's own arrays are overwritten.
+        """
         import torch
         import torch.nn.functional as F
 
@@ -198,26 +205,24 @@ class InPyTorch:
         return {"dlogits": logits.grad.numpy()} | self.get_gradients()
 
     def get_arrays(self):
-        """Return the arrays that a run keeps: see `InNumPy.get_arrays`."""
+        """Return {group: {name: array}} of the state that a run keeps from step to step, in NumPy's layout."""
         from support.torch_names import to_numpy
 
         return to_numpy(self.model, self.optimizer)
 
 
 def keep_gradient(gradients, name, gradient):
-    """Put a copy of a gradient among others.
+    """Store a copy of a gradient in `gradients`, under `name`.
 
-    A function without `self`: what a tensor's hook refers to is never freed if it refers to the tensor.
+    It is not a method because a tensor's hook that refers to the tensor keeps it from being freed.
     """
     gradients[name] = gradient.clone()
 
 
 def group_arrays(logits, loss, dlogits, grads):
-    """Return {group: {name: array}} of all that a step computes before it moves a weight, in the order of the
-    computation.
-    """
+    """Return {group: {name: array}} of the logits, loss, dlogits and gradients, in the order of computation."""
     before_backward = {"logits": logits, "loss": np.asarray(float(loss)), "dlogits": dlogits}
-    gradients = dict(reversed([*grads.items()]))  # in the order in which they are found, from the loss back
+    gradients = dict(reversed([*grads.items()]))  # in the order of computation, from the loss back
     return {name: {"": array} for name, array in before_backward.items()} | {"gradient": gradients}
 
 
@@ -226,18 +231,22 @@ def copy_arrays(arrays):
 
 
 def find_first_difference(arrays, other_arrays):
-    """Return the name of the first array that is not the same in both, to the bit; "" if there is none."""
+    """Return the name of the first array that is not equal, bit for bit, in both dicts; "" if there is none."""
     for name, array in arrays.items():
         if not np.array_equal(array, other_arrays[name], equal_nan=True):
             return name
     return ""
 
 
-# --- What a network has to have ---------------------------------------------------------------------------------------
+# --- What a network must have -----------------------------------------------------------------------------------------
 
 
 def check_network(model, dtype):
-    """Raise UserError, with file and line, unless a network by hand has what a training calls, in this dtype."""
+    """Raise UserError, with file and line, unless a network by hand has the methods and the `params` that training
+    needs.
+
+    dtype: the type that all parameters must have.
+    """
     for method in ("forward", "backward"):
         if not callable(getattr(model, method, None)):
             raise UserError(f"{locate_class(model)}: class {type(model).__name__} has no method `{method}`")
@@ -254,7 +263,7 @@ def check_network(model, dtype):
 
 
 def check_precision(model, grads):
-    """Raise UserError, with file and line, if a gradient by hand is in another type of float than its parameter."""
+    """Raise UserError, with file and line, if a gradient by hand has another dtype than its parameter."""
     for name, gradient in grads.items():
         dtype = model.params[name].dtype
         if gradient.dtype != dtype:
@@ -267,11 +276,11 @@ def locate_class(model):
     file = f"{type(model).__module__}.py"
     try:
         return f"{file}:{inspect.getsourcelines(type(model))[1]}"
-    except (OSError, TypeError):  # its source is no file
+    except (OSError, TypeError):  # there is no source file
         return file
 
 
 def locate_method(model, method):
-    """Return "file.py:line" of one of its methods, inherited or not."""
+    """Return "file.py:line, in method" of a network's method, which may be inherited."""
     code = getattr(getattr(type(model), method), "__code__", None)
     return f"{Path(code.co_filename).name}:{code.co_firstlineno}, in {method}" if code else locate_class(model)

@@ -1,10 +1,10 @@
-"""Record the numbers of healthy runs, views/healthy.json: `python -m lab.healthy`. It can be stopped and goes on.
+"""Record the numbers of healthy runs, views/healthy.json: `python -m lab.healthy`. You can stop it and start it again.
 
-They are those of the table of look.py --training, of the default run of each network on each bundled dataset: at steps
-1 and 20 with ten seeds, and at step 200 with five; of the MLP, at step 200 with ten and at the last with five. For each
-number, the file has its mean over the seeds and its standard deviation, and how many seeds there were. `--check` runs
-twenty other seeds, and says which of their numbers lie outside the ranges that views/training_table.py makes of the
-file.
+They are the numbers in the table of look.py --training, for the default run of each network on each bundled dataset: at
+steps 1 and 20 with ten seeds, and at step 200 with five; for the MLP, at step 200 with ten and at the last with five.
+For each number, the file has the mean and the standard deviation over the seeds, and the number of seeds. `--check`
+runs twenty other seeds, and prints which of their numbers are outside the ranges that views/training_table.py derives
+from the file.
 """
 
 import json
@@ -30,13 +30,13 @@ with program.import_guard("requirements-np.txt"):
 SEEDS = range(10)
 FEWER_SEEDS = range(5)
 OTHER_SEEDS = range(100, 120)
-FAST = "mlp mnist"  # whose last step is recorded, too: those of the others would take hours
+FAST = "mlp mnist"  # the run whose last step is recorded, too; those of the others would take hours
 DATASETS = {False: ("mnist",), True: ("mnist", "names", "shakespeare")}  # {whether a network writes: its datasets}
-DIGITS = 4  # significant ones, of what is recorded
+DIGITS = 4  # significant digits of the recorded numbers
 
 
 def list_run_names():
-    """Return "MODEL DATASET" for each network and dataset."""
+    """Return ["MODEL DATASET"] for each network and dataset."""
     names = []
     for model, entry in NETWORKS.items():
         names += [f"{model} {dataset}" for dataset in DATASETS[entry.writes]]
@@ -44,13 +44,13 @@ def list_run_names():
 
 
 def make_options(name, seed, *extra_options):
-    """Return the options of a run "MODEL DATASET" with this seed."""
+    """Return the options of the run "MODEL DATASET" with this seed."""
     model, dataset = name.split()
     return parse_options("np", "--model", model, "--dataset", dataset, "--seed", seed, *extra_options)
 
 
 def measure(name, step, seed):
-    """Return the rows of the table at a step of one run: a number, from 1, or LAST."""
+    """Return the rows of the table at a step of one run. step: a number, from 1, or LAST."""
     options = make_options(name, seed)
     if step != LAST:
         return training.make_table(training.take_first_steps(options, step)[0])
@@ -63,7 +63,7 @@ def measure(name, step, seed):
 
 
 def compute_means_and_deviations(tables):
-    """Return {row: [mean over the tables, standard deviation] or None for each column}: see
+    """Return {row: for each column [mean over the tables, standard deviation], or None}: see
     `training_table.make_ranges`."""
     rows = {}
     for name, numbers in tables[0].items():
@@ -82,12 +82,12 @@ def compute_means_and_deviations(tables):
 
 
 def load_recorded():
-    """Return {run: {step: {"n": seeds, "rows": the table}}} of what is recorded so far."""
+    """Return {run: {step: {"n": number of seeds, "rows": the table}}} of the numbers recorded so far."""
     return json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
 
 
 def to_json(value, indent=""):
-    """Return a value as JSON, in which each row of a table is a line."""
+    """Return a value as JSON text with a line for each row of a table."""
     if not isinstance(value, dict):
         return json.dumps(value)
     lines = [f"{indent} {json.dumps(key)}: {to_json(item, indent + ' ')}" for key, item in value.items()]
@@ -95,13 +95,13 @@ def to_json(value, indent=""):
 
 
 def save_recorded(content):
-    """Write what is recorded, in one step."""
+    """Write the recorded numbers to views/healthy.json, atomically."""
     with atomic_write(RECORDED) as file:
         file.write((to_json(content) + "\n").encode())
 
 
 def list_runs_and_steps():
-    """Return (run, step) for all that is recorded."""
+    """Return [(run, step)] of everything to record."""
     steps = []
     for step in STEPS:
         steps += [(name, step) for name in list_run_names()]
@@ -109,7 +109,7 @@ def list_runs_and_steps():
 
 
 def record(name, step):
-    """Record a step of a run."""
+    """Measure a step of a run with several seeds, and save the result."""
     takes_long = step == LAST or (name != FAST and step == STEPS[-1])
     seeds = FEWER_SEEDS if takes_long else SEEDS
     rows = compute_means_and_deviations([measure(name, step, seed) for seed in seeds])
@@ -119,7 +119,7 @@ def record(name, step):
 
 
 def check(name, step, n_seeds):
-    """Say which numbers of other seeds are outside their ranges. Return how many."""
+    """Print which numbers of other seeds are outside their ranges, and return how many."""
     n_outside = 0
     for seed in OTHER_SEEDS[:n_seeds]:
         rows = measure(name, step, seed)

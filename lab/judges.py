@@ -1,7 +1,7 @@
-"""The judges of `python main_np.py --prove`: what each compares the lines by hand with, and how they vote.
+"""The judges of `python main_np.py --prove`: what each one compares the lines by hand with, and how they vote.
 
-Four of them have a number for an entry of a gradient: the lines by hand, the tape, PyTorch, and the slope that is
-measured at that very entry. Two that agree outvote one.
+Four of them have a number for each entry of a gradient: the lines by hand, the tape, PyTorch, and the measured slope of
+the loss at that entry. Two that agree outvote one.
 """
 
 import copy
@@ -19,24 +19,24 @@ from support.options import with_changes
 from support.rounding import format_rounded_up
 from support.slopes import Slopes, one_hot, true_loss
 
-# What is more than rounding, in the units of support.lockstep.find_departure.
+# Larger differences are more than rounding, in the units of support.lockstep.find_departure.
 BOUND = 1e-9
 LEAST = 1e-3
-ZERO = 1e-12  # of the largest gradient of a step: what is less, and should be 0, is rounding
-DRAWN = 3  # entries of each array for which a slope is measured, beside that with the largest gradient
-TEXTS = 4  # that are decoded
-PROMPT = 3  # words of the prompt that is sampled from
-COPIES = 1000  # of that prompt
-PARTS = 10  # in which they are drawn: large vocabularies take much memory
+ZERO = 1e-12  # relative to the largest gradient of a step: anything smaller counts as a rounded 0
+DRAWN = 3  # random entries of each array whose slope is measured, besides the one with the largest gradient
+TEXTS = 4  # texts that are decoded
+PROMPT = 3  # tokens of the prompt for sampling
+COPIES = 1000  # copies of that prompt, with one draw each
+PARTS = 10  # calls among which the copies are divided, because large vocabularies take much memory
 TEMPERATURE = 0.7
-SAMPLING = {"": (None, 1), "with top-k, ": (3, 1), "with top-p, ": (None, 0.7)}  # {in words: (top, top_p)}
+SAMPLING = {"": (None, 1), "with top-k, ": (3, 1), "with top-p, ": (None, 0.7)}  # {in words: (top_k, top_p)}
 HAND = "by hand"
 SLOPE = "differences of its loss"
 DEFINITION = "-log p[y]"
 
 
 class Row(NamedTuple):
-    """What a judge reports."""
+    """The report of a judge: a line of the output."""
 
     judge: str
     said: str
@@ -47,9 +47,9 @@ class Row(NamedTuple):
 
 
 def find_outvoted(values, difference):
-    """Return the judges that the others outvote, those with another number than the most have; [] without a majority.
+    """Return the judges whose number differs from that of the majority; [] if there is no majority.
 
-    values: {judge: its number}. Two agree if they are nearer to each other than a third of the difference in question.
+    values: {judge: its number}. Two numbers agree if they differ by at most a third of `difference`.
     """
     camps = []
     for value in values.values():
@@ -64,16 +64,19 @@ def find_outvoted(values, difference):
 class Vote(NamedTuple):
     """A vote on one entry of an array."""
 
-    values: dict  # {judge: its number}, of those that have a vote
-    outvoted: list  # of these judges, those that are wrong; [] without a majority
+    values: dict  # {judge: its number}, of the judges that have a vote
+    outvoted: list  # the judges that are outvoted; [] without a majority
     is_slope_too_rough: bool  # whether the slope has no vote, because its error exceeds a third of the difference
 
 
 def hold_vote(values, slope=None, error=0.0):
-    """Return the `Vote` of judges with these values, of which the first two differ. slope: of the loss, if any."""
+    """Return the `Vote` of judges with these values, of which the first two differ.
+
+    slope: the measured slope of the loss, if there is one, with its error.
+    """
     first_value, second_value, *_ = values.values()
     difference = abs(first_value - second_value)
-    if not np.isfinite(difference):  # one of them is no number
+    if not np.isfinite(difference):  # one of them is not finite
         difference = max(abs(value) for value in (first_value, second_value, slope or 0.0) if np.isfinite(value))
     is_too_rough = slope is not None and not error <= difference / 3
     if slope is not None and not is_too_rough:
@@ -85,7 +88,7 @@ def hold_vote(values, slope=None, error=0.0):
 
 
 class LossByDefinition:
-    """The mean of -log p[y], beside what `main_np.compute_loss` has for the same logits."""
+    """A judge that compares the mean of -log p[y] with `main_np.compute_loss` for the same logits."""
 
     def __init__(self):
         self.largest = 0.0
@@ -108,10 +111,11 @@ class LossByDefinition:
 
 
 class Twin:
-    """Another form of the training, its first `Departure` from the one by hand, and in which step that is."""
+    """Another form of the same training, and its first `Departure` from the training by hand."""
 
     def __init__(self, judge, file_name, form, shared_groups=()):
-        """shared_groups: the groups of arrays on which it has no vote, because both forms use the same lines."""
+        """shared_groups: groups of arrays on which it has no vote, because both forms compute them with the same
+        lines."""
         self.judge = judge
         self.file = file_name
         self.form = form
@@ -122,12 +126,13 @@ class Twin:
         self.fails = ""
         self.vote = None
         self.arrays = {}  # of the latest step, if it was the same run up to there
-        self.roundings = {}  # {name: which entries of a parameter have moved by rounding alone}
+        self.roundings = {}  # {name: mask of the parameter's entries whose gradients were only rounding errors}
         self.expected_loss = None  # the loss by definition, for a message
 
     @classmethod
     def make(cls, judge, file_name, make_form, shared_groups=()):
-        """Return the twin; one that cannot be made says why."""
+        """Return a `Twin` with the form that make_form() returns. If that raises UserError, its message is in
+        `fails`."""
         twin = cls(judge, file_name, None, shared_groups)
         try:
             twin.form = make_form()
@@ -137,12 +142,13 @@ class Twin:
 
     @property
     def is_another_network(self):
-        """True if it is another network: its logits differ before any backward pass; or it is not to be compared."""
+        """True if it cannot be compared, or if its logits differ before any backward pass: then it is another
+        network."""
         return bool(self.fails) or (self.first is not None and (self.first.group, self.step) == ("logits", 1))
 
     @property
     def is_same_network(self):
-        """True if it has had the same logits from the same weights, in every step."""
+        """True if it has had the same logits in every step."""
         return not self.fails and (self.first is None or self.first.group != "logits")
 
     @property
@@ -151,7 +157,8 @@ class Twin:
 
     @property
     def culprit(self):
-        """The file that is wrong if it is outvoted: its network or, for a loss that is not the network's, the step."""
+        """The file that is wrong if the twin is outvoted: its network's file or, if the step changed the numbers, the
+        step's."""
         is_network = self.first.group == "gradient" and not self.form.tampering
         return self.file if is_network else self.form.name_of_step
 
@@ -160,7 +167,8 @@ class Twin:
         return self.vote is not None and HAND in self.vote.outvoted
 
     def take_step(self, step_number, arrays, *batch):
-        """Take a step beside the network by hand, which has these arrays, until the two differ."""
+        """Take a step, and compare it with `arrays`, those of the step by hand. After the first difference, do
+        nothing."""
         if self.fails or self.first:
             self.arrays = {}
             return
@@ -169,8 +177,8 @@ class Twin:
             largest, self.first = find_largest_and_departure(arrays, self.ignore_roundings(arrays), BOUND, LEAST)
         except MemoryError:
             raise
-        except Exception as error:  # whatever a form that does not fit runs into
-            if isinstance(self.form, InPyTorch):  # it fits: `main_torch.build` compares names and shapes
+        except Exception as error:  # a form that does not match may raise anything
+            if isinstance(self.form, InPyTorch):  # it matches: `main_torch.build` compares names and shapes
                 raise
             self.fails = f"{error} ({type(error).__name__})" if not isinstance(error, UserError) else str(error)
             return
@@ -178,17 +186,17 @@ class Twin:
         self.step = step_number
 
     def ignore_roundings(self, arrays):
-        """Return its arrays of this step, without what follows from gradients that are 0 but for rounding.
+        """Return the twin's arrays of this step, without the effects of gradients that are 0 except for rounding.
 
-        A gradient that is 0 in one form may be 1e-17 in the other, and some optimizers take a step of full length
-        for it. So where both are below ZERO, weights and memory are not compared, from here on.
+        A gradient that is 0 in one form may be 1e-17 in the other, and some optimizers take a step of full length for
+        it. So where both are below ZERO, weights and optimizer state are not compared from then on.
         """
         groups = {group: {**own_arrays} for group, own_arrays in self.arrays.items()}
         limit = ZERO * max((float(np.abs(g).max(initial=0)) for g in arrays["gradient"].values()), default=0.0)
         for name, gradient in arrays["gradient"].items():
             own_arrays = groups["gradient"].get(name)
             if own_arrays is None or own_arrays.shape != gradient.shape:
-                continue  # `departure` says so
+                continue  # `find_largest_and_departure` reports it
             rounding = (gradient != own_arrays) & (np.abs(gradient) < limit) & (np.abs(own_arrays) < limit)
             self.roundings[name] = rounding | self.roundings.get(name, False)
             for group in groups.keys() & arrays.keys() - {"gradient"}:
@@ -197,7 +205,7 @@ class Twin:
         return groups
 
     def vote_on_first_difference(self, twins, slopes, expected_loss):
-        """Let all judges vote on the first entry that differs, and keep the `Vote` in self.vote.
+        """Let all judges vote on the first entry that differs, and store the `Vote` in self.vote.
 
         slopes: `Slopes` at the weights before the step; expected_loss: the loss by definition.
         """
@@ -217,7 +225,7 @@ class Twin:
 
     @property
     def values(self):
-        """Return {judge: the number at the first entry that differs}."""
+        """{judge: its number at the first entry that differs}"""
         values = {HAND: self.first.one, self.file or "in other parts": self.first.other}
         if self.differs_in_gradients and self.vote:
             values[SLOPE] = self.slope
@@ -241,7 +249,7 @@ class Twin:
 
 
 def describe_array(group, name=""):
-    """Return an array's name in words."""
+    """Return the name of an array as text, such as "the gradient of W1"."""
     if not name:
         return {"logits": "the logits", "loss": "the loss"}.get(group, group)
     return {"gradient": f"the gradient of {name}", "params": name}.get(group, f"{name} ({group})")
@@ -252,20 +260,23 @@ def format_index(entry):
 
 
 def describe_departure(step, departure, values):
-    """Return a sentence with the first entry that differs, and what everybody has there."""
+    """Return a sentence that names the first entry that differs and each judge's number there."""
     place = f"{describe_array(departure.group, departure.name)}{format_index(departure.entry)}"
     return f"the first array that differs is {place}, in step {step}: {describe_values(values)}"
 
 
 def describe_values(values):
-    """Return numbers and whose they are as text, in as many digits as tell the first two apart."""
+    """Return the judges' numbers as text, with enough digits to distinguish the first two."""
     first_value, second_value, *_ = values.values()
     digits = next((digits for digits in (6, 9, 12) if f"{first_value:.{digits}g}" != f"{second_value:.{digits}g}"), 17)
     return ", ".join(f"{judge} {value:.{digits}g}" for judge, value in values.items())
 
 
 def make_slopes(options, saved_arrays, x, y, autograd=False):
-    """Return the `Slopes` of the network by hand, whole, at the weights and statistics that a training has saved."""
+    """Return the `Slopes` of the network by hand for the whole batch x, y, with saved weights and statistics.
+
+    saved_arrays: {group: {name: array}}. autograd: use the network on the tape instead.
+    """
     model = make_network("autograd" if autograd else "np", with_changes(options, autograd=autograd))
     for group, arrays in group_arrays(model).items():
         for name, array in arrays.items():
@@ -274,19 +285,20 @@ def make_slopes(options, saved_arrays, x, y, autograd=False):
 
 
 class Differences(NamedTuple):
-    """What central differences say of the gradients by hand."""
+    """The result of comparing the gradients by hand with central differences."""
 
     row: Row
     wrong: tuple = ()  # the arrays whose gradients are not the slopes of the loss
-    first: Departure | None = None  # in the first of them
-    direction: np.ndarray | None = None  # along which its slope was measured
+    first: Departure | None = None  # the first difference, in the first of them
+    direction: np.ndarray | None = None  # the direction along which that slope was measured
     is_measured: bool = True
 
 
 def compare_with_differences(slopes, progress):
-    """Return the `Differences` of the gradients by hand from the slopes of the network's own loss.
+    """Return the `Differences` between the gradients by hand and the slopes of the network's own loss.
 
-    Of each array a few entries, and one direction in which all of them move at once: no wrong entry is missed by it.
+    For each array, a few entries are compared, and one direction that changes all entries at once. That direction shows
+    a wrong entry anywhere. progress: a progress bar.
     """
     judge = "central differences"
     loss = slopes.loss()
@@ -329,7 +341,8 @@ def describe_gradient(name):
 
 
 def compare_gradient_with_slopes(slopes, name, gradient, rng):
-    """Return (the largest error of one gradient, the `Departure` where it is wrong or None, the direction of that)."""
+    """Return (the largest error of one gradient, the `Departure` where it is wrong or None, the direction of that
+    slope)."""
     norm = float(np.linalg.norm(gradient))
     size = float(np.abs(gradient).max())
     drawn_entries = [np.unravel_index(i, gradient.shape) for i in rng.integers(gradient.size, size=DRAWN)]
@@ -338,7 +351,7 @@ def compare_gradient_with_slopes(slopes, name, gradient, rng):
     along_line = float((gradient * line).sum())
     holds, slope, largest_error = slopes.compare_slope(along_line, {name: line}, norm)
     if not holds:
-        # To find an entry that is wrong, more of them.
+        # More entries, to find one that is wrong.
         entries += [np.unravel_index(i, gradient.shape) for i in rng.permutation(gradient.size)[:40]]
     for entry in dict.fromkeys(tuple(map(int, entry)) for entry in entries):
         direction = one_hot(gradient.shape, entry)
@@ -353,9 +366,9 @@ def compare_gradient_with_slopes(slopes, name, gradient, rng):
 
 
 def vote_on_differences(differences, twins, options, saved_arrays, x, y):
-    """Return the `Vote` on the first gradient that is not the slope, with the twins' gradients for the same batch.
+    """Return the `Vote` on the first gradient that is not the slope of the loss; None if all of them are.
 
-    None if all gradients are slopes.
+    The twins vote with their gradients for the same batch.
     """
     departure = differences.first
     direction = differences.direction
@@ -374,7 +387,7 @@ def vote_on_differences(differences, twins, options, saved_arrays, x, y):
 
 
 def find_flat_arrays(slopes):
-    """Return the names of the arrays whose gradients are 0, by hand and by differences."""
+    """Return the names of the arrays whose gradients are 0, both by hand and by central differences."""
     grads = slopes.compute_gradients_by_hand()
     rng = np.random.default_rng(0)
     largest = max(float(np.abs(gradient).max()) for gradient in grads.values())
@@ -383,7 +396,7 @@ def find_flat_arrays(slopes):
 
 
 class OptimizersStep:
-    """PyTorch's optimizer, which is given the same weights, gradients and memory in every step."""
+    """A judge: PyTorch's optimizer, which in every step starts from the same weights, gradients and state as ours."""
 
     def __init__(self, options, make_optimizer):
         self.options = options
@@ -444,9 +457,9 @@ def judge_parts(parts, by_hand, options):
 
 
 def judge_torchrun(file_name, form, model, x):
-    """Judge the use of torchrun: the processes may share a batch only if each draws random numbers of its own.
+    """Return the `Row` on torchrun: processes may share a batch only if each draws its own random numbers.
 
-    form: `InPyTorch`, or None if there is none; model: by hand, whole; x: a few examples.
+    form: `InPyTorch`, or None without PyTorch; model: the network by hand; x: a few examples.
     """
     not_needed = Row("torchrun", "not needed: forward draws no random numbers")
     if form is None:
@@ -458,7 +471,7 @@ def judge_torchrun(file_name, form, model, x):
         )
     import torch
 
-    form.hook.remove()  # what it keeps cannot be copied
+    form.hook.remove()  # the logits that it keeps cannot be copied
     x = torch.from_numpy(x)
     with torch.no_grad():
         model = copy.deepcopy(form.model).train()
@@ -481,7 +494,7 @@ def judge_torchrun(file_name, form, model, x):
 
 
 def judge_writing(file_name, model, x):
-    """Return the `Row`s on decoding and sampling of a network by hand that generates. x (B, T): token ids."""
+    """Return the `Row`s on decoding and sampling, for a network by hand that generates text. x (B, T): token ids."""
     for method in ("decode_step", "generate"):
         if not callable(getattr(model, method, None)):
             missing = f"missing: {file_name} has no method `{method}`"
@@ -491,7 +504,7 @@ def judge_writing(file_name, model, x):
 
 
 class RecordedDecoding:
-    """`decode_step` of a network, which records the tokens that it gets and the logits that it returns."""
+    """A replacement for a network's `decode_step` that records the tokens passed to it and the logits returned."""
 
     def __init__(self, decode, texts):
         """decode: the network's `decode_step`; texts: the prompts (B, n)."""
@@ -508,7 +521,7 @@ class RecordedDecoding:
 
 
 def judge_decoding(model, x):
-    """Compare the logits of `decode_step`, which `generate` calls, with the rows of `forward` for the same texts.
+    """Return the `Row` that compares the logits of `decode_step`, which `generate` calls, with those of `forward`.
 
     Texts are generated after the first token of each x (B, T), token by token, and after half of its tokens.
     """
@@ -543,7 +556,7 @@ def judge_decoding(model, x):
 
 
 class GivenNumbers:
-    """In place of a random number generator: these numbers."""
+    """A replacement for a random number generator that returns given numbers."""
 
     def __init__(self, numbers):
         self.draw_numbers = numbers
@@ -553,9 +566,10 @@ class GivenNumbers:
 
 
 def judge_sampling(model, x):
-    """Compare how often `generate` draws each token with its probability, by the row of `forward`. x (1, T).
+    """Return the `Row` that compares how often `generate` draws each token with its probability by `forward`. x (1, T).
 
-    Evenly spaced numbers hit a part of the line from 0 to 1 as often as its length says, give or take one.
+    The random numbers are replaced by evenly spaced ones, so that each token's count is its probability times their
+    number, give or take one.
     """
     n_prompt = min(PROMPT, x.shape[1])
     logits = model.forward(x.copy())[0, n_prompt - 1]  # (V,)
@@ -577,7 +591,7 @@ def judge_sampling(model, x):
 
 
 def compute_probabilities(logits, temperature, top_k, top_p):
-    """Return the probabilities (V,) by which a token is drawn, by definition. logits (V,)."""
+    """Return the probabilities (V,) with which each token is drawn, by definition, for logits (V,)."""
     order = np.argsort(-logits, kind="stable")  # the likeliest first
     if top_k:
         order = order[logits[order] >= logits[order][:top_k][-1]]

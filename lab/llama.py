@@ -1,11 +1,11 @@
-"""What docs/llama.md says of the network of today's language models, measured and drawn.
+"""Measure and draw what docs/llama.md says about the network of today's language models.
 
 python -m lab.llama texts            three runs on Shakespeare, beside the GPT's: loss and accuracy of a letter
-python -m lab.llama rotation         what rotation does to q . k as two words move apart -> png/rotation.png
-python -m lab.llama heads FILE       what a head of a model that people use looks at in a sentence -> png/heads.png
+python -m lab.llama rotation         what rotation does to q . k as two tokens move apart -> png/rotation.png
+python -m lab.llama heads FILE       what a head of a published model attends to in a sentence -> png/heads.png
 python -m lab.llama speed FILE       tokens a second, by hand, in PyTorch and in llama.cpp, on an idle machine
-python -m lab.llama beside FILE      its logits and its answers beside llama.cpp's, which reads the same arrays
-python -m lab.llama teach FILE       what such a model learns of Shakespeare: loss and answer, before and after
+python -m lab.llama beside FILE      its logits and answers beside those of llama.cpp with the same arrays
+python -m lab.llama teach FILE       what such a model learns from Shakespeare: loss and answer, before and after
 """
 
 import argparse
@@ -41,7 +41,7 @@ TEXTS = {"gpt_np.py": "--model gpt --recipe texts", "llama_np.py": "--model llam
 
 
 def run_texts():
-    """Train what is missing, and print the table. It can be stopped and started again."""
+    """Train the missing runs, and print the table. You can stop it and start it again."""
     for seed, (name, arguments) in product(map(str, SEEDS), TEXTS.items()):
         result = results.load_results().get("llama", {"command": "python -m lab.llama texts", "runs": {}})
         runs = result["runs"].setdefault(name, {})
@@ -56,7 +56,7 @@ def run_texts():
 
 
 def make_text_networks_table(result):
-    """Return a table in Markdown: both networks after the same steps."""
+    """Return a Markdown table that compares both networks after the same number of steps."""
     rows = []
     for name, runs in result["runs"].items():
         first_run, *_ = runs.values()
@@ -73,7 +73,7 @@ def make_text_networks_table(result):
 CHANNELS = 64
 FAR = 100
 BASES = {10_000: TRAIN, 100_000: TEST}
-PAIRS = (0, 6, 12, 18)  # whose turn is drawn alone
+PAIRS = (0, 6, 12, 18)  # pairs of channels that are also drawn alone
 SENTENCE = "The animal didn't cross the street because it was too tired."
 LOOKS = " it"
 SEEN = " animal"
@@ -81,9 +81,10 @@ SEEN = " animal"
 
 @plot_style()
 def draw_rotation():
-    """Draw q . k of a query and a key that are equal, as the words move apart, in units of q . q.
+    """Draw q . k of a query and an equal key, relative to q . q, over the distance between their tokens.
 
-    Each pair of channels, turned by t base^(-2 i / d), gives the cosine of that angle.
+    The pair of channels with index i is rotated by the angle t base^(-2 i / d) at distance t, which multiplies its part
+    of q . k by the cosine of the angle. d is the number of channels.
     """
     figure = new_figure(7, 3.9)
     distances = np.arange(FAR + 1)
@@ -102,7 +103,11 @@ def draw_rotation():
 
 @plot_style()
 def draw_head(path):
-    """Draw the weights of one head for a sentence: of all heads, the one that gives SEEN most weight at LOOKS."""
+    """Draw the attention weights of one head for a sentence: the head with the largest weight from the token LOOKS to
+    SEEN.
+
+    path: a GGUF file.
+    """
     model, _, file = loading.gguf_file.load_file(path)
     token_ids = file.byte_pairs.encode(SENTENCE)
     names = [file.byte_pairs.bytes[word].decode() for word in token_ids]
@@ -136,12 +141,15 @@ def draw_head(path):
 # --- Speed ------------------------------------------------------------------------------------------------------------
 
 PROMPT = "What is gravity?"
-MANY = 32  # tokens that are written
+MANY = 32  # tokens that are generated
 ROUNDS = 2
 
 
 def time_by_hand(path, threads):
-    """Return {"prompt": its seconds, "words": a second after it, "memory": bytes}; in a process of so many threads."""
+    """Time the generation of MANY tokens by hand, in a process whose number of threads is already set.
+
+    Return {"prompt": seconds for the prompt, "words": tokens per second after it, "memory": bytes}.
+    """
     model, _, file = loading.gguf_file.load_file(path)
     token_ids = np.array([file.prompt(PROMPT)])
     position = 0
@@ -156,14 +164,14 @@ def time_by_hand(path, threads):
 
 
 def get_peak_memory():
-    """Return the most memory that this process had, in bytes."""
+    """Return the largest amount of memory that this process has used, in bytes."""
     import resource
 
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def time_in_pytorch(path, threads):
-    """Return the tokens a second of the same network in PyTorch, written to keep its keys as a library would."""
+    """Time the same network in PyTorch, with a KV cache as a library would write it: see `time_by_hand`."""
     import torch
     from torch.nn import functional as F
 
@@ -222,7 +230,7 @@ def time_in_pytorch(path, threads):
 
 
 def time_in_llama_cpp(path, threads):
-    """Return the words a second of llama.cpp, which reads the arrays unpacked."""
+    """Time llama.cpp with the same model in float32: see `time_by_hand`. The memory is not measured."""
     with tempfile.TemporaryDirectory() as folder:
         unpacked_path = Path(folder) / "unpacked.gguf"
         write_unpacked(path, unpacked_path)
@@ -239,7 +247,7 @@ def time_in_llama_cpp(path, threads):
     return {"prompt": times[0], "words": 1 / float(np.median(times[1:]))}
 
 
-# Each way, and with how many threads. By hand it is one, as in write.py.
+# {implementation: (its function, number of threads)}. By hand it is one thread, as in write.py.
 WAYS = {
     "by hand": (time_by_hand, 1),
     "PyTorch, 1 thread": (time_in_pytorch, 1),
@@ -265,7 +273,7 @@ def measure_and_save_speed(path):
 
 
 def make_speed_table(runs_by_way):
-    """Return the medians of all rounds as a table in Markdown."""
+    """Return the medians of all rounds as a Markdown table."""
 
     def cell(runs, key, unit, digits):
         return f"{np.median([run[key] for run in runs]) / unit:.{digits}f}" if key in runs[0] else ""
@@ -284,9 +292,10 @@ WHO = "by hand", "llama.cpp"
 
 
 def compare_and_save_answers(path):
-    """Put the same questions to the model and to llama.cpp, and print and save how far they differ.
+    """Ask the model and llama.cpp the same questions, and print and save how much they differ.
 
-    llama.cpp shares no line with this project. It reads the model's arrays unpacked, from another file.
+    llama.cpp shares no code with this project. It reads the same model from another file, in which the arrays are
+    float32.
     """
     version = import_llama_cpp().__version__
     model, _, file = loading.gguf_file.load_file(path)
@@ -318,11 +327,11 @@ def load_in_llama_cpp(path, threads=1):
 
 
 def write_unpacked(path, target):
-    """Write the same GGUF file to `target`, with each number in float32."""
+    """Write the model in a GGUF file to `target`, another GGUF file, with all arrays in float32."""
     import gguf
 
     with open_model(path) as (file, _), tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "model.gguf"  # it may be in a wheel
+        copy = Path(folder) / "model.gguf"  # the original may be inside a wheel
         copy.write_bytes(file.read())
         reader = gguf.GGUFReader(copy)
         writer = gguf.GGUFWriter(target, "llama")
@@ -340,8 +349,10 @@ def write_unpacked(path, target):
 
 
 def ask_both(question, model, model_file, llama_cpp_model):
-    """Ask both a question. Return how far their logits differ after it, and the likeliest words, one after another, of
-    both.
+    """Ask our model and llama.cpp a question.
+
+    Return {"apart": the largest difference of their logits after it, "largest": the largest logit, "same": whether the
+    answers are equal, "by hand" and "llama.cpp": the answers}. The answers are the likeliest tokens, one after another.
     """
     token_ids = model_file.prompt(question)
     logits = model.decode_step(np.array([token_ids]), 0)[0]
@@ -365,7 +376,7 @@ def ask_both(question, model, model_file, llama_cpp_model):
 
 
 def describe_largest_difference(answers_by_question):
-    """Return a sentence with the numbers."""
+    """Return a sentence that states the largest difference of the logits, and whether the answers are the same."""
     difference = max(answer["apart"] for answer in answers_by_question.values())
     largest = max(answer["largest"] for answer in answers_by_question.values())
     is_same = all(answer["same"] for answer in answers_by_question.values())
@@ -376,7 +387,7 @@ def describe_largest_difference(answers_by_question):
 
 
 def make_answers_table(answers):
-    """Return both answers to each question as a table in Markdown. / is the end of a line."""
+    """Return both answers to each question as a Markdown table, with " / " for the end of a line."""
     rows = []
     for question, answer in answers.items():
         rows.append([question, *(answer[model_name].replace("\n", " / ") for model_name in WHO)])
@@ -387,11 +398,11 @@ def make_answers_table(answers):
 
 TAUGHT = "main_np.py --model llama --start {} --dataset shakespeare"
 OUT = results.ROOT / "learning_curves" / "others"
-ANSWERED = 40  # words of the answer
+ANSWERED = 40  # tokens of the answer
 
 
 def fine_tune(path, extra_options=""):
-    """Fine-tune the model through the command line and save its test loss and its answer, before and after.
+    """Fine-tune the model through the command line, and save its test loss and its answer, before and after.
 
     extra_options: other options of the run, as text.
     """
@@ -403,14 +414,14 @@ def fine_tune(path, extra_options=""):
 
 
 def save_fine_tuning(path, output, processor_seconds, memory):
-    """Save what such a run has printed and learned, and print it as sentences.
+    """Save the results of a fine-tuning run, and print them as sentences.
 
-    processor_seconds: of all threads; memory: the most bytes.
+    output: what the run printed; processor_seconds: of all threads; memory: the peak, in bytes.
     """
     model, _, file = loading.gguf_file.load_file(path)
     answers = [generate_answer(model, file)]
     sha256 = file.sha256
-    del model  # or its arrays were there twice
+    del model  # so that its arrays are not in memory twice
     model, options, checkpoint = loading.checkpoint.load_network(OUT / "checkpoint_llama_lora_np.npz", writes=True)
     answers.append(generate_answer(model, options.base_model.file))
     loss_before = float(re.search(r"^before: test loss (\S+)", output, re.M)[1])
@@ -423,13 +434,13 @@ def save_fine_tuning(path, output, processor_seconds, memory):
 
 
 def generate_answer(model, model_file):
-    """Return the likeliest words that the model answers to PROMPT."""
+    """Return the model's answer to PROMPT, generated with the likeliest token each time."""
     batches = model.generate(np.array([model_file.prompt(PROMPT)]), 0, np.random.default_rng(0))
     return "".join(write.iter_letters((word for (word,) in islice(batches, ANSWERED)), model_file))
 
 
 def describe_fine_tuning(result):
-    """Yield sentences with the numbers."""
+    """Yield sentences with the results of a fine-tuning run."""
     yield f"The test loss of a token fell from {result['before']:.2f} to {result['after']:.2f}."
     for label, answer in zip(("Before", "After"), result["answers"], strict=True):
         yield f"{label}: {answer}"

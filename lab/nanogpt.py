@@ -1,13 +1,14 @@
 """nanoGPT's recipe for a CPU beside a GPT by hand of its size: `python -m lab.nanogpt` (10 minutes, an idle machine).
 
-nanoGPT is Andrej Karpathy's (github.com/karpathy/nanoGPT, as of November 2025). Its network and recipe are written down
-here anew, in plain PyTorch, from the numbers in its model.py, train.py, config/train_shakespeare_char.py and README.
-The network by hand is gpt_np.py as main_np.py trains it. Both get the same batches of the same windows, take as many
-steps, and are tested on the same letters. They take turns, each in a process of its own, and PyTorch has the number of
-threads with which it is faster.
+nanoGPT is by Andrej Karpathy (github.com/karpathy/nanoGPT, as of November 2025). Its network and recipe are rewritten
+here in plain PyTorch, with the numbers in its model.py, train.py, config/train_shakespeare_char.py and README. The
+network by hand is gpt_np.py, trained by main_np.py. Both train on the same batches for the same number of steps, and
+are tested on the same letters. They take turns, each in its own process, and PyTorch uses the number of threads with
+which it is faster.
 
-What differs is more than NumPy and PyTorch: the learning rate and its course, the first weights, GELU or ReLU, biases,
-one table for embedding and last layer or two, and clipped gradients. So this compares two recipes on one machine.
+The two differ in more than NumPy and PyTorch: the learning rate and its schedule, the first weights, GELU or ReLU,
+biases, a shared or separate table for embedding and last layer, and gradient clipping. So this compares two recipes on
+one machine.
 """
 
 import math
@@ -42,7 +43,7 @@ WARM = 100
 BETAS = (0.9, 0.99)
 DECAY = 0.1
 LONGEST = 1.0
-TESTED = 250  # after so many steps each
+TESTED = 250  # steps between two tests
 SEEDS = range(3)
 BY_HAND = (
     f"--model gpt --dataset shakespeare --width {WIDTH} --blocks {BLOCKS} --heads {HEADS} --batch-size {BATCH} "
@@ -60,7 +61,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(WIDTH, WIDTH, bias=False)
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Return y (B, T, C) for x (B, T, C)."""
         q, k, v = (part.unflatten(2, (HEADS, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, dim=2))
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # (B, h, T, d)
         return self.out(mixed.transpose(1, 2).flatten(2))
@@ -75,13 +76,13 @@ class Block(nn.Module):
         self.mlp_out = nn.Linear(4 * WIDTH, WIDTH, bias=False)
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Return y (B, T, C) for x (B, T, C)."""
         x = x + self.attention(self.norm1(x))
         return x + self.mlp_out(F.gelu(self.mlp_in(self.norm2(x))))
 
 
 class NanoGPT(nn.Module):
-    """Words (B, T) -> logits (B, T, V). The last layer's weights are the table of the embedding."""
+    """A GPT: token ids (B, T) -> logits (B, T, V). The weights of the last layer are those of the embedding."""
 
     def __init__(self, vocab_size, context_length):
         super().__init__()
@@ -90,7 +91,7 @@ class NanoGPT(nn.Module):
         self.blocks = nn.Sequential(*(Block() for _ in range(BLOCKS)))
         self.norm = nn.LayerNorm(WIDTH, bias=False)
         for name, p in self.named_parameters():
-            if p.ndim > 1:  # what a residual branch adds is smaller, so that the sum over all branches stays the same
+            if p.ndim > 1:  # residual branches add less each, so that their sum does not depend on BLOCKS
                 adds = name.endswith(("attention.out.weight", "mlp_out.weight"))
                 nn.init.normal_(p, 0, 0.02 / math.sqrt(2 * BLOCKS) if adds else 0.02)
 
@@ -100,7 +101,7 @@ class NanoGPT(nn.Module):
 
 
 def make_optimizer(model):
-    """Return AdamW, with weight decay on what has two axes or more."""
+    """Return AdamW, with weight decay for parameters with two or more axes only."""
     params = [*model.parameters()]
     groups = [{"params": [p for p in params if p.ndim > 1]}, {"params": [p for p in params if p.ndim == 1]}]
     groups[1]["weight_decay"] = 0.0
@@ -108,16 +109,14 @@ def make_optimizer(model):
 
 
 def compute_rate(step):
-    """Return the learning rate of a step: a line up to RATE over WARM steps, then half a wave of the cosine down to
-    LEAST.
-    """
+    """Return the learning rate of a step: linear warm-up to RATE over WARM steps, then a cosine decay to LEAST."""
     if step < WARM:
         return RATE * (step + 1) / (WARM + 1)
     share = (step - WARM) / (STEPS - WARM)
     return LEAST + (RATE - LEAST) * (1 + math.cos(math.pi * share)) / 2
 
 
-# --- Both, trained: step(number, x, y) and test(), the mean loss of a letter in the test ------------------------------
+# --- Training: step(number, x, y), and test(), which returns the mean test loss of a letter ---------------------------
 
 
 def prepare_pytorch(options, dataset, threads):
@@ -161,14 +160,14 @@ TOOLS = {"PyTorch": ("nanoGPT's recipe, in PyTorch", prepare_pytorch), "NumPy": 
 
 
 def prepare_run(tool, seed, threads):
-    """Return what a run needs: (its numbered batches, step(), test(), its number of parameters)."""
+    """Return (numbered batches, step, test, number of parameters) of a run."""
     options = parse_options("np", *BY_HAND.split(), "--seed", str(seed))
     dataset = data.load(options.source)
     return enumerate(data.batches(dataset, options, 0, options.run.steps)), *TOOLS[tool][1](options, dataset, threads)
 
 
 def prepare_step(tool, threads):
-    """Return a function that takes the next step of a run, to see how long one takes."""
+    """Return a function that takes the next step of a run, to be timed."""
     batches, step, _, _ = prepare_run(tool, 0, threads)
 
     def take_step():
@@ -179,9 +178,8 @@ def prepare_step(tool, threads):
 
 
 def train(tool, seed, threads):
-    """Train. Return {"seconds": those of all steps, without testing, "losses": {after which step: test loss},
-    "parameters"}.
-    """
+    """Train. Return {"seconds": of all steps, without testing, "losses": {step: test loss after it}, "parameters":
+    number}."""
     batches, step, test, parameters = prepare_run(tool, seed, threads)
     seconds = 0.0
     losses = {}
@@ -209,7 +207,7 @@ def choose_threads():
 
 
 def make_table(result):
-    """Return a table in Markdown over the seeds: parameters, seconds (if all were kept), and losses of a letter."""
+    """Return a Markdown table of parameters, seconds (if all were saved) and losses of a letter, over the seeds."""
     rows = []
     steps = (STEPS // 4, STEPS // 2, STEPS)
     all_runs = chain(*(runs.values() for runs in result["runs"].values()))

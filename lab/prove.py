@@ -1,12 +1,12 @@
-"""Is what stands in the files proven? python main_np.py --prove, with any options of a run, also --resume, starts this.
+"""Check the files as they are now: python main_np.py --prove, with any options of a run, also --resume, starts this.
 
-A few steps of that run in float64, in lockstep with everything that knows better: the definition of the derivative, the
-tape, PyTorch, the batch in other parts, PyTorch's optimizer, and the run that was saved and resumed. All arrays of all
-steps are compared. A network that writes also has to write as `forward` says. What holds is a line with its bound. What
-does not is the first entry that differs, with the number that each judge has there. Who is wrong there is put to the
-vote: see lab/judges.py. Nothing is written.
+It takes a few steps of that run in float64 and compares them with independent computations: central differences, the
+tape, PyTorch, the batch split into parts, PyTorch's optimizer, and the run saved and resumed. All arrays of all steps
+are compared. For a network that writes, the text generation is also compared with `forward`. Each check that succeeds
+prints a line with its error bound. One that fails prints the first entry that differs, with the number that each method
+has there. A vote then decides which of them is wrong: see lab/judges.py. No file is written.
 
-It is a program of its own, because it knows both frameworks, and main_np.py starts without PyTorch. Its long form is
+This is a separate program because it uses both frameworks, and main_np.py starts without PyTorch. Its long form is
 `python -m lab.twins`.
 """
 
@@ -39,7 +39,7 @@ with program.import_guard("requirements-np.txt"):
     from support.slopes import true_loss
 
 STEPS = 6
-FEW = 16  # examples of the loss whose slope is measured
+FEW = 16  # examples of the batch on which slopes are measured
 
 
 # --- What is run ------------------------------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ def has_pytorch():
 def iter_batches_and_rates(options, dataset, start, stop):
     """Yield (x, y, learning rate) of steps start, ..., stop - 1, for `main_np.train_step`.
 
-    A run that has ended goes on with a tenth of its highest rate.
+    After the last step of the run, the rate is a tenth of its highest one.
     """
     plan = make_plan(options, dataset.n_train)
     for step, (x, y) in enumerate(data.batches(dataset, options, start, stop), start):
@@ -69,7 +69,7 @@ def iter_batches_and_rates(options, dataset, start, stop):
 
 
 def check_repeats(options, checkpoint, batch):
-    """Raise UserError unless a network that is made twice alike has the same arrays twice, for the same batch."""
+    """Raise UserError unless two networks built in the same way compute the same arrays for the same batch."""
     arrays, arrays_again = (InNumPy(options, checkpoint).step(*batch) for _ in range(2))
     _, departure = find_largest_and_departure(arrays, arrays_again, 0.0)
     if departure:
@@ -82,7 +82,7 @@ def check_repeats(options, checkpoint, batch):
 
 
 def check_finite(step_number, arrays, options):
-    """Raise UserError if an array of a step by hand is not finite. It names the first that was computed."""
+    """Raise UserError if an array of a step by hand is not finite. The message names the first such array."""
     for group, named_arrays in arrays.items():
         for name, array in named_arrays.items():
             if not np.isfinite(array).all():
@@ -97,7 +97,7 @@ def check_finite(step_number, arrays, options):
 
 
 def save_run(options, form, history, path):
-    """Save the checkpoint of this moment, as a run does."""
+    """Save a checkpoint, as a run does."""
     facts, letters = options.source.get_facts_and_arrays()
     save_checkpoint(
         path, select_options_to_save(options) | {"data": facts}, form.get_arrays() | {"data": letters}, history
@@ -105,14 +105,18 @@ def save_run(options, form, history, path):
 
 
 def make_history(checkpoint, steps):
-    """Return the history of a run that has gone on for so many steps."""
+    """Return the `History` of a run that has taken `steps` further steps."""
     numbers = checkpoint.history.numbers_by_name() if checkpoint else History().numbers_by_name()
     added_values = dict.fromkeys(("train_loss", "train_accuracy"), [0.0] * steps)
     return History(**{name: [*values, *added_values.get(name, [])] for name, values in numbers.items()})
 
 
 def judge_resumed(path, dataset, options, start, n_saved, steps, by_hand):
-    """Continue the run that was saved; return the `Row` that compares it with the run that did not stop."""
+    """Resume the run saved in `path`, and return the `Row` that compares it with the run that did not stop, `by_hand`.
+
+    start: the step at which the proof began; n_saved: how many steps after that the run was saved; steps: how many it
+    has in all.
+    """
     if not path.exists():
         return Row("resumed", "missing: its numbers are not finite, so it is not saved")
     try:
@@ -133,9 +137,9 @@ def judge_resumed(path, dataset, options, start, n_saved, steps, by_hand):
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def judge_run(options, checkpoint=None, steps=STEPS):
-    """Return (the `Row` of each judge, what follows from them in words, the program's status).
+    """Return (the `Row` of each judge, the conclusions as sentences, the program's exit status).
 
-    Raises UserError if there is nothing to compare: a line fails, a number is not finite, or nothing is the same twice.
+    Raises UserError if nothing can be compared: a line fails, a number is not finite, or results are not reproducible.
     """
     options = with_changes(options, dtype="float64", autograd=False)
     model = make_network("np", options)
@@ -145,7 +149,7 @@ def judge_run(options, checkpoint=None, steps=STEPS):
     middle = max(1, steps // 2)
     batches = [*iter_batches_and_rates(options, dataset, start, start + steps)]
     progress = tqdm(total=steps + 2 + len(model.params), disable=None, leave=False)
-    # Each form would say "gets its batches whole": a row says it once.
+    # Each form would print "gets its batches whole"; a row says it once.
     muted_messages = contextlib.redirect_stderr(io.StringIO())
     with progress, muted_messages, tempfile.TemporaryDirectory(prefix="prove") as folder:
         check_repeats(options, checkpoint, batches[0])
@@ -160,7 +164,7 @@ def judge_run(options, checkpoint=None, steps=STEPS):
         flat = []
         for number, (x, y, lr) in enumerate(batches, 1):
             arrays_before = {group: copy_arrays(arrays) for group, arrays in by_hand.get_arrays().items()}
-            # Beside a file's weights, one of two thin matrices begins with zeros.
+            # With a base model, one of the two LoRA matrices begins with zeros, so the other's gradients are 0.
             if number == 1 and not options.base_model:
                 flat = judges.find_flat_arrays(judges.make_slopes(options, arrays_before, x[:FEW], y[:FEW]))
             arrays = by_hand.step(x, y, lr)
@@ -184,7 +188,7 @@ def judge_run(options, checkpoint=None, steps=STEPS):
                     number, arrays_before | moved_params[0], arrays | moved_params[1], by_hand.lr, start + number - 1
                 )
             if number == middle:
-                with contextlib.suppress(UserError):  # numbers that are not finite: other judges say more
+                with contextlib.suppress(UserError):  # numbers that are not finite: other judges report them
                     save_run(options, by_hand, make_history(checkpoint, number), path)
             progress.update()
 
@@ -212,7 +216,8 @@ def judge_run(options, checkpoint=None, steps=STEPS):
 
 
 def make_twins(options, checkpoint):
-    """Return ([the `Twin` on the tape and, where it is installed, that in PyTorch], PyTorch's optimizer or None)."""
+    """Return ([the `Twin` on the tape and, if PyTorch is installed, the one in PyTorch], PyTorch's optimizer or
+    None)."""
     on_tape = with_changes(options, autograd=True)
     shared_groups = ("loss", "dlogits")
     tape_twin = Twin.make(
@@ -230,18 +235,18 @@ def make_twins(options, checkpoint):
 
 
 class StepFault(NamedTuple):
-    """What a step by hand does beside forward, loss, backward and update."""
+    """Something that a step by hand does besides forward, loss, backward and update."""
 
     number: int  # of the step
     culprit: str
-    what: str  # "it gives backward another dlogits ..."
+    what: str  # such as "it changes the gradients ..."
 
     def make_row(self):
         return Row("the step", f"{self.culprit}, in step {self.number}: {self.what}", False)
 
 
 def find_step_fault(step_number, form, options):
-    """Return the `StepFault` of the step that the form by hand has just taken, or None."""
+    """Return the `StepFault` of the latest step by hand; None if it has none."""
     if form.changes_params:
         return StepFault(
             step_number, get_file_name(options), f"its {form.changes_params}, but only the optimizer should"
@@ -252,18 +257,18 @@ def find_step_fault(step_number, form, options):
 
 
 class Findings(NamedTuple):
-    """What all judges have found."""
+    """The results of all judges."""
 
-    rows: list  # of each judge
+    rows: list  # the `Row` of each judge
     twins: list
     differences: judges.Differences
-    vote: judges.Vote | None  # on the first gradient that is not the slope
+    vote: judges.Vote | None  # on the first gradient that is not the slope of the loss
     step_fault: StepFault | None
     flat: list  # the arrays whose gradients are 0, by hand and by differences
 
 
 def conclude(findings, options):
-    """Return (what follows from the findings, a list of sentences; the program's status)."""
+    """Return (the conclusions from the findings, as a list of sentences; the program's exit status)."""
     file = get_file_name(options)
     rule = options.rule
     failed_judges = {row.judge for row in findings.rows if not row.holds}
@@ -321,7 +326,7 @@ def conclude(findings, options):
 
 
 def conclude_differences(findings, options):
-    """Return (what follows from central differences, a list of sentences; whether the gradients by hand are wrong)."""
+    """Return (the conclusions from central differences, as sentences; whether the gradients by hand are wrong)."""
     _, wrong_names, *_ = findings.differences
     vote = findings.vote
     file = get_file_name(options)
@@ -348,10 +353,10 @@ def conclude_differences(findings, options):
 
 
 def iter_vote_conclusions(twin, judged_names, is_wrong, options):
-    """Yield what follows from the vote on a twin's first difference, in sentences.
+    """Yield the conclusions from the vote on a twin's first difference, as sentences.
 
-    judged_names: the gradients of which central differences have said something; is_wrong: that was that the lines by
-    hand are wrong.
+    judged_names: the gradients that central differences found wrong; is_wrong: whether the lines by hand are known to
+    be wrong.
     """
     file = get_file_name(options)
     departure = twin.first
@@ -373,33 +378,32 @@ def iter_vote_conclusions(twin, judged_names, is_wrong, options):
 
 
 def describe_no_majority(name, vote):
-    """Return a sentence that says that a vote has no majority."""
+    """Return a sentence that says that the vote on an array has no majority."""
     too_rough = " (the measured slope is not exact enough to vote)" if vote.is_slope_too_rough else ""
     message = f"It is open who is wrong, because there is no majority in {describe_gradient(name)}"
     return f"{message}: {judges.describe_values(vote.values)}{too_rough}."
 
 
 def shorten(names):
-    """Return the first names of a list, and how many more there are."""
+    """Return the first four names of a list as text, and the number of others."""
     n_more = len(names) - 4
     return ", ".join(names[:4]) + (f" and {n_more} more" if n_more > 0 else "")
 
 
 def join_names(names):
-    """Return names as a person lists them: "a, b and c"."""
+    """Return names as a list in English: "a, b and c"."""
     *first_names, last_name = names
     return f"{', '.join(first_names)} and {last_name}" if first_names else last_name
 
 
 def get_file_name(options, framework="np"):
-    """Return the file of the network: "mlp_np.py"."""
+    """Return the name of the network's file, such as "mlp_np.py"."""
     return f"{options.network.classes.split('.')[0]}_{framework}.py"
 
 
 def find_loss_source():
-    """Return the file that computes the loss and dlogits, or "main_np.compute_loss" if that makes other numbers of
-    them.
-    """
+    """Return the file that computes the loss and dlogits, or "main_np.compute_loss" if that changes the file's
+    numbers."""
     function = getattr(main_np, "softmax_cross_entropy", main_np.compute_loss)
     logits = np.random.default_rng(0).normal(size=(4, 3))
     y = np.array([2, 0, 1, 1])
@@ -413,7 +417,7 @@ def find_loss_source():
 
 
 def locate_or_raise(error):
-    """Return an error in one of the lessons' lines, with its place. Raises the error itself if it is elsewhere."""
+    """Return the location of an error in a lesson's file, as text. Raises the error itself if it occurred elsewhere."""
     place = program.locate_error(error)
     if place is None:
         raise error
@@ -435,7 +439,7 @@ def main(argv=None):
         rows, sentences, status = judge_run(options, checkpoint)
     except (UserError, MemoryError):
         raise
-    except (Exception, SystemExit) as error:  # whatever a line that was changed runs into
+    except (Exception, SystemExit) as error:  # a changed line may raise anything
         raise UserError(locate_or_raise(error)) from error
     width = max(len(row.judge) for row in rows)
     for row in rows:

@@ -1,7 +1,7 @@
-"""The runs whose accuracies README and docs state: `python -m lab.results` trains those missing from results.json.
+"""Train the runs whose accuracies README and docs state: `python -m lab.results` does those missing from results.json.
 
-It can be stopped and started again: finished runs are not repeated. Those of seed 0 whose curves README and docs show
-leave their history in learning_curves/published/, from which `python -m lab.figures` draws them.
+You can stop it and start it again: finished runs are not repeated. The histories of seed 0 whose curves README and docs
+show are copied to learning_curves/published/, from which `python -m lab.figures` draws them.
 """
 
 import json
@@ -28,9 +28,9 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser
     from support.rounding import format_rounded_up
 
-PROCESSOR = "AMD EPYC, 2 cores"  # whose times the docs state
-# The runs whose accuracies the docs state: {network: {what it is called: (its command, how many seeds)}}. If they have
-# the default run in both frameworks, as "MLP, NumPy" and "MLP, PyTorch", png/ has its curves.
+PROCESSOR = "AMD EPYC, 2 cores"  # the docs state the times of this processor
+# The runs whose accuracies the docs state: {network: {name: (command, number of seeds)}}. If they include the default
+# run in both frameworks, as "MLP, NumPy" and "MLP, PyTorch", png/ has its curves.
 STATED = {
     "mlp": {
         "MLP, NumPy": ("main_np.py", 5),
@@ -55,14 +55,14 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "lab" / "results.json"
 PUBLISHED_RUNS = ROOT / "learning_curves" / "published"
 FRAMEWORKS = {"np": "NumPy", "torch": "PyTorch"}
-# The published recipes, with each framework's first weights in both; and what was published.
+# The published recipes, with either framework's first weights, in both frameworks; and the published accuracies.
 INITS = {
     f"MLP {recipe} {init}, {FRAMEWORKS[way]}": (f"main_{way}.py --recipe {recipe} --init {init}", range(5))
     for recipe, init, way in product(("np_nn", "geohot"), ("geohot", "pytorch"), FRAMEWORKS)
 }
 PUBLISHED = {"MLP np_nn geohot, NumPy": 0.9805, "MLP np_nn pytorch, PyTorch": 0.9633}
 PUBLISHED |= {"MLP geohot geohot, NumPy": 0.9635, "MLP geohot pytorch, PyTorch": 0.9288}
-# The runs by which options were chosen, on the last 10,000 training images, held out. The test set plays no part.
+# The runs by which options were chosen: tested on the last 10,000 training images, held out, never on the test set.
 COMPARED = """
 main_np.py --hidden 1024 --epochs 20
 main_np.py --hidden 1024 --epochs 20 --augment shift
@@ -83,7 +83,7 @@ main_torch.py --model vit --optimizer sgd --lr 0.3 --weight-decay 5e-4
 main_torch.py --model vit --recipe best
 """.strip().splitlines()
 CHOICES = {command: (f"{command} --hold-out 10000", range(1)) for command in COMPARED}
-OPTIMIZERS = {  # those of them whose curves docs/transformer.md shows
+OPTIMIZERS = {  # the runs whose curves docs/transformer.md shows
     "AdamW": "main_torch.py --model vit",
     "momentum, lr 0.1": "main_torch.py --model vit --optimizer sgd --lr 0.1 --weight-decay 5e-4",
     "momentum, lr 0.3": "main_torch.py --model vit --optimizer sgd --lr 0.3 --weight-decay 5e-4",
@@ -92,7 +92,7 @@ OPTIMIZERS = {  # those of them whose curves docs/transformer.md shows
 
 
 def name_run(network, recipe, framework):
-    """Return the name of a recipe's run: "MLP best, NumPy"."""
+    """Return the name of a recipe's run, such as "MLP best, NumPy". framework: "np" or "torch"."""
     options = network.recipes[recipe]
     name = f"{network.name} {recipe}".removesuffix(" default")
     if recipe in ("np_nn", "geohot"):  # with the published run's first weights
@@ -101,9 +101,10 @@ def name_run(network, recipe, framework):
 
 
 def get_stated_runs(model, network):
-    """Return the runs of STATED; of a network that is not there, its default run by hand and in PyTorch.
+    """Return {name: (command, number of seeds)} of a network's runs in STATED, or of its default run in both
+    frameworks.
 
-    Another program judges what a network writes: its runs are not tried here.
+    Return {} for networks that write: lab/writing.py evaluates those.
     """
     default = {
         name_run(network, "default", framework): (f"main_{framework}.py {format_model_option(model)}".rstrip(), 3)
@@ -113,7 +114,7 @@ def get_stated_runs(model, network):
 
 
 def list_runs(model, network):
-    """Return {name: (command, seeds)} of a network's stated runs, and of the recipes that are in none of them."""
+    """Return {name: (command, seeds)} of a network's stated runs, and of each recipe that occurs in none of them."""
     runs = {name: (command, range(seeds)) for name, (command, seeds) in get_stated_runs(model, network).items()}
     if network.writes:
         return runs
@@ -137,20 +138,21 @@ RUNS = list_all_runs(READERS)
 
 
 def list_drawn_commands(model, network):
-    """Return the commands of a network's default run in both frameworks, whose curves are drawn, if it has both."""
+    """Return the commands of a network's default run in both frameworks, whose curves are drawn; [] if one is not
+    stated."""
     names = [name_run(network, "default", framework) for framework in FRAMEWORKS]
     runs = get_stated_runs(model, network)
     return [runs[name][0] for name in names if runs.keys() >= {*names}]
 
 
-# The history of seed 0 is kept of these, in PUBLISHED_RUNS: {command: what is put before the file's own name}.
+# The runs whose history of seed 0 is kept in PUBLISHED_RUNS: {command: prefix of the file's name}.
 KEPT = {command: "" for model, network in NETWORKS.items() for command in list_drawn_commands(model, network)}
 KEPT |= {CHOICES[command][0]: f"optimizer_{i}_" for i, command in enumerate(OPTIMIZERS.values())}
 
 
 @contextmanager
 def damage_guard():
-    """Raise UserError if results.json has another shape than it was given here."""
+    """Context manager: raise UserError if the code inside fails because results.json has an unexpected structure."""
     try:
         yield
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
@@ -158,21 +160,20 @@ def damage_guard():
 
 
 def load_results():
-    """Return the sections of results.json by name. One with runs is {name: {"command", "runs": {seed: what train
-    returns}}}.
-    """
+    """Return the sections of results.json by name. A section with runs is {name: {"command", "runs": {seed: result of
+    `train`}}}."""
     with damage_guard():
         return {**json.loads(RESULTS.read_text(encoding="utf-8"))}
 
 
 def save_result(section, content):
-    """Replace one section of results.json, where the docs' measurements are, and keep the others."""
+    """Replace one section of results.json, which has the docs' measurements, and keep the others."""
     with atomic_write(RESULTS) as file:
         file.write((json.dumps(load_results() | {section: content}, indent=1, sort_keys=True) + "\n").encode())
 
 
 def run_program(command, folder):
-    """Run a program as a user would, and return its output. Raises UserError if it fails."""
+    """Run a program as a user would, and return its output. Raises UserError if it fails. folder: for --out."""
     arguments = command.replace("torchrun", "-m torch.distributed.run").split()
     argv = [sys.executable, *arguments, "--out", str(folder)]
     process = subprocess.run(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -182,12 +183,12 @@ def run_program(command, folder):
 
 
 def parse_seconds(output):
-    """Return the seconds that a main program prints for its training loop."""
+    """Return the seconds of the training loop from the output of a main program."""
     return float(re.search(r"steps, (\d+\.\d) s$", output, re.M)[1])
 
 
 def train(command, seed):
-    """Train. Return {accuracy, seconds of the training loop, parameters, machine}."""
+    """Train with a command and a seed. Return {"accuracy", "seconds" of the training loop, "parameters", "machine"}."""
     folder = ROOT / "learning_curves" / "others"
     output = run_program(f"{command} --seed {seed}", folder)
     history = folder / re.search(r"history_\w+\.json", output)[0]
@@ -203,25 +204,28 @@ def train(command, seed):
 
 
 def format_table(head, rows):
-    """Return a table in Markdown from lists of cells."""
+    """Return a Markdown table from lists of cells."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)
 
 
 def get_values(entry, key="accuracy"):
-    """Return the same number of all runs of a name."""
+    """Return the list of one number, such as the accuracy, from all runs of an entry of results.json."""
     return [run[key] for run in entry["runs"].values()]
 
 
 def format_spread(values, number_format=".4f"):
-    """Return mean ± standard deviation; of two values, the mean alone."""
+    """Return mean ± standard deviation as text; for one or two values, only the mean."""
     return f"{np.mean(values):{number_format}}" + (
         f" ± {np.std(values, ddof=1):{number_format}}" if len(values) > 2 else ""
     )
 
 
 def make_accuracy_table(result, writes=False):
-    """Return the runs of networks that read, or of those that write, in Markdown, with the spread over their seeds."""
+    """Return a Markdown table of the test accuracies, with their spread over the seeds.
+
+    writes: whether to list the networks that write, in place of those that read.
+    """
     rows = []
     networks = {model: network for model, network in NETWORKS.items() if network.writes == writes}
     for name, (command, _) in list_all_runs(networks).items():
@@ -235,7 +239,8 @@ def make_accuracy_table(result, writes=False):
 
 
 def make_inits_table(result):
-    """Return the published recipes in Markdown, with each first weights in each framework, and what was published."""
+    """Return a Markdown table of the published recipes with either framework's first weights, and the published
+    accuracies."""
     cells = {name: format_spread(get_values(entry)) for name, entry in result["inits"].items()}
     for name, accuracy in PUBLISHED.items():
         cells[name] += f" (published: {accuracy})"
@@ -247,9 +252,8 @@ def make_inits_table(result):
 
 
 def make_recipes_table(result):
-    """Return test accuracy and sizes of every recipe that was trained, in the form of np_nn's and the notebook's
-    tables.
-    """
+    """Return a Markdown table of the test accuracy and sizes of each trained recipe, in the form of the published
+    tables."""
     runs = result["accuracy"] | result["inits"]
     rows = []
     for model, network in READERS.items():
@@ -274,9 +278,10 @@ def make_recipes_table(result):
 
 
 def make_defaults_table(result):
-    """Return a table in Markdown: what each network reaches with its default recipe, and in how many runs.
+    """Return a Markdown table of what each network reaches with its default recipe, and in how many runs.
 
-    It is the test accuracy, or how much of what it writes is read as asked (see lab/writing.py).
+    For networks that read it is the test accuracy, for networks that write the fraction of digits read as requested
+    (see lab/writing.py).
     """
     rows = []
     writer = next(network for network in NETWORKS.values() if network.writes)
@@ -297,10 +302,7 @@ def make_defaults_table(result):
 
 
 def make_elsewhere_table(result):
-    """Return a table in Markdown: our numbers beside those that others have published or that PyTorch takes.
-
-    Times are those of two cores.
-    """
+    """Return a Markdown table of our numbers beside published ones or PyTorch's. Times are those of two cores."""
     twins = result["twins"]
     rounds = result["bench"][PROCESSOR]["rounds"]
     difference = format_rounded_up(twins["difference"]["float64"]["largest"])
@@ -343,7 +345,7 @@ def make_elsewhere_table(result):
 
 
 def make_choices_table(result):
-    """Return the comparison on held-out images as a table in Markdown."""
+    """Return a Markdown table of the runs that were compared on held-out images."""
     rows = [[f"`python {name}`", f"{get_values(result['choices'][name])[0]:.4f}"] for name in CHOICES]
     return format_table(["options", "held-out accuracy"], rows)
 

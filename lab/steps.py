@@ -1,8 +1,8 @@
 """From counting to attention, in three steps: `python -m lab.steps` (a minute) -> a table for docs/writing.md.
 
-Three ways to predict the next letter of a name. The first only counts. The other two learn: both add to each letter
-what came before it, first as a plain mean, then as a mean whose weights the letters choose, which is attention. Both
-means are taken of values and go through an output layer, so that only the weights differ.
+It compares three ways to predict the next letter of a name. The first only counts. The other two learn: both add to
+each letter a mean over all letters so far. In one it is the plain mean; in the other the letters choose its weights,
+which is attention. Both means are of values and are followed by an output layer, so that only the weights differ.
 """
 
 import sys
@@ -31,13 +31,13 @@ SEEDS = range(3)
 
 
 class CausalMean:
-    """y[t] = out(the mean of value(x[0]), ..., value(x[t])): attention with the same weight for each word so far."""
+    """y[t] = out(mean of value(x[0]), ..., value(x[t])): attention with equal weights for all tokens so far."""
 
     def __init__(self, rng, width):
         self.layers = {"value": Linear(rng, width, width), "out": Linear(rng, width, width)}
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Return y (B, T, C) for x (B, T, C)."""
         T = x.shape[1]
         self.weights = (np.tri(T) / np.arange(1, T + 1)[:, np.newaxis]).astype(x.dtype)  # (T, T), the rows add up to 1
         return self.layers["out"].forward(self.weights @ self.layers["value"].forward(x))
@@ -47,7 +47,7 @@ class CausalMean:
 
 
 class Residual:
-    """y = x + layer(x)."""
+    """A layer with a shortcut: y = x + layer(x)."""
 
     def __init__(self, layer):
         self.layers = {"layer": layer}
@@ -60,7 +60,10 @@ class Residual:
 
 
 def build_network(looks_back, sizes, seed=0):
-    """Return a network of embedding, positions, a layer that looks back, and linear."""
+    """Return a network of embedding, positions, a layer that looks back, and a linear layer.
+
+    looks_back(rng): makes that layer. sizes: the sizes of the tokenizer.
+    """
     rng = np.random.default_rng(seed)
     layers = {
         "embed": Embedding(rng, sizes["vocab_size"] + sizes["n_start_tokens"], WIDTH),
@@ -78,7 +81,7 @@ BACK = {
 
 
 def train_and_test(model, dataset, options, seed=0):
-    """Train a network, and return the loss of a letter on all test names."""
+    """Train a network, and return its loss of a letter on all test names."""
     optimizer = Optimizer(model.params, options)
     for step in range(STEPS):
         batch_indices = data.make_rng(seed, step).integers(dataset.n_train, size=BATCH)
@@ -90,7 +93,7 @@ def train_and_test(model, dataset, options, seed=0):
 
 
 def make_table(result):
-    """Return a table in Markdown, with the spread over the seeds."""
+    """Return the losses as a Markdown table, with their spread over the seeds."""
     rows = [["counts after each letter", f"{result['counts']:.3f}"]]
     rows += [[name, results.format_spread(losses, ".3f")] for name, losses in result["losses"].items()]
     return results.format_table(["what predicts the next letter", "test loss of a letter"], rows)

@@ -1,4 +1,4 @@
-"""How lab/ times something: in a process of its own, which has run nothing else; all take turns, in several rounds."""
+"""Timing for lab/: each measurement in its own, fresh process. All take turns, in several rounds."""
 
 import multiprocessing
 import os
@@ -13,14 +13,15 @@ import numpy as np
 from support.errors import UserError
 
 ROUNDS = 3
-# What the libraries read the number of threads from. The last two are Apple's and JAX's.
+# The variables from which libraries read the number of threads. The last two are Apple's and JAX's.
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC")
 
 
 def time_steps_here(min_steps, min_seconds, begin, *arguments):
-    """Return the seconds that each of `min_steps` steps takes, or of as many as take `min_seconds` in all.
+    """Return the seconds that each step takes, as an array, in this process.
 
-    begin(*arguments) gets everything ready and returns a function that takes one step.
+    begin(*arguments) prepares everything and returns a function that takes one step. There are at least `min_steps`
+    steps, and they take at least `min_seconds` in all.
     """
     take_step = begin(*arguments)
     times = [time.perf_counter()]
@@ -31,15 +32,15 @@ def time_steps_here(min_steps, min_seconds, begin, *arguments):
 
 
 def time_steps(begin, *arguments, min_steps=12, min_seconds=1.0):
-    """Call `take_steps` in a process of its own, and return its result."""
+    """Call `time_steps_here` in its own process, and return its result."""
     return run_in_subprocess(time_steps_here, min_steps, min_seconds, begin, *arguments)
 
 
 def run_in_subprocess(function, *arguments):
-    """Return function(*arguments), called in a process of its own, as when a learner runs the program.
+    """Return function(*arguments), called in its own process, as when a learner runs the program.
 
-    In one process, the threads of NumPy and of PyTorch get in each other's way. Raises UserError if the process is
-    ended.
+    In a shared process, the threads of NumPy and PyTorch would disturb each other. Raises UserError if the process
+    dies.
     """
     spawn = multiprocessing.get_context("spawn")
     leave_ctrl_c = (signal.signal, (signal.SIGINT, signal.SIG_IGN))
@@ -51,10 +52,11 @@ def run_in_subprocess(function, *arguments):
 
 
 def drop_warm_up(times):
-    """Return all but the first third, which is a warm-up."""
+    """Return the times without their first third, which is a warm-up."""
     return times[len(times) // 3 :]
 
 
 def worker_threads(threads):
-    """Let processes started inside use this many threads; every library reads the number from the environment."""
+    """Context manager: processes started inside use this many threads. The libraries read the number from the
+    environment."""
     return mock.patch.dict(os.environ, dict.fromkeys(VARIABLES, str(threads)))

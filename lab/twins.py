@@ -1,6 +1,8 @@
-"""The proof that by hand, on the tape and in PyTorch it is one run: all three in lockstep, in float64 and in float32.
+"""Check that training by hand, on the tape and in PyTorch is the same run: all three in lockstep, in float64 and
+float32.
 
-This is the long form of `python main_np.py --prove` (lab/prove.py), for the default runs. It saves only what holds.
+This is the long form of `python main_np.py --prove` (lab/prove.py), for the default runs. It saves its results only if
+the runs agree.
 
 python -m lab.twins           -> png/twins.png, png/proof.png, and numbers in results.json
 python -m lab.twins resnet    the same for the residual network -> png/twins_resnet.png
@@ -44,16 +46,16 @@ with program.import_guard("requirements.txt"):
     from support.schedule import learning_rate, make_plan
     from support.threads import get_kept_array
 
-HELD = 1e-9  # the largest difference, in float64, that is rounding
-# Options of the run that is proven, where the default run would take an hour.
+HELD = 1e-9  # the largest difference in float64 that counts as rounding
+# Options of the run, for networks whose default run would take an hour.
 PROVEN = {"resnet": "--steps 500", "llama": "--dataset shakespeare --lr 0.003 --steps 500"}
-# The sums before a network's ReLUs: {what keeps them by hand: the layer in PyTorch that they are the output of}. The
-# proof counts how many are on in one and off in the other.
+# The sums before a network's ReLUs: {the array by hand: the layer in PyTorch whose output they are}. The proof counts
+# how many ReLUs are on in one and off in the other.
 SUMS = {"mlp": {"z1": "layer1"}}
 
 
 class State(NamedTuple):
-    """Where a network is after a step."""
+    """The loss and the arrays of a network at one step."""
 
     loss: float  # of the batch, before the step
     arrays: dict  # the groups that main_np.get_arrays gives
@@ -67,7 +69,7 @@ class Step(NamedTuple):
 
 
 def iter_lockstep(options):
-    """Train the networks side by side on the same batches and yield a `Step` for each."""
+    """Train the networks side by side on the same batches and yield a `Step` for each batch."""
     dataset = data.load(options.source, options.run.hold_out)
     plan = make_plan(options, dataset.n_train)
 
@@ -85,9 +87,9 @@ def iter_lockstep(options):
 
 
 def make_disagreement_counter(network, twin, sums):
-    """Return a function that says how many ReLUs were on in one of the two networks only, for the last batch.
+    """Return a function that counts the ReLUs that are on in only one of the two networks, for the last batch.
 
-    sums: one of SUMS.
+    sums: {the array by hand before a ReLU: the layer in PyTorch that computes it}, as in SUMS.
     """
     torch_sums = {}
 
@@ -100,10 +102,10 @@ def make_disagreement_counter(network, twin, sums):
 
 
 def record_run(options):
-    """Return the numbers that `draw_proof` draws of a run: arrays with a number for every step, by name.
+    """Return {name: array with a number for each step} of a run, for `draw_proof`.
 
-    "difference" is the largest between a weight by hand and its twin in PyTorch, "tape" the same with its twin on the
-    tape, and "disagreeing" says how many ReLUs were on in one only.
+    "difference" is the largest difference between a weight by hand and the same weight in PyTorch, "tape" that on the
+    tape. "disagreeing" is the number of ReLUs that are on by hand and off in PyTorch or vice versa.
     """
 
     def compute_difference(state, other_state):
@@ -125,8 +127,9 @@ def record_run(options):
 
 
 def record_proof(model):
-    """Draw png/twins.png (or twins_resnet.png and so on) from a run in both precisions. Raises UserError if they
-    differ.
+    """Train a network in both precisions, draw png/twins.png (or twins_resnet.png and so on) and save the numbers.
+
+    Raises UserError if the runs differ in float64.
     """
     runs = {}
     differences = {}
@@ -157,9 +160,9 @@ def record_proof(model):
     results.save_result(name, result)
 
 
-ZOOM = 60  # steps, of which the losses are drawn one by one
+ZOOM = 60  # the number of last steps whose losses are drawn
 TITLE = {"x": 0.015, "ha": "left", "fontsize": 15, "fontweight": "bold"}
-WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words, so that no grid line crosses them
+WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind text, so that no grid line crosses it
 
 
 @plot_style()
@@ -173,7 +176,7 @@ def draw_banner(runs):
 
 @plot_style()
 def draw_proof(runs):
-    """Draw the proof in one picture: the last losses on top of each other, and how far apart the weights are.
+    """Draw the whole proof: the last losses on top of each other, and the differences between the weights.
 
     runs: {"float64": what `record_run` returns, "float32": the same}.
     """
@@ -186,7 +189,8 @@ def draw_proof(runs):
 
 
 def show_losses(axes, run):
-    """Draw the losses of the last steps, three on top of each other; above them, how far apart the weights are."""
+    """Draw the losses of the last steps, three on top of each other, with the largest difference of the weights as the
+    title."""
     steps = np.arange(1, len(run["difference"]) + 1)
     last_steps = slice(-ZOOM, None)
     tape_bound = format_rounded_up(max(run["tape"]))
@@ -206,13 +210,13 @@ def show_losses(axes, run):
     axes.plot(steps[last_steps], run["loss_tape"][last_steps], ".", color=TEST, markersize=8, label="our autograd")
     low = min(run["loss_np"][last_steps])
     high = max(run["loss_np"][last_steps])
-    axes.set_ylim(low * (low / high) ** 0.1, high * (high / low) ** 0.4)  # above them, room for the legend
+    axes.set_ylim(low * (low / high) ** 0.1, high * (high / low) ** 0.4)  # leave room above for the legend
     axes.legend(loc="upper right", ncols=3, columnspacing=1.2, handlelength=1.4, fontsize=12)
     enlarge_text(axes, textwrap.fill(summary, 58), 13)
 
 
 def show_differences(axes, runs):
-    """Draw the largest difference between a weight and its twin in PyTorch after every step, in both precisions."""
+    """Draw the largest difference between a weight by hand and in PyTorch after every step, in both precisions."""
     text_options = {"fontsize": 12, "textcoords": "offset points", "bbox": WHITE}
     steps = np.arange(1, len(runs["float64"]["difference"]) + 1)
     style_axes(axes, "", "difference", "steps")
@@ -244,7 +248,7 @@ def show_differences(axes, runs):
 
 
 def enlarge_text(axes, title, title_size):
-    """Give axes a title, and words that can be read on a telephone."""
+    """Set a title for the axes, and make all their text large enough for a phone."""
     axes.set_title(title, loc="left", fontsize=title_size, linespacing=1.4)
     axes.tick_params(labelsize=11)
     for axis in (axes.xaxis, axes.yaxis):
@@ -252,10 +256,9 @@ def enlarge_text(axes, title, title_size):
 
 
 def find_tipping_steps(difference, disagreeing, **_):
-    """Return the steps, from 0, in which a ReLU that is on in one network only made the difference three times as
-    large.
+    """Return the steps, from 0, at which the difference more than tripled while a ReLU was on in one network only.
 
-    At most the three steepest.
+    At most the three steepest are returned, in ascending order.
     """
     before = np.maximum(difference[:-1], 1e-30)
     after = difference[1:]

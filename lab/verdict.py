@@ -1,9 +1,9 @@
-"""A mistake that is named: `python -m lab.verdict` -> png/verdict.gif.
+"""An animation of a mistake that the marker names: `python -m lab.verdict` -> png/verdict.gif.
 
-A learner's line with a slip in it, what practice.py says of it, the right line, and what that one line decides in a
-network: which hidden units pass the gradient of a digit on. The sentences are those that the program prints. The
-network is that of lab/film.py after its last step; the digit is the first of the test set that it misreads, and its
-first four units are shown.
+It shows a learner's line with a slip, what practice.py says about it, the right line, and the effect of that line in a
+network: which hidden units pass the gradient of a digit back. The sentences are those that the program prints. The
+network is that of lab/film.py after its last step; the digit is the first of the test set that it misreads, and four of
+its hidden units are shown.
 """
 
 import subprocess
@@ -33,12 +33,12 @@ SLIP = "dz1 = da1 * z1"
 RIGHT = "dz1 = da1 * (z1 > 0)"
 HEIGHT = 450
 UNITS = 4
-WIDE = 0.602  # a letter of code, in heights
+WIDE = 0.602  # the width of a letter of code, relative to the font size
 TIMES = {"said": 4500, "passed": 3500, "digit": 5000, "asked": 2200, "key": 130}  # milliseconds
 
 
 def iter_outputs(lines):
-    """Yield practice.py's output for each of these lines in the exercise's file, one after the other."""
+    """Yield the output of practice.py for each of these lines in the exercise's file."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "practice.py", EXERCISE.name, "--folder", folder, "--seed", "0"]
         for line in lines:
@@ -48,9 +48,9 @@ def iter_outputs(lines):
 
 
 def extract_verdict(output):
-    """Return (first sentence, the others in one line) of the verdict in an output.
+    """Return (the first sentence, the rest in one line) of the verdict in an output.
 
-    Without how many have passed of how many: a picture is not drawn again for each new exercise.
+    The count of passed exercises is left out, so that the picture does not change with each new exercise.
     """
     (paragraph,) = (part for part in output.split("\n\n") if part.startswith((f"{EXERCISE.name}: ", "Passed.")))
     first_line, *rest = paragraph.splitlines()
@@ -59,7 +59,7 @@ def extract_verdict(output):
 
 @plot_style()
 def draw_scene(line, verdict=None, is_passed=False):
-    """Draw the exercise with this line in it, and a verdict on it if there is one: an RGB image."""
+    """Return an RGB image of the exercise with this line in it. verdict: what `extract_verdict` returns, or None."""
     page = Page(HEIGHT, "")
     large = {"size": 25, "ha": "left"}
     page.draw_text((26, 38, "You know da1. Find dz1."), weight="bold", size=30, ha="left")
@@ -67,7 +67,7 @@ def draw_scene(line, verdict=None, is_passed=False):
     page.draw_box(26, 122, 748, 88, fill=GREYISH, edge=FRAME)
     page.draw_text((50, 166, line), size=38, ha="left", family=MONO)
     if not verdict:
-        page.draw_box(54 + WIDE * 38 * len(line), 142, 3, 48, fill=INK, edge=INK, line=0, corner=0)  # where one types
+        page.draw_box(54 + WIDE * 38 * len(line), 142, 3, 48, fill=INK, edge=INK, line=0, corner=0)  # the cursor
     else:
         page.draw_text((26, 250, "$ python practice.py"), color=GREY, family=MONO, **large)
         first_sentence, rest = verdict
@@ -78,9 +78,9 @@ def draw_scene(line, verdict=None, is_passed=False):
 
 @plot_style()
 def draw_network(image, weights, z1, da1, dz1):
-    """Draw a digit, and some hidden units: what went into their ReLU, what comes back, and what passes.
+    """Return an RGB image of a digit and some hidden units, with z1, da1 and dz1 of each unit.
 
-    Return an RGB image.
+    weights (784, n): of these n units; z1, da1, dz1 (n,).
     """
     page = Page(HEIGHT, "")
     page.draw_text((26, 38, "Your line, in a network"), weight="bold", size=30, ha="left")
@@ -104,7 +104,7 @@ def draw_network(image, weights, z1, da1, dz1):
 
 
 def compute_drawn_arrays():
-    """Return what `draw_network` shows: an image, the weights of some hidden units, and their z1, da1 and dz1."""
+    """Return (image, W1, z1, da1, dz1) for `draw_network`, the last four for the first UNITS hidden units."""
     options = parse_options("np", *film.OPTIONS)
     dataset = data.load()
     *_, (_, _, params, answers) = film.iter_states(options, dataset)

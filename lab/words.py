@@ -1,8 +1,9 @@
-"""The words of which the GPT's texts are made, found by k-means: `python -m lab.words` (a minute).
+"""Find the patches that the GPT uses as its vocabulary, by k-means: `python -m lab.words` (a minute).
 
-They are the 128 small pictures of 4 x 4 pixels by which the patches of the first 30,000 training images can be replaced
-with the least squared error, about: datasets/mnist/words-idx3-ubyte, in the format of MNIST's own files. No --hold-out
-ever holds these images out. All numbers are whole, so that every machine finds the same words.
+The vocabulary has 128 small pictures of 4 x 4 pixels. Replacing each patch of the first 30,000 training images by the
+nearest of them gives about the smallest squared error. They are saved to datasets/mnist/words-idx3-ubyte, in the format
+of MNIST's own files. These images are in the training set with any --hold-out. All numbers are integers, so that every
+machine finds the same patches.
 """
 
 import hashlib
@@ -24,24 +25,27 @@ IMAGES = 30_000
 
 
 def find_words(images, n_words):
-    """Return words (n_words, 16) uint8 for images (B, 28, 28) uint8: the blank one, then from little ink to much."""
+    """Return a vocabulary of patches (n_words, 16) uint8 for images (B, 28, 28) uint8.
+
+    The blank patch comes first, the others are sorted by their ink, least first.
+    """
     patches = cut_patches(images)
     words = k_means(patches, choose_first_words(patches, n_words, np.random.default_rng(0)))
     return words[words.sum(axis=1).argsort(kind="stable")]
 
 
 def cut_patches(images):
-    """Return all patches with ink of uint8 images (B, 28, 28): (N, 16)."""
+    """Return the patches with ink of images (B, 28, 28) uint8, as an array (N, 16)."""
     side = images.shape[1] // texts.PATCH
     patches = images.reshape(-1, side, texts.PATCH, side, texts.PATCH).swapaxes(2, 3).reshape(-1, texts.PATCH**2)
     return patches[patches.any(axis=1)]
 
 
 def choose_first_words(patches, n_words, rng):
-    """Choose the words that k-means begins with (k-means++, Arthur & Vassilvitskii 2007).
+    """Return the n_words patches with which k-means begins (k-means++, Arthur & Vassilvitskii 2007).
 
-    The blank one, then one patch after another, drawn with a probability that grows with its squared distance from the
-    words so far.
+    The first one is blank. Each of the others is drawn from the patches, with a probability proportional to its squared
+    distance from the nearest one chosen so far.
     """
     words = np.zeros((1, patches.shape[1]), np.uint8)
     distances = np.full(len(patches), np.inf)
@@ -56,9 +60,9 @@ def choose_first_words(patches, n_words, rng):
 
 
 def k_means(patches, words, max_rounds=300):
-    """Move the words until none moves, or `max_rounds` times: each to the rounded mean of the patches nearest to it.
+    """Return the vocabulary after k-means: each entry moves to the rounded mean of the patches nearest to it.
 
-    The blank one stays where it is.
+    It stops when no entry moves, or after `max_rounds` rounds. The blank entry does not move.
     """
     for _ in range(max_rounds):
         nearest_words = np.concatenate([texts.nearest_tokens(part, words) for part in np.array_split(patches, 64)])
@@ -72,7 +76,7 @@ def k_means(patches, words, max_rounds=300):
 
 
 def encode_idx(words):
-    """Return the words (V, 16) as the bytes of an IDX file, which support.pictures.parse_idx reads."""
+    """Return the patches (V, 16) as the bytes of an IDX file, which support.pictures.parse_idx reads."""
     shape = (len(words), texts.PATCH, texts.PATCH)
     return struct.pack(">4B3I", 0, 0, 8, 3, *shape) + words.tobytes()
 

@@ -1,12 +1,12 @@
-"""What a network that writes has learned: `python -m lab.writing` trains it and reads what it writes.
+"""Measure what networks that write have learned: `python -m lab.writing` trains them and evaluates what they write.
 
 Three runs of the default recipe by hand: their loss and accuracy; of 2,000 digits that each writes at a temperature,
-how many the default MLP reads as the digit that was asked for, and how many are blank; and how far they are from the
-nearest training image, beside the same for test digits in the same words. Three runs that learn names: their loss and
-accuracy, and how many of 2,000 names that each writes are in the list that it learned from. It can be stopped and
-started again: finished runs are not repeated. Seed 0's digits are drawn into png/written.png, beside their nearest
-training images into png/nearest.png, and one of them at several temperatures into png/temperatures.png; its weights are
-packed into page/gpt.npz, page/names.npz and page/text.npz for the site.
+how many the default MLP reads as the requested digit, and how many are blank; and their distance from the nearest
+training image, compared with that of test digits built from the same patches. Three runs that learn names: their loss
+and accuracy, and how many of 2,000 names that each writes are in the training list. You can stop it and start it again:
+finished runs are not repeated. It draws seed 0's digits into png/written.png, the digits beside their nearest training
+images into png/nearest.png, and one digit at several temperatures into png/temperatures.png. It saves seed 0's weights
+for the site as page/gpt.npz, page/names.npz and page/text.npz.
 """
 
 import json
@@ -37,7 +37,7 @@ NAME_SEEDS = range(3)
 NAMES = 2000
 NAME_TEMPERATURES = (1, 0.8, 0.5)
 TEXT_SEEDS = {"texts": range(3), "best": range(3)}  # of each recipe for texts
-AT = 0.8  # as write.py does
+AT = 0.8  # the temperature of write.py
 SHOWN = 2, (0, 0.5, 1, 2)  # which digit png/temperatures.png shows, and at which temperatures
 FOLDER = results.ROOT / "learning_curves" / "others"
 WRITER = next(model for model, network in NETWORKS.items() if network.writes)
@@ -45,8 +45,9 @@ ASKED = np.arange(10).repeat(EACH)
 
 
 def load_or_train(arguments):
-    """Return (model, options) of a run of main_np.py, which is trained or, if it was stopped, continues; and its
-    history.
+    """Return (model, options, history) of a run of main_np.py.
+
+    The run is trained first or, if it was stopped, continued. arguments: its options, as text.
     """
     options = loading.options.parse_options("np", *arguments.split())
     folder = FOLDER / f"{options.name}_{options.run.recipe}_{options.run.seed}"
@@ -61,7 +62,7 @@ def load_or_train(arguments):
 
 
 def classify_digits(images, classifier):
-    """Return the answers (B,) of a network that reads, (model, options), to images (B, 28, 28)."""
+    """Return the digits (B,) that a network predicts for images (B, 28, 28). classifier: (model, options)."""
     model, options = classifier
     logits = [loading.checkpoint.compute_logits(model, options, part) for part in split_images(images)]
     return np.concatenate(logits).argmax(axis=1)
@@ -72,9 +73,9 @@ def split_images(images):
 
 
 def find_nearest_and_distances(images, candidates):
-    """Return (number of the candidate nearest to each image, how far it is), two arrays.
+    """Return (index of the nearest candidate, distance from it), two arrays with an entry for each image.
 
-    Return its number, and how far it is: the root of the mean squared difference of two pixels, from 0 to 255.
+    The distance is the root mean squared difference of the pixels, from 0 to 255.
     """
     x, y = (a.reshape(len(a), -1).astype(np.float32) for a in (images, candidates))
     squares = (y**2).sum(axis=1)
@@ -85,20 +86,22 @@ def find_nearest_and_distances(images, candidates):
 def measure_distances(images, candidates):
     """Measure how far images are from the nearest of the candidates.
 
-    Return the median, and the share of those that are equal to one.
+    Return {"median": the median distance, "equal": the fraction of images that equal a candidate}.
     """
     distances = find_nearest_and_distances(images, candidates)[1]
     return {"median": round(float(np.median(distances)), 3), "equal": float((distances == 0).mean())}
 
 
 def round_to_words(images):
-    """Return uint8 images (B, 28, 28) as they look in words."""
+    """Return images (B, 28, 28) uint8 encoded as patches of the vocabulary and decoded again."""
     return texts.decode_images(texts.encode_images(images))
 
 
 def measure_digits(model, options, classifier, train_images):
-    """Measure how much of what a network writes is read as asked, at each temperature, and how near it is to what it
-    saw.
+    """Return how the digits that a network writes are classified, as a dict.
+
+    "read" and "blank" have, by temperature, the fraction that `classifier` reads as requested and the fraction without
+    ink; "nearest" is what `measure_distances` returns.
     """
     images_at = {t: generate_digits(model, options, ASKED, t, np.random.default_rng(0)) for t in TEMPERATURES}
     has_ink = {t: images.any(axis=(1, 2)) for t, images in images_at.items()}
@@ -111,7 +114,7 @@ def measure_digits(model, options, classifier, train_images):
 
 
 def measure_names(model, options):
-    """Measure how many of the names that a network writes at each temperature are in the list that it learned from."""
+    """Return, by temperature, the fraction of the written names that are in the training list."""
     known_names = {*texts.decode_names(data.load(options.source).train_tokens)}
     names_at = {t: generate_names(model, options, "", NAMES, t, np.random.default_rng(0)) for t in NAME_TEMPERATURES}
     shares = {}
@@ -121,7 +124,7 @@ def measure_names(model, options):
 
 
 def measure_real_digits(classifier, dataset, train_images):
-    """Measure the same of test digits: what a network that writes them without a fault would reach."""
+    """Return the same numbers for test digits, which a perfect network would reach: see `measure_digits`."""
     images = dataset.test_images
     labels = dataset.test_labels
     word_images = round_to_words(images)
@@ -133,7 +136,7 @@ def measure_real_digits(classifier, dataset, train_images):
 
 
 def make_table(result):
-    """Return the runs of a network that writes beside real digits, in Markdown."""
+    """Return a Markdown table that compares the runs of a network that writes with real digits."""
     real = result["real"]
     runs = list(result["runs"].values())
 
@@ -169,7 +172,7 @@ def describe_mean(runs):
 
 
 def make_temperatures_table(result):
-    """Return a table in Markdown: the digits that are read as asked, and those that are blank, at each temperature."""
+    """Return a Markdown table: the fraction of digits read as requested, and of blank ones, at each temperature."""
     runs = list(result["runs"].values())
     rows = []
     for t in TEMPERATURES:
@@ -180,7 +183,7 @@ def make_temperatures_table(result):
 
 
 def make_names_table(result):
-    """Return the runs that learn names, in Markdown."""
+    """Return a Markdown table of the runs that learn names."""
     runs = list(result["runs"].values())
     rows = [
         ["test loss of a letter", results.format_spread([run["loss"] for run in runs], ".3f")],
@@ -232,7 +235,8 @@ def draw_temperatures(rows, digit):
 
 @plot_style()
 def draw_temperature_curve(result):
-    """Read as asked, against the temperature: the mean over the seeds as a line, and each seed as a dot."""
+    """Draw the fraction of digits read as requested over the temperature: the mean over the seeds as a line, each seed
+    as a dot."""
     figure = new_figure(7, 3.9)
     axes = style_axes(figure.add_subplot(), "Digits read as asked: mean, and each seed", "share", "temperature")
     axes.set_ylim(0.78, 1.0)
@@ -258,13 +262,14 @@ def draw_patches(words):
 
 
 def save_packed(model, path):
-    """Save the weights of a network as float16, for the site: half as long, and what it writes is as good."""
+    """Save the weights of a network as float16, for the site: half the size, with the same quality of what it
+    writes."""
     with atomic_write(path) as file:
         np.savez_compressed(file, **{name: p.astype(np.float16) for name, p in model.params.items()})
 
 
 def draw_pictures(model, options, train_images):
-    """Draw all pictures that show seed 0's digits, and the words."""
+    """Draw and save all pictures of seed 0's digits, and that of the vocabulary."""
     digits = np.arange(10).repeat(5)
     images = generate_digits(model, options, digits, AT, np.random.default_rng(0)).reshape(10, 5, 28, 28).swapaxes(0, 1)
     rest = images[3:].reshape(-1, 28, 28)
@@ -280,7 +285,7 @@ def draw_pictures(model, options, train_images):
 
 
 def run_digits():
-    """Train and measure what is missing of the networks that write digits, and draw."""
+    """Train and measure the missing runs of networks that write digits, and draw the pictures."""
     *classifier, _ = load_or_train("")
     dataset = data.load()
     train_images = round_to_words(dataset.train_images)
@@ -306,7 +311,7 @@ def run_digits():
 
 
 def run_names():
-    """Train and measure what is missing of the networks that write names, without pictures."""
+    """Train and measure the missing runs of networks that write names."""
     for seed in map(str, NAME_SEEDS):
         result = results.load_results().get("names", {"command": "python -m lab.writing", "runs": {}})
         if seed not in result["runs"]:
@@ -321,7 +326,7 @@ def run_names():
 
 
 def run_texts():
-    """Train what is missing of the networks that learn a text, with either recipe, and save their last test."""
+    """Train the missing runs of networks that learn a text, with either recipe, and save their last test."""
     for recipe, seeds in TEXT_SEEDS.items():
         for seed in map(str, seeds):
             result = results.load_results().get("texts", {"command": "python -m lab.writing", "runs": {}})
@@ -337,7 +342,7 @@ def run_texts():
 
 
 def compute_losses(model, options):
-    """Return the loss of each letter that a network is tested on, one after the other: (N,)."""
+    """Return the loss of each letter in the test texts, one after the other: (N,)."""
     losses = []
     for x, y in data.test_batches(data.load(options.source), options):
         p = softmax(model.forward(x).astype(float))
@@ -346,7 +351,7 @@ def compute_losses(model, options):
 
 
 def get_last_test(history):
-    """Return the last test's loss and accuracy."""
+    """Return {"loss", "accuracy"} of the last test in a run's history."""
     return {name: history[f"test_{name}"][-1] for name in ("loss", "accuracy")}
 
 
