@@ -215,8 +215,10 @@ def iter_measurements():
 
 
 def measure_all():
-    """Measure everything, in rounds, and return the entry for results.json. Raises UserError if a tool is not
-    installed."""
+    """Measure everything, in rounds, and return the entry for results.json.
+
+    Raises UserError if a tool is not installed.
+    """
     try:
         versions = {name: importlib.metadata.version(name.lower()) for name in (JAX, SCIKIT_LEARN)}
     except ImportError as error:
@@ -354,9 +356,7 @@ def main():
     parser.add_argument("--print", action="store_true", help="make the tables from results.json")
     arguments = parser.parse_args()
     with results.damage_guard():
-        saved_results = {
-            **results.load_results().get("bench", {})
-        }  # {processor: result}, since each has its own ratios
+        saved_results = {**results.load_results().get("bench", {})}  # {processor: result}
     new_results = {} if arguments.print else {describe_processor(): measure_all()}
     with contextlib.nullcontext() if new_results else results.damage_guard():
         for result in (new_results or saved_results).values():

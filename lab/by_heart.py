@@ -42,8 +42,10 @@ def compute_least_loss(x, y):
 
 
 def learn_batch(options, steps=STEPS):
-    """Train on one batch. Return (the loss of each step, the loss log K of K equal scores, the smallest possible
-    loss)."""
+    """Train on one batch.
+
+    Return (the loss of each step, the loss log K of K equal scores, the smallest possible loss).
+    """
     dataset = data.load(options.source, options.run.hold_out)
     network, optimizer = main_np.build(options)
     make_plan(options, dataset.n_train)  # raises UserError if there is no full batch

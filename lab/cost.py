@@ -87,8 +87,10 @@ def prepare_passes(name, variant):
 
 
 def measure_memory(start_passes):
-    """Return the bytes that the forward pass keeps for the backward pass. start_passes: a function of
-    `make_comparisons`."""
+    """Return the bytes that the forward pass keeps for the backward pass.
+
+    start_passes: a function of `make_comparisons`.
+    """
     gc.collect()
     tracemalloc.start()
     passes = start_passes()

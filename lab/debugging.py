@@ -49,8 +49,10 @@ def measure_network(model):
 
 
 def look_at_run(options_text, steps):
-    """Return what look.py --training says about the first steps of a run, and its numbers. options_text: the run's
-    options."""
+    """Return what look.py --training says about the first steps of a run, and its numbers.
+
+    options_text: the run's options.
+    """
     options = parse_options("np", *options_text.split())
     diagnosis = training.examine_first_steps(options, steps)
     if options_text == PICTURED:

@@ -45,8 +45,10 @@ CODE = {"family": MONO}
 
 
 class Page:
-    """A white figure: x runs from 0 at the left to 800, y from 0 at the top to `height`. Later shapes cover earlier
-    ones."""
+    """A white figure: x runs from 0 at the left to 800, y from 0 at the top to `height`.
+
+    Later shapes cover earlier ones.
+    """
 
     def __init__(self, height, title):
         self.figure = Figure(figsize=(WIDTH / 72, height / 72), layout="none")
@@ -235,8 +237,10 @@ def draw_mistake(page):
     crop = np.s_[top : top + 24, left : left + 24]  # the digit with a small margin
 
     def ink(contributions, x_, y_, size):
-        """Draw what each pixel's ink adds to the difference of the two scores. contributions (784,): per unit of
-        input."""
+        """Draw what each pixel's ink adds to the difference of the two scores.
+
+        contributions (784,): per unit of input.
+        """
         contributions = (contributions * (x - paper)).reshape(28, 28)[crop]
         extent = (x_, x_ + size, y_ + size, y_)
         limit = 0.6 * np.abs(contributions).max()  # values beyond the limit have the full colour

@@ -100,8 +100,10 @@ def render_frame(step, losses, params, answers, dataset, limit, steps):
 
 
 def draw_weights(page, array, x, y, size, limit):
-    """Draw the weights of a hidden unit (784,). Colours show the square roots of their sizes, so that small ones are
-    visible."""
+    """Draw the weights of a hidden unit (784,).
+
+    Colours show the square roots of their sizes, so that small ones are visible.
+    """
     roots = np.sign(array) * np.sqrt(np.abs(array))
     root_limit = np.sqrt(limit)
     page.axes.imshow(roots.reshape(28, 28), SIGNED, vmin=-root_limit, vmax=root_limit,

@@ -55,8 +55,10 @@ def train(weight_size):
 
 @plot_style()
 def draw_runs(runs):
-    """Draw the loss of the first batches, and the test accuracy after each epoch. runs: {name: what `train`
-    returns}."""
+    """Draw the loss of the first batches, and the test accuracy after each epoch.
+
+    runs: {name: what `train` returns}.
+    """
     figure = new_figure(8, 3.8)
     left, right = figure.subplots(1, 2)
     style_axes(left, "The first 300 steps", "cross-entropy loss", "steps")

@@ -52,8 +52,10 @@ class RecordedNetwork:
         return grads
 
     def note_changed_params(self, method):
-        """Record in `changes_params` the first parameter that `method` has changed. Only the optimizer may change
-        one."""
+        """Record in `changes_params` the first parameter that `method` has changed.
+
+        Only the optimizer may change one.
+        """
         name = find_first_difference(self.params_before, self.network.params)
         if name and not self.changes_params:
             self.changes_params = f"{method} changes {name}"
@@ -88,15 +90,17 @@ class InNumPy:
         self.is_by_hand = not options.call.autograd
 
     def step(self, x, y, lr):
-        """Take a step. Return {group: {name: array}} of all arrays, in the order of computation, then those of
-        `get_arrays`."""
+        """Take a step.
+
+        Return {group: {name: array}} of all arrays, in the order of computation, then those of `get_arrays`.
+        """
         network = RecordedNetwork(self.network)
         optimizer = RecordedOptimizer(self.optimizer)
         loss, _ = main_np.train_step(network, optimizer, x.copy(), y.copy(), lr)
         if self.is_by_hand:
             check_precision(get_model(self.network), network.grads)
-        # The parameters before and after the optimizer's step, and its learning rate. Then two texts: on parameters that
-        # the network changed itself, and on anything else that `train_step` should not do.
+        # The parameters before and after the optimizer's step, and its learning rate. Then two texts: on parameters
+        # that the network changed itself, and on anything else that `train_step` should not do.
         self.params_before = optimizer.params_before
         self.params_after = optimizer.params_after
         self.lr = optimizer.lr

@@ -125,14 +125,16 @@ class Twin:
         self.step = None
         self.fails = ""
         self.vote = None
-        self.arrays = {}  # of the latest step, if it was the same run up to there
+        self.arrays = {}  # of the latest step, if there was no difference before it
         self.roundings = {}  # {name: mask of the parameter's entries whose gradients were only rounding errors}
         self.expected_loss = None  # the loss by definition, for a message
 
     @classmethod
     def make(cls, judge, file_name, make_form, shared_groups=()):
-        """Return a `Twin` with the form that make_form() returns. If that raises UserError, its message is in
-        `fails`."""
+        """Return a `Twin` with the form that make_form() returns.
+
+        If that raises UserError, its message is in `fails`.
+        """
         twin = cls(judge, file_name, None, shared_groups)
         try:
             twin.form = make_form()
@@ -167,8 +169,10 @@ class Twin:
         return self.vote is not None and HAND in self.vote.outvoted
 
     def take_step(self, step_number, arrays, *batch):
-        """Take a step, and compare it with `arrays`, those of the step by hand. After the first difference, do
-        nothing."""
+        """Take a step, and compare it with `arrays`, those of the step by hand.
+
+        After the first difference, do nothing.
+        """
         if self.fails or self.first:
             self.arrays = {}
             return

@@ -178,8 +178,10 @@ def prepare_step(tool, threads):
 
 
 def train(tool, seed, threads):
-    """Train. Return {"seconds": of all steps, without testing, "losses": {step: test loss after it}, "parameters":
-    number}."""
+    """Train one of TOOLS with a seed, in this process.
+
+    Return {"seconds": of all steps, without testing, "losses": {step: test loss after it}, "parameters": number}.
+    """
     batches, step, test, parameters = prepare_run(tool, seed, threads)
     seconds = 0.0
     losses = {}

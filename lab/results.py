@@ -95,7 +95,7 @@ def name_run(network, recipe, framework):
     """Return the name of a recipe's run, such as "MLP best, NumPy". framework: "np" or "torch"."""
     options = network.recipes[recipe]
     name = f"{network.name} {recipe}".removesuffix(" default")
-    if recipe in ("np_nn", "geohot"):  # with the published run's first weights
+    if recipe in ("np_nn", "geohot"):  # these name the first weights, which differ by framework
         name += f" {options['init'][framework]}"
     return f"{name}, {FRAMEWORKS[framework]}"
 

@@ -57,6 +57,8 @@ def drop_warm_up(times):
 
 
 def worker_threads(threads):
-    """Context manager: processes started inside use this many threads. The libraries read the number from the
-    environment."""
+    """Context manager: processes started inside use this many threads.
+
+    The libraries read the number from the environment.
+    """
     return mock.patch.dict(os.environ, dict.fromkeys(VARIABLES, str(threads)))

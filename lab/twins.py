@@ -65,7 +65,7 @@ class Step(NamedTuple):
     by_hand: State
     on_tape: State
     by_torch: State
-    disagreeing: int  # ReLUs that are on by hand and off in PyTorch, or the other way round
+    disagreeing: int  # ReLUs that are on by hand and off in PyTorch, or vice versa
 
 
 def iter_lockstep(options):
@@ -167,7 +167,7 @@ WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind text, so
 
 @plot_style()
 def draw_banner(runs):
-    """Draw the proof in short, for the top of the README: a summary, and the last losses."""
+    """Draw a short form of the proof for the top of the README: a summary and the last losses."""
     figure = new_figure(7, 3.7)
     figure.suptitle("By hand, by our own autograd, in PyTorch: the same run", **TITLE)
     show_losses(figure.add_subplot(), runs["float64"])

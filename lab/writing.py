@@ -224,7 +224,7 @@ def draw_nearest(images, neighbours):
 
 @plot_style()
 def draw_temperatures(rows, digit):
-    """A digit, written ten times at each temperature"""
+    """Draw a digit that was written ten times at each temperature. rows: {temperature: images}."""
     page = figures.Page(62 + 76 * len(rows), f"A {digit}, written ten times at each temperature")
     for row, (t, images) in enumerate(rows.items()):
         page.draw_text((62, 100 + 76 * row, f"{t}"), size=18)

@@ -107,8 +107,10 @@ def write_message(stream, nest):
 
 
 def read_message(stream):
-    """Return the nest of the next message in a stream. Raises EOFError at the end, and ValueError if it is not a
-    message."""
+    """Return the nest of the next message in a stream.
+
+    Raises EOFError at the end, and ValueError if it is not a message.
+    """
     sizes = [int.from_bytes(stream.read(8), "big") for _ in range(2)]
     head, body = (stream.read(size) if size < LARGEST else b"" for size in sizes)
     if not head or [len(head), len(body)] != sizes:
@@ -128,8 +130,10 @@ def read_message(stream):
 
 
 def call_function(module, stored_params, name, result_kinds, arguments):
-    """Return the list of results of one call. stored_params: the params returned so far, to which new ones are
-    appended."""
+    """Return the list of results of one call.
+
+    stored_params: the params returned so far, to which new ones are appended.
+    """
     arguments = [decode_argument(stored_params, value) for value in arguments]
     output = getattr(module, name)(*arguments)
     if isinstance(output, (Iterator, ValuesView)):
@@ -156,8 +160,10 @@ def decode_argument(stored_params, value):
 
 
 def main(learner_path, gigabytes):
-    """Serve calls: read them from standard input, write replies to standard output. The file's own code sees
-    neither."""
+    """Serve calls: read them from standard input, write replies to standard output.
+
+    The file's own code sees neither.
+    """
     questions, answers = (os.fdopen(os.dup(number), mode) for number, mode in ((0, "rb"), (1, "wb")))
     with open(os.devnull, "r+b") as nothing:
         os.dup2(nothing.fileno(), 0)

@@ -132,8 +132,10 @@ class Catalogue:
         return self.exercises.index(part[0] if has_passed else exercise) + (not has_passed)
 
     def find_exercise(self, name_or_number):
-        """Return the exercise with this number or name. `DZ1` and `my_practice/dz1.py` mean dz1, too. Raises UserError
-        if there is none."""
+        """Return the exercise with this number or name.
+
+        `DZ1` and `my_practice/dz1.py` mean dz1, too. Raises UserError if there is none.
+        """
         if name_or_number.isdecimal() and len(name_or_number) < 5 and 1 <= int(name_or_number) <= len(self.exercises):
             return self.exercises[int(name_or_number) - 1]
         for exercise in self.exercises:

@@ -444,8 +444,10 @@ class Survivor(NamedTuple):
 
 
 def iter_survivors(exercise, seed=0, draws=DRAWS):
-    """Mutation test: yield a `Survivor` for each single edit of the answer that is right in all draws. draws: how many
-    seeds."""
+    """Mutation test: yield a `Survivor` for each single edit of the answer that is right in all draws.
+
+    draws: how many seeds.
+    """
     source = exercise.fill_stub(exercise.answer)
     tree = parse_with_budget(source)
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
@@ -514,8 +516,10 @@ def exec_with_budget(exercise, code):
 
 
 def is_right_in_all(exercise, code, draws):
-    """Return True if the function in `code` is right in all trials. draws: [[the inputs of a trial, for each
-    trial]]."""
+    """Return True if the function in `code` is right in all trials.
+
+    draws: [[the inputs of a trial, for each trial]].
+    """
     with suppress(Exception, Stopped), exec_with_budget(exercise, code) as (function, budget):
         for g in chain.from_iterable(draws):
             budget.limit = budget.lines = LINES

@@ -133,8 +133,10 @@ def judge_trial(answer, t):
 
 
 def judge_result(answer, t, name, result):
-    """Return the `Verdict` on one result of trial t; None if it is right. Checks the shape first, then type, then
-    values."""
+    """Return the `Verdict` on one result of trial t; None if it is right.
+
+    Checks the shape first, then type, then values.
+    """
     exercise = answer.exercise
     g = answer.draws[t]
     kind = result["type"]
@@ -314,8 +316,10 @@ def has_sum(exercise):
 
 
 def judge_unknown_mistake(answer, t, name):
-    """Return the `Verdict` on a wrong result that no known mistake explains. Its text gives numbers that help to find
-    it."""
+    """Return the `Verdict` on a wrong result that no known mistake explains.
+
+    Its text gives numbers that help to find it.
+    """
     exercise = answer.exercise
     g = answer.draws[t]
     actual = answer.trials[t]["numbers"][name]

@@ -36,8 +36,10 @@ class Off(NamedTuple):
 
 @np.errstate(all="ignore")  # a loss may be inf
 def compute_checked_loss(loss, params, batch, examples_name="examples"):
-    """Return `loss` of a batch. Raises `Wrong` if it is not a number, is random, or is the sum over the examples, not
-    the mean."""
+    """Return `loss` of a batch.
+
+    Raises `Wrong` if it is not a number, is random, or is the sum over the examples, not the mean.
+    """
     value = loss(replace_leaves(params), *batch)
     if value is None or value is ...:
         raise wrong("returns None", name="loss")
@@ -125,9 +127,7 @@ def compute_gradients(gradients, params, batch):
         g = by_path[k]
         if g.shape != arrays[k].shape:
             raise wrong("gradients of another shape", name=format_paths([k]), shape=arrays[k].shape, other=g.shape)
-    return {
-        k: g for k, g in by_path.items() if g is None or g.ndim or g
-    }  # a number with gradient 0 counts as a constant
+    return {k: g for k, g in by_path.items() if g is None or g.ndim or g}  # a number with gradient 0 is a constant
 
 
 def make_form_error(gradients, arrays):
@@ -136,8 +136,10 @@ def make_form_error(gradients, arrays):
 
 
 def match_gradients(params, gradients):
-    """Return {path of params: gradient as float64, or None}. If the paths differ, arrays are matched by order and
-    shape."""
+    """Return {path of params: gradient as float64, or None}.
+
+    If the paths differ, arrays are matched by order and shape.
+    """
     arrays = floats_by_path(params)
     by_path = leaves_by_path(gradients)
     if not by_path.keys() <= leaves_by_path(params).keys():
@@ -186,9 +188,7 @@ class Place:
             loss_above = f(h)
             loss_below = f(-h)
             slope = (loss_above - loss_below) / (2 * h)
-            rounding = (
-                (4e-7 if self.lengths is ROUNDED else 1e-13) * max(1, abs(self.value)) / h
-            )  # for sums of many terms
+            rounding = (4e-7 if self.lengths is ROUNDED else 1e-13) * max(1, abs(self.value)) / h  # of long sums
             tolerance = max(tolerance * max(abs(slope), abs(claim), scale), rounding)
             if abs(slope - claim) <= tolerance:
                 return claim

@@ -62,8 +62,10 @@ class Mistake(NamedTuple):
 
     @classmethod
     def from_row(cls, name, question, change, code):
-        """Make a `Mistake` from a row of a file. question: may begin with a sentence in brackets, for this mistake
-        alone."""
+        """Make a `Mistake` from a row of a file.
+
+        question: may begin with a sentence in brackets, for this mistake alone.
+        """
         return cls(name, ALONE.sub(r"\1 ", question), ALONE.sub("", question), change, code)
 
 
@@ -118,8 +120,11 @@ class Exercise:
     kind = Function()  # the `Kind` in the file, if there is one
 
     def __init__(self, path, folder=None):
-        """Read an exercise's file. path: a Path. folder: its `Folder`; without one, sizes have no names. Raises
-        ValueError if the file cannot be used."""
+        """Read an exercise's file.
+
+        path: a Path. folder: its `Folder`; without one, sizes have no names. Raises ValueError if the file cannot be
+        used.
+        """
         self.file = path
         self.name = path.stem
         self.folder = folder or Folder()
@@ -216,7 +221,7 @@ class Exercise:
 
     @cached_property
     def is_program(self):
-        """True if it does something when it is run: a module runs it, or the stub says what to do."""
+        """True if running the exercise's file does something: a module runs it, or the stub has a main block."""
         runs = (isinstance(node, ast.If) and "__main__" in ast.unparse(node.test) for node in self.tree.body)
         return bool(self.kind.module) or any(runs)
 
@@ -253,8 +258,10 @@ class Exercise:
         return self.cached_trials[1]
 
     def draw_fresh_trials(self, seed):
-        """Return the trials of a second draw, with which a diagnosis of this seed's trials is tested. Cached for one
-        seed."""
+        """Return the trials of a second draw, with which a diagnosis of this seed's trials is tested.
+
+        Cached for one seed.
+        """
         if self.cached_fresh_trials[0] != seed:
             self.cached_fresh_trials = (seed, list(self.iter_draws(seed + 1)))
         return self.cached_fresh_trials[1]
@@ -402,8 +409,10 @@ class Exercise:
         return {}
 
     def run_change(self, code, g, budget):
-        """Run the code of a change on draw g and return {name: value} of its variables. Raises whatever the code
-        raises."""
+        """Run the code of a change on draw g and return {name: value} of its variables.
+
+        Raises whatever the code raises.
+        """
         names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: budget.spend}
         with np.errstate(all="ignore"):
             exec(code, names)
@@ -416,8 +425,10 @@ class Exercise:
 
     @cached_property
     def factor_mistakes(self):
-        """[[mistake, factor, question]] for each wrong factor of a result that is tried. Some contain the folder's
-        first size."""
+        """[[mistake, factor, question]] for each wrong factor of a result that is tried.
+
+        Some contain the folder's first size.
+        """
         first_size = next(iter(self.folder.counts), None)
         rows = MISTAKES["Factors"]
         values = {"size": first_size, "them": self.units_by_size.get(first_size)}

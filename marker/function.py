@@ -93,8 +93,10 @@ class Function(Kind):
         return verdict
 
     def can_be_asked(self, exercise):
-        """Return True if all arguments are nests of arrays and numbers. Others, such as functions, cannot be sent to a
-        process."""
+        """Return True if all arguments are nests of arrays and numbers.
+
+        Others, such as functions, cannot be sent to a process.
+        """
         with suppress(NotKept):
             for g in exercise.draw_trials(0):
                 make_plan_and_arrays(list(exercise.make_arguments(g).values()))
@@ -129,8 +131,10 @@ def run_trial(exercise, function, g):
 
 
 def is_right_in_all_trials(exercise, rights_by_trial):
-    """Return True if all results were right in all trials so far. rights_by_trial: the names of the right results of
-    each."""
+    """Return True if all results were right in all trials so far.
+
+    rights_by_trial: the names of the right results of each.
+    """
     return all(set(right) == set(exercise.gives) for right in rights_by_trial)
 
 

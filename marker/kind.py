@@ -108,8 +108,10 @@ class Kind:
         raise NotImplementedError
 
     def can_be_asked(self, exercise):
-        """Return True if `ask` can check this exercise. If not, a reported pass is accepted: docs/teaching.md lists
-        these exercises."""
+        """Return True if `ask` can check this exercise.
+
+        If not, a reported pass is accepted: docs/teaching.md lists these exercises.
+        """
         return False
 
     def ask(self, exercise, functions, seed):

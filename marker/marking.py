@@ -73,8 +73,10 @@ def confirm_pass(exercise, learner_path, verdict_before, hear=lambda text: None,
 
 
 def read_verdict(exercise, report):
-    """Return the `Verdict` in a `Report`. Its contents are not trusted, since a file may have written the report
-    itself."""
+    """Return the `Verdict` in a `Report`.
+
+    Its contents are not trusted, since a file may have written the report itself.
+    """
     failure = judge_not_run(report)
     if failure:
         return failure

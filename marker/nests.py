@@ -98,8 +98,10 @@ class NotKept(ValueError):
 
 
 def pack_into_bytes(params):
-    """Return a nest as the content of an .npz file, without pickle. Raises `NotKept` if something in it cannot be
-    saved."""
+    """Return a nest as the content of an .npz file, without pickle.
+
+    Raises `NotKept` if something in it cannot be saved.
+    """
     plan, arrays = make_plan_and_arrays(params)
     content = io.BytesIO()
     np.savez(content, how=plan, **{f"array{i}": a for i, a in enumerate(arrays)})
@@ -107,8 +109,10 @@ def pack_into_bytes(params):
 
 
 def make_plan_and_arrays(params):
-    """Return (the structure of a nest as JSON text, the list of its arrays). Raises `NotKept` if something cannot be
-    saved."""
+    """Return (the structure of a nest as JSON text, the list of its arrays).
+
+    Raises `NotKept` if something cannot be saved.
+    """
     arrays = []
 
     def plan(value, nest_path):

@@ -155,8 +155,10 @@ def end_children():
 
 
 def run_for_exit_status(command, name, **options):
-    """Run a command in this terminal and return its exit status. Raises UserError if a signal other than Ctrl-C ended
-    it."""
+    """Run a command in this terminal and return its exit status.
+
+    Raises UserError if a signal other than Ctrl-C ended it.
+    """
     status = subprocess.run(command, check=False, **options).returncode
     if status == -signal.SIGINT:
         return 130
@@ -177,9 +179,7 @@ def read_report(report_path, learner_path, seconds, status):
 
     status: the exit status of the runner, which is the report if the file holds nothing else.
     """
-    with suppress(
-        UserError, ValueError, RecursionError
-    ):  # the file may have been replaced by a pipe or a device, or be too large
+    with suppress(UserError, ValueError, RecursionError):  # the file may be a pipe or a device, or too large
         text = read_file(report_path, 2**26).decode(errors="replace")
         if text.startswith("Timeout"):
             # faulthandler reads the frames of running code, so it sometimes prints its heading but no line.

@@ -155,8 +155,10 @@ def parse_blocks(text, takes):
 
 
 def make_block(part, takes):
-    """Return a paragraph or an indented block of a statement as a `Block`. takes: the names of the function's
-    arguments."""
+    """Return a paragraph or an indented block of a statement as a `Block`.
+
+    takes: the names of the function's arguments.
+    """
     if not part.startswith("    "):
         return Block("prose", part)
     lines = [line[4:] for line in part.splitlines()]
@@ -183,9 +185,7 @@ def parse_shapes(docstring, takes):
         for names, _ in parse_term_rows(block, takes) or [[line, ""] for line in block.splitlines()]:
             rows = SHAPED.findall(names)
             for i, (name, _) in enumerate(rows):
-                shape = next(
-                    (shape for _, shape in rows[i:] if shape), ""
-                )  # its own, or that of the next name with a shape
+                shape = next((shape for _, shape in rows[i:] if shape), "")  # its own, or that of the next name
                 if shape and name in takes:
                     shapes.setdefault(name, tuple(size.strip() for size in shape.split(",") if size.strip()))
     return shapes

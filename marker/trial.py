@@ -30,8 +30,10 @@ def load(path):
 
 
 def call(exercise, function, g):
-    """Call a function with the inputs of a draw. Return (its results as a list, the names of inputs it wrongly
-    changed)."""
+    """Call a function with the inputs of a draw.
+
+    Return (its results as a list, the names of inputs it wrongly changed).
+    """
     arguments = exercise.make_arguments(g)
     old_arrays = {name: a for name, a in copy_arrays(arguments).items() if name not in exercise.may_change}
     results = list_results(function(*arguments.values()), [np.shape(getattr(g, name)) for name in exercise.gives])

@@ -46,8 +46,10 @@ class Sentences:
         return self.texts[mark].format(**values)
 
     def verdict(self, mark, drawn=False, **values):
-        """Return the failing `Verdict` of this mark, with `values` filled into its text. drawn: it mentions drawn
-        numbers."""
+        """Return the failing `Verdict` of this mark, with `values` filled into its text.
+
+        drawn: it mentions drawn numbers.
+        """
         return Verdict(False, mark.partition(":")[0], self.text(mark, **values), drawn=drawn)
 
     def wrong(self, mark, **values):

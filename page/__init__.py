@@ -1,1 +1,2 @@
-"""The interactive page and what builds it: `python -m page.build`. Open index.html; a learner can skip the rest."""
+"""The interactive page and the programs that build it: `python -m page.build`. Open index.html; learners can skip the
+rest."""

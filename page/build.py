@@ -1,10 +1,10 @@
-"""Write the interactive page: one HTML file in which you can draw for a trained network, look inside and teach it.
+"""Write the interactive page: one HTML file in which you can draw for a trained network, look inside and train it.
 
-`python -m page.build` bundles the scripts, which needs npm, and puts them, page.css, lines of mlp_np.py and the network
-and the images of page/data.npz into template.html. `--weights FILE` first replaces page/data.npz with another network
-and images; with `--out` it leaves page/data.npz as it is, and only that page has the network. The page opens from disk
-and contacts no server: its content security policy names the SHA-256 of its own script and style, and forbids
-everything else. Whatever enters the page is a number, or is escaped.
+`python -m page.build` bundles the scripts, which needs npm, and inserts them, page.css, lines of mlp_np.py and the
+network and the images of page/data.npz into template.html. `--weights FILE` first replaces page/data.npz with another
+network and images; with `--out` page/data.npz stays as it is, and only the new page has that network. The page opens
+from disk and contacts no server: its content security policy names the SHA-256 of its own script and style, and forbids
+everything else. Everything inserted into the page is a number, or is escaped.
 """
 
 import base64
@@ -36,13 +36,13 @@ TEMPLATE = FOLDER / "template.html"
 MAX_BYTES = 1_750_000  # of the page: the size of a photograph
 OUT = FOLDER / "index.html"
 DATA = FOLDER / "data.npz"  # its network and its images
-# A digit's score before the network is here, in the form of page/chain.jsx, for page/flow.js to draw on.
+# A digit's empty score, shown until the network is loaded, in the form of page/chain.jsx, for page/flow.js to draw on.
 EMPTY_SCORE = (
     '<div class="score"><span class="share"></span><b>{}</b><span class="logit"></span>'
     '<div class="pull off"></div></div>'
 )
 FUNCTIONS = {f.__name__: f for f in (MLP.forward, softmax_cross_entropy, MLP.backward)}  # whose lines the page shows
-# How the lines begin that compute what page/stages.js shows.
+# {name in page/stages.js: how the lines that compute it begin}.
 NAMES = ("x", "z1", "a1", "loss", "dW2", "db2", "da1", "dz1", "dW1", "db1")
 COMPUTED = {name: rf"(self\.)?{name} [+]?= " for name in NAMES}
 COMPUTED |= {"logits": r"return self\.a1", "p": "(shifted|exp|total|dlogits) = ", "dlogits": r"dlogits(\[| /=)"}
@@ -69,7 +69,7 @@ def main(argv=None):
 
 
 def make_single_file(arrays):
-    """Return the page as one file, with the network and the images of a data file in it."""
+    """Return the page as one HTML file that contains the network and the images of a data file."""
     page_data = data_file.make_facts(arrays)
     for name, pack in data_file.make_packs(arrays).items():
         page_data[name] = {"packed": base64.b64encode(compress_gzip(pack)).decode()}
@@ -82,17 +82,18 @@ def compress_gzip(content):
 
 @cache
 def bundle_scripts():
-    """Return the scripts, with what they import from npm, as one; its licences first."""
+    """Return all scripts, with the npm packages that they import, as one text that begins with the licences."""
     licence = "\n\n".join(f"{name}\n\n{text.strip()}" for name, text in iter_licences("preact"))
     return f"/* This script holds the following packages.\n\n{licence} */\n{bundle('main.jsx', '--format=esm')}"
 
 
 def fill_template(template, page_data, attributes="", navigation="", from_site=False):
-    """Return page/template.html, or that text, with its holes filled.
+    """Return `template`, the text of page/template.html, filled in.
 
-    page_data: what page/page_data.js reads, an object for JSON. attributes: those of the root element. navigation:
-    HTML.
-    from_site: see `make_policy`.
+    page_data: a dict for JSON, which page/page_data.js reads.
+    attributes: further attributes of the root element, as HTML.
+    navigation: the links to the site's other pages, as HTML.
+    from_site: the page is part of the site: see `make_policy`.
     """
     style = (FOLDER / "page.css").read_text(encoding="utf-8")
     holes = {
@@ -106,18 +107,18 @@ def fill_template(template, page_data, attributes="", navigation="", from_site=F
     holes["known"] = json.dumps(page_data).replace("<", "\\u003c")
     holes["scores"] = "".join(map(EMPTY_SCORE.format, range(10)))
     holes["code"] = "".join(map(render_computing_lines, FUNCTIONS))
-    for name, function in FUNCTIONS.items():  # their first lines, and the last ones before `return`
+    for name, function in FUNCTIONS.items():  # their first line, and the last one before `return`
         source, first_line = inspect.getsourcelines(function)
         holes |= {f"{name}_first": str(first_line), f"{name}_last": str(first_line + len(source) - 2)}
-    template = template.replace('href="../', 'target="_blank" rel="noopener" href="../')  # keep the work
+    template = template.replace('href="../', 'target="_blank" rel="noopener" href="../')  # keep this tab
     return fill(template, holes)
 
 
 def make_policy(script, style, from_site=False):
-    """Return a content security policy under which this inline script and this style run, and nothing is fetched.
+    """Return a content security policy that allows this inline script and this style, and forbids to fetch anything.
 
-    from_site: the page may fetch from its own address, and run WebAssembly from there. data: is for the page's icon,
-    which is in it.
+    from_site: the page may fetch from its own address, and run WebAssembly. `data:` allows the page's icon, which is in
+    it.
     """
     extra_rules = " 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'" if from_site else ""
     return (
@@ -127,13 +128,13 @@ def make_policy(script, style, from_site=False):
 
 
 def compute_sri(content):
-    """Return the SHA-256 of a text or of bytes, as a content security policy and `integrity` name it."""
+    """Return the SHA-256 of a text or bytes in the form of content security policies and `integrity` attributes."""
     content = content.encode() if isinstance(content, str) else content
     return f"sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}"
 
 
 def render_computing_lines(function_name):
-    """Return the lines of a function that compute something, as HTML: each with the name of what it computes."""
+    """Return HTML with the lines of a function that compute something, each with the name of its result."""
     items = []
     for line in inspect.getsource(FUNCTIONS[function_name]).splitlines()[1:]:
         statement = line.partition("  #")[0].strip()

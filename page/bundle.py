@@ -1,6 +1,6 @@
-"""What page.build and page.site share: npm, esbuild, and a template with holes.
+"""Shared by page.build and page.site: npm, esbuild, and templates.
 
-page/package.json lists what the scripts need, and package-lock.json its exact versions and their SHA-512.
+page/package.json lists the packages that the scripts need, and package-lock.json their exact versions with SHA-512.
 """
 
 import re
@@ -13,7 +13,7 @@ from support.errors import UserError
 
 FOLDER = Path(__file__).resolve().parent
 MODULES = FOLDER / "node_modules"
-TOOLS = {"@biomejs", "axe-core", "esbuild", "@esbuild", "temml"}  # which are in no page
+TOOLS = {"@biomejs", "axe-core", "esbuild", "@esbuild", "temml"}  # packages that are not in any page
 OPTIONS = (
     "--bundle", "--target=es2022", "--jsx=automatic", "--jsx-import-source=preact", "--legal-comments=none",
     "--log-level=error",
@@ -21,25 +21,24 @@ OPTIONS = (
 
 
 def fill(template, holes):
-    """Return that text with {{name}} replaced by holes["name"]."""
+    """Return a template in which each {{name}} is replaced by holes["name"]."""
     return re.sub(r"\{\{(\w+)\}\}", lambda hole: holes[hole[1]], template)
 
 
 def make_icon_address():
-    """Return page/icon.svg as an address, so that no page asks for another file."""
+    """Return page/icon.svg as a data: address, so that pages need no further file."""
     return "data:image/svg+xml," + quote((FOLDER / "icon.svg").read_text(encoding="utf-8").strip())
 
 
 def run_tool(*command):
     """Run a program in page/, and return its output.
 
-    Raises UserError if it fails, with esbuild's first error, or the first of npm's lines that says more than a code, or
-    its last line.
+    Raises UserError if it fails. The message is esbuild's first error, npm's first informative line, or the last line.
     """
     process = subprocess.run(list(map(str, command)), cwd=FOLDER, capture_output=True, encoding="utf-8", check=False)
     if process.returncode:
         text = (process.stderr or process.stdout).strip() or "no reason"
-        error = re.search(r"\[ERROR\] (.+)\n\n +(\S+:\d+):\d+:", text)  # and below it, where npm's own script failed
+        error = re.search(r"\[ERROR\] (.+)\n\n +(\S+:\d+):\d+:", text)  # with its location on the next lines
         npm = re.search(r"^npm (?:error|ERR!) (?!(?:code|syscall|errno|path|dest) )(.+)", text, re.M)
         message = text.splitlines()[-1]
         if error:
@@ -51,7 +50,7 @@ def run_tool(*command):
 
 
 def install():
-    """Install the packages of package-lock.json, if they are not there yet. Raises UserError if npm is not."""
+    """Install the packages of package-lock.json, unless they are up to date. Raises UserError if npm is missing."""
     npm = shutil.which("npm")
     lock_file = MODULES / ".package-lock.json"
     if not npm:
@@ -62,18 +61,18 @@ def install():
 
 
 def bundle(*words):
-    """Return one file as text, of these scripts of page/ and all that they import, by esbuild; "" with --outdir=... .
+    """Bundle scripts of page/ with all that they import, by esbuild.
 
-    Return the text of a single one, or nothing with --outdir=... .
+    Return the text, or "" with --outdir=... among `words`.
     """
     install()
     return run_tool(MODULES / ".bin" / "esbuild", *words, *OPTIONS)
 
 
 def iter_licences(words=""):
-    """Yield (name, text) of the licence of each package that is in a page, if these words are in its name."""
+    """Yield (name, text) of the licence of each package that pages contain, if `words` occurs in its name."""
     install()
-    for path in sorted((FOLDER / "licences").glob("*.txt")):  # of packages that come without theirs
+    for path in sorted((FOLDER / "licences").glob("*.txt")):  # for packages that lack a licence file
         if words in path.stem:
             yield path.stem, path.read_text(encoding="utf-8")
     for path in sorted(MODULES.glob("**/LICENSE*")):

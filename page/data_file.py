@@ -1,12 +1,12 @@
 """page/data.npz: the network and the images that the page shows. page.build and page.site pack them into their pages.
 
-facts                               JSON: the run, how pixels become its input, and the image that the page opens on
-W1 (784, H) int8, W1_scale (H,)     the weights are W1 * W1_scale: each hidden unit has a scale of its own
+facts                               JSON: the run, how pixels are scaled, and the image with which the page opens
+W1 (784, H) int8, W1_scale (H,)     the weights are W1 * W1_scale: each hidden unit has its own scale
 b1, W2, b2 int16, and their scales  one scale for each array
-test_images, test_labels            (N, 28, 28) uint8 and (N,): the test images to pick from, and in test_numbers
-                                    which of the test images they are
-training_images, training_labels    what a new network learns from
-testing_images, testing_labels      what it is tested on
+test_images, test_labels            (N, 28, 28) uint8 and (N,): the test images to choose from
+test_numbers (N,)                   their indices in the test set
+training_images, training_labels    the images from which a new network learns
+testing_images, testing_labels      the images with which it is tested
 """
 
 import json
@@ -20,21 +20,20 @@ from mlp_np import MLP, softmax
 from support.errors import UserError
 from support.options import test_set_name
 
-# The test images to pick from
+# The test images to choose from
 READ = 50  # the first ones,
-MISREAD = 10  # and then the first that the network misreads
-# The images that a new network learns from, and those that test it. Their number, and the settings that the page opens
-# with, were chosen on held-out training images: 1,000 are enough for 85 %, and 1,500 leave some margin.
+MISREAD = 10  # followed by the first that the network misreads
+# The number of images that a new network learns from, and of those that test it. These numbers, and the page's initial
+# settings, were chosen on held-out training images: 1,000 are enough for 85 %, and 1,500 leave some margin.
 TRAINING = 1500
 TESTING = 500
-LARGEST = {"W1": 127, "b1": 32767, "W2": 32767, "b2": 32767}  # of the whole numbers that stand for weights
+LARGEST = {"W1": 127, "b1": 32767, "W2": 32767, "b2": 32767}  # the largest integer that stands for a weight
 
 
 def make_arrays(model, options, history):
-    """Return {name: array} of the data file for a trained MLP, which gets its weights as the page rounds them.
+    """Return {name: array} of the data file for a trained MLP. The model's weights are replaced by the rounded ones.
 
-    So the images that it misreads are those that the network on the page misreads. Raises UserError if its numbers
-    overflow.
+    So the misread images are those that the network on the page misreads. Raises UserError if the numbers overflow.
     """
     dataset = data.load(options.source)
     arrays = {}
@@ -51,10 +50,10 @@ def make_arrays(model, options, history):
     misread = np.flatnonzero(~is_right)
     numbers = np.array([*range(READ), *misread[misread >= READ][:MISREAD]])
     labels = dataset.test_labels[numbers]
-    belief = p[numbers, labels] + is_right[numbers]  # in the true digit; above 1 if it is read right
+    belief = p[numbers, labels] + is_right[numbers]  # the probability of the true digit, plus 1 if it is read right
     facts = {
         "run": describe_run(options, history),
-        "rounded": round(float(is_right.mean()), 4),  # the accuracy of the weights as they are here
+        "rounded": round(float(is_right.mean()), 4),  # the accuracy with the rounded weights
         "pixels": options.run.pixels,
         "mean": options.source.mean_and_std[0],
         "std": options.source.mean_and_std[1],
@@ -73,7 +72,8 @@ def make_arrays(model, options, history):
 
 
 def describe_run(options, history):
-    """Return a line that says which run the weights are from, and how well it reads, according to its history."""
+    """Return a line that describes the run that the weights are from, with its test accuracy if that was measured at
+    the end."""
     line = f"784-{options.run.hidden}-10, seed {options.run.seed}, {history.step:,} training steps"
     if history.test_step and history.test_step[-1] == history.step:
         line += f", {test_set_name(options)} accuracy {history.test_accuracy[-1]:.4f}"
@@ -81,9 +81,9 @@ def describe_run(options, history):
 
 
 def quantize(array, largest):
-    """Round a float array to whole numbers from -largest to largest. Return (these, their scales in float32).
+    """Round a float array to integers from -largest to largest. Return (the integers, their scales in float32).
 
-    If they fit into 8 bits, each column of the array has a scale of its own; otherwise the array has one.
+    If the integers fit into 8 bits, each column of the array has its own scale; otherwise there is one for the array.
     No weight changes by more than half a scale: 1/254 or 1/65534 of the largest in its column or array.
     """
     is_small = largest < 128
@@ -94,7 +94,7 @@ def quantize(array, largest):
 
 
 def unpack_weights(arrays):
-    """Return {name: float32 array}: the weights in a data file, as the page computes them."""
+    """Return {name: float32 array} of the weights in a data file, computed as the page computes them."""
     return {name: (arrays[name] * arrays[f"{name}_scale"].astype(np.float64)).astype(np.float32) for name in LARGEST}
 
 
@@ -115,10 +115,9 @@ def load(path):
 
 
 def make_facts(arrays):
-    """Return the facts about its network that a page needs before any weight is there, a dict for JSON.
+    """Return what a page needs to know about its network before the weights are loaded, as a dict for JSON.
 
-    opening: the pixels (784,) of the image that the page opens on, and its a1, logits and p, which NumPy computes in
-    float64 from the weights of the page. They have six digits.
+    "opening" is what `compute_opening_pass` returns.
     """
     facts = json.loads(str(arrays["facts"]))
     return facts | {
@@ -132,7 +131,11 @@ def make_facts(arrays):
 
 
 def compute_opening_pass(arrays, facts):
-    """Return {name: list}: the image that the page opens on, and the forward pass of it. facts: the data file's own."""
+    """Return {"pixels", "a1", "logits", "p"}, lists: the image with which the page opens, and its forward pass.
+
+    NumPy computes the pass in float64 from the weights of the page; the numbers have six digits. facts: those in the
+    data file.
+    """
     pixels = arrays["test_images"][facts["opens"]].reshape(1, 784)
     model = MLP(len(arrays["b1"]), dtype=np.float64)
     model.params = {name: p.astype(np.float64) for name, p in unpack_weights(arrays).items()}
@@ -147,10 +150,10 @@ def compute_opening_pass(arrays, facts):
 
 
 def make_packs(arrays):
-    """Return {name: bytes} for page/page_data.js to unpack: the network with the images to pick from; the images to
-    learn from.
+    """Return {"network": bytes, "images": bytes} for page/page_data.js to unpack.
 
-    In each the numbers of 4 bytes come first, then those of 2, then those of 1: a script reads them where they are.
+    "network" has the weights and the images to choose from, "images" those to learn from. Numbers of 4 bytes come
+    first, then those of 2, then those of 1, so that a script can read them without copying.
     """
     scales = [arrays[f"{name}_scale"] for name in LARGEST]
     network = [*scales, arrays["b1"], arrays["W2"], arrays["b2"], arrays["W1"], arrays["test_images"]]

@@ -1,7 +1,7 @@
-"""What the site's pages ask Python to do, in the interpreter of page/lessons/worker.js. /work is the learner's folder.
+"""The functions that the site's pages call in Python, run by page/lessons/worker.js. /work is the learner's folder.
 
-A marking takes two interpreters, as it takes two processes in the terminal: `run` runs the learner's file and leaves a
-result; `mark`, in the next, judges that result. The pages hear on the way what `report` says.
+Marking takes two interpreters, as it takes two processes in the terminal: `run` runs the learner's file and writes a
+result; `mark`, in the next interpreter, judges that result. `report` sends messages to the pages in the meantime.
 """
 
 import ast
@@ -37,22 +37,22 @@ from page.shown import load_mlp
 from support.errors import UserError
 from support.texts import LETTERS, decode_names, encode_names
 
-MNIST = SOURCES["mnist"].with_facts(mean_and_std=(0.1307, 0.3081))  # whose training images a browser does not have
+MNIST = SOURCES["mnist"].with_facts(mean_and_std=(0.1307, 0.3081))  # browsers lack the images to compute them
 NAMES = SOURCES["names"]
 FOLDER = Path("/work")
 UNPACKED = Path("/tmp/unpacked")
 TRAINED = Path("/tmp/my_network.py")
-MARK = "\x1e"  # begins what is reported on standard error; each run gets another one
-# Of a network that is trained here, so that it takes some seconds
+MARK = "\x1e"  # begins each message on standard error; each run gets another one
+# The size of a training on the pages, which should take some seconds.
 HIDDEN = 64
 EPOCHS = 8
 BATCH = 100  # images, as network.PROGRAM has it
-LIKELY = 5  # words that are shown beside the one that is drawn
+LIKELY = 5  # tokens that are shown besides the one that is drawn
 RATES = [0.1 * (1 - epoch / EPOCHS) for epoch in range(EPOCHS)]
 
 
 def run():
-    """Run the learner's file as marker.runner does. The arguments: NAME FILE SEED RESULT."""
+    """Run the learner's file as marker.runner does. Its arguments are in sys.argv: NAME FILE SEED RESULT."""
     name, file, seed, result = sys.argv[1:]
     os.chdir("/tmp")
     start_reporting_lines(file)
@@ -61,7 +61,7 @@ def run():
         exercise,
         file,
         int(seed),
-        keep=lambda known: report(outcome=json.dumps(asdict(known))),  # what is known, if the search takes too long
+        keep=lambda known: report(outcome=json.dumps(asdict(known))),  # in case the search takes too long
         tell=lambda text: report(told=text),
         show=lambda outcome: compare_first_wrong(exercise, int(seed), outcome),
     )
@@ -69,13 +69,16 @@ def run():
 
 
 def report(**message):
-    """Tell the page something while this runs."""
+    """Send a message to the page while this runs."""
     os.write(2, f"{MARK}{json.dumps(message)}\n".encode())
 
 
 def start_reporting_lines(*files):
-    """Report which line of these files is run: each line once, and then now and then. So a run that has to be ended can
-    say where it was: there are no threads here, which would look for that from outside."""
+    """From now on, report which line of these files runs: each line once, then at most five times a second.
+
+    So the page can say where a run was when it had to be stopped. There are no threads here that could find that out
+    from outside.
+    """
     reported_positions = set()
     last_time = 0.0
     tool = sys.monitoring.PROFILER_ID
@@ -96,8 +99,10 @@ def start_reporting_lines(*files):
 
 
 def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
-    """Return the verdict on what `run` left, or on a run that was ended after so many seconds; and the learner's
-    progress.
+    """Judge what `run` wrote. Return the verdict as a dict, with the sentences to show and the learner's progress.
+
+    status: the exit status of the run; None if it was stopped after `seconds`, at the line in `stuck`. again: it is a
+    review of an exercise that was passed before.
     """
     exercise = BY_NAME[name]
     work = Work(FOLDER, OURS)
@@ -115,17 +120,15 @@ def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
     return verdict._asdict() | {"said": sentences, "progress": work.progress, "both": comparison}
 
 
-MOST_SHOWN = 14  # rows, and columns, of an array that is shown
+MOST_SHOWN = 14  # most rows, and most columns, of an array that are shown
 
 
 @np.errstate(all="ignore")
 def compare_first_wrong(exercise, seed, outcome):
-    """Return the first wrong array beside the right one, as page/lessons/comparison.jsx shows them.
+    """Return the first wrong array beside the right one, for page/lessons/comparison.jsx; None if there is none.
 
-    Return None where there is none.
-
-    Of a large array, or one with more than two axes, it is a part with the entry that is furthest off. isTelling: it
-    may tell the answer, because it is a single number, or an array that was given.
+    Of an array that is large or has more than two axes, it is a part that contains the largest error. "isTelling" is
+    True if the numbers may give the answer away: a single number, or an array among the inputs.
     """
     try:
         for inputs, trial in zip(exercise.draw_trials(seed), outcome.notes.trials, strict=False):
@@ -143,12 +146,16 @@ def compare_first_wrong(exercise, seed, outcome):
                     return crop_arrays(actual, expected) | {"name": name, "isTelling": is_telling}
                 if result["dtype"] != "float64":
                     return None
-    except (AttributeError, KeyError, TypeError, ValueError):  # there is no trial, or no array; or the file wrote it
+    except (AttributeError, KeyError, TypeError, ValueError):  # there is no trial or array, or the file made it up
         return None
 
 
 def crop_arrays(actual, expected):
-    """Return {"mine", "right": rows of two arrays or parts of them; where these begin, and are furthest apart}."""
+    """Return two arrays, or parts of them, as a dict: "mine" and "right" are lists of rows.
+
+    "lead" and "corner" say where the part begins, "axes" how many axes the arrays have, and "furthest" the row and
+    column of the largest error in the part, or None if the shapes differ.
+    """
     has_same_shape = actual.shape == expected.shape
     lead = ()
     row = 0
@@ -173,9 +180,10 @@ def convert_rows(array):
 
 
 def run_session(blocks):
-    """Run these texts one after the other; return {"printed": what the last one printed, "error": if any}.
+    """Run blocks of code in one session. Return {"printed": what the last one printed, "error": a message if one
+    failed}.
 
-    A value that stands alone at a block's end is printed, as in a notebook.
+    If a block ends with an expression, its value is printed, as in a notebook.
     """
     names = {"__name__": "__main__"}
     files = [f"/tmp/block{i}.py" for i in range(len(blocks))]
@@ -204,19 +212,24 @@ def make_module_node(statements):
 
 
 def name_block(i, blocks):
-    """Return the beginning of a sentence about block i, seen from the last one."""
+    """Return the beginning of a sentence about block i: "" for the last one."""
     return "" if i == len(blocks) - 1 else f"In block {i + 1} above: "
 
 
 def describe_end(blocks=None, seconds=None, stuck=None, status=None):
-    """Return what the marker says of a session that did not end by itself, or before its time."""
+    """Return the marker's message about a session that was stopped or that ended too early, in the form of
+    `run_session`.
+
+    stuck: {"file": index of the block, "line"} where it was stopped after `seconds`. status: the exit status of Python,
+    if it ended.
+    """
     outcome = Report(seconds=seconds, line=stuck.get("line")) if status is None else Report(died=status)
     prefix = name_block(stuck["file"], blocks) if stuck else ""
     return {"printed": "", "error": prefix + marking.judge_not_run(outcome).text}
 
 
 def pack():
-    """Write the learner's folder as a zip file, as practice.py takes it, my_practice.zip, and return {}."""
+    """Write the learner's folder to /tmp/my_practice.zip, in the form that practice.py reads. Return {}."""
     with zipfile.ZipFile("/tmp/my_practice.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(FOLDER.iterdir()):
             archive.writestr(f"my_practice/{path.name}", path.read_bytes())
@@ -224,9 +237,10 @@ def pack():
 
 
 def unpack(name):
-    """Return the content of that archive, as page/lessons/work.js keeps it. Raises UserError if it holds no exercise.
+    """Return the content of an archive of a learner's work, for page/lessons/work.js.
 
-    Untouched stubs are left out: they would take the place of what is written in the browser.
+    Untouched stubs are left out, since they would replace what is written in the browser. Raises UserError if the
+    archive holds no exercise.
     """
     folder = UNPACKED
     reasons = archives.unpack_archive(OURS.by_name, FOLDER / name, UNPACKED)
@@ -243,7 +257,7 @@ def unpack(name):
     try:
         work = Work(folder, OURS)
         is_damaged = False
-    except UserError:  # what is written counts all the same
+    except UserError:  # a damaged progress file does not affect the exercises
         (folder / "progress.json").unlink()
         work = Work(folder, OURS)
         is_damaged = True
@@ -255,10 +269,10 @@ def unpack(name):
 
 
 def train(mine):
-    """Train a network with the learner's lines of these exercises, and the project's for the others.
+    """Train a network with the learner's lines for the exercises in `mine`, and the project's lines for the others.
 
-    The page hears the loss of every step; and after each epoch how well the network reads, some digits that it
-    misreads, and all that it needs to keep it. Raises UserError if a line fails.
+    The page is sent the loss of every step. After each epoch it is sent the accuracy, some misread digits, and the
+    network as a checkpoint. Raises UserError if a line fails.
     """
     file = str(TRAINED)
     rows = load_rows()
@@ -285,14 +299,15 @@ def train(mine):
 
 
 def load_rows():
-    """Return the images and labels that are here, to learn from and to test with, each image a row (784,)."""
+    """Return (images, labels, test images, test labels) of the digits available here. Each image is a row (784,)."""
     images, labels, test_images, test_labels = digits.few_images()
     return images.reshape(len(images), -1), labels, test_images.reshape(len(test_images), -1), test_labels
 
 
 @np.errstate(all="ignore")  # some wrong lines overflow
 def prove_lines():
-    """Compare the learner's lines for the MLP with mlp_np.py: the page hears of some steps, and what they mean.
+    """Compare the learner's lines for the MLP with mlp_np.py in lockstep. Return {"passed", "text"}; some steps are
+    reported.
 
     Raises UserError if nothing is written yet.
     """
@@ -315,14 +330,17 @@ def prove_lines():
 
 
 def compute_derivatives(mine, y):
-    """Write each derivative of one digit, in float64, into a file of its name: by the learner's lines of these
-    exercises, and by the project's for the others. /work has the arrays that they get; y is the true digit."""
+    """Write each derivative of one digit to /tmp, as a file of float64 numbers with the derivative's name.
+
+    mine: the exercises for which the learner's lines are used; for the others, the project's are. The arrays x, z1, a1,
+    p and W2 are read from /work. y: the true digit.
+    """
     arrays = {name: np.frombuffer((FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
     arrays |= {"W2": np.frombuffer((FOLDER / "W2").read_bytes()).reshape(-1, 10), "y": np.array([y])}
     functions = prove.load_written_functions(FOLDER, mine)
     lines = prove.LearnerCode(functions)
     for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
-        if name == "dlogits" and name not in functions:  # there may be a line for one image
+        if name == "dlogits" and name not in functions:  # the exercise for one image may be written
             outputs = lines.run_exercise("one_image", {"p": arrays["p"][0], "onehot": np.eye(10)[y]})
             outputs["dlogits"] = outputs["dlogits"][np.newaxis]
         else:
@@ -334,12 +352,15 @@ def compute_derivatives(mine, y):
 
 
 def convert_number(value):
-    """Return a number for JSON, which knows no infinite ones."""
+    """Return a number for JSON, with None in place of an infinite one or NaN."""
     return float(value) if math.isfinite(value) else None
 
 
 def pack_network(params, pixels, words, owner="Your network"):
-    """Return a network as index.html takes it."""
+    """Return a network in the form that index.html loads.
+
+    pixels: their scaling; words: its caption; owner: begins its title.
+    """
     n_hidden = len(params["b1"])
     packed_params = {name: encode_base64(np.ascontiguousarray(p, "<f4")) for name, p in params.items()}
     title = f"{owner}, 784-{n_hidden}-10"
@@ -351,7 +372,10 @@ def encode_base64(content):
 
 
 def open_network(name):
-    """Return a checkpoint in the learner's folder, as index.html takes it. Raises UserError if it is no such MLP."""
+    """Return a checkpoint in the learner's folder in the form that index.html loads.
+
+    Raises UserError if it holds no such MLP.
+    """
     try:
         model, options, history = load_mlp(FOLDER / name)
     except UserError as error:
@@ -362,10 +386,10 @@ def open_network(name):
 
 
 def learn(name):
-    """Train the network of own_network's file on all images that are here.
+    """Train the network in the learner's `name`.py on the bundled images.
 
-    Return how well it reads, what can be proven of it, the network as index.html takes it, or None, and as an .npz file
-    in base64.
+    Return a dict: "claimed" and "right", the claimed and the measured accuracy; "network", in the form that index.html
+    loads, or None; "proof", a text; and "weights", as an .npz file in base64.
     """
     images, labels, test_images, test_labels = load_rows()
     with load_or_explain(FOLDER / f"{name}.py") as module:
@@ -381,13 +405,14 @@ def learn(name):
         }
 
 
-@np.errstate(all="ignore")  # pixels that were meant to be small
+@np.errstate(all="ignore")  # raw pixels can overflow a network trained on small ones
 def convert_to_mlp(module, params, images, words):
-    """Return (a network of the learner's own as index.html takes it, why it is the same one); or (None, why index.html
-    cannot show it).
+    """Return (the learner's own network in the form that index.html loads, or None; a text that says why it can be
+    shown or not).
 
-    It is mlp_np.py's network, if that has the learner's weights and says the same digits. How it takes its pixels is
-    tried. More is not to be proven: the lines for the MLP are compared in each step, and these steps nobody knows.
+    It can be shown if mlp_np.py's network with the learner's weights predicts the same digits. The scaling of the
+    pixels is found by trying each. Unlike the lines for the MLP, the steps of this training cannot be compared one by
+    one.
     """
     arrays = network.find_two_layer_params(params)
     if not arrays:
@@ -418,14 +443,19 @@ def convert_to_mlp(module, params, images, words):
 
 
 def read(name, pixels):
-    """Return the digit that own_network's network reads in a drawing."""
+    """Return {"digit": the digit that the network of own_network reads in a drawing}.
+
+    pixels: 784 numbers from 0 to 255.
+    """
     with load_or_explain(FOLDER / f"{name}.py") as module:
         return {"digit": int(own.read_saved(module, FOLDER / "own.npz", np.array([pixels], np.uint8)))}
 
 
 def write(digit, temperature, seed):
-    """Have the network in writer.npz write a digit. Reported: the ink of its words, and at each place which word it has
-    drawn, the likeliest with their probabilities, and what each head looked at."""
+    """Let the network in writer.npz write a digit.
+
+    Reported: the pictures of its vocabulary, and for each position what `describe_choice` and `get_attention` return.
+    """
     ink, model = load_writer()
     report(ink=encode_base64(ink))
     for _, (details,) in iter_generated(model, [[len(ink) + digit]], temperature, np.random.default_rng(seed)):
@@ -434,16 +464,16 @@ def write(digit, temperature, seed):
 
 
 def iter_generated(model, token_ids, temperature, rng):
-    """Continue texts, token_ids (N, T), until there is no place left.
+    """Continue texts, token_ids (N, T), up to the context length.
 
-    Yield for each place the words that the network writes there, (N,), and details of each of them: as
-    `describe_choice` and `get_attention` have them.
+    Yield for each new position (the new tokens (N,), a list with details of each token): those of `describe_choice`,
+    and "looked", from `get_attention`.
     """
     token_ids = np.asarray(token_ids)
     for position in range(len(model.params["positions.P"])):
         logits = model.decode_step(token_ids[:, position], position)
         if position < token_ids.shape[1] - 1:
-            continue  # what comes next is given
+            continue  # the next token is given
         new_ids = sample(logits, temperature, rng.random(len(token_ids)))
         token_ids = np.hstack([token_ids, new_ids[:, np.newaxis]])
         numbered_rows = enumerate(zip(logits, new_ids.tolist(), strict=True))
@@ -457,29 +487,29 @@ def iter_generated(model, token_ids, temperature, rng):
 
 
 def describe_choice(logits, temperature, word):
-    """Describe a word that was drawn: its number, and those that were the likeliest, and itself, with their
-    probabilities.
-    """
-    p = softmax(logits / (temperature or 1e-6))  # at 0, the likeliest is certain
+    """Return {"word": the token that was drawn, "likely": [(token, probability)] of the likeliest tokens and the drawn
+    one}."""
+    p = softmax(logits / (temperature or 1e-6))  # at temperature 0, the likeliest has probability 1
     likely = np.argsort(-p, kind="stable")[:LIKELY].tolist()
     likely += [] if word in likely else [word]
     return {"word": word, "likely": [(k, float(p[k])) for k in likely]}
 
 
 def get_attention(model, i):
-    """Return the attention of each head of each block in text i for the word that was drawn last: [block][head][place].
+    """Return the attention weights of text i for the latest token, as lists: [block][head][position].
 
-    The weights are of the words before, the first of which began the text. They sum to 1.
+    They belong to the positions up to the one from which that token was predicted, and sum to 1.
     """
     blocks = (layer for name, layer in model.layers.items() if name.startswith("blocks."))
     return [block.layers["attention"].weights[i, :, 0].astype(np.float64).round(6).tolist() for block in blocks]
 
 
 def write_text(begun, count, temperature, seed):
-    """Have it go on with a text, by this many letters. Reported: what it goes on from, its letters, and of each letter
-    that it writes what `describe_choice` and `get_attention` have.
+    """Let the network continue a text, by `count` letters.
 
-    Behind its last place it begins anew with the last half of what it sees, as write.py does.
+    Reported: the text that it continues, its letters, and for each new letter what `describe_choice` and
+    `get_attention` return. When the context is full, it starts again with the last half of the context, as write.py
+    does.
     """
     letter_codes, model = load_writer()
     letters = "".join(map(chr, letter_codes))
@@ -499,8 +529,11 @@ def write_text(begun, count, temperature, seed):
 
 
 def write_names(begun, count, temperature, seed):
-    """Have it write this many names that begin with these letters. {"names": [(name, whether it has learned it, what is
-    known of each letter that it wrote, and of the end)]}; these as `describe_choice` and `get_attention` have them."""
+    """Let the network write `count` names that begin with the letters in `begun`.
+
+    Return {"names": [(name, whether it is a training name, details of each new letter and of the end)]}. The details
+    are those of `describe_choice` and `get_attention`.
+    """
     known_tokens, model = load_writer()
     prompt = "".join(letter for letter in begun.lower() if letter in LETTERS)[: NAMES.context_length - 1]
     token_ids = np.hstack([NAMES.tokenizer.start_tokens([0]), encode_names([prompt])[:, : len(prompt)]]).repeat(
@@ -518,7 +551,10 @@ def write_names(begun, count, temperature, seed):
 
 
 def load_writer():
-    """Return the words in writer.npz (of digits, their ink; of names, those that it has learned), and its network."""
+    """Return (the words in writer.npz, the network in it).
+
+    The words are, for digits, the pictures of the vocabulary; for names, the training names; for texts, the letters.
+    """
     with np.load(FOLDER / "writer.npz") as arrays:
         words = arrays["words"]
         params = {name: arrays[name] for name in arrays if name != "words"}
@@ -532,10 +568,12 @@ def load_writer():
 
 
 def answer():
-    """Call the function that the first argument names with the second's JSON; answer.json gets what it returns, or what
-    failed."""
+    """Call the function named by the first argument with the JSON of the second, and write its result to answer.json.
+
+    If it fails, the result is {"failed": a message}.
+    """
     try:
         text = json.dumps(globals()[sys.argv[1]](**json.loads(sys.argv[2])), allow_nan=False)
-    except Exception as error:  # a file that is no zip file, say
+    except Exception as error:  # for example, a file that is not a zip file
         text = json.dumps({"failed": str(error) or type(error).__name__})
     Path("/tmp/answer.json").write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Which network the page shows: an MLP that reads digits."""
+"""Load the network that the page shows: an MLP that reads digits."""
 
 import loading.checkpoint
 import networks
@@ -8,12 +8,13 @@ from support.errors import UserError
 
 
 def load_mlp(path):
-    """Return (model, options, history) of the network in a checkpoint. Raises UserError if index.html shows no such
-    one.
+    """Return (model, options, history) of the MLP in a checkpoint.
+
+    Raises UserError if it is a network that the page cannot show.
     """
     options, _ = load_options_and_facts(path)
     network = networks.NETWORKS.get(options.get("model"))
-    if network and network.writes:  # before it is built: a site has no words for one
+    if network and network.writes:  # before it is built, because the site lacks the vocabulary
         raise UserError(
             f"{path} is a {network.name}, a network that writes: the page can only show an MLP that reads digits"
         )

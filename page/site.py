@@ -1,9 +1,9 @@
 """Build the site: python -m page.site OUT, then python -m http.server -d OUT to look at it.
 
-The page with the network is its front. The lessons are pages made of docs/*.md, with an editor where they say "Write
+Its front page is the page with the network. The lessons are pages made from docs/*.md, with an editor at each "Write
 it"; practise.html has all exercises. They are run and marked in the reader's browser, by CPython with NumPy in
-WebAssembly and this project's own marker. Everything comes from the site's own address, and needs only a server of
-files. This needs requirements/site.txt and npm.
+WebAssembly and this project's own marker. Everything is loaded from the site's own address, and a static file server is
+enough. The build needs requirements/site.txt and npm.
 """
 
 import base64
@@ -48,16 +48,16 @@ with program.import_guard("requirements/site.txt"):
     from support.texts import load_vocabulary
 
 LESSONS = FOLDER / "lessons"
-KEPT = MODULES / ".python"  # what a later build need not download or compress again
+KEPT = MODULES / ".python"  # a cache, so that later builds need not download or compress again
 OWNER = "https://OWNER.github.io/REPOSITORY/"  # in a document: the address of this site
 ADDRESS = re.compile(r"^\*\*In your browser:\*\* <?(https://\S+?)/?>?$", re.MULTILINE)  # in README.md, once published
 ASIDE = re.compile(r"^<!-- not on the site -->\n.*?^<!-- on the site -->\n", re.MULTILINE | re.DOTALL)
 GUESS = re.compile(r"<p><strong>Guess first\.</strong>.+?</ul>(?=\s*<details>)", re.DOTALL)  # page/lessons/guess.jsx
 FORMULA_AND_SIGN = re.compile(r'(<span class="math inline">(?:(?!</math>).)*</math></span>[,.;:?)]+)', re.DOTALL)
-# A whole paragraph: what is said of a picture.
+# A paragraph in italics: the caption of a picture.
 CAPTION = re.compile(r"<p><em>((?:(?!</p>|</?em>).)*)</em></p>", re.DOTALL)
-LONG = re.compile(r"<td>(?=<code>[^<]{28,}</code></td>)")  # a command that takes several lines beside other columns
-SENTENCE = re.compile(r"<td>(?=[^<]{32})")  # on a phone, beside other columns, it would take a line for each word
+LONG = re.compile(r"<td>(?=<code>[^<]{28,}</code></td>)")  # a long command, which may take several lines
+SENTENCE = re.compile(r"<td>(?=[^<]{32})")  # on a phone, other columns would leave it one word per line
 WRITE_IT = re.compile(r"<p>Write it: <code>python practice.py (\w+)</code></p>")
 LESSON_PAGES = (
     "briefly", "backprop", "training", "debugging", "further", "autograd", "resnet", "transformer", "writing",
@@ -68,20 +68,20 @@ DOCUMENTS = {f"docs/{name}.md": f"{name}.html" for name in LESSON_PAGES}
 DOCUMENTS |= {"README.md": "readme.html", "docs/CONTRIBUTING.md": "contributing.html"}
 DOCUMENTS |= {"docs/CHANGELOG.md": "changelog.html"}
 DOCUMENTS |= {"page/index.html": "index.html"}
-ASKED = ("name", "stub", "seconds", "hints")  # what the front page needs to know of an exercise
+ASKED = ("name", "stub", "seconds", "hints")  # the keys of an exercise's description that the front page needs
 NAVIGATION = {
     "index.html": "Start", "briefly.html": "Machine learning", "backprop.html": "Backpropagation",
     "training.html": "Training", "debugging.html": "Debugging", "further.html": "Further", "autograd.html": "Autograd",
     "resnet.html": "ResNet", "transformer.html": "Transformer", "writing.html": "Writing",
     "sampling.html": "Next token", "nanogpt.html": "nanoGPT", "llama.html": "Llama", "practise.html": "Practise",
 }  # fmt: skip
-START_SCRIPT = (LESSONS / "start.js").read_text(encoding="utf-8")  # in each page
-# Everything from this address; compiled code may be WebAssembly; the editor's style has this nonce.
+START_SCRIPT = (LESSONS / "start.js").read_text(encoding="utf-8")  # inline in each page
+# Everything is loaded from this address; WebAssembly is allowed; the editor's style has this nonce.
 POLICY = (
     f"default-src 'none'; script-src 'self' '{compute_sri(START_SCRIPT)}' 'wasm-unsafe-eval'; worker-src 'self'; "
     "connect-src 'self'; img-src 'self' data:; style-src 'self' 'nonce-editor'; base-uri 'none'; form-action 'none'"
 )
-# Prefixes of names in the library: large parts that neither this project nor a learner's few lines use.
+# Prefixes of file names in the library: large parts that neither this project nor learners' lines use.
 UNUSED = (
     "_aix_support", "_android_support", "_osx_support", "_pydatetime", "_pyio", "_pyrepl", "asyncio", "bdb", "cmd.",
     "colorsys", "compileall", "compression/zstd", "concurrent/interpreters", "configparser", "curses", "dateutil",
@@ -96,8 +96,8 @@ UNUSED = (
     "unittest", "urllib/request", "urllib/robotparser", "uuid", "wave.", "webbrowser", "wsgiref", "xml", "zipapp",
     "zoneinfo",
 )  # fmt: skip
-# This Python keeps a snapshot of what it imports when it starts: NumPy and pandas, and nothing else. Its library has no
-# pandas here. So a module of that name imports what every run needs, which each run would otherwise import again.
+# This build of Python starts from a snapshot in which NumPy and pandas are already imported, and nothing else. The
+# library here has no pandas. So a module of that name imports what every run needs, which saves the time in each run.
 START = ("pandas/__init__.py", "import sys\nsys.path.insert(0, '/project')\nfrom page import desk\n")
 PROJECT = (
     "*_np.py", "*_autograd.py", "data.py", "networks.py", "loading/*.py", "page/__init__.py", "page/desk.py",
@@ -108,9 +108,9 @@ PROJECT = (
 
 
 def write_runtime(folder):
-    """Write Python, its library, the project and the images into `folder`, as xz compresses them, and licences.
+    """Write Python, its library, the project and the images into `folder`, compressed by xz, with their licences.
 
-    Return {name: address}, and under "bytes" how many of them there are without the images, which come later.
+    Return {name: address}, and under "bytes" their total size without the images, which are loaded later.
     """
     requirements = LESSONS / "runtime.txt"
     wheel = load_or_make(f"{compute_digest(requirements.read_bytes())}.whl", download_wheel, requirements)
@@ -119,14 +119,14 @@ def write_runtime(folder):
         wasm, library = ((artifacts / name).read_bytes() for name in ("python.wasm", "python-stdlib.zip"))
         for path in (artifacts / "LICENSES").iterdir():
             write_file(folder / "licences" / path.name, path.read_bytes())
-    python = {"wasm": strip_name_section(wasm), "library": remove_unused_modules(library)}  # the same in each build
+    python = {"wasm": strip_name_section(wasm), "library": remove_unused_modules(library)}  # identical in each build
     contents = python | {"images": pack_images()}
-    with ThreadPoolExecutor() as pool:  # they take half a minute the first time
+    with ThreadPoolExecutor() as pool:  # half a minute the first time
         packed_contents = dict(zip(contents, pool.map(compress_xz_once, contents.values()), strict=True))
     packed_contents["project"] = compress_xz(json.dumps(collect_project_files()).encode())
     names = {}
     for name, content in packed_contents.items():
-        names[name] = f"{folder.name}/{name}-{compute_digest(content)[:12]}.xz"  # no server unpacks that
+        names[name] = f"{folder.name}/{name}-{compute_digest(content)[:12]}.xz"  # a suffix that no server unpacks
         write_file(folder.parent / names[name], content)
     return names | {"bytes": sum(len(content) for name, content in packed_contents.items() if name != "images")}
 
@@ -136,7 +136,7 @@ def compress_xz_once(content):
 
 
 def load_or_make(name, make, *arguments):
-    """Return the bytes make(*arguments), which an earlier build may have left under this name."""
+    """Return the bytes of make(*arguments), or those that an earlier build saved under this name."""
     path = KEPT / name
     if not path.exists():
         KEPT.mkdir(exist_ok=True)
@@ -146,7 +146,7 @@ def load_or_make(name, make, *arguments):
 
 
 def download_wheel(requirements):
-    """Return the one wheel that this file names; pip checks its SHA-256."""
+    """Return the content of the one wheel that a requirements file names. pip checks its SHA-256."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes", "-d", folder]
         run_tool(*pip, "-r", requirements)
@@ -154,7 +154,10 @@ def download_wheel(requirements):
 
 
 def compress_xz(content):
-    """Return the content as xz compresses it: a third smaller than by gzip, which a browser could unpack by itself."""
+    """Return the content compressed by xz.
+
+    It is a third smaller than by gzip, which browsers could unpack themselves.
+    """
     return lzma.compress(content, check=lzma.CHECK_CRC32, preset=6)  # 9 takes longer, for 0.5 % less
 
 
@@ -163,9 +166,10 @@ def compute_digest(content):
 
 
 def strip_name_section(wasm):
-    """Return a WebAssembly module without its section of names, which only a debugger reads.
+    """Return a WebAssembly module without its "name" section, which only debuggers read.
 
-    After 8 bytes come the sections: a kind (0: one with a name of its own), its size in LEB128, and its content.
+    The sections begin after 8 bytes. Each has a kind (0 for a section with its own name), its size in LEB128, and its
+    content.
     """
 
     def read_leb128(position):
@@ -187,7 +191,10 @@ def strip_name_section(wasm):
 
 
 def remove_unused_modules(library):
-    """Return the library without what is not used, stored: it is compressed as a whole."""
+    """Return the library, a zip file, without the files in UNUSED.
+
+    They are not compressed, since xz compresses the whole file.
+    """
     content = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(library)) as archive, zipfile.ZipFile(content, "w") as new_archive:
         for name in archive.namelist():
@@ -198,7 +205,7 @@ def remove_unused_modules(library):
 
 
 def collect_project_files():
-    """Return the files that the exercises need: {name: text, or such a dict for a folder}."""
+    """Return the files that the exercises need: {name: text, or a dict of the same form for a folder}."""
     files = {}
     for path in find_paths(ROOT, PROJECT):
         folder = files
@@ -209,7 +216,7 @@ def collect_project_files():
 
 
 def find_paths(folder, patterns):
-    """Return the paths in a folder that fit one of these patterns, sorted."""
+    """Return the sorted paths in a folder that match one of these patterns."""
     paths = []
     for pattern in patterns:
         paths += folder.glob(pattern)
@@ -217,7 +224,7 @@ def find_paths(folder, patterns):
 
 
 def pack_images():
-    """Return the images that the cases learn from, an .npz file."""
+    """Return an .npz file with the images from which the cases learn."""
     content = io.BytesIO()
     np.savez(content, *digits.few_images())
     return content.getvalue()
@@ -225,12 +232,12 @@ def pack_images():
 
 @cache
 def encode_digit():
-    """Return the first test image, for page/lessons/convolve.jsx."""
+    """Return the first test image in base64, for page/lessons/convolve.jsx."""
     return base64.b64encode(data.load().test_images[0].tobytes()).decode()
 
 
 def describe_training_size():
-    """Return how much there is to learn from in a training on the pages."""
+    """Return the sizes of a training on the pages: {"steps", "epochs", "hidden", "images", "tests"}."""
     epochs = desk.EPOCHS
     images = digits.TRAINING
     tests = digits.TEST
@@ -241,20 +248,19 @@ def describe_training_size():
 def write_packs(folder, arrays):
     """Write the network and the images of the front page into `folder`.
 
-    Return {name: what page/page_data.js needs to fetch it}.
+    Return {name: {"address", "integrity"}}, with which page/page_data.js fetches them.
     """
     packs = {}
     for name, pack in data_file.make_packs(arrays).items():
         content = compress_gzip(pack)
-        address = f"{folder.name}/{name}-{compute_digest(content)[:12]}.gzip"  # no server unpacks that
+        address = f"{folder.name}/{name}-{compute_digest(content)[:12]}.gzip"  # a suffix that no server unpacks
         write_file(folder.parent / address, content)
         packs[name] = {"address": address, "integrity": compute_sri(content)}
     return packs
 
 
 def write_text_networks(folder):
-    """Write the networks that write into `folder`: weights, and the words of digits, the known names or the letters of
-    a text.
+    """Write the networks that write into `folder`, each with its vocabulary, its training names or its letters.
 
     Return {what it writes: the file's address}.
     """
@@ -265,7 +271,10 @@ def write_text_networks(folder):
 
 
 def write_text_network(folder, file_name, words):
-    """Write the weights in one file, with the words of its network, into `folder`. Return the address."""
+    """Write the weights of a network with `words`, its vocabulary, names or letters, into `folder`.
+
+    Return the address.
+    """
     content = io.BytesIO()
     with np.load(FOLDER / file_name) as weights:
         np.savez_compressed(content, words=words, **weights)
@@ -281,7 +290,7 @@ def write_file(path, content):
 
 
 def write_scripts(folder):
-    """Write the scripts of page/lessons, each with what it imports in one file, and the licences."""
+    """Write the bundled scripts of page/lessons, and the licences of the packages in them."""
     options = ["--minify", f"--outdir={folder}"]
     bundle("lessons/worker.js", *options)
     bundle("lessons/lessons.jsx", *options, "--format=esm")
@@ -290,7 +299,7 @@ def write_scripts(folder):
 
 
 class Pages:
-    """The pages of a site, made of Markdown. What they link to goes with them: pictures as they are, code as pages."""
+    """Writes the pages of a site, made from Markdown. Linked files are added: pictures as they are, code as pages."""
 
     def __init__(self, out, node, version):
         self.out = out
@@ -306,7 +315,7 @@ class Pages:
         }
 
     def write_page(self, name, text, title=None):
-        """Write the page `name`.html, whose text is this HTML."""
+        """Write the page `name`.html with `text`, HTML, as its content. title: by default, the text's first heading."""
         title = title or html.unescape(re.sub("<.*?>", "", re.search("<h1.*?>(.*?)</h1>", text)[1]))
         next_page = dict(pairwise(NAVIGATION)).get(f"{name}.html")
         if next_page:
@@ -327,8 +336,9 @@ class Pages:
         write_file(self.out / f"{name}.html", fill(template, holes))
 
     def render(self, source):
-        """Return a Markdown file as HTML, with an editor in the place of each "Write it", and a mark at each "Guess
-        first".
+        """Return a Markdown file as HTML.
+
+        Each "Write it" becomes an editor, and each "Guess first" gets a mark for the scripts.
         """
         numbers = count(1)
 
@@ -340,20 +350,20 @@ class Pages:
             return f'<div data-exercise="{name}" id="exercise-{name}">{match[0]}</div>' if name in BY_NAME else match[0]
 
         text = self.markdown.render(prepare_markdown(source.read_text(encoding="utf-8")), {"links_cases": True})
-        text = text.replace("<th></th>", "<td></td>")  # it heads nothing
+        text = text.replace("<th></th>", "<td></td>")  # an empty cell is not a header
         text = text.replace('data-widget="convolve"', f'data-widget="convolve" data-image="{encode_digit()}"')
         text = FORMULA_AND_SIGN.sub(r'<span class="together">\1</span>', text)
-        text = text.replace("<table>", '<table tabindex="0">')  # on a phone it is scrolled, by keys as well
+        text = text.replace("<table>", '<table tabindex="0">')  # on a phone it scrolls, also with keys
         text = CAPTION.sub(r'<p class="note">\1</p>', text)
         text = LONG.sub('<td class="long">', text)
         text = SENTENCE.sub('<td class="sentence">', text)
         return self.resolve_links(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)
 
     def resolve_links(self, text, source):
-        """Return HTML whose links lead to this site's pages; where something is no page, a link to it becomes its
-        words.
+        """Return HTML in which links to files of the project lead to this site's pages. Links to anything else are
+        removed.
 
-        A link from a line of code to a file leads to that line.
+        source: the file that the HTML was made from. A line of code that links to its file leads to that line.
         """
 
         def line(match):
@@ -371,7 +381,7 @@ class Pages:
         return re.sub(r' (href|src)="(?!https?:|data:|#|\{\{|practise\.html)([^"#]*)([^"]*)"', link, text)
 
     def render_mathematics(self, tex, options):
-        """Return a formula in TeX as HTML. Raises UserError if it cannot be read."""
+        """Return a TeX formula as HTML. Raises UserError if it cannot be parsed."""
         print(json.dumps({"tex": tex, "displayMode": options["display_mode"]}), file=self.node.stdin, flush=True)
         line = self.node.stdout.readline()
         if not line:
@@ -379,7 +389,7 @@ class Pages:
         return json.loads(line)
 
     def render_code(self, tokens, i, options, env):
-        """Return a few words of code as HTML. In a document, a case's name leads to the case."""
+        """Return inline code as HTML. In a document, the name of a case links to the case."""
         name = tokens[i].content
         code = f"<code>{html.escape(name, quote=False)}</code>"
         is_case = name in BY_NAME and isinstance(BY_NAME[name].kind, Case)
@@ -390,9 +400,8 @@ class Pages:
         return code
 
     def render_fence(self, tokens, i, options, env):
-        """Render a fenced block: runnable Python, a formula, or text. A block with no language is the output of the
-        Python above it.
-        """
+        """Return a fenced block as HTML: runnable Python, a formula, or text. A block without a language is the output
+        of the Python block above it."""
         token = tokens[i]
         if token.info == "math":
             formula = self.render_mathematics(token.content, {"display_mode": True})
@@ -404,9 +413,10 @@ class Pages:
         return f'<pre tabindex="0"{" class=printed" if is_output else ""}>{code}</pre>\n'
 
     def add_file(self, target):
-        """Return the address of a repository's file on the site, to which it is added if it is a picture or code.
+        """Return the address of one of the project's files on the site. A picture or a file with code is first added to
+        the site.
 
-        Return "" for a folder, for measurements, and for GitHub's pages around it.
+        Return "" for a folder, for a JSON file, and for files outside the project.
         """
         if not target.is_relative_to(ROOT):
             return ""
@@ -427,22 +437,23 @@ class Pages:
 
 
 def prepare_markdown(text):
-    """Return a document's text as it is on the site: without what is for maintainers, and with the site's own address.
+    """Return a document's text for the site: without the parts for maintainers, and with the site's own address.
 
-    The README says the address once the site is published; before that, it leads within the site.
+    The README states the address once the site is published. Before that, the links are relative.
     """
     address_match = ADDRESS.search((ROOT / "README.md").read_text(encoding="utf-8"))
     return ASIDE.sub("", text).replace(OWNER, f"{address_match[1]}/" if address_match else "")
 
 
 def make_slug(title):
-    """Return the name of a heading, as GitHub makes it."""
+    """Return the anchor of a heading, as GitHub makes it."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
 def make_navigation(current):
-    """Return the links to all pages, of which the current one is marked; page/lessons/progress.js says how much of
-    each is written.
+    """Return HTML with links to all pages, of which the current one is marked.
+
+    page/lessons/progress.js adds how many of each page's exercises are written.
     """
 
     def link(address, words):
@@ -456,7 +467,7 @@ def make_navigation(current):
 
 @cache
 def list_exercise_names(name):
-    """Return the names of the exercises that a page asks for."""
+    """Return the names of the exercises on a page."""
     if name == "index":
         lines = map_lines_to_exercises()
         return list(dict.fromkeys(lines[name] for name in ("dlogits", "dW2", "da1", "dz1", "dW1")))
@@ -468,7 +479,7 @@ def list_exercise_names(name):
 
 
 def render_symptom(exercise, pages):
-    """Return what practice.py shows of a case, as HTML: both runs, the curves, and the suspects."""
+    """Return what practice.py displays for a case, as HTML: both runs, the curves, and the suspects."""
     runs = load_recorded_lines(exercise.name)
     rows = [("It printed at first:", "A healthy run prints:")]
     rows += [map(shorten_line, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
@@ -491,7 +502,7 @@ def render_table(name, rows):
 
 
 def link_exercises(exercise, text):
-    """Return HTML in which the names of other exercises lead to them."""
+    """Return HTML in which the names of other exercises link to them."""
 
     def link(match):
         linked_names = BY_NAME.keys() - {exercise.name, *exercise.takes, *exercise.gives}
@@ -501,7 +512,7 @@ def link_exercises(exercise, text):
 
 
 def find_figures():
-    """Return {exercise: the figure or section of index.html that leads to it}."""
+    """Return {exercise: the id of the figure or section of index.html that leads to it}."""
     template = (FOLDER / "template.html").read_text(encoding="utf-8")
     places = {}
     section = ""
@@ -516,10 +527,10 @@ def find_figures():
 
 
 def describe_exercises(pages):
-    """Return what the pages need to know of each exercise."""
+    """Return a list with a dict for each exercise, with what the pages need to know of it."""
     figures = find_figures()
     lines = map_lines_to_exercises()
-    lessons = {}  # which lesson asks for it
+    lessons = {}  # {exercise: the lesson that asks for it}
     for name in LESSON_PAGES:
         title = (ROOT / f"docs/{name}.md").read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
         for exercise in list_exercise_names(name):
@@ -573,9 +584,9 @@ def name_requirement(exercise):
 
 
 def render_block(block, pages):
-    """Return a part of an exercise's statement (marker.statement.Block) as HTML.
+    """Return a block of an exercise's statement (marker.statement.Block) as HTML.
 
-    None is wider than a phone, but for what is drawn with characters.
+    Only drawings made of characters may be wider than a phone.
     """
     return BLOCKS[block.kind](block.content) if block.kind in BLOCKS else pages.markdown.render(block.content)
 
@@ -585,7 +596,7 @@ def render_drawing(lines):
 
 
 def render_turned_table(rows):
-    """Return a wide table as HTML, turned on its side."""
+    """Return a wide table as HTML, with rows and columns exchanged."""
     columns = max(map(len, rows))
     rows = [[*row, *row[-1:] * (columns - len(row))] for row in rows]
     columns_of_cells = []
@@ -655,12 +666,12 @@ def build_site(folder):
 
 
 def compute_folder_digest(folder):
-    """Return a digest of all files in that folder."""
+    """Return a digest of all files in a folder."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return compute_digest(b"".join(path.read_bytes() for path in paths))[:12]
 
 
-# What works without a network from the start.
+# Files that are cached at once, so that they work offline.
 AHEAD = (
     "*.html", "*.js", "*.css", "lessons.json", "data/*",
     "runtime/images-*.xz", "runtime/gpt-*.npz", "runtime/names-*.npz",
@@ -668,9 +679,9 @@ AHEAD = (
 
 
 def fill_service_worker(folder):
-    """Return page/lessons/sw.js for these files.
+    """Return the text of page/lessons/sw.js for the files of the site.
 
-    It keeps the rest when it is asked for; worker.js keeps Python; and version.json is asked for each time.
+    It caches other files when they are requested. worker.js caches Python, and version.json is never cached.
     """
     paths = sorted(path.relative_to(folder).as_posix() for path in find_paths(folder, AHEAD))
     holes = {"name": f"pages {compute_folder_digest(folder)}", "files": json.dumps(paths)}
@@ -678,7 +689,7 @@ def fill_service_worker(folder):
 
 
 def compute_packed_size(folder, *patterns):
-    """Return the bytes of these files, gzipped if they are not compressed yet."""
+    """Return the total size in bytes of these files, gzipped if they are not compressed yet."""
     size = 0
     for path in find_paths(folder, patterns):
         size += path.stat().st_size if path.suffix in (".xz", ".gzip") else len(gzip.compress(path.read_bytes()))
@@ -686,7 +697,7 @@ def compute_packed_size(folder, *patterns):
 
 
 def map_lines_to_exercises():
-    """Return {name: the exercise in which a learner writes the line that computes it}, of what index.html shows."""
+    """Return {name: the exercise whose line computes that array}, for the arrays that index.html shows."""
     exercise_by_line = {}
     for exercise_name in network.HOLES:
         for name in BY_NAME[exercise_name].gives:
@@ -696,10 +707,9 @@ def map_lines_to_exercises():
 
 
 def fill_front_page(pages, site_data, arrays):
-    """Return page/template.html as the site has it: with the site's links and addresses, and with the data to mark a
-    line.
+    """Return page/template.html filled in for the site: with its links and addresses, and with the data to mark a line.
 
-    For that it may ask this address for Python, as the other pages may.
+    To run Python for that, the page may fetch from its own address, as the other pages may.
     """
     names = {"one_image", *map_lines_to_exercises().values()}
     asked_exercises = [exercise for exercise in site_data["exercises"] if exercise["name"] in names]
@@ -710,7 +720,7 @@ def fill_front_page(pages, site_data, arrays):
     return fill_template(
         pages.resolve_links(TEMPLATE.read_text(encoding="utf-8"), TEMPLATE),
         facts,
-        attributes=f' data-site data-version="{pages.version}"',  # its scripts ask for both
+        attributes=f' data-site data-version="{pages.version}"',  # its scripts read both
         navigation=make_navigation("index.html"),
         from_site=True,
     )

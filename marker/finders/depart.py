@@ -122,8 +122,8 @@ def last_function(source, name):
 
 
 def split_steps(function, gives):
-    """Return the `Step`s of a function, one for each statement that stands in no other one; the last ones are of
-    `return`."""
+    """Return the `Step`s of a function: one for each of its top-level statements, and for `return` one for each
+    result."""
     result = []
     for node in function.body:
         if isinstance(node, ast.Return) and node.value:
@@ -179,8 +179,10 @@ def record_states(function, own_steps, exercise, g):
 
 
 def is_number(value, kinds="f"):
-    """Return True for a number or an array of numbers. kinds: the allowed NumPy kinds, "f" for floating point, "i" for
-    integer."""
+    """Return True for a number or an array of numbers.
+
+    kinds: the allowed NumPy kinds, "f" for floating point, "i" for integer.
+    """
     return isinstance(value, (float, int, np.number, np.ndarray)) and np.asarray(value).dtype.kind in kinds
 
 

@@ -57,9 +57,7 @@ def iter_edits(function, source, stub, takes, sizes):
     counters = {loop.target.id for loop in loops if "range(" in ast.unparse(loop.iter) and hasattr(loop.target, "id")}
     for spot in iter_spots(function):
         if getattr(spot.node, "lineno", 0) in own_numbers:
-            usable_names = (
-                names if spot.context else [name for name in names if name not in counters]
-            )  # loop counters only as in an index
+            usable_names = names if spot.context else [name for name in names if name not in counters]  # no counters
             for rank, kind, place, new in expression_edits(spot, usable_names, sizes):
                 if spot.context:
                     kind = spot.context
@@ -75,8 +73,10 @@ def iter_edits(function, source, stub, takes, sizes):
 
 
 def find_growing_lists(nodes):
-    """Yield the names of lists that the code appends to. Appended to itself, such a list would be infinitely deep for
-    NumPy."""
+    """Yield the names of lists that the code appends to.
+
+    Appended to itself, such a list would be infinitely deep for NumPy.
+    """
     for node in nodes:
         match node:
             case ast.Attribute(ast.Name(name), "append"):
@@ -339,12 +339,7 @@ def fill_in(pattern, bindings):
     return type(pattern)(**{field: fill_in(getattr(pattern, field), bindings) for field in pattern._fields})
 
 
-PLACEHOLDERS = {
-    "a": (),
-    "b": (),
-    "i": (),
-    "x": (ast.Constant, ast.Compare),
-}  # each with the nodes that it does not match
+PLACEHOLDERS = {"a": (), "b": (), "i": (), "x": (ast.Constant, ast.Compare)}  # each with what it does not match
 OPERATIONS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.MatMult, ast.Pow)
 MODULES = {"np", "torch", "F"}
 AXES = (0, 1, -1, 2, -2, (0, 1), (1, 2), (0, 1, 2))
@@ -550,9 +545,7 @@ def call_edits(node, nodes_by_placeholder):
         yield 1, "a term", place, make_call(ast.Attribute(make_name("np"), "zeros_like", ast.Load()), [array], [])
     if owner is None and name in ("min", "max"):
         yield 1, "a function", place, make_call(make_name("max" if name == "min" else "min"), arguments, keywords)
-    if (
-        len(arguments) == 1 and not keywords and isinstance(arguments[0], ast.BinOp)
-    ):  # sqrt(a * b) in place of sqrt(a) * b
+    if len(arguments) == 1 and not keywords and isinstance(arguments[0], ast.BinOp):  # sqrt(a * b) for sqrt(a) * b
         argument = arguments[0]
         yield 1, "parentheses", place, ast.BinOp(make_call(function, [argument.left], []), argument.op, argument.right)
     for replacements, similar_names in ALIKE:

@@ -132,8 +132,10 @@ def locate_array(answer_trace, i, name, remaining_mistake):
 
 
 def make_verdict(finder_input, name, line, lines, remaining):
-    """Return the `Verdict` on the result of `find_array_to_replace`. remaining: the name of the mistake that remains,
-    or ""."""
+    """Return the `Verdict` on the result of `find_array_to_replace`.
+
+    remaining: the name of the mistake that remains, or "".
+    """
     verdict = finder_input.verdict
     ask = depart.ask_what_happens(lines)
     if not remaining:
