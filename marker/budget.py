@@ -20,7 +20,7 @@ class Stopped(BaseException):
 
 
 class Budget:
-    """A number of lines that may run in all. `limit` is a smaller allowance that can be renewed, for one call."""
+    """A number of lines that may run in all, and a smaller `limit` for a single call, which can be renewed."""
 
     def __init__(self, lines):
         self.lines = self.limit = lines
@@ -36,7 +36,11 @@ class Budget:
 
 @lru_cache(4096)
 def compile_with_budget(source):
-    """Return the code object of `source` with calls of SPEND inserted. They raise `Stopped` after too many lines."""
+    """Compile source code so that it counts the lines that it runs, and return the code object.
+
+    The variable SPEND must be the method `spend` of a `Budget` when the code is run. The code raises `Stopped` when
+    that budget is used up.
+    """
     tree = ast.parse(source)
     insert_spend_calls(tree)
     with warnings.catch_warnings():
@@ -45,7 +49,7 @@ def compile_with_budget(source):
 
 
 def insert_spend_calls(tree):
-    """Insert calls of SPEND into a tree: at the start of each loop's and function's body, and in comprehensions."""
+    """Insert calls of SPEND, which count lines, into a syntax tree: in each loop, function and comprehension."""
     for node in list(ast.walk(tree)):
         if isinstance(node, (ast.For, ast.While, ast.FunctionDef)):
             node.body.insert(0, copy_location_from(node.body[0], ast.Expr(make_spend_call(len(node.body)))))

@@ -18,8 +18,10 @@ def reroute(owner, name, handler):
 
 @contextmanager
 def watch(module, name, handler):
-    """Context manager: each call of a module's function, by any name, becomes handler(original, its bound
-    arguments)."""
+    """Context manager: each call of the function `name` of a module becomes handler(original, its bound arguments).
+
+    That includes calls by other names, such as those in modules that have imported the function.
+    """
     attribute = getattr(module, name)
     function = getattr(attribute, "__func__", attribute)  # of a method
 

@@ -114,11 +114,11 @@ class Catalogue:
         return self.exercises.index(exercise) + 1
 
     def find_part_name_and_exercises(self, exercise):
-        """Return (the short name of an exercise's part, all exercises of that part)."""
+        """Return (the short name of the part that an exercise is in, all exercises of that part)."""
         return next((title.partition(":")[0], part) for title, part in self.by_part.items() if exercise in part)
 
     def describe_number(self, exercise):
-        """Return an exercise's number as text: its number among all exercises and in its part."""
+        """Return a text with an exercise's number among all exercises and within its part."""
         name, part = self.find_part_name_and_exercises(exercise)
         return f"Exercise {self.number(exercise)} ({name}, {part.index(exercise) + 1} of {len(part)})"
 
@@ -150,7 +150,7 @@ class Catalogue:
 
 @contextmanager
 def importing(folder):
-    """Context manager: the files of a folder can import each other, unless the folder is a package."""
+    """Context manager: inside, the files of a folder can import each other. (A package's files can do so anyway.)"""
     is_package = (folder / "__init__.py").exists()
     before = set(sys.modules)
     sys.path += [] if is_package else [str(folder)]

@@ -151,8 +151,11 @@ def find_draw_error(exercise, seed, seconds=SECONDS):
 
 
 def iter_size_problems(exercise, seed):
-    """Yield a text for each size that a learner could replace by a number and still pass, or that the marker cannot
-    name."""
+    """Yield a text for each size that has the same value in all draws, so that a learner could write it as a number and
+    pass.
+
+    Sizes that are not Python ints, or that the inputs do not contain, are reported as well.
+    """
     rng = np.random.default_rng(seed)
     draws = []
     for draw in exercise.inputs:
@@ -220,7 +223,8 @@ def describe_own_line(exercise, stack):
 
 # ---- is the answer right? --------------------------------------------------------------------------------------------
 def signature_mismatches(exercise):
-    """Yield a text if `answer` or `in_numpy` takes or returns something other than the stub's function does."""
+    """Yield a text for each of the functions `answer` and `in_numpy` whose arguments or results differ from the
+    stub's."""
     for name in {"answer", "in_numpy"} & exercise.functions.keys():
         function = exercise.functions[name]
         stub = exercise.function
@@ -246,7 +250,7 @@ def wrong_results(exercise, seed):
 
 
 def explain_wrong_answer(exercise, code, seed):
-    """Return one line that says why the answer's results for the draws of this seed are wrong."""
+    """Return one line that says why the answer's results are wrong in the draws of this seed. code: of the answer."""
     trials = []
     try:
         with exec_with_budget(exercise, code) as (function, budget):
@@ -267,8 +271,10 @@ def explain_wrong_answer(exercise, code, seed):
 
 
 def explain_wrong_result(exercise, g, name, result):
-    """Return a text that says why a result is wrong; "" if it is right, or if the marker has its own message for the
-    mistake."""
+    """Return why a result is wrong, as text; "" if it is right, or if the marker has its own message for the mistake.
+
+    g: a draw, whose attribute `name` is the right result.
+    """
     if result is None:
         return explain_none(name, exercise.answer)
     actual = as_array(result)
@@ -309,8 +315,8 @@ def unproven_results(exercise, seed):
 
 
 def wrong_slopes(exercise, seed, n_seeds=SEEDS):
-    """Yield a text for each gradient that differs from the slope of its loss in some draw, or was comparable in
-    none."""
+    """Yield a text for each gradient that differs from the slope of its loss in a draw, or could not be compared in
+    any."""
     wrong = {}
     compared_names = set()
     for draw_seed in range(seed, seed + n_seeds):
@@ -333,7 +339,7 @@ def compare_with_slopes(g, name, rng, max_entries=ENTRIES, h=1e-6):
     """Compare some entries of a gradient with central differences of its loss.
 
     Return (the first difference as text, or ""; the number of entries compared). g: a draw; name: the gradient's name;
-    h: the step. Entries near a kink, where the slopes on both sides differ, are skipped.
+    h: the step of the differences. Entries near a kink, where the slopes on both sides differ, are skipped.
     """
     loss = g.losses[name[1:]]
     array = getattr(g, name[1:])
@@ -361,7 +367,7 @@ def compare_with_slopes(g, name, rng, max_entries=ENTRIES, h=1e-6):
 
 # ---- mistakes --------------------------------------------------------------------------------------------------------
 def misnamed_mistakes(exercise, seed, n_seeds=SEEDS):
-    """Yield a text for each mistake whose results are right, or which gets another name than its own."""
+    """Yield a text for each mistake whose results the marker accepts as right, or calls by another mistake's name."""
     own = [
         mistake for mistake in exercise.known_mistakes[: len(exercise.mistakes)] if not mistake.name.startswith("and ")
     ]
@@ -393,7 +399,7 @@ def find_mistake_error(exercise, mistake, seed):
 
 
 def misnamed_written_mistakes(exercise, seed):
-    """Yield a text for each mistake that, written as its row says, gets another name than its own."""
+    """Yield a text for each mistake that the marker calls by another name when it is written as its row shows."""
     for name, lines in exercise.written:
         verdict = mark_text(exercise, seed, exercise.fill_stub(lines))
         if verdict.name != name:
@@ -411,7 +417,7 @@ def judge_values(exercise, seed, compute_values):
 
 
 def mistakes_found_by_edits(exercise, seed):
-    """Yield the names of the mistakes that the marker locates with an edit, so that they need no row of their own."""
+    """Yield the names of mistakes that the marker can locate by trying edits, so that the file need not list them."""
     draws = exercise.draw_trials(seed)
     first_draws = draws[: 2 * len(exercise.inputs)]
     further_draws = draws[2 * len(exercise.inputs) :]
@@ -516,10 +522,8 @@ def exec_with_budget(exercise, code):
 
 
 def is_right_in_all(exercise, code, draws):
-    """Return True if the function in `code` is right in all trials.
-
-    draws: [[the inputs of a trial, for each trial]].
-    """
+    """Return True if the function in `code` is right in all trials. draws: a list of lists of draws, one for each
+    trial."""
     with suppress(Exception, Stopped), exec_with_budget(exercise, code) as (function, budget):
         for g in chain.from_iterable(draws):
             budget.limit = budget.lines = LINES
@@ -564,7 +568,8 @@ def is_same(results, expected_results):
 
 
 def draw_arbitrary(g, exercise, rng):
-    """Return a copy of a draw in which each array and number is replaced by a random one of the same type and shape."""
+    """Return a copy of the draw g in which each array and number is replaced by a random one of the same type and
+    shape."""
     inputs = dict(vars(g))
     for name in inputs.keys() - set(exercise.gives):
         value = inputs[name]

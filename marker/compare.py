@@ -103,7 +103,7 @@ def find_whole_numbers(lines):
 
 
 def judge_trial(answer, t):
-    """Return the `Verdict` on the results of trial t; None if they are right."""
+    """Return the `Verdict` on the results of the trial with index t; None if they are right."""
     exercise = answer.exercise
     trials = answer.trials
     results = trials[t]["results"]
@@ -133,9 +133,10 @@ def judge_trial(answer, t):
 
 
 def judge_result(answer, t, name, result):
-    """Return the `Verdict` on one result of trial t; None if it is right.
+    """Return the `Verdict` on one result of the trial with index t; None if it is right.
 
-    Checks the shape first, then type, then values.
+    answer: an `Answer`; name: the result's name; result: what `describe_result` returns for it. Checks the shape first,
+    then type, then values.
     """
     exercise = answer.exercise
     g = answer.draws[t]
@@ -185,10 +186,10 @@ def judge_result(answer, t, name, result):
 
 
 def recognise_mistake(answer, t, name):
-    """Return the `Verdict` that names the known mistake which gives exactly these numbers in all trials; None if none
-    does.
+    """Return the `Verdict` that names a known mistake which gives exactly this result's numbers in all trials, or None.
 
-    Of several such mistakes, it names the one that explains the most results.
+    name: the result, which is wrong in trial t. If there are several such mistakes, the one that explains the most
+    results is named.
     """
     exercise = answer.exercise
     draws = answer.draws
@@ -238,9 +239,9 @@ def recognise_mistake(answer, t, name):
 
 
 def explain_exchange(exercise, other_name, name, is_other_right=False):
-    """Return the `Verdict` on result `name`, which has the right values of `other_name`.
+    """Return the `Verdict` on the result `name`, which has the right values of the result `other_name`.
 
-    is_other_right: result `other_name` has them, too.
+    is_other_right: the result `other_name` has them, too.
     """
     ask = exercise.exchanged
     if is_other_right:
@@ -263,22 +264,22 @@ def is_mistake_in_other_results(answer, mistake, name):
 
 
 def is_value_in_all_trials(answer, name, get_value):
-    """Return True if the result `name` equals get_value(g) in all trials in which it has numbers."""
+    """Return True if the result `name` equals get_value(draw) in all trials in which it has numbers."""
     pairs = zip(answer.draws, (*answer.trials, *answer.further), strict=False)
     return all(agree(trial["numbers"][name], get_value(g)) for g, trial in pairs if name in trial["numbers"])
 
 
 def is_value_in_both_sizes(answer, t, name, get_value):
-    """Return True if the result `name` equals get_value(g) in trial t, and also in its partner, which has other sizes.
+    """Return True if the result `name` equals get_value(draw) in trial t and in its partner, which has other sizes.
 
-    The trials come in pairs, (0, 1), (2, 3), ... A partner without numbers for this result does not count.
+    The trials come in pairs, (0, 1), (2, 3), ... If the partner has no numbers for this result, only trial t counts.
     """
     pair = [i for i in (t, t ^ 1) if i < len(answer.trials) and name in answer.trials[i]["numbers"]]
     return t in pair and all(agree(answer.trials[i]["numbers"][name], get_value(answer.draws[i])) for i in pair)
 
 
 def value_with_mistake(exercise, mistake, output, g):
-    """Return what a function with this mistake returns as `output`, for the draw g."""
+    """Return the value of the result `output`, for the draw g, of a function with this mistake."""
     return exercise.results_with_mistake(mistake, g).get(output, getattr(g, output))
 
 
@@ -370,9 +371,9 @@ def judge_unknown_mistake(answer, t, name):
 
 
 def express_factor_in_sizes(answer, t, name):
-    """Return (a product of sizes as text, the names of those sizes) if all entries are off by that factor.
+    """Return (a product of sizes as text, the names of those sizes) if a result is off by that factor in all trials.
 
-    Return ("", ()) unless the product holds in all trials.
+    name: the result. Return ("", ()) if there is no such product.
     """
     factors = []
     all_sizes = []
@@ -411,10 +412,10 @@ def format_distinct_from(a, b):
 
 
 def describe_nudge(g, name, index, actual, h=1e-3):
-    """Return a line that says how the loss changes if entry `index` of the array grows by h.
+    """Return a line that says how the loss changes if one entry of an array grows by h.
 
-    name: the gradient with respect to that array; actual: the learner's value of that entry. Return "" if the loss has
-    a kink within this step, because the difference quotient is then not the derivative.
+    g: a draw; name: the gradient with respect to that array; index: the entry; actual: the learner's gradient there.
+    Return "" if the loss has a kink within this step, because the difference quotient is then not the derivative.
     """
     array = getattr(g, name[1:]).copy()
     loss = g.losses[name[1:]]

@@ -217,8 +217,8 @@ def root_mean_square(a):
 def find_wrong_gradients(place, gradients, rng, thorough, entries=()):
     """Return {path: [`Off`]} of the gradients that differ from the slope of the loss, for one batch.
 
-    entries: {path: [index]} to check in addition. thorough: check the largest and some random entries, too. Raises
-    `Wrong` if the loss depends on an array that has no gradient.
+    place: the loss of that batch. entries: {path: [index]} to check in addition. thorough: check the largest and some
+    random entries, too. Raises `Wrong` if the loss depends on an array that has no gradient.
     """
     offs = {}
     for k, a in place.arrays.items():
@@ -258,7 +258,10 @@ def find_wrong_gradients(place, gradients, rng, thorough, entries=()):
 
 
 def is_right_alone(place, gradients, rng, nonzero_paths=(), entries=()):
-    """Return True if gradients are right for a single example, and not 0 in the arrays of `nonzero_paths`."""
+    """Return True if the gradients for a single example are right, and not 0 in the arrays of `nonzero_paths`.
+
+    place: the loss of that example. entries: {path: [index]} to check in addition.
+    """
     return all(np.any(gradients[k]) for k in nonzero_paths) and not find_wrong_gradients(
         place, gradients, rng, True, entries
     )

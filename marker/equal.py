@@ -23,5 +23,5 @@ def agree(a, b, rounding=ROUNDING):
 
 
 def sizes(g):
-    """Return the integers among a draw's attributes: {name: value}."""
+    """Return {name: value} of the integers among the attributes of a draw g: the sizes of its arrays."""
     return {name: value for name, value in vars(g).items() if type(value) is int}

@@ -232,12 +232,12 @@ class Exercise:
 
     @cached_property
     def gives(self):
-        """The names of the function's results, in the order in which it returns them."""
+        """The names of the function's results."""
         return tuple(node.id for node in ast.walk(self.function.body[-1]) if isinstance(node, ast.Name))
 
     def fill_stub(self, body):
-        """Return the stub with `body` in place of its lines `name = ...`. A result that `body` does not set keeps its
-        dots."""
+        """Return the stub with the lines in `body` in place of its lines `name = ...`, one of which stays if `body`
+        does not set it."""
         dots = [name for name in self.gives if not re.search(rf"\b{name}\b[^=\n]*=[^=]", body)]
         lines = textwrap.indent("\n".join([body, *(f"{name} = ..." for name in dots)]), "    ") + "\n"
         return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, self.stub, flags=re.MULTILINE)
@@ -258,9 +258,9 @@ class Exercise:
         return self.cached_trials[1]
 
     def draw_fresh_trials(self, seed):
-        """Return the trials of a second draw, with which a diagnosis of this seed's trials is tested.
+        """Return further trials, those of seed + 1, with which a diagnosis of this seed's trials is tested.
 
-        Cached for one seed.
+        The list is cached for one seed.
         """
         if self.cached_fresh_trials[0] != seed:
             self.cached_fresh_trials = (seed, list(self.iter_draws(seed + 1)))
@@ -283,7 +283,8 @@ class Exercise:
     def complete_draw(self, g):
         """Add to a draw its missing results, computed by the answer, and `losses`. Return the draw.
 
-        Raises ValueError if the answer does not set a result or runs too many lines.
+        losses: {array's name: the loss as a function of that array}. Raises ValueError if the answer does not set a
+        result or runs too many lines.
         """
         missing = [name for name in self.gives if not hasattr(g, name)]
         if missing:
@@ -303,7 +304,7 @@ class Exercise:
         return g
 
     def compute_loss(self, g, name, array):
-        """Return the loss that belongs to the array `name` of draw g, computed with `array` in its place."""
+        """Return the loss that belongs to the array `name` of the draw g, computed with `array` in its place."""
         function = self.loss[name]
         return function(**{argument: getattr(g, argument) for argument in argument_names(function)} | {name: array})
 
@@ -341,7 +342,8 @@ class Exercise:
         return parse_blocks(text.partition("\n")[2], self.takes)
 
     def make_arguments(self, g):
-        """Return {name: argument} for one call. The arrays and lists are copies, which the call may modify."""
+        """Return {name: argument} for one call with the draw g. The arrays and lists are copies, which the call may
+        modify."""
         if self.arguments:
             arguments = self.arguments(g)
             return {name: arguments[name] for name in self.takes}
@@ -393,14 +395,15 @@ class Exercise:
         return reduce(lambda formula, text: apply_change(formula, text, self.gives[0]), changes, self.formula)
 
     def results_with_mistake(self, mistake, g):
-        """Return {output: value} of the results that a function with this mistake gets wrong in draw g. Cached in g."""
+        """Return {output: value} of the results that a function with this mistake gets wrong in the draw g. Cached in
+        g."""
         values_by_mistake = vars(g).setdefault("computed", {})
         if mistake not in values_by_mistake:
             values_by_mistake[mistake] = self.wrong_results_of_code(mistake.code, g, Budget(LINES))
         return values_by_mistake[mistake]
 
     def wrong_results_of_code(self, code, g, budget):
-        """Return {output: value} of the results that `code` gets wrong in draw g; {} if it fails or exceeds its
+        """Return {output: value} of the results that `code` gets wrong in the draw g; {} if it fails or exceeds its
         budget."""
         with suppress(Exception, Stopped):
             names = self.run_change(code, g, budget)
@@ -409,10 +412,8 @@ class Exercise:
         return {}
 
     def run_change(self, code, g, budget):
-        """Run the code of a change on draw g and return {name: value} of its variables.
-
-        Raises whatever the code raises.
-        """
+        """Run the code of a change on the draw g, and return {name: value} of its variables. Raises what the code
+        raises."""
         names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: budget.spend}
         with np.errstate(all="ignore"):
             exec(code, names)

@@ -124,7 +124,7 @@ def ask_finders(finder_input):
 
 
 def run_trial(exercise, function, g):
-    """Run one trial and return its notes, a dict: see `Notes.trials`."""
+    """Run one trial, with the draw g, and return its notes, a dict: see `Notes.trials`."""
     results, changed_inputs = call(exercise, function, g)
     right = sorted(right_results(exercise, g, results, changed_inputs))
     return {"results": list(map(describe_result, results)), "changed": changed_inputs, "right": right}
@@ -140,7 +140,10 @@ def is_right_in_all_trials(exercise, rights_by_trial):
 
 def note_further_trials(exercise, module, function, seed, notes):
     """Record in `notes` the checks that follow when all results are right: of the tool, of repeated calls, and at
-    kinks."""
+    kinks.
+
+    A kink is a point at which the function is not differentiable.
+    """
     first_draw, *_, last_draw = exercise.draw_trials(seed)
     if exercise.tool:
         notes.follows = is_computed_by_tool(exercise, module, function, last_draw)

@@ -28,7 +28,7 @@ class Attempt(NamedTuple):
 
 @dataclass
 class Outcome:
-    """What came of a learner's file, in the process that ran it."""
+    """The outcome of running a learner's file, in the process that ran it."""
 
     notes: Any = None  # an instance of the kind's `Notes`
     typed: str = ""  # the learner's own lines
@@ -85,7 +85,7 @@ class Kind:
     def problems(self, exercise, mark_text):
         """Yield a text for each problem of an exercise that `practice.py check` finds; `checked` says what it covers.
 
-        mark_text(text): the `Verdict` on a file with this text.
+        mark_text(text): returns the `Verdict` on a file with this text.
         """
         for subject, text, marks in (
             ("the stub", exercise.stub, ("not written",)), ("the answer", self.make_right_file(exercise), PASSED),

@@ -19,10 +19,10 @@ OTHERS = (
 
 
 def mark(exercise, learner_path, seed, seconds=None, hear=lambda text: None, hidden_folders=()):
-    """Mark a file and return its `Verdict`. Never raises because of the file, and takes about `seconds` at most.
+    """Mark a file and return its `Verdict`. Never raises because of the file.
 
-    hear(text): a progress callback. hidden_folders: folders that the file must not see (see
-    `runner.run_in_subprocess`).
+    seconds: the CPU time that the file may use; by default that of its exercise. hear(text): a progress callback.
+    hidden_folders: folders that the file must not see (see `runner.run_in_subprocess`).
     """
     verdict = read_verdict(
         exercise,
@@ -34,7 +34,7 @@ def mark(exercise, learner_path, seed, seconds=None, hear=lambda text: None, hid
 
 
 def find_time_limit(exercise):
-    """Return how many seconds a file may compute."""
+    """Return how many seconds of CPU time a file may use."""
     return WITH_TORCH if exercise.needs_torch else exercise.kind.seconds
 
 

@@ -30,9 +30,9 @@ def load(path):
 
 
 def call(exercise, function, g):
-    """Call a function with the inputs of a draw.
+    """Call a function with the inputs of the draw g.
 
-    Return (its results as a list, the names of inputs it wrongly changed).
+    Return (its results as a list, the names of inputs that it changed although it must not).
     """
     arguments = exercise.make_arguments(g)
     old_arrays = {name: a for name, a in copy_arrays(arguments).items() if name not in exercise.may_change}
@@ -42,9 +42,9 @@ def call(exercise, function, g):
 
 
 def list_results(results, shapes):
-    """Return what a function returned as a list of results.
+    """Return a function's results as a list.
 
-    shapes: the shapes of the right results. If there are several, anything that a caller could unpack counts.
+    shapes: the shapes of the right results. If there are several, anything that a caller could unpack is accepted.
     """
     is_several = isinstance(results, (tuple, list, Iterator, ValuesView))
     if isinstance(results, np.ndarray):  # one array is one result, unless it holds them all
@@ -97,7 +97,10 @@ def describe_result(value):
 
 
 def right_results(exercise, g, results, changed_inputs, rounding=ROUNDING):
-    """Return the set of names of the right results; empty if their number is wrong or an input was changed."""
+    """Return the set of names of the right results; empty if their number is wrong or an input was changed.
+
+    g: the draw, whose attributes are the right results. rounding: the relative tolerance.
+    """
     results = [as_array(result) for result in results]
     if len(results) != len(exercise.gives) or changed_inputs:
         return set()

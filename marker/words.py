@@ -33,12 +33,12 @@ COMMON = ("Errors", "Names", "Operands")  # tables whose first cells are not mar
 
 
 def join_texts(texts, conjunction="and"):
-    """Join texts into one, as in "a, b and c". conjunction: a row of the table "Lists"."""
+    """Join texts into one, as in "a and b". conjunction: a row of the table "Lists"; "and" by default."""
     return reduce(dict(SAID["Lists"])[conjunction].format, texts) if texts else ""
 
 
 class Words(NamedTuple):
-    """The tables of a folder of exercises, each before the marker's own."""
+    """The sentences that a folder of exercises uses: the rows of its own tables, followed by the marker's."""
 
     errors: list  # rows of "Errors": the class, patterns in its message and in the line, and the advice
     names: list  # rows of "Names": an undefined name, a second name that must be defined, and the advice

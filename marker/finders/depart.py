@@ -42,8 +42,10 @@ class AnswerTrace(NamedTuple):
 
 
 def judge_departure(finder_input):
-    """Return the verdict, completed by the line after which arrays are right and the lines that spoil them; else
-    None."""
+    """Return the verdict with a sentence added: after which line arrays are right, and in which lines the mistake is.
+
+    Return None if that cannot be determined.
+    """
     if not finder_input.way:
         return None
     right = finder_input.outcome.notes.trials[find_first_wrong_trial_number(finder_input)]["right"]
@@ -148,7 +150,10 @@ def split_steps(function, gives):
 
 
 def record_states(function, own_steps, exercise, g):
-    """Return [{name: array}] after each step of one call."""
+    """Run the function on the draw g, and return [{name: array}], its variables after each step.
+
+    own_steps: the `Step`s of the function.
+    """
     states = [{} for _ in own_steps]
     firsts = {step.first: i for i, step in enumerate(own_steps) if step.first}
     current = None  # the step that runs
@@ -187,10 +192,11 @@ def is_number(value, kinds="f"):
 
 
 def is_right_in_all(states, i, name, exercise):
-    """Return True if the array `name` that step i wrote is the same array of the right answer in all draws.
+    """Return True if the array `name`, as step i wrote it, equals the same array of the right answer in all draws.
 
     If the right answer has an array of that name, it is compared with that one; otherwise with those whose names begin
-    alike, if there are any; otherwise with all. In the first trial, the match must not be possible by chance.
+    alike, if there are any; otherwise with all. In the first trial, the match must not be possible by chance. states:
+    see `AnswerTrace`.
     """
     common_matches = None
     for own_states, right_states, g in states:
@@ -216,7 +222,8 @@ def may_be_right_by_chance(a, exercise, g):
 
 
 def is_given_in_all(states, i, name, exercise):
-    """Return True if what step i wrote is only an argument, in any shape, or a size, in all draws."""
+    """Return True if the variable `name`, as step i wrote it, is only an argument in any shape, or a size, in all
+    draws."""
     for own_states, _, g in states:
         a = own_states[i].get(name)
         if a is None:

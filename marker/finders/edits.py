@@ -42,10 +42,10 @@ class Spot(NamedTuple):
 
 
 def iter_edits(function, source, stub, takes, sizes):
-    """Yield the `Edit`s of a function's lines, except those lines that the stub has.
+    """Yield the `Edit`s of a function's own lines, which are those that the stub does not have.
 
     source: the text of the file; takes: the names of the exercise's arguments; sizes: the names of sizes that an edit
-    may use.
+    may insert.
     """
     own_numbers = find_own_lines(source, stub)
     nodes = list(ast.walk(function))
@@ -363,7 +363,7 @@ MAKES_ROOM = {"zeros", "ones", "empty", "zeros_like", "ones_like", "empty_like",
 def expression_edits(spot, usable_names, sizes):
     """Yield (rank, kind, place, new) for each edit of one expression: see `Edit`.
 
-    usable_names: variables that an edit may put in; sizes: the names of sizes that it may put in.
+    usable_names: variables that an edit may insert; sizes: the names of sizes that it may insert.
     """
     node = spot.node
     parent = spot.parent
@@ -526,8 +526,11 @@ def move_into_call(left_node, op, right_node):
 
 
 def call_edits(node, nodes_by_placeholder):
-    """Yield (rank, kind, place, new) for each edit of a call: another function, axis or order of arguments, or no
-    call."""
+    """Yield (rank, kind, place, new), see `Edit`, for each edit of a call: another function, axis or argument order, or
+    no call.
+
+    nodes_by_placeholder: see `row_edits`.
+    """
     place = span(node)
     function = node.func
     arguments = node.args
@@ -665,9 +668,10 @@ SIMPLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.Return)
 
 
 def block_edits(block, own_numbers, usable_names):
-    """Yield (rank, kind, place, the list of statements with one edit).
+    """Yield (rank, kind, place, the block with one edit), see `Edit`.
 
-    block: a list of statements; own_numbers: the numbers of the learner's own lines.
+    block: a list of statements; own_numbers: the numbers of the learner's own lines; usable_names: variables that an
+    edit may insert.
     """
     for i, statement in enumerate(block):
         if is_spend_call(statement) or statement.lineno not in own_numbers:
@@ -726,7 +730,8 @@ def is_next_lost_if_exchanged(statement, next_statement):
 
 
 def statement_edits(statement, usable_names):
-    """Yield (rank, kind, new) for each edit of a whole statement."""
+    """Yield (rank, kind, new), see `Edit`, for each edit of a whole statement. usable_names: variables that it may
+    insert."""
     match statement:
         case ast.Assign([ast.Subscript(array, part)], value) if not isinstance(part, ast.Name):
             for new in slice_edits(part, names_in(part)):

@@ -59,13 +59,15 @@ def judge_pair(finder_input):
 
 
 def is_explained(numbers, wrong_values, g):
-    """Return True if the results of a trial are the values in `wrong_values` and otherwise the right ones."""
+    """Return True if a trial's results are those in `wrong_values`, and right where it has none. g: the draw."""
     return all(agree(a, wrong_values.get(name, getattr(g, name))) for name, a in numbers.items())
 
 
 def is_present(exercise, mistake, trials, draws):
-    """Return True if the learner's lines may contain this mistake: in no trial are most of the entries that it spoils
-    right."""
+    """Return True if the learner's lines may contain this mistake.
+
+    They may not if, in some trial, most of the entries that the mistake makes wrong are right.
+    """
     for g, trial in zip(draws, trials, strict=False):
         for name, wrong in exercise.results_with_mistake(mistake, g).items():
             actual = trial["numbers"].get(name)

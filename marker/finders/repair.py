@@ -110,11 +110,11 @@ def search_edits(exercise, module, source, draws, rights_by_trial, further_draws
 
 
 def find_edits_at_uses(edit_search, edits, complete, result_names):
-    """For edits that add a factor where an array is computed, return those that add it where the array is used, if they
+    """For edits that add a factor where an array is computed, return edits that add it where the array is used, if they
     work.
 
     The array itself may be right: it may be the mean of a product, for example, with the factor needed only later.
-    complete: the edits that make all results right.
+    edits: all edits; complete: those that make all results right.
     """
     operations = set()
     for edit in complete:
@@ -197,7 +197,7 @@ def is_likely(edit):
 
 
 def is_operand(edit):
-    """Return True if an edit changes a number in an operation, where a 0 could remove the whole term."""
+    """Return True if an edit changes a number that is an operand. Replaced by 0, it could remove a whole term."""
     return edit.kind == "a constant" and "op" in edit.holder
 
 
@@ -285,7 +285,10 @@ class Gain:
         self.lost = False
 
     def add(self, right, before, after):
-        """Add one trial. right, before, after: its numbers in one array each, as from `flatten_with_nan`."""
+        """Add the numbers of one trial, each argument an array as from `flatten_with_nan`.
+
+        right: the right numbers; before: the learner's; after: those with the edit.
+        """
         tolerance = CLOSE * np.abs(right).max(initial=0)
         was_right, is_right, is_unchanged = (
             np.abs(a - b) <= tolerance for a, b in ((before, right), (after, right), (before, after))
@@ -364,7 +367,8 @@ class EditSearch:
         return *self.entries_by_trial[t], flatten_with_nan(results, self.expected_results(t))
 
     def compile_edited(self, edit):
-        """Return the code objects of all functions with an edit made; None if that cannot be compiled."""
+        """Return the code objects of all functions, with an edit made in the one it belongs to; None if it cannot be
+        compiled."""
         functions = [single.function for single in (edit, *edit.also)]
         with suppress(SyntaxError, ValueError, TypeError), apply_edit(edit):
             return [compile_function(f) if f in functions else code for f, code in self.codes.items()]
@@ -475,7 +479,7 @@ class EditSearch:
     def known_names_and_results(self, t):
         """Return (names, results (K, N)) of the K known mistakes whose results have the right shapes in trial t.
 
-        N is the number of entries in all results. Cached by trial.
+        N is the number of entries of all results together. Cached by trial.
         """
         if t not in self.known_by_trial:
             rights = self.expected_results(t)
@@ -495,8 +499,8 @@ class EditSearch:
         return [np.asarray(getattr(self.draws[t], name), np.float64) for name in self.exercise.gives]
 
     def may_have(self, mistake):
-        """Return True if the learner's function may contain a known mistake: no entry that the mistake spoils is right
-        in it."""
+        """Return True if the learner's function may contain a known mistake: none of the entries that it makes wrong is
+        right."""
         t = self.order[0]
         wrong = dict(zip(*self.known_names_and_results(t), strict=True))[mistake]
         self.budget.limit = self.line_counts[t] + GRACE

@@ -8,7 +8,7 @@ from marker.verdict import FAR_OFF, Verdict, in_words
 
 
 def judge_sometimes(finder_input):
-    """Return the `Verdict` that names the mistake which explains the most trials, if none explains all; None if none
+    """Return the `Verdict` that names the known mistake that explains a wrong result in the most trials; None if none
     does."""
     name, mistake, is_always = find_likeliest_mistake(finder_input)
     if not mistake:
@@ -18,8 +18,10 @@ def judge_sometimes(finder_input):
 
 
 def find_likeliest_mistake(finder_input):
-    """Return (a result, the mistake that explains it in the most trials, whether it does in all); the mistake may be
-    None."""
+    """Return (a result's name, the mistake that explains it in the most trials, whether it explains all of them).
+
+    The mistake is None if no known mistake explains any trial.
+    """
     if finder_input.verdict.name not in FAR_OFF:
         return "", None, False
     answer = make_answer(finder_input.exercise, finder_input.seed, finder_input.outcome)

@@ -25,7 +25,8 @@ def unread_names(attempt):
 
 
 def judge_unread_argument(finder_input):
-    """Return the verdict, completed by an argument that the learner's file never reads; else None."""
+    """Return the verdict with a sentence added on an argument that the learner's file never reads; None if there is
+    none."""
     verdict = finder_input.verdict
     if verdict.name != "not right" or finder_input.place or not finder_input.unread:
         return None

@@ -17,8 +17,10 @@ from marker.verdict import Verdict, in_words
 
 
 def judge_array(finder_input):
-    """Return the verdict, completed by the line after which an array should differ and by a known mistake that remains;
-    else None."""
+    """Return the verdict with a sentence added: after which line an array should be different. None if there is none.
+
+    If a known mistake remains with the right array, it is named, too.
+    """
     result = None if finder_input.place else find_array_to_replace(finder_input)
     return make_verdict(finder_input, *result) if result else None
 
