@@ -55,14 +55,16 @@ PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # tools
 
 
 def prepare_numpy(options):
-    """Return the functions (step(x, y, lr), test(dataset)) of the network by hand."""
+    """Return (step, test) for the network by hand: step(x, y, lr) takes a training step, test(dataset) tests the
+    network."""
     network, optimizer = main_np.build(options)
     step = functools.partial(main_np.train_step, network, optimizer)
     return step, lambda dataset: main_np.evaluate(network, dataset, options)
 
 
 def prepare_pytorch(options):
-    """Return the functions (step(x, y, lr), test(dataset)) of the network in PyTorch."""
+    """Return (step, test) for the network in PyTorch: step(x, y, lr) takes a training step, test(dataset) tests the
+    network."""
     model, optimizer = main_torch.build(options)
     place = Place(options)
     network = place.prepare(model)
@@ -74,7 +76,7 @@ def prepare_pytorch(options):
 
 
 def prepare_jax(options):
-    """Return (step, None) of the MLP in JAX, with the same first weights.
+    """Return (step, None) for the MLP in JAX, with the same first weights. step(x, y, lr) takes a training step.
 
     JAX changes no array in place, but here it may reuse the memory of old weights.
     """
@@ -106,9 +108,10 @@ def prepare_jax(options):
 
 
 def prepare_scikit_learn(options):
-    """Return (step, None) of the MLP in scikit-learn, with its own first weights and a constant learning rate.
+    """Return (step, None) for the MLP in scikit-learn, with its own first weights and a constant learning rate.
 
-    scikit-learn splits x into batches itself.
+    step(x, y, lr) takes a training step for each batch in x; scikit-learn splits x into batches itself, and `lr` is
+    ignored.
     """
     from sklearn.neural_network import MLPClassifier
 
@@ -167,7 +170,8 @@ def busy_process():
 
 
 def time_calls(*arguments, **length):
-    """Return the seconds of each call, without the first third, which is a warm-up."""
+    """Return the seconds of each call, without the first third, which is a warm-up. arguments: those of
+    `prepare_call`."""
     return timing.drop_warm_up(timing.time_steps(prepare_call, *arguments, **length))
 
 

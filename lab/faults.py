@@ -72,7 +72,8 @@ def run_command(folder, command, fault_options):
 
 
 def parse_numbers(look, text):
-    """Return {name: number} of those numbers in the output that are compared with healthy runs."""
+    """Return {name: number} of those numbers in an output that are compared with runs without a fault. look: a key of
+    LOOKS."""
     if look.startswith("3"):
         return {f"step {step}": float(loss) for step, loss in re.findall(r"step +(10|20): loss (\S+)", text)}
     if look.startswith("6"):

@@ -34,7 +34,8 @@ TIMES = {"still": 600, "first": 1200, "each": 160, "last": 1800}  # milliseconds
 
 
 def choose_steps(steps):
-    """Return the numbers of the steps that get a frame: at first every step, then fewer and fewer."""
+    """Return the numbers of the steps that get a frame: at first every step, then fewer and fewer. steps: of the whole
+    run."""
     return sorted({0, *np.geomspace(1, steps, FRAMES - 1).round().astype(int).tolist()})
 
 

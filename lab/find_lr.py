@@ -48,10 +48,11 @@ def search_rates(options):
 
 
 def find_suggested_and_lowest_rate(rows):
-    """Return (the rate to try, the rate with the lowest mean loss).
+    """Return (the rate to try, the rate with the lowest mean loss). rows: what `search_rates` returns.
 
-    The rate to try is the first one, rounded to one digit, at which the loss has fallen nine tenths of the way. Larger
-    steps would gain little, and a longer training needs a margin below the rate at which the loss rises.
+    The rate to try is the first one, rounded to one digit, at which the mean loss has fallen nine tenths of the way to
+    its lowest value. Larger steps would gain little, and a longer training needs a margin below the rate at which the
+    loss rises.
     """
     first_mean = rows[0][2]
     lowest, _, least_mean = min(rows, key=lambda row: row[2])

@@ -119,7 +119,7 @@ def record(name, step):
 
 
 def check(name, step, n_seeds):
-    """Print which numbers of other seeds are outside their ranges, and return how many."""
+    """Print which numbers of `n_seeds` other seeds are outside their recorded ranges, and return how many there are."""
     n_outside = 0
     for seed in OTHER_SEEDS[:n_seeds]:
         rows = measure(name, step, seed)

@@ -120,7 +120,10 @@ def compute_rate(step):
 
 
 def prepare_pytorch(options, dataset, threads):
-    """Return (step, test, number of parameters) of nanoGPT's recipe in PyTorch."""
+    """Return (step, test, number of parameters) for nanoGPT's recipe in PyTorch.
+
+    step(number, x, y) takes a training step; test() returns the mean test loss of a letter.
+    """
     torch.set_num_threads(threads)
     torch.manual_seed(options.run.seed)
     model = NanoGPT(**{name: options.source.tokenizer.sizes[name] for name in ("vocab_size", "context_length")})
@@ -146,7 +149,7 @@ def prepare_pytorch(options, dataset, threads):
 
 
 def prepare_by_hand(options, dataset, threads):
-    """Return (step, test, number of parameters) of the GPT by hand."""
+    """Return (step, test, number of parameters) for the GPT by hand: see `prepare_pytorch`."""
     network, optimizer = main_np.build(options)
     steps = make_plan(options, dataset.n_train).steps
 
@@ -160,7 +163,7 @@ TOOLS = {"PyTorch": ("nanoGPT's recipe, in PyTorch", prepare_pytorch), "NumPy": 
 
 
 def prepare_run(tool, seed, threads):
-    """Return (numbered batches, step, test, number of parameters) of a run."""
+    """Return (numbered batches, step, test, number of parameters) of a run. tool: a key of TOOLS."""
     options = parse_options("np", *BY_HAND.split(), "--seed", str(seed))
     dataset = data.load(options.source)
     return enumerate(data.batches(dataset, options, 0, options.run.steps)), *TOOLS[tool][1](options, dataset, threads)

@@ -105,7 +105,8 @@ def save_run(options, form, history, path):
 
 
 def make_history(checkpoint, steps):
-    """Return the `History` of a run that has taken `steps` further steps."""
+    """Return the `History` of a checkpoint's run after `steps` further steps, whose losses and accuracies are set to
+    0."""
     numbers = checkpoint.history.numbers_by_name() if checkpoint else History().numbers_by_name()
     added_values = dict.fromkeys(("train_loss", "train_accuracy"), [0.0] * steps)
     return History(**{name: [*values, *added_values.get(name, [])] for name, values in numbers.items()})

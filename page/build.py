@@ -115,9 +115,9 @@ def fill_template(template, page_data, attributes="", navigation="", from_site=F
 
 
 def make_policy(script, style, from_site=False):
-    """Return a content security policy that allows this inline script and this style, and forbids to fetch anything.
+    """Return a content security policy that allows this inline script and this style, and nothing to be fetched.
 
-    from_site: the page may fetch from its own address, and run WebAssembly. `data:` allows the page's icon, which is in
+    from_site: the page may fetch from its own address, and run WebAssembly. `data:` is for the page's icon, which is in
     it.
     """
     extra_rules = " 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'" if from_site else ""

@@ -180,10 +180,10 @@ def convert_rows(array):
 
 
 def run_session(blocks):
-    """Run blocks of code in one session. Return {"printed": what the last one printed, "error": a message if one
-    failed}.
+    """Run blocks of code, one after the other, with common variables.
 
-    If a block ends with an expression, its value is printed, as in a notebook.
+    Return {"printed": what the last block printed, "error": a message if a block failed}. If a block ends with an
+    expression, its value is printed, as in a notebook.
     """
     names = {"__name__": "__main__"}
     files = [f"/tmp/block{i}.py" for i in range(len(blocks))]
@@ -217,8 +217,7 @@ def name_block(i, blocks):
 
 
 def describe_end(blocks=None, seconds=None, stuck=None, status=None):
-    """Return the marker's message about a session that was stopped or that ended too early, in the form of
-    `run_session`.
+    """Return the marker's message about a session that was stopped or ended too early, in the form of `run_session`.
 
     stuck: {"file": index of the block, "line"} where it was stopped after `seconds`. status: the exit status of Python,
     if it ended.
@@ -306,10 +305,9 @@ def load_rows():
 
 @np.errstate(all="ignore")  # some wrong lines overflow
 def prove_lines():
-    """Compare the learner's lines for the MLP with mlp_np.py in lockstep. Return {"passed", "text"}; some steps are
-    reported.
+    """Compare the learner's lines for the MLP with mlp_np.py in lockstep. Return {"passed", "text"}.
 
-    Raises UserError if nothing is written yet.
+    The numbers of some steps are sent to the page. Raises UserError if nothing is written yet.
     """
     proof = prove.PROOFS["mlp"][0]
     steps = []
@@ -411,8 +409,8 @@ def convert_to_mlp(module, params, images, words):
     shown or not).
 
     It can be shown if mlp_np.py's network with the learner's weights predicts the same digits. The scaling of the
-    pixels is found by trying each. Unlike the lines for the MLP, the steps of this training cannot be compared one by
-    one.
+    pixels is found by trying each one. The steps of this training cannot be compared one by one, as those of
+    `prove_lines` can.
     """
     arrays = network.find_two_layer_params(params)
     if not arrays:
@@ -454,7 +452,8 @@ def read(name, pixels):
 def write(digit, temperature, seed):
     """Let the network in writer.npz write a digit.
 
-    Reported: the pictures of its vocabulary, and for each position what `describe_choice` and `get_attention` return.
+    Sent to the page: the pictures of its vocabulary, and for each position the results of `describe_choice` and
+    `get_attention`.
     """
     ink, model = load_writer()
     report(ink=encode_base64(ink))
@@ -487,8 +486,10 @@ def iter_generated(model, token_ids, temperature, rng):
 
 
 def describe_choice(logits, temperature, word):
-    """Return {"word": the token that was drawn, "likely": [(token, probability)] of the likeliest tokens and the drawn
-    one}."""
+    """Return {"word": the token that was drawn, "likely": [(token, probability)]}.
+
+    The list has the LIKELY likeliest tokens, and the drawn one.
+    """
     p = softmax(logits / (temperature or 1e-6))  # at temperature 0, the likeliest has probability 1
     likely = np.argsort(-p, kind="stable")[:LIKELY].tolist()
     likely += [] if word in likely else [word]
@@ -505,11 +506,10 @@ def get_attention(model, i):
 
 
 def write_text(begun, count, temperature, seed):
-    """Let the network continue a text, by `count` letters.
+    """Let the network continue the text `begun` by `count` letters.
 
-    Reported: the text that it continues, its letters, and for each new letter what `describe_choice` and
-    `get_attention` return. When the context is full, it starts again with the last half of the context, as write.py
-    does.
+    Sent to the page: the text that it continues, its letters, and for each new letter the results of `describe_choice`
+    and `get_attention`. When the context is full, the network starts again with the last half of it, as write.py does.
     """
     letter_codes, model = load_writer()
     letters = "".join(map(chr, letter_codes))

@@ -246,9 +246,9 @@ def describe_training_size():
 
 
 def write_packs(folder, arrays):
-    """Write the network and the images of the front page into `folder`.
+    """Write the packed arrays of the front page into `folder`: the network, and the images.
 
-    Return {name: {"address", "integrity"}}, with which page/page_data.js fetches them.
+    Return {name: {"address", "integrity"}}, with which page/page_data.js fetches them. arrays: those of a data file.
     """
     packs = {}
     for name, pack in data_file.make_packs(arrays).items():
@@ -360,8 +360,8 @@ class Pages:
         return self.resolve_links(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)
 
     def resolve_links(self, text, source):
-        """Return HTML in which links to files of the project lead to this site's pages. Links to anything else are
-        removed.
+        """Return HTML in which links to files of the project lead to this site's pages, and links to files not on the
+        site are removed.
 
         source: the file that the HTML was made from. A line of code that links to its file leads to that line.
         """
@@ -389,7 +389,8 @@ class Pages:
         return json.loads(line)
 
     def render_code(self, tokens, i, options, env):
-        """Return inline code as HTML. In a document, the name of a case links to the case."""
+        """Return inline code as HTML. In a document, the name of a case (see exercises/case.py) links to that
+        exercise."""
         name = tokens[i].content
         code = f"<code>{html.escape(name, quote=False)}</code>"
         is_case = name in BY_NAME and isinstance(BY_NAME[name].kind, Case)
@@ -400,8 +401,10 @@ class Pages:
         return code
 
     def render_fence(self, tokens, i, options, env):
-        """Return a fenced block as HTML: runnable Python, a formula, or text. A block without a language is the output
-        of the Python block above it."""
+        """Return a fenced block as HTML: runnable Python, a formula, or text.
+
+        A block without a language is the output of the Python block above it.
+        """
         token = tokens[i]
         if token.info == "math":
             formula = self.render_mathematics(token.content, {"display_mode": True})
@@ -413,10 +416,10 @@ class Pages:
         return f'<pre tabindex="0"{" class=printed" if is_output else ""}>{code}</pre>\n'
 
     def add_file(self, target):
-        """Return the address of one of the project's files on the site. A picture or a file with code is first added to
-        the site.
+        """Return the address of one of the project's files on the site; "" for a folder, a JSON file or a file outside
+        the project.
 
-        Return "" for a folder, for a JSON file, and for files outside the project.
+        A picture or a file with code is first added to the site.
         """
         if not target.is_relative_to(ROOT):
             return ""
@@ -467,7 +470,7 @@ def make_navigation(current):
 
 @cache
 def list_exercise_names(name):
-    """Return the names of the exercises on a page."""
+    """Return the names of the exercises on a page. name: the page's file name without ".html"."""
     if name == "index":
         lines = map_lines_to_exercises()
         return list(dict.fromkeys(lines[name] for name in ("dlogits", "dW2", "da1", "dz1", "dW1")))
@@ -479,7 +482,8 @@ def list_exercise_names(name):
 
 
 def render_symptom(exercise, pages):
-    """Return what practice.py displays for a case, as HTML: both runs, the curves, and the suspects."""
+    """Return what practice.py displays for a case (see exercises/case.py), as HTML: both runs, the curves, and the
+    suspects."""
     runs = load_recorded_lines(exercise.name)
     rows = [("It printed at first:", "A healthy run prints:")]
     rows += [map(shorten_line, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
