@@ -55,16 +55,17 @@ PROGRAMS = {NUMPY: "main_np.py", PYTORCH: "main_torch.py --device cpu"}  # tools
 
 
 def prepare_numpy(options):
-    """Return (step, test) for the network by hand: step(x, y, lr) takes a training step, test(dataset) tests the
-    network."""
+    """Return (step, test) for the network by hand.
+
+    step(x, y, lr) takes a training step and returns the loss first; test(dataset) tests the network.
+    """
     network, optimizer = main_np.build(options)
     step = functools.partial(main_np.train_step, network, optimizer)
     return step, lambda dataset: main_np.evaluate(network, dataset, options)
 
 
 def prepare_pytorch(options):
-    """Return (step, test) for the network in PyTorch: step(x, y, lr) takes a training step, test(dataset) tests the
-    network."""
+    """Return (step, test) for the network in PyTorch: see `prepare_numpy`."""
     model, optimizer = main_torch.build(options)
     place = Place(options)
     network = place.prepare(model)
@@ -76,7 +77,7 @@ def prepare_pytorch(options):
 
 
 def prepare_jax(options):
-    """Return (step, None) for the MLP in JAX, with the same first weights. step(x, y, lr) takes a training step.
+    """Return (step, None) for the MLP in JAX, with the same first weights: see `prepare_numpy`.
 
     JAX changes no array in place, but here it may reuse the memory of old weights.
     """
@@ -170,8 +171,10 @@ def busy_process():
 
 
 def time_calls(*arguments, **length):
-    """Return the seconds of each call, without the first third, which is a warm-up. arguments: those of
-    `prepare_call`."""
+    """Return the seconds of each call of `prepare_call(*arguments)`, without the first third, which is a warm-up.
+
+    length: `min_steps` and `min_seconds` of `timing.time_steps`.
+    """
     return timing.drop_warm_up(timing.time_steps(prepare_call, *arguments, **length))
 
 
@@ -287,8 +290,10 @@ def format_median(rounds, *key, number_format=".2f"):
 
 
 def format_ratios(rounds, key):
-    """Return the smallest and the largest ratio of NumPy's time to PyTorch's in a round, as text; a dash if one is
-    missing."""
+    """Return the smallest and the largest ratio of NumPy's time to PyTorch's in a round, as text.
+
+    Return a dash if one of the two was not measured. key: the parts of the result's key, without the tool.
+    """
     numpy_times, pytorch_times = (rounds.get(make_key(*key, name)) for name in (NUMPY, PYTORCH))
     if not (numpy_times and pytorch_times):
         return "–"

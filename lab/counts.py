@@ -38,8 +38,7 @@ SEEN = (0, 10, 100, 1000)  # lower ends of the ranges of how often four letters 
 
 
 def extract_word_triples(dataset, batch, options):
-    """Return (position, previous token, token), three arrays with an entry for each token of the texts that has a
-    target."""
+    """Return (position, previous token, token), three arrays with an entry for each target in the texts."""
     x, y = data.encode(*batch, options)
     return tuple(array[y != -1] for array in (np.broadcast_to(np.arange(y.shape[1]), y.shape), x, y))
 
@@ -132,8 +131,7 @@ def measure_text(dataset):
 
 
 def compare_by_frequency(source, network_loss):
-    """Compare a network with the table of five letters in a row, by how often the four letters before occurred in
-    training.
+    """Compare a network with the table of five letters, by how often the four letters before occurred in training.
 
     network_loss (N,): the network's loss of each letter. Return {lower end of a range of SEEN: [percentage of letters,
     loss of the table there, loss of the network there]}.

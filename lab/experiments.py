@@ -50,8 +50,7 @@ OTHERS = ["main_np.py --lr 0.8"]
 
 
 def measure_run(command, seed, project=ROOT):
-    """Train with a command. Return its losses and accuracies by epoch, as a dict: "train_loss", "test_accuracy" and so
-    on.
+    """Train with a command. Return its losses and accuracies as a dict: "train_loss", "test_accuracy" and so on.
 
     For training, the values are means over an epoch. Seed 0 keeps all values, other seeds the first and the last. If
     the run stopped because numbers were not finite, return {"stopped": its message}. project: the folder whose programs

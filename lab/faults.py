@@ -72,8 +72,10 @@ def run_command(folder, command, fault_options):
 
 
 def parse_numbers(look, text):
-    """Return {name: number} of those numbers in an output that are compared with runs without a fault. look: a key of
-    LOOKS."""
+    """Return {name: number} of those numbers in an output that are compared with runs without a fault.
+
+    look: a key of LOOKS, the step of the page that printed it.
+    """
     if look.startswith("3"):
         return {f"step {step}": float(loss) for step, loss in re.findall(r"step +(10|20): loss (\S+)", text)}
     if look.startswith("6"):

@@ -34,14 +34,15 @@ TIMES = {"still": 600, "first": 1200, "each": 160, "last": 1800}  # milliseconds
 
 
 def choose_steps(steps):
-    """Return the numbers of the steps that get a frame: at first every step, then fewer and fewer. steps: of the whole
-    run."""
+    """Return the numbers of the steps that get a frame: at first every step, then fewer and fewer.
+
+    steps: the number of steps of the run.
+    """
     return sorted({0, *np.geomspace(1, steps, FRAMES - 1).round().astype(int).tolist()})
 
 
 def iter_states(options, dataset):
-    """Train, and yield (step, losses so far, params, predictions for the test images) at each step that gets a
-    frame."""
+    """Train, and yield (step, losses so far, params, predictions on test images) at each step that gets a frame."""
     plan = make_plan(options, len(dataset.train_images))
     network, optimizer = main_np.build(options)
     frame_steps = choose_steps(plan.steps)

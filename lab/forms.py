@@ -18,8 +18,7 @@ from support.threads import get_model
 
 
 class RecordedNetwork:
-    """A wrapper of a network that keeps copies of the arrays that `main_np.train_step` passes to it and gets from
-    it."""
+    """A wrapper of a network that keeps copies of the arrays that `main_np.train_step` exchanges with it."""
 
     def __init__(self, network):
         self.network = network
@@ -62,8 +61,7 @@ class RecordedNetwork:
 
 
 class RecordedOptimizer:
-    """A wrapper of an optimizer that keeps copies of its arguments in `main_np.train_step`, and of the updated
-    parameters."""
+    """A wrapper of an optimizer that keeps copies of the arguments of `step`, and of the updated parameters."""
 
     def __init__(self, optimizer):
         self.optimizer = optimizer
@@ -246,8 +244,7 @@ def find_first_difference(arrays, other_arrays):
 
 
 def check_network(model, dtype):
-    """Raise UserError, with file and line, unless a network by hand has the methods and the `params` that training
-    needs.
+    """Raise UserError, with file and line, unless a network by hand has the methods and `params` for training.
 
     dtype: the type that all parameters must have.
     """

@@ -63,8 +63,10 @@ def measure(name, step, seed):
 
 
 def compute_means_and_deviations(tables):
-    """Return {row: for each column [mean over the tables, standard deviation], or None}: see
-    `training_table.make_ranges`."""
+    """Return {row: for each column [mean, standard deviation] over the tables, or None}.
+
+    For columns of spreads, they are computed on logarithms. See `training_table.make_ranges`.
+    """
     rows = {}
     for name, numbers in tables[0].items():
         rows[name] = []

@@ -114,8 +114,7 @@ class Twin:
     """Another form of the same training, and its first `Departure` from the training by hand."""
 
     def __init__(self, judge, file_name, form, shared_groups=()):
-        """shared_groups: groups of arrays on which it has no vote, because both forms compute them with the same
-        lines."""
+        """shared_groups: groups of arrays on which it has no vote, because both forms use the same lines."""
         self.judge = judge
         self.file = file_name
         self.form = form
@@ -144,8 +143,7 @@ class Twin:
 
     @property
     def is_another_network(self):
-        """True if it cannot be compared, or if its logits differ before any backward pass: then it is another
-        network."""
+        """True if it is a different network: it cannot be compared, or its logits differ before any backward pass."""
         return bool(self.fails) or (self.first is not None and (self.first.group, self.step) == ("logits", 1))
 
     @property
@@ -159,8 +157,7 @@ class Twin:
 
     @property
     def culprit(self):
-        """The file that is wrong if the twin is outvoted: its network's file or, if the step changed the numbers, the
-        step's."""
+        """The file to blame if the twin is outvoted: its network's or, if the step changed numbers, the step's."""
         is_network = self.first.group == "gradient" and not self.form.tampering
         return self.file if is_network else self.form.name_of_step
 
@@ -345,8 +342,10 @@ def describe_gradient(name):
 
 
 def compare_gradient_with_slopes(slopes, name, gradient, rng):
-    """Return (the largest error of one gradient, the `Departure` where it is wrong or None, the direction of that
-    slope)."""
+    """Compare one gradient with measured slopes of the loss.
+
+    Return (the largest error, the `Departure` where it is wrong or None, the direction of that slope or None).
+    """
     norm = float(np.linalg.norm(gradient))
     size = float(np.abs(gradient).max())
     drawn_entries = [np.unravel_index(i, gradient.shape) for i in rng.integers(gradient.size, size=DRAWN)]

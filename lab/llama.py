@@ -103,10 +103,9 @@ def draw_rotation():
 
 @plot_style()
 def draw_head(path):
-    """Draw the attention weights of one head for a sentence: the head with the largest weight from the token LOOKS to
-    SEEN.
+    """Draw the attention weights of one head for a sentence. path: a GGUF file.
 
-    path: a GGUF file.
+    Of all heads, it is the one with the largest weight from the token LOOKS to the token SEEN.
     """
     model, _, file = loading.gguf_file.load_file(path)
     token_ids = file.byte_pairs.encode(SENTENCE)

@@ -105,8 +105,8 @@ def save_run(options, form, history, path):
 
 
 def make_history(checkpoint, steps):
-    """Return the `History` of a checkpoint's run after `steps` further steps, whose losses and accuracies are set to
-    0."""
+    """Return the `History` of a checkpoint's run after `steps` further steps, with 0 for their losses and
+    accuracies."""
     numbers = checkpoint.history.numbers_by_name() if checkpoint else History().numbers_by_name()
     added_values = dict.fromkeys(("train_loss", "train_accuracy"), [0.0] * steps)
     return History(**{name: [*values, *added_values.get(name, [])] for name, values in numbers.items()})
@@ -217,8 +217,10 @@ def judge_run(options, checkpoint=None, steps=STEPS):
 
 
 def make_twins(options, checkpoint):
-    """Return ([the `Twin` on the tape and, if PyTorch is installed, the one in PyTorch], PyTorch's optimizer or
-    None)."""
+    """Return (a list of the `Twin` on the tape and the one in PyTorch, PyTorch's optimizer).
+
+    Without PyTorch, the list has only the first, and the optimizer is None.
+    """
     on_tape = with_changes(options, autograd=True)
     shared_groups = ("loss", "dlogits")
     tape_twin = Twin.make(
@@ -403,8 +405,10 @@ def get_file_name(options, framework="np"):
 
 
 def find_loss_source():
-    """Return the file that computes the loss and dlogits, or "main_np.compute_loss" if that changes the file's
-    numbers."""
+    """Return the name of the file that computes the loss and dlogits.
+
+    Return "main_np.compute_loss" if that function changes the numbers of the file's function.
+    """
     function = getattr(main_np, "softmax_cross_entropy", main_np.compute_loss)
     logits = np.random.default_rng(0).normal(size=(4, 3))
     y = np.array([2, 0, 1, 1])

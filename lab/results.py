@@ -101,8 +101,7 @@ def name_run(network, recipe, framework):
 
 
 def get_stated_runs(model, network):
-    """Return {name: (command, number of seeds)} of a network's runs in STATED, or of its default run in both
-    frameworks.
+    """Return {name: (command, number of seeds)} of a network's runs in STATED, or else of its default runs.
 
     Return {} for networks that write: lab/writing.py evaluates those.
     """
@@ -138,8 +137,10 @@ RUNS = list_all_runs(READERS)
 
 
 def list_drawn_commands(model, network):
-    """Return the commands of a network's default run in both frameworks, whose curves are drawn; [] if one is not
-    stated."""
+    """Return the commands of a network's default run in both frameworks; their curves are drawn.
+
+    Return [] if one of them is not among the stated runs.
+    """
     names = [name_run(network, "default", framework) for framework in FRAMEWORKS]
     runs = get_stated_runs(model, network)
     return [runs[name][0] for name in names if runs.keys() >= {*names}]
@@ -160,8 +161,11 @@ def damage_guard():
 
 
 def load_results():
-    """Return the sections of results.json by name. A section with runs is {name: {"command", "runs": {seed: result of
-    `train`}}}."""
+    """Return the sections of results.json by name.
+
+    A section with runs is {name: {"command", "runs": {seed: result of `train`}}}. Raises UserError if the file is
+    damaged.
+    """
     with damage_guard():
         return {**json.loads(RESULTS.read_text(encoding="utf-8"))}
 
@@ -239,8 +243,10 @@ def make_accuracy_table(result, writes=False):
 
 
 def make_inits_table(result):
-    """Return a Markdown table of the published recipes with either framework's first weights, and the published
-    accuracies."""
+    """Return a Markdown table of the published recipes with either framework's first weights.
+
+    It also has the accuracies that were published.
+    """
     cells = {name: format_spread(get_values(entry)) for name, entry in result["inits"].items()}
     for name, accuracy in PUBLISHED.items():
         cells[name] += f" (published: {accuracy})"
@@ -252,8 +258,7 @@ def make_inits_table(result):
 
 
 def make_recipes_table(result):
-    """Return a Markdown table of the test accuracy and sizes of each trained recipe, in the form of the published
-    tables."""
+    """Return a Markdown table of the test accuracy and sizes of each trained recipe, beside the published numbers."""
     runs = result["accuracy"] | result["inits"]
     rows = []
     for model, network in READERS.items():

@@ -189,8 +189,7 @@ def draw_proof(runs):
 
 
 def show_losses(axes, run):
-    """Draw the losses of the last steps, three on top of each other, with the largest difference of the weights as the
-    title."""
+    """Draw the losses of the last steps, three on top of each other. The title states how much the weights differ."""
     steps = np.arange(1, len(run["difference"]) + 1)
     last_steps = slice(-ZOOM, None)
     tape_bound = format_rounded_up(max(run["tape"]))

@@ -235,8 +235,10 @@ def draw_temperatures(rows, digit):
 
 @plot_style()
 def draw_temperature_curve(result):
-    """Draw the fraction of digits read as requested over the temperature: the mean over the seeds as a line, each seed
-    as a dot."""
+    """Draw the fraction of digits read as requested over the temperature.
+
+    The mean over the seeds is a line, and each seed a dot.
+    """
     figure = new_figure(7, 3.9)
     axes = style_axes(figure.add_subplot(), "Digits read as asked: mean, and each seed", "share", "temperature")
     axes.set_ylim(0.78, 1.0)
@@ -262,8 +264,7 @@ def draw_patches(words):
 
 
 def save_packed(model, path):
-    """Save the weights of a network as float16, for the site: half the size, with the same quality of what it
-    writes."""
+    """Save the weights of a network as float16, for the site: half the size, with results of the same quality."""
     with atomic_write(path) as file:
         np.savez_compressed(file, **{name: p.astype(np.float16) for name, p in model.params.items()})
 

@@ -151,8 +151,7 @@ def find_draw_error(exercise, seed, seconds=SECONDS):
 
 
 def iter_size_problems(exercise, seed):
-    """Yield a text for each size that has the same value in all draws, so that a learner could write it as a number and
-    pass.
+    """Yield a text for each size with the same value in all draws: a learner could write the number instead and pass.
 
     Sizes that are not Python ints, or that the inputs do not contain, are reported as well.
     """
@@ -223,8 +222,7 @@ def describe_own_line(exercise, stack):
 
 # ---- is the answer right? --------------------------------------------------------------------------------------------
 def signature_mismatches(exercise):
-    """Yield a text for each of the functions `answer` and `in_numpy` whose arguments or results differ from the
-    stub's."""
+    """Yield a text for each function, `answer` or `in_numpy`, whose arguments or results differ from the stub's."""
     for name in {"answer", "in_numpy"} & exercise.functions.keys():
         function = exercise.functions[name]
         stub = exercise.function
@@ -299,8 +297,7 @@ def explain_wrong_result(exercise, g, name, result):
 
 
 def unproven_results(exercise, seed):
-    """Yield a text for each result that has neither a loss nor a second computation, and for each loss without a
-    result."""
+    """Yield a text for each result without a loss or a second computation, and for each loss without a result."""
     losses = {f"d{name}" for name in exercise.loss}
     for name in sorted(losses - set(exercise.gives)):
         yield f"LOSS has {name[1:]!r}, and no result is called {name}"
@@ -315,8 +312,10 @@ def unproven_results(exercise, seed):
 
 
 def wrong_slopes(exercise, seed, n_seeds=SEEDS):
-    """Yield a text for each gradient that differs from the slope of its loss in a draw, or could not be compared in
-    any."""
+    """Yield a text for each gradient that differs from the slope of its loss, or could not be compared with it.
+
+    n_seeds: how many seeds to draw inputs from, beginning with `seed`.
+    """
     wrong = {}
     compared_names = set()
     for draw_seed in range(seed, seed + n_seeds):
@@ -504,8 +503,7 @@ def shorten_code(node):
 
 
 def collect_reasons_by_code(exercise):
-    """Return {code of the answer with a harmless edit: why it is harmless}, from the rows `old -> new | reason` of the
-    file."""
+    """Return {code of the answer with a harmless edit: why it is harmless}, from the rows of HARMLESS."""
     forms = exercise.reasons_by_harmless_form.items()
     return {ast.unparse(parse_with_budget(exercise.fill_stub(form))): reason for form, reason in forms}
 
@@ -522,8 +520,10 @@ def exec_with_budget(exercise, code):
 
 
 def is_right_in_all(exercise, code, draws):
-    """Return True if the function in `code` is right in all trials. draws: a list of lists of draws, one for each
-    trial."""
+    """Return True if the function in `code` is right in all trials.
+
+    draws: a list of lists of draws, one draw for each trial.
+    """
     with suppress(Exception, Stopped), exec_with_budget(exercise, code) as (function, budget):
         for g in chain.from_iterable(draws):
             budget.limit = budget.lines = LINES
@@ -568,8 +568,7 @@ def is_same(results, expected_results):
 
 
 def draw_arbitrary(g, exercise, rng):
-    """Return a copy of the draw g in which each array and number is replaced by a random one of the same type and
-    shape."""
+    """Return a copy of the draw g in which random values of the same type and shape replace all inputs."""
     inputs = dict(vars(g))
     for name in inputs.keys() - set(exercise.gives):
         value = inputs[name]

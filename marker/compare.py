@@ -33,8 +33,7 @@ class Answer(NamedTuple):
 
 
 def judge_trials(exercise, seed, outcome):
-    """Return the `Verdict` on a file: on the results of all trials, then on an error that ended it, then on later
-    checks."""
+    """Return the `Verdict` on a file: on the results of all trials, an error that ended it, and later checks."""
     answer = make_answer(exercise, seed, outcome)
     draws = answer.draws
     trials = answer.trials
@@ -96,8 +95,10 @@ def judge_written_size(answer, verdict, t):
 
 
 def find_whole_numbers(lines):
-    """Return the integers in some lines, except those in comments, in single-item lists or indices, [3], and in
-    exponents, 1e-3."""
+    """Return the set of integers in some lines.
+
+    Not counted: integers in comments, single items in brackets, [3], and exponents, 1e-3.
+    """
     lines = re.sub(r"#.*|\[\d+\]|\d[\d.]*e-\d+", "", lines)
     return {int(number) for number in re.findall(r"(?<![\w.])\d{1,9}(?![\w.])", lines)}
 

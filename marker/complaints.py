@@ -28,8 +28,7 @@ IN_PLACE = "sort", "partition", "fill", "put", "reverse", "append", "extend", "i
 
 
 def find_in_place_method(name, lines):
-    """Return the method in a line `name = ...` that changes its array in place and returns None; "" if there is
-    none."""
+    """Return the method in a line `name = ...` that works in place and returns None; "" if there is none."""
     method = rf"^\s*{name} *=(?!=).*(?<!np)\.({'|'.join(IN_PLACE)})\([^()]*\) *(?:#.*)?$"
     changing = re.search(method, lines, re.MULTILINE)
     return changing[1] if changing else ""
@@ -44,8 +43,7 @@ def explain_none(name, lines):
 
 
 def make_error_report(error, learner_path, words=WORDS, name_hints=None):
-    """Return a report on an exception as a dict: "name" (its mark), "error" (its class) and "text" (the line,
-    explained).
+    """Return a report on an exception as a dict: "name", its mark; "error", its class; "text", the explanation.
 
     words: the `Words` of the exercise's folder. name_hints: {name: what it is}, for names that the exercise's text uses
     but the file does not define.
@@ -76,8 +74,7 @@ def make_error_report(error, learner_path, words=WORDS, name_hints=None):
 
 
 def find_error_class_name(error):
-    """Return the name of an exception's class; for a class that the learner defined, the name of its nearest known base
-    class."""
+    """Return the name of an exception's class or, if the learner defined it, of its nearest known base class."""
     return next(kind.__name__ for kind in type(error).__mro__ if is_error_name(kind.__name__))
 
 
@@ -166,8 +163,7 @@ OPERATORS = {ast.MatMult: "@", ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Di
 
 
 def explain_misfit_in_line(source, line, variables, operand_questions):
-    """Return a text on the innermost operation in this line whose operands have incompatible shapes; None if there is
-    none.
+    """Return a text on the innermost operation in a line whose operands have incompatible shapes; else None.
 
     variables: {name: value}, with which the operands are evaluated. operand_questions: {a name: what to ask if its
     shape does not fit}.

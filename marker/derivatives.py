@@ -26,7 +26,7 @@ ROUNDED = (1e-2, 0.06), (3e-2, 0.06), (3e-3, 0.06)
 
 
 class Off(NamedTuple):
-    """A gradient that is not the slope of the loss: at one entry of an array or, if index is None, along one
+    """A difference between a gradient and the slope of the loss, at one entry or, if index is None, along a
     direction."""
 
     index: int | None
@@ -171,8 +171,7 @@ class Place:
         )
 
     def find_claim_or_slope(self, k, v, claim, scale):
-        """Return `claim` if it is the slope of the loss along v, else the slope, or None if the slope cannot be
-        determined.
+        """Return `claim` if it is the slope of the loss along v, else the slope; None if that cannot be determined.
 
         k: an array's path; v: a direction for that array. scale: errors are relative to at least this size. The slope
         cannot be determined near a kink or below rounding error.
@@ -339,8 +338,7 @@ def find_first_wrong_and_factors(wrong_entries):
 def make_error(
     loss, gradients, params, batches, all_offs, first_gradients, rng, examples, mean_terms, factor_questions
 ):
-    """Return the exception that says which gradients are wrong, with one entry as an example, and a factor if there is
-    one.
+    """Return the exception that says which gradients are wrong, with one entry as an example, and by which factor.
 
     all_offs: for each batch, what `find_wrong_gradients` returns. Other arguments: see `check_loss_gradients`.
     """
@@ -426,8 +424,7 @@ def describe_smallest_wrong_case(loss, gradients, params, batch, examples_name, 
 
 
 def find_factor(offs):
-    """Return the factor by which these wrong entries are off: 1 if there are none, None if they have no common
-    factor."""
+    """Return the factor by which all these wrong entries are off; None if it varies, 1 if there are no entries."""
     if not offs:
         return 1.0
     ratios = [entry.mine / entry.slope if entry.slope else np.inf for entry in offs]
@@ -517,8 +514,7 @@ def is_same_for_other_params(gradients, params, batch):
 
 
 def explain_exchange_or_decay(loss, params, batches, bad, first_gradients, rng):
-    """Return a sentence if wrong gradients belong to another array, or contain a weight decay that the loss lacks; else
-    ""."""
+    """Return a sentence if wrong gradients belong to another array, or contain a weight decay; else ""."""
     place = Place(loss, params, batches[0])
     if place.lengths is EXACT:
         remark = describe_exchange({k: first_gradients[k] for k in bad}, bad, place, rng, format_paths)

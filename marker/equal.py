@@ -7,8 +7,7 @@ BESIDE = 1e-9  # distance from a kink of the values next to it: above rounding e
 
 
 def agree(a, b, rounding=ROUNDING):
-    """Return True if two arrays are equal to rounding, relative to the largest entry, with inf and NaN at the same
-    indices."""
+    """Return True if two arrays are equal to rounding, relative to the largest entry. inf and NaN must match."""
     a = np.asarray(a, np.float64)
     b = np.asarray(b, np.float64)
     if a.shape != b.shape:

@@ -70,8 +70,10 @@ class Mistake(NamedTuple):
 
 
 class Tool(NamedTuple):
-    """A tool that must compute the results, and how to detect that it did: with its gradients doubled, the results
-    change."""
+    """A tool that must compute the results, such as an autograd library.
+
+    The marker detects whether it did: with the tool's gradients doubled, the results must change accordingly.
+    """
 
     mark: str  # the mark of a file that did not use the tool
     text: str  # the verdict's text then
@@ -236,8 +238,10 @@ class Exercise:
         return tuple(node.id for node in ast.walk(self.function.body[-1]) if isinstance(node, ast.Name))
 
     def fill_stub(self, body):
-        """Return the stub with the lines in `body` in place of its lines `name = ...`, one of which stays if `body`
-        does not set it."""
+        """Return the stub with the lines in `body` in place of its lines `name = ...`.
+
+        If `body` does not set one of these names, that line is kept.
+        """
         dots = [name for name in self.gives if not re.search(rf"\b{name}\b[^=\n]*=[^=]", body)]
         lines = textwrap.indent("\n".join([body, *(f"{name} = ..." for name in dots)]), "    ") + "\n"
         return re.sub(r"(^    \w+ = \.\.\..*\n)+", lambda _: lines, self.stub, flags=re.MULTILINE)
@@ -331,8 +335,7 @@ class Exercise:
 
     @cached_property
     def shapes(self):
-        """{an argument: the sizes of its axes, as text}, for the arguments whose shape the stub states, as in `z, da
-        (B, H)`."""
+        """{an argument: the sizes of its axes, as text}, where the stub states the shape, as in `z, da (B, H)`."""
         return parse_shapes(ast.get_docstring(self.tree, clean=False) or "", self.takes)
 
     @cached_property
@@ -342,8 +345,7 @@ class Exercise:
         return parse_blocks(text.partition("\n")[2], self.takes)
 
     def make_arguments(self, g):
-        """Return {name: argument} for one call with the draw g. The arrays and lists are copies, which the call may
-        modify."""
+        """Return {name: argument} for one call with the draw g. Arrays and lists are copies, which may be modified."""
         if self.arguments:
             arguments = self.arguments(g)
             return {name: arguments[name] for name in self.takes}
@@ -395,16 +397,20 @@ class Exercise:
         return reduce(lambda formula, text: apply_change(formula, text, self.gives[0]), changes, self.formula)
 
     def results_with_mistake(self, mistake, g):
-        """Return {output: value} of the results that a function with this mistake gets wrong in the draw g. Cached in
-        g."""
+        """Return {output: value} of the results that a function with this mistake gets wrong in the draw g.
+
+        The result is cached in g.
+        """
         values_by_mistake = vars(g).setdefault("computed", {})
         if mistake not in values_by_mistake:
             values_by_mistake[mistake] = self.wrong_results_of_code(mistake.code, g, Budget(LINES))
         return values_by_mistake[mistake]
 
     def wrong_results_of_code(self, code, g, budget):
-        """Return {output: value} of the results that `code` gets wrong in the draw g; {} if it fails or exceeds its
-        budget."""
+        """Return {output: value} of the results that `code` gets wrong in the draw g.
+
+        Return {} if the code fails or exceeds its budget.
+        """
         with suppress(Exception, Stopped):
             names = self.run_change(code, g, budget)
             with np.errstate(all="ignore"):
@@ -412,8 +418,10 @@ class Exercise:
         return {}
 
     def run_change(self, code, g, budget):
-        """Run the code of a change on the draw g, and return {name: value} of its variables. Raises what the code
-        raises."""
+        """Run the code of a change on the draw g, and return {name: value} of its variables.
+
+        Raises what the code raises.
+        """
         names = {"np": np, **vars(g), **self.make_arguments(g), SPEND: budget.spend}
         with np.errstate(all="ignore"):
             exec(code, names)
@@ -451,8 +459,7 @@ class Exercise:
 
 
 def is_documented_setting(name):
-    """Return True if an exercise's file may set this name, in capitals: if the class Exercise has it as an
-    attribute."""
+    """Return True if an exercise's file may have this setting, in capitals: an attribute of the class Exercise."""
     value = vars(Exercise).get(name.lower(), Exercise.check)
     return not isinstance(value, (cached_property, property, type(Exercise.check)))
 
@@ -517,8 +524,7 @@ def unwrap(text):
 
 
 def parse_mistakes(text):
-    """Parse the mistakes of an exercise. Return ([(name, change, question)], [(name, the mistake as a learner writes
-    it)]).
+    """Parse the mistakes of an exercise. Return two lists: [(name, change, question)], [(name, learner's lines)].
 
         a mistake's name | its change
                 which goes on here if it is long
@@ -527,8 +533,8 @@ def parse_mistakes(text):
             > that each begin so
 
     Several mistakes above one question share it. A question may begin with a sentence in [brackets], which is left out
-    if there is a second mistake: "[Yours is right for weights.] Is a bias a weight?" `practice.py check` runs what a
-    learner writes, and expects the name.
+    if there is a second mistake: "[Yours is right for weights.] Is a bias a weight?" `practice.py check` marks the
+    learner's lines, and expects the name.
     """
     mistakes = []
     written_mistakes = []

@@ -9,11 +9,11 @@ POWERS = (1, -1, 0.5, -0.5)
 
 
 def find_sign_and_powers(factors, sizes, powers=POWERS, max_sizes=2, tolerance=1e-9):
-    """Return (sign, {size: power}) of a product of powers of sizes that equals `factors` in all cases; None if there is
-    none.
+    """Return (sign, {size: power}) of a product of powers of sizes that equals `factors` in all cases.
 
-    factors: one number for each case. sizes: {name: its value in each case}. A size with the same value in all cases
-    cannot be distinguished from a constant, so it is not used. max_sizes: how many sizes the product may have.
+    Return None if there is none. factors: one number for each case. sizes: {name: its value in each case}. A size with
+    the same value in all cases cannot be distinguished from a constant, so it is not used. max_sizes: how many sizes
+    the product may have.
     """
     factors = np.asarray(factors, np.float64)
     names = [name for name, values in sizes.items() if len({*values}) > 1]

@@ -68,8 +68,10 @@ class Function(Kind):
 
     @np.errstate(all="ignore")  # some mistakes overflow
     def judge(self, exercise, seed, outcome):
-        """Return the `Verdict`: from the known mistakes or, if these say too little, from the finders, which take
-        longer."""
+        """Return the `Verdict`: from the known mistakes or, if these say too little, from the finders.
+
+        The finders take longer, so the preliminary verdict is saved before, by outcome.keep.
+        """
         attempt = outcome.attempt
         notes = outcome.notes
         if notes.missing:
@@ -139,8 +141,7 @@ def is_right_in_all_trials(exercise, rights_by_trial):
 
 
 def note_further_trials(exercise, module, function, seed, notes):
-    """Record in `notes` the checks that follow when all results are right: of the tool, of repeated calls, and at
-    kinks.
+    """Record in `notes` the checks that follow right results: of the tool, of repeated calls, and at kinks.
 
     A kink is a point at which the function is not differentiable.
     """

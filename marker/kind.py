@@ -79,8 +79,7 @@ class Kind:
         """Raise ValueError with an explanation if the exercise's file lacks something that this kind needs."""
 
     def complete(self, exercise):
-        """Raise ValueError with instructions if something besides the file is missing before the exercise is handed
-        out."""
+        """Raise ValueError with instructions if something besides the file is missing for the exercise to be used."""
 
     def problems(self, exercise, mark_text):
         """Yield a text for each problem of an exercise that `practice.py check` finds; `checked` says what it covers.

@@ -46,8 +46,10 @@ def leaves_by_path(nest, prefix=""):
 
 
 def floats_by_path(nest):
-    """Return {path: float64 copy} of the floating-point arrays and numbers in a nest, which training can change. A
-    number becomes an array without axes."""
+    """Return {path: float64 copy} of the floating-point arrays and numbers in a nest.
+
+    Those are what training can change. A number becomes an array without axes.
+    """
     by_path = leaves_by_path(nest)
     return {k: np.array(a, np.float64) for k, a in by_path.items() if a is not None and np.asarray(a).dtype.kind == "f"}
 

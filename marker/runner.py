@@ -68,8 +68,7 @@ def run_in_subprocess(exercise, learner_path, seed, seconds, hear=lambda text: N
 
 @contextmanager
 def learner_process(arguments, folder, learner_path, hidden_folders=(), *other_folders, pipes=False):
-    """Context manager: start a Python process for a learner's file, yield it, and in the end kill it and all its
-    children.
+    """Context manager: start a Python process for a learner's file, yield it, and kill it with its children.
 
     folder: its working directory. hidden_folders: see `run_in_subprocess`. other_folders: what else the sandbox must
     show. pipes: connect its standard input and output to this process, instead of to /dev/null.
@@ -247,8 +246,10 @@ def check_inputs_can_be_drawn(exercise, seed):
 
 
 def list_code_lines(text):
-    """Return a file's lines without the docstring at the top, the note on how to mark it, a diagnosis, and empty
-    lines."""
+    """Return a file's lines of code.
+
+    Left out are the docstring at the top, the note on how to mark it, a diagnosis, and empty lines.
+    """
     text = re.sub(r'\A""".*?"""', "", text, flags=re.DOTALL)
     lines = (line.rstrip() for line in text.splitlines() if not line.startswith((HOW, "DIAGNOSIS")))
     return list(filter(None, lines))

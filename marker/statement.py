@@ -68,8 +68,7 @@ def check_answer(function):
 
 
 def check_one_return(function):
-    """Raise ValueError if a function has a `return` besides its last line: the marker only runs the lines before
-    that."""
+    """Raise ValueError if a function has a `return` besides its last line. The marker only runs the lines before."""
     nodes = [*function.body]
     while nodes:
         node = nodes.pop(0)
@@ -100,8 +99,10 @@ def returned_names(function):
 
 
 def extract_body(text, function):
-    """Return the lines of a function in a text, dedented, without its last statement, `return`; "" if there are
-    none."""
+    """Return the lines of a function in a text, dedented, without its last statement, `return`.
+
+    Return "" if there are none.
+    """
     if not function or len(function.body) < 2:
         return ""
     first_statement, *_, last_statement = function.body
@@ -111,10 +112,9 @@ def extract_body(text, function):
 
 
 def parse_term_rows(block, takes):
-    """Return [[names with their shapes, description]] of an indented block of a statement; [] if it does not describe
-    names.
+    """Return [[names with their shapes, description]] of an indented block of a statement.
 
-    takes: the names of the function's arguments.
+    Return [] if the block does not describe names. takes: the names of the function's arguments.
     """
     terms = []
     for line in (line[4:] for line in block.splitlines()):

@@ -70,8 +70,10 @@ def has_same_bits(a, b):
 
 
 def find_changed(arguments, old_arrays, same=agree):
-    """Return the names of the arrays in `arguments` that differ from their copies in `old_arrays`. same(a, b): the
-    comparison."""
+    """Return the names of the arrays in `arguments` that differ from their copies in `old_arrays`.
+
+    same(a, b): how to compare two arrays.
+    """
     current = find_arrays(arguments)
     return [name for name, a in old_arrays.items() if name not in current or not same(current[name], a)]
 

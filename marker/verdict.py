@@ -77,11 +77,10 @@ def is_vague(verdict):
 
 
 def make_verdict(error_report, known_marks=()):
-    """Return the `Verdict` in a report of the learner's process: {"name": a mark, "error", "text"}; None if it is
-    empty.
+    """Return the `Verdict` in a report of the learner's process; None if the report is empty.
 
-    known_marks: further marks, from the exercise's folder. Any other mark becomes "error", so that no other text
-    reaches a teacher's table.
+    error_report: {"name": a mark, "error": a class, "text"}. known_marks: further marks, from the exercise's folder.
+    Any other mark becomes "error", so that no other text reaches a teacher's table.
     """
     if not error_report:
         return None

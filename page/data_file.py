@@ -72,8 +72,10 @@ def make_arrays(model, options, history):
 
 
 def describe_run(options, history):
-    """Return a line that describes the run that the weights are from, with its test accuracy if that was measured at
-    the end."""
+    """Return a line that describes the run that the weights are from.
+
+    It states the test accuracy if the run ended with a test.
+    """
     line = f"784-{options.run.hidden}-10, seed {options.run.seed}, {history.step:,} training steps"
     if history.test_step and history.test_step[-1] == history.step:
         line += f", {test_set_name(options)} accuracy {history.test_accuracy[-1]:.4f}"

@@ -405,8 +405,7 @@ def learn(name):
 
 @np.errstate(all="ignore")  # raw pixels can overflow a network trained on small ones
 def convert_to_mlp(module, params, images, words):
-    """Return (the learner's own network in the form that index.html loads, or None; a text that says why it can be
-    shown or not).
+    """Return (the learner's own network for index.html, or None; a text that says why it can be shown or not).
 
     It can be shown if mlp_np.py's network with the learner's weights predicts the same digits. The scaling of the
     pixels is found by trying each one. The steps of this training cannot be compared one by one, as those of

@@ -360,8 +360,7 @@ class Pages:
         return self.resolve_links(GUESS.sub(question, WRITE_IT.sub(editor, text)), source)
 
     def resolve_links(self, text, source):
-        """Return HTML in which links to files of the project lead to this site's pages, and links to files not on the
-        site are removed.
+        """Return HTML in which links to files of the project lead to this site's pages, or are removed if it has none.
 
         source: the file that the HTML was made from. A line of code that links to its file leads to that line.
         """
@@ -389,8 +388,10 @@ class Pages:
         return json.loads(line)
 
     def render_code(self, tokens, i, options, env):
-        """Return inline code as HTML. In a document, the name of a case (see exercises/case.py) links to that
-        exercise."""
+        """Return inline code as HTML. The name of a case (see exercises/case.py) links to that exercise.
+
+        env: {"links_cases": True} in documents; without it, there are no links.
+        """
         name = tokens[i].content
         code = f"<code>{html.escape(name, quote=False)}</code>"
         is_case = name in BY_NAME and isinstance(BY_NAME[name].kind, Case)
@@ -416,10 +417,9 @@ class Pages:
         return f'<pre tabindex="0"{" class=printed" if is_output else ""}>{code}</pre>\n'
 
     def add_file(self, target):
-        """Return the address of one of the project's files on the site; "" for a folder, a JSON file or a file outside
-        the project.
+        """Return the address of one of the project's files on the site. A picture or code is first added to the site.
 
-        A picture or a file with code is first added to the site.
+        Return "" for a folder, a JSON file, or a file outside the project.
         """
         if not target.is_relative_to(ROOT):
             return ""
@@ -482,8 +482,10 @@ def list_exercise_names(name):
 
 
 def render_symptom(exercise, pages):
-    """Return what practice.py displays for a case (see exercises/case.py), as HTML: both runs, the curves, and the
-    suspects."""
+    """Return what practice.py displays for a case, as HTML: both runs, the curves, and the suspects.
+
+    A case is an exercise in finding a fault: see exercises/case.py.
+    """
     runs = load_recorded_lines(exercise.name)
     rows = [("It printed at first:", "A healthy run prints:")]
     rows += [map(shorten_line, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]

@@ -124,8 +124,7 @@ def last_function(source, name):
 
 
 def split_steps(function, gives):
-    """Return the `Step`s of a function: one for each of its top-level statements, and for `return` one for each
-    result."""
+    """Return the `Step`s of a function, one for each top-level statement, but for `return` one for each result."""
     result = []
     for node in function.body:
         if isinstance(node, ast.Return) and node.value:
@@ -222,8 +221,10 @@ def may_be_right_by_chance(a, exercise, g):
 
 
 def is_given_in_all(states, i, name, exercise):
-    """Return True if the variable `name`, as step i wrote it, is only an argument in any shape, or a size, in all
-    draws."""
+    """Return True if the variable `name`, as step i wrote it, is only an argument or a size, in all draws.
+
+    The shape may differ from the argument's. states: see `AnswerTrace`.
+    """
     for own_states, _, g in states:
         a = own_states[i].get(name)
         if a is None:
@@ -273,8 +274,7 @@ def find_anchors_and_lines(answer_trace, end, name_at_end):
 
 
 def is_unchanged(answer_trace, name, i, j):
-    """Return True if an array has the same value before step j as after step i, so nothing has changed it in
-    between."""
+    """Return True if the array `name` has the same value before step j as after step i, in all trials."""
     return all(
         name in states[j - 1] and np.array_equal(states[i][name], states[j - 1][name])
         for states, *_ in answer_trace.states

@@ -136,8 +136,7 @@ def is_array_method_call(call):
 
 
 def iter_typed_slips(tree):
-    """Yield (line, name, whether it has no effect) for each part of a tree with a mistake of mistakes.md, table
-    "Typed"."""
+    """Yield (line, name, whether it has no effect) for each mistake of mistakes.md, table "Typed", in a tree."""
     nodes = list(ast.walk(tree))
     loops = [node.target for node in nodes if isinstance(node, (ast.For, ast.comprehension))]
     counters = set().union(*map(names_in, loops))
@@ -183,8 +182,10 @@ def iter_spots(node, context="", whole=None, is_in_test=False):
 
 
 def find_context_and_whole(node, field):
-    """Return (the context of the expressions in this field of a node, the node to mention for them); None if there is
-    none."""
+    """Return (the context of the expressions in a field of a node, the node to mention for them).
+
+    The context is one of those of `Spot`. Return None if there is none.
+    """
     match node, field:
         case ast.Subscript(value), "slice":
             return None if getattr(value, "attr", "") in ("c_", "r_") else ("an index", node)
@@ -451,10 +452,9 @@ def is_transpose_call(node):
 
 
 def row_edits(node, table, nodes_by_placeholder):
-    """Yield (rank, kind, place, new) for each row of a table whose slip matches an expression, and each value to
-    insert.
+    """Yield (rank, kind, place, new) for each row whose slip matches an expression, and each node to insert.
 
-    nodes_by_placeholder: {"b", "B" or "": the nodes that may be inserted}.
+    table: a list of `Row`. nodes_by_placeholder: {"b", "B" or "": the nodes that may be inserted}.
     """
     for row in table:
         bindings = {}
@@ -465,8 +465,10 @@ def row_edits(node, table, nodes_by_placeholder):
 
 
 def find_edited_span(node, new):
-    """Return the span of source text to mention for an edit: of a long operation, without an operand that stays the
-    same."""
+    """Return the span of source text to mention for an edit.
+
+    Of a long operation, it leaves out an operand that stays the same.
+    """
     first_line, column, last_line, end = span(node)
     if not isinstance(node, ast.BinOp) or (first_line == last_line and end - column < 40):
         return span(node)
@@ -526,10 +528,10 @@ def move_into_call(left_node, op, right_node):
 
 
 def call_edits(node, nodes_by_placeholder):
-    """Yield (rank, kind, place, new), see `Edit`, for each edit of a call: another function, axis or argument order, or
-    no call.
+    """Yield (rank, kind, place, new) for each edit of a call: see `Edit`.
 
-    nodes_by_placeholder: see `row_edits`.
+    They change the function, an axis or the order of the arguments, or remove the call. nodes_by_placeholder: see
+    `row_edits`.
     """
     place = span(node)
     function = node.func
@@ -610,8 +612,10 @@ def iter_additions(node, choices, is_index):
 
 
 def slice_edits(part, index_names):
-    """Yield variants of a slice or an index, some with other names from `index_names`; of a tuple, with one item
-    changed."""
+    """Yield variants of a slice or an index, some with other names from `index_names`.
+
+    Of a tuple, one item is changed.
+    """
     if isinstance(part, ast.Tuple):
         for i, item in enumerate(part.elts):
             for new in slice_edits(item, index_names):
@@ -721,8 +725,10 @@ def block_edits(block, own_numbers, usable_names):
 
 
 def is_next_lost_if_exchanged(statement, next_statement):
-    """Return True if exchanging two statements would make the second one useless: it is a return, or sets the same
-    name."""
+    """Return True if exchanging two statements would make the second one useless.
+
+    It would if that one is a return, or if both set the same name.
+    """
     alike = isinstance(statement, ast.Assign) and isinstance(next_statement, ast.Assign)
     return isinstance(next_statement, ast.Return) or (
         alike and ast.dump(statement.targets[0]) == ast.dump(next_statement.targets[0])
@@ -730,8 +736,10 @@ def is_next_lost_if_exchanged(statement, next_statement):
 
 
 def statement_edits(statement, usable_names):
-    """Yield (rank, kind, new), see `Edit`, for each edit of a whole statement. usable_names: variables that it may
-    insert."""
+    """Yield (rank, kind, new) for each edit of a whole statement: see `Edit`.
+
+    usable_names: variables that an edit may insert.
+    """
     match statement:
         case ast.Assign([ast.Subscript(array, part)], value) if not isinstance(part, ast.Name):
             for new in slice_edits(part, names_in(part)):

@@ -110,11 +110,10 @@ def search_edits(exercise, module, source, draws, rights_by_trial, further_draws
 
 
 def find_edits_at_uses(edit_search, edits, complete, result_names):
-    """For edits that add a factor where an array is computed, return edits that add it where the array is used, if they
-    work.
+    """Return edits that add a factor where an array is used, in place of edits that add it where it is computed.
 
     The array itself may be right: it may be the mean of a product, for example, with the factor needed only later.
-    edits: all edits; complete: those that make all results right.
+    edits: all edits; complete: those that make all results right. Return [] if no such edit works.
     """
     operations = set()
     for edit in complete:
@@ -209,12 +208,13 @@ def takes_away(edit):
 
 
 def describe_edits(edits, source, results):
-    """Return a dict that describes the place of these edits, each of which makes the results right (or of one merged
-    edit).
+    """Return a dict that describes the place of these edits, each of which makes the results right.
 
     {"kind": the kind of edit, "lines": their numbers, "part": the smallest part of a line that all edits touch, or ""
     if they are in several lines, "results": the names of the results that become right, "each": whether an edit is
     needed in each of these lines}
+
+    edits: a list, or a single merged edit in a list.
     """
     several = edits[0].also
     if several:  # all of them are needed, the outer ones, too
@@ -367,8 +367,7 @@ class EditSearch:
         return *self.entries_by_trial[t], flatten_with_nan(results, self.expected_results(t))
 
     def compile_edited(self, edit):
-        """Return the code objects of all functions, with an edit made in the one it belongs to; None if it cannot be
-        compiled."""
+        """Return the code objects of all functions, with an edit made; None if it cannot be compiled."""
         functions = [single.function for single in (edit, *edit.also)]
         with suppress(SyntaxError, ValueError, TypeError), apply_edit(edit):
             return [compile_function(f) if f in functions else code for f, code in self.codes.items()]
@@ -499,8 +498,10 @@ class EditSearch:
         return [np.asarray(getattr(self.draws[t], name), np.float64) for name in self.exercise.gives]
 
     def may_have(self, mistake):
-        """Return True if the learner's function may contain a known mistake: none of the entries that it makes wrong is
-        right."""
+        """Return True if the learner's function may contain a known mistake.
+
+        It may not if any entry that the mistake makes wrong is right.
+        """
         t = self.order[0]
         wrong = dict(zip(*self.known_names_and_results(t), strict=True))[mistake]
         self.budget.limit = self.line_counts[t] + GRACE
@@ -679,8 +680,7 @@ def capitalise(text):
 
 
 def make_kind_where_and_question(place, finder_input):
-    """Return (the edit's kind, its location as text, the question to ask about it) for a place from
-    `describe_edits`."""
+    """Return (the edit's kind, its location as text, the question about it). place: from `describe_edits`."""
     kind = place["kind"]
     part = place["part"]
     lines = list(map(str, place["lines"]))

@@ -8,8 +8,7 @@ from marker.verdict import FAR_OFF, Verdict, in_words
 
 
 def judge_sometimes(finder_input):
-    """Return the `Verdict` that names the known mistake that explains a wrong result in the most trials; None if none
-    does."""
+    """Return the `Verdict` that names the known mistake that explains the most trials; None if none explains any."""
     name, mistake, is_always = find_likeliest_mistake(finder_input)
     if not mistake:
         return None

@@ -9,15 +9,16 @@ from marker.verdict import TYPED, Verdict, in_words
 
 
 def list_typed_slips(attempt):
-    """Return [(line, name, whether it has no effect)] of the learner's own lines that have a mistake of the table
-    "Typed"."""
+    """Return [(line, name, whether it has no effect)] of mistakes of the table "Typed" in the learner's own lines."""
     own = find_own_lines(attempt.source, attempt.exercise.stub)
     return [part for part in parts_typed(ast.parse(attempt.source)) if part[0] in own]
 
 
 def judge_typed_slip(finder_input):
-    """Return the `Verdict` that names a mistake of the table "Typed", if it is on the lines that need an edit; else
-    None."""
+    """Return the `Verdict` that names a mistake of the table "Typed"; None if there is none.
+
+    If an edit makes the results right, only the lines of that edit count.
+    """
     place = finder_input.place
     for line, name, _ in list_typed_slips(finder_input.attempt):
         if name == "only the entries that are on" and finder_input.verdict.name != "wrong shape":

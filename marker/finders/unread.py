@@ -25,8 +25,7 @@ def unread_names(attempt):
 
 
 def judge_unread_argument(finder_input):
-    """Return the verdict with a sentence added on an argument that the learner's file never reads; None if there is
-    none."""
+    """Return the verdict with a sentence added on an argument that the file never reads; None if there is none."""
     verdict = finder_input.verdict
     if verdict.name != "not right" or finder_input.place or not finder_input.unread:
         return None
