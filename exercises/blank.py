@@ -1,12 +1,12 @@
-"""Judging a file that somebody has written from a blank one: by what its functions do, whatever their style.
+"""Judge a file that a learner has written from a blank one, by what its functions do, whatever their style.
 
-An exercise (own.py, writer.py, block.py) is a `Blank`: it says which functions there are, how each is called with care
-(a kind of `Calls`), and which checks they have to pass. A check is an experiment: it adds to the `Evidence`, or raises
-`Wrong`, with a sentence of exercises/said.md.
+Each such exercise (own.py, writer.py, block.py) is a `Blank`. It names the functions that the file must define, a
+subclass of `Calls` that calls them and checks their results, and the checks that they must pass. A check is an
+experiment: it adds to the `Evidence`, or raises `Wrong` with a message of exercises/said.md.
 
-Here are the checks that several exercises share. Central differences of `loss` judge `gradients`
-(marker/derivatives.py), and a training is watched at its calls of `gradients` (exercises/watched.py). What was not seen
-there is not spoken of.
+This module holds the checks that several exercises share. `gradients` is compared with central differences of `loss`
+(marker/derivatives.py), and a training is recorded at its calls of `gradients` (exercises/watched.py). Messages never
+speculate about what was not recorded.
 """
 
 import ast
@@ -35,32 +35,35 @@ from marker.verdict import Wrong
 from support.checkpoint import unpack_arrays
 
 COUNTS = {3: "three", 4: "four", 5: "five"}
-MANY = 257  # examples: more than a batch has, and no round number;
-FEWER = 67  # fewer where these take long
+MANY = 257  # examples: more than a batch has, and no round number
+FEWER = 67  # examples, if the loss of MANY is slow
 wrong = OF_NETWORKS.wrong
 
 
 @dataclass
 class Blank:
-    """An exercise with a blank file."""
+    """An exercise in which the learner writes a whole file."""
 
-    functions: tuple  # the names of those that are asked for
+    functions: tuple  # names of the functions that the file must define
     stub: Path  # the exercise's file
-    calls: type  # a kind of `Calls`
-    checks: tuple  # functions of the `Evidence`, called in this order
+    calls: type  # a subclass of `Calls`
+    checks: tuple  # functions that take the `Evidence`, in the order in which they run
     format_success: Callable  # format_success(evidence): the text for a file that passes
-    module: str = ""  # the program that runs such a file,
-    viewer_module: str = ""  # and the one that shows what it does
-    rechecks: tuple = ()  # checks that the process that judges makes once more (marker/asked.py)
-    gives: dict = field(default_factory=dict)  # {a function: what it returns}, of those that return params or gradients
+    module: str = ""  # the module that runs a learner's file as a program
+    viewer_module: str = ""  # the module that shows what the network does
+    rechecks: tuple = ()  # checks that the grading process repeats (marker/asked.py)
+    gives: dict = field(default_factory=dict)  # {function: what it returns}, where that is params or gradients
 
     def make_program(self):
-        """Return the exercise's kind, a `Program`."""
+        """Return the `Program` that marks and runs this exercise."""
         return Program(self.grade, self.module, self.viewer_module, self.calls.sentences, self.run_rechecks, self.gives)
 
     @np.errstate(all="ignore")
     def run_rechecks(self, functions, seed):
-        """Judge functions that run in another process by `rechecks`. Raises `Wrong` if a check fails."""
+        """Run `rechecks` on functions that live in another process. Raises `Wrong` if a check fails.
+
+        functions: an object with the learner's functions as attributes.
+        """
         own_functions = SimpleNamespace(**{name: getattr(functions, name) for name in self.functions})
         evidence = Evidence(self.calls(own_functions), seed, lambda text: None)
         for run_check in self.rechecks:
@@ -68,7 +71,7 @@ class Blank:
 
     @np.errstate(all="ignore")
     def grade(self, module, seed, on_progress):
-        """Return whether a file has passed, its mark, and the text for the learner."""
+        """Return (whether the file passes, the key of the verdict, the text for the learner)."""
         try:
             text = self.run_checks(module, seed, on_progress)
         except Wrong as error:
@@ -80,7 +83,7 @@ class Blank:
         return True, "passed", text
 
     def run_checks(self, module, seed, on_progress):
-        """Return the text for a file that passes. Raises `Wrong` if it does not."""
+        """Run all checks and return the text for a file that passes. Raises `Wrong` if a check fails."""
         check_complete(module, self.functions, self.stub)
         evidence = Evidence(self.calls(module), seed, on_progress)
         for run_check in self.checks:
@@ -89,11 +92,12 @@ class Blank:
 
 
 class Evidence:
-    """What the checks have established about a learner's file: each may add to it.
+    """What the checks have established about a learner's file. A check may add attributes.
 
-    calls, seed, on_progress; remarks: sentences that are no reason to fail. Of a training: examples, what is learned
-    from, and held_out, each a tuple of arrays with a row for each example; mini_batch; trace, and what the training has
-    returned: params, and content, the same as the content of a file; trained_paths, the paths that have gradients.
+    calls, seed, on_progress: as given. remarks: sentences for the learner that are no reason to fail. If the file
+    trains a network, there are also: examples, what `train` learns from, and held_out, each a tuple of arrays with a
+    row for each example; mini_batch, a small batch; trace, the `Trace` of the training; params, its result, and
+    content, the same as the bytes of a file; trained_paths, the paths of the arrays that have gradients.
     """
 
     def __init__(self, calls, seed, on_progress):
@@ -108,7 +112,7 @@ class Evidence:
 
 
 def list_imports(source):
-    """Return the names of the packages and files that a file imports, except NumPy and the standard library."""
+    """Return the sorted names of the modules that `source` imports, except NumPy and the standard library."""
     names = []
     for node in ast.walk(ast.parse(source)):
         match node:
@@ -123,7 +127,10 @@ def list_imports(source):
 
 
 def check_complete(module, functions, stub):
-    """Check that all these functions are there, and written. stub: the exercise's file. Raises `Wrong`."""
+    """Raise `Wrong` if a function is missing or still empty.
+
+    functions: their names. stub: the exercise's file, from which a missing function is quoted.
+    """
     missing = [name for name in functions if not callable(getattr(module, name, None))]
     if missing:
         names = " and no ".join(f"`{name}`" for name in missing)
@@ -134,7 +141,7 @@ def check_complete(module, functions, stub):
 
 
 def extract_stub_functions(function_names, stub):
-    """Return these functions of a stub, as text."""
+    """Return the stub's definitions of these functions, as text."""
     text = stub.read_text(encoding="utf-8").partition(CUT)[0]
     functions = text.split("\n\n\n")[1:]
     starts = tuple(f"def {name}(" for name in function_names)
@@ -142,7 +149,7 @@ def extract_stub_functions(function_names, stub):
 
 
 def is_empty(function):
-    """Return whether a function does nothing, like those of the stub."""
+    """Return whether a function's body is empty or only a docstring, as in the stub."""
 
     def with_docstring():
         """Words."""
@@ -156,24 +163,24 @@ def is_empty(function):
 
 
 def describe_type(value):
-    """Return a value's shape or type in words."""
+    """Return a description of a value for messages: the shape of an array, or the type of anything else."""
     return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else f"of type {type(value).__name__}"
 
 
 def end_sentence(sentence):
-    """Return the text with a full stop, unless it ends in a mark of its own."""
+    """Return the sentence with a full stop, unless it already ends in a punctuation mark."""
     return sentence if sentence[-1] in ".?!" else f"{sentence}."
 
 
 class Calls:
-    """The functions of a learner's file, each called with copies of what they must not change.
+    """Calls the functions of a learner's file with copies, and checks that they do not change their arguments.
 
-    replacements: functions in the place of the file's.
+    replacements: functions to call in place of the file's functions of the same names.
     """
 
-    input_names = ()  # what they are given beside params
-    examples_name = "examples"  # in the plural
-    claim_range = ""  # what the number should be that `train` claims
+    input_names = ()  # the functions' arguments after params
+    examples_name = "examples"  # the plural noun for them in messages
+    claim_range = ""  # text for messages: what number `train` should claim
     sentences = OF_NETWORKS
     mean_terms = {}  # noqa: RUF012
     factor_questions = {}  # noqa: RUF012
@@ -194,9 +201,9 @@ class Calls:
         return require_result(name, result)
 
     def iter_results(self, name, params, batches):
-        """Yield a function's result for each batch. Raises `Wrong` if it changes its arguments.
+        """Yield the result of the function `name` for each batch. Raises `Wrong` if it changes its arguments.
 
-        Comparing params takes longer than many a call: that is done once, at the end.
+        Comparing params is slow, so it is done once, after the last batch.
         """
         own_params = params if name == "gradients" else replace_leaves(params)
         for batch in batches:
@@ -205,11 +212,11 @@ class Calls:
             self.check_unchanged(name, copies, batch)
             yield result
         changed_paths = find_changed(floats_by_path(own_params), floats_by_path(params), has_same_bits)
-        if changed_paths:  # of `gradients`, marker/derivatives.py says it
+        if changed_paths:  # if `gradients` changes params, marker/derivatives.py reports it
             raise wrong("changes its input", name=name, what=format_paths(changed_paths))
 
     def check_unchanged(self, name, arrays, originals):
-        """Raise `Wrong` if an array differs from its original."""
+        """Raise `Wrong` if an array, an argument in a call of the function `name`, differs from its original."""
         arrays_by_name = dict(zip(self.input_names, arrays, strict=False))
         originals_by_name = dict(zip(self.input_names, originals, strict=False))
         for changed_name in find_changed(arrays_by_name, originals_by_name, has_same_bits):
@@ -230,9 +237,11 @@ class Calls:
     ):
         """Call train(*examples, rng) once and return its `Trace`. Raises `Wrong` if its results are of the wrong kind.
 
-        watched_names: the functions that are watched. on_first_call, max_calls: see `Trace`; without on_first_call,
-        prints are not shown. negates_gradients: change the sign of all gradients but the first. global_seed: the seed
-        of all random numbers that do not come from rng. max_seconds: the time after which the training is ended.
+        seed: of rng. activity: what on_progress shows. on_first_call: called at the first call of `gradients`, see
+        `Trace`; without it, the learner's prints are suppressed. max_calls: stop the training after this many calls of
+        `gradients`. watched_names: the functions whose calls are recorded. negates_gradients: negate all gradients but
+        the first. global_seed: seed of the random numbers that do not come from rng. max_seconds: process time after
+        which the training is stopped. The `params` of a stopped training are None.
         """
         random.seed(global_seed)
         np.random.seed(global_seed)  # noqa: NPY002
@@ -279,14 +288,14 @@ class Calls:
 
 
 def require_result(name, result):
-    """Return the result of a learner's function. Raises `Wrong` if it is None or dots."""
+    """Return the result of the learner's function `name`. Raises `Wrong` if it is None or `...`."""
     if result is None or result is ...:
         raise wrong("returns None", name=name)
     return result
 
 
 def pack_params(params):
-    """Return params as the content of a file. Raises `Wrong` if they hold anything but arrays and numbers."""
+    """Return params as the bytes of a file. Raises `Wrong` if they hold anything but arrays and numbers."""
     try:
         return pack_into_bytes(params)
     except NotKept as error:
@@ -294,13 +303,15 @@ def pack_params(params):
 
 
 def unpack_params(module, content):
-    """Return the params from which `pack_params` has made these bytes."""
+    """Return the params from bytes that `pack_params` made."""
     return unpack(unpack_arrays(content), module)
 
 
 def call_in_new_run(evidence, name, *arguments):
-    """Return the result of a function in a new run of the file, with params as they were kept. Raises `Wrong` if it
-    fails."""
+    """Return the result of a function in a fresh copy of the file, with params restored from their bytes.
+
+    Raises `Wrong` if the call fails.
+    """
     module = load(evidence.calls.module.__file__)
     try:
         with redirect_stdout(io.StringIO()):
@@ -313,11 +324,11 @@ def call_in_new_run(evidence, name, *arguments):
 
 
 def check_training(evidence, check_derivatives, watched_names=("gradients",)):
-    """Check that `train` ends, and takes its gradients from `gradients`. Raises `Wrong`.
+    """Run `train` and raise `Wrong` if it does not use `gradients`, or if the first gradients are wrong.
 
-    check_derivatives(evidence, calls, params, batches) raises `Wrong` if the gradients are not right. It is called at
-    the first call of `gradients`, with the mini-batch and a batch of the training's own. watched_names: the functions
-    that are watched.
+    check_derivatives(evidence, calls, params, batches) raises `Wrong` if the gradients are wrong. It runs at the first
+    call of `gradients`, on the mini-batch and, if it can be used, the training's own batch. watched_names: the
+    functions whose calls are recorded.
     """
 
     def check_first_call(gradients, params, *batch):
@@ -346,10 +357,10 @@ def check_training(evidence, check_derivatives, watched_names=("gradients",)):
 
 
 def check_retraining(evidence, check_derivatives, has_learned):
-    """Train again, watching nothing, and check the derivatives at the end: see `check_training` and
-    `check_repeated_training`.
+    """Train again without recording calls, then check the derivatives with the trained params.
 
-    A training of a right file may end badly by chance: then there is another, up to four.
+    check_derivatives: see `check_training`. has_learned: see `check_repeated_training`. Even a correct training may end
+    badly by chance, so there are up to four attempts.
     """
     for i in range(4):
         evidence.trace = evidence.calls.train(evidence.examples, [evidence.seed, 1, i], watched_names=())
@@ -360,10 +371,10 @@ def check_retraining(evidence, check_derivatives, has_learned):
 
 
 def copy_extra_batches(calls, params, mini_batch, images, *labels):
-    """Return a list with a batch of the training, for the check of derivatives beside the mini-batch.
+    """Return [the training's own batch], for checking derivatives on it beside the mini-batch.
 
-    The list is empty if the batch is of the same size as the mini-batch, or no batch of images. A slow loss gets 50
-    examples of it.
+    The list is empty if the batch has as many examples as the mini-batch, or if it is not a batch of rows. If `loss` is
+    slow, the batch is cut to 50 examples.
     """
     if images.ndim != 2 or any(y.shape != images.shape[:1] for y in labels) or len(images) in (0, len(mini_batch[0])):
         return []
@@ -374,7 +385,7 @@ def copy_extra_batches(calls, params, mini_batch, images, *labels):
 
 
 def perturb_params(params, rng):
-    """Return params with a little noise: at first, all scores may be equal."""
+    """Return params with a little noise added, because the first params may make all scores equal."""
     arrays = floats_by_path(params).items()
     return replace_leaves(
         params, {k: a + rng.normal(size=a.shape) * (1e-3 * root_mean_square(a) or 1e-2) for k, a in arrays}
@@ -382,7 +393,7 @@ def perturb_params(params, rng):
 
 
 def check_gradients(calls, params, batches, rng, thorough=True):
-    """Return the gradients. Raises `Wrong` if they are wrong, or change when `loss` is called in between."""
+    """Return the gradients. Raises `Wrong` if they are wrong, or if calling `loss` in between changes them."""
     first_gradients = leaves_by_path(calls.gradients(replace_leaves(params), *batches[0]))
     calls.loss(perturb_params(params, np.random.default_rng(0)), *batches[0])
     second_gradients = leaves_by_path(calls.gradients(replace_leaves(params), *batches[0]))
@@ -398,9 +409,9 @@ def check_gradients(calls, params, batches, rng, thorough=True):
 
 
 def check_large_batch(calls, params, examples, rng):
-    """Check the gradients of more examples than a batch has, and no round number of them. Raises `Wrong`.
+    """Raise `Wrong` if the gradients of a large batch, whose size is no round number, are wrong.
 
-    Examples may be cut off, or taken in parts whose means do not count as they should.
+    A file may drop the last examples, or average over parts of different sizes without weighting them.
     """
     batch = [a[:MANY] for a in examples]
     start_time = time.process_time()
@@ -411,7 +422,7 @@ def check_large_batch(calls, params, examples, rng):
 
 
 def check_gradients_during_training(evidence):
-    """Check the gradients after a third of the training, and at its end. Raises `Wrong`."""
+    """Raise `Wrong` if the gradients are wrong after a third of the training or at its end."""
     calls = evidence.calls
     first_snapshot, *_ = evidence.trace.snapshots
     first_loss = float(calls.loss(first_snapshot.params, *evidence.mini_batch))
@@ -426,7 +437,7 @@ def check_gradients_during_training(evidence):
         (evidence.params, "at the end of the training"),
     ):
         loss = float(calls.loss(params, *evidence.mini_batch))
-        if loss < max(first_loss, 3):  # otherwise the numbers are too large to tell
+        if loss < max(first_loss, 3):  # otherwise the numbers are too large for a comparison
             try:
                 check_gradients(calls, params, [evidence.mini_batch], rng, thorough=False)
             except Wrong as error:
@@ -434,7 +445,7 @@ def check_gradients_during_training(evidence):
 
 
 def check_descent(evidence):
-    """Check that all arrays that have a gradient move, and against it. Raises `Wrong`."""
+    """Raise `Wrong` if an array that has a gradient does not move, or moves along the gradient, not against it."""
     trace = evidence.trace
     paths = evidence.trained_paths
     first_arrays = floats_by_path(trace.snapshots[0].params)
@@ -474,12 +485,11 @@ def check_descent(evidence):
 
 
 def check_repeated_training(evidence, has_learned):
-    """Check that a training with the same rng starts the same way, and that its steps come from `gradients`. Raises
-    `Wrong`.
+    """Raise `Wrong` if a training with the same rng starts differently, or if its steps do not follow `gradients`.
 
-    If all gradients from the second call on change their sign, the training should go another way, and to no good end.
-    has_learned(evidence, params): whether params would do. (A training that is ended proves nothing: it may be a search
-    along a line.)
+    In one repetition, all gradients from the second call on are negated, so it should take another path and not learn.
+    has_learned(evidence, params): return True if params are good enough. The result of a stopped training is not
+    judged, because it may have been in a line search.
     """
     trace = evidence.trace
     final_arrays = floats_by_path(trace.params)
@@ -503,7 +513,7 @@ def check_repeated_training(evidence, has_learned):
         negated_trace = train_again(
             2 * trace.n_calls, negates_gradients=True, max_seconds=min(2 * trace.seconds + 1, 12)
         )
-    except Exception:  # nothing is known of it
+    except Exception:  # the cause is unknown, so nothing follows from it
         return
     for other_trace in (negated_trace, other_state_trace):
         if other_trace.snapshots:
@@ -519,9 +529,10 @@ def check_repeated_training(evidence, has_learned):
 
 
 def check_same_start(snapshot, other_snapshot, final_arrays):
-    """Check that two trainings with the same rng start with the same arrays, and not with those that one has left.
+    """Raise `Wrong` if a second training with the same rng starts with different arrays than the first.
 
-    Raises `Wrong`.
+    snapshot, other_snapshot: the first `Snapshot` of each training. final_arrays: {path: array} at the end of the first
+    one, which the second may have continued by mistake.
     """
     arrays = floats_by_path(snapshot.params)
     other_arrays = floats_by_path(other_snapshot.params)
@@ -535,7 +546,7 @@ def check_same_start(snapshot, other_snapshot, final_arrays):
 
 
 def are_close(arrays, other_arrays):
-    """Return whether two dicts of arrays have the same numbers, except for rounding."""
+    """Return whether the arrays that two dicts have in common are equal, except for rounding."""
     return all(
         np.allclose(a, other_arrays[k], rtol=1e-6, atol=1e-9, equal_nan=True)
         for k, a in arrays.items()
@@ -544,10 +555,10 @@ def are_close(arrays, other_arrays):
 
 
 def check_start_depends_on_rng(trace, other_trace):
-    """Check that a training with another rng starts with other weights. Raises `Wrong`."""
+    """Raise `Wrong` if a training with another rng starts with the same weights."""
     arrays = floats_by_path(trace.snapshots[0].params)
     other_arrays = floats_by_path(other_trace.snapshots[0].params) if other_trace.snapshots else {}
-    # Only of many numbers, most of them different, it is known that they were drawn.
+    # An array counts as randomly drawn only if it has many numbers and most of them are different.
     drawn_paths = [
         k
         for k in trace.always_zero
@@ -561,10 +572,11 @@ def check_start_depends_on_rng(trace, other_trace):
 
 
 class Diagnostics:
-    """The losses of a training on its way, and what a diagnosis needs to know of it.
+    """The losses of `batch` in the course of a training, and what the diagnose_ functions need.
 
-    values: for the sentences. max_loss_ratio: the share of the first loss below which the last must have fallen.
-    flat_ratio: a loss at the end below this share of the loss after three quarters of the way is still falling.
+    values: for the messages. max_loss_ratio: the loss has fallen enough if the last one is below this share of the
+    first. flat_ratio: the loss is still falling at the end if it is below this share of the loss at three quarters of
+    the way.
     """
 
     def __init__(self, evidence, batch, values, max_loss_ratio, flat_ratio):
@@ -589,11 +601,11 @@ class Diagnostics:
         }
 
     def make_error(self, mark, **values):
-        """Return a `Wrong` with the sentence for a mark."""
+        """Return a `Wrong` with the message for `mark`, its key in exercises/said.md."""
         return self.calls.sentences.wrong(mark, **self.values | values)
 
     def list_step_factors(self):
-        """Return `find_best_step_factor` of the first steps."""
+        """Return `find_best_step_factor` for each of the first eight snapshots whose step moved an array."""
         factors = []
         for snapshot in self.trace.snapshots[:8]:
             if any(d.any() for d in snapshot.compute_moves().values()):
@@ -602,19 +614,21 @@ class Diagnostics:
 
 
 def format_losses(losses):
-    """Return a few losses of a training as text."""
+    """Return up to six evenly spaced losses of a training as text."""
     steps = np.linspace(0, len(losses) - 1, min(6, len(losses))).astype(int)
     return ", ".join(f"{losses[i]:.3g}" for i in steps)
 
 
 def has_diverged(losses):
-    """Return whether the loss has risen again by more than three tenths of its fall; if it never fell, whether it
-    rose."""
+    """Return whether the last loss has risen above the smallest one by more than 30 % of the fall before.
+
+    If the loss never fell, return whether it rose.
+    """
     return losses[-1] - min(losses) > 0.3 * (losses[0] - min(losses))
 
 
 def find_best_step_factor(calls, snapshot):
-    """Return the factor, 0.01 to 10, by which a step would lower the loss of its own batch most."""
+    """Return the factor, one of 0.01, 0.1, 1 and 10, by which a step would lower the loss of its own batch most."""
     arrays = floats_by_path(snapshot.params)
     moves = snapshot.compute_moves()
 
@@ -626,7 +640,7 @@ def find_best_step_factor(calls, snapshot):
 
 
 def diagnose_not_finite(diagnostics):
-    """Return a `Wrong` if the last arrays have inf or nan, otherwise None."""
+    """Return a `Wrong` if the last arrays contain inf or nan, otherwise None."""
     bad_paths = [k for k, a in diagnostics.last_arrays.items() if not np.isfinite(a).all()]
     if bad_paths:
         return diagnostics.make_error("not finite", names=format_paths(bad_paths))
@@ -634,7 +648,7 @@ def diagnose_not_finite(diagnostics):
 
 
 def diagnose_growing_steps(diagnostics):
-    """Return a `Wrong` if the last step is many times as long as the first, otherwise None."""
+    """Return a `Wrong` if the last recorded step is more than 30 times as long as the first, otherwise None."""
     lengths = []
     for snapshot in diagnostics.trace.snapshots:
         length = np.sqrt(sum((d**2).sum() for d in snapshot.compute_moves().values()))
@@ -684,7 +698,7 @@ def diagnose_few_examples(diagnostics):
 
 
 def diagnose_divergence(diagnostics):
-    """Return a `Wrong` if the loss has risen again, otherwise None."""
+    """Return a `Wrong` if the loss has risen again (see `has_diverged`), otherwise None."""
     if has_diverged(diagnostics.losses):
         return diagnostics.make_error("diverged", least=min(diagnostics.losses))
     return None

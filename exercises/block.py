@@ -1,8 +1,9 @@
-"""A block of a GPT, from a blank file: what it is judged by (exercises/blank.py), and how to look at its gradients.
+"""Exercise own_block: a transformer block with its backward pass, written from a blank file.
 
-The file has three functions: first_weights, forward and backward. Central differences of `forward` judge `backward`
-(marker/derivatives.py), whatever style the two are in. That it is a block is seen by y, and not by the code.
-exercises/said.md has the sentences.
+This module holds the checks of the exercise, which build on exercises/blank.py, and a program that prints the errors of
+the gradients. The learner's file defines three functions: first_weights, forward and backward. `backward` is compared
+with central differences of `forward` (marker/derivatives.py). Whether `forward` is a block is judged by its output
+alone, not by its code. The messages are in exercises/said.md.
 """
 
 import itertools
@@ -37,22 +38,22 @@ with program.import_guard("requirements-np.txt"):
 
 C = 12
 HEADS = 3
-SIZES = (3, 5), (2, 4)  # texts and places of two batches: a factor that is one of these sizes shows
-LONG = 33  # places of the longest text
-SMALL = 0.003  # the size of x in a batch in which the small number under the root of a norm shows
+SIZES = (3, 5), (2, 4)  # (texts, positions) of two batches; all differ, so that a wrong factor can be identified
+LONG = 33  # positions of the longest text
+SMALL = 0.003  # scale of x in the third batch, where the eps under the root of a norm matters
 STUB = ROOT / "exercises" / "chapter7" / "own_block.py"
 wrong = OF_BLOCKS.wrong
 
 
 def format_success(evidence):
-    """Return the text for a block that passes."""
+    """Return the text that the learner sees when the block passes."""
     n_numbers = sum(np.size(g) for g in evidence.gradients.values())
     arrays = f"all {len(evidence.gradients)} arrays of params, {n_numbers:,} numbers"
     return f"`backward` is the derivative of your `forward`, with respect to x and to {arrays}."
 
 
 def add_batches(evidence):
-    """Draw batches of x and dy, and weights."""
+    """Draw batches of x and dy, and params, and add them to `evidence`."""
     evidence.batches = [tuple(evidence.rng.normal(size=(2, B, T, C))) for B, T in SIZES]
     x, dy = evidence.rng.normal(size=(2, 1, LONG, C))
     evidence.params, evidence.gradients = draw_params_and_gradients(
@@ -63,13 +64,16 @@ def add_batches(evidence):
 
 
 class BlockCalls(Calls):
-    """The functions of such a file."""
+    """The functions of a learner's file for own_block, with checks of their results."""
 
     input_names = ("x", "dy")
     sentences = OF_BLOCKS
 
     def first_weights(self, seed, size=None):
-        """Return the learner's first weights. Raises `Wrong` if they are no nest of arrays."""
+        """Return the params that the learner's `first_weights` draws. Raises `Wrong` if they are not a nest of arrays.
+
+        size: (channels, heads); by default, (C, HEADS).
+        """
         params = self.functions["first_weights"](*(size or (C, HEADS)), np.random.default_rng(seed))
         blank.require_result("first_weights", params)
         if not floats_by_path(params):
@@ -77,7 +81,7 @@ class BlockCalls(Calls):
         return params
 
     def forward(self, params, x):
-        """Return y (B, T, C). Raises `Wrong` if it is of another shape, or not finite."""
+        """Return y (B, T, C). Raises `Wrong` if it has another shape or is not finite."""
         y = self.call("forward", params, (x,))
         if not isinstance(y, np.ndarray) or y.shape != x.shape or y.dtype.kind != "f":
             raise wrong("forward of another shape", wanted=x.shape, what=describe_type(y))
@@ -86,7 +90,7 @@ class BlockCalls(Calls):
         return y
 
     def backward(self, params, x, dy):
-        """Return dx (B, T, C), and {path: gradient as float64, or None} of the arrays of params. Raises `Wrong`."""
+        """Return (dx (B, T, C), {path: gradient as float64, or None}). Raises `Wrong` if their shapes do not fit."""
         results = self.call("backward", params, (x, dy))
         if not isinstance(results, (tuple, list)) or len(results) != 2:
             description = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {describe_type(results)}"
@@ -105,13 +109,13 @@ class BlockCalls(Calls):
 
 
 def draw_params_and_gradients(calls, batch, seed, size=None):
-    """Return weights as in the middle of a training, and the first gradients, {path: array}.
+    """Return (params as they may be in mid-training, the gradients {path: array} at the first params).
 
-    What has no gradient stays as it is. No weights are so large that all attention weights are 0 or 1, nor so small
-    that they do nothing.
+    Arrays without a gradient keep their first values. The others are scaled and perturbed: no weights are so large that
+    all attention weights are 0 or 1, nor so small that they have no effect.
     """
     params = calls.first_weights(seed, size)
-    calls.forward(params, batch[0])  # should `backward` use what that leaves, `check_consistency` says it
+    calls.forward(params, batch[0])  # if `backward` relies on what this call stores, another check reports it
     _, gradients = calls.backward(params, *batch)
     gradients = {k: g for k, g in gradients.items() if g is not None and (g.ndim or g)}
     arrays = {k: a / max(1, 2 * root_mean_square(a)) for k, a in floats_by_path(params).items() if k in gradients}
@@ -119,7 +123,7 @@ def draw_params_and_gradients(calls, batch, seed, size=None):
 
 
 def draw_for_path(param_path, shape):
-    """Return random numbers: an array of the same name and shape gets the same."""
+    """Return random numbers of this shape. The same path and shape always give the same numbers."""
     return np.random.default_rng(crc32(param_path.encode())).normal(size=shape)
 
 
@@ -127,7 +131,7 @@ def draw_for_path(param_path, shape):
 
 
 def check_calls_are_independent(evidence):
-    """Check that results do not depend on earlier calls or on other texts of the batch. Raises `Wrong`."""
+    """Raise `Wrong` if results depend on earlier calls or on other texts of the batch."""
     calls = evidence.calls
     params = evidence.params
     x = evidence.x
@@ -146,9 +150,10 @@ def check_calls_are_independent(evidence):
 
 
 def check_causality(evidence):
-    """Check that a position depends on itself and all before it, and on none that comes later. Raises `Wrong`.
+    """Raise `Wrong` if a position depends on a later one, or does not depend on itself and every earlier one.
 
-    Positions that are nearly alike have nearly equal scores: of those, each counts, however large the weights are.
+    The positions of a text are nearly alike, so their attention scores are nearly equal: each has a visible weight,
+    however large the params are.
     """
     calls = evidence.calls
     params = evidence.params
@@ -173,7 +178,10 @@ def check_causality(evidence):
 
 
 def check_attention_sums(evidence):
-    """Check that attention weights add up to 1: a mean of things that are all alike is that thing. Raises `Wrong`."""
+    """Raise `Wrong` if attention weights do not add up to 1.
+
+    If they do, the weighted mean of equal values is that value.
+    """
     calls = evidence.calls
     params = evidence.params
     rng = evidence.rng
@@ -188,7 +196,10 @@ def check_attention_sums(evidence):
 
 
 def compute_jacobian(calls, params, x, position):
-    """Return d y[-1] / d x[position] for one text (T, C), by central differences: (C, C)."""
+    """Return the derivative of the last position of y with respect to x[position], (C, C), by central differences.
+
+    x (T, C) is one text.
+    """
     h = 1e-5
     moves = np.zeros((len(x[0]), *x.shape))
     moves[:, position] = np.eye(len(x[0]))
@@ -197,13 +208,13 @@ def compute_jacobian(calls, params, x, position):
 
 
 def check_attention(evidence):
-    """Check that the weight of another position depends on the position itself. Raises `Wrong`.
+    """Raise `Wrong` if the attention weights of other positions do not depend on the position that attends.
 
-    y = G(u), where u adds to x what attention returns, and G is whatever comes behind. In a text of three positions,
-    what position 2 takes of 0 and 1 may be weighed without a look at position 2. Then the derivatives of y with respect
-    to x[0] and x[1], side by side, are G' times a matrix (C, 2 C) that does not depend on x[2]: for several x[2], all
-    their rows are combinations of the same C. In a text of two positions, it is the same with x[0] and x[1], if
-    position 1 does not see itself.
+    Write y = G(u), where u is x plus the output of attention, and G is the rest of the block. In a text of three
+    positions, suppose that the weights of positions 0 and 1, as seen from position 2, do not depend on x[2]. Then the
+    derivatives of y[2] with respect to x[0] and x[1], side by side, are G' times a matrix (C, 2 C) that does not depend
+    on x[2]. So for several x[2], the rows of all these derivatives span at most C dimensions. In a text of two
+    positions, the same holds for the derivatives with respect to x[0] and x[1] if position 1 does not attend to itself.
     """
     calls = evidence.calls
     params = evidence.params
@@ -223,12 +234,12 @@ def check_attention(evidence):
 
 
 def check_activation(evidence):
-    """Check that a single position goes through an activation. Raises `Wrong`.
+    """Raise `Wrong` if a text of one position goes through no activation.
 
-    Without one, all that happens to it is linear, but for the norms, which divide it by a number and subtract another.
-    So texts of one position whose x is in a space of k dimensions give y in one of 4 k + 6: u = x + A(gamma x, gamma,
-    beta) has 2 k + 2 dimensions, and y = u + W(gamma u, gamma, beta) twice as many, and 2. (With the norms behind the
-    sums there are fewer.)
+    Without an activation, a block is linear in such a text, apart from the norms, which subtract one number and divide
+    by another. So if x lies in a space of k dimensions, y lies in one of at most 4 k + 6 dimensions: u = x + A(gamma x,
+    gamma, beta) lies in 2 k + 2 dimensions, and y = u + W(gamma u, gamma, beta) in twice as many plus 2. (If the norms
+    come after the residual connections, there are fewer.)
     """
     calls = evidence.calls
     rng = evidence.rng
@@ -245,9 +256,9 @@ def check_activation(evidence):
 
 
 def check_residuals(evidence):
-    """Check the residual connections. Raises `Wrong`.
+    """Raise `Wrong` if the block has no residual connections.
 
-    If all that was drawn is 0, a block adds nothing to x, but for constants: y is x, or a norm of it.
+    With all randomly drawn weights set to 0, a block adds only constants to x: y is then x, or a norm of x.
     """
     calls = evidence.calls
     x = evidence.x
@@ -255,7 +266,7 @@ def check_residuals(evidence):
     params = calls.first_weights(0)
     other_arrays = floats_by_path(calls.first_weights(1))
     zeros = {k: 0 * a for k, a in floats_by_path(params).items() if a.size and not np.array_equal(a, other_arrays[k])}
-    if len(other_arrays) > 1:  # in a single array, there may be gammas, too
+    if len(other_arrays) > 1:  # a single array may contain the gammas, too
         y = calls.call("forward", replace_leaves(params, zeros), (x,))
         other_y = calls.call("forward", replace_leaves(params, zeros), (rng.normal(size=x.shape),))
         if np.isfinite(y).all() and np.abs(y - other_y).max() < 1e-9:
@@ -263,7 +274,7 @@ def check_residuals(evidence):
 
 
 def check_arrays_used(evidence):
-    """Check that each array that has a gradient changes y, if only in its last digits. Raises `Wrong`."""
+    """Raise `Wrong` if an array that has a gradient does not change y at all."""
     calls = evidence.calls
     params = evidence.params
     x = evidence.x
@@ -276,12 +287,12 @@ def check_arrays_used(evidence):
 
 
 def check_heads(evidence):
-    """Check that each head has attention weights of its own. Raises `Wrong`.
+    """Raise `Wrong` if the heads do not have attention weights of their own.
 
-    The same weights with another number of heads should give another y. (If other heads have other arrays, nobody
-    knows.) And with weights so large that each share is 0 or 1, one head may choose position 0, and another position 1.
-    If all choose the same, position 2 finds in a text x[0], x[1], x[2] what it finds in x[0], x[0], x[2], or in x[1],
-    x[1], x[2].
+    First test: the same params with another number of heads should give another y. (It proves nothing if the arrays
+    depend on the number of heads.) Second test: with weights so large that each attention weight is 0 or 1, one head
+    may choose position 0 and another one position 1. If all heads choose the same position, y[2] for the text x[0],
+    x[1], x[2] equals y[2] for x[0], x[0], x[2] or for x[1], x[1], x[2].
     """
     calls = evidence.calls
     params = evidence.params
@@ -303,12 +314,12 @@ def check_heads(evidence):
     )
     differences = np.min([np.abs(y - y_of_repeat).max(axis=1) for y_of_repeat in y_of_repeats], axis=0)
     n_same = (differences < 1e-9 * np.abs(y).max()).sum()
-    if n_same > 0.9 * len(texts):  # of heads that choose by themselves, it is about a half
+    if n_same > 0.9 * len(texts):  # with independent heads it is about half of them
         raise wrong("heads ignored: they choose the same", heads=HEADS, n=n_same, of=len(texts))
 
 
 def check_first_weights_use_rng(evidence):
-    """Check that the first weights are the same for the same generator, and others for another. Raises `Wrong`."""
+    """Raise `Wrong` unless equal generators give equal first weights, and different generators different ones."""
     calls = evidence.calls
     arrays, arrays_again, other_arrays = (floats_by_path(calls.first_weights(seed)) for seed in (0, 0, 1))
     changed_paths = [k for k, a in arrays.items() if not np.array_equal(a, arrays_again[k])]
@@ -320,7 +331,7 @@ def check_first_weights_use_rng(evidence):
 
 
 def call_naming_sizes(function, *arguments, **sizes):
-    """Return function(*arguments). Raises `Wrong` that names the sizes if the learner's file fails."""
+    """Return function(*arguments). If the learner's file fails, raises a `Wrong` that names `sizes`: C, h and T."""
     try:
         return function(*arguments)
     except Wrong:
@@ -357,7 +368,7 @@ def check_no_numerical_gradient(evidence):
 
 
 def check_derivatives(evidence):
-    """Compare dx and all gradients with central differences of (forward(params, x) * dy).sum(). Raises `Wrong`."""
+    """Raise `Wrong` if dx or a gradient differs from central differences of (forward(params, x) * dy).sum()."""
     errors = []
     for x, dy in evidence.batches:
         place, gradients = call_backward(evidence.calls, evidence.params, x, dy)
@@ -367,9 +378,9 @@ def check_derivatives(evidence):
 
 
 def call_backward(calls, params, x, dy):
-    """Return the `Place` of the sum at this x and these params, and the learner's gradients, {path: array}.
+    """Return (the `Place` that differentiates (forward(params, x) * dy).sum(), the learner's gradients {path: array}).
 
-    What `backward` leaves out is 0.
+    A gradient that `backward` does not return counts as 0.
     """
 
     def weighted_sum(nest, dy):
@@ -382,7 +393,7 @@ def call_backward(calls, params, x, dy):
 
 
 def format_argument_paths(paths):
-    """Return paths in words: `x, params["W1"]`."""
+    """Return the paths of x and of arrays in params as text, such as `x, params["W1"]`."""
     param_paths = [k.removeprefix('["params"]') for k in paths if k != '["x"]']
     texts = ["x"] if '["x"]' in paths else []
     if param_paths:
@@ -391,7 +402,10 @@ def format_argument_paths(paths):
 
 
 def make_gradient_error(calls, params, batches, errors, rng):
-    """Return the exception that names the wrong derivatives, one entry both ways, and a diagnosis."""
+    """Return a `Wrong` that names the wrong gradients, with one entry compared and a diagnosis.
+
+    errors: for each batch, the result of `find_wrong_gradients`.
+    """
     batch_index, factors = find_first_wrong_and_factors(errors)
     batch_errors = errors[batch_index]
     place, gradients = call_backward(calls, params, *batches[batch_index])
@@ -414,7 +428,7 @@ def make_gradient_error(calls, params, batches, errors, rng):
     )
 
 
-# What is asked of a factor that is this power of the number of texts.
+# {power: question} for a gradient that is wrong by the factor (number of texts) ** power.
 QUESTIONS_BY_POWER = {
     1: " That is the number of texts. Where do you use it?",
     -1: " That is 1 / the number of texts. Is there a mean over them in (y * dy).sum()?",
@@ -425,14 +439,17 @@ CASES = (1, 1, 2, 1), (1, 2, 2, 1), (1, 1, 3, 1), (1, 2, 3, 1), (2, 1, 3, 1), (1
 
 
 def describe_smallest_case(calls):
-    """Return a sentence on the smallest of a few cases in which an entry is wrong, with all that is needed on paper."""
+    """Return a sentence with the smallest case in which every wrong gradient has a wrong entry, or "" if there is none.
+
+    It gives all inputs, so that the learner can work the case out on paper.
+    """
     for *size, channels, heads in CASES:
         x, dy = np.random.default_rng(0).normal(size=(2, *size, channels)).round(1)
         try:
             place, gradients = call_backward(calls, calls.first_weights(0, (channels, heads)), x, dy)
             errors = find_wrong_gradients(place, gradients, np.random.default_rng(0), thorough=True)
         except Exception:
-            continue  # of another size, something else is wrong
+            continue  # at this size the file has a different error
         entry_errors = {}
         for k, errors_of_path in errors.items():
             entry_errors[k] = [error for error in errors_of_path if error.index is not None]
@@ -447,13 +464,13 @@ def describe_smallest_case(calls):
 
 
 def is_slight(errors):
-    """Return whether all errors are below a hundredth, as with a forgotten eps."""
+    """Return whether all errors are below 1 %, as they are if eps is missing. errors: {path: errors of entries}."""
     all_errors = itertools.chain.from_iterable(errors.values())
     return all(abs(error.mine - error.slope) < 0.01 * abs(error.slope) for error in all_errors)
 
 
 def diagnose_last_batch(calls, params, batches, batch_index, errors, rng):
-    """Return a sentence if only the last batch is wrong: its x is small, and its text long.
+    """Return a sentence if the error comes from the small x or the long text of the last batch, otherwise "".
 
     A slight error in an earlier batch may have the first cause, too.
     """
@@ -471,7 +488,7 @@ def diagnose_last_batch(calls, params, batches, batch_index, errors, rng):
 
 
 def diagnose_missing_term(calls, params, batch, place, gradients, errors, rng):
-    """Return a sentence on the term that would make a gradient right, or ""."""
+    """Return a sentence on what would make a wrong gradient right, such as a missing term, or "" if unknown."""
     x, dy = batch
 
     if '["x"]' in errors and place.is_gradient('["x"]', gradients['["x"]'] + dy, rng):
@@ -504,7 +521,7 @@ CHECKS = (
     check_derivatives,
 )
 FUNCTIONS = "first_weights", "forward", "backward"
-# The check that is left out looks at calls within `backward`, which another process does not see.
+# The check that is left out counts calls inside `backward`, which cannot be seen from another process.
 RECHECKS = tuple(check for check in CHECKS if check is not check_no_numerical_gradient)
 GIVES = {"first_weights": ("params",), "backward": ("", "gradients")}
 JUDGE = Blank(FUNCTIONS, STUB, BlockCalls, CHECKS, format_success, "exercises.block", rechecks=RECHECKS, gives=GIVES)
@@ -514,7 +531,7 @@ JUDGE = Blank(FUNCTIONS, STUB, BlockCalls, CHECKS, format_success, "exercises.bl
 
 
 def print_gradient_errors(learner_path):
-    """Print how far each gradient of a file's block is from central differences."""
+    """Print how far each gradient of a learner's block is from central differences."""
     x, dy = np.random.default_rng(0).normal(size=(2, *SIZES[0], C))
     with load_or_explain(learner_path) as module:
         calls = BlockCalls(module)

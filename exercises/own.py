@@ -1,7 +1,9 @@
-"""A whole network that reads digits, from a blank file: what it is judged by (exercises/blank.py), and its program.
+"""Exercise own_network: a network that classifies digits, written from a blank file.
 
-The file has four functions: loss, gradients, train and read. So nothing has to be guessed about how the network is
-built. The label with the least loss is what `read` should say. exercises/said.md has the sentences.
+This module holds the checks of the exercise, which build on exercises/blank.py, and a program that trains the learner's
+network on all images or classifies a picture with it. The learner's file defines four functions: loss, gradients, train
+and read. Only these are called, so the network may be built in any way. `read` should return the label with the
+smallest loss. The messages are in exercises/said.md.
 """
 
 import itertools
@@ -29,38 +31,38 @@ with program.import_guard("requirements-np.txt"):
     from support.errors import UserError
     from support.files import atomic_write, read_file
 
-MIN_ACCURACY = 0.88  # the accuracy that is needed
-MAX_CLAIM_ERROR = 0.03  # how far from it the claim may be
-MIN_RETRAINED_ACCURACY = 0.8  # the accuracy that another training needs, of other images
-MIN_ACCURACY_OF_LEARNING = 0.5  # the accuracy that no training has whose gradients are turned round
-N_TRAIN = 3500  # images to learn from; the others are for the test
-LOG10 = np.log(10)  # the loss of ten equal scores
+MIN_ACCURACY = 0.88  # required accuracy on held-out images
+MAX_CLAIM_ERROR = 0.03  # largest allowed difference between the claimed and the measured accuracy
+MIN_RETRAINED_ACCURACY = 0.8  # required accuracy after retraining on relabelled images
+MIN_ACCURACY_OF_LEARNING = 0.5  # a training with negated gradients must not exceed this accuracy
+N_TRAIN = 3500  # training images out of each 6,000; the rest are held out for the test
+LOG10 = np.log(10)  # the loss when all ten scores are equal
 STUB = ROOT / "exercises" / "chapter1" / "own_network.py"
 wrong = OF_NETWORKS.wrong
 
 
 def format_success(evidence):
-    """Return the text for a network that passes."""
+    """Return the text that the learner sees when the network passes."""
     return f"{format_accuracy(evidence)}. You claimed {evidence.trace.claim:.3f}."
 
 
 def format_accuracy(evidence):
-    """Return the accuracy on held-out images in words."""
+    """Return a sentence with the accuracy on the held-out images."""
     return f"Of {len(evidence.held_out):,} digits that it has never seen, your network reads {evidence.accuracy:.3f}"
 
 
 def add_data(evidence):
-    """Draw the images to learn from and the held-out ones."""
+    """Draw the training images, the held-out images and a small batch, and add them to `evidence`."""
     *evidence.examples, evidence.held_out, evidence.held_out_labels = draw_images(evidence.rng)
     train_images, labels = evidence.examples
-    # One of each digit, and of two of them more: what is wrong by the same amount for each digit would add up to 0.
+    # Two digits occur more than once in the batch: an error that is the same for each digit would otherwise sum to 0.
     counts = [3, 2, *[1] * 8]
     indices = np.concatenate([np.flatnonzero(labels == digit)[:n] for digit, n in enumerate(counts)])
     evidence.mini_batch = train_images[indices], labels[indices]
 
 
 def add_relabelled_data(evidence):
-    """Draw images that were not there before: the digits go by other names, and ink is a little lighter or darker."""
+    """Add data that the learner's file cannot know: digits with permuted labels and slightly changed ink."""
     add_data(evidence)
     new_labels = evidence.rng.permutation(10)
 
@@ -77,8 +79,10 @@ def add_relabelled_data(evidence):
 
 
 def draw_images(rng):
-    """Return images (N, 784) uint8 and labels to learn from, and others to test with, drawn from
-    `digits.few_images()`."""
+    """Return (training images, their labels, held-out images, their labels), a random split of `digits.few_images()`.
+
+    Images are (N, 784) uint8.
+    """
     images, labels, test_images, test_labels = digits.few_images()
     images = np.concatenate([images, test_images]).reshape(-1, 784)
     labels = np.concatenate([labels, test_labels])
@@ -90,7 +94,7 @@ def draw_images(rng):
 
 
 class ReaderCalls(Calls):
-    """The functions of such a file."""
+    """The functions of a learner's file for own_network, with checks of their results."""
 
     input_names = ("images", "labels")
     examples_name = "images"
@@ -98,22 +102,25 @@ class ReaderCalls(Calls):
     factor_questions = {0.1: "Is there a mean over the ten scores, too?"}  # noqa: RUF012
 
     def compute_losses(self, params, images, labels=range(10)):
-        """Return the loss of each image alone with each label, (N, 10)."""
+        """Return the loss (N, K) of each image in a batch of one, combined with each of the K labels."""
         pairs = ((image[None], np.array([k])) for image, k in itertools.product(images, labels))
         losses = [float(blank.require_result("loss", loss)) for loss in self.iter_results("loss", params, pairs)]
         return np.reshape(losses, (len(images), len(labels)))
 
     def read(self, params, images):
-        """Return the digits that read() predicts for these images, as integers (N,)."""
+        """Return the digits that `read` predicts for `images` in one batch, as integers (N,)."""
         return parse_digits(self.call("read", params, (images,)), len(images))
 
     def read_one_by_one(self, params, images):
-        """Return the digits that read() predicts, as integers (N,), with one image per call."""
+        """Return the digits that `read` predicts when it gets one image per call, as integers (N,)."""
         results = self.iter_results("read", params, ((image[None],) for image in images))
         return np.array([parse_digits(blank.require_result("read", result), 1)[0] for result in results])
 
     def train(self, examples, *arguments, **options):
-        """Return the `Trace` of a training, as `Calls` does. Raises `Wrong` if the claim is no share from 0 to 1."""
+        """Run `train` as `Calls.train` does and return its `Trace`.
+
+        Raises `Wrong` if the claim is not between 0 and 1.
+        """
         trace = super().train(examples, *arguments, **options)
         if trace.params is not None:
             sample = [a[:500] for a in examples]
@@ -129,7 +136,10 @@ class ReaderCalls(Calls):
 
 
 def parse_digits(predictions, n_images):
-    """Return what read() has returned for n images as integers (n,). Raises `Wrong` if those are no digits."""
+    """Return the result of `read` for `n_images` images as integers (n_images,).
+
+    Raises `Wrong` if they are not digits.
+    """
     wanted_shape = {"wanted": f"of shape ({n_images},)"}
     try:
         predictions = np.asarray(predictions, np.float64)
@@ -154,8 +164,10 @@ def parse_digits(predictions, n_images):
 
 
 def check_derivatives(evidence, calls, params, batches):
-    """Check that `gradients` is the derivative of `loss`, which is a mean over images and depends on labels. Raises
-    `Wrong`."""
+    """Raise `Wrong` if `gradients` is not the derivative of `loss`, or if `loss` is not a valid loss.
+
+    `loss` must depend on the labels, and be a mean over the images, whatever their order.
+    """
     rng = np.random.default_rng([evidence.seed, 1])
     images, labels = batches[0]
     total = compute_checked_loss(calls.loss, params, (images, labels), "images")
@@ -176,7 +188,7 @@ def check_derivatives(evidence, calls, params, batches):
 
 
 def check_no_stored_images(evidence):
-    """Check that params do not hold many training images, as rows or columns, scaled or not. Raises `Wrong`."""
+    """Raise `Wrong` if an array of params stores many training images as rows or columns, even rescaled."""
     images = evidence.examples[0]
     varies = images.std(axis=0) > 0
     arrays = {k: np.asarray(a) for k, a in leaves_by_path(evidence.params).items() if a is not None}
@@ -188,7 +200,7 @@ def check_no_stored_images(evidence):
         else:
             candidates = []
         for rows in candidates:
-            if rows.shape[1] not in (784, 785) or len(rows) < max(50, len(images) / 4):  # fewer are centres, say
+            if rows.shape[1] not in (784, 785) or len(rows) < max(50, len(images) / 4):  # fewer may be cluster centres
                 continue
             rows_of_params = standardise_rows(rows[:50, :784][:, varies])
             correlations = rows_of_params @ standardise_rows(images[:, varies]).T / varies.sum()
@@ -197,13 +209,16 @@ def check_no_stored_images(evidence):
 
 
 def standardise_rows(rows):
-    """Return rows (N, D) with the mean 0 and the deviation 1; equal numbers become 0."""
+    """Return rows (N, D) with mean 0 and standard deviation 1 in each row. A constant row becomes 0."""
     centred_rows = rows - rows.mean(axis=1, keepdims=True, dtype=float)
     return centred_rows / np.maximum(centred_rows.std(axis=1, keepdims=True), 1e-30)
 
 
 def check_reads_least_loss(evidence):
-    """Check that `read` predicts the label with the least loss. Raises `Wrong`."""
+    """Raise `Wrong` if `read` does not predict the label with the smallest loss.
+
+    Adds predictions and accuracy to `evidence`.
+    """
     calls = evidence.calls
     params = evidence.params
     evidence.predictions = calls.read(params, evidence.held_out)
@@ -217,7 +232,7 @@ def check_reads_least_loss(evidence):
         raise make_accuracy_error(evidence) if is_low else wrong("loss is not finite", loss=least_loss)
     n = int(np.clip(1 / (time.process_time() - start_time + 1e-3), 20, 100))
     loss_table = calls.compute_losses(params, sample[:n])
-    # In a batch of one, a mean over the batch leaves nothing.
+    # A mean over a batch of one is the image itself, so its loss would be the same for every image.
     evidence.uses_batch_mean = np.ptp(loss_table, axis=0).max() < 1e-9
     if evidence.uses_batch_mean:
         n = min(n, 40)
@@ -231,7 +246,11 @@ def check_reads_least_loss(evidence):
 
 
 def make_read_error(evidence, images, predictions, n_different):
-    """Return the exception that says how `read` differs from `loss`, if that is known."""
+    """Return a `Wrong` that says how the predictions of `read` differ from the smallest loss, if a cause is recognised.
+
+    images, predictions: a sample of held-out images, and what `read` returned for them. n_different: how many of these
+    predictions are not the label with the smallest loss.
+    """
     calls = evidence.calls
     params = evidence.params
     loss_table = evidence.loss_table
@@ -261,15 +280,15 @@ def make_read_error(evidence, images, predictions, n_different):
 
 
 def check_reads_independently(evidence):
-    """Check that the prediction for an image does not depend on the others. Raises `Wrong`."""
+    """Raise `Wrong` if the prediction for an image depends on the other images of the batch."""
     sample = evidence.held_out[:100]
     n_different = (evidence.predictions[:100] != evidence.calls.read_one_by_one(evidence.params, sample)).sum()
-    if n_different > 10:  # a mean and a deviation of all pixels together change an answer or two
+    if n_different > 10:  # normalising by the mean of the batch changes one or two
         raise wrong("read needs other images", n=n_different, of=len(sample))
 
 
 def check_reads_in_new_run(evidence):
-    """Check that all that `read` needs is in params. Raises `Wrong`."""
+    """Raise `Wrong` if `read` needs anything that is not in params."""
     sample = evidence.held_out[:100]
     n_different = (blank.call_in_new_run(evidence, "read", sample) != evidence.predictions[:100]).sum()
     if n_different > 10:
@@ -277,7 +296,7 @@ def check_reads_in_new_run(evidence):
 
 
 def check_pixel_range(evidence):
-    """Check that pixel values do not overflow uint8 and are not clipped. Raises `Wrong`."""
+    """Raise `Wrong` if pixel values overflow uint8 or are clipped."""
     calls = evidence.calls
     params = evidence.params
     images = evidence.held_out
@@ -291,7 +310,7 @@ def check_pixel_range(evidence):
     with suppress(Exception):
         n_different = (calls.read(params, images.astype(float)) != predictions).sum()
     if n_different > 0.01 * len(predictions):
-        # From 0 to 255, a number of uint8 jumps where it wraps round. In float64 nothing jumps there.
+        # As a function of a grey level in uint8, the loss jumps where the level overflows. In float64 it does not.
         grey = np.repeat(np.arange(256)[:, None], 784, axis=1)
         jumps = np.abs(np.diff(calls.compute_losses(params, grey.astype(np.uint8), (3, 8)), axis=0))
         float_jumps = np.abs(np.diff(calls.compute_losses(params, grey * 1.0, (3, 8)), axis=0))
@@ -301,15 +320,15 @@ def check_pixel_range(evidence):
 
 
 def check_hidden_layer(evidence):
-    """Check that the network is not linear. Raises `Wrong`.
+    """Raise `Wrong` if the network is linear.
 
-    The differences of the ten losses are those of the scores. In a linear network, those of the mean of two images are
-    the mean of theirs.
+    Differences between the ten losses of an image are differences between its scores. In a linear network, those for
+    the mean of two images are the mean of those for the two.
     """
     if evidence.uses_batch_mean:
         return
     images = evidence.held_out
-    # even numbers, which have a mean in uint8
+    # even pixel values, so that the mean of two is exact in uint8
     a = images[:10] & 254
     b = images[10:20] & 254
     loss_tables = [evidence.calls.compute_losses(evidence.params, x) for x in (a, b, a // 2 + b // 2)]
@@ -319,16 +338,16 @@ def check_hidden_layer(evidence):
 
 
 def is_linear(losses_a, losses_b, losses_of_mean):
-    """Return whether the scores half-way between a and b are the means of theirs. All are losses (N, 10)."""
+    """Return whether the scores for the mean of a and b are the mean of the scores for a and b.
+
+    The arguments are losses (N, 10). Differences between losses are differences between scores.
+    """
     a, b, mean = (np.diff(losses, axis=1) for losses in (losses_a, losses_b, losses_of_mean))
     return np.abs(mean - (a + b) / 2).max() < 1e-4 * np.abs(a - b).max()
 
 
 def check_hidden_layer_trained(evidence):
-    """Check that the scores are not linear in all that is trained: then what comes before it never is.
-
-    Raises `Wrong`.
-    """
+    """Raise `Wrong` if the scores are linear in all trained arrays together: then only one layer is trained."""
     if evidence.uses_batch_mean:
         return
     first_arrays = floats_by_path(evidence.trace.snapshots[0].params)
@@ -347,13 +366,13 @@ def check_hidden_layer_trained(evidence):
     first_losses, mean_losses, last_losses = loss_tables
     last_differences = np.diff(last_losses, axis=1)
     if np.ptp(last_differences, axis=0).max() < 1e-3 * np.abs(last_differences).max():
-        return  # the scores do not depend on the image: that has another cause
+        return  # the scores do not depend on the image, which has another cause
     if is_linear(first_losses, last_losses, mean_losses):
         raise wrong("one layer alone", names=format_paths(paths))
 
 
 def add_remarks(evidence):
-    """Add remarks on constants, predictions and ties that are no reason to fail."""
+    """Add remarks that are no reason to fail: on untrained constants, on predictions, and on ties."""
     if evidence.uses_batch_mean:
         return
     calls = evidence.calls
@@ -378,7 +397,7 @@ def add_remarks(evidence):
         words = "on which the loss depends, but `gradients` returns None there. Which slopes do the steps follow?"
         evidence.remarks.append(f"`train` changes {format_paths(changed_paths)}, {words}")
     excesses = loss_table[np.arange(n), predictions[:n]] - loss_table.min(axis=1)
-    n_different = (excesses > 1e-4).sum()  # equal ones may differ by rounding
+    n_different = (excesses > 1e-4).sum()  # rounding may separate equal losses
     if n_different:
         question = "Is `read` the same forward pass, with all arrays?"
         evidence.remarks.append(
@@ -391,29 +410,29 @@ def add_remarks(evidence):
 
 
 def is_accurate(evidence, params, min_accuracy=MIN_ACCURACY_OF_LEARNING):
-    """Return whether the network with these params reads more than this share of the held-out images."""
+    """Return whether the network classifies more than the share `min_accuracy` of the held-out images correctly."""
     return (evidence.calls.read(params, evidence.held_out) == evidence.held_out_labels).mean() > min_accuracy
 
 
 def check_accuracy(evidence):
-    """Check that the network reads enough of the held-out images. Raises `Wrong`."""
+    """Raise `Wrong` if the accuracy on held-out images is below MIN_ACCURACY."""
     if evidence.accuracy < MIN_ACCURACY:
         raise make_accuracy_error(evidence)
 
 
 def check_retrained_accuracy(evidence):
-    """Check the accuracy and the claim of another training, with relabelled images. Raises `Wrong`."""
+    """Raise `Wrong` if the accuracy or the claim of a training on relabelled images is too far off."""
     n = len(evidence.held_out)
     accuracy = evidence.accuracy
     claim = evidence.trace.claim
-    if accuracy < MIN_RETRAINED_ACCURACY or abs(claim - accuracy) > 5 * MAX_CLAIM_ERROR:  # it is another training
+    if accuracy < MIN_RETRAINED_ACCURACY or abs(claim - accuracy) > 5 * MAX_CLAIM_ERROR:  # another training
         raise wrong("reads something else", n=n, found=accuracy, claim=claim)
 
 
 def check_claim(evidence):
-    """Check that the claim was measured honestly, and is near the accuracy. Raises `Wrong`.
+    """Raise `Wrong` if the claimed accuracy is far from the measured one, or was not measured on held-out images.
 
-    A second training learns random labels.
+    A second training learns random labels: an honest claim for it is about 0.1.
     """
     calls = evidence.calls
     trace = evidence.trace
@@ -440,7 +459,7 @@ def check_claim(evidence):
         blank.check_start_depends_on_rng(trace, random_trace)
     except Wrong:
         raise
-    except Exception:  # nothing is known of it
+    except Exception:  # the cause is unknown, so nothing follows from it
         random_trace = None
     accuracies = [accuracy for accuracy, *_ in trace.read_results]
     if accuracies:
@@ -465,7 +484,7 @@ def check_claim(evidence):
     may_be_luck = abs(excesses[0]) < 4 * MAX_CLAIM_ERROR
     while may_be_luck and abs(np.mean(excesses)) > MAX_CLAIM_ERROR and len(excesses) < max_trainings:
         rng = np.random.default_rng([evidence.seed, 4, len(excesses)])
-        order = rng.permutation(len(images))  # of a fixed split, another
+        order = rng.permutation(len(images))  # if the learner's split is fixed, this makes it another one
         other_trace = calls.train(
             (images[order], labels[order]),
             [evidence.seed, 3, len(excesses)],
@@ -483,7 +502,7 @@ def check_claim(evidence):
 
 
 def add_training_remarks(evidence):
-    """Add the remarks on the training."""
+    """Add the remarks on the training to `evidence`."""
     evidence.remarks += evidence.trace.iter_remarks()
 
 
@@ -491,7 +510,7 @@ def add_training_remarks(evidence):
 
 
 def make_accuracy_error(evidence):
-    """Return the exception that says why the accuracy is too low, by what was seen of the training."""
+    """Return a `Wrong` that says why the accuracy is too low, judging by the recorded training."""
     images, labels = evidence.examples
     values = {"result": f"{format_accuracy(evidence)}; {MIN_ACCURACY} is needed."}
     diagnostics = Diagnostics(evidence, (images[:300], labels[:300]), values, max_loss_ratio=0.3, flat_ratio=0.95)
@@ -499,7 +518,7 @@ def make_accuracy_error(evidence):
 
 
 def iter_cause_errors(diagnostics):
-    """Yield, for one possible cause after the other, the exception that describes it, or a false value."""
+    """Yield, for each possible cause in turn, a `Wrong` that describes it, or a false value if it does not apply."""
     evidence = diagnostics.evidence
     calls = diagnostics.calls
     trace = diagnostics.trace
@@ -548,16 +567,16 @@ def iter_cause_errors(diagnostics):
 
 
 def diagnose_large_first_loss(diagnostics, params, layers):
-    """Return a `Wrong` if one change alone makes the first loss small, otherwise None.
+    """Return a `Wrong` if a single change would make the first loss small, otherwise None.
 
-    layers: {path: first weights}.
+    params: the first weights. layers: {path: array} of the weight matrices among them.
     """
     vectors = {}
     for k, a in diagnostics.first_arrays.items():
         if a.ndim and a.size == max(a.shape) and np.abs(a).max() > 1:
             vectors[k] = 0 * a
-    sizes = {k: root_mean_square(a) * np.sqrt(max(a.shape)) for k, a in layers.items()}  # of a sum of so many terms
-    has_usual_size = np.prod([*sizes.values()]) < 5  # with pixels from 0 to 1, scores are then no larger
+    sizes = {k: root_mean_square(a) * np.sqrt(max(a.shape)) for k, a in layers.items()}  # of a sum of that many terms
+    has_usual_size = np.prod([*sizes.values()]) < 5  # with pixels from 0 to 1, the scores then stay in that range, too
     images, labels = diagnostics.batch
     smaller = {k: a / (28 * root_mean_square(a)) for k, a in layers.items()}
     candidates = [
@@ -579,9 +598,9 @@ def diagnose_large_first_loss(diagnostics, params, layers):
 
 
 def diagnose_weight_decay(diagnostics):
-    """Return a `Wrong` if weights decay too much, otherwise None.
+    """Return a `Wrong` if weight decay is too strong, otherwise None.
 
-    They do if those shrink whose gradient was always 0, or if much of the loss is the same whatever the labels are.
+    It is if the weights whose gradient was always 0 have shrunk, or if much of the loss does not depend on the labels.
     """
     for k, zero in diagnostics.trace.always_zero.items():
         first_array = diagnostics.first_arrays[k]
@@ -593,7 +612,7 @@ def diagnose_weight_decay(diagnostics):
             rest = np.abs(last_values - share * first_values).max()
             if first_values.any() and abs(share) < 0.3 and rest < 0.1 * np.abs(first_values).max():
                 return diagnostics.make_error("decay too strong", share=abs(share), name=format_paths([k]))
-    # Of a cross-entropy plus something, exp(-loss) of the ten labels adds up to exp(-something), for every image.
+    # For a cross-entropy plus a penalty, exp(-loss) summed over the ten labels is exp(-penalty), for every image.
     losses = diagnostics.calls.compute_losses(diagnostics.evidence.params, diagnostics.batch[0][:5])
     penalties = -np.log(np.exp(-losses).sum(axis=1))
     if np.ptp(penalties) < 1e-6 and np.mean(penalties) > 0.1 and np.mean(penalties) > 0.2 * diagnostics.last_loss:
@@ -642,9 +661,9 @@ JUDGE = Blank(
 
 
 def train_and_save(learner_path):
-    """Train the network of a file on all images that are there, save it beside the file, and print how well it reads.
+    """Train the learner's network on all images, save it beside the file, and print its accuracy on the test images.
 
-    First it does all of this with a few images. This shows a mistake at once, and how long all images will take.
+    A training on 4,000 images comes first. It shows mistakes at once, and tells how long all images will take.
     """
     images, labels, test_images, test_labels = (flatten_if_images(a) for a in data.load())
     n_sample = 4000
@@ -661,7 +680,7 @@ def train_and_save(learner_path):
 
 
 def train_and_test(module, images, labels, test_images, test_labels):
-    """Train a network. Return (its params as the content of a file, its claim, its accuracy on the test images)."""
+    """Train a network and return (its params as bytes of a file, claimed accuracy, test accuracy)."""
     calls = ReaderCalls(module)
     trace = calls.train((images, labels), 0, watched_names=())
     content = pack_params(trace.params)
@@ -669,24 +688,29 @@ def train_and_test(module, images, labels, test_images, test_labels):
 
 
 def flatten_if_images(array):
-    """Return images (N, H, W) as rows (N, H W), and labels as int64."""
+    """Return images (N, H, W) as rows (N, H W). Other arrays are labels and are returned as int64."""
     return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
 
 
 def read_saved(module, params_path, image):
-    """Return the digit that a saved network reads in an image (28, 28). Raises UserError if its file is damaged."""
+    """Return the digit that a saved network predicts for an image (28, 28). Raises UserError if its file is damaged."""
     try:
         params = unpack_params(module, read_file(params_path, 2**28))
-    except Exception:  # whatever zipfile, NumPy and json make of a damaged file, or of one of an earlier version
+    except Exception:  # zipfile, NumPy or json may raise anything for a damaged or outdated file
         raise UserError(f"{params_path} is damaged: delete it; the next call writes it again") from None
     return ReaderCalls(module).read(params, image.reshape(1, -1))[0]
 
 
 def main(learner_path, picture=None):
-    """Train the network of a file, or have it read a picture. Raises UserError if the file fails."""
+    """Train the learner's network, or classify a picture with the saved one.
+
+    Raises UserError if the learner's file fails.
+
+    picture: path of the picture; None to train.
+    """
     if picture is None:
         return train_and_save(learner_path)
-    from support.ink import read_picture_and_digit  # it needs Pillow
+    from support.ink import read_picture_and_digit  # imported here because it needs Pillow
 
     _, image = read_picture_and_digit(picture)
     try:
@@ -698,10 +722,10 @@ def main(learner_path, picture=None):
 
 
 class progress_bar:
-    """A progress bar on stderr for a computation that takes about this many seconds."""
+    """A progress bar on stderr, for a computation that is expected to take `seconds`."""
 
     def __init__(self, seconds):
-        from tqdm import tqdm  # the site has none
+        from tqdm import tqdm  # imported here because the site does not have it
 
         bar_format = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, about {remaining} left"
         self.bar = tqdm(total=round(seconds, 1), desc="training", disable=None, bar_format=bar_format, leave=False)

@@ -1,8 +1,8 @@
-"""A training of a learner's own, watched at its calls of `gradients` and `read`: a `Trace`.
+"""Record a training of the learner's network at its calls of `gradients`, `loss` and `read`: the class `Trace`.
 
-Any rule of steps is allowed. So of a step it is only said whether each array moves, and against its gradient or along
-it; and images are spoken of only where they are found among those that `train` was given. Texts, which have no labels,
-are watched in the same way.
+`train` may use any update rule. So only two things are judged about a step: whether each array moves, and whether it
+moves against its gradient. Messages mention images only if they are among those that `train` was given. Texts, which
+have no labels, are recorded in the same way.
 """
 
 import time
@@ -14,17 +14,17 @@ import numpy as np
 from marker.derivatives import match_gradients
 from marker.nests import floats_by_path, leaves_by_path, replace_leaves
 
-FIRST = 60  # calls in which each step is looked at; after them, it is one now and then
-POINTS = 24  # of a training that are kept
-FEW = 100  # images to test with: a share of them is off by 0.03 by chance alone
+FIRST = 60  # the number of calls after which every step is recorded; later, only some are
+POINTS = 24  # the number of snapshots at which every other one is dropped
+FEW = 100  # images to test with: the standard deviation of an accuracy on so few is about 0.03
 
 
 class TrainingStopped(BaseException):
-    """Ends a training from inside: `except Exception` lets it pass."""
+    """Raised inside `train` to stop it. It is a BaseException, so that `except Exception` does not catch it."""
 
 
 def list_arguments(bound_arguments):
-    """Return the arguments of a call in order: a wrapper may take them as *arguments and **named."""
+    """Return the arguments of a call as a list, in order, including those of *arguments and **named parameters."""
     arguments = []
     for name, value in bound_arguments.arguments.items():
         match bound_arguments.signature.parameters[name].kind:
@@ -38,7 +38,10 @@ def list_arguments(bound_arguments):
 
 
 def negate_gradients(gradients):
-    """Return the gradients with the other sign, in the same arrays: a file may keep these under a name of its own."""
+    """Return the gradients with the opposite sign.
+
+    Writable arrays are negated in place, because the learner's file may hold other references to them.
+    """
     negative = {k: -a for k, a in floats_by_path(gradients).items()}
     for k, a in leaves_by_path(gradients).items():
         if k in negative and isinstance(a, np.ndarray) and a.flags.writeable:
@@ -49,12 +52,15 @@ def negate_gradients(gradients):
 
 
 def get_writable_arrays(gradients):
-    """Return {path: array} of those that can be written into."""
+    """Return {path: array} of the gradients that are writable arrays."""
     return {k: a for k, a in leaves_by_path(gradients).items() if isinstance(a, np.ndarray) and a.flags.writeable}
 
 
 def restore_gradients(gradients, arrays):
-    """Write gradients into their arrays again, and return a copy of them: see `negate_gradients`."""
+    """Write the values of `gradients` into `arrays` and return a copy of `gradients`.
+
+    arrays: {path: array}, the learner's own gradient arrays, from `get_writable_arrays`.
+    """
     values = leaves_by_path(gradients)
     for k, a in arrays.items():
         a[...] = values[k]
@@ -62,7 +68,10 @@ def restore_gradients(gradients, arrays):
 
 
 class Snapshot:
-    """A call of `gradients`: params, a batch, and, once there was a next call, the arrays at that time."""
+    """A recorded call of `gradients`: copies of params and of the batch.
+
+    arrays_after: {path: array} of params at the next call; empty until then.
+    """
 
     def __init__(self, params, batch):
         self.params = replace_leaves(params)
@@ -70,30 +79,30 @@ class Snapshot:
         self.arrays_after = {}
 
     def compute_moves(self):
-        """Return {path: how far the array has moved}."""
+        """Return {path: change of the array between this call and the next}."""
         arrays = floats_by_path(self.params)
         return {k: b - arrays[k] for k, b in self.arrays_after.items() if k in arrays and b.shape == arrays[k].shape}
 
 
 class Move(NamedTuple):
-    """A step of one array."""
+    """How one array moved in one step."""
 
     length: float
-    slope: float  # the length of the gradient
-    downhill: float  # the share of the gradient, by the size of its entries, against which it goes
-    is_multiple: bool  # whether the array is nothing but a multiple of the gradient after it
+    slope: float  # the norm of the gradient
+    downhill: float  # the share of the gradient, in absolute values, whose entries moved against it
+    is_multiple: bool  # whether the array became a mere multiple of its gradient
 
 
 class Trace:
-    """What is seen of one training.
+    """A record of one training.
 
-    examples: what `train` gets besides its rng: images (N, 784) and labels (N,), or texts (N, T) alone. on_first_call:
-    called with (gradients, params, *batch) at the first call of `gradients`. max_calls: calls after which the training
-    is ended. on_progress: called with the number of each call.
+    examples: the arguments of `train` except rng: images (N, 784) and labels (N,), or only texts (N, T). on_first_call:
+    called with (gradients, params, *batch) at the first call of `gradients`. max_calls: stop the training after this
+    many calls of `gradients`. on_progress: called with the number of each call.
 
-    negates_gradients, an attribute: change the sign of all gradients but the first before `train` gets them. After many
-    calls, it gets those of the last that was computed, again and again, which takes no time. deadline, another: when
-    the training is ended, in seconds of the process.
+    Attributes that may be set: negates_gradients: if True, `train` gets all gradients but the first with the opposite
+    sign; after FIRST calls, it gets the last ones again and again, which saves their computation. deadline: the process
+    time, in seconds, at which the training is stopped.
     """
 
     def __init__(self, examples, on_first_call, max_calls, on_progress):
@@ -101,32 +110,32 @@ class Trace:
         self.on_first_call = on_first_call
         self.max_calls = max_calls
         self.on_progress = on_progress
-        images, *self.labels = examples  # none or one
+        images, *self.labels = examples  # [labels], or [] for texts
         self.index_by_bytes = {a.tobytes(): i for i, a in enumerate(images)}
         self.was_used = np.zeros(len(images), bool)
         self.n_calls = self.n_known_examples = self.n_mislabelled = self.n_scaled_batches = 0
-        self.is_in_order = True  # whether the first images came in the order in which they were given
+        self.is_in_order = True  # whether the first batches came in the order of the examples
         self.snapshots = []
         self.stride = 1  # calls from one snapshot to the next
-        self.open_snapshot = None  # the last one, until its step is seen
+        self.open_snapshot = None  # the last snapshot, until its arrays_after are recorded
         self.moves = {}  # by path
         self.gradient_sums = {}  # by path
         self.last_arrays = {}  # by path
-        self.always_zero = {}  # where a gradient was always 0
-        self.read_results = []  # [(share that is right, images, of which it had learned from)] of each call of `read`
-        self.was_tested = np.zeros(len(images), bool)  # those that any call of `read` was given
+        self.always_zero = {}  # by path: where all recorded gradients were 0
+        self.read_results = []  # (accuracy, images, how many of them had been used for training) of each call of `read`
+        self.was_tested = np.zeros(len(images), bool)  # the images that were given to `read`
         self.error = self.params = None
         self.claim = 0.0
         self.seconds = 0.0
-        self.array_hashes = []  # at each of the first calls
+        self.array_hashes = []  # of all arrays, at each of the first FIRST calls
         self.negates_gradients = False
-        self.repeated_gradients = None  # once gradients were negated for FIRST calls: these, and their arrays
+        self.repeated_gradients = None  # after FIRST negated calls: (gradients to return, their arrays)
         self.deadline = np.inf
         self.n_loss_calls = 0
         self.is_in_gradients = False
 
     def gradients(self, function, bound_arguments):
-        """Return the result of a call of the learner's `gradients`, which is recorded unless it is recursive."""
+        """Call the learner's `gradients` and return its result. The call is recorded unless it is recursive."""
         if self.is_in_gradients:
             return function(*bound_arguments.args, **bound_arguments.kwargs)
         self.is_in_gradients = True
@@ -136,7 +145,7 @@ class Trace:
             self.is_in_gradients = False
 
     def record_gradients(self, function, bound_arguments):
-        """Record a call of `gradients`, and return its result or, in a repeated training, changed gradients."""
+        """Record a call of `gradients` and return its result; see `negates_gradients` for changed results."""
         params, *batch = list_arguments(bound_arguments)[: 1 + len(self.examples)]
         if self.n_calls == 0 and self.on_first_call:
             try:
@@ -162,15 +171,17 @@ class Trace:
         return gradients
 
     def loss(self, function, bound_arguments):
-        """Make one call of the learner's `loss`, unless there were too many: a search along a line may go on for
-        ever."""
+        """Call the learner's `loss` and return its result.
+
+        Stops the training after too many calls: a line search may not end.
+        """
         self.n_loss_calls += not self.is_in_gradients
         if self.n_loss_calls > 50 * (self.max_calls + 1) or time.process_time() > self.deadline:
             raise TrainingStopped
         return function(*bound_arguments.args, **bound_arguments.kwargs)
 
     def record_call(self, params, batch):
-        """Record the params and the batch of a call, before it is made."""
+        """Record the params and the batch of a call of `gradients`, before it runs."""
         self.on_progress(self.n_calls)
         is_snapshot = self.n_calls % self.stride == 0
         self.n_calls += 1
@@ -200,7 +211,7 @@ class Trace:
             self.n_scaled_batches += 1
 
     def find_examples(self, images):
-        """Return the index of each row among the given images, or None. Their type may have changed."""
+        """Return, for each row, its index among the images of `examples`, or None. The rows may have another dtype."""
         if images.ndim != 2 or images.dtype.kind not in "iuf":
             return []
         rows = images.astype(np.uint8)
@@ -209,8 +220,11 @@ class Trace:
         return [self.index_by_bytes.get(row.tobytes()) for row in rows]
 
     def record_step(self, arrays):
-        """Record how each array has moved since the last call that was recorded. (Several calls may belong to one
-        step.)"""
+        """Record how each array has moved since the last recorded call.
+
+        arrays: {path: array} now. Gradients are summed over calls without a move, since several calls may belong to one
+        step.
+        """
         moves = {k: arrays[k] - self.last_arrays[k] for k in self.gradient_sums if k in arrays and k in self.last_arrays
                  and arrays[k].shape == self.last_arrays[k].shape}  # fmt: skip
         if self.open_snapshot:
@@ -236,7 +250,7 @@ class Trace:
         self.last_arrays = arrays
 
     def read(self, function, bound_arguments):
-        """Return the result of one call of the learner's `read`, which is recorded."""
+        """Call the learner's `read` and return its result. The accuracy is recorded."""
         _, images, *_ = list_arguments(bound_arguments)
         predictions = function(*bound_arguments.args, **bound_arguments.kwargs)
         indices = self.find_examples(np.asarray(images))
@@ -247,12 +261,12 @@ class Trace:
         return predictions
 
     def finish(self, params):
-        """Record the params that the training has returned."""
-        self.params = replace_leaves(params)  # the learner's own may be those of the next training, too
+        """Record the params that `train` returned."""
+        self.params = replace_leaves(params)  # copied, because the next training may change the learner's own arrays
         self.record_step(floats_by_path(params))
 
     def iter_remarks(self):
-        """Yield sentences on the training that are no reason to fail."""
+        """Yield remarks on the training, sentences that are no reason to fail."""
         if self.seconds > 4 * measure_slowness():
             yield (
                 f"The training took {self.seconds:.0f} s. If it loops over the images, one matrix product does "
@@ -277,13 +291,13 @@ class Trace:
             )
 
 
-PRODUCTS = 0.003  # seconds of the ten below, on a computer of 2025
+PRODUCTS = 0.003  # seconds that ten matrix products take on a computer of 2025
 
 
 def measure_slowness():
-    """Return how many times as long as on a computer of 2025 matrix products take here; 1 or more.
+    """Return how many times slower matrix products are here than on a computer of 2025, at least 1.
 
-    In a browser it is several times as long, and so is a training that is as fast as it can be.
+    In a browser they are several times slower, and so is even the most efficient training.
     """
     x = np.ones((100, 784))
     W = np.ones((784, 64))
