@@ -1,7 +1,8 @@
-"""A case of the detective's: a program that trains badly, for one reason.
+"""A detective case: a program that trains badly for one reason, which the learner finds and fixes.
 
-It passes when three things hold: the learner says what is wrong, the cause is gone (its gradient, its labels, its
-scale are probed; a nicer number alone is not enough), and the program then learns as well as it should.
+The learner passes if the diagnosis is right, the cause is gone, and the program then learns as well as it should. A
+probe tests whether the cause is gone, for example by checking the gradient, the labels or the scale of the inputs. A
+better result alone is not enough.
 """
 
 import json
@@ -21,36 +22,37 @@ from marker.kind import Kind
 from marker.runner import list_code_lines
 from marker.verdict import Sentences, Verdict
 
-# What the learner may write into DIAGNOSIS: what may be wrong, what it means, and how it would show itself.
+# What the learner may write into DIAGNOSIS: {suspect: (what it means, how it would show)}.
 SUSPECTS = {word: (meaning, sign) for word, meaning, sign in TABLES["Suspects"]}
 refused = Sentences(TABLES["Cases"]).verdict
 
 
 @dataclass
 class Notes:
-    """The results of a run, for `Case.judge`."""
+    """What `Case.run` records for `Case.judge`."""
 
-    diagnosis: str = ""  # what the learner says is wrong, "" while these are dots
-    misfit: str = ""  # why the program cannot be used
-    is_fixed: bool = False  # whether the cause is gone
-    is_changed: bool = False  # whether anything was changed
-    number: float = 0.0  # by which it is judged
+    diagnosis: str = ""  # the learner's diagnosis, "" while it is `...`
+    misfit: str = ""  # why the program cannot be run, or ""
+    is_fixed: bool = False  # whether the cause of the problem is gone
+    is_changed: bool = False  # whether the learner changed any code
+    number: float = 0.0  # the result of train()
 
 
 @dataclass(frozen=True)
 class Case(Kind):
-    """A kind of exercise: a program that trains badly."""
+    """The kind of exercise in which a program trains badly."""
 
-    diagnosis: str  # what is wrong, a key of SUSPECTS
-    # probe(module, rng, train): is the cause gone? train() trains, and returns the number by which it is judged: the
-    # accuracy in the test, say. It may be too good to be true: so that of a fixed program is in a range.
+    diagnosis: str  # the right diagnosis, a key of SUSPECTS
+    # probe(module, rng, train) returns whether the cause is gone. train() runs the training and returns the number by
+    # which it is judged, such as the test accuracy. A fixed program gives a number from `least` to `most`: a result may
+    # be too good to be true.
     probe: Callable
     least: float
     most: float = 1.0
-    does: str = "reads {:.3f} of the test digits right"  # what a program does that returns that number
+    does: str = "reads {:.3f} of the test digits right"  # what a program with that result does, as text
 
-    # The lines that are wrong, those that fix them, and what is then said; {a wrong suspect that seems to be right:
-    # what is said against it}.
+    # The wrong lines, the right ones, and what is said once they are fixed; {a plausible wrong suspect: what is said
+    # against it}.
     says = {"WRONG": "", "RIGHT": "", "STILL": "", "OR_ELSE": "", "EVIDENCE": "", "AGAINST": {}}  # noqa: RUF012
     seconds = 20
     Notes = Notes
@@ -89,7 +91,7 @@ class Case(Kind):
             yield "its stub has the words of the diagnosis"
 
     def make_right_file(self, exercise):
-        """Return the stub with the mistake fixed, and the diagnosis."""
+        """Return the stub with the mistake fixed and the right diagnosis filled in."""
         fixed = exercise.stub.replace(exercise.wrong, exercise.right)
         return fixed.replace("DIAGNOSIS = ...", f"DIAGNOSIS = {self.diagnosis!r}")
 
@@ -98,16 +100,19 @@ class Case(Kind):
         return f"Case: {title[0].lower()}{title[1:]}{suffix}"
 
     def is_healthy(self, last_number):
-        """Return whether a number is in the range of a fixed program."""
+        """Return whether a result of train() is in the range of a fixed program."""
         return self.least <= last_number <= self.most
 
     @property
     def healthy_range(self):
-        """The range in words, to go on after a number."""
+        """The range of a fixed program as text, such as "over 0.90"."""
         return f"over {self.least:.2f}" if self.most == 1 else f"between {self.least:.2f} and {self.most:.2f}"
 
     def run(self, attempt, notes):
-        """Note the diagnosis, whether the cause is gone, and how well the program learns."""
+        """Run the probe and the program.
+
+        Records the diagnosis, whether the cause is gone, and the result in `notes`.
+        """
         module = attempt.module
         train = cache(attempt.module.train)
         diagnosis = getattr(module, "DIAGNOSIS", ...)
@@ -121,7 +126,7 @@ class Case(Kind):
             number = train() if notes.is_fixed or notes.is_changed else 0
         except (AttributeError, TypeError, ValueError, IndexError) as error:
             if find_own_frame_and_line(error, module.__file__):
-                raise  # the learner's own line is to blame
+                raise  # the error comes from a line of the learner's
             notes.misfit = explain_exception(error)
             return
         if hasattr(number, "__float__"):
@@ -130,7 +135,7 @@ class Case(Kind):
             notes.misfit = "train() should return a number from the test, as it did at first."
 
     def judge(self, exercise, seed, outcome):
-        """Return the `Verdict` on a run."""
+        """Return the `Verdict` on a run. outcome: what the run left behind, with its `Notes`."""
         if outcome.error:
             return outcome.error
         notes = outcome.notes
@@ -153,7 +158,7 @@ class Case(Kind):
                 text = ""
                 question = "Is that so here? The cause is still in the program."
             text += f"You say: {meaning}. Then {sign} {exercise.against.get(diagnosis, question)}"
-            # Nobody learns from guesses alone which suspect is the right one.
+            # Do not tell whether a guessed suspect is right before the program has been changed.
             if notes.is_changed and not notes.is_fixed:
                 text += f" {exercise.still}{numbers}" if diagnosis == self.diagnosis else numbers
             return Verdict(False, "not fixed" if diagnosis == self.diagnosis else f"diagnosis: {diagnosis}", text)
@@ -169,7 +174,10 @@ class Case(Kind):
         return Verdict(True, "passed", f"It {does}.\n{exercise.evidence}")
 
     def opening(self, exercise, source, say):
-        """Print how a case shows itself; and, until the file with this text names one, the suspects."""
+        """Print the case's recorded output beside a healthy run's, and the suspects until DIAGNOSIS is filled in.
+
+        source: the learner's file as text. say: prints a paragraph.
+        """
         lines_by_run = load_recorded_lines(exercise.name)
         say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
         for lines in zip(lines_by_run["as it is"], lines_by_run["healthy"], strict=True):
@@ -188,13 +196,12 @@ class Case(Kind):
         return len(load_recorded_lines(exercise.name)["healthy"])
 
     def solution(self, exercise):
-        """Return the lines of the solution, as texts."""
+        """Return the paragraphs of the solution, as texts."""
         return ["Instead of", exercise.wrong, "it should be", exercise.right, exercise.evidence]
 
 
 def load_recorded_lines(name):
-    """Return what a case printed, {"as it is": lines, "healthy": lines}. Raises ValueError if that was never
-    recorded."""
+    """Return what a case printed, {"as it is": lines, "healthy": lines}. Raises ValueError if it was never recorded."""
     lines_by_case = json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))
     if name not in lines_by_case:
         raise ValueError(f"its symptoms are not recorded: `python -m exercises.symptoms {name}`")
@@ -202,7 +209,7 @@ def load_recorded_lines(name):
 
 
 def parse_curves(lines):
-    """Return both numbers of each epoch in printed lines, {"training loss": (epochs,), "test accuracy": the same}."""
+    """Return the numbers printed for each epoch, {"training loss": (epochs,), "test accuracy": (epochs,)}."""
     values = defaultdict(list)
     for line in lines:
         if line.startswith("epoch "):
@@ -213,7 +220,7 @@ def parse_curves(lines):
 
 
 def get_last_numbers(lines_by_run):
-    """Return {"as it is": the number by which a case is judged at the end of that run, "healthy": the same}."""
+    """Return {run: the number by which it is judged, after the last epoch}, for the runs "as it is" and "healthy"."""
     numbers = {}
     for run, lines in lines_by_run.items():
         *_, last_curve = parse_curves(lines).values()
@@ -222,5 +229,5 @@ def get_last_numbers(lines_by_run):
 
 
 def shorten_line(line):
-    """Return a printed line shortened, so that two fit side by side."""
+    """Return a printed line shortened, so that two of them fit side by side."""
     return re.sub("epoch |training |(?<=test) accuracy", "", line)

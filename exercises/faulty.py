@@ -12,7 +12,7 @@ from exercises.faults import FAULTS, SUSPECTS, find_fault_line, insert_fault
 from support.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
-FOUND = ROOT / "exercises" / "faults.json"  # what each step of docs/debugging.md says of each; lab/faults.py writes it
+FOUND = ROOT / "exercises" / "faults.json"  # what the steps of docs/debugging.md report on each; from lab/faults.py
 PROGRAMS = (
     "*.py",
     "requirements*.txt",
@@ -20,21 +20,21 @@ PROGRAMS = (
     *(f"{room}/**/*.*" for room in ("loading", "support", "views", "lab", "exercises", "marker", "desk")),
 )
 DATA = ("datasets/mnist", "datasets/names")
-STEPS = 1100  # more than an epoch of each run, so that a fault of the second epoch shows
-SECRET = ".fault"  # which fault it is: a digest, so that nobody reads it by chance
-IS_FOUND = ".found"  # an empty file, once it is found
+STEPS = 1100  # more than an epoch of each run, so that a fault shows that begins in the second epoch
+SECRET = ".fault"  # names the fault by a digest, so that nobody reads it by chance
+IS_FOUND = ".found"  # an empty file, written once the fault is found
 EXAMPLE = "an example: fault mlp_np.py:61 gradient"
 
 
 def hash_name(name):
-    """Return a digest of a fault's name."""
+    """Return a digest of the fault's name."""
     return hashlib.sha256(f"fault {name}".encode()).hexdigest()
 
 
 def hand_out(folder, name):
-    """Copy the project, with that fault, into a folder. An earlier copy gets a number.
+    """Copy the project into `folder`, with the fault `name`. An earlier copy there is renamed to a numbered folder.
 
-    Raises UserError if the folder holds something else.
+    Raises UserError if the folder is not such a copy.
     """
     if folder.exists():
         if not (folder / SECRET).exists():
@@ -54,16 +54,16 @@ def hand_out(folder, name):
         copy = folder / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.link(path, copy)  # 11 MB
-        except OSError:  # this drive has no links
+            os.link(path, copy)  # a hard link, because the data take 11 MB
+        except OSError:  # this drive has no hard links
             shutil.copyfile(path, copy)
     for path in (folder / "exercises" / "faults.py", folder / "exercises" / "faulty.py"):
-        path.unlink()  # which would tell
+        path.unlink()  # they would give the fault away
     (folder / SECRET).write_text(hash_name(name), encoding="utf-8")
 
 
 def read_planted_fault(folder):
-    """Return the name of the fault in that folder, or None."""
+    """Return the name of the fault in the copy in `folder`, or None if the folder is no such copy."""
     try:
         secret = (folder / SECRET).read_text(encoding="utf-8")
     except OSError:
@@ -72,25 +72,28 @@ def read_planted_fault(folder):
 
 
 def is_found(folder):
-    """Return whether the fault in that folder has been found."""
+    """Return whether the fault of the copy in `folder` has been found."""
     return (folder / IS_FOUND).exists()
 
 
 def note_found(folder):
-    """Write into that folder that its fault has been found."""
+    """Record in `folder` that the fault of the copy has been found."""
     (folder / IS_FOUND).touch()
 
 
 def make_command(name):
-    """Return the command of a run that has that fault, as it is typed in the copy."""
+    """Return the command of a training run that shows the fault, as it is typed in the copy."""
     return f"python main_np.py --steps {STEPS} {FAULTS[name].options}".rstrip()
 
 
 def parse_place(folder, place):
-    """Return (file, line) of FILE:LINE, the file as it is called within the copy in `folder`: ("lab/prove.py", 7).
+    """Return (file, line) for the text FILE:LINE, such as ("lab/prove.py", 7).
 
-    FILE may also be a path from where one is, from the folder above the copy, or from the root of the drive; it may
-    name the file here in place of that in the copy; and it may lack ".py". Raises UserError for anything else.
+    The file is relative to the copy in `folder`.
+
+    FILE may be relative to the copy, to the folder above it or to the working directory, or absolute. It may be the
+    file of this project that corresponds to one in the copy, and ".py" may be missing. Raises UserError for anything
+    else.
     """
     name, _, line = place.rpartition(":")
     if not name or not line.isdecimal():
@@ -106,7 +109,7 @@ def parse_place(folder, place):
 
 
 def judge_and_explain(name, file_name, line_number, suspect):
-    """Return whether that is the file and the line of a fault, and its suspect; and the text for it, line by line.
+    """Return (whether file, line and suspect are those of the fault `name`, the lines of text for the learner).
 
     Raises UserError if there is no such suspect.
     """
@@ -132,12 +135,12 @@ def judge_and_explain(name, file_name, line_number, suspect):
 
 
 def load_findings(name):
-    """Return {a step of docs/debugging.md: what it says of that fault, or ""}."""
+    """Return {step of docs/debugging.md: what it reports about the fault, or ""}."""
     return json.loads(FOUND.read_text(encoding="utf-8"))["faults"].get(name, {}) if FOUND.exists() else {}
 
 
 def describe_findings(name):
-    """Return sentences on the steps of docs/debugging.md that say something of a fault."""
+    """Return sentences on the steps of docs/debugging.md that notice the fault `name`."""
     findings = load_findings(name)
     telling_steps = [step for step, finding in findings.items() if finding]
     if not findings:
@@ -152,7 +155,7 @@ def describe_findings(name):
 
 
 def name_steps_and_verb(step):
-    """Return the steps of "1, 2, 5 look" and their verb, in words: ("steps 1, 2 and 5", "say")."""
+    """Return the step numbers in a heading and their verb: "1, 2, 5 look" gives ("steps 1, 2 and 5", "say")."""
     *other_numbers, last_number = re.findall(r"\d+", step)
     if other_numbers:
         return f"steps {', '.join(other_numbers)} and {last_number}", "say"

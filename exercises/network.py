@@ -1,9 +1,9 @@
-"""A whole network out of the lines for the MLP: one program. `practice.py train` writes and runs it, `prove` checks it
-step by step, and the site trains with it in the page.
+"""Assemble the learner's lines for the MLP into one training program.
 
-Its function `train` has holes, <logits> and so on, which the learner's lines fill. docs/backprop.md shows it filled
-with the project's. What differs from place to place is a parameter: the images, the hidden units, the learning rates,
-and `hear`, which is called after each step.
+`practice.py train` writes and runs the program, `prove` checks it step by step, and the site trains with it in the
+page. Its function `train` has holes, written <logits> and so on, which the learner's lines fill. docs/backprop.md shows
+it filled with the project's lines. What depends on the use is a parameter: the images, the number of hidden units, the
+learning rates, and `hear`, which is called after each step.
 """
 
 import ast
@@ -132,8 +132,8 @@ if __name__ == "__main__":
 '''
 HOLE = re.compile(r"^( *)<(\w+)>$", re.MULTILINE)
 EXERCISES = {exercise.name: exercise for exercise in CHAPTERS["chapter1"]}
-HOLES = [name for _, name in HOLE.findall(PROGRAM)]  # the others of its part have no place in a training
-# The names that mean something to the program: a learner's lines may set none of them but their own results.
+HOLES = [name for _, name in HOLE.findall(PROGRAM)]  # the chapter's other exercises have no hole in the program
+# Names that the program uses. The learner's lines may assign none of them, except their own results.
 TREE = ast.parse(HOLE.sub("", PROGRAM))
 NAMES = {node.id for node in ast.walk(TREE) if isinstance(node, ast.Name)}
 NAMES |= {node.name for node in ast.walk(TREE) if isinstance(node, ast.FunctionDef)}
@@ -141,9 +141,9 @@ NAMES |= set(itertools.chain.from_iterable(exercise.gives for exercise in EXERCI
 
 
 def make_program(paths):
-    """Return the whole program, with the lines of these files, and with the project's where there is none.
+    """Return the program's text, with the learner's lines from `paths`, and the project's lines in the other holes.
 
-    Raises UserError if a file defines a name that the program has.
+    Raises UserError if a file defines a name that the program already uses.
     """
     code_by_path = {path: extract_hole_and_definitions(path) for path in paths}
     code_by_exercise = {name: EXERCISES[name].formula for name in HOLES}
@@ -161,12 +161,12 @@ def make_program(paths):
 
 
 def fill_holes(code_by_exercise):
-    """Return the program with these lines in its holes: {exercise: text}."""
+    """Return the program's text with its holes filled. code_by_exercise: {exercise: text}."""
     return HOLE.sub(lambda hole: textwrap.indent(code_by_exercise[hole[2]], hole[1]), PROGRAM)
 
 
 def make_train_function(run_exercise):
-    """Return the program's `train`, whose lines are calls.
+    """Return the program's function `train`, with each hole filled by a call of `run_exercise`.
 
     run_exercise(exercise, {name: value}) returns {output: value}.
     """
@@ -177,12 +177,11 @@ def make_train_function(run_exercise):
 
 
 def extract_hole_and_definitions(learner_path):
-    """Return the text of a learner's file for its hole, and the definitions that it needs, as pairs of a name and a
-    text.
+    """Return (the text that fills the hole of a learner's file, [(name, text)] of the definitions that it needs).
 
-    The text is the function's body, if that reads like a part of the program. If it returns early, or gives a new value
-    to a name of the program, the whole function is one more definition, and is called. Raises UserError if the file is
-    not in UTF-8, or has no such function.
+    The text is the function's body if that works inside the program. If the function returns early, or assigns a name
+    of the program, it is added to the definitions instead, and the text is a call of it. Raises UserError if the file
+    is not in UTF-8, or if it has no such function.
     """
     exercise = EXERCISES[learner_path.stem]
     try:
@@ -190,20 +189,20 @@ def extract_hole_and_definitions(learner_path):
     except UnicodeDecodeError:
         raise UserError(f"{learner_path.name} is not saved as UTF-8: choose that encoding in your editor") from None
     for comment in re.findall("  # .*", exercise.stub):
-        source = re.sub(f"{re.escape(comment)}$", "", source, flags=re.MULTILINE)  # unless the learner has gone on
+        source = re.sub(f"{re.escape(comment)}$", "", source, flags=re.MULTILINE)  # unless it was continued
     tree = ast.parse(source)
     lines = source.splitlines()
 
     def get_source(first_node, last_node):
         decorators = getattr(first_node, "decorator_list", ())
         start = min([first_node.lineno, *(decorator.lineno for decorator in decorators)])
-        indent = f"^[ \\t]{{0,{first_node.col_offset}}}"  # a comment between the lines may have less
+        indent = f"^[ \\t]{{0,{first_node.col_offset}}}"  # comments between the lines may be indented less
         return "\n".join(re.sub(indent, "", line) for line in lines[start - 1 : last_node.end_lineno])
 
     name = exercise.function.name
     results = ", ".join(exercise.gives)
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name]
-    if not functions:  # a lambda has passed, too
+    if not functions:  # a lambda also passes the exercise
         raise UserError(f"{learner_path.name} has no `def {name}`: write it as the stub does")
     function = functions[-1]
     all_definitions = []
@@ -230,12 +229,12 @@ def extract_hole_and_definitions(learner_path):
 
 
 def find_assigned_names(tree):
-    """Return the names that get a value in a tree."""
+    """Return the names that are assigned in a syntax tree."""
     return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
 def list_definitions(node, source):
-    """Return [(name, definition)] of a statement outside of functions. source: the statement."""
+    """Return [(name, definition)] of a module-level statement. source: its text."""
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         return [(node.name, source)]
     if isinstance(node, (ast.Assign, ast.AnnAssign)):
@@ -244,7 +243,7 @@ def list_definitions(node, source):
         for target in targets:
             names += sorted(find_assigned_names(target))
         return [(name, source) for name in names]
-    if isinstance(node, (ast.Import, ast.ImportFrom)):  # each name has a statement of its own
+    if isinstance(node, (ast.Import, ast.ImportFrom)):  # split it into one statement for each name
         definitions = []
         for alias in node.names:
             import_text = ast.unparse(type(node)(**vars(node) | {"names": [alias]}))
@@ -254,8 +253,8 @@ def list_definitions(node, source):
 
 
 def select_needed(function_text, definitions):
-    """Return those definitions that a function needs, directly or through others."""
-    text_by_name = dict(definitions)  # of two with one name, the last counts
+    """Return the (name, text) pairs that a function needs, directly or through other definitions."""
+    text_by_name = dict(definitions)  # of two definitions of a name, the last counts
     names = ["*", *find_free_names(function_text)]
     for name in names:
         names += find_free_names(text_by_name.get(name, "")) - {*names}
@@ -264,7 +263,7 @@ def select_needed(function_text, definitions):
 
 
 def find_free_names(text):
-    """Return the names that statements take from around them."""
+    """Return the names that the statements in `text` use but do not define."""
     tables = [symtable.symtable(text, "", "exec")]
     for table in tables:
         tables += table.get_children()
@@ -281,14 +280,14 @@ SCORES = 10
 
 
 def find_two_layer_params(params):
-    """Return a nest's arrays as those of a network with two layers, or None if their shapes do not say which is which.
+    """Return params as {"W1": (784, H), "b1": (H,), "W2": (H, 10), "b2": (10,)}, or None if that is not possible.
 
-    {"W1": (784, H), "b1": (H,), "W2": (H, 10), "b2": (10,)}, float64. The matrices may be of shape (out, in). A missing
-    bias is 0.
+    params: a nest of arrays, whose roles follow from their shapes. Matrices may be of shape (out, in). A missing bias
+    becomes 0. It may also be a single vector of all the numbers, in the order above.
     """
     arrays = [a for a in floats_by_path(params).values() if a.ndim and min(a.shape)]
     H, remainder = divmod(sum(a.size for a in arrays) - SCORES, PIXELS + 1 + SCORES)
-    if len(arrays) == 1 and not remainder:  # all in one vector
+    if len(arrays) == 1 and not remainder:  # all numbers in one vector
         ends = np.cumsum([PIXELS * H, H, H * SCORES])
         shapes = {"W1": (PIXELS, H), "b1": (H,), "W2": (H, SCORES), "b2": (SCORES,)}
         parts = np.split(arrays[0].ravel(), ends)

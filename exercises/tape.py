@@ -1,7 +1,7 @@
-"""What the stubs of chapter 5 are given: a Tensor, as small as it can be, and what goes back over the learner's tape.
+"""What the exercises of chapter 5 provide: a minimal Tensor, and functions that run the learner's tape backwards.
 
-Results are compared as arrays. So a Tensor, or an order, that the learner makes goes to `run_backward` or `walk`, which
-returns the gradients that it brings.
+The marker compares arrays. So a Tensor that the learner makes goes to `run_backward`, and an order of nodes goes to
+`walk`; both return the gradients that result.
 """
 
 from functools import partial
@@ -12,16 +12,16 @@ import numpy as np
 from exercises.words import TABLES
 from marker.verdict import Sentences
 
-misuse = Sentences(TABLES["Tape"]).wrong  # of a mistake that shows before there are numbers
+misuse = Sentences(TABLES["Tape"]).wrong  # for mistakes that show before there are numbers to compare
 
 
 class Tensor:
-    """A value that remembers how it was made: autograd_np's Tensor and its Node in one, and without operations."""
+    """A value and how it was computed: autograd_np's Tensor and Node in one, without operations."""
 
     numbers = count()
 
     def __init__(self, value, *edges):
-        """edges: (parent, share) for each parent."""
+        """edges: a pair (parent, share) for each parent. share(dy) returns the parent's part of the gradient."""
         self.value = value
         self.edges = edges
         self.grad = None
@@ -29,7 +29,7 @@ class Tensor:
 
 
 class Recorded(Tensor):
-    """A Tensor with operations, for graphs to walk over. Its shares take the gradient of its own value alone."""
+    """A Tensor with operations, for building graphs. Each share accepts only a gradient of its own value's shape."""
 
     def __init__(self, value, *edges):
         edges = [(parent, share) for parent, share in edges if isinstance(parent, Tensor)]  # none for constants
@@ -53,7 +53,7 @@ class Recorded(Tensor):
 
 
 def call_share(share, node, gradient):
-    """Return share(gradient). Raises `Wrong` if that cannot be the gradient of this node."""
+    """Return share(gradient). Raises `Wrong` if the gradient is None or has not as many entries as the node's value."""
     shape = node.value.shape
     if gradient is None and node.grad is not None:
         raise misuse("a share called with another gradient: none")
@@ -67,15 +67,15 @@ def call_share(share, node, gradient):
 
 
 def value_of(operand):
-    """Return the array of a Tensor; a constant as it is."""
+    """Return the array of a Tensor. Anything else is a constant and is returned as it is."""
     return operand.value if isinstance(operand, Tensor) else operand
 
 
 def run_backward(operands, dy, y):
-    """Return the value of y, and what its gradient dy brings to each operand: 0 if no edge leads there.
+    """Return (y's value, a gradient for each operand), where dy is the gradient of y.
 
-    While the learner has not written y, all are dots. Raises `Wrong` of what is no Tensor, or has other edges than it
-    should.
+    The gradient of an operand is 0 if no edge leads to it. While y is `...`, not written yet, so are all results.
+    Raises `Wrong` if y is not a Tensor, or if its edges are wrong.
     """
     if y is ...:
         return (...,) * (1 + len(operands))
@@ -100,9 +100,11 @@ def run_backward(operands, dy, y):
 
 
 def walk(loss, leaves, order):
-    """Return the gradients that arrive at the leaves by visits in this order; dots, while the order is dots.
+    """Return the gradients of the leaves after visiting the nodes in this order.
 
-    Raises `Wrong` if it is no list of nodes, or has a node twice.
+    While `order` is `...`, so are all results.
+
+    Raises `Wrong` if the order is not a list of nodes, or if it contains a node twice without changing the result.
     """
     if order is ...:
         return (...,) * len(leaves)
@@ -120,7 +122,7 @@ def walk(loss, leaves, order):
 
 
 def collect_gradients(loss, leaves, order):
-    """Return the gradients of the leaves after one visit for each node of the list; 0 where none has arrived."""
+    """Return a gradient for each leaf after one visit to each node in `order`; 0 where none has arrived."""
     for node in sort_youngest_first(loss):
         node.grad = None
     loss.grad = np.ones(())
@@ -134,7 +136,7 @@ def collect_gradients(loss, leaves, order):
 
 
 def sort_youngest_first(loss):
-    """Return the loss and all that it was made from, the youngest first."""
+    """Return the loss and all nodes that it was computed from, the youngest first."""
     nodes = {loss}
     unvisited = [loss]
     while unvisited:

@@ -1,7 +1,9 @@
-"""A whole network that writes names, from a blank file: what it is judged by (exercises/blank.py), and its program.
+"""Exercise own_gpt: a network that generates names, written from a blank file.
 
-The file has five functions: logits, loss, gradients, train and write. `logits` lets the marker itself compute the loss,
-on names held out, and see whether a place looks ahead. exercises/said.md has the sentences.
+This module holds the checks of the exercise, which build on exercises/blank.py, and a program that trains the learner's
+network on all names and prints a few that it generates. The learner's file defines five functions: logits, loss,
+gradients, train and write. With `logits`, the marker itself computes the loss on held-out names and checks that no
+position depends on later letters. The messages are in exercises/said.md.
 """
 
 import sys
@@ -22,9 +24,9 @@ with program.import_guard("requirements-np.txt"):
     from support.files import atomic_write
     from support.texts import END, LETTERS, decode_names, encode_names
 
-MIN_IMPROVEMENT = 0.02  # how much lower its loss has to be than that of counting: no table of these counts is
-RETRAINED_MARGIN = 0.05  # how much higher the loss of another training may be, of other names
-MAX_CLAIM_ERROR = 0.08  # how far from its loss on names held out the claim may be
+MIN_IMPROVEMENT = 0.02  # how much lower than the loss of bigram counts the held-out loss must be
+RETRAINED_MARGIN = 0.05  # how much higher than the loss of bigram counts it may be after retraining on other names
+MAX_CLAIM_ERROR = 0.08  # largest allowed difference between the claimed and the held-out loss
 N_TRAIN = 4000  # names to learn from
 N_HELD_OUT = 1000
 STUB = ROOT / "exercises" / "chapter6" / "own_gpt.py"
@@ -32,16 +34,16 @@ NAMES = data.SOURCES["names"]
 V = NAMES.tokenizer.vocab_size
 T = NAMES.context_length
 START = int(NAMES.tokenizer.start_tokens([0]).item())
-# The beginnings of the names that it has to write.
+# Prompts: the first letters of the names that `write` must complete.
 PROMPTS = [*["", "m", "sch", "wil"] * 100, "schwarzenber", "hildebrandt"]
-SIZES = 1, 7, 101, 250  # of batches, in which `logits` should say the same of a text
+SIZES = 1, 7, 101, 250  # batch sizes in which the logits of a text must be the same
 
 
 wrong = OF_WRITERS.wrong
 
 
 def format_success(evidence):
-    """Return the text for a network that passes."""
+    """Return the text that the learner sees when the network passes."""
     n = len(evidence.held_out)
     loss = evidence.held_out_loss
     bigram_loss = evidence.bigram_loss
@@ -53,7 +55,7 @@ def format_success(evidence):
 
 
 def add_data(evidence):
-    """Draw the texts to learn from and the held-out ones."""
+    """Draw the training texts, the held-out texts and a small batch, and add them to `evidence`."""
     texts, evidence.held_out = draw_texts(evidence.rng)
     evidence.examples = (texts,)
     evidence.mini_batch = (texts[choose_varied_indices(texts)],)
@@ -62,7 +64,7 @@ def add_data(evidence):
 
 
 def add_relettered_data(evidence):
-    """Draw texts that were not there before: names in which each letter stands for another one."""
+    """Add data that the learner's file cannot know: names in which each letter is replaced by another one."""
     add_data(evidence)
     letters = np.concatenate([[0], 1 + evidence.rng.permutation(V - 1)]).astype(np.uint8)
     (texts,) = evidence.examples
@@ -74,7 +76,7 @@ def add_relettered_data(evidence):
 
 
 def draw_texts(rng):
-    """Return texts (N, 12) uint8 to learn from, and others to test with."""
+    """Return (training texts, held-out texts), token ids (N, 12) uint8."""
     names = data.load("names")
     texts = np.concatenate([names.train_tokens, names.test_tokens])
     indices = rng.permutation(len(texts))[: N_TRAIN + N_HELD_OUT]
@@ -82,24 +84,24 @@ def draw_texts(rng):
 
 
 def choose_varied_indices(texts):
-    """Return the indices of a few texts with all letters and all lengths that there are: the first that has each."""
+    """Return sorted indices of a few texts that together have all letters and all lengths that occur."""
     lengths = (texts > 0).sum(axis=1)
     return sorted({int((texts == token).any(axis=1).argmax()) for token in range(1, V)}
                   | {int((lengths == n).argmax()) for n in {*lengths}})  # fmt: skip
 
 
 def make_loss_mask(texts):
-    """Return which positions of texts (N, T) count, as booleans: those of the letters and of one end."""
+    """Return a boolean mask (N, T): True for letters and for the first end token, which count in the loss."""
     is_counted = np.ones(np.shape(texts), bool)
     is_counted[:, 1:] = texts[:, :-1] != END
     return is_counted
 
 
 def compute_bigram_loss(texts, held_out):
-    """Return the loss per letter, on held-out texts, of counting in `texts` which token comes after which.
+    """Return the loss per token, on the texts `held_out`, of a bigram model that is counted in `texts`.
 
-    A letter that was never seen before has a count of its own, 1 in all, shared out as letters are at any position: no
-    probability is 0.
+    Each row of counts is smoothed by a total of 1, distributed like the tokens at all positions, so that no probability
+    is 0.
     """
 
     def list_pairs(texts):
@@ -117,7 +119,7 @@ def compute_bigram_loss(texts, held_out):
 
 
 class WriterCalls(Calls):
-    """The functions of such a file."""
+    """The functions of a learner's file for own_gpt, with checks of their results."""
 
     input_names = ("texts",)
     examples_name = "texts"
@@ -126,7 +128,7 @@ class WriterCalls(Calls):
     mean_terms = {"letters": lambda texts: make_loss_mask(texts).sum(), "positions": np.size, "texts": len}  # noqa: RUF012
 
     def logits(self, params, texts):
-        """Return the result of logits() as float64 (N, T, V). Raises `Wrong` if it is of another shape."""
+        """Return the result of the learner's `logits` as float64 (N, T, V). Raises `Wrong` if it has another shape."""
         result = self.call("logits", params, (texts,))
         expected_shape = (*texts.shape, V)
         try:
@@ -138,7 +140,10 @@ class WriterCalls(Calls):
         return logits
 
     def write(self, params, prompts, rng):
-        """Return the names that write() generates for these prompts. Raises `Wrong` if they are no such names."""
+        """Return the names that `write` generates for `prompts`.
+
+        Raises `Wrong` if they are not names that begin with these.
+        """
         names = blank.require_result("write", self.functions["write"](params, list(prompts), rng))
         if not isinstance(names, (list, tuple, np.ndarray)) or len(names) != len(prompts):
             description = describe_type(names) if not isinstance(names, (list, tuple)) else f"{len(names)} of them"
@@ -168,14 +173,14 @@ def log_softmax(logits):
 
 
 def compute_token_losses(calls, params, texts):
-    """Return -log p of each token of texts, by the learner's logits: (N, T)."""
+    """Return -log p of each token in `texts`, (N, T), where p is the softmax of the learner's logits."""
     parts = np.array_split(np.arange(len(texts)), -(-len(texts) // 250))
     log_p = np.concatenate([log_softmax(calls.logits(params, texts[part])) for part in parts])
     return -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
 
 
 def compute_loss(calls, params, texts):
-    """Return the loss per letter that the learner's logits give."""
+    """Return the mean of -log p over the tokens that count, where p is the softmax of the learner's logits."""
     return compute_token_losses(calls, params, texts)[make_loss_mask(texts)].mean()
 
 
@@ -183,7 +188,7 @@ def compute_loss(calls, params, texts):
 
 
 def check_derivatives(evidence, calls, params, batches):
-    """Check that `gradients` is the derivative of `loss`, which is the loss of `logits`. Raises `Wrong`."""
+    """Raise `Wrong` if `gradients` is not the derivative of `loss`, or if `loss` is not the loss of `logits`."""
     compute_checked_loss(calls.loss, params, batches[0], "texts")
     check_loss_and_causality(calls, params, batches[0][0], evidence.seed)
     rng = np.random.default_rng(evidence.seed)
@@ -192,8 +197,7 @@ def check_derivatives(evidence, calls, params, batches):
 
 
 def check_batch_sizes(evidence):
-    """Check that a text's logits are the same in batches of any size, and so is `loss` in a large one. Raises
-    `Wrong`."""
+    """Raise `Wrong` if a text's logits depend on the size of its batch, or if `loss` is wrong for a large batch."""
     texts = evidence.held_out[: SIZES[-1]]
     check_loss_and_causality(evidence.calls, evidence.params, texts, evidence.seed)
     logits = [np.clip(evidence.calls.logits(evidence.params, texts[:n]), -1e3, 1e3)[0] for n in SIZES]
@@ -203,13 +207,13 @@ def check_batch_sizes(evidence):
 
 
 def check_loss_and_causality(calls, params, texts, seed):
-    """Check that `loss` is that of `logits`, and that logits depend on earlier tokens alone. Raises `Wrong`."""
+    """Raise `Wrong` if `loss` is not that of `logits`, or if logits depend on anything but earlier tokens."""
     rng = np.random.default_rng(seed)
     params = blank.perturb_params(params, rng)
     loss = float(calls.loss(params, texts))
 
     def clip_logits(texts):
-        return np.clip(calls.logits(params, texts), -1e3, 1e3)  # -inf is the score of a word that never stands there
+        return np.clip(calls.logits(params, texts), -1e3, 1e3)  # -inf is the logit of a token that never occurs there
 
     logits = clip_logits(texts)
     if np.isnan(logits).any() and np.isfinite(loss):
@@ -256,7 +260,7 @@ def check_loss_and_causality(calls, params, texts, seed):
 
 
 def add_held_out_loss(evidence):
-    """Add the loss on held-out texts to the evidence. Raises `Wrong` if `loss` of all of them is another."""
+    """Add the loss on held-out texts to `evidence`. Raises `Wrong` if the learner's `loss` of them differs from it."""
     evidence.held_out_loss = compute_loss(evidence.calls, evidence.params, evidence.held_out)
     loss = float(evidence.calls.loss(evidence.params, evidence.held_out))
     if np.isfinite(loss) and abs(loss - evidence.held_out_loss) > 1e-5 * abs(evidence.held_out_loss):
@@ -265,7 +269,7 @@ def add_held_out_loss(evidence):
 
 
 def check_beats_bigrams(evidence):
-    """Check that the held-out loss is lower than that of counting bigrams. Raises `Wrong`."""
+    """Raise `Wrong` if the held-out loss is not clearly lower than that of bigram counts."""
     if not evidence.held_out_loss <= evidence.bigram_loss - MIN_IMPROVEMENT:
         raise make_loss_error(evidence)
     loss = float(evidence.calls.loss(evidence.params, evidence.held_out[:50]))
@@ -274,7 +278,7 @@ def check_beats_bigrams(evidence):
 
 
 def check_retrained_loss(evidence):
-    """Check the loss and the claim of another training, of names that are as hard to guess. Raises `Wrong`."""
+    """Raise `Wrong` if the loss or the claim of a training on other names, just as hard to predict, is too far off."""
     add_held_out_loss(evidence)
     loss = evidence.held_out_loss
     counts = evidence.bigram_loss
@@ -284,12 +288,12 @@ def check_retrained_loss(evidence):
 
 
 def is_better_than_bigrams(evidence, params, margin=0.0):
-    """Return whether the held-out loss with these params is lower than that of counting bigrams plus a margin."""
+    """Return whether the held-out loss with `params` is lower than the loss of bigram counts plus `margin`."""
     return compute_loss(evidence.calls, params, evidence.held_out) < evidence.bigram_loss + margin
 
 
 def check_first_weights_use_rng(evidence):
-    """Check that a training with another rng starts with other weights. Raises `Wrong`."""
+    """Raise `Wrong` if a training with another rng starts with the same weights."""
     other_trace = evidence.calls.train(
         evidence.examples, [evidence.seed, 2], evidence.on_progress, "It begins again", max_calls=0
     )
@@ -297,7 +301,7 @@ def check_first_weights_use_rng(evidence):
 
 
 def check_claim(evidence):
-    """Check that the claim is near the held-out loss. Raises `Wrong`."""
+    """Raise `Wrong` if the claimed loss is far from the held-out loss."""
     calls = evidence.calls
     claim = evidence.trace.claim
     loss = evidence.held_out_loss
@@ -332,7 +336,7 @@ def check_claim(evidence):
 
 
 def check_writes_by_rng(evidence):
-    """Check that the names that it writes are drawn by rng alone. Raises `Wrong`."""
+    """Raise `Wrong` if the generated names are not random, or if their randomness does not come from rng alone."""
     calls = evidence.calls
     params = evidence.params
     seed = evidence.seed
@@ -346,7 +350,7 @@ def check_writes_by_rng(evidence):
 
 
 def check_writes_in_new_run(evidence):
-    """Check that all that `write` needs is in params. Raises `Wrong`."""
+    """Raise `Wrong` if `write` needs anything that is not in params."""
     names = evidence.calls.write(evidence.params, PROMPTS[:8], np.random.default_rng(evidence.seed))
     names_in_new_run = blank.call_in_new_run(evidence, "write", PROMPTS[:8], np.random.default_rng(evidence.seed))
     if names_in_new_run != names:
@@ -354,7 +358,7 @@ def check_writes_in_new_run(evidence):
 
 
 def check_samples_match_logits(evidence):
-    """Check that each letter is drawn with the probabilities softmax(logits). Raises `Wrong`."""
+    """Raise `Wrong` if `write` does not draw each letter with the probabilities softmax(logits)."""
     prompts = evidence.prompts
     names = evidence.calls.write(evidence.params, prompts, np.random.default_rng([evidence.seed, 2]))
     if len({*names[: len(prompts) - 2 : 4]}) < 10:
@@ -383,9 +387,10 @@ def check_samples_match_logits(evidence):
 
 
 def check_known_names(evidence, generated_names):
-    """Check that no more names than probable are among those that the network has learned from. Raises `Wrong`.
+    """Raise `Wrong` if too many generated names are training names.
 
-    The probability that a name is one of them is the sum of theirs, given its prompt.
+    The probability that a name completes its prompt to a training name is the sum of the probabilities of those names,
+    given the prompt.
     """
     known_names = {*decode_names(evidence.examples[0])}
     count = sum(name in known_names for name in generated_names)
@@ -405,23 +410,27 @@ def check_known_names(evidence, generated_names):
 
 
 def make_sampling_error(deviations, mean, expected_mean, part=""):
-    """Return the exception for letters that are drawn with other probabilities than those of `logits`."""
+    """Return a `Wrong` for letters that are not drawn with the probabilities of `logits`.
+
+    deviations: the difference in standard deviations. mean, expected_mean: of -log p. part: text that names the
+    positions.
+    """
     comparison = "likelier" if deviations < 0 else "less likely"
     return wrong("write is not as logits", how=comparison, part=part, mine=mean, wanted=expected_mean)
 
 
 def compute_log_probs(calls, params, texts):
-    """Return log p of each token at each position, (N, T, V): a score of -inf is that of a token that never stands
-    there."""
+    """Return log p of each token at each position, (N, T, V), at least -1000, even where a logit is -inf."""
     return np.maximum(log_softmax(calls.logits(params, texts)), -1e3)
 
 
 def measure_deviation_and_means(log_p, texts, was_sampled):
-    """Return (deviations of sampled letters from exp(log_p), the mean of -log p, what that should be).
+    """Return (deviations, mean, expected mean) of -log p over the sampled tokens, to test how they were drawn.
 
-    texts (N, T), was_sampled (N, T) bool. Also returns the mean of -log p of these letters, and what it should be
-    about. Of tokens drawn with the probabilities p, -log p is on average the entropy of p, whatever p is; and its
-    variance is known. So their sum is a test: 5 deviations are one right network in a million.
+    log_p (N, T, V); texts (N, T) token ids; was_sampled (N, T) bool: which tokens to test. If a token is drawn with the
+    probabilities p, the mean of -log p is the entropy of p, and its variance is known, too. So the sum of -log p over
+    all tokens is a test: deviations is its distance from the expected sum, in standard deviations. One correct network
+    in a million is off by 5.
     """
     p = np.exp(log_p)
     token_losses = -np.take_along_axis(log_p, texts[:, :, np.newaxis].astype(int), axis=2)[:, :, 0]
@@ -432,11 +441,11 @@ def measure_deviation_and_means(log_p, texts, was_sampled):
 
 
 def check_letter_counts(log_p, texts, was_sampled):
-    """Check how often each letter is chosen, names end at each position, and unlikely letters occur. Raises `Wrong`.
+    """Raise `Wrong` if a letter, an end at some position, or unlikely tokens occur too often or too rarely.
 
-    Each is a count of events whose probabilities p are known, when their position is reached. It has the mean sum(p),
-    and the variance sum(p (1 - p)). There are about 60 such counts. 6.5 deviations of one whose variance is 9 or more
-    are one right network in 100,000, as a count of rare events (Poisson) has it.
+    For each of these events, the probability p at every position is known. So the count of the event has the mean
+    sum(p) and the variance sum(p (1 - p)). There are about 60 such counts. If the variance is 9 or more, one correct
+    network in 100,000 is off by 6.5 standard deviations in one of them, by the Poisson distribution of rare events.
     """
     p = np.exp(log_p)
     is_token = texts[:, :, np.newaxis] == np.arange(V)
@@ -463,20 +472,23 @@ def check_letter_counts(log_p, texts, was_sampled):
 
 
 def make_loss_error(evidence):
-    """Return the exception that says why the loss is no lower than that of counting."""
+    """Return a `Wrong` that says why the held-out loss is not lower than that of bigram counts."""
     n = len(evidence.held_out)
     loss = evidence.held_out_loss
     result = f"On {n:,} names that it has not learned from, the loss is {loss:.3f} per letter."
     values = {"result": f"{result} A table that counts which letter follows which has {evidence.bigram_loss:.3f}."}
     diagnoses = [Diagnostics(evidence, (evidence.held_out[:100],), values, max_loss_ratio=0.9, flat_ratio=0.99)]
-    if evidence.trace.was_used.any():  # the loss of others rises, too, where these are learned by heart
+    if evidence.trace.was_used.any():  # when a network overfits, the held-out loss rises, too
         known_texts = evidence.examples[0][evidence.trace.was_used][:100]
         diagnoses.append(Diagnostics(evidence, (known_texts,), values, max_loss_ratio=0.9, flat_ratio=0.99))
     return next(filter(None, iter_cause_errors(evidence, *diagnoses)))
 
 
 def iter_cause_errors(evidence, diagnostics, known_diagnostics=None):
-    """Yield, for one possible cause after the other, the exception that describes it, or a false value."""
+    """Yield, for each possible cause in turn, a `Wrong` that describes it, or a false value if it does not apply.
+
+    diagnostics: of held-out texts. known_diagnostics: of texts that were used for training, or None if there are none.
+    """
     yield blank.diagnose_not_finite(diagnostics)
     yield known_diagnostics is None and diagnostics.make_error("other texts")
     if is_bigram_model(evidence, evidence.params):
@@ -496,7 +508,7 @@ def iter_cause_errors(evidence, diagnostics, known_diagnostics=None):
 
 
 def is_bigram_model(evidence, params):
-    """Return whether the logits of a position depend on no token but the one before it."""
+    """Return whether the logits at each position depend on no token but the one before it."""
     texts = evidence.mini_batch[0]
     calls = evidence.calls
     logits = calls.logits(params, texts)
@@ -548,7 +560,7 @@ JUDGE = Blank(
 
 
 def train_and_save(learner_path):
-    """Train the network of a file on all names, save it beside the file, and let it write ten."""
+    """Train the learner's network on all names, save it beside the file, and print ten names that it generates."""
     dataset = data.load("names")
     print(f"It trains on {len(dataset.train_tokens):,} names.", flush=True)
     with load_or_explain(learner_path) as module:
