@@ -1,4 +1,4 @@
-"""What practice.py hands out: the exercises, each of which is one file, and what only they need."""
+"""The exercises that practice.py hands out, one file each, and the modules that only they need."""
 
 from marker import ROOT
 

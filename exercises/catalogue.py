@@ -1,4 +1,4 @@
-"""This project's own exercises: exercises/order.py has their order."""
+"""The catalogue of this project's own exercises. Their order is in exercises/order.py."""
 
 from exercises.case import Case
 from marker import ROOT

@@ -1,4 +1,4 @@
-"""A little data for short programs: the first 4,000 training and 2,000 test images of MNIST."""
+"""A small data set for short programs: the first 4,000 training images and 2,000 test images of MNIST."""
 
 from functools import cache
 
@@ -7,14 +7,14 @@ import numpy as np
 import data
 from marker import ROOT
 
-TRAINING = 4000  # images to learn from
+TRAINING = 4000  # number of training images
 TEST = 2000
-FILE = ROOT / "images.npz"  # where the site has them, which has no more images than these
+FILE = ROOT / "images.npz"  # exists only on the site, which has no other images
 
 
 @cache
 def few_images():
-    """Return images (N, 28, 28) uint8 and labels (N,): for training and for testing."""
+    """Return (training images, labels, test images, labels). Images are (N, 28, 28) uint8, labels (N,) int64."""
     if FILE.exists():
         with np.load(FILE) as arrays:
             return tuple(arrays.values())
@@ -24,8 +24,11 @@ def few_images():
 
 
 def few_digits():
-    """Return inputs x (N, 784), float32, with mean 0 and standard deviation 1, and labels y (N,): for training and
-    testing."""
+    """Return (training inputs, labels, test inputs, labels).
+
+    Inputs are (N, 784) float32, standardised with the mean and standard deviation of the training images. Labels are
+    (N,).
+    """
     images, y, test_images, y_test = few_images()
     mean = images.mean()
     std = images.std()

@@ -1,4 +1,4 @@
-"""Which fault `practice.py fault` hands out next: from easy to hard, and which are found."""
+"""Choose the next fault for `practice.py fault`, from easy to hard, and record which ones have been found."""
 
 import json
 from datetime import date, timedelta
@@ -8,25 +8,25 @@ from exercises.faulty import load_findings
 from support.errors import UserError
 from support.files import atomic_write, read_file
 
-REST = timedelta(days=7)  # until a fault that was found comes back
+REST = timedelta(days=7)  # until a found fault is handed out again
 
 
 def list_faults(work):
     """Return the names of the faults for a learner, from easy to hard.
 
-    The faults are those of the networks that they have met: an exercise of that part of the list has passed. The more
-    steps of docs/debugging.md say something of a fault, the easier it is. Of the hardest, only the evidence tells.
+    They are the faults of the networks that the learner has met (see `has_met`). The more steps of docs/debugging.md
+    notice a fault, the easier it is.
     """
     names = [name for name, fault in FAULTS.items() if has_met(work, get_network_name(fault))]
     return sorted(names, key=lambda name: -sum(map(bool, load_findings(name).values())))
 
 
 def has_met(work, network):
-    """Return True if an exercise of the network's part has passed. Every learner has met the MLP."""
+    """Return True if an exercise of the network's part of the course has passed. Every learner has met the MLP."""
     if network not in MET_WITH:
         return True
     exercise = work.catalogue.by_name.get(MET_WITH[network])
-    if exercise is None:  # these are somebody else's exercises
+    if exercise is None:  # the catalogue has somebody else's exercises
         return False
     _, part = work.catalogue.find_part_name_and_exercises(exercise)
     return any(member.name in work.progress["passed"] for member in part)
@@ -45,14 +45,14 @@ def load_found_days(work):
 
 
 def note_found(work, name):
-    """Write down that a fault was found today."""
+    """Record that the fault `name` was found today."""
     days = load_found_days(work) | {name: date.today()}
     with atomic_write(work.folder / "faults.json") as file:
         file.write((json.dumps({key: day.isoformat() for key, day in days.items()}, indent=1) + "\n").encode())
 
 
 def choose_next(work):
-    """Return the first fault that the learner has not found. Raises UserError if there is none."""
+    """Return the name of the easiest fault that the learner has not found. Raises UserError if there is none."""
     days_by_fault = load_found_days(work)
     for name in list_faults(work):
         if name not in days_by_fault:
@@ -63,12 +63,15 @@ def choose_next(work):
 
 
 def choose_seeded(seed):
-    """Return the fault of a seed."""
+    """Return the name of the fault that belongs to a seed, an integer."""
     return [*FAULTS][seed % N_SEEDED]
 
 
 def choose_again(work, is_due=False):
-    """Return the fault that was found the longest ago, or None. is_due: only if that is some days ago."""
+    """Return the name of the fault that was found the longest ago, or None.
+
+    is_due: return it only if it was found at least REST ago.
+    """
     for name, day in load_found_days(work).items():
         if not is_due or day + REST <= date.today():
             return name
@@ -76,7 +79,7 @@ def choose_again(work, is_due=False):
 
 
 def describe_found_count(work):
-    """Return how many faults are found, and how many there are for this learner, in words."""
+    """Return how many faults the learner has found, out of how many, as text."""
     found_names = load_found_days(work).keys()
     n_faults = len({*list_faults(work), *found_names})
     return f"{len(found_names)} of {n_faults} faults found"

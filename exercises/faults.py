@@ -1,7 +1,8 @@
-"""Faults of a training, each an edit of one line: what lab/faults.py measures, and `practice.py fault` hands out.
+"""Faults in the training code, each an edit of one line.
 
-They are slips that people make, in the order in which a training goes: the data, the first weights, the forward pass,
-the loss, the gradients, the step, its schedule, and the test.
+They are mistakes that people really make, in the order of a training: data, initial weights, forward pass, loss,
+gradients, step, learning-rate schedule, and test. lab/faults.py measures what the steps of docs/debugging.md report on
+each. `practice.py fault` hands one out.
 """
 
 from typing import NamedTuple
@@ -19,22 +20,22 @@ SUSPECTS = {
 
 
 class Fault(NamedTuple):
-    suspect: str  # in SUSPECTS
+    suspect: str  # a key of SUSPECTS
     file: str
-    right: str  # a part of a line that is there once
-    wrong: str  # what stands in its place
-    why: str  # what is wrong, in a sentence
-    options: str = ""  # of the runs that have it
+    right: str  # part of a line; occurs once in the file
+    wrong: str  # the text that replaces it
+    why: str  # a sentence that says what is wrong
+    options: str = ""  # command-line options of a run in which the fault takes effect
 
 
 TEXT = "--model gpt --dataset names"
 VIT = "--model vit"
 RESNET = "--model resnet"
 LLAMA = "--model llama --dataset names"
-# The faults of these networks are only for those who have met them: {network: an exercise of the part of the list in
-# which it is met}.
+# {network: an exercise}: the network's faults are only for learners who have passed an exercise of the same part of the
+# course.
 MET_WITH = {"resnet": "conv_dW", "vit": "layer_norm_dx", "gpt": "k_means", "llama": "rms_norm_dx"}
-N_SEEDED = 49  # `--seed` chooses among the first so many: a fault that is added changes no seed
+N_SEEDED = 49  # `--seed` chooses among the first N_SEEDED, so that new faults change no seed's choice
 IMAGES = "(examples, make_rng"
 ORDER = "make_rng(options.run.seed, epoch).permutation(n_examples)"
 HE = "rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out))"
@@ -168,18 +169,18 @@ FAULTS = {
 
 
 def get_network_name(fault):
-    """Return the key of the fault's network in NETWORKS."""
+    """Return the name of the network that the fault belongs to, as for `--model`."""
     words = fault.options.split()
     return words[words.index("--model") + 1] if "--model" in words else "mlp"
 
 
 def insert_fault(text, fault):
-    """Return a file's text with the fault in it. Raises ValueError unless the place is there once."""
+    """Return a file's text with the fault inserted. Raises ValueError unless `fault.right` occurs exactly once."""
     if text.count(fault.right) != 1:
         raise ValueError(f"{fault.file} has {text.count(fault.right)} places that read: {fault.right}")
     return text.replace(fault.right, fault.wrong)
 
 
 def find_fault_line(text, fault):
-    """Return the number of the line that has the fault, in the file as it was."""
+    """Return the number of the line that the fault changes. text: the file without the fault."""
     return text[: text.index(fault.right)].count("\n") + 1

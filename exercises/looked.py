@@ -1,7 +1,7 @@
-"""What the first steps of a network from a blank file do, array by array: python -m exercises.looked NAME FILE.
+"""Show the first training steps of a network from a blank file, array by array: python -m exercises.looked NAME FILE.
 
-Such a network has no layers that are known: four functions, and arrays. So it is watched at its calls of `gradients`.
-`python practice.py look` calls this.
+The layers of such a network are unknown; there are only its functions and its arrays. So the steps are recorded at the
+calls of `gradients`. `python practice.py look` runs this module.
 """
 
 import sys
@@ -23,7 +23,7 @@ with program.import_guard("requirements-np.txt"):
 
 
 def load_examples_and_calls(name):
-    """Return the arguments of `train` of that exercise, without rng, and the class with the calls of its functions."""
+    """Return (the arguments of `train` without rng, the `Calls` class) of the exercise `name`."""
     if name == "own_gpt":
         return (data.load("names").train_tokens,), WriterCalls
     images, labels, *_ = digits.few_images()
@@ -31,10 +31,10 @@ def load_examples_and_calls(name):
 
 
 def measure_losses_and_arrays(module, name):
-    """Return (losses of the first batches, rows): sizes at the last of them whose step was seen.
+    """Return (the losses of the first batches, a row for each array in the last recorded step).
 
-    A row is (array, its size, that of its gradient, that of its step in units of its own or None). Raises UserError if
-    there is no step.
+    A row is (path, root mean square of the array, that of its gradient, size of the step relative to the array or
+    None). name: the exercise. Raises UserError if no step was recorded.
     """
     examples, calls = load_examples_and_calls(name)
     calls = calls(module)
@@ -57,7 +57,7 @@ def measure_losses_and_arrays(module, name):
 
 @np.errstate(all="ignore")
 def main(name, learner_path):
-    """Print the sizes of all arrays, their gradients and steps."""
+    """Print the sizes of all arrays, of their gradients and of their steps, for the exercise `name`."""
     with load_or_explain(learner_path) as module:
         losses, rows = measure_losses_and_arrays(module, name)
     print(f"the loss of the first {len(losses)} batches: {' '.join(f'{loss:.3g}' for loss in losses)}\n")

@@ -1,8 +1,8 @@
-"""The order of these exercises, and what they have in common, as marker/catalogue.py reads it."""
+"""The order of the exercises and the settings that they share, in the form that marker/catalogue.py reads."""
 
-# The order of the lessons, in parts: a title, the folder, and the exercises in the order in which its lessons, which
-# stand above it, ask for them. (The cases are in no lesson; each follows the one that has taught what it needs.) A file
-# that is not named here comes after them, in the last part of its folder.
+# The parts of the course in order: (title, folder, exercises in the order in which the lessons ask for them). The
+# comment above each part names its lessons. The cases are in no lesson; each follows the part that teaches what it
+# needs. An exercise file that is not listed comes last in the last part of its folder.
 ORDER = (
     # docs/backprop.md, docs/training.md
     ("The MLP: a derivative at a time", "chapter1", """
@@ -44,11 +44,12 @@ ORDER = (
         lora_backward"""),
 )  # fmt: skip
 
-# What there are so many of, if a file does not say otherwise. A mean goes over the first.
+# {letter: what it counts}, unless an exercise file says otherwise. A mean is taken over the first.
 COUNTS = {
     "B": "images", "H": "hidden units", "h": "heads", "T": "patches", "C": "channels", "d": "channels of a head",
     "O": "channels out", "height": "rows of pixels", "width": "columns of pixels",
 }  # fmt: skip
 
-# What a file may say besides: what is said of real digits when it has passed, and whether it reads pictures.
+# Optional names in an exercise file, with their defaults: ON_DIGITS, a sentence about real digits that is shown once
+# the exercise is passed; READS, whether the learner's network can read pictures.
 SAYS = {"ON_DIGITS": "", "READS": False}

@@ -1,7 +1,8 @@
-"""The symptoms of the detective's cases: `python -m exercises.symptoms [NAME ...]` -> exercises/pictures/.
+"""Record the symptoms of the detective cases: `python -m exercises.symptoms [NAME ...]` -> exercises/pictures/.
 
-It runs each case twice, with its mistake and without, draws both runs into exercises/pictures/NAME.png, and keeps what
-they printed in exercises/pictures/cases.json. One case after the other: what is done when it is stopped stays.
+Each case is run twice, with its mistake and without. Both runs are drawn into exercises/pictures/NAME.png, and their
+output is saved in exercises/pictures/cases.json. Cases are saved one by one, so stopping the program loses only the
+current one.
 """
 
 import json
@@ -30,7 +31,7 @@ RECORDED = PICTURES / "cases.json"
 
 
 def main(argv=None):
-    """Record the cases and save their pictures."""
+    """Run the cases that `argv` names, or all, and save their output and their pictures."""
     parser = Parser(prog="python -m exercises.symptoms", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a case (default: all that are recorded)")
     for name in parser.parse_args(argv).names or [case.name for case in CASES]:
@@ -45,7 +46,7 @@ def main(argv=None):
 
 
 def find_case(name):
-    """Return the case of that name; the catalogue has none that is not recorded yet.
+    """Return the case `name`, even if it is not recorded yet. (The catalogue has only recorded cases.)
 
     Raises UserError if there is no such case, or its file cannot be used.
     """
@@ -60,7 +61,7 @@ def find_case(name):
 
 
 def run_program(text):
-    """Return the lines that a program prints."""
+    """Run a program, given as text, and return the lines that it prints."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.py"
         path.write_text(text, encoding="utf-8")
@@ -71,7 +72,7 @@ def run_program(text):
 
 @drawing.plot_style()
 def draw_curves(lines_by_run):
-    """Return a figure of both numbers of both runs, epoch by epoch."""
+    """Return a figure of the two printed quantities, epoch by epoch, for both runs of a case."""
     figure = drawing.new_figure(8, 3.2)
     runs = {name: parse_curves(lines) for name, lines in lines_by_run.items()}
     for axes, quantity in zip(figure.subplots(1, 2), runs["healthy"], strict=True):
@@ -82,7 +83,7 @@ def draw_curves(lines_by_run):
             label = name if np.isfinite(values).all() else f"{name} (nan)"
             axes.plot(range(1, len(values) + 1), values, "o-", color=color, linewidth=width, label=label)
         axes.set_ylim(0, 1 if quantity.endswith("accuracy") else min(5, axes.get_ylim()[1]))
-        for line in axes.get_lines():  # a point above the axes is named where it would be
+        for line in axes.get_lines():  # label a point above the axes at their upper edge
             for epoch, value in zip(*line.get_data(), strict=True):
                 if value > axes.get_ylim()[1]:
                     note = {"xytext": (3, -4), "textcoords": "offset points", "va": "top"}

@@ -1,7 +1,7 @@
-"""The twin in PyTorch, in a process of its own: python -m exercises.torch_twin FILE.npz
+"""Train the PyTorch network for exercises/prove.py, in a process of its own: python -m exercises.torch_twin FILE.npz
 
-FILE holds the first weights, the batches and how to learn from them. After each step it writes the loss and all weights
-to stdout, as float64 numbers, one behind the other. exercises/prove.py starts it, and reads them.
+FILE.npz holds the first weights, the batches and the settings of the training. After each step, the process writes the
+loss and then all weights to stdout, as float64 numbers. exercises/prove.py starts the process and reads them.
 """
 
 import json
@@ -16,8 +16,8 @@ from support.torch_names import iter_parameters
 
 
 def main(job_path):
-    """Take the steps that the file describes, and write the loss and the weights after each."""
-    torch.set_num_threads(1)  # as the other side has
+    """Train the network that `job_path` describes. Writes the loss and the weights to stdout after each step."""
+    torch.set_num_threads(1)  # as in the process that it is compared with
     with np.load(job_path) as arrays_in_file:
         file, name, options, lr, momentum = json.loads(arrays_in_file["how"].item())
         first_params = {

@@ -1,4 +1,4 @@
-"""The words of these exercises: exercises/said.md."""
+"""The messages of these exercises, read from exercises/said.md."""
 
 from contextlib import contextmanager
 from functools import partial
@@ -19,7 +19,7 @@ make_error_report = partial(complaints.make_error_report, words=WORDS)
 
 @contextmanager
 def load_or_explain(learner_path):
-    """Context manager: yield a learner's file as a module, and turn whatever goes wrong in it into a UserError."""
+    """Context manager: yield a learner's file as a module, and turn any error in it into a UserError."""
     try:
         yield load(learner_path)
     except UserError:

@@ -1,4 +1,4 @@
-"""The MLP of mlp_np.py, a derivative at a time. mlp_np.py itself computes what is right."""
+"""Inputs and right results for the exercises on the MLP. mlp_np.py itself computes the results."""
 
 from types import SimpleNamespace
 
@@ -10,10 +10,10 @@ from mlp_np import MLP, softmax_cross_entropy
 
 
 def draw_network(rng):
-    """Return a small network on random inputs, and every number of its two passes, in float64.
+    """Draw a small network and inputs. Returns a namespace of all arrays in both passes, in float64.
 
-    Mistakes must not hide behind each other: B, H, 784 and 10 all differ, none is twice another, biases are not 0,
-    between a quarter and three quarters of the units are off, and gradients of both signs reach those that are on.
+    The draw makes different mistakes give different results: B, H, 784 and 10 all differ, none is twice another, biases
+    are not 0, between a quarter and three quarters of the units are on, and gradients of both signs reach them.
     """
     B, H = rng.choice([3, 4, 7, 9, 11], 2, replace=False).tolist()
     while True:
@@ -33,7 +33,7 @@ def draw_network(rng):
 
 
 def run_both_passes(model, x, y):
-    """Return every number of the two passes of an MLP."""
+    """Return a namespace of all arrays in the forward and backward pass of an MLP. x (B, 784), y (B,)."""
     logits = model.forward(x)
     loss, dlogits = softmax_cross_entropy(logits, y)
     grads = model.backward(dlogits)
@@ -49,37 +49,41 @@ def run_both_passes(model, x, y):
 
 
 def cross_entropy(logits, y):
-    """Return the mean cross-entropy."""
+    """Return the mean cross-entropy of logits (B, 10) for labels y (B,)."""
     return softmax_cross_entropy(logits, y)[0]
 
 
 def draw_single_image(rng):
-    """Return the logits of one image (10,), their p, and the true digit as a one-hot row."""
+    """Draw one image's logits (10,). Returns them with their softmax p and the true digit as a one-hot row."""
     g = draw_network(rng)
     return SimpleNamespace(logits=g.logits[0], p=g.p[0], onehot=g.onehot[0])
 
 
 def cross_entropy_of_one(logits, onehot):
-    """Return the cross-entropy of one image."""
+    """Return the cross-entropy of one image. logits and onehot (10,)."""
     return cross_entropy(logits[np.newaxis], onehot[np.newaxis].argmax(axis=1))
 
 
 def move_beside_zero(rng, z, b):
-    """Return the biases b, moved so that an entry of each column of z = ... + b lies beside 0: above it, below it, and
-    so on."""
+    """Return biases b (H,), changed so that each column of z = ... + b has an entry very close to 0.
+
+    This entry is just above 0 in the even columns, and just below 0 in the odd ones.
+    """
     columns = np.arange(len(b))
     return b - z[rng.integers(len(z), size=len(b)), columns] + BESIDE * (-1.0) ** columns
 
 
 def has_both_signs_at_zero(z, dz):
-    """Return whether the entries just above 0 have gradients of both signs: then only the sign of z tells what is
-    on."""
+    """Return whether gradients dz of both signs reach entries of z just above 0.
+
+    If so, a mask that does not depend on z gives wrong results.
+    """
     gradients = dz[(z > 0) & (z < 2 * BESIDE)]
     return (gradients > 0).any() and (gradients < 0).any()
 
 
 def draw_network_near_zero(rng):
-    """Return a network some of whose z1 are so close to 0 that no other threshold than 0 will do."""
+    """Draw a network with z1 so close to 0 that a ReLU with any threshold but 0 gives wrong results."""
     while True:
         g = draw_network(rng)
         model = MLP(g.H, dtype=np.float64)
@@ -92,24 +96,27 @@ def draw_network_near_zero(rng):
 
 
 def draw_extreme_logits(rng):
-    """Return logits as an untrained network never has them, but a bad step may make: too large and too small for exp.
+    """Draw logits that are too large or too small for exp, as a bad training step may make them.
 
-    Whatever is subtracted from a row, if it is not its largest logit, fails for some rows and not for others: so what
-    it was can be told. Nothing is special about the first and the last column.
+    If anything but its largest logit is subtracted from each row, exp fails for some rows and not for others, which
+    shows what was subtracted. Except in row 4, the logits that stand out are never in the first or the last column.
     """
     logits = rng.normal(size=(int(rng.choice([6, 7, 8, 9, 11])), 10))
     logits[0] += 1000
     logits[1] -= 1000
     logits[2, rng.integers(1, 9)] += 2000  # the mean, the median and so on are all more than 1000 below the largest
-    logits[3, rng.integers(1, 9)] -= 2000  # the smallest is
-    logits[4, 0] -= 2000  # the smallest and the first are
-    logits[5, 1:7] += 3000  # all are, but for the median
+    logits[3, rng.integers(1, 9)] -= 2000  # here the smallest is
+    logits[4, 0] -= 2000  # here the smallest and the first are
+    logits[5, 1:7] += 3000  # here all of them are, except the median
     _, dlogits = softmax_cross_entropy(logits, np.zeros(len(logits), int))
     return SimpleNamespace(B=len(logits), logits=logits, p=dlogits * len(logits) + np.eye(10)[[0] * len(logits)])
 
 
 def draw_network_with_few_labels(rng):
-    """Return a network whose labels number rows, too: p[y] is whole rows, neither an error nor every row once."""
+    """Draw a network whose labels y are valid row numbers, too, but not each of them once.
+
+    So the mistake p[y] raises no error, returns whole rows, and does not happen to be a permutation of p.
+    """
     while True:
         g = draw_network(rng)
         if g.y.max() < g.B and 1 < len(np.unique(g.y)) < g.B:
@@ -117,7 +124,10 @@ def draw_network_with_few_labels(rng):
 
 
 def draw_network_with_large_loss(rng):
-    """Return the same, but the p of one image's digit is 2e-9: no guard against log(0) may take effect above it."""
+    """Draw a network as `draw_network_with_few_labels` does, with p = 2e-9 for one image's label.
+
+    A guard against log(0) must not change a p that large.
+    """
     g = draw_network_with_few_labels(rng)
     other_logits = np.delete(g.logits[-1], g.y[-1])
     g.logits[-1, g.y[-1]] = np.log(np.exp(other_logits).sum()) - 20
@@ -128,8 +138,11 @@ def draw_network_with_large_loss(rng):
 
 
 def draw_momentum_step(rng, axes=2, decays=False):
-    """Return a parameter in the middle of training, which already has a velocity. A test compares it with
-    main_np.update."""
+    """Draw a parameter, its velocity and gradient in mid-training, and the right results of a step with momentum.
+
+    axes: the number of axes of the parameter. decays: with weight decay, which changes matrices only. A test compares
+    the results with main_np.update.
+    """
     shape = rng.choice(range(3, 9), axes, replace=False).tolist()
     lr = rng.uniform(0.05, 0.3)
     momentum = rng.uniform(0.6, 0.95)
@@ -141,7 +154,7 @@ def draw_momentum_step(rng, axes=2, decays=False):
 
 
 def draw_first_weights(rng):
-    """Return random numbers for the weights of a layer."""
+    """Draw standard normal numbers for a layer of random size, and the He-initialised weights that they give."""
     inputs, outputs = rng.choice([30, 40, 50, 70, 90], 2, replace=False).tolist()
     standard = rng.normal(size=(inputs, outputs))
     W = standard * np.sqrt(2 / inputs)
@@ -149,7 +162,10 @@ def draw_first_weights(rng):
 
 
 def draw_curved_function(rng, axes=2):
-    """Return a function whose central differences for a large h are not derivatives, but well defined."""
+    """Draw a function of an array and its central differences for a large h, which differ clearly from its derivatives.
+
+    axes: the number of axes of the array.
+    """
     array = rng.normal(size=rng.choice(range(2, 6), axes, replace=False))
     a, b, c = rng.normal(size=(3, *array.shape))
 
@@ -162,6 +178,6 @@ def draw_curved_function(rng, axes=2):
 
 
 def make_numerical_gradient_arguments(g):
-    """Return the arguments of numerical_gradient: an array, and a function that reads it."""
+    """Return the arguments of numerical_gradient: f() depends on the argument `array`, whose entries may be changed."""
     array = g.array.copy()
     return {"f": lambda: g.value(array), "array": array, "h": g.h}

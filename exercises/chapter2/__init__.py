@@ -1,4 +1,4 @@
-"""Further: other activations, two hidden layers, weight decay, PyTorch. And the layers of resnet_np.py."""
+"""Inputs and right results for tanh, two hidden layers, weight decay, PyTorch, and the layers of resnet_np.py."""
 
 import sys
 from contextlib import ExitStack, contextmanager
@@ -17,7 +17,10 @@ TOOLS = dict(TABLES["Tools"])
 
 
 def draw_tanh_layer(rng):
-    """Return activations of tanh. No file of the project has them: the derivative of tanh is 1 / cosh^2."""
+    """Draw a layer with tanh. Returns z1, a1, da1 and dz1, with the derivative of tanh as 1 / cosh^2.
+
+    The project has no tanh, so this formula is the reference.
+    """
     B, H = rng.choice([3, 4, 7, 9, 11], 2, replace=False).tolist()
     z1, da1 = rng.normal(0, 1, (2, B, H))
     a1 = np.tanh(z1)
@@ -25,9 +28,10 @@ def draw_tanh_layer(rng):
 
 
 def draw_two_hidden_layers(rng, near_zero=False):
-    """Return a network with two hidden layers. Its upper half is an MLP on a1, its lower half an MLP that ends at z2.
+    """Draw a network with two hidden layers. Returns a namespace of all arrays in both passes.
 
-    near_zero: some of its z1 and z2 are so close to 0 that no other threshold than 0 will do.
+    It is made of two MLPs: the lower one ends at z2, and the upper one begins at a1. near_zero: some z1 and z2 are so
+    close to 0 that a ReLU with any threshold but 0 gives wrong results.
     """
     while True:
         g = draw_network_near_zero(rng) if near_zero else draw_network(rng)
@@ -67,7 +71,7 @@ def draw_two_hidden_layers(rng, near_zero=False):
 
 
 def draw_convolution(rng):
-    """Return a 3 x 3 convolution with stride 1, and the weights of a new resnet_np.Conv. All numbers differ."""
+    """Draw the input, the weights and dy of a 3 x 3 convolution with stride 1. All sizes differ."""
     B, height, width = rng.permutation([4, 6, 7]).tolist()
     inputs, outputs = rng.permutation([2, 5]).tolist()
     W = Conv(rng, inputs, outputs).params["W"]
@@ -79,12 +83,15 @@ def draw_convolution(rng):
 
 
 def pad_with_zeros(x):
-    """Return images (B, height, width, C) with a border of one pixel of 0."""
+    """Return images (B, height, width, C) with a border of zeros, one pixel wide."""
     return np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
 
 
 def convolve(x, W):
-    """Convolve from the definition: x (B, height, width, C) and W (3, 3, C, O) -> y (B, height, width, O)."""
+    """Return y (B, height, width, O), the convolution of x (B, height, width, C) with W (3, 3, C, O).
+
+    It is computed from the definition.
+    """
     x_padded = pad_with_zeros(x)
     height, width = x.shape[1:3]
     return sum(x_padded[:, u : u + height, v : v + width] @ W[u, v] for u, v in np.ndindex(3, 3))
@@ -92,7 +99,7 @@ def convolve(x, W):
 
 @contextmanager
 def doubled_autograd(module, g):
-    """Context manager: PyTorch finds the gradients of twice whatever is differentiated."""
+    """Context manager: make PyTorch's autograd return twice the gradients. Shows whether a file uses autograd."""
 
     def differentiate_twice(original, values, *arguments, **options):
         values = [2 * value for value in values] if isinstance(values, (list, tuple)) else 2 * values
@@ -100,7 +107,7 @@ def doubled_autograd(module, g):
 
     with ExitStack() as stack:
         torch = sys.modules.get("torch")
-        if torch:  # as the learner's file has imported it: nothing of ours does
+        if torch:  # only if the learner's file has imported it; our code does not
             stack.enter_context(reroute(torch.autograd, "backward", differentiate_twice))
             stack.enter_context(reroute(torch.autograd, "grad", differentiate_twice))
         yield

@@ -37,7 +37,7 @@ def normalise(x):
 
 
 def draw(rng):
-    """A batch normalisation in the middle of a network."""
+    """Draw the input, the intermediate results and dy of a batch normalisation."""
     *other_sizes, C = shape = rng.choice([2, 3, 4, 5, 7], 4, replace=False).tolist()
     gamma = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C)
     dy = rng.normal(0.5, 1, shape)

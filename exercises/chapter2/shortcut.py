@@ -32,9 +32,10 @@ from resnet_np import Block
 
 
 def draw(rng, edge=False):
-    """A residual block: resnet_np.Block itself. `branch` is the backward pass through its two convolutions.
+    """Draw a residual block (resnet_np.Block), its input and its results.
 
-    edge: one of its results is so close to 0 that no other threshold than 0 will do.
+    `branch` is the backward pass through its two convolutions. edge: one entry of y is so close to 0 that a ReLU with
+    any threshold but 0 gives wrong results.
     """
     B, C = rng.choice([2, 3, 4, 5], 2, replace=False).tolist()
     block = Block(rng, C, C, stride=1)
@@ -55,7 +56,7 @@ def draw(rng, edge=False):
 
 
 INPUTS = [draw, partial(draw, edge=True)]
-LOSS = {"x": lambda x, dy, block: (deepcopy(block).forward(x) * dy).sum()}  # `branch` needs what `forward` has kept
+LOSS = {"x": lambda x, dy, block: (deepcopy(block).forward(x) * dy).sum()}  # `branch` needs what block.forward stored
 HARMLESS = "y > 0 -> y != 0 | a ReLU gives nothing below 0"
 COUNTS = {"H": "rows of pixels"}
 

@@ -1,4 +1,7 @@
-"""Detective work. Short programs, each of which trains badly for one classic reason: what shows whether it is gone."""
+"""Probes for the detective cases, programs that train badly: each tests whether the cause of a case is gone.
+
+The arguments of a probe are the learner's module, a random generator, and train(), which runs the training once.
+"""
 
 import inspect
 import io
@@ -18,9 +21,10 @@ __all__ = ["Case"]  # for the files of this folder
 
 
 def probe_deep(module, rng, train):
-    """Return whether all gradients of four layers are right.
+    """Return whether the gradients of a network with four layers are right.
 
-    If `backward` takes different arguments than it did, those of a run are compared.
+    If the learner has changed the parameters of `forward` or `backward`, the gradients in a training are tested
+    instead.
     """
     if not can_be_called_with(module.forward, 2) or not can_be_called_with(module.backward, 3):
         return probe_training(module)
@@ -38,7 +42,7 @@ def probe_deep(module, rng, train):
 
 
 def can_be_called_with(function, n_arguments):
-    """Return whether a function can be called with so many arguments."""
+    """Return whether a function can be called with `n_arguments` positional arguments."""
     try:
         inspect.signature(function).bind(*range(n_arguments))
     except TypeError:
@@ -47,7 +51,7 @@ def can_be_called_with(function, n_arguments):
 
 
 def run_on_tape(layers, x):
-    """Return the logits of these layers [W, b], and the Tensors of all W, on the tape of autograd_np.py."""
+    """Return (logits, Tensors of all W) of a network with the layers [W, b], computed on the tape of autograd_np.py."""
     tensors = [[Tensor(p) for p in layer] for layer in layers]
     a = Tensor(x)
     for W, b in tensors[:-1]:
@@ -56,7 +60,10 @@ def run_on_tape(layers, x):
 
 
 def are_weight_gradients_right(gradients, layers, x, dlogits, tolerance):
-    """Return whether the dW among these (dW, db) are those of the tape, but for `tolerance` of the largest entry."""
+    """Return whether the dW in `gradients`, pairs (dW, db), agree with those of autograd_np.py's tape.
+
+    An entry may differ by `tolerance` times the largest one.
+    """
     logits, tensors = run_on_tape(layers, x)
     logits.backward(dlogits)
     return len(gradients) == len(tensors) and all(
@@ -66,7 +73,7 @@ def are_weight_gradients_right(gradients, layers, x, dlogits, tolerance):
 
 
 def probe_training(module):
-    """Return whether `backward` finds the gradients of the loss in the first steps of training."""
+    """Return whether `backward` returns the gradients of the loss in the first three steps of a training."""
     last_call = {}
     results = []
 
@@ -84,7 +91,7 @@ def probe_training(module):
         call_before = dict(last_call)
         gradients = original(*arguments, **options)
         if len(results) < 3:
-            # A run has float32 alone.
+            # A training run uses only float32.
             results.append(are_weight_gradients_right(gradients, tolerance=1e-3, **call_before))
         return gradients
 
@@ -98,7 +105,7 @@ def probe_training(module):
 
 
 def probe_step(module, rng, train):
-    """Return whether a step goes along the gradient of the mean."""
+    """Return whether a training step changes each parameter by -lr times the gradient of the mean loss."""
     g = draw_network(rng)
     lr = 0.1
     model = MLP(1, dtype=np.float64)
@@ -108,16 +115,16 @@ def probe_step(module, rng, train):
 
 
 def probe_init(module, rng, train):
-    """Return whether the hidden units start different from each other. The second layer's weights may then be 0."""
+    """Return whether the hidden units start with different weights. Those of the second layer may be 0."""
     W1, *other_params = (np.asarray(p) for p in module.new_model(np.random.default_rng(1)).params.values())
     all_differ = len(np.unique(W1.round(12), axis=1).T) == W1.shape[1]
     return all_differ and all(np.isfinite(p).all() for p in (W1, *other_params)) and W1.std() > 1e-4
 
 
 def probe_labels(module, rng, train):
-    """Return whether each image comes with its label. Raises ValueError if not once each, and in a random order.
+    """Return whether each image comes with its own label.
 
-    Each image is its own number.
+    Raises ValueError if it does, but the images do not come once each and in random order. Image i is the number i.
     """
     images = np.arange(400.0).reshape(-1, 1)
     labels = np.arange(400)
@@ -132,9 +139,9 @@ def probe_labels(module, rng, train):
 
 
 def probe_cleared(module, rng, train):
-    """Return whether, during a whole run, no .grad holds anything that the next gradients would be added to.
+    """Return whether .grad holds no earlier gradients whenever gradients are computed, throughout a training.
 
-    What torch.autograd.grad returns is added to nothing. Then .grad may hold what it returned last.
+    The results of torch.autograd.grad are not added to .grad, so .grad may hold what it returned last.
     """
     torch = module.torch
     models_by_id = {}
@@ -167,7 +174,7 @@ def probe_cleared(module, rng, train):
 
 
 def probe_softmax(module, rng, train):
-    """Return whether the loss is the cross-entropy of the last linear layer's output."""
+    """Return whether `loss_of` is the cross-entropy of the last linear layer's output."""
     torch = module.torch
     F = module.torch.nn.functional
     torch.manual_seed(0)
@@ -183,19 +190,20 @@ def probe_softmax(module, rng, train):
 
 
 def record_passes(train, layer_class, owner_of_backward, take_note):
-    """Return [(take_note(layer, x), whether backward() came next)] for each forward pass of such a layer in a run.
+    """Return [(take_note(layer, x), was_learned)] for each forward pass of a layer in a training.
 
-    layer_class: the class of the layers. owner_of_backward: the class whose backward() is called.
+    was_learned: whether a backward pass followed. train: runs the training. layer_class: the class of the layers.
+    owner_of_backward: the class whose `backward` starts a backward pass.
     """
     passes = []
-    unsettled_notes = {}  # what was noted of the last pass, until we know what it was for
+    unsettled_notes = {}  # what was noted of the last pass, until it is known whether a backward pass follows
 
     def settle(was_learned):
         passes.extend((layer_note, was_learned) for layer_note in unsettled_notes.values())
         unsettled_notes.clear()
 
     def forward(original, layer, x):
-        if layer in unsettled_notes:  # it reads the next batch, and nobody has learned from the last
+        if layer in unsettled_notes:  # the next batch arrives, so no backward pass followed the last one
             settle(False)
         unsettled_notes[layer] = take_note(layer, x)
         return original(layer, x)
@@ -211,7 +219,7 @@ def record_passes(train, layer_class, owner_of_backward, take_note):
 
 
 def probe_statistics(module, rng, train):
-    """Return whether, during training, every image that is only read is normalised by remembered statistics."""
+    """Return whether batches without a backward pass are normalised by running statistics, and no others are."""
 
     def statistics(layer, x):
         return "own" if layer.training or layer.running_mean is None else "remembered"
@@ -221,7 +229,7 @@ def probe_statistics(module, rng, train):
 
 
 def probe_units(module, rng, train):
-    """Return whether, after training, the network has learned, and most units are on for some image."""
+    """Return whether the trained network has learned, and most hidden units are on for at least one image."""
     passes = record_passes(train, MLP, MLP, lambda model, x: model)
     if not passes:
         return False
@@ -233,8 +241,10 @@ def probe_units(module, rng, train):
 
 @contextmanager
 def replaced_images(module, images):
-    """Context manager: a case gets these from `few_images`, and prints nothing. images: (images, labels, those of the
-    test)."""
+    """Context manager: make `few_images` return `images` to a case, and suppress its output.
+
+    images: (training images, labels, test images, labels).
+    """
     with ExitStack() as stack:
         stack.enter_context(redirect_stdout(io.StringIO()))
         for owner in (module, digits):
@@ -243,16 +253,16 @@ def replaced_images(module, images):
         yield
 
 
-MOST_UNITS = 1 / 3  # with a learning rate that is only just too large, it is 1 in 7; healthy ones begin at a half
+MOST_UNITS = 1 / 3  # with a slightly too large learning rate, 1 in 7 are on; a healthy network starts with half of them
 
 
 def probe_pixels(module, rng, train):
-    """Return whether, tested on images of its training, the network sees the same numbers."""
+    """Return whether the network gets the same inputs for an image in the test as in the training."""
     images, y, *_ = digits.few_images()
     half = len(images) // 2
     with replaced_images(module, (images, y, images[:half], y[:half])):
         passes = record_passes(module.train, MLP, MLP, lambda model, x: np.array(x, float).reshape(len(x), -1))
-    direction = rng.normal(size=784)  # a number for each image
+    direction = rng.normal(size=784)  # projects each image to one number, for the comparison
     learned_projections = [x @ direction for x, was_learned in passes if was_learned is True]
     read_projections = [x @ direction for x, was_learned in passes if was_learned is False]
     if not learned_projections or not read_projections:
@@ -266,9 +276,9 @@ def probe_pixels(module, rng, train):
 
 
 def probe_leak(module, rng, train):
-    """Return whether none of the images that it is tested on are among those that it has learned from.
+    """Return whether the test images are not among the training images.
 
-    An image is known by which of its pixels are lighter than its mean, however the pixels are scaled.
+    An image is identified by which of its pixels are above its mean, which does not depend on how pixels are scaled.
     """
 
     def hash_images(model, x):
@@ -278,7 +288,7 @@ def probe_leak(module, rng, train):
     passes = record_passes(train, MLP, MLP, hash_images)
     learned_images = set().union(*(rows for rows, was_learned in passes if was_learned is True))
     read_images = set().union(*(rows for rows, was_learned in passes if was_learned is False))
-    # Fewer than 1 in 100 images may be in both: some 1s look the same.
+    # Up to 1 % of the images may be in both sets, because some 1s look the same.
     return (
         len(learned_images) > 100
         and len(read_images) > 100
@@ -287,7 +297,7 @@ def probe_leak(module, rng, train):
 
 
 def probe_broadcast(module, rng, train):
-    """Return whether the loss of a batch is the mean of what it is for each image alone."""
+    """Return whether the loss of a batch is the mean of the losses of its images."""
 
     def loss(x, y):
         loss_value = module.loss_of(params, x, y)
@@ -301,9 +311,10 @@ def probe_broadcast(module, rng, train):
 
 
 def probe_overwritten(module, rng, train):
-    """Return whether, in a run on images without a black pixel, the last epoch has no more of them than the first.
+    """Return whether the training images are not overwritten: cut-out squares must not accumulate from epoch to epoch.
 
-    Raises ValueError if the images are whole.
+    The probe trains on images without black pixels. The share of black pixels in the last quarter of the batches should
+    not be clearly larger than in the first. Raises ValueError if no squares are cut out any more.
     """
     examples = rng.integers(128, 256, (400, 28, 28)).astype(np.uint8), rng.integers(10, size=400)
     with replaced_images(module, (*examples, *examples)):
@@ -321,7 +332,7 @@ def probe_overwritten(module, rng, train):
 
 
 def probe_ahead(module, rng, train):
-    """Return whether a pixel changes nothing but the probabilities after it."""
+    """Return whether changing a pixel changes no probability up to its own."""
     pixels = module.SIDE**2
     W = rng.normal(0, 0.1, (pixels, pixels))
     b = rng.normal(size=(10, pixels))

@@ -44,7 +44,7 @@ def weights_of(q, k):
 
 
 def draw(rng):
-    """Attention in the middle of a network. All numbers differ."""
+    """Draw q, k, v and dmixed of attention, and the results of its forward pass. All sizes differ."""
     B, h = rng.permutation([2, 3]).tolist()
     T, d = rng.permutation([5, 7]).tolist()
     q, k, v, dmixed = rng.normal(size=(4, B, h, T, d))

@@ -39,7 +39,7 @@ def normalise(x):
 
 
 def draw(rng):
-    """A layer normalisation in the middle of a network."""
+    """Draw the input, the intermediate results and dy of a layer normalisation."""
     B, T = rng.choice([2, 3, 5], 2, replace=False).tolist()
     C = int(rng.choice([7, 9]))
     gamma = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C)

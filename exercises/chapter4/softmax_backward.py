@@ -29,7 +29,7 @@ from mlp_np import softmax
 
 
 def draw(rng):
-    """A softmax in the middle of attention, for one head."""
+    """Draw the scores, weights and dweights of an attention softmax with one head."""
     B, T = rng.choice([3, 4, 5, 7], 2, replace=False).tolist()
     scores = rng.normal(0, 1.5, (B, T, T))
     dweights = rng.normal(0.5, 1, (B, T, T))

@@ -1,4 +1,4 @@
-"""The tape, an operation at a time. autograd_np.py itself computes what is right."""
+"""Inputs and right results for the exercises on the tape. autograd_np.py itself computes the results."""
 
 from contextlib import contextmanager
 from functools import partial
@@ -18,14 +18,15 @@ TOOLS = dict(TABLES["Tools"])
 
 
 def draw_two_sizes(rng, choices=(3, 4, 5, 7, 9)):
-    """Return two different sizes."""
+    """Return two different sizes from `choices`."""
     return rng.choice(choices, 2, replace=False).tolist()
 
 
 def draw_reused_value(rng, unchanged_index=0):
-    """Return the gradients of K values that were made from one, u. One of them is u + something: its dy is handed on.
+    """Draw the gradients dys (K, B, H) of K values that were computed from u, the shares of their edges, and du.
 
-    unchanged_index: which of them.
+    One of the values is u + something: its share returns dy itself, not a copy. unchanged_index: the index of this
+    value.
     """
     K = int(rng.choice([3, 4, 5, 6]))
     B, H = draw_two_sizes(rng)
@@ -38,7 +39,7 @@ def draw_reused_value(rng, unchanged_index=0):
 
 
 def build_diamond(g, a, b):
-    """Compute a value in which the product w is computed from p and q, and all three are used again."""
+    """Return the loss of a graph in which p, q and their product w are all used again. g: constants."""
     p = a * g.c
     q = b * g.d
     w = p * q
@@ -46,9 +47,9 @@ def build_diamond(g, a, b):
 
 
 def build_fork(g, a, b):
-    """Compute a value in which a sum hands the same gradient to p and q, and p gets another.
+    """Return the loss of a graph in which a sum passes the same gradient to p and q, and p gets another one, too.
 
-    Then comes a matrix product, and beside it a sum.
+    It also has a matrix product and a second sum. g: constants.
     """
     p = a * g.c
     q = b * g.d
@@ -57,7 +58,10 @@ def build_fork(g, a, b):
 
 
 def build_tangle(g, a, b):
-    """Compute values of values, drawn by chance, and use all of them at the end."""
+    """Return the loss of a randomly drawn graph, in which values depend on earlier ones and are all used in the end.
+
+    g: constants and `pairs`, the indices of the two operands of each value.
+    """
     values = [a, b]
     for i, j in g.pairs:
         values.append(values[i] * g.c + values[j] * g.d)
@@ -68,7 +72,7 @@ def build_tangle(g, a, b):
 
 
 def draw_graph(rng, formula):
-    """Return a graph with the leaves a and b."""
+    """Draw inputs for a graph with the leaves a and b. formula(g, a, b): builds it and returns the loss."""
     B, H = draw_two_sizes(rng)
     a, b, c, d = rng.uniform(0.5, 1.5, (4, B, H)) * rng.choice([-1, 1], (4, B, H))
     pairs = [(0, 1), *((int(rng.integers(n)), int(rng.integers(n))) for n in range(3, 7))]
@@ -80,13 +84,15 @@ def draw_graph(rng, formula):
 
 
 def compute_graph_loss(a, b, function):
-    """Return the loss of a graph as a number, on the tape of autograd_np.py."""
+    """Return the loss of function(a, b) as a number, on the tape of autograd_np.py."""
     return function(autograd_np.Tensor(a), autograd_np.Tensor(b)).value
 
 
 def list_recursive_visits(loss, step=1):
-    """Return the order in which a function visits that calls itself for each parent, from the first on or from the
-    last."""
+    """Return the nodes in the order in which a function visits them that calls itself for each parent.
+
+    A node with several children occurs several times. step: 1 to visit the first parent first, -1 the last.
+    """
     nodes = [loss]
     for parent, _ in loss.edges[::step]:
         nodes += list_recursive_visits(parent, step)
@@ -94,7 +100,7 @@ def list_recursive_visits(loss, step=1):
 
 
 def make_walk_arguments(g):
-    """Return the arguments of an exercise that walks over a graph: its Tensors, their order, and `walk`."""
+    """Return the arguments of an exercise that visits the nodes of a graph: its Tensors, their order, and `walk`."""
     a = Recorded(g.a.copy())
     b = Recorded(g.b.copy())
     loss = g.function(a, b)
@@ -102,7 +108,10 @@ def make_walk_arguments(g):
 
 
 def draw_maximum(rng):
-    """Return an array with two and three equal largest entries in its first rows; a third has no positive entry."""
+    """Draw an array with repeated maxima in its rows, and the right results of a maximum.
+
+    The first row has two equal maxima, the second three. The third row has no positive entry.
+    """
     B, H = draw_two_sizes(rng, (4, 5, 7, 9))
     a = rng.normal(size=(B, H))
     dy = rng.normal(size=B)
@@ -112,13 +121,16 @@ def draw_maximum(rng):
     is_largest = a == a.max(axis=1, keepdims=True)
     parts = is_largest / is_largest.sum(axis=1, keepdims=True)
     tensor = autograd_np.Tensor(a)
-    y = (tensor * parts).sum(axis=1)  # the mean of the largest is the largest
+    y = (tensor * parts).sum(axis=1)  # the mean of equal maxima is the maximum
     y.backward(dy)
     return SimpleNamespace(B=B, H=H, a=a, dy=dy, constant=False, Tensor=Tensor, value=y.value, da=tensor.grad)
 
 
 def make_operation_arguments(g):
-    """Return the operands of one operation, of which the first may be a constant; and `play`."""
+    """Return the arguments of an exercise on one operation: its operands, and `play`, which runs it backwards.
+
+    If g.constant, the first operand is an array and not a Tensor.
+    """
     operands = {name: Tensor(getattr(g, name).copy()) for name in ("a", "b") if hasattr(g, name)}
     if g.constant:
         operands["a"] = operands["a"].value
@@ -126,17 +138,17 @@ def make_operation_arguments(g):
 
 
 def cross_entropy(logits, y):
-    """Return the loss as a Tensor, as in the stub of tape_train."""
+    """Return the cross-entropy as a Tensor, as the stub of tape_train does. logits: a Tensor. y: labels."""
     loss, dlogits = softmax_cross_entropy(logits.value, y)
     return Tensor(loss, (logits, lambda dy: dy * dlogits))
 
 
 def draw_training(rng, near_zero=False):
-    """Return a small network whose z1 and b1 are used twice, and its weights after some steps.
+    """Draw a small network that uses z1 and b1 twice, and its weights after a few training steps.
 
-    In the backward pass, z1 is nearer to the loss than r1, which contributes to its gradient: level by level is no
-    order.
-    near_zero: in the first step, some of its z1 are so close to 0 that no other threshold than 0 will do.
+    In the backward pass, z1 is nearer to the loss than r1, which contributes to z1's gradient: so visiting the nodes by
+    their distance from the loss is wrong. near_zero: in the first step, some z1 are so close to 0 that a ReLU with any
+    threshold but 0 gives wrong results.
     """
     B, H = draw_two_sizes(rng)
     D, steps = rng.choice([6, 8, 11, 13], 2, replace=False).tolist()
@@ -152,7 +164,7 @@ def draw_training(rng, near_zero=False):
 
 
 def train_on_tape(x, y, weights, lr, steps):
-    """Return the weights after so many steps."""
+    """Return the weights {name: array} after `steps` training steps with the learning rate lr."""
     for _ in range(steps):
         W1, b1, W2, b2 = tensors = [autograd_np.Tensor(p) for p in weights.values()]
         z1 = x @ W1 + b1
@@ -163,7 +175,11 @@ def train_on_tape(x, y, weights, lr, steps):
 
 @contextmanager
 def doubled_tape(module, g):
-    """Context manager: twice the gradients arrive at the learner's Tensors of W1, b1, W2 and b2, over any edge."""
+    """Context manager: double the gradients that edges pass to the learner's Tensors of W1, b1, W2 and b2.
+
+    It shows whether the learner's `train` takes its gradients from the tape. The Tensors are identified by their
+    shapes.
+    """
     shapes = {p.shape for p in g.first.values()}
 
     def double_edge(parent, share):

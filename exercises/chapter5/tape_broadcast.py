@@ -35,7 +35,10 @@ shapes = (("C", "BC"), ("B1", "BC"), ("BC", "BC"), ("T1", "BTC"), ("B1C", "BTC")
 
 
 def draw(rng, shape, whole):
-    """An array that was stretched to the shape of dy, which is `whole`: letters of B, T and C, and 1."""
+    """Draw an array and the gradient dy of its broadcast copy.
+
+    shape, whole: the axes of the array and of dy, as letters of B, T and C, or 1.
+    """
     sizes = dict(zip("BTC", rng.permutation([2, 3, 4, 5, 7])[:3].tolist(), strict=True))
     a = rng.normal(size=[sizes.get(letter, 1) for letter in shape])
     dy = rng.normal(size=[sizes.get(letter, 1) for letter in whole])

@@ -38,7 +38,7 @@ from exercises import chapter5, tape
 
 
 def draw(rng, constant):
-    """Two matrices; the first of them is a constant, as the images are, or is not."""
+    """Draw two matrices, dy of their product, and the product. constant: the first one is a constant, not a Tensor."""
     B, H, K = rng.choice([3, 4, 5, 7], 3, replace=False).tolist()
     a = rng.normal(size=(B, H))
     b = rng.normal(size=(H, K))

@@ -35,7 +35,10 @@ from marker.equal import BESIDE
 
 
 def draw(rng, edge=False):
-    """An array of both signs. edge: four of its entries are so close to 0 that no other threshold than 0 will do."""
+    """Draw an array with entries of both signs, dy, and the result of a ReLU.
+
+    edge: four entries are so close to 0 that a ReLU with any threshold but 0 gives wrong results.
+    """
     B, H = chapter5.draw_two_sizes(rng)
     a, dy = rng.normal(size=(2, B, H))
     if edge:

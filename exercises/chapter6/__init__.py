@@ -1,4 +1,4 @@
-"""What a network that writes has more than one that reads. gpt_np.py itself computes what is right."""
+"""Inputs and right results for the exercises on the GPT. gpt_np.py itself computes the results."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -11,20 +11,23 @@ from vit_np import Positions
 
 
 def draw_sizes(rng, n_sizes, smallest=3):
-    """Return this many sizes, no two of them alike."""
+    """Return `n_sizes` different sizes, none below `smallest`."""
     return (smallest + rng.permutation(n_sizes + 3)[:n_sizes]).tolist()
 
 
 def make_row_offsets(n_rows):
-    """Return how far from 0 each row lies: exp overflows, or is 0, unless the row's own largest is subtracted."""
+    """Return an offset for each row of logits: -800, 0, 800, -800 and so on.
+
+    With these, exp overflows or is 0 unless each row's own maximum is subtracted.
+    """
     return np.resize([-800.0, 0, 800], n_rows)
 
 
 def draw_masked_scores(rng, has_offsets=False):
-    """Return scores of which those of later positions are not small: a look at them shows.
+    """Draw attention scores (B, T, T) in which those of later positions are large, so that a missing mask shows.
 
-    has_offsets: rows of a text lie far from 0, and from each other. What is hidden lies far above all that is seen, so
-    that the maximum of a whole row is too large to be subtracted.
+    has_offsets: rows are far from 0 and from each other. The hidden scores are far above the visible ones, so that
+    subtracting the maximum of a whole row is wrong.
     """
     B, T = draw_sizes(rng, 2)
     scores = rng.normal(0, 1.5, (B, T, T)) + np.triu(rng.uniform(1, 3, (T, T)), 1)
@@ -34,7 +37,10 @@ def draw_masked_scores(rng, has_offsets=False):
 
 
 def draw_texts(rng):
-    """Return images in tokens, and their digits. The last token does not occur: V is no number of the patches'."""
+    """Draw images as tokens, with their digits, and the right inputs x and targets y of a GPT.
+
+    The last patch token does not occur, so V cannot be derived from `patches`.
+    """
     B, T = draw_sizes(rng, 2, smallest=4)
     V = int(rng.integers(20, 40))
     patches = rng.integers(0, V - 1, (B, T))
@@ -44,9 +50,9 @@ def draw_texts(rng):
 
 
 def draw_sampling(rng, temperature=None, has_offsets=False):
-    """Return logits for the next token of many texts, and the numbers that decide.
+    """Draw the logits for the next token of many texts, the random numbers u that select it, and the right tokens.
 
-    temperature: None for one of several. has_offsets: the rows lie far from 0, and from each other.
+    temperature: None for a random one. has_offsets: rows of logits are far from 0 and from each other.
     """
     V = int(rng.integers(5, 9))
     B = int(rng.integers(40, 60))
@@ -63,22 +69,29 @@ SAMPLINGS = [draw_sampling, partial(draw_sampling, temperature=1.0), partial(dra
 
 
 def find_nearest(patches, words, order=2):
-    """Return for each patch (N, D) the index of the nearest token of (V, D), by the norm of that order."""
+    """Return, for each patch (N, D), the index of the nearest of the tokens `words` (V, D).
+
+    order: of the norm, as in np.linalg.norm.
+    """
     return np.linalg.norm(patches[:, np.newaxis] - words, order, axis=2).argmin(axis=1)
 
 
 def move_to_means(patches, words, nearest_words):
-    """Return each token at the mean of its patches, or, without any, where it was."""
+    """Return the tokens `words`, each moved to the mean of its patches. A token without patches stays where it is.
+
+    nearest_words (N,): the index of each patch's token.
+    """
     return np.array(
         [patches[nearest_words == k].mean(axis=0) if k in nearest_words else word for k, word in enumerate(words)]
     )
 
 
 def draw_clusters(rng):
-    """Return patches around some tokens. One token is far from all patches, and another has a single one.
+    """Draw patches around some tokens, and the right tokens after a step of k-means.
 
-    The first token and the last have patches. The tokens overlap: by another distance than the Euclidean, or if each
-    token moves before the next one is looked at, some patch belongs to another token.
+    One token is far from all patches, and at least one has a single patch. The first and the last token have patches.
+    The tokens overlap: with a distance other than the Euclidean one, or if each token moves before the next one gets
+    its patches, the result is wrong.
     """
     while True:
         N, V, D = draw_sizes(rng, 3, smallest=4)
@@ -87,7 +100,7 @@ def draw_clusters(rng):
         empty_word = rng.integers(1, V - 1)
         patches = words[rng.choice(np.delete(np.arange(V), empty_word), N)] + rng.normal(0, 4, (N, D))
         words[empty_word] = np.resize([50, -50], D) * rng.choice([-1, 1])
-        words[empty_word, -1] -= words[empty_word].sum()  # so that no sum of differences tells how far it is
+        words[empty_word, -1] -= words[empty_word].sum()  # so that a sum of differences does not show the distance
         nearest_words = find_nearest(patches, words)
         counts = np.bincount(nearest_words, minlength=V)
         if 1 in counts and counts[0] and counts[-1]:
@@ -104,15 +117,15 @@ def draw_clusters(rng):
 
 
 def draw_word_pairs(rng, without_last=False):
-    """Return pairs of tokens; some occur several times. One token never comes before another, and one does so once.
+    """Draw pairs (x, y) of a token and the one after it, and the right table p (W, V) of bigram probabilities.
 
-    without_last: nor does the last token, which never comes after another, either. Otherwise it does, as the first
-    does.
+    Some pairs occur several times. One token never occurs in x, and one occurs there once. without_last: the last token
+    occurs in neither x nor y; otherwise it may occur in both.
     """
     V = int(rng.integers(4, 8))
     W = V + int(rng.integers(1, 4))
     N = int(rng.integers(60, 90))
-    # The first word of the permutation never comes before another.
+    # The first token of the permutation never occurs in x.
     _, word_once, *frequent_words = rng.permutation(np.arange(1, W - 1))
     frequent_words += [0] if without_last else [0, W - 1]
     x = np.concatenate([[word_once], frequent_words, rng.choice(frequent_words, N - 1 - len(frequent_words))])
@@ -122,16 +135,15 @@ def draw_word_pairs(rng, without_last=False):
 
 
 def draw_cached_attention(rng, has_offsets=False):
-    """Return a new token's query, key and value in one head, and those of the tokens before it: the last row of
-    attention.
+    """Draw the query, key and value of a new token in one head, the cached keys and values, and the right result.
 
-    has_offsets: the scores of a text lie far from 0, and from those of other texts; and one lies far above the others:
-    a kept one, and in another text the new one.
+    The result is the last row of attention. has_offsets: the scores of a text are far from 0 and from those of other
+    texts, and one is far above the others: a cached key's in one text, the new key's in another.
     """
     B, t, d = draw_sizes(rng, 3)
     keys, values = rng.normal(0, 1, (2, B, t + 1, d))
     q = rng.normal(0, 2, (B, d))
-    if has_offsets:  # what all keys of a text have in common moves all its scores by the same amount
+    if has_offsets:  # what all keys of a text have in common shifts all of its scores equally
         unit_change = np.sqrt(d) * q / (q**2).sum(axis=1, keepdims=True)
         keys += (make_row_offsets(B)[:, np.newaxis] * unit_change)[:, np.newaxis]
         keys[0, 0] += 1000 * unit_change[0]

@@ -32,7 +32,7 @@ from gpt_np import CausalSoftmax
 
 
 def draw(rng, has_far_rows=False):
-    """The scores of `causal_mask` during training: the backward pass through softmax and the mask."""
+    """Draw attention scores and weights as for `causal_mask`, and dweights. has_far_rows: rows are far from 0."""
     g = chapter6.draw_masked_scores(rng, has_far_rows)
     g.dweights = rng.normal(0.5, 1, g.scores.shape)
     return g

@@ -32,9 +32,9 @@ from gpt_np import Embedding
 
 
 def draw(rng, without_last=False):
-    """An embedding during training. Some tokens occur several times, and one not at all.
+    """Draw an embedding table, token ids x and dy. Some tokens occur several times, and at least one does not occur.
 
-    The first token occurs, and so does the last; without_last: not the last one, nor another.
+    The first and the last token occur. without_last: the last one does not.
     """
     B, T, V, C = chapter6.draw_sizes(rng, 4, smallest=4)
     E = Embedding(rng, V, C).params["E"]

@@ -28,7 +28,7 @@ from vit_np import Positions
 
 
 def draw(rng):
-    """The positions of a few texts."""
+    """Draw position embeddings, their input x (B, T, C) and dy."""
     B, T, C = chapter6.draw_sizes(rng, 3)
     P = Positions(rng, T, C).params["P"]
     x = rng.normal(size=(B, T, C))

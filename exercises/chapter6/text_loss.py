@@ -37,10 +37,10 @@ def cross_entropy(logits, y):
 
 
 def draw(rng, has_far_rows=False):
-    """Return the logits of a network at each position of some texts, the tokens that come next, and the loss.
+    """Draw the logits at each position of some texts and the next tokens. Returns them with the loss.
 
-    has_far_rows: the rows of a text lie far from 0, and from each other. One right token has a p of 2e-9 or less: a
-    guard against log(0) must not take effect for p above that.
+    has_far_rows: rows of logits are far from 0 and from each other, and p of one right token is 2e-9 or less. A guard
+    against log(0) must not change a p that large.
     """
     B, T, V = chapter6.draw_sizes(rng, 3)
     logits = rng.normal(0, 1.5, (B, T, V))

@@ -1,4 +1,4 @@
-"""What nanoGPT has besides: heads, dropout, GELU, one table for two layers, and how its training moves the weights."""
+"""Inputs and right results for what nanoGPT adds: heads, dropout, GELU, weight tying, and its training."""
 
 import math
 from functools import partial
@@ -12,7 +12,7 @@ from vit_np import merge, split
 
 
 def draw_sizes(rng, *choices):
-    """Return a number from each of these lists, no two of them alike."""
+    """Return a number from each list in `choices`, all of them different."""
     while True:
         sizes = [int(rng.choice(numbers)) for numbers in choices]
         if len(set(sizes)) == len(sizes):
@@ -20,7 +20,10 @@ def draw_sizes(rng, *choices):
 
 
 def draw_heads(rng):
-    """Return queries, keys and values of all heads, as one linear layer makes them, and what the heads return."""
+    """Draw queries, keys and values as one linear layer computes them, and the results of all heads.
+
+    Returns them with q, k and v split into heads, and with y, the merged results.
+    """
     B, T, h, d = draw_sizes(rng, [2, 3, 5, 6, 7], [2, 4, 5, 6, 7], [2, 3, 4, 5], [2, 3, 4, 5, 6])
     C = h * d
     qkv = rng.normal(size=(B, T, 3 * C))
@@ -30,9 +33,10 @@ def draw_heads(rng):
 
 
 def draw_adamw_step(rng, axes=2, t=None):
-    """Return a parameter and its two running means in the middle of training, or at step t.
+    """Draw a parameter, its gradient and its running means in mid-training, and the right results of a step of AdamW.
 
-    A test compares it with main_np.update_adamw. eps is large, so that its place in the formula shows.
+    axes: the number of axes of the parameter. t: the step, or None for a later one. eps is large, so that its place in
+    the formula matters. A test compares the results with main_np.update_adamw.
     """
     shape = rng.choice(range(3, 9), axes, replace=False).tolist()
     late_step = int(rng.integers(2, 9))
@@ -53,8 +57,10 @@ def draw_adamw_step(rng, axes=2, t=None):
 
 
 def draw_scheduled_rate(rng, part):
-    """Return a step in one part of a run: it warms up, the rate falls, or the last step is over; or a step at an
-    edge."""
+    """Draw a step t of a run and a learning-rate schedule, with the right rate.
+
+    part: "warm" (the rate rises), "falls", "over" (after the last step), or the name of a step where two parts meet.
+    """
     warm = int(rng.integers(6, 12))
     steps = int(rng.integers(30, 60))
     edges = {"first": 0, "warmed": warm - 1, "at warm": warm, "after warm": warm + 1, "late": steps - 1, "last": steps}
@@ -63,7 +69,7 @@ def draw_scheduled_rate(rng, part):
     else:
         low, high = {"warm": (1, warm - 1), "falls": (warm + 1, steps - 1), "over": (steps + 1, steps + 9)}[part]
         t = int(rng.integers(low, high))
-        while abs(t - warm - (steps - warm) / 2) < 1:  # halfway down, the cosine is 0, whatever its sign
+        while abs(t - warm - (steps - warm) / 2) < 1:  # the cosine is 0 there, so a wrong sign would not show
             t = int(rng.integers(low, high))
     lr = rng.uniform(0.2, 0.9)
     least = lr * rng.uniform(0.05, 0.2)
@@ -81,8 +87,11 @@ AT_EDGES = [
 
 
 def draw_small_batches(rng):
-    """Return a batch in small batches of several sizes: the gradients of the mean loss of each, and how many are in
-    each."""
+    """Draw small batches of different sizes and the gradient of the mean loss of all their examples.
+
+    Returns a namespace with `parts`, the gradients of the mean loss of each small batch, `counts`, their sizes,
+    and dW, the gradient of all.
+    """
     K, I, O = draw_sizes(rng, *[[2, 3, 4, 5, 6]] * 3)
     counts = rng.permutation(np.arange(2, 9))[:K]
     x = rng.normal(size=(counts.sum(), I))
@@ -94,10 +103,10 @@ def draw_small_batches(rng):
 
 
 def draw_clipped_gradients(rng, length="far too long"):
-    """Return the gradients of a layer, together longer than allowed, or shorter.
+    """Draw the gradients of a layer, the largest norm allowed, and the clipped gradients.
 
-    length: far too long: single entries are longer. together: neither array is longer alone. short: together they are
-    shorter, although the sum of their two lengths is not.
+    length: "far too long": each array alone exceeds the allowed norm. "together": only their common norm does. "short":
+    their common norm does not, although the sum of their two norms does.
     """
     I, O = draw_sizes(rng, *[[2, 3, 4, 5, 6, 7]] * 2)
     dW = rng.normal(size=(I, O))

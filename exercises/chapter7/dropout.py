@@ -34,9 +34,10 @@ def forward(x, u, p):
 
 
 def draw(rng, p=None, behind_relu=False):
-    """Dropout in the middle of a network. Some of the numbers that decide are p itself, or right beside it.
+    """Draw the input, dy and random numbers u of a dropout layer, and the right result.
 
-    behind_relu: some entries of x are exactly 0.
+    Some entries of u are p, or just above or below it. p: None for a random one. behind_relu: some entries of x are
+    exactly 0.
     """
     B, T, C = chapter7.draw_sizes(rng, *[[3, 4, 5, 6, 7, 8]] * 3)
     p = rng.uniform(0.1, 0.4) if p is None else p

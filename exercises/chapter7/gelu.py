@@ -32,7 +32,7 @@ from exercises import chapter7
 
 
 def normal_below(z):
-    """How likely a number drawn from the normal distribution is below each entry of z."""
+    """Return the probability that a standard normal number is below z, for each entry of z."""
     return np.vectorize(math.erf)(z / math.sqrt(2)) / 2 + 0.5
 
 
@@ -41,7 +41,7 @@ def forward(z):
 
 
 def draw(rng):
-    """Activations of GELU in the middle of a network; some z lie where GELU falls."""
+    """Draw z, da and the result of GELU. Some z are where GELU falls."""
     B, H = chapter7.draw_sizes(rng, *[[3, 4, 5, 6, 7, 8, 9]] * 2)
     z = rng.normal(0, 1.5, (B, H))
     da = rng.normal(size=(B, H))

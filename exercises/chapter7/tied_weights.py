@@ -38,7 +38,10 @@ from gpt_np import Embedding
 
 
 def draw(rng):
-    """One table at both ends of a network. Some tokens occur several times in the texts, and one not at all."""
+    """Draw the inputs and gradients of a table that is both the embedding and the output layer of a network.
+
+    Some tokens occur several times in the texts, and one does not occur.
+    """
     B, T, V, C = chapter7.draw_sizes(rng, *[[4, 5, 6, 7, 8, 9]] * 4)
     layer = Embedding(rng, V, C)
     de = rng.normal(size=(B, T, C))

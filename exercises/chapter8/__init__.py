@@ -1,5 +1,4 @@
-"""What today's language models have where the GPT has other parts: RMSNorm, rotary positions, SwiGLU and shared keys.
-And how their tokens are made, and drawn."""
+"""Inputs and right results for RMSNorm, rotary positions, SwiGLU, shared keys, LoRA, byte pairs and top-p sampling."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -8,7 +7,7 @@ import numpy as np
 
 
 def draw_sizes(rng, *choices):
-    """Return a number from each of these lists, no two of them alike."""
+    """Return a number from each list in `choices`, all of them different."""
     while True:
         sizes = [int(rng.choice(numbers)) for numbers in choices]
         if len(set(sizes)) == len(sizes):
@@ -16,9 +15,9 @@ def draw_sizes(rng, *choices):
 
 
 def draw_token_pairs(rng, has_runs=False):
-    """Return tokens of a text, and a pair of neighbours that becomes one.
+    """Draw the tokens of a text, a pair of neighbours that is merged into the token `new`, and the right result.
 
-    has_runs: both are the same token, several in a row.
+    has_runs: both tokens of the pair are the same, and occur several times in a row.
     """
     N = int(rng.integers(12, 18))
     V = int(rng.integers(5, 9))
@@ -51,20 +50,20 @@ def draw_token_pairs(rng, has_runs=False):
 
 
 def draw_probabilities(rng):
-    """Return probabilities of tokens, and how much the ones that are kept have together."""
+    """Draw the probabilities p (B, V) of tokens and the sum `enough` for top-p sampling, and the right result."""
     B, V = draw_sizes(rng, [3, 4, 5], [7, 8, 9, 10])
     return make_top_p_case(rng.dirichlet(np.full(V, 0.7), B), float(rng.uniform(0.5, 0.8)))
 
 
 def draw_halved_probabilities(rng):
-    """Return the same, where the likeliest tokens have exactly as much together as is enough."""
+    """Draw inputs as `draw_probabilities` does, but with the likeliest tokens adding up to exactly `enough`."""
     B, V = draw_sizes(rng, [3, 4, 5], [7, 8, 9, 10])
     p = 0.5 ** np.minimum(np.arange(1, V + 1), V - 1)
     return make_top_p_case(np.array([rng.permutation(p) for _ in range(B)]), float(rng.choice([0.5, 0.75])))
 
 
 def make_top_p_case(p, enough):
-    """Return the inputs p (B, V) and enough, and the right results."""
+    """Return a namespace with p (B, V), `enough`, and `kept`, the right result of top-p sampling."""
     B, V = p.shape
     order = np.argsort(-p, axis=1)
     sorted_p = np.take_along_axis(p, order, axis=1)

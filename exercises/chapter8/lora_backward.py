@@ -37,7 +37,7 @@ from exercises import chapter8
 
 
 def draw(rng):
-    """A linear layer that stays as it is, with two thin matrices beside it."""
+    """Draw a linear layer with frozen weights W, the two matrices A and B of its LoRA adapter, x and dy."""
     N, I, O, r = chapter8.draw_sizes(rng, [3, 4, 5, 6, 7], [4, 5, 6, 7, 8], [4, 5, 6, 7, 8, 9], [2, 3])
     x = rng.normal(size=(N, I))
     dy = rng.normal(size=(N, O))

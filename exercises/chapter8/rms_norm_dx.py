@@ -34,12 +34,12 @@ from exercises import chapter8
 
 
 def inverse_of(x, eps=0.3):
-    """eps is large enough to be seen."""
+    """Return 1 / sqrt(mean of x squared + eps) along the last axis. eps is large, so that leaving it out shows."""
     return 1 / np.sqrt((x * x).mean(axis=-1, keepdims=True) + eps)
 
 
 def draw(rng):
-    """An RMSNorm in the middle of a network. Its means are not 0."""
+    """Draw the input, the intermediate results and dy of an RMSNorm. The means of x are not 0."""
     B, T, C = chapter8.draw_sizes(rng, [2, 3, 5], [2, 3, 4, 5], [7, 8, 9])
     gamma = rng.uniform(0.5, 2, C) * rng.choice([-1, 1], C)
     x = rng.normal(rng.normal(0, 2, (B, T, 1)), rng.uniform(0.5, 3, (B, T, 1)), (B, T, C))

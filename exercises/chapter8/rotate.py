@@ -38,7 +38,7 @@ from exercises import chapter8
 
 
 def forward(x, base):
-    """A pair of channels is a complex number, and a turn is a product."""
+    """Return x (B, T, d) rotated by its positions. Each pair of channels is multiplied as a complex number."""
     T, d = x.shape[1:]
     turn = np.exp(1j * np.arange(T)[:, np.newaxis] * base ** (-np.arange(0, d, 2) / d))  # (T, d / 2)
     z = (x[..., ::2] + 1j * x[..., 1::2]) * turn
@@ -46,7 +46,7 @@ def forward(x, base):
 
 
 def draw(rng):
-    """Queries and their turn, in the middle of attention."""
+    """Draw queries x, the right rotated queries y, and their gradient dy."""
     B, T, d = chapter8.draw_sizes(rng, [2, 3, 4, 5], [3, 4, 5, 7], [6, 8, 10])
     x = rng.normal(size=(B, T, d))
     dy = rng.normal(size=(B, T, d))

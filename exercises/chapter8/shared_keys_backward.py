@@ -36,7 +36,7 @@ from exercises import chapter8
 
 
 def draw(rng):
-    """The scores of attention whose heads share keys."""
+    """Draw queries, shared keys and dscores of grouped-query attention."""
     B, s, g = (int(n) for n in rng.permutation([2, 3, 4]))
     T, d = chapter8.draw_sizes(rng, [5, 6, 7], [5, 6, 7])
     h = s * g

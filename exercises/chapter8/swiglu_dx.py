@@ -36,7 +36,7 @@ from exercises import chapter8
 
 
 def draw(rng):
-    """A SwiGLU in the middle of a network."""
+    """Draw the input, the weights and dy of a SwiGLU."""
     N, C, H = chapter8.draw_sizes(rng, [2, 3, 4, 5], [3, 4, 5, 6], [6, 7, 8, 9])
     x = rng.normal(size=(N, C))
     dy = rng.normal(size=(N, C))
