@@ -94,10 +94,10 @@ class Blank:
 class Evidence:
     """What the checks have established about a learner's file. A check may add attributes.
 
-    calls, seed, on_progress: as given. remarks: sentences for the learner that are no reason to fail. If the file
-    trains a network, there are also: examples, what `train` learns from, and held_out, each a tuple of arrays with a
-    row for each example; mini_batch, a small batch; trace, the `Trace` of the training; params, its result, and
-    content, the same as the bytes of a file; trained_paths, the paths of the arrays that have gradients.
+    calls: a `Calls`. on_progress(text): reports progress. remarks: sentences for the learner that are no reason to
+    fail. If the file trains a network, there are also: examples, what `train` learns from, and held_out, each a tuple
+    of arrays with a row for each example; mini_batch, a small batch; trace, the `Trace` of the training; params, its
+    result, and content, the same as the bytes of a file; trained_paths, the paths of the arrays that have gradients.
     """
 
     def __init__(self, calls, seed, on_progress):
@@ -108,7 +108,7 @@ class Evidence:
         self.remarks = []
 
 
-# --- Is it written? ---------------------------------------------------------------------------------------------------
+# --- Is the file complete? --------------------------------------------------------------------------------------------
 
 
 def list_imports(source):
@@ -159,7 +159,7 @@ def is_empty(function):
     return bool(code) and code.co_code in codes and {*code.co_consts} <= {function.__doc__, None}
 
 
-# --- The functions, called with care ----------------------------------------------------------------------------------
+# --- Calling the learner's functions ----------------------------------------------------------------------------------
 
 
 def describe_type(value):
@@ -320,7 +320,7 @@ def call_in_new_run(evidence, name, *arguments):
         raise wrong("read fails alone", name=name, error=end_sentence(explain_exception(error))) from None
 
 
-# --- A training -------------------------------------------------------------------------------------------------------
+# --- Checks of a training ---------------------------------------------------------------------------------------------
 
 
 def check_training(evidence, check_derivatives, watched_names=("gradients",)):
@@ -445,7 +445,7 @@ def check_gradients_during_training(evidence):
 
 
 def check_descent(evidence):
-    """Raise `Wrong` if an array that has a gradient does not move, or moves along the gradient, not against it."""
+    """Raise `Wrong` if an array that has a gradient does not move, or does not move against its gradient."""
     trace = evidence.trace
     paths = evidence.trained_paths
     first_arrays = floats_by_path(trace.snapshots[0].params)

@@ -527,7 +527,7 @@ GIVES = {"first_weights": ("params",), "backward": ("", "gradients")}
 JUDGE = Blank(FUNCTIONS, STUB, BlockCalls, CHECKS, format_success, "exercises.block", rechecks=RECHECKS, gives=GIVES)
 
 
-# --- Run as a program -------------------------------------------------------------------------------------------------
+# --- The program ------------------------------------------------------------------------------------------------------
 
 
 def print_gradient_errors(learner_path):

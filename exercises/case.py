@@ -40,7 +40,7 @@ class Notes:
 
 @dataclass(frozen=True)
 class Case(Kind):
-    """The kind of exercise in which a program trains badly."""
+    """The kind of exercise in which the learner repairs a program that trains badly."""
 
     diagnosis: str  # the right diagnosis, a key of SUSPECTS
     # probe(module, rng, train) returns whether the cause is gone. train() runs the training and returns the number by

@@ -1,4 +1,4 @@
-"""A copy of the project with one of the faults of exercises/faults.py, and the mark on what a learner says of it."""
+"""Make a copy of the project that has a fault of exercises/faults.py, and judge what a learner says about it."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ EXAMPLE = "an example: fault mlp_np.py:61 gradient"
 
 
 def hash_name(name):
-    """Return a digest of the fault's name."""
+    """Return the SHA-256 digest of the fault `name`, as hex."""
     return hashlib.sha256(f"fault {name}".encode()).hexdigest()
 
 
@@ -87,13 +87,11 @@ def make_command(name):
 
 
 def parse_place(folder, place):
-    """Return (file, line) for the text FILE:LINE, such as ("lab/prove.py", 7).
+    """Return (file, line) for the text FILE:LINE, with the file relative to `folder`, such as ("lab/prove.py", 7).
 
-    The file is relative to the copy in `folder`.
-
-    FILE may be relative to the copy, to the folder above it or to the working directory, or absolute. It may be the
-    file of this project that corresponds to one in the copy, and ".py" may be missing. Raises UserError for anything
-    else.
+    folder: the copy of the project. FILE may be relative to the copy, to the folder above it or to the working
+    directory, or absolute. It may also name a file of this project in place of its copy, and ".py" may be missing.
+    Raises UserError for anything else.
     """
     name, _, line = place.rpartition(":")
     if not name or not line.isdecimal():

@@ -1,8 +1,8 @@
-"""Assemble the learner's lines for the MLP into one training program.
+"""Assemble the learner's code for the MLP into one training program.
 
 `practice.py train` writes and runs the program, `prove` checks it step by step, and the site trains with it in the
-page. Its function `train` has holes, written <logits> and so on, which the learner's lines fill. docs/backprop.md shows
-it filled with the project's lines. What depends on the use is a parameter: the images, the number of hidden units, the
+page. Its function `train` has holes, written <logits> and so on, which the learner's code fills. docs/backprop.md shows
+it filled with the project's code. What depends on the use is a parameter: the images, the number of hidden units, the
 learning rates, and `hear`, which is called after each step.
 """
 
@@ -133,7 +133,7 @@ if __name__ == "__main__":
 HOLE = re.compile(r"^( *)<(\w+)>$", re.MULTILINE)
 EXERCISES = {exercise.name: exercise for exercise in CHAPTERS["chapter1"]}
 HOLES = [name for _, name in HOLE.findall(PROGRAM)]  # the chapter's other exercises have no hole in the program
-# Names that the program uses. The learner's lines may assign none of them, except their own results.
+# Names that the program uses. The learner's code may assign none of them, except its own results.
 TREE = ast.parse(HOLE.sub("", PROGRAM))
 NAMES = {node.id for node in ast.walk(TREE) if isinstance(node, ast.Name)}
 NAMES |= {node.name for node in ast.walk(TREE) if isinstance(node, ast.FunctionDef)}
@@ -141,7 +141,7 @@ NAMES |= set(itertools.chain.from_iterable(exercise.gives for exercise in EXERCI
 
 
 def make_program(paths):
-    """Return the program's text, with the learner's lines from `paths`, and the project's lines in the other holes.
+    """Return the program's text, with the learner's code from `paths`, and the project's code in the other holes.
 
     Raises UserError if a file defines a name that the program already uses.
     """
@@ -189,7 +189,7 @@ def extract_hole_and_definitions(learner_path):
     except UnicodeDecodeError:
         raise UserError(f"{learner_path.name} is not saved as UTF-8: choose that encoding in your editor") from None
     for comment in re.findall("  # .*", exercise.stub):
-        source = re.sub(f"{re.escape(comment)}$", "", source, flags=re.MULTILINE)  # unless it was continued
+        source = re.sub(f"{re.escape(comment)}$", "", source, flags=re.MULTILINE)  # kept if the learner has added to it
     tree = ast.parse(source)
     lines = source.splitlines()
 

@@ -90,7 +90,7 @@ def draw_images(rng):
     return images[known_indices], labels[known_indices], images[held_out_indices], labels[held_out_indices]
 
 
-# --- The functions, called with care ----------------------------------------------------------------------------------
+# --- Calling the learner's functions ----------------------------------------------------------------------------------
 
 
 class ReaderCalls(Calls):
@@ -160,7 +160,7 @@ def parse_digits(predictions, n_images):
     return predictions.astype(int)
 
 
-# --- What has to be so ------------------------------------------------------------------------------------------------
+# --- Checks -----------------------------------------------------------------------------------------------------------
 
 
 def check_derivatives(evidence, calls, params, batches):
@@ -232,7 +232,7 @@ def check_reads_least_loss(evidence):
         raise make_accuracy_error(evidence) if is_low else wrong("loss is not finite", loss=least_loss)
     n = int(np.clip(1 / (time.process_time() - start_time + 1e-3), 20, 100))
     loss_table = calls.compute_losses(params, sample[:n])
-    # A mean over a batch of one is the image itself, so its loss would be the same for every image.
+    # If the batch mean is subtracted, a batch of one is all 0, so every image would have the same loss.
     evidence.uses_batch_mean = np.ptp(loss_table, axis=0).max() < 1e-9
     if evidence.uses_batch_mean:
         n = min(n, 40)
@@ -506,7 +506,7 @@ def add_training_remarks(evidence):
     evidence.remarks += evidence.trace.iter_remarks()
 
 
-# --- Why it reads so few ----------------------------------------------------------------------------------------------
+# --- Why the accuracy is too low --------------------------------------------------------------------------------------
 
 
 def make_accuracy_error(evidence):
@@ -657,7 +657,7 @@ JUDGE = Blank(
 )
 
 
-# --- Run as a program, and put to use ---------------------------------------------------------------------------------
+# --- The program ------------------------------------------------------------------------------------------------------
 
 
 def train_and_save(learner_path):
@@ -704,9 +704,7 @@ def read_saved(module, params_path, image):
 def main(learner_path, picture=None):
     """Train the learner's network, or classify a picture with the saved one.
 
-    Raises UserError if the learner's file fails.
-
-    picture: path of the picture; None to train.
+    picture: path of the picture; None to train. Raises UserError if the learner's file fails.
     """
     if picture is None:
         return train_and_save(learner_path)

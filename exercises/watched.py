@@ -14,7 +14,7 @@ import numpy as np
 from marker.derivatives import match_gradients
 from marker.nests import floats_by_path, leaves_by_path, replace_leaves
 
-FIRST = 60  # the number of calls after which every step is recorded; later, only some are
+FIRST = 60  # the number of calls whose steps are all recorded; later, only some are
 POINTS = 24  # the number of snapshots at which every other one is dropped
 FEW = 100  # images to test with: the standard deviation of an accuracy on so few is about 0.03
 

@@ -115,7 +115,7 @@ def compute_bigram_loss(texts, held_out):
     return -np.log((counts + shares) / (counts.sum(axis=1, keepdims=True) + 1))[list_pairs(held_out)].mean()
 
 
-# --- The functions, called with care ----------------------------------------------------------------------------------
+# --- Calling the learner's functions ----------------------------------------------------------------------------------
 
 
 class WriterCalls(Calls):
@@ -184,7 +184,7 @@ def compute_loss(calls, params, texts):
     return compute_token_losses(calls, params, texts)[make_loss_mask(texts)].mean()
 
 
-# --- What has to be so ------------------------------------------------------------------------------------------------
+# --- Checks -----------------------------------------------------------------------------------------------------------
 
 
 def check_derivatives(evidence, calls, params, batches):
@@ -332,7 +332,7 @@ def check_claim(evidence):
     )
 
 
-# --- What it writes ---------------------------------------------------------------------------------------------------
+# --- Checks of the generated names ------------------------------------------------------------------------------------
 
 
 def check_writes_by_rng(evidence):
@@ -468,7 +468,7 @@ def check_letter_counts(log_p, texts, was_sampled):
             )
 
 
-# --- Why its loss is so high ------------------------------------------------------------------------------------------
+# --- Why the loss is too high -----------------------------------------------------------------------------------------
 
 
 def make_loss_error(evidence):
@@ -556,7 +556,7 @@ JUDGE = Blank(
 )
 
 
-# --- Run as a program -------------------------------------------------------------------------------------------------
+# --- The program ------------------------------------------------------------------------------------------------------
 
 
 def train_and_save(learner_path):

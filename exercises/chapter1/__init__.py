@@ -1,4 +1,4 @@
-"""Inputs and right results for the exercises on the MLP. mlp_np.py itself computes the results."""
+"""Inputs and expected results for the exercises on the MLP. mlp_np.py itself computes the results."""
 
 from types import SimpleNamespace
 
@@ -138,7 +138,7 @@ def draw_network_with_large_loss(rng):
 
 
 def draw_momentum_step(rng, axes=2, decays=False):
-    """Draw a parameter, its velocity and gradient in mid-training, and the right results of a step with momentum.
+    """Draw a parameter, its velocity and gradient in mid-training, and the expected results of a step with momentum.
 
     axes: the number of axes of the parameter. decays: with weight decay, which changes matrices only. A test compares
     the results with main_np.update.
@@ -162,9 +162,10 @@ def draw_first_weights(rng):
 
 
 def draw_curved_function(rng, axes=2):
-    """Draw a function of an array and its central differences for a large h, which differ clearly from its derivatives.
+    """Draw an array, a function of it, and its central differences for a large h.
 
-    axes: the number of axes of the array.
+    The differences are clearly not the derivatives, so another h gives wrong results. axes: the number of axes of the
+    array.
     """
     array = rng.normal(size=rng.choice(range(2, 6), axes, replace=False))
     a, b, c = rng.normal(size=(3, *array.shape))

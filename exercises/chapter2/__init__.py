@@ -1,4 +1,4 @@
-"""Inputs and right results for tanh, two hidden layers, weight decay, PyTorch, and the layers of resnet_np.py."""
+"""Inputs and expected results for tanh, two hidden layers, weight decay, PyTorch, and the layers of resnet_np.py."""
 
 import sys
 from contextlib import ExitStack, contextmanager
@@ -99,7 +99,7 @@ def convolve(x, W):
 
 @contextmanager
 def doubled_autograd(module, g):
-    """Context manager: make PyTorch's autograd return twice the gradients. Shows whether a file uses autograd."""
+    """Context manager: make PyTorch's autograd return twice the gradients, to test whether a file uses it."""
 
     def differentiate_twice(original, values, *arguments, **options):
         values = [2 * value for value in values] if isinstance(values, (list, tuple)) else 2 * values

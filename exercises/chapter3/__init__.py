@@ -219,7 +219,7 @@ def record_passes(train, layer_class, owner_of_backward, take_note):
 
 
 def probe_statistics(module, rng, train):
-    """Return whether batches without a backward pass are normalised by running statistics, and no others are."""
+    """Return whether training batches are normalised by their own statistics, and all others by running statistics."""
 
     def statistics(layer, x):
         return "own" if layer.training or layer.running_mean is None else "remembered"
@@ -257,7 +257,7 @@ MOST_UNITS = 1 / 3  # with a slightly too large learning rate, 1 in 7 are on; a 
 
 
 def probe_pixels(module, rng, train):
-    """Return whether the network gets the same inputs for an image in the test as in the training."""
+    """Return whether an image has the same inputs in the test as in the training."""
     images, y, *_ = digits.few_images()
     half = len(images) // 2
     with replaced_images(module, (images, y, images[:half], y[:half])):

@@ -1,4 +1,4 @@
-"""Inputs and right results for the exercises on the tape. autograd_np.py itself computes the results."""
+"""Inputs and expected results for the exercises on the tape. autograd_np.py itself computes the results."""
 
 from contextlib import contextmanager
 from functools import partial
@@ -23,10 +23,10 @@ def draw_two_sizes(rng, choices=(3, 4, 5, 7, 9)):
 
 
 def draw_reused_value(rng, unchanged_index=0):
-    """Draw the gradients dys (K, B, H) of K values that were computed from u, the shares of their edges, and du.
+    """Draw the gradients dys (K, B, H) of K values that were computed from u, and the gradient du.
 
-    One of the values is u + something: its share returns dy itself, not a copy. unchanged_index: the index of this
-    value.
+    shares: a list of functions; shares[k](dys[k]) is what value k contributes to du. One of the values is u +
+    something, so its share returns dy itself, not a copy. unchanged_index: the index of this value.
     """
     K = int(rng.choice([3, 4, 5, 6]))
     B, H = draw_two_sizes(rng)
@@ -89,7 +89,7 @@ def compute_graph_loss(a, b, function):
 
 
 def list_recursive_visits(loss, step=1):
-    """Return the nodes in the order in which a function visits them that calls itself for each parent.
+    """Return the nodes in the order in which a recursive function visits them: the loss, then each parent's nodes.
 
     A node with several children occurs several times. step: 1 to visit the first parent first, -1 the last.
     """
@@ -108,7 +108,7 @@ def make_walk_arguments(g):
 
 
 def draw_maximum(rng):
-    """Draw an array with repeated maxima in its rows, and the right results of a maximum.
+    """Draw an array with repeated maxima in its rows, and the expected results of a maximum.
 
     The first row has two equal maxima, the second three. The third row has no positive entry.
     """
@@ -146,9 +146,9 @@ def cross_entropy(logits, y):
 def draw_training(rng, near_zero=False):
     """Draw a small network that uses z1 and b1 twice, and its weights after a few training steps.
 
-    In the backward pass, z1 is nearer to the loss than r1, which contributes to z1's gradient: so visiting the nodes by
-    their distance from the loss is wrong. near_zero: in the first step, some z1 are so close to 0 that a ReLU with any
-    threshold but 0 gives wrong results.
+    In the backward pass, z1 is nearer to the loss than r1 = relu(z1), which contributes to z1's gradient. So visiting
+    the nodes by their distance from the loss is wrong. near_zero: in the first step, some z1 are so close to 0 that a
+    ReLU with any threshold but 0 gives wrong results.
     """
     B, H = draw_two_sizes(rng)
     D, steps = rng.choice([6, 8, 11, 13], 2, replace=False).tolist()

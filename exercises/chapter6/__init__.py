@@ -1,4 +1,4 @@
-"""Inputs and right results for the exercises on the GPT. gpt_np.py itself computes the results."""
+"""Inputs and expected results for the exercises on the GPT. gpt_np.py itself computes the results."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -24,10 +24,10 @@ def make_row_offsets(n_rows):
 
 
 def draw_masked_scores(rng, has_offsets=False):
-    """Draw attention scores (B, T, T) in which those of later positions are large, so that a missing mask shows.
+    """Draw attention scores (B, T, T) and the expected weights. Scores of later positions are large.
 
-    has_offsets: rows are far from 0 and from each other. The hidden scores are far above the visible ones, so that
-    subtracting the maximum of a whole row is wrong.
+    So a missing mask shows. has_offsets: rows are far from 0 and from each other. The hidden scores are far above the
+    visible ones, so that subtracting the maximum of a whole row is wrong.
     """
     B, T = draw_sizes(rng, 2)
     scores = rng.normal(0, 1.5, (B, T, T)) + np.triu(rng.uniform(1, 3, (T, T)), 1)
@@ -37,7 +37,7 @@ def draw_masked_scores(rng, has_offsets=False):
 
 
 def draw_texts(rng):
-    """Draw images as tokens, with their digits, and the right inputs x and targets y of a GPT.
+    """Draw images as tokens, with their digits, and the expected inputs x and targets y of a GPT.
 
     The last patch token does not occur, so V cannot be derived from `patches`.
     """
@@ -117,10 +117,10 @@ def draw_clusters(rng):
 
 
 def draw_word_pairs(rng, without_last=False):
-    """Draw pairs (x, y) of a token and the one after it, and the right table p (W, V) of bigram probabilities.
+    """Draw pairs (x, y) of a token and the one after it, and their table p (W, V) of bigram probabilities.
 
-    Some pairs occur several times. One token never occurs in x, and one occurs there once. without_last: the last token
-    occurs in neither x nor y; otherwise it may occur in both.
+    Some pairs occur several times. One token never occurs in x, and one occurs there once. without_last: the last
+    token, W - 1 in x and V - 1 in y, does not occur.
     """
     V = int(rng.integers(4, 8))
     W = V + int(rng.integers(1, 4))
@@ -135,7 +135,7 @@ def draw_word_pairs(rng, without_last=False):
 
 
 def draw_cached_attention(rng, has_offsets=False):
-    """Draw the query, key and value of a new token in one head, the cached keys and values, and the right result.
+    """Draw the query, key and value of a new token in one head, the cached keys and values, and the expected result.
 
     The result is the last row of attention. has_offsets: the scores of a text are far from 0 and from those of other
     texts, and one is far above the others: a cached key's in one text, the new key's in another.

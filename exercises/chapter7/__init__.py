@@ -1,4 +1,4 @@
-"""Inputs and right results for what nanoGPT adds: heads, dropout, GELU, weight tying, and its training."""
+"""Inputs and expected results for what nanoGPT adds: heads, dropout, GELU, weight tying, and its training."""
 
 import math
 from functools import partial
@@ -33,7 +33,7 @@ def draw_heads(rng):
 
 
 def draw_adamw_step(rng, axes=2, t=None):
-    """Draw a parameter, its gradient and its running means in mid-training, and the right results of a step of AdamW.
+    """Draw a parameter, its gradient and running means in mid-training, and the expected results of AdamW.
 
     axes: the number of axes of the parameter. t: the step, or None for a later one. eps is large, so that its place in
     the formula matters. A test compares the results with main_np.update_adamw.

@@ -34,7 +34,7 @@ def forward(x, u, p):
 
 
 def draw(rng, p=None, behind_relu=False):
-    """Draw the input, dy and random numbers u of a dropout layer, and the right result.
+    """Draw the input, dy and random numbers u of a dropout layer, and the expected result.
 
     Some entries of u are p, or just above or below it. p: None for a random one. behind_relu: some entries of x are
     exactly 0.

@@ -1,4 +1,4 @@
-"""Inputs and right results for RMSNorm, rotary positions, SwiGLU, shared keys, LoRA, byte pairs and top-p sampling."""
+"""Inputs and expected results for RMSNorm, rotary positions, SwiGLU, shared keys, byte pairs and top-p sampling."""
 
 from functools import partial
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ def draw_sizes(rng, *choices):
 
 
 def draw_token_pairs(rng, has_runs=False):
-    """Draw the tokens of a text, a pair of neighbours that is merged into the token `new`, and the right result.
+    """Draw the tokens of a text, a pair of neighbours that is merged into the token `new`, and the expected result.
 
     has_runs: both tokens of the pair are the same, and occur several times in a row.
     """
@@ -50,7 +50,7 @@ def draw_token_pairs(rng, has_runs=False):
 
 
 def draw_probabilities(rng):
-    """Draw the probabilities p (B, V) of tokens and the sum `enough` for top-p sampling, and the right result."""
+    """Draw the probabilities p (B, V) of tokens and the sum `enough` for top-p sampling, and the expected result."""
     B, V = draw_sizes(rng, [3, 4, 5], [7, 8, 9, 10])
     return make_top_p_case(rng.dirichlet(np.full(V, 0.7), B), float(rng.uniform(0.5, 0.8)))
 
@@ -63,7 +63,7 @@ def draw_halved_probabilities(rng):
 
 
 def make_top_p_case(p, enough):
-    """Return a namespace with p (B, V), `enough`, and `kept`, the right result of top-p sampling."""
+    """Return a namespace with p (B, V), `enough`, and `kept`, the expected result of top-p sampling."""
     B, V = p.shape
     order = np.argsort(-p, axis=1)
     sorted_p = np.take_along_axis(p, order, axis=1)
