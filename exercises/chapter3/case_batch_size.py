@@ -11,7 +11,7 @@ LR, BATCH, EPOCHS = 0.01, 100, 6
 
 
 def cross_entropy(logits, y):
-    """The mean loss of a batch, and its derivative with respect to the logits."""
+    """Return the mean loss of a batch and its derivative with respect to the logits."""
     rows = np.arange(len(y))
     shifted = logits - logits.max(axis=1, keepdims=True)
     p = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
@@ -21,7 +21,7 @@ def cross_entropy(logits, y):
 
 
 def step(model, x, y, lr):
-    """One step of gradient descent; the loss before it."""
+    """Take one step of gradient descent and return the loss before it."""
     loss, dlogits = cross_entropy(model.forward(x), y)
     for name, gradient in model.backward(dlogits).items():
         model.params[name] -= lr * gradient

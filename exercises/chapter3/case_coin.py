@@ -12,19 +12,19 @@ LR, BATCH, EPOCHS = 0.02, 100, 6
 
 
 def new_params(rng):
-    """A hidden layer, and one output for each image: is the digit above 4?"""
+    """Return the weights of a hidden layer and of one output for each image: is the digit above 4?"""
     layers = init_he(rng, 784, 64), init_he(rng, 64, 1)
     return [Tensor(p.astype(np.float32)) for layer in layers for p in layer]
 
 
 def forward(params, x):
-    """x (B, 784) -> the outputs, as a Tensor."""
+    """Return the outputs for x (B, 784), as a Tensor."""
     W1, b1, W2, b2 = params
     return (x @ W1 + b1).relu() @ W2 + b2
 
 
 def loss_of(params, x, y):
-    """The mean squared error of a batch, as a Tensor. y (B,) is 1 for digits above 4, and -1 for the rest."""
+    """Return the mean squared error of a batch, as a Tensor. y (B,) is 1 for digits above 4, and -1 for the rest."""
     error = forward(params, x) - y
     return (error * error).mean()
 

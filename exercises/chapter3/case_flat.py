@@ -11,7 +11,7 @@ HIDDEN, LR, BATCH, EPOCHS = 64, 0.1, 100, 6
 
 
 def init(rng, inputs, outputs):
-    """The initial weights of a layer, and its biases."""
+    """Return the initial weights of a layer and its biases."""
     return np.zeros((inputs, outputs), np.float32), np.zeros(outputs, np.float32)
 
 

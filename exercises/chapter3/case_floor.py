@@ -17,7 +17,7 @@ def new_model():
 
 
 def loss_of(model, x, y):
-    """The cross-entropy loss of a batch."""
+    """Return the cross-entropy loss of a batch."""
     return F.cross_entropy(model(x), y)
 
 

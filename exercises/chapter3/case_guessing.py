@@ -11,7 +11,7 @@ LR, BATCH, EPOCHS = 0.1, 100, 6
 
 
 def batches(x, y, rng):
-    """All examples once, in a random order, in pairs of a batch of images and a batch of labels."""
+    """Yield all examples once, in a random order, as batches (images, labels)."""
     x = rng.permutation(x)
     for i in range(0, len(x), BATCH):
         yield x[i : i + BATCH], y[i : i + BATCH]

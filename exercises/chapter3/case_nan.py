@@ -11,7 +11,7 @@ SIZES, LR, BATCH, EPOCHS = (784, 64, 64, 64, 10), 0.1, 100, 6
 
 
 def forward(layers, x):
-    """x (B, 784) -> the activations of all layers: x itself first, the logits last."""
+    """Return the activations of all layers for x (B, 784): x itself first, the logits last."""
     activations = [x]
     for i, (W, b) in enumerate(layers):
         z = activations[-1] @ W + b
@@ -20,7 +20,7 @@ def forward(layers, x):
 
 
 def backward(layers, activations, dlogits):
-    """The gradients (dW, db) of all layers, the first layer's first."""
+    """Return the gradients (dW, db) of all layers, the first layer's first."""
     gradients, dz = [], dlogits
     for (W, _), a in zip(layers[::-1], activations[-2::-1], strict=True):
         gradients.insert(0, (a.T @ dz, dz.sum(axis=0)))

@@ -17,7 +17,7 @@ def new_model():
 
 
 def read(model, x):
-    """The logits of images x (N, 784)."""
+    """Return the logits of images x (N, 784)."""
     with torch.no_grad():
         return model(x)
 

@@ -15,7 +15,7 @@ def new_model():
 
 
 def step(model, optimizer, x, y):
-    """One step of gradient descent; the loss before it."""
+    """Take one step of gradient descent and return the loss before it."""
     loss = F.cross_entropy(model(x), y)
     loss.backward()
     optimizer.step()

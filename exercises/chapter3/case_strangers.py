@@ -11,12 +11,12 @@ LR, BATCH, EPOCHS = 0.1, 100, 6
 
 
 def training_input(images):
-    """Images (N, 28, 28), uint8, as the network's input (N, 784)."""
+    """Return training images (N, 28, 28), uint8, as the network's input (N, 784)."""
     return ((images.reshape(-1, 784) - 33.0) / 79.0).astype(np.float32)
 
 
 def test_input(images):
-    """The same for testing."""
+    """Return test images (N, 28, 28), uint8, as the network's input (N, 784)."""
     return (images.reshape(-1, 784) / 255.0).astype(np.float32)
 
 

@@ -11,7 +11,7 @@ LR, BATCH, EPOCHS = 0.1, 100, 6
 
 
 def split(x, y, rng):
-    """Two thirds of the images and labels to learn from, and a third for the test, in a random order."""
+    """Return the images and labels in a random order: two thirds to learn from, and a third for the test."""
     n = 2 * len(x) // 3
     training, test = rng.permutation(len(x))[:n], rng.permutation(len(x))[n:]
     return x[training], y[training], x[test], y[test]

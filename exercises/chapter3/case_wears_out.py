@@ -12,7 +12,7 @@ SIDE, LR, BATCH, EPOCHS = 10, 0.1, 100, 8
 
 
 def erased(images, rng):
-    """The images, each with a square of SIDE x SIDE pixels set to 0, so that the network relies on no single one."""
+    """Return the images, each with a square of SIDE x SIDE pixels set to 0, so that no single pixel is essential."""
     for image in images:
         row, column = rng.integers(0, 29 - SIDE, 2)
         image[row : row + SIDE, column : column + SIDE] = 0
@@ -20,7 +20,7 @@ def erased(images, rng):
 
 
 def as_input(images):
-    """Images (N, 28, 28), uint8, as the network's input (N, 784)."""
+    """Return images (N, 28, 28), uint8, as the network's input (N, 784)."""
     return ((images.reshape(-1, 784) - 33.0) / 79.0).astype(np.float32)
 
 

@@ -13,28 +13,28 @@ SIDE, LR, BATCH, EPOCHS = 14, 0.2, 100, 6
 
 
 def as_ink(images):
-    """Images (N, 28, 28), uint8, in half the size: (N, SIDE * SIDE), 1 for ink and -1 for paper."""
+    """Return images (N, 28, 28), uint8, at half their size: (N, SIDE * SIDE), 1 for ink and -1 for paper."""
     squares = images.reshape(len(images), SIDE, 2, SIDE, 2).mean(axis=(2, 4))
     return np.where(squares > 100, 1, -1).reshape(len(images), -1).astype(np.float32)
 
 
 def visible(W):
-    """Of the weights W (pixels, pixels), from pixel i in row i to pixel j in column j, those where i is before j."""
+    """Return W (pixels, pixels) without the weights from a pixel i (row) to a pixel j (column) unless i is before j."""
     return np.triu(W)
 
 
 def forward(W, b, x, digits):
-    """The probability of ink (B, pixels) for images x (B, pixels) of these digits (B,). b (10, pixels)."""
+    """Return the probability of ink (B, pixels) for images x (B, pixels) of these digits (B,). b (10, pixels)."""
     return 1 / (1 + np.exp(-(x @ visible(W) + b[digits])))
 
 
 def loss_of(p, x):
-    """The mean of -log p of what is there, over all pixels."""
+    """Return the mean of -log p over all pixels, where p is the probability of the pixel as it is."""
     return -np.log(np.where(x > 0, p, 1 - p) + 1e-7).mean()
 
 
 def write(W, b, digit, rng):
-    """A digit, pixel by pixel: (SIDE * SIDE,). Where nothing is written yet, there is paper."""
+    """Return a digit (SIDE * SIDE,) that is generated pixel by pixel. It is paper where nothing is written yet."""
     x = -np.ones((1, SIDE * SIDE), np.float32)
     for pixel in range(SIDE * SIDE):
         if rng.random() < forward(W, b, x, [digit])[0, pixel]:

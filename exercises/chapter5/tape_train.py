@@ -28,7 +28,7 @@ class Tensor:
     numbers = count()
 
     def __init__(self, value, *edges):
-        """A pair whose parent is a constant is left out here, so that your operations need not ask."""
+        """edges: pairs (parent, share). Those whose parent is a constant are left out, so no operation need check."""
         self.value, self.grad = value, None
         self.edges = [(parent, share) for parent, share in edges if isinstance(parent, Tensor)]
         self.number = next(Tensor.numbers)
@@ -80,32 +80,32 @@ def train(x, y, W1, b1, W2, b2, lr, steps):
 
 
 def matmul(a, b):
-    """a, a Tensor or an array, and a Tensor b -> a Tensor."""
+    """Return a @ b as a Tensor. a is a Tensor or an array, b a Tensor."""
     raise NotImplementedError("put your lines of `tape_matmul` here")
 
 
 def add(a, b):
-    """Two Tensors -> a Tensor. b may have fewer axes than a."""
+    """Return a + b as a Tensor. Both are Tensors; b may have fewer axes than a."""
     raise NotImplementedError("a sum has two shares; one of them needs your lines of `tape_broadcast`")
 
 
 def relu(a):
-    """A Tensor -> a Tensor."""
+    """Return max(a, 0) as a Tensor. a is a Tensor."""
     raise NotImplementedError("put your line of `tape_relu` here")
 
 
 def order(loss):
-    """A node -> the list of all nodes from which it was computed, in an order for the backward pass."""
+    """Return a list of the loss and all nodes from which it was computed, in an order for the backward pass."""
     raise NotImplementedError("put your lines of `tape_order` here")
 
 
 def backward(loss):
-    """Fill in the gradients of all nodes from which the loss was computed."""
+    """Set the gradients (`grad`) of the loss and of all nodes from which it was computed."""
     raise NotImplementedError("put your lines of `tape_backward` here")
 
 
 def cross_entropy(logits, y):
-    """A Tensor (B, 10) and the true digits -> the loss. Its VJP is the one that mlp_np.py derives."""
+    """Return the loss as a Tensor. logits: a Tensor (B, 10). y: the true digits. mlp_np.py derives its VJP."""
     loss, dlogits = mlp_np.softmax_cross_entropy(logits.value, y)
     return Tensor(loss, (logits, lambda dy: dy * dlogits))
 
