@@ -248,9 +248,10 @@ def check_inputs_can_be_drawn(exercise, seed):
 def list_code_lines(text):
     """Return a file's lines of code.
 
-    Left out are the docstring at the top, the note on how to mark it, a diagnosis, and empty lines.
+    Left out are docstrings, the note on how to mark the file, a diagnosis, and empty lines. (A file that was handed out
+    earlier may have docstrings with an older wording.)
     """
-    text = re.sub(r'\A""".*?"""', "", text, flags=re.DOTALL)
+    text = re.sub(r'""".*?"""', "", text, flags=re.DOTALL)
     lines = (line.rstrip() for line in text.splitlines() if not line.startswith((HOW, "DIAGNOSIS")))
     return list(filter(None, lines))
 

@@ -133,6 +133,7 @@ def test_what_smooth_labels_add_to_a_bias_is_seen_in_the_batch_of_the_check():
         assert abs((0.9 * onehot + 0.01 - onehot).mean(axis=0)).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capfd):
     """After the learner's own training."""
     images, labels, test_images, test_labels = (array[:1500] for array in digits.few_images())

@@ -540,7 +540,10 @@ def kind_of(mark):
 
 
 # In these a search takes a second.
-SOUGHT_LONG = "attention", "conv_dW", "logits", "next_word", "second_hidden_layer", "tape_order"
+SOUGHT_LONG = (
+    "attention", "conv_dW", "logits", "next_targets", "next_word", "numerical_gradient", "second_hidden_layer",
+    "tape_matmul", "tape_order",
+)  # fmt: skip
 
 
 LEARNERS = list(everything_written())

@@ -211,6 +211,12 @@ def test_a_case_passes_only_if_it_is_fixed_and_named(name):
         assert asked in text and ("The cause is gone, but it was a different one." in text) == fixed
 
 
+def test_a_case_with_an_older_wording_of_its_docstrings_counts_as_not_changed(tmp_path):
+    older = re.sub(r'(    """).*?(""")', r"\1What it said before.\2", STUB["case_flat"])
+    assert older != STUB["case_flat"]
+    assert verdict_on("case_flat", older, tmp_path).summary == "not written"
+
+
 @every_case
 def test_nobody_learns_from_twelve_guesses_which_suspect_it_is(name):
     said = {}

@@ -124,6 +124,7 @@ def test_a_data_file_that_is_damaged_is_one_line(tmp_path, monkeypatch):
             build.main(["--out", str(tmp_path / "page.html")])
 
 
+@pytest.mark.slow
 def test_weights_without_out_replace_the_data_file_and_with_it_they_do_not(checkpoint, tmp_path, monkeypatch, npm):
     folder = tmp_path / "page"
     folder.mkdir()

@@ -122,6 +122,7 @@ def test_numbers_of_neighbours_do_not_run_into_each_other_in_any_window(first):
         assert first.evaluate(APART) > 2, width
 
 
+@pytest.mark.slow
 def test_each_address_leads_to_its_view(first):
     for address, part in [("#learn", "learn"), ("#f-dW2", "f-dW2"), ("#fool", "fool"), ("#line=dz1", "stage"),
                           ("#lr=0.1&batch=32&hidden=32&init=he&seed=2", "learn"), ("#opening", "pad")]:  # fmt: skip
@@ -267,7 +268,8 @@ DENIED = """for (const name of ["localStorage", "sessionStorage"]) {
 }"""
 
 
-@pytest.mark.parametrize("broken", [FULL, pytest.param(DENIED, marks=pytest.mark.slow)], ids=["full", "denied"])
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", [FULL, DENIED], ids=["full", "denied"])
 def test_where_the_browser_keeps_nothing_that_is_said_before_anything_is_lost(browser, address, broken):
     never = "window.Worker = class { postMessage() {} terminate() {} }"  # Python does not arrive
     with front(browser, address, f"{broken} {never}") as page:
@@ -292,6 +294,7 @@ def test_enter_marks_one_line_and_the_note_says_so_of_no_other(browser, address)
         page.locator(".verdict.right").first.wait_for()
 
 
+@pytest.mark.slow
 def test_after_a_right_first_attempt_the_focus_is_in_the_next_line(browser, address):
     with front(browser, address, FAKE_PYTHON) as page:
         first_line = page.locator(".own-line textarea")
@@ -303,6 +306,7 @@ def test_after_a_right_first_attempt_the_focus_is_in_the_next_line(browser, addr
         assert page.locator(".own-line textarea").get_attribute("aria-label") != named
 
 
+@pytest.mark.slow
 def test_after_a_reload_nothing_is_asked_again_and_there_is_nothing_to_undo(browser, address):
     with front(browser, address) as page:
         page.reload()
@@ -317,6 +321,7 @@ def test_after_a_reload_nothing_is_asked_again_and_there_is_nothing_to_undo(brow
         assert page.locator("#undo-stroke").is_disabled() and not page.locator("#teach-undo").is_disabled()
 
 
+@pytest.mark.slow
 def test_numbers_stay_within_their_bars(first):
     """Also the longest, "-1.00"."""
     first.evaluate("lab.setLabel(9); for (let k = 0; k < 10; k++) { lab.guess(k, 0.1); lab.settle(k); }")
@@ -335,7 +340,7 @@ def test_numbers_stay_within_their_bars(first):
         assert len(across) == 10 and max(across) <= 0, width
 
 
-@pytest.mark.parametrize("size", [(1366, 768), (1024, 640), PHONE])
+@pytest.mark.parametrize("size", schedule([(1366, 768), (1024, 640), PHONE], in_turn=3))
 def test_the_end_of_the_chain_is_in_the_window_and_draws_no_other_digit(browser, address, size):
     passed = ["dlogits", "dW2_db2", "da1", "dz1"]
     with front(browser, address, FAKE_PYTHON, passed, size) as page:
@@ -350,6 +355,7 @@ def test_the_end_of_the_chain_is_in_the_window_and_draws_no_other_digit(browser,
         assert not page.locator("#mark").count()
 
 
+@pytest.mark.slow
 def test_the_pictures_of_a_lesson_are_dark_in_the_dark_scheme(browser, address):
     with opened(browser, f"{address}backprop.html", "html[data-ready]", address, color_scheme="dark") as page:
         picture = page.locator("main img").first
@@ -359,6 +365,7 @@ def test_the_pictures_of_a_lesson_are_dark_in_the_dark_scheme(browser, address):
         assert np.median(brightness) < 64
 
 
+@pytest.mark.slow
 def test_learn_has_one_start_and_one_pad_in_a_window(first):
     first.set_viewport_size({"width": 1366, "height": 768})
     first.evaluate("lab.goTo('learn')")
@@ -382,7 +389,7 @@ FLOW = """() => {
 }"""
 
 
-@pytest.mark.parametrize("width", schedule([PHONE[0], LAPTOP[0]], every_day=[PHONE[0]]))
+@pytest.mark.parametrize("width", schedule([PHONE[0], LAPTOP[0]]))
 def test_the_digit_flows_through_the_network_once_within_three_seconds_and_again(browser, large_page, width):
     """When the page opens, and, with a clock that the test moves on, when a button says so."""
     watch = """window.states = new Set();
@@ -431,6 +438,7 @@ def test_where_motion_is_unwelcome_the_picture_is_still(opening):
     assert opening.evaluate(FLOW) == ["", 0]
 
 
+@pytest.mark.slow
 def test_it_moves_before_the_network_is_here(browser, address):
     own = (address, "data:", "blob:")
     with opened(browser, f"{address}version.json", "html", own, ["404", "Canvas2D"]) as page:
@@ -483,7 +491,11 @@ def test_the_first_question_is_answered_by_keys_and_a_wrong_answer_leads_on_too(
     assert opening.evaluate("document.activeElement.closest('.task') !== null")
 
 
-@pytest.mark.parametrize("act", ["lab.pick(3)", "lab.setLabel(5)", "lab.clear()", "lab.learn(1)", "skip.click()"])
+# What a reader may do instead of answering the first question.
+ACTS = ["lab.pick(3)", "lab.setLabel(5)", "lab.clear()", "lab.learn(1)", "skip.click()"]
+
+
+@pytest.mark.parametrize("act", schedule(ACTS, every_day=["skip.click()"], in_turn=2))
 def test_whoever_goes_on_without_an_answer_is_not_asked_again(opening, act):
     opening.evaluate(act)
     frames(opening)
@@ -493,6 +505,7 @@ def test_whoever_goes_on_without_an_answer_is_not_asked_again(opening, act):
     assert not opening.locator("#asked").count()
 
 
+@pytest.mark.slow
 def test_a_page_that_opens_in_another_view_asks_its_question_on_the_first_screen(browser, large_page):
     with opened(browser, f"{large_page}#fool", own=large_page, problems=["Canvas2D"], reduced_motion="reduce") as page:
         assert page.locator("#fool").is_visible() and page.locator("#sections").is_visible()
@@ -500,6 +513,7 @@ def test_a_page_that_opens_in_another_view_asks_its_question_on_the_first_screen
         page.locator("#asked").wait_for()
 
 
+@pytest.mark.slow
 def test_one_button_is_primary_wherever_one_is(browser, address):
     """At any time, and after each step of the first screen."""
     with front(browser, address, FAKE_PYTHON) as page:

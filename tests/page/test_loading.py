@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from chromium import READY, opened, weights
-from conftest import PATIENCE, until
+from conftest import PATIENCE, schedule, until
 from exercises.case import Case
 from exercises.catalogue import BY_NAME
 from page import data_file
@@ -58,6 +58,7 @@ def test_the_front_page_is_there_with_few_bytes_and_loads_the_images_to_learn_fr
         assert len([path for path in asked if path.startswith("data/")]) == 2
 
 
+@pytest.mark.slow
 def test_images_that_do_not_come_are_asked_for_again(browser, address):
     with visited(browser, address) as (page, _):
         page.context.route("**/data/images-*", lambda route: route.fulfill(status=404))
@@ -154,7 +155,7 @@ def cached(site):
 LOGIN = b"<!doctype html><h1>Log in</h1>", "text/html"
 
 
-@pytest.mark.parametrize("file", ["lessons.json", "lessons.js", "data/network", "worker.js"])
+@pytest.mark.parametrize("file", schedule(["lessons.json", "lessons.js", "data/network", "worker.js"], in_turn=2))
 def test_a_bad_answer_that_the_browser_has_cached_does_not_survive_a_reload(browser, site, file):
     """A page in the place of a file, or a script that is called text: the server answers well the next time."""
     front = file.startswith("data/")

@@ -392,6 +392,7 @@ def test_a_part_that_fails_stops_no_other(page):
 # --- What is said is so --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_line_is_of_the_digit_and_the_weights_of_now(page):
     page.evaluate("lab.pick(3); lab.setLabel(5)")
     page.locator("#code [data-stage=loss]").click()
@@ -452,6 +453,7 @@ def test_the_trail_keeps_the_turn_and_what_comes_next_stands_below(page):
         assert page.locator(f"#{name} > .onward").count()
 
 
+@pytest.mark.slow
 def test_what_speaks_for_a_digit_and_the_wires_that_are_drawn_are_numpys(page, mnist):
     page.evaluate("lab.pick(8)")
     model, x = twin(weights(page)), inputs(mnist)[8].ravel()
@@ -619,6 +621,7 @@ def test_tab_reaches_everything_once_and_shows_where_it_is(page):
     assert {"teach", "play", "lr", "step", "fool-on", "start", "mask", "check"} <= {*stops}
 
 
+@pytest.mark.slow
 def test_all_of_it_by_keyboard(page):
     def press(first, *keys):
         page.locator(first).first.focus()

@@ -207,6 +207,7 @@ def kept(page):
     return page.evaluate("JSON.parse(localStorage.my_practice)")
 
 
+@pytest.mark.slow
 def test_by_keyboard_alone_from_an_untouched_exercise_to_the_next_and_it_is_kept(anew, address):
     """Python marks twice. It is loaded for this test and those after it, which takes seconds."""
     page = anew("da1")
@@ -913,12 +914,11 @@ def test_what_is_fetched_ahead(browser, site, address, phone):
 SIZES = [(1366, 650), (390, 844)]  # a small laptop's, and a phone's
 
 
-@pytest.mark.parametrize("exercises", schedule([HERE], instead=[HERE[::20]]))
-@pytest.mark.parametrize(("width", "height"), schedule(SIZES, every_day=SIZES[:1]))
-def test_a_newcomer_sees_mark_or_the_way_to_the_line_in_every_exercise_of_one_function(at, width, height, exercises):
+@pytest.mark.parametrize(("width", "height"), schedule(SIZES, in_turn=2))
+def test_a_newcomer_sees_mark_or_the_way_to_the_line_in_every_exercise_of_one_function(at, width, height):
     with at("practise.html#logits", width=width) as page:
         page.set_viewport_size({"width": width, "height": height})
-        for exercise in exercises:
+        for exercise in HERE:
             if exercise.is_program:
                 continue
             page.evaluate("(name) => (location.hash = name)", exercise.name)
@@ -930,7 +930,7 @@ def test_a_newcomer_sees_mark_or_the_way_to_the_line_in_every_exercise_of_one_fu
             assert button[2] >= 0 and button[4] <= height, exercise.name
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (844, 390), (683, 384), (568, 320)])
+@pytest.mark.parametrize(("width", "height"), schedule([(390, 844), (844, 390), (683, 384), (568, 320)], in_turn=2))
 def test_in_a_small_window_the_buttons_cover_no_line_and_mark_is_offered_where_it_can_be_seen(at, width, height):
     """Phones, and a laptop's window at 200 %. Where the line is further down, a button leads there."""
     seen = set()
@@ -1032,6 +1032,7 @@ LEFT_EDGES = """() => {
 }"""
 
 
+@pytest.mark.slow
 def test_a_page_has_at_most_six_sizes_of_type(at, address):
     with at("index.html", ready=STARTED) as page:
         for width, height in ((1366, 768), (390, 844)):
