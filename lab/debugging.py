@@ -87,7 +87,7 @@ def make_table(result, model):
         f"{numbers['suggested']:g}",
         f"{numbers['lr']:g}",
     ]
-    head = ["network", "first loss (log K)", *(f"by heart: step {step}" for step in HEARTS[1:])]
+    head = ["network", "first loss (log K)", *(f"one batch: step {step}" for step in HEARTS[1:])]
     return format_table([*head, "loss lowest at rate", "suggested", "default"], [row])
 
 

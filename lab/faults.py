@@ -209,8 +209,8 @@ def make_summary(content):
     steps = ", ".join(f"{look} {count}" for look, count in counts.items())
     ranking = ", ".join(f"{look} ({bits:.2f} bits)" for look, bits in rank_looks(content).items())
     lines = [
-        f"Of {len(answers)} faults, each step notices so many: {steps}.",
-        f"How far a step alone narrows down the {len(SUSPECTS)} suspects, best first: {ranking}.",
+        f"Number of the {len(answers)} faults that each step notices: {steps}.",
+        f"How much each step, by itself, narrows down the {len(SUSPECTS)} suspects, best first: {ranking}.",
         f"No step notices these {len(silent_faults)}: {' '.join(silent_faults)}",
     ]
     return "\n".join(f"- {line}" for line in lines)

@@ -64,7 +64,7 @@ def make_text_networks_table(result):
         accuracies = [run["accuracy"] for run in runs.values()]
         spreads = results.format_spread(losses, ".3f"), results.format_spread(accuracies, ".3f")
         rows.append([f"`{name}`", f"{first_run['parameters']:,}", first_run["lr"], *spreads, len(losses)])
-    head = ["", "parameters", "highest learning rate", "test loss of a letter", "letters guessed right", "seeds"]
+    head = ["", "parameters", "highest learning rate", "test loss per letter", "letters predicted correctly", "seeds"]
     return results.format_table(head, rows)
 
 
@@ -379,10 +379,13 @@ def describe_largest_difference(answers_by_question):
     difference = max(answer["apart"] for answer in answers_by_question.values())
     largest = max(answer["largest"] for answer in answers_by_question.values())
     is_same = all(answer["same"] for answer in answers_by_question.values())
-    tokens = f"the {LIKELIEST} tokens after the question, the most likely one each time, are the same"
+    tokens = f"both programs chose the most likely token {LIKELIEST} times, and all {LIKELIEST} are the same"
     if not is_same:
         tokens = "the most likely tokens differ"
-    return f"the logits differ by at most {format_rounded_up(difference)}, of {largest:.0f}, and {tokens}"
+    return (
+        f"the logits differ by at most {format_rounded_up(difference)} (the largest is about {largest:.0f}). "
+        f"After each question {tokens}"
+    )
 
 
 def make_answers_table(answers):
@@ -440,7 +443,7 @@ def generate_answer(model, model_file):
 
 def describe_fine_tuning(result):
     """Yield sentences with the results of a fine-tuning run."""
-    yield f"The test loss of a token fell from {result['before']:.2f} to {result['after']:.2f}."
+    yield f"The test loss per token fell from {result['before']:.2f} to {result['after']:.2f}."
     for label, answer in zip(("Before", "After"), result["answers"], strict=True):
         yield f"{label}: {answer}"
     minutes = f"The fine-tuning took {result['seconds'] / 60:.0f} minutes ({result['machine']['processor']})"

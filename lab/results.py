@@ -333,7 +333,7 @@ def make_elsewhere_table(result):
             losses = [run["losses"]["2000"] for run in text["runs"][tool].values()]
             cells.append(f"{np.mean(losses):.2f}, n = {len(losses)}")
         hand, recipe = cells
-        rows.insert(3, ["Shakespeare, loss of a letter after 2,000 steps", hand, f"nanoGPT's recipe: {recipe}",
+        rows.insert(3, ["Shakespeare, loss per letter after 2,000 steps", hand, f"nanoGPT's recipe: {recipe}",
                         "`python -m lab.nanogpt`"])  # fmt: skip
     runs_by_network = result.get("llama", {}).get("runs")
     if runs_by_network:
@@ -344,7 +344,7 @@ def make_elsewhere_table(result):
             all_steps |= {run["steps"] for run in runs.values()}
         (steps,) = all_steps  # the same in all runs
         gpt, llama = (f"{format_spread(values, '.3f')}, n = {len(values)}" for values in losses)
-        rows.insert(-1, [f"today's language models, Shakespeare: loss of a letter after {steps:,} steps", llama,
+        rows.insert(-1, [f"today's language models, Shakespeare: loss per letter after {steps:,} steps", llama,
                          f"our GPT: {gpt}", "`python -m lab.llama texts`"])  # fmt: skip
     return format_table(["what", "here", "elsewhere", "command"], rows)
 

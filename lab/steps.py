@@ -96,7 +96,7 @@ def make_table(result):
     """Return the losses as a Markdown table, with their spread over the seeds."""
     rows = [["counts after each letter", f"{result['counts']:.3f}"]]
     rows += [[name, results.format_spread(losses, ".3f")] for name, losses in result["losses"].items()]
-    return results.format_table(["what predicts the next letter", "test loss of a letter"], rows)
+    return results.format_table(["what predicts the next letter", "test loss per letter"], rows)
 
 
 def main():

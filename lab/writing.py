@@ -148,10 +148,15 @@ def make_table(result):
         ]
 
     rows = [
-        row("test loss of a patch", lambda run: run["loss"], None, ".3f"),
-        row("patches guessed right", lambda run: run["accuracy"], None, ".3f"),
+        row("test loss per patch", lambda run: run["loss"], None, ".3f"),
+        row("patches predicted correctly", lambda run: run["accuracy"], None, ".3f"),
         *(
-            row(f"read as asked, at temperature {t}", lambda run, t=t: run["read"][str(t)], real["read"], ".3f")
+            row(
+                f"recognised as requested, at temperature {t}",
+                lambda run, t=t: run["read"][str(t)],
+                real["read"],
+                ".3f",
+            )
             for t in TEMPERATURES
             if t >= 0.6
         ),
@@ -179,15 +184,15 @@ def make_temperatures_table(result):
         read = results.format_spread([run["read"][str(t)] for run in runs], ".3f")
         blank = results.format_spread([run["blank"][str(t)] for run in runs], ".3f")
         rows.append([t, read, blank])
-    return results.format_table(["temperature", "read as asked", "blank"], rows)
+    return results.format_table(["temperature", "recognised as requested", "blank"], rows)
 
 
 def make_names_table(result):
     """Return a Markdown table of the runs that learn names."""
     runs = list(result["runs"].values())
     rows = [
-        ["test loss of a letter", results.format_spread([run["loss"] for run in runs], ".3f")],
-        ["letters guessed right", results.format_spread([run["accuracy"] for run in runs], ".3f")],
+        ["test loss per letter", results.format_spread([run["loss"] for run in runs], ".3f")],
+        ["letters predicted correctly", results.format_spread([run["accuracy"] for run in runs], ".3f")],
     ]
     for t in NAME_TEMPERATURES:
         spread = results.format_spread([run["in the list"][str(t)] for run in runs], ".3f")

@@ -76,7 +76,7 @@ def test_another_reader_is_asked_the_same(tmp_path, monkeypatch, kept):
     found = kept["llama beside"]["questions"]
     assert [both["same"] for both in found.values()] == [True, True]
     assert [both["apart"] for both in found.values()] == pytest.approx([0.25, 0.25], abs=1e-5)
-    assert llama.describe_largest_difference(found).startswith("the logits differ by at most 0.3, of ")
+    assert llama.describe_largest_difference(found).startswith("the logits differ by at most 0.3 (")
 
 
 def test_llama_cpp_is_asked_for_by_its_name(tmp_path, monkeypatch):

@@ -44,7 +44,7 @@ def test_what_a_network_writes_in_small(small, monkeypatch, capsys, tmp_path):
     seen = kept["texts"]["runs"]["texts"]["1"]["seen"]
     assert [*seen] == ["0", "1", "10"] and all(loss > 3 for *_, loss in seen.values())
     said = capsys.readouterr().out
-    assert "| test loss of a patch | 4.500 ± 0.000 |  |" in said and "| test loss of a letter | 4.500 ± 0.000 |" in said
+    assert "| test loss per patch | 4.500 ± 0.000 |  |" in said and "| test loss per letter | 4.500 ± 0.000 |" in said
     with np.load(tmp_path / "page" / "names.npz", allow_pickle=False) as file:
         assert file["embed.E"].shape == (28, 64) and file["positions.P"].shape == (12, 64)
     with np.load(tmp_path / "page" / "text.npz", allow_pickle=False) as file:
