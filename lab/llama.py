@@ -3,7 +3,7 @@
 python -m lab.llama texts            three runs on Shakespeare, beside the GPT's: loss and accuracy of a letter
 python -m lab.llama rotation         what rotation does to q . k as two tokens move apart -> png/rotation.png
 python -m lab.llama heads FILE       what a head of a published model attends to in a sentence -> png/heads.png
-python -m lab.llama speed FILE       tokens a second, by hand, in PyTorch and in llama.cpp, on an idle machine
+python -m lab.llama speed FILE       tokens per second, by hand, in PyTorch and in llama.cpp, on an idle machine
 python -m lab.llama beside FILE      its logits and answers beside those of llama.cpp with the same arrays
 python -m lab.llama teach FILE       what such a model learns from Shakespeare: loss and answer, before and after
 """
@@ -170,7 +170,7 @@ def get_peak_memory():
 
 
 def time_in_pytorch(path, threads):
-    """Time the same network in PyTorch, with a KV cache as a library would write it: see `time_by_hand`."""
+    """Return the tokens per second of the same network in PyTorch, with a KV cache as a library would write it."""
     import torch
     from torch.nn import functional as F
 
@@ -280,7 +280,7 @@ def make_speed_table(runs_by_way):
     rows = []
     for name, runs in runs_by_way.items():
         rows.append([name, *(cell(runs, *column) for column in COLUMNS)])
-    return results.format_table(["", "tokens a second", "the prompt, seconds", "memory, GB"], rows)
+    return results.format_table(["", "tokens per second", "seconds for the prompt", "GB of memory"], rows)
 
 
 # --- Beside llama.cpp -------------------------------------------------------------------------------------------------
