@@ -170,7 +170,7 @@ def get_peak_memory():
 
 
 def time_in_pytorch(path, threads):
-    """Return the tokens per second of the same network in PyTorch, with a KV cache as a library would write it."""
+    """Return what `time_by_hand` returns, for the same network in PyTorch with a KV cache like a library's."""
     import torch
     from torch.nn import functional as F
 
