@@ -1,18 +1,18 @@
-"""Autograd by hand: an array that remembers how it was made, and one walk back that finds every derivative.
+"""Autograd by hand: arrays that record how they were computed, and one backward pass that finds every derivative.
 
 In mlp_np.py each line of `forward` has its derivative in `backward`. But there are only a few operations, such as +, @
 and relu, and each can know its own derivative, whatever it is used for. The rest is the chain rule: multiply along each
 path, add over all paths. So each operation records which values went in, its parents, and for each of them a
-vector-Jacobian product (VJP): what a gradient dy of the result adds to the gradient of the parent. Then one walk back
-from the loss finds them all.
+vector-Jacobian product (VJP): what a gradient dy of the result adds to the gradient of the parent. Then one backward
+pass, from the loss to the parameters, finds all gradients.
 
     W1, b1, W2, b2 = (Tensor(p) for p in params.values())
     loss = softmax_cross_entropy((x @ W1 + b1).relu() @ W2 + b2, y)
     loss.backward()    # W1.grad is now d loss / d W1, which mlp_np.py calls dW1
 
-A plain array or number in a formula, such as x here, is a constant, and gets no gradient. mlp_autograd.py and its like
-are this project's networks without a derivative in them. docs/autograd.md explains the walk, with numbers.
-`python autograd_np.py` checks each derivative against its definition.
+A plain array or number in a formula, such as x here, is a constant, and gets no gradient. mlp_autograd.py and the other
+*_autograd.py files are this project's networks without any derivatives in them. docs/autograd.md explains the backward
+pass with a numerical example. `python autograd_np.py` checks each derivative against its definition.
 """
 
 from itertools import count
@@ -23,22 +23,25 @@ import mlp_np
 
 
 class Node:
-    """All that the backward pass knows of a value: its shape, its parents and their VJPs, and in the end its gradient.
+    """A value as the backward pass sees it: its shape, its parents with their VJPs and, finally, its gradient.
 
-    It does not have the value, and so it is no Tensor: arrays that no VJP needs are freed in the forward pass.
+    A node does not hold the value itself. So arrays that no VJP needs are freed during the forward pass.
     """
 
     numbers = count()
 
     def __init__(self, shape, edges):
-        """edges: (parent's node, vjp) for each parent; vjp(dy) is what dy adds to the gradient of the parent."""
+        """edges: a pair (parent node, vjp) for each parent. vjp(dy) is what dy adds to the gradient of that parent."""
         self.shape = shape
         self.edges = edges
         self.grad = None
         self.number = next(Node.numbers)  # younger nodes have larger numbers; parents are older
 
     def ancestors(self):
-        """Return this node, its parents, theirs and so on, the oldest first. No recursion: a graph may be deep."""
+        """Return this node and all nodes that it was computed from, as a list with the oldest first.
+
+        Raises RuntimeError if a backward pass has already used them. Recursion is avoided, because a graph may be deep.
+        """
         nodes = {self}
         waiting = [self]
         while waiting:
@@ -52,7 +55,7 @@ class Node:
 
 
 def unbroadcast(dy, shape):
-    """The gradient of an array of this shape that was broadcast to the shape of dy: the sum over its copies.
+    """Return the gradient of an array of this shape that was broadcast to the shape of dy: dy summed over the copies.
 
     In x @ W1 + b1, b1 (H,) is added to each of B rows, and so reaches the loss along B paths. Over all paths we add:
     db1 = dy.sum(axis=0). What is repeated in the forward pass is summed in the backward pass.
@@ -65,17 +68,17 @@ def unbroadcast(dy, shape):
 
 
 def get_value(operand):
-    """The array of a Tensor; a constant as it is."""
+    """Return the array of a Tensor. A constant (a plain array or number) is returned as it is."""
     return operand.value if isinstance(operand, Tensor) else operand
 
 
 class Tensor:
-    """An array, `value`, and its node. Each operation computes its result y, and under it the VJPs of a and b."""
+    """An array (`value`) and its node. Each operation computes its result y and passes on the VJPs of its operands."""
 
     __array_ufunc__ = None  # array @ Tensor: NumPy then leaves it to __rmatmul__
 
     def __init__(self, value, *edges):
-        """edges: (operand, vjp) for each operand; constants are left out."""
+        """edges: a pair (operand, vjp) for each operand. Operands that are constants are ignored."""
         edges = [(operand.node, vjp) for operand, vjp in edges if isinstance(operand, Tensor)]
         self.value = np.asarray(value)
         self.node = Node(self.value.shape, edges)
@@ -84,10 +87,10 @@ class Tensor:
     grad = property(lambda self: self.node.grad)
 
     def backward(self, dy=1.0):
-        """Add d loss / d value to the `grad` of every parameter. dy: d loss / d this, which is 1 for the loss.
+        """Add d loss / d value to the `grad` of every parameter. dy: d loss / d this tensor, which is 1 for the loss.
 
-        A node can hand its gradient on when that is complete: when every node that used it has added its part, and
-        not before. What used it is younger. So the walk takes the youngest first, and each node once.
+        A node may pass its gradient on only when it is complete: when every node that used it has added its part. The
+        nodes that used it are younger. So the loop visits each node once, the youngest first.
         """
         self.node.grad = dy * np.ones_like(self.value)
         waiting = self.node.ancestors()
@@ -97,7 +100,7 @@ class Tensor:
                 dparent = unbroadcast(vjp(node.grad), parent.shape)
                 # Not +=, which works in place: the array may be the gradient of another node too (see __add__).
                 parent.grad = dparent if parent.grad is None else parent.grad + dparent
-            if node.edges:  # no parameter: nobody needs its gradient any more, nor what its VJPs kept
+            if node.edges:  # not a parameter: its gradient, and what its VJPs kept, are no longer needed
                 node.grad = node.edges = None
 
     def __add__(self, other):  # y = a + b: if a grows, y grows as much, and so it does with b
@@ -126,7 +129,7 @@ class Tensor:
         b = get_value(other)
         return Tensor(a @ b, (self, lambda dy: dy @ b.swapaxes(-1, -2)), (other, lambda dy: a.swapaxes(-1, -2) @ dy))
 
-    # What Python calls if the first operand is a constant.
+    # Python calls these if the first operand is a constant.
     __radd__ = __add__
     __rmul__ = __mul__
 
@@ -182,13 +185,16 @@ class Tensor:
 
 
 def softmax_cross_entropy(logits, y):
-    """logits (B, 10), true digits y (B,) -> the mean loss. Its derivative is derived in mlp_np.py."""
+    """Return the mean cross-entropy of logits (B, 10) and true digits y (B,). mlp_np.py derives its derivative."""
     loss, dlogits = mlp_np.softmax_cross_entropy(logits.value, y)
     return Tensor(loss, (logits, lambda dy: dy * dlogits))
 
 
 def compare_gradients(title, function, *operands):
-    """Return each operand's relative difference from central differences. Raises SystemExit if a gradient is wrong."""
+    """Return a list: for each operand, the relative difference of its gradient from central differences.
+
+    Raises SystemExit if a gradient is wrong. title: the name of the function in that message.
+    """
     y = function(*operands)
     r = np.random.default_rng(0).normal(size=y.shape)
     y.backward(r)  # the loss is sum(y * r), so that dy = r
@@ -199,13 +205,13 @@ def compare_gradients(title, function, *operands):
 
 
 def use_three_times(a):
-    """Return u u u + a with u = 2 a: a value that is used more than once."""
+    """Return u * u * u + a with u = 2 * a: a test case in which values are used more than once."""
     u = 2 * a
     return u * u * u + a
 
 
 def check():
-    """Print every operation's largest relative difference, in float64."""
+    """Print each operation's largest relative difference from central differences, in float64."""
     rng = np.random.default_rng(1)
     y = np.array([1, 0, 3])
     print("each operation's gradients, and their largest relative difference from (loss(+h) - loss(-h)) / 2h")

@@ -1,11 +1,11 @@
 """Datasets and batches: images with labels, or sequences of tokens.
 
-`load` returns `Images` or `Tokens`, and `batches` draws x and y from either:
+`load` returns `Images` or `Tokens`, and `batches` yields batches (x, y) of either:
 
     a network that reads images         x (B, 28, 28) pixels, as numbers    y (B,) the labels
-    a network that generates tokens     x (B, T) token ids                  y (B, T) the token after each, or -1
+    a network that generates tokens     x (B, T) token ids                  y (B, T) the next tokens, or -1 for none
 
-A network that generates can learn from images, too: support/texts.py makes tokens of their patches. Images stay uint8
+A network that generates can learn from images, too: support/texts.py turns their patches into tokens. Images stay uint8
 in memory (47 MB instead of 188). A batch becomes floating point when it is drawn. support/source.py reads the files.
 """
 
@@ -20,8 +20,8 @@ from support.pictures import DIGITS
 from support.source import Sources, open_source
 
 CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
-# What is bundled, or fetched once, in a folder of that name: the SHA-256 sum of each file. What can be computed from
-# the examples is not here (see support/source.py), and a reader's own data are a path.
+# The datasets that are bundled or downloaded once, each into a folder of its name, with the SHA-256 sum of each file.
+# What can be computed from the examples is not listed here (see support/source.py). Users name their own data by path.
 BUNDLED = {
     "mnist": {  # LeCun, Cortes & Burges 1998
         "of": "images",
@@ -78,18 +78,18 @@ class Images(NamedTuple):
         return len(self.test_images)
 
     def train(self, indices):
-        """Return the training images (B, 28, 28) uint8 and labels (B,) int64 at these indices, an array or a slice."""
+        """Return (images, labels) of training examples: (B, 28, 28) uint8, (B,) int64. indices: an array or slice."""
         return self.train_images[indices], self.train_labels[indices].astype(np.int64)
 
     def test(self, indices):
         return self.test_images[indices], self.test_labels[indices].astype(np.int64)
 
     def mark_drawn(self, was_drawn, options, start, stop):
-        """Set was_drawn (n_train,) bool to True for the examples in the batches of steps start, ..., stop - 1."""
+        """Set `was_drawn` (n_train,) bool to True for the examples in the batches of steps start, ..., stop - 1."""
         mark_drawn(was_drawn, options, start, stop)
 
     def measure_test_overlap(self):
-        """Return the share of the test images that are also training images."""
+        """Return the fraction of the test images that are also training images, from 0 to 1."""
         train_images = {image.tobytes() for image in self.train_images}
         return np.mean([image.tobytes() in train_images for image in self.test_images])
 
@@ -97,7 +97,7 @@ class Images(NamedTuple):
 class Tokens(NamedTuple):
     """Sequences of token ids: names (N, 12), padded after their ends, or windows of a text (N, T + 1).
 
-    It has the methods of `Images`, and no labels.
+    It has the same methods as `Images`, with None in place of labels.
     """
 
     train_tokens: np.ndarray
@@ -125,12 +125,12 @@ class Tokens(NamedTuple):
 
 
 def load(source="mnist", hold_out=0):
-    """Return the `Images` or `Tokens` of a `Source`, or of a name or path that --dataset takes.
+    """Load a dataset and return it as `Images` or `Tokens`. source: a `Source`, or a name or path as for --dataset.
 
-    Raises UserError if they cannot be obtained.
-
-    With hold_out, the last `hold_out` training examples stand in for the test set. Anything chosen by comparing
+    If `hold_out` is not 0, the last `hold_out` training examples replace the test set. Anything chosen by comparing
     results (a learning rate, a width) is chosen on these: a test set that helped to choose no longer tests anything.
+
+    Raises UserError if the dataset cannot be loaded, or if `hold_out` leaves no training examples.
     """
     source = SOURCES[source] if isinstance(source, str) else source
     arrays = source.examples()
@@ -144,41 +144,41 @@ def load(source="mnist", hold_out=0):
 
 
 def batches(dataset, options, start, stop):
-    """Yield x and y of the training batches of steps start, ..., stop - 1, as the network takes them: see `encode`.
+    """Yield (x, y) for the training batches of steps start, ..., stop - 1, as `encode` returns them.
 
-    Of the options, batch_size, seed and augment matter here. Each epoch visits the examples in its own order, a
-    function of (seed, epoch) alone; what augment does to a batch is a function of (seed, epoch, batch). So a run can
-    stop after any step and continue as if it had never stopped. An epoch skips the last few examples of its order if
-    they do not fill a batch.
+    Each epoch visits the examples in an order of its own, which depends only on the options' seed and the epoch. The
+    augmentation of a batch depends only on the seed, the epoch and the batch. So a run can stop after any step and
+    continue as if it had never stopped. If the last few examples of an epoch do not fill a batch, they are skipped.
     """
     for examples, labels in iter_examples(dataset, options, start, stop):
         yield encode(examples, labels, options)
 
 
 def iter_examples(dataset, options, start, stop):
-    """Yield (examples, labels) of the same batches before `encode`.
+    """Yield (examples, labels) for the training batches of steps start, ..., stop - 1, before `encode`.
 
-    They are images (B, 28, 28) uint8, perhaps augmented, and labels (B,); or token ids (B, T + 1) and None.
+    Images come as (B, 28, 28) uint8, augmented if the options say so, with labels (B,). Token sequences come as a row
+    of token ids for each sequence, with None for the labels.
     """
     pairs = augment_batches(dataset, options, start, stop)
     return pairs if options.run.augment == "none" else prefetch(pairs)
 
 
 def augment_batches(dataset, options, start, stop):
-    """Yield (examples, labels) of each batch, augmented as the options say."""
+    """Yield (examples, labels) for the batches of steps start, ..., stop - 1, augmented as options.run.augment says."""
     for epoch, i, rows in iter_batch_indices(dataset.n_train, options, start, stop):
         examples, labels = dataset.train(rows)
         yield AUGMENT[options.run.augment](examples, make_rng(options.run.seed, epoch, i)), labels
 
 
 def mark_drawn(was_drawn, options, start, stop):
-    """Set was_drawn (n,) bool to True for the examples in the batches of these steps: see `Images.mark_drawn`."""
+    """Set `was_drawn` (n_train,) bool to True for the examples in the batches of steps start, ..., stop - 1."""
     for _, _, rows in iter_batch_indices(len(was_drawn), options, start, stop):
         was_drawn[rows] = True
 
 
 def iter_batch_indices(n_examples, options, start, stop):
-    """Yield (epoch, number of the batch in it, indices (B,) of its examples) for steps start, ..., stop - 1."""
+    """Yield (epoch, index of the batch in the epoch, indices (B,) of its examples) for steps start, ..., stop - 1."""
     batch_size = options.run.batch_size
     order = None
     for step in range(start, stop):
@@ -189,12 +189,15 @@ def iter_batch_indices(n_examples, options, start, stop):
 
 
 def make_rng(seed, *key):
-    """Return a random number generator for a key, independent of all others and of that of the first weights."""
+    """Return a random generator that depends only on `seed` and `key`.
+
+    Generators of different keys are independent of each other, and of the generator that draws the first weights.
+    """
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 def prefetch(batches):
-    """Yield the same batches. Another thread makes the next one while the current one is in use."""
+    """Yield the items of the iterator `batches`. A thread prepares the next item while the current one is in use."""
     with ThreadPoolExecutor(1) as pool:
         try:
             future = pool.submit(next, batches, None)
@@ -209,10 +212,10 @@ def prefetch(batches):
 
 
 def test_batches(dataset, options, max_size=200, part=0, n_parts=1):
-    """Yield x and y of all test examples, at most `max_size` at a time, as the network takes them.
+    """Yield (x, y) for all test examples, at most `max_size` at a time, as `encode` returns them.
 
-    They come in batches because layers keep what they compute, which for all at once may fill the memory. Of `n_parts`
-    processes, number `part` takes every `n_parts`-th batch, starting with batch `part`.
+    Layers keep what they compute. For all test examples at once, that could fill the memory. If `n_parts` processes
+    share the work, process number `part` (from 0) gets every `n_parts`-th batch, starting with batch `part`.
     """
     size = test_batch_size(dataset, options, max_size, n_parts)
     for i in range(part * size, dataset.n_test, n_parts * size):
@@ -220,25 +223,27 @@ def test_batches(dataset, options, max_size=200, part=0, n_parts=1):
 
 
 def test_batch_size(dataset, options, max_size, n_parts):
-    """Return the number of examples in a test batch.
+    """Return the number of examples in a test batch, at most `max_size`.
 
-    A training batch may be small because memory is short, and then a test batch is small, too. Every process gets one.
+    It is at most eight times --batch-size, because a user with little memory chooses small batches. It is also small
+    enough that each of the `n_parts` processes gets a batch.
     """
     return min(max_size, options.source.max_test_batch_size, 8 * options.run.batch_size, dataset.n_test // n_parts)
 
 
 def encode(examples, labels, options):
-    """Return the input x (B, ...) and the targets y (B, ...) int64 of examples."""
+    """Return (x, y), the network's input (B, ...) and targets (B, ...) int64, for a batch from `iter_examples`."""
     if options.network.writes:
         return options.source.tokenizer.encode(examples, labels)
     return to_input(examples, options), labels
 
 
 def to_input(images, options):
-    """Convert uint8 images (B, 28, 28) to a network's input of the same shape, by options source, pixels and dtype.
+    """Convert uint8 images (B, 28, 28) to a network's input, of the same shape and of type options.run.dtype.
 
-    pixels: "raw" 0 to 255; "unit" 0 to 1; "standardised" with mean 0 and standard deviation 1 over the
-    training set, so that the first layer sees numbers around zero (LeCun et al. 1998, Efficient BackProp).
+    options.run.pixels is the range of the result: "raw" 0 to 255; "unit" 0 to 1; "standardised" with mean 0 and
+    standard deviation 1 over the training set, so that the first layer sees numbers around zero (LeCun et al. 1998,
+    Efficient BackProp).
     """
     x = images.astype(options.run.dtype)
     if options.run.pixels == "standardised":

@@ -22,10 +22,10 @@ predict, so y is -1:
     norm       every position with mean 0 and variance 1             (B, T, 64) -> (B, T, 64)
     linear     logits, a score for each token that may come next     (B, T, 64) -> (B, T, V)
 
-The loss is that of mlp_np.py, at all positions at once: its mean over the rows of logits whose y is not -1. So one
-image gives 49 predictions to learn from. exp(loss) is the *perplexity*: the network is as uncertain as if it chose
-among that many equally likely tokens. All other layers are those of layers_np.py and vit_np.py. gpt_torch.py is the
-same network in PyTorch.
+The loss is the cross-entropy of mlp_np.py, averaged over all positions whose y is not -1. So one image gives 49
+predictions to learn from. exp(loss) is the *perplexity*: the network is as uncertain as if it chose among that many
+equally likely tokens. All other layers are those of layers_np.py and vit_np.py. gpt_torch.py is the same network in
+PyTorch.
 
 `python gpt_np.py` checks every layer against the definition of the derivative, and generation against `forward`.
 
@@ -42,7 +42,7 @@ from vit_np import MLP, Attention, Block, LayerNorm, Positions, Softmax, merge, 
 class Embedding:
     """y = E[x]: each token has a row in the table E, and the rows are learned.
 
-    This is a linear layer without the product: the row onehot(x) @ E would be the same row of E. The standard deviation
+    This is a linear layer without the multiplication: onehot(x) @ E would be the same row of E. The standard deviation
     of the first weights, 0.5, is this project's choice, between PyTorch's 1 and the 0.02 of Radford et al. 2018.
     """
 
@@ -50,12 +50,12 @@ class Embedding:
         self.params = {"E": rng.normal(0, 0.5, (vocab_size, width))}
 
     def forward(self, x):
-        """Token ids x (B, T) -> y (B, T, C)."""
+        """Return the rows y (B, T, C) of the table for the token ids x (B, T)."""
         self.x = x
         return self.params["E"][x]
 
     def backward(self, dy):
-        """dy (B, T, C) -> None: a token id is a whole number and has no derivative.
+        """From dy = d loss / d y (B, T, C), compute the gradient of E. Return None: token ids have no derivative.
 
         A row of E reaches the loss wherever its token occurs, and its gradient is the sum of dy over these positions.
         Rows of tokens that do not occur get 0. `dE[x] += dy` would keep one dy for each row; np.add.at adds them all.
@@ -66,17 +66,17 @@ class Embedding:
 
 
 class CausalSoftmax:
-    """Softmax over the scores of query i with the keys j <= i: its own position and those before. The rest is masked.
+    """Softmax in which query i has weights only for the keys j <= i, those of its own and of earlier positions.
 
     Why the mask? Position i has to predict token i + 1, which x has at the next position. A position that could look
-    there would copy that token and learn nothing else, and when it generates, there is nothing to copy. With the mask,
-    each position knows what it will know then. So all T positions learn from one forward pass.
+    there would copy that token and learn nothing else, but in generation there is nothing to copy. With the mask, each
+    position sees in training exactly what it will see in generation. So all T positions learn from one forward pass.
 
     Masked scores become -inf, and exp(-inf) = 0: the weight is 0 whatever the score was.
     """
 
     def forward(self, scores):
-        """scores (..., T, T) -> weights of the same shape; row i has i + 1 weights, then zeros."""
+        """Return the weights for scores (..., T, T), of the same shape. Row i has i + 1 weights, then zeros."""
         causal_mask = np.tri(scores.shape[-1], dtype=bool)  # (T, T): row i has i + 1 times True, then False
         self.weights = softmax(np.where(causal_mask, scores, -np.inf))
         return self.weights
@@ -87,7 +87,7 @@ class CausalSoftmax:
 
 
 class CausalAttention:
-    """Every position gathers what it needs from itself and the positions before: a weighted mean of their values."""
+    """Attention in which each position gets a weighted mean of the values at its own and at earlier positions."""
 
     def __init__(self, rng, width, heads):
         self.heads = heads
@@ -101,7 +101,7 @@ class CausalAttention:
         self.softmax = CausalSoftmax()
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the attention to x (B, T, C). Return y of the same shape."""
         query, key, value, out = self.layers.values()
         self.q, self.k, self.v = (split(layer.forward(x), self.heads) for layer in (query, key, value))  # (B, h, T, d)
         scores = self.q @ self.k.swapaxes(2, 3) * self.scale  # (B, h, T, T): every query with every key
@@ -111,7 +111,7 @@ class CausalAttention:
     backward = Attention.backward  # the products are the same, so their derivatives are, too
 
     def decode_step(self, x, position):
-        """`forward` for one new token: x (B, 1, C) -> y (B, 1, C), with the keys and values of the tokens before it.
+        """`forward` for one new token at `position`: x (B, 1, C) -> y (B, 1, C).
 
         A later token changes nothing at an earlier position. So the keys and values of earlier tokens stay the same,
         and self.k and self.v still hold them (the *KV cache*). The new token adds its own key and value, and only its
@@ -129,7 +129,7 @@ class CausalAttention:
 
 
 class CausalBlock:
-    """y = u + mlp(norm(u)) with u = x + attention(norm(x)): look back, then think; each adds its result to x."""
+    """Transformer block: y = u + mlp(norm(u)) with u = x + attention(norm(x))."""
 
     def __init__(self, rng, width, heads):
         self.layers = {
@@ -142,14 +142,17 @@ class CausalBlock:
     forward, backward = Block.forward, Block.backward  # the same two sums: only the attention has the mask
 
     def decode_step(self, x, position):
-        """`forward` for one new token: x (B, 1, C) -> y (B, 1, C)."""
+        """`forward` for one new token at `position`: x (B, 1, C) -> y (B, 1, C)."""
         norm1, attention, norm2, mlp = (self.layers[name] for name in ("norm1", "attention", "norm2", "mlp"))
         u = x + attention.decode_step(norm1.forward(x), position)
         return u + mlp.forward(norm2.forward(u))
 
 
 class GPT(Network):
-    """The network at the top of this file. Tokens V, V + 1, ... start a text (the ten labels): they occur only in x."""
+    """The network that the top of this file describes.
+
+    Token ids from V on can only start a text (for digits, they are the ten labels). They occur in x, never in y.
+    """
 
     def __init__(
         self, width=64, blocks=2, heads=4, vocab_size=128, n_start_tokens=10, context_length=49, seed=0,
@@ -167,10 +170,10 @@ class GPT(Network):
         self.context_length = context_length
 
     def decode_step(self, token_ids, position):
-        """The tokens (B,) at one position, from 0 -> logits (B, V) of the tokens after them.
+        """Return the logits (B, V) of the next tokens, given the tokens (B,) at `position`, which counts from 0.
 
-        These are the last row of `forward` for the texts so far, to rounding, for the work of one position: see
-        CausalAttention. Positions are given in order; position 0 begins new texts.
+        Up to rounding, these are the last row of `forward` for the texts so far. But only one position is computed: see
+        CausalAttention. Call this for the positions in order. Position 0 begins new texts.
         """
         y = token_ids[:, np.newaxis]  # (B, 1), then (B, 1, C)
         for name, layer in self.layers.items():
@@ -183,10 +186,10 @@ class GPT(Network):
         return y[:, 0]
 
     def generate(self, prompt, temperature, rng, top_k=None, top_p=1):
-        """Continue B texts: yield B new tokens (B,) for each position up to the last.
+        """Continue B texts: for each further position up to the last, yield the new tokens (B,).
 
-        prompt: (B, n) token ids, 1 <= n <= T, the beginning of each text. For each position, rng draws the B numbers
-        that decide. top_k, top_p: see `sample`.
+        prompt: (B, n) token ids, 1 <= n <= T, the beginning of each text. rng: NumPy's random generator, which draws B
+        numbers for each position, one for each text. temperature, top_k, top_p: see `sample`.
         """
         n = prompt.shape[1]
         for position in range(n - 1):
@@ -199,15 +202,15 @@ class GPT(Network):
 
 
 def sample(logits, temperature, u, top_k=None, top_p=1):
-    """Draw a token for each row of logits (B, V), by its random number in u (B,), 0 <= u < 1 -> token ids (B,).
+    """Draw a token for each row of logits (B, V), and return the token ids (B,). u: (B,) random numbers, 0 <= u < 1.
 
-    p = softmax(logits / temperature). Below 1, the temperature makes likely tokens likelier; at 0, the likeliest is
+    p = softmax(logits / temperature). A temperature below 1 makes likely tokens likelier; at 0, the likeliest is
     certain. Laid side by side, the V probabilities fill the line from 0 to 1. A random number u falls on the part of
     token k with the probability p[k].
 
-    top_k: draw from the k likeliest tokens only. Each of the many others is unlikely, but together they would often be
-    drawn. top_p: draw from the likeliest tokens that together have this probability (*nucleus sampling*, Holtzman et
-    al. 2020). They are few where the network is sure, and many where it is not.
+    top_k: draw from the k likeliest tokens only; None: from all. Each of the many others is unlikely, but together they
+    would often be drawn. top_p: draw from the likeliest tokens that together have this probability (*nucleus sampling*,
+    Holtzman et al. 2020). They are few where the network is sure, and many where it is not.
     """
     if temperature < 1e-30:  # 0, or so little that the quotients below could overflow
         return logits.argmax(axis=1)
@@ -225,16 +228,16 @@ def sample(logits, temperature, u, top_k=None, top_p=1):
 
 
 class EvenNumbers:
-    """In place of a random number generator: numbers evenly spaced between 0 and 1."""
+    """A stand-in for a random generator: random(n) returns n numbers evenly spaced between 0 and 1."""
 
     def random(self, n):
         return (np.arange(n) + 0.5) / n
 
 
 def check_decoding(logits, network, texts):
-    """Compare the logits (B, T, V) of `decode_step`, token by token, with `forward` on texts (B, T).
+    """Compare logits (B, T, V), which `decode_step` has computed token by token, with `forward` on texts (B, T).
 
-    Raises SystemExit if they differ.
+    Prints the relative difference. Raises SystemExit if it is more than rounding.
     """
     difference = relative_difference(logits, network.forward(texts))
     if not difference < 1e-9:
@@ -243,16 +246,17 @@ def check_decoding(logits, network, texts):
 
 
 def check_sampling(network, prompt, temperature=0.7, n=1000):
-    """Continue n copies of a prompt (1, T) and compare the share of each token with its probability.
+    """Check that `generate` draws each token as often as its probability says. Raises SystemExit if it does not.
 
-    The probabilities are softmax(logits / temperature), from the last row of `forward`. n evenly spaced numbers fall on
-    a part of the line from 0 to 1 as often as its length says, give or take one. Raises SystemExit if they do not.
+    Continues n copies of a prompt (1, T) by one token, with n evenly spaced numbers in place of random ones. So each
+    token's share of the n is its probability, to within 1 / n. The probabilities are softmax(logits / temperature) for
+    the last row of `forward`.
     """
     logits = network.forward(prompt)[0, -1]  # (V,)
     for top_k, top_p in ((None, 1), (3, 1), (None, 0.6)):
         p = softmax(logits / temperature)
         order = np.argsort(-p)  # the likeliest first
-        total = p[order].cumsum()  # of a token and all that are likelier
+        total = p[order].cumsum()  # the probability of a token and all likelier ones together
         n_tokens = top_k or (total < top_p).sum() + 1
         p[order[n_tokens:]] = 0
         prompts = np.repeat(prompt, n, axis=0)
@@ -266,7 +270,7 @@ def check_sampling(network, prompt, temperature=0.7, n=1000):
 
 
 def check():
-    """Check every layer of this file and a small network of them, then decoding and sampling."""
+    """Check every layer of this file and a small GPT, then decoding and sampling. Prints the results."""
     rng = np.random.default_rng(1)
     network = GPT(width=4, blocks=1, heads=2, vocab_size=5, context_length=3, dtype=np.float64)
     texts = np.array([[7, 0, 3], [14, 3, 3]])

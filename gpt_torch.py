@@ -1,9 +1,9 @@
-"""The same small GPT in PyTorch: read it beside gpt_np.py, which has every derivative.
+"""The small GPT of gpt_np.py in PyTorch: read it beside gpt_np.py, which has every derivative.
 
 After Radford et al. 2018 (Improving Language Understanding by Generative Pre-Training): token embedding, learned
 positions, pre-norm blocks with a causal mask, and at each position a logit for every token that may come next. Small
 enough for digits (49 patches) or names (12 letters): 64 channels, 2 blocks. ReLU, and no dropout. Positions and MLP are
-also in vit_torch.py: this file imports PyTorch alone, so that it is the whole network on one page.
+repeated from vit_torch.py, so that this file is the whole network and imports only PyTorch.
 
 Shapes: B texts, T tokens in each, V tokens in the vocabulary, C channels; h heads of d = C / h channels.
 """
@@ -22,12 +22,12 @@ class Positions(nn.Module):
         nn.init.normal_(self.P, std=0.02)
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Return x + P for x (B, T, C)."""
         return x + self.P
 
 
 class CausalAttention(nn.Module):
-    """Every position gathers what it needs from itself and the positions before: a weighted mean of their values."""
+    """Attention in which each position gets a weighted mean of the values at its own and at earlier positions."""
 
     def __init__(self, width, heads):
         super().__init__()
@@ -38,7 +38,7 @@ class CausalAttention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the attention to x (B, T, C). Return y of the same shape."""
         q, k, v = (
             layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, h, T, d)
             for layer in (self.query, self.key, self.value)
@@ -48,7 +48,7 @@ class CausalAttention(nn.Module):
 
 
 class MLP(nn.Module):
-    """y = second(relu(first(x))), for each position, four times as wide inside as outside."""
+    """y = second(relu(first(x))) for each position, with 4 C hidden units."""
 
     def __init__(self, width):
         super().__init__()
@@ -56,12 +56,12 @@ class MLP(nn.Module):
         self.second = nn.Linear(4 * width, width)
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the MLP to x (B, T, C). Return y of the same shape."""
         return self.second(F.relu(self.first(x)))
 
 
 class CausalBlock(nn.Module):
-    """y = u + mlp(norm(u)) with u = x + attention(norm(x)): look back, then think; each adds its result to x."""
+    """Transformer block: y = u + mlp(norm(u)) with u = x + attention(norm(x))."""
 
     def __init__(self, width, heads):
         super().__init__()
@@ -71,13 +71,13 @@ class CausalBlock(nn.Module):
         self.mlp = MLP(width)
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the block to x (B, T, C). Return y of the same shape."""
         u = x + self.attention(self.norm1(x))
         return u + self.mlp(self.norm2(u))
 
 
 class GPT(nn.Module):
-    """Embedding, positions, blocks, norm, linear."""
+    """The network: embedding, positions, blocks, norm, linear layer."""
 
     def __init__(self, width=64, blocks=2, heads=4, vocab_size=128, n_start_tokens=10, context_length=49):
         super().__init__()
@@ -89,17 +89,17 @@ class GPT(nn.Module):
         self.linear = nn.Linear(width, vocab_size)
 
     def forward(self, x):
-        """Token ids x (B, T) -> logits (B, T, V)."""
+        """Return the logits (B, T, V) of token ids x (B, T)."""
         a = self.positions(self.embed(x))  # (B, T) -> (B, T, C)
         return self.linear(self.norm(self.blocks(a)))  # (B, T, V)
 
     @torch.no_grad()
     def generate(self, prompt, temperature, rng, top_k=None, top_p=1):
-        """Continue B texts: yield B new tokens (B,) for each position up to the last.
+        """Continue B texts: for each further position up to the last, yield the new tokens (B,).
 
-        prompt: (B, n) token ids, 1 <= n <= T. For each position, rng, a random generator of NumPy, draws the B numbers
-        that decide. There is no cache: all positions are computed again for each token. Those not yet generated are
-        still 0, and change nothing before them. top_k, top_p: see `sample`.
+        prompt: (B, n) token ids, 1 <= n <= T. rng: NumPy's random generator, which draws B numbers for each position,
+        one for each text. temperature, top_k, top_p: see `sample`. There is no KV cache: all positions are computed
+        again for each token. Tokens not yet generated are 0; the mask hides them from earlier positions.
         """
         prompt = torch.as_tensor(prompt, device=self.positions.P.device)
         B, n = prompt.shape
@@ -114,7 +114,7 @@ class GPT(nn.Module):
 
 
 def sample(logits, temperature, u, top_k=None, top_p=1):
-    """Draw a token for each row of logits (B, V), by its random number in u (B,), 0 <= u < 1 -> token ids (B,).
+    """Draw a token for each row of logits (B, V), and return the token ids (B,). u: (B,) random numbers, 0 <= u < 1.
 
     p = softmax(logits / temperature); u falls on the part of token k with the probability p[k]: see gpt_np.py. top_k:
     draw from the k likeliest tokens only. top_p: draw from the likeliest tokens that together have this probability.

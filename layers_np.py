@@ -1,7 +1,7 @@
-"""What the deeper networks share: the linear layer, the mean, and a network as a list of layers, which checks itself.
+"""What the deeper networks share: the linear layer, the mean, a network as a list of layers, and gradient checks.
 
 In mlp_np.py the whole network is one class. Deeper networks repeat a few layers many times, so here each layer is a
-class of its own, and knows two things:
+class of its own, with two methods:
 
     forward     from x to y; keeps what backward will need
     backward    takes d loss / d y (called dy), leaves d loss / d parameter in `grads`, returns d loss / d x (dx)
@@ -23,17 +23,17 @@ from mlp_np import check_gradient_names, compare
 
 
 class Linear:
-    """y = x W + b, as in mlp_np.py, for each of the rows that x consists of. Without bias, y = x W."""
+    """y = x W + b for each row of x, as in mlp_np.py. Without bias, y = x W."""
 
     def __init__(self, rng, inputs, outputs, bias=True, gain=1):
         # Variance 1 / inputs: inputs of variance 1 give outputs of variance 1 (LeCun et al. 1998). A gain of 2, as in
-        # mlp_np.py, makes up for a ReLU before it, which has halved them.
+        # mlp_np.py, makes up for a ReLU before the layer, which halves the mean square of its inputs.
         self.params = {"W": rng.normal(0, np.sqrt(gain / inputs), (inputs, outputs))}
         if bias:
             self.params["b"] = np.zeros(outputs)
 
     def forward(self, x):
-        """x (..., inputs) -> y (..., outputs)."""
+        """Return y (..., outputs) for x (..., inputs)."""
         self.rows = x.reshape(-1, x.shape[-1])  # (N, inputs): all rows of all images, one below the other
         y = self.rows @ self.params["W"]  # (N, outputs)
         if "b" in self.params:
@@ -41,7 +41,10 @@ class Linear:
         return y.reshape(*x.shape[:-1], -1)
 
     def backward(self, dy):
-        """dy (..., outputs) -> dx (..., inputs). Every row of every image adds its share to dW and db."""
+        """From dy = d loss / d y (..., outputs), return dx = d loss / d x (..., inputs).
+
+        Every row of every image adds its share to dW and db.
+        """
         dy_rows = dy.reshape(-1, dy.shape[-1])  # (N, outputs)
         self.grads = {"W": self.rows.T @ dy_rows}
         if "b" in self.params:
@@ -50,42 +53,46 @@ class Linear:
 
 
 class Mean:
-    """The mean over all positions."""
+    """The mean over all positions, for each channel."""
 
     def forward(self, x):
-        """x (B, ..., C) -> y (B, C)."""
+        """Return the mean y (B, C) of x (B, ..., C) over all positions."""
         self.x_shape = x.shape
         self.between = tuple(range(1, x.ndim - 1))
         return x.mean(axis=self.between)
 
     def backward(self, dy):
-        """dy (B, C) -> dx (B, ..., C): with 16 positions, say, each contributes a sixteenth of the mean."""
+        """From dy = d loss / d y (B, C), return dx = d loss / d x (B, ..., C).
+
+        With 16 positions, for example, each contributes a sixteenth of the mean.
+        """
         share = dy / math.prod(self.x_shape[1:-1])  # (B, C)
         return np.broadcast_to(np.expand_dims(share, self.between), self.x_shape)
 
 
 def channel_sum(x):
-    """x.sum(axis=all but the last): (..., C) -> (C,). A product with ones is faster."""
+    """Return the sum of x (..., C) over all axes but the last: (C,). A product with ones is faster than x.sum."""
     x = x.reshape(-1, x.shape[-1])
     return np.ones(len(x), x.dtype) @ x
 
 
 def row_sum(x):
-    """x.sum(axis=-1, keepdims=True): (..., C) -> (..., 1). A product with ones is faster."""
+    """Return x.sum(axis=-1, keepdims=True): (..., C) -> (..., 1). A product with ones is faster than x.sum."""
     return (x.reshape(-1, x.shape[-1]) @ np.ones(x.shape[-1], x.dtype)).reshape(*x.shape[:-1], 1)
 
 
 def row_max(x):
-    """x.max(axis=-1, keepdims=True): (..., C) -> (..., 1). A maximum of columns is faster than of short rows."""
+    """Return x.max(axis=-1, keepdims=True): (..., C) -> (..., 1). The maximum of a transposed copy is found faster."""
     columns = np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T)  # (C, N)
     return columns.max(axis=0).reshape(*x.shape[:-1], 1)
 
 
 class Network:
-    """Layers, one after the other, by their names.
+    """A network of layers, applied one after the other. layers: {name: layer}, in that order.
 
-    `params` holds each of their arrays under a name like "blocks.2.first.conv.W", and `statistics` the means and
-    variances that batch normalisation remembers: the arrays themselves, no copies. training: False to use these.
+    `params` holds the parameters of all layers under names like "blocks.2.first.conv.W", and `statistics` the running
+    means and variances of batch normalisation. Both hold the layers' own arrays, not copies. If `training` is False,
+    batch normalisation uses the running statistics instead of the batch's.
     """
 
     def __init__(self, layers, dtype):
@@ -100,7 +107,7 @@ class Network:
         self.statistics = self.collect("statistics")
 
     def collect(self, kind):
-        """Return all layers' params, grads or statistics in one dict."""
+        """Return {path: array} for all layers. kind: "params", "grads" or "statistics"."""
         arrays = {}
         for path, layer in flatten_layers(self.layers).items():
             for name, array in getattr(layer, kind, {}).items():
@@ -108,7 +115,10 @@ class Network:
         return arrays
 
     def forward(self, x):
-        """x, images (B, 28, 28) or words (B, T), to logits (B, 10) or (B, T, V). Keeps what backward needs."""
+        """Return the logits: (B, 10) for images x (B, 28, 28), or (B, T, V) for token ids x (B, T).
+
+        Keeps what backward needs.
+        """
         for layer in flatten_layers(self.layers).values():
             layer.training = self.training
         for layer in self.layers.values():
@@ -116,10 +126,10 @@ class Network:
         return x
 
     def backward(self, dlogits):
-        """From d loss / d logits (B, 10) to the gradients, with the keys and shapes of params.
+        """Return the gradients, with the keys and shapes of `params`. dlogits: d loss / d logits, (B, 10) for images.
 
-        Keeps d loss / d x in `gradients` as "x"; in testing also d loss / d output of each layer, by its name. In
-        training these are not kept, so that their memory can be reused.
+        Stores d loss / d x as gradients["x"] and, unless `training`, d loss / d output of each layer under the layer's
+        name. In training these are not stored, so that their memory can be reused.
         """
         self.gradients = {}
         dy = dlogits
@@ -127,12 +137,12 @@ class Network:
             if not self.training:
                 self.gradients[name] = dy
             dy = layer.backward(dy)
-        self.gradients["x"] = dy  # like x, or None if x is words
+        self.gradients["x"] = dy  # like x, or None if x is token ids
         return self.collect("grads")
 
 
 def flatten_layers(layers, path=""):
-    """Return the innermost layers of a dict of layers, by their paths."""
+    """Return {path: layer} for the innermost layers of nested dicts of layers. path: the beginning of every path."""
     layers_by_path = {}
     for name, layer in layers.items():
         if hasattr(layer, "layers"):
@@ -143,10 +153,10 @@ def flatten_layers(layers, path=""):
 
 
 def compare_gradients(layer, x, title="layer"):
-    """{name: relative difference} between layer.backward and central differences, for x and every parameter.
+    """Return {name: relative difference} between layer.backward and central differences, for x and every parameter.
 
-    The loss is sum(y * r) with random r, so that dy = r. An x of whole numbers has no derivative. SystemExit if a
-    gradient is wrong.
+    The loss is sum(y * r) with random r, so that dy = r. If x holds whole numbers, it has no derivative and is left
+    out. Raises SystemExit if a gradient is wrong; `title` is the layer's name in that message.
     """
     y = layer.forward(x)
     r = np.random.default_rng(0).normal(size=y.shape)
@@ -165,7 +175,10 @@ def compare_gradients(layer, x, title="layer"):
 
 
 def check_layers(cases, rng):
-    """Print the largest relative difference of every gradient, in float64. cases: [(title, layer, x or its shape)]."""
+    """Print every gradient's largest relative difference from central differences, in float64.
+
+    cases: [(title, layer, x or its shape)]. rng draws x where only its shape is given, and changes the parameters.
+    """
     print("each layer's gradients by hand, and their largest relative difference from (loss(+h) - loss(-h)) / 2h")
     for title, layer, x in cases:
         for inner in flatten_layers({"": layer}).values():
@@ -177,7 +190,7 @@ def check_layers(cases, rng):
 
 
 def check():
-    """Every layer of this file, and a small network of them."""
+    """Check the gradients of every layer of this file, and of a small network of them."""
     rng = np.random.default_rng(1)
     layers = [
         ("Linear", Linear(rng, 4, 3), (5, 4)),

@@ -1,7 +1,7 @@
-"""The network of llama_np.py on a tape: the forward pass, and no derivative; autograd_np.py finds them.
+"""The network of llama_np.py on a tape: only the forward pass, because autograd_np.py finds the derivatives.
 
 Read it between llama_np.py, which has every derivative, and llama_torch.py. Several heads use the same key, and the
-table is used twice. Nothing here says so to the backward pass: the tape adds the gradients along all paths.
+embedding's table is used twice. That needs no code here: the tape adds the gradients along all paths.
 
 Shapes: B texts, T tokens in each, V tokens in the vocabulary, C channels; h query heads with d channels each, s
 key/value heads, and g = h / s.
@@ -17,7 +17,7 @@ from vit_autograd import OnTape
 
 
 class Llama(OnTape, llama_np.Llama):
-    """Embedding, blocks, norm, linear. Its first weights, `params`, are llama_np.Llama's."""
+    """The network: embedding, blocks, norm, linear layer. `params` are at first the weights of llama_np.Llama."""
 
     def __init__(
         self, width=64, blocks=2, heads=4, kv_heads=2, hidden=176, vocab_size=128, n_start_tokens=10,
@@ -29,7 +29,7 @@ class Llama(OnTape, llama_np.Llama):
         )  # fmt: skip
 
     def forward(self, x):
-        """Token ids x (B, T) -> logits (B, T, V). The tape keeps what backward needs."""
+        """Return the logits (B, T, V) of token ids x (B, T). The tape keeps what backward needs."""
         self.tensors = {name: Tensor(p) for name, p in self.params.items()} | self.frozen  # constants stay arrays
         a = self.tensors["embed.E"][x]  # (B, T, C)
         a = Tensor(a) if self.frozen else a
@@ -49,12 +49,15 @@ class Llama(OnTape, llama_np.Llama):
         return y
 
     def norm(self, name, x):
-        """Every position divided by its root mean square, times gamma: x (B, T, C) -> y."""
+        """RMSNorm: each position divided by its root mean square, times gamma. x (B, T, C) -> y of the same shape."""
         size = ((x * x).mean(axis=-1, keepdims=True) + self.layers["norm"].eps).sqrt()  # (B, T, 1)
         return x / size * self.tensors[f"{name}.gamma"]
 
     def attention(self, name, x, layer):
-        """Causal attention with grouped queries: x (B, T, C) -> y. layer: the GroupedQueryAttention of llama_np.py."""
+        """Causal grouped-query attention: x (B, T, C) -> y of the same shape.
+
+        name: the prefix of its parameters' names. layer: the `llama_np.GroupedQueryAttention` that has its sizes.
+        """
         B, T, C = x.shape
         q, k, v = (
             self.linear(f"{name}.{part}", x).reshape(B, T, heads, -1).swapaxes(1, 2)  # (B, heads, T, d)
@@ -70,16 +73,16 @@ class Llama(OnTape, llama_np.Llama):
     softmax = GPT.softmax  # masks the later scores
 
     def mlp(self, name, x):
-        """down(silu(gate(x)) * up(x)) for each position: x (B, T, C) -> y."""
+        """y = down(silu(gate(x)) * up(x)) for each position: x (B, T, C) -> y of the same shape."""
         a = self.linear(f"{name}.gate", x)
         u = self.linear(f"{name}.up", x)
         return self.linear(f"{name}.down", a * a.sigmoid() * u)
 
 
 def apply_rotary(x, rope_theta):
-    """Rotate each pair of channels of x (B, heads, T, d) by the angles of llama_np.RotaryEmbedding.
+    """Return x (B, heads, T, d) with each pair of channels rotated by the angles of llama_np.RotaryEmbedding.
 
-    With (x[0], x[1]) @ S = (-x[1], x[0]), a quarter turn, it is x cos + x S sin.
+    The matrix S rotates each pair by a quarter turn: (x[0], x[1]) @ S = (-x[1], x[0]). So y = x cos + x S sin.
     """
     *_, T, d = x.shape
     angles = np.arange(T)[:, np.newaxis] * rope_theta ** (-np.arange(0, d, 2) / d)  # (T, d / 2)

@@ -34,7 +34,7 @@ class RMSNorm:
     """Every position divided by its root mean square (RMS), then each channel scaled by gamma.
 
     Layer normalisation (vit_np.py) subtracts the mean first. Here the mean stays, and there is no beta either. That
-    saves a pass over the numbers, and networks learn as well (Zhang & Sennrich 2019).
+    saves a pass over the numbers, and networks learn equally well (Zhang & Sennrich 2019).
     """
 
     def __init__(self, width, eps=1e-5):
@@ -42,14 +42,14 @@ class RMSNorm:
         self.eps = eps
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape. The mean is over the C channels of each position."""
+        """Normalise x (B, T, C), over the C channels of each position. Return y of the same shape."""
         gamma = self.params["gamma"]
         self.inverse = 1 / np.sqrt(row_sum(x**2) / len(gamma) + self.eps)  # (B, T, 1)
         self.xhat = x * self.inverse  # (B, T, C)
         return gamma * self.xhat
 
     def backward(self, dy):
-        """dy -> dx, both (B, T, C).
+        """From dy = d loss / d y, return dx = d loss / d x, both (B, T, C).
 
         y = gamma xhat, so dgamma = sum dy xhat over all positions, and dxhat = dy gamma. x reaches xhat = x inverse in
         two ways: directly, and through inverse = (mean(x^2) + eps)^(-1/2), whose derivative with respect to x[j] is
@@ -77,14 +77,14 @@ class RotaryEmbedding:
 
     Why does that tell the network where a token is? The dot product of two points depends on the angle between them.
     Rotating one by t and the other by u adds t - u to that angle. So q . k depends on the distance between the two
-    tokens, and not on their positions otherwise: what a head has learned about the token before holds anywhere.
+    tokens, and not on their positions otherwise: what a head has learned about the preceding token holds anywhere.
     """
 
     def __init__(self, rope_theta=10_000):
         self.rope_theta = rope_theta
 
     def forward(self, x, position=0):
-        """x (..., T, d) -> y of the same shape. position: that of the first of the T rows."""
+        """Rotate x (..., T, d), and return y of the same shape. position: the position in the text of the first row."""
         *_, T, d = x.shape
         positions = np.arange(position, position + T)[:, np.newaxis]  # (T, 1)
         angles = positions * self.rope_theta ** (-np.arange(0, d, 2) / d)  # (T, d / 2)
@@ -93,7 +93,7 @@ class RotaryEmbedding:
         return apply_rotary(x, self.cos, self.sin)
 
     def backward(self, dy):
-        """dy -> dx, both (..., T, d).
+        """From dy = d loss / d y, return dx = d loss / d x, both (..., T, d).
 
         y[0] = x[0] cos - x[1] sin and y[1] = x[0] sin + x[1] cos. Adding both paths of x[0] and of x[1],
 
@@ -105,7 +105,10 @@ class RotaryEmbedding:
 
 
 def apply_rotary(x, cos, sin):
-    """Rotate the points (x[..., 2 i], x[..., 2 i + 1]) by angles with these cosines and sines (T, d / 2)."""
+    """Return x (..., T, d) with the points (x[..., 2 i], x[..., 2 i + 1]) rotated.
+
+    cos, sin: the cosines and sines (T, d / 2) of the angles.
+    """
     first = x[..., ::2]  # (..., T, d / 2)
     second = x[..., 1::2]  # (..., T, d / 2)
     y = np.empty_like(x)
@@ -121,8 +124,8 @@ class GroupedQueryAttention:
     heads they take a third of the memory and of the time. Queries are not stored, so each head of queries still looks
     for something of its own.
 
-    Head j of the queries uses head j // g of the keys. So the g heads of a group are neighbours, and can be read as one
-    head with g T queries: the products below are then those of the GPT.
+    Head j of the queries uses head j // g of the keys. So the g heads of a group are neighbours, and can be treated as
+    one head with g T queries: the matrix products are then those of the GPT.
     """
 
     def __init__(self, rng, width, heads, kv_heads, rope_theta=10_000):
@@ -141,7 +144,7 @@ class GroupedQueryAttention:
         self.softmax = CausalSoftmax()
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the attention to x (B, T, C). Return y of the same shape."""
         query, key, value, out = self.layers.values()
         q = self.rotary_q.forward(split(query.forward(x), self.heads))  # (B, h, T, d)
         self.k = self.rotary_k.forward(split(key.forward(x), self.kv_heads))  # (B, s, T, d)
@@ -153,7 +156,7 @@ class GroupedQueryAttention:
         return out.forward(merge(ungroup_heads(mixed, self.heads)))
 
     def backward(self, dy):
-        """dy -> dx, both (B, T, C).
+        """From dy = d loss / d y, return dx = d loss / d x, both (B, T, C).
 
         The products are those of Attention in vit_np.py, and so are their derivatives. Two things are new. The queries
         of g heads use the same key, and contributions along several paths add: dk = dproducts.T q is a sum over all g T
@@ -170,10 +173,10 @@ class GroupedQueryAttention:
         return query.backward(merge(dq)) + key.backward(merge(dk)) + value.backward(merge(dv))
 
     def decode_step(self, x, position):
-        """`forward` for n new tokens from this position on: x (B, n, C) -> y (B, n, C), with the KV cache.
+        """`forward` for n new tokens, the first of them at `position`: x (B, n, C) -> y (B, n, C).
 
-        As in gpt_np.py. Keys are stored after their rotation, because their positions do not change. The first of the n
-        tokens sees the `position` tokens before it and itself, the next one token more, and so on.
+        Uses a KV cache, as gpt_np.py does. Keys are stored after their rotation, because their positions do not change.
+        The first of the n tokens sees the `position` tokens before it and itself, the next one token more, and so on.
         """
         query, key, value, out = self.layers.values()
         q = self.rotary_q.forward(split(query.forward(x), self.heads), position)  # (B, h, n, d)
@@ -193,12 +196,12 @@ class GroupedQueryAttention:
 
 
 def group_heads(x, kv_heads):
-    """Put the heads of a group one below the other: (B, h, T, d) -> (B, s, g T, d)."""
+    """Stack the rows of the g heads of each group: x (B, h, T, d) -> (B, s, g T, d)."""
     return x.reshape(len(x), kv_heads, -1, x.shape[3])
 
 
 def ungroup_heads(x, heads):
-    """The reverse of `group_heads`: (B, s, g T, d) -> (B, h, T, d)."""
+    """Undo `group_heads`: x (B, s, g T, d) -> (B, h, T, d)."""
     return x.reshape(len(x), heads, -1, x.shape[3])
 
 
@@ -218,7 +221,7 @@ class SwiGLU:
         }
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the layer to x (B, T, C). Return y of the same shape."""
         gate, up, down = self.layers.values()
         self.a = gate.forward(x)  # (B, T, H)
         self.u = up.forward(x)  # (B, T, H)
@@ -226,7 +229,7 @@ class SwiGLU:
         return down.forward(self.a * self.sigmoid * self.u)
 
     def backward(self, dy):
-        """dy -> dx, both (B, T, C).
+        """From dy = d loss / d y, return dx = d loss / d x, both (B, T, C).
 
         In a product, each factor gets the gradient times the other factor. The slope of silu, by the product rule with
         sigmoid' = sigmoid (1 - sigmoid), is sigmoid + a sigmoid (1 - sigmoid) = sigmoid (1 + a (1 - sigmoid)).
@@ -239,7 +242,7 @@ class SwiGLU:
 
 
 class LlamaBlock:
-    """y = u + mlp(norm(u)) with u = x + attention(norm(x)): the block of gpt_np.py, with the layers above."""
+    """y = u + mlp(norm(u)) with u = x + attention(norm(x)): the block of gpt_np.py, with the layers of this file."""
 
     def __init__(self, rng, width, heads, kv_heads, hidden, rope_theta=10_000, eps=1e-5):
         self.layers = {
@@ -252,7 +255,7 @@ class LlamaBlock:
     forward, backward = Block.forward, Block.backward  # the same two sums
 
     def decode_step(self, x, position):
-        """`forward` for n new tokens from this position on: x (B, n, C) -> y (B, n, C)."""
+        """`forward` for n new tokens, the first of them at `position`: x (B, n, C) -> y (B, n, C)."""
         norm1, attention, norm2, mlp = (self.layers[name] for name in ("norm1", "attention", "norm2", "mlp"))
         u = x + attention.decode_step(norm1.forward(x), position)
         return u + mlp.forward(norm2.forward(u))
@@ -271,7 +274,7 @@ class TiedEmbedding(Embedding):
         self.params = {"E": rng.normal(0, 0.02, (vocab_size, width))}
 
     def backward(self, dy):
-        """As in Embedding; nothing if the table is frozen."""
+        """Compute the table's gradient, as `Embedding.backward` does, unless the table is frozen."""
         if not self.is_frozen:
             super().backward(dy)
 
@@ -280,7 +283,7 @@ class LMHead:
     """logits = x E.T: the logit of a token is the dot product of x with the token's row of the embedding's table.
 
     What a row says about its token as an input, and what makes the token likely as an output, are similar, so one table
-    serves for both. That saves as many numbers as the table has (Press & Wolf 2017).
+    serves for both. That saves a second table of the same size (Press & Wolf 2017).
     """
 
     def __init__(self, embedding, vocab_size):
@@ -288,13 +291,16 @@ class LMHead:
         self.vocab_size = vocab_size
 
     def forward(self, x):
-        """x (B, T, C) -> logits (B, T, V). Tokens that only start a text, the rows from V on, are never predicted."""
+        """Return the logits (B, T, V) of x (B, T, C). Start tokens have no logits, because they are never predicted."""
         E = self.embedding.params["E"][: self.vocab_size]  # (V, C)
         self.rows = x.reshape(-1, x.shape[-1])  # (B T, C)
         return (self.rows @ E.T).reshape(*x.shape[:-1], -1)
 
     def backward(self, dy):
-        """dy (B, T, V) -> dx (B, T, C). Keeps dE, this layer's part of the table's gradient: see `Llama.backward`."""
+        """From dy = d loss / d logits (B, T, V), return dx = d loss / d x (B, T, C).
+
+        Stores dE, this layer's part of the gradient of the embedding's table: see `Llama.backward`.
+        """
         E = self.embedding.params["E"][: self.vocab_size]  # (V, C)
         dy_rows = dy.reshape(-1, self.vocab_size)  # (B T, V)
         if not self.embedding.is_frozen:
@@ -306,27 +312,27 @@ class LoRALinear:
     """y = x W + scale (x A) B: W is frozen, and two thin matrices beside it learn (LoRA, Hu et al. 2021).
 
     A trained network needs little change to learn something new: W + scale A B, where A has few columns and B as few
-    rows. So there are few gradients, and AdamW stores little. B begins with zeros: at first nothing is changed.
+    rows. So there are few gradients, and AdamW stores little. B starts as zeros, so y = x W before the first step.
     """
 
     scale = 2.0  # weight of the thin matrices beside W: alpha / rank in the paper
 
     def __init__(self, rng, W, rank):
-        """W: (inputs, outputs). It is not copied."""
+        """W: the frozen weights (inputs, outputs), not copied. rank: the number of columns of A and of rows of B."""
         inputs, outputs = W.shape
         A = rng.normal(0, inputs**-0.5, (inputs, rank))
         self.W = W
         self.params = {"A": A.astype(W.dtype), "B": np.zeros((rank, outputs), W.dtype)}
 
     def forward(self, x):
-        """x (..., inputs) -> y (..., outputs)."""
+        """Return y (..., outputs) for x (..., inputs)."""
         self.rows = x.reshape(-1, x.shape[-1])  # (N, inputs)
         self.thin = self.rows @ self.params["A"]  # (N, rank)
         y = self.rows @ self.W + self.scale * (self.thin @ self.params["B"])  # (N, outputs)
         return y.reshape(*x.shape[:-1], -1)
 
     def backward(self, dy):
-        """dy (..., outputs) -> dx (..., inputs).
+        """From dy = d loss / d y (..., outputs), return dx = d loss / d x (..., inputs).
 
         x reaches y along two paths, through W and through A and B, so dx is the sum of both. A and B are a chain of two
         linear layers, with thin = x A between them: dthin = scale dy B.T. The gradient of W is not needed.
@@ -338,17 +344,17 @@ class LoRALinear:
 
 
 class NoWeights:
-    """In place of a random number generator: zeros that take no memory, for a network that loads its arrays."""
+    """A stand-in for a random generator: `normal` returns zeros that take no memory, until weights are loaded."""
 
     def normal(self, mean, deviation, shape):
         return np.broadcast_to(np.float32(0), shape)
 
 
 class Llama(Network):
-    """The network at the top of this file. Tokens V, V + 1, ... start a text, as in gpt_np.py.
+    """The network that the top of this file describes. Token ids from V on can only start a text, as in gpt_np.py.
 
-    seed: None gives no weights, for `load_arrays`. frozen: {name: array} of parameters that do not learn, see
-    `add_lora`; `params` are those that do.
+    seed: for the first weights; None draws none, because `use_arrays` will supply them. `params` are the parameters
+    that learn. `frozen` is {name: array} for those that do not, see `add_lora`.
     """
 
     def __init__(
@@ -368,15 +374,15 @@ class Llama(Network):
         self.context_length = context_length
 
     def use_arrays(self, arrays):
-        """Use these arrays, with the names and shapes of `params`, in place of its own, without copying."""
+        """Use these arrays, {name: array} with the names and shapes of `params`, as the parameters, without copying."""
         for path, layer in flatten_layers(self.layers).items():
             layer.params = {name: arrays[f"{path}.{name}"] for name in layer.params}
         self.params = self.collect("params")
 
     def add_lora(self, rank, seed=0):
-        """Put two thin matrices of this rank beside each linear layer of the blocks, and freeze everything else.
+        """Add two thin matrices of this rank (LoRA) to each linear layer of the blocks, and freeze everything else.
 
-        From here on, `params` are the thin matrices. All other arrays are in `frozen` and get no gradient.
+        Afterwards, `params` holds the thin matrices. All other arrays are in `frozen` and get no gradient.
         """
         rng = np.random.default_rng(seed)
         for block in self.layers.values():
@@ -389,7 +395,7 @@ class Llama(Network):
         self.params = self.collect("params")
 
     def collect(self, kind):
-        """As in Network; of a network with frozen layers, from the layers that learn."""
+        """Return {path: array} as `Network.collect` does, but without the arrays of frozen layers."""
         arrays = super().collect(kind)
         if not self.frozen:
             return arrays
@@ -397,7 +403,7 @@ class Llama(Network):
         return {name: array for name, array in arrays.items() if name.rpartition(".")[0] in learning}
 
     def backward(self, dlogits):
-        """As in Network. The table is used twice, so its gradient is the sum of both."""
+        """Return the gradients, as `Network.backward` does. The embedding's table gets the sum over its two uses."""
         grads = super().backward(dlogits)
         if not self.frozen:
             head = self.layers["linear"]
@@ -405,9 +411,9 @@ class Llama(Network):
         return grads
 
     def decode_step(self, token_ids, position):
-        """n more tokens of each text, (B, n), from this position on -> logits (B, V) of the token after the last.
+        """Return the logits (B, V) of the next token, given n more tokens (B, n) of each text.
 
-        Positions are given in order; position 0 begins new texts.
+        The first of the n tokens is at `position`. Call this for the positions in order. Position 0 begins new texts.
         """
         y = token_ids  # (B, n), then (B, n, C)
         for name, layer in self.layers.items():
@@ -417,9 +423,10 @@ class Llama(Network):
         return y[:, 0]
 
     def generate(self, prompt, temperature, rng, top_k=None, top_p=1):
-        """Continue B texts: yield B new tokens (B,) for each position up to the last.
+        """Continue B texts: for each further position up to the last, yield the new tokens (B,).
 
-        As in gpt_np.py, but all tokens of the prompt (B, n) go through the network in one pass.
+        The arguments are those of GPT.generate in gpt_np.py, but here all tokens of the prompt (B, n) go through the
+        network in one pass.
         """
         position = 0
         new = prompt
@@ -432,7 +439,7 @@ class Llama(Network):
 
 
 def check():
-    """Check every layer of this file and a small network of them, then decoding and sampling."""
+    """Check every layer of this file and a small Llama, then decoding and sampling. Prints the results."""
     rng = np.random.default_rng(1)
     embedding = TiedEmbedding(rng, 6, 4)
     network = Llama(4, 1, 2, 1, hidden=3, vocab_size=5, n_start_tokens=1, context_length=3, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The same network in PyTorch: read it beside llama_np.py, which has every derivative.
+"""The network of llama_np.py in PyTorch: read it beside llama_np.py, which has every derivative.
 
 After Touvron et al. 2023 (LLaMA: Open and Efficient Foundation Language Models): RMSNorm, rotary position embedding,
 grouped-query attention, SwiGLU, no biases, and one table for the embedding and the last layer.
@@ -15,7 +15,7 @@ from torch import nn
 class RMSNorm(nn.Module):
     """Every position divided by its root mean square, then each channel scaled by gamma.
 
-    Older versions of PyTorch have no nn.RMSNorm.
+    It is written out here because older versions of PyTorch have no nn.RMSNorm.
     """
 
     def __init__(self, width, eps):
@@ -24,12 +24,12 @@ class RMSNorm(nn.Module):
         self.gamma = nn.Parameter(torch.ones(width))
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Normalise x (B, T, C), over the C channels of each position. Return y of the same shape."""
         return x * torch.rsqrt((x**2).mean(dim=-1, keepdim=True) + self.eps) * self.gamma
 
 
 def apply_rotary(x, rope_theta):
-    """Rotate each pair of channels of x (B, heads, T, d) by an angle that grows with the position (RoPE)."""
+    """Return x (B, heads, T, d) with each pair of channels rotated by an angle that grows with the position (RoPE)."""
     *_, T, d = x.shape
     angles = torch.arange(T)[:, None] * rope_theta ** (-torch.arange(0, d, 2, dtype=torch.float64) / d)  # (T, d / 2)
     cos = angles.cos().to(x)
@@ -40,7 +40,7 @@ def apply_rotary(x, rope_theta):
 
 
 class GroupedQueryAttention(nn.Module):
-    """Every position gathers what it needs from itself and those before; g query heads share keys and values."""
+    """Causal attention with rotary positions, in which g query heads share one key/value head."""
 
     def __init__(self, width, heads, kv_heads, rope_theta):
         super().__init__()
@@ -54,7 +54,7 @@ class GroupedQueryAttention(nn.Module):
         self.out = nn.Linear(width, width, bias=False)
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the attention to x (B, T, C). Return y of the same shape."""
         q, k, v = (
             layer(x).unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, heads, T, d)
             for layer, heads in ((self.query, self.heads), (self.key, self.kv_heads), (self.value, self.kv_heads))
@@ -76,7 +76,7 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(hidden, width, bias=False)
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the layer to x (B, T, C). Return y of the same shape."""
         return self.down(F.silu(self.gate(x)) * self.up(x))
 
 
@@ -92,7 +92,7 @@ class LoRALinear(nn.Module):
         self.B = nn.Parameter(torch.zeros(rank, outputs))
 
     def forward(self, x):
-        """x (..., inputs) -> y (..., outputs)."""
+        """Return y (..., outputs) for x (..., inputs)."""
         return x @ self.W + self.scale * (x @ self.A @ self.B)
 
 
@@ -107,13 +107,13 @@ class LlamaBlock(nn.Module):
         self.mlp = SwiGLU(width, hidden)
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the block to x (B, T, C). Return y of the same shape."""
         u = x + self.attention(self.norm1(x))
         return u + self.mlp(self.norm2(u))
 
 
 class Llama(nn.Module):
-    """Embedding, blocks, norm, and the embedding's table again."""
+    """The network: embedding, blocks, norm, and the embedding's table again as the last layer."""
 
     def __init__(
         self, width=64, blocks=2, heads=4, kv_heads=2, hidden=176, vocab_size=128, n_start_tokens=10,
@@ -128,12 +128,15 @@ class Llama(nn.Module):
         self.norm = RMSNorm(width, eps)
 
     def forward(self, x):
-        """Token ids x (B, T) -> logits (B, T, V)."""
+        """Return the logits (B, T, V) of token ids x (B, T)."""
         a = self.norm(self.blocks(self.embed(x)))  # (B, T) -> (B, T, C)
         return F.linear(a, self.embed.weight[: self.vocab_size])  # (B, T, V)
 
     def add_lora(self, rank):
-        """Put two thin matrices of this rank beside each linear layer of the blocks, and freeze everything else."""
+        """Add two thin matrices of this rank (LoRA) to each linear layer of the blocks, and freeze everything else.
+
+        The weights of the blocks are zeros afterwards, until a checkpoint or a file is loaded.
+        """
         self.requires_grad_(False)
         for block in self.blocks:
             for part in (block.attention, block.mlp):
@@ -142,10 +145,11 @@ class Llama(nn.Module):
 
     @torch.no_grad()
     def generate(self, prompt, temperature, rng, top_k=None, top_p=1):
-        """Continue B texts: yield B new tokens (B,) for each position up to the last.
+        """Continue B texts: for each further position up to the last, yield the new tokens (B,).
 
-        prompt: (B, n) token ids, 1 <= n <= T. For each position, rng, a random generator of NumPy, draws the B numbers
-        that decide. There is no cache: all positions are computed again for each token. top_k, top_p: see `sample`.
+        prompt: (B, n) token ids, 1 <= n <= T. rng: NumPy's random generator, which draws B numbers for each position,
+        one for each text. temperature, top_k, top_p: see `sample`. There is no KV cache: all positions are computed
+        again for each token.
         """
         x = torch.as_tensor(prompt, device=self.embed.weight.device)
         while x.shape[1] <= self.context_length:
@@ -157,9 +161,9 @@ class Llama(nn.Module):
 
 
 def sample(logits, temperature, u, top_k=None, top_p=1):
-    """Draw a token for each row of logits (B, V), by its random number in u (B,), 0 <= u < 1 -> token ids (B,).
+    """Draw a token for each row of logits (B, V), and return the token ids (B,). u: (B,) random numbers, 0 <= u < 1.
 
-    As in gpt_torch.py.
+    temperature, top_k, top_p: see `sample` in gpt_torch.py.
     """
     if temperature < 1e-30:  # 0, or so little that the quotients below could overflow
         return logits.argmax(dim=1)

@@ -1,9 +1,9 @@
 """Look inside a trained network: an image's path through it, the gradient's path back, its weights, its mistakes.
 
-`python look.py` takes a test image; `python look.py png/photo.jpg --label 5` takes a picture; a network that writes
-digits writes one: `python look.py --weights learning_curves/checkpoint_gpt_np.npz --digit 7`. With --training, it looks
-at a step of the training instead, layer by layer: of a checkpoint or, with any option of main_np.py, of the first steps
-of that run. This file computes the numbers; views/ draws them. NumPy runs the network, whichever framework
+`python look.py` shows a test image, and `python look.py png/photo.jpg --label 5` a picture of your own. A network that
+writes digits writes one: `python look.py --weights learning_curves/checkpoint_gpt_np.npz --digit 7`. With --training,
+it shows training steps instead, layer by layer: those of a checkpoint or, with any option of main_np.py, the first
+steps of that run. This file computes the numbers, and views/ draws them. NumPy runs the network, whichever framework
 trained it.
 """
 
@@ -29,12 +29,12 @@ with program.import_guard("requirements-np.txt"):
     from views.training import add_training, look_at_training
     from vit_np import Patches
 
-MOST = 64  # first-layer units to draw
-WRONG = 24  # mistakes to draw
-TEST = 247  # the test image that is looked at if none is asked for
-DIGIT = 2  # the digit that is written if none is asked for
-IN_PART = 50  # images that the network reads at a time
-OF_ALL = ("confusion", "mistakes")  # what is drawn of the answers to all test images
+MOST = 64  # the most first-layer units to draw
+WRONG = 24  # the most mistakes to draw
+TEST = 247  # the test image to show by default
+DIGIT = 2  # the digit to write by default
+IN_PART = 50  # images in one forward pass
+OF_ALL = ("confusion", "mistakes")  # the pictures of the predictions for all test images
 
 
 @np.errstate(over="raise", invalid="raise")  # one line if the weights are too large to compute with
@@ -114,9 +114,9 @@ def main(argv=None):
 
 
 def look_at_writer(model, options, checkpoint, arguments):
-    """Let the network write a digit, or a text; save the picture of what it computed, and print where it is.
+    """Let the network write a digit or a text, save a picture of what it computed, and print the picture's path.
 
-    Raises UserError if it writes names or words of many letters, or if an option does not apply to it.
+    Raises UserError if the network writes names or tokens of several letters, or if an option does not apply to it.
     """
     network = f"{options.network.title(options.run)} of {checkpoint.path}"
     source = options.source
@@ -145,7 +145,7 @@ def look_at_writer(model, options, checkpoint, arguments):
 
 
 def draw_digit(model, options, arguments):
-    """Return (the figure of a digit that the network writes, the digit in words)."""
+    """Let the network write a digit. Return (figure of the digit, name of the digit)."""
     digit = DIGIT if arguments.digit is None else arguments.digit
     description = options.source.describe_label(digit)
     steps = compute_gpt_steps(model, options, options.source.tokenizer.start_tokens([digit]))
@@ -159,7 +159,7 @@ def draw_digit(model, options, arguments):
 
 
 def draw_text(model, options, arguments):
-    """Return (the figure of a text that the network writes, its length in words)."""
+    """Let the network write a text. Return (figure of the text, description of its length, such as "64 letters")."""
     source = options.source
     description = f"{source.context_length} letters"
     steps = compute_gpt_steps(model, options, np.array([[texts.default_prompt_id(source)]])) | {
@@ -175,8 +175,9 @@ def draw_text(model, options, arguments):
 def compute_gpt_steps(model, options, prompt, temperature=0.8, seed=0):
     """Generate a text as write.py does, and return what the network computes at each position. prompt: a token (1, 1).
 
-    {"words": (T,), the tokens that were drawn; "p": (T, V), at the temperature 1; "perplexity": (T,), of each p;
-    "attention": {"block 1": (h, T, T), ...}; "place": the position with the highest perplexity}.
+    The result is a dict: "words": the tokens drawn (T,); "p": the probabilities at temperature 1 (T, V); "perplexity":
+    the perplexity of each row of p (T,); "attention": {"block 1": weights (h, T, T), ...}; "place": the position with
+    the highest perplexity.
     """
     token_ids = np.stack(list(model.generate(prompt, temperature, np.random.default_rng(seed))), axis=1)  # (1, T)
     x = np.concatenate([prompt, token_ids[:, :-1]], axis=1)  # (1, T)
@@ -196,10 +197,10 @@ def compute_gpt_steps(model, options, prompt, temperature=0.8, seed=0):
 
 
 def compute_steps_and_gradients(model, options, image, y):
-    """Run one uint8 image (28, 28), whose true class is y, forward and backward; return (steps, the model's gradients).
+    """Run one uint8 image (28, 28), whose true class is y, forward and backward, and return (steps, grads).
 
-    Return (steps, grads): {"image", "classes": their names, "loss", "logits": (10,), "p": (10,), "dlogits": (10,)}, and
-    the model's gradients.
+    steps is a dict: "image"; "classes": the names of all classes; "loss"; "logits", "p" and "dlogits": (10,) each.
+    grads are the gradients that `model.backward` returns.
     """
     x, labels = data.encode(image[np.newaxis], np.array([y]), options)
     logits = model.forward(x)
@@ -210,18 +211,20 @@ def compute_steps_and_gradients(model, options, image, y):
 
 
 def compute_mlp_passes(model, options, image, y):
-    """Return everything that mlp_np.py computes for one image, by its name there: also {"z1": (H,), ..., "dW1": (784,
-    H)}.
+    """Return what mlp_np.py computes for one image whose true class is y, as a dict by the names in that file.
+
+    It has the steps of `compute_steps_and_gradients`, and "z1", "a1", "da1", "dz1": (H,) each, and "dW1": (784, H).
     """
     steps, grads = compute_steps_and_gradients(model, options, image, y)
     return steps | {name: getattr(model, name)[0] for name in ("z1", "a1", "da1", "dz1")} | {"dW1": grads["W1"]}
 
 
 def compute_resnet_passes(model, options, image, y):
-    """The same for a ResNet: the output of the stem and of each stage, and the gradient that returns to it.
+    """Return what a ResNet computes for one image whose true class is y, as a dict.
 
-    Also {"maps": {"stem": (14, 14, 16), ...}, "gradients": the same}. The network runs as in testing: batch
-    normalisation uses the means and variances that it remembers.
+    It has the steps of `compute_steps_and_gradients`, and "maps": {"stem": (14, 14, 16), "stage 1": ...}, the outputs
+    of the stem and of each stage; "gradients": d loss / d output for each of them. The network runs as in testing:
+    batch normalisation uses its running means and variances.
     """
     steps, _ = compute_steps_and_gradients(model, options, image, y)
     last_blocks = {
@@ -235,10 +238,11 @@ def compute_resnet_passes(model, options, image, y):
 
 
 def compute_vit_passes(model, options, image, y):
-    """The same for a ViT: every block's attention, and the gradient that returns to what stands between the layers.
+    """Return what a ViT computes for one image whose true class is y, as a dict.
 
-    Also {"attention": {"block 1": (h, T, T), ...}, "gradients": {"embedded": (T, C), "block 1": (T, C), ...},
-    "dx": (28, 28), "patch": the number of the one with the most ink}.
+    It has the steps of `compute_steps_and_gradients`, and "attention": {"block 1": weights (h, T, T), ...};
+    "gradients": d loss / d output of the embedding and of each block, {"embedded": (T, C), "block 1": (T, C), ...};
+    "dx": (28, 28); "patch": the index of the patch with the most ink.
     """
     steps, _ = compute_steps_and_gradients(model, options, image, y)
     ink = Patches(options.run.patch).forward(image[np.newaxis].astype(int))[0].sum(axis=1)
@@ -256,7 +260,7 @@ def compute_vit_passes(model, options, image, y):
 
 
 def get_mlp_weights(params, options):
-    """Return (rest of a title, images, a label for each, a note): W1 of the units with the largest outgoing weights."""
+    """Return (rest of a title, images, a label for each, a note) for W1 of the units with the largest W2."""
     W1 = params["W1"]
     W2 = params["W2"]
     source = options.source
@@ -279,13 +283,13 @@ def get_mlp_weights(params, options):
 
 
 def get_resnet_weights(params, options):
-    """Return (rest of a title, images, a label for each, a note): the stem's kernels, an image for each channel."""
+    """Return (rest of a title, images, a label for each, a note) for the stem's kernels, an image for each channel."""
     kernels = np.moveaxis(params["stem.conv.W"][:, :, 0], 2, 0)  # (C, 3, 3)
     return "", *select_kernels(kernels), f"the 3 x 3 weights of {describe_channels(kernels)} of the stem"
 
 
 def get_vit_weights(params, options):
-    """Return (rest of a title, images, a label for each, a note): the embedding's weights, one for each channel."""
+    """Return (rest of a title, images, a label for each, a note) for the embedding, an image for each channel."""
     kernels = params["embed.W"].T.reshape(-1, options.run.patch, options.run.patch)  # (C, size, size)
     return (
         "",
@@ -295,12 +299,12 @@ def get_vit_weights(params, options):
 
 
 def select_kernels(kernels):
-    """Return (the kernels that are drawn, their numbers)."""
+    """Return (the kernels to draw, their numbers): the first `MOST` of kernels (n, h, w)."""
     return kernels[:MOST], range(len(kernels[:MOST]))
 
 
 def describe_channels(kernels):
-    """Return in words whose kernels these are."""
+    """Return a text for the channels that are drawn: "each channel" or "each of the first 64 of 96 channels"."""
     return "each channel" if len(kernels) <= MOST else f"each of the first {MOST} of {len(kernels)} channels"
 
 
@@ -308,7 +312,7 @@ def describe_channels(kernels):
 
 
 def draw_test(model, options, dataset):
-    """Return {kind: figure} of the network's answers to all test images."""
+    """Return {"confusion": figure, "mistakes": figure} of the network's predictions for all test images."""
     labels = dataset.test_labels
     network = options.network.title(options.run)
     test_name = test_set_name(options)
@@ -335,7 +339,8 @@ def draw_test(model, options, dataset):
     return dict(zip(OF_ALL, figures, strict=True))
 
 
-# What to draw of the inside of a network: one image's two passes, and the first layer's weights.
+# For each network: the function that computes one image's passes, {kind of picture: the function that draws it}, and
+# the function that returns the first layer's weights.
 INSIDE = {
     "mlp": (
         compute_mlp_passes,
@@ -357,8 +362,10 @@ TITLES = {"forward": "{}, forward: {}", "backward": "{}, backward: {}", "attenti
 
 
 def draw_inside(model, options, image, y, description, patch=None):
-    """Return the figures of one image and of the weights. patch: whose attention to draw, or None for that with most
-    ink.
+    """Return {kind: figure} of one image's passes and of the first layer's weights.
+
+    y: the image's true class. description: what the titles call the image. patch: the index of the patch whose
+    attention is drawn, or None for the patch with the most ink.
     """
     compute_steps, pictures, get_weights = INSIDE[options.run.model]
     steps = compute_steps(model, options, image, y)

@@ -23,8 +23,8 @@ with program.import_guard("requirements-np.txt"):
 
 
 def main(argv=None):
-    # options.run: how to train, which checkpoints keep. .call: what holds for this call only, such as --out. .source:
-    # the data. .network and .rule: the entries of the network and the optimizer in networks.py.
+    # options.run: how to train (saved in checkpoints). options.call: settings of this call only, such as --out.
+    # options.source: the data. options.network, options.rule: the network's and the optimizer's entry in networks.py.
     options, checkpoint = parse_run("np", __doc__, argv)
     if options.call.prove:
         # Another program runs instead of a training.
@@ -50,7 +50,7 @@ def main(argv=None):
 
 
 def train_step(network, optimizer, x, y, lr):
-    """One step of training, in place. Return loss and accuracy before it."""
+    """Take one training step, in place. Return (loss, accuracy) of the batch, as they were before the step."""
     logits = network.forward(x)  # (B, 10): a row for each answer in y
     loss, dlogits, n_right, n_answers = compute_loss(logits, y)
     grads = network.backward(dlogits)
@@ -59,11 +59,12 @@ def train_step(network, optimizer, x, y, lr):
 
 
 def compute_loss(logits, y):
-    """Return loss, dlogits, the number of right answers and the number of answers.
+    """Return (loss, dlogits, number of right answers, number of answers).
 
-    logits: K numbers for each class number in y. For images these are (B, 10) and (B,), and every y is an answer. A
-    network that writes has (B, T, K) and (B, T). Where y is -1 there is nothing to predict: it counts nowhere, and its
-    dlogits are 0. The loss is the mean over the answers, and dlogits is its derivative.
+    logits has K scores for each target in y. For images, the shapes are (B, 10) and (B,). For a network that writes,
+    they are (B, T, K) and (B, T). An answer is the prediction for one target. Where y is -1 there is nothing to
+    predict: such a target counts nowhere, and its dlogits are 0. The loss is the mean over all answers, and dlogits is
+    its derivative.
     """
     n_right = (logits.argmax(axis=-1) == y).sum()
     is_answer = y != -1
@@ -76,10 +77,10 @@ def compute_loss(logits, y):
 
 
 class Optimizer:
-    """Moves the parameters, by one of the rules below, and keeps what the rule remembers from step to step.
+    """Updates the parameters with `update` or `update_adamw`, and keeps that function's state from step to step.
 
-    state: {what is remembered: {the name of a parameter: an array of its shape}}, all 0 before the first step. Which
-    rule remembers what is in OPTIMIZERS in networks.py.
+    state: {name of a state: {name of a parameter: array of its shape}}, all 0 before the first step. OPTIMIZERS in
+    networks.py lists the states of each optimizer.
     """
 
     def __init__(self, params, options):
@@ -91,7 +92,11 @@ class Optimizer:
             self.state[state_name] = {name: np.zeros_like(p) for name, p in params.items()}
 
     def step(self, params, grads, lr):
-        """Move all parameters against their gradients, in place. Raises UserError unless each has one, of its shape."""
+        """Move all parameters against their gradients, in place. lr: the learning rate.
+
+        Raises UserError unless each parameter has a gradient of its shape, or if the parameters are replaced by new
+        arrays.
+        """
         check_gradients(params, grads)
         self.steps += 1
         momentum = self.options.run.momentum
@@ -105,7 +110,7 @@ class Optimizer:
 
 
 def check_gradients(params, grads):
-    """Raise UserError unless grads is a dict of float arrays with the keys and shapes of params."""
+    """Raise UserError unless `grads` is a dict of float arrays with the keys and shapes of `params`."""
     problem = describe_misfit(params, grads)
     if problem:
         raise UserError(problem)
@@ -114,7 +119,8 @@ def check_gradients(params, grads):
 def update(params, velocity, grads, lr, momentum, weight_decay=0.0, step=None):
     """Move all parameters against their gradients, with momentum, in place.
 
-    A ball that rolls downhill and keeps some of its speed (Polyak 1964, in PyTorch's form). `step` is not used.
+    The parameters move like a ball that rolls downhill and keeps some of its speed (Polyak 1964, in PyTorch's form).
+    velocity: {name: array}, changed in place. `step` is not used.
     """
     for name, p in params.items():
         v = velocity[name]
@@ -135,7 +141,7 @@ def update_adamw(params, means, squares, grads, lr, beta1=0.9, weight_decay=0.0,
     corrects it. Weight decay shrinks the weights directly, and not through the gradient. Kingma & Ba 2015 (Adam);
     Loshchilov & Hutter 2019 (AdamW); in PyTorch's form.
 
-    step: the number of this step, from 1.
+    means, squares: {name: array} of m and s, changed in place. step: the number of this step, from 1.
     """
     m_total = 1 - beta1**step
     s_total = 1 - beta2**step
@@ -153,7 +159,7 @@ def update_adamw(params, means, squares, grads, lr, beta1=0.9, weight_decay=0.0,
 
 
 def evaluate(network, dataset, options):
-    """Return the mean loss and the accuracy of the network on all test images."""
+    """Return (mean loss, accuracy) of the network on all test examples."""
     network.training = False  # for batch normalisation, which then uses the statistics that it remembers
     total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options):
@@ -166,7 +172,7 @@ def evaluate(network, dataset, options):
 
 
 def build(options, checkpoint=None):
-    """Return the network that the options describe and its optimizer: new, or restored from a checkpoint."""
+    """Return (network, optimizer) as the options describe them: new, or restored from a checkpoint."""
     model = make_network("autograd" if options.call.autograd else "np", options, checkpoint)
     network = share_work(model, options.run.parts, options.run.batch_size)  # the same network, whose work threads share
     optimizer = Optimizer(network.params, options)
@@ -177,8 +183,11 @@ def build(options, checkpoint=None):
 
 
 def get_arrays(network, optimizer):
-    """Return all that a run needs to continue, as dicts of arrays: the weights, the optimizer's state, and batch
-    normalisation's running statistics, or whatever else a network has in `statistics`."""
+    """Return the arrays that a run needs to continue, {group: {name: array}}.
+
+    The groups are the parameters, the network's `statistics` (such as the running means of batch normalisation), and
+    the optimizer's state.
+    """
     return group_arrays(network) | optimizer.state
 
 

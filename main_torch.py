@@ -49,7 +49,7 @@ def main(argv=None):
 
 
 def train_step(network, optimizer, x, y, lr, place=ALONE):
-    """One step of training. Return loss and accuracy before it, as tensors."""
+    """Take one training step. Return (loss, accuracy) of the batch, as they were before the step, as tensors."""
     with place.precision:
         logits = network(x)  # (B, 10): a row for each answer in y
         total_loss, n_right, n_answers = compute_loss(logits, y)
@@ -64,10 +64,10 @@ def train_step(network, optimizer, x, y, lr, place=ALONE):
 
 
 def compute_loss(logits, y):
-    """Return the sum of the losses (no mean), the number of right answers and the number of answers, as tensors.
+    """Return (sum of the losses, number of right answers, number of answers), as tensors.
 
-    logits: K numbers for each class number in y, as in main_np.py. Where y is -1 there is nothing to predict: it counts
-    nowhere.
+    logits has K scores for each target in y, as in main_np.py. Where y is -1 there is nothing to predict: such a target
+    counts nowhere.
     """
     loss = F.cross_entropy(logits.flatten(0, -2), y.flatten(), ignore_index=-1, reduction="sum")
     n_right = (logits.argmax(dim=-1) == y).sum()
@@ -77,7 +77,7 @@ def compute_loss(logits, y):
 
 @torch.no_grad()
 def evaluate(network, dataset, options, place):
-    """Return the mean loss and the accuracy of the network on all test images."""
+    """Return (mean loss, accuracy) of the network on all test examples, over all processes of `place`, as tensors."""
     network.eval()  # for batch normalisation, which then uses the statistics that it remembers
     total_loss = total_right = total_answers = 0
     for x, y in data.test_batches(dataset, options, 500, place.rank, place.size):
@@ -92,7 +92,7 @@ def evaluate(network, dataset, options, place):
 
 
 def build(options, checkpoint=None, device="cpu"):
-    """Return the network that the options describe and its optimizer: new, or restored from a checkpoint."""
+    """Return (network, optimizer) as the options describe them: new, or restored from a checkpoint."""
     if checkpoint:
         groups = checkpoint.groups
         steps = checkpoint.history.step
@@ -102,10 +102,10 @@ def build(options, checkpoint=None, device="cpu"):
         steps = 0
         source_name = "its twin in NumPy"
     groups = groups | get_frozen_arrays(options)
-    with torch.device("meta"):  # names and shapes alone: what does not fit is refused before it fills the memory
+    with torch.device("meta"):  # names and shapes only: a wrong checkpoint is refused before it fills the memory
         model = make_network("torch", options)
         check_twin(model, groups, source_name)
-    # In the end all its arrays are NumPy's: beside a file's weights, it need not draw any of its own first.
+    # NumPy's arrays replace all the model's own in the end. For a file's weights, the model need not draw any first.
     model = model.to_empty(device=device) if options.base_model else make_network("torch", options)
     model.to(device, getattr(torch, options.run.dtype))
     if torch.device(device).type != "mps":  # convolutions, with weights of four axes, are faster so; on mps, some wrong
@@ -116,14 +116,14 @@ def build(options, checkpoint=None, device="cpu"):
 
 
 def make_optimizer(model, options):
-    """Return PyTorch's optimizer, before its first step."""
+    """Return a new PyTorch optimizer for the model's parameters, as the options describe it."""
     learns = [p for p in model.parameters() if p.requires_grad]
     weights = [p for p in learns if p.ndim > 1]
     vectors = [p for p in learns if p.ndim == 1]  # biases, gammas and betas do not decay
     groups = [{"params": weights, "weight_decay": options.run.weight_decay}, {"params": vectors, "weight_decay": 0}]
     make = import_name(options.rule.in_pytorch)  # torch.optim.SGD or torch.optim.AdamW
     optimizer = make(groups, lr=options.run.lr, **options.rule.torch_arguments(options.run))
-    optimizer.options = options  # as main_np.Optimizer has them
+    optimizer.options = options  # main_np.Optimizer has this attribute, too
     return optimizer
 
 

@@ -1,4 +1,4 @@
-"""The multi-layer perceptron of mlp_np.py on a tape: the forward pass, and no derivative; autograd_np.py finds them.
+"""The multi-layer perceptron of mlp_np.py on a tape: only the forward pass. autograd_np.py finds the derivatives.
 
 Read it between mlp_np.py, where every derivative is written out, and mlp_torch.py. The numbers are those of mlp_np.py
 to the last bit: the tape does the same operations in the same order.
@@ -13,13 +13,13 @@ from autograd_np import Tensor
 
 
 class MLP:
-    """784 - hidden - 10 with one ReLU. From mlp_np.MLP it takes the first weights, `params`, and nothing else."""
+    """The network 784 - hidden - 10 with one ReLU. `params` are at first the weights of mlp_np.MLP."""
 
     def __init__(self, hidden=512, init="he", seed=0, dtype=np.float32):
         self.params = mlp_np.MLP(hidden, init, seed, dtype).params
 
     def forward(self, x):
-        """From B images x, 784 pixels each in any shape, to logits (B, 10). The tape keeps what backward needs."""
+        """Return the logits (B, 10) of B images x, 784 pixels each in any shape. The tape keeps what backward needs."""
         self.tensors = {name: Tensor(p) for name, p in self.params.items()}
         W1, b1, W2, b2 = self.tensors.values()
         x = x.reshape(len(x), -1)  # (B, 784)
@@ -29,6 +29,6 @@ class MLP:
         return self.logits.value
 
     def backward(self, dlogits):
-        """From d loss / d logits (B, 10) to {"W1": d loss / d W1, ...}, the keys and shapes of params."""
+        """From dlogits = d loss / d logits (B, 10), return {"W1": d loss / d W1, ...}, with the shapes of `params`."""
         self.logits.backward(dlogits)
         return {name: tensor.grad for name, tensor in self.tensors.items()}

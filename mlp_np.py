@@ -14,7 +14,7 @@ derivative d loss / d W1, which the code calls dW1. All names work this way: dz1
 (Rumelhart, Hinton & Williams 1986). mlp_torch.py is the same network; there PyTorch finds them.
 
 `python mlp_np.py` checks each formula against the definition of the derivative. `python main_np.py --prove` compares
-this file with its definitions, our autograd and PyTorch. A `print` or a `breakpoint()` in `forward` gets each batch,
+this file with its definitions, our autograd and PyTorch. A `print` or a `breakpoint()` in `forward` sees each batch,
 of training and of testing, as a whole.
 
 Shapes: B images in a batch, H hidden units. Gradients have the shape of what they differentiate.
@@ -24,18 +24,18 @@ import numpy as np
 
 
 def init_he(rng, fan_in, fan_out):
-    """Return W with variance 2 / fan_in, and b = 0: activations keep their size through ReLUs (He et al. 2015)."""
+    """Return (W, b). W has variance 2 / fan_in, so activations keep their size in ReLUs (He et al. 2015). b = 0."""
     return rng.normal(0, np.sqrt(2 / fan_in), (fan_in, fan_out)), np.zeros(fan_out)
 
 
 def init_pytorch(rng, fan_in, fan_out):
-    """Return W and b, uniform within 1 / sqrt(fan_in): what torch.nn.Linear does by default."""
+    """Return (W, b), both uniform within ±1 / sqrt(fan_in), as torch.nn.Linear draws them by default."""
     bound = 1 / np.sqrt(fan_in)
     return rng.uniform(-bound, bound, (fan_in, fan_out)), rng.uniform(-bound, bound, fan_out)
 
 
 def init_geohot(rng, fan_in, fan_out):
-    """Return W, uniform within 1 / sqrt(fan_in * fan_out), and b = 0: from George Hotz's mnist_from_scratch; small."""
+    """Return (W, b): W uniform within ±1 / sqrt(fan_in * fan_out), b = 0, as in George Hotz's mnist_from_scratch."""
     bound = 1 / np.sqrt(fan_in * fan_out)
     return rng.uniform(-bound, bound, (fan_in, fan_out)), np.zeros(fan_out)
 
@@ -44,7 +44,7 @@ INITS = {"he": init_he, "pytorch": init_pytorch, "geohot": init_geohot}
 
 
 class MLP:
-    """784 - hidden - 10 with one ReLU. `params` holds W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,)."""
+    """The network 784 - hidden - 10 with one ReLU. `params` holds W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,)."""
 
     def __init__(self, hidden=512, init="he", seed=0, dtype=np.float32):
         rng = np.random.default_rng(seed)
@@ -53,7 +53,7 @@ class MLP:
         self.params = {name: p.astype(dtype) for name, p in [("W1", W1), ("b1", b1), ("W2", W2), ("b2", b2)]}
 
     def forward(self, x):
-        """From B images x, 784 pixels each in any shape, to logits (B, 10). Keeps what backward needs."""
+        """Return the logits (B, 10) of B images x, 784 pixels each in any shape. Keeps what backward needs."""
         W1, b1, W2, b2 = self.params.values()
         self.x = x.reshape(len(x), -1)  # (B, 784)
         self.z1 = self.x @ W1 + b1  # (B, H)
@@ -61,7 +61,7 @@ class MLP:
         return self.a1 @ W2 + b2  # (B, 10)
 
     def backward(self, dlogits):
-        """From d loss / d logits (B, 10) to {"W1": d loss / d W1, ...}, the keys and shapes of params."""
+        """From dlogits = d loss / d logits (B, 10), return {"W1": d loss / d W1, ...}, with the shapes of `params`."""
         W2 = self.params["W2"]
 
         # logits = a1 W2 + b2, that is logits[n, k] = sum_j a1[n, j] W2[j, k] + b2[k]. So W2[j, k] affects
@@ -84,14 +84,14 @@ class MLP:
 
 
 def softmax(scores):
-    """exp(scores) / sum(exp(scores)) along the last axis: (..., K) -> K positive numbers with sum 1, for each row."""
+    """Return exp(scores) / sum(exp(scores)) along the last axis of scores (..., K): rows of positive numbers, sum 1."""
     # Adding a constant to all scores of a row changes nothing; with the largest at 0, exp cannot overflow.
     exp = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return exp / exp.sum(axis=-1, keepdims=True)
 
 
 def softmax_cross_entropy(logits, y):
-    """logits (B, 10), true digits y (B,) -> the mean over the batch of -log p[y], and its derivative dlogits (B, 10).
+    """Return (the mean over the batch of -log p[y], its derivative dlogits). logits (B, 10), true digits y (B,).
 
     With p = exp(logits) / sum(exp(logits)), the loss of one image is log(sum(exp(logits))) - logits[y].
     With respect to logits[k], the first term has the derivative exp(logits[k]) / sum = p[k], the second -1 if k = y.
@@ -110,7 +110,7 @@ def softmax_cross_entropy(logits, y):
 
 
 def numerical_gradient(f, array, h=1e-5):
-    """d f() / d array for a function that reads `array`, by central differences: (f(+h) - f(-h)) / 2h."""
+    """Return d f() / d array by central differences, (f(+h) - f(-h)) / 2h. f() reads `array` whenever it is called."""
     gradient = np.zeros_like(array)
     for i in np.ndindex(array.shape):
         original = array[i]
@@ -123,15 +123,16 @@ def numerical_gradient(f, array, h=1e-5):
 
 
 def relative_difference(a, b):
-    """The largest |a - b|, in units of the largest |a| or |b|."""
+    """Return the largest |a - b|, divided by the largest |a| or |b|."""
     largest = max(np.abs(a).max(), np.abs(b).max())
     return np.abs(a - b).max() / largest if largest else 0.0
 
 
 def compare(name, by_hand, array, loss):
-    """Return the relative difference of d loss() / d array by hand from central differences; SystemExit if it is wrong.
+    """Return the relative difference between `by_hand`, which is d loss() / d array, and central differences.
 
-    It is 0 where both are 0 to rounding, and a line says so: they agree, but nothing will be learned from them.
+    Raises SystemExit if the gradient by hand is wrong. If both are 0 up to rounding, prints that and returns 0: they
+    agree, but nothing can be learned from them. name: the gradient's name in these messages.
     """
     if np.shape(by_hand) != array.shape:  # a (1, H) instead of an (H,) would broadcast, and pass
         raise SystemExit(f"{name} has the shape {np.shape(by_hand)}; it should be {array.shape}")
@@ -146,7 +147,7 @@ def compare(name, by_hand, array, loss):
 
 
 def check_gradient_names(grads, params):
-    """Raise SystemExit unless there is a gradient of each parameter, and of nothing else."""
+    """Raise SystemExit unless the dicts grads and params have the same keys."""
     for name in [*params, *grads]:
         if name not in grads:
             raise SystemExit(f"{name} is in params, but not in the result of backward")
@@ -155,9 +156,9 @@ def check_gradient_names(grads, params):
 
 
 class Nudged(MLP):
-    """The same network, in which an array that `forward` stores can be changed: what it computes from there follows.
+    """An `MLP` in which an array that `forward` stores can be changed. `forward` continues with the changed array.
 
-    nudges: {name: what is added to an array}; original: {name: the array without it}.
+    nudges: {name of an array: what is added to it}. original: {name of an array: its value without the addition}.
     """
 
     def __setattr__(self, name, value):
@@ -172,9 +173,10 @@ FORMULAS |= {"W1": "x.T @ dz1", "b1": "dz1.sum(axis=0)"}
 
 
 def check():
-    """Print each gradient of a small float64 network, by hand beside central differences.
+    """Compare each gradient by hand of a small float64 network with central differences, and print the results.
 
-    Each loss is that of the network's own lines: what follows the array that is changed is computed by `forward`.
+    The network's own `forward` computes every loss, also from an intermediate array that has been changed. Raises
+    SystemExit if a gradient or the loss is wrong.
     """
     rng = np.random.default_rng(1)
     x = rng.normal(size=(5, 784))

@@ -1,4 +1,4 @@
-"""The same multi-layer perceptron in PyTorch: autograd finds the derivatives that mlp_np.py spells out.
+"""The multi-layer perceptron of mlp_np.py in PyTorch: autograd finds the derivatives that mlp_np.py spells out.
 
 Read the two files side by side. z1, a1 and logits are the same numbers, and so are the gradients: after
 loss.backward(), layer1.weight.grad is mlp_np.py's dW1, transposed. `python -m lab.twins` shows it.
@@ -11,7 +11,7 @@ from torch import nn
 
 
 class MLP(nn.Module):
-    """784 - hidden - 10 with one ReLU."""
+    """The network 784 - hidden - 10 with one ReLU."""
 
     def __init__(self, hidden=512):
         super().__init__()
@@ -19,7 +19,7 @@ class MLP(nn.Module):
         self.layer2 = nn.Linear(hidden, 10)
 
     def forward(self, x):
-        """From B images x, 784 pixels each in any shape, to logits (B, 10)."""
+        """Return the logits (B, 10) of B images x, 784 pixels each in any shape."""
         x = x.flatten(1)  # (B, 784)
         z1 = self.layer1(x)  # (B, H)
         a1 = F.relu(z1)  # (B, H)

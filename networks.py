@@ -1,4 +1,4 @@
-"""What can be trained, with which options, recipes and optimizers: a table, with an entry for each network.
+"""The table of networks, with an entry of options and recipes for each, and the table of optimizers.
 
 To add a network, write its files (as mlp_np.py, mlp_autograd.py and mlp_torch.py) and add an entry to NETWORKS, after
 those that it builds on. To add an optimizer, add an entry to OPTIMIZERS. To add a recipe, add a line to `recipes` in an
@@ -17,22 +17,22 @@ from support.options import integer, integers, option
 
 
 class Entry(NamedTuple):
-    """What a network is. Its key in NETWORKS is what --model takes."""
+    """A network that can be trained. Its key in NETWORKS is the value of --model."""
 
     name: str  # in tables
     classes: str  # "mlp.MLP" is the class MLP in mlp_np.py, mlp_autograd.py and mlp_torch.py
-    options: dict[str, dict]  # its own, beside those that every run has
+    options: dict[str, dict]  # the network's own options, besides those that every run has
     recipes: dict[str, dict]  # {recipe: {option: value}}; a value may be {"np": value, "torch": value}
     title: Callable  # options.run -> what the network is called in pictures and tables
 
-    # What most networks leave as it is:
-    check: Callable = lambda options, n_images: None  # raises UserError if these options, or so few images a step, fail
-    # Whether it takes tokens and gives logits (B, T, V) for the next of each, instead of logits (B, 10) for images. Its
-    # classes then get `vocab_size`, `n_start_tokens` and `context_length`, too: see `Tokenizer` in support/texts.py.
+    # Most networks keep these defaults:
+    check: Callable = lambda options, n_images: None  # raises UserError if the options or n_images in a step do not fit
+    # Whether it takes token ids and returns logits (B, T, V) of the next tokens, instead of logits (B, 10) of images.
+    # Its classes then get `vocab_size`, `n_start_tokens`, and `context_length`, too: see support/texts.py, `Tokenizer`.
     writes: bool = False
-    bfloat16_on_cuda: bool = False  # whether --amp is the default there
-    gguf: layouts.Layout | None = None  # how GGUF files have such a network, if they do
-    about_recipes: str = ""  # what -h adds
+    bfloat16_on_cuda: bool = False  # whether --amp is the default on CUDA
+    gguf: layouts.Layout | None = None  # how GGUF files store such a network; None: they do not
+    about_recipes: str = ""  # what -h adds to the list of recipes
 
 
 # --- The MLP ----------------------------------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 PUBLISHED = {"epochs": None, "parts": 1, "lr": 0.001, "momentum": 0.0, "schedule": "constant", "pixels": "raw"}
 PUBLISHED |= {"init": {"np": "geohot", "torch": "pytorch"}}
 
-# One part: people read this network first, and what they print in `forward` is to be the whole batch.
+# parts=1: people read this network first, and a print in their `forward` should show the whole batch.
 MLP_TRAINING = {"batch_size": 128, "parts": 1, "lr": 0.1, "init": "he"}
 MLP = Entry(
     name="MLP",
@@ -70,7 +70,7 @@ MLP = Entry(
 
 
 def check_resnet(options, n_images):
-    """Raise UserError if a step has too few images for batch normalisation."""
+    """Raise UserError if `n_images`, the images in a step, are too few for batch normalisation."""
     # From the fifth stage on, 28 x 28 pixels have become a single one, so one image alone has no variance.
     if len(options.run.widths) > 4 and n_images == 1:
         raise UserError(f"{opt.make_title(options)} needs 2 images in a step: take a larger --batch-size")
@@ -100,7 +100,7 @@ RESNET = Entry(
 
 
 def check_vit(options, n_images):
-    """Raise UserError if the heads cannot share the channels evenly."""
+    """Raise UserError if the number of heads does not divide the number of channels."""
     width = options.run.width
     heads = options.run.heads
     if width % heads:
@@ -130,7 +130,7 @@ VIT = Entry(
 
 
 def check_gpt(options, n_images):
-    """Raise UserError if these options make no sense for a network that generates."""
+    """Raise UserError if the options do not fit each other or do not apply to a network that generates."""
     check_vit(options, n_images)
     if options.run.pixels != "standardised":
         raise UserError(f"--pixels {options.run.pixels} does not apply: {options.network.name} learns from tokens")
@@ -166,7 +166,7 @@ GPT = Entry(
 
 
 def check_llama(options, n_images):
-    """Raise UserError if these sizes do not fit each other, or the file to start from."""
+    """Raise UserError if the sizes in the options do not fit each other, or do not fit the file of --start."""
     check_gpt(options, n_images)
     run = options.run
     base_model = options.base_model
@@ -217,15 +217,15 @@ NETWORKS = {"mlp": MLP, "resnet": RESNET, "vit": VIT, "gpt": GPT, "llama": LLAMA
 
 
 class Rule(NamedTuple):
-    """How a step moves the parameters. Its key in OPTIMIZERS is what --optimizer takes."""
+    """An optimizer. Its key in OPTIMIZERS is the value of --optimizer."""
 
     description: str  # the description in -h
     by_hand: str  # "main_np.update" is the function update in main_np.py, which is called as Optimizer.step does there
     in_pytorch: str  # "torch.optim.SGD" is the class
-    # The arrays that it keeps for each parameter, of its shape: {our name: PyTorch's name}, in the order in which the
-    # function takes them.
+    # The arrays that the optimizer keeps for each parameter, in its shape: {our name: PyTorch's name}, in the order in
+    # which the function takes them.
     state_names: dict[str, str]
-    torch_arguments: Callable  # options.run -> {argument: value} of PyTorch's class, beside lr and weight_decay
+    torch_arguments: Callable  # options.run -> {argument: value} of PyTorch's class, besides lr and weight_decay
 
 
 OPTIMIZERS = {
@@ -250,11 +250,10 @@ OPTIMIZERS = {
 
 
 def format_model_option(model):
-    """Return what a user types to get that network: "--model resnet", or nothing for the first, which is the
-    default."""
+    """Return the option that selects a network, such as "--model resnet", or "" for the first, which is the default."""
     return "" if model == next(iter(NETWORKS)) else f"--model {model}"
 
 
 def file_prefix(model):
-    """Return the beginning of the names of a run's files: "resnet_", or nothing for the first network."""
+    """Return the prefix of the names of a run's files, such as "resnet_", or "" for the first network."""
     return f"{model}_" if format_model_option(model) else ""

@@ -1,6 +1,6 @@
-"""Curves out: how the loss and the accuracy of a run went. Nothing here trains.
+"""Draw the loss and the accuracy of runs. Nothing here trains.
 
-`python plot.py A B ...` draws several runs into one picture: their folders, or their history_*.json.
+`python plot.py A B ...` draws several runs into one picture. Each is named by its folder or its history_*.json.
 """
 
 import sys
@@ -30,30 +30,30 @@ with program.import_guard("requirements-np.txt"):
     from support.history import load_history
     from support.options import Parser, defaults
 
-# One colour and one mark a run, told apart by the colour-blind too (the colours: Okabe & Ito 2008).
+# One colour and one marker for each run. Colour-blind readers can distinguish them, too (Okabe & Ito 2008).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f")
 MARKS = "os^Dv*XP"
 
 
 def save_learning_curves(run):
-    """Draw loss_plot_NAME.png and accuracy_plot_NAME.png into its folder. run: a `support.run.Run`."""
-    if run.first:  # of several processes, one draws
+    """Save loss_plot_NAME.png and accuracy_plot_NAME.png in the run's folder. run: a `support.run.Run`."""
+    if run.first:  # if several processes train, only the first draws
         for path, curve in zip(run.files.curves, (draw_loss_curve, draw_accuracy_curve), strict=True):
             save(curve(run.history, run.title, run.tested), path)
 
 
 @plot_style()
 def draw_loss_curve(history, title, test_name="test"):
-    """Draw the loss of every training batch (light), smoothed, and on the test set, against steps.
+    """Return a figure of the loss against steps: every training batch (light), smoothed, and the test set.
 
-    history: a `support.history.History`; test_name: what the test images are called.
+    history: a `support.history.History`. test_name: what the legend calls the test set.
     """
     axes = style_axes(new_figure(8, 4.5).add_subplot(), f"{title}: loss", "cross-entropy loss", "steps")
     make_logarithmic(axes)
-    loss = np.maximum(history.train_loss, 1e-9)  # a batch known by heart may have 0, which has no logarithm
+    loss = np.maximum(history.train_loss, 1e-9)  # a memorised batch may have a loss of 0, which has no logarithm
     number_format = "{:.3f}" if max(history.test_loss[-1:], default=0) < 1000 else "{:.3g}"
     draw_curves(axes, loss, history.test_step, history.test_loss, test_name, number_format)
-    # A few batches without a mistake would fill the picture, so the lowest hundredth may leave it.
+    # A few batches with almost no loss would fill the picture, so the lowest hundredth may lie outside.
     axes.set_ylim(max(np.percentile(loss, 1), 1e-4) / 1.5, max(loss.max(), *history.test_loss, 1e-3) * 1.3)
     add_legend(axes)
     return axes.figure
@@ -61,7 +61,7 @@ def draw_loss_curve(history, title, test_name="test"):
 
 @plot_style()
 def draw_accuracy_curve(history, title, test_name="test"):
-    """The same for the accuracy: the share of images read right."""
+    """Return a figure of the accuracy against steps, like `draw_loss_curve`. The accuracy is from 0 to 1."""
     axes = style_axes(new_figure(8, 4.5).add_subplot(), f"{title}: accuracy", "accuracy", "steps")
     draw_curves(axes, history.train_accuracy, history.test_step, history.test_accuracy, test_name, "{:.4f}")
     low = min(np.percentile(history.train_accuracy, 2), *history.test_accuracy, 0.95)
@@ -81,17 +81,17 @@ def draw_curves(axes, train, test_step, test, test_name, label):
 
 
 def add_legend(axes):
-    """Add a legend below the axes. In it, the thin, pale line of single batches is as wide as all of them together."""
+    """Add a legend below the axes. In it, the thin line of the single batches is as wide as their band in the plot."""
     legend = axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     legend.get_lines()[0].set(linewidth=6, alpha=0.45)
 
 
 def smooth_curve(values, width=None, max_points=10_000):
-    """The mean of each value's neighbours, nearer ones weighing more; at the ends, of those that are there.
+    """Return the values (n,) smoothed: each is a weighted mean of its neighbours, in which nearer ones weigh more.
 
-    width: how many values that is to either side; by default a 50th of all. It may be more than there are. A long curve
-    is smoothed at `max_points` points, means of as many values each, and drawn straight between them: a picture has
-    fewer pixels, and the time would grow with the square of the length.
+    width: the number of neighbours on either side, by default n / 50. Near the ends, only the neighbours that exist
+    count. A curve of more than `max_points` values is smoothed at `max_points` points, each a mean of equally many
+    values, with straight lines between them: a picture has fewer pixels, and the time would grow with n squared.
     """
     ends = np.linspace(0, len(values), min(len(values), max_points) + 1).astype(int)
     points = np.add.reduceat(values, ends[:-1]) / np.diff(ends)
@@ -129,9 +129,9 @@ def main(argv=None):
 
 
 def find_histories(name):
-    """List the history files in a folder, the file of that name, or those of a pattern that the shell did not expand.
+    """Return the history files that `name` stands for, as a list of paths.
 
-    Raises UserError if a folder has none.
+    name: a folder, a file, or a pattern that the shell did not expand. Raises UserError if a folder has no history.
     """
     paths = []
     for path in map(Path, [name] if Path(name).exists() else sorted(glob(name)) or [name]):
@@ -145,11 +145,10 @@ def find_histories(name):
 
 
 def make_labels(paths, runs):
-    """Return a label for each run: its model, if they differ, and the options in which it differs from others of that
-    model.
+    """Return a label for each run: its model, if the models differ, and the options that differ within its model.
 
-    runs: their options, dicts; one that was kept before an option existed has its default. If this does not
-    distinguish all of them, each has its path behind it.
+    paths: the runs' history files. runs: a dict of options for each run; an option that is missing, because the run is
+    older than the option, has its default. If two labels are equal, each label gets its run's path, too.
     """
     frameworks = ["PyTorch" if path.stem.endswith("torch") else "NumPy" for path in paths]
     before = defaults()
@@ -170,12 +169,12 @@ def make_labels(paths, runs):
 
 @plot_style()
 def draw_comparison(runs, title=""):
-    """Draw loss above accuracy, against epochs. runs: {label: (options, `History`)}, no more than there are colours.
+    """Return a figure of several runs: the loss above the accuracy, against epochs.
 
-    title: the network's, if all runs train the same.
-
-    Thin: the training batches, smoothed, all runs alike. Thick, with dots: the test images, or those held out, after
-    each epoch. Of two runs, which may lie on top of each other, the first has wider lines.
+    runs: {label: (options, `History`)}, at most as many as there are COLOURS. title: the name of the network, if all
+    runs train the same one. Thin lines are the training batches, smoothed equally in all runs. Thick lines with dots
+    are the test images, or the held-out ones, after each epoch. Two runs may lie on top of each other, so the first of
+    two has wider lines.
     """
     figure = new_figure(8, 8 + 0.25 * len(runs))
     loss_axes, accuracy_axes = figure.subplots(2, 1, sharex=True)
@@ -183,7 +182,7 @@ def draw_comparison(runs, title=""):
     style_axes(accuracy_axes, f"{title}: accuracy" if title else "Accuracy", "accuracy", "epochs")
     make_logarithmic(loss_axes)
     longest = max(history.step / history.steps_per_epoch for _, history in runs.values())
-    bell = longest / 50  # of the smoothing, in epochs to either side
+    bell = longest / 50  # width of the smoothing, in epochs on either side
     for number, (label, (_, history)) in enumerate(runs.items()):
         steps = history.steps_per_epoch
         colour = COLOURS[number]
@@ -206,7 +205,7 @@ def draw_comparison(runs, title=""):
     accuracies = []
     for _, history in runs.values():
         accuracies += history.test_accuracy
-        # A run with a single test, or none, has its training to show: but for the tenth that went worst.
+        # For a run with at most one test, the axis shows the training curve, except for its lowest tenth.
         if len(history.test_accuracy) < 2:
             accuracies.append(np.quantile(history.train_accuracy, 0.1))
     low = min(accuracies)
@@ -222,7 +221,7 @@ def draw_comparison(runs, title=""):
 
 
 def data_noun(options):
-    """Return what a run with these options, a dict, learned from: "images", "names" or "texts"."""
+    """Return what a run learned from: "images", "names" or "texts". options: the run's options, a dict."""
     return options.get("data", {}).get("of", "names" if options["dataset"] == "names" else "images")
 
 

@@ -36,7 +36,7 @@ with program.import_guard("requirements-np.txt"):
     from support.files import atomic_write
     from support.options import Parser, integer
 
-# {a command: (what may follow it, what it does, what else its own -h says)}
+# {command: (its arguments, what it does, what its own -h adds)}
 COMMANDS = {
     "next": ("", "go to the next exercise that has not passed",
              "If the current one has passed, it first goes back to those left out in this part of the list. It "
@@ -63,7 +63,7 @@ COMMANDS = {
               "again and again. FILE is in exercises/, or in the folder that --exercises names; an exercise's name "
               "works, too. The exit status is 0 if there is nothing to look at, and 1 if something is wrong."),
 }  # fmt: skip
-EXERCISE = "exercise"  # the command that is meant where none is typed
+EXERCISE = "exercise"  # the command that runs if none is typed
 
 
 def main(argv=None):
@@ -76,9 +76,9 @@ def main(argv=None):
 
 
 def parse_options(argv=None):
-    """Return the command and its options, as attributes. Raises UserError if they make no sense.
+    """Return the command and its options as an `argparse.Namespace`. Raises UserError for a word that does not apply.
 
-    The options that all commands have may stand before the command, too.
+    The options that all commands share may also be typed before the command.
     """
     shared_parser = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     shared_parser.add_argument("--folder", type=parse_folder, help="the folder of your files (default: my_practice)")
@@ -94,12 +94,13 @@ def parse_options(argv=None):
 
 
 def explain_unknown_word(word, options, words, owners):
-    """Return what is wrong with a word that a command does not take.
+    """Return an error message for a word that the command does not take.
 
-    words: those of the command line. owners: the commands that have this option.
+    options: the parsed command line. words: all words of the command line. owners: the commands that take this word, if
+    it is an option.
     """
     name = options.command
-    if name == EXERCISE:  # a word after an option may be its value, and no exercise
+    if name == EXERCISE:  # a word after an option may be the option's value, not the name of an exercise
         name = "" if words[0].startswith("-") else options.which or ""
     description = word.partition("=")[0] if word.startswith("-") else "further word"
     takes_none = f"{name or 'an exercise'} takes no {description}"
@@ -110,14 +111,14 @@ def explain_unknown_word(word, options, words, owners):
 
 
 def find_commands(parser, option):
-    """Return the names of the commands that have an option of this name."""
+    """Return the names of the commands that take this option. option: as typed, perhaps with =VALUE."""
     action = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     flag = option.partition("=")[0]
     return [name for name in COMMANDS if flag in action.choices[name]._option_string_actions]
 
 
 def put_command_first(words):
-    """Return the words of a command line, the command first: EXERCISE if there is none."""
+    """Return the words of a command line with the command first. If there is no command, the first word is EXERCISE."""
     if words[:1] in (["-h"], ["--help"]):
         return words
     command = next((word for word in words if word in COMMANDS), EXERCISE)
@@ -130,7 +131,7 @@ def put_command_first(words):
 
 
 def make_parser(shared_parser):
-    """Return the parser of the command line. shared_parser: a parser with the options of all commands."""
+    """Return the parser of the command line. shared_parser: a parser with the options that all commands share."""
     parser = Parser(
         prog="practice.py",
         usage="%(prog)s [COMMAND, or the number or name of an exercise] [options]",
@@ -174,7 +175,7 @@ def make_parser(shared_parser):
 
 
 def run_command(options):
-    """Do what the command says. Its exit status, or None.
+    """Run the command, and return its exit status or None. options: see `parse_options`.
 
     Raises UserError if the command does not apply.
     """
@@ -230,16 +231,17 @@ def run_command(options):
 
 
 def parse_folder(folder):
-    """Return a folder as a Path, for argparse. An empty name would mean the current folder, and is refused."""
+    """Return a folder's name as a Path, for argparse. An empty name, which would be the current folder, is an error."""
     if not folder.strip():
         raise argparse.ArgumentTypeError("it is empty: name a folder")
     return Path(folder)
 
 
 def choose_exercise(work, asked_exercise, command):
-    """Return the exercise that is asked for. It becomes the current one, and gets a file.
+    """Return the exercise to work on, make it the current one, and create its file if there is none.
 
-    Raises UserError if nothing is left.
+    asked_exercise: the exercise that the user named, or None for the current one. For the command "next", it is the
+    next exercise that has not passed; raises UserError if there is none.
     """
     exercise = asked_exercise or work.current
     if command == "next":
@@ -254,13 +256,17 @@ def choose_exercise(work, asked_exercise, command):
 
 
 def find_next(work, exercise):
-    """Return the exercise that `next` leads to, or None."""
+    """Return the exercise that the command "next" leads to from `exercise`, or None if none is left."""
     candidates = work.catalogue.exercises[work.catalogue.find_next_search_index(exercise, work.has_passed(exercise)) :]
     return next((e for e in candidates if can_run(e) and not work.has_passed(e)), None)
 
 
 def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
-    """Say what the exercise is, mark it, and say what comes next."""
+    """Describe the exercise, mark it, record the verdict and, if it has passed, print what to do next.
+
+    seed: for the random inputs, or None to draw one. is_repeat: do not print the description. all_of_it: print
+    everything that the learner's code printed.
+    """
     if work.new:
         print_text(
             "Welcome. Each exercise is a short file with three dots in it. Replace them with a few lines. "
@@ -302,7 +308,10 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
 
 
 def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, all_of_it=False):
-    """Say which exercise it is, what its file printed, and what is wrong in it. The verdict on the file."""
+    """Print the exercise's heading, what is wrong in its file and what the file printed, and return the `Verdict`.
+
+    path: the learner's file. seed, is_repeat, all_of_it: see `mark_exercise`.
+    """
     print_text(f"{heading}: {exercise.title}", "strong")
     print_text(f"{relative_path(path)}\n", "quiet")
     if not is_repeat:
@@ -323,7 +332,7 @@ def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, all_of_i
 
 
 def print_output(lines, n_shown):
-    """Say what the learner's code printed: so many lines of it, and how many more there are."""
+    """Print the first `n_shown` of the lines that the learner's code printed, and how many more there are."""
     if lines:
         print_text("\nYour code printed:", "quiet")
         print(*lines[:n_shown], sep="\n")
@@ -334,12 +343,15 @@ def print_output(lines, n_shown):
         )
 
 
-FEW = 8  # lines that the learner's code printed are shown
+FEW = 8  # lines of the learner's output that are shown
 
 
 @contextmanager
 def progress_line():
-    """Context manager: yield a function that shows on a terminal what is being done, in a line that then vanishes."""
+    """Context manager: yield a function that shows a text as a progress line, which is removed at the end.
+
+    Nothing is shown unless stderr is a terminal.
+    """
     is_seen = sys.stderr.isatty()
     try:
         yield lambda text: is_seen and text and print(f"\r{text} ...\033[K", end="", file=sys.stderr, flush=True)
@@ -349,9 +361,10 @@ def progress_line():
 
 
 def review_exercise(work, exercise, seed=None, all_of_it=False):
-    """Write an exercise that has passed once more, in a file of its own, and have it marked.
+    """Let the learner write a passed exercise again, in a separate file, and mark that file.
 
-    Raises UserError if it has not passed yet.
+    exercise: None for the first that is due. If no exercise is due, a fault may be. Raises UserError if the exercise
+    has not passed yet.
     """
     waiting = [name for name in (work.progress["reviewed"], *review.list_due(work.progress)) if name]
     if not exercise and not waiting:
@@ -384,16 +397,16 @@ def review_exercise(work, exercise, seed=None, all_of_it=False):
 
 
 def list_missing(work):
-    """Return the names of the exercises that train still needs."""
+    """Return the names of the exercises that must still pass before the command "train" can run."""
     return [
         name for name in network.HOLES if not (name in network.EXERCISES and work.has_passed(network.EXERCISES[name]))
     ]
 
 
 def train_own_network(work):
-    """Write my_network.py out of the learner's lines, and run it. Return its exit status.
+    """Write my_network.py, which joins the learner's lines, and run it. Return its exit status.
 
-    Raises UserError if exercises are missing.
+    Raises UserError if exercises that it needs have not passed.
     """
     missing = list_missing(work)
     if missing:
@@ -429,7 +442,11 @@ def train_own_network(work):
 
 
 def hand_out_or_judge_fault(work, place, suspect, seed):
-    """Hand out a copy of the project with a fault, or say whether it was found there. Return the exit status 0."""
+    """Hand out a copy of the project with a fault or, if `place` is given, judge the learner's answer. Return 0.
+
+    place: the line that the learner suspects, such as "mlp_np.py:61". suspect: the kind of fault. seed: chooses the
+    fault; None for the next one.
+    """
     folder = work.folder / "fault"
     name = faulty.read_planted_fault(folder)
     if place is not None:
@@ -445,9 +462,9 @@ def hand_out_or_judge_fault(work, place, suspect, seed):
 
 
 def review_fault(work):
-    """Hand out again the fault that was found the longest ago.
+    """Hand out again the fault that the learner found the longest ago.
 
-    Raises UserError if none has been found.
+    Raises UserError if the learner has found none.
     """
     name = drill.choose_again(work)
     if name is None:
@@ -457,7 +474,7 @@ def review_fault(work):
 
 
 def explain_fault(work, name):
-    """Say what to do with the fault that has been handed out, and how many are found."""
+    """Print how to search for the fault `name`, which has been handed out, and how many the learner has found."""
     folder = relative_path(work.folder / "fault")
     print_text(f"{folder} is a copy of the project with one wrong line.", "strong")
     print_text(
@@ -476,9 +493,9 @@ def explain_fault(work, name):
 
 
 def judge_fault(work, name, place, suspect):
-    """Say whether that is the place and the suspect of the fault handed out; note if it is found. Return the status 0.
+    """Print whether the learner has named the right line and suspect, and record a fault that is found. Return 0.
 
-    Raises UserError if no fault has been handed out.
+    name: the fault that has been handed out; raises UserError if it is None. place, suspect: the learner's answer.
     """
     if name is None:
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
@@ -496,15 +513,15 @@ def judge_fault(work, name, place, suspect):
 
 
 def read_picture(work, picture):
-    """Let the learner's own network, trained by their file, read a picture.
+    """Let the learner's own network, trained by their file, read a picture. Return the exit status.
 
-    Raises UserError if there is no such network or picture.
+    Raises UserError if there is no such network, or if the picture cannot be read.
     """
     if not picture:
         raise UserError("read needs a picture: `python practice.py read png/photo.jpg`")
     with program.import_guard("requirements-np.txt"):
-        from support.ink import read_picture_and_digit  # it needs Pillow; what marks an exercise needs NumPy alone
-    read_picture_and_digit(picture)  # a picture that cannot be read is said before a training
+        from support.ink import read_picture_and_digit  # needs Pillow, but marking an exercise must need only NumPy
+    read_picture_and_digit(picture)  # so that a picture that cannot be read is reported before the network is trained
     exercise = next(exercise for exercise in work.catalogue.exercises if exercise.reads)
     path = work.folder / f"{exercise.name}.py"
     weights = relative_path(work.folder / "my_network.npz")
@@ -521,12 +538,15 @@ def read_picture(work, picture):
 
 
 def watch_file(work, seed):
-    """Mark the current file whenever it changes, until Ctrl-C; `practice.py next` in another window changes which."""
+    """Mark the current exercise whenever its file changes, until Ctrl-C.
+
+    `practice.py next` in another window changes the current exercise.
+    """
     last_marked = None, None
     while True:
         exercise = work.current
         mtime = None
-        with suppress(FileNotFoundError):  # an editor is just replacing it
+        with suppress(FileNotFoundError):  # an editor may just be replacing it
             mtime = (work.folder / f"{exercise.name}.py").stat().st_mtime_ns
         if mtime and (exercise, mtime) != last_marked:
             print_text(f"\n-- {time.strftime('%H:%M:%S')} {'-' * 60}", "quiet")
@@ -538,7 +558,7 @@ def watch_file(work, seed):
 
 
 def print_hint(work, exercise):
-    """Print one more hint than last time."""
+    """Print one more of the exercise's hints than last time."""
     before = work.progress["hints"].get(exercise.name, 0)
     n_shown = min(before + 1, len(exercise.hints))
     print_text(f"Exercise {work.catalogue.number(exercise)}: {exercise.title}\n", "strong")
@@ -582,7 +602,7 @@ def print_due(work):
 
 
 def run_file(work, exercise, *arguments):
-    """Run a learner's file as a program of its own, with these arguments. Return its exit status."""
+    """Run a learner's file in a process of its own. Return its exit status. arguments: for its command line."""
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.make_python_path()}
     module_options = ["-m", exercise.kind.module] if exercise.kind.module else []
     path = work.path(exercise)
@@ -594,9 +614,9 @@ def run_file(work, exercise, *arguments):
 
 
 def look_at_first_steps(work, exercise):
-    """Say what the first steps of a network from a blank file do, array by array. Return the exit status.
+    """Show the first training steps of the learner's own network, array by array. Return the exit status.
 
-    Raises UserError if the exercise is of another kind.
+    Raises UserError unless the exercise is own_network or own_gpt, and its file is written.
     """
     if exercise.kind.looks and not classroom.is_written(exercise, work.path(exercise)):
         raise UserError(f"{exercise.name} is not written yet: there is nothing to show")
@@ -609,7 +629,7 @@ def look_at_first_steps(work, exercise):
 
 
 def reset_file(work, exercise):
-    """The stub again. The file as it was gets a number."""
+    """Restore an exercise's stub. The learner's file is kept under a name with a number."""
     path = work.folder / f"{exercise.name}.py"
     if path.exists():
         rename_old_file(path)
@@ -617,7 +637,7 @@ def reset_file(work, exercise):
 
 
 def rename_old_file(path):
-    """Rename a file of the learner's: a number is put into its name, which no other file has."""
+    """Rename a learner's file to NAME.1.py, or with the first number that no other file has, and print the new name."""
     for number in count(1):
         new_path = path.with_name(f"{path.stem}.{number}.py")
         try:
@@ -625,7 +645,7 @@ def rename_old_file(path):
             path.unlink()
         except FileExistsError:
             continue
-        except OSError:  # this drive has no links
+        except OSError:  # this drive does not support hard links
             if new_path.exists():
                 continue
             path.rename(new_path)
@@ -634,9 +654,9 @@ def rename_old_file(path):
 
 
 def print_solution(work, exercise):
-    """Print the right lines, for those who have passed or seen all hints.
+    """Print the right lines of an exercise.
 
-    Raises UserError if not all hints were shown.
+    Raises UserError if the exercise has not passed and not all of its hints have been shown.
     """
     n = work.catalogue.number(exercise)
     if not work.has_passed(exercise):

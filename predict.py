@@ -1,7 +1,7 @@
 """Read a digit from a picture: `python predict.py png/photo.jpg`, or one of your own.
 
-A network knows only what it was shown, so support/ink.py first turns the picture into one like MNIST's. NumPy runs the
-network, whichever framework trained it.
+A network knows only images like those it was trained on, so support/ink.py first makes the picture look like MNIST's.
+NumPy runs the network, whichever framework trained it.
 """
 
 import sys
@@ -23,8 +23,8 @@ with program.import_guard("requirements-np.txt"):
     from support.rounding import format_probability
     from views import answers
 
-# Below this probability the answer is in doubt. Of 10,000 held-out training images (`main_np.py --hold-out 10000`),
-# 192 of the 9,820 right answers are below, and 113 of the 180 wrong ones.
+# Below this probability, the answer is "not sure". On 10,000 held-out training images (`main_np.py --hold-out 10000`),
+# 192 of the 9,820 right answers are below it, and 113 of the 180 wrong ones.
 SURE = 0.9
 
 
@@ -55,7 +55,10 @@ def main(argv=None):
     source = options.source
 
     def read(path):
-        """Return (the ten probabilities, the answer in words) for a picture file. Raises UserError if it is refused."""
+        """Return (ten probabilities, answer in words) for a picture file.
+
+        Raises UserError if the picture cannot be read or does not show exactly one digit.
+        """
         input_picture = source.read_picture(path)
         p = softmax(loading.checkpoint.compute_logits(model, options, input_picture.image[np.newaxis]))[0]
         names = [source.classes[n] for n in p.argsort()[::-1]]

@@ -1,7 +1,7 @@
-"""The residual network of resnet_np.py on a tape: the forward pass, and no derivative; autograd_np.py finds them.
+"""The residual network of resnet_np.py on a tape: only the forward pass. autograd_np.py finds the derivatives.
 
 Read it between resnet_np.py, where every derivative is written out, and resnet_torch.py. Convolution and batch
-normalisation are made here of indexing, products and sums, and nobody has to know a derivative of the whole.
+normalisation are composed of indexing, products and sums here, so they need no derivatives of their own.
 
 Shapes: B images, H x W positions, C channels in, O channels out; channels come last.
 """
@@ -14,14 +14,16 @@ from layers_np import flatten_layers
 
 
 class ResNet(resnet_np.ResNet):
-    """Stem, blocks, mean, linear. From resnet_np.ResNet it takes the first weights, `params`, and `statistics`; a layer
-    is called by the name that its params begin with."""
+    """The network: stem, blocks, mean, linear layer. `params` and `statistics` are at first those of resnet_np.ResNet.
+
+    In the methods, `name` is a layer: the prefix of its parameters' names in `self.tensors`.
+    """
 
     def __init__(self, widths=(16, 32, 64), blocks=1, seed=0, dtype=np.float32):
         super().__init__(widths, blocks, seed, dtype)
 
     def forward(self, x):
-        """Images x (B, 28, 28) to logits (B, 10). The tape keeps what backward needs."""
+        """Return the logits (B, 10) of images x (B, 28, 28). The tape keeps what backward needs."""
         self.tensors = {name: Tensor(p) for name, p in self.params.items()}
         a = self.conv_norm("stem", x[..., np.newaxis], stride=2).relu()  # (B, 14, 14, 16)
         for name, block in self.layers.items():
@@ -31,7 +33,10 @@ class ResNet(resnet_np.ResNet):
         return self.logits.value
 
     def block(self, name, x, stride):
-        """y = relu(second(relu(first(x))) + x), where the shape changes with a 1 x 1 convolution of x in place of x."""
+        """y = relu(second(relu(first(x))) + x).
+
+        Where the shape changes, a 1 x 1 convolution of x is added instead of x.
+        """
         a1 = self.conv_norm(f"{name}.first", x, stride).relu()
         z2 = self.conv_norm(f"{name}.second", a1)
         has_projection = f"{name}.shortcut.conv.W" in self.tensors
@@ -39,11 +44,11 @@ class ResNet(resnet_np.ResNet):
         return (z2 + shortcut).relu()
 
     def conv_norm(self, name, x, stride=1):
-        """A convolution, then batch normalisation: x (B, H, W, C) -> y (B, H', W', O)."""
+        """Apply a convolution, then batch normalisation, to x (B, H, W, C). Return y (B, H', W', O)."""
         return self.norm(f"{name}.norm", self.conv(f"{name}.conv", x, stride))
 
     def conv(self, name, x, stride):
-        """y = x convolved with W: x (B, H, W, C) -> y (B, H', W', O), where H' = H / stride, rounded up."""
+        """Convolve x (B, H, W, C) with the layer's W. Return y (B, H', W', O), where H' = H / stride, rounded up."""
         W = self.tensors[f"{name}.W"]
         size, _, inputs, outputs = W.shape
         rows = neighbourhoods(x, size, stride)  # (B, H', W', size, size, C)
@@ -51,7 +56,10 @@ class ResNet(resnet_np.ResNet):
         return y.reshape(*rows.shape[:3], outputs)
 
     def norm(self, name, x):
-        """x (B, H, W, C) -> y of the same shape: every channel with mean 0 and variance 1, then scaled and shifted."""
+        """Batch normalisation: x (B, H, W, C) -> y of the same shape.
+
+        Every channel gets mean 0 and variance 1, and is then scaled and shifted by the layer's gamma and beta.
+        """
         gamma = self.tensors[f"{name}.gamma"]
         beta = self.tensors[f"{name}.beta"]
         norm = flatten_layers(self.layers)[name]
@@ -62,19 +70,19 @@ class ResNet(resnet_np.ResNet):
         mean = x.mean(axis=(0, 1, 2))  # (C,)
         centred = x - mean
         var = (centred * centred).mean(axis=(0, 1, 2))  # (C,)
-        norm.remember(mean.value, var.value, x.value[..., 0].size)  # the arrays alone: this is no step to the loss
+        norm.remember(mean.value, var.value, x.value[..., 0].size)  # plain arrays: the loss does not depend on this
         return centred * (gamma / (var + norm.eps).sqrt()) + beta
 
     def backward(self, dlogits):
-        """From d loss / d logits (B, 10) to the gradients, with the keys and shapes of params."""
+        """From dlogits = d loss / d logits (B, 10), return the gradients, with the keys and shapes of `params`."""
         self.logits.backward(dlogits)
         return {name: tensor.grad for name, tensor in self.tensors.items()}
 
 
 def neighbourhoods(x, size, stride):
-    """The size x size surroundings of every stride-th position: x (B, H, W, C) -> (B, H', W', size, size, C).
+    """Return the size x size neighbourhood of every stride-th position: x (B, H, W, C) -> (B, H', W', size, size, C).
 
-    Beyond the border x counts as 0: there, what is read at the border is multiplied by 0.
+    Beyond the border, x counts as 0: an index outside reads a value at the border, which is then multiplied by 0.
     """
     height, width = x.shape[1:3]
     i = stride * np.arange(-(-height // stride))[:, None, None, None] + np.arange(size)[:, None] - size // 2

@@ -15,7 +15,7 @@ that takes d loss / d output (called dy), leaves d loss / d parameter in `grads`
 resnet_torch.py is the same network in PyTorch.
 
 `python resnet_np.py` checks every layer against the definition of the derivative. In training, two threads share each
-batch, so a `print` in `forward` shows its halves; `python main_np.py --model resnet --parts 1` does not cut it.
+batch, so a `print` in `forward` shows half of it; with `python main_np.py --model resnet --parts 1`, all of it.
 
 Shapes: B images, C channels in, O channels out; channels come last. N positions in all images together.
 """
@@ -34,24 +34,24 @@ class Conv:
         self.stride = stride
 
     def forward(self, x):
-        """x (B, height, width, C) -> y (B, height / stride, width / stride, O), both rounded up."""
+        """Convolve x (B, height, width, C). Return y (B, height / stride, width / stride, O), both rounded up."""
         self.pieces = cut_batch(x)
         return np.concatenate([convolve(x, self.params["W"], self.stride) for x in self.pieces])
 
     def backward(self, dy):
-        """dy, in y's shape -> dx, in x's."""
+        """From dy = d loss / d y, return dx = d loss / d x, in the shapes of y and x."""
         dW, dx = zip(*map(self.backward_piece, self.pieces, cut_batch(dy)), strict=True)
         self.grads = {"W": sum(dW)}
         return np.concatenate(dx)
 
     def backward_piece(self, x, dy):
-        """x and dy of a few images -> their part of dW, and their dx."""
+        """From x and dy of a few images, return (their part of dW, their dx)."""
         W = self.params["W"]  # (size, size, C, O)
         size = len(W)
         pad = len(W) // 2
         stride = self.stride
         # y is a matrix product, so dW is as in mlp_np.py: every position of every image adds its share. It needs the
-        # neighbourhoods that `forward` has made: to make them again is faster than to read nine times x from memory.
+        # neighbourhoods that `forward` has built. Rebuilding them is faster than reading nine times x from memory.
         dy_rows = dy.reshape(-1, W.shape[-1])  # (N, O)
         dW = (neighbourhoods(x, size, stride).T @ dy_rows).reshape(W.shape)
         # x[i, j] reached y[i + pad - u, j + pad - v] through each W[u, v] and now gathers the dy from there:
@@ -68,17 +68,18 @@ class Conv:
             for v in range(size):
                 read = dx[:, u : u + stride * dy.shape[1] : stride, v : v + stride * dy.shape[2] : stride]
                 read += shares[u * size + v].reshape(read.shape)
-        return dW, dx[:, pad : pad + height, pad : pad + width]  # the border belongs to no x
+        return dW, dx[:, pad : pad + height, pad : pad + width]  # without the border, which is padding
 
 
 def cut_batch(x, n=32):
-    """Cut x into pieces of n images: all neighbourhoods at once, nine times x, would not fit into the cache."""
+    """Return x in pieces of n images. The neighbourhoods of all at once, nine times x, would not fit into the cache."""
     return [x[i : i + n] for i in range(0, len(x), n)]
 
 
 def convolve(x, W, stride):
-    """x (B, height, width, C) and W (size, size, C, O) -> y (B, height / stride, width / stride, O), both rounded up.
+    """Convolve x (B, height, width, C) with W (size, size, C, O).
 
+    Return y (B, height / stride, width / stride, O), both rounded up, where
     y[b, i, j, o] = sum over u, v, c of x[b, stride i + u - pad, stride j + v - pad, c] W[u, v, c, o]. With each
     neighbourhood laid out as a row, this is one matrix product ("im2col", Chellapilla, Puri & Simard 2006).
     """
@@ -87,19 +88,19 @@ def convolve(x, W, stride):
 
 
 def neighbourhoods(x, size, stride):
-    """Lay out the surroundings of every stride-th position as rows: (B, height, width, C) -> (N, size size C).
+    """Lay out the neighbourhood of every stride-th position as a row: x (B, height, width, C) -> (N, size size C).
 
-    Beyond the border, x counts as 0. The windows are a view of x: its strides say how far to go in memory to the next
-    image, stride rows down, stride columns on, one row down within a window, and to the next number. Within a row of a
-    window, the C channels of its `size` columns follow one another. Only the last reshape copies. (np.ndarray makes the
-    view and, unlike as_strided, refuses to reach beyond the end of x.)
+    Beyond the border, x counts as 0. The windows are a view of x. Its strides are the steps in memory to the next
+    image, `stride` rows down, `stride` columns to the right, one row down within a window, and to the next number.
+    Within a row of a window, the C channels of its `size` columns follow one another. Only the last reshape copies.
+    (np.ndarray makes the view and, unlike as_strided, refuses to reach beyond the end of x.)
     """
     pad = size // 2
     if pad:
         inner = x
         x = np.zeros((len(x), x.shape[1] + 2 * pad, x.shape[2] + 2 * pad, x.shape[3]), x.dtype)
         x[:, pad:-pad, pad:-pad] = inner
-    x = np.ascontiguousarray(x)  # without a border it may be a view of another array
+    x = np.ascontiguousarray(x)  # if nothing was padded, x may be a view of another array
     batch, height, width, channels = x.shape
     image, row, column, number = x.strides
     shape = (batch, (height - size) // stride + 1, (width - size) // stride + 1, size, size * channels)
@@ -109,19 +110,19 @@ def neighbourhoods(x, size, stride):
 
 class BatchNorm:
     """Batch normalisation (Ioffe & Szegedy 2015): every channel gets mean 0 and variance 1 over the batch, then
-    is scaled by gamma and shifted by beta. Testing uses a mean and variance remembered from training."""
+    is scaled by gamma and shifted by beta. Testing uses a running mean and variance from training."""
 
     eps = 1e-5  # PyTorch's
     momentum = 0.1  # PyTorch's
     training = True
-    add_up = staticmethod(lambda *sums: sums)  # a program that cuts the batch into parts adds up those of all parts
+    add_up = staticmethod(lambda *sums: sums)  # replaced where threads share a batch: adds up the sums of all parts
 
     def __init__(self, channels):
         self.params = {"gamma": np.ones(channels), "beta": np.zeros(channels)}
         self.statistics = {"mean": np.zeros(channels), "var": np.ones(channels)}
 
     def forward(self, x):
-        """x (B, height, width, C) -> y of the same shape. The sums run over the N values of each channel."""
+        """Normalise x (B, height, width, C), over the N values of each channel. Return y of the same shape."""
         gamma = self.params["gamma"]
         beta = self.params["beta"]
         if self.training:
@@ -140,7 +141,7 @@ class BatchNorm:
         return gamma * self.xhat + beta
 
     def backward(self, dy):
-        """dy -> dx, both (B, height, width, C).
+        """From dy = d loss / d y, return dx = d loss / d x, both (B, height, width, C).
 
         With xhat = (x - mean) inverse we have y = gamma xhat + beta, so dbeta = sum dy and dgamma = sum dy xhat.
         x reaches y in three ways. Directly: dy gamma inverse. Through the mean, which is subtracted everywhere: if it
@@ -162,7 +163,10 @@ class BatchNorm:
         return gamma * self.inverse * (dy - dbeta / self.n - dgamma / self.n * self.xhat)
 
     def remember(self, mean, var, n):
-        """Move the remembered statistics a tenth of the way; like PyTorch, remember the unbiased variance."""
+        """Move the running mean and variance (C,) a tenth of the way to those of a batch, `mean` and `var`.
+
+        n: the number of values in each channel, for the unbiased variance, which PyTorch uses here, too.
+        """
         for name, new in {"mean": mean, "var": var * (n / max(n - 1, 1))}.items():
             old = self.statistics[name]
             old *= 1 - self.momentum
@@ -176,12 +180,15 @@ class ConvNorm:
         self.layers = {"conv": Conv(rng, inputs, outputs, size, stride), "norm": BatchNorm(outputs)}
 
     def forward(self, x):
-        """x (B, height, width, C) -> y (B, height / stride, width / stride, O), both rounded up."""
+        """Apply both layers to x (B, height, width, C), and return y (B, height / stride, width / stride, O).
+
+        Both quotients are rounded up.
+        """
         conv, norm = self.layers.values()
         return norm.forward(conv.forward(x))
 
     def backward(self, dy):
-        """dy, in y's shape -> dx, in x's."""
+        """From dy = d loss / d y, return dx = d loss / d x, in the shapes of y and x."""
         conv, norm = self.layers.values()
         return conv.backward(norm.backward(dy))
 
@@ -190,12 +197,12 @@ class Stem(ConvNorm):
     """y = relu(norm(conv(x))), for images x of a single channel."""
 
     def forward(self, x):
-        """x (B, 28, 28) -> y (B, 14, 14, O)."""
+        """Apply the stem to images x (B, 28, 28). Return y (B, 14, 14, O)."""
         self.y = np.maximum(super().forward(x[..., np.newaxis]), 0)
         return self.y
 
     def backward(self, dy):
-        """dy (B, 14, 14, O) -> dx (B, 28, 28)."""
+        """From dy = d loss / d y (B, 14, 14, O), return dx = d loss / d x (B, 28, 28)."""
         dz = dy * (self.y > 0)
         return super().backward(dz)[..., 0]
 
@@ -225,7 +232,10 @@ class Block:
         }
 
     def forward(self, x):
-        """x (B, height, width, C) -> y (B, height / stride, width / stride, O), both rounded up."""
+        """Apply the block to x (B, height, width, C), and return y (B, height / stride, width / stride, O).
+
+        Both quotients are rounded up.
+        """
         first, second, shortcut = self.layers.values()
         self.a1 = np.maximum(first.forward(x), 0)
         z2 = second.forward(self.a1) + shortcut.forward(x)
@@ -233,7 +243,7 @@ class Block:
         return self.y
 
     def backward(self, dy):
-        """dy, in y's shape -> dx, in x's."""
+        """From dy = d loss / d y, return dx = d loss / d x, in the shapes of y and x."""
         first, second, shortcut = self.layers.values()
         # z2 is a sum, so both of its terms receive dz2 whole. That is the point of the shortcut: however distorted the
         # gradient becomes on its way through the convolutions, x also receives dz2 unchanged (where the shape changes,
@@ -245,7 +255,7 @@ class Block:
 
 
 class ResNet(Network):
-    """The network at the top of this file, with `blocks` blocks for each of the widths."""
+    """The network that the top of this file describes, with `blocks` blocks for each of the widths."""
 
     def __init__(self, widths=(16, 32, 64), blocks=1, seed=0, dtype=np.float32):
         rng = np.random.default_rng(seed)
@@ -260,7 +270,7 @@ class ResNet(Network):
 
 
 def check():
-    """Every layer of this file, and a small network of them."""
+    """Check the gradients of every layer of this file, and of a small network of them."""
     rng = np.random.default_rng(1)
     testing = BatchNorm(3)
     testing.training = False

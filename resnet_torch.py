@@ -1,4 +1,4 @@
-"""The same residual network in PyTorch: read it beside resnet_np.py, where every derivative is spelled out.
+"""The residual network of resnet_np.py in PyTorch: read it beside resnet_np.py, which has every derivative.
 
 After He, Zhang, Ren & Sun 2015 (Deep Residual Learning for Image Recognition): the stem, the basic block with its
 projection where the shape changes, the mean over all positions. Small enough for digits: one block per stage, widths
@@ -20,7 +20,10 @@ class ConvNorm(nn.Module):
         self.norm = nn.BatchNorm2d(outputs)
 
     def forward(self, x):
-        """x (B, C, height, width) -> y (B, O, height / stride, width / stride), both rounded up."""
+        """Apply both layers to x (B, C, height, width), and return y (B, O, height / stride, width / stride).
+
+        Both quotients are rounded up.
+        """
         return self.norm(self.conv(x))
 
 
@@ -39,13 +42,16 @@ class Block(nn.Module):
             self.shortcut = ConvNorm(inputs, outputs, size=1, stride=stride)
 
     def forward(self, x):
-        """x (B, C, height, width) -> y (B, O, height / stride, width / stride), both rounded up."""
+        """Apply the block to x (B, C, height, width), and return y (B, O, height / stride, width / stride).
+
+        Both quotients are rounded up.
+        """
         a1 = F.relu(self.first(x))
         return F.relu(self.second(a1) + self.shortcut(x))
 
 
 class ResNet(nn.Module):
-    """Stem, `blocks` blocks for each of the widths, mean, linear."""
+    """The network: stem, `blocks` blocks for each of the widths, mean, linear layer."""
 
     def __init__(self, widths=(16, 32, 64), blocks=1):
         super().__init__()
@@ -60,7 +66,7 @@ class ResNet(nn.Module):
         self.linear = nn.Linear(inputs, 10)
 
     def forward(self, x):
-        """Images x (B, 28, 28) to logits (B, 10)."""
+        """Return the logits (B, 10) of images x (B, 28, 28)."""
         x = x.unsqueeze(1)  # (B, 1, 28, 28)
         a = F.relu(self.stem(x))  # (B, 16, 14, 14)
         a = self.blocks(a)  # (B, 64, 4, 4)

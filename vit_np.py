@@ -5,7 +5,7 @@ enough for digits. An image is read as a sequence of patches:
 
     patches    7 x 7 pixels each, a row of numbers for each          (B, 28, 28)  -> (B, 16, 49)
     embed      the same linear layer for every patch                 (B, 16, 49)  -> (B, 16, 64)
-    positions  plus a learned vector for each place in the image     (B, 16, 64)  -> (B, 16, 64)
+    positions  plus a learned vector for each position               (B, 16, 64)  -> (B, 16, 64)
     block 1-3  x + attention(norm(x)), then x + mlp(norm(x))         (B, 16, 64)  -> (B, 16, 64)
     norm       every patch with mean 0 and variance 1                (B, 16, 64)  -> (B, 16, 64)
     mean       over the patches                                      (B, 16, 64)  -> (B, 64)
@@ -29,20 +29,20 @@ from layers_np import Linear, Mean, Network, channel_sum, check_layers, row_max,
 
 
 class Patches:
-    """Cuts images into squares, and lays each out as a row."""
+    """Cuts each image into squares, and lays out each square as a row."""
 
     def __init__(self, size):
         self.size = size
 
     def forward(self, x):
-        """x (B, 28, 28) -> y (B, T, size size), T = (28 / size)^2."""
+        """Return the patches y (B, T, size size) of images x (B, 28, 28), with T = (28 / size)^2."""
         batch = len(x)
         side = x.shape[1] // self.size  # 4 squares on each side, for a size of 7
         squares = x.reshape(batch, side, self.size, side, self.size).swapaxes(2, 3)  # (B, side, side, size, size)
         return squares.reshape(batch, side * side, -1)
 
     def backward(self, dy):
-        """dy (B, T, size size) -> dx (B, 28, 28): every number goes back to where it was."""
+        """From dy = d loss / d y (B, T, size size), return dx (B, 28, 28): every number goes back to its pixel."""
         batch = len(dy)
         side = math.isqrt(dy.shape[1])
         squares = dy.reshape(batch, side, side, self.size, self.size).swapaxes(2, 3)
@@ -50,18 +50,21 @@ class Patches:
 
 
 class Positions:
-    """y = x + P: a learned vector for each place. Without it, the network could not tell where in the image a patch is:
-    attention is a sum over the patches, and a sum ignores order."""
+    """y = x + P: a learned vector for each position. Without it, the network could not tell where in the image a patch
+    is: attention is a sum over the patches, and a sum ignores order."""
 
     def __init__(self, rng, patches, width):
         self.params = {"P": rng.normal(0, 0.02, (patches, width))}  # small, as in Dosovitskiy et al. 2021
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape. Every image gets the same P."""
+        """Return x + P for x (B, T, C). Every image gets the same P."""
         return x + self.params["P"]
 
     def backward(self, dy):
-        """dy -> dx, both (B, T, C). P is added in every image, so that dP is the sum over them; dx is dy as it is."""
+        """From dy = d loss / d y, return dx = d loss / d x, both (B, T, C).
+
+        P is added to every image, so dP is the sum of dy over the images, and dx = dy.
+        """
         self.grads = {"P": dy.sum(axis=0)}  # (T, C)
         return dy
 
@@ -71,7 +74,7 @@ class LayerNorm:
     then each channel scaled by gamma and shifted by beta.
 
     Batch normalisation (resnet_np.py) takes mean and variance of a channel over the batch; here they are taken over the
-    channels of a patch. No example depends on another, so there is nothing to remember, and testing is the same as
+    channels of a patch. No example depends on another, so no running statistics are needed, and testing is the same as
     training.
     """
 
@@ -81,7 +84,7 @@ class LayerNorm:
         self.params = {"gamma": np.ones(width), "beta": np.zeros(width)}
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape. The means run over the C channels of each patch."""
+        """Normalise x (B, T, C), over the C channels of each patch. Return y of the same shape."""
         gamma = self.params["gamma"]
         beta = self.params["beta"]
         mean = row_sum(x) / len(gamma)  # (B, T, 1)
@@ -92,7 +95,7 @@ class LayerNorm:
         return gamma * self.xhat + beta
 
     def backward(self, dy):
-        """dy -> dx, both (B, T, C).
+        """From dy = d loss / d y, return dx = d loss / d x, both (B, T, C).
 
         y = gamma xhat + beta, so dbeta = sum dy and dgamma = sum dy xhat, over all patches of all images, and
         dxhat = dy gamma. From there on each patch is independent of the others, and x reaches xhat = (x - mean) inverse
@@ -117,12 +120,12 @@ class Softmax:
     """weights = exp(scores) / sum(exp(scores)) along the last axis: positive numbers whose sum is 1."""
 
     def forward(self, scores):
-        """scores (..., T) -> weights of the same shape."""
+        """Return the weights for scores (..., T), of the same shape."""
         self.weights = softmax(scores)
         return self.weights
 
     def backward(self, dweights):
-        """dweights -> dscores, both (..., T).
+        """From dweights = d loss / d weights, return dscores = d loss / d scores, both (..., T).
 
         If scores[j] grows, weights[j] grows by weights[j], and the larger sum shrinks every weights[i], weights[j]
         too, by weights[i] weights[j]. In a row of T weights:
@@ -134,36 +137,39 @@ class Softmax:
             dscores[j] = sum over i of dweights[i] d weights[i] / d scores[j]
                        = weights[j] (dweights[j] - sum over i of dweights[i] weights[i])
 
-        and the sum is the same number for the whole row: the mean of dweights, weighted by the weights. To raise a
-        score raises the loss where its dweights lies above that mean. The dscores of a row add up to mean - mean = 0.
+        and the sum is the same number for the whole row: the mean of dweights, weighted by the weights. Raising a score
+        raises the loss where dweights lies above that mean. The dscores of a row add up to mean - mean = 0.
         """
         mean = row_sum(dweights * self.weights)  # (..., 1)
         return self.weights * (dweights - mean)
 
 
 def softmax(scores):
-    """That of mlp_np.py, with a maximum that is faster for many short rows: (..., T) -> weights of the same shape."""
+    """Return exp(scores) / sum(exp(scores)) along the last axis: scores (..., T) -> weights of the same shape.
+
+    It equals softmax in mlp_np.py, but is faster for many short rows.
+    """
     exp = np.exp(scores - row_max(scores))
     return exp / exp.sum(axis=-1, keepdims=True)
 
 
 class Attention:
-    """Every patch gathers what it needs from all patches: a weighted mean, whose weights the patches choose.
+    """Self-attention: every patch gets a weighted mean over all patches, with weights computed from the patches.
 
-    From each patch three linear layers make a query q (what it looks for), a key k (what it can be found by), and a
-    value v (what it hands over). The dot product of a query and a key scores how well they fit, and softmax makes
-    weights of a query's scores:
+    From each patch, three linear layers compute a query q (what it looks for), a key k (what it can be found by), and a
+    value v (what it passes on). The dot product of a query and a key scores how well they fit, and softmax turns a
+    query's scores into weights:
 
         scores[i, j] = q[i] . k[j] / sqrt(d)      weights = softmax(scores)      y[i] = sum over j of weights[i, j] v[j]
 
-    Several heads do this side by side, each with its own d of the C channels; `out` mixes what they found.
+    Several heads do this side by side, each with its own d of the C channels; `out` mixes their results.
 
     Why 1 / sqrt(d): at first the numbers in q and k have variance 1 and are independent. A sum of d of their products
     has variance d, and scores that large would put all the weight on one patch, where softmax is flat and its
     derivative almost 0. Divided by sqrt(d) they have variance 1 for every d.
 
     Why the key has no bias: with k[j] + b for k[j], all scores of a query would grow by the same number,
-    q[i] . b / sqrt(d), which softmax does not see. Such a b would change nothing, and its gradient would always be 0.
+    q[i] . b / sqrt(d), which cancels in softmax. Such a b would change nothing, and its gradient would always be 0.
     """
 
     def __init__(self, rng, width, heads):
@@ -178,7 +184,7 @@ class Attention:
         self.softmax = Softmax()
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the attention to x (B, T, C). Return y of the same shape."""
         query, key, value, out = self.layers.values()
         self.q, self.k, self.v = (split(layer.forward(x), self.heads) for layer in (query, key, value))  # (B, h, T, d)
         scores = self.q @ self.k.swapaxes(2, 3) * self.scale  # (B, h, T, T): every query with every key
@@ -186,17 +192,17 @@ class Attention:
         return out.forward(merge(self.weights @ self.v))
 
     def backward(self, dy):
-        """dy -> dx, both (B, T, C).
+        """From dy = d loss / d y, return dx = d loss / d x, both (B, T, C).
 
-        Let mixed = weights v, for each image and head a matrix product, as is scores = q k.T / sqrt(d). So, as for
-        y = x W in mlp_np.py, each factor's gradient is the other factor times the gradient of the product:
+        For each image and head, mixed = weights v and scores = q k.T / sqrt(d) are matrix products. So, as for y = x W
+        in mlp_np.py, each factor's gradient is the other factor times the gradient of the product:
 
             dweights = dmixed v.T     dv = weights.T dmixed     dq = dscores k / sqrt(d)     dk = dscores.T q / sqrt(d)
 
-        Heads share no channel, so each has its own part of dq, dk and dv. x went into query, key and value: three ways
+        Heads share no channel, so each has its own part of dq, dk and dv. x went into query, key and value: three paths
         to the loss, and dx is the sum over them.
 
-        The theorem about the key's bias, seen from here: b would be added to every k[j], so db = sum over j of dk[j]
+        Why a bias b of the key would get no gradient: b would be added to every k[j], so db = sum over j of dk[j]
         = sum over i of q[i] (sum over j of dscores[i, j]) / sqrt(d), and each inner sum is 0 (see Softmax).
         """
         query, key, value, out = self.layers.values()
@@ -211,17 +217,17 @@ class Attention:
 
 
 def split(x, heads):
-    """Give each head its channels: (B, T, C) -> (B, h, T, d), a view."""
+    """Give each head its channels: x (B, T, C) -> (B, h, T, d), a view of x."""
     return x.reshape(*x.shape[:2], heads, -1).swapaxes(1, 2)
 
 
 def merge(x):
-    """Put the heads' channels side by side again: (B, h, T, d) -> (B, T, C)."""
+    """Undo `split`: put the heads' channels side by side, x (B, h, T, d) -> (B, T, C)."""
     return x.swapaxes(1, 2).reshape(len(x), x.shape[2], -1)
 
 
 class MLP:
-    """y = second(relu(first(x))): the network of mlp_np.py, for each patch, four times as wide inside as outside.
+    """y = second(relu(first(x))): the network of mlp_np.py, for each patch, with 4 C hidden units.
 
     The ReLU halves the variance of what `second` gets, and yet its gain is 1 (see Linear). A gain of 2 is for layers in
     a chain, where every ReLU would halve it once more. Here y is only added to x, and each layer that reads the sum
@@ -232,23 +238,23 @@ class MLP:
         self.layers = {"first": Linear(rng, width, 4 * width), "second": Linear(rng, 4 * width, width)}
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the MLP to x (B, T, C). Return y of the same shape."""
         first, second = self.layers.values()
         self.a = np.maximum(first.forward(x), 0)  # (B, T, 4 C)
         return second.forward(self.a)
 
     def backward(self, dy):
-        """dy -> dx, both (B, T, C)."""
+        """From dy = d loss / d y, return dx = d loss / d x, both (B, T, C)."""
         first, second = self.layers.values()
         da = second.backward(dy)  # (B, T, 4 C)
         return first.backward(da * (self.a > 0))
 
 
 class Block:
-    """y = u + mlp(norm(u)) with u = x + attention(norm(x)): look around, then think; each adds its result to x.
+    """Transformer block: y = u + mlp(norm(u)) with u = x + attention(norm(x)).
 
-    The norm stands before attention and MLP, not after the sum ("pre-norm", Xiong et al. 2020). That leaves nothing but
-    sums on the straight way through all blocks, and the gradient comes back along it as it is.
+    Normalisation comes before attention and MLP, not after the sum ("pre-norm", Xiong et al. 2020). That leaves only
+    sums on the direct path through all blocks, and the gradient comes back along it unchanged.
     """
 
     def __init__(self, rng, width, heads):
@@ -260,22 +266,22 @@ class Block:
         }
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the block to x (B, T, C). Return y of the same shape."""
         norm1, attention, norm2, mlp = (self.layers[name] for name in ("norm1", "attention", "norm2", "mlp"))
         u = x + attention.forward(norm1.forward(x))
         return u + mlp.forward(norm2.forward(u))
 
     def backward(self, dy):
-        """dy -> dx, both (B, T, C)."""
+        """From dy = d loss / d y, return dx = d loss / d x, both (B, T, C)."""
         norm1, attention, norm2, mlp = (self.layers[name] for name in ("norm1", "attention", "norm2", "mlp"))
-        # A sum hands dy to both of its terms whole, as in resnet_np.py. u reached y twice: as it is, and through the
-        # MLP. So du = dy + what comes back through the MLP; and dx in the same way from du.
+        # A sum passes dy on to both of its terms unchanged, as in resnet_np.py. u reached y twice: directly, and
+        # through the MLP. So du = dy + what comes back through the MLP; and dx follows from du in the same way.
         du = dy + norm2.backward(mlp.backward(dy))
         return du + norm1.backward(attention.backward(du))
 
 
 class ViT(Network):
-    """The network at the top of this file."""
+    """The network that the top of this file describes."""
 
     def __init__(self, width=64, blocks=3, heads=4, patch=7, seed=0, dtype=np.float32):
         rng = np.random.default_rng(seed)
@@ -292,7 +298,7 @@ class ViT(Network):
 
 
 def check():
-    """Every layer of this file, and a small network of them."""
+    """Check the gradients of every layer of this file, and of a small network of them."""
     rng = np.random.default_rng(1)
     layers = [
         ("Patches", Patches(2), (2, 4, 4)),

@@ -1,8 +1,8 @@
-"""The same small transformer in PyTorch: read it beside vit_np.py, where every derivative is spelled out.
+"""The small transformer of vit_np.py in PyTorch: read it beside vit_np.py, which has every derivative.
 
 After Vaswani et al. 2017 (Attention Is All You Need) and Dosovitskiy et al. 2021 (An Image Is Worth 16x16 Words):
-patches as tokens, learned positions, pre-norm blocks. Small enough for digits: 16 patches, 64 channels, 3 blocks. The
-mean over the patches instead of a class token, ReLU, and no dropout.
+patches as tokens, learned positions, pre-norm blocks. Small enough for digits: 16 patches, 64 channels, 3 blocks. It
+uses the mean over the patches instead of a class token, ReLU, and no dropout.
 
 Shapes: B images, T patches (tokens) in each, C channels; h heads of d = C / h channels.
 """
@@ -13,7 +13,7 @@ from torch import nn
 
 
 class Positions(nn.Module):
-    """y = x + P: a learned vector for each place in the image."""
+    """y = x + P: a learned vector for each position in the image."""
 
     def __init__(self, patches, width):
         super().__init__()
@@ -21,12 +21,12 @@ class Positions(nn.Module):
         nn.init.normal_(self.P, std=0.02)
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Return x + P for x (B, T, C)."""
         return x + self.P
 
 
 class Attention(nn.Module):
-    """Every patch gathers what it needs from all patches: a weighted mean, whose weights the patches choose."""
+    """Self-attention: every patch gets a weighted mean over all patches, with weights computed from the patches."""
 
     def __init__(self, width, heads):
         super().__init__()
@@ -37,7 +37,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the attention to x (B, T, C). Return y of the same shape."""
         q, k, v = (
             layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, h, T, d)
             for layer in (self.query, self.key, self.value)
@@ -47,7 +47,7 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    """y = second(relu(first(x))), for each patch, four times as wide inside as outside."""
+    """y = second(relu(first(x))) for each patch, with 4 C hidden units."""
 
     def __init__(self, width):
         super().__init__()
@@ -55,12 +55,12 @@ class MLP(nn.Module):
         self.second = nn.Linear(4 * width, width)
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the MLP to x (B, T, C). Return y of the same shape."""
         return self.second(F.relu(self.first(x)))
 
 
 class Block(nn.Module):
-    """y = u + mlp(norm(u)) with u = x + attention(norm(x)): look around, then think; each adds its result to x."""
+    """Transformer block: y = u + mlp(norm(u)) with u = x + attention(norm(x))."""
 
     def __init__(self, width, heads):
         super().__init__()
@@ -70,13 +70,13 @@ class Block(nn.Module):
         self.mlp = MLP(width)
 
     def forward(self, x):
-        """x (B, T, C) -> y of the same shape."""
+        """Apply the block to x (B, T, C). Return y of the same shape."""
         u = x + self.attention(self.norm1(x))
         return u + self.mlp(self.norm2(u))
 
 
 class ViT(nn.Module):
-    """Patches, embedding, positions, blocks, norm, mean, linear."""
+    """The network: patches, embedding, positions, blocks, norm, mean, linear layer."""
 
     def __init__(self, width=64, blocks=3, heads=4, patch=7):
         super().__init__()
@@ -88,7 +88,7 @@ class ViT(nn.Module):
         self.linear = nn.Linear(width, 10)
 
     def forward(self, x):
-        """Images x (B, 28, 28) to logits (B, 10)."""
+        """Return the logits (B, 10) of images x (B, 28, 28)."""
         size = self.patch
         patches = x.unflatten(1, (-1, size)).unflatten(3, (-1, size)).transpose(2, 3)  # (B, 4, 4, 7, 7)
         a = self.positions(self.embed(patches.flatten(3).flatten(1, 2)))  # (B, 16, 49) -> (B, 16, 64)

@@ -1,10 +1,10 @@
 """Generate with a trained network: `python write.py 2026` -> written.png, or `python write.py Mac --count 10`.
 
-A network that learned digits draws the digits that it is asked for, patch by patch. A network that learned names
-continues the letters that it is given, and so does one that learned a text: `python write.py "ROMEO:" --letters 300`. A
-published model in a GGUF file answers: `python write.py "What is gravity?" --weights FILE.gguf`. docs/llama.md says
-where to get one. Each token, a patch or a letter or a piece of a text, is drawn by the probabilities that the network
-gives to all tokens after those before: gpt_np.py explains how. NumPy runs the network, whichever framework trained it.
+A network that learned digits draws the digits of the prompt, patch by patch. A network that learned names or a text
+continues the letters of the prompt: `python write.py "ROMEO:" --letters 300`. A published model in a GGUF file answers
+the prompt: `python write.py "What is gravity?" --weights FILE.gguf`. docs/llama.md says where to get one. A token is a
+patch, a letter or a piece of a text. Each is drawn at random, with the probabilities that the network computes from the
+tokens before it: gpt_np.py explains how. NumPy runs the network, whichever framework trained it.
 """
 
 import sys
@@ -26,10 +26,10 @@ with program.import_guard("requirements-np.txt"):
     from support.options import Parser, integer, number
     from support.threads import limit_blas_threads
 
-SIZE = 4  # pixels of the picture for each pixel of an image
-MARGIN = 16  # pixels around it all
+SIZE = 4  # each pixel of an image has SIZE x SIZE pixels in the picture
+MARGIN = 16  # pixels around all images together
 OUT = "written.png"
-LETTERS = 300  # of a text, unless --letters says otherwise
+LETTERS = 300  # the default of --letters for a text
 BLANK = "_"  # printed for an image without any ink
 
 
@@ -95,7 +95,7 @@ def make_parser():
 
 
 def make_sampling(arguments):
-    """Return the arguments with which `generate` draws, after the prompt."""
+    """Return the keyword arguments of `generate` besides the prompt: temperature, rng, top_k and top_p."""
     return {
         "temperature": arguments.temperature,
         "rng": np.random.default_rng(arguments.seed),
@@ -108,7 +108,10 @@ def make_sampling(arguments):
 
 
 def write_digits(model, options, network, arguments):
-    """Draw the digits into a picture, and print what a network that reads digits sees there."""
+    """Save a picture of the digits that the network writes, and print how a network that reads digits reads them.
+
+    network: the text to print that describes `model`. The digits are those of arguments.prompt.
+    """
     picture_path = arguments.out or OUT
     digits = [int(digit) for digit in arguments.prompt or "0123456789"]
     sampling = make_sampling(arguments)
@@ -136,14 +139,17 @@ def write_digits(model, options, network, arguments):
 
 
 def generate_digits(model, options, digits, temperature, rng, top_k=None, top_p=1):
-    """Return an image of each of these digits, as a trained GPT draws it: (B, 28, 28) uint8."""
+    """Return images (B, 28, 28) uint8 of the B `digits`, as the trained network `model` draws them."""
     prompt = options.source.tokenizer.start_tokens(digits)  # (B, 1)
     token_ids = np.stack(list(model.generate(prompt, temperature, rng, top_k, top_p)), axis=1)  # (B, 49)
     return texts.decode_images(token_ids)
 
 
 def arrange_on_paper(images):
-    """Arrange images (rows, columns, 28, 28) in a black on white picture, smoothly enlarged: viewers blur pixels."""
+    """Arrange images (rows, columns, 28, 28) in one picture, black on white, and return its pixels (H, W) uint8.
+
+    It is enlarged smoothly here, because viewers would do it in ways of their own.
+    """
     rows, columns, height, width = images.shape
     sheet = Image.fromarray(255 - images.swapaxes(1, 2).reshape(rows * height, columns * width))
     large = sheet.resize((SIZE * sheet.width, SIZE * sheet.height), Image.Resampling.BICUBIC)
@@ -154,7 +160,7 @@ def arrange_on_paper(images):
 
 
 def write_names(model, options, network, arguments):
-    """Print names, and for each whether it is in the list that the network has learned from."""
+    """Print names that the network writes and, for each, whether it is in the list that the network was trained on."""
     letters = (arguments.prompt or "").lower()
     names = generate_names(model, options, letters, arguments.count or 10, **make_sampling(arguments))
     train_names = set(texts.decode_names(data.load(options.source, options.run.hold_out).train_tokens))
@@ -166,7 +172,7 @@ def write_names(model, options, network, arguments):
 
 
 def generate_names(model, options, letters, count, temperature, rng, top_k=None, top_p=1):
-    """Return this many names that begin with these letters, as a trained GPT writes them."""
+    """Return a list of `count` names that begin with `letters`, as the trained network `model` writes them."""
     letter_ids = texts.encode_names([letters])[:, : len(letters)]
     prompt = np.concatenate([options.source.tokenizer.start_tokens([0]), letter_ids], axis=1)  # (1, n)
     prompts = prompt.repeat(count, axis=0)
@@ -178,7 +184,7 @@ def generate_names(model, options, letters, count, temperature, rng, top_k=None,
 
 
 def write_text(model, options, network, arguments):
-    """Print the prompt, and then each letter as soon as it is drawn."""
+    """Print the prompt and the letters with which the network continues it, each as soon as it is drawn."""
     letters = options.source.letters
     sampling = make_sampling(arguments)
     prompt = arguments.prompt or letters[texts.default_prompt_id(options.source)]
@@ -195,11 +201,10 @@ def write_text(model, options, network, arguments):
 
 
 def generate_endlessly(model, prompt_ids, temperature, rng, top_k=None, top_p=1):
-    """Yield the token ids with which a trained GPT continues a prompt, without an end.
+    """Yield token ids with which the network continues a prompt, without end. prompt_ids: the prompt's token ids.
 
-    The network sees T tokens at once. After the last position, the window moves on by half: the last T / 2 tokens are
-    the first of a new text. Every token then has another position, and so other keys and values: they are computed
-    again.
+    The network sees T tokens at once. After the last position, the window moves on: the last T / 2 tokens become the
+    beginning of a new text. Their positions change, so their keys and values are computed again.
     """
     token_ids = list(prompt_ids)
     T = model.context_length
@@ -215,17 +220,21 @@ def generate_endlessly(model, prompt_ids, temperature, rng, top_k=None, top_p=1)
 
 
 def write_answer(arguments, model, options, model_file):
-    """Have a published model answer or, with --raw, continue the text; print each letter as soon as it is drawn. Raises
-    UserError if there is no prompt, or one that is too long."""
+    """Let a published model answer the prompt or, with --raw, continue it. Print each letter as soon as it is drawn.
+
+    model_file: the model's GGUF file, which has its tokenizer. Raises UserError if there is no prompt, or if the prompt
+    is too long.
+    """
     if arguments.out:
         raise UserError(f"--out is for a picture of digits, and {arguments.weights} writes texts")
     if not arguments.prompt:
         raise UserError('ask it something: `python write.py "What is gravity?" --weights FILE.gguf`')
-    # One thread for each product: a token waits for memory, and beside another program threads wait for each other.
+    # One thread for matrix products: memory limits the speed, and threads would wait for each other if the computer is
+    # busy.
     limit_blas_threads()
     sees = f"{arguments.weights}, which sees {model.context_length:,} at once"
     n_bytes = len(arguments.prompt.encode("utf-8", "replace"))
-    if n_bytes > model.context_length * model_file.byte_pairs.longest:  # quicker than to count the tokens
+    if n_bytes > model.context_length * model_file.byte_pairs.longest:  # quicker than counting the tokens
         raise UserError(f"that is more than {model.context_length:,} tokens of {sees}")
     prompt_ids = model_file.prompt(arguments.prompt, arguments.raw)
     if len(prompt_ids) > model.context_length:
@@ -244,9 +253,9 @@ def write_answer(arguments, model, options, model_file):
 
 
 def iter_letters(token_ids, model_file):
-    """Yield the letters of the tokens that a model writes, up to its end or another control token.
+    """Yield the letters of the tokens that a model writes, up to its end token or any other control token.
 
-    A control character, which a terminal would obey, is a question mark.
+    Control characters, which a terminal would obey, are replaced by question marks.
     """
     decode = model_file.byte_pairs.decoder()
     ends = {*model_file.byte_pairs.control.values(), model_file.fact("tokenizer.ggml.eos_token_id", -1)}
