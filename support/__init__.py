@@ -1,1 +1,1 @@
-"""What all programs share: options, files, checkpoints, the bookkeeping around a loop. Learners can skip it."""
+"""Code that all programs share: options, files, checkpoints, bookkeeping around training. Learners can skip it."""

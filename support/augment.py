@@ -1,13 +1,13 @@
-"""Training images that are never quite the same twice: shifted, turned, scaled, slanted, bent.
+"""Data augmentation: training images are shifted, rotated, scaled, slanted and bent at random.
 
-Images are (B, 28, 28) uint8, in and out.
+All functions take and return images (B, 28, 28) uint8, and draw random numbers from `rng`.
 """
 
 import numpy as np
 
 
 def shift(images, rng, max_shift=2):
-    """Move every image by up to `max_shift` pixels along each axis, with background moving in."""
+    """Return the images, each moved by up to `max_shift` pixels along each axis. Background fills the gap."""
     padded = np.pad(images, ((0, 0), (max_shift, max_shift), (max_shift, max_shift)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, images.shape[1:], axis=(1, 2))  # (B, 5, 5, 28, 28)
     down, right = rng.integers(0, 2 * max_shift + 1, (2, len(images)))
@@ -15,28 +15,34 @@ def shift(images, rng, max_shift=2):
 
 
 def affine(images, rng, turn=15, scale=0.1, slant=0.1, move=2):
-    """Every image turned by up to 15 degrees, scaled by up to a tenth, slanted, and moved by up to 2 pixels."""
+    """Return the images, each rotated, scaled, slanted and moved at random.
+
+    The limits: turn, in degrees; scale, the largest relative change; slant, the largest horizontal shear; move, in
+    pixels.
+    """
     return resample(images, affine_points(len(images), rng, turn, scale, slant, move))
 
 
 def elastic(images, rng, **limits):
-    """Every image bent as if drawn on rubber, by 1 pixel (root mean square), with a small affine map on top.
+    """Return the images, each bent as if drawn on rubber, by 1 pixel (root mean square), and moved as by `affine`.
 
-    After Simard, Steinkraus & Platt 2003, whose displacements are noise smoothed by a Gaussian of 4 pixels, 1.4 pixels
-    strong. We draw noise only for bumps on a coarse grid, which looks the same at a tenth of the cost.
+    After Simard, Steinkraus & Platt 2003. They displace each pixel by noise that a Gaussian of 4 pixels has smoothed,
+    1.4 pixels strong. Here noise is drawn only for bumps on a coarse grid, which looks the same at a tenth of the cost.
+    limits: parameters of `elastic_points`.
     """
     return resample(images, elastic_points(len(images), rng, **limits))
 
 
 def gentle(images, rng):
-    """`elastic` for a convolutional network: bent less and moved more."""
+    """Return the images, distorted as by `elastic`, but bent less and moved more: for convolutional networks."""
     return elastic(images, rng, bend=0.6, turn=12, move=2)
 
 
 def affine_points(n, rng, turn, scale, slant, move):
-    """Return the points of the old images that the pixels of n new ones show: (n, 2, 784), down and right, in pixels.
+    """Return, for each pixel of n new images, the point of the old image that it shows: (n, 2, 784), in pixels.
 
-    The new image at position p shows the old one at M (p - centre) + centre + t, with M and t drawn for each image.
+    A point is (distance from the top, distance from the left). The new image at p shows the old one at
+    M (p - centre) + centre + t. M, a matrix, and t are drawn for each image, within the limits described in `affine`.
     """
     angle = np.deg2rad(rng.uniform(-turn, turn, n))
     high, wide = 1 + rng.uniform(-scale, scale, (2, n))
@@ -51,18 +57,21 @@ def affine_points(n, rng, turn, scale, slant, move):
 
 
 def elastic_points(n, rng, bend=1, turn=10, scale=0.1, slant=0.1, move=1):
-    """The same for `elastic`."""
+    """Return points (n, 2, 784) like those of `affine_points`, displaced by smooth noise.
+
+    bend: the root mean square of the noise, in pixels.
+    """
     noise = rng.standard_normal((n, 2, len(BUMPS)), dtype=np.float32)
     noise *= bend
-    # A product for each image. One for all would wake OpenBLAS's threads, which then wait for more in a busy loop and
-    # take the cores away from PyTorch's.
+    # One product for each image. A single large product would wake OpenBLAS's threads, which then wait for more work in
+    # a busy loop and take the cores away from PyTorch's threads.
     return affine_points(n, rng, turn, scale, slant, move) + noise @ BUMPS
 
 
 def make_bumps(points=7, width=4):
-    """Return Gaussians of the given width (in pixels) on a grid of 7 x 7 points, as images: (49, 784) float32.
+    """Return Gaussians of the given width (in pixels) on a grid of points x points, as images (points^2, 784) float32.
 
-    They are scaled so that the sum of all of them, each times standard normal noise, has variance 1 at every pixel.
+    They are scaled: if each is multiplied by standard normal noise, their sum has variance 1 at every pixel.
     """
     distance = np.arange(28) - np.linspace(0, 27, points)[:, np.newaxis]  # (points, 28)
     bells = np.exp(-((distance / width) ** 2) / 2)
@@ -74,13 +83,16 @@ BUMPS = make_bumps()
 
 
 def resample(images, points):
-    """Sample images (B, 28, 28) at `points` (B, 2, 784), with bilinear interpolation between pixels."""
-    border = 2  # of background, for the points outside
+    """Return new images (B, 28, 28) uint8, which show images (B, 28, 28) at `points` (B, 2, 784), see `affine_points`.
+
+    Between pixels, the shade is interpolated linearly in both directions.
+    """
+    border = 2  # pixels of background, for points outside the image
     padded = np.pad(images, ((0, 0), (border, border), (border, border)))
     size = padded.shape[1]
     points = np.clip(points + border, 0, size - 1.001)
     corner = points.astype(np.intp)  # the pixel above and to the left of each point
-    down, right = (points - corner).swapaxes(0, 1)  # (B, 784) each, how far the point is from it, 0 to 1
+    down, right = (points - corner).swapaxes(0, 1)  # (B, 784) each: the distance of the point from that pixel, 0 to 1
     flat = padded.ravel().astype(np.float32)
     corner_index = np.arange(len(images))[:, np.newaxis] * size**2 + corner[:, 0] * size + corner[:, 1]
     # From left to right, a + (b - a) right, in both rows; then the same from the upper row to the lower.

@@ -1,7 +1,7 @@
-"""One budget for all that is read: bytes, pixels and seconds. What spends it is refused, with a line that says so.
+"""Limits for reading files that may be malicious: bytes, pixels and seconds. What exceeds them raises UserError.
 
-A few bytes may unpack to fill a memory. So nothing is unpacked whole: a piece at a time, and each is counted before
-the next. The limits are the same on every machine.
+A small file may unpack to more bytes than the memory holds. So files are unpacked a piece at a time, and each piece is
+counted before the next one. The limits are the same on every machine.
 """
 
 import io
@@ -14,27 +14,28 @@ from threading import Condition
 from support.errors import UserError
 
 PIECE = 2**16  # bytes that are unpacked at a time
-DATA = 2**30  # bytes of all files of a dataset, unpacked; EMNIST, the largest of its kind, has 0.6 billion
-HANDED_IN = 2**28  # bytes of all that one person hands in, unpacked
-# a file unpacks to FEW bytes, or to so many times its own; MNIST's to 5 times, texts to 3
+DATA = 2**30  # bytes of all files of a dataset, unpacked; EMNIST, a large one, has 0.6 billion
+HANDED_IN = 2**28  # bytes of one person's submission, unpacked
+# A file may unpack to FEW bytes, or to TIMES its own size if that is more. MNIST's files unpack to 5 times their size,
+# and texts to 3 times.
 FEW = 2**24
 TIMES = 100
-HEADER = 2**20  # bytes of a header in a TAR file; a name is one, too
+HEADER = 2**20  # bytes of a header in a TAR file; a long file name counts as a header
 DIRECTORY = 2**22  # bytes of a ZIP file's list of members
-PICTURE = 2**27  # bytes of a picture
-SIDE = 2**16  # pixels along a side
-PIXELS = 50_000_000  # of the whole picture
-SECONDS = 30  # of a processor for a picture; one of PIXELS takes 1 to 2
+PICTURE = 2**27  # bytes of a picture file
+SIDE = 2**16  # pixels along each side of a picture
+PIXELS = 50_000_000  # in a picture
+SECONDS = 30  # processor time to read a picture; one of PIXELS takes 1 to 2
 
 
 class Budget:
-    """So many bytes, of a file or of several together."""
+    """The number of bytes that a file, or several files together, may still unpack to."""
 
     def __init__(self, max_bytes):
         self.max_bytes = self.remaining = max_bytes
 
     def check(self, size, name):
-        """Raise UserError, which names a file, if fewer bytes than these are left."""
+        """Raise UserError if fewer than `size` bytes remain. name: the file's name, for the message."""
         if size > self.remaining:
             raise UserError(
                 f"{name} unpacks to too many bytes: at most {self.max_bytes:,}, with the files that belong to it"
@@ -42,12 +43,14 @@ class Budget:
 
 
 class CountingReader(io.RawIOBase):
-    """An open file that is read from its beginning to its end, and counts what is read or skipped."""
+    """A wrapper of an open file that counts the bytes that are read or skipped. It can only go forward."""
 
     def __init__(self, file, budget, name, packed=None):
-        """packed: the bytes of the file if it unpacks what is in it; TIMES so many are the most, and FEW are allowed.
+        """budget: the `Budget` that reading spends. name: the file's name, for messages.
 
-        most: an attribute, the bytes of one `read`. tarfile reads a header whole, whatever its size.
+        packed: the size of the packed file if `file` unpacks it, else None. It may unpack to TIMES that size, or to FEW
+        bytes if that is more. The attribute `most` limits the bytes of one `read`, because tarfile reads a header at
+        once, whatever its size.
         """
         self.file = file
         self.budget = budget
@@ -63,7 +66,7 @@ class CountingReader(io.RawIOBase):
         return True
 
     def check(self, size):
-        """Raise UserError if so many bytes more are too many: it need not be tried."""
+        """Raise UserError if `size` more bytes would exceed a limit."""
         if self.at + size > self.end:
             raise UserError(f"{self.name} unpacks to more than {self.end:,} bytes, over {TIMES} times its size")
         self.budget.check(size, self.name)
@@ -76,7 +79,7 @@ class CountingReader(io.RawIOBase):
         return size
 
     def read(self, size):
-        """Return as many bytes as are asked for, or all that are left. Raises UserError if that exceeds `max_bytes`."""
+        """Return the next `size` bytes, or fewer at the end of the file. Raises UserError if that exceeds a limit."""
         if size > self.most:
             raise UserError(f"{self.name} has a header of more than {self.most:,} bytes")
         content = bytearray()
@@ -88,7 +91,7 @@ class CountingReader(io.RawIOBase):
         return bytes(content)
 
     def read_rest(self, size):
-        """Return the remaining bytes, a bytearray, if there are exactly `size` of them; otherwise None."""
+        """Return the remaining bytes as a bytearray if there are exactly `size` of them; otherwise return None."""
         self.check(size)
         content = bytearray(size)
         n_read = 0
@@ -103,7 +106,7 @@ class CountingReader(io.RawIOBase):
         return self.at
 
     def seek(self, place, whence=0):
-        """Forward only."""
+        """Skip to the position `place`, and return the new position. Raises io.UnsupportedOperation if it is behind."""
         if whence or place < self.at:
             raise io.UnsupportedOperation
         while self.at < place and super().read(min(PIECE, place - self.at)):
@@ -111,18 +114,18 @@ class CountingReader(io.RawIOBase):
         return self.at
 
 
-SIGNS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "lzma"}  # what a file begins with, and who unpacks it
+SIGNS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\0": "lzma"}  # {beginning of a file: module that unpacks it}
 
 
 def is_packed(content):
-    """Return True if bytes are those of a gzipped file."""
+    """Return True if `content`, the bytes of a file, is packed with gzip."""
     return content[:2] == b"\x1f\x8b"
 
 
 def open_unpacked_bytes(content, name, budget):
-    """Open the content of a gzipped file, or else the bytes themselves, as a file that is counted. name: for UserError.
+    """Return a `CountingReader` of the bytes `content`, which it unpacks if they are packed with gzip.
 
-    Reading raises OSError, EOFError or zlib.error if it is damaged.
+    name: the file's name, for UserError. Reading raises OSError, EOFError or zlib.error if the content is damaged.
     """
     import gzip
 
@@ -132,7 +135,7 @@ def open_unpacked_bytes(content, name, budget):
 
 @contextmanager
 def open_unpacked(path, budget):
-    """Context manager: open a file, unpack it if it is packed by gzip, bzip2 or xz, and yield a `CountingReader`."""
+    """Context manager: yield a `CountingReader` of a file, which unpacks it if it is packed with gzip, bzip2 or xz."""
     with open(path, "rb") as file:
         start = file.read(6)
         module_name = next((module for sign, module in SIGNS.items() if start.startswith(sign)), None)
@@ -143,12 +146,16 @@ def open_unpacked(path, budget):
 
 
 def check_zip_directory(file, name):
-    """Raise UserError if the member list of an open ZIP file exceeds DIRECTORY bytes: read, it takes ten times more."""
+    """Raise UserError if the member list of an open ZIP file exceeds DIRECTORY bytes.
+
+    zipfile needs about ten times as much memory for the list as the list has bytes. name: the file's name, for the
+    message.
+    """
     size = file.seek(0, io.SEEK_END)
-    file.seek(max(0, size - 2**17))  # behind its end, there is a comment of at most 2**16 bytes
+    file.seek(max(0, size - 2**17))  # the end record is followed by a comment of at most 2**16 bytes
     end = file.read()
-    # What a file begins its end with, where the size of the list is in it, how many bytes that has; the second is for
-    # large files. The first then has nothing but ones.
+    # (signature of an end record, offset of the list's size in it, bytes of that size). The second record is for large
+    # files. The size in the first then consists of 1 bits.
     for sign, offset, n_bytes in ((b"PK\5\6", 12, 4), (b"PK\6\6", 40, 8)):
         position = end.rfind(sign)
         if position >= 0:
@@ -159,7 +166,7 @@ def check_zip_directory(file, name):
 
 
 class CapacityLimit:
-    """Lets so much in at once; who brings more than there is room for waits until others have left."""
+    """A semaphore with sizes: a caller waits until there is enough room for its size."""
 
     def __init__(self, capacity):
         self.room = capacity
@@ -167,7 +174,7 @@ class CapacityLimit:
 
     @contextmanager
     def __call__(self, size):
-        """size: at most all that there is room for."""
+        """Context manager: wait for `size` of the capacity, and reserve it. `size` must not exceed the capacity."""
         with self.changed:
             self.changed.wait_for(lambda: self.room >= size)
             self.room -= size
@@ -180,7 +187,7 @@ class CapacityLimit:
 
 
 class TimedBytes(io.BytesIO):
-    """Bytes to be read within SECONDS of this thread's work: TimeoutError after that."""
+    """Bytes that must be read within SECONDS of this thread's processor time. Later, `read` raises TimeoutError."""
 
     def __init__(self, content):
         super().__init__(content)

@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to continue, as plain arrays in a NumPy .npz that both twins read."""
+"""Checkpoints: everything that a run needs to continue, as arrays in a NumPy .npz that NumPy and PyTorch runs share."""
 
 import io
 import json
@@ -17,30 +17,33 @@ from support.source import parse_facts
 
 FORMAT = 1
 LARGEST_FILE = 2**32  # bytes
-LONGEST_OPTIONS = 40_000  # characters; a run's have some 700, and a path may have thousands
-SMALL = 2**19  # bytes of its options, or of the letters of a text: 4 for each
+LONGEST_OPTIONS = 40_000  # characters of the options as JSON; usually some 700, but a path may have thousands
+SMALL = 2**19  # bytes of the array of options, or of the letters of a text: 4 for each character
 DAMAGED = "is not a checkpoint of this project, or is damaged"
-# The weights; what the optimizer remembers of them, with the same names and shapes (AdamW has squares, SGD has none,
-# another may have other groups); what batch normalisation remembers, if there is any; the letters of a text.
+# The weights; the optimizer's state, with the names and shapes of the weights (AdamW has squares, SGD has none, another
+# optimizer may have other groups); the running statistics of batch normalisation, if any; the letters of a text.
 GROUPS = ("params", "momentum", "squares", "statistics", "data")
 
-RESERVED = ("params", "statistics", "data", "history")  # of these, none is an optimizer's
+RESERVED = ("params", "statistics", "data", "history")  # groups that an optimizer's state cannot be named after
 
 
 class Checkpoint(NamedTuple):
     path: str
     options: dict  # of the run, not of the call that made it
-    groups: dict  # those of GROUPS, each with its arrays by their names
+    groups: dict  # {one of GROUPS: {name: array}}
     history: History
-    facts: dict  # of its data, for `Source.with_facts`; {} if it is older than that
+    facts: dict  # about the run's data, for `Source.with_facts`; {} in older checkpoints
 
     @property
     def n_bytes(self):
-        """The bytes that all arrays take."""
+        """The size of all arrays together, in bytes."""
         return sum(array.nbytes for _, _, array in list_arrays(self.groups))
 
     def copy_to(self, groups):
-        """Copy its arrays into those of a new network, and perhaps of its optimizer (main_np.get_arrays gives them)."""
+        """Copy the checkpoint's arrays into the arrays of a network, and perhaps its optimizer, in place.
+
+        groups: {group: {name: array}}, as from `main_np.get_arrays`. Raises UserError if names or shapes differ.
+        """
         own_groups = {group: self.groups.get(group, {}) for group in groups}
         mismatch = describe_mismatch(own_groups, groups, "in the file", "in that")
         if mismatch:
@@ -49,14 +52,14 @@ class Checkpoint(NamedTuple):
             array[...] = self.groups[group][name]
 
     def refuse(self, reason="it would need much more memory than its arrays, or more than there is"):
-        """Raise UserError: the arrays are not those of the network that the options describe."""
+        """Raise UserError: the arrays do not fit the network that the options describe. reason: ends the message."""
         raise UserError(f"{self.path} does not hold the network that its options describe: {reason}")
 
 
 def describe_mismatch(a, b, in_a="in NumPy", in_b="in PyTorch"):
-    """Describe the first array that does not have the same shape in both, or that one of them lacks; "" if none.
+    """Return a description of the first array that is missing in `a` or `b` or differs in shape; "" if there is none.
 
-    a, b: {group: {name: array or tensor}}, the groups of `main_np.get_arrays` or some of them.
+    a, b: {group: {name: array or tensor}}, groups as in `main_np.get_arrays`. in_a, in_b: what the text calls them.
     """
     shapes_a = get_shapes(a)
     shapes_b = get_shapes(b)
@@ -71,7 +74,7 @@ def describe_mismatch(a, b, in_a="in NumPy", in_b="in PyTorch"):
 
 
 def get_shapes(groups):
-    """Return {name: shape} of all arrays. A name has its group behind it, if it is not that of a parameter."""
+    """Return {name: shape} of all arrays. Unless it is "params", the group follows the name, in parentheses."""
     shapes = {}
     for group, name, array in list_arrays(groups):
         label = name if group == "params" else f"{name} ({group})"
@@ -80,7 +83,10 @@ def get_shapes(groups):
 
 
 def describe_misfit(params, grads):
-    """Say why grads are not the gradients of the parameters, {name: array of floats, of its shape}; "" if they are."""
+    """Return why `grads` cannot be the gradients of `params`; "" if they can.
+
+    They can if `grads` is a dict of arrays of floats, with the names and shapes of `params`.
+    """
     if not isinstance(grads, dict):
         return f"backward does not return a dict of gradients, but {type(grads).__name__}"
     for name, dp in grads.items():
@@ -92,7 +98,7 @@ def describe_misfit(params, grads):
 
 
 def check_names(state_names):
-    """Raise UserError if a checkpoint could not tell what an optimizer remembers by these names."""
+    """Raise UserError if a checkpoint cannot store an optimizer's state under one of these names."""
     for name in state_names:
         if name in RESERVED or "/" in name:
             reason = (
@@ -102,21 +108,20 @@ def check_names(state_names):
 
 
 def list_arrays(groups):
-    """Yield (group, name, array) of each array."""
+    """Yield (group, name, array) for each array in groups, {group: {name: array}}."""
     for group, arrays in groups.items():
         for name, array in arrays.items():
             yield group, name, array
 
 
 def save_checkpoint(path, options, groups, history, obsolete=()):
-    """Write all that a run needs to continue, in one step. options: a dict; groups: {one of GROUPS: {name: array}}.
+    """Write everything that a run needs to continue to a file, atomically.
 
-    obsolete: as in `atomic_write`. It goes straight into the file, an array at a time: np.savez does the same, but not
-    every version of it recovers cleanly from a full disk.
-
-    UserError, and nothing is written, if any number is not finite: what was learned before stays.
+    options: a dict. groups: {one of GROUPS: {name: array}}. obsolete: as in `atomic_write`. Raises UserError if any
+    number is not finite; nothing is written then, so an older checkpoint stays. The arrays are written one at a time,
+    as np.savez does, but not every version of np.savez recovers cleanly from a full disk.
     """
-    # The smallest and the largest number of each array: no array of its size is made.
+    # The smallest and the largest number are enough, and need no temporary array of the same size.
     if not all(np.isfinite([a.min(initial=0), a.max(initial=0)]).all() for _, _, a in list_arrays(groups)):
         raise UserError(f"the network's weights are no longer finite at step {history.step}: lower --lr")
     arrays = {"format": FORMAT, "options": json.dumps(options), "step": history.step}
@@ -129,7 +134,7 @@ def save_checkpoint(path, options, groups, history, obsolete=()):
 
 
 def load_checkpoint(path):
-    """The `Checkpoint` in a file that `save_checkpoint` wrote; UserError if there is anything wrong with it."""
+    """Return the `Checkpoint` in a file that `save_checkpoint` wrote. Raises UserError if the file is damaged."""
     content = read_file(path, LARGEST_FILE)
     try:
         arrays = unpack_arrays(content)
@@ -137,7 +142,7 @@ def load_checkpoint(path):
         version, options, step = (arrays.pop(name).item() for name in ("format", "options", "step"))
         for name, array in arrays.items():
             group, _, rest = name.partition("/")
-            groups.setdefault(group, {})[rest] = np.asarray(array)  # bytes where it is none
+            groups.setdefault(group, {})[rest] = np.asarray(array)  # a damaged file may have bytes instead of an array
         options = update_names(json.loads(options[:LONGEST_OPTIONS]))
         facts = parse_facts(options.get("data"), groups["data"])
         checkpoint = Checkpoint(path, options, groups, History(**groups.pop("history")), facts)
@@ -153,9 +158,10 @@ def load_checkpoint(path):
 
 
 def warn_if_apart(path):
-    """Print a note on stderr if a run's history and the checkpoint beside it are not of one run, and one moment of it.
+    """Print a note on stderr if a run's history and the checkpoint beside it do not belong together.
 
-    path: of either. A run writes both at once; but somebody may have copied one of them, or killed the run in between.
+    path: the path of either file. A run writes both at once, but somebody may have copied one of them, or killed the
+    run in between.
     """
     name = Path(path).stem.partition("_")[2]
     folder = Path(path).parent
@@ -175,8 +181,9 @@ def warn_if_apart(path):
 
 
 def load_options_and_facts(path):
-    """Return (options, facts), dicts: what a checkpoint says of its run and its data. Nothing else is read. UserError
-    as `load_checkpoint` has it.
+    """Return (options, facts), dicts that describe a checkpoint's run and its data, without reading its weights.
+
+    Raises UserError if the file cannot be read or is damaged.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -190,7 +197,7 @@ def load_options_and_facts(path):
 
 
 def read_small_array(archive, name):
-    """Return an array of an open .npz that has few bytes, or None if there is none of that name."""
+    """Return an array of an open .npz, or None if there is none of that name. Raises ValueError if it is not small."""
     if name not in archive.namelist():
         return None
     entry = archive.getinfo(name)
@@ -200,7 +207,10 @@ def read_small_array(archive, name):
 
 
 def unpack_arrays(content):
-    """Return an .npz's arrays by name. ValueError if they could take more memory than the file, or execute anything."""
+    """Return {name: array} from the bytes of an .npz.
+
+    Raises ValueError if the arrays could take more memory than the file, or if loading them could execute code.
+    """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
     is_compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)  # np.savez stores

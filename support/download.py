@@ -1,4 +1,4 @@
-"""Fetch a file that is not here yet. None is used unless its SHA-256 sum is right."""
+"""Download missing files. A file is used only if its SHA-256 sum is right."""
 
 import hashlib
 import threading
@@ -9,15 +9,16 @@ from queue import Empty, SimpleQueue
 from support.errors import UserError
 from support.files import atomic_write, read_file
 
-SILENCE = 30  # seconds to wait for a server's next word
-SECONDS = 600  # to wait for a whole file: the largest has 26 MB
-MAX_BYTES = 32 * 2**20  # a server that sends more sends something else
+SILENCE = 30  # seconds to wait for the server's next bytes
+SECONDS = 600  # seconds to wait for a whole file: the largest has 26 MB
+MAX_BYTES = 32 * 2**20  # a server that sends more cannot be sending the right file
 
 
 def find_or_fetch(path, url, sha256):
-    """Return the bytes of the file at `path`, fetched from `url` and saved if need be. Raises UserError if both fail.
+    """Return the bytes of the file at `path`. If it is missing or damaged, fetch it from `url` and save it there.
 
-    url: "" if the file is part of this project.
+    url: "" if the file is part of this project and cannot be fetched. sha256: the right sum, as hex. Raises UserError
+    if the file cannot be obtained.
     """
     with suppress(UserError):
         content = read_file(path, MAX_BYTES)
@@ -37,9 +38,9 @@ def find_or_fetch(path, url, sha256):
 
 
 def fetch_bytes_and_error(url):
-    """Return (bytes, what is wrong if they are not the right ones): what a server sends, for at most SECONDS.
+    """Return (bytes that the server sends within SECONDS, error message in case their SHA-256 sum is wrong).
 
-    Another thread waits for the server, so that this one has an end whatever the server does.
+    Another thread waits for the server, so that this function returns in time whatever the server does.
     """
     from tqdm import tqdm  # here, as requests below, because most runs fetch nothing
 
@@ -60,7 +61,10 @@ def fetch_bytes_and_error(url):
 
 
 def receive(url, put):
-    """Call put(bytes) for each part of what a server sends, and in the end put(what is wrong if the sum is)."""
+    """Call put(bytes) for each part that the server sends, and finally put(error message).
+
+    The last message is for the case that the SHA-256 sum of all parts turns out to be wrong.
+    """
     size = 0
     try:
         import requests
@@ -75,7 +79,7 @@ def receive(url, put):
                     raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
         put("wrong SHA-256 sum")
     except Exception as error:  # whatever requests and the libraries below it make of a bad mirror or proxy
-        # The first cause has the plainest words (but for a TypeError that older versions of urllib3 cause themselves).
+        # The first cause has the clearest message (except a TypeError that older versions of urllib3 raise themselves).
         while error.__context__ and not isinstance(error.__context__, TypeError):
             error = error.__context__
         put(str(error) or type(error).__name__)

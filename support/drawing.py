@@ -1,6 +1,7 @@
-"""The style of all pictures, and what curves are drawn with.
+"""The style of all pictures, and functions for drawing curves.
 
-A picture is drawn within `style`, on matplotlib's defaults, whatever the user's matplotlibrc says.
+Within `plot_style`, pictures are drawn with matplotlib's defaults and our settings, whatever the user's matplotlibrc
+says.
 """
 
 import re
@@ -31,7 +32,7 @@ SETTINGS = (
 
 @contextmanager
 def plot_style():
-    """Context manager and decorator: within it, matplotlib draws as all pictures here are drawn."""
+    """Context manager and decorator: within it, matplotlib draws in this project's style."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
@@ -40,14 +41,14 @@ def plot_style():
 
 @plot_style()
 def save(figure, path):
-    """Write a figure as PNG, in one step; the same figure gives the same bytes (matplotlib would add its version)."""
+    """Write a figure to a PNG file, atomically and reproducibly (without matplotlib's version tag)."""
     with atomic_write(path) as file, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a folder's name, say, has letters that the font lacks
         figure.savefig(file, format="png", dpi=150, metadata={"Software": None})
 
 
 def new_figure(width, height, title=""):
-    """Return an empty white figure, in inches, with a title at the upper left or without."""
+    """Return an empty white figure, with a title at the upper left unless it is "". width, height: in inches."""
     figure = Figure(figsize=(width, height))
     if title:
         add_title(figure, title, 14)
@@ -55,12 +56,12 @@ def new_figure(width, height, title=""):
 
 
 def add_title(figure, title, size=11):
-    """Write a title at the upper left of a figure, or of a part of one."""
+    """Write a title at the upper left of a figure or subfigure."""
     figure.suptitle(title, x=0.015, ha="left", fontsize=size)
 
 
 def style_axes(axes, title, ylabel, xlabel=""):
-    """Turn axes into those of curves: a grid without a frame. Returns them."""
+    """Style axes for curves, with a grid and without a frame, and return them."""
     axes.set_title(title, loc="left", fontsize=14, pad=12)
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
@@ -71,7 +72,7 @@ def style_axes(axes, title, ylabel, xlabel=""):
 
 
 class PowerLabels(LogFormatterSciNotation):
-    """10⁻³ and 2 × 10⁻³, as matplotlib writes them, but without its mathematics, which `style` turns off."""
+    """Tick labels such as 10⁻³ and 2 × 10⁻³ as plain text, because `plot_style` turns matplotlib's mathtext off."""
 
     def __call__(self, x, pos=None):
         text = super().__call__(x, pos)
@@ -83,14 +84,14 @@ class PowerLabels(LogFormatterSciNotation):
 
 
 def use_powers_of_ten(axis):
-    """Make an axis logarithmic, axes.xaxis or axes.yaxis, with powers of ten on it."""
+    """Make an axis (axes.xaxis or axes.yaxis) logarithmic, with powers of ten as labels."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
     axis.set_major_formatter(PowerLabels())
     axis.set_minor_formatter(PowerLabels())
 
 
 class PlainTicks(LogLocator):
-    """0.1, 0.2, 0.5, 1 ...; on an axis of more than five powers of ten, some of these alone."""
+    """Ticks at 0.1, 0.2, 0.5, 1, 2, ...; on an axis that spans more than five powers of ten, only at powers of ten."""
 
     def tick_values(self, vmin, vmax):
         self.set_params(subs=(1, 2, 5) if vmax < 1e5 * vmin else (1,))
@@ -98,7 +99,7 @@ class PlainTicks(LogLocator):
 
 
 def make_logarithmic(axes):
-    """Give the axes a logarithmic y axis with plain numbers on it."""
+    """Make the y axis of the axes logarithmic, with plain numbers such as 0.1 as labels."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(PlainTicks(10))
     axes.yaxis.set_major_formatter("{x:g}")
@@ -106,6 +107,9 @@ def make_logarithmic(axes):
 
 
 def annotate_beside(axes, text, point, points, **style):
-    """Write a text beside a point, so many points to the right of it, or to the left if there are less than 0."""
+    """Write a text beside the position `point` in the plot.
+
+    points: the distance in points (1/72 inch), to the right, or to the left if it is negative.
+    """
     style |= {"textcoords": "offset points", "ha": "left" if points > 0 else "right", "va": "center"}
     axes.annotate(text, point, (points, 0), **style)

@@ -1,4 +1,4 @@
-"""Files in and out: what is read has a largest size, and what is written replaces the old file in one step."""
+"""Reading and writing files: reading has a size limit, and writing replaces the old file atomically."""
 
 import os
 import shutil
@@ -11,10 +11,10 @@ from support.errors import UserError
 
 
 def read_file(path, max_bytes):
-    """The bytes of a regular file that has at most `max_bytes` of them.
+    """Return the bytes of a regular file that has at most `max_bytes` bytes.
 
-    UserError for anything else, before it is opened. A learner's program may leave a pipe, which waits forever, or a
-    link to a device that has no end, where the marker looks for a file.
+    Anything else raises UserError before it is opened. Where the marker looks for a file, a learner's program may have
+    left a pipe, which waits forever, or a link to a device that never ends.
     """
     try:
         status = os.stat(path)
@@ -28,7 +28,7 @@ def read_file(path, max_bytes):
 
 
 def check_writable(path):
-    """UserError if a file cannot take the place `path`, because what is there, or where a link leads, is no file."""
+    """Raise UserError if `path`, or the target of a link at `path`, exists and is not a regular file."""
     place = os.path.realpath(path)
     if os.path.lexists(place) and not os.path.isfile(place):
         raise UserError(f"cannot write {path}: it exists and is not a regular file")
@@ -36,14 +36,14 @@ def check_writable(path):
 
 @contextmanager
 def atomic_write(path, obsolete=()):
-    """Context manager: yield a binary file that replaces `path` in one step, at the end, if nothing went wrong.
+    """Context manager: yield a binary file that replaces `path` atomically at the end, if there was no error.
 
-    obsolete: paths of files that the new one makes untrue. They are removed just before, when nothing can be wrong any
-    more with what was written: none outlives the old file.
+    obsolete: paths of files that the new file invalidates. They are removed just before the old file is replaced, when
+    the new one has been written completely.
 
-    Whatever interrupts the writing, `path` holds either all of its old content or all of the new. If two write at once,
-    the last to finish wins. A symbolic link is followed. A killed process leaves its partial file behind, a hidden one
-    that ends in .part. UserError if what is there is no regular file: a folder, a pipe or a device stays.
+    Whatever interrupts the writing, `path` holds either all of its old content or all of the new. If two processes
+    write at once, the last to finish wins. A symbolic link is followed. A killed process leaves its partial file
+    behind, a hidden one whose name ends in .part. Raises UserError if `path` exists and is not a regular file.
     """
     check_writable(path)
     original_path = path
@@ -66,15 +66,15 @@ def atomic_write(path, obsolete=()):
 
 
 def copy_file(path, target):
-    """Copy a file, in one step."""
+    """Copy the file `path` to `target`, which is replaced atomically."""
     with open(path, "rb") as file, atomic_write(target) as target_file:
         shutil.copyfileobj(file, target_file)
 
 
 def create_output_folder(name):
-    """Return the folder of that name as a Path, created and tested: better now than after an hour of training.
+    """Create the folder `name` if there is none, test that it is writable, and return it as a Path.
 
-    Raises UserError if it cannot be written.
+    Raises UserError if it is not, so that a run does not fail after an hour of training.
     """
     folder = Path(name)
     if not name:
@@ -90,9 +90,10 @@ def create_output_folder(name):
 
 
 def check_output(option, path, ending, *read):
-    """UserError if `path`, which an option names, has another ending, or leads to one of the files that are read.
+    """Raise UserError if `path`, the value of `option`, lacks the right ending or is one of the input files `read`.
 
-    Nothing but a picture or a page is replaced: no checkpoint, whatever its name, and no photograph that was just read.
+    So an output can replace only a picture or a page, and never a checkpoint or a photograph that was just read. A link
+    is followed. An entry of `read` may be None.
     """
     if not str(path).endswith(ending):
         raise UserError(f"{option} {path}: the name must end in {ending}")
@@ -106,7 +107,7 @@ def check_output(option, path, ending, *read):
 
 
 def is_same_file(path, other_path):
-    """Return True if both paths lead to one file, by links perhaps. None leads nowhere."""
+    """Return True if both paths lead to the same existing file, perhaps through links. other_path may be None."""
     return (
         other_path is not None
         and os.path.exists(path)
@@ -117,16 +118,16 @@ def is_same_file(path, other_path):
 
 @contextmanager
 def file_lock(path, enabled=True):
-    """Context manager: lock others with the same path out (they get a UserError). Yields whether the lock is held.
+    """Context manager: hold a lock on `path`, and yield True if it is held. Raises UserError if another run holds it.
 
-    The lock is the system's, which takes it back when a process ends, however it ends. On a drive that has none (as
-    some network drives), this says so and does nothing else. enabled: whether to do it at all.
+    The operating system releases the lock when the process ends, however it ends. On a drive without locks, such as
+    some network drives, a note is printed and nothing is locked. enabled: if False, do not lock.
     """
     from filelock import FileLock, Timeout  # here, because only a run needs it, and a browser has none
 
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise UserError(f"{path} should be a lock file, but is not a file: remove it")
-    # A soft lock, the file itself, would stay after a kill. A moment's patience is for a run that is just ending.
+    # A soft lock, which is the file itself, would remain after a kill. The timeout is for a run that is just ending.
     lock = FileLock(path, timeout=0.1, fallback_to_soft=False)
     try:
         if enabled:
@@ -141,6 +142,6 @@ def file_lock(path, enabled=True):
         yield lock.is_locked
     finally:
         if lock.is_locked:
-            with suppress(OSError):  # Windows removes no file that is open
+            with suppress(OSError):  # Windows does not remove an open file
                 path.unlink()
         lock.release()

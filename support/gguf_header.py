@@ -1,4 +1,4 @@
-"""Reads the header of a GGUF file: its metadata, and where each of its arrays is. It needs NumPy and nothing else.
+"""Reads the header of a GGUF file: its metadata and the position of each of its arrays. Needs only NumPy.
 
     magic, version, number of arrays, number of keys
     for each key      its name, the type of its value, and the value
@@ -6,8 +6,8 @@
     padding
     the data
 
-All numbers are little-endian. Lengths and positions are claims of the file: each is compared with the bytes that are
-there before anything is read or made. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md describes the format.
+All numbers are little-endian. Lengths and positions in the file may be wrong: each is compared with the size of the
+file before anything is read. https://github.com/ggml-org/ggml/blob/master/docs/gguf.md describes the format.
 """
 
 import math
@@ -22,7 +22,7 @@ VERSIONS = (2, 3)
 # types of values
 TEXT = 8
 ARRAY = 9
-NUMBERS = {  # {type of a value: how it is written, for struct and for NumPy}
+NUMBERS = {  # {type of a value: (its format for struct, its dtype for NumPy)}
     0: ("<B", "<u1"),
     1: ("<b", "<i1"),
     2: ("<H", "<u2"),
@@ -44,22 +44,22 @@ ALIGNMENT = 32  # bytes, unless the file says otherwise
 
 
 class Tensor(NamedTuple):
-    """An array of the file, still packed."""
+    """An array in the file, still packed."""
 
-    type: int  # how it is packed: the number that ggml gives to that
+    type: int  # ggml's number of the packing format
     shape: tuple[int, ...]  # in NumPy's order of the axes
     data: np.ndarray  # (rows, bytes of a row) uint8, a view of the file's bytes
 
 
 class Reader:
-    """Reads values one after another from bytes. ValueError where a value would go on behind their end."""
+    """Reads values one after another from bytes. Raises ValueError if a value extends beyond their end."""
 
     def __init__(self, content):
         self.content = content
         self.position = 0
 
     def skip(self, size):
-        """Move on by `size` bytes; return where they begin."""
+        """Skip `size` bytes, and return the position where they begin."""
         start = self.position
         if size > len(self.content) - start:
             raise ValueError("it ends too early")
@@ -75,7 +75,10 @@ class Reader:
         return str(self.content[start : start + size], "utf-8")
 
     def read_value(self):
-        """Read a value after its type: a number, a truth value, a text, a list of texts or an array of numbers."""
+        """Read a type and then a value of it, and return the value.
+
+        It is a number, a bool, a str, a list of str or an array of numbers.
+        """
         value_type = self.read_number(UINT32)
         if value_type == ARRAY:
             return self.read_array()
@@ -96,14 +99,14 @@ class Reader:
             raise ValueError(f"an array has items of the type {item_type}")
         dtype = DTYPES[item_type]
         start = self.skip(size * dtype.itemsize)
-        return np.frombuffer(self.content, dtype, size, start).copy()  # a view would keep all of the file in memory
+        return np.frombuffer(self.content, dtype, size, start).copy()  # a view would keep the whole file in memory
 
 
 def read_header(content, block_sizes):
-    """Return {key: value} and {name: `Tensor`} of the bytes of a GGUF file.
+    """Return (metadata, tensors) from `content`, the bytes of a GGUF file: ({key: value}, {name: `Tensor`}).
 
-    block_sizes: {type of a tensor: (numbers in a block, bytes of a block)}. ValueError, with the reason, for anything
-    that contradicts the format.
+    block_sizes: {type of a tensor: (numbers in a block, bytes of a block)}. Raises ValueError, with the reason, if the
+    file contradicts the format.
     """
     reader = Reader(content)
     if content[: len(MAGIC)] != MAGIC:
@@ -134,7 +137,7 @@ def read_metadata(reader, size):
 
 
 def read_tensor_infos(reader, size):
-    """Return {name: (type, shape, offset in the data)} of so many arrays."""
+    """Read the descriptions of `size` arrays, and return {name: (type, shape, offset in the data)}."""
     infos = {}
     for _ in range(size):
         name = reader.read_text()
@@ -149,8 +152,11 @@ def read_tensor_infos(reader, size):
 
 
 def make_tensors(content, start, infos, block_sizes):
-    """Return {name: `Tensor`}. start: where the data begin. ValueError if a tensor is not within them, or if two
-    overlap."""
+    """Return {name: `Tensor`} for the arrays that `read_tensor_infos` has described.
+
+    start: the position in `content` where the data begin. block_sizes: see `read_header`. Raises ValueError if an array
+    is not within the data, or if two arrays overlap.
+    """
     tensors = {}
     spans = []
     for name, (tensor_type, shape, offset) in infos.items():

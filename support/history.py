@@ -1,4 +1,4 @@
-"""A run's record: every number that its curves show, and what produced them."""
+"""The record of a run: every number that its curves show, with the options and the machine that produced them."""
 
 import json
 import math
@@ -16,12 +16,12 @@ from support.files import atomic_write, read_file
 from support.options import update_names
 
 LARGEST_FILE = 2**28  # bytes of a history: some ten million steps
-BELOW_ZERO = -1e-6  # further below than rounding
-LARGEST_LOSS = 1e30  # beyond that float32 ends, and so does every picture's scale
+BELOW_ZERO = -1e-6  # a loss below this cannot be 0 up to rounding
+LARGEST_LOSS = 1e30  # a larger loss nears the end of float32's range, and no picture can show it
 
 
 class History:
-    """All that the curves show: loss and accuracy of every training batch, and on the test set now and then."""
+    """The loss and accuracy of every training batch, and on the test set after each epoch."""
 
     def __init__(self, train_loss=(), train_accuracy=(), test_step=(), test_loss=(), test_accuracy=()):
         self.train_loss = array("d", train_loss)  # one per step
@@ -29,16 +29,16 @@ class History:
         self.test_step = array("q", test_step)  # after this many steps ...
         self.test_loss = array("d", test_loss)  # ... this was the loss on all test images
         self.test_accuracy = array("d", test_accuracy)
-        self.unread = []  # (loss, accuracy) of the latest steps
-        self.steps_per_epoch = self.different_examples = None  # known of a run, and of its file
+        self.unread = []  # (loss, accuracy) of the latest steps, which a GPU may still be computing
+        self.steps_per_epoch = self.different_examples = None  # set by a run, or from its file
 
     @property
     def step(self):
-        """Return the number of steps taken so far."""
+        """The number of steps taken so far."""
         return len(self.train_loss) + len(self.unread)
 
     def add_step(self, loss, accuracy):
-        """Add a step's loss and accuracy. A GPU may still be computing both; `read_unread` waits for them."""
+        """Record a step's loss and accuracy. A GPU may still be computing both; `read_unread` waits for them."""
         self.unread.append((loss, accuracy))
 
     def add_test(self, loss, accuracy):
@@ -49,7 +49,10 @@ class History:
         self.test_accuracy.append(float(accuracy))
 
     def read_unread(self):
-        """Turn the steps not yet read into numbers, in place; UserError at the first loss that is not finite."""
+        """Convert the loss and accuracy of the latest steps to numbers, in place. This waits for a GPU.
+
+        Raises UserError at the first loss that is not finite or below 0.
+        """
         new_steps = self.unread
         self.unread = []
         for loss, accuracy in new_steps:
@@ -60,13 +63,13 @@ class History:
             self.train_accuracy.append(accuracy)
 
     def numbers_by_name(self):
-        """Return everything recorded: {name: array of numbers}."""
+        """Return everything recorded, as {name: array of numbers}."""
         self.read_unread()
         return {name: values for name, values in vars(self).items() if isinstance(values, array)}
 
     @staticmethod
     def check(loss, step, before_any_update=False):
-        """Raise UserError if a loss is not finite, or below 0."""
+        """Raise UserError if a loss is not finite or below 0. step, before_any_update: for the message."""
         loss_text = f"the loss is {loss:.3g} at step {step}"
         if loss < BELOW_ZERO:
             raise UserError(f"{loss_text}, but -log p is never below 0: check how the loss is computed, not --lr")
@@ -77,7 +80,7 @@ class History:
             )
 
     def is_consistent(self):
-        """Return True if all numbers fit each other and can be drawn, as in every history that a run has left."""
+        """Return True if the arrays' lengths agree and all numbers are in range, as in every undamaged history."""
         train = (self.train_loss, self.train_accuracy)
         test = (self.test_step, self.test_loss, self.test_accuracy)
         return (
@@ -89,7 +92,7 @@ class History:
         )
 
     def describe_progress(self, options):
-        """Return the progress of a run with these options of the run: "after 2 of 4 epochs"; "" if it has ended."""
+        """Return the progress of a run, such as "after 2 of 4 epochs", or "" if it has ended. options: the run's."""
         done = len(self.test_step)
         total = options.epochs
         unit = "epochs"
@@ -104,7 +107,10 @@ class History:
         return f"loss {self.train_loss[-1]:.3f}, accuracy {self.train_accuracy[-1]:.3f}"
 
     def format_epoch(self, plan, test_name):
-        """Return the result of the latest epoch in one line. The training figures are means over its batches."""
+        """Return one line with the results of the latest epoch. The training figures are means over its batches.
+
+        plan: the run's steps, see support/run.py. test_name: what the line calls the test set.
+        """
         epoch = math.ceil(self.step / plan.steps_per_epoch)
         start = (epoch - 1) * plan.steps_per_epoch
         loss = np.mean(self.train_loss[start:])
@@ -121,7 +127,7 @@ def format_loss(loss):
 
 
 def round_numbers(history):
-    """Return the numbers of a history as its file has them, with six digits: {name: list}."""
+    """Return the numbers of a history, rounded to six digits as in its file: {name: list}."""
     numbers = {}
     for name, values in history.numbers_by_name().items():
         numbers[name] = [float(f"{value:.6g}") if isinstance(value, float) else value for value in values]
@@ -129,16 +135,16 @@ def round_numbers(history):
 
 
 def save_history(path, options, history, place_record=None):
-    """Write the options (a dict), the versions and every number that the curves show as JSON, one key per line.
+    """Write a run's options (a dict), the machine and every number that the curves show, as JSON with one key per line.
 
-    place_record: what else there is to say of the machine, a dict.
+    place_record: a dict of more facts about the machine, or None.
     """
     content = {
         "options": options,
         "machine": describe_machine() | (place_record or {}),
         "steps_per_epoch": history.steps_per_epoch,
     }
-    content |= {"different_examples": history.different_examples}  # that were drawn, counted by their index
+    content |= {"different_examples": history.different_examples}  # the number of different examples that were drawn
     content |= round_numbers(history)
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in content.items())
     with atomic_write(path) as file:
@@ -146,9 +152,9 @@ def save_history(path, options, history, place_record=None):
 
 
 def load_history(path):
-    """Return (options, `History`) from a file that save_history wrote. Raises UserError if anything is wrong with it.
+    """Return (options, `History`) from a file that `save_history` wrote. Raises UserError if the file is damaged.
 
-    An older file does not say how many steps an epoch has: it was tested first at the end of one.
+    An older file does not have the number of steps per epoch. It is then the step of the first test.
     """
     text = read_file(path, LARGEST_FILE)
     try:
@@ -166,7 +172,7 @@ def load_history(path):
 
 
 def describe_machine():
-    """The versions and the processor that a measurement was made with."""
+    """Return {"python": version, "numpy": version, "processor": name}, and "torch" if PyTorch is in use."""
     versions = {"python": platform.python_version(), "numpy": np.__version__}
     if "torch" in sys.modules:  # looked up, not imported: a run in NumPy alone must not wait for it
         versions["torch"] = sys.modules["torch"].__version__
@@ -176,7 +182,7 @@ def describe_machine():
 def describe_processor():
     """Return the processor's name and its number of cores, as one text."""
     name = platform.processor() or platform.machine()
-    with suppress(OSError):  # Linux says more than Python knows
+    with suppress(OSError):  # on Linux, this file has the processor's full name
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
     return f"{name}, {os.cpu_count()} cores"

@@ -1,4 +1,4 @@
-"""A picture of a digit, as people make them, turned into an image like MNIST's.
+"""Turns a photograph or drawing of a digit into an image like MNIST's.
 
 MNIST's images (LeCun, Bottou, Bengio & Haffner 1998, Gradient-Based Learning Applied to Document Recognition) show
 light ink on a black background, fitted into 20 x 20 pixels, with its centre of mass in the middle of 28 x 28.
@@ -30,50 +30,51 @@ from support.paper import (
 )
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
-# The most bytes of files, and the most pixels, of pictures that are read at the same time.
+# The total bytes of files, and the total pixels, of pictures that may be read at the same time.
 OPEN = CapacityLimit(PICTURE)
 DECODED = CapacityLimit(PIXELS)
-SIDE = 320  # pixels; more would add nothing about a digit
-WIDEST = 0.4  # of the picture's longer side: what is wider both ways is no ink
-DARKEST = 128  # shade of paper: ink stands out less in less light, but on darker paper than this it would be noise
-FAINTEST = 16  # shades (of 255) between ink and paper; less is noise from a JPEG or a camera
-PALEST = 8  # shades of a pale pencil
-NOISE = 6  # times the mean of noise
-LEAST = 0.002  # of the pixels are covered by a pale pencil, or more
-REACH = 0.12  # of the picture's longer side: a dark area at the border that is narrower is ink, a wider one a shadow
-COLOURFUL = 48  # shades between two channels of a pixel
-SHARP = 1.4  # pixels: how far ink fades into paper; a shadow, a coffee stain and a crease fade more slowly
-FADED = 0.45  # of the ink's area
-CIRCLE = 0.05  # of its radius is how far a circle's ink spreads
-SHEET = 0.85  # of what its corners span is a sheet, or more
-WIDE = 0.55  # of the height; a 1 in one stroke is narrower
-PEN = 0.085  # the width of a stroke by the digit's size; thinner ones are widened to it
-TALL = 0.6  # of the height is the width of two digits, one above the other; so it is of 4 training images
-SMALL = 40  # pixels high; in less, some rows of a stroke may be lost
-GAP = 0.02  # the least space between two digits, by their height
-APART = 0.2  # of the height; no training image that is narrower than TALL has such a gap in it, but for specks
-FILLED = 0.82  # of its box is no digit; an 8 of the widest pen fills 0.78, and a wiped board 0.87, in drawn scenes
-# The most that a digit has: strokes that a row crosses, that a row and a column cross, both on average, and holes. Of
-# MNIST's 60,000 training images 38 have more.
+SIDE = 320  # pixels along the longer side of a picture; more would not help to read a digit
+WIDEST = 0.4  # fraction of the picture's longer side: an area that is wider in both directions is not ink
+DARKEST = 128  # the darkest shade of paper: ink stands out less in less light, but on darker paper it would be noise
+FAINTEST = 16  # the least contrast between ink and paper, in shades of 255; less is noise from a JPEG or a camera
+PALEST = 8  # the least contrast of a pale pencil, in shades of 255
+NOISE = 6  # the least contrast of a pale pencil, as a multiple of the mean, which is noise
+LEAST = 0.002  # the least fraction of the pixels that a pale pencil covers, or that are in colour
+REACH = 0.12  # fraction of the picture's longer side: a dark area at the border is ink if narrower, a shadow if wider
+COLOURFUL = 48  # a pixel is in colour if two of its channels differ by more shades than this
+SHARP = 1.4  # pixels over which ink fades into paper; a shadow, a coffee stain and a crease fade more slowly
+FADED = 0.45  # half-dark pixels / dark pixels: more is blurred, even where an enlarged digit fades
+CIRCLE = 0.05  # the deviation of a circle's ink from its radius, as a fraction of the radius
+SHEET = 0.85  # a sheet fills at least this fraction of the area that its corners span
+WIDE = 0.55  # width / height; a 1 in one stroke is narrower
+PEN = 0.085  # width of a stroke / size of the digit; thinner strokes are widened to this
+TALL = 0.6  # width / height of two digits, one above the other; 4 training images look like that, too
+SMALL = 40  # pixels; if a picture is lower than this, some rows of a stroke may be lost
+GAP = 0.02  # the least space between two digits, as a fraction of their height
+APART = 0.2  # fraction of the height; no training image that is narrower than TALL has such a gap, except for specks
+FILLED = 0.82  # a digit fills less of its box; in drawn scenes, an 8 of the widest pen fills 0.78, a wiped board 0.87
+# The limits for a digit: the strokes that a row crosses on average, the strokes that a row and a column together cross
+# on average, and the holes. Of MNIST's 60,000 training images, 38 exceed them.
 IN_A_ROW = 2.09
 IN_BOTH = 4.5
 HOLES = 2
 
 
 class DigitPicture(NamedTuple):
-    """What is made of a picture file."""
+    """A picture file's content, and the image for a network that was made from it."""
 
     picture: np.ndarray  # (H, W) uint8, 0 black to 255 white
     ink: np.ndarray  # (h, w) uint8, 0 paper to 255 ink, of the picture or of the sheet in it
-    image: np.ndarray  # (28, 28) uint8, what a network is shown of it; black without ink
-    problem: str  # why it is not to be read; "" if it is
+    image: np.ndarray  # (28, 28) uint8, the input for a network; black if there is no ink
+    problem: str  # why this is not a single digit, for a message; "" if it is
 
 
 def read_picture_and_digit(path):
-    """Return the picture in a file, and what a network is shown of it: (H, W) and (28, 28) uint8, 0 black to 255 white.
+    """Return (picture, image) from a file: (H, W) and (28, 28) uint8, 0 black to 255 white. The image is like MNIST's.
 
     path: a name, or an open file. The picture should show one digit, dark on light or light on dark. Shadows, a table
-    around the sheet and lines on it do no harm. UserError if it cannot be read, or if it shows no digit or several.
+    around the sheet and lines on the paper do no harm. Raises UserError if the picture cannot be read, or if it shows
+    no digit or several.
     """
     digit_picture = read_digit_picture(path)
     if digit_picture.problem:
@@ -82,7 +83,10 @@ def read_picture_and_digit(path):
 
 
 def read_digit_picture(path):
-    """Return the `DigitPicture` of a picture file; its `problem` says if it shows no digit. UserError: it is none."""
+    """Return the `DigitPicture` of a picture file. If it does not show a single digit, its `problem` says so.
+
+    Raises UserError if the file cannot be read as a picture.
+    """
     picture = read_picture(path)
     ink, is_found, cut = find_ink(picture)
     image = to_mnist(ink) if (ink > 127).any() else np.zeros((28, 28), np.uint8)
@@ -100,12 +104,12 @@ def read_digit_picture(path):
 
 
 def read_picture(path, max_side=SIDE, colour_flags=None):
-    """Read a picture file in shades of grey: (H, W) uint8, 0 black to 255 white, no side longer than `max_side`.
+    """Return a picture file in shades of grey: (H, W) uint8, 0 black to 255 white, no side longer than `max_side`.
 
-    colour_flags: a list, to which it adds whether the picture is in colour.
+    colour_flags: None, or a list to which this function appends True if the picture is in colour, and else False.
 
-    UserError if it is not a picture, is damaged, has more than PIXELS pixels or a side longer than LONGEST, or takes
-    more than SECONDS of work: a few bytes may unpack to fill the memory.
+    Raises UserError if the file is not a picture, is damaged, has more than PIXELS pixels or a side longer than
+    LONGEST, or takes more than SECONDS to read: a small file may unpack to more than the memory holds.
     """
     try:
         with warnings.catch_warnings(), OPEN(count_bytes(path)):
@@ -118,7 +122,7 @@ def read_picture(path, max_side=SIDE, colour_flags=None):
                     if colour_flags is not None:
                         colour_flags.append(has_colour(image, max_side))
                     return to_grey(image, max_side)
-    except UserError:  # `read_file` has said what is wrong
+    except UserError:  # from `read_file`, with a message already
         raise
     except TimeoutError:
         reason = f"it takes more than {SECONDS} seconds of work"
@@ -130,33 +134,39 @@ def read_picture(path, max_side=SIDE, colour_flags=None):
 
 
 def count_bytes(path):
-    """The bytes of a picture file, at most PICTURE: `read_file` refuses more, and what is no file."""
+    """Return the size of a picture file in bytes, at most PICTURE, or 0 if `path` is not the name of a file.
+
+    `read_file` refuses larger files, and what is not a file.
+    """
     return min(os.path.getsize(path), PICTURE) if isinstance(path, (str, Path)) and os.path.isfile(path) else 0
 
 
 def has_colour(image, side):
-    """Return True if an open image has colours, and not only shades of grey, beyond what a JPEG makes of them."""
+    """Return True if an open Pillow image has colours, beyond the slight ones that JPEG compression adds to greys.
+
+    side: the longest side, in pixels, of the reduced copy that is examined.
+    """
     if image.mode in ("1", "L", "LA") or image.mode.startswith("I"):
         return False
     thumbnail = image.copy()
     thumbnail.thumbnail((side, side), reducing_gap=3)
     channels = np.asarray(thumbnail.convert("RGBA")).astype(int)
-    opaque_pixels = channels[..., :3][channels[..., 3] > 127]  # what is not transparent
+    opaque_pixels = channels[..., :3][channels[..., 3] > 127]  # without transparent pixels
     return bool(len(opaque_pixels)) and float((np.ptp(opaque_pixels, axis=1) > COLOURFUL).mean()) > LEAST
 
 
 def to_grey(image, side):
-    """Return an open image in shades of grey: (H, W) uint8, upright, no side longer than `side`."""
+    """Return an open Pillow image in shades of grey: (H, W) uint8, upright, no side longer than `side` pixels."""
     if image.mode.startswith("I"):  # 16 bits per pixel
         image = Image.fromarray((np.asarray(image.convert("I")) // 256).astype(np.uint8))
     elif image.format != "JPEG" and (image.mode != "L" or "transparency" in image.info):
-        image = image.convert("RGBA")  # a JPEG has no transparency, and shrinks best as it is
+        image = image.convert("RGBA")  # a JPEG has no transparency, and shrinks best unconverted
     image.thumbnail((side, side), reducing_gap=3)
     image = ImageOps.exif_transpose(image)  # as the photographer held the camera
     if image.mode != "RGBA":
         return np.asarray(image.convert("L"))
-    # Behind transparent pixels lies paper: in the median shade of the opaque ones, if they are most of the picture;
-    # otherwise black or white, whichever is farther from what is there.
+    # Transparent pixels become paper. If most pixels are opaque, it has their median shade. Otherwise it is black or
+    # white, whichever is farther from the shade of the opaque pixels.
     grey, opacity = image.convert("LA").split()
     shade = np.asarray(grey, float)
     weight = np.asarray(opacity, float)
@@ -168,12 +178,15 @@ def to_grey(image, side):
 
 
 def find_ink(picture):
-    """(ink, whether it can be a digit's, whether it is cut off) in a picture (H, W) uint8: (h, w) uint8, 0 paper to 255
-    ink, and two bools.
+    """Find the ink in a picture (H, W) uint8. Return (ink, is_found, cut).
 
-    It may be dark on light or light on dark. If a sheet lies on a table, it is the ink on that, seen from above; if
-    that has none, the whole picture's, because it may be a note beside the digit, or half of a folded sheet. What is
-    broader than any pen's stroke is none: a lamp's patch of light, perhaps. Then the dark may be the ink.
+    ink: (h, w) uint8, 0 paper to 255 ink. is_found: True if it may be a digit's ink. cut: True if the digit is cut off
+    at the border.
+
+    The ink may be dark on light or light on dark. If a sheet lies on a table, it is the ink on the sheet, as seen from
+    above. If the sheet has none, it is the ink in the whole picture, because the sheet may be a note beside the digit,
+    or half of a folded sheet. An area broader than any pen's stroke is not ink, but perhaps a lamp's patch of light.
+    Then the dark parts may be the ink.
     """
     corners = find_sheet_corners(picture)
     if corners is not None:
@@ -186,7 +199,7 @@ def find_ink(picture):
 
 
 def find_ink_on_paper(picture):
-    """Return what `find_ink` does, for a picture without a table."""
+    """Return (ink, is_found, cut) as `find_ink` does, for a picture (H, W) uint8 of paper without a table."""
     (_, darkness), (_, inverse_darkness) = sorted(
         (measure_darkness(picture), measure_darkness(255 - picture)), key=lambda pair: pair[0]
     )
@@ -199,32 +212,38 @@ def find_ink_on_paper(picture):
 
 
 def find_digit_ink(darkness, lightness):
-    """Return what `find_ink` does, for a darkness (H, W). lightness: the darkness of what is lighter than the paper."""
+    """Return (ink, is_found, cut) as `find_ink` does, for ink that is darker than the paper.
+
+    darkness (H, W): how much darker each pixel is than the paper. lightness (H, W): how much lighter. See
+    `measure_darkness`.
+    """
     ink = extract_ink(darkness)
     if is_grain(ink):
         return ink, False, False
-    sheet = fill_enclosed(ink > 127)  # what looks like ink may be a sheet too
+    sheet = fill_enclosed(ink > 127)  # what looks like ink may also be a sheet
     corners, share = fit_quadrilateral(sheet)
-    if share > SHEET and (ink[sheet] > 127).mean() > 0.5:  # and no frame that somebody drew around the digit
+    if share > SHEET and (ink[sheet] > 127).mean() > 0.5:  # and not a frame that somebody drew around the digit
         sides = side_lengths(corners)
         on_it = extract_ink(lightness) * sheet
         if (on_it[ink <= 127] > 127).any():
             ink = rectify(on_it, corners)
         elif sides.min() > WIDE * sides.max():
-            return ink, False, False  # a blank one; narrow, it would be a 1
+            return ink, False, False  # a blank sheet; if it were narrow, it would be a 1
     ink, cut = remove_surroundings(ink)
     return ink, bool((ink > 127).any()) and not is_blurred(ink) and not is_circle(ink), cut
 
 
 def is_one_piece(mask):
-    """Return True if most of a mask (H, W) bool is one piece: between the strokes of a scribble there are many."""
+    """Return True if most of a mask (H, W) bool is one connected piece. The strokes of a scribble are many pieces."""
     names, _ = label_pieces(mask)
     return bool(np.bincount(names[mask]).max() > 0.6 * mask.sum())
 
 
 def is_blurred(ink):
-    """Return True if ink (H, W) uint8 has no sharp edge: it is half dark in more than SHARP pixels for each of its
-    outline."""
+    """Return True if ink (H, W) uint8 has no sharp edges.
+
+    Then there are more than SHARP half-dark pixels for each pixel of the ink's outline.
+    """
     shape = Image.fromarray(255 * (ink > 127).astype(np.uint8))
     outline = np.asarray(shape) > np.asarray(shape.filter(ImageFilter.MinFilter(3)))
     half_dark = ((ink > 40) & (ink < 215)).sum()
@@ -233,27 +252,33 @@ def is_blurred(ink):
 
 
 def is_circle(ink):
-    """Return True if ink (H, W) uint8 is a thin circle, as a cup leaves and no hand draws: all is at one distance."""
+    """Return True if ink (H, W) uint8 is a thin, accurate circle, left by a cup and not drawn by hand.
+
+    All of its ink is at nearly the same distance from the middle.
+    """
     points = np.argwhere(ink > 127)
     distances = np.linalg.norm(points - (points.min(axis=0) + points.max(axis=0)) / 2, axis=1)
     return distances.std() < CIRCLE * distances.mean()
 
 
 def is_grain(ink):
-    """Return True if ink (H, W) uint8 comes from beyond each side of the picture in three places or more, as the grain
-    of a
-    desk does."""
+    """Return True if ink (H, W) uint8 crosses each side of the picture in at least three places.
+
+    The grain of a wooden desk does, but a digit does not.
+    """
     sides = (ink[0], ink[-1], ink[:, 0], ink[:, -1])
     return all(np.count_nonzero(np.diff(np.pad(side > 127, 1).astype(int)) > 0) >= 3 for side in sides)
 
 
 def measure_darkness(picture):
-    """Return (how unlikely it is, darkness (H, W) float) if a picture (H, W) uint8 shows dark ink on light paper.
+    """Return (unlikely, darkness) for a picture (H, W) uint8, assuming that it shows dark ink on light paper.
 
-    darkness: how much less light there is than on the paper, 0 to 255.
+    unlikely: a score, larger if the assumption is less likely. darkness (H, W) float: how much darker each pixel is
+    than the paper, 0 to 255.
 
-    The paper is the closing of the picture (Serra 1982, Image Analysis and Mathematical Morphology): dark areas remain
-    if a square fits into them, as the shadowed part of the paper and the desk do; narrower ones, as strokes, vanish.
+    The paper is estimated by the closing of the picture (Serra 1982, Image Analysis and Mathematical Morphology). Dark
+    areas into which a square fits remain, such as the desk or a shadow on the paper. Narrower ones, such as strokes,
+    vanish.
     """
     size = max(picture.shape)
     square = 1 + int(WIDEST * size)
@@ -261,8 +286,8 @@ def measure_darkness(picture):
     reach = min(int(REACH * size), square - 1)
     wide_picture = np.pad(np.pad(calm, reach, mode="symmetric"), square - 1 - reach, mode="edge")
     paper = 255 - max_filter(255 - max_filter(wide_picture, square), square)
-    # Paper is even. And an edge in the picture belongs to the paper or to the ink: what both have and the picture has
-    # not, a seam, comes from a wrong reading.
+    # Paper is even. And an edge in the picture belongs either to the paper or to the ink. An edge that both have, but
+    # not the picture, is a sign that the assumption is wrong.
     unlikely = total_variation(paper) + 3 * (
         total_variation(paper) + total_variation(paper - calm) - total_variation(calm)
     )
@@ -271,10 +296,13 @@ def measure_darkness(picture):
 
 
 def extract_ink(darkness):
-    """Return the ink (H, W) uint8, 0 paper to 255 ink, in the darkness (H, W) of a picture; 0 if nothing stands out."""
+    """Return the ink (H, W) uint8, 0 paper to 255 ink, from a picture's darkness (H, W), as from `measure_darkness`.
+
+    It is 0 everywhere if nothing stands out from the paper.
+    """
     ink = remove_rulings(darkness)
     strength = np.median(ink[ink >= otsu_threshold(ink)]) if ink.any() else 0
-    if strength < FAINTEST:  # a pale pencil is fainter than the light falls off, but sharper
+    if strength < FAINTEST:  # a pale pencil has less contrast than the fall-off of the light, but sharper edges
         blur = Image.fromarray(ink.astype(np.uint8)).filter(ImageFilter.GaussianBlur(max(ink.shape) / 40))
         ink = np.maximum(ink - np.asarray(blur), 0)
         sharp = ink[ink > max(PALEST, NOISE * ink.mean())]
@@ -286,12 +314,12 @@ def extract_ink(darkness):
 
 
 def total_variation(picture):
-    """The sum of the changes from each pixel to the next: the length of the edges by their contrast."""
+    """Return the sum of the absolute differences between neighbouring pixels: the length of edges times contrast."""
     return sum(np.abs(np.diff(picture.astype(np.float32), axis=axis)).sum() for axis in (0, 1))
 
 
 def otsu_threshold(values):
-    """Return the threshold that best splits values >= 0 in two: with most variance between the two (Otsu 1979)."""
+    """Return the threshold that splits values >= 0 into two groups with most variance between them (Otsu 1979)."""
     counts, edges = np.histogram(values, 256, range=(0, values.max() or 1))
     middles = (edges[:-1] + edges[1:]) / 2
     # below each possible threshold
@@ -302,17 +330,18 @@ def otsu_threshold(values):
 
 
 def crop(ink, threshold):
-    """Return the rows and columns from the first to the last that has more ink than `threshold`."""
+    """Return the smallest rectangle of `ink` that contains all of its values above `threshold`."""
     left, top, right, bottom = Image.fromarray(ink > threshold).getbbox()
     return ink[top:bottom, left:right]
 
 
 def has_several_digits(ink):
-    """Return True if a strip of paper parts the ink into two digits, or into a digit and a line under it.
+    """Return True if a strip of paper separates the ink into two digits, or into a digit and a line under it.
 
-    Between digits it is upright, or leans as handwriting does. Each has 0.6 of the height or more, unlike the bar of a
-    5, and 0.15 of the ink. The strip is GAP of the height wide. If one digit is above the other, each has 0.35 of the
-    height, or 0.1 if they are APART, and both together are narrower than TALL; not in a picture as small as MNIST's.
+    Between two digits, the strip is upright or leans as handwriting does, and its width is at least GAP of the height.
+    Each digit then has at least 0.6 of the height, unlike the bar of a 5, and at least 0.15 of the ink. If one digit is
+    above the other, each has at least 0.35 of the height, or 0.1 if the gap is larger than APART, and both together
+    are narrower than TALL. That is not tested in pictures as small as MNIST's.
     """
     y, x = np.nonzero(ink > 127)  # y in order
     height = np.ptp(y) + 1
@@ -335,22 +364,24 @@ def has_several_digits(ink):
 
 
 def measure_strokes_crossed(image):
-    """Count the strokes that a row and a column cross, on average, of the rows and columns of an image (28, 28) with
-    ink."""
+    """Return [strokes that a row crosses, strokes that a column crosses], averages over an image (28, 28) uint8.
+
+    Only the rows and columns from the first to the last with ink count.
+    """
     box = np.pad(crop(image, 0), 1).astype(float)
     return [np.abs(np.diff(box, axis=axis)).sum() / 255 / 2 / (box.shape[1 - axis] - 2) for axis in (1, 0)]
 
 
 def is_blot(image):
-    """Return True if a texture fills an image (28, 28) uint8, as no digit does. No MNIST training image is filled."""
+    """Return True if an image (28, 28) uint8 is filled with a texture, not strokes. No MNIST training image is."""
     box = crop(image, 0)
     return box.shape[1] > WIDE * box.shape[0] and (box > 127).mean() > FILLED
 
 
 def is_scribble(image):
-    """Return True if there are more strokes or holes in an image (28, 28) uint8 than in a digit.
+    """Return True if an image (28, 28) uint8 has more strokes or holes than a digit.
 
-    Pixels less pairs of neighbours plus squares of four is the number of pieces less that of holes (Euler).
+    By Euler's formula, (pixels) - (pairs of neighbours) + (squares of four) = (pieces) - (holes).
     """
     rows, columns = measure_strokes_crossed(image)
     is_ink = image > 127
@@ -362,7 +393,7 @@ def is_scribble(image):
 def to_mnist(ink):
     """Fit ink (h, w) uint8 into 20 x 20 pixels of an image (28, 28) uint8, with its centre of mass in the middle.
 
-    The middle is the pixel (14, 14), counted from 0, as in MNIST: its images come out as they went in.
+    The middle is the pixel (14, 14), counted from 0, as in MNIST. So MNIST's own images are returned unchanged.
     """
     # BOX gives each pixel the mean of what it covers. MNIST's grey levels are such means of black and white.
     ink = widen_strokes(Image.fromarray(crop(ink, 0)))
@@ -378,9 +409,10 @@ def to_mnist(ink):
 
 
 def widen_strokes(ink):
-    """Widen strokes that are thinner than PEN of the digit's size, to a pixel: shrinking would make them faint.
+    """Return a Pillow image of ink in which strokes are at least PEN of the digit's size wide, to about a pixel.
 
-    A stroke's width is twice its area by the length of its outline; the outline is what a step outwards adds.
+    Thinner strokes would become faint when the image is shrunk. The width of the strokes is estimated as twice their
+    area divided by the length of their outline. The outline is the area that widening by one pixel adds.
     """
     pen_width = PEN * max(ink.size)
     ink = ImageOps.expand(ink, 1)

@@ -1,4 +1,4 @@
-"""How a GGUF file has a network: what it calls each size and each array. networks.py says which network has which."""
+"""How a GGUF file stores a network: its names for sizes and arrays. networks.py says which network has which layout."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,16 +7,17 @@ import numpy as np
 
 
 class Layout(NamedTuple):
-    """How a GGUF file has a network: what it calls it, its sizes and its arrays.
+    """How a GGUF file stores a network: its names for the architecture, the sizes and the arrays.
 
-    The network by hand then has `load_arrays(arrays)` and, as in PyTorch, `add_lora(rank)`: see llama_np.py.
+    The network's class in NumPy must have the method `use_arrays(arrays)`, and its classes in NumPy and PyTorch the
+    method `add_lora(rank)`: see llama_np.py.
     """
 
     architecture: str
-    sizes: dict[str, str]  # {argument of its class: what the file calls it}
-    arrays: dict[str, str]  # {its name in params: its name in the file}; {} stands for a block's number
-    fit: Callable  # the sizes -> whether there can be such a network
-    implied: dict[str, Callable]  # {what else the file may say: the sizes -> the value that alone is meant here}
+    sizes: dict[str, str]  # {argument of the network's class: key in the file}
+    arrays: dict[str, str]  # {name in params: name in the file}; {} stands for a block's number
+    fit: Callable  # (**sizes) -> True if a network can have these sizes
+    implied: dict[str, Callable]  # {another key in the file: sizes -> the only value that is supported}
     recipe: dict  # {option: value} of a run that starts from a file
 
 
@@ -59,7 +60,7 @@ LLAMA = Layout(
         "attention.value_length": lambda sizes: sizes["width"] // sizes["heads"],
         "expert_count": lambda sizes: 0,
     },
-    # Tried with SmolLM2 alone.
+    # Tested with SmolLM2 only.
     recipe={"dataset": "shakespeare", "steps": 100, "batch_size": 4, "context_length": 128, "lora": 8}
     | {"optimizer": "adamw", "lr": 0.002, "weight_decay": 0.0},
 )

@@ -1,4 +1,4 @@
-"""Two forms of one training, step by step: are their arrays the same, to rounding? If not, where do they part?"""
+"""Compares two implementations of the same training: are all arrays equal up to rounding? If not, which one differs?"""
 
 from typing import NamedTuple
 
@@ -10,22 +10,22 @@ from support.rounding import format_rounded_up
 
 
 class Departure(NamedTuple):
-    """An entry of an array in which two forms differ by more than rounding."""
+    """An entry of an array in which two implementations differ by more than rounding."""
 
     group: str
     name: str
-    entry: tuple  # its index
+    entry: tuple  # the entry's index
     one: float
     other: float
 
 
 def find_largest_and_departure(groups, other_groups, tolerance, min_scale=1.0):
-    """Return (the largest difference, the `Departure` in the first array that differs by more than the bound, or None).
+    """Return (largest difference, `Departure` in the first array that differs by more than `tolerance`, or None).
 
     groups, other_groups: {group: {name: array}}, in the order in which they are computed. A group that only one of them
-    has does not count; UserError if the arrays of another do not have the same names and shapes. A difference is told
-    in units of the largest number of its array or, if that is more, of `min_scale` times the largest of its group: what
-    should be exactly 0 is rounding.
+    has is ignored. Raises UserError if the arrays of a shared group differ in names or shapes. A difference is relative
+    to the largest absolute value in its array or, if that is more, to `min_scale` times the largest in its group:
+    values that should be exactly 0 may be rounding errors.
     """
     shared_groups = [group for group in groups if group in other_groups]
     arrays = {group: groups[group] for group in shared_groups}
@@ -51,19 +51,21 @@ def find_largest_and_departure(groups, other_groups, tolerance, min_scale=1.0):
 
 
 def describe_difference(largest):
-    """Complete a sentence that begins with "no array", for this largest difference."""
+    """Return the end of a sentence that begins with "no array". largest: the largest difference."""
     return f"differs by more than {format_rounded_up(largest)}" if largest else "differs in a bit"
 
 
 def largest_magnitude(array):
-    """The largest absolute value; of what is not finite, inf."""
+    """Return the largest absolute value of an array, or inf if a value is not finite."""
     largest = float(np.abs(array).max(initial=0))
     return largest if np.isfinite(largest) else np.inf
 
 
 def largest_difference(arrays, other_arrays):
-    """Return the largest difference of two dicts of arrays, inf if one is not finite; UserError if names or
-    shapes differ."""
+    """Return the largest absolute difference between two dicts of arrays, or inf if a value is not finite.
+
+    Raises UserError if names or shapes differ.
+    """
     mismatch = describe_mismatch({"params": arrays}, {"params": other_arrays}, "in one network", "in its twin")
     if mismatch:
         raise UserError(mismatch)

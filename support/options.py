@@ -1,6 +1,6 @@
-"""The options that every run has, as tables, and a parser that says in one line what is wrong.
+"""The options that every run has, as tables, and a parser whose error messages are a single line.
 
-Those of each network are in networks.py; loading/options.py makes one command line of all of them.
+The options of each network are in networks.py. loading/options.py combines all of them into one command line.
 """
 
 import argparse
@@ -11,23 +11,26 @@ from dataclasses import dataclass, replace
 from support.augment import AUGMENT
 from support.errors import UserError
 
-# Options of older versions, which the command line and old checkpoints may still have: {old name: new name}.
+# {old name: new name} of renamed options. The old names still work on the command line and in old checkpoints.
 OLD_NAMES = {"places": "context_length", "keys": "kv_heads", "top": "top_k"}
 
 
 def update_names(options):
-    """Return a dict of options with the new name of each."""
+    """Return a dict of options {name: value} with old names replaced by the new ones in OLD_NAMES."""
     return {OLD_NAMES.get(name, name): value for name, value in options.items()}
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong, and takes no abbreviations."""
+    """An argument parser that raises UserError, with one line, for a wrong option, and accepts no abbreviations."""
 
     def __init__(self, **more):
         super().__init__(**more, allow_abbrev=False)
 
     def parse_known_args(self, args=None, namespace=None):
-        """Work around argparse before Python 3.13, which makes an empty list of the -- in `--option=--`."""
+        """Parse as argparse does, but accept old names of options, and raise UserError for `--option=--`.
+
+        Before Python 3.13, argparse turns that -- into an empty list.
+        """
         args = sys.argv[1:] if args is None else [*args]
         empty = [word for word in args if re.fullmatch("--[a-z-]+=--", word)]
         if empty:
@@ -35,7 +38,7 @@ class Parser(argparse.ArgumentParser):
         return super().parse_known_args([self.update_flag(word) for word in args], namespace)
 
     def update_flag(self, word):
-        """Return an argument with an option's new name: "--context-length=9" for "--places=9"."""
+        """Return a command-line word with an option's old name replaced: "--context-length=9" for "--places=9"."""
         name, equals, value = word.partition("=")
         for old, new in OLD_NAMES.items():
             if name == flag(old) and flag(new) in self._option_string_actions:
@@ -43,12 +46,12 @@ class Parser(argparse.ArgumentParser):
         return word
 
     def error(self, message):
-        """Raise UserError in place of argparse's exit."""
+        """Raise UserError with the message, where argparse would exit."""
         raise UserError(f"{message} (-h explains the options)")
 
 
 def number(low, high, kind=float):
-    """Return the type, a function, by which argparse reads numbers from low to high."""
+    """Return a `type` function for argparse that accepts numbers from low to high. kind: float or int."""
 
     def parse(word):
         try:
@@ -68,12 +71,12 @@ def integer(low, high):
 
 
 def integers(low, high):
-    """Return the type, a function, by which argparse reads whole numbers with commas between them, as a tuple."""
+    """Return a `type` function for argparse that reads "1,2,3" as a tuple of whole numbers from low to high."""
     return lambda words: tuple(map(integer(low, high), words.split(",")))
 
 
 def option(help, default=None, **how):
-    """Return the arguments of argparse's add_argument, a dict."""
+    """Return a dict of keyword arguments for argparse's add_argument. how: all but `help` and `default`."""
     return how | {"help": help, "default": default}
 
 
@@ -132,7 +135,7 @@ def how_to_train(optimizers):
     }  # fmt: skip
 
 
-# Of a network that may begin with what a file holds (see networks.py).
+# Options of networks that can start from a published model's file (`gguf` in networks.py).
 WHAT_IT_KNOWS = {
     "start": option(
         "fine-tune the published model in this GGUF file with a text: its weights stay as they are, and thin matrices "
@@ -143,11 +146,11 @@ WHAT_IT_KNOWS = {
 
 
 def defaults():
-    """Return {option: its default} of all that are not a network's own. A recipe's values come before them."""
+    """Return {option: default} of all options that do not belong to one network. A recipe's values override them."""
     return {name: settings["default"] for name, settings in (what_to_train() | how_to_train({})).items()}
 
 
-# A checkpoint does not keep these: they belong to a call of the program, and not to the run.
+# A checkpoint does not store these options: they belong to one call of the program, not to the run.
 WHETHER_IT_IS_RIGHT = {
     "prove": option(
         "check this run: take a few steps in float64, compare all arrays with independent sources, say which agree "
@@ -192,26 +195,26 @@ def format_value(value):
 
 @dataclass
 class Options:
-    """What somebody has asked for, in three parts: `run`, `call`, and what the options of the run name."""
+    """All options of a run, and the objects that they name: the network, the optimizer, the data, the base model."""
 
-    run: argparse.Namespace  # the options that belong to the run, which a checkpoint keeps: plain data
-    call: argparse.Namespace  # those of this call of a program, in OF_A_CALL
+    run: argparse.Namespace  # the options that belong to the run, which a checkpoint stores: plain data
+    call: argparse.Namespace  # the options of this call of the program, those in OF_A_CALL
     network: object  # the entry in NETWORKS
     rule: object  # the entry in OPTIMIZERS
     source: object  # a `support.source.Source`
     base_model: object  # the `BaseModel` that --start names, or None
     framework: str  # "np" or "torch"
-    name: str  # with what the names of the run's files end
+    name: str  # the end of the names of the run's files
 
 
 def select_options_to_save(options):
-    """Return the options that a checkpoint keeps, as a dict in a fixed order."""
-    fixed_options = options.base_model.decides if options.base_model else {}  # which its file says again
+    """Return the options that a checkpoint stores, as a dict in sorted order."""
+    fixed_options = options.base_model.decides if options.base_model else {}  # the base model's file has them
     return {name: value for name, value in sorted(vars(options.run).items()) if name not in fixed_options}
 
 
 def with_changes(options, **values):
-    """The same options, but for these: of the run or of the call."""
+    """Return a copy of `options` in which the options named by `values`, of the run or of the call, have new values."""
     call = {name: value for name, value in values.items() if name in OF_A_CALL}
     run = {name: value for name, value in values.items() if name not in OF_A_CALL}
     return replace(
@@ -222,7 +225,7 @@ def with_changes(options, **values):
 
 
 def make_title(options):
-    """Return the name of a run in its header and pictures."""
+    """Return a run's title for its header and pictures: its network and implementation, such as "... in NumPy"."""
     implementation = "in PyTorch"
     if options.framework == "np":
         implementation = "on the tape" if options.call.autograd else "in NumPy"
@@ -230,5 +233,5 @@ def make_title(options):
 
 
 def test_set_name(options):
-    """Return the name of the images that the network is tested on: "test" or "held-out"."""
+    """Return what the examples that the network is tested on are called: "test" or "held-out"."""
     return "held-out" if options.run.hold_out else "test"

@@ -1,28 +1,28 @@
-"""What a digit is written on: a sheet that lies on a table, the lines of ruled paper, what else is in the picture."""
+"""Separates a digit from its surroundings: a table around the sheet, the lines of ruled paper, and other objects."""
 
 import itertools
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-TABLE = 0.35  # of a sheet's outline may lie on the picture's border; more, and it is a part of the paper that is lit
-FULL = 0.9  # of what its corners span, and of itself, is a sheet
-LEAST = 0.08  # of the picture is a sheet
-TILT = 0.2  # of its length is what a ruling falls or rises, 11 degrees, to both sides
-RULED = 3  # shades (of 255) that a ruling is darker than the paper beside it, or more
-BORDER = 0.6  # of its height and width together may a digit touch the picture's border
-BROAD = 0.45  # of its length: no pen is as wide
-GAPS = 0.05  # of its length
-NEAR = 0.013  # of the picture from its border touches it: a line of the paper may have been taken out there
-ROUND = 0.07  # of its own size is a circle away from the digit that it is drawn around, or more
+TABLE = 0.35  # the largest fraction of a sheet's outline on the picture's border; more is a lit part of the paper
+FULL = 0.9  # the least overlap (intersection / union) of a sheet with the quadrilateral of its corners
+LEAST = 0.08  # the least fraction of the picture that a sheet covers
+TILT = 0.2  # the largest rise or fall of a ruling, as a fraction of its length: 11 degrees
+RULED = 3  # the least contrast between a ruling and the paper beside it, in shades of 255
+BORDER = 0.6  # the largest part of a digit's height plus width that may touch the picture's border
+BROAD = 0.45  # fraction of a digit's length: no pen's stroke is as wide
+GAPS = 0.05  # fraction of a digit's length: narrower gaps do not count
+NEAR = 0.013  # fraction of the picture: ink this near to the border touches it, as a ruling may have been removed there
+ROUND = 0.07  # the least distance of a circle from the digit that it is drawn around, as a fraction of its size
 
 
 def find_sheet_corners(picture):
-    """The corners (4, 2) of a sheet on a table in a picture (H, W) uint8, as `fit_quadrilateral` returns them; None
-    without one.
+    """Return the corners (4, 2) of a sheet on a table in a picture (H, W) uint8, or None if there is no such sheet.
 
-    At some threshold it is the largest piece of what is lighter than the table, or darker. The table may be lighter in
-    places, and a shadow may lie over a part of the sheet, so all thresholds are tried.
+    The corners are as `fit_quadrilateral` returns them. At some threshold, the sheet is the largest connected area that
+    is lighter, or darker, than the table. Parts of the table may be lighter, and a shadow may lie over the sheet, so
+    several thresholds are tried.
     """
     step = max(1, max(picture.shape) // 100)
     small = Image.fromarray(picture).reduce(step).filter(ImageFilter.MedianFilter(3))  # without lines
@@ -39,7 +39,7 @@ def find_sheet_corners(picture):
             shape = fill_enclosed(names == np.bincount(names[light]).argmax())
             if shape.mean() < max(LEAST, best) or measure_border_share(shape) > TABLE:
                 continue
-            if light[~shape].mean() > 0.5:  # it is inside of something drawn, a 0 perhaps
+            if light[~shape].mean() > 0.5:  # it is the inside of something drawn, perhaps of a 0
                 continue
             corners, share = fit_quadrilateral(shape)
             sides = side_lengths(corners)
@@ -50,22 +50,23 @@ def find_sheet_corners(picture):
 
 
 def measure_border_share(mask):
-    """Return the share of the outline of a mask (H, W) bool that lies on the picture's border."""
+    """Return the fraction of the outline of a mask (H, W) bool that lies on the picture's border."""
     rows = mask.any(axis=1).sum()
     columns = mask.any(axis=0).sum()
     return sum(side.sum() for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1])) / (2 * (rows + columns))
 
 
 def fill_enclosed(mask):
-    """Fill a mask (H, W) bool: True where it is, or is to the left, to the right, above and below."""
+    """Return a mask (H, W) bool with its holes filled: a pixel is True if the mask is True on all four sides of it."""
     return np.all([np.rot90(np.logical_or.accumulate(np.rot90(mask, k)), -k) for k in range(4)], axis=0)
 
 
 def fit_quadrilateral(mask):
-    """Return (corners (4, 2) float: x and y, clockwise from the top left; share, up to 1) of a mask (H, W) bool.
+    """Fit a quadrilateral to a mask (H, W) bool. Return (corners, share).
 
-    They are those of its points, farthest out in 24 directions, that span the largest area. A sheet fills what they
-    span, and no more: the share of what both have in what either has is nearly 1. For a circle it is 0.64.
+    corners (4, 2) float: x and y, clockwise from the top left. Of the mask's farthest points in 24 directions, they are
+    the four that span the largest area. share: the overlap (intersection / union) of the mask with the quadrilateral.
+    It is nearly 1 for a sheet, and 0.64 for a circle.
     """
     y, x = np.nonzero(mask)
     angles = np.radians(range(0, 360, 15))  # clockwise, as y points down
@@ -91,15 +92,15 @@ def fit_quadrilateral(mask):
 
 
 def side_lengths(corners):
-    """The lengths of the four sides."""
+    """Return the lengths (4,) of the sides of a quadrilateral with these corners (4, 2)."""
     return np.linalg.norm(corners - np.roll(corners, 1, axis=0), axis=1)
 
 
 def rectify(picture, corners):
-    """Return a sheet with these corners (4, 2) in a picture (H, W) uint8 as a camera straight above it sees it.
+    """Return a sheet in a picture (H, W) uint8 as a camera straight above the sheet would see it. corners: (4, 2).
 
-    In coordinates from the picture's middle, with the focal length as the third, the columns of the matrix that takes
-    the unit square to the sheet point along the sheet's sides in space, and are as long as they are in proportion.
+    A matrix maps the unit square to the sheet. With the picture's middle as the origin, and the focal length as the
+    third coordinate, its first two columns point along the sheet's sides in space, and their lengths are in proportion.
     """
     corners = corners + 0.02 * (corners.mean(axis=0) - corners)  # without the edge
     corner = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
@@ -116,20 +117,23 @@ def rectify(picture, corners):
 
 
 def perspective_matrix(points, images):
-    """The matrix (3, 3) that takes four points (4, 2) to their images (4, 2): (x, y, 1) to (u, v, 1) times a number."""
+    """Return the matrix (3, 3) that maps four points (4, 2) to their images (4, 2).
+
+    It maps (x, y, 1), for a point (x, y), to a multiple of (u, v, 1), for its image (u, v).
+    """
     rows = [[x, y, 1, 0, 0, 0, -u * x, -u * y] for (x, y), (u, _) in zip(points, images, strict=True)]
     rows += [[0, 0, 0, x, y, 1, -v * x, -v * y] for (x, y), (_, v) in zip(points, images, strict=True)]
     return np.append(np.linalg.solve(rows, images.T.ravel()), 1).reshape(3, 3)
 
 
 def remove_rulings(ink):
-    """Remove the lines of ruled or squared paper from ink (H, W) float. A thin pen would not stand out from them.
+    """Return ink (H, W) float without the lines of ruled or squared paper. A thin pen would not stand out from them.
 
-    At each distance from a line, what most of it has there is subtracted: where the pen crosses, the rest is the pen's.
+    At each distance from a line, the typical value along the line is subtracted. Where the pen crosses, ink remains.
     """
     slope = None
-    whole = ink  # lines are found in the whole: where they cross, the first would take from the second
-    for _ in range(2):  # lines from left to right; then, turned, those from top to bottom
+    whole = ink  # lines are found in the original ink: removing one leaves gaps in the lines that cross it
+    for _ in range(2):  # lines from left to right; then, transposed, those from top to bottom
         ruling_ink = np.zeros_like(ink)
         heights = np.arange(len(ink))[:, np.newaxis]
         lines = find_rulings(whole, slope)
@@ -148,18 +152,19 @@ def remove_rulings(ink):
 
 
 def line_heights(middle, fall, width):
-    """The heights (width,) of a line with this one in the middle, which falls so far from left to right."""
+    """Return the heights (width,) of a line that has the height `middle` in its middle and falls by `fall` in all."""
     return middle + fall * (np.arange(width) / width - 0.5)
 
 
 def find_rulings(ink, slope=None):
-    """Find the lines of ruled paper from left to right in ink (H, W) float: [(height in the middle, fall)].
+    """Find the rulings from left to right in ink (H, W) float. Return a list of (height in the middle, fall).
 
-    slope: of the lines across those that are proven already; a margin's line may then be alone.
+    slope: the expected slope, perpendicular to rulings that have been found before, or None. If it is given, a single
+    line, such as a margin, also counts.
 
-    This is a Hough transform (Duda & Hart 1972) that takes a low quantile along each line in place of a sum: a ruling
-    has ink along two thirds of what is in the picture of it, a digit's stroke has not. Rulings are at least three,
-    nearly parallel, as strong as each other, and all over the paper.
+    This is a Hough transform (Duda & Hart 1972) with a low quantile along each line instead of a sum: a ruling has ink
+    along at least two thirds of its length in the picture, and a digit's stroke has not. Without `slope`, there must be
+    at least three rulings, nearly parallel, of similar strength, and spread over the paper.
     """
     height, width = ink.shape
     reach = int(TILT * width)
@@ -177,7 +182,7 @@ def find_rulings(ink, slope=None):
     neighbour_ink = np.pad(line_ink, ((0, 0), (4, 4)), mode="edge")
     contrast = line_ink - np.maximum(neighbour_ink[:, :-8], neighbour_ink[:, 8:])
     lines = []
-    contrast[contrast < line_ink / 2] = 0  # it is as dark beside it: no line
+    contrast[contrast < line_ink / 2] = 0  # nearly as dark beside it: not a line
     while contrast.max(initial=0) > RULED:
         k, n = np.unravel_index(contrast.argmax(), contrast.shape)
         lines.append((middles[n], falls[k], contrast[k, n]))
@@ -199,10 +204,9 @@ def find_rulings(ink, slope=None):
 
 
 def has_ink_throughout(thick_ink, reach, columns, line):
-    """Return True if there is ink along nearly all of a line, (middle, fall, strength), from one border to the other.
+    """Return True if there is ink along nearly all of a line (middle, fall, strength), from border to border.
 
-    thick_ink: the ink as `find_rulings` has it, with so many rows above and below as `reach` says; columns: the columns
-    to look at.
+    thick_ink: the ink, with `reach` more rows above and below, as in `find_rulings`. columns: the columns to examine.
     """
     middle, fall, strength = line
     rows = reach + np.rint(line_heights(middle, fall, columns[-1] + 1)[columns]).astype(int)
@@ -212,7 +216,7 @@ def has_ink_throughout(thick_ink, reach, columns, line):
 
 
 def refine_ruling(ink, middle, fall):
-    """Move a line by up to two pixels, to where there is most ink along it."""
+    """Return (middle, fall) of the line with most ink among lines up to three pixels from the given one."""
 
     def total(line):
         y = np.rint(line_heights(*line, ink.shape[1])).astype(int)
@@ -227,11 +231,11 @@ def refine_ruling(ink, middle, fall):
 
 
 def label_pieces(mask):
-    """Return the connected pieces of a mask (H, W) bool: each pixel's piece (H, W) int, or -1, and boxes (N, 4) int.
+    """Find the connected pieces of a mask (H, W) bool. Return (number of each pixel's piece, boxes of the pieces).
 
-    A box is the first row and column, and the last. Pixels that touch at a corner are connected. The runs of pixels in
-    each row are named in order. Every run takes the smallest name among its neighbours', and then the name of that,
-    until all neighbours agree.
+    The numbers are (H, W) int, -1 outside the mask. The boxes are (N, 4) int: first row, first column, last row, last
+    column. Pixels that touch at a corner are connected. The algorithm numbers the runs of pixels in each row. Every run
+    takes the smallest number among its neighbours, and then the number of that run, until all neighbours agree.
     """
     sides = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     # (R, 2) pixels: where each run begins, ends
@@ -259,8 +263,10 @@ def label_pieces(mask):
 
 
 def is_band(mask):
-    """Return True if a mask (H, W) bool is straight and crosses a picture that is no strip, as a shadow may and no 1
-    does."""
+    """Return True if a mask (H, W) bool is a straight band across the picture, such as a shadow.
+
+    In a picture that is a narrow strip, it may be a 1 instead, and the result is False.
+    """
     if min(mask.shape) <= max(10, 0.5 * max(mask.shape)):
         return False
     width, length = np.sqrt(np.abs(np.linalg.eigvalsh(np.cov(np.argwhere(mask).T))))
@@ -268,13 +274,16 @@ def is_band(mask):
 
 
 def is_around(outer, inner):
-    """Return True if a box (..., 4), as `find_pieces` has them, is around another with some space on all sides."""
+    """Return a bool (...): True where the box `outer` surrounds the box `inner`, with some space on all sides.
+
+    outer, inner: (..., 4), as `label_pieces` returns them.
+    """
     space = ROUND * (outer[..., 2:] - outer[..., :2]).max(axis=-1, keepdims=True)
     return ((inner - outer)[..., :2] >= space).all(axis=-1) & ((outer - inner)[..., 2:] >= space).all(axis=-1)
 
 
 def max_filter(picture, square):
-    """The lightest shade in each square of that side: (H, W) -> (H - square + 1, W - square + 1)."""
+    """Return the maximum over each square of `square` x `square` pixels: (H, W) -> (H - square + 1, W - square + 1)."""
     if square == 1:
         return picture
     half = max_filter(picture, (square + 1) // 2)  # four of these smaller squares cover each square
@@ -284,10 +293,10 @@ def max_filter(picture, square):
 
 
 def is_broad(mask):
-    """Return True if a square fits into a mask (H, W) bool whose side is BROAD of its own length, or more.
+    """Return True if a square fits into a mask (H, W) bool, with a side of at least BROAD of the mask's length.
 
-    Gaps that are thin beside it do not count: lines of the paper may have been taken out, and a digit be written
-    in a lamp's patch of light.
+    Narrow gaps in the mask do not count: rulings may have been removed there, or a digit may be written in a lamp's
+    patch of light.
     """
     rows = np.flatnonzero(mask.any(axis=1))
     columns = np.flatnonzero(mask.any(axis=0))
@@ -299,12 +308,12 @@ def is_broad(mask):
 
 
 def remove_surroundings(ink):
-    """Return (ink (H, W) uint8 without what is around a digit, whether the digit is cut off).
+    """Return (ink (H, W) uint8 with only the digit, cut). cut: True if the digit is cut off at the picture's border.
 
-    Around it are the edge of a table or the bars of a program's window, which lie along the picture's border; a finger,
-    which comes in from there; a circle that somebody drew around the digit; and specks and remnants, which are small
-    and apart from the largest piece, or neither near nor beside it. A digit that touches the border is cut off, unless
-    it fills the picture, as one does that somebody cut out closely.
+    What is removed: along the border, the edge of a table or the bars of a program's window; a finger, which reaches in
+    from the border; a circle that somebody drew around the digit; and specks and remnants, which are small and not near
+    the largest piece. A digit that touches the border is cut off, unless it fills the picture because somebody cropped
+    it closely.
     """
     names, boxes = label_pieces(ink > 127)
     if not len(boxes):
@@ -327,7 +336,7 @@ def remove_surroundings(ink):
     in_circle = keep & is_around(boxes[largest], boxes) & (size > 0.3 * size[largest])
     slender = sides.min(axis=1) / sides.max(axis=1)
     in_circle &= slender[largest] > np.where(slender < 0.4, 0.9, 0.7)  # a narrow one is a 0, perhaps with a slash in it
-    if in_circle.any():  # it is circled
+    if in_circle.any():  # the largest piece is a circle around the digit
         keep = in_circle
         largest = (size * in_circle).argmax()
     intruders = is_inside & (touching > 0) & ~is_around(boxes, boxes[largest])
@@ -337,4 +346,4 @@ def remove_surroundings(ink):
     is_beside = (boxes[:, 0] >= boxes[largest, 0]) & (boxes[:, 2] <= boxes[largest, 2])  # half a loop, cut by a ruling
     keep &= (far < 0.15) | ((far < 0.4) | is_beside) & (size > 0.3 * size[largest]) | (size > 0.6 * size[largest])
     shape = Image.fromarray(255 * (keep[names] & (names >= 0)).astype(np.uint8))
-    return ink * (np.asarray(shape.filter(ImageFilter.MaxFilter(5))) > 0), cut  # with the grey around
+    return ink * (np.asarray(shape.filter(ImageFilter.MaxFilter(5))) > 0), cut  # with the grey pixels around it

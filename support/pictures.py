@@ -1,4 +1,4 @@
-"""Images as files have them: in MNIST's format, or as a folder of pictures for each class."""
+"""Reads datasets of images: files in MNIST's format, or a folder of pictures for each class."""
 
 import math
 import sys
@@ -15,20 +15,20 @@ from support.files import read_file
 
 FILES = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 DIGITS = tuple("0123456789")
-NONE = "(none)"  # a class that a folder does not have: a network always tells ten apart
+NONE = "(none)"  # fills up the class names to ten, the number of classes that every network has
 SIDE = 28
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
-CUT = "cut_from_sheets.txt"  # the file in a folder that support/sheet.py has made
-LONGEST_NAME = 24  # letters of a class's name, for which there is room in the pictures
-KEPT_BACK = 10  # one in so many pictures is for the test, where a folder has no test/
+CUT = "cut_from_sheets.txt"  # a file that marks a folder that support/sheet.py has made
+LONGEST_NAME = 24  # the most letters of a class's name that fit into the pictures
+KEPT_BACK = 10  # one in KEPT_BACK pictures is for testing if a folder has no test/
 
 
 def read_arrays_and_classes(folder, file_contents, ink):
-    """Read MNIST's four files, or a folder of pictures that has none: {"arrays": four of them, "classes": ten names}.
+    """Read MNIST's four files, or a folder of pictures. Return {"arrays": [four arrays], "classes": ten names}.
 
-    file_contents: the bytes of FILES, or nothing. The arrays: training images (N, 28, 28) uint8, in which 0 is
-    background; their labels (N,) uint8; the same for the test. ink: whether what the images show is "light", as in
-    MNIST, or "dark". UserError if they cannot be learned from.
+    file_contents: the bytes of the four FILES; empty for a folder of pictures. The arrays are the training images
+    (N, 28, 28) uint8, in which 0 is background, their labels (N,) uint8, and the same for testing. ink: "light" if the
+    images show light ink on dark, as in MNIST, or "dark". Raises UserError if this is not a valid dataset.
     """
     if file_contents:
         budget = Budget(DATA)
@@ -43,7 +43,10 @@ def read_arrays_and_classes(folder, file_contents, ink):
 
 
 def check_images(arrays, name):
-    """UserError if these are not images to learn from and to test with, and a label from 0 to 9 for each."""
+    """Raise UserError unless `arrays` are training images and labels, and test images and labels, of a valid dataset.
+
+    Images must have 28 x 28 pixels, and each image a label from 0 to 9. name: the dataset's name, for the message.
+    """
     for part, images, labels in zip(("training", "test"), arrays[::2], arrays[1::2], strict=True):
         shape = " x ".join(map(str, images.shape[1:]))
         if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
@@ -57,9 +60,10 @@ def check_images(arrays, name):
 
 
 def mean_and_std(images):
-    """Return the mean and standard deviation of all pixels, from 0 to 1, rounded to four decimals.
+    """Return (mean, standard deviation) of all pixels, scaled to 0 to 1 and rounded to four decimals.
 
-    The sums are whole numbers, and so the same on every machine. In parts that fit into a processor's cache.
+    The sums are whole numbers, so they are the same on every machine. They are computed in pieces that fit into a
+    processor's cache.
     """
     total = squares = 0
     for start in range(0, len(images), 100):
@@ -74,15 +78,15 @@ def mean_and_std(images):
 
 
 def has_mnist_files(folder):
-    """Return True if a folder has the four files, or one of them."""
+    """Return True if a folder has at least one of MNIST's four files, gzipped or not."""
     names = [*FILES, *(f"{file}.gz" for file in FILES)]
     return any(Path(folder, name).exists() for name in names)
 
 
 def read_mnist_bytes(folder, max_bytes):
-    """Return the bytes, at most so many, of each of the four files in a folder, gzipped or not; [] if it has none.
+    """Return the bytes of each of MNIST's four files in a folder, gzipped or not, or [] if the folder has none.
 
-    Raises UserError if it has some of them only.
+    Raises UserError if it has only some of them, or if one is larger than `max_bytes`.
     """
     paths = []
     missing = []
@@ -98,10 +102,11 @@ def read_mnist_bytes(folder, max_bytes):
 
 
 def parse_idx(content, name="it", budget=None):
-    """The array in an IDX name: 0, 0, type 8 (unsigned byte), number of axes, then each length, then the values.
+    """Return the array in an IDX file, MNIST's format. content: the bytes of the file, which may be gzipped.
 
-    The file may be gzipped. budget: for this file and others. UserError if it is of another kind, damaged, or too
-    large.
+    The format: 0, 0, type 8 (unsigned byte), number of axes, then the length of each axis, then the values. name: the
+    file's name, for messages. budget: a `Budget` that this file shares with others, or None. Raises UserError if the
+    file has another format, is damaged, or is too large.
     """
     stream = open_unpacked_bytes(content, name, budget or Budget(DATA))
     with suppress(ValueError, IndexError, EOFError, OSError, zlib.error):
@@ -119,11 +124,11 @@ def parse_idx(content, name="it", budget=None):
 
 
 def read_class_folders(folder, ink):
-    """Read the four arrays and the ten classes of a folder with train/CLASS/*.png, and perhaps test/CLASS/*.png.
+    """Read a folder with train/CLASS/*.png, and perhaps test/CLASS/*.png. Return ([four arrays], ten class names).
 
-    Without test/, a tenth of each class is the test. The classes are in sorted order; of their pictures, a fixed seed
-    draws the order, and the test: `--hold-out`, which takes the last images, then has all classes. Raises UserError if
-    the folder is no such dataset.
+    The arrays are those of `read_arrays_and_classes`. Without test/, a tenth of each class is for testing. The classes
+    are sorted. The pictures are shuffled with a fixed seed, so that the last ones, which `--hold-out` takes, are of all
+    classes. ink: "light" or "dark". Raises UserError if the folder is not such a dataset.
     """
     if not (folder / "train").is_dir():
         classes = "its pictures belong in train/ with a folder for each class"
@@ -170,16 +175,19 @@ def read_class_folders(folder, ink):
 
 
 def format_class_name(name):
-    """Return a folder's name as it is printed and drawn: it may be no text, as on another system, and very long."""
+    """Return the name of a class's folder in a form that can be printed and drawn.
+
+    A long name is shortened, and characters that cannot be encoded, as in names from another system, become "?".
+    """
     name = " ".join(name.encode(errors="replace").decode().split())
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 10]}...{name[-7:]}"
 
 
 def list_pictures(folder):
-    """{class: its pictures' paths, sorted} of a folder with a folder for each class. Hidden files do not count, nor
-    what a Mac adds to an archive.
+    """Return {class: sorted paths of its pictures} for a folder that has a folder for each class.
 
-    Raises UserError if a class has no picture.
+    Hidden files are ignored, and so is the folder that macOS adds to archives. Raises UserError if a class has no
+    picture.
     """
     folders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX")))
     paths_by_class = {}
@@ -192,12 +200,12 @@ def list_pictures(folder):
 
 
 def read_pictures(paths, ink):
-    """Return (the pictures in these files as images (N, 28, 28) uint8, how many of them are in colour)."""
+    """Return (images (N, 28, 28) uint8 of the picture files `paths`, number of pictures in colour)."""
     from PIL import Image
-    from tqdm import tqdm  # here, because MNIST needs none
+    from tqdm import tqdm  # imported here, because MNIST does not need it
 
-    # Pillow gets memory in blocks. Those above 32 MB return to the system when a picture is done with; the C library
-    # keeps smaller ones, for each thread.
+    # Pillow allocates memory in blocks. Blocks above 32 MB return to the system when a picture is closed. The C library
+    # would keep smaller ones, for each thread.
     Image.core.set_block_size(2**26)
 
     def read(path):
@@ -215,14 +223,20 @@ def read_pictures(paths, ink):
 
 
 def read_picture_as_image(path, ink, colour_flags=None):
-    """The picture in a file as an image. colour_flags: as in support.ink.read_picture."""
-    from support import ink as pictures  # it needs Pillow
+    """Return the picture in a file as an image (28, 28) uint8. ink: "light" or "dark".
+
+    colour_flags: as in support.ink.read_picture.
+    """
+    from support import ink as pictures  # needs Pillow
 
     return to_image(pictures.read_picture(path, colour_flags=colour_flags), ink)
 
 
 def to_image(grey, ink):
-    """Return a picture in shades of grey as large as fits into 28 x 28 pixels, ink light: (28, 28) uint8."""
+    """Fit a picture (H, W) uint8 in shades of grey into an image (28, 28) uint8, with light ink on a background of 0.
+
+    ink: "light" or "dark", as in the picture.
+    """
     from PIL import Image, ImageOps
 
     if ink == "dark":

@@ -1,4 +1,4 @@
-"""Where PyTorch computes: the device, the precision, and how several processes share the work."""
+"""Where and how PyTorch computes: the device, the precision, and how several processes share the work."""
 
 import atexit
 import os
@@ -14,7 +14,7 @@ FULL_PRECISION = nullcontext()
 
 
 class Alone:
-    """The `Place` of a single step in this process, on the CPU and in full precision."""
+    """A stand-in for `Place` without options: this process alone, in full precision."""
 
     size = 1
     precision = FULL_PRECISION
@@ -27,11 +27,14 @@ ALONE = Alone()
 
 
 class Place:
-    """The processes that torchrun started, each with its device and its share of every batch; or this one alone."""
+    """The device and the precision of this process, and its share of every batch if torchrun started several.
+
+    Raises UserError if the options or the environment do not fit the processes or the device.
+    """
 
     def __init__(self, options):
         size = os.environ.get("WORLD_SIZE", "1")
-        if size != "1" and "TORCHELASTIC_RUN_ID" not in os.environ:  # PyTorch would wait for others, without a word
+        if size != "1" and "TORCHELASTIC_RUN_ID" not in os.environ:  # PyTorch would wait for others, silently
             words = f"the environment's WORLD_SIZE={size} is not from torchrun"
             raise UserError(f"{words}: unset WORLD_SIZE, or use torchrun")
         self.size = int(size)
@@ -45,7 +48,7 @@ class Place:
         self.device = choose_device(options.call.device, options.run.dtype, is_only_process=self.size == 1)
         if options.call.amp and options.run.dtype == "float64":
             raise UserError("--amp multiplies in bfloat16, but --dtype float64 in float64: leave one of them out")
-        # With --amp, by default on cuda where the network's entry says so, it computes in bfloat16.
+        # --amp computes in bfloat16. It is the default on cuda if the network's entry says so.
         amp = (
             self.device.type == "cuda" and options.network.bfloat16_on_cuda
             if options.call.amp is None
@@ -55,15 +58,17 @@ class Place:
         precision = "bfloat16" if amp else options.run.dtype
         self.precision = torch.autocast(self.device.type, torch.bfloat16) if amp else FULL_PRECISION
         self.compile = options.call.compile
-        # For the history: what computes, and how.
+        # For the history.
         self.record = {"device": self.device.type, "processes": self.size, "precision": precision}
         self.where = f", on {self.device}" if self.size == 1 else f", on {self.size} x {self.device.type}"
         if self.size > 1:
             self.join_processes()
 
     def join_processes(self):
-        """Join the other processes; with GPUs, take one for this process alone. Raises UserError if there are too few
-        GPUs."""
+        """Join the other processes and, on GPUs, select the GPU of this process.
+
+        Raises UserError if there are fewer GPUs than processes.
+        """
         if self.device.type == "cuda":
             local_rank = int(os.environ["LOCAL_RANK"])
             gpus = torch.cuda.device_count()
@@ -76,9 +81,10 @@ class Place:
         atexit.register(dist.destroy_process_group)
 
     def prepare(self, model):
-        """Return the network to call: the model, compiled if asked for, its gradients averaged over the processes.
+        """Return the network to call in training: the model, compiled if --compile is given.
 
-        A layer that draws random numbers has a `part`, from which it knows which images of the batch it gets.
+        If there are several processes, its gradients are averaged over them. A layer with an attribute `part`, because
+        it draws random numbers, gets (rank, number of processes) there, which tell it its share of the batch.
         """
         for layer in model.modules():
             if hasattr(layer, "part"):
@@ -87,16 +93,16 @@ class Place:
         return DistributedDataParallel(network) if self.size > 1 else network
 
     def own_part(self, *arrays):
-        """Return this process's part of a batch, as tensors on its device."""
+        """Return this process's share of each array of a batch, as tensors on its device."""
         n = len(arrays[0]) // self.size
         return self.to_device(*(array[self.rank * n : (self.rank + 1) * n] for array in arrays))
 
     def to_device(self, *arrays):
-        """Return arrays as tensors on the device."""
+        """Return a list of NumPy arrays as tensors on this process's device."""
         return [torch.from_numpy(array).to(self.device) for array in arrays]
 
     def sum(self, *numbers):
-        """The sum of each number over the processes: tensors of one dtype."""
+        """Return the sum of each number over all processes. The numbers are scalar tensors of the same dtype."""
         if self.size == 1:
             return numbers
         total = torch.stack(numbers)
@@ -104,16 +110,20 @@ class Place:
         return total.unbind()
 
     def agree_on_signal(self, signal):
-        """Return the signal that one of the processes has received, or None: all of them stop after the same step."""
+        """Return the signal that any of the processes has received, or None, so that all stop after the same step.
+
+        signal: the number of the signal that this process has received, or None.
+        """
         largest = torch.tensor(signal or 0, device=self.device)
         dist.all_reduce(largest, dist.ReduceOp.MAX)
         return int(largest) or None
 
 
 def choose_device(name, dtype="float32", is_only_process=True):
-    """The torch.device that --device NAME means on this machine; UserError if there is none.
+    """Return the torch.device that --device NAME means on this machine. Raises UserError if it is not available.
 
-    is_only_process: whether this is the only process; several cannot communicate on mps.
+    dtype: mps does not support "float64". is_only_process: False if there are several processes, which cannot
+    communicate on mps.
     """
     is_available = {
         "cuda": torch.cuda.is_available(),

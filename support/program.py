@@ -1,4 +1,4 @@
-"""How a program ends: with an exit status, and at most one line on stderr."""
+"""Runs a program: errors that users can fix become one line on stderr and an exit status."""
 
 import logging
 import os
@@ -17,15 +17,17 @@ ROOT = Path(__file__).resolve().parent.parent
 def run(main, limit_memory=False, has_batch_size=False):
     """Call main() and return the program's exit status.
 
-    0; 1 if the reader of its output has gone; and with one line on stderr 2, 130 after Ctrl-C, and 143 after SIGTERM.
-    limit_memory: where there is no memory left, MemoryError; see support/memory.py. has_batch_size: whether the program
-    has the option --batch-size, which may help then.
+    The status is what main() returns, or 0 for None. It is 1 if the pipe that the program writes to was closed. With
+    one line on stderr, it is 2 after an error and 130 after Ctrl-C.
+
+    limit_memory: raise MemoryError when the memory is full; see support/memory.py. has_batch_size: True if the program
+    has the option --batch-size, which the message about too little memory then recommends.
     """
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it has much to say about fonts
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it prints many warnings about fonts
     for stream in ("stdout", "stderr"):
-        if getattr(sys, stream) is None:  # it is closed
+        if getattr(sys, stream) is None:  # the stream is closed
             setattr(sys, stream, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
-    with suppress(AttributeError):  # IDLE's own needs no such thing
+    with suppress(AttributeError):  # IDLE's stdout has no such method, and does not need it
         sys.stdout.reconfigure(errors="backslashreplace")  # for folder names that the terminal cannot show
     try:
         with limit_to_machine_memory() if limit_memory else nullcontext():
@@ -35,7 +37,7 @@ def run(main, limit_memory=False, has_batch_size=False):
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output has gone; what is left would make Python complain when it exits
+    except BrokenPipeError:  # the pipe was closed; Python would complain at exit about output that is not yet written
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
@@ -47,7 +49,7 @@ def run(main, limit_memory=False, has_batch_size=False):
 
 
 def run_module(module, *words):
-    """Run `python -m module words`, one of this project's programs, in a process of its own; return its exit status."""
+    """Run `python -m module words`, one of this project's programs, in a new process. Return its exit status."""
     path = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
     command = [sys.executable, "-m", module, *words]
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(path)})
@@ -55,16 +57,16 @@ def run_module(module, *words):
         try:
             status = process.wait()
             return status if status >= 0 else 128 - status
-        except KeyboardInterrupt:  # which the other has received, too, and says
+        except KeyboardInterrupt:  # the other process has received it, too, and reports it
             pass
 
 
 @contextmanager
 def import_guard(requirements):
-    """Context manager for a program's imports: one line ends it if a package is not installed, or a file of this
-    project has an error that shows on import, and at Ctrl-C.
+    """Context manager for a program's imports: it ends the program with one line on stderr if an import fails.
 
-    requirements: the name of the file that lists the packages.
+    That is the case if a package is not installed, if a file of this project has an error that shows on import, and
+    after Ctrl-C. requirements: the name of the file that lists the packages.
     """
     try:
         yield
@@ -82,21 +84,21 @@ def import_guard(requirements):
 
 
 def explain_import_error(error, requirements):
-    """Explain an error of an import to the user; return None for a mistake of ours."""
+    """Return a message for an error during an import, or None if the error is a bug in this project."""
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed: python -m pip install -r {requirements}"
     if isinstance(error, ValueError) and "MPLBACKEND" in os.environ and "backend" in str(error):
         return f"matplotlib has no backend {os.environ['MPLBACKEND']}: unset MPLBACKEND"
-    if isinstance(error, (SyntaxError, ImportError, NameError, AttributeError)):  # what an edit of a file leads to
+    if isinstance(error, (SyntaxError, ImportError, NameError, AttributeError)):  # may come from an edit of a file
         return locate_error(error)
     return None
 
 
 def locate_error(error):
-    """Return the place of an error, "file.py:line, the line: message"; None if it is in no file of this project.
+    """Return "FILE.py:NUMBER, LINE: MESSAGE" for an error, or None if no file of this project took part in it.
 
-    The lessons are in the project's folder itself. Their innermost line is named or, if there is none, that of another
-    file of the project.
+    It names the innermost line in the files at the root of the project, which readers edit. If there is none, it names
+    the innermost line in any other file of the project.
     """
     if isinstance(error, SyntaxError) and error.filename and is_ours(error.filename):
         return f"{Path(error.filename).name}:{error.lineno}, {(error.text or '').strip()}: {error.msg}"
@@ -109,13 +111,13 @@ def locate_error(error):
 
 
 def is_ours(filename):
-    """Return True if a file is one of this project's, and not of a package that is installed in its folder."""
+    """Return True if a file belongs to this project, and not to a package that is installed in the project's folder."""
     path = Path(filename)
     return path.is_relative_to(ROOT) and "site-packages" not in path.parts
 
 
 def explain_error(error, has_batch_size=False):
-    """Describe an error to the user, in words; return None for a mistake of ours. has_batch_size: see `run`."""
+    """Return a message for an error, or None if the error is a bug in this project. has_batch_size: see `run`."""
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError):

@@ -1,6 +1,7 @@
-"""What surrounds the loop of a training program: the learning rate, the record, the progress bar, Ctrl-C, and files.
+"""Everything around a training loop: the learning rate, the history, the progress bar, Ctrl-C, and files.
 
-Nothing here knows a network. What only PyTorch needs, it asks of a `support.place.Place`; arrays come in as NumPy's.
+This file does not depend on the network or the framework. What only PyTorch needs is in `support.place.Place`, and all
+arrays are NumPy's.
 """
 
 import filecmp
@@ -23,14 +24,14 @@ from support.history import History, format_loss, save_history
 from support.memory import is_out_of_memory
 from support.schedule import describe_repeats, learning_rate, make_plan
 
-# What a run leaves in its folder; {} is "np", "torch", "resnet_np", "vit_torch" ...
+# The files that a run writes into its folder; {} stands for "np", "torch", "resnet_np", "vit_torch" ...
 FILES = ("loss_plot_{}.png", "accuracy_plot_{}.png", "history_{}.json", "checkpoint_{}.npz")
 
-DRAWING = 60  # seconds after which nobody is drawing any more
+DRAWING = 60  # seconds; a partial picture that is older belongs to a killed run
 
 
 class Files:
-    """What a run leaves in its folder: `curves`, two pictures; `history` and `checkpoint`. All are paths."""
+    """The paths of a run's files: `curves` (two pictures), `history` and `checkpoint`, in `folder`."""
 
     def __init__(self, options):
         self.folder = create_output_folder(options.call.out)
@@ -38,22 +39,24 @@ class Files:
         self.lock = self.folder / f".{options.name}.lock"
         for path in self.list_paths():
             check_writable(path)  # better now than after an epoch
-        self.are_ours = False  # from the first `save_and_report` on
+        self.are_ours = False  # True from the first `save_and_report` on
 
     def list_paths(self):
         return [*self.curves, self.history, self.checkpoint]
 
     def remove_partial_files(self):
-        """Remove what killed runs have left of files that they were just saving."""
+        """Remove the partial files of runs that were killed while they were saving."""
         for path in self.list_paths():
             for partial_path in self.folder.glob(f".{path.name}*.part"):
-                # The curves are drawn when the lock is open again: another run may be at it.
+                # The curves are drawn after the lock is released, so another run may be drawing its own.
                 if path not in self.curves or time.time() - partial_path.stat().st_mtime > DRAWING:
                     partial_path.unlink(missing_ok=True)
 
     def back_up_checkpoint(self, resumed_path):
-        """The first time, keep the checkpoint that another run has left here. resumed_path: the one that this
-        continues."""
+        """At the first call, copy the checkpoint that another run has left in this place to a backup file.
+
+        resumed_path: the checkpoint that this run continues, or None.
+        """
         backup = None if self.are_ours else choose_backup_path(self.checkpoint, resumed_path)
         if backup:
             copy_file(self.checkpoint, backup)
@@ -62,7 +65,10 @@ class Files:
 
 
 class Interrupts:
-    """Within it Ctrl-C or SIGTERM is noted in `asked`, and ends nothing; a second one does."""
+    """Context manager in which the first Ctrl-C or SIGTERM is only recorded. A second one has its usual effect.
+
+    asked: the number of the signal that was recorded, or None.
+    """
 
     def __init__(self):
         self.asked = None
@@ -84,20 +90,20 @@ class Run:
     """A training run, apart from its loop, its network and its framework."""
 
     def __init__(self, options, dataset, params, checkpoint=None, place=None):
-        """params: the network's arrays, to say how many numbers they hold. checkpoint: of the run to continue.
+        """params: {name: array}, used to print the number of parameters. checkpoint: the run to continue, or None.
 
-        place: where several processes compute, a `support.place.Place`; None for this process alone.
+        place: a `support.place.Place` if PyTorch computes, else None.
         """
         self.options = options
         self.dataset = dataset
         self.continued = checkpoint
         self.place = place
-        self.first = place is None or place.first  # of several processes, one prints and writes
+        self.first = place is None or place.first  # only the first of several processes prints and writes
         self.plan = make_plan(options, dataset.n_train)
         self.history = get_checked_history(checkpoint, self.plan) if checkpoint else History()
         self.history.steps_per_epoch = self.plan.steps_per_epoch
-        self.drawn = np.zeros(dataset.n_train, bool)  # which examples were drawn
-        self.marked = 0  # up to which step they are marked
+        self.drawn = np.zeros(dataset.n_train, bool)  # True for examples that have been drawn ...
+        self.marked = 0  # ... in the first `marked` steps
         self.files = Files(options)
         self.title = opt.make_title(options)
         self.tested = opt.test_set_name(options)
@@ -115,17 +121,17 @@ class Run:
 
     @property
     def step(self):
-        """Return the number of steps taken so far."""
+        """The number of steps taken so far."""
         return self.history.step
 
     @property
     def learning_rate(self):
-        """The learning rate of the step to be taken."""
+        """The learning rate of the next step."""
         return learning_rate(self.step, self.plan.steps, self.options)
 
     @property
     def begins_with_knowledge(self):
-        """True if the run begins now, and from a file of a network that has learned already."""
+        """True if this is the beginning of a run that starts from a published model's file."""
         return bool(self.options.base_model) and self.step == 0
 
     @property
@@ -140,10 +146,13 @@ class Run:
 
     @contextmanager
     def watch(self):
-        """Context manager: show a progress bar. Ctrl-C or SIGTERM waits until a step is done; a second one does not."""
+        """Context manager for the training loop: show a progress bar, and lock the run's files.
+
+        Ctrl-C or SIGTERM waits until a step is done. A second signal does not wait.
+        """
         start_time = time.perf_counter()
         quiet = None if self.first else True  # tqdm's None: quiet unless on a terminal
-        # What overflows is said better by the history: a loss that is not finite.
+        # NumPy's warnings are hidden, because the history reports an overflow better, as a loss that is not finite.
         silent = np.errstate(over="ignore", invalid="ignore", divide="ignore")
         with (
             self.interrupts,
@@ -153,25 +162,27 @@ class Run:
         ):
             if is_alone:
                 self.files.remove_partial_files()
-            if self.step >= self.plan.stop:  # a run that has ended before: there is nothing left to do but this
+            if self.step >= self.plan.stop:  # the run that is continued has already ended: only its files are written
                 self.write_checkpoint_and_history(self.continued.groups)
             yield
         self.seconds = time.perf_counter() - start_time
 
     def record(self, loss, accuracy):
-        """Record the loss and accuracy of a step's batch. Both may be tensors that are still being computed."""
+        """Record the loss and accuracy of a step's batch. Both may be tensors that a GPU is still computing."""
         self.history.add_step(loss, accuracy)
         self.bar.update()
         if self.step % 20 == 0:  # reading a value syncs a GPU
             self.bar.set_postfix_str(self.history.step_line(), refresh=False)
         if self.place is None or self.place.size == 1:
             self.signal = self.interrupts.asked
-        elif self.step % 20 == 0:  # to agree is to wait for the other processes
+        elif self.step % 20 == 0:  # not at every step, because agreeing means waiting for the other processes
             self.signal = self.place.agree_on_signal(self.interrupts.asked)
 
     def print_first_test(self, loss, accuracy):
-        """Print the result of a test before the first step. UserError if its loss is not finite: what is in the file
-        that the run starts from cannot be computed with."""
+        """Print the results of a test before the first step.
+
+        Raises UserError if the loss is not finite: the weights in the file that the run starts from are unusable.
+        """
         if not math.isfinite(float(loss)):
             reason = f"its weights are damaged, or too large for {self.options.run.dtype}"
             raise UserError(
@@ -182,18 +193,21 @@ class Run:
     def record_test(self, evaluate, *arguments):
         """Record the loss and accuracy that evaluate(*arguments) returns.
 
-        If the memory does not suffice for it, `save_and_report` first saves the epoch without them, and then raises the
-        error.
+        If there is not enough memory for it, the error is stored. `save_and_report` then saves the epoch without the
+        test's results, and raises the error.
         """
         try:
             self.history.add_test(*evaluate(*arguments))
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            self.error = error.with_traceback(None)  # whose frames hold the arrays that filled the memory
+            self.error = error.with_traceback(None)  # the traceback would keep the arrays that filled the memory
 
     def save_and_report(self, arrays):
-        """Write the files, and print the result of an epoch that has ended."""
+        """Write the checkpoint and the history and, at the end of an epoch, print its results.
+
+        arrays: as for `write_checkpoint_and_history`.
+        """
         self.write_checkpoint_and_history(arrays)
         if self.error:
             raise self.error
@@ -201,10 +215,10 @@ class Run:
             tqdm.write(self.history.format_epoch(self.plan, self.tested))
 
     def write_checkpoint_and_history(self, arrays):
-        """Write the checkpoint and the history. arrays: all that a run needs to continue (main_np.get_arrays gives it).
+        """Write the checkpoint and the history. arrays: what a run needs to continue, as from `main_np.get_arrays`.
 
-        The first time, what another run has left in the checkpoint's place is kept beside it. The curves in the folder,
-        of that run or of an earlier moment of this one, are removed; those of this moment are drawn at the end.
+        At the first call, a checkpoint of another run in the same place is kept as a backup. The curves in the folder
+        are removed, because they show another run or an earlier step. New ones are drawn at the end of the run.
         """
         if self.first:
             self.files.back_up_checkpoint(self.continued and self.continued.path)
@@ -216,13 +230,13 @@ class Run:
             save_history(self.files.history, options, self.history, self.place.record if self.place else {})
 
     def record_different_examples(self):
-        """Note in the history how many different examples have been drawn."""
+        """Record in the history how many different training examples have been drawn so far."""
         self.dataset.mark_drawn(self.drawn, self.options, self.marked, self.step)
         self.marked = self.step
         self.history.different_examples = int(self.drawn.sum())
 
     def finish(self):
-        """Print the closing lines, and return the program's exit status."""
+        """Print the results of the run, and return the program's exit status: 0, or 128 + a signal that stopped it."""
         self.print_line(f"{self.step} of {self.plan.steps} steps, {self.seconds:.1f} s")
         if self.first:
             repeats = describe_repeats(self.history.different_examples, self.step, self.plan, self.options)
@@ -233,20 +247,21 @@ class Run:
         if self.is_interrupted:
             self.print_line(f"stopped; --resume {self.files.checkpoint} continues the run", sys.stderr)
             return 128 + self.signal if self.first else 0
-        is_tested = self.step in self.history.test_step  # or the memory did not suffice, in the run that is continued
+        is_tested = self.step in self.history.test_step  # False if the continued run had too little memory for the test
         self.print_line(f"{self.tested} accuracy: {self.history.test_accuracy[-1]:.4f}" if is_tested else "not tested")
         return 0
 
     def print_line(self, line, file=None):
-        """Print a line, once however many processes there are."""
+        """Print a line, in the first process only. file: as for print."""
         if self.first:
             print(line, file=file)
 
 
 def choose_backup_path(path, resumed_path):
-    """Return a free name for the checkpoint that another run has left at `path`; None if there is none.
+    """Return an unused path for a backup of the checkpoint at `path`, or None if no backup is needed.
 
-    resumed_path: the checkpoint that this run continues, or None. It may replace that one, or a copy of it.
+    None is needed if there is no checkpoint at `path`, or if it is the one at `resumed_path` or a copy of it.
+    resumed_path: the checkpoint that this run continues, or None.
     """
     if (
         not path.exists()
@@ -259,13 +274,13 @@ def choose_backup_path(path, resumed_path):
 
 
 def get_checked_history(checkpoint, plan):
-    """Return a checkpoint's history. Raises UserError if it is not one of such a run, tested at the ends of epochs."""
+    """Return a checkpoint's history. Raises UserError if its steps or the steps of its tests do not fit the plan."""
     history = checkpoint.history
     last_step = min(history.step, plan.steps - 1)  # a run of ten million steps would have as many epoch ends
     epoch_ends = list(range(plan.steps_per_epoch, last_step + 1, plan.steps_per_epoch))
     if last_step < history.step:
         epoch_ends.append(plan.steps)
-    tested_steps = {*history.test_step}  # of an epoch, the memory may not have sufficed for the test
+    tested_steps = {*history.test_step}  # some tests may be missing, for lack of memory
     if history.step > plan.steps or [*history.test_step] != [step for step in epoch_ends if step in tested_steps]:
         words = f"its {history.step} steps and its test results do not fit a run of {plan.steps} steps"
         raise UserError(f"{checkpoint.path} is damaged: {words}")

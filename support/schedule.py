@@ -1,4 +1,4 @@
-"""How many steps a run has, and the learning rate of each."""
+"""The number of steps of a run, and the learning rate of each step."""
 
 import math
 from typing import NamedTuple
@@ -9,11 +9,11 @@ from support.errors import UserError
 class Plan(NamedTuple):
     steps_per_epoch: int
     steps: int  # of the whole run
-    stop: int  # where this call ends: at `steps`, or before with --stop-after
+    stop: int  # the step at which this call ends: `steps`, or fewer with --stop-after
 
 
 def make_plan(options, examples):
-    """The `Plan` for this many training images; UserError where they are too few for a batch."""
+    """Return the `Plan` of a run. examples: the number of training examples. Raises UserError if a batch needs more."""
     if options.run.batch_size > examples:
         limit = f"the {examples} training {options.source.noun}: choose a smaller one"
         raise UserError(f"--batch-size {options.run.batch_size} is more than {limit}")
@@ -23,9 +23,9 @@ def make_plan(options, examples):
 
 
 def describe_repeats(different, step, plan, options):
-    """Describe how far the batches repeat examples within an epoch; "" if they do not.
+    """Return a warning if batches of an epoch have repeated examples, which they should not, or "".
 
-    different: examples that were drawn in so many steps.
+    different: the number of different examples that were drawn in the first `step` steps. plan: the run's `Plan`.
     """
     n_drawn = options.run.batch_size * min(step, plan.steps_per_epoch)
     if different >= n_drawn:
@@ -34,10 +34,10 @@ def describe_repeats(different, step, plan, options):
 
 
 def learning_rate(step, steps, options):
-    """The learning rate of step 0, ..., steps - 1.
+    """Return the learning rate of a step, 0 <= step < steps. steps: the number of steps in the whole run.
 
-    The first gradients are large and point every which way, so the rate rises for a tenth of the run; then it
-    falls in a straight line to 0, so that the noise of single batches averages out in the weights that remain.
+    The first gradients are large and point in many different directions, so the rate rises for a tenth of the run.
+    Then it falls linearly to 0, so that the noise of single batches averages out in the final weights.
     """
     if options.run.schedule == "constant":
         return options.run.lr

@@ -1,4 +1,4 @@
-"""A sheet with rows of the digits 0 to 9, as images like MNIST's: a reader's own handwriting to learn from."""
+"""Cuts a photograph of a sheet with rows of the digits 0 to 9 into images like MNIST's, as a dataset to learn from."""
 
 from pathlib import Path
 
@@ -11,16 +11,17 @@ from support.ink import FAINTEST, measure_darkness, otsu_threshold, read_picture
 from support.paper import find_sheet_corners, rectify
 from support.pictures import CUT
 
-SIDE = 1600  # pixels of the picture's longer side
+SIDE = 1600  # the most pixels along the picture's longer side
 DIGITS = 10  # in a row
-LEAST = 0.15  # of the ink of most: less is no row, or no digit, but a speck
-APART = 0.012  # of the picture's width: the least space between two digits
+LEAST = 0.15  # fraction of the median ink of rows, or of digits: less is a speck
+APART = 0.012  # the least space between two digits, as a fraction of the picture's width
 
 
 def cut_digits(path):
-    """The digits on a sheet in a picture file, dark on light: (rows, 10, 28, 28) uint8. UserError if a row has not ten.
+    """Return the digits on a sheet in a picture file, dark on light, as images (rows, 10, 28, 28) uint8.
 
-    Between rows, and between the digits of a row, paper must be seen from one side to the other.
+    Between rows, and between the digits of a row, there must be a straight strip of empty paper. Raises UserError if a
+    row does not have ten digits, or if there is none.
     """
     picture = read_picture(path, SIDE)
     corners = find_sheet_corners(picture)
@@ -44,13 +45,13 @@ def cut_digits(path):
 
 
 def keep_large_strips(ink, strips):
-    """Return the strips of rows of the ink (H, W) that are no specks: with LEAST of the typical ink, or more."""
+    """Return the strips (slices of rows) of ink (H, W) with more than LEAST of the median ink. Others are specks."""
     of_each = np.array([(ink[strip] > 127).sum() for strip in strips])
     return [strip for strip, n in zip(strips, of_each, strict=True) if n > LEAST * np.median(of_each)]
 
 
 def find_run_slices(mask, gap):
-    """Return the runs of True in a row of bools, as slices. Runs that are not more than `gap` apart are one."""
+    """Return the runs of True in a mask (n,) bool, as slices. Runs at most `gap` apart are merged."""
     indices = np.flatnonzero(mask)
     if not indices.size:
         return []
@@ -59,9 +60,10 @@ def find_run_slices(mask, gap):
 
 
 def save_digits(images, folder, name):
-    """Save images (rows, 10, 28, 28) as folder/train/0/NAME-1.png and so on, for `--dataset`. Return how many.
+    """Save images (rows, 10, 28, 28) as folder/train/0/NAME-1.png and so on, for `--dataset`. Return their number.
 
-    The folder also gets a file that says how they were made: what they train reads pictures in the same way.
+    The folder also gets a file that says how the images were made, so that networks trained on them process pictures
+    in the same way.
     """
     for digit in range(DIGITS):
         place = Path(folder) / "train" / str(digit)

@@ -1,6 +1,6 @@
-"""Is a gradient that of its own loss? Central differences of a few of its entries, and along lines.
+"""Gradient checks of a whole network: central differences of its loss for a few entries, and along lines.
 
-Nothing here knows a network: it is called by `forward` and `backward`, and its loss is a function that is given.
+This file works with any network that has `forward`, `backward` and `params`, and with any loss function.
 """
 
 from functools import cached_property
@@ -10,22 +10,22 @@ import numpy as np
 from support.checkpoint import describe_misfit
 from support.errors import UserError
 
-SLOPE = 1e-5  # what is more than the error of a difference, in units of an array's gradient
-# Steps of the differences. The smaller, the fewer ReLUs change sides; but rounding grows, and where it would hide this
-# share of the slope, there are no more.
+SLOPE = 1e-5  # tolerance of a difference, as a fraction of an array's gradient; larger than the difference's error
+# Step sizes of the differences. With a smaller step, fewer ReLUs switch on or off, but rounding errors grow. Steps for
+# which rounding could hide more than the fraction HIDDEN of the slope are not tried.
 HS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 HIDDEN = 1e-3
-# The steps of `measure_slope_and_error`, each a quarter of the one before: from those whose difference is far from a
-# slope, to those whose difference is rounding.
+# `measure_slope_and_error` tries STEPS step sizes, each a quarter of the one before: from steps that are too large to
+# give a slope, to steps for which the difference is mere rounding.
 FINER = 4.0
 STEPS = 13
 
 
 class Slopes:
-    """Central differences of a network's own loss, at its weights and for one batch, in float64."""
+    """Compares a network's gradients with central differences of its loss, for one batch, in float64."""
 
     def __init__(self, model, compute_loss, x, y):
-        """compute_loss(logits, y) -> loss, dlogits and perhaps more."""
+        """x, y: one batch. compute_loss(logits, y) returns (loss, dlogits, ...)."""
         self.model = model
         self.compute_loss = compute_loss
         self.x = x
@@ -33,28 +33,31 @@ class Slopes:
         self.statistics = {name: a.copy() for name, a in getattr(model, "statistics", {}).items()}
 
     def logits(self):
-        """Compute the logits, from the same statistics each time: they count the steps of a network with randomness."""
+        """Return the logits, computed from the same `statistics` each time.
+
+        The statistics include the step counters of layers that draw random numbers, such as dropout.
+        """
         for name, array in self.statistics.items():
             self.model.statistics[name][...] = array
         self.model.training = True
-        return self.model.forward(self.x.copy())  # which may change it in place
+        return self.model.forward(self.x.copy())  # a network may change x in place
 
     def loss(self):
         return float(self.compute_loss(self.logits(), self.y)[0])
 
     @cached_property
     def noise(self):
-        """Return a bound on the rounding error of the loss."""
+        """A bound on the rounding error of the loss."""
         logits = self.logits()
         largest = float(np.abs(logits).max())
         loss, *_ = self.compute_loss(logits, self.y)
         return 40 * np.finfo(float).eps * max(1.0, abs(float(loss)), largest)
 
     def compute_gradients_by_hand(self):
-        """Return {name: gradient} from the network's `backward`, from the loss back, dlogits first.
+        """Return {name: gradient} from the network's `backward`, in the order of the backward pass, "dlogits" first.
 
-        They are copies: a network may change dlogits in place when it needs it no more. Parameters that it changes are
-        put right. UserError if names or shapes do not match the parameters.
+        The gradients are copies, because a network may change dlogits in place. If `backward` changes parameters, they
+        are restored. Raises UserError if names or shapes do not match the parameters.
         """
         originals = {name: p.copy() for name, p in self.model.params.items()}
         _, dlogits, *_ = self.compute_loss(self.logits(), self.y)
@@ -68,7 +71,10 @@ class Slopes:
         return {"dlogits": dlogits_copy} | {name: gradient.copy() for name, gradient in reversed([*grads.items()])}
 
     def slope(self, directions, h):
-        """Return (loss(+h) - loss(-h)) / 2h, where all arrays of {name: direction} move at once."""
+        """Return (loss(+h) - loss(-h)) / 2h, where all arrays in directions, {name: direction}, move at once.
+
+        The names are those of parameters. Or the only name is "dlogits"; then the logits move.
+        """
         if "dlogits" in directions:
             logits = self.logits()
             arrays = {"dlogits": logits}
@@ -87,7 +93,11 @@ class Slopes:
         return (losses[0] - losses[1]) / (2 * h)
 
     def compare_slope(self, by_hand, directions, scale):
-        """Return (whether a difference agrees with this slope by hand, the nearest one, its distance in scales)."""
+        """Compare a slope by hand with central differences. Return (agrees, nearest difference, its distance).
+
+        agrees: True if a difference with any of the step sizes HS agrees. directions: see `slope`. scale: the size of
+        the gradient; the distance is in units of it.
+        """
         attempts = []
         for h in HS:
             if attempts and self.noise / h > HIDDEN * scale:
@@ -101,11 +111,12 @@ class Slopes:
         return False, slope, gap
 
     def measure_slope_and_error(self, directions):
-        """Return (the slope along {name: direction}, a bound on its error).
+        """Return (slope along directions, bound on its error). directions: {name: direction}, see `slope`.
 
-        From differences with ever smaller steps. Two in a row, (16 fine - coarse) / 15, are without the error that
-        grows with the square of the step (Richardson). The step at which this changes least is the best one. If the
-        loss is another every time, there is no slope, and the error is inf.
+        Central differences are computed with ever smaller steps. Combining two in a row as (16 fine - coarse) / 15
+        removes the error that grows with the square of the step (Richardson extrapolation). The step at which the
+        result changes least is the best one. If the loss differs from call to call, there is no slope, and the result
+        is (nan, inf).
         """
         if self.loss() != self.loss():
             return np.nan, np.inf
@@ -125,9 +136,9 @@ class Slopes:
         return slope, error
 
     def has_wrong_gradients(self):
-        """Return True if the gradients are not those of the loss, along a line on which all weights move at once.
+        """Return True if the gradients contradict the loss along a line on which all weights move at once.
 
-        False, too, if the loss is another every time, or is not finite: then there is no slope.
+        Return False if the loss differs from call to call or is not finite, because there is no slope then.
         """
         loss = self.loss()
         rng = np.random.default_rng(0)
@@ -148,7 +159,10 @@ def one_hot(shape, entry):
 
 
 def true_loss(logits, y):
-    """The mean of -log p[y] of logits (..., K), by definition, with p = softmax(logits). y (...): -1 is no answer."""
+    """Return the mean of -log p[y] with p = softmax(logits), straight from the definition.
+
+    logits: (..., K). y: (...) class numbers; positions with -1 are ignored.
+    """
     rows = np.asarray(logits, float)[y != -1]
     y = y[y != -1]
     return float(np.mean(np.logaddexp.reduce(rows, axis=1) - rows[np.arange(y.size), y]))

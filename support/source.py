@@ -1,6 +1,6 @@
-"""What there is to learn from, bundled or the reader's own: three kinds of source with one interface.
+"""Datasets, bundled or the user's own: three classes with one interface.
 
-`SOURCES[name]` in data.py is an `ImageFolder`, `Names` or a `Text`. Only this file and data.py know which.
+`SOURCES[name]` in data.py is an `ImageFolder`, `Names` or a `Text`. Only this file and data.py depend on which one.
 """
 
 import hashlib
@@ -17,72 +17,80 @@ from support.files import read_file
 from support.pictures import DIGITS
 
 ROOT = Path(__file__).resolve().parent.parent
-# Of what nobody has said anything: the values that a checkpoint or the command line may say again.
+# The default values. A checkpoint or the command line may also give them explicitly.
 USUAL = {"ink": "light", "context_length": texts.CONTEXT_LENGTHS["texts"], "ignored": texts.IGNORED}
 
 
 class Source:
-    """What there is to learn from, and what a network has to know of it.
+    """A dataset, and the facts about it that a network needs, such as its class names.
 
-    What is given, in BUNDLED or by a checkpoint, is not asked again. All else is computed from the examples, which are
-    read when they are first needed: UserError if they cannot be had, or are not those that a checkpoint has seen.
+    Facts that are given, in BUNDLED or by a checkpoint, are used. All others are computed from the examples, which are
+    read when they are first needed. That raises UserError if they cannot be read, or if they are not the examples of
+    the checkpoint.
     """
 
-    noun = ""  # what its examples are called
-    fact_names = ("sha256",)  # what a checkpoint keeps, so that its network can be used where the examples are not
-    classes = ()  # what the labels 0, 1, ... are the numbers of, if there are labels
-    letters = ""  # those of a text: token 0, token 1, ...
+    noun = ""  # what the examples are called: "images", "names" or "texts"
+    fact_names = ("sha256",)  # the facts that a checkpoint stores, so that its network can be used without the examples
+    classes = ()  # the names of the labels 0, 1, ..., if there are labels
+    letters = ""  # the letters of a text: token 0, token 1, ...
     separator = ", "  # between the names of classes in a line
-    change_note = ""  # in words, what a run that continues does in another way than when it began
+    change_note = ""  # what a resumed run does differently from its beginning, in words
 
     def __init__(self, name, **given):
-        """name: what --dataset takes, one of BUNDLED or a path. given: values of the other attributes."""
+        """name: the value of --dataset, one of BUNDLED or a path. given: values of the other attributes."""
         self.name = name
         self.given = given
-        self.sums = {}  # of what is bundled or fetched: {file: its SHA-256 sum}
-        self.url = ""  # of the folder that serves them; "" if they are bundled
-        self.ink = USUAL["ink"]  # or "dark": what pictures show, on paper that is the other
-        # Of a text that is cut into the tokens of a GGUF file: its `BytePairs`, and its SHA-256 sum.
+        self.sums = {}  # {file: its SHA-256 sum}, if the dataset is bundled or downloaded
+        self.url = ""  # of the folder from which the files are downloaded; "" if they are bundled
+        self.ink = USUAL["ink"]  # "light" if pictures show light ink on dark, or "dark"
+        # If a text is split into the tokens of a GGUF file: the file's `BytePairs`, and its SHA-256 sum.
         self.byte_pairs = None
         self.cut_by = ""
         vars(self).update(given)
 
     def with_facts(self, **facts):
-        """Return the same source, where this is given too; itself, with what it has read, if that is no news."""
+        """Return a copy of this source with more given facts, or this source itself if they change nothing."""
         news = {name: value for name, value in facts.items() if value != self.given.get(name, USUAL.get(name))}
         return type(self)(self.name, **self.given | news) if news else self
 
     def get_facts_and_arrays(self):
-        """Return what a checkpoint keeps: {name: value} for its options, and {name: array} of the letters, {} if
-        none."""
+        """Return (facts, arrays), what a checkpoint stores: {name: value} for its options, and {name: array}.
+
+        The arrays are the letters of a text; other sources have none, so it is {}.
+        """
         return {"of": self.noun} | {name: getattr(self, name) for name in self.fact_names}, {}
 
     @classmethod
     def select_facts(cls, metadata, arrays):
-        """Return the facts from `checkpoint_facts`, for `with_facts`. ValueError or KeyError if they make no sense."""
+        """Return the facts in a checkpoint as a dict, for `with_facts`.
+
+        metadata, arrays: as `get_facts_and_arrays` returned them. Raises ValueError or KeyError if they are invalid.
+        """
         return {name: metadata[name] for name in ("of", *cls.fact_names)}
 
     def pick_by_kind(self, images, names, texts):
-        """Return the one of these that is for this kind."""
+        """Return the argument that is named like this source's noun."""
         return {"images": images, "names": names, "texts": texts}[self.noun]
 
     def is_like(self, other_source):
-        """Return True if the other source is of the same kind."""
+        """Return True if the other source has the same kind of examples: images, names or texts."""
         return self.noun == other_source.noun
 
     @property
     def path(self):
-        """The path of the examples, if they are neither bundled nor fetched."""
+        """The path of the user's own data. Raises UserError if it does not exist."""
         return find_path(self.name)
 
     def examples(self):
-        """Return the arrays: training images, labels, test images, labels; or tokens to learn from and to test with."""
+        """Return a list of arrays: [training images, labels, test images, labels] or [training tokens, test tokens]."""
         return self.content["arrays"]
 
     @cached_property
     def content(self):
-        """The content of the files: {"arrays": a list, "classes" or "letters": what comes with them, "sha256": the sum
-        of it}. Raises UserError if the files are not those that a checkpoint has seen."""
+        """The content of the files: {"arrays": a list, "sha256": the sum of all content}, and "classes" or "letters".
+
+        Raises UserError if the files cannot be read, or are not those of the checkpoint.
+        """
         if self.sums:
             folder = dataset_folder(self.name)
             files = [
@@ -97,17 +105,17 @@ class Source:
         return content
 
     def read_own_files(self):
-        """Return the contents of the reader's own file or files, a list of bytes."""
+        """Return the contents of the user's own file or files, a list of bytes."""
         return [read_file(self.path, DATA)]
 
     @cached_property
     def sha256(self):
-        """Return the SHA-256 sum of all arrays, however they are kept: a resumed run knows its examples by it."""
+        """The SHA-256 sum of all arrays, whatever the format of the files. A resumed run notices changes by it."""
         return self.content["sha256"]
 
     @cached_property
     def context_length(self):
-        """The number of tokens of a text, for a language model."""
+        """The number of tokens in an example, for a language model."""
         return texts.CONTEXT_LENGTHS[self.noun]
 
     @property
@@ -117,41 +125,40 @@ class Source:
 
     @property
     def max_test_batch_size(self):
-        """Return the most examples in a test batch: with a large vocabulary, more logits would fill the memory."""
+        """The most examples in a test batch. With a large vocabulary, the logits of more would fill the memory."""
         if not self.byte_pairs:
             return 500
         return max(1, texts.LOGITS // (self.context_length * self.byte_pairs.size))
 
     @property
     def prefix(self):
-        """The beginning of the names of a run's files."""
+        """The prefix of the names of a run's files, such as "names_"; "" for images."""
         return f"{self.noun}_"
 
     @cached_property
     def tokenizer(self):
-        """The `support.texts.Tokenizer` of its examples, for a language model."""
+        """The `support.texts.Tokenizer` of the examples, for a language model."""
         return texts.TOKENIZERS[self.noun](self)
 
     def name_labels(self, labels):
-        """Return the names of examples with these labels; None if there are no labels."""
+        """Return the list of class names of these labels, or None if the examples have no labels."""
         return None
 
     def read_picture(self, path):
-        """Return a picture file as the network was trained to see it: a `DigitPicture`, whose `problem` says why
-        not.
+        """Read a picture file in the same way as the training images, and return a `DigitPicture`.
 
-        UserError if the examples are no images.
+        Its `problem` says if it does not show a single digit. Raises UserError if the examples are not images.
         """
         raise UserError(f"--dataset {self.name} has {self.noun}, not pictures")
 
     def describe_label(self, label):
-        """Describe an image with that label: "a 4", "an ankle boot". Raises UserError if there are no labels."""
+        """Return the name of a label with its article: "a 4", "an ankle boot". Raises UserError without labels."""
         raise UserError(f"--dataset {self.name} has {self.noun}, without labels")
 
     # --- Which options fit -----------------------------------------------------------------------------------------
 
     def check(self, options, networks):
-        """Raise UserError if a network with these options cannot learn from such examples. networks: see NETWORKS."""
+        """Raise UserError if a network with these options cannot learn these examples. networks: see networks.py."""
         self.check_start(options)
         if options.run.ink != "light":
             reason = f"it is of images, and --dataset {options.run.dataset} has {self.noun}"
@@ -164,27 +171,27 @@ class Source:
             raise UserError(f"{problem}: take {alternatives}")
 
     def check_start(self, options):
-        """UserError if a run begins with the network of a GGUF file, and these examples are no text."""
+        """Raise UserError if the run starts from a GGUF file (--start) but the examples are not a text."""
         if options.base_model:
             raise UserError(
                 f"--start {options.run.start} learns a text, and --dataset {options.run.dataset} has {self.noun}"
             )
 
     def check_writer(self, options):
-        """Raise UserError if a network that writes cannot learn these examples with these options."""
+        """Raise UserError if a network that generates cannot learn these examples with these options."""
         if options.run.augment != "none":
             reason = f"it moves images, and these are {self.noun}"
             raise UserError(f"--augment {options.run.augment} does not apply: {reason}")
 
     def check_context_length(self, options):
-        """Raise UserError if --context-length is given: the examples are all equally long."""
+        """Raise UserError if --context-length is given, because these examples are all equally long."""
         if options.run.context_length:
             reason = f"these are {self.noun}, all equally long"
             raise UserError(f"--context-length {options.run.context_length} does not apply: {reason}")
 
 
 class ImageFolder(Source):
-    """Images with labels: MNIST's files, or a folder of pictures."""
+    """A dataset of images with labels: files in MNIST's format, or a folder of pictures."""
 
     noun = "images"
     prefix = ""
@@ -194,7 +201,7 @@ class ImageFolder(Source):
     def select_facts(cls, metadata, arrays):
         facts = super().select_facts(
             {"reader": "ink"} | metadata, arrays
-        )  # an older checkpoint has none, and reads as it did
+        )  # an older checkpoint has no "reader"; it used "ink"
         mean, std = map(float, facts["mean_and_std"])
         facts |= {"classes": tuple(map(str, facts["classes"])), "mean_and_std": (mean, std)}
         if facts["reader"] not in ("ink", "picture"):
@@ -215,8 +222,10 @@ class ImageFolder(Source):
 
     @cached_property
     def mean_and_std(self):
-        """Mean and standard deviation of all training pixels, those of held-out images too, from 0 to 1. Raises
-        UserError if all pixels are of the same grey."""
+        """(mean, standard deviation) of all training pixels, from 0 to 1, including those of held-out images.
+
+        Raises UserError if all pixels are of the same grey.
+        """
         mean, std = pictures.mean_and_std(self.content["arrays"][0])
         if not std:
             raise UserError(f"--dataset {self.name}: all training images have the same grey, and show nothing")
@@ -224,15 +233,15 @@ class ImageFolder(Source):
 
     @cached_property
     def reader(self):
-        """ink" or "picture": what of a picture becomes an input: its ink, as in MNIST, or all of it.
+        """The way pictures become inputs: "ink" if only their ink is used, as in MNIST, or "picture" if all of it is.
 
-        What comes in MNIST's files is in its form, and so is what predict.py has cut from sheets.
+        It is "ink" for datasets in MNIST's format, and for digits that predict.py has cut from sheets.
         """
         in_its_form = self.sums or pictures.has_mnist_files(self.path) or (self.path / pictures.CUT).is_file()
         return "ink" if in_its_form else "picture"
 
     def read_picture(self, path):
-        from support import ink  # it needs Pillow
+        from support import ink  # needs Pillow
 
         if self.reader == "ink":
             return ink.read_digit_picture(path)
@@ -256,7 +265,10 @@ class ImageFolder(Source):
         return [self.classes[label] for label in labels]
 
     def decode_inputs(self, x, max_length):
-        """Return inputs x (n, ...) of a network in the form that people see: images (n, h, w)."""
+        """Return inputs x of a network, images (n, h, w) or token ids (n, T), as images (n, h, w) for display.
+
+        max_length: not used.
+        """
         if x.ndim == 3:
             return x
         return texts.decode_images(np.pad(x[:, 1:], ((0, 0), (0, 1))))  # the last token is never in x
@@ -270,15 +282,15 @@ class ImageFolder(Source):
 
 
 class Names(Source):
-    """A list of names."""
+    """A dataset of names."""
 
     noun = "names"
     fact_names = ("sha256", "ignored")
-    ignored = USUAL["ignored"]  # the target that the loss ignores; None in older checkpoints
+    ignored = USUAL["ignored"]  # the target that the loss ignores; None, for no such target, in older checkpoints
 
     def get_facts_and_arrays(self):
         facts, arrays = super().get_facts_and_arrays()
-        return facts | {"ignored": texts.IGNORED}, arrays  # from now on
+        return facts | {"ignored": texts.IGNORED}, arrays  # from now on, also in a resumed older run
 
     @classmethod
     def select_facts(cls, metadata, arrays):
@@ -296,7 +308,7 @@ class Names(Source):
         return self.content["arrays"][::2]
 
     def decode_inputs(self, x, max_length):
-        """Return inputs x (n, T) of a network in the form that people see: names."""
+        """Return inputs x (n, T) of a network as a list of n names, for display. max_length: not used."""
         return texts.decode_names(x[:, 1:])
 
     def check_writer(self, options):
@@ -305,7 +317,7 @@ class Names(Source):
 
 
 class Text(Source):
-    """A long text, of which the examples are windows."""
+    """A long text. The examples are windows of it."""
 
     noun = "texts"
 
@@ -335,13 +347,13 @@ class Text(Source):
         return self.content["letters"]
 
     def as_letters(self, token_ids):
-        """Return the text of token ids."""
+        """Return the text, a str, that a sequence of token ids stands for."""
         if self.byte_pairs:
             return b"".join(self.byte_pairs.bytes[i] for i in token_ids).decode("utf-8", "replace")
         return "".join(self.letters[i] for i in token_ids)
 
     def decode_inputs(self, x, max_length):
-        """Return inputs x (n, T) of a network in the form that people see: texts of at most so many letters."""
+        """Return inputs x (n, T) of a network as a list of n texts of at most `max_length` letters, for display."""
         return [self.as_letters(row)[:max_length] for row in x]
 
     def check_start(self, options):
@@ -352,9 +364,10 @@ KINDS = {kind.noun: kind for kind in (ImageFolder, Names, Text)}
 
 
 def open_source(name, of="", **given):
-    """Return the source that --dataset NAME means. of: its kind, if that is known; if not, what is there decides.
+    """Return the `Source` that --dataset NAME means. given: attributes of the source.
 
-    UserError if nothing is there.
+    of: "images", "names" or "texts"; if "", a folder has images and a file is a text. Raises UserError if there is no
+    such file or folder.
     """
     if not of:
         path = find_path(name)
@@ -365,36 +378,42 @@ def open_source(name, of="", **given):
 
 
 def find_path(name):
-    """The path of the reader's own data; UserError if nothing is there."""
+    """Return the path of the user's own data, a file or a folder. Raises UserError if it does not exist."""
     if not name or not Path(name).exists():
         raise UserError(f"--dataset {name}: there is no folder or file of that name (-h says what is bundled)")
     return Path(name)
 
 
 def parse_facts(metadata, arrays):
-    """The facts of the data in a checkpoint, for `Sources.find_source`; {} if that is older. ValueError, KeyError or
-    TypeError
-    if they make no sense."""
+    """Return the facts about a checkpoint's data, for `Sources.find_source`.
+
+    metadata, arrays: as `Source.get_facts_and_arrays` returned them. In an older checkpoint, metadata is None, and the
+    result is {}. Raises ValueError, KeyError or TypeError if they are invalid.
+    """
     return KINDS[metadata["of"]].select_facts(metadata, arrays) if metadata else {}
 
 
 def dataset_folder(name):
-    """The folder of a dataset that is bundled or fetched. One that was fetched into the root before is left there."""
+    """Return the folder of a dataset that is bundled or downloaded.
+
+    It is in datasets/, unless an older version has downloaded it into the root of the project.
+    """
     folder = ROOT / "datasets" / name
     earlier = ROOT / name
     return earlier if earlier.is_dir() and not folder.exists() else folder
 
 
 class Sources(dict):
-    """{name: its `Source`}. Every other name is a path."""
+    """{name: `Source`} of the bundled datasets. Any other key is taken as the path of the user's own data."""
 
     def __missing__(self, path):
         return open_source(path)
 
     def find_source(self, name, of="", **facts):
-        """Return the source of that name, with facts from a checkpoint or the command line.
+        """Return the `Source` of that name, with facts from a checkpoint or the command line.
 
-        Where they say of which kind it is, its examples need not be there. UserError if it is unknown.
+        of: "images", "names" or "texts", or "" if that is unknown. If it is known, the data need not exist. Otherwise,
+        raises UserError if they do not.
         """
         if name in self and of in ("", self[name].noun):
             return self[name].with_facts(**facts)
@@ -402,7 +421,7 @@ class Sources(dict):
 
 
 def compute_hash(content):
-    """The SHA-256 sum of what was read."""
+    """Return the SHA-256 sum, as hex, of the letters (if any) and the arrays in `content`, see `Source.content`."""
     total = hashlib.sha256(content.get("letters", "").encode())
     for array in content["arrays"]:
         total.update(np.ascontiguousarray(array))

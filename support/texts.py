@@ -1,6 +1,6 @@
 """Tokenizers: how an image, a name or a piece of a longer text becomes a row of token ids.
 
-source: a `support.source.Source`, which says what kind of text it is.
+The parameter `source` is a `support.source.Source`, the dataset that the examples come from.
 """
 
 import gzip
@@ -22,16 +22,16 @@ from support.pictures import SIDE, parse_idx
 LETTERS = "abcdefghijklmnopqrstuvwxyz"  # tokens 1 to 26 of a name
 END = 0  # the token that ends a name, and fills the positions after it
 IGNORED = -1  # a target that the loss ignores: nothing is predicted after the end of a name
-TESTS = 10  # a tenth of the names, or of a text, is for the test
+TESTS = 10  # one in TESTS names, or one part in TESTS of a text, is for testing
 PATCH = 4  # pixels along the side of a patch
 CONTEXT_LENGTHS = {"images": (SIDE // PATCH) ** 2, "names": 12, "texts": 64}  # tokens of a text, by default
 
 
 class Tokenizer:
-    """Makes token ids of a source's examples, and gives the sizes that a language model needs.
+    """Converts a source's examples to token ids, and has the sizes that a language model needs.
 
-    vocab_size: V, the tokens that a text is made of. n_start_tokens: further tokens, which start a text; their ids are
-    V, V + 1, ... context_length: T, the tokens of a text.
+    vocab_size: V, the number of tokens that a text can consist of. n_start_tokens: the number of further tokens, with
+    the ids V, V + 1, ..., that only start a text. context_length: T, the number of tokens in a text.
     """
 
     n_start_tokens = 1
@@ -42,7 +42,7 @@ class Tokenizer:
 
     @property
     def sizes(self):
-        """Return {argument of the network's class: value}. Raises UserError if the examples have no tokens."""
+        """{argument of the network's class: value} for the three sizes. Raises UserError if there is no vocabulary."""
         return {
             "vocab_size": self.vocab_size,
             "n_start_tokens": self.n_start_tokens,
@@ -50,27 +50,29 @@ class Tokenizer:
         }
 
     def encode(self, examples, labels=None):
-        """Return the token ids of examples, and the next token of each: x and y, (B, T) int64.
+        """Return (x, y) for a batch of examples: the inputs and the next tokens, both (B, T) int64.
 
-        x is the start token and all tokens of the example but the last; y is the tokens of the example. labels: (B,) of
-        images.
+        x is the start token and all tokens of the example except the last one; y is the tokens of the example. labels:
+        the labels (B,) of images, or None.
         """
         y = self.tokens(examples)
         labels = np.zeros(len(y), np.int64) if labels is None else labels
         return np.concatenate([self.start_tokens(labels), y[:, :-1]], axis=1), y
 
     def start_tokens(self, labels):
-        """Return the token that starts a text with each of these labels (B,): (B, 1) int64."""
+        """Return the start tokens (B, 1) int64 of texts with these labels (B,); 0 for texts without labels."""
         return self.vocab_size + np.asarray(labels, np.int64)[:, np.newaxis]
 
     def find_problem(self, prompt):
-        """Say why a network that learned this source cannot continue a prompt, in words that follow its name; "" if it
-        can. prompt: as the user typed it, or None for no prompt."""
+        """Return why a network that learned this source cannot continue a prompt, or "" if it can.
+
+        The text continues a sentence that begins with the network's name. prompt: as the user typed it, or None.
+        """
         can = prompt is None or self.accepts(prompt)
         return "" if can else f"writes {self.source.kind}s, and {prompt!r} is not one"
 
     def accepts(self, prompt):
-        """Return True if this prompt is meant for a network that learned such examples."""
+        """Return True if a network that learned such examples can continue this prompt."""
         return re.fullmatch(self.pattern, prompt) is not None
 
 
@@ -85,7 +87,7 @@ class Digits(Tokenizer):
         return len(load_vocabulary())
 
     def check_digits(self):
-        """Raise UserError if the images are not digits: the vocabulary has no patches for them."""
+        """Raise UserError if the images are not digits, because the vocabulary consists of patches of digits."""
         if self.source.kind != "digit":
             learns = "a network that writes learns digits, names or a text"
             raise UserError(f"--dataset {self.source.name} has no tokens: {learns}")
@@ -99,7 +101,7 @@ class Digits(Tokenizer):
 
 
 class Names(Tokenizer):
-    """Names (B, 12): the tokens are the end and the letters a to z, and one more token starts a name."""
+    """Names (B, 12): the tokens are an end token and the letters a to z. One more token starts a name."""
 
     pattern = "[A-Za-z]{1,11}"
     vocab_size = 1 + len(LETTERS)
@@ -108,14 +110,16 @@ class Names(Tokenizer):
         return names.astype(np.int64)
 
     def encode(self, names, labels=None):
-        """As in Tokenizer, but after the end of a name there is nothing to predict: y is -1 there."""
+        """Return (x, y) as `Tokenizer.encode` does, but with y = -1 after the end of a name: the loss ignores these."""
         x, y = super().encode(names, labels)
         return x, np.where(x == END, IGNORED, y)
 
 
 class Letters(Tokenizer):
-    """Windows (B, T + 1) of a longer text. A token is a letter, or a byte pair of a GGUF file. No token starts a
-    text."""
+    """Windows (B, T + 1) of a longer text. There are no start tokens.
+
+    A token is a letter or, for a model from a GGUF file, a token of the model's `BytePairs`.
+    """
 
     n_start_tokens = 0
 
@@ -124,7 +128,7 @@ class Letters(Tokenizer):
         return self.source.byte_pairs.size if self.source.byte_pairs else len(self.source.letters)
 
     def encode(self, windows, labels=None):
-        """Return x, all but the last token of each window, and y, all but the first."""
+        """Return (x, y), both (B, T) int64: all but the last token of each window, and all but the first."""
         token_ids = windows.astype(np.int64)
         return token_ids[:, :-1], token_ids[:, 1:]
 
@@ -142,7 +146,7 @@ TOKENIZERS = {"images": Digits, "names": Names, "texts": Letters}
 
 
 def default_prompt_id(source):
-    """Return the id of the letter to begin with if there is no prompt: the end of a line, if the text has one."""
+    """Return the token id to begin with if there is no prompt: the line feed's id, or 0 if the text has none."""
     return max(source.letters.find("\n"), 0)
 
 
@@ -150,11 +154,11 @@ def default_prompt_id(source):
 
 
 def read_name_arrays(content):
-    """Return {"arrays": [training names, zeros, test names, zeros]} of a gzipped list of names, a tenth for the test.
+    """Return {"arrays": [training names, zeros, test names, zeros]} from a gzipped list of names.
 
-    The zeros are part of the hash by which checkpoints know the names.
-
-    Such a list has the most frequent names first, so a fixed seed shuffles it, in the same way for every run.
+    The names are encoded as by `encode_names`, and a tenth are for testing. The list has the most frequent names first,
+    so it is shuffled, with the same seed for every run. The zeros stand for labels; they remain because checkpoints
+    identify the names by a hash that includes them.
     """
     names = gzip.decompress(content).decode().split()
     texts = encode_names(names)[np.random.default_rng(0).permutation(len(names))]
@@ -164,7 +168,7 @@ def read_name_arrays(content):
 
 
 def encode_names(names):
-    """Encode names of at most 11 letters a to z as token ids (N, 12) uint8: 1 for a, 2 for b ..., and 0 for the end."""
+    """Return N names of at most 11 letters a to z as token ids (N, 12) uint8: 1 for a, 2 for b, ..., 0 for the end."""
     texts = np.zeros((len(names), CONTEXT_LENGTHS["names"]), np.uint8)
     for text, name in zip(texts, names, strict=True):
         text[: len(name)] = [LETTERS.index(letter) + 1 for letter in name]
@@ -172,7 +176,7 @@ def encode_names(names):
 
 
 def decode_names(texts):
-    """The reverse, for token ids (N, T): each name ends before its first 0."""
+    """Return the list of N names that token ids (N, T) stand for, the reverse of `encode_names`."""
     letters = np.array([0, *map(ord, LETTERS)], np.uint32)[np.asarray(texts)]
     return [name.partition("\0")[0] for name in letters.view(f"U{letters.shape[1]}")[:, 0].tolist()]
 
@@ -180,16 +184,17 @@ def decode_names(texts):
 # --- A text on the disk -----------------------------------------------------------------------------------------------
 
 LETTERS_AT_A_TIME = 2**20
-LOGITS = 2**25  # the most logits that a network computes at once in a test
+LOGITS = 2**25  # the most logits in a test batch
 MOST_LETTERS = 2**16
 
 
 def read_text_arrays(content, name, byte_pairs=None):
-    """Return {"arrays": [token ids (N,)], "letters": those that occur, sorted} of a text in UTF-8, gzipped or not.
+    """Return {"arrays": [token ids (N,)], "letters": sorted letters that occur} from a text in UTF-8, gzipped or not.
 
-    A token is a letter: uint8, or uint16 if there are more than 256. A line ends with a line feed, whatever the system
-    that wrote it. With byte_pairs, the `support.tokens.BytePairs` of a GGUF file, the tokens are those: uint32. Raises
-    UserError if the bytes are not such a text.
+    content: the bytes of the file. A token is a letter; the ids are uint8, or uint16 if there are more than 256
+    letters. Every line ends with a line feed, whatever system wrote the text. If byte_pairs is given, the
+    `support.tokens.BytePairs` of a GGUF file, the tokens are those, as uint32, and there are no "letters". Raises
+    UserError if the bytes are not a text in UTF-8.
     """
     try:
         if byte_pairs:
@@ -216,7 +221,7 @@ def read_text_arrays(content, name, byte_pairs=None):
 
 
 def encode_text(text, byte_pairs, name):
-    """Return the token ids of a text, by the byte pairs of a GGUF file. Raises UserError if a byte has no token."""
+    """Return the list of token ids of a text. byte_pairs: a `BytePairs`. Raises UserError if a byte has no token."""
     try:
         return byte_pairs.encode(text)
     except UserError as error:
@@ -224,18 +229,19 @@ def encode_text(text, byte_pairs, name):
 
 
 def iter_unicode_arrays(content, name):
-    """Yield the letters of a text in UTF-8, gzipped or not, as arrays of their Unicode numbers, a piece at a time."""
+    """Yield arrays of the Unicode code points of a text in UTF-8, a piece at a time. content: bytes, gzipped or not."""
     stream = io.BufferedReader(open_unpacked_bytes(content, name, Budget(DATA)), PIECE)
-    file = io.TextIOWrapper(stream, encoding="utf-8-sig")  # a byte order mark is no letter
+    file = io.TextIOWrapper(stream, encoding="utf-8-sig")  # skips a byte order mark
     while piece := file.read(LETTERS_AT_A_TIME):
         yield np.frombuffer(piece.encode("utf-32-le"), "<u4")
 
 
 def cut_train_and_test_windows(token_ids, context_length, name, noun="letters"):
-    """Return (training windows, test windows) of a text, (n, T + 1) each. The last tenth of the text is the test.
+    """Return [training windows, test windows] of a text, (n, T + 1) each. The last tenth of the text is for testing.
 
-    A window begins at every T-th token, and its last token is the first of the next window. Windows are views: nothing
-    is copied. Raises UserError if the text is too short for one window in each part.
+    T is `context_length`. A window begins at every T-th token, and its last token is the first of the next window. The
+    windows are views, not copies. Raises UserError if one part of the text is too short for a window. name, noun: what
+    the message calls the text and its tokens.
     """
     n_train = len(token_ids) * (TESTS - 1) // TESTS
     if min(n_train, len(token_ids) - n_train) <= context_length:
@@ -248,24 +254,23 @@ def cut_train_and_test_windows(token_ids, context_length, name, noun="letters"):
 
 # --- Images as texts --------------------------------------------------------------------------------------------------
 
-# `python -m lab.words` makes it.
+# The vocabulary, which `python -m lab.words` creates.
 WORDS = Path(__file__).resolve().parent.parent / "datasets" / "mnist" / "words-idx3-ubyte"
 WORDS_SHA256 = "b90fbd67325f450062a4704d3607844209263d6720dd7e32b928f6e22c908f3e"
 
 
 @cache
 def load_vocabulary():
-    """Return the tokens that images of digits are made of: (V, 16) uint8, a patch of 4 x 4 pixels each. Token 0 is
-    blank."""
+    """Return the vocabulary for images of digits, (V, 16) uint8: patches of 4 x 4 pixels. Token 0 is blank."""
     patches = parse_idx(find_or_fetch(WORDS, "", WORDS_SHA256))
     return patches.reshape(len(patches), -1)
 
 
 def nearest_tokens(patches, vocabulary):
-    """Return, for each of the patches (N, 16), the id of the nearest token in a vocabulary (V, 16): (N,) int64.
+    """Return the ids (N,) int64 of the tokens in a vocabulary (V, 16) that are nearest to the patches (N, 16).
 
     |patch - token|^2 = |patch|^2 - patch . 2 token + |token|^2, and the first term is the same for all tokens. The
-    others are whole numbers below 2^24, which float32 holds exactly: every machine finds the same tokens.
+    others are whole numbers below 2^24, which float32 represents exactly, so every machine finds the same tokens.
     """
     vocabulary = vocabulary.astype(np.float32)
     products = patches.astype(np.float32) @ (2 * vocabulary.T)  # (N, V)
@@ -273,7 +278,7 @@ def nearest_tokens(patches, vocabulary):
 
 
 def encode_images(images):
-    """Encode uint8 images (B, 28, 28) as token ids (B, 49) int64: for each patch, row by row, the nearest token."""
+    """Return images (B, 28, 28) uint8 as token ids (B, 49) int64: for each patch, row by row, the nearest token."""
     batch = len(images)
     side = images.shape[1] // PATCH
     patches = images.reshape(batch, side, PATCH, side, PATCH).swapaxes(2, 3).reshape(-1, PATCH**2)  # (B 49, 16)
@@ -284,7 +289,7 @@ def encode_images(images):
 
 
 def decode_images(token_ids):
-    """The reverse: token ids (B, 49) -> images (B, 28, 28) uint8."""
+    """Return the images (B, 28, 28) uint8 that token ids (B, 49) stand for."""
     batch = len(token_ids)
     side = SIDE // PATCH
     patches = load_vocabulary()[token_ids].reshape(batch, side, side, PATCH, PATCH).swapaxes(2, 3)

@@ -1,12 +1,12 @@
-"""The work of a step, shared among threads. One seed makes one run, on any number of them.
+"""Shares the work of a training step among threads. The result depends on the seed, and not on the number of threads.
 
-Every batch is cut by images into parts ("data parallel"). How many is an option of the run and never a property of the
-machine, and their gradients are added up in their order. So the bits are the same, however many threads there are and
-whichever thread takes a part.
+Every batch is split by images into parts ("data parallel"). The number of parts is an option of the run, independent of
+the machine, and the gradients of the parts are added up in order. So the results are the same bit for bit, however many
+threads there are and whichever thread computes a part.
 
-Every matrix product gets a single thread. OpenBLAS's own threads wait for each other in a busy loop, at every product:
-where another program takes the processor from one of them, all the others burn theirs. Our threads sleep while they
-wait, and a thread that is free takes the next part.
+Every matrix product gets a single thread. OpenBLAS's own threads wait for each other in a busy loop at every product:
+if another program takes the processor from one of them, all the others waste theirs. Our threads sleep while they wait,
+and a thread that is free takes the next part.
 """
 
 import copy
@@ -26,42 +26,44 @@ from support.errors import UserError
 from support.lockstep import find_largest_and_departure
 from support.unnoticed import side_effects_undone
 
-AT_ONCE = 64  # images in testing, at most: what is kept of more does not fit into a processor's cache
+AT_ONCE = 64  # the most images in a forward pass in testing: the results of more do not fit into a processor's cache
 
 
 def share_work(model, n_parts, batch_size):
-    """Return the model itself; or, for several parts, a network with its weights, `forward` and `backward`.
+    """Return a network with the model's weights whose `forward` and `backward` use threads; if n_parts is 1, the model.
 
-    batch_size: in training. In testing, no more images than in a part of it are computed at once.
+    n_parts: the number of parts of a batch. batch_size: the images in a training batch. In testing, a forward pass has
+    no more images than a part of a training batch.
     """
-    limit_blas_threads()  # from here on, each product gets one
+    limit_blas_threads()  # from here on, each product gets one thread
     if n_parts == 1:
         return model
     return InParts(model, n_parts, max(1, min(batch_size // n_parts, AT_ONCE)))
 
 
 class InParts:
-    """A network whose batches are cut into parts by images. Its gradients are the sums of those of the parts.
+    """A network whose batches are split into parts by images. Its gradients are the sums of the parts' gradients.
 
-    Each part has a copy of the model, for what that keeps for its backward pass. What a layer has to know of the whole
-    batch, as batch normalisation does, it asks for by its `add_up`: see `Meeting`.
+    Each part has its own copy of the model, which stores what its backward pass needs. The copies share the weights. A
+    layer that needs sums over the whole batch, as batch normalisation does, gets them with its `add_up`: see `Meeting`.
 
-    In parts, some models are others: if a layer mixes the images in a way of its own, say, or draws random numbers. So
-    `choose` measures that, once, before the first step, and nobody notices it. Such a model gets its batches whole.
+    Some models give different results in parts, for example if a layer mixes the images of a batch or draws random
+    numbers. `choose_copies` tests this once, before the first step and without side effects. Such a model gets whole
+    batches.
     """
 
     training = True
 
     def __init__(self, model, n_parts, at_once=AT_ONCE):
-        """n_parts: fewer where there are fewer images. at_once: images that are computed at once in testing."""
+        """n_parts: the parts of a batch; a batch with fewer images has fewer. at_once: images per pass in testing."""
         self.model = model
         self.number = n_parts
         self.at_once = at_once
         self.params = model.params
         self.statistics = getattr(model, "statistics", {})
-        self.frozen = getattr(model, "frozen", {})  # what stays as it is: one copy for all parts
+        self.frozen = getattr(model, "frozen", {})  # arrays that do not learn: shared by all parts
         self.meeting = Meeting() if any(hasattr(layer, "add_up") for layer in iter_layers(model)) else None
-        # Of the model, or [the model] if it gets its batches whole. Empty before the first step.
+        # Copies of the model, or [the model] if it gets whole batches. Empty before the first step.
         self.copies = []
         self.parts = []  # the copies that took the last batch
 
@@ -69,17 +71,17 @@ class InParts:
         return InParts(copy.deepcopy(self.model, memo), self.number, self.at_once)
 
     def forward(self, x):
-        """From x (B, ...), something for each of B images, to logits (B, ..., K)."""
+        """Return the logits (B, ..., K) of inputs x (B, ...)."""
         if self.training and not self.copies:
             self.choose_copies(x)
         self.parts = (self.copies or self.make_copies())[: len(x)]
         for part in self.parts:
             part.training = self.training
-        for part in self.parts[1:]:  # all begin with what the first has remembered
+        for part in self.parts[1:]:  # all parts begin with the first part's statistics
             for name, array in self.statistics.items():
                 part.statistics[name][...] = array
         if self.training and len(self.parts) == 1:
-            return self.parts[0].forward(x)  # whole, and by this thread
+            return self.parts[0].forward(x)  # the whole batch, on this thread
 
         def forward(part, x):
             pieces = 1 if self.training else -(-len(x) // self.at_once)
@@ -88,7 +90,7 @@ class InParts:
         return concatenate(self.call_on_parts(forward, x))
 
     def backward(self, dlogits):
-        """From d loss / d logits (B, ..., K) to {name: gradient}."""
+        """Return the gradients {name: array}. dlogits: d loss / d logits (B, ..., K)."""
         if len(self.parts) == 1:
             return self.parts[0].backward(dlogits)
         grads, *other_grads = self.call_on_parts(lambda part, dlogits: part.backward(dlogits), dlogits)
@@ -98,13 +100,13 @@ class InParts:
         return grads
 
     def call_on_parts(self, function, batch):
-        """Return [function(network, its part of the batch), ...]."""
+        """Return the list of function(copy of the model, its part of the batch), computed in threads."""
         meets = self.meeting and self.training and len(self.parts) > 1
         with self.meeting.session(len(self.parts)) if meets else nullcontext() as meeting:
             return map_in_threads(function, self.parts, np.array_split(batch, len(self.parts)), meeting=meeting)
 
     def make_copies(self):
-        """Copy the model for each part, with the same weights. The first copy has the same statistics, too."""
+        """Return a copy of the model for each part. All share the model's weights, the first also its statistics."""
         copies = []
         for k in range(self.number):
             shared_arrays = [*self.params.values(), *self.frozen.values(), *([] if k else self.statistics.values())]
@@ -115,9 +117,12 @@ class InParts:
         return copies
 
     def choose_copies(self, x):
-        """Copy the model for the parts; or take it itself if it gives something else in parts for images x (B, ...)."""
+        """Set `copies` to copies of the model or, if its results would differ in parts, to [the model].
+
+        x (B, ...): a batch for the test. If the results would differ, a note with the reason is printed.
+        """
         number = min(self.number, len(x))
-        # A few, whose parts are as even or uneven as those of all; of a model that is large, a few less.
+        # A few images are enough, with parts as even or uneven as those of the whole batch. A large model gets fewer.
         x = x[: (1 if self.frozen else 8) * number + len(x) % number]
         difference = ""
         if number > 1:
@@ -126,37 +131,40 @@ class InParts:
         self.copies = [self.model] if difference is None or difference else self.make_copies()
         if difference:
             self.at_once = sys.maxsize
-            # It names no file: in a copy with a fault, that would give it away.
+            # The note names no file, because in an exercise in finding a fault it would give the fault away.
             tqdm.write(
                 f"note: the network gets its batches whole, on one thread: in parts, {difference}", file=sys.stderr
             )
 
     @property
     def is_whole(self):
-        """True if the model gets its batches whole, because in parts it would be another."""
+        """True if the model gets whole batches, because its results would differ in parts."""
         return self.copies == [self.model]
 
 
 def get_model(network):
-    """The network's own object, whether it is shared in parts or not."""
+    """Return the model inside an `InParts`. Any other network is returned as it is."""
     return network.model if isinstance(network, InParts) else network
 
 
 def get_kept_array(network, name):
-    """The array (images, ...) of that name which a network kept in its last step; of its parts, one below the other."""
+    """Return an array (images, ...) that a network stored as the attribute `name` in its last step.
+
+    The arrays of the parts of an `InParts` are concatenated.
+    """
     parts = network.parts if isinstance(network, InParts) else [network]
     return concatenate([getattr(part, name) for part in parts])
 
 
 def describe_difference_in_parts(model, n_parts, x):
-    """Describe what a model gives for images x (B, ...) that it does not give in so many parts; "" if it gives all.
+    """Return how a model's results for inputs x (B, ...) differ if they are computed in parts; "" if they do not.
 
-    None if the model fails, or its gradients are not those of its parameters. That shows when it gets a batch.
+    Return None if the model fails on x or its gradients do not fit its parameters. The next batch will show that.
 
-    Measured in float64, where no other difference is as small as rounding. The weights are moved a little: what one of
-    them is multiplied with would not show if it were 0. So a resumed run finds what the run found when it began.
-
-    What a model has in `frozen` is not copied. It is large, and so such a model is measured in its own precision.
+    The results are compared in float64, in which rounding is smaller than any real difference. The weights of the copy
+    are changed slightly, because a factor with the weight 0 would not show. So a resumed run gets the same answer as at
+    its beginning. Arrays in `frozen` are not copied, because they are large, and a model that has any in lower
+    precision is tested in that precision.
     """
     rng = np.random.default_rng(0)
     frozen = {id(array): array for array in getattr(model, "frozen", {}).values()}
@@ -194,12 +202,15 @@ def describe_difference_in_parts(model, n_parts, x):
 
 
 def to_float64(array):
-    """Return an array of numbers in float64, and one of whole numbers as it is."""
+    """Return a copy of an array, in float64 unless it holds whole numbers."""
     return array.astype(float) if array.dtype.kind == "f" else array.copy()
 
 
 def compute_logits_and_gradients(network, x):
-    """Compute all that a network gives for images x (B, ...): {what: {name: array}}."""
+    """Return all results of a network for inputs x (B, ...): {kind of result: {name: array}}.
+
+    The kinds are logits, gradients for random dlogits, statistics, and the logits in testing.
+    """
     logits = network.forward(x)
     grads = network.backward(np.random.default_rng(0).normal(size=logits.shape))
     statistics = getattr(network, "statistics", {})
@@ -213,7 +224,7 @@ def compute_logits_and_gradients(network, x):
 
 
 def iter_layers(network):
-    """The network and all layers in it, however deep."""
+    """Yield the network and all layers in it, at any depth."""
     yield network
     for layer in getattr(network, "layers", {}).values():
         yield from iter_layers(layer)
@@ -229,9 +240,9 @@ def concatenate(arrays):
 
 @cache
 def limit_blas_threads():
-    """Give each of NumPy's products one thread from now on. Return how many they would have used.
+    """Limit each of NumPy's matrix products to one thread from now on. Return how many threads they used before.
 
-    1 where threadpoolctl knows no library, as with Apple's Accelerate, whose threads it cannot limit.
+    Returns 1 if threadpoolctl does not know the library, such as Apple's Accelerate, whose threads it cannot limit.
     """
     blas = ThreadpoolController().select(user_api="blas")
     number = max((library["num_threads"] for library in blas.info()), default=1)
@@ -240,12 +251,12 @@ def limit_blas_threads():
 
 
 def map_in_threads(function, *arguments, meeting=None):
-    """Return list(map(function, *arguments)), computed by this thread and others.
+    """Return list(map(function, *arguments)), computed by this thread and others. Each call is a part of the work.
 
-    meeting: the `Meeting` of the parts, if they wait for each other there. Then each of them has a thread; UserError
-    where the system starts too few.
+    meeting: a `Meeting` if the parts wait for each other in it, else None. With a meeting, each part needs a thread of
+    its own; raises UserError if the system starts too few.
 
-    An error in a part is raised here, when no thread works any more. Parts that no thread has taken are then left.
+    An error in a part is raised here after all threads have finished. Parts that no thread has begun are then dropped.
     """
     parts = list(zip(*arguments, strict=False))
     results = [None] * len(parts)
@@ -253,7 +264,7 @@ def map_in_threads(function, *arguments, meeting=None):
     errors = np.geterr()
 
     def run_parts():
-        with np.errstate(**errors):  # NumPy keeps for each thread what it does about an overflow
+        with np.errstate(**errors):  # how NumPy treats an overflow is a setting of each thread
             while True:
                 try:
                     i, part = waiting.popleft()  # the next part that no thread has taken
@@ -278,14 +289,14 @@ def map_in_threads(function, *arguments, meeting=None):
     waiting.clear()  # nothing is left, unless there was an error or Ctrl-C
     errors_found += [job.error.get() for job in jobs if not job.taken.acquire(blocking=False)]
     for error in sorted(filter(None, errors_found), key=lambda error: isinstance(error, PartEnded)):
-        raise error  # the first that does not follow from another
+        raise error  # the first error that is not the consequence of another
     return results
 
 
 class Job:
-    """Work for another thread. Where none has taken it when it is no longer needed, none does.
+    """Work for another thread, which can be withdrawn as long as no thread has taken it.
 
-    Why: the other thread may not have the processor, and nobody may wait for it in vain.
+    A thread may not get the processor for some time, and the main thread should not wait for it then.
     """
 
     def __init__(self, work):
@@ -296,11 +307,10 @@ class Job:
 
 @cache
 def start_threads(n_threads):
-    """Return (the queue of jobs for this many other threads, which sleep while it is empty, how many there are).
+    """Start threads that run jobs. Return (the queue of their jobs, the number of threads).
 
-    Why not a ThreadPoolExecutor: its threads wake up later, and a step of the MLP or the ResNet takes a tenth longer.
-
-    They are fewer where the system gives no more threads.
+    The threads sleep while the queue is empty. There are fewer than `n_threads` if the system starts no more. A
+    ThreadPoolExecutor would wake its threads later: a step of the MLP or the ResNet would take a tenth longer.
     """
     jobs = SimpleQueue()
     for n_started in range(n_threads):
@@ -312,7 +322,7 @@ def start_threads(n_threads):
 
 
 def run_jobs(job_queue):
-    """Run the jobs of a queue, without an end: the loop of each of these threads."""
+    """Run the jobs of a queue forever. This is the loop of each thread."""
     while True:
         job = job_queue.get()
         error = None
@@ -322,17 +332,17 @@ def run_jobs(job_queue):
             except BaseException as raised:
                 error = raised
             job.error.put(error)
-        del job, error  # with them, the arrays of the step
+        del job, error  # they refer to the arrays of the step
 
 
 class PartEnded(Exception):
-    """A part waits for one that has ended."""
+    """Raised in a part that waits for another part which has already ended."""
 
 
 class Meeting:
-    """Where the parts of a batch add up what a layer has to know of all of it (in PyTorch, SyncBatchNorm).
+    """Adds up numbers over the parts of a batch, for layers that need sums over it, as PyTorch's SyncBatchNorm does.
 
-    A part that waits for the others makes room: no more than `limit_blas_threads()` of them compute at a time.
+    At most `limit_blas_threads()` parts compute at a time. A part that waits for the others lets another one compute.
     """
 
     def __init__(self):
@@ -341,7 +351,7 @@ class Meeting:
 
     @contextmanager
     def session(self, n_parts):
-        """Context manager: so many parts meet within it."""
+        """Context manager for a pass of `n_parts` parts, which add up numbers within it. Yields this meeting."""
         self.number = n_parts
         self.ended = False
         self.brought = {}
@@ -353,7 +363,7 @@ class Meeting:
 
     @contextmanager
     def attendance(self):
-        """Context manager: a part computes. When it ends, even by an error or Ctrl-C, nobody waits for it any more."""
+        """Context manager for the computation of one part. After its end, also by an error, no part waits for it."""
         with self.room:
             try:
                 yield
@@ -363,9 +373,10 @@ class Meeting:
                     self.changed.notify_all()
 
     def add_up(self, part, *mine):
-        """Return the sums over all parts, in order, of what each brings: numbers or arrays, the same ones from each.
+        """Return a list: for each number or array in `mine`, the sum over all parts.
 
-        Outside a meeting the part is all there is. Raises `PartEnded` if another has ended and does not come.
+        Waits until all parts have called this. part: the number of this part; parts are added in the order of their
+        numbers. Outside a session, `mine` is returned. Raises `PartEnded` if another part has ended without this call.
         """
         if not self.number:
             return mine

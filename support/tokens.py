@@ -1,8 +1,8 @@
-"""Byte pair encoding: how a text becomes the tokens of a published model, and how these become a text again.
+"""Byte pair encoding: converts a text to the tokens of a published model, and tokens back to a text.
 
-Sennrich, Haddow & Birch 2016 (Neural Machine Translation of Rare Words with Subword Units), of bytes, as Radford et al.
-2019 (GPT-2) do it. At first there are 256 tokens, one for each byte of UTF-8. Then, again and again, the pair of
-neighbours that occurred most often in a large text became a new token. A GGUF file has these pairs in their order. A
+After Sennrich, Haddow & Birch 2016 (Neural Machine Translation of Rare Words with Subword Units), applied to bytes as
+in Radford et al. 2019 (GPT-2). At first there are 256 tokens, one for each byte of UTF-8. Then, again and again, the
+pair of neighbours that is most frequent in a large text becomes a new token. A GGUF file lists these pairs in order. A
 text is split at its spaces, and in each piece the pairs are merged in that order.
 """
 
@@ -14,12 +14,13 @@ from itertools import chain, pairwise
 from support import program
 from support.errors import UserError
 
-# How a text is split into pieces before its bytes are paired: {name in a GGUF file: patterns, one after the other}.
-# SmolLM2's takes each digit alone; then a piece is a word or a run of signs with the space before it, or spaces.
+# How a text is split into pieces before its bytes are paired: {name in a GGUF file: patterns, applied in order}.
+# SmolLM2's first pattern separates each digit. By the second, a piece is a word or a run of other characters with the
+# space before it, or a run of spaces.
 SPLITS = {
     "smollm": (r"\p{N}", r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"),
 }
-# Kinds of tokens in a GGUF file. A control token (the end of an answer, say) is never a text.
+# Kinds of tokens in a GGUF file. A control token, such as the end of an answer, does not stand for any text.
 NORMAL = 1
 CONTROL = 3
 
@@ -27,8 +28,8 @@ CONTROL = 3
 class BytePairs:
     """The tokenizer of a published model: `encode` and `decoder`.
 
-    size: the size of the vocabulary. longest: the bytes of the longest token. control: {name: id} of the control
-    tokens. merge_pair: None, or another function to use in place of the function `merge_pair`.
+    size: the size of the vocabulary. longest: the number of bytes of the longest token. control: {name: id} of the
+    control tokens. merge_pair: None, or a replacement for the function `merge_pair`, with which `encode` then works.
     """
 
     merge_pair = None
@@ -37,7 +38,7 @@ class BytePairs:
         """tokens: the bytes of each token, written as letters (see `list_byte_letters`). kinds: NORMAL or CONTROL for
         each. pairs: "a b" for each pair, in the order in which they are merged. split: a key of SPLITS.
 
-        Raises UserError if the split is unknown, and ValueError or KeyError if the tokens make no sense.
+        Raises UserError if the split is unknown, and ValueError or KeyError if the tokens are invalid.
         """
         if split not in SPLITS:
             raise UserError(f"cuts texts by the unknown rule {split!r}; this program knows {', '.join(SPLITS)}")
@@ -49,7 +50,7 @@ class BytePairs:
         self.letters = list_byte_letters()
         byte_of_letter = {letter: byte for byte, letter in enumerate(self.letters)}
         self.size = len(tokens)
-        self.bytes = []  # of each token
+        self.bytes = []  # the bytes of each token, by its id
         self.ids = {}  # {normal token: its id}
         self.control = {}
         for i, (token, kind) in enumerate(zip(tokens, kinds, strict=True)):
@@ -66,7 +67,7 @@ class BytePairs:
         self.cache = {}  # {piece of a text: its token ids}
 
     def encode(self, text):
-        """Return the token ids of a text, a list. No text gives a control token.
+        """Return the list of token ids of a text. Control tokens are never among them.
 
         Raises UserError if a byte has no token.
         """
@@ -80,8 +81,11 @@ class BytePairs:
         return token_ids
 
     def encode_piece(self, piece):
-        """Return the token ids of a piece: of its bytes, the pair that ranks first is merged wherever it occurs, and so
-        on until no pair has a rank. Raises UserError if a byte has no token."""
+        """Return the list of token ids of a piece of a text. Raises UserError if a byte has no token.
+
+        Among all pairs of neighbours, the pair with the lowest rank is merged wherever it occurs. This is repeated
+        until no pair has a rank.
+        """
         if piece not in self.cache:
             tokens = [self.letters[byte] for byte in piece.encode("utf-8", "replace")]
             if self.merge_pair is None:
@@ -94,27 +98,31 @@ class BytePairs:
         return self.cache[piece]
 
     def fill(self, form, text):
-        """Return the token ids of a form with the text in place of its {}. Only the form has control tokens, written as
-        <|name|>. Raises KeyError if there is no such token."""
+        """Return the list of token ids of the template `form` with `text` in place of its {}.
+
+        <|name|> is a control token in the template, but not in the text. Raises KeyError if the model has no such
+        token.
+        """
         token_ids = []
         for part in re.split(r"(<\|\w+\|>)", form):
             token_ids += [self.control[part]] if part.startswith("<|") else self.encode(part.replace("{}", text))
         return token_ids
 
     def decoder(self):
-        """Return a function that gives the letters of each next token id.
+        """Return a function that takes one token id after the other and returns the letters that each one completes.
 
-        Half a letter waits for its other half: UTF-8 writes é as two bytes, which may be in two tokens. With None in
-        place of a token id, the function gives what is left, with � for half a letter.
+        UTF-8 writes é as two bytes, which may be in two tokens; then the second call returns it. If the function is
+        called with None, at the end, it returns � for an incomplete letter.
         """
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         return lambda token_id: decode(b"", True) if token_id is None else decode(self.bytes[token_id])
 
 
 def merge_by(merge_pair, tokens, ranks):
-    """Encode by the definition: merge the pair that ranks first wherever it occurs, until no pair has a rank.
+    """Encode by the definition: merge the pair with the lowest rank wherever it occurs, until no pair has a rank.
 
-    merge_pair: as `merge_pair`. It takes n steps of n comparisons.
+    Return the list of merged tokens. merge_pair: a function like `merge_pair` of this file. ranks: {pair: its rank}.
+    This takes n steps of n comparisons for n tokens.
     """
     while len(tokens) > 1:
         pair = min(pairwise(tokens), key=lambda pair: ranks.get(pair, len(ranks)))
@@ -127,9 +135,9 @@ def merge_by(merge_pair, tokens, ranks):
 def merge(tokens, ranks):
     """Return the same as `merge_by(merge_pair, tokens, ranks)`, in n log n steps.
 
-    The tokens are a linked list. A heap has the rank and the position of each pair, so it gives the pair that ranks
-    first wherever it occurs, from left to right. A pair that a merge has changed stays in the heap; its rank is then
-    another.
+    The tokens are a linked list. A heap has the rank and the position of each pair, so it yields the pair with the
+    lowest rank wherever it occurs, from left to right. If a merge changes a pair, its old entry stays in the heap. That
+    entry is skipped later, because `rank_at` has another rank at its position.
     """
     tokens = [*tokens]
     previous = [*range(-1, len(tokens) - 1)]
@@ -140,7 +148,7 @@ def merge(tokens, ranks):
     heapq.heapify(heap)
 
     def push_pair(position):
-        """Put the pair that begins at a position into the heap, if it has a rank."""
+        """Put the pair that begins at `position` into the heap if it has a rank."""
         end = following[position]
         rank_at[position] = ranks.get((tokens[position], tokens[end])) if end < len(tokens) else None
         if rank_at[position] is not None:
@@ -149,10 +157,10 @@ def merge(tokens, ranks):
     while heap:
         rank = heap[0][0]
         positions = []
-        while heap and heap[0][0] == rank:  # all before any pair that these merges make, even one that ranks lower
+        while heap and heap[0][0] == rank:  # all come before any pair that these merges create, even one of lower rank
             positions.append(heapq.heappop(heap)[1])
         for position in positions:
-            if rank_at[position] != rank:  # another merge has taken one of the two
+            if rank_at[position] != rank:  # another merge has already used one of the two tokens
                 continue
             second = following[position]
             tokens[position] += tokens[second]
@@ -168,7 +176,7 @@ def merge(tokens, ranks):
 
 
 def merge_pair(tokens, pair):
-    """Return the tokens with the pair merged into one wherever it occurs, from left to right."""
+    """Return the list of tokens with `pair` merged into one token wherever it occurs, from left to right."""
     result = []
     i = 0
     while i < len(tokens):
@@ -182,7 +190,10 @@ def merge_pair(tokens, pair):
 
 
 def list_byte_letters():
-    """Return the letter that stands for each byte in a file of tokens: itself if it is visible, else one from Ā on."""
+    """Return the list of letters that stand for the bytes 0 to 255 in a GGUF file's tokens.
+
+    A visible character stands for itself. The letters from Ā on stand for all others.
+    """
     visible = {*range(33, 127), *range(161, 173), *range(174, 256)}
     codes = iter(range(256, 512))
     return [chr(byte if byte in visible else next(codes)) for byte in range(256)]

@@ -1,7 +1,7 @@
-"""PyTorch's parameters under the names and in the shapes of the NumPy twins, and the reverse.
+"""Converts between the parameters of a network in PyTorch and those of the same network in NumPy: names and shapes.
 
-nn.Linear keeps its matrix as (outputs, inputs), nn.Conv2d its kernels as (O, C, height, width). The NumPy twins put
-inputs first, and the channels last. What is returned are views: no numbers are copied, unless they lie on a GPU.
+nn.Linear stores its matrix as (outputs, inputs), and nn.Conv2d its kernels as (O, C, height, width). The networks in
+NumPy have inputs first and channels last. The results are views: numbers are copied only if they are on a GPU.
 """
 
 import re
@@ -12,7 +12,7 @@ from torch import nn
 from support.checkpoint import describe_mismatch
 from support.errors import UserError
 
-# What PyTorch's layers call their parameters. Layers of our own call them as NumPy does.
+# {layer: {PyTorch's name of a parameter: ours}}. Layers defined in this project use our names.
 NAMES = {
     nn.Linear: {"weight": "W", "bias": "b"},
     nn.Conv2d: {"weight": "W"},
@@ -21,14 +21,14 @@ NAMES = {
     nn.Embedding: {"weight": "E"},
 }
 STATISTICS = {"running_mean": "mean", "running_var": "var"}  # of nn.BatchNorm2d
-AXES = {nn.Linear: (1, 0), nn.Conv2d: (2, 3, 1, 0)}  # of a weight, in NumPy's order
+AXES = {nn.Linear: (1, 0), nn.Conv2d: (2, 3, 1, 0)}  # the axes of a weight in PyTorch, in our order
 
 
 def to_numpy(model, optimizer):
-    """The groups of main_np.get_arrays, as dicts of NumPy arrays: weights, the optimizer's state, statistics.
+    """Return the weights, the optimizer's state and the statistics as NumPy arrays, {group: {name: array}}.
 
-    (Before its first step an optimizer of PyTorch's remembers nothing. Without momentum, SGD keeps no velocities: they
-    stay 0 where NumPy's are the last gradients.)
+    The groups are those of `main_np.get_arrays`. If the momentum is 0, PyTorch's SGD does not update the velocities in
+    its state. They stay 0, but the velocities of main_np.py are then the last gradients.
     """
     groups = {}
     for group, tensors in (get_tensors(model) | get_optimizer_state(model, optimizer)).items():
@@ -38,17 +38,18 @@ def to_numpy(model, optimizer):
 
 @torch.no_grad()
 def copy_from_numpy(model, optimizer, groups, steps, source_name):
-    """Copy the groups from NumPy, as after so many steps, into the model and the optimizer. What they lack is 0.
-    A group "frozen" has what stays as it is.
+    """Copy arrays from NumPy into the model and the optimizer, in place.
 
-    UserError if they do not fit; source_name: where they are from.
+    groups: {group: {name: array}}, as in `main_np.get_arrays`, perhaps with a group "frozen" of parameters that do not
+    learn. State of the optimizer that they lack becomes 0. steps: the number of steps taken so far. Raises UserError if
+    the arrays do not fit; source_name: what the message calls their origin.
     """
     content = optimizer.state_dict()
     for i, p in enumerate(list_parameters(optimizer)):
         content["state"][i] = {
             state_name: torch.zeros_like(p) for state_name in optimizer.options.rule.state_names.values()
         }
-        content["state"][i]["step"] = torch.tensor(float(steps))  # which AdamW counts, and SGD does not look at
+        content["state"][i]["step"] = torch.tensor(float(steps))  # used by AdamW, ignored by SGD
     optimizer.load_state_dict(content)
     own_groups = get_tensors(model) | get_optimizer_state(model, optimizer) | {"frozen": get_frozen(model)}
     check_twin(model, groups, source_name, own_groups)
@@ -58,10 +59,10 @@ def copy_from_numpy(model, optimizer, groups, steps, source_name):
 
 
 def check_twin(model, groups, source_name, own_groups=None):
-    """Raise UserError unless arrays from NumPy, {group: {name: array}}, fit the network in PyTorch: names and shapes.
+    """Raise UserError unless arrays from NumPy, {group: {name: array}}, have the names and shapes of a PyTorch network.
 
-    own_groups: the network's own groups, if not its weights and statistics alone. Only those that both have are
-    compared.
+    Only groups that both have are compared. own_groups: the tensors of the network, and perhaps of its optimizer; None:
+    the network's parameters and statistics. source_name: what the message calls the origin of the arrays.
     """
     own_groups = own_groups or get_tensors(model) | {"frozen": get_frozen(model)}
     common_groups = [group for group in own_groups if group in groups]
@@ -75,22 +76,22 @@ def check_twin(model, groups, source_name, own_groups=None):
 
 
 def get_tensors(model):
-    """Return {"params": {name: tensor}, "statistics": {name: tensor}}, with NumPy's names and order of the axes."""
+    """Return {"params": {name: tensor}, "statistics": {name: tensor}}, with the names and axes as in NumPy."""
     statistics = {}
     for path, layer in model.named_modules():
         for name, buffer in layer.named_buffers(recurse=False):
-            if name != "num_batches_tracked":  # which PyTorch counts, and never uses
+            if name != "num_batches_tracked":  # a counter that PyTorch does not use here
                 statistics[f"{path}.{STATISTICS.get(name, name)}".strip(".")] = buffer
     return {"params": {name: turn(p.detach()) for name, p, turn in iter_parameters(model)}, "statistics": statistics}
 
 
 def get_frozen(model):
-    """Return {name: tensor} of what stays as it is, also in NumPy's order."""
+    """Return {name: tensor} of the parameters that do not learn, with the names and axes as in NumPy."""
     return {name: turn(p.detach()) for name, p, turn in iter_parameters(model, learns=False)}
 
 
 def get_optimizer_state(model, optimizer):
-    """Return {"momentum": {name: tensor}, ...}: what the optimizer remembers of each parameter."""
+    """Return the optimizer's state, {"momentum": {name: tensor}, ...}, with the names and axes as in NumPy."""
     numbers = {p: i for i, p in enumerate(list_parameters(optimizer))}
     state = optimizer.state_dict()["state"]
     groups = {}
@@ -100,19 +101,21 @@ def get_optimizer_state(model, optimizer):
 
 
 def list_parameters(optimizer):
-    """List an optimizer's parameters as `state_dict` numbers them."""
+    """Return the list of an optimizer's parameters, in the order in which its `state_dict` numbers them."""
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
 def iter_parameters(model, learns=True):
-    """Yield, for every parameter that learns, or for all others: its name in NumPy, itself, what turns a tensor of its
-    shape into NumPy's."""
+    """Yield (name in NumPy, parameter, function) for each parameter that learns or, if not `learns`, that does not.
+
+    The function takes a tensor of the parameter's shape and returns a view with the axes as in NumPy.
+    """
     for path, layer in model.named_modules():
         for name, p in layer.named_parameters(recurse=False):
             if p.requires_grad != learns:
                 continue
             name = f"{path}.{NAMES.get(type(layer), {}).get(name, name)}"
-            # Layers that are only numbered leave their number to the letter: "layer1.W" is W1.
+            # If a layer's name is only a number, the number goes to the parameter's name: "layer1.W" becomes "W1".
             name = re.sub(r"^layer(\d+)\.(\w)$", r"\2\1", name)
             axes = AXES.get(type(layer), range(p.ndim)) if p.ndim > 1 else [0]
             yield name, p, lambda tensor, axes=axes: tensor.permute(*axes)

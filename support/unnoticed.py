@@ -1,4 +1,4 @@
-"""Run a network's code so that nobody notices: support/threads.py tries the deeper networks before the first step."""
+"""Runs a network's code without side effects: support/threads.py tests the deeper networks before the first step."""
 
 import contextlib
 import copy
@@ -13,10 +13,10 @@ import numpy as np
 
 @contextlib.contextmanager
 def side_effects_undone(classes):
-    """Context manager: methods of these classes may run in it, and leave nothing behind.
+    """Context manager within which methods of these classes run without side effects.
 
-    What they print is not shown, warnings included, and breakpoint() does not stop. Afterwards, the global random
-    numbers of NumPy and Python, and all variables of the classes and of their modules, are what they were.
+    Their output and their warnings are hidden, and breakpoint() does not stop. Afterwards, the state of NumPy's and
+    Python's global random generators, and all variables of the classes and of their modules, are restored.
     """
     numpy_state = np.random.get_state()  # noqa: NPY002 - a network may draw from the old generator
     python_state = random.getstate()
@@ -45,7 +45,7 @@ def ignore_breakpoint(*args, **kwargs):
 
 @contextlib.contextmanager
 def empty_input():
-    """Context manager: whatever asks the user, as another debugger does, gets the end of the input at once."""
+    """Context manager with an empty stdin, so that nothing, such as a debugger, waits for the user."""
     stdin = sys.stdin
     with open(os.devnull, encoding="utf-8") as sys.stdin:
         try:
@@ -55,7 +55,7 @@ def empty_input():
 
 
 def list_scopes(classes):
-    """The classes, those that they inherit from, and the modules that define them."""
+    """Return the list of the classes, their base classes except `object`, and the modules that define them."""
     scopes = {}
     for cls in classes:
         for base in cls.__mro__[:-1]:  # the last is `object`
@@ -68,13 +68,13 @@ def list_scopes(classes):
 
 @contextlib.contextmanager
 def variables_copied(scopes):
-    """Context manager: in it, each variable of these modules and classes is a copy; afterwards it is the original."""
+    """Context manager: replace each variable of these modules and classes by a copy, and restore it afterwards."""
     originals = [dict(vars(scope)) for scope in scopes]
     copies = {}
     for scope, variables in zip(scopes, originals, strict=True):
         for name, value in variables.items():
             if is_variable(name, value):
-                with contextlib.suppress(Exception):  # a lock, say, cannot be copied: it stays
+                with contextlib.suppress(Exception):  # an object that cannot be copied, such as a lock, is left alone
                     setattr(scope, name, copy.deepcopy(value, copies))
     try:
         yield
@@ -88,6 +88,6 @@ def variables_copied(scopes):
 
 
 def is_variable(name, value):
-    """Return True if a module's or a class's attribute holds something that its code may change."""
+    """Return True if an attribute of a module or a class is a variable, not a function, a class or a module."""
     is_code = isinstance(value, ModuleType) or callable(value) or hasattr(value, "__get__")
     return not (is_code or name.startswith("__"))
