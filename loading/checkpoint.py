@@ -1,4 +1,4 @@
-"""A trained network: the one in a checkpoint, or the newest that there is."""
+"""Loads a trained network from a given checkpoint, or from the newest one."""
 
 from pathlib import Path
 
@@ -11,16 +11,16 @@ from networks import NETWORKS, format_model_option
 from support.checkpoint import load_options_and_facts
 from support.errors import UserError
 
-FOLDER = Path("learning_curves")  # where a run leaves its network, unless --out says otherwise
+FOLDER = Path("learning_curves")  # the default of --out, where runs save their networks
 
 
 def load_network(path=None, writes=False, text=None, start=None):
-    """Return (model, options, checkpoint): the trained network in a checkpoint, in NumPy, set to predict, not to train.
+    """Return (model, options, checkpoint): a trained network from a checkpoint, in NumPy, in testing mode.
 
-    path: if None, the newest in learning_curves of a network that reads digits or, with `writes`, writes. text: what it
-    is to write, or to go on from. writes: None if a network of a path may do either. start: see `read_options`.
-    UserError if there is none, if the network is of the other kind or cannot write that text, or if anything is wrong
-    with the file.
+    path: the checkpoint; None for the newest one in learning_curves whose network fits the other arguments. writes:
+    True for a network that generates, False for one that classifies images, None for either. text: the prompt that the
+    network must be able to continue, or None. start: see `read_options_and_checkpoint`. Raises UserError if there is no
+    such network, or if the file is damaged.
     """
     options, checkpoint = read_options_and_checkpoint("np", path or find_newest(writes, text), start)
     if writes not in (None, options.network.writes):
@@ -37,10 +37,10 @@ def load_network(path=None, writes=False, text=None, start=None):
 
 
 def find_newest(writes, text=None):
-    """The newest checkpoint in learning_curves of such a network: see `load_network`. Of others, only the options are
-    read.
+    """Return the path of the newest checkpoint in learning_curves whose network fits `writes` and `text`.
 
-    One that needs the file that it starts from is never meant. Raises UserError if there is none.
+    For both, see `load_network`. Only the options of the checkpoints are read. Checkpoints that need the GGUF file that
+    they were fine-tuned from are skipped. Raises UserError if none fits.
     """
     wanted_dataset = next(iter(SOURCES))
     kind = None
@@ -54,7 +54,7 @@ def find_newest(writes, text=None):
             continue
         model = options.get("model", next(iter(NETWORKS)))
         dataset = options.get("dataset", next(iter(SOURCES)))
-        # `read_options` refuses a network that is not known.
+        # `load_network` will refuse an unknown network.
         if model not in NETWORKS or not (facts or dataset in SOURCES):
             return path
         if writes in (None, NETWORKS[model].writes):
@@ -75,13 +75,13 @@ def find_newest(writes, text=None):
 
 
 def compute_logits(model, options, images):
-    """Return the logits (B, 10) of uint8 images (B, 28, 28) without labels, from a network that reads."""
+    """Return the logits (B, 10) of images (B, 28, 28) uint8. model: a network that classifies images."""
     x, _ = encode(images, np.zeros(len(images), np.int64), options)
     return model.forward(x)
 
 
 def add_weights(parser, writes=False):
-    """Add the option --weights, for `load_network`."""
+    """Add the option --weights, the `path` of `load_network`, to a parser. writes: as in `load_network`."""
     help_text = f"the checkpoint of a network that {describe_kind(writes)} (default: the newest in {FOLDER})"
     help_text += ", or the GGUF file of a published model" if writes else ""
     parser.add_argument("--weights", metavar="FILE", help=help_text)

@@ -1,6 +1,6 @@
-"""The network in a GGUF file, as llama.cpp and Ollama have it: to write with, or to begin a run from (LoRA).
+"""Loads a network from a GGUF file, the format of llama.cpp and Ollama, to generate text or to be fine-tuned (LoRA).
 
-support/model_file.py reads the file, and support/layouts.py says what it calls each array and size.
+support/model_file.py reads the file, and support/layouts.py has the names of the arrays and sizes in the file.
 """
 
 from pathlib import Path
@@ -15,12 +15,12 @@ from support.errors import UserError
 
 
 def load_file(path):
-    """Return (model, options, model_file): the network in a GGUF file, in NumPy, with its arrays, and the `ModelFile`.
+    """Return (model, options, model_file): the network in a GGUF file, in NumPy, its options, and the `ModelFile`.
 
-    It is never made with random weights: that would take its memory twice. UserError if the file holds another network,
-    or anything is wrong with it.
+    The network never has random weights, which would take the memory of its arrays a second time. Raises UserError if
+    the file holds a network of an unknown kind or is damaged.
     """
-    from support.model_file import ModelFile  # here, because hardly a program needs it
+    from support.model_file import ModelFile  # imported here, because few programs need it
 
     model_file = ModelFile(path)
     options = read_options(model_file)
@@ -32,14 +32,14 @@ def load_file(path):
 
 
 class BaseModel:
-    """What a run starts from: the GGUF file that --start names.
+    """The published model that a run fine-tunes: the GGUF file of --start.
 
-    sizes: {argument of the network's class: value}. decides: those of them that are options. recipe: other options,
-    unless they are typed. byte_pairs, sha256: of the file, which is read once; see `support.model_file.ModelFile`.
+    sizes: {argument of the network's class: value}. decides: {option: value} of the options that the file fixes.
+    recipe: {option: default} of other options. byte_pairs, sha256: see `support.model_file.ModelFile`.
     """
 
     def __init__(self, path, model):
-        """model: what --model says. UserError if the file holds another network, or anything is wrong with it."""
+        """model: the value of --model. Raises UserError if the file holds a different network or is damaged."""
         from support.model_file import ModelFile
 
         self.file = ModelFile(path)
@@ -59,7 +59,7 @@ class BaseModel:
         self.unpacked = {}
 
     def arrays(self, dtype):
-        """Return {name in params: array}: the same arrays at each call, for whoever needs them."""
+        """Return {name in params: array}, in this dtype. Every call returns the same arrays, not copies."""
         if not self.unpacked:
             self.unpacked["float32"] = load_arrays(self.file, self.known)
         if dtype not in self.unpacked:
@@ -68,8 +68,10 @@ class BaseModel:
 
 
 def find_base_model_again(checkpoint, path=None):
-    """The `BaseModel` of a checkpoint that holds what was learned beside a file's weights, with the file where it was
-    or where it is now; UserError if that is not there, or another."""
+    """Return the `BaseModel` that a checkpoint with LoRA weights was fine-tuned from.
+
+    path: the GGUF file, if it has moved since. Raises UserError if the file is missing or is a different one.
+    """
     gguf_path = path or str(checkpoint.options["start"])
     model = str(checkpoint.options.get("model"))
     description = f"{checkpoint.path} was fine-tuned from a GGUF file"
@@ -84,7 +86,10 @@ def find_base_model_again(checkpoint, path=None):
 
 
 def load_arrays(model_file, options):
-    """Return {name in params: array} of the network in a `ModelFile`, unpacked: float32."""
+    """Return {name in params: array} of the network in a `ModelFile`, unpacked to float32. Frees the packed arrays.
+
+    Raises UserError if the arrays do not fit the sizes in the file, or if there is not enough memory.
+    """
     names = map_array_names(model_file, options)
     network = find_class(options, "np")(**options.sizes, seed=None)
     shapes = {
@@ -96,7 +101,7 @@ def load_arrays(model_file, options):
         model_file.refuse(f"contradicts itself: {contradiction}")
     model_file.check_memory(sum(array.size for array in shapes.values()))
     largest_first = sorted(names, key=lambda name: -shapes[name].size)  # unpacking takes more memory than the result
-    # The other way round in memory: that is how one row times a matrix is fastest.
+    # Column by column in memory (Fortran order), because a single row times a matrix is fastest so.
     arrays = transpose_linear(
         {own_name: np.asfortranarray(model_file.array(names[own_name])) for own_name in largest_first}
     )
@@ -105,8 +110,10 @@ def load_arrays(model_file, options):
 
 
 def read_options(model_file):
-    """Return the options of the network in a `ModelFile`, as a namespace. Raises UserError if it is none of those
-    here."""
+    """Return a namespace (run, sizes, network, source) with the options of the network in a `ModelFile`.
+
+    Raises UserError if this project does not have such a network.
+    """
     kind = model_file.fact("general.architecture")
     models = {network.gguf.architecture: model for model, network in NETWORKS.items() if network.gguf}
     if kind not in models:
@@ -129,8 +136,10 @@ def read_options(model_file):
 
 
 def map_array_names(model_file, options):
-    """{name of an array in params: what the file calls it}; UserError if the file has others, or its sizes make no
-    sense."""
+    """Return {name in params: name in the file} for all arrays of the network in a `ModelFile`.
+
+    Raises UserError if the file has other arrays or lacks one, or if its sizes do not fit its arrays.
+    """
     shapes = model_file.shapes
     run = options.run
     embedding = shapes.get(options.network.gguf.arrays["embed.E"])
@@ -148,5 +157,8 @@ def map_array_names(model_file, options):
 
 
 def transpose_linear(arrays):
-    """Transpose the weights of linear layers, which a file has as (outputs, inputs), or back. Returns views."""
+    """Return {name: array} with the weights of linear layers transposed, as views.
+
+    A GGUF file has them as (outputs, inputs), and this project as (inputs, outputs).
+    """
     return {name: array.T if name.endswith(".W") else array for name, array in arrays.items()}

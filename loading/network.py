@@ -1,4 +1,4 @@
-"""The network that options describe: `make_network` looks up its class in networks.py, and passes its arguments."""
+"""Makes the network that options describe: `make_network` finds its class by networks.py, and passes its arguments."""
 
 import inspect
 from contextlib import nullcontext
@@ -9,16 +9,17 @@ from support.errors import UserError
 
 
 def make_network(framework, options, checkpoint=None):
-    """The network that the options describe, with its first weights. framework: "np", "autograd" or "torch".
+    """Return the network that the options describe, with its first weights. framework: "np", "autograd" or "torch".
 
-    checkpoint: the one that the options are from. It is refused if the network takes much more memory than its arrays.
+    checkpoint: the checkpoint that the options are from, or None. Raises UserError if the network would need much more
+    memory than the checkpoint's arrays.
     """
     network = find_class(options, framework)
     arguments = {name: getattr(options.run, name) for name in select_argument_names(network, options, framework)}
     arguments |= options.source.tokenizer.sizes if options.network.writes else {}
     if options.base_model:
         arguments |= options.base_model.sizes
-        # The memory of these arrays is no part of the checkpoint's.
+        # Loaded here, because the memory limit below, that of the checkpoint's arrays, does not include these arrays.
         arrays = {} if framework == "torch" else options.base_model.arrays(options.run.dtype)
     try:
         with nullcontext() if checkpoint is None else memory.memory_limit(2**26 + 8 * checkpoint.n_bytes):
@@ -39,22 +40,25 @@ def make_network(framework, options, checkpoint=None):
 
 
 def find_class(options, framework):
-    """The network's class in that framework."""
+    """Return the network's class in a framework: "np", "autograd" or "torch"."""
     file, name = options.network.classes.split(".")
     return import_name(f"{file}_{framework}.{name}")
 
 
 def import_name(path):
-    """Import and return the object of a name such as "mlp_np.MLP". Only now: no program waits for what another
-    needs."""
+    """Import and return the object with a name such as "mlp_np.MLP".
+
+    Importing only on demand spares each program the imports that only other programs need.
+    """
     file, name = path.rsplit(".", 1)
     return getattr(import_module(file), name)
 
 
 def select_argument_names(network_class, options, framework):
-    """Return the names, a set, of the options that a class takes. Raises UserError if it leaves one out.
+    """Return the set of the names of the options that a network's class takes as arguments.
 
-    What it takes stands in its own __init__: it might know nothing of what an inherited one takes.
+    Raises UserError if the class does not take one of the network's options. Only the class's own __init__ counts,
+    because a subclass might not support all that an inherited one takes.
     """
     names = {*options.network.options, "seed", "dtype"}
     takes = inspect.signature(vars(network_class).get("__init__", object.__init__)).parameters
@@ -68,10 +72,10 @@ def select_argument_names(network_class, options, framework):
 
 
 def group_arrays(model):
-    """The arrays of a network in NumPy: {"params": {name: array}, "statistics": the same, or {} if it has none}."""
+    """Return {"params": {name: array}, "statistics": {name: array}} of a network in NumPy. Statistics may be {}."""
     return {"params": model.params, "statistics": getattr(model, "statistics", {})}
 
 
 def get_frozen_arrays(options):
-    """Return {"frozen": {name: array}} of what stays as it is in a run that starts from a file; {} of all others."""
+    """Return {"frozen": {name: array}} of the weights that do not learn in a run with --start; {} for other runs."""
     return {"frozen": options.base_model.arrays(options.run.dtype)} if options.base_model else {}

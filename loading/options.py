@@ -1,4 +1,4 @@
-"""The options of a run: as somebody types them, or as a checkpoint has kept them."""
+"""Makes the options of a run from a command line or a checkpoint."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -12,9 +12,10 @@ from support.options import Options, Parser, flag, format_value, option, select_
 
 
 def parse_run(framework, description, argv=None):
-    """Return (the options typed, the `Checkpoint` that --resume names or None); UserError if they are wrong.
+    """Return (options, checkpoint) from a command line: the `Options`, and the `Checkpoint` of --resume or None.
 
-    framework: "np" or "torch". A resumed run keeps its own options.
+    framework: "np" or "torch". description: the text of -h. argv: None for the program's own command line. A resumed
+    run has the options of its checkpoint. Raises UserError if the options are invalid.
     """
     path = find_option("resume", argv)
     saved_options = None
@@ -23,7 +24,7 @@ def parse_run(framework, description, argv=None):
         base_model = find_base_model(argv)
     else:
         options, checkpoint = read_options_and_checkpoint(framework, path, find_option("start", argv))
-        # my_network.py keeps none of that, and draws its batches in another order.
+        # my_network.py does not save an optimizer's state, and draws its batches in another order.
         if not all(checkpoint.groups.get(state_name) for state_name in options.rule.state_names):
             raise UserError(
                 f"{path} does not come from a run of main_np.py or main_torch.py: it can be used, but not continued"
@@ -41,7 +42,10 @@ def parse_run(framework, description, argv=None):
 
 
 def parse_options(framework, *argv):
-    """The options of a new run with these arguments; UserError for --resume: that run is not new."""
+    """Return the `Options` of a new run with these command-line arguments.
+
+    Raises UserError if they are invalid, or for --resume, because such a run is not new.
+    """
     argv = [str(word) for word in argv]
     options = parse(framework, argv, base_model=find_base_model(argv))
     if options.call.resume:
@@ -50,9 +54,10 @@ def parse_options(framework, *argv):
 
 
 def read_options_and_checkpoint(framework, path, start=None):
-    """Return (the options of the run in a checkpoint, the `Checkpoint`).
+    """Load a checkpoint, and return (options, checkpoint): the `Options` of its run, and the `Checkpoint`.
 
-    start: where the file now is from which that run started; None if it is where it was.
+    start: the path of the GGUF file that the run was fine-tuned from, if it has moved since. Raises UserError if a file
+    is missing or damaged.
     """
     checkpoint = load_checkpoint(path)
     saved_options = checkpoint.options
@@ -72,12 +77,15 @@ def read_options_and_checkpoint(framework, path, start=None):
 
 
 def find_base_model(argv):
-    """The `BaseModel` of what is typed for --start and --model; None if there is no such option, or it is not typed."""
+    """Return the `BaseModel` that --start and --model name on a command line.
+
+    Return None if --start is not given, or if the network of --model cannot start from a file.
+    """
     model = find_option("model", argv, next(iter(NETWORKS)))
     path = find_option("start", argv)
     if path is None or model not in NETWORKS or not NETWORKS[model].gguf:
         return None
-    from loading.gguf_file import BaseModel  # here, because hardly a run needs it
+    from loading.gguf_file import BaseModel  # imported here, because few runs need it
 
     return BaseModel(path, model)
 
@@ -86,11 +94,11 @@ def find_base_model(argv):
 
 
 def parse(framework, argv=None, description="", saved_options=None, facts=None, base_model=None):
-    """The `Options` of a run; UserError if they make no sense.
+    """Return the `Options` of a run. Raises UserError if they are invalid.
 
-    What is not typed is what `saved_options` says, the options of a run that continues; or else the recipe; or else the
-    tables. framework: "np" or "torch". facts: what a checkpoint knows of its data. base_model: the `BaseModel` of
-    --start, if it is given: it has a recipe, and decides some of the options.
+    An option that is not on the command line has its value in `saved_options`, the options of the run to continue; or
+    else in the recipe; or else its default in the tables. framework: "np" or "torch". facts: what a checkpoint says
+    about its data. base_model: the `BaseModel` of --start, or None; it has a recipe and fixes some options.
     """
     saved_options = saved_options or {}
     model, recipe, name = find_model_and_recipe(framework, argv, saved_options, base_model)
@@ -114,8 +122,11 @@ def parse(framework, argv=None, description="", saved_options=None, facts=None, 
 
 
 def find_model_and_recipe(framework, argv, saved_options, base_model):
-    """(the key of the network in NETWORKS, {option: value} of its recipe, the recipe's name): they decide which other
-    options there are, and their defaults. Raises UserError if a recipe is asked for beside a file to start from."""
+    """Return (network's key in NETWORKS, {option: value} of its recipe, name of the recipe) from a command line.
+
+    They decide which other options there are, and their defaults. Raises UserError if both --recipe and --start are
+    given.
+    """
     parser = Parser(add_help=False)
     parser.add_argument("--model", default=saved_options.get("model", next(iter(NETWORKS))), choices=[*NETWORKS])
     parser.add_argument("--recipe", default=saved_options.get("recipe"))
@@ -128,14 +139,17 @@ def find_model_and_recipe(framework, argv, saved_options, base_model):
     if not base_model:
         name = name or choose_recipe_name(arguments.dataset and SOURCES[arguments.dataset], network)
     recipe = network.recipes.get(name, {}) | (base_model.recipe if base_model else {})
-    in_framework = {  # where NumPy and PyTorch differ
+    in_framework = {  # a value may differ between NumPy and PyTorch
         option_name: value[framework] if isinstance(value, dict) else value for option_name, value in recipe.items()
     }
     return arguments.model, in_framework, name
 
 
 def make_parser(framework, argv, description, model, recipe_name, recipe, saved_options, base_model):
-    """The parser of a run's command line: for each option of each table its default, and what -h says."""
+    """Return the parser of a run's command line, with all options from the tables, their defaults and help texts.
+
+    For most arguments, see `parse`. model, recipe_name, recipe: as from `find_model_and_recipe`.
+    """
     network = NETWORKS[model]
     recipe_help = f"a named set of options; options that you give override it{network.about_recipes}"
     groups = {
@@ -158,7 +172,7 @@ def make_parser(framework, argv, description, model, recipe_name, recipe, saved_
 
     defaults = {"model": model, "recipe": recipe_name}
     resumed_path = find_option("resume", argv)
-    if resumed_path:  # a run goes on where it is
+    if resumed_path:  # a resumed run writes into the folder of its checkpoint
         defaults["out"] = str(Path(resumed_path).parent)
     defaults |= recipe | saved_options | (base_model.decides if base_model else {})
     parser = Parser(description=description)
@@ -174,9 +188,11 @@ def make_parser(framework, argv, description, model, recipe_name, recipe, saved_
 
 
 def check_saved(arguments, saved_options, may_have_moved):
-    """UserError if an option of a run that continues is another. may_have_moved: {option: whether its file may have
-    moved}."""
-    # The model first: it decides which others there are.
+    """Raise UserError if an option differs from its value in `saved_options`, the options of the run to continue.
+
+    may_have_moved: {option that names a file: true if the file may have moved}. Such an option may differ.
+    """
+    # The model comes first, because it decides which other options there are.
     for name in sorted(saved_options, key=lambda name: name != "model"):
         value = getattr(arguments, name, None)
         if value not in (None, saved_options[name]) and not may_have_moved.get(name):
@@ -189,7 +205,7 @@ def check_saved(arguments, saved_options, may_have_moved):
 
 
 def check_decided(arguments, base_model):
-    """UserError if an option is another than the file of --start says."""
+    """Raise UserError if an option differs from its value in the file of --start. base_model: a `BaseModel` or None."""
     fixed_options = base_model.decides if base_model else {}
     for name, value in fixed_options.items():
         if getattr(arguments, name) != value:
@@ -198,7 +214,7 @@ def check_decided(arguments, base_model):
 
 
 def make_options(arguments, framework, facts, base_model):
-    """The `Options` that are typed, a namespace. facts: what a checkpoint knows of its data, or None."""
+    """Return the `Options` of a run. arguments: the parsed command line, a namespace. For the others, see `parse`."""
     rule = OPTIMIZERS[arguments.optimizer]
     check_names(rule.state_names)
     read_as = {name: value for name, value in vars(arguments).items() if name in ("ink", "context_length") and value}
@@ -213,25 +229,26 @@ def make_options(arguments, framework, facts, base_model):
 
 
 def choose_recipe_name(source, network):
-    """Return the name of the recipe that a network takes if none is asked for.
+    """Return the name of the recipe that is used without --recipe.
 
-    It is the one called after these examples ("names", "texts"), or the default. source: a `Source`, or None if nobody
-    names one."""
+    It is the network's recipe for this kind of examples ("names" or "texts") if there is one, and otherwise "default".
+    source: a `Source`, or None without --dataset.
+    """
     return source.noun if source and source.noun in network.recipes else "default"
 
 
 def find_option(name, argv=None, default=None):
-    """Return the value typed for one option, a text; the default if it is not typed."""
+    """Return the value of one option on a command line, a text, or `default` if it is not given."""
     parser = Parser(add_help=False)
     parser.add_argument(flag(name), default=default)
     return getattr(parser.parse_known_args(argv)[0], name)
 
 
 def restore_options(framework, saved_options, path, facts=None, base_model=None):
-    """The `Options` that a checkpoint has (a dict); UserError if they make no sense here.
+    """Return the `Options` of a checkpoint. saved_options: its options, a dict. path: the checkpoint, for messages.
 
-    They go through the parser, as all options do. One that the file does not have, because it is older than the
-    option, is its default.
+    They go through the parser, like all options. An option that is missing, because the checkpoint is older than the
+    option, has its default. Raises UserError if they are invalid. facts, base_model: see `parse`.
     """
     saved_values = {name: value for name, value in saved_options.items() if value is not None and name != "data"}
     try:
