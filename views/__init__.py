@@ -1,1 +1,1 @@
-"""Pictures of what happens inside a network, and what look.py says of a training."""
+"""Pictures of what happens inside a network, and the texts and tables of `look.py --training`."""

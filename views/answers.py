@@ -1,4 +1,4 @@
-"""Pictures of a network's answers, and of the weights of its first layer."""
+"""Pictures of a network's predictions, and of the weights of its first layer."""
 
 import math
 import textwrap
@@ -23,10 +23,10 @@ from views.parts import (
 
 @plot_style()
 def draw_prediction(input_picture, p, answer, class_names=range(10)):
-    """Draw what predict.py makes of a picture: the picture, its ink, the network's input, and the answer.
+    """Return a figure of a prediction by predict.py: the picture, its ink, the network's input, and the probabilities.
 
-    input_picture: a `support.ink.DigitPicture`; p (10,): the probabilities; answer: in words; class_names: ten. If the
-    picture is refused, it says why in place of an answer.
+    input_picture: a `support.ink.DigitPicture`; if it has a `problem`, that is shown instead of an answer. p: the
+    probabilities (10,). answer: the answer in words. class_names: the names of the ten classes.
     """
     title = "no answer: " + input_picture.problem.partition(" in ")[0].rstrip(",") if input_picture.problem else answer
     figure = new_figure(10 + measure_extra_width(class_names), 3.8, title)
@@ -39,7 +39,7 @@ def draw_prediction(input_picture, p, answer, class_names=range(10)):
     style_picture_axes(image_axes, "what it would be shown" if input_picture.problem else "what the network saw", size)
     image_axes.imshow(input_picture.image, cmap="gray", vmin=0, vmax=255)
     if input_picture.problem:
-        # The first half is the title.
+        # The first half of the problem's description is the title.
         write_text(answer_axes, textwrap.fill(input_picture.problem.rpartition(": ")[2], 30))
     else:
         draw_bars(answer_axes, p, "what it says", "probabilities", format_probability, class_names=class_names)
@@ -48,7 +48,7 @@ def draw_prediction(input_picture, p, answer, class_names=range(10)):
 
 @plot_style()
 def draw_weights(title, images, labels, note):
-    """Draw first-layer weights as images: (n, h, w), with a label under each."""
+    """Return a figure of first-layer weights as images (n, h, w), with a label under each. note: a text below all."""
     rows = math.ceil(len(images) / 8)
     labels = fold_labels(labels)
     figure = new_figure(8, (0.95 + measure_extra_height(labels)) * rows + 1.2, title)
@@ -59,14 +59,14 @@ def draw_weights(title, images, labels, note):
 
 @plot_style()
 def draw_confusion(counts, title, class_names=range(10), kind="digit"):
-    """Draw a confusion matrix. counts (K, K): the true classes down, the answers across.
+    """Return a figure of a confusion matrix. counts (K, K): true classes in rows, predictions in columns.
 
-    kind: what the classes are called.
+    kind: what a class is called, such as "digit".
     """
     figure = new_figure(8, 8, title)
     axes = figure.add_subplot()
     mistakes = counts * (1 - np.eye(len(counts), dtype=int))
-    # Right answers are blue and mistakes red, each on its own scale; otherwise the mistakes would be too pale to see.
+    # Right answers are blue, and mistakes red on a scale of their own, because they would be too pale otherwise.
     shade = 0.35 * np.diag(np.diag(counts)) / largest(np.diag(counts)) - 0.8 * mistakes / largest(mistakes)
     axes.imshow(shade, cmap=SIGNED, vmin=-1, vmax=1)
     for true, predicted in np.argwhere(counts):
@@ -91,7 +91,10 @@ def draw_confusion(counts, title, class_names=range(10), kind="digit"):
 
 @plot_style()
 def draw_mistakes(images, labels, predictions, p, title):
-    """Draw misread images (n, 28, 28), with the labels, the answers and their probabilities."""
+    """Return a figure of misread images (n, 28, 28), each with its label, the prediction and its probability.
+
+    labels, predictions: class names (n,). p: the probabilities of the predictions (n,).
+    """
     rows = max(1, math.ceil(len(images) / 6))
     captions = fold_labels(map("{} read as {}: {:.3f}".format, labels, predictions, p), 18)
     figure = new_figure(8, (1.6 + measure_extra_height(captions)) * rows + 0.7, title)

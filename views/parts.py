@@ -1,4 +1,4 @@
-"""What the pictures are made of: axes for a picture, numbers as colours, bars, labels."""
+"""Building blocks of the pictures: axes for an image, numbers as colours, bars, labels."""
 
 import math
 import textwrap
@@ -10,25 +10,25 @@ from support.drawing import GRID, INK, MONO, TEST, TRAIN, annotate_beside
 from support.rounding import format_probability
 
 SIGNED = LinearSegmentedColormap.from_list("signed", [TEST, "white", TRAIN])  # below 0, 0, above 0
-POSITIVE = LinearSegmentedColormap.from_list("positive", ["white", TRAIN])  # from 0
-OUTLIERS = 0.002  # of the numbers may lie beyond a scale
+POSITIVE = LinearSegmentedColormap.from_list("positive", ["white", TRAIN])  # from 0 up
+OUTLIERS = 0.002  # the fraction of the numbers that may be beyond the ends of a scale
 OFF = ListedColormap(["#cfcfcf"])
-WHOLE = (0, 28, 28, 0)  # where an image's pixels lie, so that larger cells can lie under them
+WHOLE = (0, 28, 28, 0)  # the extent of an image for imshow; images of larger cells with the same extent match it
 MEANING = "blue: increasing it raises the loss\nred: lowers it"
 
 
 def measure_extra_width(class_names):
-    """Return the inches that the longest of these names, beside bars, takes beyond those that a digit would."""
+    """Return the extra width, in inches, that a bar chart needs for the longest of these names, compared to digits."""
     return 0.085 * max(0, max(len(str(name)) for name in class_names) - 6)
 
 
 def fold_labels(labels, width=11):
-    """Return the labels in lines, which stand under or over pictures side by side."""
+    """Return the labels with line breaks, at most `width` characters a line, for pictures side by side."""
     return [textwrap.fill(str(label), width) for label in labels]
 
 
 def measure_extra_height(labels):
-    """Return the inches that such labels take beyond those of one line."""
+    """Return the extra height, in inches, of the longest of these labels, compared with a label of one line."""
     return 0.15 * max((label.count("\n") for label in labels), default=0)
 
 
@@ -37,7 +37,10 @@ def show_pixels(axes, steps):
 
 
 def show_answer(axes_pair, steps, formula, y):
-    """Draw logits and probabilities as bars, on two axes."""
+    """Draw logits and probabilities as bars, on two axes.
+
+    steps: as `look.compute_steps_and_gradients` returns them. formula: the formula of the logits. y: the true class.
+    """
     draw_bars(axes_pair[0], steps["logits"], "logits", formula, make_formatter(".1f"), y, steps["classes"])
     true_name = str(steps["classes"][y])
     true = true_name if len(true_name) < 10 else "y"
@@ -56,13 +59,13 @@ def show_dlogits(axes, steps, y):
 
 
 def write_text(axes, text):
-    """Write text in place of a picture."""
+    """Write a text on axes, instead of a picture."""
     axes.set_axis_off()
     axes.text(0, 0.5, text, transform=axes.transAxes, va="center", fontsize=10, family=MONO)
 
 
 def make_formatter(number_format):
-    """Return a function that formats a number; what rounds to 0 has no sign."""
+    """Return a function that formats a number by a format such as ".2g", but without the sign of -0."""
 
     def format_number(value):
         text = format(value, number_format)
@@ -72,7 +75,7 @@ def make_formatter(number_format):
 
 
 def make_axes(figure, rows, columns, n_used):
-    """Return axes row by row, of which only the first `n_used` show."""
+    """Return a list of rows x columns new axes of a figure, row by row. All but the first `n_used` are hidden."""
     all_axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in all_axes[n_used:]:
         axes.set_axis_off()
@@ -80,7 +83,7 @@ def make_axes(figure, rows, columns, n_used):
 
 
 def style_picture_axes(axes, title="", formula=""):
-    """Style axes for a picture: no ticks, a thin frame, its formula under it."""
+    """Style axes for a picture, with a title above, a formula below, a thin frame and no ticks. Return the axes."""
     axes.set_title(title, fontsize=11 if formula else 9)
     axes.set_xlabel(formula, fontsize=10, family=MONO)
     axes.set(xticks=[], yticks=[])
@@ -88,15 +91,18 @@ def style_picture_axes(axes, title="", formula=""):
 
 
 def show_signed_image(axes, array, limit):
-    """Draw numbers as colours: blue above 0, white at 0, red below, full colour at plus and minus `limit`."""
+    """Draw an array (h, w) as colours: blue above 0, white at 0, red below, full colour from ±limit on.
+
+    Return matplotlib's image.
+    """
     return axes.imshow(array, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
 
 
 def show_signed_images(figure, images, labels, shrink=0.7):
-    """Draw numbers as colours in pictures (n, h, w), eight in a row, on one scale, with a label under each.
+    """Draw arrays (n, h, w) as colours, eight in a row, on one scale, with a label under each.
 
-    The scale ends where all but OUTLIERS of the numbers do: a single one would make the others pale. If none is below
-    0, it begins there.
+    The largest OUTLIERS of the numbers are beyond the end of the scale, because a single large number would make all
+    others pale. If no number is negative, the scale begins at 0. shrink: the relative height of the colour bar.
     """
     grid = make_axes(figure, math.ceil(len(images) / 8), 8, len(images))
     sizes = np.abs(images)
@@ -109,24 +115,27 @@ def show_signed_images(figure, images, labels, shrink=0.7):
 
 
 def show_units(axes, values, limit, title, formula, is_off=None):
-    """Draw a number for each hidden unit (H,) as a cell of a square, row by row; grey where `is_off` is true."""
+    """Draw the values (H,) of hidden units as the cells of a square, row by row. Return matplotlib's image.
+
+    limit: the value of full colour. is_off: (H,) bool, units to draw in grey, or None.
+    """
     artist = show_signed_image(style_picture_axes(axes, title, formula), arrange_in_square(values), limit)
-    axes.patch.set(hatch="/////", edgecolor=GRID)  # where there is no unit
+    axes.patch.set(hatch="/////", edgecolor=GRID)  # cells without a unit
     if is_off is not None:
         axes.imshow(arrange_in_square(np.where(is_off, 0.0, np.nan)), cmap=OFF, interpolation="nearest")
     return artist
 
 
 def arrange_in_square(values):
-    """Return (H,) as the rows of a square; the last row is filled up with NaN, which shows what lies behind."""
+    """Return values (H,) as an array with ceil(sqrt(H)) columns. NaN, which is not drawn, fills up the last row."""
     side = math.ceil(math.sqrt(len(values)))
     return np.pad(values, (0, -len(values) % side), constant_values=np.nan).reshape(-1, side)
 
 
 def add_scale(figure, artist, axes, shrink=0.7, has_lower=False, has_higher=False):
-    """Draw a colour bar beside the axes, with its ends and 0 labelled.
+    """Draw a colour bar beside the axes, with labels at its ends and at 0. artist: the image that it explains.
 
-    has_lower, has_higher: mark that end with ≤ or ≥.
+    has_lower, has_higher: if True, mark the lower end with ≤ or the upper end with ≥.
     """
     ticks = np.unique([0, *artist.get_clim()])
     bar = figure.colorbar(artist, ax=axes, ticks=ticks, shrink=shrink, aspect=14, pad=0.02)
@@ -140,7 +149,10 @@ def add_scale(figure, artist, axes, shrink=0.7, has_lower=False, has_higher=Fals
 
 
 def draw_bars(axes, values, title, formula, format_value, y=None, class_names=range(10)):
-    """Draw a number for each class as a bar, with a text by `format_value`; the true class's name is bold."""
+    """Draw the values (10,) of the classes as bars. format_value: a function that returns the text at a bar.
+
+    y: the true class, whose name is bold, or None.
+    """
     style_picture_axes(axes, title, formula)
     axes.barh(range(10), values, color=np.where(np.asarray(values) < 0, TEST, TRAIN), height=0.7)
     low = min(0, *values)
@@ -157,5 +169,5 @@ def draw_bars(axes, values, title, formula, format_value, y=None, class_names=ra
 
 
 def largest(array):
-    """Return the largest absolute value, to scale by, or 1 if that is 0."""
+    """Return the largest absolute value of an array, or 1 if that is 0, as a scale to divide by."""
     return float(np.abs(array).max(initial=0)) or 1.0

@@ -1,6 +1,6 @@
-"""Pictures of both passes of one image through an MLP, a ResNet and a ViT: functions that return a figure.
+"""Functions that return figures of the forward and the backward pass of one image through an MLP, a ResNet or a ViT.
 
-steps: what look.py computes for the image, by its names there. y: the true digit.
+The parameter `steps` is a dict of what look.py has computed for the image, and `y` is the image's true class.
 """
 
 import math
@@ -59,9 +59,9 @@ the sums of the forward pass."""
 
 @plot_style()
 def draw_forward_pass(steps, title, y):
-    """Draw the forward pass of one image through an MLP, with the names and formulas of mlp_np.py.
+    """Return a figure of an MLP's forward pass for one image, with the names and formulas of mlp_np.py.
 
-    steps: {"image": (28, 28), "z1": (H,), "a1": (H,), "logits": (10,), "p": (10,), "loss"}.
+    steps: {"image": (28, 28), "z1": (H,), "a1": (H,), "logits": (10,), "p": (10,), "loss"}. y: the true class.
     """
     figure = new_figure(8 + 2 * measure_extra_width(steps["classes"]), 7.2, title)
     top, bottom = figure.subfigures(2, 1, height_ratios=(5, 6))
@@ -69,7 +69,7 @@ def draw_forward_pass(steps, title, y):
     z1 = steps["z1"]
     a1 = steps["a1"]
     show_pixels(left, steps)
-    limit = largest(a1) if a1.any() else largest(z1)  # one unit far below 0 would make all that are on pale
+    limit = largest(a1) if a1.any() else largest(z1)  # a unit far below 0 would make all active units pale
     show_units(middle, z1, limit, f"{len(z1)} hidden units", "z1 = x W1 + b1")
     artist = show_units(right, a1, limit, "their activations", "a1 = max(z1, 0)\ngrey: the unit is off", is_off=z1 <= 0)
     show_answer(bottom.subplots(1, 2), steps, "logits = a1 W2 + b2", y)
@@ -79,9 +79,9 @@ def draw_forward_pass(steps, title, y):
 
 @plot_style()
 def draw_backward_pass(steps, title, y):
-    """Draw the backward pass of the same image, from the loss back to W1.
+    """Return a figure of an MLP's backward pass for one image, from the loss back to W1.
 
-    steps: {"dlogits": (10,), "da1": (H,), "dz1": (H,), "z1": (H,), "dW1": (784, H)}.
+    steps: {"dlogits": (10,), "da1": (H,), "dz1": (H,), "z1": (H,), "dW1": (784, H)}. y: the true class.
     """
     figure = new_figure(8 + measure_extra_width(steps["classes"]), 5.9, title)
     top, bottom = figure.subfigures(2, 1, height_ratios=(5, 3))
@@ -113,9 +113,10 @@ def draw_backward_pass(steps, title, y):
 
 @plot_style()
 def draw_feature_maps(steps, title, y):
-    """Draw the forward pass of one image through a ResNet: channels of the stem and of every stage, and the logits.
+    """Return a figure of a ResNet's forward pass for one image: channels of the stem and of each stage, and the logits.
 
-    steps: {"image": (28, 28), "maps": {"stem": (14, 14, 16), ...}, "logits": (10,), "p": (10,), "loss"}.
+    steps: {"image": (28, 28), "maps": {"stem": (14, 14, 16), ...}, "logits": (10,), "p": (10,), "loss"}. y: the true
+    class.
     """
     maps = steps["maps"]
     figure = new_figure(8 + 2 * measure_extra_width(steps["classes"]), 1.9 + 1.4 * len(maps) + 3.2, title)
@@ -130,9 +131,10 @@ def draw_feature_maps(steps, title, y):
 
 @plot_style()
 def draw_feature_gradients(steps, title, y):
-    """Draw the backward pass of the same image: the gradients of the same channels, from the last to the first.
+    """Return a figure of a ResNet's backward pass for one image: the gradients of the channels in `draw_feature_maps`.
 
-    steps: {"maps", "gradients": {"stem": (14, 14, 16), ...} with the same names and shapes, "dlogits": (10,)}.
+    steps: {"maps", "gradients": {"stem": (14, 14, 16), ...} with the same names and shapes, "dlogits": (10,)}. y: the
+    true class.
     """
     maps = steps["maps"]
     backward = dict(reversed(steps["gradients"].items()))
@@ -146,7 +148,10 @@ def draw_feature_gradients(steps, title, y):
 
 
 def show_channels(figure, arrays, maps, label):
-    """Draw for every name in arrays, {name: (H, W, C)}, a row of the 8 channels that are most active in maps[name]."""
+    """Draw a row of 8 channels for every name in arrays, {name: (H, W, C)}: those that are most active in maps[name].
+
+    label: a format for each row's title, with the name, H, W, the number of channels drawn, and C.
+    """
     for row_figure, (name, array) in zip(
         figure.subfigures(len(arrays), 1, squeeze=False).flat, arrays.items(), strict=True
     ):
@@ -158,10 +163,10 @@ def show_channels(figure, arrays, maps, label):
 
 @plot_style()
 def draw_attention(steps, title, y):
-    """Draw the attention of one patch, in every block and head (of more than 8, the first) of a ViT; and the logits.
+    """Return a figure of one patch's attention in every block of a ViT, in at most 8 heads, and of the logits.
 
     steps: {"image": (28, 28), "attention": {"block 1": (h, T, T), ...}, "patch", "logits": (10,), "p": (10,), "loss"}.
-    "patch" is its number among the T.
+    "patch" is the patch's index, 0 to T - 1. y: the true class.
     """
     patch = steps["patch"]
     image = steps["image"]
@@ -189,9 +194,10 @@ def draw_attention(steps, title, y):
 
 @plot_style()
 def draw_patch_gradients(steps, title, y):
-    """Draw the backward pass of the same image: how large a gradient returns to each patch, and to the pixels.
+    """Return a figure of a ViT's backward pass for one image: the size of each patch's gradient, and the gradient dx.
 
-    steps: {"image", "gradients": {"embedded": (T, C), "block 1": (T, C), ...}, "dx": (28, 28), "dlogits": (10,)}.
+    steps: {"image", "gradients": {"embedded": (T, C), "block 1": (T, C), ...}, "dx": (28, 28), "dlogits": (10,)}. y:
+    the true class.
     """
     backward = reversed(steps["gradients"].items())
     sizes = {name: np.linalg.norm(gradient, axis=1) for name, gradient in backward}
@@ -219,8 +225,10 @@ def draw_patch_gradients(steps, title, y):
 
 
 def show_patches(axes, values, limit, image, framed_patch=None, ink=0.45):
-    """Draw a number for each patch of an image (T,) as a colour, full at `limit`; on top its ink, and a frame round
-    one.
+    """Draw the values (T,) of an image's patches as colours, and the image's ink over them. Return matplotlib's image.
+
+    limit: the value of full colour. framed_patch: the index of a patch that gets a frame, or None. ink: the opacity of
+    the ink.
     """
     side = math.isqrt(len(values))
     artist = axes.imshow(values.reshape(side, side), cmap=POSITIVE, vmin=0, vmax=limit, extent=WHOLE)

@@ -1,4 +1,4 @@
-"""What a step of a training looks like, layer by layer, and what in it is out of the ordinary."""
+"""`look.py --training`: examines a training step, layer by layer, and reports what is out of the ordinary."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -22,19 +22,20 @@ from support.slopes import Slopes, true_loss
 from views import answers, training_picture, training_table
 from views.training_table import root_mean_square, standard_deviation
 
-FIRST = 20  # steps of a run that is only beginning
+FIRST = 20  # the default of N: how many first steps of a run are taken
 SHOWN = 8  # examples to draw
-FEW = 128  # examples to compute with, of no batch
+FEW = 128  # examples to examine if the run's last batch is not known
+# Limits of what is ordinary: (low, high), or the largest value.
 GUESS = 0.5, 2  # the first loss, in units of log K
-INPUT = 0.05, 10  # the spread of the numbers that go in
-SPREAD = 0.01, 100  # of what a layer puts out
-LEAK = 0.01  # the share of the test images that may be known: a picture may come twice by chance
-DEAD = 0.25  # the share of a layer's units that are 0 for all images of a batch
-IN_DOUBT = 16  # examples of the loss whose slope is measured
-ALIKE = 1e-4  # of the largest number: what differs by less, differs by rounding
-STEP = 1e-5, 0.2  # a step, in units of the weights
-WORST = 24  # training examples that are misread with the most confidence
-NAMED = 4  # places that a sentence names
+INPUT = 0.05, 10  # the standard deviation of the inputs
+SPREAD = 0.01, 100  # the standard deviation of a layer's outputs
+LEAK = 0.01  # the fraction of the test images that are also training images: a few may be so by chance
+DEAD = 0.25  # the fraction of a layer's units that are 0 for all images of a batch
+IN_DOUBT = 16  # examples for the check of the gradients
+ALIKE = 1e-4  # a smaller difference, relative to the largest number, counts as rounding
+STEP = 1e-5, 0.2  # the size of an update, in units of the weights
+WORST = 24  # training examples to draw that are misread with the most confidence
+NAMED = 4  # layers or arrays that a sentence names
 LETTERS = 60  # letters of a text that are shown
 
 
@@ -46,10 +47,13 @@ def add_training(parser):
     parser.add_argument("--training", metavar="N", nargs="?", type=integer(1, 10_000), help=message)
 
 
-# The user may be looking for a loss that is not finite.
+# No warnings about overflow, because users may be investigating a loss that is not finite.
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def look_at_training(argv):
-    """Draw a step of a training, and say what in it is out of the ordinary."""
+    """Run `look.py --training`: save a picture of a training step, and print what is out of the ordinary in it.
+
+    argv: the command-line arguments of look.py.
+    """
     parser = Parser(add_help=False)
     add_training(parser)
     add_weights(parser, writes=None)
@@ -91,20 +95,23 @@ def look_at_training(argv):
 
 
 class Step(NamedTuple):
-    """A step of a training, or a batch that no step is taken of."""
+    """A training step, or a batch without a step, for `examine_step`."""
 
     model: object  # with the weights before the step
     options: object
     batch: tuple  # (examples, labels)
-    changes: dict  # {name: the change of its weights}; {} if there is no step
-    rate: float  # of the step, in units of the highest
+    changes: dict  # {name: change of the parameter}; {} if no step is taken
+    rate: float  # the learning rate of the step, as a fraction of the highest
     losses: list  # of all steps so far
-    where: str  # in words
-    number: int | str | None  # of this step, from 1; or training_table.LAST; None if it is neither
+    where: str  # a description of the step, in words
+    number: int | str | None  # the number of the step in the run, from 1; or training_table.LAST; or None if unknown
 
 
 def take_first_steps(options, n_steps):
-    """Train with these options. Return (the `Step` that is the last with a finite loss, the dataset)."""
+    """Train for at most `n_steps` steps. Return (`Step` of the last step with a finite loss, dataset).
+
+    If the very first loss is not finite, the `Step` is the first one.
+    """
     dataset = data.load(options.source, options.run.hold_out)
     network, optimizer = main_np.build(options)
     plan = make_plan(options, dataset.n_train)
@@ -123,9 +130,9 @@ def take_first_steps(options, n_steps):
 
 
 def examine_first_steps(options, n_steps):
-    """Examine the first steps of the run with these options, at the last one with a loss that is finite.
+    """Take the first steps of a run with these options, and examine the last one that has a finite loss.
 
-    See `examine_step`.
+    Return what `examine_step` returns, with more marks about all of the first steps.
     """
     step, dataset = take_first_steps(options, n_steps)
     diagnosis = examine_step(step)
@@ -147,8 +154,9 @@ def examine_first_steps(options, n_steps):
 
 
 def list_unusual_draws(dataset, options, steps, plan):
-    """Return a mark if the batches of so many steps repeat examples within an epoch, or if test images are to be
-    learned.
+    """Return a list of marks, see `examine_step`, about the examples that the first `steps` steps of a run draw.
+
+    There is one if batches repeat examples within an epoch, and one if test images are among the training images.
     """
     is_drawn = np.zeros(dataset.n_train, bool)
     dataset.mark_drawn(is_drawn, options, 0, steps)
@@ -161,7 +169,10 @@ def list_unusual_draws(dataset, options, steps, plan):
 
 
 def examine_last_step(options, checkpoint):
-    """Examine the last batch of a run that has left a checkpoint, with the weights as they are: see `examine_step`."""
+    """Examine the last batch of a checkpoint's run, with the weights in the checkpoint.
+
+    Return what `examine_step` returns, with more marks about the examples that the run has drawn.
+    """
     dataset = data.load(options.source, options.run.hold_out)
     step = take_last_step(options, checkpoint, dataset)
     diagnosis = examine_step(step)
@@ -172,11 +183,11 @@ def examine_last_step(options, checkpoint):
 
 
 def take_last_step(options, checkpoint, dataset):
-    """Take one more step with the last batch of a run that has left a checkpoint. Return the `Step`.
+    """Take one more step from a checkpoint, with the last batch of its run, and return the `Step`.
 
-    The step is taken at the run's highest rate, because at the end of a run the rate is 0; or, while the rate still
-    rises, at the next one. A network that was trained by another program has no momentum, and drew its batches in
-    another order: then it is the first 128 examples, and no step.
+    The step is taken at the run's highest learning rate, because at the end of a run the rate is nearly 0; or, while
+    the rate still rises, at the next one. A network from another program has no momentum, and its last batch is not
+    known. Then the `Step` has the first FEW training examples, and no step is taken.
     """
     n_steps = checkpoint.history.step
     losses = [*checkpoint.history.numbers_by_name()["train_loss"]]
@@ -200,11 +211,12 @@ def take_last_step(options, checkpoint, dataset):
 
 
 def find_worst_examples(options, checkpoint):
-    """Return (images (n, 28, 28), labels, answers, probabilities of the answers): first the most confident mistakes.
+    """Return (images (n, 28, 28), labels, predictions, their probabilities) of the WORST training examples.
 
-    Behind the misread examples come those that are read right with the least confidence. The highest losses would
-    show fewer wrong labels: an image that is hard to read may have a high loss, too, but seldom a confident answer.
-    The examples are those of the run's last epoch, as its batches have them: moved, and with these labels.
+    Misread examples come first, the most confident ones at the top. If there are too few, those that are read right
+    with the least confidence follow. Sorting by loss would show fewer wrong labels: an image that is hard to read may
+    have a high loss, too, but seldom a confident prediction. The examples are those of the run's last epoch as its
+    batches contain them, augmented and with their labels. Labels and predictions are class names.
     """
     dataset = data.load(options.source, options.run.hold_out)
     names = options.source.classes
@@ -218,7 +230,7 @@ def find_worst_examples(options, checkpoint):
         logits = model.forward(x).astype(float)
         answer = logits.argmax(axis=1)
         p = np.exp(logits.max(axis=1) - np.logaddexp.reduce(logits, axis=1))  # (B,)
-        confidence = np.where(answer == y, -p, p)  # in a mistake
+        confidence = np.where(answer == y, -p, p)  # negative if the prediction is right
         for i in np.argsort(-confidence)[:WORST]:
             rows.append((confidence[i], images[i], names[y[i]], names[answer[i]], p[i]))
     rows.sort(key=lambda row: -row[0])
@@ -227,7 +239,7 @@ def find_worst_examples(options, checkpoint):
 
 
 def copy_network(options, network):
-    """Return a copy of a network, whose work no threads share."""
+    """Return a copy of a network in NumPy that does not use threads or the tape."""
     model = make_network("np", with_changes(options, autograd=False))
     for group, arrays in group_arrays(network).items():
         for name, array in arrays.items():
@@ -236,7 +248,7 @@ def copy_network(options, network):
 
 
 class GradientRecorder:
-    """In place of an optimizer: `step` moves nothing, and keeps the gradients."""
+    """A stand-in for an optimizer whose `step` changes nothing, but stores the gradients as `grads`."""
 
     def __init__(self, options):
         self.options = options
@@ -247,12 +259,11 @@ class GradientRecorder:
 
 
 def compute_passes(model, options, batch):
-    """Compute both passes of a batch (examples, labels), as a training does.
+    """Compute the forward and the backward pass of a batch (examples, labels), as in training.
 
-    Return an object with x, y, loss, outputs {layer: array} and gradients {parameter: array}.
-
-    The gradients are those of main_np.train_step. Of a network that is no list of layers, the outputs are what its
-    `forward` leaves of each example.
+    Return an object with the attributes x, y, loss, outputs {layer: array} and gradients {parameter: array}. The
+    gradients are those of `main_np.train_step`. If the network has no `layers`, the outputs are the logits and the
+    arrays that its `forward` stores for the examples.
     """
     x, y = data.encode(*batch, options)
     outputs = {}
@@ -274,14 +285,17 @@ def compute_passes(model, options, batch):
 
 
 def make_table(step):
-    """Return the rows of the table for a `Step`: see `training_table.make_rows`."""
+    """Return the rows of the table for a `Step`, as `training_table.make_rows` does."""
     return training_table.make_rows(
         compute_passes(step.model, step.options, step.batch), step.model.params, step.changes
     )
 
 
 def make_attribute_recorder(model, forward, outputs, attributes_before):
-    """Return the same function, which records the arrays that it leaves of each example, and the logits."""
+    """Return a function like `forward` that also stores the model's new arrays and the logits in the dict `outputs`.
+
+    The new arrays are attributes with a row for each example that are not among `attributes_before`.
+    """
 
     def forward_and_record(x):
         logits = forward(x)
@@ -298,7 +312,7 @@ def make_attribute_recorder(model, forward, outputs, attributes_before):
 
 
 def make_output_recorder(outputs, name, forward):
-    """Return the same function, whose result is recorded."""
+    """Return a function like `forward` that also stores its result as outputs[name]."""
 
     def forward_and_record(x):
         outputs[name] = forward(x)
@@ -308,15 +322,14 @@ def make_output_recorder(outputs, name, forward):
 
 
 def examine_step(step):
-    """Examine a `Step` of a training. Return a dict:
+    """Examine a training `Step`, and return the results as a dict.
 
-    {"where": in words, "examples": pictures (n, h, w), "labels": (n,) words, or texts and None, "losses": of all steps
-    so far, "classes": K, "layers": {name: {"spread", "zeros": the share that is 0}}, "arrays": {name: {"gradient": its
-    root mean square, "step": that of its change, in units of the weights' own, or None, "is_vector"}}, "marks":
-    [(place, what is out of the ordinary there, a number in words)]}.
-
-    "table": the rows of the table; "ranges": those of healthy runs, or {}; "no_ranges": [a sentence that says why they
-    are not there], or [].
+    "where": a description of the step. "examples", "labels": a few inputs as images (n, h, w), and their class names;
+    or as texts, and None. "losses": the losses of all steps so far. "classes": K. "layers": {name: {"spread": the
+    outputs' standard deviation, "zeros": the fraction of zeros}}. "arrays": {name: {"gradient": the gradient's root
+    mean square, "step": the change's root mean square divided by the parameter's, or None, "is_vector": a bool}}.
+    "marks": what is out of the ordinary, [(layer or array, message, number as a text)]. "table": the rows of the table.
+    "ranges": the ranges in healthy runs, or {}. "no_ranges": [a sentence that says why there are no ranges], or [].
     """
     model = step.model
     options = step.options
@@ -335,14 +348,14 @@ def examine_step(step):
             ("x", "An unusual mean of what goes in", f"{x.mean():.2g}, with a spread of {standard_deviation(x):.2g}")
         )
     paths = getattr(model, "layers", {})
-    has_weights = False  # whether an output is computed by weights. What goes in may well be 0
+    has_weights = False  # True from the first layer with weights on: inputs before it may well be 0
     for name, a in outputs.items():
         layers_inside = flatten_layers({name: paths[name]}).values() if paths else []
         has_weights |= not paths or any(getattr(layer, "params", {}) for layer in layers_inside)
         layers[name] = {"spread": standard_deviation(a), "zeros": float((a == 0).mean())}
         marks += [(name, *mark) for mark in iter_output_messages(a) if has_weights]
     for name, p in model.params.items():
-        # An update of a bias has no unit: a bias begins at 0.
+        # The update of a bias is not compared with the bias, which starts at 0.
         relative = root_mean_square(changes[name]) / root_mean_square(p) if changes and p.ndim > 1 and p.any() else None
         arrays[name] = {"gradient": root_mean_square(gradients[name]), "step": relative, "is_vector": p.ndim == 1}
         marks += [(name, *mark) for mark in iter_array_messages(root_mean_square(gradients[name]), relative, step.rate)]
@@ -359,8 +372,9 @@ def examine_step(step):
 
 
 def iter_contradiction_marks(model, options, batch):
-    """Yield marks if the loss is not what it is called, or the gradients are not its own: in float64, of a few
-    examples.
+    """Yield a mark if the loss is not the mean of -log p[y], and one if the gradients are not those of the loss.
+
+    A few examples of the batch are computed in float64. For marks, see `examine_step`.
     """
     exact_options = with_changes(options, dtype="float64")
     examples, labels = batch
@@ -376,7 +390,7 @@ def iter_contradiction_marks(model, options, batch):
 
 
 def iter_output_messages(output):
-    """Yield (message, number in words) for what is out of the ordinary in a layer's output (B, ..., units)."""
+    """Yield (message, number as a text) for whatever is out of the ordinary in a layer's output (B, ..., units)."""
     dead = (output.reshape(-1, output.shape[-1]) == 0).all(axis=0).mean()
     if not np.isfinite(output).all():
         yield "Not finite", ""
@@ -391,8 +405,10 @@ def iter_output_messages(output):
 
 
 def iter_array_messages(gradient_size, step_size, share=1):
-    """Yield the same for an array. gradient_size: the size of its gradient; step_size: in units of the weights; share:
-    `Step.rate`.
+    """Yield (message, number as a text) for whatever is out of the ordinary in the gradient or the step of a parameter.
+
+    gradient_size: the gradient's root mean square. step_size: the step's root mean square, divided by the parameter's,
+    or None. share: the learning rate as a fraction of the highest.
     """
     if not np.isfinite(gradient_size):
         yield "A gradient that is not finite", ""
@@ -403,7 +419,10 @@ def iter_array_messages(gradient_size, step_size, share=1):
 
 
 def describe_marks(marks):
-    """Return a list of sentences, one for each kind of mark: what, where, and the number there."""
+    """Return a list of sentences, one for each message among the marks, with the layers or arrays and the numbers.
+
+    marks: see `examine_step`.
+    """
     places_by_message = {}
     sentences = []
     for place, message, number in marks:
@@ -416,7 +435,7 @@ def describe_marks(marks):
 
 
 def select_examples(x, labels, options):
-    """Return a few examples as the network gets them, as pictures (n, h, w) or texts, and what each is called."""
+    """Return (images (n, h, w), class names) of the first SHOWN inputs in x or, for tokens, (texts or names, None)."""
     source = options.source
     first_examples = slice(SHOWN)
     return source.decode_inputs(x[first_examples], LETTERS), source.name_labels(

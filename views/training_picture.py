@@ -1,4 +1,4 @@
-"""The picture of a step of a training: examples, the loss so far, what each layer and each array gets."""
+"""The picture of a training step: examples, the loss so far, the outputs of each layer and the gradients."""
 
 import math
 import textwrap
@@ -25,16 +25,17 @@ from views.parts import (
     write_text,
 )
 
-ROW = 0.24  # inches for a layer
-ROOM = 0.1  # of a power of ten, so that no dot is cut by the end of its axis
-FAR = 10  # times log K: a loss above that is drawn on a logarithmic axis
+ROW = 0.24  # the height of a layer's row, in inches
+ROOM = 0.1  # margin in powers of ten, so that the end of an axis does not cut off a dot
+FAR = 10  # if the loss exceeds FAR log K, its axis is logarithmic
 
 
 @plot_style()
 def draw_training(diagnosis, title, sentences):
-    """Draw a step of a training: a few examples, the loss so far, what each layer puts out, what each array gets.
+    """Return a figure of a training step: examples, the loss so far, each layer's outputs, each array's gradient.
 
-    diagnosis: what `training.examine_step` returns; sentences: what is out of the ordinary. Where it is, is red.
+    diagnosis: as `training.examine_step` returns it. sentences: what is out of the ordinary. Layers and arrays that
+    have a mark in the diagnosis are red.
     """
     layers = diagnosis["layers"]
     rows = group_by_layer(diagnosis["arrays"])
@@ -85,7 +86,7 @@ def draw_training(diagnosis, title, sentences):
 
 
 def group_by_layer(array_names):
-    """Return {layer: names of its arrays}: "blocks.0.first.W" belongs to "blocks.0.first"; "W1" is one for itself."""
+    """Return {layer: list of its arrays' names}. "blocks.0.first.W" belongs to "blocks.0.first", and "W1" to "W1"."""
     names_by_layer = {}
     for name in array_names:
         names_by_layer.setdefault(name.rpartition(".")[0] or name, []).append(name)
@@ -93,7 +94,7 @@ def group_by_layer(array_names):
 
 
 def label_rows(axes, row_names, label):
-    """Give axes a row for each name, the first at the top."""
+    """Label the rows of axes with names, the first at the top, and the x axis with `label`."""
     axes.set_yticks(range(len(row_names)), row_names, fontsize=9)
     axes.set(ylim=(len(row_names) - 0.5, -0.5), xlabel=label)
     axes.grid(axis="x")
@@ -101,9 +102,10 @@ def label_rows(axes, row_names, label):
 
 
 def draw_sizes(axes, rows, colors, rule=None):
-    """Draw dots on a logarithmic axis: a row of (number, is_ring) for each name. None, 0 and nan have no dot.
+    """Draw rows of dots on a logarithmic x axis. rows: for each row, a list of (number, is_ring).
 
-    rule: where a dashed line is.
+    A number that is None, 0 or not finite has no dot. colors: a colour for each row. rule: the position of a dashed
+    line, or None.
     """
     dots = []
     for y, row in enumerate(rows):
@@ -125,7 +127,10 @@ def draw_sizes(axes, rows, colors, rule=None):
 
 
 def show_losses(axes, losses, classes):
-    """Draw the loss of each step, and that of equal scores; a loss that is not finite has a place at the top."""
+    """Draw the loss of each step, and a line at log K, the loss of equal scores for K `classes`.
+
+    A loss that is not finite is a cross at the top.
+    """
     style_axes(axes, "", "loss", f"steps; dashed: log {classes}, the loss of equal scores")
     steps = np.arange(1, len(losses) + 1)
     finite = np.isfinite(losses)
@@ -134,7 +139,7 @@ def show_losses(axes, losses, classes):
     if losses[finite].max(initial=0) > FAR * np.log(classes):
         use_powers_of_ten(axes.yaxis)
     else:
-        low = 1.1 * losses[finite].min(initial=0)  # below 0 only if it is no cross-entropy
+        low = 1.1 * losses[finite].min(initial=0)  # below 0 only if the loss is not a cross-entropy
         axes.set_ylim(low, 1.1 * max(np.log(classes), losses[finite].max(initial=0)))
     for step in steps[~finite]:
         axes.plot(step, axes.get_ylim()[1], "x", color=TEST, clip_on=False)
@@ -142,7 +147,7 @@ def show_losses(axes, losses, classes):
 
 
 def show_examples(figure, examples, labels):
-    """Draw the first examples of a batch, as the network gets them: pictures, or texts."""
+    """Draw the first examples of a batch as the network gets them: images with labels or, if labels is None, texts."""
     add_title(figure, "the first examples of the batch, as the network gets them")
     if labels is None:
         write_text(figure.subplots(), "\n".join(text.replace("\n", " ") for text in examples))

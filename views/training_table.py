@@ -1,7 +1,7 @@
-"""The table of look.py --training: the numbers of a step, and beside each its range in healthy runs.
+"""The table of `look.py --training`: statistics of a training step, with their ranges in healthy runs.
 
-views/healthy.json has the numbers of healthy runs: those of the default run of each network on each dataset, as they
-are in this repository, with ten seeds. `python -m lab.healthy` records them.
+Healthy runs are the default runs of this repository's networks on each dataset, with ten seeds. `python -m lab.healthy`
+records their statistics in views/healthy.json.
 """
 
 import json
@@ -14,15 +14,15 @@ from loading.options import parse_options
 from support.options import flag, format_value
 
 RECORDED = Path(__file__).with_name("healthy.json")
-STEPS = (1, 20, 200)  # that are recorded
-LAST = "last"  # the name of a run's last step
+STEPS = (1, 20, 200)  # the steps that are recorded, besides the last one
+LAST = "last"  # stands for the number of a run's last step
 COLUMNS = "mean", "spread", "zeros"
 DEVIATIONS = 80  # see `make_ranges`
 LEAST = 0.1
 
 
 class Range(NamedTuple):
-    """The range of a number in healthy runs, and its mean there."""
+    """The range of a statistic in healthy runs, and its mean over these runs."""
 
     low: float
     mean: float
@@ -33,22 +33,22 @@ class Range(NamedTuple):
 
 
 def standard_deviation(array):
-    """Return the standard deviation, in float64: squares may be too large for float32."""
+    """Return the standard deviation of an array, computed in float64, because squares may overflow float32."""
     return float(np.std(array, dtype=float))
 
 
 def root_mean_square(array):
-    """Return the root mean square."""
+    """Return the root mean square of an array."""
     return float(np.sqrt(np.mean(np.square(array, dtype=float))))
 
 
 def make_rows(passes, params, changes):
-    """Return {row: its numbers, one for each of COLUMNS; None where there is none}.
+    """Return the rows of the table, {name of the row: [a number for each of COLUMNS, or None]}.
 
-    passes: what `training.compute_passes` returns. params: {name: array} before the step. changes: {name: its change},
-    or {} if there is no step. The row of a matrix's update is in units of the root mean square of its weights. (A bias
-    begins at 0, so the update of a vector is as it is.) Of tokens, the share of zeros is the share of padding: what is
-    no target.
+    passes: as `training.compute_passes` returns them. params: {name: array} before the step. changes: {name: change of
+    the array}, or {} if no step is taken. The updates of a matrix are divided by the root mean square of its weights.
+    Those of a vector are not, because a bias starts at 0. For token ids, the fraction of zeros is that of positions
+    without a target.
     """
     rows = {"loss": [passes.loss, None, None]}
     if passes.x.dtype.kind == "f":
@@ -66,14 +66,15 @@ def make_rows(passes, params, changes):
 
 
 def compute_mean_spread_and_zeros(array):
-    """Return [the mean of an array, its standard deviation, its share of zeros]."""
+    """Return [mean, standard deviation, fraction of zeros] of an array."""
     return [float(np.mean(array, dtype=float)), standard_deviation(array), float((array == 0).mean())]
 
 
 def find_ranges(options, step, rows):
-    """Return (the ranges of healthy runs, []): see `make_ranges`.
+    """Return (ranges, []): the ranges in healthy runs for the rows of the table, as `make_ranges` returns them.
 
-    Where no healthy runs were recorded that are like this one, return {} and [a sentence that says why].
+    If no healthy runs like this one were recorded, return ({}, [a sentence that says why]). options: the run's. step:
+    the number of the step, LAST or None. rows: as from `make_rows`.
     """
     run = options.run
     networks = json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
@@ -99,16 +100,16 @@ def explain_no_ranges(reason):
 
 
 def make_ranges(healthy, n_seeds):
-    """Return {row: a Range or None for each column} of what is recorded of a step, with so many seeds.
+    """Return {row: [a `Range` or None for each of COLUMNS]} from the statistics of healthy runs at one step.
 
-    healthy: {row: for each column the mean over the seeds and their standard deviation, or None}. Of the spread, which
-    is a matter of factors, they are the geometric mean and the factor that is one deviation of the logarithm.
+    healthy: {row: [(mean, standard deviation) over `n_seeds` seeds, or None, for each column]}. For the column "spread"
+    they are the geometric mean, and the factor that corresponds to one standard deviation of the logarithm.
 
-    A range goes DEVIATIONS / n_seeds deviations below and above the mean: eight for ten seeds, and more for fewer
-    seeds, which say less of the deviation. By chance, ten seeds may have much the same spread. So no factor counts as
-    smaller than the median of its kind: of all outputs, gradients or updates. A range goes LEAST further: where all
-    seeds agree, as in the first step of AdamW, rounding makes the difference. LEAST is a share: of the row's spread for
-    the mean, of itself for the spread, and of all entries for the share of zeros.
+    A range extends DEVIATIONS / n_seeds standard deviations below and above the mean: eight for ten seeds, and more for
+    fewer seeds, whose standard deviation is less certain. By chance, ten seeds may have almost the same spread. So each
+    factor is at least the median factor of all outputs, gradients or updates. Finally, a range is extended by LEAST,
+    because where all seeds agree, as in the first step of AdamW, the differences are only rounding. LEAST is a fraction
+    of the row's spread for the mean, of the spread itself for the spread, and of all entries for the zeros.
     """
     deviations = DEVIATIONS / n_seeds
     arrays = {name: numbers for name, numbers in healthy.items() if name != "loss"}
@@ -132,7 +133,7 @@ def make_ranges(healthy, n_seeds):
 
 
 def find_outliers(rows, ranges):
-    """Return a mark (place, what is wrong, which number) for each number that is outside its range."""
+    """Return a list of marks (layer or array, message, number as a text), one for each number outside its range."""
     marks = []
     for name, numbers in rows.items():
         for column, number, bounds in zip(COLUMNS, numbers, ranges.get(name, [None] * 3), strict=True):
@@ -148,9 +149,9 @@ def is_outside(number, bounds):
 
 
 def print_table(rows, ranges):
-    """Print the rows: each number, and beside it its mean and its range in healthy runs.
+    """Print the rows of the table: each number and, in the next column, its mean and range in healthy runs.
 
-    `!` marks a number that is outside its range.
+    A number outside its range is followed by "!". ranges: as from `make_ranges`, or {}.
     """
     header = [""]
     for column in COLUMNS:

@@ -1,4 +1,4 @@
-"""Pictures of what a network writes, and of what it looked at meanwhile."""
+"""Pictures of what a network generates, of its uncertainty, and of its attention."""
 
 import math
 
@@ -19,16 +19,16 @@ from views.passes import show_patches
 
 @plot_style()
 def draw_generated_digit(steps, title):
-    """Draw a digit that a GPT wrote: where it was unsure; for one patch, what was in the running, and what it looked
-    at.
+    """Return a figure of a digit that a GPT wrote, with the perplexity of each patch.
 
-    steps: {"image": (28, 28), "words": (T,), "vocabulary": (V, 16), "p": (T, V), "perplexity": (T,), "attention":
-    {"block 1": (h, T, T), ...}, "place": a number among the T}.
+    For one patch, it shows the likeliest tokens, and the attention when that patch was predicted. steps: {"image":
+    (28, 28), "words": token ids (T,), "vocabulary": (V, 16), "p": (T, V), "perplexity": (T,), "attention": {"block 1":
+    (h, T, T), ...}, "place": the index of that patch, 0 to T - 1}.
     """
     patch = steps["place"]
     image = steps["image"]
     p = steps["p"]
-    # Row `patch` of the weights predicts that patch. Column 0 is the word of the digit, column j the patch j - 1.
+    # Row `patch` of the weights predicts that patch. Column 0 is the digit's token, column j the patch j - 1.
     blocks = {name: weights[:8, patch] for name, weights in steps["attention"].items()}  # (h, T)
     heads = len(blocks["block 1"])
     columns = max(heads, 4)
@@ -71,17 +71,17 @@ def draw_generated_digit(steps, title):
 
 @plot_style()
 def draw_generated_text(steps, title):
-    """Draw a text that a GPT wrote: where it was unsure; for one letter, what was in the running, and what it looked
-    at.
+    """Return a figure of a text that a GPT wrote, with the perplexity of each letter.
 
-    steps: {"letters": those of the text, "words": (T,), "p": (T, V), "perplexity": (T,), "attention": {"block 1": (h,
-    T, T), ...}, "place": a number among the T}.
+    For one letter, it shows the likeliest letters, and the attention when that letter was predicted. steps: {"letters":
+    the letter of each token id, "words": token ids (T,), "p": (T, V), "perplexity": (T,), "attention": {"block 1":
+    (h, T, T), ...}, "place": the index of that letter, 0 to T - 1}.
     """
     position = steps["place"]
     p = steps["p"]
     letters = steps["letters"]
     visible_letters = [make_visible(letters[word]) for word in steps["words"]]
-    # Row `place` of the weights predicts that letter. Column 0 is what the text began with, column j the letter j - 1.
+    # Row `position` of the weights predicts that letter. Column 0 is the prompt, column j the letter j - 1.
     blocks = {name: weights[:8, position] for name, weights in steps["attention"].items()}  # (h, T)
     heads = len(blocks["block 1"])
     lines = math.ceil(len(visible_letters) / LINE)
@@ -126,16 +126,19 @@ def draw_generated_text(steps, title):
     return figure
 
 
-LINE = 16  # letters side by side
+LINE = 16  # letters in a line
 
 
 def make_visible(letter):
-    """Return a letter as it is shown in a picture: what leaves no ink has a sign."""
+    """Return a letter as a picture shows it: a space and a line feed become visible signs."""
     return {" ": "\N{OPEN BOX}", "\n": "\N{DOWNWARDS ARROW WITH CORNER LEFTWARDS}"}.get(letter, letter)
 
 
 def show_letters(axes, values, limit, letters, framed_letter, size):
-    """Draw a number for each letter of a text (T,) as a colour, full at `limit`, and the letters; a frame round one."""
+    """Draw the values (T,) of a text's letters as colours, and the letters over them. Return matplotlib's image.
+
+    limit: the value of full colour. framed_letter: the index of the letter that gets a frame. size: the font's size.
+    """
     lines = math.ceil(len(values) / LINE)
     cells = np.append(values, np.zeros(lines * LINE - len(values))).reshape(lines, LINE)
     artist = axes.imshow(cells, cmap=POSITIVE, vmin=0, vmax=limit, aspect="auto")
