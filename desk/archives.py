@@ -1,8 +1,8 @@
-"""What people hand in as an archive, taken out of it: python -m desk.archives PATH FOLDER BYTES NAME ...
+"""Unpacks archives that people hand in: python -m desk.archives PATH FOLDER BYTES NAME ...
 
-An archive of a few bytes may unpack to fill a memory or a disk. So what is unpacked is counted while it streams, for
-all archives of one person together; and where there are processes, one of its own does it, with a limit of memory and a
-clock.
+A small archive may unpack to more bytes than the memory or the disk holds. So the bytes are counted while they are
+unpacked, for all archives of one person together. On systems that have processes (a browser has none), this is done in
+a separate process with limits of memory and time.
 """
 
 import json
@@ -19,20 +19,24 @@ from support.errors import UserError
 from support.memory import memory_limit
 
 LARGEST = 2**20  # bytes; a larger file is not read
-MOST_MEMBERS = 1000  # that are taken out of an archive
+MOST_MEMBERS = 1000  # files that are unpacked from an archive
 LARGEST_ARCHIVE = 2**24  # bytes of an archive within another
-LONGEST_NAME = 100  # characters of a name within an archive that its file gets here, the last ones
+LONGEST_NAME = 100  # characters; of a longer name in an archive, the unpacked file gets the last ones
 TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 CLOSED = (".7z", ".rar", ".gz", ".bz2", ".xz")  # archives that are not opened
-# What unpacking an archive may take
+# Limits for unpacking an archive
 MEMORY = 2**28  # bytes
 SECONDS = 60
-# Folders of this repository, which may be handed in whole, and of installed libraries: nobody's work is there.
+# Folders that cannot contain anybody's own work: folders of this repository, if it is handed in as a whole, and folders
+# of installed libraries.
 NOBODYS = {"desk", "exercises", "lab", "marker", "page", "support", "tests"}, {"site-packages", "node_modules"}
 
 
 def unpack_in_process(exercise_names, archive_path, folder, budget):
-    """Run `unpack_archive` in a process of its own, with MEMORY and SECONDS. Return what it returns."""
+    """Run `unpack_archive` in a separate process, limited to MEMORY bytes and SECONDS. Return its result.
+
+    Reduces budget.remaining. If the process exceeds a limit, the result is {name of the archive: reason}.
+    """
     command = [
         sys.executable,
         "-m",
@@ -64,19 +68,20 @@ def main(archive_path, folder, bytes_left, *exercise_names):
 
 
 def unpack_archive(exercise_names, archive_path, folder, budget=None):
-    """Unpack the Python files, archives and progress.json of an archive into a folder. Return {a name: why that file
-    cannot be read}.
+    """Unpack the Python files, archives and progress.json of an archive into a folder.
 
-    budget: the bytes for this archive and others. Each member is unpacked by itself, so that none costs another. Names
-    that a disk may confuse, `dz1.py` and `DZ1.py`, get folders of their own within that folder: 0, 1 ... A member that
-    is too large, or one of too many, is refused by a UserError inside, which becomes its reason.
+    Return {name of a file that could not be unpacked: reason}. Reasons include too many files, a file that is too large
+    and a damaged archive. No UserError is raised, and a problem with one file does not affect the others. Files whose
+    names a disk may confuse, such as `dz1.py` and `DZ1.py`, go to different subfolders 0, 1, ... of the folder.
+
+    exercise_names: files with these names come first. budget: a `Budget` of bytes for this archive and others.
     """
     reasons = {}
     names_by_path = {}
     count = 0
     budget = budget or Budget(HANDED_IN)
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)  # there may be no member
+        Path(folder).mkdir(parents=True, exist_ok=True)  # even if the archive is empty
         for name, size, read in iter_members(exercise_names, archive_path, budget):
             *folders, file_name = [part for part in PurePosixPath(name).parts if part not in ("/", "..")] or [""]
             if (
@@ -101,15 +106,16 @@ def unpack_archive(exercise_names, archive_path, folder, budget=None):
                 place.write_bytes(read(max_bytes))
             except Exception as error:
                 reasons[file_name[-LONGEST_NAME:]] = explain_error(error)
-    except Exception as error:  # it is no archive, or ends too early
+    except Exception as error:  # not an archive, or it ends too early
         reasons[archive_path.name] = explain_error(error, archive_path)
     return reasons
 
 
 def iter_members(exercise_names, archive_path, budget):
-    """Yield (name, size in bytes, read) of each file in an archive; read(max_bytes) returns its content.
+    """Yield (name, size in bytes, read) for each file in an archive. read(max_bytes) returns the file's content.
 
-    All that is unpacked on the way counts. Raises UserError if an archive of this kind is not opened.
+    budget: all bytes that are unpacked count, also those of files that are skipped. Raises UserError if this kind of
+    archive is not supported.
     """
     if archive_path.name.lower().endswith(TAR):
         yield from iter_tar_members(archive_path, budget)
@@ -120,11 +126,11 @@ def iter_members(exercise_names, archive_path, budget):
 
 
 def iter_tar_members(archive_path, budget):
-    """Yield the members of a TAR file, as `iter_members` does. To find the next one, all before it is unpacked.
+    """Yield (name, size, read) for the files in a TAR file, as `iter_members` does.
 
-    Raises UserError if there are too many files.
+    Finding a file takes unpacking everything before it. Raises UserError if there are too many files.
     """
-    import tarfile  # the site has none
+    import tarfile  # imported here, because the website does not have it
 
     with open_unpacked(archive_path, budget) as stream:
         stream.most = HEADER
@@ -139,14 +145,14 @@ def iter_tar_members(archive_path, budget):
 
             if count >= 10 * MOST_MEMBERS:
                 raise UserError("it has too many files to look through")
-            if info.isfile():  # and no link
+            if info.isfile():  # not a link
                 yield info.name, info.size, read
 
 
 def iter_zip_members(exercise_names, archive_path, budget):
-    """Yield the members of a ZIP file, as `iter_members` does; first those that have the name of an exercise.
+    """Yield (name, size, read) for the files in a ZIP file, as `iter_members` does, first those named like an exercise.
 
-    Raises UserError if it is no ZIP file, or is encrypted.
+    Raises UserError if it is not a ZIP file. `read` raises UserError if the file is encrypted.
     """
     if not zipfile.is_zipfile(archive_path):
         raise UserError("it is not a ZIP file, or damaged")
@@ -155,11 +161,11 @@ def iter_zip_members(exercise_names, archive_path, budget):
         with zipfile.ZipFile(file) as archive:
 
             def read(info, max_bytes):
-                """Return the content of a member. Raises UserError if it is encrypted."""
+                """Return the content of a member, at most max_bytes + 1 bytes. Raises UserError if it is encrypted."""
                 if info.flag_bits & 1:
                     raise UserError("it is encrypted: ask for one without a password")
                 if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                    raise NotImplementedError  # zipfile would unpack these without a limit
+                    raise NotImplementedError  # zipfile would unpack other kinds of compression without a limit
                 with archive.open(info) as member:
                     content = member.read(max_bytes + 1)
                 budget.check(len(content), "it")
@@ -167,7 +173,7 @@ def iter_zip_members(exercise_names, archive_path, budget):
                 return content
 
             files = [(info.filename.replace("\\", "/"), info) for info in archive.infolist()]  # some write Windows' \\
-            files = [(name, info) for name, info in files if name[-1:] != "/"]  # no folders
+            files = [(name, info) for name, info in files if name[-1:] != "/"]  # without folders
             for name, info in sorted(
                 files, key=lambda file: find_exercise_name(exercise_names, PurePosixPath(file[0])) is None
             ):
@@ -175,45 +181,48 @@ def iter_zip_members(exercise_names, archive_path, budget):
 
 
 def is_foreign_folder(folder, siblings=()):
-    """Return True if nobody's own work is in a folder of that name; siblings: the files beside it."""
+    """Return True if a folder with the name `folder` cannot contain a person's own work.
+
+    siblings: the names of the files beside it. Among them, practice.py is the sign of a copy of this repository.
+    """
     own_folders, libraries = NOBODYS
     return folder[0] in "._" or folder in libraries or ("practice.py" in siblings and folder in own_folders)
 
 
 def explain_error(error, path=""):
-    """Describe in a few words, without a path, what is wrong with the file or archive member that raised this error."""
+    """Return a short description of an error in reading or unpacking a file. Its path is replaced by "it"."""
     if isinstance(error, UserError):
         return str(error).replace(str(path), "it").removeprefix("cannot read it: ") if path else str(error)
     if isinstance(error, NotImplementedError):
         return "its kind of compression is not known here: ask for an ordinary ZIP file"
     if isinstance(error, MemoryError):
         return "it takes too much memory"
-    return getattr(error, "strerror", None) or "it is damaged"  # zipfile and tarfile have many kinds
+    return getattr(error, "strerror", None) or "it is damaged"  # zipfile and tarfile raise many kinds of exceptions
 
 
 def is_wanted(member):
-    """Return True if a member of an archive of that name is taken out of it."""
+    """Return True if a member of an archive is to be unpacked: a Python file, an archive or progress.json."""
     return is_archive(member) or is_python(member) or member.name == "progress.json"
 
 
 def is_archive(path):
-    """Return True if a file's name says that it is an archive which is opened."""
+    """Return True if a file has the name of an archive of a supported kind."""
     return path.name.lower().endswith((".zip", *TAR))
 
 
-KEPT = re.compile(r"\.\d+$")  # dz1.1.py is what practice.py kept of an earlier dz1.py
+KEPT = re.compile(r"\.\d+$")  # dz1.1.py is an earlier version of dz1.py that practice.py has kept
 
 
 def is_python(path):
-    """Return True if a file's name says that it is Python, though a mail program may have added .txt."""
+    """Return True if a file has the name of a Python file. A mail program may have added .txt to it."""
     return path.name.lower().removesuffix(".txt").endswith(".py")
 
 
 def find_exercise_name(exercise_names, path):
-    """Return the one of these names that a file's name contains; None if it contains none, or two.
+    """Return the exercise name that the name of a Python file contains; None if it contains none, or several.
 
-    What people and platforms add is passed over: "dz1 (1).py", "dz1 - Kopie.py", "dz1-1.py", "dz1_ada.py",
-    "ada_123_456_dz1.py" and "dz1.py.txt" are dz1, too. A name that says two exercises says none.
+    What people and platforms add to names is ignored: "dz1 (1).py", "dz1 - Kopie.py", "dz1-1.py", "dz1_ada.py",
+    "ada_123_456_dz1.py" and "dz1.py.txt" are all dz1.
     """
     if not is_python(path):
         return None

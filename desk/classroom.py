@@ -1,9 +1,10 @@
-"""For a teacher: the work of a class as a table, a summary of it, and what the marker says to each person.
+"""For teachers: marks the work of a class, and writes a table, a summary and feedback for each person.
 
 FOLDER has a folder, an archive or a single Python file for each person, with that person's files somewhere in it. Each
-file runs in a process of its own, with a limit of time and memory; whatever it contains, the others are marked. Where
-bubblewrap works, it runs in a sandbox, without a network and with one hand-in in sight (marker/sandbox.py). Elsewhere
-that guards against accidents, not against malice: such a process may do anything that the account running it may do.
+file runs in a separate process, with limits of time and memory. Whatever it contains, the other files are marked, too.
+Where bubblewrap works, the process runs in a sandbox without a network, and sees only its own submission
+(marker/sandbox.py). Elsewhere there is protection against accidents, but not against malice: the process may do
+anything that the teacher's account may do.
 """
 
 import csv
@@ -39,28 +40,28 @@ from support.budget import HANDED_IN, Budget
 from support.errors import UserError
 from support.files import atomic_write, check_output, read_file
 
-MOST_ARCHIVES = 20  # that are opened for one person
+MOST_ARCHIVES = 20  # archives and folders that are opened for one person
 ELSEWHERE = "it is a link to what was not handed in"
-HEADING = "What the marker of practice.py says\n\n"  # the first line of feedback: no other file is replaced
+HEADING = "What the marker of practice.py says\n\n"  # begins each feedback file; other files are never replaced
 
 
 class Cell(NamedTuple):
-    """What the table says of one exercise of one person; with nothing in it, that person has no file for it."""
+    """The result of one exercise of one person. It is empty if the person has no file for the exercise."""
 
-    words: str = ""
-    text: str = ""  # what the marker says to that person
-    tried: bool = False  # whether something was written
+    words: str = ""  # the result in a few words, for the table
+    text: str = ""  # the marker's feedback to the person
+    tried: bool = False  # True if the person has written something
     passed: bool = False
-    wrong: bool = False  # whether the words name a mistake
+    wrong: bool = False  # True if `words` names a mistake
 
 
 def mark_all(catalogue, class_folder, seed=0, only=None, feedback=None, out_path=None):
-    """Mark the work of a class, and write a table: a row for each person, with a mark in a few words for each exercise.
+    """Mark the work of a class, and write a table with a row for each person and a column for each exercise.
 
-    What could not be read of somebody's work stands in the row's `note`, by its own name; the rest is marked. only:
-    exercises by name, or folders of them, `chapter2`, with commas between them. feedback: a folder that gets a file for
-    each person, with all that the marker says. out_path: the file that gets the table when all are marked; without one,
-    each row is printed as soon as it is known. A summary goes to stderr.
+    Files that cannot be read are named in the column `note` of their row, and all others are marked. A summary goes to
+    stderr. class_folder: has the work of each person. only: the exercises, as names or folders such as `chapter2`,
+    separated by commas; None for all. feedback: a folder that gets a file for each person with the marker's texts, or
+    None. out_path: the table's file, written when all work is marked; None to print each row as soon as it is known.
     """
     with open_table(out_path) as file:
         write_table(file, catalogue, class_folder, seed, only, feedback)
@@ -68,7 +69,7 @@ def mark_all(catalogue, class_folder, seed=0, only=None, feedback=None, out_path
 
 @contextmanager
 def open_table(out_path):
-    """Context: yield a text file for the table, in UTF-8 on any system."""
+    """Context manager: yield a text file for the table, in UTF-8 on any system. out_path: None for stdout."""
     if out_path is None:
         sys.stdout.reconfigure(encoding="utf-8", errors="replace")
         yield sys.stdout
@@ -77,13 +78,13 @@ def open_table(out_path):
     with atomic_write(out_path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
         yield text
-        text.detach()  # flushed, and `atomic_write` closes the file
+        text.detach()  # flushes; `atomic_write` closes the file
 
 
 def write_table(table_file, catalogue, class_folder, seed, only, feedback):
-    """Write the rows of `mark_all` into a text file.
+    """Do the work of `mark_all`, and write the table to the open text file `table_file`.
 
-    Raises UserError if the feedback's folder is within the submissions.
+    For the other arguments, see `mark_all`. Raises UserError if the folder for feedback is within `class_folder`.
     """
     people = list_people(class_folder)
     exercises = choose_exercises(catalogue, only)
@@ -135,8 +136,12 @@ def write_table(table_file, catalogue, class_folder, seed, only, feedback):
 
 
 def mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders=()):
-    """Mark the files of a person. Return (a note on what could not be read or marked, or ""; a `Cell` for each
-    exercise; the names of files that belong to no exercise)."""
+    """Mark the files of a person. Return (note, cells, passed_over).
+
+    note: which files could not be read or marked, or "". cells: a `Cell` for each exercise. passed_over: the names of
+    Python files that belong to no exercise. person: the path of the submission. stop_event: once it is set, no more
+    files are marked. hidden_folders: folders that the files must not see in the sandbox.
+    """
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as unpack_folder:
         files, shown_solutions, passed_over, reasons, choices = collect_hand_in(catalogue, person, unpack_folder)
         reason_by_exercise = {
@@ -165,10 +170,10 @@ def mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders=(
 
 
 def give_feedback(feedback_folder, person_name, text):
-    """Write a file with this text for a person. If it cannot be written, a line on stderr says so."""
+    """Write a feedback file with this text for a person. If that fails, print a line instead of raising UserError."""
     whole = os.fsencode(person_name)
     short = person_name
-    if len(whole) > 200:  # a file's name may have 255 bytes; the digest keeps apart two names that begin alike
+    if len(whole) > 200:  # a file's name may have 255 bytes; the digest distinguishes names with the same beginning
         short = f"{whole[:180].decode(errors='ignore')} {hashlib.sha256(whole).hexdigest()[:8]}"
     path = Path(feedback_folder) / f"{short}.txt"
     try:
@@ -183,7 +188,7 @@ def give_feedback(feedback_folder, person_name, text):
 
 
 def join_names(names):
-    """Return some of these names, joined on one line."""
+    """Return the first three of these names in one line, and how many more there are."""
     shown_names = sorted(names)[:3]
     if len(names) > 3:
         shown_names.append(f"{len(names) - 3} more")
@@ -191,9 +196,9 @@ def join_names(names):
 
 
 def list_people(class_folder):
-    """Return the submissions in a folder: its subfolders, archives and Python files.
+    """Return the paths of the submissions in a folder: its subfolders, archives and Python files.
 
-    Raises UserError if there is none.
+    Files of other kinds are reported on stderr. Raises UserError if there is no submission.
     """
     people = []
     for path in sorted(Path(class_folder).glob("[!.]*")) if class_folder else ():
@@ -210,7 +215,7 @@ def list_people(class_folder):
 
 
 def choose_exercises(catalogue, only):
-    """Return the exercises that --only names, or all."""
+    """Return the exercises that `only`, the value of --only, names, or all if it is None or empty."""
     exercises = []
     words = only.split(",") if only else ()
     for word in words:
@@ -219,7 +224,10 @@ def choose_exercises(catalogue, only):
 
 
 def iter_summary_lines(exercises, rows):
-    """Yield a line for each exercise that somebody has tried: how many did, how many passed, the commonest mistake."""
+    """Yield the lines of the summary: for each exercise that was tried, how often, passes, and the commonest mistake.
+
+    rows: for each person, the list of `Cell`s.
+    """
     yield f"\n{'exercise':20} tried passed  commonest mistake"
     for exercise, cells in zip(exercises, zip(*rows, strict=True), strict=True):
         n_tried = sum(cell.tried for cell in cells)
@@ -231,13 +239,16 @@ def iter_summary_lines(exercises, rows):
 
 
 def collect_hand_in(catalogue, person, unpack_folder=None):
-    """Find a person's files in a folder or archive. Return ({exercise: its file}; the exercises whose solutions were
-    shown; the names of Python files that belong to no exercise; {what cannot be read, by its name in the hand-in: why};
-    {exercise with several files that differ: a note that says which of them is marked}).
+    """Find a person's files in a folder or archive. Return (files, shown_solutions, passed_over, reasons, choices).
 
-    Archives, those in the folder or in an archive too, are unpacked into `unpack_folder`. A link that leads out of the
-    folder is not followed: nothing there was handed in. Of several files for an exercise one with something written
-    beats a stub; then one in my_practice, one with the very name of the exercise, and the least deep.
+    files: {exercise: path of its file}. shown_solutions: the set of exercises whose solutions were shown. passed_over:
+    the names of Python files that belong to no exercise. reasons: {name of a file that cannot be read: reason}; such a
+    file raises no UserError. choices: {exercise with several different files: note that says which one is marked}.
+
+    Archives, also those within folders and archives, are unpacked into `unpack_folder`. A link that leads out of the
+    folder is not followed, because its target was not handed in. If there are several files for an exercise, the order
+    of preference is: files other than the stub, files in my_practice, files with exactly the exercise's name, and files
+    in the fewest folders.
     """
     if person.is_symlink():
         return {}, set(), [], {person.name: ELSEWHERE}, {}
@@ -250,7 +261,7 @@ def collect_hand_in(catalogue, person, unpack_folder=None):
     budget = Budget(HANDED_IN)
 
     def look_into(archive):
-        places.append(Path(unpack_folder, str(len(places))))  # the loop below comes to it
+        places.append(Path(unpack_folder, str(len(places))))  # the loop below will look into it
         reasons.update(unpack_in_process(catalogue.by_name, archive, places[-1], budget))
 
     if person.is_dir() or is_python(person):
@@ -281,7 +292,7 @@ def collect_hand_in(catalogue, person, unpack_folder=None):
                             ((not is_written(catalogue.by_name[name], path), *rank), path)
                         )
                         if unpack_folder and place.is_relative_to(unpack_folder):
-                            parts = parts[1:]  # the first is the folder that `unpack_in_process` has made
+                            parts = parts[1:]  # without the folder that `unpack_in_process` has made
                         labels[path] = "/".join(parts) or path.name
                     elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
                         passed_over.append(path.name)
@@ -297,15 +308,15 @@ def collect_hand_in(catalogue, person, unpack_folder=None):
 
 
 def count_versions(paths):
-    """Return how many of these files differ, however their lines end."""
+    """Return the number of different contents among these files. Line endings do not count."""
     return len({tuple(read_file(path, LARGEST).splitlines()) for path in paths})
 
 
 def is_stub(exercise, learner_path):
-    """Return True if nothing was written.
+    """Return True if a learner's file is still the exercise's stub.
 
-    Line ends do not count, nor the line that says how the file is marked, nor the wording of docstrings, which may be
-    that of an earlier version.
+    Line endings, the line that says how the file is marked, and docstrings are ignored. The docstrings may be those of
+    an earlier version of the stub.
     """
     lines = read_file(learner_path, LARGEST).splitlines()
     learner_lines = b"\n".join(line for line in lines if not line.startswith(HOW.encode()))
@@ -313,19 +324,22 @@ def is_stub(exercise, learner_path):
 
 
 def remove_docstrings(code):
-    """Return code without what is in triple quotes. (It is not parsed: a hand-in may be anything.)"""
+    """Return code (bytes) without text in triple quotes. It is not parsed, because a submission may be invalid code."""
     return re.sub(rb'""".*?"""', b"", code, flags=re.DOTALL)
 
 
 def is_written(exercise, learner_path):
-    """Return True if the file can be read, and something was written in it."""
+    """Return True if a learner's file can be read and is not the stub any more."""
     with suppress(UserError):
         return not is_stub(exercise, learner_path)
     return False
 
 
 def mark_file_as_cell(learner_path, exercise, seed, hidden_folders=()):
-    """Mark a file, and return its `Cell`: the verdict in a few words, with the output that is wrong of several."""
+    """Mark a learner's file, and return the `Cell` with the result. learner_path: None if there is no file.
+
+    If the exercise has several outputs, `words` names the one that is wrong. hidden_folders: see `mark_person`.
+    """
     if learner_path is None:
         return Cell()
     try:
@@ -334,7 +348,7 @@ def mark_file_as_cell(learner_path, exercise, seed, hidden_folders=()):
         if not can_run(exercise):
             return Cell("no PyTorch", tried=True)
         verdict = marking.mark(exercise, learner_path, seed, hidden_folders=hidden_folders)
-    except UserError as error:  # an earlier file has removed this one, say
+    except UserError as error:  # for example, a file that ran earlier has removed this one
         return Cell(f"cannot be read: {explain_error(error, learner_path)}"[:80], tried=True)
     except Exception as error:
         return Cell(f"cannot be marked: {type(error).__name__}", tried=True)
@@ -345,6 +359,9 @@ def mark_file_as_cell(learner_path, exercise, seed, hidden_folders=()):
 
 
 def escape_formula(text):
-    """Return a text that a spreadsheet does not take for a formula, without what moves a terminal's cursor."""
+    """Return a text that is safe in a spreadsheet and on a terminal.
+
+    A text that a spreadsheet would take for a formula gets a ' in front. Unprintable characters become "?".
+    """
     printable_name = "".join(letter if letter.isprintable() else "?" for letter in text)
     return f"'{printable_name}" if printable_name.startswith(("=", "+", "-", "@")) else printable_name

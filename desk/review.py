@@ -1,22 +1,22 @@
 """Spaced review: which exercises come back, and when.
 
-Functions on the dict that progress.json holds, for the terminal and the browser. To write something again after some
-days is what makes it stay (spaced against massed retrieval, g = 0.74; a plain interval serves as well as a growing one:
-Latimier et al. 2021).
+The functions work on `progress`, the dict in progress.json, and serve the terminal and the browser. Rewriting an answer
+after some days makes it stick: for spaced against massed retrieval, g = 0.74, and constant intervals work as well as
+growing ones (Latimier et al. 2021).
 """
 
 from collections import Counter
 from datetime import date, timedelta
 from itertools import count
 
-DAYS = 7  # that what has passed rests, at least
-FEW = 5  # exercises come back on one day
+DAYS = 7  # the least number of days until an exercise that has passed comes back
+FEW = 5  # the most exercises that come back on one day
 
 
 def list_due(progress):
-    """Return the names of the exercises to write again, first those that needed a hint or had a named mistake."""
+    """Return the names of the exercises due for review, first those that needed help or had a known mistake."""
     today = date.today()
-    # No rest is longer than this: what is due later passed while the clock was wrong.
+    # No date is later than this, unless the exercise passed while the clock was wrong. Such an exercise is due, too.
     latest = today + timedelta(DAYS + 1 + len(progress["due"]) // FEW)
     days = {name: progress["due"].get(name, "") for name in progress["passed"]}
     waiting = [name for name in days if not today.isoformat() < days[name] <= latest.isoformat()]
@@ -25,9 +25,10 @@ def list_due(progress):
 
 
 def choose_day(progress, has_passed):
-    """Return the day on which an exercise comes back, as text: after a rest if it has passed, and otherwise today.
+    """Return the day on which an exercise comes back, such as "2026-12-31": at least DAYS from now, or today.
 
-    Exercises that pass on one day come back on several, a few on each.
+    It is today if the exercise has not passed. Exercises that pass on the same day come back on several days, at most
+    FEW on each.
     """
     today = date.today()
     counts_by_day = Counter(progress["due"].values())
@@ -36,5 +37,5 @@ def choose_day(progress, has_passed):
 
 
 def days_until(day):
-    """Return the number of days from today to a day, 2026-12-31."""
+    """Return the number of days from today to a day such as "2026-12-31"."""
     return (date.fromisoformat(day) - date.today()).days

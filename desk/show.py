@@ -1,4 +1,4 @@
-"""What practice.py shows: text at 80 columns, nothing but ASCII of our own; a solution."""
+"""Prints the texts of practice.py, wrapped at 80 columns, and describes the solution of an exercise."""
 
 import os
 import re
@@ -13,27 +13,26 @@ COLOURS = {"good": "32", "bad": "31", "strong": "1", "quiet": "2"}
 WRAP = {"width": 80, "break_on_hyphens": False, "break_long_words": False}
 
 
-PROGRAM = "python practice.py"  # as it is called in what is said,
-command_prefix = (
-    PROGRAM  # and as the learner has to type it: with the folder of exercises, if they are not this project's
-)
+PROGRAM = "python practice.py"  # the command as it is written in our messages
+command_prefix = PROGRAM  # the command that the learner has to type, with --exercises FOLDER if it was given
 
 
 def with_command_prefix(text):
-    """Return a text in which the program is called as the learner has to type it."""
+    """Return a text in which "python practice.py" is replaced by the command that the learner has to type."""
     return str(text).replace(PROGRAM, command_prefix)
 
 
 def relative_path(path):
-    """Return a path relative to the current folder, if it is below that; otherwise the path itself."""
+    """Return a path relative to the current folder if the path is in it, and otherwise unchanged."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def print_text(text, style=None):
-    """Print paragraphs at 80 columns, and code (indented) as it is, with colour where a terminal shows it.
+    """Print text wrapped at 80 columns. Lines that are indented by four spaces, such as code, are left alone.
 
-    A line of two columns, which begins with two spaces, goes on in its second column. What would move the terminal's
-    cursor, in a learner's own message perhaps, is a question mark.
+    A line that begins with two spaces has two columns, and is wrapped within the second one. Control characters, which
+    a learner's own messages may contain, become question marks. style: one of COLOURS, used if the terminal shows
+    colours, or None.
     """
     lines = hide_control_characters(with_command_prefix(text)).split("\n")
     columns = [re.match(r"  \S+ +|", line).end() for line in lines]
@@ -50,10 +49,9 @@ def has_colour():
 
 
 def describe_solution(exercise):
-    """Describe the solution of an exercise, as text: the lines as they stand in the learner's file, why, and where to
-    read on.
+    """Return a text with the solution of an exercise: the lines of code, an explanation, and where to read more.
 
-    Lines of code are indented. The project's own line is named as FILE:LINE.
+    Lines of code are indented. If the project contains the line, it is named as FILE:LINE.
     """
     parts = exercise.kind.solution(exercise)
     if exercise.docs:

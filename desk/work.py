@@ -1,4 +1,4 @@
-"""A learner's folder: the files that they write, and how far they have got."""
+"""A learner's folder: the files that they write, and their progress."""
 
 import difflib
 import errno
@@ -11,16 +11,17 @@ from marker.runner import HOW
 from support.errors import UserError
 from support.files import atomic_write, read_file
 
-# What is kept about an exercise: the digest of the file that passed, how many hints were shown, whether the solution
-# was, the lines with the first mistake that had a name, this name, the question to it, the day of its review, and the
-# digest of the file when it was marked and nothing was written.
+# What progress.json stores about an exercise. passed: the digest of the file that passed; hints: the number of hints
+# shown; seen: True if the solution was shown; first, mistakes, asked: the learner's lines with the first known mistake,
+# its name, and the marker's question about it; due: the day of the next review; marked: the digest of the file when it
+# was last marked.
 KINDS = {
     "passed": str, "hints": int, "seen": bool, "first": str, "mistakes": str, "asked": str, "due": str, "marked": str,
 }  # fmt: skip
 
 
 class Work:
-    """A learner's folder: the files that they write, and how far they have got."""
+    """A learner's folder: the files that they write, and their progress in `progress`, the dict in progress.json."""
 
     def __init__(self, folder, catalogue):
         self.folder = folder
@@ -30,9 +31,9 @@ class Work:
         self.progress = self.read_progress()
 
     def read_progress(self):
-        """Read progress.json, without what only another version knows. (`store` keeps that.)
+        """Return the content of progress.json, without keys and exercises that only another version knows.
 
-        Raises UserError if the file is damaged.
+        `store` keeps those in the file. Raises UserError if the file is damaged.
         """
         progress = {"current": self.catalogue.exercises[0].name, "reviewed": ""}
         exercises_by_name = self.catalogue.by_name
@@ -48,8 +49,10 @@ class Work:
         return progress
 
     def store(self, key, value, exercise=None):
-        """Store one value in progress.json, about an exercise or about all. Read that again first: another terminal may
-        have written."""
+        """Store one value in progress.json. exercise: the exercise that it is about, or None.
+
+        The file is read again first, because the program may be running in another terminal, too.
+        """
         self.progress = self.read_progress()
         if exercise:
             self.progress[key][exercise.name] = value
@@ -65,26 +68,29 @@ class Work:
         return self.catalogue.by_name[self.progress["current"]]
 
     def path(self, exercise, folder=""):
-        """Return the path of the learner's file. On first use, write the stub there."""
+        """Return the path of the learner's file for an exercise. If there is none, write the stub there.
+
+        folder: a subfolder of the learner's folder, or "".
+        """
         path = self.folder / folder / f"{exercise.name}.py"
         if not path.exists():
             with (
                 make_folder_or_explain(path.parent),
                 atomic_write(path) as file,
-            ):  # on a full disk there is no half of it
+            ):  # atomic, so that a full disk does not leave half a file
                 file.write(make_handout(exercise).encode())
         return path
 
     def has_passed(self, exercise):
-        """Return True if the file as it is now has passed."""
+        """Return True if the learner's file for an exercise has passed and not been changed since."""
         with suppress(UserError):
             return self.progress["passed"].get(exercise.name) == digest(self.folder / f"{exercise.name}.py")
         return False
 
     def record_verdict(self, exercise, verdict, file_digest):
-        """Store that an exercise has passed, or its first mistake that has a name. Return what to tell, as texts.
+        """Store that an exercise has passed, or its first known mistake. Return the texts to print, a list.
 
-        file_digest: the `digest` of the file before it was marked. It may have been saved since.
+        file_digest: the `digest` of the file before it was marked. The learner may have saved the file since.
         """
         first_lines = self.progress["first"].get(exercise.name)
         mistake = self.progress["mistakes"].get(exercise.name)
@@ -124,7 +130,7 @@ class Work:
         return texts
 
     def record_review_and_describe(self, exercise, verdict):
-        """Store when an exercise that was written again comes back; return a text that says so."""
+        """Store when an exercise that was reviewed comes back. Return a text that tells the learner."""
         self.store("due", review.choose_day(self.progress, verdict.passed), exercise)
         if not verdict.passed:
             return "It comes back until you write it right."
@@ -134,7 +140,7 @@ class Work:
         return f"Passed again. It comes back in {days} days. {n_left or 'No'} more to review today."
 
     def describe_score(self):
-        """Return how many exercises have passed without a look at the solution, as text."""
+        """Return a text such as "7 of 60": how many exercises have passed without the solution having been shown."""
         passed_exercises = [
             e for e in self.catalogue.exercises if self.has_passed(e) and e.name not in self.progress["seen"]
         ]
@@ -142,7 +148,7 @@ class Work:
 
 
 def make_handout(exercise):
-    """Return the stub, with a line below its text that says how it is marked: an editor's Run button shows nothing."""
+    """Return an exercise's stub with a note on how to mark it, for editors whose Run button would print nothing."""
     text = exercise.stub
     line = f"{HOW}: save it, and type in a terminal, in the repository: {show.command_prefix}"
     end = exercise.tree.body[0].end_lineno
@@ -152,7 +158,7 @@ def make_handout(exercise):
 
 @contextmanager
 def make_folder_or_explain(folder):
-    """Context: make a folder, and write in it. Raises UserError, which names the way out, if that is not allowed."""
+    """Context manager: create a folder before code that writes in it. Raises UserError if that is not permitted."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield
@@ -166,7 +172,7 @@ def make_folder_or_explain(folder):
 
 
 def extract_differences(before, after):
-    """Return (the old lines, the new lines) that differ between two texts; of short texts, all lines."""
+    """Return (old lines, new lines) that differ between two texts, or all lines if both texts have at most five."""
     lines = before.splitlines(), after.splitlines()
     if max(map(len, lines)) <= 5:
         return before, after
