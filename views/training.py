@@ -104,7 +104,7 @@ class Step(NamedTuple):
     rate: float  # the learning rate of the step, as a fraction of the highest
     losses: list  # of all steps so far
     where: str  # a description of the step, in words
-    number: int | str | None  # the number of the step in the run, from 1; or training_table.LAST; or None if unknown
+    number: int | str | None  # 1, 2, ... for a first step of a run; training_table.LAST for the last; otherwise None
 
 
 def take_first_steps(options, n_steps):
