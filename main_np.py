@@ -14,7 +14,7 @@ with program.import_guard("requirements-np.txt"):
     import data
     import plot
     from loading.network import group_arrays, import_name, make_network
-    from loading.options import parse_run
+    from loading.options import parse_options_and_checkpoint
     from mlp_np import softmax_cross_entropy
     from support.checkpoint import describe_misfit
     from support.errors import UserError
@@ -25,7 +25,7 @@ with program.import_guard("requirements-np.txt"):
 def main(argv=None):
     # options.run: how to train (saved in checkpoints). options.call: settings of this call only, such as --out.
     # options.source: the data. options.network, options.rule: the network's and the optimizer's entry in networks.py.
-    options, checkpoint = parse_run("np", __doc__, argv)
+    options, checkpoint = parse_options_and_checkpoint("np", __doc__, argv)
     if options.call.prove:
         # Another program runs instead of a training.
         return program.run_module("lab.prove", "np", *(sys.argv[1:] if argv is None else argv))

@@ -15,14 +15,14 @@ with program.import_guard("requirements.txt"):
     import data
     import plot
     from loading.network import get_frozen_arrays, group_arrays, import_name, make_network
-    from loading.options import parse_run
+    from loading.options import parse_options_and_checkpoint
     from support.place import ALONE, Place
     from support.run import Run
     from support.torch_names import check_twin, copy_from_numpy, to_numpy
 
 
 def main(argv=None):
-    options, checkpoint = parse_run("torch", __doc__, argv)
+    options, checkpoint = parse_options_and_checkpoint("torch", __doc__, argv)
     if options.call.prove:
         return program.run_module("lab.prove", "torch", *(sys.argv[1:] if argv is None else argv))  # in place of a run
     place = Place(options)  # a device, a precision, and perhaps other processes

@@ -72,7 +72,7 @@ def main(argv=None):
     try:
         return run_command(options)
     except UserError as error:
-        raise UserError(show.with_command_prefix(error)) from None
+        raise UserError(show.replace_command_prefix(error)) from None
 
 
 def parse_options(argv=None):
@@ -251,7 +251,7 @@ def choose_exercise(work, asked_exercise, command):
                 "there is nothing left after this one; `python practice.py list` shows the exercises that you left out"
             )
     work.store("current", exercise.name)
-    work.path(exercise)
+    work.get_or_make_path(exercise)
     return exercise
 
 
@@ -273,13 +273,13 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
             "At first it fails, and that is all right. Open the file in your editor, write, save, and "
             "call `python practice.py` again.\n"
         )
-    path = work.path(exercise)
+    path = work.get_or_make_path(exercise)
     file_hash = digest(path)
     verdict = mark_and_print(exercise, path, work.catalogue.describe_number(exercise), seed, is_repeat, all_of_it)
     if verdict.name in UNFINISHED and work.progress["marked"].get(exercise.name) == file_hash:
         print_text("(The file has not changed since it was last marked. Did you save it?)")
     work.store("marked", file_hash, exercise)
-    message, *further_messages = work.record_verdict(exercise, verdict, file_hash)
+    message, *further_messages = work.record_verdict_and_get_texts(exercise, verdict, file_hash)
     if not verdict.passed:
         return
     print_text(message, "good")
@@ -383,7 +383,7 @@ def review_exercise(work, exercise, seed=None, all_of_it=False):
         if path.exists() and not classroom.is_stub(exercise, path):
             rename_old_file(path)
         path.unlink(missing_ok=True)
-    path = work.path(exercise, "review")
+    path = work.get_or_make_path(exercise, "review")
     verdict = mark_and_print(
         exercise, path, f"Review of exercise {work.catalogue.number(exercise)}", seed, True, all_of_it
     )
@@ -411,7 +411,9 @@ def train_own_network(work):
     missing = list_missing(work)
     if missing:
         raise UserError(f"train needs lines that have passed and are unchanged; still to do: {', '.join(missing)}")
-    source_code = network.make_program([work.path(network.EXERCISES[name]) for name in network.HOLES]).encode()
+    source_code = network.make_program(
+        [work.get_or_make_path(network.EXERCISES[name]) for name in network.HOLES]
+    ).encode()
     path = work.folder / "my_network.py"
     if path.exists() and path.read_bytes() != source_code:
         rename_old_file(path)
@@ -453,10 +455,10 @@ def hand_out_or_judge_fault(work, place, suspect, seed):
         return judge_fault(work, name, place, suspect)
     if seed is not None:
         name = drill.choose_seeded(seed)
-        faulty.hand_out(folder, name)
+        faulty.copy_project_with_fault(folder, name)
     elif name is None or faulty.is_found(folder):
-        name = drill.choose_next(work)
-        faulty.hand_out(folder, name)
+        name = drill.choose_next_fault_or_raise(work)
+        faulty.copy_project_with_fault(folder, name)
     explain_fault(work, name)
     return 0
 
@@ -469,7 +471,7 @@ def review_fault(work):
     name = drill.choose_again(work)
     if name is None:
         raise UserError("you have found no fault yet: `python practice.py fault` hands one out")
-    faulty.hand_out(work.folder / "fault", name)
+    faulty.copy_project_with_fault(work.folder / "fault", name)
     explain_fault(work, name)
 
 
@@ -501,7 +503,7 @@ def judge_fault(work, name, place, suspect):
         raise UserError("no fault has been handed out yet: `python practice.py fault`")
     folder = work.folder / "fault"
     file, line = faulty.parse_place(folder, place)
-    is_found, messages = faulty.judge_and_explain(name, file, line, suspect)
+    is_found, messages = faulty.judge_and_explain_in_lines(name, file, line, suspect)
     print_text(messages[0], "good" if is_found else "bad")
     for text in messages[1:]:
         print_text(text)
@@ -605,7 +607,7 @@ def run_file(work, exercise, *arguments):
     """Run a learner's file in a process of its own. Return its exit status. arguments: for its command line."""
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.make_python_path()}
     module_options = ["-m", exercise.kind.module] if exercise.kind.module else []
-    path = work.path(exercise)
+    path = work.get_or_make_path(exercise)
     status = runner.run_for_exit_status([sys.executable, *module_options, path, *arguments], path.name, env=environment)
     if not exercise.is_program and status == 0:
         n = work.catalogue.number(exercise)
@@ -618,12 +620,12 @@ def look_at_first_steps(work, exercise):
 
     Raises UserError unless the exercise is own_network or own_gpt, and its file is written.
     """
-    if exercise.kind.looks and not classroom.is_written(exercise, work.path(exercise)):
+    if exercise.kind.looks and not classroom.is_written(exercise, work.get_or_make_path(exercise)):
         raise UserError(f"{exercise.name} is not written yet: there is nothing to show")
     if not exercise.kind.looks:
         raise UserError("look is for own_network and own_gpt: `python practice.py look own_network`")
     environment = os.environ | ONE_THREAD | {"PYTHONPATH": runner.make_python_path()}
-    path = work.path(exercise)
+    path = work.get_or_make_path(exercise)
     command = [sys.executable, "-m", exercise.kind.looks, exercise.name, path]
     return runner.run_for_exit_status(command, path.name, env=environment)
 
@@ -633,7 +635,7 @@ def reset_file(work, exercise):
     path = work.folder / f"{exercise.name}.py"
     if path.exists():
         rename_old_file(path)
-    print_text(f"{relative_path(work.path(exercise))} is the stub again.")
+    print_text(f"{relative_path(work.get_or_make_path(exercise))} is the stub again.")
 
 
 def rename_old_file(path):

@@ -27,10 +27,10 @@ from desk.archives import (
     LARGEST,
     explain_error,
     find_exercise_name,
-    is_archive,
+    has_archive_suffix,
     is_foreign_folder,
     is_python,
-    unpack_in_process,
+    unpack_in_process_and_get_failures,
 )
 from desk.work import Work
 from marker import marking, sandbox
@@ -64,7 +64,7 @@ def mark_all(catalogue, class_folder, seed=0, only=None, feedback=None, out_path
     None. out_path: the table's file, written when all work is marked; None to print each row as soon as it is known.
     """
     with open_table(out_path) as file:
-        write_table(file, catalogue, class_folder, seed, only, feedback)
+        mark_all_into_table(file, catalogue, class_folder, seed, only, feedback)
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def open_table(out_path):
         text.detach()  # flushes; `atomic_write` closes the file
 
 
-def write_table(table_file, catalogue, class_folder, seed, only, feedback):
+def mark_all_into_table(table_file, catalogue, class_folder, seed, only, feedback):
     """Do the work of `mark_all`, and write the table to the open text file `table_file`.
 
     For the other arguments, see `mark_all`. Raises UserError if the folder for feedback is within `class_folder`.
@@ -110,16 +110,23 @@ def write_table(table_file, catalogue, class_folder, seed, only, feedback):
     pool = ThreadPoolExecutor(cores)  # each thread waits for the process that runs a file
     try:
         results = pool.map(
-            lambda person: mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders), people
+            lambda person: mark_as_note_cells_and_ignored(
+                catalogue, person, exercises, seed, stop_event, hidden_folders
+            ),
+            people,
         )
-        for person, (note, cells, passed_over) in zip(people, results, strict=True):
+        for person, (note, cells, ignored_names) in zip(people, results, strict=True):
             cells = [cell._replace(words=escape_formula(cell.words)) for cell in cells]
             person_name = escape_formula(person.name)
             n_passed = sum(cell.passed for cell in cells)
             rows.append(cells)
             table.writerow([person_name, n_passed, escape_formula(note), *(cell.words for cell in cells)])
             table_file.flush()
-            remark = f" ({escape_formula(join_names(passed_over))}: not the name of an exercise)" if passed_over else ""
+            remark = (
+                f" ({escape_formula(join_first_three(ignored_names))}: not the name of an exercise)"
+                if ignored_names
+                else ""
+            )
             print(f"{person_name}: {n_passed} of {len(exercises)}{remark}", file=sys.stderr, flush=True)
             if feedback:
                 texts = []
@@ -135,29 +142,33 @@ def write_table(table_file, catalogue, class_folder, seed, only, feedback):
     print(*iter_summary_lines(exercises, rows), sep="\n", file=sys.stderr)
 
 
-def mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders=()):
-    """Mark the files of a person. Return (note, cells, passed_over).
+def mark_as_note_cells_and_ignored(catalogue, submission_path, exercises, seed, stop_event, hidden_folders=()):
+    """Mark the files of a person. Return (note, cells, ignored_names).
 
-    note: which files could not be read or marked, or "". cells: a `Cell` for each exercise. passed_over: the names of
-    Python files that belong to no exercise. person: the path of the submission. stop_event: once it is set, no more
-    files are marked. hidden_folders: folders that the files must not see in the sandbox.
+    note: which files could not be read or marked, or "". cells: a `Cell` for each exercise. ignored_names: the names of
+    Python files that belong to no exercise. stop_event: once it is set, no more files are marked. hidden_folders:
+    folders that the files must not see in the sandbox.
     """
     with tempfile.TemporaryDirectory(prefix="class", ignore_cleanup_errors=True) as unpack_folder:
-        files, shown_solutions, passed_over, reasons, choices = collect_hand_in(catalogue, person, unpack_folder)
+        files, shown_solutions, ignored_names, reasons, choices = collect_hand_in(
+            catalogue, submission_path, unpack_folder
+        )
         reason_by_exercise = {
             find_exercise_name(catalogue.by_name, PurePosixPath(name)): reason for name, reason in reasons.items()
         }
         notes = []
         cells = []
         if reasons:
-            notes.append(f"cannot be read: {join_names([f'{name} ({reason})' for name, reason in reasons.items()])}")
+            notes.append(
+                f"cannot be read: {join_first_three([f'{name} ({reason})' for name, reason in reasons.items()])}"
+            )
         elif not files:
             notes.append("no exercise found")
         for exercise in exercises:
             cell = (
                 Cell()
                 if stop_event.is_set()
-                else mark_file_as_cell(files.get(exercise.name), exercise, seed, hidden_folders)
+                else mark_as_table_cell(files.get(exercise.name), exercise, seed, hidden_folders)
             )
             if exercise.name in reason_by_exercise and exercise.name not in files:
                 cell = Cell("cannot be read", reason_by_exercise[exercise.name], tried=True)
@@ -166,7 +177,7 @@ def mark_person(catalogue, person, exercises, seed, stop_event, hidden_folders=(
             if exercise.name in choices and not stop_event.is_set():
                 notes.append(choices[exercise.name])
             cells.append(cell)
-    return "; ".join(notes), cells, passed_over
+    return "; ".join(notes), cells, ignored_names
 
 
 def give_feedback(feedback_folder, person_name, text):
@@ -187,7 +198,7 @@ def give_feedback(feedback_folder, person_name, text):
         )
 
 
-def join_names(names):
+def join_first_three(names):
     """Return the first three of these names in one line, and how many more there are."""
     shown_names = sorted(names)[:3]
     if len(names) > 3:
@@ -202,7 +213,7 @@ def list_people(class_folder):
     """
     people = []
     for path in sorted(Path(class_folder).glob("[!.]*")) if class_folder else ():
-        if path.is_dir() or is_archive(path) or is_python(path) or path.name.lower().endswith(CLOSED):
+        if path.is_dir() or has_archive_suffix(path) or is_python(path) or path.name.lower().endswith(CLOSED):
             people.append(path)
         else:
             print(
@@ -238,36 +249,37 @@ def iter_summary_lines(exercises, rows):
             yield f"{exercise.name:20} {n_tried:5} {n_passed:6}  {commonest}".rstrip()
 
 
-def collect_hand_in(catalogue, person, unpack_folder=None):
-    """Find a person's files in a folder or archive. Return (files, shown_solutions, passed_over, reasons, choices).
+def collect_hand_in(catalogue, submission_path, unpack_folder=None):
+    """Find a person's files in a folder or archive. Return (files, shown_solutions, ignored_names, reasons, choices).
 
-    files: {exercise: path of its file}. shown_solutions: the set of exercises whose solutions were shown. passed_over:
-    the names of Python files that belong to no exercise. reasons: {name of a file that cannot be read: reason}; such a
-    file raises no UserError. choices: {exercise with several different files: note that says which one is marked}.
+    files: {exercise: path of its file}. shown_solutions: the set of exercises whose solutions were shown.
+    ignored_names: the names of Python files that belong to no exercise. reasons: {name of a file that cannot be read:
+    reason}; such a file raises no UserError. choices: {exercise with several different files: note that says which one
+    is marked}.
 
     Archives, also those within folders and archives, are unpacked into `unpack_folder`. A link that leads out of the
     folder is not followed, because its target was not handed in. If there are several files for an exercise, the order
     of preference is: files other than the stub, files in my_practice, files with exactly the exercise's name, and files
     in the fewest folders.
     """
-    if person.is_symlink():
-        return {}, set(), [], {person.name: ELSEWHERE}, {}
+    if submission_path.is_symlink():
+        return {}, set(), [], {submission_path.name: ELSEWHERE}, {}
     candidates = {}
     shown_solutions = set()
-    passed_over = []
+    ignored_names = []
     reasons = {}
     places = []
     labels = {}
     budget = Budget(HANDED_IN)
 
-    def look_into(archive):
+    def unpack_into_next_folder(archive_path):
         places.append(Path(unpack_folder, str(len(places))))  # the loop below will look into it
-        reasons.update(unpack_in_process(catalogue.by_name, archive, places[-1], budget))
+        reasons.update(unpack_in_process_and_get_failures(catalogue.by_name, archive_path, places[-1], budget))
 
-    if person.is_dir() or is_python(person):
-        places.append(person)
+    if submission_path.is_dir() or is_python(submission_path):
+        places.append(submission_path)
     else:
-        look_into(person)
+        unpack_into_next_folder(submission_path)
     for place in places:
         tree = os.walk(place, onerror=lambda error: reasons.update({Path(error.filename).name: explain_error(error)}))
         if not place.is_dir():
@@ -279,10 +291,10 @@ def collect_hand_in(catalogue, person, unpack_folder=None):
                     if not path.resolve().is_relative_to((place if place.is_dir() else place.parent).resolve()):
                         raise UserError(ELSEWHERE)
                     name = find_exercise_name(catalogue.by_name, path)
-                    if is_archive(path) and path.is_file() and unpack_folder:
+                    if has_archive_suffix(path) and path.is_file() and unpack_folder:
                         if len(places) >= MOST_ARCHIVES:
                             raise UserError(f"it is one of more than {MOST_ARCHIVES} archives")
-                        look_into(path)
+                        unpack_into_next_folder(path)
                     elif path.name == "progress.json":
                         shown_solutions |= {*Work(path.parent, catalogue).progress["seen"]}
                     elif name:
@@ -292,10 +304,10 @@ def collect_hand_in(catalogue, person, unpack_folder=None):
                             ((not is_written(catalogue.by_name[name], path), *rank), path)
                         )
                         if unpack_folder and place.is_relative_to(unpack_folder):
-                            parts = parts[1:]  # without the folder that `unpack_in_process` has made
+                            parts = parts[1:]  # without the folder that `unpack_in_process_and_get_failures` made
                         labels[path] = "/".join(parts) or path.name
                     elif is_python(path) and "practice.py" not in names and not KEPT.search(path.stem):
-                        passed_over.append(path.name)
+                        ignored_names.append(path.name)
                 except Exception as error:
                     reasons[path.name] = explain_error(error, path)
     files = {name: min(ranked_paths)[1] for name, ranked_paths in candidates.items()}
@@ -304,7 +316,7 @@ def collect_hand_in(catalogue, person, unpack_folder=None):
         count = count_versions([path for (is_empty, *_), path in ranked_paths if not is_empty])
         if count > 1:
             choices[name] = f"{name}: there are {count} different files, and {labels[files[name]]} was marked"
-    return files, shown_solutions, passed_over, reasons, choices
+    return files, shown_solutions, ignored_names, reasons, choices
 
 
 def count_versions(paths):
@@ -323,9 +335,9 @@ def is_stub(exercise, learner_path):
     return remove_docstrings(learner_lines).split() == remove_docstrings(exercise.stub.encode()).split()
 
 
-def remove_docstrings(code):
-    """Return code (bytes) without text in triple quotes. It is not parsed, because a submission may be invalid code."""
-    return re.sub(rb'""".*?"""', b"", code, flags=re.DOTALL)
+def remove_docstrings(code_bytes):
+    """Return Python code without text in triple quotes. It is not parsed, because a submission may be invalid code."""
+    return re.sub(rb'""".*?"""', b"", code_bytes, flags=re.DOTALL)
 
 
 def is_written(exercise, learner_path):
@@ -335,10 +347,11 @@ def is_written(exercise, learner_path):
     return False
 
 
-def mark_file_as_cell(learner_path, exercise, seed, hidden_folders=()):
+def mark_as_table_cell(learner_path, exercise, seed, hidden_folders=()):
     """Mark a learner's file, and return the `Cell` with the result. learner_path: None if there is no file.
 
-    If the exercise has several outputs, `words` names the one that is wrong. hidden_folders: see `mark_person`.
+    If the exercise has several outputs, `words` names the one that is wrong. hidden_folders: see
+    `mark_as_note_cells_and_ignored`.
     """
     if learner_path is None:
         return Cell()

@@ -17,7 +17,7 @@ PROGRAM = "python practice.py"  # the command as it is written in our messages
 command_prefix = PROGRAM  # the command that the learner has to type, with --exercises FOLDER if it was given
 
 
-def with_command_prefix(text):
+def replace_command_prefix(text):
     """Return a text in which "python practice.py" is replaced by the command that the learner has to type."""
     return str(text).replace(PROGRAM, command_prefix)
 
@@ -34,7 +34,7 @@ def print_text(text, style=None):
     a learner's own messages may contain, become question marks. style: one of COLOURS, used if the terminal shows
     colours, or None.
     """
-    lines = hide_control_characters(with_command_prefix(text)).split("\n")
+    lines = hide_control_characters(replace_command_prefix(text)).split("\n")
     columns = [re.match(r"  \S+ +|", line).end() for line in lines]
     wrapped_text = "\n".join(
         line if line.startswith("    ") else textwrap.fill(line, **WRAP, subsequent_indent=" " * column)

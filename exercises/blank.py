@@ -54,12 +54,19 @@ class Blank:
     rechecks: tuple = ()  # checks that the grading process repeats (marker/asked.py)
     gives: dict = field(default_factory=dict)  # {function: what it returns}, where that is params or gradients
 
-    def make_program(self):
+    def make_program_kind(self):
         """Return the `Program` that marks and runs this exercise."""
-        return Program(self.grade, self.module, self.viewer_module, self.calls.sentences, self.run_rechecks, self.gives)
+        return Program(
+            self.grade_to_passed_key_and_text,
+            self.module,
+            self.viewer_module,
+            self.calls.sentences,
+            self.check_functions_again,
+            self.gives,
+        )
 
     @np.errstate(all="ignore")
-    def run_rechecks(self, functions, seed):
+    def check_functions_again(self, functions, seed):
         """Run `rechecks` on functions that live in another process. Raises `Wrong` if a check fails.
 
         functions: an object with the learner's functions as attributes.
@@ -70,19 +77,19 @@ class Blank:
             run_check(evidence)
 
     @np.errstate(all="ignore")
-    def grade(self, module, seed, on_progress):
+    def grade_to_passed_key_and_text(self, module, seed, on_progress):
         """Return (whether the file passes, the key of the verdict, the text for the learner)."""
         try:
-            text = self.run_checks(module, seed, on_progress)
+            text = self.run_checks_and_format_success(module, seed, on_progress)
         except Wrong as error:
             return False, error.mark, str(error)
-        packages = list_imports(read_source(module.__file__))
+        packages = list_third_party_imports(read_source(module.__file__))
         if packages:
             question = "Which of its lines need them, and could you write these lines yourself?"
             return True, "with imports", f"{text}\nYour file imports {' and '.join(packages)}. {question}"
         return True, "passed", text
 
-    def run_checks(self, module, seed, on_progress):
+    def run_checks_and_format_success(self, module, seed, on_progress):
         """Run all checks and return the text for a file that passes. Raises `Wrong` if a check fails."""
         check_complete(module, self.functions, self.stub)
         evidence = Evidence(self.calls(module), seed, on_progress)
@@ -111,7 +118,7 @@ class Evidence:
 # --- Is the file complete? --------------------------------------------------------------------------------------------
 
 
-def list_imports(source):
+def list_third_party_imports(source):
     """Return the sorted names of the modules that `source` imports, except NumPy and the standard library."""
     names = []
     for node in ast.walk(ast.parse(source)):
@@ -198,7 +205,7 @@ class Calls:
     def call(self, name, params, batch):
         """Return the result of one call. Raises `Wrong` if it is None."""
         (result,) = self.iter_results(name, params, [batch])
-        return require_result(name, result)
+        return check_and_return_result(name, result)
 
     def iter_results(self, name, params, batches):
         """Yield the result of the function `name` for each batch. Raises `Wrong` if it changes its arguments.
@@ -275,7 +282,7 @@ class Calls:
             raise trace.error
         trace.seconds = time.process_time() - start_time
         self.check_unchanged("train", copies, examples)
-        if not isinstance(require_result("train", results), (tuple, list)) or len(results) != 2:
+        if not isinstance(check_and_return_result("train", results), (tuple, list)) or len(results) != 2:
             description = f"{len(results)}" if isinstance(results, (tuple, list)) else f"one, {describe_type(results)}"
             raise wrong("wrong number of results", what=description)
         params, claim = results
@@ -287,7 +294,7 @@ class Calls:
         return trace
 
 
-def require_result(name, result):
+def check_and_return_result(name, result):
     """Return the result of the learner's function `name`. Raises `Wrong` if it is None or `...`."""
     if result is None or result is ...:
         raise wrong("returns None", name=name)
@@ -307,7 +314,7 @@ def unpack_params(module, content):
     return unpack(unpack_arrays(content), module)
 
 
-def call_in_new_run(evidence, name, *arguments):
+def call_in_fresh_module(evidence, name, *arguments):
     """Return the result of a function in a fresh copy of the file, with params restored from their bytes.
 
     Raises `Wrong` if the call fails.
@@ -335,7 +342,7 @@ def check_training(evidence, check_derivatives, watched_names=("gradients",)):
         calls = type(evidence.calls)(evidence.calls.module, gradients=gradients)
         batches = [
             evidence.mini_batch,
-            *copy_extra_batches(calls, params, evidence.mini_batch, *map(np.asarray, batch)),
+            *list_training_batch_if_usable(calls, params, evidence.mini_batch, *map(np.asarray, batch)),
         ]
         check_derivatives(evidence, calls, params, batches)
 
@@ -359,8 +366,8 @@ def check_training(evidence, check_derivatives, watched_names=("gradients",)):
 def check_retraining(evidence, check_derivatives, has_learned):
     """Train again without recording calls, then check the derivatives with the trained params.
 
-    check_derivatives: see `check_training`. has_learned: see `check_repeated_training`. Even a correct training may end
-    badly by chance, so there are up to four attempts.
+    check_derivatives: see `check_training`. has_learned: see `check_rng_and_gradients_used`. Even a correct training
+    may end badly by chance, so there are up to four attempts.
     """
     for i in range(4):
         evidence.trace = evidence.calls.train(evidence.examples, [evidence.seed, 1, i], watched_names=())
@@ -370,7 +377,7 @@ def check_retraining(evidence, check_derivatives, has_learned):
     check_derivatives(evidence, evidence.calls, evidence.params, [evidence.mini_batch])
 
 
-def copy_extra_batches(calls, params, mini_batch, images, *labels):
+def list_training_batch_if_usable(calls, params, mini_batch, images, *labels):
     """Return [the training's own batch], for checking derivatives on it beside the mini-batch.
 
     The list is empty if the batch has as many examples as the mini-batch, or if it is not a batch of rows. If `loss` is
@@ -392,7 +399,7 @@ def perturb_params(params, rng):
     )
 
 
-def check_gradients(calls, params, batches, rng, thorough=True):
+def check_and_return_gradients(calls, params, batches, rng, thorough=True):
     """Return the gradients. Raises `Wrong` if they are wrong, or if calling `loss` in between changes them."""
     first_gradients = leaves_by_path(calls.gradients(replace_leaves(params), *batches[0]))
     calls.loss(perturb_params(params, np.random.default_rng(0)), *batches[0])
@@ -418,7 +425,7 @@ def check_large_batch(calls, params, examples, rng):
     calls.loss(params, *batch)
     if time.process_time() - start_time > 0.02:
         batch = [a[:FEWER] for a in examples]
-    check_gradients(calls, params, [tuple(batch)], rng, thorough=False)
+    check_and_return_gradients(calls, params, [tuple(batch)], rng, thorough=False)
 
 
 def check_gradients_during_training(evidence):
@@ -439,7 +446,7 @@ def check_gradients_during_training(evidence):
         loss = float(calls.loss(params, *evidence.mini_batch))
         if loss < max(first_loss, 3):  # otherwise the numbers are too large for a comparison
             try:
-                check_gradients(calls, params, [evidence.mini_batch], rng, thorough=False)
+                check_and_return_gradients(calls, params, [evidence.mini_batch], rng, thorough=False)
             except Wrong as error:
                 raise Wrong(error.mark, f"{error} (This is {moment}. In its first step, they were right.)") from None
 
@@ -458,9 +465,11 @@ def check_descent(evidence):
     paths = [k for k in paths if k in first_arrays and k in last_arrays]
     moved_paths = [k for k in paths if not np.array_equal(first_arrays[k], last_arrays[k])]
 
-    def has_moved(k):
+    def has_moved(path):
         return not all(
-            np.array_equal(first_arrays[k], arrays[k]) for arrays in (*arrays_on_the_way, last_arrays) if k in arrays
+            np.array_equal(first_arrays[path], arrays[path])
+            for arrays in (*arrays_on_the_way, last_arrays)
+            if path in arrays
         )
 
     unmoved_paths = [k for k in paths if not has_moved(k)]
@@ -484,7 +493,7 @@ def check_descent(evidence):
         )
 
 
-def check_repeated_training(evidence, has_learned):
+def check_rng_and_gradients_used(evidence, has_learned):
     """Raise `Wrong` if a training with the same rng starts differently, or if its steps do not follow `gradients`.
 
     In one repetition, all gradients from the second call on are negated, so it should take another path and not learn.
@@ -608,7 +617,7 @@ class Diagnostics:
         """Return `find_best_step_factor` for each of the first eight snapshots whose step moved an array."""
         factors = []
         for snapshot in self.trace.snapshots[:8]:
-            if any(d.any() for d in snapshot.compute_moves().values()):
+            if any(d.any() for d in snapshot.compute_moves_by_path().values()):
                 factors.append(find_best_step_factor(self.calls, snapshot))
         return factors
 
@@ -630,7 +639,7 @@ def has_diverged(losses):
 def find_best_step_factor(calls, snapshot):
     """Return the factor, one of 0.01, 0.1, 1 and 10, by which a step would lower the loss of its own batch most."""
     arrays = floats_by_path(snapshot.params)
-    moves = snapshot.compute_moves()
+    moves = snapshot.compute_moves_by_path()
 
     def loss_after(factor):
         params = replace_leaves(snapshot.params, {k: arrays[k] + factor * d for k, d in moves.items()})
@@ -651,7 +660,7 @@ def diagnose_growing_steps(diagnostics):
     """Return a `Wrong` if the last recorded step is more than 30 times as long as the first, otherwise None."""
     lengths = []
     for snapshot in diagnostics.trace.snapshots:
-        length = np.sqrt(sum((d**2).sum() for d in snapshot.compute_moves().values()))
+        length = np.sqrt(sum((d**2).sum() for d in snapshot.compute_moves_by_path().values()))
         if length:
             lengths.append(length)
     if len(lengths) > 3 and lengths[-1] / lengths[0] > 30:

@@ -18,7 +18,7 @@ with program.import_guard("requirements-np.txt"):
 
     from exercises import blank
     from exercises.blank import Blank, Calls, describe_type
-    from exercises.words import OF_BLOCKS, load_or_explain
+    from exercises.words import OF_BLOCKS, open_learner_module
     from marker import ROOT
     from marker.complaints import explain_exception
     from marker.derivatives import (
@@ -52,7 +52,7 @@ def format_success(evidence):
     return f"`backward` is the derivative of your `forward`, with respect to x and to {arrays}."
 
 
-def add_batches(evidence):
+def add_batches_and_params(evidence):
     """Draw batches of x and dy, and params, and add them to `evidence`."""
     evidence.batches = [tuple(evidence.rng.normal(size=(2, B, T, C))) for B, T in SIZES]
     x, dy = evidence.rng.normal(size=(2, 1, LONG, C))
@@ -75,7 +75,7 @@ class BlockCalls(Calls):
         size: (channels, heads); by default, (C, HEADS).
         """
         params = self.functions["first_weights"](*(size or (C, HEADS)), np.random.default_rng(seed))
-        blank.require_result("first_weights", params)
+        blank.check_and_return_result("first_weights", params)
         if not floats_by_path(params):
             raise wrong("no weights", what=describe_type(params))
         return params
@@ -119,10 +119,10 @@ def draw_params_and_gradients(calls, batch, seed, size=None):
     _, gradients = calls.backward(params, *batch)
     gradients = {k: g for k, g in gradients.items() if g is not None and (g.ndim or g)}
     arrays = {k: a / max(1, 2 * root_mean_square(a)) for k, a in floats_by_path(params).items() if k in gradients}
-    return replace_leaves(params, {k: a + 0.15 * draw_for_path(k, a.shape) for k, a in arrays.items()}), gradients
+    return replace_leaves(params, {k: a + 0.15 * draw_seeded_by_path(k, a.shape) for k, a in arrays.items()}), gradients
 
 
-def draw_for_path(param_path, shape):
+def draw_seeded_by_path(param_path, shape):
     """Return random numbers of this shape. The same path and shape always give the same numbers."""
     return np.random.default_rng(crc32(param_path.encode())).normal(size=shape)
 
@@ -161,7 +161,7 @@ def check_causality(evidence):
     rng = evidence.rng
     for T in (x.shape[1], LONG):
         texts = np.repeat(rng.normal(size=(2, 1, C)), T, axis=1) + 0.01 * rng.normal(size=(2, T, C))
-        y = call_naming_sizes(calls.forward, params, texts, T=T)
+        y = call_with_sizes_in_errors(calls.forward, params, texts, T=T)
         for position in range(T):
             changed_texts = texts.copy()
             changed_texts[:, position] += 0.3 * rng.normal(size=(2, C))
@@ -188,14 +188,14 @@ def check_attention_sums(evidence):
     one_position = rng.normal(size=(2, 1, C))
     y = calls.forward(params, one_position)
     for T in (2, 7, LONG):
-        differences = np.abs(call_naming_sizes(calls.forward, params, np.repeat(one_position, T, axis=1), T=T) - y).max(
-            axis=(0, 2)
-        )
+        differences = np.abs(
+            call_with_sizes_in_errors(calls.forward, params, np.repeat(one_position, T, axis=1), T=T) - y
+        ).max(axis=(0, 2))
         if differences.max() > 1e-6 * np.abs(y).max():
             raise wrong("no shares", at=int(differences.argmax()), T=T)
 
 
-def compute_jacobian(calls, params, x, position):
+def compute_last_position_jacobian(calls, params, x, position):
     """Return the derivative of the last position of y with respect to x[position], (C, C), by central differences.
 
     x (T, C) is one text.
@@ -207,7 +207,7 @@ def compute_jacobian(calls, params, x, position):
     return ((y_above - y_below) / (2 * h)).T
 
 
-def check_attention(evidence):
+def check_weights_depend_on_query(evidence):
     """Raise `Wrong` if the attention weights of other positions do not depend on the position that attends.
 
     Write y = G(u), where u is x plus the output of attention, and G is the rest of the block. In a text of three
@@ -225,7 +225,7 @@ def check_attention(evidence):
             texts = [np.concatenate([text[:-1], last_row]) for last_row in rng.normal(size=(4, 1, C))]
             rows = []
             for variant in texts:
-                jacobians = [compute_jacobian(calls, params, variant, position) for position in (0, 1)]
+                jacobians = [compute_last_position_jacobian(calls, params, variant, position) for position in (0, 1)]
                 rows.append(np.concatenate(jacobians, axis=1))
             sizes = np.linalg.svd(np.concatenate(rows), compute_uv=False)
             ranks.append((sizes > 1e-7 * sizes[0]).sum())
@@ -246,7 +246,7 @@ def check_activation(evidence):
     size = (60, 4)
     k = 4
     seed = rng.integers(2**31)
-    params, _ = call_naming_sizes(
+    params, _ = call_with_sizes_in_errors(
         draw_params_and_gradients, calls, rng.normal(size=(2, 2, 3, size[0])), seed, size, C=size[0], h=size[1], T=3
     )
     texts = rng.normal(size=(400, 1, k)) @ rng.normal(size=(k, size[0]))
@@ -281,7 +281,7 @@ def check_arrays_used(evidence):
     y = calls.forward(params, x)
     _, gradients = calls.backward(params, x, x)
     for k, a in floats_by_path(params).items():
-        changed_params = replace_leaves(params, {k: a + 0.1 * draw_for_path(k, a.shape)})
+        changed_params = replace_leaves(params, {k: a + 0.1 * draw_seeded_by_path(k, a.shape)})
         if gradients.get(k) is not None and gradients[k].ndim and np.array_equal(calls.forward(changed_params, x), y):
             raise wrong("never used", name=format_paths([k]))
 
@@ -330,7 +330,7 @@ def check_first_weights_use_rng(evidence):
         raise wrong("rng ignored: of a block", names=format_paths(drawn_paths))
 
 
-def call_naming_sizes(function, *arguments, **sizes):
+def call_with_sizes_in_errors(function, *arguments, **sizes):
     """Return function(*arguments). If the learner's file fails, raises a `Wrong` that names `sizes`: C, h and T."""
     try:
         return function(*arguments)
@@ -371,22 +371,22 @@ def check_derivatives(evidence):
     """Raise `Wrong` if dx or a gradient differs from central differences of (forward(params, x) * dy).sum()."""
     errors = []
     for x, dy in evidence.batches:
-        place, gradients = call_backward(evidence.calls, evidence.params, x, dy)
+        place, gradients = make_place_and_get_gradients(evidence.calls, evidence.params, x, dy)
         errors.append(find_wrong_gradients(place, gradients, evidence.rng, thorough=True))
     if any(errors):
         raise make_gradient_error(evidence.calls, evidence.params, evidence.batches, errors, evidence.rng)
 
 
-def call_backward(calls, params, x, dy):
+def make_place_and_get_gradients(calls, params, x, dy):
     """Return (the `Place` that differentiates (forward(params, x) * dy).sum(), the learner's gradients {path: array}).
 
     A gradient that `backward` does not return counts as 0.
     """
 
-    def weighted_sum(nest, dy):
+    def weighted_output_sum(nest, dy):
         return (calls.forward(nest["params"], nest["x"]) * dy).sum()
 
-    place = Place(weighted_sum, {"x": x, "params": params}, (dy,))
+    place = Place(weighted_output_sum, {"x": x, "params": params}, (dy,))
     dx, gradients = calls.backward(params, x, dy)
     gradients = {f'["params"]{k}': gradients.get(k, np.zeros(a.shape)) for k, a in floats_by_path(params).items()}
     return place, {'["x"]': dx} | gradients
@@ -408,7 +408,7 @@ def make_gradient_error(calls, params, batches, errors, rng):
     """
     batch_index, factors = find_first_wrong_and_factors(errors)
     batch_errors = errors[batch_index]
-    place, gradients = call_backward(calls, params, *batches[batch_index])
+    place, gradients = make_place_and_get_gradients(calls, params, *batches[batch_index])
     if all(factors) and factors[batch_index] != 1:
         diagnosis = explain_factor(factors, [len(x) for x, _ in batches], QUESTIONS_BY_POWER)
         return wrong(
@@ -417,9 +417,9 @@ def make_gradient_error(calls, params, batches, errors, rng):
             more=diagnosis,
             **collect_sentence_values(batch_errors, gradients, format_argument_paths),
         )
-    diagnosis = diagnose_last_batch(calls, params, batches, batch_index, batch_errors, rng)
+    diagnosis = make_last_batch_sentence(calls, params, batches, batch_index, batch_errors, rng)
     if not diagnosis:
-        diagnosis = diagnose_missing_term(calls, params, batches[batch_index], place, gradients, batch_errors, rng)
+        diagnosis = make_missing_term_sentence(calls, params, batches[batch_index], place, gradients, batch_errors, rng)
     diagnosis += describe_smallest_case(calls)
     return wrong(
         "other gradients: of a block",
@@ -446,7 +446,7 @@ def describe_smallest_case(calls):
     for *size, channels, heads in CASES:
         x, dy = np.random.default_rng(0).normal(size=(2, *size, channels)).round(1)
         try:
-            place, gradients = call_backward(calls, calls.first_weights(0, (channels, heads)), x, dy)
+            place, gradients = make_place_and_get_gradients(calls, calls.first_weights(0, (channels, heads)), x, dy)
             errors = find_wrong_gradients(place, gradients, np.random.default_rng(0), thorough=True)
         except Exception:
             continue  # at this size the file has a different error
@@ -469,7 +469,7 @@ def is_slight(errors):
     return all(abs(error.mine - error.slope) < 0.01 * abs(error.slope) for error in all_errors)
 
 
-def diagnose_last_batch(calls, params, batches, batch_index, errors, rng):
+def make_last_batch_sentence(calls, params, batches, batch_index, errors, rng):
     """Return a sentence if the error comes from the small x or the long text of the last batch, otherwise "".
 
     A slight error in an earlier batch may have the first cause, too.
@@ -477,17 +477,19 @@ def diagnose_last_batch(calls, params, batches, batch_index, errors, rng):
     x, dy = batches[batch_index]
     if batch_index < len(SIZES) and not is_slight(errors):
         return ""
-    if is_right_alone(*call_backward(calls, params, x / SMALL, dy), rng):
+    if is_right_alone(*make_place_and_get_gradients(calls, params, x / SMALL, dy), rng):
         return (
             f" With x / {SMALL} they are right. Is the small number under the root of a norm the same in both passes?"
         )
     T = SIZES[0][1]
-    if batch_index >= len(SIZES) and is_right_alone(*call_backward(calls, params, x[:, :T], dy[:, :T]), rng):
+    if batch_index >= len(SIZES) and is_right_alone(
+        *make_place_and_get_gradients(calls, params, x[:, :T], dy[:, :T]), rng
+    ):
         return f" With texts of {T} positions they are right. Which line of `backward` depends on the length of a text?"
     return ""
 
 
-def diagnose_missing_term(calls, params, batch, place, gradients, errors, rng):
+def make_missing_term_sentence(calls, params, batch, place, gradients, errors, rng):
     """Return a sentence on what would make a wrong gradient right, such as a missing term, or "" if unknown."""
     x, dy = batch
 
@@ -498,16 +500,19 @@ def diagnose_missing_term(calls, params, batch, place, gradients, errors, rng):
     sentence = describe_exchange(gradients, errors, place, rng, format_argument_paths)
     if sentence:
         return sentence
-    if all(is_right_alone(*call_backward(calls, params, x[i : i + 1], dy[i : i + 1]), rng) for i in range(len(x))):
+    if all(
+        is_right_alone(*make_place_and_get_gradients(calls, params, x[i : i + 1], dy[i : i + 1]), rng)
+        for i in range(len(x))
+    ):
         return " With a single text they are right. Where do you sum over the texts?"
     positions = [slice(t, t + 1) for t in range(x.shape[1])]
-    if all(is_right_alone(*call_backward(calls, params, x[:, t], dy[:, t]), rng) for t in positions):
+    if all(is_right_alone(*make_place_and_get_gradients(calls, params, x[:, t], dy[:, t]), rng) for t in positions):
         return " With texts of a single position they are right. What happens between the positions?"
     return ""
 
 
 CHECKS = (
-    add_batches,
+    add_batches_and_params,
     check_calls_are_independent,
     check_no_numerical_gradient,
     check_causality,
@@ -515,7 +520,7 @@ CHECKS = (
     check_first_weights_use_rng,
     check_residuals,
     check_activation,
-    check_attention,
+    check_weights_depend_on_query,
     check_heads,
     check_arrays_used,
     check_derivatives,
@@ -533,10 +538,10 @@ JUDGE = Blank(FUNCTIONS, STUB, BlockCalls, CHECKS, format_success, "exercises.bl
 def print_gradient_errors(learner_path):
     """Print how far each gradient of a learner's block is from central differences."""
     x, dy = np.random.default_rng(0).normal(size=(2, *SIZES[0], C))
-    with load_or_explain(learner_path) as module:
+    with open_learner_module(learner_path) as module:
         calls = BlockCalls(module)
         params, _ = draw_params_and_gradients(calls, (x, dy), 0)
-        place, gradients = call_backward(calls, params, x, dy)
+        place, gradients = make_place_and_get_gradients(calls, params, x, dy)
     print("the largest relative difference from (f(+h) - f(-h)) / 2h, where f is (forward(params, x) * dy).sum()")
     for k, g in gradients.items():
         if g is not None:

@@ -70,19 +70,19 @@ class Case(Kind):
             raise ValueError(f"{self.diagnosis!r} is not under Suspects in said.md: {', '.join(SUSPECTS)}")
 
     def complete(self, exercise):
-        load_recorded_lines(exercise.name)
+        load_lines_by_run(exercise.name)
 
     def problems(self, exercise, mark_text):
-        yield from self.problems_of_symptoms(exercise)
+        yield from self.iter_symptom_problems(exercise)
         yield from super().problems(exercise, mark_text)
 
-    def problems_of_symptoms(self, exercise):
+    def iter_symptom_problems(self, exercise):
         """Yield the problems with a case's recorded runs, as texts."""
-        lines_by_run = load_recorded_lines(exercise.name)
-        for kind, number in get_last_numbers(lines_by_run).items():
+        lines_by_run = load_lines_by_run(exercise.name)
+        for kind, number in get_last_number_by_run(lines_by_run).items():
             if self.is_healthy(number) != (kind == "healthy"):
                 requirement = "should be" if kind == "healthy" else "should not be"
-                yield f"its last number on record, {kind}, is {number}; it {requirement} {self.healthy_range}"
+                yield f"its last number on record, {kind}, is {number}; it {requirement} {self.healthy_range_text}"
         if len(lines_by_run["as it is"]) != len(lines_by_run["healthy"]) or max(map(len, lines_by_run["healthy"])) > 59:
             yield "its two runs do not fit side by side: as many lines in both, of less than 60 characters"
         if not (PICTURES / f"{exercise.name}.png").exists():
@@ -104,7 +104,7 @@ class Case(Kind):
         return self.least <= last_number <= self.most
 
     @property
-    def healthy_range(self):
+    def healthy_range_text(self):
         """The range of a fixed program as text, such as "over 0.90"."""
         return f"over {self.least:.2f}" if self.most == 1 else f"between {self.least:.2f} and {self.most:.2f}"
 
@@ -148,7 +148,7 @@ class Case(Kind):
             )
         number = float(notes.number)
         does = self.does.format(number)
-        numbers = f"\n(It now {does}; a healthy run, {self.healthy_range}.)"
+        numbers = f"\n(It now {does}; a healthy run, {self.healthy_range_text}.)"
         if diagnosis and (diagnosis != self.diagnosis or not notes.is_fixed):
             meaning, sign = SUSPECTS[diagnosis]
             if notes.is_fixed:
@@ -168,7 +168,7 @@ class Case(Kind):
             return refused("not written: a case")
         if not self.is_healthy(number):
             remark = f" {exercise.or_else}" if exercise.or_else else ""
-            return refused("fixed, but does not learn", does=does, healthy=self.healthy_range, about=remark)
+            return refused("fixed, but does not learn", does=does, healthy=self.healthy_range_text, about=remark)
         if not diagnosis:
             return refused("no diagnosis", does=does)
         return Verdict(True, "passed", f"It {does}.\n{exercise.evidence}")
@@ -178,10 +178,10 @@ class Case(Kind):
 
         source: the learner's file as text. say: prints a paragraph.
         """
-        lines_by_run = load_recorded_lines(exercise.name)
+        lines_by_run = load_lines_by_run(exercise.name)
         say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
         for lines in zip(lines_by_run["as it is"], lines_by_run["healthy"], strict=True):
-            sick_line, healthy_line = map(shorten_line, lines)
+            sick_line, healthy_line = map(drop_words_from_line, lines)
             print(f"{sick_line:38}{healthy_line}")
         say(f"\nThe curves: {relative_path(PICTURES / exercise.name)}.png")
         say("Run it with `python practice.py run`.")
@@ -193,14 +193,14 @@ class Case(Kind):
 
     def count_printed_lines(self, exercise):
         """Return how many lines a healthy run prints."""
-        return len(load_recorded_lines(exercise.name)["healthy"])
+        return len(load_lines_by_run(exercise.name)["healthy"])
 
     def solution(self, exercise):
         """Return the paragraphs of the solution, as texts."""
         return ["Instead of", exercise.wrong, "it should be", exercise.right, exercise.evidence]
 
 
-def load_recorded_lines(name):
+def load_lines_by_run(name):
     """Return what a case printed, {"as it is": lines, "healthy": lines}. Raises ValueError if it was never recorded."""
     lines_by_case = json.loads((PICTURES / "cases.json").read_text(encoding="utf-8"))
     if name not in lines_by_case:
@@ -208,7 +208,7 @@ def load_recorded_lines(name):
     return lines_by_case[name]
 
 
-def parse_curves(lines):
+def parse_values_by_quantity(lines):
     """Return the numbers printed for each epoch, {"training loss": (epochs,), "test accuracy": (epochs,)}."""
     values = defaultdict(list)
     for line in lines:
@@ -219,15 +219,15 @@ def parse_curves(lines):
     return {quantity: np.array(numbers) for quantity, numbers in values.items()}
 
 
-def get_last_numbers(lines_by_run):
+def get_last_number_by_run(lines_by_run):
     """Return {run: the number by which it is judged, after the last epoch}, for the runs "as it is" and "healthy"."""
     numbers = {}
     for run, lines in lines_by_run.items():
-        *_, last_curve = parse_curves(lines).values()
+        *_, last_curve = parse_values_by_quantity(lines).values()
         numbers[run] = last_curve[-1]
     return numbers
 
 
-def shorten_line(line):
+def drop_words_from_line(line):
     """Return a printed line shortened, so that two of them fit side by side."""
     return re.sub("epoch |training |(?<=test) accuracy", "", line)

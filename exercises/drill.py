@@ -4,21 +4,21 @@ import json
 from datetime import date, timedelta
 
 from exercises.faults import FAULTS, MET_WITH, N_SEEDED, get_network_name
-from exercises.faulty import load_findings
+from exercises.faulty import load_findings_by_step
 from support.errors import UserError
 from support.files import atomic_write, read_file
 
 REST = timedelta(days=7)  # until a found fault is handed out again
 
 
-def list_faults(work):
+def list_fault_names_easy_first(work):
     """Return the names of the faults for a learner, from easy to hard.
 
     They are the faults of the networks that the learner has met (see `has_met`). The more steps of docs/debugging.md
     notice a fault, the easier it is.
     """
     names = [name for name, fault in FAULTS.items() if has_met(work, get_network_name(fault))]
-    return sorted(names, key=lambda name: -sum(map(bool, load_findings(name).values())))
+    return sorted(names, key=lambda name: -sum(map(bool, load_findings_by_step(name).values())))
 
 
 def has_met(work, network):
@@ -51,10 +51,10 @@ def note_found(work, name):
         file.write((json.dumps({key: day.isoformat() for key, day in days.items()}, indent=1) + "\n").encode())
 
 
-def choose_next(work):
+def choose_next_fault_or_raise(work):
     """Return the name of the easiest fault that the learner has not found. Raises UserError if there is none."""
     days_by_fault = load_found_days(work)
-    for name in list_faults(work):
+    for name in list_fault_names_easy_first(work):
         if name not in days_by_fault:
             return name
     unmet = [network for network in MET_WITH if not has_met(work, network)]
@@ -81,5 +81,5 @@ def choose_again(work, is_due=False):
 def describe_found_count(work):
     """Return how many faults the learner has found, out of how many, as text."""
     found_names = load_found_days(work).keys()
-    n_faults = len({*list_faults(work), *found_names})
+    n_faults = len({*list_fault_names_easy_first(work), *found_names})
     return f"{len(found_names)} of {n_faults} faults found"

@@ -31,7 +31,7 @@ def hash_name(name):
     return hashlib.sha256(f"fault {name}".encode()).hexdigest()
 
 
-def hand_out(folder, name):
+def copy_project_with_fault(folder, name):
     """Copy the project into `folder`, with the fault `name`. An earlier copy there is renamed to a numbered folder.
 
     Raises UserError if the folder is not such a copy.
@@ -106,7 +106,7 @@ def parse_place(folder, place):
     raise UserError(f"{name} is not a file of the copy in {folder}: {EXAMPLE}")
 
 
-def judge_and_explain(name, file_name, line_number, suspect):
+def judge_and_explain_in_lines(name, file_name, line_number, suspect):
     """Return (whether file, line and suspect are those of the fault `name`, the lines of text for the learner).
 
     Raises UserError if there is no such suspect.
@@ -117,7 +117,7 @@ def judge_and_explain(name, file_name, line_number, suspect):
     right_line = find_fault_line((ROOT / fault.file).read_text(encoding="utf-8"), fault)
     is_there = file_name == fault.file and line_number == right_line
     if suspect == fault.suspect and is_there:
-        return True, [f"Found. {fault.why}", *describe_findings(name)]
+        return True, [f"Found. {fault.why}", *list_finding_sentences(name)]
     about_suspect = "The suspect is right." if suspect == fault.suspect else "It is a different suspect."
     if is_there:
         about_place = "The line is right."
@@ -125,21 +125,21 @@ def judge_and_explain(name, file_name, line_number, suspect):
         about_place = "The file is right, but it is a different line."
     else:
         about_place = "It is a different file."
-    telling_steps = [step for step, finding in load_findings(name).items() if finding]
+    telling_steps = [step for step, finding in load_findings_by_step(name).items() if finding]
     if not telling_steps:
         return False, [f"{about_suspect} {about_place}"]
     steps, verb = name_steps_and_verb(telling_steps[0])
     return False, [f"{about_suspect} {about_place}", f"Look again at what {steps} of docs/debugging.md {verb}."]
 
 
-def load_findings(name):
+def load_findings_by_step(name):
     """Return {step of docs/debugging.md: what it reports about the fault, or ""}."""
     return json.loads(FOUND.read_text(encoding="utf-8"))["faults"].get(name, {}) if FOUND.exists() else {}
 
 
-def describe_findings(name):
+def list_finding_sentences(name):
     """Return sentences on the steps of docs/debugging.md that notice the fault `name`."""
-    findings = load_findings(name)
+    findings = load_findings_by_step(name)
     telling_steps = [step for step, finding in findings.items() if finding]
     if not findings:
         return []

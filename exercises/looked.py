@@ -14,7 +14,7 @@ with program.import_guard("requirements-np.txt"):
     import data
     from exercises import digits
     from exercises.own import ReaderCalls
-    from exercises.words import load_or_explain
+    from exercises.words import open_learner_module
     from exercises.writer import WriterCalls
     from marker.derivatives import match_gradients
     from marker.nests import floats_by_path
@@ -22,7 +22,7 @@ with program.import_guard("requirements-np.txt"):
     from views.training import FIRST, describe_marks, iter_array_messages, root_mean_square
 
 
-def load_examples_and_calls(name):
+def load_examples_and_calls_class(name):
     """Return (the arguments of `train` without rng, the `Calls` class) of the exercise `name`."""
     if name == "own_gpt":
         return (data.load("names").train_tokens,), WriterCalls
@@ -30,20 +30,20 @@ def load_examples_and_calls(name):
     return (images.reshape(len(images), -1), labels), ReaderCalls
 
 
-def measure_losses_and_arrays(module, name):
+def measure_losses_and_array_rows(module, name):
     """Return (the losses of the first batches, a row for each array in the last recorded step).
 
     A row is (path, root mean square of the array, that of its gradient, size of the step relative to the array or
     None). name: the exercise. Raises UserError if no step was recorded.
     """
-    examples, calls = load_examples_and_calls(name)
+    examples, calls = load_examples_and_calls_class(name)
     calls = calls(module)
     snapshots = [snapshot for snapshot in calls.train(examples, 0, max_calls=FIRST).snapshots if snapshot.arrays_after]
     if not snapshots:
         raise UserError("`train` takes no step that can be looked at: does it call `gradients`?")
     losses = [float(calls.loss(snapshot.params, *snapshot.batch)) for snapshot in snapshots]
     params = floats_by_path(snapshots[-1].params)
-    moves = snapshots[-1].compute_moves()
+    moves = snapshots[-1].compute_moves_by_path()
     gradients = match_gradients(snapshots[-1].params, calls.gradients(snapshots[-1].params, *snapshots[-1].batch))
     rows = []
     for path, gradient in gradients.items():
@@ -58,8 +58,8 @@ def measure_losses_and_arrays(module, name):
 @np.errstate(all="ignore")
 def main(name, learner_path):
     """Print the sizes of all arrays, of their gradients and of their steps, for the exercise `name`."""
-    with load_or_explain(learner_path) as module:
-        losses, rows = measure_losses_and_arrays(module, name)
+    with open_learner_module(learner_path) as module:
+        losses, rows = measure_losses_and_array_rows(module, name)
     print(f"the loss of the first {len(losses)} batches: {' '.join(f'{loss:.3g}' for loss in losses)}\n")
     print(f"{'array':24}{'its size':>12}{'its gradient':>16}{'step / its size':>18}")
     for path, weights, gradient, step in rows:

@@ -207,8 +207,8 @@ def extract_hole_and_definitions(learner_path):
     function = functions[-1]
     all_definitions = []
     for node in tree.body:
-        all_definitions += list_definitions(node, get_source(node, node))
-    definitions = select_needed(get_source(function, function), all_definitions)
+        all_definitions += list_names_and_definitions(node, get_source(node, node))
+    definitions = select_needed_pairs(get_source(function, function), all_definitions)
     *body, return_node = function.body[ast.get_docstring(function) is not None :]
     can_be_inlined = (
         [n for n in ast.walk(function) if isinstance(n, ast.Return)] == [return_node]
@@ -233,7 +233,7 @@ def find_assigned_names(tree):
     return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
-def list_definitions(node, source):
+def list_names_and_definitions(node, source):
     """Return [(name, definition)] of a module-level statement. source: its text."""
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         return [(node.name, source)]
@@ -252,9 +252,9 @@ def list_definitions(node, source):
     return []
 
 
-def select_needed(function_text, definitions):
+def select_needed_pairs(function_text, names_and_definitions):
     """Return the (name, text) pairs that a function needs, directly or through other definitions."""
-    text_by_name = dict(definitions)  # of two definitions of a name, the last counts
+    text_by_name = dict(names_and_definitions)  # of two definitions of a name, the last counts
     names = ["*", *find_free_names(function_text)]
     for name in names:
         names += find_free_names(text_by_name.get(name, "")) - {*names}

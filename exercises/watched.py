@@ -51,18 +51,18 @@ def negate_gradients(gradients):
     return gradients
 
 
-def get_writable_arrays(gradients):
+def get_writable_arrays_by_path(gradients):
     """Return {path: array} of the gradients that are writable arrays."""
     return {k: a for k, a in leaves_by_path(gradients).items() if isinstance(a, np.ndarray) and a.flags.writeable}
 
 
-def restore_gradients(gradients, arrays):
-    """Write the values of `gradients` into `arrays` and return a copy of `gradients`.
+def fill_arrays_and_copy_gradients(gradients, arrays_by_path):
+    """Write the values of `gradients` into `arrays_by_path` and return a copy of `gradients`.
 
-    arrays: {path: array}, the learner's own gradient arrays, from `get_writable_arrays`.
+    arrays_by_path: {path: array}, the learner's own gradient arrays, from `get_writable_arrays_by_path`.
     """
     values = leaves_by_path(gradients)
-    for k, a in arrays.items():
+    for k, a in arrays_by_path.items():
         a[...] = values[k]
     return replace_leaves(gradients)
 
@@ -78,7 +78,7 @@ class Snapshot:
         self.batch = tuple(a.copy() for a in batch)
         self.arrays_after = {}
 
-    def compute_moves(self):
+    def compute_moves_by_path(self):
         """Return {path: change of the array between this call and the next}."""
         arrays = floats_by_path(self.params)
         return {k: b - arrays[k] for k, b in self.arrays_after.items() if k in arrays and b.shape == arrays[k].shape}
@@ -157,12 +157,12 @@ class Trace:
         if self.n_calls > self.max_calls or time.process_time() > self.deadline:
             raise TrainingStopped
         if self.repeated_gradients:
-            return restore_gradients(*self.repeated_gradients)
+            return fill_arrays_and_copy_gradients(*self.repeated_gradients)
         gradients = function(*bound_arguments.args, **bound_arguments.kwargs)
         if self.negates_gradients and self.n_calls > 1:
             gradients = negate_gradients(gradients)
             if self.n_calls == FIRST:
-                self.repeated_gradients = replace_leaves(gradients), get_writable_arrays(gradients)
+                self.repeated_gradients = replace_leaves(gradients), get_writable_arrays_by_path(gradients)
         if self.n_calls <= FIRST or self.open_snapshot:
             for k, g in match_gradients(params, gradients).items():
                 if g is not None and np.shape(self.gradient_sums.get(k, g)) == g.shape:

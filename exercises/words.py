@@ -18,7 +18,7 @@ make_error_report = partial(complaints.make_error_report, words=WORDS)
 
 
 @contextmanager
-def load_or_explain(learner_path):
+def open_learner_module(learner_path):
     """Context manager: yield a learner's file as a module, and turn any error in it into a UserError."""
     try:
         yield load(learner_path)

@@ -18,7 +18,7 @@ with program.import_guard("requirements-np.txt"):
     import data
     from exercises import blank
     from exercises.blank import Blank, Calls, Diagnostics, describe_type, pack_params
-    from exercises.words import OF_WRITERS, load_or_explain
+    from exercises.words import OF_WRITERS, open_learner_module
     from marker import ROOT
     from marker.derivatives import compute_checked_loss
     from support.files import atomic_write
@@ -56,7 +56,7 @@ def format_success(evidence):
 
 def add_data(evidence):
     """Draw the training texts, the held-out texts and a small batch, and add them to `evidence`."""
-    texts, evidence.held_out = draw_texts(evidence.rng)
+    texts, evidence.held_out = draw_train_and_held_out_texts(evidence.rng)
     evidence.examples = (texts,)
     evidence.mini_batch = (texts[choose_varied_indices(texts)],)
     evidence.bigram_loss = compute_bigram_loss(texts, evidence.held_out)
@@ -75,7 +75,7 @@ def add_relettered_data(evidence):
     evidence.prompts = PROMPTS[-82:]
 
 
-def draw_texts(rng):
+def draw_train_and_held_out_texts(rng):
     """Return (training texts, held-out texts), token ids (N, 12) uint8."""
     names = data.load("names")
     texts = np.concatenate([names.train_tokens, names.test_tokens])
@@ -144,7 +144,7 @@ class WriterCalls(Calls):
 
         Raises `Wrong` if they are not names that begin with these.
         """
-        names = blank.require_result("write", self.functions["write"](params, list(prompts), rng))
+        names = blank.check_and_return_result("write", self.functions["write"](params, list(prompts), rng))
         if not isinstance(names, (list, tuple, np.ndarray)) or len(names) != len(prompts):
             description = describe_type(names) if not isinstance(names, (list, tuple)) else f"{len(names)} of them"
             raise wrong("write returns no names", n=len(prompts), what=description)
@@ -192,11 +192,11 @@ def check_derivatives(evidence, calls, params, batches):
     compute_checked_loss(calls.loss, params, batches[0], "texts")
     check_loss_and_causality(calls, params, batches[0][0], evidence.seed)
     rng = np.random.default_rng(evidence.seed)
-    blank.check_gradients(calls, params, batches, rng)
+    blank.check_and_return_gradients(calls, params, batches, rng)
     blank.check_large_batch(calls, params, evidence.examples, rng)
 
 
-def check_batch_sizes(evidence):
+def check_logits_ignore_batch_size(evidence):
     """Raise `Wrong` if a text's logits depend on the size of its batch, or if `loss` is wrong for a large batch."""
     texts = evidence.held_out[: SIZES[-1]]
     check_loss_and_causality(evidence.calls, evidence.params, texts, evidence.seed)
@@ -212,19 +212,19 @@ def check_loss_and_causality(calls, params, texts, seed):
     params = blank.perturb_params(params, rng)
     loss = float(calls.loss(params, texts))
 
-    def clip_logits(texts):
+    def compute_clipped_logits(texts):
         return np.clip(calls.logits(params, texts), -1e3, 1e3)  # -inf is the logit of a token that never occurs there
 
-    logits = clip_logits(texts)
+    logits = compute_clipped_logits(texts)
     if np.isnan(logits).any() and np.isfinite(loss):
         raise wrong("no logits: not finite", mine=loss)
     tolerance = 1e-4 * np.abs(logits).max()
-    if np.abs(clip_logits(texts[:1]) - logits[:1]).max() > tolerance:
+    if np.abs(compute_clipped_logits(texts[:1]) - logits[:1]).max() > tolerance:
         raise wrong("logits of other texts", n=len(texts))
     for position in range(T):
         changed_texts = texts.copy()
         changed_texts[:, position] = 1 + (texts[:, position] + rng.integers(1, 25)) % (V - 1)  # another letter
-        has_changed = np.abs(clip_logits(changed_texts) - logits).max(axis=(0, 2)) > tolerance
+        has_changed = np.abs(compute_clipped_logits(changed_texts) - logits).max(axis=(0, 2)) > tolerance
         if has_changed[:position].any():
             raise wrong("looks ahead", at=position, place=int(has_changed.argmax()))
         if has_changed[position]:
@@ -287,9 +287,9 @@ def check_retrained_loss(evidence):
         raise wrong("writes something else", n=len(evidence.held_out), found=loss, counts=counts, claim=claim)
 
 
-def is_better_than_bigrams(evidence, params, margin=0.0):
-    """Return whether the held-out loss with `params` is lower than the loss of bigram counts plus `margin`."""
-    return compute_loss(evidence.calls, params, evidence.held_out) < evidence.bigram_loss + margin
+def is_better_than_bigrams(evidence, params, max_excess=0.0):
+    """Return whether the held-out loss with `params` is lower than the loss of bigram counts plus `max_excess`."""
+    return compute_loss(evidence.calls, params, evidence.held_out) < evidence.bigram_loss + max_excess
 
 
 def check_first_weights_use_rng(evidence):
@@ -349,10 +349,10 @@ def check_writes_by_rng(evidence):
         raise wrong("write without chance", names=", ".join(names[:3]))
 
 
-def check_writes_in_new_run(evidence):
+def check_writes_in_fresh_module(evidence):
     """Raise `Wrong` if `write` needs anything that is not in params."""
     names = evidence.calls.write(evidence.params, PROMPTS[:8], np.random.default_rng(evidence.seed))
-    names_in_new_run = blank.call_in_new_run(evidence, "write", PROMPTS[:8], np.random.default_rng(evidence.seed))
+    names_in_new_run = blank.call_in_fresh_module(evidence, "write", PROMPTS[:8], np.random.default_rng(evidence.seed))
     if names_in_new_run != names:
         raise wrong("write needs train", one=", ".join(names[:3]), two=", ".join(names_in_new_run[:3]))
 
@@ -525,14 +525,14 @@ def is_bigram_model(evidence, params):
 CHECKS = (
     add_data,
     partial(blank.check_training, check_derivatives=check_derivatives),
-    check_batch_sizes,
+    check_logits_ignore_batch_size,
     blank.check_gradients_during_training,
     blank.check_descent,
     add_held_out_loss,
-    partial(blank.check_repeated_training, has_learned=is_better_than_bigrams),
+    partial(blank.check_rng_and_gradients_used, has_learned=is_better_than_bigrams),
     check_beats_bigrams,
     check_writes_by_rng,
-    check_writes_in_new_run,
+    check_writes_in_fresh_module,
     check_samples_match_logits,
     check_first_weights_use_rng,
     check_claim,
@@ -543,9 +543,9 @@ RECHECKS = (
     partial(
         blank.check_retraining,
         check_derivatives=check_derivatives,
-        has_learned=partial(is_better_than_bigrams, margin=RETRAINED_MARGIN),
+        has_learned=partial(is_better_than_bigrams, max_excess=RETRAINED_MARGIN),
     ),
-    check_batch_sizes,
+    check_logits_ignore_batch_size,
     check_retrained_loss,
     check_writes_by_rng,
     check_samples_match_logits,
@@ -563,7 +563,7 @@ def train_and_save(learner_path):
     """Train the learner's network on all names, save it beside the file, and print ten names that it generates."""
     dataset = data.load("names")
     print(f"It trains on {len(dataset.train_tokens):,} names.", flush=True)
-    with load_or_explain(learner_path) as module:
+    with open_learner_module(learner_path) as module:
         calls = WriterCalls(module)
         trace = calls.train((dataset.train_tokens,), 0, watched_names=())
         content = pack_params(trace.params)

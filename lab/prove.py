@@ -29,7 +29,7 @@ with program.import_guard("requirements-np.txt"):
     from lab.forms import InNumPy, InPyTorch, check_network, copy_arrays
     from lab.judges import HAND, SLOPE, Row, Twin, describe_array, describe_gradient, format_index
     from loading.network import make_network
-    from loading.options import parse_run, read_options_and_checkpoint
+    from loading.options import parse_options_and_checkpoint, read_options_and_checkpoint
     from support.checkpoint import save_checkpoint
     from support.errors import UserError
     from support.history import History
@@ -433,7 +433,7 @@ def main(argv=None):
     framework, *argv = sys.argv[1:] if argv is None else argv
     if framework not in ("np", "torch"):
         raise UserError(f"{framework}: `python main_np.py --prove` starts this program")
-    options, checkpoint = parse_run(framework, __doc__, argv)
+    options, checkpoint = parse_options_and_checkpoint(framework, __doc__, argv)
     start = checkpoint.history.step if checkpoint else 0
     origin = f"from step {start:,} of {checkpoint.path}" if checkpoint else "from its first weights"
     print(

@@ -14,7 +14,7 @@ from support.checkpoint import describe_mismatch
 from support.errors import UserError
 
 
-def load_file(path):
+def load_model_options_and_gguf(path):
     """Return (model, options, model_file): the network in a GGUF file, in NumPy, its options, and the `ModelFile`.
 
     The network never has random weights, which would take the memory of its arrays a second time. Raises UserError if
@@ -67,12 +67,12 @@ class BaseModel:
         return self.unpacked[dtype]
 
 
-def find_base_model_again(checkpoint, path=None):
+def reopen_base_model(checkpoint, moved_path=None):
     """Return the `BaseModel` that a checkpoint with LoRA weights was fine-tuned from.
 
-    path: the GGUF file, if it has moved since. Raises UserError if the file is missing or is a different one.
+    moved_path: the GGUF file, if it has moved since. Raises UserError if the file is missing or is a different one.
     """
-    gguf_path = path or str(checkpoint.options["start"])
+    gguf_path = moved_path or str(checkpoint.options["start"])
     model = str(checkpoint.options.get("model"))
     description = f"{checkpoint.path} was fine-tuned from a GGUF file"
     if not Path(gguf_path).is_file():

@@ -11,7 +11,7 @@ from support.errors import UserError
 from support.options import Options, Parser, flag, format_value, option, select_options_to_save
 
 
-def parse_run(framework, description, argv=None):
+def parse_options_and_checkpoint(framework, description, argv=None):
     """Return (options, checkpoint) from a command line: the `Options`, and the `Checkpoint` of --resume or None.
 
     framework: "np" or "torch". description: the text of -h. argv: None for the program's own command line. A resumed
@@ -64,9 +64,9 @@ def read_options_and_checkpoint(framework, path, start=None):
     facts = checkpoint.facts
     base_model = None
     if saved_options.get("start"):
-        from loading.gguf_file import find_base_model_again
+        from loading.gguf_file import reopen_base_model
 
-        base_model = find_base_model_again(checkpoint, start)
+        base_model = reopen_base_model(checkpoint, start)
     options = restore_options(framework, saved_options, path, facts, base_model)
     if any(array.dtype != options.run.dtype for array in checkpoint.groups["params"].values()):
         checkpoint.refuse(f"not all numbers are {options.run.dtype}")
@@ -101,7 +101,7 @@ def parse(framework, argv=None, description="", saved_options=None, facts=None, 
     about its data. base_model: the `BaseModel` of --start, or None; it has a recipe and fixes some options.
     """
     saved_options = saved_options or {}
-    model, recipe, name = find_model_and_recipe(framework, argv, saved_options, base_model)
+    model, recipe, name = find_model_recipe_and_name(framework, argv, saved_options, base_model)
     parser = make_parser(framework, argv, description, model, name, recipe, saved_options, base_model)
     length = {name: parser.get_default(name) for name in ("epochs", "steps")}
     parser.set_defaults(epochs=None, steps=None)
@@ -121,7 +121,7 @@ def parse(framework, argv=None, description="", saved_options=None, facts=None, 
     return options
 
 
-def find_model_and_recipe(framework, argv, saved_options, base_model):
+def find_model_recipe_and_name(framework, argv, saved_options, base_model):
     """Return (network's key in NETWORKS, {option: value} of its recipe, name of the recipe) from a command line.
 
     They decide which other options there are, and their defaults. Raises UserError if both --recipe and --start are
@@ -148,7 +148,7 @@ def find_model_and_recipe(framework, argv, saved_options, base_model):
 def make_parser(framework, argv, description, model, recipe_name, recipe, saved_options, base_model):
     """Return the parser of a run's command line, with all options from the tables, their defaults and help texts.
 
-    For most arguments, see `parse`. model, recipe_name, recipe: as from `find_model_and_recipe`.
+    For most arguments, see `parse`. model, recipe_name, recipe: as from `find_model_recipe_and_name`.
     """
     network = NETWORKS[model]
     recipe_help = f"a named set of options; options that you give override it{network.about_recipes}"

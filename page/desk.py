@@ -25,7 +25,7 @@ from desk import archives, classroom
 from desk.work import Work, digest
 from exercises import digits, network, own, prove
 from exercises.catalogue import BY_NAME, OURS
-from exercises.words import load_or_explain, make_error_report
+from exercises.words import make_error_report, open_learner_module
 from gpt_np import GPT, sample
 from marker import compare, marking, runner
 from marker.equal import agree
@@ -109,13 +109,13 @@ def mark(name, seed, status=None, stuck=None, seconds=None, again=False):
     if status is None:
         outcome = Report(seconds=seconds, line=stuck.get("line"))
     else:
-        outcome = runner.read_report(FOLDER / "result.json", work.path(exercise), seconds, status)
+        outcome = runner.read_report(FOLDER / "result.json", work.get_or_make_path(exercise), seconds, status)
     verdict = marking.read_verdict(exercise, outcome)
     if again:
         sentences = [] if verdict.passed else [verdict.text]
         sentences.append(work.record_review_and_describe(exercise, verdict))
     else:
-        sentences = work.record_verdict(exercise, verdict, digest(work.path(exercise)))
+        sentences = work.record_verdict_and_get_texts(exercise, verdict, digest(work.get_or_make_path(exercise)))
     comparison = None if verdict.passed else outcome.shown
     return verdict._asdict() | {"said": sentences, "progress": work.progress, "both": comparison}
 
@@ -242,9 +242,9 @@ def unpack(name):
     archive holds no exercise.
     """
     folder = UNPACKED
-    reasons = archives.unpack_archive(OURS.by_name, FOLDER / name, UNPACKED)
+    reasons = archives.unpack_and_get_failures(OURS.by_name, FOLDER / name, UNPACKED)
     paths, *_ = classroom.collect_hand_in(OURS, folder)
-    skipped_files = classroom.join_names([f"{name} ({reason})" for name, reason in reasons.items()])
+    skipped_files = classroom.join_first_three([f"{name} ({reason})" for name, reason in reasons.items()])
     if not paths:
         text = f"cannot be read: {skipped_files}" if skipped_files else f"{name}: there are no exercises in this file"
         raise UserError(text)
@@ -311,7 +311,7 @@ def prove_lines():
     """
     proof = prove.PROOFS["mlp"][0]
     steps = []
-    functions = prove.load_written_functions(FOLDER, proof.exercises)
+    functions = prove.load_function_and_file_by_name(FOLDER, proof.exercises)
     if not functions:
         raise UserError("nothing is written yet: begin with the first exercise")
     lines = prove.LearnerCode(functions)
@@ -335,7 +335,7 @@ def compute_derivatives(mine, y):
     """
     arrays = {name: np.frombuffer((FOLDER / name).read_bytes())[np.newaxis] for name in ("x", "z1", "a1", "p")}
     arrays |= {"W2": np.frombuffer((FOLDER / "W2").read_bytes()).reshape(-1, 10), "y": np.array([y])}
-    functions = prove.load_written_functions(FOLDER, mine)
+    functions = prove.load_function_and_file_by_name(FOLDER, mine)
     lines = prove.LearnerCode(functions)
     for name in ("dlogits", "dW2_db2", "da1", "dz1", "dW1_db1"):
         if name == "dlogits" and name not in functions:  # the exercise for one image may be written
@@ -390,8 +390,10 @@ def learn(name):
     loads, or None; "proof", a text; and "weights", as an .npz file in base64.
     """
     images, labels, test_images, test_labels = load_rows()
-    with load_or_explain(FOLDER / f"{name}.py") as module:
-        content, claim, accuracy = own.train_and_test(module, images, labels, test_images, test_labels)
+    with open_learner_module(FOLDER / f"{name}.py") as module:
+        content, claim, accuracy = own.train_and_get_bytes_claim_accuracy(
+            module, images, labels, test_images, test_labels
+        )
         words = f"reads {accuracy:.2f} of {len(test_labels):,} test images"
         packed_network, proof = convert_to_mlp(module, own.unpack_params(module, content), test_images, words)
         return {
@@ -444,7 +446,7 @@ def read(name, pixels):
 
     pixels: 784 numbers from 0 to 255.
     """
-    with load_or_explain(FOLDER / f"{name}.py") as module:
+    with open_learner_module(FOLDER / f"{name}.py") as module:
         return {"digit": int(own.read_saved(module, FOLDER / "own.npz", np.array([pixels], np.uint8)))}
 
 

@@ -36,7 +36,7 @@ with program.import_guard("requirements/site.txt"):
     from desk import review
     from desk.show import describe_solution
     from exercises import PICTURES, digits, network
-    from exercises.case import SUSPECTS, Case, load_recorded_lines, shorten_line
+    from exercises.case import SUSPECTS, Case, drop_words_from_line, load_lines_by_run
     from exercises.catalogue import BROKEN, BY_NAME, OURS, PARTS
     from marker import marking
     from page import data_file, desk
@@ -486,9 +486,9 @@ def render_symptom(exercise, pages):
 
     A case is an exercise in finding a fault: see exercises/case.py.
     """
-    runs = load_recorded_lines(exercise.name)
+    runs = load_lines_by_run(exercise.name)
     rows = [("It printed at first:", "A healthy run prints:")]
-    rows += [map(shorten_line, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
+    rows += [map(drop_words_from_line, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
     suspects = [(f"<code>{json.dumps(word)}</code>", html.escape(meaning)) for word, (meaning, _) in SUSPECTS.items()]
     image = pages.add_file(PICTURES / f"{exercise.name}.png")
     image = f'<img src="{image}" alt="The curves: the loss and the accuracy of both runs.">'

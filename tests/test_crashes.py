@@ -189,7 +189,7 @@ def test_progress_is_whole_at_every_moment(tmp_path):
 
     def practise(folder):
         work = Work(folder, OURS)
-        work.path(dz1)
+        work.get_or_make_path(dz1)
         for note in notes:
             work.store(*note)
 

@@ -17,7 +17,14 @@ from desk.work import Work
 from exercises import drill
 from exercises.catalogue import OURS
 from exercises.faults import FAULTS, SUSPECTS, Fault, find_fault_line, get_network_name, insert_fault
-from exercises.faulty import hand_out, judge_and_explain, load_findings, make_command, parse_place, read_planted_fault
+from exercises.faulty import (
+    copy_project_with_fault,
+    judge_and_explain_in_lines,
+    load_findings_by_step,
+    make_command,
+    parse_place,
+    read_planted_fault,
+)
 from loading.options import parse_options
 from networks import NETWORKS
 from support.errors import UserError
@@ -43,16 +50,18 @@ def test_a_fault_is_an_edit_of_one_line_that_python_reads(name):
     ast.parse(wrong)
     (line,) = (n for n, (a, b) in enumerate(zip(text.splitlines(), wrong.splitlines(), strict=True), 1) if a != b)
     assert line == find_fault_line(text, fault) and fault.suspect in SUSPECTS
-    is_found, said = judge_and_explain(name, fault.file, line, fault.suspect)
+    is_found, said = judge_and_explain_in_lines(name, fault.file, line, fault.suspect)
     assert is_found and said[0] == f"Found. {fault.why}"
-    loud = [f"{STEPS_THAT_SAY[look]}: {words}" for look, words in load_findings(name).items() if words]
+    loud = [f"{STEPS_THAT_SAY[look]}: {words}" for look, words in load_findings_by_step(name).items() if words]
     assert said[1:] == loud or (not loud and said[1].startswith("No step of docs/debugging.md notices it"))
-    is_found, said = judge_and_explain(name, fault.file, line + 1, fault.suspect)
+    is_found, said = judge_and_explain_in_lines(name, fault.file, line + 1, fault.suspect)
     assert not is_found and said[0] == "The suspect is right. The file is right, but it is a different line."
-    again = [f"Look again at what {STEPS_TO_READ[look]}." for look, words in load_findings(name).items() if words]
+    again = [
+        f"Look again at what {STEPS_TO_READ[look]}." for look, words in load_findings_by_step(name).items() if words
+    ]
     assert said[1:] == again[:1]
     others = [suspect for suspect in SUSPECTS if suspect != fault.suspect]
-    assert not any(judge_and_explain(name, fault.file, line, suspect)[0] for suspect in others)
+    assert not any(judge_and_explain_in_lines(name, fault.file, line, suspect)[0] for suspect in others)
 
 
 def test_what_is_handed_out_is_the_project_with_that_fault_alone(tmp_path, capsys):
@@ -93,7 +102,7 @@ def test_a_drill_goes_on_from_easy_to_hard_once_a_fault_is_found(tmp_path, capsy
     practice.main(["fault", "--folder", str(tmp_path)])
     second = read_planted_fault(tmp_path / "fault")
     assert second != first and "1 of 43 faults found" in capsys.readouterr().out
-    shown = [sum(map(bool, load_findings(name).values())) for name in (first, second)]
+    shown = [sum(map(bool, load_findings_by_step(name).values())) for name in (first, second)]
     assert shown[0] >= shown[1] > 3
     practice.main(["review", "fault", "--folder", str(tmp_path)])
     assert read_planted_fault(tmp_path / "fault") == first
@@ -103,16 +112,16 @@ def test_a_drill_goes_on_from_easy_to_hard_once_a_fault_is_found(tmp_path, capsy
 
 def test_the_drill_has_the_networks_that_a_learner_has_met(tmp_path):
     work = Work(tmp_path, OURS)
-    assert {get_network_name(FAULTS[name]) for name in drill.list_faults(work)} == {"mlp"}
+    assert {get_network_name(FAULTS[name]) for name in drill.list_fault_names_easy_first(work)} == {"mlp"}
     work.store("passed", "a digest", OURS.by_name["batch_norm_dx"])
-    names = drill.list_faults(work)
+    names = drill.list_fault_names_easy_first(work)
     assert {get_network_name(FAULTS[name]) for name in names} == {"mlp", "resnet"}
-    shown = [sum(map(bool, load_findings(name).values())) for name in names]
+    shown = [sum(map(bool, load_findings_by_step(name).values())) for name in names]
     assert shown == sorted(shown, reverse=True) and shown[-1] == 0
     for name in names:
         drill.note_found(work, name)
     with pytest.raises(UserError, match="found all of them; more come with the exercises of vit, gpt, llama"):
-        drill.choose_next(work)
+        drill.choose_next_fault_or_raise(work)
     assert drill.describe_found_count(work) == "46 of 46 faults found"
 
 
@@ -152,17 +161,17 @@ def test_what_makes_no_sense_is_one_line(tmp_path):
         practice.main(["fault", "mlp_np.py:3", "data", "--folder", str(tmp_path)])
     (tmp_path / "fault").mkdir()
     with pytest.raises(UserError, match="holds something else"):
-        hand_out(tmp_path / "fault", "uphill")
+        copy_project_with_fault(tmp_path / "fault", "uphill")
     with pytest.raises(UserError, match="an example"):
         parse_place(tmp_path / "fault", "main_np.py")
     with pytest.raises(UserError, match="an example"):
-        judge_and_explain("uphill", "main_np.py", 3, "luck")
+        judge_and_explain_in_lines("uphill", "main_np.py", 3, "luck")
 
 
 @pytest.fixture(scope="module")
 def copy_with_fault(tmp_path_factory):
     folder = tmp_path_factory.mktemp("my_practice") / "fault"
-    hand_out(folder, "uphill")
+    copy_project_with_fault(folder, "uphill")
     return folder
 
 
@@ -214,7 +223,7 @@ MIXED = Fault("forward", "vit_np.py", 'return x + self.params["P"]', 'return x +
 def test_no_line_of_a_run_gives_away_which_file_was_changed(name, tmp_path, monkeypatch):
     monkeypatch.setitem(FAULTS, "mixed", MIXED)
     folder, fault = tmp_path / "fault", FAULTS[name]
-    hand_out(folder, name)
+    copy_project_with_fault(folder, name)
     command = [sys.executable, "main_np.py", "--steps", "2", *fault.options.split()]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     assert ("note: the network gets its batches whole" in ended.stderr) == (name == "mixed")

@@ -90,7 +90,7 @@ def test_a_table_of_one_letter_that_learns_by_gradients_does_not_beat_counting(s
 
 def test_what_it_has_to_beat_is_what_counting_gives():
     """Another table of the same counts, made by another program, is as good."""
-    texts, others = writer.draw_texts(np.random.default_rng(0))
+    texts, others = writer.draw_train_and_held_out_texts(np.random.default_rng(0))
     assert (len(texts), len(others)) == (writer.N_TRAIN, writer.N_HELD_OUT)
     assert len({*map(bytes, texts)} | {*map(bytes, others)}) == writer.N_TRAIN + writer.N_HELD_OUT
     place, before, words = triples(texts)
@@ -104,7 +104,7 @@ def test_what_it_has_to_beat_is_what_counting_gives():
 
 
 def test_the_texts_of_the_check_have_all_letters_and_all_lengths():
-    texts, _ = writer.draw_texts(np.random.default_rng(0))
+    texts, _ = writer.draw_train_and_held_out_texts(np.random.default_rng(0))
     chosen = texts[writer.choose_varied_indices(texts)]
     assert {*chosen.ravel()} == {*texts.ravel()} and len(chosen) < 30
     assert {*(chosen > 0).sum(axis=1)} == {*(texts > 0).sum(axis=1)}
@@ -160,7 +160,7 @@ LOSSES = [
 
 @pytest.mark.parametrize(("of", "logits", "words"), LOSSES, ids=[words for *_, words in LOSSES])
 def test_of_which_words_a_loss_is_is_said(of, logits, words):
-    texts = writer.draw_texts(np.random.default_rng(0))[0][:40]
+    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:40]
     params = {"E": np.random.default_rng(1).normal(size=(28, 27))}
     with pytest.raises(Wrong, match=words) if words else nullcontext():
         writer.check_loss_and_causality(with_table(of, logits), params, texts, seed=0)
@@ -230,7 +230,7 @@ CLAIMS = [
 @pytest.mark.parametrize(("claim", "words"), CLAIMS)
 def test_a_claim_that_is_far_from_the_loss_is_named_whether_it_is_too_low_or_too_high(claim, words, monkeypatch):
     monkeypatch.setattr(writer, "compute_loss", lambda calls, params, texts: 2.3)
-    texts = writer.draw_texts(np.random.default_rng(0))[0][:40]
+    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:40]
     trace = make_trace((texts,), claim=claim)
     found = make_evidence(trace=trace, held_out_loss=2.3, examples=(texts,), params={}, held_out=texts)
     with pytest.raises(Wrong, match=words) if words else nullcontext():
@@ -320,7 +320,11 @@ def likeliest(n):
 
 def of_names(file):
     """Return a `write` that returns names it was trained with, and nothing for the two long beginnings."""
-    names = [name for name in decode_names(writer.draw_texts(np.random.default_rng([0, 48]))[0]) if len(name) < 12]
+    names = [
+        name
+        for name in decode_names(writer.draw_train_and_held_out_texts(np.random.default_rng([0, 48]))[0])
+        if len(name) < 12
+    ]
 
     def write(params, prompts, rng):
         fitting = {prompt: [name for name in names if name.startswith(prompt)] or [prompt] for prompt in {*prompts}}
@@ -356,20 +360,22 @@ WRITES = [
      {"write": write_by(lambda p, rng, t: draw(p, np.random.default_rng(t)) * 0 + draw(p[:1], rng)[0])}),
     (writer.check_samples_match_logits, "are among those that `train` was given", {"write": of_names}),
     (writer.check_samples_match_logits, "`write` chose", {"write": write_by(likeliest(12))}),
-    (writer.check_batch_sizes, "", {}),
-    (writer.check_batch_sizes, "among 101 texts", {"logits": changed("logits", at(101, lambda right: 1.1 * right))}),
-    (writer.check_batch_sizes, "among 7 texts", {"logits": changed("logits", at(7, lambda right: 1.1 * right))}),
-    (writer.check_batch_sizes, "among 250 texts",
+    (writer.check_logits_ignore_batch_size, "", {}),
+    (writer.check_logits_ignore_batch_size, "among 101 texts",
+     {"logits": changed("logits", at(101, lambda right: 1.1 * right))}),
+    (writer.check_logits_ignore_batch_size, "among 7 texts",
+     {"logits": changed("logits", at(7, lambda right: 1.1 * right))}),
+    (writer.check_logits_ignore_batch_size, "among 250 texts",
      {"logits": changed("logits", at(250, lambda right: right + right.mean()))}),
-    (writer.check_batch_sizes, "at position 1 of the texts change, `logits` changes at position 0. But",
+    (writer.check_logits_ignore_batch_size, "at position 1 of the texts change, `logits` changes at position 0. But",
      {"logits": changed("logits", lambda params, texts, right: right + (texts[:, 1:2, None] > 9))}),
-    (writer.check_batch_sizes, "at position 11 of the texts change, `logits` changes at position 11, too",
+    (writer.check_logits_ignore_batch_size, "at position 11 of the texts change, `logits` changes at position 11, too",
      {"logits": changed("logits", lambda params, texts, right: right + np.eye(12)[:, -1:] * (texts[:, -1:, None] > 9)),
       }),
     (writer.add_held_out_loss, "", {}),
     (writer.add_held_out_loss, "(These are 1,000 names. For 250 of them, the two agree.)",
      {"loss": changed("loss", at(1000, lambda right: right + 0.1))}),
-    (writer.check_writes_in_new_run, "", {}),
+    (writer.check_writes_in_fresh_module, "", {}),
 ]  # fmt: skip
 OWN_CHANCE = np.random.default_rng(1)
 
@@ -407,7 +413,7 @@ def two_letters(params, texts):
 def curve_of(at=(0, 0.5, 1, 1, 1, 1), by=(1, 1, 1, 1, 1), last=None, was_used=True, one_letter=False):
     """The `Evidence` on a training that was at such shares of its way to what counting gives, and whose steps were so
     many times as long as they are on average."""
-    texts = writer.draw_texts(np.random.default_rng(0))[0][:200]
+    texts = writer.draw_train_and_held_out_texts(np.random.default_rng(0))[0][:200]
     calls = writer.WriterCalls(make_file(logits=two_letters))
     calls.loss = partial(writer.compute_loss, calls)
     rng = np.random.default_rng(1)

@@ -115,7 +115,7 @@ def test_the_seconds_of_the_statements_are_those_of_the_marker():
 
 
 def test_images_that_a_network_is_tested_with_are_no_images_that_it_has_learned_from():
-    images, _, others, _ = own.draw_images(np.random.default_rng(0))
+    images, _, others, _ = own.draw_train_and_held_out_data(np.random.default_rng(0))
     pool = digits.few_images()
     assert (len(images), len(others)) == (3500, 2500) and len(pool[0]) + len(pool[2]) == 6000
     twice = len({*map(bytes, images)} & {*map(bytes, others)})
@@ -517,9 +517,9 @@ DIFFERENT = [
     (own.check_reads_least_loss, "returns 3 for every image", {"read": lambda file: lambda p, x: 0 * x[:, 0] + 3}),
     (own.check_reads_least_loss, "loss`. What do the two", {"read": lambda file: lambda p, x: 9 - file.read(p, x)}),
     (own.check_reads_independently, "", {}),
-    (own.check_pixel_range, "", {}),
-    (own.check_pixel_range, "between pixels of 205 and 206", added(np.uint8(50))),
-    (own.check_pixel_range, "every pixel below 255 is set to 0",
+    (own.check_pixels_do_not_overflow, "", {}),
+    (own.check_pixels_do_not_overflow, "between pixels of 205 and 206", added(np.uint8(50))),
+    (own.check_pixels_do_not_overflow, "every pixel below 255 is set to 0",
      {"read": lambda file: lambda p, x: file.read(p, (x == 255) * 2550)}),
     (own.check_hidden_layer, "", {}),
     (own.check_hidden_layer, "It has no hidden layer", {"loss": linear("W1"), "params": {"W1": ROWS}}),
@@ -661,13 +661,13 @@ def test_of_a_hundred_images_ten_may_be_read_otherwise_alone_or_in_a_new_run(mon
             else pytest.raises(Wrong, match=f"For {n} of 100 images, `read` returns a different digit if")
         ):
             own.check_reads_independently(found)
-        monkeypatch.setattr(blank, "call_in_new_run", lambda found, name, x, n=n: (x[:, 0] + (x[:, 0] < n)) % 10)
+        monkeypatch.setattr(blank, "call_in_fresh_module", lambda found, name, x, n=n: (x[:, 0] + (x[:, 0] < n)) % 10)
         with (
             nullcontext()
             if is_right
             else pytest.raises(Wrong, match=f"`read` returns a different digit for {n} of 100 images")
         ):
-            own.check_reads_in_new_run(found)
+            own.check_reads_in_fresh_module(found)
 
 
 def test_in_a_new_run_a_file_has_its_params_and_nothing_else(tmp_path):
@@ -682,7 +682,7 @@ def test_in_a_new_run_a_file_has_its_params_and_nothing_else(tmp_path):
         )
         found = make_evidence(own.ReaderCalls(load(path)), content=nests.pack_into_bytes({"w": np.ones(784)}))
         with pytest.raises(Wrong, match=words) if words else nullcontext():
-            assert not blank.call_in_new_run(found, "read", np.zeros((9, 784), np.uint8)).any()
+            assert not blank.call_in_fresh_module(found, "read", np.zeros((9, 784), np.uint8)).any()
 
 
 def test_the_first_batch_of_a_training_is_looked_at_beside_that_of_the_check():
@@ -861,9 +861,14 @@ def test_what_is_missing_is_shown_as_the_stub_has_it():
 
 def test_what_a_file_imports_is_named_but_for_numpy_and_python():
     source = "import math, numpy as np\nfrom torch.nn import functional\ndef f():\n    import mlp_np\nfrom . import x\n"
-    assert blank.list_imports(source) == ["mlp_np", "torch"]
-    assert blank.list_imports("import tqdm as np, os.path as torch\nfrom jax import numpy\n") == ["jax", "tqdm"]
-    assert blank.list_imports('__import__("jax.numpy")\nimportlib.import_module("math")\nf("torch")\n') == ["jax"]
+    assert blank.list_third_party_imports(source) == ["mlp_np", "torch"]
+    assert blank.list_third_party_imports("import tqdm as np, os.path as torch\nfrom jax import numpy\n") == [
+        "jax",
+        "tqdm",
+    ]
+    assert blank.list_third_party_imports('__import__("jax.numpy")\nimportlib.import_module("math")\nf("torch")\n') == [
+        "jax"
+    ]
 
 
 @pytest.mark.slow

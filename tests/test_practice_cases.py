@@ -9,7 +9,7 @@ import pytest
 
 from conftest import first_of_each, rows, schedule
 from exercises import case, digits, symptoms
-from exercises.case import SUSPECTS, Notes, get_last_numbers, load_recorded_lines
+from exercises.case import SUSPECTS, Notes, get_last_number_by_run, load_lines_by_run
 from exercises.catalogue import CASES as ALL_CASES
 from marker import check, marking, runner
 from marker.catalogue import Catalogue
@@ -144,7 +144,7 @@ def judged(name, edits, folder):
 
 @every_case
 def test_a_case_says_nothing_of_its_cause_and_has_its_symptoms_on_record(name):
-    assert [*CASES[name].kind.problems_of_symptoms(CASES[name])] == []
+    assert [*CASES[name].kind.iter_symptom_problems(CASES[name])] == []
 
 
 @some_cases
@@ -194,7 +194,7 @@ def quarter(monkeypatch):
 
 @every_case
 def test_a_case_passes_only_if_it_is_fixed_and_named(name):
-    case, number = CASES[name], get_last_numbers(load_recorded_lines(name))["healthy"]
+    case, number = CASES[name], get_last_number_by_run(load_lines_by_run(name))["healthy"]
     notes = {"diagnosis": case.kind.diagnosis, "is_fixed": True, "is_changed": True, "number": number}
     passed = judge(case, notes)
     assert passed.passed and case.evidence in passed.text, passed.text
@@ -260,7 +260,7 @@ def test_what_is_said_against_a_wrong_suspect_is_so():
     module = load(CASES["case_nan"].file)
     module.LR = 0.01
     assert module.train() == pytest.approx(stays, abs=0.01)
-    assert get_last_numbers(load_recorded_lines("case_nan"))["healthy"] == pytest.approx(possible, abs=0.01)
+    assert get_last_number_by_run(load_lines_by_run("case_nan"))["healthy"] == pytest.approx(possible, abs=0.01)
     module = load(CASES["case_batch_size"].file)
     is_healthy = CASES["case_batch_size"].case.is_healthy
     for module.BATCH, module.LR, learns in ((100, 0.001, True), (10, 0.01, True), (1000, 0.001, False)):
@@ -296,7 +296,7 @@ WRONG, RIGHT = "2.4, test accuracy 0.2", "2.0, test accuracy 0.9"
     symptoms.main(["case_new"])
     assert capsys.readouterr().out == "case_new\n" and (tmp_path / "case_new.png").exists()
     assert json.loads(kept.read_text(encoding="utf-8")).keys() == {"case_old", "case_new"}
-    assert get_last_numbers(load_recorded_lines(catalogue.read_or_leave_out(file).name)) == {
+    assert get_last_number_by_run(load_lines_by_run(catalogue.read_or_leave_out(file).name)) == {
         "as it is": 0.2,
         "healthy": 0.9,
     }

@@ -8,7 +8,7 @@ import numpy as np
 
 import autograd_np
 from exercises.chapter1 import move_beside_zero
-from exercises.tape import Recorded, Tensor, run_backward, sort_youngest_first, value_of, walk
+from exercises.tape import Recorded, Tensor, get_value_and_gradients, sort_youngest_first, value_of, walk
 from exercises.words import TABLES
 from marker.equal import BESIDE
 from marker.exercise import Tool
@@ -134,7 +134,7 @@ def make_operation_arguments(g):
     operands = {name: Tensor(getattr(g, name).copy()) for name in ("a", "b") if hasattr(g, name)}
     if g.constant:
         operands["a"] = operands["a"].value
-    return operands | {"play": partial(run_backward, operands.values(), g.dy)}
+    return operands | {"play": partial(get_value_and_gradients, operands.values(), g.dy)}
 
 
 def cross_entropy(logits, y):

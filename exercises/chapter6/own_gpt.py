@@ -56,7 +56,7 @@ def write(params, letters, rng):
 # ---- what follows is not handed out ----------------------------------------------------------------------------------
 from exercises import writer
 
-EXPERIMENTS = writer.JUDGE.make_program()
+EXPERIMENTS = writer.JUDGE.make_program_kind()
 RUNS = "now let it learn to write"
 NEEDS = "all the names"
 

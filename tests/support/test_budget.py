@@ -32,7 +32,7 @@ def read_archive(ending):
     def read(content, folder):
         path = folder / f"ada{ending}"
         path.write_bytes(content)
-        if unread := archives.unpack_archive(["dz1"], path, folder / "unpacked"):
+        if unread := archives.unpack_and_get_failures(["dz1"], path, folder / "unpacked"):
             raise UserError(str(unread))
 
     return read
@@ -145,10 +145,12 @@ def test_files_share_a_budget():
 def test_a_process_that_is_killed_costs_a_line(tmp_path, monkeypatch):
     (tmp_path / "ada.zip").write_bytes(zip_of("x = 1"))
     whole = budget.Budget(100)
-    assert archives.unpack_in_process(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole) == {}
+    assert (
+        archives.unpack_in_process_and_get_failures(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole) == {}
+    )
     assert (tmp_path / "unpacked" / "0" / "dz1.py").read_text(encoding="utf-8") == "x = 1" and whole.remaining == 95
     monkeypatch.setattr(archives, "SECONDS", 0)
-    said = archives.unpack_in_process(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole)
+    said = archives.unpack_in_process_and_get_failures(["dz1"], tmp_path / "ada.zip", tmp_path / "unpacked", whole)
     assert said == {"ada.zip": "it takes more than 0 seconds to unpack"}
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import main_np
 from conftest import damaged, fuzz
-from loading.options import parse_options, parse_run
+from loading.options import parse_options, parse_options_and_checkpoint
 from support.checkpoint import Checkpoint, load_checkpoint, load_options_and_facts, save_checkpoint
 from support.errors import UserError
 from support.history import History, load_history, save_history
@@ -38,7 +38,7 @@ def save(path, *argv):
 
 
 def resume(path, *argv):
-    options, checkpoint = parse_run("np", "", ["--resume", str(path), *argv])
+    options, checkpoint = parse_options_and_checkpoint("np", "", ["--resume", str(path), *argv])
     history = get_checked_history(checkpoint, make_plan(options, 60000))
     return options, main_np.get_arrays(*main_np.build(options, checkpoint)), history
 
@@ -169,11 +169,11 @@ def test_options_of_a_larger_network_than_its_arrays(tmp_path):
 
     def opened(framework, program):
         with pytest.raises(UserError, match=f"{OTHER}|is not the same network as {path}"):
-            program.build(*parse_run(framework, "", ["--resume", str(path)]))
+            program.build(*parse_options_and_checkpoint(framework, "", ["--resume", str(path)]))
 
     for words, larger in LARGER:
         path, *_ = save(tmp_path / "c.npz", *words.split())
-        main_np.build(*parse_run("np", "", ["--resume", str(path)]))
+        main_np.build(*parse_options_and_checkpoint("np", "", ["--resume", str(path)]))
         rewrite(path, {"options": larger})
         assert traced(opened, "np", main_np) < 2**28
         if find_spec("torch"):
