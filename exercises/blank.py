@@ -158,10 +158,10 @@ def extract_stub_functions(function_names, stub):
 def is_empty(function):
     """Return whether a function's body is empty or only a docstring, as in the stub."""
 
-    def with_docstring():
+    def function_with_docstring():
         """Words."""
 
-    codes = [(lambda: None).__code__.co_code, with_docstring.__code__.co_code]
+    codes = [(lambda: None).__code__.co_code, function_with_docstring.__code__.co_code]
     code = getattr(function, "__code__", None)
     return bool(code) and code.co_code in codes and {*code.co_consts} <= {function.__doc__, None}
 
