@@ -1,4 +1,4 @@
-"""A sandbox for submissions, with bubblewrap (bwrap): no network, few visible files, and nothing that it writes
+"""A sandbox for submissions, with bubblewrap (bwrap): no internet, few visible files, and nothing that it writes
 remains.
 
 A file that is marked in the sandbox can read the system's libraries, Python, this project, the exercises and itself,
