@@ -111,7 +111,8 @@ def not_drawn(items, salt):
         shares = [marker.kwargs["one_in"] for marker in item.iter_markers("slow") if marker.kwargs]
         if shares and not item.get_closest_marker("quick"):
             function = item.path, item.originalname
-            if (seen[function] + salt) % shares[0]:
+            first = zlib.crc32(item.originalname.encode())  # not all functions begin with the same salt
+            if (first + seen[function] + salt) % shares[0]:
                 left_out.add(item)
             seen[function] += 1
     return left_out

@@ -17,6 +17,7 @@ from unittest.mock import patch
 import pytest
 
 import data
+from conftest import schedule
 from desk.work import Work
 from exercises.catalogue import OURS
 from support import program as ending
@@ -152,8 +153,7 @@ def call(program, *words):
         return ending.run(main), said.getvalue()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("program", ["main_np", "main_torch"])
+@pytest.mark.parametrize("program", schedule(["main_np", "main_torch"], in_turn=2))
 def test_a_run_goes_on_from_every_moment(program, small, tmp_path, monkeypatch, quick_curves):
     """From its checkpoint, if there is one, and then all files are those of the run that nothing happened to."""
     if program == "main_torch":
@@ -181,7 +181,7 @@ def test_a_run_goes_on_from_every_moment(program, small, tmp_path, monkeypatch, 
     assert resumed > 50
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_progress_is_whole_at_every_moment(tmp_path):
     """What practice.py has noted is there, up to some point; and noting it again gives what would have been there."""
     dz1 = OURS.by_name["dz1"]

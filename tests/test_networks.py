@@ -227,7 +227,7 @@ LONG = [
 ]
 
 
-@pytest.mark.parametrize(("words", "torch_apart", "tape_apart"), LOCKSTEP + schedule(LONG, in_turn=2))
+@pytest.mark.parametrize(("words", "torch_apart", "tape_apart"), LOCKSTEP + schedule(LONG, in_turn=4))
 def test_lockstep(words, torch_apart, tape_apart, mnist, monkeypatch):
     load = data.load  # MNIST is read once for all
     monkeypatch.setattr(data, "load", lambda source, n: mnist if source.name == "mnist" else load(source))

@@ -97,7 +97,7 @@ DOCS = 'docs/further.md, "Another activation"'
 '''
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_an_exercise_of_a_contributors_own_makes_no_test_of_the_exercises_fail(tmp_path):
     """The example of CONTRIBUTING, in the middle of chapter 1: all exercises after it get another number."""
     copied = copy_project(tmp_path / "copy")
@@ -121,7 +121,7 @@ WITHOUT_TORCH = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_without_pytorch_what_needs_it_says_so_and_all_else_passes():
     """Files that import it, and one in which learners do."""
     files = [f"tests/test_{name}.py" for name in ("answers", "llama", "main", "practice_cases")]

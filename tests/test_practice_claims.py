@@ -350,9 +350,9 @@ UNTRUE, DEPARTING, PLACED_IN_LOOPS = (
 )
 EVERY_DAY = ["dlogits", "dropout", "learning_rate", "lora_backward", "shortcut", "split_heads"]
 ANSWERS = [
-    *schedule(UNTRUE, every_day=[row for row in UNTRUE if row.id in EVERY_DAY]),
-    *schedule(DEPARTING),
-    *schedule(PLACED_IN_LOOPS, every_day=[row for row in PLACED_IN_LOOPS if row.id == "merge_heads"]),
+    *schedule(UNTRUE, every_day=[row for row in UNTRUE if row.id in EVERY_DAY], in_turn=2),
+    *schedule(DEPARTING, in_turn=2),
+    *schedule(PLACED_IN_LOOPS, every_day=[row for row in PLACED_IN_LOOPS if row.id == "merge_heads"], in_turn=2),
 ]
 
 
@@ -443,12 +443,12 @@ def wrong_answers(exercise):
 
 
 WRITTEN = [exercise.name for exercise in EXERCISES if exercise.inputs and not exercise.needs_torch]
-# A fourth of the answers to each exercise. Most parts take seconds; each run takes one in sixteen.
+# A fourth of the answers to each exercise. Most parts take seconds; each run takes one in 32.
 PARTS = [(name, part) for name in WRITTEN for part in range(4)]
 EVERY_DAY_PART = "positions_backward", 0
 
 
-@pytest.mark.parametrize(("name", "part"), schedule(PARTS, every_day=[EVERY_DAY_PART], in_turn=16))
+@pytest.mark.parametrize(("name", "part"), schedule(PARTS, every_day=[EVERY_DAY_PART], in_turn=32))
 def test_the_claims_of_all_verdicts_are_so(name, part, tmp_path, monkeypatch):
     for body in [*wrong_answers(BY_NAME[name])][part::4]:
         with monkeypatch.context() as patched:

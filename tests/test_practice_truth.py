@@ -285,7 +285,7 @@ def one_mistake_each():
             is_first = name in EVERY_DAY and name not in seen
             seen.add(name)
             parameter = pytest.param(name, right, wrong, id=f"{name}: {slip}")
-            yield from schedule([parameter], every_day=[parameter] if is_first else (), in_turn=2)
+            yield from schedule([parameter], every_day=[parameter] if is_first else (), in_turn=4)
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _ in blocks_of(STYLES)}))

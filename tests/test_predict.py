@@ -55,7 +55,7 @@ def judged(weights, files, digits):
     return found
 
 
-@pytest.mark.parametrize("scene", schedule(SCENES, in_turn=2))
+@pytest.mark.parametrize("scene", schedule(SCENES, in_turn=4))
 def test_a_scene_is_read_right_or_refused(trained, scene):
     """Most of ten. Missed are pairs with few strokes, as 17."""
     draw, least = SCENES[scene]
@@ -77,7 +77,7 @@ def trained(tmp_path_factory):
     return once(tmp_path_factory, "a-short-run", make) / "checkpoint_np.npz"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize("hard", [False, True], ids=["a sheet on a desk", "a hard shadow"])
 def test_what_lies_around_or_over_the_digit_is_not_read(trained, hard):
     images = []
@@ -90,7 +90,7 @@ def test_what_lies_around_or_over_the_digit_is_not_read(trained, hard):
     assert found.count("right") >= 27 and "wrong" not in found, found
 
 
-@pytest.mark.slow("first")
+@pytest.mark.slow("first", one_in=2)
 def test_photographs(default_run, mnist):
     rng = np.random.default_rng(1)
     chosen = rng.choice(len(mnist.test_images), 100, replace=False)

@@ -124,7 +124,7 @@ def test_a_data_file_that_is_damaged_is_one_line(tmp_path, monkeypatch):
             build.main(["--out", str(tmp_path / "page.html")])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_weights_without_out_replace_the_data_file_and_with_it_they_do_not(checkpoint, tmp_path, monkeypatch, npm):
     folder = tmp_path / "page"
     folder.mkdir()
@@ -208,7 +208,7 @@ def test_wrong_weights_are_one_line(checkpoint, tmp_path):
         assert not out.exists()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_page_that_is_too_large_is_refused(checkpoint, monkeypatch, tmp_path, npm):
     out = ["--out", str(tmp_path / "page.html")]
     monkeypatch.setattr(build, "bundle_scripts", lambda: "x" * build.MAX_BYTES)
@@ -257,7 +257,7 @@ def test_of_what_npm_prints_the_line_is_said_that_has_the_reason(printed, reason
         bundle.run_tool(sys.executable, "-ISc", f"raise SystemExit({printed!r})")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_part_that_no_section_has_is_said_in_the_console(browser, tmp_path):
     """All other parts are there."""
     seen = []
@@ -284,7 +284,7 @@ def test_where_no_page_can_be_written(checkpoint, monkeypatch):
         build.main([*weights, "--out", "none/page.html"])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_nothing_acts_is_sent_or_stored(browser, tmp_path, npm):
     """What is hostile is shown as text; were a script to come in all the same, it could not run or send."""
     url = "http://127.0.0.1:9/"

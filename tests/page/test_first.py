@@ -113,7 +113,7 @@ APART = """() => {
 }"""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_numbers_of_neighbours_do_not_run_into_each_other_in_any_window(first):
     first.evaluate("for (let k = 0; k < 10; k++) { lab.guess(k, 0.1); lab.settle(k); }")
     for width in (360, 641, 1081, 1180, LAPTOP[0]):
@@ -122,7 +122,7 @@ def test_numbers_of_neighbours_do_not_run_into_each_other_in_any_window(first):
         assert first.evaluate(APART) > 2, width
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_each_address_leads_to_its_view(first):
     for address, part in [("#learn", "learn"), ("#f-dW2", "f-dW2"), ("#fool", "fool"), ("#line=dz1", "stage"),
                           ("#lr=0.1&batch=32&hidden=32&init=he&seed=2", "learn"), ("#opening", "pad")]:  # fmt: skip
@@ -134,7 +134,7 @@ def test_each_address_leads_to_its_view(first):
     assert all(first.locator(f"#{part}").is_visible() for part in ("opening", "inside", "fool", "learn", "own"))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_the_pad_is_drawn_on_by_keys(first):
     first.locator("#pad").focus()
     first.keyboard.press("Tab")
@@ -164,7 +164,7 @@ def test_the_chain_asks_for_what_its_exercises_ask_for():
     assert names == [name for name in BY_NAME if name in names]  # in the order of the lessons
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_what_one_writes_is_marked_and_drives_the_bars_and_the_step(browser, address):
     """A wrong line is named, a right one computes; with all of them the step is the reader's own."""
     own = (address, "data:", "blob:")
@@ -268,7 +268,7 @@ DENIED = """for (const name of ["localStorage", "sessionStorage"]) {
 }"""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 @pytest.mark.parametrize("broken", [FULL, DENIED], ids=["full", "denied"])
 def test_where_the_browser_keeps_nothing_that_is_said_before_anything_is_lost(browser, address, broken):
     never = "window.Worker = class { postMessage() {} terminate() {} }"  # Python does not arrive
@@ -294,7 +294,7 @@ def test_enter_marks_one_line_and_the_note_says_so_of_no_other(browser, address)
         page.locator(".verdict.right").first.wait_for()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_after_a_right_first_attempt_the_focus_is_in_the_next_line(browser, address):
     with front(browser, address, FAKE_PYTHON) as page:
         first_line = page.locator(".own-line textarea")
@@ -306,7 +306,7 @@ def test_after_a_right_first_attempt_the_focus_is_in_the_next_line(browser, addr
         assert page.locator(".own-line textarea").get_attribute("aria-label") != named
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_after_a_reload_nothing_is_asked_again_and_there_is_nothing_to_undo(browser, address):
     with front(browser, address) as page:
         page.reload()
@@ -321,7 +321,7 @@ def test_after_a_reload_nothing_is_asked_again_and_there_is_nothing_to_undo(brow
         assert page.locator("#undo-stroke").is_disabled() and not page.locator("#teach-undo").is_disabled()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_numbers_stay_within_their_bars(first):
     """Also the longest, "-1.00"."""
     first.evaluate("lab.setLabel(9); for (let k = 0; k < 10; k++) { lab.guess(k, 0.1); lab.settle(k); }")
@@ -340,22 +340,22 @@ def test_numbers_stay_within_their_bars(first):
         assert len(across) == 10 and max(across) <= 0, width
 
 
-@pytest.mark.parametrize("size", schedule([(1366, 768), (1024, 640), PHONE], in_turn=3))
-def test_the_end_of_the_chain_is_in_the_window_and_draws_no_other_digit(browser, address, size):
+@pytest.mark.parametrize(("width", "height"), schedule([(1366, 768), (1024, 640), PHONE], in_turn=3))
+def test_the_end_of_the_chain_is_in_the_window_and_draws_no_other_digit(browser, address, width, height):
     passed = ["dlogits", "dW2_db2", "da1", "dz1"]
-    with front(browser, address, FAKE_PYTHON, passed, size) as page:
+    with front(browser, address, FAKE_PYTHON, passed, (width, height)) as page:
         page.locator(".own-line textarea").fill("dW1 = 1\ndb1 = 1")
         page.locator(".own-line textarea").press("Control+Enter")
         end = page.locator("#all-own")
         end.wait_for()
         frames(page)
         box = end.bounding_box()
-        assert box["y"] >= 0 and box["y"] + box["height"] <= size[1]
+        assert box["y"] >= 0 and box["y"] + box["height"] <= height
         assert not page.locator(".task pre").first.is_visible()  # a 1, drawn with characters
         assert not page.locator("#mark").count()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_the_pictures_of_a_lesson_are_dark_in_the_dark_scheme(browser, address):
     with opened(browser, f"{address}backprop.html", "html[data-ready]", address, color_scheme="dark") as page:
         picture = page.locator("main img").first
@@ -365,7 +365,7 @@ def test_the_pictures_of_a_lesson_are_dark_in_the_dark_scheme(browser, address):
         assert np.median(brightness) < 64
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_learn_has_one_start_and_one_pad_in_a_window(first):
     first.set_viewport_size({"width": 1366, "height": 768})
     first.evaluate("lab.goTo('learn')")
@@ -438,7 +438,7 @@ def test_where_motion_is_unwelcome_the_picture_is_still(opening):
     assert opening.evaluate(FLOW) == ["", 0]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_it_moves_before_the_network_is_here(browser, address):
     own = (address, "data:", "blob:")
     with opened(browser, f"{address}version.json", "html", own, ["404", "Canvas2D"]) as page:
@@ -505,7 +505,7 @@ def test_whoever_goes_on_without_an_answer_is_not_asked_again(opening, act):
     assert not opening.locator("#asked").count()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_page_that_opens_in_another_view_asks_its_question_on_the_first_screen(browser, large_page):
     with opened(browser, f"{large_page}#fool", own=large_page, problems=["Canvas2D"], reduced_motion="reduce") as page:
         assert page.locator("#fool").is_visible() and page.locator("#sections").is_visible()
@@ -513,7 +513,7 @@ def test_a_page_that_opens_in_another_view_asks_its_question_on_the_first_screen
         page.locator("#asked").wait_for()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_one_button_is_primary_wherever_one_is(browser, address):
     """At any time, and after each step of the first screen."""
     with front(browser, address, FAKE_PYTHON) as page:

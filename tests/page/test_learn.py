@@ -88,7 +88,7 @@ def test_first_weights_are_drawn_as_mlp_np_draws_them(page):
         assert not np.array_equal(params["W1"], start(page, hidden=64, init=init, seed=2)["W1"])
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_it_reads_over_85_percent_before_it_pauses_while_one_draws(committed):
     """On the page as it opens: Start is pressed, and each event of a pen is answered in the next frame."""
     page = committed
@@ -230,7 +230,7 @@ def test_a_loss_of_hundreds_stays_on_its_chart(page):
     until(lambda: page.evaluate(above))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_switch_starts_over_and_says_how_to_recognise_it(page):
     for mistake in MISTAKES:
         page.evaluate("lab.learning.oneStep()")
@@ -271,7 +271,7 @@ def test_pausing_and_starting_over_are_exact(page):
     assert bits() == paused
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_the_network_that_learns_here_can_be_looked_into_above(page):
     """As it is now, and live; a step there is one of a copy. Further down it reads the digit anew after each step."""
 

@@ -58,7 +58,7 @@ def test_the_front_page_is_there_with_few_bytes_and_loads_the_images_to_learn_fr
         assert len([path for path in asked if path.startswith("data/")]) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_images_that_do_not_come_are_asked_for_again(browser, address):
     with visited(browser, address) as (page, _):
         page.context.route("**/data/images-*", lambda route: route.fulfill(status=404))
@@ -83,7 +83,7 @@ def mark(page, name, lines):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_the_first_verdict_needs_few_bytes_and_images_come_when_something_trains(browser, site, address):
     with visited(browser, address, "practise.html#dz1", "html[data-ready]") as (page, asked):
         passed, said = mark(page, "dz1", "dz1 = da1 * (z1 > 0)\n    ")
@@ -98,7 +98,7 @@ def test_the_first_verdict_needs_few_bytes_and_images_come_when_something_trains
         assert len([path for path in asked if "/images-" in path]) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_the_time_of_a_run_begins_when_its_images_are_there(browser, address):
     """They take three seconds, and the run has one."""
     with visited(browser, address, "practise.html#dz1", "html[data-ready]") as (page, _):

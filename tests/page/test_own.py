@@ -56,7 +56,7 @@ def test_a_network_of_ones_own_is_numpys(page, mnist, hidden, pixels):
     assert all(np.array_equal(p, model.params[name]) for name, p in weights(page).items())
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_back_to_the_pages_own_and_forth_and_a_reload_keeps_it(own):
     model, network = kept(ours=["logits"])
     said = reopened(own, network)
@@ -81,7 +81,7 @@ def test_back_to_the_pages_own_and_forth_and_a_reload_keeps_it(own):
         assert weights(own)["b1"].shape == (hidden,)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_what_cannot_be_read_gets_a_sentence_and_the_page_shows_its_own(own):
     for network, said in [
         *((damaged, "damaged") for damaged in ("", "{", "null", json.dumps({"hidden": 11, "pixels": "unit"}))),
@@ -104,7 +104,7 @@ def test_what_cannot_be_read_gets_a_sentence_and_the_page_shows_its_own(own):
     assert own.evaluate("window.hacked") is None
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_an_address_holds_a_drawing_or_settings_and_nothing_in_it_is_trusted(own, small_page):
     own.evaluate("localStorage.clear(); lab.showNetwork()")  # the page's own
     (seen,), (answer,) = draw(own, [4])

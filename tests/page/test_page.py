@@ -76,7 +76,7 @@ def test_undo_and_reset_restore_every_bit(page):
     assert page.evaluate("lab.state.params.value === lab.state.originalNetwork.value.params")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_undo_goes_back_as_many_presses_as_the_page_says(committed):
     """And that are not more than memory holds."""
     # Paper is 0, and costs nothing.
@@ -137,7 +137,7 @@ def test_drawn_digits_are_read(committed, styles):
     assert right >= 10 * len(styles) - 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_drawing_by_touch_and_with_second_thoughts(phone):
     def seen(act=""):
         return phone.evaluate(f"() => {{ {act}; lab.readPad(); return Array.from(lab.pixels()); }}")
@@ -171,7 +171,7 @@ def test_drawing_by_touch_and_with_second_thoughts(phone):
     assert not any(seen()) and undo() == over.tolist() and undo() == image
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_it_opens_on_a_misread_digit_and_steps_turn_the_answer(committed):
     page = committed
     reload(page)
@@ -194,7 +194,7 @@ def test_it_opens_on_a_misread_digit_and_steps_turn_the_answer(committed):
     page.locator("#announced", has_text=f"It reads {truth}").wait_for(state="attached")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_step_waits_until_somebody_has_said_which_digit_it_is(page):
     page.locator(".clear").first.click()
     before = weights(page)["W1"].tobytes()
@@ -272,7 +272,7 @@ def test_every_kind_of_number_can_be_pointed_at(page):
     assert float(said[1]) == pytest.approx(page.evaluate("lab.pass.da1[17]"), rel=0.01)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_the_pixels_move_against_dx_until_the_answer_tips(committed, mnist):
     page = committed
 
@@ -319,7 +319,7 @@ LOOK = """window.look = () => {  // all that the page shows: what it says, its a
 }"""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_nothing_stays_stale_whatever_one_does(page):
     """After each of 60 random acts the page states what a new pass of its network gives, no part has failed, and
     nothing looks otherwise once all is shown anew; which takes 0.2 s each time."""
@@ -392,7 +392,7 @@ def test_a_part_that_fails_stops_no_other(page):
 # --- What is said is so --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_what_is_said_of_a_line_is_of_the_digit_and_the_weights_of_now(page):
     page.evaluate("lab.pick(3); lab.setLabel(5)")
     page.locator("#code [data-stage=loss]").click()
@@ -413,7 +413,7 @@ def test_what_is_said_of_a_line_is_of_the_digit_and_the_weights_of_now(page):
     assert not page.locator("#code [aria-selected=true]").count() and not page.locator("#rest").count()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_nothing_is_said_of_another_network_or_of_what_is_not_there(page):
     """Sentences about the network, as the page opens, of one that knows nothing, and with an empty pad."""
     assert "first 50 test images, and 10 that it misread after its training." in text(page, "#pick-note")
@@ -453,7 +453,7 @@ def test_the_trail_keeps_the_turn_and_what_comes_next_stands_below(page):
         assert page.locator(f"#{name} > .onward").count()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_what_speaks_for_a_digit_and_the_wires_that_are_drawn_are_numpys(page, mnist):
     page.evaluate("lab.pick(8)")
     model, x = twin(weights(page)), inputs(mnist)[8].ravel()
@@ -501,7 +501,7 @@ def test_what_speaks_for_a_digit_and_the_wires_that_are_drawn_are_numpys(page, m
     assert len({i % 28 for i, *_ in wires()[0]}) > 5
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_pointing_ends(page):
     """When the mouse goes away; what was clicked on stays until a click on nothing, or another digit."""
     page.evaluate("lab.pick(0)")
@@ -529,7 +529,7 @@ def test_pointing_ends(page):
         until(lambda: page.evaluate(away))
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_every_step_of_teaching_a_wrong_name_shows(committed):
     """Until it reads what it is told, after each press the bar is longer and the words are others."""
     for picked in (0, 12):
@@ -555,7 +555,7 @@ def test_every_step_of_teaching_a_wrong_name_shows(committed):
         assert text(committed, "#answer") == text(committed, "#meant [aria-checked=true]") and 1 < len(seen) < 16
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_large_step_forgets_as_the_page_says(committed):
     """On those that it misreads."""
     count = "(n) => (lab.reset(), lab.pick(n), lab.learn(1, 0.1), lab.reads.slice(0, 50).filter((is) => is).length)"
@@ -592,7 +592,7 @@ def test_a_nudge_moves_the_loss_as_numpy_says(page, mnist):
 # --- Reading the page ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_tab_reaches_everything_once_and_shows_where_it_is(page):
     """A hundred stops, at each of which the page is drawn: that takes seconds."""
     page.emulate_media(reduced_motion="no-preference")
@@ -621,7 +621,7 @@ def test_tab_reaches_everything_once_and_shows_where_it_is(page):
     assert {"teach", "play", "lr", "step", "fool-on", "start", "mask", "check"} <= {*stops}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_all_of_it_by_keyboard(page):
     def press(first, *keys):
         page.locator(first).first.focus()
@@ -655,7 +655,7 @@ def test_all_of_it_by_keyboard(page):
     assert page.locator("#undo").is_disabled() and page.evaluate("document.activeElement.id") == "undo"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_what_is_out_of_view_or_printed_is_not_of_the_digit_before(page):
     """A print is light, whatever the screen is, and up to date at once; what comes into view is up to date, too."""
     look = """() => [...document.querySelectorAll("[data-grid] canvas")].map((c) => c.toDataURL())"""
@@ -697,7 +697,7 @@ WIRES = """() => {  // is there any ink of theirs beside the scores, and on them
 }"""
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_a_phone_shows_what_it_needs(phone):
     def in_view(parts, height):
         found = boxes(phone, parts)
@@ -790,7 +790,7 @@ def test_nothing_is_wider_than_the_window_and_axe_finds_no_violation(committed, 
     assert dock[4] - dock[2] < 70
 
 
-@pytest.mark.slow
+@pytest.mark.slow(one_in=2)
 def test_forced_colours_leave_nothing_white_on_white(page, axe):
     """What carries a meaning by its colour alone still has one, beside those of its letters and lines."""
     page.emulate_media(forced_colors="active")
