@@ -41,13 +41,13 @@ OF_ALL = ("confusion", "mistakes")  # the pictures of the predictions for all te
 def main(argv=None):
     parser = Parser(description=(__doc__ or "").split("\n")[0])
     add = parser.add_argument
-    add("picture", nargs="?", help="a picture of one digit, as for predict.py; needs --label")
+    add("picture", nargs="?", help="a picture of one digit, as for predict.py; it needs --label")
     add("--label", metavar="D", type=integer(0, 9), help="the digit in your picture, or the number of its class")
     add(
         "--test",
         metavar="N",
         type=integer(0, 9999),
-        help=f"or: test image N (default: {TEST}, a 4 that looks like a 2)",
+        help=f"instead of a picture: test image N (default: {TEST}, a 4 that looks like a 2)",
     )
     add_weights(parser)
     add("--digit", metavar="D", type=integer(0, 9), help=f"gpt: the digit to write (default: {DIGIT})")
@@ -63,9 +63,9 @@ def main(argv=None):
         return look_at_training(argv)
     arguments = parser.parse_args(argv)
     if arguments.picture and (arguments.label is None or arguments.test is not None):
-        parser.error("a picture of your own needs --label (the digit in it) and takes no --test")
+        parser.error("your own picture needs --label (the digit in it) and takes no --test")
     if arguments.label is not None and not arguments.picture:
-        parser.error("--label is for a picture of your own; a test image already has one")
+        parser.error("--label is for your own picture; a test image already has a label")
 
     model, options, checkpoint = load_network(arguments.weights, writes=None if arguments.weights else False)
     warn_if_apart(checkpoint.path)
@@ -128,7 +128,7 @@ def look_at_writer(model, options, checkpoint, arguments):
             f"look.py draws the probabilities of single letters, and {network} writes tokens of several letters"
         )
     if arguments.picture or arguments.test is not None:
-        raise UserError(f"{network} writes digits and reads none: choose one with --digit D")
+        raise UserError(f"{network} writes digits and classifies none: choose a digit with --digit D")
     if arguments.digit is not None and draw is draw_text:
         raise UserError(f"--digit is for a network that writes digits, and {network} writes texts")
     if arguments.patch is not None and arguments.patch >= source.context_length:
@@ -268,11 +268,11 @@ def get_mlp_weights(params, options):
     description = (
         f"all {len(W2)} units"
         if len(largest_units) == len(W2)
-        else f"the {len(largest_units)} of {len(W2)} units whose weights W2 are largest"
+        else f"the {len(largest_units)} of {len(W2)} units with the largest weights W2"
     )
     note = (
         f"{description}, and the {source.kind} that each favours most\n"
-        "(fine noise: what is left of the weights before training)"
+        "(fine noise: what is left of the initial weights)"
     )
     return (
         ", W1",
@@ -324,7 +324,7 @@ def draw_test(model, options, dataset):
     counts = counts.reshape(10, 10)  # of (true class, answer)
     misread = np.flatnonzero(predictions != labels)
     most_confident = misread[np.argsort(-confidence[misread], kind="stable")][:WRONG]
-    title = f"{network} reads {len(labels) - len(misread):,} of {len(labels):,} {test_name} images right"
+    title = f"{network} classifies {len(labels) - len(misread):,} of {len(labels):,} {test_name} images correctly"
     mistakes_title = f"its {len(misread)} mistakes, the most confident first"
     mistakes_title = {0: "no mistakes", 1: "its only mistake"}.get(len(misread), mistakes_title)
     if len(most_confident) < len(misread):

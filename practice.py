@@ -39,29 +39,29 @@ with program.import_guard("requirements-np.txt"):
 # {command: (its arguments, what it does, what its own -h adds)}
 COMMANDS = {
     "next": ("", "go to the next exercise that has not passed",
-             "If the current one has passed, it first goes back to those left out in this part of the list. It "
-             "never moves on by itself."),
+             "If the current exercise has passed, it first goes back to exercises that you left out in this part of "
+             "the list. practice.py never moves on by itself."),
     "hint": ("[WHICH]", "show one more hint", "There are three for each exercise."),
-    "list": ("", "show all exercises, and which are done", ""),
+    "list": ("", "show all exercises, and which of them are done", ""),
     "run": ("[WHICH]", "run the current file as a program (a case, tape_train); train own_network, own_gpt", ""),
     "look": ("[WHICH]", "for own_network, own_gpt: show the first training steps, array by array", ""),
-    "reset": ("[WHICH]", "restore the stub; your file is kept beside it", ""),
+    "reset": ("[WHICH]", "restore the stub; your file is kept under a new name", ""),
     "solution": ("[WHICH]", "show the right lines, and why; after you have passed, or after the third hint", ""),
     "train": ("", "join your lines for the MLP into one program, my_practice/my_network.py, and run it", ""),
     "prove": ("[NETWORK]", "take the same 200 steps with your lines and with PyTorch: do the two runs agree?", ""),
     "read": ("PICTURE", "let your own network (exercise own_network) read a photograph or a drawing", ""),
-    "review": ("[WHICH]", "write an exercise again that you passed some days ago",
-               "Faults that you have found come back, too: `python practice.py review fault` brings one back now."),
+    "review": ("[WHICH]", "write an exercise that you passed some days ago once more",
+               "Faults that you have found also come back: `python practice.py review fault` brings one back now."),
     "fault": ("[PLACE SUSPECT]", "make a copy of the project with a fault to find: my_practice/fault",
               "Then name the line and the suspect: `python practice.py fault mlp_np.py:61 gradient`. Once it is found, "
-              "`fault` hands out the next, from easy to hard, for the networks whose exercises you have begun."),
-    "mark": ("FOLDER", "for a teacher: mark the work of a class, as a table (CSV)",
-             "It runs other people's code: in a sandbox where bubblewrap works, and elsewhere with your rights."),
+              "`fault` hands out the next one, from easy to hard, for the networks whose exercises you have started."),
+    "mark": ("FOLDER", "for a teacher: mark the work of a class, and write a table (CSV)",
+             "This runs other people's code: in a sandbox where bubblewrap works, and elsewhere with your rights."),
     "check": ("FILE", "for authors of exercises: check that a file does what it says",
               "It compares derivatives with central differences of LOSS, and other results with those of the "
               "function that draws the inputs. It runs each row of MISTAKES, and makes single changes to the answer, "
               "again and again. FILE is in exercises/, or in the folder that --exercises names; an exercise's name "
-              "works, too. The exit status is 0 if there is nothing to look at, and 1 if something is wrong."),
+              "works, too. The exit status is 0 if there is nothing to report, and 1 if something is wrong."),
 }  # fmt: skip
 EXERCISE = "exercise"  # the command that runs if none is typed
 
@@ -140,7 +140,7 @@ def make_parser(shared_parser):
         parents=[shared_parser],
     )
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND")
-    text = "Show the exercise of that number or name, or the current one, and mark it."
+    text = "Show the exercise with that number or name, or the current one, and mark it."
     commands.add_parser(EXERCISE, usage="practice.py [WHICH] [options]", description=text, parents=[shared_parser])
     for name, (words, help, details) in COMMANDS.items():
         usage = " ".join(["practice.py", name, *words.split(), "[options]"])
@@ -153,11 +153,11 @@ def make_parser(shared_parser):
 
     text = "the number or name of an exercise (default: the current one)"
     add(f"{EXERCISE} hint run look reset solution review", "which", nargs="?", metavar="WHICH", help=text)
-    text = "mlp (the default), resnet, vit, gpt, llama; tape: with your own tape; or a chapter: with its lines"
+    text = "mlp (the default), resnet, vit, gpt, llama; tape: use your own tape; or a chapter: use your lines from it"
     add("prove", "network", nargs="?", metavar="NETWORK", help=text)
     add("read", "picture", nargs="?", metavar="PICTURE", help="a file")
     add("fault", "place", nargs="?", metavar="PLACE", help="a file and a line, such as mlp_np.py:61")
-    add("fault", "suspect", nargs="?", metavar="SUSPECT", help="the kind of fault: a word that `fault` lists")
+    add("fault", "suspect", nargs="?", metavar="SUSPECT", help="the kind of fault: one of the words that `fault` lists")
     add("mark", "submissions", nargs="?", metavar="FOLDER", help="a folder with a folder or an archive for each person")
     add("check", "file", nargs="?", metavar="FILE", help="the file of an exercise, or its name")
     add(f"{EXERCISE} next", "--watch", action="store_true", help="mark again whenever you save the file")
@@ -165,12 +165,12 @@ def make_parser(shared_parser):
     add(
         f"{EXERCISE} next review mark check", "--seed", help="use the inputs of an earlier run, which printed N", **seed
     )
-    add("fault", "--seed", help="choose a fault by a number: the same fault for the same N", **seed)
+    add("fault", "--seed", help="choose a fault by a number: the same N gives the same fault", **seed)
     text = "show everything that your code printed, not only the beginning"
     add(f"{EXERCISE} next review", "--printed", action="store_true", help=text)
     add("mark", "--only", metavar="NAMES", help="mark only these exercises: dz1,da1 or chapter2")
-    add("mark", "--out", metavar="FILE", help="write the table into this file, such as marks.csv, not onto the screen")
-    add("mark", "--feedback", metavar="DIR", help="also write the feedback for each person into this folder")
+    add("mark", "--out", metavar="FILE", help="write the table to this file, such as marks.csv, instead of the screen")
+    add("mark", "--feedback", metavar="DIR", help="also write feedback for each person to this folder")
     return parser
 
 
@@ -270,8 +270,8 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     if work.new:
         print_text(
             "Welcome. Each exercise is a short file with three dots in it. Replace them with a few lines. "
-            "At first it fails, and that is all right. Open the file in your editor, write, save, and "
-            "call `python practice.py` again.\n"
+            "At first it fails, and that is all right. Open the file in your editor, write your lines, save, and "
+            "run `python practice.py` again.\n"
         )
     path = work.get_or_make_path(exercise)
     file_hash = digest(path)
@@ -289,7 +289,7 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
     if exercise.runs:
         print_text(f"`python practice.py run`  {exercise.runs}", "good")
     elif network.EXERCISES.get(exercise.name) is exercise and not list_missing(work):
-        print_text("`python practice.py train`  lets your lines learn to read", "good")
+        print_text("`python practice.py train`  trains a network with your lines", "good")
     networks = prove.PROOFS if work.catalogue is OURS else {}
     for network_name, proofs in networks.items():
         used = set()
@@ -297,10 +297,10 @@ def mark_exercise(work, exercise, seed=None, is_repeat=False, all_of_it=False):
             used.update(proof.exercises)
         if exercise.name in used and all(work.has_passed(e) for e in work.catalogue.exercises if e.name in used):
             print_text(
-                f"`python practice.py prove {network_name}`  checks that it is the same run as in PyTorch", "good"
+                f"`python practice.py prove {network_name}`  checks that the run is the same as in PyTorch", "good"
             )
     if work.catalogue is OURS and exercise.reads:
-        print_text("`python practice.py read YOUR_PICTURE`  lets it read your handwriting", "good")
+        print_text("`python practice.py read YOUR_PICTURE`  lets it classify your handwriting", "good")
     next_exercise = find_next(work, exercise)
     if next_exercise:
         number = work.catalogue.number(next_exercise)
@@ -324,7 +324,7 @@ def mark_and_print(exercise, path, heading, seed=None, is_repeat=False, all_of_i
         print_text(verdict.text, "bad" if is_begun else None)
         print_text(f"\nStuck? `python practice.py hint {exercise.name}`", "quiet" if is_begun else None)
         if verdict.drawn:
-            print_text(f"(Each call draws new inputs. To get these again, add --seed {seed})", "quiet")
+            print_text(f"(Each call draws new inputs. To get the same ones again, add --seed {seed})", "quiet")
     lines = verdict.printed.rstrip().splitlines()
     n_shown = len(lines) if all_of_it else max(FEW, exercise.kind.count_printed_lines(exercise))
     print_output(lines, n_shown)
@@ -389,7 +389,7 @@ def review_exercise(work, exercise, seed=None, all_of_it=False):
     )
     if verdict.name in UNFINISHED:
         print_text(
-            "\nWrite it again from memory, in this file, and call `python practice.py review` to have it marked. "
+            "\nWrite it again from memory, in this file, and run `python practice.py review` to have it marked. "
             "Your first file does not change."
         )
         return
@@ -426,20 +426,20 @@ def train_own_network(work):
     status = runner.run_for_exit_status(command, path.name, cwd=ROOT, env=os.environ | ONE_THREAD)
     if status == 0:
         print_text(
-            "\nNobody told it what a 7 looks like. It only followed the derivatives. The file needs only the images "
-            "of this project. Open it, change a line, guess what happens, and run it again in the repository's "
-            f"folder: `python {relative_path(path)}`",
+            "\nNobody told the network what a 7 looks like. It only followed your derivatives. The file needs only the "
+            "images of this project. Open it, change a line, guess what will happen, and run it again in the "
+            f"repository's folder: `python {relative_path(path)}`",
             "good",
         )
         weights_path = relative_path(path.with_suffix(".npz"))
         print_text(
-            f"\nThe trained network is in {weights_path}. Let it read your handwriting, look inside or, with npm, put "
-            "it into the page:\n"
+            f"\nThe trained network is in {weights_path}. Let it classify your handwriting, look inside or, with npm, "
+            "put it into the page:\n"
         )
         page = relative_path(work.folder / "page.html")
         for call in ("predict.py YOUR_PICTURE", "look.py", f"-m page.build --out {page}"):
             print_text(f"    python {call} --weights {weights_path}")
-        print_text("\nIs it the same run as in PyTorch? `python practice.py prove`", "good")
+        print_text("\nIs the run the same as in PyTorch? `python practice.py prove`", "good")
     return status
 
 
@@ -480,15 +480,15 @@ def explain_fault(work, name):
     folder = relative_path(work.folder / "fault")
     print_text(f"{folder} is a copy of the project with one wrong line.", "strong")
     print_text(
-        "Go there, train, and find the line with the steps of docs/debugging.md: "
+        "Go there, train the network, and find the line with the steps of docs/debugging.md: "
         f"`cd {folder}`, then `{faulty.make_command(name)}`. Compare with "
-        "the same commands here. Do not compare the files: that would find the line, but teach nothing."
+        "the same commands here. Do not compare the files: you would find the line, but learn nothing."
     )
     print_text("\nThe suspects:\n")
     for word, meaning in faults.SUSPECTS.items():
         print_text(f"    {word:14} {meaning}")
     print_text(
-        "\nWhen you know it, call here: `python practice.py fault mlp_np.py:61 gradient`. For a "
+        "\nWhen you know the line, run here: `python practice.py fault mlp_np.py:61 gradient`. For a "
         "different fault, add --seed N"
     )
     print_text(f"\n{drill.describe_found_count(work)}")
@@ -510,7 +510,7 @@ def judge_fault(work, name, place, suspect):
     if is_found:
         faulty.note_found(folder)
         drill.note_found(work, name)
-        print_text(f"\n{drill.describe_found_count(work)}. `python practice.py fault` hands out the next.")
+        print_text(f"\n{drill.describe_found_count(work)}. `python practice.py fault` hands out the next one.")
     return 0
 
 
@@ -528,7 +528,7 @@ def read_picture(work, picture):
     path = work.folder / f"{exercise.name}.py"
     weights = relative_path(work.folder / "my_network.npz")
     if not classroom.is_written(exercise, path):
-        instead = f"; the program that `train` made reads with `python predict.py {picture} --weights {weights}`"
+        instead = f"; with the network that `train` made: `python predict.py {picture} --weights {weights}`"
         raise UserError(f"exercise {exercise.name} is not written yet{instead * Path(weights).exists()}")
     weights_path = path.with_suffix(".npz")
     is_trained = weights_path.exists() and weights_path.stat().st_mtime > path.stat().st_mtime
@@ -553,7 +553,7 @@ def watch_file(work, seed):
         if mtime and (exercise, mtime) != last_marked:
             print_text(f"\n-- {time.strftime('%H:%M:%S')} {'-' * 60}", "quiet")
             mark_exercise(work, exercise, seed, is_repeat=exercise is last_marked[0])
-            print_text("\nWaiting until you save the file again. Ctrl-C ends.", "quiet")
+            print_text("\nWaiting until you save the file again. Press Ctrl-C to stop.", "quiet")
             last_marked = exercise, mtime
         time.sleep(0.1)
         work = Work(work.folder, work.catalogue)
@@ -569,7 +569,7 @@ def print_hint(work, exercise):
     if n_shown == before:
         docs = exercise.docs
         print_text("That was the last hint." + (f" The derivation is in {docs}." if docs else ""))
-        print_text("`python practice.py solution` shows the lines. (The list will say that you have seen them.)")
+        print_text("`python practice.py solution` shows the right lines. (The list will say that you have seen them.)")
     work.store("hints", n_shown, exercise)
 
 
@@ -611,7 +611,7 @@ def run_file(work, exercise, *arguments):
     status = runner.run_for_exit_status([sys.executable, *module_options, path, *arguments], path.name, env=environment)
     if not exercise.is_program and status == 0:
         n = work.catalogue.number(exercise)
-        print_text(f"Exercise {n} is a function, and prints nothing by itself; `python practice.py` marks it.")
+        print_text(f"Exercise {n} is a function, which prints nothing by itself; `python practice.py` marks it.")
     return status
 
 

@@ -32,10 +32,10 @@ SURE = 0.9
 def main(argv=None):
     parser = Parser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("pictures", nargs="+", metavar="picture", help=f"of one digit: {', '.join(FORMATS)}")
-    parser.epilog = "A network only knows what it was shown: it may be just as sure about a letter or a scribble."
+    parser.epilog = "A network only knows what it was trained on: it may be just as sure about a letter or a scribble."
     loading.checkpoint.add_weights(parser)
     parser.add_argument(
-        "--show", metavar="FILE.png", help="draw the picture, the ink that was found in it, and the answer"
+        "--show", metavar="FILE.png", help="draw the picture, the ink that was found in it, and the result"
     )
     cut_help = "the pictures show sheets with rows of 0 1 2 ... 9: cut out each digit, into a folder for --dataset DIR"
     parser.add_argument("--cut", metavar="DIR", help=cut_help)
@@ -45,7 +45,9 @@ def main(argv=None):
         number = sum(
             sheet.save_digits(sheet.cut_digits(path), arguments.cut, Path(path).stem) for path in arguments.pictures
         )
-        print(f"{number} digits are in {arguments.cut}: `python main_np.py --dataset {arguments.cut}` learns them")
+        print(
+            f"{number} digits are in {arguments.cut}: train on them with `python main_np.py --dataset {arguments.cut}`"
+        )
         return 0
     if arguments.show and len(arguments.pictures) > 1:
         parser.error("--show draws one picture: name only one")

@@ -67,16 +67,16 @@ def main(argv=None):
 def make_parser():
     parser = Parser(description=(__doc__ or "").split("\n")[0])
     text = (
-        "digits to write (2026), the first letters of names (Mac), or the beginning of a text (ROMEO:): the newest "
-        "network that can do so continues it; by default all digits, names from the start, or a text from a new line"
+        "digits to write (2026), the first letters of names (Mac), or the beginning of a text (ROMEO:). The newest "
+        "network that can do this continues it. By default: all digits, whole names, or a text from a new line"
     )
     parser.add_argument("prompt", nargs="?", help=text)
     loading.checkpoint.add_weights(parser, writes=True)
     text = "below 1, likely tokens become likelier; 0 always takes the likeliest (default: 0.8)"
     parser.add_argument("--temperature", metavar="T", help=text, type=number(0, 100), default=0.8)
-    text = "decides what is drawn: the same seed writes the same (default: 0)"
+    text = "the seed of the random numbers: the same seed writes the same (default: 0)"
     parser.add_argument("--seed", help=text, type=integer(0, 2**64 - 1), default=0)
-    text = "draw from the K likeliest tokens only (default: from all)"
+    text = "draw only from the K likeliest tokens (default: from all)"
     parser.add_argument("--top-k", metavar="K", help=text, type=integer(1, 10_000))
     text = "draw only from the likeliest tokens that together have this probability (default: 1, from all)"
     parser.add_argument("--top-p", metavar="P", help=text, type=number(1e-6, 1), default=1)
@@ -87,7 +87,7 @@ def make_parser():
     parser.add_argument("--count", metavar="N", help=text, type=integer(1, 100))
     text = f"the number of letters of a text (default: {LETTERS}; with a GGUF file, until the model ends)"
     parser.add_argument("--letters", metavar="N", help=text, type=integer(1, 1_000_000))
-    text = "the GGUF file that --weights was fine-tuned from, if it has moved"
+    text = "the GGUF file that --weights was fine-tuned from, if that file has been moved"
     parser.add_argument("--start", metavar="FILE", help=text)
     parser.add_argument("--raw", action="store_true", help="with a GGUF file: continue the text instead of answering")
     parser.add_argument("--out", metavar="FILE.png", help=f"the picture of the digits (default: {OUT})")

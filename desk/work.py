@@ -45,7 +45,7 @@ class Work:
                 values = saved_progress.get(key, {}).items()
                 progress[key] = {name: kind(value) for name, value in values if name in exercises_by_name}
         except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
-            raise UserError(f"{self.file} is damaged: delete it; your files of exercises stay") from None
+            raise UserError(f"{self.file} is damaged: delete it; your exercise files are kept") from None
         return progress
 
     def store(self, key, value, exercise=None):
@@ -110,7 +110,7 @@ class Work:
         done = f' "{name}" is done.' if not has_passed_before and all(map(self.has_passed, part)) else ""
         texts = [
             (
-                "Passed, after a look at the solution."
+                "Passed, after you looked at the solution."
                 if saw_solution
                 else f"Passed. That makes {self.describe_score()}."
             )
@@ -121,7 +121,7 @@ class Work:
             old_lines, new_lines = extract_old_and_new_text(first_lines, verdict.typed)
             sentence = f"You wrote\n\n{old_lines}\n\nand now" if old_lines else "The new part is"
             sentence = (
-                f"{sentence}\n\n{new_lines}" if new_lines else f"You wrote\n\n{old_lines}\n\nand have removed it."
+                f"{sentence}\n\n{new_lines}" if new_lines else f"You wrote\n\n{old_lines}\n\nand then removed it."
             )
             texts.append(f"\nYour first lines had a mistake: {mistake}. {sentence}")
         if mistake and question:
@@ -133,7 +133,7 @@ class Work:
         """Store when an exercise that was reviewed comes back. Return a text that tells the learner."""
         self.store("due", review.choose_review_iso_day(self.progress, verdict.passed), exercise)
         if not verdict.passed:
-            return "It comes back until you write it right."
+            return "It comes back until you get it right."
         self.store("reviewed", "")
         n_left = len(review.list_due(self.progress))
         days = review.days_until(self.progress["due"][exercise.name])

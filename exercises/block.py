@@ -430,8 +430,8 @@ def make_gradient_error(calls, params, batches, errors, rng):
 
 # {power: question} for a gradient that is wrong by the factor (number of texts) ** power.
 QUESTIONS_BY_POWER = {
-    1: " That is the number of texts. Where do you use it?",
-    -1: " That is 1 / the number of texts. Is there a mean over them in (y * dy).sum()?",
+    1: " That is the number of texts. Where do you use this number?",
+    -1: " That is 1 / the number of texts. Does (y * dy).sum() contain a mean over the texts?",
 }
 
 
@@ -457,7 +457,7 @@ def describe_smallest_case(calls):
             values = collect_sentence_values(entry_errors, gradients, format_argument_paths)
             return (
                 f"\nSmall enough for paper: params = first_weights({channels}, {heads}, np.random.default_rng(0)), "
-                f"x = {x.tolist()}, dy = {dy.tolist()}. There, `backward` says {values['mine']} for {values['at']}, "
+                f"x = {x.tolist()}, dy = {dy.tolist()}. Here, `backward` says {values['mine']} for {values['at']}, "
                 f"and it is {values['slope']}."
             )
     return ""
@@ -478,9 +478,7 @@ def make_last_batch_sentence(calls, params, batches, batch_index, errors, rng):
     if batch_index < len(SIZES) and not is_slight(errors):
         return ""
     if is_right_alone(*make_place_and_get_gradients(calls, params, x / SMALL, dy), rng):
-        return (
-            f" With x / {SMALL} they are right. Is the small number under the root of a norm the same in both passes?"
-        )
+        return f" With x / {SMALL} they are right. Is the eps under the root of a norm the same in both passes?"
     T = SIZES[0][1]
     if batch_index >= len(SIZES) and is_right_alone(
         *make_place_and_get_gradients(calls, params, x[:, :T], dy[:, :T]), rng
@@ -494,9 +492,9 @@ def make_missing_term_sentence(calls, params, batch, place, gradients, errors, r
     x, dy = batch
 
     if '["x"]' in errors and place.is_gradient('["x"]', gradients['["x"]'] + dy, rng):
-        return " In dx, dy itself is missing: along which path does x reach y unchanged?"
+        return " dy itself is missing from dx. Along which path does x reach y unchanged?"
     if '["x"]' in errors and place.is_gradient('["x"]', gradients['["x"]'] - dy, rng):
-        return " In dx, dy itself is counted once too often: along how many paths does x reach y unchanged?"
+        return " dx contains dy itself once too often. Along how many paths does x reach y unchanged?"
     sentence = describe_exchange(gradients, errors, place, rng, format_argument_paths)
     if sentence:
         return sentence

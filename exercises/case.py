@@ -49,7 +49,7 @@ class Case(Kind):
     probe: Callable
     least: float
     most: float = 1.0
-    does: str = "reads {:.3f} of the test digits right"  # what a program with that result does, as text
+    does: str = "classifies {:.3f} of the test digits correctly"  # what a program with that result does, as text
 
     # The wrong lines, the right ones, and what is said once they are fixed; {a plausible wrong suspect: what is said
     # against it}.
@@ -148,16 +148,16 @@ class Case(Kind):
             )
         number = float(notes.number)
         does = self.does.format(number)
-        numbers = f"\n(It now {does}; a healthy run, {self.healthy_range_text}.)"
+        numbers = f"\n(It now {does}. A healthy run: {self.healthy_range_text}.)"
         if diagnosis and (diagnosis != self.diagnosis or not notes.is_fixed):
             meaning, sign = SUSPECTS[diagnosis]
             if notes.is_fixed:
                 text = "The cause is gone, but it was a different one. "
-                question = "Was that so?"
+                question = "Did you see that?"
             else:
                 text = ""
-                question = "Is that so here? The cause is still in the program."
-            text += f"You say: {meaning}. Then {sign} {exercise.against.get(diagnosis, question)}"
+                question = "Do you see that here? The cause is still in the program."
+            text += f"You say: {meaning}. In that case, {sign} {exercise.against.get(diagnosis, question)}"
             # Do not tell whether a guessed suspect is right before the program has been changed.
             if notes.is_changed and not notes.is_fixed:
                 text += f" {exercise.still}{numbers}" if diagnosis == self.diagnosis else numbers
@@ -179,7 +179,7 @@ class Case(Kind):
         source: the learner's file as text. say: prints a paragraph.
         """
         lines_by_run = load_lines_by_run(exercise.name)
-        say(f"{'It printed at first:':38}A healthy run prints:", "quiet")
+        say(f"{'At first, it printed:':38}A healthy run prints:", "quiet")
         for lines in zip(lines_by_run["as it is"], lines_by_run["healthy"], strict=True):
             sick_line, healthy_line = map(drop_words_from_line, lines)
             print(f"{sick_line:38}{healthy_line}")

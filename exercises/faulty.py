@@ -38,7 +38,7 @@ def copy_project_with_fault(folder, name):
     """
     if folder.exists():
         if not (folder / SECRET).exists():
-            raise UserError(f"{folder} holds something else: rename it, and call this again")
+            raise UserError(f"{folder} contains something else: rename it, and run this again")
         numbered_folders = (folder.with_name(f"{folder.name}.{i}") for i in count(1))
         folder.rename(next(path for path in numbered_folders if not path.exists()))
     fault = FAULTS[name]
@@ -144,7 +144,7 @@ def list_finding_sentences(name):
     if not findings:
         return []
     if not telling_steps:
-        return ["No step of docs/debugging.md notices it: such a line can only be found by reading."]
+        return ["No step of docs/debugging.md detects it: such a line can only be found by reading the code."]
     sentences = []
     for step in telling_steps:
         steps, verb = name_steps_and_verb(step)

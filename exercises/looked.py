@@ -40,7 +40,7 @@ def measure_losses_and_array_rows(module, name):
     calls = calls(module)
     snapshots = [snapshot for snapshot in calls.train(examples, 0, max_calls=FIRST).snapshots if snapshot.arrays_after]
     if not snapshots:
-        raise UserError("`train` takes no step that can be looked at: does it call `gradients`?")
+        raise UserError("`train` takes no step that can be shown: does it call `gradients`?")
     losses = [float(calls.loss(snapshot.params, *snapshot.batch)) for snapshot in snapshots]
     params = floats_by_path(snapshots[-1].params)
     moves = snapshots[-1].compute_moves_by_path()
@@ -68,7 +68,7 @@ def main(name, learner_path):
     for path, _, gradient, step in rows:
         marks += [(path, *mark) for mark in iter_array_messages(gradient, step)]
     print("", *(describe_marks(marks) or ["No number is out of the ordinary."]), sep="\n")
-    print("The numbers have no ranges beside them: no healthy run of a network of your own is recorded.")
+    print("The numbers have no ranges beside them: no healthy run of your own network is recorded.")
 
 
 if __name__ == "__main__":

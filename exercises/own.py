@@ -48,7 +48,7 @@ def format_success(evidence):
 
 def make_accuracy_sentence(evidence):
     """Return a sentence with the accuracy on the held-out images."""
-    return f"Of {len(evidence.held_out):,} digits that it has never seen, your network reads {evidence.accuracy:.3f}"
+    return f"On {len(evidence.held_out):,} digits that it has never seen, its accuracy is {evidence.accuracy:.3f}"
 
 
 def add_data(evidence):
@@ -99,7 +99,7 @@ class ReaderCalls(Calls):
     input_names = ("images", "labels")
     examples_name = "images"
     claim_range = " from 0 to 1"
-    factor_questions = {0.1: "Is there a mean over the ten scores, too?"}  # noqa: RUF012
+    factor_questions = {0.1: "Is there also a mean over the ten scores?"}  # noqa: RUF012
 
     def compute_losses(self, params, images, labels=range(10)):
         """Return the loss (N, K) of each image in a batch of one, combined with each of the K labels."""
@@ -150,14 +150,14 @@ def parse_digits(predictions, n_images):
     if predictions.shape in ((n_images, 10), (10, n_images)):
         raise wrong("read returns logits", what=f"the shape {predictions.shape}", **wanted_shape)
     if predictions.shape != (n_images,):
-        question = "Is that one digit for all images together?" if predictions.ndim == 0 else ""
+        question = "Is that a single digit for all images together?" if predictions.ndim == 0 else ""
         description = f"the shape {predictions.shape}" if predictions.ndim else "a single number"
         raise wrong("read returns no digits", what=description, ask=question, **wanted_shape)
     if (predictions != predictions.round()).any() or predictions.min() < 0 or predictions.max() > 9:
         wrong_value = predictions[(predictions != predictions.round()) | (predictions < 0) | (predictions > 9)][0]
-        question = "Is that a score, not the index of the largest score?"
+        question = "Is that a score, and not the index of the largest score?"
         if predictions.max() == 10 and (predictions == predictions.round()).all() and predictions.min() == 1:
-            question = "No image is read as 0. Which number do you count the ten scores from?"
+            question = "No image is classified as 0. Do you count the ten scores from 0?"
         raise wrong("read returns no digits", what=f"for example {wrong_value:.4g}", ask=question, **wanted_shape)
     return predictions.astype(int)
 
@@ -261,15 +261,15 @@ def make_read_error(evidence, images, predictions, n_different):
     for side, step in (("before", -1), ("after", 1)):
         if np.mean(predictions == (least_loss_labels + step) % 10) > 0.97:
             return wrong("off by one", side=side, **values)
-    explanations = [("read is not as loss: the largest", "It returns the one with the largest loss.", -loss_table)]
+    explanations = [("read is not as loss: the largest", "It returns the label with the largest loss.", -loss_table)]
     if not evidence.uses_batch_mean:
         other_inputs = {"images / 255": images / 255, "images * 255": images * 255.0, "255 - images": 255 - images}
         for description, x in other_inputs.items():
-            sentence = f"Its results are those of `loss` for {description}."
+            sentence = f"Its results agree with `loss` for {description}."
             explanations.append(("read is not as loss", sentence, calls.compute_losses(params, x)))
         arrays = {k: a for k, a in floats_by_path(params).items() if a.any()}
         for k, a in arrays.items():
-            description = f"Its results are those of `loss` if {format_paths([k])} were 0."
+            description = f"Its results would agree with `loss` if {format_paths([k])} were 0."
             losses = calls.compute_losses(replace_leaves(params, {k: 0 * a}), images)
             explanations.append(("read forgets", description, losses))
     shares = [np.mean(losses.argmin(axis=1) == predictions) for *_, losses in explanations]
@@ -392,7 +392,7 @@ def add_remarks(evidence):
             constants.append(k)
     unchanged_paths = [k for k in constants if np.array_equal(arrays[k], first_arrays.get(k))]
     if unchanged_paths:
-        words = "but `gradients` returns None there. Should they stay as they are?"
+        words = "but `gradients` returns None there. Should these arrays never change?"
         evidence.remarks.append(f"The loss depends on {format_paths(unchanged_paths)}, {words}")
     changed_paths = [k for k in constants if k not in unchanged_paths]
     if changed_paths:
@@ -401,7 +401,7 @@ def add_remarks(evidence):
     excesses = loss_table[np.arange(n), predictions[:n]] - loss_table.min(axis=1)
     n_different = (excesses > 1e-4).sum()  # rounding may separate equal losses
     if n_different:
-        question = "Is `read` the same forward pass, with all arrays?"
+        question = "Does `read` have the same forward pass, with all arrays?"
         evidence.remarks.append(
             f"For {n_different} of {n} images, `read` does not return the label with the smallest `loss`. {question}"
         )
@@ -680,7 +680,7 @@ def train_and_save(learner_path):
             )
     with atomic_write(Path(learner_path).with_suffix(".npz")) as file_out:
         file_out.write(content)
-    print(f"You claim {claim:.4f}. Of {len(test_images):,} new images it reads {accuracy:.4f}.")
+    print(f"You claim {claim:.4f}. On {len(test_images):,} new images, its accuracy is {accuracy:.4f}.")
 
 
 def train_and_get_bytes_claim_accuracy(module, images, labels, test_images, test_labels):

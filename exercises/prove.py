@@ -499,7 +499,7 @@ def make_tiny_model_title_encoder():
     def encode_question(merge):
         return [tokens.index(word) for word in reduce(merge, PAIRS, [*QUESTION])]
 
-    return model, "A tiny Llama with its first weights", encode_question, None
+    return model, "A tiny Llama with its initial weights", encode_question, None
 
 
 def print_logit_difference_and_answer(learner_code):
@@ -760,7 +760,7 @@ def prove(folder, proof_name):
     functions = load_function_and_file_by_name(folder, names)
     if not functions:
         advice = f"begin with `python practice.py {next(iter(names))}`"
-        raise UserError(f"nothing of yours can take part in `prove {proof_name}` yet: {advice}")
+        raise UserError(f"you have written nothing yet that `prove {proof_name}` can use: {advice}")
     twin = f"{proofs[0].network.__module__.removesuffix('_np')}_{'torch' if with_torch else 'np'}.py"
     own_exercises = [{*proof.exercises} & {*functions} for proof in proofs]
     for i, proof in enumerate(proofs):
@@ -783,7 +783,7 @@ def print_proof_and_save_picture(picture_path, proof, functions, twin, with_torc
     print_text(f"Yours: {', '.join(functions)}.{rest}", "strong")
     torch_note = "" if with_torch else " (PyTorch is not installed here.)"
     print_text(
-        f"{format_title(proof)}: the same first weights and the same batches as {twin}, in float64.{torch_note}\n"
+        f"{format_title(proof)}: the same initial weights and the same batches as {twin}, in float64.{torch_note}\n"
     )
     print("after step   your loss   its loss   largest difference between two weights")
     steps = []
@@ -818,13 +818,13 @@ def describe_result(learner_code, steps, twin, project_exercises):
     if learner_code.first_wrong:
         name, output, location, step, largest_error = learner_code.first_wrong
         # No weight depends on the sampled tokens, for example.
-        consequence = "No weight learns from it, so the weights are still the same."
+        consequence = "No weight depends on it, so the weights are still the same."
         if not last_difference <= EQUAL:
             distance = f"after {len(steps)} steps a weight differs by {last_difference:.1e}"
-            consequence = f"Everything that is computed from it is wrong as well: {distance}."
+            consequence = f"Everything that is computed from it is also wrong: {distance}."
         return (
             f"The first wrong array is {output} of `{name}`{location}, in step {step}: an "
-            f"entry is off by {largest_error:.1e}. Until then the two runs agreed. {consequence} "
+            f"entry is off by {largest_error:.1e}. Until then, the two runs agreed. {consequence} "
             f"`python practice.py {name}` names the mistake."
         )
     sentence = (

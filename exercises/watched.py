@@ -270,24 +270,24 @@ class Trace:
         if self.seconds > 4 * measure_slowness():
             yield (
                 f"The training took {self.seconds:.0f} s. If it loops over the images, one matrix product does "
-                "the same for a whole batch at once."
+                "the same work for a whole batch at once."
             )
         if self.n_scaled_batches:
             yield (
                 "`train` does not pass pixels from 0 to 255 to `gradients`, but the other functions get such pixels. "
-                "All four take the images as they are: do you scale them in one place?"
+                "All four should take the images unscaled: do you scale them in a single place?"
             )
         n = int(self.was_tested.sum())
         if 0 < n < FEW:
             images = "image" if n == 1 else "images"
             yield (
-                f"`train` called `read` with {n} {images}. If your figure comes from them, one more that is "
-                f"read right would make it {1 / n:.2g} larger. How many images could you set aside?"
+                f"`train` called `read` with {n} {images}. If your figure comes from them, one more image that is "
+                f"classified correctly would make it {1 / n:.2g} larger. How many images could you set aside?"
             )
         if self.is_in_order and self.n_calls > 1 and self.n_known_examples:
             yield (
-                "Your batches come in the order of the images. Here that order was random. If they were sorted by "
-                "digit, each batch would hold a single digit: shuffle them in each epoch."
+                "Your batches follow the order of the images. Here this order was random. If the images were sorted by "
+                "digit, each batch would contain a single digit, so shuffle them in each epoch."
             )
 
 

@@ -160,7 +160,7 @@ class WriterCalls(Calls):
                 hint = ""
                 if offsets in ({1}, {-1}):
                     side = "after" if offsets == {1} else "before"
-                    hint = f" In the alphabet, each of these letters is the one {side} the given letter."
+                    hint = f" In the alphabet, each of these letters comes right {side} the given letter."
                     hint += " Which letter is token 1?"
                 raise wrong("write forgets the beginning", name=name, letters=prompt, how=hint)
         return [str(name) for name in names]
@@ -236,12 +236,12 @@ def check_loss_and_causality(calls, params, texts, seed):
         means_of_names = [row[mask_row].mean() for row, mask_row in zip(token_losses, loss_mask, strict=True)]
         sum_of_names = token_losses[loss_mask].sum()
         values_by_explanation = {
-            "It is the mean over all 12 positions: it includes the ends after the first.": token_losses.mean(),
-            "It is the mean over the letters alone, without the end.": token_losses[texts > 0].mean(),
+            "It is the mean over all 12 positions, including the ends after the first end.": token_losses.mean(),
+            "It is the mean over the letters only, without the end.": token_losses[texts > 0].mean(),
             "It is the sum over the tokens of a name, and the mean over the names.": sum_of_names / len(texts),
-            "It is the mean over the names of the mean of each name: letters of short names count more.":
+            "It is the mean over the names of the mean of each name: so letters of short names count more.":
                 np.mean(means_of_names),
-            "It is the logarithm to base 2: np.log is the natural logarithm.": expected_loss / np.log(2),
+            "It uses the logarithm to base 2; np.log is the natural logarithm.": expected_loss / np.log(2),
             "It has the opposite sign.": -expected_loss,
         }  # fmt: skip
         explanations = [
@@ -251,10 +251,10 @@ def check_loss_and_causality(calls, params, texts, seed):
         ]
         explanation = f" {explanations[0]}" if explanations else ""
         if logits.min() >= 0 and np.allclose(logits.sum(axis=2), 1):
-            explanation = " Each row of your `logits` adds up to 1: they are probabilities, but should be scores."
+            explanation = " Each row of your `logits` adds up to 1. These are probabilities, but they should be scores."
         difference = float(calls.loss(params, texts[:3])) - compute_loss(calls, params, texts[:3])
         if not explanation and abs(difference - (loss - expected_loss)) < 1e-6 * abs(expected_loss):
-            explanation = f" The difference is {difference:.3g} for different texts, too."
+            explanation = f" The difference is also {difference:.3g} for other texts."
             explanation += " Is it weight decay? Weight decay belongs in `train`."
         raise wrong("loss of other words", mine=loss, wanted=expected_loss, how=explanation)
 
@@ -312,11 +312,11 @@ def check_claim(evidence):
     known_loss = compute_loss(calls, evidence.params, known_texts)
     tokens_per_name = make_loss_mask(evidence.held_out).sum() / len(evidence.held_out)
     values_by_explanation = {
-        "That is about this loss in bits, with np.log2.": loss / np.log(2),
-        "That is about exp of this loss, the perplexity.": np.exp(loss),
-        "That is about the loss of a whole name.": loss * tokens_per_name,
-        "That is about the loss per position, if all 12 positions of a name count.": loss * tokens_per_name / T,
-        "That is about the mean probability of the right letters.": np.exp(-loss),
+        "That is close to this loss in bits, with np.log2.": loss / np.log(2),
+        "That is close to exp of this loss, the perplexity.": np.exp(loss),
+        "That is close to the loss of a whole name.": loss * tokens_per_name,
+        "That is close to the loss per position if all 12 positions of a name count.": loss * tokens_per_name / T,
+        "That is close to the mean probability of the right letters.": np.exp(-loss),
     }
     explanations = [
         f" {explanation}" for explanation, value in values_by_explanation.items() if abs(claim - value) < 0.04 * value

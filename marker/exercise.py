@@ -533,7 +533,7 @@ def parse_mistakes(text):
             > that each begin so
 
     Several mistakes above one question share it. A question may begin with a sentence in [brackets], which is left out
-    if there is a second mistake: "[Yours is right for weights.] Is a bias a weight?" `practice.py check` marks the
+    if there is a second mistake: "[This is right for weights.] Is a bias a weight?" `practice.py check` marks the
     learner's lines, and expects the name.
     """
     mistakes = []

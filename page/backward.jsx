@@ -11,11 +11,11 @@ import { text } from "./words.js";
 
 const LabelNote = () => {
   const { answer, y, loss } = pass.value;
-  if (label.value === null) return "not known yet. Until you say it, the network’s own answer stands in for it";
+  if (label.value === null) return "not known yet. Until you enter it, the network’s own answer is used instead";
   return (
     answer === y &&
     loss < 0.01 &&
-    "It is sure, and right: there is little to change. Choose another y, or a digit that it misreads, to see more."
+    "It is sure, and right: there is little to change. Choose a different y, or a digit that it misreads, to see more."
   );
 };
 
@@ -44,13 +44,13 @@ const BiasErrors = () => (
 
 const OffNote = () => {
   const offCount = pass.value.z1.reduce((n, z) => n + !(z > 0), 0);
-  return `Only units that are on pass anything back. The ${offCount} that are off, each marked with a dot, learn nothing from ${isEmpty.value ? "empty paper" : "this digit"}.`;
+  return `Only units that are on pass anything back. The ${offCount} units that are off, marked with dots, learn nothing from ${isEmpty.value ? "empty paper" : "this digit"}.`;
 };
 
 const Count = () => Math.min(MOST, hidden.value);
 const PaperNote = () =>
   originalNetwork.value.pixels === "standardised" &&
-  `Paper is not 0 but ${text(asInput([0], "standardised")[0])}, so it is tinted too, with the opposite sign.`;
+  `Paper is not 0 but ${text(asInput([0], "standardised")[0])}, so it is also tinted, with the opposite sign.`;
 
 const PixelsNote = () => {
   const words = {

@@ -19,14 +19,14 @@ export const CHAIN = [
     exercise: "one_image",
     gives: ["dlogits"],
     within: "dlogits",
-    asks: "Now all ten scores, called logits, in one line: dlogits says how much too much the network said of each digit. That is what it said, minus the truth.",
-    inputs: { p: "(10,), what it said", onehot: "(10,), the truth: 1 at the true digit, 0 elsewhere" },
+    asks: "Now write one line for all ten scores, which are called logits. dlogits says how much too high each probability is: the network's probabilities, minus the right answer.",
+    inputs: { p: "(10,), its probabilities", onehot: "(10,), the right answer: 1 for the true digit, 0 elsewhere" },
   },
   {
     exercise: "dlogits",
     gives: ["dlogits"],
-    asks: "Now for a batch of B images, whose loss is a mean. Write the line that computes the bars.",
-    inputs: { p: "(B, 10), its probabilities", y: "(B,), the true digits" },
+    asks: "Now do the same for a batch of B images, whose loss is a mean. Write the line that computes the bars.",
+    inputs: { p: "(B, 10), the network's probabilities", y: "(B,), the true digits" },
   },
   {
     exercise: "dW2_db2",
@@ -37,7 +37,7 @@ export const CHAIN = [
   {
     exercise: "da1",
     gives: ["da1"],
-    asks: "logits = a1 @ W2 + b2. And if an activation a1[n, j] grew? All ten scores follow it.",
+    asks: "logits = a1 @ W2 + b2. And if an activation a1[n, j] grew? All ten scores depend on it.",
     inputs: { dlogits: "(B, 10)", W2: "(H, 10)", z1: "(B, H), which you may not need" },
   },
   {

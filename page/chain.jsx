@@ -138,7 +138,7 @@ function OpeningQuestion() {
       <div class="row">
         <Replay />
         <button id="skip" type="button" onClick={question.skip}>
-          Skip the question
+          Skip this question
         </button>
       </div>
     </>
@@ -150,7 +150,7 @@ function describeAnswer() {
   const { by: amount, p, loss } = question.answer.value,
     { y } = pass.value;
   const change = `from ${text(loss[0])} to ${text(loss[1])}`;
-  const conclusion = "More of that score is less loss: its derivative is negative.";
+  const conclusion = "A larger score means a smaller loss: the derivative is negative.";
   if (amount > 0)
     return `Up: p of ${y} went from ${percent(p[0])} to ${percent(p[1])}, and the loss fell ${change}. ${conclusion}`;
   return `Down, the loss rose ${change}. It is ${a(y)}, so its score should go up. ${conclusion}`;
@@ -292,15 +292,15 @@ function guessWords() {
   const { values, out } = chain.guesses.value,
     { dlogits, y } = pass.value;
   if (isEmpty.value) return "Draw a digit first.";
-  if (label.value === null) return "Which digit did you mean? Say it, and there is a loss.";
+  if (label.value === null) return "Which digit did you mean? Without the answer there is no loss.";
   if (chain.linkIndex.value > 0) {
     if (chain.ownDerivatives.value?.failed)
-      return `Your lines do not compute it for one image: ${chain.ownDerivatives.value.failed}`;
+      return `Your lines do not work for a single image: ${chain.ownDerivatives.value.failed}`;
     return chain.ownDerivatives.value
-      ? "Your own line drives these bars. Draw, or choose another true digit, and they follow."
+      ? "Your own line computes these bars. Draw something, or choose a different true digit, and they change."
       : chain.python?.isReady.value
         ? "Your own line computes these bars …"
-        : "Your own line drives these bars as soon as Python is here: touch the pad.";
+        : "Your own line will compute these bars once Python is loaded: touch the pad.";
   }
   const count = out.filter(Boolean).length;
   if (!count && question.answer.value?.by && question.isOpening.value) return describeAnswer();
@@ -308,7 +308,7 @@ function guessWords() {
     return "If this score grew a little, would the loss rise or fall? Pull each bar: up for rise, down for fall.";
   const right = DIGITS.filter((k) => out[k] && values[k] < 0 === dlogits[k] < 0).length;
   const remaining =
-    count < 10 ? `${10 - count} to go.` : `Only a larger score of ${y} makes the loss fall. Now write it.`;
+    count < 10 ? `${10 - count} to go.` : `Only a larger score of ${y} makes the loss fall. Now write the line.`;
   return `${right} of ${count} ${count === 1 ? "points" : "point"} the right way. ${remaining}`;
 }
 
@@ -316,7 +316,7 @@ function guessWords() {
 
 /** The lines in the order of the chain rule: which are written, and which one is next. */
 const Links = () => (
-  <ol class="links" aria-label="The derivatives, from the loss back to the first weights">
+  <ol class="links" aria-label="The derivatives, from the loss back to W1 and b1">
     {chain.CHAIN.map((link, n) => {
       const { exercise, gives } = link,
         isDone = chain.isDone(link);
@@ -341,7 +341,7 @@ function Chain() {
         <Line key={link.exercise} link={link} />
       ) : (
         <p id="all-own">
-          Every derivative from the loss to the first weights is yours, and <i>Take a step</i> is your own step.{" "}
+          Every derivative from the loss to W1 and b1 is yours, and <i>Take a step</i> now uses your lines.{" "}
           {isOnSite && <a href="practise.html#update">Write the step itself</a>}
         </p>
       )}
@@ -391,7 +391,7 @@ function Line({ link }) {
         {about}
         <p id="command">
           {isOnSite && !isSupported() && `${TOO_OLD} `}
-          <code>{gives.map((name) => `${name} = ...`).join("; ")}</code> Write it in a terminal, and have it marked:{" "}
+          <code>{gives.map((name) => `${name} = ...`).join("; ")}</code> Write this in a terminal, and have it marked:{" "}
           <code>python practice.py {exercise}</code>
         </p>
       </>
@@ -426,7 +426,7 @@ function Line({ link }) {
       <div class="own-line">
         {lines === null ? (
           <p class="note">
-            Your file {exercise}.py has a form of its own: <a href={`practise.html#${exercise}`}>open it</a>, or mark it
+            Your file {exercise}.py has a different form: <a href={`practise.html#${exercise}`}>open it</a>, or mark it
             as it is.
           </p>
         ) : (
@@ -447,7 +447,7 @@ function Line({ link }) {
         <HintButton exercise={description} help={help} />
       </div>
       <p id="keys" class="note">
-        {isOneLine ? "Enter marks; Shift+Enter begins another line." : `${chord} marks.`}
+        {isOneLine ? "Enter marks; Shift+Enter starts a new line." : `${chord} marks.`}
       </p>
       <StorageWarning python={chain.python} />
       <VerdictBox task={task} edit={withoutNumber} />
@@ -472,7 +472,7 @@ function Passed() {
       <Verdict {...said.value} said={[firstMessage]} />
       {links.length > 0 && (
         <details>
-          <summary>More of it</summary>
+          <summary>More</summary>
           <Message text={links.join("\n")} />
         </details>
       )}
@@ -487,7 +487,7 @@ function Formula({ name, words }) {
   if (!chain.isFolded(name)) return <code>{words}</code>;
   return (
     <button type="button" class="fold" onClick={() => chain.unfold(name)}>
-      {name} = … <span>your line comes here</span>
+      {name} = … <span>your line goes here</span>
     </button>
   );
 }

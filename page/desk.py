@@ -430,13 +430,13 @@ def convert_to_mlp(module, params, images, words):
             return pack_network(arrays, pixels, words, "Your own network"), (
                 f"It is the network of `mlp_np.py`: with your weights, that network reads all {len(images):,} "
                 f"test images "
-                "the same way. Only your file knows which batches it drew, and when it took a step; so its "
-                "steps cannot be checked one by one, like those of your lines for the MLP."
+                "the same way. Only your file knows which batches it drew and when it took a step, so its "
+                "steps cannot be checked one by one, unlike the steps of your lines for the MLP."
             )
     return None, (
         "The page can show a network with a ReLU, and pixels from 0 to 1, from 0 to 255, or with mean 0 and "
-        "deviation 1. With your weights, such a network returns different digits from `read`. So yours does "
-        "something else "
+        "deviation 1. With your weights, such a network returns different digits than `read`. So your network "
+        "does something else "
         "between the layers or with the pixels, and the page cannot show it."
     )
 

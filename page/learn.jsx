@@ -80,7 +80,7 @@ const Settings = () => {
       </div>
       <div>
         <label for="new-init">
-          <span>First weights</span>
+          <span>Initial weights</span>
         </label>
         <div class="row tight">
           <select id="new-init" value={init} onInput={(event) => learn.set({ init: event.target.value })}>
@@ -95,7 +95,7 @@ const Settings = () => {
           </Button>
         </div>
         <p class="note">
-          geohot: small ones, as in George Hotz’s notebook; pytorch: what torch.nn.Linear draws; he: He et al. 2015.
+          geohot: small, as in George Hotz’s notebook; pytorch: like torch.nn.Linear; he: as in He et al. 2015.
         </p>
         <div class="row tight">
           <Share words="Link to these settings" part={() => formatSettings(settings.value)} />
@@ -110,7 +110,7 @@ const Settings = () => {
 const SWITCHES = [
   {
     name: "mask",
-    words: "Off units learn too (no ReLU mask)",
+    words: "Units that are off learn, too (no ReLU mask)",
     line: "dz1 = da1",
     symptom:
       "It still learns, only worse: the test loss soon starts to rise, and the accuracy stays a few points lower.",
@@ -121,8 +121,8 @@ const SWITCHES = [
     words: "Not divided by the batch size B",
     line: "dlogits = p - onehot(y)",
     symptom:
-      "Every gradient is B times too large: the loss jumps, units switch off for good, and what is left guesses.",
-    sign: "with batch size 1 all is well, and the gradient check is wrong by a factor of exactly B.",
+      "Every gradient is B times too large: the loss jumps, units switch off for good, and the network only guesses.",
+    sign: "with batch size 1 everything works; otherwise the gradient check is wrong by a factor of exactly B.",
   },
   {
     name: "zeros",
@@ -132,7 +132,7 @@ const SWITCHES = [
       "The loss stays at 2.30 = log 10, and the pictures stay blank: every unit is off, and passes nothing back.",
     sign: (
       <>
-        from the first step on, every gradient but <code>db2</code> is exactly 0.
+        from the first step on, every gradient except <code>db2</code> is exactly 0.
       </>
     ),
   },
@@ -142,14 +142,14 @@ const SWITCHES = [
     line: "y = rng.permutation(y)",
     symptom:
       "The training loss falls slowly, because the network can only memorise; the test accuracy stays near 10%, and the test loss climbs.",
-    sign: "training improves and testing never does, so look at some images beside their labels.",
+    sign: "training improves but the test never does, so look at some images next to their labels.",
   },
   {
     name: "rate",
     words: "Learning rate\u00a0×\u00a0100",
     line: "W1 -= 100 * lr * dW1",
     symptom:
-      "At the default rate the loss jumps to hundreds or thousands within a few steps. It may come down again, but not below 2.3: by then most units are off for every image, and stay off.",
+      "At the default rate the loss jumps to hundreds or thousands within a few steps. It may come down again, but not below 2.3: by then, most units are off for every image, and they stay off.",
     sign: "the first loss is normal, the next ones are huge; divide the learning rate by 10 until they fall.",
   },
 ];

@@ -90,7 +90,7 @@ function describeCheck({ step, rows }) {
   if (relativeDifference(worst) < WRONG) {
     return (
       `They agree: ${bothValues}, and none of the ${count} differs more. The backward pass is right; if ` +
-      "something is wrong, it is elsewhere."
+      "something is wrong, the mistake is elsewhere."
     );
   }
   const scaleNote = allTimes ? `, and all ${count} are ${factor} times as large.` : ".";
@@ -150,7 +150,7 @@ export function pause() {
 /** Do it when the images are here, which a page on disk carries and the site loads. */
 function withImages(act) {
   if (lessonImages.value) return act();
-  download.value = "The images are on their way.";
+  download.value = "The images are being loaded.";
   loadLessonImages().then(
     () => {
       download.value = "";

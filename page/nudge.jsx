@@ -103,7 +103,7 @@ function Nudge() {
       />
       <Slider
         id="zoom"
-        name="How far a nudge goes"
+        name="Size of the nudge"
         count={ZOOMS.length}
         value={zoom.value}
         words={`± ${text(moves.value.reach)}`}

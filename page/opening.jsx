@@ -128,11 +128,11 @@ const isLabelMissing = () => digit.value.picked === null && label.value === null
 function teachWords() {
   const { answer, y, loss } = pass.value;
   if (isEmpty.value) return "Draw a digit first.";
-  if (label.value === null) return "Say it, and it can learn.";
+  if (label.value === null) return "Enter the digit, and the network can learn.";
   if (hasChangedAnswer.value)
-    return `It changed its mind${isChainDone.value ? ", by your derivatives" : ""}: it reads ${answer} now.`;
-  if (answer !== y) return `A step changes its weights a little, so that ${y} becomes likelier.`;
-  return `It is right. ${loss < 0.1 ? "Draw an ugly one, or call it something else." : "Steps make it surer."}`;
+    return `It changed its mind${isChainDone.value ? ", thanks to your derivatives" : ""}: now it reads ${answer}.`;
+  if (answer !== y) return `A step changes the weights a little, so that ${y} becomes likelier.`;
+  return `It is right. ${loss < 0.1 ? "Draw an ugly one, or give it a different label." : "Further steps make it surer."}`;
 }
 
 /** Of all answers those that there is room for: the first, the last turn, and the newest. left: some before it are not. */
@@ -157,15 +157,15 @@ function Way() {
     times < 1.005
       ? ""
       : `${y} is ${times < 100 ? text(times) : times < 1e4 ? count(Math.round(times)) : "over 10,000"} times as likely as before. `;
-  const score = gapNow ? `is ${text(gapNow)} behind that of ${pass.value.answer}` : "is the largest";
+  const score = gapNow ? `is ${text(gapNow)} below the score of ${pass.value.answer}` : "is the largest";
   return (
     <>
-      <div id="way" role="img" aria-label="how much of its way the score has come">
+      <div id="way" role="img" aria-label="how far the score has come">
         <i style={{ width: `${100 * Math.min(Math.max(1 - gapNow / gapBefore, 0), 1)}%` }} />
       </div>
       <p id="way-words" class="note">
         {likelier}
-        Its score was {text(gapBefore)} behind the largest; now it {score}.
+        Its score was {text(gapBefore)} below the largest; now it {score}.
       </p>
     </>
   );

@@ -48,7 +48,7 @@ function Other() {
   return (
     <div class="other row">
       <p class="note">
-        This is another network: <b class="run">{originalNetwork.value.run}</b>.
+        This is a different network: <b class="run">{originalNetwork.value.run}</b>.
       </p>
       {isFollowingTraining.value && (
         <Button id="watch" act={toggle} off={learning.value.run.broken}>
@@ -67,8 +67,8 @@ function Own() {
       {!isOnSite ? (
         <p>
           Train one with <code>python main_np.py</code>, then{" "}
-          <code>python -m page.build --weights learning_curves/checkpoint_np.npz</code> puts it into this page. That
-          takes npm, which comes with Node.js.
+          <code>python -m page.build --weights learning_curves/checkpoint_np.npz</code> puts it into this page. This
+          needs npm, which comes with Node.js.
         </p>
       ) : (
         <p>
@@ -83,9 +83,9 @@ function Own() {
       )}
       <p id="opened" role="status">
         {storedNetwork.error
-          ? `The network that this browser keeps cannot be read: ${storedNetwork.error}.`
+          ? `The network that is stored in this browser cannot be read: ${storedNetwork.error}.`
           : isOtherNetwork &&
-            `This page now shows ${originalNetwork.value.run}. All of it, from the pad on, is that network’s.`}
+            `This page now shows ${originalNetwork.value.run}. Everything on it, from the pad on, uses that network.`}
       </p>
     </>
   );

@@ -487,7 +487,7 @@ def render_symptom(exercise, pages):
     A case is an exercise in finding a fault: see exercises/case.py.
     """
     runs = load_lines_by_run(exercise.name)
-    rows = [("It printed at first:", "A healthy run prints:")]
+    rows = [("At first, it printed:", "A healthy run prints:")]
     rows += [map(drop_words_from_line, lines) for lines in zip(runs["as it is"], runs["healthy"], strict=True)]
     suspects = [(f"<code>{json.dumps(word)}</code>", html.escape(meaning)) for word, (meaning, _) in SUSPECTS.items()]
     image = pages.add_file(PICTURES / f"{exercise.name}.png")

@@ -88,8 +88,8 @@ const AfterSteps = () => (
 /** At which settings a step is seen to forget. */
 const ForgetNote = () => (
   <>
-    A step helps with this digit. Does it help with others? At a small rate it hardly touches them.{" "}
-    {reads.value?.includes(false) ? "Pick a digit that it misreads (it has a dot)" : "Call a digit something else"}, set{" "}
+    A step helps with this digit. Does it help with others? At a small rate, it hardly affects them.{" "}
+    {reads.value?.includes(false) ? "Pick a digit that it misreads (it has a dot)" : "Relabel a digit"}, set{" "}
     <code>lr</code> to {rateAt(RATES.length - 1)}, take one step, and see how many of the first 50 test images it still
     reads. That is why a run learns from many images in each step.
   </>
@@ -128,7 +128,7 @@ function changes(steps) {
 
 function Changes() {
   const [first] = recentSteps.value;
-  if (!first) return <p class="note">Take a step, and see here which units now say something else.</p>;
+  if (!first) return <p class="note">Take a step, and see here which units have changed.</p>;
   const { x, moved, used, was } = changes(recentSteps.value);
   if (!used.size) {
     return (

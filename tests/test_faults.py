@@ -227,7 +227,7 @@ LINES = """
     look --test 10000                                        | 10000 is not in the range 0 to 9,999 |
     look digit.png                                           | needs --label |
     look digit.png --label 1 --test 3                        | no --test |
-    look --label 1                                           | --label is for a picture of your own |
+    look --label 1                                           | --label is for your own picture |
     look --weights w.npz --patch 3                           | --patch 3: only a ViT has any |
     look --weights w.npz --test 300 --out .                  | --test 300: there are 300 test images, from 0 |
 """

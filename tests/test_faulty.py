@@ -53,7 +53,7 @@ def test_a_fault_is_an_edit_of_one_line_that_python_reads(name):
     is_found, said = judge_and_explain_in_lines(name, fault.file, line, fault.suspect)
     assert is_found and said[0] == f"Found. {fault.why}"
     loud = [f"{STEPS_THAT_SAY[look]}: {words}" for look, words in load_findings_by_step(name).items() if words]
-    assert said[1:] == loud or (not loud and said[1].startswith("No step of docs/debugging.md notices it"))
+    assert said[1:] == loud or (not loud and said[1].startswith("No step of docs/debugging.md detects it"))
     is_found, said = judge_and_explain_in_lines(name, fault.file, line + 1, fault.suspect)
     assert not is_found and said[0] == "The suspect is right. The file is right, but it is a different line."
     again = [
@@ -160,7 +160,7 @@ def test_what_makes_no_sense_is_one_line(tmp_path):
     with pytest.raises(UserError, match="no fault has been handed out yet"):
         practice.main(["fault", "mlp_np.py:3", "data", "--folder", str(tmp_path)])
     (tmp_path / "fault").mkdir()
-    with pytest.raises(UserError, match="holds something else"):
+    with pytest.raises(UserError, match="contains something else"):
         copy_project_with_fault(tmp_path / "fault", "uphill")
     with pytest.raises(UserError, match="an example"):
         parse_place(tmp_path / "fault", "main_np.py")

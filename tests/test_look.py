@@ -336,9 +336,9 @@ mlp --hidden 2                     | --test 300               | --test 300: ther
 mlp --hidden 2                     | --digit 3                | --digit is for a network that writes digits
 mlp --hidden 2                     | --patch 0                | --patch 0: only a ViT has any
 vit --width 4 --blocks 1 --heads 1 | --patch 16               | --patch 16: there are 16, from 0
-mlp --hidden 2                     | --label 3                | --label is for a picture of your own
-mlp --hidden 2                     | a.png                    | a picture of your own needs --label
-mlp --hidden 2                     | a.png --label 3 --test 3 | a picture of your own needs --label
+mlp --hidden 2                     | --label 3                | --label is for your own picture
+mlp --hidden 2                     | a.png                    | your own picture needs --label
+mlp --hidden 2                     | a.png --label 3 --test 3 | your own picture needs --label
 """
 
 

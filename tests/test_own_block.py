@@ -58,7 +58,7 @@ def test_the_small_case_is_as_it_is_said(tmp_path):
     """One place of two channels, in which dx is wrong: whoever computes it finds these numbers."""
     program = own_blocks.BASE.replace("dx = du + norm_backward", "dx = du - dy + norm_backward")
     said = re.search(
-        r"params = (first_weights\(.*?\)\)), x = (\[.*?\]), dy = (\[.*?\])\. There, `backward` says (\S+) for entry "
+        r"params = (first_weights\(.*?\)\)), x = (\[.*?\]), dy = (\[.*?\])\. Here, `backward` says (\S+) for entry "
         r"\[(.*)\] of x, and it is (\S+)\.$",
         verdict(program, tmp_path, 5).text.replace("\n", " "),
     )

@@ -140,20 +140,20 @@ def mean(each, counts, texts):
 
 LOSSES = [
     (mean, table, ""),
-    (lambda each, counts, texts: each.mean(), table, "includes the ends after the first"),
-    (lambda each, counts, texts: each[texts > 0].mean(), table, "over the letters alone"),
+    (lambda each, counts, texts: each.mean(), table, "including the ends after the first"),
+    (lambda each, counts, texts: each[texts > 0].mean(), table, "over the letters only"),
     (lambda each, counts, texts: each[counts].sum() / len(texts), table, "the sum over the tokens of a name"),
     (lambda each, counts, texts: ((each * counts).sum(axis=1) / counts.sum(axis=1)).mean(), table, "short names count"),
     (lambda each, counts, texts: mean(each, counts, texts) / np.log(2), table, "logarithm to base 2"),
     (lambda each, counts, texts: -mean(each, counts, texts), table, "It has the opposite sign"),
-    (lambda each, counts, texts: mean(each, counts, texts) + 0.5, table, "The difference is 0.5 for different texts"),
+    (lambda each, counts, texts: mean(each, counts, texts) + 0.5, table, "The difference is also 0.5 for other texts"),
     (lambda each, counts, texts: mean(each, counts, texts) * 1.3, table, r"\d\. Which positions"),
     (
         lambda each, counts, texts: mean(each, counts, texts) * 1.0001,
         table,
         r"\d\. Which positions does your mean run over",
     ),
-    (mean, lambda params, texts: table(params, texts) + table(params, texts).mean(), "among 40 texts"),
+    (mean, lambda params, texts: table(params, texts) + table(params, texts).mean(), "together with 40 texts"),
     (mean, lambda params, texts: table(params, texts)[:, [*range(1, 12), 11]], "at position 0, too"),
 ]
 
@@ -217,13 +217,13 @@ CLAIMS = [
     (2.37, None),
     (
         2.39,
-        r"claim 2\.390 per letter; on 40 names .* loss is 2\.300, and on those .* 2\.300. .* may be off by 0.08. Which",
+        r"claim 2\.390 per letter; on 40 names .* loss is 2\.300; on the names .* it is 2\.300. .* off by 0.08. Which",
     ),
     (2.21, r"You claim 2\.210 per letter"),
     (1.0, "You claim 1.000"),
-    (2.3 / np.log(2), "That is about this loss in bits"),
-    (np.exp(2.3), "That is about exp of this loss, the perplexity"),
-    (np.exp(-2.3), "That is about the mean probability of the right letters"),
+    (2.3 / np.log(2), "That is close to this loss in bits"),
+    (np.exp(2.3), "That is close to exp of this loss, the perplexity"),
+    (np.exp(-2.3), "That is close to the mean probability of the right letters"),
 ]
 
 
@@ -243,7 +243,7 @@ def test_a_claim_for_whole_names_or_for_all_twelve_places_is_named(monkeypatch):
     texts[:, :5] = 1  # five letters and an end
     for claim, words in (
         (2.3 * 6, "of a whole name"),
-        (2.3 * 6 / 12, "per position, if all 12 positions of a name count"),
+        (2.3 * 6 / 12, "per position if all 12 positions of a name count"),
     ):
         found = make_evidence(trace=make_trace((texts,), claim=claim), held_out_loss=2.3, examples=(texts,), params={})
         found.held_out = texts
@@ -354,18 +354,18 @@ WRITES = [
      {"write": write_by(lambda p, rng, t: draw(p**2, rng))}),
     (writer.check_samples_match_logits, "are less likely than if each",
      {"write": write_by(lambda p, rng, t: draw(p**0.5, rng))}),
-    (writer.check_samples_match_logits, "and then the letter after it in the alphabet", {"write": moved(1)}),
-    (writer.check_samples_match_logits, "and then the letter before it in the alphabet", {"write": moved(-1)}),
+    (writer.check_samples_match_logits, "but then returns the letter after it in the alphabet", {"write": moved(1)}),
+    (writer.check_samples_match_logits, "but then returns the letter before it in the alphabet", {"write": moved(-1)}),
     (writer.check_samples_match_logits, "had to write 50 names at once, but most of them are equal",
      {"write": write_by(lambda p, rng, t: draw(p, np.random.default_rng(t)) * 0 + draw(p[:1], rng)[0])}),
     (writer.check_samples_match_logits, "are among those that `train` was given", {"write": of_names}),
     (writer.check_samples_match_logits, "`write` chose", {"write": write_by(likeliest(12))}),
     (writer.check_logits_ignore_batch_size, "", {}),
-    (writer.check_logits_ignore_batch_size, "among 101 texts",
+    (writer.check_logits_ignore_batch_size, "with 101 texts",
      {"logits": changed("logits", at(101, lambda right: 1.1 * right))}),
-    (writer.check_logits_ignore_batch_size, "among 7 texts",
+    (writer.check_logits_ignore_batch_size, "with 7 texts",
      {"logits": changed("logits", at(7, lambda right: 1.1 * right))}),
-    (writer.check_logits_ignore_batch_size, "among 250 texts",
+    (writer.check_logits_ignore_batch_size, "with 250 texts",
      {"logits": changed("logits", at(250, lambda right: right + right.mean()))}),
     (writer.check_logits_ignore_batch_size, "at position 1 of the texts change, `logits` changes at position 0. But",
      {"logits": changed("logits", lambda params, texts, right: right + (texts[:, 1:2, None] > 9))}),
@@ -439,7 +439,7 @@ HIGH_LOSSES = [
     ("The marker sees no mistake", {"was_used": 0.5}),
     ('params["E"]: inf or nan', {"last": lambda params: params | {"E": params["E"] * np.nan}}),
     ("None of the texts that `train` passed to `gradients` is one", {"was_used": 0}),
-    ("Your logits depend only on the previous letter", {"one_letter": True}),
+    ("your logits depend only on the previous letter", {"one_letter": True}),
     (
         "At first, your logits depended on letters further back",
         {"last": lambda params: params | {"F": 0 * params["F"]}},
@@ -450,7 +450,7 @@ HIGH_LOSSES = [
     ("only 60 of its 200 texts", {"was_used": 0.3}),
     ("Each of 5 inspected steps", {"at": STAYS, "by": (0.05,) * 5}),
     ("It fell to", {"at": (0, 0.5, 1, 0.5, 0.2, 0.2), "by": (0,) * 5}),
-    ("It still falls at the end", {"at": (0, 0.1, 0.2, 0.3, 0.4, 0.6)}),
+    ("It is still falling at the end", {"at": (0, 0.1, 0.2, 0.3, 0.4, 0.6)}),
 ]
 
 

@@ -82,51 +82,51 @@ GRADIENTS = {
     ),
     "another shape": (
         but(W=lambda W, *_: W.T),
-        r'The gradient of params\["W"\], of shape \(3, 2\), has the shape \(2, 3\)',
+        r'params\["W"\] has the shape \(3, 2\), but its gradient has the shape \(2, 3\)',
     ),
     "one axis more": (
         but(b=lambda b, *_: b[np.newaxis]),
-        r'The gradient of params\["b"\], of shape \(2,\), has the shape \(1, 2\)',
+        r'params\["b"\] has the shape \(2,\), but its gradient has the shape \(1, 2\)',
     ),
     "not finite": (but(c=lambda c, *_: c / 0.0), r'The gradient of params\["c"\] contains inf or nan, although'),
     "params changed": (write_into_params, r'`gradients` changes params\["W"\]\.'),
     "the sign": (times(lambda n: -1), rf"4 examples, `gradients` is -1 times .* to {ALL}. .* Is the sign right"),
-    "a sum": (times(lambda n: n), rf"is 4 times .* {ALL} \(with 7 examples: 7 times\). .*: is one of the two a mean"),
-    "a mean twice": (times(lambda n: 1 / n), "is 0.25 times .*with 7 examples: 0.143 times.*is it divided by their nu"),
-    "multiplied": (times(lambda n: n**2), "is 16 times .*with 7 examples: 49 times.*instead of divided by it"),
-    "a constant": (times(lambda n: n / 10), "is 0.4 times .* as if it was divided by 10, however many examples"),
+    "a sum": (times(lambda n: n), rf"is 4 times .* {ALL} \(with 7 examples: 7 times\). .*\. Is one of the two a mean"),
+    "a mean twice": (times(lambda n: 1 / n), "is 0.25 times .*with 7 examples: 0.143 times.*Do you divide by their nu"),
+    "multiplied": (times(lambda n: n**2), "is 16 times .*with 7 examples: 49 times.*instead of dividing by it"),
+    "a constant": (times(lambda n: n / 10), "is 0.4 times .* as if you divide by 10, however many examples"),
     "by 1.0005": (times(lambda n: 1.0005), "is 1.0005 times the derivative"),
     "of seven": (times(lambda n: 3 if n == 7 else 1), r"With 7 examples, .* is 3 times .*\(with 4 examples: right\)"),
     "of four": (times(lambda n: 3 if n == 4 else 1), r"With 4 examples, .* is 3 times .*\(with 7 examples: right\)"),
-    "asked": (times(lambda n: 0.1), "is 0.1 times .*Is there a mean over the ten scores, too"),
+    "asked": (times(lambda n: 0.1), "is 0.1 times .*Is there also a mean over the ten scores"),
     "of pixels": (times(lambda n: 1 / 3), "There are 0.333 examples for each of the pixels"),
     "exchanged": (
         but(b=lambda b, *_: 2 * b, c=lambda c, *_: c / 2),
         r'respect to params\["b"\], params\["c"\]. .*Right: params\["W"\]. The gradients of params\["b"\] would be '
-        r'right if they were those of params\["c"\]',
+        r'right as the gradients of params\["c"\]',
     ),
     "those of before": (keep_first(), "returns the same numbers, to the last bit"),
     "a decay": (
         but(W=lambda W, params, *_: W + 0.1 * params["W"]),
         r'your `loss` with .* params\["W"\]\..*Right: params\["b"\], params\["c"\]\. The difference is 0.1 times '
-        "the weights: does `gradients` have a weight decay, and `loss` none",
+        "the weights: does `gradients` have weight decay, and `loss` none",
     ),
     "a decay less": (
         but(W=lambda W, params, *_: W - 0.2 * params["W"]),
-        "The difference is 0.2 times the weights: does `loss` have a weight decay, and `gradients` none",
+        "The difference is 0.2 times the weights: does `loss` have weight decay, and `gradients` none",
     ),
     "one entry": (
         but(W=lambda W, *_: W + (np.arange(6).reshape(3, 2) == 3)),
         r'params\["W"\]. With 4 examples, entry \[1, 1\] of params\["W"\].*Right: params\["b"\], params\["c"\]\.',
     ),
-    "of the first example": (first_example, "With one of the examples alone, they are right"),
+    "of the first example": (first_example, "With only one of the examples, they are right"),
     "of zeros, too": (
         but(b=lambda b, *_: b + 0.7),
-        r'respect to params\["b"\].*One of the examples alone shows it, of zeros: for entry \[\d\] of params\["b"\]',
+        r'respect to params\["b"\].*A single example already shows it, of zeros: for entry \[\d\] of params\["b"\]',
     ),
     "where x is large": (
         but(W=lambda W, params, x, y: W + (abs(x[:, 2]) > 0.01).any() * (np.arange(6).reshape(3, 2) == 4)),
-        r'One of the examples alone shows it, that is 0 except for \S+ at 2: for entry \[2, 0\] of params\["W"\]',
+        r'A single example already shows it, that is 0 except for \S+ at 2: for entry \[2, 0\] of params\["W"\]',
     ),
 }  # fmt: skip
 
@@ -140,7 +140,7 @@ def judge(of_gradients, of_loss=loss, params=PARAMS, batches=BATCHES, **options)
 def test_what_is_wrong_with_gradients_is_said(name):
     of_gradients, words = GRADIENTS[name]
     asks, terms = (
-        {0.1: "Is there a mean over the ten scores, too?"},
+        {0.1: "Is there also a mean over the ten scores?"},
         {"examples": lambda x, y: len(x), "pixels": lambda x, y: x.size},
     )
     check = partial(judge, of_gradients, asks=asks, terms=terms)
@@ -180,13 +180,13 @@ LOSSES = {
     "NumPy's": (lambda *given: np.float32(loss(*given)), ""),
     "None": (lambda *_: None, "`loss` returns None"),
     "dots": (lambda *_: ..., "`loss` returns None"),
-    "an array": (lambda params, x, y: errors(params, x, y), r"the result of yours is an array of shape \(4, 2\)"),
-    "a list": (lambda *_: [1.0], r"the result of yours is an array of shape \(1,\)"),
-    "text": (lambda *_: "1.0", "the result of yours is of type str"),
+    "an array": (lambda params, x, y: errors(params, x, y), r"your `loss` returns an array of shape \(4, 2\)"),
+    "a list": (lambda *_: [1.0], r"your `loss` returns an array of shape \(1,\)"),
+    "text": (lambda *_: "1.0", "your `loss` returns of type str"),
     "by chance": (chance, r"Two calls of `loss` with the same params and the same batch give (\S+) and (?!\1)\S+\."),
     "a sum": (
         lambda *given: len(given[1]) * loss(*given),
-        "`loss` is 131.2, and with the same texts twice it is 262.4",
+        "`loss` is 131.2; with the same texts twice, it is 262.4",
     ),
 }
 

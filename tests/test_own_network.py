@@ -49,7 +49,7 @@ def test_the_stub_is_not_written(tmp_path):
 def test_the_answer_passes_in_time(tmp_path):
     found = marking.mark(EXERCISE, write(tmp_path, "own_network"), 1)
     assert found.passed, found.text
-    assert re.search(r"Of 2,500 digits .* reads 0\.9\d\d\. You claimed 0\.9\d\d", found.text.replace("\n", " "))
+    assert re.search(r"On 2,500 digits .* accuracy is 0\.9\d\d\. You claimed 0\.9\d\d", found.text.replace("\n", " "))
 
 
 @pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")  # as in a process of its own
@@ -64,7 +64,7 @@ def test_a_wrong_program_is_named(program, tmp_path):
 def test_a_right_program_passes_in_any_style(program, tmp_path):
     found = verdict(program.code, tmp_path, STYLES.index(program) % 20)
     assert found.passed, found.text
-    accuracy, claim = re.match(r"Of 2,500 digits .* reads (0\.\d+)\. You claimed (0\.\d+)\.", found.text).groups()
+    accuracy, claim = re.match(r"On 2,500 digits .* accuracy is (0\.\d+)\. You claimed (0\.\d+)\.", found.text).groups()
     assert float(accuracy) > own.MIN_ACCURACY and abs(float(accuracy) - float(claim)) < 5 * own.MAX_CLAIM_ERROR
 
 
@@ -141,7 +141,7 @@ def test_a_network_of_ones_own_reads_a_picture(tmp_path, monkeypatch, capfd):
     path = write(tmp_path, "own_network")
     own.main(path)  # as `practice.py run` calls it
     said = capfd.readouterr().out
-    assert re.search(r"trains on 1,500 images.\nYou claim 0.[89]\d+. Of 1,500 new images it reads 0.[89]", said)
+    assert re.search(r"trains on 1,500 images.\nYou claim 0.[89]\d+. On 1,500 new images, its accuracy is 0.[89]", said)
     photo = str(ROOT / "png" / "photo.jpg")
     assert not practice.main(["--folder", str(tmp_path), "read", photo])
     assert capfd.readouterr().out == "digit: 5\n"
@@ -260,7 +260,7 @@ def test_a_counterexample_is_made_small():
 
     with pytest.raises(
         Wrong,
-        match=r"One of the texts alone shows it, that is 0 except for (\S+) at 2: for "
+        match=r"A single example already shows it, that is 0 except for (\S+) at 2: for "
         r"entry \[1\]",
     ):
         derivatives.check_loss_gradients(squares, gradients, params, [(x,)], rng, "texts")
@@ -294,7 +294,7 @@ def test_who_goes_against_most_of_a_gradient_in_one_step_of_three_does_not_go_up
     for downhill, is_right in ((0.3, True), (0.1, False)):
         moves = {'["w"]': [watched.Move(1.0, 1.0, downhill, is_multiple=False)] * 5}
         trace = make_trace(first_params={"w": w}, params={"w": w + 1}, moves=moves)
-        with nullcontext() if is_right else pytest.raises(Wrong, match="where the loss grows"):
+        with nullcontext() if is_right else pytest.raises(Wrong, match="which makes the loss grow"):
             blank.check_descent(make_evidence(trace=trace, trained_paths=[*moves]))
 
 
@@ -387,7 +387,7 @@ def test_a_claim_that_was_measured_on_other_images_too_is_no_claim_of_the_traini
         trace = make_trace(first_params={}, claim=0.95, seconds=1, n_calls=9, read_results=reads)
         found = make_evidence(calls, trace=trace, params={}, examples=EXAMPLES, held_out=EXAMPLES[0], accuracy=0.95)
         found.held_out_labels = EXAMPLES[1]
-        with nullcontext() if is_right else pytest.raises(Wrong, match="was given 90 of these"):
+        with nullcontext() if is_right else pytest.raises(Wrong, match="90 of these were also passed"):
             own.check_claim(found)
 
 
@@ -449,7 +449,7 @@ CAUSES = [
     ("does not pass pixels", {"n_scaled_batches": 1}),
     ('All units of params["W1"] still have', {"last": {"W1": lambda W: 0 * W + 0.1}}),
     ('All units of params["W2"] still have', {"last": {"W2": lambda W: 0 * W + W[:1]}}),
-    ("with images.astype(float) in place", {"loss": lambda file: lambda p, x, y: file.loss(p, x + np.uint8(200), y)}),
+    ("with images.astype(float) instead", {"loss": lambda file: lambda p, x, y: file.loss(p, x + np.uint8(200), y)}),
     ('The gradient of params["W1"] is 0', {"always_zero": {'["W1"]': np.ones((784, 32), bool)}}),
     ('With params["b1"] of 0', {"first": {"b1": lambda b: b + 300}}),
     ("With images / 255 it", {"loss": lambda file: lambda p, x, y: file.loss(p, x * 255.0, y)}),
@@ -463,13 +463,13 @@ CAUSES = [
     ('training, params["b1"]: inf or nan', STAYS | {"last": {"b1": lambda b: b * np.nan}}),
     ("only 150 of its 600 images", {"was_used": np.arange(600) < 150}),
     ("The marker sees no mistake", {"was_used": np.arange(600) < 250}),
-    ("It fell to 0. ... and rose again", {"at": (0, 0.5, 1, 0.5, -0.1, -0.1), "by": NONE}),
+    ("It fell to 0. ... and then rose again", {"at": (0, 0.5, 1, 0.5, -0.1, -0.1), "by": NONE}),
     ("Each of 5 inspected steps ... ten times as long", STAYS | {"by": [0.01] * 5}),
     (
-        "differ by more than ... how many times do you take softmax",
+        "differ by at most ... how many times do you apply softmax",
         {"loss": softmax_of_a_softmax, "by": NONE},
     ),
-    ("It still falls at the end", {"at": (0, 0.1, 0.2, 0.3, 0.4, 0.6)}),
+    ("It is still falling at the end", {"at": (0, 0.1, 0.2, 0.3, 0.4, 0.6)}),
 ]
 
 
@@ -507,9 +507,9 @@ DIFFERENT = [
     (own.check_reads_least_loss, "the digit after it", {"read": lambda file: lambda p, x: (file.read(p, x) + 1) % 10}),
     (own.check_reads_least_loss, "the one with the largest",
      {"read": lambda file: lambda p, x: file.forward(p, x)[-1].argmin(axis=1)}),
-    (own.check_reads_least_loss, "those of `loss` for 255 - images",
+    (own.check_reads_least_loss, "agree with `loss` for 255 - images",
      {"read": lambda file: lambda p, x: file.read(p, 255 - x)}),
-    (own.check_reads_least_loss, "those of `loss` for images / 255",
+    (own.check_reads_least_loss, "agree with `loss` for images / 255",
      {"read": lambda file: lambda p, x: file.read(p, x / 255)}),
     (own.check_reads_least_loss, 'if params["b2"] were 0',
      {"read": lambda file: lambda p, x: file.read(without_b2(p), x),
@@ -523,7 +523,7 @@ DIFFERENT = [
      {"read": lambda file: lambda p, x: file.read(p, (x == 255) * 2550)}),
     (own.check_hidden_layer, "", {}),
     (own.check_hidden_layer, "It has no hidden layer", {"loss": linear("W1"), "params": {"W1": ROWS}}),
-    (own.check_hidden_layer, "What is between them", {"loss": linear("W1", "W2")}),
+    (own.check_hidden_layer, "What is between the layers", {"loss": linear("W1", "W2")}),
     (own.check_hidden_layer_trained, "", {}),
     (own.check_hidden_layer_trained, 'Only params["W2"], params["b2"] learn', {"trained_paths": ['["W2"]', '["b2"]']}),
 ]  # fmt: skip
@@ -569,13 +569,13 @@ def write_into(array):
 
 GRADIENTS = [
     (check_first_gradients, "", {}),
-    (check_first_gradients, "`loss` is the same whatever the labels are",
+    (check_first_gradients, "`loss` is the same, whatever the labels are",
      {"loss": lambda file: lambda p, x, y: file.loss(p, x, 0 * y)}),
-    (check_first_gradients, "For one image alone, `loss` is the same whatever its label is",
+    (check_first_gradients, "For one image alone, `loss` is the same, whatever the label is",
      {"loss": lambda file: lambda p, x, y: -np.log(file.softmax(file.forward(p, x)[-1].T).T[range(len(y)), y]).mean()}),
     (check_first_gradients, "Two calls of `gradients` with the same params and the same images give different",
      more(lambda right, params, images: 0.01 * CHANCE.normal(size=10))),
-    (check_first_gradients, "`loss` of 257 images is",
+    (check_first_gradients, "For 257 images, `loss` is",
      {"loss": lambda file: lambda p, x, y: file.loss(p, x[:200], y[:200]) if len(x) == 257 else file.loss(p, x, y)}),
     (check_first_gradients, 'with respect to params["b2"]. With 257 images,',
      more(lambda right, params, images: (len(images) > 200) * 0.3)),
@@ -613,7 +613,7 @@ def test_what_a_network_does_otherwise_is_said(consequence, words, how, learned)
 REMARKS = [
     ("", {}),
     (
-        'depends on params["b1"], params["b2"], but `gradients` returns None there. Should they stay as they are? '
+        'depends on params["b1"], params["b2"], but `gradients` returns None there. Should these arrays never change? '
         '`train` changes params["W2"], on which',
         {"trained_paths": ['["W1"]']},
     ),
@@ -634,7 +634,7 @@ def test_what_is_no_mistake_is_remarked_on(words, how, learned):
     found.predictions %= 10
     found.loss_table[: how.pop("ties", 0), :] = 2.0
     found.trained_paths = how.pop("trained_paths", found.trained_paths)
-    if "stay as they are" in words:
+    if "never change" in words:
         found.trace = copy.copy(found.trace)
         found.trace.snapshots = [watched.Snapshot(found.params | {"W2": found.params["W2"] + 1}, found.mini_batch)]
         found.params = found.params | {"b2": found.trace.snapshots[0].params["b2"]}
@@ -705,12 +705,12 @@ def test_the_first_batch_of_a_training_is_looked_at_beside_that_of_the_check():
 CLAIMS = [
     (0.93, 0.93, 1.0, [0.93], 0.1, 0, ""),  # of some losses
     (0.93, 0.91, 0.3, [0.91], 0.1, 0, ""),
-    (0.93, 0.28, 0.3, [], 0.1, 0, "about your `loss`, 0.300"),
+    (0.93, 0.28, 0.3, [], 0.1, 0, "close to your `loss`, 0.300"),
     (0.93, 0.07, 0.3, [], 0.1, 0, "The two add up to 1"),
     (0.93, 0.13, 0.3, [0.9, 0.87], 0.1, 0, "The two add up to 1"),
     (0.93, 0.93, 0.3, [], 0.9, 0.25, "You still claim 0.90"),
     (0.93, 0.93, 0.3, [], 0.9, 1, "With random labels, where there is nothing to learn, you claim 0.90"),
-    (0.93, 0.97, 0.3, [], 0.1, 0, "on those that `gradients` was given, 0.250"),
+    (0.93, 0.97, 0.3, [], 0.1, 0, "on the images that `gradients` was given, 0.250"),
     (0.93, 0.89, 0.3, [], 0.1, 0, "but it is better"),
 ]
 
@@ -736,21 +736,21 @@ def test_a_claim_is_the_measured_share_that_is_read_right(accuracy, claim, loss,
 RETURNS = [
     ("read", np.eye(3, 10), "ten scores for each image"),
     ("read", np.eye(10, 3), "ten scores for each image"),
-    ("read", np.int64(3), "a single number. Is that one digit for all images together?"),
+    ("read", np.int64(3), "a single number. Is that a single digit for all images together?"),
     ("read", ["3", "x", "4"], "it returns of type list."),
     ("read", [3, 2.5, 4], "it returns for example 2.5. Is that a score"),
     ("read", [3, -1, 4], "it returns for example -1."),
     ("read", [2.5, 4, 1.5], "it returns for example 2.5. Is that a score"),
     ("read", [12, 4, -3], "it returns for example 12. Is that a score"),
     ("read", [0, 10, 4], "it returns for example 10. Is that a score"),
-    ("read", [1, 10, 4], "No image is read as 0."),
+    ("read", [1, 10, 4], "No image is classified as 0."),
     ("read", None, "`read` returns None"),
     ("train", ({}, np.array([0.5])), "it is an array of shape (1,)."),
     ("train", ({}, True), "it is of type bool."),
     ("train", ({}, 93.5), "Is it in percent?"),
     ("train", ({}, -0.5), "should be a number from 0 to 1; it is -0.5."),
-    ("train", ({}, 1.04), "That is about your `loss`, 1.000."),
-    ("train", {}, "yours returns one, of type dict."),
+    ("train", ({}, 1.04), "That is close to your `loss`, 1.000."),
+    ("train", {}, "your `train` returns one, of type dict."),
 ]
 
 
@@ -801,7 +801,7 @@ def test_a_loss_has_diverged_that_has_risen_by_three_tenths_of_its_way():
 def test_another_training_may_claim_a_little_more_or_less_than_it_reads():
     for accuracy, claim, is_right in ((0.93, 0.93, True), (0.81, 0.95, True), (0.93, 0.77, False), (0.79, 0.79, False)):
         found = make_evidence(held_out=range(100), accuracy=accuracy, trace=make_trace(claim=claim))
-        with nullcontext() if is_right else pytest.raises(Wrong, match="each digit has a different label"):
+        with nullcontext() if is_right else pytest.raises(Wrong, match="each digit had a different label"):
             own.check_retrained_accuracy(found)
 
 

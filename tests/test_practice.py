@@ -78,7 +78,7 @@ def test_beside_another_mistake_nothing_is_said_to_be_right():
         for name in ("growth in place of decay", "no momentum")
     ]
     decays = next(m for m in exercise.known_mistakes if m.name == "the bias decays, too")
-    assert decays.question.startswith("Yours is right for weights.") and decays.beside.startswith("Is a bias a weight?")
+    assert decays.question.startswith("This is right for weights.") and decays.beside.startswith("Is a bias a weight?")
     assert [m.beside for m in both] == [m.question for m in both]
     for mistake in (m for each in WRITTEN for m in each.known_mistakes):
         assert not re.search("ours is right|^Right", mistake.beside) and mistake.beside, mistake.name
@@ -179,7 +179,7 @@ def test_the_two_numbers_of_the_entry_that_is_furthest_off_are_the_learners_and_
     g = exercise.draw(5)[0]
     off = 0.3 * g.dz1 + np.arange(g.dz1.size).reshape(g.dz1.shape) ** 2 * 1e-3
     found = judged(exercise, 5, lambda one: {"dz1": off if one is g else 0.3 * one.dz1 - 0.1})
-    at, mine, right_one = re.search(r"is dz1\[(.*?)\]: yours is (\S+), it should be (\S+)\.", found.text).groups()
+    at, mine, right_one = re.search(r"is dz1\[(.*?)\]: yours is (\S+), but it should be (\S+)\.", found.text).groups()
     at = tuple(map(int, at.split(",")))
     assert float(mine) == pytest.approx(off[at], rel=1e-4) and float(right_one) == pytest.approx(g.dz1[at], abs=1e-4)
     assert abs(off - g.dz1).max() == abs(off - g.dz1)[at]
@@ -190,8 +190,8 @@ SHAPES = """
 da1 | a.T | Transposed?
 da1 | a[:, :, None] | There is one axis of length 1 too many or too few
 da1 | a[:, :-1] | after each of your lines
-da1 | a.sum(axis=1) | over which do you sum?
-da1 | a.sum(axis=1, keepdims=True) | over which do you sum?
+da1 | a.sum(axis=1) | which axes do you sum over?
+da1 | a.sum(axis=1, keepdims=True) | which axes do you sum over?
 da1 | a.ravel() | Is a reshape missing
 dz1 | a.sum(axis=1) | one number for each entry of `z1`
 dz1 | a[:, :-1] | after each of your lines
@@ -273,7 +273,7 @@ def test_a_known_mistake_that_is_one_of_some_inputs_is_named_so_where_nothing_ex
         {"results": list(map(describe_result, answer(g).values())), "changed": []} for g in exercise.draw_trials(0)
     ]
     found = sometimes.judge_sometimes(FinderInput(Attempt(exercise, 0, None, "", None), outcome_of(trials), vague))
-    assert found.text.startswith("clipped_dW: nothing clipped, it seems, for some of the inputs."), found.text
+    assert found.text.startswith("clipped_dW: nothing clipped, it seems, for some of the inputs, but not"), found.text
 
 
 def test_a_mistake_in_one_of_two_trials_of_other_sizes_is_not_named():
@@ -354,7 +354,7 @@ def everything_written():
     ("name", "edit", "said", "not_said"),
     [
         ("second_hidden_layer", "a1.T @ dz2 -> a1.T @ da2", "Which derivative belongs to z2?", "between z2"),
-        ("dz1", "da1 * -> -da1 *", "positive: is it 1 or -1?", "go against the gradient"),
+        ("dz1", "da1 * -> -da1 *", "is the slope of max(z, 0) 1 or -1?", "go against the gradient"),
         ("tape_train", "range(steps) -> range(steps - 1)", "for _ in range(steps - 1):\n\nand now", "def matmul"),
         ("tape_train", "w.grad = None -> pass", "   pass\n\nand now\n\n            w.grad = None\n", "def relu"),
     ],
@@ -455,7 +455,7 @@ def test_what_is_right_or_has_a_name_costs_no_search(tmp_path, monkeypatch):
 # Lines that end in an error, and all that is said of it after the line itself.
 ERRORS = {
     "dz1 = da1 + {}['a']": r"'a' \(KeyError\)",
-    "out[z1 > 0] = 1": r"There is no `out` yet\. First make an array; then you can fill in its entries\.",
+    "out[z1 > 0] = 1": r"There is no `out` yet\. First make an array, then fill in its entries\.",
     "dz1 = nonsense": r"There is no `nonsense` here\.",
     "dz1 = maximum(da1, 0)": r"There is no `maximum` here\. Do you mean np\.maximum\?|.*np\.maximum.*",
     "dz1 = da11": r"There is no `da11` here\. .*da1.*",
@@ -493,7 +493,7 @@ def test_of_a_line_that_python_cannot_read_sentences_end_once(tmp_path):
 def test_of_several_arguments_that_are_not_used_the_first_is_named(tmp_path):
     path = write(tmp_path, "dz1", "dz1 = np.cosh(a1) ** 3")
     found = marking.read_verdict(BY_NAME["dz1"], runner.make_report(BY_NAME["dz1"], path, 5))
-    assert found.name == "an argument not used" and "`da1` does not occur in your lines" in found.text, found.text
+    assert found.name == "an argument not used" and "`da1` does not occur in your code" in found.text, found.text
 
 
 TWO_FUNCTIONS = """def product(a, b):

@@ -206,7 +206,7 @@ def test_a_case_passes_only_if_it_is_fixed_and_named(name):
     for mark, changed in (changes | {"fixed, but does not learn": {"number": 0.5}}).items():
         assert judge(case, notes | changed).summary == mark
     other = next(word for word in SUSPECTS if word not in case.against and word != case.kind.diagnosis)
-    for fixed, asked in ((True, "Was that so?"), (False, "Is that so here? The cause is still in the program.")):
+    for fixed, asked in ((True, "Did you see that?"), (False, "Do you see that here? The cause is still in")):
         text = judge(case, notes | {"diagnosis": other, "is_fixed": fixed}).text
         assert asked in text and ("The cause is gone, but it was a different one." in text) == fixed
 
@@ -254,7 +254,7 @@ def test_an_unsound_fix_never_passes(name, mark, edits, tmp_path, quarter):
 @pytest.mark.slow
 def test_what_is_said_against_a_wrong_suspect_is_so():
     confirmed = judge(CASES["case_behind"], {"diagnosis": "mask"})  # its sign shows in case_behind, too
-    assert "Is that so here?" not in confirmed.text
+    assert "Do you see that here?" not in confirmed.text
     said = CASES["case_nan"].against["rate"]
     stays, possible = map(float, re.search(r"stays at (\S+) where (\S+) is possible", said).groups())
     module = load(CASES["case_nan"].file)

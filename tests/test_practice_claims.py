@@ -237,7 +237,7 @@ top_p:
                 kept[b, k] = p[b, k]
                 total += p[b, k]
         kept[b] /= total
-    # `total = 0` | in each turn of the loop
+    # `total = 0` | in each iteration of the loop
 next_word:
     words = logits.argmax(axis=1)
     if temperature > 0:

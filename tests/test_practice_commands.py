@@ -94,14 +94,14 @@ logits: logits = a1 @ W2 * b2 | the bias multiplied
 logits: print('begun' + 3000 * chr(10) + 'ended'); logits = a1 @ W2 | Your code printed: begun | ~ended
 logits: logits = a1 @ W2 - b2 | the bias subtracted
 logits: print('shape', a1.shape); logits = a1 @ W2 + b2 | Your code printed: shape ( \
-    | Passed. That makes 1 of {len(EXERCISES)}. A new network looks at a \
+    | Passed. That makes 1 of {len(EXERCISES)}. For an image of a \
     | Your first lines had a mistake: the bias subtracted. You wrote logits = a1 @ W2 - b2 and now print( \
     | Why was it wrong? The marker said: If b2[k] grows by 1 | next | ~practice.py train | ~"The MLP" is done
 +0 | {OURS.describe_number(BY_NAME["logits"])}:
 solution | logits = a1 @ W2 + b2 Each logit is | The derivation: docs/backprop.md, "The | In the project: mlp_np.py:
 next | Exercise {number("softmax")} (
 list | 1 logits The logits of a layer passed | > 2 | 1 of {len(EXERCISES)} passed
-logits: logits = a1 @ w2 | Do you mean `W2`? | ~To get these again
+logits: logits = a1 @ w2 | Do you mean `W2`? | ~To get the same ones again
 list | The logits of a layer changed
 reset logits | logits.1.py
 reset 1 | logits.2.py
@@ -111,7 +111,7 @@ hint
 hint
 hint
 solution LOGITS.py | logits = a1 @ W2 + b2
-logits: logits = a1 @ W2 + b2 | Passed, after a look at the solution.
+logits: logits = a1 @ W2 + b2 | Passed, after you looked at the solution.
 list | 1 logits The logits of a layer seen | 0 of {len(EXERCISES)} passed
 softmax | Nothing is written yet
 next | Exercise {number("softmax") + 1} (
@@ -122,7 +122,7 @@ tanh: dz1 = da1 * (1 - a1**2) | Passed. | next` goes to exercise {number(AFTER_T
 next | Exercise {number(AFTER_TANH)} (
 
 tanh | {OURS.describe_number(BY_NAME["tanh"])}
-case_flat | It printed at first: | "zeros"
+case_flat | At first, it printed: | "zeros"
 case_flat: DIAGNOSIS = "epochs" | You say | ~The suspects
 run | epoch 1: training loss | ~prints nothing
 case_flat: DIAGNOSIS = rate | Put it in quotes: "rate". | ~The suspects
@@ -131,8 +131,8 @@ logits: logits = a1 @ W2 + b2 | Passed. | ~due
 review | Nothing is due
 +7 | 1 passed exercise is due
 list | The logits of a layer review
-review | Nothing is written yet | call `python practice.py review` to
-review/logits: logits = a1 @ W2 | the bias forgotten | comes back until you write it right
+review | Nothing is written yet | run `python practice.py review` to
+review/logits: logits = a1 @ W2 | the bias forgotten | comes back until you get it right
 review | the bias forgotten
 review/logits: logits = a1 @ W2 + b2 | It comes back in 7 days. No more to review
 review | Nothing is due
@@ -169,7 +169,7 @@ dz1 --feedback x | dz1 takes no --feedback
 mark . --out marks.txt | --out marks.txt: the name must end in .csv
 train | still to do: logits, softmax
 train dz1 | no further word
-prove | nothing of yours can take part in `prove mlp` yet: begin with `python practice.py logits`
+prove | you have written nothing yet that `prove mlp` can use: begin with `python practice.py logits`
 prove tape | begin with `python practice.py tape_train`
 prove cnn | mlp, resnet, vit, tape, gpt, llama, not cnn
 --seed {"9" * 5000} | --seed
@@ -291,7 +291,9 @@ def test_a_file_finds_the_users_modules_and_has_one_thread(learner, monkeypatch,
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     path = write(learner.folder, "logits")
     path.write_text(f"import mine, mlp_np\n{path.read_text(encoding='utf-8')}")
-    assert learner("run", "logits").stdout.startswith("mine 1\nExercise 1 is a function, and prints nothing by itself")
+    assert learner("run", "logits").stdout.startswith(
+        "mine 1\nExercise 1 is a function, which prints nothing by itself"
+    )
     assert learner.apart(BY_NAME["logits"], path, 0, 8).verdict["printed"] == "mine 1\n"
 
 
@@ -310,7 +312,7 @@ def test_what_a_beginner_meets_first_is_said(learner):
     # The path is a name, too.
     assert "The file has not changed since it was last marked. Did you save it?" in said(path)
     write_lines("    dz1 = ...\n    dz = da1 * (z1 > 0)\n")
-    assert "dz1 is still three dots, and your lines assign to `dz`." in said()
+    assert "dz1 is still three dots, but your code assigns to `dz`." in said()
     write_lines("    dz1 = 1 * da1\n    print(np.arange(40.0)[:, None])\n")
     found = said("--seed", 1)
     assert found.index("the mask forgotten") < found.index("Your code printed: [[ 0.] [ 1.]")
@@ -485,23 +487,24 @@ def drawn(weights):
 def test_what_is_said_of_real_digits_is_so(mnist):
     now, trained, zeros = after(mnist, 1), after(mnist, 100), np.zeros(10)
     digit, unit = now.y[-1], np.abs(now.da1[-1]).argmax()
-    times = f"multiplied by the batch size, {len(now.y)}"
+    times = f"times the batch size of {len(now.y)}"
     right = 100 * np.mean(trained.answers == trained.test_labels)
     one = drawn(now.x[-1] * np.abs(now.dz1[-1]).max())
     p = 100 * now.dlogits[-1] + np.eye(10)[digit]
     scores = " ".join(f"{score:.1f}" for score in now.logits[-1].round(1) + 0)  # and not -0.0
     signs = " ".join(f"{100 * number:+.2f}" for number in now.dlogits[-1])
     for name, words in {
-        "logits": f"a {digit} and gives the digits 0 to 9 these scores: {scores}.",
-        "softmax": f"a {digit}. It gives the {digit} a p of {p[digit]:.0%}, and the {p.argmax()} a p of {p.max():.0%}.",
+        "logits": f"a {digit}, an untrained network gives the digits 0 to 9 these scores: {scores}.",
+        "softmax": f"a {digit}, an untrained network gives the {digit} a probability of {p[digit]:.0%}, "
+        f"and the {p.argmax()} a probability of {p.max():.0%}.",
         "loss": f"the loss on 100 digits is {now.loss:.2f}.",
-        "dlogits": f"For an image of a {digit}, the dlogits of an untrained network, {times}: {signs}. "
+        "dlogits": f"For an image of a {digit}, the dlogits of an untrained network, {times}, are {signs}. "
         f"Only the score of {digit} should",
         "dW2_db2": f"from {now.loss:.2f} to {softmax_cross_entropy(now.a1 @ now.W2 + now.b2, now.y)[0]:.2f}.",
         "da1": f"a {digit}, .* unit {unit} were {'lower' if now.da1[-1, unit] > 0 else 'higher'}.",
         "dz1": f"lets {np.mean(now.dz1 != 0):.0%} of",
-        "dW1_db1": f"a {digit} gives .* is that {digit}, .*:\n{re.escape(one)}$",
-        "update": f"from {now.loss:.2f} to {trained.loss:.2f}.* reads {right:.0f} of 100 ",
+        "dW1_db1": f"a {digit}, .* is that image times a number:\n{re.escape(one)}$",
+        "update": f"from {now.loss:.2f} to {trained.loss:.2f}.* classifies {right:.0f} of 100 ",
     }.items():
         assert re.search(words.replace("+", "[+]"), BY_NAME[name].on_digits), name
     judge = numerical_gradient(lambda: softmax_cross_entropy(now.logits + zeros, now.y)[0], zeros, 1e-5)

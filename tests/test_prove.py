@@ -131,7 +131,7 @@ def test_of_a_wrong_next_word_no_weight_learns(tmp_path):
     (proof,) = prove.PROOFS["gpt"]
     lines = prove.LearnerCode(functions(tmp_path, proof.exercises, next_word="words = logits.argmax(axis=1)"))
     said = prove.describe_result(lines, list(prove.iter_lockstep(proof, lines, 2)), "gpt_np.py", [])
-    assert "is words of `next_word`, in step 1" in said and "No weight learns from it" in said
+    assert "is words of `next_word`, in step 1" in said and "No weight depends on it" in said
 
 
 def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeypatch):
@@ -143,7 +143,7 @@ def test_a_models_file_answers_with_the_learners_lines(tmp_path, capsys, monkeyp
     proof.on_success(lines)
     said = " ".join(capsys.readouterr().out.split())
     assert "see docs/llama.md" in said
-    same = re.search(r"^A tiny Llama with its first weights, with your lines: no logit differs (.+?) from ours", said)
+    same = re.search(r"^A tiny Llama with its initial weights, with your lines: no logit differs (.+?) from ours", said)
     assert same[1] == "in a bit" or float(same[1].split()[-1]) < 1e-12
     write_model(tmp_path / "tiny.gguf")
     proof.on_success(lines)

@@ -29,44 +29,44 @@ SAID = r"""
 return np.mean( -> np.mean( | `loss` returns None.
 return np.mean( -> return ... # | `loss` returns None.
 return np.mean((a @ params["v"] - y) ** 2) -> return (a @ params["v"] - y) ** 2 \
-    | the result of yours is an array of shape (6,).
-return np.mean((a @ params["v"] - y) ** 2) -> return "much" | the result of yours is of type str.
-return np.mean( -> return np.sum( | and with the same texts twice it is
+    | your `loss` returns an array of shape (6,).
+return np.mean((a @ params["v"] - y) ** 2) -> return "much" | your `loss` returns of type str.
+return np.mean( -> return np.sum( | with the same texts twice, it is
 return np.mean( -> return np.random.random() + np.mean( | Two calls of `loss` with the same params and the same batch
 return {"W": x -> {"W": x | `gradients` returns None.
 return {"W": x -> return ... # | `gradients` returns None.
 return {"W": x.T @ dz, "b": dz.sum(axis=0), "v": a.T @ dp} -> return "downhill" | of type str, with 0 arrays
 return {"W": x.T @ dz, "b": dz.sum(axis=0), "v": a.T @ dp} -> return [x.T @ dz, dp] \
     | an array for each of params["W"], params["b"], params["v"]. It returns something of type list, with 2 arrays.
-dz.sum(axis=0), "v" -> dz.sum(axis=0, keepdims=True), "v" | params["b"], of shape (3,), has the shape (1, 3).
+dz.sum(axis=0), "v" -> dz.sum(axis=0, keepdims=True), "v" | has the shape (3,), but its gradient has the shape (1
 dp = 2 * -> params["W"] *= 1.1; params["v"] += 1; dp = 2 * | `gradients` changes params["W"], params["v"].
 "b": dz.sum(axis=0), "v" -> "v" | The loss depends on params["b"], but `gradients` returns nothing for it.
 a.T @ dp} -> a.T @ dp / 0} | The gradient of params["v"] contains inf or nan, although the loss is
 * (1 - a**2) -> * (1 - a) \
     | `gradients` is not the derivative of your `loss` with respect to params["W"], params["b"]. With 4 texts, entry
 * (1 - a**2) -> * (1 - a) | Right: params["v"].
-* (1 - a**2) -> * (1 - a) | One of the texts alone shows it
+* (1 - a**2) -> * (1 - a) | A single example already shows it
 "v": a.T @ dp -> "v": -a.T @ dp | -1 times the derivative of your `loss` with respect to params["v"]. For example
 "v": a.T @ dp -> "v": -a.T @ dp | Is the sign right?
 / len(x) -> / 1 \
     | your `loss` with respect to params["W"], params["b"], params["v"] (with 6 texts: 6 times).
-/ len(x) -> / 1 | That is the number of texts: is one of the two a mean over them, and the other a sum?
-/ len(x) -> / len(x) ** 2 | That is 1 / the number of texts: is it divided by their number twice?
-/ len(x) -> * len(x) | That is the number of texts, squared
-/ len(x) -> / 12 | It looks as if it was divided by 12, however many texts there are.
+/ len(x) -> / 1 | That is the number of texts. Is one of the two a mean over them, and the other a sum?
+/ len(x) -> / len(x) ** 2 | That is 1 / the number of texts. Do you divide by their number twice?
+/ len(x) -> * len(x) | That is the square of the number of texts
+/ len(x) -> / 12 | It looks as if you divide by 12, however many texts there are.
 / len(x) -> / 4 | (with 4 texts: right)
 / len(x) -> / max(len(x), 6) | (with 6 texts: right)
 / len(x) -> / (len(x) // 2) | There are 2 letters for each of the texts: is it divided by the number of texts instead
 = 2 * ( -> = 3 * ( | Was it 1.5 by mistake?
 "W": x.T @ dz -> "W": dz.T @ x | The gradients of params["W"] would be right if they were transposed.
 "b": dz.sum(axis=0), "v": a.T @ dp -> "b": a.T @ dp, "v": dz.sum(axis=0) \
-    | would be right if they were those of params["v"].
+    | would be right as the gradients of params["v"].
 x.T @ dz, -> x.T @ dz + 0.02 * params["W"], \
-    | The difference is 0.02 times the weights: does `gradients` have a weight decay
-) ** 2) -> ) ** 2) + 0.01 * (params["W"] ** 2).sum() | does `loss` have a weight decay, and `gradients` none
+    | The difference is 0.02 times the weights: does `gradients` have weight decay
+) ** 2) -> ) ** 2) + 0.01 * (params["W"] ** 2).sum() | does `loss` have weight decay, and `gradients` none
 return {"W": x -> kept.append({"W": x & dp} -> dp}); return kept[0] & import numpy -> kept = []\nimport numpy \
-    | left from an earlier call?
-x.T @ dz, -> np.outer(x[0], dz[0]), | With one of the texts alone, they are right.
+    | left over from an earlier call?
+x.T @ dz, -> np.outer(x[0], dz[0]), | With only one of the texts, they are right.
 """
 
 

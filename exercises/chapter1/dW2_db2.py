@@ -10,7 +10,7 @@ gradient has the shape of its array: dW2 is (H, 10), db2 is (10,).
 
     z1      (B, H)    the weighted sums of the first layer
     a1      (B, H)    its activations
-    dlogits (B, 10)   already contains the 1/B of the mean
+    dlogits (B, 10)   already includes the 1/B of the mean
 
 You may be given more than you need.
 """
@@ -39,10 +39,10 @@ LOSS = {"W2": loss, "b2": loss}
 HINTS = """
 1. logits[n, k] = sum over j of a1[n, j] W2[j, k], plus b2[k]. If one weight W2[j, k] grows by 1, which logits change,
    and by how much does each change? And if b2[k] grows by 1?
-2. W2[j, k] moves logits[n, k] by a1[n, j], in every image n: so dW2[j, k] = sum over n of a1[n, j] dlogits[n, k]. Which
-   matrix product is that? Look at the shapes: (H, 10) from (B, H) and (B, 10).
-3. The sum runs over the first index of both, so one of them must be transposed (.T) to make B the inner dimension.
-   b2[k] moves logits[n, k] by 1: a sum over the first axis.
+2. If W2[j, k] grows by 1, logits[n, k] grows by a1[n, j], for every image n. So dW2[j, k] = sum over n of a1[n, j]
+   dlogits[n, k]. Which matrix product is that? Look at the shapes: (H, 10) from (B, H) and (B, 10).
+3. The sum runs over the first index of both, so one of them must be transposed (.T) to make B the inner dimension. If
+   b2[k] grows by 1, logits[n, k] grows by 1 for every n, so db2 is a sum over the first axis.
 """
 
 MISTAKES = """
@@ -55,11 +55,11 @@ only the last image counted | dW2, db2 = np.outer(a1[-1], dlogits[-1]), dlogits[
 only the first image counted | dW2, db2 = np.outer(a1[0], dlogits[0]), dlogits[0]
     Does the sum run over all images?
 sums multiplied where products belong summed | np.outer(a1.sum(axis=0), dlogits.sum(axis=0))
-    Which do you need: the sum of (a b), or (the sum of a)(the sum of b)?
+    Which one do you need: the sum of (a b), or (the sum of a)(the sum of b)?
 summed over the digits | axis=0 -> axis=1
-    Which letter must remain: n, the image, or k, the digit?
+    Which index must remain: n, the image, or k, the digit?
 """
 
 DOCS = 'docs/backprop.md, "2. From the logits to W2 and b2"'
 LINE = "mlp_np.py: dW2 = self.a1.T @ dlogits"
-ON_DIGITS = "A small step of the last layer alone takes the loss on 100 digits from 2.39 to 2.37."
+ON_DIGITS = "After a small step of the last layer alone, the loss on 100 digits falls from 2.39 to 2.37."

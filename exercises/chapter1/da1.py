@@ -26,10 +26,10 @@ INPUTS = [chapter1.draw_network]
 LOSS = {"a1": lambda a1, W2, b2, y: chapter1.cross_entropy(a1 @ W2 + b2, y)}
 
 HINTS = """
-1. Go back to logits[n, k] = sum over j of a1[n, j] W2[j, k]. If a1[n, j] grows by 1, which logits change, and by how
+1. Look again at logits[n, k] = sum over j of a1[n, j] W2[j, k]. If a1[n, j] grows by 1, which logits change, and by how
    much does each change?
-2. a1[n, j] moves each of the ten logits of its image, logits[n, k] by W2[j, k]. The chain rule adds up all paths:
-   da1[n, j] = sum over k of dlogits[n, k] W2[j, k].
+2. If a1[n, j] grows by 1, each of the ten logits of image n changes: logits[n, k] by W2[j, k]. The chain rule adds up
+   all paths: da1[n, j] = sum over k of dlogits[n, k] W2[j, k].
 3. The sum runs over the last index of both: (B, 10) and (H, 10). For a matrix product, one of them must be transposed.
 """
 
@@ -40,11 +40,11 @@ the mask came too early | da1 * (z1 > 0)
     a1 is the output of the ReLU. Which derivative contains the mask: da1, or the next one, dz1? (The mask is 1 where a
     unit is on, and 0 elsewhere.)
 averaged over the digits | da1 / 10
-    An activation affects ten logits. Do its effects on them add up, or average?
+    An activation affects ten logits. Do you add these effects, or average them?
 only one digit followed | np.outer(dlogits[:, 0], W2[:, 0])
-    An activation affects ten logits. How many of them have you followed?
+    An activation affects ten logits. How many of them does your code use?
 """
 
 DOCS = 'docs/backprop.md, "3. From the logits to the activations"'
 LINE = "mlp_np.py: self.da1 = dlogits @ W2.T"
-ON_DIGITS = "For a 1, the loss of a new network would fall fastest if hidden unit 117 were higher."
+ON_DIGITS = "For an image of a 1, the loss of an untrained network would fall fastest if hidden unit 117 were higher."

@@ -6,7 +6,7 @@ The activations are a1 = max(z1, 0), entry by entry. You know da1. Find dz1.
     z1  (B, H)   the input of the ReLU
     a1  (B, H)   its output
 
-A unit is on where its z1 is positive, and off elsewhere. The mask holds the slope of the ReLU at every entry.
+A unit is on if its z1 is positive, and off otherwise. The mask contains the slope of the ReLU at every entry.
 
 You may be given more than you need.
 """
@@ -32,16 +32,17 @@ z1 > 0 -> a1 > 0 | a ReLU's output is positive exactly where its input is
 """
 
 HINTS = """
-1. Draw max(z, 0). What is its slope for z = 2? For z = -2? The chain rule multiplies da1 by that slope, entry by entry.
+1. Sketch max(z, 0). What is its slope at z = 2? And at z = -2? The chain rule multiplies da1 by that slope, entry by
+   entry.
 2. The slope is 1 where z1 is positive and 0 elsewhere. In NumPy, z1 > 0 is an array of True and False, which count as 1
-   and 0: the ReLU's mask.
-3. Multiply da1 by the array that says where z1 is positive. Entry by entry: `*`, not `@`.
+   and 0. This is the ReLU's mask.
+3. Multiply da1 by the array that says where z1 is positive. Multiply entry by entry, with `*`, not `@`.
 """
 
 MISTAKES = """
 the mask forgotten | 1 * da1
-    A unit that is off returns 0, and still does if its z1 grows a little. What is its derivative? (If your lines
-    contain a condition: for which units is it false?)
+    A unit that is off returns 0, and it still returns 0 if its z1 grows a little. What is its derivative? (If your code
+    contains a condition: for which units is it false?)
 the mask taken from da1 | z1 > 0 -> da1 > 0
     What decides whether a unit is on: its input in the forward pass, or the gradient?
 the mask turned round | > 0 -> <= 0
@@ -58,7 +59,7 @@ the gradient only where both are positive | dz1 * (da1 > 0)
 the sign of z1 | (z1 > 0) -> np.sign(z1)
     Where z is negative, does max(z, 0) fall as z grows?
 the sign | -dz1
-    The slope of max(z, 0) where z is positive: is it 1 or -1?
+    Where z is positive, is the slope of max(z, 0) 1 or -1?
 the slope of a leaky ReLU | (z1 > 0) -> np.where(z1 > 0, 1, 0.01)
 the slope of a leaky ReLU, 0.1 | (z1 > 0) -> np.where(z1 > 0, 1, 0.1)
 the slope of a leaky ReLU, 0.2 | (z1 > 0) -> np.where(z1 > 0, 1, 0.2)
@@ -68,16 +69,16 @@ the slope of the sigmoid | s = 1 / (1 + np.exp(-z1)); dz1 = da1 * s * (1 - s)
 the slope of the sigmoid, of a1 | da1 * a1 * (1 - a1)
     a (1 - a) is the slope of which function? And which one does this network have?
 the slope of softplus, the sigmoid | da1 / (1 + np.exp(-z1))
-    That is the slope of log(1 + e^z), which is a ReLU without the kink. What is the slope of max(z, 0)?
+    That is the slope of log(1 + e^z), a ReLU without the kink. What is the slope of max(z, 0)?
 the slope of tanh | da1 * (1 - np.tanh(z1) ** 2)
 the slope of tanh, of a1 | da1 * (1 - a1**2)
     1 - tanh(z)^2 is the slope of tanh. Which activation does this network have?
 the slope of an ELU | (z1 > 0) -> np.where(z1 > 0, 1, np.exp(z1))
     Where z is negative, does this network's max(z, 0) still rise a little?
 1 added to the mask | (z1 > 0) -> (1 + (z1 > 0))
-    What is the slope of max(z, 0) for z = 2? And for z = -2?
+    What is the slope of max(z, 0) at z = 2? And at z = -2?
 """
 
 DOCS = 'docs/backprop.md, "4. Through the ReLU"'
 LINE = "mlp_np.py: self.dz1 = self.da1 * (self.z1 > 0)"
-ON_DIGITS = "The ReLU of a new network lets 48% of the gradients through. The remaining units are off."
+ON_DIGITS = "The ReLU of an untrained network lets 48% of the gradients through. The remaining units are off."

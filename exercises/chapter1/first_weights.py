@@ -2,9 +2,9 @@
 
 Before the first step, every weight is drawn at random; the biases are 0. How large should the weights be?
 
-A weighted sum z = x @ W + b has one term for each input. The inputs are of size 1: the mean of their squares is 1. Then
-a ReLU sets half of the sums to 0. Scale the random numbers so that the activations are of size 1 again: the mean of
-their squares should be 1, whatever the number of inputs.
+A weighted sum z = x @ W + b has one term for each input. The mean of the squares of the inputs is 1. A ReLU then sets
+half of the sums to 0. Scale the random numbers so that the mean of the squares of the activations is 1 again, no matter
+how many inputs there are.
 
     standard (inputs, outputs)   random numbers with mean 0 and standard deviation 1
 """
@@ -26,10 +26,10 @@ INPUTS = [chapter1.draw_first_weights]
 
 HINTS = """
 1. The variances of independent numbers add up. Each term of the sum is an input times a weight. The mean square of the
-   inputs is 1, so a term has the variance of the weight. What is the variance of a sum of n terms?
-2. With weights of standard deviation s, a sum of n terms has the variance n s^2. The ReLU keeps half of its squares. So
-   n s^2 / 2 should be 1. What is s?
-3. s = sqrt(2 / n), and n is the number of inputs: standard.shape[0]. W is `standard` times s.
+   inputs is 1, so each term has the same variance as the weight. What is the variance of a sum of n terms?
+2. If the weights have standard deviation s, a sum of n terms has the variance n s^2. The ReLU sets half of the sums to
+   0, which halves the mean square. So n s^2 / 2 should be 1. What is s?
+3. s = sqrt(2 / n), where n is the number of inputs, standard.shape[0]. W is `standard` times s.
 """
 
 MISTAKES = """
@@ -40,9 +40,9 @@ without the square root | np.sqrt(2 / inputs) -> (2 / inputs)
 divided by the number of outputs | 2 / inputs -> 2 / outputs
     Does a weighted sum run over the inputs, or over the outputs?
 the ReLU forgotten | 2 / inputs -> 1 / inputs
-    With your weights, z has variance 1. What is the mean of the squares of max(z, 0)?
+    With your weights, z has variance 1. What is the mean square of max(z, 0)?
 Xavier's, for inputs and outputs | 2 / inputs -> 2 / (inputs + outputs)
-    That is a compromise with the backward pass, for a tanh. How large does it make the activations after a ReLU?
+    That is a compromise with the backward pass, meant for tanh. How large does it make the activations after a ReLU?
 the square root turned over | 2 / inputs -> inputs / 2
     More terms make a sum larger. Should the weights be larger then, or smaller?
 the square root of the inputs alone | np.sqrt(2 / inputs) -> 2 / inputs ** 0.5
@@ -54,18 +54,17 @@ multiplied by the square root of 2 inputs | 2 / inputs -> 2 * inputs
 784 inputs and no ReLU, whatever W is for | 2 / inputs -> 1 / 784
     How many inputs does this W have? See `standard`. And what does the ReLU do to the sums?
 the square root of the 2 alone | np.sqrt(2 / inputs) -> np.sqrt(2) / inputs
-    The variance should be 2 / inputs. Of which part of it did you not take the square root?
+    The variance should be 2 / inputs. Which part of this did you not take the square root of?
 a small number, whatever the inputs | np.sqrt(2 / inputs) -> 0.01
     How large are the activations with 100 inputs, and with 10,000?
 divided by its own deviation | standard * np.sqrt(2 / inputs) -> standard / standard.std() * np.sqrt(2 / inputs)
-    The standard deviation of these random numbers is already about 1. Does a new network measure its weights and
-    correct them?
+    The standard deviation of these random numbers is already about 1. Is there a reason to measure it and correct it?
 """
 
 WHY = """
-z has the variance inputs * (2 / inputs) = 2, half of it from positive z, so the mean square of max(z, 0) is 1, as large
-as that of the inputs. The same holds in the next layer, and in the hundredth (He et al. 2015). With sqrt(1 / inputs),
-every ReLU halves the mean square: after 20 layers a millionth is left.
+z has the variance inputs * (2 / inputs) = 2. Half of this comes from positive z, so the mean square of max(z, 0) is 1,
+the same as that of the inputs. This also holds in the next layer, and in the hundredth (He et al. 2015). With sqrt(1 /
+inputs), every ReLU halves the mean square: after 20 layers, only a millionth is left.
 """
 DOCS = 'docs/training.md, "How large should the initial weights be?"'
 LINE = "mlp_np.py: return rng.normal(0, np.sqrt(2 / fan_in)"

@@ -24,10 +24,11 @@ from exercises import chapter1
 INPUTS = [chapter1.draw_network]
 
 HINTS = """
-1. One logit first: for image n and digit k, which numbers do you multiply, and over which letter do you sum?
+1. Start with a single logit: for image n and digit k, which numbers do you multiply, and which index do you sum over?
 2. logits[n, k] = sum over j of a1[n, j] W2[j, k], plus b2[k]. Which operation of NumPy computes such a sum for all n
    and k at once?
-3. `@` is the matrix product: (B, H) @ (H, 10) has shape (B, 10). Adding a (10,) array to it adds that to every row.
+3. `@` is the matrix product: (B, H) @ (H, 10) has shape (B, 10). If you add an array of shape (10,), NumPy adds it to
+   every row.
 """
 
 MISTAKES = """
@@ -38,27 +39,28 @@ the bias subtracted | a1 @ W2 - b2
 the bias inside the product | a1 @ (W2 + b2)
     How many times does b2[k] enter logits[n, k]: once, or once for each hidden unit?
 the bias multiplied | a1 @ W2 * b2
-    Is b2 a factor of each sum, or one more term?
+    Is b2 a factor of each sum, or an additional term?
 the mean over the hidden units | a1 @ W2 / H + b2
     Is a logit the sum of the weighted activations, or their mean?
 a ReLU on top | np.maximum(logits, 0)
-    Can a weighted sum be negative? Does anything follow it in the exercise?
+    Can a weighted sum be negative? Does the exercise ask for another step after it?
 a softmax on top | p
     Do the scores have to add up to 1 yet?
 a sigmoid on top | 1 / (1 + np.exp(-logits))
     Do the scores have to lie between 0 and 1 yet?
 a tanh on top | np.tanh(logits)
-    Can a weighted sum be larger than 1? Does anything follow it in the exercise?
+    Can a weighted sum be larger than 1? Does the exercise ask for another step after it?
 the sign | -logits
     If a1 and W2 are all positive, what is the sign of a sum of their products?
 """
 
 WHY = """
-Each logit is a weighted sum, and a matrix product computes all of them at once: row n of a1 with column k of W2. NumPy
-adds b2 to each of the B rows (broadcasting).
+Each logit is a weighted sum of row n of a1, with column k of W2 as the weights. A matrix product computes all these
+sums at once. NumPy adds b2 to each of the B rows (broadcasting).
 """
 DOCS = 'docs/backprop.md, "The forward pass"'
 LINE = "mlp_np.py: return self.a1 @ W2 + b2"
 ON_DIGITS = """
-A new network looks at a 1 and gives the digits 0 to 9 these scores: 0.5 -0.3 0.6 0.1 -0.6 0.4 -0.3 0.1 0.2 0.0.
+For an image of a 1, an untrained network gives the digits 0 to 9 these scores: 0.5 -0.3 0.6 0.1 -0.6 0.4 -0.3 0.1 0.2
+0.0.
 """

@@ -1,12 +1,12 @@
-"""How wrong was it? The dlogits of one image.
+"""How wrong was the network? The dlogits of one image.
 
-For one image, the network said p, ten probabilities. The truth is onehot: 1 at the true digit, and 0 at the other nine.
+For one image, the network returned p, ten probabilities. The right answer is onehot: 1 at the true digit, else 0.
 
-dlogits[k] says how the loss changes if the score logits[k] grows a little. It is positive where the network said too
-much, and negative where it said too little. Take the network's probabilities, and subtract the truth.
+dlogits[k] says how the loss changes if the score logits[k] grows a little. It is positive where the probability was too
+high, and negative where it was too low. Subtract the right answer from the network's probabilities.
 
     p (10,)        the network's probabilities
-    onehot (10,)   the truth
+    onehot (10,)   the right answer
 """
 
 import numpy as np
@@ -26,8 +26,8 @@ LOSS = {"logits": chapter1.cross_entropy_of_one}
 ENTRYWISE = "logits"
 
 HINTS = """
-1. The network said p[4] = 0.1, and it is a 4. The truth is 1. By how much is 0.1 too little?
-2. That was 0.1 - 1 = -0.9. For a wrong digit, the truth is 0, and the network said p[k] too much.
+1. Suppose the image is a 4, and the network returned p[4] = 0.1. The right answer is 1. By how much is 0.1 too low?
+2. That was 0.1 - 1 = -0.9. For a wrong digit, the right answer is 0, so the network's probability was too high by p[k].
 3. NumPy subtracts all ten numbers at once: write the name of one array, a minus sign, and the name of the other.
 """
 
@@ -35,21 +35,21 @@ MISTAKES = """
 the sign | -dlogits
     If the true digit's score grows, does the loss rise or fall? What sign does your entry have there?
 the truth not subtracted | p
-    For the true digit, the network should have said 1. Which entry of yours takes account of that?
+    For the true digit, the network should have returned 1. Which of your entries takes this into account?
 the truth added | p - onehot -> p + onehot
-    How much too much did the network say: its probability minus the truth?
+    How much too high is a probability: do you add the right answer, or subtract it?
 what the network said is missing | -onehot
-    If a wrong digit got a p of 0.3, its score was too large. Which entry of yours says so?
+    If a wrong digit got p = 0.3, its score was too high. Which of your entries shows that?
 only the true digit's entry filled | onehot * (p - 1)
-    A wrong digit that got a p of 0.3 should have got 0. What is your entry there?
+    If a wrong digit got p = 0.3, it should have got 0. What is your entry there?
 divided by 10 | dlogits / 10
     A mean is taken over images, and this is one image. What should you divide by?
 a factor 2 | 2 * dlogits
     A 2 comes from the derivative of a square. Is there a square in this loss?
 the derivative with respect to p | -onehot / p
-    -1/p is how the loss changes with p. But how does each logit change p?
+    -1/p is the derivative of the loss with respect to p. But how does p change with each logit?
 the derivative of a sigmoid | p * (1 - p)
-    p (1 - p) is how one p changes with its own logit. Where do the loss and the true digit come in?
+    p (1 - p) is the derivative of one p with respect to its own logit. Where do the loss and the true digit come in?
 squared errors | (p - onehot) ** 2
     dlogits says in which direction a score was wrong. Where is the sign in your result?
 the size alone | np.abs(p - onehot)
@@ -59,6 +59,6 @@ the size alone | np.abs(p - onehot)
 DOCS = 'docs/backprop.md, "1. From the loss to the logits"'
 LINE = "mlp_np.py: dlogits[rows, y] -= 1"
 ON_DIGITS = """
-For a 1, the dlogits of a new network: +0.14 -0.94 +0.16 +0.10 +0.05 +0.13 +0.06 +0.10 +0.11 +0.09. Only the score of 1
-should grow.
+For an image of a 1, the dlogits of an untrained network are +0.14 -0.94 +0.16 +0.10 +0.05 +0.13 +0.06 +0.10 +0.11
++0.09. Only the score of 1 should grow.
 """

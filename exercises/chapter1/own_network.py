@@ -1,19 +1,19 @@
-"""A network of your own, from a blank file.
+"""Your own network, from a blank file.
 
-So far you wrote single lines of a given network. Now write a whole one: initial weights, batches, forward and backward
-pass, steps, and an honest test. It needs a hidden layer, and all its layers must learn. The rest is up to you: you
-choose the loss, the activation and the steps in these four functions.
+So far, you have written single lines of a given network. Now write a whole network: initial weights, batches, forward
+and backward pass, training steps, and an honest test. It needs a hidden layer, and all its layers must learn. The rest
+is up to you: you choose the loss, the activation and the training steps in these four functions.
 
     images (N, 784)   uint8, 0 to 255: handwritten digits
     labels (N,)       which digits they are
-    params            arrays and numbers, in tuples, lists and dicts, as you like: the weights of your network
+    params            the weights of your network: arrays and numbers, in any tuples, lists and dicts
     rng               the source of random numbers: rng.normal, rng.permutation ... (np.random.default_rng)
 
 No function may change the arrays that it is given. The marker checks your `gradients` against your own `loss` with
-central differences, as you did. It calls `train` with 3,500 images, a few times. Everything together may take 40
-seconds of computing, so one run should take a few. Then `read` gets new images. You pass if it reads at least 0.88 of
-those right, and if the accuracy that you claim is within 0.03 of that. How well does your network read digits that it
-has never seen? Find out inside `train`.
+central differences, as you did. It calls `train` a few times, with 3,500 images. All of this may take 40 seconds of
+computing time, so one training run should take a few seconds. Then `read` gets new images. You pass if its accuracy on
+these is at least 0.88, and if the accuracy that you claim is within 0.03 of that. How well does your network classify
+digits that it has never seen? Find out inside `train`.
 """
 
 import numpy as np
@@ -25,14 +25,14 @@ def loss(params, images, labels):
 
 
 def gradients(params, images, labels):
-    """Return d loss / d each array, in the form of params. (None for a constant.)"""
+    """Return the derivative of the loss with respect to each array, in the form of params. (None for a constant.)"""
     ...
 
 
 def train(images, labels, rng):
     """Return params, all that `read` needs, and the accuracy that you claim, from 0 to 1.
 
-    The steps take their gradients from `gradients`.
+    The training steps must use `gradients`.
     """
     ...
 
@@ -99,19 +99,20 @@ def answer():
 
 
 HINTS = """
-1. Which lines do `loss`, `gradients` and `read` share? The forward pass: make it a function of its own. You already
-   have the lines of the backward pass: my_network.py has them in order, if you have called `python practice.py train`.
-   In `train`: draw the initial weights. Again and again, take a batch and move every array. At the end, test.
-2. Begin small, and print: the loss of each batch should start near log 10 = 2.30 and fall. If it does not, which array
-   is the first that looks odd? Divide the pixels by 255; draw W1 with standard deviation sqrt(2 / 784); use 64 hidden
-   units, batches of 50 and a learning rate of 0.1.
-3. Shuffle once, rng.permutation(len(images)), and set a fifth aside before you train. Go through the rest 12 times, in
-   a new order each time. At the end, read the images that you set aside. The fraction that is read right is the
-   accuracy that you can claim.
+1. Which lines do `loss`, `gradients` and `read` share? They share the forward pass, so write a separate function for
+   it. You have already written the backward pass: if you have run `python practice.py train`, my_network.py contains
+   your lines in the right order. In `train`, draw the initial weights. Then repeat: take a batch, and update every
+   array. At the end, test the network.
+2. Start small, and print the loss of each batch: it should start near log 10 = 2.30 and fall. If it does not, which is
+   the first array that looks odd? Divide the pixels by 255, draw W1 with standard deviation sqrt(2 / 784), and use 64
+   hidden units, batches of 50 and a learning rate of 0.1.
+3. Shuffle once, with rng.permutation(len(images)), and set a fifth of the images aside before you train. Go through the
+   rest 12 times, in a new order each time. At the end, classify the images that you set aside. The fraction that is
+   correct is the accuracy that you can claim.
 """
 
 WHY = """
-Everything in it is a choice that you can test: the number of hidden units, the batches, the learning rate and its
-schedule, momentum. Only the digits that were set aside say which choice is better.
+You can test every choice in this network: the number of hidden units, the batch size, the learning rate and its
+schedule, momentum. To compare two choices, use only the digits that were set aside.
 """
 DOCS = 'docs/training.md, "From a blank file"'

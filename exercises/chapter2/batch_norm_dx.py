@@ -1,12 +1,12 @@
 """Backpropagation through batch normalisation: dx.
 
-For each channel, with the mean and the variance of its n = B H W values:
+The forward pass computes the mean and the variance of the n = B H W values of each channel. Then
 
     inverse = 1 / sqrt(variance + eps)
     xhat = (x - mean) * inverse
     y = gamma * xhat + beta
 
-You know dy. Find dx. Each x affects the mean and the variance, and those affect every xhat.
+You know dy. Find dx. Each x affects the mean and the variance, and these affect every xhat of the channel.
 
     dy      (B, H, W, C)   the derivative of the loss with respect to y
     xhat    (B, H, W, C)
@@ -53,11 +53,11 @@ LOSS = {"x": lambda x, gamma, dy: (gamma * normalise(x) * dy).sum()}
 COUNTS = {"H": "rows of pixels"}
 
 HINTS = """
-1. x reaches y in three ways: directly, through the mean, and through the variance. The direct way gives dy gamma
-   inverse. What does each of the other two subtract from dy?
-2. Through the mean: the mean of dy over the n values of a channel. Through the variance: xhat times the mean of dy
-   xhat. Means run over the first three axes.
-3. gamma * inverse * (dy - mean of dy - xhat * mean of (dy * xhat)), with axis=(0, 1, 2) for the means.
+1. x reaches y along three paths: directly, through the mean, and through the variance. The direct path contributes dy
+   gamma inverse. What does each of the other two paths subtract from dy?
+2. The path through the mean subtracts the mean of dy over the n values of a channel. The path through the variance
+   subtracts xhat times the mean of dy xhat. These means run over the first three axes.
+3. gamma * inverse * (dy - mean of dy - xhat * mean of (dy * xhat)). Use axis=(0, 1, 2) for the means.
 """
 
 MISTAKES = """
@@ -68,7 +68,7 @@ inverse forgotten | inverse * ->
 sums where means belong | .mean( -> .sum(
     By how much does the mean grow if one of n values grows by 1?
 averaged over the images only | mean(axis=(0, 1, 2)) -> sum(axis=(0, 1, 2)) / B
-    How many values of a channel are the mean and variance taken over?
+    How many values of a channel do the mean and the variance run over?
 divided by n - 1 | mean = dy -> k = n / (n - 1); mean = k * dy & along = ( -> along = k * (
     Is the variance of the forward pass divided by n, or by n - 1?
 the means of each image alone | axis=(0, 1, 2) -> axis=(1, 2), keepdims=True
@@ -83,19 +83,20 @@ divided by n - 1 in the path through the variance | along = ( -> along = n / (n 
 divided by n - 1 in the path through the mean | mean = dy -> mean = n / (n - 1) * dy
     Is the mean of the forward pass divided by n, or by n - 1?
 inverse cubed | inverse * -> inverse**3 *
-    d (variance^(-1/2)) / d variance has the cube of inverse. How much of it is already in the two xhat?
+    d (variance^(-1/2)) / d variance contains the cube of inverse. How many of these factors are already in the two
+    xhat?
 the root of inverse | inverse * -> np.sqrt(inverse) *
-    inverse is 1 / sqrt(variance + eps) already. Why a second root?
+    inverse is already 1 / sqrt(variance + eps). Why take another root?
 divided by inverse | inverse * -> 1 / inverse *
     If the inputs were all ten times as large, how would dx change?
 gamma and inverse on the first term alone | gamma * inverse * dy - mean - xhat * along
 inverse on the first term alone | gamma * (inverse * dy - mean - xhat * along)
 inverse on all but the last term | gamma * (inverse * (dy - mean) - xhat * along)
-    Is there a way from x to xhat that avoids inverse? Which of your terms have it as a factor?
+    Is there a path from x to xhat without inverse? Which of your terms have inverse as a factor?
 gamma on the first term alone | inverse * (gamma * dy - mean - xhat * along)
 gamma on all but the last term | inverse * (gamma * (dy - mean) - xhat * along)
 gamma on both means alone | inverse * (dy - gamma * (mean + xhat * along))
-    Is there a way from xhat to y that avoids gamma? Which of your terms have it as a factor?
+    Is there a path from xhat to y without gamma? Which of your terms have gamma as a factor?
 gamma multiplied twice | gamma * inverse -> gamma**2 * inverse
     How many times is gamma a factor between xhat and y?
 divided by gamma | gamma * inverse -> inverse / gamma
@@ -103,11 +104,11 @@ divided by gamma | gamma * inverse -> inverse / gamma
 the path through the mean lost | - mean ->
     If one x grows, so does its mean. What does that do to all the xhat that share this mean?
 the path through the variance lost | - xhat * along ->
-    If one x grows, its variance changes. What does that do to all the xhat that share this variance?
+    If one x grows, the variance changes. What does that do to all the xhat that share this variance?
 both indirect paths lost | - mean - xhat * along ->
     Do the mean and the variance depend on x?
 the signs of both indirect paths | - mean - xhat * along -> + mean + xhat * along
-    If one x grows, the mean grows, too, and is subtracted. Do the xhat rise or fall?
+    If one x grows, the mean also grows, and the mean is subtracted. Do the xhat rise or fall?
 """
 
 DOCS = 'docs/resnet.md, "Batch normalisation"'

@@ -6,8 +6,8 @@
     a2 = max(z2, 0)
     logits = a2 @ W3 + b3      (B, 10)
 
-You know dlogits, the derivative of the loss with respect to logits. Work back to dW1. (The biases are left out here:
-their gradients are the same as with one hidden layer.)
+You know dlogits, the derivative of the loss with respect to logits. Work back to dW1. (The biases are left out: their
+gradients are the same as with one hidden layer.)
 """
 
 import numpy as np
@@ -55,8 +55,8 @@ z2 > 0 -> a2 > 0 | the same
 
 HINTS = """
 1. Work backwards: logits, a2, z2, a1, z1. Which earlier exercise is each of these steps?
-2. dz2 comes from dlogits as dz1 did in `da1` and `dz1`, with W3 and z2. Then do the same again, from dz2, with W2 and
-   z1.
+2. You get dz2 from dlogits the way you got dz1 in `da1` and `dz1`, but with W3 and z2. Then do the same again, starting
+   from dz2, with W2 and z1.
 3. da2 = dlogits @ W3.T, then the mask of z2. dW2 = a1.T @ dz2. da1 = dz2 @ W2.T, then the mask of z1.
 """
 
@@ -77,11 +77,11 @@ the first mask forgotten | * (z1 > 0) ->
 the first mask forgotten | dW1 = x.T @ da1
     Which activation lies between z1 and a1?
 the second mask forgotten on the way | dz2 @ -> da2 @
-    Which one do you start from: da2, or dz2?
+    Which one should you start from: da2, or dz2?
 both masks forgotten | dz2 @ -> da2 @ & * (z1 > 0) ->
     How many ReLUs lie between z1 and the logits?
 z1 where dz1 belongs | dW1 = x.T @ z1
-    Which factor of your product is a derivative?
+    Which factor of your product should be a derivative?
 the slope of a leaky ReLU | z2 > 0) -> np.where(z2 > 0, 1, 0.01)) & z1 > 0) -> np.where(z1 > 0, 1, 0.01))
     Where z is negative, does this network's max(z, 0) still rise a little?
 the slope of the sigmoid | da2 * (z2 > 0) -> da2 * a2 * (1 - a2) & da1 * (z1 > 0) -> da1 * a1 * (1 - a1)
@@ -93,7 +93,7 @@ the first mask turned round | z1 > 0 -> z1 <= 0
 """
 
 WHY = """
-These are the same lines again: dz2 plays the part for the layer below it that dlogits plays for the last layer. This
+These are the same lines again: dz2 has the same role for the layer below it that dlogits has for the last layer. This
 works for any number of layers.
 """
 DOCS = 'docs/further.md, "A second hidden layer"'

@@ -1,6 +1,6 @@
 """The shortcut.
 
-A residual block computes f(x), here two convolutions, and adds x itself:
+A residual block computes f(x), which consists of two convolutions here, and adds x itself:
 
     z2 = f(x) + x
     y = max(z2, 0)
@@ -61,10 +61,10 @@ HARMLESS = "y > 0 -> y != 0 | a ReLU gives nothing below 0"
 COUNTS = {"H": "rows of pixels"}
 
 HINTS = """
-1. y = max(z2, 0) and z2 = f(x) + x. What is dz2? And to which of its terms does a sum pass its gradient?
-2. dz2 is dy with a mask: y says where the ReLU is on. dz2 goes back through the branch, branch(dz2), and unchanged
+1. y = max(z2, 0) and z2 = f(x) + x. What is dz2? And which of its terms does a sum pass its gradient to?
+2. dz2 is dy times a mask: y shows where the ReLU is on. dz2 goes back through the branch, as branch(dz2), and unchanged
    along the shortcut.
-3. dz2 = dy times (y > 0), and then the sum of branch(dz2) and dz2.
+3. dz2 is dy times (y > 0), and dx is the sum of branch(dz2) and dz2.
 """
 
 MISTAKES = """
@@ -78,11 +78,11 @@ the shortcut taken before the ReLU | + dz2 -> + dy
 the branch taken before the ReLU | branch(dz2) -> branch(dy)
     What goes into the branch: dy, or dz2?
 the two paths averaged | dx / 2
-    Do two paths add up, or average?
+    Do you add two paths, or average them?
 the two paths multiplied | + dz2 -> * dz2
-    Do two paths add up, or multiply?
+    Do you add two paths, or multiply them?
 the mask taken from x | y > 0 -> x > 0
-    Which array went into the last ReLU?
+    Which array is the input of the last ReLU?
 the mask taken from dy | y > 0 -> dy > 0
     What decides whether a unit is on?
 x added in place of its gradient | + dz2 -> + x
@@ -90,10 +90,10 @@ x added in place of its gradient | + dz2 -> + x
 1 added in place of the gradient | + dz2 -> + 1
     d (f(x) + x) / d x = f' + 1. What does the chain rule multiply the 1 by?
 the mask only at the end | dx = (branch(dy) + dy) * (y > 0)
-    The backward pass meets the ReLU first, and then the branch. Where is your mask?
+    The backward pass meets the ReLU first, and then the branch. Where do you apply the mask?
 the mask behind the branch | dx = branch(dy) * (y > 0) + dy
 the mask on both ways, and behind them again | dx * (y > 0)
-    The gradient passes the ReLU once. How many times do you use its mask?
+    The gradient passes through the ReLU once. How many times do you use its mask?
 a second mask, of x, behind the branch | dx = branch(dz2) * (x > 0) + dz2
 a second mask, of x, on the shortcut | dx = branch(dz2) + dz2 * (x > 0)
 a second mask, of x, behind the sum | dx * (x > 0)
@@ -105,14 +105,14 @@ multiplied by y | (y > 0) -> y
 the mask taken from the branch's gradient | y > 0 -> branch(dy) > 0
     What decides whether a unit is on: its input in the forward pass, or a gradient?
 the sign of the shortcut | + dz2 -> - dz2
-    z2 = f(x) + x. Is there a minus in it?
+    z2 = f(x) + x. Does this contain a minus?
 the shortcut multiplied by x | + dz2 -> + x * dz2
     d (f(x) + x) / d x = f' + 1. Where does the factor x come from?
 the branch called with x | branch(dz2) -> branch(x)
 the branch called with y | branch(dz2) -> branch(y)
     branch is the backward pass. Which gradient does it need?
 the shortcut added twice | + dz2 -> + 2 * dz2
-    Along how many paths does x reach z2 without the branch?
+    Along how many paths does x reach z2 without passing through the branch?
 the branch walked twice | branch(dz2) -> branch(branch(dz2))
     How many times does x go through f?
 """

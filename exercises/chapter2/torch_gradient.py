@@ -1,17 +1,17 @@
 """The same gradient in PyTorch.
 
-The network of mlp_np.py, z1 = x @ W1 + b1, a1 = max(z1, 0), logits = a1 @ W2 + b2, and its cross-entropy loss, the mean
-over the batch. This time, write only the forward pass, in PyTorch, and let PyTorch find dz1 and dW1. They will be
-compared with those of mlp_np.py. You need three functions:
+This is the network of mlp_np.py: z1 = x @ W1 + b1, a1 = max(z1, 0), logits = a1 @ W2 + b2, and the cross-entropy loss,
+averaged over the batch. This time, write only the forward pass, in PyTorch, and let PyTorch find dz1 and dW1. They will
+be compared with the results of mlp_np.py. You need three functions:
 
     torch.from_numpy(array)      the array as a tensor, which PyTorch can differentiate
     torch.relu(z1)               max(z1, 0)
-    F.cross_entropy(logits, y)   the mean loss. It takes logits, not p.
+    F.cross_entropy(logits, y)   the mean loss; it takes logits, not p
 
-Call requires_grad_() on a tensor whose gradient you want, and retain_grad() on one that you have computed. After
-loss.backward(), the gradients are in .grad.
+If you want the gradient of a tensor, call requires_grad_() on it, or retain_grad() if the tensor was computed from
+others. After loss.backward(), the gradients are in .grad.
 
-    x (B, 784), y (B,) whole numbers, W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,): NumPy arrays, float64
+    x (B, 784), y (B,) integers, W1 (784, H), b1 (H,), W2 (H, 10), b2 (10,): NumPy arrays, float64
 """
 
 import numpy as np
@@ -55,8 +55,8 @@ def in_numpy(x, onehot, W1, b1, W2, b2, B):
 
 
 HINTS = """
-1. Turn the arrays into tensors (torch.from_numpy keeps float64). For which of them must PyTorch know that you want a
-   gradient? Then write the forward pass as it is in mlp_np.py, with torch.relu.
+1. Turn the arrays into tensors (torch.from_numpy keeps float64). For which of them do you have to tell PyTorch that you
+   want a gradient? Then write the forward pass as in mlp_np.py, with torch.relu.
 2. W1 needs requires_grad_(). z1 is not a leaf: PyTorch discards its gradient unless you call z1.retain_grad() before
    backward(). The loss is torch.nn.functional.cross_entropy(logits, y).
 3. After loss.backward(), the gradients are z1.grad and W1.grad; .numpy() turns them into arrays.
@@ -64,25 +64,25 @@ HINTS = """
 
 MISTAKES = """
 a sum where a mean belongs | / B ->
-    What does your loss do with the B images: add, or average?
+    Does your loss add up the B images, or average them?
 the sign | / B -> / -B
-    Do you differentiate the loss that should be minimised?
+    Do you differentiate the loss itself, or its negative?
 counted twice | / B -> / B * 2
-    backward() adds to what is in .grad. Have you called it twice?
+    backward() adds to whatever is already in .grad. Have you called it twice?
 the mean over all entries | / B -> / B / 10
-    How many numbers is the mean of the loss taken over: B, or 10 B?
+    How many numbers does the mean of the loss run over: B, or 10 B?
 softmax twice | dlogits = (p - onehot) -> q = np.exp(p) / np.exp(p).sum(axis=1, keepdims=True); dlogits = p * (q -
         onehot - ((q - onehot) * p).sum(axis=1, keepdims=True))
-    Does cross_entropy want probabilities, or logits?
+    Does cross_entropy take probabilities, or logits?
 a1's gradient | dz1 = dlogits @ W2.T
-    On which side of the ReLU do you keep the gradient?
+    Do you keep the gradient before the ReLU, or after it?
 no ReLU | np.maximum(x @ W1 + b1, 0) -> (x @ W1 + b1) & * (a1 > 0) ->
     Which line of the forward pass is missing?
 """
 
 WHY = """
-You only have to write the forward pass. `loss.backward()` goes back through it and puts each derivative into .grad.
-These are the numbers that mlp_np.py finds by hand, up to rounding.
+You only have to write the forward pass. `loss.backward()` goes back through it and stores each derivative in .grad. Up
+to rounding, these are the numbers that mlp_np.py computes with handwritten formulas.
 """
 DOCS = 'docs/further.md, "PyTorch as the judge"'
 LINE = "mlp_torch.py: def forward"

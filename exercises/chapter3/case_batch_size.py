@@ -11,7 +11,7 @@ LR, BATCH, EPOCHS = 0.01, 100, 6
 
 
 def cross_entropy(logits, y):
-    """Return the mean loss of a batch and its derivative with respect to the logits."""
+    """Return the mean loss of a batch, and its derivative with respect to the logits."""
     rows = np.arange(len(y))
     shifted = logits - logits.max(axis=1, keepdims=True)
     p = np.exp(shifted) / np.exp(shifted).sum(axis=1, keepdims=True)
@@ -21,7 +21,7 @@ def cross_entropy(logits, y):
 
 
 def step(model, x, y, lr):
-    """Take one step of gradient descent and return the loss before it."""
+    """Take one step of gradient descent. Return the loss before the step."""
     loss, dlogits = cross_entropy(model.forward(x), y)
     for name, gradient in model.backward(dlogits).items():
         model.params[name] -= lr * gradient
@@ -57,20 +57,20 @@ RIGHT = """\
 
 HINTS = """
 1. Set BATCH to 10, and then to 1000. What changes? Should the size of a step depend on the batch size?
-2. Print the size of dlogits for a batch of one image, and for a batch with that same image a hundred times. Both have
-   the same loss.
-3. The loss is a mean over the batch. Does cross_entropy return the derivative of a mean?
+2. Print the size of dlogits for a batch of one image, and for a batch that contains the same image a hundred times.
+   Both batches have the same loss.
+3. The loss is a mean over the batch. Does cross_entropy return the derivative of that mean?
 """
 
 STILL = """
-A batch with the same image a hundred times should give the gradient of that image. (A smaller learning rate would only
-fit one batch size.)
+A batch that contains the same image a hundred times should give the gradient of that image. (A smaller learning rate
+would only be right for one batch size.)
 """
 AGAINST = {
-    "rate": "With batches of 100, all of that is so. But with batches of 10 this same rate is a good one, and with "
-    "batches of 1,000 even a tenth of it is too large. Try them: what grows with the batch?"
+    "rate": "With batches of 100, all of that is true. But with batches of 10, the same learning rate is good; with "
+    "batches of 1,000, even a tenth of it is too large. Try it: what grows with the batch?"
 }
 EVIDENCE = """
-Next time: if the best learning rate changes in proportion to the batch size, look for a sum where a mean belongs. The
-printed loss and the gradient must belong to the same quantity.
+Next time, if the best learning rate is inversely proportional to the batch size, look for a sum where a mean belongs.
+The gradient must be the derivative of the loss that you print.
 """

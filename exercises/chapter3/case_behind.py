@@ -11,7 +11,7 @@ SIZES, LR, BATCH, EPOCHS = (784, 64, 64, 64, 10), 0.1, 100, 6
 
 
 def forward(layers, x):
-    """Return the activations of all layers for x (B, 784): x itself first, the logits last."""
+    """x (B, 784) -> the activations of all layers; x itself comes first, the logits last."""
     activations = [x]
     a = np.empty((len(x), 64), x.dtype)  # memory for the hidden layers
     for W, b in layers[:-1]:
@@ -21,7 +21,7 @@ def forward(layers, x):
 
 
 def backward(layers, activations, dlogits):
-    """Return the gradients (dW, db) of all layers, the first layer's first."""
+    """Return the gradients (dW, db) of all layers, starting with the first layer."""
     gradients, dz = [], dlogits
     for (W, _), a in zip(layers[::-1], activations[-2::-1], strict=True):
         gradients.insert(0, (a.T @ dz, dz.sum(axis=0)))
@@ -64,16 +64,18 @@ RIGHT = """\
 HINTS = """
 1. The formulas of backward are right: compare them with mlp_np.py. Still, central differences disagree. What else does
    a gradient depend on?
-2. The activations. After forward(), print activations[1] and activations[2]. Are they what you expect?
-3. They are equal: np.shares_memory says why. Which line writes into an array that has already been stored?
+2. It also depends on the activations. After forward(), print activations[1] and activations[2]. Are they what you
+   expect?
+3. They are equal. np.shares_memory shows why. Which line writes into an array that has already been stored?
 """
 
 STILL = """
-After forward(), no two entries of `activations` should share their memory. (More epochs or wider layers make up for the
+After forward(), no two entries of `activations` should share memory. (More epochs or wider layers make up for the
 mistake a little, but do not remove it.)
 """
-AGAINST = {"mask": "They do; and yet the mask is there, at its place in backward. What else goes into a gradient?"}
+AGAINST = {"mask": "They do disagree. But backward does use the mask. What else does a gradient depend on?"}
 EVIDENCE = """
-Next time: if all formulas are right and central differences still disagree, check the inputs of backward. `out=`, `+=`
-and slices write into memory that may still be needed. PyTorch counts such writes, and raises an error.
+Next time, if all formulas are right and central differences still disagree, check the inputs of backward. `out=`, `+=`
+and assignments to slices write into memory that may still be needed. PyTorch keeps track of such writes and raises an
+error.
 """

@@ -12,7 +12,7 @@ LR, BATCH, EPOCHS = 0.02, 100, 6
 
 
 def new_params(rng):
-    """Return the weights of a hidden layer and of one output for each image: is the digit above 4?"""
+    """Make a hidden layer, and one output for each image: is the digit above 4?"""
     layers = init_he(rng, 784, 64), init_he(rng, 64, 1)
     return [Tensor(p.astype(np.float32)) for layer in layers for p in layer]
 
@@ -58,7 +58,7 @@ CASE = chapter3.Case(
     "broadcast",
     chapter3.probe_broadcast,
     0.85,
-    does="says of {:.3f} of the test digits rightly whether they are above 4",
+    does="says correctly for {:.3f} of the test digits whether they are above 4",
 )
 WRONG = """\
     error = forward(params, x) - y
@@ -68,18 +68,21 @@ RIGHT = """\
 """
 
 HINTS = """
-1. The right outputs are 1 and -1, so an output of 0 for every image has a loss of 1. Print the outputs of a batch after
-   the training. Do they depend on the image?
-2. Let it learn a single batch by heart. It cannot. What does the loss reward? Print the shape of each array in loss_of.
-3. (B, 1) minus (B,) is (B, B): every output is compared with the labels of all images. Which shape should y have?
+1. The right outputs are 1 and -1, so a network whose output is always 0 has a loss of 1. Print the outputs of a batch
+   after training. Do they depend on the image?
+2. Train the network on a single batch, again and again. It cannot even memorise that. Which outputs would give the
+   smallest loss? Print the shape of each array in loss_of.
+3. (B, 1) minus (B,) has the shape (B, B): every output is compared with the labels of all images. Which shape should y
+   have?
 """
 
 STILL = """
-`loss_of` of a batch should be the mean of the losses of its single images, and `error` should have B numbers in all.
-(Labels of 0 and 1, or a smaller step, improve the numbers, but every image is still compared with all the rest.)
+The `loss_of` a batch should be the mean of the losses of its single images, and `error` should have B entries in all.
+(Labels of 0 and 1, or a smaller step, improve the numbers, but every image is still compared with the labels of all the
+others.)
 """
 EVIDENCE = """
-Next time: print the shape of the error before you take its mean. NumPy and PyTorch silently stretch (B, 1) and (B,) to
-(B, B), and the best answer to all questions at once is their mean. With derivatives by hand you would have noticed: the
-gradient would have had the wrong shape.
+Next time, print the shape of the error before you take its mean. NumPy and PyTorch silently stretch (B, 1) and (B,) to
+(B, B). The best output is then the same for every image: the mean of all labels. With handwritten derivatives you would
+have noticed, because the gradient would have had the wrong shape.
 """

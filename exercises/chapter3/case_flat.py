@@ -11,7 +11,7 @@ HIDDEN, LR, BATCH, EPOCHS = 64, 0.1, 100, 6
 
 
 def init(rng, inputs, outputs):
-    """Return the initial weights of a layer and its biases."""
+    """Return the initial weights of a layer, and its biases."""
     return np.zeros((inputs, outputs), np.float32), np.zeros(outputs, np.float32)
 
 
@@ -55,16 +55,16 @@ RIGHT = """\
 """
 
 HINTS = """
-1. 2.303 is log(10): every digit gets p = 0.1. Print the gradients after the first batch. Which are 0?
-2. All are 0 except that of the last bias. Follow dW2 = a1.T @ dlogits and da1 = dlogits @ W2.T: which factor makes them
-   0?
-3. Print model.params before the first step. If all units of a layer start equal, what could make them different?
+1. 2.303 is log(10): every digit gets p = 0.1. Print the gradients after the first batch. Which of them are 0?
+2. All are 0 except the gradient of the last bias. Look at dW2 = a1.T @ dlogits and da1 = dlogits @ W2.T: which factor
+   makes them 0?
+3. Print model.params before the first step. If all units of a layer start out equal, what could make them different?
 """
 
 STILL = "Print W1 and W2 before the first step: no two hidden units should be equal."
 OR_ELSE = "Or are your new weights too large? Compare their size with init_he's."
 EVIDENCE = """
-Next time: a loss of log(number of classes) that does not move means that no gradient arrives. Print the size of each
-layer's gradient after one batch. The same constant for all weights is hardly better than 0: equal units get equal
-gradients and stay equal forever.
+Next time, if the loss stays at log(number of classes), no gradient arrives. Print the size of each layer's gradient
+after one batch. Setting all weights to the same constant is hardly better than 0: equal units get equal gradients and
+stay equal forever.
 """

@@ -56,20 +56,21 @@ RIGHT = """\
 """
 
 HINTS = """
-1. Train longer. Where does the training loss stop? What would the loss be if every answer were right and certain?
-2. A right and certain answer should have a loss of 0. What does cross_entropy return for the row [1, 0, 0, ...] with
-   the label 0?
+1. Train longer. Where does the training loss stop falling? What would the loss be if every answer were right and
+   certain?
+2. A right and certain answer should have a loss of 0. What does cross_entropy return for the row [1, 0, 0, ...] and the
+   label 0?
 3. cross_entropy expects logits. What is the last layer of the model?
 """
 
 STILL = """
-For right and certain answers, loss_of should come near 0. (A larger step or more epochs do not remove the floor.)
+For right and certain answers, loss_of should be close to 0. (A larger step or more epochs do not remove the floor.)
 """
 AGAINST = {
-    "epochs": "The digits do come out better after more epochs. But where does the training loss stop, and where does "
-    "a healthy one's? What holds it up?"
+    "epochs": "After more epochs, the network does classify more digits correctly. But where does the training loss "
+    "stop falling, and where does it stop in a healthy run? Why does it stop so early?"
 }
 EVIDENCE = """
-Next time: -log(e / (e + 9)) = 1.46. A cross-entropy of ten classes that gets stuck there gets probabilities where it
-expects logits. Always ask for the loss of a perfect answer.
+Next time, remember that -log(e / (e + 9)) = 1.46. If a cross-entropy with ten classes gets stuck there, it gets
+probabilities where it expects logits. Always check the loss of a perfect answer.
 """

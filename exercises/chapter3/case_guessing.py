@@ -11,7 +11,7 @@ LR, BATCH, EPOCHS = 0.1, 100, 6
 
 
 def batches(x, y, rng):
-    """Yield all examples once, in a random order, as batches (images, labels)."""
+    """Yield all examples once, in a random order, as pairs of a batch of images and a batch of labels."""
     x = rng.permutation(x)
     for i in range(0, len(x), BATCH):
         yield x[i : i + BATCH], y[i : i + BATCH]
@@ -50,13 +50,14 @@ RIGHT = """\
 """
 
 HINTS = """
-1. Train on a single batch, again and again: then the loss falls. So the network and its gradients work. What is left?
-2. Look at the data as the network sees it: print an image of a batch (coarsely, as characters) and its label.
+1. If you train on a single batch, again and again, the loss falls. So the network and its gradients work. What else
+   could be wrong?
+2. Look at the data as the network sees it: print an image of a batch (coarsely, with characters) and its label.
 3. Does each label still have the index of its image after batches() has shuffled them?
 """
 
 STILL = "Print some images of a batch beside their labels."
 EVIDENCE = """
-Next time: if one batch can be learned by heart, but all of them together cannot, look at the pairs of image and label.
-Do not look at the original arrays, but at the input of the training step.
+Next time, if the network can memorise one batch, but cannot learn all of them together, look at the pairs of image and
+label. Look at the input of the training step, not at the original arrays.
 """

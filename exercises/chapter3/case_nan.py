@@ -11,7 +11,7 @@ SIZES, LR, BATCH, EPOCHS = (784, 64, 64, 64, 10), 0.1, 100, 6
 
 
 def forward(layers, x):
-    """Return the activations of all layers for x (B, 784): x itself first, the logits last."""
+    """x (B, 784) -> the activations of all layers; x itself comes first, the logits last."""
     activations = [x]
     for i, (W, b) in enumerate(layers):
         z = activations[-1] @ W + b
@@ -20,7 +20,7 @@ def forward(layers, x):
 
 
 def backward(layers, activations, dlogits):
-    """Return the gradients (dW, db) of all layers, the first layer's first."""
+    """Return the gradients (dW, db) of all layers, starting with the first layer."""
     gradients, dz = [], dlogits
     for (W, _), a in zip(layers[::-1], activations[-2::-1], strict=True):
         gradients.insert(0, (a.T @ dz, dz.sum(axis=0)))
@@ -61,21 +61,21 @@ RIGHT = """\
 """
 
 HINTS = """
-1. With a tenth of the learning rate it does learn, but not well enough. Which is worse: a large step, or a wrong
-   direction? There is a judge for directions.
+1. With a tenth of the learning rate, it does learn, but not well enough. Which is worse: a large step, or a wrong
+   direction? You know a way to check directions.
 2. Compare the gradients with central differences, layer by layer (a small x, float64, numerical_gradient of mlp_np.py).
-   Which layer's gradient agrees, and where do they start to be wrong?
-3. Only the last layer's gradient agrees. On its way from one layer to the one below, a gradient passes W. What else
-   does it pass?
+   Which layer's gradient agrees, and at which layer do they start to be wrong?
+3. Only the last layer's gradient agrees. On its way from one layer to the layer below, a gradient passes through W.
+   What else does it pass through?
 """
 
 STILL = "Compare the gradients of the first layer with central differences: they should agree to 1e-6."
 AGAINST = {
-    "rate": "With 0.01, and all else as it was given, it learns and stays at 0.82 where 0.86 is possible: a smaller "
-    "step hides something."
+    "rate": "With 0.01 and no other change, it learns, but it stays at 0.82 where 0.86 is possible: a smaller step "
+    "hides something."
 }
 EVIDENCE = """
-Next time: a gradient that lacks a mask still points roughly downhill, so shallow networks hide it. In deeper networks
-the error grows from layer to layer. Central differences on a tiny network show it in a second. Look at the layer where
-they begin to disagree.
+Next time, remember that a gradient without its mask still points roughly downhill, so shallow networks hide the
+mistake. In deeper networks, the error grows from layer to layer. Central differences on a tiny network show it in a
+second. Look at the layer where they start to disagree.
 """

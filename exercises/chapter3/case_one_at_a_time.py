@@ -60,14 +60,14 @@ RIGHT = """\
 """
 
 HINTS = """
-1. Read all test images at once, instead of first all zeros, then all ones. What changes, and should it?
-2. The answer for an image depends on the other images in its batch. Which layer mixes the images of a batch?
-3. In training, batch normalisation uses the mean and variance of the batch. What should it use when it only reads, and
-   how do you tell it?
+1. Classify all test images at once, instead of first all zeros, then all ones. What changes? Should anything change?
+2. The result for an image depends on the other images in its batch. Which layer mixes the images of a batch?
+3. In training, batch normalisation uses the mean and variance of the batch. What should it use at test time, and how do
+   you tell it to?
 """
 
-STILL = "Read one image alone, and then in a batch: its logits should be the same. (Mixed test batches only hide it.)"
+STILL = "Classify an image alone and then in a batch: its logits should be the same. (Mixed test batches only hide it.)"
 EVIDENCE = """
-Next time: read the same image in two different batches. If its logits differ, a layer is still learning: model.eval()
-for the test, and model.train() before going on.
+Next time, classify the same image in two different batches. If its logits differ, a layer is still in training mode.
+Call model.eval() for the test, and model.train() before you go on training.
 """

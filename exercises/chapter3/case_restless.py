@@ -15,7 +15,7 @@ def new_model():
 
 
 def step(model, optimizer, x, y):
-    """Take one step of gradient descent and return the loss before it."""
+    """Take one step of gradient descent. Return the loss before the step."""
     loss = F.cross_entropy(model(x), y)
     loss.backward()
     optimizer.step()
@@ -53,15 +53,15 @@ RIGHT = """\
 
 HINTS = """
 1. Print the size of a gradient, model[0].weight.grad.norm(), after each of the first twenty steps. How does it change?
-2. It keeps growing, although the loss falls at first. What does backward() do if .grad already holds a gradient?
+2. It keeps growing, although the loss falls at first. What does backward() do if .grad already contains a gradient?
 3. backward() adds to .grad. What removes the gradient of the last batch?
 """
 
 STILL = """
-After a step, .grad should be the gradient of that step's batch alone. (A smaller learning rate only makes it last
-longer.)
+After a step, .grad should be the gradient of that step's batch alone. (A smaller learning rate only delays the
+trouble.)
 """
 EVIDENCE = """
-Next time: print the norm of the gradient. If it grows while the loss falls, something is adding up. In PyTorch, every
-step needs optimizer.zero_grad() before backward().
+Next time, print the norm of the gradient. If it grows while the loss falls, something is accumulating. In PyTorch,
+every step needs optimizer.zero_grad() before backward().
 """

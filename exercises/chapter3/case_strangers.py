@@ -11,12 +11,12 @@ LR, BATCH, EPOCHS = 0.1, 100, 6
 
 
 def training_input(images):
-    """Return training images (N, 28, 28), uint8, as the network's input (N, 784)."""
+    """Convert images (N, 28, 28), uint8, to the network's input (N, 784)."""
     return ((images.reshape(-1, 784) - 33.0) / 79.0).astype(np.float32)
 
 
 def test_input(images):
-    """Return test images (N, 28, 28), uint8, as the network's input (N, 784)."""
+    """Do the same for testing."""
     return (images.reshape(-1, 784) / 255.0).astype(np.float32)
 
 
@@ -54,15 +54,14 @@ RIGHT = """\
 
 HINTS = """
 1. The training loss is as good as in a healthy run. So what is different about the test?
-2. Test on the training images, prepared as the test images are. Are the images to blame, or the way they are prepared?
+2. Test on the training images, but prepare them like the test images. Are the images to blame, or the way they are
+   prepared?
 3. Print x.mean() and x.std() for training and for testing.
 """
 
-AGAINST = {
-    "epochs": "But the training loss is already that of the healthy run. What does the test have that is different?"
-}
+AGAINST = {"epochs": "But the training loss is already as low as in the healthy run. What is different about the test?"}
 STILL = "The same image should give the same input in training_input and in test_input."
 EVIDENCE = """
-Next time: before you blame the network, print the mean, the standard deviation, the smallest and the largest number of
-its input in training and in the test. If one function serves both, they cannot differ.
+Next time, before you blame the network, print the mean, the standard deviation, the minimum and the maximum of its
+input, for training and for testing. If one function prepares both, they cannot differ.
 """

@@ -42,17 +42,17 @@ LR, BATCH, EPOCHS = 0.1, 100, 6
 """
 
 HINTS = """
-1. 2.303 again. But look at the loss of the first steps, one by one: print it.
+1. The loss is 2.303 again. But this time, print the loss of each of the first steps.
 2. It jumps, and then stays at log(10). Print (model.z1 > 0).mean() after each of the first ten steps.
-3. No unit is ever on again, so no gradient reaches W1. What switched the units off?
+3. No unit is ever on again, so no gradient reaches W1. What has switched the units off?
 """
 
 STILL = """
 After training, print (model.z1 > 0).any(axis=0).mean(): nearly all units should be on for some image. (Fewer epochs or
-more units do not bring the dead ones back.)
+more units do not bring dead units back.)
 """
 EVIDENCE = """
-Next time: if the loss first jumps and is then stuck at log(number of classes), count the units that are on for no
-image. A ReLU that is off for every image gets no gradient, and never comes back. Divide the learning rate by 10 until
-the first ten steps are calm.
+Next time, if the loss first jumps and is then stuck at log(number of classes), count the units that are off for every
+image. Such a ReLU gets no gradient, and never comes back. Keep dividing the learning rate by 10 until the loss falls
+steadily in the first ten steps.
 """

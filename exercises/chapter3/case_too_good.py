@@ -11,7 +11,7 @@ LR, BATCH, EPOCHS = 0.1, 100, 6
 
 
 def split(x, y, rng):
-    """Return the images and labels in a random order: two thirds to learn from, and a third for the test."""
+    """Return two thirds of the images and labels for training, and a third for the test, in a random order."""
     n = 2 * len(x) // 3
     training, test = rng.permutation(len(x))[:n], rng.permutation(len(x))[n:]
     return x[training], y[training], x[test], y[test]
@@ -50,22 +50,23 @@ RIGHT = """\
 """
 
 HINTS = """
-1. The training loss is that of a healthy run. Only the test is better. What could make a test easier for the same
-   network?
-2. Give the images numbers, x = np.arange(6000) in place of the pixels, and look at what `split` returns.
+1. The training loss is the same as in a healthy run. Only the test result is better. What could make a test easier for
+   the same network?
+2. Number the images: use x = np.arange(6000) instead of the pixels, and look at what `split` returns.
 3. np.intersect1d(training, test) should be empty. How many permutations are drawn, and how many should be?
 """
 
 STILL = """
 No image may be in both parts that `split` returns: np.intersect1d of their numbers should be empty. (A worse network
-would lower the accuracy, too, but the test would still be too easy.)
+would also lower the accuracy, but the test would still be too easy.)
 """
 AGAINST = {
-    "epochs": "But the training loss is already that of the healthy run. What is too good here is the test.",
-    "pixels": "But training and test are scaled together, and the test is better, not worse. What else do they share?",
+    "epochs": "But the training loss is already as low as in the healthy run. It is the test result that is too good.",
+    "pixels": "But training and test images are scaled together, and the test result is better, not worse. What else "
+    "do they share?",
 }
 EVIDENCE = """
-Next time: if a test is better than you can explain, ask what the network has seen of it. Number the examples, and look
-for the same number on both sides; and look for copies of the same example, too. A result that is too good makes nobody
-unhappy, so this mistake often stays unnoticed.
+Next time, if a test result is better than you can explain, ask which of the test examples the network has seen. Number
+the examples, and look for numbers that occur in both sets. Also look for copies of the same example. Nobody complains
+about a result that is too good, so this mistake often goes unnoticed.
 """

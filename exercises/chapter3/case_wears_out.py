@@ -1,6 +1,5 @@
-"""Worse with every epoch.
-The marker calls `train`, which returns the test accuracy. It is still to learn from images with a square missing, each
-time a different one."""
+"""Worse with every epoch. The marker calls `train`, which returns the test accuracy. It should still train on images
+with a square missing, a different square each time."""
 
 import numpy as np
 
@@ -12,7 +11,7 @@ SIDE, LR, BATCH, EPOCHS = 10, 0.1, 100, 8
 
 
 def erased(images, rng):
-    """Return the images, each with a square of SIDE x SIDE pixels set to 0, so that no single pixel is essential."""
+    """Set a square of SIDE x SIDE pixels in each image to 0, so that the network does not rely on single pixels."""
     for image in images:
         row, column = rng.integers(0, 29 - SIDE, 2)
         image[row : row + SIDE, column : column + SIDE] = 0
@@ -20,7 +19,7 @@ def erased(images, rng):
 
 
 def as_input(images):
-    """Return images (N, 28, 28), uint8, as the network's input (N, 784)."""
+    """Convert images (N, 28, 28), uint8, to the network's input (N, 784)."""
     return ((images.reshape(-1, 784) - 33.0) / 79.0).astype(np.float32)
 
 
@@ -60,22 +59,22 @@ RIGHT = """\
 """
 
 HINTS = """
-1. If a network learns, its loss falls. Here it rises: the images become harder. Look at them: print (x > 0).mean() for
-   each batch, in the first epoch and in the last.
+1. If a network learns, its loss falls. Here it rises, so the images must become harder. Check this: print (x >
+   0).mean() for each batch, in the first epoch and in the last.
 2. Print images.sum() at the end of each epoch. Should it change?
 3. images[i : i + BATCH] is not a copy, but a view of the same memory. What does `erased` do with its argument?
 """
 
 STILL = """
-images.sum() should be the same at the end of every epoch. (A smaller square or fewer epochs only wear the images out
-more slowly.)
+images.sum() should be the same at the end of every epoch. (With a smaller square or fewer epochs, the images only wear
+out more slowly.)
 """
 AGAINST = {
-    "in place": "And something is overwritten in place here. But the gradients do agree: `backward` has all that it "
-    "needs. What is overwritten is something else.",
-    "rate": "A smaller rate does not help here. Does the network become worse, or its input?",
+    "in place": "Something is indeed overwritten in place here. But the gradients agree, so `backward` has all it "
+    "needs. Something else is overwritten.",
+    "rate": "A smaller learning rate does not help here. Does the network become worse, or its input?",
 }
 EVIDENCE = """
-Next time: look at the data as the network gets it, in the first epoch and again in a later one. A function that changes
-an image should change a copy: slices are views, and a write into a slice changes the data set.
+Next time, look at the data as the network gets it, in the first epoch and again in a later one. A function that changes
+an image should change a copy: slices are views, and writing into a slice changes the dataset.
 """

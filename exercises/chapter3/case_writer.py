@@ -1,8 +1,8 @@
-"""A wonderful loss, and nothing to show for it.
-The marker calls `forward` with these arguments, and `train`, which returns the loss on the test images.
+"""A wonderful loss, but nothing to show for it. The marker calls `forward` with these arguments, and `train`, which
+returns the loss on the test images.
 
-The network writes digits, pixel by pixel, row by row: each pixel is ink or paper, and `forward` says for each how
-probable ink is there, given the digit and the pixels before it (Frey, Hinton & Dayan 1995)."""
+The network writes digits, pixel by pixel and row by row. Each pixel is ink or paper. For each pixel, `forward` returns
+the probability of ink, given the digit and the pixels before it (Frey, Hinton & Dayan 1995)."""
 
 import numpy as np
 
@@ -13,28 +13,28 @@ SIDE, LR, BATCH, EPOCHS = 14, 0.2, 100, 6
 
 
 def as_ink(images):
-    """Return images (N, 28, 28), uint8, at half their size: (N, SIDE * SIDE), 1 for ink and -1 for paper."""
+    """Return images (N, 28, 28), uint8, at half size: (N, SIDE * SIDE), 1 for ink and -1 for paper."""
     squares = images.reshape(len(images), SIDE, 2, SIDE, 2).mean(axis=(2, 4))
     return np.where(squares > 100, 1, -1).reshape(len(images), -1).astype(np.float32)
 
 
 def visible(W):
-    """Return W (pixels, pixels) without the weights from a pixel i (row) to a pixel j (column) unless i is before j."""
+    """W (pixels, pixels) has the weights from pixel i to pixel j. Keep the weights where i is before j."""
     return np.triu(W)
 
 
 def forward(W, b, x, digits):
-    """Return the probability of ink (B, pixels) for images x (B, pixels) of these digits (B,). b (10, pixels)."""
+    """Return the probability of ink (B, pixels) for images x (B, pixels) of these digits (B,). b is (10, pixels)."""
     return 1 / (1 + np.exp(-(x @ visible(W) + b[digits])))
 
 
 def loss_of(p, x):
-    """Return the mean of -log p over all pixels, where p is the probability of the pixel as it is."""
+    """Return the mean of -log p over all pixels, where p is the probability of what is really there."""
     return -np.log(np.where(x > 0, p, 1 - p) + 1e-7).mean()
 
 
 def write(W, b, digit, rng):
-    """Return a digit (SIDE * SIDE,) that is generated pixel by pixel. It is paper where nothing is written yet."""
+    """Write a digit, pixel by pixel: (SIDE * SIDE,). Where nothing is written yet, there is paper."""
     x = -np.ones((1, SIDE * SIDE), np.float32)
     for pixel in range(SIDE * SIDE):
         if rng.random() < forward(W, b, x, [digit])[0, pixel]:
@@ -79,19 +79,19 @@ RIGHT = """\
 """
 
 HINTS = """
-1. Nobody can know the next pixel so well. What does the network know when it predicts a pixel, and what will it know
-   when it writes that pixel?
+1. Nobody can predict the next pixel that well. Which pixels does the network see when it predicts a pixel in training,
+   and which does it see when it writes that pixel?
 2. Change one pixel of x, and see where the output of `forward` changes. Does it change at that pixel, too?
-3. Print np.triu(np.ones((3, 3))). Which weights are those on the diagonal: from which pixel to which?
+3. Print np.triu(np.ones((3, 3))). The weights on the diagonal lead from which pixel to which pixel?
 """
 
 STILL = """
-Change a pixel of x: the probabilities of that pixel and of all before it should stay as they were. (A loss that is
-closer to the healthy one does not mean that the network no longer looks ahead.)
+If you change a pixel of x, the probabilities at that pixel and at all pixels before it should not change. (A loss that
+is closer to the healthy one does not mean that the network no longer looks ahead.)
 """
-AGAINST = {"leak": "But both losses are far too good, on training images, too. And no test image is among them."}
+AGAINST = {"leak": "But both losses are far too good, also on training images. No test image is among those."}
 EVIDENCE = """
-Next time: a loss that is too good is suspicious. Change an input that the network must not see, and check whether its
-answer changes. A network that sees the answer learns to copy it, and has nothing to copy when it writes. With
+Next time, be suspicious of a loss that is too good. Change an input that the network must not see, and check whether
+its output changes. A network that sees the answer learns to copy it, and has nothing to copy when it writes. With
 attention, the same mistake is a mask that is off by one.
 """

@@ -1,14 +1,14 @@
 """Backpropagation through softmax: dscores.
 
-In attention, each patch gives every patch a score, and softmax turns each row of scores into weights:
+In attention, each patch gives every patch a score. Softmax turns each row of scores into weights:
 
     weights = exp(scores) / (the sum of exp(scores) over the row)
 
 You know dweights. Find dscores. Each score affects the sum of its row, and the sum affects every weight of the row. (In
-`dlogits`, the cross-entropy followed the softmax. Here anything may follow it.)
+`dlogits`, the softmax was followed by the cross-entropy. Here, anything may follow it.)
 
     dweights (B, T, T)   the derivative of the loss with respect to weights
-    weights  (B, T, T)   weights[b, i] is a row: T positive numbers whose sum is 1
+    weights  (B, T, T)   weights[b, i] is a row of T positive numbers whose sum is 1
 """
 
 import numpy as np
@@ -41,12 +41,12 @@ LOSS = {"scores": lambda scores, dweights: (softmax(scores) * dweights).sum()}
 ENTRYWISE = "scores"
 
 HINTS = """
-1. Take one row. If scores[j] grows a little, what happens to weights[j]? And to each other weights[i]? (The quotient
-   rule, once with exp(scores[j]) in the numerator and once without.)
+1. Take a single row. If scores[j] grows a little, what happens to weights[j]? And what happens to each other
+   weights[i]? (Use the quotient rule, once with exp(scores[j]) in the numerator and once without.)
 2. d weights[i] / d scores[j] = weights[i] (1 if i == j else 0) - weights[i] weights[j]. By the chain rule, dscores[j]
-   is the sum over i of dweights[i] times that. What can you move out of the sum?
-3. weights times (dweights - the sum over each row of dweights * weights), entry by entry. For one number per row, use
-   axis=-1 and keepdims=True.
+   is the sum over i of dweights[i] times this derivative. What can you move out of the sum?
+3. dscores is weights times (dweights - the sum over each row of dweights * weights), entry by entry. To get one number
+   per row, use axis=-1 and keepdims=True.
 """
 
 MISTAKES = """
@@ -54,7 +54,7 @@ the sum forgotten | - mean ->
 each weight by itself, as in a sigmoid | dweights * weights * (1 - weights)
     If one score of a row grows, what happens to the other weights of that row?
 only the slope of each weight | weights * (1 - weights)
-    Where is the loss? What does the chain rule multiply this by?
+    Where does the loss come in? What does the chain rule multiply this by?
 the sum over the wrong axis | axis=-1 -> axis=1
 one sum for each image | axis=-1 -> axis=(1, 2)
     Which weights add up to 1: those of one row, of one column, of one image?
@@ -66,25 +66,25 @@ one sum for the whole batch | axis=-1, keepdims=True ->
     How many softmaxes are there in a batch? How many sums do you have?
 a plain mean in place of the weighted one | (dweights * weights).sum -> dweights.mean
 the sum without the weights | (dweights * weights) -> dweights
-    If a score grows, which weights lose most: the large ones, or all equally?
+    If a score grows, which weights fall most: the large ones, or all equally?
 the weighted sum divided by T | - mean -> - mean / T
-    What do the weights of a row add up to? Why divide again?
+    What do the weights of a row add up to? Why do you divide again?
 the last factor forgotten | = weights * -> =
 the last factor on the sum alone | dweights - weights * mean
-    If a weight is nearly 0, how much can a change in its score still change it?
+    If a weight is nearly 0, how much can it still change with its score?
 the last factor on the first term alone | weights * dweights - mean
-    If all scores of a row grow by the same number, its weights stay. What should a row of dscores add up to? And what
-    does your row add up to?
+    If all scores of a row grow by the same number, its weights do not change. What should a row of dscores add up to?
+    And what does your row add up to?
 the weight on the first term squared | (dweights - mean) -> (weights * dweights - mean)
     How many times do you multiply dweights[j] by weights[j]?
 the weight's own part in the sum counted twice | weights * ((1 - weights) * dweights - mean)
-    The sum over the row runs over j itself, too. Where else do you subtract that part?
+    The sum over the row also includes j itself. Where else do you subtract that part?
 only the sum | (dweights - mean) -> -mean
-    A score occurs in two places: in the sum, and where else?
+    A score affects the weights in two ways. One is through the sum. What is the other?
 a plus | - mean -> + mean
     If one score grows, do the other weights of that row rise or fall?
 a difference, as with the cross-entropy | weights - dweights
-    p - onehot belongs to a softmax and a cross-entropy together. Which loss do you have here?
+    p - onehot is the derivative of a softmax followed by a cross-entropy. What follows the softmax here?
 the sign | -dscores
     If a score grows, does its own weight rise or fall?
 averaged over the images | dscores / B
@@ -92,8 +92,8 @@ averaged over the images | dscores / B
 """
 
 WHY = """
-Compare `dlogits`: with dweights = -onehot / p / B, the derivative of the cross-entropy, these lines give (p - onehot) /
-B.
+Compare this with `dlogits`: if dweights is the derivative of the cross-entropy, -onehot / p / B, this formula gives (p
+- onehot) / B.
 """
 DOCS = 'docs/transformer.md, "Softmax"'
 LINE = "vit_np.py: mean = row_sum(dweights"

@@ -1,24 +1,24 @@
 """The backward pass.
 
-Now write the whole walk, from the loss to the leaves. A node has
+Now write the whole backward pass, from the loss to the leaves. Each node has
 
     node.value
-    node.edges    a pair (parent, share) for each value from which it was computed; share is the VJP
-    node.grad     its gradient; None until something has arrived
+    node.edges    a list of pairs (parent, share), one for each value that it was computed from; share is the VJP
+    node.grad     its gradient; None until a contribution arrives
 
-Begin with the gradient of the loss. Then visit the nodes in their order. Each node calls its VJPs with its own
-gradient. Add the results to the gradients of the parents, in new arrays, as in tape_accumulate.
+Start with the gradient of the loss. Then visit the nodes in the given order. For each node, call its VJPs with its
+gradient, and add the results to the gradients of its parents. Make new arrays for this, as in tape_accumulate.
 
-    loss    the node where the walk begins; its value is a single number
+    loss    the node where the backward pass starts; its value is a single number
     order   a list of all nodes, as in tape_order: the loss first, and each node after all nodes that used it
-    a, b    two of the nodes, the leaves: they have no parents
+    a, b    two of the nodes, the leaves; they have no parents
 """
 
 import numpy as np
 
 
 def backward(loss, order, a, b):
-    """Walk, and return the gradients of the leaves: da (B, H) and db (B, H)."""
+    """Run the backward pass, and return the gradients of the leaves: da (B, H) and db (B, H)."""
     # da = ...  # this takes several lines
     # db = ...
     loss.grad = np.ones_like(loss.value)
@@ -38,36 +38,38 @@ LOSS = {"a": chapter5.compute_graph_loss, "b": chapter5.compute_graph_loss}
 ARGUMENTS = chapter5.make_walk_arguments
 
 HINTS = """
-1. If the loss grows by 1, by how much does the loss grow? That is the first loss.grad. Then come two loops, one inside
-   the other. What do they run over?
-2. For each node in the order, and for each (parent, share) in its edges: share(node.grad) is the part that the parent
-   gets. If the parent has no gradient yet, this is its gradient; otherwise it is added.
+1. If the loss grows by 1, by how much does the loss grow? That number is loss.grad. Then you need two nested loops.
+   What do they run over?
+2. Go through the nodes in this order, and for each node through the pairs (parent, share) in its edges:
+   share(node.grad) is the contribution to the parent's gradient. If the parent has no gradient yet, this contribution
+   is its gradient; otherwise add it to the gradient.
 3. parent.grad = dparent if parent.grad is None else parent.grad + dparent. At the end, da and db are a.grad and b.grad.
 """
 
 MISTAKES = """
 overwritten in place of added | dparent if parent.grad is None else parent.grad + dparent -> dparent
-    If two nodes used the same parent, two contributions arrive. What does the second one do to the first in your lines?
+    If two nodes used the same parent, two contributions arrive. What does the second one do to the first in your code?
 only the first share kept | parent.grad + dparent -> parent.grad
     If two nodes used the same parent, two contributions arrive. What happens to the second?
 averaged in place of added | parent.grad + dparent -> (parent.grad + dparent) / 2
-    If two nodes used the same parent, two contributions arrive. Does the chain rule take their mean, or their sum?
+    If two nodes used the same parent, two contributions arrive. Does the chain rule take the mean of the two, or their
+    sum?
 added in place | parent.grad + dparent -> np.add(parent.grad, dparent, out=parent.grad)
-    A sum passes the same array to both of its terms. If you add to it with +=, whose gradient changes, too?
+    A sum passes the same array to both of its terms. If you add to this array with +=, which other gradient changes?
 the walk does not begin with 1 | np.ones_like(loss.value) -> loss.value
     What is the derivative of the loss with respect to itself? Is it the loss?
 the walk does not begin with 1 | np.ones_like(loss.value) -> 2.0
     What is the derivative of the loss with respect to itself?
 nothing arrives | np.ones_like -> np.zeros_like
-    The leaves get only 0. What is the derivative of the loss with respect to itself, and to which node do you add the
-    result of a VJP?
+    The leaves get only zeros. What is the derivative of the loss with respect to itself? And which node's gradient do
+    you add the result of a VJP to?
 visited twice | for node in order -> for node in calls(loss)
-    Do you visit each node once, however many edges lead to it?
+    Do you visit each node only once, no matter how many edges lead to it?
 visited too early | for node in order -> for node in dict.fromkeys(calls(loss))
-    A node passes on the gradient that it has when it is visited. A later contribution goes no further. Do you follow
-    `order`?
+    A node passes on the gradient that it has when it is visited. A contribution that arrives later is not passed on. Do
+    you follow `order`?
 the shares not called | share(node.grad) -> 1 * node.grad
-    This passes on the node's own gradient. What does its VJP return?
+    This passes the node's own gradient on unchanged. What does its VJP return?
 """
 
 DOCS = 'docs/autograd.md, "Why the order matters"'

@@ -1,13 +1,13 @@
 """The sum of a broadcast.
 
 In x @ W1 + b1, NumPy adds the biases (H,) to each of B rows. It stretches them to (B, H), and the gradient that comes
-back has that shape. But the bias has the shape (H,), and its gradient should have it, too. Write this for every
-operation at once: an array `a` was stretched to the shape of dy. What is its gradient?
+back has the shape (B, H), too. But the biases have the shape (H,), and their gradient needs the same shape. Solve this
+for any shapes: an array `a` was stretched to the shape of dy. What is its gradient?
 
     dy     any shape    the derivative of the loss with respect to the stretched array
     shape  a tuple      the shape of a, before it was stretched
 
-NumPy aligns shapes from the right. An array is repeated along the axes that it lacks, and along those where it has
+NumPy aligns shapes from the right. An array is repeated along the axes that it lacks, and along the axes where it has
 length 1:
 
     shape       (H,)    (B, 1)    (1, 1)    ()        (B, H)    (T, 1)       (B, 1, C)    (C,)
@@ -52,28 +52,28 @@ COUNTS = {"B": "rows"}
 HINTS = """
 1. b1[j] is added in each of B rows, so it reaches the loss along B paths. How does the chain rule combine several
    paths?
-2. A repetition in the forward pass becomes a sum in the backward pass. Which axes of dy does the array lack? The first
-   dy.ndim - len(shape). And along which of its own axes was it repeated?
-3. Sum over the first axes; then over each axis where shape has a 1, with keepdims=True. `sum` takes a tuple of axes,
-   and for an empty one it sums nothing.
+2. A repetition in the forward pass becomes a sum in the backward pass. The array lacks the first dy.ndim - len(shape)
+   axes of dy. And along which of its own axes was it repeated?
+3. Sum over the missing axes first. Then sum over each axis where shape has a 1, with keepdims=True. `sum` accepts a
+   tuple of axes; if the tuple is empty, it sums nothing.
 """
 
 MISTAKES = """
 not summed | dy.sum(axis=front) -> 1 * dy & da.sum(axis=ones, keepdims=True) -> da
-    There is one array, and dy has a gradient for each copy of it. How do they become one gradient?
+    There is only one array, but dy has a gradient for each copy of it. How do you combine these gradients?
 a mean in place of the sum | .sum( -> .mean(
-    If a bias grows by 1, all B rows grow by 1. Do their effects add up, or average?
+    If a bias grows by 1, all B rows grow by 1. Do you add their effects, or average them?
 summed over the wrong axis | front = tuple(range(dy.ndim - len(shape))) -> front = tuple(range(len(shape), dy.ndim))
     Shapes are aligned from the right. At which end are the axes that the array lacks?
 keepdims forgotten | axis=ones, keepdims=True -> axis=ones
     The array has an axis of length 1 there. Is it still there after your sum?
 axes of length 1 forgotten | da.sum(axis=ones, keepdims=True) -> da
-    [Right where the array lacks an axis.] And where it has an axis of length 1, which is stretched?
+    [This is right where the array lacks an axis.] But what if it has an axis of length 1 that was stretched?
 missing axes forgotten | dy.sum(axis=front) -> 1 * dy & enumerate(shape) -> enumerate((0,) * len(front) + shape)
-    [Right where the array has as many axes as dy.] And where it has fewer?
+    [This is right where the array has as many axes as dy.] But what if it has fewer?
 only the first copy | dy.sum(axis=front) -> dy[(0,) * len(front)] & da.sum(axis=ones, keepdims=True) -> da[tuple(slice(1
         if n == 1 else None) for n in shape)]
-    This is the gradient of one copy of the array. Where are those of the other copies?
+    This is the gradient of one copy of the array. Where are the gradients of the other copies?
 everything summed | np.full(shape, dy.sum())
     Along which axes was the array repeated? Its own entries are not copies of each other.
 """

@@ -1,16 +1,16 @@
 """A matrix product on the tape.
 
-The product of two matrices has two parents, so it has two pairs:
+The product of two matrices has two parents, so it gets two pairs:
 
     Tensor(value, (a, VJP for a), (b, VJP for b))
 
 But in x @ W1, the images x are a constant: a plain array, not a Tensor. Nobody needs the gradient of a constant, so it
-gets no pair. That saves the largest matrix product of the backward pass. Here b is a Tensor, and a may be a Tensor or
-an array.
+gets no pair. This saves the largest matrix product of the backward pass. In this exercise, b is a Tensor, and a may be
+a Tensor or an array.
 
     a      a Tensor or a plain array; value_of(a) is its array (B, H) in both cases
     b      a Tensor; value_of(b) is (H, K)
-    play   a function: play(y) draws a gradient dy and goes back over your edges. It returns the value of y, and the
+    play   a function: play(y) draws a random gradient dy and runs the backward pass. It returns the value of y, and the
            gradients that arrive at a and b (zeros, if no pair leads there).
 """
 
@@ -63,18 +63,18 @@ ARGUMENTS = chapter5.make_operation_arguments
 
 HINTS = """
 1. You have written both VJPs before: logits = a1 @ W2 has the parents a1 and W2, and their gradients were `da1` and
-   `dW2_db2`. How do you leave out the pair of a if a is a plain array?
-2. The VJP for a returns dy @ (b transposed), that for b (a transposed) @ dy. Look at the shapes: (B, H) from (B, K) and
-   (H, K). An `if isinstance(a, Tensor)` decides whether y has two pairs or one.
-3. Make the list of both pairs, keep those whose parent is a Tensor, and pass them on: Tensor(left @ right, *pairs). In
-   the docs, the constant is the 3 in 3 * u.
+   `dW2_db2`. How do you leave out the pair for a if a is a plain array?
+2. The VJP for a returns dy @ (b transposed), and the VJP for b returns (a transposed) @ dy. Check the shapes: da is (B,
+   H), computed from (B, K) and (H, K). With `if isinstance(a, Tensor)`, you decide whether y gets two pairs or one.
+3. Make a list of both pairs, keep only those whose parent is a Tensor, and pass them on: Tensor(left @ right, *pairs).
+   In the docs, the 3 in 3 * u is such a constant.
 """
 
 MISTAKES = """
 the parents swapped | [(a, lambda dy: dy @ right.T), (b, -> [(b, lambda dy: dy @ right.T), (a,
-    Which VJP belongs to which parent? Each has the shape of its own parent.
+    Which VJP belongs to which parent? The result of a VJP has the shape of its own parent.
 only one parent, though both are Tensors | for edge in edges if isinstance(edge[0], Tensor) -> for edge in edges[1:]
-    If a is a Tensor, too, how does the backward pass find it?
+    If a is also a Tensor, how does the backward pass find it?
 only one parent: a | for edge in edges if isinstance(edge[0], Tensor) -> for edge in edges[:1] if isinstance(edge[0],
         Tensor)
     How does the backward pass find b?

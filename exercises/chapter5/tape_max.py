@@ -4,13 +4,13 @@ y is the largest number of each row:
 
     y[n] = max over j of a[n, j]
 
-If that number grows, y grows with it. If another entry of the row grows a little, y stays. In some rows, two or three
-entries are equally large. There max has a kink, as the ReLU has at 0, and a rule must say which entry gets the
-gradient. The rule here: equal entries get equal parts, and the parts add up to dy[n].
+If that number grows, y grows by the same amount. If a different entry of the row grows a little, y does not change. In
+some rows, two or three entries share the largest value. There, max has a kink, like the ReLU at 0, so a rule must say
+which entry gets the gradient. Here, these entries get equal parts, which add up to dy[n].
 
     a      a Tensor; a.value (B, H) is its array
-    play   a function: play(y) draws a gradient dy (B,) and goes back over your edge. It returns the value of y, and the
-           gradient that arrives at a.
+    play   a function: play(y) draws a random gradient dy (B,) and runs the backward pass. It returns the value of y and
+           the gradient that arrives at a.
 """
 
 import numpy as np
@@ -38,10 +38,10 @@ ARGUMENTS = chapter5.make_operation_arguments
 ENTRYWISE = "a"
 
 HINTS = """
-1. Take a = [[3, 1, 3]] and dy = [6]. If only the 1 grows a little, what does y do? How much goes to each of the two 3s,
-   if they get equal parts of the 6?
-2. The mask of a row's largest entries is a.value == its maximum, with keepdims=True. What is dy[n] multiplied by at
-   these entries if there are two of them, or three?
+1. Take a = [[3, 1, 3]] and dy = [6]. If only the 1 grows a little, how does y change? If the two 3s get equal parts of
+   the 6, how much does each get?
+2. To get the mask of the largest entries, compare a.value with the maximum of each row (use keepdims=True). If two
+   entries share the maximum, what is dy[n] multiplied by at each of them? And if there are three?
 3. da is dy[:, None] times the mask, divided by the mask's sum over each row.
 """
 
@@ -50,7 +50,7 @@ each of the equal ones gets it all | / equal.sum(axis=1, keepdims=True) ->
     If three equal entries all grow by 1, y grows by 1. By how much does it grow according to your gradient?
 only the first of the equal ones | equal = a.value == top -> equal = np.arange(a.value.shape[1]) ==
         a.value.argmax(axis=1)[:, None]
-    argmax finds the first of several. That is a rule, too, but which rule does the exercise ask for?
+    argmax finds only the first of several equal entries. That is also a rule, but which rule does the exercise ask for?
 divided by all that are equal in the batch | equal.sum(axis=1, keepdims=True) -> equal.sum()
     Which entries share dy[n]: the largest of row n, or those of all rows?
 the gradient of a sum | * equal / equal.sum(axis=1, keepdims=True) -> * np.ones(a.value.shape)
@@ -63,7 +63,7 @@ multiplied by the maximum | dy[:, None] -> dy[:, None] * top
 the ReLU's mask | equal = a.value == top -> equal = a.value > 0
     Does a row have one largest entry, or every positive one?
 all but the largest | a.value == top -> a.value != top
-    Which entries let the gradient through: the largest, or the rest?
+    Which entries let the gradient through: the largest ones, or the rest?
 the smallest | .max( -> .min(
     Which entry of a row is y?
 the parent forgotten | , (a, lambda dy: dy[:, None] * equal / equal.sum(axis=1, keepdims=True)) ->
@@ -71,8 +71,8 @@ the parent forgotten | , (a, lambda dy: dy[:, None] * equal / equal.sum(axis=1, 
 """
 
 WHY = """
-If one of two equal entries grows, y grows as much; if it falls, y stays. So every slope from 0 to 1 can be justified.
-Parts that add up to 1 are right at least when all of them grow together. In PyTorch, amax shares equally, and max with
-a dim gives everything to one of them.
+If one of two equal entries grows, y grows by the same amount; if it falls, y does not change. So every slope from 0 to
+1 can be justified. Parts that add up to 1 are right at least when all these entries grow together. In PyTorch, amax
+shares the gradient equally, and max with a dim gives all of it to one entry.
 """
 DOCS = 'docs/autograd.md, "The network on the tape"'

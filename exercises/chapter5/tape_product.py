@@ -1,7 +1,7 @@
 """The two VJPs of a product.
 
-A tape can differentiate any formula, because it knows the derivative of each operation. The first operation is y = a *
-b, entry by entry. You know dy, the derivative of the loss with respect to y. What does it add to the derivatives with
+A tape can differentiate any formula, because it has the derivative of each operation. The first operation is y = a * b,
+entry by entry. You know dy, the derivative of the loss with respect to y. What does this add to the derivatives with
 respect to a and b? A function that returns such a contribution is a vector-Jacobian product (VJP).
 
     a, b  (B, H)
@@ -27,15 +27,15 @@ LOSS = {"a": loss, "b": loss}
 ENTRYWISE = "a"
 
 HINTS = """
-1. If one entry of a grows by 1 and b stays, by how much does that entry of y = a * b grow? And how does the loss then
-   change, by dy?
-2. y grows b times as much as a, so the path from the loss to a has two factors: dy, and then b.
+1. If one entry of a grows by 1 and b does not change, by how much does that entry of y = a * b grow? And how does the
+   loss then change, according to dy?
+2. y grows b times as much as a. So the path from the loss to a has two factors, dy and b.
 3. da is dy times the other factor, entry by entry; db is the same with a and b exchanged.
 """
 
 MISTAKES = """
 the parents swapped | da, db = dy * a, dy * b
-    Let a = 2 and b = 5. If a grows by 1, a * b grows from 10 to 15. Is that a step of a, or of b?
+    Let a = 2 and b = 5. If a grows by 1, a * b grows from 10 to 15. Is that growth equal to a, or to b?
 dy forgotten | da, db = 1 * b, 1 * a
 dy forgotten, and the parents swapped | da, db = 1 * a, 1 * b
     This is how y changes. How does the loss change with y?
@@ -49,8 +49,8 @@ the shares of a quotient | da, db = dy / b, dy / a
 divided by itself | da, db = dy / a, dy / b
     If b is twice as large, does y grow twice as much with a, or half as much?
 the two shares added up | da, db = dy * (a + b), dy * (a + b)
-    The sum of the product rule is for one variable that is in both factors. Here a and b are two variables. Which of
-    the terms belongs to a?
+    The product rule has a sum when the same variable is in both factors. Here a and b are two different variables.
+    Which of the two terms belongs to a?
 """
 
 DOCS = 'docs/autograd.md, "A value that remembers"'

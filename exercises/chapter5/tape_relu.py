@@ -4,11 +4,11 @@ An operation on the tape makes a new Tensor:
 
     Tensor(value, (parent, share))
 
-`value` is an array. After it comes a pair for each input Tensor: that Tensor and its VJP, called share: a function of
-dy, which is not known yet: lambda dy: ... So no derivative is computed now; the VJP says how to compute it later.
+`value` is an array. It is followed by one pair for each input Tensor: the Tensor and its VJP, called share. The VJP is
+a function, lambda dy: ..., because dy is not known yet. It says how to compute the derivative later.
 
     a      a Tensor; a.value (B, H) is its array
-    play   a function: play(y) draws a gradient dy and goes back over your edge. It returns the value of y, and the
+    play   a function: play(y) draws a random gradient dy and runs the backward pass. It returns the value of y, and the
            gradient that arrives at a.
 """
 
@@ -58,17 +58,17 @@ ARGUMENTS = chapter5.make_operation_arguments
 ENTRYWISE = "a"
 
 HINTS = """
-1. The tape stores two things: the array of y; and for its one parent, a, the contribution of a gradient dy of y to the
-   gradient of a. You have written the second before: `dz1`.
-2. The array is np.maximum(a.value, 0). The pair is (a, share), where share, the VJP, is a function of dy: dy times 1
-   where a.value is positive, and times 0 elsewhere.
+1. The tape stores two things: the array of y, and for its only parent, a, a function that turns dy into a contribution
+   to the gradient of a. You have written this formula before, in `dz1`.
+2. The array is np.maximum(a.value, 0). The pair is (a, share), where share is the VJP, a function of dy. It returns dy
+   times 1 where a.value is positive, and dy times 0 elsewhere.
 3. y = Tensor(the array, (a, lambda dy: dy * the mask)). The line for a product is in the docs.
 """
 
 MISTAKES = """
 the mask forgotten | dy * (a.value > 0) -> dy
-    Where a is negative, y is 0, and stays so if a grows a little. What is the derivative there? (If your lines contain
-    a condition: for which entries is it false?)
+    Where a is negative, y is 0, and it stays 0 if a grows a little. What is the derivative there? (If your code
+    contains a condition: for which entries is it false?)
 the mask taken from dy | a.value > 0 -> dy > 0
     What decides whether an entry is on: its input in the forward pass, or the gradient? (A gradient may be negative.)
 the mask turned round | a.value > 0 -> a.value <= 0
@@ -86,12 +86,12 @@ not cut off | np.maximum(a.value, 0) -> a.value
     Should y have negative entries?
 the slope of a leaky ReLU | (a.value > 0) -> np.where(a.value > 0, 1, 0.01)
 the slope of a leaky ReLU, 0.1 | (a.value > 0) -> np.where(a.value > 0, 1, 0.1)
-    Where a is negative, does max(a, 0) still rise a little?
+    Where a is negative, does max(a, 0) still rise a little as a grows?
 the slope of the sigmoid | lambda dy: dy * (a.value > 0) -> lambda dy: dy * np.exp(-a.value) / (1 + np.exp(-a.value)) **
         2
-    Which function has this slope? And which one does the exercise ask for?
+    Which function has this slope? And which function does the exercise ask for?
 the slope of softplus, the sigmoid | dy * (a.value > 0) -> dy / (1 + np.exp(-a.value))
-    That is the slope of log(1 + e^a), which is a ReLU without the kink. What is the slope of max(a, 0)?
+    That is the slope of log(1 + e^a), a ReLU without the kink. What is the slope of max(a, 0)?
 softplus in place of the ReLU | np.maximum(a.value, 0) -> np.log1p(np.exp(a.value))
         & dy * (a.value > 0) -> dy / (1 + np.exp(-a.value))
     That is a ReLU without the kink. What is max(a, 0) where a is negative?

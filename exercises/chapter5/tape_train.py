@@ -1,7 +1,7 @@
 """Train with your own tape.
 
-Below is a tape with gaps. Fill them with your own lines from the other exercises of this chapter. Then write `train`,
-without any derivative in it:
+Below is a tape with gaps. Fill them with your code from the other exercises of this chapter. Then write `train`, which
+contains no derivatives:
 
     z1 = x @ W1 + b1
     r1 = max(z1, 0) + b1
@@ -9,12 +9,12 @@ without any derivative in it:
     logits = a1 @ W2 + b2
     loss = cross_entropy(logits, y)
 
-Each step computes this on the tape, goes back from the loss, and moves W1, b1, W2 and b2: p - lr * (the gradient of p).
+Each step computes this on the tape, runs the backward pass, and updates W1, b1, W2 and b2: p - lr * (its gradient).
 
     x (B, D)   the images, a constant        W1 (D, H), b1 (H,), W2 (H, 10), b2 (10,)   arrays, no Tensors yet
     y (B,)     their digits                  lr, steps                                  numbers
 
-Once it has passed, run the file: it trains a network on digits.
+Once your code has passed, run the file: it trains a network on digits.
 """
 
 from itertools import count
@@ -28,7 +28,7 @@ class Tensor:
     numbers = count()
 
     def __init__(self, value, *edges):
-        """edges: pairs (parent, share). Those whose parent is a constant are left out, so no operation need check."""
+        """Pairs whose parent is a constant are left out here, so your operations need not check for them."""
         self.value, self.grad = value, None
         self.edges = [(parent, share) for parent, share in edges if isinstance(parent, Tensor)]
         self.number = next(Tensor.numbers)
@@ -80,28 +80,28 @@ def train(x, y, W1, b1, W2, b2, lr, steps):
 
 
 def matmul(a, b):
-    """Return a @ b as a Tensor. a is a Tensor or an array, b a Tensor."""
-    raise NotImplementedError("put your lines of `tape_matmul` here")
+    """a, a Tensor or an array, and a Tensor b -> a Tensor."""
+    raise NotImplementedError("put your code from `tape_matmul` here")
 
 
 def add(a, b):
-    """Return a + b as a Tensor. Both are Tensors; b may have fewer axes than a."""
-    raise NotImplementedError("a sum has two shares; one of them needs your lines of `tape_broadcast`")
+    """Two Tensors -> a Tensor. b may have fewer axes than a."""
+    raise NotImplementedError("a sum has two VJPs; one of them needs your code from `tape_broadcast`")
 
 
 def relu(a):
-    """Return max(a, 0) as a Tensor. a is a Tensor."""
-    raise NotImplementedError("put your line of `tape_relu` here")
+    """A Tensor -> a Tensor."""
+    raise NotImplementedError("put your code from `tape_relu` here")
 
 
 def order(loss):
-    """Return a list of the loss and all nodes from which it was computed, in an order for the backward pass."""
-    raise NotImplementedError("put your lines of `tape_order` here")
+    """A node -> the list of all nodes that it was computed from, in an order for the backward pass."""
+    raise NotImplementedError("put your code from `tape_order` here")
 
 
 def backward(loss):
-    """Set the gradients (`grad`) of the loss and of all nodes from which it was computed."""
-    raise NotImplementedError("put your lines of `tape_backward` here")
+    """Fill in the gradients of all nodes that the loss was computed from."""
+    raise NotImplementedError("put your code from `tape_backward` here")
 
 
 def cross_entropy(logits, y):
@@ -136,13 +136,14 @@ RUNS = "now let it learn to read"
 ARGUMENTS = chapter5.make_train_arguments
 
 HINTS = """
-1. In each step: make Tensors of the four arrays, compute the loss with your operations, call backward(loss), and then
-   change the arrays. Which object knows the gradient of W1?
-2. W1t = Tensor(W1), and likewise for the other three; then z1 = add(matmul(x, W1t), b1t), and so on to loss =
-   cross_entropy(logits, y). After backward(loss), W1 = W1t.value - lr * W1t.grad. All of this goes into a loop: for
-   step in range(steps).
-3. If you make new Tensors in each step, their gradients are None at its beginning. If they are made before the loop,
-   set them to None after each step: a second loss adds to the gradients of the first. (PyTorch: zero_grad.)
+1. In each step, turn the four arrays into Tensors, compute the loss with your operations, call backward(loss), and then
+   update the arrays. Which object stores the gradient of W1?
+2. Write W1t = Tensor(W1), and likewise for the other three. Then z1 = add(matmul(x, W1t), b1t), and so on up to loss =
+   cross_entropy(logits, y). After backward(loss), W1 = W1t.value - lr * W1t.grad. Put all of this into a loop: for step
+   in range(steps).
+3. If you make new Tensors in each step, their gradients start as None. If you make them before the loop, set their
+   gradients to None after each step; otherwise, each loss adds to the gradients of the losses before it. (In PyTorch,
+   this is zero_grad.)
 """
 
 MISTAKES = """
@@ -152,51 +153,52 @@ the Tensors keep the weights of the beginning | w.value = w.value -> w.moved = w
         (w.value for -> (w.moved for
     Each step begins where the previous one ended. Which arrays are in your Tensors in the second step?
 nothing has moved | - lr * w.grad ->
-    Are these the initial weights? Which of your lines changes them?
+    Are these still the initial weights? Which of your lines changes them?
 uphill | - lr -> + lr
     Does the loss rise or fall along its gradient?
 the learning rate forgotten | lr * ->
-    How long is a step?
+    How far does a step go?
 one step only | range(steps) -> range(1)
-    How many steps should it take? Is the return inside the loop? Or do your Tensors keep the initial weights?
+    How many steps should it take? Is the return inside the loop? Or do your Tensors still hold the initial weights?
 one step too few | range(steps) -> range(steps - 1)
 one step too many | range(steps) -> range(steps + 1)
     How many steps should it take?
 the ReLU left out | add(relu(z1), weights -> add(z1, weights
 the ReLU left out | relu(add(relu(z1), weights[1])) -> add(relu(z1), weights[1])
-    What is between z1 and the second layer? The formula has two max.
+    What is between z1 and the second layer? The formulas contain max twice.
 the broadcast not summed | dy.sum(axis=missing) -> dy
     `add` repeats b1 in every row. What is the shape of b1? And what is the shape of your gradient?
 a use of z1 forgotten | add(relu(add(relu(z1), weights[1])), z1) -> relu(add(relu(z1), weights[1]))
-    a1 = max(r1, 0) + z1. Where is the last z1 in your lines?
+    a1 = max(r1, 0) + z1. Where is the last z1 in your code?
 a use of b1 forgotten | relu(add(relu(z1), weights[1])) -> relu(relu(z1))
-    r1 = max(z1, 0) + b1. Where is the second b1 in your lines?
+    r1 = max(z1, 0) + b1. Where is the second b1 in your code?
 overwritten in place of added | dparent if parent.grad is None else parent.grad + dparent -> dparent
-    z1 is used twice. What does the second contribution do to the first in your lines?
+    z1 is used twice. What does the second contribution do to the first in your code?
 visited too early | found = {loss} -> found, levels = {loss}, [loss] & found |= more -> found |= more; levels += more &
         return sorted(found, key=lambda node: -node.number) -> return levels
-    A node passes its gradient on once, and by then all contributions must have arrived. Which does your backward pass
-    visit first, z1 or r1? (A node nearer to the loss may have to wait for one further away.)
+    A node passes its gradient on only once, so all contributions must have arrived before that. Which does your
+    backward pass visit first, z1 or r1? (A node close to the loss may have to wait for one that is further away.)
 the ReLU has no parent | , (a, lambda dy: dy * (a.value > 0)) ->
     The y of your ReLU does not say how it was computed. How should the backward pass find z1?
 the mask forgotten | dy * (a.value > 0) -> dy
-    Does the VJP in your relu say where a was positive?
+    Does the VJP in your relu use the entries where a was positive?
 the first layer's weights never move | for w in weights: -> for w in weights[1:]:
 the biases never move | for w in weights: -> for w in weights[::2]:
 the first layer never moves | for w in weights: -> for w in weights[2:]:
 the second layer never moves | for w in weights: -> for w in weights[:2]:
-    Which of the four have you changed?
+    Which of the four arrays have you updated?
 the walk does not begin with 1 | np.ones_like(loss.value) -> loss.value
     What is the derivative of the loss with respect to itself?
 """
 
 ON_DIGITS = """
-Run as a program, it reaches about 85 %. That is not the tape's fault: it takes 240 steps on 4,000 images, without
-momentum, where main_np.py takes 2,340 on 60,000. By hand, these steps would reach the same figure.
+If you run the file as a program, it reaches about 85 %. That is not the tape's fault: it takes 240 steps on 4,000
+images, without momentum, whereas main_np.py takes 2,340 steps on 60,000 images. With handwritten derivatives, the same
+steps would reach the same accuracy.
 """
 WHY = """
-This file is now an autograd: you wrote only the forward pass of the network. autograd_np.py has the same parts, a few
-more operations, and the operators + and @ in place of your functions.
+Your file is now an autograd: for the network, you wrote only the forward pass. autograd_np.py has the same parts and a
+few more operations, and it uses the operators + and @ instead of your functions.
 """
 DOCS = 'docs/autograd.md, "The network on the tape"'
 LINE = "mlp_autograd.py: self.logits ="

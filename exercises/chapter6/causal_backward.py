@@ -1,12 +1,12 @@
 """Backpropagation through the causal mask: dscores.
 
-The scores of later positions are hidden, and softmax turns each row into weights, as in `causal_mask`: row i has
+As in `causal_mask`, the scores of later positions are hidden, and softmax turns each row into weights: row i has
 weights for positions 0 to i, and zeros after that. You know dweights. Find dscores.
 
     scores   (B, T, T)   scores[b, i, j]: how well the key at position j of text b fits the query at i; may be large
     dweights (B, T, T)   the derivative of the loss with respect to weights
 
-First compute the weights: copy your lines. dweights is not 0 at the hidden positions, although nothing depends on it.
+First compute the weights: copy your code. dweights is not 0 at the hidden positions, although nothing depends on it.
 """
 
 import numpy as np
@@ -59,9 +59,9 @@ weights hidden after softmax | np.where(seen, scores, -np.inf) -> scores & = exp
         = seen * exp / exp.sum(axis=-1, keepdims=True)
     Add up the weights of your first row. Is the sum 1?
 hidden at the end alone | np.where(seen, scores, -np.inf) -> scores & = weights * ( -> = seen * weights * (
-    You have hidden the derivatives. Do the hidden scores still affect your weights, and your sums?
+    You have hidden the derivatives. Do the hidden scores still affect your weights and your sums?
 the mask turned round | np.tri(scores.shape[1], dtype=bool) -> np.tri(scores.shape[1], dtype=bool).T
-    Row i has the scores of position i. Which j come later than i: those below the diagonal, or above?
+    Row i contains the scores of position i. Which j come later than i: the entries below the diagonal, or above it?
 the sum forgotten | - mean ->
 each weight by itself, as in a sigmoid | dweights * weights * (1 - weights)
     If one score of a row grows, what happens to the other weights of that row?
@@ -69,16 +69,16 @@ the sum over the wrong axis | dweights).sum(axis=-1 -> dweights).sum(axis=1
     Which weights add up to 1: those of one row, or of one column?
 the sum without the weights | (weights * dweights).sum -> dweights.sum
 a plain mean in place of the weighted one | (weights * dweights).sum -> dweights.mean
-    If a score grows, which weights lose most: the large ones, or all equally? And the hidden ones?
+    If a score grows, which weights fall most: the large ones, or all equally? And what happens to the hidden weights?
 the last factor forgotten | = weights * ( -> = (
-    If a weight is 0, how much can a change in its score still change it?
+    If a weight is 0, how much can it still change with its score?
 the maximum not subtracted | shown - shown.max(axis=-1, keepdims=True) -> shown
-    exp(800) is too large for a number, and exp(-800) is 0. What can you subtract from each row of scores before exp
-    without changing its weights?
+    exp(800) is too large for a floating-point number, and exp(-800) is 0. What can you subtract from each row of scores
+    before exp without changing its weights?
 """
 
 WHY = """
-The mask needs no derivative of its own: where a weight is 0, the product is 0 whatever dweights is, and it adds nothing
+The mask needs no derivative of its own. Where a weight is 0, the product is 0, whatever dweights is, and adds nothing
 to the sum.
 """
 DOCS = 'docs/writing.md, "The causal mask"'

@@ -1,14 +1,14 @@
 """Backpropagation through an embedding: dE.
 
-A token is a number. The embedding gives each token a row of a table E:
+A token is an integer. The embedding looks up a row of a table E for each token:
 
     y = E[x]     y[b, t] is row x[b, t] of E
 
-You know dy. Find dE. (There is no dx: a token cannot grow a little.) A token may occur many times, in one text and in
-several, and some tokens do not occur at all.
+You know dy. Find dE. (There is no dx, because a token cannot grow a little.) A token may occur many times, within one
+text and in several texts, and some tokens do not occur at all.
 
     E  (V, C)      a row of C numbers for each of V tokens
-    x  (B, T)      T tokens in each of B texts, whole numbers from 0 to V - 1
+    x  (B, T)      T tokens in each of B texts, integers from 0 to V - 1
     dy (B, T, C)   the derivative of the loss with respect to y
 """
 
@@ -53,35 +53,35 @@ COUNTS = {"B": "texts", "T": "tokens", "C": "numbers", "V": "tokens"}
 ENTRYWISE = "E"
 
 HINTS = """
-1. Take one row of E. At which positions does it reach the loss? How do you combine several paths to the loss?
-2. Begin with zeros in the shape of E. Then go through all texts and all positions, and add dy[b, t] to the row of the
+1. Take one row of E. Through which positions does it affect the loss? How do you combine several paths to the loss?
+2. Start with zeros in the shape of E. Then go through all texts and all positions, and add dy[b, t] to the row of the
    token at that position.
-3. Two loops do it: dE[x[b, t]] += dy[b, t]. Without a loop, np.add.at(dE, x, dy): unlike dE[x] += dy, it adds each
-   occurrence of a token.
+3. You can use two loops with dE[x[b, t]] += dy[b, t]. Without a loop, use np.add.at(dE, x, dy). Unlike dE[x] += dy, it
+   adds every occurrence of a token.
 """
 
 MISTAKES = """
 a token that occurs twice counted once | np.add.at(dE, x, dy) -> dE[x] += dy
-    The same token may occur several times. How many times do your lines add to its row? (If x is in the brackets: print
+    The same token may occur several times. How many times does your code add to its row? (If you index with x, try
     `a = np.zeros(3); a[[1, 1]] += 1; print(a)`.)
 the mean over the positions of a token | dE = dE / np.maximum(np.bincount(x.ravel(), minlength=V), 1)[:, None]
-    A row reaches the loss at several positions. Do the effects add up, or average?
+    A row affects the loss through several positions. Do you add these effects, or average them?
 a token that occurs twice in a text counted once | np.add.at(dE, x, dy) -> for b in range(B): dE[x[b]] += dy[b]
-    The same token may occur several times. How many times do your lines add to its row? (If x is in the brackets: print
+    The same token may occur several times. How many times does your code add to its row? (If you index with x, try
     `a = np.zeros(3); a[[1, 1]] += 1; print(a)`.)
 only the last text | np.add.at(dE, x, dy) -> np.add.at(dE, x[-1], dy[-1])
 only the first text | np.add.at(dE, x, dy) -> np.add.at(dE, x[0], dy[0])
-    All texts look up rows of the same table. Are all of them in your sum?
+    All texts look up rows of the same table. Does your sum include all texts?
 only the last position | np.add.at(dE, x, dy) -> np.add.at(dE, x[:, -1], dy[:, -1])
 only the first position | np.add.at(dE, x, dy) -> np.add.at(dE, x[:, 0], dy[:, 0])
     How many tokens does a text have? Does each of them get its gradient?
 added to the table | np.zeros_like(E) -> E.copy()
-    Where does the sum begin? A token that does not occur has no effect on the loss.
+    What does your sum start from? A token that does not occur has no effect on the loss.
 """
 
 WHY = """
-The embedding is a linear layer that skips the product: E[x] is onehot(x) @ E. So dE is onehot(x).T @ dy, as for every
-matrix product, and that is exactly this sum.
+The embedding is a linear layer without the actual multiplication: E[x] is onehot(x) @ E. So dE is onehot(x).T @ dy, as
+for every matrix product, and this product is exactly your sum.
 """
 DOCS = 'docs/writing.md, "The embedding"'
 LINE = "gpt_np.py: np.add.at(dE"

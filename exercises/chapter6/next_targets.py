@@ -1,23 +1,23 @@
-"""Which token is predicted where: x and y.
+"""Which token is predicted at which position: x and y.
 
-An image is T patches. Each patch is one of V tokens, 0 to V - 1. Ten more tokens are the digits: digit d is V + d. A
-network that writes reads one row of tokens from left to right, and says at each position which token comes next.
-The row begins with the digit that is to be written.
+An image consists of T patches. Each patch is one of V tokens, 0 to V - 1. Ten more tokens stand for the digits: digit d
+is token V + d. A network that generates text reads a row of tokens from left to right, and predicts at each position
+which token comes next. The row starts with the digit that should be written.
 
-Find the input x and the target y: at each position, y has the token that comes after the one in x.
+Find the input x and the target y: at each position, y contains the token that comes after the token in x.
 
-    patches (B, T)   the tokens of B images, whole numbers
+    patches (B, T)   the tokens of B images, integers
     digits  (B,)     which digit each image is, 0 to 9
     V                how many different tokens there are for patches
 
-Every patch should be predicted once, and nothing else.
+Every patch should be predicted exactly once, and nothing else should be predicted.
 """
 
 import numpy as np
 
 
 def next_targets(patches, digits, V):
-    """Return x and y, (B, T) each, whole numbers."""
+    """Return x and y, (B, T) each, as integers."""
     # x = ...  # this may take several lines
     # y = ...
     x = np.concatenate([V + digits[:, None], patches[:, :-1]], axis=1)
@@ -32,38 +32,39 @@ INPUTS = [chapter6.draw_texts]
 COUNTS = {"V": "tokens"}
 
 HINTS = """
-1. Write one text on paper: the digit, then its patches. Now mark what is known when the first patch is written, and
-   when the last patch is written. Which tokens are never predicted? Which token has nothing after it?
-2. y is the patches as they are. x is the same row, shifted by one position to the right: it begins with the digit's
-   token, and the last patch drops out.
+1. Write one text on paper: the digit, then its patches. Now mark which tokens are known when the first patch is
+   predicted, and which are known when the last patch is predicted. Which token is never predicted? Which token has
+   nothing after it?
+2. y contains the patches, unchanged. x is the same row, shifted to the right by one position: it starts with the
+   digit's token, and the last patch is dropped.
 3. digits[:, None] is (B, 1), and patches[:, :-1] is (B, T - 1). np.concatenate([..., ...], axis=1) puts them side by
    side.
 """
 
 MISTAKES = """
 the patches where x belongs | x = patches.copy()
-    At the first position, what is known about the image? Does your x say more than that?
+    At the first position, what is known about the image? Does your x reveal more than that?
 the digits' own numbers | V + digits -> digits
-    Digit 3 and patch 3 would be the same token. Which number is the token of digit d?
+    With your code, digit 3 and patch 3 would be the same token. Which number is the token of digit d?
 the digits begin at V + 1 | V + digits -> V + 1 + digits
     The tokens of the patches are 0 to V - 1. Which number comes next?
 the first patch dropped | patches[:, :-1] -> patches[:, 1:]
-    Which patch does x never need, because nothing comes after it?
+    Which patch is not needed in x, because nothing comes after it?
 the digit left out | x = patches[:, :-1]
     What is known when the first patch has to be predicted? Where is that in your x?
 the last patch in x, too | x = np.concatenate([V + digits[:, None], patches], axis=1)
     Which token comes after the last patch? If there is none, what should that position predict?
 the first patch not predicted | y = patches[:, 1:]
-    Which patch should the network predict when it only knows the digit? Is it in your y?
+    Which patch should the network predict when it has only seen the digit? Is this patch in your y?
 moved the wrong way | y = np.roll(patches, -1, axis=1)
-    x begins with the digit. Which token comes directly after it?
+    x starts with the digit. Which token comes directly after it?
 moved in both | y = x.copy()
-    At each position, should the network say the token that it has just read, or the one after it?
+    At each position, should the network predict the token that it has just read, or the next one?
 """
 
 WHY = """
-One image is T lessons at once. At each position the network gets what a writer has at that moment, and is asked for
-what the writer needs. The order of the tokens alone says what is right: nobody has to label anything.
+One image gives T training examples at once. At each position, the network sees what is known at that point of the
+writing, and has to predict what comes next. The text itself contains the right answers: nobody has to label anything.
 """
 DOCS = 'docs/writing.md, "Which token is predicted where"'
 LINE = "support/texts.py: return np.concatenate([self.start_tokens"

@@ -1,21 +1,22 @@
-"""A network of your own that writes names, from a blank file.
+"""Your own network that writes names, from a blank file.
 
-Write a whole network that continues a name: its logits, its derivatives, its training, and its writing. Its layers are
-up to you: attention, a mean of the earlier letters, or the last few letters side by side.
+Write a whole network that continues a name: its logits, its derivatives, its training, and the generation of names. You
+choose its layers: attention, a mean of the earlier letters, or the last few letters side by side.
 
-    texts (N, 12)    uint8: surnames. 1 is a, 2 is b, ... 26 is z, and 0 is the end of a name. More 0s follow
-    params           arrays and numbers, in tuples, lists and dicts, as you like: the weights of your network
+    texts (N, 12)    uint8: surnames. 1 is a, 2 is b, ... 26 is z, and 0 is the end of a name, followed by more 0s
+    params           the weights of your network: arrays and numbers, in any tuples, lists and dicts
     rng              the source of random numbers: rng.normal, rng.permutation, rng.choice ... (np.random.default_rng)
 
-logits[n, t] has 27 scores, for the token at position t of text n. They may depend on the tokens at 0, ..., t - 1 of
+logits[n, t] contains 27 scores for the token at position t of text n. They may depend on the tokens at 0, ..., t - 1 of
 that text, and on nothing else. The loss is the mean of -log p of the right tokens, where p is softmax(logits). The mean
-is over the letters of all these names, and one end for each name of fewer than 12 letters. It is the loss per letter.
+runs over the letters of all these names, and over one end for each name of fewer than 12 letters. This is the loss per
+letter.
 
 No function may change the arrays that it is given. The marker takes central differences of your `loss`. It calls
-`train` with 4,000 names, a few times. Everything together may take 40 seconds of computing, so one run should take a
-few. Then it computes the loss on 1,000 new names from your `logits`. It must be lower by 0.02 than that of a table that
-counts which letter follows which, and the loss that you claim must be within 0.08 of it. How large is the loss on names
-that your network has never seen? Find out inside `train`.
+`train` a few times, with 4,000 names. All of this may take 40 seconds of computing time, so one training run should
+take a few seconds. Then it computes the loss on 1,000 new names from your `logits`. This loss must be lower by 0.02
+than the loss of a table that counts which letter follows which, and the loss that you claim must be within 0.08 of it.
+How large is the loss on names that your network has never seen? Find out inside `train`.
 """
 
 import numpy as np
@@ -32,22 +33,23 @@ def loss(params, texts):
 
 
 def gradients(params, texts):
-    """Return d loss / d each array, in the form of params. (None for a constant.)"""
+    """Return the derivative of the loss with respect to each array, in the form of params. (None for a constant.)"""
     ...
 
 
 def train(texts, rng):
     """Return params, all that `write` needs, and the loss per letter that you claim for new names.
 
-    The steps take their gradients from `gradients`.
+    The training steps must use `gradients`.
     """
     ...
 
 
 def write(params, letters, rng):
-    """Return a list of names, one for each string in the list `letters`: the name begins with it. It may be "".
+    """Return a list of names, one for each string in the list `letters`. The name begins with that string, which may be
+    "".
 
-    rng draws each further letter with the probabilities softmax(logits), until it draws the end or there are 12
+    Use rng to draw each further letter with the probabilities softmax(logits), until it draws the end or there are 12
     letters.
     """
     ...
@@ -152,20 +154,22 @@ def answer():
 
 
 HINTS = """
-1. What may a position see? Make x, the texts shifted by one position: a new token, 27, starts each text, and the last
-   token is left out. Any network that looks at x[:, t] and earlier, but not ahead, gives fair scores for texts[:, t].
-   Begin with a table: a row E[x] of 32 numbers for each token, then a hidden layer, then 27 scores. That network sees
-   one letter, and does no more than counting. Let a position see more: the rows of the last three letters side by side.
-2. Which positions count in the loss? The first, and each position where the token before it is not 0. Let `shares` be 1
-   / (their number) there, and 0 elsewhere; then the loss is the sum of -shares log p, and dlogits is (p - onehot)
-   shares. The first loss should be near log 27 = 3.30. The gradient of the table: np.add.at(dE, x, dh).
-3. Set a tenth aside. Ten epochs in batches of 64, with Adam and a learning rate that falls from 0.004 to 0, are enough.
-   At the end, the loss on the tenth that you set aside is your claim. To write, start with zeros after the given
-   letters, and put rng.choice(27, p=softmax(logits(params, text)[0, t])) at position t, for each t in turn.
+1. What may a position see? Make x, the texts shifted by one position: each text starts with a new token, 27, and its
+   last token is left out. Any network that looks only at x[:, t] and earlier tokens gives fair scores for texts[:, t].
+   Start with a table: a row E[x] of 32 numbers for each token, then a hidden layer, then 27 scores. That network sees
+   one letter, so it can do no better than counting. Let a position see more: the rows of the last three letters, side
+   by side.
+2. Which positions count in the loss? The first one, and each position where the token before it is not 0. Let `shares`
+   be 1 / (the number of these positions) there, and 0 elsewhere. Then the loss is the sum of -shares log p, and dlogits
+   is (p - onehot) shares. The first loss should be near log 27 = 3.30. For the gradient of the table, use np.add.at(dE,
+   x, dh).
+3. Set a tenth of the names aside. Ten epochs in batches of 64, with Adam and a learning rate that falls from 0.004 to
+   0, are enough. At the end, claim the loss on the tenth that you set aside. To write a name, start with zeros after
+   the given letters, and put rng.choice(27, p=softmax(logits(params, text)[0, t])) at position t, for each t in turn.
 """
 
 WHY = """
-This is the attention of gpt_np.py, with one head and one block. Whatever `write` has put after position t does no harm
-there: the mask hides it. With the last few letters side by side, a network is simpler, but sees only those letters.
+This is the attention of gpt_np.py, with one head and one block. Whatever `write` has put after position t does no harm,
+because the mask hides it. A network with the last few letters side by side is simpler, but it sees only those letters.
 """
 DOCS = 'docs/sampling.md, "From a blank file"'

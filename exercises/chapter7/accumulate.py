@@ -1,8 +1,8 @@
 """Accumulated gradients, dW.
 
-A batch may be too large for the memory. Then it is cut into K small batches. These go forward and back one after the
-other, and only then comes the step. For each small batch, you know the gradient of its own mean loss. The small batches
-may have different sizes.
+A batch may be too large for the memory. Then it is split into K small batches. Each small batch goes through the
+forward and the backward pass, one after the other, and the step is taken only after the last. For each small batch, you
+know the gradient of its own mean loss. The small batches may have different sizes.
 
     parts  (K, I, O)   parts[k] is the derivative of the mean loss of small batch k with respect to W
     counts (K,)        how many examples small batch k has
@@ -28,15 +28,16 @@ INPUTS = [chapter7.draw_small_batches]
 COUNTS = {"K": "small batches"}
 
 HINTS = """
-1. The loss of all examples is a mean. What is the sum of the losses of small batch k, and what is its gradient?
-2. counts[k] * parts[k] is the gradient of the sum over small batch k. Add these up, and divide once by the number of
-   all examples.
+1. The loss of all examples is a mean. What is the sum of the losses in small batch k, and what is the gradient of this
+   sum?
+2. counts[k] * parts[k] is the gradient of the sum over small batch k. Add up these gradients, and divide once by the
+   total number of examples.
 3. (parts * counts[:, None, None]).sum(axis=0) / counts.sum()
 """
 
 MISTAKES = """
 the mean of the means | dW = parts.mean(axis=0)
-    That is right if all small batches are equally large. Here, how much does an example in one of the smaller ones
+    That is right if all small batches have the same size. Here they do not: how much does an example in a smaller batch
     count?
 the sum of the means | dW = parts.sum(axis=0)
     The loss is a mean over all examples. What is your sum divided by?
@@ -48,7 +49,7 @@ divided by each count | parts * counts -> parts / counts
     parts[k] is already divided by counts[k]. How do you turn it back into a sum?
 only the last small batch | dW = parts[-1]
 only the first small batch | dW = parts[0]
-    Are the gradients of all small batches in your sum, or has something cleared them?
+    Does your sum contain the gradients of all small batches, or has something cleared them?
 the largest count in place of all | counts.sum() -> counts.max()
     The mean runs over all examples. How many are there?
 averaged twice | / counts.sum() -> / counts.sum() / len(counts)
@@ -56,7 +57,7 @@ averaged twice | / counts.sum() -> / counts.sum() / len(counts)
 """
 
 WHY = """
-In nanoGPT all small batches are equally large, so it divides each loss by their number before the backward pass.
-PyTorch adds up the gradients in .grad until they are cleared.
+In nanoGPT, all small batches have the same size, so each loss is divided by the number of small batches before the
+backward pass. PyTorch keeps adding gradients to .grad until they are cleared.
 """
 DOCS = 'docs/nanogpt.md, "Accumulated gradients"'

@@ -1,15 +1,15 @@
-"""AdamW, with weight decay only on matrices: m, s and p.
+"""AdamW, with weight decay for matrices only: m, s and p.
 
-Each parameter has two running means, of its gradient and of the gradient's square. Both start at 0, so after t steps
-their factors add up to 1 - beta^t, and they are divided by that. The step is the first mean divided by the root of the
-second.
+Each parameter has two running means: one of its gradient, and one of the gradient's square. Both start at 0, so after t
+steps the weights in each mean add up to 1 - beta^t, and each mean is divided by that. The step is the first mean,
+divided by the square root of the second.
 
     m = beta1 m + (1 - beta1) dp               mean   = m / (1 - beta1^t)
     s = beta2 s + (1 - beta2) dp^2             square = s / (1 - beta2^t)
     p = p - lr mean / (sqrt(square) + eps)
 
-In addition, each step makes the weights smaller by lr weight_decay old_p. But only arrays of two or more axes shrink,
-not a bias or the gamma of a norm.
+In addition, each step makes the weights smaller by lr weight_decay old_p. Only arrays with two or more axes are
+decayed, not biases or the gamma of a normalisation layer.
 
     old_p, dp       any shape    the parameter, and the derivative of the loss with respect to it
     old_m, old_s    the same     the two running means so far
@@ -43,30 +43,30 @@ FURTHER = [partial(chapter7.draw_adamw_step, axes=4), partial(chapter7.draw_adam
 MAY_CHANGE = ["old_p", "old_m", "old_s"]
 
 HINTS = """
-1. The first two results are lines of the text. For the third, subtract two things from old_p: the step, and a fraction
-   of old_p itself. Which of the two is divided by the root of the square?
-2. The divisions do not change m and s: mean and square are new arrays. The weight decay changes neither of them.
+1. The text gives formulas for the first two results. For the third result, subtract two things from old_p: the step,
+   and a fraction of old_p itself. Which of the two is divided by the root of the square?
+2. The divisions do not change m and s: mean and square are new arrays. Weight decay does not change m and s either.
 3. p = old_p - lr * mean / (np.sqrt(square) + eps), and if old_p.ndim > 1, also - lr * weight_decay * old_p.
 """
 
 MISTAKES = """
 the decay in the gradient | m = beta1 -> dp = dp + weight_decay * old_p * (old_p.ndim > 1); m = beta1
         & - lr * decay ->
-    Then the decay is divided by the root of the square like everything else, and is no longer a fraction of p. Which
-    line should have it?
+    Then the decay is divided by the root of the square, like everything else, and is no longer a fraction of p. Which
+    line does it belong in?
 the bias decays, too | * (old_p.ndim > 1) ->
-    [Yours is right for a matrix.] How many axes has a bias? (See `old_p.ndim`.)
+    [This is right for a matrix.] How many axes does a bias have? (See `old_p.ndim`.)
 only arrays of one axis decay | (old_p.ndim > 1) -> (old_p.ndim == 1)
     Which arrays have two axes, and which have one? Which of them should decay?
 no decay | - lr * decay ->
     Where do you use weight_decay?
 the decay without the learning rate | - lr * decay -> - decay
-    If the learning rate is 0, should anything move?
+    If the learning rate is 0, should anything change?
 growth in place of decay | - lr * decay -> + lr * decay
-    Which way should the weights go: towards 0, or away from it?
+    Which way should the weights move: towards 0, or away from it?
 the new weights shrink | p = old_p - lr * decay - lr * mean / (np.sqrt(square) + eps) ->
         p = old_p - lr * mean / (np.sqrt(square) + eps); p = p - lr * weight_decay * p * (old_p.ndim > 1)
-    Which weights shrink by a fraction: those before the step, or those after it?
+    Which weights shrink by a fraction: the weights before the step, or after it?
     > m = beta1 * old_m + (1 - beta1) * dp
     > s = beta2 * old_s + (1 - beta2) * dp**2
     > p = old_p - lr * m / (1 - beta1**t) / (np.sqrt(s / (1 - beta2**t)) + eps)
@@ -75,9 +75,9 @@ the new weights shrink | p = old_p - lr * decay - lr * mean / (np.sqrt(square) +
 the decay divided by the root, too | - lr * decay - lr * mean / -> - lr * (mean + decay) /
     AdamW shrinks the weights outside the division. Is your decay outside it?
 the mean not divided | m / (1 - beta1**t) -> m
-    At the first step m is (1 - beta1) dp. Is that the mean of the gradients so far?
+    At the first step, m is (1 - beta1) dp. Is that the mean of the gradients so far?
 the square not divided | s / (1 - beta2**t) -> s
-    At the first step s is (1 - beta2) dp^2. Is that the mean of the squares so far?
+    At the first step, s is (1 - beta2) dp^2. Is that the mean of the squares so far?
 neither is divided | m / (1 - beta1**t), s / (1 - beta2**t) -> m, s
     Both running means start at 0. How large are they after the first step?
 counted from 0 | **t -> **(t - 1)
@@ -85,19 +85,19 @@ counted from 0 | **t -> **(t - 1)
 one step too far | **t -> **(t + 1)
     What should you divide by at the first step, where t is 1?
 the divided means kept | mean, square = m -> m, s = m & lr * mean -> lr * m & sqrt(square) -> sqrt(s)
-    mean and square are for this step alone. Which m should the next step get: as it was, or divided?
+    mean and square are for this step alone. Which m should the next step get: the original one, or the divided one?
 the root forgotten | np.sqrt(square) -> square
     If all gradients were ten times as large, should the step be larger?
 eps under the root | np.sqrt(square) + eps -> np.sqrt(square + eps)
     Is eps added before the root is taken, or after?
 eps forgotten | (np.sqrt(square) + eps) -> np.sqrt(square)
-    What if the gradient of a weight was always 0? What does eps prevent?
+    What if the gradient of a weight has always been 0? What does eps prevent?
 the gradient in place of its mean | lr * mean -> lr * dp
     Which of the two moves p: the last gradient, or the running mean?
 beta1 and beta2 exchanged | beta1 -> beta0 & beta2 -> beta1 & beta0 -> beta2
     Which of the two belongs to the gradient, and which to its square?
 the square of the gradient forgotten | dp**2 -> dp
-    s is the running mean of what?
+    What is s a running mean of?
 a running sum of the gradients | (1 - beta1) * dp -> dp
     The factors of a running mean add up to 1. Do yours?
 a running sum of the squares | (1 - beta2) * dp**2 -> dp**2
@@ -109,8 +109,8 @@ the step without the learning rate | - lr * mean -> - mean
 """
 
 WHY = """
-nanoGPT divides its parameters into two groups by the number of their axes, and only one group has weight decay. Why? A
-large weight amplifies small differences; a bias or a gamma only shifts or scales a channel.
+nanoGPT sorts its parameters into two groups by their number of axes, and only one group has weight decay. The reason: a
+large weight amplifies small differences, but a bias or a gamma only shifts or scales a channel.
 """
 DOCS = 'docs/nanogpt.md, "AdamW, and what decays"'
 LINE = "main_np.py: p -= lr / m_total * m"

@@ -1,10 +1,10 @@
 """Dropout, forward and backward: y and dx.
 
-In training, each entry of x is set to 0 with probability p, so that no channel can rely on another. The entries that
-are kept are divided by 1 - p. Then y is on average equal to x, and in testing, when nothing is dropped, nothing has to
-be done.
+In training, each entry of x is set to 0 with probability p, so that no channel can rely on another. The remaining
+entries are divided by 1 - p. Then y equals x on average, and at test time, when nothing is dropped, x needs no
+correction.
 
-An entry is dropped if its u is below p: u holds a random number for each entry, at least 0 and below 1.
+An entry is dropped if its u is below p. The array u contains a random number for each entry, at least 0 and below 1.
 
     x, dy, u (B, T, C)   dy is the derivative of the loss with respect to y, for B texts of T positions
     p                    a number, at least 0 and below 1
@@ -58,43 +58,44 @@ COUNTS = {"B": "texts", "T": "positions", "C": "channels"}
 ENTRYWISE = "x"
 
 HINTS = """
-1. What is an entry multiplied by if it is dropped, and what if it is kept? Does that number depend on x?
-2. Write these numbers into an array, the mask: 0 where u is below p, and 1 / (1 - p) elsewhere. Then y = mask times x,
-   entry by entry. How much does y grow if x grows by 1?
-3. mask = (u >= p) / (1 - p), y = x * mask, and dx = dy * mask: the same mask.
+1. What is an entry multiplied by if it is dropped, and if it is kept? Does that number depend on x?
+2. Put these numbers into an array, the mask: 0 where u is below p, and 1 / (1 - p) elsewhere. Then y is the mask times
+   x, entry by entry. How much does y grow if x grows by 1?
+3. mask = (u >= p) / (1 - p), y = x * mask, and dx = dy * mask, with the same mask.
 """
 
 MISTAKES = """
 nothing divided | / (1 - p) -> / 1
-    A tenth of all entries is dropped. Is a sum of many of them still as large, on average? In testing, none is dropped.
+    If a tenth of all entries is dropped, is a sum of many entries still as large, on average? At test time, none is
+    dropped.
 divided by p | / (1 - p) -> / p
     If p is nearly 0, almost nothing is dropped. What should the kept entries be multiplied by then?
 multiplied by 1 - p | / (1 - p) -> * (1 - p)
-    Should the kept entries become larger, to make up for the rest, or smaller?
+    Should the kept entries become larger, to make up for the dropped ones, or smaller?
 divided by the root of 1 - p | / (1 - p) -> / np.sqrt(1 - p)
-    Which should stay the same on average: the entries, or their squares?
+    What should stay the same on average: the entries, or their squares?
 the others dropped | u >= p -> u < p
-    The entries whose u is below p are dropped. Which do your lines drop?
+    The entries whose u is below p are dropped. Which entries does your code drop?
 kept below 1 - p | u >= p -> u < 1 - p
-    The right number of entries is kept. But are they those whose u is at least p?
+    You keep the right number of entries. But are these the entries whose u is at least p?
 dropped at p itself | u >= p -> u > p
-    If u is p exactly, is it below p?
+    If u is exactly p, is it below p?
 dx without the mask | dx = 1 * dy
     Does y change if x grows at a dropped entry?
 dx without the division | dx = dy * (u >= p)
     If x grows by 1 and is kept, by how much does y grow?
 divided once more on the way back | dx = dy * mask / (1 - p)
-    The mask has the division in it. How many times did the forward pass divide?
+    The mask already contains the division. How many times did the forward pass divide?
 x where dy belongs | dx = x * mask
-    Where do you use the derivative that came back to this layer?
+    Where do you use dy, the derivative of the loss with respect to y?
 multiplied by x | dx = dy * x * mask
     y = mask x: what is its derivative with respect to x?
 the mask of a ReLU | dx = dy * (y > 0)
-    A kept entry may be negative. Does its gradient pass?
+    A kept entry may be negative. Does its gradient pass through?
 """
 
 WHY = """
-The mask is a random constant: y = mask * x, and dx = mask * dy. So backward needs the mask of the forward pass. A new
-mask would block entries that were not dropped, and its dx would not be the derivative of this loss.
+The mask is a random constant: y = mask * x, so dx = mask * dy. The backward pass needs the same mask as the forward
+pass. A new mask would block entries that were not dropped, and dx would not be the derivative of this loss.
 """
 DOCS = 'docs/nanogpt.md, "Dropout"'

@@ -1,14 +1,14 @@
-"""GELU in place of the ReLU: a and dz.
+"""GELU instead of the ReLU: a and dz.
 
-A ReLU multiplies z by 0 or 1, depending on its sign. GELU multiplies z by Phi(z), which goes smoothly from 0 to 1: the
-probability that a number drawn from the normal distribution (mean 0, variance 1) is below z.
+A ReLU multiplies z by 0 or 1, depending on its sign. GELU multiplies z by Phi(z), which rises smoothly from 0 to 1.
+Phi(z) is the probability that a number drawn from the normal distribution (mean 0, variance 1) is below z.
 
     a = z Phi(z)        and the slope of Phi is the bell curve, exp(-z^2 / 2) / sqrt(2 pi)
 
 You know da. Find a and dz.
 
     z, da (B, H)   da is the derivative of the loss with respect to a
-    Phi   (B, H)   Phi(z), for each entry: NumPy has no function for it
+    Phi   (B, H)   Phi(z), for each entry; NumPy has no function for it
 """
 
 import numpy as np
@@ -56,7 +56,7 @@ ENTRYWISE = "z"
 
 HINTS = """
 1. a is a product of two functions of z. What is the derivative of a product?
-2. The slope of z times Phi(z) is Phi(z) plus z times the slope of Phi.
+2. By the product rule, the slope of z Phi(z) is Phi(z) plus z times the slope of Phi.
 3. bell = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), and dz = da * (Phi + z * bell).
 """
 
@@ -70,45 +70,45 @@ z forgotten in the second term | + z * bell -> + bell
 a where z belongs | + z * bell -> + a * bell
     The product rule: what is the slope of Phi multiplied by, z or z Phi?
 the mask of a ReLU | dz = da * (z > 0)
-    Is GELU flat below 0? And is its slope 1 just above?
+    Is GELU flat below 0? And is its slope 1 just above 0?
 the ReLU | a = np.maximum(z, 0)
-    What does GELU do to a z of -1: is it 0?
+    What does GELU do to z = -1? Is the result 0?
 only the slope | da * ->
     This is d a / d z. What does the chain rule multiply it by?
 the slope forgotten | dz = 1 * da
     What is the slope of GELU at 0? And at -5?
 the bell without sqrt(2 pi) | / np.sqrt(2 * np.pi) ->
-    How high is the bell curve at 0? Add up its area: it should be 1.
+    How high is the bell curve at 0? The area below it should be 1.
 divided by 2 pi | np.sqrt(2 * np.pi) -> (2 * np.pi)
-    2 pi, or its square root?
+    Do you divide by 2 pi, or by its square root?
 divided by sqrt(pi) | np.sqrt(2 * np.pi) -> np.sqrt(np.pi)
-    Under the root: pi, or 2 pi?
+    What is under the root: pi, or 2 pi?
 the 2 in the exponent forgotten | -(z**2) / 2 -> -(z**2)
-    exp(-z^2 / 2) or exp(-z^2)?
+    Is the bell curve exp(-z^2 / 2), or exp(-z^2)?
 the minus in the exponent forgotten | -(z**2) / 2 -> z**2 / 2
     Is the bell curve highest at 0, or lowest?
 the square in the exponent forgotten | -(z**2) / 2 -> -np.abs(z) / 2
-    Is the top of the bell round, or a peak?
+    Is the top of the bell curve round, or is it a sharp peak?
 the signs of the two terms | Phi + z * bell -> Phi - z * bell
     Where z is positive, z grows and Phi grows. Do the two effects add up?
 Phi itself | a = 1 * Phi
     Phi is a number from 0 to 1. What does GELU multiply by it?
 the sigmoid in place of Phi | a = z / (1 + np.exp(-z))
 the sigmoid of 1.702 z in place of Phi | a = z / (1 + np.exp(-1.702 * z))
-    That is a different smooth step. Phi is given.
+    That is a different smooth step. You are given Phi.
 the tanh form | a = 0.5 * z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
-    That is an approximation, as GPT-2 has it. Phi is given: what is the exact value?
+    That is the approximation that GPT-2 uses. You are given Phi: what is the exact value?
 the slope of the tanh form | dz = da * -> t = np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)); dz = da *
         & (Phi + z * bell) -> (0.5 * (1 + t) + 0.5 * z * (1 - t**2) * np.sqrt(2 / np.pi) * (1 + 0.134145 * z**2))
     That is the slope of an approximation. What is the slope of z Phi(z)?
 the slope of Phi as of a sigmoid | + z * bell -> + z * Phi * (1 - Phi)
-    Phi (1 - Phi) would be the slope if Phi were a sigmoid. What is the slope of Phi?
+    Phi (1 - Phi) would be right if Phi were a sigmoid. What is the slope of Phi?
 multiplied by z once more | a = z * z * Phi
     How many times is z a factor?
 """
 
 WHY = """
 The product rule: (z Phi)' = Phi + z Phi'. nanoGPT uses this exact form (nn.GELU). GPT-2 was trained with an
-approximation by tanh, whose values differ by less than 0.001.
+approximation that uses tanh; its values differ by less than 0.001.
 """
 DOCS = 'docs/nanogpt.md, "GELU"'

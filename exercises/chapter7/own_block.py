@@ -1,29 +1,30 @@
-"""A block of your own, with its backward pass, from a blank file.
+"""Your own block, with its backward pass, from a blank file.
 
-A GPT is one block, many times over. Write one, forward and backward, with the lines that you wrote before. The details
-are up to you: GELU, ReLU or a gate, with biases or without, the norms before the layers or after the sums, the two
-layers one after the other or side by side.
+A GPT is the same block, many times over. Write such a block, with its forward and its backward pass; you can use the
+code that you have written before. The details are up to you: GELU, ReLU or a gate, with or without biases, the norms
+before the layers or after the sums, the two layers one after the other or side by side.
 
     x, dy (B, T, C)   for B texts of T positions; dy is the derivative of the loss with respect to y
-    params            arrays and numbers, in tuples, lists and dicts, as you like: the weights of your block
+    params            the weights of your block: arrays and numbers, in any tuples, lists and dicts
     h                 the number of heads that share the C channels; keep it in params, as a whole number
     rng               the source of random numbers: rng.normal ... (np.random.default_rng)
 
 A block adds two things to each position. The first comes from h heads of attention, which look at that position and at
-all positions before it: each head takes a mean with its own weights, which add up to 1 and depend on both positions.
-The second comes from a layer with an activation, which looks at each position alone. A block works for any C that h
-divides, and for any T; the position embedding is already in x. No function may change the arrays that it is given.
+all positions before it. Each head takes a mean with its own weights, which add up to 1 and depend on both positions.
+The second comes from a layer with an activation, which looks at each position alone. A block works for any T, and for
+any C that is a multiple of h; the position embedding is already in x. No function may change the arrays that it is
+given.
 
 The marker checks your `backward` against your own `forward`: it takes central differences of (y * dy).sum(), in x and
-in all arrays of params. It also checks that y is that of a block: it changes x at one position, makes all positions
-alike, and tries different sizes, with texts of 1 to 33 positions. `backward` itself may not use differences.
+in all arrays of params. It also checks that y is the output of a block: it changes x at one position, makes all
+positions equal, and tries different sizes, with texts of 1 to 33 positions. `backward` itself may not use differences.
 """
 
 import numpy as np
 
 
 def first_weights(C, h, rng):
-    """Return params, the weights of a block of C channels and h heads."""
+    """Return params, the weights of a block with C channels and h heads."""
     ...
 
 
@@ -33,7 +34,7 @@ def forward(params, x):
 
 
 def backward(params, x, dy):
-    """Return dx (B, T, C), and the gradient of each array, in the form of params, or in their order.
+    """Return dx (B, T, C), and the gradient of each array, in the same form as params, or in the same order.
 
     (None for a constant.)
     """
@@ -44,7 +45,7 @@ def backward(params, x, dy):
 from exercises import block
 
 EXPERIMENTS = block.JUDGE.make_program_kind()
-RUNS = "how near its gradients are"
+RUNS = "how close its gradients are"
 
 
 def answer():
@@ -111,19 +112,19 @@ def answer():
 
 
 HINTS = """
-1. Write forward first, as `u = x + attention(norm(x))` and `y = u + mlp(norm(u))`, and give every intermediate result a
-   name of its own. Then go back line by line, from the last to the first. Which exercise was each line? `split_heads`,
+1. Write forward first, as `u = x + attention(norm(x))` and `y = u + mlp(norm(u))`, and give every intermediate result
+   its own name. Then go back line by line, from the last to the first. Which exercise covered each line? `split_heads`,
    `merge_heads`, `attention`, `causal_mask`, `layer_norm_dx`, `dz1` or `gelu`, `da1`, `dW1_db1`.
 2. A sum passes dy unchanged to both of its terms. So du is dy plus the gradient through the MLP and its norm, and dx is
-   du plus the gradient through attention and its norm. q, k and v come from one product: dq, dk and dv, merged and laid
-   side by side, are the derivative with respect to its result.
-3. dW of a product a @ W is a.reshape(-1, C).T @ dy.reshape(-1, O), with the rows of all positions of all texts. For the
-   gamma of a norm, take (dn * xhat).sum(axis=(0, 1)). If something is wrong, the marker says which arrays are right: in
-   the backward pass, the mistake is between the last right array and the first wrong one.
+   du plus the gradient through attention and its norm. q, k and v are parts of the result of one product. To get the
+   derivative with respect to that result, merge dq, dk and dv, and put them side by side.
+3. For a product a @ W, dW is a.reshape(-1, C).T @ dy.reshape(-1, O): the rows are all positions of all texts. For the
+   gamma of a norm, take (dn * xhat).sum(axis=(0, 1)). If something is wrong, the marker says which gradients are right:
+   in the backward pass, the mistake is between the last right gradient and the first wrong one.
 """
 
 WHY = """
-vit_np.py and gpt_np.py do the same with classes: each layer keeps what its own backward pass needs. nanoGPT has only
+vit_np.py and gpt_np.py do the same with classes: each layer stores what its own backward pass needs. nanoGPT has only
 the forward pass, and leaves the rest to PyTorch's autograd.
 """
 DOCS = 'docs/nanogpt.md, "From a blank file"'

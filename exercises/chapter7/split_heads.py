@@ -1,14 +1,14 @@
 """The heads, split: q, k and v.
 
-One linear layer computes the queries, keys and values of all heads at once. It turns each position of a text into a row
-three times as wide as before: the first C channels are its query, the next C its key, the last C its value. Each of
-these is divided among the h heads: the first d = C / h channels belong to the first head, the next d to the second, and
-so on.
+One linear layer computes the queries, keys and values of all heads at once. For each position of a text, it returns a
+row that is three times as wide as its input: the first C channels are the query, the next C the key, and the last C the
+value. Each of these is divided among the h heads: the first d = C / h channels belong to the first head, the next d to
+the second, and so on.
 
     qkv (B, T, 3 C)   for B texts of T positions
     h                 the number of heads
 
-Attention multiplies matrices in the last two axes, one for each text and each head. So it needs (B, h, T, d).
+Attention multiplies matrices in the last two axes, one matrix for each text and each head. So it needs (B, h, T, d).
 """
 
 import numpy as np
@@ -33,17 +33,18 @@ INPUTS = [chapter7.draw_heads]
 COUNTS = {"B": "texts", "T": "positions", "C": "channels", "d": "channels of a head"}
 
 HINTS = """
-1. Begin with one position of one text: a row of 3 C numbers. Where in it is the query of the second head? Which axis
-   must be cut, and into how many pieces?
-2. np.split(qkv, 3, axis=2) gives three arrays (B, T, C). In each of them, split the last axis into two, the heads and
-   the channels of a head: reshape(B, T, h, d). That moves no number.
+1. Start with one position of one text, a row of 3 C numbers. Where in this row is the query of the second head? Which
+   axis do you split, and into how many parts?
+2. np.split(qkv, 3, axis=2) gives three arrays (B, T, C). In each of them, split the last axis into two, heads and
+   channels of a head: reshape(B, T, h, d). That does not move any numbers.
 3. Now the heads must come before the positions: .swapaxes(1, 2) turns (B, T, h, d) into (B, h, T, d). For each of the
-   three: third.reshape(B, T, h, -1).swapaxes(1, 2).
+   three arrays, write third.reshape(B, T, h, -1).swapaxes(1, 2).
 """
 
 MISTAKES = """
 the positions cut in place of the channels | reshape(B, T, h, d).swapaxes(1, 2) -> reshape(B, h, T, d)
-    `reshape` moves no number: it only says where rows end. In memory, does a position or a head come first?
+    `reshape` does not move any numbers; it only changes where rows end. In memory, what comes first: positions, or
+    heads?
 heads and positions not exchanged | .swapaxes(1, 2) ->
     Which two axes of your result does `@` treat as a matrix?
 the heads take turns at the channels | reshape(B, T, h, d).swapaxes(1, 2) -> reshape(B, T, d, h).transpose(0, 3, 1, 2)
@@ -51,11 +52,11 @@ the heads take turns at the channels | reshape(B, T, h, d).swapaxes(1, 2) -> res
 q, k and v take turns | np.split(qkv, 3, axis=2) -> [qkv[:, :, i::3] for i in range(3)]
     Which numbers of a row are its query: the first C, or every third?
 q, k and v cut within each head | q, k, v = qkv.reshape(B, T, h, 3, d).transpose(3, 0, 2, 1, 4)
-    What comes first: to cut the row into three, or into heads?
+    What comes first: splitting the row into three, or into heads?
 channels and positions exchanged | .swapaxes(1, 2) -> .transpose(0, 2, 3, 1)
-    A row of q should be the query of one position. What does a row of yours hold?
+    A row of q should be the query of one position. What does a row of your q contain?
 the heads before the texts | .swapaxes(1, 2) -> .transpose(2, 0, 1, 3)
-    Which axis should come first: that of the texts, or that of the heads?
+    Which axis should come first: texts, or heads?
 divided by sqrt(d) already | q = q / np.sqrt(d)
     Which of these steps only moves numbers, and which one changes them?
 the positions in the reverse order | .swapaxes(1, 2) -> [:, ::-1].swapaxes(1, 2)
@@ -65,8 +66,8 @@ the heads in the reverse order | .swapaxes(1, 2) -> [:, :, ::-1].swapaxes(1, 2)
 """
 
 WHY = """
-Splitting an axis (reshape) and exchanging two axes (swapaxes) compute nothing: no number changes, so the backward pass
-neither drops nor adds up anything. In PyTorch, the two are called view and transpose.
+Splitting an axis (reshape) and swapping two axes (swapaxes) only rearrange the numbers, so the backward pass only has
+to put the gradients back. In PyTorch, the two operations are called view and transpose.
 """
 DOCS = 'docs/nanogpt.md, "Heads"'
 LINE = "vit_np.py: return x.reshape(*x.shape[:2], heads"

@@ -1,8 +1,8 @@
 """One table for two layers, dE and da.
 
-The embedding looks up a row of E for each token. At the other end, the last layer gives each token a score. It is a
-linear layer without a bias, and its weights are E, too: a score is the dot product of a row of E and the network's
-output.
+The embedding looks up a row of E for each token. At the other end, the last layer gives each token a score. This is a
+linear layer without a bias, and its weights are also E: a score is the dot product of a row of E and the network's last
+activations.
 
     e = E[x]           (B, T, C)   at the beginning
     ...                            the layers between turn e into a
@@ -11,7 +11,7 @@ output.
 You know de, the derivative of the loss with respect to e, and dlogits. Find dE and da.
 
     E       (V, C)      a row of C numbers for each of V tokens
-    x       (B, T)      T tokens in each of B texts, whole numbers from 0 to V - 1
+    x       (B, T)      T tokens in each of B texts, integers from 0 to V - 1
     de, a   (B, T, C)
     dlogits (B, T, V)
 """
@@ -62,9 +62,9 @@ LOSS = {"E": loss, "a": loss}
 COUNTS = {"B": "texts", "T": "tokens", "C": "numbers", "V": "tokens"}
 
 HINTS = """
-1. E is one array, but along how many paths does it reach the loss? How do you combine several paths?
-2. At the end, logits = a @ E.T: for one position, dE is the outer product of dlogits and a, and all positions of all
-   texts add up. At the beginning, it is `embedding_backward`.
+1. E is a single array, but along how many paths does it reach the loss? How do you combine several paths?
+2. At the end, logits = a @ E.T: for one position, dE is the outer product of dlogits and a. Add this up over all
+   positions of all texts. At the beginning, dE is the same as in `embedding_backward`.
 3. dE = dlogits.reshape(x.size, V).T @ a.reshape(x.size, C), then np.add.at(dE, x, de), which adds the second part. da =
    dlogits @ E.
 """
@@ -72,24 +72,24 @@ HINTS = """
 MISTAKES = """
 only the last layer's part | np.add.at(dE, x, de) -> pass
 only the embedding's part | dlogits.reshape(x.size, V).T @ a.reshape(x.size, C) -> np.zeros_like(E)
-    The table is used twice. If you nudge one entry of it, at which two places in the network does something change?
+    The table is used twice. If you nudge one of its entries, in which two places of the network does something change?
 a token that occurs twice counted once | np.add.at(dE, x, de) -> dE[x] += de
-    `dE[x] += de` adds to each row once. A token may occur many times: which function adds every occurrence?
+    `dE[x] += de` adds to each row only once. A token may occur many times: which function adds every occurrence?
 the last layer's part overwritten | np.add.at(dE, x, de) -> dE[x] = de
     A row may already have a gradient from the last layer. What does `=` do to it?
 the mean of both parts | dE = dE / 2
-    Two paths lead from the table to the loss. Do their effects add up, or average?
+    Two paths lead from the table to the loss. Do you add their effects, or average them?
 the two parts subtracted | np.add.at(dE, x, de) -> np.subtract.at(dE, x, de)
-    Two paths lead from the table to the loss. Do their effects add up, or cancel?
+    Two paths lead from the table to the loss. Do you add their effects, or subtract them?
 the lookups of the tokens that follow | np.add.at(dE, x, de) -> np.add.at(dE, np.roll(x, -1, axis=1), de)
     Row x[b, t] was looked up at position t. Whose gradient is de[b, t]?
 only the last text looked up | np.add.at(dE, x, de) -> np.add.at(dE, x[-1], de[-1])
 only the first text looked up | np.add.at(dE, x, de) -> np.add.at(dE, x[0], de[0])
-    All texts look up rows of the same table. Are all of them in your sum?
+    All texts look up rows of the same table. Does your sum include all texts?
 only the last position scored | dlogits.reshape(x.size, V).T @ a.reshape(x.size, C) -> dlogits[:, -1].T @ a[:, -1]
     Which positions have logits in the loss?
 de where a belongs | @ a.reshape(x.size, C) -> @ de.reshape(x.size, C)
-    logits = a E.T: what is an entry of E multiplied by there?
+    In logits = a E.T, what is an entry of E multiplied by?
 de added to da | da = da + de
     a is the input of the last layer, and e is the output of the embedding. Does a reach the loss through e?
 averaged over all positions | dE = dE / (B * T)
@@ -99,7 +99,7 @@ averaged over the last layer's positions | @ a.reshape(x.size, C) -> @ a.reshape
 """
 
 WHY = """
-A gradient is the sum over all paths. It does not matter that the two paths are at opposite ends of the network. The
-tape finds this sum by itself: the table is one node that is used twice.
+A gradient is the sum over all paths. It does not matter that the two paths start at opposite ends of the network. The
+tape finds this sum by itself: the table is a single node that is used twice.
 """
 DOCS = 'docs/nanogpt.md, "Weight tying"'

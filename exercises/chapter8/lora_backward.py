@@ -1,11 +1,11 @@
 """Backpropagation through a LoRA layer: dx, dA and dB.
 
-A large model is fine-tuned: it has to learn something new. Its weights W stay as they are. Two thin matrices beside
-them learn: A and B, whose common size r is small.
+A large model is fine-tuned: it has to learn something new. Its weights W do not change. Instead, two thin matrices are
+trained alongside them, A and B, whose common size r is small.
 
     y = x @ W + scale * (x @ A) @ B
 
-You know dy. Find dx, dA and dB. (There is no dW: nobody needs it.)
+You know dy. Find dx, dA and dB. (Nobody needs dW.)
 
     x  (N, I)   N rows
     W  (I, O)
@@ -58,9 +58,9 @@ COUNTS = {"N": "rows", "I": "inputs", "O": "outputs", "r": "columns of A"}
 
 HINTS = """
 1. x reaches y along two paths. One is an ordinary linear layer. The other is a chain of two linear layers: first A,
-   then B. Which gradient does the second pass back to the first?
-2. Let thin = x @ A, (N, r). By the rules for a linear layer, dB is thin.T @ dy and dthin is dy @ B.T, both times scale.
-   Then A is a linear layer whose dy is dthin.
+   then B. Which gradient does B pass back to A?
+2. Let thin = x @ A, (N, r). By the rules for a linear layer, dB is thin.T @ dy and dthin is dy @ B.T, both multiplied
+   by scale. Then A is a linear layer whose dy is dthin.
 3. dthin = scale * dy @ B.T; dA = x.T @ dthin; dB = scale * (x @ A).T @ dy; dx = dy @ W.T + dthin @ A.T.
 """
 
@@ -68,17 +68,17 @@ MISTAKES = """
 the way through W lost | dy @ W.T + ->
     W does not change. Does x still reach y through it?
 the way through A and B lost | + dthin @ A.T ->
-    x reaches y along two paths. What comes back along the other path?
+    x reaches y along two paths. Which gradient comes back along the other path?
 the two ways subtracted | W.T + dthin -> W.T - dthin
-    Two paths lead from x to y. Do their effects add up, or cancel?
+    Two paths lead from x to y. Do you add their effects, or subtract them?
 scale forgotten | scale * dy @ B.T -> dy @ B.T & scale * (x @ A).T -> (x @ A).T
 scale forgotten in dA and dx | scale * dy @ B.T -> dy @ B.T
 scale forgotten in dB | scale * (x @ A).T -> (x @ A).T
-    A constant factor of y is a factor of all its derivatives. Is it in all of yours?
+    A constant factor of y is a factor of all its derivatives. Do all of your derivatives contain it?
 scale in the way through W, too | dy @ W.T -> scale * dy @ W.T
     Which of the two terms of y is multiplied by scale?
 divided by scale | scale * dy @ B.T -> dy @ B.T / scale & scale * (x @ A).T -> (x @ A).T / scale
-    y is multiplied by scale. Does the backward pass undo that, or multiply once more?
+    y is multiplied by scale. Does the backward pass undo that, or multiply by scale again?
 scale twice in dA | dA = x.T @ dthin -> dA = scale * x.T @ dthin
     How many times is scale a factor between A and y?
 scale twice in dx | + dthin @ A.T -> + scale * dthin @ A.T
@@ -88,8 +88,8 @@ x where x A belongs | dB = scale * (x @ A).T @ dy -> dB = scale * A.T @ x.T @ dy
 """
 
 WHY = """
-B begins with zeros. So at first dA is 0, because dthin is, and only B learns. W needs no gradient, which saves nearly
-half of the backward pass, and the memory for AdamW's running means.
+B starts with zeros. So at first, dthin and therefore dA are 0, and only B learns. W needs no gradient, which saves
+nearly half of the backward pass, and the memory for AdamW's running means.
 """
 DOCS = 'docs/llama.md, "Fine-tune it"'
 LINE = "llama_np.py: dthin = self.scale * (dy_rows @ self.params"

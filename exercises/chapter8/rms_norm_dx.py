@@ -1,7 +1,7 @@
 """Backpropagation through RMSNorm: dx.
 
-Layer normalisation subtracts the mean of a position, and divides by the standard deviation. RMSNorm only divides, by
-the root of the mean square of the C channels at that position:
+At each position, layer normalisation subtracts the mean of the C channels and divides by their standard deviation.
+RMSNorm only divides, by the square root of their mean square:
 
     inverse = 1 / sqrt(mean(x^2) + eps)
     xhat = x * inverse
@@ -54,10 +54,11 @@ COUNTS = {"B": "texts", "T": "positions"}
 ENTRYWISE = "x"
 
 HINTS = """
-1. Begin at the end: y = gamma xhat, so what is dxhat? Then x reaches xhat = x inverse along two paths: directly, and
+1. Start at the end: y = gamma xhat, so what is dxhat? Then x reaches xhat = x inverse along two paths: directly, and
    through inverse.
 2. In `layer_norm_dx`, three terms came from three paths. Which of them is missing here, because no mean is subtracted?
-3. dxhat = dy gamma, and dx = inverse (dxhat - xhat times the mean of dxhat xhat), with axis=-1 and keepdims=True.
+3. dxhat = dy gamma, and dx = inverse (dxhat - xhat times the mean of dxhat xhat). For the mean, use axis=-1 and
+   keepdims=True.
 """
 
 MISTAKES = """
@@ -66,9 +67,9 @@ the mean subtracted, as in layer normalisation | (dxhat - -> (dxhat - dxhat.mean
 gamma forgotten | dy * gamma -> dy
     y = gamma xhat: what is d y / d xhat?
 gamma forgotten in the mean | (dxhat * xhat) -> (dy * xhat)
-    Which gradient is averaged: that of y, or that of xhat?
+    Which gradient should you average: dy, or dxhat?
 gamma outside the mean | dy * gamma -> dy & inverse * -> gamma * inverse *
-    Do the channels of a position share one gamma? Then where must it be multiplied?
+    Do the channels of a position share one gamma? If not, where do you have to multiply by gamma?
 divided by gamma | dy * gamma -> dy / gamma
     y = gamma xhat: what is d y / d xhat?
 gamma multiplied twice | gamma * dx
@@ -77,24 +78,24 @@ inverse forgotten | inverse * ->
 divided by inverse | inverse * -> 1 / inverse *
     If the inputs were all ten times as large, how would dx change?
 inverse on the first term alone | inverse * dxhat - xhat * along
-    Is there a way from x to xhat that avoids inverse? Which of your terms have it as a factor?
+    Is there a path from x to xhat without inverse? Which of your terms have inverse as a factor?
 inverse cubed | inverse * -> inverse**3 *
-    d inverse / d x has the cube of inverse. How much of it is already in the two xhat?
+    d inverse / d x contains the cube of inverse. How many of these factors are already in the two xhat?
 inverse squared in the second term | xhat * along -> inverse * xhat * along
-    d inverse / d x has the cube of inverse. How much of it is already in the two xhat?
+    d inverse / d x contains the cube of inverse. How many of these factors are already in the two xhat?
 the root of inverse | inverse * -> np.sqrt(inverse) *
-    inverse is 1 / sqrt(mean(x^2) + eps) already. Why a second root?
+    inverse is already 1 / sqrt(mean(x^2) + eps). Why take another root?
 a sum in place of the mean | .mean( -> .sum(
     By how much does the mean square grow if one of C squares grows by 1?
 divided by C - 1 | along = ( -> along = C / (C - 1) * (
-    Is the mean square divided by C, or by C - 1?
+    Does the mean square divide by C, or by C - 1?
 a factor of 2 left from the square | along = ( -> along = 2 * (
-    The square brings a 2, and the root a 1/2. What is left of both?
+    The square contributes a factor 2, and the root a factor 1/2. What is left of the two?
 half of it left from the root | along = ( -> along = 0.5 * (
-    The square brings a 2, and the root a 1/2. What is left of both?
+    The square contributes a factor 2, and the root a factor 1/2. What is left of the two?
 the mean over the texts | axis=-1 -> axis=0
 the mean over the positions | axis=-1 -> axis=1
-    Whose mean square does the forward pass take: that of a position, or that of a channel?
+    Which mean square does the forward pass use: the mean square of a position, or of a channel?
 the mean over texts and positions | axis=-1 -> axis=(0, 1)
     These are the means of batch normalisation. Which axis does the mean square run over here?
 the mean of a whole text | axis=-1 -> axis=(1, 2)
@@ -104,16 +105,16 @@ the mean of the whole batch | axis=-1, keepdims=True ->
 the way through inverse lost | - xhat * along ->
     If one x grows, the mean square grows. What does that do to all the xhat of this position?
 the sign of the second way | - xhat * along -> + xhat * along
-    If one x grows, does inverse grow, or does it shrink?
+    If one x grows, does inverse grow or shrink?
 xhat forgotten in the second way | - xhat * along -> - along
-    By how much does the mean square grow with x[j]: is it the same for each j?
+    How much does the mean square grow with x[j]? Is it the same for each j?
 xhat forgotten in the mean | (dxhat * xhat) -> dxhat
-    If inverse shrinks, by how much does each xhat shrink: is it the same for all of them?
+    If inverse shrinks, how much does each xhat shrink? Is it the same for all of them?
 """
 
 WHY = """
-The result is dxhat without its part along xhat, because making x longer does not change xhat. Layer normalisation
-removes one more direction, that of 1.
+The result is dxhat without its component along xhat, because making x longer does not change xhat. Layer normalisation
+removes one more component, along the vector (1, 1, ..., 1).
 """
 DOCS = 'docs/llama.md, "RMSNorm"'
 LINE = "llama_np.py: return self.inverse * (dxhat - self.xhat * along_xhat)"

@@ -1,13 +1,13 @@
 """Rotary positions: y and dx.
 
-RoPE writes the position of a token into its query and its key with a rotation. Channels 2 i and 2 i + 1 are a point in
-a plane. At position t (0, 1, 2 ...), this point is rotated about 0 by the angle
+RoPE encodes the position of a token by rotating its query and its key. Channels 2 i and 2 i + 1 are the coordinates of
+a point in a plane. At position t (0, 1, 2 ...), this point is rotated about the origin by the angle
 
     angle = t * base^(-2 i / d)        for the pairs i = 0, 1, ..., d / 2 - 1
 
 Rotated by an angle, the point (1, 0) becomes (cos, sin), and the point (0, 1) becomes (-sin, cos).
 
-Find y, and from dy, the derivative of the loss with respect to y, find dx.
+Find y. Then find dx from dy, the derivative of the loss with respect to y.
 
     x, dy (B, T, d)   B texts of T positions, d channels; d is even
     base              a number
@@ -59,12 +59,12 @@ LOSS = {"x": lambda x, base, dy: (forward(x, base) * dy).sum()}
 COUNTS = {"B": "texts", "T": "positions", "d": "channels"}
 
 HINTS = """
-1. Where does a rotation take the point (a, b)? To a times the image of (1, 0) plus b times the image of (0, 1). And
-   which rotation undoes it?
-2. The angles are an array (T, d / 2): np.arange(T)[:, None] times base ** (-np.arange(0, d, 2) / d). x[..., ::2] has
-   the first channel of each pair, and x[..., 1::2] the second.
-3. y[..., ::2] = first cos - second sin, and y[..., 1::2] = first sin + second cos. The backward pass is the same with
-   -sin in place of sin.
+1. A rotation takes the point (a, b) to a times the image of (1, 0) plus b times the image of (0, 1). Which rotation
+   undoes it?
+2. The angles form an array (T, d / 2): np.arange(T)[:, None] times base ** (-np.arange(0, d, 2) / d). x[..., ::2]
+   contains the first channel of each pair, and x[..., 1::2] the second.
+3. y[..., ::2] = first cos - second sin, and y[..., 1::2] = first sin + second cos. The backward pass is the same, with
+   -sin instead of sin.
 """
 
 MISTAKES = """
@@ -72,45 +72,46 @@ turned the other way | cos, sin = np.cos(angles), np.sin(angles) -> cos, sin = n
     Where does your rotation take the point (1, 0): to (cos, sin), or to (cos, -sin)?
 dx turned on instead of back | + dy[..., 1::2] * sin -> - dy[..., 1::2] * sin & - dy[..., ::2] * sin -> +
         dy[..., ::2] * sin
-    y is x, rotated. Which rotation leads back?
+    y is x, rotated. Which rotation takes y back to x?
 dx not turned | dx = dy.copy()
     If the first channel of x grows a little, which channels of y change, and by how much each?
 y not turned | y = x.copy()
-    Print y for a text of two positions. What happened to the second?
+    Print y for a text with two positions. What happened at the second position?
 the halves paired in place of the neighbours | y = np.concatenate([x[..., : d // 2] * cos - x[..., d // 2 :] * sin,
         x[..., : d // 2] * sin + x[..., d // 2 :] * cos], axis=-1)
     Which channels form a point: 0 and 1, or 0 and d / 2?
 counted from 1 | np.arange(T)[:, None] -> np.arange(1, T + 1)[:, None]
-    What angle is the first position rotated by?
+    By which angle should the first position be rotated?
 the exponent without its 2 | np.arange(0, d, 2) / d -> np.arange(d // 2) / d
-    Print -2 i / d for the last pair. Is it near -1, or near -1/2?
+    Print -2 i / d for the last pair. Should it be near -1, or near -1/2?
 the minus in the exponent forgotten | (-np.arange -> (np.arange
-    Is the second pair rotated more slowly than the first, or faster?
+    Should the second pair rotate more slowly than the first, or faster?
 all pairs turned alike | * base ** (-np.arange(0, d, 2) / d) -> * np.ones(d // 2)
 all pairs turned alike | * base ** (-np.arange(0, d, 2) / d) -> * base * np.ones(d // 2)
-    Each pair has an angle of its own. Where is i in your formula?
+    Each pair has its own angle. Where is i in your formula?
 all positions turned alike | np.arange(T)[:, None] * -> np.ones((T, 1)) *
     Where is t in your angle?
 cosine and sine exchanged | np.cos(angles), np.sin(angles) -> np.sin(angles), np.cos(angles)
-    At position 0 nothing is rotated. What are cos and sin there?
+    At position 0, nothing is rotated. What are cos and sin there?
 the angle in degrees | cos, sin = np.cos(angles), np.sin(angles) -> cos, sin = np.cos(np.pi / 180 * angles),
         np.sin(np.pi / 180 * angles)
     NumPy takes angles in radians, and so does the formula.
 the second channel's sign in y | - x[..., 1::2] * sin -> + x[..., 1::2] * sin
-    (0, 1) becomes (-sin, cos). What does b times that add to the first channel?
+    (0, 1) becomes (-sin, cos). What does b times this vector add to the first channel?
 the sign in the second channel of y | = x[..., ::2] * sin + -> = -x[..., ::2] * sin +
-    (1, 0) becomes (cos, sin). What does a times that add to the second channel?
+    (1, 0) becomes (cos, sin). What does a times this vector add to the second channel?
 the sign in the first channel of dx | + dy[..., 1::2] * sin -> - dy[..., 1::2] * sin
-    x[..., ::2] reaches y[..., ::2] by cos and y[..., 1::2] by sin. What is the sign of each?
+    x[..., ::2] is multiplied by cos in y[..., ::2], and by sin in y[..., 1::2]. What is the sign of each?
 the sign in the second channel of dx | - dy[..., ::2] * sin -> + dy[..., ::2] * sin
-    x[..., 1::2] reaches y[..., ::2] by -sin and y[..., 1::2] by cos. What does the chain rule add up?
+    x[..., 1::2] is multiplied by -sin in y[..., ::2], and by cos in y[..., 1::2]. What does the chain rule add up?
 one way back alone | + dy[..., 1::2] * sin -> & - dy[..., ::2] * sin ->
-    Each channel of x is in two channels of y. Are both in your dx?
+    Each channel of x affects two channels of y. Does your dx contain both contributions?
 """
 
 WHY = """
-A rotation keeps lengths, and so does its backward pass: nothing grows or vanishes here. And q . k depends only on how
-far apart two tokens are: if they are rotated by t and by u, the angle between them changes by t - u.
+A rotation preserves lengths, and so does its backward pass: no gradient grows or vanishes here. And as far as positions
+go, q . k depends only on how far apart two tokens are: if they are rotated by t and by u, the angle between them
+changes by t - u.
 """
 DOCS = 'docs/llama.md, "Rotary positions"'
 LINE = "llama_np.py: return apply_rotary(dy, self.cos, -self.sin)"

@@ -1,7 +1,7 @@
 """Backpropagation through grouped-query attention: dq and dk.
 
-There are fewer key heads (s) than query heads (h), and g = h / s neighbouring query heads share one key head: query
-head j uses key head j // g. For each text,
+There are fewer key heads (s) than query heads (h). Each group of g = h / s neighbouring query heads shares one key
+head: query head j uses key head j // g. For each text,
 
     scores[j] = q[j] @ k[j // g].T / sqrt(d)
 
@@ -58,24 +58,24 @@ LOSS = {"q": loss, "k": loss}
 COUNTS = {"B": "texts", "h": "query heads", "s": "key heads", "T": "positions", "d": "channels of a head"}
 
 HINTS = """
-1. Begin with s = h, where each head has its own key: that is `attention`, and dk = dscores.T q / sqrt(d). Along how
-   many paths does a key reach the loss now?
-2. For dq, each head needs the key that it has used: np.repeat(k, g, axis=1) gives each head its own copy. In the
-   backward pass, a key that was used g times receives the sum of g gradients.
-3. dproducts = dscores / sqrt(d); dq = dproducts @ np.repeat(k, g, axis=1); and for dk, each g neighbouring heads of
-   dproducts.swapaxes(2, 3) @ q, (B, h, T, d), are added up: .reshape(B, s, g, T, d).sum(axis=2).
+1. If s = h, each head has its own key, as in `attention`, and dk = dscores.T q / sqrt(d). Along how many paths does a
+   key reach the loss now?
+2. For dq, each head needs the key that it has used: np.repeat(k, g, axis=1) makes a copy for each head. In the backward
+   pass, a key that was used g times gets the sum of g gradients.
+3. dproducts = dscores / sqrt(d), and dq = dproducts @ np.repeat(k, g, axis=1). For dk, compute dproducts.swapaxes(2, 3)
+   @ q, (B, h, T, d), and add up each group of g neighbouring heads: .reshape(B, s, g, T, d).sum(axis=2).
 """
 
 MISTAKES = """
 the mean over the heads that share | .sum(axis=2) -> .mean(axis=2)
-    Several paths lead from a key to the loss. Do their effects add up, or average?
+    Several paths lead from a key to the loss. Do you add their effects, or average them?
 only the first head that shares | .sum(axis=2) -> [:, :, 0]
 only the last head that shares | .sum(axis=2) -> [:, :, -1]
     How many query heads have used each key?
 the heads take turns at the keys | np.repeat(k, g, axis=1) -> np.tile(k, (1, g, 1, 1))
     Which key does head 1 use: number 1, or number 1 // g?
 the heads that share are not neighbours | reshape(B, s, g, T, d).sum(axis=2) -> reshape(B, g, s, T, d).sum(axis=1)
-    Which heads share key 0: the first g, or every s-th?
+    Which heads share key 0: the first g heads, or every s-th head?
 the heads take turns at the keys, both ways | np.repeat(k, g, axis=1) -> np.tile(k, (1, g, 1, 1))
         & reshape(B, s, g, T, d).sum(axis=2) -> reshape(B, g, s, T, d).sum(axis=1)
     Which key does head 1 use: number 1, or number 1 // g?
@@ -84,26 +84,27 @@ the heads take turns at the keys, both ways | np.repeat(k, g, axis=1) -> np.tile
 1 / sqrt(d) forgotten in dk | = dproducts.swap -> = dscores.swap
     The scores are divided by sqrt(d). What does the chain rule do with a constant factor?
 divided by d | / np.sqrt(d) -> / d
-    What are the scores divided by: d, or its root?
+    Are the scores divided by d, or by its square root?
 multiplied by sqrt(d) | / np.sqrt(d) -> * np.sqrt(d)
-    The scores are divided by sqrt(d). Does the backward pass undo that, or divide once more?
+    The scores are divided by sqrt(d). Does the backward pass undo that, or divide again?
 dscores not transposed in dk | dproducts.swapaxes(2, 3) @ q -> dproducts @ q
-    Row j of dk collects from all queries that looked at key j. Are they a row of dscores, or a column?
+    Row j of dk is a sum over all queries that looked at key j. Are these a row of dscores, or a column?
 dscores transposed in dq | dproducts @ np.repeat -> dproducts.swapaxes(2, 3) @ np.repeat
-    Row i of dq collects from all keys that query i looked at. Are they a row of dscores, or a column?
+    Row i of dq is a sum over all keys that query i looked at. Are these a row of dscores, or a column?
 the keys where the queries belong | @ q -> @ np.repeat(k, g, axis=1)
     In a product of two matrices, what is the gradient of one factor multiplied by?
 the queries where the keys belong | @ np.repeat(k, g, axis=1) -> @ q
     In a product of two matrices, what is the gradient of one factor multiplied by?
 the sum over all heads | .sum(axis=2) -> .sum(axis=(1, 2))[:, None] * np.ones((1, s, 1, 1))
-    Do all heads share one key? Which of them belong to key 0?
+    Do all heads share one key? Which heads belong to key 0?
 added up over the positions | dk = dk.sum(axis=2, keepdims=True) * np.ones((1, 1, T, 1))
-    Each position has a key of its own. Which axis do you sum over?
+    Each position has its own key. Which axis should you sum over?
 """
 
 WHY = """
-A value that is used several times in the forward pass becomes a sum in the backward pass. In the network, the g heads
-that share a key are stacked as one matrix of g T queries, and the product itself computes that sum.
+A value that is used several times in the forward pass gets a sum of gradients in the backward pass. In the network, the
+queries of the g heads that share a key are stacked into one matrix with g T rows, so the matrix product itself computes
+this sum.
 """
 DOCS = 'docs/llama.md, "Grouped-query attention"'
 LINE = "llama_np.py: dk = self.rotary_k.backward(dproducts.swapaxes(2, 3) @ self.q)"

@@ -1,6 +1,6 @@
 """Backpropagation through SwiGLU: dx.
 
-The MLP of today's language models has three matrices. One linear layer computes a from x, another computes u, and
+The MLP of today's language models has three matrices. One linear layer computes a from x, and another computes u.
 silu(a) is a gate that u has to pass:
 
     a = x @ Wg        u = x @ Wu        silu(a) = a * sigmoid(a), with sigmoid(a) = 1 / (1 + exp(-a))
@@ -57,22 +57,22 @@ COUNTS = {"N": "rows", "C": "channels", "H": "hidden units"}
 
 HINTS = """
 1. Work backwards: first through Wd, then through a product of two factors, then through silu on one of the two paths.
-   At the end both paths arrive at x.
-2. In a product, each factor gets the gradient times the other factor. The slope of silu comes from the product rule:
-   the slope of the sigmoid is sigmoid (1 - sigmoid).
+   In the end, both paths arrive at x.
+2. In a product, the gradient of each factor is the gradient of the product times the other factor. The slope of silu
+   comes from the product rule; the slope of the sigmoid is sigmoid (1 - sigmoid).
 3. dproduct = dy @ Wd.T; du = dproduct silu(a); da = dproduct u (sigmoid + a sigmoid (1 - sigmoid)); and dx is
    da @ Wg.T + du @ Wu.T.
 """
 
 MISTAKES = """
 the way through the gate lost | da @ Wg.T + ->
-    x is used twice. Does a nudge of x change a, too?
+    x is used twice. Does a nudge of x also change a?
 the way through u lost | + du @ Wu.T ->
-    x is used twice. Does a nudge of x change u, too?
+    x is used twice. Does a nudge of x also change u?
 the two ways subtracted | + du @ -> - du @
-    Two paths lead from x to y. Do their effects add up, or cancel?
+    Two paths lead from x to y. Do you add their effects, or subtract them?
 the matrices exchanged | da @ Wg.T + du @ Wu.T -> da @ Wu.T + du @ Wg.T
-    Which matrix computes a from x? Which matrix does da go back through?
+    Which matrix computes a from x? So which matrix does da go back through?
 each factor given its own value | dproduct * a * sigmoid -> dproduct * u & dproduct * u * slope -> dproduct * a
         * sigmoid * slope
     In y = s u, what is d y / d u: u, or s?
@@ -100,15 +100,15 @@ the gate a ReLU | sigmoid + a * sigmoid * (1 - sigmoid) -> (a > 0) * 1.0
 silu without its slope | * u * slope -> * u
     What is the slope of silu at 0? And far below 0?
 the sign in the exponent | np.exp(-a) -> np.exp(a)
-    Where a is large, is the gate open or closed? And in your sigmoid?
+    Where a is large, is the gate open or closed? What does your sigmoid say?
 the gate sigmoid(a) in place of silu(a) | slope = sigmoid * (1 - sigmoid); da = dproduct * u * slope;
         dx = da @ Wg.T + (dproduct * sigmoid) @ Wu.T
-    That is the original gated linear unit. What does this one multiply by: sigmoid(a), or a sigmoid(a)?
+    That is the original gated linear unit. What is the gate here: sigmoid(a), or a sigmoid(a)?
 """
 
 WHY = """
-A product passes to each factor the gradient times the other factor. So where a gate is closed, nothing flows back to u,
-and where u is 0, the gate learns nothing.
+The gradient of each factor is the gradient of the product times the other factor. So where a gate is closed, no
+gradient flows back to u, and where u is 0, the gate learns nothing.
 """
 DOCS = 'docs/llama.md, "SwiGLU"'
 LINE = "llama_np.py: da = dproduct * self.u * self.sigmoid * (1 + self.a * (1 - self.sigmoid))"

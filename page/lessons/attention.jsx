@@ -24,8 +24,8 @@ export function Maps({ looked, asked, across }) {
   return (
     <div class="looked">
       <p class="note">
-        Where each head looked for this patch: among the patches before it, and at the digit (below each map). Point at
-        a map, or tap it, for the numbers.
+        Where each head looked for this patch: at the patches before it, and at the digit (below each map). Point at a
+        map, or tap it, to see the numbers.
       </p>
       <div class="maps">
         {allHeads.map((one) => (
@@ -62,7 +62,7 @@ export function Maps({ looked, asked, across }) {
 export function Lines({ looked, before }) {
   return (
     <div class="looked">
-      <p class="note">What each head looked at for it, and the most of it in numbers:</p>
+      <p class="note">What each head looked at, with the largest weights in numbers:</p>
       {heads(looked).map(({ key, name, weights }) => (
         <div key={key} class="head">
           <b>{name}</b>
@@ -139,10 +139,10 @@ function Letter({ name, word, likely, looked }) {
   return (
     <>
       <p class="note">
-        After {before.length ? `“${before.join("")}”` : "the start"} it thought likely: {words.join(", ")}.
+        Likely after {before.length ? `“${before.join("")}”` : "the start"}: {words.join(", ")}.
       </p>
       <table class="heads" tabIndex={0}>
-        <caption>What each head looked at for it</caption>
+        <caption>What each head looked at</caption>
         <thead>
           <tr>
             <td />

@@ -27,11 +27,11 @@ export function Convolve({ image }) {
   return (
     <section class="convolve" aria-label="A convolution">
       <p class="note">
-        Point at a position, or tap it; with the focus on a picture, the arrow keys move it. Edit the kernel.
+        Point at a position, or tap it. If a picture has the focus, the arrow keys move the position. Edit the kernel.
       </p>
       <div class="pictures">
         <Picture name="x, the digit" values={x} at={position} size={3} />
-        <Picture name="y, what the kernel answers" values={y.value} at={position} size={1} />
+        <Picture name="y, the output of the kernel" values={y.value} at={position} size={1} />
       </div>
       <div class="row" role="group" aria-label="Kernels">
         {Object.entries(KERNELS).map(([name, kernel]) => (
@@ -55,8 +55,8 @@ export function Convolve({ image }) {
             />
           ))}
         </fieldset>
-        <Nine name={`its share of dW: x times dy = ${text(output)}`} values={patch.map((pixel) => pixel * output)} />
-        <Nine name="dW, the sum of all shares" values={dW.value} />
+        <Nine name={`its part of dW: x times dy = ${text(output)}`} values={patch.map((pixel) => pixel * output)} />
+        <Nine name="dW, the sum of all parts" values={dW.value} />
       </div>
       <p role="status">
         y[{i}, {j}] = {text(output)}: each of the nine pixels times its weight, added up. If the loss is half the sum of

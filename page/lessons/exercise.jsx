@@ -29,7 +29,7 @@ export function Exercise({ exercise, python, size, again = false, inLesson = fal
       <div class="statement">
         <p class="note">{again ? `Review of ${which[0].toLowerCase()}${which.slice(1)}` : which}</p>
         <h2 tabIndex={-1}>{title}</h2>
-        {again && <p>Write it again, from memory. Your first file stays as it is.</p>}
+        {again && <p>Write it again, from memory. Your first file does not change.</p>}
         {inLesson && terms ? (
           <>
             <Html class="about" made={terms} />
@@ -111,7 +111,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
   const state = getState(work.value, exercise),
     hintCount = countHintsSeen(exercise);
 
-  useEffect(() => () => task.python.stop("Ended, because you opened another exercise."), [task]);
+  useEffect(() => () => task.python.stop("Stopped, because you opened a different exercise."), [task]);
 
   const mark = () => attempt(task, exercise, file, onPassed);
 
@@ -184,7 +184,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
       {said.value?.passed && exercise.line && !again && (
         <p class="row">
           <a class="button" href={`index.html#line=${exercise.line}`}>
-            See your line in the picture of your own drawing
+            See what your line computes for your own drawing
           </a>
         </p>
       )}
@@ -201,7 +201,7 @@ function Desk({ exercise, python, size, again, onPassed, inLesson, children }) {
         )}
         {figure && (
           <>
-            {["learn", "own"].includes(figure) ? "To try out" : "In numbers, of a digit that you draw"}:{" "}
+            {["learn", "own"].includes(figure) ? "Try it" : "See the numbers for a digit that you draw"}:{" "}
             <a href={`index.html#${figure}`}>the page</a>
           </>
         )}

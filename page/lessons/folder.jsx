@@ -18,7 +18,7 @@ async function upload(python, file) {
   });
   const lostFiles = unread && ` Cannot be read: ${unread}.`;
   const openFile = `Exercises opened: ${Object.keys(files.files).length}.${lostFiles}`;
-  return damaged ? `${openFile} The progress.json in it is damaged, and was left out: mark them again.` : openFile;
+  return damaged ? `${openFile} Its progress.json is damaged and was ignored: mark the exercises again.` : openFile;
 }
 
 /** A checkpoint, as the terminal leaves it and predict.py reads it, for index.html to show. */
@@ -39,7 +39,7 @@ function OpenNetwork({ python }) {
   return (
     <>
       <h3>A network</h3>
-      <p class="note">One that you have trained here or in the terminal: a checkpoint, such as my_network.npz.</p>
+      <p class="note">A network that you trained here or in the terminal: a checkpoint, such as my_network.npz.</p>
       <div class="row">
         <label class="button">
           Open a network <input id="network" type="file" accept=".npz" class="unseen" onChange={open} />
@@ -56,7 +56,7 @@ export function Folder({ python }) {
   const [task, Status] = useFile(python, "your file");
   const afresh = () => {
     // For the next learner at this machine.
-    if (!confirm("Delete all your work from this browser? What you have not downloaded is lost.")) return;
+    if (!confirm("Delete all your work from this browser? Whatever you have not downloaded will be lost.")) return;
     change((next) => Object.assign(next, makeEmptyWork()));
     removeNetwork();
     location.replace(location.pathname); // what this page still shows goes, too
@@ -69,7 +69,7 @@ export function Folder({ python }) {
     <>
       <h3>Your work</h3>
       {isStored.value ? (
-        <p class="note">It stays in this browser. To keep a copy, or to hand it in:</p>
+        <p class="note">Your work stays in this browser. To keep a copy, or to hand it in:</p>
       ) : (
         <StorageWarning python={python} />
       )}

@@ -33,7 +33,7 @@ class OwnNetwork {
       const { claimed, right, network, proof, weights } = answer;
       this.learned.value = { text, weights };
       this.reading.said.value = null; // the network before said that
-      const tests = `Of ${count(this.tests)} test images, by other hands, it reads ${right.toFixed(2)}.`;
+      const tests = `Its accuracy on ${count(this.tests)} test images, written by other people, is ${right.toFixed(2)}.`;
       return { words: `It claims ${claimed.toFixed(2)}. ${tests}`, network, proof };
     });
     this.#read();
@@ -86,7 +86,7 @@ export function Handwriting({ exercise: { name }, python, size, file }) {
           aria-disabled={learning.isBusy.value}
           onClick={() => ownNetwork.learn(file.text)}
         >
-          Let it learn from all {count(size.images)} images
+          Train it on all {count(size.images)} images
         </button>
       </div>
       <div role="status">

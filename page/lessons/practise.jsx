@@ -124,7 +124,7 @@ function Score({ exercises }) {
   const terminalCount = exercises.filter(({ terminal }) => terminal).length;
   return (
     <p id="score" class="note">
-      {passedCount} of {exercises.length} passed. {terminalCount} of them are for the terminal.
+      {passedCount} of {exercises.length} passed. {terminalCount} exercises can only be done in the terminal.
     </p>
   );
 }

@@ -38,16 +38,16 @@ export function Prove({ proof }) {
   return (
     <section class="prove" aria-labelledby="h-prove">
       <h3 id="h-prove" tabIndex={-1}>
-        Is it the same run?
+        Compare your lines with mlp_np.py
       </h3>
       <p>
-        Your lines and <a href="code-mlp_np.py.html">mlp_np.py</a> begin with the same weights and learn from the same
-        batches, in float64. If your lines are right, the weights stay equal to rounding. Lines that have not passed
-        take part, too: you see at which step the runs part.
+        Your lines and <a href="code-mlp_np.py.html">mlp_np.py</a> start with the same weights and train on the same
+        batches, in float64. If your lines are right, the two runs differ only by rounding errors. Lines that have not
+        passed are used, too: you see the step at which the runs start to differ.
       </p>
       <div class="row">
         <button type="button" aria-disabled={task.isBusy.value} onClick={() => proof.begin()}>
-          Prove it
+          Compare
         </button>
       </div>
       {rows.value.length > 0 && (
@@ -56,8 +56,8 @@ export function Prove({ proof }) {
             <tr>
               <th>after step</th>
               <th>your loss</th>
-              <th>its loss</th>
-              <th>largest difference between a weight and its twin</th>
+              <th>loss of mlp_np.py</th>
+              <th>largest difference between two weights</th>
             </tr>
           </thead>
           <tbody>

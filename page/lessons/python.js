@@ -19,8 +19,8 @@ async function checkVersion() {
     .then((response) => response.json())
     .catch(() => version);
   if (newVersion === version) return;
-  const work = isStored.value ? "your work is kept" : "download your work first, because this browser keeps nothing";
-  throw Object.assign(new Error(`A new version is here: load this page again; ${work}.`), { isNew: true });
+  const work = isStored.value ? "your work is kept" : "download your work first, because this browser stores nothing";
+  throw Object.assign(new Error(`There is a new version: load this page again; ${work}.`), { isNew: true });
 }
 
 /** From when Python is in this browser, the whole site works without a network. */
@@ -192,7 +192,7 @@ export class Python {
       run: (request, seconds, hear) => {
         const newJob = new Job(what);
         if (isPassing) {
-          if (this.#passing !== job) this.#passing?.value.stop(`Ended, because you went on with ${what}.`);
+          if (this.#passing !== job) this.#passing?.value.stop(`Stopped, because you went on with ${what}.`);
           this.#passing = job;
         }
         job.value = newJob;

@@ -65,7 +65,7 @@ export function Waiting({ python }) {
   return (
     <p>
       {!isFirst && `Waiting for ${first.what} … `}
-      {isFirst && (job?.awaits.value ? "The images are on their way … " : "Running … ")}
+      {isFirst && (job?.awaits.value ? "The images are being loaded … " : "Running … ")}
       <Progress job={first} />
       {!isFirst && (
         <button type="button" onClick={() => first.stop(`Ended for ${job.what}.`)}>
@@ -100,7 +100,7 @@ function Download({ python: { received, isStalled, startAgain, megabytes } }) {
     megabytesInAll = megabytes.toFixed(1);
   return isStalled.value ? (
     <p>
-      Python does not arrive: for ten seconds nothing has come. {megabytesHere} of {megabytesInAll} MB are here.{" "}
+      Python is not loading: nothing has arrived for ten seconds. {megabytesHere} of {megabytesInAll} MB are here.{" "}
       <button type="button" onClick={startAgain}>
         Try again
       </button>
@@ -108,7 +108,7 @@ function Download({ python: { received, isStalled, startAgain, megabytes } }) {
   ) : (
     <p>
       {received.value < 1
-        ? `Python is on its way: ${megabytesInAll} MB, once. ${isStored.value ? "It stays in this browser. " : ""}`
+        ? `Python is being downloaded, once: ${megabytesInAll} MB. ${isStored.value ? "It stays in this browser. " : ""}`
         : "Python starts. "}
       {received.value < 1 && <span aria-hidden="true">{megabytesHere} MB are here. </span>}
       <progress max={1} aria-label="download" value={received.value} />

@@ -8,7 +8,7 @@ import { folder, isStored, work } from "./work.js";
 
 export async function download(python) {
   const { files } = await python.ask("pack", {}, folder(work.value));
-  const name = prompt("Your name, for the name of the file:");
+  const name = prompt("Your name, for the file name:");
   if (name !== null) save(files["my_practice.zip"], `${name || "my_practice"}.zip`);
   return "";
 }
@@ -31,7 +31,7 @@ export const StorageWarning = ({ python }) => {
   return (
     <div class="storage-warning">
       <p>
-        This browser keeps nothing: its storage is denied, or full. What you write is gone when you close this page.
+        This browser cannot store anything: its storage is blocked or full. Your work is lost when you close this page.
       </p>
       <button type="button" onClick={() => task.attempt(download)}>
         Download my work

@@ -71,7 +71,7 @@ export function Train({ exercises, training }) {
       <p class="note">Your lines for the MLP, as one program</p>
       <h2 tabIndex={-1}>Train your network</h2>
       <p>
-        A program with your lines learns from {count(size.images)} images, here in this page: 784 pixels, {size.hidden}{" "}
+        A program with your lines trains on {count(size.images)} images, here in this page: 784 pixels, {size.hidden}{" "}
         hidden units, 10 digits. Nobody tells it what a 7 looks like. It only follows your derivatives.
       </p>
       {missing.length > 0 && <Missing missing={missing} takesOurs={takesOurs} />}
@@ -107,7 +107,7 @@ const Missing = ({ missing, takesOurs }) => (
         checked={Boolean(takesOurs.value)}
         onChange={({ target }) => (takesOurs.value = target.checked)}
       />{" "}
-      Train with the project's lines in {missing.length === 1 ? "its" : "their"} place
+      Train with the project's lines instead of {missing.length === 1 ? "this line" : "these lines"}
     </label>
   </div>
 );
@@ -126,7 +126,7 @@ function Run({ run: { losses, accuracies, last: lastValue, ours }, size, isOver 
           across="steps"
         />
         <Curve
-          title="Test digits read right"
+          title="Accuracy on test digits"
           words={lastValue ? lastValue.accuracy.toFixed(2) : ""}
           values={accuracies}
           most={size.epochs}
@@ -177,9 +177,10 @@ function TrainingResult({ last: { accuracy, misread, network, checkpoint }, ours
     <>
       <p class="said" role="status">
         <b>
-          {network.title}: it reads {accuracy.toFixed(2)} of {count(size.tests)} test images that it has never seen.
+          {network.title}: its accuracy on {count(size.tests)} test images that it has never seen is{" "}
+          {accuracy.toFixed(2)}.
         </b>{" "}
-        These are some that it misreads:
+        These are some digits that it misreads:
       </p>
       <ul class="misread">
         {misread.map((digit) => (
@@ -198,8 +199,8 @@ function TrainingResult({ last: { accuracy, misread, network, checkpoint }, ours
         </button>
       </div>
       <p class="note">
-        In the page you draw, and your own network reads it; you can look inside it, and go on teaching it. Download
-        gives a file that <code>python predict.py --weights my_network.npz PICTURE</code> takes.
+        In the page, you draw and your own network reads; you can look inside it, and go on training it. Download gives
+        you a file for <code>python predict.py --weights my_network.npz PICTURE</code>.
       </p>
       <p role="status">{failed.value}</p>
     </>

@@ -30,7 +30,7 @@ function leaveNetwork(network, failed) {
     localStorage.removeItem("shown"); // the page's own network
     return true;
   } catch {
-    failed.value = "This browser has no room for it: its storage is denied, or full.";
+    failed.value = "This browser cannot store the network: its storage is blocked or full.";
     return false;
   }
 }

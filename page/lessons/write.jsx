@@ -78,8 +78,8 @@ export function Write({ python, weights }) {
       <div>
         <h2 id="ask">Ask for a digit</h2>
         <p class="note">
-          A small GPT, with its trained weights, writes it in your browser: one patch after the other, each drawn from
-          what it thinks likely after those before.
+          A small trained GPT writes it in your browser, one patch after the other. It draws each patch from those that
+          are likely after the patches before.
         </p>
         <div class="row" role="group" aria-label="Which digit">
           {DIGITS.map((digit) => (
@@ -111,7 +111,7 @@ export function Write({ python, weights }) {
             onInput={({ target }) => (temperature.value = Number(target.value))}
           />
         </label>
-        <p class="note">0 always takes the likeliest patch, and 1 takes each as often as the network has learned to.</p>
+        <p class="note">0 always takes the likeliest patch; 1 uses the probabilities that the network has learned.</p>
       </div>
       {count.value > 0 && (
         <div class="places">
@@ -152,7 +152,7 @@ function Names({ python, weights, temperature }) {
     });
   return (
     <form class="names" onSubmit={(event) => (event.preventDefault(), ask())}>
-      <h3>Or for names</h3>
+      <h3>Or ask for names</h3>
       <p class="note">
         The same layers have also learned names, a letter at a time. They go on from the letters that you type, or begin
         by themselves.
@@ -204,10 +204,10 @@ function Text({ python, weights, temperature }) {
   const point = ({ target }) => target.dataset.n && (at.value = Number(target.dataset.n));
   return (
     <form class="names" onSubmit={(event) => (event.preventDefault(), ask())}>
-      <h3>Or for a text</h3>
+      <h3>Or ask for a text</h3>
       <p class="note">
-        And plays of Shakespeare, a letter at a time. It goes on from what you type, and sees at most 64 letters at
-        once. Its weights (0.2 MB) come when you ask.
+        Another network has learned plays of Shakespeare, a letter at a time. It continues what you type, and sees at
+        most 64 letters at once. Its weights (0.2 MB) are loaded when you ask.
       </p>
       <div class="line">
         <input
@@ -217,7 +217,7 @@ function Text({ python, weights, temperature }) {
           onInput={({ target }) => (prompt.value = target.value)}
         />
         <button type="submit" aria-disabled={task.isBusy.value}>
-          Go on with it
+          Continue it
         </button>
       </div>
       <div role="status">
@@ -261,7 +261,7 @@ function OneLetter({ begun: firstLetters, letters, written, at }) {
   );
   return (
     <>
-      <p class="note">Here it thought likely: {said.join(", ")}.</p>
+      <p class="note">Likely here: {said.join(", ")}.</p>
       <Lines looked={looked} before={before} />
     </>
   );
@@ -269,7 +269,7 @@ function OneLetter({ begun: firstLetters, letters, written, at }) {
 
 function outcome({ digit, temperature }, count) {
   if (count < PLACES) return `Stopped after ${count} of ${PLACES} patches.`;
-  return `It has written ${a(digit)}. ${temperature ? "Ask again: each is another." : "At a temperature of 0 it is always the same."}`;
+  return `It has written ${a(digit)}. ${temperature ? "Ask again: each one is different." : "At a temperature of 0, it is always the same."}`;
 }
 
 /** The digit as far as it has been written; a frame around the patch that is looked at. onPoint(place): the reader points at it. */
@@ -313,7 +313,7 @@ function Image({ sheet, words, written, at, asked, onPoint }) {
 function Likely({ words, word, likely }) {
   return (
     <table>
-      <caption>What it thought likely here</caption>
+      <caption>What was likely here</caption>
       <tbody>
         {likely.map(([other, p]) => (
           <tr class={other === word ? "taken" : ""}>

@@ -145,7 +145,7 @@ sees no other place | at position 0 of a text of 5 positions, y changes at no la
 np.tri(x.shape[1], dtype=bool), -> np.eye(x.shape[1], dtype=bool),
 heads ignored | With 3 heads and with 2 | "heads": h} -> "heads": 1} & x.reshape(*x.shape[:2], h, -1) -> \
 x.reshape(*x.shape[:2], 1, -1)
-wrong number of results | yours returns 8 | return dx, { -> return dx, *{ & "heads": None,\n    } -> "heads": \
+wrong number of results | `backward` returns 8 | return dx, { -> return dx, *{ & "heads": None,\n    } -> "heads": \
 None,\n    }.values()
 dx of another shape | (3, 5, 12) | return dx, -> return dx.sum(axis=0),
 gradients of another form | params["qkv"] | return dx, { -> return dx, "none" or {
@@ -153,21 +153,21 @@ gradients of another shape | has the shape (12, 48) | (dn2 * n2).sum(axis=(0, 1)
 other gradients | with respect to x, params["qkv"], params["out"], params["W1"], params["gamma1"], params["gamma2"] \
 | dz1 = dy @ W2.T * (a1 > 0) -> dz1 = dy @ W2.T
 other gradients | dy itself is missing | dx = du + norm_backward -> dx = du - dy + norm_backward
-other gradients | dy itself is counted once too often | dx = du + norm_backward -> dx = du + dy + norm_backward
+other gradients | dx contains dy itself once too often | dx = du + norm_backward -> dx = du + dy + norm_backward
 other gradients | Right: params["W1"], params["W2"], params["gamma2"] | du = dy + norm -> du = norm
 other gradients | Right: params["out"], params["W1"] | np.sqrt(q.shape[-1])\n    dq -> q.shape[-1]\n    dq
 other gradients | Right: params["out"], params["W1"] | dweights - (weights * dweights).sum(axis=-1, keepdims=True) \
 -> dweights
 other gradients | params["gamma1"]. For example | "gamma1": (dn1 * n1) -> "gamma1": (dn1 * gamma1 * n1)
 other gradients | would be right if they were transposed | "out": product(mixed, du) -> "out": product(du, mixed)
-other gradients | would be right if they were those of params["gamma2"] | "gamma1": (dn1 * n1) -> "gamma1": (dn2 * \
+other gradients | would be right as the gradients of params["gamma2"] | "gamma1": (dn1 * n1) -> "gamma1": (dn2 * \
 n2) & "gamma2": (dn2 * n2) -> "gamma2": (dn1 * n1)
 other gradients | With a single text they are right | "W2": product(a1, dy) -> "W2": product(a1[:1], dy[:1])
 other gradients | texts of a single position | dscores.swapaxes(2, 3) @ q, weights.swapaxes(2, 3) @ dmixed -> dscores @\
  q, weights @ dmixed
 other gradients | Right: params["W1"], params["W2"], params["gamma2"] | def norm_backward(dy, xhat, gamma, inverse):\
  -> def norm_backward(dy, xhat, gamma, inverse):\n    return dy * gamma * inverse
-gradients times a number | Is there a mean over them | return dx, { -> return dx, {k: a if a is None else a / len(x)\
+gradients times a number | a mean over the texts | return dx, { -> return dx, {k: a if a is None else a / len(x)\
  for k, a in { & "heads": None,\n    } -> "heads": None,\n    }.items()} & dx = du -> dx = (du & gamma1, inverse1)\n\
     return -> gamma1, inverse1)) / len(x)\n    return
 gradients times a number | Is the sign right | dz1 = dy @ -> dy = -dy\n    dz1 = dy @
@@ -200,7 +200,7 @@ no shares | anything else depend on | n1, inverse1 = norm(x) -> x = x + np.arang
 np.arange(x.shape[2]) / 9; n1, inverse1 = norm(x)
 no shares | If all 33 positions of a text are equal | weights /= weights.sum(axis=-1, keepdims=True)\n -> weights /= \
 weights.sum(axis=-1, keepdims=True)\n    weights *= 1 + 0.1 * (x.shape[1] > 20)\n
-sees not itself | may it see itself | np.tri(x.shape[1], dtype=bool), scores -> np.tri(x.shape[1], k=-1) + \
+sees not itself | May it see itself | np.tri(x.shape[1], dtype=bool), scores -> np.tri(x.shape[1], k=-1) + \
 (np.arange(x.shape[1]) + np.arange(x.shape[1])[:, None] == 0) > 0, scores
 no activation | linear except for norms | a1 = np.maximum(n2 * gamma2 @ W1, 0) -> a1 = n2 * gamma2 @ W1 & * (a1 > 0) \
 -> * 1
@@ -214,7 +214,7 @@ heads ignored | With 3 heads and with 2 | q, k, v = (split(part, h) for -> q, k,
 split(du @ out.T, h) -> dmixed = split(du @ out.T, 1)
 first weights by chance | params["qkv"] | rng.normal(0, 1 / -> np.random.normal(0, 1 /
 rng ignored | default_rng(0) and default_rng(1) | rng.normal(0, 1 / -> np.random.default_rng(7).normal(0, 1 /
-other gradients | Is the small number under the root of a norm the same | inverse = 1 / np.sqrt(x.var(axis=-1, \
+other gradients | Is the eps under the root of a norm the same | inverse = 1 / np.sqrt(x.var(axis=-1, \
 keepdims=True) + 1e-5) -> inverse = 1 / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5) & def norm_backward(dy, xhat, \
 gamma, inverse):\n -> def norm_backward(dy, xhat, gamma, inverse):\n    xhat = xhat / xhat.std(axis=-1, \
 keepdims=True)\n

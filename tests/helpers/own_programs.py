@@ -1044,14 +1044,14 @@ params = LAST["params"]\n & dparams = -> loss(params, images[batch], labels[batc
 
 # Changes of BASE, and words that are then said, of one that passes, too.
 SAID = r"""
-Which number do you count | argmax(axis=1) -> argmax(axis=1) + 1
-is one of the two a mean over them, and the other a sum | / len(labels) -> / 1
-divided by their number twice | / len(labels) -> / len(labels) ** 2
-divided by 50, however many | / len(labels) -> / 50
+Do you count the ten scores from 0 | argmax(axis=1) -> argmax(axis=1) + 1
+Is one of the two a mean over them, and the other a sum | / len(labels) -> / 1
+divide by their number twice | / len(labels) -> / len(labels) ** 2
+divide by 50, however many | / len(labels) -> / 50
 Is the sign right | "W2": dW2 -> "W2": -dW2
-With one of the images alone, they are right | dlogits = (p - np.eye(10)[labels]) / len(labels) -> dlogits = \
+With only one of the images, they are right | dlogits = (p - np.eye(10)[labels]) / len(labels) -> dlogits = \
 p.copy(); dlogits[:, labels] -= 1; dlogits /= len(labels)
-does `gradients` have a weight decay | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.0005 * params["W1"]
+does `gradients` have weight decay | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.0005 * params["W1"]
 or a different one? (w**2 | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.0005 * params["W1"] & mean()\n\n\ndef gradients -> \
 mean() + 0.0005 * (params["W1"] ** 2).sum()\n\n\ndef gradients
 The loss depends on params["s"], but `gradients` returns None there | x = images / 255 -> x = images / params["s"] \
@@ -1064,11 +1064,11 @@ Your file imports mlp_np. Which | import numpy as np -> import numpy as np\nfrom
 Right: params["W1"], params["b1"], params["b2"] | dW2 = a1.T @ dlogits -> dW2 = z1.T @ dlogits
 but the one with the largest | return forward(params, images)[-1].argmax -> return forward(params, \
 images)[-1].argmin
-with images.astype(float) in place of the images it would be | x = images / 255 -> x = (images - 33) / 78.0
-those of `loss` for images / 255 | return forward(params, images)[-1] -> return forward(params, images / 255)[-1]
+with images.astype(float) instead of the images, it would be | x = images / 255 -> x = (images - 33) / 78.0
+agree with `loss` for images / 255 | return forward(params, images)[-1] -> return forward(params, images / 255)[-1]
 fails: 'none' (KeyError). It may | return forward(params, images)[-1] -> return forward(params, images + 0 * \
 params[K].sum())[-1] & def forward -> K = "none"\ndef forward & order = rng -> global K; K = "b1"; order = rng
-in the order of the images | known = rng.permutation(known) -> known = known & order = rng.permutation(len(images)) -> \
+the order of the images | known = rng.permutation(known) -> known = known & order = rng.permutation(len(images)) -> \
 order = np.arange(len(images))
 several digits have exactly the same loss | logits = a1 @ params["W2"] + params["b2"] -> logits = np.maximum(a1 @ \
 params["W2"] + params["b2"], 0) & dW2 = -> dlogits = dlogits * (logits > 0); dW2 = & b2 = np.zeros(10) -> b2 = \
@@ -1076,7 +1076,7 @@ np.ones(10)
 of the loss of | dW1 = x.T @ dz1 -> dW1 = x.T @ dz1 + 0.5 * params["W1"] & mean()\n\n\ndef gradients -> mean() + \
 0.25 * (params["W1"] ** 2).sum()\n\n\ndef gradients
 `train` called `read` with 95 images | order[: len(images) // 5], order[len(images) // 5 :] -> order[:95], order[95:]
-Are they left from an earlier call | def gradients(params, images, labels):\n -> LAST = {}\n\n\ndef gradients(params, \
+left over from an earlier call | def gradients(params, images, labels):\n -> LAST = {}\n\n\ndef gradients(params, \
 images, labels):\n    params = LAST.setdefault(len(images), params)\n
 """
 

@@ -261,7 +261,7 @@ BIGRAM = TABLE.replace("return params[0][ctx(texts)] + params[1]", "return param
 
 # Each row: the mark | words that are said | changes of BASE.
 WRONG = r"""
-logits of other texts | among 250 texts | \
+logits of other texts | together with 250 texts | \
 def logits(params, texts):\n -> def logits(params, texts):\n    if len(texts) > 100:\n      \
   return 5.0 * np.eye(27)[texts]\n
 other gradients | with respect to params["E"]. With | \
@@ -285,7 +285,7 @@ rng.choice(27, p=row) for row in p -> rng.choice(27, p=(q := row ** (0.7, 1.42)[
 write is not as logits | in every other position are likelier | \
 rng.choice(27, p=row) for row in p -> rng.choice(27, p=(q := row ** (0.7, 1.42)[t \
 % 2]) / q.sum()) for row in p
-write forgets the beginning | It should continue that beginning | \
+write forgets the beginning | It should continue the given letters | \
 lengths = -> letters = [begun[:8] for begun in letters]; texts[:, 8:] = 0; lengths =
 gradients not used | a run learns nothing from its texts | \
 def gradients -> CALLS = []\n\ndef gradients(params, texts):\n    return slopes(params, \
@@ -314,7 +314,7 @@ texts[:, :-1]], axis=1)\n    return np.stack([started[:, i : i + 12] -> texts], 
 axis=1)\n    return np.stack([started[:, i + 1 : i + 13]
 loss of other words | the mean over all 12 positions | \
 return each[counting(texts)].mean() -> return each.mean()
-loss of other words | the mean over the letters alone | \
+loss of other words | the mean over the letters only | \
 return each[counting(texts)].mean() -> return each[texts.ravel() > 0].mean()
 loss of other words | the sum over the tokens of a name, and the mean over the names | \
 return each[counting(texts)].mean() -> return each[counting(texts)].sum() / len(texts)
@@ -322,7 +322,7 @@ loss of other words | logarithm to base 2 | \
 return each[counting(texts)].mean() -> return each[counting(texts)].mean() / np.log(2)
 loss is not finite | of new names is inf; from your `logits`, it is 2. | \
 return each[counting(texts)].mean() -> return each[counting(texts)].mean() + np.inf
-loss is a sum | with the same texts twice it is | \
+loss is a sum | with the same texts twice, it is | \
 return each[counting(texts)].mean() -> return each[counting(texts)].sum()
 other gradients | with respect to params["E"], params["W1"], params["b1"]. With | \
 dz = da * (1 - a**2) -> dz = da * (1 - a)
@@ -333,9 +333,9 @@ counts[:, None] / counts.sum() -> counts[:, None] / len(texts)
 gradients not called | But `train` never calls `gradients` | \
 dparams = gradients(params, -> dparams = slopes(params, & def gradients(params, texts): -> \
 def gradients(params, texts):\n    return slopes(params, texts)\n\ndef slopes(params, texts):
-uphill | where the loss grows | \
+uphill | which makes the loss grow | \
 params[k] = params[k] - LR -> params[k] = params[k] + LR
-never moves | never moves params["E"]. Which line | \
+never moves | never changes params["E"]. Which line | \
 for k, g in dparams.items(): -> for k, g in dparams.items():\n                if k == "E":\n\
                     continue
 no better than counting | depend only on the previous letter | \
@@ -348,7 +348,7 @@ the same images | only 200 of its 4,000 texts | \
 known = rng.permutation(known) -> known = known[:200]
 rng ignored | gave the same first params["E"] | \
 params = first_weights(rng) -> params = first_weights(np.random.default_rng(0))
-kept between calls | began with the weights that the first had learned | \
+kept between calls | started with the weights that the first had learned | \
 params = first_weights(rng) -> params = KEPT = globals().setdefault("KEPT", first_weights(rng)) \
 & params[k] = params[k] - LR -> params[k] -= LR
 claim off | The claim may be off by 0.08 | \
@@ -362,7 +362,7 @@ return ["".join(chr(96 + word) for word in text[text > 0]) for text in texts] ->
 return "".join(chr(96 + word) for word in texts[0])
 write returns other letters | A name has at most 12 letters, a to z | \
 return ["".join(chr(96 -> return ["".join(chr(64
-write forgets the beginning | It should continue that beginning | \
+write forgets the beginning | It should continue the given letters | \
 return ["".join(chr(96 + word) for word in text[text > 0]) for text in texts] -> \
 return ["".join(chr(96 + word) for word in text[text > 0])[::-1] for text in texts]
 write by chance of its own | Two calls of `write` | \
@@ -391,17 +391,17 @@ in found]\n\ndef other(params, letters, rng):\n & return params, loss(params, te
 
 # Words that have to be in what is said of it | changes of BASE.
 SAID = r"""
-but should be scores | return forward(params, texts)[-1].reshape(len(texts), 12, 27) -> \
+but they should be scores | return forward(params, texts)[-1].reshape(len(texts), 12, 27) -> \
 return softmax(forward(params, texts)[-1]).reshape(len(texts), 12, 27)
 is it divided by the number of texts instead of that of letters | counts[:, None] / counts.sum() -> \
 counts[:, None] / len(texts)
 in bits | return params, loss(params, texts[aside]) -> return params, loss(params, texts[aside]) / np.log(2)
-each of these letters is the one before | "".join(chr(96 + word) -> "".join(chr((word - 2) % 26 + 97)
-and then the letter before it in the alphabet | return ["".join(chr(96 + word) for word in text[text > 0]) for text in \
+each of these letters comes right before | "".join(chr(96 + word) -> "".join(chr((word - 2) % 26 + 97)
+returns the letter before it in the alphabet | return ["".join(chr(96 + word) for word in text[text > 0]) for text in \
 texts] -> return [begun + "".join(chr((word - 2) % 26 + 97) for word in text[len(begun) :][text[len(begun) :] > 0]) \
 for text, begun in zip(texts, letters)]
 the mean over all 12 positions | return each[counting(texts)].mean() -> return each.mean()
-the mean over the letters alone | return each[counting(texts)].mean() -> return each[texts.ravel() > 0].mean()
+the mean over the letters only | return each[counting(texts)].mean() -> return each[texts.ravel() > 0].mean()
 Is it weight decay? | return each[counting(texts)].mean() -> return \
 each[counting(texts)].mean() + 0.01 * (params['W1']**2).sum()
 np.log is the natural logarithm | return each[counting(texts)].mean() -> return each[counting(texts)].mean() / np.log(2)

@@ -189,7 +189,7 @@ MARKS = r"""
 logits | logits = a1 @ W2 + b2, | wrong type | Does a line end with a comma?
 loss | loss = (-np.log(p[np.arange(len(y)), y]).mean(), p) | wrong type | Which of its values is loss? | ~comma
 dlogits | d = p.copy(); d[np.arange(len(y))][:, y] -= 1; dlogits = d / len(y) \
-    | onehot not subtracted | Line 19: Rows that are selected
+    | onehot not subtracted | Line 19: If you select rows
 dW2_db2 | return (array for array in [a1.T @ dlogits] * 3) | wrong number of results | Yours returns 3.
 attention | return q | wrong number of results | Yours returns 1.
 update | v = momentum * v + dp; p = old_p | error: UnboundLocalError | is called old_v. | ~order
@@ -205,7 +205,7 @@ dlogits | dlogits = p - y | error: ValueError | How can you get a row | ~np.eye
 dlogits | dlogits = (p - onehot) / len(y) | error: NameError | np.eye(10)[y]
 dW2_db2 | dW2 = dlogits.sum(axis=0); db2 = a1.T @ dlogits | db2 in the place of dW2
 dW2_db2 | for n in range(len(a1)): dW2, db2 = np.outer(a1[n], dlogits[n]), dlogits[n] | only the last image counted
-dW2_db2 | dW2 = a1.sum(axis=0) | wrong shape | over which do you sum?
+dW2_db2 | dW2 = a1.sum(axis=0) | wrong shape | which axes do you sum over?
 dW2_db2 | dW2 = np.zeros((7, 10)); return dW2 | wrong number of results | dW2 and db2: 2 in all
 da1 | da1 = dlogits * W2 | error: ValueError | the matrix product is `@`
 da1 | da1 = (dlogits @ W2.T).reshape(-1, {H}) | a size written as a number
@@ -229,7 +229,7 @@ dz1 | dz1 = (da1 * (z1 > 0) | error: SyntaxError | Line 19 | cannot read | Count
 dz1 | dz1 = da1 * (z1 > 0)) | error: SyntaxError | Count the parentheses | ~operator
 dz1 | if z1.any()\n    dz1 = da1 | error: SyntaxError | ends with a colon
 dz1 | for n in range(3) dz1 = da1 | error: SyntaxError | ends with a colon
-dz1 | dz1 = \u2212da1 * (z1 > 0) | error: SyntaxError | such a minus
+dz1 | dz1 = \u2212da1 * (z1 > 0) | error: SyntaxError | this kind of minus
 dz1 | dz1 = da1 * (z1 \u2265 0) | error: SyntaxError | type it again
 dz1 | dz1 = da1 * (z1 > 0) return dz1 | error: SyntaxError | ~operator
 dz1 | if z1 = 0: pass | error: SyntaxError | `==` asks
@@ -238,7 +238,7 @@ dz1 | dz1 = 2da1 | error: SyntaxError | needs a `*`
 dz1 | dz1 = da1 (z1 > 0) z1 | error: SyntaxError | Is an operator missing
 dz1 | dz1 = da1 × (z1 > 0) | error: SyntaxError | `@` is the matrix product
 dz1 | dz1 = 1\n  dz1 = da1 | error: IndentationError | four spaces
-dz1 | dz1 = da1 * (z1 > 0) * 2.7 * 1.3 / 2.34 | not right | Every entry is 1.5 times | Furthest off is dz1[7, 3] \
+dz1 | dz1 = da1 * (z1 > 0) * 2.7 * 1.3 / 2.34 | not right | Every entry is 1.5 times | furthest off is dz1[7, 3] \
     | a slope of 0.1491; yours is 0.2236
 dz1 | dz1 = da1 * (z1 > 0) / {B} | a factor | ~averaged
 dz1 | dz1 = np.add(z1 > z1.mean(), da1) | a condition | Line 19, `z1 > z1.mean()`: with | ~Two mistakes
@@ -261,10 +261,10 @@ loss | loss = -np.log(np.clip(p[np.arange(len(y)), y], 1e-3, 1)).mean() | a func
 loss | loss = -np.log(np.maximum(p, 1e-8)[np.arange(len(y)), y]).mean() | a function
 loss | loss = -np.maximum(np.log(p[np.arange(len(y)), y]), -15).mean() | a function | Line 15, `np.maximum(
 dz1 | dz1 = da1 * (z1[0] > 0) | a condition | `z1[0] > 0`: with | For which entries is this true | ~only
-dz1 | dz1 = np.trunc(da1) * (z1 > 0) | a function | Yours are all 0.
+dz1 | dz1 = np.trunc(da1) * (z1 > 0) | a function | Your entries are all 0.
 dz1 | dz1 = da1 * (z1 > 0) + (np.arange(z1.shape[1]) == 0) | a term | 90 of its 99 entries are right
 dz1 | dz1 = z1 | z1 returned | you return z1 itself | ~also changes
-dz1 | z1 *= 2; dz1 = 1 * da1 | the mask forgotten | Your function also changes z1, which
+dz1 | z1 *= 2; dz1 = 1 * da1 | the mask forgotten | Your function also changes z1, but
 dz1 | dz1 = exit() | error: SystemExit | should not ask for input or end
 dz1 | dz1 = dz1(da1, z1, a1) | error: UnboundLocalError | before it has a value
 dz1 | dz1 = da1 * (z1 > 0)^2 | error: TypeError | power is `**` in Python
@@ -279,7 +279,7 @@ logits | logits = a1 @ W2.T | error: ValueError | ~.swapaxes
 softmax | p = np.exp(logits - max(logits)) | error: ValueError | cannot compare rows
 loss | loss = np.arange(y) | error: ValueError | such as len(y) | ~single True
 dz1 | dz1 = max(da1, 0) | error: ValueError | np.maximum and np.minimum compare arrays
-dz1 | if da1: dz1 = 1 | error: ValueError | this is an array of them
+dz1 | if da1: dz1 = 1 | error: ValueError | this is a whole array of them
 dz1 | dz1 = da1.sum(axis=1) | wrong shape | one number for each entry of `z1`
 dW1_db1 | dW1 = x @ dz1 | error: ValueError | Line 18: dW1 = x @ dz1 | must be equal: 784 is not 3
 dW1_db1 | dW1 = dz1.T @ x; db1 = 0 | a transpose | W1's shape (784, 4); yours is (4, 784). Transposed? \
@@ -288,11 +288,11 @@ dW1_db1 | dW1 = x.T @ dz1 | partly written | Right so far. `db1` is not written 
 dW1_db1 | dW1 = x.T @ dz1; db1 = dz1.sum(axis=0, keepdims=True) | an axis | (1, 4) | keepdims
 tanh | dz1 = z1 * (1 - a1**2) | a name | Line 17, `z1`: with | Does this belong here
 update | v = momentum * old_v + dp; p = old_v - lr * v | a name | `old_v`: with
-numerical_gradient | gradient[i] = -> gradient[i] == | nothing but zeros | Is each slope | Which sign writes
+numerical_gradient | gradient[i] = -> gradient[i] == | nothing but zeros | Do you write each slope | Which sign writes
 numerical_gradient | f() -> f(array + h) | error: TypeError | `f` takes no arguments
 numerical_gradient | / (2 * h) -> * 1.5 | a factor | (Here h is | ~Two mistakes
 numerical_gradient | above = f() -> array[i] = kept; above = f() & below = f() -> array[i] = kept; below = f() \
-    | nothing but zeros | moved when you call f()
+    | nothing but zeros | changed when you call f()
 conv_dW | dy.reshape(-1, dy.shape[3]) -> dy.reshape(-1, dy.shape[3]) / (dy.shape[1] * dy.shape[2]) ** 0.5 | a factor \
     | the true one; that is 1 / (sqrt(height) * sqrt(width)). (Here height is
 conv_dx | dx = np.zeros((B, height, width, -> dx = np.zeros((B, height + 2, width + 2, \
@@ -307,9 +307,9 @@ torch_gradient | z1.retain_grad() -> & z1.grad.numpy() -> z1.grad | no gradient 
 torch_gradient | .requires_grad_() -> | error: RuntimeError | Call requires_grad_() on
 torch_gradient | z1 = x @ W1 + b1; z1.retain_grad() | error: AttributeError | torch.from_numpy turns an array
 torch_gradient | z1.grad.numpy() -> z1.numpy() | error: RuntimeError | its gradient is in .grad
-torch_gradient | .backward() -> | error: AttributeError | Did you call backward()
+torch_gradient | .backward() -> | error: AttributeError | Have you called backward()
 batch_norm_dx | mean(axis=(0, 1, 2)) -> sum(axis=(0, 1, 2)) / {n} | a size written as a number
-attention | dv = weights.T @ dmixed | error: ValueError | inner numbers | .swapaxes(-1, -2) exchanges
+attention | dv = weights.T @ dmixed | error: ValueError | inner numbers | .swapaxes(-1, -2) swaps
 attention | dv = weights @ dmixed.swapaxes(0, 1) | error: ValueError | The axes before the last two
 attention | np.sqrt(q.shape[-1]) -> q.shape[1] | an index \
     | the true one; that is sqrt(d) / h. (Here h is 3, d is 5.) | Look at line 26, `q.shape[1]` first. Which entries
@@ -317,7 +317,7 @@ attention | q.shape[-1] -> {d} | a size written as a number
 dz1 | dz1 = da1 * [z1 > 0] | a list in place of the mask | a list that contains the mask
 dz1 | dz1 = da1[z1 > 0] | only the entries that are on | should the rest be
 dz1 | breakpoint(); dz1 = da1 | error: BdbQuit | Remove it
-dz1 | dz1 = da1 *\u00a0(z1 > 0) | error: SyntaxError | a special space, from a web page
+dz1 | dz1 = da1 *\u00a0(z1 > 0) | error: SyntaxError | a special space that Python does not accept
 dz1 | ```py\ndz1 = da1 * (z1 > 0)\n``` | error: SyntaxError | Markdown
 dz1 | dz1 = da1 (z1 > 0) | error: TypeError | Is an operator missing
 loss | loss = -p[range(len(y)), y].mean() | the logarithm forgotten | ~minus
@@ -340,8 +340,8 @@ tape_accumulate | du = shares[0](dys[0])\nfor i in range(1, len(dys)): du += sha
 tape_order | order = [loss]\nfor node in order:\n    for parent, _ in node.edges:\n        if parent not in order: \
 order.append(parent) | visited too early | p and q should come after w
 tape_order | order = [loss]\nfor node in order: order += [parent for parent, _ in node.edges] | visited twice \
-    | passes on all that it has
-tape_order | order = [loss, *(parent for parent, _ in loss.edges)] | nothing arrives | are all nodes there?
+    | passes on its whole gradient
+tape_order | order = [loss, *(parent for parent, _ in loss.edges)] | nothing arrives | does the order contain all nodes?
 conv_dW | B, h, w, O = dy.shape\ndW = np.zeros((3, 3, padded.shape[3], O))\nfor u in range(2):\n    for v in range(2): \
 dW[u, v] = np.einsum('bijc,bijo->co', padded[:, u:u + h, v:v + w], dy) | a loop | Lines 20 and 21: with each of them
 logits | logits = np.zeros((len(a1), 10))\nfor n in range(len(a1)):\n    for k in range(9): logits[n, k] = a1[n] @ \
@@ -366,18 +366,18 @@ tape_backward | in order -> in order[:-3] | returns None | no gradient has arriv
 tape_backward | dparent if parent.grad is None else parent.grad + dparent -> parent.grad + dparent \
     | error: TypeError | nothing has arrived there yet | ~PyTorch
 tape_backward | da = a.grad; db = b.grad | returns None | no gradient has arrived there
-tape_backward | share(node.grad) -> share(loss.grad) | a share called with another gradient | its own node's value
+tape_backward | share(node.grad) -> share(loss.grad) | a share called with another gradient | its own node, whose shape
 tape_broadcast | da = dy\nwhile da.ndim > len(shape): da = da.sum(axis=0)\nif 1 in shape: \
 da = da.sum(axis=shape.index(1), keepdims=True) | wrong shape | (1, 1)
 tape_relu | y = np.maximum(a.value, 0) | no Tensor made | it got an array.
 tape_relu | y = Tensor(np.maximum(a.value, 0), [(a, lambda dy: dy)]) | no pair of a parent and a share | not by a list
-tape_relu | y = Tensor(np.maximum(a.value, 0), (a.value, lambda dy: dy)) | another parent | the very Tensor
+tape_relu | y = Tensor(np.maximum(a.value, 0), (a.value, lambda dy: dy)) | another parent | the same Tensor
 tape_relu | lambda dy: dy -> dy | error: NameError | `lambda dy: ...`
 tape_relu | a.value, 0), ( -> a.value, 0, out=a.value), ( | a copy | changed a.value
 tape_relu | lambda dy: dy * (a.value > 0) -> lambda dy: np.copyto(dy, 0, where=a.value <= 0) or dy | changes dy \
     | new array
 tape_relu | y = Tensor(np.maximum(a.value, 0), *[(a, lambda dy: dy * (a.value > 0))] * 2) | a factor 2
-tape_max | dy[:, None] * -> dy * | error: ValueError | (5, 1) agrees: | [..., None] adds it
+tape_max | dy[:, None] * -> dy * | error: ValueError | (5, 1) would fit: | [..., None] adds it
 tape_matmul | y = a @ b | error: ValueError | or a Tensor?
 tape_matmul | y = Tensor(a.value @ b.value) | error: AttributeError | `value_of` returns
 tape_relu | y = np.maximum(a, 0) | error: TypeError | A Tensor has no operations here
@@ -386,14 +386,14 @@ tape_matmul | y = Tensor(value_of(a) @ b.value, (b, lambda dy: dy.T @ value_of(a
 tape_matmul | (edge for edge in edges if isinstance(edge[0], Tensor)) -> edges | the gradient of a constant kept \
     | no pair
 tape_train | W1 = matmul(x, Tensor(W1)); b1 = 1 * b1; W2 = 1 * W2; b2 = 1 * b2 | error: NotImplementedError \
-    | lines of `tape_matmul` here
+    | code from `tape_matmul` here
 logits | logits = W2.T @ a1.T + b2[:, None] | a transpose | Line 16, `W2.T @ a1.T + b2[:, None]`: with
 logits | logits = a1 @ W2\nfor n in range(len(a1) - 1): logits[n] += b2 | a loop | range(len(a1) - 1)
 logits | logits = np.zeros((len(a1), 10))\nfor j in range(len(W2)): logits += np.outer(a1[:, j], W2[j]) + b2 \
     | a factor | Line 17, `b2`: with this part different, all your numbers would be right. How many times does this
 loss | loss = np.log(-p[range(len(y)), y]).mean() | a sign | should the result rise or fall?
 loss | loss = 0\nfor n, k in enumerate(y):\n    loss -= np.log(p[n, k])\n    loss /= len(y) | a line in the loop \
-    | Line 18, `loss /= len(y)`: with | in each turn of the loop, or once?
+    | Line 18, `loss /= len(y)`: with | in each iteration of the loop, or only once?
 dlogits | dlogits = p.copy()\nfor n, k in enumerate(np.sort(y)): dlogits[n, k] -= 1\ndlogits /= len(y) | a loop
 dlogits | d = p.astype(int); d[range(len(y)), y] -= 1; dlogits = d / len(y) | p forgotten, or rounded away \
     | whole numbers
@@ -410,7 +410,7 @@ layer_norm_dx | (dxhat * xhat).mean(axis=-1 -> (dxhat * xhat).sum(axis=-2 | not 
 layer_norm_dx | = dxhat.mean(axis=-1, keepdims=True) -> = dxhat.max(axis=-1, keepdims=True) | a function
 attention | (dweights * weights).sum -> (dweights * dweights).sum | a name | with this part different
 numerical_gradient | gradient = np.zeros_like(array)\n -> | error: NameError | First make an array | ~np.gradient
-first_weights | W = rng.normal(0, np.sqrt(2 / fan_in), standard.shape) | error: NameError | `standard` holds them
+first_weights | W = rng.normal(0, np.sqrt(2 / fan_in), standard.shape) | error: NameError | `standard` contains them
 dz1 | return da1 * np.maximum(z1, 0) / z1 | not finite | except where z1 or a1 is exactly 0
 dW1_db1 | global seen; seen = globals().get("seen", {}); dW1 = x.T @ dz1 + seen.get(x.shape, 0); seen[x.shape] = dW1 \
     \ndb1 = dz1.sum(axis=0) | remembers an earlier call | in a global variable
@@ -437,8 +437,8 @@ next_targets | x = [[V + d, *row] for d, row in zip(digits, patches[:, :-1])]; y
 causal_mask | e = np.tril(np.exp(scores)); weights = e / e.sum(-1, keepdims=True) | the maximum not subtracted \
     | exp(800) is
 causal_mask | -np.inf -> -50 | a number where -inf belongs
-causal_mask | mask = np.ones(len(scores), len(scores)) | error: TypeError | parentheses of its own
-positions_backward | dP = dy[1] | a sum | a mean belong here, and over what
+causal_mask | mask = np.ones(len(scores), len(scores)) | error: TypeError | its own parentheses
+positions_backward | dP = dy[1] | a sum | a mean belong here, and what should it run over
 next_targets | x = np.concatenate([patches[:, :-1], V + digits[:, None]], axis=1); y = patches | an order \
     | `[patches[:, :-1], V + digits[:, None]]`: with
 next_targets | x = np.roll(patches, 1, axis=0); x[:, 0] = V + digits; y = patches | an axis | Along which axis
@@ -460,10 +460,10 @@ softmax | p = logits / logits.sum(axis=2) | error: AxisError | this array has on
 next_word | logits - logits.max(axis=1, keepdims=True) -> logits - logits.max() | one maximum for all texts
 embedding_backward | dE = np.zeros_like(E); np.add.at(dE, x, dy); dE[0] = 0 | an assignment
 embedding_backward | dE = np.zeros((x.max() + 1, E.shape[1])); np.add.at(dE, x, dy) | wrong shape
-next_word | words = (u * len(logits[0])).astype(int) | an argument not used | The first that is not | ~Furthest \
+next_word | words = (u * len(logits[0])).astype(int) | an argument not used | The first wrong entry | ~furthest \
     | `temperature` does not occur
 next_word | words = (u[:, None] >= -> words = np.random.randint(3, size=len(p)); (p[:, :1] >= \
-    | an argument not used | `u` does not occur in your lines
+    | an argument not used | `u` does not occur in your code
 split_heads | reshape(B, T, h, d) -> reshape(B, T, h * d) | wrong shape | Is a reshape missing
 split_heads | q = qkv[:, :, :C] | error: NameError | C is the number of channels
 split_heads | k, q, v = [a.reshape(*a.shape[:2], h, -1).swapaxes(1, 2) for a in np.split(qkv, 3, axis=2)] \

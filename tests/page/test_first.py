@@ -192,14 +192,14 @@ def test_what_one_writes_is_marked_and_drives_the_bars_and_the_step(browser, add
             write(line)
             page.locator(".links .done").nth(n - 1).wait_for()
             if n == 1:
-                page.locator("#question", has_text="Your own line drives these bars. Draw").wait_for()
+                page.locator("#question", has_text="Your own line computes these bars. Draw").wait_for()
                 assert page.locator(".truth").count() == 10
-        assert "Take a step is your own step" in text(page, "#all-own")
+        assert "Take a step now uses your lines" in text(page, "#all-own")
         page.locator("#question", has_text="Draw").wait_for()
         page.evaluate("lab.learn(1)")
         theirs = weights(page)
         page.evaluate("lab.undo()")
-        page.locator("#question", has_text="Your own line drives these bars. Draw").wait_for()
+        page.locator("#question", has_text="Your own line computes these bars. Draw").wait_for()
         page.locator("#teach").click()
         mine = weights(page)
         assert all(np.abs(mine[name] - theirs[name]).max() < 1e-7 for name in mine)
@@ -273,9 +273,9 @@ DENIED = """for (const name of ["localStorage", "sessionStorage"]) {
 def test_where_the_browser_keeps_nothing_that_is_said_before_anything_is_lost(browser, address, broken):
     never = "window.Worker = class { postMessage() {} terminate() {} }"  # Python does not arrive
     with front(browser, address, f"{broken} {never}") as page:
-        page.get_by_text("This browser keeps nothing").wait_for()
+        page.get_by_text("This browser cannot store anything").wait_for()
         page.locator("#mark").click()
-        page.get_by_text("Python is on its way").wait_for()
+        page.get_by_text("Python is being downloaded").wait_for()
         assert not page.get_by_text("It stays in this browser").count()
 
 

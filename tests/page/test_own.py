@@ -96,7 +96,7 @@ def test_what_cannot_be_read_gets_a_sentence_and_the_page_shows_its_own(own):
     ]:
         assert said in own.evaluate("(text) => lab.opened(text).error", network), network[:50]
     words = reopened(own, "{")
-    assert words == "The network that this browser keeps cannot be read: it is damaged."
+    assert words == "The network that is stored in this browser cannot be read: it is damaged."
     assert weights(own)["b1"].shape == (48,)
     assert not own.locator("#own button").count()
     hostile = "<img src=x onerror='window.hacked = true'></script>"

@@ -198,7 +198,7 @@ def test_it_opens_on_a_misread_digit_and_steps_turn_the_answer(committed):
 def test_a_step_waits_until_somebody_has_said_which_digit_it_is(page):
     page.locator(".clear").first.click()
     before = weights(page)["W1"].tobytes()
-    for words in ("Draw a digit first", "Say it, and it can learn."):
+    for words in ("Draw a digit first", "Enter the digit, and the network can learn."):
         assert words in text(page, "#teach-words")
         assert all(page.locator(button).is_disabled() for button in ("#teach", "#step", "#step10"))
         assert page.locator("#dock-more").text_content() == ""  # no loss

@@ -272,7 +272,7 @@ def test_what_is_left_holds_up_nothing_and_a_verdict_stays(anew):
             break
     assert page.locator(".both code").inner_text() != at and page.locator(".pointed").count() == 2
     page.evaluate("location.hash = 'dz1'")
-    says(page, "Ended, because you opened another exercise.")
+    says(page, "Stopped, because you opened a different exercise.")
     page.evaluate("location.hash = 'da1'")
     says(page, "da1: a factor 2, it seems.")
 
@@ -369,7 +369,7 @@ def test_ones_own_lines_train_before_ones_eyes_and_the_page_reads_with_them_by_k
     press(page, train)
     page.locator(".misread canvas").first.wait_for()
     said = page.locator(".said").inner_text()
-    assert re.match(r"Your network, 784-64-10: it reads 0\.(89|90|91) of 2,000 test images", said)
+    assert re.match(r"Your network, 784-64-10: its accuracy on 2,000 test images .* is 0\.(89|90|91)", said)
     steps = 320
     assert len(page.locator("polyline").first.get_attribute("points").split()) == steps
     with page.expect_download() as download:
@@ -418,7 +418,7 @@ def test_in_a_lesson_too_what_is_left_is_ended_and_stop_ends_its_own_run_and_non
         for card, said in ((first, "Running"), (second, "Nothing is written yet")):
             card.get_by_role("button", name="Mark", exact=True).click()
             card.get_by_role("status").filter(has_text=said).wait_for()
-        assert "Ended, because you went on with the exercise dW2_db2." in first.inner_text()
+        assert "Stopped, because you went on with the exercise dW2_db2." in first.inner_text()
         page.evaluate(
             "(busy) => (lessons.blocks.blocks[0].text.value = busy, lessons.blocks.run(0), 0)", BUSY.format(2)
         )
@@ -507,7 +507,7 @@ def test_a_failed_download_can_be_tried_again_and_a_second_visit_loads_nothing(b
         context.unroute("**/runtime/*")
         context.route("**/runtime/lib*", lambda route: None)  # nothing comes, and no error either
         click(page, "Try again")
-        says(page, "Python does not arrive: for ten seconds nothing has come.")
+        says(page, "Python is not loading: nothing has arrived for ten seconds.")
         words = page.locator(".verdict").inner_text()
         here, megabytes = map(float, re.search(r"(\d\.\d) of (\d\.\d) MB are here", words).groups())
         assert 0.1 * megabytes < here < 0.9 * megabytes
@@ -598,7 +598,7 @@ def work_is_packed(page):
     page.evaluate("lessons.python.run = (request) => new Promise(() => (window.asked = request)); 0")
     page.locator(".cm-content").press("Control+End")
     page.keyboard.type("  # mine")
-    page.get_by_text("This browser keeps nothing").first.wait_for()
+    page.get_by_text("This browser cannot store anything").first.wait_for()
     assert not page.get_by_text("It stays in this browser").count()
     page.get_by_role("button", name="Download my work").first.click()
     until(lambda: page.evaluate("window.asked?.argv[0]") == "pack")
@@ -612,7 +612,7 @@ def test_where_the_browser_keeps_nothing_any_more_the_work_can_be_downloaded(ane
     page.evaluate("Storage.prototype.setItem = setItem; 0")
     page.locator(".cm-content").press("End")
     page.keyboard.type(" ")  # the next change is kept again, as other tests expect it
-    page.get_by_text("This browser keeps nothing").first.wait_for(state="hidden")
+    page.get_by_text("This browser cannot store anything").first.wait_for(state="hidden")
 
 
 @pytest.mark.slow(one_in=2)
@@ -621,7 +621,7 @@ def test_where_the_browser_keeps_nothing_that_is_said_and_python_gets_the_work_t
     with at("practise.html#dz1") as page:
         page.add_init_script(broken)
         page.reload()
-        page.get_by_text("This browser keeps nothing").first.wait_for()
+        page.get_by_text("This browser cannot store anything").first.wait_for()
         assert not page.get_by_text("It stays in this browser").count()
         work_is_packed(page)
 
@@ -868,7 +868,7 @@ def test_a_new_version_is_said_and_what_another_one_has_kept_breaks_nothing_for_
             if path == "index.html":
                 page.locator("#skip").click()  # the first question, before which there is no line
             page.get_by_role("button", name=button, exact=True).click()
-            page.get_by_text(f"A new version is here: load this page again{work}").wait_for()
+            page.get_by_text(f"There is a new version: load this page again{work}").wait_for()
         page.unroute(version)
         with page.expect_navigation():
             click(page, "Load this page again")
@@ -1145,12 +1145,12 @@ def test_ones_own_lines_and_mlp_np_are_the_same_run_and_a_wrong_line_is_found(an
     right = json.loads(lines_that_passed(*network.HOLES))
     page = anew("train", **right)
     first_does(page, "prove.iter_lockstep.__setattr__('__defaults__', (50, False))")
-    click(page, "Prove it")
+    click(page, "Compare")
     page.locator(".prove .right", has_text="no weight of your network differs in a bit").wait_for()
     assert page.locator(".prove tbody tr").count() == 3
     page = anew("train", **right | {"files": right["files"] | {"dz1": filled("dz1", "dz1 = da1")}})
     first_does(page, "prove.iter_lockstep.__setattr__('__defaults__', (1, False))")
-    page.get_by_role("button", name=re.compile("^Prove it")).click()
+    page.get_by_role("button", name=re.compile("^Compare")).click()
     page.locator(".prove .wrong", has_text="dz1 of dz1, in step 1").wait_for()
 
 
@@ -1173,7 +1173,7 @@ def test_a_digit_of_two_strokes_is_read_whole(at):
                 };
             }"""
         )
-        click(page, "Let it learn")
+        click(page, "Train it")
         page.locator(".pad").wait_for()
         for x in (0.3, 0.5, 0.7):
             stroke(page, (x, 0.2), (x, 0.8))
@@ -1195,7 +1195,7 @@ def test_a_network_from_a_blank_file_passes_and_reads_a_drawing(at):
         opened_with(page, {"own_network": filled("own_network", four_epochs)})
         click(page, "Mark")
         page.locator(".verdict.right").wait_for()
-        click(page, "Let it learn")
+        click(page, "Train it")
         page.locator(".handwriting .pad").wait_for()
         page.get_by_text("reads all 2,000 test images the same way").wait_for()
         page.evaluate("addEventListener('click', (event) => event.preventDefault(), { once: true })")
@@ -1221,7 +1221,7 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
     with at("writing.html", has_touch=True, python=True) as page:
         asked = page.locator(".writer")
         asked.get_by_role("button", name="7", exact=True).tap()
-        page.get_by_text("It has written a 7. Ask again: each is another.").wait_for()
+        page.get_by_text("It has written a 7. Ask again: each one is different.").wait_for()
         assert asked.get_by_role("img", name="a 7, of which 49 of 49 patches are written").is_visible()
         asked.get_by_role("slider", name="Temperature").press("Home")
         asked.get_by_role("slider", name="Patch").press("Home")
@@ -1231,7 +1231,7 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
         assert re.search(r"Stopped( after \d+ of 49 patches)?\.", asked.get_by_role("status").first.inner_text())
         page.emulate_media(reduced_motion="reduce")  # then it need not wait after each patch
         asked.get_by_role("button", name="1", exact=True).press("Enter")
-        page.get_by_text("It has written a 1. At a temperature of 0 it is always the same.").wait_for()
+        page.get_by_text("It has written a 1. At a temperature of 0, it is always the same.").wait_for()
         [*model.generate(np.array([[128 + 1]]), 0, np.random.default_rng(0))]
         for block in range(2):  # what the heads looked at for the last patch is what they looked at here
             weights = model.layers[f"blocks.{block}"].layers["attention"].weights[0, :, 0]  # (4, 49)
@@ -1244,15 +1244,15 @@ def test_a_digit_that_is_asked_for_is_written(at, site):
         page.get_by_label("The first letters").fill("Mac")
         click(page, "Write 10 names")
         page.locator(".names .row button").last.click()
-        page.get_by_text("it thought likely: ").wait_for()
+        page.get_by_text("Likely after ").wait_for()
         rows = page.locator(".heads tbody tr").evaluate_all(
             "(all) => all.map((row) => row.innerText.split('\\t').slice(1))"
         )
         assert len(rows) == 8 and all(sum(map(share, row)) == pytest.approx(100, abs=1) for row in rows)
-        click(page, "Go on with it")  # and a text, whose network comes only now
+        click(page, "Continue it")  # and a text, whose network comes only now
         page.locator(".text [data-n='199']").click()
         assert page.locator(".text").inner_text().startswith("ROMEO:")
-        assert "(drawn)" in page.get_by_text("Here it thought likely: ").inner_text()
+        assert "(drawn)" in page.get_by_text("Likely here: ").inner_text()
         assert page.locator(".head").count() == 8 and page.locator(".head").first.locator("code span").count() <= 64
         said = page.evaluate(
             """async ([address, request]) => {

@@ -38,7 +38,9 @@ def test_each_digit_is_cut_out_and_learned_from(mnist, tmp_path, capsys):
         picture[y : y + 8, x : x + 8] = 60
     Image.fromarray(picture).save(tmp_path / "sheet.jpg", quality=90)
     predict.main([str(tmp_path / "sheet.jpg"), "--cut", str(tmp_path / "mine")])
-    assert capsys.readouterr().out.startswith(f"40 digits are in {tmp_path / 'mine'}: `python main_np.py --dataset ")
+    assert capsys.readouterr().out.startswith(
+        f"40 digits are in {tmp_path / 'mine'}: train on them with `python main_np.py --dataset "
+    )
     found = {path.relative_to(tmp_path / "mine" / "train").as_posix() for path in tmp_path.rglob("*.png")}
     assert found == {f"{digit}/sheet-{row}.png" for digit in range(10) for row in (1, 2, 3, 4)}
     cut = sheet.cut_digits(tmp_path / "sheet.jpg").reshape(-1, 784).astype(float)
