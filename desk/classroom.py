@@ -35,7 +35,6 @@ from desk.archives import (
 from desk.work import Work
 from marker import marking, sandbox
 from marker.catalogue import can_run
-from marker.runner import HOW
 from support.budget import HANDED_IN, Budget
 from support.errors import UserError
 from support.files import atomic_write, check_output, read_file
@@ -327,17 +326,18 @@ def count_versions(paths):
 def is_stub(exercise, learner_path):
     """Return True if a learner's file is still the exercise's stub.
 
-    Line endings, the line that says how the file is marked, and docstrings are ignored. The docstrings may be those of
-    an earlier version of the stub.
+    Docstrings, comments and spaces are ignored. They may be those of an earlier version of the stub.
     """
-    lines = read_file(learner_path, LARGEST).splitlines()
-    learner_lines = b"\n".join(line for line in lines if not line.startswith(HOW.encode()))
-    return remove_docstrings(learner_lines).split() == remove_docstrings(exercise.stub.encode()).split()
+    return remove_prose(read_file(learner_path, LARGEST)).split() == remove_prose(exercise.stub.encode()).split()
 
 
-def remove_docstrings(code_bytes):
-    """Return Python code without text in triple quotes. It is not parsed, because a submission may be invalid code."""
-    return re.sub(rb'""".*?"""', b"", code_bytes, flags=re.DOTALL)
+def remove_prose(code_bytes):
+    """Return Python code without text in triple quotes, and without comments.
+
+    It is not parsed, because a submission may be invalid code.
+    """
+    code_bytes = re.sub(rb'""".*?"""', b"", code_bytes, flags=re.DOTALL)
+    return re.sub(rb"#.*", b"", code_bytes)
 
 
 def is_written(exercise, learner_path):

@@ -163,6 +163,7 @@ def test_a_finder_in_two_parts_is_asked_as_before(tmp_path):
 def test_a_stub_of_an_earlier_wording_counts_as_not_written(tmp_path):
     exercise = SUBJECT.by_name["weighted_mean"]
     path, reworded = tmp_path / "weighted_mean.py", exercise.stub.replace('"""', '"""Earlier words. ', 1)
+    reworded = f"# An earlier comment\n{reworded}"
     path.write_text(reworded, encoding="utf-8")
     assert reworded != exercise.stub and is_stub(exercise, path)
     path.write_text(reworded.replace("= ...", "= x.mean()  # ..."), encoding="utf-8")
