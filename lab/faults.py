@@ -198,6 +198,13 @@ def make_table(content):
     return format_table(["suspect", "fault", *LOOKS], rows)
 
 
+def name_look(look):
+    """Return a look the way a sentence names it: "1, 2, 5 look" as "steps 1, 2 and 5 (look)"."""
+    numbers, name = re.fullmatch(r"([\d, ]+) (.+)", look).groups()
+    first, comma, last = numbers.rpartition(", ")
+    return f"steps {first} and {last} ({name})" if comma else f"step {last} ({name})"
+
+
 def make_summary(content):
     """Return a summary of the table as a Markdown list."""
     answers = content["faults"]
@@ -206,11 +213,11 @@ def make_summary(content):
         for look in LOOKS:
             counts[look] += bool(symptoms.get(look))
     silent_faults = [FAULTS[name].why for name, symptoms in answers.items() if not any(symptoms.values())]
-    steps = ", ".join(f"{look} {count}" for look, count in counts.items())
-    ranking = ", ".join(f"{look} ({bits:.2f} bits)" for look, bits in rank_looks(content).items())
+    steps = "; ".join(f"{name_look(look)}, {count}" for look, count in counts.items())
+    ranking = "; ".join(f"{name_look(look)}, {bits:.2f} bits" for look, bits in rank_looks(content).items())
     lines = [
-        f"Number of the {len(answers)} faults that each step notices: {steps}.",
-        f"How much each step, by itself, narrows down the {len(SUSPECTS)} suspects, best first: {ranking}.",
+        f"Number of the {len(answers)} faults noticed by each step: {steps}.",
+        f"How far each step by itself narrows down the {len(SUSPECTS)} suspects, best first: {ranking}.",
         f"No step notices these {len(silent_faults)}: {' '.join(silent_faults)}",
     ]
     return "\n".join(f"- {line}" for line in lines)

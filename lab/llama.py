@@ -379,12 +379,15 @@ def describe_largest_difference(answers_by_question):
     difference = max(answer["apart"] for answer in answers_by_question.values())
     largest = max(answer["largest"] for answer in answers_by_question.values())
     is_same = all(answer["same"] for answer in answers_by_question.values())
-    tokens = f"both programs chose the most likely token {LIKELIEST} times, and all {LIKELIEST} are the same"
+    tokens = (
+        f"each program generated {LIKELIEST} tokens, always choosing the most likely one, "
+        "and the two sequences were identical"
+    )
     if not is_same:
-        tokens = "the most likely tokens differ"
+        tokens = "the most likely tokens differed"
     return (
-        f"the logits differ by at most {format_rounded_up(difference)} (the largest is about {largest:.0f}). "
-        f"After each question {tokens}"
+        f"the logits differ by at most {format_rounded_up(difference)} (the largest logit is about {largest:.0f}). "
+        f"After each question, {tokens}"
     )
 
 

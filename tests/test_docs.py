@@ -113,7 +113,7 @@ def minutes(run):
 
 
 def reached(run):
-    return f"{np.mean(results.get_values(RESULTS['accuracy'][run])):.3f}"
+    return f"{np.mean(results.get_values(RESULTS['accuracy'][run])):.1%}"
 
 
 def test_sentences_say_what_was_measured():
@@ -154,8 +154,8 @@ def test_sentences_say_what_was_measured():
          f"Over all {gpt['steps']:,} steps it is at most "
          f"{format_rounded_up(gpt['difference']['float64']['largest'])} for the handwritten version, and at most "
          f"{format_rounded_up(gpt['difference']['float64']['tape']['largest'])} with autograd", True),
-        ("docs/sampling.md", f"the MLP reaches {RESULTS['writing']['real']['read as they are']:.3f}", True),
-        ("docs/sampling.md", f"It classifies {RESULTS['writing']['real']['read']:.3f} of the test digits", True),
+        ("docs/sampling.md", f"the MLP classifies {RESULTS['writing']['real']['read as they are']:.1%} correctly", True),
+        ("docs/sampling.md", f"It classifies {RESULTS['writing']['real']['read']:.1%} of the test digits", True),
         ("docs/sampling.md", "about as far from the training images as the test digits are",
          all(abs(run["nearest"]["median"] / RESULTS["writing"]["real"]["nearest"]["median"] - 1) < 0.1
              for run in RESULTS["writing"]["runs"].values())),
@@ -254,7 +254,7 @@ def test_what_is_said_of_runs_that_fail_was_measured():
         ("docs/experiments.md", "the accuracy at the end is lower", mean("--schedule constant") < mean()),
         ("docs/experiments.md", "It also ends above the default's",
          mean("--augment elastic", "train_accuracy") < mean() < mean("--augment elastic")),
-        ("docs/experiments.md", "about three points of accuracy",
+        ("docs/experiments.md", "about three percentage points",
          0.025 < mean("--recipe geohot") - mean("--recipe geohot --init pytorch") < 0.035),
         ("docs/debugging.md", "for the MLP it is too small by more than a factor of ten", by("mlp") > 10),
         ("docs/transformer.md", "within a factor of two of the default rate", 1 / 2 < by("vit") < 2),
@@ -264,7 +264,7 @@ def test_what_is_said_of_runs_that_fail_was_measured():
          abs(mean(f"{held_out} --weight-decay 0.001") - mean(held_out)) < 0.001),
         ("docs/debugging.md", raw["said"][1].removesuffix("."), True),
         ("docs/debugging.md", f"if the first loss is {raw['first loss']:.0f},", True),
-        ("docs/debugging.md", f"{re.search('a1 ([0-9]+)%', raw['said'][-1])[1]} % of the hidden units are off", True),
+        ("docs/debugging.md", f"{re.search('a1 ([0-9]+)%', raw['said'][-1])[1]}% of the hidden units are off", True),
         ("docs/debugging.md", f'"{fast["said"][0]}"', len(fast["said"]) == 1),
         ("docs/debugging.md", f"the held-out loss, from {mean(held_out, 'test_loss'):.3f} to "
          f"{mean(f'{held_out} --weight-decay 0.001', 'test_loss'):.3f}", True),
@@ -275,7 +275,7 @@ def test_what_is_said_of_runs_that_fail_was_measured():
          steep["train_loss"][4] < steep["train_loss"][1]),
         ("docs/debugging.md", f"reads {100 * steep['test_accuracy'][-1]:.0f} of 100", True),
         ("docs/debugging.md", "The network has memorised all of its 30,000 images", apart["train_accuracy"][-1] == 1),
-        ("docs/debugging.md", "better in the test than in training, in every epoch", all(
+        ("docs/debugging.md", "better on the test set than in training, in every epoch", all(
             test > train
             for train, test in zip(elastic["train_accuracy"], elastic["test_accuracy"], strict=True))),
         ("docs/debugging.md", "the training accuracy far below the test accuracy, in every epoch", all(
@@ -462,14 +462,14 @@ def of_chapter_7():
     of_matrix, of_bias = ({"old_p": np.full(axes * (1,), 2.0), "weight_decay": 0.1} | step for axes in (2, 1))
     yield "adamw", of_bias, "s", "m = 0.05 and s = 0.01"
     yield "adamw", of_matrix, "p", "So p becomes 1.88"
-    yield "adamw", of_bias, "p", "An entry of a bias becomes 1.9"
+    yield "adamw", of_bias, "p", "If p is an entry of a bias, it becomes 1.9"
     rates = {"lr": 1, "least": 0.1, "warm": 3, "steps": 11}
     for t, sentence in {0: "1/4", 2: "1/4, 3/4", 3: "3/4, 1", 7: "1, 0.55", 11: "0.55, 0.1", 20: "0.1 and 0.1"}.items():
         yield "learning_rate", rates | {"t": t}, "rate", sentence
     pieces = {"parts": np.array([[[1]], [[4]]]), "counts": np.array([2, 1])}
     yield "accumulate", pieces, "dW", "the mean over three is 2"
     long = {"dW": np.array([[3]]), "db": np.array([4])}
-    yield "clip_norm", long | {"most": 1}, "clipped_db", "Divided by 5 it is (0.6, 0.8"
+    yield "clip_norm", long | {"most": 1}, "clipped_db", "Divided by 5, the vector is (0.6, 0.8"
     heads = {"mixed": np.array([[[[1, 2], [5, 6]], [[3, 4], [7, 8]]]])}
     yield "merge_heads", heads, "y", "(1, 2, 3, 4) and (5, 6, 7, 8"
 
