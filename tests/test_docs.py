@@ -154,7 +154,8 @@ def test_sentences_say_what_was_measured():
          f"Over all {gpt['steps']:,} steps it is at most "
          f"{format_rounded_up(gpt['difference']['float64']['largest'])} for the handwritten version, and at most "
          f"{format_rounded_up(gpt['difference']['float64']['tape']['largest'])} with autograd", True),
-        ("docs/sampling.md", f"the MLP classifies {RESULTS['writing']['real']['read as they are']:.1%} correctly", True),
+        ("docs/sampling.md", f"the MLP classifies {RESULTS['writing']['real']['read as they are']:.1%} correctly",
+         True),
         ("docs/sampling.md", f"It classifies {RESULTS['writing']['real']['read']:.1%} of the test digits", True),
         ("docs/sampling.md", "about as far from the training images as the test digits are",
          all(abs(run["nearest"]["median"] / RESULTS["writing"]["real"]["nearest"]["median"] - 1) < 0.1
