@@ -522,7 +522,7 @@ def small_cases():
     for temperature, said in (
         (1, "falls in the second interval: token 1"),
         (0.5, "falls in the interval of token 0"),
-        (0, "At 0 it is always token 0"),
+        (0, "At 0 the choice is always token 0"),
     ):
         yield "docs/sampling.md", said, sample(logits, temperature, np.array([0.6]))
     for name, given, result, sentence in of_chapter_7():
