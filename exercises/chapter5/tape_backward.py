@@ -38,7 +38,7 @@ LOSS = {"a": chapter5.compute_graph_loss, "b": chapter5.compute_graph_loss}
 ARGUMENTS = chapter5.make_walk_arguments
 
 HINTS = """
-1. If the loss grows by 1, by how much does the loss grow? That number is loss.grad. Then you need two nested loops.
+1. What is the derivative of the loss with respect to itself? That is loss.grad. Then you need two nested loops.
    What do they run over?
 2. Go through the nodes in this order, and for each node through the pairs (parent, share) in its edges:
    share(node.grad) is the contribution to the parent's gradient. If the parent has no gradient yet, this contribution

@@ -1,6 +1,6 @@
 """The sum of a broadcast.
 
-In x @ W1 + b1, NumPy adds the biases (H,) to each of B rows. It stretches them to (B, H), and the gradient that comes
+In x @ W1 + b1, NumPy adds the biases (H,) to each row. It stretches them to (B, H), and the gradient that comes
 back has the shape (B, H), too. But the biases have the shape (H,), and their gradient needs the same shape. Solve this
 for any shapes: an array `a` was stretched to the shape of dy. What is its gradient?
 
@@ -50,7 +50,7 @@ LOSS = {"a": lambda a, dy: ((a + np.zeros(dy.shape)) * dy).sum()}
 COUNTS = {"B": "rows"}
 
 HINTS = """
-1. b1[j] is added in each of B rows, so it reaches the loss along B paths. How does the chain rule combine several
+1. b1[j] is added in each of the B rows, so it reaches the loss along B paths. How does the chain rule combine several
    paths?
 2. A repetition in the forward pass becomes a sum in the backward pass. The array lacks the first dy.ndim - len(shape)
    axes of dy. And along which of its own axes was it repeated?

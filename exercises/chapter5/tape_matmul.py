@@ -62,12 +62,12 @@ EXCHANGED = "Which VJP belongs to which parent?"
 ARGUMENTS = chapter5.make_operation_arguments
 
 HINTS = """
-1. You have written both VJPs before: logits = a1 @ W2 has the parents a1 and W2, and their gradients were `da1` and
-   `dW2_db2`. How do you leave out the pair for a if a is a plain array?
+1. You have written both VJPs before: logits = a1 @ W2 has the parents a1 and W2, and you computed their
+   gradients in `da1` and `dW2_db2`. How do you leave out the pair for a if a is a plain array?
 2. The VJP for a returns dy @ (b transposed), and the VJP for b returns (a transposed) @ dy. Check the shapes: da is (B,
    H), computed from (B, K) and (H, K). With `if isinstance(a, Tensor)`, you decide whether y gets two pairs or one.
 3. Make a list of both pairs, keep only those whose parent is a Tensor, and pass them on: Tensor(left @ right, *pairs).
-   In the docs, the 3 in 3 * u is such a constant.
+   An example of an operand that is not a Tensor is the 3 in 3 * u, in the docs.
 """
 
 MISTAKES = """

@@ -1,8 +1,8 @@
 """Accumulated gradients, dW.
 
-A batch may be too large for the memory. Then it is split into K small batches. Each small batch goes through the
-forward and the backward pass, one after the other, and the step is taken only after the last. For each small batch, you
-know the gradient of its own mean loss. The small batches may have different sizes.
+A batch may be too large to fit in memory. Then it is split into K small batches. They go through the forward and
+backward passes one at a time, and the step is taken only after the last of them. For each small batch, you know the
+gradient of its own mean loss. The small batches may have different sizes.
 
     parts  (K, I, O)   parts[k] is the derivative of the mean loss of small batch k with respect to W
     counts (K,)        how many examples small batch k has

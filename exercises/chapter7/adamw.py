@@ -44,7 +44,7 @@ MAY_CHANGE = ["old_p", "old_m", "old_s"]
 
 HINTS = """
 1. The text gives formulas for the first two results. For the third result, subtract two things from old_p: the step,
-   and a fraction of old_p itself. Which of the two is divided by the root of the square?
+   and a fraction of old_p itself. Which of the two is divided by sqrt(square)?
 2. The divisions do not change m and s: mean and square are new arrays. Weight decay does not change m and s either.
 3. p = old_p - lr * mean / (np.sqrt(square) + eps), and if old_p.ndim > 1, also - lr * weight_decay * old_p.
 """
@@ -52,7 +52,7 @@ HINTS = """
 MISTAKES = """
 the decay in the gradient | m = beta1 -> dp = dp + weight_decay * old_p * (old_p.ndim > 1); m = beta1
         & - lr * decay ->
-    Then the decay is divided by the root of the square, like everything else, and is no longer a fraction of p. Which
+    Then the decay is divided by sqrt(square), like everything else, and is no longer a fraction of p. Which
     line does it belong in?
 the bias decays, too | * (old_p.ndim > 1) ->
     [This is right for a matrix.] How many axes does a bias have? (See `old_p.ndim`.)

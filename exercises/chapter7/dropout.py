@@ -4,7 +4,7 @@ In training, each entry of x is set to 0 with probability p, so that no channel 
 entries are divided by 1 - p. Then y equals x on average, and at test time, when nothing is dropped, x needs no
 correction.
 
-An entry is dropped if its u is below p. The array u contains a random number for each entry, at least 0 and below 1.
+The array u has a random number from 0 to 1 for each entry. An entry is dropped if this number is below p.
 
     x, dy, u (B, T, C)   dy is the derivative of the loss with respect to y, for B texts of T positions
     p                    a number, at least 0 and below 1
